@@ -1,0 +1,23 @@
+"""EWA; its floor is a copy of the series."""
+
+import numpy as np
+
+import optbench
+
+
+class Ewa:
+    params = (["float64", "float32"], [False, True], [(1, 1_000_000), (1000, 1000)])
+    param_names = ["dtype", "bias_correction", "shape"]
+
+    def setup(self, dtype, correct, shape):
+        self.x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+        self.time_ewa(dtype, correct, shape)
+
+    def time_ewa(self, dtype, correct, shape):
+        optbench.ewa(self.x, 0.9, correct)
+
+    def peakmem_ewa(self, dtype, correct, shape):
+        optbench.ewa(self.x, 0.9, correct)
+
+    def time_copy(self, dtype, correct, shape):
+        self.x.copy()

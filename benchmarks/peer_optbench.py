@@ -1,0 +1,137 @@
+"""The optbench side of ``peers.py``: the one place that knows how optbench is called.
+
+Training goes through the same `Runner` as a sweep's, with its chunks, its detection of divergence and its record of
+points, in as many calls as `run_cohort` would make. Two things differ from a sweep. The mini-batches are the case's,
+so that all sides see the same ones. And the loss on all training data, which a sweep evaluates at the start, now and
+then, and at the end, is evaluated once in the setup and never again: no other side computes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peer_cases import BATCH_SIZE, Case, Side
+
+# The catalogue's problem of each kind; the linear one and the network are then given the case's data and sizes.
+PROBLEMS = {
+    "rosenbrock": "rosenbrock(noise=0.0)",
+    "logistic": "logistic(data='gaussian(examples=100)', l2=0.0)",
+    "mlp": "mlp(data='gaussian(examples=100)', hidden=({hidden},), activation='relu')",
+}
+
+
+def optbench_side(case: Case) -> Side:
+    """optbench's way to do ``case``; the contract is that of `Side`, with ``case.steps`` steps and peer "optbench"."""
+    if case.kind == "update":
+        return _update(case)
+    if case.kind == "ewa":
+        return _ewa(case)
+    return _training(case)
+
+
+class _CaseBatches:
+    """Stands in for `optbench.engine.batches.Batches`: the case's mini-batches in the driver's form."""
+
+    def __init__(self, case: Case) -> None:
+        self.full = case.batches is None
+        self.per_epoch = 1 if self.full else len(case.x) // BATCH_SIZE
+        self.order = np.zeros((0, 0), np.int32) if self.full else case.batches.astype(np.int32)
+        self.sizes = np.full(case.steps, BATCH_SIZE)
+        self.noise = np.zeros((0, 0), case.dtype)
+        self.done = 0
+
+    def draw(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        first, self.done = self.done, self.done + count
+        return self.order[first : self.done], self.sizes[first : self.done], self.noise
+
+
+def _problem(case: Case, catalogue: Any) -> Any:
+    """The catalogue's problem, with the case's data and start point in place of its own."""
+    text = PROBLEMS[case.kind].format(hidden=", ".join(map(str, case.layers[1:-1])))
+    common = {"start": lambda rng: case.start, "test": None, "name": case.name, "blocks": (), "minimizer": None}
+    problem = catalogue.problem(text)
+    if case.kind == "rosenbrock":
+        return replace(problem, **common)
+    data = (case.x, case.y.astype(case.dtype))
+    if case.kind == "logistic":
+        # The catalogue's intercept is one more column of the data: without it, the case's objective remains.
+        return replace(problem, **common, dim=case.x.shape[1], data=data)
+    sizes = case.layers[1:]
+    # As in problems/mlp.py: all activations, and room for two errors.
+    return replace(
+        problem, **common, dim=case.start.size, data=data, layout=(problem.layout[0], *case.layers),
+        work=lambda rows, runs: rows * (sum(sizes) + 2 * max(sizes)),
+    )  # fmt: skip
+
+
+def _training(case: Case) -> Side:
+    from optbench import plugins
+    from optbench.engine.cohort import Compiled
+    from optbench.engine.lanes import Clock, Lane, Runner
+
+    catalogue = plugins.load()
+    problem = _problem(case, catalogue)
+    rule = catalogue.optimizers[case.optimizer]
+    hyper, schedule = rule.with_values(case.hyper), catalogue.schedule("constant")
+    code = Compiled(problem, rule, case.lanes, case.dtype)
+    lanes = [Lane(float(lr), schedule, hyper) for lr in case.lr]
+    batch_size = problem.examples if case.batches is None else BATCH_SIZE
+    runners, batches = [], _CaseBatches(case)
+    for first in range(0, case.lanes, code.lanes_per_call):
+        part = lanes[first : first + code.lanes_per_call]
+        runner = Runner(problem, rule, part, code, 0, batch_size, case.steps, case.dtype)
+        initial = runner.loss.mean(runner.w, *runner.loss.train)
+        runner.loss.mean = lambda w, x, y, initial=initial: initial
+        runner.batches = batches
+        runners.append(runner)
+    points = np.array([0, case.steps])
+    clock = Clock(None, lambda run_steps: None, lambda: False)
+
+    def run() -> list[Any]:
+        outcomes = []
+        for runner in runners:
+            batches.done = 0
+            start = runner.start if runner.single else runner.start[:, None]
+            runner.w[:], runner.state[:], runner.powers[:] = start, 0.0, 1.0
+            runner.alive[:], runner.diverged_at[:] = True, 0
+            outcomes.append(runner.run(points, clock))
+        return outcomes
+
+    def weights(outcomes: list[Any]) -> np.ndarray:
+        return np.concatenate([outcome.w for outcome in outcomes])
+
+    per_call = min(code.lanes_per_call, case.lanes)
+    return Side("optbench", run, case.steps, weights, f"{per_call} lanes a call")
+
+
+def _update(case: Case) -> Side:
+    from optbench import plugins
+    from optbench.engine.kernels import scalar_rows, update_kernel
+
+    rule = plugins.load().optimizers[case.optimizer]
+    kernel = update_kernel(rule, "rows", case.dtype)
+    w, g = case.start[None].copy(), case.x[None].copy()
+    state = np.zeros((len(rule.slots), *w.shape), case.dtype)
+    values = {"lr": case.lr[0], **rule.with_values(case.hyper)}
+    scalars = np.array([[values.get(name, 1.0)] for name in scalar_rows(rule)], case.dtype)
+    powers = np.ones((len(rule.powers), 1))
+    done = 0
+
+    def run() -> np.ndarray:
+        nonlocal done
+        for _ in range(case.steps):
+            done += 1
+            kernel(w, g, state, scalars, powers, done, 0, 1)
+        return w
+
+    return Side("optbench", run, case.steps, np.copy)
+
+
+def _ewa(case: Case) -> Side:
+    import optbench
+
+    beta, correct = case.hyper["beta"], case.optimizer == "corrected"
+    return Side("optbench", lambda: optbench.ewa(case.x, beta, bias_correction=correct), 1, lambda v: v[None])

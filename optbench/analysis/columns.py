@@ -1,0 +1,72 @@
+"""What the columns of a `runs` table mean.
+
+Besides its fixed columns the table has one per hyperparameter and per metric, so their names depend on the sweep.
+Metrics are named after the data that they were measured on, train_ or test_; what is left are hyperparameters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+COORDINATES = ("w_1", "w_2")
+FIXED = frozenset({
+    "run_id", "cohort_id", "problem", "optimizer", "schedule", "lr", "batch_size", "seed", "dtype", "steps", "epochs",
+    "samples", "status", "diverged_at", "loss_initial", "loss_final", "loss_best", "suboptimality_final",
+    "test_loss_final",
+})  # fmt: skip
+
+
+def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
+    """Names of the hyperparameter columns, in the table's order."""
+    metrics = metric_columns(runs)
+    return [name for name in runs.columns if name not in FIXED and name not in COORDINATES and name not in metrics]
+
+
+def metric_columns(runs: pd.DataFrame) -> list[str]:
+    """Names of the problems' extra metrics (accuracy, ...), the coordinates of 2-D problems left out."""
+    return [name for name in runs.columns if name not in FIXED and name.startswith(("train_", "test_"))]
+
+
+def configuration_columns(runs: pd.DataFrame) -> list[str]:
+    """The columns that together name a configuration: all that a run is, but for its problem and its seed."""
+    return ["optimizer", *hyperparameter_columns(runs), "dtype", "batch_size", "schedule", "lr"]
+
+
+def varied_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
+    """For each optimizer, the hyperparameters that took more than one value in the sweep.
+
+    Only these are needed to tell two configurations of one optimizer apart in a short label.
+    """
+    columns = hyperparameter_columns(runs)
+    counts = runs.groupby("optimizer", sort=False)[columns].nunique() if columns else None
+    return {
+        name: [] if counts is None else [column for column in columns if counts.at[name, column] > 1]
+        for name in runs["optimizer"].unique()
+    }
+
+
+def final_suboptimality(runs: pd.DataFrame) -> np.ndarray:
+    """(runs,) float64: suboptimality_final, and inf for a failed run.
+
+    Where a problem's minimum is not known there is none, and the final loss stands in: it ranks runs the same way.
+    """
+    gap = runs["suboptimality_final"].to_numpy(dtype=np.float64, na_value=np.nan)
+    loss = runs["loss_final"].to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(failed(runs), np.inf, np.where(np.isnan(gap), loss, gap))
+
+
+def failed(runs: pd.DataFrame) -> np.ndarray:
+    """(runs,) bool: the run diverged, or left no finite final loss. A run stopped by a deadline has not failed."""
+    loss = runs["loss_final"].to_numpy(dtype=np.float64, na_value=np.nan)
+    gap = runs["suboptimality_final"].to_numpy(dtype=np.float64, na_value=np.nan)
+    return (runs["status"] == "diverged").to_numpy(dtype=bool) | ~np.isfinite(loss) | np.isinf(gap)
+
+
+def full_batch(runs: pd.DataFrame) -> np.ndarray:
+    """(runs,) bool: the batch is the whole data set, so that one step is one epoch.
+
+    Decided per problem and batch size, by all of its runs, so that a run that ended at once cannot decide it.
+    """
+    equal = (runs["epochs"] == runs["steps"]) & (runs["steps"] > 0)
+    return equal.groupby([runs["problem"], runs["batch_size"]], sort=False).transform("all").to_numpy(dtype=bool)

@@ -1,0 +1,75 @@
+"""The median of a few seeds, with an interval that assumes nothing about their distribution."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.stats import binom
+
+
+@lru_cache(maxsize=1024)
+def interval_ranks(n: int, confidence: float = 0.95) -> tuple[int, int, float]:
+    """Ranks of the two order statistics that enclose the median of `n` independent values.
+
+    The number of values under the median is Binomial(n, 1/2), so [x_(k), x_(n+1-k)] holds the median with
+    probability 1 - 2 P(Binomial(n, 1/2) <= k - 1) for continuous distributions, and at least that with ties.
+    The largest k whose coverage reaches `confidence` gives the smallest such interval. Where even k = 1 (smallest
+    to largest value) does not reach it, k = 1 is returned with the coverage that it has.
+
+    Returns (low, high, coverage), ranks counted from 0.
+
+    Source: David & Nagaraja 2003, Order Statistics, 3rd ed., section 7.1.
+    """
+    if n < 1:
+        raise ValueError(f"an interval needs at least one value, got n={n}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+    k = 1
+    while k + 1 <= (n + 1) // 2 and _coverage(n, k + 1) >= confidence:
+        k += 1
+    return k - 1, n - k, _coverage(n, k)
+
+
+def _coverage(n: int, k: int) -> float:
+    # k = (n + 1) / 2 is the single middle value: the formula gives about 0 there, and rounding must not go below.
+    return max(0.0, 1.0 - 2.0 * float(binom.cdf(k - 1, n, 0.5)))
+
+
+def median_interval(values, confidence: float = 0.95) -> tuple[float, float, float, float]:
+    """Median of `values`, and the distribution-free interval around it.
+
+    values: (n,) numbers; inf stands for a failed run and sorts last. NaN is refused, as it has no place in the order.
+    Returns (median, low, high, coverage); coverage is below `confidence` where n is too small (0 for n = 1).
+    All but the coverage are in the unit of the values. With no values all are NaN and the coverage is 0.
+
+    >>> median_interval([3.0, 1.0, 2.0, 6.0, 5.0, 4.0])
+    (3.5, 1.0, 6.0, 0.96875)
+    """
+    values = np.asarray(values, dtype=np.float64).ravel()
+    if np.isnan(values).any():
+        raise ValueError("median_interval got NaN; mark failed runs with inf")
+    median, low, high, coverage, _ = grouped_intervals(values, np.zeros(values.size, dtype=np.intp), 1, confidence)
+    return float(median[0]), float(low[0]), float(high[0]), float(coverage[0])
+
+
+def grouped_intervals(values, groups, count: int, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
+    """`median_interval` of many groups at once.
+
+    values: (n,) float, no NaN; groups: (n,) int in [0, count).
+    Returns (median, low, high, coverage, n), each of shape (count,); NaN and coverage 0 for an empty group.
+    """
+    values, groups = np.asarray(values, dtype=np.float64), np.asarray(groups, dtype=np.intp)
+    ordered = values[np.lexsort((values, groups))]
+    sizes = np.bincount(groups, minlength=count)
+    starts = np.cumsum(sizes) - sizes
+    median, low, high = (np.full(count, np.nan) for _ in range(3))
+    coverage = np.zeros(count)
+    for n in np.unique(sizes[sizes > 0]):
+        here = sizes == n
+        first = starts[here]
+        low_rank, high_rank, coverage[here] = interval_ranks(int(n), confidence)
+        low[here], high[here] = ordered[first + low_rank], ordered[first + high_rank]
+        # Halving before adding keeps the mean of two huge values finite.
+        median[here] = ordered[first + (n - 1) // 2] / 2 + ordered[first + n // 2] / 2
+    return median, low, high, coverage, sizes

@@ -1,0 +1,142 @@
+"""Honest selection: choose on the tuning seeds, report on the others.
+
+A configuration that is the best of many on some seeds is partly lucky on them. So the choice is made on the tuning
+seeds alone, and every number that is reported comes from seeds that the choice has not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from .columns import configuration_columns, failed, final_suboptimality, full_batch, metric_columns
+from .intervals import grouped_intervals
+
+
+def best_configurations(
+    runs: pd.DataFrame,
+    tuning_seeds: Iterable[int],
+    by: Sequence[str] = ("problem", "optimizer"),
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """The best configuration of each group, chosen on `tuning_seeds` and measured on all other seeds.
+
+    runs: the `runs` table. by: columns that name a group; "problem" must be among them, since suboptimalities of
+    different problems cannot be compared.
+
+    The best has the lowest median of suboptimality_final over the tuning seeds, a failed run counting as inf. Ties go
+    to fewer failures, then to the smaller range over the tuning seeds, then to the smaller rate, and last to the
+    order of the remaining columns, so that the choice never depends on the order of rows. Where only part of a sweep
+    is there, configurations with fewer tuning seeds than others of their group are not considered.
+
+    Returns one row per group, groups in order of appearance, with the columns
+      `by`, the rest of the configuration (optimizer, hyperparameters, dtype, batch_size, schedule, lr), full_batch;
+      tuning_median, tuning_failures, tuning_n: what the choice was made on;
+      median, low, high, coverage, n, failures, unfinished: suboptimality_final on the other seeds; failed runs are in
+        it as inf, runs stopped by a deadline with the loss that they reached (counted in `unfinished`);
+      held_out: False where there were no other seeds, so that the numbers come from the seeds chosen on;
+      edge, edge_side: the rate is the "low"est or "high"est that this problem and optimizer were given (of several);
+      test_loss and the metrics: medians on the same seeds, a failed run counting as the worst (accuracy 0, else inf).
+    """
+    by = list(by)
+    if "problem" not in by:
+        raise ValueError(f'by must contain "problem", got {by}')
+    if runs.empty:
+        raise ValueError("there are no runs to choose from")
+    keys = by + [name for name in configuration_columns(runs) if name not in by]
+    code, table = _codes(runs, keys)
+    group = _codes(table, by)[0]
+    value, bad = final_suboptimality(runs), failed(runs)
+
+    tuning = runs["seed"].isin(list(tuning_seeds)).to_numpy()
+    has_tuning = np.bincount(group[code], weights=tuning) > 0
+    tuning = tuning | ~has_tuning[group[code]]
+    chosen = _choose(table, group, code[tuning], value[tuning], bad[tuning], keys)
+
+    rows = chosen["code"].to_numpy()
+    place = np.full(len(table), -1)
+    place[rows] = np.arange(len(rows))
+    has_other = np.bincount(code, weights=~tuning, minlength=len(table)) > 0
+    used = (place[code] >= 0) & (~tuning | ~has_other[code])
+    at, measured = place[code[used]], runs.loc[used]
+    best = chosen.drop(columns="code")
+    best["median"], best["low"], best["high"], best["coverage"], best["n"] = grouped_intervals(
+        value[used], at, len(rows), confidence
+    )
+    best["failures"] = np.bincount(at, weights=bad[used], minlength=len(rows)).astype(np.int64)
+    late = (measured["status"] == "deadline").to_numpy() & ~bad[used]
+    best["unfinished"] = np.bincount(at, weights=late, minlength=len(rows)).astype(np.int64)
+    best["held_out"] = has_other[rows]
+    best.insert(len(keys), "full_batch", _full(runs, best))
+    best["edge_side"] = _edge_side(runs, best)
+    best["edge"] = best["edge_side"] != ""
+    best["test_loss"] = _median(measured["test_loss_final"], bad[used], np.inf, at, len(rows))
+    for name in metric_columns(runs):
+        worst = 0.0 if "accuracy" in name else np.inf
+        best[name] = _median(measured[name], bad[used], worst, at, len(rows))
+    return best
+
+
+def winners(runs: pd.DataFrame, tuning_seeds: Iterable[int], confidence: float = 0.95) -> pd.DataFrame:
+    """The best configuration of each problem over all optimizers: `best_configurations` by problem alone."""
+    return best_configurations(runs, tuning_seeds, by=("problem",), confidence=confidence)
+
+
+def reported_runs(runs: pd.DataFrame, best: pd.DataFrame, tuning_seeds: Iterable[int]) -> pd.DataFrame:
+    """The rows of `runs` behind the reported numbers of `best` (a table from `best_configurations`)."""
+    keys = ["problem", *configuration_columns(runs)]
+    mine = runs.merge(best[[*keys, "held_out"]], on=keys, how="inner")
+    return mine[~mine["held_out"] | ~mine["seed"].isin(list(tuning_seeds))].drop(columns="held_out")
+
+
+def _codes(table: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
+    """Number the distinct rows of table[keys] in order of appearance (NaN equals NaN); the numbers and those rows."""
+    code = pd.Series(table.groupby(keys, sort=False, dropna=False).ngroup().to_numpy())
+    first = ~code.duplicated().to_numpy()
+    distinct = table.loc[first, keys].set_axis(code[first]).sort_index()
+    return code.to_numpy(), distinct
+
+
+def _choose(table, group, code, value, bad, keys) -> pd.DataFrame:
+    """One row per group: its best configuration on the runs given, with `code`, its row in `table`."""
+    count = len(table)
+    median, _, _, _, n = grouped_intervals(value, code, count)
+    largest, smallest = np.full(count, -np.inf), np.full(count, np.inf)
+    np.maximum.at(largest, code, value)
+    np.minimum.at(smallest, code, value)
+    spread = np.where(np.isfinite(largest), largest, np.inf)
+    spread[np.isfinite(largest)] -= smallest[np.isfinite(largest)]
+    extra = {"median": median, "failures": np.bincount(code, weights=bad, minlength=count), "n": n, "spread": spread}
+    work = table.assign(**{f"tuning_{name}": column for name, column in extra.items()}, group=group, code=range(count))
+    complete = work.groupby("group")["tuning_n"].transform("max")
+    work = work[(work["tuning_n"] == complete) & (work["tuning_n"] > 0)]
+    ranking = ["group", "tuning_median", "tuning_failures", "tuning_spread", "lr"]
+    work = work.sort_values(ranking + [key for key in keys if key != "lr"], kind="stable")
+    work = work.drop_duplicates("group").drop(columns=["group", "tuning_spread"]).reset_index(drop=True)
+    return work.astype({"tuning_failures": np.int64})
+
+
+def _median(column: pd.Series, bad: np.ndarray, worst: float, at: np.ndarray, count: int) -> np.ndarray:
+    """Median per group of what was measured; NaN where the problem does not have the quantity at all."""
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    has = np.bincount(at, weights=~np.isnan(values), minlength=count) > 0
+    known = has[at] & (bad | ~np.isnan(values))
+    return grouped_intervals(np.where(bad, worst, values)[known], at[known], count)[0]
+
+
+def _full(runs: pd.DataFrame, best: pd.DataFrame) -> np.ndarray:
+    keys = ["problem", "batch_size"]
+    pairs = runs[keys].assign(full_batch=full_batch(runs)).drop_duplicates(keys)
+    return best[keys].merge(pairs, on=keys, how="left")["full_batch"].to_numpy(dtype=bool)
+
+
+def _edge_side(runs: pd.DataFrame, best: pd.DataFrame) -> np.ndarray:
+    keys = ["problem", "optimizer"]
+    grid = runs.groupby(keys, sort=False)["lr"].agg(["min", "max"]).reset_index()
+    grid = best[keys].merge(grid, on=keys, how="left")
+    several = grid["min"].to_numpy() < grid["max"].to_numpy()
+    rate = best["lr"].to_numpy()
+    side = np.where(rate == grid["max"].to_numpy(), "high", np.where(rate == grid["min"].to_numpy(), "low", ""))
+    return np.where(several, side, "")

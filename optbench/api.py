@@ -1,0 +1,170 @@
+"""The Python interface: the words, defaults and errors are those of the commands."""
+
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optbench import plugins
+from optbench.errors import OptbenchError
+from optbench.records import Family, Optimizer, Problem, Schedule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run: the last weights, what it saw on the way, and how it ended."""
+
+    w: np.ndarray
+    """(dim,)"""
+    curve: "pd.DataFrame" = field(repr=False)
+    """One row an evaluation; the columns are those of the table ``curves``."""
+    status: str
+    """ok, diverged or deadline"""
+    loss: float
+    """The last full training loss; inf where the run diverged."""
+    suboptimality: float
+    """``loss`` minus the problem's minimum."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """A sweep's tables; a column that a run has no use for is NaN there."""
+
+    runs: "pd.DataFrame" = field(repr=False)
+    curves: "pd.DataFrame" = field(repr=False)
+    timings: "pd.DataFrame" = field(repr=False)
+    directory: Path | None = None
+
+
+def optimizers(plugin: Sequence[str | Path] = ()) -> dict[str, Optimizer]:
+    """All optimizers by name, with those of the ``plugin`` files."""
+    return _catalogue(plugin).optimizers
+
+
+def problems(plugin: Sequence[str | Path] = ()) -> dict[str, Family]:
+    """All problems by name, with those of the ``plugin`` files."""
+    return _catalogue(plugin).problems
+
+
+def schedules(plugin: Sequence[str | Path] = ()) -> dict[str, Schedule]:
+    """All schedules by name, with those of the ``plugin`` files."""
+    return _catalogue(plugin).schedules
+
+
+def minimize(
+    problem: str | Problem,
+    optimizer: str | Optimizer,
+    *,
+    lr: float,
+    steps: int | None = None,
+    epochs: float | None = None,
+    batch_size: int | str = "full",
+    schedule: str | Schedule = "constant",
+    seed: int = 0,
+    dtype: str = "float64",
+    deadline: float | None = None,
+    plugin: Sequence[str | Path] = (),
+    **hyperparameters: float,
+) -> Result:
+    """Run one optimizer on one problem.
+
+    ``problem``, ``optimizer``, ``schedule``: names, with parameters if need be (``"quadratic(dim=100)"``), or
+    records. Exactly one of ``steps`` and ``epochs``. ``batch_size``: a number of examples, or "full". ``deadline``:
+    seconds after which the run ends where it is. Raises OptbenchError for input that cannot run; a run that diverges
+    is no error but has that status.
+
+    >>> minimize("rosenbrock", "adam", lr=0.05, steps=2000).w.round(3).tolist()
+    [1.0, 1.0]
+    """
+    from optbench.engine.cohort import run_cohort
+    from optbench.engine.lanes import Lane
+    from optbench.sweep.plan import CohortPlan
+    from optbench.sweep.runner import one_blas_thread
+    from optbench.sweep.spec import merge
+    from optbench.sweep.tables import tables
+
+    catalogue = _catalogue(plugin)
+    # The spec's own checks, on placeholders where records stand: one set of rules and messages.
+    checked = merge(
+        {"problems": [_text(problem)], "optimizers": ["gd"], "learning_rates": [lr], "seeds": [seed]},
+        {"steps": steps, "epochs": epochs, "batch_sizes": [batch_size], "dtypes": [dtype], "deadline": deadline}
+        | {"tuning_seeds": 0},
+        "minimize",
+    )
+    if not isinstance(problem, Problem):
+        problem = catalogue.problem(problem)
+    values = {}
+    if not isinstance(optimizer, Optimizer):
+        optimizer, values = catalogue.optimizer(optimizer)
+    values = optimizer.with_values(values | hyperparameters)
+    if not isinstance(schedule, Schedule):
+        schedule = catalogue.schedule(schedule)
+    size = problem.examples if batch_size == "full" else min(checked.batch_sizes[0], problem.examples)
+    count = checked.steps or math.ceil(checked.epochs * -(-problem.examples // size))
+    lanes = (Lane(checked.learning_rates[0], schedule, values),)
+    with one_blas_thread():
+        cohort = run_cohort(
+            problem, optimizer, lanes, seed=seed, batch_size=size, steps=count, dtype=dtype, deadline=deadline
+        )
+    plan = CohortPlan("", ("",), problem, optimizer, lanes, size, seed, dtype, count)
+    made = tables(plan, cohort, 1)
+    run = made["runs"].to_pylist()[0]
+    curve = made["curves"].drop_columns(["run_id"]).to_pandas()
+    return Result(cohort.parts[0].w[0], curve, run["status"], run["loss_final"], run["suboptimality_final"])
+
+
+def sweep(
+    spec: str | Path | Mapping | None = None,
+    *,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    **changes,
+) -> Results:
+    """Run a sweep: a TOML file, a mapping of its keys, or None for the built-in default; ``changes`` on top.
+
+    ``out``: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
+    ``workers``: threads, by default as many as there are cores. Raises OptbenchError.
+    """
+    from optbench.sweep import session
+    from optbench.sweep.spec import merge, read
+
+    checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
+    if out is not None:
+        session.execute(checked, out, workers=workers)
+        return load(out)
+    with tempfile.TemporaryDirectory() as folder:
+        session.execute(checked, folder, workers=workers)
+        found = load(folder)
+        return Results(found.runs, found.curves, found.timings)
+
+
+def load(path: str | Path) -> Results:
+    """The tables of a finished sweep. Raises OptbenchError where there is none."""
+    import pandas as pd
+
+    folder = Path(path)
+    try:
+        tables = [pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", "curves", "timings")]
+    except FileNotFoundError:
+        raise OptbenchError(f"no finished sweep in {str(path)!r}: run optbench sweep --out {path}") from None
+    except (OSError, ValueError) as error:
+        raise OptbenchError(f"cannot read the tables in {str(path)!r}: {str(error).splitlines()[0]}") from None
+    return Results(*tables, directory=folder)
+
+
+def _catalogue(files) -> plugins.Catalogue:
+    catalogue = plugins.load(tuple(files))
+    for path, trace in catalogue.broken.items():
+        raise OptbenchError(f"the plug-in {path.name} does not load: {trace.strip().splitlines()[-1]}")
+    return catalogue
+
+
+def _text(problem) -> str:
+    return problem if isinstance(problem, str) else "problem"

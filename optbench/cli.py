@@ -1,0 +1,128 @@
+"""The commands: each a thin call into the package, which is imported only when the command runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optbench import __version__
+from optbench.errors import OptbenchError
+
+app = typer.Typer(
+    name="optbench",
+    help="Which optimizer, batch size and learning-rate schedule works best on which objective, and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Plugin = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="A Python file with optimizers, schedules or problems; repeatable."),
+]
+
+
+def _text(name: str, help: str):
+    return typer.Option(f"--{name}", metavar="LIST", help=help)
+
+
+@app.command()
+def sweep(
+    spec: Annotated[Path | None, typer.Argument(help="A TOML file; without it, the built-in default.")] = None,
+    problems: Annotated[
+        str | None, _text("problems", "Such as 'rosenbrock, quadratic(dim=100, condition=1e4)'.")
+    ] = None,
+    optimizers: Annotated[str | None, _text("optimizers", "Such as 'gd, adam(beta1=[0.8, 0.9])'.")] = None,
+    batch_sizes: Annotated[str | None, _text("batch-sizes", "Such as 16,64,full.")] = None,
+    schedules: Annotated[str | None, _text("schedules", "Such as 'constant, inverse(decay_rate=0.1)'.")] = None,
+    lr: Annotated[
+        str | None, _text("lr", "Learning rates: 0.01,0.1 or a log-spaced grid from:to:count, 1e-4:1:9.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="How many seeds, or a list: 0,1,2.")] = None,
+    tuning_seeds: Annotated[int | None, typer.Option(help="How many of them choose; the others report.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Budget: passes over the data.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Budget: updates, instead of epochs.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float64, float32, or both: float64,float32.")] = None,
+    deadline: Annotated[float | None, typer.Option(help="Seconds after which a cohort ends where it is.")] = None,
+    out: Annotated[Path, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")] = Path(
+        "results"
+    ),
+    workers: Annotated[int | None, typer.Option(help="Threads; by default one a core.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show cohorts, runs and an estimate; run nothing.")
+    ] = False,
+    report: Annotated[bool, typer.Option(help="Draw the report at the end.")] = True,
+    plugin: Plugin = None,
+) -> None:
+    """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
+    from optbench import terminal
+    from optbench.sweep import session
+    from optbench.sweep.provenance import typed_command
+    from optbench.sweep.spec import read
+
+    changes = {
+        "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
+        "learning_rates": lr, "seeds": seeds, "tuning_seeds": tuning_seeds, "epochs": epochs, "steps": steps,
+        "dtypes": dtype, "deadline": deadline, "plugins": [str(path) for path in plugin] if plugin else None,
+    }  # fmt: skip
+    checked = read(spec, changes)
+    catalogue = terminal.load_catalogue(checked.plugins)
+    if dry_run:
+        terminal.dry_run(session.prepare(checked, catalogue), workers or session.cores())
+        return
+    with terminal.Watch(out) as watch:
+        status = session.execute(
+            checked, out, workers=workers, command=typed_command(), watch=watch, catalogue=catalogue
+        )
+    terminal.summary(out, checked.split_seeds()[0], status)
+    if report:
+        terminal.report(out)
+    if status.failed:
+        raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(help="The result folder of a sweep.")] = Path("results"),
+    plugin: Plugin = None,
+) -> None:
+    """Draw the figures and the page of a finished sweep anew."""
+    from optbench import terminal
+
+    terminal.load_catalogue(tuple(plugin or ()))
+    terminal.report(directory)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A plug-in file.")],
+    plugin: Plugin = None,
+) -> None:
+    """Check a plug-in's optimizers, schedules and problems against the contract, and say in words what is wrong."""
+    from optbench import terminal
+
+    if not terminal.check(file, tuple(plugin or ())):
+        raise typer.Exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        print(f"optbench {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line. A user's mistake is one line on standard error and exit code 2; Ctrl-C is 130."""
+    try:
+        app()
+    except OptbenchError as error:
+        print(f"optbench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("optbench: interrupted; what was finished is kept, run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)

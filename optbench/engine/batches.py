@@ -1,0 +1,66 @@
+"""The random parts of a run, drawn outside the kernels: start points, mini-batches and gradient noise.
+
+Each is a stream of its own below the run's seed, so that all optimizers, rates and schedules of a seed see the same
+ones (common random numbers), however the work is cut into pieces.
+"""
+
+import numpy as np
+
+from optbench.errors import OptbenchError
+from optbench.records import Problem
+
+_START, _ORDER, _NOISE = range(3)
+
+
+def _generator(*key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(key))
+
+
+def start_point(problem: Problem, seed: int) -> np.ndarray:
+    """The start point of a seed, (dim,) float64."""
+    w = np.asarray(problem.start(_generator(seed, _START)), dtype=np.float64)
+    if w.shape != (problem.dim,) or not np.isfinite(w).all():
+        raise OptbenchError(f"problem {problem.name}: start(rng) must give {problem.dim} finite numbers, got {w!r:.60}")
+    return w
+
+
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    return -(-examples // batch_size)
+
+
+class Batches:
+    """The mini-batches of one run, in order: each epoch is a fresh permutation, its last batch may be smaller.
+
+    ``draw(count)`` gives the next ``count`` steps as ``(order, sizes, noise)`` in the driver's form: example numbers
+    (count, batch_size) int32, or (0, 0) for the full batch; sizes (count,); noise (count, dim), or (0, 0).
+    """
+
+    def __init__(self, problem: Problem, batch_size: int, seed: int, dtype: str):
+        self.problem, self.batch_size, self.seed, self.dtype = problem, batch_size, seed, dtype
+        self.full = batch_size >= problem.examples
+        self.per_epoch = steps_per_epoch(problem.examples, batch_size)
+        self.done = 0
+        self._order, self._noise = _generator(seed, _ORDER), _generator(seed, _NOISE)
+        self._permutation = np.zeros(0, np.int32)
+
+    def draw(self, count: int):
+        size, per_epoch = self.batch_size, self.per_epoch
+        order, noise = np.zeros((0, 0), np.int32), np.zeros((0, 0), self.dtype)
+        sizes = np.full(count, size)
+        last = (np.arange(self.done, self.done + count) + 1) % per_epoch == 0
+        sizes[last] = self.problem.examples - (per_epoch - 1) * size
+        if self.problem.data is None and self.problem.noise and not self.full:
+            noise = self._noise.standard_normal((count, self.problem.dim), dtype=self.dtype)
+            noise *= (self.problem.noise / np.sqrt(sizes)).astype(self.dtype)[:, None]
+        elif self.problem.data is not None and not self.full:
+            order, at = np.zeros((count, size), np.int32), 0
+            while at < count:  # one epoch at a time
+                first = (self.done + at) % per_epoch
+                if first == 0:
+                    self._permutation = self._order.permutation(self.problem.examples).astype(np.int32)
+                steps = min(count - at, per_epoch - first)
+                examples = self._permutation[first * size : (first + steps) * size]
+                order[at : at + steps].reshape(-1)[: len(examples)] = examples
+                at += steps
+        self.done += count
+        return order, sizes, noise

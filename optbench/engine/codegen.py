@@ -1,0 +1,153 @@
+"""Plain functions of plug-in files -> compiled kernels that numba's cache finds again in the next process.
+
+A function's source is taken with that of every helper it calls, its literals are typed, and the result is compiled
+under the plug-in file's own name (numba's cache looks there for its folder and its stamp). The compiled name carries
+a hash of all that source, so that a change in a helper's file or in this package can never find a stale kernel.
+"""
+
+import ast
+import builtins
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Callable
+from types import FunctionType
+
+import numba
+import numpy as np
+from numba.core.cpu import CPUTargetOptions
+from numba.core.options import TargetOptions
+
+from optbench.engine import fastmath
+from optbench.engine.fastmath import FASTMATH, REPLACED
+from optbench.errors import PluginError
+
+# numba has the flag but offers it to no decorator. Without it every kernel checks at run time whether its arrays
+# overlap: 64 lanes of Rosenbrock cost 1.6 times as much.
+CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
+
+# Kernels inline fastmath's functions: its text is part of what they were made from.
+_BASE = inspect.getsource(fastmath) + numba.__version__
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+
+
+def jit(function: Callable, signature=None, **options) -> Callable:
+    """numba.njit with this package's options; without a place for the cache it compiles in every process."""
+    decorate = numba.njit if signature is None else lambda **kw: numba.njit(signature, **kw)
+    try:
+        return decorate(cache=True, **OPTIONS, **options)(function)
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        return decorate(**OPTIONS, **options)(function)
+
+
+def compile_text(text: str, name: str, home: FunctionType, namespace: dict, key: str) -> FunctionType:
+    """The function ``NAME`` of the template ``text``, under ``home``'s file, named ``name`` and a hash."""
+    digest = hashlib.sha256(f"{text}{key}{_BASE}".encode()).hexdigest()[:12]
+    label = f"{name}_{digest}"
+    scope = {**namespace, "__name__": home.__module__}
+    exec(compile(text.replace("NAME", label), home.__code__.co_filename, "exec"), scope)
+    return scope[label]
+
+
+class Translator:
+    """Compiles plug-in functions of one dtype; every function once.
+
+    ``whole_literals``: also type the integers of the function itself (an update rule's ``1 - beta`` is a real).
+    """
+
+    def __init__(self, dtype: str, whole_literals: bool = False):
+        self.real = np.dtype(dtype).type
+        self.whole_literals = whole_literals
+        self.replaced = REPLACED[dtype]
+        self.made: dict[Callable, tuple[Callable, str]] = {}
+
+    def translate(self, function: FunctionType, owner: str) -> tuple[Callable, str]:
+        """The compiled function and a key of all the source it was made from. Raises PluginError."""
+        if function not in self.made:
+            text, namespace, key = self.prepare(function, owner)
+            compiled = compile_text(text, function.__name__, function, namespace, key)
+            self.made[function] = jit(compiled), text + key
+        return self.made[function]
+
+    def prepare(self, function: FunctionType, owner: str, arguments: tuple[str, ...] = ()) -> tuple[str, dict, str]:
+        """The typed source of a function named ``NAME``, what its names stand for, and a key of its helpers.
+
+        ``arguments``: give the function this whole list of arguments; those that it does not name, it ignores.
+        """
+        if function.__closure__:
+            raise PluginError(f"{owner}: {function.__name__} must be a function of the file, not of another function")
+        tree = _definition(function, owner)
+        tree = ast.fix_missing_locations(_TypeLiterals(self.whole_literals).visit(tree))
+        namespace, key = {"_real": self.real}, [self.real.__name__]
+        for name in sorted(_names(function.__code__)):
+            if name not in function.__globals__:
+                if not hasattr(builtins, name):
+                    continue  # an attribute, or numba will say that it is unknown
+                value = getattr(builtins, name)
+            else:
+                value = function.__globals__[name]
+            value = self.replaced.get(value, value) if callable(value) else value
+            if isinstance(value, FunctionType) and value is not function:
+                value, source = self.translate(value, owner)
+                key.append(source)
+            elif isinstance(value, bool | int | float | str | tuple):
+                key.append(f"{name}={value!r}")
+                value = self.real(value) if type(value) is float else value
+            namespace[name] = value
+        if arguments:
+            own = {argument.arg for argument in tree.args.args}
+            tree.args.args = [ast.arg(name if name in own else f"_no_{name}") for name in arguments]
+        tree.name = "NAME"
+        return ast.unparse(tree), namespace, "".join(key)
+
+
+def _names(code) -> set[str]:
+    """Every global name that a code object, or one inside it, refers to."""
+    inner = (_names(const) for const in code.co_consts if inspect.iscode(const))
+    return set(code.co_names).union(*inner)
+
+
+def _definition(function, owner) -> ast.FunctionDef:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, TypeError, SyntaxError):
+        raise PluginError(f"{owner}: the source of {function.__name__!r} cannot be read; define it in a file") from None
+    if not isinstance(tree, ast.FunctionDef):
+        raise PluginError(f"{owner}: {function.__name__!r} must be written with def")
+    tree.decorator_list = []
+    tree.returns = None
+    for argument in tree.args.args:
+        argument.annotation = None
+    if ast.get_docstring(tree) is not None:
+        tree.body = tree.body[1:] or [ast.Pass()]
+    return tree
+
+
+class _TypeLiterals(ast.NodeTransformer):
+    """``2.0`` becomes a literal of the kernel's dtype, or numba would compute float32 kernels in float64."""
+
+    def __init__(self, whole: bool):
+        self.kinds = (int, float) if whole else (float,)
+
+    def visit_Constant(self, node):
+        if type(node.value) not in self.kinds:
+            return node
+        return ast.Call(ast.Name("_real", ast.Load()), [node], [])
+
+    def visit_BinOp(self, node):
+        # g ** 2 stays a product; a real exponent would be a call of pow.
+        if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
+            node.left = self.visit(node.left)
+            return node
+        return self.generic_visit(node)
+
+    def visit_Subscript(self, node):
+        node.value = self.visit(node.value)
+        return node
+
+    def visit_Call(self, node):
+        if isinstance(node.func, ast.Name) and node.func.id in ("range", "int", "len"):
+            return node
+        return self.generic_visit(node)

@@ -1,0 +1,91 @@
+"""The compiled loop over the steps of a cohort: one per dtype, for all pairs of problem and optimizer."""
+
+from functools import cache
+
+from numba import boolean, float32, float64, int32, int64, types
+
+from optbench.engine.codegen import jit
+from optbench.engine.kernels import gradient_signature, update_signature
+
+
+def _drive(
+    gradient, update, w, g, f, w_rows, g_rows, state, scalars, powers, rates, limit, alive, diverged_at,
+    x, y, order, sizes, x_batch, y_batch, noise, constants, layout, work, done, single,
+):  # fmt: skip
+    """Run ``len(sizes)`` steps after step ``done``; return how many were made.
+
+    Shapes as in kernels.py; ``w_rows`` and ``g_rows`` are w and g as the update sees them. ``rates`` (steps or 0,
+    runs): a rate a step, or none where it is constant. ``order`` (steps, B): the examples of each mini-batch, or
+    (0, 0) for the full batch. ``noise`` (steps, dim) is added to every lane's gradient. In lanes form the loop
+    stops before the update that a diverged lane would make, so that the caller can park it; in single form dead
+    lanes are passed over.
+    """
+    runs = f.shape[0]
+    gathered = order.shape[0] > 0
+    noisy = noise.shape[0] > 0
+    for s in range(sizes.shape[0]):
+        t = done + s + 1
+        if rates.shape[0] > 0:
+            for r in range(runs):
+                scalars[0, r] = rates[s, r]
+        rows = sizes[s]
+        if gathered:
+            for i in range(rows):
+                k = order[s, i]
+                y_batch[i] = y[k]
+                for j in range(x.shape[1]):
+                    x_batch[i, j] = x[k, j]
+        if single:
+            for r in range(runs):
+                if not alive[r]:
+                    continue
+                if gathered:
+                    gradient(w, g, f, x_batch[:rows], y_batch[:rows], constants, layout, work, r, r + 1)
+                else:
+                    gradient(w, g, f, x, y, constants, layout, work, r, r + 1)
+                if not f[r] <= limit[r]:  # NaN fails, too
+                    alive[r] = False
+                    diverged_at[r] = t
+                    continue
+                if noisy:
+                    for i in range(g.shape[1]):
+                        g[r, i] += noise[s, i]
+                update(w_rows, g_rows, state, scalars, powers, t, r, r + 1)
+        else:
+            if gathered:
+                gradient(w, g, f, x_batch[:rows], y_batch[:rows], constants, layout, work, 0, runs)
+            else:
+                gradient(w, g, f, x, y, constants, layout, work, 0, runs)
+            fine = True
+            for r in range(runs):
+                fine &= f[r] <= limit[r]
+            if not fine:
+                fresh = False
+                for r in range(runs):
+                    if alive[r] and not f[r] <= limit[r]:
+                        alive[r] = False
+                        diverged_at[r] = t
+                        fresh = True
+                if fresh:
+                    return s
+            if noisy:
+                for i in range(g.shape[0]):
+                    e = noise[s, i]
+                    for r in range(runs):
+                        g[i, r] += e
+            update(w_rows, g_rows, state, scalars, powers, t, 0, runs)
+    return sizes.shape[0]
+
+
+@cache
+def driver(dtype: str):
+    real = {"float32": float32, "float64": float64}[dtype]
+    one, two, three = (types.Array(real, n, "C") for n in (1, 2, 3))
+    gradient, update = types.FunctionType(gradient_signature(dtype)), types.FunctionType(update_signature(dtype))
+    ints = types.Array(int64, 1, "C")
+    signature = int64(
+        gradient, update, two, two, one, two, two, three, two, types.Array(float64, 2, "C"), two, one,
+        types.Array(boolean, 1, "C"), ints, two, one, types.Array(int32, 2, "C"), ints, two, one, two, one, ints, one,
+        int64, boolean,
+    )  # fmt: skip
+    return jit(_drive, signature, noalias=True)

@@ -1,0 +1,20 @@
+"""The one exception that a user's mistake raises, and the nearest valid name for its message."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class OptbenchError(ValueError):
+    """Bad input, told in one line that says what is wrong and how to mend it (the commands exit with code 2)."""
+
+
+class PluginError(OptbenchError):
+    """A plug-in that breaks the contract of its kind."""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str]) -> OptbenchError:
+    """The error for a name that is not among ``valid``: it offers the nearest one, or else all of them."""
+    valid = sorted(valid)
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"valid names: {', '.join(valid) or 'none'}"
+    return OptbenchError(f"unknown {kind} {name!r}: {hint}")

@@ -1,0 +1,93 @@
+"""Names with parameters, as they are typed: ``quadratic(dim=100, condition=1e4)``."""
+
+import ast
+from collections.abc import Mapping
+
+from optbench.errors import OptbenchError, unknown
+
+
+def parse(text: str) -> tuple[str, dict]:
+    """Split ``name(key=value, ...)`` into the name and its parameters; values are Python literals.
+
+    Raises OptbenchError where the text is not of that form.
+    """
+    bad = OptbenchError(f"cannot read {text!r}: write a name, or name(parameter=value, ...)")
+    try:
+        node = ast.parse(str(text).strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        raise bad from None
+    if isinstance(node, ast.Name):
+        return node.id, {}
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
+        raise bad
+    parameters = {}
+    for keyword in node.keywords:
+        if keyword.arg is None or keyword.arg in parameters:
+            raise bad
+        try:
+            parameters[keyword.arg] = ast.literal_eval(keyword.value)
+        except ValueError:
+            # A bare word (data=digits) is meant as a string; nobody quotes inside a shell's quotes.
+            if not isinstance(keyword.value, ast.Name | ast.Call):
+                raise bad from None
+            parameters[keyword.arg] = ast.unparse(keyword.value)
+    return node.func.id, parameters
+
+
+def canonical(name: str, parameters: Mapping) -> str:
+    """The text that :func:`parse` reads back, in the order of ``parameters``."""
+    if not parameters:
+        return name
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in parameters.items())})"
+
+
+def split_list(text: str) -> list[str]:
+    """Split ``a, b(x=1, y=2), c`` at the commas that stand outside brackets and quotes."""
+    parts, depth, quote, start = [], 0, "", 0
+    for i, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
+    """``defaults`` with the ``given`` values, each converted to the type of its default.
+
+    Raises OptbenchError for an unknown parameter or a value that does not convert.
+    """
+    filled = dict(defaults)
+    for key, value in given.items():
+        if key not in defaults:
+            raise unknown(f"parameter of {kind} {name}", key, defaults)
+        filled[key] = convert(f"{kind} {name}", key, value, defaults[key])
+    return filled
+
+
+def convert(owner: str, key: str, value, default):
+    """``value`` as the type of ``default``: 1e4 serves as an int, 3 as a float, nothing else is bent."""
+    kind = type(default)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is float and number:
+        return float(value)
+    if kind is int and number and float(value).is_integer():
+        return int(value)
+    if kind is tuple and number and float(value).is_integer():
+        return (int(value),)
+    if kind is tuple and isinstance(value, list | tuple):
+        return tuple(value)
+    if kind is type(value):
+        return value
+    raise OptbenchError(f"{owner}: {key}={value!r} must be {_KINDS.get(kind, kind.__name__)}, like {default!r}")
+
+
+_KINDS = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}

@@ -1,0 +1,20 @@
+"""Adam: momentum and RMSProp together, both averages bias-corrected."""
+
+from math import sqrt
+
+from optbench import optimizer
+from optbench.records import variant
+
+
+@optimizer(source="lecture C3; Kingma & Ba 2015, Algorithm 1", beta1=0.9, beta2=0.999, eps=0.0, eps_root=1e-8)
+def adam(w, g, m, v, lr, beta1, beta2, eps, eps_root, beta1_t, beta2_t):
+    """m, v average g and g^2;  w = w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t) + eps_root) + eps).
+
+    The lecture puts eps inside the root (eps_root), the paper, PyTorch and optax outside (eps).
+    """
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    return w - lr * (m / (1 - beta1_t)) / (sqrt(v / (1 - beta2_t) + eps_root) + eps), m, v
+
+
+adam_torch = variant(adam, "adam_torch", source="torch.optim.Adam; Kingma & Ba 2015", eps=1e-8, eps_root=0.0)

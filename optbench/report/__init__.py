@@ -1,0 +1,22 @@
+"""From the tables of a sweep to pictures and one page. Reads tables only; matplotlib is imported on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .summary import terminal_summary
+
+__all__ = ["terminal_summary", "write_report"]
+
+
+def write_report(directory: str | Path, progress: Callable[[str], None] | None = None) -> Path:
+    """Draw the report of the result folder `directory` and return the path of its page.
+
+    Writes directory/report/index.html and the PNG files beside it, replacing those of an earlier report. `progress`
+    is called with a few words before each part. Raises FileNotFoundError where the folder or one of its tables is
+    not there, ValueError where a table cannot be read or holds no runs; both say in one line what to do.
+    """
+    from .page import write_page
+
+    return write_page(Path(directory), progress or (lambda text: None))

@@ -1,0 +1,86 @@
+"""How numbers and configurations are written, the same in the terminal, on the page and in the figures."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+
+import pandas as pd
+
+from optbench.analysis import hyperparameter_columns
+
+
+def number(value, digits: int = 3) -> str:
+    """`digits` significant digits, exponents kept short: 0.000012 -> "1.2e-5"; inf -> "inf"; missing -> "–"."""
+    if value is None or pd.isna(value):
+        return "–"
+    text = f"{float(value):.{digits}g}"
+    mantissa, mark, exponent = text.partition("e")
+    return f"{mantissa}e{int(exponent)}" if mark else text
+
+
+def batch_label(batch_size: int, full: bool) -> str:
+    """The batch size, with the full batch by its name."""
+    return "full" if full else str(int(batch_size))
+
+
+def optimizer_label(row, varied: dict[str, list[str]]) -> str:
+    """The optimizer's name, with those hyperparameters that the sweep varied: "adam(beta1=0.8)"."""
+    values = [f"{name}={number(row[name])}" for name in varied.get(row["optimizer"], []) if not pd.isna(row[name])]
+    return f"{row['optimizer']}({', '.join(values)})" if values else str(row["optimizer"])
+
+
+def hyperparameter_text(row, runs: pd.DataFrame) -> str:
+    """All hyperparameters of a configuration: "beta1=0.9, eps=1e-8"."""
+    return ", ".join(f"{name}={number(row[name])}" for name in hyperparameter_columns(runs) if not pd.isna(row[name]))
+
+
+def interval_text(row) -> str:
+    """[low, high]; empty where one seed gives no interval."""
+    return f"[{number(row['low'])}, {number(row['high'])}]" if row["n"] > 1 else ""
+
+
+def failure_text(row) -> str:
+    """Failed seeds of all seeds: "2/6"."""
+    return f"{int(row['failures'])}/{int(row['n'])}"
+
+
+def notes(row, confidence: float = 0.95) -> list[str]:
+    """What a reader must know before relying on this row; empty if nothing."""
+    out = []
+    if row["failures"] == row["n"]:
+        out.append("every seed failed")
+    if row["edge"]:
+        word = "highest" if row["edge_side"] == "high" else "lowest"
+        out.append(f"{word} rate of the grid: widen it")
+    if not row["held_out"]:
+        out.append("reported on the seeds it was tuned on")
+    if row["unfinished"]:
+        out.append(f"{int(row['unfinished'])}/{int(row['n'])} stopped by the deadline")
+    if row["n"] == 1:
+        out.append("one seed: no interval")
+    elif row["coverage"] < confidence:
+        out.append(f"interval covers {100 * row['coverage']:.3g}% only")
+    return out
+
+
+def file_names(problems) -> dict[str, str]:
+    """For each problem a name that is safe in any file system and in a link, and no two the same."""
+    out: dict[str, str] = {}
+    for problem in problems:
+        plain = re.sub(r"[^a-z0-9._]+", "-", str(problem).lower()).strip("-.")
+        if not plain or len(plain) > 60 or plain in out.values():
+            plain = f"{plain[:50].rstrip('-.')}-{hashlib.sha256(str(problem).encode()).hexdigest()[:8]}".lstrip("-")
+        out[problem] = plain
+    return out
+
+
+def shorten(text: str, length: int) -> str:
+    """At most `length` characters, the cut marked."""
+    return text if len(text) <= length else text[: max(length - 1, 1)].rstrip() + "…"
+
+
+def floor(start: float) -> float:
+    """Suboptimalities under this are drawn at it: about the resolution of float64 at a loss of size `start`."""
+    return 1e-16 * start if math.isfinite(start) and start > 0 else 1e-16

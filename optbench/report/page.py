@@ -1,0 +1,163 @@
+"""The page: all tables as text, all figures in place, written last so that a page never lacks its pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment
+
+from optbench.analysis import best_configurations, metric_columns, timing_summary, varied_hyperparameters, winners
+
+from . import labels
+from .figures import draw_figures
+from .load import Results, load_results
+
+
+def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
+    """Read the tables of `directory`, draw the figures, write report/index.html; see `optbench.report.write_report`."""
+    progress("tables")
+    results = load_results(directory)
+    best = best_configurations(results.runs, results.tuning_seeds)
+    folder = directory / "report"
+    folder.mkdir(exist_ok=True)
+    figures = draw_figures(results, best, folder, progress)
+    progress("page")
+    text = render(results, best, figures)
+    page = folder / "index.html"
+    draft = folder / "index.html.tmp"
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, page)
+    return page
+
+
+def render(results: Results, best: pd.DataFrame, figures: dict[str, list[dict]]) -> str:
+    """The page as text; every value from the tables is escaped."""
+    template = (files(__package__) / "template.html").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    varied = varied_hyperparameters(results.runs)
+    names = labels.file_names(figures)
+    best_rows = winners(results.runs, results.tuning_seeds)
+    problems = [
+        {
+            "name": problem,
+            "anchor": f"problem-{names[problem]}",
+            "facts": _facts(results.problem(problem)),
+            "rows": _leaderboard(best[best["problem"] == problem], results.runs, varied),
+            "metrics": _metrics(best[best["problem"] == problem], results.runs),
+            "figures": figures[problem],
+        }
+        for problem in figures
+    ]
+    return environment.from_string(template).render(
+        winners=[{**_row(row, results.runs, varied), "anchor": f"problem-{names[row['problem']]}"}
+                 for _, row in best_rows.iterrows()],
+        problems=problems,
+        held_out=bool(best["held_out"].all()),
+        coverage=sorted({labels.number(100 * value) for value in best["coverage"]}),
+        counts=_counts(results),
+        edges=int(best["edge"].sum()),
+        configurations=len(best),
+        timings=_timings(results),
+        provenance=_provenance(results.provenance),
+        command=results.provenance.get("command", "not recorded"),
+        version=results.provenance.get("optbench", "unknown"),
+        budget=results.provenance.get("budget"),
+        tuning_seeds=", ".join(map(str, results.tuning_seeds)) or "none",
+    )  # fmt: skip
+
+
+def _row(row: pd.Series, runs: pd.DataFrame, varied: dict) -> dict:
+    metrics = [name for name in ("test_loss", *metric_columns(runs)) if name in row.index]
+    return {
+        "problem": row["problem"],
+        "optimizer": labels.optimizer_label(row, varied),
+        "hyperparameters": labels.hyperparameter_text(row, runs),
+        "dtype": row["dtype"] if runs["dtype"].nunique() > 1 else "",
+        "batch": labels.batch_label(row["batch_size"], row["full_batch"]),
+        "schedule": row["schedule"],
+        "lr": labels.number(row["lr"]),
+        "median": labels.number(row["median"]),
+        "interval": labels.interval_text(row),
+        "coverage": f"{labels.number(100 * row['coverage'])}%",
+        "failures": labels.failure_text(row),
+        "failed": bool(row["failures"]),
+        "metrics": {name: labels.number(row[name]) for name in metrics},
+        "notes": labels.notes(row),
+    }
+
+
+def _leaderboard(best: pd.DataFrame, runs: pd.DataFrame, varied: dict) -> list[dict]:
+    ranked = best.sort_values(["median", "failures", "tuning_median"], kind="stable")
+    return [_row(row, runs, varied) for _, row in ranked.iterrows()]
+
+
+def _metrics(best: pd.DataFrame, runs: pd.DataFrame) -> list[tuple[str, str]]:
+    """The measured quantities that this problem has: (column, heading)."""
+    names = [name for name in ("test_loss", *metric_columns(runs)) if best[name].notna().any()]
+    return [(name, name.replace("_", " ")) for name in names]
+
+
+def _facts(facts: dict) -> str:
+    if not facts:
+        return ""
+    parts = []
+    if pd.notna(facts.get("dim")):
+        parts.append(f"{int(facts['dim'])} parameters")
+    if pd.notna(facts.get("examples")) and facts["examples"] > 0:
+        parts.append(f"{int(facts['examples'])} examples in an epoch")
+    if pd.notna(facts.get("minimum")):
+        source = f" ({facts['minimum_source']})" if isinstance(facts.get("minimum_source"), str) else ""
+        parts.append(f"minimum {labels.number(facts['minimum'], 6)}{source}")
+    else:
+        parts.append("minimum not known: the training loss itself stands where suboptimality is written")
+    return "; ".join(parts)
+
+
+def _counts(results: Results) -> dict:
+    runs = results.runs
+    return {
+        "runs": f"{len(runs):,}",
+        "problems": runs["problem"].nunique(),
+        "optimizers": runs["optimizer"].nunique(),
+        "seeds": runs["seed"].nunique(),
+        "diverged": f"{int((runs['status'] == 'diverged').sum()):,}",
+        "deadline": f"{int((runs['status'] == 'deadline').sum()):,}",
+    }
+
+
+def _timings(results: Results) -> dict:
+    """Rows problem x optimizer of ns per run-step, and totals per problem."""
+    total = timing_summary(results.timings, results.runs)
+    pairs = timing_summary(results.timings, results.runs, by=("problem", "optimizer"))
+    optimizers = list(results.runs["optimizer"].unique())
+    cost = {(row.problem, row.optimizer): row.ns_per_run_step for row in pairs.itertuples(index=False)}
+    rows = [
+        {
+            "problem": row.problem,
+            "run_steps": labels.number(row.run_steps),
+            "seconds": labels.number(row.seconds),
+            "evaluation": "–" if pd.isna(row.evaluation_share) else f"{labels.number(100 * row.evaluation_share)}%",
+            "compile": labels.number(row.compile_seconds),
+            "cost": [labels.number(cost.get((row.problem, name))) for name in optimizers],
+        }
+        for row in total.itertuples(index=False)
+    ]
+    return {"optimizers": optimizers, "rows": rows}
+
+
+def _provenance(provenance: dict) -> list[tuple[str, str]]:
+    rows = []
+    for key, value in provenance.items():
+        if isinstance(value, dict):
+            rows += [(f"{key}: {name}", _flat(part)) for name, part in value.items()]
+        else:
+            rows.append((key, _flat(value)))
+    return rows
+
+
+def _flat(value) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,123 @@
+"""A spec and the catalogue -> the cohorts to run, each with its lanes and their ids."""
+
+import hashlib
+import itertools
+import json
+import math
+from dataclasses import dataclass
+
+from optbench import __version__, names
+from optbench.engine.batches import steps_per_epoch
+from optbench.engine.lanes import Lane
+from optbench.errors import OptbenchError
+from optbench.plugins import Catalogue
+from optbench.records import Optimizer, Problem
+from optbench.sweep.spec import Spec
+
+
+@dataclass(frozen=True)
+class CohortPlan:
+    """Runs that share problem, seed, batch size, optimizer and dtype: one call of the engine."""
+
+    cohort_id: str
+    run_ids: tuple[str, ...]
+    problem: Problem
+    optimizer: Optimizer
+    lanes: tuple[Lane, ...]
+    batch_size: int
+    seed: int
+    dtype: str
+    steps: int
+    deadline: float | None = None
+
+    @property
+    def step_cost(self) -> float:
+        """About how many nanoseconds a run-step takes: a weight for progress, not a promise."""
+        problem, slots = self.problem, len(self.optimizer.slots)
+        rows = self.batch_size if problem.data is not None else 1
+        return 1.0 + 0.15 * rows * problem.dim + (0.5 + 0.5 * slots) * problem.dim + 0.1 * len(problem.constants)
+
+    @property
+    def cost(self) -> float:
+        return self.step_cost * self.steps * len(self.lanes)
+
+
+def make(spec: Spec, catalogue: Catalogue) -> list[CohortPlan]:
+    """Expand ``spec``. Raises OptbenchError for a name, parameter or size that does not exist."""
+    optimizers = _optimizers(spec, catalogue)
+    schedules = [catalogue.schedule(text) for text in spec.schedules]
+    if len({schedule.text for schedule in schedules}) < len(schedules):
+        raise OptbenchError("schedules has an entry twice")
+    problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
+    doubled = len({problem.name for problem, _ in problems}) < len(problems)
+    if doubled:
+        raise OptbenchError("problems has an entry twice")
+    plans = []
+    for problem, entry in problems:
+        sizes = [problem.examples if size == "full" else min(size, problem.examples) for size in spec.batch_sizes]
+        for (optimizer, settings), size, dtype, seed in itertools.product(
+            optimizers, dict.fromkeys(sizes), spec.dtypes, spec.seeds
+        ):
+            lanes = [
+                Lane(lr, schedule, values)
+                for values, schedule, lr in itertools.product(settings, schedules, spec.learning_rates)
+            ]
+            steps = _steps(spec, entry, problem, size)
+            plans.append(_cohort(catalogue, problem, optimizer, lanes, size, seed, dtype, steps, spec.deadline))
+    return plans
+
+
+def _optimizers(spec, catalogue) -> list[tuple[Optimizer, list[dict]]]:
+    """Each optimizer once, with all its settings; a list as a value, adam(beta1=[0.8, 0.9]), stands for each of them."""
+    found: dict[str, tuple[Optimizer, list[dict]]] = {}
+    for text in spec.optimizers:
+        name, given = names.parse(text)
+        grids = [value if isinstance(value, list | tuple) else [value] for value in given.values()]
+        for values in itertools.product(*grids):
+            optimizer, settings = catalogue.optimizer(names.canonical(name, dict(zip(given, values, strict=True))))
+            known = found.setdefault(name, (optimizer, []))[1]
+            if settings in known:
+                raise OptbenchError(f"optimizers has {text!r} twice, with the same hyperparameters")
+            known.append(settings)
+    return list(found.values())
+
+
+def _steps(spec, entry, problem, batch_size) -> int:
+    own = entry.epochs is not None or entry.steps is not None
+    epochs, steps = (entry.epochs, entry.steps) if own else (spec.epochs, spec.steps)
+    return steps if steps is not None else math.ceil(epochs * steps_per_epoch(problem.examples, batch_size))
+
+
+def _cohort(catalogue, problem, optimizer, lanes, batch_size, seed, dtype, steps, deadline) -> CohortPlan:
+    family = names.parse(problem.name)[0]
+    shared = {
+        "version": __version__,
+        "problem": problem.name,
+        "optimizer": optimizer.name,
+        "files": [catalogue.hashes[f"problem {family}"], catalogue.hashes[f"optimizer {optimizer.name}"]],
+        "batch_size": batch_size,
+        "seed": seed,
+        "dtype": dtype,
+        "steps": steps,
+        "deadline": deadline,
+    }
+    base = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
+    run_ids = []
+    for lane in lanes:
+        own = [lane.lr, lane.schedule.text, catalogue.hashes[f"schedule {lane.schedule.name}"], lane.hyperparameters]
+        digest = base.copy()
+        digest.update(json.dumps(own, sort_keys=True).encode())
+        run_ids.append(digest.hexdigest()[:16])
+    base.update("".join(run_ids).encode())
+    return CohortPlan(
+        base.hexdigest()[:16],
+        tuple(run_ids),
+        problem,
+        optimizer,
+        tuple(lanes),
+        batch_size,
+        seed,
+        dtype,
+        steps,
+        deadline,
+    )

@@ -1,0 +1,56 @@
+"""Where a result comes from: the command, the versions, the machine."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from optbench import __version__
+from optbench.engine.fastmath import FASTMATH
+from optbench.engine.lanes import DIVERGENCE_FACTOR
+from optbench.sweep.spec import Spec
+
+
+def provenance(command: str, spec: Spec, hashes: Mapping[str, str]) -> dict:
+    """What provenance.json holds; ``hashes`` are the sha256 of the files that the names came from."""
+    tuning, reporting = spec.split_seeds()
+    budget = f"{spec.epochs:g} epochs" if spec.epochs is not None else f"{spec.steps} steps"
+    own = any(entry.epochs is not None or entry.steps is not None for entry in spec.problems)
+    return {
+        "command": command,
+        "optbench": __version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy", "pandas", "scikit-learn")},
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "fastmath": sorted(FASTMATH),
+        "divergence_factor": DIVERGENCE_FACTOR,
+        "tuning_seeds": tuning,
+        "seeds": list(spec.seeds),
+        "reporting_seeds": reporting,
+        "budget": budget + (" (own budgets for some problems: see spec.toml)" if own else ""),
+        "dtype": list(spec.dtypes),
+        "plugins": dict(hashes),
+    }
+
+
+def typed_command() -> str:
+    """The command as it was typed, for the foot of figures."""
+    program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
+    program = "python -m optbench" if program == "__main__.py" else program
+    return " ".join([program, *(repr(part) if " " in part or "(" in part else part for part in sys.argv[1:])])
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,61 @@
+"""A whole sweep, from its spec to its folder: what the command and the Python function share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from optbench import plugins
+from optbench.errors import OptbenchError
+from optbench.sweep import landscapes, plan, runner
+from optbench.sweep.provenance import provenance
+from optbench.sweep.spec import Spec
+from optbench.sweep.store import Store
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prepare(spec: Spec, catalogue: plugins.Catalogue | None = None) -> list[plan.CohortPlan]:
+    """The cohorts of ``spec``. Raises OptbenchError, and names the plug-in files that would not load."""
+    catalogue = catalogue or plugins.load(spec.plugins)
+    try:
+        return plan.make(spec, catalogue)
+    except OptbenchError as error:
+        if catalogue.broken:
+            files = ", ".join(path.name for path in catalogue.broken)
+            raise OptbenchError(f"{error} (broken plug-in files: {files})") from None
+        raise
+
+
+def execute(
+    spec: Spec,
+    directory: str | Path,
+    *,
+    workers: int | None = None,
+    command: str = "optbench.sweep",
+    watch: Callable[[runner.Status], None] = lambda status: None,
+    catalogue: plugins.Catalogue | None = None,
+) -> runner.Status:
+    """Run ``spec`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
+    workers = cores() if workers is None else workers
+    if workers < 1:
+        raise OptbenchError(f"workers={workers} must be at least 1")
+    catalogue = catalogue or plugins.load(spec.plugins)
+    plans = prepare(spec, catalogue)
+    store = Store(directory, spec, provenance(command, spec, _used(plans, catalogue)))
+    status = runner.run(plans, store, workers, watch)
+    if status.failed and not status.cohorts:
+        raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
+    done = [plan for plan in plans if store.has(plan.cohort_id)]
+    store.finish([plan.cohort_id for plan in plans], landscapes.facts(done))
+    return status
+
+
+def _used(plans, catalogue) -> dict[str, str]:
+    names = {f"optimizer {p.optimizer.name}" for p in plans} | {
+        f"problem {p.problem.name.split('(')[0]}" for p in plans
+    }
+    names |= {f"schedule {lane.schedule.name}" for p in plans for lane in p.lanes}
+    return {name: catalogue.hashes[name] for name in sorted(names)}

@@ -1,0 +1,42 @@
+"""Rosenbrock's curved valley."""
+
+import numpy as np
+
+from optbench import Problem, problem
+
+
+def value_and_gradient(w, g, f):
+    last = w.shape[0] - 1
+    for r in range(w.shape[1]):
+        a = 1.0 - w[0, r]
+        b = w[1, r] - w[0, r] * w[0, r]
+        f[r] = a * a + 100.0 * b * b
+        g[0, r] = -2.0 * a - 400.0 * w[0, r] * b
+        g[1, r] = 200.0 * b
+    for i in range(1, last):
+        for r in range(w.shape[1]):
+            a = 1.0 - w[i, r]
+            b = w[i + 1, r] - w[i, r] * w[i, r]
+            f[r] += a * a + 100.0 * b * b
+            g[i, r] -= 2.0 * a + 400.0 * w[i, r] * b
+            g[i + 1, r] = 200.0 * b
+
+
+@problem(source="Rosenbrock 1960, Comput. J. 3(3); n-D: De Jong 1975")
+def rosenbrock(dim=2, noise=1.0):
+    """f(w) = sum_i (1 - w_i)^2 + 100 (w_{i+1} - w_i^2)^2, the classical test of a long, curved, flat valley.
+
+    Starts near (-1.2, 1, -1.2, 1, ...), each coordinate off by up to 0.1.
+    """
+    classic = np.where(np.arange(dim) % 2 == 0, -1.2, 1.0)
+    return Problem(
+        form="lanes",
+        dim=dim,
+        value_and_gradient=value_and_gradient,
+        start=lambda rng: classic + rng.uniform(-0.1, 0.1, dim),
+        minimum=0.0,
+        minimum_source="closed form: every w_i = 1",
+        minimizer=np.ones(dim),
+        noise=noise,
+        domain=((-2.0, 2.0), (-1.0, 3.0)),
+    )
