@@ -89,17 +89,22 @@ def dry_run(plans, workers: int) -> None:
 
 
 def summary(directory: Path, tuning_seeds, status) -> None:
-    """The winners, and where the time went."""
+    """The best configuration of each problem (medians over the seeds that did not choose it), and the costs."""
     from optbench.api import load
     from optbench.report.summary import terminal_summary
 
     results = load(directory)
     runs, timings = results.runs, results.timings
     failures = int((runs["status"] == "diverged").sum())
-    rows = terminal_summary(runs, tuning_seeds)
-    table = Table(*map(str, rows.columns), box=None, title="the best of each problem", title_justify="left")
-    for row in rows.itertuples(index=False):
-        table.add_row(*map(str, row))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("problem", no_wrap=True)
+    table.add_column("suboptimality [95% interval]", no_wrap=True)
+    table.add_column("failed", no_wrap=True)
+    table.add_column("best configuration")
+    for row in terminal_summary(runs, tuning_seeds).to_dict("records"):
+        note = f" ({row['note']})" if row["note"] else ""
+        best = f"{row['best']}, lr {row['lr']}{note}"
+        table.add_row(row["problem"], row["median [low, high]"], row["failures"], best)
     console.print(table)
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
     late = int((runs["status"] == "deadline").sum())
@@ -142,7 +147,7 @@ def check(file: Path, files) -> bool:
         console.print(f"[bold]{kind} {name}[/]")
         for finding in checks.run(kind, name, catalogue):
             mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
-            console.print(f"  {mark} {finding.name}", end="" if finding.message else "\n")
+            console.print(f"  {mark} {finding.name}", end="" if finding.message else "\n", soft_wrap=True)
             if finding.message:
                 console.print(f": {finding.message}", markup=False, soft_wrap=True)
             fine &= finding.ok

@@ -3,7 +3,6 @@
 from math import exp, log
 
 import numpy as np
-from scipy.optimize import minimize
 
 from optbench import Problem, datasets, problem
 
@@ -257,6 +256,8 @@ def _solve(reference, dim, l2):
     """The minimizer and minimum of a strongly convex objective; without l2, none and the bound 0."""
     if not l2:
         return None, 0.0
+    from scipy.optimize import minimize  # half a second that only these problems need
+
     found = minimize(
         reference, np.zeros(dim), jac=True, method="L-BFGS-B", options={"maxiter": 5000, "ftol": 1e-16, "gtol": 1e-9}
     )

@@ -45,5 +45,5 @@ def saddle(dim=2, index=1, offset=1e-3, noise=0.01):
         minimizer=np.where(np.arange(dim) < index, 1.0, 0.0),
         noise=noise,
         layout=(index,),
-        domain=((-1.6, 1.6), (-2.0, 2.0)),
+        domain=((-1.6, 1.6), (-3.0, 3.0)),
     )

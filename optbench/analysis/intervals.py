@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr  # scipy.stats has the same, and takes half a second to import
 
 
 @lru_cache(maxsize=1024)
@@ -33,7 +33,7 @@ def interval_ranks(n: int, confidence: float = 0.95) -> tuple[int, int, float]:
 
 def _coverage(n: int, k: int) -> float:
     # k = (n + 1) / 2 is the single middle value: the formula gives about 0 there, and rounding must not go below.
-    return max(0.0, 1.0 - 2.0 * float(binom.cdf(k - 1, n, 0.5)))
+    return max(0.0, 1.0 - 2.0 * float(bdtr(k - 1, n, 0.5)))
 
 
 def median_interval(values, confidence: float = 0.95) -> tuple[float, float, float, float]:

@@ -4,8 +4,8 @@ Arrays of a cohort, with ``runs`` lanes and ``k`` state slots or metrics:
 lanes form: w, g (dim, runs), state (k, dim, runs), out (1 + k, runs);
 single form: w, g (runs, dim), state (k, runs, dim), out (runs, 1 + k).
 ``scalars`` (rows, runs) holds what is constant along the parameters: row 0 the rate, then the hyperparameters, then
-the powers as the rule sees them;
-``powers`` (powers, runs) keeps their running products in float64. ``first`` and ``last`` bound the lanes of a call in single form.
+the powers as the rule sees them; ``powers`` (powers, runs) keeps their running products in float64. ``first`` and
+``last`` bound the lanes of a call in single form.
 """
 
 import inspect

@@ -68,7 +68,7 @@ def make(spec: Spec, catalogue: Catalogue) -> list[CohortPlan]:
 
 
 def _optimizers(spec, catalogue) -> list[tuple[Optimizer, list[dict]]]:
-    """Each optimizer once, with all its settings; a list as a value, adam(beta1=[0.8, 0.9]), stands for each of them."""
+    """Each optimizer once, with all its settings; a list as a value, adam(beta1=[0.8, 0.9]), stands for each."""
     found: dict[str, tuple[Optimizer, list[dict]]] = {}
     for text in spec.optimizers:
         name, given = names.parse(text)

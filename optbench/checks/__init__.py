@@ -1,0 +1,54 @@
+"""Public checks of a plug-in against the contract of its kind, each with a verdict in words.
+
+``run(kind, name, catalogue)`` gives the findings on one record; the suite's own tests run them over the whole
+catalogue, and ``python -m optbench check FILE`` over a user's file.
+"""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from optbench.checks import optimizer, problem, schedule
+from optbench.checks.verdict import NotApplicable, Wrong
+from optbench.errors import OptbenchError
+from optbench.plugins import Catalogue
+
+_KINDS = {"optimizer": optimizer, "schedule": schedule, "problem": problem}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was checked, whether it holds, and if not, what is wrong."""
+
+    name: str
+    ok: bool
+    message: str = ""
+
+
+def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
+    """The findings on ``kind`` ("optimizer", "schedule" or "problem") ``name``. Raises OptbenchError if unknown."""
+    if kind == "problem":
+        try:
+            record = catalogue.problem(name)
+        except Exception as error:
+            yield Finding("builds with its defaults", False, _reason(error))
+            return
+    else:
+        record = catalogue.optimizer(name)[0] if kind == "optimizer" else catalogue.schedule(name)
+    for check in _KINDS[kind].CHECKS:
+        title = inspect.getdoc(check)
+        try:
+            check(record)
+        except NotApplicable:
+            continue
+        except Exception as error:  # a plug-in may raise anything
+            yield Finding(title, False, _reason(error))
+            if check in _KINDS[kind].FIRST:
+                return
+        else:
+            yield Finding(title, True)
+
+
+def _reason(error: Exception) -> str:
+    text = (str(error).strip().splitlines() or [""])[0]
+    return text if isinstance(error, OptbenchError | Wrong) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,151 @@
+"""Checks of a problem."""
+
+import numpy as np
+
+from optbench.checks.verdict import NotApplicable, Wrong, close
+from optbench.engine.batches import start_point
+from optbench.engine.guarded import Guarded
+from optbench.records import Problem
+
+
+def _starts(problem: Problem):
+    """starts at a finite point that depends on nothing but the seed"""
+    first = start_point(problem, 1)
+    if not np.array_equal(first, start_point(problem, 1)):
+        raise Wrong("two calls with the same generator state give different points: use the generator that start gets")
+
+
+def _kernel_in_python(problem: Problem):
+    """runs as plain Python on a small batch, within its arrays"""
+    Guarded(problem, "float64", 2, rows=5).in_python()
+
+
+def _compiles(problem: Problem):
+    """compiles in float64 and float32"""
+    for dtype in ("float64", "float32"):
+        Guarded(problem, dtype, 1, rows=5)
+
+
+def _writes_inside(problem: Problem):
+    """writes nothing but g and f, and nothing beyond their ends"""
+    for rows in (7, None):
+        guarded = Guarded(problem, "float64", 3, rows=rows)
+        guarded.value_and_gradient()
+        wrong = guarded.trespasses()
+        if wrong:
+            raise Wrong(f"writes to or beyond {', '.join(wrong)}")
+
+
+def _gradient(problem: Problem):
+    """the gradient agrees with finite differences"""
+    rng = np.random.default_rng(0)
+    for rows in (7, None):
+        guarded = Guarded(problem, "float64", 1, rows=rows)
+        for _ in range(4):
+            w = guarded.start + 0.1 * rng.standard_normal(problem.dim)
+            _, g = guarded.value_and_gradient(w)
+            direction = rng.standard_normal(problem.dim)
+            step = 1e-5 / max(1.0, float(np.abs(direction).max()))
+            ahead, behind = (guarded.value_and_gradient(w + s * direction)[0] for s in (step, -step))
+            slope, stated = float(ahead[0] - behind[0]) / (2 * step), float(g[0] @ direction)
+            scale = abs(slope) + abs(stated) + 1e-3 * float(np.linalg.norm(g[0])) + 1e-6 * abs(float(ahead[0]))
+            if not abs(slope - stated) <= 1e-4 * scale + 1e-7:
+                raise Wrong(f"along a random direction the gradient says {stated:.6g}, finite differences {slope:.6g}")
+
+
+def _minimum(problem: Problem):
+    """no value lies below the stated minimum, and the minimizer attains it"""
+    guarded = Guarded(problem, "float64", 1)
+    slack = 1e-9 * max(1.0, abs(problem.minimum))
+    w, best = guarded.start.copy(), np.inf
+    v = np.zeros(problem.dim)
+    for t in range(1, 301):  # RMSProp, a way down that needs no tuning
+        value, g = guarded.value_and_gradient(w)
+        best = min(best, float(value[0]))
+        v = 0.9 * v + 0.1 * g[0] ** 2
+        w = w - 0.1 / t**0.5 * g[0] / np.sqrt(v + 1e-8)
+    if best < problem.minimum - slack:
+        raise Wrong(f"found the value {best:.9g}, below the stated minimum {problem.minimum:.9g}")
+    if problem.minimizer is not None:
+        value, g = guarded.value_and_gradient(np.asarray(problem.minimizer, dtype=float))
+        if not abs(float(value[0]) - problem.minimum) <= 1e-6 * max(1.0, abs(problem.minimum)):
+            raise Wrong(f"the value at the minimizer is {float(value[0]):.9g}, not {problem.minimum:.9g}")
+        if not np.abs(g).max() <= 1e-5:
+            raise Wrong(f"the gradient at the minimizer is not zero but up to {np.abs(g).max():.3g}")
+
+
+def _runs_agree(problem: Problem):
+    """a run has the same value and gradient alone as among others"""
+    together = Guarded(problem, "float64", 5, rows=7)
+    w = together.start + 0.1 * np.random.default_rng(0).standard_normal((5, problem.dim))
+    values, gradients = together.value_and_gradient(w)
+    for r in range(5):
+        value, g = Guarded(problem, "float64", 1, rows=7).value_and_gradient(w[r])
+        close(values[r], value[0], 1e-10, f"value of run {r}")
+        close(gradients[r], g[0], 1e-10, f"gradient of run {r}")
+
+
+def _float32(problem: Problem):
+    """float32 stays near float64"""
+    wide, narrow = (Guarded(problem, dtype, 1, rows=7) for dtype in ("float64", "float32"))
+    (f, g), (f32, g32) = wide.value_and_gradient(), narrow.value_and_gradient()
+    close(f32, f, 1e-4, "value")
+    close(g32, g, 1e-3, "gradient")
+
+
+def _nan_in(problem: Problem):
+    """a NaN weight gives a value that is not finite"""
+    guarded = Guarded(problem, "float64", 1, rows=7)
+    value, _ = guarded.value_and_gradient(np.full(problem.dim, np.nan))
+    if np.isfinite(value).any():
+        raise Wrong(f"the value at NaN weights is {float(value[0])}: a diverged run would go unnoticed")
+
+
+def _evaluates(problem: Problem):
+    """evaluate writes the same value as value_and_gradient, and every metric"""
+    if problem.evaluate is None:
+        raise NotApplicable
+    guarded = Guarded(problem, "float64", 3, rows=7)
+    out = guarded.evaluate()
+    close(out[0], guarded.value_and_gradient()[0], 1e-10, "value")
+    if not np.isfinite(out).all():
+        raise Wrong("a metric is not finite at the start point")
+
+
+def _batches_average(problem: Problem):
+    """mini-batches average to the full gradient"""
+    if problem.data is None:
+        raise NotApplicable
+    full = Guarded(problem, "float64", 1).value_and_gradient()
+    n, value, gradient = len(problem.data[0]), 0.0, 0.0
+    cut = n // 3
+    for first, last in ((0, cut), (cut, n)):
+        f, g = Guarded(problem, "float64", 1, rows=slice(first, last)).value_and_gradient()
+        value, gradient = value + f * (last - first) / n, gradient + g * (last - first) / n
+    close(value, full[0], 1e-10, "value")
+    close(gradient, full[1], 1e-10, "gradient")
+
+
+def _compiled_once(problem: Problem):
+    """compiles once for all batches and runs"""
+    one, other = Guarded(problem, "float64", 1, rows=3), Guarded(problem, "float64", 4, rows=7)
+    one.value_and_gradient()
+    other.value_and_gradient()
+    if one.code.gradient is not other.code.gradient or len(one.code.gradient.signatures) != 1:
+        raise Wrong("was compiled again for another number of rows or runs")
+
+
+FIRST = (_starts, _kernel_in_python, _compiles)
+"""Where one of these fails, the others cannot run."""
+CHECKS = (
+    *FIRST,
+    _writes_inside,
+    _gradient,
+    _minimum,
+    _runs_agree,
+    _float32,
+    _nan_in,
+    _evaluates,
+    _batches_average,
+    _compiled_once,
+)
