@@ -42,13 +42,15 @@ def jit(function: Callable, signature=None, **options) -> Callable:
         return decorate(**OPTIONS, **options)(function)
 
 
-def compile_text(text: str, name: str, home: FunctionType, namespace: dict, key: str) -> FunctionType:
-    """The function ``NAME`` of the template ``text``, under ``home``'s file, named ``name`` and a hash."""
-    digest = hashlib.sha256(f"{text}{key}{_BASE}".encode()).hexdigest()[:12]
-    label = f"{name}_{digest}"
+def compile_tree(tree: ast.FunctionDef, name: str, home: FunctionType, namespace: dict, key: str) -> FunctionType:
+    """The function of a syntax tree, under ``home``'s file, named ``name`` and a hash of its source and ``key``."""
+    tree.name = "NAME"
+    digest = hashlib.sha256(f"{ast.unparse(tree)}{key}{_BASE}".encode()).hexdigest()[:12]
+    tree.name = f"{name}_{digest}"
     scope = {**namespace, "__name__": home.__module__}
-    exec(compile(text.replace("NAME", label), home.__code__.co_filename, "exec"), scope)
-    return scope[label]
+    module = ast.fix_missing_locations(ast.Module([tree], []))
+    exec(compile(module, home.__code__.co_filename, "exec"), scope)
+    return scope[tree.name]
 
 
 class Translator:
@@ -66,20 +68,21 @@ class Translator:
     def translate(self, function: FunctionType, owner: str) -> tuple[Callable, str]:
         """The compiled function and a key of all the source it was made from. Raises PluginError."""
         if function not in self.made:
-            text, namespace, key = self.prepare(function, owner)
-            compiled = compile_text(text, function.__name__, function, namespace, key)
-            self.made[function] = jit(compiled), text + key
+            tree, namespace, key = self.prepare(function, owner)
+            compiled = compile_tree(tree, function.__name__, function, namespace, key)
+            self.made[function] = jit(compiled), ast.unparse(tree) + key
         return self.made[function]
 
-    def prepare(self, function: FunctionType, owner: str, arguments: tuple[str, ...] = ()) -> tuple[str, dict, str]:
-        """The typed source of a function named ``NAME``, what its names stand for, and a key of its helpers.
+    def prepare(self, function: FunctionType, owner: str, arguments: tuple[str, ...] = ()):
+        """The typed syntax tree of a function, a dictionary of what its names stand for, and a key of its helpers.
 
-        ``arguments``: give the function this whole list of arguments; those that it does not name, it ignores.
+        Lines keep their numbers, for coverage and tracebacks. ``arguments``: give the function this whole list of
+        arguments; those that it does not name, it ignores.
         """
         if function.__closure__:
             raise PluginError(f"{owner}: {function.__name__} must be a function of the file, not of another function")
         tree = _definition(function, owner)
-        tree = ast.fix_missing_locations(_TypeLiterals(self.whole_literals).visit(tree))
+        tree = _TypeLiterals(self.whole_literals).visit(tree)
         namespace, key = {"_real": self.real}, [self.real.__name__]
         for name in sorted(_names(function.__code__)):
             if name not in function.__globals__:
@@ -99,8 +102,7 @@ class Translator:
         if arguments:
             own = {argument.arg for argument in tree.args.args}
             tree.args.args = [ast.arg(name if name in own else f"_no_{name}") for name in arguments]
-        tree.name = "NAME"
-        return ast.unparse(tree), namespace, "".join(key)
+        return tree, namespace, "".join(key)
 
 
 def _names(code) -> set[str]:
@@ -111,11 +113,13 @@ def _names(code) -> set[str]:
 
 def _definition(function, owner) -> ast.FunctionDef:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
     except (OSError, TypeError, SyntaxError):
         raise PluginError(f"{owner}: the source of {function.__name__!r} cannot be read; define it in a file") from None
     if not isinstance(tree, ast.FunctionDef):
         raise PluginError(f"{owner}: {function.__name__!r} must be written with def")
+    ast.increment_lineno(tree, first - 1)
     tree.decorator_list = []
     tree.returns = None
     for argument in tree.args.args:

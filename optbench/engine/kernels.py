@@ -8,12 +8,13 @@ the powers as the rule sees them; ``powers`` (powers, runs) keeps their running 
 ``last`` bound the lanes of a call in single form.
 """
 
+import ast
 import inspect
 from functools import cache
 
 from numba import float32, float64, int64, types, void
 
-from optbench.engine.codegen import Translator, compile_text, jit
+from optbench.engine.codegen import Translator, compile_tree, jit
 from optbench.errors import PluginError
 from optbench.records import Optimizer
 
@@ -54,26 +55,26 @@ _EVALUATE = ("w", "out", *_INPUTS)
 def gradient_kernel(function, form: str, dtype: str, owner: str):
     """``value_and_gradient`` behind the common signature. Raises PluginError where it does not compile."""
     own = _check_arguments(function, owner, ("w", "g", *(("f",) if form == "lanes" else ()), *_INPUTS), ("w", "g"))
-    text, namespace, key = Translator(dtype).prepare(function, owner, _GRADIENT)
+    tree, namespace, key = Translator(dtype).prepare(function, owner, _GRADIENT)
     if form == "single":
         inner, key = Translator(dtype).translate(function, owner)
         call = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)
         text = f"def NAME({', '.join(_GRADIENT)}):\n    for r in range(first, last):\n        f[r] = _inner({call})\n"
-        namespace = {"_inner": inner}
-    return _build(text, "value_and_gradient", function, namespace, key, gradient_signature(dtype), owner)
+        tree, namespace = ast.parse(text).body[0], {"_inner": inner}
+    return _build(tree, "value_and_gradient", function, namespace, key, gradient_signature(dtype), owner)
 
 
 @cache
 def evaluate_kernel(function, form: str, dtype: str, owner: str):
     """``evaluate`` behind the common signature. Raises PluginError where it does not compile."""
     own = _check_arguments(function, owner, _EVALUATE, ("w", "out"))
-    text, namespace, key = Translator(dtype).prepare(function, owner, _EVALUATE)
+    tree, namespace, key = Translator(dtype).prepare(function, owner, _EVALUATE)
     if form == "single":
         inner, key = Translator(dtype).translate(function, owner)
         call = ", ".join(f"{name}[r]" if name in ("w", "out") else name for name in own)
         text = f"def NAME({', '.join(_EVALUATE)}):\n    for r in range(w.shape[0]):\n        _inner({call})\n"
-        namespace = {"_inner": inner}
-    return _build(text, "evaluate", function, namespace, key, evaluate_signature(dtype), owner)
+        tree, namespace = ast.parse(text).body[0], {"_inner": inner}
+    return _build(tree, "evaluate", function, namespace, key, evaluate_signature(dtype), owner)
 
 
 def argument_names(function) -> list[str]:
@@ -123,7 +124,15 @@ def _update_kernel(rule, slots, scalars, rows, powers, order, dtype, owner):
     else:
         text += f"    for r in range(w.shape[1]):\n{prelude or '        pass'}\n"
         text += f"    for d in range(w.shape[0]):\n{lane}{views}        for r in range(w.shape[1]):\n{step}"
-    return _build(text, "update", rule, {"_rule": inner, "_real": _REALS[dtype]}, key, update_signature(dtype), owner)
+    return _build(
+        ast.parse(text).body[0],
+        "update",
+        rule,
+        {"_rule": inner, "_real": _REALS[dtype]},
+        key,
+        update_signature(dtype),
+        owner,
+    )
 
 
 def update_kernel(record: Optimizer, order: str, dtype: str):
@@ -134,8 +143,8 @@ def update_kernel(record: Optimizer, order: str, dtype: str):
     )
 
 
-def _build(text, name, home, namespace, key, signature, owner):
-    function = compile_text(text, name, home, namespace, key + str(signature))
+def _build(tree, name, home, namespace, key, signature, owner):
+    function = compile_tree(tree, name, home, namespace, key + str(signature))
     try:
         kernel = jit(function, signature, noalias=True)
     except Exception as error:  # numba raises many kinds
