@@ -30,14 +30,14 @@ class Cohort:
 def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarray:
     """Steps to evaluate at: the start, the end, log-spaced ones between, and each epoch if they are few enough.
 
-    At most 24 log-spaced ones; on data, as many as cost about a quarter of the run's own work, but at least 8 (an
+    At most 24 log-spaced ones; on data, as many as cost about 15% of the run's own work, but at least 6 (an
     evaluation is a forward pass over all examples, a third of what a training pass costs). What it did cost is in
     the table ``timings``.
     """
     count, per_epoch = 24, batches.steps_per_epoch(problem.examples, batch_size)
     if problem.data is not None:
         examples = len(problem.data[0]) + (len(problem.test[0]) if problem.test is not None else 0)
-        count = int(np.clip(0.25 * 3 * steps * min(batch_size, problem.examples) / examples, 8, count))
+        count = int(np.clip(0.15 * 3 * steps * min(batch_size, problem.examples) / examples, 6, count))
     points = {0, steps, *np.geomspace(1, max(steps, 1), count).astype(int).tolist()}
     if steps // per_epoch <= count:
         points.update(range(per_epoch, steps, per_epoch))

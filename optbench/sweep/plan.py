@@ -14,6 +14,9 @@ from optbench.plugins import Catalogue
 from optbench.records import Optimizer, Problem
 from optbench.sweep.spec import Spec
 
+COHORT_COST = 4e6
+"""Nanoseconds that a cohort takes beside its steps: preparations, evaluations, files."""
+
 
 @dataclass(frozen=True)
 class CohortPlan:
@@ -39,7 +42,7 @@ class CohortPlan:
 
     @property
     def cost(self) -> float:
-        return self.step_cost * self.steps * len(self.lanes)
+        return self.step_cost * self.steps * len(self.lanes) + COHORT_COST
 
 
 def make(spec: Spec, catalogue: Catalogue) -> list[CohortPlan]:

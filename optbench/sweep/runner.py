@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from optbench.engine.cohort import Compiled, run_cohort
 from optbench.engine.lanes import Cancelled
 from optbench.errors import OptbenchError
-from optbench.sweep.plan import CohortPlan
+from optbench.sweep.plan import COHORT_COST, CohortPlan
 from optbench.sweep.store import Store
 from optbench.sweep.tables import tables
 
@@ -80,6 +80,7 @@ def run(
             return
         store.save(plan.cohort_id, tables(plan, cohort, workers))
         with lock:
+            status.cost += COHORT_COST
             status.runs += len(plan.lanes)
             status.cohorts += 1
 
