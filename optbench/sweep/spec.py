@@ -5,11 +5,15 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Strict, StrictInt, ValidationError, field_validator, model_validator
 
 from optbench.errors import OptbenchError, unknown
+
+Real = Annotated[float, Strict()]  # a number: neither a text nor True
+MOST_SEEDS = 100_000
+MOST_STEPS = 2**53
 
 DEFAULT = Path(__file__).with_name("default.toml")
 
@@ -20,8 +24,8 @@ class ProblemEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    epochs: float | None = None
-    steps: int | None = None
+    epochs: Real | None = None
+    steps: StrictInt | None = None
 
 
 class Spec(BaseModel):
@@ -34,15 +38,16 @@ class Spec(BaseModel):
 
     problems: tuple[ProblemEntry, ...]
     optimizers: tuple[str, ...]
-    batch_sizes: tuple[int | str, ...] = ("full",)
+    batch_sizes: tuple[StrictInt | str, ...] = ("full",)
     schedules: tuple[str, ...] = ("constant",)
-    learning_rates: tuple[float, ...]
-    seeds: tuple[int, ...] = tuple(range(9))
-    tuning_seeds: int = 3
-    epochs: float | None = None
-    steps: int | None = None
+    learning_rates: tuple[Real, ...]
+    seeds: tuple[StrictInt, ...] = tuple(range(9))
+    tuning_seeds: StrictInt = 3
+    """Where it is not given: a third of the seeds, at most 3."""
+    epochs: Real | None = None
+    steps: StrictInt | None = None
     dtypes: tuple[str, ...] = ("float64",)
-    deadline: float | None = None
+    deadline: Real | None = None
     plugins: tuple[str, ...] = ()
 
     @field_validator("problems", mode="before")
@@ -54,6 +59,12 @@ class Spec(BaseModel):
     @classmethod
     def _texts(cls, value):
         return _listed(value)
+
+    @field_validator("plugins")
+    @classmethod
+    def _absolute(cls, value):
+        # The spec is kept with the results, and must name the same files from there.
+        return tuple(str(Path(item).resolve()) for item in value)
 
     @field_validator("batch_sizes", mode="before")
     @classmethod
@@ -86,16 +97,16 @@ class Spec(BaseModel):
             parts = [part.strip() for part in value.split(",")]
             value = int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
         if isinstance(value, int) and not isinstance(value, bool):
-            if value < 1:
-                raise ValueError(f"{value} must be at least 1 (a number of seeds), or a list of seeds")
-            return range(value)
-        return value
+            if not 1 <= value <= MOST_SEEDS:
+                raise ValueError(f"{value} must be between 1 and {MOST_SEEDS} (how many seeds), or a list of seeds")
+            return tuple(range(value))
+        return tuple(value) if isinstance(value, range) else value
 
     @field_validator("seeds")
     @classmethod
     def _not_negative(cls, value):
-        if any(seed < 0 for seed in value):
-            raise ValueError("a seed must not be negative")
+        if not all(0 <= seed < 2**63 for seed in value):
+            raise ValueError("a seed must be between 0 and 2^63")
         return value
 
     @model_validator(mode="after")
@@ -112,14 +123,14 @@ class Spec(BaseModel):
             if budget.epochs is not None and budget.steps is not None:
                 raise ValueError("give one budget: epochs or steps")
             for value in (budget.epochs, budget.steps):
-                if value is not None and not (value > 0 and math.isfinite(value)):
-                    raise ValueError(f"a budget of {value!r} must be positive")
+                if value is not None and not 0 < value <= MOST_STEPS:
+                    raise ValueError(f"a budget of {value!r} must be positive, and finite")
         if not 0 <= self.tuning_seeds <= len(self.seeds):
             raise ValueError(f"tuning_seeds={self.tuning_seeds} must be between 0 and the {len(self.seeds)} seeds")
         for dtype in self.dtypes:
             if dtype not in ("float32", "float64"):
                 raise ValueError(f"dtypes: {dtype!r} must be float64 or float32")
-        if self.deadline is not None and not self.deadline > 0:
+        if self.deadline is not None and not 0 < self.deadline < math.inf:
             raise ValueError(f"deadline={self.deadline!r} must be a positive number of seconds")
         return self
 
@@ -156,24 +167,30 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
         raw.pop("steps", None)
         if isinstance(raw.get("problems"), list):
             raw["problems"] = [item.get("name", item) if isinstance(item, dict) else item for item in raw["problems"]]
-    if "seeds" in changes and "tuning_seeds" not in changes:
-        count = changes["seeds"]
-        count = len(count) if isinstance(count, list | tuple) else count
-        if str(count).isdecimal():
-            raw["tuning_seeds"] = min(raw.get("tuning_seeds", 3), max(int(count) // 3, 1 if int(count) > 1 else 0))
     raw.update(changes)
+    if "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
+        raw["tuning_seeds"] = min(raw.get("tuning_seeds", 3), _tuning_share(raw.get("seeds", 9)))
     for key in raw:
         if key not in Spec.model_fields:
             raise unknown(f"key in {label}", key, Spec.model_fields)
     try:
         return Spec.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda found: found["type"] == "missing")
         where = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "missing":
             message = "is missing"
         raise OptbenchError(f"{label}: {where + ': ' if where else ''}{message}") from None
+
+
+def _tuning_share(seeds) -> int:
+    """A third of the seeds, but one of two, and none of one (that one then does both)."""
+    try:
+        count = len(Spec._seeds(seeds))
+    except (TypeError, ValueError):
+        return 0  # the field's own check will say what is wrong
+    return max(count // 3, min(count - 1, 1))
 
 
 def rate_grid(text: str) -> list[float]:
@@ -185,8 +202,8 @@ def rate_grid(text: str) -> list[float]:
             raise ValueError
     except ValueError:
         raise ValueError(f"{text!r} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
-    ratio = math.log(high / low) / max(count - 1, 1)
-    return [float(f"{low * math.exp(i * ratio):.4g}") for i in range(count)]
+    first, last = math.log10(low), math.log10(high)
+    return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
 
 
 def to_toml(spec: Spec) -> str:
@@ -197,14 +214,19 @@ def to_toml(spec: Spec) -> str:
             value = ", ".join(_inline(item) for item in value)
             lines.append(f"{key} = [{value}]")
         else:
-            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+            lines.append(f"{key} = {_literal(value)}")
     return "\n".join(lines) + "\n"
 
 
 def _inline(entry: Mapping) -> str:
     if set(entry) == {"name"}:
-        return json.dumps(entry["name"])
-    return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in entry.items()) + " }"
+        return _literal(entry["name"])
+    return "{ " + ", ".join(f"{key} = {_literal(value)}" for key, value in entry.items()) + " }"
+
+
+def _literal(value) -> str:
+    """Texts, numbers and lists are written alike in JSON and TOML, but for one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _listed(value):
@@ -215,4 +237,6 @@ def _listed(value):
         return split_list(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return [value]
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{value!r} must be a list")
     return value
