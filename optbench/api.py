@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,7 @@ def schedules(plugin: Sequence[str | Path] = ()) -> dict[str, Schedule]:
 
 
 def minimize(
-    problem: str | Problem,
+    problem: str | Problem | Family,
     optimizer: str | Optimizer,
     *,
     lr: float,
@@ -98,7 +99,9 @@ def minimize(
         | {"tuning_seeds": 0},
         "minimize",
     )
-    if not isinstance(problem, Problem):
+    if isinstance(problem, Family):
+        problem = problem.build()
+    elif not isinstance(problem, Problem):
         problem = catalogue.problem(problem)
     values = {}
     if not isinstance(optimizer, Optimizer):
@@ -130,18 +133,16 @@ def sweep(
     """Run a sweep: a TOML file, a mapping of its keys, or None for the built-in default; ``changes`` on top.
 
     ``out``: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
-    ``workers``: threads, by default as many as there are cores. Raises OptbenchError.
+    ``workers``: threads, by default as many as there are cores. Raises OptbenchError; warns of a problem or an
+    optimizer that could not run, whose cohorts are left out.
     """
-    from optbench.sweep import session
     from optbench.sweep.spec import merge, read
 
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
     if out is not None:
-        session.execute(checked, out, workers=workers)
-        return load(out)
+        return _execute(checked, out, workers)
     with tempfile.TemporaryDirectory() as folder:
-        session.execute(checked, folder, workers=workers)
-        found = load(folder)
+        found = _execute(checked, folder, workers)
         return Results(found.runs, found.curves, found.timings)
 
 
@@ -152,6 +153,7 @@ def load(path: str | Path) -> Results:
     folder = Path(path)
     try:
         tables = [pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", "curves", "timings")]
+        tables[0]["diverged_at"] = tables[0]["diverged_at"].astype("Int64")
     except FileNotFoundError:
         raise OptbenchError(f"no finished sweep in {str(path)!r}: run optbench sweep --out {path}") from None
     except (OSError, ValueError) as error:
@@ -160,10 +162,20 @@ def load(path: str | Path) -> Results:
 
 
 def _catalogue(files) -> plugins.Catalogue:
-    catalogue = plugins.load(tuple(files))
+    """The catalogue with the user's files. Here nobody reads a traceback first: a broken file is an error."""
+    catalogue = plugins.load((files,) if isinstance(files, str | Path) else tuple(files))
     for path, trace in catalogue.broken.items():
         raise OptbenchError(f"the plug-in {path.name} does not load: {trace.strip().splitlines()[-1]}")
     return catalogue
+
+
+def _execute(spec, folder, workers) -> Results:
+    from optbench.sweep import session
+
+    status = session.execute(spec, folder, workers=workers, catalogue=_catalogue(spec.plugins))
+    for pair, reason in status.failed.items():
+        warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
+    return load(folder)
 
 
 def _text(problem) -> str:

@@ -46,9 +46,9 @@ def sweep(
     steps: Annotated[int | None, typer.Option(help="Budget: updates, instead of epochs.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float64, float32, or both: float64,float32.")] = None,
     deadline: Annotated[float | None, typer.Option(help="Seconds after which a cohort ends where it is.")] = None,
-    out: Annotated[Path, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")] = Path(
-        "results"
-    ),
+    out: Annotated[
+        str, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")
+    ] = "results",
     workers: Annotated[int | None, typer.Option(help="Threads; by default one a core.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show cohorts, runs and an estimate; run nothing.")
@@ -67,18 +67,25 @@ def sweep(
         "learning_rates": lr, "seeds": seeds, "tuning_seeds": tuning_seeds, "epochs": epochs, "steps": steps,
         "dtypes": dtype, "deadline": deadline, "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
+    if not out.strip():
+        raise OptbenchError("--out must name a folder")
     checked = read(spec, changes)
     catalogue = terminal.load_catalogue(checked.plugins)
     if dry_run:
-        terminal.dry_run(session.prepare(checked, catalogue), workers or session.cores())
+        terminal.dry_run(session.prepare(checked, catalogue), session.checked_workers(workers))
         return
-    with terminal.Watch(out) as watch:
-        status = session.execute(
-            checked, out, workers=workers, command=typed_command(), watch=watch, catalogue=catalogue
-        )
-    terminal.summary(out, checked.split_seeds()[0], status)
-    if report:
-        terminal.report(out)
+    try:
+        with terminal.Watch() as watch:
+            status = session.execute(
+                checked, out, workers=workers, command=typed_command(), watch=watch, catalogue=catalogue
+            )
+        terminal.summary(Path(out), checked.split_seeds()[0])
+        if report:
+            terminal.report(Path(out))
+    except KeyboardInterrupt:
+        text = "interrupted; what was finished is kept, run the same command again to go on"
+        print(f"optbench: {text}", file=sys.stderr)
+        raise typer.Exit(130) from None
     if status.failed:
         raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
 
@@ -115,14 +122,11 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 
 def main() -> None:
-    """Run the command line. A user's mistake is one line on standard error and exit code 2; Ctrl-C is 130."""
+    """Run the command line. A user's mistake is one line on standard error and exit code 2."""
     try:
         app()
     except OptbenchError as error:
         print(f"optbench: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("optbench: interrupted; what was finished is kept, run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)

@@ -12,6 +12,12 @@ class PluginError(OptbenchError):
     """A plug-in that breaks the contract of its kind."""
 
 
+def in_one_line(error: Exception) -> str:
+    """What an exception of somebody else's code says, with its kind; ours speak for themselves."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text}"
+
+
 def unknown(kind: str, name: str, valid: Iterable[str]) -> OptbenchError:
     """The error for a name that is not among ``valid``: it offers the nearest one, or else all of them."""
     valid = sorted(valid)

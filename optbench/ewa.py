@@ -1,5 +1,6 @@
 """Exponentially weighted averages (lecture B), along the last axis of an array."""
 
+import math
 from functools import cache
 
 import numpy as np
@@ -30,7 +31,7 @@ def ewa(x, beta: float, bias_correction: bool = False) -> np.ndarray:
         raise OptbenchError("ewa: x must be an array with at least one axis")
     if not (isinstance(beta, int | float | np.floating) and 0 <= beta < 1):
         raise OptbenchError(f"ewa: beta={beta!r} must be a number in [0, 1)")
-    rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+    rows = np.ascontiguousarray(x).reshape(math.prod(x.shape[:-1]), x.shape[-1])
     out = np.empty_like(rows)
     _kernel(x.dtype.name)(rows, float(beta), bool(bias_correction), out)
     return out.reshape(x.shape)
@@ -61,10 +62,11 @@ def _scan(x, beta, correct, out):
             v = beta * v + gain * x[i, t]
             out[i, t] = v
         if correct:
-            power, t = beta, 0
+            power, rest, t = 1.0, 0.0, 0
             while t < x.shape[1] and power > 1e-17:  # past that 1 - beta^t is 1
-                out[i, t] /= 1.0 - power
                 power *= beta
+                rest = beta * rest + gain  # 1 - beta^t, without the cancellation
+                out[i, t] /= rest
                 t += 1
 
 
@@ -74,5 +76,6 @@ def _kernel(dtype):
 
     from optbench.engine.codegen import jit
 
-    array = types.Array({"float32": float32, "float64": float64}[dtype], 2, "C")
-    return jit(_scan, void(array, float64, boolean, array), noalias=True)
+    real = {"float32": float32, "float64": float64}[dtype]
+    series, out = types.Array(real, 2, "C", readonly=True), types.Array(real, 2, "C")
+    return jit(_scan, void(series, float64, boolean, out), noalias=True)

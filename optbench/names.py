@@ -14,7 +14,7 @@ def parse(text: str) -> tuple[str, dict]:
     bad = OptbenchError(f"cannot read {text!r}: write a name, or name(parameter=value, ...)")
     try:
         node = ast.parse(str(text).strip(), mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise bad from None
     if isinstance(node, ast.Name):
         return node.id, {}
@@ -26,7 +26,7 @@ def parse(text: str) -> tuple[str, dict]:
             raise bad
         try:
             parameters[keyword.arg] = ast.literal_eval(keyword.value)
-        except ValueError:
+        except (ValueError, TypeError, MemoryError, RecursionError):
             # A bare word (data=digits) is meant as a string; nobody quotes inside a shell's quotes.
             if not isinstance(keyword.value, ast.Name | ast.Call):
                 raise bad from None
@@ -77,7 +77,8 @@ def convert(owner: str, key: str, value, default):
     """``value`` as the type of ``default``: 1e4 serves as an int, 3 as a float, nothing else is bent."""
     kind = type(default)
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is float and number:
+    number = number and abs(value) < 1e308
+    if kind is float and (number or isinstance(value, float)):
         return float(value)
     if kind is int and number and float(value).is_integer():
         return int(value)

@@ -83,7 +83,7 @@ def _add(catalogue: Catalogue, path: Path) -> None:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     try:
         module = _execute(path, digest)
-    except Exception:  # whatever a user's file may raise is reported, not passed on
+    except (Exception, SystemExit):  # whatever a user's file may raise is reported, not passed on
         catalogue.broken[path] = traceback.format_exc(limit=-2)
         return
     for record in vars(module).values():

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from optbench import names
-from optbench.errors import OptbenchError, PluginError
+from optbench import columns, names
+from optbench.errors import OptbenchError, PluginError, in_one_line
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,11 @@ class Schedule:
         return names.canonical(self.name, self.parameters)
 
     def with_values(self, given: Mapping) -> "Schedule":
-        return replace(self, parameters=names.fill("schedule", self.name, given, self.parameters))
+        values = names.fill("schedule", self.name, given, self.parameters)
+        for key, value in values.items():
+            if not math.isfinite(value):
+                raise OptbenchError(f"schedule {self.name}: {key}={value!r} must be finite")
+        return replace(self, parameters=values)
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,10 @@ class Problem:
             raise PluginError(f"problem: blocks {self.blocks} do not add up to dim={self.dim}")
 
 
+_LEAST = {"dim": 1, "examples": 1, "noise": 0, "l2": 0, "seed": 0}
+"""The smallest value of parameters that mean the same in every problem."""
+
+
 @dataclass(frozen=True)
 class Family:
     """A registered problem before its parameters are chosen: ``build(**parameters)`` -> Problem."""
@@ -138,7 +146,17 @@ class Family:
 
     def build(self, given: Mapping | None = None) -> Problem:
         values = names.fill("problem", self.name, given or {}, self.parameters)
-        made = self.factory(**values)
+        for key, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise OptbenchError(f"problem {self.name}: {key}={value!r} must be finite")
+            if key in _LEAST and value < _LEAST[key]:
+                raise OptbenchError(f"problem {self.name}: {key}={value!r} must be at least {_LEAST[key]}")
+        try:
+            made = self.factory(**values)
+        except OptbenchError:
+            raise
+        except Exception as error:  # a plug-in may raise anything
+            raise PluginError(f"problem {self.name} cannot be built: {in_one_line(error)}") from error
         if not isinstance(made, Problem):
             raise PluginError(f"problem {self.name} must return an optbench.Problem, not {type(made).__name__}")
         # Only what differs from the defaults, so that the plain name stays the plain name.
@@ -161,6 +179,9 @@ def optimizer(*, source: str, name: str | None = None, **hyperparameters: float)
             power_of = scalar[:-2] if scalar.endswith("_t") else None
             if scalar not in values and power_of not in values and scalar != "t":
                 raise PluginError(f"optimizer {label}: {scalar!r} has no default in its decorator")
+        taken = [key for key in values if columns.is_taken(key)]
+        if taken:
+            raise PluginError(f"optimizer {label}: {taken[0]!r} is the name of a column of the tables; choose another")
         idle = [key for key in values if key not in scalars and f"{key}_t" not in scalars]
         if idle:
             raise PluginError(f"optimizer {label}: {idle[0]!r} has a default but is no argument of the rule")

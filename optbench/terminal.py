@@ -18,15 +18,15 @@ def load_catalogue(files) -> plugins.Catalogue:
     """The catalogue with the user's files; a broken one is shown with its traceback, and the others load."""
     catalogue = plugins.load(tuple(files))
     for path, trace in catalogue.broken.items():
-        errors.print(f"the plug-in {path} does not load:\n{trace}", style="yellow", markup=False)
+        errors.print(f"the plug-in {path} does not load:\n{trace}", style="yellow", markup=False, soft_wrap=True)
     return catalogue
 
 
 class Watch:
     """A progress bar over a sweep's work, with runs/s and the time left."""
 
-    def __init__(self, directory: Path):
-        self.directory, self.begin, self.before = directory, None, None
+    def __init__(self):
+        self.begin, self.before = None, None
         self.bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[speed]}"), console=errors, transient=True,
@@ -88,7 +88,7 @@ def dry_run(plans, workers: int) -> None:
     )
 
 
-def summary(directory: Path, tuning_seeds, status) -> None:
+def summary(directory: Path, tuning_seeds) -> None:
     """The best configuration of each problem (medians over the seeds that did not choose it), and the costs."""
     from optbench.api import load
     from optbench.report.summary import terminal_summary

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optbench import Problem, problem
+from optbench import OptbenchError, Problem, problem
 
 
 def value_and_gradient(w, g, f):
@@ -28,6 +28,8 @@ def rosenbrock(dim=2, noise=1.0):
 
     Starts near (-1.2, 1, -1.2, 1, ...), each coordinate off by up to 0.1.
     """
+    if dim < 2:
+        raise OptbenchError(f"problem rosenbrock: dim={dim!r} must be at least 2")
     classic = np.where(np.arange(dim) % 2 == 0, -1.2, 1.0)
     return Problem(
         form="lanes",

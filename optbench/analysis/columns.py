@@ -9,23 +9,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from optbench.columns import RUNS, is_metric
+
 COORDINATES = ("w_1", "w_2")
-FIXED = frozenset({
-    "run_id", "cohort_id", "problem", "optimizer", "schedule", "lr", "batch_size", "seed", "dtype", "steps", "epochs",
-    "samples", "status", "diverged_at", "loss_initial", "loss_final", "loss_best", "suboptimality_final",
-    "test_loss_final",
-})  # fmt: skip
 
 
 def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
     """Names of the hyperparameter columns, in the table's order."""
-    metrics = metric_columns(runs)
-    return [name for name in runs.columns if name not in FIXED and name not in COORDINATES and name not in metrics]
+    return [name for name in runs.columns if name not in RUNS and not is_metric(name)]
 
 
 def metric_columns(runs: pd.DataFrame) -> list[str]:
     """Names of the problems' extra metrics (accuracy, ...), the coordinates of 2-D problems left out."""
-    return [name for name in runs.columns if name not in FIXED and name.startswith(("train_", "test_"))]
+    return [name for name in runs.columns if name not in RUNS and is_metric(name) and name not in COORDINATES]
 
 
 def configuration_columns(runs: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from optbench.checks import optimizer, problem, schedule
 from optbench.checks.verdict import NotApplicable, Wrong
-from optbench.errors import OptbenchError
+from optbench.errors import in_one_line
 from optbench.plugins import Catalogue
 
 _KINDS = {"optimizer": optimizer, "schedule": schedule, "problem": problem}
@@ -31,7 +31,9 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
         try:
             record = catalogue.problem(name)
         except Exception as error:
-            yield Finding("builds with its defaults", False, _reason(error))
+            yield Finding(
+                "builds with its defaults", False, str(error) if isinstance(error, Wrong) else in_one_line(error)
+            )
             return
     else:
         record = catalogue.optimizer(name)[0] if kind == "optimizer" else catalogue.schedule(name)
@@ -42,13 +44,8 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
         except NotApplicable:
             continue
         except Exception as error:  # a plug-in may raise anything
-            yield Finding(title, False, _reason(error))
+            yield Finding(title, False, str(error) if isinstance(error, Wrong) else in_one_line(error))
             if check in _KINDS[kind].FIRST:
                 return
         else:
             yield Finding(title, True)
-
-
-def _reason(error: Exception) -> str:
-    text = (str(error).strip().splitlines() or [""])[0]
-    return text if isinstance(error, OptbenchError | Wrong) else f"{type(error).__name__}: {text}"

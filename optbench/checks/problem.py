@@ -23,7 +23,7 @@ def _kernel_in_python(problem: Problem):
 def _compiles(problem: Problem):
     """compiles in float64 and float32"""
     for dtype in ("float64", "float32"):
-        Guarded(problem, dtype, 1, rows=5)
+        Guarded(problem, dtype, 1, rows=5).code  # noqa: B018
 
 
 def _writes_inside(problem: Problem):

@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import textwrap
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, ModuleType
 
 import numba
 import numpy as np
@@ -82,7 +82,6 @@ class Translator:
         if function.__closure__:
             raise PluginError(f"{owner}: {function.__name__} must be a function of the file, not of another function")
         tree = _definition(function, owner)
-        tree = _TypeLiterals(self.whole_literals).visit(tree)
         namespace, key = {"_real": self.real}, [self.real.__name__]
         for name in sorted(_names(function.__code__)):
             if name not in function.__globals__:
@@ -91,18 +90,36 @@ class Translator:
                 value = getattr(builtins, name)
             else:
                 value = function.__globals__[name]
-            value = self.replaced.get(value, value) if callable(value) else value
+            if callable(value) and value in self.replaced:
+                value = self.replaced[value]
+            else:
+                value = getattr(value, "py_func", value)  # a helper that its author compiled: its source counts, too
             if isinstance(value, FunctionType) and value is not function:
                 value, source = self.translate(value, owner)
                 key.append(source)
-            elif isinstance(value, bool | int | float | str | tuple):
-                key.append(f"{name}={value!r}")
-                value = self.real(value) if type(value) is float else value
+            elif isinstance(value, bool | int | float | str | tuple | np.generic | np.ndarray):
+                key.append(_spelled(name, value))
+                value = self._typed(value)
             namespace[name] = value
+        key += [
+            _spelled(ast.unparse(node), value)
+            for node in ast.walk(tree)
+            if isinstance(value := _of_module(node, function.__globals__), int | float | np.generic | np.ndarray)
+        ]
+        tree = _TypeLiterals(self.whole_literals, function.__globals__).visit(tree)
         if arguments:
             own = {argument.arg for argument in tree.args.args}
             tree.args.args = [ast.arg(name if name in own else f"_no_{name}") for name in arguments]
         return tree, namespace, "".join(key)
+
+    def _typed(self, value):
+        """A global constant in the kernel's dtype; integers of a problem count and index, and stay."""
+        if isinstance(value, tuple):
+            return tuple(self._typed(item) for item in value)
+        kind = np.asarray(value).dtype.kind
+        if kind == "f" or (kind in "iu" and self.whole_literals):
+            return value.astype(self.real) if isinstance(value, np.ndarray) else self.real(value)
+        return value
 
 
 def _names(code) -> set[str]:
@@ -129,21 +146,47 @@ def _definition(function, owner) -> ast.FunctionDef:
     return tree
 
 
+def _of_module(node, scope):
+    """What an expression ``module.name`` stands for; None for any other."""
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return None
+    module = scope.get(node.value.id)
+    return getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
+
+
+def _spelled(name, value) -> str:
+    """A constant as part of a key, in full."""
+    return (
+        f"{name}={value.dtype}{value.shape}{value.tobytes()!r}"
+        if isinstance(value, np.ndarray)
+        else f"{name}={value!r}"
+    )
+
+
 class _TypeLiterals(ast.NodeTransformer):
     """``2.0`` becomes a literal of the kernel's dtype, or numba would compute float32 kernels in float64."""
 
-    def __init__(self, whole: bool):
-        self.kinds = (int, float) if whole else (float,)
+    def __init__(self, whole: bool, scope: dict):
+        self.kinds, self.scope = (int, float) if whole else (float,), scope
 
     def visit_Constant(self, node):
         if type(node.value) not in self.kinds:
             return node
-        return ast.Call(ast.Name("_real", ast.Load()), [node], [])
+        return ast.copy_location(ast.Call(ast.Name("_real", ast.Load()), [node], []), node)
+
+    def visit_Attribute(self, node):
+        number = _of_module(node, self.scope)
+        if type(number) is float:  # math.pi
+            return self.visit_Constant(ast.copy_location(ast.Constant(number), node))
+        return self.generic_visit(node)
 
     def visit_BinOp(self, node):
         # g ** 2 stays a product; a real exponent would be a call of pow.
         if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
+            if type(node.right.value) is float and node.right.value.is_integer():
+                node.right = ast.copy_location(ast.Constant(int(node.right.value)), node.right)
             node.left = self.visit(node.left)
+            node.right = node.right if type(node.right.value) is int else self.visit(node.right)
             return node
         return self.generic_visit(node)
 

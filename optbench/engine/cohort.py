@@ -41,7 +41,7 @@ def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarr
     points = {0, steps, *np.geomspace(1, max(steps, 1), count).astype(int).tolist()}
     if steps // per_epoch <= count:
         points.update(range(per_epoch, steps, per_epoch))
-    return np.array(sorted(points))
+    return np.array(sorted(point for point in points if point <= steps))
 
 
 class Kernels:

@@ -39,7 +39,7 @@ _careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"})
 
 @_careful
 def exp64(x):
-    """e^x; 0 below the smallest normal result, inf above the largest, NaN of NaN."""
+    """e^x; 0 below x = -708, where results cease to be normal numbers, inf from x = 709 on, NaN of NaN."""
     t = x * 1.4426950408889634 + 6755399441055744.0  # 1.5 * 2^52: the sum's low bits are the nearest integer
     k = t - 6755399441055744.0
     r = (x - k * 0.6931471803691238) - k * 1.9082149292705877e-10  # ln 2 in two parts
@@ -64,7 +64,7 @@ def exp64(x):
 
 @_careful
 def exp32(x):
-    """``exp64`` in float32."""
+    """``exp64`` in float32; 0 below x = -87, inf from x = 88 on."""
     t = x * np.float32(1.442695) + np.float32(12582912.0)
     k = t - np.float32(12582912.0)
     r = (x - k * np.float32(0.693359375)) - k * np.float32(-2.12194440e-4)

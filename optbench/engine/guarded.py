@@ -1,5 +1,7 @@
 """A problem's kernel on arrays with a guard around each, to see what it writes where."""
 
+from functools import cached_property
+
 import numpy as np
 
 from optbench.engine import batches, kernels
@@ -18,7 +20,6 @@ class Guarded:
         self.problem, self.dtype, self.runs = problem, dtype, runs
         self.single = problem.form == "single"
         self.start = batches.start_point(problem, 0)
-        self.code = Kernels(problem, dtype)
         x, y = arrays(problem.data, dtype)
         rows = slice(rows) if not isinstance(rows, slice) else rows
         self.inputs = {
@@ -42,6 +43,10 @@ class Guarded:
             self.view[name] = self.whole[name][_GUARD : _GUARD + array.size].reshape(array.shape)
             self.view[name][...] = array
         self._set(self.start)
+
+    @cached_property
+    def code(self) -> Kernels:
+        return Kernels(self.problem, self.dtype)
 
     def _set(self, w):
         self.view["w"][...] = w if self.single else np.broadcast_to(w, (self.runs, self.problem.dim)).T

@@ -13,7 +13,7 @@ from optbench.records import Schedule
 
 DIVERGENCE_FACTOR = 1e6
 """A run has diverged when its loss or its weights are not finite, or when its suboptimality exceeds this multiple of
-the first one."""
+the first one (and the minimum's own size, where the first one is next to nothing)."""
 
 _CHUNK_SECONDS = 0.1  # how often the caller is asked whether to stop
 _CHUNK_NUMBERS = 1 << 17  # random numbers and rates drawn ahead at a time
@@ -108,6 +108,7 @@ class Runner:
                 self.schedules.append(lane.schedule)
         self.schedule_of = np.array([self.schedules.index(lane.schedule) for lane in lanes])
         self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
+        self.parked, self.last_w = np.zeros(self.runs, bool), np.zeros((self.runs, problem.dim), dtype)
         self.limit = np.full(self.runs, np.inf, dtype)
         self.loss = Loss(problem, code, dtype)
         x, y = self.loss.train
@@ -136,6 +137,8 @@ class Runner:
             if not self.alive.any():
                 clock.progress((self.steps - done) * self.runs)
                 break
+            if trace.points and trace.points[-1] == done:
+                break  # the clock ran out before a step was made
             begin = time.perf_counter()
             self._assess(trace, done)
             evaluating += time.perf_counter() - begin
@@ -175,12 +178,15 @@ class Runner:
         return np.ascontiguousarray(factors.T[:, self.schedule_of] * (self.base * self.alive), dtype=self.dtype)
 
     def _park(self) -> None:
+        fresh = ~self.alive & ~self.parked
+        self.parked |= fresh
+        self.last_w[fresh] = self._by_run(self.w)[fresh]
         if not self.single:
-            dead = ~self.alive
-            self.w[:, dead] = self.start[:, None]
+            self.w[:, fresh] = self.start[:, None]
             if self.code.order == "lanes":
-                self.state[:, :, dead] = 0.0
+                self.state[:, :, fresh] = 0.0
 
+    @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def _assess(self, trace: _Trace, step: int) -> None:
         """Append what the lanes have after ``step``; find those that have diverged by now."""
         train = self.loss.mean(self.w, *self.loss.train)
@@ -188,8 +194,9 @@ class Runner:
         if step == 0:
             if not np.isfinite(train[0]).all():
                 raise OptbenchError(f"problem {self.problem.name}: the loss at the start point is {train[0, 0]}")
-            first = np.abs(train[0] - self.problem.minimum)
-            self.limit[:] = self.problem.minimum + DIVERGENCE_FACTOR * np.maximum(first, np.finfo(self.dtype).tiny)
+            minimum = self.problem.minimum
+            first = np.maximum(train[0] - minimum, max(1.0, abs(minimum)) / DIVERGENCE_FACTOR)
+            self.limit[:] = minimum + DIVERGENCE_FACTOR * first
         seen = step > 0
         trace.points.append(step)
         trace.lr.append(self.last_rates if seen else np.full(self.runs, np.nan))
@@ -210,5 +217,6 @@ class Runner:
         columns = {name: np.array(rows, dtype=float) for name, rows in vars(trace).items() if name != "points"}
         for array in columns.values():
             array[gone if array.ndim == 2 else np.broadcast_to(gone[:, None], array.shape)] = np.nan
-        w = np.ascontiguousarray(self._by_run(self.w))
+        self._park()
+        w = np.where(self.parked[:, None], self.last_w, self._by_run(self.w))
         return Outcome(done, points, w=w, diverged_at=self.diverged_at, evaluation_seconds=evaluating, **columns)

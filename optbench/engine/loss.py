@@ -11,7 +11,8 @@ def arrays(pair, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     """(x, y) as the kernels want them; empty where there is no data."""
     if pair is None:
         return np.zeros((0, 0), dtype), np.zeros(0, dtype)
-    return np.ascontiguousarray(pair[0], dtype=dtype), np.ascontiguousarray(pair[1], dtype=dtype).reshape(-1)
+    x, y = (np.require(part, dtype, ["C", "W"]) for part in pair)  # kernels are compiled for writable arrays only
+    return x, y.reshape(-1)
 
 
 class Loss:
@@ -21,8 +22,8 @@ class Loss:
         self.problem, self.code, self.dtype = problem, code, dtype
         self.single = problem.form == "single"
         self.train, self.test = arrays(problem.data, dtype), arrays(problem.test, dtype)
-        self.constants = np.ascontiguousarray(problem.constants, dtype=dtype).reshape(-1)
-        self.layout = np.asarray(problem.layout, dtype=np.int64).reshape(-1)
+        self.constants = np.require(problem.constants, dtype, ["C", "W"]).reshape(-1)
+        self.layout = np.require(problem.layout, np.int64, ["C", "W"]).reshape(-1)
         self._work = {}
 
     def work(self, rows: int, runs: int) -> np.ndarray:

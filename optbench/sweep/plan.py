@@ -76,6 +76,9 @@ def _optimizers(spec, catalogue) -> list[tuple[Optimizer, list[dict]]]:
     for text in spec.optimizers:
         name, given = names.parse(text)
         grids = [value if isinstance(value, list | tuple) else [value] for value in given.values()]
+        empty = [key for key, grid in zip(given, grids, strict=True) if not grid]
+        if empty:
+            raise OptbenchError(f"optimizers: {text!r} gives no value for {empty[0]}")
         for values in itertools.product(*grids):
             optimizer, settings = catalogue.optimizer(names.canonical(name, dict(zip(given, values, strict=True))))
             known = found.setdefault(name, (optimizer, []))[1]

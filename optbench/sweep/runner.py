@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from optbench.engine.cohort import Compiled, run_cohort
 from optbench.engine.lanes import Cancelled
-from optbench.errors import OptbenchError
+from optbench.errors import in_one_line
 from optbench.sweep.plan import COHORT_COST, CohortPlan
 from optbench.sweep.store import Store
 from optbench.sweep.tables import tables
@@ -74,9 +74,11 @@ def run(
                 plan.problem, plan.optimizer, plan.lanes, seed=plan.seed, batch_size=plan.batch_size, steps=plan.steps,
                 dtype=plan.dtype, deadline=plan.deadline, progress=progress, stop=stopping.is_set,
             )  # fmt: skip
-        except OptbenchError as error:
+        except Cancelled:
+            raise
+        except Exception as error:  # a plug-in may raise anything; the others go on
             with lock:
-                status.failed[f"{plan.problem.name} with {plan.optimizer.name}"] = str(error)
+                status.failed[f"{plan.problem.name} with {plan.optimizer.name}"] = in_one_line(error)
             return
         store.save(plan.cohort_id, tables(plan, cohort, workers))
         with lock:
@@ -112,8 +114,8 @@ def _compile(plans, status, watch) -> list[CohortPlan]:
         try:
             Compiled(plan.problem, plan.optimizer, len(plan.lanes), plan.dtype)
             kept += group
-        except OptbenchError as error:
-            status.failed[f"{plan.problem.name} with {plan.optimizer.name}"] = str(error)
+        except Exception as error:
+            status.failed[f"{plan.problem.name} with {plan.optimizer.name}"] = in_one_line(error)
         status.compiled += 1
         watch(status)
     order = {plan.cohort_id: i for i, plan in enumerate(plans)}

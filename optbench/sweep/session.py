@@ -17,6 +17,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def checked_workers(workers: int | None) -> int:
+    """The number of threads; by default one a core. Raises OptbenchError below 1."""
+    if workers is not None and workers < 1:
+        raise OptbenchError(f"workers={workers} must be at least 1")
+    return workers or cores()
+
+
 def prepare(spec: Spec, catalogue: plugins.Catalogue | None = None) -> list[plan.CohortPlan]:
     """The cohorts of ``spec``. Raises OptbenchError, and names the plug-in files that would not load."""
     catalogue = catalogue or plugins.load(spec.plugins)
@@ -39,9 +46,7 @@ def execute(
     catalogue: plugins.Catalogue | None = None,
 ) -> runner.Status:
     """Run ``spec`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
-    workers = cores() if workers is None else workers
-    if workers < 1:
-        raise OptbenchError(f"workers={workers} must be at least 1")
+    workers = checked_workers(workers)
     catalogue = catalogue or plugins.load(spec.plugins)
     plans = prepare(spec, catalogue)
     store = Store(directory, spec, provenance(command, spec, _used(plans, catalogue)))

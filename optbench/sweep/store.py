@@ -14,9 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from optbench import columns
 from optbench.errors import OptbenchError
 from optbench.sweep import spec as specs
-from optbench.sweep.tables import CURVES, RUNS
 
 TABLES = ("runs", "curves", "timings")
 
@@ -30,8 +30,10 @@ class Store:
         self.fresh: dict[str, dict[str, pa.Table]] = {}
         try:
             self.cohorts.mkdir(parents=True, exist_ok=True)
-            for leftover in self.directory.glob("cohorts/.tmp-*"):
+            for leftover in self.cohorts.glob(".tmp-*"):
                 shutil.rmtree(leftover)
+            for leftover in self.directory.glob(".tmp-*"):
+                leftover.unlink()
             self._claim(spec)
             write_text(self.directory / "provenance.json", json.dumps(provenance, indent=1) + "\n")
         except OSError as error:
@@ -40,7 +42,7 @@ class Store:
     def _claim(self, spec):
         path = self.directory / "spec.toml"
         text = specs.to_toml(spec)
-        if path.exists() and path.read_text(encoding="utf-8") != text:
+        if path.exists() and path.read_bytes() != text.encode():
             try:
                 old = tomllib.loads(path.read_text(encoding="utf-8"))
             except (tomllib.TOMLDecodeError, UnicodeDecodeError):
@@ -66,21 +68,27 @@ class Store:
             scratch.rename(self.cohorts / cohort_id)
         except OSError as error:
             shutil.rmtree(scratch, ignore_errors=True)
-            raise OptbenchError(
-                f"cannot write to {str(self.directory)!r}: {error.strerror}; what was finished is kept, "
-                "run the same command again to go on"
-            ) from None
+            raise self._unwritable(error) from None
         self.fresh[cohort_id] = dict(tables)
 
     def finish(self, cohort_ids: Sequence[str], extra: Mapping[str, pa.Table]) -> None:
         """Write the tables of the whole sweep, from those of ``cohort_ids`` that are there, in that order."""
         present = [cohort_id for cohort_id in cohort_ids if self.has(cohort_id)]
-        for name in TABLES:
-            parts = [self._table(cohort_id, name) for cohort_id in present]
-            if parts:
-                write_table(self.directory / f"{name}.parquet", _joined(parts, name))
-        for name, table in extra.items():
-            write_table(self.directory / f"{name}.parquet", table)
+        tables = {name: [self._table(cohort_id, name) for cohort_id in present] for name in TABLES}
+        try:
+            for name, parts in tables.items():
+                if parts:
+                    write_table(self.directory / f"{name}.parquet", _joined(parts, name))
+            for name, table in extra.items():
+                write_table(self.directory / f"{name}.parquet", table)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> OptbenchError:
+        return OptbenchError(
+            f"cannot write to {str(self.directory)!r}: {error.strerror}; what was finished is kept, "
+            "run the same command again to go on"
+        )
 
     def _table(self, cohort_id, name):
         if cohort_id in self.fresh:
@@ -98,9 +106,9 @@ def _joined(parts, name) -> pa.Table:
     """One table of all columns that any part has: the fixed ones, with the hyperparameters behind the optimizer's
     name and the metrics at the end."""
     table = pa.concat_tables(parts, promote_options="default")
-    fixed = {"runs": RUNS, "curves": CURVES}.get(name, tuple(table.column_names))
+    fixed = {"runs": columns.RUNS, "curves": columns.CURVES}.get(name, tuple(table.column_names))
     rest = [column for column in table.column_names if column not in fixed]
-    metrics = [column for column in rest if column.startswith(("train_", "test_", "w_"))]
+    metrics = [column for column in rest if columns.is_metric(column)]
     own = [column for column in rest if column not in metrics]
     cut = fixed.index("optimizer") + 1 if own else 0
     return table.select([*fixed[:cut], *own, *fixed[cut:], *metrics])

@@ -9,15 +9,6 @@ from optbench.engine.cohort import Cohort
 from optbench.engine.lanes import Outcome
 from optbench.sweep.plan import CohortPlan
 
-RUNS = (
-    "run_id", "cohort_id", "problem", "optimizer", "schedule", "lr", "batch_size", "seed", "dtype", "steps", "epochs",
-    "samples", "status", "diverged_at", "loss_initial", "loss_final", "loss_best", "suboptimality_final",
-    "test_loss_final",
-)  # fmt: skip
-CURVES = (
-    "run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm",
-)  # fmt: skip
-
 
 def tables(plan: CohortPlan, cohort: Cohort, threads: int) -> dict[str, pa.Table]:
     """The cohort's rows of ``runs``, ``curves`` and ``timings``."""

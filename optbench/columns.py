@@ -1,0 +1,46 @@
+"""The fixed columns of the tidy tables; hyperparameters and metrics have columns of their own beside them."""
+
+RUNS = (
+    "run_id",
+    "cohort_id",
+    "problem",
+    "optimizer",
+    "schedule",
+    "lr",
+    "batch_size",
+    "seed",
+    "dtype",
+    "steps",
+    "epochs",
+    "samples",
+    "status",
+    "diverged_at",
+    "loss_initial",
+    "loss_final",
+    "loss_best",
+    "suboptimality_final",
+    "test_loss_final",
+)
+CURVES = (
+    "run_id",
+    "step",
+    "epoch",
+    "samples",
+    "lr",
+    "batch_loss",
+    "train_loss",
+    "test_loss",
+    "gradient_norm",
+)
+METRICS = ("train_", "test_", "w_")
+"""Prefixes of the metrics' columns: on the training data, on the test data, and coordinates of the weights."""
+
+
+def is_metric(column: str) -> bool:
+    """Whether a column beside the fixed ones holds a metric; if not, it is a hyperparameter."""
+    return column.startswith(METRICS)
+
+
+def is_taken(name: str) -> bool:
+    """Whether a hyperparameter of this name would clash with a column."""
+    return name in RUNS or name in CURVES or is_metric(name)
