@@ -142,7 +142,7 @@ def mlp(layers: tuple[int, ...], dtype: str, lanes: int, scale: float = 1.0, exa
     rng = np.random.default_rng(2)
     small = layers[0] < 200
     # Not more: in float32, a unit of the ReLU that rounding turns on or off sends two correct sides apart.
-    steps = max(2, int({(True, 1): 500, (True, 64): 32, (False, 1): 120, (False, 64): 4}[small, lanes] * scale))
+    steps = max(2, int({(True, 1): 500, (True, 64): 32, (False, 1): 120, (False, 64): 16}[small, lanes] * scale))
     parts = []
     for inside, outside in zip(layers, layers[1:], strict=False):
         parts += [rng.standard_normal(inside * outside) * np.sqrt(2 / inside), np.zeros(outside)]

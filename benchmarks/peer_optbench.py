@@ -15,13 +15,6 @@ import numpy as np
 
 from benchmarks.peer_cases import BATCH_SIZE, Case, Side
 
-# The catalogue's problem of each kind; the linear one and the network are then given the case's data and sizes.
-PROBLEMS = {
-    "rosenbrock": "rosenbrock(noise=0.0)",
-    "logistic": "logistic(data='gaussian(examples=100)', l2=0.0)",
-    "mlp": "mlp(data='gaussian(examples=100)', hidden=({hidden},), activation='relu')",
-}
-
 
 def optbench_side(case: Case) -> Side:
     """optbench's way to do ``case``; the contract is that of `Side`, with ``case.steps`` steps and peer "optbench"."""
@@ -49,22 +42,20 @@ class _CaseBatches:
 
 
 def _problem(case: Case, catalogue: Any) -> Any:
-    """The catalogue's problem, with the case's data and start point in place of its own."""
-    text = PROBLEMS[case.kind].format(hidden=", ".join(map(str, case.layers[1:-1])))
-    common = {"start": lambda rng: case.start, "test": None, "name": case.name, "blocks": (), "minimizer": None}
-    problem = catalogue.problem(text)
+    """The catalogue's problem on generated data of the case's sizes, and then the case's data and start instead.
+
+    The linear model's intercept is a column of ones behind the features: one feature less, and it is the case's model.
+    """
     if case.kind == "rosenbrock":
-        return replace(problem, **common)
-    data = (case.x, case.y.astype(case.dtype))
-    if case.kind == "logistic":
-        # The catalogue's intercept is one more column of the data: without it, the case's objective remains.
-        return replace(problem, **common, dim=case.x.shape[1], data=data)
-    sizes = case.layers[1:]
-    # As in problems/mlp.py: all activations, and room for two errors.
-    return replace(
-        problem, **common, dim=case.start.size, data=data, layout=(problem.layout[0], *case.layers),
-        work=lambda rows, runs: rows * (sum(sizes) + 2 * max(sizes)),
-    )  # fmt: skip
+        text = "rosenbrock(noise=0.0)"
+    elif case.kind == "logistic":
+        text = f"logistic(data='gaussian(examples=100, features={case.x.shape[1] - 1})', l2=0.0)"
+    else:
+        inside, *hidden, classes = case.layers
+        data = f"gaussian(examples=100, features={inside}, classes={classes})"
+        text = f"mlp(data={data!r}, hidden={tuple(hidden)}, activation='relu')"
+    data = None if case.x is None else (case.x, case.y.astype(case.dtype))
+    return replace(catalogue.problem(text), name=case.name, start=lambda rng: case.start, data=data, test=None)
 
 
 def _training(case: Case) -> Side:
@@ -79,16 +70,17 @@ def _training(case: Case) -> Side:
     code = Compiled(problem, rule, case.lanes, case.dtype)
     lanes = [Lane(float(lr), schedule, hyper) for lr in case.lr]
     batch_size = problem.examples if case.batches is None else BATCH_SIZE
+    clock = Clock(None, lambda run_steps: None, lambda: False)
     runners, batches = [], _CaseBatches(case)
     for first in range(0, case.lanes, code.lanes_per_call):
         part = lanes[first : first + code.lanes_per_call]
         runner = Runner(problem, rule, part, code, 0, batch_size, case.steps, case.dtype)
-        initial = runner.loss.mean(runner.w, *runner.loss.train)
+        # Step 0 alone: the runner learns the first loss, by which it judges divergence.
+        initial = runner.run(np.array([0]), clock).train[0]
         runner.loss.mean = lambda w, x, y, initial=initial: initial
         runner.batches = batches
         runners.append(runner)
-    points = np.array([0, case.steps])
-    clock = Clock(None, lambda run_steps: None, lambda: False)
+    last = np.array([case.steps])
 
     def run() -> list[Any]:
         outcomes = []
@@ -97,7 +89,7 @@ def _training(case: Case) -> Side:
             start = runner.start if runner.single else runner.start[:, None]
             runner.w[:], runner.state[:], runner.powers[:] = start, 0.0, 1.0
             runner.alive[:], runner.diverged_at[:] = True, 0
-            outcomes.append(runner.run(points, clock))
+            outcomes.append(runner.run(last, clock))
         return outcomes
 
     def weights(outcomes: list[Any]) -> np.ndarray:
