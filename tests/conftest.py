@@ -1,0 +1,96 @@
+"""One cache of kernels per worker, one BLAS thread, and the catalogue."""
+
+import atexit
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MEASURED = any(argument.startswith("--cov") for argument in sys.argv) or "NUMBA_JIT_COVERAGE" in os.environ
+if MEASURED:
+    os.environ["NUMBA_JIT_COVERAGE"] = "1"  # lines that numba compiles count as covered; workers inherit this
+
+
+def _sources() -> str:
+    """A hash of where kernels come from and what makes them: numba's cache sees changes in a kernel's own file only."""
+    files = sorted((ROOT / "optbench" / "engine").glob("*.py"))
+    return hashlib.sha256(b"".join([str(ROOT).encode(), *(file.read_bytes() for file in files)])).hexdigest()
+
+
+def _locked_folder(number: int) -> Path | None:
+    """A folder of this user and this process alone, which outlives the session; None where it cannot be had."""
+    import fcntl
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    folder = Path(tempfile.gettempdir()) / f"optbench-tests-{os.getuid()}" / f"{worker}-{number}"
+    for part in (folder.parent, folder):
+        part.mkdir(mode=0o700, exist_ok=True)
+        found = part.lstat()
+        # The cache holds pickles and machine code: nobody else may have made the folder, or may write to it.
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            return None
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until the process ends, however it ends
+    except OSError:
+        os.close(lock)
+        return None
+    return folder
+
+
+def _cache_folder() -> Path:
+    """A folder for numba's cache that no other process writes to, warm from the last session if possible."""
+    folder = None
+    if not MEASURED:  # numba reports the lines of what it compiles, not of what it finds in the cache
+        try:
+            folder = next(filter(None, map(_locked_folder, range(8))), None)
+        except (ImportError, OSError):  # no locks here, or the temporary folder is somebody else's
+            pass
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="optbench-tests-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    kernels, stamp = folder / "kernels", folder / "sources"
+    if not stamp.exists() or stamp.read_text() != _sources():
+        shutil.rmtree(kernels, ignore_errors=True)
+        stamp.write_text(_sources())
+    kernels.mkdir(exist_ok=True)
+    return kernels
+
+
+if "numba" in sys.modules:
+    raise RuntimeError("numba was imported before the tests could give it a cache of their own")
+os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_blas_thread():
+    """As in the engine's workers. Every BLAS must be loaded before it can be told."""
+    import numpy  # noqa: F401
+    import scipy.linalg.blas  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="session")
+def catalogue():
+    """The shipped optimizers, schedules and problems."""
+    from optbench import plugins
+
+    return plugins.load()
+
+
+@pytest.fixture
+def own_kernels(tmp_path, monkeypatch):
+    """A cache of their own for the kernels of a test's temporary plug-in files, which nobody will ask for again."""
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kernels"))
+    return tmp_path

@@ -1,0 +1,135 @@
+"""Kernels called on plain arrays, (runs, dim) in and out whatever the form, with every buffer watched."""
+
+from functools import cache
+
+import numpy as np
+
+from optbench import plugins
+from optbench.engine import kernels
+from optbench.engine.cohort import run_cohort
+from optbench.engine.lanes import Lane
+
+CATALOGUE = plugins.load()
+OPTIMIZERS = sorted(CATALOGUE.optimizers)
+SCHEDULES = sorted(CATALOGUE.schedules)
+PROBLEMS = sorted(CATALOGUE.problems)
+CURVES = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
+GUARD = 12345.0
+
+
+@cache
+def problem_of(text):
+    """The problem that ``text`` names, built once: some solve for their minimum."""
+    return CATALOGUE.problem(text)
+
+
+def lane(optimizer, lr, schedule="constant", **hyperparameters):
+    """What one run of a cohort does not share with the others."""
+    record = optimizer if hasattr(optimizer, "rule") else CATALOGUE.optimizers[optimizer]
+    return Lane(lr, CATALOGUE.schedule(schedule), record.with_values(hyperparameters))
+
+
+class Guarded:
+    """An array filled with NaN, which a kernel must write before it reads, between margins that it must not touch."""
+
+    def __init__(self, shape, dtype):
+        size, margin = int(np.prod(shape)), 64
+        self._all = np.full(size + 2 * margin, GUARD, dtype)
+        self.array = self._all[margin : margin + size].reshape(shape)
+        self.array[...] = np.nan
+        self._margins = self._all[:margin], self._all[margin + size :]
+
+    def check(self, name):
+        assert all((margin == GUARD).all() for margin in self._margins), f"written outside {name}"
+
+
+def batch(problem, rows=None, dtype="float64"):
+    """(x, y): all training examples or those of the numbers ``rows``; empty for a problem without data."""
+    if problem.data is None:
+        return np.zeros((0, 0), dtype), np.zeros(0, dtype)
+    return tuple(np.ascontiguousarray(part if rows is None else part[rows], dtype=dtype) for part in problem.data)
+
+
+def _arguments(problem, w, xy, dtype):
+    """The kernel's w, its other inputs, and its scratch."""
+    single = problem.form == "single"
+    w = np.array(w if single else w.T, dtype=dtype, order="C")
+    x, y = xy if xy is not None else batch(problem, dtype=dtype)
+    size = problem.work(max(len(x), 1), 1 if single else w.shape[1]) if problem.work else 0
+    constants = np.array(problem.constants, dtype=dtype).reshape(-1)
+    layout = np.array(problem.layout, dtype=np.int64).reshape(-1)
+    return w, [x, y, constants, layout], Guarded((size,), dtype)
+
+
+def gradient(problem, w, xy=None, dtype="float64"):
+    """Values (runs,) and gradients (runs, dim) at ``w`` (runs, dim), on the batch ``xy`` or on all data."""
+    kernel = kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, problem.name)
+    w, rest, work = _arguments(problem, np.atleast_2d(w), xy, dtype)
+    inputs = [array.copy() for array in (w, *rest)]
+    g, f = Guarded(w.shape, dtype), Guarded((w.shape[0 if problem.form == "single" else 1],), dtype)
+    kernel(w, g.array, f.array, *rest, work.array, 0, len(f.array))
+    for name, guarded in (("g", g), ("f", f), ("work", work)):
+        guarded.check(name)
+    for before, after in zip(inputs, (w, *rest), strict=True):
+        np.testing.assert_array_equal(before, after, err_msg="an input was written to")
+    return f.array.copy(), (g.array if problem.form == "single" else g.array.T).copy()
+
+
+def evaluate(problem, w, xy=None, dtype="float64"):
+    """Loss and metrics, (runs, 1 + metrics), at ``w`` (runs, dim)."""
+    kernel = kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, problem.name)
+    w, rest, work = _arguments(problem, np.atleast_2d(w), xy, dtype)
+    runs, width = w.shape[0 if problem.form == "single" else 1], 1 + len(problem.metrics)
+    out = Guarded((runs, width) if problem.form == "single" else (width, runs), dtype)
+    kernel(w, out.array, *rest, work.array)
+    out.check("out")
+    work.check("work")
+    return (out.array if problem.form == "single" else out.array.T).copy()
+
+
+def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float64"):
+    """Trajectories (steps + 1, runs, dim) of a compiled rule.
+
+    ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
+    ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run.
+    """
+    kernel = kernels.update_kernel(record, order, dtype)
+    runs, dim = w.shape
+    rows = kernels.scalar_rows(record)
+    shape = (runs, dim) if order == "rows" else (dim, runs)
+    at, g = np.empty(shape, dtype), np.empty(shape, dtype)
+    by_run, g_by_run = (at, g) if order == "rows" else (at.T, g.T)
+    by_run[:] = w
+    state, powers = np.zeros((len(record.slots), *shape), dtype), np.ones((len(record.powers), runs))
+    scalars = np.full((len(rows), runs), np.nan, dtype)
+    for row, name in enumerate(rows[1 : 1 + len(record.hyperparameters)], start=1):
+        scalars[row] = [values[name] for values in hyperparameters]
+    path = [by_run.copy()]
+    for step, rate in enumerate(rates):
+        g_by_run[:] = gradients(step, by_run.copy()) if callable(gradients) else gradients[step]
+        scalars[0] = rate
+        kernel(at, g, state, scalars, powers, step + 1, 0, runs)
+        path.append(by_run.copy())
+    return np.array(path)
+
+
+def run(problem, optimizer, lanes, *, batch_size=32, steps=40, seed=3, **more):
+    """The cohort as one dictionary of arrays, the lanes of all its calls side by side.
+
+    A call whose lanes have all diverged ends early; its missing points are NaN here.
+    """
+    problem = problem_of(problem) if isinstance(problem, str) else problem
+    optimizer = CATALOGUE.optimizers[optimizer] if isinstance(optimizer, str) else optimizer
+    parts = run_cohort(problem, optimizer, lanes, seed=seed, batch_size=batch_size, steps=steps, **more).parts
+    points = max((part.points for part in parts), key=len)
+    joined = {"points": points, "steps": max(part.steps for part in parts)}
+    for name in CURVES:
+        curves = []
+        for part in parts:
+            assert len(part.points) == len(points) or part.diverged_at.all()
+            np.testing.assert_array_equal(part.points, points[: len(part.points)])
+            curve = np.full((len(points), *getattr(part, name).shape[1:]), np.nan)
+            curve[: len(part.points)] = getattr(part, name)
+            curves.append(curve)
+        joined[name] = np.concatenate(curves, axis=-1)
+    return joined | {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("w", "diverged_at")}

@@ -1,0 +1,222 @@
+"""The Python interface: the names of the package, and the same words, defaults and errors as the commands."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.errors import OptbenchError
+from optbench.sweep.spec import read
+
+ROOT = Path(__file__).parent.parent
+SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
+         "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
+NAMES = ["Family", "OptbenchError", "Optimizer", "PluginError", "Problem", "Schedule", "ewa", "load", "minimize",
+         "optimizer", "optimizers", "problem", "problems", "schedule", "schedules", "sweep", "variant"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_there(name):
+    assert name in dir(optbench) and name in optbench.__all__
+    assert callable(getattr(optbench, name))
+
+
+def test_no_other_name_is():
+    assert sorted(optbench.__all__) == sorted([*NAMES, "__version__"])
+    with pytest.raises(AttributeError, match="module 'optbench' has no attribute 'minimise'"):
+        optbench.minimise  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["import optbench.sweep.spec", "import optbench.sweep", "from optbench.sweep import session", "import optbench.ewa",
+     "from optbench import sweep, ewa", "import optbench; optbench.sweep; import optbench.sweep.plan",
+     "import optbench.api", "import optbench.cli"],
+)  # fmt: skip
+def test_a_function_wins_over_the_module_of_its_name(first):
+    script = (
+        f"{first}\nimport optbench\nprint(optbench.sweep.__name__, optbench.ewa.__name__, type(optbench.ewa).__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["sweep", "ewa", "function"], done.stderr
+
+
+def test_catalogues_are_dictionaries_of_records():
+    for function, kind, name in (
+        (optbench.optimizers, optbench.Optimizer, "adam"),
+        (optbench.schedules, optbench.Schedule, "inverse"),
+        (optbench.problems, optbench.Family, "rosenbrock"),
+    ):
+        found = function()
+        assert name in found and all(isinstance(record, kind) and record.name == key for key, record in found.items())
+
+
+def test_minimize_gives_weights_curve_and_status():
+    found = optbench.minimize("rosenbrock", "adam", lr=0.05, steps=2000)
+    assert found.status == "ok" and found.w.shape == (2,) and found.w.dtype == np.float64
+    x, y = found.w
+    loss = (1 - x) ** 2 + 100 * (y - x**2) ** 2
+    assert found.loss == pytest.approx(loss, rel=1e-12) == found.suboptimality and loss < 1e-6
+    assert list(found.curve)[:8] == [
+        "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm"
+    ]  # fmt: skip
+    assert found.curve["step"].iloc[[0, -1]].tolist() == [0, 2000] and found.curve["lr"].iloc[1:].eq(0.05).all()
+    assert found.curve["train_loss"].iloc[-1] == found.loss and "run_id" not in found.curve
+
+
+def test_minimize_by_hand():
+    """Three steps of gradient descent on the saddle, from its own start point."""
+    start = optbench.minimize("saddle", "gd", lr=1e-300, steps=1).w
+    w = start.copy()
+    for step in range(1, 4):
+        w -= 0.1 / np.sqrt(step) * np.array([w[0] ** 3 - w[0], w[1]])
+    found = optbench.minimize("saddle", "gd", lr=0.1, steps=3, schedule="sqrt_step")
+    np.testing.assert_allclose(found.w, w, rtol=1e-12)
+
+
+def test_names_with_parameters_keywords_and_records_are_the_same():
+    def run(problem="rosenbrock(noise=2.0)", optimizer="adam(beta1=0.5)", schedule="inverse(decay_rate=0.5)", **more):
+        return optbench.minimize(
+            problem, optimizer, lr=0.01, epochs=2, batch_size=300, schedule=schedule, seed=3, **more
+        )
+
+    expected = run()
+    assert expected.curve["step"].iloc[-1] == 8
+    family, adam = optbench.problems()["rosenbrock"], optbench.optimizers()["adam"]
+    inverse = optbench.schedules()["inverse"].with_values({"decay_rate": 0.5})
+    for found in (
+        run(optimizer="adam", beta1=0.5),
+        run(optimizer="adam(beta1=0.1)", beta1=0.5),
+        run(problem=family.build({"noise": 2.0})),
+        run(optimizer=adam, beta1=0.5),
+        run(schedule=inverse),
+    ):
+        pd.testing.assert_frame_equal(found.curve, expected.curve, check_exact=True)
+        assert np.array_equal(found.w, expected.w)
+    plain = optbench.minimize("rosenbrock", "gd", lr=0.001, steps=3)
+    assert np.array_equal(optbench.minimize(family, "gd", lr=0.001, steps=3).w, plain.w), "a family at its defaults"
+
+
+def test_a_diverged_run_is_no_error():
+    found = optbench.minimize("rosenbrock", "gd", lr=10.0, steps=50)
+    start = optbench.minimize("rosenbrock", "gd", lr=1e-300, steps=1).w
+    assert (found.status, found.loss, found.suboptimality) == ("diverged", np.inf, np.inf)
+    assert np.isfinite(found.curve["train_loss"]).all() and len(found.curve) < 10
+    assert not np.allclose(found.w, start), "the weights are the last ones, not the first"
+
+
+def test_float32():
+    found = optbench.minimize("rosenbrock", "gd", lr=0.001, steps=9, dtype="float32")
+    assert found.w.dtype == np.float32 and found.curve["lr"].iloc[-1] == pytest.approx(0.001, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"problem": "rosenbrok"}, "unknown problem 'rosenbrok': did you mean 'rosenbrock'?"),
+        ({"problem": "rosenbrock(dims=3)"}, "unknown parameter of problem rosenbrock 'dims': did you mean 'dim'?"),
+        ({"problem": "quadratic(dim=0)"}, "dim=0 must be at least 1"),
+        ({"problem": 3}, "3"),
+        ({"optimizer": "adm"}, "unknown optimizer 'adm': did you mean 'adam'?"),
+        ({"optimizer": None}, "None"),
+        ({"optimizer": "adam(beta1=1)"}, "optimizer adam: beta1=1.0 must be in [0, 1)"),
+        ({"optimizer": "adam", "beta1": 1}, "optimizer adam: beta1=1.0 must be in [0, 1)"),
+        ({"momentum": 0.9}, "unknown parameter of optimizer gd 'momentum': valid names: none"),
+        ({"schedule": "constan"}, "unknown schedule 'constan': did you mean 'constant'?"),
+        ({"schedule": "inverse(decay_rate='x')"}, "decay_rate='x' must be a number"),
+        ({"lr": 0}, "0.0 must be a positive finite number"),
+        ({"lr": float("nan")}, "nan must be a positive finite number"),
+        ({"lr": "fast"}, "fast"),
+        ({"lr": [0.1, 0.2]}, "valid number"),
+        ({"steps": 0}, "a budget of 0 must be positive"),
+        ({"steps": None}, "give one budget: epochs or steps"),
+        ({"epochs": 1}, "give one budget: epochs or steps"),
+        ({"steps": 10**30}, "must be positive, and finite"),
+        ({"batch_size": 0}, "0 must be a positive whole number or 'full'"),
+        ({"batch_size": "ful"}, "'ful' must be a positive whole number or 'full'"),
+        ({"batch_size": 2.5}, "2.5 must be a positive whole number or 'full'"),
+        ({"seed": -1}, "a seed must be between 0 and"),
+        ({"seed": 1.5}, "seeds"),
+        ({"seed": 2**70}, "seed"),
+        ({"dtype": "float16"}, "'float16' must be float64 or float32"),
+        ({"deadline": 0}, "deadline=0.0 must be a positive number of seconds"),
+        ({"plugin": ["none.py"]}, "no plug-in file"),
+        ({"plugin": "none.py"}, "none.py"),
+    ],
+    ids=repr,
+)
+def test_minimize_refuses_in_one_line(changes, words):
+    arguments = {"problem": "rosenbrock", "optimizer": "gd", "lr": 0.001, "steps": 3} | changes
+    with pytest.raises(OptbenchError) as caught:
+        optbench.minimize(arguments.pop("problem"), arguments.pop("optimizer"), **arguments)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_broken_plugin_is_an_error_with_its_reason(tmp_path):
+    (tmp_path / "broken.py").write_text("raise RuntimeError('spoilt')\n")
+    for call in (
+        lambda: optbench.minimize("rosenbrock", "gd", lr=0.1, steps=1, plugin=[tmp_path / "broken.py"]),
+        lambda: optbench.optimizers([tmp_path / "broken.py"]),
+        lambda: optbench.sweep(SMALL, plugins=[str(tmp_path / "broken.py")]),
+    ):
+        with pytest.raises((OptbenchError, Warning), match="broken.py does not load: RuntimeError: spoilt"):
+            call()
+
+
+def test_sweep_takes_a_mapping_a_file_and_changes(tmp_path):
+    (tmp_path / "my.toml").write_text(
+        'problems = ["rosenbrock"]\noptimizers = ["gd"]\nlearning_rates = [1e-4, 1e-3]\nbatch_sizes = [100]\n'
+        "seeds = 2\ntuning_seeds = 1\nsteps = 5\n"
+    )
+    expected = optbench.sweep(SMALL)
+    assert len(expected.runs) == 4 and len(expected.timings) == 2 and expected.directory is None
+    for found in (
+        optbench.sweep(tmp_path / "my.toml"),
+        optbench.sweep(str(tmp_path / "my.toml"), workers=2),
+        optbench.sweep(SMALL | {"steps": 9}, steps=5),
+        optbench.sweep(SMALL | {"problems": ["saddle"]}, problems="rosenbrock", out=tmp_path / "kept"),
+    ):
+        pd.testing.assert_frame_equal(found.runs, expected.runs, check_exact=True)
+        pd.testing.assert_frame_equal(found.curves, expected.curves, check_exact=True)
+    loaded = optbench.load(tmp_path / "kept")
+    pd.testing.assert_frame_equal(loaded.runs, expected.runs, check_exact=True)
+    assert loaded.directory == tmp_path / "kept" and read(tmp_path / "kept" / "spec.toml").steps == 5
+
+
+def test_a_sweep_without_a_folder_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    optbench.sweep(SMALL)
+    with pytest.raises(OptbenchError):
+        optbench.sweep(SMALL, optimizers="adm")
+    assert not list((tmp_path / "temporary").iterdir()) and not list((tmp_path / "here").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"optimizer": "gd"}, "unknown key in .* 'optimizer': did you mean 'optimizers'"),
+     ({"optimizers": "adm"}, "did you mean 'adam'"), ({"workers": 0}, "workers=0 must be at least 1")],
+)  # fmt: skip
+def test_sweep_refuses_in_one_line(changes, words):
+    with pytest.raises(OptbenchError, match=words):
+        optbench.sweep(SMALL, **changes)
+
+
+def test_load_says_what_is_missing_or_damaged(tmp_path):
+    for folder in (tmp_path / "none", tmp_path):
+        with pytest.raises(OptbenchError, match="no finished sweep in .*: run optbench sweep --out"):
+            optbench.load(folder)
+    for name in ("runs", "curves", "timings"):
+        (tmp_path / f"{name}.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(OptbenchError, match="cannot read the tables in .*") as caught:
+        optbench.load(str(tmp_path))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,177 @@
+"""Every problem: gradients against finite differences, parts against wholes, lanes against single runs, float32."""
+
+import zlib
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, PROBLEMS, batch, evaluate, gradient, problem_of
+
+from optbench.engine.batches import start_point
+from optbench.errors import OptbenchError
+
+SETTINGS = [
+    "quadratic(dim=100, condition=1e4)", "quadratic(dim=1, condition=1.0)", "quadratic(dim=2, seed=3)",
+    "rosenbrock(dim=5)", "saddle(dim=6, index=2)", "saddle(dim=3, index=3)", "plateau(dim=7, distance=1.0)",
+    "least_squares(l2=0.1)", "least_squares(data=gaussian(examples=150, features=4, classes=0))", "logistic(l2=0.0)",
+    "logistic(data=gaussian(examples=150, features=4, classes=2))", "softmax(l2=0.0)",
+    "softmax(data=gaussian(examples=150, features=4, classes=3), l2=0.5)", "mlp(hidden=())",
+    "mlp(hidden=(9, 7), activation=tanh)", "mlp(hidden=(5, 8, 6), activation=sigmoid, initialization=xavier)",
+    "mlp(hidden=(8, 9, 7))", "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=6, initialization=large)",
+    "mlp(initialization=zero)",
+]  # fmt: skip
+TEXTS = PROBLEMS + [text for text in SETTINGS if text.split("(")[0] in PROBLEMS]
+
+
+def texts(wanted):
+    """Those whose problem is as wanted; a problem that will not build stays in, and fails in its tests."""
+    chosen = []
+    for text in TEXTS:
+        try:
+            keep = wanted(problem_of(text))
+        except Exception:
+            keep = True
+        chosen += [text] if keep else []
+    return pytest.mark.parametrize("text", chosen)
+
+
+EVERY_PROBLEM = pytest.mark.parametrize("text", TEXTS)
+WITH_DATA = texts(lambda problem: problem.data is not None)
+WITH_EVALUATE = texts(lambda problem: problem.evaluate is not None or problem.metrics)
+ROWS = np.r_[5:42]  # an example is no neighbour of a multiple of anything
+
+
+def seeded(text):
+    return np.random.default_rng(zlib.crc32(text.encode()))
+
+
+def somewhere(problem, text, runs):
+    """Points about a start and at a distance, (runs, dim)."""
+    rng = seeded(text)
+    return start_point(problem, 7) + np.geomspace(0.1, 1, runs)[:, None] * rng.standard_normal((runs, problem.dim))
+
+
+def assert_close(made, expected, relative):
+    """Vectors (runs, dim), against the largest entry of each."""
+    scale = np.abs(expected).max(axis=-1, keepdims=True)
+    assert (np.abs(made - expected) <= relative * scale).all(), np.max(np.abs(made - expected) / scale)
+
+
+@EVERY_PROBLEM
+def test_gradient_is_the_slope_of_the_value(text):
+    problem = problem_of(text)
+    for rows in (None,) if problem.data is None else (None, ROWS):
+        assert_slope(problem, batch(problem, rows), text)
+
+
+def assert_slope(problem, xy, text):
+    rng = seeded(text)
+    for w in somewhere(problem, text, 2):
+        value, slope = (part[0] for part in gradient(problem, w, xy))
+        chosen = rng.permutation(problem.dim)[:25]
+        # Some axes, and directions that no wrong coordinate escapes.
+        directions = np.concatenate([np.eye(problem.dim)[chosen], rng.standard_normal((4, problem.dim))])
+        h = 3e-6 * max(1.0, np.abs(w).max()) / np.abs(directions).max(axis=1, keepdims=True)
+        values, _ = gradient(problem, np.concatenate([w + h * directions, w - h * directions]), xy)
+        above, below = values.reshape(2, -1)
+        measured, told = (above - below) / (2 * h[:, 0]), directions @ slope
+        rounding = 5e-15 * (1 + abs(value)) / h[:, 0]
+        allowed = rounding + 3e-7 * np.abs(directions) @ np.abs(slope) + 1e-9
+        np.testing.assert_array_less(np.abs(measured - told), allowed)
+
+
+@WITH_EVALUATE
+def test_evaluate_tells_the_same_value(text):
+    problem = problem_of(text)
+    w = somewhere(problem, text, 3)
+    for xy in (batch(problem), batch(problem, ROWS), batch(problem, ROWS[:1])):
+        out = evaluate(problem, w, xy)
+        np.testing.assert_allclose(out[:, 0], gradient(problem, w, xy)[0], rtol=1e-12)
+        assert out.shape == (3, 1 + len(problem.metrics)) and np.isfinite(out).all()
+
+
+@WITH_DATA
+def test_parts_of_the_data_average_to_the_whole(text):
+    problem = problem_of(text)
+    w, n = somewhere(problem, text, 2), problem.examples
+    order = seeded(text).permutation(n)
+    parts = [order[first : first + 64] for first in range(0, n, 64)]
+    pairs = [gradient(problem, w, batch(problem, part)) for part in parts]
+    shares = [len(part) / n for part in parts]
+    whole = gradient(problem, w)
+    for k in (0, 1):
+        assert_close(sum(share * pair[k] for share, pair in zip(shares, pairs, strict=True)), whole[k], 1e-11)
+
+
+@EVERY_PROBLEM
+def test_runs_do_not_depend_on_their_neighbours(text):
+    problem = problem_of(text)
+    w, xy = somewhere(problem, text, 19), batch(problem, ROWS)
+    together = gradient(problem, w, xy)
+    for r in (0, 8, 18):
+        alone = gradient(problem, w[r], xy)
+        np.testing.assert_allclose(together[0][r], alone[0][0], rtol=1e-12)
+        assert_close(together[1][r], alone[1][0], 1e-12)
+    if problem.evaluate is not None:
+        np.testing.assert_allclose(evaluate(problem, w, xy)[8], evaluate(problem, w[8], xy)[0], rtol=1e-12)
+
+
+@EVERY_PROBLEM
+def test_float32_is_close_to_float64(text):
+    problem = problem_of(text)
+    w = somewhere(problem, text, 3).astype(np.float32)
+    exact, rounded = gradient(problem, w), gradient(problem, w, dtype="float32")
+    assert rounded[0].dtype == rounded[1].dtype == np.float32
+    np.testing.assert_allclose(rounded[0], exact[0], rtol=3e-5)
+    assert_close(rounded[1], exact[1], 1e-4)
+    if problem.evaluate is not None:
+        np.testing.assert_allclose(evaluate(problem, w, dtype="float32"), evaluate(problem, w), rtol=3e-5, atol=1e-3)
+
+
+@EVERY_PROBLEM
+def test_bad_weights_are_told(text):
+    """A run whose weights are NaN must not look like a good one."""
+    problem = problem_of(text)
+    w = somewhere(problem, text, 3)
+    w[1] = np.nan
+    values, _ = gradient(problem, w)
+    assert np.isnan(values).tolist() == [False, True, False]
+
+
+@EVERY_PROBLEM
+def test_start_points_come_from_the_seed(text):
+    problem, again = problem_of(text), CATALOGUE.problem(text)
+    starts = [start_point(problem, seed) for seed in range(4)]
+    assert all(start.shape == (problem.dim,) and np.isfinite(start).all() for start in starts)
+    np.testing.assert_array_equal(starts, [start_point(again, seed) for seed in range(4)])
+    if "zero" not in text:
+        assert len(np.unique(starts, axis=0)) == 4
+
+
+@EVERY_PROBLEM
+def test_the_record_fits_together(text):
+    problem = problem_of(text)
+    assert problem.name.split("(")[0] == text.split("(")[0]
+    assert problem.source and problem.minimum_source and np.isfinite(problem.minimum)
+    assert CATALOGUE.problem(problem.name).name == problem.name
+    if problem.data is not None:
+        (x, y), (x_test, y_test) = problem.data, problem.test
+        assert len(x) == len(y) == problem.examples and len(x_test) == len(y_test) > 0
+        assert x.shape[1:] == x_test.shape[1:]
+        seen = {row.tobytes() for row in x}
+        assert sum(row.tobytes() in seen for row in x_test) == 0, "test examples among the training examples"
+    else:
+        assert problem.noise > 0, "without noise, the batch size would mean nothing"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rosenbrock(dim=1)", "rosenbrock(dim=0)", "quadratic(dim=0)", "quadratic(dim=-1)", "quadratic(condition=0.5)",
+     "quadratic(condition=1e999)", "plateau(dim=-2)", "saddle(index=0)", "saddle(dim=2, index=3)", "saddle(dim=-1)",
+     "least_squares(l2=-1)", "logistic(l2=-1)", "softmax(l2=-0.1)", "mlp(hidden=(0,))", "mlp(hidden=(2.5,))",
+     "mlp(activation=relux)", "mlp(initialization=no)", "logistic(data=diabetes)", "logistic(data=digits)",
+     "least_squares(data=digits)", "softmax(data=nowhere)", "logistic(data=gaussian(examples=0))",
+     "logistic(data=gaussian(size=3))", "rosenbrock(noise=1e999)"],
+)  # fmt: skip
+def test_parameters_that_make_no_sense_are_refused(text):
+    with pytest.raises(OptbenchError, match="problem|data set"):
+        CATALOGUE.problem(text)

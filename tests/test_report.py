@@ -1,0 +1,227 @@
+"""The report on full, small and broken result folders: what the page says, which pictures there are."""
+
+import re
+from html.parser import HTMLParser
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+from PIL import Image
+from synthetic import failure, make_tables, runs_table, write_folder
+
+from optbench.analysis import timing_summary
+from optbench.report import labels, style, terminal_summary, write_report
+
+SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
+
+
+class Page(HTMLParser):
+    """Text and links of a page; refuses tags that do not close in order."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.open, self.words, self.sources, self.anchors, self.links = [], [], [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert self.open == []
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.sources += [attrs["src"]] if "src" in attrs else []
+        self.anchors += [attrs["id"]] if "id" in attrs else []
+        self.links += [attrs["href"]] if "href" in attrs else []
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+
+def report(folder, tables):
+    """Write the tables, report on them; the page and the names of the pictures."""
+    path = write_report(write_folder(folder, tables))
+    assert path == folder / "report" / "index.html"
+    page = Page(path)
+    pictures = sorted(file.name for file in path.parent.glob("*.png"))
+    assert sorted(page.sources) == pictures
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.anchors)
+    assert not [link for link in page.links + page.sources if "://" in link]
+    return page, pictures
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    tables = make_tables(**SMALL)
+    parts = []
+    folder = write_folder(tmp_path_factory.mktemp("usual"), tables)
+    path = write_report(folder, progress=parts.append)
+    return tables, Page(path), path, parts
+
+
+def test_every_problem_has_its_pictures(usual):
+    tables, page, path, parts = usual
+    kinds = ("curves", "rates", "heatmap")
+    names = labels.file_names(tables["problems"]["problem"]).values()
+    wanted = [f"{kind}-{name}.png" for kind in kinds for name in names] + ["paths-rosenbrock.png"]
+    assert sorted(page.sources) == sorted(wanted)
+    for name in wanted:
+        height, width, _ = imread(path.parent / name).shape
+        assert 600 < width < 1800 and 150 < height < 1800
+    assert len(parts) == 2 + 3 and "figures of rosenbrock" in parts
+
+
+def test_page_reports_the_held_out_numbers(usual):
+    tables, page, _, _ = usual
+    runs = tables["runs"]
+    summary = terminal_summary(runs, [0, 1, 2])
+    assert summary.columns.tolist() == ["problem", "best", "lr", "median [low, high]", "failures", "note"]
+    assert summary["problem"].tolist() == list(runs["problem"].unique())
+    for row in summary.to_dict("records"):
+        median, interval = row["median [low, high]"].split(" ", 1)
+        assert f"{row['lr']} {median} {interval} 96.9% {row['failures']}" in page.text
+    assert "Not held out" not in page.text and "tuning seeds (0, 1, 2)" in page.text
+
+
+def test_page_carries_provenance_timings_and_words(usual):
+    _, page, path, _ = usual
+    for text in ("python -m optbench sweep --out results --seeds 9", "0.1.0", "Example CPU <8 cores>", "nsz, arcp",
+                 "plugins: adam", "run-steps", "suboptimality", "minimum 0.0462 (closed form)"):  # fmt: skip
+        assert text in page.text
+    source = path.read_text(encoding="utf-8")
+    assert "prefers-color-scheme: dark" in source and "@media print" in source and "<8 cores>" not in source
+    assert "6%" in page.text  # share of evaluation
+
+
+def test_same_tables_same_page(usual, tmp_path):
+    tables, _, path, _ = usual
+    again = write_report(write_folder(tmp_path / "b", tables))
+    assert again.read_bytes() == path.read_bytes()
+    assert (again.parent / "rates-rosenbrock.png").read_bytes() == (path.parent / "rates-rosenbrock.png").read_bytes()
+
+
+def test_leaves_the_settings_of_matplotlib_alone(tmp_path):
+    with matplotlib.rc_context({"font.size": 31.0}):
+        before = dict(matplotlib.rcParams)
+        report(tmp_path, make_tables(problems=["saddle"], optimizers=["gd"], **SMALL))
+        assert dict(matplotlib.rcParams) == before
+
+
+def test_a_single_run(tmp_path):
+    tables = make_tables(["rosenbrock"], ["adam"], ["full"], ["constant"], [0.01], seeds=[0])
+    page, pictures = report(tmp_path, tables)
+    assert len(pictures) == 4
+    assert "1 runs: 1 optimizer on 1 problem, 1 seed" in page.text
+    assert "Not held out" in page.text and "one seed: no interval" in page.text
+    assert "rate of the grid" not in page.text
+    assert terminal_summary(tables["runs"], [0, 1, 2])["best"].tolist() == ["adam, batch full, constant"]
+
+
+def test_everything_diverged(tmp_path):
+    tables = make_tables(["rosenbrock", "breast_cancer"], ["gd", "adam"], diverge_above=0.0, **SMALL)
+    page, pictures = report(tmp_path, tables)
+    assert len(pictures) == 7
+    assert "every seed failed" in page.text and "6/6" in page.text
+    assert set(terminal_summary(tables["runs"], [0, 1, 2])["median [low, high]"]) == {"inf [inf, inf]"}
+
+
+def test_runs_that_never_got_anywhere(tmp_path):
+    tables = make_tables(["breast_cancer"], ["gd"], diverge_above=0.0, **SMALL)
+    tables["curves"] = tables["curves"].query("step == 0").assign(train_loss=np.nan)
+    page, pictures = report(tmp_path, tables)
+    assert "every seed failed" in page.text and len(pictures) == 2
+
+
+def test_odd_names_no_minimum_no_landscape_one_batch(tmp_path):
+    odd = 'a "very" odd <problem>/..\\name: $\\x_1$ 函数 ' + "long " * 20
+    twin = odd.replace("odd", "ODD")
+    tables = make_tables([odd, twin], ["gd", "lion"], [32], rates=(0.001, 0.1), seeds=range(4), points=6)
+    tables["problems"]["minimum"] = np.nan
+    tables["runs"]["suboptimality_final"] = np.nan
+    tables["runs"]["loss_final"] -= 50.0
+    tables["curves"]["train_loss"] -= 50.0
+    page, pictures = report(tmp_path, tables)
+    assert len(pictures) == 6 and all(re.fullmatch(r"[a-z0-9._-]{1,80}", name) for name in pictures)
+    assert " ".join(odd.split()) in page.text and "minimum not known" in page.text
+    assert "interval covers 0% only" not in page.text and "one seed: no interval" in page.text
+
+
+def test_more_optimizers_than_colors_and_long_commands(tmp_path):
+    tables = make_tables(["saddle"], **{**SMALL, "schedules": ["constant"]})
+    twelve = pd.concat(
+        [tables["runs"].query("optimizer == 'gd'").assign(optimizer=f"rule_{place}") for place in range(12)]
+    )
+    twelve["run_id"] = twelve["run_id"] + twelve["optimizer"]
+    tables["runs"] = twelve
+    tables["provenance"]["command"] = "python -m optbench sweep " + "--problem saddle " * 40
+    _, pictures = report(tmp_path, tables)
+    described = Image.open(tmp_path / "report" / pictures[0]).text["Description"]
+    assert described.endswith(tables["provenance"]["command"])
+    assert len(pictures) == 4 - 2  # no curves of these runs, so neither curves nor paths
+    looks = style.line_styles(twelve["optimizer"].unique()).values()
+    assert len({(look["color"], look["marker"], look["dashes"]) for look in looks}) == 12
+
+
+def test_notes_of_the_summary():
+    rows = [{"optimizer": "momentum", "beta1": beta, "lr": lr, "seed": seed, "suboptimality_final": lr + beta}
+            for beta in (0.5, 0.9) for lr in (0.1, 0.2) for seed in range(5)]  # fmt: skip
+    rows += [failure(problem="q", seed=seed) if seed == 4 else {"problem": "q", "seed": seed} for seed in range(9)]
+    rows += [{"problem": "z", "seed": seed, "status": "deadline"} for seed in range(9)]
+    got = terminal_summary(runs_table(rows), [0, 1, 2]).to_dict("records")
+    assert got[0]["best"] == "momentum(beta1=0.5), batch 16, constant"
+    assert got[0]["note"] == "lowest rate of the grid: widen it; interval covers 50% only"
+    assert (got[1]["failures"], got[1]["median [low, high]"]) == ("1/6", "0.5 [0.5, inf]")
+    assert got[2]["note"] == "6/6 stopped by the deadline"
+
+
+def test_timing_summary_by_hand():
+    runs = runs_table([{"problem": "a"}, {"problem": "a"}, {"problem": "b"}]).assign(cohort_id=["x", "x", "y"])
+    timings = pd.DataFrame(
+        {
+            "cohort_id": ["x", "y"], "lanes": [2, 1], "steps": [100, 10], "seconds": [2.0, 0.0],
+            "evaluation_seconds": [0.5, 0.0], "ns_per_run_step": [10.0, 30.0], "compile_seconds": [1.0, 0.0],
+        }
+    )  # fmt: skip
+    one, two = timing_summary(timings, runs).to_dict("records")
+    assert (one["runs"], one["run_steps"], one["ns_per_run_step"], one["evaluation_share"]) == (2, 200, 10.0, 0.25)
+    assert two["compile_seconds"] == 0.0 and np.isnan(two["evaluation_share"])
+    total = timing_summary(timings.assign(cohort_id="x"), runs).iloc[0]
+    assert total["ns_per_run_step"] == pytest.approx((200 * 10 + 10 * 30) / 210)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0012345, "0.00123"), (0.000012345, "1.23e-5"), (1234567.0, "1.23e6"), (np.inf, "inf"), (np.nan, "–"), (0, "0")],
+)
+def test_numbers_have_three_digits(value, text):
+    assert labels.number(value) == text
+
+
+def test_file_names_are_safe_and_all_different():
+    problems = ["a(b=1.0)", "A b=1.0", "a b 1.0", "../../etc/passwd", "", "函数", "x" * 200]
+    names = labels.file_names(problems)
+    assert names["a(b=1.0)"] == "a-b-1.0" and len(set(names.values())) == len(problems)
+    assert all(re.fullmatch(r"[a-z0-9_][a-z0-9._-]{0,70}", name) for name in names.values())
+
+
+def test_missing_or_broken_folders_say_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no result folder .*: write one with"):
+        write_report(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="has no runs.parquet"):
+        write_report(tmp_path)
+    tables = make_tables(["saddle"], ["gd"], **SMALL)
+    folder = write_folder(tmp_path / "broken", tables)
+    for name, text in (("curves.parquet", "cannot read"), ("runs.parquet", "cannot read"), ("provenance.json", "JSON")):
+        (folder / name).write_text("not a table", encoding="utf-8")
+        with pytest.raises(ValueError, match=text) as caught:
+            write_report(folder)
+        assert "\n" not in str(caught.value) and "run the sweep again" in str(caught.value)
+    empty = write_folder(tmp_path / "empty", {**tables, "runs": tables["runs"].iloc[:0]})
+    with pytest.raises(ValueError, match="holds no runs"):
+        write_report(empty)
+    assert not (empty / "report" / "index.html").exists()

@@ -1,0 +1,198 @@
+"""What a sweep's tables hold, against formulas, counting by hand, and `optbench.minimize`."""
+
+import itertools
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.analysis.columns import hyperparameter_columns, metric_columns
+
+# Hyperparameters stand behind the optimizer, metrics behind everything.
+RUNS = ["run_id", "cohort_id", "problem", "optimizer", "beta1", "schedule", "lr", "batch_size", "seed", "dtype",
+        "steps", "epochs", "samples", "status", "diverged_at", "loss_initial", "loss_final", "loss_best",
+        "suboptimality_final", "test_loss_final"]  # fmt: skip
+CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm"]
+TIMINGS = ["cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds", "host",
+           "threads"]  # fmt: skip
+
+# 16 lanes: the form that vectorizes. The largest rate diverges on both problems.
+SPEC = {"problems": ["rosenbrock", "logistic"], "optimizers": ["gd", "momentum"],
+        "batch_sizes": [100, "full"], "schedules": ["constant", "exponential(base=0.5)"],
+        "learning_rates": "1e-4:1e3:8", "seeds": [0, 5], "tuning_seeds": 1, "epochs": 4}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """The tables by name, and ``joined``: curves with the columns of their runs."""
+    folder = tmp_path_factory.mktemp("swept")
+    found = optbench.sweep(SPEC, out=folder, workers=1)
+    joined = found.curves.merge(found.runs, on="run_id", suffixes=("", "_run"))
+    more = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("problems", "landscapes")}
+    return SimpleNamespace(
+        runs=found.runs, curves=found.curves, timings=found.timings, joined=joined, folder=folder, **more
+    )
+
+
+def rosenbrock(x, y):
+    return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+
+def test_columns(swept):
+    metrics = ["train_accuracy", "test_accuracy"]
+    coordinates = ["w_1", "w_2"]
+    assert list(swept.runs)[: len(RUNS)] == RUNS and list(swept.curves)[: len(CURVES)] == CURVES
+    assert set(list(swept.runs)[len(RUNS) :]) == {*metrics, *coordinates}
+    assert set(list(swept.curves)[len(CURVES) :]) == {*metrics, *coordinates}
+    assert list(swept.timings) == TIMINGS
+    assert hyperparameter_columns(swept.runs) == ["beta1"] and set(metric_columns(swept.runs)) >= set(metrics)
+    for column in ("lr", "epochs", "loss_initial", "loss_final", "loss_best", "test_loss_final", "beta1", "w_1"):
+        assert swept.runs[column].dtype == np.float64, column
+    for column in ("batch_size", "seed", "steps", "samples"):
+        assert swept.runs[column].dtype == np.int64, column
+    assert pd.api.types.is_integer_dtype(swept.runs["diverged_at"])
+    assert swept.curves["step"].dtype == swept.curves["samples"].dtype == np.int64
+
+
+def test_one_row_a_run_and_a_column_empty_where_it_has_no_use(swept):
+    runs = swept.runs
+    cells = ["problem", "optimizer", "schedule", "lr", "batch_size", "seed", "dtype"]
+    assert len(runs) == 2 * 2 * 2 * 2 * 8 * 2 == runs["run_id"].nunique() == len(runs.drop_duplicates(cells))
+    assert (runs["beta1"].notna() == (runs["optimizer"] == "momentum")).all()
+    assert (runs["train_accuracy"].notna() <= (runs["problem"] == "logistic")).all()
+    fine = runs[runs["status"] == "ok"]
+    assert (fine["w_1"].notna() == (fine["problem"] == "rosenbrock")).all()
+    assert set(runs["schedule"]) == {"constant", "exponential(base=0.5)"} and set(runs["dtype"]) == {"float64"}
+    assert runs.groupby("cohort_id").size().eq(16).all()
+
+
+def test_both_endings_occur(swept):
+    assert swept.runs.groupby("problem")["status"].nunique().eq(2).all()
+    assert set(swept.runs["status"]) == {"ok", "diverged"}
+
+
+def test_curves_tell_what_runs_sum_up(swept):
+    assert set(swept.curves["run_id"]) == set(swept.runs["run_id"])
+    assert not swept.curves.duplicated(["run_id", "step"]).any()
+    for _, row in swept.runs.iterrows():
+        curve = swept.curves[swept.curves["run_id"] == row["run_id"]]
+        first, last = curve.iloc[0], curve.iloc[-1]
+        assert curve["step"].is_monotonic_increasing and np.isfinite(curve["train_loss"]).all()
+        assert first["step"] == first["samples"] == first["epoch"] == 0 and first["train_loss"] == row["loss_initial"]
+        assert first[["lr", "batch_loss", "gradient_norm"]].isna().all()
+        assert curve.iloc[1:][["lr", "batch_loss", "gradient_norm"]].notna().all(axis=None)
+        assert row["loss_best"] == curve["train_loss"].min()
+        if row["status"] == "ok":
+            assert last["train_loss"] == row["loss_final"] and last["step"] == row["steps"] == last[
+                "epoch"
+            ] * per_epoch(row)
+            assert (last["samples"], last["epoch"]) == (row["samples"], row["epochs"]) and pd.isna(row["diverged_at"])
+            np.testing.assert_equal(last["test_loss"], row["test_loss_final"])
+        else:
+            assert last["step"] < row["diverged_at"] == row["steps"] <= 4 * per_epoch(row)
+            assert row["loss_final"] == row["suboptimality_final"] == np.inf
+            np.testing.assert_equal(row["test_loss_final"], np.nan if row["problem"] == "rosenbrock" else np.inf)
+
+
+@cache
+def logistic():
+    return optbench.problems()["logistic"].build()
+
+
+def examples(row):
+    return 1024 if row["problem"] == "rosenbrock" else len(logistic().data[0])
+
+
+def per_epoch(row):
+    return -(-examples(row) // row["batch_size"])
+
+
+def test_samples_and_epochs_by_counting(swept):
+    """The last mini-batch of an epoch is smaller: 100 divides none of the data sets."""
+    cells = swept.joined.drop_duplicates(["problem", "batch_size", "step"])
+    assert (cells["batch_size"] == 100).any()
+    for (_, size), group in cells.groupby(["problem", "batch_size"]):
+        count = examples(group.iloc[0])
+        batches = [min(size, count - at) for at in range(0, count, size)]
+        assert sum(batches) == count and (size == count or batches[-1] < size)
+        seen = [0, *itertools.accumulate(itertools.islice(itertools.cycle(batches), int(group["step"].max())))]
+        assert group["samples"].tolist() == [seen[step] for step in group["step"]]
+        assert np.allclose(group["epoch"], group["step"] / len(batches), rtol=1e-15)
+    assert (swept.runs["epochs"] <= 4).all()
+
+
+def test_rates_follow_the_schedule(swept):
+    rows = swept.joined[swept.joined["step"] > 0]
+    passes = (rows["step"] - 1) // rows.apply(per_epoch, axis=1)
+    factor = np.where(rows["schedule"] == "constant", 1.0, 0.5**passes)
+    assert np.allclose(rows["lr"], rows["lr_run"] * factor, rtol=1e-12)
+
+
+def test_the_coordinates_are_those_that_the_loss_was_taken_at(swept):
+    plane = swept.joined[swept.joined["problem"] == "rosenbrock"]
+    assert np.allclose(rosenbrock(plane["w_1"], plane["w_2"]), plane["train_loss"], rtol=1e-12, atol=0)
+    ends = swept.runs[(swept.runs["problem"] == "rosenbrock") & (swept.runs["status"] == "ok")]
+    assert np.allclose(rosenbrock(ends["w_1"], ends["w_2"]), ends["loss_final"], rtol=1e-12, atol=0)
+
+
+def test_runs_of_a_seed_are_paired(swept):
+    """Same start point and same mini-batches whatever the optimizer, rate and schedule."""
+    starts = swept.runs.groupby(["problem", "seed"])["loss_initial"]
+    assert starts.nunique().eq(1).all() and swept.runs.groupby("problem")["loss_initial"].nunique().eq(2).all()
+    first = swept.joined[swept.joined["step"] == 1]
+    losses = first.groupby(["problem", "batch_size", "seed"])["batch_loss"]
+    assert np.allclose(losses.transform("min"), losses.transform("max"), rtol=1e-12)
+
+
+def test_suboptimality_is_the_loss_above_the_minimum(swept):
+    minimum = swept.problems.set_index("problem")["minimum"]
+    fine = swept.runs[swept.runs["status"] == "ok"]
+    assert np.array_equal(fine["suboptimality_final"], fine["loss_final"] - fine["problem"].map(minimum))
+    assert (fine["suboptimality_final"] > -1e-9).all() and (fine["loss_best"] <= fine["loss_initial"]).all()
+
+
+def test_problems(swept):
+    table = swept.problems.set_index("problem")
+    assert list(table.index) == SPEC["problems"]
+    assert table.loc["rosenbrock", ["minimum", "dim", "examples", "w_1", "w_2"]].tolist() == [0, 2, 1024, 1, 1]
+    assert table.loc["logistic", ["w_1", "w_2"]].isna().all() and table.loc["logistic", "dim"] == 31
+    assert table["minimum_source"].str.len().gt(3).all() and table["source"].str.len().gt(3).all()
+
+
+def test_landscapes_are_the_formula_on_a_grid_row_by_row(swept):
+    land = swept.landscapes
+    assert list(land) == ["problem", "w_1", "w_2", "value"] and set(land["problem"]) == {"rosenbrock"}
+    across, up = np.unique(land["w_1"]), np.unique(land["w_2"])
+    assert len(land) == len(across) * len(up) and len(across) > 50
+    assert np.allclose(np.diff(across), np.diff(across)[0]) and np.allclose(np.diff(up), np.diff(up)[0])
+    assert land["w_1"].tolist() == np.tile(across, len(up)).tolist()
+    assert land["w_2"].tolist() == np.repeat(up, len(across)).tolist()
+    assert np.allclose(land["value"], rosenbrock(land["w_1"], land["w_2"]), rtol=1e-12)
+
+
+def test_timings(swept):
+    timings = swept.timings
+    assert timings["cohort_id"].tolist() == list(dict.fromkeys(swept.runs["cohort_id"]))
+    assert timings["lanes"].eq(16).all() and timings["threads"].eq(1).all()
+    made = swept.runs[swept.runs["status"] == "ok"].groupby("cohort_id")["steps"].max()
+    assert timings["steps"].tolist() == timings["cohort_id"].map(made).tolist()
+    assert (timings["seconds"] >= timings["evaluation_seconds"]).all() and (timings["ns_per_run_step"] > 0).all()
+
+
+def test_a_run_is_what_minimize_gives(swept):
+    """One run alone, in the other memory layout, with the engine's other update kernel."""
+    picked = swept.runs.groupby(["problem", "optimizer", "status"]).sample(2, random_state=0)
+    assert len(picked) >= 12
+    for _, row in picked.iterrows():
+        values = {} if row["optimizer"] == "gd" else {"beta1": row["beta1"]}
+        alone = optbench.minimize(
+            row["problem"], row["optimizer"], lr=row["lr"], epochs=4, batch_size=row["batch_size"],
+            schedule=row["schedule"], seed=row["seed"], **values,
+        )  # fmt: skip
+        assert alone.status == row["status"] and alone.loss == pytest.approx(row["loss_final"], rel=1e-9)
+        assert alone.suboptimality == pytest.approx(row["suboptimality_final"], rel=1e-9)
+        curve = swept.curves[swept.curves["run_id"] == row["run_id"]].drop(columns="run_id").reset_index(drop=True)
+        pd.testing.assert_frame_equal(alone.curve, curve[list(alone.curve)], rtol=1e-9, atol=0)
