@@ -166,11 +166,11 @@ def test_flags_go_over_the_file_and_none_leaves_it(tmp_path):
     assert (spec.epochs, spec.steps, spec.tuning_seeds) == (5, None, 2)
 
 
-def test_a_budget_by_flag_replaces_every_budget_of_the_file():
+@pytest.mark.parametrize(("budget", "flag"), [({"epochs": 5}, {"steps": 40}), ({"steps": 5}, {"epochs": 0.5})])
+def test_a_budget_by_flag_replaces_every_budget_of_the_file(budget, flag):
     raw = {key: value for key, value in BASE.items() if key != "steps"}
-    raw |= {"problems": ["rosenbrock", {"name": "mlp", "epochs": 2}], "epochs": 5}
-    spec = merge(raw, {"steps": 40})
-    assert (spec.epochs, spec.steps) == (None, 40)
+    spec = merge(raw | budget | {"problems": ["rosenbrock", {"name": "mlp", "epochs": 2}]}, flag)
+    assert {"epochs": spec.epochs, "steps": spec.steps} == {"epochs": None, "steps": None} | flag
     assert all(entry.epochs is None and entry.steps is None for entry in spec.problems)
 
 
