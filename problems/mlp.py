@@ -10,7 +10,64 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid")
 INITIALIZATIONS = ("he", "xavier", "zero", "large")
 
 # ``layout`` is (activation's number, sizes of all layers from the input to the classes); ``work`` holds the
-# activations of every layer but the input, one behind the other, and then room for one layer's error.
+# activations of every layer but the input, one behind the other, then room for two layers' errors, then room for
+# the blocks of a product.
+
+# Up to here OpenBLAS multiplies without packing the matrices first, where it knows AVX-512: 1.2 to 1.6 times as fast.
+UNPACKED = 1_000_000
+SHORTEST = 32  # narrower blocks would not pay
+
+
+def product(a, b, out, layout, work):
+    """out = a b, in blocks of a's columns."""
+    rows, wide, tall = a.shape[0], a.shape[1], b.shape[1]
+    step = block_width(rows, tall)
+    if not SHORTEST <= step < wide:
+        np.dot(a, b, out)
+        return
+    room = block_room(rows, layout, work)
+    part = room[rows * step : rows * (step + tall)].reshape(rows, tall)
+    for first in range(0, wide, step):
+        last = min(first + step, wide)
+        target = part if first > 0 else out
+        np.dot(columns(a, first, last, room), b[first:last], target)
+        if first > 0:
+            for i in range(rows):
+                total, share = out[i], part[i]
+                for j in range(tall):
+                    total[j] += share[j]
+
+
+def product_transposed(a, b, out, layout, work):
+    """out = a' b, in blocks of a's columns."""
+    rows, wide, tall = a.shape[0], a.shape[1], b.shape[1]
+    step = block_width(rows, tall)
+    if not SHORTEST <= step < wide:
+        np.dot(a.T, b, out)
+        return
+    room = block_room(rows, layout, work)
+    for first in range(0, wide, step):
+        last = min(first + step, wide)
+        np.dot(columns(a, first, last, room).T, b, out[first:last])
+
+
+def block_width(rows, tall):
+    return UNPACKED // (rows * tall) // 8 * 8
+
+
+def block_room(rows, layout, work):
+    """The part of ``work`` behind the activations and the errors."""
+    return work[rows * (layout[2:].sum() + 2 * max(layout[2:])) :]
+
+
+def columns(a, first, last, room):
+    """A copy of some columns, for BLAS takes whole arrays."""
+    rows, wide = a.shape[0], last - first
+    for i in range(rows):
+        source, target = a[i][first:last], room[i * wide : (i + 1) * wide]
+        for j in range(wide):
+            target[j] = source[j]
+    return room[: rows * wide].reshape(rows, wide)
 
 
 def forward(w, x, layout, work):
@@ -20,7 +77,7 @@ def forward(w, x, layout, work):
     for layer in range(1, layout.shape[0] - 1):
         wide, tall = layout[layer], layout[layer + 1]
         a = work[place : place + rows * tall].reshape(rows, tall)
-        np.dot(before, w[at : at + wide * tall].reshape(wide, tall), a)
+        product(before, w[at : at + wide * tall].reshape(wide, tall), a, layout, work)
         at += wide * tall
         add_bias(a, w[at : at + tall])
         at += tall
@@ -110,11 +167,11 @@ def value_and_gradient(w, g, x, y, layout, work):
             for j in range(tall):
                 bias[j] += error[i, j]
         if layer == 1:
-            np.dot(x.T, error, slope)
+            product_transposed(x, error, slope, layout, work)
         else:
             place -= rows * wide
             a = work[place : place + rows * wide].reshape(rows, wide)
-            np.dot(a.T, error, slope)
+            product_transposed(a, error, slope, layout, work)
             room = end + turn * rows * max(layout[2:])
             behind = work[room : room + rows * wide].reshape(rows, wide)
             weights = w[at : at + wide * tall].reshape(wide, tall)
@@ -138,6 +195,11 @@ def evaluate(w, out, x, y, layout, work):
     share = w.dtype.type(1.0 / rows)
     out[0] = softmax_loss(scores, y) * share
     out[1] = right * share
+
+
+def scratch(rows, sizes):
+    """How many numbers ``work`` must hold."""
+    return rows * (sum(sizes[1:]) + 2 * max(sizes[1:]) + max(sizes[:-1]) + max(sizes[1:]))
 
 
 @problem(source="Rumelhart, Hinton & Williams 1986; He et al. 2015, Glorot & Bengio 2010 (initialization)")
@@ -180,7 +242,7 @@ def mlp(data="digits", hidden=(32,), activation="relu", initialization="he"):
         data=(d.x, d.y),
         test=(d.x_test, d.y_test),
         layout=(ACTIVATIONS.index(activation), *sizes),
-        work=lambda rows, runs: rows * (sum(sizes[1:]) + 2 * max(sizes[1:])),
+        work=lambda rows, runs: scratch(rows, sizes),
         metrics=("accuracy",),
         evaluate=evaluate,
     )

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from optbench.engine import batches, kernels
-from optbench.engine.driver import driver
+from optbench.engine.driver import address, driver
 from optbench.engine.lanes import Clock, Lane, Outcome, Runner
 from optbench.errors import OptbenchError, PluginError
 from optbench.records import Optimizer, Problem
@@ -74,7 +75,11 @@ class Compiled(Kernels):
         self.order = "lanes" if problem.form == "lanes" and lanes > 1 else "rows"
         self.lanes_per_call = lanes
         self.update = kernels.update_kernel(optimizer, self.order, dtype)
-        self.drive = driver(dtype)
+        self.drive = partial(
+            driver(dtype),
+            address(self.gradient, kernels.gradient_signature(dtype)),
+            address(self.update, kernels.update_signature(dtype)),
+        )
 
 
 def run_cohort(

@@ -2,32 +2,67 @@
 
 from functools import cache
 
+from llvmlite import ir
 from numba import boolean, float32, float64, int32, int64, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from optbench.engine.codegen import jit
 from optbench.engine.kernels import gradient_signature, update_signature
 
+# The driver takes the kernels as addresses: numba's own way to pass a function costs 60 us a call from Python.
+
+
+@intrinsic
+def _gradient_at(context, address, w):
+    return _function_at(gradient_signature(w.dtype.name), address)
+
+
+@intrinsic
+def _update_at(context, address, w):
+    return _function_at(update_signature(w.dtype.name), address)
+
+
+def _function_at(signature, address):
+    """The typing and code of an intrinsic: the first-class function of that signature at that address."""
+    kind = types.FunctionType(signature)
+
+    def generate(context, builder, _, arguments):
+        function = cgutils.create_struct_proxy(kind)(context, builder)
+        function.jit_addr = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+        return function._getvalue()
+
+    return kind(address, types.Array(signature.args[0].dtype, 2, "C")), generate
+
+
+def address(kernel, signature) -> int:
+    """Where a kernel's code is; the kernel must outlive its use."""
+    result = kernel.get_compile_result(signature)
+    return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+
 
 def _drive(
-    gradient, update, w, g, f, w_rows, g_rows, state, scalars, powers, rates, limit, alive, diverged_at,
-    x, y, order, sizes, x_batch, y_batch, noise, constants, layout, work, done, single,
+    gradient_address, update_address, w, g, f, w_rows, g_rows, state, scalars, powers, factors, base, schedule_of,
+    limit, alive, diverged_at, x, y, order, sizes, x_batch, y_batch, noise, constants, layout, work, done, skip, single,
 ):  # fmt: skip
     """Run ``len(sizes)`` steps after step ``done``; return how many were made.
 
-    Shapes as in kernels.py; ``w_rows`` and ``g_rows`` are w and g as the update sees them. ``rates`` (steps or 0,
-    runs): a rate a step, or none where it is constant. ``order`` (steps, B): the examples of each mini-batch, or
+    Shapes as in kernels.py; ``w_rows`` and ``g_rows`` are w and g as the update sees them. ``factors`` (schedules,
+    steps or 0): of each step after ``done``, of which ``skip`` are made already; none where they are constant. A lane's
+    rate is ``base`` times the factor of its schedule. ``order`` (steps, B): the examples of each mini-batch, or
     (0, 0) for the full batch. ``noise`` (steps, dim) is added to every lane's gradient. In lanes form the loop
     stops before the update that a diverged lane would make, so that the caller can park it; in single form dead
     lanes are passed over.
     """
+    gradient, update = _gradient_at(gradient_address, w), _update_at(update_address, w)
     runs = f.shape[0]
     gathered = order.shape[0] > 0
     noisy = noise.shape[0] > 0
     for s in range(sizes.shape[0]):
-        t = done + s + 1
-        if rates.shape[0] > 0:
+        t = done + skip + s + 1
+        if factors.shape[1] > 0:
             for r in range(runs):
-                scalars[0, r] = rates[s, r]
+                scalars[0, r] = base[r] * factors[schedule_of[r], skip + s]
         rows = sizes[s]
         if gathered:
             for i in range(rows):
@@ -81,11 +116,10 @@ def _drive(
 def driver(dtype: str):
     real = {"float32": float32, "float64": float64}[dtype]
     one, two, three = (types.Array(real, n, "C") for n in (1, 2, 3))
-    gradient, update = types.FunctionType(gradient_signature(dtype)), types.FunctionType(update_signature(dtype))
-    ints = types.Array(int64, 1, "C")
+    ints, real_row, real_table = types.Array(int64, 1, "C"), types.Array(float64, 1, "C"), types.Array(float64, 2, "C")
     signature = int64(
-        gradient, update, two, two, one, two, two, three, two, types.Array(float64, 2, "C"), two, one,
+        int64, int64, two, two, one, two, two, three, two, real_table, real_table, real_row, ints, one,
         types.Array(boolean, 1, "C"), ints, two, one, types.Array(int32, 2, "C"), ints, two, one, two, one, ints, one,
-        int64, boolean,
+        int64, int64, boolean,
     )  # fmt: skip
     return jit(_drive, signature, noalias=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optbench.engine import batches, kernels
-from optbench.engine.loss import Loss
+from optbench.engine.loss import Loss, aligned
 from optbench.errors import OptbenchError, PluginError
 from optbench.records import Schedule
 
@@ -92,12 +92,12 @@ class Runner:
         self.runs, self.single = len(lanes), problem.form == "single"
         shape = (self.runs, problem.dim) if self.single else (problem.dim, self.runs)
         self.start = batches.start_point(problem, seed).astype(dtype)
-        self.w, self.g, self.f = np.empty(shape, dtype), np.zeros(shape, dtype), np.zeros(self.runs, dtype)
+        self.w, self.g, self.f = aligned(shape, dtype), aligned(shape, dtype), aligned(self.runs, dtype)
         self._by_run(self.w)[:] = self.start
         rows = (self.runs, problem.dim) if code.order == "rows" else shape
         self.w_rows, self.g_rows = self.w.reshape(rows), self.g.reshape(rows)
-        self.state = np.zeros((len(optimizer.slots), *rows), dtype)
-        self.scalars = np.zeros((len(kernels.scalar_rows(optimizer)), self.runs), dtype)
+        self.state = aligned((len(optimizer.slots), *rows), dtype)
+        self.scalars = aligned((len(kernels.scalar_rows(optimizer)), self.runs), dtype)
         for row, name in enumerate(optimizer.hyperparameters, start=1):
             self.scalars[row] = [lane.hyperparameters[name] for lane in lanes]
         self.powers = np.ones((len(optimizer.powers), self.runs))
@@ -109,11 +109,12 @@ class Runner:
         self.schedule_of = np.array([self.schedules.index(lane.schedule) for lane in lanes])
         self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
         self.parked, self.last_w = np.zeros(self.runs, bool), np.zeros((self.runs, problem.dim), dtype)
-        self.limit = np.full(self.runs, np.inf, dtype)
+        self.limit = aligned(self.runs, dtype)
+        self.limit[:] = np.inf
         self.loss = Loss(problem, code, dtype)
         x, y = self.loss.train
         size = 0 if problem.data is None or self.batches.full else batch_size
-        self.batch = np.zeros((size, x.shape[1]), dtype), np.zeros(size, dtype)
+        self.batch = aligned((size, x.shape[1]), dtype), aligned(size, dtype)
         self.work = self.loss.work(size or len(x), self.runs)
 
     def _by_run(self, array):
@@ -123,7 +124,7 @@ class Runner:
     def run(self, points: np.ndarray, clock: Clock) -> Outcome:
         """Run to the last of ``points`` (steps, from 0), or to the clock's end, or until every lane has diverged."""
         trace, done, chunk, evaluating = _Trace(), 0, 8, 0.0
-        width = max(len(self.batch[0]), self.problem.dim if self.problem.noise else 1, self.runs)
+        width = max(len(self.batch[0]), self.problem.dim if self.problem.noise else 1, len(self.schedules))
         for point in points:
             while done < point and self.alive.any() and not clock.late():
                 begin = time.perf_counter()
@@ -133,7 +134,8 @@ class Runner:
                 clock.progress(size * self.runs)
                 spent = time.perf_counter() - begin
                 # The same steps in other chunks give the same numbers, so the clock may decide.
-                chunk = chunk * 2 if spent < _CHUNK_SECONDS / 2 else max(1, chunk // 2)
+                growth = 0.5 * _CHUNK_SECONDS / max(spent, 1e-9)
+                chunk = max(1, int(chunk * min(max(growth, 0.5), 16.0)))
             if not self.alive.any():
                 clock.progress((self.steps - done) * self.runs)
                 break
@@ -149,24 +151,24 @@ class Runner:
     def _advance(self, done: int, size: int) -> None:
         """``size`` steps after step ``done``."""
         order, sizes, noise = self.batches.draw(size)
-        rates = self._rates(done, size)
+        factors = self._factors(done, size)
+        steady = (factors == factors[:, :1]).all()
         at = 0
         while at < size:
-            self.scalars[0] = rates[at]
-            steady = (rates == rates[0]).all()
+            base = self.base * self.alive
+            self.scalars[0] = base * factors[self.schedule_of, at]
             at += self.code.drive(
-                self.code.gradient, self.code.update, self.w, self.g, self.f, self.w_rows, self.g_rows, self.state,
-                self.scalars, self.powers, rates[:0] if steady else rates[at:], self.limit, self.alive,
+                self.w, self.g, self.f, self.w_rows, self.g_rows, self.state, self.scalars, self.powers,
+                factors[:, :0] if steady else factors, base, self.schedule_of, self.limit, self.alive,
                 self.diverged_at, *self.loss.train, order[at:], sizes[at:], *self.batch, noise[at:],
-                self.loss.constants, self.loss.layout, self.work, done + at, self.single,
+                self.loss.constants, self.loss.layout, self.work, done, at, self.single,
             )  # fmt: skip
             if at < size:
                 self._park()
-                rates[:, ~self.alive] = 0.0
-        self.last_rates = rates[-1]
+        self.last_rates = (self.base * self.alive * factors[self.schedule_of, -1]).astype(self.dtype)
 
-    def _rates(self, done, size) -> np.ndarray:
-        """The rate of every lane at each of the next steps, (size, runs)."""
+    def _factors(self, done, size) -> np.ndarray:
+        """The factor of every schedule at each of the next steps, (schedules, size)."""
         step = np.arange(done + 1, done + size + 1)
         epoch = (step - 1) // self.batches.per_epoch
         factors = np.empty((len(self.schedules), size))
@@ -174,8 +176,11 @@ class Runner:
             factor = np.asarray(schedule.function(step, epoch, self.steps, **schedule.parameters), dtype=float)
             if factor.shape != (size,):
                 raise PluginError(f"schedule {schedule.name} must give {size} factors, got shape {factor.shape}")
+            if not (factor >= 0).all():
+                bad = step[np.flatnonzero(~(factor >= 0))[0]]
+                raise PluginError(f"schedule {schedule.text}: the factor of step {bad} is negative or not a number")
             row[:] = factor
-        return np.ascontiguousarray(factors.T[:, self.schedule_of] * (self.base * self.alive), dtype=self.dtype)
+        return factors
 
     def _park(self) -> None:
         fresh = ~self.alive & ~self.parked

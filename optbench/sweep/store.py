@@ -25,6 +25,10 @@ class Store:
     """A folder of results. Raises OptbenchError where it cannot be used, or holds another sweep."""
 
     def __init__(self, directory: str | Path, spec: specs.Spec, provenance: Mapping):
+        try:
+            f"{directory}{specs.to_toml(spec)}".encode()
+        except UnicodeEncodeError:
+            raise OptbenchError("the paths of --out and --plugin must be valid UTF-8") from None
         self.directory = Path(directory)
         self.cohorts = self.directory / "cohorts"
         self.fresh: dict[str, dict[str, pa.Table]] = {}
