@@ -47,8 +47,7 @@ class Batches:
         size, per_epoch = self.batch_size, self.per_epoch
         order, noise = np.zeros((0, 0), np.int32), np.zeros((0, 0), self.dtype)
         sizes = np.full(count, size)
-        last = (np.arange(self.done, self.done + count) + 1) % per_epoch == 0
-        sizes[last] = self.problem.examples - (per_epoch - 1) * size
+        sizes[per_epoch - 1 - self.done % per_epoch :: per_epoch] = self.problem.examples - (per_epoch - 1) * size
         if self.problem.data is None and self.problem.noise and not self.full:
             noise = self._noise.standard_normal((count, self.problem.dim), dtype=self.dtype)
             noise *= (self.problem.noise / np.sqrt(sizes)).astype(self.dtype)[:, None]

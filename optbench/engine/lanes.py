@@ -170,7 +170,8 @@ class Runner:
     def _factors(self, done, size) -> np.ndarray:
         """The factor of every schedule at each of the next steps, (schedules, size)."""
         step = np.arange(done + 1, done + size + 1)
-        epoch = (step - 1) // self.batches.per_epoch
+        per_epoch = self.batches.per_epoch
+        epoch = (step - 1) // per_epoch if per_epoch > 1 else step - 1  # a division a step shows with small problems
         factors = np.empty((len(self.schedules), size))
         for row, schedule in zip(factors, self.schedules, strict=True):
             factor = np.asarray(schedule.function(step, epoch, self.steps, **schedule.parameters), dtype=float)
