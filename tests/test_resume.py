@@ -25,14 +25,28 @@ TABLES = ("runs.parquet", "curves.parquet")
 SMALL = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "learning_rates": [1e-3, 10.0],
          "batch_sizes": [100, "full"], "seeds": 3, "tuning_seeds": 1, "epochs": 3}  # fmt: skip
 
-# Long enough to be interrupted after its first cohort, of 48.
+# 48 cohorts, and a way to run them that rests after each: long enough to be interrupted after the first.
+RESTING = """
+import time
+from optbench import cli
+from optbench.sweep.store import Store
+
+save = Store.save
+
+def rest(*arguments):
+    save(*arguments)
+    time.sleep(0.25)
+
+Store.save = rest
+cli.main()
+"""
 LONG = """
 problems = ["rosenbrock"]
 optimizers = ["gd"]
 batch_sizes = [16]
 learning_rates = "1e-5:1e-3:16"
 seeds = 48
-steps = 10000
+steps = 1000
 """
 
 
@@ -70,7 +84,7 @@ def test_the_number_of_workers_does_not_show(small, tmp_path):
 def interrupted(spec, folder, number):
     """Send the signal to a sweep in a process of its own once a cohort is finished; (exit code, standard error)."""
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "optbench", "sweep", str(spec), "--out", str(folder), "--no-report",
+        [sys.executable, "-W", "error", "-c", RESTING, "sweep", str(spec), "--out", str(folder), "--no-report",
          "--workers", "1"],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip

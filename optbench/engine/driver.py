@@ -35,6 +35,7 @@ def _function_at(signature, address):
     return kind(address, types.Array(signature.args[0].dtype, 2, "C")), generate
 
 
+@cache
 def address(kernel, signature) -> int:
     """Where a kernel's code is; the kernel must outlive its use."""
     result = kernel.get_compile_result(signature)

@@ -146,12 +146,8 @@ def update_kernel(record: Optimizer, order: str, dtype: str):
 def _build(tree, name, home, namespace, key, signature, owner):
     function = compile_tree(tree, name, home, namespace, key + str(signature))
     try:
-        kernel = jit(function, signature, noalias=True)
+        return jit(function, signature, noalias=True)
     except Exception as error:  # numba raises many kinds
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if not line.startswith(("Failed in", "[1]"))), type(error).__name__)
         raise PluginError(f"{owner}: {home.__name__} does not compile: {reason}") from error
-    # The driver's call asks each kernel four times for its one result, and hashes a long signature to find it.
-    result = kernel.get_compile_result(signature)
-    kernel.get_compile_result = lambda sig: result
-    return kernel
