@@ -27,10 +27,12 @@ SMALL = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"],
 
 # 48 cohorts, and a way to run them that rests after each: long enough to be interrupted after the first.
 RESTING = """
+import signal
 import time
 from optbench import cli
 from optbench.sweep.store import Store
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
 save = Store.save
 
 def rest(*arguments):
