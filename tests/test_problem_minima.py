@@ -3,65 +3,44 @@
 import numpy as np
 import pytest
 from harness import PROBLEMS, evaluate, gradient, problem_of
-from scipy.optimize import minimize, rosen, rosen_der
+from problem_cases import FORMULAS, NOT_ANALYTIC, SETTINGS
+from scipy.optimize import minimize, rosen_der
 from sklearn.linear_model import LogisticRegression, Ridge
-from test_problems import EVERY_PROBLEM, SETTINGS, assert_close, somewhere, texts
+from test_problems import EVERY_PROBLEM, assert_close, seeded, somewhere, texts
 
 from optbench.engine.batches import start_point
-
-
-def saddle(w, index):
-    return (w[:index] ** 4 / 4 - w[:index] ** 2 / 2).sum() + (w[index:] ** 2).sum() / 2
-
-
-def plateau(w):
-    return sum(np.tanh(each - 1) ** 2 for each in w) / 2
-
-
-def least_squares(w, x, y, l2):
-    return 0.5 * np.mean((x @ w - y) ** 2) + 0.5 * l2 * w @ w
-
-
-def logistic(w, x, y, l2):
-    return np.mean(np.logaddexp(0, x @ w) - y * (x @ w)) + 0.5 * l2 * w @ w
-
-
-def softmax(w, x, y, l2):
-    scores = x @ w.reshape(x.shape[1], -1)
-    right = scores[np.arange(len(x)), y.astype(int)]
-    return np.mean(np.logaddexp.reduce(scores, axis=1) - right) + 0.5 * l2 * w @ w
-
-
-FORMULAS = {
-    "rosenbrock": (rosen, {}),
-    "rosenbrock(dim=5)": (rosen, {}),
-    "saddle": (saddle, {"index": 1}),
-    "saddle(dim=6, index=2)": (saddle, {"index": 2}),
-    "plateau": (plateau, {}),
-    "plateau(dim=7, distance=1.0)": (plateau, {}),
-    "least_squares": (least_squares, {"l2": 0.0}),
-    "least_squares(l2=0.1)": (least_squares, {"l2": 0.1}),
-    "logistic": (logistic, {"l2": 0.01}),
-    "logistic(l2=0.0)": (logistic, {"l2": 0.0}),
-    "softmax": (softmax, {"l2": 0.001}),
-    "softmax(data=gaussian(examples=150, features=4, classes=3), l2=0.5)": (softmax, {"l2": 0.5}),
-}
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0, 1000.0])
 @pytest.mark.parametrize("text", FORMULAS)
 def test_value_equals_its_formula_near_and_far(text, scale):
     """Far out, where an unguarded exponential overflows, too."""
-    problem = problem_of(text)
-    formula, parameters = FORMULAS[text]
-    if problem.data is not None:
-        parameters = {**parameters, "x": problem.data[0], "y": problem.data[1]}
+    problem, (formula, parameters) = problem_of(text), independent(text)
     w = scale * somewhere(problem, text, 4)
     values, slopes = gradient(problem, w)
     np.testing.assert_allclose(values, [formula(each, **parameters) for each in w], rtol=1e-11)
     assert np.isfinite(slopes).all()
     if problem.evaluate is not None:
         np.testing.assert_allclose(evaluate(problem, w)[:, 0], values, rtol=1e-11)
+
+
+def independent(text):
+    """The formula of a text and its keywords."""
+    formula, parameters = FORMULAS[text]
+    problem = problem_of(text)
+    return formula, parameters if problem.data is None else {**parameters, "x": problem.data[0], "y": problem.data[1]}
+
+
+@pytest.mark.parametrize("text", [text for text in FORMULAS if text.split("(")[0] not in NOT_ANALYTIC])
+def test_gradient_is_the_formulas_complex_step(text):
+    """f(w + i h e) has the slope in its imaginary part, free of cancellation: all digits count."""
+    problem, (formula, parameters) = problem_of(text), independent(text)
+    w = somewhere(problem, text, 2)
+    axes = range(problem.dim) if problem.dim <= 40 else seeded(text).permutation(problem.dim)[:20]
+    for each, slope in zip(w, gradient(problem, w)[1], strict=True):
+        steps = [each + 1e-30j * (np.arange(problem.dim) == i) for i in axes]
+        slopes = [np.imag(formula(step, **parameters)) / 1e-30 for step in steps]
+        np.testing.assert_allclose(slope[list(axes)], slopes, rtol=1e-10, atol=1e-12 * np.abs(slope).max())
 
 
 @pytest.mark.parametrize("text", ["rosenbrock", "rosenbrock(dim=5)"])

@@ -5,20 +5,11 @@ import zlib
 import numpy as np
 import pytest
 from harness import CATALOGUE, PROBLEMS, batch, evaluate, gradient, problem_of
+from problem_cases import BAD, SETTINGS
 
 from optbench.engine.batches import start_point
 from optbench.errors import OptbenchError
 
-SETTINGS = [
-    "quadratic(dim=100, condition=1e4)", "quadratic(dim=1, condition=1.0)", "quadratic(dim=2, seed=3)",
-    "rosenbrock(dim=5)", "saddle(dim=6, index=2)", "saddle(dim=3, index=3)", "plateau(dim=7, distance=1.0)",
-    "least_squares(l2=0.1)", "least_squares(data=gaussian(examples=150, features=4, classes=0))", "logistic(l2=0.0)",
-    "logistic(data=gaussian(examples=150, features=4, classes=2))", "softmax(l2=0.0)",
-    "softmax(data=gaussian(examples=150, features=4, classes=3), l2=0.5)", "mlp(hidden=())",
-    "mlp(hidden=(9, 7), activation=tanh)", "mlp(hidden=(5, 8, 6), activation=sigmoid, initialization=xavier)",
-    "mlp(hidden=(8, 9, 7))", "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=6, initialization=large)",
-    "mlp(initialization=zero)",
-]  # fmt: skip
 TEXTS = PROBLEMS + [text for text in SETTINGS if text.split("(")[0] in PROBLEMS]
 
 
@@ -163,15 +154,7 @@ def test_the_record_fits_together(text):
         assert problem.noise > 0, "without noise, the batch size would mean nothing"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["rosenbrock(dim=1)", "rosenbrock(dim=0)", "quadratic(dim=0)", "quadratic(dim=-1)", "quadratic(condition=0.5)",
-     "quadratic(condition=1e999)", "plateau(dim=-2)", "saddle(index=0)", "saddle(dim=2, index=3)", "saddle(dim=-1)",
-     "least_squares(l2=-1)", "logistic(l2=-1)", "softmax(l2=-0.1)", "mlp(hidden=(0,))", "mlp(hidden=(2.5,))",
-     "mlp(activation=relux)", "mlp(initialization=no)", "logistic(data=diabetes)", "logistic(data=digits)",
-     "least_squares(data=digits)", "softmax(data=nowhere)", "logistic(data=gaussian(examples=0))",
-     "logistic(data=gaussian(size=3))", "rosenbrock(noise=1e999)"],
-)  # fmt: skip
+@pytest.mark.parametrize("text", BAD)
 def test_parameters_that_make_no_sense_are_refused(text):
     with pytest.raises(OptbenchError, match="problem|data set"):
         CATALOGUE.problem(text)
