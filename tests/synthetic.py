@@ -26,6 +26,7 @@ OPTIMIZERS = {  # name: (best rate, speed, hyperparameters)
     "lion": (0.001, 1.9, {"beta1": 0.9, "beta2": 0.99}),
     "adamw_with_a_long_name": (0.01, 2.0, {"beta1": 0.9, "beta2": 0.999}),
 }
+BASELINES = ("lbfgs", "cg")  # one rate, one schedule, the full batch
 PROBLEMS = {  # canonical text: (examples, minimum, start suboptimality, difficulty)
     "quadratic(dim=100, condition=10000.0)": (256, 0.0, 300.0, 2.0),
     "rosenbrock": (256, 0.0, 24.2, 2.0),
@@ -74,10 +75,10 @@ def make_tables(
     random_seed=0,
 ) -> dict:
     """A dict of the five tables and `provenance`. diverge_above: the multiple of its best rate an optimizer survives;
-    0 makes every run diverge. The names must be keys of OPTIMIZERS and PROBLEMS, or problems of any other name."""
+    0 makes every run diverge. Names that OPTIMIZERS and PROBLEMS do not hold get facts of their own."""
     grid = itertools.product(problems, seeds, batch_sizes, optimizers, schedules, rates)
     names = ["problem", "seed", "batch_size", "optimizer", "schedule", "lr"]
-    runs = pd.DataFrame(list(grid), columns=names)
+    runs = _without_choice(pd.DataFrame(list(grid), columns=names))
     facts = {name: PROBLEMS.get(name, (100, 0.0, 5.0, 1.0)) for name in problems}
     for place, column in enumerate(("examples", "minimum", "start", "difficulty")):
         runs[column] = [facts[name][place] for name in runs["problem"]]
@@ -93,9 +94,9 @@ def make_tables(
         runs[column] = last[column].to_numpy()
     runs["test_loss_final"] = np.where(runs["status"] == "diverged", last["test_loss"] * np.inf, last["test_loss"])
     timings = _timings(runs, rng)
-    hyper = sorted({key for name in optimizers for key in OPTIMIZERS[name][2]})
+    hyper = sorted({key for name in optimizers for key in _facts(name)[2]})
     for key in hyper:
-        runs[key] = [OPTIMIZERS[name][2].get(key, np.nan) for name in runs["optimizer"]]
+        runs[key] = [_facts(name)[2].get(key, np.nan) for name in runs["optimizer"]]
     order = ["run_id", "cohort_id", "problem", "optimizer", *hyper, "schedule", "lr", "batch_size", "seed", "dtype"]
     order += ["steps", "epochs", "samples", "status", "diverged_at", "loss_initial", "loss_final", "loss_best"]
     order += ["suboptimality_final", "test_loss_final", "train_accuracy", "test_accuracy", "w_1", "w_2"]
@@ -145,10 +146,23 @@ def _ids(frame: pd.DataFrame) -> list[str]:
     return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in frame.itertuples(index=False, name=None)]
 
 
+def _facts(name: str) -> tuple:
+    """(best rate, speed, hyperparameters); the speed of one that is not listed follows from its name."""
+    return OPTIMIZERS.get(name, (1.0 if name in BASELINES else 0.1, 1.0 + sum(name.encode()) % 50 / 40, {}))
+
+
+def _without_choice(runs: pd.DataFrame) -> pd.DataFrame:
+    """The grid, with what BASELINES cannot have taken out of it."""
+    lone = runs["optimizer"].isin(BASELINES)
+    first = runs["lr"].eq(runs["lr"].iloc[0]) & runs["schedule"].eq("constant") & runs["batch_size"].eq("full")
+    runs.loc[lone, "lr"] = 1.0
+    return runs[~lone | first].reset_index(drop=True)
+
+
 def _add_outcomes(runs: pd.DataFrame, rng, epochs: int, diverge_above: float) -> None:
     """Draw how fast each run falls, to which floor, and whether it diverges; add the columns that follow."""
-    best = np.array([OPTIMIZERS[name][0] for name in runs["optimizer"]])
-    speed = np.array([OPTIMIZERS[name][1] for name in runs["optimizer"]])
+    best = np.array([_facts(name)[0] for name in runs["optimizer"]])
+    speed = np.array([_facts(name)[1] for name in runs["optimizer"]])
     decay = np.array([0.6 ** SCHEDULES.index(name) if name in SCHEDULES else 1.0 for name in runs["schedule"]])
     ratio = runs["lr"] * decay / best
     batches = np.ceil(runs["examples"] / runs["batch_size"])

@@ -15,9 +15,12 @@ def draw_curves(problem: str, bands: pd.DataFrame, best: pd.DataFrame, facts: di
     """Figure of one problem.
 
     bands: `analysis.curve_bands` of this problem; best: its best configurations, one row per optimizer;
-    facts: its row of `problems`; styles and names: optimizer -> line style, and -> text in the legend.
+    facts: its row of `problems`; styles: optimizer -> look, of those in color, as the legend orders them (all others
+    are gray); names: optimizer -> text in the legend.
     """
-    texts = {row["optimizer"]: legend_text(names[row["optimizer"]], row) for row in best.to_dict("records")}
+    rows = {row["optimizer"]: row for row in best.to_dict("records")}
+    texts = {name: legend_text(names[name], rows[name]) for name in styles}
+    gray = len(rows) - len(texts)
     right = style.legend_width([*texts.values(), START])
     figure, grid = style.new_figure(
         (max(WIDTH - 0.75 - right, 4.0), 3.2), left=0.75, right=right, top=0.38, bottom=0.5,
@@ -30,30 +33,24 @@ def draw_curves(problem: str, bands: pd.DataFrame, best: pd.DataFrame, facts: di
     bands = bands.assign(**{name: bands[name] - shift for name in ("median", "low", "high")})
     start = float(bands.loc[bands["step"] == 0, "median"].median()) if (bands["step"] == 0).any() else np.nan
     low = labels.floor(start)
-    finite = bands["median"].to_numpy()[np.isfinite(bands["median"].to_numpy())]
-    log_y = known or (len(finite) > 0 and finite.min() > 0)
-    top = _top(finite, start, log_y)
     after = bands[bands["step"] > 0]
     log_x = len(after) > 0 and after[clock].min() > 0 and after[clock].max() >= 30 * after[clock].min()
+    # The axes fit what is in color.
+    front = bands[bands["optimizer"].isin(list(styles))]
+    finite = front["median"].to_numpy()[np.isfinite(front["median"].to_numpy())]
+    log_y = known or (len(finite) > 0 and finite.min() > 0)
+    top = _top(finite, start, log_y)
 
-    for place, row in enumerate(best.to_dict("records")):
-        part = (after if log_x else bands).query("optimizer == @row['optimizer']").sort_values("step")
-        look = styles[row["optimizer"]]
-        line, under, over = (part[name].to_numpy() for name in ("median", "low", "high"))
-        if log_y:
-            line, under, over = (np.maximum(values, low) for values in (line, under, over))
-        over = np.minimum(over, top * 10 if log_y else top)
-        seen = np.isfinite(line)
-        x = part[clock].to_numpy()
-        every = max(1, len(part) // 7)
-        style.draw_line(
-            ax, x[seen], line[seen], look, texts[row["optimizer"]],
-            markevery=(min(place * every // max(len(best), 1), max(seen.sum() - 1, 0)), every), zorder=3,
-        )  # fmt: skip
-        under = np.minimum(under, over)
-        ax.fill_between(x, under, over, color=look["color"], alpha=0.1, linewidth=0, zorder=2)
-        for side in (under, over):
-            ax.plot(x, side, color=look["color"], alpha=0.45, linewidth=0.6, zorder=2)
+    drawn = (after if log_x else bands).sort_values("step")
+    if log_y:
+        drawn = drawn.assign(**{name: np.maximum(drawn[name], low) for name in ("median", "low", "high")})
+    parts = dict(iter(drawn.rename(columns={clock: "x"}).groupby("optimizer", sort=False)))
+    for place, name in enumerate(styles):
+        if name in parts:
+            _draw_band(ax, parts[name], styles[name], texts[name], (place, len(styles)), top * 10 if log_y else top)
+    if gray:
+        lines = [(part["x"], _finite(part["median"])) for name, part in parts.items() if name not in styles]
+        style.draw_others(ax, lines, gray)
     if np.isfinite(start) and log_x:
         ax.axhline(start, color=style.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label=START, zorder=1)
     ax.set(
@@ -66,11 +63,28 @@ def draw_curves(problem: str, bands: pd.DataFrame, best: pd.DataFrame, facts: di
     if log_y:
         ax.set_yscale("log")
     if len(finite):
-        ax.set_ylim(bottom=_bottom(bands, finite, low) if log_y else None, top=top)
+        ax.set_ylim(bottom=_bottom(front, finite, low) if log_y else None, top=top)
     if log_y:
         style.log_ticks(ax.yaxis, *ax.get_ylim())
     style.legend(figure, ax)
     return figure
+
+
+def _draw_band(ax, part: pd.DataFrame, look: dict, text: str, turn: tuple[int, int], top: float) -> None:
+    """One optimizer: its median as a line, its interval as a band; turn: (place, count), which staggers the markers."""
+    x, line, under = part["x"].to_numpy(), part["median"].to_numpy(), part["low"].to_numpy()
+    over = np.minimum(part["high"].to_numpy(), top)
+    seen, every = np.isfinite(line), max(1, len(part) // 7)
+    first = min(turn[0] * every // turn[1], max(seen.sum() - 1, 0))
+    style.draw_line(ax, x[seen], line[seen], look, text, markevery=(first, every), zorder=3)
+    under = np.minimum(under, over)
+    ax.fill_between(x, under, over, color=look["color"], alpha=0.1, linewidth=0, zorder=2)
+    for side in (under, over):
+        ax.plot(x, side, color=look["color"], alpha=0.45, linewidth=0.6, zorder=2)
+
+
+def _finite(values: pd.Series) -> np.ndarray:
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def legend_text(name: str, row: dict) -> str:

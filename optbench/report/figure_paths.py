@@ -9,6 +9,8 @@ from matplotlib.lines import Line2D
 
 from . import labels, style
 
+SIDE, GAP = 2.0, 0.24
+
 
 def draw_paths(problem: str, landscape: pd.DataFrame, paths: dict, facts: dict, styles: dict, names: dict, seed: int):
     """Figure of one problem, a panel per optimizer.
@@ -23,7 +25,7 @@ def draw_paths(problem: str, landscape: pd.DataFrame, paths: dict, facts: dict, 
     positive = height[np.isfinite(height) & (height > 0)]
     wide, tall = style.balanced(len(paths), 4)
     figure, grid = style.new_figure(
-        (2.0, 2.0), tall, wide, left=0.62, right=0.15, top=0.58, bottom=0.72, gap=(0.24, 0.36), sharex=True,
+        (SIDE, SIDE), tall, wide, left=0.62, right=0.15, top=0.58, bottom=0.72, gap=(GAP, 0.36), sharex=True,
         sharey=True, title=f"Paths over the loss: {labels.shorten(problem, 60)} (seed {seed})",
     )  # fmt: skip
     across, along = (_view(axis, paths, name) for axis, name in ((x, "w_1"), (y, "w_2")))
@@ -41,7 +43,7 @@ def draw_paths(problem: str, landscape: pd.DataFrame, paths: dict, facts: dict, 
         ax.grid(False)
         lowest_of_column = place + wide >= len(paths)
         ax.tick_params(labelsize=7.5, labelbottom=lowest_of_column)
-        ax.set_title(names[name] + _remark(curve, failed, across, along), fontsize=8.5, pad=4)
+        style.panel_title(ax, names[name] + _remark(curve, failed, across, along), SIDE + GAP - 0.06)
         ax.set_xlabel("w₁" if lowest_of_column else "", fontsize=9)
         if place % wide == 0:
             ax.set_ylabel("w₂", fontsize=9, rotation=0, labelpad=8)

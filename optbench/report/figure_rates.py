@@ -15,57 +15,91 @@ def draw_rates(problem: str, by_rate: pd.DataFrame, start: float, styles: dict, 
     """Figure of one problem.
 
     by_rate: `best_configurations` by (problem, optimizer, lr) of this problem: at each rate the best batch size and
-    schedule; start: the median suboptimality at the start (NaN if unknown).
+    schedule; start: the median suboptimality at the start (NaN if unknown); styles: optimizer -> look, of those in
+    color, as the legend orders them (all others are gray); names: optimizer -> text in the legend.
     """
-    optimizers = [name for name in styles if name in set(by_rate["optimizer"])]
-    right = style.legend_width([*(names[name] for name in optimizers), START])
+    gray = by_rate["optimizer"].nunique() - len(styles)
+    right = style.legend_width([*(names[name] for name in styles), START])
     figure, grid = style.new_figure(
         (max(WIDTH - 0.75 - right, 4.0), 3.2), left=0.75, right=right, top=0.38, bottom=0.5,
         title=f"Final loss against learning rate: {labels.shorten(problem, 60)}",
     )  # fmt: skip
     ax = grid[0, 0]
     known = bool(np.isfinite(start))
-    ceiling = 1e3 * start if known and start > 0 else np.inf
-    table = by_rate.assign(lost=~(np.isfinite(by_rate["median"]) & (by_rate["median"] <= ceiling)))
-    log = known or bool((table.loc[~table["lost"], "median"] > 0).all())
-    if log:
-        for name in ("median", "low", "high"):
-            table[name] = np.maximum(table[name], labels.floor(start))
-    bottom, top, middle, upper = _limits(table, start, log)
-    if table["lost"].any():
+    table, log = _table(by_rate, start)
+    front = table[table["optimizer"].isin(list(styles))]
+    bottom, top, middle, upper = _limits(front, start, log)
+    if front["lost"].any():
         ax.axhspan(top, upper, color="#f3dfdb", zorder=0.5, linewidth=0, label="diverged")
 
-    rates = np.unique(table["lr"].to_numpy())
+    rates = np.unique(table.loc[~table["level"], "lr"].to_numpy())
     gap = float(np.log10(rates[1:] / rates[:-1]).min()) if len(rates) > 1 else 0.5
-    for place, name in enumerate(optimizers):
-        part, look = table[table["optimizer"] == name].sort_values("lr"), styles[name]
-        lost, some = part["lost"].to_numpy(), (part["failures"] > 0).to_numpy()
+    left, end = rates[0] / 10 ** (0.6 * gap), rates[-1] * 10 ** (0.6 * gap)
+    # What has no rate to choose stands in the middle, at the height of its line.
+    table.loc[table["level"], "lr"] = np.sqrt(left * end)
+    parts = dict(iter(table.sort_values("lr", kind="stable").groupby("optimizer", sort=False)))
+    for place, name in enumerate(styles):
         # Each optimizer is moved a little along the axis, so that bars and markers stand side by side.
-        side = (place - (len(optimizers) - 1) / 2) / max(len(optimizers), 1)
-        x, median = part["lr"].to_numpy() * 10 ** (0.35 * gap * side), part["median"].to_numpy()
-        style.draw_line(ax, x, np.where(lost, np.nan, median), look, names[name], zorder=3)
-        under, over = (np.clip(part[end].to_numpy(), bottom, top)[~lost] for end in ("low", "high"))
-        ax.vlines(x[~lost], under, over, color=look["color"], linewidth=1.0, alpha=0.5, zorder=2)
-        dots = {"linestyle": "none", "marker": look["marker"], "markersize": 5.4, "zorder": 4}
-        ax.plot(
-            x[some & ~lost], median[some & ~lost], **dots, markerfacecolor="white", markeredgecolor=look["color"],
-            markeredgewidth=1.2,
-        )  # fmt: skip
-        apart = part["lr"].to_numpy()[lost] * 10 ** (0.75 * gap * side)
-        ax.plot(
-            apart, np.full(lost.sum(), middle), **dots, color=look["color"], markeredgecolor="white",
-            markeredgewidth=0.6,
-        )  # fmt: skip
+        side = gap * (place - (len(styles) - 1) / 2) / len(styles)
+        _draw_optimizer(ax, parts[name], styles[name], names[name], side, (bottom, top, middle))
+    if gray:
+        lines = [_gray_line(part, (left, end)) for name, part in parts.items() if name not in styles]
+        style.draw_others(ax, lines, gray)
     if known and bottom < start < top:
         ax.axhline(start, color=style.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label=START, zorder=1)
     ax.set(xscale="log", yscale="log" if log else "linear", ylim=(bottom, upper), xlabel="learning rate")
     if log:
         style.log_ticks(ax.yaxis, bottom, upper)
     ax.set_ylabel("final suboptimality (loss − minimum)" if known else "final training loss")
-    ax.set_xlim(rates[0] / 10 ** (0.6 * gap), rates[-1] * 10 ** (0.6 * gap))
+    ax.set_xlim(left, end)
     style.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
     style.legend(figure, ax)
     return figure
+
+
+def without_rates(by_rate: pd.DataFrame) -> pd.Series:
+    """For each row, whether its optimizer was given a single rate where others were given several: a baseline."""
+    count = by_rate.groupby("optimizer")["lr"].transform("nunique")
+    return (count == 1) & (count.max() > 1)
+
+
+def _table(by_rate: pd.DataFrame, start: float) -> tuple[pd.DataFrame, bool]:
+    """The rows with `lost` (no place on the axis) and `level` (no rate), nothing under the floor; is the axis log."""
+    ceiling = 1e3 * start if np.isfinite(start) and start > 0 else np.inf
+    lost = ~(np.isfinite(by_rate["median"]) & (by_rate["median"] <= ceiling))
+    table = by_rate.assign(lost=lost, level=without_rates(by_rate))
+    log = bool(np.isfinite(start)) or bool((table.loc[~lost, "median"] > 0).all())
+    if log:
+        for name in ("median", "low", "high"):
+            table[name] = np.maximum(table[name], labels.floor(start))
+    return table, log
+
+
+def _draw_optimizer(ax, part: pd.DataFrame, look: dict, text: str, side: float, heights: tuple) -> None:
+    """One optimizer, moved by a share of `side` decades; heights: of the axis' ends, and of the strip for the lost."""
+    bottom, top, middle = heights
+    lost, some = part["lost"].to_numpy(), (part["failures"] > 0).to_numpy()
+    x, median = part["lr"].to_numpy() * 10 ** (0.35 * side), part["median"].to_numpy()
+    line = style.draw_line(ax, x, np.where(lost, np.nan, median), look, text, zorder=3)
+    if part["level"].any() and not lost.any():
+        ax.axhline(median[0], color=look["color"], linewidth=line.get_linewidth(), zorder=2.5).set_dashes(
+            look["dashes"]
+        )
+    under, over = (np.clip(part[end].to_numpy(), bottom, top)[~lost] for end in ("low", "high"))
+    ax.vlines(x[~lost], under, over, color=look["color"], linewidth=1.0, alpha=0.5, zorder=2)
+    dots = {"linestyle": "none", "marker": look["marker"], "markersize": 5.4, "zorder": 4}
+    ax.plot(
+        x[some & ~lost], median[some & ~lost], **dots, markerfacecolor="white", markeredgecolor=look["color"],
+        markeredgewidth=1.2,
+    )  # fmt: skip
+    apart = part["lr"].to_numpy()[lost] * 10 ** (0.75 * side)
+    white = {"markeredgecolor": "white", "markeredgewidth": 0.6}
+    ax.plot(apart, np.full(lost.sum(), middle), **dots, color=look["color"], **white)
+
+
+def _gray_line(part: pd.DataFrame, ends: tuple[float, float]) -> tuple:
+    x, median = part["lr"].to_numpy(), np.where(part["lost"], np.nan, part["median"])
+    return (ends, np.repeat(median, 2)) if part["level"].any() else (x, median)
 
 
 def _limits(table: pd.DataFrame, start: float, log: bool) -> tuple[float, float, float, float]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from optbench.analysis import best_configurations, curve_bands, reported_runs
 
-from . import labels, style
+from . import field, labels, style
 from .figure_curves import draw_curves
 from .figure_heatmap import draw_heatmap
 from .figure_paths import draw_paths
-from .figure_rates import draw_rates
+from .figure_rates import draw_rates, without_rates
 from .load import Results
+from .schedule_names import short_schedules
 
 CAPTIONS = {
     "curves": "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the {seeds}. "
@@ -40,6 +43,34 @@ WORDS = {
 }
 
 
+MORE = {
+    "curves": "In color: {rule}; the legend has them in this order, and the axes fit them. Gray: the medians of the "
+    "others.",
+    "rates": "In color: {rule}; the legend has them in this order, and the axes fit them. Gray: the medians of the "
+    "others, where they did not diverge.",
+    "heatmap": "Shown: {rule}; color scale and frame are of these alone.",
+    "paths": "Shown: {rule}.",
+}
+"""What is said besides where not all optimizers are told apart."""
+LEVEL = "A level line: an optimizer that takes no learning rate (it was given a single one)."
+EMPTY = "Light gray: not run."
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the figures of all problems are made of."""
+
+    best: pd.DataFrame
+    by_rate: pd.DataFrame
+    by_cell: pd.DataFrame
+    reported: pd.DataFrame
+    curves: pd.DataFrame
+    bands: pd.DataFrame
+    looks: dict[str, dict]
+    names: dict
+    short: dict
+
+
 def draw_figures(
     results: Results, best: pd.DataFrame, folder: Path, progress: Callable[[str], None]
 ) -> dict[str, list[dict]]:
@@ -48,45 +79,65 @@ def draw_figures(
     best: `best_configurations(results.runs, results.tuning_seeds)`.
     """
     runs, tuning = results.runs, results.tuning_seeds
-    by_rate = best_configurations(runs, tuning, by=("problem", "optimizer", "lr"))
-    by_cell = best_configurations(runs, tuning, by=("problem", "optimizer", "batch_size", "schedule"))
-    drawn = reported_runs(runs, best, tuning)
-    curves = results.curves(drawn["run_id"])
-    bands = curve_bands(curves, drawn)
-    names = {name: str(name) for name in runs["optimizer"].unique()}
-    styles = style.line_styles(names)
+    reported = reported_runs(runs, best, tuning)
+    curves = results.curves(reported["run_id"])
+    drawn = Drawn(
+        best,
+        best_configurations(runs, tuning, by=("problem", "optimizer", "lr")),
+        best_configurations(runs, tuning, by=("problem", "optimizer", "batch_size", "schedule")),
+        reported,
+        curves,
+        curve_bands(curves, reported),
+        field.looks(best),
+        {name: labels.shorten(str(name), 40) for name in runs["optimizer"].unique()},
+        short_schedules(runs["schedule"].unique()),
+    )
     files = labels.file_names(runs["problem"].unique())
-    out: dict[str, list[dict]] = {}
-
-    def keep(kind: str, problem: str, figure, **words) -> None:
-        file = f"{kind}-{files[problem]}.png"
-        style.save(figure, folder / file, results.foot)
-        out[problem].append(
-            {"file": file, "caption": CAPTIONS[kind].format(**words), "alt": f"{problem}: {WORDS[kind]}", "kind": kind}
-        )
-
+    out: dict[str, list[dict]] = {problem: [] for problem in files}
     with style.theme():
         for problem in files:
             progress(f"figures of {problem}")
-            out[problem] = []
-            mine = best[best["problem"] == problem]
-            seeds = "held-out seeds" if mine["held_out"].all() else "same seeds (there are no others)"
-            facts = results.problem(problem)
-            start = _start(runs[runs["problem"] == problem], facts)
-            part = bands[bands["problem"] == problem]
-            if len(part):
-                keep("curves", problem, draw_curves(problem, part, mine, facts, styles, names), seeds=seeds)
-            part = by_rate[by_rate["problem"] == problem]
-            keep("rates", problem, draw_rates(problem, part, start, styles, names), seeds=seeds)
-            part = by_cell[by_cell["problem"] == problem]
-            keep("heatmap", problem, draw_heatmap(problem, part, start, names), seeds=seeds)
-            landscape = results.landscapes[results.landscapes["problem"] == problem]
-            if len(landscape) and {"w_1", "w_2"} <= set(curves.columns):
-                seed, paths = _paths(drawn[drawn["problem"] == problem], curves, names)
-                if paths:
-                    figure = draw_paths(problem, landscape, paths, facts, styles, names, seed)
-                    keep("paths", problem, figure, seed=seed)
+            for kind, figure, caption in _figures(problem, results, drawn):
+                file = f"{kind}-{files[problem]}.png"
+                style.save(figure, folder / file, results.foot)
+                alt = f"{problem}: {WORDS[kind]}"
+                out[problem].append({"file": file, "caption": caption, "alt": alt, "kind": kind})
     return out
+
+
+def _figures(problem: str, results: Results, drawn: Drawn) -> Iterator[tuple[str, Figure, str]]:
+    """The figures of one problem: (kind, figure, caption)."""
+    best, by_rate, by_cell, reported, bands = (
+        table[table["problem"] == problem]
+        for table in (drawn.best, drawn.by_rate, drawn.by_cell, drawn.reported, drawn.bands)
+    )
+    facts, styles, names = results.problem(problem), drawn.looks[problem], drawn.names
+    start = _start(results.runs[results.runs["problem"] == problem], facts)
+    seeds = "held-out seeds" if best["held_out"].all() else "same seeds (there are no others)"
+    rule = field.rule(styles, best)
+
+    def caption(kind: str, *more: str, **words) -> str:
+        parts = [CAPTIONS[kind], *more, MORE[kind] if rule else ""]
+        return " ".join(filter(None, parts)).format(seeds=seeds, rule=rule, **words)
+
+    if len(bands):
+        yield "curves", draw_curves(problem, bands, best, facts, styles, names), caption("curves")
+    level = LEVEL if without_rates(by_rate).any() else ""
+    yield "rates", draw_rates(problem, by_rate, start, styles, names), caption("rates", level)
+    panels = by_cell[by_cell["optimizer"].isin(list(styles))]
+    every = panels["batch_size"].nunique() * panels["schedule"].nunique() * len(styles)
+    titles = {name: names[name] for name in styles}
+    yield (
+        "heatmap",
+        draw_heatmap(problem, panels, start, titles, drawn.short),
+        caption("heatmap", EMPTY if len(panels) < every else ""),
+    )
+    landscape = results.landscapes[results.landscapes["problem"] == problem]
+    if len(landscape) and {"w_1", "w_2"} <= set(drawn.curves.columns):
+        seed, paths = _paths(reported, drawn.curves, styles)
+        if paths:
+            figure = draw_paths(problem, landscape, paths, facts, styles, names, seed)
+            yield "paths", figure, caption("paths", seed=seed)
 
 
 def _start(runs: pd.DataFrame, facts: dict) -> float:
@@ -99,7 +150,7 @@ def _paths(drawn: pd.DataFrame, curves: pd.DataFrame, optimizers) -> tuple[int, 
     """The smallest reported seed that has paths, and per optimizer its run's curve and whether it failed."""
     curves = curves[curves["run_id"].isin(drawn["run_id"])].dropna(subset=["w_1", "w_2"])
     by_run = dict(iter(curves.sort_values("step").groupby("run_id", sort=False)))
-    drawn = drawn[drawn["run_id"].isin(by_run)]
+    drawn = drawn[drawn["run_id"].isin(by_run) & drawn["optimizer"].isin(list(optimizers))]
     if drawn.empty:
         return 0, {}
     seed = int(drawn["seed"].min())

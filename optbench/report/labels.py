@@ -8,8 +8,6 @@ import re
 
 import pandas as pd
 
-from optbench.analysis import hyperparameter_columns
-
 
 def number(value, digits: int = 3) -> str:
     """`digits` significant digits, exponents kept short: 0.000012 -> "1.2e-5"; inf -> "inf"; missing -> "–"."""
@@ -26,14 +24,16 @@ def batch_label(batch_size: int, full: bool) -> str:
 
 
 def optimizer_label(row, varied: dict[str, list[str]]) -> str:
-    """The optimizer's name, with those hyperparameters that the sweep varied: "adam(beta1=0.8)"."""
+    """The optimizer's name, with the hyperparameters that the sweep varied: "adam(beta1=0.8)", "clip(adam, norm=2)"."""
     values = [f"{name}={number(row[name])}" for name in varied.get(row["optimizer"], []) if not pd.isna(row[name])]
-    return f"{row['optimizer']}({', '.join(values)})" if values else str(row["optimizer"])
+    name = str(row["optimizer"])
+    opened = f"{name[:-1]}, " if name.endswith(")") else f"{name}("
+    return f"{opened}{', '.join(values)})" if values else name
 
 
-def hyperparameter_text(row, runs: pd.DataFrame) -> str:
-    """All hyperparameters of a configuration: "beta1=0.9, eps=1e-8"."""
-    return ", ".join(f"{name}={number(row[name])}" for name in hyperparameter_columns(runs) if not pd.isna(row[name]))
+def hyperparameter_text(row, columns: list[str]) -> str:
+    """All hyperparameters of a configuration: "beta1=0.9, eps=1e-8"; columns: `hyperparameter_columns` of its table."""
+    return ", ".join(f"{name}={number(row[name])}" for name in columns if not pd.isna(row[name]))
 
 
 def interval_text(row) -> str:

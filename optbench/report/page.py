@@ -10,11 +10,19 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment
 
-from optbench.analysis import best_configurations, metric_columns, timing_summary, varied_hyperparameters, winners
+from optbench.analysis import (
+    best_configurations,
+    hyperparameter_columns,
+    metric_columns,
+    timing_summary,
+    varied_hyperparameters,
+    winners,
+)
 
-from . import labels
+from . import field, labels
 from .figures import draw_figures
 from .load import Results, load_results
+from .schedule_names import short_schedules
 
 
 def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
@@ -38,29 +46,30 @@ def render(results: Results, best: pd.DataFrame, figures: dict[str, list[dict]])
     """The page as text; every value from the tables is escaped."""
     template = (files(__package__) / "template.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    varied = varied_hyperparameters(results.runs)
+    write = _writer(results.runs)
     names = labels.file_names(figures)
+    schedules = short_schedules(results.runs["schedule"].unique())
     best_rows = winners(results.runs, results.tuning_seeds)
     problems = [
         {
             "name": problem,
             "anchor": f"problem-{names[problem]}",
             "facts": _facts(results.problem(problem)),
-            "rows": _leaderboard(best[best["problem"] == problem], results.runs, varied),
+            "rows": [write(row) for _, row in field.ranked(best[best["problem"] == problem]).iterrows()],
             "metrics": _metrics(best[best["problem"] == problem], results.runs),
             "figures": figures[problem],
         }
         for problem in figures
     ]
     return environment.from_string(template).render(
-        winners=[{**_row(row, results.runs, varied), "anchor": f"problem-{names[row['problem']]}"}
-                 for _, row in best_rows.iterrows()],
+        winners=[{**write(row), "anchor": f"problem-{names[row['problem']]}"} for _, row in best_rows.iterrows()],
         problems=problems,
         held_out=bool(best["held_out"].all()),
         coverage=sorted({labels.number(100 * value) for value in best["coverage"]}),
         counts=_counts(results),
         edges=int(best["edge"].sum()),
         configurations=len(best),
+        schedules=[(short, full) for full, short in schedules.items() if short != full],
         timings=_timings(results),
         provenance=_provenance(results.provenance),
         command=results.provenance.get("command", "not recorded"),
@@ -70,29 +79,32 @@ def render(results: Results, best: pd.DataFrame, figures: dict[str, list[dict]])
     )  # fmt: skip
 
 
-def _row(row: pd.Series, runs: pd.DataFrame, varied: dict) -> dict:
-    metrics = [name for name in ("test_loss", *metric_columns(runs)) if name in row.index]
-    return {
-        "problem": row["problem"],
-        "optimizer": labels.optimizer_label(row, varied),
-        "hyperparameters": labels.hyperparameter_text(row, runs),
-        "dtype": row["dtype"] if runs["dtype"].nunique() > 1 else "",
-        "batch": labels.batch_label(row["batch_size"], row["full_batch"]),
-        "schedule": row["schedule"],
-        "lr": labels.number(row["lr"]),
-        "median": labels.number(row["median"]),
-        "interval": labels.interval_text(row),
-        "coverage": f"{labels.number(100 * row['coverage'])}%",
-        "failures": labels.failure_text(row),
-        "failed": bool(row["failures"]),
-        "metrics": {name: labels.number(row[name]) for name in metrics},
-        "notes": labels.notes(row),
-    }
+def _writer(runs: pd.DataFrame) -> Callable[[pd.Series], dict]:
+    """A function: a row of `best_configurations` -> its texts."""
+    varied, metrics = varied_hyperparameters(runs), ["test_loss", *metric_columns(runs)]
+    hyperparameters, dtypes = hyperparameter_columns(runs), runs["dtype"].nunique()
+    short = short_schedules(runs["schedule"].unique())
 
+    def write(row: pd.Series) -> dict:
+        return {
+            "problem": row["problem"],
+            "optimizer": labels.optimizer_label(row, varied),
+            "hyperparameters": labels.hyperparameter_text(row, hyperparameters),
+            "dtype": row["dtype"] if dtypes > 1 else "",
+            "batch": labels.batch_label(row["batch_size"], row["full_batch"]),
+            "schedule": short[row["schedule"]],
+            "full_schedule": row["schedule"] if short[row["schedule"]] != row["schedule"] else "",
+            "lr": labels.number(row["lr"]),
+            "median": labels.number(row["median"]),
+            "interval": labels.interval_text(row),
+            "coverage": f"{labels.number(100 * row['coverage'])}%",
+            "failures": labels.failure_text(row),
+            "failed": bool(row["failures"]),
+            "metrics": {name: labels.number(row[name]) for name in metrics},
+            "notes": labels.notes(row),
+        }
 
-def _leaderboard(best: pd.DataFrame, runs: pd.DataFrame, varied: dict) -> list[dict]:
-    ranked = best.sort_values(["median", "failures", "tuning_median"], kind="stable")
-    return [_row(row, runs, varied) for _, row in ranked.iterrows()]
+    return write
 
 
 def _metrics(best: pd.DataFrame, runs: pd.DataFrame) -> list[tuple[str, str]]:
@@ -130,11 +142,14 @@ def _counts(results: Results) -> dict:
 
 
 def _timings(results: Results) -> dict:
-    """Rows problem x optimizer of ns per run-step, and totals per problem."""
+    """Totals per problem, and ns per run-step of each problem and optimizer.
+
+    These are columns of the totals while there is room; many optimizers get a table of their own, a row each.
+    """
     total = timing_summary(results.timings, results.runs)
     pairs = timing_summary(results.timings, results.runs, by=("problem", "optimizer"))
     optimizers = list(results.runs["optimizer"].unique())
-    cost = {(row.problem, row.optimizer): row.ns_per_run_step for row in pairs.itertuples(index=False)}
+    cost = {(row.problem, row.optimizer): labels.number(row.ns_per_run_step) for row in pairs.itertuples(index=False)}
     rows = [
         {
             "problem": row.problem,
@@ -142,11 +157,14 @@ def _timings(results: Results) -> dict:
             "seconds": labels.number(row.seconds),
             "evaluation": "–" if pd.isna(row.evaluation_share) else f"{labels.number(100 * row.evaluation_share)}%",
             "compile": labels.number(row.compile_seconds),
-            "cost": [labels.number(cost.get((row.problem, name))) for name in optimizers],
+            "cost": [cost.get((row.problem, name), "–") for name in optimizers],
         }
         for row in total.itertuples(index=False)
     ]
-    return {"optimizers": optimizers, "rows": rows}
+    if len(optimizers) <= field.SHOWN:
+        return {"optimizers": optimizers, "rows": rows, "apart": []}
+    apart = [(name, [row["cost"][place] for row in rows]) for place, name in enumerate(optimizers)]
+    return {"optimizers": [], "rows": [{**row, "cost": []} for row in rows], "apart": apart}
 
 
 def _provenance(provenance: dict) -> list[tuple[str, str]]:

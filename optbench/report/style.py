@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import warnings
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,6 +19,8 @@ DPI = 144
 FOOT_INCHES = 0.25
 TITLE_SIZE = 10.5
 LEGEND_SIZE = 8
+PANEL_TITLE, SMALLEST = 8.5, 5.5
+FOOT_SIZE = 5.6
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 # fmt: off
 DASHES = (
@@ -27,9 +28,11 @@ DASHES = (
 )
 # fmt: on
 GRAY = "#5c5c5c"
+PALE, BLACK = "#c3c3c3", "#262626"
+COLORS = 10
 FONT = "DejaVu Sans"  # comes with matplotlib, so figures look the same everywhere
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-MIN_WIDTH = 5.2  # inches: a foot of usual length is whole
+MIN_WIDTH = 5.2  # inches: the foot has room for the version and the start of the command
 
 
 @contextmanager
@@ -48,20 +51,20 @@ def theme():
         yield
 
 
-def line_styles(optimizers) -> dict[str, dict]:
-    """For each optimizer its color, marker and dashes, by its place in the sweep."""
-    colors = sns.color_palette("colorblind", 10)
+def look(place: int, among_gray: bool = False) -> dict:
+    """Color, marker and dashes of the optimizer at this place, counted from 0; `among_gray`: without the gray."""
+    color, round_ = place % COLORS, place // COLORS
+    # The second ten repeat the colors, not the dashes and markers.
+    dashes, marker = DASHES[(color + 3 * round_) % len(DASHES)], MARKERS[(color + 3 * round_) % len(MARKERS)]
+    return {"color": BLACK if among_gray and color == 7 else _palette()[color], "marker": marker, "dashes": dashes}
+
+
+@lru_cache(maxsize=1)
+def _palette() -> list:
+    colors = sns.color_palette("colorblind", COLORS)
     # Two of seaborn's ten are too pale for a thin line on white: the same hues, darker.
     colors[6], colors[8] = to_rgb("#8c2d78"), to_rgb("#b3a200")
-    return {
-        name: {
-            "color": colors[place % 10],
-            "marker": MARKERS[place % 10],
-            # The second ten repeat the colors, not the dashes.
-            "dashes": DASHES[(place + 3 * (place // 10)) % 10],
-        }
-        for place, name in enumerate(optimizers)
-    }
+    return list(colors)
 
 
 def draw_line(ax, x, y, style: dict, label: str, **keywords):
@@ -75,6 +78,17 @@ def draw_line(ax, x, y, style: dict, label: str, **keywords):
     return line
 
 
+def draw_others(ax, lines: list, count: int) -> None:
+    """The lines (x, y) of the `count` optimizers that are not in color: thin and gray, under one name."""
+    x, y = (np.concatenate([part for line in lines for part in (line[axis], [np.nan])] or [[]]) for axis in (0, 1))
+    ax.plot(x, y, color=PALE, linewidth=0.7, label=others(count), zorder=1.5)
+
+
+def others(count: int) -> str:
+    """What a legend calls them."""
+    return f"{count} other{'' if count == 1 else 's'}"
+
+
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
     """Width in inches of `text` set in `size` points."""
@@ -82,6 +96,25 @@ def text_width(text: str, size: float) -> float:
     font.set_size(size, 72)
     font.set_text(text)
     return font.get_width_height()[0] / 64 / 72
+
+
+def fitting(text: str, size: float, room: float) -> str:
+    """The text on one line of `room` inches, cut where it is longer, and the cut marked."""
+    if text_width(text, size) <= room:
+        return text
+    low, high = 0, len(text)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if text_width(text[:middle] + " …", size) <= room else (low, middle)
+    return text[:low].rstrip() + " …"
+
+
+def panel_title(ax, text: str, room: float) -> None:
+    """The title of a panel that has `room` inches for it: smaller where it must be, then cut."""
+    size = min(PANEL_TITLE, PANEL_TITLE * room / text_width(text, PANEL_TITLE))
+    if size < SMALLEST:
+        size, text = SMALLEST, fitting(text, SMALLEST, room)
+    ax.set_title(text, fontsize=size, pad=4)
 
 
 def new_figure(panel, rows=1, columns=1, left=0.1, right=0.1, top=0.1, bottom=0.1, gap=(0.1, 0.1), title="", **share):
@@ -159,11 +192,7 @@ def _power(value: float) -> str:
 
 
 def save(figure: Figure, path: Path, foot: str) -> None:
-    """Write the figure with the command and version at its foot, on two lines at most; whole in the PNG's metadata."""
-    room = int(figure.get_figwidth() * 72 / 3.4)
-    lines = textwrap.wrap(foot, room, break_on_hyphens=False, max_lines=2, placeholder=" …")
-    figure.text(
-        0.1 / figure.get_figwidth(), 0.06 / figure.get_figheight(), "\n".join(lines), fontsize=5.6, color=GRAY,
-        linespacing=1.15,
-    )  # fmt: skip
+    """Write the figure with the command and version at its foot, on one line; whole in the PNG's metadata."""
+    line = fitting(foot, FOOT_SIZE, figure.get_figwidth() - 0.3)
+    figure.text(0.1 / figure.get_figwidth(), 0.06 / figure.get_figheight(), line, fontsize=FOOT_SIZE, color=GRAY)
     figure.savefig(path, dpi=DPI, facecolor="white", metadata={"Description": foot, "Software": "optbench"})

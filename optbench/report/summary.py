@@ -9,6 +9,7 @@ import pandas as pd
 from optbench.analysis import varied_hyperparameters, winners
 
 from . import labels
+from .schedule_names import short_schedules
 
 
 def terminal_summary(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> pd.DataFrame:
@@ -18,13 +19,14 @@ def terminal_summary(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> pd.Data
     (`optbench.analysis.winners`); `note` says where they do not, and where the best rate is at the edge of its grid.
     """
     varied = varied_hyperparameters(runs)
+    short = short_schedules(runs["schedule"].unique())
     rows = []
     for _, row in winners(runs, tuning_seeds).iterrows():
         batch = labels.batch_label(row["batch_size"], row["full_batch"])
         rows.append(
             {
                 "problem": row["problem"],
-                "best": f"{labels.optimizer_label(row, varied)}, batch {batch}, {row['schedule']}",
+                "best": f"{labels.optimizer_label(row, varied)}, batch {batch}, {short[row['schedule']]}",
                 "lr": labels.number(row["lr"]),
                 "median [low, high]": f"{labels.number(row['median'])} {labels.interval_text(row)}".strip(),
                 "failures": labels.failure_text(row),

@@ -1,0 +1,52 @@
+"""Schedules in few words. The tables hold the full text, every parameter written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from optbench.errors import OptbenchError
+from optbench.names import INNER, canonical, parse
+
+from .labels import shorten
+
+LONG = 30
+LONGEST = 48
+
+
+def short_schedules(texts: Iterable[str]) -> dict[str, str]:
+    """For each text what labels call it, no two the same.
+
+    A text of at most LONG characters stands as it is. A longer one is left with the parameters that tell it from
+    others of its form: "warmup(cosine(final=0.0), fraction=0.1, ...)" is "warmup(cosine)" where it is the only one, and
+    "warmup(cosine, fraction=0.1)" beside one of another fraction.
+    """
+    levels = {text: _levels(text) for text in texts}
+    short = {text: text if len(text) <= LONG else shorten(_telling(levels, text), LONGEST) for text in levels}
+    names = list(short.values())
+    return {text: name if names.count(name) == 1 else text for text, name in short.items()}
+
+
+def _levels(text: str) -> list[tuple[str, dict]]:
+    """(name, parameters) of the schedule and of those that it stands around, from outside in."""
+    levels = []
+    try:
+        while text:
+            name, given = parse(text)
+            text = given.pop(INNER, "")
+            levels.append((name, given))
+    except OptbenchError:
+        return [(text, {})]
+    return levels
+
+
+def _telling(levels: dict[str, list], text: str) -> str:
+    """The text, without the parameters in which all texts of its form agree."""
+    form = [name for name, _ in levels[text]]
+    alike = [other for other in levels.values() if [name for name, _ in other] == form]
+    short = ""
+    for place, (name, given) in reversed(list(enumerate(levels[text]))):
+        kept = {
+            key: value for key, value in given.items() if len({repr(other[place][1].get(key)) for other in alike}) > 1
+        }
+        short = canonical(name, ({INNER: short} if short else {}) | kept)
+    return short
