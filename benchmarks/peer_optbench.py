@@ -87,7 +87,7 @@ def _training(case: Case) -> Side:
         for runner in runners:
             batches.done = 0
             start = runner.start if runner.single else runner.start[:, None]
-            runner.w[:], runner.state[:], runner.powers[:] = start, 0.0, 1.0
+            runner.w[:], runner.update.state[:], runner.update.powers[:] = start, 0.0, 1.0
             runner.alive[:], runner.diverged_at[:] = True, 0
             outcomes.append(runner.run(last, clock))
         return outcomes
@@ -101,22 +101,19 @@ def _training(case: Case) -> Side:
 
 def _update(case: Case) -> Side:
     from optbench import plugins
-    from optbench.engine.kernels import scalar_rows, update_kernel
+    from optbench.engine.updates import Update
 
     rule = plugins.load().optimizers[case.optimizer]
-    kernel = update_kernel(rule, "rows", case.dtype)
     w, g = case.start[None].copy(), case.x[None].copy()
-    state = np.zeros((len(rule.slots), *w.shape), case.dtype)
-    values = {"lr": case.lr[0], **rule.with_values(case.hyper)}
-    scalars = np.array([[values.get(name, 1.0)] for name in scalar_rows(rule)], case.dtype)
-    powers = np.ones((len(rule.powers), 1))
+    update = Update(rule, "rows", ((w.size,),), case.dtype, [rule.with_values(case.hyper)])
+    update.scalars[0] = case.lr[0]
     done = 0
 
     def run() -> np.ndarray:
         nonlocal done
         for _ in range(case.steps):
             done += 1
-            kernel(w, g, state, scalars, powers, done, 0, 1)
+            update(w, g, done)
         return w
 
     return Side("optbench", run, case.steps, np.copy)

@@ -1,37 +1,36 @@
 """Every optimizer's update, one step, in both loop orders.
 
 The floor of a large update is memory traffic: each state slot, the gradient and the weights are read, slots and
-weights written. ``track_bandwidth`` gives the share of what a copy reaches.
+weights written. ``track_bandwidth`` gives the share of what a copy with as many arrays reaches.
 """
 
+import ast
 import time
 
 import numpy as np
 
-from optbench import plugins
-from optbench.engine import kernels
+from optbench import optimizer, plugins
+from optbench.engine.updates import Update
+from optbench.syntax import function_of
 
 RULES = sorted(plugins.load().optimizers)
+ELEMENTWISE = [name for name in RULES if plugins.load().optimizers[name].elementwise]
 
 
 class _Update:
     def setup(self, name, dtype, *shape):
         runs, dim = self.size(*shape)
         record = plugins.load().optimizers[name]
-        self.kernel = kernels.update_kernel(record, self.order, dtype)
         arrays = (runs, dim) if self.order == "rows" else (dim, runs)
         self.w, self.g = np.ones(arrays, dtype), np.full(arrays, 0.1, dtype)
-        self.state = np.zeros((len(record.slots), *arrays), dtype)
-        self.scalars = np.zeros((len(kernels.scalar_rows(record)), runs), dtype)
-        self.scalars[0] = 1e-3
-        for row, value in enumerate(record.hyperparameters.values(), start=1):
-            self.scalars[row] = value
-        self.powers = np.ones((len(record.powers), runs))
-        self.runs = runs
+        self.update = Update(record, self.order, ((dim,),), dtype, [record.hyperparameters] * runs)
+        self.update.scalars[0] = 1e-3
+        self.t = 0
         self.step()
 
     def step(self):
-        self.kernel(self.w, self.g, self.state, self.scalars, self.powers, 1, 0, self.runs)
+        self.t += 1  # some rules do something else at the first step
+        self.update(self.w, self.g, self.t)
 
 
 class OneRun(_Update):
@@ -66,26 +65,38 @@ class ManyLanes(_Update):
 
 
 class Bandwidth(_Update):
-    """Share of a copy's bandwidth at 20 million parameters."""
+    """Share, at 20 million parameters, of the bandwidth of a copy with as many streams."""
 
     order = "rows"
-    params = (RULES, ["float32"])
+    params = (ELEMENTWISE, ["float32"])
     param_names = ["optimizer", "dtype"]
     timeout = 300
 
     def size(self):
         return 1, 20_000_000
 
+    def setup(self, name, dtype):
+        super().setup(name, dtype)
+        record = plugins.load().optimizers[name]
+        self.copy = Update(copy_rule(len(record.own)), "rows", (self.w.shape[1:],), dtype, [{}])
+
     def track_bandwidth(self, *params):
-        moved = 2 * self.w.nbytes + self.g.nbytes + 2 * self.state.nbytes
         copy, step = [], []
         for _ in range(5):
             begin = time.perf_counter()
-            np.copyto(self.g, self.w)
+            self.copy(self.w, self.g, self.t)
             middle = time.perf_counter()
             self.step()
-            copy.append((middle - begin) / (2 * self.w.nbytes))
-            step.append((time.perf_counter() - middle) / moved)
+            copy.append(middle - begin)
+            step.append(time.perf_counter() - middle)
         return min(copy) / min(step)
 
     track_bandwidth.unit = "of a copy"
+
+
+def copy_rule(slots):
+    """A rule that reads and writes as many arrays as one with so many slots, and adds once for each."""
+    arrays = ["w", *(f"s{k}" for k in range(slots))]
+    sums = ", ".join(f"{array} + g" for array in arrays)
+    text = f"def copy({', '.join(['w', 'g', *arrays[1:], 'lr'])}):\n    return {sums}\n"
+    return optimizer(source="a benchmark")(function_of(ast.parse(text).body[0], copy_rule, {}))

@@ -7,12 +7,15 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
-    "optbench.records": ("Family", "Optimizer", "Problem", "Schedule", "optimizer", "problem", "schedule", "variant"),
+    "optbench.records": ("Family", "Problem", "Schedule", "problem", "schedule", "schedule_wrapper"),
+    "optbench.rules": ("Baseline", "Matrix", "Optimizer", "Wrapper"),
+    "optbench.declare": ("optimizer", "variant", "wrapper"),
     "optbench.errors": ("OptbenchError", "PluginError"),
     "optbench.ewa": ("ewa",),
+    "optbench.scipy_method": ("scipy_method",),
     "optbench.api": ("load", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }
 _API = {name: home for home, names in _HOMES.items() for name in names}

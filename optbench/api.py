@@ -12,7 +12,8 @@ import numpy as np
 
 from optbench import plugins
 from optbench.errors import OptbenchError
-from optbench.records import Family, Optimizer, Problem, Schedule
+from optbench.records import Family, Problem, Schedule
+from optbench.rules import Baseline, Optimizer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ class Results:
 
 
 def optimizers(plugin: Sequence[str | Path] = ()) -> dict[str, Optimizer]:
-    """All optimizers by name, with those of the ``plugin`` files."""
+    """All optimizers by name, with those of the ``plugin`` files; wrappers and SciPy's baselines are not among them."""
     return _catalogue(plugin).optimizers
 
 
@@ -61,9 +62,9 @@ def schedules(plugin: Sequence[str | Path] = ()) -> dict[str, Schedule]:
 
 def minimize(
     problem: str | Problem | Family,
-    optimizer: str | Optimizer,
+    optimizer: str | Optimizer | Baseline,
     *,
-    lr: float,
+    lr: float | None = None,
     steps: int | None = None,
     epochs: float | None = None,
     batch_size: int | str = "full",
@@ -77,9 +78,9 @@ def minimize(
     """Run one optimizer on one problem.
 
     ``problem``, ``optimizer``, ``schedule``: names, with parameters if need be (``"quadratic(dim=100)"``), or
-    records. Exactly one of ``steps`` and ``epochs``. ``batch_size``: a number of examples, or "full". ``deadline``:
-    seconds after which the run ends where it is. Raises OptbenchError for input that cannot run; a run that diverges
-    is no error but has that status.
+    records. ``lr``: the learning rate, which only SciPy's baselines do without. Exactly one of ``steps`` and
+    ``epochs``. ``batch_size``: a number of examples, or "full". ``deadline``: seconds after which the run ends where
+    it is. Raises OptbenchError for input that cannot run; a run that diverges is no error but has that status.
 
     >>> minimize("rosenbrock", "adam", lr=0.05, steps=2000).w.round(3).tolist()
     [1.0, 1.0]
@@ -91,7 +92,16 @@ def minimize(
     from optbench.sweep.spec import merge
     from optbench.sweep.tables import tables
 
-    catalogue = _catalogue(plugin)
+    catalogue, values = _catalogue(plugin), {}
+    if not isinstance(optimizer, Optimizer | Baseline):
+        optimizer, values = catalogue.optimizer(optimizer)
+    values = optimizer.with_values(values | hyperparameters)
+    if isinstance(optimizer, Baseline):
+        if batch_size != "full" or schedule != "constant" or lr is not None:
+            raise OptbenchError(f"minimize: {optimizer.name} has no lr and no schedule, and runs on the full batch")
+        lr = 1.0
+    elif lr is None:
+        raise OptbenchError(f"minimize: {optimizer.name} needs a learning rate, such as lr=0.01")
     # The spec's own checks, on placeholders where records stand: one set of rules and messages.
     checked = merge(
         {"problems": [_text(problem)], "optimizers": ["gd"], "learning_rates": [lr], "seeds": [seed]},
@@ -103,10 +113,6 @@ def minimize(
         problem = problem.build()
     elif not isinstance(problem, Problem):
         problem = catalogue.problem(problem)
-    values = {}
-    if not isinstance(optimizer, Optimizer):
-        optimizer, values = catalogue.optimizer(optimizer)
-    values = optimizer.with_values(values | hyperparameters)
     if not isinstance(schedule, Schedule):
         schedule = catalogue.schedule(schedule)
     size = problem.examples if batch_size == "full" else min(checked.batch_sizes[0], problem.examples)

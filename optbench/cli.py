@@ -23,6 +23,8 @@ Plugin = Annotated[
     typer.Option("--plugin", metavar="FILE", help="A Python file with optimizers, schedules or problems; repeatable."),
 ]
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; the keys are those of the README.")]
+
 
 def _text(name: str, help: str):
     return typer.Option(f"--{name}", metavar="LIST", help=help)
@@ -112,6 +114,34 @@ def check(
 
     if not terminal.check(file, tuple(plugin or ())):
         raise typer.Exit(1)
+
+
+@app.command("list")
+def list_names(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="optimizers, schedules or problems; without it, all names.")
+    ] = None,
+    json: Json = False,
+    plugin: Plugin = None,
+) -> None:
+    """List optimizers, schedules or problems with formula and defaults."""
+    from optbench import terminal_catalogue
+
+    terminal_catalogue.show_list(kind, json, plugin or ())
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'.")
+    ],
+    json: Json = False,
+    plugin: Plugin = None,
+) -> None:
+    """Show all about a name: formula, parameters, memory, minimum, source."""
+    from optbench import terminal_catalogue
+
+    terminal_catalogue.show_name(name, json, plugin or ())
 
 
 @app.callback(invoke_without_command=True)

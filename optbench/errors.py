@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_MANY = 20  # names that a line would not hold
+
 
 class OptbenchError(ValueError):
     """Bad input, told in one line that says what is wrong and how to mend it (the commands exit with code 2)."""
@@ -22,5 +24,10 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> OptbenchError:
     """The error for a name that is not among ``valid``: it offers the nearest one, or else all of them."""
     valid = sorted(valid)
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"valid names: {', '.join(valid) or 'none'}"
+    if near:
+        hint = f"did you mean {near[0]!r}?"
+    elif len(valid) > _MANY:
+        hint = "'optbench list' shows what there is"
+    else:
+        hint = f"valid names: {', '.join(valid) or 'none'}"
     return OptbenchError(f"unknown {kind} {name!r}: {hint}")

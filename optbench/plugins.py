@@ -9,11 +9,21 @@ from functools import cache
 from pathlib import Path
 
 from optbench import names
-from optbench.errors import PluginError, unknown
-from optbench.records import Family, Optimizer, Problem, Schedule
+from optbench.compose import wrap
+from optbench.errors import OptbenchError, PluginError, unknown
+from optbench.records import Family, Problem, Schedule, ScheduleWrapper
+from optbench.rules import Baseline, Optimizer, Wrapper
 
 _PACKAGE = Path(__file__).parent
-_KINDS = {Optimizer: "optimizers", Schedule: "schedules", Family: "problems"}
+_KINDS = {
+    Optimizer: "optimizers",
+    Wrapper: "wrappers",
+    Baseline: "baselines",
+    Schedule: "schedules",
+    ScheduleWrapper: "schedule_wrappers",
+    Family: "problems",
+}
+_ONE_NAMESPACE = (("optimizers", "wrappers", "baselines"), ("schedules", "schedule_wrappers"))
 
 
 @dataclass
@@ -21,32 +31,59 @@ class Catalogue:
     """Everything that was loaded, by name; the files' sha256; and the files that would not load, with tracebacks."""
 
     optimizers: dict[str, Optimizer] = field(default_factory=dict)
+    wrappers: dict[str, Wrapper] = field(default_factory=dict)
+    baselines: dict[str, Baseline] = field(default_factory=dict)
     schedules: dict[str, Schedule] = field(default_factory=dict)
+    schedule_wrappers: dict[str, ScheduleWrapper] = field(default_factory=dict)
     problems: dict[str, Family] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     """sha256 of the file that a name came from, by kind and name: ``optimizer adam``."""
     files: dict[str, Path] = field(default_factory=dict)
     broken: dict[Path, str] = field(default_factory=dict)
 
-    def optimizer(self, text: str) -> tuple[Optimizer, dict[str, float]]:
+    def optimizer(self, text: str) -> tuple[Optimizer | Baseline, dict[str, float]]:
         """The optimizer that ``text`` names, and all its hyperparameters. Raises OptbenchError."""
-        name, given = names.parse(text)
-        found = self._find("optimizer", name, self.optimizers)
-        return found, found.with_values(given)
+        found, inner, given = self._find("optimizer", text, self.optimizers | self.baselines, self.wrappers)
+        if inner is None:
+            return found, found.with_values(given)
+        base, values = self.optimizer(inner)
+        if isinstance(base, Baseline):
+            raise OptbenchError(f"{found.name} cannot go around {base.name}, which is SciPy's")
+        made = wrap(found, base)
+        return made, made.with_values(values | given)
 
     def schedule(self, text: str) -> Schedule:
-        name, given = names.parse(text)
-        return self._find("schedule", name, self.schedules).with_values(given)
+        """The schedule that ``text`` names. Raises OptbenchError."""
+        found, inner, given = self._find("schedule", text, self.schedules, self.schedule_wrappers)
+        return found.with_values(given) if inner is None else found.wrap(self.schedule(inner), given)
 
     def problem(self, text: str) -> Problem:
+        """The problem that ``text`` names. Raises OptbenchError."""
+        found, _, given = self._find("problem", text, self.problems, {})
+        return found.build(given)
+
+    def origins(self, kind: str, text: str) -> list[str]:
+        """The keys in ``hashes`` of all that the text of an optimizer, schedule or problem names, outermost first."""
         name, given = names.parse(text)
-        return self._find("problem", name, self.problems).build(given)
+        if names.INNER not in given:
+            return [f"baseline {name}" if kind == "optimizer" and name in self.baselines else f"{kind} {name}"]
+        wrapper = {"optimizer": "wrapper", "schedule": "schedule_wrapper"}[kind]
+        return [f"{wrapper} {name}", *self.origins(kind, given[names.INNER])]
 
     @staticmethod
-    def _find(kind, name, among):
-        if name not in among:
-            raise unknown(kind, name, among)
-        return among[name]
+    def _find(kind: str, text: str, plain: dict, wrappers: dict):
+        """The record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
+        name, given = names.parse(text)
+        inner = given.pop(names.INNER, None)
+        if name not in {**plain, **wrappers}:
+            raise unknown(kind, name, [*plain, *wrappers])
+        if name in wrappers and inner is None:
+            example = next((other for other in ("adam", "cosine") if other in plain), min(plain))
+            raise OptbenchError(f"{name} goes around another {kind}: write {name}({example})")
+        if name in plain and inner is not None:
+            hint = f"; these do: {', '.join(sorted(wrappers))}" if wrappers else ""
+            raise OptbenchError(f"{kind} {name} does not go around another one, as {text!r} says{hint}")
+        return (plain | wrappers)[name], inner, given
 
 
 def shipped_files() -> list[Path]:
@@ -56,7 +93,7 @@ def shipped_files() -> list[Path]:
         folder = _PACKAGE.parent / "problems"
     return [
         *sorted((_PACKAGE / "optimizers").glob("*.py")),
-        _PACKAGE / "schedules.py",
+        *sorted((_PACKAGE / "schedules").glob("*.py")),
         *sorted(folder.glob("*.py")),
     ]
 
@@ -83,14 +120,18 @@ def _add(catalogue: Catalogue, path: Path) -> None:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     try:
         module = _execute(path, digest)
-    except (Exception, SystemExit):  # whatever a user's file may raise is reported, not passed on
-        catalogue.broken[path] = traceback.format_exc(limit=-2)
+    except (Exception, SystemExit) as error:  # whatever a user's file may raise is reported, not passed on
+        catalogue.broken[path] = _trace(error, path)
         return
     for record in vars(module).values():
         if type(record) not in _KINDS:
             continue
-        registry = getattr(catalogue, _KINDS[type(record)])
-        key = f"{_KINDS[type(record)][:-1]} {record.name}"
+        kind = _KINDS[type(record)]
+        registry = getattr(catalogue, kind)
+        key = f"{kind[:-1]} {record.name}"
+        for other in (other for pair in _ONE_NAMESPACE if kind in pair for other in pair if other != kind):
+            if record.name in getattr(catalogue, other):
+                raise PluginError(f"{path.name}: {record.name!r} is a name among the {other.replace('_', ' ')} already")
         if registry.get(record.name, record) is not record:
             raise PluginError(
                 f"{path.name}: the name of {key!r} is taken by {catalogue.files[key].name}; choose another"
@@ -98,6 +139,14 @@ def _add(catalogue: Catalogue, path: Path) -> None:
         registry[record.name] = record
         catalogue.hashes[key] = digest
         catalogue.files[key] = path
+
+
+def _trace(error: BaseException, path: Path) -> str:
+    """The traceback from the user's file on; what called it is no help to its author."""
+    told = traceback.TracebackException.from_exception(error, limit=None)
+    own = next((i for i, frame in enumerate(told.stack) if frame.filename == str(path)), max(len(told.stack) - 2, 0))
+    told.stack = traceback.StackSummary.from_list(told.stack[own : own + 3])
+    return "".join(told.format())
 
 
 @cache

@@ -1,73 +1,86 @@
-"""The frozen records Optimizer, Schedule and Problem, and the decorators that make them from plain functions."""
+"""The frozen records Schedule and Problem, and the decorators that make them from plain functions."""
 
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from optbench import columns, names
+from optbench import names
 from optbench.errors import OptbenchError, PluginError, in_one_line
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """An update rule, ``rule(w, g, *slots, lr, *scalars)``, which returns the new ``w`` and slots.
-
-    ``scalars`` are the rule's arguments behind ``lr`` in its own order: hyperparameters, ``<name>_t`` (a
-    hyperparameter to the power t) and ``t`` (the step, from 1). State slots start at zero.
-    """
-
-    name: str
-    rule: Callable
-    slots: tuple[str, ...]
-    scalars: tuple[str, ...]
-    hyperparameters: Mapping[str, float]
-    source: str
-    doc: str = ""
-
-    @property
-    def powers(self) -> tuple[str, ...]:
-        """The hyperparameters whose running product beta^t the rule asks for, in the order of ``scalars``."""
-        return tuple(s[:-2] for s in self.scalars if s.endswith("_t") and s not in self.hyperparameters)
-
-    def with_values(self, given: Mapping) -> dict[str, float]:
-        """The hyperparameters with ``given`` values filled in; raises OptbenchError where one makes no sense."""
-        values = names.fill("optimizer", self.name, given, self.hyperparameters)
-        for key, value in values.items():
-            if not math.isfinite(value):
-                raise OptbenchError(f"optimizer {self.name}: {key}={value!r} must be finite")
-            if key.startswith("beta") and not 0 <= value < 1:
-                raise OptbenchError(f"optimizer {self.name}: {key}={value!r} must be in [0, 1)")
-            if key.startswith("eps") and value < 0:
-                raise OptbenchError(f"optimizer {self.name}: {key}={value!r} must not be negative")
-        return values
+from optbench.limits import enforce
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate's factor, ``function(step, epoch, total_steps, **parameters)``.
+    """The learning rate's factor: ``schedule(step, epoch, total_steps)``.
 
     ``step`` counts updates from 1, ``epoch`` counts completed passes from 0; both are arrays of one length, and
-    so is the factor.
+    so is the factor. ``function`` takes the same and the parameters behind, and ``inner``, where there is one, before.
     """
 
     name: str
     function: Callable
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, Any]
+    """Numbers, tuples of numbers, or words."""
     source: str
     doc: str = ""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """The interval of a parameter, ``"(0, 1]"``, or its words, as in :mod:`optbench.limits`."""
+    check: Callable | None = None
+    """``check(**parameters)`` -> what is wrong with them together, in words, or nothing."""
+    inner: "Schedule | None" = None
+    """The schedule that this one goes around."""
+
+    def __call__(self, step, epoch, total_steps: int):
+        before = () if self.inner is None else (self.inner,)
+        return self.function(*before, step, epoch, total_steps, **self.parameters)
 
     @property
     def text(self) -> str:
-        return names.canonical(self.name, self.parameters)
+        around = {} if self.inner is None else {names.INNER: self.inner.text}
+        return names.canonical(self.name, around | dict(self.parameters))
 
     def with_values(self, given: Mapping) -> "Schedule":
+        """The same with the ``given`` parameters. Raises OptbenchError where one makes no sense."""
+        owner = f"schedule {self.name}"
         values = names.fill("schedule", self.name, given, self.parameters)
-        for key, value in values.items():
-            if not math.isfinite(value):
-                raise OptbenchError(f"schedule {self.name}: {key}={value!r} must be finite")
+        try:
+            values = {key: _as_parameter(value) for key, value in values.items()}
+        except (TypeError, ValueError):
+            raise OptbenchError(f"{owner}: a tuple must hold numbers, got {values!r}") from None
+        enforce(owner, values, self.limits)
+        wrong = self.check(**values) if self.check else None
+        if wrong:
+            raise OptbenchError(f"{owner}: {wrong}")
         return replace(self, parameters=values)
+
+
+@dataclass(frozen=True)
+class ScheduleWrapper:
+    """A schedule around any other: ``function(inner, step, epoch, total_steps, **parameters)``.
+
+    ``inner(step, epoch, total_steps)`` gives the other one's factors. The fields are those of Schedule.
+    """
+
+    name: str
+    function: Callable
+    parameters: Mapping[str, Any]
+    source: str
+    doc: str = ""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    check: Callable | None = None
+
+    def wrap(self, inner: Schedule, given: Mapping | None = None) -> Schedule:
+        """This one around ``inner``, with the ``given`` parameters. Raises OptbenchError where one makes no sense."""
+        return Schedule(**vars(self), inner=inner).with_values(given or {})
+
+
+def _as_parameter(value):
+    """A number as a float, a tuple's numbers, too; a word as it is."""
+    if isinstance(value, tuple):
+        return tuple(float(number) for number in value)
+    return value if isinstance(value, str) else float(value)
 
 
 @dataclass(frozen=True)
@@ -100,6 +113,8 @@ class Problem:
     data: tuple | None = None
     """(x, y): the training examples, (n, features) and (n,)."""
     test: tuple | None = None
+    digest: str = ""
+    """sha256 of the user's file that the data came from: results depend on its content, not on its name alone."""
     examples: int = 1024
     """Size of one epoch. Set from the data where there is any; else nominal, for the 1/B law of the noise."""
     noise: float = 0.0
@@ -130,7 +145,7 @@ class Problem:
             raise PluginError(f"problem: blocks {self.blocks} do not add up to dim={self.dim}")
 
 
-_LEAST = {"dim": 1, "examples": 1, "noise": 0, "l2": 0, "seed": 0}
+LEAST = {"dim": 1, "examples": 1, "noise": 0, "l2": 0, "seed": 0}
 """The smallest value of parameters that mean the same in every problem."""
 
 
@@ -149,8 +164,8 @@ class Family:
         for key, value in values.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise OptbenchError(f"problem {self.name}: {key}={value!r} must be finite")
-            if key in _LEAST and value < _LEAST[key]:
-                raise OptbenchError(f"problem {self.name}: {key}={value!r} must be at least {_LEAST[key]}")
+            if key in LEAST and value < LEAST[key]:
+                raise OptbenchError(f"problem {self.name}: {key}={value!r} must be at least {LEAST[key]}")
         try:
             made = self.factory(**values)
         except OptbenchError:
@@ -164,48 +179,26 @@ class Family:
         return replace(made, name=names.canonical(self.name, shown), source=self.source)
 
 
-def optimizer(*, source: str, name: str | None = None, **hyperparameters: float) -> Callable[[Callable], Optimizer]:
-    """Register an update rule; the hyperparameters' defaults stand here. Raises PluginError on a broken signature."""
+def schedule(*, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters):
+    """Register a schedule; its parameters' defaults stand here: numbers, tuples of numbers, or words.
 
-    def decorate(rule: Callable) -> Optimizer:
-        label = name or rule.__name__
-        arguments = list(inspect.signature(rule).parameters)
-        if arguments[:2] != ["w", "g"] or "lr" not in arguments:
-            raise PluginError(f"optimizer {label}: arguments must be (w, g, slots..., lr, hyperparameters...)")
-        cut = arguments.index("lr")
-        slots, scalars = tuple(arguments[2:cut]), tuple(arguments[cut + 1 :])
-        values = {key: float(value) for key, value in hyperparameters.items()}
-        for scalar in scalars:
-            power_of = scalar[:-2] if scalar.endswith("_t") else None
-            if scalar not in values and power_of not in values and scalar != "t":
-                raise PluginError(f"optimizer {label}: {scalar!r} has no default in its decorator")
-        taken = [key for key in values if columns.is_taken(key)]
-        if taken:
-            raise PluginError(f"optimizer {label}: {taken[0]!r} is the name of a column of the tables; choose another")
-        idle = [key for key in values if key not in scalars and f"{key}_t" not in scalars]
-        if idle:
-            raise PluginError(f"optimizer {label}: {idle[0]!r} has a default but is no argument of the rule")
-        return Optimizer(label, rule, slots, scalars, values, source, inspect.getdoc(rule) or "")
-
-    return decorate
+    ``limits`` and ``check`` say which values make sense, as in :class:`Schedule`.
+    """
+    return _schedule(Schedule, ["step", "epoch", "total_steps"], parameters, source, limits, check)
 
 
-def variant(base: Optimizer, name: str, *, source: str, doc: str = "", **hyperparameters: float) -> Optimizer:
-    """The same rule under another name with other defaults."""
-    values = base.with_values(hyperparameters)
-    return replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc)
+def schedule_wrapper(*, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters):
+    """Register a schedule around any other, which its function takes as the first argument, ``inner``."""
+    return _schedule(ScheduleWrapper, ["inner", "step", "epoch", "total_steps"], parameters, source, limits, check)
 
 
-def schedule(*, source: str, **parameters: float) -> Callable[[Callable], Schedule]:
-    """Register a schedule; its parameters' defaults stand here."""
-
-    def decorate(function: Callable) -> Schedule:
-        label = function.__name__
-        expected = ["step", "epoch", "total_steps", *parameters]
+def _schedule(kind, first, parameters, source, limits, check) -> Callable:
+    def decorate(function: Callable) -> Schedule | ScheduleWrapper:
+        label, expected = function.__name__, [*first, *parameters]
         if list(inspect.signature(function).parameters) != expected:
             raise PluginError(f"schedule {label}: arguments must be ({', '.join(expected)})")
-        values = {key: float(value) for key, value in parameters.items()}
-        return Schedule(label, function, values, source, inspect.getdoc(function) or "")
+        values = {key: _as_parameter(value) for key, value in parameters.items()}
+        return kind(label, function, values, source, inspect.getdoc(function) or "", limits or {}, check)
 
     return decorate
 

@@ -20,6 +20,16 @@ def value_and_gradient(w, g, f, layout):
                 g[i, r] = w[i, r]
 
 
+def rotated_gradient(w, g, f, constants, layout, work):
+    dim, runs = w.shape
+    rotation = constants.reshape(dim, dim)
+    turned = work[: dim * runs].reshape(dim, runs)
+    slope = work[dim * runs :].reshape(dim, runs)
+    np.dot(rotation, w, turned)
+    value_and_gradient(turned, slope, f, layout)
+    np.dot(rotation.T, slope, g)
+
+
 @problem(source="strict saddle as in Ge et al. 2015 and Jin et al. 2017; lecture E1, E2")
 def saddle(dim=2, index=1, offset=1e-3, noise=0.01):
     """f(w) = sum of w_i^4/4 - w_i^2/2 over the first ``index`` coordinates, w_i^2/2 over the others.
@@ -27,19 +37,12 @@ def saddle(dim=2, index=1, offset=1e-3, noise=0.01):
     The origin is a strict saddle with ``index`` downhill directions; every w_i = +-1, others 0, is a minimum. Starts
     almost on the path into the saddle: downhill coordinates normal times ``offset``, the others standard normal.
     """
-    if not 1 <= index <= dim:
-        raise OptbenchError(f"problem saddle: index={index!r} must be between 1 and dim={dim}")
-
-    def start(rng):
-        w = rng.standard_normal(dim)
-        w[:index] *= offset
-        return w
-
+    _check("saddle", dim, index)
     return Problem(
         form="lanes",
         dim=dim,
         value_and_gradient=value_and_gradient,
-        start=start,
+        start=_into_the_saddle(dim, index, offset),
         minimum=-index / 4,
         minimum_source="closed form: downhill coordinates +-1, the others 0",
         minimizer=np.where(np.arange(dim) < index, 1.0, 0.0),
@@ -47,3 +50,40 @@ def saddle(dim=2, index=1, offset=1e-3, noise=0.01):
         layout=(index,),
         domain=((-1.6, 1.6), (-3.0, 3.0)),
     )
+
+
+@problem(source="strict saddle as in Ge et al. 2015 and Jin et al. 2017, turned by a random rotation")
+def rotated_saddle(dim=20, index=5, offset=1e-3, noise=0.01, seed=0):
+    """f(w) = saddle(Q w) with a random rotation Q: the same strict saddle, its axes those of no coordinate.
+
+    Methods that scale each coordinate by itself (Adam, RMSProp, signs) leave `saddle` along its axes; here they must
+    do without. ``index`` directions lead down, and every Q w = (+-1, ..., +-1, 0, ..., 0) is a minimum. Starts as
+    `saddle` does, almost on the path into the saddle. ``seed`` chooses Q.
+    """
+    _check("rotated_saddle", dim, index)
+    rotation, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((dim, dim)))
+    straight = _into_the_saddle(dim, index, offset)
+    return Problem(
+        form="lanes",
+        dim=dim,
+        value_and_gradient=rotated_gradient,
+        start=lambda rng: rotation.T @ straight(rng),
+        minimum=-index / 4,
+        minimum_source="closed form: downhill directions +-1, the others 0",
+        minimizer=rotation.T @ np.where(np.arange(dim) < index, 1.0, 0.0),
+        noise=noise,
+        constants=rotation.ravel(),
+        layout=(index,),
+        work=lambda rows, runs: 2 * dim * runs,
+        domain=((-3.0, 3.0), (-3.0, 3.0)),
+    )
+
+
+def _check(name, dim, index):
+    if not 1 <= index <= dim:
+        raise OptbenchError(f"problem {name}: index={index!r} must be between 1 and dim={dim}")
+
+
+def _into_the_saddle(dim, index, offset):
+    """The start: downhill coordinates normal times ``offset``, the others standard normal."""
+    return lambda rng: rng.standard_normal(dim) * np.where(np.arange(dim) < index, offset, 1.0)

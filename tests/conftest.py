@@ -68,6 +68,17 @@ if "numba" in sys.modules:
 os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
 
 
+def pytest_collection_modifyitems(config, items):
+    """Under ``--dist loadgroup``, one worker gets all tests of a plug-in, and compiles its kernels alone."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        given = item.callspec.params if hasattr(item, "callspec") else {}
+        text = next((given[key] for key in ("text", "name", "optimizer") if key in given), None)
+        if isinstance(text, str):
+            item.add_marker(pytest.mark.xdist_group(text.split("(")[0]))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_blas_thread():
     """As in the engine's workers. Every BLAS must be loaded before it can be told."""

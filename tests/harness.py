@@ -8,9 +8,16 @@ from optbench import plugins
 from optbench.engine import kernels
 from optbench.engine.cohort import run_cohort
 from optbench.engine.lanes import Lane
+from optbench.engine.updates import Update
 
 CATALOGUE = plugins.load()
 OPTIMIZERS = sorted(CATALOGUE.optimizers)
+# One optimizer of every kind that the engine must tell apart, and the lecture's.
+KINDS = {
+    (rule.report is None, *map(bool, (rule.shared, rule.total, rule.block, rule.matrix))): name
+    for name, rule in CATALOGUE.optimizers.items()
+}
+ONE_OF_EACH_KIND = sorted({"gd", "momentum", "rmsprop", "adam", *KINDS.values()})
 SCHEDULES = sorted(CATALOGUE.schedules)
 PROBLEMS = sorted(CATALOGUE.problems)
 CURVES = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
@@ -25,7 +32,7 @@ def problem_of(text):
 
 def lane(optimizer, lr, schedule="constant", **hyperparameters):
     """What one run of a cohort does not share with the others."""
-    record = optimizer if hasattr(optimizer, "rule") else CATALOGUE.optimizers[optimizer]
+    record = CATALOGUE.optimizer(optimizer)[0] if isinstance(optimizer, str) else optimizer
     return Lane(lr, CATALOGUE.schedule(schedule), record.with_values(hyperparameters))
 
 
@@ -87,30 +94,30 @@ def evaluate(problem, w, xy=None, dtype="float64"):
     return (out.array if problem.form == "single" else out.array.T).copy()
 
 
-def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float64"):
+def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False):
     """Trajectories (steps + 1, runs, dim) of a compiled rule.
 
     ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
-    ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run.
+    ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run. ``blocks``: shapes, by default one vector.
+    ``reported``: the path of what the rule reports instead of that of w.
     """
-    kernel = kernels.update_kernel(record, order, dtype)
     runs, dim = w.shape
-    rows = kernels.scalar_rows(record)
     shape = (runs, dim) if order == "rows" else (dim, runs)
     at, g = np.empty(shape, dtype), np.empty(shape, dtype)
     by_run, g_by_run = (at, g) if order == "rows" else (at.T, g.T)
     by_run[:] = w
-    state, powers = np.zeros((len(record.slots), *shape), dtype), np.ones((len(record.powers), runs))
-    scalars = np.full((len(rows), runs), np.nan, dtype)
-    for row, name in enumerate(rows[1 : 1 + len(record.hyperparameters)], start=1):
-        scalars[row] = [values[name] for values in hyperparameters]
+    update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters)
     path = [by_run.copy()]
     for step, rate in enumerate(rates):
         g_by_run[:] = gradients(step, by_run.copy()) if callable(gradients) else gradients[step]
-        scalars[0] = rate
-        kernel(at, g, state, scalars, powers, step + 1, 0, runs)
-        path.append(by_run.copy())
+        update.scalars[0] = rate
+        update(at, g, step + 1)
+        path.append((by_run if not reported else _by_run(update.reported(at, step + 1), order)).copy())
     return np.array(path)
+
+
+def _by_run(array, order):
+    return array if order == "rows" else array.T
 
 
 def run(problem, optimizer, lanes, *, batch_size=32, steps=40, seed=3, **more):
@@ -119,7 +126,7 @@ def run(problem, optimizer, lanes, *, batch_size=32, steps=40, seed=3, **more):
     A call whose lanes have all diverged ends early; its missing points are NaN here.
     """
     problem = problem_of(problem) if isinstance(problem, str) else problem
-    optimizer = CATALOGUE.optimizers[optimizer] if isinstance(optimizer, str) else optimizer
+    optimizer = CATALOGUE.optimizer(optimizer)[0] if isinstance(optimizer, str) else optimizer
     parts = run_cohort(problem, optimizer, lanes, seed=seed, batch_size=batch_size, steps=steps, **more).parts
     points = max((part.points for part in parts), key=len)
     joined = {"points": points, "steps": max(part.steps for part in parts)}

@@ -16,8 +16,9 @@ from optbench.sweep.spec import read
 ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
-NAMES = ["Family", "OptbenchError", "Optimizer", "PluginError", "Problem", "Schedule", "ewa", "load", "minimize",
-         "optimizer", "optimizers", "problem", "problems", "schedule", "schedules", "sweep", "variant"]  # fmt: skip
+NAMES = ["Baseline", "Family", "Matrix", "OptbenchError", "Optimizer", "PluginError", "Problem", "Schedule", "Wrapper",
+         "ewa", "load", "minimize", "optimizer", "optimizers", "problem", "problems", "schedule", "schedule_wrapper",
+         "schedules", "scipy_method", "sweep", "variant", "wrapper"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -102,6 +103,16 @@ def test_names_with_parameters_keywords_and_records_are_the_same():
         assert np.array_equal(found.w, expected.w)
     plain = optbench.minimize("rosenbrock", "gd", lr=0.001, steps=3)
     assert np.array_equal(optbench.minimize(family, "gd", lr=0.001, steps=3).w, plain.w), "a family at its defaults"
+
+
+def test_baselines_need_no_rate_and_others_do():
+    found = optbench.minimize("rosenbrock", "lbfgs", steps=100, memory=5)
+    assert found.status == "ok" and found.suboptimality < 1e-12
+    for more in ({"lr": 0.1}, {"schedule": "inverse"}, {"batch_size": 32}):
+        with pytest.raises(OptbenchError, match="cg has no lr and no schedule, and runs on the full batch"):
+            optbench.minimize("rosenbrock", "cg", steps=100, **more)
+    with pytest.raises(OptbenchError, match="adam needs a learning rate, such as lr=0.01"):
+        optbench.minimize("rosenbrock", "adam", steps=100)
 
 
 def test_a_diverged_run_is_no_error():

@@ -9,11 +9,7 @@ from optbench import checks, plugins
 from optbench.errors import OptbenchError
 
 CATALOGUE = plugins.load()
-SHIPPED = [
-    *(("optimizer", name) for name in CATALOGUE.optimizers),
-    *(("schedule", name) for name in CATALOGUE.schedules),
-    *(("problem", name) for name in CATALOGUE.problems),
-]
+SHIPPED = [key.split(" ", 1) for key in CATALOGUE.hashes]
 
 
 def first_failure(folder, kind, text):
@@ -74,6 +70,15 @@ def test_after_a_first_failure_nothing_else_is_tried(own_kernels):
         HEAD + "\n\n@optimizer(source='a test')\ndef mine(w, g, m, lr):\n    return w - lr * g\n"
     )
     assert len(list(checks.run("optimizer", "mine", plugins.load((own_kernels / "plugin.py",))))) == 1
+
+
+def test_a_baseline_with_a_wrong_option_is_caught(tmp_path):
+    text = (
+        "\nfrom optbench import Baseline\nmine = Baseline('mine', 'CG', {}, 'a test', '', lambda h, n: {'speed': 1})\n"
+    )
+    (tmp_path / "plugin.py").write_text(HEAD + text)
+    finding = next(checks.run("baseline", "mine", plugins.load((tmp_path / "plugin.py",))))
+    assert not finding.ok and "Unknown solver options: speed" in finding.message
 
 
 @pytest.mark.parametrize("kind", ["optimizer", "schedule"])

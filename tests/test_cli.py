@@ -154,7 +154,7 @@ def test_flags_reach_the_spec_over_the_file(run):
         (["sweep", "."], "cannot read the spec '.': Is a directory"),
         ([*SMALL, "--problems", "rosenbrok"], "unknown problem 'rosenbrok': did you mean 'rosenbrock'?"),
         ([*SMALL, "--optimizers", "adm"], "unknown optimizer 'adm': did you mean 'adam'?"),
-        ([*SMALL, "--schedules", "linear"], "unknown schedule 'linear': "),
+        ([*SMALL, "--schedules", "warm"], "unknown schedule 'warm': did you mean 'warmup'?"),
         ([*SMALL, "--lr", "0"], "learning_rates: 0.0 must be a positive finite number"),
         ([*SMALL, "--batch-sizes", "ful"], "batch_sizes: 'ful' must be a positive whole number or 'full'"),
         ([*SMALL, "--seeds", "0"], "seeds: 0 must be between 1 and"),

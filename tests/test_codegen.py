@@ -5,8 +5,8 @@ import pytest
 from harness import drive_rule, gradient
 
 from optbench import PluginError, Problem, optimizer, plugins
-from optbench.engine import kernels
 from optbench.engine.fastmath import FASTMATH
+from optbench.engine.updates import Update, update_kernel
 
 # Each is (2 g^2 + 3) / g, of which the square overflows in float32 for g = 1e30 if all of it stays float32. A single
 # constant that numba takes for a float64 would carry the whole through.
@@ -82,12 +82,11 @@ def written(tmp_path_factory):
     record = rule_file(folder, RULES).optimizers["variants"]
     made = {}
     for dtype, order in (("float32", "rows"), ("float32", "lanes"), ("float64", "rows")):
-        kernel = kernels.update_kernel(record, order, dtype)
         w, g = np.zeros((1, 2), dtype), np.array([[1e30, 7.0]], dtype)
-        state = np.zeros((len(VARIANTS), 1, 2), dtype)
-        shape = (1, 1) if order == "rows" else (1, 2)
-        kernel(w, g, state, np.ones(shape, dtype), np.ones((0, shape[1])), 1, 0, 1)
-        made[dtype, order] = dict(zip(VARIANTS, state[:, 0], strict=True))
+        shapes, runs = (((2,),), 1) if order == "rows" else (((1,),), 2)
+        update = Update(record, order, shapes, dtype, [{}] * runs)
+        update(w, g, 1)
+        made[dtype, order] = dict(zip(VARIANTS, update.state[:, 0], strict=True))
     numba.config.CACHE_DIR = before
     return made
 
@@ -180,7 +179,7 @@ def test_a_rule_that_does_not_compile_is_told_in_words(own_kernels, body):
     text = f"from optbench import optimizer\n@optimizer(source='a test')\ndef faulty(w, g, lr):\n    {body}\n"
     record = rule_file(own_kernels, text).optimizers["faulty"]
     with pytest.raises(PluginError, match="(?s)optimizer faulty: faulty does not compile: ..*" + FAULTY_RULES[body]):
-        kernels.update_kernel(record, "rows", "float64")
+        update_kernel(record, "rows", "float64")
 
 
 def only_w(w):
@@ -212,20 +211,20 @@ def test_closures_are_refused():
         return w - scale * lr * g
 
     with pytest.raises(PluginError, match="enclosed must be a function of the file, not of another function"):
-        kernels.update_kernel(enclosed, "rows", "float64")
+        update_kernel(enclosed, "rows", "float64")
 
 
 def test_functions_without_source_are_refused():
     scope = {}
     exec("def typed(w, g, lr):\n    return w\n", scope)
     with pytest.raises(PluginError, match="the source of 'typed' cannot be read; define it in a file"):
-        kernels.update_kernel(optimizer(source="a test")(scope["typed"]), "rows", "float64")
+        update_kernel(optimizer(source="a test")(scope["typed"]), "rows", "float64")
 
 
 def test_lambdas_are_refused():
     rule = lambda w, g, lr: w - lr * g  # noqa: E731
     with pytest.raises(PluginError, match="must be written with def|cannot be read"):
-        kernels.update_kernel(optimizer(source="a test", name="short")(rule), "rows", "float64")
+        update_kernel(optimizer(source="a test", name="short")(rule), "rows", "float64")
 
 
 def test_no_liberty_hides_what_is_not_finite():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from harness import CATALOGUE, CURVES, OPTIMIZERS, lane, problem_of, run
+from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
 from toy_problems import blind, bowl, quartic, undefined
 
 from optbench.engine.batches import Batches, start_point
@@ -49,7 +49,7 @@ def test_a_run_is_marked_with_its_step(form, noise):
     assert not np.delete(each["diverged_at"], [0, 2]).any() and not np.delete(ends["diverged_at"], [0, 2]).any()
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", ONE_OF_EACH_KIND)
 @pytest.mark.parametrize("lr", [50.0, 1e200])
 @pytest.mark.parametrize(("problem", "count"), [("rosenbrock", 17), ("logistic", 17), (MLP, 3), ("quartic", 3)])
 def test_neighbours_of_a_diverged_run_do_not_notice(problem, count, lr, optimizer):
@@ -64,7 +64,7 @@ def test_neighbours_of_a_diverged_run_do_not_notice(problem, count, lr, optimize
         np.testing.assert_array_equal(made[name][..., others], expected[name][..., others], err_msg=name)
     np.testing.assert_array_equal(made["w"][others], expected["w"][others])
     assert not made["diverged_at"][others].any()
-    if lr == 1e200:
+    if lr == 1e200 and optimizer in ("gd", "momentum", "rmsprop", "adam"):  # others bound their steps
         assert made["diverged_at"][1] > 0
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from harness import CURVES, OPTIMIZERS, lane, problem_of, run
+from harness import CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
+from schedule_twins import completed_epochs, factors
 from scipy.special import expit
 from toy_problems import bowl, line
-from twins import SCHEDULES as FACTORS
-from twins import TWINS, completed_epochs
+from twins import TWINS
 
 from optbench.engine import lanes as lanes_module
 from optbench.engine.batches import Batches, start_point
@@ -28,12 +28,14 @@ def mixed_lanes(optimizer, count):
     return made
 
 
-def replay(optimizer, one, w, gradient, steps, per_epoch):
-    """The twin's path (steps + 1, dim) and rates; ``gradient(step from 0, w)``."""
+def replay(optimizer, one, w, gradient, steps, per_epoch, reported=False):
+    """The twin's path (steps + 1, dim), or that of what it reports, and its rates; ``gradient(step from 0, w)``."""
     name, parameters = parse(one.schedule.text)
-    rates = one.lr * FACTORS[name](np.arange(1, steps + 1), completed_epochs(steps, per_epoch), **parameters)
+    epochs = completed_epochs(steps, per_epoch)
+    rates = one.lr * factors(name, range(1, steps + 1), epochs, steps, **parameters)
     count = iter(range(steps))
-    return TWINS[optimizer](w, lambda at: gradient(next(count), at), rates, **one.hyperparameters), rates
+    path = TWINS[optimizer](w, lambda at: gradient(next(count), at), rates, reported=reported, **one.hyperparameters)
+    return path, rates
 
 
 def logistic_formula(w, x, y, l2=0.05):
@@ -44,7 +46,7 @@ def logistic_formula(w, x, y, l2=0.05):
 
 
 @pytest.mark.parametrize("count", [20, 3], ids=["lanes", "one by one"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", ONE_OF_EACH_KIND)
 def test_runs_on_data_follow_a_naive_loop(optimizer, count):
     """Mini-batches of 32 of 120 examples for ten epochs: every number of the curve, and the last weights."""
     problem, steps = problem_of(LOGISTIC), 40
@@ -61,11 +63,12 @@ def test_runs_on_data_follow_a_naive_loop(optimizer, count):
             return logistic_formula(w, x[rows[s]], y[rows[s]])[1]
 
         path, rates = replay(optimizer, one, start_point(problem, 3), gradient, steps, 4)
-        np.testing.assert_allclose(made["w"][r], path[-1], rtol=1e-9, atol=1e-11)
-        losses = [logistic_formula(w, x, y)[0] for w in path[points]]
+        told, _ = replay(optimizer, one, start_point(problem, 3), gradient, steps, 4, reported=True)
+        np.testing.assert_allclose(made["w"][r], told[-1], rtol=1e-9, atol=1e-11)
+        losses = [logistic_formula(w, x, y)[0] for w in told[points]]
         np.testing.assert_allclose(made["train"][:, 0, r], losses, rtol=1e-10)
-        np.testing.assert_allclose(made["train"][:, 1, r], [np.mean((x @ w > 0) == y) for w in path[points]])
-        unseen = [logistic_formula(w, *problem.test)[0] for w in path[points]]
+        np.testing.assert_allclose(made["train"][:, 1, r], [np.mean((x @ w > 0) == y) for w in told[points]])
+        unseen = [logistic_formula(w, *problem.test)[0] for w in told[points]]
         np.testing.assert_allclose(made["test"][:, 0, r], unseen, rtol=1e-10)
         seen = [logistic_formula(path[p - 1], x[rows[p - 1]], y[rows[p - 1]]) for p in points[1:]]
         np.testing.assert_allclose(made["batch_loss"][1:, r], [value for value, _ in seen], rtol=1e-9)
@@ -101,7 +104,7 @@ def test_the_full_batch_has_no_noise(batch_size):
     np.testing.assert_allclose(made["w"][0], start_point(bowl(), 3) * 0.5**10, rtol=1e-14)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", ONE_OF_EACH_KIND)
 def test_lanes_equal_runs_of_their_own(optimizer):
     """Lanes form: to rounding, as matrix products differ by width. Single form: bit by bit."""
     for text, count, tolerance in ((LOGISTIC, 18, 1e-10), (MLP, 4, 0.0)):

@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness import lane, run
+from numba.core import event
+
+from optbench import plugins
 
 ROOT = Path(__file__).parent.parent
 PLUGIN = """
@@ -87,15 +91,16 @@ import json, sys
 import numpy as np
 from numba.core import event
 from optbench import plugins
-from optbench.engine import kernels
+from optbench.engine.updates import Update
 
 made = {}
 with event.install_recorder("numba:compile") as compiled:
     catalogue = plugins.load([sys.argv[1]])
     for name in json.loads(sys.argv[2]):
-        kernel = kernels.update_kernel(catalogue.optimizers[name], "rows", "float64")
+        update = Update(catalogue.optimizers[name], "rows", ((1,),), "float64", [{}])
+        update.scalars[0] = 1.0
         w = np.zeros((1, 1))
-        kernel(w, np.ones((1, 1)), np.zeros((0, 1, 1)), np.ones((1, 1)), np.ones((0, 1)), 1, 0, 1)
+        update(w, np.ones((1, 1)), 1)
         made[name] = w[0, 0]
 print(json.dumps({"made": made, "compiled": len(compiled.buffer)}))
 """
@@ -163,3 +168,18 @@ def test_without_a_place_for_the_cache_kernels_are_compiled(tmp_path):
     )
     assert told["made"] == {"by_helper": 2.0} and told["compiled"] > 0
     assert (tmp_path / "__pycache__").is_file()
+
+
+def test_a_new_optimizer_compiles_nothing_but_its_own_kernels(own_kernels):
+    path = own_kernels / "fresh.py"
+    path.write_text(
+        "from optbench import optimizer\n\n\ndef part(g):\n    return 0.5 * g\n\n\n"
+        "@optimizer(source='a test')\ndef fresh(w, g, lr):\n    return w - lr * part(g)\n"
+    )
+    record = plugins.load([path]).optimizers["fresh"]
+    for lanes in (1, 20):
+        run("rosenbrock", "gd", [lane("gd", 1e-4)] * lanes)
+        with event.install_recorder("numba:compile") as compiled:
+            run("rosenbrock", record, [lane(record, 1e-4)] * lanes)
+        files = {found.data["dispatcher"].py_func.__code__.co_filename for _, found in compiled.buffer}
+        assert files == {str(path)}

@@ -19,6 +19,12 @@ from optbench.names import canonical, convert, fill, parse, split_list
         ),
         ("logistic(data=digits)", ("logistic", {"data": "digits"})),
         ("logistic(data=gaussian(examples=10, seed=1))", ("logistic", {"data": "gaussian(examples=10, seed=1)"})),
+        ("mlp(data=/home/me/a-b.v2.csv, hidden=(4,))", ("mlp", {"data": "/home/me/a-b.v2.csv", "hidden": (4,)})),
+        ("mlp(data= ~/d.npz )", ("mlp", {"data": "~/d.npz"})),
+        ("mlp(data=points.parquet)", ("mlp", {"data": "points.parquet"})),
+        (r"mlp(data=C:\new\d.csv)", ("mlp", {"data": r"C:\new\d.csv"})),
+        ("mlp(data=file(path=../d.csv, target=y))", ("mlp", {"data": "file(path='../d.csv', target=y)"})),
+        ("f(a='x=/b, c', d=\"e=f.csv)\")", ("f", {"a": "x=/b, c", "d": "e=f.csv)"})),
     ],
 )
 def test_parse(text, expected):
@@ -29,7 +35,8 @@ def test_parse(text, expected):
     "text",
     ["", " ", "adam(", "adam)", "1", "'adam'", "a.b", "a b", "adam(0.9)", "adam(*x)", "adam(**x)", "a(x=1)(y=2)",
      "adam(beta1=0.9, beta1=0.8)", "adam(beta1=1+2)", "adam(beta1=a.b)", "adam(beta1=[x])", "a; b", "a\0b",
-     "a(x={[]: 1})", "lambda: 1", "a(x=lambda: 1)", "a if b else c"],
+     "a(x={[]: 1})", "lambda: 1", "a(x=lambda: 1)", "a if b else c",
+     "adam(/b)", "a(x=/b", "a(x=/b c)", "a(/b=1)", "/b.csv"],
 )  # fmt: skip
 def test_other_texts_are_refused(text):
     with pytest.raises(OptbenchError, match="cannot read .*: write a name, or name"):
@@ -45,6 +52,8 @@ def test_other_texts_are_refused(text):
         ("mlp", {"hidden": (), "data": "a'b\"c, (d"}, None),
         ("f", {"x": 1e-300, "y": 0.1, "z": -0.0}, "f(x=1e-300, y=0.1, z=-0.0)"),
         ("logistic", {"data": "gaussian(examples=10)"}, "logistic(data='gaussian(examples=10)')"),
+        ("logistic", {"data": "/b c/it's.csv"}, None),
+        ("logistic", {"data": "file(path='/b.csv')"}, None),
     ],
 )
 def test_canonical_text_is_read_back(name, parameters, text):

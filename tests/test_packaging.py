@@ -109,9 +109,8 @@ def test_a_sweep_from_the_wheel(installed, tmp_path):
     loaded = [
         Path(line.split(" ", 1)[1]) for line in done.stdout.splitlines() if line.startswith(("PACKAGE ", "FILE "))
     ]
-    assert len(loaded) == 1 + 1 + len(list((ROOT / "problems").glob("*.py"))) + len(
-        list((ROOT / "optbench" / "optimizers").glob("*.py"))
-    )
+    folders = ("problems", "optbench/optimizers", "optbench/schedules")
+    assert len(loaded) == 1 + sum(len(list((ROOT / folder).glob("*.py"))) for folder in folders)
     assert all(path.is_relative_to(installed) for path in loaded)
     assert " 1 runs" in " ".join(["", *done.stdout.split()])
     found, expected = optbench.load(tmp_path / "results").runs, optbench.sweep(SWEEP).runs

@@ -51,8 +51,8 @@ def test_the_shipped_catalogue():
 
 
 def test_every_name_has_the_hash_of_its_file():
-    kinds = {"optimizer": CATALOGUE.optimizers, "schedule": CATALOGUE.schedules, "problem": CATALOGUE.problems}
-    names = {f"{kind} {name}" for kind, registry in kinds.items() for name in registry}
+    kinds = ("optimizer", "wrapper", "baseline", "schedule", "schedule_wrapper", "problem")
+    names = {f"{kind} {name}" for kind in kinds for name in getattr(CATALOGUE, f"{kind}s")}
     assert set(CATALOGUE.hashes) == set(CATALOGUE.files) == names
     for key, path in CATALOGUE.files.items():
         assert CATALOGUE.hashes[key] == hashlib.sha256(path.read_bytes()).hexdigest()

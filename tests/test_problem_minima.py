@@ -101,7 +101,10 @@ def test_scipy_finds_no_lower_point(text):
 
     start = problem.minimizer + 0.1 * np.random.default_rng(1).standard_normal(problem.dim)
     found = minimize(both, start, jac=True, method="L-BFGS-B", options={"maxiter": 5000, "ftol": 0, "gtol": 1e-9})
-    assert found.fun == pytest.approx(problem.minimum, rel=1e-10, abs=1e-12)
+    rounding = 1e-12 + 1e-10 * abs(problem.minimum)
+    # Where the valley is flat, SciPy stops early; a convex function has no more than this left to gain there.
+    left = np.abs(found.jac) @ np.abs(found.x - problem.minimizer)
+    assert -rounding <= found.fun - problem.minimum <= rounding + left
 
 
 def of(name):

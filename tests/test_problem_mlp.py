@@ -1,4 +1,7 @@
-"""The multilayer perceptron against plain NumPy back-propagation."""
+"""Networks against plain NumPy back-propagation, PyTorch's recorded gradients, and what is known of their starts."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,22 @@ ACTIVATIONS = {
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
     "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2),
 }
+RECORDED = np.load(Path(__file__).parent / "reference" / "networks.npz")
+NETWORKS = json.loads(str(RECORDED["index"]))
+
+
+@pytest.mark.parametrize("number", range(len(NETWORKS)), ids=NETWORKS)
+def test_torch_says_the_same(number):
+    problem = problem_of(NETWORKS[number])
+    w, expected = RECORDED[f"{number}.w"], RECORDED[f"{number}.gradient"]
+    assert len(w) == problem.dim
+    values, slopes = gradient(problem, w, (RECORDED["x"], RECORDED["y"]))
+    assert values[0] == pytest.approx(float(RECORDED[f"{number}.value"]), rel=1e-13)
+    assert_close(slopes[0], expected, 1e-12)
+
+
+def test_every_network_is_recorded():
+    assert {text.split("(")[0] for text in NETWORKS} == {"mlp", "deep_narrow", "autoencoder", "convolution"}
 
 
 def unpack(w, sizes):
@@ -92,3 +111,47 @@ def test_huge_scores_do_not_overflow():
         loss, slope, _ = backpropagation(w[r], *problem.data, (64, 10), "relu")
         assert losses[r] == pytest.approx(loss, rel=1e-12)
         assert_close(slopes[r], slope, 1e-9)
+
+
+def test_deep_narrow_starts_by_a_plateau():
+    """The lowest layer hardly hears of the loss, and gradient descent stays at log(classes) or above."""
+    problem = problem_of("deep_narrow")
+    w = start_point(problem, 0)
+    _, slope = gradient(problem, w)
+    first, last = slope[0][: 65 * 8], slope[0][-9 * 10 :]
+    assert np.abs(first).max() < 1e-3 * np.abs(last).max()
+    for _ in range(150):
+        w = w - 0.5 * gradient(problem, w)[1][0]
+    value, slope = gradient(problem, w)
+    assert np.log(10) - 0.01 < value[0] < np.log(10) + 0.01 and np.abs(slope).max() < 0.01
+    # It is no minimum: the perceptron of one layer, with fewer steps, is far below.
+    shallow = problem_of("mlp(hidden=(8,), activation=sigmoid)")
+    w = start_point(shallow, 0)
+    for _ in range(150):
+        w = w - 0.5 * gradient(shallow, w)[1][0]
+    assert gradient(shallow, w)[0][0] < 2.0
+
+
+def test_an_autoencoder_first_learns_the_mean_image():
+    """With zero weights the output is one image for all, and the best such image leaves the variance."""
+    problem = problem_of("autoencoder(hidden=(3,), output=linear, initialization=zero)")
+    x = problem.data[0]
+    w = np.zeros(problem.dim)
+    w[-64:] = x.mean(axis=0)
+    value, slope = gradient(problem, w)
+    assert value[0] == pytest.approx(x.var(axis=0).mean(), rel=1e-12)
+    assert np.abs(slope[0][-64:]).max() < 1e-12
+
+
+def test_filters_see_the_image_as_a_shift():
+    """A filter with its one 1 in a corner moves the image by a pixel, and what leaves it is lost."""
+    problem = problem_of("convolution(channels=(1,), stride=1, activation=relu)")
+    x, y = problem.data[0][:3], problem.data[1][:3]
+    moved = np.zeros((3, 8, 8))
+    moved[:, 1:, 1:] = x.reshape(3, 8, 8)[:, :-1, :-1]
+    w = start_point(problem, 0)
+    w[:10] = 0.0
+    w[0] = 1.0
+    loss = gradient(problem, w, (x, y))[0][0]
+    expected, _, _ = backpropagation(w[10:], moved.reshape(3, 64), y, (64, 10), "relu")
+    assert loss == pytest.approx(expected, rel=1e-13)

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
-import optbench
+from optbench import datasets, listing, plugins
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+START, END = (
+    "<!-- tables of what is in the box: python -m tests.test_readme writes them -->\n",
+    "<!-- end of the tables -->",
+)
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, flags=re.M | re.S)
 SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 LINES = [line for text in SHELL[2:] for line in text.splitlines()]
@@ -56,9 +61,9 @@ def test_commands(folder):
 
 def test_python(folder):
     code = [text for kind, text in BLOCKS if kind == "python" and not text.startswith("# file:")]
-    assert len(code) == 1
-    out = run(["-W", "error", "-c", code[0]], folder)
-    assert "ok" in out and "adam_torch" in out
+    first, second = (run(["-W", "error", "-c", text], folder) for text in code)
+    assert "ok" in first and "adam_torch" in first
+    assert second.split() == ["[1.", "1.]"]
 
 
 def test_first_two_commands_are_single_lines_that_set_up_and_run():
@@ -70,9 +75,21 @@ def test_first_two_commands_are_single_lines_that_set_up_and_run():
     assert ".venv/bin/python -m pytest" in second
 
 
-def test_every_shipped_name_and_linked_file_is_there():
-    for name in (*optbench.optimizers(), *optbench.schedules(), *optbench.problems()):
-        assert f"`{name}`" in TEXT, f"{name} is missing from the README"
+def generated(text, catalogue):
+    """``text`` with the tables of what is in the box as the registry has them now."""
+    before, rest = text.split(START)
+    return before + START + "\n" + listing.markdown(catalogue) + "\n\n" + END + rest.split(END)[1]
+
+
+def test_the_tables_are_those_of_the_registry(catalogue):
+    assert generated(TEXT, catalogue) == TEXT, "the README lags behind: run `python -m tests.test_readme`"
+
+
+def test_every_shipped_name_and_linked_file_is_there(catalogue):
+    rows = re.findall(r"^\| `(\w+)` \|", TEXT.split(START)[1].split(END)[0], flags=re.M)
+    assert sorted(rows) == sorted(key.split(" ")[1] for key in catalogue.files)
+    for name in datasets.NAMES:
+        assert f"`{name}" in TEXT or f"={name}(" in TEXT, f"data set {name} is missing from the README"
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert (ROOT / target).exists(), target
     for name in ("benchmarks/peers.py", "reports/asv", "tests", "problems", "optbench/engine"):
@@ -80,3 +97,7 @@ def test_every_shipped_name_and_linked_file_is_there():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for extra in re.findall(r"\.\[(\w+)\]", TEXT):
         assert extra in extras
+
+
+if __name__ == "__main__":
+    README.write_text(generated(TEXT, plugins.load()), encoding="utf-8")

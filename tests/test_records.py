@@ -65,14 +65,14 @@ def test_rule_is_read_from_its_signature():
         ("adam(beta1=1.5)", r"optimizer adam: beta1=1\.5 must be in \[0, 1\)"),
         ("adam(beta2=1)", r"beta2=1\.0 must be in \[0, 1\)"),
         ("momentum(beta1=-0.1)", r"beta1=-0\.1 must be in \[0, 1\)"),
-        ("adam(eps=-1e-8)", "eps=-1e-08 must not be negative"),
+        ("adam(eps=-1e-8)", r"eps=-1e-08 must be in \[0, inf\)"),
         ("adam(eps=1e999)", "eps=inf must be finite"),
         ("adam(beta1='high')", "beta1='high' must be a number, like 0.9"),
         ("adam(beta1=True)", "beta1=True must be a number"),
         ("adam(beta_1=0.9)", "unknown parameter of optimizer adam 'beta_1': did you mean 'beta1'"),
         ("adam(lr=0.1)", "unknown parameter of optimizer adam 'lr'"),
         ("adm", "unknown optimizer 'adm': did you mean 'adam'"),
-        ("zzz", "unknown optimizer 'zzz': valid names: .*adam, .*gd, "),
+        ("zzz", "unknown optimizer 'zzz': 'optbench list' shows what there is"),
     ],
 )
 def test_hyperparameters_that_make_no_sense_are_refused(text, message):

@@ -8,12 +8,14 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from optbench.checks import optimizer, problem, schedule
+from optbench.checks import baseline, optimizer, problem, schedule
 from optbench.checks.verdict import NotApplicable, Wrong
 from optbench.errors import in_one_line
 from optbench.plugins import Catalogue
 
-_KINDS = {"optimizer": optimizer, "schedule": schedule, "problem": problem}
+_KINDS = {"optimizer": optimizer, "baseline": baseline, "schedule": schedule, "problem": problem}
+_WRAPPED = {"wrapper": ("optimizer", "gd"), "schedule_wrapper": ("schedule", "constant")}
+"""A wrapper is checked around the plainest of what it goes around."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,10 @@ class Finding:
 
 
 def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
-    """The findings on ``kind`` ("optimizer", "schedule" or "problem") ``name``. Raises OptbenchError if unknown."""
+    """The findings on ``name``, which is of the ``kind`` that the catalogue says. Raises OptbenchError if unknown."""
+    if kind in _WRAPPED:
+        kind, inner = _WRAPPED[kind]
+        name = f"{name}({inner})"
     if kind == "problem":
         try:
             record = catalogue.problem(name)
@@ -36,7 +41,7 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
             )
             return
     else:
-        record = catalogue.optimizer(name)[0] if kind == "optimizer" else catalogue.schedule(name)
+        record = catalogue.schedule(name) if kind == "schedule" else catalogue.optimizer(name)[0]
     for check in _KINDS[kind].CHECKS:
         title = inspect.getdoc(check)
         try:

@@ -9,7 +9,6 @@ import ast
 import builtins
 import hashlib
 import inspect
-import textwrap
 from collections.abc import Callable
 from types import FunctionType, ModuleType
 
@@ -21,6 +20,7 @@ from numba.core.options import TargetOptions
 from optbench.engine import fastmath
 from optbench.engine.fastmath import FASTMATH, REPLACED
 from optbench.errors import PluginError
+from optbench.syntax import definition, function_of
 
 # numba has the flag but offers it to no decorator. Without it every kernel checks at run time whether its arrays
 # overlap: 64 lanes of Rosenbrock cost 1.6 times as much.
@@ -28,6 +28,7 @@ CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
 _BASE = inspect.getsource(fastmath) + numba.__version__
+REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 
 
@@ -47,10 +48,17 @@ def compile_tree(tree: ast.FunctionDef, name: str, home: FunctionType, namespace
     tree.name = "NAME"
     digest = hashlib.sha256(f"{ast.unparse(tree)}{key}{_BASE}".encode()).hexdigest()[:12]
     tree.name = f"{name}_{digest}"
-    scope = {**namespace, "__name__": home.__module__}
-    module = ast.fix_missing_locations(ast.Module([tree], []))
-    exec(compile(module, home.__code__.co_filename, "exec"), scope)
-    return scope[tree.name]
+    return function_of(tree, home, namespace)
+
+
+def finish(function: FunctionType, signature, owner: str, name: str) -> Callable:
+    """The kernel of one signature. Raises PluginError, with numba's reason for the plug-in's function ``name``."""
+    try:
+        return jit(function, signature, noalias=True)
+    except Exception as error:  # numba raises many kinds
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = next((line for line in lines if not line.startswith(("Failed in", "[1]"))), type(error).__name__)
+        raise PluginError(f"{owner}: {name} does not compile: {reason}") from error
 
 
 class Translator:
@@ -81,7 +89,7 @@ class Translator:
         """
         if function.__closure__:
             raise PluginError(f"{owner}: {function.__name__} must be a function of the file, not of another function")
-        tree = _definition(function, owner)
+        tree = definition(function, owner)
         namespace, key = {"_real": self.real}, [self.real.__name__]
         for name in sorted(_names(function.__code__)):
             if name not in function.__globals__:
@@ -126,24 +134,6 @@ def _names(code) -> set[str]:
     """Every global name that a code object, or one inside it, refers to."""
     inner = (_names(const) for const in code.co_consts if inspect.iscode(const))
     return set(code.co_names).union(*inner)
-
-
-def _definition(function, owner) -> ast.FunctionDef:
-    try:
-        lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    except (OSError, TypeError, SyntaxError):
-        raise PluginError(f"{owner}: the source of {function.__name__!r} cannot be read; define it in a file") from None
-    if not isinstance(tree, ast.FunctionDef):
-        raise PluginError(f"{owner}: {function.__name__!r} must be written with def")
-    ast.increment_lineno(tree, first - 1)
-    tree.decorator_list = []
-    tree.returns = None
-    for argument in tree.args.args:
-        argument.annotation = None
-    if ast.get_docstring(tree) is not None:
-        tree.body = tree.body[1:] or [ast.Pass()]
-    return tree
 
 
 def _of_module(node, scope):

@@ -8,12 +8,16 @@ from functools import partial
 import numpy as np
 
 from optbench.engine import batches, kernels
+from optbench.engine.baseline import BaselineRun
 from optbench.engine.driver import address, driver
 from optbench.engine.lanes import Clock, Lane, Outcome, Runner
+from optbench.engine.updates import update_kernel, update_signature
 from optbench.errors import OptbenchError, PluginError
-from optbench.records import Optimizer, Problem
+from optbench.records import Problem
+from optbench.rules import Baseline, Optimizer
 
 _BYTES = 1 << 20  # what the lanes of one call may fill: half of a core's L2 cache, the batch needs the rest
+_SCRATCH = 1 << 30  # what the scratch of one call may take: it grows with lanes times examples
 _MAX_LANES = 256
 _MIN_LANES = 16  # fewer do not vectorize in lanes form: one by one is quicker
 
@@ -68,23 +72,32 @@ class Compiled(Kernels):
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: str):
         super().__init__(problem, dtype)
-        fit = _BYTES // (problem.dim * (2 + len(optimizer.slots)) * np.dtype(dtype).itemsize)
-        lanes = int(np.clip(fit, 1, _MAX_LANES))
+        size = np.dtype(dtype).itemsize
+        lanes = int(np.clip(_BYTES // (problem.dim * (2 + len(optimizer.slots)) * size), 1, _MAX_LANES))
         if problem.form == "lanes":
-            lanes = max(_MIN_LANES, lanes) if runs >= _MIN_LANES else 1
+            rows = len(problem.data[0]) if problem.data else 1
+            room = _SCRATCH // max(problem.work(rows, 1) * size, 1) if problem.work else _MAX_LANES
+            lanes = min(max(_MIN_LANES, lanes), room) if min(runs, room) >= _MIN_LANES else 1
+        if optimizer.matrix:
+            lanes = 1
         self.order = "lanes" if problem.form == "lanes" and lanes > 1 else "rows"
         self.lanes_per_call = lanes
-        self.update = kernels.update_kernel(optimizer, self.order, dtype)
+        self.update = update_kernel(optimizer, self.order, dtype)
         self.drive = partial(
             driver(dtype),
             address(self.gradient, kernels.gradient_signature(dtype)),
-            address(self.update, kernels.update_signature(dtype)),
+            address(self.update, update_signature(dtype)),
         )
+
+
+def compiled(problem: Problem, optimizer: Optimizer | Baseline, runs: int, dtype: str) -> Kernels:
+    """The kernels that a cohort needs. Raises PluginError where they do not compile."""
+    return Kernels(problem, dtype) if isinstance(optimizer, Baseline) else Compiled(problem, optimizer, runs, dtype)
 
 
 def run_cohort(
     problem: Problem,
-    optimizer: Optimizer,
+    optimizer: Optimizer | Baseline,
     lanes: Sequence[Lane],
     *,
     seed: int,
@@ -105,11 +118,15 @@ def run_cohort(
     if points is None:
         points = evaluation_points(problem, steps, batch_size)
     begin = time.perf_counter()
-    code = Compiled(problem, optimizer, len(lanes), dtype)
+    code = compiled(problem, optimizer, len(lanes), dtype)
     ready = time.perf_counter()
     clock = Clock(None if deadline is None else ready + deadline, progress, stop)
     parts = []
-    for first in range(0, len(lanes), code.lanes_per_call):
+    if isinstance(optimizer, Baseline):
+        for lane in lanes:
+            parts.append(BaselineRun(problem, optimizer, code, seed, dtype).run(points, clock, lane.hyperparameters))
+        lanes = ()
+    for first in range(0, len(lanes), getattr(code, "lanes_per_call", 1)):
         part = lanes[first : first + code.lanes_per_call]
         runner = Runner(problem, optimizer, part, code, seed, batch_size, steps, dtype)
         parts.append(runner.run(points, clock))

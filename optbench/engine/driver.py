@@ -3,12 +3,13 @@
 from functools import cache
 
 from llvmlite import ir
-from numba import boolean, float32, float64, int32, int64, types
+from numba import boolean, float64, int32, int64, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from optbench.engine.codegen import jit
-from optbench.engine.kernels import gradient_signature, update_signature
+from optbench.engine.codegen import REALS, jit
+from optbench.engine.kernels import gradient_signature
+from optbench.engine.updates import update_signature
 
 # The driver takes the kernels as addresses: numba's own way to pass a function costs 60 us a call from Python.
 
@@ -43,17 +44,18 @@ def address(kernel, signature) -> int:
 
 
 def _drive(
-    gradient_address, update_address, w, g, f, w_rows, g_rows, state, scalars, powers, factors, base, schedule_of,
-    limit, alive, diverged_at, x, y, order, sizes, x_batch, y_batch, noise, constants, layout, work, done, skip, single,
+    gradient_address, update_address, w, g, f, w_rows, g_rows, state, scalars, powers, blocks, factors, base,
+    schedule_of, limit, alive, diverged_at, x, y, order, sizes, x_batch, y_batch, noise, constants, layout, work, done,
+    skip, single,
 ):  # fmt: skip
     """Run ``len(sizes)`` steps after step ``done``; return how many were made.
 
-    Shapes as in kernels.py; ``w_rows`` and ``g_rows`` are w and g as the update sees them. ``factors`` (schedules,
-    steps or 0): of each step after ``done``, of which ``skip`` are made already; none where they are constant. A lane's
-    rate is ``base`` times the factor of its schedule. ``order`` (steps, B): the examples of each mini-batch, or
-    (0, 0) for the full batch. ``noise`` (steps, dim) is added to every lane's gradient. In lanes form the loop
-    stops before the update that a diverged lane would make, so that the caller can park it; in single form dead
-    lanes are passed over.
+    Shapes as in kernels.py and updates.py; ``w_rows`` and ``g_rows`` are w and g as the update sees them. ``factors``
+    (schedules, steps or 0): of each step after ``done``, of which ``skip`` are made already; none where they are
+    constant. A lane's rate is ``base`` times the factor of its schedule. ``order`` (steps, B): the examples of each
+    mini-batch, or (0, 0) for the full batch. ``noise`` (steps, dim) is added to every lane's gradient. In lanes form
+    the loop stops before the update that a diverged lane would make, so that the caller can park it; in single form
+    dead lanes are passed over.
     """
     gradient, update = _gradient_at(gradient_address, w), _update_at(update_address, w)
     runs = f.shape[0]
@@ -86,7 +88,7 @@ def _drive(
                 if noisy:
                     for i in range(g.shape[1]):
                         g[r, i] += noise[s, i]
-                update(w_rows, g_rows, state, scalars, powers, t, r, r + 1)
+                update(w_rows, g_rows, state, scalars, powers, blocks, t, r, r + 1)
         else:
             if gathered:
                 gradient(w, g, f, x_batch[:rows], y_batch[:rows], constants, layout, work, 0, runs)
@@ -109,17 +111,18 @@ def _drive(
                     e = noise[s, i]
                     for r in range(runs):
                         g[i, r] += e
-            update(w_rows, g_rows, state, scalars, powers, t, 0, runs)
+            update(w_rows, g_rows, state, scalars, powers, blocks, t, 0, runs)
     return sizes.shape[0]
 
 
 @cache
 def driver(dtype: str):
-    real = {"float32": float32, "float64": float64}[dtype]
+    real = REALS[dtype]
     one, two, three = (types.Array(real, n, "C") for n in (1, 2, 3))
     ints, real_row, real_table = types.Array(int64, 1, "C"), types.Array(float64, 1, "C"), types.Array(float64, 2, "C")
+    int_table = types.Array(int64, 2, "C")
     signature = int64(
-        int64, int64, two, two, one, two, two, three, two, real_table, real_table, real_row, ints, one,
+        int64, int64, two, two, one, two, two, three, two, real_table, int_table, real_table, real_row, ints, one,
         types.Array(boolean, 1, "C"), ints, two, one, types.Array(int32, 2, "C"), ints, two, one, two, one, ints, one,
         int64, int64, boolean,
     )  # fmt: skip

@@ -4,10 +4,11 @@ from functools import cached_property
 
 import numpy as np
 
-from optbench.engine import batches, kernels
+from optbench.engine import batches
 from optbench.engine.cohort import Kernels
 from optbench.engine.loss import arrays
 from optbench.records import Problem
+from optbench.rules import arguments
 
 _GUARD = 64  # numbers before and behind each array
 _MARK = 1.25e7
@@ -73,7 +74,7 @@ class Guarded:
         named = {**self.view}
         if self.single:
             named |= {"w": self.view["w"][0], "g": self.view["g"][0]}
-        wanted = kernels.argument_names(self.problem.value_and_gradient)
+        wanted = arguments(self.problem.value_and_gradient)
         with np.errstate(all="ignore"):
             value = self.problem.value_and_gradient(**{name: named[name] for name in wanted})
         if self.single and np.ndim(value) != 0 or self.single and value is None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from optbench.engine import batches, kernels
+from optbench.engine import batches
 from optbench.engine.loss import Loss, aligned
+from optbench.engine.updates import Update
 from optbench.errors import OptbenchError, PluginError
 from optbench.records import Schedule
 
@@ -88,6 +89,7 @@ class Runner:
 
     def __init__(self, problem, optimizer, lanes: Sequence[Lane], code, seed, batch_size, steps, dtype):
         self.problem, self.code, self.dtype, self.steps = problem, code, dtype, steps
+        self.made = 0
         self.batches = batches.Batches(problem, batch_size, seed, dtype)
         self.runs, self.single = len(lanes), problem.form == "single"
         shape = (self.runs, problem.dim) if self.single else (problem.dim, self.runs)
@@ -96,11 +98,8 @@ class Runner:
         self._by_run(self.w)[:] = self.start
         rows = (self.runs, problem.dim) if code.order == "rows" else shape
         self.w_rows, self.g_rows = self.w.reshape(rows), self.g.reshape(rows)
-        self.state = aligned((len(optimizer.slots), *rows), dtype)
-        self.scalars = aligned((len(kernels.scalar_rows(optimizer)), self.runs), dtype)
-        for row, name in enumerate(optimizer.hyperparameters, start=1):
-            self.scalars[row] = [lane.hyperparameters[name] for lane in lanes]
-        self.powers = np.ones((len(optimizer.powers), self.runs))
+        values = [lane.hyperparameters for lane in lanes]
+        self.update = Update(optimizer, code.order, problem.blocks, dtype, values)
         self.base = np.array([lane.lr for lane in lanes])
         self.schedules = []
         for lane in lanes:
@@ -116,6 +115,10 @@ class Runner:
         size = 0 if problem.data is None or self.batches.full else batch_size
         self.batch = aligned((size, x.shape[1]), dtype), aligned(size, dtype)
         self.work = self.loss.work(size or len(x), self.runs)
+
+    def reported(self) -> np.ndarray:
+        """The iterates that are evaluated, in the problem's form: w, or what the rule reports instead."""
+        return self.update.reported(self.w, self.made)
 
     def _by_run(self, array):
         """The (runs, dim) view of an array of either form."""
@@ -156,13 +159,14 @@ class Runner:
         at = 0
         while at < size:
             base = self.base * self.alive
-            self.scalars[0] = base * factors[self.schedule_of, at]
+            self.update.scalars[0] = base * factors[self.schedule_of, at]
             at += self.code.drive(
-                self.w, self.g, self.f, self.w_rows, self.g_rows, self.state, self.scalars, self.powers,
+                self.w, self.g, self.f, self.w_rows, self.g_rows, *self.update.arrays,
                 factors[:, :0] if steady else factors, base, self.schedule_of, self.limit, self.alive,
                 self.diverged_at, *self.loss.train, order[at:], sizes[at:], *self.batch, noise[at:],
                 self.loss.constants, self.loss.layout, self.work, done, at, self.single,
             )  # fmt: skip
+            self.made = done + at
             if at < size:
                 self._park()
         self.last_rates = (self.base * self.alive * factors[self.schedule_of, -1]).astype(self.dtype)
@@ -174,7 +178,7 @@ class Runner:
         epoch = (step - 1) // per_epoch if per_epoch > 1 else step - 1  # a division a step shows with small problems
         factors = np.empty((len(self.schedules), size))
         for row, schedule in zip(factors, self.schedules, strict=True):
-            factor = np.asarray(schedule.function(step, epoch, self.steps, **schedule.parameters), dtype=float)
+            factor = np.asarray(schedule(step, epoch, self.steps), dtype=float)
             if factor.shape != (size,):
                 raise PluginError(f"schedule {schedule.name} must give {size} factors, got shape {factor.shape}")
             if not (factor >= 0).all():
@@ -186,17 +190,18 @@ class Runner:
     def _park(self) -> None:
         fresh = ~self.alive & ~self.parked
         self.parked |= fresh
-        self.last_w[fresh] = self._by_run(self.w)[fresh]
+        self.last_w[fresh] = self._by_run(self.reported())[fresh]
         if not self.single:
             self.w[:, fresh] = self.start[:, None]
             if self.code.order == "lanes":
-                self.state[:, :, fresh] = 0.0
+                self.update.state[:, :, fresh] = 0.0
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def _assess(self, trace: _Trace, step: int) -> None:
         """Append what the lanes have after ``step``; find those that have diverged by now."""
-        train = self.loss.mean(self.w, *self.loss.train)
-        test = np.full_like(train, np.nan) if self.problem.test is None else self.loss.mean(self.w, *self.loss.test)
+        w = self.reported()
+        train = self.loss.mean(w, *self.loss.train)
+        test = np.full_like(train, np.nan) if self.problem.test is None else self.loss.mean(w, *self.loss.test)
         if step == 0:
             if not np.isfinite(train[0]).all():
                 raise OptbenchError(f"problem {self.problem.name}: the loss at the start point is {train[0, 0]}")
@@ -210,8 +215,9 @@ class Runner:
         trace.gradient_norm.append(np.linalg.norm(self._by_run(self.g), axis=1) if seen else np.full(self.runs, np.nan))
         trace.train.append(train)
         trace.test.append(test)
-        trace.positions.append(self._by_run(self.w).T.copy() if self.problem.dim == 2 else np.empty((0, self.runs)))
+        trace.positions.append(self._by_run(w).T.copy() if self.problem.dim == 2 else np.empty((0, self.runs)))
         good = (train[0] <= self.limit) & np.isfinite(self._by_run(self.w)).all(axis=1)
+        good &= np.isfinite(self._by_run(w)).all(axis=1)
         fresh = self.alive & ~good
         if fresh.any():
             self.alive[fresh], self.diverged_at[fresh] = False, step
@@ -224,5 +230,5 @@ class Runner:
         for array in columns.values():
             array[gone if array.ndim == 2 else np.broadcast_to(gone[:, None], array.shape)] = np.nan
         self._park()
-        w = np.where(self.parked[:, None], self.last_w, self._by_run(self.w))
+        w = np.where(self.parked[:, None], self.last_w, self._by_run(self.reported()))
         return Outcome(done, points, w=w, diverged_at=self.diverged_at, evaluation_seconds=evaluating, **columns)

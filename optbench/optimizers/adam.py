@@ -2,8 +2,7 @@
 
 from math import sqrt
 
-from optbench import optimizer
-from optbench.records import variant
+from optbench import optimizer, variant
 
 
 @optimizer(source="lecture C3; Kingma & Ba 2015, Algorithm 1", beta1=0.9, beta2=0.999, eps=0.0, eps_root=1e-8)
@@ -18,3 +17,22 @@ def adam(w, g, m, v, lr, beta1, beta2, eps, eps_root, beta1_t, beta2_t):
 
 
 adam_torch = variant(adam, "adam_torch", source="torch.optim.Adam; Kingma & Ba 2015", eps=1e-8, eps_root=0.0)
+
+
+@optimizer(
+    source="Loshchilov & Hutter 2019, Algorithm 2; torch.optim.AdamW",
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+    weight_decay=0.01,
+)
+def adamw(w, g, m, v, lr, beta1, beta2, eps, weight_decay, beta1_t, beta2_t):
+    """w = w - lr ((m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay w), m and v as in Adam.
+
+    The decay stands beside the adaptive step, so that it does not shrink where gradients are large. It is multiplied
+    by the rate, as in PyTorch (the paper multiplies it by the schedule's factor alone).
+    """
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    along = (m / (1 - beta1_t)) / (sqrt(v / (1 - beta2_t)) + eps)
+    return w - lr * (along + weight_decay * w), m, v

@@ -1,4 +1,4 @@
-"""Momentum as an exponentially weighted average of gradients, and Nesterov's look-ahead on the same average."""
+"""Momentum: an average or a sum of gradients, Nesterov's look-ahead on it, and several of them at once."""
 
 from optbench import optimizer
 
@@ -14,6 +14,19 @@ def momentum(w, g, m, lr, beta1):
     return w - lr * m, m
 
 
+@optimizer(
+    source="Polyak 1964; torch.optim.SGD(momentum, dampening)", limits={"dampening": "[0, 1]"}, beta1=0.9, dampening=0.0
+)
+def heavy_ball(w, g, m, lr, beta1, dampening, t):
+    """m = beta1 m + (1 - dampening) g, at the first step m = g;  w = w - lr m.
+
+    A sum, not an average: the steps are up to 1 / (1 - beta1) times as long as those of `momentum` at the same
+    rate. As in PyTorch, the first step has no dampening.
+    """
+    m = g if t == 1 else beta1 * m + (1 - dampening) * g
+    return w - lr * m, m
+
+
 @optimizer(source="Nesterov 1983 as in Sutskever et al. 2013, eq. 3-4, on the averaged gradient", beta1=0.9)
 def nesterov(w, g, m, lr, beta1):
     """m = beta1 m + (1 - beta1) g;  w = w - lr (beta1 m + (1 - beta1) g).
@@ -22,3 +35,16 @@ def nesterov(w, g, m, lr, beta1):
     """
     m = beta1 * m + (1 - beta1) * g
     return w - lr * (beta1 * m + (1 - beta1) * g), m
+
+
+@optimizer(source="Lucas et al. 2019 with K = 3 and their default damping", beta1=0.0, beta2=0.9, beta3=0.99)
+def aggmo(w, g, u, v, s, lr, beta1, beta2, beta3):
+    """u = beta1 u + g, v = beta2 v + g, s = beta3 s + g;  w = w - lr (u + v + s) / 3.
+
+    Aggregated momentum. Sums like `heavy_ball`, each with its own damping: the slow ones speed up flat directions,
+    the fast ones damp the oscillation of the slow ones.
+    """
+    u = beta1 * u + g
+    v = beta2 * v + g
+    s = beta3 * s + g
+    return w - lr * (u + v + s) / 3, u, v, s

@@ -11,7 +11,8 @@ from optbench.engine.batches import steps_per_epoch
 from optbench.engine.lanes import Lane
 from optbench.errors import OptbenchError
 from optbench.plugins import Catalogue
-from optbench.records import Optimizer, Problem
+from optbench.records import Problem
+from optbench.rules import Baseline, Optimizer
 from optbench.sweep.spec import Spec
 
 COHORT_COST = 4e6
@@ -25,7 +26,7 @@ class CohortPlan:
     cohort_id: str
     run_ids: tuple[str, ...]
     problem: Problem
-    optimizer: Optimizer
+    optimizer: Optimizer | Baseline
     lanes: tuple[Lane, ...]
     batch_size: int
     seed: int
@@ -58,30 +59,24 @@ def make(spec: Spec, catalogue: Catalogue) -> list[CohortPlan]:
     plans = []
     for problem, entry in problems:
         sizes = [problem.examples if size == "full" else min(size, problem.examples) for size in spec.batch_sizes]
-        for (optimizer, settings), size, dtype, seed in itertools.product(
-            optimizers, dict.fromkeys(sizes), spec.dtypes, spec.seeds
-        ):
-            lanes = [
-                Lane(lr, schedule, values)
-                for values, schedule, lr in itertools.product(settings, schedules, spec.learning_rates)
-            ]
-            steps = _steps(spec, entry, problem, size)
-            plans.append(_cohort(catalogue, problem, optimizer, lanes, size, seed, dtype, steps, spec.deadline))
+        for optimizer, settings in optimizers:
+            own = dict.fromkeys(sizes), schedules, spec.learning_rates
+            if isinstance(optimizer, Baseline):  # on the full batch; its line search begins at the rate 1
+                own = [problem.examples], [catalogue.schedule("constant")], [1.0]
+            lanes = [Lane(lr, schedule, values) for values, schedule, lr in itertools.product(settings, *own[1:])]
+            for size, dtype, seed in itertools.product(own[0], spec.dtypes, spec.seeds):
+                steps = _steps(spec, entry, problem, size)
+                plans.append(_cohort(catalogue, problem, optimizer, lanes, size, seed, dtype, steps, spec.deadline))
     return plans
 
 
-def _optimizers(spec, catalogue) -> list[tuple[Optimizer, list[dict]]]:
+def _optimizers(spec, catalogue) -> list[tuple[Optimizer | Baseline, list[dict]]]:
     """Each optimizer once, with all its settings; a list as a value, adam(beta1=[0.8, 0.9]), stands for each."""
-    found: dict[str, tuple[Optimizer, list[dict]]] = {}
+    found: dict[str, tuple[Optimizer | Baseline, list[dict]]] = {}
     for text in spec.optimizers:
-        name, given = names.parse(text)
-        grids = [value if isinstance(value, list | tuple) else [value] for value in given.values()]
-        empty = [key for key, grid in zip(given, grids, strict=True) if not grid]
-        if empty:
-            raise OptbenchError(f"optimizers: {text!r} gives no value for {empty[0]}")
-        for values in itertools.product(*grids):
-            optimizer, settings = catalogue.optimizer(names.canonical(name, dict(zip(given, values, strict=True))))
-            known = found.setdefault(name, (optimizer, []))[1]
+        for plain in names.alternatives(text):
+            optimizer, settings = catalogue.optimizer(plain)
+            known = found.setdefault(optimizer.name, (optimizer, []))[1]
             if settings in known:
                 raise OptbenchError(f"optimizers has {text!r} twice, with the same hyperparameters")
             known.append(settings)
@@ -94,13 +89,18 @@ def _steps(spec, entry, problem, batch_size) -> int:
     return steps if steps is not None else math.ceil(epochs * steps_per_epoch(problem.examples, batch_size))
 
 
+def _digest(catalogue, kind, text) -> str:
+    """The sha256 of all the files that a text's names come from."""
+    return " ".join(catalogue.hashes[key] for key in catalogue.origins(kind, text))
+
+
 def _cohort(catalogue, problem, optimizer, lanes, batch_size, seed, dtype, steps, deadline) -> CohortPlan:
-    family = names.parse(problem.name)[0]
     shared = {
         "version": __version__,
         "problem": problem.name,
         "optimizer": optimizer.name,
-        "files": [catalogue.hashes[f"problem {family}"], catalogue.hashes[f"optimizer {optimizer.name}"]],
+        "files": [_digest(catalogue, "problem", problem.name), _digest(catalogue, "optimizer", optimizer.name)],
+        "data": problem.digest,
         "batch_size": batch_size,
         "seed": seed,
         "dtype": dtype,
@@ -110,7 +110,7 @@ def _cohort(catalogue, problem, optimizer, lanes, batch_size, seed, dtype, steps
     base = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
     run_ids = []
     for lane in lanes:
-        own = [lane.lr, lane.schedule.text, catalogue.hashes[f"schedule {lane.schedule.name}"], lane.hyperparameters]
+        own = [lane.lr, lane.schedule.text, _digest(catalogue, "schedule", lane.schedule.text), lane.hyperparameters]
         digest = base.copy()
         digest.update(json.dumps(own, sort_keys=True).encode())
         run_ids.append(digest.hexdigest()[:16])

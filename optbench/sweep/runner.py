@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from optbench.engine.cohort import Compiled, run_cohort
+from optbench.engine.cohort import compiled, run_cohort
 from optbench.engine.lanes import Cancelled
 from optbench.errors import in_one_line
 from optbench.sweep.plan import COHORT_COST, CohortPlan
@@ -112,7 +112,7 @@ def _compile(plans, status, watch) -> list[CohortPlan]:
     for group in pairs.values():
         plan = group[0]
         try:
-            Compiled(plan.problem, plan.optimizer, len(plan.lanes), plan.dtype)
+            compiled(plan.problem, plan.optimizer, len(plan.lanes), plan.dtype)
             kept += group
         except Exception as error:
             status.failed[f"{plan.problem.name} with {plan.optimizer.name}"] = in_one_line(error)

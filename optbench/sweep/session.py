@@ -59,8 +59,7 @@ def execute(
 
 
 def _used(plans, catalogue) -> dict[str, str]:
-    names = {f"optimizer {p.optimizer.name}" for p in plans} | {
-        f"problem {p.problem.name.split('(')[0]}" for p in plans
-    }
-    names |= {f"schedule {lane.schedule.name}" for p in plans for lane in p.lanes}
+    texts = {("problem", p.problem.name) for p in plans} | {("optimizer", p.optimizer.name) for p in plans}
+    texts |= {("schedule", lane.schedule.text) for p in plans for lane in p.lanes}
+    names = {key for kind, text in texts for key in catalogue.origins(kind, text)}
     return {name: catalogue.hashes[name] for name in sorted(names)}

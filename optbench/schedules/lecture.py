@@ -15,19 +15,19 @@ def constant(step, epoch, total_steps):
     return np.ones(len(step))
 
 
-@schedule(source="lecture D2", decay_rate=1.0)
+@schedule(source="lecture D2", limits={"decay_rate": "[0, inf)"}, decay_rate=1.0)
 def inverse(step, epoch, total_steps, decay_rate):
     """1 / (1 + decay_rate * epoch)."""
     return 1.0 / (1.0 + decay_rate * epoch)
 
 
-@schedule(source="lecture D2; torch.optim.lr_scheduler.ExponentialLR", base=0.95)
+@schedule(source="lecture D2; torch.optim.lr_scheduler.ExponentialLR", limits={"base": "(0, inf)"}, base=0.95)
 def exponential(step, epoch, total_steps, base):
     """base ^ epoch."""
     return base ** np.asarray(epoch, dtype=float)
 
 
-@schedule(source="lecture D2", k=1.0)
+@schedule(source="lecture D2", limits={"k": "(0, inf)"}, k=1.0)
 def sqrt_epoch(step, epoch, total_steps, k):
     """k / sqrt(epoch).
 
@@ -37,7 +37,7 @@ def sqrt_epoch(step, epoch, total_steps, k):
     return k / np.sqrt(np.maximum(epoch, 1))
 
 
-@schedule(source="lecture D2", k=1.0)
+@schedule(source="lecture D2", limits={"k": "(0, inf)"}, k=1.0)
 def sqrt_step(step, epoch, total_steps, k):
     """k / sqrt(t), with t the mini-batch number from 1."""
     return k / np.sqrt(step)

@@ -1,0 +1,65 @@
+"""Data for problems: bundled with scikit-learn, generated, from the extra ``datasets``, or the user's own files.
+
+A text names a set, perhaps with parameters, ``gaussian(examples=10000, features=100)``; or it is the path of a file,
+``~/points.csv``, short for ``file(path=~/points.csv)``. Nothing is downloaded. Features are standardized, pixels
+scaled to [0, 1], real targets standardized; the split into training and test examples is fixed.
+"""
+
+import dataclasses
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from optbench import names
+from optbench.datasets import bundled, extras, files, generated, mapped
+from optbench.datasets.mapped import remembered, with_intercept
+from optbench.datasets.record import Dataset, Raw, prepare
+from optbench.errors import OptbenchError, unknown
+
+__all__ = ["NAMES", "Dataset", "load", "load_for", "remembered", "with_intercept"]
+
+# name -> (function of the parameters -> Raw or Dataset, the parameters' defaults)
+_SETS = bundled.SETS | generated.SETS | extras.SETS | files.SETS | mapped.SETS
+NAMES = tuple(_SETS)
+
+
+def load(text: str, classes: bool | int | None = None) -> Dataset:
+    """The data set that ``text`` names.
+
+    ``classes``: whether the targets of a user's file are classes (True, or how many), real numbers (False), or what
+    they look like (None). Raises OptbenchError for a name, parameter or file that does not exist or cannot be used.
+    """
+    name, given = ("file", {"path": text}) if files.is_path(text) else names.parse(text)
+    if name not in _SETS:
+        raise unknown("data set", name, _SETS)
+    given = names.fill("data set", name, given, _SETS[name][1])
+    return _load(name, tuple(given.items()), classes, _digest(files.used(name, **given)))
+
+
+def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
+    """``load``, with the right kind of targets: no classes (False), classes (True), that many, or any kind (None)."""
+    data = load(text, classes)
+    wrong = bool(classes) != bool(data.classes) or (classes is not True and classes and classes != data.classes)
+    if classes is not None and wrong:
+        wanted = {False: "real targets", True: "classes"}.get(classes, f"{classes} classes")
+        has = f"{data.classes} classes" if data.classes else "real targets"
+        raise OptbenchError(f"problem {problem}: data {text!r} has {has}, not {wanted}")
+    return data
+
+
+@lru_cache(maxsize=16)
+def _load(name, given, classes, digest) -> Dataset:
+    made = _SETS[name][0](**dict(given))
+    data = prepare(made, classes) if isinstance(made, Raw) else made
+    return dataclasses.replace(data, digest=digest)
+
+
+def _digest(paths: list[Path]) -> str:
+    """sha256 of what the files hold, of one after the other; "" without files."""
+    if not paths:
+        return ""
+    digests = []
+    for path in paths:
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

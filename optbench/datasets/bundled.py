@@ -1,0 +1,28 @@
+"""Real sets that scikit-learn bundles."""
+
+from optbench.datasets.record import Raw
+
+
+def _diabetes():
+    from sklearn.datasets import load_diabetes
+
+    source = "Efron et al. 2004: 442 patients, 10 features, progression after a year (scikit-learn)"
+    return Raw(*load_diabetes(return_X_y=True), 0, source)
+
+
+def _breast_cancer():
+    from sklearn.datasets import load_breast_cancer
+
+    source = "Wolberg et al. 1995: 569 tumours, 30 features, malignant or benign (scikit-learn)"
+    return Raw(*load_breast_cancer(return_X_y=True), 2, source)
+
+
+def _digits():
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    source = "Alpaydin & Kaynak 1998: 1,797 images of 8 x 8, digits 0 to 9 (scikit-learn)"
+    return Raw(x / 16.0, y, 10, source, scaled=True)
+
+
+SETS = {"diabetes": (_diabetes, {}), "breast_cancer": (_breast_cancer, {}), "digits": (_digits, {})}

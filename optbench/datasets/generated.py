@@ -1,0 +1,74 @@
+"""Sets drawn from a seed, of any size."""
+
+import numpy as np
+
+from optbench.datasets.record import FEWEST_EXAMPLES, Raw
+from optbench.errors import OptbenchError
+
+
+def need(name: str, condition: bool, what: str) -> None:
+    """Raise OptbenchError unless the condition holds: ``data set NAME: WHAT``."""
+    if not condition:
+        raise OptbenchError(f"data set {name}: {what}")
+
+
+def _gaussian(examples, features, classes, seed):
+    """Normal features, a linear teacher with noise."""
+    _check("gaussian", examples, features, classes, seed)
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((examples, features))
+    scores = x @ rng.standard_normal((features, max(classes, 1))) / np.sqrt(features)
+    scores += 0.5 * rng.standard_normal(scores.shape)
+    return _labeled("gaussian", x, scores, classes, f"generated: {examples} normal examples, linear teacher with noise")
+
+
+def _teacher(examples, features, hidden, classes, noise, seed):
+    """Normal features x; a random teacher with ``hidden`` tanh units says y = argmax_c (V' tanh(U'x))_c, the class of
+    the largest softmax probability. ``noise``: standard deviation added to its outputs, in units of theirs.
+    ``classes=0``: its one output itself.
+    """
+    _check("teacher", examples, features, classes, seed)
+    need("teacher", hidden >= 1 and noise >= 0, "hidden must be positive, noise not negative")
+    rng = np.random.default_rng(seed)
+    first = rng.standard_normal((features, hidden)) / np.sqrt(features)
+    second = rng.standard_normal((hidden, max(classes, 1))) / np.sqrt(hidden)
+    x = rng.standard_normal((examples, features))
+    scores = np.tanh(x @ first) @ second
+    scores += noise * scores.std() * rng.standard_normal(scores.shape)
+    source = f"generated after Saad & Solla 1995: {examples} normal examples, a random teacher of {hidden} tanh units"
+    return _labeled("teacher", x, scores, classes, source)
+
+
+def _spirals(examples, arms, turns, noise, seed):
+    """Arm c of a spiral: (r cos a, r sin a) with a = 2 pi (turns r + c / arms) and r even in [0.1, 1]; ``noise`` is the
+    standard deviation added to each coordinate.
+    """
+    need("spirals", arms >= 2 and examples >= max(arms, FEWEST_EXAMPLES), "arms must be at least 2, and examples 5")
+    need("spirals", min(noise, seed) >= 0, "noise and seed must not be negative")
+    rng = np.random.default_rng(seed)
+    y = np.arange(examples) % arms
+    radius = rng.uniform(0.1, 1.0, examples)
+    angle = 2 * np.pi * (turns * radius + y / arms)
+    x = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    x += noise * rng.standard_normal(x.shape)
+    return Raw(x, y, arms, f"generated after Lang & Witbrock 1988: {examples} points of {arms} intertwined spirals")
+
+
+def _check(name, examples, features, classes, seed):
+    need(name, features >= 1 and examples >= FEWEST_EXAMPLES, "features must be positive, examples at least 5")
+    need(name, classes == 0 or classes >= 2, "classes must be 0, for real targets, or at least 2")
+    need(name, seed >= 0, "seed must not be negative")
+
+
+def _labeled(name, x, scores, classes, source):
+    return Raw(x, scores.argmax(axis=1) if classes else scores[:, 0], classes, source, name=name)
+
+
+SETS = {
+    "gaussian": (_gaussian, {"examples": 1000, "features": 20, "classes": 2, "seed": 0}),
+    "teacher": (
+        _teacher,
+        {"examples": 2000, "features": 20, "hidden": 16, "classes": 4, "noise": 0.0, "seed": 0},
+    ),
+    "spirals": (_spirals, {"examples": 1000, "arms": 2, "turns": 1.5, "noise": 0.02, "seed": 0}),
+}

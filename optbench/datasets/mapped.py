@@ -1,0 +1,189 @@
+"""A set for logistic regression that may be larger than the memory: generated once, kept in files, mapped from there.
+
+The files stand below ``OPTBENCH_DATA``, or else ``XDG_CACHE_HOME`` or ``~/.cache``, one folder a set and one folder in
+it a dtype. They are written in pieces under another name and then renamed: what has its name is whole, whatever
+became of the process that wrote it.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from optbench.datasets.generated import need
+from optbench.datasets.record import FEWEST_EXAMPLES, Dataset
+from optbench.errors import OptbenchError
+
+_VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
+_PIECE = 1 << 16  # examples generated at a time, each piece from a stream of its own
+_MOST_TEST = 100_000
+_STALE = 3600.0  # seconds after which a half-written folder belongs to a process that was killed
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Rows [first, last) of a set's features: an array to NumPy, a view of the file of the dtype that is asked for.
+
+    Writing to the view changes no file (copy on write).
+    """
+
+    files: "Files"
+    first: int
+    last: int
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        dtype = np.dtype(dtype or float)
+        if dtype not in (np.float64, np.float32):
+            return np.asarray(self).astype(dtype)
+        view = np.asarray(self.files.array("x", dtype.name)[self.first : self.last])
+        return view.copy() if copy else view
+
+    def __len__(self):
+        return self.last - self.first
+
+    def __getitem__(self, index):
+        return np.asarray(self)[index]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.asarray(self).shape
+
+    dtype = np.dtype(float)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the arrays of a set are kept: x (rows, features + 1), its last column ones, and y (rows,), 0 or 1.
+
+    x is there in each dtype that was asked for, y in float64 alone.
+    """
+
+    folder: Path
+    rows: int
+    features: int
+    seed: int
+
+    @lru_cache(maxsize=8)  # noqa: B019  # maps, which cost nothing to keep
+    def array(self, name: str, dtype: str) -> np.memmap:
+        """The array of a file, which is made if it is not there. Raises OptbenchError where that cannot be."""
+        folder = self.folder / dtype
+        if not folder.is_dir():
+            write_whole(folder, lambda place: self._write(place, dtype))
+        try:
+            array = np.load(folder / f"{name}.npy", mmap_mode="c")
+        except (OSError, ValueError, EOFError) as error:
+            raise _cannot("read", folder, error) from error
+        if array.shape != self._shape(name) or array.dtype != dtype:
+            raise OptbenchError(f"data set mapped: {folder} holds another array; delete the folder")
+        return array
+
+    def _write(self, place, dtype):
+        # Into files, not into maps of them: on a full disk that is an error, where a map would kill the process.
+        place.mkdir()
+        with contextlib.ExitStack() as opened:
+            files = {}
+            for name in ("x", "y") if dtype == "float64" else ("x",):
+                files[name] = opened.enter_context((place / f"{name}.npy").open("wb"))
+                header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": self._shape(name)}
+                np.lib.format.write_array_header_1_0(files[name], header)
+            for piece in self._pieces():
+                for name, file in files.items():
+                    file.write(piece[name].astype(dtype, copy=False).data)
+
+    def _shape(self, name):
+        return (self.rows, self.features + 1) if name == "x" else (self.rows,)
+
+    def _pieces(self) -> Iterator[dict[str, np.ndarray]]:
+        """Normal features, and y = 1 with the probability 1 / (1 + exp(-x'v)) for a random v of length 2."""
+        teacher = np.random.default_rng([self.seed, 0]).standard_normal(self.features)
+        teacher *= 2 / np.linalg.norm(teacher)
+        for number, first in enumerate(range(0, self.rows, _PIECE), start=1):
+            rng = np.random.default_rng([self.seed, number])
+            x = np.ones((_PIECE, self.features + 1))
+            x[:, :-1] = rng.standard_normal((_PIECE, self.features))
+            y = rng.random(_PIECE) < 1 / (1 + np.exp(-(x[:, :-1] @ teacher)))
+            count = min(_PIECE, self.rows - first)
+            yield {"x": x[:count], "y": y[:count].astype(float)}
+
+
+def with_intercept(data: Dataset) -> tuple:
+    """The set's x and x_test, with ones as the last column; a mapped one has them already, and is not copied."""
+    if isinstance(data.x, Mapped):
+        return data.x, data.x_test
+    return tuple(np.column_stack([part, np.ones(len(part))]) for part in (data.x, data.x_test))
+
+
+def remembered(data: Dataset, key: str, compute: Callable, valid: Callable) -> np.ndarray:
+    """``compute()``; for a mapped set kept beside its files under ``key``, and taken from there where it is ``valid``:
+    what takes many passes over all examples is done once.
+    """
+    if not isinstance(data.x, Mapped):
+        return compute()
+    path = data.x.files.folder / f"{key}.npy"
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        kept = np.load(path)
+        if valid(kept):
+            return kept
+    value = compute()
+    write_whole(path, lambda place: np.save(place, value))
+    return value
+
+
+def write_whole(target: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` make a file or folder under another name, and rename it; another process may be quicker."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent)
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent, ignore_cleanup_errors=True) as folder:
+            write(Path(folder) / target.name)
+            try:
+                (Path(folder) / target.name).replace(target)
+            except OSError:
+                if not target.exists():
+                    raise
+    except OSError as error:
+        raise _cannot("write", target, error) from error
+
+
+def _sweep(folder: Path) -> None:
+    for old in folder.glob(".part-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > _STALE:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def _cannot(what, path, error):
+    return OptbenchError(f"data set mapped: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")
+
+
+def _cache() -> Path:
+    own, general = os.environ.get("OPTBENCH_DATA"), os.environ.get("XDG_CACHE_HOME")
+    if own:
+        return Path(own).expanduser()
+    return (Path(general) if general and Path(general).is_absolute() else Path.home() / ".cache") / "optbench"
+
+
+def _mapped(examples, features, seed):
+    """Logistic regression on normal features; a fifth as many test examples, at most 100,000.
+
+    Features come with a last column of ones for the intercept, and unscaled (they are normal by construction), so that
+    nothing has to be copied.
+    """
+    need("mapped", features >= 1 and examples >= FEWEST_EXAMPLES, "features must be positive, examples at least 5")
+    need("mapped", seed >= 0, "seed must not be negative")
+    rows = examples + min(max(examples // 5, 1), _MOST_TEST)
+    files = Files(_cache() / f"mapped-{rows}x{features}-{seed}-v{_VERSION}", rows, features, seed)
+    y = np.asarray(files.array("y", "float64"))
+    parts = Mapped(files, 0, examples), y[:examples], Mapped(files, examples, rows), y[examples:]
+    source = f"generated: {examples:,} normal examples, labels from a logistic model, mapped from files"
+    return Dataset(*parts, 2, source)
+
+
+SETS = {"mapped": (_mapped, {"examples": 20_000, "features": 20, "seed": 0})}

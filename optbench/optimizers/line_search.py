@@ -1,0 +1,38 @@
+"""SciPy's line-search methods, the full-batch baselines."""
+
+from optbench import Baseline
+
+
+def _lbfgs(hyperparameters, evaluations):
+    budget = {"maxiter": evaluations, "maxfun": evaluations}
+    return {"maxcor": int(hyperparameters["memory"]), "ftol": 0.0, "gtol": 0.0} | budget
+
+
+def _cg(hyperparameters, evaluations):
+    return {"maxiter": evaluations, "gtol": 0.0}
+
+
+lbfgs = Baseline(
+    "lbfgs",
+    "L-BFGS-B",
+    {"memory": 10.0},
+    source="Byrd, Lu, Nocedal & Zhu 1995 (scipy.optimize.minimize, L-BFGS-B)",
+    doc="""w = w - a H g: H from the last ``memory`` steps, a by line search.
+
+    Full batch only. A step is one evaluation of value and gradient, those of the line search included; reported is
+    the best point so far.""",
+    options=_lbfgs,
+    limits={"memory": "[1, inf)"},
+)
+
+cg = Baseline(
+    "cg",
+    "CG",
+    {},
+    source="Polak & Ribiere 1969, Nocedal & Wright 2006, p. 120-122 (scipy.optimize.minimize, CG)",
+    doc="""p = -g + b p, w = w + a p: nonlinear conjugate gradients, b >= 0 by Polak-Ribiere, a by line search.
+
+    Full batch only. A step is one evaluation of value and gradient, those of the line search included; reported is
+    the best point so far.""",
+    options=_cg,
+)

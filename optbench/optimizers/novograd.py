@@ -1,0 +1,28 @@
+"""NovoGrad: Adam with one second moment per parameter block."""
+
+from math import sqrt
+
+from optbench import optimizer
+
+
+def _g_square(g):
+    return g * g
+
+
+@optimizer(
+    source="Ginsburg et al. 2019, Algorithm 1",
+    block={"g_square": _g_square},
+    shared=("v",),
+    beta1=0.95,
+    beta2=0.98,
+    eps=1e-8,
+    weight_decay=0.0,
+)
+def novograd(w, g, m, v, lr, g_square, beta1, beta2, eps, weight_decay, t):
+    """m = beta1 m + g / (sqrt(v) + eps) + weight_decay w;  w = w - lr m;  v averages |g|^2 of the block from its first.
+
+    m is a sum, up to 1 / (1 - beta1) times as long as Adam's average.
+    """
+    v = g_square if t == 1 else beta2 * v + (1 - beta2) * g_square
+    m = beta1 * m + g / (sqrt(v) + eps) + weight_decay * w
+    return w - lr * m, m, v

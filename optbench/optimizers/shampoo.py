@@ -1,0 +1,66 @@
+"""Shampoo: AdaGrad with a full matrix for the rows and one for the columns of every block."""
+
+from math import sqrt
+
+import numpy as np
+
+from optbench import Matrix, optimizer
+
+
+def _gradient(g):
+    return g
+
+
+def _memory(rows, columns):
+    """L and R, and their inverse fourth roots."""
+    return 2 * (rows * rows + columns * columns) if columns > 1 else rows
+
+
+def _fourth_root(matrix, eps, out):
+    """out = matrix^(-1/4) of a symmetric matrix whose eigenvalues are at least eps."""
+    values, vectors = np.linalg.eigh(matrix)
+    out[:] = np.dot(vectors / np.sqrt(np.sqrt(np.maximum(values, eps))), vectors.T)
+
+
+def _preconditioned(block, memory, eps, every, t):
+    """G -> L^(-1/4) G R^(-1/4); a vector by its own sum of squares."""
+    rows, columns = block.shape
+    if columns == 1:
+        for i in range(rows):
+            memory[i] += block[i, 0] * block[i, 0]
+            block[i, 0] /= sqrt(memory[i] + eps)
+        return
+    n, m = rows * rows, columns * columns
+    left, right = memory[:n].reshape(rows, rows), memory[n : n + m].reshape(columns, columns)
+    left_root = memory[n + m : 2 * n + m].reshape(rows, rows)
+    right_root = memory[2 * n + m :].reshape(columns, columns)
+    if t == 1.0:
+        for i in range(rows):
+            left[i, i] = eps
+        for j in range(columns):
+            right[j, j] = eps
+    left += np.dot(block, block.T)
+    right += np.dot(block.T, block)
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        block[:] = np.nan
+        return
+    if (t - 1.0) % every == 0.0:
+        _fourth_root(left, eps, left_root)
+        _fourth_root(right, eps, right_root)
+    block[:] = np.dot(np.dot(left_root, block), right_root)
+
+
+@optimizer(
+    source="Gupta, Koren & Singer 2018, Algorithm 1; vectors by the diagonal form (AdaGrad)",
+    limits={"every": "[1, inf)"},
+    matrix={"along": Matrix(_gradient, _preconditioned, _memory)},
+    eps=1e-6,
+    every=1,
+)
+def shampoo(w, g, lr, along):
+    """L = L + G G', R = R + G' G, from eps I;  w = w - lr L^(-1/4) G R^(-1/4).
+
+    The roots are renewed `every` so many steps; a root costs an eigenvalue decomposition, about 20 n^3 operations for
+    n rows. For vectors and matrices of one column, s = s + g^2, w = w - lr g / sqrt(s + eps).
+    """
+    return w - lr * along

@@ -1,0 +1,70 @@
+"""A deep autoencoder: a network that must tell its input through a narrow middle; one run at a time on BLAS."""
+
+from optbench import OptbenchError, Problem, datasets, problem
+from optbench.layers import ACTIVATIONS, backward, forward
+from optbench.networks import check_choice, check_widths, dense
+
+SIGMOID = ACTIVATIONS.index("sigmoid")
+
+
+def value_and_gradient(w, g, x, layout, work):
+    rows, features = x.shape
+    place = forward(w, x, layout, work)
+    output = work[place : place + rows * features].reshape(rows, features)
+    loss, bounded = 0.0, layout[1] == SIGMOID
+    share = w.dtype.type(1.0 / (rows * features))
+    for i in range(rows):
+        part = 0.0  # a sum a row, and one of those: in float32 a single long sum would lose digits
+        for j in range(features):
+            made = output[i, j]
+            difference = made - x[i, j]
+            part += difference * difference
+            output[i, j] = 2.0 * share * difference * (made * (1.0 - made) if bounded else 1.0)
+        loss += part
+    backward(w, g, x, place, layout, work)
+    return loss * share
+
+
+def evaluate(w, out, x, layout, work):
+    rows, features = x.shape
+    place = forward(w, x, layout, work)
+    output = work[place : place + rows * features].reshape(rows, features)
+    loss = 0.0
+    for i in range(rows):
+        part = 0.0
+        for j in range(features):
+            difference = output[i, j] - x[i, j]
+            part += difference * difference
+        loss += part
+    out[0] = loss * w.dtype.type(1.0 / (rows * features))
+
+
+@problem(source="Hinton & Salakhutdinov 2006; as a test of optimizers: Martens 2010")
+def autoencoder(data="digits", hidden=(32, 16, 8), activation="sigmoid", output="sigmoid", initialization="xavier"):
+    """Mean over examples and features of (h(x) - x)^2 for a network h with the layers ``hidden`` and then the same
+    backwards: 64-32-16-8-16-32-64 on digits. Parameters (in, out), and a bias (out,), per layer; targets are not used.
+
+    ``activation`` of the hidden layers: relu, tanh or sigmoid. ``output``: sigmoid, for features in [0, 1], or linear.
+    ``initialization`` as for ``mlp``. The long way through saturating layers makes curvatures differ widely, and
+    the first thing that is learned, the mean image, is a plateau. The loss is bounded below by 0.
+    """
+    check_choice("autoencoder", "output", output, ("sigmoid", "linear"))
+    check_widths("autoencoder", "hidden", hidden)
+    if not hidden:
+        raise OptbenchError("problem autoencoder: hidden=() must name at least one width")
+    d = datasets.load_for("autoencoder", data, classes=None)
+    if output == "sigmoid" and (min(d.x.min(), d.x_test.min()) < 0 or max(d.x.max(), d.x_test.max()) > 1):
+        raise OptbenchError(f"problem autoencoder: data {data!r} has features beyond [0, 1]; use output=linear")
+    features = d.x.shape[1]
+    sizes = (features, *hidden, *hidden[-2::-1], features)
+    return Problem(
+        form="single",
+        **dense("autoencoder", sizes, activation, output, initialization),
+        value_and_gradient=value_and_gradient,
+        minimum=0.0,
+        minimum_source="lower bound",
+        data=(d.x, d.y),
+        test=(d.x_test, d.y_test),
+        digest=d.digest,
+        evaluate=evaluate,
+    )

@@ -1,0 +1,156 @@
+"""A small convolutional network on square images with softmax cross-entropy, one run at a time on BLAS."""
+
+from math import isqrt
+
+import numpy as np
+
+from optbench import OptbenchError, Problem, datasets, problem
+from optbench.layers import ACTIVATIONS, activate, add_bias, back_through, softmax_error, softmax_report, sum_rows
+from optbench.networks import HIDDEN, check_choice, check_widths, layered
+
+# ``layout`` is (activation's number, stride, classes, side of the images, channels of each layer from the images' 1
+# on). Images of a batch are (rows, side, side, channels). ``work`` holds, layer by layer, the patches that the filters
+# are laid over, (rows * side * side, 9 * channels before), and the activations; then the scores, then an error.
+
+
+def side_before(layout, layer):
+    """The side of the images that a layer sees; ``layout[layer]`` is the number of their channels."""
+    side = layout[3]
+    for _ in range(4, layer):
+        side = (side - 1) // layout[1] + 1
+    return side
+
+
+def lay(image, patches, side, channels, stride, back):
+    """A row each for the 3 x 3 neighborhoods of every ``stride``-th pixel, with zeros beyond the border.
+
+    ``back``: the slope by the image from that by the patches instead, which is to add up what was copied.
+    """
+    small = (side - 1) // stride + 1
+    rows = image.shape[0] // (side * side * channels)
+    target = image if back else patches
+    for k in range(target.shape[0]):
+        target[k] = 0.0
+    for i in range(rows):
+        for row in range(small):
+            for column in range(small):
+                left, right = max(column * stride - 1, 0), min(column * stride + 2, side)
+                for dy in range(max(1 - row * stride, 0), min(side + 1 - row * stride, 3)):
+                    pixel = (i * side + row * stride + dy - 1) * side + left
+                    place = (((i * small + row) * small + column) * 3 + dy) * 3 + left - column * stride + 1
+                    pixel, place = pixel * channels, place * channels
+                    if back:
+                        for k in range((right - left) * channels):
+                            image[pixel + k] += patches[place + k]
+                    else:
+                        for k in range((right - left) * channels):
+                            patches[place + k] = image[pixel + k]
+
+
+def forward(w, x, layout, work):
+    """Fill ``work`` up to the scores. Returns where those start."""
+    rows, classes = x.shape[0], layout[2]
+    at, place, before = 0, 0, x.reshape(x.shape[0] * x.shape[1])
+    for layer in range(4, layout.shape[0] - 1):
+        wide, tall = 9 * layout[layer], layout[layer + 1]
+        pixels = rows * side_before(layout, layer + 1) ** 2
+        laid = work[place : place + pixels * wide]
+        lay(before, laid, side_before(layout, layer), layout[layer], layout[1], False)
+        place += pixels * wide
+        before = work[place : place + pixels * tall]
+        place += pixels * tall
+        a = before.reshape(pixels, tall)
+        np.dot(laid.reshape(pixels, wide), w[at : at + wide * tall].reshape(wide, tall), a)
+        at += wide * tall
+        add_bias(a, w[at : at + tall])
+        at += tall
+        activate(before, layout[0])
+    wide = before.shape[0] // rows
+    scores = work[place : place + rows * classes].reshape(rows, classes)
+    np.dot(before.reshape(rows, wide), w[at : at + wide * classes].reshape(wide, classes), scores)
+    add_bias(scores, w[at + wide * classes :])
+    return place
+
+
+def slopes(before, error, weights, g):
+    """Of a layer's weights, and behind them of its bias, in ``g``; ``weights`` says their shape."""
+    wide, tall = weights.shape
+    np.dot(before.T, error, g[: wide * tall].reshape(wide, tall))
+    sum_rows(error, g[wide * tall : (wide + 1) * tall])
+
+
+def value_and_gradient(w, g, x, y, layout, work):
+    rows, classes = x.shape[0], layout[2]
+    place = forward(w, x, layout, work)
+    scores = work[place : place + rows * classes].reshape(rows, classes)
+    loss = softmax_error(scores, y)
+    room = work[place + rows * classes :]  # for the error of one layer at a time
+    wide = side_before(layout, layout.shape[0] - 1) ** 2 * layout[-1]
+    at = w.shape[0] - (wide + 1) * classes
+    weights = w[at : at + wide * classes].reshape(wide, classes)
+    slopes(work[place - rows * wide : place].reshape(rows, wide), scores, weights, g[at:])
+    np.dot(scores, weights.T, room[: rows * wide].reshape(rows, wide))
+    for layer in range(layout.shape[0] - 2, 3, -1):
+        wide, tall = 9 * layout[layer], layout[layer + 1]
+        pixels = rows * side_before(layout, layer + 1) ** 2
+        place -= pixels * tall
+        back_through(room[: pixels * tall], work[place : place + pixels * tall], layout[0])
+        error = room[: pixels * tall].reshape(pixels, tall)
+        place -= pixels * wide
+        laid = work[place : place + pixels * wide]
+        at -= (wide + 1) * tall
+        weights = w[at : at + wide * tall].reshape(wide, tall)
+        slopes(laid.reshape(pixels, wide), error, weights, g[at:])
+        if layer > 4:  # the patches have served: their slopes take their place, and the error of the layer before room
+            np.dot(error, weights.T, laid.reshape(pixels, wide))
+            side = side_before(layout, layer)
+            lay(room[: rows * side * side * layout[layer]], laid, side, layout[layer], layout[1], True)
+    return loss
+
+
+def evaluate(w, out, x, y, layout, work):
+    rows, classes = x.shape[0], layout[2]
+    place = forward(w, x, layout, work)
+    softmax_report(work[place : place + rows * classes].reshape(rows, classes), y, out)
+
+
+@problem(source="LeCun et al. 1989 (strided convolutions, no pooling)")
+def convolution(data="digits", channels=(8, 16), stride=2, activation="tanh", initialization="xavier"):
+    """Mean softmax cross-entropy of layers of 3 x 3 filters, zeros beyond the border, and a dense layer behind them.
+
+    ``channels`` of each layer; each halves the images' side (``stride`` 2: 8, 4, 2 on digits) or keeps it (1). Filters
+    are parameters (3 * 3 * channels before, channels), row by row of the patch, the dense layer's (pixels * channels,
+    classes); biases (out,). ``data``: square images of one channel. ``activation`` and ``initialization`` as for
+    ``mlp``. Metric: accuracy. Weights are shared by all pixels, so that gradients of filters are sums of many terms
+    and those of the dense layer are not: scales differ. The loss is bounded below by 0.
+    """
+    check_choice("convolution", "activation", activation, HIDDEN)
+    check_widths("convolution", "channels", channels)
+    if not channels or stride not in (1, 2):
+        raise OptbenchError(f"problem convolution: channels={channels} must not be empty, stride={stride} be 1 or 2")
+    d = datasets.load_for("convolution", data, classes=True)
+    side = isqrt(d.x.shape[1])
+    if side * side != d.x.shape[1]:
+        raise OptbenchError(f"problem convolution: data {data!r} has {d.x.shape[1]} features, which is no square image")
+    sides = [side]
+    for _ in channels:
+        sides.append((sides[-1] - 1) // stride + 1)
+    before = (1, *channels[:-1])
+    shapes = [(9 * wide, tall) for wide, tall in zip(before, channels, strict=True)]
+    # Numbers that one example takes: patches and activations, scores, the largest error.
+    laid = sum(each**2 * (wide + tall) for each, (wide, tall) in zip(sides[1:], shapes, strict=True))
+    largest = max(each**2 * tall for each, tall in zip(sides[1:], channels, strict=True))
+    return Problem(
+        form="single",
+        **layered("convolution", [*shapes, (sides[-1] ** 2 * channels[-1], d.classes)], initialization),
+        value_and_gradient=value_and_gradient,
+        minimum=0.0,
+        minimum_source="lower bound",
+        data=(d.x, d.y),
+        test=(d.x_test, d.y_test),
+        digest=d.digest,
+        layout=(ACTIVATIONS.index(activation), stride, d.classes, side, 1, *channels),
+        work=lambda rows, runs: rows * (laid + d.classes + largest),
+        metrics=("accuracy",),
+        evaluate=evaluate,
+    )

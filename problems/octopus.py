@@ -1,0 +1,91 @@
+"""A chain of saddles, each of which gradient descent takes a multiple of the last one's time to leave."""
+
+import math
+
+import numpy as np
+
+from optbench import OptbenchError, Problem, problem
+
+
+def well(a, L, gamma, tau):
+    """-gamma a^2 up to tau, then a spline down into L (a - 4 tau)^2 - nu from 2 tau on (the paper's g_1)."""
+    t, far = a / tau - 1.0, a - 4.0 * tau
+    spline = (10.0 * gamma - 14.0 * L) / 3.0 * t * t * t + (5.0 * L - 3.0 * gamma) / 2.0 * t * t * t * t
+    inner = tau * tau * spline if t > 0.0 else 0.0
+    return L * far * far - depth(L, gamma, tau) if t >= 1.0 else inner - gamma * a * a
+
+
+def well_slope(a, L, gamma, tau):
+    t = a / tau - 1.0
+    spline = tau * t * t * (10.0 * gamma - 14.0 * L + (10.0 * L - 6.0 * gamma) * t)
+    inner = spline if t > 0.0 else 0.0
+    return 2.0 * L * (a - 4.0 * tau) if t >= 1.0 else inner - 2.0 * gamma * a
+
+
+def depth(L, gamma, tau):
+    """nu: how far a coordinate's well lies below the saddle."""
+    return (37.0 * L + 13.0 * gamma) / 6.0 * tau * tau
+
+
+def opened(a, tau):
+    """0 up to tau, 1 from 2 tau on: (L - g_2) / (L + gamma) of the paper."""
+    t = a / tau - 1.0
+    t = 0.0 if t < 0.0 else t
+    t = 1.0 if t > 1.0 else t
+    return t * t * t * (10.0 - 15.0 * t + 6.0 * t * t)
+
+
+def opened_slope(a, tau):
+    t = a / tau - 1.0
+    t = 0.0 if t < 0.0 else t
+    t = 1.0 if t > 1.0 else t
+    return 30.0 * t * t * (1.0 - t) * (1.0 - t) / tau
+
+
+def value_and_gradient(w, g, f, constants):
+    L, gamma, tau = constants[0], constants[1], constants[2]
+    for r in range(w.shape[1]):
+        f[r] = well(abs(w[0, r]), L, gamma, tau)
+        g[0, r] = well_slope(abs(w[0, r]), L, gamma, tau)
+    for i in range(1, w.shape[0]):
+        for r in range(w.shape[1]):
+            a, before = abs(w[i, r]), abs(w[i - 1, r])
+            share = opened(before, tau)
+            gain = well(a, L, gamma, tau) - L * a * a
+            f[r] += L * a * a + share * gain
+            g[i, r] = 2.0 * L * a + share * (well_slope(a, L, gamma, tau) - 2.0 * L * a)
+            g[i - 1, r] += opened_slope(before, tau) * gain
+    for i in range(w.shape[0]):
+        for r in range(w.shape[1]):
+            g[i, r] = g[i, r] if w[i, r] > 0.0 else -g[i, r]
+
+
+@problem(source="Du et al. 2017, Gradient Descent Can Take Exponential Time to Escape Saddle Points, sec. 4")
+def octopus(dim=5, L=math.e, gamma=1.0, tau=math.e, offset=1.0, noise=0.01):
+    """f(w) = h(|w_1|) + sum_{i>1} (1 - s(|w_{i-1}|)) L w_i^2 + s(|w_{i-1}|) h(|w_i|).
+
+    h falls as -gamma a^2 up to tau and then, by a spline, into the well L (a - 4 tau)^2 - nu; s rises from 0 at tau
+    to 1 at 2 tau. So coordinate i is held at 0 until coordinate i - 1 has left it: one strict saddle after the other,
+    2^dim tentacles. While one is being left, gradient descent at rate eta shrinks those to come by 1 - 2 eta L a
+    step, so that it leaves each saddle (L + gamma) / gamma times as late as the one before, or later: exponential in
+    ``dim``. A little noise makes that linear: compare the batch sizes. L, gamma and tau are the paper's. On its
+    domain, where the coordinates that wait are at most tau, this is its function; beyond, where it calls on Whitney's
+    theorem, the formula goes on, twice differentiable. Starts uniformly in [-offset, offset]^dim.
+    """
+    for key, value in (("gamma", gamma), ("tau", tau)):
+        if value <= 0:
+            raise OptbenchError(f"problem octopus: {key}={value!r} must be positive")
+    if gamma > L:
+        raise OptbenchError(f"problem octopus: L={L!r} must be at least gamma={gamma!r}")
+    return Problem(
+        form="lanes",
+        dim=dim,
+        value_and_gradient=value_and_gradient,
+        start=lambda rng: rng.uniform(-offset, offset, dim),
+        minimum=-dim * depth(L, gamma, tau),
+        minimum_source="closed form: every w_i = +-4 tau",
+        minimizer=np.full(dim, 4 * tau),
+        noise=noise,
+        constants=(L, gamma, tau),
+        domain=((-6 * tau, 6 * tau), (-6 * tau, 6 * tau)),
+    )

@@ -1,0 +1,86 @@
+"""Record what PyTorch's automatic differentiation says of networks: values and gradients, in networks.npz.
+
+    python tests/reference/record_networks.py
+
+Each network is built from torch.nn's own layers; only the order of its parameters in one vector is ours. Nothing of
+optbench is imported.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+HERE = Path(__file__).parent
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+ROWS = 9
+
+# (text of our problem, kind, sizes or channels, settings)
+NETWORKS = [
+    ("mlp(hidden=(7, 5), activation=tanh)", "dense", (64, 7, 5, 10), {"activation": "tanh"}),
+    ("deep_narrow(depth=5, width=4)", "dense", (64, 4, 4, 4, 4, 4, 10), {"activation": "sigmoid"}),
+    ("autoencoder", "autoencoder", (64, 32, 16, 8, 16, 32, 64), {"activation": "sigmoid", "output": "sigmoid"}),
+    ("autoencoder(hidden=(9,), activation=tanh, output=linear)", "autoencoder", (64, 9, 64), {"activation": "tanh"}),
+    ("autoencoder(hidden=(12, 3), activation=relu)", "autoencoder", (64, 12, 3, 12, 64),
+     {"activation": "relu", "output": "sigmoid"}),
+    ("convolution", "convolution", (1, 8, 16), {"activation": "tanh", "stride": 2}),
+    ("convolution(channels=(4, 3), activation=relu)", "convolution", (1, 4, 3), {"activation": "relu", "stride": 2}),
+    ("convolution(channels=(3, 2), stride=1, activation=tanh)", "convolution", (1, 3, 2),
+     {"activation": "tanh", "stride": 1}),
+    ("convolution(channels=(2, 3, 4, 5), activation=sigmoid)", "convolution", (1, 2, 3, 4, 5),
+     {"activation": "sigmoid", "stride": 2}),
+]  # fmt: skip
+
+
+def dense(sizes, activation, output=None):
+    layers = []
+    for wide, tall in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(wide, tall), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1], *([ACTIVATIONS[output]()] if output else []))
+
+
+def convolution(channels, activation, stride):
+    layers, side = [nn.Unflatten(1, (1, 8, 8))], 8
+    for wide, tall in zip(channels[:-1], channels[1:], strict=True):
+        layers += [nn.Conv2d(wide, tall, 3, stride, padding=1), ACTIVATIONS[activation]()]
+        side = (side + stride - 1) // stride
+    return nn.Sequential(*layers, ChannelsLast(), nn.Flatten(), nn.Linear(side * side * channels[-1], 10))
+
+
+class ChannelsLast(nn.Module):
+    def forward(self, images):
+        return images.permute(0, 2, 3, 1)
+
+
+def ours(parameter):
+    """A parameter (or its gradient) in our order: weights (in, out), filters (row, column, channel before, channel)."""
+    return parameter.detach().permute(*{1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}[parameter.ndim]).reshape(-1).numpy()
+
+
+def main():
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    x, y = torch.rand(ROWS, 64), torch.randint(0, 10, (ROWS,))
+    arrays, index = {"x": x.numpy(), "y": y.numpy().astype(float)}, []
+    for number, (text, kind, sizes, settings) in enumerate(NETWORKS):
+        network = convolution(sizes, **settings) if kind == "convolution" else dense(sizes, **settings)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.copy_(0.5 * torch.randn(parameter.shape))
+        made = network(x)
+        loss = nn.functional.mse_loss(made, x) if kind == "autoencoder" else nn.functional.cross_entropy(made, y)
+        loss.backward()
+        arrays[f"{number}.w"] = np.concatenate([ours(parameter) for parameter in network.parameters()])
+        arrays[f"{number}.gradient"] = np.concatenate([ours(parameter.grad) for parameter in network.parameters()])
+        arrays[f"{number}.value"] = loss.detach().numpy()
+        index.append(text)
+    arrays["index"] = np.array(json.dumps(index))
+    arrays["torch"] = np.array(torch.__version__)
+    np.savez_compressed(HERE / "networks.npz", **arrays)
+    print(f"{len(index)} networks recorded in {HERE / 'networks.npz'}")
+
+
+if __name__ == "__main__":
+    main()

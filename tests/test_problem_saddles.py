@@ -1,0 +1,219 @@
+"""What saddles and local minima claim: their index, their number, and that nothing lies below the global one."""
+
+import itertools
+from math import e
+
+import numpy as np
+import pytest
+from harness import gradient, lane, problem_of, run
+from problem_cases.saddles import g1, g2, target_matrix
+from scipy.optimize import differential_evolution, minimize
+
+
+def hessian(text, w, h=1e-5):
+    """By central differences of the gradient."""
+    steps = h * np.eye(len(w))
+    ahead, behind = gradient(problem_of(text), np.concatenate([w + steps, w - steps]))[1].reshape(2, len(w), -1)
+    return (ahead - behind) / (2 * h)
+
+
+def slope(text, w):
+    return np.abs(gradient(problem_of(text), w)[1]).max()
+
+
+def signs(curvature, zero=1e-4):
+    """How many eigenvalues are negative, zero, positive."""
+    eigenvalues = np.linalg.eigvalsh((curvature + curvature.T) / 2)
+    return (eigenvalues < -zero).sum(), (np.abs(eigenvalues) <= zero).sum(), (eigenvalues > zero).sum()
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("saddle", 1), ("saddle(dim=6, index=2)", 2), ("rotated_saddle", 5), ("octopus", 1),
+        ("rotated_saddle(dim=3, index=3, seed=4)", 3), ("hyperbolic", 1), ("hyperbolic(radius=0.5, offset=0.1)", 1),
+        ("phase_retrieval", 20),
+    ],
+)  # fmt: skip
+def test_the_origin_is_a_saddle_of_the_index_it_says(text, index):
+    dim = problem_of(text).dim
+    assert slope(text, np.zeros(dim)) == 0
+    assert signs(hessian(text, np.zeros(dim))) == (index, 0, dim - index)
+
+
+def test_a_rotated_saddle_has_no_axis_in_common_with_the_coordinates():
+    curvature = hessian("rotated_saddle", np.zeros(20))
+    np.testing.assert_allclose(np.linalg.eigvalsh(curvature), np.repeat([-1.0, 1.0], [5, 15]), atol=1e-9)
+    assert np.abs(curvature - np.diag(np.diag(curvature))).max(axis=0).min() > 0.1
+
+
+def test_the_hyperbolic_saddle_is_exactly_the_textbooks_near_the_origin():
+    w = np.random.default_rng(0).uniform(-1, 1, (20, 2))
+    values, slopes = gradient(problem_of("hyperbolic"), w)
+    np.testing.assert_allclose(values, w[:, 0] ** 2 - w[:, 1] ** 2, rtol=1e-13, atol=1e-15)
+    np.testing.assert_array_equal(slopes, w * (2, -2))
+    _, seam = gradient(problem_of("hyperbolic"), [(0.3, 1 - 1e-12), (0.3, 1 + 1e-12)])
+    np.testing.assert_allclose(seam[0], seam[1], atol=1e-11)
+
+
+def test_the_monkey_saddle_is_not_strict():
+    np.testing.assert_allclose(hessian("monkey_saddle", np.zeros(2)), 0, atol=1e-4)
+    # Three ridges lead in, three valleys out.
+    theta = np.pi / 3 * np.arange(6)
+    values, slopes = gradient(problem_of("monkey_saddle"), 1e-3 * np.array([np.cos(theta), np.sin(theta)]).T)
+    np.testing.assert_allclose(values, 1e-9 * np.array([1, -1, 1, -1, 1, -1]), rtol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(slopes, axis=1), 3e-6, rtol=2e-3)
+
+
+def test_the_octopus_is_a_chain_of_strict_saddles_that_ends_in_a_minimum():
+    dim = problem_of("octopus").dim
+    for left in range(dim + 1):
+        w = 4 * e * np.where(np.arange(dim) < left, (-1.0) ** np.arange(dim), 0.0)
+        assert slope("octopus", w) < 1e-12
+        last = left == dim
+        assert signs(hessian("octopus", w)) == (0 if last else 1, 0, dim if last else dim - 1)
+
+
+def papers_octopus(x, L, gamma, tau):
+    """f of Du et al. 2017 in its domain, region by region, with the mirror images of sec. 4."""
+    x = np.abs(x)
+    nu = -g1(2 * tau, L, gamma, tau) + 4 * L * tau**2
+    i = next((i for i, each in enumerate(x) if each <= 2 * tau), len(x))
+    value = L * ((x[:i] - 4 * tau) ** 2).sum() - i * nu
+    if i == len(x):
+        return value
+    if x[i] <= tau:
+        return value - gamma * x[i] ** 2 + L * (x[i + 1 :] ** 2).sum()
+    value += g1(x[i], L, gamma, tau) + L * (x[i + 2 :] ** 2).sum()
+    return value + (g2(x[i], L, gamma, tau) * x[i + 1] ** 2 if i + 1 < len(x) else 0.0)
+
+
+@pytest.mark.parametrize(("L", "gamma", "tau"), [(e, 1.0, e), (3.0, 0.5, 1.5)])
+def test_the_octopus_is_the_papers_on_its_domain(L, gamma, tau):
+    problem, rng = problem_of(f"octopus(L={L}, gamma={gamma}, tau={tau})"), np.random.default_rng(0)
+    points = []
+    for active in [*range(5), 5] * 10:
+        w = rng.uniform(0, tau, 5)
+        w[:active] = rng.uniform(2 * tau, 6 * tau, active)
+        w[active : active + 1] *= 2
+        points.append(w * rng.choice([-1, 1], 5))
+    values, _ = gradient(problem, points)
+    np.testing.assert_allclose(values, [papers_octopus(w, L, gamma, tau) for w in points], rtol=1e-12)
+
+
+@pytest.mark.parametrize("seam", [e, 2 * e])
+def test_the_octopus_is_twice_differentiable_at_its_seams(seam):
+    for w in np.random.default_rng(0).uniform(0, 3 * e, (3, 5)):
+        for i in range(5):
+            w[i] = seam
+            around = [w + shift * (np.arange(5) == i) for shift in (-1e-6, 1e-6)]
+            values, slopes = gradient(problem_of("octopus"), around)
+            np.testing.assert_allclose(*values, atol=1e-3)
+            np.testing.assert_allclose(*slopes, atol=1e-3)
+            np.testing.assert_allclose(*(hessian("octopus", each, 1e-7) for each in around), atol=1e-2)
+
+
+def test_gradient_descent_leaves_each_saddle_of_the_octopus_a_multiple_later():
+    """Sec. 4 of the paper: at a rate of 1/(4 L), by (L + gamma) / gamma at least."""
+    problem, w, left = problem_of("octopus(dim=4)"), np.array([1.0, 0.9, 0.8, 0.7]), []
+    for step in range(1500):
+        if len(left) < 4 and w[len(left)] > 2 * e:
+            left.append(step)
+        w = w - gradient(problem, w)[1][0] / (4 * e)
+    assert len(left) == 4 and left[0] > 5
+    assert (np.array(left[1:]) >= (e + 1) * np.array(left[:-1])).all()
+
+
+def test_noise_gets_gradient_descent_down_the_octopus():
+    lanes = [lane("gd", 1 / (4 * e))]
+    noisy, exact = (run("octopus", "gd", lanes, batch_size=size, steps=1000)["train"][-1, 0, 0] for size in (1, 1024))
+    minimum = problem_of("octopus").minimum
+    assert noisy < 0.99 * minimum < 0.81 * minimum < exact
+
+
+def test_factors_of_a_matrix_are_minima_up_to_a_rotation_and_else_saddles():
+    text = "matrix_factorization(size=6, rank=2, condition=4.0, tail=0.2)"
+    problem = problem_of(text)
+    target = target_matrix(size=6, rank=2, condition=4.0, tail=0.2)
+    eigenvalues, vectors = np.linalg.eigh(target)
+    np.testing.assert_allclose(eigenvalues, [0.2] * 4 + [0.25, 1.0], rtol=1e-12)
+    assert problem.minimum == pytest.approx((eigenvalues[:4] ** 2).sum() / 4, rel=1e-12)
+    factor = vectors * np.sqrt(eigenvalues)
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    best = (factor[:, 4:] @ turn).ravel()
+    assert gradient(problem, best)[0][0] == pytest.approx(problem.minimum, rel=1e-12) and slope(text, best) < 1e-12
+    assert signs(hessian(text, best)) == (0, 1, 11), "one flat direction: the rotation"
+    worse = (factor[:, [1, 5]] @ turn).ravel()
+    assert slope(text, worse) < 1e-12 and signs(hessian(text, worse))[0] == 1
+    assert signs(hessian(text, np.zeros(12))) == (12, 0, 0)
+
+
+def test_phase_retrieval_has_saddles_across_from_its_minima():
+    text = "phase_retrieval(dim=4, examples=20000)"
+    problem = problem_of(text)
+    truth = problem.minimizer
+    assert gradient(problem, -truth)[0][0] < 1e-30
+    assert signs(hessian(text, -truth)) == signs(hessian(text, truth)) == (0, 0, 4)
+    _, _, across = np.linalg.svd(truth[None])
+    w = across[1] / np.sqrt(3)  # a sphere of saddles, where the examples are infinitely many
+    assert slope(text, w) < 0.05
+    assert signs(hessian(text, w), zero=0.1) == (1, 2, 1)
+
+
+PLANES = ["saddle", "hyperbolic", "monkey_saddle", "octopus(dim=2)", "plateau", "himmelblau", "six_hump_camel",
+    "goldstein_price", "branin", "easom", "styblinski_tang", "rastrigin", "ackley", "griewank", "levy"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PLANES)
+def test_a_global_search_finds_nothing_below_the_minimum(text):
+    problem = problem_of(text)
+    found = differential_evolution(
+        lambda w: gradient(problem, w.T)[0], problem.domain, vectorized=True, updating="deferred", polish=False,
+        popsize=50, maxiter=40, tol=0, rng=1,
+    )  # fmt: skip
+    size = max(1.0, abs(problem.minimum))
+    assert problem.minimum - 1e-13 * size <= found.fun <= problem.minimum + 1e-2 * size
+
+
+@pytest.mark.parametrize(
+    ("text", "reach", "number", "globally"),
+    [
+        ("saddle", 3, 2, 2), ("hyperbolic", 3, 2, 2), ("monkey_saddle", 2, 3, 3), ("octopus(dim=2)", 16, 4, 4),
+        ("himmelblau", 5, 4, 4), ("six_hump_camel", (3, 2), 6, 2), ("goldstein_price", 2, 4, 1),
+        ("styblinski_tang", 5, 4, 1), ("rastrigin", 1.5, 9, 1), ("ackley", 1.5, 9, 1),
+        ("matrix_factorization(size=2, rank=1)", 2, 2, 2), ("phase_retrieval(dim=2, examples=100)", 2, 2, 2),
+    ],
+)  # fmt: skip
+def test_going_down_from_a_grid_of_starts_finds_the_minima_it_says(text, reach, number, globally):
+    problem = problem_of(text)
+
+    def both(w):
+        values, slopes = gradient(problem, w)
+        return float(values[0]), slopes[0]
+
+    x, y = np.broadcast_to(reach, 2)
+    starts = itertools.product(np.linspace(-x, 0.99 * x, 9), np.linspace(-y, 0.99 * y, 9))
+    box = [(-x, x), (-y, y)]
+    ends = [minimize(both, start, jac=True, method="L-BFGS-B", bounds=box) for start in starts]
+    inside = [end for end in ends if (np.abs(end.x) < 0.999 * np.array([x, y])).all()]
+    inside = [end for end in inside if text == "ackley" or signs(hessian(text, end.x))[0] == 0]
+    distinct = {tuple(np.round(end.x / 0.02).astype(int) // 2): end.fun for end in inside}
+    assert len(distinct) == number
+    assert sum(value < problem.minimum + 1e-6 for value in distinct.values()) == globally
+
+
+def test_most_gradients_of_easom_are_exactly_zero_on_the_usual_box():
+    w = np.random.default_rng(0).uniform(-100, 100, (1000, 2))
+    assert (gradient(problem_of("easom"), w)[1] == 0).all(axis=1).mean() > 0.9
+
+
+def test_ackleys_minimum_is_a_cone():
+    """A slope of 4 / sqrt(dim) in every direction; at the tip the gradient is said to be zero."""
+    for text in ("ackley", "ackley(dim=6, radius=32.768)"):
+        dim = problem_of(text).dim
+        ways = np.random.default_rng(0).standard_normal((5, dim))
+        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+        values, slopes = gradient(problem_of(text), 1e-9 * ways)
+        np.testing.assert_allclose(values, 1e-9 * 4 / np.sqrt(dim), rtol=1e-6)
+        np.testing.assert_allclose(slopes, 4 / np.sqrt(dim) * ways, rtol=1e-6)
+        assert slope(text, np.zeros(dim)) == 0
