@@ -152,7 +152,8 @@ def _trace(error: BaseException, path: Path) -> str:
 @cache
 def _execute(path: Path, digest: str):
     """Run the file as a module of a private name, once per content."""
-    label = f"_optbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    # By content, not by place: kernels in numba's cache name this module, and a copied checkout finds them, too.
+    label = f"_optbench_plugin_{path.stem}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(label, path)
     if spec is None:
         raise PluginError(f"{path.name} is not a Python file")

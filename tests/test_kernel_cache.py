@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,19 @@ def test_the_second_process_compiles_nothing(story):
 def test_a_change_in_another_file_is_never_missed(story, rule):
     """The plug-in's own file, which numba looks at, has not changed."""
     assert story["changed"]["made"][rule] == pytest.approx(3.0, rel=1e-5)
+
+
+def test_a_copied_checkout_finds_its_kernels(tmp_path):
+    """They stand beside the files and come along with them."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    (here / "plugin.py").write_text(PLUGIN)
+    (here / "pieces.py").write_text(PIECES.format(2))
+    made = [process(here, ("by_helper",), NUMBA_CACHE_DIR="")]
+    shutil.copytree(here, there)
+    made.append(process(there, ("by_helper",), NUMBA_CACHE_DIR=""))
+    assert made[0]["made"] == made[1]["made"] == {"by_helper": 2.0}
+    assert made[0]["compiled"] > 0 == made[1]["compiled"]
 
 
 def test_without_a_place_for_the_cache_kernels_are_compiled(tmp_path):

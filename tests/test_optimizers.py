@@ -1,6 +1,7 @@
 """Every update rule, as the engine compiles it, against its naive twin and against what other libraries recorded."""
 
 import inspect
+from functools import cache
 
 import numpy as np
 import pytest
@@ -105,18 +106,22 @@ def random_walk(steps, dim):
     return (rng.standard_normal((steps, dim)) + np.sin(np.arange(steps) / 50)[:, None]) * np.geomspace(1e-3, 1e2, dim)
 
 
-def both_paths(name, order, dtype, reported, runs=5, dim=6, steps=1000):
-    """The kernel's and the twin's trajectories, (steps + 1, runs, dim), with a rate and hyperparameters per lane."""
-    record, gradients = CATALOGUE.optimizers[name], random_walk(steps, dim).astype(dtype)
-    rng = np.random.default_rng(1)
-    w, values = rng.standard_normal((runs, dim)).astype(dtype), varied(record, runs)
+@cache
+def twins_of(name, dtype, reported, runs=5, dim=6, steps=1000):
+    """Start, gradients, rates and hyperparameters of some runs, and the twin's trajectories, (steps + 1, runs, dim)."""
+    gradients = random_walk(steps, dim).astype(dtype)
+    w = np.random.default_rng(1).standard_normal((runs, dim)).astype(dtype)
+    values = varied(CATALOGUE.optimizers[name], runs)
     rates = np.geomspace(1e-3, 0.3, runs) / np.sqrt(np.arange(1, steps + 1))[:, None]
-    path = drive(record, order, w, gradients, rates, values, dtype, reported)
-    follow = twin_of(name)
-    twins = [
-        follow(w[r], gradients, rates[:, r], blocks=BLOCKS[dim], reported=reported, **values[r]) for r in range(runs)
-    ]
-    return path, np.stack(twins, axis=1)
+    follow, more = twin_of(name), {"blocks": BLOCKS[dim], "reported": reported}
+    twins = [follow(w[r], gradients, rates[:, r], **more, **values[r]) for r in range(runs)]
+    return (w, gradients, rates, values), np.stack(twins, axis=1)
+
+
+def both_paths(name, order, dtype, reported):
+    """The kernel's and the twin's trajectories, with a rate and hyperparameters per lane."""
+    given, twins = twins_of(name, dtype, reported)
+    return drive(CATALOGUE.optimizers[name], order, *given, dtype, reported), twins
 
 
 def assert_follows(path, twins, dtype, relative):

@@ -10,6 +10,7 @@ import builtins
 import hashlib
 import inspect
 from collections.abc import Callable
+from functools import cache
 from types import FunctionType, ModuleType
 
 import numba
@@ -46,7 +47,7 @@ def jit(function: Callable, signature=None, **options) -> Callable:
 def compile_tree(tree: ast.FunctionDef, name: str, home: FunctionType, namespace: dict, key: str) -> FunctionType:
     """The function of a syntax tree, under ``home``'s file, named ``name`` and a hash of its source and ``key``."""
     tree.name = "NAME"
-    digest = hashlib.sha256(f"{ast.unparse(tree)}{key}{_BASE}".encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{ast.unparse(tree)}{key}{home.__module__}{_BASE}".encode()).hexdigest()[:12]
     tree.name = f"{name}_{digest}"
     return function_of(tree, home, namespace)
 
@@ -128,6 +129,12 @@ class Translator:
         if kind == "f" or (kind in "iu" and self.whole_literals):
             return value.astype(self.real) if isinstance(value, np.ndarray) else self.real(value)
         return value
+
+
+@cache
+def translator(dtype: str, whole_literals: bool = False) -> Translator:
+    """One for all kernels of a dtype: what a wrapped rule calls is compiled already."""
+    return Translator(dtype, whole_literals)
 
 
 def _names(code) -> set[str]:

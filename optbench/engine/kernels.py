@@ -9,7 +9,7 @@ from functools import cache
 
 from numba import int64, types, void
 
-from optbench.engine.codegen import REALS, Translator, compile_tree, finish
+from optbench.engine.codegen import REALS, compile_tree, finish, translator
 from optbench.errors import PluginError
 from optbench.rules import arguments
 
@@ -41,9 +41,9 @@ _EVALUATE = ("w", "out", *_INPUTS)
 def gradient_kernel(function, form: str, dtype: str, owner: str):
     """``value_and_gradient`` behind the common signature. Raises PluginError where it does not compile."""
     own = _check_arguments(function, owner, ("w", "g", *(("f",) if form == "lanes" else ()), *_INPUTS), ("w", "g"))
-    tree, namespace, key = Translator(dtype).prepare(function, owner, _GRADIENT)
+    tree, namespace, key = translator(dtype).prepare(function, owner, _GRADIENT)
     if form == "single":
-        inner, key = Translator(dtype).translate(function, owner)
+        inner, key = translator(dtype).translate(function, owner)
         call = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)
         text = f"def NAME({', '.join(_GRADIENT)}):\n    for r in range(first, last):\n        f[r] = _inner({call})\n"
         tree, namespace = ast.parse(text).body[0], {"_inner": inner}
@@ -54,9 +54,9 @@ def gradient_kernel(function, form: str, dtype: str, owner: str):
 def evaluate_kernel(function, form: str, dtype: str, owner: str):
     """``evaluate`` behind the common signature. Raises PluginError where it does not compile."""
     own = _check_arguments(function, owner, _EVALUATE, ("w", "out"))
-    tree, namespace, key = Translator(dtype).prepare(function, owner, _EVALUATE)
+    tree, namespace, key = translator(dtype).prepare(function, owner, _EVALUATE)
     if form == "single":
-        inner, key = Translator(dtype).translate(function, owner)
+        inner, key = translator(dtype).translate(function, owner)
         call = ", ".join(f"{name}[r]" if name in ("w", "out") else name for name in own)
         text = f"def NAME({', '.join(_EVALUATE)}):\n    for r in range(w.shape[0]):\n        _inner({call})\n"
         tree, namespace = ast.parse(text).body[0], {"_inner": inner}

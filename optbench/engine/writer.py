@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Mapping
 
-from optbench.engine.codegen import REALS, Translator, compile_tree
+from optbench.engine.codegen import REALS, compile_tree, translator
 from optbench.rules import GIVEN, Optimizer, arguments
 
 
@@ -21,7 +21,7 @@ class Writer:
         self.owner, self.rows = f"optimizer {record.name}", scalar_rows(record)
         self.flat = order == "rows"
         self.needed = {"lr", *record.asked()}
-        self.scalar = Translator(dtype, whole_literals=True)
+        self.scalar = translator(dtype, whole_literals=True)
         inner, key = self.scalar.translate(record.rule, self.owner)
         self.namespace, self.keys = {"_rule": inner, "_real": REALS[dtype]}, [key]
         self.lines: list[str] = []
@@ -126,9 +126,9 @@ class Writer:
             return f"_{name}"
         return f"_c{self.rows.index(name)}{lane}"
 
-    def _helper(self, function, translator=None) -> str:
+    def _helper(self, function, other=None) -> str:
         """The name, in the kernel, of a compiled function."""
-        compiled, key = (translator or self.scalar).translate(function, self.owner)
+        compiled, key = (other or self.scalar).translate(function, self.owner)
         label = f"_f{len(self.namespace)}"
         self.namespace[label] = compiled
         self.keys.append(key)
@@ -162,7 +162,7 @@ class Writer:
         k = len(self.record.own)
         values = ", ".join(map(self._value, arguments(stage.term)))
         self._loop(at, first, last, [f"_s{k}[@] = {self._helper(stage.term)}({values})"])
-        transform = self._helper(stage.transform, Translator(self.dtype))
+        transform = self._helper(stage.transform, translator(self.dtype))
         block = f"_s{k}.reshape(blocks[b, 2], blocks[b, 3])"
         memory = f"state[{k + 1}:].reshape(-1)[blocks[b, 4]:blocks[b, 5]]"
         rest = [self._value(name) for name in arguments(stage.transform)[2:]]

@@ -20,17 +20,34 @@ def _ahead(g, m, beta1, beta_adam, beta1_t, beta_adam_t, columns):
 
 
 def _orthogonal(block, memory, eps, ns_steps):
-    """Singular values -> about 1 by Newton-Schulz iteration; vectors stay."""
+    """Singular values -> about 1 by Newton-Schulz iteration on the wide side; vectors stay."""
     rows, columns = block.shape
     if columns == 1:
         return
     a, b, c = QUINTIC
-    block /= sqrt(np.sum(block * block)) + eps
-    wide = np.ascontiguousarray(block.T) if rows > columns else block.copy()
+    tall, length = rows > columns, block.dtype.type(0)
+    for i in range(rows):
+        for j in range(columns):
+            length += block[i, j] * block[i, j]
+    wide = np.empty((min(rows, columns), max(rows, columns)), block.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            wide[j if tall else i, i if tall else j] = block[i, j] / (sqrt(length) + eps)
+    gram, moved = np.empty((len(wide), len(wide)), block.dtype), np.empty_like(wide)
+    square = np.empty_like(gram)
     for _ in range(int(ns_steps)):
-        gram = np.dot(wide, wide.T)
-        wide = a * wide + np.dot(b * gram + c * np.dot(gram, gram), wide)
-    block[:] = wide.T if rows > columns else wide
+        np.dot(wide, wide.T, gram)
+        np.dot(gram, gram, square)
+        for i in range(len(gram)):
+            for j in range(len(gram)):
+                square[i, j] = b * gram[i, j] + c * square[i, j]
+        np.dot(square, wide, moved)
+        for i in range(wide.shape[0]):
+            for j in range(wide.shape[1]):
+                wide[i, j] = a * wide[i, j] + moved[i, j]
+    for i in range(rows):
+        for j in range(columns):
+            block[i, j] = wide[j, i] if tall else wide[i, j]
 
 
 @optimizer(

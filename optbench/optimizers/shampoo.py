@@ -5,6 +5,7 @@ from math import sqrt
 import numpy as np
 
 from optbench import Matrix, optimizer
+from optbench.scalar import larger
 
 
 def _gradient(g):
@@ -19,7 +20,22 @@ def _memory(rows, columns):
 def _fourth_root(matrix, eps, out):
     """out = matrix^(-1/4) of a symmetric matrix whose eigenvalues are at least eps."""
     values, vectors = np.linalg.eigh(matrix)
-    out[:] = np.dot(vectors / np.sqrt(np.sqrt(np.maximum(values, eps))), vectors.T)
+    scaled = np.empty_like(matrix)
+    for j in range(len(matrix)):
+        root = sqrt(sqrt(sqrt(larger(values[j], eps))))
+        for i in range(len(matrix)):
+            scaled[i, j] = vectors[i, j] / root
+    np.dot(scaled, scaled.T, out)
+
+
+def _add(product, total, first, eps):
+    """total += product, from eps I at the first step; returns whether it is finite."""
+    trace = product[0, 0]
+    for i in range(len(total)):
+        for j in range(len(total)):
+            total[i, j] += product[i, j] + (eps if first and i == j else 0.0)
+            trace += abs(total[i, j])
+    return trace - trace == 0
 
 
 def _preconditioned(block, memory, eps, every, t):
@@ -34,20 +50,17 @@ def _preconditioned(block, memory, eps, every, t):
     left, right = memory[:n].reshape(rows, rows), memory[n : n + m].reshape(columns, columns)
     left_root = memory[n + m : 2 * n + m].reshape(rows, rows)
     right_root = memory[2 * n + m :].reshape(columns, columns)
-    if t == 1.0:
+    first = t == 1.0
+    finite = _add(np.dot(block, block.T), left, first, eps)
+    if not (_add(np.dot(block.T, block), right, first, eps) and finite):
         for i in range(rows):
-            left[i, i] = eps
-        for j in range(columns):
-            right[j, j] = eps
-    left += np.dot(block, block.T)
-    right += np.dot(block.T, block)
-    if not (np.isfinite(left).all() and np.isfinite(right).all()):
-        block[:] = np.nan
+            for j in range(columns):
+                block[i, j] = np.nan
         return
     if (t - 1.0) % every == 0.0:
         _fourth_root(left, eps, left_root)
         _fourth_root(right, eps, right_root)
-    block[:] = np.dot(np.dot(left_root, block), right_root)
+    np.dot(np.dot(left_root, block), right_root, block)
 
 
 @optimizer(
