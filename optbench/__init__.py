@@ -15,7 +15,9 @@ _HOMES = {
     "optbench.declare": ("optimizer", "variant", "wrapper"),
     "optbench.errors": ("OptbenchError", "PluginError"),
     "optbench.ewa": ("ewa",),
+    "optbench.ewa_stream": ("EWA",),
     "optbench.scipy_method": ("scipy_method",),
+    "optbench.trace": ("trace",),
     "optbench.api": ("load", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }
 _API = {name: home for home, names in _HOMES.items() for name in names}

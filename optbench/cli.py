@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from optbench import __version__
 from optbench.errors import OptbenchError
+from optbench.options import TakesNumbers, numbers
 
 app = typer.Typer(
     name="optbench",
@@ -85,11 +86,15 @@ def sweep(
         if report:
             terminal.report(Path(out))
     except KeyboardInterrupt:
-        text = "interrupted; what was finished is kept, run the same command again to go on"
-        print(f"optbench: {text}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        _interrupted()
     if status.failed:
         raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
+
+
+def _interrupted() -> NoReturn:
+    text = "interrupted; what was finished is kept, run the same command again to go on"
+    print(f"optbench: {text}", file=sys.stderr)
+    raise typer.Exit(130) from None
 
 
 @app.command()
@@ -105,6 +110,29 @@ def report(
 
 
 @app.command()
+def lecture(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Such as A3 B5, or A for a section; by default all.")
+    ] = None,
+    out: Annotated[
+        str, typer.Option(help="The result folder; what was finished there is kept, and an interrupted run goes on.")
+    ] = "lecture-results",
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller experiments: fewer seeds, less data.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Threads; by default one a core.")] = None,
+) -> None:
+    """Try the lecture's claims: an experiment, a figure and a verdict each, and a page like a short paper."""
+    from optbench import terminal_lecture
+    from optbench.sweep.provenance import typed_command
+
+    if not out.strip():
+        raise OptbenchError("--out must name a folder")
+    try:
+        terminal_lecture.lecture(ids or (), out, quick, workers, typed_command())
+    except KeyboardInterrupt:
+        _interrupted()
+
+
+@app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="A plug-in file.")],
     plugin: Plugin = None,
@@ -114,6 +142,25 @@ def check(
 
     if not terminal.check(file, tuple(plugin or ())):
         raise typer.Exit(1)
+
+
+@app.command(cls=TakesNumbers)
+def ewa(
+    file: Annotated[Path, typer.Argument(help="A CSV file whose first line names the columns.")],
+    column: Annotated[str | None, typer.Option(help="The column; needless where only one is numeric.")] = None,
+    beta: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NUMBERS", help="In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9."),
+    ] = None,
+    bias_correction: Annotated[bool, typer.Option(help="Divide by 1 - beta^t.")] = True,
+    skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Leave rows without a value out.")] = False,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the series and its averages.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the averages, .csv or .parquet.")] = None,
+) -> None:
+    """Exponentially weighted averages of a column of a CSV file."""
+    from optbench import terminal_ewa
+
+    terminal_ewa.run(file, column, numbers("beta", beta or ["0.9"]), bias_correction, skip_missing, png, out)
 
 
 @app.command("list")

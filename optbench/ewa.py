@@ -7,6 +7,9 @@ import numpy as np
 
 from optbench.errors import OptbenchError
 
+FADED = 1e-17
+"""Once beta^t is below this, 1 - beta^t is 1, and the correction stops."""
+
 
 def ewa(x, beta: float, bias_correction: bool = False) -> np.ndarray:
     """v_t = beta v_{t-1} + (1 - beta) x_t with v_0 = 0, along the last axis (lecture B1).
@@ -16,35 +19,47 @@ def ewa(x, beta: float, bias_correction: bool = False) -> np.ndarray:
     ``ewm(alpha=1 - beta, adjust=True).mean()``.
 
     Returns an array of x's shape. NaN and inf propagate, as in the formula. Raises OptbenchError for another beta or
-    a scalar.
+    a scalar. Values that come one by one are averaged by :class:`optbench.EWA`, to the same bits.
 
     >>> ewa([40.0, 49.0, 45.0], beta=0.9).round(2).tolist()
     [4.0, 8.5, 12.15]
     """
-    x = np.asarray(x)
-    if x.dtype not in (np.float32, np.float64):
-        try:
-            x = x.astype(np.float64, casting="same_kind" if x.dtype.kind == "f" else "safe")
-        except (TypeError, ValueError):
-            raise OptbenchError(f"ewa: x must hold real numbers, not {x.dtype}") from None
+    x, beta = real_array(x, "ewa: x"), checked_beta(beta, "ewa")
     if x.ndim == 0:
         raise OptbenchError("ewa: x must be an array with at least one axis")
-    if not (isinstance(beta, int | float | np.floating) and 0 <= beta < 1):
-        raise OptbenchError(f"ewa: beta={beta!r} must be a number in [0, 1)")
     rows = np.ascontiguousarray(x).reshape(math.prod(x.shape[:-1]), x.shape[-1])
     out = np.empty_like(rows)
-    _kernel(x.dtype.name)(rows, float(beta), bool(bias_correction), out)
+    _kernel(x.dtype.name)(rows, beta, bool(bias_correction), out)
     return out.reshape(x.shape)
+
+
+def real_array(x, owner: str) -> np.ndarray:
+    """x as an array, float32 or float64. Raises OptbenchError for what is no real number; it begins with `owner`."""
+    x = np.asarray(x)
+    if x.dtype in (np.float32, np.float64):
+        return x
+    try:
+        return x.astype(np.float64, casting="same_kind" if x.dtype.kind == "f" else "safe")
+    except (TypeError, ValueError):
+        raise OptbenchError(f"{owner} must hold real numbers, not {x.dtype}") from None
+
+
+def checked_beta(beta, owner: str) -> float:
+    """beta as a float. Raises OptbenchError unless it is in [0, 1)."""
+    if not (isinstance(beta, int | float | np.floating) and 0 <= beta < 1):
+        raise OptbenchError(f"{owner}: beta={beta!r} must be a number in [0, 1)")
+    return float(beta)
 
 
 def _scan(x, beta, correct, out):
     """One pass over each row, in float64 for either dtype.
 
     The plain recurrence waits for the last value at every step. Here s starts anew every four values and
-    v_{t+j} = beta^j v_t + s_j, so that only one step in four waits: 2 times as fast.
+    v_{t+j} = beta^j v_t + s_j, so that only one step in four waits: 2 times as fast. optbench.EWA does the same
+    operations in the same order, in a last block that is not full, too.
     """
     gain, square = 1.0 - beta, beta * beta
-    cube, fourth = square * beta, square * square
+    cube, fourth = square * beta, square * beta * beta
     whole = x.shape[1] - x.shape[1] % 4
     for i in range(x.shape[0]):
         v = 0.0
@@ -58,12 +73,14 @@ def _scan(x, beta, correct, out):
             out[i, t + 2] = cube * v + s3
             v = fourth * v + s4
             out[i, t + 3] = v
+        s, power = 0.0, 1.0
         for t in range(whole, x.shape[1]):
-            v = beta * v + gain * x[i, t]
-            out[i, t] = v
+            s = gain * x[i, t] if t == whole else beta * s + gain * x[i, t]
+            power *= beta
+            out[i, t] = power * v + s
         if correct:
             power, rest, t = 1.0, 0.0, 0
-            while t < x.shape[1] and power > 1e-17:  # past that 1 - beta^t is 1
+            while t < x.shape[1] and power > FADED:
                 power *= beta
                 rest = beta * rest + gain  # 1 - beta^t, without the cancellation
                 out[i, t] /= rest
@@ -72,10 +89,18 @@ def _scan(x, beta, correct, out):
 
 @cache
 def _kernel(dtype):
-    from numba import boolean, float32, float64, types, void
+    from numba import boolean, float32, float64, njit, types, void
 
-    from optbench.engine.codegen import jit
+    from optbench.engine.codegen import OPTIONS
 
     real = {"float32": float32, "float64": float64}[dtype]
     series, out = types.Array(real, 2, "C", readonly=True), types.Array(real, 2, "C")
-    return jit(_scan, void(series, float64, boolean, out), noalias=True)
+    # No fast math: the stream's NumPy could not follow a fused or a reordered sum. It costs nothing here.
+    options = OPTIONS | {"fastmath": False, "noalias": True}
+    signature = void(series, float64, boolean, out)
+    try:
+        return njit(signature, cache=True, **options)(_scan)
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        return njit(signature, **options)(_scan)

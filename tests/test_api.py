@@ -16,9 +16,11 @@ from optbench.sweep.spec import read
 ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
-NAMES = ["Baseline", "Family", "Matrix", "OptbenchError", "Optimizer", "PluginError", "Problem", "Schedule", "Wrapper",
-         "ewa", "load", "minimize", "optimizer", "optimizers", "problem", "problems", "schedule", "schedule_wrapper",
-         "schedules", "scipy_method", "sweep", "variant", "wrapper"]  # fmt: skip
+NAMES = [
+    "Baseline", "EWA", "Family", "Matrix", "OptbenchError", "Optimizer", "PluginError", "Problem", "Schedule",
+    "Wrapper", "ewa", "load", "minimize", "optimizer", "optimizers", "problem", "problems", "schedule",
+    "schedule_wrapper", "schedules", "scipy_method", "sweep", "trace", "variant", "wrapper",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

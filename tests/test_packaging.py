@@ -72,8 +72,8 @@ def test_every_file_is_in_the_wheel_and_no_other(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob("*.py")}
     wanted |= {f"optbench/problems/{path.name}" for path in (ROOT / "problems").glob("*.py")}
-    wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob("*.html")}
-    wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob("*.toml")}
+    for ending in ("html", "toml", "csv"):
+        wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob(f"*.{ending}")}
     assert names == wanted
     assert {"optbench/sweep/default.toml", "optbench/problems/mlp.py", "optbench/__main__.py"} <= names
     assert any(name.endswith("template.html") for name in names)

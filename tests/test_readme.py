@@ -35,6 +35,9 @@ def folder(tmp_path_factory):
         if name:
             assert name[1].endswith({"python": ".py", "toml": ".toml"}[kind])
             (folder / name[1]).write_text(text, encoding="utf-8")
+    data = Path("optbench/lecture/data/seattle_temperature.csv")
+    (folder / data).parent.mkdir(parents=True)
+    (folder / data).write_bytes((ROOT / data).read_bytes())
     return folder
 
 
@@ -61,9 +64,10 @@ def test_commands(folder):
 
 def test_python(folder):
     code = [text for kind, text in BLOCKS if kind == "python" and not text.startswith("# file:")]
-    first, second = (run(["-W", "error", "-c", text], folder) for text in code)
+    first, second, third = (run(["-W", "error", "-c", text], folder) for text in code)
     assert "ok" in first and "adam_torch" in first
-    assert second.split() == ["[1.", "1.]"]
+    assert second.startswith("True\n[")
+    assert third.split() == ["[1.", "1.]"]
 
 
 def test_first_two_commands_are_single_lines_that_set_up_and_run():

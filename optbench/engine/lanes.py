@@ -138,7 +138,7 @@ class Runner:
                 spent = time.perf_counter() - begin
                 # The same steps in other chunks give the same numbers, so the clock may decide.
                 growth = 0.5 * _CHUNK_SECONDS / max(spent, 1e-9)
-                chunk = max(1, int(chunk * min(max(growth, 0.5), 16.0)))
+                chunk = max(1, int(min(chunk * min(max(growth, 0.5), 16.0), _CHUNK_NUMBERS)))
             if not self.alive.any():
                 clock.progress((self.steps - done) * self.runs)
                 break

@@ -182,7 +182,7 @@ def _leading(value: float) -> int:
 
 
 def _plain(value: float) -> str:
-    return f"{value:.3g}" if value >= 1e-4 else _power(value)
+    return f"{float(f'{value:.3g}'):g}" if value >= 1e-4 else _power(value)  # 1000, not 1e+03
 
 
 def _power(value: float) -> str:

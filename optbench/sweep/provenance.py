@@ -19,6 +19,18 @@ def provenance(command: str, spec: Spec, hashes: Mapping[str, str]) -> dict:
     tuning, reporting = spec.split_seeds()
     budget = f"{spec.epochs:g} epochs" if spec.epochs is not None else f"{spec.steps} steps"
     own = any(entry.epochs is not None or entry.steps is not None for entry in spec.problems)
+    return environment(command) | {
+        "tuning_seeds": tuning,
+        "seeds": list(spec.seeds),
+        "reporting_seeds": reporting,
+        "budget": budget + (" (own budgets for some problems: see spec.toml)" if own else ""),
+        "dtype": list(spec.dtypes),
+        "plugins": dict(hashes),
+    }
+
+
+def environment(command: str) -> dict:
+    """The part that is the same whatever was run: the command, the versions, the machine, the engine's constants."""
     return {
         "command": command,
         "optbench": __version__,
@@ -30,12 +42,6 @@ def provenance(command: str, spec: Spec, hashes: Mapping[str, str]) -> dict:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "fastmath": sorted(FASTMATH),
         "divergence_factor": DIVERGENCE_FACTOR,
-        "tuning_seeds": tuning,
-        "seeds": list(spec.seeds),
-        "reporting_seeds": reporting,
-        "budget": budget + (" (own budgets for some problems: see spec.toml)" if own else ""),
-        "dtype": list(spec.dtypes),
-        "plugins": dict(hashes),
     }
 
 

@@ -1,0 +1,118 @@
+"""Effects over seeds with 95% intervals, failures included. All functions return plain floats.
+
+A run that diverged or never reached its target costs infinitely much: pass `inf`, never leave it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from optbench.analysis import intervals
+
+Interval = tuple[float, float, float]
+_RESAMPLES = 2000
+
+
+def median_interval(values) -> Interval:
+    """Median over seeds with its distribution-free interval (David & Nagaraja 2003, section 7.1).
+
+    values: (seeds,), inf for a failure. Returns (median, low, high); five seeds or fewer give smallest to largest.
+    """
+    return intervals.median_interval(values)[:3]
+
+
+def bootstrap_interval(values, statistic: Callable[[np.ndarray], float], seed: int = 0) -> Interval:
+    """Percentile bootstrap: seeds are drawn anew, whole rows at a time, so that what is paired stays paired.
+
+    values: (seeds, ...); statistic: such an array -> number (NaN for a resample that has none; it is passed over).
+    Returns (statistic of all, low, high); the interval is widened to hold the statistic.
+
+    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, section 13.3.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    effect = float(statistic(values))
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(len(values), size=(_RESAMPLES, len(values)))
+    found = np.array([statistic(values[rows]) for rows in draws], dtype=np.float64)
+    # Order statistics instead of interpolation: between two infinite values there is no number.
+    low, high = np.quantile(found[~np.isnan(found)], [0.025, 0.975], method="inverted_cdf")
+    return effect, min(effect, float(low)), max(effect, float(high))
+
+
+def ert(costs, reached) -> float:
+    """Expected running time to a target: the cost of ALL runs divided by the number that reached it; inf for none.
+
+    costs: (runs,) what each run spent until it reached the target or ended without; reached: (runs,) bool.
+
+    Source: Hansen et al. 2010, COCO, section 3; Auger & Hansen 2005.
+    """
+    reached = np.asarray(reached, dtype=bool)
+    return float(np.sum(costs) / reached.sum()) if reached.any() else float("inf")
+
+
+def ert_interval(costs, reached, seed: int = 0) -> Interval:
+    """`ert` with its bootstrap interval over runs."""
+    pairs = np.column_stack([np.asarray(costs, dtype=np.float64), np.asarray(reached, dtype=np.float64)])
+    return bootstrap_interval(pairs, lambda rows: ert(rows[:, 0], rows[:, 1] > 0), seed)
+
+
+def ratio_interval(a, b) -> Interval:
+    """Median over seeds of a / b, paired by seed, with its distribution-free interval.
+
+    a, b: (seeds,) positive; inf for a failure. One failure makes the ratio inf or 0; two are a tie, 1.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        ratio = np.where(np.isinf(a) & np.isinf(b), 1.0, a / b)
+    return median_interval(ratio)
+
+
+def share_interval(hits: int, total: int) -> Interval:
+    """A share hits / total with its Wilson score interval, which is honest at 0 and at 1, too.
+
+    Source: Wilson 1927; Brown, Cai & DasGupta 2001, Statistical Science 16(2).
+    """
+    z = 1.959963984540054
+    share = hits / total
+    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return float(share), float(max(0.0, min(share, middle - half))), float(min(1.0, max(share, middle + half)))
+
+
+def exponent(x, y) -> float:
+    """Least-squares slope of log y against log x: p of y ~ x^p. x, y: (points,), positive.
+
+    Where y is inf, a failure, it is the limit of the slope: inf or -inf, NaN where the failures lie in balance.
+    """
+    x, y = (np.log(np.asarray(part, dtype=np.float64)) for part in (x, y))
+    failed, x = np.isinf(y), x - x.mean()
+    if failed.any():
+        side = x[failed].sum()
+        return float(np.sign(side) * np.inf) if abs(side) > 1e-12 else float("nan")
+    return float(x @ y / (x @ x))
+
+
+def exponent_interval(x, y, seed: int = 0) -> Interval:
+    """Fitted exponent p of y ~ x^p with its bootstrap interval over seeds.
+
+    x: (points,); y: (seeds, points), positive, inf for a failure. The curve that is fitted is the median over seeds.
+    """
+    return bootstrap_interval(y, lambda rows: exponent(x, np.median(rows, axis=0)), seed)
+
+
+def crossing(x, y, target: float) -> float:
+    """Where y first falls to `target`: linear in x and log y between the points; inf if it never does.
+
+    x: (points,), increasing; y: (points,), positive, the first one above the target. target: positive.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    under = np.flatnonzero(y <= target)
+    if not len(under):
+        return float("inf")
+    k = under[0]
+    if k == 0 or y[k] <= 0:
+        return float(x[k])
+    share = np.log(y[k - 1] / target) / np.log(y[k - 1] / y[k])
+    return float(x[k - 1] + share * (x[k] - x[k - 1]))

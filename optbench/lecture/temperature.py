@@ -1,0 +1,73 @@
+"""The temperatures of section B: the lecture's five of London, four years of Seattle, and years like those."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+
+from optbench.ewa_stream import EWA
+
+LONDON = {1: 40.0, 2: 49.0, 3: 45.0, 180: 60.0, 181: 56.0}
+"""day -> degrees Fahrenheit: all the values that the lecture prints."""
+YEAR = 365.25
+
+
+@cache
+def seattle() -> pd.DataFrame:
+    """Columns date, temp_max (degrees Celsius), a row a day, 2012 to 2015.
+
+    Source: NOAA (public domain), as seattle-weather.csv of the package vega_datasets 0.9 (MIT); see data/README.md.
+    """
+    with resources.files("optbench.lecture").joinpath("data/seattle_temperature.csv").open() as file:
+        return pd.read_csv(file, parse_dates=["date"])
+
+
+def london(betas=(0.9, 0.5)) -> pd.DataFrame:
+    """The lecture's five values, one behind the other, with every intermediate number; a row a value and beta.
+
+    v_t = carried + added with carried = beta v_{t-1} and added = (1 - beta) theta_t; corrected = v_t / (1 - beta^t).
+    The days between 3 and 180 are not printed, so t counts the values, not the days.
+    """
+    rows = []
+    for beta in betas:
+        plain, corrected = EWA(beta), EWA(beta, bias_correction=True)
+        for t, (day, theta) in enumerate(LONDON.items(), start=1):
+            parts = beta * plain.value, (1 - beta) * theta
+            rows.append((beta, t, day, theta, *parts, plain.update(theta), corrected.update(theta)))
+    return pd.DataFrame(rows, columns=["beta", "t", "day", "theta", "carried", "added", "v", "corrected"])
+
+
+@cache
+def climate() -> tuple[np.ndarray, float, float]:
+    """(coefficients of the year's course, AR(1) coefficient and deviation of what is left) fitted to Seattle."""
+    temperature = seattle()["temp_max"].to_numpy()
+    basis = _harmonics(np.arange(len(temperature)))
+    coefficients = np.linalg.lstsq(basis, temperature, rcond=None)[0]
+    rest = temperature - basis @ coefficients
+    persistence = float(rest[1:] @ rest[:-1] / (rest[:-1] @ rest[:-1]))
+    return coefficients, persistence, float(np.std(rest[1:] - persistence * rest[:-1]))
+
+
+def course(day) -> np.ndarray:
+    """The smooth course of Seattle's year; day: numbers of any shape, also between two days."""
+    return _harmonics(day) @ climate()[0]
+
+
+def synthetic(seed: int, days: int = 1461) -> np.ndarray:
+    """A series like Seattle's: the course of its year plus AR(1) noise, with the fitted persistence."""
+    _, persistence, deviation = climate()
+    shocks = deviation * np.random.default_rng(seed).standard_normal(days)
+    shocks[0] /= np.sqrt(1 - persistence**2)
+    noise = np.empty(days)
+    rest = 0.0
+    for t, shock in enumerate(shocks):
+        noise[t] = rest = persistence * rest + shock
+    return course(np.arange(days)) + noise
+
+
+def _harmonics(day) -> np.ndarray:
+    angle = 2 * np.pi * np.asarray(day)[..., None] / YEAR * np.array([1.0, 2.0])
+    return np.concatenate([np.ones((*np.shape(day), 1)), np.cos(angle), np.sin(angle)], axis=-1)
