@@ -89,18 +89,10 @@ def _scan(x, beta, correct, out):
 
 @cache
 def _kernel(dtype):
-    from numba import boolean, float32, float64, njit, types, void
+    from numba import boolean, float64, types, void
 
-    from optbench.engine.codegen import OPTIONS
+    from optbench.engine.codegen import REALS, jit
 
-    real = {"float32": float32, "float64": float64}[dtype]
-    series, out = types.Array(real, 2, "C", readonly=True), types.Array(real, 2, "C")
+    series, out = types.Array(REALS[dtype], 2, "C", readonly=True), types.Array(REALS[dtype], 2, "C")
     # No fast math: the stream's NumPy could not follow a fused or a reordered sum. It costs nothing here.
-    options = OPTIONS | {"fastmath": False, "noalias": True}
-    signature = void(series, float64, boolean, out)
-    try:
-        return njit(signature, cache=True, **options)(_scan)
-    except RuntimeError as error:
-        if "cannot cache" not in str(error):
-            raise
-        return njit(signature, **options)(_scan)
+    return jit(_scan, void(series, float64, boolean, out), fastmath=False, noalias=True)

@@ -36,9 +36,7 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
         try:
             record = catalogue.problem(name)
         except Exception as error:
-            yield Finding(
-                "builds with its defaults", False, str(error) if isinstance(error, Wrong) else in_one_line(error)
-            )
+            yield Finding("builds with its defaults", False, _told(error))
             return
     else:
         record = catalogue.schedule(name) if kind == "schedule" else catalogue.optimizer(name)[0]
@@ -49,8 +47,13 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
         except NotApplicable:
             continue
         except Exception as error:  # a plug-in may raise anything
-            yield Finding(title, False, str(error) if isinstance(error, Wrong) else in_one_line(error))
+            yield Finding(title, False, _told(error))
             if check in _KINDS[kind].FIRST:
                 return
         else:
             yield Finding(title, True)
+
+
+def _told(error: Exception) -> str:
+    """A check says itself what is wrong; of anything else, the kind is part of the news."""
+    return str(error) if isinstance(error, Wrong) else in_one_line(error)

@@ -35,9 +35,13 @@ class Interpreter:
         known = {"lr": lr, "t": float(self.t), **record.hyperparameters}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 
+        def seen(i, b):
+            """All that stands at parameter i of block b, by name."""
+            own = {slot: values[i] for slot, values in self.own.items()}
+            return own | self.shared[b] | known | {"w": float(w[i]), "g": float(g[i])}
+
         def at(i, b, function):
-            here = {slot: values[i] for slot, values in self.own.items()} | self.shared[b] | known
-            here |= {"w": float(w[i]), "g": float(g[i])}
+            here = seen(i, b)
             return function(**{name: here[name] for name in arguments(function)})
 
         for name, function in record.total.items():
@@ -55,12 +59,8 @@ class Interpreter:
                 along[name] = block.ravel()
             shared = self.shared[b]
             for k, i in enumerate(places):
-                here = {slot: values[i] for slot, values in self.own.items()} | self.shared[b] | known
-                here |= {name: float(values[k]) for name, values in along.items()}
-                result = record.rule(
-                    float(w[i]), float(g[i]), *(here[slot] for slot in record.slots), lr,
-                    *(here[scalar] for scalar in record.scalars),
-                )  # fmt: skip
+                here = seen(i, b) | {name: float(values[k]) for name, values in along.items()}
+                result = record.rule(*(here[name] for name in ("w", "g", *record.slots, "lr", *record.scalars)))
                 result = result if isinstance(result, tuple) else (result,)
                 if len(result) != 1 + len(record.slots):
                     slots = ", ".join(record.slots)

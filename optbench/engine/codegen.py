@@ -34,14 +34,15 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 
 
 def jit(function: Callable, signature=None, **options) -> Callable:
-    """numba.njit with this package's options; without a place for the cache it compiles in every process."""
+    """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
+    options = OPTIONS | options
     decorate = numba.njit if signature is None else lambda **kw: numba.njit(signature, **kw)
     try:
-        return decorate(cache=True, **OPTIONS, **options)(function)
+        return decorate(cache=True, **options)(function)
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
-        return decorate(**OPTIONS, **options)(function)
+        return decorate(**options)(function)
 
 
 def compile_tree(tree: ast.FunctionDef, name: str, home: FunctionType, namespace: dict, key: str) -> FunctionType:

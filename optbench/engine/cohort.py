@@ -121,14 +121,16 @@ def run_cohort(
     code = compiled(problem, optimizer, len(lanes), dtype)
     ready = time.perf_counter()
     clock = Clock(None if deadline is None else ready + deadline, progress, stop)
-    parts = []
     if isinstance(optimizer, Baseline):
-        for lane in lanes:
-            parts.append(BaselineRun(problem, optimizer, code, seed, dtype).run(points, clock, lane.hyperparameters))
-        lanes = ()
-    for first in range(0, len(lanes), getattr(code, "lanes_per_call", 1)):
-        part = lanes[first : first + code.lanes_per_call]
-        runner = Runner(problem, optimizer, part, code, seed, batch_size, steps, dtype)
-        parts.append(runner.run(points, clock))
+        parts = [
+            BaselineRun(problem, optimizer, code, seed, dtype).run(points, clock, lane.hyperparameters)
+            for lane in lanes
+        ]
+    else:
+        width = code.lanes_per_call
+        calls = [lanes[first : first + width] for first in range(0, len(lanes), width)]
+        parts = [
+            Runner(problem, optimizer, call, code, seed, batch_size, steps, dtype).run(points, clock) for call in calls
+        ]
     seconds = time.perf_counter() - ready
     return Cohort(parts, seconds, sum(part.evaluation_seconds for part in parts), ready - begin)

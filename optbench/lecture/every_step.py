@@ -32,7 +32,7 @@ def every_step(
 
     catalogue = plugins.load()
     made, (rule, values) = catalogue.problem(problem), catalogue.optimizer(optimizer)
-    values, factor = rule.with_values(values), catalogue.schedule(schedule)
+    factor = catalogue.schedule(schedule)
     lanes = tuple(Lane(float(rate), factor, values) for rate in rates)
     size = made.examples if batch_size == "full" else min(int(batch_size), made.examples)
     parts = []

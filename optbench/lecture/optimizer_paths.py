@@ -43,7 +43,7 @@ def walks(problem: str, walkers: Iterable[Walker], seeds: Iterable[int], steps: 
     groups: dict[str, tuple] = {}
     for walker in walkers:
         optimizer, values = catalogue.optimizer(walker.optimizer)
-        lane = Lane(walker.lr, catalogue.schedule(walker.schedule), optimizer.with_values(values))
+        lane = Lane(walker.lr, catalogue.schedule(walker.schedule), values)
         _, names, lanes = groups.setdefault(optimizer.name, (optimizer, [], []))
         names.append(walker.label)
         lanes.append(lane)
