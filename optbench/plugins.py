@@ -76,7 +76,7 @@ class Catalogue:
         name, given = names.parse(text)
         inner = given.pop(names.INNER, None)
         if name not in {**plain, **wrappers}:
-            raise unknown(kind, name, [*plain, *wrappers])
+            raise unknown(kind, name, [*plain, *wrappers], shown_by="optbench list")
         if name in wrappers and inner is None:
             example = next((other for other in ("adam", "cosine") if other in plain), min(plain))
             raise OptbenchError(f"{name} goes around another {kind}: write {name}({example})")
