@@ -1,6 +1,6 @@
 """The optbench side of ``peers.py``: the one place that knows how optbench is called.
 
-Training goes through the same `Runner` as a sweep's, with its chunks, its detection of divergence and its record of
+Training goes through the same `Runner` and engine as a sweep: its chunks, its detection of divergence, its record of
 points, in as many calls as `run_cohort` would make. Two things differ from a sweep. The mini-batches are the case's,
 so that all sides see the same ones. And the loss on all training data, which a sweep evaluates at the start, now and
 then, and at the end, is evaluated once in the setup and never again: no other side computes it.
@@ -60,8 +60,10 @@ def _problem(case: Case, catalogue: Any) -> Any:
 
 def _training(case: Case) -> Side:
     from optbench import plugins
+    from optbench.engine.batches import steps_per_epoch
     from optbench.engine.cohort import Compiled
-    from optbench.engine.lanes import Clock, Lane, Runner
+    from optbench.engine.cpu import CpuLanes
+    from optbench.engine.lanes import Clock, Lane, Rates, Runner
 
     catalogue = plugins.load()
     problem = _problem(case, catalogue)
@@ -74,11 +76,13 @@ def _training(case: Case) -> Side:
     runners, batches = [], _CaseBatches(case)
     for first in range(0, case.lanes, code.lanes_per_call):
         part = lanes[first : first + code.lanes_per_call]
-        runner = Runner(problem, rule, part, code, 0, batch_size, case.steps, case.dtype)
+        engine = CpuLanes(problem, rule, part, code, 0, batch_size, case.dtype)
+        rates = Rates(part, steps_per_epoch(problem.examples, batch_size), case.steps)
+        runner = Runner(engine, rates, case.dtype)
         # Step 0 alone: the runner learns the first loss, by which it judges divergence.
         initial = runner.run(np.array([0]), clock).train[0]
-        runner.loss.mean = lambda w, x, y, initial=initial: initial
-        runner.batches = batches
+        engine.loss.mean = lambda w, x, y, initial=initial: initial
+        engine.batches = batches
         runners.append(runner)
     last = np.array([case.steps])
 
@@ -86,9 +90,10 @@ def _training(case: Case) -> Side:
         outcomes = []
         for runner in runners:
             batches.done = 0
-            start = runner.start if runner.single else runner.start[:, None]
-            runner.w[:], runner.update.state[:], runner.update.powers[:] = start, 0.0, 1.0
-            runner.alive[:], runner.diverged_at[:] = True, 0
+            engine = runner.engine
+            start = engine.start if engine.single else engine.start[:, None]
+            engine.w[:], engine.update.state[:], engine.update.powers[:] = start, 0.0, 1.0
+            engine.alive[:], engine.diverged_at[:] = True, 0
             outcomes.append(runner.run(last, clock))
         return outcomes
 

@@ -72,6 +72,7 @@ def minimize(
     seed: int = 0,
     dtype: str = "float64",
     deadline: float | None = None,
+    device: str = "cpu",
     plugin: Sequence[str | Path] = (),
     **hyperparameters: float,
 ) -> Result:
@@ -80,13 +81,15 @@ def minimize(
     ``problem``, ``optimizer``, ``schedule``: names, with parameters if need be (``"quadratic(dim=100)"``), or
     records. ``lr``: the learning rate, which only SciPy's baselines do without. Exactly one of ``steps`` and
     ``epochs``. ``batch_size``: a number of examples, or "full". ``deadline``: seconds after which the run ends where
-    it is. Raises OptbenchError for input that cannot run; a run that diverges is no error but has that status.
+    it is. ``device``: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this. Raises OptbenchError for
+    input that cannot run; a run that diverges is no error but has that status.
 
     >>> minimize("rosenbrock", "adam", lr=0.05, steps=2000).w.round(3).tolist()
     [1.0, 1.0]
     """
-    from optbench.engine.cohort import run_cohort
+    from optbench.engine.device import choose
     from optbench.engine.lanes import Lane
+    from optbench.sweep.jobs import Job, pair, refusal
     from optbench.sweep.plan import CohortPlan
     from optbench.sweep.runner import one_blas_thread
     from optbench.sweep.spec import merge
@@ -106,7 +109,7 @@ def minimize(
     checked = merge(
         {"problems": [_text(problem)], "optimizers": ["gd"], "learning_rates": [lr], "seeds": [seed]},
         {"steps": steps, "epochs": epochs, "batch_sizes": [batch_size], "dtypes": [dtype], "deadline": deadline}
-        | {"tuning_seeds": 0},
+        | {"tuning_seeds": 0, "device": device},
         "minimize",
     )
     if isinstance(problem, Family):
@@ -118,11 +121,14 @@ def minimize(
     size = problem.examples if batch_size == "full" else min(checked.batch_sizes[0], problem.examples)
     count = checked.steps or math.ceil(checked.epochs * -(-problem.examples // size))
     lanes = (Lane(checked.learning_rates[0], schedule, values),)
+    taken, _ = choose(device)
+    plan = CohortPlan("", ("",), problem, optimizer, lanes, size, seed, dtype, count, deadline, taken)
+    if taken == "cuda" and (reason := refusal(plan)):
+        if device == "cuda":
+            raise OptbenchError(f"minimize: {pair(plan)} cannot run on a GPU: {reason}")
+        taken = "cpu"
     with one_blas_thread():
-        cohort = run_cohort(
-            problem, optimizer, lanes, seed=seed, batch_size=size, steps=count, dtype=dtype, deadline=deadline
-        )
-    plan = CohortPlan("", ("",), problem, optimizer, lanes, size, seed, dtype, count)
+        (cohort,) = Job((plan,), taken).run()
     made = tables(plan, cohort, 1)
     run = made["runs"].to_pylist()[0]
     curve = made["curves"].drop_columns(["run_id"]).to_pandas()
@@ -139,8 +145,9 @@ def sweep(
     """Run a sweep: a TOML file, a mapping of its keys, or None for the built-in default; ``changes`` on top.
 
     ``out``: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
-    ``workers``: threads, by default as many as there are cores. Raises OptbenchError; warns of a problem or an
-    optimizer that could not run, whose cohorts are left out.
+    ``workers``: threads, by default as many as there are cores. With ``device="cuda"`` or ``"auto"`` among the changes
+    a GPU runs what it can, and the table ``timings`` tells where each cohort ran. Raises OptbenchError; warns of a
+    problem or an optimizer that could not run, whose cohorts are left out.
     """
     from optbench.sweep.spec import merge, read
 

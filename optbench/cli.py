@@ -49,6 +49,10 @@ def sweep(
     steps: Annotated[int | None, typer.Option(help="Budget: updates, instead of epochs.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float64, float32, or both: float64,float32.")] = None,
     deadline: Annotated[float | None, typer.Option(help="Seconds after which a cohort ends where it is.")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="cpu, cuda, or auto: a GPU where one can be used. By default cpu."),
+    ] = None,
     out: Annotated[
         str, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")
     ] = "results",
@@ -61,6 +65,7 @@ def sweep(
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
     from optbench import terminal
+    from optbench.engine import device as devices
     from optbench.sweep import session
     from optbench.sweep.provenance import typed_command
     from optbench.sweep.spec import read
@@ -68,19 +73,22 @@ def sweep(
     changes = {
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
         "learning_rates": lr, "seeds": seeds, "tuning_seeds": tuning_seeds, "epochs": epochs, "steps": steps,
-        "dtypes": dtype, "deadline": deadline, "plugins": [str(path) for path in plugin] if plugin else None,
+        "dtypes": dtype, "deadline": deadline, "device": device,
+        "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
     if not out.strip():
         raise OptbenchError("--out must name a folder")
     checked = read(spec, changes)
     catalogue = terminal.load_catalogue(checked.plugins)
+    chosen = devices.choose(checked.device)
+    terminal.tell_device(checked.device, *chosen)
     if dry_run:
-        terminal.dry_run(session.prepare(checked, catalogue), session.checked_workers(workers))
+        terminal.dry_run(session.prepare(checked, catalogue, chosen[0]), session.checked_workers(workers))
         return
     try:
         with terminal.Watch() as watch:
             status = session.execute(
-                checked, out, workers=workers, command=typed_command(), watch=watch, catalogue=catalogue
+                checked, out, workers=workers, command=typed_command(), watch=watch, catalogue=catalogue, chosen=chosen
             )
         terminal.summary(Path(out), checked.split_seeds()[0])
         if report:
@@ -189,6 +197,14 @@ def show(
     from optbench import terminal_catalogue
 
     terminal_catalogue.show_name(name, json, plugin or ())
+
+
+@app.command()
+def info(json: Json = False) -> None:
+    """Show versions, the machine, where kernels are kept, and whether a GPU can be used or what is missing."""
+    from optbench import terminal_info
+
+    terminal_info.show(json)
 
 
 @app.callback(invoke_without_command=True)

@@ -11,15 +11,17 @@ FADED = 1e-17
 """Once beta^t is below this, 1 - beta^t is 1, and the correction stops."""
 
 
-def ewa(x, beta: float, bias_correction: bool = False) -> np.ndarray:
+def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> np.ndarray:
     """v_t = beta v_{t-1} + (1 - beta) x_t with v_0 = 0, along the last axis (lecture B1).
 
     x: array (..., n), float32 or float64 (anything else becomes float64). beta: in [0, 1); v_t averages about
     1 / (1 - beta) values. bias_correction: divide v_t by 1 - beta^t (lecture B5); this equals pandas'
-    ``ewm(alpha=1 - beta, adjust=True).mean()``.
+    ``ewm(alpha=1 - beta, adjust=True).mean()``. device: "cpu"; "cuda", a GPU; or "auto", a GPU where one can be used
+    and the CPU elsewhere. Either computes in float64; they differ by rounding.
 
-    Returns an array of x's shape. NaN and inf propagate, as in the formula. Raises OptbenchError for another beta or
-    a scalar. Values that come one by one are averaged by :class:`optbench.EWA`, to the same bits.
+    Returns an array of x's shape. NaN and inf propagate, as in the formula. Raises OptbenchError for another beta, a
+    scalar, another device, or "cuda" where no GPU can be used. Values that come one by one are averaged by
+    :class:`optbench.EWA`, to the same bits as on the CPU.
 
     >>> ewa([40.0, 49.0, 45.0], beta=0.9).round(2).tolist()
     [4.0, 8.5, 12.15]
@@ -27,6 +29,13 @@ def ewa(x, beta: float, bias_correction: bool = False) -> np.ndarray:
     x, beta = real_array(x, "ewa: x"), checked_beta(beta, "ewa")
     if x.ndim == 0:
         raise OptbenchError("ewa: x must be an array with at least one axis")
+    if device != "cpu":
+        from optbench.engine.device import choose
+
+        if choose(device)[0] == "cuda":
+            from optbench.engine.gpu.ewa import averages
+
+            return averages(x, beta, bool(bias_correction))
     rows = np.ascontiguousarray(x).reshape(math.prod(x.shape[:-1]), x.shape[-1])
     out = np.empty_like(rows)
     _kernel(x.dtype.name)(rows, beta, bool(bias_correction), out)

@@ -57,7 +57,7 @@ def backward(w, g, x, place, layout, work):
             place -= rows * wide
             a = work[place : place + rows * wide].reshape(rows, wide)
             product_transposed(a, error, slope, layout, work)
-            room = end + turn * rows * max(layout[3:])
+            room = end + turn * rows * widest(layout)
             behind = work[room : room + rows * wide].reshape(rows, wide)
             weights = w[at : at + wide * tall].reshape(wide, tall)
             np.dot(error, weights.T, behind)
@@ -78,12 +78,14 @@ def product(a, b, out, layout, work):
     if not SHORTEST <= step < wide:
         np.dot(a, b, out)
         return
-    room = block_room(rows, layout, work)
+    room = work[block_room(rows, layout) :]
     part = room[rows * step : rows * (step + tall)].reshape(rows, tall)
     for first in range(0, wide, step):
         last = min(first + step, wide)
         target = part if first > 0 else out
-        np.dot(columns(a, first, last, room), b[first:last], target)
+        copied = room[: rows * (last - first)].reshape(rows, last - first)
+        copy_columns(a, first, last, copied)
+        np.dot(copied, b[first:last], target)
         if first > 0:
             for i in range(rows):
                 total, share = out[i], part[i]
@@ -98,29 +100,40 @@ def product_transposed(a, b, out, layout, work):
     if not SHORTEST <= step < wide:
         np.dot(a.T, b, out)
         return
-    room = block_room(rows, layout, work)
+    room = work[block_room(rows, layout) :]
     for first in range(0, wide, step):
         last = min(first + step, wide)
-        np.dot(columns(a, first, last, room).T, b, out[first:last])
+        copied = room[: rows * (last - first)].reshape(rows, last - first)
+        copy_columns(a, first, last, copied)
+        np.dot(copied.T, b, out[first:last])
 
 
 def block_width(rows, tall):
     return UNPACKED // (rows * tall) // 8 * 8
 
 
-def block_room(rows, layout, work):
-    """The part of ``work`` behind the activations and the errors."""
-    return work[rows * (layout[3:].sum() + 2 * max(layout[3:])) :]
+def block_room(rows, layout):
+    """Where the part of ``work`` behind the activations and the errors begins."""
+    total = 0
+    for layer in range(3, layout.shape[0]):
+        total += layout[layer]
+    return rows * (total + 2 * widest(layout))
 
 
-def columns(a, first, last, room):
-    """A copy of some columns, for BLAS takes whole arrays."""
-    rows, wide = a.shape[0], last - first
-    for i in range(rows):
-        source, target = a[i][first:last], room[i * wide : (i + 1) * wide]
-        for j in range(wide):
+def widest(layout):
+    """The size of the largest layer behind the input."""
+    size = layout[3]
+    for layer in range(4, layout.shape[0]):
+        size = max(size, layout[layer])
+    return size
+
+
+def copy_columns(a, first, last, out):
+    """Some columns of a as an array of their own, for BLAS takes whole arrays."""
+    for i in range(a.shape[0]):
+        source, target = a[i][first:last], out[i]
+        for j in range(last - first):
             target[j] = source[j]
-    return room[: rows * wide].reshape(rows, wide)
 
 
 def add_bias(a, bias):

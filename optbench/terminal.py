@@ -59,6 +59,13 @@ class Watch:
         )  # fmt: skip
 
 
+def tell_device(asked: str, device: str, note: str) -> None:
+    """Say which device was taken and why, unless the CPU was asked for."""
+    if asked != "cpu":
+        told = f"on the GPU: {note}" if device == "cuda" else f"on the CPU: {note}"
+        errors.print(told, markup=False, soft_wrap=True)
+
+
 def dry_run(plans, workers: int) -> None:
     """Cohorts, runs, run-steps, and how long they would take."""
     from optbench.sweep.runner import estimate
@@ -81,6 +88,9 @@ def dry_run(plans, workers: int) -> None:
     console.print(table)
     total = sum(len(plan.lanes) for plan in plans)
     console.print(f"{len(plans):,} cohorts, {total:,} runs")
+    if any(plan.device == "cuda" for plan in plans):
+        console.print("how long they take on a GPU is not estimated")
+        return
     with errors.status("measuring a few steps of every problem"):
         seconds = estimate(plans, workers)
     console.print(
@@ -113,6 +123,23 @@ def summary(directory: Path, tuning_seeds) -> None:
         + (f"; {late:,} cut by the deadline" if late else "")
         + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}"
     )
+    if left := _left_to_the_cpu(runs, timings):
+        console.print(left, markup=False, soft_wrap=True)
+
+
+def _left_to_the_cpu(runs, timings) -> str:
+    """How many cohorts a GPU was meant to run and could not, and why, reason by reason."""
+    noted = timings.get("device_note")  # older folders have none
+    late = timings[(timings["device"] == "cpu") & noted.ne("")] if noted is not None else timings[:0]
+    if late.empty:
+        return ""
+    pairs = runs.drop_duplicates("cohort_id").merge(late, on="cohort_id")
+    reasons = []
+    for note, group in pairs.groupby("device_note", sort=False):
+        names = list(dict.fromkeys(group["problem"] + " with " + group["optimizer"]))
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        reasons.append(f"{', '.join(names[:3])}{more} ({note})")
+    return f"{len(late):,} of {len(timings):,} cohorts ran on the CPU: {'; '.join(reasons)}"
 
 
 def report(directory: Path) -> None:

@@ -12,9 +12,9 @@ def value_and_gradient(w, g, constants, layout, work):
     inputs, depth = layout[0], layout.shape[0] - 1
     place = 0
     for layer in range(depth):
-        size = layout[layer + 1] * inputs
+        size, at, end = layout[layer + 1] * inputs, first_of(layout, layer), first_of(layout, layer + 1)
         after = work[place : place + size].reshape(layout[layer + 1], inputs)
-        weights = matrix(w, layout, layer)
+        weights = w[at:end].reshape(layout[layer + 1], layout[layer])
         if layer == 0:
             copy(weights, after)
         else:
@@ -31,14 +31,15 @@ def value_and_gradient(w, g, constants, layout, work):
             error[i, j] -= target[i, j]
             loss += 0.5 * error[i, j] * error[i, j]
     for layer in range(depth - 1, 0, -1):
-        size = layout[layer] * inputs
-        np.dot(error, work[place - size : place].reshape(layout[layer], inputs).T, matrix(g, layout, layer))
-        first = room + (layer % 2) * max(layout) * inputs
+        size, at, end = layout[layer] * inputs, first_of(layout, layer), first_of(layout, layer + 1)
+        slope = g[at:end].reshape(layout[layer + 1], layout[layer])
+        np.dot(error, work[place - size : place].reshape(layout[layer], inputs).T, slope)
+        first = room if layer % 2 == 0 else work.shape[0] - size
         behind = work[first : first + size].reshape(layout[layer], inputs)
-        np.dot(matrix(w, layout, layer).T, error, behind)
+        np.dot(w[at:end].reshape(layout[layer + 1], layout[layer]).T, error, behind)
         error = behind
         place -= size
-    copy(error, matrix(g, layout, 0))
+    copy(error, g[: first_of(layout, 1)].reshape(layout[1], inputs))
     return loss
 
 
@@ -48,13 +49,12 @@ def copy(source, target):
             target[i, j] = source[i, j]
 
 
-def matrix(w, layout, layer):
-    """The block of w that is W_{layer + 1}, (outputs, inputs) of the layer."""
+def first_of(layout, layer):
+    """Where the block of W_{layer + 1}, (outputs, inputs) of the layer, begins."""
     at = 0
     for k in range(layer):
         at += layout[k] * layout[k + 1]
-    wide, tall = layout[layer], layout[layer + 1]
-    return w[at : at + wide * tall].reshape(tall, wide)
+    return at
 
 
 @problem(source="Saxe, McClelland & Ganguli 2014; no bad local minima: Baldi & Hornik 1989, Kawaguchi 2016")

@@ -10,7 +10,8 @@ from optbench.problem_tools import finish, linear_model, penalize, scores
 
 
 def least_squares_gradient(w, g, f, x, y, constants, work):
-    residual = scores(x, w, f, work)
+    residual = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
+    scores(x, w, f, residual)
     for i in range(residual.shape[0]):
         for r in range(w.shape[1]):
             residual[i, r] -= y[i]
@@ -50,7 +51,8 @@ def _least_squares(name, data, l2):
 
 def logistic_gradient(w, g, f, x, y, constants, work):
     rows, runs = x.shape[0], w.shape[1]
-    score = scores(x, w, f, work)
+    score = work[: rows * runs].reshape(rows, runs)
+    scores(x, w, f, score)
     product = work[rows * runs : (rows + 1) * runs]
     for r in range(runs):
         product[r] = 1.0
@@ -73,7 +75,8 @@ def logistic_gradient(w, g, f, x, y, constants, work):
 
 def logistic_evaluate(w, out, x, y, constants, work):
     rows, runs = x.shape[0], w.shape[1]
-    score = scores(x, w, out[0], work)
+    score = work[: rows * runs].reshape(rows, runs)
+    scores(x, w, out[0], score)
     share = w.dtype.type(1.0 / rows)
     for r in range(runs):
         out[1, r] = 0.0

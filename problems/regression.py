@@ -10,7 +10,8 @@ from optbench.problem_tools import finish, linear_model, penalize, scores
 
 def huber_gradient(w, g, f, x, y, constants, work):
     delta = constants[1]
-    score = scores(x, w, f, work)
+    score = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
+    scores(x, w, f, score)
     for i in range(x.shape[0]):
         for r in range(w.shape[1]):
             residual = score[i, r] - y[i]
@@ -43,7 +44,8 @@ def huber(data="diabetes", delta=0.5, l2=0.0):
 
 
 def squared_hinge_gradient(w, g, f, x, y, constants, work):
-    score = scores(x, w, f, work)
+    score = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
+    scores(x, w, f, score)
     for i in range(x.shape[0]):
         sign = 2.0 * y[i] - 1.0
         for r in range(w.shape[1]):
@@ -57,7 +59,8 @@ def squared_hinge_gradient(w, g, f, x, y, constants, work):
 
 def squared_hinge_evaluate(w, out, x, y, constants, work):
     runs = w.shape[1]
-    score = scores(x, w, out[0], work)
+    score = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
+    scores(x, w, out[0], score)
     share = w.dtype.type(1.0 / x.shape[0])
     for r in range(runs):
         out[1, r] = 0.0
@@ -96,7 +99,8 @@ def squared_hinge(data="breast_cancer", l2=0.01):
 
 
 def poisson_gradient(w, g, f, x, y, constants, work):
-    score = scores(x, w, f, work)
+    score = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
+    scores(x, w, f, score)
     for i in range(x.shape[0]):
         # Of the saturated model, whose rate is the count itself.
         least = y[i] - y[i] * log(y[i]) if y[i] > 0.0 else 0.0

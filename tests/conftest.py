@@ -79,6 +79,24 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group(text.split("(")[0]))
 
 
+KINDS = ("simulated", "ptx", "ptxas")
+"""Markers of tests that some machines cannot run."""
+
+
+def pytest_sessionfinish(session):
+    """With OPTBENCH_EVERY_KIND set, as in CI: fail where every test of a kind was skipped."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if "OPTBENCH_EVERY_KIND" not in os.environ or hasattr(session.config, "workerinput") or reporter is None:
+        return
+    for kind in KINDS:
+        ran, skipped = (
+            any(kind in report.keywords for report in reporter.stats.get(word, ())) for word in ("passed", "skipped")
+        )
+        if skipped and not ran:
+            reporter.write_line(f"all tests of the kind {kind} were skipped", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_blas_thread():
     """As in the engine's workers. Every BLAS must be loaded before it can be told."""

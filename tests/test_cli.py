@@ -1,9 +1,11 @@
 """The commands: what they print where, and how they end."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -66,15 +68,25 @@ def line(errors: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["sweep"], ["report"], ["check"]], ids=["optbench", "sweep", "report", "check"]
+    "command", [[], ["sweep"], ["report"], ["check"], ["info"]], ids=["optbench", "sweep", "report", "check", "info"]
 )
 def test_help(run, command):
     code, out, err = run(*command, "--help")
     assert code == 0 and not err and "Usage: " in out
     words = {
-        "sweep": ("--lr", "--tuning-seeds", "--dry-run", "--plugin", "built-in default", "--workers", "--out"),
+        "sweep": (
+            "--lr",
+            "--tuning-seeds",
+            "--dry-run",
+            "--plugin",
+            "built-in default",
+            "--workers",
+            "--out",
+            "--device",
+        ),
         "report": ("--plugin", "finished sweep"),
         "check": ("--plugin", "contract"),
+        "info": ("--json", "GPU"),
     }.get(*command or ["none"], ("sweep", "report", "check", "--version", "how sure are we?"))
     assert all(word in out for word in words)
 
@@ -87,7 +99,8 @@ def test_help_imports_nothing_heavy():
     """Every package behind the commands is imported when it is used: help and --version answer at once."""
     script = (
         "import sys\nfrom optbench import cli\n"
-        "for words in (['--help'], ['sweep', '--help'], ['report', '--help'], ['check', '--help'], ['--version']):\n"
+        "commands = (['sweep'], ['report'], ['check'], ['info'], [])\n"
+        "for words in (['--version'], *([*command, '--help'] for command in commands)):\n"
         "    sys.argv = ['optbench', *words]\n"
         "    try:\n        cli.main()\n    except SystemExit as end:\n        assert not end.code\n"
         "heavy = {'numba', 'matplotlib', 'seaborn', 'sklearn', 'pandas', 'scipy', 'numpy', 'pyarrow', 'jinja2'}\n"
@@ -162,6 +175,7 @@ def test_flags_reach_the_spec_over_the_file(run):
         ([*SMALL, "--steps", "0"], "a budget of 0 must be positive"),
         ([*SMALL, "--steps", str(10**30)], "must be positive, and finite"),
         ([*SMALL, "--dtype", "float16"], "dtypes: 'float16' must be float64 or float32"),
+        ([*SMALL, "--device", "gpu"], "device: unknown device 'gpu': did you mean 'cuda'?"),
         ([*SMALL, "--workers", "0"], "workers=0 must be at least 1"),
         ([*SMALL, "--workers", "0", "--dry-run"], "workers=0 must be at least 1"),
         ([*SMALL, "--plugin", "none.py"], "no plug-in file"),
@@ -184,6 +198,55 @@ def test_a_mistake_is_one_line_on_standard_error(run, arguments, words):
 def test_an_unknown_option_or_command_is_a_usage_error(run, arguments):
     code, out, err = run(*arguments)
     assert code == 2 and not out and "Error: " in err
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """What is said to be missing."""
+    from optbench.engine import cuda
+
+    monkeypatch.setattr(
+        cuda, "found", lambda: cuda.Found("numba 1.0", ptxas="/bin/ptxas", missing="there is no driver")
+    )
+    return "there is no driver"
+
+
+def test_cuda_without_a_gpu_is_a_mistake_and_auto_takes_the_cpu(run, no_gpu):
+    for more in ([], ["--dry-run"]):
+        code, out, err = run(*SMALL, "--device", "cuda", *more)
+        assert code == 2 and not out
+        assert line(err) == f"--device cuda cannot run here: {no_gpu}; --device cpu or auto works"
+        code, out, err = run(*SMALL, "--device", "auto", *more)
+        assert code == 0 and "24 runs" in out and err == f"on the CPU: {no_gpu}"
+    assert pd.read_parquet("results/timings.parquet")["device"].eq("cpu").all()
+    assert pd.read_parquet("results/timings.parquet")["device_note"].eq("").all()
+    assert "device" in Path("results/spec.toml").read_text()
+
+
+def test_info(run, no_gpu):
+    code, out, err = run("info")
+    assert code == 0 and not err
+    for words in (f"optbench {__version__}", f"numpy {version('numpy')}", f"numba {version('numba')}",
+                  "kernels /", f"CUDA cannot be used: {no_gpu}", "package numba 1.0", "driver none",
+                  "ptxas /bin/ptxas"):  # fmt: skip
+        assert words in out
+    code, out, err = run("info", "--json")
+    found = json.loads(out)
+    assert code == 0 and not err and found["optbench"] == __version__ and found["cores"] >= 1
+    assert Path(found["kernels"]) == Path(os.environ["NUMBA_CACHE_DIR"])
+    assert found["cuda"] == {"usable": False, "package": "numba 1.0", "driver": None, "toolkit": None,
+                             "ptxas": "/bin/ptxas", "cards": [], "missing": no_gpu}  # fmt: skip
+
+
+def test_info_names_the_cards(run, monkeypatch):
+    from optbench.engine import cuda
+
+    card = {"name": "a card", "compute_capability": "9.0", "memory": 80 << 30, "multiprocessors": 132}
+    monkeypatch.setattr(cuda, "found", lambda: cuda.Found("numba 1.0", "13.0", "/libnvvm.so", None, (card,)))
+    code, out, err = run("info")
+    assert code == 0 and "CUDA can be used" in out and "driver 13.0" in out and "toolkit /libnvvm.so" in out
+    assert out.endswith("card a card, compute capability 9.0, 80.0 GiB, 132 multiprocessors")
+    assert json.loads(run("info", "--json")[1])["cuda"]["cards"] == [card]
 
 
 def test_another_sweep_in_the_folder_is_refused(run):

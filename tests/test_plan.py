@@ -127,6 +127,14 @@ def test_another_way_to_say_the_same_does_not(catalogue, changes):
     assert only(catalogue, **changes) == only(catalogue)
 
 
+def test_only_a_gpu_changes_the_ids(catalogue):
+    spec = merge(BASE, {"device": "auto"})
+    on_cpu, on_gpu = (plan.make(spec, catalogue, device) for device in ("cpu", "cuda"))
+    assert (on_cpu[0].cohort_id, *on_cpu[0].run_ids) == only(catalogue)
+    assert not {on_cpu[0].cohort_id, *on_cpu[0].run_ids} & {on_gpu[0].cohort_id, *on_gpu[0].run_ids}
+    assert (on_cpu[0].device, on_gpu[0].device) == ("cpu", "cuda")
+
+
 def test_a_run_keeps_its_id_in_larger_company(catalogue):
     cohort_id, run_id = only(catalogue)
     more = make(

@@ -16,7 +16,7 @@ import pytest
 
 import optbench
 from optbench.errors import OptbenchError
-from optbench.sweep import runner, session, store
+from optbench.sweep import jobs, session, store
 from optbench.sweep.spec import merge, read
 
 ROOT = Path(__file__).parent.parent
@@ -130,7 +130,7 @@ def test_leftovers_of_a_killed_write_are_cleaned_and_their_cohort_run_again(smal
 def test_a_finished_sweep_is_not_run_again(small, tmp_path, monkeypatch):
     optbench.sweep(SMALL, out=tmp_path)
     before = content(tmp_path)
-    monkeypatch.setattr(runner, "run_cohort", None)
+    monkeypatch.setattr(jobs, "run_cohort", None)
     optbench.sweep(SMALL, out=tmp_path)
     assert content(tmp_path) == before == content(small)
 

@@ -6,7 +6,7 @@ import pytest
 
 import optbench
 from optbench.errors import OptbenchError
-from optbench.sweep import plan, runner, session
+from optbench.sweep import jobs, plan, runner, session
 from optbench.sweep.spec import merge
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
@@ -215,7 +215,7 @@ def test_an_estimate_grows_with_the_work_and_shrinks_with_the_workers(catalogue,
     class Cohort:
         seconds, evaluation_seconds = 0.03, 0.01
 
-    monkeypatch.setattr(runner, "run_cohort", lambda *arguments, **named: Cohort)
+    monkeypatch.setattr(jobs, "run_cohort", lambda *arguments, **named: Cohort)
     plans = plan.make(merge(SMALL, {"seeds": 2, "steps": 1000}), catalogue)
     one = runner.estimate(plans, 1)
     # The probe of 4 steps takes 0.02 s besides its evaluation: 5 s a cohort, and each is evaluated once.

@@ -30,6 +30,7 @@ BAD = [
     *(("steps", value) for value in (0, -1, 1.5, NAN, INF, "a", "", [1], True, 10**30)),
     *(("dtypes", value) for value in ("", "float16", "float64,float65", [], [64], 64, ["float64"] * 2, {"a": 1})),
     *(("deadline", value) for value in (0, -1, NAN, INF, "a", [1], True, HUGE)),
+    *(("device", value) for value in ("", "gpu", "CUDA", "cuda:0", 0, True, ["cpu"], ["cpu", "cuda"], {"a": 1})),
     *(("problems", value) for value in (
         "", [], 1, True, [1], [None], [["rosenbrock"]], {"name": "rosenbrock"}, [{}], [{"nam": "rosenbrock"}],
         [{"name": 1}], [{"name": "rosenbrock", "epoch": 1}], [{"name": "rosenbrock", "epochs": 1, "steps": 1}],
@@ -127,6 +128,8 @@ SPECS = [
     BASE | {"problems": [{"name": "saddle", "steps": 7}, {"name": "mlp(hidden=(8, 4))", "epochs": 1e-9}]},
     BASE | {"plugins": ["/a b/c.py", "C:\\users\\new\\täst\t'\"#.py", "/tmp/\u2028\x7f\x01.py"], "steps": 2**53},
     BASE | {"seeds": [9, 3, 0], "tuning_seeds": 0, "batch_sizes": ["full", 7, 10**9]},
+    BASE | {"device": "cuda"},
+    BASE | {"device": "auto"},
 ]
 
 
@@ -142,6 +145,14 @@ def test_the_built_in_spec_is_read_back_too(tmp_path):
     (tmp_path / "spec.toml").write_text(to_toml(read()), encoding="utf-8")
     assert read(tmp_path / "spec.toml") == read()
     assert read().tuning_seeds == 3 and len(read().seeds) == 9
+
+
+def test_the_device():
+    assert merge(BASE, {}).device == "cpu" and merge(BASE | {"device": "cuda"}, {"device": "auto"}).device == "auto"
+    message = refused(lambda: merge(BASE, {"device": "cud"}))
+    assert message == "spec: device: unknown device 'cud': did you mean 'cuda'?"
+    # A folder from before there was a choice of devices still holds the same sweep.
+    assert "device" not in to_toml(merge(BASE, {"device": "cpu"}))
 
 
 def test_flags_go_over_the_file_and_none_leaves_it(tmp_path):

@@ -17,7 +17,7 @@ RUNS = ["run_id", "cohort_id", "problem", "optimizer", "beta1", "schedule", "lr"
         "suboptimality_final", "test_loss_final"]  # fmt: skip
 CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm"]
 TIMINGS = ["cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds", "host",
-           "threads"]  # fmt: skip
+           "threads", "device", "device_note"]  # fmt: skip
 
 # 16 lanes: the form that vectorizes. The largest rate diverges on both problems.
 SPEC = {"problems": ["rosenbrock", "logistic"], "optimizers": ["gd", "momentum"],
@@ -177,6 +177,7 @@ def test_timings(swept):
     timings = swept.timings
     assert timings["cohort_id"].tolist() == list(dict.fromkeys(swept.runs["cohort_id"]))
     assert timings["lanes"].eq(16).all() and timings["threads"].eq(1).all()
+    assert timings["device"].eq("cpu").all() and timings["device_note"].eq("").all()
     made = swept.runs[swept.runs["status"] == "ok"].groupby("cohort_id")["steps"].max()
     assert timings["steps"].tolist() == timings["cohort_id"].map(made).tolist()
     assert (timings["seconds"] >= timings["evaluation_seconds"]).all() and (timings["ns_per_run_step"] > 0).all()

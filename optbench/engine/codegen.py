@@ -67,12 +67,17 @@ class Translator:
     """Compiles plug-in functions of one dtype; every function once.
 
     ``whole_literals``: also type the integers of the function itself (an update rule's ``1 - beta`` is a real).
+    ``compile``, ``replaced``, ``rewrite(tree, namespace, scope)``: what another target than this machine's cores has
+    in the place of :func:`jit` and REPLACED, and what it changes in a function's tree.
     """
 
-    def __init__(self, dtype: str, whole_literals: bool = False):
-        self.real = np.dtype(dtype).type
+    def __init__(
+        self, dtype: str, whole_literals: bool = False, compile=jit, replaced=None, rewrite=lambda tree, *names: tree
+    ):
+        self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
-        self.replaced = REPLACED[dtype]
+        self.compile, self.rewrite = compile, rewrite
+        self.replaced = REPLACED[dtype] if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
     def translate(self, function: FunctionType, owner: str) -> tuple[Callable, str]:
@@ -80,7 +85,7 @@ class Translator:
         if function not in self.made:
             tree, namespace, key = self.prepare(function, owner)
             compiled = compile_tree(tree, function.__name__, function, namespace, key)
-            self.made[function] = jit(compiled), ast.unparse(tree) + key
+            self.made[function] = self.compile(compiled), ast.unparse(tree) + key
         return self.made[function]
 
     def prepare(self, function: FunctionType, owner: str, arguments: tuple[str, ...] = ()):
@@ -114,9 +119,10 @@ class Translator:
         key += [
             _spelled(ast.unparse(node), value)
             for node in ast.walk(tree)
-            if isinstance(value := _of_module(node, function.__globals__), int | float | np.generic | np.ndarray)
+            if isinstance(value := of_module(node, function.__globals__), int | float | np.generic | np.ndarray)
         ]
         tree = _TypeLiterals(self.whole_literals, function.__globals__).visit(tree)
+        tree = self.rewrite(tree, namespace, function.__globals__)
         if arguments:
             own = {argument.arg for argument in tree.args.args}
             tree.args.args = [ast.arg(name if name in own else f"_no_{name}") for name in arguments]
@@ -144,7 +150,7 @@ def _names(code) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-def _of_module(node, scope):
+def of_module(node, scope):
     """What an expression ``module.name`` stands for; None for any other."""
     if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
         return None
@@ -173,7 +179,7 @@ class _TypeLiterals(ast.NodeTransformer):
         return ast.copy_location(ast.Call(ast.Name("_real", ast.Load()), [node], []), node)
 
     def visit_Attribute(self, node):
-        number = _of_module(node, self.scope)
+        number = of_module(node, self.scope)
         if type(number) is float:  # math.pi
             return self.visit_Constant(ast.copy_location(ast.Constant(number), node))
         return self.generic_visit(node)

@@ -9,8 +9,9 @@ import numpy as np
 
 from optbench.engine import batches, kernels
 from optbench.engine.baseline import BaselineRun
+from optbench.engine.cpu import CpuLanes
 from optbench.engine.driver import address, driver
-from optbench.engine.lanes import Clock, Lane, Outcome, Runner
+from optbench.engine.lanes import Clock, Lane, Outcome, Rates, Runner
 from optbench.engine.updates import update_kernel, update_signature
 from optbench.errors import OptbenchError, PluginError
 from optbench.records import Problem
@@ -30,6 +31,9 @@ class Cohort:
     seconds: float
     evaluation_seconds: float
     compile_seconds: float
+    device: str = "cpu"
+    device_note: str = ""
+    """The GPU's name; or why the CPU had to do what a GPU was asked for."""
 
 
 def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarray:
@@ -127,10 +131,12 @@ def run_cohort(
             for lane in lanes
         ]
     else:
-        width = code.lanes_per_call
+        width, per_epoch = code.lanes_per_call, batches.steps_per_epoch(problem.examples, batch_size)
         calls = [lanes[first : first + width] for first in range(0, len(lanes), width)]
+        engines = (CpuLanes(problem, optimizer, call, code, seed, batch_size, dtype) for call in calls)
         parts = [
-            Runner(problem, optimizer, call, code, seed, batch_size, steps, dtype).run(points, clock) for call in calls
+            Runner(engine, Rates(call, per_epoch, steps), dtype).run(points, clock)
+            for engine, call in zip(engines, calls, strict=True)
         ]
     seconds = time.perf_counter() - ready
     return Cohort(parts, seconds, sum(part.evaluation_seconds for part in parts), ready - begin)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numba import float64, int64, types, void
 
-from optbench.engine.codegen import REALS, finish
+from optbench.engine.codegen import REALS, finish, translator
 from optbench.engine.loss import aligned
 from optbench.engine.writer import Writer, scalar_rows
 from optbench.errors import PluginError
@@ -35,7 +35,7 @@ def update_kernel(record: Optimizer, order: str, dtype: str):
     stages = (tuple(record.total.items()), tuple(record.block.items()), tuple(record.matrix.items()))
     key = (*parts, *stages, order, dtype)  # a variant has the same kernel
     if key not in _MADE:
-        function = Writer(record, order, dtype).function()
+        function = Writer(record, order, translator(dtype, whole_literals=True)).function()
         owner = f"optimizer {record.name}"
         _MADE[key] = finish(function, update_signature(dtype), owner, record.rule.__name__)
     return _MADE[key]
@@ -53,16 +53,14 @@ class Update:
         hyperparameters: Sequence[Mapping[str, float]],
     ):
         runs, rows = len(hyperparameters), scalar_rows(record)
-        self.blocks, dim, memory = _table(record, shapes)
+        self.blocks, dim, memory = block_table(record, shapes)
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs = record, order, runs
         self.kernel = update_kernel(record, order, dtype)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
-        # A shared slot's new value must not be seen by the rest of its block: each has two rows.
-        shared = 2 * len(record.shared) * (len(self.blocks) if record.by_block else 1)
-        self.scalars = aligned((len(rows) + shared, runs), dtype)
+        self.scalars = aligned((len(rows) + shared_rows(record, len(self.blocks)), runs), dtype)
         for row, name in enumerate(record.hyperparameters, start=1):
             self.scalars[row] = [values[name] for values in hyperparameters]
         self.powers = np.ones((len(record.powers), runs))
@@ -83,7 +81,12 @@ class Update:
         return self.state[self.record.own.index(self.record.report)].reshape(w.shape)
 
 
-def _table(record, shapes) -> tuple[np.ndarray, int, int]:
+def shared_rows(record: Optimizer, blocks: int) -> int:
+    """How many rows the shared slots take: two each, since a new value must not be seen by the rest of its block."""
+    return 2 * len(record.shared) * (blocks if record.by_block else 1)
+
+
+def block_table(record, shapes) -> tuple[np.ndarray, int, int]:
     """``blocks``, the number of parameters, and how many numbers of memory they need."""
     need = next((stage.memory for stage in record.matrix.values()), lambda rows, columns: 0)
     table, at, memory = [], 0, 0

@@ -33,6 +33,12 @@ class CohortPlan:
     dtype: str
     steps: int
     deadline: float | None = None
+    device: str = "cpu"
+    """What the sweep was given: "cpu" or "cuda". What cannot run on a GPU runs on the CPU all the same."""
+
+    @property
+    def lane_count(self) -> int:
+        return len(self.lanes)
 
     @property
     def step_cost(self) -> float:
@@ -46,8 +52,11 @@ class CohortPlan:
         return self.step_cost * self.steps * len(self.lanes) + COHORT_COST
 
 
-def make(spec: Spec, catalogue: Catalogue) -> list[CohortPlan]:
-    """Expand ``spec``. Raises OptbenchError for a name, parameter or size that does not exist."""
+def make(spec: Spec, catalogue: Catalogue, device: str = "cpu") -> list[CohortPlan]:
+    """Expand ``spec`` for a device that was chosen, "cpu" or "cuda".
+
+    Raises OptbenchError for a name, parameter or size that does not exist.
+    """
     optimizers = _optimizers(spec, catalogue)
     schedules = [catalogue.schedule(text) for text in spec.schedules]
     if len({schedule.text for schedule in schedules}) < len(schedules):
@@ -66,7 +75,8 @@ def make(spec: Spec, catalogue: Catalogue) -> list[CohortPlan]:
             lanes = [Lane(lr, schedule, values) for values, schedule, lr in itertools.product(settings, *own[1:])]
             for size, dtype, seed in itertools.product(own[0], spec.dtypes, spec.seeds):
                 steps = _steps(spec, entry, problem, size)
-                plans.append(_cohort(catalogue, problem, optimizer, lanes, size, seed, dtype, steps, spec.deadline))
+                cell = problem, optimizer, lanes, size, seed, dtype, steps
+                plans.append(_cohort(catalogue, *cell, spec.deadline, device))
     return plans
 
 
@@ -94,7 +104,7 @@ def _digest(catalogue, kind, text) -> str:
     return " ".join(catalogue.hashes[key] for key in catalogue.origins(kind, text))
 
 
-def _cohort(catalogue, problem, optimizer, lanes, batch_size, seed, dtype, steps, deadline) -> CohortPlan:
+def _cohort(catalogue, problem, optimizer, lanes, batch_size, seed, dtype, steps, deadline, device) -> CohortPlan:
     shared = {
         "version": __version__,
         "problem": problem.name,
@@ -107,6 +117,8 @@ def _cohort(catalogue, problem, optimizer, lanes, batch_size, seed, dtype, steps
         "steps": steps,
         "deadline": deadline,
     }
+    if device != "cpu":  # other rounding: other runs
+        shared["device"] = device
     base = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
     run_ids = []
     for lane in lanes:
@@ -126,4 +138,5 @@ def _cohort(catalogue, problem, optimizer, lanes, batch_size, seed, dtype, steps
         dtype,
         steps,
         deadline,
+        device,
     )

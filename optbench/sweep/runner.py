@@ -3,14 +3,18 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from optbench.engine.cohort import compiled, run_cohort
+from optbench.engine.cohort import compiled
 from optbench.engine.lanes import Cancelled
 from optbench.errors import in_one_line
+from optbench.sweep.jobs import Job, grouped, pair, refusal
 from optbench.sweep.plan import COHORT_COST, CohortPlan
 from optbench.sweep.store import Store
 from optbench.sweep.tables import tables
+
+_LAUNCHERS = 2
+"""Threads that drive a GPU: while one evaluates on the host, the other's kernels run."""
 
 
 @dataclass
@@ -59,35 +63,34 @@ def run(
         else:
             todo.append(plan)
     # Once before the threads start: parallel writers of one kernel's cache can clash.
-    todo = _compile(todo, status, watch)
+    jobs = _compile(todo, status, watch)
 
-    def work(plan: CohortPlan) -> None:
+    def work(job: Job) -> None:
         if stopping.is_set():
             raise Cancelled
+        step_cost = job.plans[0].step_cost
 
         def progress(run_steps):
             with lock:
-                status.cost += run_steps * plan.step_cost
+                status.cost += run_steps * step_cost
 
         try:
-            cohort = run_cohort(
-                plan.problem, plan.optimizer, plan.lanes, seed=plan.seed, batch_size=plan.batch_size, steps=plan.steps,
-                dtype=plan.dtype, deadline=plan.deadline, progress=progress, stop=stopping.is_set,
-            )  # fmt: skip
+            made = job.run(progress, stopping.is_set)
         except Cancelled:
             raise
         except Exception as error:  # a plug-in may raise anything; the others go on
             with lock:
-                status.failed[f"{plan.problem.name} with {plan.optimizer.name}"] = in_one_line(error)
+                status.failed[job.pair] = in_one_line(error)
             return
-        store.save(plan.cohort_id, tables(plan, cohort, workers))
-        with lock:
-            status.cost += COHORT_COST
-            status.runs += len(plan.lanes)
-            status.cohorts += 1
+        for plan, cohort in zip(job.plans, made, strict=True):
+            store.save(plan.cohort_id, tables(plan, cohort, workers))
+            with lock:
+                status.cost += COHORT_COST
+                status.runs += len(plan.lanes)
+                status.cohorts += 1
 
-    with one_blas_thread(), ThreadPoolExecutor(workers) as pool:
-        waiting = {pool.submit(work, plan) for plan in todo}
+    with one_blas_thread(), ThreadPoolExecutor(workers) as cpu, ThreadPoolExecutor(_LAUNCHERS) as gpu:
+        waiting = {(cpu if job.device == "cpu" else gpu).submit(work, job) for job in jobs}
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
@@ -96,30 +99,41 @@ def run(
                     future.result()
         except BaseException:
             stopping.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+            for pool in (cpu, gpu):
+                pool.shutdown(wait=True, cancel_futures=True)
             raise
     watch(status)
     return status
 
 
-def _compile(plans, status, watch) -> list[CohortPlan]:
-    """Compile every pair once; the plans of those that will not compile are left out."""
-    pairs = {}
-    for plan in plans:
-        key = (plan.problem.name, plan.optimizer.name, plan.dtype, len(plan.lanes))
-        pairs.setdefault(key, []).append(plan)
-    status.to_compile, kept = len(pairs), []
-    for group in pairs.values():
+def _compile(plans, status, watch) -> list[Job]:
+    """Compile every pair once, those that a GPU refuses for the CPU; leave out what will not compile at all."""
+    jobs, reasons = [], {}
+    meant = grouped((plan for plan in plans if plan.device == "cuda"), "batch_size", "steps", "deadline")
+    rest = [plan for plan in plans if plan.device == "cpu"]
+    status.to_compile = len(meant) + len(grouped(rest, "lane_count"))
+    for group in meant:
+        reason = refusal(group[0])
+        if reason is None:
+            jobs.append(Job(tuple(group), "cuda"))
+        else:
+            reasons |= {plan.cohort_id: reason for plan in group}
+            rest += group
+        status.compiled += 1
+        watch(status)
+    pairs = grouped(rest, "lane_count")
+    status.to_compile = status.compiled + len(pairs)
+    for group in pairs:
         plan = group[0]
         try:
             compiled(plan.problem, plan.optimizer, len(plan.lanes), plan.dtype)
-            kept += group
+            jobs += [Job((plan,), note=reasons.get(plan.cohort_id, "")) for plan in group]
         except Exception as error:
-            status.failed[f"{plan.problem.name} with {plan.optimizer.name}"] = in_one_line(error)
+            status.failed[pair(plan)] = in_one_line(error)
         status.compiled += 1
         watch(status)
     order = {plan.cohort_id: i for i, plan in enumerate(plans)}
-    return sorted(kept, key=lambda plan: order[plan.cohort_id])
+    return sorted(jobs, key=lambda job: order[job.plans[0].cohort_id])
 
 
 def estimate(plans: Sequence[CohortPlan], workers: int, budget: float = 0.02) -> float:
@@ -133,10 +147,7 @@ def estimate(plans: Sequence[CohortPlan], workers: int, budget: float = 0.02) ->
             plan, steps, spent = max(group, key=lambda plan: len(plan.optimizer.slots)), 1, 0.0
             while spent < budget and steps < plan.steps:
                 steps = min(4 * steps, plan.steps)
-                cohort = run_cohort(
-                    plan.problem, plan.optimizer, plan.lanes, seed=plan.seed, batch_size=plan.batch_size, steps=steps,
-                    dtype=plan.dtype,
-                )  # fmt: skip
+                (cohort,) = Job((replace(plan, steps=steps, deadline=None),)).run()
                 spent = cohort.seconds
             stepping = cohort.seconds - cohort.evaluation_seconds
             total += stepping / steps * sum(member.steps for member in group) + cohort.evaluation_seconds * len(group)

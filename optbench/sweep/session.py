@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from optbench import plugins
+from optbench.engine import device as devices
 from optbench.errors import OptbenchError
 from optbench.sweep import landscapes, plan, runner
 from optbench.sweep.provenance import provenance
@@ -24,11 +25,15 @@ def checked_workers(workers: int | None) -> int:
     return workers or cores()
 
 
-def prepare(spec: Spec, catalogue: plugins.Catalogue | None = None) -> list[plan.CohortPlan]:
-    """The cohorts of ``spec``. Raises OptbenchError, and names the plug-in files that would not load."""
+def prepare(spec: Spec, catalogue: plugins.Catalogue | None = None, device: str | None = None) -> list[plan.CohortPlan]:
+    """The cohorts of ``spec``, on a ``device`` that was chosen; None: choose one now.
+
+    Raises OptbenchError, and names the plug-in files that would not load.
+    """
+    device = device or devices.choose(spec.device)[0]
     catalogue = catalogue or plugins.load(spec.plugins)
     try:
-        return plan.make(spec, catalogue)
+        return plan.make(spec, catalogue, device)
     except OptbenchError as error:
         if catalogue.broken:
             files = ", ".join(path.name for path in catalogue.broken)
@@ -44,12 +49,17 @@ def execute(
     command: str = "optbench.sweep",
     watch: Callable[[runner.Status], None] = lambda status: None,
     catalogue: plugins.Catalogue | None = None,
+    chosen: tuple[str, str] | None = None,
 ) -> runner.Status:
-    """Run ``spec`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
+    """Run ``spec`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
+
+    ``chosen``: what device.choose gave for the spec, where the caller has asked already.
+    """
     workers = checked_workers(workers)
     catalogue = catalogue or plugins.load(spec.plugins)
-    plans = prepare(spec, catalogue)
-    store = Store(directory, spec, provenance(command, spec, _used(plans, catalogue)))
+    chosen = chosen or devices.choose(spec.device)
+    plans = prepare(spec, catalogue, chosen[0])
+    store = Store(directory, spec, provenance(command, spec, _used(plans, catalogue), chosen))
     status = runner.run(plans, store, workers, watch)
     if status.failed and not status.cohorts:
         raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Strict, StrictInt, ValidationError, field_validator, model_validator
 
+from optbench.engine import device as devices
 from optbench.errors import OptbenchError, unknown
 
 Real = Annotated[float, Strict()]  # a number: neither a text nor True
@@ -48,6 +49,8 @@ class Spec(BaseModel):
     steps: StrictInt | None = None
     dtypes: tuple[str, ...] = ("float64",)
     deadline: Real | None = None
+    device: str = "cpu"
+    """cpu; cuda; or auto: a GPU where one can be used."""
     plugins: tuple[str, ...] = ()
 
     @field_validator("problems", mode="before")
@@ -74,6 +77,11 @@ class Spec(BaseModel):
             if size != "full" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
                 raise ValueError(f"{size!r} must be a positive whole number or 'full'")
         return sizes
+
+    @field_validator("device")
+    @classmethod
+    def _device(cls, value):
+        return devices.checked(value)
 
     @field_validator("learning_rates", mode="before")
     @classmethod
@@ -210,6 +218,8 @@ def to_toml(spec: Spec) -> str:
     """The spec as a TOML file that :func:`read` reads back."""
     lines = []
     for key, value in spec.model_dump(exclude_none=True, mode="json").items():
+        if key == "device" and value == "cpu":
+            continue  # folders from before there was a choice go on
         if key == "problems":
             value = ", ".join(_inline(item) for item in value)
             lines.append(f"{key} = [{value}]")

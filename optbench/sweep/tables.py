@@ -30,6 +30,8 @@ def tables(plan: CohortPlan, cohort: Cohort, threads: int) -> dict[str, pa.Table
         "compile_seconds": [cohort.compile_seconds],
         "host": [platform.node()],
         "threads": [threads],
+        "device": [cohort.device],
+        "device_note": [cohort.device_note],
     }
     return {"runs": pa.concat_tables(runs), "curves": pa.concat_tables(curves), "timings": pa.table(timings)}
 

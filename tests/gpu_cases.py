@@ -1,0 +1,127 @@
+"""What the GPU's kernels are tried on, in the simulator and on a card; both processes build it from here."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optbench import plugins
+from optbench.engine.lanes import Lane
+
+CATALOGUE = plugins.load()
+DTYPES, ORDERS = ("float32", "float64"), ("rows", "lanes")
+BLOCKS = ((5, 3), (7,), (3, 5))
+WRAPPED = ("clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)")
+RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix)
+TEXTS = [*RULES, *WRAPPED]
+# Settings for the simulator, which needs a millisecond for a few hundred operations.
+SMALL = {
+    "autoencoder": "autoencoder(hidden=(2,))",
+    "convolution": "convolution(channels=(1,))",
+    "deep_linear": "deep_linear(size=3, hidden=(2,))",
+    "deep_narrow": "deep_narrow(depth=2, width=3)",
+    "matrix_factorization": "matrix_factorization(size=4, rank=2)",
+    "mlp": "mlp(hidden=(3,))",
+    "nesterov_worst": "nesterov_worst(dim=4)",
+    "quadratic": "quadratic(dim=4)",
+    "quadratic_deep": "quadratic_deep(dim=4)",
+    "random_field": "random_field(dim=3, waves=5)",
+    "rotated_saddle": "rotated_saddle(dim=4, index=1)",
+}
+
+
+def record_of(text: str):
+    """The record of an optimizer that ``text`` names."""
+    return CATALOGUE.optimizer(text)[0]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Some runs of a rule on given gradients."""
+
+    text: str
+    order: str
+    dtype: str
+    count: int = 4
+    runs: int = 3
+    blocks: tuple = BLOCKS
+
+    def arrays(self):
+        """Start (runs, dim), gradients (count, runs, dim), rates (count, runs), hyperparameters."""
+        rng, record = np.random.default_rng(5), record_of(self.text)
+        dim = sum(int(np.prod(shape)) for shape in self.blocks)
+        w = rng.standard_normal((self.runs, dim)).astype(self.dtype)
+        gradients = rng.standard_normal((self.count, self.runs, dim)).astype(self.dtype)
+        rates = np.outer(1 / np.arange(1, self.count + 1), np.geomspace(0.001, 0.1, self.runs))
+        _, given = CATALOGUE.optimizer(self.text)
+        betas = [{key: beta for key in given if key.startswith("beta")} for beta in (0.5, 0.97)]
+        values = [record.with_values(given | other) for other in [{}, *betas]]
+        return w, gradients, rates, values
+
+    def drive(self, kind, put=np.ascontiguousarray, get=np.asarray) -> np.ndarray:
+        """(count, runs, dim): w after each step by ``kind``, an Update of the CPU or of the GPU."""
+        w, gradients, rates, values = self.arrays()
+        update = kind(record_of(self.text), self.order, self.blocks, self.dtype, values)
+        turned = self.order == "lanes"
+        w, seen = put(w.T if turned else w), []
+        for t in range(1, self.count + 1):
+            update.scalars[0] = put(rates[t - 1].astype(self.dtype))
+            update(w, put(gradients[t - 1].T if turned else gradients[t - 1]), t)
+            after = get(w)
+            seen.append((after.T if turned else after).copy())
+        return np.array(seen)
+
+
+STEPS = [Steps(text, order, dtype) for text in TEXTS for order in ORDERS for dtype in DTYPES]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Two cohorts of three lanes, one of which diverges where it can."""
+
+    problem: str
+    optimizer: str = "adam"
+    batch_size: int = 4
+    dtype: str = "float64"
+    steps: int = 5
+    rows: int = 6
+    """Examples that are kept of the problem's data."""
+
+    def lanes(self):
+        record, values = CATALOGUE.optimizer(self.optimizer)
+        slow = CATALOGUE.schedule("inverse(decay_rate=0.1)")
+        flat = CATALOGUE.schedule("constant")
+        return [Lane(lr, schedule, values) for lr, schedule in ((0.01, flat), (0.02, slow), (10.0, flat))]
+
+    def arguments(self):
+        """Those of run_cohort and run_cohorts behind the members."""
+        problem = CATALOGUE.problem(SMALL.get(self.problem, self.problem))
+        if problem.data is not None:
+            parts = {"data": problem.data, "test": problem.test}
+            parts = {key: tuple(a[: self.rows] for a in part) for key, part in parts.items() if part is not None}
+            problem = replace(problem, **parts)
+        size = min(self.batch_size, problem.examples)
+        points = np.array([0, 1, self.steps // 2, self.steps])
+        return problem, record_of(self.optimizer), dict(
+            batch_size=size, steps=self.steps, dtype=self.dtype, points=points
+        )  # fmt: skip
+
+
+COHORTS = [Sweep(text, batch_size=size) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)]
+COHORTS += [Sweep("rosenbrock", rule, dtype=dtype) for rule in TEXTS for dtype in DTYPES]
+COHORTS += [Sweep("mlp", rule) for rule in ("lamb", "lookahead(momentum)", "novograd", "prodigy")]
+
+SEEN = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions", "w", "diverged_at")
+
+
+def collected(cohort) -> dict[str, np.ndarray]:
+    """What a cohort saw, its lanes side by side; NaN where a call ended early because all its lanes had diverged."""
+    most, found = max(len(part.points) for part in cohort.parts), {}
+    for name in SEEN:
+        parts = [getattr(part, name) for part in cohort.parts]
+        if name in ("w", "diverged_at"):
+            found[name] = np.concatenate(parts)
+        else:
+            ends = [[(0, most - len(part)), *[(0, 0)] * (part.ndim - 1)] for part in parts]
+            parts = [np.pad(part, end, constant_values=np.nan) for part, end in zip(parts, ends, strict=True)]
+            found[name] = np.concatenate(parts, axis=-1)
+    return found

@@ -1,0 +1,12 @@
+"""Every rule's grid kernels on given gradients."""
+
+from gpu_cases import STEPS
+
+from optbench.engine.cuda import cuda
+from optbench.engine.gpu.update import Update
+
+
+def run():
+    return {
+        str(k): case.drive(Update, cuda.to_device, lambda array: array.copy_to_host()) for k, case in enumerate(STEPS)
+    }

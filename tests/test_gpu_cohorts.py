@@ -1,0 +1,27 @@
+"""Cohorts on the GPU, in numba's simulator, against the CPU engine: start points, mini-batches, curves, divergence."""
+
+import numpy as np
+import pytest
+from gpu_cases import COHORTS, SEEN, collected
+from simulated import results
+
+from optbench.engine.cohort import run_cohort
+
+pytestmark = [pytest.mark.simulated, pytest.mark.xdist_group("simulated cohorts")]
+# A rate of 10 makes roundings grow on its way to divergence.
+TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
+
+
+@pytest.mark.parametrize("number", range(len(COHORTS)), ids=lambda k: "-".join(map(str, vars(COHORTS[k]).values())))
+def test_cohorts_see_what_they_see_on_the_cpu(number):
+    case = COHORTS[number]
+    problem, optimizer, rest = case.arguments()
+    tolerance = TOLERANCE[case.dtype]
+    for seed in (0, 1):
+        wanted = collected(run_cohort(problem, optimizer, case.lanes(), seed=seed, **rest))
+        for name in SEEN:
+            found = results("cohorts")[f"{number} {seed} {name}"]
+            if name not in ("w", "diverged_at"):
+                found = found[: len(wanted[name])]  # it ends when all lanes of a call have diverged: here of both seeds
+            scale = np.nanmax(np.abs(wanted[name]), initial=0.0, where=np.isfinite(wanted[name]))
+            np.testing.assert_allclose(found, wanted[name], tolerance, tolerance * scale, err_msg=name)

@@ -1,0 +1,101 @@
+"""Every kernel for a GPU becomes PTX for an old and a new card, without one; update kernels keep to their registers."""
+
+import subprocess
+from functools import cache
+
+import pytest
+from gpu_cases import CATALOGUE, DTYPES, ORDERS, SMALL, TEXTS, record_of
+
+CAPABILITIES = {"sm_75": (7, 5), "sm_90": (9, 0)}
+
+
+@cache
+def found():
+    from optbench.engine import cuda
+
+    return cuda.found()
+
+
+@pytest.fixture
+def compiled():
+    """PTX by architecture of a kernel for a signature."""
+    from optbench.engine import cuda
+
+    if found().toolkit is None:
+        pytest.skip("no libnvvm: install a CUDA toolkit, or the test extra on Linux")
+
+    def compiled(kernel, signature):
+        texts = dict(zip(CAPABILITIES, cuda.ptx(kernel, signature, *CAPABILITIES.values()), strict=True))
+        for architecture, text in texts.items():
+            assert f".target {architecture}" in text and ".visible .entry" in text
+            assert ".extern .func" not in text  # which nothing would link
+        return texts
+
+    return compiled
+
+
+def resources(texts, folder) -> dict[str, str]:
+    """What ptxas says of a kernel, by architecture."""
+    said = {}
+    for architecture, text in texts.items():
+        file = folder / f"{architecture}.ptx"
+        file.write_text(text)
+        command = [found().ptxas, "-v", f"-arch={architecture}", str(file), "-o", str(folder / "kernel.cubin")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        said[architecture] = done.stderr
+    return said
+
+
+def update_kernels(text, dtype):
+    from optbench.engine.gpu import update
+
+    return [found for order in ORDERS for found in update.compiled(record_of(text), order, dtype).signatures(dtype)]
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", TEXTS)
+def test_update_kernels(name, dtype, compiled, tmp_path):
+    for kind, kernel, signature in update_kernels(name, dtype):
+        texts = compiled(kernel, signature)
+        if found().ptxas:
+            for architecture, said in resources(texts, tmp_path).items():
+                assert "0 bytes spill stores, 0 bytes spill loads" in said, f"{kind} on {architecture}: {said}"
+
+
+@pytest.mark.ptxas
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_assembler_takes_what_is_not_a_rules(dtype, compiled, tmp_path):
+    """And where it is there, it looked at every update kernel above."""
+    from optbench.engine.gpu import ewa, steps, update
+
+    if found().ptxas is None:
+        pytest.skip("no ptxas: install a CUDA toolkit, or the test extra on Linux")
+    gather = "gather", steps.gather, steps.signatures(dtype)["gather"]
+    for kind, kernel, signature in [*ewa.kernels(dtype), *update.kernels(dtype), gather]:
+        for architecture, said in resources(compiled(kernel, signature), tmp_path).items():
+            assert "0 bytes spill stores, 0 bytes spill loads" in said, f"{kind} on {architecture}: {said}"
+
+
+# Steps of every problem in one precision, of every rule in the other: all pairs would be two thousand kernels.
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("name", sorted(CATALOGUE.problems))
+def test_kernels_of_a_problem(name, compiled):
+    from optbench.engine.gpu import cohorts, steps
+
+    code = cohorts.Kernels(CATALOGUE.problem(SMALL.get(name, name)), record_of("gd"), "float32", 32)
+    signatures = steps.signatures("float32")
+    compiled(code.steps, signatures["steps"])
+    compiled(code.evaluate, signatures["evaluate"])
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("name", TEXTS)
+def test_steps_of_a_rule(name, compiled):
+    from optbench.engine.gpu import cohorts, steps
+
+    code = cohorts.Kernels(CATALOGUE.problem("rosenbrock"), record_of(name), "float64", 32)
+    compiled(code.steps, steps.signatures("float64")["steps"])
