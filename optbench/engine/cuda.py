@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numba
+import numpy as np
 
 from optbench.errors import in_one_line
 
@@ -216,6 +217,13 @@ def kernel(function):
         if "cannot cache" not in str(error):
             raise
         return cuda.jit(function)
+
+
+def put(array: np.ndarray, stream=0):
+    """The array on the card; a zero in place of an empty one, whose strides numba would take for another layout."""
+    if not array.size:
+        array = np.zeros([max(1, size) for size in array.shape], array.dtype)
+    return cuda.to_device(array, stream=stream)
 
 
 def free_bytes() -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from optbench.engine import batches
-from optbench.engine.cuda import BLOCK, blocks, cuda
+from optbench.engine.cuda import BLOCK, blocks, cuda, put
 from optbench.engine.gpu.steps import ROWS
 from optbench.engine.lanes import Lane, Look, Rates
 from optbench.engine.loss import arrays
@@ -47,7 +47,7 @@ class GpuLanes:
         self.width = len(members) * max(batch_size if code.shape.batches else 1, dim if code.shape.noisy else 1)
 
     def _put(self, array: np.ndarray):
-        return cuda.to_device(array, stream=self.stream)
+        return put(array, self.stream)
 
     def _zeros(self, *shape):
         return self._put(np.zeros(shape, self.dtype))

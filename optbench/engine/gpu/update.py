@@ -16,7 +16,7 @@ import numpy as np
 from numba import boolean, float64, int64, types, void
 
 from optbench.engine.codegen import REALS
-from optbench.engine.cuda import BLOCK, GRID, blocks, cuda, index, kernel
+from optbench.engine.cuda import BLOCK, GRID, blocks, cuda, index, kernel, put
 from optbench.engine.gpu.source import translator
 from optbench.engine.updates import block_table, shared_rows
 from optbench.engine.writer import Writer, scalar_rows, together
@@ -55,12 +55,12 @@ class Update:
         for row, name in enumerate(record.hyperparameters, start=1):
             scalars[row] = [values[name] for values in hyperparameters]
         shape = (runs, dim) if order == "rows" else (dim, runs)
-        self.state = cuda.to_device(np.zeros((len(record.own), *shape), dtype))
-        self.scalars, self.table = cuda.to_device(scalars), cuda.to_device(table)
-        self.powers = cuda.to_device(np.ones((len(record.powers), runs)))
-        self.sums = cuda.to_device(np.zeros((len(self.code.sums), len(table), runs), dtype))
+        self.state = put(np.zeros((len(record.own), *shape), dtype))
+        self.scalars, self.table = put(scalars), put(table)
+        self.powers = put(np.ones((len(record.powers), runs)))
+        self.sums = put(np.zeros((len(self.code.sums), len(table), runs), dtype))
         most = max((len(group) for group, _ in self.code.shares), default=0)
-        self.partial = cuda.to_device(np.zeros((most, _SHARES, len(table), runs), dtype))
+        self.partial = put(np.zeros((most, _SHARES, len(table), runs), dtype))
         if order == "rows":
             self.threads, deep = (BLOCK, 1), (min(runs, GRID), min(len(table), GRID))
             self.grid, self.shared_grid = (blocks(dim), *deep), (min(blocks(dim), _SHARES), *deep)
