@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from gpu_cases import BLOCKS, CATALOGUE, COHORTS, STEPS, collected, record_of
+from gpu_cases import BLOCKS, CATALOGUE, COHORTS, DTYPES, ORDERS, STEPS, collected, record_of
 from harness import lane
 
 from optbench import ewa
@@ -31,36 +31,37 @@ def card():
 pytestmark = [pytest.mark.gpu, pytest.mark.xdist_group("card")]
 
 
-def close(found, wanted, dtype):
+def close(found, wanted, dtype, label=""):
     tolerance = ROUNDINGS * float(np.finfo(dtype).eps)
-    np.testing.assert_allclose(found, wanted, tolerance, tolerance * np.nanmax(np.abs(wanted)))
+    np.testing.assert_allclose(found, wanted, tolerance, tolerance * np.nanmax(np.abs(wanted)), err_msg=label)
 
 
-@pytest.mark.parametrize("name", sorted({case.text for case in STEPS}))
-def test_updates_of_many_parameters(name):
-    """About 4 million, in four parameter blocks, as one run and as many."""
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("order", ORDERS)
+def test_updates_of_many_parameters(order, dtype):
+    """Every rule, on millions of parameters in three blocks, of a few runs."""
     from optbench.engine.cuda import cuda
     from optbench.engine.gpu import update
 
-    for case in (case for case in STEPS if case.text == name):
-        factor = 40_000 if case.order == "rows" else 400
-        large = replace(case, count=2, blocks=tuple((size * factor, *rest) for size, *rest in BLOCKS))
+    for case in (case for case in STEPS if (case.order, case.dtype) == (order, dtype)):
+        large = replace(case, count=2, blocks=tuple((40_000 * size, *rest) for size, *rest in BLOCKS))
         found = large.drive(update.Update, cuda.to_device, lambda array: array.copy_to_host())
-        close(found, large.drive(Update), case.dtype)
+        close(found, large.drive(Update), dtype, case.text)
 
 
-@pytest.mark.parametrize("number", range(len(COHORTS)))
-def test_cohorts(number):
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_problem_and_rule_in_cohorts(dtype):
     from optbench.engine.gpu.cohorts import run_cohorts
 
-    case = COHORTS[number]
-    problem, optimizer, rest = case.arguments()
-    found = run_cohorts(problem, optimizer, [(seed, case.lanes()) for seed in (0, 1)], **rest)
-    for seed, cohort in enumerate(found):
-        wanted = collected(run_cohort(problem, optimizer, case.lanes(), seed=seed, **rest))
-        for name, array in collected(cohort).items():
-            array = array if name in ("w", "diverged_at") else array[: len(wanted[name])]
-            np.testing.assert_allclose(array, wanted[name], 1e-2 if case.dtype == "float32" else 1e-6, err_msg=name)
+    tolerance = 1e-2 if dtype == "float32" else 1e-6
+    for case in (case for case in COHORTS if case.dtype == dtype):
+        problem, optimizer, rest = case.arguments()
+        found = run_cohorts(problem, optimizer, [(seed, case.lanes()) for seed in (0, 1)], **rest)
+        for seed, cohort in enumerate(found):
+            wanted = collected(run_cohort(problem, optimizer, case.lanes(), seed=seed, **rest))
+            for name, array in collected(cohort).items():
+                array = array if name in ("w", "diverged_at") else array[: len(wanted[name])]
+                np.testing.assert_allclose(array, wanted[name], tolerance, err_msg=f"{name} of {case}")
 
 
 @pytest.mark.parametrize(("text", "batch_size"), [("rosenbrock", 32), ("logistic", 64), ("softmax", 64), ("mlp", 64)])
@@ -80,7 +81,7 @@ def test_a_hundred_thousand_lanes(text, batch_size):
         close(collected(found[seed])["w"][few], collected(wanted)["w"], "float64")
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(20_000_000,), (20_000, 1_000), (3, 5_000_001)])
 def test_averages(shape, dtype):
     x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
