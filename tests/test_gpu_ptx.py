@@ -1,7 +1,10 @@
 """Every kernel for a GPU becomes PTX for an old and a new card, without one; update kernels keep to their registers."""
 
+import os
 import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 from gpu_cases import CATALOGUE, DTYPES, ORDERS, SMALL, TEXTS, record_of
@@ -99,3 +102,26 @@ def test_steps_of_a_rule(name, compiled):
 
     code = cohorts.Kernels(CATALOGUE.problem("rosenbrock"), record_of(name), "float64", 32)
     compiled(code.steps, steps.signatures("float64")["steps"])
+
+
+SKIPS = """
+import pytest
+
+@pytest.mark.ptx
+def test_skipped():
+    pytest.skip("no libnvvm")
+"""
+
+
+@pytest.mark.parametrize(
+    ("every", "more", "code"), [(True, "", 1), (True, "@pytest.mark.ptx\ndef test_it(): pass", 0), (False, "", 0)]
+)
+def test_ci_does_not_pass_where_a_kind_was_skipped_whole(every, more, code, tmp_path):
+    (tmp_path / "test_kinds.py").write_text(SKIPS + more)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = ptx: a kind\n")
+    environment = {key: value for key, value in os.environ.items() if key != "OPTBENCH_EVERY_KIND"}
+    environment |= {"PYTHONPATH": str(Path(__file__).parent)} | ({"OPTBENCH_EVERY_KIND": "1"} if every else {})
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "-c", "pytest.ini", "test_kinds.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("all tests of the kind ptx were skipped" in done.stdout) == (code == 1)

@@ -15,22 +15,7 @@ from numba.core import cgutils
 from optbench.engine import cuda
 from optbench.engine.codegen import Translator, of_module
 
-_FUNCTIONS = (
-    "sqrt",
-    "exp",
-    "expm1",
-    "log",
-    "log1p",
-    "sin",
-    "cos",
-    "tan",
-    "tanh",
-    "sinh",
-    "cosh",
-    "atan",
-    "atan2",
-    "floor",
-)
+_FUNCTIONS = "sqrt exp expm1 log log1p sin cos tan tanh sinh cosh atan atan2 floor".split()
 
 
 def _replaced() -> dict:
