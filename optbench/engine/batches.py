@@ -28,6 +28,12 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size)
 
 
+def drawn(problem: Problem, batch_size: int) -> tuple[bool, bool]:
+    """Whether steps at that batch size take mini-batches of the data, and whether their gradients are given noise."""
+    full = batch_size >= problem.examples
+    return problem.data is not None and not full, problem.data is None and problem.noise > 0 and not full
+
+
 class Batches:
     """The mini-batches of one run, in order: each epoch is a fresh permutation, its last batch may be smaller.
 
@@ -37,7 +43,7 @@ class Batches:
 
     def __init__(self, problem: Problem, batch_size: int, seed: int, dtype: str):
         self.problem, self.batch_size, self.seed, self.dtype = problem, batch_size, seed, dtype
-        self.full = batch_size >= problem.examples
+        self.mini, self.noisy = drawn(problem, batch_size)
         self.per_epoch = steps_per_epoch(problem.examples, batch_size)
         self.done = 0
         self._order, self._noise = _generator(seed, _ORDER), _generator(seed, _NOISE)
@@ -48,10 +54,10 @@ class Batches:
         order, noise = np.zeros((0, 0), np.int32), np.zeros((0, 0), self.dtype)
         sizes = np.full(count, size)
         sizes[per_epoch - 1 - self.done % per_epoch :: per_epoch] = self.problem.examples - (per_epoch - 1) * size
-        if self.problem.data is None and self.problem.noise and not self.full:
+        if self.noisy:
             noise = self._noise.standard_normal((count, self.problem.dim), dtype=self.dtype)
             noise *= (self.problem.noise / np.sqrt(sizes)).astype(self.dtype)[:, None]
-        elif self.problem.data is not None and not self.full:
+        elif self.mini:
             order, at = np.zeros((count, size), np.int32), 0
             while at < count:  # one epoch at a time
                 first = (self.done + at) % per_epoch

@@ -32,7 +32,7 @@ class CpuLanes:
         self.limit[:] = np.inf
         self.loss = Loss(problem, code, dtype)
         x, y = self.loss.train
-        size = 0 if problem.data is None or self.batches.full else batch_size
+        size = batch_size if self.batches.mini else 0
         self.batch = aligned((size, x.shape[1]), dtype), aligned(size, dtype)
         self.work = self.loss.work(size or len(x), self.runs)
         self.width = max(size, problem.dim if problem.noise else 1)

@@ -52,7 +52,7 @@ class Update:
         dtype: str,
         hyperparameters: Sequence[Mapping[str, float]],
     ):
-        runs, rows = len(hyperparameters), scalar_rows(record)
+        runs = len(hyperparameters)
         self.blocks, dim, memory = block_table(record, shapes)
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
@@ -60,9 +60,7 @@ class Update:
         self.kernel = update_kernel(record, order, dtype)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
-        self.scalars = aligned((len(rows) + shared_rows(record, len(self.blocks)), runs), dtype)
-        for row, name in enumerate(record.hyperparameters, start=1):
-            self.scalars[row] = [values[name] for values in hyperparameters]
+        self.scalars = first_scalars(record, len(self.blocks), dtype, hyperparameters)
         self.powers = np.ones((len(record.powers), runs))
 
     @property
@@ -81,9 +79,17 @@ class Update:
         return self.state[self.record.own.index(self.record.report)].reshape(w.shape)
 
 
-def shared_rows(record: Optimizer, blocks: int) -> int:
-    """How many rows the shared slots take: two each, since a new value must not be seen by the rest of its block."""
-    return 2 * len(record.shared) * (blocks if record.by_block else 1)
+def scalar_count(record: Optimizer, blocks: int) -> int:
+    """How many rows ``scalars`` has: two a shared slot, whose new value the rest of the block must not see."""
+    return len(scalar_rows(record)) + 2 * len(record.shared) * (blocks if record.by_block else 1)
+
+
+def first_scalars(record: Optimizer, blocks: int, dtype: str, hyperparameters: Sequence[Mapping[str, float]]):
+    """``scalars`` before the first step: the hyperparameters of each run."""
+    scalars = aligned((scalar_count(record, blocks), len(hyperparameters)), dtype)
+    for row, name in enumerate(record.hyperparameters, start=1):
+        scalars[row] = [values[name] for values in hyperparameters]
+    return scalars
 
 
 def block_table(record, shapes) -> tuple[np.ndarray, int, int]:

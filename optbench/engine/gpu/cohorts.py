@@ -40,9 +40,7 @@ class Kernels:
         why = refuses(problem, optimizer)
         if why:
             raise PluginError(f"{problem.name} with {optimizer.name} cannot run on a GPU: {why}")
-        full = batch_size >= problem.examples
-        mini = problem.data is not None and not full
-        noisy = problem.data is None and problem.noise > 0 and not full
+        mini, noisy = batches.drawn(problem, batch_size)
         work, self.scratch = gpu.scratch(problem, batch_size if mini else 0)
         self.shape = kernels.shape_of(problem, optimizer, dtype, mini, noisy, work)
         self.owner, evaluate = f"problem {problem.name or '(unnamed)'}", problem.evaluate or problem.value_and_gradient

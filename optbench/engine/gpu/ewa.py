@@ -13,6 +13,7 @@ from numba import float64, int64, types, void
 
 from optbench.engine.codegen import REALS
 from optbench.engine.cuda import GRID, cuda, jit, kernel
+from optbench.engine.gpu.source import smaller
 from optbench.errors import OptbenchError
 from optbench.ewa import FADED
 
@@ -31,10 +32,7 @@ TINY = math.ulp(0.0)
 LOG_FADED = math.log(FADED)
 
 
-@jit
-def least(a, b):
-    """min(a, b), which numba 0.68 does not compile here."""
-    return a if a < b else b
+least = jit(smaller)
 
 
 @jit

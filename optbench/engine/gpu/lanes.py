@@ -9,8 +9,7 @@ from optbench.engine.cuda import BLOCK, blocks, cuda, put
 from optbench.engine.gpu.steps import ROWS
 from optbench.engine.lanes import Lane, Look, Rates
 from optbench.engine.loss import arrays
-from optbench.engine.updates import block_table, shared_rows
-from optbench.engine.writer import scalar_rows
+from optbench.engine.updates import block_table, first_scalars, scalar_count
 
 _BATCH_BYTES = 1 << 26  # of the mini-batches that are gathered for one launch
 
@@ -31,14 +30,12 @@ class GpuLanes:
         self.limit, self.unmoved = np.full(self.runs, np.inf, dtype), np.zeros(self.runs, bool)
 
         table, _, _ = block_table(optimizer, problem.blocks)
-        scalars = np.zeros((len(scalar_rows(optimizer)) + shared_rows(optimizer, len(table)), self.runs), dtype)
-        for row, name in enumerate(optimizer.hyperparameters, start=1):
-            scalars[row] = [lane.hyperparameters[name] for lane in lanes]
+        scalars = first_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
         self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
         self.g, self.state = self._zeros(dim, self.runs), self._zeros(len(optimizer.own), dim, self.runs)
         self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)
         self.update = self._put(scalars), self._put(np.ones((len(optimizer.powers), self.runs)))
-        self.table = self._put(table)
+        self.table, self.members = self._put(table), self._put(self.member)
         self.train = tuple(map(self._put, arrays(problem.data, dtype)))
         self.test = None if problem.test is None else tuple(map(self._put, arrays(problem.test, dtype)))
         self.constants = self._put(np.require(problem.constants, dtype, ["C"]).reshape(-1))
@@ -59,7 +56,7 @@ class GpuLanes:
         factors, at = rates.factors(done, size), 0
         alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
         lanes = (
-            self._put(rates.base), self._put(rates.schedule_of.astype(np.int32)), self._put(self.member),
+            self._put(rates.base), self._put(rates.schedule_of.astype(np.int32)), self.members,
             self._put(self.limit), alive, diverged_at,
         )  # fmt: skip
         one_batch = len(self.batches) * self.batch_size * (1 + self.train[0].shape[1]) * np.dtype(self.dtype).itemsize
@@ -140,5 +137,5 @@ def bytes_per_lane(problem, optimizer, batch: int, dtype: str) -> int:
     """What a lane takes on the card."""
     size = np.dtype(dtype).itemsize
     slots = len(optimizer.own) + 2
-    rows = len(scalar_rows(optimizer)) + shared_rows(optimizer, len(problem.blocks))
+    rows = scalar_count(optimizer, len(problem.blocks))
     return size * (problem.dim * slots + rows + scratch(problem, batch)[1] + 8) + 8 * (len(optimizer.powers) + 8)

@@ -19,8 +19,8 @@ from numba import boolean, float64, int32, int64, types, void
 from optbench.engine.codegen import REALS, compile_tree
 from optbench.engine.cuda import cuda, jit, kernel
 from optbench.engine.gpu.source import root, shaped, translator
-from optbench.engine.updates import shared_rows
-from optbench.engine.writer import Writer, scalar_rows
+from optbench.engine.updates import scalar_count
+from optbench.engine.writer import Writer
 from optbench.records import Problem
 from optbench.rules import Optimizer, arguments
 
@@ -56,7 +56,7 @@ class Shape:
 
 def shape_of(problem: Problem, optimizer: Optimizer, dtype: str, batches: bool, noisy: bool, work: int) -> Shape:
     """For a gradient that takes ``work`` numbers of scratch."""
-    rows = len(scalar_rows(optimizer)) + shared_rows(optimizer, len(problem.blocks))
+    rows = scalar_count(optimizer, len(problem.blocks))
     sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
     numbers = problem.dim * (2 + len(optimizer.own)) + rows + 2 * len(optimizer.powers) + work
     fits = numbers * np.dtype(dtype).itemsize <= _LOCAL_BYTES

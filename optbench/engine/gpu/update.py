@@ -18,8 +18,8 @@ from numba import boolean, float64, int64, types, void
 from optbench.engine.codegen import REALS
 from optbench.engine.cuda import BLOCK, GRID, blocks, cuda, index, kernel, put
 from optbench.engine.gpu.source import translator
-from optbench.engine.updates import block_table, shared_rows
-from optbench.engine.writer import Writer, scalar_rows, together
+from optbench.engine.updates import block_table, first_scalars
+from optbench.engine.writer import Writer, together
 from optbench.errors import PluginError
 from optbench.rules import Optimizer, arguments
 
@@ -51,12 +51,9 @@ class Update:
         if not record.by_block:
             table = np.array([[0, dim, dim, 1, 0, 0]])
         self.code = compiled(record, order, dtype)
-        scalars = np.zeros((len(scalar_rows(record)) + shared_rows(record, len(table)), runs), dtype)
-        for row, name in enumerate(record.hyperparameters, start=1):
-            scalars[row] = [values[name] for values in hyperparameters]
         shape = (runs, dim) if order == "rows" else (dim, runs)
         self.state = put(np.zeros((len(record.own), *shape), dtype))
-        self.scalars, self.table = put(scalars), put(table)
+        self.scalars, self.table = put(first_scalars(record, len(table), dtype, hyperparameters)), put(table)
         self.powers = put(np.ones((len(record.powers), runs)))
         self.sums = put(np.zeros((len(self.code.sums), len(table), runs), dtype))
         most = max((len(group) for group, _ in self.code.shares), default=0)
