@@ -60,7 +60,7 @@ TINY = Sizes(8, 1100, 32, seeds=2, lanes=2, steps=2, cpu_lanes=1, repeats=1, cal
 
 def measure(call: Callable[[], Any], sizes: Sizes) -> list[float]:
     """Seconds of a call, one number a repetition; the first calls, which compile and load, are not timed."""
-    from optbench.engine.cuda import SIMULATED, cuda
+    from optbench.compiler.cuda import SIMULATED, cuda
 
     def many() -> None:
         for _ in range(sizes.calls):
@@ -101,7 +101,7 @@ def row(
 
 def held(wanted: int, arrays: int) -> tuple[int, str]:
     """How many numbers in each of so many float32 arrays the card holds, and what is to be said about it."""
-    from optbench.engine import cuda
+    from optbench.compiler import cuda
 
     if not cuda.SIMULATED:
         cuda.cuda.synchronize()
@@ -113,7 +113,7 @@ def held(wanted: int, arrays: int) -> tuple[int, str]:
 def on_card(value: float, *shape: int):
     import numpy as np
 
-    from optbench.engine.cuda import cuda
+    from optbench.compiler.cuda import cuda
 
     return cuda.to_device(np.full(shape, value, np.float32))
 
@@ -128,18 +128,18 @@ def copy_row(sizes: Sizes) -> dict[str, Any]:
 
 def update_rows(sizes: Sizes, copied: float) -> Iterator[dict[str, Any]]:
     """One step of every rule on one run of many parameters."""
-    from optbench import plugins
-    from optbench.engine.gpu.update import refuses
+    from optbench.catalogue import loader
+    from optbench.compiler.cuda_updates import refuses
 
-    catalogue = plugins.load()
+    catalogue = loader.load()
     for text in [*sorted(name for name, record in catalogue.optimizers.items() if not refuses(record)), "clip(adam)"]:
         record, given = catalogue.optimizer(text)
         yield update_row(text, record, record.with_values(given), sizes, copied)
 
 
 def update_row(text: str, record: Any, values: dict, sizes: Sizes, copied: float) -> dict[str, Any]:
-    from optbench.engine.cuda import SIMULATED
-    from optbench.engine.gpu.update import Update
+    from optbench.compiler.cuda import SIMULATED
+    from optbench.engine.cuda.update import Update
 
     reads = 2 + len(record.own)
     count, note = held(sizes.parameters, reads)
@@ -154,7 +154,7 @@ def update_row(text: str, record: Any, values: dict, sizes: Sizes, copied: float
 
 def torch_rows(sizes: Sizes, adam: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """torch.optim.Adam on as many parameters as our adam had."""
-    from optbench.engine.cuda import SIMULATED
+    from optbench.compiler.cuda import SIMULATED
 
     speed = 1 / adam["median_seconds"]
     for implementation in ("fused", "foreach"):
@@ -186,29 +186,32 @@ def average_rows(sizes: Sizes, copied: float) -> Iterator[dict[str, Any]]:
     """Averages with bias correction: as ewa gives them, in an array of their own, and the kernels alone."""
     import numpy as np
 
-    from optbench.engine.cuda import SIMULATED
-    from optbench.engine.gpu import ewa
+    from optbench.averages import cuda as averages
+    from optbench.compiler.cuda import SIMULATED
 
     count, note = held(sizes.values, 16)  # numba frees what was given back ten arrays later
     many = (sizes.series, count // sizes.series)
-    for name, shape, kernels in (("many series", many, ewa.many), ("one series", (1, count), ewa.few)):
+    for name, shape, kernels in (("many series", many, averages.many), ("one series", (1, count), averages.few)):
         x, out, n, size = on_card(1.0, *shape), on_card(0.0, *shape), shape[1], math.prod(shape)
         given = np.ones(shape, np.float32) if SIMULATED else x  # the simulator's arrays are not those of a device
         rest = x.ravel(), n, np.float64(BETA), math.log(BETA), out.ravel()
-        calls = {name: lambda x=given: ewa.averages(x, BETA, True), f"{name}, kernels": lambda k=kernels, r=rest: k(*r)}
+        calls = {
+            name: lambda x=given: averages.averages(x, BETA, True),
+            f"{name}, kernels": lambda k=kernels, r=rest: k(*r),
+        }
         for case, call in calls.items():
             yield row("ewa", case, shape, measure(call, sizes), 2 * ITEM * size, against=copied, note=note)
 
 
 def sweep_rows(sizes: Sizes) -> Iterator[dict[str, Any]]:
     """Run-steps of a sweep, with its evaluations, beside those of one core on a part of it. Compiling is not timed."""
-    from optbench import plugins
+    from optbench.catalogue import loader
+    from optbench.compiler.cuda import SIMULATED
     from optbench.engine.cohort import run_cohort
-    from optbench.engine.cuda import SIMULATED
-    from optbench.engine.gpu.cohorts import run_cohorts
+    from optbench.engine.cuda.cohorts import run_cohorts
     from optbench.engine.lanes import Lane
 
-    catalogue = plugins.load()
+    catalogue = loader.load()
     for (name, rule), dtype in itertools.product(SWEEPS, ("float32", "float64")):
         problem, (record, values) = catalogue.problem(name), catalogue.optimizer(rule)
         flat = catalogue.schedule("constant")
@@ -271,8 +274,8 @@ def main(arguments: list[str] | None = None) -> int:
     from benchmarks.peers import THREAD_LIMITS
 
     os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))  # before NumPy loads: the CPU's part is one core's
-    from optbench.engine import cuda
-    from optbench.sweep.provenance import environment
+    from optbench.compiler import cuda
+    from optbench.sweeps.provenance import environment
 
     if missing := cuda.found().missing:
         print(f"gpu.py: {missing}", file=sys.stderr)

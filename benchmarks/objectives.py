@@ -1,12 +1,12 @@
 """Value and gradient of every problem on a mini-batch of 64, and the driver around them."""
 
-from optbench import plugins
+from optbench.catalogue import loader
+from optbench.checks.guarded_arrays import Guarded
 from optbench.engine.cohort import run_cohort
-from optbench.engine.guarded import Guarded
 from optbench.engine.lanes import Lane
-from optbench.sweep.runner import one_blas_thread
+from optbench.sweeps.executor import one_blas_thread
 
-PROBLEMS = sorted(plugins.load().problems)
+PROBLEMS = sorted(loader.load().problems)
 
 
 class ValueAndGradient:
@@ -15,7 +15,7 @@ class ValueAndGradient:
 
     def setup(self, name, dtype, lanes):
         self.limits = one_blas_thread()
-        self.arrays = Guarded(plugins.load().problem(name), dtype, lanes, rows=64)
+        self.arrays = Guarded(loader.load().problem(name), dtype, lanes, rows=64)
         self.time_call()
 
     def teardown(self, *params):
@@ -36,7 +36,7 @@ class Driver:
     timeout = 300
 
     def setup(self, name, optimizer, lanes):
-        catalogue = plugins.load()
+        catalogue = loader.load()
         self.limits = one_blas_thread()
         self.problem = catalogue.problem(name)
         self.optimizer, values = catalogue.optimizer(optimizer)

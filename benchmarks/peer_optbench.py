@@ -59,13 +59,13 @@ def _problem(case: Case, catalogue: Any) -> Any:
 
 
 def _training(case: Case) -> Side:
-    from optbench import plugins
+    from optbench.catalogue import loader
     from optbench.engine.batches import steps_per_epoch
     from optbench.engine.cohort import Compiled
-    from optbench.engine.cpu import CpuLanes
+    from optbench.engine.cpu.lanes import CpuLanes
     from optbench.engine.lanes import Clock, Lane, Rates, Runner
 
-    catalogue = plugins.load()
+    catalogue = loader.load()
     problem = _problem(case, catalogue)
     rule = catalogue.optimizers[case.optimizer]
     hyper, schedule = rule.with_values(case.hyper), catalogue.schedule("constant")
@@ -105,10 +105,10 @@ def _training(case: Case) -> Side:
 
 
 def _update(case: Case) -> Side:
-    from optbench import plugins
-    from optbench.engine.updates import Update
+    from optbench.catalogue import loader
+    from optbench.engine.cpu.update import Update
 
-    rule = plugins.load().optimizers[case.optimizer]
+    rule = loader.load().optimizers[case.optimizer]
     w, g = case.start[None].copy(), case.x[None].copy()
     update = Update(rule, "rows", ((w.size,),), case.dtype, [rule.with_values(case.hyper)])
     update.scalars[0] = case.lr[0]

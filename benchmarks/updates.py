@@ -9,18 +9,19 @@ import time
 
 import numpy as np
 
-from optbench import optimizer, plugins
-from optbench.engine.updates import Update
-from optbench.syntax import function_of
+from optbench import optimizer
+from optbench.catalogue import loader
+from optbench.contract.syntax import function_of
+from optbench.engine.cpu.update import Update
 
-RULES = sorted(plugins.load().optimizers)
-ELEMENTWISE = [name for name in RULES if plugins.load().optimizers[name].elementwise]
+RULES = sorted(loader.load().optimizers)
+ELEMENTWISE = [name for name in RULES if loader.load().optimizers[name].elementwise]
 
 
 class _Update:
     def setup(self, name, dtype, *shape):
         runs, dim = self.size(*shape)
-        record = plugins.load().optimizers[name]
+        record = loader.load().optimizers[name]
         arrays = (runs, dim) if self.order == "rows" else (dim, runs)
         self.w, self.g = np.ones(arrays, dtype), np.full(arrays, 0.1, dtype)
         self.update = Update(record, self.order, ((dim,),), dtype, [record.hyperparameters] * runs)
@@ -77,7 +78,7 @@ class Bandwidth(_Update):
 
     def setup(self, name, dtype):
         super().setup(name, dtype)
-        record = plugins.load().optimizers[name]
+        record = loader.load().optimizers[name]
         self.copy = Update(copy_rule(len(record.own)), "rows", (self.w.shape[1:],), dtype, [{}])
 
     def track_bandwidth(self, *params):

@@ -1,5 +1,5 @@
 """python -m optbench"""
 
-from optbench.cli import main
+from optbench.cli.app import main
 
 main()

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optbench import plugins
-from optbench.errors import OptbenchError
-from optbench.records import Family, Problem, Schedule
-from optbench.rules import Baseline, Optimizer
+from optbench.catalogue import loader
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.problems import Family, Problem
+from optbench.contract.schedules import Schedule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,13 +88,13 @@ def minimize(
     >>> minimize("rosenbrock", "adam", lr=0.05, steps=2000).w.round(3).tolist()
     [1.0, 1.0]
     """
-    from optbench.engine.device import choose
+    from optbench.compiler.device import choose
     from optbench.engine.lanes import Lane
-    from optbench.sweep.jobs import Job, pair, refusal
-    from optbench.sweep.plan import CohortPlan
-    from optbench.sweep.runner import one_blas_thread
-    from optbench.sweep.spec import merge
-    from optbench.sweep.tables import tables
+    from optbench.sweeps.executor import one_blas_thread
+    from optbench.sweeps.jobs import Job, pair, refusal
+    from optbench.sweeps.plan import CohortPlan
+    from optbench.sweeps.spec import merge
+    from optbench.sweeps.tables import tables
 
     catalogue, values = _catalogue(plugin), {}
     if not isinstance(optimizer, Optimizer | Baseline):
@@ -149,7 +150,7 @@ def sweep(
     a GPU runs what it can, and the table ``timings`` tells where each cohort ran. Raises OptbenchError; warns of a
     problem or an optimizer that could not run, whose cohorts are left out.
     """
-    from optbench.sweep.spec import merge, read
+    from optbench.sweeps.spec import merge, read
 
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
     if out is not None:
@@ -174,16 +175,16 @@ def load(path: str | Path) -> Results:
     return Results(*tables, directory=folder)
 
 
-def _catalogue(files) -> plugins.Catalogue:
+def _catalogue(files) -> loader.Catalogue:
     """The catalogue with the user's files. Here nobody reads a traceback first: a broken file is an error."""
-    catalogue = plugins.load((files,) if isinstance(files, str | Path) else tuple(files))
+    catalogue = loader.load((files,) if isinstance(files, str | Path) else tuple(files))
     for path, trace in catalogue.broken.items():
         raise OptbenchError(f"the plug-in {path.name} does not load: {trace.strip().splitlines()[-1]}")
     return catalogue
 
 
 def _execute(spec, folder, workers) -> Results:
-    from optbench.sweep import session
+    from optbench.sweeps import session
 
     status = session.execute(spec, folder, workers=workers, catalogue=_catalogue(spec.plugins))
     for pair, reason in status.failed.items():

@@ -1,8 +1,8 @@
 """A deep autoencoder: a network that must tell its input through a narrow middle; one run at a time on BLAS."""
 
 from optbench import OptbenchError, Problem, datasets, problem
-from optbench.layers import ACTIVATIONS, backward, forward
-from optbench.networks import check_choice, check_widths, dense
+from optbench.kit.layers import ACTIVATIONS, backward, forward
+from optbench.kit.networks import check_choice, check_widths, dense
 
 SIGMOID = ACTIVATIONS.index("sigmoid")
 

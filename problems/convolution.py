@@ -5,8 +5,8 @@ from math import isqrt
 import numpy as np
 
 from optbench import OptbenchError, Problem, datasets, problem
-from optbench.layers import ACTIVATIONS, activate, add_bias, back_through, softmax_error, softmax_report, sum_rows
-from optbench.networks import HIDDEN, check_choice, check_widths, layered
+from optbench.kit.layers import ACTIVATIONS, activate, add_bias, back_through, softmax_error, softmax_report, sum_rows
+from optbench.kit.networks import HIDDEN, check_choice, check_widths, layered
 
 # ``layout`` is (activation's number, stride, classes, side of the images, channels of each layer from the images' 1
 # on). Images of a batch are (rows, side, side, channels). ``work`` holds, layer by layer, the patches that the filters

@@ -6,7 +6,7 @@ from math import exp, log
 import numpy as np
 
 from optbench import datasets, problem
-from optbench.problem_tools import finish, linear_model, penalize, scores
+from optbench.kit.linear_models import finish, linear_model, penalize, scores
 
 
 def least_squares_gradient(w, g, f, x, y, constants, work):

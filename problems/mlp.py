@@ -1,8 +1,8 @@
 """A multilayer perceptron with softmax cross-entropy: any depth and width, one run at a time on BLAS."""
 
 from optbench import OptbenchError, Problem, datasets, problem
-from optbench.layers import backward, forward, softmax_error, softmax_report
-from optbench.networks import check_widths, dense
+from optbench.kit.layers import backward, forward, softmax_error, softmax_report
+from optbench.kit.networks import check_widths, dense
 
 
 def value_and_gradient(w, g, x, y, layout, work):

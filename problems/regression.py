@@ -5,7 +5,7 @@ from math import exp, log
 import numpy as np
 
 from optbench import OptbenchError, datasets, problem
-from optbench.problem_tools import finish, linear_model, penalize, scores
+from optbench.kit.linear_models import finish, linear_model, penalize, scores
 
 
 def huber_gradient(w, g, f, x, y, constants, work):

@@ -19,7 +19,7 @@ if MEASURED:
 
 def _sources() -> str:
     """A hash of where kernels come from and what makes them: numba's cache sees changes in a kernel's own file only."""
-    files = sorted((ROOT / "optbench" / "engine").glob("*.py"))
+    files = sorted((ROOT / "optbench" / "compiler").glob("*.py"))
     return hashlib.sha256(b"".join([str(ROOT).encode(), *(file.read_bytes() for file in files)])).hexdigest()
 
 
@@ -111,9 +111,9 @@ def one_blas_thread():
 @pytest.fixture(scope="session")
 def catalogue():
     """The shipped optimizers, schedules and problems."""
-    from optbench import plugins
+    from optbench.catalogue import loader
 
-    return plugins.load()
+    return loader.load()
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optbench import plugins
+from optbench.catalogue import loader
 from optbench.engine.lanes import Lane
 
-CATALOGUE = plugins.load()
+CATALOGUE = loader.load()
 DTYPES, ORDERS = ("float32", "float64"), ("rows", "lanes")
 BLOCKS = ((5, 3), (7,), (3, 5))
 WRAPPED = ("clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)")

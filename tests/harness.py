@@ -4,13 +4,13 @@ from functools import cache
 
 import numpy as np
 
-from optbench import plugins
-from optbench.engine import kernels
+from optbench.catalogue import loader
+from optbench.compiler import problem_kernels
 from optbench.engine.cohort import run_cohort
+from optbench.engine.cpu.update import Update
 from optbench.engine.lanes import Lane
-from optbench.engine.updates import Update
 
-CATALOGUE = plugins.load()
+CATALOGUE = loader.load()
 OPTIMIZERS = sorted(CATALOGUE.optimizers)
 # One optimizer of every kind that the engine must tell apart, and the lecture's.
 KINDS = {
@@ -70,7 +70,7 @@ def _arguments(problem, w, xy, dtype):
 
 def gradient(problem, w, xy=None, dtype="float64"):
     """Values (runs,) and gradients (runs, dim) at ``w`` (runs, dim), on the batch ``xy`` or on all data."""
-    kernel = kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, problem.name)
+    kernel = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, problem.name)
     w, rest, work = _arguments(problem, np.atleast_2d(w), xy, dtype)
     inputs = [array.copy() for array in (w, *rest)]
     g, f = Guarded(w.shape, dtype), Guarded((w.shape[0 if problem.form == "single" else 1],), dtype)
@@ -84,7 +84,7 @@ def gradient(problem, w, xy=None, dtype="float64"):
 
 def evaluate(problem, w, xy=None, dtype="float64"):
     """Loss and metrics, (runs, 1 + metrics), at ``w`` (runs, dim)."""
-    kernel = kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, problem.name)
+    kernel = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, problem.name)
     w, rest, work = _arguments(problem, np.atleast_2d(w), xy, dtype)
     runs, width = w.shape[0 if problem.form == "single" else 1], 1 + len(problem.metrics)
     out = Guarded((runs, width) if problem.form == "single" else (width, runs), dtype)

@@ -24,14 +24,14 @@ SWEEP = {"problems": "rosenbrock", "optimizers": "gd", "batch_sizes": 16, "learn
 SCRIPT = """
 import sys
 import optbench
-from optbench import plugins
+from optbench.catalogue import loader
 print("PACKAGE", optbench.__file__)
-for file in plugins.shipped_files():
+for file in loader.shipped_files():
     print("FILE", file)
 sys.argv = ["optbench", "sweep", "--problems", "rosenbrock", "--optimizers", "gd", "--batch-sizes", "16",
             "--schedules", "constant", "--lr", "1e-3", "--seeds", "1", "--steps", "3", "--no-report",
             "--out", "results"]
-from optbench.cli import main
+from optbench.cli.app import main
 main()
 """
 
@@ -75,7 +75,7 @@ def test_every_file_is_in_the_wheel_and_no_other(wheel):
     for ending in ("html", "toml", "csv"):
         wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob(f"*.{ending}")}
     assert names == wanted
-    assert {"optbench/sweep/default.toml", "optbench/problems/mlp.py", "optbench/__main__.py"} <= names
+    assert {"optbench/sweeps/default.toml", "optbench/problems/mlp.py", "optbench/__main__.py"} <= names
     assert any(name.endswith("template.html") for name in names)
 
 
@@ -91,7 +91,7 @@ def test_the_wheel_says_what_it_is(wheel):
     needed = [line for line in about.get_all("Requires-Dist") if "extra ==" not in line]
     assert sorted(needed) == sorted(PROJECT["dependencies"])
     assert set(about.get_all("Provides-Extra")) == {"test", "peers", "dask", "datasets", "cuda12", "cuda13"}
-    assert dict(points["console_scripts"]) == {"optbench": "optbench.cli:main"}
+    assert dict(points["console_scripts"]) == {"optbench": "optbench.cli.app:main"}
     assert about.get_payload().startswith("# optbench")
 
 
@@ -109,7 +109,7 @@ def test_a_sweep_from_the_wheel(installed, tmp_path):
     loaded = [
         Path(line.split(" ", 1)[1]) for line in done.stdout.splitlines() if line.startswith(("PACKAGE ", "FILE "))
     ]
-    folders = ("problems", "optbench/optimizers", "optbench/schedules")
+    folders = ("problems", "optbench/catalogue/optimizers", "optbench/catalogue/schedules")
     assert len(loaded) == 1 + sum(len(list((ROOT / folder).glob("*.py"))) for folder in folders)
     assert all(path.is_relative_to(installed) for path in loaded)
     assert " 1 runs" in " ".join(["", *done.stdout.split()])

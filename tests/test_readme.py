@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from optbench import datasets, listing, plugins
+from optbench import datasets
+from optbench.catalogue import listing, loader
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -104,4 +105,4 @@ def test_every_shipped_name_and_linked_file_is_there(catalogue):
 
 
 if __name__ == "__main__":
-    README.write_text(generated(TEXT, plugins.load()), encoding="utf-8")
+    README.write_text(generated(TEXT, loader.load()), encoding="utf-8")

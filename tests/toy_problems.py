@@ -4,7 +4,7 @@ from math import log
 
 import numpy as np
 
-from optbench.records import Problem
+from optbench.contract.problems import Problem
 
 
 def bowl_gradient(w, g):

@@ -1,6 +1,9 @@
-"""From tables to numbers: medians with intervals, honest selection, curves over seeds (pandas in, pandas out)."""
+"""From tables to numbers: costs, medians with intervals, honest selection, curves over seeds.
 
-from .columns import (
+pandas in, pandas out; it reads no file and draws nothing.
+"""
+
+from optbench.analysis.columns import (
     configuration_columns,
     failed,
     full_batch,
@@ -8,10 +11,10 @@ from .columns import (
     metric_columns,
     varied_hyperparameters,
 )
-from .curves import curve_bands
-from .intervals import grouped_intervals, interval_ranks, median_interval
-from .selection import best_configurations, reported_runs, winners
-from .timings import timing_summary
+from optbench.analysis.curves import curve_bands
+from optbench.analysis.intervals import grouped_intervals, interval_ranks, median_interval
+from optbench.analysis.selection import best_configurations, reported_runs, winners
+from optbench.analysis.timings import timing_summary
 
 __all__ = [
     "best_configurations",

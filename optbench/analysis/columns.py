@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optbench.columns import RUNS, is_metric
+from optbench.contract.columns import RUNS, is_metric
 
 COORDINATES = ("w_1", "w_2")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .columns import failed
-from .intervals import grouped_intervals
+from optbench.analysis.columns import failed
+from optbench.analysis.intervals import grouped_intervals
 
 
 def curve_bands(

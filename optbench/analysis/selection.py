@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from .columns import configuration_columns, failed, final_suboptimality, full_batch, metric_columns
-from .intervals import grouped_intervals
+from optbench.analysis.columns import configuration_columns, failed, final_suboptimality, full_batch, metric_columns
+from optbench.analysis.intervals import grouped_intervals
 
 
 def best_configurations(

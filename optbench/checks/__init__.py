@@ -1,17 +1,16 @@
-"""Public checks of a plug-in against the contract of its kind, each with a verdict in words.
+"""Public checks of a plug-in, a file for each kind of record: what is wrong with it, in words.
 
-``run(kind, name, catalogue)`` gives the findings on one record; the suite's own tests run them over the whole
-catalogue, and ``python -m optbench check FILE`` over a user's file.
+Stands on the engine; no sweep and no report is needed.
 """
 
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from optbench.catalogue.loader import Catalogue
 from optbench.checks import baseline, optimizer, problem, schedule
 from optbench.checks.verdict import NotApplicable, Wrong
-from optbench.errors import in_one_line
-from optbench.plugins import Catalogue
+from optbench.contract.errors import in_one_line
 
 _KINDS = {"optimizer": optimizer, "baseline": baseline, "schedule": schedule, "problem": problem}
 _WRAPPED = {"wrapper": ("optimizer", "gd"), "schedule_wrapper": ("schedule", "constant")}

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from optbench.checks.verdict import Wrong
-from optbench.rules import Baseline
+from optbench.contract.optimizers import Baseline
 
 
 def _finds_the_minimum(record: Baseline):

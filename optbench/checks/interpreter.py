@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from optbench.rules import Optimizer, arguments
+from optbench.contract.optimizers import Optimizer, arguments
 
 
 class Interpreter:

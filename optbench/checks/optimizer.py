@@ -4,9 +4,10 @@ import numpy as np
 
 from optbench.checks.interpreter import Interpreter
 from optbench.checks.verdict import Wrong, close
-from optbench.engine.codegen import Translator
-from optbench.engine.updates import Update, update_kernel
-from optbench.rules import Optimizer
+from optbench.compiler.translator import Translator
+from optbench.compiler.update_kernels import update_kernel
+from optbench.contract.optimizers import Optimizer
+from optbench.engine.cpu.update import Update
 
 SHAPES = ((2, 3), (2,))
 """A matrix and a vector, for rules that see the blocks."""

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from optbench.checks.guarded_arrays import Guarded
 from optbench.checks.verdict import NotApplicable, Wrong, close
+from optbench.contract.problems import Problem
 from optbench.engine.batches import start_point
-from optbench.engine.guarded import Guarded
-from optbench.records import Problem
 
 
 def _starts(problem: Problem):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from optbench.checks.verdict import Wrong, close
-from optbench.records import Schedule
+from optbench.contract.schedules import Schedule
 
 
 def _factors(record: Schedule):

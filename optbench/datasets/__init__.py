@@ -1,8 +1,6 @@
-"""Data for problems: bundled with scikit-learn, generated, from the extra ``datasets``, or the user's own files.
+"""Data sets by name, as arrays with a fixed split: bundled, generated, from extras, and files of the user's.
 
-A text names a set, perhaps with parameters, ``gaussian(examples=10000, features=100)``; or it is the path of a file,
-``~/points.csv``, short for ``file(path=~/points.csv)``. Nothing is downloaded. Features are standardized, pixels
-scaled to [0, 1], real targets standardized; the split into training and test examples is fixed.
+Knows nothing of problems that learn from them; imports the contract only.
 """
 
 import dataclasses
@@ -10,11 +8,11 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from optbench import names
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError, unknown
 from optbench.datasets import bundled, extras, files, generated, mapped
 from optbench.datasets.mapped import remembered, with_intercept
 from optbench.datasets.record import Dataset, Raw, prepare
-from optbench.errors import OptbenchError, unknown
 
 __all__ = ["NAMES", "Dataset", "load", "load_for", "remembered", "with_intercept"]
 

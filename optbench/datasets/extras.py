@@ -4,8 +4,8 @@ import importlib
 import importlib.util
 from pathlib import Path
 
+from optbench.contract.errors import OptbenchError
 from optbench.datasets.record import Raw
-from optbench.errors import OptbenchError
 
 
 def _missing(name: str) -> OptbenchError:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from optbench.contract.errors import OptbenchError, in_one_line, unknown
 from optbench.datasets.record import Raw
-from optbench.errors import OptbenchError, in_one_line, unknown
 
 _ENDINGS = (".csv", ".npz", ".parquet")
 _SYSTEM = "/usr/share/datasets/fashion-mnist"  # where Debian's package dataset-fashion-mnist puts them

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from optbench.contract.errors import OptbenchError
 from optbench.datasets.record import FEWEST_EXAMPLES, Raw
-from optbench.errors import OptbenchError
 
 
 def need(name: str, condition: bool, what: str) -> None:

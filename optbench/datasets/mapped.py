@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from optbench.contract.errors import OptbenchError
 from optbench.datasets.generated import need
 from optbench.datasets.record import FEWEST_EXAMPLES, Dataset
-from optbench.errors import OptbenchError
 
 _VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
 _PIECE = 1 << 16  # examples generated at a time, each piece from a stream of its own

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.errors import OptbenchError
+from optbench.contract.errors import OptbenchError
 
 TEST_SHARE = 0.2
 MOST_CLASSES = 100

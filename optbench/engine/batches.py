@@ -6,8 +6,8 @@ ones (common random numbers), however the work is cut into pieces.
 
 import numpy as np
 
-from optbench.errors import OptbenchError
-from optbench.records import Problem
+from optbench.contract.errors import OptbenchError
+from optbench.contract.problems import Problem
 
 _START, _ORDER, _NOISE = range(3)
 

@@ -7,15 +7,16 @@ from functools import partial
 
 import numpy as np
 
-from optbench.engine import batches, kernels
-from optbench.engine.baseline import BaselineRun
-from optbench.engine.cpu import CpuLanes
-from optbench.engine.driver import address, driver
+from optbench.compiler import problem_kernels
+from optbench.compiler.driver import address, driver
+from optbench.compiler.update_kernels import update_kernel, update_signature
+from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.problems import Problem
+from optbench.engine import batches
+from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.lanes import Clock, Lane, Outcome, Rates, Runner
-from optbench.engine.updates import update_kernel, update_signature
-from optbench.errors import OptbenchError, PluginError
-from optbench.records import Problem
-from optbench.rules import Baseline, Optimizer
+from optbench.engine.scipy_baselines import BaselineRun
 
 _BYTES = 1 << 20  # what the lanes of one call may fill: half of a core's L2 cache, the batch needs the rest
 _SCRATCH = 1 << 30  # what the scratch of one call may take: it grows with lanes times examples
@@ -62,10 +63,10 @@ class Kernels:
         owner = f"problem {problem.name or '(unnamed)'}"
         if problem.metrics and problem.evaluate is None:
             raise PluginError(f"{owner}: metrics {problem.metrics} need an evaluate function")
-        self.gradient = kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner)
+        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner)
         self.evaluate = None
         if problem.evaluate is not None:
-            self.evaluate = kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
+            self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
 
 
 class Compiled(Kernels):
@@ -89,7 +90,7 @@ class Compiled(Kernels):
         self.update = update_kernel(optimizer, self.order, dtype)
         self.drive = partial(
             driver(dtype),
-            address(self.gradient, kernels.gradient_signature(dtype)),
+            address(self.gradient, problem_kernels.gradient_signature(dtype)),
             address(self.update, update_signature(dtype)),
         )
 

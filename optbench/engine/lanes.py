@@ -7,8 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from optbench.errors import OptbenchError, PluginError
-from optbench.records import Problem, Schedule
+from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
 
 DIVERGENCE_FACTOR = 1e6
 """A run has diverged when its loss or its weights are not finite, or when its suboptimality exceeds this multiple of

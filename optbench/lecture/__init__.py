@@ -11,10 +11,10 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from optbench.errors import unknown
+from optbench.contract.errors import unknown
 
 if TYPE_CHECKING:
-    from optbench.lecture.record import Claim
+    from optbench.claims.record import Claim
 
 SECTIONS = {
     "A": "Mini-batch gradient descent",

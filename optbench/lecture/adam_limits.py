@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 import optbench
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.lecture.optimizer_paths import INK, weigh
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.report import style
 
 BOWL = "quadratic(dim=8, condition=100.0, noise=0.1)"

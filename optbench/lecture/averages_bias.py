@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from optbench.ewa import ewa
+from optbench.analysis.statistics import bootstrap_interval
+from optbench.averages.array import ewa
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.lecture import temperature
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.statistics import bootstrap_interval
 from optbench.report import style
 
 BETAS = (0.5, 0.9, 0.98)

@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from optbench.ewa import ewa
-from optbench.ewa_stream import EWA
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict
+from optbench.averages.array import ewa
+from optbench.averages.stream import EWA
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict
 from optbench.report import style
 
 BETAS = (0.5, 0.9, 0.98, 0.99)

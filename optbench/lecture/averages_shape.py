@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from optbench.ewa import ewa
+from optbench.analysis.statistics import median_interval, share_interval
+from optbench.averages.array import ewa
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.lecture import temperature
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.statistics import median_interval, share_interval
 from optbench.report import style
 
 BETAS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)

@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from optbench.ewa import ewa
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict
-from optbench.lecture.statistics import exponent
+from optbench.analysis.statistics import exponent
+from optbench.averages.array import ewa
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict
 from optbench.report import style
 
 BETAS = (0.5, 0.9, 0.98)

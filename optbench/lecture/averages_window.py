@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from optbench.ewa import ewa
+from optbench.analysis.statistics import bootstrap_interval, median_interval
+from optbench.averages.array import ewa
+from optbench.claims.record import DEPENDS, FAILS, FIRST_SEED, HOLDS, Budget, Claim, Verdict
 from optbench.lecture import temperature
-from optbench.lecture.record import DEPENDS, FAILS, FIRST_SEED, HOLDS, Budget, Claim, Verdict
-from optbench.lecture.statistics import bootstrap_interval, median_interval
 from optbench.report import style
 from optbench.report.figure_averages import draw_averages
 

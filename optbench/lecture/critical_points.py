@@ -10,11 +10,11 @@ import pandas as pd
 from scipy.optimize import root
 
 import optbench
-from optbench.engine.guarded import Guarded
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.statistics import median_interval, share_interval
+from optbench.analysis.statistics import median_interval, share_interval
+from optbench.checks.guarded_arrays import Guarded
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.report import style
-from optbench.sweep.runner import one_blas_thread
+from optbench.sweeps.executor import one_blas_thread
 
 EXACT = {1: 1 / 2, 2: 1 / 4, 3: (29 - 6 * 6**0.5) / 116}
 """Share of minima among all critical points of an isotropic Gaussian field. 1-D and 2-D: minima and maxima are as

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis import best_configurations, reported_runs
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.statistics import exponent_interval, median_interval, ratio_interval
+from optbench.analysis.statistics import exponent_interval, median_interval, ratio_interval
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.report import style
 
 DECAYS = {

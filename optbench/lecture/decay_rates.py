@@ -8,8 +8,8 @@ from functools import cache
 import pandas as pd
 from matplotlib.figure import Figure
 
+from optbench.claims.record import FAILS, HOLDS, Budget, Claim, Verdict
 from optbench.lecture.every_step import every_step
-from optbench.lecture.record import FAILS, HOLDS, Budget, Claim, Verdict
 from optbench.report import style
 
 DATA = "logistic(data=gaussian(examples=500))"  # 400 to train on

@@ -9,8 +9,8 @@ from math import prod
 import pandas as pd
 
 import optbench
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, split_seeds
-from optbench.lecture.targets import costs, interval_text, speedup, tuned_costs
+from optbench.analysis.targets import costs, interval_text, speedup, tuned_costs
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, split_seeds
 from optbench.report import style
 
 REMEDIES = ("adam", "initialization", "alpha", "mini-batch")

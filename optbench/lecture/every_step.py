@@ -23,14 +23,14 @@ def every_step(
     batch_loss of step t is the cost of its mini-batch at the weights before it, so train_loss of step t - 1 is the
     cost of all examples at the same weights. A diverged run ends with its last finite step.
     """
-    from optbench import plugins
+    from optbench.catalogue import loader
     from optbench.engine.cohort import run_cohort
     from optbench.engine.lanes import Lane
-    from optbench.sweep.plan import CohortPlan
-    from optbench.sweep.runner import one_blas_thread
-    from optbench.sweep.tables import tables
+    from optbench.sweeps.executor import one_blas_thread
+    from optbench.sweeps.plan import CohortPlan
+    from optbench.sweeps.tables import tables
 
-    catalogue = plugins.load()
+    catalogue = loader.load()
     made, (rule, values) = catalogue.problem(problem), catalogue.optimizer(optimizer)
     factor = catalogue.schedule(schedule)
     lanes = tuple(Lane(float(rate), factor, values) for rate in rates)

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis import best_configurations
+from optbench.analysis.statistics import bootstrap_interval, exponent_interval, median_interval
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.lecture.every_step import every_step
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.statistics import bootstrap_interval, exponent_interval, median_interval
 from optbench.report import style
 
 STEPS = 40

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis import best_configurations
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.statistics import crossing, ratio_interval
+from optbench.analysis.statistics import crossing, ratio_interval
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.report import style
 
 FULL, QUICK, TUNED_ON = 5_000_000, 500_000, 50_000

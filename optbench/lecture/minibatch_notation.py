@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import optbench
-from optbench.lecture.record import FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
+from optbench.claims.record import FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
+from optbench.engine.activations import mini_batch
 from optbench.report import style
-from optbench.trace import mini_batch
 
 BATCH_SIZE, RATE = 64, 0.1
 LAYER, BATCH, EXAMPLE = 3, 8, 7

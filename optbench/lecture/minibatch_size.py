@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import optbench
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.statistics import crossing, median_interval, ratio_interval
+from optbench.analysis.statistics import crossing, median_interval, ratio_interval
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.report import style
 
 SETS = {"small": 1250, "large": 25_000}  # a fifth of each is kept for tests: 1,000 and 20,000 examples are trained on

@@ -9,6 +9,8 @@ import pandas as pd
 
 import optbench
 from optbench.analysis import best_configurations
+from optbench.analysis.statistics import median_interval, ratio_interval
+from optbench.claims.record import Budget, Claim, Verdict
 from optbench.lecture.optimizer_paths import (
     INK,
     Walker,
@@ -25,8 +27,6 @@ from optbench.lecture.optimizer_paths import (
     walks,
     weigh,
 )
-from optbench.lecture.record import Budget, Claim, Verdict
-from optbench.lecture.statistics import median_interval, ratio_interval
 from optbench.report import style
 
 PROBLEM, CONDITION = "quadratic(dim=2, condition=100.0, noise=0.02)", 100.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Verdict, fresh_seeds
-from optbench.lecture.statistics import Interval
+from optbench.analysis.statistics import Interval
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Verdict, fresh_seeds
 from optbench.report import style
 
 INK = (style.BLACK, *(style.look(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
@@ -33,11 +33,11 @@ def walks(problem: str, walkers: Iterable[Walker], seeds: Iterable[int], steps: 
     eigenvectors of the largest and the smallest curvature; gradient_1, gradient_2: the exact gradient there. A walk
     that diverged is inf from then on. The seeds' walkers see the same noise.
     """
-    from optbench import plugins
+    from optbench.catalogue import loader
     from optbench.engine.cohort import run_cohort
     from optbench.engine.lanes import Lane
 
-    catalogue = plugins.load()
+    catalogue = loader.load()
     made = catalogue.problem(problem)
     hessian, (flat, steep) = curvature(made)
     groups: dict[str, tuple] = {}

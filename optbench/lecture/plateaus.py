@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict
-from optbench.lecture.statistics import bootstrap_interval, ert_interval
-from optbench.lecture.targets import interval_text, speedup, tuned_costs, two_digits
+from optbench.analysis.statistics import bootstrap_interval, ert_interval
+from optbench.analysis.targets import interval_text, speedup, tuned_costs, two_digits
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict
 from optbench.report import style
 
 OPTIMIZERS = ("gd", "momentum", "rmsprop", "adam")

@@ -9,6 +9,8 @@ import pandas as pd
 
 import optbench
 from optbench.analysis import best_configurations
+from optbench.analysis.statistics import bootstrap_interval, median_interval, ratio_interval
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
 from optbench.lecture.optimizer_paths import (
     INK,
     Walker,
@@ -25,8 +27,6 @@ from optbench.lecture.optimizer_paths import (
     walks,
     weigh,
 )
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.statistics import bootstrap_interval, median_interval, ratio_interval
 from optbench.report import style
 
 CONDITIONS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)

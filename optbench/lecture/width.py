@@ -9,8 +9,8 @@ import pandas as pd
 
 import optbench
 from optbench.analysis import best_configurations
-from optbench.lecture.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, split_seeds
-from optbench.lecture.statistics import bootstrap_interval, share_interval
+from optbench.analysis.statistics import bootstrap_interval, share_interval
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, split_seeds
 from optbench.report import style
 
 RATES = (0.02, 0.06, 0.2)

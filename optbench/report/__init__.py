@@ -1,11 +1,14 @@
-"""From the tables of a sweep to pictures and one page. Reads tables only; matplotlib is imported on first use."""
+"""Tables -> figures -> one page.
+
+Reads results and draws them; every number comes from analysis.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from .summary import terminal_summary
+from optbench.report.summary import terminal_summary
 
 __all__ = ["terminal_summary", "write_report"]
 
@@ -17,6 +20,6 @@ def write_report(directory: str | Path, progress: Callable[[str], None] | None =
     is called with a few words before each part. Raises FileNotFoundError where the folder or one of its tables is
     not there, ValueError where a table cannot be read or holds no runs; both say in one line what to do.
     """
-    from .page import write_page
+    from optbench.report.page import write_page
 
     return write_page(Path(directory), progress or (lambda text: None))

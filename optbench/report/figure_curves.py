@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import labels, style
+from optbench.report import labels, style
 
 WIDTH = 7.4
 START = "at the start"

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from . import labels, style
+from optbench.report import labels, style
 
 CELL = (0.37, 0.29)
 TICK = 7.5

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 
-from . import labels, style
+from optbench.report import labels, style
 
 SIDE, GAP = 2.0, 0.24
 

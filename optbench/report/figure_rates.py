@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import labels, style
-from .figure_curves import START, WIDTH
+from optbench.report import labels, style
+from optbench.report.figure_curves import START, WIDTH
 
 STRIP = 0.1  # share of the height that holds what has no place on the axis: medians that diverged
 

@@ -11,14 +11,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from optbench.analysis import best_configurations, curve_bands, reported_runs
-
-from . import field, labels, style
-from .figure_curves import draw_curves
-from .figure_heatmap import draw_heatmap
-from .figure_paths import draw_paths
-from .figure_rates import draw_rates, without_rates
-from .load import Results
-from .schedule_names import short_schedules
+from optbench.report import highlights, labels, style
+from optbench.report.figure_curves import draw_curves
+from optbench.report.figure_heatmap import draw_heatmap
+from optbench.report.figure_paths import draw_paths
+from optbench.report.figure_rates import draw_rates, without_rates
+from optbench.report.load import Results
+from optbench.report.schedule_names import short_schedules
 
 CAPTIONS = {
     "curves": "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the {seeds}. "
@@ -88,7 +87,7 @@ def draw_figures(
         reported,
         curves,
         curve_bands(curves, reported),
-        field.looks(best),
+        highlights.looks(best),
         {name: labels.shorten(str(name), 40) for name in runs["optimizer"].unique()},
         short_schedules(runs["schedule"].unique()),
     )
@@ -114,7 +113,7 @@ def _figures(problem: str, results: Results, drawn: Drawn) -> Iterator[tuple[str
     facts, styles, names = results.problem(problem), drawn.looks[problem], drawn.names
     start = _start(results.runs[results.runs["problem"] == problem], facts)
     seeds = "held-out seeds" if best["held_out"].all() else "same seeds (there are no others)"
-    rule = field.rule(styles, best)
+    rule = highlights.rule(styles, best)
 
     def caption(kind: str, *more: str, **words) -> str:
         parts = [CAPTIONS[kind], *more, MORE[kind] if rule else ""]

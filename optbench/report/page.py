@@ -18,11 +18,10 @@ from optbench.analysis import (
     varied_hyperparameters,
     winners,
 )
-
-from . import field, labels
-from .figures import draw_figures
-from .load import Results, load_results
-from .schedule_names import short_schedules
+from optbench.report import highlights, labels
+from optbench.report.figures import draw_figures
+from optbench.report.load import Results, load_results
+from optbench.report.schedule_names import short_schedules
 
 
 def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
@@ -55,7 +54,7 @@ def render(results: Results, best: pd.DataFrame, figures: dict[str, list[dict]])
             "name": problem,
             "anchor": f"problem-{names[problem]}",
             "facts": _facts(results.problem(problem)),
-            "rows": [write(row) for _, row in field.ranked(best[best["problem"] == problem]).iterrows()],
+            "rows": [write(row) for _, row in highlights.ranked(best[best["problem"] == problem]).iterrows()],
             "metrics": _metrics(best[best["problem"] == problem], results.runs),
             "figures": figures[problem],
         }
@@ -161,7 +160,7 @@ def _timings(results: Results) -> dict:
         }
         for row in total.itertuples(index=False)
     ]
-    if len(optimizers) <= field.SHOWN:
+    if len(optimizers) <= highlights.SHOWN:
         return {"optimizers": optimizers, "rows": rows, "apart": []}
     apart = [(name, [row["cost"][place] for row in rows]) for place, name in enumerate(optimizers)]
     return {"optimizers": [], "rows": [{**row, "cost": []} for row in rows], "apart": apart}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from optbench.errors import OptbenchError
-from optbench.names import INNER, canonical, parse
-
-from .labels import shorten
+from optbench.contract.errors import OptbenchError
+from optbench.contract.names import INNER, canonical, parse
+from optbench.report.labels import shorten
 
 LONG = 30
 LONGEST = 48

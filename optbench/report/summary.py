@@ -7,9 +7,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from optbench.analysis import varied_hyperparameters, winners
-
-from . import labels
-from .schedule_names import short_schedules
+from optbench.report import labels
+from optbench.report.schedule_names import short_schedules
 
 
 def terminal_summary(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> pd.DataFrame:

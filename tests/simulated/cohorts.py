@@ -2,7 +2,7 @@
 
 from gpu_cases import COHORTS, collected
 
-from optbench.engine.gpu.cohorts import run_cohorts
+from optbench.engine.cuda.cohorts import run_cohorts
 
 
 def run():

@@ -28,18 +28,18 @@ def spoiled(kernels) -> np.ndarray:
 
 
 def launch(kernels, x, beta, correct) -> np.ndarray:
-    from optbench.engine.gpu import ewa
+    from optbench.averages import cuda as averages
 
     out = np.full(x.size, 7.0, x.dtype)
     rate = np.log(beta) if correct and beta else -np.inf
     # At most three spans, scanned by two threads: several squares a span, and several spans a thread.
     options = {"spans": 3, "scanners": 2} if kernels == "few" else {}
-    getattr(ewa, kernels)(x.reshape(-1), x.shape[1], np.float64(beta), rate, out, **options)
+    getattr(averages, kernels)(x.reshape(-1), x.shape[1], np.float64(beta), rate, out, **options)
     return out.reshape(x.shape)
 
 
 def run() -> dict[str, np.ndarray]:
-    from optbench.engine.gpu.ewa import averages
+    from optbench.averages.cuda import averages
 
     made = {str(case): launch(case[0], series(*case[1:3]), *case[3:]) for case in CASES}
     made |= {kernels: launch(kernels, spoiled(kernels), 0.1, True) for kernels in ("many", "few")}

@@ -2,8 +2,8 @@
 
 from gpu_cases import STEPS
 
-from optbench.engine.cuda import cuda
-from optbench.engine.gpu.update import Update
+from optbench.compiler.cuda import cuda
+from optbench.engine.cuda.update import Update
 
 
 def run():

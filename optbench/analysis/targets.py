@@ -1,0 +1,84 @@
+"""Time to a target: what each run spends until its loss stays below it, the rate tuned for that on other seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+import optbench
+from optbench.analysis.statistics import Interval, ert
+from optbench.claims.record import Budget, split_seeds
+
+_RESAMPLES = 2000
+
+
+def costs(results: optbench.Results, target: float) -> pd.DataFrame:
+    """One row a run: problem, optimizer, batch_size, lr, seed, reached, steps, samples, seconds.
+
+    The clocks stand at the first evaluation from which on the loss is at most `target` until the run ends: a loss
+    that dips below it and comes back has not arrived. Where it never does, they stand at the end of the run.
+    """
+    runs, curves = results.runs, results.curves.sort_values(["run_id", "step"])
+    late = curves[~(curves["train_loss"] <= target)].groupby("run_id")["step"].max()
+    after = curves[curves["step"] > curves["run_id"].map(late).fillna(-1)]
+    arrived = after.groupby("run_id")[["step", "samples"]].first().reindex(runs["run_id"])
+    reached = arrived["step"].notna().to_numpy() & (runs["status"] == "ok").to_numpy()
+    pace = runs["cohort_id"].map(results.timings.set_index("cohort_id")["ns_per_run_step"]).to_numpy() / 1e9
+    made = runs[["problem", "optimizer", "batch_size", "lr", "seed"]].reset_index(drop=True)
+    steps = np.where(reached, arrived["step"], runs["steps"])
+    samples = np.where(reached, arrived["samples"], runs["samples"])
+    return made.assign(reached=reached, steps=steps, samples=samples, seconds=steps * pace)
+
+
+def fastest_rate(table: pd.DataFrame, clock: str = "samples") -> float:
+    """The rate with the lowest expected running time; of several, or if none arrives, the smallest."""
+    each = {rate: ert(part[clock], part["reached"]) for rate, part in table.groupby("lr")}
+    return min(each, key=lambda rate: (each[rate], rate))
+
+
+def tuned_costs(
+    spec: Mapping, target: float, rates: Sequence[float], tuning: int, seeds: int, budget: Budget
+) -> pd.DataFrame:
+    """The `costs` of a sweep over one problem, each optimizer and batch size at its fastest rate.
+
+    The first `tuning` seeds choose the rates, the next `seeds` report. `spec`: the sweep's keys, but for these two.
+    """
+    (first, rest), groups = split_seeds(tuning, seeds), ["optimizer", "batch_size"]
+    tries = costs(optbench.sweep(spec, learning_rates=list(rates), seeds=first, workers=budget.workers), target)
+    best = {key: fastest_rate(part) for key, part in tries.groupby(groups)}
+    wanted = sorted(set(best.values()))
+    found = costs(optbench.sweep(spec, learning_rates=wanted, seeds=rest, workers=budget.workers), target)
+    return found[found["lr"] == [best[key] for key in zip(*(found[name] for name in groups), strict=True)]]
+
+
+def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str, seed: int = 0) -> Interval:
+    """Expected running time of `slow` over that of `fast`, with its bootstrap interval over seeds, which are paired.
+
+    inf where `slow` never arrives, 0 where `fast` never does; where neither does there is nothing to tell: 1.
+    """
+    pair = [table.sort_values("seed") for table in (slow, fast)]
+    if not np.array_equal(pair[0]["seed"], pair[1]["seed"]):
+        raise ValueError("speedup: both tables need one run for each of the same seeds")
+    count = len(pair[0])
+    draws = np.random.default_rng(seed).integers(count, size=(_RESAMPLES, count))
+    draws = np.vstack([np.arange(count), draws])  # the first is what was measured
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a, b = (t[clock].to_numpy()[draws].sum(1) / t["reached"].to_numpy()[draws].sum(1) for t in pair)
+        ratio = np.where(np.isinf(a) & np.isinf(b), 1.0, a / b)
+    low, high = np.quantile(ratio[1:], [0.025, 0.975], method="inverted_cdf")
+    return float(ratio[0]), float(min(ratio[0], low)), float(max(ratio[0], high))
+
+
+def interval_text(interval: Interval) -> str:
+    """ "12 [8.1, 15]": an effect and its interval, to two digits."""
+    return "{} [{}, {}]".format(*(two_digits(value) for value in interval))
+
+
+def two_digits(value: float) -> str:
+    """1,234 as 1,200; 0.0123 as 0.012; inf as "infinite"."""
+    if not np.isfinite(value) or value == 0:
+        return "infinite" if value else "0"
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:.2g}"

@@ -1,0 +1,78 @@
+"""Exponentially weighted averages (lecture B) of values that come one by one."""
+
+import math
+
+import numpy as np
+
+from optbench.averages.contract import FADED, checked_beta, real_array
+from optbench.contract.errors import OptbenchError
+
+
+class EWA:
+    """v_t = beta v_{t-1} + (1 - beta) theta_t with v_0 = 0 (lecture B1), in memory that does not grow with t.
+
+    beta: in [0, 1). bias_correction: divide v_t by 1 - beta^t (lecture B5). theta: a number or an array of any shape,
+    averaged element by element; float32 stays float32 (and is averaged in float64), anything else becomes float64.
+    The values are bit for bit those of :func:`optbench.ewa` along the last axis of ``np.stack(thetas, axis=-1)``; NaN
+    and inf propagate as there. What is kept is two float64 numbers an element, whatever beta is. It can be pickled.
+
+    >>> average = EWA(beta=0.9)
+    >>> [round(float(average.update(theta)), 2) for theta in (40.0, 49.0, 45.0)]
+    [4.0, 8.5, 12.15]
+    """
+
+    def __init__(self, beta: float, bias_correction: bool = False):
+        """Raises OptbenchError for another beta."""
+        self.beta = checked_beta(beta, "EWA")
+        self.bias_correction = bool(bias_correction)
+        self.steps = 0
+        self.dtype, self.shape = np.dtype(np.float64), None
+        # v_t = power * start + block: the average at the last multiple of four, and what came since (see ewa._scan).
+        self._start, self._block, self._power = 0.0, 0.0, 1.0
+        self._fading, self._rest = 1.0, 0.0  # beta^t and 1 - beta^t
+
+    def __repr__(self):
+        return f"EWA(beta={self.beta!r}, bias_correction={self.bias_correction}), steps={self.steps}"
+
+    def update(self, theta):
+        """Take theta_t; return v_t, of its shape and dtype.
+
+        Raises OptbenchError for what is no real number, or a shape or dtype other than the first theta's.
+        """
+        theta = real_array(theta, "EWA: theta")
+        if self.steps == 0:
+            self.dtype, self.shape = theta.dtype, theta.shape
+        elif (theta.dtype, theta.shape) != (self.dtype, self.shape):
+            first, now = (f"{dtype} of shape {shape}" for dtype, shape in
+                          ((self.dtype, self.shape), (theta.dtype, theta.shape)))  # fmt: skip
+            raise OptbenchError(f"EWA: theta is {now}, but the first was {first}")
+        gain = 1.0 - self.beta
+        with np.errstate(all="ignore"):
+            part = gain * (theta.astype(np.float64) if theta.ndim else float(theta))  # floats are quicker than arrays
+            if self.steps % 4 == 0:
+                self._start, self._block, self._power = self._average(), part, 1.0
+            else:
+                self._block *= self.beta
+                self._block += part
+        self._power *= self.beta
+        self.steps += 1
+        if self._fading > FADED:
+            self._fading *= self.beta
+            self._rest = self.beta * self._rest + gain
+        else:
+            self._rest = 1.0
+        return self.value
+
+    def _average(self):
+        return self._power * self._start + self._block
+
+    @property
+    def value(self):
+        """v_t; before the first theta v_0 = 0, and NaN where that is to be corrected."""
+        if self.steps == 0:
+            return math.nan if self.bias_correction else 0.0
+        with np.errstate(all="ignore"):
+            average = np.asarray(self._average()).astype(self.dtype, copy=False)
+            if self.bias_correction:  # divided in float64, then rounded
+                average = np.divide(average, self._rest, dtype=np.float64).astype(self.dtype, copy=False)
+        return average[()]

@@ -1,0 +1,156 @@
+"""All about one name of the catalogue, as plain data: what ``show`` and its ``--json`` share."""
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from optbench.catalogue.listing import KINDS, formula, plain
+from optbench.catalogue.loader import Catalogue
+from optbench.contract import names, problems
+from optbench.contract.composition import wrap
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Baseline
+
+BLOCK = (64, 32)
+"""The shape of the example for which a matrix stage's memory is counted."""
+STEPS, EPOCHS = 1000, 10
+"""The example of a run for which a schedule's factors are told."""
+
+
+def describe(catalogue: Catalogue, text: str) -> list[dict]:
+    """What a person needs to know about the name ``text``, which may carry parameters: one record a kind that has it.
+
+    Every record: kind, name, formula, description, parameters (of each its value, default and limit: an interval, a
+    list of words, or None), source, files. Besides,
+
+    - optimizers and wrappers: state (the slots ``by_parameter``, ``by_block`` and ``by_run``, and the ``matrix`` memory
+      of an example block), reported (the slot that is evaluated, or w), sums (what is computed before the rule runs:
+      over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline;
+    - schedules: around (the record of the inner schedule, or None), factors (of an example run);
+    - problems: dim, blocks, examples, test_examples, data (whether there is any), noise, metrics, minimum,
+      minimum_source, minimizer, domain.
+
+    Raises OptbenchError for a name that nobody has, with the nearest one, and for parameters that do not fit.
+    """
+    name = _known(catalogue, text)
+    found, wrong = [], []
+    for kind, describer in _DESCRIBERS.items():
+        if any(name in getattr(catalogue, registry) for registry in KINDS[kind]):
+            try:
+                found.append(describer(catalogue, text))
+            except OptbenchError as error:
+                wrong.append(error)
+    if not found:
+        raise wrong[0]
+    return found
+
+
+def _known(catalogue, text) -> str:
+    """The outer name of ``text``. Raises OptbenchError, with the nearest name, where the catalogue has none such."""
+    everything = {name for registries in KINDS.values() for kind in registries for name in getattr(catalogue, kind)}
+    try:
+        name, wrong = names.parse(text)[0], None
+        if name in everything:
+            return name
+    except OptbenchError as error:
+        if "(" in text:
+            raise
+        name, wrong = text.strip(), error  # heavy-ball, "heavy ball"
+    near = difflib.get_close_matches(name.lower(), sorted(everything), n=1, cutoff=0.5)
+    if wrong and not near:
+        raise wrong
+    hint = f"did you mean {near[0]!r}?" if near else "'optbench list' shows what there is"
+    raise OptbenchError(f"unknown name {name!r}: {hint}")
+
+
+def _optimizer(catalogue, text) -> dict:
+    name, given = names.parse(text)
+    bare = name in catalogue.wrappers and names.INNER not in given
+    if bare:  # gd has neither state nor hyperparameters: around it, a wrapper shows what is its own
+        around, wrapper = wrap(catalogue.wrappers[name], catalogue.optimizers["gd"]), catalogue.wrappers[name]
+        record = replace(around, name=name, doc=wrapper.doc, source=wrapper.source)
+        values = record.with_values(given)
+    else:
+        record, values = catalogue.optimizer(text)
+    if isinstance(record, Baseline):
+        made = _record(catalogue, "baseline", text, record, values, record.hyperparameters, record.limits)
+        return made | {"state": None, "reported": None, "sums": None}
+    kind = "wrapper" if bare else "optimizer"
+    made = _record(catalogue, kind, text, record, values, record.hyperparameters, record.all_limits)
+    memory = [stage.memory(*BLOCK) for stage in record.matrix.values()]
+    state = {
+        "by_parameter": _plain_names(record.own),
+        "by_block": _plain_names(record.shared if record.by_block else ()),
+        "by_run": _plain_names(() if record.by_block else record.shared),
+        "matrix": [{"block": list(BLOCK), "numbers": numbers} for numbers in memory if numbers],
+    }
+    sums = {"all": record.total, "block": record.block, "matrix": record.matrix}
+    sums = {key: _plain_names(stages) for key, stages in sums.items()}
+    return made | {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
+
+
+def _plain_names(of) -> list[str]:
+    """Without the prefix that a wrapped rule's names get."""
+    return [re.sub("^(_inner_)+", "", name) for name in of]
+
+
+def _schedule(catalogue, text) -> dict:
+    name, given = names.parse(text)
+    bare = name in catalogue.schedule_wrappers and names.INNER not in given
+    if bare:
+        found = catalogue.schedule_wrappers[name].wrap(catalogue.schedules["constant"], given)
+    else:
+        found = catalogue.schedule(text)
+    registered = (catalogue.schedules | catalogue.schedule_wrappers)[name].parameters
+    kind = "schedule_wrapper" if bare else "schedule"
+    made = _record(catalogue, kind, text, found, found.parameters, registered, found.limits)
+    if bare:
+        return made | {"around": None, "factors": None}
+    around = _schedule(catalogue, given[names.INNER]) if found.inner else None
+    return made | {"around": around, "factors": _factors(found)}
+
+
+def _factors(schedule: Callable) -> dict:
+    """The factors at the first step of every epoch, and at the last step."""
+    length = STEPS // EPOCHS
+    step = np.append(np.arange(0, STEPS, length) + 1, STEPS)
+    factor = np.asarray(schedule(step, (step - 1) // length, STEPS), float)
+    return {"steps": STEPS, "epochs": EPOCHS, "step": plain(step), "factor": plain(factor)}
+
+
+def _problem(catalogue, text) -> dict:
+    name, given = names.parse(text)
+    family, problem = catalogue.problems[name], catalogue.problem(text)
+    values = names.fill("problem", name, given, family.parameters)
+    limits = {key: f"[{least}, inf)" for key, least in problems.LEAST.items()}
+    made = _record(catalogue, "problem", text, family, values, family.parameters, limits)
+    fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")
+    made |= {"data": problem.data is not None, "test_examples": len(problem.test[0]) if problem.test else 0}
+    return made | {field: plain(getattr(problem, field)) for field in fields}
+
+
+_DESCRIBERS = {"optimizers": _optimizer, "schedules": _schedule, "problems": _problem}
+
+
+def _record(catalogue, kind, text, record, values, defaults, limits) -> dict:
+    name, given = names.parse(text)
+    doc = inspect.cleandoc(record.doc)
+    around = kind in ("wrapper", "schedule_wrapper")
+    keys = [f"{kind} {name}"] if around else catalogue.origins("optimizer" if kind == "baseline" else kind, text)
+    parameters = {
+        key: {"value": plain(value), "default": plain(defaults[key]), "limit": plain(limits.get(key))}
+        for key, value in values.items()
+    }
+    return {
+        "kind": kind,
+        "name": names.canonical(name, given),
+        "formula": formula(doc),
+        "description": doc.replace("``", "`"),
+        "parameters": parameters,
+        "source": record.source,
+        "files": names.unique(str(catalogue.files[key]) for key in keys),
+    }

@@ -1,0 +1,105 @@
+"""What is in the catalogue, as plain data: what ``list``, its ``--json`` and the README share.
+
+Plain means as JSON has it: dicts, lists, texts and numbers; a tuple is a list, and a number that is not finite is None.
+"""
+
+import ast
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from optbench.catalogue.loader import Catalogue
+from optbench.contract.errors import unknown
+
+KINDS = {
+    "optimizers": ("optimizers", "wrappers", "baselines"),
+    "schedules": ("schedules", "schedule_wrappers"),
+    "problems": ("problems",),
+}
+"""What can be listed, and the catalogue's registries that belong to it."""
+
+
+def rows(catalogue: Catalogue, kind: str) -> list[dict]:
+    """One row a name of ``kind``, one of KINDS: kind, name, formula, defaults, source, family, file.
+
+    ``family`` is what the file says about itself. No problem is built. Raises OptbenchError for another kind.
+    """
+    if kind not in KINDS:
+        raise unknown("kind", kind, KINDS)
+    families, made = {}, []
+    for registry in KINDS[kind]:
+        for name, record in getattr(catalogue, registry).items():
+            path = catalogue.files[f"{registry[:-1]} {name}"]
+            if path not in families:
+                families[path] = _family(path)
+            row = {"kind": registry[:-1], "name": name, "formula": formula(record.doc)}
+            row |= {"defaults": plain(defaults(record)), "source": record.source}
+            made.append(row | {"family": families[path], "file": str(path)})
+    return made
+
+
+def formula(doc: str) -> str:
+    """The beginning of a docstring: its lines up to the first that ends in a full stop, or to the first empty one."""
+    lines = []
+    for line in doc.strip().splitlines():
+        lines.append(line.strip())
+        if not line.strip() or line.rstrip().endswith("."):
+            break
+    return " ".join(lines).strip().removesuffix(".").replace("``", "`")
+
+
+def defaults(record) -> Mapping:
+    """The defaults of a record of any kind."""
+    return record.parameters if hasattr(record, "parameters") else record.hyperparameters
+
+
+def plain(value):
+    """``value`` as JSON has it."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def value_text(value) -> str:
+    """A plain value as it is typed in a spec."""
+    if isinstance(value, list):
+        return f"({', '.join(map(value_text, value))}{',' * (len(value) == 1)})"
+    if not isinstance(value, float):
+        return str(value)
+    mantissa, mark, exponent = f"{value:g}".partition("e")
+    short = f"{mantissa}e{int(exponent)}" if mark else mantissa
+    return short if float(short) == value else repr(value)
+
+
+def values_text(values: Mapping) -> str:
+    """``beta1=0.9, eps=1e-8``, as it stands inside the brackets of a spec."""
+    return ", ".join(f"{key}={value_text(value)}" for key, value in values.items())
+
+
+def markdown(catalogue: Catalogue) -> str:
+    """The README's tables: a folded one for each registry, with name, formula and defaults."""
+    parts = []
+    for kind in KINDS:
+        table = rows(catalogue, kind)
+        for registry in KINDS[kind]:
+            found = [_markdown_row(row) for row in table if row["kind"] == registry[:-1]]
+            title = f"{len(found)} {registry if len(found) > 1 else registry[:-1]}".replace("_", " ")
+            head = ["<details>", f"<summary>{title}</summary>", "", "| name | formula | defaults |", "|---|---|---|"]
+            parts.append("\n".join([*head, *found, "", "</details>"]))
+    return "\n\n".join(parts)
+
+
+def _markdown_row(row) -> str:
+    cells = (row["name"], row["formula"].replace("`", ""), values_text(row["defaults"]))
+    return "| " + " | ".join(f"`{cell}`".replace("|", r"\|") if cell else "" for cell in cells) + " |"
+
+
+def _family(path: Path) -> str:
+    doc = ast.get_docstring(ast.parse(path.read_bytes()))
+    return formula(doc) if doc else path.name

@@ -1,0 +1,168 @@
+"""One loader for the files that define optimizers, schedules and problems, the shipped ones and the user's own."""
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from optbench.contract import names
+from optbench.contract.composition import wrap
+from optbench.contract.errors import OptbenchError, PluginError, unknown
+from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
+from optbench.contract.problems import Family, Problem
+from optbench.contract.schedules import Schedule, ScheduleWrapper
+
+_HERE = Path(__file__).parent
+_KINDS = {
+    Optimizer: "optimizers",
+    Wrapper: "wrappers",
+    Baseline: "baselines",
+    Schedule: "schedules",
+    ScheduleWrapper: "schedule_wrappers",
+    Family: "problems",
+}
+_ONE_NAMESPACE = (("optimizers", "wrappers", "baselines"), ("schedules", "schedule_wrappers"))
+
+
+@dataclass
+class Catalogue:
+    """Everything that was loaded, by name; the files' sha256; and the files that would not load, with tracebacks."""
+
+    optimizers: dict[str, Optimizer] = field(default_factory=dict)
+    wrappers: dict[str, Wrapper] = field(default_factory=dict)
+    baselines: dict[str, Baseline] = field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    schedule_wrappers: dict[str, ScheduleWrapper] = field(default_factory=dict)
+    problems: dict[str, Family] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    """sha256 of the file that a name came from, by kind and name: ``optimizer adam``."""
+    files: dict[str, Path] = field(default_factory=dict)
+    broken: dict[Path, str] = field(default_factory=dict)
+
+    def optimizer(self, text: str) -> tuple[Optimizer | Baseline, dict[str, float]]:
+        """The optimizer that ``text`` names, and all its hyperparameters. Raises OptbenchError."""
+        found, inner, given = self._find("optimizer", text, self.optimizers | self.baselines, self.wrappers)
+        if inner is None:
+            return found, found.with_values(given)
+        base, values = self.optimizer(inner)
+        if isinstance(base, Baseline):
+            raise OptbenchError(f"{found.name} cannot go around {base.name}, which is SciPy's")
+        made = wrap(found, base)
+        return made, made.with_values(values | given)
+
+    def schedule(self, text: str) -> Schedule:
+        """The schedule that ``text`` names. Raises OptbenchError."""
+        found, inner, given = self._find("schedule", text, self.schedules, self.schedule_wrappers)
+        return found.with_values(given) if inner is None else found.wrap(self.schedule(inner), given)
+
+    def problem(self, text: str) -> Problem:
+        """The problem that ``text`` names. Raises OptbenchError."""
+        found, _, given = self._find("problem", text, self.problems, {})
+        return found.build(given)
+
+    def origins(self, kind: str, text: str) -> list[str]:
+        """The keys in ``hashes`` of all that the text of an optimizer, schedule or problem names, outermost first."""
+        name, given = names.parse(text)
+        if names.INNER not in given:
+            return [f"baseline {name}" if kind == "optimizer" and name in self.baselines else f"{kind} {name}"]
+        wrapper = {"optimizer": "wrapper", "schedule": "schedule_wrapper"}[kind]
+        return [f"{wrapper} {name}", *self.origins(kind, given[names.INNER])]
+
+    @staticmethod
+    def _find(kind: str, text: str, plain: dict, wrappers: dict):
+        """The record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
+        name, given = names.parse(text)
+        inner = given.pop(names.INNER, None)
+        if name not in {**plain, **wrappers}:
+            raise unknown(kind, name, [*plain, *wrappers], shown_by="optbench list")
+        if name in wrappers and inner is None:
+            example = next((other for other in ("adam", "cosine") if other in plain), min(plain))
+            raise OptbenchError(f"{name} goes around another {kind}: write {name}({example})")
+        if name in plain and inner is not None:
+            hint = f"; these do: {', '.join(sorted(wrappers))}" if wrappers else ""
+            raise OptbenchError(f"{kind} {name} does not go around another one, as {text!r} says{hint}")
+        return (plain | wrappers)[name], inner, given
+
+
+def shipped_files() -> list[Path]:
+    """The files of the catalogue: inside the package, or beside it in a checkout."""
+    folder = _HERE.parent / "problems"
+    if not folder.is_dir():
+        folder = _HERE.parents[1] / "problems"
+    return [
+        *sorted((_HERE / "optimizers").glob("*.py")),
+        *sorted((_HERE / "schedules").glob("*.py")),
+        *sorted(folder.glob("*.py")),
+    ]
+
+
+def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
+    """The shipped catalogue with the user's ``files`` on top.
+
+    Raises PluginError for a file that is not there, or a name that is already taken. A file that breaks while it
+    loads is kept in ``broken``, and the others load all the same.
+    """
+    catalogue = Catalogue()
+    for path in shipped_files():
+        _add(catalogue, path)
+    if catalogue.broken:
+        raise PluginError(f"the installation is damaged: {next(iter(catalogue.broken.values()))}")
+    for path in dict.fromkeys(Path(file).resolve() for file in files):
+        if not path.is_file():
+            raise PluginError(f"no plug-in file {str(path)!r}")
+        _add(catalogue, path)
+    return catalogue
+
+
+def _add(catalogue: Catalogue, path: Path) -> None:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        module = _execute(path, digest)
+    except (Exception, SystemExit) as error:  # whatever a user's file may raise is reported, not passed on
+        catalogue.broken[path] = _trace(error, path)
+        return
+    for record in vars(module).values():
+        if type(record) not in _KINDS:
+            continue
+        kind = _KINDS[type(record)]
+        registry = getattr(catalogue, kind)
+        key = f"{kind[:-1]} {record.name}"
+        for other in (other for pair in _ONE_NAMESPACE if kind in pair for other in pair if other != kind):
+            if record.name in getattr(catalogue, other):
+                raise PluginError(f"{path.name}: {record.name!r} is a name among the {other.replace('_', ' ')} already")
+        if registry.get(record.name, record) is not record:
+            raise PluginError(
+                f"{path.name}: the name of {key!r} is taken by {catalogue.files[key].name}; choose another"
+            )
+        registry[record.name] = record
+        catalogue.hashes[key] = digest
+        catalogue.files[key] = path
+
+
+def _trace(error: BaseException, path: Path) -> str:
+    """The traceback from the user's file on; what called it is no help to its author."""
+    told = traceback.TracebackException.from_exception(error, limit=None)
+    own = next((i for i, frame in enumerate(told.stack) if frame.filename == str(path)), max(len(told.stack) - 2, 0))
+    told.stack = traceback.StackSummary.from_list(told.stack[own : own + 3])
+    return "".join(told.format())
+
+
+@cache
+def _execute(path: Path, digest: str):
+    """Run the file as a module of a private name, once per content."""
+    # By content, not by place: kernels in numba's cache name this module, and a copied checkout finds them, too.
+    label = f"_optbench_plugin_{path.stem}_{digest[:8]}"
+    spec = importlib.util.spec_from_file_location(label, path)
+    if spec is None:
+        raise PluginError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[label] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(label, None)
+        raise
+    return module

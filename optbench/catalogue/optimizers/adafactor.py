@@ -1,0 +1,66 @@
+"""Adafactor: a second moment of rank one, one number per row and one per column."""
+
+from math import sqrt
+
+import numpy as np
+
+from optbench import Matrix, optimizer
+from optbench.kit.scalars import larger
+
+
+def _gradient(g):
+    return g
+
+
+def _w_square(w):
+    return w * w
+
+
+def _memory(rows, columns):
+    """The averages of g^2 along the rows and along the columns."""
+    return rows + columns
+
+
+def _scaled(block, memory, beta2_decay, eps1, threshold, t):
+    """Gradient -> update: over the root of its second moment, then its root mean square clipped."""
+    rows, columns = block.shape
+    by_row, by_column = memory[:rows], memory[rows:]
+    fresh = t**-beta2_decay
+    by_row *= 1.0 - fresh
+    by_column *= 1.0 - fresh
+    for i in range(rows):
+        for j in range(columns):
+            share = fresh * block[i, j] * block[i, j]
+            by_row[i] += share / block.dtype.type(columns)
+            by_column[j] += share / block.dtype.type(rows)
+    mean, total = np.sum(by_row) / block.dtype.type(rows), block.dtype.type(0)
+    for i in range(rows):
+        for j in range(columns):
+            square = by_row[i] * by_column[j] / larger(eps1, mean)
+            block[i, j] /= sqrt(larger(eps1 * eps1, square))
+            total += block[i, j] * block[i, j]
+    block /= larger(1.0, sqrt(total / block.dtype.type(block.size)) / threshold)
+
+
+@optimizer(
+    source="Shazeer & Stern 2018, Algorithms 4 and 5, no momentum; torch.optim.Adafactor",
+    limits={"threshold": "(0, inf)"},
+    matrix={"update": Matrix(_gradient, _scaled, _memory)},
+    block={"w_square": _w_square},
+    beta2_decay=0.8,
+    eps1=1e-15,
+    eps2=1e-3,
+    threshold=1.0,
+    weight_decay=0.0,
+)
+def adafactor(w, g, lr, update, w_square, eps2, weight_decay, rows, columns, t):
+    """w = w - max(eps2, rms(w)) min(lr, 1 / sqrt(t)) u / max(1, rms(u) / threshold) - lr weight_decay w.
+
+    u = g / sqrt(r c' / mean(r)), where r and c average g^2 along the rows and columns of the block, with weight
+    1 - t^-beta2_decay on the past. For a vector that is g over the root of its own average. Steps are relative to
+    the size of the parameters: lr = 0.01 moves them by about 1%. (PyTorch's beta2_decay has the other sign, its eps1
+    is the precision of the dtype.)
+    """
+    size = sqrt(w_square / (rows * columns))
+    rate = larger(eps2, size) * (lr if lr < 1 / sqrt(t) else 1 / sqrt(t))
+    return w - lr * weight_decay * w - rate * update

@@ -1,0 +1,76 @@
+"""Muon: momentum whose matrices are made orthogonal."""
+
+from math import sqrt
+
+import numpy as np
+
+from optbench import Matrix, optimizer
+from optbench.kit.scalars import larger
+
+# The quintic p(x) = a x + b x^3 + c x^5, applied to all singular values at once: its slope at 0 is as large as it can
+# be while five times p takes (0, 1] to about 0.7 .. 1.2.
+QUINTIC = (3.4445, -4.7750, 2.0315)
+
+
+def _ahead(g, m, beta1, beta_adam, beta1_t, beta_adam_t, columns):
+    """Nesterov's momentum, bias-corrected: what m will be if the next gradient is like this one."""
+    beta, beta_t = (beta_adam, beta_adam_t) if columns == 1 else (beta1, beta1_t)
+    m = beta * m + (1 - beta) * g
+    return beta * m / (1 - beta * beta_t) + (1 - beta) * g / (1 - beta_t)
+
+
+def _orthogonal(block, memory, eps, ns_steps):
+    """Singular values -> about 1 by Newton-Schulz iteration on the wide side; vectors stay."""
+    rows, columns = block.shape
+    if columns == 1:
+        return
+    a, b, c = QUINTIC
+    tall, length = rows > columns, block.dtype.type(0)
+    for i in range(rows):
+        for j in range(columns):
+            length += block[i, j] * block[i, j]
+    wide = np.empty((min(rows, columns), max(rows, columns)), block.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            wide[j if tall else i, i if tall else j] = block[i, j] / (sqrt(length) + eps)
+    gram, moved = np.empty((len(wide), len(wide)), block.dtype), np.empty_like(wide)
+    square = np.empty_like(gram)
+    for _ in range(int(ns_steps)):
+        np.dot(wide, wide.T, gram)
+        np.dot(gram, gram, square)
+        for i in range(len(gram)):
+            for j in range(len(gram)):
+                square[i, j] = b * gram[i, j] + c * square[i, j]
+        np.dot(square, wide, moved)
+        for i in range(wide.shape[0]):
+            for j in range(wide.shape[1]):
+                wide[i, j] = a * wide[i, j] + moved[i, j]
+    for i in range(rows):
+        for j in range(columns):
+            block[i, j] = wide[j, i] if tall else wide[i, j]
+
+
+@optimizer(
+    source="Jordan et al. 2024 (Muon), bias-corrected and with Adam for vectors as in optax.contrib.muon",
+    limits={"ns_steps": "[0, inf)"},
+    matrix={"along": Matrix(_ahead, _orthogonal)},
+    beta1=0.95,
+    beta2=0.999,
+    beta_adam=0.9,
+    eps=1e-8,
+    ns_steps=5,
+    weight_decay=0.0,
+)
+def muon(w, g, m, v, lr, along, beta1, beta2, beta_adam, eps, weight_decay, beta2_t, rows, columns):
+    """m averages g;  w = w - lr (sqrt(max(1, columns / rows)) O + weight_decay w) for matrices (inputs, outputs).
+
+    O is the nearest orthogonal matrix to beta1 m + (1 - beta1) g, roughly: ns_steps Newton-Schulz steps leave singular
+    values of 0.7 to 1.2. Both terms are bias-corrected (m for one step more). A vector, and a matrix of one column,
+    gets Adam with the same Nesterov momentum, beta_adam, beta2 and eps, at the same rate.
+    """
+    beta = beta_adam if columns == 1 else beta1
+    m = beta * m + (1 - beta) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    adam = along / (sqrt(v / (1 - beta2_t)) + eps)
+    step = adam if columns == 1 else sqrt(larger(1, columns / rows)) * along + weight_decay * w
+    return w - lr * step, m, v

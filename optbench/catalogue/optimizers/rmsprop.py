@@ -1,0 +1,44 @@
+"""RMSProp: the gradient over the root of an exponentially weighted average of its square."""
+
+from math import sqrt
+
+from optbench import optimizer, variant
+from optbench.kit.scalars import larger
+
+
+@optimizer(source="lecture C2; Hinton 2012, lecture 6e", beta2=0.9, eps=0.0, eps_root=1e-8)
+def rmsprop(w, g, s, lr, beta2, eps, eps_root):
+    """s = beta2 s + (1 - beta2) g^2;  w = w - lr g / (sqrt(s + eps_root) + eps).
+
+    The lecture puts eps inside the root (eps_root), PyTorch outside (eps).
+    """
+    s = beta2 * s + (1 - beta2) * g * g
+    return w - lr * g / (sqrt(s + eps_root) + eps), s
+
+
+rmsprop_torch = variant(
+    rmsprop, "rmsprop_torch", source="torch.optim.RMSprop (alpha is beta2)", beta2=0.99, eps=1e-8, eps_root=0.0
+)
+
+
+@optimizer(source="Graves 2013 without its momentum; torch.optim.RMSprop(centered=True)", beta2=0.99, eps=1e-8)
+def rmsprop_centered(w, g, m, s, lr, beta2, eps):
+    """m, s average g and g^2 with beta2;  w = w - lr g / (sqrt(s - m^2) + eps).
+
+    It divides by the standard deviation. Where the gradient hardly changes that is 0 up to rounding, and the step
+    is as long as eps lets it be; PyTorch gives NaN where rounding makes s < m^2, here that counts as 0.
+    """
+    m = beta2 * m + (1 - beta2) * g
+    s = beta2 * s + (1 - beta2) * g * g
+    return w - lr * g / (sqrt(larger(0, s - m * m)) + eps), m, s
+
+
+@optimizer(source="torch.optim.RMSprop(momentum); TensorFlow's RMSProp", beta1=0.9, beta2=0.99, eps=1e-8)
+def rmsprop_momentum(w, g, m, s, lr, beta1, beta2, eps):
+    """s averages g^2;  m = beta1 m + g / (sqrt(s) + eps);  w = w - lr m.
+
+    Momentum over the scaled gradients, a sum like that of `heavy_ball`.
+    """
+    s = beta2 * s + (1 - beta2) * g * g
+    m = beta1 * m + g / (sqrt(s) + eps)
+    return w - lr * m, m, s

@@ -1,0 +1,31 @@
+"""Steps by sign: every coordinate moves by the rate, whatever the size of its gradient."""
+
+from optbench import optimizer
+from optbench.kit.scalars import sign
+
+
+@optimizer(source="Bernstein et al. 2018, Algorithm 1")
+def signsgd(w, g, lr):
+    """w = w - lr sign(g).
+
+    It comes no nearer to a minimum than about lr a coordinate; on noisy gradients it follows the median, not the mean.
+    """
+    return w - lr * sign(g)
+
+
+@optimizer(source="Bernstein et al. 2018, Algorithm 2 (Signum)", beta1=0.9)
+def signum(w, g, m, lr, beta1):
+    """m = beta1 m + (1 - beta1) g;  w = w - lr sign(m)."""
+    m = beta1 * m + (1 - beta1) * g
+    return w - lr * sign(m), m
+
+
+@optimizer(source="Chen et al. 2023, Algorithm 2 (Lion)", beta1=0.9, beta2=0.99, weight_decay=0.0)
+def lion(w, g, m, lr, beta1, beta2, weight_decay):
+    """w = w - lr (sign(beta1 m + (1 - beta1) g) + weight_decay w);  m = beta2 m + (1 - beta2) g.
+
+    The step looks at a faster average than the one that is kept. The authors take 3 to 10 times less rate and as
+    much more weight decay than with AdamW.
+    """
+    along = sign(beta1 * m + (1 - beta1) * g)
+    return w - lr * (along + weight_decay * w), beta2 * m + (1 - beta2) * g

@@ -1,0 +1,65 @@
+"""Wrappers around any optimizer: ``clip(adam, norm=1)``, ``lookahead(momentum)``."""
+
+from math import sqrt
+
+from optbench import wrapper
+from optbench.kit.scalars import larger
+
+
+def _square(g):
+    return g * g
+
+
+@wrapper(
+    source="Pascanu, Mikolov & Bengio 2013, Algorithm 1",
+    limits={"norm": "(0, inf)"},
+    total={"square": _square},
+    norm=1.0,
+)
+def clip(step, w, g, lr, square, norm):
+    """g = g norm / max(norm, |g|), the norm over all parameters."""
+    g = g * norm / larger(norm, sqrt(square))
+    w = step(w, g)
+    return w
+
+
+@wrapper(
+    source="Zhang et al. 2019, Algorithm 1",
+    limits={"k": "[1, inf)", "alpha": "[0, 1]"},
+    report="slow",
+    k=5.0,
+    alpha=0.5,
+)
+def lookahead(step, w, g, slow, lr, k, alpha, t):
+    """Every k steps slow = slow + alpha (w - slow), w = slow;  the wrapped optimizer keeps its state.
+
+    Reported is slow, which stands still in between.
+    """
+    slow = w if t == 1 else slow
+    fast = step(w, g)
+    slow = slow + alpha * (fast - slow) if t % k == 0 else slow
+    return slow if t % k == 0 else fast, slow
+
+
+@wrapper(source="lecture B1 and B5 on the iterates; Polyak & Juditsky 1992 for the idea", report="average", beta=0.99)
+def average(step, w, g, average, lr, beta, beta_t):
+    """average = beta average + (1 - beta) w, over 1 - beta^t: the lecture's corrected average, of the iterates.
+
+    Computed as average + (1 - beta) / (1 - beta^t) (w - average), which is the same. It is reported and never used.
+    """
+    w = step(w, g)
+    return w, average + (1 - beta) / (1 - beta_t) * (w - average)
+
+
+@wrapper(source="Hanson & Pratt 1988; PyTorch's weight_decay of SGD and Adam", decay=1e-4)
+def coupled_decay(step, w, g, lr, decay):
+    """g = g + decay w: the gradient of decay |w|^2 / 2 besides, which adaptive optimizers scale like the rest."""
+    w = step(w, g + decay * w)
+    return w
+
+
+@wrapper(source="Loshchilov & Hutter 2019, Algorithm 1, times the rate as in PyTorch", decay=0.01)
+def decoupled_decay(step, w, g, lr, decay):
+    """w = (1 - lr decay) w beside the optimizer's own step, which does not see it."""
+    moved = step(w, g)
+    return moved - lr * decay * w

@@ -1,0 +1,94 @@
+"""A problem's kernel on arrays with a guard around each, to see what it writes where."""
+
+from functools import cached_property
+
+import numpy as np
+
+from optbench.contract.optimizers import arguments
+from optbench.contract.problems import Problem
+from optbench.engine import batches
+from optbench.engine.arrays import arrays
+from optbench.engine.cohort import Kernels
+
+_GUARD = 64  # numbers before and behind each array
+_MARK = 1.25e7
+
+
+class Guarded:
+    """``runs`` copies of a start point and some rows of the data (a count, a slice, or None for all)."""
+
+    def __init__(self, problem: Problem, dtype: str, runs: int, rows: int | slice | None = None):
+        self.problem, self.dtype, self.runs = problem, dtype, runs
+        self.single = problem.form == "single"
+        self.start = batches.start_point(problem, 0)
+        x, y = arrays(problem.data, dtype)
+        rows = slice(rows) if not isinstance(rows, slice) else rows
+        self.inputs = {
+            "w": np.zeros((runs, problem.dim) if self.single else (problem.dim, runs), dtype),
+            "x": x[rows],
+            "y": y[rows],
+            "constants": np.asarray(problem.constants, dtype=dtype).reshape(-1),
+            "layout": np.asarray(problem.layout, dtype=np.int64).reshape(-1),
+        }
+        shape = (1 + len(problem.metrics), runs)
+        scratch = problem.work(max(len(self.inputs["x"]), 1), 1 if self.single else runs) if problem.work else 0
+        self.outputs = {
+            "g": np.zeros_like(self.inputs["w"]),
+            "f": np.zeros(runs, dtype),
+            "work": np.zeros(scratch, dtype),
+            "out": np.zeros(shape[::-1] if self.single else shape, dtype),
+        }
+        self.whole, self.view = {}, {}
+        for name, array in (self.inputs | self.outputs).items():
+            self.whole[name] = np.full(array.size + 2 * _GUARD, _MARK).astype(array.dtype)
+            self.view[name] = self.whole[name][_GUARD : _GUARD + array.size].reshape(array.shape)
+            self.view[name][...] = array
+        self._set(self.start)
+
+    @cached_property
+    def code(self) -> Kernels:
+        return Kernels(self.problem, self.dtype)
+
+    def _set(self, w):
+        self.view["w"][...] = w if self.single else np.broadcast_to(w, (self.runs, self.problem.dim)).T
+        self.inputs["w"] = self.view["w"].copy()
+
+    def _rest(self):
+        return [self.view[name] for name in ("x", "y", "constants", "layout", "work")]
+
+    def value_and_gradient(self, w=None):
+        """Values (runs,) and gradients (runs, dim) at ``w``, (dim,) or (runs, dim); by default at the start."""
+        if w is not None:
+            self._set(w)
+        self.code.gradient(self.view["w"], self.view["g"], self.view["f"], *self._rest(), 0, self.runs)
+        g = self.view["g"] if self.single else self.view["g"].T
+        return self.view["f"].copy(), g.copy()
+
+    def evaluate(self) -> np.ndarray:
+        """Loss and metrics, (1 + metrics, runs)."""
+        self.code.evaluate(self.view["w"], self.view["out"], *self._rest())
+        return (self.view["out"].T if self.single else self.view["out"]).copy()
+
+    def in_python(self) -> None:
+        """Run ``value_and_gradient`` as plain Python, where an index beyond an array is an error."""
+        named = {**self.view}
+        if self.single:
+            named |= {"w": self.view["w"][0], "g": self.view["g"][0]}
+        wanted = arguments(self.problem.value_and_gradient)
+        with np.errstate(all="ignore"):
+            value = self.problem.value_and_gradient(**{name: named[name] for name in wanted})
+        if self.single and np.ndim(value) != 0 or self.single and value is None:
+            raise TypeError(f"value_and_gradient must return the value, a number, not {type(value).__name__}")
+        if not self.single and value is not None:
+            raise TypeError("value_and_gradient must write the values to f and return nothing")
+
+    def trespasses(self) -> list[str]:
+        """Arrays that were written to without leave, or beyond their ends."""
+        wrong = []
+        for name, whole in self.whole.items():
+            mark = np.asarray(_MARK).astype(whole.dtype)
+            if (whole[:_GUARD] != mark).any() or (whole[len(whole) - _GUARD :] != mark).any():
+                wrong.append(f"the ends of {name}")
+            elif name in self.inputs and not np.array_equal(self.view[name], self.inputs[name], equal_nan=True):
+                wrong.append(name)
+        return wrong

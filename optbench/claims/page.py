@@ -1,0 +1,92 @@
+"""The page: a short illustrated paper in one file, its figures within it."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+
+from jinja2 import Environment
+
+from optbench.claims.record import VERDICTS, Outcome, Verdict
+from optbench.lecture import SECTIONS
+from optbench.report.labels import number
+from optbench.sweeps.store import write_text
+
+SYMBOLS = dict(zip(VERDICTS, "✓✗◐", strict=True))
+NO_VERDICT = "no verdict"
+
+
+def write_page(outcomes: Sequence[Outcome], environment: Mapping, folder: Path) -> Path:
+    """Write index.html into `folder`, which holds the figures already."""
+    pictures = {item.claim.id: _picture(folder / f"{item.figure}.png") for item in outcomes if item.verdict}
+    path = folder / "index.html"
+    write_text(path, render(outcomes, environment, pictures))
+    return path
+
+
+def render(outcomes: Sequence[Outcome], environment: Mapping, pictures: Mapping[str, dict]) -> str:
+    """The page as text, every value escaped. pictures: id -> {source, width, height}."""
+    template = (files(__package__) / "page.html").read_text(encoding="utf-8")
+    sections = [
+        {"letter": letter, "title": SECTIONS[letter], "claims": list(group)}
+        for letter, group in groupby(outcomes, lambda item: item.claim.section)
+    ]
+    return (
+        Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        .from_string(template)
+        .render(
+            sections=sections,
+            counts=summary(outcomes),
+            pictures=pictures,
+            effect=effect,
+            badge=badge,
+            quick=any(item.quick for item in outcomes),
+            seconds=number(sum(item.seconds for item in outcomes)),
+            environment={key: _flat(value) for key, value in environment.items()},
+        )
+    )
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """How many claims there are, and how many got which verdict: "12 claims: 8 hold, 1 does not hold, 3 depend"."""
+    found = Counter(item.verdict.verdict if item.verdict else NO_VERDICT for item in outcomes)
+    plural = {"holds": "hold", "does not hold": "do not hold", "depends": "depend", NO_VERDICT: "without a verdict"}
+    parts = [
+        f"{found[name]} {name if found[name] == 1 and name != NO_VERDICT else plural[name]}"
+        for name in plural
+        if found[name]
+    ]
+    return f"{len(outcomes)} claim{'' if len(outcomes) == 1 else 's'}: {', '.join(parts)}"
+
+
+def effect(verdict: Verdict) -> str:
+    """The number with its interval: "0.5 [0.48, 0.53]", or "1 (exact)"."""
+    value = number(verdict.effect)
+    if verdict.low == verdict.high or math.isnan(verdict.low):
+        return f"{value} (exact)"
+    return f"{value} [{number(verdict.low)}, {number(verdict.high)}]"
+
+
+def badge(outcome: Outcome) -> dict:
+    """What a verdict looks like: its words, a symbol for those who see no colors, and its class."""
+    words = outcome.verdict.verdict if outcome.verdict else NO_VERDICT
+    return {"words": words, "symbol": SYMBOLS.get(words, "?"), "kind": words.replace(" ", "-")}
+
+
+def _picture(path: Path) -> dict:
+    data = path.read_bytes()
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))  # of the PNG's header
+    return {
+        "source": "data:image/png;base64," + base64.b64encode(data).decode(),
+        "width": width,
+        "height": height,
+    }
+
+
+def _flat(value) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

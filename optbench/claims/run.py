@@ -1,0 +1,151 @@
+"""Runs claims one after the other; each leaves its tables, its figure and its verdict before the next one starts.
+
+``claims/ID.json`` is written last, so what has one is whole. It holds a hash of the code and the budget: a second start
+with the same of both goes on where the first one ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from optbench.catalogue.loader import shipped_files
+from optbench.claims.page import write_page
+from optbench.claims.record import Budget, Claim, Outcome, Verdict
+from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.report import style
+from optbench.sweeps.provenance import environment
+from optbench.sweeps.store import write_text
+
+DPI = 192
+_PACKAGE = Path(__file__).parents[1]
+
+
+def run(
+    claims: Sequence[Claim],
+    directory: str | Path,
+    budget: Budget,
+    command: str = "optbench.lecture",
+    watch: Callable[[Claim, int], None] = lambda claim, done: None,
+) -> list[Outcome]:
+    """Try `claims` in turn, or those that the folder does not have yet; write results, provenance and page.
+
+    A claim whose experiment cannot run has an `error`, and the others go on. `watch` hears of each claim before it
+    starts, and how many are done. Raises OptbenchError where the folder cannot be written.
+    """
+    folder, outcomes, written = Path(directory), [], []
+    try:
+        for name in ("claims", "figures", "tables"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for done, claim in enumerate(claims):
+            watch(claim, done)
+            outcomes.append(finished(claim, folder, budget) or _try(claim, folder, budget, written))
+        about = environment(command)
+        write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
+        _write_results(outcomes, folder)
+        write_page(outcomes, about, folder)
+    except OSError as error:
+        raise OptbenchError(f"cannot write to {str(directory)!r}: {error.strerror or error}") from None
+    return outcomes
+
+
+def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
+    """What an earlier start of the same code and budget found out, or None."""
+    try:
+        kept = json.loads((folder / "claims" / f"{claim.id}.json").read_text(encoding="utf-8"))
+        if kept["key"] != _key(budget):
+            return None
+        verdict = Verdict(
+            **kept["verdict"] | {name: float(kept["verdict"][name]) for name in ("effect", "low", "high")}
+        )
+        return Outcome(claim, verdict, kept["seconds"], budget.quick, tuple(kept["tables"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
+    begin = time.perf_counter()
+    try:
+        tables = claim.experiment(budget)
+        verdict = claim.judged(tables)
+        with style.theme():
+            figure = claim.figure(dict(tables), verdict)
+            _save_figure(figure, folder / "figures" / claim.id, claim)
+    except OSError:
+        raise
+    except Exception as error:  # the others go on, whatever it was
+        return Outcome(claim, None, time.perf_counter() - begin, budget.quick, error=in_one_line(error))
+    names = tuple(_save_table(table, f"tables/{claim.id}-{name}", folder, written) for name, table in tables.items())
+    outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names)
+    kept = {"key": _key(budget), "verdict": _finite(asdict(verdict)), "seconds": outcome.seconds, "tables": names}
+    write_text(folder / "claims" / f"{claim.id}.json", json.dumps(kept, indent=1) + "\n")
+    return outcome
+
+
+def _save_figure(figure, path: Path, claim: Claim) -> None:
+    import matplotlib as mpl
+
+    about = f"{claim.id}: {claim.sentence}"
+    common = {"facecolor": "white", "dpi": DPI}
+    figure.savefig(f"{path}.png", **common, metadata={"Description": about, "Software": "optbench"})
+    with mpl.rc_context({"svg.hashsalt": claim.id}):  # the same picture is the same file
+        figure.savefig(f"{path}.svg", **common, metadata={"Description": about, "Creator": "optbench", "Date": None})
+
+
+def _save_table(table: pd.DataFrame, name: str, folder: Path, written: list) -> str:
+    """Write it, unless an earlier claim of the same experiment has; the name that it has."""
+    for earlier, known in written:
+        if earlier is table:
+            return known
+    table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+    table.to_csv(folder / f"{name}.csv", index=False)
+    written.append((table, name))
+    return name
+
+
+def _write_results(outcomes: list[Outcome], folder: Path) -> None:
+    rows = [_row(outcome) for outcome in outcomes]
+    write_text(folder / "results.json", json.dumps([_finite(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
+    frame = pd.DataFrame(rows)
+    frame["tables"] = frame["tables"].map(" ".join)
+    frame.to_parquet(folder / "results.parquet", index=False)
+    frame.to_csv(folder / "results.csv", index=False)
+
+
+def _row(outcome: Outcome) -> dict:
+    claim, nothing = outcome.claim, {"verdict": None, "effect": math.nan, "low": math.nan, "high": math.nan}
+    verdict = asdict(outcome.verdict) if outcome.verdict else nothing | {"measure": "", "on": "", "detail": ""}
+    return {
+        "id": claim.id, "sentence": claim.sentence, "criterion": claim.criterion, **verdict, "error": outcome.error,
+        "seconds": round(outcome.seconds, 3), "quick": outcome.quick, "command": outcome.command,
+        "figure": f"{outcome.figure}.png", "tables": list(outcome.tables),
+    }  # fmt: skip
+
+
+def _finite(row: dict) -> dict:
+    """JSON has no infinity: such numbers become texts, "inf"."""
+    return {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row.items()
+    }
+
+
+def _key(budget: Budget) -> str:
+    return f"{'quick' if budget.quick else 'full'} {_code()}"
+
+
+@cache
+def _code() -> str:
+    """sha256 of all code that a verdict can depend on."""
+    digest = hashlib.sha256()
+    for path in sorted({*_PACKAGE.rglob("*.py"), *shipped_files()}):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,38 @@
+"""How options are typed: ``--beta 0.5 0.9`` besides ``--beta 0.5 --beta 0.9`` and ``--beta 0.5,0.9``."""
+
+from typer.core import TyperCommand
+
+from optbench.contract.errors import OptbenchError
+
+
+class TakesNumbers(TyperCommand):
+    """A command whose repeatable options take all the numbers behind them, as argparse's nargs="+" does."""
+
+    def parse_args(self, ctx, args):
+        repeatable = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
+        spelled, option = [], None
+        for part in args:
+            awaited = option and spelled[-1] == option  # the option has no value yet: whatever comes is it
+            if option and not awaited and _are_numbers(part):
+                spelled.append(option)
+            elif not awaited:
+                name = part.partition("=")[0]
+                option = name if name in repeatable else None
+            spelled.append(part)
+        return super().parse_args(ctx, spelled)
+
+
+def numbers(name: str, texts) -> list[float]:
+    """The numbers of an option that was typed in any of these forms, each once. Raises OptbenchError."""
+    parts = [part.strip() for text in texts for part in text.split(",")]
+    for part in parts:
+        if not _are_numbers(part):
+            raise OptbenchError(f"--{name}: {part!r} must be a number")
+    return list(dict.fromkeys(map(float, parts)))
+
+
+def _are_numbers(text: str) -> bool:
+    try:
+        return bool([float(part) for part in text.split(",")])
+    except ValueError:
+        return False

@@ -1,0 +1,278 @@
+"""CUDA: the only module that imports it, and is itself imported only where a GPU was asked for.
+
+``cuda`` is numba's own target, or numba-cuda, which takes its place where it is installed, or its successor
+numba-cuda-mlir where neither is left. It may be numba's simulator (NUMBA_ENABLE_CUDASIM=1), too.
+"""
+
+import ctypes
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import numba
+import numpy as np
+
+from optbench.contract.errors import in_one_line
+
+
+def _toolkit_home() -> Path | None:
+    """Where a CUDA toolkit is: beside the ptxas or nvcc on PATH, in its usual place, or in NVIDIA's wheels."""
+    programs = filter(None, map(shutil.which, ("ptxas", "nvcc")))
+    homes = [*(Path(program).resolve().parents[1] for program in programs), Path("/usr/local/cuda")]
+    wheels = find_spec("nvidia")
+    homes += [Path(place) / "cu13" for place in (wheels.submodule_search_locations if wheels else ())]
+    return next((home for home in homes if (home / "nvvm").is_dir()), None)
+
+
+def _tell_home() -> None:
+    """Tell numba where the toolkit is, unless the user did; conda's packages go before it."""
+    if not {"CUDA_HOME", "CUDA_PATH"} & os.environ.keys() and (home := _toolkit_home()):
+        os.environ["CUDA_HOME"] = str(home)
+
+
+_tell_home()
+
+cuda, _broken = None, None
+try:
+    from numba import cuda
+except Exception as error:  # numba-cuda fails in many ways where numba or numpy is too new for it
+    _broken = in_one_line(error)
+    with suppress(ImportError):
+        from numba_cuda_mlir import cuda
+if cuda is not None:
+    try:
+        from numba.cuda.extending import intrinsic
+    except ImportError:  # the simulator has none and needs none
+        intrinsic = None
+
+SIMULATED = numba.config.ENABLE_CUDASIM != 0
+
+
+def _open_wheels() -> None:
+    """Let numba's own target find libnvvm in NVIDIA's wheels, too, where it finds libdevice by itself."""
+    libraries = sorted((Path(os.environ.get("CUDA_HOME", "")) / "lib").glob("libnvvm.so.*"))
+    with suppress(ImportError, AttributeError):  # numba-cuda looks there itself
+        from numba.cuda.cudadrv import nvvm
+
+        known = nvvm.open_cudalib
+        if libraries:
+            nvvm.open_cudalib = lambda name: ctypes.CDLL(str(libraries[0])) if name == "nvvm" else known(name)
+
+
+if cuda is not None and not SIMULATED:
+    _open_wheels()
+# Small grids are the user's choice; a warning a kernel would bury what the commands say.
+numba.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+index = int if SIMULATED else numba.uint64
+"""What indices are in inner loops: of signed ones, every access would ask whether they count from the end."""
+BLOCK = 4 if SIMULATED else 128
+"""Threads of a block, where nothing asks for another number; in the simulator each is a thread of the system."""
+GRID = 2 if SIMULATED else 1 << 15
+"""The most blocks along one axis of a grid: kernels stride over what is left."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is of CUDA; None where a part was not found."""
+
+    package: str | None = None
+    """What serves as ``cuda``, with its version."""
+    driver: str | None = None
+    """The CUDA version that the driver supports."""
+    toolkit: str | None = None
+    """Where libnvvm is, which compiles kernels."""
+    ptxas: str | None = None
+    """Where the assembler is, which is needed to look at a kernel's registers only."""
+    cards: tuple[dict, ...] = ()
+    """Of each its name, compute_capability, memory (bytes) and multiprocessors."""
+    missing: str | None = None
+    """Why no kernel can run, in words that say what to do; None where one can."""
+
+
+def found() -> Found:
+    """What there is of CUDA. It never raises."""
+    package, ptxas = _package(), _ptxas()
+    if cuda is None:
+        return Found(package, ptxas=ptxas, missing=f"{package} does not load ({_broken}): {_install()}")
+    if SIMULATED:
+        return Found(package, ptxas=ptxas, cards=({"name": "numba's simulator"},))
+    (driver, no_driver), toolkit = _driver(), _toolkit()
+    cards = () if no_driver else _cards()
+    missing = [no_driver] if no_driver else [] if cards else [_NO_CARD]
+    if toolkit is None:
+        missing.append(f"there is no CUDA toolkit (libnvvm with libdevice): {_install(driver)}, or set CUDA_HOME")
+    if not missing and (error := _trial(cards[0])):
+        missing.append(f"{package} cannot compile for {cards[0]['name']} ({error}): {_install(driver)}")
+    return Found(package, driver, toolkit, ptxas, cards, "; ".join(missing) or None)
+
+
+_NO_CARD = "the NVIDIA driver sees no card (is one hidden by CUDA_VISIBLE_DEVICES?)"
+
+
+def _install(driver: str | None = None) -> str:
+    extra = "cuda12" if driver and float(driver) < 13 else "cuda13"
+    return f"pip install 'optbench[{extra}]'"
+
+
+def _package() -> str | None:
+    home = getattr(cuda, "__name__", "numba.cuda")
+    # numba-cuda serves under numba's name.
+    names = ("numba-cuda", "numba") if home == "numba.cuda" else ("numba-cuda-mlir",)
+    for name in names:
+        with suppress(PackageNotFoundError):
+            return f"{name} {version(name)}"
+    return None
+
+
+def _driver() -> tuple[str | None, str | None]:
+    """The driver's CUDA version, and what keeps it from working."""
+    driver = cuda.cudadrv.driver.driver
+    try:
+        works = driver.is_available
+        error = driver.initialization_error or ""
+    except Exception as problem:
+        works, error = False, str(problem)
+    if works:
+        try:
+            return "{}.{}".format(*driver.get_version()), None
+        except Exception as problem:
+            error = str(problem)
+    if "cannot be found" in error:
+        return None, "there is no NVIDIA driver (libcuda): install the one for your card"
+    if "NO_DEVICE" in error:
+        return None, _NO_CARD
+    return None, f"the NVIDIA driver does not start ({' '.join(error.split())})"
+
+
+def _toolkit() -> str | None:
+    """Where libnvvm was loaded from; or its version, on a system that does not tell."""
+    try:
+        release = cuda.cudadrv.nvvm.NVVM().get_version()
+        cuda.cudadrv.nvvm.LibDevice()
+    except Exception:  # each package has its own kind
+        return None
+    with suppress(OSError, StopIteration):
+        maps = Path("/proc/self/maps").read_text().splitlines()
+        return next(line.split(maxsplit=5)[-1] for line in maps if "libnvvm" in line)
+    return "libnvvm {}.{}".format(*release)
+
+
+def _ptxas() -> str | None:
+    homes = [os.path.join(os.environ[key], "bin") for key in ("CUDA_HOME", "CUDA_PATH") if key in os.environ]
+    return shutil.which("ptxas", path=os.pathsep.join([*homes, os.environ.get("PATH", os.defpath)]))
+
+
+def _cards() -> tuple[dict, ...]:
+    try:
+        return tuple(_card(device) for device in cuda.gpus)
+    except Exception:
+        return ()
+
+
+def _first(x):
+    x[0] = 0.0
+
+
+def _trial(card: dict) -> str | None:
+    """What keeps a first kernel from being compiled: numpy too new for numba-cuda, a card too new for the toolkit."""
+    try:
+        major, minor = map(int, card["compute_capability"].split("."))
+        cuda.compile_ptx(_first, numba.void(numba.float64[:]), cc=(major, minor))
+    except Exception as error:
+        return in_one_line(error)[:100]
+    return None
+
+
+def _card(device) -> dict:
+    memory = ctypes.c_size_t()
+    try:  # numba asks through a context, which takes a while and room on every card
+        cuda.cudadrv.driver.driver.lib.cuDeviceTotalMem_v2(ctypes.byref(memory), ctypes.c_int(int(device.id)))
+    except Exception:
+        memory.value = 0
+    return {
+        "name": device.name.decode() if isinstance(device.name, bytes) else device.name,
+        "compute_capability": "{}.{}".format(*device.compute_capability),
+        "memory": memory.value or None,
+        "multiprocessors": device.MULTIPROCESSOR_COUNT,
+    }
+
+
+def jit(function, **options):
+    """A device function: compiled for the types it is called with, inlined where the compiler likes."""
+    return cuda.jit(device=True, **options)(function)
+
+
+def kernel(function):
+    """A kernel, compiled for the types it is launched with and kept on disk where that can be."""
+    if SIMULATED:
+        return cuda.jit(function)
+    try:
+        return cuda.jit(cache=True)(function)
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        return cuda.jit(function)
+
+
+def put(array: np.ndarray, stream=0):
+    """The array on the card; a zero in place of an empty one, whose strides numba would take for another layout."""
+    if not array.size:
+        array = np.zeros([max(1, size) for size in array.shape], array.dtype)
+    return cuda.to_device(array, stream=stream)
+
+
+def free_bytes() -> int:
+    """The card's free memory."""
+    return 1 << 30 if SIMULATED else cuda.current_context().get_memory_info().free
+
+
+def card_name() -> str:
+    """What the card calls itself."""
+    if SIMULATED:
+        return "numba's simulator"
+    name = cuda.get_current_device().name
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def blocks(count: int, threads: int = BLOCK) -> int:
+    """How many blocks a grid-stride kernel over ``count`` elements gets."""
+    return max(1, min(-(-count // threads), GRID))
+
+
+@contextmanager
+def _compiling_for(cc):
+    """Device functions ask the card for its compute capability, also where an explicit one was given and no card is.
+
+    Gives a list of the libraries whose PTX was asked for meanwhile.
+    """
+    from numba.cuda import dispatcher
+    from numba.cuda.codegen import CUDACodeLibrary
+
+    known, asm, asked = dispatcher.get_current_device, CUDACodeLibrary.get_asm_str, []
+
+    def remember(library, *arguments, **options):
+        asked.append(library)
+        return asm(library, *arguments, **options)
+
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=cc)
+    CUDACodeLibrary.get_asm_str = remember
+    try:
+        yield asked
+    finally:
+        dispatcher.get_current_device, CUDACodeLibrary.get_asm_str = known, asm
+
+
+def ptx(compiled, signature, *capabilities: tuple[int, int]) -> list[str]:
+    """The PTX of a :func:`kernel` for one signature and each compute capability, such as (9, 0).
+
+    No card is needed, but libnvvm is. numba's part of the work is done once.
+    """
+    first, *others = capabilities
+    with _compiling_for(first) as asked:
+        texts = [cuda.compile_ptx(compiled.py_func, signature, cc=first, device=False)[0]]
+    return texts + [asked[-1].get_asm_str(cc=other) for other in others]

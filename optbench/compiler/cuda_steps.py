@@ -1,0 +1,206 @@
+"""Problem and rule -> one kernel that makes many steps of many lanes, a thread a lane, and one that evaluates them.
+
+The problem's function sees a cohort of one lane: w and g (dim, 1), f (1,), or (dim,) in single form. A lane's numbers
+lie beside its neighbors', (dim, lanes), so that the loads of a warp coalesce; where a lane is small, its thread keeps
+them in local arrays meanwhile, which the compiler turns into registers.
+
+Every lane belongs to a member: a cohort with a start point, mini-batches and noise of its own, which its lanes share.
+"""
+
+import ast
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numba import boolean, float64, int32, int64, types, void
+
+from optbench.compiler.cuda import cuda, jit, kernel
+from optbench.compiler.cuda_translator import root, shaped, translator
+from optbench.compiler.translator import REALS, compile_tree
+from optbench.compiler.update_text import Writer, scalar_count
+from optbench.contract.optimizers import Optimizer, arguments
+from optbench.contract.problems import Problem
+
+_LOCAL_BYTES = 256  # what a thread may keep of its lane: beyond it, registers spill
+ROWS = 32
+"""Examples that are evaluated at a time: a lane's scratch grows with them."""
+
+STEPS = (
+    "w, g, f, norm, state, scalars, powers, work, blocks, factors, base, schedule_of, member, limit, alive, "
+    "diverged_at, x, y, x_batch, y_batch, sizes, noise, constants, layout, done"
+)
+"""w, g (dim, lanes); f, norm, base, schedule_of, member, limit, alive, diverged_at (lanes,); state (k, dim, lanes);
+scalars, powers (rows, lanes) and blocks as in updates.py; work (numbers, lanes); factors (schedules, steps);
+x_batch (members, steps, B, features); y_batch (members, steps, B); sizes (steps,); noise (members, steps, dim)."""
+
+EVALUATE = "w, reported, g, work, out, good, x, y, constants, layout"
+"""``reported`` like w: what is evaluated; g is scratch; out (1 + metrics, lanes) float64; good (lanes,): all finite."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a kernel is compiled for beside problem, rule and dtype. Sizes are 0 where lanes are not kept locally."""
+
+    batches: bool
+    """Whether mini-batches were gathered; else each step takes all data, or there are none."""
+    noisy: bool
+    dim: int = 0
+    state: int = 0
+    scalars: int = 0
+    powers: int = 0
+    work: int = 0
+
+
+def shape_of(problem: Problem, optimizer: Optimizer, dtype: str, batches: bool, noisy: bool, work: int) -> Shape:
+    """For a gradient that takes ``work`` numbers of scratch."""
+    rows = scalar_count(optimizer, len(problem.blocks))
+    sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
+    numbers = problem.dim * (2 + len(optimizer.own)) + rows + 2 * len(optimizer.powers) + work
+    fits = numbers * np.dtype(dtype).itemsize <= _LOCAL_BYTES
+    return Shape(batches, noisy, *(sizes if fits else ()))
+
+
+@cache
+def step_kernel(function: Callable, form: str, optimizer: Optimizer, dtype: str, shape: Shape, owner: str):
+    """Steps of all lanes. Raises PluginError where the source of a function cannot be had."""
+    rule = Writer(optimizer, "thread", translator(dtype, whole_literals=True)).function()
+    gradient, key = translator(dtype).translate(function, owner)
+    values = {name: name for name in ("x", "y", "constants", "layout")} | {"work": "_work"}
+    if shape.batches:
+        values |= {name: f"{name}_batch[c, s][:sizes[s]]" for name in "xy"}
+    values |= {"w": "_w2", "g": "_g2", "f": "_f"} if form == "lanes" else {"w": "_w", "g": "_g"}
+    call = f"_gradient({', '.join(values[name] for name in arguments(function))})"
+    keep, put_back = _kept(shape)
+    text = f"""
+def NAME({STEPS}):
+    for r in range(cuda.grid(1), f.shape[0], cuda.gridsize(1)):
+        if not alive[r]:
+            continue
+        c = member[r]
+        _f = cuda.local.array(1, _real)
+        {keep}
+        _w2, _g2 = _shaped(_w, (_w.shape[0], 1)), _shaped(_g, (_w.shape[0], 1))
+        for s in range(sizes.shape[0]):
+            {call if form == "lanes" else f"_f[0] = {call}"}
+            f[r] = _f[0]
+            if not _f[0] <= limit[r]:  # NaN fails, too
+                alive[r] = False
+                diverged_at[r] = done + s + 1
+                break
+            {"for d in range(_w.shape[0]): _g[d] += noise[c, s, d]" if shape.noisy else ""}
+            _scalars[0, k] = base[r] * factors[schedule_of[r], s]
+            _update(_w, _g, _state, _scalars, _powers, blocks, done + s + 1, k)
+        total = _real(0)
+        for d in range(_w.shape[0]):
+            total += _g[d] * _g[d]
+        norm[r] = _root(total)
+        {put_back}
+"""
+    names = {"_gradient": gradient, "_update": jit(rule), "_root": root}
+    return _made("steps", text, function, names, dtype, f"{key}{rule.__name__}")
+
+
+def _kept(shape: Shape) -> tuple[str, str]:
+    """The lines that name a lane's own arrays, and those that put them back."""
+    if not shape.dim:
+        return (
+            "k, _w, _g, _work = r, w[:, r], g[:, r], work[:, r]; _state, _scalars, _powers = state, scalars, powers",
+            "",
+        )
+    lines, back = ["k = 0"], []
+    parts = {"w": (shape.dim,), "g": (shape.dim,), "work": (shape.work,), "state": (shape.state, shape.dim, 1)}
+    parts |= {"scalars": (shape.scalars, 1), "powers": (shape.powers, 1)}
+    for name, sizes in parts.items():
+        if not math.prod(sizes):
+            lines.append(f"_{name} = {'work[:, r]' if name == 'work' else name}")
+            continue
+        kind = "_double" if name == "powers" else "_real"
+        lines.append(f"_{name} = _shaped(cuda.local.array({math.prod(sizes)}, {kind}), {sizes})")
+        if name in ("w", "scalars", "powers"):
+            loop, here, there = f"for d in range({sizes[0]}):", "d" if name == "w" else "d, 0", "d, r"
+        elif name == "state":
+            loop, here, there = (
+                f"for d in range({shape.state * shape.dim}):",
+                "d // {0}, d % {0}, 0",
+                "d // {0}, d % {0}, r",
+            )
+            here, there = here.format(shape.dim), there.format(shape.dim)
+        else:
+            continue
+        lines.append(f"{loop} _{name}[{here}] = {name}[{there}]")
+        back.append(f"{loop} {name}[{there}] = _{name}[{here}]")
+    indent = "\n        "
+    return indent.join(lines), indent.join(back)
+
+
+@cache
+def evaluate_kernel(function: Callable, form: str, evaluates: bool, metrics: int, dtype: str, owner: str):
+    """Loss and metrics of all lanes, by the problem's evaluate, or else by its value and gradient."""
+    inner, key = translator(dtype).translate(function, owner)
+    values = {"x": "x[first:first + ROWS]", "y": "y[first:first + ROWS]", "work": "work[:, r]"}
+    values |= {name: name for name in ("constants", "layout")}
+    if form == "lanes":
+        values |= {"w": "_shaped(_w, (_w.shape[0], 1))", "g": "_shaped(g[:, r], (_w.shape[0], 1))"}
+        values |= {"f": "_out", "out": f"_shaped(_out, ({1 + metrics}, 1))"}
+    else:
+        values |= {"w": "_w", "g": "g[:, r]", "out": "_out"}
+    call = f"_inner({', '.join(values[name] for name in arguments(function))})"
+    text = f"""
+def NAME({EVALUATE}):
+    for r in range(cuda.grid(1), good.shape[0], cuda.gridsize(1)):
+        _w = reported[:, r]
+        fine = True
+        for d in range(_w.shape[0]):
+            fine = fine and w[d, r] - w[d, r] == 0 and _w[d] - _w[d] == 0
+        good[r] = fine
+        _out = cuda.local.array({1 + metrics}, _real)
+        for m in range({1 + metrics}):
+            out[m, r] = 0.0
+        count = x.shape[0] if x.shape[0] > 0 else 1
+        for first in range(0, count, ROWS):
+            {call if evaluates or form == "lanes" else f"_out[0] = {call}"}
+            share = (ROWS if first + ROWS < count else count - first) / count
+            for m in range({1 + metrics}):
+                out[m, r] += _out[m] * share
+"""
+    return _made("evaluate", text, function, {"_inner": inner, "ROWS": ROWS}, dtype, key)
+
+
+def _made(name: str, text: str, home: Callable, names: dict, dtype: str, key: str):
+    names = {"cuda": cuda, "_real": REALS[dtype], "_double": float64, "_shaped": shaped, **names}
+    return kernel(compile_tree(ast.parse(text).body[0], name, home, names, key + dtype))
+
+
+@kernel
+def gather(x, y, order, x_batch, y_batch):
+    """x_batch[c, s, i] = x[order[c, s, i]], and y_batch likewise: a thread a number."""
+    features = x.shape[1]
+    rows = order.shape[0] * order.shape[1] * order.shape[2]
+    for e in range(cuda.grid(1), rows * features, cuda.gridsize(1)):
+        row, j = e // features, e % features
+        i = row % order.shape[2]
+        s = row // order.shape[2] % order.shape[1]
+        c = row // order.shape[2] // order.shape[1]
+        k = order[c, s, i]
+        x_batch[c, s, i, j] = x[k, j]
+        if j == 0:
+            y_batch[c, s, i] = y[k]
+
+
+def signatures(dtype: str) -> dict:
+    """The signatures of ``steps``, ``evaluate`` and ``gather``."""
+    real = REALS[dtype]
+    one, two, three, four = (types.Array(real, n, "C") for n in range(1, 5))
+    doubles, ints = (types.Array(float64, n, "C") for n in (1, 2)), types.Array(int64, 1, "C")
+    row, table = doubles
+    flags, small, blocks = types.Array(boolean, 1, "C"), types.Array(int32, 1, "C"), types.Array(int64, 2, "C")
+    return {
+        "steps": void(
+            two, two, one, one, three, two, table, two, blocks, table, row, small, small, one, flags, ints, two, one,
+            four, three, ints, three, one, ints, int64,
+        ),
+        "evaluate": void(two, two, two, two, table, flags, two, one, one, ints),
+        "gather": void(two, one, types.Array(int32, 3, "C"), four, three),
+    }  # fmt: skip

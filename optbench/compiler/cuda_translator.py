@@ -1,0 +1,137 @@
+"""Plain functions of plug-in files -> device functions, from the same source as the CPU's.
+
+What a GPU's threads cannot call has a stand-in: ``np.dot(a, b, out)`` becomes loops, and ``array.reshape(...)`` a view
+that may have a stride, so that lanes can lie side by side in memory and their loads coalesce.
+"""
+
+import ast
+import math
+from functools import cache
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+
+from optbench.compiler import cuda
+from optbench.compiler.translator import Translator, of_module
+
+_FUNCTIONS = "sqrt exp expm1 log log1p sin cos tan tanh sinh cosh atan atan2 floor".split()
+
+
+def _replaced() -> dict:
+    """NumPy's functions of a number -> math's, which kernels know; in the simulator the other way round, since math's
+    raise where a GPU gives inf or NaN."""
+    pairs = [(getattr(math, name), getattr(np, name.replace("atan", "arctan"))) for name in _FUNCTIONS]
+    return {m: n for m, n in pairs} if cuda.SIMULATED else {n: m for m, n in pairs}
+
+
+def dot(a, b, out):
+    """out = a b, of matrices."""
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            total = 0.0
+            for k in range(a.shape[1]):
+                total += a[i, k] * b[k, j]
+            out[i, j] = total
+
+
+def larger(a, b):
+    """max(a, b), which kernels know of reals only."""
+    return b if b > a else a
+
+
+def smaller(a, b):
+    """min(a, b)."""
+    return b if b < a else a
+
+
+def _shaped_in_simulation(array, shape):
+    whole = getattr(array, "_item", array)
+    whole = np.asarray(getattr(whole, "_ary", whole))
+    step, strides = whole.strides[-1], []
+    for size in reversed(shape):
+        strides.insert(0, step)
+        step *= size
+    return np.lib.stride_tricks.as_strided(whole, shape, strides)
+
+
+def _shaped(context, array, shape):
+    """array.reshape(shape) of an array whose elements follow each other at one distance, whatever that is."""
+    if not isinstance(array, types.Array) or not isinstance(shape, types.BaseTuple):
+        return None
+    made = array.copy(ndim=len(shape), layout="C" if array.layout == "C" else "A")
+
+    def generate(context, builder, signature, arguments):
+        source = context.make_array(signature.args[0])(context, builder, arguments[0])
+        target = context.make_array(signature.return_type)(context, builder)
+        sizes = [
+            context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
+            for i, kind in enumerate(signature.args[1])
+        ]
+        step, strides = builder.extract_value(source.strides, signature.args[0].ndim - 1), []
+        for size in reversed(sizes):
+            strides.insert(0, step)
+            step = builder.mul(step, size)
+        target.data, target.meminfo, target.parent = source.data, source.meminfo, source.parent
+        target.itemsize = source.itemsize
+        count = sizes[0]
+        for size in sizes[1:]:
+            count = builder.mul(count, size)
+        target.nitems = count
+        target.shape, target.strides = cgutils.pack_array(builder, sizes), cgutils.pack_array(builder, strides)
+        return target._getvalue()
+
+    return made(array, shape), generate
+
+
+root = np.sqrt if cuda.SIMULATED else math.sqrt
+shaped = _shaped_in_simulation if cuda.SIMULATED else cuda.intrinsic(_shaped)
+
+
+class _Rewrite(ast.NodeTransformer):
+    """Calls that the device does not know -> their stand-ins, which it adds to the function's names."""
+
+    def __init__(self, translate, namespace, scope):
+        self.translate, self.namespace, self.scope = translate, namespace, scope
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name):
+            if node.func.id in _PICKED and node.func.id not in self.scope and len(node.args) == 2:
+                self._stand_in(node, _PICKED[node.func.id])
+        elif of_module(node.func, self.scope) is np.dot:
+            self._stand_in(node, dot)
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
+            self.namespace["_shaped"] = shaped
+            shape = ast.Tuple(node.args, ast.Load())
+            node = ast.copy_location(ast.Call(ast.Name("_shaped", ast.Load()), [node.func.value, shape], []), node)
+        return node
+
+    def _stand_in(self, node, function) -> None:
+        label = f"_{function.__name__}"
+        self.namespace[label] = self.translate(function, label)[0]
+        node.func = ast.copy_location(ast.Name(label, ast.Load()), node.func)
+
+    def visit_Attribute(self, node):
+        self.generic_visit(node)
+        known = of_module(node, self.scope)
+        if callable(known) and known in _REPLACED:  # np.exp(x) or math.exp(x)
+            label = f"_{known.__name__}"
+            self.namespace[label] = _REPLACED[known]
+            return ast.copy_location(ast.Name(label, ast.Load()), node)
+        return node
+
+
+_REPLACED = _replaced()
+_PICKED = {"max": larger, "min": smaller}
+
+
+@cache
+def translator(dtype: str, whole_literals: bool = False) -> Translator:
+    """The CPU's translator, for device functions."""
+
+    def rewrite(tree, namespace, scope):
+        return _Rewrite(made.translate, namespace, scope).visit(tree)
+
+    made = Translator(dtype, whole_literals, cuda.jit, _REPLACED, rewrite)
+    return made

@@ -1,0 +1,186 @@
+"""Update rules on a GPU whose threads share the parameters: one huge run, or many small ones.
+
+Arrays are the CPU's (updates.py): (runs, dim) in order "rows", (dim, runs) in order "lanes". Neighboring threads take
+neighboring numbers of the last axis, so that loads coalesce; grids stride, and each number is read and written once.
+
+A step is up to four kinds of kernel: ``begin`` (powers, and shared slots); for every group of sums ``share`` (each
+block of threads, or each thread, to a sum of its own) and ``total`` (those sums in a fixed order, in float64); and
+``apply`` (the rule). A rule without powers, shared slots and sums is ``apply`` alone.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from numba import boolean, float64, int64, types, void
+
+from optbench.compiler.cuda import BLOCK, cuda, index, kernel
+from optbench.compiler.cuda_translator import translator
+from optbench.compiler.translator import REALS
+from optbench.compiler.update_text import Writer, together
+from optbench.contract.errors import PluginError
+from optbench.contract.optimizers import Optimizer, arguments
+
+WARP = min(32, BLOCK // 2)  # threads of a block along the runs in order "lanes"; the others go along the parameters
+SHARES = 256  # blocks of threads, or threads, that share a sum
+
+
+def refuses(record: Optimizer) -> str | None:
+    """Why a rule cannot run on a GPU."""
+    return "its rule transforms whole matrices" if record.matrix else None
+
+
+class Compiled:
+    """The kernels of a rule, in one order and dtype; ``shares``: its groups of sums, and whether over all blocks."""
+
+    def __init__(self, record: Optimizer, order: str, dtype: str):
+        why = refuses(record)
+        if why:
+            raise PluginError(f"optimizer {record.name} cannot run on a GPU: {why}")
+        text = _Text(record, order, dtype)
+        self.sums = text.sums
+        self.shares = [(group, True) for group in together(record.total)]
+        self.shares += [(group, False) for group in together(record.block)]
+        self.begin = text.begin() if record.powers or record.shared else None
+        self.share = [text.share(group) for group, _ in self.shares]
+        self.apply = text.apply()
+
+    def signatures(self, dtype: str) -> list[tuple]:
+        """(name, kernel, signature) of each."""
+        one, two, three, four = (types.Array(REALS[dtype], n, "C") for n in range(1, 5))
+        powers, table = types.Array(float64, 2, "C"), types.Array(int64, 2, "C")
+        own = (two, two, three, two, three, table)
+        found = [("apply", self.apply, void(*own, int64))]
+        found += [(f"share {k}", share, void(*own, four, int64)) for k, share in enumerate(self.share)]
+        if self.begin is not None:
+            found.append(("begin", self.begin, void(two, powers, table)))
+        return found
+
+
+@cache
+def compiled(record: Optimizer, order: str, dtype: str) -> Compiled:
+    """The kernels of a rule. Raises PluginError."""
+    return Compiled(record, order, dtype)
+
+
+def kernels(dtype: str) -> list[tuple]:
+    """(name, kernel, signature) of the one that is not a rule's."""
+    three, four = (types.Array(REALS[dtype], n, "C") for n in (3, 4))
+    return [("total", total, void(four, three, int64, int64, boolean))]
+
+
+@kernel
+def total(partial, sums, first, used, whole):
+    """sums[first + k] = the sum of partial[k, :used] of every parameter block, or of all of them together."""
+    for r in range(cuda.grid(1), partial.shape[3], cuda.gridsize(1)):
+        for k in range(partial.shape[0]):
+            total = 0.0
+            for b in range(partial.shape[2]):
+                if not whole:
+                    total = 0.0
+                for p in range(used):
+                    total += partial[k, p, b, r]
+                sums[first + k, b, r] = total
+            if whole:
+                for b in range(partial.shape[2]):
+                    sums[first + k, b, r] = total
+
+
+class _Text:
+    """The kernels' lines. Names are those of writer.py; ``i`` is a parameter, ``r`` a run, ``b`` a parameter block."""
+
+    def __init__(self, record: Optimizer, order: str, dtype: str):
+        self.record, self.rows = record, order == "rows"
+        self.writer = Writer(record, "rows", translator(dtype, whole_literals=True))
+        self.writer.namespace |= {"cuda": cuda, "_index": index}
+        self.place = "r, i" if self.rows else "i, r"
+        self.sums = [*record.total, *record.block]
+
+    def begin(self):
+        write, out = self.writer, self._begin()
+        out(1, "for r in range(cuda.grid(1), scalars.shape[1], cuda.gridsize(1)):")
+        write.powers(2)
+        out(2, "for b in range(blocks.shape[0]):")
+        out(3, "pass")
+        for slot in self.record.shared:
+            out(3, f"scalars[{write.row_of(slot, False)}, r] = scalars[{write.row_of(slot, True)}, r]")
+        return self._made("scalars, powers, blocks")
+
+    def share(self, group: Sequence[tuple]):
+        out, count = self._begin(), len(group)
+        if self.rows:
+            out(1, f"shares = cuda.shared.array(({count}, {BLOCK}), _real)")
+        self._loops()
+        for k in range(count):
+            out(3, f"_a{k} = _real(0)")
+        values = [", ".join(map(self.writer.value, arguments(function))) for _, function in group]
+        helpers = [self.writer.helper(function) for _, function in group]
+        self._elements([f"_a{k} += {helpers[k]}({values[k]})" for k in range(count)])
+        if not self.rows:
+            for k in range(count):
+                out(3, f"partial[{k}, i0, b, r] = _a{k}")
+            return self._made("w, g, state, scalars, sums, blocks, partial, t")
+        for k in range(count):
+            out(3, f"shares[{k}, cuda.threadIdx.x] = _a{k}")
+        out(3, "cuda.syncthreads()")
+        half = BLOCK // 2
+        while half:
+            out(3, f"if cuda.threadIdx.x < {half}:")
+            for k in range(count):
+                out(4, f"shares[{k}, cuda.threadIdx.x] += shares[{k}, cuda.threadIdx.x + {half}]")
+            out(3, "cuda.syncthreads()")
+            half //= 2
+        out(3, "if cuda.threadIdx.x == 0:")
+        for k in range(count):
+            out(4, f"partial[{k}, cuda.blockIdx.x, b, r] = shares[{k}, 0]")
+        out(3, "cuda.syncthreads()")
+        return self._made("w, g, state, scalars, sums, blocks, partial, t")
+
+    def apply(self):
+        record, write = self.record, self.writer
+        self._begin()
+        self._loops()
+        results = ", ".join(["_n", *(f"_n{k}" for k in range(len(record.slots)))])
+        values = ", ".join(map(write.value, ("w", "g", *record.slots, "lr", *record.scalars)))
+        lines, once = [f"{results} = _rule({values})", "_w[@] = _n"], []
+        for k, slot in enumerate(record.slots):
+            if slot in record.own:
+                lines.append(f"_s{record.own.index(slot)}[@] = _n{k}")
+            else:  # the same number at each element: the block's first one keeps it
+                once.append(f"    scalars[{write.row_of(slot, True)}, r] = _n{k}")
+        self._elements([*lines, *(["if i == first:", *once] if once else [])])
+        return self._made("w, g, state, scalars, sums, blocks, t")
+
+    def _begin(self):
+        self.writer.lines = []
+        return self.writer.add
+
+    def _made(self, names: str):
+        return kernel(self.writer.compile(names, self.writer.lines))
+
+    def _loops(self) -> None:
+        """Over parameter blocks and runs, the third level of indentation inside."""
+        out, write = self.writer.add, self.writer
+        start, step = (
+            "cuda.blockIdx.{0} * cuda.blockDim.{0} + cuda.threadIdx.{0}",
+            "cuda.gridDim.{0} * cuda.blockDim.{0}",
+        )
+        run, parameter = ("y", "x") if self.rows else ("x", "y")
+        out(1, "_t = _real(t)")
+        out(1, f"i0, step = _index({start.format(parameter)}), _index({step.format(parameter)})")
+        out(1, "for b in range(cuda.blockIdx.z, blocks.shape[0], cuda.gridDim.z):")
+        out(2, "first, last = _index(blocks[b, 0]), _index(blocks[b, 1])")
+        out(2, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
+        bounds = [start.format(run), "scalars.shape[1]", step.format(run)]
+        out(2, f"for r in range({', '.join(f'_index({bound})' for bound in bounds)}):")
+        write.constants(3)
+        for k, name in enumerate(self.sums):
+            out(3, f"_c{write.rows.index(name)} = sums[{k}, b, r]")
+        for j, slot in enumerate(self.record.shared):
+            out(3, f"_h{j} = scalars[{write.row_of(slot, False)}, r]")
+
+    def _elements(self, lines: list[str]) -> None:
+        self.writer.add(3, "for i in range(first + i0, last, step):")
+        for line in lines:
+            line = re.sub(r"_s(\d+)\[@\]", rf"state[\1, {self.place}]", line)
+            self.writer.add(4, re.sub(r"_([wg])\[@\]", rf"\1[{self.place}]", line))

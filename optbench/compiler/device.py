@@ -1,0 +1,31 @@
+"""Where cohorts run: on the CPU, or on a GPU that CUDA can use."""
+
+from optbench.contract.errors import OptbenchError, unknown
+
+DEVICES = ("cpu", "cuda", "auto")
+
+
+def checked(device: str) -> str:
+    """``device``, which must be one of DEVICES. Raises OptbenchError."""
+    if device in DEVICES:
+        return device
+    if "gpu" in device.lower():  # by its letters it is next to "cpu"
+        raise OptbenchError(f"unknown device {device!r}: did you mean 'cuda'?")
+    raise unknown("device", device, DEVICES)
+
+
+def choose(device: str) -> tuple[str, str]:
+    """The device that is taken, "cpu" or "cuda", and a note: the name of the card, or why "auto" found none.
+
+    Raises OptbenchError for another word, and for "cuda" where no kernel can run: it says what is missing.
+    """
+    if checked(device) == "cpu":
+        return "cpu", ""
+    from optbench.compiler import cuda
+
+    found = cuda.found()
+    if found.missing is None:
+        return "cuda", found.cards[0]["name"]
+    if device == "auto":
+        return "cpu", found.missing
+    raise OptbenchError(f"--device cuda cannot run here: {found.missing}; --device cpu or auto works")

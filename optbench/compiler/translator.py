@@ -1,0 +1,204 @@
+"""Plain functions of plug-in files -> compiled kernels that numba's cache finds again in the next process.
+
+A function's source is taken with that of every helper it calls, its literals are typed, and the result is compiled
+under the plug-in file's own name (numba's cache looks there for its folder and its stamp). The compiled name carries
+a hash of all that source, so that a change in a helper's file or in this package can never find a stale kernel.
+"""
+
+import ast
+import builtins
+import hashlib
+import inspect
+from collections.abc import Callable
+from functools import cache
+from types import FunctionType, ModuleType
+
+import numba
+import numpy as np
+from numba.core.cpu import CPUTargetOptions
+from numba.core.options import TargetOptions
+
+from optbench.compiler import fastmath
+from optbench.compiler.fastmath import FASTMATH, REPLACED
+from optbench.contract.errors import PluginError
+from optbench.contract.syntax import definition, function_of
+
+# numba has the flag but offers it to no decorator. Without it every kernel checks at run time whether its arrays
+# overlap: 64 lanes of Rosenbrock cost 1.6 times as much.
+CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
+
+# Kernels inline fastmath's functions: its text is part of what they were made from.
+_BASE = inspect.getsource(fastmath) + numba.__version__
+REALS = {"float32": numba.float32, "float64": numba.float64}
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+
+
+def jit(function: Callable, signature=None, **options) -> Callable:
+    """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
+    options = OPTIONS | options
+    decorate = numba.njit if signature is None else lambda **kw: numba.njit(signature, **kw)
+    try:
+        return decorate(cache=True, **options)(function)
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        return decorate(**options)(function)
+
+
+def compile_tree(tree: ast.FunctionDef, name: str, home: FunctionType, namespace: dict, key: str) -> FunctionType:
+    """The function of a syntax tree, under ``home``'s file, named ``name`` and a hash of its source and ``key``."""
+    tree.name = "NAME"
+    digest = hashlib.sha256(f"{ast.unparse(tree)}{key}{home.__module__}{_BASE}".encode()).hexdigest()[:12]
+    tree.name = f"{name}_{digest}"
+    return function_of(tree, home, namespace)
+
+
+def finish(function: FunctionType, signature, owner: str, name: str) -> Callable:
+    """The kernel of one signature. Raises PluginError, with numba's reason for the plug-in's function ``name``."""
+    try:
+        return jit(function, signature, noalias=True)
+    except Exception as error:  # numba raises many kinds
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = next((line for line in lines if not line.startswith(("Failed in", "[1]"))), type(error).__name__)
+        raise PluginError(f"{owner}: {name} does not compile: {reason}") from error
+
+
+class Translator:
+    """Compiles plug-in functions of one dtype; every function once.
+
+    ``whole_literals``: also type the integers of the function itself (an update rule's ``1 - beta`` is a real).
+    ``compile``, ``replaced``, ``rewrite(tree, namespace, scope)``: what another target than this machine's cores has
+    in the place of :func:`jit` and REPLACED, and what it changes in a function's tree.
+    """
+
+    def __init__(
+        self, dtype: str, whole_literals: bool = False, compile=jit, replaced=None, rewrite=lambda tree, *names: tree
+    ):
+        self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
+        self.whole_literals = whole_literals
+        self.compile, self.rewrite = compile, rewrite
+        self.replaced = REPLACED[dtype] if replaced is None else replaced
+        self.made: dict[Callable, tuple[Callable, str]] = {}
+
+    def translate(self, function: FunctionType, owner: str) -> tuple[Callable, str]:
+        """The compiled function and a key of all the source it was made from. Raises PluginError."""
+        if function not in self.made:
+            tree, namespace, key = self.prepare(function, owner)
+            compiled = compile_tree(tree, function.__name__, function, namespace, key)
+            self.made[function] = self.compile(compiled), ast.unparse(tree) + key
+        return self.made[function]
+
+    def prepare(self, function: FunctionType, owner: str, arguments: tuple[str, ...] = ()):
+        """The typed syntax tree of a function, a dictionary of what its names stand for, and a key of its helpers.
+
+        Lines keep their numbers, for coverage and tracebacks. ``arguments``: give the function this whole list of
+        arguments; those that it does not name, it ignores.
+        """
+        if function.__closure__:
+            raise PluginError(f"{owner}: {function.__name__} must be a function of the file, not of another function")
+        tree = definition(function, owner)
+        namespace, key = {"_real": self.real}, [self.real.__name__]
+        for name in sorted(_names(function.__code__)):
+            if name not in function.__globals__:
+                if not hasattr(builtins, name):
+                    continue  # an attribute, or numba will say that it is unknown
+                value = getattr(builtins, name)
+            else:
+                value = function.__globals__[name]
+            if callable(value) and value in self.replaced:
+                value = self.replaced[value]
+            else:
+                value = getattr(value, "py_func", value)  # a helper that its author compiled: its source counts, too
+            if isinstance(value, FunctionType) and value is not function:
+                value, source = self.translate(value, owner)
+                key.append(source)
+            elif isinstance(value, bool | int | float | str | tuple | np.generic | np.ndarray):
+                key.append(_spelled(name, value))
+                value = self._typed(value)
+            namespace[name] = value
+        key += [
+            _spelled(ast.unparse(node), value)
+            for node in ast.walk(tree)
+            if isinstance(value := of_module(node, function.__globals__), int | float | np.generic | np.ndarray)
+        ]
+        tree = _TypeLiterals(self.whole_literals, function.__globals__).visit(tree)
+        tree = self.rewrite(tree, namespace, function.__globals__)
+        if arguments:
+            own = {argument.arg for argument in tree.args.args}
+            tree.args.args = [ast.arg(name if name in own else f"_no_{name}") for name in arguments]
+        return tree, namespace, "".join(key)
+
+    def _typed(self, value):
+        """A global constant in the kernel's dtype; integers of a problem count and index, and stay."""
+        if isinstance(value, tuple):
+            return tuple(self._typed(item) for item in value)
+        kind = np.asarray(value).dtype.kind
+        if kind == "f" or (kind in "iu" and self.whole_literals):
+            return value.astype(self.real) if isinstance(value, np.ndarray) else self.real(value)
+        return value
+
+
+@cache
+def translator(dtype: str, whole_literals: bool = False) -> Translator:
+    """One for all kernels of a dtype: what a wrapped rule calls is compiled already."""
+    return Translator(dtype, whole_literals)
+
+
+def _names(code) -> set[str]:
+    """Every global name that a code object, or one inside it, refers to."""
+    inner = (_names(const) for const in code.co_consts if inspect.iscode(const))
+    return set(code.co_names).union(*inner)
+
+
+def of_module(node, scope):
+    """What an expression ``module.name`` stands for; None for any other."""
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return None
+    module = scope.get(node.value.id)
+    return getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
+
+
+def _spelled(name, value) -> str:
+    """A constant as part of a key, in full."""
+    return (
+        f"{name}={value.dtype}{value.shape}{value.tobytes()!r}"
+        if isinstance(value, np.ndarray)
+        else f"{name}={value!r}"
+    )
+
+
+class _TypeLiterals(ast.NodeTransformer):
+    """``2.0`` becomes a literal of the kernel's dtype, or numba would compute float32 kernels in float64."""
+
+    def __init__(self, whole: bool, scope: dict):
+        self.kinds, self.scope = (int, float) if whole else (float,), scope
+
+    def visit_Constant(self, node):
+        if type(node.value) not in self.kinds:
+            return node
+        return ast.copy_location(ast.Call(ast.Name("_real", ast.Load()), [node], []), node)
+
+    def visit_Attribute(self, node):
+        number = of_module(node, self.scope)
+        if type(number) is float:  # math.pi
+            return self.visit_Constant(ast.copy_location(ast.Constant(number), node))
+        return self.generic_visit(node)
+
+    def visit_BinOp(self, node):
+        # g ** 2 stays a product; a real exponent would be a call of pow.
+        if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
+            if type(node.right.value) is float and node.right.value.is_integer():
+                node.right = ast.copy_location(ast.Constant(int(node.right.value)), node.right)
+            node.left = self.visit(node.left)
+            node.right = node.right if type(node.right.value) is int else self.visit(node.right)
+            return node
+        return self.generic_visit(node)
+
+    def visit_Subscript(self, node):
+        node.value = self.visit(node.value)
+        return node
+
+    def visit_Call(self, node):
+        if isinstance(node.func, ast.Name) and node.func.id in ("range", "int", "len"):
+            return node
+        return self.generic_visit(node)

@@ -1,0 +1,223 @@
+"""An update rule -> the text of its kernel, whose arrays are those of updates.py."""
+
+import ast
+from collections.abc import Mapping
+
+from optbench.compiler.translator import Translator, compile_tree, translator
+from optbench.contract.optimizers import GIVEN, Optimizer, arguments
+
+
+def scalar_rows(record: Optimizer) -> tuple[str, ...]:
+    """The rows of ``scalars`` before the shared slots."""
+    powers = (f"{power}_t" for power in record.powers)
+    return ("lr", *record.hyperparameters, *powers, *record.total, *record.block)
+
+
+def scalar_count(record: Optimizer, blocks: int) -> int:
+    """How many rows ``scalars`` has: two a shared slot, whose new value the rest of the block must not see."""
+    return len(scalar_rows(record)) + 2 * len(record.shared) * (blocks if record.by_block else 1)
+
+
+def together(stages: Mapping) -> list[list[tuple]]:
+    """Sums (name, function) in groups whose members need no result of each other, in order."""
+    groups: list[list[tuple]] = []
+    for name, function in stages.items():
+        if not groups or {other for other, _ in groups[-1]} & set(arguments(function)):
+            groups.append([])
+        groups[-1].append((name, function))
+    return groups
+
+
+class Writer:
+    """The text of a kernel: powers, sums over all parameters, then block by block its sums, its matrix and the rule.
+
+    ``order``: "rows" or "lanes", or "thread" for the one lane ``r`` of a thread of a GPU: there w and g are (dim,),
+    and state (k, dim, runs). ``scalar`` compiles the functions that the kernel calls.
+    """
+
+    def __init__(self, record: Optimizer, order: str, scalar: Translator):
+        self.record, self.order, self.scalar = record, order, scalar
+        self.owner, self.rows = f"optimizer {record.name}", scalar_rows(record)
+        self.flat = order != "lanes"
+        self.needed = {"lr", *record.asked()}
+        inner, key = scalar.translate(record.rule, self.owner)
+        self.namespace, self.keys = {"_rule": inner, "_real": scalar.real_type}, [key]
+        self.lines: list[str] = []
+
+    def function(self):
+        """The kernel as a function to be compiled."""
+        lanes = "r" if self.order == "thread" else "first, last"
+        return self.compile(f"w, g, state, scalars, powers, blocks, t, {lanes}", self._body())
+
+    def compile(self, arguments: str, body: list[str]):
+        """The function of these lines."""
+        text = "\n".join([f"def NAME({arguments}):", *body])
+        return compile_tree(
+            ast.parse(text).body[0],
+            "update",
+            self.record.rule,
+            self.namespace,
+            "".join([*self.keys, self.scalar.dtype]),
+        )
+
+    def _body(self) -> list[str]:
+        out = self.add
+        out(1, "_t = _real(t)")
+        if self.flat:
+            at = 1
+            if self.order == "rows":
+                out(1, "for r in range(first, last):")
+                at = 2
+            self.powers(at)
+            self.constants(at)
+            self._views(at, "r")
+            self._steps(at)
+        else:
+            out(1, "for r in range(w.shape[1]):")
+            self.powers(2)
+            out(2, "pass")
+            for i, name in enumerate(self.rows):
+                if name in self.needed:
+                    out(1, f"_c{i} = scalars[{i}]")
+            self._steps(1)
+        return self.lines
+
+    def constants(self, at: int) -> None:
+        for i, name in enumerate(self.rows):
+            if name in self.needed and name not in {**self.record.total, **self.record.block}:
+                self.add(at, f"_c{i} = scalars[{i}, r]")
+
+    def _steps(self, at: int) -> None:
+        record, bounds = self.record, ("0", "w.shape[1]" if self.order == "rows" else "w.shape[0]")
+        if not record.by_block:
+            self._shared(at)
+        self._sum(at, record.total, *bounds)
+        if record.by_block:
+            self.add(at, "for b in range(blocks.shape[0]):")
+            at, bounds = at + 1, ("blocks[b, 0]", "blocks[b, 1]")
+            self.add(at, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
+            if self.flat:  # views of the block: an index that numba cannot see to be positive does not vectorize
+                self._views(at, "r", f"[{':'.join(bounds)}]")
+                bounds = "0", "_w.shape[0]"
+            self._shared(at)
+        self._sum(at, record.block, *bounds)
+        if record.matrix:
+            self._matrix(at, *bounds)
+        results = ", ".join(["_n", *(f"_n{k}" for k in range(len(record.slots)))])
+        values = ", ".join(map(self.value, ("w", "g", *record.slots, "lr", *record.scalars)))
+        call = f"{results} = _rule({values})"
+        stores = ["_w[@] = _n"]
+        for k, slot in enumerate(record.slots):
+            place = f"_s{record.own.index(slot)}[@]" if slot in record.own else self._fresh(slot)
+            stores.append(f"{place} = _n{k}")
+        self._loop(at, *bounds, [call, *stores])
+        self._keep_shared(at)
+
+    # The pieces; ``@`` in a line stands for the place of the element. GPU kernels are put together of some of them.
+
+    def add(self, at: int, line: str) -> None:
+        self.lines.append("    " * at + line)
+
+    def _loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
+        """Lines for every element."""
+        if self.flat:
+            self.add(at, f"for i in range({first}, {last}):")
+            place, at = "i", at + 1
+        else:
+            self.add(at, f"for d in range({first}, {last}):")
+            self._views(at + 1, "d")
+            self.add(at + 1, "for r in range(w.shape[1]):")
+            place, at = "r", at + 2
+        for line in lines:
+            self.add(at, line.replace("@", place))
+
+    def _views(self, at: int, index: str, part: str = "") -> None:
+        alone = self.order == "thread"
+        for name in "wg":
+            self.add(at, f"_{name} = {name}{'' if alone else f'[{index}]'}{part}")
+        for k in range(len(self.record.own) + len(self.record.matrix)):
+            self.add(at, f"_s{k} = state[{k}, {':, ' if alone else ''}{index}]{part}")
+
+    def powers(self, at: int) -> None:
+        # Below 1e-30 a power is nothing beside 1; left alone it would become a denormal number, ten times as slow.
+        for i, name in enumerate(self.record.powers):
+            base, row = self.rows.index(name), self.rows.index(f"{name}_t")
+            self.add(at, f"powers[{i}, r] = powers[{i}, r] * scalars[{base}, r] if powers[{i}, r] > 1e-30 else 0.0")
+            self.add(at, f"scalars[{row}, r] = powers[{i}, r]")
+
+    def value(self, name: str) -> str:
+        """What stands for an argument in a kernel's line."""
+        record, lane = self.record, "" if self.flat else "[r]"
+        if name in ("w", "g"):
+            return f"_{name}[@]"
+        if name in record.own:
+            return f"_s{record.own.index(name)}[@]"
+        if name in record.shared:
+            return f"_h{record.shared.index(name)}{lane}"
+        if name in record.matrix:
+            return f"_s{len(record.own)}[@]"
+        if name in GIVEN:
+            return f"_{name}"
+        return f"_c{self.rows.index(name)}{lane}"
+
+    def helper(self, function, other=None) -> str:
+        """The name, in the kernel, of a compiled function."""
+        compiled, key = (other or self.scalar).translate(function, self.owner)
+        label = f"_f{len(self.namespace)}"
+        self.namespace[label] = compiled
+        self.keys.append(key)
+        return label
+
+    def _sum(self, at: int, stages: Mapping, first: str, last: str) -> None:
+        """Sums of scalar functions; those that need no other's result share a loop."""
+        for taken in together(stages):
+            lines = []
+            for name, function in taken:
+                row = self.rows.index(name)
+                target = f"_c{row}" if self.flat else f"_c{row}[r]"
+                if self.flat:
+                    self.add(at, f"_c{row} = _real(0)")
+                else:
+                    self.add(at, "for r in range(w.shape[1]):")
+                    self.add(at + 1, f"{target} = 0.0")
+                values = ", ".join(map(self.value, arguments(function)))
+                lines.append(f"{target} += {self.helper(function)}({values})")
+            self._loop(at, first, last, lines)
+
+    def _matrix(self, at: int, first: str, last: str) -> None:
+        (stage,) = self.record.matrix.values()
+        k = len(self.record.own)
+        values = ", ".join(map(self.value, arguments(stage.term)))
+        self._loop(at, first, last, [f"_s{k}[@] = {self.helper(stage.term)}({values})"])
+        transform = self.helper(stage.transform, translator(self.scalar.dtype))
+        block = f"_s{k}.reshape(blocks[b, 2], blocks[b, 3])"
+        memory = f"state[{k + 1}:].reshape(-1)[blocks[b, 4]:blocks[b, 5]]"
+        rest = [self.value(name) for name in arguments(stage.transform)[2:]]
+        self.add(at, f"{transform}({', '.join([block, memory, *rest])})")
+
+    def row_of(self, slot: str, fresh: bool) -> str:
+        """The row of a shared slot in ``scalars``: the values of a block, then the fresh ones."""
+        count = len(self.record.shared)
+        j = len(self.rows) + self.record.shared.index(slot) + (count if fresh else 0)
+        return f"{j} + {2 * count} * b" if self.record.by_block else f"{j}"
+
+    def _fresh(self, slot: str) -> str:
+        j = self.record.shared.index(slot)
+        return f"_m{j}" if self.flat else f"_m{j}[r]"
+
+    def _shared(self, at: int) -> None:
+        for j, slot in enumerate(self.record.shared):
+            if self.flat:
+                self.add(at, f"_h{j} = scalars[{self.row_of(slot, False)}, r]")
+                self.add(at, f"_m{j} = _h{j}")
+            else:
+                self.add(at, f"_h{j} = scalars[{self.row_of(slot, False)}]")
+                self.add(at, f"_m{j} = scalars[{self.row_of(slot, True)}]")
+
+    def _keep_shared(self, at: int) -> None:
+        for j, slot in enumerate(self.record.shared):
+            if self.flat:
+                self.add(at, f"scalars[{self.row_of(slot, False)}, r] = _m{j}")
+            else:
+                self.add(at, "for r in range(w.shape[1]):")
+                self.add(at + 1, f"_h{j}[r] = _m{j}[r]")

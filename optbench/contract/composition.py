@@ -1,0 +1,142 @@
+"""A wrapper around an optimizer -> one optimizer, whose rule is one function again."""
+
+import ast
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+from optbench.contract.errors import PluginError
+from optbench.contract.names import unique
+from optbench.contract.optimizers import Matrix, Optimizer, Wrapper, arguments
+from optbench.contract.syntax import definition, function_of
+
+
+@cache
+def wrap(wrapper: Wrapper, base: Optimizer) -> Optimizer:
+    """``wrapper`` around ``base``: both hyperparameters, both states.
+
+    Raises PluginError where the two do not go together.
+    """
+    return _Composition(wrapper, base).made()
+
+
+class _Composition:
+    """The wrapped rule's slots and sums get a prefix; its hyperparameters, columns of the tables, keep their names."""
+
+    def __init__(self, wrapper: Wrapper, base: Optimizer):
+        self.wrapper, self.base = wrapper, base
+        self.owner = f"optimizer {wrapper.name}({base.name})"
+        both = set(wrapper.hyperparameters) & set(base.hyperparameters)
+        if both:
+            raise PluginError(f"{self.owner}: both have a hyperparameter {min(both)!r}")
+        if wrapper.report and base.report:
+            raise PluginError(f"{self.owner}: {base.name} reports an iterate of its own already")
+        inner = [*base.slots, *base.total, *base.block, *base.matrix]
+        self.renamed = {name: f"_inner_{name}" for name in inner}
+        self.tree = _Locals(wrapper.function).visit(definition(wrapper.function, self.owner))
+        calls = [
+            i
+            for i, node in enumerate(self.tree.body)
+            if isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Call)
+            and getattr(node.value.func, "id", "") == "step"
+            and len(node.value.args) == 2
+        ]
+        uses = sum(isinstance(node, ast.Name) and node.id == "step" for node in ast.walk(self.tree))
+        if len(calls) != 1 or uses != 1:
+            raise PluginError(f"wrapper {wrapper.name}: must hold one statement 'name = step(w, g)', and no other step")
+        self.at = calls[0]
+
+    def made(self) -> Optimizer:
+        wrapper, base = self.wrapper, self.base
+        slots = (*wrapper.slots, *self._names(base.slots))
+        scalars = tuple(unique([*wrapper.scalars, *self._names(base.scalars)]))
+        report = wrapper.report or (self.renamed[base.report] if base.report else None)
+        total = dict(wrapper.total)
+        for name, stage in base.total.items():
+            total[self.renamed[name]] = self._stage(stage)
+        block = {self.renamed[name]: self._stage(stage) for name, stage in base.block.items()}
+        matrix = {
+            self.renamed[name]: Matrix(self._stage(stage.term), stage.transform, stage.memory)
+            for name, stage in base.matrix.items()
+        }
+        return replace(
+            base,
+            name=f"{wrapper.name}({base.name})",
+            rule=self._rule(slots, scalars),
+            slots=slots,
+            scalars=scalars,
+            hyperparameters={**base.hyperparameters, **wrapper.hyperparameters},
+            source=f"{wrapper.name}: {wrapper.source}; {base.name}: {base.source}",
+            doc=f"{wrapper.doc}\n\nAround {base.name}: {base.doc}",
+            limits={**base.limits, **wrapper.limits},
+            report=report,
+            shared=self._names(base.shared),
+            total=total,
+            block=block,
+            matrix=matrix,
+        )
+
+    def _names(self, of) -> tuple[str, ...]:
+        return tuple(self.renamed.get(name, name) for name in of)
+
+    def _rule(self, slots, scalars) -> Callable:
+        """The wrapper's function, with the wrapped rule where it says ``step``."""
+        tree, inner = copy.deepcopy(self.tree), self._names(self.base.slots)
+        call = tree.body[self.at]
+        call.value = _call("_inner", [*call.value.args, *map(_load, (*inner, "lr", *self._names(self.base.scalars)))])
+        if inner:
+            call.targets = [ast.Tuple([call.targets[0], *(ast.Name(name, ast.Store()) for name in inner)], ast.Store())]
+        tree = _Returns(inner).visit(tree)
+        return self._function(tree, ["w", "g", *slots, "lr", *scalars], {"_inner": self.base.rule})
+
+    def _stage(self, stage: Callable) -> Callable:
+        """A sum's function of the wrapped rule, on what the wrapper hands to ``step``."""
+        tree = copy.deepcopy(self.tree)
+        call = tree.body[self.at]
+        seen = dict(zip(("w", "g"), call.value.args, strict=True))
+        values = [seen.get(name) or _load(self.renamed.get(name, name)) for name in arguments(stage)]
+        tree.body[self.at :] = [ast.copy_location(ast.Return(_call("_inner", values)), call)]
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        known = ["w", "g", *self.wrapper.slots, *self._names(self.base.slots), "lr", *self.wrapper.scalars]
+        known += self._names(unique([*self.base.scalars, *arguments(stage)]))
+        return self._function(tree, unique([name for name in known if name in used]), {"_inner": stage})
+
+    def _function(self, tree, names, scope) -> Callable:
+        tree.args.args = [ast.arg(name) for name in names]
+        return function_of(tree, self.wrapper.function, {**self.wrapper.function.__globals__, **scope})
+
+
+def _load(name):
+    return ast.Name(name, ast.Load())
+
+
+def _call(name, values):
+    return ast.Call(_load(name), values, [])
+
+
+class _Locals(ast.NodeTransformer):
+    """A wrapper's own variables, out of the way of the wrapped rule's names."""
+
+    def __init__(self, function):
+        self.own = set(function.__code__.co_varnames) - set(arguments(function))
+
+    def visit_Name(self, node):
+        node.id = f"_own_{node.id}" if node.id in self.own else node.id
+        return node
+
+
+class _Returns(ast.NodeTransformer):
+    """``return w, slots`` also returns the wrapped rule's slots."""
+
+    def __init__(self, slots):
+        self.slots = slots
+
+    def visit_Return(self, node):
+        own = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+        values = [*own, *map(_load, self.slots)]
+        node.value = ast.Tuple(values, ast.Load()) if len(values) > 1 else values[0]
+        return node

@@ -1,0 +1,134 @@
+"""Names with parameters, as they are typed: ``quadratic(dim=100, condition=1e4)``."""
+
+import ast
+import itertools
+import re
+from collections.abc import Mapping
+
+from optbench.contract.errors import OptbenchError, unknown
+
+_TEXT = r"[^\s,()\[\]{}'\"=]"
+# What stands in quotes is passed over; then a value that holds a slash, or ends like a file of data.
+_PATH = re.compile(
+    rf"""'[^']*'|"[^"]*"|(?<==)\s*(?P<path>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?:csv|npz|parquet))(?=\s*[,)])"""
+)
+
+
+INNER = ""
+"""The key of what stands first inside the brackets, without a key of its own."""
+
+
+def parse(text: str) -> tuple[str, dict]:
+    """Split ``name(key=value, ...)`` into the name and its parameters; values are Python literals.
+
+    What a wrapper stands around, ``clip(adam, norm=1)``, is the parameter INNER, a text of that form again. A bare word
+    is a text, and so is a path: ``logistic(data=~/points.csv)``; one with blanks or brackets wants quotes.
+    Raises OptbenchError where the text is not of that form.
+    """
+    bad = OptbenchError(f"cannot read {text!r}: write a name, or name(parameter=value, ...)")
+    try:
+        node = ast.parse(_PATH.sub(_quoted, str(text).strip()), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise bad from None
+    if isinstance(node, ast.Name):
+        return node.id, {}
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or len(node.args) > 1:
+        raise bad
+    parameters = {}
+    if node.args:
+        if not isinstance(node.args[0], ast.Name | ast.Call):
+            raise bad
+        parameters[INNER] = ast.unparse(node.args[0])
+    for keyword in node.keywords:
+        if keyword.arg is None or keyword.arg in parameters:
+            raise bad
+        try:
+            parameters[keyword.arg] = ast.literal_eval(keyword.value)
+        except (ValueError, TypeError, MemoryError, RecursionError):
+            # A bare word (data=digits) is meant as a string; nobody quotes inside a shell's quotes.
+            if not isinstance(keyword.value, ast.Name | ast.Call):
+                raise bad from None
+            parameters[keyword.arg] = ast.unparse(keyword.value)
+    return node.func.id, parameters
+
+
+def _quoted(found: re.Match) -> str:
+    return repr(found["path"]) if found["path"] else found[0]
+
+
+def canonical(name: str, parameters: Mapping) -> str:
+    """The text that :func:`parse` reads back, in the order of ``parameters``."""
+    if not parameters:
+        return name
+    parts = [value if key == INNER else f"{key}={value!r}" for key, value in parameters.items()]
+    return f"{name}({', '.join(parts)})"
+
+
+def alternatives(text: str) -> list[str]:
+    """Every text that ``adam(beta1=[0.8, 0.9])`` stands for, also inside a wrapper. Raises OptbenchError for none."""
+    name, given = parse(text)
+    choices = []
+    for key, value in given.items():
+        grid = alternatives(value) if key == INNER else value if isinstance(value, list | tuple) else [value]
+        if not grid:
+            raise OptbenchError(f"{text!r} gives no value for {key}")
+        choices.append([(key, item) for item in grid])
+    return [canonical(name, dict(choice)) for choice in itertools.product(*choices)]
+
+
+def split_list(text: str) -> list[str]:
+    """Split ``a, b(x=1, y=2), c`` at the commas that stand outside brackets and quotes."""
+    parts, depth, quote, start = [], 0, "", 0
+    for i, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
+    """``defaults`` with the ``given`` values, each converted to the type of its default.
+
+    Raises OptbenchError for an unknown parameter or a value that does not convert.
+    """
+    filled = dict(defaults)
+    for key, value in given.items():
+        if key not in defaults:
+            raise unknown(f"parameter of {kind} {name}", key, defaults)
+        filled[key] = convert(f"{kind} {name}", key, value, defaults[key])
+    return filled
+
+
+def convert(owner: str, key: str, value, default):
+    """``value`` as the type of ``default``: 1e4 serves as an int, 3 as a float, nothing else is bent."""
+    kind = type(default)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = number and abs(value) < 1e308
+    if kind is float and (number or isinstance(value, float)):
+        return float(value)
+    if kind is int and number and float(value).is_integer():
+        return int(value)
+    if kind is tuple and number and float(value).is_integer():
+        return (int(value),)
+    if kind is tuple and isinstance(value, list | tuple):
+        return tuple(value)
+    if kind is type(value):
+        return value
+    raise OptbenchError(f"{owner}: {key}={value!r} must be {_KINDS.get(kind, kind.__name__)}, like {default!r}")
+
+
+_KINDS = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}
+
+
+def unique(items) -> list:
+    """The items in order, each once."""
+    return list(dict.fromkeys(items))

@@ -1,0 +1,122 @@
+"""The decorators that make records of update rules and of wrappers from plain functions; they check the signatures."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from optbench.contract import columns
+from optbench.contract.errors import PluginError
+from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, Wrapper, arguments
+
+
+def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]) -> dict:
+    """Slots, scalars and hyperparameters of a signature. Raises PluginError where it is broken."""
+    found, stages = arguments(function), tuple(stages)
+    if found[: len(head)] != head or "lr" not in found:
+        raise PluginError(f"{owner}: arguments must be ({', '.join(head)}, slots..., lr, hyperparameters...)")
+    cut = found.index("lr")
+    slots, scalars = tuple(found[len(head) : cut]), tuple(found[cut + 1 :])
+    values = {key: float(value) for key, value in given.items()}
+    known = {*values, *(f"{key}_t" for key in values), *GIVEN, *stages}
+    strange = next((scalar for scalar in scalars if scalar not in known), None)
+    if strange:
+        raise PluginError(f"{owner}: {strange!r} has no default in its decorator")
+    taken = next((key for key in values if columns.is_taken(key)), None)
+    if taken:
+        raise PluginError(f"{owner}: {taken!r} is the name of a column of the tables; choose another")
+    idle = next((name for name in stages if name not in scalars), None)
+    if idle:
+        raise PluginError(f"{owner}: {idle!r} is computed but is no argument of the rule")
+    return {"slots": slots, "scalars": scalars, "hyperparameters": values}
+
+
+def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
+    """Each stage names only what is known before it; no default is idle; report and shared are slots."""
+    names_ = {"w", "g", "lr", *record.slots, *record.hyperparameters, *GIVEN}
+    names_ |= {f"{key}_t" for key in record.hyperparameters}
+    matrix = getattr(record, "matrix", {})
+    stages = [*record.total.items(), *getattr(record, "block", {}).items()]
+    stages += [(name, stage.term) for name, stage in matrix.items()]
+    asked = [*record.scalars]
+    for name, function in stages:
+        asked += arguments(function)
+        strange = next((argument for argument in arguments(function) if argument not in names_), None)
+        if strange:
+            raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
+        names_.add(name)
+    for stage in matrix.values():
+        asked += arguments(stage.transform)[2:]
+    idle = next((k for k in record.hyperparameters if k not in asked and f"{k}_t" not in asked), None)
+    if idle:
+        raise PluginError(f"{owner}: {idle!r} has a default but is no argument of the rule")
+    if isinstance(record, Optimizer) and record.by_block:
+        early = {name for function in record.total.values() for name in arguments(function)}
+        if early & {*record.shared, "rows", "columns"}:
+            raise PluginError(f"{owner}: a sum over all parameters cannot see what is kept by block")
+    for slot in (*((record.report,) if record.report else ()), *getattr(record, "shared", ())):
+        if slot not in record.slots:
+            raise PluginError(f"{owner}: {slot!r} is no state slot of the rule")
+
+
+def optimizer(
+    *,
+    source: str,
+    name: str | None = None,
+    limits: Mapping[str, str] | None = None,
+    report: str | None = None,
+    shared: tuple[str, ...] = (),
+    total: Mapping[str, Callable] | None = None,
+    block: Mapping[str, Callable] | None = None,
+    matrix: Mapping[str, Matrix] | None = None,
+    **hyperparameters: float,
+) -> Callable[[Callable], Optimizer]:
+    """Register an update rule; the hyperparameters' defaults stand here. Raises PluginError on a broken signature."""
+    total, block, matrix = dict(total or {}), dict(block or {}), dict(matrix or {})
+
+    def decorate(rule: Callable) -> Optimizer:
+        label = name or rule.__name__
+        owner = f"optimizer {label}"
+        parts = _parts(owner, rule, ["w", "g"], hyperparameters, [*total, *block, *matrix])
+        doc = inspect.getdoc(rule) or ""
+        if len(matrix) > 1:
+            raise PluginError(f"{owner}: only one matrix stage is possible")
+        made = Optimizer(
+            label, rule, **parts, source=source, doc=doc, limits=limits or {}, report=report, shared=tuple(shared),
+            total=total, block=block, matrix=matrix,
+        )  # fmt: skip
+        _check_stages(owner, made)
+        return made
+
+    return decorate
+
+
+def variant(base: Optimizer, name: str, *, source: str, doc: str = "", **hyperparameters: float) -> Optimizer:
+    """The same rule under another name with other defaults."""
+    values = base.with_values(hyperparameters)
+    return replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc)
+
+
+def wrapper(
+    *,
+    source: str,
+    limits: Mapping[str, str] | None = None,
+    report: str | None = None,
+    total: Mapping[str, Callable] | None = None,
+    **hyperparameters: float,
+) -> Callable[[Callable], Wrapper]:
+    """Register a wrapper around any optimizer. Raises PluginError on a broken signature."""
+    total = dict(total or {})
+
+    def decorate(function: Callable) -> Wrapper:
+        owner = f"wrapper {function.__name__}"
+        parts = _parts(owner, function, ["step", "w", "g"], hyperparameters, total)
+        doc = inspect.getdoc(function) or ""
+        made = Wrapper(
+            function.__name__, function, **parts, source=source, doc=doc, limits=limits or {}, report=report,
+            total=total,
+        )  # fmt: skip
+        _check_stages(owner, made)
+        return made
+
+    return decorate

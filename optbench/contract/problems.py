@@ -1,0 +1,121 @@
+"""The frozen record of a problem, that of its family before parameters are chosen, and the decorator of a factory."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An objective with its start points, its data if it has any, and its known or reference minimum.
+
+    ``value_and_gradient`` is a module-level function that names the arguments it wants, in any order: ``w``, ``g``
+    (written), ``f`` (written, lanes form only), the mini-batch ``x`` (rows, features) and ``y`` (rows,),
+    ``constants`` (reals), ``layout`` (integers) and ``work`` (scratch). It allocates nothing.
+
+    form="single": ``w`` and ``g`` are (dim,), and the value is returned.
+    form="lanes": ``w`` and ``g`` are (dim, runs), ``f`` is (runs,).
+
+    The value of a batch is the mean over its rows (plus any regularizer), so that values of parts average.
+    ``evaluate`` (optional) takes the same arguments with ``out`` in place of ``g`` and ``f``; it writes the value
+    and then one number per name in ``metrics``: ``out`` is (1 + metrics,), or (1 + metrics, runs) in lanes form.
+    """
+
+    form: str
+    dim: int
+    start: Callable
+    """``start(rng)`` -> the start point, (dim,)."""
+    value_and_gradient: Callable
+    minimum: float
+    minimum_source: str
+    minimizer: Any = None
+    """One minimizer, (dim,), where it is known."""
+    blocks: tuple[tuple[int, ...], ...] = ()
+    """Shapes of the parameter blocks, in order; by default one block of all parameters."""
+    data: tuple | None = None
+    """(x, y): the training examples, (n, features) and (n,)."""
+    test: tuple | None = None
+    digest: str = ""
+    """sha256 of the user's file that the data came from: results depend on its content, not on its name alone."""
+    examples: int = 1024
+    """Size of one epoch. Set from the data where there is any; else nominal, for the 1/B law of the noise."""
+    noise: float = 0.0
+    """Standard deviation of one example's gradient noise per coordinate, for problems without data."""
+    constants: Any = ()
+    layout: tuple[int, ...] = ()
+    work: Callable | None = None
+    """``work(rows, runs)`` -> how many scratch numbers a call on that many rows and runs needs."""
+    metrics: tuple[str, ...] = ()
+    evaluate: Callable | None = None
+    domain: tuple[tuple[float, float], tuple[float, float]] | None = None
+    """For two parameters: the region of the plane that is worth drawing."""
+    name: str = ""
+    source: str = ""
+
+    def __post_init__(self):
+        if self.form not in ("single", "lanes"):
+            raise PluginError(f"problem: form={self.form!r} must be 'single' or 'lanes'")
+        if self.dim < 1:
+            raise PluginError(f"problem: dim={self.dim!r} must be at least 1")
+        if self.data is not None:
+            if self.noise:
+                raise PluginError("problem: gradient noise is for problems without data")
+            object.__setattr__(self, "examples", len(self.data[0]))
+        if not self.blocks:
+            object.__setattr__(self, "blocks", ((self.dim,),))
+        if sum(math.prod(block) for block in self.blocks) != self.dim:
+            raise PluginError(f"problem: blocks {self.blocks} do not add up to dim={self.dim}")
+
+
+LEAST = {"dim": 1, "examples": 1, "noise": 0, "l2": 0, "seed": 0}
+"""The smallest value of parameters that mean the same in every problem."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A registered problem before its parameters are chosen: ``build(**parameters)`` -> Problem."""
+
+    name: str
+    factory: Callable
+    parameters: Mapping[str, Any]
+    source: str
+    doc: str = ""
+
+    def build(self, given: Mapping | None = None) -> Problem:
+        values = names.fill("problem", self.name, given or {}, self.parameters)
+        for key, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise OptbenchError(f"problem {self.name}: {key}={value!r} must be finite")
+            if key in LEAST and value < LEAST[key]:
+                raise OptbenchError(f"problem {self.name}: {key}={value!r} must be at least {LEAST[key]}")
+        try:
+            made = self.factory(**values)
+        except OptbenchError:
+            raise
+        except Exception as error:  # a plug-in may raise anything
+            raise PluginError(f"problem {self.name} cannot be built: {in_one_line(error)}") from error
+        if not isinstance(made, Problem):
+            raise PluginError(f"problem {self.name} must return an optbench.Problem, not {type(made).__name__}")
+        # Only what differs from the defaults, so that the plain name stays the plain name.
+        shown = {key: value for key, value in values.items() if value != self.parameters[key]}
+        return replace(made, name=names.canonical(self.name, shown), source=self.source)
+
+
+def problem(*, source: str) -> Callable[[Callable], Family]:
+    """Register a problem's factory; its parameters and their defaults are those of the function."""
+
+    def decorate(factory: Callable) -> Family:
+        label = factory.__name__
+        parameters = {}
+        for key, parameter in inspect.signature(factory).parameters.items():
+            if parameter.default is parameter.empty:
+                raise PluginError(f"problem {label}: parameter {key!r} needs a default")
+            parameters[key] = parameter.default
+        return Family(label, factory, parameters, source, inspect.getdoc(factory) or "")
+
+    return decorate

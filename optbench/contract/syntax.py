@@ -1,0 +1,43 @@
+"""A plug-in's function <-> its syntax tree."""
+
+import ast
+import copy
+import inspect
+import textwrap
+from types import FunctionType
+
+from optbench.contract.errors import PluginError
+
+
+def definition(function: FunctionType, owner: str) -> ast.FunctionDef:
+    """A copy of the function's tree, without decorators, annotations and docstring; lines keep their numbers.
+
+    Raises PluginError where the source cannot be had.
+    """
+    if hasattr(function, "tree"):
+        return copy.deepcopy(function.tree)
+    try:
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    except (OSError, TypeError, SyntaxError):
+        raise PluginError(f"{owner}: the source of {function.__name__!r} cannot be read; define it in a file") from None
+    if not isinstance(tree, ast.FunctionDef):
+        raise PluginError(f"{owner}: {function.__name__!r} must be written with def")
+    ast.increment_lineno(tree, first - 1)
+    tree.decorator_list = []
+    tree.returns = None
+    for argument in tree.args.args:
+        argument.annotation = None
+    if ast.get_docstring(tree) is not None:
+        tree.body = tree.body[1:] or [ast.Pass()]
+    return tree
+
+
+def function_of(tree: ast.FunctionDef, home: FunctionType, scope: dict) -> FunctionType:
+    """The function of a tree, as if it stood in ``home``'s file; :func:`definition` gives the tree back."""
+    scope = {**scope, "__name__": home.__module__}
+    module = ast.fix_missing_locations(ast.Module([tree], []))
+    exec(compile(module, home.__code__.co_filename, "exec"), scope)
+    made = scope[tree.name]
+    made.tree = tree
+    return made

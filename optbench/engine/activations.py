@@ -1,0 +1,122 @@
+"""The activation that the lecture's notation a^[l]{t}(i) names: layer l, mini-batch t, example i."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from optbench.contract.errors import OptbenchError
+from optbench.contract.problems import Family, Problem
+from optbench.kit.layers import ACTIVATIONS
+
+_APPLY = {
+    "relu": lambda z: np.maximum(z, 0.0),
+    "tanh": np.tanh,
+    "sigmoid": lambda z: 0.5 * (1.0 + np.tanh(0.5 * z)),
+    "linear": lambda z: z,
+}
+
+
+def trace(
+    problem: str | Problem | Family,
+    *,
+    layer: int,
+    batch: int,
+    example: int,
+    what: str = "a",
+    batch_size: int = 64,
+    w: np.ndarray | None = None,
+    seed: int = 0,
+    plugin: Sequence[str | Path] = (),
+) -> np.ndarray:
+    """The activation a^[layer]{batch}(example) of a network of dense layers, (units,).
+
+    z^[l] = W^[l]' a^[l-1] + b^[l] and a^[l] = h(z^[l]), with a^[0] = x. All three count from 1, as the notation does,
+    and layer 0 is the input. The mini-batches are those of a run with this ``seed`` and ``batch_size``; they go on
+    over the epochs, and the last one of an epoch may be smaller. ``w``: the weights, (dim,), such as a Result's;
+    without them, the start point of that seed, so that ``minimize(problem, ..., steps=batch - 1).w`` gives what the
+    run itself has there. ``what="z"``: z^[layer] before the activation. The last layer of a classifier gives the
+    probabilities (softmax).
+
+    Raises OptbenchError for a problem that is no stack of dense layers, and for a number that is out of range.
+
+    >>> trace("mlp(hidden=(32, 16, 8))", layer=3, batch=8, example=7).shape
+    (8,)
+    """
+    problem = _problem(problem, plugin)
+    sizes = _sizes(problem)
+    x, _ = mini_batch(problem, batch, batch_size, seed)
+    _within("layer", layer, 0, len(sizes) - 1)
+    _within("example", example, 1, len(x))
+    if what not in ("a", "z") or (what == "z" and layer == 0):
+        raise OptbenchError(f"trace: what={what!r} must be 'a', or 'z' for a layer from 1")
+    a = x[example - 1]
+    at, w = 0, _weights(problem, w, seed)
+    for number in range(1, layer + 1):
+        wide, tall = sizes[number - 1], sizes[number]
+        weights, bias = w[at : at + wide * tall].reshape(wide, tall), w[at + wide * tall : at + (wide + 1) * tall]
+        z, at = a @ weights + bias, at + (wide + 1) * tall
+        a = _activation(problem, number == len(sizes) - 1, z)
+    return z if what == "z" else a
+
+
+def mini_batch(problem: str | Problem | Family, batch: int, batch_size: int = 64, seed: int = 0):
+    """(X{t}, Y{t}): the examples of a run's t-th mini-batch, counted from 1, (rows, features) and (rows,)."""
+    from optbench.engine.batches import Batches
+    from optbench.sweeps.spec import merge
+
+    problem = _problem(problem, ())
+    if problem.data is None:
+        raise OptbenchError(f"trace: problem {problem.name} has no data, and so no mini-batches")
+    _within("batch", batch, 1, 2**31)
+    merge(  # the checks of a run's own settings
+        {"problems": ["p"], "optimizers": ["gd"], "learning_rates": [1.0], "steps": 1},
+        {"seeds": [seed], "batch_sizes": [batch_size]},
+        "trace",
+    )
+    x, y = (np.asarray(part) for part in problem.data)
+    if batch_size >= len(x):
+        return x, y
+    order, sizes, _ = Batches(problem, batch_size, seed, "float64").draw(batch)
+    rows = order[-1, : sizes[-1]]
+    return x[rows], y[rows]
+
+
+def _problem(problem, plugin) -> Problem:
+    from optbench.catalogue import loader
+
+    if isinstance(problem, Family):
+        return problem.build()
+    if isinstance(problem, Problem):
+        return problem
+    return loader.load((plugin,) if isinstance(plugin, str | Path) else tuple(plugin)).problem(problem)
+
+
+def _sizes(problem) -> tuple[int, ...]:
+    """The units of all layers, the input's first."""
+    sizes = problem.layout[2:]
+    blocks = [block for wide, tall in zip(sizes[:-1], sizes[1:], strict=True) for block in ((wide, tall), (tall,))]
+    if len(sizes) < 2 or problem.blocks != tuple(blocks):
+        raise OptbenchError(f"trace: problem {problem.name} is no stack of dense layers, such as mlp")
+    return sizes
+
+
+def _activation(problem, last, z):
+    if last and problem.metrics == ("accuracy",):
+        share = np.exp(z - z.max())
+        return share / share.sum()
+    return _APPLY[ACTIVATIONS[problem.layout[1 if last else 0]]](z)
+
+
+def _weights(problem, w, seed) -> np.ndarray:
+    from optbench.engine.batches import start_point
+
+    w = start_point(problem, seed) if w is None else np.asarray(w)
+    if w.shape != (problem.dim,):
+        raise OptbenchError(f"trace: w must have the shape ({problem.dim},), got {w.shape}")
+    return w
+
+
+def _within(name, value, low, high) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+        raise OptbenchError(f"trace: {name}={value!r} must be a whole number from {low} to {high}")

@@ -1,0 +1,142 @@
+"""Some lanes on a GPU, of one cohort or of many: their arrays on the card, and launches for many steps of them all."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from optbench.compiler.cuda import BLOCK, blocks, cuda, put
+from optbench.compiler.cuda_steps import ROWS
+from optbench.compiler.update_text import scalar_count
+from optbench.engine import batches
+from optbench.engine.arrays import arrays
+from optbench.engine.lanes import Lane, Look, Rates
+from optbench.engine.update_arrays import block_table, first_scalars
+
+_BATCH_BYTES = 1 << 26  # of the mini-batches that are gathered for one launch
+
+
+class GpuLanes:
+    """``members``: the seed of each cohort, with those of its lanes that are here. Arrays as in steps.py."""
+
+    def __init__(self, problem, optimizer, members: Sequence[tuple[int, Sequence[Lane]]], code, batch_size, dtype):
+        self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
+        self.made, self.batch_size = 0, batch_size
+        self.stream = cuda.stream()
+        lanes = [lane for _, part in members for lane in part]
+        self.runs, dim = len(lanes), problem.dim
+        self.member = np.repeat(np.arange(len(members), dtype=np.int32), [len(part) for _, part in members])
+        self.batches = [batches.Batches(problem, batch_size, seed, dtype) for seed, _ in members]
+        self.starts = np.array([batches.start_point(problem, seed) for seed, _ in members]).astype(dtype)
+        self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
+        self.limit, self.unmoved = np.full(self.runs, np.inf, dtype), np.zeros(self.runs, bool)
+
+        table, _, _ = block_table(optimizer, problem.blocks)
+        scalars = first_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
+        self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
+        self.g, self.state = self._zeros(dim, self.runs), self._zeros(len(optimizer.own), dim, self.runs)
+        self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)
+        self.update = self._put(scalars), self._put(np.ones((len(optimizer.powers), self.runs)))
+        self.table, self.members = self._put(table), self._put(self.member)
+        self.train = tuple(map(self._put, arrays(problem.data, dtype)))
+        self.test = None if problem.test is None else tuple(map(self._put, arrays(problem.test, dtype)))
+        self.constants = self._put(np.require(problem.constants, dtype, ["C"]).reshape(-1))
+        self.layout = self._put(np.require(problem.layout, np.int64, ["C"]).reshape(-1))
+        self.work = self._zeros(code.scratch, self.runs)
+        self.width = len(members) * max(batch_size if code.shape.batches else 1, dim if code.shape.noisy else 1)
+
+    def _put(self, array: np.ndarray):
+        return put(array, self.stream)
+
+    def _zeros(self, *shape):
+        return self._put(np.zeros(shape, self.dtype))
+
+    def _get(self, array) -> np.ndarray:
+        return array.copy_to_host(stream=self.stream)
+
+    def advance(self, rates: Rates, done: int, size: int) -> None:
+        factors, at = rates.factors(done, size), 0
+        alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
+        lanes = (
+            self._put(rates.base), self._put(rates.schedule_of.astype(np.int32)), self.members,
+            self._put(self.limit), alive, diverged_at,
+        )  # fmt: skip
+        one_batch = len(self.batches) * self.batch_size * (1 + self.train[0].shape[1]) * np.dtype(self.dtype).itemsize
+        most = max(1, _BATCH_BYTES // one_batch) if self.code.shape.batches else size
+        while at < size:
+            count = min(size - at, most)
+            drawn = [member.draw(count) for member in self.batches]
+            sizes = drawn[0][1]
+            batch, noise = self._gathered([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
+            if self.code.shape.noisy:
+                noise = self._put(np.array([noise for _, _, noise in drawn]))
+            self.code.steps[blocks(self.runs), BLOCK, self.stream](
+                self.w, self.g, self.f, self.norm, self.state, *self.update, self.work, self.table,
+                self._put(np.ascontiguousarray(factors[:, at : at + count])), *lanes, *self.train, *batch,
+                self._put(sizes), noise, self.constants, self.layout, done + at,
+            )  # fmt: skip
+            at += count
+        self.alive[:], self.diverged_at[:] = self._get(alive), self._get(diverged_at)
+        self.stream.synchronize()
+        if done == 0:
+            self.unmoved = self.diverged_at == 1
+        self.made = done + size
+
+    def _gathered(self, orders: list[np.ndarray]):
+        """The mini-batches of the next steps of every member, (members, steps, B, features) and (members, steps, B)."""
+        if not self.code.shape.batches:
+            return self._zeros(0, 0, 0, 0), self._zeros(0, 0, 0)
+        order = np.array(orders)
+        x_batch = cuda.device_array((*order.shape, self.train[0].shape[1]), self.dtype, stream=self.stream)
+        y_batch = cuda.device_array(order.shape, self.dtype, stream=self.stream)
+        numbers = blocks(order.size * self.train[0].shape[1])
+        self.code.gather[numbers, BLOCK, self.stream](*self.train, self._put(order), x_batch, y_batch)
+        return x_batch, y_batch
+
+    def park(self) -> None:
+        """Nothing to do: a dead lane's thread touches nothing."""
+
+    def _reported(self):
+        """What is evaluated, on the card."""
+        record = self.optimizer
+        return self.w if record.report is None or self.made == 0 else self.state[record.own.index(record.report)]
+
+    def look(self, seen: bool) -> Look:
+        nothing = np.full(self.runs, np.nan)
+        f, norm = (self._get(self.f), self._get(self.norm)) if seen else (nothing, nothing)
+        train, finite = self._mean(*self.train)
+        test = np.full_like(train, np.nan) if self.test is None else self._mean(*self.test)[0]
+        positions = self._get(self._reported()) if self.problem.dim == 2 else np.empty((0, self.runs))
+        return Look(f, norm, train, test, positions, finite)
+
+    def _mean(self, x, y):
+        """Loss and metrics on all examples, (1 + metrics, runs), and which lanes are finite."""
+        out = self._put(np.zeros((1 + len(self.problem.metrics), self.runs)))
+        good = self._put(np.zeros(self.runs, bool))
+        self.code.evaluate[blocks(self.runs), BLOCK, self.stream](
+            self.w, self._reported(), self.g, self.work, out, good, x, y, self.constants, self.layout
+        )
+        found = self._get(out), self._get(good)
+        self.stream.synchronize()
+        return found
+
+    def weights(self) -> np.ndarray:
+        w = self._get(self._reported()).T.copy()
+        w[self.unmoved] = self.starts[self.member[self.unmoved]]  # before a first update, nothing was reported
+        return w
+
+
+def scratch(problem, batch: int) -> tuple[int, int]:
+    """Numbers of ``work`` that a lane's gradient takes on a batch (0: all data), and all that it takes."""
+    if problem.work is None:
+        return 0, 0
+    rows = batch or (len(problem.data[0]) if problem.data else 1)
+    gradient = problem.work(max(rows, 1), 1)
+    return gradient, max(gradient, problem.work(ROWS, 1))
+
+
+def bytes_per_lane(problem, optimizer, batch: int, dtype: str) -> int:
+    """What a lane takes on the card."""
+    size = np.dtype(dtype).itemsize
+    slots = len(optimizer.own) + 2
+    rows = scalar_count(optimizer, len(problem.blocks))
+    return size * (problem.dim * slots + rows + scratch(problem, batch)[1] + 8) + 8 * (len(optimizer.powers) + 8)

@@ -1,0 +1,62 @@
+"""A rule's kernels on a GPU, with the arrays on the card that it keeps for some runs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from optbench.compiler.cuda import BLOCK, GRID, blocks, put
+from optbench.compiler.cuda_updates import SHARES, WARP, compiled, total
+from optbench.contract.optimizers import Optimizer
+from optbench.engine.update_arrays import block_table, first_scalars
+
+
+class Update:
+    """A rule's kernels with the arrays on the card that it keeps for some runs, as the CPU's Update.
+
+    Raises PluginError for a rule that cannot run there.
+    """
+
+    def __init__(
+        self,
+        record: Optimizer,
+        order: str,
+        shapes: Sequence[tuple[int, ...]],
+        dtype: str,
+        hyperparameters: Sequence[Mapping[str, float]],
+    ):
+        runs = len(hyperparameters)
+        table, dim, _ = block_table(record, shapes)
+        if not record.by_block:
+            table = np.array([[0, dim, dim, 1, 0, 0]])
+        self.code = compiled(record, order, dtype)
+        shape = (runs, dim) if order == "rows" else (dim, runs)
+        self.state = put(np.zeros((len(record.own), *shape), dtype))
+        self.scalars, self.table = put(first_scalars(record, len(table), dtype, hyperparameters)), put(table)
+        self.powers = put(np.ones((len(record.powers), runs)))
+        self.sums = put(np.zeros((len(self.code.sums), len(table), runs), dtype))
+        most = max((len(group) for group, _ in self.code.shares), default=0)
+        self.partial = put(np.zeros((most, SHARES, len(table), runs), dtype))
+        if order == "rows":
+            self.threads, deep = (BLOCK, 1), (min(runs, GRID), min(len(table), GRID))
+            self.grid, self.shared_grid = (blocks(dim), *deep), (min(blocks(dim), SHARES), *deep)
+        else:
+            high = BLOCK // WARP
+            self.threads, wide = (WARP, high), (blocks(runs, WARP),)
+            down, deep = blocks(dim, high), (min(len(table), GRID),)
+            self.grid, self.shared_grid = (*wide, min(down, 1024), *deep), (*wide, min(down, SHARES // high), *deep)
+        self.used = self.shared_grid[0] if order == "rows" else self.shared_grid[1] * (BLOCK // WARP)
+        self.runs = runs
+
+    def __call__(self, w, g, t: int, stream=0) -> None:
+        """Step ``t`` (from 1) of every run; the rates stand in ``scalars[0]``, and w and g are on the card."""
+        own, code = (self.state, self.scalars, self.sums, self.table), self.code
+        one_a_run = blocks(self.runs), BLOCK, stream
+        if code.begin is not None:
+            code.begin[one_a_run](self.scalars, self.powers, self.table)
+        first = 0
+        for (group, whole), share in zip(code.shares, code.share, strict=True):
+            partial = self.partial[: len(group)]
+            share[self.shared_grid, self.threads, stream](w, g, *own, partial, t)
+            total[one_a_run](partial, self.sums, first, self.used, whole)
+            first += len(group)
+        code.apply[self.grid, self.threads, stream](w, g, *own, t)

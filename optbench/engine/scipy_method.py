@@ -1,0 +1,106 @@
+"""An optimizer as a method of ``scipy.optimize.minimize``."""
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from optbench.catalogue import loader
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Optimizer
+
+
+def scipy_method(
+    optimizer: str | Optimizer,
+    *,
+    lr: float,
+    schedule: str = "constant",
+    blocks: Sequence[tuple[int, ...]] | None = None,
+    plugin: Sequence[str | Path] = (),
+    **hyperparameters: float,
+) -> Callable:
+    """What ``scipy.optimize.minimize(fun, x0, jac=..., method=...)`` takes as its method.
+
+    ``blocks``: the shapes of the parameter blocks, for rules that use them; by default one vector. Options:
+    ``maxiter`` steps (1000), of one gradient each; ``gtol`` (1e-5, also as ``tol``), a largest gradient entry at which
+    to stop. Without ``jac`` the gradient is SciPy's forward difference. Raises OptbenchError for a name or value that
+    makes no sense, and for bounds and constraints, which no rule here keeps.
+
+    >>> from scipy.optimize import minimize, rosen, rosen_der
+    >>> minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=scipy_method("adam", lr=0.05)).success
+    True
+    """
+    catalogue, values = loader.load(tuple(plugin)), {}
+    if not isinstance(optimizer, Optimizer):
+        optimizer, values = catalogue.optimizer(optimizer)
+    if not isinstance(optimizer, Optimizer):
+        raise OptbenchError(f"{optimizer.name} is SciPy's own: use method={optimizer.method!r}")
+    if not (np.isfinite(lr) and lr > 0):
+        raise OptbenchError(f"scipy_method: lr={lr!r} must be a positive finite number")
+    values, plan = optimizer.with_values(values | hyperparameters), catalogue.schedule(schedule)
+
+    @np.errstate(over="ignore", invalid="ignore")  # a run that explodes overflows on its way
+    def method(
+        fun, x0, args=(), jac=None, bounds=None, constraints=(), callback=None, maxiter=1000, gtol=1e-5, tol=None,
+        **unknown,
+    ):  # fmt: skip
+        from scipy.optimize import OptimizeResult, OptimizeWarning, approx_fprime
+
+        from optbench.engine.cpu.update import Update
+
+        unknown = {key: value for key, value in unknown.items() if value is not None and key not in ("hess", "hessp")}
+        if unknown:
+            warnings.warn(f"Unknown solver options: {', '.join(unknown)}", OptimizeWarning, stacklevel=3)
+        if bounds is not None or np.size(constraints):
+            raise OptbenchError(f"scipy_method: {optimizer.name} cannot keep bounds or constraints")
+        w, g = np.array(x0, dtype=float)[None], np.empty((1, len(x0)))
+        update = Update(optimizer, "rows", blocks or (w.shape[1:],), "float64", [values])
+        if update.blocks[-1, 1] != w.size:
+            raise OptbenchError(f"scipy_method: blocks={blocks!r} do not add up to the {w.size} parameters of x0")
+        step, gtol, counts = np.arange(1, maxiter + 1), gtol if tol is None else tol, {"f": 0, "g": 0}
+        factors = plan(step, step - 1, maxiter)
+
+        def value(x):
+            counts["f"] += 1
+            return float(fun(x, *args))
+
+        def gradient(x):
+            counts["g"] += 1
+            if jac is not None:
+                return np.asarray(jac(x, *args), dtype=float)
+            counts["f"] += x.size + 1
+            return approx_fprime(x, fun, 1.4901161193847656e-08, *args)
+
+        done, status, message = 0, 1, "Maximum number of iterations has been exceeded."
+        g[0] = gradient(w[0].copy())
+        while done < maxiter:
+            if not np.isfinite(g).all():
+                status, message = 2, "The gradient is not finite: the run has diverged."
+                break
+            if np.abs(g).max() <= gtol:
+                status, message = 0, "Optimization terminated successfully."
+                break
+            update.scalars[0] = lr * factors[done]
+            update(w, g, done + 1)
+            done += 1
+            g[0] = gradient(w[0].copy())
+            if callback is not None:
+                x = update.reported(w, done)[0].copy()
+                try:
+                    # SciPy's two kinds of callback, told apart by the argument's name as SciPy does.
+                    if "intermediate_result" in inspect.signature(callback).parameters:
+                        callback(intermediate_result=OptimizeResult(x=x, fun=value(x)))
+                    else:
+                        callback(x)
+                except StopIteration:
+                    status, message = 99, "`callback` raised `StopIteration`."
+                    break
+        x = update.reported(w, done)[0].copy()
+        return OptimizeResult(
+            x=x, fun=value(x), jac=g[0].copy(), nit=done, nfev=counts["f"], njev=counts["g"], status=status,
+            success=status == 0, message=message,
+        )  # fmt: skip
+
+    return method

@@ -1,0 +1,84 @@
+"""What files of problems share: linear models, from the two ends of their kernels to their record and its minimum.
+
+A kernel calls ``scores``, ``penalize`` and ``finish`` by name, as it would a function of its own file.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from optbench import datasets
+from optbench.contract.problems import Problem
+
+
+def scores(x, w, f, score):
+    """score = x w, (rows, runs): one matrix product for all runs. The sums ``f`` start at 0."""
+    np.dot(x, w, score)
+    for r in range(w.shape[1]):
+        f[r] = 0.0
+
+
+def penalize(w, f, strength):
+    """f += strength/2 |w|^2, run by run."""
+    for i in range(w.shape[0]):
+        for r in range(w.shape[1]):
+            f[r] += 0.5 * strength * w[i, r] * w[i, r]
+
+
+def finish(w, g, f, rows, strength):
+    """Sums over the rows -> means, plus strength/2 |w|^2."""
+    share = w.dtype.type(1.0 / rows)
+    for r in range(w.shape[1]):
+        f[r] *= share
+    for i in range(w.shape[0]):
+        for r in range(w.shape[1]):
+            g[i, r] = share * g[i, r] + strength * w[i, r]
+    penalize(w, f, strength)
+
+
+def linear_model(
+    data: datasets.Dataset, kernel: Callable, constants: tuple, loss: Callable | None, outputs: tuple = (), **fields
+) -> Problem:
+    """f(w) = mean loss(x w) + l2/2 |w|^2 with an intercept as w's last row; ``constants`` begin with l2.
+
+    ``kernel``: value_and_gradient in lanes form, content with room for (rows, runs) numbers. ``loss(scores)`` ->
+    (values (n,), slopes as the scores), in NumPy and apart from the kernel: with it SciPy finds the minimum; scores are
+    (n,) or (n, *outputs). Without it the minimum is bounded by 0. ``fields``: those of Problem that are other than
+    here. Starts at normal weights of standard deviation 0.1.
+    """
+    x, x_test = datasets.with_intercept(data)
+    shape = (x.shape[1], *outputs)
+    dim, l2 = math.prod(shape), constants[0]
+
+    def objective(w):
+        rows = np.asarray(x)  # a view of the file, where the data are mapped
+        values, slopes = loss(rows @ w.reshape(shape))
+        return values.mean() + 0.5 * l2 * w @ w, (rows.T @ slopes).ravel() / len(x) + l2 * w
+
+    made = {
+        "form": "lanes",
+        "dim": dim,
+        "value_and_gradient": kernel,
+        "start": lambda rng: 0.1 * rng.standard_normal(dim),
+        "blocks": (shape,),
+        "data": (x, data.y),
+        "test": (x_test, data.y_test),
+        "digest": data.digest,
+        "constants": constants,
+        "work": lambda rows, runs: rows * runs,
+    }
+    known = {"minimum": 0.0, "minimum_source": "lower bound (l2 = 0)"}
+    if loss is not None:
+        key, compute = "-".join(map(str, (kernel.__name__, *constants))), lambda: _solve(objective, dim)
+        minimizer = datasets.remembered(data, key, compute, lambda w: np.abs(objective(w)[1]).max() < 1e-6)
+        source = "SciPy's L-BFGS-B on an independent objective"
+        known = {"minimum": float(objective(minimizer)[0]), "minimum_source": source, "minimizer": minimizer}
+    return Problem(**made | known | fields)
+
+
+def _solve(objective, dim):
+    from scipy.optimize import minimize  # half a second that only some problems need
+
+    options = {"maxiter": 5000, "ftol": 1e-16, "gtol": 1e-9}
+    return minimize(objective, np.zeros(dim), jac=True, method="L-BFGS-B", options=options).x

@@ -1,0 +1,53 @@
+"""What the records of network problems share: checked choices, start points, the parts of a stack of dense layers."""
+
+from math import prod
+
+import numpy as np
+
+from optbench.contract.errors import OptbenchError
+from optbench.kit.layers import ACTIVATIONS, scratch
+
+HIDDEN = ACTIVATIONS[:3]
+_DEVIATIONS = {
+    "he": lambda wide, tall: np.sqrt(2 / wide),
+    "xavier": lambda wide, tall: np.sqrt(2 / (wide + tall)),
+    "zero": lambda wide, tall: 0.0,
+    "large": lambda wide, tall: 1.0,
+}
+
+
+def check_choice(problem: str, what: str, value: str, valid) -> None:
+    if value not in valid:
+        raise OptbenchError(f"problem {problem}: {what}={value!r} must be one of {', '.join(valid)}")
+
+
+def check_widths(problem: str, what: str, value: tuple) -> None:
+    if not all(isinstance(width, int) and width > 0 for width in value):
+        raise OptbenchError(f"problem {problem}: {what}={value!r} must be a tuple of positive widths")
+
+
+def layered(problem: str, shapes: list[tuple[int, int]], initialization: str) -> dict:
+    """dim, blocks and start of layers of weights (in, out) with a bias (out,) each, in that order.
+
+    ``initialization``: normal weights, he (variance 2/in), xavier (2/(in + out)), zero, or large (standard deviation
+    1); biases start at 0.
+    """
+    check_choice(problem, "initialization", initialization, _DEVIATIONS)
+    deviation = _DEVIATIONS[initialization]
+
+    def start(rng):
+        parts = [(deviation(*shape) * rng.standard_normal(prod(shape)), np.zeros(shape[1])) for shape in shapes]
+        return np.concatenate([block for part in parts for block in part])
+
+    blocks = tuple(block for shape in shapes for block in (shape, shape[1:]))
+    return {"dim": sum(map(prod, blocks)), "blocks": blocks, "start": start}
+
+
+def dense(problem: str, sizes: tuple[int, ...], hidden: str, output: str, initialization: str) -> dict:
+    """``layered``, with the layout and the work of a stack of layers.py; ``sizes`` from the input to the output."""
+    check_choice(problem, "activation", hidden, HIDDEN)
+    shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
+    return layered(problem, shapes, initialization) | {
+        "layout": (ACTIVATIONS.index(hidden), ACTIVATIONS.index(output), *sizes),
+        "work": lambda rows, runs: scratch(rows, sizes),
+    }

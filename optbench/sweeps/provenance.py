@@ -1,0 +1,82 @@
+"""Where a result comes from: the command, the versions, the machine."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from optbench import __version__
+from optbench.compiler.fastmath import FASTMATH
+from optbench.engine.lanes import DIVERGENCE_FACTOR
+from optbench.sweeps.spec import Spec
+
+
+def provenance(command: str, spec: Spec, hashes: Mapping[str, str], chosen: tuple[str, str] = ("cpu", "")) -> dict:
+    """What provenance.json holds.
+
+    ``hashes``: the sha256 of the files that the names came from. ``chosen``: what device.choose gave.
+    """
+    tuning, reporting = spec.split_seeds()
+    budget = f"{spec.epochs:g} epochs" if spec.epochs is not None else f"{spec.steps} steps"
+    own = any(entry.epochs is not None or entry.steps is not None for entry in spec.problems)
+    return environment(command, chosen) | {
+        "tuning_seeds": tuning,
+        "seeds": list(spec.seeds),
+        "reporting_seeds": reporting,
+        "budget": budget + (" (own budgets for some problems: see spec.toml)" if own else ""),
+        "dtype": list(spec.dtypes),
+        "plugins": dict(hashes),
+    }
+
+
+def environment(command: str, chosen: tuple[str, str] = ("cpu", "")) -> dict:
+    """The part that is the same whatever was run: the command, the versions, the machine, the engine's constants."""
+    return {
+        "command": command,
+        "optbench": __version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        **versions(),
+        "platform": platform.platform(),
+        "cpu": cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "device": chosen[0],
+        **_gpu(*chosen),
+        "fastmath": sorted(FASTMATH),
+        "divergence_factor": DIVERGENCE_FACTOR,
+    }
+
+
+def typed_command() -> str:
+    """The command as it was typed, for the foot of figures."""
+    program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
+    program = "python -m optbench" if program == "__main__.py" else program
+    return " ".join([program, *(repr(part) if " " in part or "(" in part else part for part in sys.argv[1:])])
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that numbers depend on."""
+    return {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy", "pandas", "scikit-learn")}
+
+
+def _gpu(device: str, card: str) -> dict[str, str | None]:
+    if device == "cpu":
+        return {}
+    from optbench.compiler import cuda
+
+    found = cuda.found()
+    return {"card": card, "cuda": found.package, "cuda_driver": found.driver, "cuda_toolkit": found.toolkit}
+
+
+def cpu() -> str:
+    """The processor's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

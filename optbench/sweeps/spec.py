@@ -1,0 +1,252 @@
+"""What a sweep shall run: a TOML file, flags or keywords -> one checked Spec."""
+
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Strict, StrictInt, ValidationError, field_validator, model_validator
+
+from optbench.compiler import device as devices
+from optbench.contract.errors import OptbenchError, unknown
+
+Real = Annotated[float, Strict()]  # a number: neither a text nor True
+MOST_SEEDS = 100_000
+MOST_STEPS = 2**53
+
+DEFAULT = Path(__file__).with_name("default.toml")
+
+
+class ProblemEntry(BaseModel):
+    """A problem, and its own budget where it differs from the sweep's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    epochs: Real | None = None
+    steps: StrictInt | None = None
+
+
+class Spec(BaseModel):
+    """The full factorial design of a sweep, and its budget: exactly one of ``epochs`` and ``steps``.
+
+    The first ``tuning_seeds`` of ``seeds`` choose the best configurations, the others report on them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    problems: tuple[ProblemEntry, ...]
+    optimizers: tuple[str, ...]
+    batch_sizes: tuple[StrictInt | str, ...] = ("full",)
+    schedules: tuple[str, ...] = ("constant",)
+    learning_rates: tuple[Real, ...]
+    seeds: tuple[StrictInt, ...] = tuple(range(9))
+    tuning_seeds: StrictInt = 3
+    """Where it is not given: a third of the seeds, at most 3."""
+    epochs: Real | None = None
+    steps: StrictInt | None = None
+    dtypes: tuple[str, ...] = ("float64",)
+    deadline: Real | None = None
+    device: str = "cpu"
+    """cpu; cuda; or auto: a GPU where one can be used."""
+    plugins: tuple[str, ...] = ()
+
+    @field_validator("problems", mode="before")
+    @classmethod
+    def _problems(cls, value):
+        return [{"name": item} if isinstance(item, str) else item for item in _listed(value)]
+
+    @field_validator("optimizers", "schedules", "dtypes", "plugins", mode="before")
+    @classmethod
+    def _texts(cls, value):
+        return _listed(value)
+
+    @field_validator("plugins")
+    @classmethod
+    def _absolute(cls, value):
+        # The spec is kept with the results, and must name the same files from there.
+        return tuple(str(Path(item).resolve()) for item in value)
+
+    @field_validator("batch_sizes", mode="before")
+    @classmethod
+    def _sizes(cls, value):
+        sizes = [int(item) if isinstance(item, str) and item.isdecimal() else item for item in _listed(value)]
+        for size in sizes:
+            if size != "full" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+                raise ValueError(f"{size!r} must be a positive whole number or 'full'")
+        return sizes
+
+    @field_validator("device")
+    @classmethod
+    def _device(cls, value):
+        return devices.checked(value)
+
+    @field_validator("learning_rates", mode="before")
+    @classmethod
+    def _rates(cls, value):
+        if isinstance(value, str) and ":" in value:
+            return rate_grid(value)
+        return [float(item) if isinstance(item, str) else item for item in _listed(value)]
+
+    @field_validator("learning_rates")
+    @classmethod
+    def _positive(cls, value):
+        for rate in value:
+            if not (math.isfinite(rate) and rate > 0):
+                raise ValueError(f"{rate!r} must be a positive finite number")
+        return value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds(cls, value):
+        if isinstance(value, str):
+            parts = [part.strip() for part in value.split(",")]
+            value = int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not 1 <= value <= MOST_SEEDS:
+                raise ValueError(f"{value} must be between 1 and {MOST_SEEDS} (how many seeds), or a list of seeds")
+            return tuple(range(value))
+        return tuple(value) if isinstance(value, range) else value
+
+    @field_validator("seeds")
+    @classmethod
+    def _not_negative(cls, value):
+        if not all(0 <= seed < 2**63 for seed in value):
+            raise ValueError("a seed must be between 0 and 2^63")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self):
+        for key in ("problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "seeds", "dtypes"):
+            items = getattr(self, key)
+            if not items:
+                raise ValueError(f"{key} is empty: name at least one")
+            if len(set(items)) < len(items):
+                raise ValueError(f"{key} has an entry twice")
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give one budget: epochs or steps")
+        for budget in (self, *self.problems):
+            if budget.epochs is not None and budget.steps is not None:
+                raise ValueError("give one budget: epochs or steps")
+            for value in (budget.epochs, budget.steps):
+                if value is not None and not 0 < value <= MOST_STEPS:
+                    raise ValueError(f"a budget of {value!r} must be positive, and finite")
+        if not 0 <= self.tuning_seeds <= len(self.seeds):
+            raise ValueError(f"tuning_seeds={self.tuning_seeds} must be between 0 and the {len(self.seeds)} seeds")
+        for dtype in self.dtypes:
+            if dtype not in ("float32", "float64"):
+                raise ValueError(f"dtypes: {dtype!r} must be float64 or float32")
+        if self.deadline is not None and not 0 < self.deadline < math.inf:
+            raise ValueError(f"deadline={self.deadline!r} must be a positive number of seconds")
+        return self
+
+    def split_seeds(self) -> tuple[list[int], list[int]]:
+        """The seeds that choose and the seeds that report; with too few of them, the same ones do both."""
+        chosen, rest = list(self.seeds[: self.tuning_seeds]), list(self.seeds[self.tuning_seeds :])
+        return (chosen, rest) if chosen and rest else (list(self.seeds), [])
+
+
+def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
+    """The spec of a TOML file (None: the built-in default), with ``changes`` on top.
+
+    Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
+    """
+    source = Path(path) if path is not None else DEFAULT
+    try:
+        with source.open("rb") as file:
+            raw = tomllib.load(file)
+    except OSError as error:
+        raise OptbenchError(f"cannot read the spec {str(source)!r}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptbenchError(f"{source.name} is not valid TOML: {error}") from None
+    if isinstance(raw.get("plugins"), list):
+        raw["plugins"] = [str(source.parent / item) if isinstance(item, str) else item for item in raw["plugins"]]
+    return merge(raw, changes or {}, source.name)
+
+
+def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
+    """``raw`` with every non-None value of ``changes`` in its place; a changed budget replaces the old one."""
+    changes = {key: value for key, value in changes.items() if value is not None}
+    raw = dict(raw)
+    if {"epochs", "steps"} & changes.keys():
+        raw.pop("epochs", None)
+        raw.pop("steps", None)
+        if isinstance(raw.get("problems"), list):
+            raw["problems"] = [item.get("name", item) if isinstance(item, dict) else item for item in raw["problems"]]
+    raw.update(changes)
+    if "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
+        raw["tuning_seeds"] = min(raw.get("tuning_seeds", 3), _tuning_share(raw.get("seeds", 9)))
+    for key in raw:
+        if key not in Spec.model_fields:
+            raise unknown(f"key in {label}", key, Spec.model_fields)
+    try:
+        return Spec.model_validate(raw)
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda found: found["type"] == "missing")
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "missing":
+            message = "is missing"
+        raise OptbenchError(f"{label}: {where + ': ' if where else ''}{message}") from None
+
+
+def _tuning_share(seeds) -> int:
+    """A third of the seeds, but one of two, and none of one (that one then does both)."""
+    try:
+        count = len(Spec._seeds(seeds))
+    except (TypeError, ValueError):
+        return 0  # the field's own check will say what is wrong
+    return max(count // 3, min(count - 1, 1))
+
+
+def rate_grid(text: str) -> list[float]:
+    """``from:to:count`` -> rates, evenly spaced on a logarithmic axis, rounded to 4 digits."""
+    try:
+        low, high, count = text.split(":")
+        low, high, count = float(low), float(high), int(count)
+        if not (0 < low <= high and math.isfinite(high) and count >= 1) or (count == 1 and low != high):
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{text!r} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
+    first, last = math.log10(low), math.log10(high)
+    return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
+
+
+def to_toml(spec: Spec) -> str:
+    """The spec as a TOML file that :func:`read` reads back."""
+    lines = []
+    for key, value in spec.model_dump(exclude_none=True, mode="json").items():
+        if key == "device" and value == "cpu":
+            continue  # folders from before there was a choice go on
+        if key == "problems":
+            value = ", ".join(_inline(item) for item in value)
+            lines.append(f"{key} = [{value}]")
+        else:
+            lines.append(f"{key} = {_literal(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _inline(entry: Mapping) -> str:
+    if set(entry) == {"name"}:
+        return _literal(entry["name"])
+    return "{ " + ", ".join(f"{key} = {_literal(value)}" for key, value in entry.items()) + " }"
+
+
+def _literal(value) -> str:
+    """Texts, numbers and lists are written alike in JSON and TOML, but for one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _listed(value):
+    """A comma-separated text as a list; anything else is left to the field's own check."""
+    if isinstance(value, str):
+        from optbench.contract.names import split_list
+
+        return split_list(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [value]
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{value!r} must be a list")
+    return value

@@ -1,0 +1,69 @@
+"""Exponentially weighted averages of the GPU's kernels: against the recurrence, pandas and the CPU."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import results
+from simulated.ewa import CASES, PUBLIC, series, spoiled
+
+from optbench import OptbenchError, ewa
+
+pytestmark = [pytest.mark.simulated, pytest.mark.xdist_group("simulated ewa")]
+TOLERANCE = {"float32": 1.3e-7, "float64": 1e-13}
+"""float32 is rounded once, or twice where it is corrected, from float64."""
+
+
+def recurrence(x, beta) -> np.ndarray:
+    """v_t = beta v_{t-1} + (1 - beta) x_t in float64, plainly."""
+    v, made = np.zeros(len(x)), []
+    for values in x.T.astype(float):
+        v = beta * v + (1 - beta) * values
+        made.append(v)
+    return np.stack(made, axis=1)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_kernels_follow_the_formula_and_the_cpu(case):
+    _, shape, dtype, beta, correct = case
+    x, made = series(shape, dtype), results("ewa")[str(case)]
+    assert made.shape == shape and made.dtype == dtype
+    if correct:
+        expected = pd.DataFrame(x.T.astype(float)).ewm(alpha=1 - beta, adjust=True).mean().to_numpy().T
+    else:
+        expected = recurrence(x, beta)
+    np.testing.assert_allclose(made, expected, rtol=TOLERANCE[dtype])
+    np.testing.assert_allclose(made, ewa(x, beta, correct), rtol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("kernels", ["many", "few"])
+def test_what_is_not_finite_propagates_as_on_the_cpu(kernels):
+    """Also over distances at which the power of beta has long underflowed: 0 times inf would be NaN."""
+    x, made = spoiled(kernels), results("ewa")[kernels]
+    assert np.isposinf(made[1, -1]) and np.isneginf(made[2, -1]) and np.isnan(made[[0, 3], -1]).all()
+    np.testing.assert_allclose(made, ewa(x, 0.1, True), rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", PUBLIC, ids=str)
+def test_averages_take_any_shape(shape):
+    made = results("ewa")[str(shape)]
+    assert made.shape == shape and made.dtype == np.float64
+    np.testing.assert_allclose(made, ewa(series(shape), 0.9, True), rtol=1e-13)
+
+
+def test_another_device_is_refused():
+    with pytest.raises(OptbenchError, match="device 'tpu'"):
+        ewa([1.0, 2.0], 0.9, device="tpu")
+
+
+def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr("optbench.compiler.device.choose", lambda device: ("cpu", "no GPU"))
+    np.testing.assert_array_equal(ewa(series((2, 50)), 0.9, device="auto"), ewa(series((2, 50)), 0.9))
+
+
+def test_cuda_takes_the_kernels(monkeypatch):
+    taken = []
+    monkeypatch.setattr("optbench.compiler.device.choose", lambda device: ("cuda", "a card"))
+    monkeypatch.setattr("optbench.averages.cuda.averages", lambda *given: taken.append(given) or given[0])
+    ewa([[1, 2]], 0.9, True, device="cuda")
+    ((x, *rest),) = taken
+    assert x.tolist() == [[1.0, 2.0]] and x.dtype == np.float64 and rest == [0.9, True]

@@ -1,0 +1,136 @@
+"""Every asv benchmark runs once, small; the comparison with the peers loads without them."""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = ["averages", "objectives", "sweeps", "updates"]
+
+# One small combination of parameters for each class.
+SMALL = {
+    "averages.Ewa": ("float64", True, (3, 50)),
+    "objectives.ValueAndGradient": ("rosenbrock", "float64", 2),
+    "objectives.Driver": ("rosenbrock", "gd", 1),
+    "updates.OneRun": ("gd", "float64", 100),
+    "updates.ManyLanes": ("gd", "float64", 4),
+    "updates.Bandwidth": ("gd", "float32"),
+    "sweeps.Commands": (),
+}
+
+
+@pytest.fixture(autouse=True)
+def checkout(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def load(module):
+    return importlib.import_module(f"benchmarks.{module}")
+
+
+def measures(benchmark):
+    return [
+        name for name, _ in inspect.getmembers(benchmark, callable) if name.startswith(("time_", "peakmem_", "track_"))
+    ]
+
+
+def test_every_benchmark_is_run_here():
+    found = {
+        f"{module}.{name}"
+        for module in MODULES
+        for name, value in vars(load(module)).items()
+        if inspect.isclass(value) and not name.startswith("_") and value.__module__.startswith("benchmarks.")
+    }
+    assert found == set(SMALL)
+    files = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+    assert {name for name in files if not name.startswith(("gpu", "peer", "__"))} == set(MODULES)
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "sweeps.Commands"])
+def test_a_benchmark_runs(name):
+    module, kind = name.split(".")
+    benchmark, parameters = getattr(load(module), kind)(), SMALL[name]
+    if kind == "Bandwidth":
+        benchmark.size = lambda: (1, 1000)  # not 20 million
+    assert len(benchmark.params) == len(benchmark.param_names) == len(parameters)
+    for values, value in zip(benchmark.params, parameters, strict=True):
+        assert len(values) > 0 and isinstance(value, type(values[0]))
+    names = measures(benchmark)
+    assert names
+    benchmark.setup(*parameters)
+    try:
+        results = {measure: getattr(benchmark, measure)(*parameters) for measure in names}
+    finally:
+        getattr(benchmark, "teardown", lambda *parameters: None)(*parameters)
+    assert all(result > 0 for measure, result in results.items() if measure.startswith("track_"))
+
+
+def test_the_commands_that_are_timed_run(monkeypatch):
+    """The small ones in processes of their own, as asv does; of the others, that they would run."""
+    from optbench.cli import app, terminal
+
+    sweeps = load("sweeps")
+    commands, planned, real = [], [], subprocess.run
+
+    def run(command, **options):
+        assert command[:3] == [sys.executable, "-m", "optbench"]
+        commands.append(command[3:])
+        if commands.count(command[3:]) == 1 and (command[3] == "--help" or "NUMBA_CACHE_DIR" not in options["env"]):
+            real(command, **options)
+
+    monkeypatch.setattr(sweeps.subprocess, "run", run)
+    monkeypatch.setattr(
+        terminal, "dry_run", lambda plans, workers: planned.append(sum(len(plan.lanes) for plan in plans))
+    )
+    benchmark = sweeps.Commands()
+    benchmark.setup()
+    for name in measures(benchmark):
+        getattr(benchmark, name)()
+    folder = Path(benchmark.folder.name)
+    benchmark.teardown()
+    assert not folder.exists() and len(commands) == 2 + 4
+    for command in commands:
+        if command[0] == "sweep":
+            monkeypatch.setattr(sys, "argv", ["optbench", *command, "--dry-run"])
+            with pytest.raises(SystemExit) as end:
+                app.main()
+            assert not end.value.code
+    assert sorted(planned) == [1, 1, 1, 576, 576]
+
+
+def test_the_peers_modules_load_without_the_peers():
+    script = (
+        "import sys\nfor name in ('torch', 'jax', 'jaxlib', 'optax'):\n    sys.modules[name] = None\n"
+        "import importlib, pathlib\n"
+        "for path in sorted(pathlib.Path('benchmarks').glob('peer*.py')):\n"
+        "    importlib.import_module(f'benchmarks.{path.stem}')\n    print(path.stem)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"peers", "peer_cases", "peer_jax", "peer_numpy", "peer_optbench", "peer_torch"} <= set(done.stdout.split())
+
+
+def test_peers_says_what_it_needs(monkeypatch, capsys):
+    peers = load("peers")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("torch", "jax") else True)
+    before = dict(os.environ)
+    assert peers.main([]) == 2 and os.environ == before
+    assert capsys.readouterr().err == "peers.py: needs torch, jax: pip install 'optbench[peers]'\n"
+
+
+@pytest.mark.parametrize("name", ["rosenbrock-gd/float64/1", "ewa-corrected/float64/1"])
+def test_our_side_of_a_case_arrives_where_the_reference_does(name):
+    from benchmarks.peer_cases import TOLERANCE, cases
+    from benchmarks.peer_optbench import optbench_side
+
+    case = dict(cases(quick=True))[name]()
+    errors = load("peers").check(case, [optbench_side(case)])
+    assert errors["optbench"] <= TOLERANCE[case.dtype]

@@ -1,0 +1,305 @@
+"""The commands list and show, and the data behind them."""
+
+import io
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from optbench import OptbenchError
+from optbench.catalogue import loader
+from optbench.catalogue.description import describe
+from optbench.catalogue.listing import KINDS, formula, markdown, plain, rows, value_text, values_text
+from optbench.cli import app, catalogue
+from optbench.contract import names
+
+ROOT = Path(__file__).parents[2]
+TWINS = """
+import numpy as np
+from optbench import Problem, optimizer, problem
+
+
+@optimizer(source="a test | of bars", drag=0.5)
+def twin(w, g, lr, drag):
+    \"\"\"w = w - lr |drag| g.\"\"\"
+    return w - lr * drag * g
+
+
+def _bowl(w, g):
+    g[0] = w[0]
+    return 0.5 * w[0] * w[0]
+
+
+def _twin(sharpness=(1.0, 2.0)):
+    return Problem(form="single", dim=1, value_and_gradient=_bowl, start=lambda rng: np.ones(1), minimum=0.0,
+                   minimum_source="closed form", minimizer=np.zeros(1))
+
+
+_twin.__name__ = "twin"
+other = problem(source="a test")(_twin)
+"""
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """run(*arguments) -> (exit code, standard output, standard error)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["optbench", *arguments])
+        try:
+            app.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def twins(tmp_path):
+    """A file with an optimizer and a problem of one name."""
+    path = tmp_path / "twins.py"
+    path.write_text(TWINS)
+    return path
+
+
+def everything(catalogue):
+    return [row for kind in KINDS for row in rows(catalogue, kind)]
+
+
+def one(catalogue, text):
+    (found,) = describe(catalogue, text)
+    return found
+
+
+def test_every_name_has_a_row_with_its_words(catalogue):
+    found = everything(catalogue)
+    assert sorted(f"{row['kind']} {row['name']}" for row in found) == sorted(catalogue.files)
+    for row in found:
+        assert all(row[key] for key in ("formula", "source", "family")), row
+        assert len(row["formula"]) < 250 and not row["formula"].endswith("."), row
+        assert (
+            f"def {row['name']}(" in Path(row["file"]).read_text()
+            or f'"{row["name"]}"' in Path(row["file"]).read_text()
+        )
+
+
+def test_defaults_are_written_as_they_are_read(catalogue):
+    """What stands beside a name can be typed behind it, and says the same."""
+    registries = {registry[:-1]: getattr(catalogue, registry) for kind in KINDS.values() for registry in kind}
+    for row in everything(catalogue):
+        record = registries[row["kind"]][row["name"]]
+        defaults = getattr(record, "parameters", None) or getattr(record, "hyperparameters", {})
+        name, given = names.parse(f"{row['name']}({values_text(row['defaults'])})")
+        assert name == row["name"] and names.fill("", name, given, defaults) == dict(defaults)
+        assert given.keys() == defaults.keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1e-8, "1e-8"), (1e6, "1e6"), (0.9999, "0.9999"), (5.0, "5"), (math.e, "2.718281828459045"), (20, "20"),
+     ([], "()"), ([32], "(32,)"), ([1.0, 0.5], "(1, 0.5)"), ("digits", "digits"), (-1e-15, "-1e-15")],
+)  # fmt: skip
+def test_values_are_short_and_exact(value, text):
+    assert value_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("doc", "text"),
+    [("w = w - lr g.", "w = w - lr g"), ("One.\nTwo.", "One"), ("f(w) = a\n    + b.\n\nMore.", "f(w) = a + b"),
+     ("no stop\n\nMore.", "no stop"), ("with ``k`` steps", "with `k` steps"), ("", ""),
+     ("a = b. Then c.", "a = b. Then c")],
+)  # fmt: skip
+def test_a_formula_is_where_the_docstring_begins(doc, text):
+    assert formula(doc) == text
+
+
+def test_plain_is_what_json_can_hold():
+    given = {"a": (1, np.float64(2.5)), "b": np.arange(2), "c": [math.inf, math.nan], "d": None, "e": np.bool_(True)}
+    assert json.loads(json.dumps(plain(given), allow_nan=False)) == {
+        "a": [1, 2.5], "b": [0, 1], "c": [None, None], "d": None, "e": True
+    }  # fmt: skip
+
+
+def test_a_list_builds_no_problem(catalogue, monkeypatch):
+    monkeypatch.setattr("optbench.contract.problems.Family.build", None)
+    assert len(rows(catalogue, "problems")) == len(catalogue.problems)
+
+
+def test_every_name_can_be_shown(catalogue):
+    for row in everything(catalogue):
+        record = next(found for found in describe(catalogue, row["name"]) if found["kind"] == row["kind"])
+        json.dumps(record, allow_nan=False)
+        assert record["source"] == row["source"] and record["files"] == [row["file"]]
+        assert {key: each["value"] for key, each in record["parameters"].items()} == row["defaults"]
+        assert all(each["value"] == each["default"] for each in record["parameters"].values())
+
+
+def test_the_limits_shown_are_those_enforced(catalogue):
+    """A value a little below an interval is refused in the words that show has for it; also inside wrappers."""
+    texts = [name for kind in ("optimizers", "baselines", "schedules", "problems") for name in getattr(catalogue, kind)]
+    texts += [f"{name}(adam)" for name in catalogue.wrappers] + ["warmup(cosine)"]
+    tried = 0
+    for text in texts:
+        record = one(catalogue, text)
+        for key, each in record["parameters"].items():
+            if not isinstance(each["limit"], str) or "-inf" in each["limit"]:
+                continue
+            low = float(each["limit"][1:].split(",")[0])
+            value = int(low) - 1 if isinstance(each["default"], int) else low - (each["limit"][0] == "[") * 0.25
+            name, given = names.parse(text)
+            given[key] = (value,) if isinstance(each["default"], list) else value
+            with pytest.raises(OptbenchError, match=re.escape(f"{key}=")):
+                describe(catalogue, names.canonical(name, given))
+            tried += 1
+    assert tried > 150
+
+
+def test_an_optimizer_tells_what_it_keeps(catalogue):
+    adam = one(catalogue, "adam(beta1=0.8)")
+    assert adam["state"] == {"by_parameter": ["m", "v"], "by_block": [], "by_run": [], "matrix": []}
+    assert adam["parameters"]["beta1"] == {"value": 0.8, "default": 0.9, "limit": "[0, 1)"}
+    assert adam["reported"] == "w" and adam["sums"] == {"all": [], "block": [], "matrix": []}
+    assert one(catalogue, "lookahead(adam)")["reported"] == one(catalogue, "lookahead")["reported"] == "slow"
+    assert one(catalogue, "lookahead")["state"]["by_parameter"] == ["slow"]
+    # L and R, (64, 64) and (32, 32), and as much for their roots; a second moment of rank one: 64 + 32.
+    assert one(catalogue, "shampoo")["state"]["matrix"] == [{"block": [64, 32], "numbers": 2 * (64**2 + 32**2)}]
+    assert one(catalogue, "adafactor")["state"]["matrix"] == [{"block": [64, 32], "numbers": 64 + 32}]
+    assert one(catalogue, "lbfgs(memory=3)")["state"] is None
+
+
+def test_a_composition_tells_of_both(catalogue):
+    both = one(catalogue, "clip(adam(beta2=0.99), norm=2)")
+    values = {key: each["value"] for key, each in both["parameters"].items()}
+    assert values == {"beta1": 0.9, "beta2": 0.99, "eps": 0.0, "eps_root": 1e-8, "norm": 2.0}
+    assert both["name"] == "clip(adam(beta2=0.99), norm=2)" and both["kind"] == "optimizer"
+    assert both["state"]["by_parameter"] == ["m", "v"] and both["sums"]["all"] == ["square"]
+    assert [Path(file).name for file in both["files"]] == ["wrappers.py", "adam.py"]
+    twice = one(catalogue, "average(clip(momentum))")
+    assert twice["state"]["by_parameter"] == ["average", "m"] and len(twice["parameters"]) == 3
+
+
+def test_a_schedule_tells_its_factors(catalogue):
+    found = one(catalogue, "warmup(cosine(final=0.2), fraction=0.05)")
+    assert found["around"]["name"] == "cosine(final=0.2)"
+    assert found["around"]["parameters"] == {"final": {"value": 0.2, "default": 0.0, "limit": "[0, inf)"}}
+    assert found["parameters"]["fraction"] == {"value": 0.05, "default": 0.1, "limit": "[0, 1]"}
+    example = found["factors"]
+    assert (example["steps"], example["epochs"], example["step"]) == (1000, 10, [*range(1, 1000, 100), 1000])
+    # 50 steps of warm-up, then half a wave over the 950 that remain; the first step's factor is 1/50.
+    wave = [0.2 + 0.8 * (1 + math.cos(math.pi * (t - 51) / 950)) / 2 for t in example["step"][1:]]
+    np.testing.assert_allclose(example["factor"], [1 / 50, *wave], rtol=1e-12)
+    halves = one(catalogue, "exponential(base=0.5)")["factors"]["factor"]
+    np.testing.assert_allclose(halves, [*(0.5**epoch for epoch in range(10)), 0.5**9], rtol=1e-12)
+    assert one(catalogue, "warmup")["factors"] is None
+
+
+def test_a_problem_tells_its_minimum_and_sizes(catalogue):
+    found = one(catalogue, "rosenbrock(dim=4, noise=0)")
+    assert (found["dim"], found["blocks"], found["minimum"], found["minimizer"]) == (4, [[4]], 0.0, [1.0] * 4)
+    assert found["data"] is False and found["noise"] == 0 and found["metrics"] == [] and found["test_examples"] == 0
+    assert found["parameters"]["dim"] == {"value": 4, "default": 2, "limit": "[1, inf)"}
+    digits = one(catalogue, "mlp(hidden=16)")
+    assert digits["blocks"] == [[64, 16], [16], [16, 10], [10]] and digits["parameters"]["hidden"]["value"] == [16]
+    assert digits["examples"] + digits["test_examples"] == 1797 and digits["metrics"] == ["accuracy"]
+
+
+def test_a_name_of_two_kinds_is_shown_twice(twins, run):
+    both = loader.load((twins,))
+    assert [found["kind"] for found in describe(both, "twin")] == ["optimizer", "problem"]
+    assert one(both, "twin(drag=1)")["kind"] == "optimizer"
+    assert one(both, "twin(sharpness=3)")["kind"] == "problem"
+    code, out, _ = run("show", "twin", "--plugin", str(twins))
+    assert code == 0 and "optimizer twin\n" in out and "\nproblem twin\n" in out
+
+
+def test_markdown_has_three_cells_a_row(catalogue, twins):
+    text = markdown(loader.load((twins,)))
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(lines) == len(catalogue.files) + 2
+    assert all(len(re.split(r"(?<!\\)\|", line)) == 5 and line.count("`") % 2 == 0 for line in lines)
+    assert r"| `twin` | `w = w - lr \|drag\| g` | `drag=0.5` |" in lines
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_elsewhere_every_entry_is_one_line(run, catalogue, kind):
+    code, out, err = run("list", kind)
+    assert code == 0 and not err
+    lines = {line.split()[0]: line for line in out.splitlines() if line.startswith("  ")}
+    for row in rows(catalogue, kind):
+        line = lines[row["name"]]
+        assert row["formula"] in line and line.endswith(values_text(row["defaults"])) and row["family"]
+
+
+@pytest.mark.parametrize("arguments", [("list", "optimizers"), ("list", "problems"), ("list",), ("show", "prodigy"),
+                                       ("show", "warmup(one_cycle)")], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_terminal_gets_the_same_words_in_its_width(run, monkeypatch, arguments, width):
+    _, elsewhere, _ = run(*arguments)
+    there = io.StringIO()
+    monkeypatch.setattr(catalogue, "console", Console(file=there, force_terminal=True, width=width))
+    assert run(*arguments)[:2] == (0, "")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", there.getvalue())
+    assert shown.split() == elsewhere.split()
+    assert max(len(line) for line in shown.splitlines() if "/" not in line) <= width
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [(("list", "schedules"), lambda catalogue: rows(catalogue, "schedules")), (("list",), everything),
+     (("show", "quadratic(dim=3)"), lambda catalogue: describe(catalogue, "quadratic(dim=3)"))],
+    ids=["schedules", "all", "show"],
+)  # fmt: skip
+def test_json(run, catalogue, arguments, wanted):
+    code, out, err = run(*arguments, "--json")
+    assert code == 0 and not err and json.loads(out) == wanted(catalogue)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["list", "optimisers"], "unknown kind 'optimisers': did you mean 'optimizers'?"),
+        (["list", ""], "unknown kind '': valid names: optimizers, problems, schedules"),
+        (["list", "--plugin", "none.py"], "no plug-in file"),
+        (["show", "adm"], "unknown name 'adm': did you mean 'adam'?"),
+        (["show", "Adam"], "unknown name 'Adam': did you mean 'adam'?"),
+        (["show", "rosenbrok(dim=3)"], "unknown name 'rosenbrok': did you mean 'rosenbrock'?"),
+        (["show", "heavy-ball"], "unknown name 'heavy-ball': did you mean 'heavy_ball'?"),
+        (["show", "zzzzz"], "unknown name 'zzzzz': 'optbench list' shows what there is"),
+        (["show", ""], "cannot read '': write a name"),
+        (["show", "adam("], "cannot read 'adam(': write a name"),
+        (["show", "clip(adm)"], "unknown optimizer 'adm': did you mean 'adam'?"),
+        (["show", "adam(momentum)"], "optimizer adam does not go around another one"),
+        (["show", "adam(beta1=2)"], "optimizer adam: beta1=2.0 must be in [0, 1)"),
+        (["show", "quadratic(dim=0)"], "problem quadratic: dim=0 must be at least 1"),
+        (["show", "warmup(fraction=3)"], "schedule warmup: fraction=3.0 must be in [0, 1]"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_with_the_nearest_name(run, arguments, words):
+    code, out, err = run(*arguments)
+    assert code == 2 and not out and err.startswith(f"optbench: {words}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("command", "words"), [("list", "optimizers, schedules or problems"), ("show", "clip(adam")])
+def test_help(run, command, words):
+    code, out, err = run(command, "--help")
+    assert code == 0 and not err and words in out and "--json" in out and "--plugin" in out
+
+
+def test_a_closed_pipe_is_no_error_to_read_about():
+    for arguments in ("list optimizers", "list problems --json"):
+        with subprocess.Popen(
+            [sys.executable, "-m", "optbench", *arguments.split()], cwd=ROOT, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            process.stdout.close()
+            assert not process.stderr.read()
+            assert process.wait() != 0

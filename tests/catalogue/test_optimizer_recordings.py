@@ -1,0 +1,63 @@
+"""Every update rule and wrapper against trajectories that other libraries recorded, and the table that names them."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, OPTIMIZERS, drive_rule
+
+from optbench.contract import names
+
+FOLDER = Path(__file__).parents[1] / "reference"
+RECORDED = np.load(FOLDER / "trajectories.npz")
+INDEX = {entry["key"]: entry for entry in map(json.loads, RECORDED["index"])}
+LOOSER = {"pytorch_optimizer.mars": 2e-12}  # it adds 1e-15 under the root
+CASES = [
+    (key, order)
+    for key, entry in INDEX.items()
+    for order in ("rows", "lanes")
+    if order == "rows" or not CATALOGUE.optimizer(entry["optimizer"])[0].matrix
+]
+
+
+@pytest.mark.parametrize(("key", "order"), CASES)
+@pytest.mark.parametrize("loop", ["open", "closed"])
+def test_rule_follows_the_recorded_trajectory(key, order, loop):
+    """Open loop: on the recorded gradients. Closed loop: on gradients of the recorded objective where the rule is."""
+    entry = INDEX[key]
+    record, _ = CATALOGUE.optimizer(entry["optimizer"])
+    assert set(entry["hyperparameters"]) == set(record.hyperparameters)
+    expected, runs = RECORDED[f"{key}.trajectory"], 1 if record.matrix else 2
+    matrix, quartic = RECORDED[f"{entry['problem']}.matrix"], RECORDED["problem.quartic"]
+    gradients = RECORDED[f"{key}.gradients"] if loop == "open" else lambda _, w: w @ matrix + quartic * w**3
+    values = [record.with_values(entry["hyperparameters"])] * runs
+    rates, blocks = np.full((len(expected) - 1, runs), entry["lr"]), tuple(map(tuple, entry["blocks"]))
+    for part, reported in (("trajectory", False), ("reported", True)):
+        if f"{key}.{part}" in RECORDED:
+            w = np.tile(expected[0], (runs, 1))
+            path = drive_rule(record, order, w, gradients, rates, values, blocks=blocks, reported=reported)
+            for r in range(runs):
+                np.testing.assert_allclose(
+                    path[:, r], RECORDED[f"{key}.{part}"], rtol=1e-12, atol=LOOSER.get(key, 1e-13)
+                )
+
+
+def test_where_w_is_not_reported_both_are_recorded():
+    reporting = {key for key, entry in INDEX.items() if CATALOGUE.optimizer(entry["optimizer"])[0].report}
+    assert reporting == {key for key in INDEX if f"{key}.reported" in RECORDED}
+
+
+def table():
+    """name -> libraries, from the table in the README."""
+    lines = re.findall(r"^\| `(\w+)` \| ([^|]*) \|", (FOLDER / "README.md").read_text(), flags=re.MULTILINE)
+    return {name: set(cell.split(", ")) for name, cell in lines}
+
+
+def test_the_table_says_who_recorded_every_optimizer_and_wrapper():
+    recorded = {name: set() for name in [*OPTIMIZERS, *CATALOGUE.wrappers]}
+    for entry in INDEX.values():
+        # A wrapped optimizer's row stands for the wrapper.
+        recorded[names.parse(entry["optimizer"])[0]].add(entry["library"])
+    assert table() == {name: libraries or {"nobody"} for name, libraries in recorded.items()}

@@ -1,0 +1,238 @@
+"""Every update rule, as the engine compiles it, against its naive twin and against what other libraries recorded."""
+
+import inspect
+from functools import cache
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, OPTIMIZERS, drive_rule
+from twins import TWINS
+
+from optbench.engine.cpu.update import Update
+
+# A rule on matrices steps one run at a time and has no kernel for lanes.
+KERNELS = [
+    (name, order)
+    for name in OPTIMIZERS
+    for order in ("rows", "lanes")
+    if order == "rows" or not CATALOGUE.optimizers[name].matrix
+]
+EVERY_RULE = pytest.mark.parametrize("name", OPTIMIZERS)
+EVERY_KERNEL = pytest.mark.parametrize(("name", "order"), KERNELS)
+IN_LANES = pytest.mark.parametrize("name", [name for name, order in KERNELS if order == "lanes"])
+BLOCKS = {3: ((3,),), 6: ((2, 2), (2,)), 37: ((5, 3), (7,), (3, 5))}
+
+# Lecture C1 to C3; the others' own papers and PyTorch's documentation.
+DEFAULTS = {
+    "gd": {},
+    "momentum": {"beta1": 0.9},
+    "nesterov": {"beta1": 0.9},
+    "adagrad": {"eps": 1e-10},
+    "rmsprop": {"beta2": 0.9, "eps": 0.0, "eps_root": 1e-8},
+    "rmsprop_torch": {"beta2": 0.99, "eps": 1e-8, "eps_root": 0.0},
+    "adam": {"beta1": 0.9, "beta2": 0.999, "eps": 0.0, "eps_root": 1e-8},
+    "adam_torch": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0},
+}
+# Four values beside the default, for hyperparameters that are neither a beta nor an eps.
+VALUES = {
+    "alpha": (0.5, 1.0, 2.0, 8.0),
+    "d0": (1e-3, 1e-5, 1e-2, 1e-4),
+    "dampening": (0.0, 0.5, 0.9, 1.0),
+    "eta_minus": (0.2, 0.5, 0.7, 0.9),
+    "eta_plus": (1.0, 1.1, 1.5, 2.0),
+    "every": (2.0, 3.0, 10.0, 1.0),
+    "final_lr": (1e-3, 0.01, 0.3, 1.0),
+    "gamma": (1.0, 0.1, 0.01, 1e-4),
+    "initial": (0.0, 1e-3, 1.0, 1e-8),
+    "lambd": (0.0, 1e-3, 0.1, 1e-4),
+    "momentum_decay": (0.0, 0.01, 0.1, 1.0),
+    "ns_steps": (1.0, 2.0, 5.0, 6.0),
+    "nu": (0.0, 0.3, 0.9, 1.0),
+    "nu1": (0.0, 0.3, 0.9, 1.0),
+    "nu2": (1.0, 0.3, 0.9, 0.5),
+    "step_max": (1e-3, 0.1, 1.0, 10.0),
+    "step_min": (1e-9, 1e-4, 1e-3, 1e-5),
+    "t0": (3.0, 100.0, 2000.0, 1.0),
+    "threshold": (0.5, 1.0, 2.0, 10.0),
+    "trust": (0.01, 0.1, 1.0, 1e-4),
+    "weight_decay": (0.01, 0.1, 0.3, 1e-3),
+}
+# Here a rule divides by a difference that is nothing but rounding: by the variance of the last 1 gradient.
+SPARED = {"rmsprop_centered": {"beta2": 0.0}}
+
+
+def twin_of(name):
+    if name not in TWINS:
+        pytest.fail(f"optimizer {name} has no twin: write it in tests/twins from its paper, in plain NumPy")
+    return TWINS[name]
+
+
+def varied(record, runs):
+    """One set of hyperparameters per run: the defaults first, then others that the rule must also bear."""
+    return [{key: value_of(record, key, r % 5) for key in record.hyperparameters} for r in range(runs)]
+
+
+def value_of(record, key, k):
+    default = record.hyperparameters[key]
+    if key in VALUES:
+        return (default, *VALUES[key])[k]
+    if key.startswith("eps"):
+        return default * (1.0, 3.0, 1e3, 1e6, 0.5)[k]
+    if key.startswith("beta"):
+        value = (default, 0.0, 0.5, 0.97, 0.9999)[k]
+        return default if SPARED.get(record.name, {}).get(key) == value else value
+    pytest.fail(f"{record.name} has the hyperparameter {key!r}: say in VALUES what else it should be tested at")
+
+
+def drive(record, order, w, gradients, rates, values, dtype="float64", reported=False):
+    """As `drive_rule`, by blocks, and one run at a time where the rule asks for it."""
+    blocks = BLOCKS[w.shape[1]]
+    if not record.matrix:
+        return drive_rule(record, order, w, gradients, rates, values, dtype, blocks, reported)
+    alone = [
+        drive_rule(record, order, w[[r]], of_run(gradients, r), rates[:, [r]], [values[r]], dtype, blocks, reported)
+        for r in range(len(w))
+    ]
+    return np.concatenate(alone, axis=1)
+
+
+def of_run(gradients, r):
+    return gradients if gradients.ndim == 2 else gradients[:, [r]]
+
+
+def random_walk(steps, dim):
+    """Gradients that keep a direction for a while, of very different sizes by coordinate."""
+    rng = np.random.default_rng(0)
+    return (rng.standard_normal((steps, dim)) + np.sin(np.arange(steps) / 50)[:, None]) * np.geomspace(1e-3, 1e2, dim)
+
+
+@cache
+def twins_of(name, dtype, reported, runs=5, dim=6, steps=1000):
+    """Start, gradients, rates and hyperparameters of some runs, and the twin's trajectories, (steps + 1, runs, dim)."""
+    gradients = random_walk(steps, dim).astype(dtype)
+    w = np.random.default_rng(1).standard_normal((runs, dim)).astype(dtype)
+    values = varied(CATALOGUE.optimizers[name], runs)
+    rates = np.geomspace(1e-3, 0.3, runs) / np.sqrt(np.arange(1, steps + 1))[:, None]
+    follow, more = twin_of(name), {"blocks": BLOCKS[dim], "reported": reported}
+    twins = [follow(w[r], gradients, rates[:, r], **more, **values[r]) for r in range(runs)]
+    return (w, gradients, rates, values), np.stack(twins, axis=1)
+
+
+def both_paths(name, order, dtype, reported):
+    """The kernel's and the twin's trajectories, with a rate and hyperparameters per lane."""
+    given, twins = twins_of(name, dtype, reported)
+    return drive(CATALOGUE.optimizers[name], order, *given, dtype, reported), twins
+
+
+def assert_follows(path, twins, dtype, relative):
+    assert path.dtype == twins.dtype == dtype
+    # Coordinates cross 0, where no relative bound can hold: a small part of the way they go is allowed, too. Lane 4
+    # has beta = 0.9999, and 1 - beta is known to no better than 1e4 roundings of 1.
+    roundings = np.array([100, 100, 100, 100, 1e4])[:, None]
+    allowed = relative * np.abs(twins) + np.finfo(dtype).eps * roundings * np.abs(twins).max(axis=0)
+    np.testing.assert_array_less(np.abs(path - twins), allowed + np.finfo(dtype).tiny)
+    assert (path[-1] != path[0]).any()
+
+
+@EVERY_KERNEL
+@pytest.mark.parametrize(("dtype", "relative"), [("float64", 1e-12), ("float32", 0.0)])
+def test_rule_follows_its_twin_for_1000_steps(name, order, dtype, relative):
+    assert_follows(*both_paths(name, order, dtype, False), dtype, relative)
+
+
+@pytest.mark.parametrize(("name", "order"), [pair for pair in KERNELS if CATALOGUE.optimizers[pair[0]].report])
+@pytest.mark.parametrize(("dtype", "relative"), [("float64", 1e-12), ("float32", 0.0)])
+def test_reported_iterate_follows_its_twin(name, order, dtype, relative):
+    assert_follows(*both_paths(name, order, dtype, True), dtype, relative)
+
+
+@IN_LANES
+def test_wide_rows_and_many_lanes_agree(name):
+    """Widths that fill vectors and leave remainders."""
+    record, gradients = CATALOGUE.optimizers[name], random_walk(20, 37)
+    w = np.random.default_rng(2).standard_normal((19, 37))
+    rates, values = np.full((20, 19), 0.01) * np.arange(1, 20), varied(record, 19)
+    by_order = [drive(record, order, w, gradients, rates, values) for order in ("rows", "lanes")]
+    np.testing.assert_allclose(*by_order, rtol=1e-12, atol=1e-13)
+    alone = [drive(record, "rows", w[r : r + 1], gradients, rates[:, [r]], values[r : r + 1]) for r in (0, 7, 18)]
+    np.testing.assert_allclose(by_order[0][:, [0, 7, 18]], np.concatenate(alone, axis=1), rtol=1e-12, atol=1e-13)
+
+
+@IN_LANES
+def test_rows_touch_only_the_lanes_of_the_call(name):
+    """And do for them what a call for all lanes does."""
+    record, gradients = CATALOGUE.optimizers[name], random_walk(2, 6)
+    calls = []
+    for first, last in ((1, 3), (0, 4)):
+        update = Update(record, "rows", BLOCKS[6], "float64", [record.with_values({})] * 4)
+        update.scalars[0] = 0.5
+        arrays = [np.ones((4, 6)), update.state, update.scalars.T, update.powers.T]
+        before = [array.copy() for array in arrays]
+        for t, g in enumerate(gradients, start=1):
+            update(arrays[0], np.tile(g, (4, 1)), t, first, last)
+        calls.append(arrays)
+    for some, every, start in zip(*calls, before, strict=True):
+        axis = 1 if some.ndim == 3 else 0
+        np.testing.assert_array_equal(some.take([1, 2], axis), every.take([1, 2], axis))
+        np.testing.assert_array_equal(some.take([0, 3], axis), start.take([0, 3], axis))
+    assert (calls[0][0][1:3] != 1).any(axis=1).all()
+
+
+@EVERY_RULE
+def test_hyperparameters_and_blocks_compile_nothing(name):
+    record = CATALOGUE.optimizers[name]
+    made = [
+        Update(record, "rows", blocks, "float64", [values]).kernel
+        for blocks, values in zip(BLOCKS.values(), varied(record, 3), strict=True)
+    ]
+    assert made[0] is made[1] is made[2] and len(made[0].signatures) == 1
+
+
+@EVERY_RULE
+def test_defaults_are_those_of_the_twin(name):
+    stated = inspect.signature(twin_of(name)).parameters.values()
+    stated = {p.name: p.default for p in stated if p.kind is p.KEYWORD_ONLY}
+    assert CATALOGUE.optimizers[name].hyperparameters == stated
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_defaults_are_the_lectures(name):
+    assert CATALOGUE.optimizers[name].hyperparameters == DEFAULTS[name]
+
+
+def without_decay(record):
+    """Decay pulls towards 0 whatever the gradient."""
+    return record.with_values({key: 0.0 for key in ("weight_decay", "lambd") if key in record.hyperparameters})
+
+
+@EVERY_KERNEL
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_zero_gradient_stays_put(name, order, dtype):
+    record = CATALOGUE.optimizers[name]
+    w = np.random.default_rng(3).standard_normal((3, 6)).astype(dtype)
+    rates, values = np.full((20, 3), 0.7), [without_decay(record)] * 3
+    for reported in (False, True):
+        path = drive(record, order, w, np.zeros((20, 6)), rates, values, dtype, reported)
+        np.testing.assert_array_equal(path, np.broadcast_to(w, path.shape))
+
+
+@EVERY_KERNEL
+def test_what_is_not_finite_is_never_swallowed(name, order):
+    """Else divergence could not be found. It stays in its lane, and in its coordinate where no sum spreads it."""
+    record = CATALOGUE.optimizers[name]
+    gradients = np.ones((4, 2, 6)) * np.arange(1, 7)
+    gradients[1, 0, 1] = np.nan
+    values = [record.with_values({})] * 2
+    path = drive(record, order, np.ones((2, 6)), gradients, np.full((4, 2), 0.1), values)
+    assert np.isnan(path[2:, 0, 1]).all()
+    assert np.isfinite(path[:2]).all() and np.isfinite(path[:, 1]).all()
+    if record.elementwise:
+        assert np.isfinite(path[:, 0, [0, 2, 3, 4, 5]]).all()
+    elif not record.total:
+        assert np.isfinite(path[:, 0, 4:]).all()  # the other block
+
+
+@EVERY_RULE
+def test_record_is_complete(name):
+    record = CATALOGUE.optimizers[name]
+    assert record.name == name and record.source and record.doc

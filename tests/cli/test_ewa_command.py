@@ -1,0 +1,193 @@
+"""The ewa command: any CSV, several ways to type betas, one line for a mistake."""
+
+import gzip
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from twins import ewa as twin
+
+from optbench.cli import app
+from optbench.report.figure_averages import thinned
+
+DAYS = "date,temp,sky\n2020-01-01,40,sun\n2020-01-02,49,rain\n2020-01-03,45,rain\n"
+VALUES = np.array([40.0, 49.0, 45.0])
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """The command in an empty folder with one small file: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    Path("days.csv").write_text(DAYS)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["optbench", "ewa", *map(str, arguments)])
+        try:
+            app.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def cells(out: str) -> dict[str, list[str]]:
+    """The table: first word of a row -> the others."""
+    return {row.split()[0]: row.split()[1:] for row in out.splitlines()}
+
+
+def written(run, *arguments, file="days.csv"):
+    code, _, err = run(file, *arguments, "--out", "made.csv")
+    assert code == 0, err
+    return pd.read_csv("made.csv")
+
+
+def test_the_table_and_nothing_else_is_standard_output(run):
+    code, out, err = run("days.csv", "--column", "temp", "--beta", "0.5", "0.9")
+    assert code == 0 and not err
+    assert cells(out) == {
+        "average": ["window", "lag", "2020-01-01", "2020-01-02", "2020-01-03"],
+        "temp": ["40", "49", "45"],
+        "beta=0.5": ["2", "1", "40", "46", "45.4286"],
+        "beta=0.9": ["10", "9", "40", "44.7368", "44.8339"],
+    }
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["--beta 0.5 0.9 0.98 days.csv", "days.csv --beta 0.5 --beta 0.9 --beta 0.98", "--beta 0.5,0.9,0.98 days.csv",
+     "--beta=0.5 0.9 0.98 days.csv", "--beta 0.5 days.csv --beta 0.9,0.98", "--beta 0.5 0.9,0.98 0.5 -- days.csv",
+     "--beta 0.5 .9 --column temp --beta 98e-2 days.csv"],
+)  # fmt: skip
+def test_betas_in_any_form(run, typed):
+    code, out, _ = run(*typed.split())
+    assert code == 0 and list(cells(out))[2:] == ["beta=0.5", "beta=0.9", "beta=0.98"]
+
+
+@pytest.mark.parametrize("typed", ["days.csv --beta", "--beta --column temp days.csv", "days.csv 0.5", "--beta 0.5",
+                                   "days.csv --beta 0.5 -- 0.9", "days.csv --bet 0.5 x"])  # fmt: skip
+def test_what_cannot_be_parsed_is_a_usage_error(run, typed):
+    code, out, err = run(*typed.split())
+    assert code == 2 and not out and "Error: " in err
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_averages_are_written_in_full(run, corrected, ending):
+    flag = [] if corrected else ["--no-bias-correction"]
+    code, _, err = run("days.csv", "--beta", "0.5", "0.9", *flag, "--out", f"made.{ending}")
+    assert code == 0 and err.strip() == f"wrote made.{ending}"
+    table = (pd.read_csv if ending == "csv" else pd.read_parquet)(f"made.{ending}")
+    assert list(table) == ["row", "date", "temp", "temp_ewa_0.5", "temp_ewa_0.9"]
+    assert table["row"].tolist() == [1, 2, 3] and table["temp"].tolist() == VALUES.tolist()
+    assert table["date"].astype(str).tolist() == ["2020-01-01", "2020-01-02", "2020-01-03"]
+    for beta in (0.5, 0.9):
+        np.testing.assert_allclose(table[f"temp_ewa_{beta}"], twin(VALUES, beta, corrected), rtol=1e-13)
+
+
+def test_a_written_file_can_be_averaged_again(run):
+    assert run("days.csv", "--out", "made.csv")[0] == 0
+    again = written(run, "--column", "temp_ewa_0.9", file="made.csv")
+    assert list(again) == ["row", "date", "temp_ewa_0.9", "temp_ewa_0.9_ewa_0.9"]
+
+
+def test_the_picture(run):
+    code, out, err = run("days.csv", "--beta", "0", "0.9", "--png", "made.png")
+    assert code == 0 and out and err.strip() == "wrote made.png"
+    assert Path("made.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DAYS.replace(",", ";"), DAYS.replace(",", "\t"), DAYS.replace(",", "|"), "\ufeff" + DAYS, "\n\n" + DAYS,
+     DAYS.replace("\n", "\r\n"), DAYS.replace("2020-01-0", "2020/01/0"), DAYS.removesuffix("\n"),
+     'date;temp;sky\n2020-01-01;"40,0";sun\n2020-01-02;49,0;rain\n2020-01-03;45,0;rain\n'],
+)  # fmt: skip
+def test_dialects(run, text):
+    Path("days.csv").write_bytes(text.encode())
+    table = written(run)
+    assert table["temp"].tolist() == VALUES.tolist() and table["date"].iloc[-1] == "2020-01-03"
+
+
+def test_a_compressed_file(run):
+    Path("days.csv.gz").write_bytes(gzip.compress(DAYS.encode()))
+    assert written(run, file="days.csv.gz")["temp"].tolist() == VALUES.tolist()
+
+
+def test_without_dates_there_are_rows(run):
+    Path("days.csv").write_text("temp\n40\n49\n45\n")
+    assert list(written(run)) == ["row", "temp", "temp_ewa_0.9"]
+    assert run("days.csv", "--png", "made.png")[0] == 0
+
+
+def test_numbers_may_turn_real_and_dates_may_end_behind_the_first_block(run):
+    """The types are those of the first megabyte; what comes later must not be bent or lost."""
+    many = "2020-01-01,40\n" * 100_000
+    Path("days.csv").write_text(f"date,temp\n{many}soon,40.5\n")
+    table = written(run)
+    assert list(table) == ["row", "temp", "temp_ewa_0.9"] and table["temp"].iloc[-1] == 40.5
+
+
+@pytest.mark.parametrize("gap", ["", "NA", "nan", "NULL", "inf", "-inf"])
+def test_missing_values_are_refused_or_left_out(run, gap):
+    Path("days.csv").write_text(DAYS.replace(",49,", f",{gap},") + f"2020-01-04,{gap},sun\n")
+    code, out, err = run("days.csv", "--column", "temp")
+    assert code == 2 and not out
+    words = "column 'temp' of 'days.csv' has 2 missing values, the first in row 2: --skip-missing leaves such rows out"
+    assert err == f"optbench: {words}\n"
+    code, out, err = run("days.csv", "--column", "temp", "--skip-missing", "--out", "made.csv")
+    assert code == 0 and "2 rows without a value were left out" in err and cells(out)["temp"] == ["40", "45"]
+    table = pd.read_csv("made.csv")
+    assert table["row"].tolist() == [1, 3]
+    np.testing.assert_allclose(table["temp_ewa_0.9"], twin(VALUES[[0, 2]], 0.9, True), rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "words"),
+    [
+        (DAYS, "none.csv", "no file 'none.csv'"),
+        (DAYS, ".", "no file '.'"),
+        (DAYS, "days.csv --column tmp", "unknown column of 'days.csv': 'tmp': did you mean 'temp'?"),
+        (DAYS, "days.csv --column sky", "row 1 of column 'sky' of 'days.csv' is 'sun': not a number"),
+        (DAYS + "x,y,z\n", "days.csv --column temp", "row 4 of column 'temp' of 'days.csv' is 'y': not a number"),
+        (DAYS, "days.csv --beta 1", "beta=1.0 must be a number in [0, 1)"),
+        (DAYS, "days.csv --beta 0.5 -1", "beta=-1.0 must be a number in [0, 1)"),
+        (DAYS, "days.csv --beta nan", "beta=nan must be a number in [0, 1)"),
+        (DAYS, "days.csv --beta x", "--beta: 'x' must be a number"),
+        (DAYS, "days.csv --beta 0.5,,0.9", "--beta: '' must be a number"),
+        (DAYS, "days.csv --png a.pdf", "--png must end in .png, not 'a.pdf'"),
+        (DAYS, "days.csv --out a.txt", "--out must end in .csv or .parquet, not 'a.txt'"),
+        (DAYS, "days.csv --out none/a.csv", "cannot write 'none/a.csv'"),
+        (DAYS, "days.csv --png none/a.png", "cannot write 'none/a.png'"),
+        ("", "days.csv", "cannot read 'days.csv'"),
+        ("temp\n", "days.csv --column temp", "column 'temp' of 'days.csv' holds no values"),
+        ("temp,a\n,1\n,2\n", "days.csv --column temp --skip-missing", "column 'temp' of 'days.csv' holds no values"),
+        ("a,b\n1,2\n", "days.csv", "name a column of 'days.csv' with --column; the numeric ones are: a, b"),
+        ("a\nx\n", "days.csv", "name a column of 'days.csv' with --column; the numeric ones are: none"),
+        ("a,a\n1,2\n", "days.csv --column a", "'days.csv' has 2 columns 'a'"),
+        ("a,b\n1,2\n3\n", "days.csv --column a", "cannot read 'days.csv'"),
+    ],
+)
+def test_a_mistake_is_one_line(run, text, arguments, words):
+    Path("days.csv").write_text(text)
+    code, _, err = run(*arguments.split())
+    assert code == 2 and err.startswith("optbench: ") and err.count("\n") == 1 and words in err, err
+
+
+def test_help(run):
+    code, out, err = run("--help")
+    assert code == 0 and not err and all(word in out for word in ("--column", "--no-bias-correction", "--png", "--out"))
+
+
+def test_thinning_keeps_the_ends_and_every_extreme():
+    y = np.random.default_rng(0).standard_normal(100_003)
+    y[[10, 99_000]] = 50.0, -50.0
+    x, made = thinned(np.arange(len(y)), y, bins=100)
+    assert len(made) <= 202 and x[0] == 0 and x[-1] == len(y) - 1 and (np.diff(x) > 0).all()
+    assert made.max() == 50.0 and made.min() == -50.0
+    np.testing.assert_array_equal(made, y[x])
+    x, made = thinned(np.arange(150), y[:150], bins=100)
+    np.testing.assert_array_equal(made, y[:150])

@@ -1,0 +1,132 @@
+"""Every kernel for a GPU becomes PTX for an old and a new card, without one; update kernels keep to their registers."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from gpu_cases import CATALOGUE, DTYPES, ORDERS, SMALL, TEXTS, record_of
+
+CAPABILITIES = {"sm_75": (7, 5), "sm_90": (9, 0)}
+
+
+@cache
+def found():
+    from optbench.compiler import cuda
+
+    return cuda.found()
+
+
+@pytest.fixture
+def compiled():
+    """PTX by architecture of a kernel for a signature."""
+    from optbench.compiler import cuda
+
+    if found().toolkit is None:
+        pytest.skip("no libnvvm: install a CUDA toolkit, or the test extra on Linux")
+
+    def compiled(kernel, signature):
+        texts = dict(zip(CAPABILITIES, cuda.ptx(kernel, signature, *CAPABILITIES.values()), strict=True))
+        for architecture, text in texts.items():
+            assert f".target {architecture}" in text and ".visible .entry" in text
+            assert ".extern .func" not in text  # which nothing would link
+        return texts
+
+    return compiled
+
+
+def resources(texts, folder) -> dict[str, str]:
+    """What ptxas says of a kernel, by architecture."""
+    said = {}
+    for architecture, text in texts.items():
+        file = folder / f"{architecture}.ptx"
+        file.write_text(text)
+        command = [found().ptxas, "-v", f"-arch={architecture}", str(file), "-o", str(folder / "kernel.cubin")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        said[architecture] = done.stderr
+    return said
+
+
+def update_kernels(text, dtype):
+    from optbench.compiler import cuda_updates
+
+    return [
+        found for order in ORDERS for found in cuda_updates.compiled(record_of(text), order, dtype).signatures(dtype)
+    ]
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", TEXTS)
+def test_update_kernels(name, dtype, compiled, tmp_path):
+    for kind, kernel, signature in update_kernels(name, dtype):
+        texts = compiled(kernel, signature)
+        if found().ptxas:
+            for architecture, said in resources(texts, tmp_path).items():
+                assert "0 bytes spill stores, 0 bytes spill loads" in said, f"{kind} on {architecture}: {said}"
+
+
+@pytest.mark.ptxas
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_assembler_takes_what_is_not_a_rules(dtype, compiled, tmp_path):
+    """And where it is there, it looked at every update kernel above."""
+    from optbench.averages import cuda as averages
+    from optbench.compiler import cuda_steps, cuda_updates
+
+    if found().ptxas is None:
+        pytest.skip("no ptxas: install a CUDA toolkit, or the test extra on Linux")
+    gather = "gather", cuda_steps.gather, cuda_steps.signatures(dtype)["gather"]
+    for kind, kernel, signature in [*averages.kernels(dtype), *cuda_updates.kernels(dtype), gather]:
+        for architecture, said in resources(compiled(kernel, signature), tmp_path).items():
+            assert "0 bytes spill stores, 0 bytes spill loads" in said, f"{kind} on {architecture}: {said}"
+
+
+# Steps of every problem in one precision, of every rule in the other: all pairs would be two thousand kernels.
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("name", sorted(CATALOGUE.problems))
+def test_kernels_of_a_problem(name, compiled):
+    from optbench.compiler import cuda_steps
+    from optbench.engine.cuda import cohorts
+
+    code = cohorts.Kernels(CATALOGUE.problem(SMALL.get(name, name)), record_of("gd"), "float32", 32)
+    signatures = cuda_steps.signatures("float32")
+    compiled(code.steps, signatures["steps"])
+    compiled(code.evaluate, signatures["evaluate"])
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("name", TEXTS)
+def test_steps_of_a_rule(name, compiled):
+    from optbench.compiler import cuda_steps
+    from optbench.engine.cuda import cohorts
+
+    code = cohorts.Kernels(CATALOGUE.problem("rosenbrock"), record_of(name), "float64", 32)
+    compiled(code.steps, cuda_steps.signatures("float64")["steps"])
+
+
+SKIPS = """
+import pytest
+
+@pytest.mark.ptx
+def test_skipped():
+    pytest.skip("no libnvvm")
+"""
+
+
+@pytest.mark.parametrize(
+    ("every", "more", "code"), [(True, "", 1), (True, "@pytest.mark.ptx\ndef test_it(): pass", 0), (False, "", 0)]
+)
+def test_ci_does_not_pass_where_a_kind_was_skipped_whole(every, more, code, tmp_path):
+    (tmp_path / "test_kinds.py").write_text(SKIPS + more)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = ptx: a kind\n")
+    environment = {key: value for key, value in os.environ.items() if key != "OPTBENCH_EVERY_KIND"}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[1])} | ({"OPTBENCH_EVERY_KIND": "1"} if every else {})
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "-c", "pytest.ini", "test_kinds.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("all tests of the kind ptx were skipped" in done.stdout) == (code == 1)

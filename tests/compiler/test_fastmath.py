@@ -1,0 +1,78 @@
+"""The exponential that kernels use in place of the library's."""
+
+import math
+
+import numba
+import numpy as np
+import pytest
+
+from optbench.compiler.fastmath import exp32, exp64
+
+# The largest and smallest arguments whose result is a normal number; nearer than 1 to them, 0 and inf are allowed, too.
+LIMITS = {"float64": (-708.396, 709.782), "float32": (-87.336, 88.722)}
+
+
+@pytest.fixture(scope="module", params=["float64", "float32"])
+def exponential(request):
+    """The function on arrays, and its dtype."""
+    function = {"float64": exp64, "float32": exp32}[request.param]
+
+    @numba.njit
+    def apply(x):
+        out = np.empty_like(x)
+        for i in range(x.shape[0]):
+            out[i] = function(x[i])
+        return out
+
+    return lambda values: apply(np.asarray(values, dtype=request.param)), np.dtype(request.param)
+
+
+def exact(x):
+    """math.exp of each, in float64; inf beyond it."""
+    return np.array([math.inf if each > 709.78 else math.exp(each) for each in np.asarray(x, dtype=float)])
+
+
+def ulps(made, expected, dtype):
+    """The distance in units of the last place of the rounded exact result."""
+    unit = np.spacing(expected.astype(dtype)).astype(float)
+    return np.abs(made.astype(float) - expected) / unit
+
+
+def test_within_two_units_in_the_last_place(exponential):
+    function, dtype = exponential
+    low, high = LIMITS[dtype.name]
+    rng = np.random.default_rng(0)
+    halves = (np.arange(-120, 120) + 0.5) * math.log(2)  # where the nearest multiple of ln 2 changes
+    x = np.concatenate([
+        rng.uniform(low + 1, high - 1, 20_000), rng.standard_normal(20_000), halves, np.nextafter(halves, 9e9),
+        np.geomspace(1e-300, 1, 500), -np.geomspace(1e-300, 1, 500), np.arange(-80, 80), [0.0, -0.0],
+    ]).astype(dtype)  # fmt: skip
+    x = x[(x > low + 1) & (x < high - 1)]
+    made = function(x)
+    assert made.dtype == dtype
+    assert ulps(made, exact(x), dtype).max() <= 2.0
+
+
+def test_exact_where_it_must_be(exponential):
+    function, dtype = exponential
+    np.testing.assert_array_equal(function([0.0, -0.0]), [1.0, 1.0])
+    made = function([np.nan, np.inf, -np.inf, 1e6, -1e6, np.finfo(dtype).max, -np.finfo(dtype).max])
+    np.testing.assert_array_equal(made, [np.nan, np.inf, 0, np.inf, 0, np.inf, 0])
+
+
+def test_limits_are_clean(exponential):
+    """From right to 0 or inf, with nothing wrong between."""
+    function, dtype = exponential
+    low, high = LIMITS[dtype.name]
+    below = np.linspace(low - 3, low + 1, 4001).astype(dtype)
+    made, expected = function(below), exact(below)
+    assert ((made == 0) | (ulps(made, expected, dtype) <= 2)).all()
+    assert (made[below < low - 0.01] == 0).all() and (made[below > low + 0.5] > 0).all()
+    above = np.linspace(high - 1, high + 3, 4001).astype(dtype)
+    made, expected = function(above), exact(above)
+    finite = np.isfinite(made)
+    assert (ulps(made[finite], expected[finite], dtype) <= 2).all() and (made[~finite] == np.inf).all()
+    assert (above[finite] < high + 0.01).all() and finite[above < high - 0.8].all()
+    for part in (below, above):
+        made = function(part)
+        assert (made[1:] >= made[:-1]).all(), "it falls somewhere"

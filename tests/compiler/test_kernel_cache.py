@@ -1,0 +1,199 @@
+"""Kernels across processes: found again, never stale, and made all the same where nothing can be kept."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import lane, run
+from numba.core import event
+
+from optbench.catalogue import loader
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = """
+import pieces
+from optbench import optimizer
+from pieces import DIGITS, SCALE, WEIGHTS, compiled_elsewhere, pull
+from pieces import shift as moved
+
+@optimizer(source="a test")
+def by_helper(w, g, lr):
+    return pull(g)
+
+@optimizer(source="a test")
+def by_renamed_helper(w, g, lr):
+    return moved(g)
+
+@optimizer(source="a test")
+def by_number(w, g, lr):
+    return SCALE * g
+
+@optimizer(source="a test")
+def by_array(w, g, lr):
+    return WEIGHTS[0] * g
+
+@optimizer(source="a test")
+def by_compiled_helper(w, g, lr):
+    return compiled_elsewhere(g)
+
+@optimizer(source="a test")
+def by_attribute(w, g, lr):
+    return pieces.FACTOR * g
+
+@optimizer(source="a test")
+def by_digits_of_an_array(w, g, lr):
+    return (DIGITS[0] - 1.0) * 1e10 * g
+
+@optimizer(source="a test")
+def by_whole_attribute(w, g, lr):
+    return pieces.COUNT * g
+
+@optimizer(source="a test")
+def by_array_attribute(w, g, lr):
+    return pieces.TABLE[0] * g
+
+@optimizer(source="a test")
+def by_function_attribute(w, g, lr):
+    return pieces.compiled_elsewhere(g)
+"""
+PIECES = """
+import numba
+import numpy as np
+
+SCALE = {0}.0
+FACTOR = {0}.0
+COUNT = {0}
+WEIGHTS = TABLE = np.array([{0}.0, 1.0])
+DIGITS = np.array([1.0 + {0}e-10])
+
+def deep(x):
+    return {0}.0 * x
+
+def pull(x):
+    return deep(x)
+
+def shift(x):
+    return x * {0}.0
+
+@numba.njit
+def compiled_elsewhere(x):
+    return {0}.0 * x
+"""
+RULES = (
+    "by_helper", "by_renamed_helper", "by_number", "by_array", "by_digits_of_an_array", "by_compiled_helper",
+    "by_attribute", "by_whole_attribute", "by_array_attribute", "by_function_attribute",
+)  # fmt: skip
+SCRIPT = """
+import json, sys
+import numpy as np
+from numba.core import event
+from optbench.catalogue import loader
+from optbench.engine.cpu.update import Update
+
+made = {}
+with event.install_recorder("numba:compile") as compiled:
+    catalogue = loader.load([sys.argv[1]])
+    for name in json.loads(sys.argv[2]):
+        update = Update(catalogue.optimizers[name], "rows", ((1,),), "float64", [{}])
+        update.scalars[0] = 1.0
+        w = np.zeros((1, 1))
+        update(w, np.ones((1, 1)), 1)
+        made[name] = w[0, 0]
+print(json.dumps({"made": made, "compiled": len(compiled.buffer)}))
+"""
+
+
+def process(folder, rules=RULES, **environment):
+    """What each rule makes of a gradient of 1, in a new process, and how often numba compiled there."""
+    environment = (
+        os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PYTHONDONTWRITEBYTECODE": "1"} | environment
+    )
+    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(folder / "plugin.py"), json.dumps(rules)]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def kept(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    """Three processes: the first, the same again, and one after all the helpers' file has changed."""
+    folder = tmp_path_factory.mktemp("cache")
+    cache = folder / "kernels"
+    (folder / "plugin.py").write_text(PLUGIN)
+    told = {}
+    for chapter, number in (("first", 2), ("again", 2), ("changed", 3)):
+        (folder / "pieces.py").write_text(PIECES.format(number))
+        told[chapter] = process(folder, NUMBA_CACHE_DIR=str(cache))
+        told[chapter]["kept"] = kept(cache)
+    return told
+
+
+def test_the_first_process_compiles_and_keeps(story):
+    assert story["first"]["made"] == pytest.approx(dict.fromkeys(RULES, 2.0), rel=1e-5)
+    assert story["first"]["compiled"] >= len(RULES) and story["first"]["kept"]
+
+
+def test_the_second_process_compiles_nothing(story):
+    assert story["again"]["made"] == story["first"]["made"]
+    assert story["again"]["compiled"] == 0
+    assert story["again"]["kept"] == story["first"]["kept"]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_change_in_another_file_is_never_missed(story, rule):
+    """The plug-in's own file, which numba looks at, has not changed."""
+    assert story["changed"]["made"][rule] == pytest.approx(3.0, rel=1e-5)
+
+
+def test_a_copied_checkout_finds_its_kernels(tmp_path):
+    """They stand beside the files and come along with them."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    (here / "plugin.py").write_text(PLUGIN)
+    (here / "pieces.py").write_text(PIECES.format(2))
+    made = [process(here, ("by_helper",), NUMBA_CACHE_DIR="")]
+    shutil.copytree(here, there)
+    made.append(process(there, ("by_helper",), NUMBA_CACHE_DIR=""))
+    assert made[0]["made"] == made[1]["made"] == {"by_helper": 2.0}
+    assert made[0]["compiled"] > 0 == made[1]["compiled"]
+
+
+def test_without_a_place_for_the_cache_kernels_are_compiled(tmp_path):
+    """Nothing can be written beside the file, in the home folder, or where NUMBA_CACHE_DIR points."""
+    (tmp_path / "plugin.py").write_text(PLUGIN)
+    (tmp_path / "pieces.py").write_text(PIECES.format(2))
+    (tmp_path / "__pycache__").write_text("a file where the folder would be")
+    nowhere = str(tmp_path / "__pycache__" / "nowhere")
+    told = process(
+        tmp_path,
+        rules=("by_helper",),
+        NUMBA_CACHE_DIR=nowhere,
+        HOME=nowhere,
+        XDG_CACHE_HOME=nowhere,
+        LOCALAPPDATA=nowhere,
+    )
+    assert told["made"] == {"by_helper": 2.0} and told["compiled"] > 0
+    assert (tmp_path / "__pycache__").is_file()
+
+
+def test_a_new_optimizer_compiles_nothing_but_its_own_kernels(own_kernels):
+    path = own_kernels / "fresh.py"
+    path.write_text(
+        "from optbench import optimizer\n\n\ndef part(g):\n    return 0.5 * g\n\n\n"
+        "@optimizer(source='a test')\ndef fresh(w, g, lr):\n    return w - lr * part(g)\n"
+    )
+    record = loader.load([path]).optimizers["fresh"]
+    for lanes in (1, 20):
+        run("rosenbrock", "gd", [lane("gd", 1e-4)] * lanes)
+        with event.install_recorder("numba:compile") as compiled:
+            run("rosenbrock", record, [lane(record, 1e-4)] * lanes)
+        files = {found.data["dispatcher"].py_func.__code__.co_filename for _, found in compiled.buffer}
+        assert files == {str(path)}

@@ -1,0 +1,117 @@
+"""Names with parameters: read, written, split and converted."""
+
+import pytest
+
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.names import canonical, convert, fill, parse, split_list
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("adam", ("adam", {})),
+        ("  adam ", ("adam", {})),
+        ("adam()", ("adam", {})),
+        ("quadratic(dim=100, condition=1e4)", ("quadratic", {"dim": 100, "condition": 1e4})),
+        (
+            "f(a=-1.5, b='x, y', c=(1, 2), d=[3], e=True)",
+            ("f", {"a": -1.5, "b": "x, y", "c": (1, 2), "d": [3], "e": True}),
+        ),
+        ("logistic(data=digits)", ("logistic", {"data": "digits"})),
+        ("logistic(data=gaussian(examples=10, seed=1))", ("logistic", {"data": "gaussian(examples=10, seed=1)"})),
+        ("mlp(data=/home/me/a-b.v2.csv, hidden=(4,))", ("mlp", {"data": "/home/me/a-b.v2.csv", "hidden": (4,)})),
+        ("mlp(data= ~/d.npz )", ("mlp", {"data": "~/d.npz"})),
+        ("mlp(data=points.parquet)", ("mlp", {"data": "points.parquet"})),
+        (r"mlp(data=C:\new\d.csv)", ("mlp", {"data": r"C:\new\d.csv"})),
+        ("mlp(data=file(path=../d.csv, target=y))", ("mlp", {"data": "file(path='../d.csv', target=y)"})),
+        ("f(a='x=/b, c', d=\"e=f.csv)\")", ("f", {"a": "x=/b, c", "d": "e=f.csv)"})),
+    ],
+)
+def test_parse(text, expected):
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "adam(", "adam)", "1", "'adam'", "a.b", "a b", "adam(0.9)", "adam(*x)", "adam(**x)", "a(x=1)(y=2)",
+     "adam(beta1=0.9, beta1=0.8)", "adam(beta1=1+2)", "adam(beta1=a.b)", "adam(beta1=[x])", "a; b", "a\0b",
+     "a(x={[]: 1})", "lambda: 1", "a(x=lambda: 1)", "a if b else c",
+     "adam(/b)", "a(x=/b", "a(x=/b c)", "a(/b=1)", "/b.csv"],
+)  # fmt: skip
+def test_other_texts_are_refused(text):
+    with pytest.raises(OptbenchError, match="cannot read .*: write a name, or name"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "text"),
+    [
+        ("adam", {}, "adam"),
+        ("quadratic", {"condition": 1e4, "dim": 2}, "quadratic(condition=10000.0, dim=2)"),
+        ("mlp", {"hidden": (32, 16), "activation": "tanh"}, "mlp(hidden=(32, 16), activation='tanh')"),
+        ("mlp", {"hidden": (), "data": "a'b\"c, (d"}, None),
+        ("f", {"x": 1e-300, "y": 0.1, "z": -0.0}, "f(x=1e-300, y=0.1, z=-0.0)"),
+        ("logistic", {"data": "gaussian(examples=10)"}, "logistic(data='gaussian(examples=10)')"),
+        ("logistic", {"data": "/b c/it's.csv"}, None),
+        ("logistic", {"data": "file(path='/b.csv')"}, None),
+    ],
+)
+def test_canonical_text_is_read_back(name, parameters, text):
+    made = canonical(name, parameters)
+    assert text is None or made == text
+    assert parse(made) == (name, parameters)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        (" , ,", []),
+        ("a", ["a"]),
+        ("a, b(x=1, y=2), c", ["a", "b(x=1, y=2)", "c"]),
+        ("m(hidden=(8, 4), data=g(n=1, k=[2, 3])),b", ["m(hidden=(8, 4), data=g(n=1, k=[2, 3]))", "b"]),
+        ("f(x='a, (b'), g(y=\"it's, so\")", ["f(x='a, (b')", 'g(y="it\'s, so")']),
+    ],
+)
+def test_split_list(text, expected):
+    assert split_list(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "default", "expected"),
+    [
+        (3, 1.0, 3.0), (2.5, 1.0, 2.5), (1e4, 7, 10000), (7, 1, 7), ("a", "b", "a"), (True, False, True),
+        (8, (1,), (8,)), (8.0, (1,), (8,)), ([1, 2], (1,), (1, 2)), ((), (1,), ()),
+    ],
+)  # fmt: skip
+def test_convert(value, default, expected):
+    made = convert("problem p", "key", value, default)
+    assert made == expected and type(made) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "default", "kind"),
+    [
+        ("3", 1.0, "a number"), (True, 1.0, "a number"), (None, 1.0, "a number"), ((1,), 1.0, "a number"),
+        (2.5, 1, "a whole number"), (True, 1, "a whole number"), (float("inf"), 1, "a whole number"),
+        (float("nan"), 1, "a whole number"), ("1", 1, "a whole number"), (1, "a", "a text"), (1, True, "True or False"),
+        ("ab", (1,), "a tuple"), (1.5, (1,), "a tuple"), pytest.param(10**400, 1.0, "a number", id="beyond floats"),
+    ],
+)  # fmt: skip
+def test_values_of_another_kind_are_refused(value, default, kind):
+    with pytest.raises(OptbenchError, match=f"problem p: key=.* must be {kind}, like "):
+        convert("problem p", "key", value, default)
+
+
+def test_fill_leaves_the_defaults_alone():
+    defaults = {"dim": 20, "noise": 0.1}
+    assert fill("problem", "p", {"noise": 1}, defaults) == {"dim": 20, "noise": 1.0}
+    assert defaults == {"dim": 20, "noise": 0.1}
+    with pytest.raises(OptbenchError, match="unknown parameter of problem p 'nois': did you mean 'noise'"):
+        fill("problem", "p", {"nois": 1}, defaults)
+
+
+def test_unknown_names_are_answered_with_the_nearest_or_with_all():
+    assert str(unknown("thing", "betta", ["beta", "alpha"])) == "unknown thing 'betta': did you mean 'beta'?"
+    assert str(unknown("thing", "xyz", ["beta", "alpha"])) == "unknown thing 'xyz': valid names: alpha, beta"
+    assert str(unknown("thing", "xyz", [])) == "unknown thing 'xyz': valid names: none"

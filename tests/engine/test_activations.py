@@ -1,0 +1,100 @@
+"""What a^[l]{t}(i) names, against the same network written out in NumPy."""
+
+import numpy as np
+import pytest
+
+import optbench
+from optbench import OptbenchError
+from optbench.engine.activations import mini_batch
+
+
+@pytest.fixture(scope="module")
+def network():
+    return optbench.problems()["mlp"].build(
+        {"data": "gaussian(examples=190, features=4, classes=3)", "hidden": (6, 5, 4), "activation": "tanh"}
+    )
+
+
+def by_hand(problem, w, x, layer):
+    """The layers one after the other, with the shapes written out."""
+    w1, b1, w2, b2 = w[:24].reshape(4, 6), w[24:30], w[30:60].reshape(6, 5), w[60:65]
+    w3, b3, w4, b4 = w[65:85].reshape(5, 4), w[85:89], w[89:101].reshape(4, 3), w[101:104]
+    a1 = np.tanh(x @ w1 + b1)
+    a2 = np.tanh(a1 @ w2 + b2)
+    a3 = np.tanh(a2 @ w3 + b3)
+    z4 = a3 @ w4 + b4
+    return (x, a1, a2, a3, np.exp(z4) / np.exp(z4).sum(), z4)[layer]
+
+
+@pytest.mark.parametrize("layer", range(5))
+def test_the_activation_is_the_one_computed_by_hand(network, layer):
+    w = np.random.default_rng(3).standard_normal(network.dim)
+    x, _ = mini_batch(network, 8, 16, seed=5)
+    given = {"layer": layer, "batch": 8, "example": 7, "batch_size": 16, "w": w, "seed": 5}
+    np.testing.assert_allclose(optbench.trace(network, **given), by_hand(network, w, x[6], layer), rtol=1e-12)
+    if layer == 4:
+        np.testing.assert_allclose(optbench.trace(network, what="z", **given), by_hand(network, w, x[6], 5), rtol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+def test_what_is_before_the_activation(activation):
+    given = {"layer": 1, "batch": 1, "example": 1, "batch_size": 8, "w": np.linspace(-1, 1, 4 * 6 + 6 + 6 * 3 + 3)}
+    problem = f"mlp(data=gaussian(examples=190, features=4, classes=3), hidden=(6,), activation={activation})"
+    z, a = (optbench.trace(problem, what=what, **given) for what in ("z", "a"))
+    assert (z > 0).any() and (z < 0).any()
+    np.testing.assert_allclose(a, np.maximum(z, 0) if activation == "relu" else 1 / (1 + np.exp(-z)))
+
+
+def test_batches_count_from_one_partition_the_epoch_and_start_anew_after_it(network):
+    examples = network.examples
+    count = -(-examples // 32)
+    drawn = [mini_batch(network, t, 32, seed=2)[0] for t in range(1, 2 * count + 1)]
+    assert [len(x) for x in drawn[:count]] == [32] * (count - 1) + [examples - 32 * (count - 1)]
+    for first in (0, count):
+        epoch = np.concatenate(drawn[first : first + count])
+        np.testing.assert_array_equal(np.unique(epoch, axis=0), np.unique(network.data[0], axis=0))
+        assert len(epoch) == examples
+    assert not np.array_equal(drawn[0], drawn[count])
+
+
+def test_a_run_saw_the_same_mini_batch(network):
+    run = {"lr": 0.3, "batch_size": 16, "seed": 4}
+    before = optbench.minimize(network, "gd", steps=7, **run).w
+    x, y = mini_batch(network, 8, 16, seed=4)
+    chances = [
+        optbench.trace(network, layer=4, batch=8, example=i + 1, batch_size=16, w=before, seed=4) for i in range(16)
+    ]
+    loss = -np.mean([np.log(chance[int(k)]) for chance, k in zip(chances, y, strict=True)])
+    assert loss == pytest.approx(
+        optbench.minimize(network, "gd", steps=8, **run).curve["batch_loss"].iloc[-1], rel=1e-12
+    )
+
+
+def test_without_weights_it_is_the_start_point_of_the_seed(network):
+    start = optbench.minimize(network, "gd", lr=1e-300, steps=1, seed=9).w
+    given = {"layer": 3, "batch": 2, "example": 1, "seed": 9}
+    np.testing.assert_array_equal(optbench.trace(network, **given), optbench.trace(network, w=start, **given))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"layer": 5}, "layer=5 must be a whole number from 0 to 4"),
+        ({"layer": -1}, "layer=-1"),
+        ({"batch": 0}, "batch=0"),
+        ({"batch": 1.5}, "batch=1.5"),
+        ({"example": 0}, "example=0 must be a whole number from 1 to 64"),
+        ({"example": 65}, "example=65"),
+        ({"what": "x"}, "what='x'"),
+        ({"what": "z", "layer": 0}, "for a layer from 1"),
+        ({"w": np.zeros(3)}, r"w must have the shape \(104,\)"),
+        ({"batch_size": 0}, "batch_sizes"),
+        ({"seed": -1}, "seed"),
+        ({"problem": "softmax"}, "no stack of dense layers"),
+        ({"problem": "rosenbrock"}, "no stack of dense layers"),
+    ],
+)
+def test_what_does_not_exist_is_refused_in_one_line(network, change, words):
+    given = {"problem": network, "layer": 3, "batch": 1, "example": 7} | change
+    with pytest.raises(OptbenchError, match=words):
+        optbench.trace(given.pop("problem"), **given)

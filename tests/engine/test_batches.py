@@ -1,0 +1,111 @@
+"""Mini-batches, gradient noise and points of evaluation."""
+
+import numpy as np
+import pytest
+from harness import problem_of
+
+from optbench.contract.errors import OptbenchError
+from optbench.contract.problems import Problem
+from optbench.engine.batches import Batches, start_point, steps_per_epoch
+from optbench.engine.cohort import evaluation_points
+
+DATA = "logistic(data=gaussian(examples=125, features=2, classes=2))"  # 100 of them for training
+
+
+def draw(text, batch_size, pieces, seed=0, dtype="float64"):
+    batches = Batches(problem_of(text), batch_size, seed, dtype)
+    drawn = [batches.draw(count) for count in pieces]
+    return [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
+
+
+@pytest.mark.parametrize(("batch_size", "per_epoch"), [(32, 4), (25, 4), (99, 2), (1, 100)])
+def test_each_epoch_visits_each_example_once(batch_size, per_epoch):
+    assert steps_per_epoch(100, batch_size) == per_epoch
+    order, sizes, noise = draw(DATA, batch_size, [3 * per_epoch])
+    assert noise.size == 0 and order.dtype == np.int32
+    epochs = [
+        np.concatenate([order[s, : sizes[s]] for s in range(e * per_epoch, (e + 1) * per_epoch)]) for e in range(3)
+    ]
+    for epoch in epochs:
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(100))
+    assert not (epochs[0] == epochs[1]).all() and not (epochs[1] == epochs[2]).all()
+    last = 100 - (per_epoch - 1) * batch_size
+    np.testing.assert_array_equal(sizes, ([batch_size] * (per_epoch - 1) + [last]) * 3)
+
+
+@pytest.mark.parametrize(("text", "batch_size"), [(DATA, 32), ("plateau(dim=3)", 48), (DATA, 100), ("plateau", 5000)])
+def test_batches_do_not_depend_on_the_pieces_they_are_drawn_in(text, batch_size):
+    whole = draw(text, batch_size, [60])
+    for pieces in ([1] * 60, [7, 13, 40], [59, 1]):
+        for made, expected in zip(draw(text, batch_size, pieces), whole, strict=True):
+            np.testing.assert_array_equal(made, expected)
+
+
+def test_batches_come_from_the_seed():
+    first, again, other = (draw(DATA, 32, [8], seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    noises = [draw("plateau", 32, [8], seed)[2] for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(noises[0], noises[1])
+    assert (noises[0] != noises[2]).all()
+
+
+@pytest.mark.parametrize("batch_size", [100, 101, 5000])
+def test_the_full_batch_is_not_drawn(batch_size):
+    order, sizes, noise = draw(DATA, batch_size, [3])
+    assert order.size == noise.size == 0
+    np.testing.assert_array_equal(sizes, [100, 100, 100])
+
+
+def test_noise_has_the_variance_sigma_squared_over_b():
+    """20,000 normal numbers a size: the ratio of variances is within 6% at six standard errors."""
+    problem = problem_of("plateau(dim=2000, noise=0.5)")
+    for batch_size in (1, 16, 256):
+        noise = draw("plateau(dim=2000, noise=0.5)", batch_size, [10])[2]
+        sizes = draw("plateau(dim=2000, noise=0.5)", batch_size, [10])[1]
+        full = noise[sizes == batch_size]
+        assert full.var() == pytest.approx(0.25 / batch_size, rel=0.06 * np.sqrt(20_000 / full.size))
+        assert abs(full.mean()) < 6 * np.sqrt(0.25 / batch_size / full.size)
+        # No correlation from one step to the next.
+        assert abs(np.corrcoef(full[0], full[1])[0, 1]) < 6 / np.sqrt(2000)
+    assert problem.noise == 0.5
+
+
+def test_a_smaller_last_batch_is_noisier():
+    """1,024 nominal examples in batches of 1,000: the second of an epoch has 24."""
+    _, sizes, noise = draw("plateau(dim=2000, noise=1.0)", 1000, [4])
+    np.testing.assert_array_equal(sizes, [1000, 24, 1000, 24])
+    assert noise[1].var() == pytest.approx(1 / 24, rel=0.2)
+    assert noise[0].var() == pytest.approx(1 / 1000, rel=0.2)
+
+
+def test_noise_has_the_dtype_of_the_run():
+    assert draw("plateau", 16, [3], dtype="float32")[2].dtype == np.float32
+
+
+@pytest.mark.parametrize("start", [np.zeros(3), np.array([0.0, np.nan]), np.array([np.inf, 0.0]), 1.0])
+def test_bad_start_points_are_refused(start):
+    problem = Problem("single", 2, lambda rng: start, len, 0.0, "a test", name="odd")
+    with pytest.raises(OptbenchError, match=r"problem odd: start\(rng\) must give 2 finite numbers"):
+        start_point(problem, 0)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 7, 96, 97, 1000, 10**6])
+@pytest.mark.parametrize("text", [DATA, "plateau"])
+@pytest.mark.parametrize("batch_size", [1, 32, 10**6])
+def test_points_of_evaluation(text, steps, batch_size):
+    problem = problem_of(text)
+    points = evaluation_points(problem, steps, batch_size)
+    assert points[0] == 0 and points[-1] == steps and (np.diff(points) > 0).all()
+    assert len(points) <= 2 + 2 * 24, "more points than the bound"
+    epochs = np.arange(0, steps + 1, steps_per_epoch(problem.examples, batch_size))
+    if len(epochs) <= (24 if problem.data is None else 6):
+        assert np.isin(epochs, points).all()
+    inner = points[points >= 1]
+    assert len(inner) < 2 or (inner[1:] / inner[:-1]).max() <= 2 * steps ** (1 / 5), "a gap among the log-spaced"
+
+
+def test_evaluation_on_data_costs_less_where_steps_are_cheaper():
+    """A step on a small batch costs less than an evaluation on all examples: fewer points, relative to the steps."""
+    counts = [len(evaluation_points(problem_of(DATA), 200, batch_size)) for batch_size in (1, 8, 100)]
+    assert max(counts[:2]) < counts[2]

@@ -1,0 +1,39 @@
+"""Every update rule's kernels for the GPU, in numba's simulator, against the CPU's."""
+
+import numpy as np
+import pytest
+from gpu_cases import RULES, STEPS, record_of
+from simulated import results
+
+from optbench import PluginError
+from optbench.engine.cpu.update import Update
+
+# All in one process, which runs the simulator once.
+pytestmark = [pytest.mark.simulated, pytest.mark.xdist_group("simulated updates")]
+# Where a rule divides by what rounding left of a difference, as the CPU's own two dtypes differ, too.
+LOOSE = {"rmsprop_centered": 1e4, "adabelief": 1e2}
+
+
+def close(found, wanted, dtype, factor=1.0):
+    """Equal to a few hundred roundings; NaN and inf in the same places."""
+    rounding = float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(found, wanted, rtol=300 * factor * rounding, atol=300 * factor * rounding)
+
+
+@pytest.mark.parametrize("case", STEPS, ids=lambda case: f"{case.text}-{case.order}-{case.dtype}")
+def test_grid_kernels_do_what_the_cpu_does(case):
+    found = results("updates")[str(STEPS.index(case))]
+    wanted = case.drive(Update)
+    assert np.isfinite(wanted).all() and (wanted[1:] != wanted[:-1]).any()
+    close(found, wanted, case.dtype, LOOSE.get(case.text, 1.0))
+
+
+def test_a_rule_on_matrices_is_refused_in_words(catalogue):
+    from optbench.compiler import cuda_updates
+    from optbench.engine.cuda import update
+
+    refused = [name for name, record in catalogue.optimizers.items() if cuda_updates.refuses(record)]
+    assert sorted([*refused, *RULES]) == sorted(catalogue.optimizers)
+    assert "muon" in refused
+    with pytest.raises(PluginError, match="muon cannot run on a GPU: its rule transforms whole matrices"):
+        update.Update(record_of("muon"), "rows", ((2, 2),), "float64", [record_of("muon").with_values({})])

@@ -1,0 +1,145 @@
+"""Any optimizer as a method of scipy.optimize.minimize, and SciPy's own methods as baselines of a sweep."""
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, gradient, lane, problem_of
+from scipy.optimize import Bounds, OptimizeWarning, minimize, rosen, rosen_der
+from twins import TWINS, WRAPPERS
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.engine.batches import start_point
+from optbench.engine.cohort import run_cohort
+
+START = np.array([-1.2, 1.0])
+
+
+def solve(method, steps=50, jac=rosen_der, fun=rosen, **more):
+    return minimize(fun, START, jac=jac, method=method, options={"maxiter": steps, "gtol": 0.0}, **more)
+
+
+@pytest.mark.parametrize(("name", "lr"), [("gd", 1e-4), ("adam", 0.05), ("schedule_free_adamw", 0.05), ("lamb", 0.01)])
+def test_a_method_walks_as_its_twin_does(name, lr):
+    found = solve(optbench.scipy_method(name, lr=lr))
+    path = TWINS[name](START, rosen_der, np.full(50, lr), reported=True)
+    np.testing.assert_allclose(found.x, path[-1], rtol=1e-9)
+    assert found.fun == rosen(found.x) and found.nit == 50 and found.njev == 51 and not found.success
+
+
+def test_a_wrapper_a_schedule_and_hyperparameters_count():
+    method = optbench.scipy_method("clip(adam(beta1=0.5), norm=2.0)", lr=0.1, schedule="inverse", eps_root=0.1)
+    rates = 0.1 / (1 + np.arange(50))
+    path = WRAPPERS["clip"](TWINS["adam"], {"beta1": 0.5, "eps_root": 0.1}, norm=2.0)(START, rosen_der, rates)
+    np.testing.assert_allclose(solve(method).x, path[-1], rtol=1e-9)
+
+
+def test_it_stops_at_a_small_gradient_and_counts_evaluations():
+    method, seen = optbench.scipy_method("adam", lr=0.05), []
+    found = minimize(
+        rosen, START, jac=lambda x: seen.append(1) or rosen_der(x), method=method, tol=1e-3, options={"maxiter": 9000}
+    )
+    assert found.success and found.status == 0 and np.abs(found.jac).max() <= 1e-3
+    assert found.njev == len(seen) == found.nit + 1
+
+
+def test_without_a_gradient_scipy_differentiates():
+    calls = []
+    found = solve(optbench.scipy_method("gd", lr=1e-3), 20, None, lambda x: calls.append(1) or rosen(x))
+    np.testing.assert_allclose(found.x, solve(optbench.scipy_method("gd", lr=1e-3), 20).x, rtol=1e-4)
+    assert found.nfev == len(calls)
+    both = solve(optbench.scipy_method("gd", lr=1e-3), 20, True, lambda x: (rosen(x), rosen_der(x)))
+    np.testing.assert_array_equal(both.x, solve(optbench.scipy_method("gd", lr=1e-3), 20).x)
+
+
+def test_callbacks_of_both_kinds_see_every_step_and_may_stop():
+    plain, results = [], []
+
+    def keep(intermediate_result):
+        results.append(intermediate_result.fun)
+        if len(results) == 7:
+            raise StopIteration
+
+    found = solve(optbench.scipy_method("gd", lr=1e-3), callback=keep)
+    solve(optbench.scipy_method("gd", lr=1e-3), 7, callback=lambda x: plain.append(rosen(x)))
+    assert found.nit == 7 and found.status == 99 and results == plain
+
+
+def test_a_run_that_diverges_says_so():
+    found = solve(optbench.scipy_method("gd", lr=1.0))
+    assert not found.success and found.status == 2 and "diverged" in found.message
+
+
+def test_what_makes_no_sense_is_refused():
+    with pytest.raises(OptbenchError, match="lr=0 must be a positive finite number"):
+        optbench.scipy_method("adam", lr=0)
+    with pytest.raises(OptbenchError, match="lbfgs is SciPy's own: use method='L-BFGS-B'"):
+        optbench.scipy_method("lbfgs", lr=1)
+    with pytest.raises(OptbenchError, match="gd cannot keep bounds or constraints"):
+        solve(optbench.scipy_method("gd", lr=1e-3), bounds=Bounds(0, 1))
+    with pytest.raises(OptbenchError, match="do not add up to the 2 parameters"):
+        solve(optbench.scipy_method("muon", lr=1e-3, blocks=[(2, 2)]))
+    with pytest.warns(OptimizeWarning, match="Unknown solver options: speed"):
+        minimize(rosen, START, jac=rosen_der, method=optbench.scipy_method("gd", lr=1e-3), options={"speed": 1})
+
+
+BASELINES = {"lbfgs": "L-BFGS-B", "cg": "CG"}
+LOGISTIC = "logistic(data=gaussian(examples=150, features=4, classes=2), l2=0.05)"
+
+
+def baseline_run(text, name, steps, points=None, **more):
+    problem = problem_of(text)
+    (part,) = run_cohort(
+        problem, CATALOGUE.baselines[name], [lane(name, 1.0)], seed=3, batch_size=problem.examples, steps=steps,
+        points=None if points is None else np.array(points), **more,
+    ).parts  # fmt: skip
+    return problem, part
+
+
+@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("text", ["rosenbrock", LOGISTIC, "mlp(hidden=(4,))"])
+def test_a_baseline_is_scipys_method_on_the_full_batch(text, name):
+    """Every evaluation counts as a step; after k of them the run stands at the best so far."""
+    problem, part = baseline_run(text, name, 12, range(13))
+    values = []
+
+    def both(w):
+        value, slope = gradient(problem, w)
+        values.append(float(value[0]))
+        return values[-1], slope[0]
+
+    options = {"ftol": 0.0, "gtol": 0.0} if name == "lbfgs" else {"gtol": 0.0}
+    minimize(both, start_point(problem, 3), jac=True, method=BASELINES[name], options=options | {"maxiter": 12})
+    best = np.minimum.accumulate(values[:12])
+    np.testing.assert_allclose(part.train[1:, 0, 0], best, rtol=1e-10)
+    np.testing.assert_allclose(part.batch_loss[1:, 0], values[:12], rtol=1e-10)
+    assert part.steps == 12 and part.points.tolist() == list(range(13)) and np.isnan(part.lr[0, 0])
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_finds_the_minimum_and_stays_there(name):
+    problem, part = baseline_run(LOGISTIC, name, 400)
+    assert part.train[-1, 0, 0] == pytest.approx(problem.minimum, rel=1e-9)
+    assert part.points[-1] == part.steps == 400
+    np.testing.assert_array_equal(part.train[-2], part.train[-1])
+
+
+def test_a_baseline_in_a_sweep_runs_once_a_seed():
+    results = optbench.sweep(
+        problems=["rosenbrock"], optimizers=["gd", "lbfgs(memory=[3, 10])", "cg"], batch_sizes=[32, "full"],
+        learning_rates=[1e-3, 1e-2], schedules=["constant", "inverse"], seeds=2, steps=80,
+    )  # fmt: skip
+    counts = results.runs.groupby("optimizer").size()
+    assert counts.to_dict() == {"gd": 2 * 2 * 2 * 2, "lbfgs": 2 * 2, "cg": 2}
+    baseline = results.runs[results.runs["optimizer"] != "gd"]
+    assert set(baseline["batch_size"]) == {1024} and set(baseline["lr"]) == {1.0}
+    assert (baseline["suboptimality_final"] < 1e-8).all()
+
+
+def test_a_deadline_ends_a_baseline():
+    _, part = baseline_run("rosenbrock", "cg", 1000, deadline=1e-9)
+    assert part.steps == 0 and part.points.tolist() == [0]
+
+
+def test_nothing_goes_around_a_baseline():
+    with pytest.raises(OptbenchError, match="clip cannot go around cg, which is SciPy's"):
+        CATALOGUE.optimizer("clip(cg)")

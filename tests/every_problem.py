@@ -1,0 +1,46 @@
+"""Every problem by its text, points to try it at, and closeness of vectors: what the tests of problems share."""
+
+import zlib
+
+import numpy as np
+import pytest
+from harness import PROBLEMS, problem_of
+from problem_cases import SETTINGS
+
+from optbench.engine.batches import start_point
+
+TEXTS = PROBLEMS + [text for text in SETTINGS if text.split("(")[0] in PROBLEMS]
+
+
+def texts(wanted):
+    """Those whose problem is as wanted; a problem that will not build stays in, and fails in its tests."""
+    chosen = []
+    for text in TEXTS:
+        try:
+            keep = wanted(problem_of(text))
+        except Exception:
+            keep = True
+        chosen += [text] if keep else []
+    return pytest.mark.parametrize("text", chosen)
+
+
+EVERY_PROBLEM = pytest.mark.parametrize("text", TEXTS)
+WITH_DATA = texts(lambda problem: problem.data is not None)
+WITH_EVALUATE = texts(lambda problem: problem.evaluate is not None or problem.metrics)
+ROWS = np.r_[5:42]  # an example is no neighbour of a multiple of anything
+
+
+def seeded(text):
+    return np.random.default_rng(zlib.crc32(text.encode()))
+
+
+def somewhere(problem, text, runs):
+    """Points about a start and at a distance, (runs, dim)."""
+    rng = seeded(text)
+    return start_point(problem, 7) + np.geomspace(0.1, 1, runs)[:, None] * rng.standard_normal((runs, problem.dim))
+
+
+def assert_close(made, expected, relative):
+    """Vectors (runs, dim), against the largest entry of each."""
+    scale = np.abs(expected).max(axis=-1, keepdims=True)
+    assert (np.abs(made - expected) <= relative * scale).all(), np.max(np.abs(made - expected) / scale)

@@ -1,0 +1,134 @@
+"""F1, and the time to a target: planted tables flip the verdict; the clocks and rates of small tables by hand."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from optbench.analysis import targets
+from optbench.api import Results
+from optbench.claims.record import DEPENDS, FAILS, FIRST_SEED, HOLDS, Budget
+from optbench.lecture import deep
+from optbench.report import style
+
+SEEDS = np.arange(8)
+
+
+def runs(steps, reached=True, pace=1.0, **columns):
+    """A table of costs, one run a seed, about `steps` each."""
+    steps = steps * (1 + 0.01 * SEEDS)
+    table = pd.DataFrame({"seed": SEEDS, "steps": steps, "samples": 10 * steps, "seconds": pace * steps})
+    return table.assign(reached=reached, **columns)
+
+
+def planted(factor, seconds=1.0, reached=True):
+    """All 16 arms; `factor`: by how much each remedy divides the steps; `seconds`: what a mini-batch step takes."""
+    parts = []
+    for arm in product((False, True), repeat=4):
+        has = dict(zip(deep.REMEDIES, arm, strict=True))
+        steps = 1000 / np.prod([factor[name] for name in deep.REMEDIES if has[name]])
+        pace = seconds if has["mini-batch"] else 1.0
+        parts.append(runs(steps, reached=reached if has["adam"] else True, pace=pace, **has))
+    return {"arms": pd.concat(parts, ignore_index=True)}
+
+
+ALL = dict.fromkeys(deep.REMEDIES, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("tables", "verdict"),
+    [
+        (planted(ALL), HOLDS),
+        (planted(dict.fromkeys(deep.REMEDIES, 0.5)), FAILS),
+        (planted(dict.fromkeys(deep.REMEDIES, 1.0)), FAILS),
+        (planted(ALL | {"alpha": 0.8}), DEPENDS),
+        (planted(ALL, seconds=10.0), DEPENDS),  # fewer examples, but more seconds
+        (planted(ALL, reached=False), DEPENDS),  # Adam never arrives
+    ],
+)
+def test_the_verdict_follows_the_tables(tables, verdict):
+    found = deep.judge(tables)
+    assert found.verdict == verdict
+    with style.theme():
+        assert deep.draw(tables, found).axes
+
+
+def test_the_effect_is_the_weakest_remedys():
+    found = deep.judge(planted({"adam": 8.0, "initialization": 4.0, "alpha": 3.0, "mini-batch": 16.0}))
+    assert found.effect == pytest.approx(3.0) and found.low == pytest.approx(3.0)
+    assert "1,500 [1,500, 1,500]" in found.detail  # 8 x 4 x 3 x 16, to two digits
+
+
+def test_a_baseline_that_never_arrives_is_infinitely_slow():
+    tables = planted(ALL)
+    base = tables["arms"]
+    base.loc[deep.arm_of(base).index, "reached"] = False
+    found = deep.judge(tables)
+    assert found.verdict == HOLDS and found.effect == np.inf
+    with style.theme():
+        assert deep.draw(tables, found).axes
+
+
+def table_of(losses, status="ok"):
+    """Results of one run on a problem of 4 examples in batches of 2, evaluated at steps 0, 1, 2, 4, 8, 2 ms each."""
+    steps = np.array([0, 1, 2, 4, 8])[: len(losses)]
+    curves = pd.DataFrame({"run_id": "a", "step": steps, "samples": 2 * steps, "train_loss": losses})
+    run = {"run_id": "a", "cohort_id": "c", "problem": "p", "optimizer": "gd", "batch_size": 2, "lr": 0.1, "seed": 0}
+    runs = pd.DataFrame([run | {"status": status, "steps": 8, "samples": 16}])
+    return Results(runs, curves, pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 2e6}]))
+
+
+@pytest.mark.parametrize(
+    ("losses", "status", "reached", "steps"),
+    [
+        ([9, 5, 1, 1, 1], "ok", True, 2),
+        ([9, 1, 5, 1, 1], "ok", True, 4),  # it came back: the first visit does not count
+        ([1, 1, 1, 1, 1], "ok", True, 0),
+        ([9, 5, 1, 1, 5], "ok", False, 8),
+        ([9, 9, 9, 9, 9], "ok", False, 8),
+        ([9, 1, np.nan, 1, 1], "ok", True, 4),
+        ([9, 1, 1], "diverged", False, 8),
+    ],
+)
+def test_a_run_arrives_where_its_loss_stays_below(losses, status, reached, steps):
+    (row,) = targets.costs(table_of(losses, status), 1.0).itertuples()
+    assert (row.reached, row.steps, row.samples) == (reached, steps, 2 * steps)
+    assert row.seconds == pytest.approx(0.002 * steps)
+
+
+def test_the_fastest_rate_counts_failures():
+    """0.1 arrives soonest, but in one run of eight."""
+    often, seldom = runs(50, lr=0.3), runs(10, lr=0.1)
+    seldom["reached"] = SEEDS == 0
+    seldom.loc[SEEDS > 0, "samples"] = 1000
+    assert targets.fastest_rate(pd.concat([seldom, often])) == 0.3
+    assert targets.fastest_rate(pd.concat([often, often.assign(lr=0.2)])) == 0.2
+    assert targets.fastest_rate(runs(10, reached=False, lr=0.3)) == 0.3
+
+
+def test_speedup_is_a_ratio_of_expected_times():
+    half = runs(100).assign(reached=SEEDS % 2 == 0)
+    assert targets.speedup(runs(300), runs(100), "steps") == pytest.approx((3, 3, 3))
+    assert targets.speedup(half, runs(100), "samples")[0] == pytest.approx(2)
+    lost = runs(100, reached=False)
+    assert targets.speedup(lost, runs(100), "steps") == (np.inf,) * 3
+    assert targets.speedup(runs(100), lost, "steps") == (0, 0, 0)
+    assert targets.speedup(lost, lost, "steps") == (1, 1, 1)
+    with pytest.raises(ValueError, match="same seeds"):
+        targets.speedup(runs(1), runs(1).iloc[1:], "steps")
+
+
+def test_tuned_costs_tunes_and_reports_on_different_seeds():
+    """The best rate of gradient descent on a quadratic of one coordinate and curvature 1 is 1: there in one step."""
+    spec = {"problems": ["quadratic(dim=1, condition=1.0)"], "optimizers": ["gd"], "steps": 16}
+    table = targets.tuned_costs(spec, 1e-6, [0.1, 1.0, 3.0], 2, 3, Budget(workers=1))
+    assert table["seed"].tolist() == [FIRST_SEED + k for k in (2, 3, 4)] and (table["lr"] == 1.0).all()
+    assert table["reached"].all() and (table["steps"] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1234.0, "1,200"), (0.0123, "0.012"), (99.6, "100"), (np.inf, "infinite"), (0, "0"), (3, "3")]
+)
+def test_two_digits(value, text):
+    assert targets.two_digits(value) == text

@@ -1,0 +1,191 @@
+"""The report on more optimizers than can be told apart: who is in color, who is gray, and that no one is lost."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from synthetic import make_tables, write_folder
+
+from optbench.analysis import best_configurations
+from optbench.report import highlights, labels, style, terminal_summary, write_report
+from optbench.report.schedule_names import short_schedules
+
+WARMUP = "warmup(cosine(final=0.0), fraction={}, steps=0.0, start=0.0)"
+FEW = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "epochs": 8, "seeds": range(5)}
+FIELD = [f"rule_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"] + ["lbfgs", "cg", "long_" * 30]
+
+
+def drawn(folder, tables, monkeypatch):
+    """The page's source, and every figure by the name of its file."""
+    kept, save = {}, style.save
+
+    def keep(figure, path, foot):
+        save(figure, path, foot)
+        kept[path.name] = figure
+
+    monkeypatch.setattr(style, "save", keep)
+    page = write_report(write_folder(folder, tables))
+    return page.read_text(encoding="utf-8"), kept
+
+
+def best_of(medians: dict) -> pd.DataFrame:
+    """What `field` needs of a table of best configurations, from {problem: {optimizer: median}}."""
+    rows = [(problem, *pair, 0, 0.0) for problem, part in medians.items() for pair in part.items()]
+    return pd.DataFrame(rows, columns=["problem", "optimizer", "median", "failures", "tuning_median"])
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    schedules = ["constant", WARMUP.format(0.1)]
+    tables = make_tables(["rosenbrock", "breast_cancer"], FIELD, schedules=schedules, **FEW)
+    tables["provenance"]["command"] = "python -m optbench sweep --optimizers " + ",".join(FIELD)
+    with pytest.MonkeyPatch.context() as patch:
+        return tables, *drawn(tmp_path_factory.mktemp("large"), tables, patch)
+
+
+@pytest.mark.parametrize("problem", ["rosenbrock", "breast_cancer"])
+def test_the_best_ten_are_in_color_and_all_are_in_the_table(large, problem):
+    tables, page, figures = large
+    best = best_configurations(tables["runs"], [0, 1, 2])
+    order = best[best["problem"] == problem].sort_values("median")["optimizer"].tolist()
+    section = page[page.index(f'<h2 id="problem-{problem}">') :]
+    listed = re.findall(r'<th class="who">(\d+)\. (\w+)', section)[: len(FIELD)]
+    assert listed == [(str(place), name) for place, name in enumerate(order, start=1)]
+    wanted = [labels.shorten(name, 40) for name in order[:10]] + ["19 others"]
+    for kind in ("curves", "rates"):
+        texts = [text for text in legend(figures[f"{kind}-{problem}.png"]) if text not in ("diverged", "at the start")]
+        assert [re.sub(r" \(\d/\d failed\)", "", text) for text in texts] == wanted
+    panels = [ax.get_title() for ax in figures[f"heatmap-{problem}.png"].axes if ax.get_title()]
+    assert panels[:2] == wanted[:2] and len(panels) == 10
+    captions = re.findall("<figcaption>(.*?)</figcaption>", section)[: 4 if problem == "rosenbrock" else 3]
+    assert all("the best 10 of 29 optimizers" in caption for caption in captions)
+
+
+def test_the_others_are_thin_gray_lines_behind(large):
+    _, _, figures = large
+    for kind in ("curves", "rates"):
+        lines = figures[f"{kind}-breast_cancer.png"].axes[0].get_lines()
+        (gray,) = [line for line in lines if line.get_label() == "19 others"]
+        assert np.isnan(gray.get_ydata()).sum() >= 19
+        colored = [line for line in lines if line.get_label() in FIELD]
+        assert len(colored) >= 8
+        assert all(line.get_zorder() > gray.get_zorder() for line in colored)
+        assert all(line.get_linewidth() > gray.get_linewidth() for line in colored)
+        assert len({to_hex(line.get_color()) for line in [*colored, gray]}) == len(colored) + 1
+
+
+def test_nothing_leaves_the_pictures_or_touches_the_foot(large):
+    _, _, figures = large
+    assert len(figures) == 7
+    for figure in figures.values():
+        figure.set_dpi(style.DPI)
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        box, (width, height) = figure.get_tightbbox(renderer), figure.get_size_inches()
+        assert 0 <= box.x0 and 0 <= box.y0 and box.x1 <= width and box.y1 <= height
+        foot = figure.texts[-1]
+        assert foot.get_text().startswith("optbench 0.1.0") and foot.get_text().endswith(" …")
+        assert "\n" not in foot.get_text()
+        ceiling = foot.get_window_extent(renderer).y1
+        assert all(part.get_window_extent(renderer).y0 > ceiling for part in figure.legends)
+
+
+def test_times_of_many_optimizers_are_rows(large):
+    _, page, _ = large
+    time = page[page.index('<h2 id="time">') : page.index('<h2 id="method">')]
+    assert all(f"<tr><th>{name}</th>" in time for name in FIELD)
+    assert time.count("<thead>") == 2
+
+
+@pytest.mark.parametrize(("count", "last"), [(10, None), (11, "1 other")])
+def test_ten_are_told_apart_and_eleven_are_not(tmp_path, monkeypatch, count, last):
+    tables = make_tables(["breast_cancer"], FIELD[:count], schedules=["constant"], **FEW)
+    page, figures = drawn(tmp_path, tables, monkeypatch)
+    texts = legend(figures["rates-breast_cancer.png"])
+    assert ("others" in page or "Gray" in page) == (last is not None)
+    if last:
+        assert last in texts
+    else:
+        assert [text for text in texts if text in FIELD] == FIELD[:10]  # in the order of the sweep
+
+
+def test_failures_rank_last():
+    medians = {f"o{place}": np.inf if place < 5 else 20.0 - place for place in range(14)}
+    (names,) = (list(part) for part in highlights.looks(best_of({"p": medians})).values())
+    assert names == [f"o{place}" for place in range(13, 4, -1)] + ["o0"]
+
+
+def test_one_look_on_the_whole_page_where_ten_colors_suffice():
+    medians = {
+        problem: {f"o{place}": float((place * step) % 23) for place in range(23)}
+        for problem, step in {"a": 1, "b": 22, "c": 2}.items()
+    }
+    looks = highlights.looks(best_of(medians))
+    seen = {}
+    for part in looks.values():
+        assert len(part) == 10 and len({look["color"] for look in part.values()}) == 10
+        for name, look in part.items():
+            seen.setdefault(name, []).append((look["color"], look["marker"], look["dashes"]))
+    moved = [name for name, all_looks in seen.items() if len(set(all_looks)) > 1]
+    assert len(seen) > 10 and len(moved) <= 2
+    first = [all_looks[0] for name, all_looks in seen.items() if name not in moved]
+    assert len(set(first)) == len(first)
+
+
+def test_a_small_sweep_takes_the_colors_in_its_order():
+    looks = highlights.looks(best_of({"p": {"x": 3.0, "y": 1.0}, "q": {"y": 1.0}}))
+    assert looks["p"] == {"x": style.look(0), "y": style.look(1)} and looks["q"] == {"y": style.look(1)}
+
+
+def test_a_baseline_is_a_level_line_and_no_edge(tmp_path, monkeypatch):
+    tables = make_tables(["rosenbrock"], ["gd", "adam", "lbfgs"], schedules=["constant", "sqrt_step(k=1.0)"], **FEW)
+    page, figures = drawn(tmp_path, tables, monkeypatch)
+    ax = figures["rates-rosenbrock.png"].axes[0]
+    # It was given the rate 1, which is none: the axis has the other optimizers' rates alone.
+    assert 0.001 < ax.get_xlim()[0] < 0.01 and 0.1 < ax.get_xlim()[1] < 1
+    (marker,) = [line for line in ax.get_lines() if line.get_label() == "lbfgs"]
+    median = best_configurations(tables["runs"], [0, 1, 2]).set_index("optimizer").at["lbfgs", "median"]
+    assert marker.get_ydata() == pytest.approx([median])
+    level = [line for line in ax.get_lines() if line.get_color() == marker.get_color() and len(line.get_xdata()) == 2]
+    assert [list(line.get_ydata()) for line in level] == [pytest.approx([median, median])]
+    row = re.search(r'<tr><th class="who">\d\. lbfgs.*?</tr>', page, re.S)[0]
+    assert ">full<" in row and "rate of the grid" not in row
+    assert "A level line" in page and "Light gray: not run." in page
+
+
+def test_schedules_are_told_apart_in_few_words():
+    one, two = WARMUP.format(0.1), WARMUP.format(0.2)
+    assert short_schedules(["inverse(decay_rate=1.0)", one, "odd [text] that nobody can parse"]) == {
+        "inverse(decay_rate=1.0)": "inverse(decay_rate=1.0)",
+        one: "warmup(cosine)",
+        "odd [text] that nobody can parse": "odd [text] that nobody can parse",
+    }
+    assert list(short_schedules([one, two]).values()) == [
+        "warmup(cosine, fraction=0.1)",
+        "warmup(cosine, fraction=0.2)",
+    ]
+    other = one.replace("final=0.0", "final=0.5")
+    assert short_schedules([one, other])[other] == "warmup(cosine(final=0.5))"
+    tables = [f"table(factors={tuple(range(9, 0, -1))}, at={tuple(range(end, end + 9))})" for end in (10, 20)]
+    assert len(set(short_schedules(tables).values())) == 2
+
+
+def test_short_schedules_stand_in_full_on_the_page(large):
+    tables, page, figures = large
+    assert f'title="{WARMUP.format(0.1)}">warmup(cosine)</td>' in page
+    assert f"<dt>warmup(cosine)</dt><dd>Short for the schedule <code>{WARMUP.format(0.1)}</code>." in page
+    ticks = [text.get_text() for text in figures["heatmap-rosenbrock.png"].axes[0].get_yticklabels()]
+    assert ticks == ["constant", "warmup(cosine)"]
+    assert not terminal_summary(tables["runs"], [0, 1, 2])["best"].str.contains("fraction").any()
+
+
+def test_varied_hyperparameters_stand_inside_a_wrapper():
+    row = {"optimizer": "clip(adam)", "norm": 2.0, "beta1": 0.9}
+    assert labels.optimizer_label(row, {"clip(adam)": ["norm", "beta1"]}) == "clip(adam, norm=2, beta1=0.9)"
+    assert labels.optimizer_label(row, {"clip(adam)": []}) == "clip(adam)"

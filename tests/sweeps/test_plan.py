@@ -1,0 +1,242 @@
+"""From a spec to cohorts: how many, of what, and under which ids."""
+
+import itertools
+import math
+
+import pytest
+
+from optbench.catalogue import loader
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps import plan, session
+from optbench.sweeps.spec import merge
+
+BASE = {"problems": ["rosenbrock"], "optimizers": ["adam"], "schedules": ["inverse"], "learning_rates": [0.1],
+        "batch_sizes": [16], "seeds": [1], "tuning_seeds": 0, "steps": 3}  # fmt: skip
+
+PLUGIN = """
+import numpy as np
+from optbench import Problem, optimizer, problem, schedule
+
+
+@optimizer(source="a test")
+def mine(w, g, lr):
+    return w - lr * g
+
+
+@schedule(source="a test")
+def halves(step, epoch, total_steps):
+    return np.full(len(step), 0.5)
+
+
+def value_and_gradient(w, g):
+    g[0] = w[0]
+    return 0.5 * w[0] * w[0]
+
+
+@problem(source="a test")
+def bowl(examples=100):
+    return Problem(form="single", dim=1, value_and_gradient=value_and_gradient, start=lambda rng: np.ones(1),
+                   minimum=0.0, minimum_source="closed form", examples=examples)
+"""
+
+
+def make(catalogue, **changes):
+    return plan.make(merge(BASE, changes), catalogue)
+
+
+def only(catalogue, **changes):
+    """(cohort id, run id) of the single run of BASE with ``changes``."""
+    (cohort,) = make(catalogue, **changes)
+    (run_id,) = cohort.run_ids
+    return cohort.cohort_id, run_id
+
+
+def test_a_sweep_is_the_full_factorial(catalogue):
+    parts = {
+        "problems": ["rosenbrock", "saddle", "quadratic(dim=3)"],
+        "optimizers": ["gd", "adam(beta1=[0.8, 0.9], eps=[0, 1e-8])"],
+        "batch_sizes": [16, "full"],
+        "schedules": ["constant", "inverse", "inverse(decay_rate=0.5)"],
+        "learning_rates": [0.01, 0.1, 1.0],
+        "seeds": [3, 4],
+        "dtypes": ["float64", "float32"],
+    }
+    cohorts = make(catalogue, **parts)
+    cells = [(c.problem.name, c.optimizer.name, c.batch_size, c.seed, c.dtype) for c in cohorts]
+    expected = itertools.product(parts["problems"], ["gd", "adam"], [16, 1024], [3, 4], parts["dtypes"])
+    assert len(cells) == len(set(cells)) and set(cells) == set(expected)
+    for cohort in cohorts:
+        settings = 1 if cohort.optimizer.name == "gd" else 4
+        lanes = {(lane.lr, lane.schedule.text, *lane.hyperparameters.values()) for lane in cohort.lanes}
+        assert len(lanes) == len(cohort.lanes) == len(cohort.run_ids) == settings * 3 * 3
+        assert cohort.steps == 3 and cohort.cost > 0
+    run_ids = [run_id for cohort in cohorts for run_id in cohort.run_ids]
+    assert len(set(run_ids)) == len(run_ids) == 3 * (1 + 4) * 2 * 3 * 3 * 2 * 2
+    assert len({cohort.cohort_id for cohort in cohorts}) == len(cohorts)
+
+
+def test_a_list_of_values_stands_for_each_of_them(catalogue):
+    def lanes(text):
+        (cohort,) = make(catalogue, optimizers=text)
+        return [(lane.hyperparameters["beta1"], lane.hyperparameters["beta2"]) for lane in cohort.lanes]
+
+    assert lanes("adam(beta1=[0.8, 0.9])") == lanes("adam(beta1=0.8), adam") == [(0.8, 0.999), (0.9, 0.999)]
+    assert lanes("adam(beta1=(0.8, 0.9), beta2=[0.5, 0.6])") == [(0.8, 0.5), (0.8, 0.6), (0.9, 0.5), (0.9, 0.6)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rates": [0.2]},
+        {"schedules": ["constant"]},
+        {"schedules": ["inverse(decay_rate=0.5)"]},
+        {"optimizers": ["adam(beta1=0.8)"]},
+        {"optimizers": ["adam_torch"]},
+        {"seeds": [2]},
+        {"dtypes": ["float32"]},
+        {"batch_sizes": [32]},
+        {"batch_sizes": ["full"]},
+        {"steps": 4},
+        {"deadline": 9.0},
+        {"problems": ["saddle"]},
+        {"problems": ["rosenbrock(noise=2.0)"]},
+        {"problems": [{"name": "rosenbrock", "steps": 5}]},
+    ],
+    ids=repr,
+)
+def test_every_ingredient_changes_the_ids(catalogue, changes):
+    before, after = only(catalogue), only(catalogue, **changes)
+    assert before[0] != after[0] and before[1] != after[1]
+    assert all(len(part) == 16 and int(part, 16) >= 0 for part in before)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rates": [1e-1]},
+        {"schedules": ["inverse(decay_rate=1)"]},
+        {"optimizers": ["adam(eps=0, beta1=0.9)"]},
+        {"problems": ["rosenbrock(noise=1, dim=2)"]},
+        {"problems": [{"name": "rosenbrock", "steps": 3}], "steps": 7},
+        {"epochs": 3 / 64},
+        {"tuning_seeds": 1},
+    ],
+    ids=repr,
+)
+def test_another_way_to_say_the_same_does_not(catalogue, changes):
+    assert only(catalogue, **changes) == only(catalogue)
+
+
+def test_only_a_gpu_changes_the_ids(catalogue):
+    spec = merge(BASE, {"device": "auto"})
+    on_cpu, on_gpu = (plan.make(spec, catalogue, device) for device in ("cpu", "cuda"))
+    assert (on_cpu[0].cohort_id, *on_cpu[0].run_ids) == only(catalogue)
+    assert not {on_cpu[0].cohort_id, *on_cpu[0].run_ids} & {on_gpu[0].cohort_id, *on_gpu[0].run_ids}
+    assert (on_cpu[0].device, on_gpu[0].device) == ("cpu", "cuda")
+
+
+def test_a_run_keeps_its_id_in_larger_company(catalogue):
+    cohort_id, run_id = only(catalogue)
+    more = make(
+        catalogue, problems=["saddle", "rosenbrock"], optimizers="gd, adam(beta1=[0.8, 0.9])", batch_sizes="full,16",
+        schedules="constant, inverse", learning_rates="1,0.1", seeds=[0, 1], dtypes="float32,float64",
+    )  # fmt: skip
+    found = [cohort for cohort in more if run_id in cohort.run_ids]
+    assert len(found) == 1 and found[0].cohort_id != cohort_id
+    lane = found[0].lanes[found[0].run_ids.index(run_id)]
+    assert (found[0].problem.name, found[0].batch_size, found[0].seed, found[0].dtype) == (
+        "rosenbrock",
+        16,
+        1,
+        "float64",
+    )
+    assert (lane.lr, lane.schedule.text, lane.hyperparameters["beta1"]) == (0.1, "inverse(decay_rate=1.0)", 0.9)
+
+
+def test_full_is_the_number_of_examples(catalogue):
+    assert (
+        only(catalogue, batch_sizes="full")
+        == only(catalogue, batch_sizes="1024")
+        == only(catalogue, batch_sizes="9999")
+    )
+
+
+def test_a_batch_above_the_data_is_the_full_batch_once(catalogue):
+    cohorts = make(catalogue, batch_sizes=[16, 5000, "full", 10**30], problems=["rosenbrock", "least_squares"])
+    examples = len(cohorts[-1].problem.data[0])
+    assert [(c.problem.name, c.batch_size) for c in cohorts] == [
+        ("rosenbrock", 16), ("rosenbrock", 1024), ("least_squares", 16), ("least_squares", examples)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("epochs", [1e-9, 0.5, 1, 2.01, 7])
+@pytest.mark.parametrize("size", [1, 100, 128, "full"])
+def test_steps_from_epochs(catalogue, epochs, size):
+    (cohort,) = make(catalogue, epochs=epochs, batch_sizes=[size])
+    per_epoch = math.ceil(1024 / (1024 if size == "full" else size))
+    assert cohort.steps >= 1 and cohort.steps - 1 < epochs * per_epoch <= cohort.steps
+
+
+def test_a_problem_may_have_its_own_budget(catalogue):
+    entries = ["saddle", {"name": "rosenbrock", "epochs": 2}, {"name": "plateau", "steps": 9}]
+    assert [cohort.steps for cohort in make(catalogue, problems=entries)] == [3, 2 * 64, 9]
+
+
+def test_the_content_of_a_plugin_counts_and_its_place_does_not(tmp_path):
+    def ids(name, text, **changes):
+        file = tmp_path / name / "plugin.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        return only(loader.load((file,)), **changes)
+
+    for changes in ({"optimizers": "mine"}, {"schedules": "halves"}, {"problems": "bowl"}):
+        first = ids("a", PLUGIN, **changes)
+        assert first == ids("b", PLUGIN, **changes)
+        changed = ids("a", PLUGIN + "# Another edition.\n", **changes)
+        assert first[0] != changed[0] and first[1] != changed[1]
+    assert ids("a", PLUGIN) == ids("a", PLUGIN + "\n"), "the file has no part in this run"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"problems": "rosenbrok"}, "unknown problem 'rosenbrok': did you mean 'rosenbrock'\\?"),
+        ({"optimizers": "adm"}, "unknown optimizer 'adm': did you mean 'adam'\\?"),
+        ({"schedules": "constan"}, "unknown schedule 'constan': did you mean 'constant'\\?"),
+        ({"problems": "rosenbrock(dimension=2)"}, "unknown parameter of problem rosenbrock 'dimension'"),
+        ({"optimizers": "adam(beta=0.9)"}, "unknown parameter of optimizer adam 'beta': did you mean"),
+        ({"schedules": "inverse(rate=1)"}, "unknown parameter of schedule inverse 'rate': did you mean"),
+        ({"optimizers": "adam(beta1=1)"}, "beta1=1.0 must be in"),
+        ({"optimizers": "adam(beta1=[0.9, 2])"}, "beta1=2.0 must be in"),
+        ({"optimizers": "adam(eps=-1)"}, r"eps=-1.0 must be in \[0, inf\)"),
+        ({"optimizers": "adam(beta1=[0.9, 0.9])"}, "twice, with the same hyperparameters"),
+        ({"optimizers": "adam, adam(beta1=0.9)"}, "twice, with the same hyperparameters"),
+        ({"optimizers": "adam(beta1=[])"}, "beta1"),
+        ({"schedules": "inverse, inverse(decay_rate=1)"}, "schedules has an entry twice"),
+        ({"schedules": "exponential(base=1e400)"}, "base"),
+        ({"problems": "rosenbrock, rosenbrock(dim=2)"}, "problems has an entry twice"),
+        ({"problems": ["saddle", {"name": "saddle", "steps": 9}]}, "problems has an entry twice"),
+        ({"problems": "rosenbrock(dim=0)"}, "dim=0"),
+        ({"problems": "rosenbrock(dim=1)"}, "dim=1"),
+        ({"problems": "rosenbrock(dim=-2)"}, "dim=-2"),
+        ({"problems": "rosenbrock(noise=-1)"}, "noise=-1.0"),
+        ({"problems": "rosenbrock(noise=1e400)"}, "noise=inf"),
+        ({"problems": "quadratic(condition=1e400)"}, "condition=inf"),
+        ({"problems": "quadratic(condition=0.5)"}, "condition=0.5"),
+        ({"problems": "quadratic(seed=-1)"}, "seed"),
+        ({"problems": "least_squares(l2=-1)"}, "l2=-1.0"),
+        ({"problems": "rosenbrock("}, "cannot read 'rosenbrock\\('"),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_planned_is_refused_in_one_line(catalogue, changes, words):
+    with pytest.raises(OptbenchError, match=words) as caught:
+        make(catalogue, **changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_of_a_broken_file_is_explained_by_it(tmp_path):
+    (tmp_path / "broken.py").write_text("raise RuntimeError('no')\n")
+    spec = merge(BASE, {"plugins": [str(tmp_path / "broken.py")], "optimizers": ["mine"]})
+    with pytest.raises(OptbenchError, match=r"unknown optimizer 'mine'.*\(broken plug-in files: broken.py\)"):
+        session.prepare(spec)

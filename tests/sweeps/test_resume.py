@@ -1,0 +1,249 @@
+"""The result folder: the same bytes whoever ran what when, and nothing that was finished is ever lost."""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps import jobs, session, store
+from optbench.sweeps.spec import merge, read
+
+ROOT = Path(__file__).parents[2]
+TABLES = ("runs.parquet", "curves.parquet")
+
+SMALL = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "learning_rates": [1e-3, 10.0],
+         "batch_sizes": [100, "full"], "seeds": 3, "tuning_seeds": 1, "epochs": 3}  # fmt: skip
+
+# 48 cohorts, and a way to run them that rests after each: long enough to be interrupted after the first.
+RESTING = """
+import signal
+import time
+from optbench.cli import app
+from optbench.sweeps.store import Store
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
+save = Store.save
+
+def rest(*arguments):
+    save(*arguments)
+    time.sleep(0.25)
+
+Store.save = rest
+app.main()
+"""
+LONG = """
+problems = ["rosenbrock"]
+optimizers = ["gd"]
+batch_sizes = [16]
+learning_rates = "1e-5:1e-3:16"
+seeds = 48
+steps = 1000
+"""
+
+
+def content(folder):
+    return [(folder / name).read_bytes() for name in TABLES]
+
+
+def cohorts(folder):
+    found = folder / "cohorts"
+    return sorted(path.name for path in found.iterdir() if not path.name.startswith(".")) if found.is_dir() else []
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The folder of SMALL, run without trouble by one worker."""
+    folder = tmp_path_factory.mktemp("small")
+    optbench.sweep(SMALL, out=folder, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """(the spec's file, the folder of its sweep run without trouble)"""
+    folder = tmp_path_factory.mktemp("long")
+    (folder / "long.toml").write_text(LONG)
+    session.execute(read(folder / "long.toml"), folder / "whole", workers=1)
+    return folder / "long.toml", folder / "whole"
+
+
+def test_the_number_of_workers_does_not_show(small, tmp_path):
+    optbench.sweep(SMALL, out=tmp_path / "two", workers=2)
+    assert content(tmp_path / "two") == content(small)
+
+
+def interrupted(spec, folder, number):
+    """Send the signal to a sweep in a process of its own once a cohort is finished; (exit code, standard error)."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", RESTING, "sweep", str(spec), "--out", str(folder), "--no-report",
+         "--workers", "1"],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while not cohorts(folder) and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert 1 <= len(cohorts(folder)) < 48, "it was not interrupted in the middle"
+    assert not any((folder / name).exists() for name in TABLES)
+    return process.returncode, errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
+def test_an_interrupted_sweep_goes_on_to_the_same_bytes(number, long, tmp_path):
+    spec, whole = long
+    code, errors = interrupted(spec, tmp_path / "out", number)
+    if number == signal.SIGINT:
+        assert code == 130
+        assert errors.strip().splitlines() == [
+            "optbench: interrupted; what was finished is kept, run the same command again to go on"
+        ]
+    kept = {name: (tmp_path / "out" / "cohorts" / name / "runs.parquet").stat() for name in cohorts(tmp_path / "out")}
+    status = session.execute(read(spec), tmp_path / "out", workers=2)
+    assert status.cohorts == 48 and content(tmp_path / "out") == content(whole)
+    for name, before in kept.items():
+        after = (tmp_path / "out" / "cohorts" / name / "runs.parquet").stat()
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns), "it was computed again"
+    assert not list((tmp_path / "out").rglob(".tmp-*"))
+
+
+def test_leftovers_of_a_killed_write_are_cleaned_and_their_cohort_run_again(small, tmp_path):
+    optbench.sweep(SMALL, out=tmp_path)
+    victim = tmp_path / "cohorts" / cohorts(tmp_path)[0]
+    victim.rename(victim.with_name(f".tmp-99999-{victim.name}"))
+    (tmp_path / ".tmp-99999-runs.parquet").write_bytes(b"half")
+    (tmp_path / "runs.parquet").unlink()
+    optbench.sweep(SMALL, out=tmp_path)
+    assert content(tmp_path) == content(small) and not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_a_finished_sweep_is_not_run_again(small, tmp_path, monkeypatch):
+    optbench.sweep(SMALL, out=tmp_path)
+    before = content(tmp_path)
+    monkeypatch.setattr(jobs, "run_cohort", None)
+    optbench.sweep(SMALL, out=tmp_path)
+    assert content(tmp_path) == before == content(small)
+
+
+def test_more_of_the_same_is_another_sweep(small):
+    before = content(small)
+    with pytest.raises(OptbenchError) as caught:
+        optbench.sweep(SMALL, out=small, seeds=4, learning_rates=[0.1])
+    message = str(caught.value)
+    assert "holds another sweep (different: learning_rates, seeds)" in message and "\n" not in message
+    assert str(small) in message and content(small) == before
+
+
+@pytest.mark.parametrize("text", ["", "not toml [", "\x00"])
+def test_a_damaged_spec_in_the_folder_is_no_licence_to_overwrite_it(text, tmp_path):
+    (tmp_path / "spec.toml").write_text(text)
+    with pytest.raises(OptbenchError, match="holds another sweep"):
+        optbench.sweep(SMALL, out=tmp_path)
+    assert (tmp_path / "spec.toml").read_text() == text
+
+
+def test_places_that_cannot_be_a_folder(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "cohorts").write_text("mine")
+    (tmp_path / "bytes").mkdir()
+    (tmp_path / "bytes" / "spec.toml").write_bytes(b"\xff\xfe")
+    places = [tmp_path / "file", tmp_path / "file" / "below", tmp_path / "taken", tmp_path / "bytes", Path("/proc/no")]
+    for place in places:
+        with pytest.raises(OptbenchError) as caught:
+            optbench.sweep(SMALL, out=place)
+        assert str(place) in str(caught.value) and "\n" not in str(caught.value)
+    assert (tmp_path / "file").read_text() == "mine" == (tmp_path / "taken" / "cohorts").read_text()
+    monkeypatch.setattr(Path, "write_text", refuse(errno.EROFS, Path.write_text))
+    with pytest.raises(OptbenchError, match="cannot write to .*: Read-only file system"):
+        optbench.sweep(SMALL, out=tmp_path / "fresh")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind root")
+def test_a_read_only_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OptbenchError, match="cannot write to .*: Permission denied"):
+        optbench.sweep(SMALL, out=tmp_path)
+    tmp_path.chmod(0o700)
+
+
+def refuse(code, call, after=0):
+    """``call`` for the first ``after`` times; then the operating system says no."""
+    count = 0
+
+    def wrapped(*arguments, **named):
+        nonlocal count
+        count += 1
+        if count > after:
+            raise OSError(code, os.strerror(code))
+        return call(*arguments, **named)
+
+    return wrapped
+
+
+# 24 cohorts of three tables each, then five tables of the whole sweep.
+@pytest.mark.parametrize(
+    "after", [0, 7, 24 * 3, 24 * 3 + 2], ids=["at once", "midway", "at the end", "in the last tables"]
+)
+def test_a_full_disk_costs_only_what_was_not_finished(after, small, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(store.pq, "write_table", refuse(errno.ENOSPC, pq.write_table, after))
+        with pytest.raises(OptbenchError) as caught:
+            optbench.sweep(SMALL, out=tmp_path, workers=1)
+    message = str(caught.value)
+    assert "No space left on device" in message and str(tmp_path) in message and "\n" not in message
+    assert len(cohorts(tmp_path)) == min(after // 3, 24)
+    for name in cohorts(tmp_path):
+        assert {path.name for path in (tmp_path / "cohorts" / name).iterdir()} == {
+            "runs.parquet", "curves.parquet", "timings.parquet"
+        }  # fmt: skip
+    optbench.sweep(SMALL, out=tmp_path, workers=1)
+    assert content(tmp_path) == content(small)
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "overwritten", "removed"])
+def test_a_damaged_cohort_is_named(damage, small, tmp_path):
+    optbench.sweep(SMALL, out=tmp_path)
+    victim = tmp_path / "cohorts" / cohorts(tmp_path)[3] / "curves.parquet"
+    whole = victim.read_bytes()
+    if damage == "removed":
+        victim.unlink()
+    else:
+        victim.write_bytes({"cut": whole[:-100], "emptied": b"", "overwritten": b"\x00" * len(whole)}[damage])
+    with pytest.raises(OptbenchError) as caught:
+        optbench.sweep(SMALL, out=tmp_path)
+    message = str(caught.value)
+    assert str(victim) in message and "\n" not in message and re.search("damaged.*delete that folder", message)
+    for path in victim.parent.iterdir():
+        path.unlink()
+    victim.parent.rmdir()
+    optbench.sweep(SMALL, out=tmp_path)
+    assert content(tmp_path) == content(small)
+
+
+def test_tables_stand_in_the_order_of_the_plan(small):
+    order = [plan.cohort_id for plan in session.prepare(merge(SMALL, {}))]
+    assert list(dict.fromkeys(optbench.load(small).runs["cohort_id"])) == order
+    assert sorted(order) == cohorts(small)
+
+
+def test_provenance_tells_where_a_result_comes_from(small):
+    found = json.loads((small / "provenance.json").read_text())
+    assert found["optbench"] == optbench.__version__ and found["budget"] == "3 epochs"
+    assert (found["seeds"], found["tuning_seeds"], found["reporting_seeds"]) == ([0, 1, 2], [0], [1, 2])
+    assert found["dtype"] == ["float64"] and set(found["fastmath"]) <= {"nsz", "arcp", "contract", "afn", "reassoc"}
+    names = {"optimizer gd", "optimizer momentum", "problem rosenbrock", "problem saddle", "schedule constant"}
+    assert set(found["plugins"]) == names
+    source = (ROOT / "problems" / "saddle.py").read_bytes()
+    assert found["plugins"]["problem saddle"] == hashlib.sha256(source).hexdigest()
+    assert read(small / "spec.toml") == merge(SMALL, {})

@@ -1,0 +1,224 @@
+"""Running a plan: both dtypes, deadlines, plug-ins that break on the way, and what the runner tells of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps import executor, jobs, plan, session
+from optbench.sweeps.spec import merge
+
+SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
+         "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
+
+HEAD = """
+import numpy as np
+from optbench import Problem, problem
+
+
+def value_and_gradient(w, g):
+    for i in range(w.shape[0]):
+        g[i] = w[i]
+    return 0.5 * w[0] * w[0]
+
+
+def start(rng):
+    return np.ones(2)
+
+
+def make(**changes):
+    parts = dict(form="single", dim=2, value_and_gradient=value_and_gradient, start=start, minimum=0.0,
+                 minimum_source="closed form")
+    return Problem(**(parts | changes))
+"""
+
+BROKEN = {
+    "does not compile": """
+def bad_kernel(w, g):
+    return w.no_such_thing
+
+
+@problem(source="a test")
+def bad():
+    return make(value_and_gradient=bad_kernel)
+""",
+    "raises at the start": """
+def bad_start(rng):
+    raise ZeroDivisionError("nowhere to start\\nat all")
+
+
+@problem(source="a test")
+def bad():
+    return make(start=bad_start)
+""",
+    "starts at NaN": """
+@problem(source="a test")
+def bad():
+    return make(start=lambda rng: np.full(2, np.nan))
+""",
+    "starts in the wrong dimension": """
+@problem(source="a test")
+def bad():
+    return make(start=lambda rng: np.ones(3))
+""",
+    "infinite loss at the start": """
+def bad_kernel(w, g):
+    g[0] = 0.0
+    g[1] = 0.0
+    return np.inf
+
+
+@problem(source="a test")
+def bad():
+    return make(value_and_gradient=bad_kernel)
+""",
+    "raises in its kernel": """
+def bad_kernel(w, g):
+    return w.reshape(3)[0]
+
+
+@problem(source="a test")
+def bad():
+    return make(value_and_gradient=bad_kernel)
+""",
+    "raises where its scratch is asked for": """
+def bad_work(rows, runs):
+    return rows // 0
+
+
+@problem(source="a test")
+def bad():
+    return make(work=bad_work)
+""",
+}
+
+
+def execute(tmp_path, **changes):
+    """The status of SMALL with ``changes``, and its tables."""
+    status = session.execute(merge(SMALL, changes), tmp_path / "out", workers=1)
+    return status, optbench.load(tmp_path / "out")
+
+
+def test_both_dtypes(tmp_path):
+    _, found = execute(tmp_path, dtypes="float64,float32", optimizers="adam", learning_rates=[0.01])
+    wide, narrow = (found.runs[found.runs["dtype"] == dtype].reset_index() for dtype in ("float64", "float32"))
+    assert len(wide) == len(narrow) == 2
+    np.testing.assert_allclose(wide["loss_final"], narrow["loss_final"], rtol=1e-3)
+    assert (wide["loss_final"] != narrow["loss_final"]).all()
+    coordinate = narrow["w_1"].to_numpy()
+    assert (coordinate == coordinate.astype(np.float32)).all(), "it was computed in float32"
+    assert (wide["lr"] == narrow["lr"]).all() and (narrow["lr"] == 0.01).all(), "the rate is the one asked for"
+
+
+def test_a_deadline_ends_runs_where_they_are(tmp_path):
+    status, found = execute(tmp_path, deadline=1e-9, steps=1000)
+    runs, curves = found.runs, found.curves
+    assert (runs["status"] == "deadline").all() and (runs["steps"] < 1000).all() and status.runs == len(runs) == 4
+    assert np.isfinite(runs["loss_final"]).all() and runs["diverged_at"].isna().all()
+    assert not curves.duplicated(["run_id", "step"]).any()
+    last = curves.groupby("run_id").last().loc[runs["run_id"]]
+    assert (
+        last["train_loss"].tolist() == runs["loss_final"].tolist() and last["step"].tolist() == runs["steps"].tolist()
+    )
+
+
+def test_a_deadline_that_is_not_met_changes_nothing_but_ids(tmp_path):
+    _, late = execute(tmp_path, deadline=1e9)
+    plain = optbench.sweep(SMALL)
+    ids = ["run_id", "cohort_id"]
+    pd.testing.assert_frame_equal(late.runs.drop(columns=ids), plain.runs.drop(columns=ids))
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_problem_is_reported_and_takes_no_other_down(case, tmp_path, own_kernels):
+    file = tmp_path / "plugin.py"
+    file.write_text(HEAD + BROKEN[case])
+    status, found = execute(tmp_path, problems="bad, rosenbrock", plugins=[str(file)])
+    (pair,) = status.failed
+    assert "bad" in pair and "gd" in pair and status.failed[pair] and "\n" not in status.failed[pair]
+    assert set(found.runs["problem"]) == {"rosenbrock"} and len(found.runs) == 4
+    assert (status.runs, status.total_runs, status.cohorts) == (4, 8, 2)
+    assert pd.read_parquet(tmp_path / "out" / "problems.parquet")["problem"].tolist() == ["rosenbrock"]
+
+
+def test_python_hears_of_a_problem_that_could_not_run(tmp_path, own_kernels):
+    file = tmp_path / "plugin.py"
+    file.write_text(HEAD + BROKEN["starts at NaN"])
+    with pytest.raises((OptbenchError, Warning), match="bad with gd.*finite"):
+        optbench.sweep(SMALL, problems="rosenbrock, bad", plugins=[str(file)])
+
+
+def test_a_sweep_of_which_nothing_runs_is_an_error(tmp_path, own_kernels):
+    file = tmp_path / "plugin.py"
+    file.write_text(HEAD + BROKEN["does not compile"])
+    with pytest.raises(OptbenchError, match="bad with gd: .*value_and_gradient|bad_kernel") as caught:
+        execute(tmp_path, problems="bad", plugins=[str(file)])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_problem_that_cannot_be_built_is_one_line(tmp_path):
+    (tmp_path / "plugin.py").write_text(
+        HEAD + "\n\n@problem(source='a test')\ndef bad():\n    return open('no\\nsuch')\n"
+    )
+    with pytest.raises(OptbenchError, match="bad.*FileNotFoundError") as caught:
+        execute(tmp_path, problems="bad, rosenbrock", plugins=[str(tmp_path / "plugin.py")])
+    assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["seed", "steps", "loss_final", "train_loss", "w_1", "cohort_id"])
+def test_a_hyperparameter_cannot_take_the_place_of_a_column(name, tmp_path, own_kernels):
+    file = tmp_path / "plugin.py"
+    file.write_text(
+        "from optbench import optimizer\n\n\n"
+        f"@optimizer(source='a test', {name}=0.25)\ndef mine(w, g, lr, {name}):\n    return w - lr * {name} * g\n"
+    )
+    with pytest.raises(OptbenchError, match=f"plugin.py|{name}"):
+        optbench.sweep(SMALL, optimizers="mine", plugins=[str(file)])
+
+
+def test_status_adds_up_and_a_second_run_has_nothing_to_do(tmp_path):
+    seen = []
+    spec = merge(SMALL, {"optimizers": "gd, momentum", "batch_sizes": "100,full"})
+    made = session.execute(spec, tmp_path / "out", workers=2, watch=lambda s: seen.append((s.runs, s.cost, s.compiled)))
+    assert made.runs == made.total_runs == 16 and made.cohorts == 8 and not made.failed
+    assert made.compiled == made.to_compile == 2 and made.cost == pytest.approx(made.total_cost, rel=1e-9)
+    assert seen == sorted(seen) and seen[-1] == (16, made.cost, 2)
+    again = session.execute(spec, tmp_path / "out", workers=1)
+    assert (again.runs, again.cohorts, again.to_compile) == (16, 8, 0) and again.cost == again.total_cost
+
+
+def test_an_interrupt_while_watching_stops_the_workers_and_keeps_what_is_finished(tmp_path):
+    spec = merge(SMALL, {"seeds": 8, "tuning_seeds": 1, "steps": 2000})
+
+    def watch(status):
+        if status.cohorts >= 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        session.execute(spec, tmp_path / "out", workers=1, watch=watch)
+    kept = len(list((tmp_path / "out" / "cohorts").iterdir()))
+    assert kept >= 1 and not (tmp_path / "out" / "runs.parquet").exists()
+    assert session.execute(spec, tmp_path / "out", workers=1).cohorts == 8
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_workers_must_be_some(workers, tmp_path):
+    with pytest.raises(OptbenchError, match=f"workers={workers} must be at least 1"):
+        session.execute(merge(SMALL, {}), tmp_path / "out", workers=workers)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_estimate_grows_with_the_work_and_shrinks_with_the_workers(catalogue, monkeypatch):
+    """From a probe that costs a microsecond a run-step, evaluations included."""
+
+    class Cohort:
+        seconds, evaluation_seconds = 0.03, 0.01
+
+    monkeypatch.setattr(jobs, "run_cohort", lambda *arguments, **named: Cohort)
+    plans = plan.make(merge(SMALL, {"seeds": 2, "steps": 1000}), catalogue)
+    one = executor.estimate(plans, 1)
+    # The probe of 4 steps takes 0.02 s besides its evaluation: 5 s a cohort, and each is evaluated once.
+    assert one == pytest.approx(2 * (0.02 / 4 * 1000 + 0.01))
+    assert executor.estimate(plans, 2) == pytest.approx(one / 2)
+    assert executor.estimate(plans + plans, 1) == pytest.approx(2 * one)

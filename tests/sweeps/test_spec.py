@@ -1,0 +1,236 @@
+"""A sweep's spec: what it accepts, how it is written and read back, and how it refuses everything else."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps.spec import Spec, merge, rate_grid, read, to_toml
+
+BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}
+INF, NAN = math.inf, math.nan
+HUGE = 10**400
+
+BAD = [
+    *(("learning_rates", value) for value in (
+        0, -1, NAN, INF, [0.1, -0.1], [0.1, NAN], [], "", ",", "a", "0.1,,x", "0.1,-1", "1e400", ["a"], [None], [[0.1]],
+        {"a": 1}, True, [True], HUGE, [HUGE], [0.1, 0.1], "0.1,1e-1", "1:2", "1:2:3:4", "1e-4:1:0", "1e-4:1:-2",
+        "1:0.1:3", "0:1:3", "-1:1:3", "nan:1:3", "1e-4:inf:3", "1:2:1", "1e-4:1:2.5", "1e-4:1:9,0.1", "1:1:3", 0.1 + 0j,
+    )),
+    *(("batch_sizes", value) for value in (
+        0, -1, 1.5, NAN, "ful", "0", "-1", "1.5", "1e3", "FULL", "", [], [0], [16, -1], [1.5], [None], [True], True,
+        [[16]], {"a": 1}, [16, 16], "16,16", [16, "16"], ["full", "full"],
+    )),
+    *(("seeds", value) for value in (
+        0, -1, 1.5, NAN, INF, True, "", "a", "0", "-1", "1.5", "1,", "0,0", "-1,2", [], [0, 0], [-1], [1.5], ["a"],
+        [True], [None], {"a": 1}, [2**70], 2_000_000,
+    )),
+    *(("tuning_seeds", value) for value in (-1, 1.5, "a", NAN, [1], 10, None, True)),
+    *(("steps", value) for value in (0, -1, 1.5, NAN, INF, "a", "", [1], True, 10**30)),
+    *(("dtypes", value) for value in ("", "float16", "float64,float65", [], [64], 64, ["float64"] * 2, {"a": 1})),
+    *(("deadline", value) for value in (0, -1, NAN, INF, "a", [1], True, HUGE)),
+    *(("device", value) for value in ("", "gpu", "CUDA", "cuda:0", 0, True, ["cpu"], ["cpu", "cuda"], {"a": 1})),
+    *(("problems", value) for value in (
+        "", [], 1, True, [1], [None], [["rosenbrock"]], {"name": "rosenbrock"}, [{}], [{"nam": "rosenbrock"}],
+        [{"name": 1}], [{"name": "rosenbrock", "epoch": 1}], [{"name": "rosenbrock", "epochs": 1, "steps": 1}],
+        [{"name": "rosenbrock", "epochs": 0}], [{"name": "rosenbrock", "epochs": NAN}],
+        [{"name": "rosenbrock", "epochs": INF}], [{"name": "rosenbrock", "steps": -1}], ["rosenbrock", "rosenbrock"],
+    )),
+    *(("optimizers", value) for value in ("", [], 1, True, [1], [None], {"a": 1}, ["gd", "gd"], "gd,gd")),
+    *(("schedules", value) for value in ("", [], 1, True, [1], [None], ["constant", "constant"])),
+    *(("plugins", value) for value in (1, [1], True, {"a": 1})),
+]  # fmt: skip
+
+
+def refused(call) -> str:
+    """The message of the OptbenchError that ``call`` raises: one line of a bearable length."""
+    with pytest.raises(OptbenchError) as caught:
+        call()
+    message = str(caught.value)
+    assert message and "\n" not in message and len(message) < 250, message
+    assert "Traceback" not in message and "pydantic" not in message
+    return message
+
+
+@pytest.mark.parametrize(("key", "value"), BAD, ids=lambda value: repr(value)[:30])
+def test_a_bad_value_is_refused_in_one_line_that_names_the_key(key, value):
+    message = refused(lambda: merge(BASE | {"tuning_seeds": 0} | {key: value}, {}, "my.toml"))
+    assert message.startswith("my.toml: ")
+    # A budget may be a problem's own: the message then speaks of a budget.
+    assert key in message or "budget" in message
+
+
+@pytest.mark.parametrize("epochs", [0, -1, NAN, INF, "a", [1], True, HUGE])
+def test_a_bad_number_of_epochs_is_refused(epochs):
+    raw = {key: value for key, value in BASE.items() if key != "steps"}
+    assert "epochs" in (message := refused(lambda: merge(raw | {"epochs": epochs}, {}))) or "budget" in message
+
+
+def test_exactly_one_budget():
+    for budgets in ({"steps": None}, {"steps": 3, "epochs": 1}):
+        raw = {key: value for key, value in (BASE | budgets).items() if value is not None}
+        assert "give one budget: epochs or steps" in refused(lambda raw=raw: merge(raw, {}))
+
+
+@pytest.mark.parametrize("key", ["problems", "optimizers", "learning_rates"])
+def test_what_has_no_default_is_missed(key):
+    assert refused(lambda: merge({k: v for k, v in BASE.items() if k != key}, {})) == f"spec: {key}: is missing"
+
+
+def test_an_unknown_key_is_answered_with_the_nearest():
+    assert refused(lambda: merge(BASE | {"optimisers": "gd"}, {}, "my.toml")) == (
+        "unknown key in my.toml 'optimisers': did you mean 'optimizers'?"
+    )
+    assert "valid names: batch_sizes," in refused(lambda: merge(BASE | {"zzz": 1}, {}))
+
+
+def test_files_that_are_no_spec(tmp_path):
+    file = tmp_path / "my.toml"
+    for content, words in (
+        (b"steps = \n", "my.toml is not valid TOML: .*line 1"),
+        (b"steps = 1\nsteps = 2\n", "my.toml is not valid TOML"),
+        (b"\x00\xff\xfe\x7fELF", "my.toml is not valid TOML"),
+        (b"steps = 3\n", "my.toml: problems: is missing"),
+        (b"learning_rates = true\n", "my.toml: learning_rates"),
+        (b"[problems]\nname = 'rosenbrock'\n", "my.toml: problems"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(OptbenchError, match=words) as caught:
+            read(file)
+        assert "\n" not in str(caught.value)
+    for path, words in ((tmp_path / "none.toml", "No such file"), (tmp_path, "Is a directory")):
+        message = refused(lambda path=path: read(path))
+        assert message.startswith(f"cannot read the spec {str(path)!r}: {words}")
+
+
+@pytest.mark.parametrize(
+    ("text", "rates"),
+    [
+        ("1e-4:1:5", [1e-4, 1e-3, 1e-2, 0.1, 1.0]),
+        ("0.1:0.1:1", [0.1]),
+        ("1:2:2", [1.0, 2.0]),
+        (" 1e-3 : 1 : 3 ", [1e-3, 0.03162, 1.0]),
+        ("1e-3:0.1:4", [1e-3, 0.004642, 0.02154, 0.1]),
+        ("1e-300:1e300:3", [1e-300, 1.0, 1e300]),
+    ],
+)
+def test_rate_grid(text, rates):
+    assert rate_grid(text) == rates
+    assert merge(BASE | {"learning_rates": text}, {}).learning_rates == tuple(rates)
+
+
+SPECS = [
+    BASE,
+    BASE
+    | {"learning_rates": [1e-5, 1 / 3, 5e-324, 1.7976931348623157e308], "deadline": 0.1, "dtypes": "float32,float64"},
+    BASE | {"problems": ["mlp(activation='tanh')", 'logistic(data="a b")', {"name": "saddle", "epochs": 0.25}]},
+    BASE | {"problems": [{"name": "saddle", "steps": 7}, {"name": "mlp(hidden=(8, 4))", "epochs": 1e-9}]},
+    BASE | {"plugins": ["/a b/c.py", "C:\\users\\new\\täst\t'\"#.py", "/tmp/\u2028\x7f\x01.py"], "steps": 2**53},
+    BASE | {"seeds": [9, 3, 0], "tuning_seeds": 0, "batch_sizes": ["full", 7, 10**9]},
+    BASE | {"device": "cuda"},
+    BASE | {"device": "auto"},
+]
+
+
+@pytest.mark.parametrize("raw", SPECS, ids=range(len(SPECS)))
+def test_a_written_spec_is_read_back(raw, tmp_path):
+    spec = merge(raw, {})
+    file = tmp_path / "spec.toml"
+    file.write_text(to_toml(spec), encoding="utf-8", newline="\n")
+    assert read(file) == spec
+
+
+def test_the_built_in_spec_is_read_back_too(tmp_path):
+    (tmp_path / "spec.toml").write_text(to_toml(read()), encoding="utf-8")
+    assert read(tmp_path / "spec.toml") == read()
+    assert read().tuning_seeds == 3 and len(read().seeds) == 9
+
+
+def test_the_device():
+    assert merge(BASE, {}).device == "cpu" and merge(BASE | {"device": "cuda"}, {"device": "auto"}).device == "auto"
+    message = refused(lambda: merge(BASE, {"device": "cud"}))
+    assert message == "spec: device: unknown device 'cud': did you mean 'cuda'?"
+    # A folder from before there was a choice of devices still holds the same sweep.
+    assert "device" not in to_toml(merge(BASE, {"device": "cpu"}))
+
+
+def test_flags_go_over_the_file_and_none_leaves_it(tmp_path):
+    file = tmp_path / "my.toml"
+    file.write_text(
+        'problems = ["rosenbrock", { name = "mlp", epochs = 2 }]\noptimizers = ["gd"]\nlearning_rates = [0.5]\n'
+        'batch_sizes = [16, "full"]\nschedules = ["constant"]\nseeds = 6\ntuning_seeds = 2\nepochs = 5\n'
+    )
+    plain = read(file)
+    assert plain.problems[1].epochs == 2 and plain.seeds == tuple(range(6)) and plain.batch_sizes == (16, "full")
+    assert read(file, dict.fromkeys(Spec.model_fields)) == plain
+    flags = {
+        "problems": "quadratic(dim=3, condition=1e4), saddle", "optimizers": "gd, adam(beta1=[0.8, 0.9])",
+        "batch_sizes": "32,full", "schedules": "constant, inverse(decay_rate=0.1)", "learning_rates": "0.1,1e-2",
+        "dtypes": "float64,float32", "deadline": 2.5,
+    }  # fmt: skip
+    spec = read(file, flags)
+    assert [entry.name for entry in spec.problems] == ["quadratic(dim=3, condition=1e4)", "saddle"]
+    assert spec.optimizers == ("gd", "adam(beta1=[0.8, 0.9])") and spec.schedules[1] == "inverse(decay_rate=0.1)"
+    assert spec.batch_sizes == (32, "full") and spec.learning_rates == (0.1, 0.01)
+    assert spec.dtypes == ("float64", "float32") and spec.deadline == 2.5
+    assert (spec.epochs, spec.steps, spec.tuning_seeds) == (5, None, 2)
+
+
+@pytest.mark.parametrize(("budget", "flag"), [({"epochs": 5}, {"steps": 40}), ({"steps": 5}, {"epochs": 0.5})])
+def test_a_budget_by_flag_replaces_every_budget_of_the_file(budget, flag):
+    raw = {key: value for key, value in BASE.items() if key != "steps"}
+    spec = merge(raw | budget | {"problems": ["rosenbrock", {"name": "mlp", "epochs": 2}]}, flag)
+    assert {"epochs": spec.epochs, "steps": spec.steps} == {"epochs": None, "steps": None} | flag
+    assert all(entry.epochs is None and entry.steps is None for entry in spec.problems)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "found", "tuning"),
+    [("9", range(9), 3), (6, range(6), 2), ("4", range(4), 1), ("2", range(2), 1), ("1", range(1), 0),
+     ("5,6", (5, 6), 1), ([7], (7,), 0), ("0,1,2", range(3), 1), (range(30), range(30), 3)],
+)  # fmt: skip
+def test_fewer_seeds_by_flag_take_their_share_for_tuning(seeds, found, tuning):
+    spec = merge(BASE | {"seeds": 12, "tuning_seeds": 3}, {"seeds": seeds})
+    assert (spec.seeds, spec.tuning_seeds) == (tuple(found), tuning)
+    assert merge(BASE, {"seeds": "4", "tuning_seeds": 2}).tuning_seeds == 2
+
+
+@pytest.mark.parametrize("seeds", [1, 2, [4, 5]])
+def test_a_file_with_few_seeds_need_not_speak_of_tuning(seeds):
+    assert merge(BASE | {"seeds": seeds}, {}).tuning_seeds < 2
+
+
+@pytest.mark.parametrize(
+    ("seeds", "tuning", "split"),
+    [(5, 2, ([0, 1], [2, 3, 4])), ([7, 3, 5], 1, ([7], [3, 5])), (3, 0, ([0, 1, 2], [])), (3, 3, ([0, 1, 2], []))],
+)
+def test_split_of_the_seeds(seeds, tuning, split):
+    assert merge(BASE | {"seeds": seeds, "tuning_seeds": tuning}, {}).split_seeds() == split
+
+
+def test_plugins_of_a_file_are_relative_to_it(tmp_path, monkeypatch):
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    (folder / "my.toml").write_text(
+        'problems = ["rosenbrock"]\noptimizers = ["gd"]\nlearning_rates = [0.5]\nsteps = 3\n'
+        'plugins = ["mine.py", "/x/y.py"]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    for path in (folder / "my.toml", Path("specs/my.toml")):
+        mine, absolute = read(path).plugins
+        assert Path(mine).resolve() == folder / "mine.py" and absolute == "/x/y.py"
+
+
+def test_a_spec_kept_elsewhere_names_the_same_plugin_files(tmp_path, monkeypatch):
+    """What a sweep leaves in its folder runs again from there, wherever its plug-ins were given from."""
+    (tmp_path / "results").mkdir()
+    monkeypatch.chdir(tmp_path)
+    spec = merge(BASE, {"plugins": ["mine.py"]})
+    (tmp_path / "results" / "spec.toml").write_text(to_toml(spec))
+    assert Path(read("results/spec.toml").plugins[0]).resolve() == tmp_path / "mine.py"
+
+
+def test_a_spec_does_not_change():
+    with pytest.raises(ValueError, match="frozen"):
+        merge(BASE, {}).steps = 4
