@@ -17,7 +17,20 @@ _HOMES = {
     "optbench.averages.stream": ("EWA",),
     "optbench.engine.scipy_method": ("scipy_method",),
     "optbench.engine.activations": ("trace",),
-    "optbench.api": ("load", "minimize", "optimizers", "problems", "schedules", "sweep"),
+    "optbench.sweeps.results": ("Results", "load"),
+    "optbench.api": (
+        "CohortResult",
+        "Result",
+        "cohort",
+        "mini_batches",
+        "minimize",
+        "objective",
+        "optimizers",
+        "problems",
+        "schedules",
+        "stepper",
+        "sweep",
+    ),
 }
 _API = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = ["__version__", *_API]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.engine.lanes import Lane
+from optbench.engine.cohort import Cohort, Lane
 
 CATALOGUE = loader.load()
 DTYPES, ORDERS = ("float32", "float64"), ("rows", "lanes")
@@ -93,7 +93,7 @@ class Sweep:
         return [Lane(lr, schedule, values) for lr, schedule in ((0.01, flat), (0.02, slow), (10.0, flat))]
 
     def arguments(self):
-        """Those of run_cohort and run_cohorts behind the members."""
+        """Problem, optimizer, and the other fields of the cohorts."""
         problem = CATALOGUE.problem(SMALL.get(self.problem, self.problem))
         if problem.data is not None:
             parts = {"data": problem.data, "test": problem.test}
@@ -104,6 +104,11 @@ class Sweep:
         return problem, record_of(self.optimizer), dict(
             batch_size=size, steps=self.steps, dtype=self.dtype, points=points
         )  # fmt: skip
+
+    def cohorts(self, device="cpu"):
+        """One for each of two seeds."""
+        problem, optimizer, rest = self.arguments()
+        return [Cohort(problem, optimizer, self.lanes(), seed=seed, device=device, **rest) for seed in (0, 1)]
 
 
 COHORTS = [Sweep(text, batch_size=size) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)]

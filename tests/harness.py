@@ -6,9 +6,10 @@ import numpy as np
 
 from optbench.catalogue import loader
 from optbench.compiler import problem_kernels
-from optbench.engine.cohort import run_cohort
+from optbench.engine import run as engine
+from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.update import Update
-from optbench.engine.lanes import Lane
+from optbench.sweeps import session
 
 CATALOGUE = loader.load()
 OPTIMIZERS = sorted(CATALOGUE.optimizers)
@@ -118,6 +119,21 @@ def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float
 
 def _by_run(array, order):
     return array if order == "rows" else array.T
+
+
+def run_cohort(problem, optimizer, lanes, *, progress=lambda run_steps: None, stop=lambda: False, **fields):
+    """The outcome of a cohort with those fields."""
+    return engine.run(Cohort(problem=problem, optimizer=optimizer, lanes=lanes, **fields), progress, stop)
+
+
+def plan_of(spec):
+    """The plan of a spec, with the catalogue of its own plug-ins."""
+    return session.plan(spec, loader.load(spec.plugins))
+
+
+def execute(spec, folder, **more):
+    """Run a spec into a folder; the status."""
+    return session.execute(plan_of(spec), folder, **more)
 
 
 def run(problem, optimizer, lanes, *, batch_size=32, steps=40, seed=3, **more):

@@ -15,9 +15,10 @@ ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
 NAMES = [
-    "Baseline", "EWA", "Family", "Matrix", "OptbenchError", "Optimizer", "PluginError", "Problem", "Schedule",
-    "Wrapper", "ewa", "load", "minimize", "optimizer", "optimizers", "problem", "problems", "schedule",
-    "schedule_wrapper", "schedules", "scipy_method", "sweep", "trace", "variant", "wrapper",
+    "Baseline", "CohortResult", "EWA", "Family", "Matrix", "OptbenchError", "Optimizer", "PluginError", "Problem",
+    "Result", "Results", "Schedule", "Wrapper", "cohort", "ewa", "load", "mini_batches", "minimize", "objective",
+    "optimizer", "optimizers", "problem", "problems", "schedule", "schedule_wrapper", "schedules", "scipy_method",
+    "stepper", "sweep", "trace", "variant", "wrapper",
 ]  # fmt: skip
 
 
@@ -132,10 +133,10 @@ def test_float32():
         ({"momentum": 0.9}, "unknown parameter of optimizer gd 'momentum': valid names: none"),
         ({"schedule": "constan"}, "unknown schedule 'constan': did you mean 'constant'?"),
         ({"schedule": "inverse(decay_rate='x')"}, "decay_rate='x' must be a number"),
-        ({"lr": 0}, "0.0 must be a positive finite number"),
+        ({"lr": 0}, "minimize: lr: 0 must be a positive finite number"),
         ({"lr": float("nan")}, "nan must be a positive finite number"),
         ({"lr": "fast"}, "fast"),
-        ({"lr": [0.1, 0.2]}, "valid number"),
+        ({"lr": [0.1, 0.2]}, "lr: [0.1, 0.2] must be a positive finite number"),
         ({"steps": 0}, "a budget of 0 must be positive"),
         ({"steps": None}, "give one budget: epochs or steps"),
         ({"epochs": 1}, "give one budget: epochs or steps"),
@@ -144,10 +145,15 @@ def test_float32():
         ({"batch_size": "ful"}, "'ful' must be a positive whole number or 'full'"),
         ({"batch_size": 2.5}, "2.5 must be a positive whole number or 'full'"),
         ({"seed": -1}, "a seed must be between 0 and"),
-        ({"seed": 1.5}, "seeds"),
+        ({"seed": 1.5}, "a seed must be between 0 and 2^63, and a whole number, got 1.5"),
         ({"seed": 2**70}, "seed"),
-        ({"dtype": "float16"}, "'float16' must be float64 or float32"),
-        ({"deadline": 0}, "deadline=0.0 must be a positive number of seconds"),
+        ({"dtype": "float16"}, "minimize: dtype: unknown dtype 'float16'"),
+        ({"deadline": 0}, "minimize: deadline: 0 must be a positive number of seconds"),
+        ({"points": "some"}, "'some' must be 'every' or a list of steps"),
+        ({"points": [1, 4]}, "step 4 must lie between 0 and 3"),
+        ({"start": [1.0]}, "start: must be 2 finite numbers"),
+        ({"start": [1.0, float("inf")]}, "start: must be 2 finite numbers"),
+        ({"start": "here"}, "start: 'here' must be an array of numbers"),
         ({"plugin": ["none.py"]}, "no plug-in file"),
         ({"plugin": "none.py"}, "none.py"),
     ],
@@ -214,10 +220,10 @@ def test_sweep_refuses_in_one_line(changes, words):
 
 def test_load_says_what_is_missing_or_damaged(tmp_path):
     for folder in (tmp_path / "none", tmp_path):
-        with pytest.raises(OptbenchError, match="no finished sweep in .*: run optbench sweep --out"):
+        with pytest.raises(OptbenchError, match="no finished sweep,? in .*: run optbench sweep --out"):
             optbench.load(folder)
     for name in ("runs", "curves", "timings"):
         (tmp_path / f"{name}.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(OptbenchError, match="cannot read the tables in .*") as caught:
+    with pytest.raises(OptbenchError, match="cannot read the table .*: run the sweep again") as caught:
         optbench.load(str(tmp_path))
     assert "\n" not in str(caught.value)

@@ -139,8 +139,7 @@ _DESCRIBERS = {"optimizers": _optimizer, "schedules": _schedule, "problems": _pr
 def _record(catalogue, kind, text, record, values, defaults, limits) -> dict:
     name, given = names.parse(text)
     doc = inspect.cleandoc(record.doc)
-    around = kind in ("wrapper", "schedule_wrapper")
-    keys = [f"{kind} {name}"] if around else catalogue.origins("optimizer" if kind == "baseline" else kind, text)
+    alone = kind in ("wrapper", "schedule_wrapper")  # it stands around another one here only to be described
     parameters = {
         key: {"value": plain(value), "default": plain(defaults[key]), "limit": plain(limits.get(key))}
         for key, value in values.items()
@@ -152,5 +151,5 @@ def _record(catalogue, kind, text, record, values, defaults, limits) -> dict:
         "description": doc.replace("``", "`"),
         "parameters": parameters,
         "source": record.source,
-        "files": names.unique(str(catalogue.files[key]) for key in keys),
+        "files": names.unique(str(origin.file) for origin in (record.origins[:1] if alone else record.origins)),
     }

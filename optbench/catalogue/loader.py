@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from optbench.contract import names
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError, PluginError, unknown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
+from optbench.contract.origins import Origin
 from optbench.contract.problems import Family, Problem
 from optbench.contract.schedules import Schedule, ScheduleWrapper
 
@@ -42,8 +44,10 @@ class Catalogue:
     files: dict[str, Path] = field(default_factory=dict)
     broken: dict[Path, str] = field(default_factory=dict)
 
-    def optimizer(self, text: str) -> tuple[Optimizer | Baseline, dict[str, float]]:
-        """The optimizer that ``text`` names, and all its hyperparameters. Raises OptbenchError."""
+    def optimizer(self, text: str | Optimizer | Baseline) -> tuple[Optimizer | Baseline, dict[str, float]]:
+        """The optimizer that ``text`` names, or a record itself, and all its hyperparameters. Raises OptbenchError."""
+        if isinstance(text, Optimizer | Baseline):
+            return text, text.with_values({})
         found, inner, given = self._find("optimizer", text, self.optimizers | self.baselines, self.wrappers)
         if inner is None:
             return found, found.with_values(given)
@@ -53,23 +57,21 @@ class Catalogue:
         made = wrap(found, base)
         return made, made.with_values(values | given)
 
-    def schedule(self, text: str) -> Schedule:
-        """The schedule that ``text`` names. Raises OptbenchError."""
+    def schedule(self, text: str | Schedule) -> Schedule:
+        """The schedule that ``text`` names, or a record itself. Raises OptbenchError."""
+        if isinstance(text, Schedule):
+            return text
         found, inner, given = self._find("schedule", text, self.schedules, self.schedule_wrappers)
         return found.with_values(given) if inner is None else found.wrap(self.schedule(inner), given)
 
-    def problem(self, text: str) -> Problem:
-        """The problem that ``text`` names. Raises OptbenchError."""
+    def problem(self, text: str | Problem | Family) -> Problem:
+        """The problem that ``text`` names, or a record itself, a family at its defaults. Raises OptbenchError."""
+        if isinstance(text, Problem):
+            return text
+        if isinstance(text, Family):
+            return text.build()
         found, _, given = self._find("problem", text, self.problems, {})
         return found.build(given)
-
-    def origins(self, kind: str, text: str) -> list[str]:
-        """The keys in ``hashes`` of all that the text of an optimizer, schedule or problem names, outermost first."""
-        name, given = names.parse(text)
-        if names.INNER not in given:
-            return [f"baseline {name}" if kind == "optimizer" and name in self.baselines else f"{kind} {name}"]
-        wrapper = {"optimizer": "wrapper", "schedule": "schedule_wrapper"}[kind]
-        return [f"{wrapper} {name}", *self.origins(kind, given[names.INNER])]
 
     @staticmethod
     def _find(kind: str, text: str, plain: dict, wrappers: dict):
@@ -117,6 +119,14 @@ def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
     return catalogue
 
 
+def load_all(files: str | Path | Iterable[str | Path] = ()) -> Catalogue:
+    """The same where nobody reads a traceback: a file that breaks while it loads is an error, OptbenchError."""
+    catalogue = load((files,) if isinstance(files, str | Path) else tuple(files))
+    for path, trace in catalogue.broken.items():
+        raise OptbenchError(f"the plug-in {path.name} does not load: {trace.strip().splitlines()[-1]}")
+    return catalogue
+
+
 def _add(catalogue: Catalogue, path: Path) -> None:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     try:
@@ -137,6 +147,8 @@ def _add(catalogue: Catalogue, path: Path) -> None:
             raise PluginError(
                 f"{path.name}: the name of {key!r} is taken by {catalogue.files[key].name}; choose another"
             )
+        if not any(origin.key == key for origin in record.origins):  # what another file defines keeps its own
+            object.__setattr__(record, "origins", (Origin(key, path, digest), *record.origins))
         registry[record.name] = record
         catalogue.hashes[key] = digest
         catalogue.files[key] = path

@@ -7,8 +7,8 @@ import numpy as np
 from optbench.contract.optimizers import arguments
 from optbench.contract.problems import Problem
 from optbench.engine import batches
-from optbench.engine.arrays import arrays
-from optbench.engine.cohort import Kernels
+from optbench.engine.arrays import arrays_of, scratch_size
+from optbench.engine.cpu.code import ProblemCode
 
 _GUARD = 64  # numbers before and behind each array
 _MARK = 1.25e7
@@ -21,17 +21,18 @@ class Guarded:
         self.problem, self.dtype, self.runs = problem, dtype, runs
         self.single = problem.form == "single"
         self.start = batches.start_point(problem, 0)
-        x, y = arrays(problem.data, dtype)
+        arrays = arrays_of(problem, dtype)
         rows = slice(rows) if not isinstance(rows, slice) else rows
+        x, y = arrays.train
         self.inputs = {
             "w": np.zeros((runs, problem.dim) if self.single else (problem.dim, runs), dtype),
             "x": x[rows],
             "y": y[rows],
-            "constants": np.asarray(problem.constants, dtype=dtype).reshape(-1),
-            "layout": np.asarray(problem.layout, dtype=np.int64).reshape(-1),
+            "constants": arrays.constants,
+            "layout": arrays.layout,
         }
         shape = (1 + len(problem.metrics), runs)
-        scratch = problem.work(max(len(self.inputs["x"]), 1), 1 if self.single else runs) if problem.work else 0
+        scratch = scratch_size(problem, len(self.inputs["x"]), runs)
         self.outputs = {
             "g": np.zeros_like(self.inputs["w"]),
             "f": np.zeros(runs, dtype),
@@ -46,8 +47,8 @@ class Guarded:
         self._set(self.start)
 
     @cached_property
-    def code(self) -> Kernels:
-        return Kernels(self.problem, self.dtype)
+    def code(self) -> ProblemCode:
+        return ProblemCode(self.problem, self.dtype)
 
     def _set(self, w):
         self.view["w"][...] = w if self.single else np.broadcast_to(w, (self.runs, self.problem.dim)).T

@@ -65,7 +65,6 @@ def sweep(
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
     from optbench.cli import terminal
-    from optbench.compiler import device as devices
     from optbench.sweeps import session
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.spec import read
@@ -80,17 +79,17 @@ def sweep(
         raise OptbenchError("--out must name a folder")
     checked = read(spec, changes)
     catalogue = terminal.load_catalogue(checked.plugins)
-    chosen = devices.choose(checked.device)
-    terminal.tell_device(checked.device, *chosen)
     if dry_run:
-        terminal.dry_run(session.prepare(checked, catalogue, chosen[0]), session.checked_workers(workers))
+        plan = session.plan(checked, catalogue)
+        terminal.tell_device(plan)
+        terminal.dry_run(plan, session.checked_workers(workers))
         return
     try:
         with terminal.Watch() as watch:
-            status = session.execute(
-                checked, out, workers=workers, command=typed_command(), watch=watch, catalogue=catalogue, chosen=chosen
-            )
-        terminal.summary(Path(out), checked.split_seeds()[0])
+            plan = session.plan(checked, catalogue)
+            terminal.tell_device(plan)
+            status = session.execute(plan, out, workers=workers, command=typed_command(), watch=watch)
+        terminal.summary(Path(out))
         if report:
             terminal.report(Path(out))
     except KeyboardInterrupt:

@@ -1,7 +1,10 @@
 """What the commands show: progress, summaries and verdicts."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -9,6 +12,10 @@ from rich.table import Table
 
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
+
+if TYPE_CHECKING:
+    from optbench.engine.cohort import Cohort
+    from optbench.sweeps.plan import Plan
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -59,49 +66,49 @@ class Watch:
         )  # fmt: skip
 
 
-def tell_device(asked: str, device: str, note: str) -> None:
+def tell_device(plan: Plan) -> None:
     """Say which device was taken and why, unless the CPU was asked for."""
-    if asked != "cpu":
-        told = f"on the GPU: {note}" if device == "cuda" else f"on the CPU: {note}"
-        errors.print(told, markup=False, soft_wrap=True)
+    if plan.spec.device != "cpu":
+        where = "GPU" if plan.device == "cuda" else "CPU"
+        errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)
 
 
-def dry_run(plans, workers: int) -> None:
+def dry_run(plan: Plan, workers: int) -> None:
     """Cohorts, runs, run-steps, and how long they would take."""
     from optbench.sweeps.executor import estimate
 
     table = Table("problem", "optimizer", "batch sizes", "cohorts", "lanes", "runs", "run-steps", box=None)
     for column in table.columns[3:]:
         column.justify = "right"
-    groups = {}
-    for plan in plans:
-        groups.setdefault((plan.problem.name, plan.optimizer.name), []).append(plan)
+    groups: dict[tuple[str, str], list[Cohort]] = {}
+    for planned in plan.cohorts:
+        cohort = planned.cohort
+        groups.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
     for (problem, optimizer), group in groups.items():
         sizes = dict.fromkeys(
-            "full" if plan.batch_size == plan.problem.examples else str(plan.batch_size) for plan in group
+            "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size) for cohort in group
         )
-        runs = sum(len(plan.lanes) for plan in group)
-        steps = sum(len(plan.lanes) * plan.steps for plan in group)
+        runs = sum(len(cohort.lanes) for cohort in group)
+        steps = sum(len(cohort.lanes) * cohort.steps for cohort in group)
         table.add_row(
             problem, optimizer, ", ".join(sizes), f"{len(group):,}", str(len(group[0].lanes)), f"{runs:,}", f"{steps:,}"
         )
     console.print(table)
-    total = sum(len(plan.lanes) for plan in plans)
-    console.print(f"{len(plans):,} cohorts, {total:,} runs")
-    if any(plan.device == "cuda" for plan in plans):
+    console.print(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs")
+    if plan.device == "cuda":
         console.print("how long they take on a GPU is not estimated")
         return
     with errors.status("measuring a few steps of every problem"):
-        seconds = estimate(plans, workers)
+        seconds = estimate(plan.cohorts, workers)
     console.print(
         f"about {_duration(seconds)} with {workers} workers, by a short probe of every problem and batch size"
     )
 
 
-def summary(directory: Path, tuning_seeds) -> None:
+def summary(directory: Path) -> None:
     """The best configuration of each problem (medians over the seeds that did not choose it), and the costs."""
-    from optbench.api import load
     from optbench.report.summary import terminal_summary
+    from optbench.sweeps.results import load
 
     results = load(directory)
     runs, timings = results.runs, results.timings
@@ -111,7 +118,7 @@ def summary(directory: Path, tuning_seeds) -> None:
     table.add_column("suboptimality [95% interval]", no_wrap=True)
     table.add_column("failed", no_wrap=True)
     table.add_column("best configuration")
-    for row in terminal_summary(runs, tuning_seeds).to_dict("records"):
+    for row in terminal_summary(runs, results.tuning_seeds).to_dict("records"):
         note = f" ({row['note']})" if row["note"] else ""
         best = f"{row['best']}, lr {row['lr']}{note}"
         table.add_row(row["problem"], row["median [low, high]"], row["failures"], best)
@@ -149,8 +156,6 @@ def report(directory: Path) -> None:
     try:
         with errors.status("drawing the report") as spinner:
             page = write_report(directory, lambda text: spinner.update(f"drawing the report: {text}"))
-    except (FileNotFoundError, ValueError) as error:
-        raise OptbenchError(str(error)) from None
     except OSError as error:
         raise OptbenchError(f"cannot write the report to {str(directory)!r}: {error.strerror}") from None
     console.print(f"report: {page}", soft_wrap=True)

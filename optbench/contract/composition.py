@@ -78,6 +78,7 @@ class _Composition:
             total=total,
             block=block,
             matrix=matrix,
+            origins=wrapper.origins + base.origins,
         )
 
     def _names(self, of) -> tuple[str, ...]:

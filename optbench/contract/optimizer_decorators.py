@@ -94,7 +94,7 @@ def optimizer(
 def variant(base: Optimizer, name: str, *, source: str, doc: str = "", **hyperparameters: float) -> Optimizer:
     """The same rule under another name with other defaults."""
     values = base.with_values(hyperparameters)
-    return replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc)
+    return replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
 
 
 def wrapper(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from optbench.contract import names
 from optbench.contract.limits import enforce
+from optbench.contract.origins import Origin
 
 _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")  # these mean the same everywhere, and so does beta, in [0, 1)
 
@@ -55,6 +56,8 @@ class Optimizer:
     block: Mapping[str, Callable] = field(default_factory=dict)
     """The same over each parameter block."""
     matrix: Mapping[str, Matrix] = field(default_factory=dict)
+    origins: tuple[Origin, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
 
     @property
     def powers(self) -> tuple[str, ...]:
@@ -118,6 +121,8 @@ class Wrapper:
     limits: Mapping[str, str] = field(default_factory=dict)
     report: str | None = None
     total: Mapping[str, Callable] = field(default_factory=dict)
+    origins: tuple[Origin, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +141,8 @@ class Baseline:
     """``options(hyperparameters, evaluations)`` -> SciPy's options."""
     limits: Mapping[str, str] = field(default_factory=dict)
     slots: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
 
     def with_values(self, given: Mapping) -> dict[str, float]:
         """The hyperparameters with ``given`` values filled in; raises OptbenchError where one makes no sense."""

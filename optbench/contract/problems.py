@@ -3,11 +3,12 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract.origins import Origin
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Problem:
     """For two parameters: the region of the plane that is worth drawing."""
     name: str = ""
     source: str = ""
+    origins: tuple[Origin, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
+    kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What the engine has made of the record and wants again, such as its arrays in another precision."""
 
     def __post_init__(self):
         if self.form not in ("single", "lanes"):
@@ -85,6 +90,8 @@ class Family:
     parameters: Mapping[str, Any]
     source: str
     doc: str = ""
+    origins: tuple[Origin, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
 
     def build(self, given: Mapping | None = None) -> Problem:
         values = names.fill("problem", self.name, given or {}, self.parameters)
@@ -103,7 +110,7 @@ class Family:
             raise PluginError(f"problem {self.name} must return an optbench.Problem, not {type(made).__name__}")
         # Only what differs from the defaults, so that the plain name stays the plain name.
         shown = {key: value for key, value in values.items() if value != self.parameters[key]}
-        return replace(made, name=names.canonical(self.name, shown), source=self.source)
+        return replace(made, name=names.canonical(self.name, shown), source=self.source, origins=self.origins)
 
 
 def problem(*, source: str) -> Callable[[Callable], Family]:

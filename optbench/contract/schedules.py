@@ -8,6 +8,7 @@ from typing import Any
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.limits import enforce
+from optbench.contract.origins import Origin
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Schedule:
     """``check(**parameters)`` -> what is wrong with them together, in words, or nothing."""
     inner: "Schedule | None" = None
     """The schedule that this one goes around."""
+    origins: tuple[Origin, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
 
     def __call__(self, step, epoch, total_steps: int):
         before = () if self.inner is None else (self.inner,)
@@ -69,10 +72,13 @@ class ScheduleWrapper:
     doc: str = ""
     limits: Mapping[str, Any] = field(default_factory=dict)
     check: Callable | None = None
+    origins: tuple[Origin, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
 
     def wrap(self, inner: Schedule, given: Mapping | None = None) -> Schedule:
         """This one around ``inner``, with the ``given`` parameters. Raises OptbenchError where one makes no sense."""
-        return Schedule(**vars(self), inner=inner).with_values(given or {})
+        fields = vars(self) | {"inner": inner, "origins": self.origins + inner.origins}
+        return Schedule(**fields).with_values(given or {})
 
 
 def _as_parameter(value):

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Family, Problem
+from optbench.engine.batches import mini_batches, start_point
 from optbench.kit.layers import ACTIVATIONS
 
 _APPLY = {
@@ -43,7 +45,7 @@ def trace(
     >>> trace("mlp(hidden=(32, 16, 8))", layer=3, batch=8, example=7).shape
     (8,)
     """
-    problem = _problem(problem, plugin)
+    problem = loader.load_all(plugin).problem(problem)
     sizes = _sizes(problem)
     x, _ = mini_batch(problem, batch, batch_size, seed)
     _within("layer", layer, 0, len(sizes) - 1)
@@ -60,36 +62,14 @@ def trace(
     return z if what == "z" else a
 
 
-def mini_batch(problem: str | Problem | Family, batch: int, batch_size: int = 64, seed: int = 0):
+def mini_batch(
+    problem: Problem, batch: int, batch_size: int | str = 64, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """(X{t}, Y{t}): the examples of a run's t-th mini-batch, counted from 1, (rows, features) and (rows,)."""
-    from optbench.engine.batches import Batches
-    from optbench.sweeps.spec import merge
-
-    problem = _problem(problem, ())
-    if problem.data is None:
-        raise OptbenchError(f"trace: problem {problem.name} has no data, and so no mini-batches")
     _within("batch", batch, 1, 2**31)
-    merge(  # the checks of a run's own settings
-        {"problems": ["p"], "optimizers": ["gd"], "learning_rates": [1.0], "steps": 1},
-        {"seeds": [seed], "batch_sizes": [batch_size]},
-        "trace",
-    )
+    rows = mini_batches(problem, batch_size=batch_size, seed=seed, steps=batch)[-1]
     x, y = (np.asarray(part) for part in problem.data)
-    if batch_size >= len(x):
-        return x, y
-    order, sizes, _ = Batches(problem, batch_size, seed, "float64").draw(batch)
-    rows = order[-1, : sizes[-1]]
     return x[rows], y[rows]
-
-
-def _problem(problem, plugin) -> Problem:
-    from optbench.catalogue import loader
-
-    if isinstance(problem, Family):
-        return problem.build()
-    if isinstance(problem, Problem):
-        return problem
-    return loader.load((plugin,) if isinstance(plugin, str | Path) else tuple(plugin)).problem(problem)
 
 
 def _sizes(problem) -> tuple[int, ...]:
@@ -109,8 +89,6 @@ def _activation(problem, last, z):
 
 
 def _weights(problem, w, seed) -> np.ndarray:
-    from optbench.engine.batches import start_point
-
     w = start_point(problem, seed) if w is None else np.asarray(w)
     if w.shape != (problem.dim,):
         raise OptbenchError(f"trace: w must have the shape ({problem.dim},), got {w.shape}")

@@ -1,19 +1,64 @@
-"""Arrays as kernels want them."""
+"""A problem's arrays as kernels want them: of one precision, C-contiguous, writable."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
+from optbench.contract.problems import Problem
 
-def arrays(pair, dtype: str) -> tuple[np.ndarray, np.ndarray]:
-    """(x, y) as the kernels want them; empty where there is no data."""
+_LINE = 64  # bytes of a cache line
+
+
+def aligned(shape: int | tuple[int, ...], dtype: str) -> np.ndarray:
+    """Zeros that begin at a cache line: off it, as numpy's own may be, small kernels take up to 1.3 times as long."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.zeros(size + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    return room[first : first + size].view(dtype).reshape(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class ProblemArrays:
+    """What a problem's kernels read besides the weights, and never write."""
+
+    x: np.ndarray
+    """(n, features): the training examples; (0, 0) where there are no data, as below."""
+    y: np.ndarray
+    """(n,)"""
+    x_test: np.ndarray
+    y_test: np.ndarray
+    constants: np.ndarray
+    layout: np.ndarray
+
+    @property
+    def train(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.x, self.y
+
+    @property
+    def test(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.x_test, self.y_test
+
+
+def arrays_of(problem: Problem, dtype: str) -> ProblemArrays:
+    """The arrays of a problem in that precision: made once, and kept with the problem."""
+    key = "arrays", dtype
+    if key not in problem.kept:
+        problem.kept[key] = ProblemArrays(
+            *_pair(problem.data, dtype),
+            *_pair(problem.test, dtype),
+            np.require(problem.constants, dtype, ["C", "W"]).reshape(-1),
+            np.require(problem.layout, np.int64, ["C", "W"]).reshape(-1),
+        )
+    return problem.kept[key]
+
+
+def _pair(pair: tuple | None, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     if pair is None:
         return np.zeros((0, 0), dtype), np.zeros(0, dtype)
     x, y = (np.require(part, dtype, ["C", "W"]) for part in pair)  # kernels are compiled for writable arrays only
     return x, y.reshape(-1)
 
 
-def aligned(shape, dtype: str) -> np.ndarray:
-    """Zeros that begin at a cache line: off it, as numpy's own may be, small kernels take up to 1.3 times as long."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    room = np.zeros(size + 64, np.uint8)
-    first = -room.ctypes.data % 64
-    return room[first : first + size].view(dtype).reshape(shape)
+def scratch_size(problem: Problem, rows: int, runs: int) -> int:
+    """Numbers of scratch for a call on so many rows and runs; in single form the runs of a call share it."""
+    return problem.work(max(rows, 1), 1 if problem.form == "single" else runs) if problem.work else 0

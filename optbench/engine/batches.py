@@ -8,6 +8,7 @@ import numpy as np
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
+from optbench.engine import settings
 
 _START, _ORDER, _NOISE = range(3)
 
@@ -69,3 +70,19 @@ class Batches:
                 at += steps
         self.done += count
         return order, sizes, noise
+
+
+def mini_batches(problem: Problem, *, batch_size: int | str, seed: int = 0, steps: int) -> list[np.ndarray]:
+    """The example numbers of the first ``steps`` mini-batches that runs of that seed see, each (rows,) int.
+
+    They go on over the epochs, and the last one of an epoch may be smaller. Raises OptbenchError for a problem
+    without data, and for values that make no sense.
+    """
+    if problem.data is None:
+        raise OptbenchError(f"problem {problem.name} has no data, and so no mini-batches")
+    size, seed = settings.checked("batch_size", batch_size), settings.checked("seed", seed)
+    settings.budget(None, steps)
+    if isinstance(size, str) or size >= problem.examples:
+        return [np.arange(problem.examples)] * steps
+    order, sizes, _ = Batches(problem, size, seed, "float64").draw(steps)
+    return [numbers[:count] for numbers, count in zip(order, sizes, strict=True)]

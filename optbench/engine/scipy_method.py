@@ -32,7 +32,7 @@ def scipy_method(
     >>> minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=scipy_method("adam", lr=0.05)).success
     True
     """
-    catalogue, values = loader.load(tuple(plugin)), {}
+    catalogue, values = loader.load_all(plugin), {}
     if not isinstance(optimizer, Optimizer):
         optimizer, values = catalogue.optimizer(optimizer)
     if not isinstance(optimizer, Optimizer):

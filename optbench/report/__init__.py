@@ -17,8 +17,8 @@ def write_report(directory: str | Path, progress: Callable[[str], None] | None =
     """Draw the report of the result folder `directory` and return the path of its page.
 
     Writes directory/report/index.html and the PNG files beside it, replacing those of an earlier report. `progress`
-    is called with a few words before each part. Raises FileNotFoundError where the folder or one of its tables is
-    not there, ValueError where a table cannot be read or holds no runs; both say in one line what to do.
+    is called with a few words before each part. Raises OptbenchError, which says in one line what to do, where
+    the folder or one of its tables is not there, cannot be read, or holds no runs.
     """
     from optbench.report.page import write_page
 

@@ -16,8 +16,8 @@ from optbench.report.figure_curves import draw_curves
 from optbench.report.figure_heatmap import draw_heatmap
 from optbench.report.figure_paths import draw_paths
 from optbench.report.figure_rates import draw_rates, without_rates
-from optbench.report.load import Results
 from optbench.report.schedule_names import short_schedules
+from optbench.sweeps.results import Results
 
 CAPTIONS = {
     "curves": "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the {seeds}. "
@@ -79,7 +79,7 @@ def draw_figures(
     """
     runs, tuning = results.runs, results.tuning_seeds
     reported = reported_runs(runs, best, tuning)
-    curves = results.curves(reported["run_id"])
+    curves = results.curves_of(reported["run_id"])
     drawn = Drawn(
         best,
         best_configurations(runs, tuning, by=("problem", "optimizer", "lr")),

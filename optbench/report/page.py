@@ -20,14 +20,14 @@ from optbench.analysis import (
 )
 from optbench.report import highlights, labels
 from optbench.report.figures import draw_figures
-from optbench.report.load import Results, load_results
 from optbench.report.schedule_names import short_schedules
+from optbench.sweeps.results import Results, load
 
 
 def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
     """Read the tables of `directory`, draw the figures, write report/index.html; see `optbench.report.write_report`."""
     progress("tables")
-    results = load_results(directory)
+    results = load(directory)
     best = best_configurations(results.runs, results.tuning_seeds)
     folder = directory / "report"
     folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Runs a plan's cohorts over threads, cohort by cohort into the store."""
+"""Runs the cohorts of a plan over threads, cohort by cohort into the store."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -6,15 +6,19 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from optbench.contract.errors import in_one_line
-from optbench.engine.cohort import compiled
-from optbench.engine.lanes import Cancelled
-from optbench.sweeps.jobs import Job, grouped, pair, refusal
-from optbench.sweeps.plan import COHORT_COST, CohortPlan
+from optbench.engine.run import compile_for, one_blas_thread, refusal, run
+from optbench.engine.runner import Cancelled
+from optbench.sweeps.jobs import Job, grouped, same_launch
+from optbench.sweeps.plan import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.store import Store
 from optbench.sweeps.tables import tables
 
 _LAUNCHERS = 2
 """Threads that drive a GPU: while one evaluates on the host, the other's kernels run."""
+_WATCH_SECONDS = 0.1
+"""How often the caller hears how far the sweep is."""
+_PROBE_SECONDS = 0.02
+"""How long a probe of the estimate steps at least: a hundred times what a clock's resolution asks for."""
 
 
 @dataclass
@@ -32,16 +36,8 @@ class Status:
     """What would not compile or run, by problem and optimizer, with the reason; its cohorts are left out."""
 
 
-def one_blas_thread():
-    """A context in which matrix products do not start threads: the runs are what goes in parallel."""
-    import scipy.linalg.blas  # noqa: F401  numba's matrix products are SciPy's: it must be loaded to be limited
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, user_api="blas")
-
-
-def run(
-    plans: Sequence[CohortPlan],
+def run_all(
+    planned: Sequence[PlannedCohort],
     store: Store,
     workers: int,
     watch: Callable[[Status], None] = lambda status: None,
@@ -52,48 +48,48 @@ def run(
     Raises OptbenchError where the store cannot be written.
     """
     status, lock, stopping = Status(), threading.Lock(), threading.Event()
-    todo = []
-    for plan in plans:
-        status.total_cost += plan.cost
-        status.total_runs += len(plan.lanes)
-        if store.has(plan.cohort_id):
-            status.cost += plan.cost
-            status.runs += len(plan.lanes)
+    missing = []
+    for each in planned:
+        status.total_cost += each.cost
+        status.total_runs += each.runs
+        if store.has(each.cohort_id):
+            status.cost += each.cost
+            status.runs += each.runs
             status.cohorts += 1
         else:
-            todo.append(plan)
+            missing.append(each)
     # Once before the threads start: parallel writers of one kernel's cache can clash.
-    jobs = _compile(todo, status, watch)
+    jobs = _compile(missing, status, watch)
 
     def work(job: Job) -> None:
         if stopping.is_set():
             raise Cancelled
-        step_cost = job.plans[0].step_cost
+        step_cost = job.planned[0].step_cost
 
-        def progress(run_steps):
+        def progress(run_steps: int) -> None:
             with lock:
                 status.cost += run_steps * step_cost
 
         try:
-            made = job.run(progress, stopping.is_set)
+            outcomes = job.run(progress, stopping.is_set)
         except Cancelled:
             raise
         except Exception as error:  # a plug-in may raise anything; the others go on
             with lock:
                 status.failed[job.pair] = in_one_line(error)
             return
-        for plan, cohort in zip(job.plans, made, strict=True):
-            store.save(plan.cohort_id, tables(plan, cohort, workers))
+        for each, outcome in zip(job.planned, outcomes, strict=True):
+            store.save(each.cohort_id, tables(each.cohort, outcome, each.cohort_id, each.run_ids, workers))
             with lock:
                 status.cost += COHORT_COST
-                status.runs += len(plan.lanes)
+                status.runs += each.runs
                 status.cohorts += 1
 
     with one_blas_thread(), ThreadPoolExecutor(workers) as cpu, ThreadPoolExecutor(_LAUNCHERS) as gpu:
         waiting = {(cpu if job.device == "cpu" else gpu).submit(work, job) for job in jobs}
         try:
             while waiting:
-                done, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
+                done, waiting = wait(waiting, timeout=_WATCH_SECONDS, return_when=FIRST_COMPLETED)
                 watch(status)
                 for future in done:
                     future.result()
@@ -106,49 +102,61 @@ def run(
     return status
 
 
-def _compile(plans, status, watch) -> list[Job]:
+def _compile(planned: Sequence[PlannedCohort], status: Status, watch: Callable[[Status], None]) -> list[Job]:
     """Compile every pair once, those that a GPU refuses for the CPU; leave out what will not compile at all."""
-    jobs, reasons = [], {}
-    meant = grouped((plan for plan in plans if plan.device == "cuda"), "batch_size", "steps", "deadline")
-    rest = [plan for plan in plans if plan.device == "cpu"]
-    status.to_compile = len(meant) + len(grouped(rest, "lane_count"))
-    for group in meant:
-        reason = refusal(group[0])
+    jobs: list[Job] = []
+    reasons: dict[str, str] = {}
+    rest = [each for each in planned if each.cohort.device == "cpu"]
+    launches = grouped((each for each in planned if each.cohort.device == "cuda"), same_launch)
+    status.to_compile = len(launches) + len(grouped(rest, _lanes))
+    for group in launches:
+        reason = refusal(group[0].cohort)
         if reason is None:
-            jobs.append(Job(tuple(group), "cuda"))
+            jobs.append(Job(tuple(group)))
         else:
-            reasons |= {plan.cohort_id: reason for plan in group}
-            rest += group
+            reasons |= {each.cohort_id: reason for each in group}
+            rest += map(on_cpu, group)
         status.compiled += 1
         watch(status)
-    pairs = grouped(rest, "lane_count")
+    pairs = grouped(rest, _lanes)
     status.to_compile = status.compiled + len(pairs)
     for group in pairs:
-        plan = group[0]
         try:
-            compiled(plan.problem, plan.optimizer, len(plan.lanes), plan.dtype)
-            jobs += [Job((plan,), note=reasons.get(plan.cohort_id, "")) for plan in group]
+            compile_for(group[0].cohort)
+            jobs += [Job((each,), reasons.get(each.cohort_id, "")) for each in group]
         except Exception as error:
-            status.failed[pair(plan)] = in_one_line(error)
+            status.failed[group[0].cohort.pair] = in_one_line(error)
         status.compiled += 1
         watch(status)
-    order = {plan.cohort_id: i for i, plan in enumerate(plans)}
-    return sorted(jobs, key=lambda job: order[job.plans[0].cohort_id])
+    order = {each.cohort_id: i for i, each in enumerate(planned)}
+    return sorted(jobs, key=lambda job: order[job.planned[0].cohort_id])
 
 
-def estimate(plans: Sequence[CohortPlan], workers: int, budget: float = 0.02) -> float:
-    """Seconds that the plans will take, from a short probe of each problem x batch size x dtype."""
-    groups: dict[tuple, list[CohortPlan]] = {}
-    for plan in plans:
-        groups.setdefault((plan.problem.name, plan.batch_size, plan.dtype), []).append(plan)
+def _lanes(planned: PlannedCohort) -> int:
+    """How many runs it has: few ask for another kernel than many."""
+    return planned.runs
+
+
+def estimate(planned: Sequence[PlannedCohort], workers: int) -> float:
+    """Seconds that the cohorts will take, from a short probe of each problem x batch size x dtype."""
+    groups: dict[tuple, list[PlannedCohort]] = {}
+    for each in planned:
+        cohort = each.cohort
+        groups.setdefault((cohort.problem.name, cohort.batch_size, cohort.dtype), []).append(each)
     total = 0.0
     with one_blas_thread():
         for group in groups.values():
-            plan, steps, spent = max(group, key=lambda plan: len(plan.optimizer.slots)), 1, 0.0
-            while spent < budget and steps < plan.steps:
-                steps = min(4 * steps, plan.steps)
-                (cohort,) = Job((replace(plan, steps=steps, deadline=None),)).run()
-                spent = cohort.seconds
-            stepping = cohort.seconds - cohort.evaluation_seconds
-            total += stepping / steps * sum(member.steps for member in group) + cohort.evaluation_seconds * len(group)
+            cohort, steps, spent = max((each.cohort for each in group), key=_slots), 1, 0.0
+            while spent < _PROBE_SECONDS and steps < cohort.steps:
+                steps = min(4 * steps, cohort.steps)
+                probe = replace(cohort, steps=steps, points=None, deadline=None, device="cpu")
+                outcome = run(probe)
+                spent = outcome.seconds
+            stepping = outcome.seconds - outcome.evaluation_seconds
+            total += stepping / steps * sum(each.cohort.steps for each in group)
+            total += outcome.evaluation_seconds * len(group)
     return total / workers
+
+
+def _slots(cohort) -> int:
+    return len(cohort.optimizer.slots)

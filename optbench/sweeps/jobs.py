@@ -1,65 +1,49 @@
-"""Plans -> jobs, each one call of an engine: a cohort on the CPU, or many cohorts at once on a GPU."""
+"""Planned cohorts -> jobs, each one call of the engine: a cohort on the CPU, or many cohorts at once on a GPU."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from optbench.contract.errors import in_one_line
-from optbench.engine.cohort import Cohort, run_cohort
-from optbench.sweeps.plan import CohortPlan
+from optbench.engine.outcome import CohortOutcome
+from optbench.engine.run import run_together
+from optbench.sweeps.plan import PlannedCohort
 
 
 @dataclass(frozen=True)
 class Job:
-    """Plans that differ in nothing but their seed and id; on the CPU it is one."""
+    """Cohorts that differ in nothing but their seed and ids; on the CPU it is one."""
 
-    plans: tuple[CohortPlan, ...]
-    device: str = "cpu"
+    planned: tuple[PlannedCohort, ...]
     note: str = ""
     """Why the CPU must do what a GPU was meant to do."""
 
     @property
+    def device(self) -> str:
+        return self.planned[0].cohort.device
+
+    @property
     def pair(self) -> str:
-        return pair(self.plans[0])
+        return self.planned[0].cohort.pair
 
-    def run(
-        self, progress: Callable[[int], None] = lambda run_steps: None, stop: Callable[[], bool] = lambda: False
-    ) -> list[Cohort]:
-        """The cohorts of the plans, in order. Raises lanes.Cancelled once ``stop`` says yes."""
-        plan = self.plans[0]
-        same = {"batch_size": plan.batch_size, "steps": plan.steps, "dtype": plan.dtype, "deadline": plan.deadline,
-                "progress": progress, "stop": stop}  # fmt: skip
-        if self.device == "cpu":
-            cohort = run_cohort(plan.problem, plan.optimizer, plan.lanes, seed=plan.seed, **same)
-            cohort.device_note = self.note
-            return [cohort]
-        from optbench.engine.cuda import cohorts
-
-        return cohorts.run_cohorts(
-            plan.problem, plan.optimizer, [(each.seed, each.lanes) for each in self.plans], **same
-        )
+    def run(self, progress: Callable[[int], None], stop: Callable[[], bool]) -> list[CohortOutcome]:
+        """The outcomes of the cohorts, in order. Raises runner.Cancelled once ``stop`` says yes."""
+        outcomes = run_together([planned.cohort for planned in self.planned], progress, stop)
+        for outcome in outcomes:
+            outcome.device_note = self.note or outcome.device_note
+        return outcomes
 
 
-def refusal(plan: CohortPlan) -> str | None:
-    """Why a GPU cannot run the plan, after its kernels were compiled for it; None where it can."""
-    from optbench.engine.cuda import cohorts
-
-    reason = cohorts.refuses(plan.problem, plan.optimizer)
-    if reason is None:
-        try:
-            cohorts.compiled(plan.problem, plan.optimizer, plan.dtype, plan.batch_size)
-        except Exception as error:  # a plug-in that is fine on the CPU may ask too much of a GPU
-            reason = in_one_line(error)
-    return reason
-
-
-def pair(plan: CohortPlan) -> str:
-    return f"{plan.problem.name} with {plan.optimizer.name}"
-
-
-def grouped(plans: Iterable[CohortPlan], *names: str) -> list[list[CohortPlan]]:
-    """The plans of one problem, optimizer and dtype, and that agree in the fields ``names``, together; in order."""
-    groups: dict[tuple, list[CohortPlan]] = {}
-    for plan in plans:
-        key = plan.problem.name, plan.optimizer.name, plan.dtype, *(getattr(plan, name) for name in names)
-        groups.setdefault(key, []).append(plan)
+def grouped(
+    planned: Iterable[PlannedCohort], key: Callable[[PlannedCohort], object] = lambda each: None
+) -> list[list[PlannedCohort]]:
+    """The cohorts of one problem, optimizer and dtype for which ``key`` says the same, together; in order."""
+    groups: dict[tuple, list[PlannedCohort]] = {}
+    for each in planned:
+        cohort = each.cohort
+        groups.setdefault((cohort.problem.name, cohort.optimizer.name, cohort.dtype, key(each)), []).append(each)
     return list(groups.values())
+
+
+def same_launch(planned: PlannedCohort) -> tuple:
+    """What cohorts must share, besides problem, optimizer and dtype, to run in one launch of a GPU."""
+    cohort = planned.cohort
+    return cohort.batch_size, cohort.steps, cohort.deadline

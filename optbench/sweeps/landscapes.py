@@ -5,18 +5,15 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from optbench.engine.cohort import Kernels
-from optbench.engine.cpu.loss import Loss
-from optbench.sweeps.plan import CohortPlan
+from optbench.contract.problems import Problem
+from optbench.engine.objective import Objective
 
 GRID = 121  # points along each axis
 
 
-def facts(plans: Iterable[CohortPlan]) -> dict[str, pa.Table]:
-    """The tables ``problems`` and ``landscapes``."""
-    first = {plan.problem.name: plan for plan in reversed(list(plans))}
-    plans = list(first.values())[::-1]
-    problems = [plan.problem for plan in plans]
+def facts(problems: Iterable[Problem]) -> dict[str, pa.Table]:
+    """The tables ``problems`` and ``landscapes``, a row or a grid for each name."""
+    problems = list({problem.name: problem for problem in problems}.values())
     nothing = (np.nan, np.nan)
     known = [p.minimizer if p.dim == 2 and p.minimizer is not None else nothing for p in problems]
     table = {
@@ -29,18 +26,16 @@ def facts(plans: Iterable[CohortPlan]) -> dict[str, pa.Table]:
         "w_1": [float(w[0]) for w in known],
         "w_2": [float(w[1]) for w in known],
     }
-    grids = [_grid(plan) for plan in plans if plan.problem.dim == 2 and plan.problem.domain is not None]
+    grids = [_grid(problem) for problem in problems if problem.dim == 2 and problem.domain is not None]
     empty = pa.table(
         {"problem": pa.array([], pa.string()), **{c: pa.array([], pa.float64()) for c in ("w_1", "w_2", "value")}}
     )
     return {"problems": pa.table(table), "landscapes": pa.concat_tables([empty, *grids])}
 
 
-def _grid(plan: CohortPlan) -> pa.Table:
-    problem = plan.problem
+def _grid(problem: Problem) -> pa.Table:
     (left, right), (bottom, top) = problem.domain
     w_1, w_2 = np.meshgrid(np.linspace(left, right, GRID), np.linspace(bottom, top, GRID))
-    w = np.stack([w_1.ravel(), w_2.ravel()])
-    loss = Loss(problem, Kernels(problem, "float64"), "float64")
-    value = loss.mean(np.ascontiguousarray(w.T if problem.form == "single" else w), *loss.train)[0]
-    return pa.table({"problem": [problem.name] * len(value), "w_1": w[0], "w_2": w[1], "value": value})
+    w = np.stack([w_1.ravel(), w_2.ravel()], axis=1)
+    value = Objective(problem, runs=len(w)).evaluate(w)[0]
+    return pa.table({"problem": [problem.name] * len(value), "w_1": w[:, 0], "w_2": w[:, 1], "value": value})

@@ -3,141 +3,196 @@
 import hashlib
 import itertools
 import json
-import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from optbench import __version__
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.origins import Origin, digest
 from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
+from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
-from optbench.engine.lanes import Lane
-from optbench.sweeps.spec import Spec
+from optbench.engine.cohort import Cohort, Lane, full_or
+from optbench.sweeps.spec import ProblemEntry, Spec
 
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps: preparations, evaluations, files."""
 
 
 @dataclass(frozen=True)
-class CohortPlan:
-    """Runs that share problem, seed, batch size, optimizer and dtype: one call of the engine."""
+class PlannedCohort:
+    """A cohort of a sweep, with the ids that its tables carry."""
 
+    cohort: Cohort
     cohort_id: str
     run_ids: tuple[str, ...]
-    problem: Problem
-    optimizer: Optimizer | Baseline
-    lanes: tuple[Lane, ...]
-    batch_size: int
-    seed: int
-    dtype: str
-    steps: int
-    deadline: float | None = None
-    device: str = "cpu"
-    """What the sweep was given: "cpu" or "cuda". What cannot run on a GPU runs on the CPU all the same."""
 
     @property
-    def lane_count(self) -> int:
-        return len(self.lanes)
+    def runs(self) -> int:
+        return len(self.run_ids)
 
     @property
     def step_cost(self) -> float:
         """About how many nanoseconds a run-step takes: a weight for progress, not a promise."""
-        problem, slots = self.problem, len(self.optimizer.slots)
-        rows = self.batch_size if problem.data is not None else 1
+        problem, slots = self.cohort.problem, len(self.cohort.optimizer.slots)
+        rows = self.cohort.batch_size if problem.data is not None else 1
         return 1.0 + 0.15 * rows * problem.dim + (0.5 + 0.5 * slots) * problem.dim + 0.1 * len(problem.constants)
 
     @property
     def cost(self) -> float:
-        return self.step_cost * self.steps * len(self.lanes) + COHORT_COST
+        return self.step_cost * self.cohort.steps * self.runs + COHORT_COST
 
 
-def make(spec: Spec, catalogue: Catalogue, device: str = "cpu") -> list[CohortPlan]:
+@dataclass(frozen=True)
+class Plan:
+    """A sweep, expanded: what is to run, where, and which files it comes from."""
+
+    spec: Spec
+    cohorts: tuple[PlannedCohort, ...]
+    device: str = "cpu"
+    """The device that was taken: "cpu" or "cuda"."""
+    device_note: str = ""
+    """The card's name, or why "auto" found none."""
+
+    @property
+    def runs(self) -> int:
+        return sum(planned.runs for planned in self.cohorts)
+
+    def origins(self) -> list[Origin]:
+        """The files behind all names of the sweep, by key."""
+        schedules = {lane.schedule.text: lane.schedule for each in self.cohorts for lane in each.cohort.lanes}
+        records = [record for each in self.cohorts for record in (each.cohort.problem, each.cohort.optimizer)]
+        found = {origin.key: origin for record in (*records, *schedules.values()) for origin in record.origins}
+        return [found[key] for key in sorted(found)]
+
+
+def expand(spec: Spec, catalogue: Catalogue, device: str = "cpu", device_note: str = "") -> Plan:
     """Expand ``spec`` for a device that was chosen, "cpu" or "cuda".
 
     Raises OptbenchError for a name, parameter or size that does not exist.
     """
     optimizers = _optimizers(spec, catalogue)
     schedules = [catalogue.schedule(text) for text in spec.schedules]
-    if len({schedule.text for schedule in schedules}) < len(schedules):
-        raise OptbenchError("schedules has an entry twice")
+    _unique("schedules", [schedule.text for schedule in schedules])
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
-    doubled = len({problem.name for problem, _ in problems}) < len(problems)
-    if doubled:
-        raise OptbenchError("problems has an entry twice")
-    plans = []
-    for problem, entry in problems:
-        sizes = [problem.examples if size == "full" else min(size, problem.examples) for size in spec.batch_sizes]
-        for optimizer, settings in optimizers:
-            own = dict.fromkeys(sizes), schedules, spec.learning_rates
-            if isinstance(optimizer, Baseline):  # on the full batch; its line search begins at the rate 1
-                own = [problem.examples], [catalogue.schedule("constant")], [1.0]
-            lanes = [Lane(lr, schedule, values) for values, schedule, lr in itertools.product(settings, *own[1:])]
-            for size, dtype, seed in itertools.product(own[0], spec.dtypes, spec.seeds):
-                steps = _steps(spec, entry, problem, size)
-                cell = problem, optimizer, lanes, size, seed, dtype, steps
-                plans.append(_cohort(catalogue, *cell, spec.deadline, device))
-    return plans
+    _unique("problems", [problem.name for problem, _ in problems])
+    constant = catalogue.schedule("constant")
+    planned = [
+        _planned(cohort, ids)
+        for problem, entry in problems
+        for optimizer, values in optimizers
+        for cohort, ids in _cohorts(spec, entry, problem, _Tried(optimizer, values, schedules, constant), device)
+    ]
+    return Plan(spec, tuple(planned), device, device_note)
 
 
-def _optimizers(spec, catalogue) -> list[tuple[Optimizer | Baseline, list[dict]]]:
+@dataclass(frozen=True)
+class _Tried:
+    """An optimizer with all that a sweep tries of it."""
+
+    optimizer: Optimizer | Baseline
+    values: list[dict[str, float]]
+    schedules: list[Schedule]
+    constant: Schedule
+
+    def lanes(self, rates: tuple[float, ...]) -> list[Lane]:
+        schedules = self.schedules
+        if isinstance(self.optimizer, Baseline):  # its line search begins at the rate 1
+            schedules, rates = [self.constant], (1.0,)
+        return [Lane(lr, schedule, values) for values, schedule, lr in itertools.product(self.values, schedules, rates)]
+
+    def sizes(self, spec: Spec, problem: Problem) -> list[int]:
+        if isinstance(self.optimizer, Baseline):
+            return [problem.examples]
+        return list(dict.fromkeys(full_or(size, problem) for size in spec.batch_sizes))
+
+
+def _cohorts(
+    spec: Spec, entry: ProblemEntry, problem: Problem, tried: _Tried, device: str
+) -> Iterator[tuple[Cohort, list[str]]]:
+    """Each cohort of one problem and optimizer, with the texts that identify its lanes."""
+    lanes = tried.lanes(spec.learning_rates)
+    identities = [_lane_identity(lane) for lane in lanes]
+    first: Cohort | None = None
+    for size, dtype, seed in itertools.product(tried.sizes(spec, problem), spec.dtypes, spec.seeds):
+        steps = _steps(spec, entry, steps_per_epoch(problem.examples, size))
+        if first is None or (first.batch_size, first.dtype, first.steps) != (size, dtype, steps):
+            first = Cohort(
+                problem=problem, optimizer=tried.optimizer, lanes=lanes, batch_size=size, steps=steps, seed=seed,
+                dtype=dtype, points=_points(spec, steps), deadline=spec.deadline, device=device,
+            )  # fmt: skip
+        yield (first if first.seed == seed else first.with_seed(seed)), identities
+
+
+def _unique(key: str, texts: list[str]) -> None:
+    if len(set(texts)) < len(texts):
+        raise OptbenchError(f"{key} has an entry twice")
+
+
+def _optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[Optimizer | Baseline, list[dict[str, float]]]]:
     """Each optimizer once, with all its settings; a list as a value, adam(beta1=[0.8, 0.9]), stands for each."""
-    found: dict[str, tuple[Optimizer | Baseline, list[dict]]] = {}
+    tried: dict[str, tuple[Optimizer | Baseline, list[dict[str, float]]]] = {}
     for text in spec.optimizers:
         for plain in names.alternatives(text):
-            optimizer, settings = catalogue.optimizer(plain)
-            known = found.setdefault(optimizer.name, (optimizer, []))[1]
-            if settings in known:
+            optimizer, values = catalogue.optimizer(plain)
+            known = tried.setdefault(optimizer.name, (optimizer, []))[1]
+            if values in known:
                 raise OptbenchError(f"optimizers has {text!r} twice, with the same hyperparameters")
-            known.append(settings)
-    return list(found.values())
+            known.append(values)
+    return list(tried.values())
 
 
-def _steps(spec, entry, problem, batch_size) -> int:
-    own = entry.epochs is not None or entry.steps is not None
-    epochs, steps = (entry.epochs, entry.steps) if own else (spec.epochs, spec.steps)
-    return steps if steps is not None else math.ceil(epochs * steps_per_epoch(problem.examples, batch_size))
+def _steps(spec: Spec, entry: ProblemEntry, per_epoch: int) -> int:
+    budget = spec if entry.epochs is None and entry.steps is None else entry
+    return settings.step_count(budget.epochs, budget.steps, per_epoch)
 
 
-def _digest(catalogue, kind, text) -> str:
-    """The sha256 of all the files that a text's names come from."""
-    return " ".join(catalogue.hashes[key] for key in catalogue.origins(kind, text))
+def _points(spec: Spec, steps: int) -> Literal["every"] | tuple[int, ...] | None:
+    """The spec's points, without those behind the end of a shorter run."""
+    if not isinstance(spec.points, tuple):
+        return spec.points
+    return tuple(point for point in spec.points if point <= steps) or (steps,)
 
 
-def _cohort(catalogue, problem, optimizer, lanes, batch_size, seed, dtype, steps, deadline, device) -> CohortPlan:
+def _lane_identity(lane: Lane) -> str:
+    return json.dumps(
+        [lane.lr, lane.schedule.text, digest(lane.schedule.origins), dict(lane.hyperparameters)], sort_keys=True
+    )
+
+
+def _planned(cohort: Cohort, identities: list[str]) -> PlannedCohort:
+    """The cohort with its ids: hashes of all that its numbers depend on."""
     shared = {
         "version": __version__,
-        "problem": problem.name,
-        "optimizer": optimizer.name,
-        "files": [_digest(catalogue, "problem", problem.name), _digest(catalogue, "optimizer", optimizer.name)],
-        "data": problem.digest,
-        "batch_size": batch_size,
-        "seed": seed,
-        "dtype": dtype,
-        "steps": steps,
-        "deadline": deadline,
+        "problem": cohort.problem.name,
+        "optimizer": cohort.optimizer.name,
+        "files": [digest(cohort.problem.origins), digest(cohort.optimizer.origins)],
+        "data": cohort.problem.digest,
+        "batch_size": cohort.batch_size,
+        "seed": cohort.seed,
+        "dtype": cohort.dtype,
+        "steps": cohort.steps,
+        "deadline": cohort.deadline,
     }
-    if device != "cpu":  # other rounding: other runs
-        shared["device"] = device
+    if cohort.device != "cpu":  # other rounding: other runs
+        shared["device"] = cohort.device
+    if cohort.points is not None:
+        shared["points"] = cohort.points
     base = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
     run_ids = []
-    for lane in lanes:
-        own = [lane.lr, lane.schedule.text, _digest(catalogue, "schedule", lane.schedule.text), lane.hyperparameters]
-        digest = base.copy()
-        digest.update(json.dumps(own, sort_keys=True).encode())
-        run_ids.append(digest.hexdigest()[:16])
+    for identity in identities:
+        own = base.copy()
+        own.update(identity.encode())
+        run_ids.append(own.hexdigest()[:16])
     base.update("".join(run_ids).encode())
-    return CohortPlan(
-        base.hexdigest()[:16],
-        tuple(run_ids),
-        problem,
-        optimizer,
-        tuple(lanes),
-        batch_size,
-        seed,
-        dtype,
-        steps,
-        deadline,
-        device,
-    )
+    return PlannedCohort(cohort, base.hexdigest()[:16], tuple(run_ids))
+
+
+def on_cpu(planned: PlannedCohort) -> PlannedCohort:
+    """The same cohort, with the same ids, on the CPU: what a GPU cannot run runs there all the same."""
+    return replace(planned, cohort=replace(planned.cohort, device="cpu"))

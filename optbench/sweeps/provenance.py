@@ -5,34 +5,32 @@ import importlib.metadata
 import os
 import platform
 import sys
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from optbench import __version__
 from optbench.compiler.fastmath import FASTMATH
-from optbench.engine.lanes import DIVERGENCE_FACTOR
-from optbench.sweeps.spec import Spec
+from optbench.engine.runner import DIVERGENCE_FACTOR
+from optbench.sweeps.plan import Plan
 
 
-def provenance(command: str, spec: Spec, hashes: Mapping[str, str], chosen: tuple[str, str] = ("cpu", "")) -> dict:
-    """What provenance.json holds.
-
-    ``hashes``: the sha256 of the files that the names came from. ``chosen``: what device.choose gave.
-    """
+def provenance(command: str, plan: Plan) -> dict[str, Any]:
+    """What provenance.json holds of a sweep."""
+    spec = plan.spec
     tuning, reporting = spec.split_seeds()
     budget = f"{spec.epochs:g} epochs" if spec.epochs is not None else f"{spec.steps} steps"
     own = any(entry.epochs is not None or entry.steps is not None for entry in spec.problems)
-    return environment(command, chosen) | {
+    return environment(command, plan.device, plan.device_note) | {
         "tuning_seeds": tuning,
         "seeds": list(spec.seeds),
         "reporting_seeds": reporting,
         "budget": budget + (" (own budgets for some problems: see spec.toml)" if own else ""),
         "dtype": list(spec.dtypes),
-        "plugins": dict(hashes),
+        "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
     }
 
 
-def environment(command: str, chosen: tuple[str, str] = ("cpu", "")) -> dict:
+def environment(command: str, device: str = "cpu", card: str = "") -> dict[str, Any]:
     """The part that is the same whatever was run: the command, the versions, the machine, the engine's constants."""
     return {
         "command": command,
@@ -43,8 +41,8 @@ def environment(command: str, chosen: tuple[str, str] = ("cpu", "")) -> dict:
         "platform": platform.platform(),
         "cpu": cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "device": chosen[0],
-        **_gpu(*chosen),
+        "device": device,
+        **_gpu(device, card),
         "fastmath": sorted(FASTMATH),
         "divergence_factor": DIVERGENCE_FACTOR,
     }

@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from optbench.catalogue import loader
+from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import executor, landscapes, plan
+from optbench.sweeps import executor, landscapes
+from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.store import Store
@@ -25,15 +26,14 @@ def checked_workers(workers: int | None) -> int:
     return workers or cores()
 
 
-def prepare(spec: Spec, catalogue: loader.Catalogue | None = None, device: str | None = None) -> list[plan.CohortPlan]:
-    """The cohorts of ``spec``, on a ``device`` that was chosen; None: choose one now.
+def plan(spec: Spec, catalogue: Catalogue) -> Plan:
+    """The cohorts of ``spec``, for the device that it asks for.
 
     Raises OptbenchError, and names the plug-in files that would not load.
     """
-    device = device or devices.choose(spec.device)[0]
-    catalogue = catalogue or loader.load(spec.plugins)
+    device, note = devices.choose(spec.device)
     try:
-        return plan.make(spec, catalogue, device)
+        return expand(spec, catalogue, device, note)
     except OptbenchError as error:
         if catalogue.broken:
             files = ", ".join(path.name for path in catalogue.broken)
@@ -42,34 +42,19 @@ def prepare(spec: Spec, catalogue: loader.Catalogue | None = None, device: str |
 
 
 def execute(
-    spec: Spec,
+    plan: Plan,
     directory: str | Path,
     *,
     workers: int | None = None,
     command: str = "optbench.sweep",
     watch: Callable[[executor.Status], None] = lambda status: None,
-    catalogue: loader.Catalogue | None = None,
-    chosen: tuple[str, str] | None = None,
 ) -> executor.Status:
-    """Run ``spec`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
-
-    ``chosen``: what device.choose gave for the spec, where the caller has asked already.
-    """
+    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
     workers = checked_workers(workers)
-    catalogue = catalogue or loader.load(spec.plugins)
-    chosen = chosen or devices.choose(spec.device)
-    plans = prepare(spec, catalogue, chosen[0])
-    store = Store(directory, spec, provenance(command, spec, _used(plans, catalogue), chosen))
-    status = executor.run(plans, store, workers, watch)
+    store = Store(directory, plan.spec, provenance(command, plan))
+    status = executor.run_all(plan.cohorts, store, workers, watch)
     if status.failed and not status.cohorts:
         raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
-    done = [plan for plan in plans if store.has(plan.cohort_id)]
-    store.finish([plan.cohort_id for plan in plans], landscapes.facts(done))
+    problems = [each.cohort.problem for each in plan.cohorts if store.has(each.cohort_id)]
+    store.finish([each.cohort_id for each in plan.cohorts], landscapes.facts(problems))
     return status
-
-
-def _used(plans, catalogue) -> dict[str, str]:
-    texts = {("problem", p.problem.name) for p in plans} | {("optimizer", p.optimizer.name) for p in plans}
-    texts |= {("schedule", lane.schedule.text) for p in plans for lane in p.lanes}
-    names = {key for kind, text in texts for key in catalogue.origins(kind, text)}
-    return {name: catalogue.hashes[name] for name in sorted(names)}

@@ -5,16 +5,16 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Strict, StrictInt, ValidationError, field_validator, model_validator
 
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.engine import settings
 
 Real = Annotated[float, Strict()]  # a number: neither a text nor True
 MOST_SEEDS = 100_000
-MOST_STEPS = 2**53
 
 DEFAULT = Path(__file__).with_name("default.toml")
 
@@ -49,6 +49,8 @@ class Spec(BaseModel):
     steps: StrictInt | None = None
     dtypes: tuple[str, ...] = ("float64",)
     deadline: Real | None = None
+    points: Literal["every"] | tuple[StrictInt, ...] | None = None
+    """Steps to evaluate at, besides the first and the last, or "every"; without it, some, log-spaced."""
     device: str = "cpu"
     """cpu; cuda; or auto: a GPU where one can be used."""
     plugins: tuple[str, ...] = ()
@@ -73,10 +75,7 @@ class Spec(BaseModel):
     @classmethod
     def _sizes(cls, value):
         sizes = [int(item) if isinstance(item, str) and item.isdecimal() else item for item in _listed(value)]
-        for size in sizes:
-            if size != "full" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-                raise ValueError(f"{size!r} must be a positive whole number or 'full'")
-        return sizes
+        return [settings.batch_size(size) for size in sizes]
 
     @field_validator("device")
     @classmethod
@@ -93,10 +92,7 @@ class Spec(BaseModel):
     @field_validator("learning_rates")
     @classmethod
     def _positive(cls, value):
-        for rate in value:
-            if not (math.isfinite(rate) and rate > 0):
-                raise ValueError(f"{rate!r} must be a positive finite number")
-        return value
+        return tuple(settings.learning_rate(rate) for rate in value)
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -113,9 +109,12 @@ class Spec(BaseModel):
     @field_validator("seeds")
     @classmethod
     def _not_negative(cls, value):
-        if not all(0 <= seed < 2**63 for seed in value):
-            raise ValueError("a seed must be between 0 and 2^63")
-        return value
+        return tuple(settings.seed(seed) for seed in value)
+
+    @field_validator("points", mode="before")
+    @classmethod
+    def _points(cls, value):
+        return settings.points(value)
 
     @model_validator(mode="after")
     def _whole(self):
@@ -125,22 +124,23 @@ class Spec(BaseModel):
                 raise ValueError(f"{key} is empty: name at least one")
             if len(set(items)) < len(items):
                 raise ValueError(f"{key} has an entry twice")
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("give one budget: epochs or steps")
-        for budget in (self, *self.problems):
-            if budget.epochs is not None and budget.steps is not None:
-                raise ValueError("give one budget: epochs or steps")
-            for value in (budget.epochs, budget.steps):
-                if value is not None and not 0 < value <= MOST_STEPS:
-                    raise ValueError(f"a budget of {value!r} must be positive, and finite")
+        settings.budget(self.epochs, self.steps)
+        for entry in self.problems:
+            if (entry.epochs, entry.steps) != (None, None):
+                settings.budget(entry.epochs, entry.steps)
         if not 0 <= self.tuning_seeds <= len(self.seeds):
             raise ValueError(f"tuning_seeds={self.tuning_seeds} must be between 0 and the {len(self.seeds)} seeds")
-        for dtype in self.dtypes:
-            if dtype not in ("float32", "float64"):
-                raise ValueError(f"dtypes: {dtype!r} must be float64 or float32")
-        if self.deadline is not None and not 0 < self.deadline < math.inf:
-            raise ValueError(f"deadline={self.deadline!r} must be a positive number of seconds")
         return self
+
+    @field_validator("dtypes")
+    @classmethod
+    def _dtypes(cls, value):
+        return tuple(settings.dtype(dtype) for dtype in value)
+
+    @field_validator("deadline")
+    @classmethod
+    def _deadline(cls, value):
+        return settings.deadline(value)
 
     def split_seeds(self) -> tuple[list[int], list[int]]:
         """The seeds that choose and the seeds that report; with too few of them, the same ones do both."""

@@ -85,9 +85,7 @@ def test_the_commands_that_are_timed_run(monkeypatch):
             real(command, **options)
 
     monkeypatch.setattr(sweeps.subprocess, "run", run)
-    monkeypatch.setattr(
-        terminal, "dry_run", lambda plans, workers: planned.append(sum(len(plan.lanes) for plan in plans))
-    )
+    monkeypatch.setattr(terminal, "dry_run", lambda plan, workers: planned.append(plan.runs))
     benchmark = sweeps.Commands()
     benchmark.setup()
     for name in measures(benchmark):

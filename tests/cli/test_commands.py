@@ -175,7 +175,7 @@ def test_flags_reach_the_spec_over_the_file(run):
         ([*SMALL, "--epochs", "1"], "give one budget: epochs or steps"),
         ([*SMALL, "--steps", "0"], "a budget of 0 must be positive"),
         ([*SMALL, "--steps", str(10**30)], "must be positive, and finite"),
-        ([*SMALL, "--dtype", "float16"], "dtypes: 'float16' must be float64 or float32"),
+        ([*SMALL, "--dtype", "float16"], "dtypes: unknown dtype 'float16': did you mean 'float64'?"),
         ([*SMALL, "--device", "gpu"], "device: unknown device 'gpu': did you mean 'cuda'?"),
         ([*SMALL, "--workers", "0"], "workers=0 must be at least 1"),
         ([*SMALL, "--workers", "0", "--dry-run"], "workers=0 must be at least 1"),

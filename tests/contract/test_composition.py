@@ -44,7 +44,7 @@ def test_names_and_hyperparameters_of_both_are_there():
     assert record.name == "lookahead(clip(adam))"
     assert values == CATALOGUE.optimizers["adam"].with_values({"beta1": 0.8}) | {"norm": 2.0, "k": 3.0, "alpha": 0.5}
     assert CATALOGUE.optimizer(record.name)[0] is record, "composed anew, it would compile anew"
-    assert CATALOGUE.origins("optimizer", record.name) == ["wrapper lookahead", "wrapper clip", "optimizer adam"]
+    assert [origin.key for origin in record.origins] == ["wrapper lookahead", "wrapper clip", "optimizer adam"]
 
 
 def test_a_list_inside_a_wrapper_stands_for_each():
@@ -84,7 +84,7 @@ def test_in_a_sweep_the_reported_iterate_is_evaluated():
     record, values = CATALOGUE.optimizer(text)
     points = np.array([0, 1, 30])
     for count in (20, 1):  # in lanes and one by one
-        from optbench.engine.lanes import Lane
+        from optbench.engine.cohort import Lane
 
         lanes = [Lane(1e-4, CATALOGUE.schedule("constant"), values)] * count
         made = run("rosenbrock", record, lanes, batch_size=1024, steps=30, points=points)

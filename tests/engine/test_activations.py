@@ -88,7 +88,7 @@ def test_without_weights_it_is_the_start_point_of_the_seed(network):
         ({"what": "x"}, "what='x'"),
         ({"what": "z", "layer": 0}, "for a layer from 1"),
         ({"w": np.zeros(3)}, r"w must have the shape \(104,\)"),
-        ({"batch_size": 0}, "batch_sizes"),
+        ({"batch_size": 0}, "batch_size: 0 must be"),
         ({"seed": -1}, "seed"),
         ({"problem": "softmax"}, "no stack of dense layers"),
         ({"problem": "rosenbrock"}, "no stack of dense layers"),

@@ -7,7 +7,7 @@ from harness import problem_of
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
 from optbench.engine.batches import Batches, start_point, steps_per_epoch
-from optbench.engine.cohort import evaluation_points
+from optbench.engine.points import evaluation_points
 
 DATA = "logistic(data=gaussian(examples=125, features=2, classes=2))"  # 100 of them for training
 

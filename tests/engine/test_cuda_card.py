@@ -9,8 +9,9 @@ from gpu_cases import BLOCKS, CATALOGUE, COHORTS, DTYPES, ORDERS, STEPS, collect
 from harness import lane
 
 from optbench import ewa
-from optbench.engine.cohort import run_cohort
+from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.update import Update
+from optbench.engine.run import run, run_together
 
 ROUNDINGS = 1e4  # a card takes other roots and exponentials, and adds in another order
 
@@ -51,15 +52,11 @@ def test_updates_of_many_parameters(order, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_problem_and_rule_in_cohorts(dtype):
-    from optbench.engine.cuda.cohorts import run_cohorts
-
     tolerance = 1e-2 if dtype == "float32" else 1e-6
     for case in (case for case in COHORTS if case.dtype == dtype):
-        problem, optimizer, rest = case.arguments()
-        found = run_cohorts(problem, optimizer, [(seed, case.lanes()) for seed in (0, 1)], **rest)
-        for seed, cohort in enumerate(found):
-            wanted = collected(run_cohort(problem, optimizer, case.lanes(), seed=seed, **rest))
-            for name, array in collected(cohort).items():
+        for outcome, cohort in zip(run_together(case.cohorts("cuda")), case.cohorts(), strict=True):
+            wanted = collected(run(cohort))
+            for name, array in collected(outcome).items():
                 array = array if name in ("w", "diverged_at") else array[: len(wanted[name])]
                 np.testing.assert_allclose(array, wanted[name], tolerance, err_msg=f"{name} of {case}")
 
@@ -67,17 +64,16 @@ def test_every_problem_and_rule_in_cohorts(dtype):
 @pytest.mark.parametrize(("text", "batch_size"), [("rosenbrock", 32), ("logistic", 64), ("softmax", 64), ("mlp", 64)])
 def test_a_hundred_thousand_lanes(text, batch_size):
     """Against the CPU's for a few of them."""
-    from optbench.engine.cuda.cohorts import run_cohorts
-
     problem, optimizer = CATALOGUE.problem(text), record_of("adam")
     count = 100_000 if problem.form == "lanes" and problem.dim < 100 else 2_000
     lanes = [lane("adam", rate) for rate in np.geomspace(1e-4, 1e-2, count // 10)]
     rest = {"batch_size": batch_size, "steps": 20, "points": np.array([0, 20])}
-    found = run_cohorts(problem, optimizer, [(seed, lanes) for seed in range(10)], **rest)
-    assert sum(len(part.w) for cohort in found for part in cohort.parts) == count
+    cohorts = [Cohort(problem, optimizer, lanes, seed=seed, device="cuda", **rest) for seed in range(10)]
+    found = run_together(cohorts)
+    assert sum(len(part.w) for outcome in found for part in outcome.parts) == count
     few = slice(0, len(lanes), max(1, len(lanes) // 7))
     for seed in (0, 9):
-        wanted = run_cohort(problem, optimizer, lanes[few], seed=seed, **rest)
+        wanted = run(Cohort(problem, optimizer, lanes[few], seed=seed, **rest))
         close(collected(found[seed])["w"][few], collected(wanted)["w"], "float64")
 
 

@@ -5,7 +5,7 @@ import pytest
 from gpu_cases import COHORTS, SEEN, collected
 from simulated import results
 
-from optbench.engine.cohort import run_cohort
+from optbench.engine.run import run
 
 pytestmark = [pytest.mark.simulated, pytest.mark.xdist_group("simulated cohorts")]
 # A rate of 10 makes roundings grow on its way to divergence.
@@ -15,10 +15,9 @@ TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
 @pytest.mark.parametrize("number", range(len(COHORTS)), ids=lambda k: "-".join(map(str, vars(COHORTS[k]).values())))
 def test_cohorts_see_what_they_see_on_the_cpu(number):
     case = COHORTS[number]
-    problem, optimizer, rest = case.arguments()
     tolerance = TOLERANCE[case.dtype]
-    for seed in (0, 1):
-        wanted = collected(run_cohort(problem, optimizer, case.lanes(), seed=seed, **rest))
+    for seed, cohort in enumerate(case.cohorts()):
+        wanted = collected(run(cohort))
         for name in SEEN:
             found = results("cohorts")[f"{number} {seed} {name}"]
             if name not in ("w", "diverged_at"):

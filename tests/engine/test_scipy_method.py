@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from harness import CATALOGUE, gradient, lane, problem_of
+from harness import CATALOGUE, gradient, lane, problem_of, run_cohort
 from scipy.optimize import Bounds, OptimizeWarning, minimize, rosen, rosen_der
 from twins import TWINS, WRAPPERS
 
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.engine.batches import start_point
-from optbench.engine.cohort import run_cohort
 
 START = np.array([-1.2, 1.0])
 

@@ -11,6 +11,7 @@ from matplotlib.image import imread
 from PIL import Image
 from synthetic import failure, make_tables, runs_table, write_folder
 
+from optbench import OptbenchError
 from optbench.analysis import timing_summary
 from optbench.report import labels, terminal_summary, write_report
 
@@ -202,18 +203,22 @@ def test_file_names_are_safe_and_all_different():
 
 
 def test_missing_or_broken_folders_say_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no result folder .*: write one with"):
+    with pytest.raises(OptbenchError, match="no folder, and so no finished sweep, in .*: run optbench sweep --out"):
         write_report(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match="has no runs.parquet"):
+    with pytest.raises(OptbenchError, match="no finished sweep in .*runs.parquet is missing"):
         write_report(tmp_path)
     tables = make_tables(["saddle"], ["gd"], **SMALL)
     folder = write_folder(tmp_path / "broken", tables)
-    for name, text in (("curves.parquet", "cannot read"), ("runs.parquet", "cannot read"), ("provenance.json", "JSON")):
+    for name, text in (
+        ("curves.parquet", "cannot read"),
+        ("runs.parquet", "cannot read"),
+        ("provenance.json", "Expecting value"),
+    ):
         (folder / name).write_text("not a table", encoding="utf-8")
-        with pytest.raises(ValueError, match=text) as caught:
+        with pytest.raises(OptbenchError, match=text) as caught:
             write_report(folder)
         assert "\n" not in str(caught.value) and "run the sweep again" in str(caught.value)
     empty = write_folder(tmp_path / "empty", {**tables, "runs": tables["runs"].iloc[:0]})
-    with pytest.raises(ValueError, match="holds no runs"):
+    with pytest.raises(OptbenchError, match="holds no runs"):
         write_report(empty)
     assert not (empty / "report" / "index.html").exists()

@@ -2,13 +2,12 @@
 
 from gpu_cases import COHORTS, collected
 
-from optbench.engine.cuda.cohorts import run_cohorts
+from optbench.engine.run import run_together
 
 
 def run():
     found = {}
     for k, case in enumerate(COHORTS):
-        problem, optimizer, rest = case.arguments()
-        for seed, cohort in enumerate(run_cohorts(problem, optimizer, [(s, case.lanes()) for s in (0, 1)], **rest)):
-            found |= {f"{k} {seed} {name}": array for name, array in collected(cohort).items()}
+        for seed, outcome in enumerate(run_together(case.cohorts("cuda"))):
+            found |= {f"{k} {seed} {name}": array for name, array in collected(outcome).items()}
     return found

@@ -13,15 +13,16 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from harness import plan_of
 
 import optbench
 from optbench.cli import app
 from optbench.compiler import cuda
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.engine import cuda as engine
-from optbench.engine.cohort import run_cohort
-from optbench.engine.lanes import Cancelled
-from optbench.sweeps import executor, session
+from optbench.engine.run import run
+from optbench.engine.runner import Cancelled
+from optbench.sweeps import executor
 from optbench.sweeps.spec import merge
 from optbench.sweeps.store import Store
 
@@ -46,19 +47,14 @@ class StandIn:
         if problem.name in self.broken:
             raise self.broken[problem.name]
 
-    def run_cohorts(self, problem, optimizer, members, *, batch_size, steps, dtype, deadline, progress, stop):
+    def run_cohorts(self, cohorts, progress, stop):
+        first, seeds = cohorts[0], [cohort.seed for cohort in cohorts]
         with self.lock:
-            self.calls.append((problem.name, optimizer.name, dtype, batch_size, steps, [seed for seed, _ in members]))
-        return [
-            replace(
-                run_cohort(
-                    problem, optimizer, lanes, seed=seed, batch_size=batch_size, steps=steps, dtype=dtype,
-                    deadline=deadline, progress=progress, stop=stop,
-                ),
-                device="cuda", device_note="a card",
+            self.calls.append(
+                (first.problem.name, first.optimizer.name, first.dtype, first.batch_size, first.steps, seeds)
             )
-            for seed, lanes in members
-        ]  # fmt: skip
+        outcomes = [run(replace(cohort, device="cpu"), progress, stop) for cohort in cohorts]
+        return [replace(outcome, device="cuda", device_note="a card") for outcome in outcomes]
 
 
 @pytest.fixture
@@ -132,10 +128,10 @@ def test_a_cpu_sweep_has_no_part_in_it(gpu):
 def test_one_group_that_fails_leaves_the_others(gpu, monkeypatch):
     run = gpu.run_cohorts
 
-    def fail(problem, *arguments, **named):
-        if problem.name == "saddle":
+    def fail(cohorts, *rest):
+        if cohorts[0].problem.name == "saddle":
             raise MemoryError("the card\nis full")
-        return run(problem, *arguments, **named)
+        return run(cohorts, *rest)
 
     monkeypatch.setattr(gpu, "run_cohorts", fail)
     with pytest.warns(UserWarning, match="could not run saddle with (gd|momentum): MemoryError: the card is full"):
@@ -144,15 +140,15 @@ def test_one_group_that_fails_leaves_the_others(gpu, monkeypatch):
 
 
 def prepared(tmp_path, **changes):
-    spec = merge(SMALL, {"device": "cuda", **changes})
-    return session.prepare(spec), Store(tmp_path, spec, {})
+    plan = plan_of(merge(SMALL, {"device": "cuda", **changes}))
+    return plan.cohorts, Store(tmp_path, plan.spec, {})
 
 
 def test_progress_comes_to_the_whole(gpu, tmp_path):
     gpu.refused["momentum"] = "momentum is refused"
     plans, store = prepared(tmp_path, seeds=2)
     seen = []
-    status = executor.run(plans, store, 1, lambda status: seen.append((status.compiled, status.to_compile)))
+    status = executor.run_all(plans, store, 1, lambda status: seen.append((status.compiled, status.to_compile)))
     assert status.cost == pytest.approx(status.total_cost) and status.runs == status.total_runs == 32
     # Compiled for the GPU: 2 problems x 2 optimizers x 2 batch sizes; for the CPU momentum on each problem.
     assert seen[-1] == (10, 10) and all(done <= count for done, count in seen)
@@ -162,9 +158,9 @@ def test_progress_comes_to_the_whole(gpu, tmp_path):
 def test_an_interruption_stops_the_groups_and_keeps_what_was_finished(gpu, tmp_path, monkeypatch):
     begun, run = threading.Event(), gpu.run_cohorts
 
-    def hang(problem, *arguments, stop, **named):
-        if problem.name == "rosenbrock":
-            return run(problem, *arguments, stop=stop, **named)
+    def hang(cohorts, progress, stop):
+        if cohorts[0].problem.name == "rosenbrock":
+            return run(cohorts, progress, stop)
         begun.set()
         while not stop():
             time.sleep(0.001)
@@ -178,19 +174,19 @@ def test_an_interruption_stops_the_groups_and_keeps_what_was_finished(gpu, tmp_p
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        executor.run(plans, store, 1, watch)
-    kept = {plan.problem.name for plan in plans if store.has(plan.cohort_id)}
+        executor.run_all(plans, store, 1, watch)
+    kept = {planned.cohort.problem.name for planned in plans if store.has(planned.cohort_id)}
     assert kept == {"rosenbrock"} and len(list(store.cohorts.iterdir())) == 3
     monkeypatch.setattr(gpu, "run_cohorts", run)
     gpu.calls.clear()
-    assert executor.run(plans, store, 1).cohorts == 6
+    assert executor.run_all(plans, store, 1).cohorts == 6
     assert [call[0] for call in gpu.calls] == ["saddle"], "what was finished is not run again"
 
 
 def test_only_the_seeds_that_are_left_run(gpu, tmp_path):
     plans, store = prepared(tmp_path, problems="rosenbrock", optimizers="gd", batch_sizes="full")
-    executor.run(plans[1:2], store, 1)
-    executor.run(plans, store, 1)
+    executor.run_all(plans[1:2], store, 1)
+    executor.run_all(plans, store, 1)
     assert [call[-1] for call in gpu.calls] == [[1], [0, 2]]
 
 

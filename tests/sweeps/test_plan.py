@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from fractions import Fraction
 
 import pytest
 
@@ -41,7 +42,7 @@ def bowl(examples=100):
 
 
 def make(catalogue, **changes):
-    return plan.make(merge(BASE, changes), catalogue)
+    return plan.expand(merge(BASE, changes), catalogue).cohorts
 
 
 def only(catalogue, **changes):
@@ -62,14 +63,16 @@ def test_a_sweep_is_the_full_factorial(catalogue):
         "dtypes": ["float64", "float32"],
     }
     cohorts = make(catalogue, **parts)
-    cells = [(c.problem.name, c.optimizer.name, c.batch_size, c.seed, c.dtype) for c in cohorts]
+    inner = [planned.cohort for planned in cohorts]
+    cells = [(c.problem.name, c.optimizer.name, c.batch_size, c.seed, c.dtype) for c in inner]
     expected = itertools.product(parts["problems"], ["gd", "adam"], [16, 1024], [3, 4], parts["dtypes"])
     assert len(cells) == len(set(cells)) and set(cells) == set(expected)
-    for cohort in cohorts:
+    for planned in cohorts:
+        cohort = planned.cohort
         settings = 1 if cohort.optimizer.name == "gd" else 4
         lanes = {(lane.lr, lane.schedule.text, *lane.hyperparameters.values()) for lane in cohort.lanes}
-        assert len(lanes) == len(cohort.lanes) == len(cohort.run_ids) == settings * 3 * 3
-        assert cohort.steps == 3 and cohort.cost > 0
+        assert len(lanes) == len(cohort.lanes) == len(planned.run_ids) == settings * 3 * 3
+        assert cohort.steps == 3 and planned.cost > 0
     run_ids = [run_id for cohort in cohorts for run_id in cohort.run_ids]
     assert len(set(run_ids)) == len(run_ids) == 3 * (1 + 4) * 2 * 3 * 3 * 2 * 2
     assert len({cohort.cohort_id for cohort in cohorts}) == len(cohorts)
@@ -78,7 +81,7 @@ def test_a_sweep_is_the_full_factorial(catalogue):
 def test_a_list_of_values_stands_for_each_of_them(catalogue):
     def lanes(text):
         (cohort,) = make(catalogue, optimizers=text)
-        return [(lane.hyperparameters["beta1"], lane.hyperparameters["beta2"]) for lane in cohort.lanes]
+        return [(lane.hyperparameters["beta1"], lane.hyperparameters["beta2"]) for lane in cohort.cohort.lanes]
 
     assert lanes("adam(beta1=[0.8, 0.9])") == lanes("adam(beta1=0.8), adam") == [(0.8, 0.999), (0.9, 0.999)]
     assert lanes("adam(beta1=(0.8, 0.9), beta2=[0.5, 0.6])") == [(0.8, 0.5), (0.8, 0.6), (0.9, 0.5), (0.9, 0.6)]
@@ -129,10 +132,10 @@ def test_another_way_to_say_the_same_does_not(catalogue, changes):
 
 def test_only_a_gpu_changes_the_ids(catalogue):
     spec = merge(BASE, {"device": "auto"})
-    on_cpu, on_gpu = (plan.make(spec, catalogue, device) for device in ("cpu", "cuda"))
+    on_cpu, on_gpu = (plan.expand(spec, catalogue, device).cohorts for device in ("cpu", "cuda"))
     assert (on_cpu[0].cohort_id, *on_cpu[0].run_ids) == only(catalogue)
     assert not {on_cpu[0].cohort_id, *on_cpu[0].run_ids} & {on_gpu[0].cohort_id, *on_gpu[0].run_ids}
-    assert (on_cpu[0].device, on_gpu[0].device) == ("cpu", "cuda")
+    assert (on_cpu[0].cohort.device, on_gpu[0].cohort.device) == ("cpu", "cuda")
 
 
 def test_a_run_keeps_its_id_in_larger_company(catalogue):
@@ -143,8 +146,8 @@ def test_a_run_keeps_its_id_in_larger_company(catalogue):
     )  # fmt: skip
     found = [cohort for cohort in more if run_id in cohort.run_ids]
     assert len(found) == 1 and found[0].cohort_id != cohort_id
-    lane = found[0].lanes[found[0].run_ids.index(run_id)]
-    assert (found[0].problem.name, found[0].batch_size, found[0].seed, found[0].dtype) == (
+    lane = found[0].cohort.lanes[found[0].run_ids.index(run_id)]
+    assert (found[0].cohort.problem.name, found[0].cohort.batch_size, found[0].cohort.seed, found[0].cohort.dtype) == (
         "rosenbrock",
         16,
         1,
@@ -162,24 +165,26 @@ def test_full_is_the_number_of_examples(catalogue):
 
 
 def test_a_batch_above_the_data_is_the_full_batch_once(catalogue):
-    cohorts = make(catalogue, batch_sizes=[16, 5000, "full", 10**30], problems=["rosenbrock", "least_squares"])
+    planned = make(catalogue, batch_sizes=[16, 5000, "full", 10**30], problems=["rosenbrock", "least_squares"])
+    cohorts = [each.cohort for each in planned]
     examples = len(cohorts[-1].problem.data[0])
     assert [(c.problem.name, c.batch_size) for c in cohorts] == [
         ("rosenbrock", 16), ("rosenbrock", 1024), ("least_squares", 16), ("least_squares", examples)
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("epochs", [1e-9, 0.5, 1, 2.01, 7])
-@pytest.mark.parametrize("size", [1, 100, 128, "full"])
+@pytest.mark.parametrize("epochs", [1e-9, 0.5, 1, 1.1, 2.01, 2.2, 7, 1e6 + 0.1])
+@pytest.mark.parametrize("size", [1, 10, 100, 128, "full"])
 def test_steps_from_epochs(catalogue, epochs, size):
-    (cohort,) = make(catalogue, epochs=epochs, batch_sizes=[size])
-    per_epoch = math.ceil(1024 / (1024 if size == "full" else size))
-    assert cohort.steps >= 1 and cohort.steps - 1 < epochs * per_epoch <= cohort.steps
+    """The steps of the decimal number that was written, rounded up: 1.1 epochs of 100 steps are 110, not 111."""
+    (planned,) = make(catalogue, problems="quadratic_deep", epochs=epochs, batch_sizes=[size])
+    per_epoch = math.ceil(1000 / (1000 if size == "full" else size))
+    assert planned.cohort.steps == math.ceil(Fraction(repr(epochs)) * per_epoch)
 
 
 def test_a_problem_may_have_its_own_budget(catalogue):
     entries = ["saddle", {"name": "rosenbrock", "epochs": 2}, {"name": "plateau", "steps": 9}]
-    assert [cohort.steps for cohort in make(catalogue, problems=entries)] == [3, 2 * 64, 9]
+    assert [planned.cohort.steps for planned in make(catalogue, problems=entries)] == [3, 2 * 64, 9]
 
 
 def test_the_content_of_a_plugin_counts_and_its_place_does_not(tmp_path):
@@ -239,4 +244,4 @@ def test_a_name_of_a_broken_file_is_explained_by_it(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError('no')\n")
     spec = merge(BASE, {"plugins": [str(tmp_path / "broken.py")], "optimizers": ["mine"]})
     with pytest.raises(OptbenchError, match=r"unknown optimizer 'mine'.*\(broken plug-in files: broken.py\)"):
-        session.prepare(spec)
+        session.plan(spec, loader.load(spec.plugins))

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from harness import execute, plan_of
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import jobs, session, store
+from optbench.sweeps import jobs, store
 from optbench.sweeps.spec import merge, read
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ def long(tmp_path_factory):
     """(the spec's file, the folder of its sweep run without trouble)"""
     folder = tmp_path_factory.mktemp("long")
     (folder / "long.toml").write_text(LONG)
-    session.execute(read(folder / "long.toml"), folder / "whole", workers=1)
+    execute(read(folder / "long.toml"), folder / "whole", workers=1)
     return folder / "long.toml", folder / "whole"
 
 
@@ -109,7 +110,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_bytes(number, long, tmp_path):
             "optbench: interrupted; what was finished is kept, run the same command again to go on"
         ]
     kept = {name: (tmp_path / "out" / "cohorts" / name / "runs.parquet").stat() for name in cohorts(tmp_path / "out")}
-    status = session.execute(read(spec), tmp_path / "out", workers=2)
+    status = execute(read(spec), tmp_path / "out", workers=2)
     assert status.cohorts == 48 and content(tmp_path / "out") == content(whole)
     for name, before in kept.items():
         after = (tmp_path / "out" / "cohorts" / name / "runs.parquet").stat()
@@ -130,7 +131,7 @@ def test_leftovers_of_a_killed_write_are_cleaned_and_their_cohort_run_again(smal
 def test_a_finished_sweep_is_not_run_again(small, tmp_path, monkeypatch):
     optbench.sweep(SMALL, out=tmp_path)
     before = content(tmp_path)
-    monkeypatch.setattr(jobs, "run_cohort", None)
+    monkeypatch.setattr(jobs, "run_together", None)
     optbench.sweep(SMALL, out=tmp_path)
     assert content(tmp_path) == before == content(small)
 
@@ -232,7 +233,7 @@ def test_a_damaged_cohort_is_named(damage, small, tmp_path):
 
 
 def test_tables_stand_in_the_order_of_the_plan(small):
-    order = [plan.cohort_id for plan in session.prepare(merge(SMALL, {}))]
+    order = [plan.cohort_id for plan in plan_of(merge(SMALL, {})).cohorts]
     assert list(dict.fromkeys(optbench.load(small).runs["cohort_id"])) == order
     assert sorted(order) == cohorts(small)
 

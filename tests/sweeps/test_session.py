@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from harness import execute as execute_spec
+from harness import plan_of
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import executor, jobs, plan, session
+from optbench.sweeps import executor
 from optbench.sweeps.spec import merge
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
@@ -96,7 +98,7 @@ def bad():
 
 def execute(tmp_path, **changes):
     """The status of SMALL with ``changes``, and its tables."""
-    status = session.execute(merge(SMALL, changes), tmp_path / "out", workers=1)
+    status = execute_spec(merge(SMALL, changes), tmp_path / "out", workers=1)
     return status, optbench.load(tmp_path / "out")
 
 
@@ -180,11 +182,11 @@ def test_a_hyperparameter_cannot_take_the_place_of_a_column(name, tmp_path, own_
 def test_status_adds_up_and_a_second_run_has_nothing_to_do(tmp_path):
     seen = []
     spec = merge(SMALL, {"optimizers": "gd, momentum", "batch_sizes": "100,full"})
-    made = session.execute(spec, tmp_path / "out", workers=2, watch=lambda s: seen.append((s.runs, s.cost, s.compiled)))
+    made = execute_spec(spec, tmp_path / "out", workers=2, watch=lambda s: seen.append((s.runs, s.cost, s.compiled)))
     assert made.runs == made.total_runs == 16 and made.cohorts == 8 and not made.failed
     assert made.compiled == made.to_compile == 2 and made.cost == pytest.approx(made.total_cost, rel=1e-9)
     assert seen == sorted(seen) and seen[-1] == (16, made.cost, 2)
-    again = session.execute(spec, tmp_path / "out", workers=1)
+    again = execute_spec(spec, tmp_path / "out", workers=1)
     assert (again.runs, again.cohorts, again.to_compile) == (16, 8, 0) and again.cost == again.total_cost
 
 
@@ -196,16 +198,16 @@ def test_an_interrupt_while_watching_stops_the_workers_and_keeps_what_is_finishe
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        session.execute(spec, tmp_path / "out", workers=1, watch=watch)
+        execute_spec(spec, tmp_path / "out", workers=1, watch=watch)
     kept = len(list((tmp_path / "out" / "cohorts").iterdir()))
     assert kept >= 1 and not (tmp_path / "out" / "runs.parquet").exists()
-    assert session.execute(spec, tmp_path / "out", workers=1).cohorts == 8
+    assert execute_spec(spec, tmp_path / "out", workers=1).cohorts == 8
 
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_workers_must_be_some(workers, tmp_path):
     with pytest.raises(OptbenchError, match=f"workers={workers} must be at least 1"):
-        session.execute(merge(SMALL, {}), tmp_path / "out", workers=workers)
+        execute_spec(merge(SMALL, {}), tmp_path / "out", workers=workers)
     assert not (tmp_path / "out").exists()
 
 
@@ -215,8 +217,8 @@ def test_an_estimate_grows_with_the_work_and_shrinks_with_the_workers(catalogue,
     class Cohort:
         seconds, evaluation_seconds = 0.03, 0.01
 
-    monkeypatch.setattr(jobs, "run_cohort", lambda *arguments, **named: Cohort)
-    plans = plan.make(merge(SMALL, {"seeds": 2, "steps": 1000}), catalogue)
+    monkeypatch.setattr(executor, "run", lambda cohort: Cohort)
+    plans = plan_of(merge(SMALL, {"seeds": 2, "steps": 1000})).cohorts
     one = executor.estimate(plans, 1)
     # The probe of 4 steps takes 0.02 s besides its evaluation: 5 s a cohort, and each is evaluated once.
     assert one == pytest.approx(2 * (0.02 / 4 * 1000 + 0.01))

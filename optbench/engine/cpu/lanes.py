@@ -5,44 +5,47 @@ from collections.abc import Sequence
 import numpy as np
 
 from optbench.engine import batches
-from optbench.engine.arrays import aligned
-from optbench.engine.cpu.loss import Loss
+from optbench.engine.arrays import aligned, arrays_of, scratch_size
+from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cpu.code import CohortCode
+from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.update import Update
-from optbench.engine.lanes import Lane, Look, Rates
+from optbench.engine.outcome import Look
+from optbench.engine.runner import Rates
 
 
 class CpuLanes:
-    """Arrays as in kernels.py. A lane that diverges in lanes form is parked: back at the start, at rate 0."""
+    """Some ``lanes`` of a cohort. A lane that diverges in lanes form is parked: back at the start, at rate 0."""
 
-    def __init__(self, problem, optimizer, lanes: Sequence[Lane], code, seed, batch_size, dtype):
-        self.problem, self.code, self.dtype = problem, code, dtype
-        self.made = 0
-        self.batches = batches.Batches(problem, batch_size, seed, dtype)
+    def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: CohortCode, evaluation: Evaluation):
+        problem, dtype = cohort.problem, cohort.dtype
+        self.problem, self.code, self.evaluation = problem, code, evaluation
+        self.done = 0
+        self.batches = batches.Batches(problem, cohort.batch_size, cohort.seed, dtype)
         self.runs, self.single = len(lanes), problem.form == "single"
         shape = (self.runs, problem.dim) if self.single else (problem.dim, self.runs)
-        self.start = batches.start_point(problem, seed).astype(dtype)
+        self.start = cohort.start_point().astype(dtype)
         self.w, self.g, self.f = aligned(shape, dtype), aligned(shape, dtype), aligned(self.runs, dtype)
         self._by_run(self.w)[:] = self.start
         rows = (self.runs, problem.dim) if code.order == "rows" else shape
         self.w_rows, self.g_rows = self.w.reshape(rows), self.g.reshape(rows)
         values = [lane.hyperparameters for lane in lanes]
-        self.update = Update(optimizer, code.order, problem.blocks, dtype, values)
+        self.update = Update(cohort.optimizer, code.order, problem.blocks, dtype, values)
         self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
         self.parked, self.last_w = np.zeros(self.runs, bool), np.zeros((self.runs, problem.dim), dtype)
         self.limit = aligned(self.runs, dtype)
         self.limit[:] = np.inf
-        self.loss = Loss(problem, code, dtype)
-        x, y = self.loss.train
-        size = batch_size if self.batches.mini else 0
-        self.batch = aligned((size, x.shape[1]), dtype), aligned(size, dtype)
-        self.work = self.loss.work(size or len(x), self.runs)
+        self.arrays = arrays_of(problem, dtype)
+        size = cohort.batch_size if self.batches.mini else 0
+        self.batch = aligned((size, self.arrays.x.shape[1]), dtype), aligned(size, dtype)
+        self.work = aligned(scratch_size(problem, size or len(self.arrays.x), self.runs), dtype)
         self.width = max(size, problem.dim if problem.noise else 1)
 
     def _reported(self) -> np.ndarray:
         """The iterates that are evaluated, in the problem's form: w, or what the rule reports instead."""
-        return self.update.reported(self.w, self.made)
+        return self.update.reported(self.w, self.done)
 
-    def _by_run(self, array):
+    def _by_run(self, array: np.ndarray) -> np.ndarray:
         """The (runs, dim) view of an array of either form."""
         return array if self.single else array.T
 
@@ -57,10 +60,10 @@ class CpuLanes:
             at += self.code.drive(
                 self.w, self.g, self.f, self.w_rows, self.g_rows, *self.update.arrays,
                 factors[:, :0] if steady else factors, base, rates.schedule_of, self.limit, self.alive,
-                self.diverged_at, *self.loss.train, order[at:], sizes[at:], *self.batch, noise[at:],
-                self.loss.constants, self.loss.layout, self.work, done, at, self.single,
+                self.diverged_at, *self.arrays.train, order[at:], sizes[at:], *self.batch, noise[at:],
+                self.arrays.constants, self.arrays.layout, self.work, done, at, self.single,
             )  # fmt: skip
-            self.made = done + at
+            self.done = done + at
             if at < size:
                 self.park()
 
@@ -76,16 +79,13 @@ class CpuLanes:
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def look(self, seen: bool) -> Look:
         w, nothing = self._reported(), np.full(self.runs, np.nan)
-        train = self.loss.mean(w, *self.loss.train)
-        test = np.full_like(train, np.nan) if self.problem.test is None else self.loss.mean(w, *self.loss.test)
-        finite = np.isfinite(self._by_run(self.w)).all(axis=1) & np.isfinite(self._by_run(w)).all(axis=1)
         return Look(
-            self.f.copy() if seen else nothing,
-            np.linalg.norm(self._by_run(self.g), axis=1) if seen else nothing,
-            train,
-            test,
-            self._by_run(w).T.copy() if self.problem.dim == 2 else np.empty((0, self.runs)),
-            finite,
+            batch_loss=self.f.copy() if seen else nothing,
+            gradient_norm=np.linalg.norm(self._by_run(self.g), axis=1) if seen else nothing,
+            train=self.evaluation.train(w),
+            test=self.evaluation.test(w),
+            positions=self._by_run(w).T.copy() if self.problem.dim == 2 else np.empty((0, self.runs)),
+            finite=np.isfinite(self._by_run(self.w)).all(axis=1) & np.isfinite(self._by_run(w)).all(axis=1),
         )
 
     def weights(self) -> np.ndarray:

@@ -13,17 +13,15 @@ from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
 from optbench.engine import batches
-from optbench.engine.cohort import Cohort, evaluation_points
+from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cuda import lanes as gpu
-from optbench.engine.lanes import Clock, Lane, Rates, Runner
+from optbench.engine.outcome import CohortOutcome, Outcome
+from optbench.engine.runner import Clock, Rates, Runner
 
 _SHARE = 0.4  # of the card's free memory that lanes may fill: a sweep has two calls under way
 _MAX_LANES = 1 << 20
 # The simulator launches one kernel at a time.
 _ALONE = threading.Lock() if cuda.SIMULATED else nullcontext()
-
-Member = tuple[int, Sequence[Lane]]
-"""A cohort: its seed and its lanes."""
 
 
 def refuses(problem: Problem, optimizer: Optimizer | Baseline) -> str | None:
@@ -65,61 +63,51 @@ def compiled(problem: Problem, optimizer: Optimizer, dtype: str, batch_size: int
 
 
 def run_cohorts(
-    problem: Problem,
-    optimizer: Optimizer,
-    members: Sequence[Member],
-    *,
-    batch_size: int,
-    steps: int,
-    dtype: str = "float64",
-    points: np.ndarray | None = None,
-    deadline: float | None = None,
-    progress: Callable[[int], None] = lambda run_steps: None,
-    stop: Callable[[], bool] = lambda: False,
-) -> list[Cohort]:
-    """Run cohorts that differ by seed and lanes together; arguments as in cohort.run_cohort, one Cohort a member.
+    cohorts: Sequence[Cohort], progress: Callable[[int], None], stop: Callable[[], bool]
+) -> list[CohortOutcome]:
+    """Run cohorts that differ by seed, start and lanes together; an outcome for each.
 
     Each sees its own start point and mini-batches, which are those of the CPU. Times are shared out by lanes. Raises
-    PluginError for a pair that cannot run on a GPU, lanes.Cancelled when ``stop`` says yes.
+    PluginError for a pair that cannot run on a GPU, runner.Cancelled when ``stop`` says yes.
     """
-    if points is None:
-        points = evaluation_points(problem, steps, batch_size)
+    first = cohorts[0]
+    problem, optimizer, dtype = first.problem, first.optimizer, first.dtype
     begin = time.perf_counter()
     with _ALONE:
-        code = compiled(problem, optimizer, dtype, batch_size)
+        code = compiled(problem, optimizer, dtype, first.batch_size)
         ready = time.perf_counter()
-        clock = Clock(None if deadline is None else ready + deadline, progress, stop)
-        per_epoch = batches.steps_per_epoch(problem.examples, batch_size)
-        parts: list[list] = [[] for _ in members]
-        size = batch_size if code.shape.batches else 0
-        for call in _calls(members, cuda.free_bytes() * _SHARE / gpu.bytes_per_lane(problem, optimizer, size, dtype)):
-            here = [(members[m][0], lanes) for m, lanes in call]
-            engine = gpu.GpuLanes(problem, optimizer, here, code, batch_size, dtype)
-            rates = Rates([lane for _, lanes in here for lane in lanes], per_epoch, steps)
-            outcome, first = Runner(engine, rates, dtype).run(points, clock), 0
+        clock = Clock(None if first.deadline is None else ready + first.deadline, progress, stop)
+        parts: list[list[Outcome]] = [[] for _ in cohorts]
+        size = first.batch_size if code.shape.batches else 0
+        room = cuda.free_bytes() * _SHARE / gpu.bytes_per_lane(problem, optimizer, size, dtype)
+        for call in _calls(cohorts, room):
+            engine = gpu.GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
+            rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
+            outcome, at = Runner(engine, rates, dtype).run(first.evaluated, clock), 0
             for m, lanes in call:
-                parts[m].append(outcome.of_lanes(first, first + len(lanes)))
-                first += len(lanes)
+                parts[m].append(outcome.of_lanes(at, at + len(lanes)))
+                at += len(lanes)
     seconds, compiling = time.perf_counter() - ready, ready - begin
-    total = sum(len(lanes) for _, lanes in members)
+    total = sum(len(cohort.lanes) for cohort in cohorts)
     card = cuda.card_name()
     return [
-        Cohort(
-            own,
-            seconds * len(lanes) / total,
-            sum(part.evaluation_seconds for part in own),
-            compiling * len(lanes) / total,
-            "cuda",
-            card,
+        CohortOutcome(
+            parts=outcomes,
+            seconds=seconds * len(cohort.lanes) / total,
+            evaluation_seconds=sum(outcome.evaluation_seconds for outcome in outcomes),
+            compile_seconds=compiling * len(cohort.lanes) / total,
+            device="cuda",
+            device_note=card,
         )
-        for own, (_, lanes) in zip(parts, members, strict=True)
+        for outcomes, cohort in zip(parts, cohorts, strict=True)
     ]
 
 
-def _calls(members: Sequence[Member], most: float) -> list[list[tuple[int, Sequence[Lane]]]]:
-    """Members' lanes in portions that the card's memory holds: lists of (member, some of its lanes)."""
+def _calls(cohorts: Sequence[Cohort], most: float) -> list[list[tuple[int, Sequence[Lane]]]]:
+    """Cohorts' lanes in portions that the card's memory holds: lists of (number of the cohort, some of its lanes)."""
     most, calls, room = int(np.clip(most, 1, _MAX_LANES)), [], 0
-    for m, (_, lanes) in enumerate(members):
+    for m, cohort in enumerate(cohorts):
+        lanes = cohort.lanes
         while lanes:
             if room == 0:
                 calls.append([])

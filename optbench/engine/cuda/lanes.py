@@ -8,25 +8,29 @@ from optbench.compiler.cuda import BLOCK, blocks, cuda, put
 from optbench.compiler.cuda_steps import ROWS
 from optbench.compiler.update_text import scalar_count
 from optbench.engine import batches
-from optbench.engine.arrays import arrays
-from optbench.engine.lanes import Lane, Look, Rates
+from optbench.engine.arrays import arrays_of
+from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.outcome import Look
+from optbench.engine.runner import Rates
 from optbench.engine.update_arrays import block_table, first_scalars
 
 _BATCH_BYTES = 1 << 26  # of the mini-batches that are gathered for one launch
 
 
 class GpuLanes:
-    """``members``: the seed of each cohort, with those of its lanes that are here. Arrays as in steps.py."""
+    """Some lanes of cohorts that differ by seed, start and lanes. Arrays as in cuda_steps.py."""
 
-    def __init__(self, problem, optimizer, members: Sequence[tuple[int, Sequence[Lane]]], code, batch_size, dtype):
+    def __init__(self, members: Sequence[tuple[Cohort, Sequence[Lane]]], code):
+        first = members[0][0]
+        problem, optimizer, batch_size, dtype = first.problem, first.optimizer, first.batch_size, first.dtype
         self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
         self.made, self.batch_size = 0, batch_size
         self.stream = cuda.stream()
         lanes = [lane for _, part in members for lane in part]
         self.runs, dim = len(lanes), problem.dim
         self.member = np.repeat(np.arange(len(members), dtype=np.int32), [len(part) for _, part in members])
-        self.batches = [batches.Batches(problem, batch_size, seed, dtype) for seed, _ in members]
-        self.starts = np.array([batches.start_point(problem, seed) for seed, _ in members]).astype(dtype)
+        self.batches = [batches.Batches(problem, batch_size, cohort.seed, dtype) for cohort, _ in members]
+        self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
         self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
         self.limit, self.unmoved = np.full(self.runs, np.inf, dtype), np.zeros(self.runs, bool)
 
@@ -37,10 +41,10 @@ class GpuLanes:
         self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)
         self.update = self._put(scalars), self._put(np.ones((len(optimizer.powers), self.runs)))
         self.table, self.members = self._put(table), self._put(self.member)
-        self.train = tuple(map(self._put, arrays(problem.data, dtype)))
-        self.test = None if problem.test is None else tuple(map(self._put, arrays(problem.test, dtype)))
-        self.constants = self._put(np.require(problem.constants, dtype, ["C"]).reshape(-1))
-        self.layout = self._put(np.require(problem.layout, np.int64, ["C"]).reshape(-1))
+        arrays = arrays_of(problem, dtype)
+        self.train = tuple(map(self._put, arrays.train))
+        self.test = None if problem.test is None else tuple(map(self._put, arrays.test))
+        self.constants, self.layout = self._put(arrays.constants), self._put(arrays.layout)
         self.work = self._zeros(code.scratch, self.runs)
         self.width = len(members) * max(batch_size if code.shape.batches else 1, dim if code.shape.noisy else 1)
 

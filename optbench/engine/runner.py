@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.problems import Problem
-from optbench.contract.schedules import Schedule
+from optbench.engine.cohort import Lane
+from optbench.engine.outcome import Look, Outcome, Trace
 
 DIVERGENCE_FACTOR = 1e6
 """A run has diverged when its loss or its weights are not finite, or when its suboptimality exceeds this multiple of
@@ -24,15 +25,6 @@ class Cancelled(Exception):
 
 
 @dataclass(frozen=True)
-class Lane:
-    """What one run of a cohort does not share with the others."""
-
-    lr: float
-    schedule: Schedule
-    hyperparameters: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Clock:
     """When to end (time.perf_counter), whom to tell of run-steps done, whom to ask whether to stop."""
 
@@ -44,65 +36,6 @@ class Clock:
         if self.stop():
             raise Cancelled
         return self.until is not None and time.perf_counter() > self.until
-
-
-@dataclass
-class Outcome:
-    """What the lanes of one call saw: p evaluation points, ``runs`` lanes, k metrics; NaN where there is nothing."""
-
-    steps: int
-    """Steps made: fewer than asked for after a deadline."""
-    points: np.ndarray
-    """(p,) steps"""
-    lr: np.ndarray
-    """(p, runs), like batch_loss and gradient_norm: what the optimizer had at the step that led to the point."""
-    batch_loss: np.ndarray
-    gradient_norm: np.ndarray
-    train: np.ndarray
-    """(p, 1 + k, runs): loss and metrics on all training data."""
-    test: np.ndarray
-    positions: np.ndarray
-    """(p, 2, runs) for problems of two parameters, else (p, 0, runs)."""
-    w: np.ndarray
-    """(runs, dim): the last weights."""
-    diverged_at: np.ndarray
-    """(runs,): the step, 0 where the run did not diverge."""
-    evaluation_seconds: float
-
-    def of_lanes(self, first: int, last: int) -> "Outcome":
-        """The part of these lanes; the time is shared out."""
-        part = slice(first, last)
-        names = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
-        columns = {name: getattr(self, name)[..., part] for name in names}
-        columns |= {"w": self.w[part], "diverged_at": self.diverged_at[part]}
-        seconds = self.evaluation_seconds * (last - first) / len(self.w)
-        return replace(self, **columns, evaluation_seconds=seconds)
-
-
-@dataclass
-class _Trace:
-    """The rows of an Outcome while they are collected."""
-
-    points: list = field(default_factory=list)
-    lr: list = field(default_factory=list)
-    batch_loss: list = field(default_factory=list)
-    gradient_norm: list = field(default_factory=list)
-    train: list = field(default_factory=list)
-    test: list = field(default_factory=list)
-    positions: list = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Look:
-    """What lanes have after a step; shapes as in Outcome, without the axis of points."""
-
-    batch_loss: np.ndarray
-    gradient_norm: np.ndarray
-    train: np.ndarray
-    test: np.ndarray
-    positions: np.ndarray
-    finite: np.ndarray
-    """(runs,): whether the weights are, and what the rule reports."""
 
 
 class Engine(Protocol):
@@ -175,7 +108,7 @@ class Runner:
 
     def run(self, points: np.ndarray, clock: Clock) -> Outcome:
         """Run to the last of ``points`` (steps, from 0), or to the clock's end, or until every lane has diverged."""
-        engine, trace, done, chunk, evaluating = self.engine, _Trace(), 0, 8, 0.0
+        engine, trace, done, chunk, evaluating = self.engine, Trace(), 0, 8, 0.0
         width = max(engine.width, len(self.rates.schedules))
         for point in points:
             while done < point and engine.alive.any() and not clock.late():
@@ -200,7 +133,7 @@ class Runner:
                 break
         return self._outcome(trace, done, evaluating)
 
-    def _assess(self, trace: _Trace, step: int) -> None:
+    def _assess(self, trace: Trace, step: int) -> None:
         """Append what the lanes have after ``step``; find those that have diverged by now."""
         engine, problem = self.engine, self.engine.problem
         look = engine.look(step > 0)
@@ -219,7 +152,7 @@ class Runner:
             engine.alive[fresh], engine.diverged_at[fresh] = False, step
             engine.park()
 
-    def _outcome(self, trace: _Trace, done: int, evaluating: float) -> Outcome:
+    def _outcome(self, trace: Trace, done: int, evaluating: float) -> Outcome:
         points, diverged_at = np.array(trace.points), self.engine.diverged_at
         gone = (diverged_at > 0) & (points[:, None] >= diverged_at)
         columns = {name: np.array(rows, dtype=float) for name, rows in vars(trace).items() if name != "points"}

@@ -1,13 +1,15 @@
 """SciPy's line-search methods as full-batch baselines: a step is one evaluation of value and gradient."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from optbench.contract.optimizers import Baseline
-from optbench.contract.problems import Problem
-from optbench.engine import batches
-from optbench.engine.arrays import aligned
-from optbench.engine.cpu.loss import Loss
-from optbench.engine.lanes import Clock, Outcome
+from optbench.engine.arrays import aligned, scratch_size
+from optbench.engine.cohort import Cohort
+from optbench.engine.cpu.code import ProblemCode
+from optbench.engine.cpu.evaluation import Evaluation
+from optbench.engine.outcome import Outcome
+from optbench.engine.runner import Clock
 
 
 class _Spent(Exception):
@@ -17,19 +19,22 @@ class _Spent(Exception):
 class BaselineRun:
     """One run. After ``k`` evaluations it stands at the best point of those, the start being the first one."""
 
-    def __init__(self, problem: Problem, baseline: Baseline, code, seed: int, dtype: str):
-        self.problem, self.baseline, self.code, self.dtype = problem, baseline, code, dtype
-        self.start = batches.start_point(problem, seed)
-        self.loss = Loss(problem, code, dtype)
+    def __init__(self, cohort: Cohort, code: ProblemCode, evaluation: Evaluation):
+        problem, dtype = cohort.problem, cohort.dtype
+        self.cohort, self.problem, self.code, self.evaluation, self.dtype = cohort, problem, code, evaluation, dtype
+        self.start = cohort.start_point()
         self.single = problem.form == "single"
         shape = (1, problem.dim) if self.single else (problem.dim, 1)
         self.w, self.g, self.f = aligned(shape, dtype), aligned(shape, dtype), aligned(1, dtype)
-        self.work = self.loss.work(len(self.loss.train[0]), 1)
+        self.arrays = evaluation.arrays
+        self.work = aligned(scratch_size(problem, len(self.arrays.x), 1), dtype)
         self.count, self.best, self.best_w = 0, np.inf, self.start
 
-    def run(self, points: np.ndarray, clock: Clock, hyperparameters: dict[str, float]) -> Outcome:
-        """Run to the last of ``points``, or to the clock's end; one that has converged stays where it is."""
+    def run(self, hyperparameters: Mapping[str, float], clock: Clock) -> Outcome:
+        """Run to the last step, or to the clock's end; one that has converged stays where it is."""
         from scipy.optimize import minimize
+
+        points = self.cohort.evaluated
 
         kept = [(0, self.start.copy(), np.nan, np.nan)]  # step, w, value, norm of the gradient
 
@@ -46,8 +51,8 @@ class BaselineRun:
         finished = True
         try:
             minimize(
-                value_and_gradient, self.start, jac=True, method=self.baseline.method,
-                options=self.baseline.options(hyperparameters, int(points[-1])),
+                value_and_gradient, self.start, jac=True, method=self.cohort.optimizer.method,
+                options=self.cohort.optimizer.options(hyperparameters, int(points[-1])),
             )  # fmt: skip
         except _Spent:
             finished = self.count >= points[-1]
@@ -63,7 +68,7 @@ class BaselineRun:
         """Value and gradient on all data, in float64 for SciPy."""
         self.w.reshape(-1)[:] = w
         self.code.gradient(
-            self.w, self.g, self.f, *self.loss.train, self.loss.constants, self.loss.layout, self.work, 0, 1
+            self.w, self.g, self.f, *self.arrays.train, self.arrays.constants, self.arrays.layout, self.work, 0, 1
         )
         self.count += 1
         value = float(self.f[0])
@@ -76,10 +81,8 @@ class BaselineRun:
         train, test = [], []
         for _, w, _, _ in kept:
             at = w.astype(self.dtype).reshape(self.w.shape)
-            train.append(self.loss.mean(at, *self.loss.train))
-            test.append(
-                np.full_like(train[-1], np.nan) if self.problem.test is None else self.loss.mean(at, *self.loss.test)
-            )
+            train.append(self.evaluation.train(at))
+            test.append(self.evaluation.test(at))
         positions = np.array([w for _, w, _, _ in kept])[:, :, None]
         return Outcome(
             steps=int(steps[-1]),

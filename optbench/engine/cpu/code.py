@@ -1,0 +1,64 @@
+"""The compiled functions that a cohort needs, and how many of its lanes go into one call."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from optbench.compiler import problem_kernels
+from optbench.compiler.driver import address, driver
+from optbench.compiler.update_kernels import update_kernel, update_signature
+from optbench.contract.errors import PluginError
+from optbench.contract.optimizers import Optimizer
+from optbench.contract.problems import Problem
+from optbench.engine import settings
+
+_BYTES = 1 << 20  # what the lanes of one call may fill: half of a core's L2 cache, the batch needs the rest
+_SCRATCH = 1 << 30  # what the scratch of one call may take: it grows with lanes times examples
+_MAX_LANES = 256
+_MIN_LANES = 16  # fewer do not vectorize in lanes form: one by one is quicker
+
+
+class ProblemCode:
+    """A problem's compiled functions. Raises PluginError where they do not compile."""
+
+    def __init__(self, problem: Problem, dtype: str):
+        settings.dtype(dtype)
+        owner = f"problem {problem.name or '(unnamed)'}"
+        if problem.metrics and problem.evaluate is None:
+            raise PluginError(f"{owner}: metrics {problem.metrics} need an evaluate function")
+        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner)
+        self.evaluate: Callable | None = None
+        if problem.evaluate is not None:
+            self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
+
+
+class CohortCode(ProblemCode):
+    """The compiled functions of a pair of problem and optimizer.
+
+    ``order`` is how ``update`` runs: "rows" for (runs, dim), "lanes" for (dim, runs).
+    """
+
+    def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: str):
+        super().__init__(problem, dtype)
+        self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
+        self.order = "lanes" if problem.form == "lanes" and self.lanes_per_call > 1 else "rows"
+        self.update = update_kernel(optimizer, self.order, dtype)
+        self.drive = partial(
+            driver(dtype),
+            address(self.gradient, problem_kernels.gradient_signature(dtype)),
+            address(self.update, update_signature(dtype)),
+        )
+
+
+def lanes_per_call(problem: Problem, optimizer: Optimizer, runs: int, dtype: str) -> int:
+    """As many lanes as a core's cache holds; one where too few for SIMD are left, and for rules on matrices."""
+    if optimizer.matrix:
+        return 1
+    size = np.dtype(dtype).itemsize
+    lanes = int(np.clip(_BYTES // (problem.dim * (2 + len(optimizer.slots)) * size), 1, _MAX_LANES))
+    if problem.form == "lanes":
+        rows = len(problem.data[0]) if problem.data else 1
+        room = _SCRATCH // max(problem.work(rows, 1) * size, 1) if problem.work else _MAX_LANES
+        lanes = min(max(_MIN_LANES, lanes), room) if min(runs, room) >= _MIN_LANES else 1
+    return lanes

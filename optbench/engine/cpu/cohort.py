@@ -1,0 +1,46 @@
+"""A cohort on this machine's cores, in as many calls as the cache asks for."""
+
+import time
+from collections.abc import Callable
+
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.problems import Problem
+from optbench.engine.cohort import Cohort
+from optbench.engine.cpu.code import CohortCode, ProblemCode
+from optbench.engine.cpu.evaluation import Evaluation
+from optbench.engine.cpu.lanes import CpuLanes
+from optbench.engine.cpu.scipy_baselines import BaselineRun
+from optbench.engine.outcome import CohortOutcome, Outcome
+from optbench.engine.runner import Clock, Rates, Runner
+
+
+def compiled(problem: Problem, optimizer: Optimizer | Baseline, runs: int, dtype: str) -> ProblemCode:
+    """The kernels that a cohort of so many runs needs. Raises PluginError where they do not compile."""
+    if isinstance(optimizer, Baseline):
+        return ProblemCode(problem, dtype)
+    return CohortCode(problem, optimizer, runs, dtype)
+
+
+def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[], bool]) -> CohortOutcome:
+    """Run all lanes; arguments and errors as in engine/run.py."""
+    begin = time.perf_counter()
+    code = compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
+    ready = time.perf_counter()
+    clock = Clock(None if cohort.deadline is None else ready + cohort.deadline, progress, stop)
+    evaluation = Evaluation(cohort.problem, code, cohort.dtype)
+    if isinstance(code, CohortCode):
+        parts = _run_lanes(cohort, code, evaluation, clock)
+    else:
+        parts = [BaselineRun(cohort, code, evaluation).run(lane.hyperparameters, clock) for lane in cohort.lanes]
+    seconds = time.perf_counter() - ready
+    return CohortOutcome(parts, seconds, sum(part.evaluation_seconds for part in parts), ready - begin)
+
+
+def _run_lanes(cohort: Cohort, code: CohortCode, evaluation: Evaluation, clock: Clock) -> list[Outcome]:
+    parts, width = [], code.lanes_per_call
+    for first in range(0, len(cohort.lanes), width):
+        lanes = cohort.lanes[first : first + width]
+        rates = Rates(lanes, cohort.per_epoch, cohort.steps)
+        runner = Runner(CpuLanes(cohort, lanes, code, evaluation), rates, cohort.dtype)
+        parts.append(runner.run(cohort.evaluated, clock))
+    return parts

@@ -1,0 +1,73 @@
+"""A problem's compiled functions as a function of the weights, for code of one's own."""
+
+from functools import cached_property
+
+import numpy as np
+
+from optbench.contract.errors import OptbenchError
+from optbench.contract.problems import Problem
+from optbench.engine import batches
+from optbench.engine.arrays import arrays_of, scratch_size
+from optbench.engine.cpu.code import ProblemCode
+from optbench.engine.cpu.evaluation import Evaluation
+
+
+class Objective:
+    """Values and gradients of a problem at any weights, by the kernels that a run uses.
+
+    Args:
+        problem: the record.
+        dtype: "float64" or "float32": of weights, values and gradients.
+        rows: the examples that count: the first so many, a slice, or None for all of them. Without data it is None.
+        runs: at how many points one call evaluates.
+
+    Raises:
+        OptbenchError: for another dtype, rows that are not there, or a problem that does not compile.
+    """
+
+    def __init__(self, problem: Problem, dtype: str = "float64", rows: int | slice | None = None, runs: int = 1):
+        self.problem, self.dtype, self.runs = problem, dtype, runs
+        self.code = ProblemCode(problem, dtype)
+        self._arrays = arrays_of(problem, dtype)
+        chosen = rows if isinstance(rows, slice) else slice(rows)
+        self._x, self._y = (np.ascontiguousarray(part[chosen]) for part in self._arrays.train)
+        if problem.data is not None and not len(self._x):
+            raise OptbenchError(f"objective: rows={rows!r} leaves none of the {problem.examples} examples")
+        if runs < 1:
+            raise OptbenchError(f"objective: runs={runs!r} must be at least 1")
+        shape = (runs, problem.dim) if problem.form == "single" else (problem.dim, runs)
+        self._w, self._g, self._f = np.zeros(shape, dtype), np.zeros(shape, dtype), np.zeros(runs, dtype)
+        self._evaluation = Evaluation(problem, self.code, dtype)
+
+    @cached_property
+    def _work(self) -> np.ndarray:
+        return np.zeros(scratch_size(self.problem, len(self._x), self.runs), self.dtype)
+
+    def start(self, seed: int = 0) -> np.ndarray:
+        """The problem's start point of that seed, (dim,) float64."""
+        return batches.start_point(self.problem, seed)
+
+    def __call__(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values (runs,) and gradients (runs, dim) at ``w``, (runs, dim), or (dim,) for all of them."""
+        self._set(w)
+        self.code.gradient(
+            self._w, self._g, self._f, self._x, self._y, self._arrays.constants, self._arrays.layout, self._work,
+            0, self.runs,
+        )  # fmt: skip
+        return self._f.copy(), self._by_run(self._g).copy()
+
+    def evaluate(self, w: np.ndarray) -> np.ndarray:
+        """Loss and metrics on all training data, (1 + metrics, runs) float64, at ``w``."""
+        self._set(w)
+        return self._evaluation.train(self._w)
+
+    def _by_run(self, array: np.ndarray) -> np.ndarray:
+        return array if self.problem.form == "single" else array.T
+
+    def _set(self, w: np.ndarray) -> None:
+        try:
+            self._by_run(self._w)[:] = w
+        except (TypeError, ValueError):
+            shape = np.shape(w)
+            wanted = f"({self.problem.dim},) or ({self.runs}, {self.problem.dim})"
+            raise OptbenchError(f"objective: w must be numbers of the shape {wanted}, got the shape {shape}") from None

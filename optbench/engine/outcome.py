@@ -1,0 +1,77 @@
+"""What the lanes of a cohort saw, as arrays."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+
+@dataclass
+class Outcome:
+    """What the lanes of one call saw: p evaluation points, ``runs`` lanes, k metrics; NaN where there is nothing."""
+
+    steps: int
+    """Steps made: fewer than asked for after a deadline."""
+    points: np.ndarray
+    """(p,) steps"""
+    lr: np.ndarray
+    """(p, runs), like batch_loss and gradient_norm: what the optimizer had at the step that led to the point."""
+    batch_loss: np.ndarray
+    gradient_norm: np.ndarray
+    train: np.ndarray
+    """(p, 1 + k, runs): loss and metrics on all training data."""
+    test: np.ndarray
+    positions: np.ndarray
+    """(p, 2, runs) for problems of two parameters, else (p, 0, runs)."""
+    w: np.ndarray
+    """(runs, dim): the last weights."""
+    diverged_at: np.ndarray
+    """(runs,): the step, 0 where the run did not diverge."""
+    evaluation_seconds: float
+
+    def of_lanes(self, first: int, last: int) -> "Outcome":
+        """The part of these lanes; the time is shared out."""
+        part = slice(first, last)
+        names = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
+        columns = {name: getattr(self, name)[..., part] for name in names}
+        columns |= {"w": self.w[part], "diverged_at": self.diverged_at[part]}
+        seconds = self.evaluation_seconds * (last - first) / len(self.w)
+        return replace(self, **columns, evaluation_seconds=seconds)
+
+
+@dataclass
+class CohortOutcome:
+    """The outcomes of a cohort's calls, which together hold its lanes in order, and where the time went."""
+
+    parts: list[Outcome]
+    seconds: float
+    evaluation_seconds: float
+    compile_seconds: float
+    device: str = "cpu"
+    device_note: str = ""
+    """The GPU's name; or why the CPU had to do what a GPU was asked for."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What lanes have after a step; shapes as in Outcome, without the axis of points."""
+
+    batch_loss: np.ndarray
+    gradient_norm: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    positions: np.ndarray
+    finite: np.ndarray
+    """(runs,): whether the weights are, and what the rule reports."""
+
+
+@dataclass
+class Trace:
+    """The rows of an Outcome while they are collected."""
+
+    points: list[int] = field(default_factory=list)
+    lr: list[np.ndarray] = field(default_factory=list)
+    batch_loss: list[np.ndarray] = field(default_factory=list)
+    gradient_norm: list[np.ndarray] = field(default_factory=list)
+    train: list[np.ndarray] = field(default_factory=list)
+    test: list[np.ndarray] = field(default_factory=list)
+    positions: list[np.ndarray] = field(default_factory=list)

@@ -1,0 +1,66 @@
+"""Cohorts -> what they saw, on the device that each names."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from optbench.contract.errors import in_one_line
+from optbench.engine.cohort import Cohort
+from optbench.engine.outcome import CohortOutcome
+
+
+def _unheard(run_steps: int) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+def run(cohort: Cohort, progress: Callable[[int], None] = _unheard, stop: Callable[[], bool] = _never) -> CohortOutcome:
+    """Run all lanes of a cohort from the same start point on the same mini-batches.
+
+    ``progress`` hears of run-steps done; ``stop`` is asked about ten times a second. Raises runner.Cancelled when it
+    says yes, OptbenchError on input that cannot run.
+    """
+    return run_together([cohort], progress, stop)[0]
+
+
+def run_together(
+    cohorts: Sequence[Cohort], progress: Callable[[int], None] = _unheard, stop: Callable[[], bool] = _never
+) -> list[CohortOutcome]:
+    """Run cohorts that differ in nothing but seed, start and lanes: in one launch on a GPU, in turn on the CPU."""
+    if cohorts[0].device == "cuda":
+        from optbench.engine.cuda import cohorts as gpu
+
+        return gpu.run_cohorts(cohorts, progress, stop)
+    from optbench.engine.cpu.cohort import run_cohort
+
+    return [run_cohort(cohort, progress, stop) for cohort in cohorts]
+
+
+def compile_for(cohort: Cohort) -> None:
+    """Compile the kernels that the cohort needs on the CPU. Raises PluginError where they do not compile."""
+    from optbench.engine.cpu.cohort import compiled
+
+    compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
+
+
+def refusal(cohort: Cohort) -> str | None:
+    """Why a GPU cannot run the cohort, after its kernels were compiled for it; None where it can."""
+    from optbench.engine.cuda import cohorts as gpu
+
+    reason = gpu.refuses(cohort.problem, cohort.optimizer)
+    if reason is None:
+        try:
+            gpu.compiled(cohort.problem, cohort.optimizer, cohort.dtype, cohort.batch_size)
+        except Exception as error:  # a plug-in that is fine on the CPU may ask too much of a GPU
+            reason = in_one_line(error)
+    return reason
+
+
+def one_blas_thread() -> AbstractContextManager:
+    """A context in which matrix products do not start threads: the runs are what goes in parallel."""
+    import scipy.linalg.blas  # noqa: F401  numba's matrix products are SciPy's: it must be loaded to be limited
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="blas")

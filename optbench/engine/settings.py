@@ -1,0 +1,120 @@
+"""The values of a run's setting, each checked in one place for the spec, the Python functions and the engine.
+
+Every function gives the value as it is used, or raises OptbenchError with what is wrong with it and nothing else; only
+:func:`checked` puts the name of the key before it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from optbench.contract.errors import OptbenchError, unknown
+
+DTYPES = ("float32", "float64")
+MOST_STEPS = 2**53
+"""Beyond it a step's number is not exact in float64."""
+_SAME = 1e-12
+"""Relative difference below which a number of steps counts as whole: 1.1 epochs of 100 steps are 110.00000000000001."""
+
+
+def whole(value: object) -> bool:
+    """Whether a value is a whole number, and no truth value."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def real(value: object) -> bool:
+    """Whether a value is a number, and no truth value."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def learning_rate(value: Any) -> float:
+    """A positive finite number."""
+    if not (real(value) and math.isfinite(value) and value > 0):
+        raise OptbenchError(f"{value!r:.60} must be a positive finite number")
+    return float(value)
+
+
+def batch_size(value: Any) -> int | Literal["full"]:
+    """A number of examples, or "full"."""
+    if value == "full" and isinstance(value, str):
+        return "full"
+    if not (whole(value) and value >= 1):
+        raise OptbenchError(f"{value!r:.60} must be a positive whole number or 'full'")
+    return int(value)
+
+
+def seed(value: Any) -> int:
+    """A whole number that SeedSequence takes and the tables hold."""
+    if not (whole(value) and 0 <= value < 2**63):
+        raise OptbenchError(f"a seed must be between 0 and 2^63, and a whole number, got {value!r:.60}")
+    return int(value)
+
+
+def dtype(value: Any) -> Literal["float32", "float64"]:
+    """The precision of a run."""
+    if not isinstance(value, str) or value not in DTYPES:
+        raise unknown("dtype", str(value)[:60], DTYPES)
+    return "float32" if value == "float32" else "float64"
+
+
+def deadline(value: Any) -> float | None:
+    """Seconds, or None."""
+    if value is None:
+        return None
+    if not (real(value) and 0 < value < math.inf):
+        raise OptbenchError(f"{value!r:.60} must be a positive number of seconds")
+    return float(value)
+
+
+def budget(epochs: Any, steps: Any) -> None:
+    """Raise OptbenchError unless exactly one of the two is given, and makes sense."""
+    if (epochs is None) == (steps is None):
+        raise OptbenchError("give one budget: epochs or steps")
+    value = steps if epochs is None else epochs
+    if not (whole(value) if epochs is None else real(value)):
+        kind = "whole number of steps" if epochs is None else "number of epochs"
+        raise OptbenchError(f"a budget of {value!r:.60} must be a {kind}")
+    if not 0 < value <= MOST_STEPS:
+        raise OptbenchError(f"a budget of {value!r:.60} must be positive, and finite")
+
+
+def step_count(epochs: float | None, steps: int | None, per_epoch: int) -> int:
+    """The number of steps of a budget that :func:`budget` took; an epoch that is begun is finished."""
+    if steps is not None:
+        return int(steps)
+    assert epochs is not None
+    count = epochs * per_epoch
+    nearest = round(count)
+    return nearest if nearest > 0 and math.isclose(count, nearest, rel_tol=_SAME) else math.ceil(count)
+
+
+def points(value: Any, steps: int | None = None) -> tuple[int, ...] | Literal["every"] | None:
+    """Steps to evaluate at, in order: a sequence of them, "every", or None for the engine's own choice.
+
+    ``steps``: the last step of the run, where it is known, beyond which no point may lie.
+    """
+    if value is None or (isinstance(value, str) and value == "every"):
+        return value
+    numbers = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(numbers, Sequence) or isinstance(numbers, str) or not all(map(whole, numbers)) or not numbers:
+        raise OptbenchError(f"{value!r:.60} must be 'every' or a list of steps, such as [0, 10, 100]")
+    last = MOST_STEPS if steps is None else steps
+    wrong = next((number for number in numbers if not 0 <= number <= last), None)
+    if wrong is not None:
+        raise OptbenchError(f"step {wrong} must lie between 0 and {last}")
+    return tuple(sorted({int(number) for number in numbers}))
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "lr": learning_rate, "batch_size": batch_size, "seed": seed, "dtype": dtype, "deadline": deadline,
+}  # fmt: skip
+
+
+def checked(key: str, value: Any) -> Any:
+    """The value of that key, checked; the error begins with the key."""
+    try:
+        return _CHECKS[key](value)
+    except OptbenchError as error:
+        raise OptbenchError(f"{key}: {error}") from None

@@ -1,0 +1,83 @@
+"""An update rule on an array of one's own, one step at a time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Optimizer
+from optbench.engine import settings
+
+
+class Stepper:
+    """A compiled rule that changes ``w`` in place, with the state that it keeps.
+
+    Args:
+        optimizer: the record.
+        w: (dim,), one run, or (runs, dim), so many of the same setting; C-contiguous float64 or float32. On a GPU, an
+            array on the card, (runs, dim).
+        lr: the learning rate.
+        blocks: shapes of the parameter blocks, for rules that use them; by default one vector.
+        hyperparameters: all of the rule's.
+        device: "cpu" or "cuda".
+
+    Raises:
+        OptbenchError: for an array or a value that does not serve.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        w: Any,
+        lr: float,
+        blocks: Sequence[tuple[int, ...]] | None,
+        hyperparameters: Mapping[str, float],
+        device: str = "cpu",
+    ):
+        self.w, self.steps, self.device = w, 0, device
+        self._rate = settings.learning_rate(lr)
+        rows = self._rows(w)
+        runs, dim = rows.shape
+        if device == "cuda":
+            from optbench.engine.cuda.update import Update
+        else:
+            from optbench.engine.cpu.update import Update
+        shapes = tuple(blocks or ((dim,),))
+        if sum(int(np.prod(shape)) for shape in shapes) != dim:
+            raise OptbenchError(f"stepper: blocks={blocks!r} do not add up to the {dim} parameters of w")
+        self._update = Update(optimizer, "rows", shapes, str(rows.dtype), [hyperparameters] * runs)
+        self._set_rate(self._rate)
+
+    def step(self, g: Any, lr: float | None = None) -> None:
+        """Take one step along the gradient ``g``, of w's shape and dtype; ``lr``: the rate from now on."""
+        if g.shape != self.w.shape or g.dtype != self.w.dtype:
+            raise OptbenchError(f"stepper: g must be {self.w.dtype} of the shape {self.w.shape}, like w")
+        if lr is not None:
+            self._set_rate(settings.learning_rate(lr))
+        self.steps += 1
+        self._update(self._rows(self.w), self._rows(g), self.steps)
+
+    @property
+    def reported(self) -> Any:
+        """What the rule reports, of w's shape: w itself, or for some rules an average of it."""
+        if self.device == "cuda":
+            return self.w
+        return self._update.reported(self._rows(self.w), self.steps).reshape(self.w.shape)
+
+    def _set_rate(self, rate: float) -> None:
+        if self.device == "cuda":
+            from optbench.compiler.cuda import put
+
+            self._update.scalars[0] = put(np.full(self._update.runs, rate, self.w.dtype))
+        else:
+            self._update.scalars[0] = rate
+
+    def _rows(self, array: Any) -> Any:
+        """A (runs, dim) view of the array itself."""
+        if self.device == "cuda":
+            return array
+        sound = isinstance(array, np.ndarray) and array.dtype in (np.float32, np.float64) and array.ndim in (1, 2)
+        if not (sound and array.flags.c_contiguous and array.flags.writeable and array.size):
+            raise OptbenchError("stepper: arrays must be (dim,) or (runs, dim), C-contiguous, float64 or float32")
+        return array if array.ndim == 2 else array[None]

@@ -1,0 +1,137 @@
+"""The one loader of a result folder: its tables, read when they are asked for."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+from pyarrow import ArrowException
+
+from optbench.contract.errors import OptbenchError
+
+_DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
+_LANDSCAPES = ("problem", "w_1", "w_2", "value")
+
+
+class Results:
+    """A sweep's tables; a column that a run has no use for is NaN there.
+
+    Args:
+        runs: a row a run: its configuration, how it ended, first, best and final loss.
+        curves: a row an evaluation of a run; None: read from ``directory`` when it is first asked for.
+        timings: a row a cohort: seconds, nanoseconds a run-step, time in evaluations, the device.
+        problems: a row a problem, with its minimum.
+        landscapes: a row a grid point of a two-parameter problem; no rows where there is none.
+        provenance: the command, the versions and the machine that made them.
+        directory: the folder; None for tables that are in memory only.
+    """
+
+    def __init__(
+        self,
+        runs: pd.DataFrame,
+        curves: pd.DataFrame | None,
+        timings: pd.DataFrame,
+        problems: pd.DataFrame | None = None,
+        landscapes: pd.DataFrame | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        directory: Path | None = None,
+    ):
+        self.runs, self.timings, self.directory = runs, timings, directory
+        self.problems = pd.DataFrame(columns=["problem"]) if problems is None else problems
+        self.landscapes = pd.DataFrame(columns=_LANDSCAPES) if landscapes is None else landscapes
+        self.provenance = dict(provenance or {})
+        self._curves = curves
+
+    def __repr__(self) -> str:
+        return f"Results({len(self.runs):,} runs, directory={str(self.directory) if self.directory else None!r})"
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """A row an evaluation of a run."""
+        if self._curves is None:
+            assert self.directory is not None
+            self._curves = _read(self.directory / "curves.parquet")
+        return self._curves
+
+    def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame:
+        """The rows of ``curves`` of these runs alone, with the columns that figures draw."""
+        if self._curves is not None or self.directory is None:
+            rows = self.curves[self.curves["run_id"].isin(list(run_ids))]
+            return rows[[name for name in _DRAWN if name in rows.columns]]
+        return _read(self.directory / "curves.parquet", _DRAWN, filters=[("run_id", "in", list(run_ids))])
+
+    @property
+    def tuning_seeds(self) -> list[int]:
+        """The seeds that choose; the others report."""
+        return [int(seed) for seed in self.provenance.get("tuning_seeds", [])]
+
+    @property
+    def foot(self) -> str:
+        """The command and version that every figure carries."""
+        version = self.provenance.get("optbench", "unknown version")
+        return f"optbench {version}  ·  {self.provenance.get('command', 'command not recorded')}"
+
+    def problem(self, name: str) -> dict[str, Any]:
+        """The row of ``problems`` for one problem; empty where it has none."""
+        rows = self.problems[self.problems["problem"] == name]
+        return rows.iloc[0].to_dict() if len(rows) else {}
+
+    def in_memory(self) -> "Results":
+        """The same without the folder, which may go then."""
+        return Results(self.runs, self.curves, self.timings, self.problems, self.landscapes, self.provenance)
+
+
+def load(path: str | Path) -> Results:
+    """The results of a finished sweep.
+
+    Args:
+        path: the folder that ``sweep --out`` wrote.
+
+    Returns:
+        The tables; ``curves``, the large one, is read when it is first asked for.
+
+    Raises:
+        OptbenchError: where there is no such folder, or a table in it cannot be read.
+    """
+    folder = Path(path)
+    for name in ("runs.parquet", "curves.parquet", "timings.parquet"):
+        if not (folder / name).is_file():
+            what = "no finished sweep" if folder.is_dir() else "no folder, and so no finished sweep,"
+            raise OptbenchError(f"{what} in {str(path)!r} ({name} is missing): run optbench sweep --out {path}")
+    provenance, runs = _provenance(folder), _read(folder / "runs.parquet")
+    if runs.empty:
+        raise OptbenchError(f"{str(folder / 'runs.parquet')!r} holds no runs: run the sweep again")
+    if "diverged_at" in runs:
+        runs["diverged_at"] = runs["diverged_at"].astype("Int64")
+    optional = [folder / f"{name}.parquet" for name in ("problems", "landscapes")]
+    problems, landscapes = (_read(path) if path.is_file() else None for path in optional)
+    timings = _read(folder / "timings.parquet")
+    return Results(runs, None, timings, problems, landscapes, provenance, folder)
+
+
+def _provenance(folder: Path) -> dict[str, Any]:
+    path = folder / "provenance.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise OptbenchError(f"cannot read {str(path)!r} ({_reason(error)}): run the sweep again") from None
+    if not isinstance(content, dict):
+        raise OptbenchError(f"{str(path)!r} is not a JSON object: run the sweep again")
+    return content
+
+
+def _read(path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
+    """A table, or those of the ``wanted`` columns that it has."""
+    try:
+        columns = [name for name in wanted if name in pq.read_schema(path).names] or None
+        return pq.read_table(path, columns=columns, **options).to_pandas()
+    except (ArrowException, OSError, ValueError) as error:
+        raise OptbenchError(f"cannot read the table {str(path)!r} ({_reason(error)}): run the sweep again") from None
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or ["unknown"])[0]
