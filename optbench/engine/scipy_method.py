@@ -11,6 +11,10 @@ from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Optimizer
 
+_GTOL = 1e-5
+_DIFFERENCE = float(np.sqrt(np.finfo(float).eps))
+"""The distance of the forward difference, as in scipy.optimize's BFGS."""
+
 
 def scipy_method(
     optimizer: str | Optimizer,
@@ -24,9 +28,10 @@ def scipy_method(
     """What ``scipy.optimize.minimize(fun, x0, jac=..., method=...)`` takes as its method.
 
     ``blocks``: the shapes of the parameter blocks, for rules that use them; by default one vector. Options:
-    ``maxiter`` steps (1000), of one gradient each; ``gtol`` (1e-5, also as ``tol``), a largest gradient entry at which
-    to stop. Without ``jac`` the gradient is SciPy's forward difference. Raises OptbenchError for a name or value that
-    makes no sense, and for bounds and constraints, which no rule here keeps.
+    ``maxiter`` steps (1000), of one gradient each; ``gtol``, a largest gradient entry at which to stop: by default
+    ``minimize``'s ``tol``, or 1e-5 without one. The objective returns a number or an array of one number. Without
+    ``jac`` the gradient is SciPy's forward difference. Raises OptbenchError for a name or value that makes no sense,
+    for an objective that returns anything else, and for bounds and constraints, which no rule here keeps.
 
     >>> from scipy.optimize import minimize, rosen, rosen_der
     >>> minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=scipy_method("adam", lr=0.05)).success
@@ -43,7 +48,7 @@ def scipy_method(
 
     @np.errstate(over="ignore", invalid="ignore")  # a run that explodes overflows on its way
     def method(
-        fun, x0, args=(), jac=None, bounds=None, constraints=(), callback=None, maxiter=1000, gtol=1e-5, tol=None,
+        fun, x0, args=(), jac=None, bounds=None, constraints=(), callback=None, maxiter=1000, gtol=None, tol=None,
         **unknown,
     ):  # fmt: skip
         from scipy.optimize import OptimizeResult, OptimizeWarning, approx_fprime
@@ -59,19 +64,20 @@ def scipy_method(
         update = Update(optimizer, "rows", blocks or (w.shape[1:],), "float64", [values])
         if update.blocks[-1, 1] != w.size:
             raise OptbenchError(f"scipy_method: blocks={blocks!r} do not add up to the {w.size} parameters of x0")
-        step, gtol, counts = np.arange(1, maxiter + 1), gtol if tol is None else tol, {"f": 0, "g": 0}
+        if gtol is None:  # as SciPy does for its own methods: ``tol`` is the default of the option, not its master
+            gtol = _GTOL if tol is None else tol
+        step, counts = np.arange(1, maxiter + 1), {"f": 0, "g": 0}
         factors = plan(step, step - 1, maxiter)
 
         def value(x):
             counts["f"] += 1
-            return float(fun(x, *args))
+            return _scalar(fun(x, *args))
 
         def gradient(x):
             counts["g"] += 1
             if jac is not None:
                 return np.asarray(jac(x, *args), dtype=float)
-            counts["f"] += x.size + 1
-            return approx_fprime(x, fun, 1.4901161193847656e-08, *args)
+            return approx_fprime(x, value, _DIFFERENCE)
 
         done, status, message = 0, 1, "Maximum number of iterations has been exceeded."
         g[0] = gradient(w[0].copy())
@@ -104,3 +110,11 @@ def scipy_method(
         )  # fmt: skip
 
     return method
+
+
+def _scalar(value) -> float:
+    """The objective's value as SciPy takes it: a number, or an array of one number whatever its shape."""
+    try:
+        return float(np.asarray(value).item())
+    except (TypeError, ValueError):
+        raise OptbenchError("scipy_method: the objective must return one number") from None

@@ -63,6 +63,45 @@ def test_callbacks_of_both_kinds_see_every_step_and_may_stop():
     assert found.nit == 7 and found.status == 99 and results == plain
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("jac", [rosen_der, None], ids=["gradient", "differences"])
+def test_an_objective_may_return_an_array_of_one_number(shape, jac):
+    """As for SciPy's own methods, which are asked first."""
+    fun = lambda x: np.full(shape, rosen(x))  # noqa: E731
+    if len(shape) < 2 or jac is not None:
+        assert minimize(fun, START, jac=jac, method="BFGS").success
+    plain = solve(optbench.scipy_method("adam", lr=0.05), jac=jac)
+    found = solve(optbench.scipy_method("adam", lr=0.05), jac=jac, fun=fun)
+    np.testing.assert_array_equal(found.x, plain.x)
+    assert isinstance(found.fun, float) and found.fun == plain.fun and found.nfev == plain.nfev
+
+
+def test_an_objective_of_several_numbers_is_refused():
+    with pytest.raises(ValueError, match="scalar"):
+        minimize(lambda x: x, START, jac=rosen_der, method="BFGS")
+    with pytest.raises(OptbenchError, match="the objective must return one number"):
+        solve(optbench.scipy_method("adam", lr=0.05), fun=lambda x: x)
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"),
+    [({}, 1e-5), ({"tol": 0.5}, 0.5), ({"options": {"gtol": 0.1}}, 0.1),
+     ({"tol": 0.5, "options": {"gtol": 0.1}}, 0.1), ({"tol": 0.1, "options": {"gtol": 0.5}}, 0.5)],
+    ids=["neither", "tol", "gtol", "a smaller gtol", "a larger gtol"],
+)  # fmt: skip
+def test_an_explicit_gtol_wins_over_tol(given, limit):
+    """On w^2 / 2, where the gradient is w and a step of rate 0.1 takes it to 0.9 w: from 1 it is counted by hand.
+
+    SciPy's BFGS, told the same on a valley, keeps the same limit.
+    """
+    bowl = {"fun": lambda x: 0.5 * x @ x, "jac": lambda x: x.copy()}
+    found = minimize(x0=[1.0], method=optbench.scipy_method("gd", lr=0.1), **bowl, **given)
+    assert found.success and found.nit == int(np.ceil(np.log(limit) / np.log(0.9)))
+    valley = {"fun": rosen, "jac": rosen_der, "x0": START, "method": "BFGS"}
+    scipys, lower = minimize(**valley, **given), minimize(**valley, options={"gtol": 1e-3 * limit})
+    assert scipys.nit == minimize(**valley, options={"gtol": limit}).nit < lower.nit
+
+
 def test_a_run_that_diverges_says_so():
     found = solve(optbench.scipy_method("gd", lr=1.0))
     assert not found.success and found.status == 2 and "diverged" in found.message
