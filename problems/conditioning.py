@@ -113,8 +113,9 @@ def quadratic_deep(dim=100, noise=8.7, seed=0):
     """f(w) = 1/2 w' H w, rotated: 90% of H's eigenvalues uniform in (0, 1), 10% in (30, 60), as seen in deep networks.
 
     Dimension, 1,000 examples and the start w = 1 are those of DeepOBS, but that each coordinate is off by up to 0.1
-    here. Its noise comes from normal examples x of deviation 0.6, as H x: on average ``noise`` a coordinate, but mostly
-    in the steep directions; here it is the same in all. ``seed`` chooses spectrum and rotation.
+    here. Its noise comes from normal examples x of deviation 0.6, as H x: a root mean square of 8.7 a coordinate over
+    all spectra, the default ``noise`` (10.2 with that of the default ``seed``), but mostly in the steep directions;
+    here it is the same in all. ``seed`` chooses spectrum and rotation.
     """
     rng = np.random.default_rng(seed)
     steep = round(dim / 10)

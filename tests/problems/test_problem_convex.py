@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from every_problem import seeded, somewhere
-from harness import gradient, problem_of
+from harness import CATALOGUE, gradient, problem_of
 from problem_cases.convex import nesterov_worst
 from sklearn.linear_model import HuberRegressor, PoissonRegressor
 from sklearn.svm import LinearSVC
@@ -147,8 +147,9 @@ def test_quadratic_deep_is_as_in_deepobs():
     assert 0 < low.min() and low.max() < 1 and 30 < high.min() and high.max() < 60
     assert low.mean() == pytest.approx(0.5, abs=0.1) and high.mean() == pytest.approx(45, abs=8)
     assert np.abs(start_point(problem, 0) - 1).max() <= 0.1
-    # Root mean square of the gradient noise H x, x normal with deviation 0.6.
+    # Root mean square of the gradient noise H x, x normal with deviation 0.6: over all spectra, and with this one.
     assert problem.noise == pytest.approx(0.6 * np.sqrt(0.9 / 3 + 0.1 * (60**3 - 30**3) / 90), rel=0.01)
+    assert f"{0.6 * np.sqrt((eigenvalues**2).mean()):.1f} with" in CATALOGUE.problems["quadratic_deep"].doc
 
 
 @pytest.mark.parametrize(("dim", "condition"), [(6, 1.5e7), (10, 1.6e13)])

@@ -1,6 +1,7 @@
 """What saddles and local minima claim: their index, their number, and that nothing lies below the global one."""
 
 import itertools
+from decimal import Decimal, localcontext
 from math import e
 
 import numpy as np
@@ -129,6 +130,22 @@ def test_noise_gets_gradient_descent_down_the_octopus():
     noisy, exact = (run("octopus", "gd", lanes, batch_size=size, steps=1000)["train"][-1, 0, 0] for size in (1, 1024))
     minimum = problem_of("octopus").minimum
     assert noisy < 0.99 * minimum < 0.81 * minimum < exact
+
+
+@pytest.mark.parametrize(("dtype", "reach", "rtol"), [("float64", 354, 2e-15), ("float32", 43, 3e-7)])
+def test_a_plateaus_gradient_keeps_its_digits_far_out(dtype, reach, rtol):
+    """Against 60 decimal digits: tanh is 1 to the last digit from 19 on in float64, from 9 on in float32."""
+    distances = np.concatenate([np.geomspace(1e-6, 1, 13), np.arange(1.5, reach)])
+    w = (1 + np.concatenate([distances, -distances])).astype(dtype)
+    with localcontext(prec=60):
+        exact = []
+        for z in (Decimal(float(each)) - 1 for each in w):
+            sinh, cosh = (z.exp() - (-z).exp()) / 2, (z.exp() + (-z).exp()) / 2
+            exact.append(float(sinh / cosh**3))
+    _, found = gradient(problem_of(f"plateau(dim={len(w)})"), w, dtype=dtype)
+    np.testing.assert_allclose(found[0], exact, rtol=rtol)
+    _, found = gradient(problem_of("plateau"), [1e4, -1e30], dtype=dtype)
+    np.testing.assert_array_equal(found, 0)
 
 
 def test_factors_of_a_matrix_are_minima_up_to_a_rotation_and_else_saddles():
