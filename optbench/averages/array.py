@@ -41,7 +41,7 @@ def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> n
 
 
 def _scan(x, beta, correct, out):
-    """One pass over each row, in float64 for either dtype.
+    """One pass over each row, in float64 for either dtype: what is stored was rounded once.
 
     The plain recurrence waits for the last value at every step. Here s starts anew every four values and
     v_{t+j} = beta^j v_t + s_j, so that only one step in four waits: 2 times as fast. optbench.EWA does the same
@@ -51,29 +51,32 @@ def _scan(x, beta, correct, out):
     cube, fourth = square * beta, square * beta * beta
     whole = x.shape[1] - x.shape[1] % 4
     for i in range(x.shape[0]):
-        v = 0.0
+        v, fading = 0.0, correct
+        faded, rest = 1.0, 0.0  # beta^t, and 1 - beta^t without the cancellation
+        # One loop for both: a second one, for what follows the correction, takes 1.3 times as long.
         for t in range(0, whole, 4):
             s1 = gain * x[i, t]
             s2 = beta * s1 + gain * x[i, t + 1]
             s3 = beta * s2 + gain * x[i, t + 2]
             s4 = beta * s3 + gain * x[i, t + 3]
-            out[i, t] = beta * v + s1
-            out[i, t + 1] = square * v + s2
-            out[i, t + 2] = cube * v + s3
+            v1, v2, v3 = beta * v + s1, square * v + s2, cube * v + s3
             v = fourth * v + s4
-            out[i, t + 3] = v
+            if fading:
+                rest1, faded = beta * rest + gain, faded * beta
+                rest2, faded = beta * rest1 + gain if faded > FADED else 1.0, faded * beta
+                rest3, faded = beta * rest2 + gain if faded > FADED else 1.0, faded * beta
+                rest, faded = beta * rest3 + gain if faded > FADED else 1.0, faded * beta
+                fading = faded > FADED
+                out[i, t], out[i, t + 1], out[i, t + 2], out[i, t + 3] = v1 / rest1, v2 / rest2, v3 / rest3, v / rest
+            else:
+                out[i, t], out[i, t + 1], out[i, t + 2], out[i, t + 3] = v1, v2, v3, v
         s, power = 0.0, 1.0
         for t in range(whole, x.shape[1]):
             s = gain * x[i, t] if t == whole else beta * s + gain * x[i, t]
             power *= beta
-            out[i, t] = power * v + s
-        if correct:
-            power, rest, t = 1.0, 0.0, 0
-            while t < x.shape[1] and power > FADED:
-                power *= beta
-                rest = beta * rest + gain  # 1 - beta^t, without the cancellation
-                out[i, t] /= rest
-                t += 1
+            rest = beta * rest + gain if fading and faded > FADED else 1.0
+            faded *= beta
+            out[i, t] = (power * v + s) / rest
 
 
 @cache

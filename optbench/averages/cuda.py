@@ -67,6 +67,29 @@ def walk(square, lane, v, beta):
 
 
 @jit
+def walk_corrected(square, lane, v, beta, rest):
+    """``walk`` with each average over its 1 - beta^t, in float64, before it is rounded to what the square holds.
+
+    rest: 1 - beta^t where the row begins.
+    """
+    gain = 1.0 - beta
+    for c in range(SIDE):
+        v = beta * v + gain * square[lane, c]
+        rest = beta * rest + gain
+        square[lane, c] = v / rest
+
+
+@jit
+def walk_scaled(square, lane, v, beta, factors):
+    """The same where all rows begin at one step: its factors 1 / (1 - beta^t) serve them all. Returns the row's end."""
+    gain = 1.0 - beta
+    for c in range(SIDE):
+        v = beta * v + gain * square[lane, c]
+        square[lane, c] = v * factors[c]
+    return v
+
+
+@jit
 def rest(t, rate):
     """1 - beta^t, without the cancellation; rate: log(beta)."""
     return np.float64(-math.expm1(t * rate))
@@ -99,6 +122,7 @@ def together(x, n, beta, rate, out):
     rate: log(beta), or -inf for averages that are not corrected.
     """
     square = cuda.shared.array(PADDED, x.dtype)
+    factors = cuda.shared.array(SIDE, float64)
     ahead = cuda.local.array(SIDE, x.dtype)  # in registers, since the loops over it are unrolled
     lane = cuda.threadIdx.x
     series = x.size // n
@@ -111,15 +135,18 @@ def together(x, n, beta, rate, out):
             fill(square, lane, ahead)
             if t + SIDE < n:
                 fetch(x, at + t + SIDE, n, ahead)  # behind the barrier, the compiler would let it wait for the walk
-            cuda.syncthreads()
-            v = walk(square, lane, v, beta)
-            cuda.syncthreads()
             fading = (t + 1) * rate > LOG_FADED
-            factor = 1.0 / rest(t + lane + 1, rate) if fading else 1.0
+            if fading:
+                factors[lane] = 1.0 / rest(t + lane + 1, rate)
+            cuda.syncthreads()
+            if fading:
+                v = walk_scaled(square, lane, v, beta, factors)
+            else:
+                v = walk(square, lane, v, beta)
+            cuda.syncthreads()
             if t + lane < n:
                 for r in range(rows):
-                    value = square[r, lane]
-                    out[np.uint64(at + t + r * n)] = value * factor if fading else value
+                    out[np.uint64(at + t + r * n)] = square[r, lane]
             cuda.syncthreads()
 
 
@@ -201,13 +228,14 @@ def spread(x, n, span, beta, rate, powers, starts, out):
                 s = beta * s + gain * square[lane, c]
             row = scan(ends, lane, s, powers[1, 1])
             before = ends[row, lane - 1] if lane > 0 else 0.0
-            walk(square, lane, before + weight * v, beta)
+            if (t + 1) * rate > LOG_FADED:
+                walk_corrected(square, lane, before + weight * v, beta, rest(t + lane * SIDE, rate))
+            else:
+                walk(square, lane, before + weight * v, beta)
             v = ends[row, SIDE - 1] + powers[1, SIDE] * v
             cuda.syncthreads()
-            fading = (t + 1) * rate > LOG_FADED
             for r in range(least(SIDE, (stop - t - lane + SIDE - 1) // SIDE)):
-                value = square[r, lane]
-                out[np.uint64(at + t + r * SIDE)] = value / rest(t + r * SIDE + lane + 1, rate) if fading else value
+                out[np.uint64(at + t + r * SIDE)] = square[r, lane]
             cuda.syncthreads()
 
 

@@ -72,7 +72,8 @@ class EWA:
         if self.steps == 0:
             return math.nan if self.bias_correction else 0.0
         with np.errstate(all="ignore"):
-            average = np.asarray(self._average()).astype(self.dtype, copy=False)
-            if self.bias_correction:  # divided in float64, then rounded
-                average = np.divide(average, self._rest, dtype=np.float64).astype(self.dtype, copy=False)
+            average = self._average()
+            if self.bias_correction:  # before v_t is rounded
+                average = average / self._rest
+        average = np.asarray(average).astype(self.dtype, copy=False)
         return average[()]

@@ -42,6 +42,17 @@ def test_pandas_agrees(beta):
     np.testing.assert_allclose(ewa(x, beta, bias_correction=True), adjusted, rtol=1e-11)
 
 
+@CORRECTED
+@pytest.mark.parametrize("beta", [*BETAS[:-1], 1 - 1e-6])
+@pytest.mark.parametrize("length", [7, 4000])
+def test_float32_is_rounded_once(length, beta, corrected):
+    """From the recurrence in float64, by half a unit of the last place: neither the sum nor v_t is rounded before."""
+    x = series(length, dtype="float32")
+    made, exact = ewa(x, beta, corrected), twin(x.astype(float), beta, corrected)
+    assert made.dtype == np.float32
+    assert (np.abs(made - exact) <= (0.5 + 1e-5) * np.spacing(np.abs(made))).all()
+
+
 @pytest.mark.parametrize("gap", [1e-6, 1e-9, 1e-12])
 def test_corrected_average_stays_exact_as_beta_nears_1(gap):
     """There it is the plain mean of the values so far, to first order in the gap."""

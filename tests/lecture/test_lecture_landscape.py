@@ -72,7 +72,7 @@ def test_a_saturated_function_is_a_plateau():
     """Far from its target a tanh unit's curvature is negative, and its slope not zero: only the minimum is found."""
     found = critical.critical_points(problem_of("plateau"), np.full((1, 2), 1.3))
     assert found["found"].all() and (found["negative"] == 0).all() and not found["plateau"].any()
-    flat = critical.critical_points(problem_of("plateau"), np.full((1, 2), 25.0))  # tanh(24) is 1, to the last digit
+    flat = critical.critical_points(problem_of("plateau"), np.full((1, 2), 401.0))  # exp(-800) is 0
     assert flat["found"].all() and flat["plateau"].all()
 
 
