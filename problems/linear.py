@@ -1,4 +1,4 @@
-"""Linear models: least squares, logistic and softmax regression. One matrix product serves all runs of a cohort."""
+"""Linear models: least squares, ridge, logistic and softmax regression. One matrix product serves a cohort's runs."""
 
 from dataclasses import replace
 from math import exp, log

@@ -1,4 +1,7 @@
-"""A multilayer perceptron with softmax cross-entropy: any depth and width, one run at a time on BLAS."""
+"""A multilayer perceptron with softmax cross-entropy: any depth and width, one run at a time on BLAS.
+
+Layers of the widths that are given (mlp), and many equal narrow ones (deep_narrow).
+"""
 
 from optbench import OptbenchError, Problem, datasets, problem
 from optbench.kit.layers import backward, forward, softmax_error, softmax_report

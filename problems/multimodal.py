@@ -1,4 +1,7 @@
-"""Classical functions of any dimension with many local minima, in their plain forms."""
+"""Classical functions of any dimension with many local minima, in their plain forms.
+
+Styblinski and Tang's, Rastrigin's, Ackley's, Griewank's and Levy's.
+"""
 
 from math import acos, cos, e, expm1, pi, sin, sqrt
 

@@ -1,4 +1,7 @@
-"""Classical functions of the plane with several local minima, in their plain forms."""
+"""Classical functions of the plane with several local minima, in their plain forms.
+
+Himmelblau's, the six-hump camel, Goldstein and Price's, Branin's and Easom's.
+"""
 
 from math import cos, exp, pi, sin
 

@@ -1,4 +1,7 @@
-"""Strict saddles: a zero gradient that is no minimum, and the slow way out."""
+"""Strict saddles: a zero gradient that is no minimum, and the slow way out.
+
+One along the axes (saddle), and one turned away from them (rotated_saddle).
+"""
 
 import numpy as np
 

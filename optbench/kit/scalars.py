@@ -17,3 +17,8 @@ def larger(x, y):
 def clipped(x, low, high):
     """x within [low, high]; NaN of NaN."""
     return high if x > high else (low if x < low else x)
+
+
+def ratio(over, under):
+    """over / under, and 1 where either is 0; NaN passes."""
+    return 1 if over == 0 else (1 if under == 0 else over / under)

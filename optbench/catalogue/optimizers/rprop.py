@@ -16,7 +16,8 @@ def rprop(w, g, previous, size, lr, eta_minus, eta_plus, step_min, step_max, t):
     """size = size eta_plus where g kept its sign, size eta_minus and g = 0 where it turned;  w = w - size sign(g).
 
     The rate is the first size and nothing else: a schedule has no effect. For full batches; the noise of
-    mini-batches turns signs and shrinks the sizes to step_min.
+    mini-batches turns signs and shrinks the sizes to step_min. optax.rprop makes every move one step later than Rprop
+    and PyTorch, so that its first step moves nothing, and does not move where g turned in between.
     """
     turn = g * previous
     size = lr if t == 1 else size

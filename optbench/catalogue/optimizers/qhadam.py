@@ -1,18 +1,11 @@
-"""Quasi-hyperbolic momentum: a step along a mixture of the gradient and its average."""
+"""Quasi-hyperbolic momentum: a step along a mixture of the gradient and its average.
+
+QHAdam: in Adam, for g and for g^2.
+"""
 
 from math import sqrt
 
 from optbench import optimizer
-
-
-@optimizer(source="Ma & Yarats 2019 (QHM) and their default values", limits={"nu": "[0, 1]"}, beta1=0.999, nu=0.7)
-def qhm(w, g, m, lr, beta1, nu):
-    """m = beta1 m + (1 - beta1) g;  w = w - lr ((1 - nu) g + nu m).
-
-    nu = 0 is gradient descent, nu = 1 is `momentum`, nu = beta1 is `nesterov`.
-    """
-    m = beta1 * m + (1 - beta1) * g
-    return w - lr * ((1 - nu) * g + nu * m), m
 
 
 @optimizer(

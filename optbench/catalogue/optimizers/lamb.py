@@ -1,43 +1,16 @@
-"""A rate per parameter block: steps in proportion to the norm of the block's parameters."""
+"""A rate per parameter block: steps in proportion to the norm of the block's parameters.
+
+LAMB: for AdamW.
+"""
 
 from math import sqrt
 
 from optbench import optimizer
+from optbench.kit.scalars import ratio
 
 
 def _w_square(w):
     return w * w
-
-
-def _g_square(g):
-    return g * g
-
-
-def _ratio(over, under):
-    """over / under, and 1 where either is 0; NaN passes."""
-    return 1 if over == 0 else (1 if under == 0 else over / under)
-
-
-@optimizer(
-    source="You, Gitman & Ginsburg 2017, Algorithm 1",
-    limits={"trust": "(0, inf)"},
-    block={"w_square": _w_square, "g_square": _g_square},
-    beta1=0.9,
-    trust=0.001,
-    weight_decay=0.0,
-    eps=0.0,
-)
-def lars(w, g, m, lr, w_square, g_square, beta1, trust, weight_decay, eps):
-    """m = beta1 m + lr trust |w| / (|g| + weight_decay |w| + eps) (g + weight_decay w);  w = w - m.
-
-    Norms are those of the parameter block; where one is 0 the factor behind lr is 1. The rate is inside m, as in
-    the paper.
-    """
-    norm = sqrt(w_square)
-    size = sqrt(g_square)
-    ratio = 1 if size == 0 else _ratio(trust * norm, size + weight_decay * norm + eps)
-    m = beta1 * m + lr * ratio * (g + weight_decay * w)
-    return w - m, m
 
 
 def _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, beta1_t, beta2_t):
@@ -65,5 +38,5 @@ def lamb(w, g, m, v, lr, w_square, step_square, beta1, beta2, eps, weight_decay,
     Norms are those of the parameter block; where one is 0 their ratio counts as 1.
     """
     step = _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, beta1_t, beta2_t)
-    w = w - lr * _ratio(sqrt(w_square), sqrt(step_square)) * step
+    w = w - lr * ratio(sqrt(w_square), sqrt(step_square)) * step
     return w, beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g

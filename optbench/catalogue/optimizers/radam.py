@@ -1,9 +1,12 @@
-"""Adam with another rate: rectified while its scale is uncertain, or bounded from both sides."""
+"""Adam with another rate: rectified while its scale is uncertain, or bounded from both sides.
+
+RAdam: rectified.
+"""
 
 from math import sqrt
 
 from optbench import optimizer
-from optbench.kit.scalars import clipped, larger
+from optbench.kit.scalars import larger
 
 
 @optimizer(
@@ -26,26 +29,3 @@ def radam(w, g, m, v, a, c, lr, beta1, beta2, eps, beta1_t):
     rectified = sqrt(larger(0, (rho - 4) * (rho - 2) * last / ((last - 4) * (last - 2) * rho)))
     scale = rectified * sqrt((1 - beta2) * a) / (sqrt(v) + eps) if rho > 5 else 1
     return w - lr * (m / (1 - beta1_t)) * scale, m, v, a, c
-
-
-@optimizer(
-    source="Luo et al. 2019, Algorithm 2, without 1 / sqrt(t), as in the authors' code",
-    limits={"final_lr": "(0, inf)", "gamma": "(0, inf)"},
-    beta1=0.9,
-    beta2=0.999,
-    final_lr=0.1,
-    gamma=1e-3,
-    eps=1e-8,
-)
-def adabound(w, g, m, v, lr, beta1, beta2, final_lr, gamma, eps, beta1_t, beta2_t, t):
-    """Adam, its rate of every coordinate kept within final_lr (1 - 1 / (gamma t + 1)) and final_lr (1 + 1 / (gamma t)).
-
-    It begins as Adam and ends as momentum at the rate final_lr. The rate is
-    lr sqrt(1 - beta2^t) / (1 - beta1^t) / (sqrt(v) + eps) and multiplies m. final_lr is absolute: a schedule
-    multiplies lr only (in the authors' code both).
-    """
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g * g
-    rate = lr * sqrt(1 - beta2_t) / (1 - beta1_t) / (sqrt(v) + eps)
-    low, high = final_lr * (1 - 1 / (gamma * t + 1)), final_lr * (1 + 1 / (gamma * t))
-    return w - clipped(rate, low, high) * m, m, v

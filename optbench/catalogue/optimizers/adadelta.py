@@ -1,0 +1,16 @@
+"""AdaDelta: AdaGrad that forgets, and needs no rate."""
+
+from math import sqrt
+
+from optbench import optimizer
+
+
+@optimizer(source="Zeiler 2012, Algorithm 1; torch.optim.Adadelta (rho is beta2)", beta2=0.9, eps=1e-6)
+def adadelta(w, g, s, d, lr, beta2, eps):
+    """s averages g^2;  step = sqrt(d + eps) / sqrt(s + eps) g;  w = w - lr step;  d averages step^2.
+
+    The step has the unit of w, so the paper has no rate: lr = 1. The first steps are of size sqrt(eps).
+    """
+    s = beta2 * s + (1 - beta2) * g * g
+    step = sqrt(d + eps) / sqrt(s + eps) * g
+    return w - lr * step, s, beta2 * d + (1 - beta2) * step * step

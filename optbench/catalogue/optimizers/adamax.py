@@ -1,0 +1,18 @@
+"""Adam with another scale in place of the average of g^2.
+
+AdaMax: the largest |g|, fading.
+"""
+
+from optbench import optimizer
+from optbench.kit.scalars import larger
+
+
+@optimizer(source="Kingma & Ba 2015, Algorithm 2; torch.optim.Adamax", beta1=0.9, beta2=0.999, eps=1e-8)
+def adamax(w, g, m, u, lr, beta1, beta2, eps, beta1_t):
+    """m averages g;  u = max(beta2 u, |g| + eps);  w = w - lr / (1 - beta1^t) m / u.
+
+    The limit of Adam's 2-norm as the norm's order grows; the maximum needs no bias correction.
+    """
+    m = beta1 * m + (1 - beta1) * g
+    u = larger(beta2 * u, abs(g) + eps)
+    return w - lr * (m / (1 - beta1_t)) / u, m, u

@@ -1,0 +1,29 @@
+"""Adam with another direction in place of the average of g.
+
+AdEMAMix: two averages, a fast and a very slow one.
+"""
+
+from math import sqrt
+
+from optbench import optimizer
+
+
+@optimizer(
+    source="Pagliardini, Ablin & Grangier 2024, without warm-up of alpha and beta3",
+    limits={"alpha": "[0, inf)"},
+    beta1=0.9,
+    beta2=0.999,
+    beta3=0.9999,
+    alpha=5.0,
+    eps=1e-8,
+)
+def ademamix(w, g, m, slow, v, lr, beta1, beta2, beta3, alpha, eps, beta1_t, beta2_t):
+    """w = w - lr (m / (1 - beta1^t) + alpha slow) / (sqrt(v / (1 - beta2^t)) + eps); slow averages g with beta3.
+
+    Adam with a second, very slow average, which starts at 0 and is not corrected: its weight grows over about
+    1 / (1 - beta3) steps, so shorter runs hardly see it.
+    """
+    m = beta1 * m + (1 - beta1) * g
+    slow = beta3 * slow + (1 - beta3) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    return w - lr * (m / (1 - beta1_t) + alpha * slow) / (sqrt(v / (1 - beta2_t)) + eps), m, slow, v

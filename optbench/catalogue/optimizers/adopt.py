@@ -1,0 +1,21 @@
+"""Adam with another scale in place of the average of g^2.
+
+ADOPT: the average of the steps before, which does not know the gradient that it divides.
+"""
+
+from math import sqrt
+
+from optbench import optimizer
+from optbench.kit.scalars import clipped, larger
+
+
+@optimizer(source="Taniguchi et al. 2024 (ADOPT, with clipping)", beta1=0.9, beta2=0.9999, eps=1e-6)
+def adopt(w, g, m, v, lr, beta1, beta2, eps, t):
+    """n = g / max(sqrt(v), eps) within +-(t - 1)^(1/4);  m averages n;  w = w - lr m;  then v averages g^2.
+
+    The gradient is divided by the v of the steps before it, so that the two are independent: then it converges for
+    any beta2. The first step only sets v = g^2 and moves nothing.
+    """
+    limit = sqrt(sqrt(t - 1))
+    m = beta1 * m + (1 - beta1) * clipped(g / larger(eps, sqrt(v)), -limit, limit)
+    return w - lr * m, m, g * g if t == 1 else beta2 * v + (1 - beta2) * g * g

@@ -1,0 +1,27 @@
+"""Adam with another scale in place of the average of g^2.
+
+AMSGrad: the largest average so far, so that no rate rises again.
+"""
+
+from math import sqrt
+
+from optbench import optimizer
+from optbench.kit.scalars import larger
+
+
+@optimizer(
+    source="Reddi, Kale & Kumar 2018, Algorithm 2, bias-corrected as in torch.optim.Adam(amsgrad=True)",
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+)
+def amsgrad(w, g, m, v, v_max, lr, beta1, beta2, eps, beta1_t, beta2_t):
+    """v_max = max(v_max, v);  w = w - lr (m / (1 - beta1^t)) / (sqrt(v_max / (1 - beta2^t)) + eps).
+
+    m and v as in Adam. A rate that never rises again makes the paper's proof hold. The paper corrects no bias;
+    optax takes the maximum of the corrected v.
+    """
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    v_max = larger(v_max, v)
+    return w - lr * (m / (1 - beta1_t)) / (sqrt(v_max / (1 - beta2_t)) + eps), m, v, v_max

@@ -1,0 +1,23 @@
+"""Steps by sign: every coordinate moves by the rate, whatever the size of its gradient.
+
+signSGD, and Signum, which is signSGD with momentum.
+"""
+
+from optbench import optimizer
+from optbench.kit.scalars import sign
+
+
+@optimizer(source="Bernstein et al. 2018, Algorithm 1")
+def signsgd(w, g, lr):
+    """w = w - lr sign(g).
+
+    It comes no nearer to a minimum than about lr a coordinate; on noisy gradients it follows the median, not the mean.
+    """
+    return w - lr * sign(g)
+
+
+@optimizer(source="Bernstein et al. 2018, Algorithm 2 (Signum)", beta1=0.9)
+def signum(w, g, m, lr, beta1):
+    """m = beta1 m + (1 - beta1) g;  w = w - lr sign(m)."""
+    m = beta1 * m + (1 - beta1) * g
+    return w - lr * sign(m), m

@@ -1,0 +1,29 @@
+"""Adam with another scale in place of the average of g^2.
+
+Yogi: an average that moves by a bounded amount a step.
+"""
+
+from math import sqrt
+
+from optbench import optimizer
+from optbench.kit.scalars import sign
+
+
+@optimizer(
+    source="Zaheer et al. 2018, Algorithm 2, bias-corrected as in optax",
+    limits={"initial": "[0, inf)"},
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-3,
+    initial=1e-6,
+)
+def yogi(w, g, m, v, lr, beta1, beta2, eps, initial, beta1_t, beta2_t, t):
+    """v = v - (1 - beta2) sign(v - g^2) g^2 from `initial`;  w and m as in Adam.
+
+    v moves towards g^2 by at most (1 - beta2) g^2, so small gradients after large ones do not raise the rate as
+    fast as in Adam. m starts at 0 (optax starts it at `initial`, too).
+    """
+    v = initial if t == 1 else v
+    m = beta1 * m + (1 - beta1) * g
+    v = v - (1 - beta2) * sign(v - g * g) * g * g
+    return w - lr * (m / (1 - beta1_t)) / (sqrt(v / (1 - beta2_t)) + eps), m, v
