@@ -1,4 +1,4 @@
 """The commands, a module each, with what they print.
 
-Thin: a command reads its options, calls the package, and shows the answer.
+A command's module imports what it needs when it runs, so that help and --version answer at once.
 """

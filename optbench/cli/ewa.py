@@ -1,29 +1,53 @@
-"""What ``ewa`` does: the averages of one column of a file, as a table, a file and a picture."""
+"""``optbench ewa``: the averages of one column of a file, as a table, a file and a picture.
+
+The table goes to standard output, all that is said about it to standard error.
+"""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-import pyarrow as pa
-from rich.table import Table
+import typer
 
-from optbench.averages.array import ewa
-from optbench.averages.contract import checked_beta
-from optbench.averages.series import Series, read_series
-from optbench.cli.terminal import console, errors
+from optbench.cli.options import numbers
 from optbench.contract.errors import OptbenchError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.table import Table
+
+    from optbench.averages.series import Series
+
 _LAST = 3
+"""How many of the last values the table shows."""
 
 
-def run(file: Path, column: str | None, betas, bias_correction: bool, skip_missing: bool, png, out) -> None:
-    """The table goes to standard output, all that is said about it to standard error. Raises OptbenchError."""
-    betas = [checked_beta(beta, "ewa") for beta in betas]
+def ewa(
+    file: Annotated[Path, typer.Argument(help="A CSV file whose first line names the columns.")],
+    column: Annotated[str | None, typer.Option(help="The column; needless where only one is numeric.")] = None,
+    beta: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NUMBERS", help="In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9."),
+    ] = None,
+    bias_correction: Annotated[bool, typer.Option(help="Divide by 1 - beta^t.")] = True,
+    skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Leave rows without a value out.")] = False,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the series and its averages.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the averages, .csv or .parquet.")] = None,
+) -> None:
+    """Exponentially weighted averages of a column of a CSV file."""
+    from optbench.averages import array
+    from optbench.averages.contract import checked_beta
+    from optbench.averages.series import read_series
+    from optbench.cli.console import console, errors
+
+    betas = [checked_beta(each, "ewa") for each in numbers("beta", beta or ["0.9"])]
     _check_ending("--png", png, (".png",))
     _check_ending("--out", out, (".csv", ".parquet"))
     series = read_series(file, column, skip_missing)
     if series.missing:
         errors.print(f"{series.missing:,} rows without a value were left out")
-    averages = {beta: ewa(series.values, beta, bias_correction) for beta in betas}
+    averages = {each: array.ewa(series.values, each, bias_correction) for each in betas}
     console.print(_table(series, averages))
     for path, write in ((out, _write), (png, _draw)):
         if path is None:
@@ -35,7 +59,7 @@ def run(file: Path, column: str | None, betas, bias_correction: bool, skip_missi
         errors.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
-def _check_ending(option, path, endings) -> None:
+def _check_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> None:
     if path is not None and path.suffix not in endings:
         raise OptbenchError(f"{option} must end in {' or '.join(endings)}, not {str(path)!r}")
 
@@ -45,6 +69,9 @@ def _table(series: Series, averages: dict) -> Table:
 
     window: 1 / (1 - beta) values (lecture B2). lag: beta / (1 - beta), the mean age of what is averaged.
     """
+    import numpy as np
+    from rich.table import Table
+
     last = min(_LAST, len(series.values))
     when = series.rows if series.dates is None else np.datetime_as_string(_days(series.dates[-last:]))
     table = Table(box=None, pad_edge=False)
@@ -58,13 +85,14 @@ def _table(series: Series, averages: dict) -> Table:
     return table
 
 
-def _days(dates):
+def _days(dates: np.ndarray) -> np.ndarray:
     """Dates without their time, if that is midnight."""
     days = dates.astype("datetime64[D]")
     return days if (days == dates).all() else dates.astype("datetime64[s]")
 
 
 def _write(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
+    import pyarrow as pa
     from pyarrow import csv, parquet
 
     columns = {"row": series.rows}

@@ -1,29 +1,33 @@
-"""What ``info`` prints: the versions, the machine, where kernels are kept, and what there is of CUDA."""
+"""``optbench info``: the versions, the machine, where kernels are kept, and what there is of CUDA."""
 
-import json
-import platform
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
-from rich.text import Text
-
-from optbench import __version__
-from optbench.cli.terminal import console
+from optbench.cli.options import Json
 
 _GIB = 2**30
 
 
-def show(as_json: bool) -> None:
-    """Print it all, as a table or as JSON."""
-    found = facts()
-    if as_json:
-        print(json.dumps(found, indent=2))
+def info(json: Json = False) -> None:
+    """Show versions, the machine, where kernels are kept, and whether a GPU can be used or what is missing."""
+    from rich.text import Text
+
+    from optbench.cli.console import console, print_json
+
+    known = facts()
+    if json:
+        print_json(known)
         return
-    for label, text in _lines(found):
+    for label, text in _lines(known):
         console.print(Text.assemble((label.ljust(14), "bold"), text), soft_wrap=True)
 
 
-def facts() -> dict:
+def facts() -> dict[str, Any]:
     """What is known, as JSON has it."""
+    import platform
+
+    from optbench import __version__
     from optbench.compiler import cuda
     from optbench.sweeps.provenance import cpu, versions
     from optbench.sweeps.session import cores
@@ -41,10 +45,10 @@ def facts() -> dict:
     }
 
 
-def _lines(found: dict):
+def _lines(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Pairs of a label and its text."""
-    gpu = found["cuda"]
-    for label, value in found.items():
+    gpu = known["cuda"]
+    for label, value in known.items():
         if label != "cuda":
             yield label, str(value or "nowhere")
     yield "CUDA", "can be used" if gpu["usable"] else f"cannot be used: {gpu['missing']}"
@@ -54,7 +58,7 @@ def _lines(found: dict):
         yield "  card", _card(card)
 
 
-def _card(card: dict) -> str:
+def _card(card: dict[str, Any]) -> str:
     parts = [card["name"]]
     if card.get("compute_capability"):
         parts.append(f"compute capability {card['compute_capability']}")

@@ -1,12 +1,45 @@
-"""How options are typed: ``--beta 0.5 0.9`` besides ``--beta 0.5 --beta 0.9`` and ``--beta 0.5,0.9``."""
+"""What the commands' options share: the ones that several have, and ``--beta 0.5 0.9`` for several numbers."""
 
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
 from typer.core import TyperCommand
 
 from optbench.contract.errors import OptbenchError
 
+Plugin = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="A Python file with optimizers, schedules or problems; repeatable."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; the keys are those of the README.")]
+Workers = Annotated[int | None, typer.Option(help="Threads; by default one a core.")]
+
+
+def text_list(name: str, help: str):
+    """The option ``--name`` whose value is a list typed as one text."""
+    return typer.Option(f"--{name}", metavar="LIST", help=help)
+
+
+def check_folder(out: str) -> None:
+    """Raises OptbenchError for an ``--out`` that names no folder."""
+    if not out.strip():
+        raise OptbenchError("--out must name a folder")
+
+
+def interrupted() -> NoReturn:
+    """End a command that Ctrl-C stopped and that can go on."""
+    text = "interrupted; what was finished is kept, run the same command again to go on"
+    print(f"optbench: {text}", file=sys.stderr)
+    raise typer.Exit(130) from None
+
 
 class TakesNumbers(TyperCommand):
-    """A command whose repeatable options take all the numbers behind them, as argparse's nargs="+" does."""
+    """A command whose repeatable options take all the numbers behind them, as argparse's nargs="+" does:
+
+    ``--beta 0.5 0.9`` besides ``--beta 0.5 --beta 0.9`` and ``--beta 0.5,0.9``.
+    """
 
     def parse_args(self, ctx, args):
         repeatable = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}

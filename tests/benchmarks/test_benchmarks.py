@@ -73,7 +73,8 @@ def test_a_benchmark_runs(name):
 
 def test_the_commands_that_are_timed_run(monkeypatch):
     """The small ones in processes of their own, as asv does; of the others, that they would run."""
-    from optbench.cli import app, terminal
+    from optbench.cli import app
+    from optbench.cli import sweep as sweep_command
 
     sweeps = load("sweeps")
     commands, planned, real = [], [], subprocess.run
@@ -85,7 +86,7 @@ def test_the_commands_that_are_timed_run(monkeypatch):
             real(command, **options)
 
     monkeypatch.setattr(sweeps.subprocess, "run", run)
-    monkeypatch.setattr(terminal, "dry_run", lambda plan, workers: planned.append(plan.runs))
+    monkeypatch.setattr(sweep_command, "print_plan", lambda plan, workers: planned.append(plan.runs))
     benchmark = sweeps.Commands()
     benchmark.setup()
     for name in measures(benchmark):

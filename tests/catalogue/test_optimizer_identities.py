@@ -307,3 +307,14 @@ def test_lookahead_goes_half_of_the_way_of_k_steps():
     seen = path("lookahead(gd, k=5, alpha=0.5)", reported=True)
     np.testing.assert_array_equal(seen[[0, 1, 4]], np.tile(START, (3, 1)))
     np.testing.assert_array_equal(seen[5::5], made[5::5])
+
+
+def test_nadam_without_its_schedule_is_optaxs():
+    """With a large momentum_decay mu_t is beta1: m looks one step ahead with the corrections of Adam, as in optax."""
+    w, m, v, beta1, beta2 = START.copy(), np.zeros(DIM), np.zeros(DIM), 0.9, 0.999
+    for t, g in enumerate(GRADIENTS, 1):
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+        ahead = beta1 * m / (1 - beta1 ** (t + 1)) + (1 - beta1) * g / (1 - beta1**t)
+        w = w - 0.05 * ahead / (np.sqrt(v / (1 - beta2**t)) + 1e-8)
+    np.testing.assert_allclose(path("nadam", momentum_decay=1e6)[-1], w, rtol=1e-12)
+    assert np.abs(path("nadam")[-1] - w).max() > 0.01

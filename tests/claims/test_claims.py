@@ -15,7 +15,6 @@ from optbench.analysis import statistics
 from optbench.claims import page, run
 from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict
 from optbench.cli import app
-from optbench.cli import lecture as lecture_command
 
 
 def planted(id="Z1", verdict=HOLDS, effect=2.0, experiment=None, sentence="one & two are <three>"):
@@ -175,7 +174,7 @@ def test_an_interrupted_command_says_how_to_go_on(command, monkeypatch):
     def stop(*rest):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lecture_command, "run", stop)
+    monkeypatch.setattr(run, "run", stop)
     code, _, err = command()
     assert code == 130 and "run the same command again" in err
 

@@ -1,50 +1,109 @@
-"""What the commands show: progress, summaries and verdicts."""
+"""``optbench sweep``: run a sweep, or count it; its progress, its winners and what it cost."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
+import typer
 
-from optbench.catalogue import loader
+from optbench.cli import report as report_command
+from optbench.cli.options import Plugin, Workers, check_folder, interrupted, text_list
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from optbench.engine.cohort import Cohort
     from optbench.sweeps.plan import Plan
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
 
+def sweep(
+    spec: Annotated[Path | None, typer.Argument(help="A TOML file; without it, the built-in default.")] = None,
+    problems: Annotated[
+        str | None, text_list("problems", "Such as 'rosenbrock, quadratic(dim=100, condition=1e4)'.")
+    ] = None,
+    optimizers: Annotated[str | None, text_list("optimizers", "Such as 'gd, adam(beta1=[0.8, 0.9])'.")] = None,
+    batch_sizes: Annotated[str | None, text_list("batch-sizes", "Such as 16,64,full.")] = None,
+    schedules: Annotated[str | None, text_list("schedules", "Such as 'constant, inverse(decay_rate=0.1)'.")] = None,
+    lr: Annotated[
+        str | None, text_list("lr", "Learning rates: 0.01,0.1 or a log-spaced grid from:to:count, 1e-4:1:9.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="How many seeds, or a list: 0,1,2.")] = None,
+    tuning_seeds: Annotated[int | None, typer.Option(help="How many of them choose; the others report.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Budget: passes over the data.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Budget: updates, instead of epochs.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float64, float32, or both: float64,float32.")] = None,
+    deadline: Annotated[float | None, typer.Option(help="Seconds after which a cohort ends where it is.")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="cpu, cuda, or auto: a GPU where one can be used. By default cpu."),
+    ] = None,
+    out: Annotated[
+        str, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")
+    ] = "results",
+    workers: Workers = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show cohorts, runs and an estimate; run nothing.")
+    ] = False,
+    report: Annotated[bool, typer.Option(help="Draw the report at the end.")] = True,
+    plugin: Plugin = None,
+) -> None:
+    """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
+    from optbench.cli.console import load_catalogue
+    from optbench.sweeps import session
+    from optbench.sweeps.provenance import typed_command
+    from optbench.sweeps.spec import read
 
-def load_catalogue(files) -> loader.Catalogue:
-    """The catalogue with the user's files; a broken one is shown with its traceback, and the others load."""
-    catalogue = loader.load(tuple(files))
-    for path, trace in catalogue.broken.items():
-        errors.print(f"the plug-in {path} does not load:\n{trace}", style="yellow", markup=False, soft_wrap=True)
-    return catalogue
+    check_folder(out)
+    changes = {
+        "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
+        "learning_rates": lr, "seeds": seeds, "tuning_seeds": tuning_seeds, "epochs": epochs, "steps": steps,
+        "dtypes": dtype, "deadline": deadline, "device": device,
+        "plugins": [str(path) for path in plugin] if plugin else None,
+    }  # fmt: skip
+    checked = read(spec, changes)
+    catalogue = load_catalogue(checked.plugins)
+    if dry_run:
+        plan = session.plan(checked, catalogue)
+        print_device(plan)
+        print_plan(plan, session.checked_workers(workers))
+        return
+    try:
+        with Watch() as watch:
+            plan = session.plan(checked, catalogue)
+            print_device(plan)
+            status = session.execute(plan, out, workers=workers, command=typed_command(), watch=watch)
+        print_summary(Path(out))
+        if report:
+            report_command.draw(Path(out))
+    except KeyboardInterrupt:
+        interrupted()
+    if status.failed:
+        raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
 
 
 class Watch:
     """A progress bar over a sweep's work, with runs/s and the time left."""
 
     def __init__(self):
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        from optbench.cli.console import errors
+
         self.begin, self.before = None, None
         self.bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[speed]}"), console=errors, transient=True,
         )  # fmt: skip
 
-    def __enter__(self):
+    def __enter__(self) -> Watch:
         self.bar.start()
         self.task = self.bar.add_task("loading", total=None, speed="")
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception) -> None:
         self.bar.stop()
 
     def __call__(self, status) -> None:
@@ -66,15 +125,20 @@ class Watch:
         )  # fmt: skip
 
 
-def tell_device(plan: Plan) -> None:
+def print_device(plan: Plan) -> None:
     """Say which device was taken and why, unless the CPU was asked for."""
+    from optbench.cli.console import errors
+
     if plan.spec.device != "cpu":
         where = "GPU" if plan.device == "cuda" else "CPU"
         errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)
 
 
-def dry_run(plan: Plan, workers: int) -> None:
+def print_plan(plan: Plan, workers: int) -> None:
     """Cohorts, runs, run-steps, and how long they would take."""
+    from rich.table import Table
+
+    from optbench.cli.console import console, errors
     from optbench.sweeps.executor import estimate
 
     table = Table("problem", "optimizer", "batch sizes", "cohorts", "lanes", "runs", "run-steps", box=None)
@@ -105,8 +169,11 @@ def dry_run(plan: Plan, workers: int) -> None:
     )
 
 
-def summary(directory: Path) -> None:
+def print_summary(directory: Path) -> None:
     """The best configuration of each problem (medians over the seeds that did not choose it), and the costs."""
+    from rich.table import Table
+
+    from optbench.cli.console import console
     from optbench.report.summary import terminal_summary
     from optbench.sweeps.results import load
 
@@ -134,10 +201,10 @@ def summary(directory: Path) -> None:
         console.print(left, markup=False, soft_wrap=True)
 
 
-def _left_to_the_cpu(runs, timings) -> str:
+def _left_to_the_cpu(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     """How many cohorts a GPU was meant to run and could not, and why, reason by reason."""
-    noted = timings.get("device_note")  # older folders have none
-    late = timings[(timings["device"] == "cpu") & noted.ne("")] if noted is not None else timings[:0]
+    notes = timings.get("device_note")  # older folders have none
+    late = timings[(timings["device"] == "cpu") & notes.ne("")] if notes is not None else timings[:0]
     if late.empty:
         return ""
     pairs = runs.drop_duplicates("cohort_id").merge(late, on="cohort_id")
@@ -147,43 +214,6 @@ def _left_to_the_cpu(runs, timings) -> str:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         reasons.append(f"{', '.join(names[:3])}{more} ({note})")
     return f"{len(late):,} of {len(timings):,} cohorts ran on the CPU: {'; '.join(reasons)}"
-
-
-def report(directory: Path) -> None:
-    """Draw the report, and say where it is."""
-    from optbench.report import write_report
-
-    try:
-        with errors.status("drawing the report") as spinner:
-            page = write_report(directory, lambda text: spinner.update(f"drawing the report: {text}"))
-    except OSError as error:
-        raise OptbenchError(f"cannot write the report to {str(directory)!r}: {error.strerror}") from None
-    console.print(f"report: {page}", soft_wrap=True)
-
-
-def check(file: Path, files) -> bool:
-    """Print the verdict of every check on every record of ``file``; True where all hold."""
-    from optbench import checks
-
-    if not file.is_file():
-        raise OptbenchError(f"no plug-in file {str(file)!r}")
-    catalogue = load_catalogue((file, *files))
-    if file.resolve() in catalogue.broken:
-        raise OptbenchError(f"{file} does not load (the traceback stands above)")
-    names = [key for key, path in catalogue.files.items() if path == file.resolve()]
-    if not names:
-        raise OptbenchError(f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem")
-    fine = True
-    for key in names:
-        kind, name = key.split(" ", 1)
-        console.print(f"[bold]{kind} {name}[/]")
-        for finding in checks.run(kind, name, catalogue):
-            mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
-            console.print(f"  {mark} {finding.name}", end="" if finding.message else "\n", soft_wrap=True)
-            if finding.message:
-                console.print(f": {finding.message}", markup=False, soft_wrap=True)
-            fine &= finding.ok
-    return fine
 
 
 def _duration(seconds: float) -> str:

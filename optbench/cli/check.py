@@ -1,0 +1,45 @@
+"""``optbench check``: the contract's checks on a plug-in file, a line each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optbench.cli.options import Plugin
+from optbench.contract.errors import OptbenchError
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="A plug-in file.")],
+    plugin: Plugin = None,
+) -> None:
+    """Check a plug-in's optimizers, schedules and problems against the contract, and say in words what is wrong."""
+    if not print_checks(file, tuple(plugin or ())):
+        raise typer.Exit(1)
+
+
+def print_checks(file: Path, files: Sequence[Path]) -> bool:
+    """Print the verdict of every check on every record of ``file``; True where all hold."""
+    from optbench import checks
+    from optbench.cli.console import console, load_catalogue
+
+    if not file.is_file():
+        raise OptbenchError(f"no plug-in file {str(file)!r}")
+    catalogue = load_catalogue((file, *files))
+    if file.resolve() in catalogue.broken:
+        raise OptbenchError(f"{file} does not load (the traceback stands above)")
+    names = [key for key, path in catalogue.files.items() if path == file.resolve()]
+    if not names:
+        raise OptbenchError(f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem")
+    fine = True
+    for key in names:
+        kind, name = key.split(" ", 1)
+        console.print(f"[bold]{kind} {name}[/]")
+        for finding in checks.run(kind, name, catalogue):
+            mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
+            console.print(f"  {mark} {finding.name}", end="" if finding.message else "\n", soft_wrap=True)
+            if finding.message:
+                console.print(f": {finding.message}", markup=False, soft_wrap=True)
+            fine &= finding.ok
+    return fine

@@ -1,0 +1,56 @@
+"""``optbench list``: the names of the catalogue, with formula and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from optbench.cli.options import Json, Plugin
+
+_TITLES = {
+    "wrapper": "Wrappers: around any optimizer, clip(adam, norm=1), and around each other",
+    "baseline": "Baselines: SciPy's methods on the full batch, which search their own step length",
+    "schedule_wrapper": "Wrappers: around any schedule, warmup(cosine)",
+}
+
+
+def list_names(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="optimizers, schedules or problems; without it, all names.")
+    ] = None,
+    json: Json = False,
+    plugin: Plugin = None,
+) -> None:
+    """List optimizers, schedules or problems with formula and defaults."""
+    from optbench.catalogue import listing
+    from optbench.cli.console import load_catalogue, print_json
+    from optbench.cli.entries import counted, print_entry, print_lines
+
+    catalogue = load_catalogue(plugin or ())
+    rows = [row for each in ([kind] if kind is not None else listing.KINDS) for row in listing.rows(catalogue, each)]
+    if json:
+        print_json(rows)
+    elif kind is not None:
+        _print_families(rows)
+    else:
+        for part, group in _grouped(rows, lambda row: row["kind"]):
+            print_entry(counted(len(group), part.replace("_", " ")), 20, ", ".join(row["name"] for row in group))
+        print_lines("", "More: optbench list optimizers, optbench show adam")
+
+
+def _print_families(rows: Sequence[dict[str, Any]]) -> None:
+    from optbench.catalogue.listing import values_text
+    from optbench.cli.entries import filled, print_entry, print_lines
+
+    indent = max(len(row["name"]) for row in rows) + 4
+    for i, (title, group) in enumerate(_grouped(rows, lambda row: _TITLES.get(row["kind"], row["family"]))):
+        print_lines(*[""] * bool(i), (filled(title), "bold"))
+        for row in group:
+            print_entry(f"  {row['name']}", indent, row["formula"], values_text(row["defaults"]))
+
+
+def _grouped(rows: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]):
+    """Pairs of a key and its rows, in the order of each key's first row."""
+    return [(value, [row for row in rows if key(row) == value]) for value in dict.fromkeys(map(key, rows))]

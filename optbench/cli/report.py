@@ -1,0 +1,33 @@
+"""``optbench report``: draw the figures and the page of a result folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optbench.cli.options import Plugin
+from optbench.contract.errors import OptbenchError
+
+
+def report(
+    directory: Annotated[Path, typer.Argument(help="The result folder of a sweep.")] = Path("results"),
+    plugin: Plugin = None,
+) -> None:
+    """Draw the figures and the page of a finished sweep anew."""
+    from optbench.cli.console import load_catalogue
+
+    load_catalogue(tuple(plugin or ()))
+    draw(directory)
+
+
+def draw(directory: Path) -> None:
+    """Draw the report, and say where it is."""
+    from optbench.cli.console import console, errors
+    from optbench.report import write_report
+
+    try:
+        with errors.status("drawing the report") as spinner:
+            page = write_report(directory, lambda text: spinner.update(f"drawing the report: {text}"))
+    except OSError as error:
+        raise OptbenchError(f"cannot write the report to {str(directory)!r}: {error.strerror}") from None
+    console.print(f"report: {page}", soft_wrap=True)

@@ -1,0 +1,129 @@
+"""``optbench show``: all about a name of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from optbench.cli.options import Json, Plugin
+
+_SHOWN = 10
+"""The longest minimizer that is printed."""
+
+
+def show(
+    name: Annotated[
+        str, typer.Argument(help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'.")
+    ],
+    json: Json = False,
+    plugin: Plugin = None,
+) -> None:
+    """Show all about a name: formula, parameters, memory, minimum, source."""
+    from optbench.catalogue import description
+    from optbench.cli.console import load_catalogue, print_json
+    from optbench.cli.entries import print_lines
+
+    records = description.describe(load_catalogue(plugin or ()), name)
+    if json:
+        print_json(records)
+        return
+    for i, record in enumerate(records):
+        print_lines(*[""] * bool(i))
+        _print_record(record)
+
+
+def _print_record(record: dict[str, Any]) -> None:
+    from optbench.catalogue.listing import value_text
+    from optbench.cli.entries import filled, print_entry, print_lines
+
+    print_lines((f"{record['kind'].replace('_', ' ')} {record['name']}", "bold"))
+    for paragraph in record["description"].split("\n\n"):
+        print_lines("", filled(paragraph))
+    parameters = record["parameters"]
+    columns = [[key, value_text(each["value"]), _remark(each)] for key, each in parameters.items()]
+    key_width, value_width = (max((len(row[i]) for row in columns), default=0) + 2 for i in (0, 1))
+    print_lines(*[""] * bool(columns))
+    for key, value, remark in columns:
+        print_entry(f"  {key.ljust(key_width)}{value}", key_width + value_width + 2, "", remark)
+    print_lines("")
+    facts = _FACTS[record["kind"]](record) | {"source": record["source"], "file": ", ".join(record["files"])}
+    for label, text in facts.items():
+        if text:
+            print_entry(label, 12, text)
+    if record.get("around"):
+        print_lines("")
+        _print_record(record["around"])
+
+
+def _remark(parameter: dict[str, Any]) -> str:
+    from optbench.catalogue.listing import value_text
+
+    limit, default = parameter["limit"], parameter["default"]
+    words = f"in {limit}" if isinstance(limit, str) else " or ".join(limit or ())
+    return ", ".join(filter(None, (words, f"default {value_text(default)}" * (default != parameter["value"]))))
+
+
+def _optimizer(record: dict[str, Any]) -> dict[str, str]:
+    from optbench.cli.entries import counted
+
+    state, sums = record["state"], record["sums"]
+    slots = {place: state[f"by_{place}"] for place in ("parameter", "block", "run")}
+    memory = [
+        f"{counted(len(names), 'number')} a {place} ({', '.join(names)})" for place, names in slots.items() if names
+    ]
+    for stage in state["matrix"]:
+        memory.append(f"{counted(stage['numbers'], 'number')} for a block of {_shape(stage['block'])}")
+    stages = {"all": "sums over all parameters", "block": "sums over each block", "matrix": "each block as a matrix"}
+    needs = [f"{words} ({', '.join(sums[key])})" for key, words in stages.items() if sums[key]]
+    none = "none" + " of its own" * (record["kind"] == "wrapper")
+    reported = "" if record["reported"] == "w" else f"{record['reported']}; the gradient is taken at w"
+    return {"memory": ", ".join(memory) or none, "needs": ", ".join(needs), "reported": reported}
+
+
+def _schedule(record: dict[str, Any]) -> dict[str, str]:
+    factors = record["factors"]
+    if not factors:
+        return {}
+    *firsts, last = (f"{factor:.3g}" for factor in factors["factor"])
+    steps = f"{factors['epochs']} epochs of {factors['steps'] // factors['epochs']} steps"
+    return {"example": f"{', '.join(firsts)} at the first steps of {steps}, and {last} at the last step"}
+
+
+def _problem(record: dict[str, Any]) -> dict[str, str]:
+    blocks = ", ".join(map(_shape, record["blocks"]))
+    dim = f"{record['dim']:,}" + f", in blocks of {blocks}" * (record["blocks"] != [[record["dim"]]])
+    examples = f"{record['examples']:,} an epoch, by convention: there is no data"
+    if record["data"]:
+        test = f", {record['test_examples']:,} to test" if record["test_examples"] else ""
+        examples = f"{record['examples']:,} to train{test}"
+    noise = f"{record['noise']:g} / sqrt(batch size), standard deviation of a coordinate of the gradient"
+    minimizer, domain = record["minimizer"] or (), record["domain"] or ()
+    minimum = f"{record['minimum']:.10g}" + f" at {_point(minimizer)}" * (0 < len(minimizer) <= _SHOWN)
+    return {
+        "dimension": dim,
+        "examples": examples,
+        "noise": noise * bool(record["noise"]),
+        "metrics": ", ".join(record["metrics"]),
+        "minimum": f"{minimum} ({record['minimum_source']})",
+        "drawn in": " x ".join(f"[{low:.4g}, {high:.4g}]" for low, high in domain),
+    }
+
+
+_FACTS = {
+    "optimizer": _optimizer,
+    "wrapper": _optimizer,
+    "baseline": lambda record: {},
+    "schedule": _schedule,
+    "schedule_wrapper": _schedule,
+    "problem": _problem,
+}
+
+
+def _shape(block: Sequence[int]) -> str:
+    return " x ".join(f"{side:,}" for side in block)
+
+
+def _point(coordinates: Sequence[float]) -> str:
+    return f"({', '.join(f'{each:.6g}' for each in coordinates)})"
