@@ -27,7 +27,7 @@ class EWA:
         self.bias_correction = bool(bias_correction)
         self.steps = 0
         self.dtype, self.shape = np.dtype(np.float64), None
-        # v_t = power * start + block: the average at the last multiple of four, and what came since (see ewa._scan).
+        # v_t = power * start + block: the average at the last multiple of four, and what came since (see array._scan).
         self._start, self._block, self._power = 0.0, 0.0, 1.0
         self._fading, self._rest = 1.0, 0.0  # beta^t and 1 - beta^t
 

@@ -16,24 +16,24 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid", "linear")
 
 # Up to here OpenBLAS multiplies without packing the matrices first, where it knows AVX-512: 1.2 to 1.6 times as fast.
 UNPACKED = 1_000_000
-SHORTEST = 32  # narrower blocks would not pay
+NARROWEST = 32  # narrower blocks would not pay
 
 
 def forward(w, x, layout, work):
     """Fill ``work`` with the layers' activations. Returns where the last layer's start."""
     rows = x.shape[0]
-    at, place, before = 0, 0, x
+    offset, place, before = 0, 0, x
     for layer in range(2, layout.shape[0] - 1):
-        wide, tall = layout[layer], layout[layer + 1]
-        a = work[place : place + rows * tall].reshape(rows, tall)
-        product(before, w[at : at + wide * tall].reshape(wide, tall), a, layout, work)
-        at += wide * tall
-        add_bias(a, w[at : at + tall])
-        at += tall
+        inputs, outputs = layout[layer], layout[layer + 1]
+        a = work[place : place + rows * outputs].reshape(rows, outputs)
+        product(before, w[offset : offset + inputs * outputs].reshape(inputs, outputs), a, layout, work)
+        offset += inputs * outputs
+        add_bias(a, w[offset : offset + outputs])
+        offset += outputs
         last = layer == layout.shape[0] - 2
-        activate(work[place : place + rows * tall], layout[1] if last else layout[0])
+        activate(work[place : place + rows * outputs], layout[1] if last else layout[0])
         if not last:
-            place += rows * tall
+            place += rows * outputs
             before = a
     return place
 
@@ -45,23 +45,23 @@ def backward(w, g, x, place, layout, work):
     rows, count = x.shape[0], layout[-1]
     error = work[place : place + rows * count].reshape(rows, count)
     # The errors of the hidden layers take turns in two rooms behind the activations.
-    at, end, turn = w.shape[0], place + rows * count, 0
+    offset, end, turn = w.shape[0], place + rows * count, 0
     for layer in range(layout.shape[0] - 2, 1, -1):
-        wide, tall = layout[layer], layout[layer + 1]
-        at -= wide * tall + tall
-        slope = g[at : at + wide * tall].reshape(wide, tall)
-        sum_rows(error, g[at + wide * tall : at + wide * tall + tall])
+        inputs, outputs = layout[layer], layout[layer + 1]
+        offset -= inputs * outputs + outputs
+        slope = g[offset : offset + inputs * outputs].reshape(inputs, outputs)
+        sum_rows(error, g[offset + inputs * outputs : offset + inputs * outputs + outputs])
         if layer == 2:
             product_transposed(x, error, slope, layout, work)
         else:
-            place -= rows * wide
-            a = work[place : place + rows * wide].reshape(rows, wide)
+            place -= rows * inputs
+            a = work[place : place + rows * inputs].reshape(rows, inputs)
             product_transposed(a, error, slope, layout, work)
             room = end + turn * rows * widest(layout)
-            behind = work[room : room + rows * wide].reshape(rows, wide)
-            weights = w[at : at + wide * tall].reshape(wide, tall)
+            behind = work[room : room + rows * inputs].reshape(rows, inputs)
+            weights = w[offset : offset + inputs * outputs].reshape(inputs, outputs)
             np.dot(error, weights.T, behind)
-            back_through(work[room : room + rows * wide], work[place : place + rows * wide], layout[0])
+            back_through(work[room : room + rows * inputs], work[place : place + rows * inputs], layout[0])
             error = behind
             turn = 1 - turn
 
@@ -73,15 +73,15 @@ def scratch(rows, sizes):
 
 def product(a, b, out, layout, work):
     """out = a b, in blocks of a's columns."""
-    rows, wide, tall = a.shape[0], a.shape[1], b.shape[1]
-    step = block_width(rows, tall)
-    if not SHORTEST <= step < wide:
+    rows, inputs, outputs = a.shape[0], a.shape[1], b.shape[1]
+    step = block_width(rows, outputs)
+    if not NARROWEST <= step < inputs:
         np.dot(a, b, out)
         return
     room = work[block_room(rows, layout) :]
-    part = room[rows * step : rows * (step + tall)].reshape(rows, tall)
-    for first in range(0, wide, step):
-        last = min(first + step, wide)
+    part = room[rows * step : rows * (step + outputs)].reshape(rows, outputs)
+    for first in range(0, inputs, step):
+        last = min(first + step, inputs)
         target = part if first > 0 else out
         copied = room[: rows * (last - first)].reshape(rows, last - first)
         copy_columns(a, first, last, copied)
@@ -89,27 +89,27 @@ def product(a, b, out, layout, work):
         if first > 0:
             for i in range(rows):
                 total, share = out[i], part[i]
-                for j in range(tall):
+                for j in range(outputs):
                     total[j] += share[j]
 
 
 def product_transposed(a, b, out, layout, work):
     """out = a' b, in blocks of a's columns."""
-    rows, wide, tall = a.shape[0], a.shape[1], b.shape[1]
-    step = block_width(rows, tall)
-    if not SHORTEST <= step < wide:
+    rows, inputs, outputs = a.shape[0], a.shape[1], b.shape[1]
+    step = block_width(rows, outputs)
+    if not NARROWEST <= step < inputs:
         np.dot(a.T, b, out)
         return
     room = work[block_room(rows, layout) :]
-    for first in range(0, wide, step):
-        last = min(first + step, wide)
+    for first in range(0, inputs, step):
+        last = min(first + step, inputs)
         copied = room[: rows * (last - first)].reshape(rows, last - first)
         copy_columns(a, first, last, copied)
         np.dot(copied.T, b, out[first:last])
 
 
-def block_width(rows, tall):
-    return UNPACKED // (rows * tall) // 8 * 8
+def block_width(rows, outputs):
+    return UNPACKED // (rows * outputs) // 8 * 8
 
 
 def block_room(rows, layout):

@@ -1,4 +1,4 @@
-"""What files of problems share: linear models, from the two ends of their kernels to their record and its minimum.
+"""Linear models: the two ends of their kernels, which all of them share, their record and its minimum.
 
 A kernel calls ``scores``, ``penalize`` and ``finish`` by name, as it would a function of its own file.
 """
@@ -44,8 +44,8 @@ def linear_model(
 
     ``kernel``: value_and_gradient in lanes form, content with room for (rows, runs) numbers. ``loss(scores)`` ->
     (values (n,), slopes as the scores), in NumPy and apart from the kernel: with it SciPy finds the minimum; scores are
-    (n,) or (n, *outputs). Without it the minimum is bounded by 0. ``fields``: those of Problem that are other than
-    here. Starts at normal weights of standard deviation 0.1.
+    (n,) or (n, *outputs). Without it the minimum is bounded by 0. ``fields``: those of Problem that differ
+    from what stands here. Starts at normal weights of standard deviation 0.1.
     """
     x, x_test = datasets.with_intercept(data)
     shape = (x.shape[1], *outputs)
@@ -56,7 +56,7 @@ def linear_model(
         values, slopes = loss(rows @ w.reshape(shape))
         return values.mean() + 0.5 * l2 * w @ w, (rows.T @ slopes).ravel() / len(x) + l2 * w
 
-    made = {
+    common = {
         "form": "lanes",
         "dim": dim,
         "value_and_gradient": kernel,
@@ -68,13 +68,13 @@ def linear_model(
         "constants": constants,
         "work": lambda rows, runs: rows * runs,
     }
-    known = {"minimum": 0.0, "minimum_source": "lower bound (l2 = 0)"}
+    minimum = {"minimum": 0.0, "minimum_source": "lower bound (l2 = 0)"}
     if loss is not None:
         key, compute = "-".join(map(str, (kernel.__name__, *constants))), lambda: _solve(objective, dim)
         minimizer = datasets.remembered(data, key, compute, lambda w: np.abs(objective(w)[1]).max() < 1e-6)
         source = "SciPy's L-BFGS-B on an independent objective"
-        known = {"minimum": float(objective(minimizer)[0]), "minimum_source": source, "minimizer": minimizer}
-    return Problem(**made | known | fields)
+        minimum = {"minimum": float(objective(minimizer)[0]), "minimum_source": source, "minimizer": minimizer}
+    return Problem(**common | minimum | fields)
 
 
 def _solve(objective, dim):

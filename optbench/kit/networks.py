@@ -9,10 +9,10 @@ from optbench.kit.layers import ACTIVATIONS, scratch
 
 HIDDEN = ACTIVATIONS[:3]
 _DEVIATIONS = {
-    "he": lambda wide, tall: np.sqrt(2 / wide),
-    "xavier": lambda wide, tall: np.sqrt(2 / (wide + tall)),
-    "zero": lambda wide, tall: 0.0,
-    "large": lambda wide, tall: 1.0,
+    "he": lambda inputs, outputs: np.sqrt(2 / inputs),
+    "xavier": lambda inputs, outputs: np.sqrt(2 / (inputs + outputs)),
+    "zero": lambda inputs, outputs: 0.0,
+    "large": lambda inputs, outputs: 1.0,
 }
 
 

@@ -1,4 +1,4 @@
-"""Who is in color: every optimizer where all can be told apart, else the best of each problem; and in which look."""
+"""Which optimizers a figure draws in color, and in which look: all where they can be told apart, else the best."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def looks(best: pd.DataFrame) -> dict[str, dict[str, dict]]:
     order of rank. An optimizer keeps its look on the whole page, except where two of one color meet in a figure.
     """
     front = {problem: _front(rows) for problem, rows in best.groupby("problem", sort=False)}
-    everyone = list(best["optimizer"].unique())
-    many = len(everyone) > SHOWN
-    home = _places(front.values() if many else [everyone])
+    optimizers = list(best["optimizer"].unique())
+    many = len(optimizers) > SHOWN
+    home = _places(front.values() if many else [optimizers])
     return {
         problem: {name: style.look(place, among_gray=many) for name, place in _apart(names, home)}
         for problem, names in front.items()
@@ -36,12 +36,10 @@ def looks(best: pd.DataFrame) -> dict[str, dict[str, dict]]:
 
 def rule(shown: Iterable, best: pd.DataFrame) -> str:
     """Words for the caption: which optimizers are shown; empty where all are."""
-    count, everyone = len(list(shown)), len(best)
-    if count >= everyone:
+    count, total = len(list(shown)), len(best)
+    if count >= total:
         return ""
-    return (
-        f"the best {count} of {everyone} optimizers, as the table above ranks them (lowest median; failures are last)"
-    )
+    return f"the best {count} of {total} optimizers, as the table above ranks them (lowest median; failures are last)"
 
 
 def _front(rows: pd.DataFrame) -> list:
@@ -52,8 +50,8 @@ def _front(rows: pd.DataFrame) -> list:
 def _places(groups: Iterable[list]) -> dict:
     """A place for everyone; those who are drawn together have different colors as far as there are enough.
 
-    Who is drawn most often chooses first, and takes the color that is used least. A place counts rounds through the
-    colors, so no two on the page look the same.
+    The one that is drawn most often chooses first, and takes the color that is used least. A place counts rounds
+    through the colors, so no two on the page look the same.
     """
     groups, places = list(groups), {}
     for name, _ in Counter(name for group in groups for name in group).most_common():

@@ -9,7 +9,9 @@ from optbench.contract.names import INNER, canonical, parse
 from optbench.report.labels import shorten
 
 LONG = 30
+"""Up to here a schedule's text stands as it is."""
 LONGEST = 48
+"""What is longer still is cut: about what a row of a table has room for."""
 
 
 def short_schedules(texts: Iterable[str]) -> dict[str, str]:

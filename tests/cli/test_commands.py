@@ -152,9 +152,9 @@ def test_flags_reach_the_spec_over_the_file(run):
              "--dtype", "float32", "--deadline", "60", "--out", "mine", "--workers", "1", "--no-report"]  # fmt: skip
     assert run("sweep", "my.toml", *flags)[0] == 0
     runs = pd.read_parquet("mine/runs.parquet")
-    found = {name: sorted(set(runs[name])) for name in ("problem", "optimizer", "beta1", "batch_size", "schedule", "lr",
-                                                        "seed", "steps", "dtype")}  # fmt: skip
-    assert found == {
+    columns = ["problem", "optimizer", "beta1", "batch_size", "schedule", "lr", "seed", "steps", "dtype"]
+    values = {name: sorted(set(runs[name])) for name in columns}
+    assert values == {
         "problem": ["saddle"], "optimizer": ["momentum"], "beta1": [0.5], "batch_size": [512],
         "schedule": ["inverse(decay_rate=2.0)"], "lr": [0.01, 0.1], "seed": [3, 4], "steps": [3], "dtype": ["float32"],
     }  # fmt: skip
@@ -232,10 +232,10 @@ def test_info(run, no_gpu):
                   "ptxas /bin/ptxas"):  # fmt: skip
         assert words in out
     code, out, err = run("info", "--json")
-    found = json.loads(out)
-    assert code == 0 and not err and found["optbench"] == __version__ and found["cores"] >= 1
-    assert Path(found["kernels"]) == Path(os.environ["NUMBA_CACHE_DIR"])
-    assert found["cuda"] == {"usable": False, "package": "numba 1.0", "driver": None, "toolkit": None,
+    facts = json.loads(out)
+    assert code == 0 and not err and facts["optbench"] == __version__ and facts["cores"] >= 1
+    assert Path(facts["kernels"]) == Path(os.environ["NUMBA_CACHE_DIR"])
+    assert facts["cuda"] == {"usable": False, "package": "numba 1.0", "driver": None, "toolkit": None,
                              "ptxas": "/bin/ptxas", "cards": [], "missing": no_gpu}  # fmt: skip
 
 

@@ -40,9 +40,9 @@ def cells(out: str) -> dict[str, list[str]]:
 
 
 def written(run, *arguments, file="days.csv"):
-    code, _, err = run(file, *arguments, "--out", "made.csv")
+    code, _, err = run(file, *arguments, "--out", "averages.csv")
     assert code == 0, err
-    return pd.read_csv("made.csv")
+    return pd.read_csv("averages.csv")
 
 
 def test_the_table_and_nothing_else_is_standard_output(run):
@@ -78,9 +78,9 @@ def test_what_cannot_be_parsed_is_a_usage_error(run, typed):
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_averages_are_written_in_full(run, corrected, ending):
     flag = [] if corrected else ["--no-bias-correction"]
-    code, _, err = run("days.csv", "--beta", "0.5", "0.9", *flag, "--out", f"made.{ending}")
-    assert code == 0 and err.strip() == f"wrote made.{ending}"
-    table = (pd.read_csv if ending == "csv" else pd.read_parquet)(f"made.{ending}")
+    code, _, err = run("days.csv", "--beta", "0.5", "0.9", *flag, "--out", f"averages.{ending}")
+    assert code == 0 and err.strip() == f"wrote averages.{ending}"
+    table = (pd.read_csv if ending == "csv" else pd.read_parquet)(f"averages.{ending}")
     assert list(table) == ["row", "date", "temp", "temp_ewa_0.5", "temp_ewa_0.9"]
     assert table["row"].tolist() == [1, 2, 3] and table["temp"].tolist() == VALUES.tolist()
     assert table["date"].astype(str).tolist() == ["2020-01-01", "2020-01-02", "2020-01-03"]
@@ -89,15 +89,15 @@ def test_averages_are_written_in_full(run, corrected, ending):
 
 
 def test_a_written_file_can_be_averaged_again(run):
-    assert run("days.csv", "--out", "made.csv")[0] == 0
-    again = written(run, "--column", "temp_ewa_0.9", file="made.csv")
+    assert run("days.csv", "--out", "averages.csv")[0] == 0
+    again = written(run, "--column", "temp_ewa_0.9", file="averages.csv")
     assert list(again) == ["row", "date", "temp_ewa_0.9", "temp_ewa_0.9_ewa_0.9"]
 
 
 def test_the_picture(run):
-    code, out, err = run("days.csv", "--beta", "0", "0.9", "--png", "made.png")
-    assert code == 0 and out and err.strip() == "wrote made.png"
-    assert Path("made.png").read_bytes().startswith(b"\x89PNG")
+    code, out, err = run("days.csv", "--beta", "0", "0.9", "--png", "averages.png")
+    assert code == 0 and out and err.strip() == "wrote averages.png"
+    assert Path("averages.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_compressed_file(run):
 def test_without_dates_there_are_rows(run):
     Path("days.csv").write_text("temp\n40\n49\n45\n")
     assert list(written(run)) == ["row", "temp", "temp_ewa_0.9"]
-    assert run("days.csv", "--png", "made.png")[0] == 0
+    assert run("days.csv", "--png", "averages.png")[0] == 0
 
 
 def test_numbers_may_turn_real_and_dates_may_end_behind_the_first_block(run):
@@ -138,9 +138,9 @@ def test_missing_values_are_refused_or_left_out(run, gap):
     assert code == 2 and not out
     words = "column 'temp' of 'days.csv' has 2 missing values, the first in row 2: --skip-missing leaves such rows out"
     assert err == f"optbench: {words}\n"
-    code, out, err = run("days.csv", "--column", "temp", "--skip-missing", "--out", "made.csv")
+    code, out, err = run("days.csv", "--column", "temp", "--skip-missing", "--out", "averages.csv")
     assert code == 0 and "2 rows without a value were left out" in err and cells(out)["temp"] == ["40", "45"]
-    table = pd.read_csv("made.csv")
+    table = pd.read_csv("averages.csv")
     assert table["row"].tolist() == [1, 3]
     np.testing.assert_allclose(table["temp_ewa_0.9"], twin(VALUES[[0, 2]], 0.9, True), rtol=1e-13)
 
@@ -185,9 +185,9 @@ def test_help(run):
 def test_thinning_keeps_the_ends_and_every_extreme():
     y = np.random.default_rng(0).standard_normal(100_003)
     y[[10, 99_000]] = 50.0, -50.0
-    x, made = thinned(np.arange(len(y)), y, bins=100)
-    assert len(made) <= 202 and x[0] == 0 and x[-1] == len(y) - 1 and (np.diff(x) > 0).all()
-    assert made.max() == 50.0 and made.min() == -50.0
-    np.testing.assert_array_equal(made, y[x])
-    x, made = thinned(np.arange(150), y[:150], bins=100)
-    np.testing.assert_array_equal(made, y[:150])
+    x, kept = thinned(np.arange(len(y)), y, bins=100)
+    assert len(kept) <= 202 and x[0] == 0 and x[-1] == len(y) - 1 and (np.diff(x) > 0).all()
+    assert kept.max() == 50.0 and kept.min() == -50.0
+    np.testing.assert_array_equal(kept, y[x])
+    x, kept = thinned(np.arange(150), y[:150], bins=100)
+    np.testing.assert_array_equal(kept, y[:150])
