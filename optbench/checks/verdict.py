@@ -12,6 +12,7 @@ class NotApplicable(Exception):
 
 
 def close(found, expected, tolerance: float, what: str) -> None:
+    """Raise Wrong, ``what`` before its words, where two arrays differ by more than ``tolerance`` of their size."""
     found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
     scale = float(np.max(np.abs(expected), initial=0.0)) + 1e-300
     worst = float(np.max(np.abs(found - expected), initial=0.0)) / scale

@@ -37,10 +37,24 @@ METRICS = ("train_", "test_", "w_")
 
 
 def is_metric(column: str) -> bool:
-    """Whether a column beside the fixed ones holds a metric; if not, it is a hyperparameter."""
+    """Whether a column beside the fixed ones holds a metric; if not, it is a hyperparameter.
+
+    Args:
+        column: its name.
+
+    Returns:
+        True for a metric.
+    """
     return column.startswith(METRICS)
 
 
 def is_taken(name: str) -> bool:
-    """Whether a hyperparameter of this name would clash with a column."""
+    """Whether a hyperparameter of this name would clash with a column.
+
+    Args:
+        name: the hyperparameter's.
+
+    Returns:
+        True where it would.
+    """
     return name in RUNS or name in CURVES or is_metric(name)

@@ -14,9 +14,17 @@ from optbench.contract.syntax import definition, function_of
 
 @cache
 def wrap(wrapper: Wrapper, base: Optimizer) -> Optimizer:
-    """``wrapper`` around ``base``: both hyperparameters, both states.
+    """The optimizer that ``wrapper`` around ``base`` is, with both hyperparameters and both states.
 
-    Raises PluginError where the two do not go together.
+    Args:
+        wrapper: what goes around.
+        base: what stands inside; it may be wrapped already.
+
+    Returns:
+        One optimizer, whose rule is one function.
+
+    Raises:
+        PluginError: the two do not go together: they share a hyperparameter, or both report an iterate.
     """
     return _Composition(wrapper, base).made()
 

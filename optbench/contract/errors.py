@@ -5,15 +5,36 @@ from collections.abc import Iterable
 
 
 class OptbenchError(ValueError):
-    """Bad input, told in one line that says what is wrong and how to mend it (the commands exit with code 2)."""
+    """Bad input, told in one line that says what is wrong and how to mend it.
+
+    The commands print that line and exit with code 2.
+
+    Example:
+        >>> minimize("rosenbrock", "adm", lr=0.1, steps=1)
+        Traceback (most recent call last):
+        optbench.contract.errors.OptbenchError: unknown optimizer 'adm': did you mean 'adam'?
+    """
 
 
 class PluginError(OptbenchError):
-    """A plug-in that breaks the contract of its kind."""
+    """A plug-in that breaks the contract of its kind.
+
+    Example:
+        >>> optimizer(source="a rule without lr")(lambda w, g: w)
+        Traceback (most recent call last):
+        optbench.contract.errors.PluginError: optimizer <lambda>: arguments must be (w, g, slots..., lr, ...)
+    """
 
 
 def in_one_line(error: Exception) -> str:
-    """What an exception of somebody else's code says, with its kind; ours speak for themselves."""
+    """What an exception says, in one line; that of other code with its kind.
+
+    Args:
+        error: any exception.
+
+    Returns:
+        The line.
+    """
     text = " ".join(str(error).split())
     return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text}"
 
@@ -21,7 +42,14 @@ def in_one_line(error: Exception) -> str:
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
     """The error for a name that is not among ``valid``: it offers the nearest one, or else all of them.
 
-    ``shown_by``: the command that lists them, for names too many for one line.
+    Args:
+        kind: what the name was to name, such as "optimizer".
+        name: the name, as it was typed.
+        valid: the names that exist.
+        shown_by: the command that lists them, where they are too many for one line.
+
+    Returns:
+        The error, for the caller to raise.
     """
     valid = sorted(valid)
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)

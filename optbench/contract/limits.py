@@ -7,10 +7,15 @@ from optbench.contract.errors import OptbenchError
 
 
 def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
-    """Raise OptbenchError unless each number of ``values`` is finite and within its entry of ``limits``.
+    """Refuse values that are not finite or lie outside their limits.
 
-    Values are numbers, tuples of numbers, or words. A limit is an interval such as ``"(0, 1]"`` or ``"[0, inf)"``,
-    or the tuple of the words that are allowed. The message begins with ``owner``.
+    Args:
+        owner: whose values they are; the message begins with it.
+        values: numbers, tuples of numbers, or words, by name.
+        limits: by name, an interval such as ``"(0, 1]"`` or ``"[0, inf)"``, or the tuple of the words that are allowed.
+
+    Raises:
+        OptbenchError: a value lies outside.
     """
     for key, value in values.items():
         limit = limits.get(key, "(-inf, inf)")

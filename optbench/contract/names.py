@@ -19,11 +19,24 @@ INNER = ""
 
 
 def parse(text: str) -> tuple[str, dict]:
-    """Split ``name(key=value, ...)`` into the name and its parameters; values are Python literals.
+    """Split ``name(key=value, ...)`` into the name and its parameters.
 
-    What a wrapper stands around, ``clip(adam, norm=1)``, is the parameter INNER, a text of that form again. A bare word
-    is a text, and so is a path: ``logistic(data=~/points.csv)``; one with blanks or brackets wants quotes.
-    Raises OptbenchError where the text is not of that form.
+    Values are Python literals. What a wrapper stands around, ``clip(adam, norm=1)``, is the parameter INNER, a text of
+    that form again. A bare word is a text, and so is a path: ``logistic(data=~/points.csv)``; a path with blanks or
+    brackets needs quotes.
+
+    Args:
+        text: as it was typed.
+
+    Returns:
+        The name, and the parameters by name in their order.
+
+    Raises:
+        OptbenchError: the text is not of that form.
+
+    Example:
+        >>> parse("clip(adam(beta1=0.8), norm=1)")
+        ('clip', {'': 'adam(beta1=0.8)', 'norm': 1})
     """
     bad = OptbenchError(f"cannot read {text!r}: write a name, or name(parameter=value, ...)")
     try:
@@ -57,7 +70,15 @@ def _quoted(found: re.Match) -> str:
 
 
 def canonical(name: str, parameters: Mapping) -> str:
-    """The text that :func:`parse` reads back, in the order of ``parameters``."""
+    """The text that :func:`parse` reads back.
+
+    Args:
+        name: what is named.
+        parameters: in the order in which they shall stand.
+
+    Returns:
+        The text; the plain name without parameters.
+    """
     if not parameters:
         return name
     parts = [value if key == INNER else f"{key}={value!r}" for key, value in parameters.items()]
@@ -65,7 +86,21 @@ def canonical(name: str, parameters: Mapping) -> str:
 
 
 def alternatives(text: str) -> list[str]:
-    """Every text that ``adam(beta1=[0.8, 0.9])`` stands for, also inside a wrapper. Raises OptbenchError for none."""
+    """Every text that one with lists for values stands for, also inside a wrapper.
+
+    Args:
+        text: such as ``adam(beta1=[0.8, 0.9])``.
+
+    Returns:
+        One text for each choice of values.
+
+    Raises:
+        OptbenchError: a list is empty.
+
+    Example:
+        >>> alternatives("adam(beta1=[0.8, 0.9])")
+        ['adam(beta1=0.8)', 'adam(beta1=0.9)']
+    """
     name, given = parse(text)
     choices = []
     for key, value in given.items():
@@ -77,7 +112,14 @@ def alternatives(text: str) -> list[str]:
 
 
 def split_list(text: str) -> list[str]:
-    """Split ``a, b(x=1, y=2), c`` at the commas that stand outside brackets and quotes."""
+    """Split ``a, b(x=1, y=2), c`` at the commas that stand outside brackets and quotes.
+
+    Args:
+        text: as it was typed.
+
+    Returns:
+        The parts, without blanks around them and without empty ones.
+    """
     parts, depth, quote, start = [], 0, "", 0
     for i, char in enumerate(text):
         if quote:
@@ -96,9 +138,19 @@ def split_list(text: str) -> list[str]:
 
 
 def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
-    """``defaults`` with the ``given`` values, each converted to the type of its default.
+    """The defaults with the given values, each converted to the type of its default.
 
-    Raises OptbenchError for an unknown parameter or a value that does not convert.
+    Args:
+        kind: what the name names, for the message.
+        name: whose parameters they are.
+        given: values by name.
+        defaults: all parameters, in their order.
+
+    Returns:
+        All parameters, in the order of the defaults.
+
+    Raises:
+        OptbenchError: a parameter is unknown, or a value does not convert.
     """
     filled = dict(defaults)
     for key, value in given.items():
@@ -109,7 +161,20 @@ def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
 
 
 def convert(owner: str, key: str, value, default):
-    """``value`` as the type of ``default``: 1e4 serves as an int, 3 as a float, nothing else is bent."""
+    """A value as the type of its default: 1e4 serves as an int, 3 as a float, nothing else is bent.
+
+    Args:
+        owner: whose value it is, for the message.
+        key: the value's name.
+        value: as it was given.
+        default: what it replaces.
+
+    Returns:
+        The value, of the default's type.
+
+    Raises:
+        OptbenchError: it does not convert.
+    """
     kind = type(default)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     number = number and abs(value) < 1e308
@@ -130,5 +195,12 @@ _KINDS = {float: "a number", int: "a whole number", str: "a text", tuple: "a tup
 
 
 def unique(items) -> list:
-    """The items in order, each once."""
+    """The items in order, each once.
+
+    Args:
+        items: hashable.
+
+    Returns:
+        A list without repetitions.
+    """
     return list(dict.fromkeys(items))

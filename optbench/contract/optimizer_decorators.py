@@ -71,7 +71,38 @@ def optimizer(
     matrix: Mapping[str, Matrix] | None = None,
     **hyperparameters: float,
 ) -> Callable[[Callable], Optimizer]:
-    """Register an update rule; the hyperparameters' defaults stand here. Raises PluginError on a broken signature."""
+    """Register an update rule: a scalar function of one parameter, ``rule(w, g, *slots, lr, *scalars)``.
+
+    The rule returns the new ``w``, and the new slots behind it. State slots stand between ``g`` and ``lr`` and start at
+    zero. Behind ``lr`` stand hyperparameters, ``<name>_t`` for a hyperparameter to the power t, ``t`` for the step from
+    1, ``rows`` and ``columns`` for the shape of the parameter's block, and the names in ``total``, ``block`` and
+    ``matrix``.
+
+    Args:
+        source: the paper and the algorithm in it.
+        name: by default the function's.
+        limits: the interval of a hyperparameter, such as ``"(0, 1]"``; betas, eps and decays have theirs anyway.
+        report: the slot that is evaluated in place of ``w``.
+        shared: slots of one number for a block, or for the run.
+        total: sums over all parameters, taken before the rule runs: name -> scalar function of arguments by name.
+        block: the same over each parameter block.
+        matrix: name -> what turns a whole block into a number for each element; one at the most.
+        **hyperparameters: their defaults.
+
+    Returns:
+        A decorator: the function becomes an Optimizer.
+
+    Raises:
+        PluginError: the signature is broken, or a name in it is not known.
+
+    Example:
+        >>> @optimizer(source="Polyak 1964", beta1=0.9)
+        ... def ball(w, g, m, lr, beta1):
+        ...     m = beta1 * m + g
+        ...     return w - lr * m, m
+        >>> ball.slots, ball.hyperparameters
+        (('m',), {'beta1': 0.9})
+    """
     total, block, matrix = dict(total or {}), dict(block or {}), dict(matrix or {})
 
     def decorate(rule: Callable) -> Optimizer:
@@ -92,7 +123,25 @@ def optimizer(
 
 
 def variant(base: Optimizer, name: str, *, source: str, doc: str = "", **hyperparameters: float) -> Optimizer:
-    """The same rule under another name with other defaults."""
+    """The same rule under another name with other defaults.
+
+    Args:
+        base: the optimizer whose rule it is.
+        name: the new one.
+        source: where these defaults come from.
+        doc: its text; by default that of ``base``.
+        **hyperparameters: the defaults that differ.
+
+    Returns:
+        An optimizer of its own.
+
+    Raises:
+        OptbenchError: a hyperparameter is unknown, or lies outside its limits.
+
+    Example:
+        >>> variant(optimizers()["adam"], "calm_adam", source="an example", beta1=0.95).hyperparameters["beta1"]
+        0.95
+    """
     values = base.with_values(hyperparameters)
     return replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
 
@@ -105,7 +154,31 @@ def wrapper(
     total: Mapping[str, Callable] | None = None,
     **hyperparameters: float,
 ) -> Callable[[Callable], Wrapper]:
-    """Register a wrapper around any optimizer. Raises PluginError on a broken signature."""
+    """Register a wrapper around any optimizer: ``function(step, w, g, *slots, lr, *scalars)``.
+
+    Its body holds one statement ``name = step(w, g)``, which runs the wrapped rule; it returns like a rule.
+
+    Args:
+        source: the paper and the algorithm in it.
+        limits: the interval of a hyperparameter, as for :func:`optimizer`.
+        report: the slot that is evaluated in place of ``w``.
+        total: sums over all parameters, as for :func:`optimizer`.
+        **hyperparameters: their defaults.
+
+    Returns:
+        A decorator: the function becomes a Wrapper.
+
+    Raises:
+        PluginError: the signature is broken, or a name in it is not known.
+
+    Example:
+        >>> @wrapper(source="an example", factor=0.5)
+        ... def gentle(step, w, g, lr, factor):
+        ...     w = step(w, factor * g)
+        ...     return w
+        >>> gentle.hyperparameters
+        {'factor': 0.5}
+    """
     total = dict(total or {})
 
     def decorate(function: Callable) -> Wrapper:

@@ -17,34 +17,47 @@ GIVEN = ("t", "rows", "columns")
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """What turns a whole block into a number per element, before the rule runs.
+    """What turns a whole block into a number for each of its elements, before the rule runs.
 
-    ``term`` (scalar, arguments by name, like a sum) fills an array (rows, columns) for each block;
-    ``transform(block, memory, ...)`` changes it in place and may name lr, hyperparameters and ``t``, too.
-    ``memory(rows, columns)`` numbers, zero at first, are kept for the block from step to step.
+    Example:
+        >>> def halve(block, memory):
+        ...     block *= 0.5
+        >>> Matrix(term=lambda g: g, transform=halve).memory(64, 32)
+        0
     """
 
     term: Callable
+    """A scalar function of arguments by name, as in a sum: it fills an array (rows, columns) for each block."""
     transform: Callable
+    """``transform(block, memory, ...)`` changes that array in place; it may name lr, hyperparameters and ``t``, too."""
     memory: Callable[[int, int], int] = lambda rows, columns: 0
+    """``memory(rows, columns)`` -> how many numbers, zero at first, are kept for a block from step to step."""
 
 
 @dataclass(frozen=True, eq=False)
 class Optimizer:
-    """An update rule, ``rule(w, g, *slots, lr, *scalars)``, which returns the new ``w`` and slots.
+    """An update rule with its state slots and hyperparameters; :func:`optbench.optimizer` makes it of a function.
 
-    ``scalars`` are the rule's arguments behind ``lr`` in its own order: hyperparameters, ``<name>_t`` (a
-    hyperparameter to the power t), those of GIVEN, and the names in ``total``, ``block`` and ``matrix``. State slots
-    start at zero.
+    Example:
+        >>> optimizers()["adam"].slots
+        ('m', 'v')
     """
 
     name: str
+    """By which a spec asks for it."""
     rule: Callable
+    """``rule(w, g, *slots, lr, *scalars)`` -> the new ``w`` and slots, numbers all of them."""
     slots: tuple[str, ...]
+    """The state, zero at first."""
     scalars: tuple[str, ...]
+    """The rule's arguments behind ``lr``, in its order: hyperparameters, ``<name>_t`` (a hyperparameter to the power
+    t), those of GIVEN, and the names in ``total``, ``block`` and ``matrix``."""
     hyperparameters: Mapping[str, float]
+    """The defaults, by name."""
     source: str
+    """The paper and the algorithm in it."""
     doc: str = ""
+    """The function's docstring, which begins with the formula."""
     limits: Mapping[str, str] = field(default_factory=dict)
     """Where a hyperparameter may lie, as in contract/limits.py; betas, eps and decays have theirs anyway."""
     report: str | None = None
@@ -56,6 +69,7 @@ class Optimizer:
     block: Mapping[str, Callable] = field(default_factory=dict)
     """The same over each parameter block."""
     matrix: Mapping[str, Matrix] = field(default_factory=dict)
+    """What turns whole blocks into a number for each element, by the name under which the rule asks for it."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
@@ -89,7 +103,11 @@ class Optimizer:
         return scalar.endswith("_t") and scalar[:-2] in self.hyperparameters and scalar not in self.hyperparameters
 
     def asked(self) -> list[str]:
-        """What the rule and its sums name behind lr."""
+        """What the rule and its sums name behind lr.
+
+        Returns:
+            Names, some of them more than once.
+        """
         known = {"w", "g", "lr", *self.slots}
         stages = [*self.total.values(), *self.block.values(), *(stage.term for stage in self.matrix.values())]
         asked = [*self.scalars, *(name for stage in stages for name in arguments(stage))]
@@ -98,7 +116,17 @@ class Optimizer:
         return [name for name in asked if name not in known]
 
     def with_values(self, given: Mapping) -> dict[str, float]:
-        """The hyperparameters with ``given`` values filled in; raises OptbenchError where one makes no sense."""
+        """All hyperparameters: the given values, and the defaults of the others.
+
+        Args:
+            given: values by name.
+
+        Returns:
+            A number for each hyperparameter.
+
+        Raises:
+            OptbenchError: a name is unknown, or a value lies outside its limits.
+        """
         values = names.fill("optimizer", self.name, given, self.hyperparameters)
         enforce(f"optimizer {self.name}", values, self.all_limits)
         return values
@@ -106,21 +134,34 @@ class Optimizer:
 
 @dataclass(frozen=True, eq=False)
 class Wrapper:
-    """Something around any optimizer: ``function(step, w, g, *slots, lr, *scalars)``.
+    """Something around any optimizer; :func:`optbench.wrapper` makes it of a function.
 
-    Its body holds one statement ``name = step(w, g)``, which runs the wrapped rule, and returns like a rule.
+    Example:
+        >>> from optbench import wrapper
+        >>> wrapper(source="an example")(lambda step, w, g, lr: step(w, g)).slots
+        ()
     """
 
     name: str
+    """By which a spec asks for it: ``name(optimizer)``."""
     function: Callable
+    """``function(step, w, g, *slots, lr, *scalars)``, with one statement ``name = step(w, g)``; returns like a rule."""
     slots: tuple[str, ...]
+    """The wrapper's state, beside that of the wrapped rule."""
     scalars: tuple[str, ...]
+    """Its arguments behind ``lr``, as an optimizer's."""
     hyperparameters: Mapping[str, float]
+    """The defaults, by name."""
     source: str
+    """The paper and the algorithm in it."""
     doc: str = ""
+    """The function's docstring, which begins with the formula."""
     limits: Mapping[str, str] = field(default_factory=dict)
+    """Where a hyperparameter may lie, as an optimizer's."""
     report: str | None = None
+    """The slot that is the reported iterate, where that is not w."""
     total: Mapping[str, Callable] = field(default_factory=dict)
+    """Sums over all parameters, as an optimizer's."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
@@ -130,27 +171,59 @@ class Baseline:
     """A method of ``scipy.optimize.minimize`` that runs on the full batch and searches its own step length.
 
     One step is one evaluation of value and gradient; rates and schedules mean nothing to it.
+
+    Example:
+        >>> simplex = Baseline(
+        ...     "simplex", "Nelder-Mead", {}, source="Nelder & Mead 1965", doc="Reflect the worst corner.",
+        ...     options=lambda hyperparameters, evaluations: {"maxfev": evaluations},
+        ... )
+        >>> simplex.options({}, 100)
+        {'maxfev': 100}
     """
 
     name: str
+    """By which a spec asks for it."""
     method: str
+    """SciPy's name."""
     hyperparameters: Mapping[str, float]
+    """The defaults, by name."""
     source: str
+    """The paper, and SciPy's method."""
     doc: str
+    """What it does, the formula first."""
     options: Callable[[Mapping[str, float], int], dict]
     """``options(hyperparameters, evaluations)`` -> SciPy's options."""
     limits: Mapping[str, str] = field(default_factory=dict)
+    """Where a hyperparameter may lie, as an optimizer's."""
     slots: tuple[str, ...] = ()
+    """None: SciPy keeps the state."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def with_values(self, given: Mapping) -> dict[str, float]:
-        """The hyperparameters with ``given`` values filled in; raises OptbenchError where one makes no sense."""
+        """All hyperparameters: the given values, and the defaults of the others.
+
+        Args:
+            given: values by name.
+
+        Returns:
+            A number for each hyperparameter.
+
+        Raises:
+            OptbenchError: a name is unknown, or a value lies outside its limits.
+        """
         values = names.fill("optimizer", self.name, given, self.hyperparameters)
         enforce(f"optimizer {self.name}", values, self.limits)
         return values
 
 
 def arguments(function: Callable) -> list[str]:
-    """What a function asks for, by name."""
+    """What a function asks for, by name.
+
+    Args:
+        function: any.
+
+    Returns:
+        The names of its arguments, in order.
+    """
     return list(inspect.signature(function).parameters)

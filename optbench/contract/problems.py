@@ -23,17 +23,29 @@ class Problem:
     form="lanes": ``w`` and ``g`` are (dim, runs), ``f`` is (runs,).
 
     The value of a batch is the mean over its rows (plus any regularizer), so that values of parts average.
-    ``evaluate`` (optional) takes the same arguments with ``out`` in place of ``g`` and ``f``; it writes the value
-    and then one number per name in ``metrics``: ``out`` is (1 + metrics,), or (1 + metrics, runs) in lanes form.
+
+    Example:
+        >>> def half_square(w, g):
+        ...     g[0] = w[0]
+        ...     return 0.5 * w[0] * w[0]
+        >>> bowl = Problem(form="single", dim=1, start=lambda rng: np.ones(1), value_and_gradient=half_square,
+        ...                minimum=0.0, minimum_source="closed form")
+        >>> bowl.blocks
+        ((1,),)
     """
 
     form: str
+    """"single" or "lanes"."""
     dim: int
+    """How many parameters."""
     start: Callable
     """``start(rng)`` -> the start point, (dim,)."""
     value_and_gradient: Callable
+    """Writes the gradient, and returns (single) or writes (lanes) the value."""
     minimum: float
+    """The least value, or a bound of it: suboptimality is loss minus this."""
     minimum_source: str
+    """Where the minimum is known from: "closed form", a solver."""
     minimizer: Any = None
     """One minimizer, (dim,), where it is known."""
     blocks: tuple[tuple[int, ...], ...] = ()
@@ -41,6 +53,7 @@ class Problem:
     data: tuple | None = None
     """(x, y): the training examples, (n, features) and (n,)."""
     test: tuple | None = None
+    """(x, y): the test examples."""
     digest: str = ""
     """sha256 of the user's file that the data came from: results depend on its content, not on its name alone."""
     examples: int = 1024
@@ -48,15 +61,22 @@ class Problem:
     noise: float = 0.0
     """Standard deviation of one example's gradient noise per coordinate, for problems without data."""
     constants: Any = ()
+    """Reals that ``value_and_gradient`` may ask for, as one array."""
     layout: tuple[int, ...] = ()
+    """Whole numbers that it may ask for, such as the widths of layers."""
     work: Callable | None = None
     """``work(rows, runs)`` -> how many scratch numbers a call on that many rows and runs needs."""
     metrics: tuple[str, ...] = ()
+    """Names of what ``evaluate`` writes behind the value, such as "accuracy"."""
     evaluate: Callable | None = None
+    """Takes the arguments of ``value_and_gradient`` with ``out`` in place of ``g`` and ``f``; it writes the value, and
+    then one number for each of ``metrics``: ``out`` is (1 + metrics,), or (1 + metrics, runs) in lanes form."""
     domain: tuple[tuple[float, float], tuple[float, float]] | None = None
     """For two parameters: the region of the plane that is worth drawing."""
     name: str = ""
+    """The family's, with the parameters that differ from their defaults; set when the family builds it."""
     source: str = ""
+    """The family's."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -83,17 +103,39 @@ LEAST = {"dim": 1, "examples": 1, "noise": 0, "l2": 0, "seed": 0}
 
 @dataclass(frozen=True)
 class Family:
-    """A registered problem before its parameters are chosen: ``build(**parameters)`` -> Problem."""
+    """A registered problem before its parameters are chosen; :func:`optbench.problem` makes it of a factory.
+
+    Example:
+        >>> problems()["rosenbrock"].build({"dim": 5}).name
+        'rosenbrock(dim=5)'
+    """
 
     name: str
+    """By which a spec asks for it."""
     factory: Callable
+    """``factory(**parameters)`` -> Problem."""
     parameters: Mapping[str, Any]
+    """The defaults, by name."""
     source: str
+    """Where the problem comes from."""
     doc: str = ""
+    """The factory's docstring, which begins with the formula."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def build(self, given: Mapping | None = None) -> Problem:
+        """The problem with these parameters.
+
+        Args:
+            given: values by name; the others are the defaults.
+
+        Returns:
+            The record, with its name and source.
+
+        Raises:
+            OptbenchError: a parameter is unknown, or its value makes no sense.
+            PluginError: the factory fails, or returns something else.
+        """
         values = names.fill("problem", self.name, given or {}, self.parameters)
         for key, value in values.items():
             if isinstance(value, float) and not math.isfinite(value):
@@ -114,7 +156,24 @@ class Family:
 
 
 def problem(*, source: str) -> Callable[[Callable], Family]:
-    """Register a problem's factory; its parameters and their defaults are those of the function."""
+    """Register a problem's factory; its parameters and their defaults are those of the function.
+
+    Args:
+        source: the paper, or who recommends it.
+
+    Returns:
+        A decorator: the factory becomes a Family.
+
+    Raises:
+        PluginError: a parameter of the factory has no default.
+
+    Example:
+        >>> @problem(source="an example")
+        ... def bowl(dim=2):
+        ...     ...
+        >>> bowl.parameters
+        {'dim': 2}
+    """
 
     def decorate(factory: Callable) -> Family:
         label = factory.__name__

@@ -15,16 +15,25 @@ from optbench.contract.origins import Origin
 class Schedule:
     """The learning rate's factor: ``schedule(step, epoch, total_steps)``.
 
-    ``step`` counts updates from 1, ``epoch`` counts completed passes from 0; both are arrays of one length, and
-    so is the factor. ``function`` takes the same and the parameters behind, and ``inner``, where there is one, before.
+    ``step`` counts updates from 1, ``epoch`` counts completed passes from 0; both are arrays of one length, and so is
+    the factor.
+
+    Example:
+        >>> halving = schedules()["exponential"].with_values({"base": 0.5})
+        >>> halving(np.arange(1, 4), np.arange(3), total_steps=3).tolist()
+        [1.0, 0.5, 0.25]
     """
 
     name: str
+    """By which a spec asks for it."""
     function: Callable
+    """``function(step, epoch, total_steps, **parameters)``, with ``inner`` before, where there is one."""
     parameters: Mapping[str, Any]
     """Numbers, tuples of numbers, or words."""
     source: str
+    """The paper, or the library, that it comes from."""
     doc: str = ""
+    """The function's docstring, which begins with the formula."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """The interval of a parameter, ``"(0, 1]"``, or its words, as in :mod:`optbench.contract.limits`."""
     check: Callable | None = None
@@ -40,11 +49,22 @@ class Schedule:
 
     @property
     def text(self) -> str:
+        """The name with all parameters, as a spec has it."""
         around = {} if self.inner is None else {names.INNER: self.inner.text}
         return names.canonical(self.name, around | dict(self.parameters))
 
     def with_values(self, given: Mapping) -> "Schedule":
-        """The same with the ``given`` parameters. Raises OptbenchError where one makes no sense."""
+        """The same schedule with these parameters.
+
+        Args:
+            given: values by name; the others are the defaults.
+
+        Returns:
+            A schedule of its own.
+
+        Raises:
+            OptbenchError: a parameter is unknown, or its value makes no sense.
+        """
         owner = f"schedule {self.name}"
         values = names.fill("schedule", self.name, given, self.parameters)
         try:
@@ -66,12 +86,34 @@ class ScheduleWrapper:
     """
 
     name: str
+    """By which a spec asks for it: ``name(schedule)``."""
     function: Callable
+    """``function(inner, step, epoch, total_steps, **parameters)`` -> factors."""
     parameters: Mapping[str, Any]
+    """Numbers, tuples of numbers, or words."""
     source: str
+    """The paper, or the library, that it comes from."""
     doc: str = ""
+    """The function's docstring, which begins with the formula."""
     limits: Mapping[str, Any] = field(default_factory=dict)
+    """As a schedule's."""
     check: Callable | None = None
+    """As a schedule's."""
+
+    def wrap(self, inner: Schedule, given: Mapping | None = None) -> Schedule:
+        """This one around another, with these parameters.
+
+        Args:
+            inner: the schedule that it goes around.
+            given: values by name; the others are the defaults.
+
+        Returns:
+            One schedule.
+
+        Raises:
+            OptbenchError: a parameter is unknown, or its value makes no sense.
+        """
+        return Schedule(**vars(self), inner=inner).with_values(given or {})
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
@@ -89,15 +131,50 @@ def _as_parameter(value):
 
 
 def schedule(*, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters):
-    """Register a schedule; its parameters' defaults stand here: numbers, tuples of numbers, or words.
+    """Register a schedule: ``function(step, epoch, total_steps, **parameters)`` -> factors.
 
-    ``limits`` and ``check`` say which values make sense, as in :class:`Schedule`.
+    ``step`` (from 1) and ``epoch`` (completed passes) are arrays of one length, and so are the factors.
+
+    Args:
+        source: the paper, or the library, that it comes from.
+        limits: by parameter, an interval such as ``"(0, 1]"``, or the tuple of the words that are allowed.
+        check: ``check(**parameters)`` -> what is wrong with them together, in words, or nothing.
+        **parameters: their defaults: numbers, tuples of numbers, or words.
+
+    Returns:
+        A decorator: the function becomes a Schedule.
+
+    Example:
+        >>> @schedule(source="an example", low=0.1)
+        ... def sawtooth(step, epoch, total_steps, low):
+        ...     return low + (1 - low) * (step % 10) / 10
+        >>> sawtooth.with_values({"low": 0.0})(np.array([5]), np.array([0]), 10).tolist()
+        [0.5]
     """
     return _schedule(Schedule, ["step", "epoch", "total_steps"], parameters, source, limits, check)
 
 
 def schedule_wrapper(*, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters):
-    """Register a schedule around any other, which its function takes as the first argument, ``inner``."""
+    """Register a schedule around any other: ``function(inner, step, epoch, total_steps, **parameters)`` -> factors.
+
+    ``inner(step, epoch, total_steps)`` gives the factors of the other one.
+
+    Args:
+        source: the paper, or the library, that it comes from.
+        limits: as for :func:`schedule`.
+        check: as for :func:`schedule`.
+        **parameters: their defaults: numbers, tuples of numbers, or words.
+
+    Returns:
+        A decorator: the function becomes a wrapper, ``name(schedule)`` in a spec.
+
+    Example:
+        >>> @schedule_wrapper(source="an example", most=0.5)
+        ... def capped(inner, step, epoch, total_steps, most):
+        ...     return np.minimum(inner(step, epoch, total_steps), most)
+        >>> capped.wrap(schedules()["constant"])(np.array([1]), np.array([0]), 10).tolist()
+        [0.5]
+    """
     return _schedule(ScheduleWrapper, ["inner", "step", "epoch", "total_steps"], parameters, source, limits, check)
 
 

@@ -10,9 +10,17 @@ from optbench.contract.errors import PluginError
 
 
 def definition(function: FunctionType, owner: str) -> ast.FunctionDef:
-    """A copy of the function's tree, without decorators, annotations and docstring; lines keep their numbers.
+    """A copy of a function's syntax tree, without decorators, annotations and docstring; lines keep their numbers.
 
-    Raises PluginError where the source cannot be had.
+    Args:
+        function: written with def, in a file; or made by :func:`function_of`.
+        owner: whose function it is, for the message.
+
+    Returns:
+        The tree, the caller's to change.
+
+    Raises:
+        PluginError: the source cannot be read.
     """
     if hasattr(function, "tree"):
         return copy.deepcopy(function.tree)
@@ -34,7 +42,16 @@ def definition(function: FunctionType, owner: str) -> ast.FunctionDef:
 
 
 def function_of(tree: ast.FunctionDef, home: FunctionType, scope: dict) -> FunctionType:
-    """The function of a tree, as if it stood in ``home``'s file; :func:`definition` gives the tree back."""
+    """The function of a tree, as if it stood in another's file; :func:`definition` gives the tree back.
+
+    Args:
+        tree: of one function.
+        home: whose file and module it gets.
+        scope: the names that it sees.
+
+    Returns:
+        The function.
+    """
     scope = {**scope, "__name__": home.__module__}
     module = ast.fix_missing_locations(ast.Module([tree], []))
     exec(compile(module, home.__code__.co_filename, "exec"), scope)

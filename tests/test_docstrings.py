@@ -1,0 +1,239 @@
+"""Public docstrings have their parts in one order, and their examples are true.
+
+Summary (one sentence on the first line), formula and prose, then the sections Args, Returns, Raises, Example, Source:
+see "The house" in CONTRIBUTING.md. Public names have all that applies to them; what is public on the inner floors
+needs a summary, and no other order.
+"""
+
+import ast
+import dataclasses
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+import textwrap
+
+import numpy as np
+import pytest
+
+import optbench
+
+SECTIONS = ("Args", "Returns", "Raises", "Example", "Source")
+PUBLIC = sorted(set(optbench.__all__) - {"__version__"})
+INNER = ("analysis", "checks", "claims")
+
+
+def modules(room):
+    package = importlib.import_module(f"optbench.{room}")
+    yield package
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        yield importlib.import_module(found.name)
+
+
+def public(room):
+    """Functions and classes without an underscore, where they are defined."""
+    for module in modules(room):
+        for name, value in vars(module).items():
+            here = getattr(value, "__module__", "") == module.__name__
+            if here and not name.startswith("_") and (inspect.isfunction(value) or inspect.isclass(value)):
+                yield f"{module.__name__}.{name}", value
+
+
+CONTRACT, OTHERS = dict(public("contract")), {key: value for room in INNER for key, value in public(room)}
+
+
+def sections(doc):
+    """Section -> its lines, in the order of the text; "" is what stands before the first."""
+    parts, name = {"": []}, ""
+    for line in doc.splitlines():
+        heading = re.fullmatch(r"([A-Z]\w+):", line)
+        if heading and heading[1] in (
+            *SECTIONS,
+            "Arguments",
+            "Return",
+            "Yields",
+            "Raise",
+            "Examples",
+            "Sources",
+            "Note",
+        ):
+            name = heading[1]
+            assert name not in parts, f"{name} stands twice"
+            parts[name] = []
+        else:
+            parts[name].append(line)
+    return parts
+
+
+def own_raises(function):
+    """Whether a function's own body says ``raise`` with an error, those of inner functions too."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError):
+        return False
+    return any(isinstance(node, ast.Raise) and node.exc is not None for node in ast.walk(tree))
+
+
+def check_order(doc):
+    assert doc, "no docstring"
+    first, *rest = doc.splitlines()
+    assert first.endswith((".", "?")), f"the first line is no sentence: {first!r}"
+    assert not rest or not rest[0], "an empty line must follow the summary"
+    names = list(sections(doc))[1:]
+    assert names == [name for name in SECTIONS if name in names], f"sections are {names}, in the order {SECTIONS}"
+    for name in names:
+        assert any(line.strip() for line in sections(doc)[name]), f"{name} is empty"
+        assert all(line.startswith("    ") or not line for line in sections(doc)[name]), f"{name} is not indented"
+
+
+def entries(lines):
+    """What a section names: the words before the colons of its least indented lines."""
+    return [line.strip().partition(":")[0] for line in lines if re.match(r"    [\w*]", line)]
+
+
+def check_function(function, doc, example=False):
+    """A function or a method: its sections are those that apply to it."""
+    check_order(doc)
+    parts, signature = sections(doc), inspect.signature(function)
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    wanted = [stars.get(p.kind, "") + p.name for p in signature.parameters.values() if p.name not in ("self", "cls")]
+    assert entries(parts.get("Args", [])) == wanted, "the arguments"
+    nothing = signature.return_annotation in (None, "None")
+    assert nothing or "Returns" in parts, "Returns is missing"
+    assert "Raises" in parts or not own_raises(function), "Raises is missing"
+    assert not example or ">>> " in "\n".join(parts.get("Example", [])), "an example is missing"
+
+
+def check_class(kind, doc, example=False):
+    """A class: its own text, its fields, its public methods and properties."""
+    check_order(doc)
+    assert not example or ">>> " in "\n".join(sections(doc).get("Example", [])), "an example is missing"
+    if dataclasses.is_dataclass(kind):
+        told = field_texts(kind)
+        silent = [f.name for f in dataclasses.fields(kind) if not f.name.startswith("_") and not told.get(f.name)]
+        assert not silent, f"fields without a text below them: {silent}"
+    elif "__init__" in vars(kind):
+        names = [name for name in inspect.signature(kind).parameters]
+        assert entries(sections(doc).get("Args", [])) == names
+    for name, value in vars(kind).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, property):
+            check_order(inspect.getdoc(value))
+        elif inspect.isfunction(value) and name not in getattr(kind, "__annotations__", {}):
+            check_function(value, inspect.getdoc(value) or "")
+
+
+def field_texts(kind):
+    """Field -> the string below it, of a dataclass and of those that it extends."""
+    texts = {}
+    for each in reversed(kind.__mro__[:-1]):
+        body = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0].body
+        for field, text in zip(body, body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                texts[field.target.id] = text.value.value
+    return texts
+
+
+def check(value, example):
+    doc = inspect.getdoc(value) if inspect.isfunction(value) else inspect.cleandoc(vars(value).get("__doc__") or "")
+    (check_class if inspect.isclass(value) else check_function)(value, doc, example)
+
+
+# Still to be written; a name that has all its parts must leave this list.
+PENDING = {
+    "EWA", "ewa", "load", "minimize", "optimizers", "problems", "schedules", "scipy_method", "sweep", "trace",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.xfail(strict=True)] * (name in PENDING)) for name in PUBLIC]
+)
+def test_a_public_name_tells_all_in_order(name):
+    check(getattr(optbench, name), example=True)
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_contract_tells_all_in_order(name):
+    check(CONTRACT[name], example=False)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_inner_name_has_a_summary(name):
+    check_order(inspect.getdoc(OTHERS[name]) or "")
+
+
+def good(values, beta):
+    """Weigh them.
+
+    v = beta v
+
+    Args:
+        values: (n,), in the order of time.
+        beta: in [0, 1).
+
+    Returns:
+        (n,)
+
+    Raises:
+        ValueError: beta lies outside.
+
+    Example:
+        >>> good([1.0], 0.5)
+        [1.0]
+    """
+    if beta >= 1:
+        raise ValueError(beta)
+    return values
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [("Weigh them.", "Weigh them", "no sentence"), ("Weigh them.\n", "Weigh them.\nMore.", "empty line"),
+     ("beta: in", "betas: in", "arguments"), ("    values: (n,), in the order of time.\n", "", "arguments"),
+     ("Returns:\n    (n,)\n\n", "", "Returns"), ("Raises:\n    ValueError: beta lies outside.\n\n", "", "Raises"),
+     ("    >>> good([1.0], 0.5)\n    [1.0]", "    good", "example"), ("Args:", "Source:", "order"),
+     ("Raises:", "Note:", "order"), ("    (n,)", "(n,)", "indented")],
+)  # fmt: skip
+def test_a_docstring_out_of_order_is_found(old, new, words):
+    doc = inspect.getdoc(good)
+    check_function(good, doc, example=True)
+    assert old in doc
+    with pytest.raises(AssertionError, match=words):
+        check_function(good, doc.replace(old, new), example=True)
+
+
+def test_a_field_without_text_is_found():
+    @dataclasses.dataclass
+    class Silent:
+        """A record."""
+
+        size: int
+
+    with pytest.raises(AssertionError, match="size"):
+        check_class(Silent, Silent.__doc__)
+
+
+UNTRUE = {"optbench.engine.scipy_method"}  # needs maxiter=5000 to succeed
+HOMES = sorted({getattr(optbench, name).__module__ for name in PUBLIC} | {name.rpartition(".")[0] for name in CONTRACT})
+
+
+@pytest.mark.parametrize(
+    "home", [pytest.param(home, marks=[pytest.mark.xfail(strict=True)] * (home in UNTRUE)) for home in HOMES]
+)
+def test_examples_are_true(home, tmp_path, monkeypatch):
+    """The doctests of every module that holds a public name; they may use all of these, and leave no file behind."""
+    monkeypatch.chdir(tmp_path)
+    names = {name: getattr(optbench, name) for name in PUBLIC}
+    found = doctest.testmod(
+        importlib.import_module(home), extraglobs={"optbench": optbench, "np": np, **names},
+        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL,
+    )  # fmt: skip
+    assert not found.failed and not list(tmp_path.iterdir())
+
+
+def test_an_untrue_example_is_found():
+    runner, finder = doctest.DocTestRunner(verbose=False), doctest.DocTestFinder()
+    (case,) = finder.find(good, "good", globs={"good": lambda values, beta: [2.0]})
+    assert runner.run(case, out=lambda text: None).failed == 1
