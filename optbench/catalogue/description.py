@@ -18,11 +18,11 @@ from optbench.contract.optimizers import Baseline
 BLOCK = (64, 32)
 """The shape of the example for which a matrix stage's memory is counted."""
 STEPS, EPOCHS = 1000, 10
-"""The example of a run for which a schedule's factors are told."""
+"""The example of a run for which a schedule's factors are shown."""
 
 
 def describe(catalogue: Catalogue, text: str) -> list[dict]:
-    """What a person needs to know about the name ``text``, which may carry parameters: one record a kind that has it.
+    """What a person needs to know about a name, with parameters or without: one record for each kind that has it.
 
     Every record: kind, name, formula, description, parameters (of each its value, default and limit: an interval, a
     list of words, or None), source, files. Besides,

@@ -1,4 +1,4 @@
-"""What is in the catalogue, as plain data: what ``list``, its ``--json`` and the README share.
+"""What is in the catalogue, as plain data: what ``list``, its ``--json`` and reports/catalogue.md share.
 
 Plain means as JSON has it: dicts, lists, texts and numbers; a tuple is a list, and a number that is not finite is None.
 """
@@ -22,7 +22,7 @@ KINDS = {
 
 
 def rows(catalogue: Catalogue, kind: str) -> list[dict]:
-    """One row a name of ``kind``, one of KINDS: kind, name, formula, defaults, source, family, file.
+    """One row for each name of ``kind``, one of KINDS: kind, name, formula, defaults, source, family, file.
 
     ``family`` is what the file says about itself. No problem is built. Raises OptbenchError for another kind.
     """
@@ -83,15 +83,15 @@ def values_text(values: Mapping) -> str:
 
 
 def markdown(catalogue: Catalogue) -> str:
-    """The README's tables: a folded one for each registry, with name, formula and defaults."""
+    """The tables of reports/catalogue.md: one for each registry, with name, formula and defaults."""
     parts = []
     for kind in KINDS:
         table = rows(catalogue, kind)
         for registry in KINDS[kind]:
-            found = [_markdown_row(row) for row in table if row["kind"] == registry[:-1]]
-            title = f"{len(found)} {registry if len(found) > 1 else registry[:-1]}".replace("_", " ")
-            head = ["<details>", f"<summary>{title}</summary>", "", "| name | formula | defaults |", "|---|---|---|"]
-            parts.append("\n".join([*head, *found, "", "</details>"]))
+            lines = [_markdown_row(row) for row in table if row["kind"] == registry[:-1]]
+            title = f"{len(lines)} {registry if len(lines) > 1 else registry[:-1]}".replace("_", " ")
+            head = [f"## {title}", "", "| name | formula | defaults |", "|---|---|---|"]
+            parts.append("\n".join([*head, *lines]))
     return "\n\n".join(parts)
 
 

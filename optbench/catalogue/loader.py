@@ -90,7 +90,7 @@ class Catalogue:
 
 
 def shipped_files() -> list[Path]:
-    """The files of the catalogue: inside the package, or beside it in a checkout."""
+    """The files that ship; problems lie inside the package, or beside it in a checkout."""
     folder = _HERE.parent / "problems"
     if not folder.is_dir():
         folder = _HERE.parents[1] / "problems"

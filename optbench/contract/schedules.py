@@ -100,6 +100,9 @@ class ScheduleWrapper:
     check: Callable | None = None
     """As a schedule's."""
 
+    origins: tuple[Origin, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
+
     def wrap(self, inner: Schedule, given: Mapping | None = None) -> Schedule:
         """This one around another, with these parameters.
 
@@ -113,12 +116,6 @@ class ScheduleWrapper:
         Raises:
             OptbenchError: a parameter is unknown, or its value makes no sense.
         """
-        return Schedule(**vars(self), inner=inner).with_values(given or {})
-    origins: tuple[Origin, ...] = ()
-    """The files that define it, outermost first; the loader fills this in."""
-
-    def wrap(self, inner: Schedule, given: Mapping | None = None) -> Schedule:
-        """This one around ``inner``, with the ``given`` parameters. Raises OptbenchError where one makes no sense."""
         fields = vars(self) | {"inner": inner, "origins": self.origins + inner.origins}
         return Schedule(**fields).with_values(given or {})
 
