@@ -67,8 +67,9 @@ def test_commands(folder):
 
 def test_python(folder):
     code = [text for kind, text in BLOCKS if kind == "python" and not text.startswith("# file:")]
-    first, second, third = (run(["-W", "error", "-c", text], folder) for text in code)
+    first, parts, second, third = (run(["-W", "error", "-c", text], folder) for text in code)
     assert "ok" in first and "adam_torch" in first
+    assert parts.endswith("(64,)\n")
     assert second.startswith("True\n[")
     assert third.split() == ["[1.", "1.]"]
 
