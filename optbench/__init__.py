@@ -5,7 +5,7 @@ The names below load on first use, so that ``import optbench`` and ``optbench --
 
 from importlib import import_module
 
-__version__ = "0.2.0"
+from optbench.contract.version import __version__
 
 _HOMES = {
     "optbench.contract.problems": ("Family", "Problem", "problem"),
@@ -18,19 +18,11 @@ _HOMES = {
     "optbench.engine.scipy_method": ("scipy_method",),
     "optbench.engine.activations": ("trace",),
     "optbench.sweeps.results": ("Results", "load"),
-    "optbench.api": (
-        "CohortResult",
-        "Result",
-        "cohort",
-        "mini_batches",
-        "minimize",
-        "objective",
-        "optimizers",
-        "problems",
-        "schedules",
-        "stepper",
-        "sweep",
-    ),
+    "optbench.engine.batches": ("mini_batches",),
+    "optbench.engine.objective": ("Objective", "objective"),
+    "optbench.engine.stepper": ("Stepper", "stepper"),
+    "optbench.sweeps.single": ("CohortResult", "Result"),
+    "optbench.api": ("cohort", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }
 _API = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = ["__version__", *_API]

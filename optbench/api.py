@@ -3,12 +3,8 @@
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
@@ -17,73 +13,66 @@ from optbench.contract.problems import Family, Problem
 from optbench.contract.schedules import Schedule
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from optbench.engine.objective import Objective
-    from optbench.engine.stepper import Stepper
     from optbench.sweeps.results import Results
+    from optbench.sweeps.single import CohortResult, Result
 
 Plugins = str | Path | Iterable[str | Path]
 Points = Sequence[int] | Literal["every"] | None
 
 
-@dataclass(frozen=True)
-class Result:
-    """One run: the last weights, what it saw on the way, and how it ended."""
-
-    w: np.ndarray
-    """(dim,)"""
-    curve: "pd.DataFrame" = field(repr=False)
-    """One row an evaluation; the columns are those of the table ``curves``."""
-    status: str
-    """ok, diverged or deadline"""
-    loss: float
-    """The last full training loss; inf where the run diverged."""
-    suboptimality: float
-    """``loss`` minus the problem's minimum."""
-
-
-@dataclass(frozen=True)
-class CohortResult:
-    """Runs that shared start point and mini-batches."""
-
-    runs: "pd.DataFrame" = field(repr=False)
-    """One row a run, as in the table ``runs``; run_id is the place of its setting: "0", "1", ..."""
-    curves: "pd.DataFrame" = field(repr=False)
-    """One row an evaluation of a run, as in the table ``curves``."""
-    w: np.ndarray = field(repr=False)
-    """(runs, dim): the last weights."""
-    seconds: float
-    """Of the steps and evaluations, without compilation."""
-    evaluation_seconds: float
-    compile_seconds: float
-    device: str
-    """cpu or cuda"""
-
-
 def optimizers(plugin: Plugins = ()) -> dict[str, Optimizer]:
-    """All optimizers by name, with those of the ``plugin`` files; wrappers and SciPy's baselines are not among them.
+    """All optimizers by name, with those of the plug-ins; wrappers and SciPy's baselines are not among them.
 
-    >>> optimizers()["adam"].hyperparameters["beta1"]
-    0.9
+    Args:
+        plugin: a file, or several, with records of your own.
+
+    Returns:
+        The records, in the order of ``optbench list``.
+
+    Raises:
+        OptbenchError: a plug-in is not there, or does not load.
+
+    Example:
+        >>> optimizers()["adam"].hyperparameters["beta1"]
+        0.9
     """
     return loader.load_all(plugin).optimizers
 
 
 def problems(plugin: Plugins = ()) -> dict[str, Family]:
-    """All problems by name, with those of the ``plugin`` files.
+    """All problems by name, with those of the plug-ins.
 
-    >>> problems()["quadratic"].build({"dim": 3}).dim
-    3
+    Args:
+        plugin: a file, or several, with records of your own.
+
+    Returns:
+        The records, in the order of ``optbench list``.
+
+    Raises:
+        OptbenchError: a plug-in is not there, or does not load.
+
+    Example:
+        >>> problems()["quadratic"].build({"dim": 3}).dim
+        3
     """
     return loader.load_all(plugin).problems
 
 
 def schedules(plugin: Plugins = ()) -> dict[str, Schedule]:
-    """All schedules by name, with those of the ``plugin`` files.
+    """All schedules by name, with those of the plug-ins.
 
-    >>> schedules()["inverse"].with_values({"decay_rate": 0.5}).text
-    'inverse(decay_rate=0.5)'
+    Args:
+        plugin: a file, or several, with records of your own.
+
+    Returns:
+        The records, in the order of ``optbench list``.
+
+    Raises:
+        OptbenchError: a plug-in is not there, or does not load.
+
+    Example:
+        >>> schedules()["inverse"].with_values({"decay_rate": 0.5}).text
+        'inverse(decay_rate=0.5)'
     """
     return loader.load_all(plugin).schedules
 
@@ -105,32 +94,38 @@ def minimize(
     device: str = "cpu",
     plugin: Plugins = (),
     **hyperparameters: float,
-) -> Result:
+) -> "Result":
     """Run one optimizer on one problem.
 
     Args:
-        problem, optimizer, schedule: names, with parameters if need be (``"quadratic(dim=100)"``), or records.
+        problem: a name, with parameters if need be (``"quadratic(dim=100)"``), or a record.
+        optimizer: a name, with hyperparameters if need be, or a record.
         lr: the learning rate, which only SciPy's baselines do without.
-        steps, epochs: the budget, exactly one of the two: updates, or passes over the data.
-        batch_size: a number of examples, or "full".
+        steps: the budget in updates; exactly one of ``steps`` and ``epochs`` is given.
+        epochs: the budget in passes over the data; an epoch that is begun is finished.
+        batch_size: examples of a step, or "full".
+        schedule: a name, with parameters if need be, or a record.
         seed: of the start point, the mini-batches and the noise.
         dtype: "float64" or "float32".
-        points: the steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
-        start: (dim,), a start point in the place of the problem's own.
+        points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
+        start: (dim,), in the place of the problem's own start point.
         deadline: seconds after which the run ends where it is.
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
-        plugin: files with optimizers, problems or schedules of your own.
-        hyperparameters: the optimizer's, by name.
+        plugin: a file, or several, with records of your own.
+        **hyperparameters: the optimizer's, by name.
 
     Returns:
         The last weights, the curve and how the run ended; a run that diverges is no error but has that status.
 
     Raises:
-        OptbenchError: for input that cannot run.
+        OptbenchError: the input cannot run.
 
-    >>> minimize("rosenbrock", "adam", lr=0.05, steps=2000).w.round(3).tolist()
-    [1.0, 1.0]
+    Example:
+        >>> minimize("rosenbrock", "adam", lr=0.05, steps=2000).w.round(3).tolist()
+        [1.0, 1.0]
     """
+    from optbench.sweeps.single import Result, run_single
+
     record, values = loader.load_all(plugin).optimizer(optimizer)
     if isinstance(record, Baseline):
         if batch_size != "full" or schedule != "constant" or lr is not None:
@@ -139,7 +134,7 @@ def minimize(
     elif lr is None:
         raise OptbenchError(f"minimize: {record.name} needs a learning rate, such as lr=0.01")
     setting = {"lr": lr, "schedule": schedule} | values | hyperparameters
-    result = _cohort(
+    result = run_single(
         "minimize", problem, record, [setting], steps=steps, epochs=epochs, batch_size=batch_size, seed=seed,
         dtype=dtype, points=points, start=start, deadline=deadline, device=device, plugin=plugin,
     )  # fmt: skip
@@ -163,24 +158,38 @@ def cohort(
     deadline: float | None = None,
     device: str = "cpu",
     plugin: Plugins = (),
-) -> CohortResult:
+) -> "CohortResult":
     """Run one optimizer with several settings from one start point, on the same mini-batches.
 
     Args:
+        problem: a name, with parameters if need be, or a record.
+        optimizer: a name, with hyperparameters if need be, or a record.
         settings: a mapping for each run: ``lr``, and if need be ``schedule`` and hyperparameters.
-        problem, optimizer and all others: as in :func:`minimize`.
+        steps: the budget in updates; exactly one of ``steps`` and ``epochs`` is given.
+        epochs: the budget in passes over the data; an epoch that is begun is finished.
+        batch_size: examples of a step, or "full".
+        seed: of the start point, the mini-batches and the noise.
+        dtype: "float64" or "float32".
+        points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
+        start: (dim,), in the place of the problem's own start point.
+        deadline: seconds after which the run ends where it is.
+        device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
+        plugin: a file, or several, with records of your own.
 
     Returns:
         The tables of the runs, in the order of ``settings``, their last weights, and where the time went.
 
     Raises:
-        OptbenchError: for input that cannot run.
+        OptbenchError: the input cannot run.
 
-    >>> rates = [{"lr": 0.001}, {"lr": 0.002, "schedule": "inverse"}]
-    >>> cohort("rosenbrock", "gd", rates, steps=10, points="every").curves["run_id"].value_counts().to_dict()
-    {'0': 11, '1': 11}
+    Example:
+        >>> rates = [{"lr": 0.001}, {"lr": 0.002, "schedule": "inverse"}]
+        >>> cohort("rosenbrock", "gd", rates, steps=10, points="every").curves["run_id"].value_counts().to_dict()
+        {'0': 11, '1': 11}
     """
-    return _cohort(
+    from optbench.sweeps.single import run_single
+
+    return run_single(
         "cohort", problem, optimizer, settings, steps=steps, epochs=epochs, batch_size=batch_size, seed=seed,
         dtype=dtype, points=points, start=start, deadline=deadline, device=device, plugin=plugin,
     )  # fmt: skip
@@ -193,25 +202,25 @@ def sweep(
     workers: int | None = None,
     **changes: Any,
 ) -> "Results":
-    """Run a sweep.
+    """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
 
     Args:
         spec: a TOML file, a mapping of its keys, or None for the built-in default.
         out: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
         workers: threads, by default as many as there are cores.
-        changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
+        **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
     Returns:
-        The tables.
+        The tables. A problem or an optimizer that could not run is a warning, and its cohorts are left out.
 
     Raises:
-        OptbenchError: for input that cannot run. A problem or an optimizer that could not run is a warning, and its
-            cohorts are left out.
+        OptbenchError: the input cannot run, or the folder cannot be written.
 
-    >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 10}
-    >>> sweep(small, seeds=3).runs["status"].unique().tolist()
-    ['ok']
+    Example:
+        >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 10}
+        >>> sweep(small, seeds=3).runs["status"].unique().tolist()
+        ['ok']
     """
     from optbench.sweeps.spec import merge, read
 
@@ -220,168 +229,6 @@ def sweep(
         return _execute(checked, out, workers)
     with tempfile.TemporaryDirectory() as folder:
         return _execute(checked, folder, workers).in_memory()
-
-
-def objective(
-    problem: str | Problem | Family,
-    *,
-    dtype: str = "float64",
-    rows: int | slice | None = None,
-    runs: int = 1,
-    plugin: Plugins = (),
-) -> "Objective":
-    """A problem's compiled value and gradient, for code of your own.
-
-    Args:
-        problem: a name, with parameters if need be, or a record.
-        dtype: "float64" or "float32".
-        rows: the examples that count: the first so many, a slice, or None for all.
-        runs: at how many points one call evaluates.
-        plugin: files with problems of your own.
-
-    Returns:
-        A function: weights (dim,) or (runs, dim) -> values (runs,) and gradients (runs, dim); its ``evaluate`` gives
-        loss and metrics on all training data, and ``start(seed)`` the start point.
-
-    Raises:
-        OptbenchError: for a problem that does not exist or compile, and for values that make no sense.
-
-    >>> values, gradients = objective("quadratic(dim=2, condition=1)")([3.0, 4.0])
-    >>> gradients.shape
-    (1, 2)
-    """
-    from optbench.engine.objective import Objective
-
-    return Objective(loader.load_all(plugin).problem(problem), dtype, rows, runs)
-
-
-def stepper(
-    optimizer: str | Optimizer,
-    w: Any,
-    *,
-    lr: float,
-    blocks: Sequence[tuple[int, ...]] | None = None,
-    device: str = "cpu",
-    plugin: Plugins = (),
-    **hyperparameters: float,
-) -> "Stepper":
-    """A compiled update rule for an array of your own, one step at a time.
-
-    Args:
-        optimizer: a name, with hyperparameters if need be, or a record.
-        w: (dim,), or (runs, dim) for so many of the same setting; C-contiguous float64 or float32, changed in place.
-        lr: the learning rate.
-        blocks: shapes of the parameter blocks, for rules that use them; by default one vector.
-        device: "cpu"; or "cuda", with arrays on the card.
-        plugin: files with optimizers of your own.
-        hyperparameters: the optimizer's, by name.
-
-    Returns:
-        What steps: ``.step(g, lr=None)`` along a gradient of w's shape.
-
-    Raises:
-        OptbenchError: for an optimizer that does not exist, and for arrays or values that do not serve.
-
-    >>> w = np.array([3.0, 4.0])
-    >>> momentum = stepper("momentum", w, lr=0.1, beta1=0.5)
-    >>> momentum.step(w.copy())
-    >>> w.tolist()
-    [2.85, 3.8]
-    """
-    from optbench.engine.stepper import Stepper
-
-    record, values = loader.load_all(plugin).optimizer(optimizer)
-    if isinstance(record, Baseline):
-        raise OptbenchError(f"stepper: {record.name} searches its own steps; it serves minimize and sweep")
-    return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device)
-
-
-def mini_batches(
-    problem: str | Problem | Family, *, batch_size: int | str, steps: int, seed: int = 0, plugin: Plugins = ()
-) -> list[np.ndarray]:
-    """The example numbers of the mini-batches that runs of a seed see.
-
-    Args:
-        problem: a name, with parameters if need be, or a record; one with data.
-        batch_size: a number of examples, or "full".
-        steps: how many mini-batches; they go on over the epochs, and the last one of an epoch may be smaller.
-        seed: of the order.
-        plugin: files with problems of your own.
-
-    Returns:
-        An array (rows,) of integers for each step.
-
-    Raises:
-        OptbenchError: for a problem without data, and for values that make no sense.
-
-    >>> [len(rows) for rows in mini_batches("least_squares", batch_size=200, steps=3)]
-    [200, 153, 200]
-    """
-    from optbench.engine import batches
-
-    record = loader.load_all(plugin).problem(problem)
-    return batches.mini_batches(record, batch_size=batch_size, seed=seed, steps=steps)
-
-
-@contextmanager
-def _told_by(owner: str):
-    """Errors begin with the name of the function that was called."""
-    try:
-        yield
-    except OptbenchError as error:
-        raise type(error)(f"{owner}: {error}") from None
-
-
-def _cohort(owner: str, problem, optimizer, settings, *, steps, epochs, batch_size, device, plugin, **shared):
-    """Check and run; ``shared``: fields of Cohort."""
-    from dataclasses import replace
-
-    from optbench.compiler.device import choose
-    from optbench.engine import run as engine
-    from optbench.engine import settings as values
-    from optbench.engine.cohort import Cohort, full_or
-    from optbench.sweeps.tables import tables
-
-    catalogue = loader.load_all(plugin)
-    record, given = catalogue.optimizer(optimizer)
-    settings = [dict(setting) for setting in settings]
-    with _told_by(owner):
-        values.budget(epochs, steps)
-        size = values.checked("batch_size", batch_size)
-        rates = [values.checked("lr", setting.get("lr")) for setting in settings]
-    lanes = [_lane(catalogue, record, given, rate, setting) for rate, setting in zip(rates, settings, strict=True)]
-    problem = catalogue.problem(problem)
-    size = full_or(size, problem)
-    taken, _ = choose(device)
-    with _told_by(owner):
-        request = Cohort(
-            problem=problem, optimizer=record, lanes=lanes, batch_size=size, device=taken,
-            steps=values.step_count(epochs, steps, -(-problem.examples // size)), **shared,
-        )  # fmt: skip
-    if taken == "cuda" and (reason := engine.refusal(request)):
-        if device == "cuda":
-            raise OptbenchError(f"{owner}: {request.pair} cannot run on a GPU: {reason}")
-        request = replace(request, device="cpu")
-    with engine.one_blas_thread():
-        outcome = engine.run(request)
-    made = tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1)
-    return CohortResult(
-        runs=made["runs"].to_pandas(),
-        curves=made["curves"].to_pandas(),
-        w=np.concatenate([part.w for part in outcome.parts]),
-        seconds=outcome.seconds,
-        evaluation_seconds=outcome.evaluation_seconds,
-        compile_seconds=outcome.compile_seconds,
-        device=outcome.device,
-    )
-
-
-def _lane(catalogue, record, given, rate, setting):
-    from optbench.engine.cohort import Lane
-
-    schedule = catalogue.schedule(setting.get("schedule", "constant"))
-    own = {key: value for key, value in setting.items() if key not in ("lr", "schedule")}
-    return Lane(rate, schedule, record.with_values({**given, **own}))
 
 
 def _execute(spec, folder, workers) -> "Results":

@@ -141,15 +141,7 @@ def check(value, example):
     (check_class if inspect.isclass(value) else check_function)(value, doc, example)
 
 
-# Still to be written; a name that has all its parts must leave this list.
-PENDING = {
-    "EWA", "ewa", "load", "minimize", "optimizers", "problems", "schedules", "scipy_method", "sweep", "trace",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.xfail(strict=True)] * (name in PENDING)) for name in PUBLIC]
-)
+@pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_name_tells_all_in_order(name):
     check(getattr(optbench, name), example=True)
 
@@ -215,13 +207,10 @@ def test_a_field_without_text_is_found():
         check_class(Silent, Silent.__doc__)
 
 
-UNTRUE = {"optbench.engine.scipy_method"}  # needs maxiter=5000 to succeed
 HOMES = sorted({getattr(optbench, name).__module__ for name in PUBLIC} | {name.rpartition(".")[0] for name in CONTRACT})
 
 
-@pytest.mark.parametrize(
-    "home", [pytest.param(home, marks=[pytest.mark.xfail(strict=True)] * (home in UNTRUE)) for home in HOMES]
-)
+@pytest.mark.parametrize("home", HOMES)
 def test_examples_are_true(home, tmp_path, monkeypatch):
     """The doctests of every module that holds a public name; they may use all of these, and leave no file behind."""
     monkeypatch.chdir(tmp_path)

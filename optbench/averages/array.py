@@ -10,19 +10,31 @@ from optbench.contract.errors import OptbenchError
 
 
 def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> np.ndarray:
-    """v_t = beta v_{t-1} + (1 - beta) x_t with v_0 = 0, along the last axis (lecture B1).
+    """Exponentially weighted averages along the last axis of an array.
 
-    x: array (..., n), float32 or float64 (anything else becomes float64). beta: in [0, 1); v_t averages about
-    1 / (1 - beta) values. bias_correction: divide v_t by 1 - beta^t (lecture B5); this equals pandas'
-    ``ewm(alpha=1 - beta, adjust=True).mean()``. device: "cpu"; "cuda", a GPU; or "auto", a GPU where one can be used
-    and the CPU elsewhere. Either computes in float64; they differ by rounding.
+    v_t = beta v_{t-1} + (1 - beta) x_t with v_0 = 0 (lecture B1), with the bias correction v_t / (1 - beta^t). NaN and
+    inf propagate, as in the formula. Values that come one by one are averaged by :class:`optbench.EWA`, to the same
+    bits as here on the CPU.
 
-    Returns an array of x's shape. NaN and inf propagate, as in the formula. Raises OptbenchError for another beta, a
-    scalar, another device, or "cuda" where no GPU can be used. Values that come one by one are averaged by
-    :class:`optbench.EWA`, to the same bits as on the CPU.
+    Args:
+        x: (..., n), float32 or float64; anything else becomes float64.
+        beta: in [0, 1); v_t averages about 1 / (1 - beta) values.
+        bias_correction: divide v_t by 1 - beta^t, as pandas' ``ewm(alpha=1 - beta, adjust=True).mean()`` does.
+        device: "cpu"; "cuda", a GPU; or "auto", a GPU where one can be used and the CPU elsewhere. Either computes in
+            float64; they differ by rounding.
 
-    >>> ewa([40.0, 49.0, 45.0], beta=0.9).round(2).tolist()
-    [4.0, 8.5, 12.15]
+    Returns:
+        An array of x's shape and precision.
+
+    Raises:
+        OptbenchError: x is a scalar or not numeric, beta or the device is another, or no GPU can be used.
+
+    Example:
+        >>> ewa([40.0, 49.0, 45.0], beta=0.9).round(2).tolist()
+        [4.0, 8.5, 12.15]
+
+    Source:
+        Lecture B1 and B5.
     """
     x, beta = real_array(x, "ewa: x"), checked_beta(beta, "ewa")
     if x.ndim == 0:

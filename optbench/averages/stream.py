@@ -9,16 +9,26 @@ from optbench.contract.errors import OptbenchError
 
 
 class EWA:
-    """v_t = beta v_{t-1} + (1 - beta) theta_t with v_0 = 0 (lecture B1), in memory that does not grow with t.
+    """Exponentially weighted averages of values that come one by one.
 
-    beta: in [0, 1). bias_correction: divide v_t by 1 - beta^t (lecture B5). theta: a number or an array of any shape,
-    averaged element by element; float32 stays float32 (and is averaged in float64), anything else becomes float64.
-    The values are bit for bit those of :func:`optbench.ewa` along the last axis of ``np.stack(thetas, axis=-1)``; NaN
-    and inf propagate as there. What is kept is two float64 numbers an element, whatever beta is. It can be pickled.
+    v_t = beta v_{t-1} + (1 - beta) theta_t with v_0 = 0 (lecture B1), in memory that does not grow with t: two float64
+    numbers an element, whatever beta is. The values are bit for bit those of :func:`optbench.ewa` along the last axis
+    of ``np.stack(thetas, axis=-1)``; NaN and inf propagate as there. It can be pickled.
 
-    >>> average = EWA(beta=0.9)
-    >>> [round(float(average.update(theta)), 2) for theta in (40.0, 49.0, 45.0)]
-    [4.0, 8.5, 12.15]
+    Args:
+        beta: in [0, 1).
+        bias_correction: divide v_t by 1 - beta^t (lecture B5).
+
+    Raises:
+        OptbenchError: another beta.
+
+    Example:
+        >>> average = EWA(beta=0.9)
+        >>> [round(float(average.update(theta)), 2) for theta in (40.0, 49.0, 45.0)]
+        [4.0, 8.5, 12.15]
+
+    Source:
+        Lecture B1 and B5.
     """
 
     def __init__(self, beta: float, bias_correction: bool = False):
@@ -35,9 +45,17 @@ class EWA:
         return f"EWA(beta={self.beta!r}, bias_correction={self.bias_correction}), steps={self.steps}"
 
     def update(self, theta):
-        """Take theta_t; return v_t, of its shape and dtype.
+        """Take theta_t; the new average.
 
-        Raises OptbenchError for what is no real number, or a shape or dtype other than the first theta's.
+        Args:
+            theta: a number or an array of any shape, averaged element by element; float32 stays float32, and is
+                averaged in float64; anything else becomes float64.
+
+        Returns:
+            v_t, of theta's shape and precision.
+
+        Raises:
+            OptbenchError: theta is no real number, or of another shape or precision than the first.
         """
         theta = real_array(theta, "EWA: theta")
         if self.steps == 0:

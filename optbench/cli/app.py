@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from optbench import __version__
 from optbench.cli import check, ewa, info, lecture, report, show, sweep
 from optbench.cli import list as listing
 from optbench.cli.options import TakesNumbers
 from optbench.contract.errors import OptbenchError
+from optbench.contract.version import __version__
 
 app = typer.Typer(
     name="optbench",

@@ -105,7 +105,7 @@ def _write(path: Path, series: Series, averages: dict, bias_correction: bool) ->
 
 
 def _draw(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
-    from optbench import __version__
+    from optbench.contract.version import __version__
     from optbench.report import style
     from optbench.report.figure_averages import draw_averages
     from optbench.sweeps.provenance import typed_command

@@ -27,8 +27,8 @@ def facts() -> dict[str, Any]:
     """What is known, as JSON has it."""
     import platform
 
-    from optbench import __version__
     from optbench.compiler import cuda
+    from optbench.contract.version import __version__
     from optbench.sweeps.provenance import cpu, versions
     from optbench.sweeps.session import cores
 

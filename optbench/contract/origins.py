@@ -12,9 +12,18 @@ class Origin:
     key: str
     """Kind and name: ``optimizer adam``."""
     file: Path
+    """Where it stands."""
     sha256: str
+    """Of the file's content."""
 
 
 def digest(origins: Iterable[Origin]) -> str:
-    """The sha256 of all files that a record is made from: results depend on them."""
+    """The sha256 of all files that a record is made from: results depend on them.
+
+    Args:
+        origins: those of the record.
+
+    Returns:
+        The hashes, in their order, with blanks between.
+    """
     return " ".join(origin.sha256 for origin in origins)

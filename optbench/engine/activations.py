@@ -31,19 +31,37 @@ def trace(
     seed: int = 0,
     plugin: Sequence[str | Path] = (),
 ) -> np.ndarray:
-    """The activation a^[layer]{batch}(example) of a network of dense layers, (units,).
+    """The activation a^[layer]{batch}(example) that the lecture's notation names, of a network of dense layers.
 
     z^[l] = W^[l]' a^[l-1] + b^[l] and a^[l] = h(z^[l]), with a^[0] = x. All three count from 1, as the notation does,
-    and layer 0 is the input. The mini-batches are those of a run with this ``seed`` and ``batch_size``; they go on
-    over the epochs, and the last one of an epoch may be smaller. ``w``: the weights, (dim,), such as a Result's;
-    without them, the start point of that seed, so that ``minimize(problem, ..., steps=batch - 1).w`` gives what the
-    run itself has there. ``what="z"``: z^[layer] before the activation. The last layer of a classifier gives the
-    probabilities (softmax).
+    and layer 0 is the input. The mini-batches are those of a run with this seed and batch size; they go on over the
+    epochs, and the last one of an epoch may be smaller. The last layer of a classifier gives the probabilities
+    (softmax).
 
-    Raises OptbenchError for a problem that is no stack of dense layers, and for a number that is out of range.
+    Args:
+        problem: a name, with parameters if need be, or a record; a stack of dense layers such as mlp.
+        layer: from 0, the input, to the last one.
+        batch: from 1.
+        example: from 1, within its mini-batch.
+        what: "a"; or "z", z^[layer] before the activation.
+        batch_size: examples of a mini-batch.
+        w: (dim,), the weights, such as a Result's; without them, the start point of that seed, so that
+            ``minimize(problem, ..., steps=batch - 1).w`` gives what the run itself has there.
+        seed: of the mini-batches and the start point.
+        plugin: a file, or several, with records of your own.
 
-    >>> trace("mlp(hidden=(32, 16, 8))", layer=3, batch=8, example=7).shape
-    (8,)
+    Returns:
+        (units,)
+
+    Raises:
+        OptbenchError: the problem is no stack of dense layers, or a number is out of range.
+
+    Example:
+        >>> trace("mlp(hidden=(32, 16, 8))", layer=3, batch=8, example=7).shape
+        (8,)
+
+    Source:
+        Lecture A2.
     """
     problem = loader.load_all(plugin).problem(problem)
     sizes = _sizes(problem)

@@ -4,10 +4,14 @@ Each is a stream of its own below the run's seed, so that all optimizers, rates 
 ones (common random numbers), however the work is cut into pieces.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 
+from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
-from optbench.contract.problems import Problem
+from optbench.contract.problems import Family, Problem
 from optbench.engine import settings
 
 _START, _ORDER, _NOISE = range(3)
@@ -72,12 +76,34 @@ class Batches:
         return order, sizes, noise
 
 
-def mini_batches(problem: Problem, *, batch_size: int | str, seed: int = 0, steps: int) -> list[np.ndarray]:
-    """The example numbers of the first ``steps`` mini-batches that runs of that seed see, each (rows,) int.
+def mini_batches(
+    problem: str | Problem | Family,
+    *,
+    batch_size: int | str,
+    steps: int,
+    seed: int = 0,
+    plugin: str | Path | Iterable[str | Path] = (),
+) -> list[np.ndarray]:
+    """The example numbers of the mini-batches that runs of a seed see.
 
-    They go on over the epochs, and the last one of an epoch may be smaller. Raises OptbenchError for a problem
-    without data, and for values that make no sense.
+    Args:
+        problem: a name, with parameters if need be, or a record; one with data.
+        batch_size: examples of a step, or "full".
+        steps: how many mini-batches; they go on over the epochs, and the last one of an epoch may be smaller.
+        seed: of the order.
+        plugin: a file, or several, with records of your own.
+
+    Returns:
+        An array (rows,) of integers for each step.
+
+    Raises:
+        OptbenchError: the problem has no data, or a value makes no sense.
+
+    Example:
+        >>> [len(rows) for rows in mini_batches("least_squares", batch_size=200, steps=3)]
+        [200, 154, 200]
     """
+    problem = loader.load_all(plugin).problem(problem)
     if problem.data is None:
         raise OptbenchError(f"problem {problem.name} has no data, and so no mini-batches")
     size, seed = settings.checked("batch_size", batch_size), settings.checked("seed", seed)

@@ -1,11 +1,14 @@
 """A problem's compiled functions as a function of the weights, for code of one's own."""
 
+from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
-from optbench.contract.problems import Problem
+from optbench.contract.problems import Family, Problem
 from optbench.engine import batches
 from optbench.engine.arrays import arrays_of, scratch_size
 from optbench.engine.cpu.code import ProblemCode
@@ -22,7 +25,12 @@ class Objective:
         runs: at how many points one call evaluates.
 
     Raises:
-        OptbenchError: for another dtype, rows that are not there, or a problem that does not compile.
+        OptbenchError: another dtype, rows that are not there, or a problem that does not compile.
+
+    Example:
+        >>> bowl = objective("quadratic(dim=2, condition=1)", runs=2)
+        >>> bowl([[3.0, 4.0], [0.0, 0.0]])[0].shape
+        (2,)
     """
 
     def __init__(self, problem: Problem, dtype: str = "float64", rows: int | slice | None = None, runs: int = 1):
@@ -44,11 +52,25 @@ class Objective:
         return np.zeros(scratch_size(self.problem, len(self._x), self.runs), self.dtype)
 
     def start(self, seed: int = 0) -> np.ndarray:
-        """The problem's start point of that seed, (dim,) float64."""
+        """The problem's start point of a seed.
+
+        Args:
+            seed: a whole number from 0.
+
+        Returns:
+            (dim,) float64
+        """
         return batches.start_point(self.problem, seed)
 
     def __call__(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values (runs,) and gradients (runs, dim) at ``w``, (runs, dim), or (dim,) for all of them."""
+        """Values and gradients.
+
+        Args:
+            w: (runs, dim), or (dim,) for all runs.
+
+        Returns:
+            Values (runs,) and gradients (runs, dim).
+        """
         self._set(w)
         self.code.gradient(
             self._w, self._g, self._f, self._x, self._y, self._arrays.constants, self._arrays.layout, self._work,
@@ -57,7 +79,14 @@ class Objective:
         return self._f.copy(), self._by_run(self._g).copy()
 
     def evaluate(self, w: np.ndarray) -> np.ndarray:
-        """Loss and metrics on all training data, (1 + metrics, runs) float64, at ``w``."""
+        """Loss and metrics on all training data.
+
+        Args:
+            w: (runs, dim), or (dim,) for all runs.
+
+        Returns:
+            (1 + metrics, runs) float64
+        """
         self._set(w)
         return self._evaluation.train(self._w)
 
@@ -71,3 +100,35 @@ class Objective:
             shape = np.shape(w)
             wanted = f"({self.problem.dim},) or ({self.runs}, {self.problem.dim})"
             raise OptbenchError(f"objective: w must be numbers of the shape {wanted}, got the shape {shape}") from None
+
+
+def objective(
+    problem: str | Problem | Family,
+    *,
+    dtype: str = "float64",
+    rows: int | slice | None = None,
+    runs: int = 1,
+    plugin: str | Path | Iterable[str | Path] = (),
+) -> Objective:
+    """A problem's compiled value and gradient, for code of your own.
+
+    Args:
+        problem: a name, with parameters if need be, or a record.
+        dtype: "float64" or "float32".
+        rows: the examples that count: the first so many, a slice, or None for all.
+        runs: at how many points one call evaluates.
+        plugin: a file, or several, with records of your own.
+
+    Returns:
+        A function of weights (dim,) or (runs, dim) that gives values (runs,) and gradients (runs, dim); its
+        ``evaluate`` gives loss and metrics on all training data, and ``start(seed)`` the start point.
+
+    Raises:
+        OptbenchError: the problem does not exist or compile, or a value makes no sense.
+
+    Example:
+        >>> values, gradients = objective("quadratic(dim=2, condition=1)")([3.0, 4.0])
+        >>> gradients.shape
+        (1, 2)
+    """
+    return Objective(loader.load_all(plugin).problem(problem), dtype, rows, runs)

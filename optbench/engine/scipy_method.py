@@ -25,17 +25,31 @@ def scipy_method(
     plugin: Sequence[str | Path] = (),
     **hyperparameters: float,
 ) -> Callable:
-    """What ``scipy.optimize.minimize(fun, x0, jac=..., method=...)`` takes as its method.
+    """An optimizer as a method of ``scipy.optimize.minimize(fun, x0, jac=..., method=...)``.
 
-    ``blocks``: the shapes of the parameter blocks, for rules that use them; by default one vector. Options:
-    ``maxiter`` steps (1000), of one gradient each; ``gtol``, a largest gradient entry at which to stop: by default
-    ``minimize``'s ``tol``, or 1e-5 without one. The objective returns a number or an array of one number. Without
-    ``jac`` the gradient is SciPy's forward difference. Raises OptbenchError for a name or value that makes no sense,
-    for an objective that returns anything else, and for bounds and constraints, which no rule here keeps.
+    The method's options: ``maxiter`` steps (1000), of one gradient each; ``gtol``, a largest gradient entry at which to
+    stop: by default ``minimize``'s ``tol``, or 1e-5 without one. The objective returns a number or an array of one
+    number. Without ``jac`` the gradient is SciPy's forward difference. No rule here keeps bounds or constraints.
 
-    >>> from scipy.optimize import minimize, rosen, rosen_der
-    >>> minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=scipy_method("adam", lr=0.05)).success
-    True
+    Args:
+        optimizer: a name, with hyperparameters if need be, or a record.
+        lr: the learning rate.
+        schedule: a name, with parameters if need be, or a record; an epoch is a step.
+        blocks: shapes of the parameter blocks, for rules that use them; by default one vector.
+        plugin: a file, or several, with records of your own.
+        **hyperparameters: the optimizer's, by name.
+
+    Returns:
+        What SciPy takes as ``method``.
+
+    Raises:
+        OptbenchError: a name or a value makes no sense.
+
+    Example:
+        >>> from scipy.optimize import minimize as scipy_minimize, rosen, rosen_der
+        >>> adam = scipy_method("adam", lr=0.05)
+        >>> scipy_minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=adam, options={"maxiter": 5000}).success
+        True
     """
     catalogue, values = loader.load_all(plugin), {}
     if not isinstance(optimizer, Optimizer):

@@ -1,12 +1,14 @@
 """An update rule on an array of one's own, one step at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
 
 
@@ -23,7 +25,14 @@ class Stepper:
         device: "cpu" or "cuda".
 
     Raises:
-        OptbenchError: for an array or a value that does not serve.
+        OptbenchError: an array or a value does not serve.
+
+    Example:
+        >>> w = np.ones((2, 3))
+        >>> adam = stepper("adam", w, lr=0.1)
+        >>> adam.step(w.copy())
+        >>> adam.steps
+        1
     """
 
     def __init__(
@@ -50,7 +59,15 @@ class Stepper:
         self._set_rate(self._rate)
 
     def step(self, g: Any, lr: float | None = None) -> None:
-        """Take one step along the gradient ``g``, of w's shape and dtype; ``lr``: the rate from now on."""
+        """Take one step.
+
+        Args:
+            g: the gradient, of w's shape and dtype.
+            lr: the learning rate from now on; None: as before.
+
+        Raises:
+            OptbenchError: g is not like w, or the rate makes no sense.
+        """
         if g.shape != self.w.shape or g.dtype != self.w.dtype:
             raise OptbenchError(f"stepper: g must be {self.w.dtype} of the shape {self.w.shape}, like w")
         if lr is not None:
@@ -81,3 +98,43 @@ class Stepper:
         if not (sound and array.flags.c_contiguous and array.flags.writeable and array.size):
             raise OptbenchError("stepper: arrays must be (dim,) or (runs, dim), C-contiguous, float64 or float32")
         return array if array.ndim == 2 else array[None]
+
+
+def stepper(
+    optimizer: str | Optimizer,
+    w: Any,
+    *,
+    lr: float,
+    blocks: Sequence[tuple[int, ...]] | None = None,
+    device: str = "cpu",
+    plugin: str | Path | Iterable[str | Path] = (),
+    **hyperparameters: float,
+) -> Stepper:
+    """A compiled update rule for an array of your own, one step at a time.
+
+    Args:
+        optimizer: a name, with hyperparameters if need be, or a record.
+        w: (dim,), or (runs, dim) for so many of the same setting; C-contiguous float64 or float32, changed in place.
+        lr: the learning rate.
+        blocks: shapes of the parameter blocks, for rules that use them; by default one vector.
+        device: "cpu"; or "cuda", with arrays on the card.
+        plugin: a file, or several, with records of your own.
+        **hyperparameters: the optimizer's, by name.
+
+    Returns:
+        What steps: ``.step(g, lr=None)``, along a gradient of w's shape.
+
+    Raises:
+        OptbenchError: the optimizer does not exist, or an array or a value does not serve.
+
+    Example:
+        >>> w = np.array([3.0, 4.0])
+        >>> momentum = stepper("momentum", w, lr=0.1, beta1=0.5)
+        >>> momentum.step(w.copy())
+        >>> w.tolist()
+        [2.85, 3.8]
+    """
+    record, values = loader.load_all(plugin).optimizer(optimizer)
+    if isinstance(record, Baseline):
+        raise OptbenchError(f"stepper: {record.name} searches its own steps; it serves minimize and sweep")
+    return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from optbench import __version__
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError
@@ -15,6 +14,7 @@ from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.origins import Origin, digest
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
+from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane, full_or

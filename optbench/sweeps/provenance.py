@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from optbench import __version__
 from optbench.compiler.fastmath import FASTMATH
+from optbench.contract.version import __version__
 from optbench.engine.runner import DIVERGENCE_FACTOR
 from optbench.sweeps.plan import Plan
 

@@ -26,6 +26,11 @@ class Results:
         landscapes: a row a grid point of a two-parameter problem; no rows where there is none.
         provenance: the command, the versions and the machine that made them.
         directory: the folder; None for tables that are in memory only.
+
+    Example:
+        >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 10}
+        >>> sweep(small, seeds=3)
+        Results(3 runs, directory=None)
     """
 
     def __init__(
@@ -56,7 +61,14 @@ class Results:
         return self._curves
 
     def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame:
-        """The rows of ``curves`` of these runs alone, with the columns that figures draw."""
+        """The rows of ``curves`` of these runs alone.
+
+        Args:
+            run_ids: those of the runs.
+
+        Returns:
+            The columns that figures draw.
+        """
         if self._curves is not None or self.directory is None:
             rows = self.curves[self.curves["run_id"].isin(list(run_ids))]
             return rows[[name for name in _DRAWN if name in rows.columns]]
@@ -74,7 +86,14 @@ class Results:
         return f"optbench {version}  ·  {self.provenance.get('command', 'command not recorded')}"
 
     def problem(self, name: str) -> dict[str, Any]:
-        """The row of ``problems`` for one problem; empty where it has none."""
+        """The row of ``problems`` for one problem.
+
+        Args:
+            name: as it stands in the tables.
+
+        Returns:
+            The row as a dictionary; empty where there is none.
+        """
         rows = self.problems[self.problems["problem"] == name]
         return rows.iloc[0].to_dict() if len(rows) else {}
 
@@ -93,7 +112,15 @@ def load(path: str | Path) -> Results:
         The tables; ``curves``, the large one, is read when it is first asked for.
 
     Raises:
-        OptbenchError: where there is no such folder, or a table in it cannot be read.
+        OptbenchError: there is no such folder, or a table in it cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 10}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     results = sweep(small, seeds=3, out=folder)
+        ...     load(folder).runs["optimizer"].tolist()
+        ['gd', 'gd', 'gd']
     """
     folder = Path(path)
     for name in ("runs.parquet", "curves.parquet", "timings.parquet"):

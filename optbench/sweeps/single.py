@@ -1,0 +1,140 @@
+"""One cohort outside any sweep, as minimize and cohort run it: checked, run, and told in the sweep's tables."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from optbench.catalogue import loader
+from optbench.compiler.device import choose
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.problems import Family, Problem
+from optbench.engine import run as engine
+from optbench.engine import settings as values
+from optbench.engine.batches import steps_per_epoch
+from optbench.engine.cohort import Cohort, Lane, full_or
+from optbench.sweeps.tables import tables
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run: the last weights, what it saw on the way, and how it ended.
+
+    Example:
+        >>> minimize("rosenbrock", "gd", lr=10.0, steps=50).status
+        'diverged'
+    """
+
+    w: np.ndarray
+    """(dim,)"""
+    curve: pd.DataFrame = field(repr=False)
+    """One row an evaluation; the columns are those of the table ``curves``."""
+    status: str
+    """ok, diverged or deadline"""
+    loss: float
+    """The last full training loss; inf where the run diverged."""
+    suboptimality: float
+    """``loss`` minus the problem's minimum."""
+
+
+@dataclass(frozen=True)
+class CohortResult:
+    """Runs that shared start point and mini-batches.
+
+    Example:
+        >>> cohort("rosenbrock", "gd", [{"lr": 0.001}, {"lr": 0.002}], steps=10).w.shape
+        (2, 2)
+    """
+
+    runs: pd.DataFrame = field(repr=False)
+    """One row a run, as in the table ``runs``; run_id is the place of its setting: "0", "1", ..."""
+    curves: pd.DataFrame = field(repr=False)
+    """One row an evaluation of a run, as in the table ``curves``."""
+    w: np.ndarray = field(repr=False)
+    """(runs, dim): the last weights."""
+    seconds: float
+    """Of the steps and evaluations, without compilation."""
+    evaluation_seconds: float
+    """Of these, in evaluations on all data."""
+    compile_seconds: float
+    """Of compiling kernels, or of finding them in the cache."""
+    device: str
+    """cpu or cuda"""
+
+
+@contextmanager
+def _told_by(owner: str) -> Iterator[None]:
+    """Errors begin with the name of the function that was called."""
+    try:
+        yield
+    except OptbenchError as error:
+        raise type(error)(f"{owner}: {error}") from None
+
+
+def run_single(
+    owner: str,
+    problem: str | Problem | Family,
+    optimizer: str | Optimizer | Baseline,
+    settings: Iterable[Mapping[str, Any]],
+    *,
+    steps: int | None,
+    epochs: float | None,
+    batch_size: int | str,
+    device: str,
+    plugin: str | Path | Iterable[str | Path],
+    **shared: Any,
+) -> CohortResult:
+    """Check and run a cohort, a lane for each of ``settings``.
+
+    ``owner``: the public function, with which errors begin. ``shared``: further fields of a Cohort. The others are
+    those of :func:`optbench.cohort`. Raises OptbenchError.
+    """
+    catalogue = loader.load_all(plugin)
+    record, given = catalogue.optimizer(optimizer)
+    wanted = [dict(setting) for setting in settings]
+    with _told_by(owner):
+        values.budget(epochs, steps)
+        size = values.checked("batch_size", batch_size)
+        rates = [values.checked("lr", setting.get("lr")) for setting in wanted]
+    lanes = [_lane(catalogue, record, given, rate, setting) for rate, setting in zip(rates, wanted, strict=True)]
+    objective = catalogue.problem(problem)
+    size = full_or(size, objective)
+    taken, _ = choose(device)
+    with _told_by(owner):
+        request = Cohort(
+            problem=objective, optimizer=record, lanes=lanes, batch_size=size, device=taken,
+            steps=values.step_count(epochs, steps, steps_per_epoch(objective.examples, size)), **shared,
+        )  # fmt: skip
+    if taken == "cuda" and (reason := engine.refusal(request)):
+        if device == "cuda":
+            raise OptbenchError(f"{owner}: {request.pair} cannot run on a GPU: {reason}")
+        request = replace(request, device="cpu")
+    with engine.one_blas_thread():
+        outcome = engine.run(request)
+    made = tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1)
+    return CohortResult(
+        runs=made["runs"].to_pandas(),
+        curves=made["curves"].to_pandas(),
+        w=np.concatenate([part.w for part in outcome.parts]),
+        seconds=outcome.seconds,
+        evaluation_seconds=outcome.evaluation_seconds,
+        compile_seconds=outcome.compile_seconds,
+        device=outcome.device,
+    )
+
+
+def _lane(
+    catalogue: loader.Catalogue,
+    record: Optimizer | Baseline,
+    given: Mapping[str, float],
+    rate: float,
+    setting: Mapping[str, Any],
+) -> Lane:
+    schedule = catalogue.schedule(setting.get("schedule", "constant"))
+    own = {key: value for key, value in setting.items() if key not in ("lr", "schedule")}
+    return Lane(rate, schedule, record.with_values({**given, **own}))
