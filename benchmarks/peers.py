@@ -8,7 +8,7 @@
 The sides of a case take turns (A B C, A B C, ...) so that a slow moment of the machine hits all of them; the ratio
 printed is the median of the ratios of the turns, in CPU time. Each side is first checked against a NumPy reference.
 What is timed: everything from the start weights to the final ones, the gather of the mini-batches included; not
-timed: compiling, loading the data, and drawing the mini-batch order, which all sides share. See peer_cases.py for the
+timed: compiling, loading the data, and drawing the mini-batch order, which all sides share. See sides/cases.py for the
 cases and goals.
 """
 
@@ -75,26 +75,26 @@ def measure(sides: list[Any], items: int, repeats: int, seconds: float) -> list[
 
 def all_sides(case: Any) -> list[Any]:
     """optbench's side first, if there is one, then every peer that does this case."""
-    from benchmarks import peer_jax, peer_numpy, peer_optbench, peer_torch
+    from benchmarks.sides import jax_side, numpy_side, optbench_side, torch_side
 
     sides = []
     try:
-        sides.append(peer_optbench.optbench_side(case))
+        sides.append(optbench_side.optbench_side(case))
     except NotImplementedError:
         pass
-    sides += peer_jax.sides(case) + peer_torch.sides(case)
+    sides += jax_side.sides(case) + torch_side.sides(case)
     if case.kind == "update":
-        sides.append(peer_numpy.copy_side(case))
+        sides.append(numpy_side.copy_side(case))
     if case.kind == "ewa":
-        sides.append(peer_numpy.pandas_side(case))
+        sides.append(numpy_side.pandas_side(case))
         if case.optimizer == "plain":
-            sides.append(peer_numpy.lfilter_side(case))
+            sides.append(numpy_side.lfilter_side(case))
     return sides
 
 
 def check(case: Any, sides: list[Any]) -> dict[str, float]:
     """Each side's error after its first call, by peer. References of the same length are computed once."""
-    from benchmarks.peer_numpy import error, reference
+    from benchmarks.sides.numpy_side import error, reference
 
     expected: dict[int, Any] = {}
     errors = {}
@@ -110,7 +110,7 @@ def check(case: Any, sides: list[Any]) -> dict[str, float]:
 
 def rows_of(case: Any, repeats: int, seconds: float) -> list[dict[str, Any]]:
     """Check and time one case: one row for each peer."""
-    from benchmarks.peer_cases import TOLERANCE, goal
+    from benchmarks.sides.cases import TOLERANCE, goal
 
     sides = all_sides(case)
     errors = check(case, sides)
@@ -197,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import torch
 
-    from benchmarks.peer_cases import cases
+    from benchmarks.sides.cases import cases
 
     torch.set_num_threads(1)
     known = dict(cases(options.quick))

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def checkout(monkeypatch):
 
 
 def load(module):
-    return importlib.import_module(f"benchmarks.{module}")
+    return importlib.import_module(f"benchmarks.asv.{module}")
 
 
 def measures(benchmark):
@@ -48,8 +49,8 @@ def test_every_benchmark_is_run_here():
         if inspect.isclass(value) and not name.startswith("_") and value.__module__.startswith("benchmarks.")
     }
     assert found == set(SMALL)
-    files = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
-    assert {name for name in files if not name.startswith(("gpu", "peer", "__"))} == set(MODULES)
+    folder = ROOT / json.loads((ROOT / "asv.conf.json").read_text())["benchmark_dir"]
+    assert {path.stem for path in folder.glob("*.py")} == {"__init__", *MODULES}
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "sweeps.Commands"])
@@ -104,21 +105,22 @@ def test_the_commands_that_are_timed_run(monkeypatch):
 
 
 def test_the_peers_modules_load_without_the_peers():
+    names = ["benchmarks.peers"]
+    names += [f"benchmarks.sides.{path.stem}" for path in sorted((ROOT / "benchmarks" / "sides").glob("[a-z]*.py"))]
+    assert {"jax_side", "numpy_side", "optbench_side", "torch_side"} <= {name.rpartition(".")[2] for name in names}
     script = (
-        "import sys\nfor name in ('torch', 'jax', 'jaxlib', 'optax'):\n    sys.modules[name] = None\n"
-        "import importlib, pathlib\n"
-        "for path in sorted(pathlib.Path('benchmarks').glob('peer*.py')):\n"
-        "    importlib.import_module(f'benchmarks.{path.stem}')\n    print(path.stem)\n"
+        "import importlib, sys\nfor name in ('torch', 'jax', 'jaxlib', 'optax'):\n    sys.modules[name] = None\n"
+        f"for name in {names}:\n    importlib.import_module(name)\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert {"peers", "peer_cases", "peer_jax", "peer_numpy", "peer_optbench", "peer_torch"} <= set(done.stdout.split())
 
 
 def test_peers_says_what_it_needs(monkeypatch, capsys):
-    peers = load("peers")
+    from benchmarks import peers
+
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("torch", "jax") else True)
     before = dict(os.environ)
     assert peers.main([]) == 2 and os.environ == before
@@ -127,9 +129,10 @@ def test_peers_says_what_it_needs(monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", ["rosenbrock-gd/float64/1", "ewa-corrected/float64/1"])
 def test_our_side_of_a_case_arrives_where_the_reference_does(name):
-    from benchmarks.peer_cases import TOLERANCE, cases
-    from benchmarks.peer_optbench import optbench_side
+    from benchmarks import peers
+    from benchmarks.sides.cases import TOLERANCE, cases
+    from benchmarks.sides.optbench_side import optbench_side
 
     case = dict(cases(quick=True))[name]()
-    errors = load("peers").check(case, [optbench_side(case)])
+    errors = peers.check(case, [optbench_side(case)])
     assert errors["optbench"] <= TOLERANCE[case.dtype]

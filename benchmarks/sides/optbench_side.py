@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peer_cases import BATCH_SIZE, Case, Side
+from benchmarks.sides.cases import BATCH_SIZE, Case, Side
 
 
 def optbench_side(case: Case) -> Side:
