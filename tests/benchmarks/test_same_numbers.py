@@ -44,7 +44,7 @@ def write_lecture(folder, effect=0.25, seconds=1.5, value=3.0):
     (folder / "tables").mkdir(parents=True)
     claims = [
         {"id": "A1", "verdict": "holds", "effect": seconds, "measure": "times as many seconds"},
-        {"id": "B3", "verdict": "holds", "effect": effect, "measure": "largest difference"},
+        {"id": "B3", "verdict": "holds", "effect": effect, "measure": "largest error", "detail": f"{seconds} seconds"},
     ]
     (folder / "results.json").write_text(json.dumps(claims))
     table = pd.DataFrame({"seed": [0, 1], "value": [value, 4.0], "seconds": [seconds, seconds]})
@@ -131,6 +131,15 @@ def test_a_lecture_is_compared_but_for_its_seconds(tmp_path, capsys):
     ]
 
 
+def test_tables_without_rows_are_the_same(tmp_path, capsys):
+    folders = write_sweep(tmp_path / "a"), write_sweep(tmp_path / "b")
+    for folder in folders:
+        pd.DataFrame({"problem": pd.Series(dtype=str), "w_1": 0.0, "w_2": 0.0}).to_parquet(
+            folder / "landscapes.parquet"
+        )
+    assert compare(capsys, *folders)[0] == 0
+
+
 def test_folders_that_have_nothing_in_common_are_no_proof(tmp_path, capsys):
     first, second = write_sweep(tmp_path / "a"), write_lecture(tmp_path / "b")
     with pytest.raises(SystemExit) as end:
@@ -148,6 +157,7 @@ def test_the_agreed_set_is_run_by_the_python_that_asks_for_it(tmp_path, monkeypa
     )
     assert same_numbers.main(["--make", str(tmp_path / "out")]) == 0
     assert len(pd.read_parquet(tmp_path / "out" / "one" / "runs.parquet")) == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one"]  # the first of the two runs is gone
 
 
 def test_the_agreed_set_is_what_was_agreed():
