@@ -22,6 +22,7 @@ _HOMES = {
         "CohortResult",
         "Result",
         "cohort",
+        "info",
         "mini_batches",
         "minimize",
         "objective",

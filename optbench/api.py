@@ -323,6 +323,20 @@ def mini_batches(
     return batches.mini_batches(record, batch_size=batch_size, seed=seed, steps=steps)
 
 
+def info() -> dict[str, Any]:
+    """The versions, the machine, where kernels are kept, and what there is of CUDA, as ``optbench info --json`` has it.
+
+    Returns:
+        A dictionary; in that under ``cuda``, ``missing`` says why no GPU can be used, and is None where one can.
+
+    >>> "missing" in info()["cuda"]
+    True
+    """
+    from optbench.cli.info import facts
+
+    return facts()
+
+
 @contextmanager
 def _told_by(owner: str):
     """Errors begin with the name of the function that was called."""

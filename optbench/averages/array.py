@@ -12,7 +12,8 @@ from optbench.contract.errors import OptbenchError
 def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> np.ndarray:
     """v_t = beta v_{t-1} + (1 - beta) x_t with v_0 = 0, along the last axis (lecture B1).
 
-    x: array (..., n), float32 or float64 (anything else becomes float64). beta: in [0, 1); v_t averages about
+    x: array (..., n), float32 or float64 (anything else becomes float64); for "cuda" it may lie on the card, float32 or
+    float64 in C order, and so does then what comes back. beta: in [0, 1); v_t averages about
     1 / (1 - beta) values. bias_correction: divide v_t by 1 - beta^t (lecture B5); this equals pandas'
     ``ewm(alpha=1 - beta, adjust=True).mean()``. device: "cpu"; "cuda", a GPU; or "auto", a GPU where one can be used
     and the CPU elsewhere. Either computes in float64; they differ by rounding.
@@ -24,8 +25,9 @@ def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> n
     >>> ewa([40.0, 49.0, 45.0], beta=0.9).round(2).tolist()
     [4.0, 8.5, 12.15]
     """
-    x, beta = real_array(x, "ewa: x"), checked_beta(beta, "ewa")
-    if x.ndim == 0:
+    there = device != "cpu" and hasattr(x, "__cuda_array_interface__")
+    x, beta = x if there else real_array(x, "ewa: x"), checked_beta(beta, "ewa")
+    if not x.shape:
         raise OptbenchError("ewa: x must be an array with at least one axis")
     if device != "cpu":
         from optbench.compiler.device import choose
