@@ -1,1 +1,1 @@
-"""asv benchmarks of optbench, and peers.py: side by side with PyTorch and JAX in one run."""
+"""asv/: the performance history. peers.py: beside PyTorch and JAX. gpu.py: on a card. same_numbers.py: two versions."""

@@ -8,8 +8,9 @@
 The sides of a case take turns (A B C, A B C, ...) so that a slow moment of the machine hits all of them; the ratio
 printed is the median of the ratios of the turns, in CPU time. Each side is first checked against a NumPy reference.
 What is timed: everything from the start weights to the final ones, the gather of the mini-batches included; not
-timed: compiling, loading the data, and drawing the mini-batch order, which all sides share. See peer_cases.py for the
-cases and goals.
+timed: compiling, and loading the data. All sides see optbench's own mini-batches: it draws them in every call, the
+others are given them. What optbench's call costs however few steps it makes is taken off (sides/optbench_side.py), and
+stands in the JSON. See sides/cases.py for the cases and goals.
 """
 
 from __future__ import annotations
@@ -34,16 +35,20 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 def pin() -> int | None:
     """Keep this process to one core and every library to one thread; before any of them is imported.
 
-    Returns the core, or None where the system cannot pin (macOS).
+    Returns the core, or None where the system cannot pin (macOS, Windows) or does not let us.
     """
     os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
     flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
     os.environ["JAX_PLATFORMS"] = "cpu"
-    if not hasattr(os, "sched_setaffinity"):
+    allowed, choose = getattr(os, "sched_getaffinity", None), getattr(os, "sched_setaffinity", None)
+    if allowed is None or choose is None:
         return None
-    core = max(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {core})
+    try:
+        core = max(allowed(0))
+        choose(0, {core})
+    except OSError:
+        return None
     return core
 
 
@@ -55,46 +60,54 @@ def best_clock() -> Callable[[], float]:
     return time.process_time if time.get_clock_info("process_time").resolution < 1e-6 else time.perf_counter
 
 
-def measure(sides: list[Any], items: int, repeats: int, seconds: float) -> list[list[float]]:
-    """Nanoseconds per item and step of every side at every repeat, in turns; one measurement lasts ``seconds``."""
+def measure(sides: list[Any], items: int, repeats: int, seconds: float) -> tuple[list[list[float]], list[list[float]]]:
+    """Nanoseconds of every side at every repeat, in turns; one measurement lasts ``seconds``.
+
+    The first list has them per item and step; the second has those of the short call that a side may have, which
+    are taken off in the first, with its steps.
+    """
     clock = best_clock()
-    calls = []
-    for side in sides:
+
+    def spent(call: Callable[[], Any], count: int) -> float:
         began = clock()
-        side.run()
-        calls.append(math.ceil(seconds / max(clock() - began, 1e-9)))
+        for _ in range(count):
+            call()
+        return (clock() - began) * 1e9 / count
+
+    def many(call: Callable[[], Any]) -> int:
+        return math.ceil(seconds * 1e9 / max(spent(call, 1), 1))
+
+    counts = [(many(side.run), many(side.short) if side.short else 0) for side in sides]
     times: list[list[float]] = [[] for _ in sides]
+    shorts: list[list[float]] = [[] for _ in sides]
     for _ in range(repeats):
-        for i, side in enumerate(sides):
-            began = clock()
-            for _ in range(calls[i]):
-                side.run()
-            times[i].append((clock() - began) * 1e9 / (calls[i] * side.steps * items))
-    return times
+        for side, (long, short), time_of, short_of in zip(sides, counts, times, shorts, strict=True):
+            whole, less = spent(side.run, long), 0.0
+            if side.short:
+                less = spent(side.short, short)
+                short_of.append(less)
+            time_of.append((whole - less) / ((side.steps - side.short_steps) * items))
+    return times, shorts
 
 
 def all_sides(case: Any) -> list[Any]:
-    """optbench's side first, if there is one, then every peer that does this case."""
-    from benchmarks import peer_jax, peer_numpy, peer_optbench, peer_torch
+    """optbench's side first, then every peer that does this case."""
+    from benchmarks.sides import jax_side, numpy_side, optbench_side, torch_side
 
-    sides = []
-    try:
-        sides.append(peer_optbench.optbench_side(case))
-    except NotImplementedError:
-        pass
-    sides += peer_jax.sides(case) + peer_torch.sides(case)
+    sides = [optbench_side.optbench_side(case)]
+    sides += jax_side.sides(case) + torch_side.sides(case)
     if case.kind == "update":
-        sides.append(peer_numpy.copy_side(case))
+        sides.append(numpy_side.copy_side(case))
     if case.kind == "ewa":
-        sides.append(peer_numpy.pandas_side(case))
+        sides.append(numpy_side.pandas_side(case))
         if case.optimizer == "plain":
-            sides.append(peer_numpy.lfilter_side(case))
+            sides.append(numpy_side.lfilter_side(case))
     return sides
 
 
 def check(case: Any, sides: list[Any]) -> dict[str, float]:
     """Each side's error after its first call, by peer. References of the same length are computed once."""
-    from benchmarks.peer_numpy import error, reference
+    from benchmarks.sides.numpy_side import error, reference
 
     expected: dict[int, Any] = {}
     errors = {}
@@ -110,25 +123,23 @@ def check(case: Any, sides: list[Any]) -> dict[str, float]:
 
 def rows_of(case: Any, repeats: int, seconds: float) -> list[dict[str, Any]]:
     """Check and time one case: one row for each peer."""
-    from benchmarks.peer_cases import TOLERANCE, goal
+    from benchmarks.sides.cases import TOLERANCE, goal
 
     sides = all_sides(case)
     errors = check(case, sides)
-    times = measure(sides, case.items, repeats, seconds)
-    ours = None
-    if sides[0].peer == "optbench":
-        ours, times, sides = times[0], times[1:], sides[1:]
+    (ours, *times), (short, *_) = measure(sides, case.items, repeats, seconds)
     rows = []
-    for side, theirs in zip(sides, times, strict=True):
-        ratio = None if ours is None else statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    for side, theirs in zip(sides[1:], times, strict=True):
+        ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
         limit = goal(case, side.peer)
         wrong = [p for p in ("optbench", side.peer) if not errors.get(p, 0.0) <= TOLERANCE[case.dtype]]
         rows.append({
             "case": case.name, "dtype": case.dtype, "lanes": case.lanes, "per": case.per, "peer": side.peer,
-            "variant": side.note, "optbench_ns": None if ours is None else statistics.median(ours),
+            "variant": side.note, "optbench_ns": statistics.median(ours),
+            "optbench_short_call_ns": statistics.median(short) if short else None,
             "peer_ns": statistics.median(theirs), "ratio": ratio, "goal": limit,
-            "met": None if ratio is None or limit is None else ratio <= limit,
-            "optbench_error": errors.get("optbench"), "peer_error": errors.get(side.peer), "wrong": wrong,
+            "met": None if limit is None else ratio <= limit,
+            "optbench_error": errors["optbench"], "peer_error": errors.get(side.peer), "wrong": wrong,
             "optbench_ns_all": ours, "peer_ns_all": theirs,
         })  # fmt: skip
     return rows
@@ -197,7 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import torch
 
-    from benchmarks.peer_cases import cases
+    from benchmarks.sides.cases import cases
 
     torch.set_num_threads(1)
     known = dict(cases(options.quick))

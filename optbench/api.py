@@ -231,6 +231,21 @@ def sweep(
         return _execute(checked, folder, workers).in_memory()
 
 
+def info() -> dict[str, Any]:
+    """The versions, the machine, where kernels are kept, and what there is of CUDA, as ``optbench info --json`` has it.
+
+    Returns:
+        A dictionary; in that under ``cuda``, ``missing`` says why no GPU can be used, and is None where one can.
+
+    Example:
+        >>> "missing" in info()["cuda"]
+        True
+    """
+    from optbench.cli.info import facts
+
+    return facts()
+
+
 def _execute(spec, folder, workers) -> "Results":
     from optbench.sweeps import results, session
 

@@ -114,9 +114,9 @@ def check_class(kind, doc, example=False):
         silent = [f.name for f in dataclasses.fields(kind) if not f.name.startswith("_") and not told.get(f.name)]
         assert not silent, f"fields without a text below them: {silent}"
     elif "__init__" in vars(kind):
-        names = [name for name in inspect.signature(kind).parameters]
+        names = list(inspect.signature(kind).parameters)
         assert entries(sections(doc).get("Args", [])) == names
-    for name, value in vars(kind).items():
+    for name, value in list(vars(kind).items()):
         if name.startswith("_"):
             continue
         if isinstance(value, property):

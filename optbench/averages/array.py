@@ -17,7 +17,8 @@ def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> n
     bits as here on the CPU.
 
     Args:
-        x: (..., n), float32 or float64; anything else becomes float64.
+        x: (..., n), float32 or float64; anything else becomes float64. For "cuda" it may lie on the card, float32 or
+            float64 in C order, and so does then what comes back.
         beta: in [0, 1); v_t averages about 1 / (1 - beta) values.
         bias_correction: divide v_t by 1 - beta^t, as pandas' ``ewm(alpha=1 - beta, adjust=True).mean()`` does.
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one can be used and the CPU elsewhere. Either computes in
@@ -36,8 +37,9 @@ def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> n
     Source:
         Lecture B1 and B5.
     """
-    x, beta = real_array(x, "ewa: x"), checked_beta(beta, "ewa")
-    if x.ndim == 0:
+    on_card = device != "cpu" and hasattr(x, "__cuda_array_interface__")
+    x, beta = x if on_card else real_array(x, "ewa: x"), checked_beta(beta, "ewa")
+    if not x.shape:
         raise OptbenchError("ewa: x must be an array with at least one axis")
     if device != "cpu":
         from optbench.compiler.device import choose

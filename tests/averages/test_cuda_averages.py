@@ -67,3 +67,13 @@ def test_cuda_takes_the_kernels(monkeypatch):
     ewa([[1, 2]], 0.9, True, device="cuda")
     ((x, *rest),) = taken
     assert x.tolist() == [[1.0, 2.0]] and x.dtype == np.float64 and rest == [0.9, True]
+
+
+def test_an_array_on_the_card_stays_there(monkeypatch):
+    class OnCard:
+        __cuda_array_interface__, shape = {}, (2, 3)
+
+    taken, x = [], OnCard()
+    monkeypatch.setattr("optbench.compiler.device.choose", lambda device: ("cuda", "a card"))
+    monkeypatch.setattr("optbench.averages.cuda.averages", lambda *given: taken.append(given) or given[0])
+    assert ewa(x, 0.9, device="cuda") is x and taken == [(x, 0.9, False)]

@@ -1,4 +1,4 @@
-"""What an expert would try after the plain JAX program: the tuned variants of ``peer_jax.py``."""
+"""What an expert would try after the plain JAX program: the tuned variants of ``jax_side.py``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peer_cases import BATCH_SIZE, Case
-from benchmarks.peer_jax import Variant, split_layers
+from benchmarks.sides.cases import BATCH_SIZE, Case
+from benchmarks.sides.jax_variants import Variant, split_layers
 
 
 def variants(case: Case) -> list[Variant]:

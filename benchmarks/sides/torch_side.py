@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peer_cases import Case, Side
+from benchmarks.sides.cases import Case, Side
 
 
 def sides(case: Case) -> list[Side]:

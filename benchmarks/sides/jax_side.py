@@ -2,7 +2,7 @@
 
 Two peers come out of it. "JAX" is the program that JAX's documentation teaches: ``jax.grad`` of one run's loss,
 scanned, and ``jax.vmap`` over the lanes. "JAX tuned" is the fastest of that and of what an expert would try next:
-gradients by hand, other layouts (``peer_jax_tuned.py``). Both take the best of several unroll factors; the choice is
+gradients by hand, other layouts (``jax_tuned.py``). Both take the best of several unroll factors; the choice is
 made by timing in the setup. Both do a little less than the others: nothing reads the loss value, so that XLA leaves it
 out, while PyTorch computes it at every step, and optbench does too (it looks for divergence).
 
@@ -13,29 +13,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks.peer_cases import Case, Side
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to write a problem in JAX.
-
-    ``pack`` makes the parameters, a pytree of arrays with the lanes first, from weights (lanes, dim), and ``unpack``
-    the reverse, in NumPy. ``gradient(parameters, x, y)`` is that of one run, unless ``mapped`` is False: then it is
-    that of all lanes at once, and ``rates`` makes a pytree of rates that fits the parameters.
-    """
-
-    name: str
-    pack: Callable[[np.ndarray], Any]
-    unpack: Callable[[Any], np.ndarray]
-    gradient: Callable[..., Any]
-    mapped: bool = True
-    rates: Callable[[np.ndarray], Any] | None = None
+from benchmarks.sides import jax_tuned
+from benchmarks.sides.cases import Case, Side
+from benchmarks.sides.jax_variants import Variant, split_layers
 
 
 def sides(case: Case) -> list[Side]:
@@ -44,15 +28,13 @@ def sides(case: Case) -> list[Side]:
         return []
     import jax
 
-    from benchmarks.peer_jax_tuned import variants as tuned_variants
-
     jax.config.update("jax_enable_x64", True)
     # Longer unrolling was tried and made every one of these slower, and to compile for seconds.
     factors = (1, 4) if case.kind == "rosenbrock" else (1, 2)
     plain = _fastest([_side(case, variant, unroll) for variant in plain_variants(case) for unroll in factors])
     if case.name == "rosenbrock-gd":
         factors = (1, 4, 16)
-    others = [_side(case, variant, unroll) for variant in tuned_variants(case) for unroll in factors]
+    others = [_side(case, variant, unroll) for variant in jax_tuned.variants(case) for unroll in factors]
     tuned = _fastest([plain, *others])
     return [plain, Side("JAX tuned", tuned.run, tuned.steps, tuned.weights, tuned.note)]
 
@@ -136,25 +118,6 @@ def _trainer(case: Case, variant: Variant, unroll: int) -> Callable[..., Any]:
         return jax.lax.scan(adam, (parameters, zeros, zeros, one, one), data[2], case.steps, unroll=unroll)[0][0]
 
     return train
-
-
-def split_layers(layers: tuple[int, ...]) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]:
-    """How to turn weights (lanes, dim) of an MLP into [(W (lanes, in, out), b (lanes, out)), ...], and back."""
-    shapes = list(zip(layers, layers[1:], strict=False))
-
-    def pack(weights: np.ndarray) -> Any:
-        parts, at = [], 0
-        for inside, outside in shapes:
-            size = inside * outside
-            w = weights[:, at : at + size].reshape(-1, inside, outside)
-            parts.append((w, weights[:, at + size : at + size + outside]))
-            at += size + outside
-        return parts
-
-    def unpack(parameters: Any) -> np.ndarray:
-        return np.concatenate([a.reshape(len(a), -1) for pair in parameters for a in pair], axis=1)
-
-    return pack, unpack
 
 
 def plain_variants(case: Case) -> list[Variant]:

@@ -1,6 +1,6 @@
-"""The work that ``peers.py`` times: every case and every goal, in NumPy only.
+"""The work that ``peers.py`` times: every case and every goal.
 
-A *case* is plain data that every side reads: start weights, examples, the mini-batch order, the rates. A *side* is one
+A *case* is plain data that every side reads: start weights, examples, the mini-batches, the rates. A *side* is one
 library's way to do that work. Writing a side means writing one function ``case -> Side``; see `Side`.
 """
 
@@ -12,6 +12,9 @@ from fnmatch import fnmatch
 from typing import Any
 
 import numpy as np
+
+import optbench
+from benchmarks.sides import records
 
 BATCH_SIZE = 64
 DTYPES = ("float64", "float32")
@@ -35,7 +38,8 @@ class Case:
     - ewa: ``x`` (n,) is the series; ``optimizer`` is ``plain`` or ``corrected``.
 
     Every lane begins at ``start`` and sees mini-batch ``batches[t]`` (indices of examples) at step t; lane r has the
-    rate ``lr[r]``. ``hyper`` holds the optimizer's hyperparameters, named as in the registry.
+    rate ``lr[r]``. ``hyper`` holds the optimizer's hyperparameters, named as in the registry. ``problem`` is optbench's
+    record of the objective; the mini-batches are those that a run of it sees at seed 0.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Case:
     lr: np.ndarray
     start: np.ndarray
     hyper: dict[str, float] = field(default_factory=dict)
+    problem: optbench.Problem | None = None
     x: np.ndarray | None = None
     y: np.ndarray | None = None
     batches: np.ndarray | None = None
@@ -74,7 +79,8 @@ class Side:
     ``run()`` makes ``steps`` steps of every lane and returns when they are done. It begins at ``case.start`` at every
     call, but in the ``update`` cases, where it goes on from where it stopped (a reset costs as much as a step).
     ``weights(result)`` turns what the FIRST call returned into an array (lanes, dim), outside of the timing; None says
-    that there is nothing to check (a memory copy). ``note`` says which variant this is.
+    that there is nothing to check (a memory copy). ``note`` says which variant this is. ``short()`` is the same with
+    ``short_steps`` steps only; where a side has it, its time is that of the steps between the two.
     """
 
     peer: str
@@ -82,6 +88,8 @@ class Side:
     steps: int
     weights: Callable[[Any], np.ndarray] | None = np.asarray
     note: str = ""
+    short: Callable[[], Any] | None = None
+    short_steps: int = 0
 
 
 # (case and peer, largest ratio optbench/peer). The first pattern that fits counts. The goals are against the plain JAX
@@ -104,11 +112,9 @@ def goal(case: Case, peer: str) -> float | None:
     return next((limit for pattern, limit in GOALS if fnmatch(f"{case.id} {peer}", pattern)), None)
 
 
-def batch_order(examples: int, steps: int, rng: np.random.Generator) -> np.ndarray:
-    """Shuffled mini-batches, (steps, BATCH_SIZE): a new permutation each epoch, its incomplete last batch dropped."""
-    whole = examples // BATCH_SIZE
-    epochs = [rng.permutation(examples)[: whole * BATCH_SIZE] for _ in range(-(-steps // whole))]
-    return np.concatenate(epochs).reshape(-1, BATCH_SIZE)[:steps]
+def batch_order(problem: optbench.Problem, steps: int) -> np.ndarray:
+    """optbench's own mini-batches, (steps, BATCH_SIZE): examples come in multiples of it, so that all are whole."""
+    return np.array(optbench.mini_batches(problem, batch_size=BATCH_SIZE, seed=0, steps=steps), np.int64)
 
 
 def _rates(lr: float, lanes: int, dtype: str) -> np.ndarray:
@@ -116,29 +122,31 @@ def _rates(lr: float, lanes: int, dtype: str) -> np.ndarray:
 
 
 def rosenbrock(optimizer: str, dtype: str, lanes: int, scale: float = 1.0) -> Case:
-    # Rates so small that no lane arrives: at the minimum the averages decay to denormal numbers, which some sides
-    # flush to zero and others compute slowly.
-    steps = int((50_000 if lanes == 1 else 20_000) * scale)
-    lr, hyper = (1e-4, {}) if optimizer == "gd" else (2e-5, LECTURE_ADAM)
+    # So many steps that a call's own milliseconds do not drown them, at rates so small that no lane arrives: at the
+    # minimum the averages decay to denormal numbers, which some sides flush to zero and others compute slowly.
+    steps = int({("gd", 1): 3e5, ("gd", 64): 3e5, ("adam", 1): 2e5, ("adam", 64): 1e5}[optimizer, lanes] * scale)
+    lr, hyper = (4 / steps, {}) if optimizer == "gd" else (0.4 / steps, LECTURE_ADAM)
     return Case(
         f"rosenbrock-{optimizer}", "rosenbrock", dtype, lanes, steps, optimizer, _rates(lr, lanes, dtype),
-        np.array([-1.2, 1.0], dtype), hyper, eager_steps=int(500 * scale),
+        np.array([-1.2, 1.0], dtype), hyper, records.rosenbrock(), eager_steps=int(500 * scale),
     )  # fmt: skip
 
 
-def logistic(dtype: str, lanes: int, scale: float = 1.0, examples: int = 10_000, dim: int = 100) -> Case:
+def logistic(dtype: str, lanes: int, scale: float = 1.0, examples: int = 9_984, dim: int = 100) -> Case:
     rng = np.random.default_rng(1)
     steps = int((4_000 if lanes == 1 else 800) * scale)
     x = rng.standard_normal((examples, dim))
     odds = x @ rng.standard_normal(dim) * 0.3
-    y = rng.random(examples) < 1 / (1 + np.exp(-odds))
+    y = (rng.random(examples) < 1 / (1 + np.exp(-odds))).astype(dtype)
+    x = x.astype(dtype)
+    problem = records.logistic(x, y)
     return Case(
         "logistic", "logistic", dtype, lanes, steps, "gd", _rates(0.1, lanes, dtype), np.zeros(dim, dtype),
-        x=x.astype(dtype), y=y.astype(dtype), batches=batch_order(examples, steps, rng), eager_steps=int(800 * scale),
+        problem=problem, x=x, y=y, batches=batch_order(problem, steps), eager_steps=int(800 * scale),
     )  # fmt: skip
 
 
-def mlp(layers: tuple[int, ...], dtype: str, lanes: int, scale: float = 1.0, examples: int = 2_000) -> Case:
+def mlp(layers: tuple[int, ...], dtype: str, lanes: int, scale: float = 1.0, examples: int = 2_048) -> Case:
     rng = np.random.default_rng(2)
     small = layers[0] < 200
     # Not more: in float32, a unit of the ReLU that rounding turns on or off sends two correct sides apart.
@@ -146,11 +154,12 @@ def mlp(layers: tuple[int, ...], dtype: str, lanes: int, scale: float = 1.0, exa
     parts = []
     for inside, outside in zip(layers, layers[1:], strict=False):
         parts += [rng.standard_normal(inside * outside) * np.sqrt(2 / inside), np.zeros(outside)]
+    x, y = rng.standard_normal((examples, layers[0])).astype(dtype), rng.integers(0, layers[-1], examples)
+    problem = records.mlp(layers, x, y)
     return Case(
         "mlp-" + "-".join(map(str, layers)), "mlp", dtype, lanes, steps, "gd", _rates(0.05, lanes, dtype),
-        np.concatenate(parts).astype(dtype), x=rng.standard_normal((examples, layers[0])).astype(dtype),
-        y=rng.integers(0, layers[-1], examples), batches=batch_order(examples, steps, rng), layers=layers,
-        eager_steps=min(steps, max(2, int(300 * scale))),
+        np.concatenate(parts).astype(dtype), problem=problem, x=x, y=y, batches=batch_order(problem, steps),
+        layers=layers, eager_steps=min(steps, max(2, int(300 * scale))),
     )  # fmt: skip
 
 
@@ -161,7 +170,7 @@ def adam_update(dim: int, dtype: str, scale: float = 1.0) -> Case:
     start, gradient = (rng.standard_normal(dim, np.float32).astype(dtype) for _ in range(2))
     return Case(
         f"adam-update-{digits}", "update", dtype, 1, steps, "adam_torch", _rates(1e-3, 1, dtype), start, TORCH_ADAM,
-        gradient, per="parameter", eager_steps=steps, sample=slice(None, None, max(1, dim // 1_000)),
+        x=gradient, per="parameter", eager_steps=steps, sample=slice(None, None, max(1, dim // 1_000)),
     )  # fmt: skip
 
 
@@ -170,7 +179,7 @@ def ewa(form: str, dtype: str, size: int) -> Case:
     places = np.concatenate([np.arange(50), rng.integers(50, size, 1_000), [size - 1]])
     return Case(
         f"ewa-{form}", "ewa", dtype, 1, 1, form, np.zeros(1, dtype), np.zeros(1, dtype), {"beta": 0.9},
-        rng.standard_normal(size, np.float32).astype(dtype) + np.dtype(dtype).type(1), per="value", eager_steps=1,
+        x=rng.standard_normal(size, np.float32).astype(dtype) + np.dtype(dtype).type(1), per="value", eager_steps=1,
         sample=places,
     )  # fmt: skip
 

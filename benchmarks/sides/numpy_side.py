@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.peer_cases import Case, Side
+from benchmarks.sides.cases import Case, Side
 
 
 def reference(case: Case, steps: int) -> np.ndarray:

@@ -1,0 +1,56 @@
+"""The optbench side of ``peers.py``, by optbench's public functions alone.
+
+Training is a whole call of :func:`optbench.cohort`, as a user makes it: it checks what it is given, draws its
+mini-batches, judges divergence and makes its tables. Two things are not counted, for no other side does them. The
+evaluation on all training data costs nothing (``records.no_evaluation``). And what a call costs however few steps it
+makes, some milliseconds, is measured by a call of one step in the same turns and taken off: a step costs the same
+after a million others, and the JSON of ``peers.py`` has what was taken off. That optbench draws its mini-batches
+anew in every call, while the others are given them, is counted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import optbench
+from benchmarks.sides.cases import BATCH_SIZE, Case, Side
+
+
+def optbench_side(case: Case) -> Side:
+    """optbench's way to do ``case``; the contract is that of `Side`, with ``case.steps`` steps and peer "optbench"."""
+    if case.kind == "update":
+        return _update(case)
+    if case.kind == "ewa":
+        return _ewa(case)
+    return _training(case)
+
+
+def _training(case: Case) -> Side:
+    settings = [{"lr": float(lr), **case.hyper} for lr in case.lr]
+    batch_size = "full" if case.batches is None else BATCH_SIZE
+
+    def call(steps: int) -> Any:
+        return optbench.cohort(
+            case.problem, case.optimizer, settings, steps=steps, batch_size=batch_size, seed=0, dtype=case.dtype,
+            points=[steps], start=case.start,
+        )  # fmt: skip
+
+    return Side("optbench", lambda: call(case.steps), case.steps, lambda result: result.w, "cohort", lambda: call(1), 1)
+
+
+def _update(case: Case) -> Side:
+    stepper = optbench.stepper(case.optimizer, case.start.copy(), lr=float(case.lr[0]), **case.hyper)
+
+    def run() -> np.ndarray:
+        for _ in range(case.steps):
+            stepper.step(case.x)
+        return stepper.w
+
+    return Side("optbench", run, case.steps, lambda w: w[None].copy(), "stepper")
+
+
+def _ewa(case: Case) -> Side:
+    beta, correct = case.hyper["beta"], case.optimizer == "corrected"
+    return Side("optbench", lambda: optbench.ewa(case.x, beta, bias_correction=correct), 1, lambda v: v[None], "ewa")
