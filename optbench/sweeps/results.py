@@ -98,7 +98,11 @@ class Results:
         return rows.iloc[0].to_dict() if len(rows) else {}
 
     def in_memory(self) -> "Results":
-        """The same without the folder, which may go then."""
+        """The same without the folder, which may go then.
+
+        Returns:
+            Results that hold all their tables.
+        """
         return Results(self.runs, self.curves, self.timings, self.problems, self.landscapes, self.provenance)
 
 
