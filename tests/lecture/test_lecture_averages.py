@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from optbench import ewa
+from optbench import ewa, lecture
 from optbench.claims.record import Budget
-from optbench.lecture import averages, temperature
+from optbench.lecture import temperature
 from optbench.report import style
 
-CLAIMS = {claim.id: claim for claim in averages.CLAIMS}
+CLAIMS = {claim.id: claim for claim in lecture.select("B")}
 QUICK = Budget(quick=True)
 
 
@@ -114,7 +114,7 @@ def test_b2_the_weight_inside_the_window_and_the_noise_that_is_left():
 
 def test_b6_oscillation_and_lag_are_those_of_a_pure_sine(monkeypatch):
     """For a slow sine of frequency w the lag is atan(beta sin w / (1 - beta cos w)) / w, and v is damped alike."""
-    from optbench.lecture import averages_shape as shape
+    from optbench.lecture import b6_shape as shape
 
     w = 2 * np.pi / temperature.YEAR
     monkeypatch.setattr(temperature, "course", lambda day: np.sin(w * np.asarray(day)))

@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 
 from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget
-from optbench.lecture import decay, decay_rates
+from optbench.lecture import d1_decay, d2_rates
 
 
 @pytest.fixture(scope="module")
 def rates():
-    return decay_rates.experiment(Budget())
+    return d2_rates.experiment(Budget())
 
 
 def test_d2_the_rates_of_a_run_are_the_lecture_s(rates):
-    assert decay_rates.judge(rates).verdict == HOLDS
+    assert d2_rates.judge(rates).verdict == HOLDS
     table = rates["rates"].set_index(["schedule", "step"])["rate"]
     # By hand: 10 steps make an epoch, so step 1 has epoch 0, steps 11 to 20 have epoch 1, step 91 has epoch 9.
     assert table["inverse(decay_rate=1.0)"][[1, 10, 11, 91]].tolist() == pytest.approx([0.2, 0.2, 0.1, 0.02])
@@ -28,19 +28,19 @@ def test_d2_the_rates_of_a_run_are_the_lecture_s(rates):
 def test_d2_flips_on_a_rate_that_is_off(rates):
     table = rates["rates"].copy()
     table.loc[137, "rate"] *= 1 + 1e-12
-    assert decay_rates.judge({"rates": table}).verdict == FAILS
+    assert d2_rates.judge({"rates": table}).verdict == FAILS
 
 
 def finals(ratios=(), exponent=-1.0):
     """Final suboptimalities: the constant rate's is `ratios` times that of each decay; at one rate it is B^exponent."""
     rows, sizes = [], (1, 16, 256, 2000)
-    ratios = ratios or (3.0,) * len(decay.DECAYS)
+    ratios = ratios or (3.0,) * len(d1_decay.DECAYS)
     for size in sizes:
         for seed in range(9):
             spread = 1 + 0.01 * seed
             row = {"batch_size": size, "seed": seed, "status": "ok", "lr": 0.1}
             rows.append(row | {"schedule": "constant", "suboptimality_final": 1e-4 * spread})
-            for name, ratio in zip(decay.DECAYS, ratios, strict=True):
+            for name, ratio in zip(d1_decay.DECAYS, ratios, strict=True):
                 rows.append(row | {"schedule": name, "suboptimality_final": 1e-4 * spread / ratio})
     fixed = [
         {"batch_size": b, "seed": s, "suboptimality_final": (1 + s) * b**exponent} for b in sizes for s in range(9)
@@ -50,7 +50,7 @@ def finals(ratios=(), exponent=-1.0):
 
 @pytest.mark.parametrize(("exponent", "expected"), [(-1.0, HOLDS), (-0.1, HOLDS), (0.0, FAILS), (0.5, FAILS)])
 def test_d1_floor_flips(exponent, expected):
-    found = decay.judge_floor(finals(exponent=exponent))
+    found = d1_decay.judge_floor(finals(exponent=exponent))
     assert found.verdict == expected and found.effect == pytest.approx(exponent, abs=1e-12)
 
 
@@ -58,18 +58,18 @@ def test_d1_runs_that_diverge_at_the_smallest_batch_make_the_exponent_infinite()
     tables = finals()
     fixed = tables["fixed"]
     fixed.loc[fixed["batch_size"] == 1, "suboptimality_final"] = math.inf
-    found = decay.judge_floor(tables)
+    found = d1_decay.judge_floor(tables)
     assert found.verdict == HOLDS and found.effect == found.low == found.high == -math.inf
     fixed["suboptimality_final"] = 1.0
     fixed.loc[fixed["batch_size"] == 256, "suboptimality_final"] = math.inf
-    assert decay.judge_floor(tables).verdict == FAILS
+    assert d1_decay.judge_floor(tables).verdict == FAILS
 
 
 @pytest.mark.parametrize(
     ("ratios", "expected"), [((3, 3, 3, 3), HOLDS), ((3, 0.5, 3, 3), DEPENDS), ((0.5, 0.5, 0.9, 1.0), FAILS)]
 )
 def test_d1_decay_flips(ratios, expected):
-    found = decay.judge_decay(finals(ratios))
+    found = d1_decay.judge_decay(finals(ratios))
     assert found.verdict == expected and found.effect == pytest.approx(min(ratios))
 
 
@@ -77,16 +77,16 @@ def test_d1_a_failed_constant_rate_loses_and_a_failed_decay_wins_nothing():
     tables = finals()
     tuned = tables["tuned"]
     tuned.loc[tuned["schedule"] == "sqrt_step(k=1.0)", "suboptimality_final"] = math.inf
-    assert decay.judge_decay(tables).verdict == DEPENDS
+    assert d1_decay.judge_decay(tables).verdict == DEPENDS
     tuned.loc[tuned["schedule"] == "constant", "suboptimality_final"] = math.inf
-    assert decay.gains(tuned, 1)["inverse(decay_rate=1.0)"] == (math.inf,) * 3
-    assert decay.gains(tuned, 1)["sqrt_step(k=1.0)"] == (1, 1, 1)
+    assert d1_decay.gains(tuned, 1)["inverse(decay_rate=1.0)"] == (math.inf,) * 3
+    assert d1_decay.gains(tuned, 1)["sqrt_step(k=1.0)"] == (1, 1, 1)
 
 
 def test_d1_runs_in_small(monkeypatch):
-    monkeypatch.setattr(decay, "DATA", "logistic(data=gaussian(examples=125))")
-    monkeypatch.setattr(decay, "SIZES", (1, 16, "full"))
-    tables = decay.noise.__wrapped__(Budget(quick=True, workers=1))
-    assert not tables["tuned"]["seed"].isin(list(decay.TUNING)).any()
+    monkeypatch.setattr(d1_decay, "DATA", "logistic(data=gaussian(examples=125))")
+    monkeypatch.setattr(d1_decay, "SIZES", (1, 16, "full"))
+    tables = d1_decay.noise.__wrapped__(Budget(quick=True, workers=1))
+    assert not tables["tuned"]["seed"].isin(list(d1_decay.TUNING)).any()
     assert tables["tuned"].groupby(["batch_size", "schedule"])["lr"].nunique().eq(1).all()
-    assert np.isfinite(decay.judge_floor(tables).effect)
+    assert np.isfinite(d1_decay.judge_floor(tables).effect)

@@ -9,7 +9,7 @@ import pytest
 from optbench.analysis import targets
 from optbench.api import Results
 from optbench.claims.record import DEPENDS, FAILS, FIRST_SEED, HOLDS, Budget
-from optbench.lecture import deep
+from optbench.lecture import f1_remedies
 from optbench.report import style
 
 SEEDS = np.arange(8)
@@ -26,36 +26,36 @@ def planted(factor, seconds=1.0, reached=True):
     """All 16 arms; `factor`: by how much each remedy divides the steps; `seconds`: what a mini-batch step takes."""
     parts = []
     for arm in product((False, True), repeat=4):
-        has = dict(zip(deep.REMEDIES, arm, strict=True))
-        steps = 1000 / np.prod([factor[name] for name in deep.REMEDIES if has[name]])
+        has = dict(zip(f1_remedies.REMEDIES, arm, strict=True))
+        steps = 1000 / np.prod([factor[name] for name in f1_remedies.REMEDIES if has[name]])
         pace = seconds if has["mini-batch"] else 1.0
         parts.append(runs(steps, reached=reached if has["adam"] else True, pace=pace, **has))
     return {"arms": pd.concat(parts, ignore_index=True)}
 
 
-ALL = dict.fromkeys(deep.REMEDIES, 5.0)
+ALL = dict.fromkeys(f1_remedies.REMEDIES, 5.0)
 
 
 @pytest.mark.parametrize(
     ("tables", "verdict"),
     [
         (planted(ALL), HOLDS),
-        (planted(dict.fromkeys(deep.REMEDIES, 0.5)), FAILS),
-        (planted(dict.fromkeys(deep.REMEDIES, 1.0)), FAILS),
+        (planted(dict.fromkeys(f1_remedies.REMEDIES, 0.5)), FAILS),
+        (planted(dict.fromkeys(f1_remedies.REMEDIES, 1.0)), FAILS),
         (planted(ALL | {"alpha": 0.8}), DEPENDS),
         (planted(ALL, seconds=10.0), DEPENDS),  # fewer examples, but more seconds
         (planted(ALL, reached=False), DEPENDS),  # Adam never arrives
     ],
 )
 def test_the_verdict_follows_the_tables(tables, verdict):
-    found = deep.judge(tables)
+    found = f1_remedies.judge(tables)
     assert found.verdict == verdict
     with style.theme():
-        assert deep.draw(tables, found).axes
+        assert f1_remedies.draw(tables, found).axes
 
 
 def test_the_effect_is_the_weakest_remedys():
-    found = deep.judge(planted({"adam": 8.0, "initialization": 4.0, "alpha": 3.0, "mini-batch": 16.0}))
+    found = f1_remedies.judge(planted({"adam": 8.0, "initialization": 4.0, "alpha": 3.0, "mini-batch": 16.0}))
     assert found.effect == pytest.approx(3.0) and found.low == pytest.approx(3.0)
     assert "1,500 [1,500, 1,500]" in found.detail  # 8 x 4 x 3 x 16, to two digits
 
@@ -63,11 +63,11 @@ def test_the_effect_is_the_weakest_remedys():
 def test_a_baseline_that_never_arrives_is_infinitely_slow():
     tables = planted(ALL)
     base = tables["arms"]
-    base.loc[deep.arm_of(base).index, "reached"] = False
-    found = deep.judge(tables)
+    base.loc[f1_remedies.arm_of(base).index, "reached"] = False
+    found = f1_remedies.judge(tables)
     assert found.verdict == HOLDS and found.effect == np.inf
     with style.theme():
-        assert deep.draw(tables, found).axes
+        assert f1_remedies.draw(tables, found).axes
 
 
 def table_of(losses, status="ok"):

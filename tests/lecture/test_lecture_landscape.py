@@ -6,8 +6,8 @@ import pytest
 from harness import problem_of
 
 from optbench.claims.record import DEPENDS, FAILS, HOLDS
-from optbench.lecture import critical_points as critical
-from optbench.lecture import plateaus, width
+from optbench.lecture import e1_saddles as critical
+from optbench.lecture import e2_plateaus, e3_width
 from optbench.report import style
 
 
@@ -90,16 +90,16 @@ def test_minima_of_a_gaussian_field_are_as_rare_as_theory_says():
 def escapes(steps):
     """steps: (problem, optimizer) -> expected steps; inf: no run arrives. Others take 100."""
     parts, seeds = [], np.arange(8)
-    for problem, kind, depth, label, _, _ in plateaus.SITUATIONS:
-        for optimizer in plateaus.OPTIMIZERS:
+    for problem, kind, depth, label, _, _ in e2_plateaus.SITUATIONS:
+        for optimizer in e2_plateaus.OPTIMIZERS:
             count = steps.get((problem, optimizer), 100.0)
             made = pd.DataFrame({"seed": seeds, "reached": np.isfinite(count), "steps": min(count, 5000.0) + seeds})
             parts.append(made.assign(problem=problem, kind=kind, depth=depth, label=label, optimizer=optimizer))
     return {"escapes": pd.concat(parts, ignore_index=True)}
 
 
-SLOW, HELP = plateaus.CLAIMS
-NEAR, FAR = (f"plateau(distance={distance})" for distance in (min(plateaus.DISTANCES), max(plateaus.DISTANCES)))
+SLOW, HELP = e2_plateaus.CLAIMS
+NEAR, FAR = (f"plateau(distance={distance})" for distance in (min(e2_plateaus.DISTANCES), max(e2_plateaus.DISTANCES)))
 
 
 @pytest.mark.parametrize(
@@ -110,21 +110,21 @@ def test_a_plateau_slows(far, verdict):
 
 
 def test_the_growth_per_unit_is_fitted():
-    gd = {(f"plateau(distance={d})", "gd"): 1e3 * np.exp(1.5 * d) for d in plateaus.DISTANCES}
+    gd = {(f"plateau(distance={d})", "gd"): 1e3 * np.exp(1.5 * d) for d in e2_plateaus.DISTANCES}
     parts = {d: escapes(gd)["escapes"].query("problem == @name and optimizer == 'gd'")
-             for d, name in zip(plateaus.DISTANCES, (key[0] for key in gd), strict=True)}  # fmt: skip
+             for d, name in zip(e2_plateaus.DISTANCES, (key[0] for key in gd), strict=True)}  # fmt: skip
     parts = {d: part.assign(steps=1e3 * np.exp(1.5 * d)) for d, part in parts.items()}
-    assert "a factor of 4.5 [4.5, 4.5]" in plateaus._growth(parts, list(parts))
+    assert "a factor of 4.5 [4.5, 4.5]" in e2_plateaus._growth(parts, list(parts))
 
 
 @pytest.mark.parametrize(
     ("gd", "verdict"),
     [
-        (dict.fromkeys(plateaus.COMPARED, 1000.0), HOLDS),
-        (dict.fromkeys(plateaus.COMPARED, np.inf), HOLDS),
-        (dict.fromkeys(plateaus.COMPARED, 100.0), FAILS),
-        (dict.fromkeys(plateaus.COMPARED, 10.0), FAILS),
-        ({plateaus.COMPARED[0]: 1000.0, plateaus.COMPARED[1]: 10.0}, DEPENDS),
+        (dict.fromkeys(e2_plateaus.COMPARED, 1000.0), HOLDS),
+        (dict.fromkeys(e2_plateaus.COMPARED, np.inf), HOLDS),
+        (dict.fromkeys(e2_plateaus.COMPARED, 100.0), FAILS),
+        (dict.fromkeys(e2_plateaus.COMPARED, 10.0), FAILS),
+        ({e2_plateaus.COMPARED[0]: 1000.0, e2_plateaus.COMPARED[1]: 10.0}, DEPENDS),
     ],
 )
 def test_momentum_and_adaptive_methods_help(gd, verdict):
@@ -132,12 +132,12 @@ def test_momentum_and_adaptive_methods_help(gd, verdict):
 
 
 def test_one_method_that_does_not_help_makes_it_depend():
-    gd = {(problem, "gd"): 1000.0 for problem in plateaus.COMPARED}
-    found = check(HELP, escapes(gd | {(plateaus.COMPARED[0], "momentum"): np.inf}), DEPENDS)
+    gd = {(problem, "gd"): 1000.0 for problem in e2_plateaus.COMPARED}
+    found = check(HELP, escapes(gd | {(e2_plateaus.COMPARED[0], "momentum"): np.inf}), DEPENDS)
     assert found.effect == 0 and "momentum 0 [0, 0]" in found.on and "momentum 8 of" in found.detail
 
 
-@pytest.mark.parametrize("row", plateaus.SITUATIONS, ids=lambda row: row[0])
+@pytest.mark.parametrize("row", e2_plateaus.SITUATIONS, ids=lambda row: row[0])
 def test_the_targets_lie_between_level_and_minimum(row):
     """The level is the loss of the plateau or the saddle itself, the minimum the problem's."""
     problem, kind, _, _, level, minimum = row
@@ -161,17 +161,17 @@ def finals(stuck):
     [({2: 30, 16: 0}, HOLDS), ({2: 30, 16: 20}, FAILS), ({2: 0, 16: 40}, FAILS), ({2: 30, 16: 4}, DEPENDS)],
 )
 def test_large_networks_hardly_get_stuck(stuck, verdict):
-    check(width.CLAIMS[0], finals(stuck), verdict)
+    check(e3_width.CLAIMS[0], finals(stuck), verdict)
 
 
 def test_diverged_runs_are_stuck():
     tables = finals({2: 30, 16: 0})
     wide = tables["finals"]["width"] == 16
     tables["finals"].loc[wide & (tables["finals"]["seed"] < 20), "loss_final"] = np.inf
-    found = check(width.CLAIMS[0], tables, FAILS)
+    found = check(e3_width.CLAIMS[0], tables, FAILS)
     assert found.effect == pytest.approx(20 / 44)
 
 
 def test_from_which_width_on_it_is_rare():
-    assert "From width 8 on" in width.judge(finals({1: 0, 2: 30, 8: 0, 16: 0})).detail
-    assert "At no width tried" in width.judge(finals({1: 0, 2: 30})).detail
+    assert "From width 8 on" in e3_width.judge(finals({1: 0, 2: 30, 8: 0, 16: 0})).detail
+    assert "At no width tried" in e3_width.judge(finals({1: 0, 2: 30})).detail

@@ -5,20 +5,20 @@ import pandas as pd
 import pytest
 
 import optbench
+from optbench import lecture
 from optbench.claims.record import Budget
 from optbench.lecture import (
-    adam_batches,
-    adam_limits,
-    momentum_paths,
-    momentum_start,
-    optimizer_paths,
-    optimizers,
-    quiz8,
-    rmsprop_rates,
+    c1_momentum,
+    c1_start,
+    c2_rmsprop,
+    c3_adam_limits,
+    c4_quiz,
+    c5_adam,
+    planes,
 )
 
 QUICK = Budget(quick=True, workers=1)
-CLAIMS = {claim.id: claim for claim in optimizers.CLAIMS}
+CLAIMS = {claim.id: claim for claim in lecture.select("C")}
 SEEDS = 12
 
 
@@ -36,9 +36,9 @@ def verdict(name, **tables):
 
 def momentum_table(column, ratios):
     """Walks whose number is `ratios` (beta -> ratio) times that of gradient descent, at both rates."""
-    values = {momentum_paths.label(0.0): 1.0}
+    values = {c1_momentum.label(0.0): 1.0}
     for beta, ratio in ratios.items():
-        values |= {momentum_paths.label(beta, kind): ratio for kind in (momentum_paths.OWN, momentum_paths.SAME)}
+        values |= {c1_momentum.label(beta, kind): ratio for kind in (c1_momentum.OWN, c1_momentum.SAME)}
     rows = [
         {"label": label, "seed": seed, column: value * base}
         for label, value in values.items()
@@ -49,7 +49,7 @@ def momentum_table(column, ratios):
 
 @pytest.mark.parametrize(("name", "column"), [("C1.1", "reversals"), ("C1.2", "way"), ("C1.3", "steps")])
 def test_momentum_is_judged_by_its_ratio_to_gradient_descent(name, column):
-    better, worse = dict.fromkeys(momentum_paths.BETAS[1:], 0.5), dict.fromkeys(momentum_paths.BETAS[1:], 2.0)
+    better, worse = dict.fromkeys(c1_momentum.BETAS[1:], 0.5), dict.fromkeys(c1_momentum.BETAS[1:], 2.0)
     good = verdict(name, measured=momentum_table(column, better))
     assert (good.verdict, good.effect, good.low, good.high) == ("holds", 0.5, 0.5, 0.5)
     assert verdict(name, measured=momentum_table(column, worse)).verdict == "does not hold"
@@ -60,13 +60,13 @@ def test_momentum_is_judged_by_its_ratio_to_gradient_descent(name, column):
 
 
 def test_walks_that_diverge_count_as_infinitely_bad():
-    table = momentum_table("way", dict.fromkeys(momentum_paths.BETAS[1:], 0.5))
+    table = momentum_table("way", dict.fromkeys(c1_momentum.BETAS[1:], 0.5))
     table.loc[table["label"] != "GD", "way"] = np.inf
     assert verdict("C1.2", measured=table).verdict == "does not hold"
 
 
 def test_the_first_steps_of_momentum_are_short_by_beta_to_the_t():
-    table = momentum_start.warm_up(QUICK)["steps"]
+    table = c1_start.warm_up(QUICK)["steps"]
     np.testing.assert_allclose(table["measured"], table["exact"], rtol=0, atol=1e-4)
     assert table.query("beta1 == 0.9 and step == 10")["exact"].item() == pytest.approx(1 - 0.9**10, abs=1e-15)
 
@@ -74,7 +74,7 @@ def test_the_first_steps_of_momentum_are_short_by_beta_to_the_t():
 def test_the_correction_makes_momentum_the_numerator_of_adam():
     """With eps far above any gradient, Adam's denominator is a constant, and its numerator is corrected."""
     huge, steps = 2.0**40, 20
-    bowl, schedule = "quadratic(dim=3)", momentum_start.correction(0.9, steps)
+    bowl, schedule = "quadratic(dim=3)", c1_start.correction(0.9, steps)
     adam = optbench.minimize(bowl, f"adam(eps={huge}, eps_root=0)", lr=0.5 * huge, steps=steps).w
     made = optbench.minimize(bowl, "momentum", lr=0.5, steps=steps, schedule=schedule).w
     np.testing.assert_allclose(made, adam, rtol=1e-9)
@@ -84,7 +84,7 @@ def test_the_correction_makes_momentum_the_numerator_of_adam():
 def test_warm_up(short, expected):
     rows = [
         (beta, step, 1 - (short if short is not None else beta**step))
-        for beta in momentum_start.BETAS
+        for beta in c1_start.BETAS
         for step in (5, 10, 20)
     ]
     found = verdict("C1.4", steps=pd.DataFrame(rows, columns=["beta1", "step", "measured"]))
@@ -98,7 +98,7 @@ def test_warm_up(short, expected):
 def test_cost_of_the_missing_correction(ratios, expected):
     rows = [
         {"beta1": beta, "seed": seed, "steps": steps, "average": average, "suboptimality": base * factor}
-        for steps, ratio in zip(momentum_start.HORIZONS, ratios, strict=True)
+        for steps, ratio in zip(c1_start.HORIZONS, ratios, strict=True)
         for beta in (0.5, 0.9)
         for average, factor in (("plain", ratio), ("corrected", 1.0))
         for seed, base in enumerate(noisy(1e-3))
@@ -115,7 +115,7 @@ def test_exponent_of_the_effective_rates(power, expected):
     rng = np.random.default_rng(0)
     rows = [
         (condition, seed, condition * luck, (condition * luck) ** power * rng.lognormal(0, 0.2))
-        for condition in rmsprop_rates.CONDITIONS
+        for condition in c2_rmsprop.CONDITIONS
         for seed, luck in enumerate(noisy(1.0))
     ]
     found = verdict("C2.1", ratios=pd.DataFrame(rows, columns=["condition", "seed", "gradient_ratio", "rate_ratio"]))
@@ -139,11 +139,11 @@ def test_rmsprop_is_judged_angle_by_angle(name, column, at_0, at_45, expected):
     assert ("not at 45°" in found.on) == (expected == "depends")
 
 
-@pytest.mark.parametrize("angle", rmsprop_rates.ANGLES)
+@pytest.mark.parametrize("angle", c2_rmsprop.ANGLES)
 def test_the_bowl_is_turned_as_its_name_says(angle):
     from optbench.catalogue import loader
 
-    hessian, (flat, steep) = optimizer_paths.curvature(loader.load().problem(rmsprop_rates.bowl(angle, 100.0)))
+    hessian, (flat, steep) = planes.curvature(loader.load().problem(c2_rmsprop.bowl(angle, 100.0)))
     np.testing.assert_allclose(hessian @ steep, steep, atol=1e-12)
     np.testing.assert_allclose(hessian @ flat, flat / 100, atol=1e-12)
     turned = np.degrees(np.arccos(np.abs(steep).max()))
@@ -154,8 +154,8 @@ def test_the_bowl_is_turned_as_its_name_says(angle):
 
 
 def test_adam_becomes_what_the_lecture_makes_it_of():
-    table = adam_limits.identities(QUICK)["differences"]
-    assert table["limit"].nunique() == 6 and (table["difference"] <= adam_limits.ROUNDING).all()
+    table = c3_adam_limits.identities(QUICK)["differences"]
+    assert table["limit"].nunique() == 6 and (table["difference"] <= c3_adam_limits.ROUNDING).all()
     exact = table[table["limit"].str.contains("inside and outside|first step")]
     assert len(exact) and (exact["difference"] <= 1e-12).all()
 
@@ -171,7 +171,7 @@ def test_limits_are_judged_by_their_differences(differences, expected):
 
 
 def test_the_first_step_is_as_eps_says():
-    table = adam_limits.inside(QUICK)["lengths"]
+    table = c3_adam_limits.inside(QUICK)["lengths"]
     np.testing.assert_allclose(table["length"], table["exact"], rtol=1e-5, atol=1e-9)
 
 
@@ -194,17 +194,17 @@ def test_place_of_eps_is_judged_by_what_it_shortens(lost, expected):
 def test_features_of_simple_paths():
     t = np.arange(25.0)
     straight, zigzag = np.column_stack([t, 0 * t]), np.column_stack([0.0 * t, (-1.0) ** t])
-    assert quiz8.features(straight) == (1.0, 0.0, 0.0)
-    assert quiz8.features(zigzag) == (-1.0, 1.0, 0.0)
+    assert c4_quiz.features(straight) == (1.0, 0.0, 0.0)
+    assert c4_quiz.features(zigzag) == (-1.0, 1.0, 0.0)
     faster = np.column_stack([t**2, 0 * t])
-    assert quiz8.features(faster) == (1.0, 0.0, pytest.approx(np.log(47)))
+    assert c4_quiz.features(faster) == (1.0, 0.0, pytest.approx(np.log(47)))
 
 
 @pytest.mark.parametrize("turn", [0.3, 2.0])
 def test_features_know_neither_direction_nor_scale_nor_place(turn):
     w = np.random.default_rng(0).standard_normal((25, 2)).cumsum(axis=0)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    np.testing.assert_allclose(quiz8.features(3 * w @ rotation + 7), quiz8.features(w), rtol=1e-9)
+    np.testing.assert_allclose(c4_quiz.features(3 * w @ rotation + 7), c4_quiz.features(w), rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_features_know_neither_direction_nor_scale_nor_place(turn):
 )
 def test_the_quiz_is_judged_by_unseen_paths(wrong, expected):
     rows = []
-    for band, share in zip(quiz8.RATES, wrong, strict=True):
+    for band, share in zip(c4_quiz.RATES, wrong, strict=True):
         for place in range(100):
             guess = "small beta" if place < 100 * share else "GD"
             rows.append({"use": "test", "band": band, "kind": "GD", "guess": guess})
@@ -223,13 +223,13 @@ def test_the_quiz_is_judged_by_unseen_paths(wrong, expected):
 
 def test_the_classifier_learns_from_the_training_rows_alone():
     rng = np.random.default_rng(0)
-    kinds = rng.choice(list(quiz8.KINDS), 200)
-    place = np.array([list(quiz8.KINDS).index(kind) for kind in kinds], float)
-    paths = pd.DataFrame({name: place + 0.1 * rng.standard_normal(200) for name in quiz8.FEATURES})
+    kinds = rng.choice(list(c4_quiz.KINDS), 200)
+    place = np.array([list(c4_quiz.KINDS).index(kind) for kind in kinds], float)
+    paths = pd.DataFrame({name: place + 0.1 * rng.standard_normal(200) for name in c4_quiz.FEATURES})
     paths = paths.assign(kind=kinds, use=["train", "test"] * 100)
-    assert (quiz8.classified(paths).query("use == 'test'").eval("kind == guess")).mean() == 1.0
+    assert (c4_quiz.classified(paths).query("use == 'test'").eval("kind == guess")).mean() == 1.0
     shuffled = paths.assign(kind=np.where(paths["use"] == "train", rng.permutation(kinds), kinds))
-    assert (quiz8.classified(shuffled).query("use == 'test'").eval("kind == guess")).mean() < 0.6
+    assert (c4_quiz.classified(shuffled).query("use == 'test'").eval("kind == guess")).mean() < 0.6
 
 
 # C5: Adam's rates and batches
@@ -270,8 +270,8 @@ def test_batches_may_depend_on_the_clock():
 
 def batch_table(mini, full, reached):
     rows = []
-    for problem in adam_batches.TARGETS:
-        for batch in map(str, adam_batches.BATCHES):
+    for problem in c5_adam.TARGETS:
+        for batch in map(str, c5_adam.BATCHES):
             samples, seconds = (full, full) if batch == "full" else mini
             for seed, base in enumerate(noisy(1.0)):
                 there = reached or batch == "full"
@@ -291,28 +291,28 @@ def test_gradients_are_those_of_finite_differences():
         return f
 
     shifts = [value(w + step * unit[:, None]) - value(w - step * unit[:, None]) for unit in np.eye(2)]
-    found = optimizer_paths.gradients(problem, w)
+    found = planes.gradients(problem, w)
     np.testing.assert_allclose(found, np.array(shifts) / (2 * step), rtol=1e-6, atol=1e-8)
 
 
 def test_a_walk_in_the_axes_of_the_bowl():
     """Gradient descent multiplies each offset by 1 - lr curvature at every step (exact, without noise)."""
-    walker = [optimizer_paths.Walker("gd", "gd", 1.4)]
-    walk = optimizer_paths.walks("quadratic(dim=2, condition=10.0, noise=0.0)", walker, [3], 8, 1024)
+    walker = [planes.Walker("gd", "gd", 1.4)]
+    walk = planes.walks("quadratic(dim=2, condition=10.0, noise=0.0)", walker, [3], 8, 1024)
     assert walk["step"].tolist() == list(range(9))
     for name, curvature in (("steep", 1.0), ("flat", 0.1)):
         np.testing.assert_allclose(walk[name], walk[name].iloc[0] * (1 - 1.4 * curvature) ** np.arange(9), atol=1e-12)
-    assert optimizer_paths.reversals(walk) == 1.0 and optimizer_paths.reversals(walk, "flat") == 0.0
-    assert optimizer_paths.travel(walk) == pytest.approx(1.4 * (1 - 0.4**8) / 0.6)
-    assert optimizer_paths.halving(walk, "steep") == 1 and optimizer_paths.halving(walk, "flat") == 5
+    assert planes.reversals(walk) == 1.0 and planes.reversals(walk, "flat") == 0.0
+    assert planes.travel(walk) == pytest.approx(1.4 * (1 - 0.4**8) / 0.6)
+    assert planes.halving(walk, "steep") == 1 and planes.halving(walk, "flat") == 5
 
 
 def test_a_walk_that_diverges_is_infinite():
-    walker = [optimizer_paths.Walker("gd", "gd", 1e4), optimizer_paths.Walker("slow", "gd", 0.1)]
-    walk = optimizer_paths.walks("quadratic(dim=2, condition=10.0, noise=0.0)", walker, [0], 20, 1024)
+    walker = [planes.Walker("gd", "gd", 1e4), planes.Walker("slow", "gd", 0.1)]
+    walk = planes.walks("quadratic(dim=2, condition=10.0, noise=0.0)", walker, [0], 20, 1024)
     bad, good = (walk[walk["label"] == name] for name in ("gd", "slow"))
-    assert optimizer_paths.travel(bad) == np.inf and optimizer_paths.reversals(bad) == 1.0
-    assert np.isfinite(optimizer_paths.travel(good)) and len(bad) == len(good) == 21
+    assert planes.travel(bad) == np.inf and planes.reversals(bad) == 1.0
+    assert np.isfinite(planes.travel(good)) and len(bad) == len(good) == 21
 
 
 @pytest.mark.parametrize("name", ["C1.4", "C3.1", "C3.2"])
@@ -329,7 +329,7 @@ def test_figures_show_every_row(name):
 
 
 def test_the_quiz_is_played_on_bowls_that_the_classifier_has_not_seen():
-    paths = quiz8.experiment(QUICK)["paths"]
+    paths = c4_quiz.experiment(QUICK)["paths"]
     train, test = (set(paths.loc[paths["use"] == use, "bowl"]) for use in ("train", "test"))
     assert train and test and not train & test
     assert (paths.groupby(["bowl", "rate"])["kind"].nunique() == 3).all()

@@ -9,7 +9,7 @@ import pandas as pd
 
 import optbench
 from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.optimizer_paths import INK, weigh
+from optbench.lecture.planes import INK, weigh
 from optbench.report import style
 
 BOWL = "quadratic(dim=8, condition=100.0, noise=0.1)"

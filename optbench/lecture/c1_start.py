@@ -11,8 +11,8 @@ import optbench
 from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import median_interval, ratio_interval
 from optbench.claims.record import Budget, Claim, Verdict
-from optbench.lecture.momentum_paths import BATCH, PROBLEM
-from optbench.lecture.optimizer_paths import INK, Walker, by_label, seeds, spread, walks, weigh
+from optbench.lecture.c1_momentum import BATCH, PROBLEM
+from optbench.lecture.planes import INK, Walker, by_label, seeds, spread, walks, weigh
 from optbench.report import style
 
 BETAS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)

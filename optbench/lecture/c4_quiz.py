@@ -9,7 +9,7 @@ import pandas as pd
 
 from optbench.analysis.statistics import share_interval
 from optbench.claims.record import FIRST_SEED, Budget, Claim, Verdict
-from optbench.lecture.optimizer_paths import INK, Walker, draw_bowl, draw_contours, walks, weigh
+from optbench.lecture.planes import INK, Walker, draw_bowl, draw_contours, walks, weigh
 from optbench.report import style
 
 KINDS = {"GD": 0.0, "small beta": 0.5, "large beta": 0.9}

@@ -11,7 +11,7 @@ import optbench
 from optbench.analysis import best_configurations
 from optbench.analysis.statistics import median_interval, ratio_interval
 from optbench.claims.record import Budget, Claim, Verdict
-from optbench.lecture.optimizer_paths import (
+from optbench.lecture.planes import (
     INK,
     Walker,
     by_label,

@@ -11,7 +11,7 @@ import optbench
 from optbench.analysis import best_configurations
 from optbench.analysis.statistics import bootstrap_interval, median_interval, ratio_interval
 from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.optimizer_paths import (
+from optbench.lecture.planes import (
     INK,
     Walker,
     by_label,

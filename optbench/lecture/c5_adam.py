@@ -11,7 +11,7 @@ import optbench
 from optbench.analysis.statistics import ert_interval, median_interval
 from optbench.analysis.targets import speedup, tuned_costs
 from optbench.claims.record import Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.optimizer_paths import INK, gradients, spread, weigh
+from optbench.lecture.planes import INK, gradients, spread, weigh
 from optbench.report import style
 
 STEPS = (1, 10, 50)
