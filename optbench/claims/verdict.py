@@ -26,7 +26,7 @@ class Measured:
 
     cells: setting -> (effect, low, high), all that the criterion judges; for a criterion of several parts, part ->
     such cells. effect: the number to show, with its 95% interval. measure: what that number is; unit: the same in a
-    few words that follow the number ("of the steps"). detail: one sentence with further numbers.
+    few words that follow the number ("of the steps rise"). detail: one sentence with further numbers.
     exact: there is no chance in the number shown.
     """
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
+from optbench import ewa
 from optbench.analysis.statistics import bootstrap_interval, median_interval
-from optbench.averages.array import ewa
-from optbench.claims.record import DEPENDS, FAILS, FIRST_SEED, HOLDS, Budget, Claim, Verdict
+from optbench.claims import drawing
+from optbench.claims.criterion import AtMost, Below, Parts, Within
+from optbench.claims.record import FIRST_SEED, Budget, Claim
+from optbench.claims.verdict import Measured, Verdict, exact
 from optbench.lecture import temperature
-from optbench.report import style
-from optbench.report.figure_averages import draw_averages
 
 BETAS = (0.5, 0.9, 0.98)
 _USUAL = 0.9
 _GRID = np.round(1 - np.geomspace(1, 0.01, 41), 4)  # 0.9 among them
-_COSTS = 0.1
+WEIGHT, NOISE = "the weight", "the noise"
 _AHEAD = (1, 7, 30)
 _BLOCK = 91  # days: a quarter of a year
 _START = 200  # days, until beta = 0.98 has forgotten its start
@@ -49,31 +51,31 @@ def window_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     }
 
 
-def judge_window(tables: dict[str, pd.DataFrame]) -> Verdict:
+def measure_window(tables: dict[str, pd.DataFrame]) -> Measured:
     """Two yardsticks: where most of the weight lies, and the plain mean that leaves as much noise."""
     ratio = {beta: median_interval(rows["equal"] / rows["window"]) for beta, rows in tables["noise"].groupby("beta")}
     mass = tables["mass"].set_index("beta")["mass"]
-    weighs = bool((mass >= 1 - 1 / np.e).all())
-    smooths = all(0.75 <= low and high <= 1.25 for _, low, high in ratio.values())
-    verdict = HOLDS if weighs and smooths else DEPENDS if weighs or smooths else FAILS
     spans = tables["mass"].set_index("beta")["window"]
     inside = ", ".join(f"{mass[beta]:.0%} in {span:g} days at beta = {beta:g}" for beta, span in spans.items())
     noise = ", ".join(f"{ratio[beta][0] * span:.3g} days at beta = {beta:g}" for beta, span in spans.items())
-    return Verdict(
-        verdict, *ratio[_USUAL],
-        f"length of the plain mean that leaves as much noise, over 1/(1-beta), at beta = {_USUAL}",
-        on=f"what averaging over n days means: of the weight there is {inside}, but as much noise is left as by a "
-        f"plain mean of {noise}" if verdict == DEPENDS else "",
+    return Measured(
+        cells={
+            WEIGHT: {f"beta {beta:g}": exact(1 - value) for beta, value in mass.items()},
+            NOISE: {f"beta {beta:g}": interval for beta, interval in ratio.items()},
+        },
+        effect=ratio[_USUAL],
+        measure=f"length of the plain mean that leaves as much noise, over 1/(1-beta), at beta = {_USUAL}",
+        unit="times 1/(1-beta) days",
         detail=f"Weight inside 1/(1-beta): {inside}. Equal plain mean: {noise}; the formula is (1+beta)/(1-beta).",
-    )  # fmt: skip
+    )
 
 
 def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """The lecture's figure: the temperatures, and their averages for several beta."""
     days = tables["seattle"]
     averages = {beta: days[f"ewa_{beta:g}"].to_numpy() for beta in BETAS}
-    with style.theme():
-        return draw_averages(
+    with drawing.theme():
+        return drawing.draw_averages(
             days["date"].to_numpy(), days["temp_max"].to_numpy(), averages, name="highest temperature, °C",
             title="Daily temperature in Seattle and its averages", window="days",
         )  # fmt: skip
@@ -95,26 +97,25 @@ def best_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"errors": pd.DataFrame(rows, columns=["ahead", "beta", "block", "squares"])}
 
 
-def judge_best(tables: dict[str, pd.DataFrame]) -> Verdict:
+def measure_best(tables: dict[str, pd.DataFrame]) -> Measured:
     """What the usual beta loses to the best one, task by task; blocks of a quarter of a year are drawn anew."""
-    lost, each = {}, []
+    lost, best = {}, []
     for ahead, rows in tables["errors"].groupby("ahead"):
         errors = rows.pivot(index="block", columns="beta", values="squares")
         usual = errors.columns.get_loc(_USUAL)
         lost[ahead] = bootstrap_interval(errors, lambda drawn, usual=usual: _lost(drawn.sum(0), usual))
-        effect, low, high = (f"{100 * value:.0f}" for value in lost[ahead])
-        days = "day" if ahead == 1 else f"{ahead} days"
-        each.append(f"{effect}% [{low}, {high}] for the next {days} (best there: {errors.sum().idxmin():.2f})")
-    cheap = [high <= _COSTS for _, _, high in lost.values()]
-    dear = [low > _COSTS for _, low, _ in lost.values()]
-    verdict = HOLDS if all(cheap) else FAILS if all(dear) else DEPENDS
-    each = ", ".join(each)
-    return Verdict(
-        verdict, *lost[max(lost)],
-        f"error of beta = {_USUAL} over that of the best beta, minus 1, for the mean of the next {max(lost)} days",
-        on=f"what is to be foretold: {_USUAL} costs {each}" if verdict == DEPENDS else "",
-        detail=f"beta = {_USUAL} costs {each}.",
-    )  # fmt: skip
+        best.append(f"{errors.sum().idxmin():.2f} for the {_task(ahead)}")
+    return Measured(
+        cells={_task(ahead): interval for ahead, interval in lost.items()},
+        effect=lost[max(lost)],
+        measure=f"error of beta = {_USUAL} over that of the best beta, minus 1, for the mean of the {_task(max(lost))}",
+        unit="times the best beta's error on top",
+        detail=f"The best beta is {', '.join(best)}.",
+    )
+
+
+def _task(ahead: int) -> str:
+    return f"next {ahead} days" if ahead > 1 else "next day"
 
 
 def _lost(squares, usual: int) -> float:
@@ -123,44 +124,69 @@ def _lost(squares, usual: int) -> float:
 
 def draw_best(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """The error against beta, a line a task."""
-    with style.theme():
-        texts = {ahead: f"next {ahead} days" if ahead > 1 else "next day" for ahead in _AHEAD}
-        right = style.legend_width(texts.values()) + 0.1
-        made, grid = style.new_figure((4.0, 2.6), left=0.7, right=right, top=0.42, bottom=0.5,
-                                      title="Which average foretells the mean of the next days")  # fmt: skip
+    with drawing.theme():
+        texts = {ahead: _task(ahead) for ahead in _AHEAD}
+        right = drawing.legend_width(texts.values()) + 0.1
+        figure, grid = drawing.new_figure((4.0, 2.6), left=0.7, right=right, top=0.42, bottom=0.5,
+                                          title="Which average foretells the mean of the next days")  # fmt: skip
         ax = grid[0, 0]
         for place, (ahead, text) in enumerate(texts.items()):
             rows = tables["errors"][tables["errors"]["ahead"] == ahead].groupby("beta")["squares"].sum()
             error = np.sqrt(rows / rows.min())
-            style.draw_line(ax, 1 - error.index.to_numpy(), error, style.look(place), text)
-        ax.axvline(1 - _USUAL, color=style.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="β = 0.9", zorder=1)
+            drawing.draw_line(ax, 1 - error.index.to_numpy(), error, drawing.look(place), text)
+        ax.axvline(1 - _USUAL, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="β = 0.9", zorder=1)
         ax.set(xscale="log", xlabel="1 − β (left: the newest value alone)", ylabel="error over the least")
-        style.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
+        drawing.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
         ax.invert_xaxis()
-        style.legend(made, ax)
-    return made
+        drawing.legend(figure, ax)
+    return figure
 
 
 CLAIMS = (
     Claim(
         id="B2.1",
         sentence="v_t averages about 1/(1-beta) days: 10 for beta = 0.9, 2 for beta = 0.5.",
-        criterion="Holds if the newest 1/(1-beta) values hold at least 1 - 1/e = 63% of the weight, and the plain mean "
-        "that leaves as much white noise is 1/(1-beta) long within 25% (95% interval over seeds), for every beta; "
-        "depends if one of the two holds.",
         experiment=window_experiment,
-        judge=judge_window,
+        criterion=Parts(
+            (
+                (
+                    WEIGHT,
+                    AtMost(
+                        what="the share of the weight outside of the newest 1/(1-beta) values (1/e)",
+                        each="every beta",
+                        on="beta",
+                        limit=1 / math.e,
+                        percent=True,
+                    ),
+                ),
+                (
+                    NOISE,
+                    Within(
+                        what="the length of the plain mean that leaves as much white noise, over 1/(1-beta)",
+                        each="every beta",
+                        on="beta",
+                        least=0.75,
+                        most=1.25,
+                    ),
+                ),
+            )
+        ),
+        measure=measure_window,
         figure=draw_window,
         caption="Highest temperature of each day in Seattle, 2012 to 2015 (NOAA), averaged with bias correction.",
     ),
     Claim(
         id="B2.2",
         sentence="beta is a hyperparameter, usually 0.9.",
-        criterion="Holds if 0.9 foretells the mean of the next day, of the next 7 and of the next 30 days in Seattle "
-        "with at most 10% more error than the best beta (95% intervals, quarters of a year drawn anew); does not hold "
-        "if it costs more in all three; depends otherwise.",
         experiment=best_experiment,
-        judge=judge_best,
+        criterion=Below(
+            what="the error that 0.9 has beyond that of the best beta (quarters of a year drawn anew)",
+            each="the mean of the next day, of the next 7 and of the next 30 days in Seattle, foretold by v_t",
+            on="what is foretold",
+            limit=0.1,
+            percent=True,
+        ),
+        measure=measure_best,
         figure=draw_best,
         caption="Root mean square error of v_t as a forecast, relative to the best beta.",
     ),

@@ -10,9 +10,11 @@ import pandas as pd
 import optbench
 from optbench.analysis import best_configurations
 from optbench.analysis.statistics import bootstrap_interval, median_interval, ratio_interval
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
+from optbench.claims import drawing
+from optbench.claims.criterion import Below, Within
+from optbench.claims.record import Budget, Claim, fresh_seeds
+from optbench.claims.verdict import Measured
 from optbench.lecture.planes import (
-    INK,
     Walker,
     by_label,
     curvature,
@@ -21,18 +23,15 @@ from optbench.lecture.planes import (
     halving,
     measured,
     seeds,
-    spread,
     telling,
     travel,
     walks,
-    weigh,
 )
-from optbench.report import style
 
 CONDITIONS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 ANGLES, STEEPNESS = (0, 20, 45), (100.0, 1000.0)
 BATCH, STEPS = 64, 100
-NAMES = {"gd": ("GD", INK[0]), "rmsprop": ("RMSProp", INK[1])}
+NAMES = {"gd": ("GD", drawing.INK[0]), "rmsprop": ("RMSProp", drawing.INK[1])}
 
 
 @cache
@@ -40,10 +39,10 @@ def bowl(angle: int, condition: float, noise: float = 0.02) -> str:
     """The first bowl whose steep axis is within half a degree of `angle` degrees off the nearest coordinate axis."""
     family = optbench.problems()["quadratic"]
     for seed in range(10_000):
-        made = family.build({"dim": 2, "condition": condition, "noise": noise, "seed": seed})
-        steep = np.abs(curvature(made)[1][1])
+        problem = family.build({"dim": 2, "condition": condition, "noise": noise, "seed": seed})
+        steep = np.abs(curvature(problem)[1][1])
         if abs(np.degrees(np.arctan2(steep.min(), steep.max())) - angle) < 0.5:
-            return made.name
+            return problem.name
     raise AssertionError("half a degree of 45 is not rare")
 
 
@@ -55,7 +54,7 @@ def rates(budget: Budget) -> dict[str, pd.DataFrame]:
     """
     rows = []
     for condition in CONDITIONS:
-        walker = [Walker("rmsprop", "rmsprop(beta2=0.9)", 0.02)]
+        walker = [Walker("rmsprop", "rmsprop", 0.02, {"beta2": 0.9})]
         paths = walks(bowl(0, condition, 0.0), walker, fresh_seeds(6 if budget.quick else 20), 15, 1024)
         for seed, walk in paths.groupby("seed"):
             gradient = walk[["gradient_1", "gradient_2"]].to_numpy()[:-1]
@@ -65,30 +64,34 @@ def rates(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"ratios": pd.DataFrame(rows, columns=["condition", "seed", "gradient_ratio", "rate_ratio"])}
 
 
-def judge_rates(tables) -> Verdict:
+def measure_rates(tables) -> Measured:
     table = np.log(tables["ratios"].pivot(index="seed", columns="condition", values=["gradient_ratio", "rate_ratio"]))
     pairs = np.stack([table["gradient_ratio"], table["rate_ratio"]], axis=2)
-    effect, low, high = bootstrap_interval(pairs, lambda rows: np.polyfit(*rows.reshape(-1, 2).T, 1)[0])
-    inside, outside = -1.2 <= low and high <= -0.8, high < -1.2 or low > -0.8
-    verdict = HOLDS if inside else FAILS if outside else DEPENDS
-    on = "" if verdict != DEPENDS else f"chance: the interval {low:.3g} to {high:.3g} reaches beyond -1.2 to -0.8"
-    return Verdict(verdict, effect, low, high, "exponent of the effective rate against the gradient", on)
+    exponent = bootstrap_interval(pairs, lambda rows: np.polyfit(*rows.reshape(-1, 2).T, 1)[0])
+    return Measured(
+        cells={"all": exponent},
+        effect=exponent,
+        measure="exponent of the effective rate against the gradient",
+        unit="is the power of the gradient",
+    )
 
 
 def figure_rates(tables, verdict):
-    figure, grid = style.new_figure(
+    figure, grid = drawing.new_figure(
         (3.9, 2.7), left=0.85, right=1.5, top=0.4, bottom=0.5, title="RMSProp divides large gradients by large numbers"
     )
     ax = grid[0, 0]
-    for (condition, part), color in zip(tables["ratios"].groupby("condition"), (*INK[1:], INK[0]), strict=False):
+    for (condition, part), color in zip(
+        tables["ratios"].groupby("condition"), (*drawing.INK[1:], drawing.INK[0]), strict=False
+    ):
         ax.plot(part["gradient_ratio"], part["rate_ratio"], ".", color=color, label=f"condition {condition:g}")
     ends = np.array([tables["ratios"]["gradient_ratio"].min(), tables["ratios"]["gradient_ratio"].max()])
-    ax.plot(ends, 1 / ends, color=style.GRAY, linewidth=0.9, label="slope -1", zorder=1)
-    ax.plot(ends, [1, 1], color=style.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="GD", zorder=1)
+    ax.plot(ends, 1 / ends, color=drawing.GRAY, linewidth=0.9, label="slope -1", zorder=1)
+    ax.plot(ends, [1, 1], color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="GD", zorder=1)
     ax.set(xscale="log", yscale="log", xlabel="ratio of the gradients", ylabel="ratio of the effective rates")
-    style.log_ticks(ax.xaxis, *ax.get_xlim())
-    style.log_ticks(ax.yaxis, *ax.get_ylim())
-    style.legend(figure, ax)
+    drawing.log_ticks(ax.xaxis, *ax.get_xlim())
+    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.legend(figure, ax)
     return figure
 
 
@@ -98,12 +101,12 @@ def turned(budget: Budget) -> dict[str, pd.DataFrame]:
     split = seeds(budget, 24)
     tuning = split["seeds"][: split["tuning_seeds"]]
     problems = {bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
-    found = optbench.sweep(
+    results = optbench.sweep(
         {"problems": list(problems), "optimizers": ["gd", "rmsprop"], "batch_sizes": [BATCH], "steps": STEPS}
         | {"learning_rates": "0.003:2:20", **split},
         workers=budget.workers,
     )
-    best = best_configurations(found.runs, tuning)
+    best = best_configurations(results.runs, tuning)
     best["angle"], best["condition"] = zip(*best["problem"].map(problems), strict=True)
     walked, table = [], []
     for problem, rows in best.groupby("problem", sort=False):
@@ -127,20 +130,25 @@ def settings(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def judge(column: str, measure: str):
-    """A judge of RMSProp's number over that of gradient descent with the same start and noise, setting by setting."""
+def measure(column: str, what: str, unit: str):
+    """A measure of RMSProp's number over that of gradient descent with the same start and noise, by setting."""
 
-    def weighed(tables) -> Verdict:
+    def measured_against_gd(tables) -> Measured:
         values = {name: by_label(part, column) for name, part in settings(tables["measured"]).items()}
-        cells = {name: ratio_interval(own["rmsprop"], own["gd"]) for name, own in values.items()}
-        return weigh(cells, 1.0, 1.0, "0°, condition 100", f"{measure}, as a multiple of GD's, at 0° and condition 100")
+        cells = {name: ratio_interval(numbers["rmsprop"], numbers["gd"]) for name, numbers in values.items()}
+        return Measured(
+            cells=cells,
+            effect=cells["0°, condition 100"],
+            measure=f"{what}, as a multiple of GD's, at 0° and condition 100",
+            unit=f"times GD's {unit}",
+        )
 
-    return weighed
+    return measured_against_gd
 
 
 def figure_paths(tables, verdict):
     paths, rates = tables["paths"], tables["tuned"].set_index(["angle", "condition", "optimizer"])["lr"]
-    figure, grid = style.new_figure(
+    figure, grid = drawing.new_figure(
         (1.95, 1.45), 2, len(ANGLES), left=0.6, right=0.12, top=0.62, bottom=0.45, gap=(0.12, 0.32), sharey=True,
         sharex=True, title="GD and RMSProp at their best rates, the bowl (condition 100) turned",
     )  # fmt: skip
@@ -160,8 +168,8 @@ def figure_paths(tables, verdict):
 
 def figure_settings(tables, verdict):
     panels = {"way": "way along the steep axis / start", "steps": "steps to halve the flat distance"}
-    figure, grid = style.new_figure(
-        (2.75, 2.3), 1, 2, left=0.6, right=style.legend_width(["RMSProp"]), top=0.6, bottom=0.6, gap=(0.5, 0.1),
+    figure, grid = drawing.new_figure(
+        (2.75, 2.3), 1, 2, left=0.6, right=drawing.legend_width(["RMSProp"]), top=0.6, bottom=0.6, gap=(0.5, 0.1),
         title="RMSProp and GD against the turn of the bowl (degrees) and its condition number",
     )  # fmt: skip
     shown = settings(tables["measured"])
@@ -169,49 +177,57 @@ def figure_settings(tables, verdict):
         for shift, (name, (words, color)) in zip((-0.12, 0.12), NAMES.items(), strict=True):
             for place, rows in enumerate(shown.values()):
                 interval = np.minimum(median_interval(by_label(rows, column)[name]), 2 * STEPS)
-                spread(ax, place + shift, interval, color, "" if place else words)
+                drawing.draw_interval(ax, place + shift, interval, color, "" if place else words)
         ax.set_xticks(range(len(shown)), [name.replace("°, condition ", "°\n×") for name in shown], fontsize=7.5)
         ax.set_yscale("log")
-        style.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
-        style.panel_title(ax, text, 2.75)
-    style.legend(figure, grid[0, 1])
+        drawing.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+        drawing.panel_title(ax, text, 2.75)
+    drawing.legend(figure, grid[0, 1])
     return figure
 
 
-_RULE = (
-    "Both at their best rates, on bowls of condition 100 and 1000 whose steep axis is 0, 20 or 45 degrees off a "
-    "coordinate axis: {what}, RMSProp's as a multiple of GD's. A setting agrees where the whole interval lies under 1 "
-    "and disagrees where it lies over 1. All agree: holds; all disagree: does not hold; else it depends."
-)
+def _criterion(what: str) -> Below:
+    return Below(
+        what=f"{what}, RMSProp's as a multiple of GD's, both at their best rates",
+        each="bowls of condition 100 and 1000 whose steep axis is 0, 20 or 45 degrees off a coordinate axis",
+        on="the bowl",
+        limit=1.0,
+    )
+
+
 CLAIMS = (
     Claim(
-        "C2.1",
-        "RMSProp divides large derivatives by a large number and small ones by a small number.",
-        "Across condition numbers from 3 to 1000: the exponent p of (ratio of the effective rates of the two "
-        "coordinates) ~ (ratio of their gradients)^p. Holds if its interval lies within -1.2 to -0.8, does not hold "
-        "if it lies outside (GD has 0), depends if it straddles an end.",
-        rates,
-        judge_rates,
-        figure_rates,
-        "Each dot is a run of 15 steps: root mean square gradients and mean effective rates, coordinate 1 over 2.",
+        id="C2.1",
+        sentence="RMSProp divides large derivatives by a large number and small ones by a small number.",
+        experiment=rates,
+        criterion=Within(
+            what="the exponent p of (ratio of the effective rates of the two coordinates) ~ (ratio of their "
+            "gradients)^p across condition numbers from 3 to 1000 (GD has 0)",
+            least=-1.2,
+            most=-0.8,
+        ),
+        measure=measure_rates,
+        figure=figure_rates,
+        caption="Each dot is a run of 15 steps: root mean square gradients and mean effective rates, coordinate 1 over "
+        "2.",
     ),
     Claim(
-        "C2.2",
-        "RMSProp damps the oscillation along the steep axis.",
-        _RULE.format(what="the way along the steep axis in 100 steps"),
-        turned,
-        judge("way", "way along the steep axis"),
-        figure_paths,
-        "Offsets from the minimum (star) along the bowl's own axes: 100 steps of one seed.",
+        id="C2.2",
+        sentence="RMSProp damps the oscillation along the steep axis.",
+        experiment=turned,
+        criterion=_criterion(f"the way along the steep axis in {STEPS} steps"),
+        measure=measure("way", "way along the steep axis", "way"),
+        figure=figure_paths,
+        caption="Offsets from the minimum (star) along the bowl's own axes: 100 steps of one seed.",
     ),
     Claim(
-        "C2.3",
-        "RMSProp speeds up along the flat axis.",
-        _RULE.format(what="the steps that halve the distance along the flat axis (infinite if not within 100)"),
-        turned,
-        judge("steps", "steps to halve the flat distance"),
-        figure_settings,
-        "Medians over seeds with 95% intervals; rates were chosen on other seeds. Not halved in 100 steps is infinite "
-        "in the verdict, and 200 in the picture.",
+        id="C2.3",
+        sentence="RMSProp speeds up along the flat axis.",
+        experiment=turned,
+        criterion=_criterion(f"the steps that halve the distance along the flat axis (infinite if not within {STEPS})"),
+        measure=measure("steps", "steps to halve the flat distance", "steps"),
+        figure=figure_settings,
+        caption="Medians over seeds with 95% intervals; rates were chosen on other seeds. Not halved in 100 steps is "
+        "infinite in the verdict, and 200 in the picture.",
     ),
 )

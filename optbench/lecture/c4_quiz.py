@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.statistics import share_interval
-from optbench.claims.record import FIRST_SEED, Budget, Claim, Verdict
-from optbench.lecture.planes import INK, Walker, draw_bowl, draw_contours, walks, weigh
-from optbench.report import style
+from optbench.claims import drawing
+from optbench.claims.criterion import Below
+from optbench.claims.record import FIRST_SEED, Budget, Claim
+from optbench.claims.verdict import Measured
+from optbench.lecture.planes import Walker, draw_bowl, draw_contours, walks
 
 KINDS = {"GD": 0.0, "small beta": 0.5, "large beta": 0.9}
 FEATURES = ("turning", "reversals", "growth")
 STEPS, CONDITIONS = 24, (10.0, 30.0, 100.0)
 RATES = {"GD swings": (1.2, 1.9), "GD does not": (0.2, 0.9)}
 """The rates, in units of 1 / the largest curvature: above 1 gradient descent jumps over the valley."""
-SURE, LOST = 0.9, 0.5
 
 
 def features(w: np.ndarray) -> tuple[float, float, float]:
@@ -45,7 +46,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         problem = f"quadratic(dim=2, condition={condition}, noise=0.02, seed={FIRST_SEED + 100 + place})"
         rates = [(band, float(rate)) for band, ends in RATES.items() for rate in rng.uniform(*ends, 3)]
         known = {f"{kind} {rate}": (band, rate, kind) for band, rate in rates for kind in KINDS}
-        walkers = [Walker(name, f"momentum(beta1={KINDS[kind]})", rate) for name, (_, rate, kind) in known.items()]
+        walkers = [Walker(name, "momentum", rate, {"beta1": KINDS[kind]}) for name, (_, rate, kind) in known.items()]
         paths = walks(problem, walkers, [FIRST_SEED + place], STEPS, 64)
         for name, walk in paths.groupby("label", sort=False):
             rows.append((use, *known[name], condition, place, *features(walk[["w_1", "w_2"]].to_numpy())))
@@ -71,18 +72,19 @@ def classified(paths: pd.DataFrame) -> pd.DataFrame:
     return paths.assign(guess=model.predict(paths[list(FEATURES)].to_numpy()))
 
 
-def judge(tables) -> Verdict:
+def measure(tables) -> Measured:
     test = tables["paths"][tables["paths"]["use"] == "test"]
     hit = test["kind"] == test["guess"]
-    # Wrong answers instead of right ones, so that small is good.
-    cells = {"all rates": _wrong(hit)} | {band: _wrong(hit[test["band"] == band]) for band in RATES}
-    found = weigh({band: cells[band] for band in RATES}, 1 - SURE, 1 - LOST, next(iter(RATES)), "share of errors")
+    wrong, low, high = _wrong(hit)
     confused = test[~hit].groupby(["kind", "guess"]).size().sort_values(ascending=False)
     most = f" Most frequent error: {' taken for '.join(confused.index[0])}." if len(confused) else ""
-    wrong, low, high = cells["all rates"]
-    on = found.on.replace("it holds", "errors: under 10%").replace("not at", "over 50% at")
-    detail = f"{hit.sum()} of {len(hit)} unseen paths told right; by chance it would be a third.{most}"
-    return Verdict(found.verdict, 1 - wrong, 1 - high, 1 - low, "accuracy on unseen bowls and starts", on, detail)
+    return Measured(
+        cells={band: _wrong(hit[test["band"] == band]) for band in RATES},
+        effect=(1 - wrong, 1 - high, 1 - low),
+        measure="accuracy on unseen bowls and starts",
+        unit="of the paths told right",
+        detail=f"{hit.sum()} of {len(hit)} unseen paths told right; by chance it would be a third.{most}",
+    )
 
 
 def _wrong(hit: pd.Series) -> tuple:
@@ -91,14 +93,14 @@ def _wrong(hit: pd.Series) -> tuple:
 
 def figure(tables, verdict):
     shown, drawn, places = tables["shown"], [], list(RATES)
-    figure, grid = style.new_figure(
+    figure, grid = drawing.new_figure(
         (1.95, 1.45), len(places), 3, left=0.75, right=0.12, top=0.62, bottom=0.45, gap=(0.12, 0.5),
         sharex="row", sharey="row", title="Quiz 8: which of them is gradient descent?",
     )  # fmt: skip
     for row, band in zip(grid, places, strict=True):
         drawn = shown[shown["band"] == band]
         across, up = (1.15 * drawn[name].abs().max() for name in ("flat", "steep"))
-        for ax, (kind, beta), color in zip(row, KINDS.items(), INK, strict=False):
+        for ax, (kind, beta), color in zip(row, KINDS.items(), drawing.INK, strict=False):
             words = f"{kind}{f' ({beta:g})' if beta else ''}, rate {drawn['rate'].iloc[0]:.2g}"
             draw_bowl(ax, drawn[drawn["kind"] == kind], color, words)
             draw_contours(ax, across, up, CONDITIONS[1])
@@ -110,15 +112,22 @@ def figure(tables, verdict):
 
 CLAIMS = (
     Claim(
-        "C4",
-        "From the paths one can tell gradient descent, momentum with a small beta and momentum with a large beta.",
-        "Logistic regression on three features of the path's shape, trained on some bowls and tested on others; the "
-        "same rate for all three (beta 0, 0.5, 0.9). For rates at which GD swings across the valley, and at which it "
-        "does not: agrees if the 95% binomial interval of the errors lies under 10%, disagrees if over 50%. Both "
-        "agree: holds; both disagree: does not hold; else it depends on the rate.",
-        experiment,
-        judge,
-        figure,
-        "The same start and rate in each row; the classifier sees the points alone: no rate, no contours, no minimum.",
+        id="C4",
+        sentence="From the paths one can tell gradient descent, momentum with a small beta and momentum with a large "
+        "beta.",
+        experiment=experiment,
+        criterion=Below(
+            what="the share of errors of a logistic regression on three features of a path's shape, trained on some "
+            "bowls and tested on others, the same rate for all three (beta 0, 0.5, 0.9)",
+            each="rates at which GD swings across the valley, and at which it does not",
+            on="the rate",
+            limit=0.1,
+            against=0.5,
+            percent=True,
+        ),
+        measure=measure,
+        figure=figure,
+        caption="The same start and rate in each row; the classifier sees the points alone: no rate, no contours, no "
+        "minimum.",
     ),
 )

@@ -9,10 +9,13 @@ import pandas as pd
 
 import optbench
 from optbench.analysis.statistics import ert_interval, median_interval
-from optbench.analysis.targets import speedup, tuned_costs
-from optbench.claims.record import Budget, Claim, Verdict, fresh_seeds
-from optbench.lecture.planes import INK, gradients, spread, weigh
-from optbench.report import style
+from optbench.analysis.targets import speedup
+from optbench.claims import drawing
+from optbench.claims.criterion import Below
+from optbench.claims.record import Budget, Claim, fresh_seeds
+from optbench.claims.verdict import Measured
+from optbench.lecture.planes import gradients
+from optbench.lecture.tuned import tuned_costs
 
 STEPS = (1, 10, 50)
 RATES = (0.01, 0.03, 0.1)
@@ -45,31 +48,37 @@ def _weights(problem, optimizer: str, rate: float, steps: int, seed: int) -> np.
     return optbench.minimize(problem, optimizer, lr=rate if steps else 1e-300, steps=max(steps, 1), seed=seed).w
 
 
-def judge_rates(tables) -> Verdict:
+def measure_rates(tables) -> Measured:
     table = tables["spread"][tables["spread"]["optimizer"] != "gd"]
     # GD's is 1: the inverse is small where rates differ.
     cells = {f"step {step}": median_interval(part["low"] / part["high"]) for step, part in table.groupby("step")}
     plain = tables["spread"].loc[tables["spread"]["optimizer"] == "gd"]
-    detail = f"Of GD: {(plain['low'] / plain['high']).median():.4g}."
-    measure = "10% quantile of the effective rates over their 90% quantile, at step 50"
-    return weigh(cells, 0.5, 0.9, f"step {STEPS[-1]}", measure, detail)
+    return Measured(
+        cells=cells,
+        effect=cells[f"step {STEPS[-1]}"],
+        measure=f"10% quantile of the effective rates over their 90% quantile, at step {STEPS[-1]}",
+        unit="is the lowest tenth's rate over the highest's",
+        detail=f"Of GD: {(plain['low'] / plain['high']).median():.4g}.",
+    )
 
 
 def figure_rates(tables, verdict):
-    figure, grid = style.new_figure(
-        (4.2, 2.6), left=0.85, right=style.legend_width(["Adam"]), top=0.4, bottom=0.5,
+    figure, grid = drawing.new_figure(
+        (4.2, 2.6), left=0.85, right=drawing.legend_width(["Adam"]), top=0.4, bottom=0.5,
         title="The effective rates of 650 parameters: median, 10% to 90%",
     )  # fmt: skip
     ax = grid[0, 0]
-    for (optimizer, rows), color in zip(tables["spread"].groupby("optimizer"), INK[1::-1], strict=True):
+    for (optimizer, rows), color in zip(tables["spread"].groupby("optimizer"), drawing.INK[1::-1], strict=True):
         name = "GD" if optimizer == "gd" else "Adam"
         for place, (_, part) in enumerate(rows.groupby("step")):
             low, middle, high = (part[column].median() for column in ("low", "middle", "high"))
-            spread(ax, place + (0.1 if name == "Adam" else -0.1), (middle, low, high), color, "" if place else name)
+            drawing.draw_interval(
+                ax, place + (0.1 if name == "Adam" else -0.1), (middle, low, high), color, "" if place else name
+            )
     ax.set_xticks(range(len(STEPS)), [f"step {step}" for step in STEPS])
     ax.set(yscale="log", ylabel="step / (lr × gradient)")
-    style.log_ticks(ax.yaxis, *ax.get_ylim())
-    style.legend(figure, ax)
+    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.legend(figure, ax)
     return figure
 
 
@@ -89,7 +98,7 @@ def batches(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"reached": pd.concat(parts, ignore_index=True)}
 
 
-def judge_batches(tables) -> Verdict:
+def measure_batches(tables) -> Measured:
     table = tables["reached"]
     cells = {
         f"{problem}, {axis}, {batch}": speedup(part[part["batch"] == batch], part[part["batch"] == "full"], axis)
@@ -98,56 +107,70 @@ def judge_batches(tables) -> Verdict:
         for batch in map(str, BATCHES[:-1])
     }
     share = table.groupby("batch", sort=False)["reached"].mean()
-    detail = "Runs that reached it: " + ", ".join(f"{value:.0%} at {batch}" for batch, value in share.items()) + "."
-    main = next(iter(cells))
-    measure = f"expected running time to the target over that of the full batch ({main})"
-    return weigh(cells, 1.0, 1.0, main, measure, detail)
+    first = next(iter(cells))
+    return Measured(
+        cells=cells,
+        effect=cells[first],
+        measure=f"expected running time to the target over that of the full batch ({first})",
+        unit="times the full batch's samples",
+        detail="Runs that reached it: " + ", ".join(f"{value:.0%} at {batch}" for batch, value in share.items()) + ".",
+    )
 
 
 def figure_batches(tables, verdict):
     table, axes = tables["reached"], {"samples": "samples to the target", "seconds": "seconds to the target"}
     names = list(table["problem"].unique())
-    figure, grid = style.new_figure(
-        (2.3, 2.3), 1, 2, left=0.7, right=style.legend_width(names), top=0.6, bottom=0.5, gap=(0.65, 0.1),
+    figure, grid = drawing.new_figure(
+        (2.3, 2.3), 1, 2, left=0.7, right=drawing.legend_width(names), top=0.6, bottom=0.5, gap=(0.65, 0.1),
         title="Adam: expected running time to the target against the batch size",
     )  # fmt: skip
     for ax, (axis, text) in zip(grid[0], axes.items(), strict=True):
-        for shift, name, color in zip((-0.1, 0.1), names, INK[1:], strict=False):
+        for shift, name, color in zip((-0.1, 0.1), names, drawing.INK[1:], strict=False):
             for place, batch in enumerate(map(str, BATCHES)):
                 part = table[(table["problem"] == name) & (table["batch"] == batch)]
                 interval = ert_interval(part[axis], part["reached"])
                 if np.isfinite(interval[0]):
-                    spread(ax, place + shift, interval, color, "" if place else name)
+                    drawing.draw_interval(ax, place + shift, interval, color, "" if place else name)
         ax.set_xticks(range(len(BATCHES)), [str(batch) for batch in BATCHES])
         ax.set(yscale="log", xlabel="batch size")
-        style.log_ticks(ax.yaxis, *ax.get_ylim())
-        style.panel_title(ax, text, 2.3)
-    style.legend(figure, grid[0, 1])
+        drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+        drawing.panel_title(ax, text, 2.3)
+    drawing.legend(figure, grid[0, 1])
     return figure
 
 
 CLAIMS = (
     Claim(
-        "C5.1",
-        "Adam adapts the rate of each parameter.",
-        "The effective rates of softmax regression's parameters at steps 1, 10 and 50: their 10% quantile over their "
-        "90% quantile, which is 1 for GD. A step agrees if the interval over seeds lies under 0.5, and disagrees over "
-        "0.9. All agree: holds; all disagree: does not hold; else it depends on the step.",
-        rates,
-        judge_rates,
-        figure_rates,
-        "Medians over the seeds.",
+        id="C5.1",
+        sentence="Adam adapts the rate of each parameter.",
+        experiment=rates,
+        criterion=Below(
+            what="the 10% quantile of the effective rates of softmax regression's parameters over their 90% quantile, "
+            "which is 1 for GD",
+            each="steps 1, 10 and 50",
+            on="the step",
+            limit=0.5,
+            against=0.9,
+        ),
+        measure=measure_rates,
+        figure=figure_rates,
+        caption="Medians over the seeds.",
     ),
     Claim(
-        "C5.2",
-        "Adam is used with mini-batches, too, and not only with the full batch.",
-        "At the best rate of each batch size: the expected running time to a training loss of 0.25 (softmax: 0.35), "
-        "failures included, over that of the full batch, in samples and in seconds, for two models and batch sizes. "
-        "A setting agrees if its interval lies under 1 (mini-batches are quicker), disagrees over 1. All agree: holds; "
-        "all disagree: does not hold; else it depends.",
-        batches,
-        judge_batches,
-        figure_batches,
-        "Expected running time with its 95% interval over seeds; no dot where no run reached the target.",
+        id="C5.2",
+        sentence="Adam is used with mini-batches, too, and not only with the full batch.",
+        experiment=batches,
+        criterion=Below(
+            what="the expected running time to a training loss of "
+            + " and ".join(f"{target:g} ({problem})" for problem, target in TARGETS.items())
+            + " over that of the full batch, failures included, at the best rate of each batch size",
+            each="both models, each in samples and in seconds with mini-batches of "
+            + " and ".join(map(str, BATCHES[:-1])),
+            on="model, clock and batch size",
+            limit=1.0,
+        ),
+        measure=measure_batches,
+        figure=figure_batches,
+        caption="Expected running time with its 95% interval over seeds; no dot where no run reached the target.",
     ),
 )

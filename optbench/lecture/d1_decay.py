@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 import optbench
 from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import exponent_interval, median_interval, ratio_interval
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, fresh_seeds
-from optbench.report import style
+from optbench.claims import drawing
+from optbench.claims.criterion import Above, Below
+from optbench.claims.record import Budget, Claim, fresh_seeds
+from optbench.claims.verdict import Measured, Verdict
 
 DECAYS = {
     "inverse(decay_rate=1.0)": "α₀ / (1 + epoch)",
@@ -43,19 +45,21 @@ def noise(budget: Budget) -> dict[str, pd.DataFrame]:
     return {name: table[columns].reset_index(drop=True) for name, table in tables.items()}
 
 
-def judge_floor(tables: dict[str, pd.DataFrame]) -> Verdict:
+def measure_floor(tables: dict[str, pd.DataFrame]) -> Measured:
     fixed = tables["fixed"]
     noisy = fixed[fixed["batch_size"] < fixed["batch_size"].max()]
     wide = noisy.pivot(index="seed", columns="batch_size", values="suboptimality_final")
-    effect, low, high = exponent_interval(wide.columns, wide.to_numpy())
+    exponent = exponent_interval(wide.columns, wide.to_numpy())
     full = median_interval(fixed.loc[fixed["batch_size"] == fixed["batch_size"].max(), "suboptimality_final"])
     middle = wide.median()
-    return Verdict(
-        HOLDS if high < 0 else FAILS, effect, low, high,
-        "fitted exponent p of the final suboptimality at one constant rate, suboptimality ~ B^p",
+    return Measured(
+        cells={"all": exponent},
+        effect=exponent,
+        measure="fitted exponent p of the final suboptimality at one constant rate, suboptimality ~ B^p",
+        unit="is the power of B",
         detail=f"At the rate {FIXED:g} it ends at {middle.iloc[0]:.2g} with B = {middle.index[0]}, at "
         f"{middle.iloc[-1]:.2g} with B = {middle.index[-1]}, and at {full[0]:.2g} with the full batch.",
-    )  # fmt: skip
+    )
 
 
 def gains(tuned: pd.DataFrame, size: int) -> dict[str, tuple[float, float, float]]:
@@ -64,26 +68,21 @@ def gains(tuned: pd.DataFrame, size: int) -> dict[str, tuple[float, float, float
     return {name: ratio_interval(wide["constant"], wide[name]) for name in DECAYS}
 
 
-def judge_decay(tables: dict[str, pd.DataFrame]) -> Verdict:
+def measure_decay(tables: dict[str, pd.DataFrame]) -> Measured:
     tuned = tables["tuned"]
     sizes = sorted(tuned["batch_size"].unique())
     smallest = gains(tuned, sizes[0])
-    better = [name for name, (_, low, _) in smallest.items() if low > 1]
-    main = min(smallest, key=lambda name: smallest[name][0])
-    verdict = HOLDS if len(better) == len(DECAYS) else DEPENDS if better else FAILS
+    weakest = min(smallest, key=lambda name: smallest[name][0])
     full = tuned[tuned["batch_size"] == sizes[-1]].groupby("schedule")["suboptimality_final"].median()
-    return Verdict(
-        verdict, *smallest[main],
-        f"times the final suboptimality of the constant rate, of that under the weakest decay, {main} (B = {sizes[0]})",
-        on="the decay: " + "; ".join(f"{name} {_interval(gain)}" for name, gain in smallest.items())
-        if verdict == DEPENDS else "",
+    return Measured(
+        cells=smallest,
+        effect=smallest[weakest],
+        measure="final suboptimality of the constant rate over that under the weakest decay, "
+        f"{weakest} (B = {sizes[0]})",
+        unit="times the decay's suboptimality",
         detail=f"With the full batch (no noise) the constant rate ends at {full['constant']:.2g}, the best "
         f"decay at {full[list(DECAYS)].min():.2g}.",
-    )  # fmt: skip
-
-
-def _interval(found: tuple[float, float, float]) -> str:
-    return "{:.2g} [{:.2g}, {:.2g}]".format(*found)
+    )
 
 
 def _draw_sizes(ax, table: pd.DataFrame, look: dict, label: str) -> None:
@@ -91,7 +90,7 @@ def _draw_sizes(ax, table: pd.DataFrame, look: dict, label: str) -> None:
     size, middle, low, high = np.array([row for row in rows if np.isfinite(row[1])]).T
     high = np.where(np.isfinite(high), high, middle)
     ax.fill_between(size, low, high, color=look["color"], alpha=0.13, linewidth=0)
-    style.draw_line(ax, size, middle, look, label)
+    drawing.draw_line(ax, size, middle, look, label)
 
 
 def _axes(title: str):
@@ -99,20 +98,20 @@ def _axes(title: str):
     ax = figure.subplots()
     figure.subplots_adjust(left=0.12, right=0.7, top=0.89, bottom=0.14)
     ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel="final suboptimality")
-    ax.set_title(title, fontsize=style.TITLE_SIZE, loc="left")
+    ax.set_title(title, fontsize=drawing.TITLE_SIZE, loc="left")
     return figure, ax
 
 
 def draw_floor(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     figure, ax = _axes(f"One constant rate, {FIXED:g}, for all batch sizes")
     fixed = tables["fixed"]
-    _draw_sizes(ax, fixed[fixed["batch_size"] < fixed["batch_size"].max()], style.look(0), "measured")
+    _draw_sizes(ax, fixed[fixed["batch_size"] < fixed["batch_size"].max()], drawing.look(0), "measured")
     sizes = np.array(sorted(fixed["batch_size"].unique())[:-1], float)
     middle = fixed.groupby("batch_size")["suboptimality_final"].median().to_numpy()
-    ax.plot(sizes, middle[0] / sizes, color=style.GRAY, linestyle=(0, (3, 2)), label="1/B")
-    style.log_ticks(ax.xaxis, 1, sizes[-1], plain=True)
-    style.log_ticks(ax.yaxis, *ax.get_ylim())
-    style.legend(figure, ax)
+    ax.plot(sizes, middle[0] / sizes, color=drawing.GRAY, linestyle=(0, (3, 2)), label="1/B")
+    drawing.log_ticks(ax.xaxis, 1, sizes[-1], plain=True)
+    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.legend(figure, ax)
     return figure
 
 
@@ -120,33 +119,40 @@ def draw_decay(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     figure, ax = _axes("The rate tuned for each point")
     for place, (name, words) in enumerate(SCHEDULES.items()):
         part = tables["tuned"][tables["tuned"]["schedule"] == name]
-        _draw_sizes(ax, part, style.look(place), words)
-    style.log_ticks(ax.xaxis, 1, 2000, plain=True)
-    style.log_ticks(ax.yaxis, *ax.get_ylim())
-    style.legend(figure, ax, "rate")
+        _draw_sizes(ax, part, drawing.look(place), words)
+    drawing.log_ticks(ax.xaxis, 1, 2000, plain=True)
+    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.legend(figure, ax, "rate")
     return figure
 
 
 CLAIMS = (
     Claim(
-        "D1.1",
-        "The smaller the mini-batch, the stronger the noise, so a constant rate does not converge.",
-        "Holds if the final suboptimality at one constant rate grows as the mini-batch shrinks: the interval of its "
-        "fitted exponent lies below 0; does not hold otherwise.",
-        noise,
-        judge_floor,
-        draw_floor,
-        "Logistic regression, 2,000 examples, after 30 passes (quick: 10): median over the seeds and its interval. "
-        "The largest batches make the fewest steps: where the curve turns up they have not come down yet.",
+        id="D1.1",
+        sentence="The smaller the mini-batch, the stronger the noise, so a constant rate does not converge.",
+        experiment=noise,
+        criterion=Below(
+            what="the fitted exponent p of (final suboptimality) ~ (batch size)^p at one constant rate", limit=0.0
+        ),
+        measure=measure_floor,
+        figure=draw_floor,
+        caption="Logistic regression, 2,000 examples, after 30 passes (quick: 10): median over the seeds and its "
+        "interval. The largest batches make the fewest steps: where the curve turns up they have not come down yet.",
     ),
     Claim(
-        "D1.2",
-        "Under the noise of small mini-batches a decaying rate converges where a constant rate does not.",
-        "With mini-batches of one example and every rate tuned: holds if the constant rate ends higher than each of "
-        "the four decays (intervals of the ratio above 1), depends if than some, does not hold if than none.",
-        noise,
-        judge_decay,
-        draw_decay,
-        "The same, with the rate tuned on other seeds for each batch size and schedule. Last point: the full batch.",
+        id="D1.2",
+        sentence="Under the noise of small mini-batches a decaying rate converges where a constant rate does not.",
+        experiment=noise,
+        criterion=Above(
+            what="the final suboptimality under the constant rate over that under the decay, mini-batches of one "
+            "example, every rate tuned",
+            each="each of the four decays",
+            on="the decay",
+            limit=1.0,
+        ),
+        measure=measure_decay,
+        figure=draw_decay,
+        caption="The same, with the rate tuned on other seeds for each batch size and schedule. Last point: the full "
+        "batch.",
     ),
 )

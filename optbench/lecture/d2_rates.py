@@ -8,14 +8,16 @@ from functools import cache
 import pandas as pd
 from matplotlib.figure import Figure
 
-from optbench.claims.record import FAILS, HOLDS, Budget, Claim, Verdict
+from optbench.claims import drawing
+from optbench.claims.criterion import Identity
+from optbench.claims.record import Budget, Claim
+from optbench.claims.verdict import Measured, Verdict, exact
 from optbench.lecture.every_step import every_step
-from optbench.report import style
 
 DATA = "logistic(data=gaussian(examples=500))"  # 400 to train on
 EXAMPLES, BATCH_SIZE, PASSES = 400, 40, 30
 RATE, DECAY_RATE, BASE, K = 0.2, 1.0, 0.95, 1.0
-_WORST = 4 * 2.0**-52
+LAST_PLACE = 2.0**-52
 
 FORMULAS = {
     f"inverse(decay_rate={DECAY_RATE})": ("α₀ / (1 + 1 · epoch)", lambda epoch, t: RATE / (1 + DECAY_RATE * epoch)),
@@ -43,17 +45,20 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"rates": pd.concat(parts, ignore_index=True)}
 
 
-def judge(tables: dict[str, pd.DataFrame]) -> Verdict:
+def measure(tables: dict[str, pd.DataFrame]) -> Measured:
     rates = tables["rates"]
     error = (rates["rate"] / rates["lecture"] - 1).abs().groupby(rates["schedule"], sort=False).max()
-    worst = float(error.max())
+    worst = exact(error.max())
     last = rates.groupby("schedule", sort=False)["rate"].last() / RATE
-    return Verdict(
-        HOLDS if worst <= _WORST else FAILS, worst, worst, worst,
-        f"largest relative difference between the rate of a run's step and the lecture's, over {len(rates):,} steps",
+    return Measured(
+        cells={"all": worst},
+        effect=worst,
+        measure=f"relative difference between the rate of a run's step and the lecture's, over {len(rates):,} steps",
+        unit="of the rate",
         detail=f"After {PASSES} passes of {EXAMPLES // BATCH_SIZE} steps the rates are down to "
-        + ", ".join(f"{value:.3g}" for value in last) + " of the first, in this order.",
-    )  # fmt: skip
+        + ", ".join(f"{value:.3g}" for value in last)
+        + " of the first, in this order.",
+    )
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
@@ -61,25 +66,30 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     ax = figure.subplots()
     figure.subplots_adjust(left=0.12, right=0.72, top=0.88, bottom=0.14)
     for place, (name, part) in enumerate(tables["rates"].groupby("schedule", sort=False)):
-        style.draw_line(ax, part["passes"], part["rate"], style.look(place + 1), FORMULAS[name][0], markevery=(5, 50))
+        drawing.draw_line(
+            ax, part["passes"], part["rate"], drawing.look(place + 1), FORMULAS[name][0], markevery=(5, 50)
+        )
     ax.set(xlabel="epochs (passes over the data)", ylabel="rate α", ylim=(0, 1.05 * RATE))
-    ax.set_title("Four ways to let the rate decay", fontsize=style.TITLE_SIZE, loc="left")
-    style.legend(figure, ax, "rate")
+    ax.set_title("Four ways to let the rate decay", fontsize=drawing.TITLE_SIZE, loc="left")
+    drawing.legend(figure, ax, "rate")
     return figure
 
 
 CLAIMS = (
     Claim(
-        "D2",
-        "One epoch is one pass over the data. The rates: α₀ / (1 + decay_rate · epoch); 0.95^epoch α₀; "
+        id="D2",
+        sentence="One epoch is one pass over the data. The rates: α₀ / (1 + decay_rate · epoch); 0.95^epoch α₀; "
         "k / sqrt(epoch) α₀; k / sqrt(t) α₀, with t the mini-batch number.",
-        "Holds if every step of a run has the rate of the formula, to four units of the last place; does not hold "
-        "otherwise.",
-        experiment,
-        judge,
-        draw,
-        f"The rates of a run with {EXAMPLES} examples in batches of {BATCH_SIZE}; α₀ = {RATE}, decay_rate = k = 1. "
-        "The epoch counts completed passes, so the first pass has epoch 0, where 1 / sqrt(epoch) has no value: there "
-        "the run stays at k α₀.",
+        experiment=experiment,
+        criterion=Identity(
+            what="the largest relative difference between the rate of a run's step and that of the formula",
+            limit=4 * LAST_PLACE,
+            because="four units of the last place, as each side rounds up to four times",
+        ),
+        measure=measure,
+        figure=draw,
+        caption=f"The rates of a run with {EXAMPLES} examples in batches of {BATCH_SIZE}; α₀ = {RATE}, decay_rate = k "
+        "= 1. The epoch counts completed passes, so the first pass has epoch 0, where 1 / sqrt(epoch) has no value: "
+        "there the run stays at k α₀.",
     ),
 )

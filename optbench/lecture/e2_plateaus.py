@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.statistics import bootstrap_interval, ert_interval
-from optbench.analysis.targets import interval_text, speedup, tuned_costs, two_digits
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict
-from optbench.report import style
+from optbench.analysis.targets import interval_text, speedup, two_digits
+from optbench.claims import drawing
+from optbench.claims.criterion import Above
+from optbench.claims.record import Budget, Claim
+from optbench.claims.verdict import Measured, Verdict
+from optbench.lecture.tuned import tuned_costs
 
 OPTIMIZERS = ("gd", "momentum", "rmsprop", "adam")
 RATES = (0.01, 0.022, 0.046, 0.1, 0.22, 0.46, 1.0, 2.2, 4.6, 10.0, 22.0)
 DISTANCES = (2.0, 3.0, 4.0, 6.0)
 OFFSETS = (1e-3, 1e-6)
-_SLOW, _SAME = 10.0, 2.0
 
 # (problem, kind, how deep in it the start lies, label, level of the plateau or saddle, minimum)
 SITUATIONS = (
@@ -41,7 +43,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"escapes": pd.concat(parts, ignore_index=True)}
 
 
-def judge_slow(tables: dict[str, pd.DataFrame]) -> Verdict:
+def measure_slow(tables: dict[str, pd.DataFrame]) -> Measured:
     """The factor by which gradient descent takes longer from the far end of the plateau."""
     table = tables["escapes"]
     plateau = table[(table["kind"] == "plateau") & (table["optimizer"] == "gd")]
@@ -52,16 +54,14 @@ def judge_slow(tables: dict[str, pd.DataFrame]) -> Verdict:
     last = max(reached, default=near)
     growth = _growth(by_distance, [distance for distance in reached if by_distance[distance]["reached"].all()])
     lost = 1 - by_distance[far]["reached"].mean()
-    saddle = _gd_from_saddles(table)
-    verdict = HOLDS if factor[1] >= _SLOW else FAILS if factor[2] < _SAME else DEPENDS
-    return Verdict(
-        verdict, *factor,
-        f"steps (ERT) of tuned gradient descent from {far:g} away over those from {near:g} away",
-        on=f"the distance: {interval_text(factor)} times as long from {far:g} as from {near:g}" if verdict == DEPENDS
-        else "",
+    return Measured(
+        cells={"all": factor},
+        effect=factor,
+        measure=f"steps (ERT) of tuned gradient descent from {far:g} away over those from {near:g} away",
+        unit="times the steps",
         detail=f"From {far:g} away {lost:.0%} of the runs do not arrive in {by_distance[far]['steps'].max():,.0f} "
-        f"steps; {last:g} is the farthest from which any does. {growth}{saddle}",
-    )  # fmt: skip
+        f"steps; {last:g} is the farthest from which any does. {growth}{_gd_from_saddles(table)}",
+    )
 
 
 def _growth(parts: dict, distances: list) -> str:
@@ -69,8 +69,8 @@ def _growth(parts: dict, distances: list) -> str:
     if len(distances) < 2:
         return ""
     steps = np.log(np.column_stack([parts[d].sort_values("seed")["steps"] for d in distances]))
-    found = bootstrap_interval(steps, lambda rows: float(np.exp(np.polyfit(distances, rows.mean(0), 1)[0])))
-    return f"Each unit of distance costs a factor of {interval_text(found)} (closed form: e^2 = 7.4). "
+    factor = bootstrap_interval(steps, lambda rows: float(np.exp(np.polyfit(distances, rows.mean(0), 1)[0])))
+    return f"Each unit of distance costs a factor of {interval_text(factor)} (closed form: e^2 = 7.4). "
 
 
 def _gd_from_saddles(table: pd.DataFrame) -> str:
@@ -86,40 +86,38 @@ def factors(table: pd.DataFrame) -> pd.DataFrame:
     """Gradient descent's expected steps over each method's, with intervals, in the compared situations."""
     rows = []
     for problem in [name for name in COMPARED if name in set(table["problem"])]:
-        mine = table[table["problem"] == problem]
-        plain = mine[mine["optimizer"] == "gd"]
+        runs = table[table["problem"] == problem]
+        plain = runs[runs["optimizer"] == "gd"]
         for optimizer in OPTIMIZERS[1:]:
-            other = mine[mine["optimizer"] == optimizer]
-            rows.append((problem, mine["label"].iloc[0], optimizer, *speedup(plain, other, "steps")))
+            other = runs[runs["optimizer"] == optimizer]
+            rows.append((problem, runs["label"].iloc[0], optimizer, *speedup(plain, other, "steps")))
     return pd.DataFrame(rows, columns=["problem", "label", "optimizer", "factor", "low", "high"])
 
 
-def judge_help(tables: dict[str, pd.DataFrame]) -> Verdict:
-    """Whether each of the three methods leaves each of the situations sooner than gradient descent."""
+def measure_help(tables: dict[str, pd.DataFrame]) -> Measured:
+    """By how much each of the three methods leaves each of the situations sooner than gradient descent."""
     table = tables["escapes"]
-    found = factors(table)
-    better = found["low"] > 1
-    verdict = HOLDS if better.all() else DEPENDS if better.any() else FAILS
-    first = found[found["problem"] == COMPARED[0]]
+    each = factors(table)
+    first = each[each["problem"] == COMPARED[0]]
     weakest = first.loc[first["factor"].idxmin()]
     failures = table[~table["reached"]].groupby("optimizer").size()
     total = table.groupby("optimizer").size()
     lost = ", ".join(f"{name} {failures.get(name, 0)} of {total[name]}" for name in OPTIMIZERS)
-    return Verdict(
-        verdict, weakest["factor"], weakest["low"], weakest["high"],
-        f"steps (ERT) of gradient descent over those of the slowest of the three, {weakest['optimizer']}, on the "
-        "plateau",
-        on=f"where it stands and on the method: {_told(found[better])} are quicker, but {_told(found[~better])} are not"
-        if verdict == DEPENDS else "",
-        detail=f"Factors over gradient descent: {_told(found)}. Runs that did not arrive, all situations: {lost}.",
-    )  # fmt: skip
+    return Measured(
+        cells={f"{row.label}: {row.optimizer}": (row.factor, row.low, row.high) for row in each.itertuples()},
+        effect=(weakest["factor"], weakest["low"], weakest["high"]),
+        measure=f"steps (ERT) of gradient descent over those of the slowest of the three, {weakest['optimizer']}, on "
+        "the plateau",
+        unit="times the method's steps",
+        detail=f"Factors over gradient descent: {_told(each)}. Runs that did not arrive, all situations: {lost}.",
+    )
 
 
-def _told(found: pd.DataFrame) -> str:
+def _told(table: pd.DataFrame) -> str:
     return "; ".join(
         f"{label}: " + ", ".join(
             f"{row.optimizer} {interval_text((row.factor, row.low, row.high))}" for row in part.itertuples()
-        ) for label, part in found.groupby("label", sort=False)
+        ) for label, part in table.groupby("label", sort=False)
     )  # fmt: skip
 
 
@@ -127,48 +125,48 @@ def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """Expected steps off the plateau against the distance, a line an optimizer."""
     table = tables["escapes"]
     plateau = table[table["kind"] == "plateau"]
-    figure, grid = style.new_figure((4.0, 2.8), left=0.75, right=style.legend_width(OPTIMIZERS) + 0.3, top=0.42,
+    figure, grid = drawing.new_figure((4.0, 2.8), left=0.75, right=drawing.legend_width(OPTIMIZERS) + 0.3, top=0.42,
                                     bottom=0.5, title="How long a plateau holds each optimizer")  # fmt: skip
     ax = grid[0, 0]
     for place, name in enumerate(OPTIMIZERS):
-        mine = plateau[plateau["optimizer"] == name]
-        found = [(d, *ert_interval(part["steps"], part["reached"])) for d, part in mine.groupby("depth")]
-        across, middle, low, high = np.array([row for row in found if np.isfinite(row[1])]).reshape(-1, 4).T
+        runs = plateau[plateau["optimizer"] == name]
+        rows = [(d, *ert_interval(part["steps"], part["reached"])) for d, part in runs.groupby("depth")]
+        across, middle, low, high = np.array([row for row in rows if np.isfinite(row[1])]).reshape(-1, 4).T
         shift, top = 0.03 * (place - 1.5), np.where(np.isfinite(high), high, 10 * middle)
         bars = np.maximum([middle - low, top - middle], 0)
-        ax.errorbar(across + shift, middle, bars, fmt="none", ecolor=style.look(place)["color"], elinewidth=1)
-        style.draw_line(ax, across + shift, middle, style.look(place), name)
+        ax.errorbar(across + shift, middle, bars, fmt="none", ecolor=drawing.look(place)["color"], elinewidth=1)
+        drawing.draw_line(ax, across + shift, middle, drawing.look(place), name)
     ax.set(yscale="log", xlabel="distance of the start from the minimum", ylabel="expected steps (ERT)")
     ax.set_xticks(sorted(plateau["depth"].unique()))
-    style.log_ticks(ax.yaxis, *ax.get_ylim())
-    style.legend(figure, ax)
+    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.legend(figure, ax)
     return figure
 
 
 def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """Each method's factor over gradient descent in each situation."""
-    found = factors(tables["escapes"])
-    labels = list(dict.fromkeys(found["label"]))
-    figure, grid = style.new_figure(
-        (3.4, 0.5 * len(labels) + 0.6), left=1.75, right=style.legend_width(OPTIMIZERS) + 0.2, top=0.42, bottom=0.5,
+    each = factors(tables["escapes"])
+    labels = list(dict.fromkeys(each["label"]))
+    figure, grid = drawing.new_figure(
+        (3.4, 0.5 * len(labels) + 0.6), left=1.75, right=drawing.legend_width(OPTIMIZERS) + 0.2, top=0.42, bottom=0.5,
         title="How many times sooner than gradient descent",
     )  # fmt: skip
     ax = grid[0, 0]
-    ends = found[["low", "high"]].to_numpy().ravel()
+    ends = each[["low", "high"]].to_numpy().ravel()
     left, right = 0.7 * min(1, ends[ends > 0].min(initial=1)), 1.5 * ends[ends < np.inf].max(initial=10)
     for place, name in enumerate(OPTIMIZERS[1:], start=1):
-        part, look = found[found["optimizer"] == name], style.look(place)
+        part, look = each[each["optimizer"] == name], drawing.look(place)
         height = [len(labels) - 1 - labels.index(label) + 0.22 * (2 - place) for label in part["label"]]
         low, high = (part[name].clip(left, right) for name in ("low", "high"))
         ax.hlines(height, low, high, color=look["color"], linewidth=1.4)
         ax.plot(part["factor"].clip(left, right), height, look["marker"], color=look["color"], markersize=5.4,
                 markeredgecolor="white", label=name)  # fmt: skip
-    ax.axvline(1, color=style.GRAY, linewidth=1, linestyle=(0, (2, 2)))
+    ax.axvline(1, color=drawing.GRAY, linewidth=1, linestyle=(0, (2, 2)))
     ax.set_yticks(range(len(labels) - 1, -1, -1), labels)
     ax.set(xscale="log", xlim=(left, right), ylim=(-0.5, len(labels) - 0.5))
     ax.set_xlabel("steps (ERT) of gradient descent over the method's")
-    style.log_ticks(ax.xaxis, left, right, plain=True)
-    style.legend(figure, ax)
+    drawing.log_ticks(ax.xaxis, left, right, plain=True)
+    drawing.legend(figure, ax)
     return figure
 
 
@@ -180,15 +178,30 @@ _HOW = (
 )
 CLAIMS = (
     Claim(
-        "E2.1", "A plateau, where the derivative stays near 0 for a very long time, slows learning.",
-        "holds if the 95% interval of the factor by which tuned gradient descent takes longer from the far end of "
-        f"the plateau lies above {_SLOW:g}; does not hold if it lies below {_SAME:g}; depends otherwise",
-        experiment, judge_slow, draw_slow, f"{_HOW} A bar that is ten times as high as its point stands for infinity.",
+        id="E2.1",
+        sentence="A plateau, where the derivative stays near 0 for a very long time, slows learning.",
+        experiment=experiment,
+        criterion=Above(
+            what="the factor by which tuned gradient descent takes longer from the far end of the plateau",
+            limit=10.0,
+            against=2.0,
+        ),
+        measure=measure_slow,
+        figure=draw_slow,
+        caption=f"{_HOW} A bar that is ten times as high as its point stands for infinity.",
     ),
     Claim(
-        "E2.2", "Momentum-like and adaptive methods (momentum, RMSProp, Adam) help to leave plateaus and saddles.",
-        "holds if each of the three is quicker than gradient descent in every situation (95% interval of the factor "
-        "above 1); does not hold if none is anywhere; depends otherwise",
-        experiment, judge_help, draw_help, _HOW,
+        id="E2.2",
+        sentence="Momentum-like and adaptive methods (momentum, RMSProp, Adam) help to leave plateaus and saddles.",
+        experiment=experiment,
+        criterion=Above(
+            what="the factor by which it is quicker than gradient descent",
+            each="each of the three methods in each of four situations",
+            on="the situation and the method",
+            limit=1.0,
+        ),
+        measure=measure_help,
+        figure=draw_help,
+        caption=_HOW,
     ),
-)  # fmt: skip
+)

@@ -10,13 +10,15 @@ import pandas as pd
 import optbench
 from optbench.analysis import best_configurations
 from optbench.analysis.statistics import bootstrap_interval, share_interval
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict, split_seeds
-from optbench.report import style
+from optbench.claims import drawing
+from optbench.claims.criterion import Below
+from optbench.claims.record import Budget, Claim, split_seeds
+from optbench.claims.verdict import Measured, Verdict
 
 RATES = (0.02, 0.06, 0.2)
 POOR = 0.1
 """Nats above the best seed of the same width from which on a run counts as stuck: log 2 = 0.69 is a guess."""
-_RARE = 0.1
+RARE = 0.1
 
 
 @cache
@@ -28,8 +30,8 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         problem = f"mlp(data=spirals(examples=200, turns=1.0), hidden=({width},), activation=tanh)"
         spec = {"problems": [problem], "optimizers": ["adam"], "steps": steps}
         first, rest = split_seeds(tuning, seeds)
-        tries = optbench.sweep(spec, learning_rates=list(RATES), seeds=first, workers=budget.workers).runs
-        rate = float(best_configurations(tries, first)["lr"].iloc[0])
+        trials = optbench.sweep(spec, learning_rates=list(RATES), seeds=first, workers=budget.workers).runs
+        rate = float(best_configurations(trials, first)["lr"].iloc[0])
         runs = optbench.sweep(spec, learning_rates=[rate], seeds=rest, workers=budget.workers).runs
         parts.append(runs[["seed", "lr", "status", "loss_final"]].assign(width=width))
     return {"finals": pd.concat(parts, ignore_index=True)}
@@ -55,49 +57,48 @@ def _spread(loss) -> float:
     return float(high - low) if np.isfinite(low) else np.inf
 
 
-def judge(tables: dict[str, pd.DataFrame]) -> Verdict:
+def measure(tables: dict[str, pd.DataFrame]) -> Measured:
     """The share of stuck runs at the largest width."""
     table = stuck(tables["finals"])
     small, large = table.loc[table["stuck"].idxmax()], table.iloc[-1]
-    often = table.loc[table["high"] >= _RARE, "width"].max()
+    often = table.loc[table["high"] >= RARE, "width"].max()
     wide = table.loc[~(table["width"] <= often), "width"]
-    verdict = HOLDS if large["high"] < _RARE else FAILS if large["low"] > _RARE else DEPENDS
     enough = f"From width {wide.min():.0f} on" if len(wide) else "At no width tried"
-    return Verdict(
-        verdict, large["stuck"], large["low"], large["high"],
-        f"share of runs that end more than {POOR} nats above the best one, at width {large['width']:.0f}",
-        on=f"what counts as hardly ever: {large['stuck']:.0%} [{large['low']:.0%}, {large['high']:.0%}] at the "
-        "largest width"
-        if verdict == DEPENDS else "",
+    share = large["stuck"], large["low"], large["high"]
+    return Measured(
+        cells={"all": share},
+        effect=share,
+        measure=f"share of runs that end more than {POOR} nats above the best one, at width {large['width']:.0f}",
+        unit="of the runs are stuck",
         detail=f"Stuck most often at width {small['width']:.0f}: {small['stuck']:.0%} [{small['low']:.0%}, "
         f"{small['high']:.0%}] of {small['seeds']:.0f} seeds. Between the 10% and the 90% quantile of the final "
         f"losses lie {small['spread']:.3f} nats there and {large['spread']:.2g} at width {large['width']:.0f}."
-        f" {enough} the interval of the share is below {_RARE:.0%}.",
-    )  # fmt: skip
+        f" {enough} the interval of the share is below {RARE:.0%}.",
+    )
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """Each seed's final loss against the width, and the share of stuck runs."""
     runs, table = tables["finals"], stuck(tables["finals"])
-    figure, grid = style.new_figure((2.6, 2.6), 1, 2, left=0.7, right=0.15, top=0.42, bottom=0.5, gap=(0.75, 0),
+    figure, grid = drawing.new_figure((2.6, 2.6), 1, 2, left=0.7, right=0.15, top=0.42, bottom=0.5, gap=(0.75, 0),
                                     title="Where training ends from seed to seed, against the width")  # fmt: skip
     left, right = grid[0]
-    rng, look = np.random.default_rng(0), style.look(0)
+    rng, look = np.random.default_rng(0), drawing.look(0)
     kept = runs[np.isfinite(runs["loss_final"])]
     floor = 1e-5
     left.plot(kept["width"] * np.exp(rng.uniform(-0.12, 0.12, len(kept))), np.maximum(kept["loss_final"], floor), ".",
               color=look["color"], markersize=4, alpha=0.5, markeredgewidth=0)  # fmt: skip
-    left.plot(table["width"], np.maximum(table["median"], floor), color=style.BLACK, linewidth=1.2, label="median")
-    left.plot(table["width"], table["best"] + POOR, color=style.GRAY, linestyle=(0, (2, 2)), linewidth=1,
+    left.plot(table["width"], np.maximum(table["median"], floor), color=drawing.BLACK, linewidth=1.2, label="median")
+    left.plot(table["width"], table["best"] + POOR, color=drawing.GRAY, linestyle=(0, (2, 2)), linewidth=1,
               label=f"best + {POOR}: above is stuck")  # fmt: skip
     left.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="final training loss")
-    left.legend(fontsize=style.LEGEND_SIZE, loc="lower left", handlelength=2)
+    left.legend(fontsize=drawing.LEGEND_SIZE, loc="lower left", handlelength=2)
     left.set_ylim(bottom=floor / 5)
-    style.log_ticks(left.yaxis, *left.get_ylim())
+    drawing.log_ticks(left.yaxis, *left.get_ylim())
     bars = np.maximum([table["stuck"] - table["low"], table["high"] - table["stuck"]], 0)
     right.errorbar(table["width"], table["stuck"], bars, fmt="none", ecolor=look["color"], elinewidth=1.2)
-    style.draw_line(right, table["width"], table["stuck"], look, "stuck")
-    right.axhline(_RARE, color=style.GRAY, linestyle=(0, (2, 2)), linewidth=1)
+    drawing.draw_line(right, table["width"], table["stuck"], look, "stuck")
+    right.axhline(RARE, color=drawing.GRAY, linestyle=(0, (2, 2)), linewidth=1)
     right.set(xscale="log", ylim=(-0.03, 1.03), xlabel="hidden units", ylabel="share of stuck runs")
     for ax in (left, right):
         ax.set_xticks(table["width"], [str(width) for width in table["width"]])
@@ -107,14 +108,19 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
 
 CLAIMS = (
     Claim(
-        "E3",
-        "A large enough network hardly ever gets stuck in a poor local optimum.",
-        f"a run is stuck if its final training loss is more than {POOR} nats above that of the best seed of the same "
-        f"width; holds if the 95% interval of the share of stuck runs at the largest width lies below {_RARE:.0%}; "
-        "does not hold if it lies above; depends otherwise",
-        experiment, judge, draw,
-        "Final losses of networks with one hidden layer on two intertwined spirals, one point a seed (full batch, "
-        "Adam, rate tuned for each width on other seeds), and the share that is stuck, with Wilson intervals. Losses "
-        "are drawn at 1e-5 or above.",
+        id="E3",
+        sentence="A large enough network hardly ever gets stuck in a poor local optimum.",
+        experiment=experiment,
+        criterion=Below(
+            what=f"the share of runs, at the largest width, whose final training loss is more than {POOR} nats above "
+            "that of the best seed of this width",
+            limit=RARE,
+            percent=True,
+        ),
+        measure=measure,
+        figure=draw,
+        caption="Final losses of networks with one hidden layer on two intertwined spirals, one point a seed (full "
+        "batch, Adam, rate tuned for each width on other seeds), and the share that is stuck, with Wilson intervals. "
+        "Losses are drawn at 1e-5 or above.",
     ),
-)  # fmt: skip
+)

@@ -1,29 +1,26 @@
-"""Paths in the plane, step by step, in the coordinates of the bowl; and verdicts over several settings of a claim."""
+"""Paths in the plane, step by step, in the coordinates of the bowl, and how they are drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.statistics import Interval
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Verdict, fresh_seeds
-from optbench.report import style
-
-INK = (style.BLACK, *(style.look(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
-"""Gradient descent black, then the colors of the optimizers."""
+import optbench
+from optbench.claims import drawing
+from optbench.claims.record import Budget, fresh_seeds
 
 
 @dataclass(frozen=True)
 class Walker:
-    """Who walks: an optimizer's text, its rate and schedule, and the name that the tables give the walk."""
+    """Who walks: an optimizer's name, its rate and hyperparameters, and the label of the walk in tables."""
 
     label: str
     optimizer: str
     lr: float
-    schedule: str = "constant"
+    hyperparameters: Mapping[str, float] = field(default_factory=dict)
 
 
 def walks(problem: str, walkers: Iterable[Walker], seeds: Iterable[int], steps: int, batch_size: int) -> pd.DataFrame:
@@ -33,33 +30,24 @@ def walks(problem: str, walkers: Iterable[Walker], seeds: Iterable[int], steps: 
     eigenvectors of the largest and the smallest curvature; gradient_1, gradient_2: the exact gradient there. A walk
     that diverged is inf from then on. The seeds' walkers see the same noise.
     """
-    from optbench.catalogue import loader
-    from optbench.engine.cohort import run_cohort
-    from optbench.engine.lanes import Lane
-
-    catalogue = loader.load()
-    made = catalogue.problem(problem)
-    hessian, (flat, steep) = curvature(made)
-    groups: dict[str, tuple] = {}
+    bowl = optbench.objective(problem).problem
+    hessian, (flat, steep) = curvature(bowl)
+    groups: dict[str, list[Walker]] = {}
     for walker in walkers:
-        optimizer, values = catalogue.optimizer(walker.optimizer)
-        lane = Lane(walker.lr, catalogue.schedule(walker.schedule), values)
-        _, names, lanes = groups.setdefault(optimizer.name, (optimizer, [], []))
-        names.append(walker.label)
-        lanes.append(lane)
-    parts, points = [], np.arange(steps + 1)
-    for optimizer, names, lanes in groups.values():
+        groups.setdefault(walker.optimizer, []).append(walker)
+    parts = []
+    for optimizer, group in groups.items():
+        settings = [{"lr": walker.lr, **walker.hyperparameters} for walker in group]
         for seed in seeds:
-            cohort = run_cohort(made, optimizer, lanes, seed=seed, batch_size=batch_size, steps=steps, points=points)
-            w, loss = np.full((steps + 1, 2, len(lanes)), np.inf), np.full((steps + 1, len(lanes)), np.inf)
-            at = 0
-            for part in cohort.parts:  # one ends early when all of its lanes have diverged
-                end = at + len(part.diverged_at)
-                w[: len(part.points), :, at:end] = np.nan_to_num(part.positions, nan=np.inf)
-                loss[: len(part.points), at:end] = np.nan_to_num(part.train[:, 0], nan=np.inf)
-                at = end
-            for place, name in enumerate(names):
-                parts.append(_walk(name, seed, w[:, :, place], loss[:, place], made, hessian, steep, flat))
+            cohort = optbench.cohort(
+                bowl, optimizer, settings, steps=steps, batch_size=batch_size, seed=int(seed), points="every"
+            )
+            curves = dict(iter(cohort.curves.groupby("run_id")))
+            for place, walker in enumerate(group):
+                w, loss = np.full((steps + 1, 2), np.inf), np.full(steps + 1, np.inf)
+                curve = curves[str(place)]
+                w[curve["step"]], loss[curve["step"]] = curve[["w_1", "w_2"]], curve["train_loss"]
+                parts.append(_walk(walker.label, seed, w, loss, bowl, hessian, steep, flat))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -146,31 +134,13 @@ def by_label(table: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
     return {label: part[column].to_numpy() for label, part in ordered.groupby("label", sort=False)}
 
 
-def weigh(
-    cells: Mapping[str, Interval], below: float, above: float, main: str, measure: str, detail: str = ""
-) -> Verdict:
-    """The verdict over several settings of one claim, each with its interval of a number that should be small.
-
-    A setting speaks for the claim where its whole interval lies under `below`, against it where it lies over `above`,
-    and is undecided else. All for: holds. All against: does not hold. Else it depends, on what the
-    settings' names say. The effect is that of the setting `main`.
-    """
-    good = [name for name, (_, _, high) in cells.items() if high < below]
-    bad = [name for name, (_, low, _) in cells.items() if low > above and name not in good]
-    open_ = [name for name in cells if name not in good and name not in bad]
-    verdict = HOLDS if len(good) == len(cells) else FAILS if len(bad) == len(cells) else DEPENDS
-    parts = (("it holds at ", good), ("not at ", bad), ("undecided at ", open_))
-    texts = [words + ", ".join(f"{name} ({cells[name][0]:.2g})" for name in names) for words, names in parts if names]
-    return Verdict(verdict, *cells[main], measure, "; ".join(texts) if verdict == DEPENDS else "", detail)
-
-
 def draw_bowl(ax, walk: pd.DataFrame, color, title: str, width: float = 1.95) -> None:
     """One walk in the bowl's own axes, flat across and steep up, from the start (dot) to the minimum (star)."""
     ax.plot(walk["flat"], walk["steep"], color=color, linewidth=1.1, marker=".", markersize=3.5, zorder=3)
     ax.plot(walk["flat"].iloc[:1], walk["steep"].iloc[:1], "o", color="black", markersize=5, zorder=4)
     ax.plot(0, 0, "*", color="#f6d55c", markeredgecolor="black", markersize=10, zorder=5)
     ax.tick_params(labelsize=7)
-    style.panel_title(ax, title, width)
+    drawing.panel_title(ax, title, width)
 
 
 def draw_contours(ax, across: float, up: float, condition: float) -> None:
@@ -181,9 +151,3 @@ def draw_contours(ax, across: float, up: float, condition: float) -> None:
     ax.set(xlim=(-across, across), ylim=(-up, up))
     ax.locator_params(nbins=5)
     ax.grid(False)
-
-
-def spread(ax, x: float, interval: Interval, color, label: str | None = None) -> None:
-    """A number and its interval: a dot on a pale bar."""
-    ax.plot([x, x], interval[1:], color=color, linewidth=6, alpha=0.3, solid_capstyle="butt")
-    ax.plot([x], interval[:1], "o", color=color, markersize=5, label=label)

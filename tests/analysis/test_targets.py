@@ -1,6 +1,4 @@
-"""F1, and the time to a target: planted tables flip the verdict; the clocks and rates of small tables by hand."""
-
-from itertools import product
+"""Time to a target: the clocks and rates of small tables by hand."""
 
 import numpy as np
 import pandas as pd
@@ -8,9 +6,6 @@ import pytest
 
 from optbench.analysis import targets
 from optbench.api import Results
-from optbench.claims.record import DEPENDS, FAILS, FIRST_SEED, HOLDS, Budget
-from optbench.lecture import f1_remedies
-from optbench.report import style
 
 SEEDS = np.arange(8)
 
@@ -20,54 +15,6 @@ def runs(steps, reached=True, pace=1.0, **columns):
     steps = steps * (1 + 0.01 * SEEDS)
     table = pd.DataFrame({"seed": SEEDS, "steps": steps, "samples": 10 * steps, "seconds": pace * steps})
     return table.assign(reached=reached, **columns)
-
-
-def planted(factor, seconds=1.0, reached=True):
-    """All 16 arms; `factor`: by how much each remedy divides the steps; `seconds`: what a mini-batch step takes."""
-    parts = []
-    for arm in product((False, True), repeat=4):
-        has = dict(zip(f1_remedies.REMEDIES, arm, strict=True))
-        steps = 1000 / np.prod([factor[name] for name in f1_remedies.REMEDIES if has[name]])
-        pace = seconds if has["mini-batch"] else 1.0
-        parts.append(runs(steps, reached=reached if has["adam"] else True, pace=pace, **has))
-    return {"arms": pd.concat(parts, ignore_index=True)}
-
-
-ALL = dict.fromkeys(f1_remedies.REMEDIES, 5.0)
-
-
-@pytest.mark.parametrize(
-    ("tables", "verdict"),
-    [
-        (planted(ALL), HOLDS),
-        (planted(dict.fromkeys(f1_remedies.REMEDIES, 0.5)), FAILS),
-        (planted(dict.fromkeys(f1_remedies.REMEDIES, 1.0)), FAILS),
-        (planted(ALL | {"alpha": 0.8}), DEPENDS),
-        (planted(ALL, seconds=10.0), DEPENDS),  # fewer examples, but more seconds
-        (planted(ALL, reached=False), DEPENDS),  # Adam never arrives
-    ],
-)
-def test_the_verdict_follows_the_tables(tables, verdict):
-    found = f1_remedies.judge(tables)
-    assert found.verdict == verdict
-    with style.theme():
-        assert f1_remedies.draw(tables, found).axes
-
-
-def test_the_effect_is_the_weakest_remedys():
-    found = f1_remedies.judge(planted({"adam": 8.0, "initialization": 4.0, "alpha": 3.0, "mini-batch": 16.0}))
-    assert found.effect == pytest.approx(3.0) and found.low == pytest.approx(3.0)
-    assert "1,500 [1,500, 1,500]" in found.detail  # 8 x 4 x 3 x 16, to two digits
-
-
-def test_a_baseline_that_never_arrives_is_infinitely_slow():
-    tables = planted(ALL)
-    base = tables["arms"]
-    base.loc[f1_remedies.arm_of(base).index, "reached"] = False
-    found = f1_remedies.judge(tables)
-    assert found.verdict == HOLDS and found.effect == np.inf
-    with style.theme():
-        assert f1_remedies.draw(tables, found).axes
 
 
 def table_of(losses, status="ok"):
@@ -117,14 +64,6 @@ def test_speedup_is_a_ratio_of_expected_times():
     assert targets.speedup(lost, lost, "steps") == (1, 1, 1)
     with pytest.raises(ValueError, match="same seeds"):
         targets.speedup(runs(1), runs(1).iloc[1:], "steps")
-
-
-def test_tuned_costs_tunes_and_reports_on_different_seeds():
-    """The best rate of gradient descent on a quadratic of one coordinate and curvature 1 is 1: there in one step."""
-    spec = {"problems": ["quadratic(dim=1, condition=1.0)"], "optimizers": ["gd"], "steps": 16}
-    table = targets.tuned_costs(spec, 1e-6, [0.1, 1.0, 3.0], 2, 3, Budget(workers=1))
-    assert table["seed"].tolist() == [FIRST_SEED + k for k in (2, 3, 4)] and (table["lr"] == 1.0).all()
-    assert table["reached"].all() and (table["steps"] == 1).all()
 
 
 @pytest.mark.parametrize(

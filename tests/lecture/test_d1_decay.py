@@ -1,34 +1,15 @@
-"""Section D: the rates exactly, and every verdict planted both ways."""
+"""D1: every verdict planted both ways, and the experiment in small."""
 
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from lecture_claims import CLAIMS
 
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget
-from optbench.lecture import d1_decay, d2_rates
-
-
-@pytest.fixture(scope="module")
-def rates():
-    return d2_rates.experiment(Budget())
-
-
-def test_d2_the_rates_of_a_run_are_the_lecture_s(rates):
-    assert d2_rates.judge(rates).verdict == HOLDS
-    table = rates["rates"].set_index(["schedule", "step"])["rate"]
-    # By hand: 10 steps make an epoch, so step 1 has epoch 0, steps 11 to 20 have epoch 1, step 91 has epoch 9.
-    assert table["inverse(decay_rate=1.0)"][[1, 10, 11, 91]].tolist() == pytest.approx([0.2, 0.2, 0.1, 0.02])
-    assert table["exponential(base=0.95)"][[1, 11, 21]].tolist() == pytest.approx([0.2, 0.19, 0.1805])
-    assert table["sqrt_epoch(k=1.0)"][[1, 11, 41, 91]].tolist() == pytest.approx([0.2, 0.2, 0.1, 0.2 / 3])
-    assert table["sqrt_step(k=1.0)"][[1, 4, 9, 100]].tolist() == pytest.approx([0.2, 0.1, 0.2 / 3, 0.02])
-
-
-def test_d2_flips_on_a_rate_that_is_off(rates):
-    table = rates["rates"].copy()
-    table.loc[137, "rate"] *= 1 + 1e-12
-    assert d2_rates.judge({"rates": table}).verdict == FAILS
+from optbench.claims.record import Budget
+from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, UNDECIDED
+from optbench.lecture import d1_decay
 
 
 def finals(ratios=(), exponent=-1.0):
@@ -50,7 +31,7 @@ def finals(ratios=(), exponent=-1.0):
 
 @pytest.mark.parametrize(("exponent", "expected"), [(-1.0, HOLDS), (-0.1, HOLDS), (0.0, FAILS), (0.5, FAILS)])
 def test_d1_floor_flips(exponent, expected):
-    found = d1_decay.judge_floor(finals(exponent=exponent))
+    found = CLAIMS["D1.1"].judged(finals(exponent=exponent))
     assert found.verdict == expected and found.effect == pytest.approx(exponent, abs=1e-12)
 
 
@@ -58,18 +39,24 @@ def test_d1_runs_that_diverge_at_the_smallest_batch_make_the_exponent_infinite()
     tables = finals()
     fixed = tables["fixed"]
     fixed.loc[fixed["batch_size"] == 1, "suboptimality_final"] = math.inf
-    found = d1_decay.judge_floor(tables)
+    found = CLAIMS["D1.1"].judged(tables)
     assert found.verdict == HOLDS and found.effect == found.low == found.high == -math.inf
     fixed["suboptimality_final"] = 1.0
     fixed.loc[fixed["batch_size"] == 256, "suboptimality_final"] = math.inf
-    assert d1_decay.judge_floor(tables).verdict == FAILS
+    assert CLAIMS["D1.1"].judged(tables).verdict == FAILS
 
 
 @pytest.mark.parametrize(
-    ("ratios", "expected"), [((3, 3, 3, 3), HOLDS), ((3, 0.5, 3, 3), DEPENDS), ((0.5, 0.5, 0.9, 1.0), FAILS)]
+    ("ratios", "expected"),
+    [
+        ((3, 3, 3, 3), HOLDS),
+        ((3, 0.5, 3, 3), DEPENDS),
+        ((0.5, 0.5, 0.9, 0.95), FAILS),
+        ((0.5, 0.5, 0.9, 1.0), UNDECIDED),
+    ],
 )
 def test_d1_decay_flips(ratios, expected):
-    found = d1_decay.judge_decay(finals(ratios))
+    found = CLAIMS["D1.2"].judged(finals(ratios))
     assert found.verdict == expected and found.effect == pytest.approx(min(ratios))
 
 
@@ -77,7 +64,7 @@ def test_d1_a_failed_constant_rate_loses_and_a_failed_decay_wins_nothing():
     tables = finals()
     tuned = tables["tuned"]
     tuned.loc[tuned["schedule"] == "sqrt_step(k=1.0)", "suboptimality_final"] = math.inf
-    assert d1_decay.judge_decay(tables).verdict == DEPENDS
+    assert CLAIMS["D1.2"].judged(tables).verdict == DEPENDS
     tuned.loc[tuned["schedule"] == "constant", "suboptimality_final"] = math.inf
     assert d1_decay.gains(tuned, 1)["inverse(decay_rate=1.0)"] == (math.inf,) * 3
     assert d1_decay.gains(tuned, 1)["sqrt_step(k=1.0)"] == (1, 1, 1)
@@ -89,4 +76,4 @@ def test_d1_runs_in_small(monkeypatch):
     tables = d1_decay.noise.__wrapped__(Budget(quick=True, workers=1))
     assert not tables["tuned"]["seed"].isin(list(d1_decay.TUNING)).any()
     assert tables["tuned"].groupby(["batch_size", "schedule"])["lr"].nunique().eq(1).all()
-    assert np.isfinite(d1_decay.judge_floor(tables).effect)
+    assert np.isfinite(CLAIMS["D1.1"].judged(tables).effect)
