@@ -12,7 +12,8 @@ import numpy as np
 from optbench.analysis import intervals
 
 Interval = tuple[float, float, float]
-_RESAMPLES = 2000
+RESAMPLES = 2000
+"""Of a bootstrap; its quantiles at 2.5% and 97.5% then stand on 50 resamples each."""
 
 
 def median_interval(values) -> Interval:
@@ -34,10 +35,10 @@ def bootstrap_interval(values, statistic: Callable[[np.ndarray], float], seed: i
     values = np.asarray(values, dtype=np.float64)
     effect = float(statistic(values))
     rng = np.random.default_rng(seed)
-    draws = rng.integers(len(values), size=(_RESAMPLES, len(values)))
-    found = np.array([statistic(values[rows]) for rows in draws], dtype=np.float64)
+    draws = rng.integers(len(values), size=(RESAMPLES, len(values)))
+    drawn = np.array([statistic(values[rows]) for rows in draws], dtype=np.float64)
     # Order statistics instead of interpolation: between two infinite values there is no number.
-    low, high = np.quantile(found[~np.isnan(found)], [0.025, 0.975], method="inverted_cdf")
+    low, high = np.quantile(drawn[~np.isnan(drawn)], [0.025, 0.975], method="inverted_cdf")
     return effect, min(effect, float(low)), max(effect, float(high))
 
 

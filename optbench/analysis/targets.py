@@ -1,20 +1,24 @@
-"""Time to a target: what each run spends until its loss stays below it, the rate tuned for that on other seeds."""
+"""Time to a target: what each run spends until its loss stays below it, and which rate is the fastest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-import optbench
-from optbench.analysis.statistics import Interval, ert
-from optbench.claims.record import Budget, split_seeds
-
-_RESAMPLES = 2000
+from optbench.analysis.statistics import RESAMPLES, Interval, ert
 
 
-def costs(results: optbench.Results, target: float) -> pd.DataFrame:
+class Tables(Protocol):
+    """The tables of a sweep."""
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    timings: pd.DataFrame
+
+
+def costs(results: Tables, target: float) -> pd.DataFrame:
     """One row a run: problem, optimizer, batch_size, lr, seed, reached, steps, samples, seconds.
 
     The clocks stand at the first evaluation from which on the loss is at most `target` until the run ends: a loss
@@ -26,31 +30,16 @@ def costs(results: optbench.Results, target: float) -> pd.DataFrame:
     arrived = after.groupby("run_id")[["step", "samples"]].first().reindex(runs["run_id"])
     reached = arrived["step"].notna().to_numpy() & (runs["status"] == "ok").to_numpy()
     pace = runs["cohort_id"].map(results.timings.set_index("cohort_id")["ns_per_run_step"]).to_numpy() / 1e9
-    made = runs[["problem", "optimizer", "batch_size", "lr", "seed"]].reset_index(drop=True)
+    table = runs[["problem", "optimizer", "batch_size", "lr", "seed"]].reset_index(drop=True)
     steps = np.where(reached, arrived["step"], runs["steps"])
     samples = np.where(reached, arrived["samples"], runs["samples"])
-    return made.assign(reached=reached, steps=steps, samples=samples, seconds=steps * pace)
+    return table.assign(reached=reached, steps=steps, samples=samples, seconds=steps * pace)
 
 
 def fastest_rate(table: pd.DataFrame, clock: str = "samples") -> float:
     """The rate with the lowest expected running time; of several, or if none arrives, the smallest."""
     each = {rate: ert(part[clock], part["reached"]) for rate, part in table.groupby("lr")}
     return min(each, key=lambda rate: (each[rate], rate))
-
-
-def tuned_costs(
-    spec: Mapping, target: float, rates: Sequence[float], tuning: int, seeds: int, budget: Budget
-) -> pd.DataFrame:
-    """The `costs` of a sweep over one problem, each optimizer and batch size at its fastest rate.
-
-    The first `tuning` seeds choose the rates, the next `seeds` report. `spec`: the sweep's keys, but for these two.
-    """
-    (first, rest), groups = split_seeds(tuning, seeds), ["optimizer", "batch_size"]
-    tries = costs(optbench.sweep(spec, learning_rates=list(rates), seeds=first, workers=budget.workers), target)
-    best = {key: fastest_rate(part) for key, part in tries.groupby(groups)}
-    wanted = sorted(set(best.values()))
-    found = costs(optbench.sweep(spec, learning_rates=wanted, seeds=rest, workers=budget.workers), target)
-    return found[found["lr"] == [best[key] for key in zip(*(found[name] for name in groups), strict=True)]]
 
 
 def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str, seed: int = 0) -> Interval:
@@ -62,7 +51,7 @@ def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str, seed: int = 0) -
     if not np.array_equal(pair[0]["seed"], pair[1]["seed"]):
         raise ValueError("speedup: both tables need one run for each of the same seeds")
     count = len(pair[0])
-    draws = np.random.default_rng(seed).integers(count, size=(_RESAMPLES, count))
+    draws = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
     draws = np.vstack([np.arange(count), draws])  # the first is what was measured
     with np.errstate(divide="ignore", invalid="ignore"):
         a, b = (t[clock].to_numpy()[draws].sum(1) / t["reached"].to_numpy()[draws].sum(1) for t in pair)

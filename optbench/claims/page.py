@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -12,34 +11,37 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from optbench.claims.record import VERDICTS, Outcome, Verdict
-from optbench.lecture import SECTIONS
+from optbench.claims.criterion import RULE
+from optbench.claims.record import Outcome, Paper
+from optbench.claims.verdict import ESTIMATE, IDENTITY, VERDICTS, Verdict
 from optbench.report.labels import number
 from optbench.sweeps.store import write_text
 
-SYMBOLS = dict(zip(VERDICTS, "✓✗◐", strict=True))
+SYMBOLS = dict(zip(VERDICTS, "✓✗◐○", strict=True))
 NO_VERDICT = "no verdict"
 
 
-def write_page(outcomes: Sequence[Outcome], environment: Mapping, folder: Path) -> Path:
+def write_page(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, folder: Path) -> Path:
     """Write index.html into `folder`, which holds the figures already."""
     pictures = {item.claim.id: _picture(folder / f"{item.figure}.png") for item in outcomes if item.verdict}
     path = folder / "index.html"
-    write_text(path, render(outcomes, environment, pictures))
+    write_text(path, render(outcomes, paper, environment, pictures))
     return path
 
 
-def render(outcomes: Sequence[Outcome], environment: Mapping, pictures: Mapping[str, dict]) -> str:
+def render(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, pictures: Mapping[str, dict]) -> str:
     """The page as text, every value escaped. pictures: id -> {source, width, height}."""
     template = (files(__package__) / "page.html").read_text(encoding="utf-8")
     sections = [
-        {"letter": letter, "title": SECTIONS[letter], "claims": list(group)}
+        {"letter": letter, "title": paper.sections[letter], "claims": list(group)}
         for letter, group in groupby(outcomes, lambda item: item.claim.section)
     ]
     return (
         Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         .from_string(template)
         .render(
+            paper=paper,
+            rule=RULE,
             sections=sections,
             counts=summary(outcomes),
             pictures=pictures,
@@ -54,22 +56,26 @@ def render(outcomes: Sequence[Outcome], environment: Mapping, pictures: Mapping[
 
 def summary(outcomes: Sequence[Outcome]) -> str:
     """How many claims there are, and how many got which verdict: "12 claims: 8 hold, 1 does not hold, 3 depend"."""
-    found = Counter(item.verdict.verdict if item.verdict else NO_VERDICT for item in outcomes)
-    plural = {"holds": "hold", "does not hold": "do not hold", "depends": "depend", NO_VERDICT: "without a verdict"}
+    count = Counter(item.verdict.verdict if item.verdict else NO_VERDICT for item in outcomes)
+    plural = dict(zip(VERDICTS, ("hold", "do not hold", "depend", "are undecided"), strict=True))
+    plural[NO_VERDICT] = "without a verdict"
     parts = [
-        f"{found[name]} {name if found[name] == 1 and name != NO_VERDICT else plural[name]}"
+        f"{count[name]} {name if count[name] == 1 and name != NO_VERDICT else plural[name]}"
         for name in plural
-        if found[name]
+        if count[name]
     ]
     return f"{len(outcomes)} claim{'' if len(outcomes) == 1 else 's'}: {', '.join(parts)}"
 
 
 def effect(verdict: Verdict) -> str:
-    """The number with its interval: "0.5 [0.48, 0.53]", or "1 (exact)"."""
+    """The number with its interval, without its unit.
+
+    "0.5 [0.48, 0.53]"; without chance "1 (exact)"; of an identity "exact: largest difference 2e-16".
+    """
     value = number(verdict.effect)
-    if verdict.low == verdict.high or math.isnan(verdict.low):
-        return f"{value} (exact)"
-    return f"{value} [{number(verdict.low)}, {number(verdict.high)}]"
+    if verdict.kind == ESTIMATE:
+        return f"{value} [{number(verdict.low)}, {number(verdict.high)}]"
+    return f"exact: largest difference {value}" if verdict.kind == IDENTITY else f"{value} (exact)"
 
 
 def badge(outcome: Outcome) -> dict:

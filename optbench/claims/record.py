@@ -1,4 +1,4 @@
-"""The records of the lecture: a claim, what its experiment may spend, and the verdict that the tables give."""
+"""The records: a claim, what its experiment may spend, what came of it, and the paper that claims belong to."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from optbench.claims.verdict import ESTIMATE, NUMBER, Measured, Verdict
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from optbench.claims.criterion import Criterion
+
 FIRST_SEED = 1000
 """Experiments draw from this seed on. Those below it served to choose settings and criteria, and report nothing."""
 
-HOLDS, FAILS, DEPENDS = VERDICTS = ("holds", "does not hold", "depends")
+SECOND_SEED = 2000
+"""The same for claims whose criterion was stated anew when what the seeds from 1000 on say was known."""
 
 _ID = re.compile(r"[A-Z][1-9][0-9]*(\.[1-9][0-9]*)?")
 
@@ -27,60 +32,33 @@ class Budget:
     workers: int | None = None
 
 
-def fresh_seeds(count: int) -> range:
+def fresh_seeds(count: int, first: int = FIRST_SEED) -> range:
     """The first ``count`` of the seeds that report."""
-    return range(FIRST_SEED, FIRST_SEED + count)
+    return range(first, first + count)
 
 
-def split_seeds(tuning: int, reporting: int) -> tuple[list[int], list[int]]:
+def split_seeds(tuning: int, reporting: int, first: int = FIRST_SEED) -> tuple[list[int], list[int]]:
     """So many seeds to choose rates on, and others to report on them."""
-    middle = FIRST_SEED + tuning
-    return list(range(FIRST_SEED, middle)), list(range(middle, middle + reporting))
+    seeds = list(fresh_seeds(tuning + reporting, first))
+    return seeds[:tuning], seeds[tuning:]
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the tables say about a claim.
-
-    verdict: `holds`, `does not hold` or `depends`; where it depends, `on` says on what, with the numbers that show it.
-    effect, low, high: the measured number and its 95% interval over seeds; all three are equal for an exact identity.
-    measure: what that number is, with its unit. detail: one sentence with further computed numbers.
-    """
-
-    verdict: str
-    effect: float
-    low: float
-    high: float
-    measure: str
-    on: str = ""
-    detail: str = ""
-
-    def __post_init__(self):
-        if self.verdict not in VERDICTS:
-            raise ValueError(f"a verdict is one of {', '.join(VERDICTS)}, got {self.verdict!r}")
-        if (self.verdict == DEPENDS) != bool(self.on):
-            raise ValueError("`on` belongs to the verdict `depends`, and to no other")
-        if not self.measure:
-            raise ValueError("a verdict needs its measure: what the number is")
-        if not self.low <= self.effect <= self.high:
-            raise ValueError(f"the effect {self.effect} lies outside its interval [{self.low}, {self.high}]")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One sentence of the lecture, the experiment that tries it, and the criterion stated before the number.
+    """One sentence, the experiment that tries it, and the criterion stated before the number.
 
     id: `A3`; a claim of several parts may be split, `A3.1`. caption: what the figure shows.
     experiment: Budget -> tidy tables by name, through the package's public API.
-    judge: tables -> Verdict; a pure function that can give every verdict its criterion knows.
+    criterion: holds the thresholds and judges what was measured; the page shows its own sentence.
+    measure: tables -> Measured; a pure function.
     figure: (tables, verdict) -> matplotlib Figure.
     """
 
     id: str
     sentence: str
-    criterion: str
     experiment: Callable[[Budget], dict[str, pd.DataFrame]]
-    judge: Callable[[dict[str, pd.DataFrame]], Verdict]
+    criterion: Criterion
+    measure: Callable[[dict[str, pd.DataFrame]], Measured]
     figure: Callable[[dict[str, pd.DataFrame], Verdict], Figure]
     caption: str = ""
 
@@ -90,13 +68,29 @@ class Claim:
 
     @property
     def section(self) -> str:
-        """The letter of the lecture's section."""
+        """The letter of its section."""
         return self.id[0]
 
     def judged(self, tables: Mapping[str, pd.DataFrame]) -> Verdict:
-        """The verdict on tables, as plain floats (a judge may return numpy's)."""
-        v = self.judge(dict(tables))
-        return Verdict(v.verdict, float(v.effect), float(v.low), float(v.high), v.measure, v.on, v.detail)
+        """The verdict on tables."""
+        measured = self.measure(dict(tables))
+        verdict, on = self.criterion.judge(measured.cells)
+        kind = NUMBER if measured.exact and self.criterion.kind == ESTIMATE else self.criterion.kind
+        effect, low, high = map(float, measured.effect)  # a measure may return numpy's
+        return Verdict(verdict, effect, low, high, measured.measure, measured.unit, on, measured.detail, kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paper:
+    """What claims belong to: the words around them on the page. about: a sentence below the title.
+
+    sections: letter -> title. program: the command that tries a claim when its id is added.
+    """
+
+    title: str
+    about: str
+    sections: Mapping[str, str]
+    program: str
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,6 @@ class Outcome:
         """Its path below the folder, without the ending: it is there as .png and .svg."""
         return f"figures/{self.claim.id}"
 
-    @property
-    def command(self) -> str:
+    def command(self, program: str) -> str:
         """What makes it anew."""
-        return f"python -m optbench lecture {self.claim.id}{' --quick' if self.quick else ''}"
+        return f"{program} {self.claim.id}{' --quick' if self.quick else ''}"

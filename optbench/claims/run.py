@@ -19,7 +19,8 @@ import pandas as pd
 
 from optbench.catalogue.loader import shipped_files
 from optbench.claims.page import write_page
-from optbench.claims.record import Budget, Claim, Outcome, Verdict
+from optbench.claims.record import Budget, Claim, Outcome, Paper
+from optbench.claims.verdict import Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.report import style
 from optbench.sweeps.provenance import environment
@@ -33,13 +34,14 @@ def run(
     claims: Sequence[Claim],
     directory: str | Path,
     budget: Budget,
-    command: str = "optbench.lecture",
+    paper: Paper,
+    command: str = "",
     watch: Callable[[Claim, int], None] = lambda claim, done: None,
 ) -> list[Outcome]:
     """Try `claims` in turn, or those that the folder does not have yet; write results, provenance and page.
 
-    A claim whose experiment cannot run has an `error`, and the others go on. `watch` hears of each claim before it
-    starts, and how many are done. Raises OptbenchError where the folder cannot be written.
+    A claim whose experiment cannot run has an `error`, and the others go on. `command`: what was typed. `watch` hears
+    of each claim before it starts, and how many are done. Raises OptbenchError where the folder cannot be written.
     """
     folder, outcomes, written = Path(directory), [], []
     try:
@@ -48,10 +50,10 @@ def run(
         for done, claim in enumerate(claims):
             watch(claim, done)
             outcomes.append(finished(claim, folder, budget) or _try(claim, folder, budget, written))
-        about = environment(command)
+        about = environment(command or paper.program)
         write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
-        _write_results(outcomes, folder)
-        write_page(outcomes, about, folder)
+        _write_results(outcomes, paper, folder)
+        write_page(outcomes, paper, about, folder)
     except OSError as error:
         raise OptbenchError(f"cannot write to {str(directory)!r}: {error.strerror or error}") from None
     return outcomes
@@ -111,8 +113,8 @@ def _save_table(table: pd.DataFrame, name: str, folder: Path, written: list) -> 
     return name
 
 
-def _write_results(outcomes: list[Outcome], folder: Path) -> None:
-    rows = [_row(outcome) for outcome in outcomes]
+def _write_results(outcomes: list[Outcome], paper: Paper, folder: Path) -> None:
+    rows = [_row(outcome, paper) for outcome in outcomes]
     write_text(folder / "results.json", json.dumps([_finite(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
     frame = pd.DataFrame(rows)
     frame["tables"] = frame["tables"].map(" ".join)
@@ -120,13 +122,14 @@ def _write_results(outcomes: list[Outcome], folder: Path) -> None:
     frame.to_csv(folder / "results.csv", index=False)
 
 
-def _row(outcome: Outcome) -> dict:
+def _row(outcome: Outcome, paper: Paper) -> dict:
     claim, nothing = outcome.claim, {"verdict": None, "effect": math.nan, "low": math.nan, "high": math.nan}
-    verdict = asdict(outcome.verdict) if outcome.verdict else nothing | {"measure": "", "on": "", "detail": ""}
+    empty = nothing | dict.fromkeys(("measure", "unit", "on", "detail", "kind"), "")
+    verdict = asdict(outcome.verdict) if outcome.verdict else empty
     return {
-        "id": claim.id, "sentence": claim.sentence, "criterion": claim.criterion, **verdict, "error": outcome.error,
-        "seconds": round(outcome.seconds, 3), "quick": outcome.quick, "command": outcome.command,
-        "figure": f"{outcome.figure}.png", "tables": list(outcome.tables),
+        "id": claim.id, "sentence": claim.sentence, "criterion": claim.criterion.sentence, **verdict,
+        "error": outcome.error, "seconds": round(outcome.seconds, 3), "quick": outcome.quick,
+        "command": outcome.command(paper.program), "figure": f"{outcome.figure}.png", "tables": list(outcome.tables),
     }  # fmt: skip
 
 

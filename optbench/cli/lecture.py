@@ -1,7 +1,9 @@
-"""``optbench lecture``: the claim at work, then a table of verdicts."""
+"""``optbench lecture``: the claim at work, then a table of verdicts; or the list of claims."""
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from optbench.claims.record import Outcome
 
 _SHOWN = 90  # letters of what a verdict depends on
-_COLORS = {"holds": "green", "does not hold": "red", "depends": "yellow"}
+_COLORS = {"holds": "green", "does not hold": "red", "depends": "yellow", "undecided": "blue"}
+_INDENT, _WIDEST = 6, 100
 
 
 def lecture(
@@ -29,13 +32,31 @@ def lecture(
     ] = "lecture-results",
     quick: Annotated[bool, typer.Option("--quick", help="Smaller experiments: fewer seeds, less data.")] = False,
     workers: Workers = None,
+    show: Annotated[bool, typer.Option("--list", help="Print the claims and their criteria; run nothing.")] = False,
 ) -> None:
     """Try the lecture's claims: an experiment, a figure and a verdict each, and a page like a short paper."""
+    if show:
+        show_claims(ids or ())
+        return
     check_folder(out)
     try:
         try_claims(ids or (), out, quick, workers)
     except KeyboardInterrupt:
         interrupted()
+
+
+def show_claims(ids: Sequence[str]) -> None:
+    """Print the id, the sentence and the criterion of each claim, wrapped for a terminal and for a file alike."""
+    from optbench.claims.criterion import RULE
+    from optbench.lecture import select
+
+    width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST) - 1
+    margin = " " * _INDENT
+    print(f"{textwrap.fill(RULE, width)}\n")
+    for claim in select(ids):
+        lines = textwrap.fill(claim.sentence, width, initial_indent=claim.id.ljust(_INDENT), subsequent_indent=margin)
+        rule = textwrap.fill(claim.criterion.sentence, width, initial_indent=margin, subsequent_indent=margin)
+        print(f"{lines}\n{rule}\n")
 
 
 def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -> None:
@@ -46,7 +67,7 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
     from optbench.claims.record import Budget
     from optbench.claims.run import run
     from optbench.cli.console import console, errors
-    from optbench.lecture import select
+    from optbench.lecture import PAPER, select
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.session import checked_workers
 
@@ -56,7 +77,7 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
         def watch(claim, done):
             spinner.update(f"{claim.id} ({done + 1} of {len(chosen)}): {escape(claim.sentence)}")
 
-        outcomes = run(chosen, out, Budget(quick, checked_workers(workers)), typed_command(), watch)
+        outcomes = run(chosen, out, Budget(quick, checked_workers(workers)), PAPER, typed_command(), watch)
     console.print(_table(outcomes))
     console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", markup=False, soft_wrap=True)
     broken = [f"{item.claim.id}: {item.error}" for item in outcomes if item.error]
@@ -72,15 +93,15 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     from optbench.report.labels import shorten
 
     table = Table(box=None, pad_edge=False)
-    for name in ("claim", "verdict", "measured [95% interval]"):
+    for name in ("claim", "verdict"):
         table.add_column(name, no_wrap=True)
-    table.add_column("what, and on what it depends (in full on the page)")
+    table.add_column("measured [95% interval]")
+    table.add_column("on what it depends (in full on the page)")
     table.add_column("s", justify="right", no_wrap=True)
     for item in outcomes:
         mark, verdict = badge(item), item.verdict
         words = f"[{_COLORS.get(mark['words'], 'bold')}]{mark['symbol']} {mark['words']}[/]"
-        on = f"; {shorten(verdict.on, _SHOWN)}" if verdict and verdict.on else ""
-        text = f"{verdict.measure}{on}" if verdict else item.error
-        measured = effect(verdict) if verdict else "–"
+        text = shorten(verdict.on, _SHOWN) if verdict else item.error
+        measured = f"{effect(verdict)} {verdict.unit}" if verdict else "–"
         table.add_row(item.claim.id, words, escape(measured), escape(text), f"{item.seconds:.1f}")
     return table

@@ -8,7 +8,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
-from optbench.averages.stream import EWA
+from optbench import EWA
 
 LONDON = {1: 40.0, 2: 49.0, 3: 45.0, 180: 60.0, 181: 56.0}
 """day -> degrees Fahrenheit: all the values that the lecture prints."""

@@ -1,39 +1,55 @@
-"""The lecture's framework: what a record refuses, how claims are run, kept, resumed and shown."""
+"""Claims: what a record refuses, how claims are run, kept, resumed and shown."""
 
 import json
 import math
 import re
 import sys
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from optbench import OptbenchError, lecture
-from optbench.analysis import statistics
 from optbench.claims import page, run
-from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget, Claim, Verdict
+from optbench.claims.criterion import Below
+from optbench.claims.record import Budget, Claim, Paper
+from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, IDENTITY, NUMBER, UNDECIDED, Measured, Verdict
 from optbench.cli import app
+from optbench.cli import lecture as lecture_command
+
+PAPER = Paper(title="A paper", about="It claims.", sections={"A": "First", "B": "Second"}, program="the program")
+SIDES = {
+    HOLDS: {"a": (0.5, 0.5, 0.5)},
+    FAILS: {"a": (2.0, 2.0, 2.0)},
+    DEPENDS: {"a": (0.5, 0.5, 0.5), "b": (2.0, 2.0, 2.0)},
+    UNDECIDED: {"a": (1.0, 0.5, 2.0)},
+}
+"""Cells that a criterion of a number below 1 judges so."""
 
 
 def planted(id="Z1", verdict=HOLDS, effect=2.0, experiment=None, sentence="one & two are <three>"):
     """A claim with known tables and verdict; `calls` counts its experiments."""
 
-    def measure(budget):
+    def experimented(budget):
         claim.calls.append(budget)
         return experiment() if experiment else {"numbers": pd.DataFrame({"x": [1.0, effect]})}
 
-    def judge(tables):
-        found = tables["numbers"]["x"].iloc[1]
-        return Verdict(verdict, found, found - 1, found + 1, "a measure", "on this" if verdict == DEPENDS else "")
+    def measure(tables):
+        number = tables["numbers"]["x"].iloc[1]
+        return Measured(
+            cells=SIDES[verdict], effect=(number, number - 1, number + 1), measure="a measure", unit="units"
+        )
 
     def figure(tables, verdict):
         drawn = Figure(figsize=(2, 1))
         drawn.subplots().plot(tables["numbers"]["x"])
         return drawn
 
-    claim = Claim(id, sentence, "a criterion", measure, judge, figure, "a caption")
+    claim = Claim(
+        id=id, sentence=sentence, experiment=experimented, criterion=Below(what="a number", each="each", limit=1.0),
+        measure=measure, figure=figure, caption="a caption",
+    )  # fmt: skip
     object.__setattr__(claim, "calls", [])
     return claim
 
@@ -45,12 +61,15 @@ def planted(id="Z1", verdict=HOLDS, effect=2.0, experiment=None, sentence="one &
         {"verdict": DEPENDS},
         {"on": "the seed"},
         {"measure": ""},
+        {"unit": ""},
+        {"kind": "guess"},
+        {"kind": IDENTITY},
         {"effect": 3.0},
         {"low": math.nan},
     ],
 )
 def test_a_verdict_that_says_nothing_or_contradicts_itself_is_refused(change):
-    fields = {"verdict": HOLDS, "effect": 1.0, "low": 0.5, "high": 1.5, "measure": "a factor"}
+    fields = {"verdict": HOLDS, "effect": 1.0, "low": 0.5, "high": 1.5, "measure": "a factor", "unit": "times"}
     Verdict(**fields)
     with pytest.raises(ValueError):
         Verdict(**fields | change)
@@ -62,29 +81,9 @@ def test_an_id_is_a_letter_and_a_number(id):
         planted(id)
 
 
-def test_every_section_has_claims_with_a_sentence_and_a_criterion_each():
-    claims = lecture.claims()
-    assert {claim.section for claim in claims} == set(lecture.SECTIONS)
-    assert [claim.id for claim in claims] == sorted((c.id for c in claims), key=lambda i: (i[0], *_numbers(i)))
-    for claim in claims:
-        assert claim.sentence.strip() and "old" in claim.criterion and claim.caption, claim.id
-
-
-def _numbers(id):
-    return [int(number) for number in id[1:].split(".")]
-
-
-def test_a_letter_selects_a_section_and_a_number_all_parts_of_the_claim():
-    assert {claim.id for claim in lecture.select(["a3", "D"])} == {"A3.1", "A3.2", "A3.3", "D1.1", "D1.2", "D2"}
-    assert [claim.id for claim in lecture.select(["A3.2"])] == ["A3.2"]
-    assert lecture.select() == lecture.claims()
-    with pytest.raises(OptbenchError, match=r"unknown claim 'A33': did you mean 'A3"):
-        lecture.select(["A33"])
-
-
 def test_a_run_leaves_tables_figures_verdicts_and_a_page(tmp_path):
     claims = [planted("A1"), planted("A2", DEPENDS, math.inf), planted("B1", FAILS, experiment=lambda: 1 / 0)]
-    found = run.run(claims, tmp_path, Budget(), "the command")
+    found = run.run(claims, tmp_path, Budget(), PAPER, "the command")
     assert [item.verdict and item.verdict.verdict for item in found] == [HOLDS, DEPENDS, None]
     assert found[2].error == "ZeroDivisionError: division by zero"
     for kind in ("parquet", "csv"):
@@ -102,7 +101,7 @@ def test_a_run_leaves_tables_figures_verdicts_and_a_page(tmp_path):
 
 def test_claims_of_one_experiment_write_its_tables_once(tmp_path):
     shared = {"numbers": pd.DataFrame({"x": [0.0, 1.0]})}
-    found = run.run([planted(id, experiment=lambda: shared) for id in ("A1", "A2")], tmp_path, Budget())
+    found = run.run([planted(id, experiment=lambda: shared) for id in ("A1", "A2")], tmp_path, Budget(), PAPER)
     assert found[0].tables == found[1].tables == ("tables/A1-numbers",)
 
 
@@ -112,28 +111,28 @@ def test_a_second_start_goes_on_where_the_first_was_interrupted(tmp_path):
 
     first, second = planted("A1", DEPENDS, math.inf), planted("A2", experiment=interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run.run([first, second], tmp_path, Budget())
+        run.run([first, second], tmp_path, Budget(), PAPER)
     again = planted("A2")
-    found = run.run([first, again], tmp_path, Budget())
+    found = run.run([first, again], tmp_path, Budget(), PAPER)
     assert len(first.calls) == len(again.calls) == 1
-    assert found[0].verdict == Verdict(DEPENDS, math.inf, math.inf, math.inf, "a measure", "on this")
+    assert found[0].verdict == first.judged({"numbers": pd.DataFrame({"x": [1.0, math.inf]})})
     assert (tmp_path / "index.html").read_text().count("data:image/png") == 2
 
 
 def test_what_another_budget_or_other_code_found_is_not_taken_over(tmp_path, monkeypatch):
     claim = planted("A1")
-    run.run([claim], tmp_path, Budget(quick=True))
-    run.run([claim], tmp_path, Budget())
+    run.run([claim], tmp_path, Budget(quick=True), PAPER)
+    run.run([claim], tmp_path, Budget(), PAPER)
     monkeypatch.setattr(run, "_code", lambda: "other")
-    run.run([claim], tmp_path, Budget(workers=2))
-    run.run([claim], tmp_path, Budget(workers=1))
+    run.run([claim], tmp_path, Budget(workers=2), PAPER)
+    run.run([claim], tmp_path, Budget(workers=1), PAPER)
     assert claim.calls == [Budget(quick=True), Budget(), Budget(workers=2)]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OptbenchError, match="cannot write to"):
-        run.run([planted()], tmp_path / "file", Budget())
+        run.run([planted()], tmp_path / "file", Budget(), PAPER)
 
 
 @pytest.fixture
@@ -179,50 +178,47 @@ def test_an_interrupted_command_says_how_to_go_on(command, monkeypatch):
     assert code == 130 and "run the same command again" in err
 
 
-def test_an_effect_is_shown_with_its_interval_or_as_exact():
-    assert page.effect(Verdict(HOLDS, 1.0, 1.0, 1.0, "m")) == "1 (exact)"
-    assert page.effect(Verdict(HOLDS, 0.5, 0.25, math.inf, "m")) == "0.5 [0.25, inf]"
+def test_the_list_names_each_claim_with_its_criterion(command, tmp_path):
+    code, out, _ = command("--list")
+    assert code == 0 and not list(tmp_path.iterdir())
+    assert "A1 one & two are <three> For each: the 95% interval of a number. A setting agrees if it lies below 1" in out
+    assert "A2 one" in out and "A1" not in command("A2", "--list")[1]
 
 
-def test_expected_running_time_charges_the_failures_to_the_successes():
-    assert statistics.ert([10, 20, 100], [True, True, False]) == 65
-    assert statistics.ert([10], [False]) == math.inf
-    low, high = statistics.ert_interval([10, 20, 100] * 4, [True, True, False] * 4)[1:]
-    assert 10 < low < 65 < high
+def test_the_list_fits_a_terminal_of_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lecture_command.show_claims(())
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 100 and max(map(len, lines)) <= 79
 
 
-def test_ratios_are_paired_and_count_failures():
-    assert statistics.ratio_interval([2.0, 20.0, 200.0], [1.0, 10.0, 100.0]) == (2, 2, 2)
-    inf = math.inf
-    assert statistics.ratio_interval([inf, 1.0, inf], [1.0, inf, inf]) == (1, 0, inf)
+@pytest.mark.parametrize(
+    ("effect", "kind", "text"),
+    [
+        ((1.0, 1.0, 1.0), NUMBER, "1 (exact)"),
+        ((2e-16,) * 3, IDENTITY, "exact: largest difference 2e-16"),
+        ((0.5, 0.25, math.inf), "estimate", "0.5 [0.25, inf]"),
+        ((38.0,) * 3, "estimate", "38 [38, 38]"),  # an interval of no width is still one
+    ],
+)
+def test_an_effect_is_shown_with_its_interval_or_as_exact(effect, kind, text):
+    assert page.effect(Verdict(HOLDS, *effect, "m", "u", kind=kind)) == text
 
 
-def test_a_power_law_gives_its_exponent():
-    x = np.array([1.0, 4.0, 16.0, 64.0])
-    effect, low, high = statistics.exponent_interval(x, [3 * x**-0.5, 2 * x**-0.5])
-    np.testing.assert_allclose([effect, low, high], -0.5)
-    spread = statistics.exponent_interval(x, [x**-0.4, x**-0.6, x**-0.5])
-    assert statistics.exponent(x, [math.inf, 1, 1, 1]) == -math.inf
-    assert statistics.exponent(x, [1, 1, math.inf, math.inf]) == math.inf
-    assert math.isnan(statistics.exponent(x, [math.inf, 1, 1, math.inf]))
-    assert -0.61 < spread[1] < spread[0] < spread[2] < -0.39
+def test_the_page_and_the_table_show_every_verdict_with_its_unit(tmp_path, command):
+    claims = [planted(f"A{k}", verdict) for k, verdict in enumerate(SIDES, start=1)]
+    outcomes = run.run(claims, tmp_path, Budget(), PAPER)
+    assert [item.verdict.verdict for item in outcomes] == list(SIDES)
+    text = (tmp_path / "index.html").read_text()
+    for kind, symbol in page.SYMBOLS.items():
+        assert f'class="badge {kind.replace(" ", "-")}"><span aria-hidden="true">{symbol}</span> {kind}' in text
+    assert text.count('<b>2 [1, 3]</b> <span class="small">units</span>') == 4
+    assert "1 holds, 1 does not hold, 1 depends, 1 undecided" in page.summary(outcomes)
+    assert "the program A1" in text and "A paper" in text and "A setting agrees if it lies below 1" in text
 
 
-def test_the_bootstrap_of_a_mean_is_as_wide_as_the_normal_law_says():
-    values = np.random.default_rng(0).standard_normal(400)
-    effect, low, high = statistics.bootstrap_interval(values, np.mean)
-    assert effect == values.mean()
-    np.testing.assert_allclose([effect - low, high - effect], 1.96 * values.std() / 20, rtol=0.1)
-    assert statistics.bootstrap_interval([math.inf, 1.0], np.max) == (math.inf, 1.0, math.inf)
-
-
-def test_the_share_is_wilson_s():
-    # Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263, and 0 of 20, method 3.
-    np.testing.assert_allclose(statistics.share_interval(81, 263), (0.3080, 0.2553, 0.3662), atol=5e-5)
-    np.testing.assert_allclose(statistics.share_interval(0, 20), (0, 0, 0.1611), atol=5e-5)
-
-
-def test_a_crossing_lies_between_its_points():
-    assert statistics.crossing([0, 10, 20], [1.0, 0.1, 0.001], 0.01) == pytest.approx(15)
-    assert statistics.crossing([0, 10], [1.0, 0.0], 0.5) == 10
-    assert statistics.crossing([0, 10], [1.0, 0.5], 0.1) == math.inf
+def test_claims_know_no_single_claim():
+    """The framework names none, and imports nothing of the lecture."""
+    for path in Path(run.__file__).parent.glob("*"):
+        if path.is_file():
+            assert "optbench.lecture" not in path.read_text(encoding="utf-8")

@@ -1,0 +1,263 @@
+"""What a claim is held to: an object that holds its thresholds, judges what was measured, and prints its sentence.
+
+A number in one setting speaks for a claim, against it, or for neither. Over all settings: all for, `holds`; all
+against, `does not hold`; some for and some against, `depends`; otherwise `undecided`, as what is open could still
+turn either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from optbench.analysis.statistics import Interval
+from optbench.analysis.targets import interval_text, two_digits
+from optbench.claims.verdict import DEPENDS, ESTIMATE, FAILS, HOLDS, IDENTITY, NUMBER, UNDECIDED, Kind
+
+RULE = (
+    "Where a criterion has several settings or parts: all agree, holds; all disagree, does not hold; some agree and "
+    "some disagree, depends; otherwise undecided."
+)
+"""What all criteria share; the page and the list of claims say it once."""
+
+_COUNTS = {2: "Two", 3: "Three"}
+
+
+class Criterion(Protocol):
+    """What all criteria can do."""
+
+    kind: ClassVar[Kind]
+
+    @property
+    def sentence(self) -> str:
+        """The criterion in words, with its thresholds."""
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        """All its thresholds as the sentence writes them."""
+
+    def judge(self, cells: Mapping) -> tuple[str, str]:
+        """(verdict, what it depends on or what is undecided) of a `Measured`'s cells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bounds:
+    """One number, in one setting or in several.
+
+    what: the number in words, such as "the ratio of the final losses". each: what the settings are, where there are
+    several ("each beta1"). on: what the claim depends on where they disagree. percent: thresholds are written so.
+    """
+
+    what: str
+    each: str = ""
+    on: str = "the setting"
+    percent: bool = False
+    chance: bool = True
+    """Whether the number is an estimate with an interval."""
+
+    kind: ClassVar[Kind] = ESTIMATE
+    _else: ClassVar[str] = "; else undecided"
+
+    @property
+    def sentence(self) -> str:
+        subject = f"the 95% interval of {self.what}" if self.chance else self.what
+        if not self.each:
+            return f"Holds if {subject} {self._demand}; does not hold if it {self._refusal}{self._else}."
+        return (
+            f"For {self.each}: {subject}. A setting agrees if it {self._demand}, and disagrees if it {self._refusal}."
+        )
+
+    def judge(self, cells: Mapping[str, Interval]) -> tuple[str, str]:
+        sides = {HOLDS: [], FAILS: [], UNDECIDED: []}
+        for name, interval in cells.items():
+            sides[self._side(*interval)].append(name)
+        verdict = _together([side for side, names in sides.items() for _ in names])
+        if verdict in (HOLDS, FAILS) or len(cells) < 2:
+            return verdict, ""
+        words = {HOLDS: "it holds at", FAILS: "not at", UNDECIDED: "undecided at"}
+        parts = [
+            f"{words[side]} " + ", ".join(f"{name} ({self._shown(cells[name])})" for name in names)
+            for side, names in sides.items()
+            if names
+        ]
+        return verdict, f"{self.on}: {'; '.join(parts)}"
+
+    @property
+    def _verb(self) -> str:
+        return "lies" if self.chance else "is"
+
+    def _text(self, threshold: float) -> str:
+        return f"{100 * threshold:.3g}%" if self.percent else f"{threshold:.3g}"
+
+    def _shown(self, interval: Interval) -> str:
+        if self.percent:
+            effect, low, high = (two_digits(100 * value) for value in interval)
+            return f"{effect}%" if low == effect == high else f"{effect}% [{low}, {high}]"
+        return two_digits(interval[0]) if interval[1] == interval[2] else interval_text(interval)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OneSided(_Bounds):
+    """limit: what the whole interval has to lie beyond. against: beyond what, on the other side, it disagrees."""
+
+    limit: float
+    against: float | None = None
+    """By default the limit itself."""
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self._text(self.limit), self._text(self._end))))
+
+    @property
+    def _end(self) -> float:
+        return self.limit if self.against is None else self.against
+
+
+@dataclass(frozen=True, kw_only=True)
+class Below(_OneSided):
+    """An estimate that has to be small: its whole interval below `limit` agrees, above `against` disagrees."""
+
+    @property
+    def _demand(self) -> str:
+        return f"{self._verb} below {self._text(self.limit)}"
+
+    @property
+    def _refusal(self) -> str:
+        return f"{self._verb} above {self._text(self._end)}"
+
+    def _side(self, effect: float, low: float, high: float) -> str:
+        return HOLDS if high < self.limit else FAILS if low > self._end else UNDECIDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Above(_OneSided):
+    """An estimate that has to be large: its whole interval above `limit` agrees, below `against` disagrees."""
+
+    @property
+    def _demand(self) -> str:
+        return f"{self._verb} above {self._text(self.limit)}"
+
+    @property
+    def _refusal(self) -> str:
+        return f"{self._verb} below {self._text(self._end)}"
+
+    def _side(self, effect: float, low: float, high: float) -> str:
+        return HOLDS if low > self.limit else FAILS if high < self._end else UNDECIDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Within(_Bounds):
+    """An estimate of a known size: its whole interval from `least` to `most` agrees, outside of them disagrees."""
+
+    least: float
+    most: float
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        return self._text(self.least), self._text(self.most)
+
+    @property
+    def _demand(self) -> str:
+        return f"{self._verb} within {self._text(self.least)} to {self._text(self.most)}"
+
+    @property
+    def _refusal(self) -> str:
+        return f"{self._verb} outside of these"
+
+    def _side(self, effect: float, low: float, high: float) -> str:
+        return (
+            HOLDS
+            if self.least <= low and high <= self.most
+            else FAILS
+            if high < self.least or low > self.most
+            else UNDECIDED
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtMost(_Bounds):
+    """A number without chance: at most `limit`, or not. It always decides."""
+
+    limit: float
+    chance: bool = False
+
+    kind: ClassVar[Kind] = NUMBER
+    _else: ClassVar[str] = ""
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        return (self._text(self.limit),)
+
+    @property
+    def _demand(self) -> str:
+        return f"is at most {self._text(self.limit)}"
+
+    @property
+    def _refusal(self) -> str:
+        return "is larger"
+
+    def _side(self, effect: float, low: float, high: float) -> str:
+        return HOLDS if effect <= self.limit else FAILS  # NaN is not at most anything
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity(AtMost):
+    """Two sides that are the same number in exact arithmetic: their largest difference is rounding, or it is not.
+
+    because: why rounding stays below the limit.
+    """
+
+    because: str
+
+    kind: ClassVar[Kind] = IDENTITY
+
+    @property
+    def sentence(self) -> str:
+        return f"An identity. {super().sentence[:-1]}. The bound: {self.because}."
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A claim of several parts, each judged by itself.
+
+    parts: (name, criterion), in order. needed: one part that does not hold refutes the claim, where it otherwise
+    depends on the part.
+    """
+
+    parts: tuple[tuple[str, Criterion], ...]
+    needed: bool = False
+
+    kind: ClassVar[Kind] = ESTIMATE
+
+    @property
+    def sentence(self) -> str:
+        each = " ".join(f"({place}) {name}: {part.sentence}" for place, (name, part) in enumerate(self.parts, start=1))
+        needed = " A part that does not hold refutes the claim." if self.needed else ""
+        return f"{_COUNTS[len(self.parts)]} parts. {each}{needed}"
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        return tuple(text for _, part in self.parts for text in part.thresholds)
+
+    def judge(self, cells: Mapping[str, Mapping[str, Interval]]) -> tuple[str, str]:
+        if list(cells) != [name for name, _ in self.parts]:
+            raise ValueError(f"cells of the parts {list(cells)} where the criterion's are {[n for n, _ in self.parts]}")
+        judged = {name: part.judge(cells[name]) for name, part in self.parts}
+        verdict = _together([each for each, _ in judged.values()])
+        if self.needed and FAILS in (each for each, _ in judged.values()):
+            return FAILS, ""
+        if verdict in (HOLDS, FAILS):
+            return verdict, ""
+        return verdict, "the part: " + "; ".join(
+            f"“{name}” {each}" + (f" on {on}" if each == DEPENDS else f" ({on})" if on else "")
+            for name, (each, on) in judged.items()
+        )
+
+
+def _together(verdicts: list[str]) -> str:
+    """The verdict over settings or parts."""
+    kinds = set(verdicts)
+    if len(kinds) == 1:
+        return kinds.pop()
+    return DEPENDS if DEPENDS in kinds or {HOLDS, FAILS} <= kinds else UNDECIDED

@@ -1,0 +1,50 @@
+"""How figures of claims are drawn: the look of all the project's figures, and a number with its interval."""
+
+from optbench.report.figure_averages import draw_averages
+from optbench.report.style import (
+    BLACK,
+    GRAY,
+    LEGEND_SIZE,
+    PALE,
+    PANEL_TITLE,
+    TITLE_SIZE,
+    draw_line,
+    legend,
+    legend_width,
+    log_ticks,
+    look,
+    new_figure,
+    panel_title,
+    text_width,
+    theme,
+)
+
+__all__ = [
+    "BLACK",
+    "GRAY",
+    "INK",
+    "LEGEND_SIZE",
+    "PALE",
+    "PANEL_TITLE",
+    "TITLE_SIZE",
+    "draw_averages",
+    "draw_interval",
+    "draw_line",
+    "legend",
+    "legend_width",
+    "log_ticks",
+    "look",
+    "new_figure",
+    "panel_title",
+    "text_width",
+    "theme",
+]
+
+INK = (BLACK, *(look(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
+"""The plain method black, then the colors of the others."""
+
+
+def draw_interval(ax, x: float, interval: tuple[float, float, float], color, label: str | None = None) -> None:
+    """A number and its interval: a dot on a pale bar."""
+    ax.plot([x, x], interval[1:], color=color, linewidth=6, alpha=0.3, solid_capstyle="butt")
+    ax.plot([x], interval[:1], "o", color=color, markersize=5, label=label)

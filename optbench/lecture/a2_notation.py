@@ -1,0 +1,126 @@
+"""A2: the activation that a^[3]{8}(7) names, and that a run has the same one."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+import optbench
+from optbench.claims import drawing
+from optbench.claims.criterion import Identity
+from optbench.claims.record import Budget, Claim, fresh_seeds
+from optbench.claims.verdict import Measured, Verdict, exact
+
+BATCH_SIZE, RATE = 64, 0.1
+LAYER, BATCH, EXAMPLE = 3, 8, 7
+
+
+@cache
+def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
+    """`activations`: all layers on the named example. `losses`: the run's mini-batch cost, and the one traced."""
+    return {
+        "activations": _activations(),
+        "losses": _losses(fresh_seeds(1 if budget.quick else 4)),
+    }
+
+
+@cache
+def _network() -> optbench.Problem:
+    return optbench.problems()["mlp"].build({"data": "digits", "hidden": (16, 12, 8)})
+
+
+def _weights(batch: int, seed: int = 0) -> np.ndarray:
+    """What a run of gradient descent has when it comes to that mini-batch."""
+    run = {"lr": RATE, "batch_size": BATCH_SIZE, "seed": seed}
+    return optbench.minimize(_network(), "gd", steps=batch - 1, **run).w if batch > 1 else None
+
+
+def _activations() -> pd.DataFrame:
+    w, parts = _weights(BATCH), []
+    for layer in range(5):
+        a = optbench.trace(_network(), layer=layer, batch=BATCH, example=EXAMPLE, batch_size=BATCH_SIZE, w=w, seed=0)
+        parts.append(pd.DataFrame({"layer": layer, "unit": np.arange(1, len(a) + 1), "activation": a}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _losses(seeds) -> pd.DataFrame:
+    costs = []
+    for seed in seeds:
+        for batch in (1, BATCH, 30):  # the last of these lies in the second epoch
+            rows = optbench.mini_batches(_network(), batch_size=BATCH_SIZE, seed=seed, steps=batch)[batch - 1]
+            w, y = _weights(batch, seed), np.asarray(_network().data[1])[rows]
+            chances = [
+                optbench.trace(_network(), layer=4, batch=batch, example=i, batch_size=BATCH_SIZE, w=w, seed=seed)[
+                    int(k)
+                ]
+                for i, k in enumerate(y, start=1)
+            ]
+            run = optbench.minimize(_network(), "gd", lr=RATE, steps=batch, batch_size=BATCH_SIZE, seed=seed)
+            cost = float(run.curve["batch_loss"].iloc[-1])
+            costs.append({"seed": seed, "batch": batch, "run": cost, "traced": float(-np.mean(np.log(chances)))})
+    return pd.DataFrame(costs)
+
+
+def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    losses, activations = tables["losses"], tables["activations"]
+    worst = exact((losses["traced"] / losses["run"] - 1).abs().max())
+    named = activations.loc[activations["layer"] == LAYER, "activation"]
+    return Measured(
+        cells={"all": worst},
+        effect=worst,
+        measure="relative difference between a run's mini-batch cost and the one from traced activations, over "
+        f"{len(losses)} mini-batches",
+        unit="of the cost",
+        detail=f"a^[{LAYER}]{{{BATCH}}}({EXAMPLE}) has {len(named)} units, {named.min():.3f} to {named.max():.3f}.",
+    )
+
+
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    figure = Figure(figsize=(6.4, 3.4))
+    layers = dict(iter(tables["activations"].groupby("layer")["activation"]))
+    axes = figure.subplots(1, len(layers), width_ratios=[3, 1, 1, 1, 1])
+    figure.subplots_adjust(left=0.03, right=0.97, top=0.76, bottom=0.12, wspace=0.45)
+    for layer, ax in enumerate(axes):
+        values = layers[layer].to_numpy()
+        ax.imshow(values.reshape(8, 8) if layer == 0 else values[:, None], cmap="Greys" if layer == 0 else "Blues",
+                  aspect="equal" if layer == 0 else "auto")  # fmt: skip
+        for place, value in enumerate(values if layer else ()):
+            dark = value > 0.6 * values.max()
+            ax.text(
+                0, place, f"{value:.2f}", ha="center", va="center", fontsize=5.5, color="white" if dark else "black"
+            )
+        named = layer == LAYER
+        ax.set_title(f"a^[{layer}]{{{BATCH}}}({EXAMPLE})", fontsize=8.5, fontweight="bold" if named else "normal",
+                     color="#b03a00" if named else "black")  # fmt: skip
+        for side in ax.spines.values():
+            side.set(edgecolor="#b03a00" if named else drawing.GRAY, linewidth=2.2 if named else 0.8)
+        words = ("the example x", "layer 1", "layer 2", "layer 3", "layer 4:\nprobabilities")[layer]
+        ax.set(xticks=[], yticks=[], xlabel=f"{words}\n{len(values)} units" if layer < 4 else words)
+        ax.grid(False)
+    figure.text(0.03, 0.95, f"Example {EXAMPLE} of mini-batch {BATCH} on its way through the network", va="top",
+                fontsize=drawing.TITLE_SIZE)  # fmt: skip
+    return figure
+
+
+CLAIMS = (
+    Claim(
+        id="A2",
+        sentence="The activation of the 3rd layer on the 7th example of the 8th mini-batch is a^[3]{8}(7).",
+        experiment=experiment,
+        criterion=Identity(
+            what="the largest relative difference between the cost of a mini-batch from the traced activations of its "
+            "examples and the cost that the run itself saw",
+            limit=1e-12,
+            because="the same sums of at most 64 terms in another order, through four layers, lose about four of 16 "
+            "digits at worst; another example, mini-batch or layer changes the first digit",
+        ),
+        measure=measure,
+        figure=draw,
+        caption="What optbench.trace gives for every layer: the handwritten digit that is example 7 of mini-batch 8 "
+        "(64 examples each), the activations of three hidden layers (ReLU) at the weights that the run has there, and "
+        "the probabilities of the ten digits. Framed: the activation that the notation names.",
+    ),
+)

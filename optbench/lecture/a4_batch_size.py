@@ -1,0 +1,139 @@
+"""A4: what a target costs at each batch size, on a set below and on one above 2,000 examples."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+import optbench
+from optbench.analysis.statistics import crossing, median_interval, ratio_interval
+from optbench.claims import drawing
+from optbench.claims.criterion import Below
+from optbench.claims.record import Budget, Claim, fresh_seeds
+from optbench.claims.verdict import Measured, Verdict
+
+SETS = {"small": 1250, "large": 25_000}  # 1,000 and 20,000 are trained on
+SIZES = (1, 8, 64, 128, 256, 512, 2048, "full")
+ADVICE = {"small": ("full",), "large": ("64", "128", "256", "512")}
+AXES = {"seconds": "seconds", "samples": "passes over the data", "steps": "steps"}
+TARGET = 0.01
+EPOCHS = 5
+RATES = [float(rate) for rate in np.geomspace(2.0**-9, 8.0, 17).round(6)]
+TUNING, REPORTING = fresh_seeds(12)[:3], fresh_seeds(12)[3:]
+
+
+def _sweep(examples, sizes, rates, seeds, budget) -> pd.DataFrame:
+    """Runs with what the target cost them: a row each, inf where it was not reached."""
+    spec = {"problems": [f"logistic(data=gaussian(examples={examples}))"], "optimizers": ["gd"], "epochs": EPOCHS}
+    spec |= {"batch_sizes": sizes, "learning_rates": rates, "seeds": seeds, "tuning_seeds": 0}
+    results = optbench.sweep(spec, workers=budget.workers)
+    runs = results.runs.merge(results.timings[["cohort_id", "ns_per_run_step"]], on="cohort_id").set_index("run_id")
+    rows = []
+    for run_id, curve in results.curves.groupby("run_id", sort=False):
+        run = runs.loc[run_id]
+        minimum = run["loss_final"] - run["suboptimality_final"] if run["status"] == "ok" else np.nan
+        left = curve["train_loss"] - minimum
+        steps = crossing(curve["step"], left / left.iloc[0], TARGET) if run["status"] == "ok" else np.inf
+        rows.append({
+            "batch_size": run["batch_size"], "lr": run["lr"], "seed": run["seed"], "steps": steps,
+            "samples": steps * run["batch_size"], "seconds": steps * run["ns_per_run_step"] * 1e-9,
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@cache
+def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
+    """`costs`: steps, passes and seconds to the target, for each set, batch size and reporting seed."""
+    parts = []
+    for name, examples in SETS.items():
+        train = _train(examples)
+        sizes = [size for size in SIZES if size == "full" or size < train]
+        trials = _sweep(examples, sizes, RATES, list(TUNING)[: 2 if budget.quick else None], budget)
+        middle = trials.groupby(["batch_size", "lr"])["steps"].median().reset_index()
+        best = middle.sort_values(["steps", "lr"]).groupby("batch_size")["lr"].first()
+        for rate, group in best.groupby(best):
+            chosen = [int(size) if size < train else "full" for size in group.index]
+            reported = _sweep(examples, chosen, [rate], list(REPORTING)[: 6 if budget.quick else None], budget)
+            parts.append(reported.assign(set=name, examples=train))
+    costs = pd.concat(parts, ignore_index=True)
+    full = costs["batch_size"] >= costs["examples"]
+    costs["batch"] = np.where(full, "full", costs["batch_size"].astype(str))
+    costs["samples"] /= costs["examples"]
+    return {"costs": costs.sort_values(["set", "batch_size", "seed"], ascending=[False, True, True])}
+
+
+def comparison(costs: pd.DataFrame, name: str, axis: str) -> dict:
+    """The advised sizes against the others on one axis: the best of each by median, and their ratio by seed."""
+    table = costs[costs["set"] == name].pivot(index="seed", columns="batch", values=axis)
+    order = table.median().sort_values(kind="stable").index
+    advised = next(size for size in order if size in ADVICE[name])
+    other = next(size for size in order if size not in ADVICE[name])
+    return {"advised": advised, "other": other, "ratio": ratio_interval(table[advised], table[other])}
+
+
+def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    costs = tables["costs"]
+    cases = {(name, axis): comparison(costs, name, axis) for name in SETS for axis in AXES}
+    lost = int(np.isinf(costs["steps"]).sum())
+    return Measured(
+        cells={_words(*key, case): case["ratio"] for key, case in cases.items()},
+        effect=cases["large", "seconds"]["ratio"],
+        measure="seconds to the target with the best of 64 to 512, over those with the best other size (20,000 "
+        "examples)",
+        unit="times the seconds of the best other size",
+        detail=f"Runs that never reach the target: {lost} of {len(costs)}.",
+    )
+
+
+def _words(name, axis, case) -> str:
+    return f"{_train(SETS[name]):,} examples in {AXES[axis].split()[0]}, {case['advised']} against {case['other']}"
+
+
+def _train(examples: int) -> int:
+    """How many of them are trained on: a fifth is kept for tests."""
+    return examples * 4 // 5
+
+
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    figure = Figure(figsize=(6.9, 3.1))
+    axes = figure.subplots(1, len(AXES))
+    figure.subplots_adjust(left=0.07, right=0.99, top=0.78, bottom=0.2, wspace=0.28)
+    for ax, (axis, words) in zip(axes, AXES.items(), strict=True):
+        for place, (_, part) in enumerate(tables["costs"].groupby("set", sort=False)):
+            rows = [(size, *median_interval(group[axis])) for size, group in part.groupby("batch_size") if len(group)]
+            sizes, middle, low, high = np.array([row for row in rows if np.isfinite(row[1])]).T
+            look = drawing.look(place)
+            high = np.where(np.isfinite(high), high, middle)
+            ax.fill_between(sizes, low, high, color=look["color"], alpha=0.15, linewidth=0)
+            drawing.draw_line(ax, sizes, middle, look, f"{int(part['examples'].iloc[0]):,} examples")
+        ax.axvspan(64, 512, color="#e9e9e9", zorder=0, linewidth=0)
+        ax.set(xscale="log", yscale="log", xlabel="batch size")
+        ax.set_title(f"{words} to the target", fontsize=drawing.PANEL_TITLE)
+        drawing.log_ticks(ax.xaxis, 1, 20_000)
+        drawing.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="upper left", ncols=2, fontsize=drawing.LEGEND_SIZE,
+                  bbox_to_anchor=(0.05, 1.0))  # fmt: skip
+    return figure
+
+
+CLAIMS = (
+    Claim(
+        id="A4",
+        sentence="The best mini-batch size: up to 2,000 examples the full batch; above, usually 64, 128, 256 or 512.",
+        experiment=experiment,
+        criterion=Below(
+            what="the cost of the best advised size over that of the best other size",
+            each="a set of 1,000 and one of 20,000 examples, each in seconds, passes and steps",
+            on="set and axis",
+            limit=1.0,
+        ),
+        measure=measure,
+        figure=draw,
+        caption="What it takes to bring the suboptimality of logistic regression to 1% of the first, the rate tuned "
+        "for each batch size on other seeds. Last point: the full batch. Shaded gray: 64 to 512. Bands: intervals of "
+        "the medians over seeds.",
+    ),
+)

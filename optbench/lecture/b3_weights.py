@@ -1,0 +1,79 @@
+"""B3: the weights of an exponentially weighted average."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from optbench import ewa
+from optbench.claims import drawing
+from optbench.claims.criterion import Identity
+from optbench.claims.record import Budget, Claim
+from optbench.claims.verdict import Measured, Verdict, exact
+
+BETAS = (0.5, 0.9, 0.98)
+_T = 100
+
+
+@cache
+def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
+    """What v_100 makes of a 1 on one day and 0 on all others: the weight of that day."""
+    days = np.eye(_T)[::-1]  # row `age` has its 1 that many days before the last
+    rows = [
+        (beta, age, weight, (1 - beta) * beta**age)
+        for beta in BETAS
+        for age, weight in enumerate(ewa(days, beta)[:, -1])
+    ]
+    return {"weights": pd.DataFrame(rows, columns=["beta", "age", "weight", "formula"])}
+
+
+def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    """The largest relative difference between a measured weight and the formula's."""
+    weights = tables["weights"]
+    error = exact(np.nan_to_num((weights["weight"] / weights["formula"] - 1).abs(), nan=np.inf).max())
+    first = weights[weights["beta"] == 0.9].sort_values("age")["weight"].head(3)
+    return Measured(
+        cells={"all": error},
+        effect=error,
+        measure=f"relative difference of a weight of v_{_T} from (1-beta) beta^age",
+        unit="of the weight",
+        detail="At beta = 0.9 the newest days weigh " + ", ".join(f"{weight:.4g}" for weight in first) + ".",
+    )
+
+
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
+    """The weights against their age."""
+    weights = tables["weights"]
+    with drawing.theme():
+        texts = {beta: f"β = {beta:g}" for beta in BETAS}
+        figure, grid = drawing.new_figure((4.6, 2.6), left=0.7, right=1.0, top=0.42, bottom=0.5,
+                                          title=f"What a day weighs in v_{_T}")  # fmt: skip
+        ax = grid[0, 0]
+        for place, (beta, text) in enumerate(texts.items()):
+            rows = weights[(weights["beta"] == beta) & (weights["age"] <= 60)]
+            look = drawing.look(place)
+            drawing.draw_line(ax, rows["age"], rows["weight"], look | {"dashes": ()}, text, markevery=10)
+            ax.axvline(1 / (1 - beta), color=look["color"], linewidth=1, linestyle=":")
+        ax.set(xlabel="age in days (dotted: 1/(1−β))", ylabel="weight", ylim=(0, 0.52))
+        drawing.legend(figure, ax)
+    return figure
+
+
+CLAIMS = (
+    Claim(
+        id="B3",
+        sentence="v_100 = 0.1 theta_100 + 0.1*0.9 theta_99 + 0.1*0.9^2 theta_98 + ...: the weights fall exponentially.",
+        experiment=experiment,
+        criterion=Identity(
+            what=f"the largest relative difference of the {_T} weights from (1-beta) beta^age, at beta = "
+            + ", ".join(f"{beta:g}" for beta in BETAS),
+            limit=1e-12,
+            because="a weight is a product of at most 100 factors, each rounded in the 16th digit",
+        ),
+        measure=measure,
+        figure=draw,
+        caption="Measured by averaging a series that is 1 on one day and 0 on all others.",
+    ),
+)

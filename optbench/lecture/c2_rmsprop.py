@@ -1,0 +1,233 @@
+"""C2: RMSProp's rate of each coordinate, and what it does to a path; the axes of the bowl turned step by step."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+import optbench
+from optbench.analysis import best_configurations
+from optbench.analysis.statistics import bootstrap_interval, median_interval, ratio_interval
+from optbench.claims import drawing
+from optbench.claims.criterion import Below, Within
+from optbench.claims.record import Budget, Claim, fresh_seeds
+from optbench.claims.verdict import Measured
+from optbench.lecture.planes import (
+    Walker,
+    by_label,
+    curvature,
+    draw_bowl,
+    draw_contours,
+    halving,
+    measured,
+    seeds,
+    telling,
+    travel,
+    walks,
+)
+
+CONDITIONS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+ANGLES, STEEPNESS = (0, 20, 45), (100.0, 1000.0)
+BATCH, STEPS = 64, 100
+NAMES = {"gd": ("GD", drawing.INK[0]), "rmsprop": ("RMSProp", drawing.INK[1])}
+
+
+@cache
+def bowl(angle: int, condition: float, noise: float = 0.02) -> str:
+    """The first bowl whose steep axis is within half a degree of `angle` degrees off the nearest coordinate axis."""
+    family = optbench.problems()["quadratic"]
+    for seed in range(10_000):
+        problem = family.build({"dim": 2, "condition": condition, "noise": noise, "seed": seed})
+        steep = np.abs(curvature(problem)[1][1])
+        if abs(np.degrees(np.arctan2(steep.min(), steep.max())) - angle) < 0.5:
+            return problem.name
+    raise AssertionError("half a degree of 45 is not rare")
+
+
+@cache
+def rates(budget: Budget) -> dict[str, pd.DataFrame]:
+    """ratios: of coordinate 1 to 2, over 15 steps: the root mean square gradients, the mean effective rates.
+
+    The effective rate of a step is what it moved over the gradient there; their mean is the geometric one.
+    """
+    rows = []
+    for condition in CONDITIONS:
+        walker = [Walker("rmsprop", "rmsprop", 0.02, {"beta2": 0.9})]
+        paths = walks(bowl(0, condition, 0.0), walker, fresh_seeds(6 if budget.quick else 20), 15, 1024)
+        for seed, walk in paths.groupby("seed"):
+            gradient = walk[["gradient_1", "gradient_2"]].to_numpy()[:-1]
+            rate = -np.diff(walk[["w_1", "w_2"]].to_numpy(), axis=0) / gradient
+            size, effective = np.sqrt(np.mean(gradient**2, axis=0)), np.exp(np.mean(np.log(rate), axis=0))
+            rows.append((condition, seed, size[0] / size[1], effective[0] / effective[1]))
+    return {"ratios": pd.DataFrame(rows, columns=["condition", "seed", "gradient_ratio", "rate_ratio"])}
+
+
+def measure_rates(tables) -> Measured:
+    table = np.log(tables["ratios"].pivot(index="seed", columns="condition", values=["gradient_ratio", "rate_ratio"]))
+    pairs = np.stack([table["gradient_ratio"], table["rate_ratio"]], axis=2)
+    exponent = bootstrap_interval(pairs, lambda rows: np.polyfit(*rows.reshape(-1, 2).T, 1)[0])
+    return Measured(
+        cells={"all": exponent},
+        effect=exponent,
+        measure="exponent of the effective rate against the gradient",
+        unit="is the power of the gradient",
+    )
+
+
+def figure_rates(tables, verdict):
+    figure, grid = drawing.new_figure(
+        (3.9, 2.7), left=0.85, right=1.5, top=0.4, bottom=0.5, title="RMSProp divides large gradients by large numbers"
+    )
+    ax = grid[0, 0]
+    for (condition, part), color in zip(
+        tables["ratios"].groupby("condition"), (*drawing.INK[1:], drawing.INK[0]), strict=False
+    ):
+        ax.plot(part["gradient_ratio"], part["rate_ratio"], ".", color=color, label=f"condition {condition:g}")
+    ends = np.array([tables["ratios"]["gradient_ratio"].min(), tables["ratios"]["gradient_ratio"].max()])
+    ax.plot(ends, 1 / ends, color=drawing.GRAY, linewidth=0.9, label="slope -1", zorder=1)
+    ax.plot(ends, [1, 1], color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="GD", zorder=1)
+    ax.set(xscale="log", yscale="log", xlabel="ratio of the gradients", ylabel="ratio of the effective rates")
+    drawing.log_ticks(ax.xaxis, *ax.get_xlim())
+    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.legend(figure, ax)
+    return figure
+
+
+@cache
+def turned(budget: Budget) -> dict[str, pd.DataFrame]:
+    """tuned: the best rates at each angle and condition; measured: a row a walk; paths: those of one seed."""
+    split = seeds(budget, 24)
+    tuning = split["seeds"][: split["tuning_seeds"]]
+    problems = {bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
+    results = optbench.sweep(
+        {"problems": list(problems), "optimizers": ["gd", "rmsprop"], "batch_sizes": [BATCH], "steps": STEPS}
+        | {"learning_rates": "0.003:2:20", **split},
+        workers=budget.workers,
+    )
+    best = best_configurations(results.runs, tuning)
+    best["angle"], best["condition"] = zip(*best["problem"].map(problems), strict=True)
+    walked, table = [], []
+    for problem, rows in best.groupby("problem", sort=False):
+        setting = dict(zip(("angle", "condition"), problems[problem], strict=True))
+        walkers = [Walker(row.optimizer, row.optimizer, row.lr) for row in rows.itertuples()]
+        paths = walks(problem, walkers, split["seeds"][len(tuning) :], STEPS, BATCH)
+        table.append(measured(paths, way=travel, steps=halving).assign(**setting))
+        walked.append(telling(paths).assign(**setting))
+    facts = ["angle", "condition", "optimizer", "lr", "tuning_median", "median", "low", "high", "failures", "edge_side"]
+    return {
+        "tuned": best[facts],
+        "measured": pd.concat(table, ignore_index=True),
+        "paths": pd.concat(walked, ignore_index=True),
+    }
+
+
+def settings(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each setting by its name, in order."""
+    return {
+        f"{angle}°, condition {condition:g}": part for (condition, angle), part in table.groupby(["condition", "angle"])
+    }
+
+
+def measure(column: str, what: str, unit: str):
+    """A measure of RMSProp's number over that of gradient descent with the same start and noise, by setting."""
+
+    def measured_against_gd(tables) -> Measured:
+        values = {name: by_label(part, column) for name, part in settings(tables["measured"]).items()}
+        cells = {name: ratio_interval(numbers["rmsprop"], numbers["gd"]) for name, numbers in values.items()}
+        return Measured(
+            cells=cells,
+            effect=cells["0°, condition 100"],
+            measure=f"{what}, as a multiple of GD's, at 0° and condition 100",
+            unit=f"times GD's {unit}",
+        )
+
+    return measured_against_gd
+
+
+def figure_paths(tables, verdict):
+    paths, rates = tables["paths"], tables["tuned"].set_index(["angle", "condition", "optimizer"])["lr"]
+    figure, grid = drawing.new_figure(
+        (1.95, 1.45), 2, len(ANGLES), left=0.6, right=0.12, top=0.62, bottom=0.45, gap=(0.12, 0.32), sharey=True,
+        sharex=True, title="GD and RMSProp at their best rates, the bowl (condition 100) turned",
+    )  # fmt: skip
+    paths = paths[paths["condition"] == STEEPNESS[0]]
+    across, up = (1.15 * paths[name].abs().replace(np.inf, np.nan).max() for name in ("flat", "steep"))
+    for row, name in zip(grid, NAMES, strict=True):
+        for ax, angle in zip(row, ANGLES, strict=True):
+            walk = paths[(paths["angle"] == angle) & (paths["label"] == name)]
+            rate = rates[angle, STEEPNESS[0], name]
+            draw_bowl(ax, walk, NAMES[name][1], f"{NAMES[name][0]}, turned {angle}°, rate {rate:.2g}")
+            draw_contours(ax, across, up, STEEPNESS[0])
+        row[0].set_ylabel("steep axis")
+    for ax in grid[-1]:
+        ax.set_xlabel("flat axis")
+    return figure
+
+
+def figure_settings(tables, verdict):
+    panels = {"way": "way along the steep axis / start", "steps": "steps to halve the flat distance"}
+    figure, grid = drawing.new_figure(
+        (2.75, 2.3), 1, 2, left=0.6, right=drawing.legend_width(["RMSProp"]), top=0.6, bottom=0.6, gap=(0.5, 0.1),
+        title="RMSProp and GD against the turn of the bowl (degrees) and its condition number",
+    )  # fmt: skip
+    shown = settings(tables["measured"])
+    for ax, (column, text) in zip(grid[0], panels.items(), strict=True):
+        for shift, (name, (words, color)) in zip((-0.12, 0.12), NAMES.items(), strict=True):
+            for place, rows in enumerate(shown.values()):
+                interval = np.minimum(median_interval(by_label(rows, column)[name]), 2 * STEPS)
+                drawing.draw_interval(ax, place + shift, interval, color, "" if place else words)
+        ax.set_xticks(range(len(shown)), [name.replace("°, condition ", "°\n×") for name in shown], fontsize=7.5)
+        ax.set_yscale("log")
+        drawing.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+        drawing.panel_title(ax, text, 2.75)
+    drawing.legend(figure, grid[0, 1])
+    return figure
+
+
+def _criterion(what: str) -> Below:
+    return Below(
+        what=f"{what}, RMSProp's as a multiple of GD's, both at their best rates",
+        each="bowls of condition 100 and 1000 whose steep axis is 0, 20 or 45 degrees off a coordinate axis",
+        on="the bowl",
+        limit=1.0,
+    )
+
+
+CLAIMS = (
+    Claim(
+        id="C2.1",
+        sentence="RMSProp divides large derivatives by a large number and small ones by a small number.",
+        experiment=rates,
+        criterion=Within(
+            what="the exponent p of (ratio of the effective rates of the two coordinates) ~ (ratio of their "
+            "gradients)^p across condition numbers from 3 to 1000 (GD has 0)",
+            least=-1.2,
+            most=-0.8,
+        ),
+        measure=measure_rates,
+        figure=figure_rates,
+        caption="Each dot is a run of 15 steps: root mean square gradients and mean effective rates, coordinate 1 over "
+        "2.",
+    ),
+    Claim(
+        id="C2.2",
+        sentence="RMSProp damps the oscillation along the steep axis.",
+        experiment=turned,
+        criterion=_criterion(f"the way along the steep axis in {STEPS} steps"),
+        measure=measure("way", "way along the steep axis", "way"),
+        figure=figure_paths,
+        caption="Offsets from the minimum (star) along the bowl's own axes: 100 steps of one seed.",
+    ),
+    Claim(
+        id="C2.3",
+        sentence="RMSProp speeds up along the flat axis.",
+        experiment=turned,
+        criterion=_criterion(f"the steps that halve the distance along the flat axis (infinite if not within {STEPS})"),
+        measure=measure("steps", "steps to halve the flat distance", "steps"),
+        figure=figure_settings,
+        caption="Medians over seeds with 95% intervals; rates were chosen on other seeds. Not halved in 100 steps is "
+        "infinite in the verdict, and 200 in the picture.",
+    ),
+)

@@ -1,0 +1,176 @@
+"""C5, quiz 10: Adam's rate of each parameter, and Adam on mini-batches against the full batch."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+import optbench
+from optbench.analysis.statistics import ert_interval, median_interval
+from optbench.analysis.targets import speedup
+from optbench.claims import drawing
+from optbench.claims.criterion import Below
+from optbench.claims.record import Budget, Claim, fresh_seeds
+from optbench.claims.verdict import Measured
+from optbench.lecture.planes import gradients
+from optbench.lecture.tuned import tuned_costs
+
+STEPS = (1, 10, 50)
+RATES = (0.01, 0.03, 0.1)
+BATCHES, EPOCHS = (32, 128, "full"), 50
+TARGETS = {"softmax": 0.35, "mlp(hidden=(16,))": 0.25}
+"""The training loss to reach, about 2.3 at the start; `--quick` tries the last one alone."""
+
+
+@cache
+def rates(budget: Budget) -> dict[str, pd.DataFrame]:
+    """spread: quantiles of the effective rate over the parameters of softmax regression, in units of lr.
+
+    The effective rate is what a step on the full batch moves over the gradient there. With beta1 = 0 Adam's step has
+    the direction of this gradient and no memory of others; the second moment, which makes the rate, is untouched.
+    """
+    problem, rate, rows = optbench.problems()["softmax"].build(), 0.003, []
+    for optimizer in ("gd", "adam(beta1=0)"):
+        for seed in fresh_seeds(1 if optimizer == "gd" else 3 if budget.quick else 6):
+            for steps in STEPS:
+                before, after = (_weights(problem, optimizer, rate, count, seed) for count in (steps - 1, steps))
+                gradient = gradients(problem, before[:, None])[:, 0]
+                moving = np.abs(gradient) > 1e-9  # the pixels of the corners are always black
+                effective = (before - after)[moving] / gradient[moving] / rate
+                rows.append((optimizer, seed, steps, *np.quantile(effective, [0.1, 0.5, 0.9])))
+    return {"spread": pd.DataFrame(rows, columns=["optimizer", "seed", "step", "low", "middle", "high"])}
+
+
+def _weights(problem, optimizer: str, rate: float, steps: int, seed: int) -> np.ndarray:
+    """The weights after so many steps on the full batch; a rate of next to nothing stays at the start."""
+    return optbench.minimize(problem, optimizer, lr=rate if steps else 1e-300, steps=max(steps, 1), seed=seed).w
+
+
+def measure_rates(tables) -> Measured:
+    table = tables["spread"][tables["spread"]["optimizer"] != "gd"]
+    # GD's is 1: the inverse is small where rates differ.
+    cells = {f"step {step}": median_interval(part["low"] / part["high"]) for step, part in table.groupby("step")}
+    plain = tables["spread"].loc[tables["spread"]["optimizer"] == "gd"]
+    return Measured(
+        cells=cells,
+        effect=cells[f"step {STEPS[-1]}"],
+        measure=f"10% quantile of the effective rates over their 90% quantile, at step {STEPS[-1]}",
+        unit="is the lowest tenth's rate over the highest's",
+        detail=f"Of GD: {(plain['low'] / plain['high']).median():.4g}.",
+    )
+
+
+def figure_rates(tables, verdict):
+    figure, grid = drawing.new_figure(
+        (4.2, 2.6), left=0.85, right=drawing.legend_width(["Adam"]), top=0.4, bottom=0.5,
+        title="The effective rates of 650 parameters: median, 10% to 90%",
+    )  # fmt: skip
+    ax = grid[0, 0]
+    for (optimizer, rows), color in zip(tables["spread"].groupby("optimizer"), drawing.INK[1::-1], strict=True):
+        name = "GD" if optimizer == "gd" else "Adam"
+        for place, (_, part) in enumerate(rows.groupby("step")):
+            low, middle, high = (part[column].median() for column in ("low", "middle", "high"))
+            drawing.draw_interval(
+                ax, place + (0.1 if name == "Adam" else -0.1), (middle, low, high), color, "" if place else name
+            )
+    ax.set_xticks(range(len(STEPS)), [f"step {step}" for step in STEPS])
+    ax.set(yscale="log", ylabel="step / (lr × gradient)")
+    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.legend(figure, ax)
+    return figure
+
+
+@cache
+def batches(budget: Budget) -> dict[str, pd.DataFrame]:
+    """reached: samples and seconds of each reporting run until the target, or to the end where it is never reached.
+
+    Seconds are run-steps times the cohort's time of one, so they differ from machine to machine.
+    """
+    parts = []
+    for problem, target in list(TARGETS.items())[1 if budget.quick else 0 :]:
+        spec = {"problems": [problem], "optimizers": ["adam"], "batch_sizes": list(BATCHES), "epochs": EPOCHS}
+        table = tuned_costs(spec, target, RATES, *((3, 6) if budget.quick else (3, 9)), budget)
+        largest = table["batch_size"].max()
+        names = [str(size) if size < largest else "full" for size in table["batch_size"]]
+        parts.append(table.assign(batch=names))
+    return {"reached": pd.concat(parts, ignore_index=True)}
+
+
+def measure_batches(tables) -> Measured:
+    table = tables["reached"]
+    cells = {
+        f"{problem}, {axis}, {batch}": speedup(part[part["batch"] == batch], part[part["batch"] == "full"], axis)
+        for problem, part in table.groupby("problem", sort=False)
+        for axis in ("samples", "seconds")
+        for batch in map(str, BATCHES[:-1])
+    }
+    share = table.groupby("batch", sort=False)["reached"].mean()
+    first = next(iter(cells))
+    return Measured(
+        cells=cells,
+        effect=cells[first],
+        measure=f"expected running time to the target over that of the full batch ({first})",
+        unit="times the full batch's samples",
+        detail="Runs that reached it: " + ", ".join(f"{value:.0%} at {batch}" for batch, value in share.items()) + ".",
+    )
+
+
+def figure_batches(tables, verdict):
+    table, axes = tables["reached"], {"samples": "samples to the target", "seconds": "seconds to the target"}
+    names = list(table["problem"].unique())
+    figure, grid = drawing.new_figure(
+        (2.3, 2.3), 1, 2, left=0.7, right=drawing.legend_width(names), top=0.6, bottom=0.5, gap=(0.65, 0.1),
+        title="Adam: expected running time to the target against the batch size",
+    )  # fmt: skip
+    for ax, (axis, text) in zip(grid[0], axes.items(), strict=True):
+        for shift, name, color in zip((-0.1, 0.1), names, drawing.INK[1:], strict=False):
+            for place, batch in enumerate(map(str, BATCHES)):
+                part = table[(table["problem"] == name) & (table["batch"] == batch)]
+                interval = ert_interval(part[axis], part["reached"])
+                if np.isfinite(interval[0]):
+                    drawing.draw_interval(ax, place + shift, interval, color, "" if place else name)
+        ax.set_xticks(range(len(BATCHES)), [str(batch) for batch in BATCHES])
+        ax.set(yscale="log", xlabel="batch size")
+        drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+        drawing.panel_title(ax, text, 2.3)
+    drawing.legend(figure, grid[0, 1])
+    return figure
+
+
+CLAIMS = (
+    Claim(
+        id="C5.1",
+        sentence="Adam adapts the rate of each parameter.",
+        experiment=rates,
+        criterion=Below(
+            what="the 10% quantile of the effective rates of softmax regression's parameters over their 90% quantile, "
+            "which is 1 for GD",
+            each="steps 1, 10 and 50",
+            on="the step",
+            limit=0.5,
+            against=0.9,
+        ),
+        measure=measure_rates,
+        figure=figure_rates,
+        caption="Medians over the seeds.",
+    ),
+    Claim(
+        id="C5.2",
+        sentence="Adam is used with mini-batches, too, and not only with the full batch.",
+        experiment=batches,
+        criterion=Below(
+            what="the expected running time to a training loss of "
+            + " and ".join(f"{target:g} ({problem})" for problem, target in TARGETS.items())
+            + " over that of the full batch, failures included, at the best rate of each batch size",
+            each="both models, each in samples and in seconds with mini-batches of "
+            + " and ".join(map(str, BATCHES[:-1])),
+            on="model, clock and batch size",
+            limit=1.0,
+        ),
+        measure=measure_batches,
+        figure=figure_batches,
+        caption="Expected running time with its 95% interval over seeds; no dot where no run reached the target.",
+    ),
+)

@@ -1,0 +1,206 @@
+"""E1: what the points of zero gradient are, by dimension: a random Gaussian landscape, and a small network."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+import optbench
+from optbench.analysis.statistics import median_interval, share_interval
+from optbench.claims import drawing
+from optbench.claims.criterion import AtMost, Below, Parts
+from optbench.claims.record import SECOND_SEED, Budget, Claim, fresh_seeds
+from optbench.claims.verdict import Measured, Verdict, exact
+from optbench.lecture.critical_points import critical_points
+
+EXACT = {1: 1 / 2, 2: 1 / 4, 3: (29 - 6 * 6**0.5) / 116}
+"""Share of minima among all critical points of an isotropic Gaussian field. 1-D and 2-D: minima and maxima are as
+many, and by Morse theory saddles as many as both together; 3-D: Bardeen, Bond, Kaiser & Szalay 1986, with saddles to
+extrema as 29 + 6 sqrt(6) to 29 - 6 sqrt(6)."""
+RARE, RARE_IN_NETWORKS, LIKELY = 0.1, 0.25, 0.5
+SHARE, DIMENSION = "rarity", "the dimension"
+
+
+def _search(problem: optbench.Problem, count: int, seed: int) -> pd.DataFrame:
+    starts = [problem.start(np.random.default_rng([seed, k])) for k in range(count)]
+    return critical_points(problem, np.array(starts)).assign(seed=seed)
+
+
+@cache
+def field_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
+    """Critical points of random fields, alone and in a bowl; many fields, a few starts in each.
+
+    In the highest dimension three times as many: 35 critical points without a minimum are the fewest whose interval
+    ends below 10%, and there only one or two of a field's 8 starts find one.
+    """
+    dims, fields, starts = ((1, 2, 12), 18, 8) if budget.quick else ((1, 2, 3, 4, 6, 8, 12, 16), 20, 8)
+    family, parts = optbench.problems()["random_field"], []
+    for confinement, name in ((0.0, "field alone"), (0.25, "field in a bowl")):
+        for dim in dims:
+            for seed in fresh_seeds(fields if dim < max(dims) else 3 * fields, SECOND_SEED):
+                problem = family.build({"dim": dim, "confinement": confinement, "seed": seed})
+                parts.append(_search(problem, starts, seed).assign(landscape=name))
+    return {"points": pd.concat(parts, ignore_index=True)}
+
+
+@cache
+def network_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
+    """Critical points of networks with one hidden layer of tanh units, on 80 examples of three overlapping classes."""
+    widths, starts = ((1, 4), 48) if budget.quick else ((1, 2, 4), 60)
+    family, parts = optbench.problems()["mlp"], []
+    for width in widths:
+        problem = family.build(
+            {"data": "gaussian(examples=100, features=2, classes=3)", "hidden": (width,), "activation": "tanh",
+             "initialization": "xavier"}
+        )  # fmt: skip
+        parts.append(_search(problem, starts, 0).assign(landscape="network"))
+    return {"points": pd.concat(parts, ignore_index=True)}
+
+
+def shares(points: pd.DataFrame) -> pd.DataFrame:
+    """By landscape and dimension: how many critical points, plateaus apart; the share of minima; the mean index."""
+    rows = []
+    for (landscape, dim), part in points.groupby(["landscape", "dim"], sort=False):
+        kept = part[part["found"] & ~part["plateau"]]
+        if len(kept):
+            share = share_interval(int((kept["negative"] == 0).sum()), len(kept))
+            plateaus = int((part["found"] & part["plateau"]).sum())
+            rows.append((landscape, dim, len(part), len(kept), plateaus, *share, kept["negative"].mean() / dim))
+    columns = ["landscape", "dim", "starts", "found", "plateaus", "minima", "low", "high", "negative_share"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["landscape", "dim"], ignore_index=True)
+
+
+def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    table = shares(tables["points"])
+    ends = [(part.iloc[0], part.iloc[-1]) for _, part in table.groupby("landscape", sort=False)]
+    worst = max((last for _, last in ends), key=lambda last: last["high"])
+    told = "; ".join(
+        f"{last['landscape']}: {first['minima']:.0%} minima in dimension {first['dim']}, {last['minima']:.1%} "
+        f"[{last['low']:.1%}, {last['high']:.1%}] of {last['found']} points in {last['dim']}" for first, last in ends
+    )  # fmt: skip
+    found, starts, plateaus = (table[name].sum() for name in ("found", "starts", "plateaus"))
+    index = ", ".join(f"{last['negative_share']:.0%}" for _, last in ends)
+    return Measured(
+        cells={
+            SHARE: {last["landscape"]: (last["minima"], last["low"], last["high"]) for _, last in ends},
+            DIMENSION: {last["landscape"]: exact(last["minima"] - first["minima"]) for first, last in ends},
+        },
+        effect=(worst["minima"], worst["low"], worst["high"]),
+        measure=f"share of minima among the critical points in dimension {worst['dim']} ({worst['landscape']})",
+        unit="of the critical points are minima",
+        detail=f"{told}. There {index} of the Hessian's eigenvalues are negative on average. {found} critical points "
+        f"and {plateaus} plateaus from {starts} searches; the others found one again, or ended where the gradient's "
+        "norm is stuck above zero."
+        + _loss_and_index(tables["points"]),
+    )  # fmt: skip
+
+
+def _loss_and_index(points: pd.DataFrame) -> str:
+    """Whether minima lie lower than saddles, in the largest dimension where both were found (network only)."""
+    kept = points[points["found"] & ~points["plateau"] & (points["landscape"] == "network")]
+    both = [part for _, part in kept.groupby("dim") if (part["negative"] == 0).any() and (part["negative"] > 0).any()]
+    if not both:
+        return ""
+    low, high = (median_interval(both[-1].loc[(both[-1]["negative"] > 0) == up, "value"])[0] for up in (False, True))
+    return f" Median loss at minima {low:.3f}, at saddles {high:.3f} (dimension {both[-1]['dim'].iloc[0]})."
+
+
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
+    """Left: the share of minima against the dimension. Right: the share of negative eigenvalues at each point."""
+    table, points = shares(tables["points"]), tables["points"]
+    points = points[points["found"] & ~points["plateau"]]
+    figure, grid = drawing.new_figure((2.5, 2.5), 1, 2, left=0.7, right=0.15, top=0.68, bottom=0.5, gap=(0.75, 0),
+                                    title="Critical points against the dimension")  # fmt: skip
+    (left, right), names = grid[0], list(table["landscape"].unique())
+    floor = np.append(table["high"] / 2, table.loc[table["minima"] > 0, "minima"] / 1.5).min()
+    rng = np.random.default_rng(0)
+    for place, name in enumerate(names):
+        part, look = table[table["landscape"] == name], drawing.look(place)
+        shift = 1 + 0.03 * (place - (len(names) - 1) / 2)
+        bars = np.maximum([part["minima"] - part["low"], part["high"] - part["minima"]], 0)
+        left.errorbar(part["dim"] * shift, part["minima"], bars, fmt="none", ecolor=look["color"], elinewidth=1)
+        seen = part[part["minima"] > 0]
+        drawing.draw_line(left, seen["dim"] * shift, seen["minima"], look, name)
+        none = part[part["minima"] == 0]
+        left.plot(none["dim"] * shift, none["high"], "v", color=look["color"], markersize=5, markeredgecolor="white")
+        kept = points[points["landscape"] == name]
+        across = kept["dim"] * shift * np.exp(rng.uniform(-0.02, 0.02, len(kept)))
+        right.plot(across, kept["negative"] / kept["dim"], ".", color=look["color"], markersize=3, alpha=0.3)
+        right.plot(part["dim"], part["negative_share"], color=look["color"], marker=look["marker"], linewidth=1.5,
+                   markeredgecolor="white")  # fmt: skip
+    if "field alone" in names:
+        left.plot(
+            list(EXACT), list(EXACT.values()), "_", color=drawing.BLACK, markersize=14, label="exact, field alone"
+        )
+    left.set(xscale="log", yscale="log", ylim=(floor, 1.15), xlabel="dimension", ylabel="share of minima")
+    right.set(xscale="log", ylim=(-0.03, 1.03), xlabel="dimension", ylabel="share of negative eigenvalues")
+    for ax in (left, right):
+        dims = sorted(table["dim"].unique())
+        ax.set_xticks(dims, [str(dim) for dim in dims])
+        ax.minorticks_off()
+    drawing.log_ticks(left.yaxis, floor, 1.15, plain=True)
+    handles, texts = left.get_legend_handles_labels()
+    place = 0.1 / figure.get_figwidth(), 1 - 0.3 / figure.get_figheight()
+    figure.legend(
+        handles, texts, loc="upper left", bbox_to_anchor=place, ncols=3, fontsize=drawing.LEGEND_SIZE, borderpad=0,
+        borderaxespad=0,
+    )  # fmt: skip
+    return figure
+
+
+def _criterion(rare: float) -> Parts:
+    return Parts(
+        (
+            (
+                SHARE,
+                Below(
+                    what="the share of minima among the critical points in the largest dimension",
+                    each="every landscape",
+                    on="the landscape",
+                    limit=rare,
+                    against=LIKELY,
+                    percent=True,
+                ),
+            ),
+            (
+                DIMENSION,
+                AtMost(
+                    what="this share minus that in the smallest dimension",
+                    each="every landscape",
+                    on="the landscape",
+                    limit=0.0,
+                    percent=True,
+                ),
+            ),
+        )
+    )
+
+
+_SENTENCE = "In high dimension a point of zero gradient is far more likely a saddle point than a local optimum"
+CLAIMS = (
+    Claim(
+        id="E1.1",
+        sentence=f"{_SENTENCE}: random landscapes.",
+        experiment=field_experiment,
+        criterion=_criterion(RARE),
+        measure=measure,
+        figure=draw,
+        caption="Critical points that the minimization of the gradient's norm finds in random Gaussian fields, alone "
+        "and in a weak parabola (confinement 0.25). Left: the share that are minima, with Wilson intervals; triangles: "
+        "none was found, and the interval ends here. Right: each point's share of negative eigenvalues, and their "
+        "mean.",
+    ),
+    Claim(
+        id="E1.2",
+        sentence=f"{_SENTENCE}: a small network.",
+        experiment=network_experiment,
+        criterion=_criterion(RARE_IN_NETWORKS),
+        measure=measure,
+        figure=draw,
+        caption="The same for networks with one hidden layer of 1, 2 or 4 tanh units on 80 examples of three "
+        "overlapping classes. Not among them are plateaus, where every unit is saturated and the loss that of a guess "
+        "by the classes' frequencies.",
+    ),
+)

@@ -1,0 +1,42 @@
+"""A4: every verdict planted both ways; a run that misses its target."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from lecture_claims import CLAIMS
+
+from optbench.claims.record import Budget
+from optbench.claims.verdict import DEPENDS, FAILS, HOLDS
+from optbench.lecture import a4_batch_size
+
+SEEDS = range(9)
+
+
+def prices(small, large):
+    """Costs on all axes: advised sizes against all others."""
+    rows = []
+    for name, ratio in (("small", small), ("large", large)):
+        for batch in ("1", "64", "512", "2048", "full"):
+            cost = ratio if batch in a4_batch_size.ADVICE[name] else 1.0
+            for seed in SEEDS:
+                row = dict.fromkeys(a4_batch_size.AXES, cost * (1 + 0.01 * seed))
+                rows.append({"set": name, "batch": batch, "seed": seed, **row})
+    return {"costs": pd.DataFrame(rows)}
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "expected"),
+    [(0.5, 0.5, HOLDS), (2.0, 2.0, FAILS), (0.5, 2.0, DEPENDS), (2.0, 0.5, DEPENDS), (math.inf, 0.5, DEPENDS)],
+)
+def test_a4_flips(small, large, expected):
+    found = CLAIMS["A4"].judged(prices(small, large))
+    assert found.verdict == expected and found.effect == pytest.approx(large)
+
+
+def test_a4_a_run_that_misses_the_target_costs_infinitely_much():
+    found = a4_batch_size._sweep(500, [8, "full"], [1e-6, 0.25, 1e9], [0], Budget(workers=1))
+    least = found.groupby("lr")["steps"].min()
+    assert least[1e-6] == least[1e9] == math.inf and np.isfinite(least[0.25])
+    assert (found["samples"] >= found["steps"]).all() and (found["seconds"] > 0).all()

@@ -1,0 +1,51 @@
+"""C1.4 and C1.5: the warm-up exactly, and verdicts that turn with their tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from lecture_claims import QUICK, judged, spread
+
+import optbench
+from optbench.lecture import c1_start
+
+
+def test_the_first_steps_of_momentum_are_short_by_beta_to_the_t():
+    table = c1_start.warm_up(QUICK)["steps"]
+    np.testing.assert_allclose(table["measured"], table["exact"], rtol=0, atol=1e-4)
+    assert table.query("beta1 == 0.9 and step == 10")["exact"].item() == pytest.approx(1 - 0.9**10, abs=1e-15)
+
+
+def test_the_correction_makes_momentum_the_numerator_of_adam():
+    """With eps far above any gradient, Adam's denominator is a constant, and its numerator is corrected."""
+    huge, steps = 2.0**40, 20
+    bowl, schedule = "quadratic(dim=3)", c1_start.correction(0.9, steps)
+    adam = optbench.minimize(bowl, f"adam(eps={huge}, eps_root=0)", lr=0.5 * huge, steps=steps).w
+    made = optbench.minimize(bowl, "momentum", lr=0.5, steps=steps, schedule=schedule).w
+    np.testing.assert_allclose(made, adam, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("short", "expected"), [(0.01, "holds"), (0.5, "does not hold"), (None, "depends")])
+def test_warm_up(short, expected):
+    rows = [
+        (beta, step, 1 - (short if short is not None else beta**step))
+        for beta in c1_start.BETAS
+        for step in (5, 10, 20)
+    ]
+    found = judged("C1.4", steps=pd.DataFrame(rows, columns=["beta1", "step", "measured"]))
+    assert found.verdict == expected
+    assert found.effect == pytest.approx(0.9**10 if short is None else short)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "expected"), [((1.0, 1.0), "holds"), ((2.0, 2.0), "does not hold"), ((2.0, 1.0), "depends")]
+)
+def test_cost_of_the_missing_correction(ratios, expected):
+    rows = [
+        {"beta1": beta, "seed": seed, "steps": steps, "average": average, "suboptimality": base * factor}
+        for steps, ratio in zip(c1_start.HORIZONS, ratios, strict=True)
+        for beta in (0.5, 0.9)
+        for average, factor in (("plain", ratio), ("corrected", 1.0))
+        for seed, base in enumerate(spread(1e-3))
+    ]
+    found = judged("C1.5", final=pd.DataFrame(rows))
+    assert (found.verdict, found.effect) == (expected, ratios[0])

@@ -1,0 +1,52 @@
+"""C5: verdicts that turn with spread and running times."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from lecture_claims import judged, spread
+
+from optbench.lecture import c5_adam
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"), [((0.1, 0.2), "holds"), ((1.0, 1.0), "does not hold"), ((0.1, 1.0), "depends")]
+)
+def test_rates_of_the_parameters_are_judged_by_their_spread(shares, expected):
+    rows = [
+        {"optimizer": name, "seed": seed, "step": step, "low": base * share, "middle": base, "high": base}
+        for step, ratio in zip((1, 50), shares, strict=True)
+        for name, share in (("gd", 1.0), ("adam(beta1=0)", ratio))
+        for seed, base in enumerate(spread(1.0))
+    ]
+    found = judged("C5.1", spread=pd.DataFrame(rows))
+    assert (found.verdict, found.effect) == (expected, pytest.approx(shares[1]))
+
+
+@pytest.mark.parametrize(
+    ("mini", "full", "reached", "expected"),
+    [
+        (1.0, 5.0, True, "holds"),
+        (5.0, 1.0, True, "does not hold"),
+        (1.0, 5.0, False, "does not hold"),  # quick to end, but never there
+    ],
+)
+def test_batches_are_judged_by_their_expected_running_time(mini, full, reached, expected):
+    found = judged("C5.2", reached=batch_table((mini, mini), full, reached))
+    assert found.verdict == expected
+    assert found.effect == (pytest.approx(mini / full, rel=0.2) if reached else np.inf)
+
+
+def test_batches_may_depend_on_the_clock():
+    found = judged("C5.2", reached=batch_table((1.0, 20.0), 5.0, True))
+    assert found.verdict == "depends" and "not at softmax, seconds" in found.on
+
+
+def batch_table(mini, full, reached):
+    rows = []
+    for problem in c5_adam.TARGETS:
+        for batch in map(str, c5_adam.BATCHES):
+            samples, seconds = (full, full) if batch == "full" else mini
+            for seed, base in enumerate(spread(1.0)):
+                there = reached or batch == "full"
+                rows.append((problem, batch, seed, there, samples * base, seconds * base))
+    return pd.DataFrame(rows, columns=["problem", "batch", "seed", "reached", "samples", "seconds"])

@@ -1,0 +1,79 @@
+"""D1: every verdict planted both ways, and the experiment in small."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from lecture_claims import CLAIMS
+
+from optbench.claims.record import Budget
+from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, UNDECIDED
+from optbench.lecture import d1_decay
+
+
+def finals(ratios=(), exponent=-1.0):
+    """Final suboptimalities: the constant rate's is `ratios` times that of each decay; at one rate it is B^exponent."""
+    rows, sizes = [], (1, 16, 256, 2000)
+    ratios = ratios or (3.0,) * len(d1_decay.DECAYS)
+    for size in sizes:
+        for seed in range(9):
+            spread = 1 + 0.01 * seed
+            row = {"batch_size": size, "seed": seed, "status": "ok", "lr": 0.1}
+            rows.append(row | {"schedule": "constant", "suboptimality_final": 1e-4 * spread})
+            for name, ratio in zip(d1_decay.DECAYS, ratios, strict=True):
+                rows.append(row | {"schedule": name, "suboptimality_final": 1e-4 * spread / ratio})
+    fixed = [
+        {"batch_size": b, "seed": s, "suboptimality_final": (1 + s) * b**exponent} for b in sizes for s in range(9)
+    ]
+    return {"tuned": pd.DataFrame(rows), "fixed": pd.DataFrame(fixed)}
+
+
+@pytest.mark.parametrize(("exponent", "expected"), [(-1.0, HOLDS), (-0.1, HOLDS), (0.0, FAILS), (0.5, FAILS)])
+def test_d1_floor_flips(exponent, expected):
+    found = CLAIMS["D1.1"].judged(finals(exponent=exponent))
+    assert found.verdict == expected and found.effect == pytest.approx(exponent, abs=1e-12)
+
+
+def test_d1_runs_that_diverge_at_the_smallest_batch_make_the_exponent_infinite():
+    tables = finals()
+    fixed = tables["fixed"]
+    fixed.loc[fixed["batch_size"] == 1, "suboptimality_final"] = math.inf
+    found = CLAIMS["D1.1"].judged(tables)
+    assert found.verdict == HOLDS and found.effect == found.low == found.high == -math.inf
+    fixed["suboptimality_final"] = 1.0
+    fixed.loc[fixed["batch_size"] == 256, "suboptimality_final"] = math.inf
+    assert CLAIMS["D1.1"].judged(tables).verdict == FAILS
+
+
+@pytest.mark.parametrize(
+    ("ratios", "expected"),
+    [
+        ((3, 3, 3, 3), HOLDS),
+        ((3, 0.5, 3, 3), DEPENDS),
+        ((0.5, 0.5, 0.9, 0.95), FAILS),
+        ((0.5, 0.5, 0.9, 1.0), UNDECIDED),
+    ],
+)
+def test_d1_decay_flips(ratios, expected):
+    found = CLAIMS["D1.2"].judged(finals(ratios))
+    assert found.verdict == expected and found.effect == pytest.approx(min(ratios))
+
+
+def test_d1_a_failed_constant_rate_loses_and_a_failed_decay_wins_nothing():
+    tables = finals()
+    tuned = tables["tuned"]
+    tuned.loc[tuned["schedule"] == "sqrt_step(k=1.0)", "suboptimality_final"] = math.inf
+    assert CLAIMS["D1.2"].judged(tables).verdict == DEPENDS
+    tuned.loc[tuned["schedule"] == "constant", "suboptimality_final"] = math.inf
+    assert d1_decay.gains(tuned, 1)["inverse(decay_rate=1.0)"] == (math.inf,) * 3
+    assert d1_decay.gains(tuned, 1)["sqrt_step(k=1.0)"] == (1, 1, 1)
+
+
+def test_d1_runs_in_small(monkeypatch):
+    monkeypatch.setattr(d1_decay, "DATA", "logistic(data=gaussian(examples=125))")
+    monkeypatch.setattr(d1_decay, "SIZES", (1, 16, "full"))
+    tables = d1_decay.noise.__wrapped__(Budget(quick=True, workers=1))
+    assert not tables["tuned"]["seed"].isin(list(d1_decay.TUNING)).any()
+    assert tables["tuned"].groupby(["batch_size", "schedule"])["lr"].nunique().eq(1).all()
+    assert np.isfinite(CLAIMS["D1.1"].judged(tables).effect)

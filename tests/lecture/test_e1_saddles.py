@@ -1,0 +1,59 @@
+"""E1: planted minima turn the verdict; their share in random fields is that of theory."""
+
+import pandas as pd
+import pytest
+from lecture_claims import CLAIMS, check
+
+import optbench
+from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, UNDECIDED
+from optbench.lecture import e1_saddles
+
+
+def points(**minima):
+    """Critical points of landscapes, 100 a dimension; minima: name -> {dimension: share of minima}."""
+    rows = [
+        (name.replace("_", " "), dim, True, 0 if k < 100 * share else dim, 0.1 if k < 100 * share else 1.0, False)
+        for name, shares in minima.items() for dim, share in shares.items() for k in range(100)
+    ]  # fmt: skip
+    return {"points": pd.DataFrame(rows, columns=["landscape", "dim", "found", "negative", "value", "plateau"])}
+
+
+@pytest.mark.parametrize("claim", e1_saddles.CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize(
+    ("minima", "verdict"),
+    [
+        ({"field_alone": {1: 0.5, 8: 0.0}, "network": {1: 0.6, 9: 0.02}}, HOLDS),
+        ({"field_alone": {1: 0.0, 8: 0.0}}, HOLDS),
+        ({"field_alone": {1: 0.5, 8: 0.9}, "network": {1: 0.2, 8: 0.8}}, FAILS),
+        ({"field_alone": {1: 0.5, 8: 0.0}, "network": {1: 0.5, 8: 0.4}}, UNDECIDED),
+        ({"field_alone": {1: 0.5, 8: 0.5}}, UNDECIDED),
+        ({"field_alone": {1: 0.5, 8: 0.0}, "network": {1: 0.5, 8: 0.9}}, DEPENDS),
+        ({"field_alone": {1: 0.0, 8: 0.02}}, DEPENDS),  # rare, but the dimension is not why
+    ],
+)
+def test_saddles_against_minima(claim, minima, verdict):
+    check(claim, points(**minima), verdict)
+
+
+def test_plateaus_are_no_minima():
+    tables = points(network={1: 0.5, 8: 0.8})
+    flat = (tables["points"]["dim"] == 8) & (tables["points"]["negative"] == 0)
+    tables["points"]["plateau"] = flat
+    found = CLAIMS["E1.2"].judged(tables)
+    assert found.verdict == HOLDS and "80 plateaus" in found.detail
+
+
+def test_the_detail_tells_whether_minima_lie_lower():
+    found = CLAIMS["E1.1"].judged(points(network={1: 0.5, 8: 0.05}))
+    assert "at minima 0.100, at saddles 1.000 (dimension 8)" in found.detail
+
+
+def test_minima_of_a_gaussian_field_are_as_rare_as_theory_says():
+    """One dimension: as many minima as maxima. Two: a quarter."""
+    family = optbench.problems()["random_field"]
+    for dim, exact in ((1, 1 / 2), (2, 1 / 4)):
+        fields = [family.build({"dim": dim, "confinement": 0.0, "seed": seed}) for seed in range(15)]
+        table = pd.concat([e1_saddles._search(field, 10, seed) for seed, field in enumerate(fields)])
+        table = e1_saddles.shares(table.assign(landscape="field"))
+        assert e1_saddles.EXACT[dim] == exact
+        assert table["found"].item() > 50 and abs(table["minima"].item() - exact) < 0.12

@@ -1,0 +1,71 @@
+"""E2: planted times turn the verdicts; the targets lie where they should."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from harness import problem_of
+from lecture_claims import check
+
+import optbench
+from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, UNDECIDED
+from optbench.lecture import e2_plateaus
+
+
+def escapes(steps):
+    """steps: (problem, optimizer) -> expected steps; inf: no run arrives. Others take 100."""
+    parts, seeds = [], np.arange(8)
+    for problem, kind, depth, label, _, _ in e2_plateaus.SITUATIONS:
+        for optimizer in e2_plateaus.OPTIMIZERS:
+            count = steps.get((problem, optimizer), 100.0)
+            made = pd.DataFrame({"seed": seeds, "reached": np.isfinite(count), "steps": min(count, 5000.0) + seeds})
+            parts.append(made.assign(problem=problem, kind=kind, depth=depth, label=label, optimizer=optimizer))
+    return {"escapes": pd.concat(parts, ignore_index=True)}
+
+
+SLOW, HELP = e2_plateaus.CLAIMS
+NEAR, FAR = (f"plateau(distance={distance})" for distance in (min(e2_plateaus.DISTANCES), max(e2_plateaus.DISTANCES)))
+
+
+@pytest.mark.parametrize(
+    ("far", "verdict"), [(4000.0, HOLDS), (np.inf, HOLDS), (500.0, UNDECIDED), (110.0, FAILS), (20.0, FAILS)]
+)
+def test_a_plateau_slows(far, verdict):
+    check(SLOW, escapes({(FAR, "gd"): far}), verdict)
+
+
+def test_the_growth_per_unit_is_fitted():
+    gd = {(f"plateau(distance={d})", "gd"): 1e3 * np.exp(1.5 * d) for d in e2_plateaus.DISTANCES}
+    parts = {d: escapes(gd)["escapes"].query("problem == @name and optimizer == 'gd'")
+             for d, name in zip(e2_plateaus.DISTANCES, (key[0] for key in gd), strict=True)}  # fmt: skip
+    parts = {d: part.assign(steps=1e3 * np.exp(1.5 * d)) for d, part in parts.items()}
+    assert "a factor of 4.5 [4.5, 4.5]" in e2_plateaus._growth(parts, list(parts))
+
+
+@pytest.mark.parametrize(
+    ("gd", "verdict"),
+    [
+        (dict.fromkeys(e2_plateaus.COMPARED, 1000.0), HOLDS),
+        (dict.fromkeys(e2_plateaus.COMPARED, np.inf), HOLDS),
+        (dict.fromkeys(e2_plateaus.COMPARED, 100.0), UNDECIDED),
+        (dict.fromkeys(e2_plateaus.COMPARED, 10.0), FAILS),
+        ({e2_plateaus.COMPARED[0]: 1000.0, e2_plateaus.COMPARED[1]: 10.0}, DEPENDS),
+    ],
+)
+def test_momentum_and_adaptive_methods_help(gd, verdict):
+    check(HELP, escapes({(problem, "gd"): steps for problem, steps in gd.items()}), verdict)
+
+
+def test_one_method_that_does_not_help_makes_it_depend():
+    gd = {(problem, "gd"): 1000.0 for problem in e2_plateaus.COMPARED}
+    found = check(HELP, escapes(gd | {(e2_plateaus.COMPARED[0], "momentum"): np.inf}), DEPENDS)
+    assert found.effect == 0 and "momentum (0)" in found.on and "momentum 8 of" in found.detail
+
+
+@pytest.mark.parametrize("row", e2_plateaus.SITUATIONS, ids=lambda row: row[0])
+def test_the_targets_lie_between_level_and_minimum(row):
+    """The level is the loss of the plateau or the saddle itself, the minimum the problem's."""
+    problem, kind, _, _, level, minimum = row
+    record = problem_of(problem)
+    assert record.minimum == pytest.approx(minimum, rel=1e-12)
+    where = np.full(record.dim, 30.0 if kind == "plateau" else 0.0)
+    assert optbench.objective(record)(where)[0][0] == pytest.approx(level, abs=1e-12)

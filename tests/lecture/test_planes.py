@@ -1,0 +1,41 @@
+"""Paths in the plane: gradients by finite differences, walks in closed form."""
+
+import numpy as np
+import pytest
+from harness import problem_of
+
+from optbench.lecture import planes
+
+
+def test_gradients_are_those_of_finite_differences():
+    problem = problem_of("quadratic(dim=2, condition=30.0)")
+    w, step = np.array([[0.3, -1.0], [2.0, 0.5]]), 1e-6
+
+    def value(points):
+        g, f = np.zeros(points.shape), np.zeros(points.shape[1])
+        problem.value_and_gradient(points, g, f, np.asarray(problem.constants), np.zeros(points.size))
+        return f
+
+    shifts = [value(w + step * unit[:, None]) - value(w - step * unit[:, None]) for unit in np.eye(2)]
+    found = planes.gradients(problem, w)
+    np.testing.assert_allclose(found, np.array(shifts) / (2 * step), rtol=1e-6, atol=1e-8)
+
+
+def test_a_walk_in_the_axes_of_the_bowl():
+    """Gradient descent multiplies each offset by 1 - lr curvature at every step (exact, without noise)."""
+    walker = [planes.Walker("gd", "gd", 1.4)]
+    walk = planes.walks("quadratic(dim=2, condition=10.0, noise=0.0)", walker, [3], 8, 1024)
+    assert walk["step"].tolist() == list(range(9))
+    for name, curvature in (("steep", 1.0), ("flat", 0.1)):
+        np.testing.assert_allclose(walk[name], walk[name].iloc[0] * (1 - 1.4 * curvature) ** np.arange(9), atol=1e-12)
+    assert planes.reversals(walk) == 1.0 and planes.reversals(walk, "flat") == 0.0
+    assert planes.travel(walk) == pytest.approx(1.4 * (1 - 0.4**8) / 0.6)
+    assert planes.halving(walk, "steep") == 1 and planes.halving(walk, "flat") == 5
+
+
+def test_a_walk_that_diverges_is_infinite():
+    walker = [planes.Walker("gd", "gd", 1e4), planes.Walker("slow", "gd", 0.1)]
+    walk = planes.walks("quadratic(dim=2, condition=10.0, noise=0.0)", walker, [0], 20, 1024)
+    bad, good = (walk[walk["label"] == name] for name in ("gd", "slow"))
+    assert planes.travel(bad) == np.inf and planes.reversals(bad) == 1.0
+    assert np.isfinite(planes.travel(good)) and len(bad) == len(good) == 21

@@ -1,0 +1,47 @@
+"""Claims by id, their quick tables to bend, and numbers around a value."""
+
+import numpy as np
+
+from optbench import lecture
+from optbench.claims import drawing
+from optbench.claims.record import Budget
+
+QUICK = Budget(quick=True, workers=1)
+CLAIMS = {claim.id: claim for claim in lecture.claims()}
+SEEDS = 12
+
+
+def tables(name):
+    """Copies of the tables of a quick experiment, for a test to bend."""
+    return {key: table.copy() for key, table in CLAIMS[name].experiment(QUICK).items()}
+
+
+def bend(name, table, **columns):
+    """The quick tables with some columns of one changed by functions of it."""
+    changed = tables(name)
+    changed[table] = changed[table].assign(**columns)
+    return changed
+
+
+def judged(name, **tables):
+    """The claim's verdict, with its numbers, on these tables."""
+    return CLAIMS[name].judged(tables)
+
+
+def verdict(name, tables):
+    """The word alone."""
+    return CLAIMS[name].judged(tables).verdict
+
+
+def check(claim, tables, expected):
+    """The verdict on the tables is as expected, and they can be drawn."""
+    outcome = claim.judged(tables)
+    assert outcome.verdict == expected
+    with drawing.theme():
+        assert claim.figure(tables, outcome).axes
+    return outcome
+
+
+def spread(value, seed=0):
+    """(SEEDS,) numbers within a tenth of `value`."""
+    return value * np.random.default_rng(seed).uniform(0.9, 1.1, SEEDS)
