@@ -80,8 +80,9 @@ def _scan(x, beta, correct, out):
 def _kernel(dtype):
     from numba import boolean, float64, types, void
 
+    from optbench.compiler.numba_inside import noalias
     from optbench.compiler.translator import REALS, jit
 
     series, out = types.Array(REALS[dtype], 2, "C", readonly=True), types.Array(REALS[dtype], 2, "C")
     # No fast math: the stream's NumPy could not follow a fused or a reordered sum. It costs nothing here.
-    return jit(_scan, void(series, float64, boolean, out), fastmath=False, noalias=True)
+    return jit(_scan, void(series, float64, boolean, out), fastmath=False, **noalias())

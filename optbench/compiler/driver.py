@@ -2,45 +2,17 @@
 
 from functools import cache
 
-from llvmlite import ir
 from numba import boolean, float64, int32, int64, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
+from optbench.compiler import numba_inside
 from optbench.compiler.problem_kernels import gradient_signature
 from optbench.compiler.translator import REALS, jit
 from optbench.compiler.update_kernels import update_signature
 
-# The driver takes the kernels as addresses: numba's own way to pass a function costs 60 us a call from Python.
-
-
-@intrinsic
-def _gradient_at(context, address, w):
-    return _function_at(gradient_signature(w.dtype.name), address)
-
-
-@intrinsic
-def _update_at(context, address, w):
-    return _function_at(update_signature(w.dtype.name), address)
-
-
-def _function_at(signature, address):
-    """The typing and code of an intrinsic: the first-class function of that signature at that address."""
-    kind = types.FunctionType(signature)
-
-    def generate(context, builder, _, arguments):
-        function = cgutils.create_struct_proxy(kind)(context, builder)
-        function.jit_addr = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        return function._getvalue()
-
-    return kind(address, types.Array(signature.args[0].dtype, 2, "C")), generate
-
-
-@cache
-def address(kernel, signature) -> int:
-    """Where a kernel's code is; the kernel must outlive its use."""
-    result = kernel.get_compile_result(signature)
-    return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+address = cache(numba_inside.address)
+# The driver takes the kernels as addresses.
+_gradient_at = numba_inside.function_at(gradient_signature)
+_update_at = numba_inside.function_at(update_signature)
 
 
 def _drive(

@@ -15,20 +15,14 @@ from types import FunctionType, ModuleType
 
 import numba
 import numpy as np
-from numba.core.cpu import CPUTargetOptions
-from numba.core.options import TargetOptions
 
-from optbench.compiler import fastmath
+from optbench.compiler import fastmath, numba_inside
 from optbench.compiler.fastmath import FASTMATH, REPLACED
 from optbench.contract.errors import PluginError
 from optbench.contract.syntax import definition, function_of
 
-# numba has the flag but offers it to no decorator. Without it every kernel checks at run time whether its arrays
-# overlap: 64 lanes of Rosenbrock cost 1.6 times as much.
-CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
-
 # Kernels inline fastmath's functions: its text is part of what they were made from.
-_BASE = inspect.getsource(fastmath) + numba.__version__
+_BASE = inspect.getsource(fastmath) + inspect.getsource(numba_inside) + numba.__version__
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 
@@ -36,13 +30,8 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 def jit(function: Callable, signature=None, **options) -> Callable:
     """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
     options = OPTIONS | options
-    decorate = numba.njit if signature is None else lambda **kw: numba.njit(signature, **kw)
-    try:
-        return decorate(cache=True, **options)(function)
-    except RuntimeError as error:
-        if "cannot cache" not in str(error):
-            raise
-        return decorate(**options)(function)
+    first = () if signature is None else (signature,)
+    return numba_inside.kept_on_disk(lambda **more: numba.njit(*first, **options, **more), function)
 
 
 def compile_tree(tree: ast.FunctionDef, name: str, home: FunctionType, namespace: dict, key: str) -> FunctionType:
@@ -56,7 +45,7 @@ def compile_tree(tree: ast.FunctionDef, name: str, home: FunctionType, namespace
 def finish(function: FunctionType, signature, owner: str, name: str) -> Callable:
     """The kernel of one signature. Raises PluginError, with numba's reason for the plug-in's function ``name``."""
     try:
-        return jit(function, signature, noalias=True)
+        return jit(function, signature, **numba_inside.noalias())
     except Exception as error:  # numba raises many kinds
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if not line.startswith(("Failed in", "[1]"))), type(error).__name__)
