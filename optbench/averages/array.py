@@ -6,6 +6,8 @@ from functools import cache
 import numpy as np
 
 from optbench.averages.contract import FADED, checked_beta, real_array
+from optbench.compiler.contracts import Double, Flag, Given2, Reals2
+from optbench.compiler.signatures import signature
 from optbench.contract.errors import OptbenchError
 
 
@@ -40,7 +42,7 @@ def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> n
     return out.reshape(x.shape)
 
 
-def _scan(x, beta, correct, out):
+def _scan(x: Given2, beta: Double, correct: Flag, out: Reals2) -> None:
     """One pass over each row, in float64 for either dtype.
 
     The plain recurrence waits for the last value at every step. Here s starts anew every four values and
@@ -78,11 +80,8 @@ def _scan(x, beta, correct, out):
 
 @cache
 def _kernel(dtype):
-    from numba import boolean, float64, types, void
-
     from optbench.compiler.numba_inside import noalias
-    from optbench.compiler.translator import REALS, jit
+    from optbench.compiler.translator import jit
 
-    series, out = types.Array(REALS[dtype], 2, "C", readonly=True), types.Array(REALS[dtype], 2, "C")
     # No fast math: the stream's NumPy could not follow a fused or a reordered sum. It costs nothing here.
-    return jit(_scan, void(series, float64, boolean, out), fastmath=False, **noalias())
+    return jit(_scan, signature(_scan, dtype), fastmath=False, **noalias())

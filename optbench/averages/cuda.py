@@ -9,11 +9,13 @@ arithmetic is float64, and every sum has a fixed order: a call repeated gives th
 import math
 
 import numpy as np
-from numba import float64, int64, types, void
+from numba import float64
 
 from optbench.averages.contract import FADED
+from optbench.compiler.contracts import Double, Doubles2, Reals1, Whole
 from optbench.compiler.cuda import GRID, cuda, jit, kernel
 from optbench.compiler.cuda_translator import smaller
+from optbench.compiler.signatures import signature
 from optbench.compiler.translator import REALS
 from optbench.contract.errors import OptbenchError
 
@@ -93,7 +95,7 @@ def scan(sums, i, s, power):
 
 
 @kernel
-def together(x, n, beta, rate, out):
+def together(x: Reals1, n: Whole, beta: Double, rate: Double, out: Reals1) -> None:
     """Many series: x and out (series * n,), a thread a series. Memory is passed over once.
 
     rate: log(beta), or -inf for averages that are not corrected.
@@ -124,7 +126,7 @@ def together(x, n, beta, rate, out):
 
 
 @kernel
-def sums(x, n, span, beta, powers, ends):
+def sums(x: Reals1, n: Whole, span: Whole, beta: Double, powers: Doubles2, ends: Doubles2) -> None:
     """Few series, first pass: ends (series, spans) becomes each span's average at its end, from 0 at its start.
 
     powers (2, SIDE + 1): beta^k and beta^(SIDE k). A thread sums its column by Horner's rule.
@@ -153,7 +155,7 @@ def sums(x, n, span, beta, powers, ends):
 
 
 @kernel
-def carries(ends, share, step, jump):
+def carries(ends: Doubles2, share: Whole, step: Double, jump: Double) -> None:
     """Second pass, a block a series: each span's end becomes what the span starts from.
 
     A thread has ``share`` spans. step, jump: beta to the power of a span's and of a share's length.
@@ -176,7 +178,9 @@ def carries(ends, share, step, jump):
 
 
 @kernel
-def spread(x, n, span, beta, rate, powers, starts, out):
+def spread(
+    x: Reals1, n: Whole, span: Whole, beta: Double, rate: Double, powers: Doubles2, starts: Doubles2, out: Reals1
+) -> None:
     """Third pass: every span from what it starts from. Within a square, too, the rows' ends are scanned first."""
     square = cuda.shared.array(PADDED, x.dtype)
     ends = cuda.shared.array((2, SIDE), float64)
@@ -257,10 +261,5 @@ def averages(x, beta: float, correct: bool):
 
 def kernels(dtype: str) -> list[tuple]:
     """(name, kernel, numba signature) of all kernels that averages of this dtype use."""
-    x, table = types.Array(REALS[dtype], 1, "C"), types.Array(float64, 2, "C")
-    return [
-        ("together", together, void(x, int64, float64, float64, x)),
-        ("sums", sums, void(x, int64, int64, float64, table, table)),
-        ("carries", carries, void(table, int64, float64, float64)),
-        ("spread", spread, void(x, int64, int64, float64, float64, table, table, x)),
-    ]
+    each = {"together": together, "sums": sums, "carries": carries, "spread": spread}
+    return [(name, function, signature(function, dtype)) for name, function in each.items()]

@@ -1,6 +1,6 @@
 """Update rules on a GPU whose threads share the parameters: one huge run, or many small ones.
 
-Arrays are the CPU's (updates.py): (runs, dim) in order "rows", (dim, runs) in order "lanes". Neighboring threads take
+Arrays are the CPU's (contracts.py): (runs, dim) in order "rows", (dim, runs) in order "lanes". Neighboring threads take
 neighboring numbers of the last axis, so that loads coalesce; grids stride, and each number is read and written once.
 
 A step is up to four kinds of kernel: ``begin`` (powers, and shared slots); for every group of sums ``share`` (each
@@ -12,11 +12,18 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from numba import boolean, float64, int64, types, void
-
+from optbench.compiler.contracts import (
+    ApplyArguments,
+    BeginArguments,
+    Flag,
+    Reals3,
+    Reals4,
+    ShareArguments,
+    Whole,
+)
 from optbench.compiler.cuda import BLOCK, cuda, index, kernel
 from optbench.compiler.cuda_translator import translator
-from optbench.compiler.translator import REALS
+from optbench.compiler.signatures import signature
 from optbench.compiler.update_text import Writer, together
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer, arguments
@@ -47,14 +54,11 @@ class Compiled:
 
     def signatures(self, dtype: str) -> list[tuple]:
         """(name, kernel, signature) of each."""
-        one, two, three, four = (types.Array(REALS[dtype], n, "C") for n in range(1, 5))
-        powers, table = types.Array(float64, 2, "C"), types.Array(int64, 2, "C")
-        own = (two, two, three, two, three, table)
-        found = [("apply", self.apply, void(*own, int64))]
-        found += [(f"share {k}", share, void(*own, four, int64)) for k, share in enumerate(self.share)]
+        kernels = [("apply", self.apply, signature(ApplyArguments, dtype))]
+        kernels += [(f"share {k}", share, signature(ShareArguments, dtype)) for k, share in enumerate(self.share)]
         if self.begin is not None:
-            found.append(("begin", self.begin, void(two, powers, table)))
-        return found
+            kernels.append(("begin", self.begin, signature(BeginArguments, dtype)))
+        return kernels
 
 
 @cache
@@ -65,12 +69,11 @@ def compiled(record: Optimizer, order: str, dtype: str) -> Compiled:
 
 def kernels(dtype: str) -> list[tuple]:
     """(name, kernel, signature) of the one that is not a rule's."""
-    three, four = (types.Array(REALS[dtype], n, "C") for n in (3, 4))
-    return [("total", total, void(four, three, int64, int64, boolean))]
+    return [("total", total, signature(total, dtype))]
 
 
 @kernel
-def total(partial, sums, first, used, whole):
+def total(partial: Reals4, sums: Reals3, first: Whole, used: Whole, whole: Flag) -> None:
     """sums[first + k] = the sum of partial[k, :used] of every parameter block, or of all of them together."""
     for r in range(cuda.grid(1), partial.shape[3], cuda.gridsize(1)):
         for k in range(partial.shape[0]):
@@ -87,7 +90,7 @@ def total(partial, sums, first, used, whole):
 
 
 class _Text:
-    """The kernels' lines. Names are those of writer.py; ``i`` is a parameter, ``r`` a run, ``b`` a parameter block."""
+    """The kernels' lines. Names are those of update_text.py; ``i``: a parameter, ``r``: a run, ``b``: a block."""
 
     def __init__(self, record: Optimizer, order: str, dtype: str):
         self.record, self.rows = record, order == "rows"
@@ -104,7 +107,7 @@ class _Text:
         out(3, "pass")
         for slot in self.record.shared:
             out(3, f"scalars[{write.row_of(slot, False)}, r] = scalars[{write.row_of(slot, True)}, r]")
-        return self._made("scalars, powers, blocks")
+        return self._made(BeginArguments)
 
     def share(self, group: Sequence[tuple]):
         out, count = self._begin(), len(group)
@@ -119,7 +122,7 @@ class _Text:
         if not self.rows:
             for k in range(count):
                 out(3, f"partial[{k}, i0, b, r] = _a{k}")
-            return self._made("w, g, state, scalars, sums, blocks, partial, t")
+            return self._made(ShareArguments)
         for k in range(count):
             out(3, f"shares[{k}, cuda.threadIdx.x] = _a{k}")
         out(3, "cuda.syncthreads()")
@@ -134,7 +137,7 @@ class _Text:
         for k in range(count):
             out(4, f"partial[{k}, cuda.blockIdx.x, b, r] = shares[{k}, 0]")
         out(3, "cuda.syncthreads()")
-        return self._made("w, g, state, scalars, sums, blocks, partial, t")
+        return self._made(ShareArguments)
 
     def apply(self):
         record, write = self.record, self.writer
@@ -149,14 +152,14 @@ class _Text:
             else:  # the same number at each element: the block's first one keeps it
                 once.append(f"    scalars[{write.row_of(slot, True)}, r] = _n{k}")
         self._elements([*lines, *(["if i == first:", *once] if once else [])])
-        return self._made("w, g, state, scalars, sums, blocks, t")
+        return self._made(ApplyArguments)
 
     def _begin(self):
         self.writer.lines = []
         return self.writer.add
 
-    def _made(self, names: str):
-        return kernel(self.writer.compile(names, self.writer.lines))
+    def _made(self, contract: type):
+        return kernel(self.writer.compile(contract, self.writer.lines))
 
     def _loops(self) -> None:
         """Over parameter blocks and runs, the third level of indentation inside."""

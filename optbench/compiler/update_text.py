@@ -1,8 +1,10 @@
-"""An update rule -> the text of its kernel, whose arrays are those of updates.py."""
+"""An update rule -> the text of its kernel, whose arguments are those of contracts.py."""
 
 import ast
 from collections.abc import Mapping
 
+from optbench.compiler.contracts import ThreadUpdateArguments, UpdateArguments
+from optbench.compiler.signatures import names
 from optbench.compiler.translator import Translator, compile_tree, translator
 from optbench.contract.optimizers import GIVEN, Optimizer, arguments
 
@@ -46,12 +48,11 @@ class Writer:
 
     def function(self):
         """The kernel as a function to be compiled."""
-        lanes = "r" if self.order == "thread" else "first, last"
-        return self.compile(f"w, g, state, scalars, powers, blocks, t, {lanes}", self._body())
+        return self.compile(ThreadUpdateArguments if self.order == "thread" else UpdateArguments, self._body())
 
-    def compile(self, arguments: str, body: list[str]):
-        """The function of these lines."""
-        text = "\n".join([f"def NAME({arguments}):", *body])
+    def compile(self, contract: type, body: list[str]):
+        """The function of these lines, which takes the fields of a named tuple of contracts.py."""
+        text = "\n".join([f"def NAME({names(contract)}):", *body])
         return compile_tree(
             ast.parse(text).body[0],
             "update",

@@ -72,7 +72,7 @@ def test_a_trespass_is_seen(text):
 
 def test_no_gpu_is_looked_for_before_it_is_asked_for():
     script = (
-        "import sys\nfrom optbench.compiler import device, driver, fastmath, numba_inside\n"
+        "import sys\nfrom optbench.compiler import contracts, device, driver, fastmath, numba_inside\n"
         "numba_inside.noalias()\nprint([name for name in sys.modules if name.startswith('numba.cuda')])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from optbench.compiler.contracts import DriveArguments
 from optbench.engine import batches
 from optbench.engine.arrays import aligned
 from optbench.engine.cpu.loss import Loss
@@ -12,7 +13,7 @@ from optbench.engine.lanes import Lane, Look, Rates
 
 
 class CpuLanes:
-    """Arrays as in kernels.py. A lane that diverges in lanes form is parked: back at the start, at rate 0."""
+    """Arrays as in DriveArguments. A lane that diverges in lanes form is parked: back at the start, at rate 0."""
 
     def __init__(self, problem, optimizer, lanes: Sequence[Lane], code, seed, batch_size, dtype):
         self.problem, self.code, self.dtype = problem, code, dtype
@@ -54,12 +55,16 @@ class CpuLanes:
         while at < size:
             base = rates.base * self.alive
             self.update.scalars[0] = base * factors[rates.schedule_of, at]
-            at += self.code.drive(
-                self.w, self.g, self.f, self.w_rows, self.g_rows, *self.update.arrays,
-                factors[:, :0] if steady else factors, base, rates.schedule_of, self.limit, self.alive,
-                self.diverged_at, *self.loss.train, order[at:], sizes[at:], *self.batch, noise[at:],
-                self.loss.constants, self.loss.layout, self.work, done, at, self.single,
+            (x, y), (x_batch, y_batch), update = self.loss.train, self.batch, self.update
+            arguments = DriveArguments(
+                w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
+                scalars=update.scalars, powers=update.powers, blocks=update.blocks,
+                factors=factors[:, :0] if steady else factors, base=base, schedule_of=rates.schedule_of,
+                limit=self.limit, alive=self.alive, diverged_at=self.diverged_at, x=x, y=y, order=order[at:],
+                sizes=sizes[at:], x_batch=x_batch, y_batch=y_batch, noise=noise[at:], constants=self.loss.constants,
+                layout=self.loss.layout, work=self.work, done=done, skip=at, single=self.single,
             )  # fmt: skip
+            at += self.code.drive(*arguments)
             self.made = done + at
             if at < size:
                 self.park()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from optbench.compiler.contracts import AssessArguments, StepsArguments
 from optbench.compiler.cuda import BLOCK, blocks, cuda, put
 from optbench.compiler.cuda_steps import ROWS
 from optbench.compiler.update_text import scalar_count
@@ -16,7 +17,7 @@ _BATCH_BYTES = 1 << 26  # of the mini-batches that are gathered for one launch
 
 
 class GpuLanes:
-    """``members``: the seed of each cohort, with those of its lanes that are here. Arrays as in steps.py."""
+    """``members``: the seed of each cohort, with those of its lanes that are here. Arrays as in StepsArguments."""
 
     def __init__(self, problem, optimizer, members: Sequence[tuple[int, Sequence[Lane]]], code, batch_size, dtype):
         self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
@@ -56,24 +57,25 @@ class GpuLanes:
     def advance(self, rates: Rates, done: int, size: int) -> None:
         factors, at = rates.factors(done, size), 0
         alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
-        lanes = (
-            self._put(rates.base), self._put(rates.schedule_of.astype(np.int32)), self.members,
-            self._put(self.limit), alive, diverged_at,
-        )  # fmt: skip
+        base, schedule_of = self._put(rates.base), self._put(rates.schedule_of.astype(np.int32))
+        limit, (scalars, powers), (x, y) = self._put(self.limit), self.update, self.train
         one_batch = len(self.batches) * self.batch_size * (1 + self.train[0].shape[1]) * np.dtype(self.dtype).itemsize
         most = max(1, _BATCH_BYTES // one_batch) if self.code.shape.batches else size
         while at < size:
             count = min(size - at, most)
             drawn = [member.draw(count) for member in self.batches]
             sizes = drawn[0][1]
-            batch, noise = self._gathered([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
+            (x_batch, y_batch), noise = self._gathered([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
             if self.code.shape.noisy:
                 noise = self._put(np.array([noise for _, _, noise in drawn]))
-            self.code.steps[blocks(self.runs), BLOCK, self.stream](
-                self.w, self.g, self.f, self.norm, self.state, *self.update, self.work, self.table,
-                self._put(np.ascontiguousarray(factors[:, at : at + count])), *lanes, *self.train, *batch,
-                self._put(sizes), noise, self.constants, self.layout, done + at,
+            arguments = StepsArguments(
+                w=self.w, g=self.g, f=self.f, norm=self.norm, state=self.state, scalars=scalars, powers=powers,
+                work=self.work, blocks=self.table, factors=self._put(np.ascontiguousarray(factors[:, at : at + count])),
+                base=base, schedule_of=schedule_of, member=self.members, limit=limit, alive=alive,
+                diverged_at=diverged_at, x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
+                noise=noise, constants=self.constants, layout=self.layout, done=done + at,
             )  # fmt: skip
+            self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments)
             at += count
         self.alive[:], self.diverged_at[:] = self._get(alive), self._get(diverged_at)
         self.stream.synchronize()
@@ -112,9 +114,11 @@ class GpuLanes:
         """Loss and metrics on all examples, (1 + metrics, runs), and which lanes are finite."""
         out = self._put(np.zeros((1 + len(self.problem.metrics), self.runs)))
         good = self._put(np.zeros(self.runs, bool))
-        self.code.evaluate[blocks(self.runs), BLOCK, self.stream](
-            self.w, self._reported(), self.g, self.work, out, good, x, y, self.constants, self.layout
-        )
+        arguments = AssessArguments(
+            w=self.w, reported=self._reported(), g=self.g, work=self.work, out=out, good=good, x=x, y=y,
+            constants=self.constants, layout=self.layout,
+        )  # fmt: skip
+        self.code.evaluate[blocks(self.runs), BLOCK, self.stream](*arguments)
         found = self._get(out), self._get(good)
         self.stream.synchronize()
         return found

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from optbench.compiler.contracts import ApplyArguments, BeginArguments, ShareArguments
 from optbench.compiler.cuda import BLOCK, GRID, blocks, put
 from optbench.compiler.cuda_updates import SHARES, WARP, compiled, total
 from optbench.contract.optimizers import Optimizer
@@ -49,14 +50,16 @@ class Update:
 
     def __call__(self, w, g, t: int, stream=0) -> None:
         """Step ``t`` (from 1) of every run; the rates stand in ``scalars[0]``, and w and g are on the card."""
-        own, code = (self.state, self.scalars, self.sums, self.table), self.code
-        one_a_run = blocks(self.runs), BLOCK, stream
+        code, one_a_run = self.code, (blocks(self.runs), BLOCK, stream)
         if code.begin is not None:
-            code.begin[one_a_run](self.scalars, self.powers, self.table)
+            code.begin[one_a_run](*BeginArguments(scalars=self.scalars, powers=self.powers, blocks=self.table))
         first = 0
+        arguments = ApplyArguments(
+            w=w, g=g, state=self.state, scalars=self.scalars, sums=self.sums, blocks=self.table, t=t
+        )
         for (group, whole), share in zip(code.shares, code.share, strict=True):
             partial = self.partial[: len(group)]
-            share[self.shared_grid, self.threads, stream](w, g, *own, partial, t)
+            share[self.shared_grid, self.threads, stream](*ShareArguments(**arguments._asdict(), partial=partial))
             total[one_a_run](partial, self.sums, first, self.used, whole)
             first += len(group)
-        code.apply[self.grid, self.threads, stream](w, g, *own, t)
+        code.apply[self.grid, self.threads, stream](*arguments)
