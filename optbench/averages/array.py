@@ -4,14 +4,16 @@ import math
 from functools import cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from optbench.averages.contract import FADED, checked_beta, real_array
 from optbench.compiler.contracts import Double, Flag, Given2, Reals2
 from optbench.compiler.signatures import signature
 from optbench.contract.errors import OptbenchError
+from optbench.contract.types import DeviceChoice
 
 
-def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> np.ndarray:
+def ewa(x: ArrayLike, beta: float, bias_correction: bool = False, device: DeviceChoice = "cpu") -> np.ndarray:
     """v_t = beta v_{t-1} + (1 - beta) x_t with v_0 = 0, along the last axis (lecture B1).
 
     x: array (..., n), float32 or float64 (anything else becomes float64). beta: in [0, 1); v_t averages about

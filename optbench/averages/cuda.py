@@ -7,6 +7,7 @@ arithmetic is float64, and every sum has a fixed order: a call repeated gives th
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import float64
@@ -18,6 +19,7 @@ from optbench.compiler.cuda_translator import smaller
 from optbench.compiler.signatures import signature
 from optbench.compiler.translator import REALS
 from optbench.contract.errors import OptbenchError
+from optbench.contract.types import DtypeName
 
 SIDE = 32
 SQUARE = SIDE * SIDE
@@ -38,7 +40,7 @@ least = jit(smaller)
 
 
 @jit
-def fetch(x, at, stride, ahead):
+def fetch(x: np.ndarray, at: int, stride: int, ahead: np.ndarray) -> None:
     """The thread's column of the square at ``at``. All loads are under way before the first is waited for.
 
     What lies beyond the series comes after all that counts, and is never stored; beyond x nothing is read. An index
@@ -53,13 +55,14 @@ def fetch(x, at, stride, ahead):
 
 
 @jit
-def fill(square, lane, ahead):
+def fill(square: np.ndarray, lane: int, ahead: np.ndarray) -> None:
+    """The thread's column, from where it was fetched to."""
     for r in range(SIDE):
         square[r, lane] = ahead[r]
 
 
 @jit
-def walk(square, lane, v, beta):
+def walk(square: np.ndarray, lane: int, v: float, beta: float) -> float:
     """The recurrence through a row, in place; returns its end."""
     gain = 1.0 - beta
     for c in range(SIDE):
@@ -69,13 +72,13 @@ def walk(square, lane, v, beta):
 
 
 @jit
-def rest(t, rate):
+def rest(t: int, rate: float) -> float:
     """1 - beta^t, without the cancellation; rate: log(beta)."""
     return np.float64(-math.expm1(t * rate))
 
 
 @jit
-def scan(sums, i, s, power):
+def scan(sums: np.ndarray, i: int, s: float, power: float) -> int:
     """s of thread i + power s of thread i-1 + power^2 s of thread i-2 + ..., as entry i of a row of sums (2, threads).
 
     Returns which row. As they take turns, there is one barrier a step.
@@ -215,18 +218,18 @@ def spread(
             cuda.syncthreads()
 
 
-def power(beta, exponents):
+def power(beta: float, exponents: Any) -> Any:
     """beta^exponents. What is positive stays so: an inf in x must not become 0 * inf."""
     return np.maximum(beta ** np.asarray(exponents, float), TINY if beta else 0.0)
 
 
-def many(x, n, beta, rate, out):
+def many(x: Any, n: int, beta: float, rate: float, out: Any) -> None:
     """Many series: memory traffic is that of a copy."""
     groups = -(-x.size // (n * SIDE))
     together[min(groups, GRID), SIDE](x, n, beta, rate, out)
 
 
-def few(x, n, beta, rate, out, spans=SPANS, scanners=SCANNERS):
+def few(x: Any, n: int, beta: float, rate: float, out: Any, spans: int = SPANS, scanners: int = SCANNERS) -> None:
     """Few long series, each in at most ``spans`` pieces: x is read twice and out written once, 3 / 2 of a copy."""
     span = SQUARE * -(-n // (SQUARE * spans))
     ends = cuda.device_array((x.size // n, -(-n // span)), np.float64)
@@ -239,7 +242,7 @@ def few(x, n, beta, rate, out, spans=SPANS, scanners=SCANNERS):
     spread[grid, SIDE](x, n, span, beta, rate, powers, ends, out)
 
 
-def averages(x, beta: float, correct: bool):
+def averages(x: Any, beta: float, correct: bool) -> Any:
     """:func:`optbench.ewa` of x (..., n), float32 or float64, beta in [0, 1), on the GPU.
 
     An array of the host comes back as one, an array of the device (anything with ``__cuda_array_interface__``, in C
@@ -259,7 +262,7 @@ def averages(x, beta: float, correct: bool):
     return out if there else out.copy_to_host()
 
 
-def kernels(dtype: str) -> list[tuple]:
+def kernels(dtype: DtypeName) -> list[tuple]:
     """(name, kernel, numba signature) of all kernels that averages of this dtype use."""
     each = {"together": together, "sums": sums, "carries": carries, "spread": spread}
     return [(name, function, signature(function, dtype)) for name, function in each.items()]

@@ -4,7 +4,7 @@ One declaration serves for all: signatures.py reads numba's types off it and wri
 kernels, and the engine fills it by name. Kernels that are written by hand declare theirs in their own annotations.
 The kernels themselves take the fields one by one. Measured, pinned: a named tuple of the driver's arguments makes its
 call take 4.7 us instead of 2.4 (6.2 in four tuples), as numba looks at each field anew, and adam's kernel takes 1.24
-times as long a step on arrays out of a tuple. To fill a named tuple and hand its fields on costs 0.6 us a call.
+times as long a step on arrays out of a tuple. To fill one by name and hand its fields on costs 1.7 us a chunk of steps.
 
 ``runs`` are the lanes of a call, ``k`` a problem's metrics. Arrays "in the problem's form" are (dim, runs) in lanes
 form, (runs, dim) in single form; "in the rule's order" (dim, runs) in order "lanes", (runs, dim) in order "rows".

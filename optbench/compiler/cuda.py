@@ -6,11 +6,13 @@ numba-cuda-mlir where neither is left. It may be numba's simulator (NUMBA_ENABLE
 
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -24,7 +26,7 @@ def _toolkit_home() -> Path | None:
     programs = filter(None, map(shutil.which, ("ptxas", "nvcc")))
     homes = [*(Path(program).resolve().parents[1] for program in programs), Path("/usr/local/cuda")]
     wheels = find_spec("nvidia")
-    homes += [Path(place) / "cu13" for place in (wheels.submodule_search_locations if wheels else ())]
+    homes += [Path(place) / "cu13" for place in (wheels and wheels.submodule_search_locations) or ()]
     return next((home for home in homes if (home / "nvvm").is_dir()), None)
 
 
@@ -36,11 +38,11 @@ def _tell_home() -> None:
 
 _tell_home()
 
-cuda, _broken = None, None
+_broken = None
 try:
     from numba import cuda
 except Exception as error:  # numba-cuda fails in many ways where numba or numpy is too new for it
-    _broken = in_one_line(error)
+    _broken, cuda = in_one_line(error), None
     with suppress(ImportError):
         from numba_cuda_mlir import cuda
 
@@ -54,9 +56,10 @@ numba.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 index = int if SIMULATED else numba.uint64
 """What indices are in inner loops: of signed ones, every access would ask whether they count from the end."""
 BLOCK = 4 if SIMULATED else 128
-"""Threads of a block, where nothing asks for another number; in the simulator each is a thread of the system."""
+"""Threads of a block, where nothing asks for another number: four warps, a usual choice and an estimate. In the
+simulator each is a thread of the system."""
 GRID = 2 if SIMULATED else 1 << 15
-"""The most blocks along one axis of a grid: kernels stride over what is left."""
+"""The most blocks along one axis of a grid: kernels stride over what is left. CUDA allows 65,535 along y and z."""
 
 
 @dataclass(frozen=True)
@@ -170,19 +173,19 @@ def _card(device) -> dict:
     }
 
 
-def jit(function, **options):
+def jit(function: Callable, **options: Any) -> Callable:
     """A device function: compiled for the types it is called with, inlined where the compiler likes."""
     return cuda.jit(device=True, **options)(function)
 
 
-def kernel(function):
+def kernel(function: Callable) -> Any:
     """A kernel, compiled for the types it is launched with and kept on disk where that can be."""
     if SIMULATED:
         return cuda.jit(function)
     return numba_inside.kept_on_disk(cuda.jit, function)
 
 
-def put(array: np.ndarray, stream=0):
+def put(array: np.ndarray, stream: Any = 0) -> Any:
     """The array on the card; a zero in place of an empty one, whose strides numba would take for another layout."""
     if not array.size:
         array = np.zeros([max(1, size) for size in array.shape], array.dtype)
@@ -207,7 +210,7 @@ def blocks(count: int, threads: int = BLOCK) -> int:
     return max(1, min(-(-count // threads), GRID))
 
 
-def ptx(compiled, signature, *capabilities: tuple[int, int]) -> list[str]:
+def ptx(compiled: Any, signature: Any, *capabilities: tuple[int, int]) -> list[str]:
     """The PTX of a :func:`kernel` for one signature and each compute capability, such as (9, 0).
 
     No card is needed, but libnvvm is. numba's part of the work is done once.

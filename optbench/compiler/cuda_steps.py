@@ -7,11 +7,11 @@ them in local arrays meanwhile, which the compiler turns into registers.
 Every lane belongs to a member: a cohort with a start point, mini-batches and noise of its own, which its lanes share.
 """
 
-import ast
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import float64
@@ -33,10 +33,13 @@ from optbench.compiler.translator import REALS, compile_tree
 from optbench.compiler.update_text import Writer, scalar_count
 from optbench.contract.optimizers import Optimizer, arguments
 from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName, Form
 
-_LOCAL_BYTES = 256  # what a thread may keep of its lane: beyond it, registers spill
+_LOCAL_BYTES = 256
+"""What a thread may keep of its lane: 64 of its at most 255 registers of 4 bytes; much beyond it, they spill. An
+estimate: no card has measured where it begins to cost."""
 ROWS = 32
-"""Examples that are evaluated at a time: a lane's scratch grows with them."""
+"""Examples that are evaluated at a time: a lane's scratch grows with them. An estimate."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Shape:
     work: int = 0
 
 
-def shape_of(problem: Problem, optimizer: Optimizer, dtype: str, batches: bool, noisy: bool, work: int) -> Shape:
+def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: bool, noisy: bool, work: int) -> Shape:
     """For a gradient that takes ``work`` numbers of scratch."""
     rows = scalar_count(optimizer, len(problem.blocks))
     sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
@@ -63,7 +66,9 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: str, batches: bool, 
 
 
 @cache
-def step_kernel(function: Callable, form: str, optimizer: Optimizer, dtype: str, shape: Shape, owner: str):
+def step_kernel(
+    function: Callable, form: Form, optimizer: Optimizer, dtype: DtypeName, shape: Shape, owner: str
+) -> Any:
     """Steps of all lanes. Raises PluginError where the source of a function cannot be had."""
     rule = Writer(optimizer, "thread", translator(dtype, whole_literals=True)).function()
     gradient, key = translator(dtype).translate(function, owner)
@@ -138,7 +143,7 @@ def _kept(shape: Shape) -> tuple[str, str]:
 
 
 @cache
-def evaluate_kernel(function: Callable, form: str, evaluates: bool, metrics: int, dtype: str, owner: str):
+def evaluate_kernel(function: Callable, form: Form, evaluates: bool, metrics: int, dtype: DtypeName, owner: str) -> Any:
     """Loss and metrics of all lanes, by the problem's evaluate, or else by its value and gradient."""
     inner, key = translator(dtype).translate(function, owner)
     values = {"x": "x[first:first + ROWS]", "y": "y[first:first + ROWS]", "work": "work[:, r]"}
@@ -172,7 +177,7 @@ def NAME({names(AssessArguments)}):
 
 def _made(name: str, text: str, home: Callable, scope: dict, dtype: str, key: str):
     scope = {"cuda": cuda, "_real": REALS[dtype], "_double": float64, "_shaped": shaped, **scope}
-    return kernel(compile_tree(ast.parse(text).body[0], name, home, scope, key + dtype))
+    return kernel(compile_tree(text, name, home, scope, key + dtype))
 
 
 @kernel
@@ -191,7 +196,7 @@ def gather(x: Reals2, y: Reals1, order: Shorts3, x_batch: Reals4, y_batch: Reals
             y_batch[c, s, i] = y[k]
 
 
-def signatures(dtype: str) -> dict:
+def signatures(dtype: DtypeName) -> dict[str, Any]:
     """The signatures of ``steps``, ``evaluate`` and ``gather``."""
     kernels = {"steps": StepsArguments, "evaluate": AssessArguments, "gather": gather}
     return {name: signature(contract, dtype) for name, contract in kernels.items()}

@@ -12,6 +12,7 @@ import numpy as np
 
 from optbench.compiler import cuda, numba_inside
 from optbench.compiler.translator import Translator, of_module
+from optbench.contract.types import DtypeName
 
 _FUNCTIONS = "sqrt exp expm1 log log1p sin cos tan tanh sinh cosh atan atan2 floor".split()
 
@@ -23,7 +24,7 @@ def _replaced() -> dict:
     return {m: n for m, n in pairs} if cuda.SIMULATED else {n: m for m, n in pairs}
 
 
-def dot(a, b, out):
+def dot(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a b, of matrices."""
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):
@@ -33,12 +34,12 @@ def dot(a, b, out):
             out[i, j] = total
 
 
-def larger(a, b):
+def larger(a: float, b: float) -> float:
     """max(a, b), which kernels know of reals only."""
     return b if b > a else a
 
 
-def smaller(a, b):
+def smaller(a: float, b: float) -> float:
     """min(a, b)."""
     return b if b < a else a
 
@@ -86,7 +87,7 @@ _PICKED = {"max": larger, "min": smaller}
 
 
 @cache
-def translator(dtype: str, whole_literals: bool = False) -> Translator:
+def translator(dtype: DtypeName, whole_literals: bool = False) -> Translator:
     """The CPU's translator, for device functions."""
 
     def rewrite(tree, namespace, scope):

@@ -27,9 +27,17 @@ from optbench.compiler.signatures import signature
 from optbench.compiler.update_text import Writer, together
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer, arguments
+from optbench.contract.types import DtypeName, Order
 
-WARP = min(32, BLOCK // 2)  # threads of a block along the runs in order "lanes"; the others go along the parameters
-SHARES = 256  # blocks of threads, or threads, that share a sum
+WARP = min(32, BLOCK // 2)
+"""Threads of a block along the runs in order "lanes", so that a warp's loads are one line of memory; the block's other
+threads go along the parameters. That a warp has 32 threads is the hardware's; in the simulator a block has but four."""
+SHARES = 256
+"""Blocks of threads, or threads, that share a sum. An estimate: with few runs it is about two blocks of threads for
+each multiprocessor of a large card (132), and the second kernel still adds their shares in a blink."""
+DOWN = 1024
+"""The most blocks of threads along the parameters in order "lanes". An estimate: what a large card has resident (132
+multiprocessors, up to 16 blocks of 128 threads) is reached with two columns of them; more would only wait."""
 
 
 def refuses(record: Optimizer) -> str | None:
@@ -40,7 +48,7 @@ def refuses(record: Optimizer) -> str | None:
 class Compiled:
     """The kernels of a rule, in one order and dtype; ``shares``: its groups of sums, and whether over all blocks."""
 
-    def __init__(self, record: Optimizer, order: str, dtype: str):
+    def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
         why = refuses(record)
         if why:
             raise PluginError(f"optimizer {record.name} cannot run on a GPU: {why}")
@@ -52,7 +60,7 @@ class Compiled:
         self.share = [text.share(group) for group, _ in self.shares]
         self.apply = text.apply()
 
-    def signatures(self, dtype: str) -> list[tuple]:
+    def signatures(self, dtype: DtypeName) -> list[tuple]:
         """(name, kernel, signature) of each."""
         kernels = [("apply", self.apply, signature(ApplyArguments, dtype))]
         kernels += [(f"share {k}", share, signature(ShareArguments, dtype)) for k, share in enumerate(self.share)]
@@ -62,12 +70,12 @@ class Compiled:
 
 
 @cache
-def compiled(record: Optimizer, order: str, dtype: str) -> Compiled:
+def compiled(record: Optimizer, order: Order, dtype: DtypeName) -> Compiled:
     """The kernels of a rule. Raises PluginError."""
     return Compiled(record, order, dtype)
 
 
-def kernels(dtype: str) -> list[tuple]:
+def kernels(dtype: DtypeName) -> list[tuple]:
     """(name, kernel, signature) of the one that is not a rule's."""
     return [("total", total, signature(total, dtype))]
 
@@ -92,7 +100,7 @@ def total(partial: Reals4, sums: Reals3, first: Whole, used: Whole, whole: Flag)
 class _Text:
     """The kernels' lines. Names are those of update_text.py; ``i``: a parameter, ``r``: a run, ``b``: a block."""
 
-    def __init__(self, record: Optimizer, order: str, dtype: str):
+    def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
         self.record, self.rows = record, order == "rows"
         self.writer = Writer(record, "rows", translator(dtype, whole_literals=True))
         self.writer.namespace |= {"cuda": cuda, "_index": index}

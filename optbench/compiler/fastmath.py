@@ -19,7 +19,7 @@ _careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"})
 
 
 @_careful
-def exp64(x):
+def exp64(x: float) -> float:
     """e^x; 0 below x = -708, where results cease to be normal numbers, inf from x = 709 on, NaN of NaN."""
     t = x * 1.4426950408889634 + 6755399441055744.0  # 1.5 * 2^52: the sum's low bits are the nearest integer
     k = t - 6755399441055744.0
@@ -44,7 +44,7 @@ def exp64(x):
 
 
 @_careful
-def exp32(x):
+def exp32(x: np.float32) -> np.float32:
     """``exp64`` in float32; 0 below x = -87, inf from x = 88 on."""
     t = x * np.float32(1.442695) + np.float32(12582912.0)
     k = t - np.float32(12582912.0)

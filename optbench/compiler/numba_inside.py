@@ -96,14 +96,14 @@ _REALS = {int64: (float64, ir.DoubleType()), int32: (float32, ir.FloatType())}
 
 
 @intrinsic
-def bits_of(context, real):
+def bits_of(context: Any, real: Any) -> tuple[Any, Callable]:
     """The bits of a float as an integer of its width."""
     whole, kind = _BITS[real]
     return whole(real), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], kind)
 
 
 @intrinsic
-def real_of(context, whole):
+def real_of(context: Any, whole: Any) -> tuple[Any, Callable]:
     """The float of these bits."""
     real, kind = _REALS[whole]
     return real(whole), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], kind)
@@ -128,7 +128,8 @@ def strided_view(simulated: bool) -> Callable:
 def _simulated_view(array, shape):
     whole = getattr(array, "_item", array)
     whole = np.asarray(getattr(whole, "_ary", whole))
-    step, strides = whole.strides[-1], []
+    step = whole.strides[-1]
+    strides: list = []
     for size in reversed(shape):
         strides.insert(0, step)
         step *= size
@@ -147,7 +148,8 @@ def _view(context, array, shape):
             context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
             for i, kind in enumerate(signature.args[1])
         ]
-        step, strides = builder.extract_value(source.strides, signature.args[0].ndim - 1), []
+        step = builder.extract_value(source.strides, signature.args[0].ndim - 1)
+        strides: list = []
         for size in reversed(sizes):
             strides.insert(0, step)
             step = builder.mul(step, size)

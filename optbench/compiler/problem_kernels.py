@@ -4,6 +4,7 @@ Their arguments are GradientArguments and EvaluateArguments of contracts.py.
 """
 
 import ast
+from collections.abc import Callable
 from functools import cache, partial
 
 from optbench.compiler.contracts import EvaluateArguments, GradientArguments
@@ -11,6 +12,7 @@ from optbench.compiler.signatures import names, signature
 from optbench.compiler.translator import compile_tree, finish, translator
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import arguments
+from optbench.contract.types import DtypeName, Form
 
 gradient_signature = partial(signature, GradientArguments)
 evaluate_signature = partial(signature, EvaluateArguments)
@@ -19,30 +21,32 @@ _CALL = ("first", "last")
 
 
 @cache
-def gradient_kernel(function, form: str, dtype: str, owner: str):
+def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str) -> Callable:
     """``value_and_gradient`` behind the common signature. Raises PluginError where it does not compile."""
     hidden = _CALL if form == "lanes" else ("f", *_CALL)
     own = _check_arguments(function, owner, [a for a in GradientArguments._fields if a not in hidden], ("w", "g"))
+    tree: ast.FunctionDef | str
     tree, namespace, key = translator(dtype).prepare(function, owner, GradientArguments._fields)
     if form == "single":
         inner, key = translator(dtype).translate(function, owner)
         call = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)
         lines = ["    for r in range(first, last):", f"        f[r] = _inner({call})"]
         text = "\n".join([f"def NAME({names(GradientArguments)}):", *lines])
-        tree, namespace = ast.parse(text).body[0], {"_inner": inner}
+        tree, namespace = text, {"_inner": inner}
     return _build(tree, "value_and_gradient", function, namespace, key, gradient_signature(dtype), owner)
 
 
 @cache
-def evaluate_kernel(function, form: str, dtype: str, owner: str):
+def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str) -> Callable:
     """``evaluate`` behind the common signature. Raises PluginError where it does not compile."""
     own = _check_arguments(function, owner, EvaluateArguments._fields, ("w", "out"))
+    tree: ast.FunctionDef | str
     tree, namespace, key = translator(dtype).prepare(function, owner, EvaluateArguments._fields)
     if form == "single":
         inner, key = translator(dtype).translate(function, owner)
         call = ", ".join(f"{name}[r]" if name in ("w", "out") else name for name in own)
         text = f"def NAME({names(EvaluateArguments)}):\n    for r in range(w.shape[0]):\n        _inner({call})\n"
-        tree, namespace = ast.parse(text).body[0], {"_inner": inner}
+        tree, namespace = text, {"_inner": inner}
     return _build(tree, "evaluate", function, namespace, key, evaluate_signature(dtype), owner)
 
 

@@ -4,6 +4,7 @@ The kernel of a rule comes in two loop orders: "rows" for arrays (runs, dim), "l
 are UpdateArguments of contracts.py.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from optbench.compiler.contracts import UpdateArguments
@@ -12,14 +13,15 @@ from optbench.compiler.translator import finish, translator
 from optbench.compiler.update_text import Writer
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
+from optbench.contract.types import DtypeName, Order
 
-_MADE: dict[tuple, object] = {}
+_MADE: dict[tuple, Callable] = {}
 
 
 update_signature = partial(signature, UpdateArguments)
 
 
-def update_kernel(record: Optimizer, order: str, dtype: str):
+def update_kernel(record: Optimizer, order: Order, dtype: DtypeName) -> Callable:
     """The rule as a loop over a cohort. Raises PluginError where it does not compile."""
     if record.matrix and order != "rows":
         raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")

@@ -4,10 +4,11 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract.types import Form
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Problem:
     and then one number per name in ``metrics``: ``out`` is (1 + metrics,), or (1 + metrics, runs) in lanes form.
     """
 
-    form: str
+    form: Form
     dim: int
     start: Callable
     """``start(rng)`` -> the start point, (dim,)."""
@@ -57,8 +58,8 @@ class Problem:
     name: str = ""
     source: str = ""
 
-    def __post_init__(self):
-        if self.form not in ("single", "lanes"):
+    def __post_init__(self) -> None:
+        if self.form not in get_args(Form):
             raise PluginError(f"problem: form={self.form!r} must be 'single' or 'lanes'")
         if self.dim < 1:
             raise PluginError(f"problem: dim={self.dim!r} must be at least 1")
@@ -87,6 +88,10 @@ class Family:
     doc: str = ""
 
     def build(self, given: Mapping | None = None) -> Problem:
+        """The problem with the ``given`` parameters.
+
+        Raises OptbenchError for one that makes no sense, PluginError for a factory that fails.
+        """
         values = names.fill("problem", self.name, given or {}, self.parameters)
         for key, value in values.items():
             if isinstance(value, float) and not math.isfinite(value):

@@ -3,11 +3,14 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.limits import enforce
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,13 @@ class Schedule:
     inner: "Schedule | None" = None
     """The schedule that this one goes around."""
 
-    def __call__(self, step, epoch, total_steps: int):
+    def __call__(self, step: "np.ndarray", epoch: "np.ndarray", total_steps: int) -> "np.ndarray":
         before = () if self.inner is None else (self.inner,)
         return self.function(*before, step, epoch, total_steps, **self.parameters)
 
     @property
     def text(self) -> str:
+        """Its name with its parameters, as it is typed."""
         around = {} if self.inner is None else {names.INNER: self.inner.text}
         return names.canonical(self.name, around | dict(self.parameters))
 
@@ -82,7 +86,9 @@ def _as_parameter(value):
     return value if isinstance(value, str) else float(value)
 
 
-def schedule(*, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters):
+def schedule(
+    *, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters: Any
+) -> Callable[[Callable], Schedule]:
     """Register a schedule; its parameters' defaults stand here: numbers, tuples of numbers, or words.
 
     ``limits`` and ``check`` say which values make sense, as in :class:`Schedule`.
@@ -90,7 +96,9 @@ def schedule(*, source: str, limits: Mapping | None = None, check: Callable | No
     return _schedule(Schedule, ["step", "epoch", "total_steps"], parameters, source, limits, check)
 
 
-def schedule_wrapper(*, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters):
+def schedule_wrapper(
+    *, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters: Any
+) -> Callable[[Callable], ScheduleWrapper]:
     """Register a schedule around any other, which its function takes as the first argument, ``inner``."""
     return _schedule(ScheduleWrapper, ["inner", "step", "epoch", "total_steps"], parameters, source, limits, check)
 

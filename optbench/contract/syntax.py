@@ -4,12 +4,13 @@ import ast
 import copy
 import inspect
 import textwrap
+from collections.abc import Callable
 from types import FunctionType
 
 from optbench.contract.errors import PluginError
 
 
-def definition(function: FunctionType, owner: str) -> ast.FunctionDef:
+def definition(function: Callable, owner: str) -> ast.FunctionDef:
     """A copy of the function's tree, without decorators, annotations and docstring; lines keep their numbers.
 
     Raises PluginError where the source cannot be had.
@@ -33,7 +34,7 @@ def definition(function: FunctionType, owner: str) -> ast.FunctionDef:
     return tree
 
 
-def function_of(tree: ast.FunctionDef, home: FunctionType, scope: dict) -> FunctionType:
+def function_of(tree: ast.FunctionDef, home: Callable, scope: dict) -> FunctionType:
     """The function of a tree, as if it stood in ``home``'s file; :func:`definition` gives the tree back."""
     scope = {**scope, "__name__": home.__module__}
     module = ast.fix_missing_locations(ast.Module([tree], []))

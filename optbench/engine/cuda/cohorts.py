@@ -12,13 +12,14 @@ from optbench.compiler import cuda_steps as kernels
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
 from optbench.engine import batches
 from optbench.engine.cohort import Cohort, evaluation_points
 from optbench.engine.cuda import lanes as gpu
 from optbench.engine.lanes import Clock, Lane, Rates, Runner
 
 _SHARE = 0.4  # of the card's free memory that lanes may fill: a sweep has two calls under way
-_MAX_LANES = 1 << 20
+_MAX_LANES = 1 << 20  # several times what fills a large card (270,000 threads at once), and bounds the host's arrays
 # The simulator launches one kernel at a time.
 _ALONE = threading.Lock() if cuda.SIMULATED else nullcontext()
 
@@ -36,7 +37,7 @@ def refuses(problem: Problem, optimizer: Optimizer | Baseline) -> str | None:
 class Kernels:
     """The kernels of a problem and a rule at one batch size. Raises PluginError for a pair that cannot run there."""
 
-    def __init__(self, problem: Problem, optimizer: Optimizer, dtype: str, batch_size: int):
+    def __init__(self, problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int):
         why = refuses(problem, optimizer)
         if why:
             raise PluginError(f"{problem.name} with {optimizer.name} cannot run on a GPU: {why}")
@@ -53,7 +54,7 @@ class Kernels:
         )
 
 
-def compiled(problem: Problem, optimizer: Optimizer, dtype: str, batch_size: int) -> Kernels:
+def compiled(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int) -> Kernels:
     """The kernels of a pair, compiled for the card, if they are not yet. Raises PluginError where they cannot be."""
     made = Kernels(problem, optimizer, dtype, batch_size)
     for name, signature in () if cuda.SIMULATED else kernels.signatures(dtype).items():
@@ -71,7 +72,7 @@ def run_cohorts(
     *,
     batch_size: int,
     steps: int,
-    dtype: str = "float64",
+    dtype: DtypeName = "float64",
     points: np.ndarray | None = None,
     deadline: float | None = None,
     progress: Callable[[int], None] = lambda run_steps: None,
@@ -118,12 +119,13 @@ def run_cohorts(
 
 def _calls(members: Sequence[Member], most: float) -> list[list[tuple[int, Sequence[Lane]]]]:
     """Members' lanes in portions that the card's memory holds: lists of (member, some of its lanes)."""
-    most, calls, room = int(np.clip(most, 1, _MAX_LANES)), [], 0
+    size, room = int(np.clip(most, 1, _MAX_LANES)), 0
+    calls: list[list[tuple[int, Sequence[Lane]]]] = []
     for m, (_, lanes) in enumerate(members):
         while lanes:
             if room == 0:
                 calls.append([])
-                room = most
+                room = size
             part, lanes = lanes[:room], lanes[room:]
             calls[-1].append((m, part))
             room -= len(part)

@@ -1,6 +1,7 @@
 """Some lanes on a GPU, of one cohort or of many: their arrays on the card, and launches for many steps of them all."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,18 +9,29 @@ from optbench.compiler.contracts import AssessArguments, StepsArguments
 from optbench.compiler.cuda import BLOCK, blocks, cuda, put
 from optbench.compiler.cuda_steps import ROWS
 from optbench.compiler.update_text import scalar_count
+from optbench.contract.optimizers import Optimizer
+from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
 from optbench.engine import batches
 from optbench.engine.arrays import arrays
 from optbench.engine.lanes import Lane, Look, Rates
 from optbench.engine.update_arrays import block_table, first_scalars
 
-_BATCH_BYTES = 1 << 26  # of the mini-batches that are gathered for one launch
+_BATCH_BYTES = 1 << 26  # of the mini-batches gathered for one launch: little beside a card's memory; an estimate
 
 
 class GpuLanes:
     """``members``: the seed of each cohort, with those of its lanes that are here. Arrays as in StepsArguments."""
 
-    def __init__(self, problem, optimizer, members: Sequence[tuple[int, Sequence[Lane]]], code, batch_size, dtype):
+    def __init__(
+        self,
+        problem: Problem,
+        optimizer: Optimizer,
+        members: Sequence[tuple[int, Sequence[Lane]]],
+        code: Any,
+        batch_size: int,
+        dtype: DtypeName,
+    ):
         self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
         self.made, self.batch_size = 0, batch_size
         self.stream = cuda.stream()
@@ -55,6 +67,7 @@ class GpuLanes:
         return array.copy_to_host(stream=self.stream)
 
     def advance(self, rates: Rates, done: int, size: int) -> None:
+        """Make ``size`` steps after step ``done``, in launches whose mini-batches fill no more than _BATCH_BYTES."""
         factors, at = rates.factors(done, size), 0
         alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
         base, schedule_of = self._put(rates.base), self._put(rates.schedule_of.astype(np.int32))
@@ -103,6 +116,7 @@ class GpuLanes:
         return self.w if record.report is None or self.made == 0 else self.state[record.own.index(record.report)]
 
     def look(self, seen: bool) -> Look:
+        """What the lanes have now, on the host; ``seen``: whether a step has told loss and gradient."""
         nothing = np.full(self.runs, np.nan)
         f, norm = (self._get(self.f), self._get(self.norm)) if seen else (nothing, nothing)
         train, finite = self._mean(*self.train)
@@ -124,12 +138,13 @@ class GpuLanes:
         return found
 
     def weights(self) -> np.ndarray:
+        """(runs, dim): the last weights, or what the rule reports instead."""
         w = self._get(self._reported()).T.copy()
         w[self.unmoved] = self.starts[self.member[self.unmoved]]  # before a first update, nothing was reported
         return w
 
 
-def scratch(problem, batch: int) -> tuple[int, int]:
+def scratch(problem: Problem, batch: int) -> tuple[int, int]:
     """Numbers of ``work`` that a lane's gradient takes on a batch (0: all data), and all that it takes."""
     if problem.work is None:
         return 0, 0
@@ -138,7 +153,7 @@ def scratch(problem, batch: int) -> tuple[int, int]:
     return gradient, max(gradient, problem.work(ROWS, 1))
 
 
-def bytes_per_lane(problem, optimizer, batch: int, dtype: str) -> int:
+def bytes_per_lane(problem: Problem, optimizer: Optimizer, batch: int, dtype: DtypeName) -> int:
     """What a lane takes on the card."""
     size = np.dtype(dtype).itemsize
     slots = len(optimizer.own) + 2
