@@ -90,7 +90,7 @@ def function_at(signature_of: Callable[[str], Any]) -> Callable:
 
 
 # The bits of a number, for fastmath's exponential, which is 3 times as quick as a call of the library's. What an
-# intrinsic writes is llvmlite's. When it breaks: numba also knows the documented ``np.float64.view(np.int64)``.
+# intrinsic writes is llvmlite's. When it breaks: numba also knows ``np.float64(x).view(np.int64)``, as documented.
 _BITS = {float64: (int64, ir.IntType(64)), float32: (int32, ir.IntType(32))}
 _REALS = {int64: (float64, ir.DoubleType()), int32: (float32, ir.FloatType())}
 
@@ -225,9 +225,9 @@ def total_memory(cuda: ModuleType, device: Any) -> int | None:
 def compiling_for(capability: tuple[int, int]) -> Iterator[list]:
     """Compile PTX for a card that is not there; gives a list of the libraries whose PTX was asked for meanwhile.
 
-    Device functions ask the card for its compute capability, also where an explicit one was given. The list serves for
-    other cards' PTX without numba's part of the work, which is 9 tenths of it. When it breaks, tests of PTX fail where
-    there is no card; nothing but them needs it.
+    Device functions ask the card for its compute capability, also where an explicit one was given. From the list, PTX
+    for other cards is had without numba's part of the work. When it breaks, tests of PTX fail where there is no card;
+    nothing but them needs it.
     """
     from numba.cuda import dispatcher
     from numba.cuda.codegen import CUDACodeLibrary
