@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from packaging.requirements import Requirement
 
 import optbench
 
@@ -72,6 +73,7 @@ def test_every_file_is_in_the_wheel_and_no_other(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob("*.py")}
     wanted |= {f"optbench/problems/{path.name}" for path in (ROOT / "problems").glob("*.py")}
+    wanted.add("optbench/py.typed")
     for ending in ("html", "toml", "csv"):
         wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "optbench").rglob(f"*.{ending}")}
     assert names == wanted
@@ -89,7 +91,7 @@ def test_the_wheel_says_what_it_is(wheel):
     assert (about["Name"], about["Version"], about["Requires-Python"]) == ("optbench", optbench.__version__, ">=3.11")
     assert about["License-Expression"] == "MIT" and license_text == (ROOT / "LICENSE").read_bytes()
     needed = [line for line in about.get_all("Requires-Dist") if "extra ==" not in line]
-    assert sorted(needed) == sorted(PROJECT["dependencies"])
+    assert {*map(Requirement, needed)} == {*map(Requirement, PROJECT["dependencies"])}
     assert set(about.get_all("Provides-Extra")) == {"test", "peers", "dask", "datasets", "cuda12", "cuda13"}
     assert dict(points["console_scripts"]) == {"optbench": "optbench.cli.app:main"}
     assert about.get_payload().startswith("# optbench")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -13,7 +15,7 @@ def curve_bands(
     curves: pd.DataFrame,
     runs: pd.DataFrame,
     column: str = "train_loss",
-    by: tuple[str, ...] = ("problem", "optimizer"),
+    by: Sequence[str] = ("problem", "optimizer"),
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Median and interval of one column of `curves` over the seeds of each group, at every evaluated step.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import bdtr  # scipy.stats has the same, and takes half a second to import
 
 
@@ -36,7 +37,7 @@ def _coverage(n: int, k: int) -> float:
     return max(0.0, 1.0 - 2.0 * float(bdtr(k - 1, n, 0.5)))
 
 
-def median_interval(values, confidence: float = 0.95) -> tuple[float, float, float, float]:
+def median_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float, float]:
     """Median of `values`, and the distribution-free interval around it.
 
     values: (n,) numbers; inf stands for a failed run and sorts last. NaN is refused, as it has no place in the order.
@@ -53,7 +54,9 @@ def median_interval(values, confidence: float = 0.95) -> tuple[float, float, flo
     return float(median[0]), float(low[0]), float(high[0]), float(coverage[0])
 
 
-def grouped_intervals(values, groups, count: int, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
+def grouped_intervals(
+    values: ArrayLike, groups: ArrayLike, count: int, confidence: float = 0.95
+) -> tuple[np.ndarray, ...]:
     """`median_interval` of many groups at once.
 
     values: (n,) float, no NaN; groups: (n,) int in [0, count).

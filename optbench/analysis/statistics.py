@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from optbench.analysis import intervals
 
@@ -16,7 +17,7 @@ RESAMPLES = 2000
 """Of a bootstrap; its quantiles at 2.5% and 97.5% then stand on 50 resamples each."""
 
 
-def median_interval(values) -> Interval:
+def median_interval(values: ArrayLike) -> Interval:
     """Median over seeds with its distribution-free interval (David & Nagaraja 2003, section 7.1).
 
     values: (seeds,), inf for a failure. Returns (median, low, high); five seeds or fewer give smallest to largest.
@@ -24,7 +25,7 @@ def median_interval(values) -> Interval:
     return intervals.median_interval(values)[:3]
 
 
-def bootstrap_interval(values, statistic: Callable[[np.ndarray], float], seed: int = 0) -> Interval:
+def bootstrap_interval(values: ArrayLike, statistic: Callable[[np.ndarray], float], seed: int = 0) -> Interval:
     """Percentile bootstrap: seeds are drawn anew, whole rows at a time, so that what is paired stays paired.
 
     values: (seeds, ...); statistic: such an array -> number (NaN for a resample that has none; it is passed over).
@@ -42,7 +43,7 @@ def bootstrap_interval(values, statistic: Callable[[np.ndarray], float], seed: i
     return effect, min(effect, float(low)), max(effect, float(high))
 
 
-def ert(costs, reached) -> float:
+def ert(costs: ArrayLike, reached: ArrayLike) -> float:
     """Expected running time to a target: the cost of ALL runs divided by the number that reached it; inf for none.
 
     costs: (runs,) what each run spent until it reached the target or ended without; reached: (runs,) bool.
@@ -53,13 +54,13 @@ def ert(costs, reached) -> float:
     return float(np.sum(costs) / reached.sum()) if reached.any() else float("inf")
 
 
-def ert_interval(costs, reached, seed: int = 0) -> Interval:
+def ert_interval(costs: ArrayLike, reached: ArrayLike, seed: int = 0) -> Interval:
     """`ert` with its bootstrap interval over runs."""
     pairs = np.column_stack([np.asarray(costs, dtype=np.float64), np.asarray(reached, dtype=np.float64)])
     return bootstrap_interval(pairs, lambda rows: ert(rows[:, 0], rows[:, 1] > 0), seed)
 
 
-def ratio_interval(a, b) -> Interval:
+def ratio_interval(a: ArrayLike, b: ArrayLike) -> Interval:
     """Median over seeds of a / b, paired by seed, with its distribution-free interval.
 
     a, b: (seeds,) positive; inf for a failure. One failure makes the ratio inf or 0; two are a tie, 1.
@@ -82,20 +83,20 @@ def share_interval(hits: int, total: int) -> Interval:
     return float(share), float(max(0.0, min(share, middle - half))), float(min(1.0, max(share, middle + half)))
 
 
-def exponent(x, y) -> float:
+def exponent(x: ArrayLike, y: ArrayLike) -> float:
     """Least-squares slope of log y against log x: p of y ~ x^p. x, y: (points,), positive.
 
     Where y is inf, a failure, it is the limit of the slope: inf or -inf, NaN where the failures lie in balance.
     """
-    x, y = (np.log(np.asarray(part, dtype=np.float64)) for part in (x, y))
-    failed, x = np.isinf(y), x - x.mean()
+    log_x, log_y = (np.log(np.asarray(part, dtype=np.float64)) for part in (x, y))
+    failed, log_x = np.isinf(log_y), log_x - log_x.mean()
     if failed.any():
-        side = x[failed].sum()
+        side = log_x[failed].sum()
         return float(np.sign(side) * np.inf) if abs(side) > 1e-12 else float("nan")
-    return float(x @ y / (x @ x))
+    return float(log_x @ log_y / (log_x @ log_x))
 
 
-def exponent_interval(x, y, seed: int = 0) -> Interval:
+def exponent_interval(x: ArrayLike, y: ArrayLike, seed: int = 0) -> Interval:
     """Fitted exponent p of y ~ x^p with its bootstrap interval over seeds.
 
     x: (points,); y: (seeds, points), positive, inf for a failure. The curve that is fitted is the median over seeds.
@@ -103,7 +104,7 @@ def exponent_interval(x, y, seed: int = 0) -> Interval:
     return bootstrap_interval(y, lambda rows: exponent(x, np.median(rows, axis=0)), seed)
 
 
-def crossing(x, y, target: float) -> float:
+def crossing(x: ArrayLike, y: ArrayLike, target: float) -> float:
     """Where y first falls to `target`: linear in x and log y between the points; inf if it never does.
 
     x: (points,), increasing; y: (points,), positive, the first one above the target. target: positive.

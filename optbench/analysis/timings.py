@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 
-def timing_summary(timings: pd.DataFrame, runs: pd.DataFrame, by: tuple[str, ...] = ("problem",)) -> pd.DataFrame:
+def timing_summary(timings: pd.DataFrame, runs: pd.DataFrame, by: Sequence[str] = ("problem",)) -> pd.DataFrame:
     """Totals of the `timings` table per group of runs.
 
     Returns columns `by`, runs, run_steps, seconds, ns_per_run_step (mean over run-steps, so that long cohorts weigh

@@ -2,14 +2,19 @@
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from optbench.averages.contract import FADED, checked_beta, real_array
+from optbench.compiler.contracts import Double, Flag, Given2, Reals2
+from optbench.compiler.signatures import signature
 from optbench.contract.errors import OptbenchError
+from optbench.contract.types import DeviceChoice
 
 
-def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> np.ndarray:
+def ewa(x: ArrayLike, beta: float, bias_correction: bool = False, device: DeviceChoice = "cpu") -> np.ndarray:
     """Exponentially weighted averages along the last axis of an array.
 
     v_t = beta v_{t-1} + (1 - beta) x_t with v_0 = 0 (lecture B1), with the bias correction v_t / (1 - beta^t). NaN and
@@ -38,8 +43,9 @@ def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> n
         Lecture B1 and B5.
     """
     on_card = device != "cpu" and hasattr(x, "__cuda_array_interface__")
-    x, beta = x if on_card else real_array(x, "ewa: x"), checked_beta(beta, "ewa")
-    if not x.shape:
+    values: Any = x if on_card else real_array(x, "ewa: x")
+    beta = checked_beta(beta, "ewa")
+    if not values.shape:
         raise OptbenchError("ewa: x must be an array with at least one axis")
     if device != "cpu":
         from optbench.compiler.device import choose
@@ -47,14 +53,14 @@ def ewa(x, beta: float, bias_correction: bool = False, device: str = "cpu") -> n
         if choose(device)[0] == "cuda":
             from optbench.averages.cuda import averages
 
-            return averages(x, beta, bool(bias_correction))
-    rows = np.ascontiguousarray(x).reshape(math.prod(x.shape[:-1]), x.shape[-1])
+            return averages(values, beta, bool(bias_correction))
+    rows = np.ascontiguousarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])
     out = np.empty_like(rows)
-    _kernel(x.dtype.name)(rows, beta, bool(bias_correction), out)
-    return out.reshape(x.shape)
+    _kernel(values.dtype.name)(rows, beta, bool(bias_correction), out)
+    return out.reshape(values.shape)
 
 
-def _scan(x, beta, correct, out):
+def _scan(x: Given2, beta: Double, correct: Flag, out: Reals2) -> None:
     """One pass over each row, in float64 for either dtype: what is stored was rounded once.
 
     The plain recurrence waits for the last value at every step. Here s starts anew every four values and
@@ -95,10 +101,8 @@ def _scan(x, beta, correct, out):
 
 @cache
 def _kernel(dtype):
-    from numba import boolean, float64, types, void
+    from optbench.compiler.numba_inside import noalias
+    from optbench.compiler.translator import jit
 
-    from optbench.compiler.translator import REALS, jit
-
-    series, out = types.Array(REALS[dtype], 2, "C", readonly=True), types.Array(REALS[dtype], 2, "C")
     # No fast math: the stream's NumPy could not follow a fused or a reordered sum. It costs nothing here.
-    return jit(_scan, void(series, float64, boolean, out), fastmath=False, noalias=True)
+    return jit(_scan, signature(_scan, dtype), fastmath=False, **noalias())

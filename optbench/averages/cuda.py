@@ -7,15 +7,19 @@ arithmetic is float64, and every sum has a fixed order: a call repeated gives th
 """
 
 import math
+from typing import Any
 
 import numpy as np
-from numba import float64, int64, types, void
+from numba import float64
 
 from optbench.averages.contract import FADED
+from optbench.compiler.contracts import Double, Doubles2, Reals1, Whole
 from optbench.compiler.cuda import GRID, cuda, jit, kernel
 from optbench.compiler.cuda_translator import smaller
+from optbench.compiler.signatures import signature
 from optbench.compiler.translator import REALS
 from optbench.contract.errors import OptbenchError
+from optbench.contract.types import DtypeName
 
 SIDE = 32
 SQUARE = SIDE * SIDE
@@ -36,7 +40,7 @@ least = jit(smaller)
 
 
 @jit
-def fetch(x, at, stride, ahead):
+def fetch(x: np.ndarray, at: int, stride: int, ahead: np.ndarray) -> None:
     """The thread's column of the square at ``at``. All loads are under way before the first is waited for.
 
     What lies beyond the series comes after all that counts, and is never stored; beyond x nothing is read. An index
@@ -51,13 +55,14 @@ def fetch(x, at, stride, ahead):
 
 
 @jit
-def fill(square, lane, ahead):
+def fill(square: np.ndarray, lane: int, ahead: np.ndarray) -> None:
+    """The thread's column, from where it was fetched to."""
     for r in range(SIDE):
         square[r, lane] = ahead[r]
 
 
 @jit
-def walk(square, lane, v, beta):
+def walk(square: np.ndarray, lane: int, v: float, beta: float) -> float:
     """The recurrence through a row, in place; returns its end."""
     gain = 1.0 - beta
     for c in range(SIDE):
@@ -67,7 +72,7 @@ def walk(square, lane, v, beta):
 
 
 @jit
-def walk_corrected(square, lane, v, beta, rest):
+def walk_corrected(square: np.ndarray, lane: int, v: float, beta: float, rest: float) -> None:
     """``walk`` with each average over its 1 - beta^t, in float64, before it is rounded to what the square holds.
 
     rest: 1 - beta^t where the row begins.
@@ -80,7 +85,7 @@ def walk_corrected(square, lane, v, beta, rest):
 
 
 @jit
-def walk_scaled(square, lane, v, beta, factors):
+def walk_scaled(square: np.ndarray, lane: int, v: float, beta: float, factors: np.ndarray) -> float:
     """The same where all rows begin at one step: its factors 1 / (1 - beta^t) serve them all. Returns the row's end."""
     gain = 1.0 - beta
     for c in range(SIDE):
@@ -90,13 +95,13 @@ def walk_scaled(square, lane, v, beta, factors):
 
 
 @jit
-def rest(t, rate):
+def rest(t: int, rate: float) -> float:
     """1 - beta^t, without the cancellation; rate: log(beta)."""
     return np.float64(-math.expm1(t * rate))
 
 
 @jit
-def scan(sums, i, s, power):
+def scan(sums: np.ndarray, i: int, s: float, power: float) -> int:
     """s of thread i + power s of thread i-1 + power^2 s of thread i-2 + ..., as entry i of a row of sums (2, threads).
 
     Returns which row. As they take turns, there is one barrier a step.
@@ -116,7 +121,7 @@ def scan(sums, i, s, power):
 
 
 @kernel
-def together(x, n, beta, rate, out):
+def together(x: Reals1, n: Whole, beta: Double, rate: Double, out: Reals1) -> None:
     """Many series: x and out (series * n,), a thread a series. Memory is passed over once.
 
     rate: log(beta), or -inf for averages that are not corrected.
@@ -151,7 +156,7 @@ def together(x, n, beta, rate, out):
 
 
 @kernel
-def sums(x, n, span, beta, powers, ends):
+def sums(x: Reals1, n: Whole, span: Whole, beta: Double, powers: Doubles2, ends: Doubles2) -> None:
     """Few series, first pass: ends (series, spans) becomes each span's average at its end, from 0 at its start.
 
     powers (2, SIDE + 1): beta^k and beta^(SIDE k). A thread sums its column by Horner's rule.
@@ -180,7 +185,7 @@ def sums(x, n, span, beta, powers, ends):
 
 
 @kernel
-def carries(ends, share, step, jump):
+def carries(ends: Doubles2, share: Whole, step: Double, jump: Double) -> None:
     """Second pass, a block a series: each span's end becomes what the span starts from.
 
     A thread has ``share`` spans. step, jump: beta to the power of a span's and of a share's length.
@@ -203,7 +208,9 @@ def carries(ends, share, step, jump):
 
 
 @kernel
-def spread(x, n, span, beta, rate, powers, starts, out):
+def spread(
+    x: Reals1, n: Whole, span: Whole, beta: Double, rate: Double, powers: Doubles2, starts: Doubles2, out: Reals1
+) -> None:
     """Third pass: every span from what it starts from. Within a square, too, the rows' ends are scanned first."""
     square = cuda.shared.array(PADDED, x.dtype)
     ends = cuda.shared.array((2, SIDE), float64)
@@ -239,18 +246,18 @@ def spread(x, n, span, beta, rate, powers, starts, out):
             cuda.syncthreads()
 
 
-def power(beta, exponents):
+def power(beta: float, exponents: Any) -> Any:
     """beta^exponents. What is positive stays so: an inf in x must not become 0 * inf."""
     return np.maximum(beta ** np.asarray(exponents, float), TINY if beta else 0.0)
 
 
-def many(x, n, beta, rate, out):
+def many(x: Any, n: int, beta: float, rate: float, out: Any) -> None:
     """Many series: memory traffic is that of a copy."""
     groups = -(-x.size // (n * SIDE))
     together[min(groups, GRID), SIDE](x, n, beta, rate, out)
 
 
-def few(x, n, beta, rate, out, spans=SPANS, scanners=SCANNERS):
+def few(x: Any, n: int, beta: float, rate: float, out: Any, spans: int = SPANS, scanners: int = SCANNERS) -> None:
     """Few long series, each in at most ``spans`` pieces: x is read twice and out written once, 3 / 2 of a copy."""
     span = SQUARE * -(-n // (SQUARE * spans))
     ends = cuda.device_array((x.size // n, -(-n // span)), np.float64)
@@ -263,7 +270,7 @@ def few(x, n, beta, rate, out, spans=SPANS, scanners=SCANNERS):
     spread[grid, SIDE](x, n, span, beta, rate, powers, ends, out)
 
 
-def averages(x, beta: float, correct: bool):
+def averages(x: Any, beta: float, correct: bool) -> Any:
     """:func:`optbench.ewa` of x (..., n), float32 or float64, beta in [0, 1), on the GPU.
 
     An array of the host comes back as one, an array of the device (anything with ``__cuda_array_interface__``, in C
@@ -283,12 +290,7 @@ def averages(x, beta: float, correct: bool):
     return out if there else out.copy_to_host()
 
 
-def kernels(dtype: str) -> list[tuple]:
+def kernels(dtype: DtypeName) -> list[tuple]:
     """(name, kernel, numba signature) of all kernels that averages of this dtype use."""
-    x, table = types.Array(REALS[dtype], 1, "C"), types.Array(float64, 2, "C")
-    return [
-        ("together", together, void(x, int64, float64, float64, x)),
-        ("sums", sums, void(x, int64, int64, float64, table, table)),
-        ("carries", carries, void(table, int64, float64, float64)),
-        ("spread", spread, void(x, int64, int64, float64, float64, table, table, x)),
-    ]
+    each = {"together": together, "sums": sums, "carries": carries, "spread": spread}
+    return [(name, function, signature(function, dtype)) for name, function in each.items()]

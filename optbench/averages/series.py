@@ -29,7 +29,7 @@ class Series:
     missing: int
 
 
-def read_series(file, column: str | None = None, skip_missing: bool = False) -> Series:
+def read_series(file: str | Path, column: str | None = None, skip_missing: bool = False) -> Series:
     """Read ``column`` of a CSV file, or its only numeric column; nothing else of the file is kept.
 
     Commas, semicolons (also with decimal commas), tabs and bars separate; .gz and .bz2 are read as they are. A value

@@ -1,8 +1,10 @@
 """Exponentially weighted averages (lecture B) of values that come one by one."""
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from optbench.averages.contract import FADED, checked_beta, real_array
 from optbench.contract.errors import OptbenchError
@@ -36,15 +38,18 @@ class EWA:
         self.beta = checked_beta(beta, "EWA")
         self.bias_correction = bool(bias_correction)
         self.steps = 0
-        self.dtype, self.shape = np.dtype(np.float64), None
+        self.dtype: np.dtype = np.dtype(np.float64)
+        self.shape: tuple[int, ...] | None = None
         # v_t = power * start + block: the average at the last multiple of four, and what came since (see array._scan).
-        self._start, self._block, self._power = 0.0, 0.0, 1.0
+        self._start: Any = 0.0
+        self._block: Any = 0.0
+        self._power = 1.0
         self._fading, self._rest = 1.0, 0.0  # beta^t and 1 - beta^t
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"EWA(beta={self.beta!r}, bias_correction={self.bias_correction}), steps={self.steps}"
 
-    def update(self, theta):
+    def update(self, theta: ArrayLike) -> np.ndarray | np.floating:
         """Take theta_t; the new average.
 
         Args:
@@ -85,7 +90,7 @@ class EWA:
         return self._power * self._start + self._block
 
     @property
-    def value(self):
+    def value(self) -> Any:
         """v_t; before the first theta v_0 = 0, and NaN where that is to be corrected."""
         if self.steps == 0:
             return math.nan if self.bias_correction else 0.0

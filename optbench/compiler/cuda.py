@@ -4,19 +4,20 @@
 numba-cuda-mlir where neither is left. It may be numba's simulator (NUMBA_ENABLE_CUDASIM=1), too.
 """
 
-import ctypes
 import os
 import shutil
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numba
 import numpy as np
 
+from optbench.compiler import numba_inside
 from optbench.contract.errors import in_one_line
 
 
@@ -25,7 +26,7 @@ def _toolkit_home() -> Path | None:
     programs = filter(None, map(shutil.which, ("ptxas", "nvcc")))
     homes = [*(Path(program).resolve().parents[1] for program in programs), Path("/usr/local/cuda")]
     wheels = find_spec("nvidia")
-    homes += [Path(place) / "cu13" for place in (wheels.submodule_search_locations if wheels else ())]
+    homes += [Path(place) / "cu13" for place in (wheels and wheels.submodule_search_locations) or ()]
     return next((home for home in homes if (home / "nvvm").is_dir()), None)
 
 
@@ -37,43 +38,28 @@ def _tell_home() -> None:
 
 _tell_home()
 
-cuda, _broken = None, None
+_broken = None
 try:
     from numba import cuda
 except Exception as error:  # numba-cuda fails in many ways where numba or numpy is too new for it
-    _broken = in_one_line(error)
+    _broken, cuda = in_one_line(error), None
     with suppress(ImportError):
         from numba_cuda_mlir import cuda
-if cuda is not None:
-    try:
-        from numba.cuda.extending import intrinsic
-    except ImportError:  # the simulator has none and needs none
-        intrinsic = None
 
 SIMULATED = numba.config.ENABLE_CUDASIM != 0
 
 
-def _open_wheels() -> None:
-    """Let numba's own target find libnvvm in NVIDIA's wheels, too, where it finds libdevice by itself."""
-    libraries = sorted((Path(os.environ.get("CUDA_HOME", "")) / "lib").glob("libnvvm.so.*"))
-    with suppress(ImportError, AttributeError):  # numba-cuda looks there itself
-        from numba.cuda.cudadrv import nvvm
-
-        known = nvvm.open_cudalib
-        if libraries:
-            nvvm.open_cudalib = lambda name: ctypes.CDLL(str(libraries[0])) if name == "nvvm" else known(name)
-
-
 if cuda is not None and not SIMULATED:
-    _open_wheels()
+    numba_inside.open_wheels(os.environ.get("CUDA_HOME", ""))
 # Small grids are the user's choice; a warning a kernel would bury what the commands say.
 numba.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 index = int if SIMULATED else numba.uint64
 """What indices are in inner loops: of signed ones, every access would ask whether they count from the end."""
 BLOCK = 4 if SIMULATED else 128
-"""Threads of a block, where nothing asks for another number; in the simulator each is a thread of the system."""
+"""Threads of a block, where nothing asks for another number: four warps, a usual choice and an estimate. In the
+simulator each is a thread of the system."""
 GRID = 2 if SIMULATED else 1 << 15
-"""The most blocks along one axis of a grid: kernels stride over what is left."""
+"""The most blocks along one axis of a grid: kernels stride over what is left. CUDA allows 65,535 along y and z."""
 
 
 @dataclass(frozen=True)
@@ -131,17 +117,9 @@ def _package() -> str | None:
 
 def _driver() -> tuple[str | None, str | None]:
     """The driver's CUDA version, and what keeps it from working."""
-    driver = cuda.cudadrv.driver.driver
-    try:
-        works = driver.is_available
-        error = driver.initialization_error or ""
-    except Exception as problem:
-        works, error = False, str(problem)
-    if works:
-        try:
-            return "{}.{}".format(*driver.get_version()), None
-        except Exception as problem:
-            error = str(problem)
+    release, error = numba_inside.driver_state(cuda)
+    if release:
+        return release, None
     if "cannot be found" in error:
         return None, "there is no NVIDIA driver (libcuda): install the one for your card"
     if "NO_DEVICE" in error:
@@ -151,15 +129,13 @@ def _driver() -> tuple[str | None, str | None]:
 
 def _toolkit() -> str | None:
     """Where libnvvm was loaded from; or its version, on a system that does not tell."""
-    try:
-        release = cuda.cudadrv.nvvm.NVVM().get_version()
-        cuda.cudadrv.nvvm.LibDevice()
-    except Exception:  # each package has its own kind
+    release = numba_inside.toolkit_version(cuda)
+    if release is None:
         return None
     with suppress(OSError, StopIteration):
         maps = Path("/proc/self/maps").read_text().splitlines()
         return next(line.split(maxsplit=5)[-1] for line in maps if "libnvvm" in line)
-    return "libnvvm {}.{}".format(*release)
+    return f"libnvvm {release}"
 
 
 def _ptxas() -> str | None:
@@ -189,37 +165,27 @@ def _trial(card: dict) -> str | None:
 
 
 def _card(device) -> dict:
-    memory = ctypes.c_size_t()
-    try:  # numba asks through a context, which takes a while and room on every card
-        cuda.cudadrv.driver.driver.lib.cuDeviceTotalMem_v2(ctypes.byref(memory), ctypes.c_int(int(device.id)))
-    except Exception:
-        memory.value = 0
     return {
         "name": device.name.decode() if isinstance(device.name, bytes) else device.name,
         "compute_capability": "{}.{}".format(*device.compute_capability),
-        "memory": memory.value or None,
+        "memory": numba_inside.total_memory(cuda, device),
         "multiprocessors": device.MULTIPROCESSOR_COUNT,
     }
 
 
-def jit(function, **options):
+def jit(function: Callable, **options: Any) -> Callable:
     """A device function: compiled for the types it is called with, inlined where the compiler likes."""
     return cuda.jit(device=True, **options)(function)
 
 
-def kernel(function):
+def kernel(function: Callable) -> Any:
     """A kernel, compiled for the types it is launched with and kept on disk where that can be."""
     if SIMULATED:
         return cuda.jit(function)
-    try:
-        return cuda.jit(cache=True)(function)
-    except RuntimeError as error:
-        if "cannot cache" not in str(error):
-            raise
-        return cuda.jit(function)
+    return numba_inside.kept_on_disk(cuda.jit, function)
 
 
-def put(array: np.ndarray, stream=0):
+def put(array: np.ndarray, stream: Any = 0) -> Any:
     """The array on the card; a zero in place of an empty one, whose strides numba would take for another layout."""
     if not array.size:
         array = np.zeros([max(1, size) for size in array.shape], array.dtype)
@@ -244,35 +210,12 @@ def blocks(count: int, threads: int = BLOCK) -> int:
     return max(1, min(-(-count // threads), GRID))
 
 
-@contextmanager
-def _compiling_for(cc):
-    """Device functions ask the card for its compute capability, also where an explicit one was given and no card is.
-
-    Gives a list of the libraries whose PTX was asked for meanwhile.
-    """
-    from numba.cuda import dispatcher
-    from numba.cuda.codegen import CUDACodeLibrary
-
-    known, asm, asked = dispatcher.get_current_device, CUDACodeLibrary.get_asm_str, []
-
-    def remember(library, *arguments, **options):
-        asked.append(library)
-        return asm(library, *arguments, **options)
-
-    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=cc)
-    CUDACodeLibrary.get_asm_str = remember
-    try:
-        yield asked
-    finally:
-        dispatcher.get_current_device, CUDACodeLibrary.get_asm_str = known, asm
-
-
-def ptx(compiled, signature, *capabilities: tuple[int, int]) -> list[str]:
+def ptx(compiled: Any, signature: Any, *capabilities: tuple[int, int]) -> list[str]:
     """The PTX of a :func:`kernel` for one signature and each compute capability, such as (9, 0).
 
     No card is needed, but libnvvm is. numba's part of the work is done once.
     """
     first, *others = capabilities
-    with _compiling_for(first) as asked:
+    with numba_inside.compiling_for(first) as asked:
         texts = [cuda.compile_ptx(compiled.py_func, signature, cc=first, device=False)[0]]
     return texts + [asked[-1].get_asm_str(cc=other) for other in others]

@@ -7,36 +7,39 @@ them in local arrays meanwhile, which the compiler turns into registers.
 Every lane belongs to a member: a cohort with a start point, mini-batches and noise of its own, which its lanes share.
 """
 
-import ast
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
-from numba import boolean, float64, int32, int64, types, void
+from numba import float64
 
+from optbench.compiler.contracts import (
+    AssessArguments,
+    Reals1,
+    Reals2,
+    Reals3,
+    Reals4,
+    Shorts3,
+    StepsArguments,
+    ThreadUpdateArguments,
+)
 from optbench.compiler.cuda import cuda, jit, kernel
 from optbench.compiler.cuda_translator import root, shaped, translator
+from optbench.compiler.signatures import call, names, signature
 from optbench.compiler.translator import REALS, compile_tree
 from optbench.compiler.update_text import Writer, scalar_count
 from optbench.contract.optimizers import Optimizer, arguments
 from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName, Form
 
-_LOCAL_BYTES = 256  # what a thread may keep of its lane: beyond it, registers spill
+_LOCAL_BYTES = 256
+"""What a thread may keep of its lane: 64 of its at most 255 registers of 4 bytes; much beyond it, they spill. An
+estimate: no card has measured where it begins to cost."""
 ROWS = 32
-"""Examples that are evaluated at a time: a lane's scratch grows with them."""
-
-STEPS = (
-    "w, g, f, norm, state, scalars, powers, work, blocks, factors, base, schedule_of, member, limit, alive, "
-    "diverged_at, x, y, x_batch, y_batch, sizes, noise, constants, layout, done"
-)
-"""w, g (dim, lanes); f, norm, base, schedule_of, member, limit, alive, diverged_at (lanes,); state (k, dim, lanes);
-scalars, powers (rows, lanes) and blocks as in updates.py; work (numbers, lanes); factors (schedules, steps);
-x_batch (members, steps, B, features); y_batch (members, steps, B); sizes (steps,); noise (members, steps, dim)."""
-
-EVALUATE = "w, reported, g, work, out, good, x, y, constants, layout"
-"""``reported`` like w: what is evaluated; g is scratch; out (1 + metrics, lanes) float64; good (lanes,): all finite."""
+"""Examples that are evaluated at a time: a lane's scratch grows with them. An estimate."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Shape:
     work: int = 0
 
 
-def shape_of(problem: Problem, optimizer: Optimizer, dtype: str, batches: bool, noisy: bool, work: int) -> Shape:
+def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: bool, noisy: bool, work: int) -> Shape:
     """For a gradient that takes ``work`` numbers of scratch."""
     rows = scalar_count(optimizer, len(problem.blocks))
     sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
@@ -63,7 +66,9 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: str, batches: bool, 
 
 
 @cache
-def step_kernel(function: Callable, form: str, optimizer: Optimizer, dtype: str, shape: Shape, owner: str):
+def step_kernel(
+    function: Callable, form: Form, optimizer: Optimizer, dtype: DtypeName, shape: Shape, owner: str
+) -> Any:
     """Steps of all lanes. Raises PluginError where the source of a function cannot be had."""
     rule = Writer(optimizer, "thread", translator(dtype, whole_literals=True)).function()
     gradient, key = translator(dtype).translate(function, owner)
@@ -71,10 +76,12 @@ def step_kernel(function: Callable, form: str, optimizer: Optimizer, dtype: str,
     if shape.batches:
         values |= {name: f"{name}_batch[c, s][:sizes[s]]" for name in "xy"}
     values |= {"w": "_w2", "g": "_g2", "f": "_f"} if form == "lanes" else {"w": "_w", "g": "_g"}
-    call = f"_gradient({', '.join(values[name] for name in arguments(function))})"
+    value = f"_gradient({', '.join(values[name] for name in arguments(function))})"
+    own = {name: f"_{name}" for name in ("w", "g", "state", "scalars", "powers")}
+    update = call(ThreadUpdateArguments, "_update", **own, t="done + s + 1", r="k")
     keep, put_back = _kept(shape)
     text = f"""
-def NAME({STEPS}):
+def NAME({names(StepsArguments)}):
     for r in range(cuda.grid(1), f.shape[0], cuda.gridsize(1)):
         if not alive[r]:
             continue
@@ -83,7 +90,7 @@ def NAME({STEPS}):
         {keep}
         _w2, _g2 = _shaped(_w, (_w.shape[0], 1)), _shaped(_g, (_w.shape[0], 1))
         for s in range(sizes.shape[0]):
-            {call if form == "lanes" else f"_f[0] = {call}"}
+            {value if form == "lanes" else f"_f[0] = {value}"}
             f[r] = _f[0]
             if not _f[0] <= limit[r]:  # NaN fails, too
                 alive[r] = False
@@ -91,15 +98,15 @@ def NAME({STEPS}):
                 break
             {"for d in range(_w.shape[0]): _g[d] += noise[c, s, d]" if shape.noisy else ""}
             _scalars[0, k] = base[r] * factors[schedule_of[r], s]
-            _update(_w, _g, _state, _scalars, _powers, blocks, done + s + 1, k)
+            {update}
         total = _real(0)
         for d in range(_w.shape[0]):
             total += _g[d] * _g[d]
         norm[r] = _root(total)
         {put_back}
 """
-    names = {"_gradient": gradient, "_update": jit(rule), "_root": root}
-    return _made("steps", text, function, names, dtype, f"{key}{rule.__name__}")
+    scope = {"_gradient": gradient, "_update": jit(rule), "_root": root}
+    return _made("steps", text, function, scope, dtype, f"{key}{rule.__name__}")
 
 
 def _kept(shape: Shape) -> tuple[str, str]:
@@ -136,7 +143,7 @@ def _kept(shape: Shape) -> tuple[str, str]:
 
 
 @cache
-def evaluate_kernel(function: Callable, form: str, evaluates: bool, metrics: int, dtype: str, owner: str):
+def evaluate_kernel(function: Callable, form: Form, evaluates: bool, metrics: int, dtype: DtypeName, owner: str) -> Any:
     """Loss and metrics of all lanes, by the problem's evaluate, or else by its value and gradient."""
     inner, key = translator(dtype).translate(function, owner)
     values = {"x": "x[first:first + ROWS]", "y": "y[first:first + ROWS]", "work": "work[:, r]"}
@@ -146,9 +153,9 @@ def evaluate_kernel(function: Callable, form: str, evaluates: bool, metrics: int
         values |= {"f": "_out", "out": f"_shaped(_out, ({1 + metrics}, 1))"}
     else:
         values |= {"w": "_w", "g": "g[:, r]", "out": "_out"}
-    call = f"_inner({', '.join(values[name] for name in arguments(function))})"
+    value = f"_inner({', '.join(values[name] for name in arguments(function))})"
     text = f"""
-def NAME({EVALUATE}):
+def NAME({names(AssessArguments)}):
     for r in range(cuda.grid(1), good.shape[0], cuda.gridsize(1)):
         _w = reported[:, r]
         fine = True
@@ -160,7 +167,7 @@ def NAME({EVALUATE}):
             out[m, r] = 0.0
         count = x.shape[0] if x.shape[0] > 0 else 1
         for first in range(0, count, ROWS):
-            {call if evaluates or form == "lanes" else f"_out[0] = {call}"}
+            {value if evaluates or form == "lanes" else f"_out[0] = {value}"}
             share = (ROWS if first + ROWS < count else count - first) / count
             for m in range({1 + metrics}):
                 out[m, r] += _out[m] * share
@@ -168,13 +175,13 @@ def NAME({EVALUATE}):
     return _made("evaluate", text, function, {"_inner": inner, "ROWS": ROWS}, dtype, key)
 
 
-def _made(name: str, text: str, home: Callable, names: dict, dtype: str, key: str):
-    names = {"cuda": cuda, "_real": REALS[dtype], "_double": float64, "_shaped": shaped, **names}
-    return kernel(compile_tree(ast.parse(text).body[0], name, home, names, key + dtype))
+def _made(name: str, text: str, home: Callable, scope: dict, dtype: str, key: str):
+    scope = {"cuda": cuda, "_real": REALS[dtype], "_double": float64, "_shaped": shaped, **scope}
+    return kernel(compile_tree(text, name, home, scope, key + dtype))
 
 
 @kernel
-def gather(x, y, order, x_batch, y_batch):
+def gather(x: Reals2, y: Reals1, order: Shorts3, x_batch: Reals4, y_batch: Reals3) -> None:
     """x_batch[c, s, i] = x[order[c, s, i]], and y_batch likewise: a thread a number."""
     features = x.shape[1]
     rows = order.shape[0] * order.shape[1] * order.shape[2]
@@ -189,18 +196,7 @@ def gather(x, y, order, x_batch, y_batch):
             y_batch[c, s, i] = y[k]
 
 
-def signatures(dtype: str) -> dict:
+def signatures(dtype: DtypeName) -> dict[str, Any]:
     """The signatures of ``steps``, ``evaluate`` and ``gather``."""
-    real = REALS[dtype]
-    one, two, three, four = (types.Array(real, n, "C") for n in range(1, 5))
-    doubles, ints = (types.Array(float64, n, "C") for n in (1, 2)), types.Array(int64, 1, "C")
-    row, table = doubles
-    flags, small, blocks = types.Array(boolean, 1, "C"), types.Array(int32, 1, "C"), types.Array(int64, 2, "C")
-    return {
-        "steps": void(
-            two, two, one, one, three, two, table, two, blocks, table, row, small, small, one, flags, ints, two, one,
-            four, three, ints, three, one, ints, int64,
-        ),
-        "evaluate": void(two, two, two, two, table, flags, two, one, one, ints),
-        "gather": void(two, one, types.Array(int32, 3, "C"), four, three),
-    }  # fmt: skip
+    kernels = {"steps": StepsArguments, "evaluate": AssessArguments, "gather": gather}
+    return {name: signature(contract, dtype) for name, contract in kernels.items()}

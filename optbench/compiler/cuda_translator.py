@@ -9,11 +9,10 @@ import math
 from functools import cache
 
 import numpy as np
-from numba import types
-from numba.core import cgutils
 
-from optbench.compiler import cuda
+from optbench.compiler import cuda, numba_inside
 from optbench.compiler.translator import Translator, of_module
+from optbench.contract.types import DtypeName
 
 _FUNCTIONS = "sqrt exp expm1 log log1p sin cos tan tanh sinh cosh atan atan2 floor".split()
 
@@ -25,7 +24,7 @@ def _replaced() -> dict:
     return {m: n for m, n in pairs} if cuda.SIMULATED else {n: m for m, n in pairs}
 
 
-def dot(a, b, out):
+def dot(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a b, of matrices."""
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):
@@ -35,57 +34,18 @@ def dot(a, b, out):
             out[i, j] = total
 
 
-def larger(a, b):
+def larger(a: float, b: float) -> float:
     """max(a, b), which kernels know of reals only."""
     return b if b > a else a
 
 
-def smaller(a, b):
+def smaller(a: float, b: float) -> float:
     """min(a, b)."""
     return b if b < a else a
 
 
-def _shaped_in_simulation(array, shape):
-    whole = getattr(array, "_item", array)
-    whole = np.asarray(getattr(whole, "_ary", whole))
-    step, strides = whole.strides[-1], []
-    for size in reversed(shape):
-        strides.insert(0, step)
-        step *= size
-    return np.lib.stride_tricks.as_strided(whole, shape, strides)
-
-
-def _shaped(context, array, shape):
-    """array.reshape(shape) of an array whose elements follow each other at one distance, whatever that is."""
-    if not isinstance(array, types.Array) or not isinstance(shape, types.BaseTuple):
-        return None
-    made = array.copy(ndim=len(shape), layout="C" if array.layout == "C" else "A")
-
-    def generate(context, builder, signature, arguments):
-        source = context.make_array(signature.args[0])(context, builder, arguments[0])
-        target = context.make_array(signature.return_type)(context, builder)
-        sizes = [
-            context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
-            for i, kind in enumerate(signature.args[1])
-        ]
-        step, strides = builder.extract_value(source.strides, signature.args[0].ndim - 1), []
-        for size in reversed(sizes):
-            strides.insert(0, step)
-            step = builder.mul(step, size)
-        target.data, target.meminfo, target.parent = source.data, source.meminfo, source.parent
-        target.itemsize = source.itemsize
-        count = sizes[0]
-        for size in sizes[1:]:
-            count = builder.mul(count, size)
-        target.nitems = count
-        target.shape, target.strides = cgutils.pack_array(builder, sizes), cgutils.pack_array(builder, strides)
-        return target._getvalue()
-
-    return made(array, shape), generate
-
-
 root = np.sqrt if cuda.SIMULATED else math.sqrt
-shaped = _shaped_in_simulation if cuda.SIMULATED else cuda.intrinsic(_shaped)
+shaped = numba_inside.strided_view(cuda.SIMULATED)
 
 
 class _Rewrite(ast.NodeTransformer):
@@ -127,7 +87,7 @@ _PICKED = {"max": larger, "min": smaller}
 
 
 @cache
-def translator(dtype: str, whole_literals: bool = False) -> Translator:
+def translator(dtype: DtypeName, whole_literals: bool = False) -> Translator:
     """The CPU's translator, for device functions."""
 
     def rewrite(tree, namespace, scope):

@@ -1,6 +1,6 @@
 """Update rules on a GPU whose threads share the parameters: one huge run, or many small ones.
 
-Arrays are the CPU's (updates.py): (runs, dim) in order "rows", (dim, runs) in order "lanes". Neighboring threads take
+Arrays are the CPU's (contracts.py): (runs, dim) in order "rows", (dim, runs) in order "lanes". Neighboring threads take
 neighboring numbers of the last axis, so that loads coalesce; grids stride, and each number is read and written once.
 
 A step is up to four kinds of kernel: ``begin`` (powers, and shared slots); for every group of sums ``share`` (each
@@ -12,17 +12,32 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from numba import boolean, float64, int64, types, void
-
+from optbench.compiler.contracts import (
+    ApplyArguments,
+    BeginArguments,
+    Flag,
+    Reals3,
+    Reals4,
+    ShareArguments,
+    Whole,
+)
 from optbench.compiler.cuda import BLOCK, cuda, index, kernel
 from optbench.compiler.cuda_translator import translator
-from optbench.compiler.translator import REALS
+from optbench.compiler.signatures import signature
 from optbench.compiler.update_text import Writer, together
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer, arguments
+from optbench.contract.types import DtypeName, Order
 
-WARP = min(32, BLOCK // 2)  # threads of a block along the runs in order "lanes"; the others go along the parameters
-SHARES = 256  # blocks of threads, or threads, that share a sum
+WARP = min(32, BLOCK // 2)
+"""Threads of a block along the runs in order "lanes", so that a warp's loads are one line of memory; the block's other
+threads go along the parameters. That a warp has 32 threads is the hardware's; in the simulator a block has but four."""
+SHARES = 256
+"""Blocks of threads, or threads, that share a sum. An estimate: with few runs it is about two blocks of threads for
+each multiprocessor of a large card (132), and the second kernel still adds their shares in a blink."""
+DOWN = 1024
+"""The most blocks of threads along the parameters in order "lanes". An estimate: what a large card has resident (132
+multiprocessors, up to 16 blocks of 128 threads) is reached with two columns of them; more would only wait."""
 
 
 def refuses(record: Optimizer) -> str | None:
@@ -33,7 +48,7 @@ def refuses(record: Optimizer) -> str | None:
 class Compiled:
     """The kernels of a rule, in one order and dtype; ``shares``: its groups of sums, and whether over all blocks."""
 
-    def __init__(self, record: Optimizer, order: str, dtype: str):
+    def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
         why = refuses(record)
         if why:
             raise PluginError(f"optimizer {record.name} cannot run on a GPU: {why}")
@@ -45,32 +60,28 @@ class Compiled:
         self.share = [text.share(group) for group, _ in self.shares]
         self.apply = text.apply()
 
-    def signatures(self, dtype: str) -> list[tuple]:
+    def signatures(self, dtype: DtypeName) -> list[tuple]:
         """(name, kernel, signature) of each."""
-        one, two, three, four = (types.Array(REALS[dtype], n, "C") for n in range(1, 5))
-        powers, table = types.Array(float64, 2, "C"), types.Array(int64, 2, "C")
-        own = (two, two, three, two, three, table)
-        found = [("apply", self.apply, void(*own, int64))]
-        found += [(f"share {k}", share, void(*own, four, int64)) for k, share in enumerate(self.share)]
+        kernels = [("apply", self.apply, signature(ApplyArguments, dtype))]
+        kernels += [(f"share {k}", share, signature(ShareArguments, dtype)) for k, share in enumerate(self.share)]
         if self.begin is not None:
-            found.append(("begin", self.begin, void(two, powers, table)))
-        return found
+            kernels.append(("begin", self.begin, signature(BeginArguments, dtype)))
+        return kernels
 
 
 @cache
-def compiled(record: Optimizer, order: str, dtype: str) -> Compiled:
+def compiled(record: Optimizer, order: Order, dtype: DtypeName) -> Compiled:
     """The kernels of a rule. Raises PluginError."""
     return Compiled(record, order, dtype)
 
 
-def kernels(dtype: str) -> list[tuple]:
+def kernels(dtype: DtypeName) -> list[tuple]:
     """(name, kernel, signature) of the one that is not a rule's."""
-    three, four = (types.Array(REALS[dtype], n, "C") for n in (3, 4))
-    return [("total", total, void(four, three, int64, int64, boolean))]
+    return [("total", total, signature(total, dtype))]
 
 
 @kernel
-def total(partial, sums, first, used, whole):
+def total(partial: Reals4, sums: Reals3, first: Whole, used: Whole, whole: Flag) -> None:
     """sums[first + k] = the sum of partial[k, :used] of every parameter block, or of all of them together."""
     for r in range(cuda.grid(1), partial.shape[3], cuda.gridsize(1)):
         for k in range(partial.shape[0]):
@@ -87,9 +98,9 @@ def total(partial, sums, first, used, whole):
 
 
 class _Text:
-    """The kernels' lines. Names are those of writer.py; ``i`` is a parameter, ``r`` a run, ``b`` a parameter block."""
+    """The kernels' lines. Names are those of update_text.py; ``i``: a parameter, ``r``: a run, ``b``: a block."""
 
-    def __init__(self, record: Optimizer, order: str, dtype: str):
+    def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
         self.record, self.rows = record, order == "rows"
         self.writer = Writer(record, "rows", translator(dtype, whole_literals=True))
         self.writer.namespace |= {"cuda": cuda, "_index": index}
@@ -104,7 +115,7 @@ class _Text:
         out(3, "pass")
         for slot in self.record.shared:
             out(3, f"scalars[{write.row_of(slot, False)}, r] = scalars[{write.row_of(slot, True)}, r]")
-        return self._made("scalars, powers, blocks")
+        return self._made(BeginArguments)
 
     def share(self, group: Sequence[tuple]):
         out, count = self._begin(), len(group)
@@ -119,7 +130,7 @@ class _Text:
         if not self.rows:
             for k in range(count):
                 out(3, f"partial[{k}, i0, b, r] = _a{k}")
-            return self._made("w, g, state, scalars, sums, blocks, partial, t")
+            return self._made(ShareArguments)
         for k in range(count):
             out(3, f"shares[{k}, cuda.threadIdx.x] = _a{k}")
         out(3, "cuda.syncthreads()")
@@ -134,7 +145,7 @@ class _Text:
         for k in range(count):
             out(4, f"partial[{k}, cuda.blockIdx.x, b, r] = shares[{k}, 0]")
         out(3, "cuda.syncthreads()")
-        return self._made("w, g, state, scalars, sums, blocks, partial, t")
+        return self._made(ShareArguments)
 
     def apply(self):
         record, write = self.record, self.writer
@@ -149,14 +160,14 @@ class _Text:
             else:  # the same number at each element: the block's first one keeps it
                 once.append(f"    scalars[{write.row_of(slot, True)}, r] = _n{k}")
         self._elements([*lines, *(["if i == first:", *once] if once else [])])
-        return self._made("w, g, state, scalars, sums, blocks, t")
+        return self._made(ApplyArguments)
 
     def _begin(self):
         self.writer.lines = []
         return self.writer.add
 
-    def _made(self, names: str):
-        return kernel(self.writer.compile(names, self.writer.lines))
+    def _made(self, contract: type):
+        return kernel(self.writer.compile(contract, self.writer.lines))
 
     def _loops(self) -> None:
         """Over parameter blocks and runs, the third level of indentation inside."""

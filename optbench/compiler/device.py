@@ -1,20 +1,22 @@
 """Where cohorts run: on the CPU, or on a GPU that CUDA can use."""
 
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.types import Device, DeviceChoice
 
-DEVICES = ("cpu", "cuda", "auto")
+DEVICES: tuple[DeviceChoice, ...] = ("cpu", "cuda", "auto")
 
 
-def checked(device: str) -> str:
+def checked(device: str) -> DeviceChoice:
     """``device``, which must be one of DEVICES. Raises OptbenchError."""
-    if device in DEVICES:
-        return device
+    for choice in DEVICES:
+        if device == choice:
+            return choice
     if "gpu" in device.lower():  # by its letters it is next to "cpu"
         raise OptbenchError(f"unknown device {device!r}: did you mean 'cuda'?")
     raise unknown("device", device, DEVICES)
 
 
-def choose(device: str) -> tuple[str, str]:
+def choose(device: str) -> tuple[Device, str]:
     """The device that is taken, "cpu" or "cuda", and a note: the name of the card, or why "auto" found none.
 
     Raises OptbenchError for another word, and for "cuda" where no kernel can run: it says what is missing.

@@ -1,129 +1,88 @@
 """The compiled loop over the steps of a cohort: one per dtype, for all pairs of problem and optimizer."""
 
+from collections.abc import Callable
 from functools import cache
 
-from llvmlite import ir
-from numba import boolean, float64, int32, int64, types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
+from optbench.compiler import numba_inside
+from optbench.compiler.contracts import DriveArguments, Whole
 from optbench.compiler.problem_kernels import gradient_signature
-from optbench.compiler.translator import REALS, jit
+from optbench.compiler.signatures import flat, signature
+from optbench.compiler.translator import compile_tree, jit
 from optbench.compiler.update_kernels import update_signature
+from optbench.contract.types import DtypeName
 
-# The driver takes the kernels as addresses: numba's own way to pass a function costs 60 us a call from Python.
-
-
-@intrinsic
-def _gradient_at(context, address, w):
-    return _function_at(gradient_signature(w.dtype.name), address)
+address = cache(numba_inside.address)
+_gradient_at = numba_inside.function_at(gradient_signature)
+_update_at = numba_inside.function_at(update_signature)
 
 
-@intrinsic
-def _update_at(context, address, w):
-    return _function_at(update_signature(w.dtype.name), address)
+def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) -> Whole:
+    """Run ``len(sizes)`` steps of the kernels at the two addresses, after step ``done``; return how many were made.
 
-
-def _function_at(signature, address):
-    """The typing and code of an intrinsic: the first-class function of that signature at that address."""
-    kind = types.FunctionType(signature)
-
-    def generate(context, builder, _, arguments):
-        function = cgutils.create_struct_proxy(kind)(context, builder)
-        function.jit_addr = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        return function._getvalue()
-
-    return kind(address, types.Array(signature.args[0].dtype, 2, "C")), generate
-
-
-@cache
-def address(kernel, signature) -> int:
-    """Where a kernel's code is; the kernel must outlive its use."""
-    result = kernel.get_compile_result(signature)
-    return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
-
-
-def _drive(
-    gradient_address, update_address, w, g, f, w_rows, g_rows, state, scalars, powers, blocks, factors, base,
-    schedule_of, limit, alive, diverged_at, x, y, order, sizes, x_batch, y_batch, noise, constants, layout, work, done,
-    skip, single,
-):  # fmt: skip
-    """Run ``len(sizes)`` steps after step ``done``; return how many were made.
-
-    Shapes as in kernels.py and updates.py; ``w_rows`` and ``g_rows`` are w and g as the update sees them. ``factors``
-    (schedules, steps or 0): of each step after ``done``, of which ``skip`` are made already; none where they are
-    constant. A lane's rate is ``base`` times the factor of its schedule. ``order`` (steps, B): the examples of each
-    mini-batch, or (0, 0) for the full batch. ``noise`` (steps, dim) is added to every lane's gradient. In lanes form
-    the loop stops before the update that a diverged lane would make, so that the caller can park it; in single form
-    dead lanes are passed over.
+    In lanes form the loop stops before the update that a diverged lane would make, so that the caller can park it; in
+    single form dead lanes are passed over.
     """
-    gradient, update = _gradient_at(gradient_address, w), _update_at(update_address, w)
-    runs = f.shape[0]
-    gathered = order.shape[0] > 0
-    noisy = noise.shape[0] > 0
-    for s in range(sizes.shape[0]):
-        t = done + skip + s + 1
-        if factors.shape[1] > 0:
+    gradient, update = _gradient_at(gradient_address, a.w), _update_at(update_address, a.w)
+    runs = a.f.shape[0]
+    gathered = a.order.shape[0] > 0
+    noisy = a.noise.shape[0] > 0
+    for s in range(a.sizes.shape[0]):
+        t = a.done + a.skip + s + 1
+        if a.factors.shape[1] > 0:
             for r in range(runs):
-                scalars[0, r] = base[r] * factors[schedule_of[r], skip + s]
-        rows = sizes[s]
+                a.scalars[0, r] = a.base[r] * a.factors[a.schedule_of[r], a.skip + s]
+        rows = a.sizes[s]
         if gathered:
             for i in range(rows):
-                k = order[s, i]
-                y_batch[i] = y[k]
-                for j in range(x.shape[1]):
-                    x_batch[i, j] = x[k, j]
-        if single:
+                k = a.order[s, i]
+                a.y_batch[i] = a.y[k]
+                for j in range(a.x.shape[1]):
+                    a.x_batch[i, j] = a.x[k, j]
+        if a.single:
             for r in range(runs):
-                if not alive[r]:
+                if not a.alive[r]:
                     continue
                 if gathered:
-                    gradient(w, g, f, x_batch[:rows], y_batch[:rows], constants, layout, work, r, r + 1)
+                    gradient(a.w, a.g, a.f, a.x_batch[:rows], a.y_batch[:rows], a.constants, a.layout, a.work, r, r + 1)
                 else:
-                    gradient(w, g, f, x, y, constants, layout, work, r, r + 1)
-                if not f[r] <= limit[r]:  # NaN fails, too
-                    alive[r] = False
-                    diverged_at[r] = t
+                    gradient(a.w, a.g, a.f, a.x, a.y, a.constants, a.layout, a.work, r, r + 1)
+                if not a.f[r] <= a.limit[r]:  # NaN fails, too
+                    a.alive[r] = False
+                    a.diverged_at[r] = t
                     continue
                 if noisy:
-                    for i in range(g.shape[1]):
-                        g[r, i] += noise[s, i]
-                update(w_rows, g_rows, state, scalars, powers, blocks, t, r, r + 1)
+                    for i in range(a.g.shape[1]):
+                        a.g[r, i] += a.noise[s, i]
+                update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, r, r + 1)
         else:
             if gathered:
-                gradient(w, g, f, x_batch[:rows], y_batch[:rows], constants, layout, work, 0, runs)
+                gradient(a.w, a.g, a.f, a.x_batch[:rows], a.y_batch[:rows], a.constants, a.layout, a.work, 0, runs)
             else:
-                gradient(w, g, f, x, y, constants, layout, work, 0, runs)
+                gradient(a.w, a.g, a.f, a.x, a.y, a.constants, a.layout, a.work, 0, runs)
             fine = True
             for r in range(runs):
-                fine &= f[r] <= limit[r]
+                fine &= a.f[r] <= a.limit[r]
             if not fine:
                 fresh = False
                 for r in range(runs):
-                    if alive[r] and not f[r] <= limit[r]:
-                        alive[r] = False
-                        diverged_at[r] = t
+                    if a.alive[r] and not a.f[r] <= a.limit[r]:
+                        a.alive[r] = False
+                        a.diverged_at[r] = t
                         fresh = True
                 if fresh:
                     return s
             if noisy:
-                for i in range(g.shape[0]):
-                    e = noise[s, i]
+                for i in range(a.g.shape[0]):
+                    e = a.noise[s, i]
                     for r in range(runs):
-                        g[i, r] += e
-            update(w_rows, g_rows, state, scalars, powers, blocks, t, 0, runs)
-    return sizes.shape[0]
+                        a.g[i, r] += e
+            update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, 0, runs)
+    return a.sizes.shape[0]
 
 
 @cache
-def driver(dtype: str):
-    real = REALS[dtype]
-    one, two, three = (types.Array(real, n, "C") for n in (1, 2, 3))
-    ints, real_row, real_table = types.Array(int64, 1, "C"), types.Array(float64, 1, "C"), types.Array(float64, 2, "C")
-    int_table = types.Array(int64, 2, "C")
-    signature = int64(
-        int64, int64, two, two, one, two, two, three, two, real_table, int_table, real_table, real_row, ints, one,
-        types.Array(boolean, 1, "C"), ints, two, one, types.Array(int32, 2, "C"), ints, two, one, two, one, ints, one,
-        int64, int64, boolean,
-    )  # fmt: skip
-    return jit(_drive, signature, noalias=True)
+def driver(dtype: DtypeName) -> Callable[..., int]:
+    """The compiled loop: takes the addresses of gradient and update, then the fields of DriveArguments one by one."""
+    types = signature(_drive, dtype)
+    # No noalias here: w and w_rows are the same memory, and so are g and g_rows. It costs nothing measurable.
+    return jit(compile_tree(flat(_drive), "drive", _drive, _drive.__globals__, str(types)), types)

@@ -9,36 +9,17 @@ import math
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import float32, float64, int32, int64
-from numba.extending import intrinsic
+
+from optbench.compiler.numba_inside import bits_of, real_of
 
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 """Never nnan or ninf: they would let the compiler remove the checks that find a diverged run."""
-
-_BITS = {float64: (int64, ir.IntType(64)), float32: (int32, ir.IntType(32))}
-_REALS = {int64: (float64, ir.DoubleType()), int32: (float32, ir.FloatType())}
-
-
-@intrinsic
-def _bits(context, real):
-    """The bits of a float as an integer of its width."""
-    whole, kind = _BITS[real]
-    return whole(real), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], kind)
-
-
-@intrinsic
-def _real(context, whole):
-    """The float of these bits."""
-    real, kind = _REALS[whole]
-    return real(whole), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], kind)
-
 
 _careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"})
 
 
 @_careful
-def exp64(x):
+def exp64(x: float) -> float:
     """e^x; 0 below x = -708, where results cease to be normal numbers, inf from x = 709 on, NaN of NaN."""
     t = x * 1.4426950408889634 + 6755399441055744.0  # 1.5 * 2^52: the sum's low bits are the nearest integer
     k = t - 6755399441055744.0
@@ -56,14 +37,14 @@ def exp64(x):
     p = p * r + 1 / 6
     p = p * r + 0.5
     p = p * r * r + r + 1.0
-    e = _real(_bits(p) + (_bits(t) << 52))
+    e = real_of(bits_of(p) + (bits_of(t) << 52))
     e = e if x > -708.0 else 0.0
     e = e if x < 709.0 else np.inf
     return e if x == x else x
 
 
 @_careful
-def exp32(x):
+def exp32(x: np.float32) -> np.float32:
     """``exp64`` in float32; 0 below x = -87, inf from x = 88 on."""
     t = x * np.float32(1.442695) + np.float32(12582912.0)
     k = t - np.float32(12582912.0)
@@ -75,7 +56,7 @@ def exp32(x):
     p = p * r + np.float32(1 / 6)
     p = p * r + np.float32(0.5)
     p = p * r * r + r + np.float32(1.0)
-    e = _real(np.int32(_bits(p) + (_bits(t) << 23)))  # numba adds int32 as int64
+    e = real_of(np.int32(bits_of(p) + (bits_of(t) << 23)))  # numba adds int32 as int64
     e = e if x > np.float32(-87.0) else np.float32(0.0)
     e = e if x < np.float32(88.0) else np.float32(np.inf)
     return e if x == x else x

@@ -1,65 +1,52 @@
 """Problems -> compiled kernels of one explicit signature each, so that one compiled driver can call them all.
 
-Arrays of a cohort, with ``runs`` lanes and ``k`` metrics: lanes form: w, g (dim, runs), out (1 + k, runs);
-single form: w, g (runs, dim), out (runs, 1 + k). ``first`` and ``last`` bound the lanes of a call in single form.
+Their arguments are GradientArguments and EvaluateArguments of contracts.py.
 """
 
 import ast
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 
-from numba import int64, types, void
-
-from optbench.compiler.translator import REALS, compile_tree, finish, translator
+from optbench.compiler.contracts import EvaluateArguments, GradientArguments
+from optbench.compiler.signatures import names, signature
+from optbench.compiler.translator import compile_tree, finish, translator
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import arguments
+from optbench.contract.types import DtypeName, Form
 
-
-def _array(kind, ndim):
-    return types.Array(kind, ndim, "C")
-
-
-def gradient_signature(dtype: str):
-    """(w, g, f, x, y, constants, layout, work, first, last)"""
-    real = REALS[dtype]
-    one, two = _array(real, 1), _array(real, 2)
-    return void(two, two, one, two, one, one, _array(int64, 1), one, int64, int64)
-
-
-def evaluate_signature(dtype: str):
-    """(w, out, x, y, constants, layout, work)"""
-    real = REALS[dtype]
-    one, two = _array(real, 1), _array(real, 2)
-    return void(two, two, two, one, one, _array(int64, 1), one)
-
-
-_INPUTS = ("x", "y", "constants", "layout", "work")
-_GRADIENT = ("w", "g", "f", *_INPUTS, "first", "last")
-_EVALUATE = ("w", "out", *_INPUTS)
+gradient_signature = partial(signature, GradientArguments)
+evaluate_signature = partial(signature, EvaluateArguments)
+_CALL = ("first", "last")
+"""Arguments of the kernel that a problem's function never sees."""
 
 
 @cache
-def gradient_kernel(function, form: str, dtype: str, owner: str):
+def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str) -> Callable:
     """``value_and_gradient`` behind the common signature. Raises PluginError where it does not compile."""
-    own = _check_arguments(function, owner, ("w", "g", *(("f",) if form == "lanes" else ()), *_INPUTS), ("w", "g"))
-    tree, namespace, key = translator(dtype).prepare(function, owner, _GRADIENT)
+    hidden = _CALL if form == "lanes" else ("f", *_CALL)
+    own = _check_arguments(function, owner, [a for a in GradientArguments._fields if a not in hidden], ("w", "g"))
+    tree: ast.FunctionDef | str
+    tree, namespace, key = translator(dtype).prepare(function, owner, GradientArguments._fields)
     if form == "single":
         inner, key = translator(dtype).translate(function, owner)
         call = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)
-        text = f"def NAME({', '.join(_GRADIENT)}):\n    for r in range(first, last):\n        f[r] = _inner({call})\n"
-        tree, namespace = ast.parse(text).body[0], {"_inner": inner}
+        lines = ["    for r in range(first, last):", f"        f[r] = _inner({call})"]
+        text = "\n".join([f"def NAME({names(GradientArguments)}):", *lines])
+        tree, namespace = text, {"_inner": inner}
     return _build(tree, "value_and_gradient", function, namespace, key, gradient_signature(dtype), owner)
 
 
 @cache
-def evaluate_kernel(function, form: str, dtype: str, owner: str):
+def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str) -> Callable:
     """``evaluate`` behind the common signature. Raises PluginError where it does not compile."""
-    own = _check_arguments(function, owner, _EVALUATE, ("w", "out"))
-    tree, namespace, key = translator(dtype).prepare(function, owner, _EVALUATE)
+    own = _check_arguments(function, owner, EvaluateArguments._fields, ("w", "out"))
+    tree: ast.FunctionDef | str
+    tree, namespace, key = translator(dtype).prepare(function, owner, EvaluateArguments._fields)
     if form == "single":
         inner, key = translator(dtype).translate(function, owner)
         call = ", ".join(f"{name}[r]" if name in ("w", "out") else name for name in own)
-        text = f"def NAME({', '.join(_EVALUATE)}):\n    for r in range(w.shape[0]):\n        _inner({call})\n"
-        tree, namespace = ast.parse(text).body[0], {"_inner": inner}
+        text = f"def NAME({names(EvaluateArguments)}):\n    for r in range(w.shape[0]):\n        _inner({call})\n"
+        tree, namespace = text, {"_inner": inner}
     return _build(tree, "evaluate", function, namespace, key, evaluate_signature(dtype), owner)
 
 

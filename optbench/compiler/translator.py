@@ -9,54 +9,49 @@ import ast
 import builtins
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import FunctionType, ModuleType
+from typing import Any
 
 import numba
 import numpy as np
-from numba.core.cpu import CPUTargetOptions
-from numba.core.options import TargetOptions
 
-from optbench.compiler import fastmath
+from optbench.compiler import fastmath, numba_inside
 from optbench.compiler.fastmath import FASTMATH, REPLACED
 from optbench.contract.errors import PluginError
 from optbench.contract.syntax import definition, function_of
-
-# numba has the flag but offers it to no decorator. Without it every kernel checks at run time whether its arrays
-# overlap: 64 lanes of Rosenbrock cost 1.6 times as much.
-CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
+from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
-_BASE = inspect.getsource(fastmath) + numba.__version__
+_BASE = inspect.getsource(fastmath) + inspect.getsource(numba_inside) + numba.__version__
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 
 
-def jit(function: Callable, signature=None, **options) -> Callable:
+def jit(function: Callable, signature: Any = None, **options: Any) -> Callable:
     """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
     options = OPTIONS | options
-    decorate = numba.njit if signature is None else lambda **kw: numba.njit(signature, **kw)
-    try:
-        return decorate(cache=True, **options)(function)
-    except RuntimeError as error:
-        if "cannot cache" not in str(error):
-            raise
-        return decorate(**options)(function)
+    first = () if signature is None else (signature,)
+    return numba_inside.kept_on_disk(lambda **more: numba.njit(*first, **options, **more), function)
 
 
-def compile_tree(tree: ast.FunctionDef, name: str, home: FunctionType, namespace: dict, key: str) -> FunctionType:
-    """The function of a syntax tree, under ``home``'s file, named ``name`` and a hash of its source and ``key``."""
+def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespace: dict, key: str) -> FunctionType:
+    """The function of a tree or text, under ``home``'s file, named ``name`` and a hash of its source and ``key``."""
+    if isinstance(tree, str):
+        (definition,) = ast.parse(tree).body
+        assert isinstance(definition, ast.FunctionDef)
+        tree = definition
     tree.name = "NAME"
     digest = hashlib.sha256(f"{ast.unparse(tree)}{key}{home.__module__}{_BASE}".encode()).hexdigest()[:12]
     tree.name = f"{name}_{digest}"
     return function_of(tree, home, namespace)
 
 
-def finish(function: FunctionType, signature, owner: str, name: str) -> Callable:
+def finish(function: FunctionType, signature: Any, owner: str, name: str) -> Callable:
     """The kernel of one signature. Raises PluginError, with numba's reason for the plug-in's function ``name``."""
     try:
-        return jit(function, signature, noalias=True)
+        return jit(function, signature, **numba_inside.noalias())
     except Exception as error:  # numba raises many kinds
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if not line.startswith(("Failed in", "[1]"))), type(error).__name__)
@@ -72,7 +67,12 @@ class Translator:
     """
 
     def __init__(
-        self, dtype: str, whole_literals: bool = False, compile=jit, replaced=None, rewrite=lambda tree, *names: tree
+        self,
+        dtype: DtypeName,
+        whole_literals: bool = False,
+        compile: Callable[..., Callable] = jit,
+        replaced: Mapping[Callable, Callable] | None = None,
+        rewrite: Callable[..., ast.FunctionDef] = lambda tree, *names: tree,
     ):
         self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
@@ -80,7 +80,7 @@ class Translator:
         self.replaced = REPLACED[dtype] if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
-    def translate(self, function: FunctionType, owner: str) -> tuple[Callable, str]:
+    def translate(self, function: Callable, owner: str) -> tuple[Callable, str]:
         """The compiled function and a key of all the source it was made from. Raises PluginError."""
         if function not in self.made:
             tree, namespace, key = self.prepare(function, owner)
@@ -88,7 +88,9 @@ class Translator:
             self.made[function] = self.compile(compiled), ast.unparse(tree) + key
         return self.made[function]
 
-    def prepare(self, function: FunctionType, owner: str, arguments: tuple[str, ...] = ()):
+    def prepare(
+        self, function: Callable, owner: str, arguments: tuple[str, ...] = ()
+    ) -> tuple[ast.FunctionDef, dict[str, Any], str]:
         """The typed syntax tree of a function, a dictionary of what its names stand for, and a key of its helpers.
 
         Lines keep their numbers, for coverage and tracebacks. ``arguments``: give the function this whole list of
@@ -139,7 +141,7 @@ class Translator:
 
 
 @cache
-def translator(dtype: str, whole_literals: bool = False) -> Translator:
+def translator(dtype: DtypeName, whole_literals: bool = False) -> Translator:
     """One for all kernels of a dtype: what a wrapped rule calls is compiled already."""
     return Translator(dtype, whole_literals)
 
@@ -150,7 +152,7 @@ def _names(code) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-def of_module(node, scope):
+def of_module(node: ast.AST, scope: Mapping[str, Any]) -> Any:
     """What an expression ``module.name`` stands for; None for any other."""
     if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
         return None

@@ -1,10 +1,13 @@
-"""An update rule -> the text of its kernel, whose arrays are those of updates.py."""
+"""An update rule -> the text of its kernel, whose arguments are those of contracts.py."""
 
-import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import FunctionType
 
+from optbench.compiler.contracts import ThreadUpdateArguments, UpdateArguments
+from optbench.compiler.signatures import names
 from optbench.compiler.translator import Translator, compile_tree, translator
 from optbench.contract.optimizers import GIVEN, Optimizer, arguments
+from optbench.contract.types import Order
 
 
 def scalar_rows(record: Optimizer) -> tuple[str, ...]:
@@ -35,7 +38,7 @@ class Writer:
     and state (k, dim, runs). ``scalar`` compiles the functions that the kernel calls.
     """
 
-    def __init__(self, record: Optimizer, order: str, scalar: Translator):
+    def __init__(self, record: Optimizer, order: Order, scalar: Translator):
         self.record, self.order, self.scalar = record, order, scalar
         self.owner, self.rows = f"optimizer {record.name}", scalar_rows(record)
         self.flat = order != "lanes"
@@ -44,16 +47,15 @@ class Writer:
         self.namespace, self.keys = {"_rule": inner, "_real": scalar.real_type}, [key]
         self.lines: list[str] = []
 
-    def function(self):
+    def function(self) -> FunctionType:
         """The kernel as a function to be compiled."""
-        lanes = "r" if self.order == "thread" else "first, last"
-        return self.compile(f"w, g, state, scalars, powers, blocks, t, {lanes}", self._body())
+        return self.compile(ThreadUpdateArguments if self.order == "thread" else UpdateArguments, self._body())
 
-    def compile(self, arguments: str, body: list[str]):
-        """The function of these lines."""
-        text = "\n".join([f"def NAME({arguments}):", *body])
+    def compile(self, contract: type, body: list[str]) -> FunctionType:
+        """The function of these lines, which takes the fields of a named tuple of contracts.py."""
+        text = "\n".join([f"def NAME({names(contract)}):", *body])
         return compile_tree(
-            ast.parse(text).body[0],
+            text,
             "update",
             self.record.rule,
             self.namespace,
@@ -83,6 +85,7 @@ class Writer:
         return self.lines
 
     def constants(self, at: int) -> None:
+        """Lines that read what is constant along the parameters; ``at``: their level of indentation, as below."""
         for i, name in enumerate(self.rows):
             if name in self.needed and name not in {**self.record.total, **self.record.block}:
                 self.add(at, f"_c{i} = scalars[{i}, r]")
@@ -116,6 +119,7 @@ class Writer:
     # The pieces; ``@`` in a line stands for the place of the element. GPU kernels are put together of some of them.
 
     def add(self, at: int, line: str) -> None:
+        """One line."""
         self.lines.append("    " * at + line)
 
     def _loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
@@ -139,6 +143,7 @@ class Writer:
             self.add(at, f"_s{k} = state[{k}, {':, ' if alone else ''}{index}]{part}")
 
     def powers(self, at: int) -> None:
+        """Lines that multiply the running products on, in float64, and hand them to the rule."""
         # Below 1e-30 a power is nothing beside 1; left alone it would become a denormal number, ten times as slow.
         for i, name in enumerate(self.record.powers):
             base, row = self.rows.index(name), self.rows.index(f"{name}_t")
@@ -160,7 +165,7 @@ class Writer:
             return f"_{name}"
         return f"_c{self.rows.index(name)}{lane}"
 
-    def helper(self, function, other=None) -> str:
+    def helper(self, function: Callable, other: Translator | None = None) -> str:
         """The name, in the kernel, of a compiled function."""
         compiled, key = (other or self.scalar).translate(function, self.owner)
         label = f"_f{len(self.namespace)}"

@@ -3,7 +3,8 @@
 import ast
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from optbench.contract.errors import OptbenchError, unknown
 
@@ -160,7 +161,7 @@ def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
     return filled
 
 
-def convert(owner: str, key: str, value, default):
+def convert(owner: str, key: str, value: Any, default: Any) -> Any:
     """A value as the type of its default: 1e4 serves as an int, 3 as a float, nothing else is bent.
 
     Args:
@@ -194,7 +195,7 @@ def convert(owner: str, key: str, value, default):
 _KINDS = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}
 
 
-def unique(items) -> list:
+def unique(items: Iterable) -> list:
     """The items in order, each once.
 
     Args:

@@ -4,11 +4,12 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line
 from optbench.contract.origins import Origin
+from optbench.contract.types import Form
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Problem:
         ((1,),)
     """
 
-    form: str
+    form: Form
     """"single" or "lanes"."""
     dim: int
     """How many parameters."""
@@ -82,8 +83,8 @@ class Problem:
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What the engine has made of the record and wants again, such as its arrays in another precision."""
 
-    def __post_init__(self):
-        if self.form not in ("single", "lanes"):
+    def __post_init__(self) -> None:
+        if self.form not in get_args(Form):
             raise PluginError(f"problem: form={self.form!r} must be 'single' or 'lanes'")
         if self.dim < 1:
             raise PluginError(f"problem: dim={self.dim!r} must be at least 1")

@@ -3,12 +3,15 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.limits import enforce
 from optbench.contract.origins import Origin
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Schedule:
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
-    def __call__(self, step, epoch, total_steps: int):
+    def __call__(self, step: "np.ndarray", epoch: "np.ndarray", total_steps: int) -> "np.ndarray":
         before = () if self.inner is None else (self.inner,)
         return self.function(*before, step, epoch, total_steps, **self.parameters)
 
@@ -127,7 +130,9 @@ def _as_parameter(value):
     return value if isinstance(value, str) else float(value)
 
 
-def schedule(*, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters):
+def schedule(
+    *, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters: Any
+) -> Callable[[Callable], Schedule]:
     """Register a schedule: ``function(step, epoch, total_steps, **parameters)`` -> factors.
 
     ``step`` (from 1) and ``epoch`` (completed passes) are arrays of one length, and so are the factors.
@@ -151,7 +156,9 @@ def schedule(*, source: str, limits: Mapping | None = None, check: Callable | No
     return _schedule(Schedule, ["step", "epoch", "total_steps"], parameters, source, limits, check)
 
 
-def schedule_wrapper(*, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters):
+def schedule_wrapper(
+    *, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters: Any
+) -> Callable[[Callable], ScheduleWrapper]:
     """Register a schedule around any other: ``function(inner, step, epoch, total_steps, **parameters)`` -> factors.
 
     ``inner(step, epoch, total_steps)`` gives the factors of the other one.

@@ -4,12 +4,13 @@ import ast
 import copy
 import inspect
 import textwrap
+from collections.abc import Callable
 from types import FunctionType
 
 from optbench.contract.errors import PluginError
 
 
-def definition(function: FunctionType, owner: str) -> ast.FunctionDef:
+def definition(function: Callable, owner: str) -> ast.FunctionDef:
     """A copy of a function's syntax tree, without decorators, annotations and docstring; lines keep their numbers.
 
     Args:
@@ -41,7 +42,7 @@ def definition(function: FunctionType, owner: str) -> ast.FunctionDef:
     return tree
 
 
-def function_of(tree: ast.FunctionDef, home: FunctionType, scope: dict) -> FunctionType:
+def function_of(tree: ast.FunctionDef, home: Callable, scope: dict) -> FunctionType:
     """The function of a tree, as if it stood in another's file; :func:`definition` gives the tree back.
 
     Args:

@@ -1,6 +1,6 @@
 """The activation that the lecture's notation a^[l]{t}(i) names: layer l, mini-batch t, example i."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from optbench.contract.problems import Family, Problem
 from optbench.engine.batches import mini_batches, start_point
 from optbench.kit.layers import ACTIVATIONS
 
-_APPLY = {
+_APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.maximum(z, 0.0),
     "tanh": np.tanh,
     "sigmoid": lambda z: 0.5 * (1.0 + np.tanh(0.5 * z)),
@@ -29,7 +29,7 @@ def trace(
     batch_size: int = 64,
     w: np.ndarray | None = None,
     seed: int = 0,
-    plugin: Sequence[str | Path] = (),
+    plugin: str | Path | Iterable[str | Path] = (),
 ) -> np.ndarray:
     """The activation a^[layer]{batch}(example) that the lecture's notation names, of a network of dense layers.
 
@@ -86,6 +86,7 @@ def mini_batch(
     """(X{t}, Y{t}): the examples of a run's t-th mini-batch, counted from 1, (rows, features) and (rows,)."""
     _within("batch", batch, 1, 2**31)
     rows = mini_batches(problem, batch_size=batch_size, seed=seed, steps=batch)[-1]
+    assert problem.data is not None  # mini_batches refuses a problem without
     x, y = (np.asarray(part) for part in problem.data)
     return x[rows], y[rows]
 

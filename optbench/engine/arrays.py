@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
 
 _LINE = 64  # bytes of a cache line
 
 
-def aligned(shape: int | tuple[int, ...], dtype: str) -> np.ndarray:
+def aligned(shape: int | tuple[int, ...], dtype: DtypeName) -> np.ndarray:
     """Zeros that begin at a cache line: off it, as numpy's own may be, small kernels take up to 1.3 times as long."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     room = np.zeros(size + _LINE, np.uint8)
@@ -39,7 +40,7 @@ class ProblemArrays:
         return self.x_test, self.y_test
 
 
-def arrays_of(problem: Problem, dtype: str) -> ProblemArrays:
+def arrays_of(problem: Problem, dtype: DtypeName) -> ProblemArrays:
     """The arrays of a problem in that precision: made once, and kept with the problem."""
     key = "arrays", dtype
     if key not in problem.kept:
@@ -52,7 +53,7 @@ def arrays_of(problem: Problem, dtype: str) -> ProblemArrays:
     return problem.kept[key]
 
 
-def _pair(pair: tuple | None, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+def _pair(pair: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, np.ndarray]:
     if pair is None:
         return np.zeros((0, 0), dtype), np.zeros(0, dtype)
     x, y = (np.require(part, dtype, ["C", "W"]) for part in pair)  # kernels are compiled for writable arrays only

@@ -12,6 +12,7 @@ import numpy as np
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Family, Problem
+from optbench.contract.types import DtypeName
 from optbench.engine import settings
 
 _START, _ORDER, _NOISE = range(3)
@@ -46,7 +47,7 @@ class Batches:
     (count, batch_size) int32, or (0, 0) for the full batch; sizes (count,); noise (count, dim), or (0, 0).
     """
 
-    def __init__(self, problem: Problem, batch_size: int, seed: int, dtype: str):
+    def __init__(self, problem: Problem, batch_size: int, seed: int, dtype: DtypeName):
         self.problem, self.batch_size, self.seed, self.dtype = problem, batch_size, seed, dtype
         self.mini, self.noisy = drawn(problem, batch_size)
         self.per_epoch = steps_per_epoch(problem.examples, batch_size)
@@ -54,7 +55,8 @@ class Batches:
         self._order, self._noise = _generator(seed, _ORDER), _generator(seed, _NOISE)
         self._permutation = np.zeros(0, np.int32)
 
-    def draw(self, count: int):
+    def draw(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The next ``count`` steps, as the class says."""
         size, per_epoch = self.batch_size, self.per_epoch
         order, noise = np.zeros((0, 0), np.int32), np.zeros((0, 0), self.dtype)
         sizes = np.full(count, size)

@@ -14,6 +14,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
+from optbench.contract.types import Device, DtypeName
 from optbench.engine import batches, settings
 from optbench.engine.points import evaluation_points
 
@@ -44,14 +45,14 @@ class Cohort:
     steps: int
     seed: int = 0
     """Of the start point, the order of the examples, and the gradient noise."""
-    dtype: Literal["float32", "float64"] = "float64"
+    dtype: DtypeName = "float64"
     points: Sequence[int] | Literal["every"] | None = None
     """Steps to evaluate at, besides the first and the last; None: some, log-spaced."""
     start: np.ndarray | None = None
     """(dim,), in the place of the problem's own start point."""
     deadline: float | None = None
     """Seconds after which the cohort ends where it is."""
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Device = "cpu"
     evaluated: np.ndarray = field(init=False, repr=False)
     """(p,): the steps to evaluate at, in order."""
 
@@ -85,6 +86,18 @@ class Cohort:
         other = copy.copy(self)
         object.__setattr__(other, "seed", settings.seed(seed))
         return other
+
+    @property
+    def rule(self) -> Optimizer:
+        """The optimizer of a cohort whose optimizer is an update rule."""
+        assert isinstance(self.optimizer, Optimizer)
+        return self.optimizer
+
+    @property
+    def baseline(self) -> Baseline:
+        """The optimizer of a cohort whose optimizer is SciPy's."""
+        assert isinstance(self.optimizer, Baseline)
+        return self.optimizer
 
     @property
     def per_epoch(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Family, Problem
+from optbench.contract.types import DtypeName
 from optbench.engine import batches
 from optbench.engine.arrays import arrays_of, scratch_size
 from optbench.engine.cpu.code import ProblemCode
@@ -33,7 +34,7 @@ class Objective:
         (2,)
     """
 
-    def __init__(self, problem: Problem, dtype: str = "float64", rows: int | slice | None = None, runs: int = 1):
+    def __init__(self, problem: Problem, dtype: DtypeName = "float64", rows: int | slice | None = None, runs: int = 1):
         self.problem, self.dtype, self.runs = problem, dtype, runs
         self.code = ProblemCode(problem, dtype)
         self._arrays = arrays_of(problem, dtype)
@@ -105,7 +106,7 @@ class Objective:
 def objective(
     problem: str | Problem | Family,
     *,
-    dtype: str = "float64",
+    dtype: DtypeName = "float64",
     rows: int | slice | None = None,
     runs: int = 1,
     plugin: str | Path | Iterable[str | Path] = (),

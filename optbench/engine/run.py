@@ -52,7 +52,7 @@ def refusal(cohort: Cohort) -> str | None:
     reason = gpu.refuses(cohort.problem, cohort.optimizer)
     if reason is None:
         try:
-            gpu.compiled(cohort.problem, cohort.optimizer, cohort.dtype, cohort.batch_size)
+            gpu.compiled(cohort.problem, cohort.rule, cohort.dtype, cohort.batch_size)
         except Exception as error:  # a plug-in that is fine on the CPU may ask too much of a GPU
             reason = in_one_line(error)
     return reason

@@ -9,6 +9,7 @@ import numpy as np
 
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
 from optbench.engine.cohort import Lane
 from optbench.engine.outcome import Look, Outcome, Trace
 
@@ -70,7 +71,7 @@ class Rates:
     def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
         self.per_epoch, self.steps = per_epoch, steps
         self.base = np.array([lane.lr for lane in lanes])
-        self.schedules = []
+        self.schedules: list[Schedule] = []
         for lane in lanes:
             if lane.schedule not in self.schedules:
                 self.schedules.append(lane.schedule)

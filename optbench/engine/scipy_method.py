@@ -2,14 +2,15 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.engine import settings
 
 _GTOL = 1e-5
 _DIFFERENCE = float(np.sqrt(np.finfo(float).eps))
@@ -22,7 +23,7 @@ def scipy_method(
     lr: float,
     schedule: str = "constant",
     blocks: Sequence[tuple[int, ...]] | None = None,
-    plugin: Sequence[str | Path] = (),
+    plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> Callable:
     """An optimizer as a method of ``scipy.optimize.minimize(fun, x0, jac=..., method=...)``.
@@ -51,14 +52,15 @@ def scipy_method(
         >>> scipy_minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=adam, options={"maxiter": 5000}).success
         True
     """
-    catalogue, values = loader.load_all(plugin), {}
-    if not isinstance(optimizer, Optimizer):
-        optimizer, values = catalogue.optimizer(optimizer)
-    if not isinstance(optimizer, Optimizer):
-        raise OptbenchError(f"{optimizer.name} is SciPy's own: use method={optimizer.method!r}")
-    if not (np.isfinite(lr) and lr > 0):
-        raise OptbenchError(f"scipy_method: lr={lr!r} must be a positive finite number")
-    values, plan = optimizer.with_values(values | hyperparameters), catalogue.schedule(schedule)
+    catalogue = loader.load_all(plugin)
+    record, given = catalogue.optimizer(optimizer)
+    if isinstance(record, Baseline):
+        raise OptbenchError(f"{record.name} is SciPy's own: use method={record.method!r}")
+    try:
+        lr = settings.checked("lr", lr)
+    except OptbenchError as error:
+        raise OptbenchError(f"scipy_method: {error}") from None
+    values, plan = record.with_values(given | hyperparameters), catalogue.schedule(schedule)
 
     @np.errstate(over="ignore", invalid="ignore")  # a run that explodes overflows on its way
     def method(
@@ -73,9 +75,9 @@ def scipy_method(
         if unknown:
             warnings.warn(f"Unknown solver options: {', '.join(unknown)}", OptimizeWarning, stacklevel=3)
         if bounds is not None or np.size(constraints):
-            raise OptbenchError(f"scipy_method: {optimizer.name} cannot keep bounds or constraints")
+            raise OptbenchError(f"scipy_method: {record.name} cannot keep bounds or constraints")
         w, g = np.array(x0, dtype=float)[None], np.empty((1, len(x0)))
-        update = Update(optimizer, "rows", blocks or (w.shape[1:],), "float64", [values])
+        update = Update(record, "rows", blocks or (w.shape[1:],), "float64", [values])
         if update.blocks[-1, 1] != w.size:
             raise OptbenchError(f"scipy_method: blocks={blocks!r} do not add up to the {w.size} parameters of x0")
         if gtol is None:  # as SciPy does for its own methods: ``tol`` is the default of the option, not its master

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.types import DtypeName
 
 DTYPES = ("float32", "float64")
 MOST_STEPS = 2**53
@@ -52,7 +53,7 @@ def seed(value: Any) -> int:
     return int(value)
 
 
-def dtype(value: Any) -> Literal["float32", "float64"]:
+def dtype(value: Any) -> DtypeName:
     """The precision of a run."""
     if not isinstance(value, str) or value not in DTYPES:
         raise unknown("dtype", str(value)[:60], DTYPES)
@@ -95,8 +96,10 @@ def points(value: Any, steps: int | None = None) -> tuple[int, ...] | Literal["e
 
     ``steps``: the last step of the run, where it is known, beyond which no point may lie.
     """
-    if value is None or (isinstance(value, str) and value == "every"):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str) and value == "every":
+        return "every"
     numbers = value.tolist() if isinstance(value, np.ndarray) else value
     if not isinstance(numbers, Sequence) or isinstance(numbers, str) or not all(map(whole, numbers)) or not numbers:
         raise OptbenchError(f"{value!r:.60} must be 'every' or a list of steps, such as [0, 10, 100]")

@@ -48,14 +48,11 @@ class Stepper:
         self._rate = settings.learning_rate(lr)
         rows = self._rows(w)
         runs, dim = rows.shape
-        if device == "cuda":
-            from optbench.engine.cuda.update import Update
-        else:
-            from optbench.engine.cpu.update import Update
         shapes = tuple(blocks or ((dim,),))
         if sum(int(np.prod(shape)) for shape in shapes) != dim:
             raise OptbenchError(f"stepper: blocks={blocks!r} do not add up to the {dim} parameters of w")
-        self._update = Update(optimizer, "rows", shapes, str(rows.dtype), [hyperparameters] * runs)
+        kept = optimizer, "rows", shapes, str(rows.dtype), [hyperparameters] * runs
+        self._update: Any = _update_of(device)(*kept)
         self._set_rate(self._rate)
 
     def step(self, g: Any, lr: float | None = None) -> None:
@@ -98,6 +95,17 @@ class Stepper:
         if not (sound and array.flags.c_contiguous and array.flags.writeable and array.size):
             raise OptbenchError("stepper: arrays must be (dim,) or (runs, dim), C-contiguous, float64 or float32")
         return array if array.ndim == 2 else array[None]
+
+
+def _update_of(device: str) -> Any:
+    """The class that keeps a rule's arrays there."""
+    if device == "cuda":
+        from optbench.engine.cuda.update import Update as CudaUpdate
+
+        return CudaUpdate
+    from optbench.engine.cpu.update import Update
+
+    return Update
 
 
 def stepper(

@@ -6,10 +6,13 @@ import numpy as np
 
 from optbench.compiler.update_text import scalar_count
 from optbench.contract.optimizers import Optimizer
+from optbench.contract.types import DtypeName
 from optbench.engine.arrays import aligned
 
 
-def first_scalars(record: Optimizer, blocks: int, dtype: str, hyperparameters: Sequence[Mapping[str, float]]):
+def first_scalars(
+    record: Optimizer, blocks: int, dtype: DtypeName, hyperparameters: Sequence[Mapping[str, float]]
+) -> np.ndarray:
     """``scalars`` before the first step: the hyperparameters of each run."""
     scalars = aligned((scalar_count(record, blocks), len(hyperparameters)), dtype)
     for row, name in enumerate(record.hyperparameters, start=1):
@@ -17,7 +20,7 @@ def first_scalars(record: Optimizer, blocks: int, dtype: str, hyperparameters: S
     return scalars
 
 
-def block_table(record, shapes) -> tuple[np.ndarray, int, int]:
+def block_table(record: Optimizer, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, int, int]:
     """``blocks``, the number of parameters, and how many numbers of memory they need."""
     need = next((stage.memory for stage in record.matrix.values()), lambda rows, columns: 0)
     table, at, memory = [], 0, 0

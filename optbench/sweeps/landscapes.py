@@ -34,6 +34,7 @@ def facts(problems: Iterable[Problem]) -> dict[str, pa.Table]:
 
 
 def _grid(problem: Problem) -> pa.Table:
+    assert problem.domain is not None
     (left, right), (bottom, top) = problem.domain
     w_1, w_2 = np.meshgrid(np.linspace(left, right, GRID), np.linspace(bottom, top, GRID))
     w = np.stack([w_1.ravel(), w_2.ravel()], axis=1)

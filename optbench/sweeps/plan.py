@@ -14,6 +14,7 @@ from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.origins import Origin, digest
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
+from optbench.contract.types import Device
 from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
@@ -54,7 +55,7 @@ class Plan:
 
     spec: Spec
     cohorts: tuple[PlannedCohort, ...]
-    device: str = "cpu"
+    device: Device = "cpu"
     """The device that was taken: "cpu" or "cuda"."""
     device_note: str = ""
     """The card's name, or why "auto" found none."""
@@ -71,7 +72,7 @@ class Plan:
         return [found[key] for key in sorted(found)]
 
 
-def expand(spec: Spec, catalogue: Catalogue, device: str = "cpu", device_note: str = "") -> Plan:
+def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note: str = "") -> Plan:
     """Expand ``spec`` for a device that was chosen, "cpu" or "cuda".
 
     Raises OptbenchError for a name, parameter or size that does not exist.
@@ -113,7 +114,7 @@ class _Tried:
 
 
 def _cohorts(
-    spec: Spec, entry: ProblemEntry, problem: Problem, tried: _Tried, device: str
+    spec: Spec, entry: ProblemEntry, problem: Problem, tried: _Tried, device: Device
 ) -> Iterator[tuple[Cohort, list[str]]]:
     """Each cohort of one problem and optimizer, with the texts that identify its lanes."""
     lanes = tried.lanes(spec.learning_rates)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Strict, StrictInt, ValidationError, 
 
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.types import DtypeName
 from optbench.engine import settings
 
 Real = Annotated[float, Strict()]  # a number: neither a text nor True
@@ -47,7 +48,7 @@ class Spec(BaseModel):
     """Where it is not given: a third of the seeds, at most 3."""
     epochs: Real | None = None
     steps: StrictInt | None = None
-    dtypes: tuple[str, ...] = ("float64",)
+    dtypes: tuple[DtypeName, ...] = ("float64",)
     deadline: Real | None = None
     points: Literal["every"] | tuple[StrictInt, ...] | None = None
     """Steps to evaluate at, besides the first and the last, or "every"; without it, some, log-spaced."""
@@ -60,7 +61,7 @@ class Spec(BaseModel):
     def _problems(cls, value):
         return [{"name": item} if isinstance(item, str) else item for item in _listed(value)]
 
-    @field_validator("optimizers", "schedules", "dtypes", "plugins", mode="before")
+    @field_validator("optimizers", "schedules", "plugins", mode="before")
     @classmethod
     def _texts(cls, value):
         return _listed(value)
@@ -132,10 +133,10 @@ class Spec(BaseModel):
             raise ValueError(f"tuning_seeds={self.tuning_seeds} must be between 0 and the {len(self.seeds)} seeds")
         return self
 
-    @field_validator("dtypes")
+    @field_validator("dtypes", mode="before")
     @classmethod
     def _dtypes(cls, value):
-        return tuple(settings.dtype(dtype) for dtype in value)
+        return tuple(settings.dtype(dtype) for dtype in _listed(value))
 
     @field_validator("deadline")
     @classmethod
@@ -204,8 +205,10 @@ def _tuning_share(seeds) -> int:
 def rate_grid(text: str) -> list[float]:
     """``from:to:count`` -> rates, evenly spaced on a logarithmic axis, rounded to 4 digits."""
     try:
-        low, high, count = text.split(":")
-        low, high, count = float(low), float(high), int(count)
+        ends = text.split(":")
+        if len(ends) != 3:
+            raise ValueError
+        low, high, count = float(ends[0]), float(ends[1]), int(ends[2])
         if not (0 < low <= high and math.isfinite(high) and count >= 1) or (count == 1 and low != high):
             raise ValueError
     except ValueError:

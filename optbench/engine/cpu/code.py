@@ -11,18 +11,19 @@ from optbench.compiler.update_kernels import update_kernel, update_signature
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName, Order
 from optbench.engine import settings
 
 _BYTES = 1 << 20  # what the lanes of one call may fill: half of a core's L2 cache, the batch needs the rest
 _SCRATCH = 1 << 30  # what the scratch of one call may take: it grows with lanes times examples
 _MAX_LANES = 256
-_MIN_LANES = 16  # fewer do not vectorize in lanes form: one by one is quicker
+_MIN_LANES = 16  # fewer run one by one; reports/constants.md has what one call would save, and why that waits
 
 
 class ProblemCode:
     """A problem's compiled functions. Raises PluginError where they do not compile."""
 
-    def __init__(self, problem: Problem, dtype: str):
+    def __init__(self, problem: Problem, dtype: DtypeName):
         settings.dtype(dtype)
         owner = f"problem {problem.name or '(unnamed)'}"
         if problem.metrics and problem.evaluate is None:
@@ -39,10 +40,10 @@ class CohortCode(ProblemCode):
     ``order`` is how ``update`` runs: "rows" for (runs, dim), "lanes" for (dim, runs).
     """
 
-    def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: str):
+    def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
         super().__init__(problem, dtype)
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
-        self.order = "lanes" if problem.form == "lanes" and self.lanes_per_call > 1 else "rows"
+        self.order: Order = "lanes" if problem.form == "lanes" and self.lanes_per_call > 1 else "rows"
         self.update = update_kernel(optimizer, self.order, dtype)
         self.drive = partial(
             driver(dtype),
@@ -51,7 +52,7 @@ class CohortCode(ProblemCode):
         )
 
 
-def lanes_per_call(problem: Problem, optimizer: Optimizer, runs: int, dtype: str) -> int:
+def lanes_per_call(problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName) -> int:
     """As many lanes as a core's cache holds; one where too few for SIMD are left, and for rules on matrices."""
     if optimizer.matrix:
         return 1

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.code import CohortCode, ProblemCode
 from optbench.engine.cpu.evaluation import Evaluation
@@ -14,7 +15,7 @@ from optbench.engine.outcome import CohortOutcome, Outcome
 from optbench.engine.runner import Clock, Rates, Runner
 
 
-def compiled(problem: Problem, optimizer: Optimizer | Baseline, runs: int, dtype: str) -> ProblemCode:
+def compiled(problem: Problem, optimizer: Optimizer | Baseline, runs: int, dtype: DtypeName) -> ProblemCode:
     """The kernels that a cohort of so many runs needs. Raises PluginError where they do not compile."""
     if isinstance(optimizer, Baseline):
         return ProblemCode(problem, dtype)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.cpu.code import ProblemCode
 
@@ -12,7 +13,7 @@ _ROWS = 512  # examples taken at a time: their activations stay in the cache
 class Evaluation:
     """Means over the examples of a problem, with the scratch that they take. One thread at a time may use it."""
 
-    def __init__(self, problem: Problem, code: ProblemCode, dtype: str):
+    def __init__(self, problem: Problem, code: ProblemCode, dtype: DtypeName):
         self.problem, self.code, self.dtype = problem, code, dtype
         self.arrays = arrays_of(problem, dtype)
         self.single = problem.form == "single"

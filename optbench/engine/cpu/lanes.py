@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from optbench.compiler.contracts import DriveArguments
 from optbench.engine import batches
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.cohort import Cohort, Lane
@@ -15,7 +16,10 @@ from optbench.engine.runner import Rates
 
 
 class CpuLanes:
-    """Some ``lanes`` of a cohort. A lane that diverges in lanes form is parked: back at the start, at rate 0."""
+    """Some ``lanes`` of a cohort; arrays as in DriveArguments.
+
+    A lane that diverges in lanes form is parked: back at the start, at rate 0.
+    """
 
     def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: CohortCode, evaluation: Evaluation):
         problem, dtype = cohort.problem, cohort.dtype
@@ -30,7 +34,7 @@ class CpuLanes:
         rows = (self.runs, problem.dim) if code.order == "rows" else shape
         self.w_rows, self.g_rows = self.w.reshape(rows), self.g.reshape(rows)
         values = [lane.hyperparameters for lane in lanes]
-        self.update = Update(cohort.optimizer, code.order, problem.blocks, dtype, values)
+        self.update = Update(cohort.rule, code.order, problem.blocks, dtype, values)
         self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
         self.parked, self.last_w = np.zeros(self.runs, bool), np.zeros((self.runs, problem.dim), dtype)
         self.limit = aligned(self.runs, dtype)
@@ -57,12 +61,16 @@ class CpuLanes:
         while at < size:
             base = rates.base * self.alive
             self.update.scalars[0] = base * factors[rates.schedule_of, at]
-            at += self.code.drive(
-                self.w, self.g, self.f, self.w_rows, self.g_rows, *self.update.arrays,
-                factors[:, :0] if steady else factors, base, rates.schedule_of, self.limit, self.alive,
-                self.diverged_at, *self.arrays.train, order[at:], sizes[at:], *self.batch, noise[at:],
-                self.arrays.constants, self.arrays.layout, self.work, done, at, self.single,
+            (x, y), (x_batch, y_batch), update = self.arrays.train, self.batch, self.update
+            arguments = DriveArguments(
+                w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
+                scalars=update.scalars, powers=update.powers, blocks=update.blocks,
+                factors=factors[:, :0] if steady else factors, base=base, schedule_of=rates.schedule_of,
+                limit=self.limit, alive=self.alive, diverged_at=self.diverged_at, x=x, y=y, order=order[at:],
+                sizes=sizes[at:], x_batch=x_batch, y_batch=y_batch, noise=noise[at:], constants=self.arrays.constants,
+                layout=self.arrays.layout, work=self.work, done=done, skip=at, single=self.single,
             )  # fmt: skip
+            at += self.code.drive(*arguments)
             self.done = done + at
             if at < size:
                 self.park()

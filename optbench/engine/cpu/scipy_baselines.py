@@ -51,8 +51,8 @@ class BaselineRun:
         finished = True
         try:
             minimize(
-                value_and_gradient, self.start, jac=True, method=self.cohort.optimizer.method,
-                options=self.cohort.optimizer.options(hyperparameters, int(points[-1])),
+                value_and_gradient, self.start, jac=True, method=self.cohort.baseline.method,
+                options=self.cohort.baseline.options(hyperparameters, int(points[-1])),
             )  # fmt: skip
         except _Spent:
             finished = self.count >= points[-1]

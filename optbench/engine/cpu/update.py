@@ -7,6 +7,7 @@ import numpy as np
 from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
+from optbench.contract.types import DtypeName, Order
 from optbench.engine.arrays import aligned
 from optbench.engine.update_arrays import block_table, first_scalars
 
@@ -17,9 +18,9 @@ class Update:
     def __init__(
         self,
         record: Optimizer,
-        order: str,
+        order: Order,
         shapes: Sequence[tuple[int, ...]],
-        dtype: str,
+        dtype: DtypeName,
         hyperparameters: Sequence[Mapping[str, float]],
     ):
         runs = len(hyperparameters)
@@ -34,7 +35,7 @@ class Update:
         self.powers = np.ones((len(record.powers), runs))
 
     @property
-    def arrays(self):
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """What the kernel takes between g and t."""
         return self.state, self.scalars, self.powers, self.blocks
 

@@ -12,6 +12,7 @@ from optbench.compiler import cuda_steps as kernels
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
 from optbench.engine import batches
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cuda import lanes as gpu
@@ -19,7 +20,7 @@ from optbench.engine.outcome import CohortOutcome, Outcome
 from optbench.engine.runner import Clock, Rates, Runner
 
 _SHARE = 0.4  # of the card's free memory that lanes may fill: a sweep has two calls under way
-_MAX_LANES = 1 << 20
+_MAX_LANES = 1 << 20  # several times what fills a large card (270,000 threads at once), and bounds the host's arrays
 # The simulator launches one kernel at a time.
 _ALONE = threading.Lock() if cuda.SIMULATED else nullcontext()
 
@@ -34,7 +35,7 @@ def refuses(problem: Problem, optimizer: Optimizer | Baseline) -> str | None:
 class Kernels:
     """The kernels of a problem and a rule at one batch size. Raises PluginError for a pair that cannot run there."""
 
-    def __init__(self, problem: Problem, optimizer: Optimizer, dtype: str, batch_size: int):
+    def __init__(self, problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int):
         why = refuses(problem, optimizer)
         if why:
             raise PluginError(f"{problem.name} with {optimizer.name} cannot run on a GPU: {why}")
@@ -51,7 +52,7 @@ class Kernels:
         )
 
 
-def compiled(problem: Problem, optimizer: Optimizer, dtype: str, batch_size: int) -> Kernels:
+def compiled(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int) -> Kernels:
     """The kernels of a pair, compiled for the card, if they are not yet. Raises PluginError where they cannot be."""
     made = Kernels(problem, optimizer, dtype, batch_size)
     for name, signature in () if cuda.SIMULATED else kernels.signatures(dtype).items():
@@ -71,7 +72,7 @@ def run_cohorts(
     PluginError for a pair that cannot run on a GPU, runner.Cancelled when ``stop`` says yes.
     """
     first = cohorts[0]
-    problem, optimizer, dtype = first.problem, first.optimizer, first.dtype
+    problem, optimizer, dtype = first.problem, first.rule, first.dtype
     begin = time.perf_counter()
     with _ALONE:
         code = compiled(problem, optimizer, dtype, first.batch_size)
@@ -105,13 +106,14 @@ def run_cohorts(
 
 def _calls(cohorts: Sequence[Cohort], most: float) -> list[list[tuple[int, Sequence[Lane]]]]:
     """Cohorts' lanes in portions that the card's memory holds: lists of (number of the cohort, some of its lanes)."""
-    most, calls, room = int(np.clip(most, 1, _MAX_LANES)), [], 0
+    size, room = int(np.clip(most, 1, _MAX_LANES)), 0
+    calls: list[list[tuple[int, Sequence[Lane]]]] = []
     for m, cohort in enumerate(cohorts):
         lanes = cohort.lanes
         while lanes:
             if room == 0:
                 calls.append([])
-                room = most
+                room = size
             part, lanes = lanes[:room], lanes[room:]
             calls[-1].append((m, part))
             room -= len(part)

@@ -1,12 +1,17 @@
 """Some lanes on a GPU, of one cohort or of many: their arrays on the card, and launches for many steps of them all."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from optbench.compiler.contracts import AssessArguments, StepsArguments
 from optbench.compiler.cuda import BLOCK, blocks, cuda, put
 from optbench.compiler.cuda_steps import ROWS
 from optbench.compiler.update_text import scalar_count
+from optbench.contract.optimizers import Optimizer
+from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
 from optbench.engine import batches
 from optbench.engine.arrays import arrays_of
 from optbench.engine.cohort import Cohort, Lane
@@ -14,15 +19,15 @@ from optbench.engine.outcome import Look
 from optbench.engine.runner import Rates
 from optbench.engine.update_arrays import block_table, first_scalars
 
-_BATCH_BYTES = 1 << 26  # of the mini-batches that are gathered for one launch
+_BATCH_BYTES = 1 << 26  # of the mini-batches gathered for one launch: little beside a card's memory; an estimate
 
 
 class GpuLanes:
-    """Some lanes of cohorts that differ by seed, start and lanes. Arrays as in cuda_steps.py."""
+    """Some lanes of cohorts that differ by seed, start and lanes. Arrays as in StepsArguments."""
 
-    def __init__(self, members: Sequence[tuple[Cohort, Sequence[Lane]]], code):
+    def __init__(self, members: Sequence[tuple[Cohort, Sequence[Lane]]], code: Any):
         first = members[0][0]
-        problem, optimizer, batch_size, dtype = first.problem, first.optimizer, first.batch_size, first.dtype
+        problem, optimizer, batch_size, dtype = first.problem, first.rule, first.batch_size, first.dtype
         self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
         self.made, self.batch_size = 0, batch_size
         self.stream = cuda.stream()
@@ -58,26 +63,28 @@ class GpuLanes:
         return array.copy_to_host(stream=self.stream)
 
     def advance(self, rates: Rates, done: int, size: int) -> None:
+        """Make ``size`` steps after step ``done``, in launches whose mini-batches fill no more than _BATCH_BYTES."""
         factors, at = rates.factors(done, size), 0
         alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
-        lanes = (
-            self._put(rates.base), self._put(rates.schedule_of.astype(np.int32)), self.members,
-            self._put(self.limit), alive, diverged_at,
-        )  # fmt: skip
+        base, schedule_of = self._put(rates.base), self._put(rates.schedule_of.astype(np.int32))
+        limit, (scalars, powers), (x, y) = self._put(self.limit), self.update, self.train
         one_batch = len(self.batches) * self.batch_size * (1 + self.train[0].shape[1]) * np.dtype(self.dtype).itemsize
         most = max(1, _BATCH_BYTES // one_batch) if self.code.shape.batches else size
         while at < size:
             count = min(size - at, most)
             drawn = [member.draw(count) for member in self.batches]
             sizes = drawn[0][1]
-            batch, noise = self._gathered([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
+            (x_batch, y_batch), noise = self._gathered([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
             if self.code.shape.noisy:
                 noise = self._put(np.array([noise for _, _, noise in drawn]))
-            self.code.steps[blocks(self.runs), BLOCK, self.stream](
-                self.w, self.g, self.f, self.norm, self.state, *self.update, self.work, self.table,
-                self._put(np.ascontiguousarray(factors[:, at : at + count])), *lanes, *self.train, *batch,
-                self._put(sizes), noise, self.constants, self.layout, done + at,
+            arguments = StepsArguments(
+                w=self.w, g=self.g, f=self.f, norm=self.norm, state=self.state, scalars=scalars, powers=powers,
+                work=self.work, blocks=self.table, factors=self._put(np.ascontiguousarray(factors[:, at : at + count])),
+                base=base, schedule_of=schedule_of, member=self.members, limit=limit, alive=alive,
+                diverged_at=diverged_at, x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
+                noise=noise, constants=self.constants, layout=self.layout, done=done + at,
             )  # fmt: skip
+            self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments)
             at += count
         self.alive[:], self.diverged_at[:] = self._get(alive), self._get(diverged_at)
         self.stream.synchronize()
@@ -105,6 +112,7 @@ class GpuLanes:
         return self.w if record.report is None or self.made == 0 else self.state[record.own.index(record.report)]
 
     def look(self, seen: bool) -> Look:
+        """What the lanes have now, on the host; ``seen``: whether a step has told loss and gradient."""
         nothing = np.full(self.runs, np.nan)
         f, norm = (self._get(self.f), self._get(self.norm)) if seen else (nothing, nothing)
         train, finite = self._mean(*self.train)
@@ -116,20 +124,23 @@ class GpuLanes:
         """Loss and metrics on all examples, (1 + metrics, runs), and which lanes are finite."""
         out = self._put(np.zeros((1 + len(self.problem.metrics), self.runs)))
         good = self._put(np.zeros(self.runs, bool))
-        self.code.evaluate[blocks(self.runs), BLOCK, self.stream](
-            self.w, self._reported(), self.g, self.work, out, good, x, y, self.constants, self.layout
-        )
+        arguments = AssessArguments(
+            w=self.w, reported=self._reported(), g=self.g, work=self.work, out=out, good=good, x=x, y=y,
+            constants=self.constants, layout=self.layout,
+        )  # fmt: skip
+        self.code.evaluate[blocks(self.runs), BLOCK, self.stream](*arguments)
         found = self._get(out), self._get(good)
         self.stream.synchronize()
         return found
 
     def weights(self) -> np.ndarray:
+        """(runs, dim): the last weights, or what the rule reports instead."""
         w = self._get(self._reported()).T.copy()
         w[self.unmoved] = self.starts[self.member[self.unmoved]]  # before a first update, nothing was reported
         return w
 
 
-def scratch(problem, batch: int) -> tuple[int, int]:
+def scratch(problem: Problem, batch: int) -> tuple[int, int]:
     """Numbers of ``work`` that a lane's gradient takes on a batch (0: all data), and all that it takes."""
     if problem.work is None:
         return 0, 0
@@ -138,7 +149,7 @@ def scratch(problem, batch: int) -> tuple[int, int]:
     return gradient, max(gradient, problem.work(ROWS, 1))
 
 
-def bytes_per_lane(problem, optimizer, batch: int, dtype: str) -> int:
+def bytes_per_lane(problem: Problem, optimizer: Optimizer, batch: int, dtype: DtypeName) -> int:
     """What a lane takes on the card."""
     size = np.dtype(dtype).itemsize
     slots = len(optimizer.own) + 2

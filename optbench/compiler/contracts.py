@@ -1,0 +1,246 @@
+"""What every kernel takes: its arguments in order, each with shape and meaning, for this machine's cores and for CUDA.
+
+One declaration serves for all: signatures.py reads numba's types off it and writes the argument lists of generated
+kernels, and the engine fills it by name. Kernels that are written by hand declare theirs in their own annotations.
+The kernels themselves take the fields one by one. Measured, pinned: a named tuple of the driver's arguments makes its
+call take 4.7 us instead of 2.4 (6.2 in four tuples), as numba looks at each field anew, and adam's kernel takes 1.24
+times as long a step on arrays out of a tuple. To fill one by name and hand its fields on costs 1.7 us a chunk of steps.
+
+``runs`` are the lanes of a call, ``k`` a problem's metrics. Arrays "in the problem's form" are (dim, runs) in lanes
+form, (runs, dim) in single form; "in the rule's order" (dim, runs) in order "lanes", (runs, dim) in order "rows".
+"""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from optbench.compiler.signatures import Kind
+
+Reals1 = Annotated[np.ndarray, Kind("real", 1)]
+Reals2 = Annotated[np.ndarray, Kind("real", 2)]
+Reals3 = Annotated[np.ndarray, Kind("real", 3)]
+Reals4 = Annotated[np.ndarray, Kind("real", 4)]
+Given2 = Annotated[np.ndarray, Kind("real", 2, written=False)]
+Doubles1 = Annotated[np.ndarray, Kind("float64", 1)]
+Doubles2 = Annotated[np.ndarray, Kind("float64", 2)]
+Wholes1 = Annotated[np.ndarray, Kind("int64", 1)]
+Wholes2 = Annotated[np.ndarray, Kind("int64", 2)]
+Shorts1 = Annotated[np.ndarray, Kind("int32", 1)]
+Shorts2 = Annotated[np.ndarray, Kind("int32", 2)]
+Shorts3 = Annotated[np.ndarray, Kind("int32", 3)]
+Flags1 = Annotated[np.ndarray, Kind("boolean", 1)]
+Whole = Annotated[int, Kind("int64")]
+Double = Annotated[float, Kind("float64")]
+Flag = Annotated[bool, Kind("boolean")]
+
+
+class GradientArguments(NamedTuple):
+    """A problem's ``value_and_gradient``: writes g and f."""
+
+    w: Reals2
+    """In the problem's form, like g."""
+    g: Reals2
+    f: Reals1
+    """(runs,)"""
+    x: Reals2
+    """(rows, features): the examples, (0, 0) where there are none; y (rows,)."""
+    y: Reals1
+    constants: Reals1
+    layout: Wholes1
+    """The problem's integers."""
+    work: Reals1
+    """Scratch, as much as the problem's ``work(rows, runs)`` asks for."""
+    first: Whole
+    """The lanes of a call in single form: from ``first`` to before ``last``; lanes form takes all."""
+    last: Whole
+
+
+class EvaluateArguments(NamedTuple):
+    """A problem's ``evaluate``: writes loss and metrics. Arrays as in GradientArguments."""
+
+    w: Reals2
+    out: Reals2
+    """(1 + k, runs) in lanes form, (runs, 1 + k) in single form."""
+    x: Reals2
+    y: Reals1
+    constants: Reals1
+    layout: Wholes1
+    work: Reals1
+
+
+class UpdateArguments(NamedTuple):
+    """A rule's step of the lanes from ``first`` to before ``last``: writes w, state, scalars and powers."""
+
+    w: Reals2
+    """In the rule's order, like g."""
+    g: Reals2
+    state: Reals3
+    """(k, *w.shape): the slots of one number a parameter, and the memory of a rule on matrices."""
+    scalars: Reals2
+    """(rows, runs): what is constant along the parameters: the rate, the hyperparameters, their powers, then the sums
+    of the block at hand, then the shared slots."""
+    powers: Doubles2
+    """(powers, runs): the running products."""
+    blocks: Wholes2
+    """(blocks, 6): of each parameter block its first and last parameter, rows, columns, and the first and last number
+    of its memory."""
+    t: Whole
+    """The step, from 1."""
+    first: Whole
+    last: Whole
+
+
+class DriveArguments(NamedTuple):
+    """Steps of a cohort's lanes: those of a problem's gradient and a rule's update, whose arrays these are."""
+
+    w: Reals2
+    """In the problem's form, like g."""
+    g: Reals2
+    f: Reals1
+    w_rows: Reals2
+    """w and g in the rule's order: the same memory, so that nothing may be promised about who shares what."""
+    g_rows: Reals2
+    state: Reals3
+    scalars: Reals2
+    powers: Doubles2
+    blocks: Wholes2
+    factors: Doubles2
+    """(schedules, steps or 0): of each step after ``done``, of which ``skip`` are made already; none where they are
+    constant, and ``scalars`` holds the rates."""
+    base: Doubles1
+    """(runs,): a lane's rate is this times the factor of its schedule."""
+    schedule_of: Wholes1
+    """(runs,): which row of ``factors``."""
+    limit: Reals1
+    """(runs,): the largest loss that is no divergence yet."""
+    alive: Flags1
+    """(runs,), like diverged_at: written where a lane diverges, with the step at which it did."""
+    diverged_at: Wholes1
+    x: Reals2
+    """All examples, and y theirs."""
+    y: Reals1
+    order: Shorts2
+    """(steps, B): the examples of each mini-batch, or (0, 0) for the full batch."""
+    sizes: Wholes1
+    """(steps,): how many of B each step takes."""
+    x_batch: Reals2
+    """(B, features) and (B,): where a step's mini-batch is put together."""
+    y_batch: Reals1
+    noise: Reals2
+    """(steps, dim), added to every lane's gradient; (0, 0) where there is none."""
+    constants: Reals1
+    layout: Wholes1
+    work: Reals1
+    done: Whole
+    """Steps made before this chunk, and of the chunk (``sizes``, ``order`` and ``noise`` begin behind them)."""
+    skip: Whole
+    single: Flag
+    """Whether the problem is in single form."""
+
+
+class ThreadUpdateArguments(NamedTuple):
+    """A rule's step of the one lane ``r`` of a GPU's thread, inside StepsArguments' kernel."""
+
+    w: Reals1
+    """(dim,), like g: the lane's own."""
+    g: Reals1
+    state: Reals3
+    """(k, dim, runs), like the rest as in UpdateArguments; or the lane's own, of one run."""
+    scalars: Reals2
+    powers: Doubles2
+    blocks: Wholes2
+    t: Whole
+    r: Whole
+
+
+class StepsArguments(NamedTuple):
+    """Steps of many cohorts' lanes on a GPU, a thread a lane. Beside what is said here as in DriveArguments."""
+
+    w: Reals2
+    """(dim, lanes), like g; neighboring lanes are neighbors in memory."""
+    g: Reals2
+    f: Reals1
+    norm: Reals1
+    """(lanes,): the gradient's norm at the last step."""
+    state: Reals3
+    """(k, dim, lanes)"""
+    scalars: Reals2
+    powers: Doubles2
+    work: Reals2
+    """(numbers, lanes): each lane's scratch."""
+    blocks: Wholes2
+    factors: Doubles2
+    """(schedules, steps)"""
+    base: Doubles1
+    schedule_of: Shorts1
+    member: Shorts1
+    """(lanes,): which cohort a lane belongs to."""
+    limit: Reals1
+    alive: Flags1
+    diverged_at: Wholes1
+    x: Reals2
+    y: Reals1
+    x_batch: Reals4
+    """(members, steps, B, features): gathered before; y_batch (members, steps, B)."""
+    y_batch: Reals3
+    sizes: Wholes1
+    noise: Reals3
+    """(members, steps, dim)"""
+    constants: Reals1
+    layout: Wholes1
+    done: Whole
+
+
+class AssessArguments(NamedTuple):
+    """Loss and metrics of all lanes on a GPU, a thread a lane. Arrays as in StepsArguments."""
+
+    w: Reals2
+    reported: Reals2
+    """(dim, lanes): what is evaluated, w or what the rule reports instead."""
+    g: Reals2
+    """Scratch here."""
+    work: Reals2
+    out: Doubles2
+    """(1 + k, lanes)"""
+    good: Flags1
+    """(lanes,): whether all of w and reported is finite."""
+    x: Reals2
+    y: Reals1
+    constants: Reals1
+    layout: Wholes1
+
+
+class BeginArguments(NamedTuple):
+    """The first kernel of a step on a GPU whose threads share the parameters: powers, and shared slots."""
+
+    scalars: Reals2
+    powers: Doubles2
+    blocks: Wholes2
+
+
+class ShareArguments(NamedTuple):
+    """Each thread's, or block of threads', share of a group of sums."""
+
+    w: Reals2
+    """In the rule's order, like the rest as in UpdateArguments."""
+    g: Reals2
+    state: Reals3
+    scalars: Reals2
+    sums: Reals3
+    """(sums, blocks, runs): those that are complete."""
+    blocks: Wholes2
+    partial: Reals4
+    """(sums of the group, shares, blocks, runs)"""
+    t: Whole
+
+
+class ApplyArguments(NamedTuple):
+    """The rule itself, once its sums are there. Arrays as in ShareArguments."""
+
+    w: Reals2
+    g: Reals2
+    state: Reals3
+    scalars: Reals2
+    sums: Reals3
+    blocks: Wholes2
+    t: Whole

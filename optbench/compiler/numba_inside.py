@@ -1,0 +1,246 @@
+"""All that reaches beyond numba's documented interface. Nothing else here imports numba.core, llvmlite or cudadrv.
+
+Each trick says why it is worth it, with what was measured, and what to do when it breaks; each has a test of its own,
+tests/compiler/test_numba_inside.py. Nothing of numba.cuda is imported before a function that needs it is called.
+"""
+
+import ctypes
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import float32, float64, int32, int64, types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
+
+
+@cache
+def noalias() -> dict[str, bool]:
+    """The option of a decorator that promises that no two arrays of a kernel share memory.
+
+    numba has the flag but offers it to no decorator. Without it a kernel asks at run time whether its arrays overlap:
+    64 lanes of Rosenbrock then take 1.10 times as long a step with gd and 1.02 to 1.06 times with adam. When it breaks:
+    kernels work without it, so there is one warning and no option.
+    """
+    try:
+        from numba.core.compiler import Flags
+        from numba.core.cpu import CPUTargetOptions
+        from numba.core.options import TargetOptions
+
+        Flags.noalias  # noqa: B018 - an option's mapping is not looked at before a kernel is compiled
+        CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
+    except (ImportError, AttributeError) as error:
+        warnings.warn(f"this numba does not take noalias ({error}): kernels will be slower", RuntimeWarning, 2)
+        return {}
+    return {"noalias": True}
+
+
+def kept_on_disk(decorate: Callable[..., Callable], function: Callable) -> Callable:
+    """``decorate(cache=True)(function)``; without the cache where there is no place for one.
+
+    numba tells that by the words of a RuntimeError alone, and by no kind of its own. When they change, sessions without
+    a writable folder fail with numba's error: look for its new words in numba/core/caching.py.
+    """
+    try:
+        return decorate(cache=True)(function)
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        return decorate()(function)
+
+
+def address(kernel: Any, signature: Any) -> int:
+    """Where the code of a kernel that was compiled for ``signature`` stands; the kernel must outlive its use.
+
+    So one compiled driver calls every kernel: numba's documented way, a first-class function as an argument, costs
+    60 us a call from Python where a whole call of the driver costs 2.4. When it breaks: numba/core/types/
+    function_type.py and numba/experimental/function_type.py take the address for such an argument themselves.
+    """
+    result = kernel.get_compile_result(signature)
+    return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+
+
+def function_at(signature_of: Callable[[str], Any]) -> Callable:
+    """``at(address, array)`` for kernels: the function at that :func:`address`.
+
+    ``signature_of`` gives its signature by the array's dtype. It fills the one field that calls of a first-class
+    function read, ``jit_addr``. When it breaks: see the structure of numba/experimental/function_type.py.
+    """
+
+    @intrinsic
+    def at(context, address, array):
+        signature = signature_of(array.dtype.name)
+        kind = types.FunctionType(signature)
+
+        def generate(context, builder, _, arguments):
+            function = cgutils.create_struct_proxy(kind)(context, builder)
+            function.jit_addr = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+            return function._getvalue()
+
+        return kind(address, array), generate
+
+    return at
+
+
+# The bits of a number, for fastmath's exponential, which is 3 times as quick as a call of the library's. What an
+# intrinsic writes is llvmlite's. When it breaks: numba also knows ``np.float64(x).view(np.int64)``, as documented.
+_BITS = {float64: (int64, ir.IntType(64)), float32: (int32, ir.IntType(32))}
+_REALS = {int64: (float64, ir.DoubleType()), int32: (float32, ir.FloatType())}
+
+
+@intrinsic
+def bits_of(context: Any, real: Any) -> tuple[Any, Callable]:
+    """The bits of a float as an integer of its width."""
+    whole, kind = _BITS[real]
+    return whole(real), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], kind)
+
+
+@intrinsic
+def real_of(context: Any, whole: Any) -> tuple[Any, Callable]:
+    """The float of these bits."""
+    real, kind = _REALS[whole]
+    return real(whole), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], kind)
+
+
+# What follows is for GPUs. ``cuda`` is numba.cuda, or what takes its place.
+
+
+def strided_view(simulated: bool) -> Callable:
+    """``view(array, shape)`` for kernels: a reshape of an array whose elements stand at one distance, whatever that is.
+
+    numba reshapes arrays in C order only, but lanes lie side by side on a GPU, so that a lane's numbers are far apart.
+    When it breaks: numba/np/arrayobj.py builds arrays as it is done here.
+    """
+    if simulated:
+        return _simulated_view
+    from numba.cuda.extending import intrinsic
+
+    return intrinsic(_view)
+
+
+def _simulated_view(array, shape):
+    whole = getattr(array, "_item", array)
+    whole = np.asarray(getattr(whole, "_ary", whole))
+    step = whole.strides[-1]
+    strides: list = []
+    for size in reversed(shape):
+        strides.insert(0, step)
+        step *= size
+    return np.lib.stride_tricks.as_strided(whole, shape, strides)
+
+
+def _view(context, array, shape):
+    if not isinstance(array, types.Array) or not isinstance(shape, types.BaseTuple):
+        return None
+    result = array.copy(ndim=len(shape), layout="C" if array.layout == "C" else "A")
+
+    def generate(context, builder, signature, arguments):
+        source = context.make_array(signature.args[0])(context, builder, arguments[0])
+        target = context.make_array(signature.return_type)(context, builder)
+        sizes = [
+            context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
+            for i, kind in enumerate(signature.args[1])
+        ]
+        step = builder.extract_value(source.strides, signature.args[0].ndim - 1)
+        strides: list = []
+        for size in reversed(sizes):
+            strides.insert(0, step)
+            step = builder.mul(step, size)
+        target.data, target.meminfo, target.parent = source.data, source.meminfo, source.parent
+        target.itemsize = source.itemsize
+        count = sizes[0]
+        for size in sizes[1:]:
+            count = builder.mul(count, size)
+        target.nitems = count
+        target.shape, target.strides = cgutils.pack_array(builder, sizes), cgutils.pack_array(builder, strides)
+        # Where memory is counted, which a GPU's is not, the view holds it, too.
+        return impl_ret_borrowed(context, builder, signature.return_type, target._getvalue())
+
+    return result(array, shape), generate
+
+
+def open_wheels(home: str) -> None:
+    """Let numba's own target find libnvvm in NVIDIA's wheels, too, where it finds libdevice by itself.
+
+    ``home``: CUDA_HOME. numba-cuda, which takes numba's place where it is installed, looks there itself. When it
+    breaks, tests of PTX say that there is no libnvvm: see how numba/cuda/cudadrv/nvvm.py opens it.
+    """
+    libraries = sorted((Path(home) / "lib").glob("libnvvm.so.*"))
+    with suppress(ImportError, AttributeError):
+        from numba.cuda.cudadrv import nvvm
+
+        known = nvvm.open_cudalib
+        if libraries:
+            nvvm.open_cudalib = lambda name: ctypes.CDLL(str(libraries[0])) if name == "nvvm" else known(name)
+
+
+def driver_state(cuda: ModuleType) -> tuple[str | None, str]:
+    """The CUDA version that the driver supports, or None and what keeps it from working.
+
+    numba's documented ``is_available`` says no without a reason. When it breaks, the reason is what Python says.
+    """
+    try:
+        driver = cuda.cudadrv.driver.driver
+        if not driver.is_available:
+            return None, driver.initialization_error or ""
+        return "{}.{}".format(*driver.get_version()), ""
+    except Exception as problem:  # each package has its own kind
+        return None, str(problem)
+
+
+def toolkit_version(cuda: ModuleType) -> str | None:
+    """The version of libnvvm, once it and libdevice are loaded; None where one of them is not there.
+
+    When it breaks, every machine seems to lack a toolkit: see numba/cuda/cudadrv/nvvm.py.
+    """
+    try:
+        release = cuda.cudadrv.nvvm.NVVM().get_version()
+        cuda.cudadrv.nvvm.LibDevice()
+    except Exception:  # each package has its own kind
+        return None
+    return "{}.{}".format(*release)
+
+
+def total_memory(cuda: ModuleType, device: Any) -> int | None:
+    """A card's memory in bytes; None where it cannot be asked for.
+
+    numba asks through a context, which takes a while and room on every card.
+    """
+    memory = ctypes.c_size_t()
+    try:
+        cuda.cudadrv.driver.driver.lib.cuDeviceTotalMem_v2(ctypes.byref(memory), ctypes.c_int(int(device.id)))
+    except Exception:  # as above
+        return None
+    return memory.value or None
+
+
+@contextmanager
+def compiling_for(capability: tuple[int, int]) -> Iterator[list]:
+    """Compile PTX for a card that is not there; gives a list of the libraries whose PTX was asked for meanwhile.
+
+    Device functions ask the card for its compute capability, also where an explicit one was given. From the list, PTX
+    for other cards is had without numba's part of the work. When it breaks, tests of PTX fail where there is no card;
+    nothing but them needs it.
+    """
+    from numba.cuda import dispatcher
+    from numba.cuda.codegen import CUDACodeLibrary
+
+    device, text, asked = dispatcher.get_current_device, CUDACodeLibrary.get_asm_str, []
+
+    def remember(library, *arguments, **options):
+        asked.append(library)
+        return text(library, *arguments, **options)
+
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
+    CUDACodeLibrary.get_asm_str = remember
+    try:
+        yield asked
+    finally:
+        dispatcher.get_current_device, CUDACodeLibrary.get_asm_str = device, text

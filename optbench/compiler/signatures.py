@@ -1,0 +1,89 @@
+"""From the declarations of contracts.py to what compilers take: numba's signatures, and the texts of argument lists."""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from optbench.contract.syntax import definition
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kernel's argument is to numba: numbers of one type, in C order along so many axes (0: one number)."""
+
+    number: str
+    """A name of numba's, or "real": the kernel's own dtype."""
+    axes: int = 0
+    written: bool = True
+    """Whether the array must be writable, which says nothing of whether a kernel writes it."""
+
+    def of(self, dtype: str) -> Any:
+        """numba's type, where reals are of this dtype."""
+        from numba import types
+
+        number = getattr(types, dtype if self.number == "real" else self.number)
+        return types.Array(number, self.axes, "C", readonly=not self.written) if self.axes else number
+
+
+def kinds(contract: Any) -> dict[str, Kind]:
+    """The arguments that a named tuple, or the annotations of a function, declare; a named tuple's one by one."""
+    arguments: dict[str, Kind] = {}
+    for name, hint in _hints(contract).items():
+        if name != "return":
+            arguments |= kinds(hint) if _is_tuple(hint) else {name: hint.__metadata__[0]}
+    return arguments
+
+
+def signature(contract: Any, dtype: str) -> Any:
+    """numba's signature of what a named tuple, or the annotations of a function, declare; ``dtype``: that of reals."""
+    from numba import types
+
+    back = _hints(contract).get("return", type(None))
+    result = types.void if back is type(None) else back.__metadata__[0].of(dtype)
+    return result(*(kind.of(dtype) for kind in kinds(contract).values()))
+
+
+def names(contract: Any) -> str:
+    """The list of arguments of a generated kernel."""
+    return ", ".join(contract._fields)
+
+
+def call(contract: Any, function: str, **texts: str) -> str:
+    """The text of a call: each argument stands as in ``texts``, or by its own name."""
+    strange = texts.keys() - set(contract._fields)
+    assert not strange, f"{contract.__name__} has no {min(strange)}"
+    return f"{function}({', '.join(texts.get(name, name) for name in contract._fields)})"
+
+
+def flat(function: Callable) -> ast.FunctionDef:
+    """The tree of a function whose named tuples have become arguments one by one: ``a.w`` is ``w``."""
+    tree = definition(function, function.__name__)
+    tuples = {name: hint for name, hint in _hints(function).items() if _is_tuple(hint)}
+    tree = _Flat(tuples, set(kinds(function))).visit(tree)
+    tree.args.args = [ast.arg(name) for name in kinds(function)]
+    return tree
+
+
+def _hints(contract: Any) -> dict[str, Any]:
+    return get_type_hints(getattr(contract, "py_func", contract), include_extras=True)
+
+
+def _is_tuple(hint: Any) -> bool:
+    return isinstance(hint, type) and hasattr(hint, "_fields")
+
+
+class _Flat(ast.NodeTransformer):
+    def __init__(self, tuples: dict[str, Any], arguments: set[str]):
+        self.tuples, self.arguments = tuples, arguments
+
+    def visit_Attribute(self, node):
+        if not (isinstance(node.value, ast.Name) and node.value.id in self.tuples):
+            return self.generic_visit(node)
+        assert node.attr in self.tuples[node.value.id]._fields, f"{node.value.id} has no {node.attr}"
+        return ast.copy_location(ast.Name(node.attr, node.ctx), node)
+
+    def visit_Name(self, node):
+        assert node.id not in self.tuples, f"line {node.lineno}: {node.id} is there for its fields only"
+        assert not (isinstance(node.ctx, ast.Store) and node.id in self.arguments), f"{node.id} is an argument, too"
+        return node

@@ -1,0 +1,44 @@
+"""Which versions of numba, numpy and the rest are allowed, and that CI tries the oldest of them."""
+
+import importlib.metadata
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NEEDED = {requirement.name: requirement for requirement in map(Requirement, PROJECT["dependencies"])}
+
+
+def test_what_is_installed_is_allowed():
+    for name, requirement in NEEDED.items():
+        assert requirement.specifier.contains(importlib.metadata.version(name)), requirement
+
+
+def test_numba_and_numpy_have_an_end():
+    """Their inside is leaned on: a version that nobody has tried is not allowed."""
+    for name in ("numba", "numpy"):
+        kinds = {specifier.operator for specifier in NEEDED[name].specifier}
+        assert kinds == {">=", "<"}, NEEDED[name]
+
+
+def test_the_oldest_versions_are_the_lower_ends():
+    done = subprocess.run([sys.executable, ROOT / ".ci" / "oldest.py"], capture_output=True, text=True, check=True)
+    oldest = {requirement.name: requirement for requirement in map(Requirement, done.stdout.split())}
+    assert list(oldest) == list(NEEDED)
+    for name, requirement in oldest.items():
+        (pin,) = requirement.specifier
+        assert pin.operator == "==" and NEEDED[name].specifier.contains(pin.version)
+        assert f">={pin.version}" in str(NEEDED[name])
+
+
+@pytest.mark.parametrize("name", ["ruff", "mypy"])
+def test_checkers_are_pinned(name):
+    """Another version finds other faults."""
+    (requirement,) = (each for each in map(Requirement, PROJECT["optional-dependencies"]["test"]) if each.name == name)
+    (pin,) = requirement.specifier
+    assert pin.operator == "==" and importlib.metadata.version(name) == pin.version

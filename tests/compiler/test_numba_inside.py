@@ -1,0 +1,254 @@
+"""What reaches beyond numba's documented interface still does what it is there for."""
+
+import ast
+import ctypes
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import numba
+import numpy as np
+import pytest
+from numba import float64, int64, types, void
+
+from optbench.compiler import numba_inside, translator
+
+ROOT = Path(__file__).parents[2]
+TABLE = types.Array(float64, 2, "C")
+
+
+def add(a, b, n):
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            a[i, j] += n * b[i, j]
+
+
+ADD = void(TABLE, TABLE, int64)
+
+# Who may import what of numba beyond its documented modules.
+INSIDE = ("numba.core", "numba.np", "numba.experimental", "numba.misc", "llvmlite")
+
+
+def imported(tree):
+    """Names of modules, with what is taken from them, and attributes that only numba's inside has."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Attribute) and node.attr in ("cudadrv", "jit_addr", "get_compile_result"):
+            yield f"numba.core of .{node.attr}"
+
+
+def trespasses(text):
+    """What of a module's text reaches into numba: all of numba.cuda.*, too, but not numba.cuda itself."""
+    return [
+        name
+        for name in imported(ast.parse(text))
+        if name.startswith(INSIDE) or name.startswith("numba.cuda.") or name in ("numba.cuda.cudadrv",)
+    ]
+
+
+def test_one_module_reaches_into_numba():
+    files = [*(ROOT / "optbench").rglob("*.py"), *(ROOT / "problems").rglob("*.py")]
+    found = {file.relative_to(ROOT).as_posix(): trespasses(file.read_text(encoding="utf-8")) for file in files}
+    assert [name for name, names in found.items() if names] == ["optbench/compiler/numba_inside.py"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import llvmlite",
+        "from numba.core import cgutils",
+        "from numba.cuda.cudadrv import nvvm",
+        "x = cuda.cudadrv.nvvm",
+    ],
+)
+def test_a_trespass_is_seen(text):
+    assert trespasses(text) and not trespasses("from numba import cuda, types\nfrom numba.extending import intrinsic")
+
+
+def test_no_gpu_is_looked_for_before_it_is_asked_for():
+    script = (
+        "import sys\nfrom optbench.compiler import contracts, device, driver, fastmath, numba_inside\n"
+        "numba_inside.noalias()\nprint([name for name in sys.modules if name.startswith('numba.cuda')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+def entry(kernel) -> str:
+    """The line of LLVM's text in which a kernel's arguments stand."""
+    text = kernel.inspect_llvm(kernel.signatures[0])
+    return next(line for line in text.splitlines() if line.startswith("define") and "@_ZN" in line)
+
+
+def test_noalias_reaches_the_arguments():
+    plain = entry(numba.njit(ADD)(add))
+    assert numba_inside.noalias() == {"noalias": True}
+    promised = entry(numba.njit(ADD, **numba_inside.noalias())(add))
+    assert promised.count("noalias") >= plain.count("noalias") + 4, "numba no longer passes noalias on"
+
+
+@pytest.fixture
+def without_noalias(monkeypatch):
+    """A numba that has lost the flag."""
+    monkeypatch.setitem(sys.modules, "numba.core.options", None)
+    numba_inside.noalias.cache_clear()
+    yield
+    numba_inside.noalias.cache_clear()
+
+
+def test_without_noalias_kernels_are_made_after_one_warning(without_noalias):
+    with pytest.warns(RuntimeWarning, match=r"this numba does not take noalias .*: kernels will be slower") as told:
+        kernel = translator.finish(add, ADD, "a test", "add")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        translator.finish(add, ADD, "a test", "add")
+    assert len(told) == 1
+    a = np.ones((2, 3))
+    kernel(a, np.ones((2, 3)), 4)
+    assert (a == 5).all()
+
+
+def test_what_has_no_place_for_a_cache_is_compiled_without():
+    scope = {}
+    exec(compile("def plus(x):\n    return x + 1\n", "<nowhere>", "exec"), scope)
+    with pytest.raises(RuntimeError, match="cannot cache"):
+        numba.njit(cache=True)(scope["plus"])
+    assert numba_inside.kept_on_disk(numba.njit, scope["plus"])(1) == 2
+
+
+def test_another_error_of_a_decorator_is_not_hidden():
+    def decorate(**options):
+        raise RuntimeError("something else")
+
+    with pytest.raises(RuntimeError, match="something else"):
+        numba_inside.kept_on_disk(decorate, add)
+
+
+def test_a_kernel_is_called_by_its_address():
+    kernel = numba.njit(ADD)(add)
+    at = numba_inside.function_at(lambda dtype: {"float64": ADD}[dtype])
+
+    @numba.njit
+    def twice(address, a, b):
+        function = at(address, a)
+        function(a, b, 1)
+        function(a, b, 10)
+
+    place = numba_inside.address(kernel, ADD)
+    assert isinstance(place, int) and place
+    a = np.zeros((2, 3))
+    twice(place, a, np.arange(6.0).reshape(2, 3))
+    np.testing.assert_array_equal(a, 11 * np.arange(6.0).reshape(2, 3))
+
+
+@pytest.mark.parametrize(("real", "whole"), [("float64", "int64"), ("float32", "int32")])
+def test_bits_there_and_back(real, whole):
+    bits, back = numba.njit(lambda x: numba_inside.bits_of(x)), numba.njit(lambda x: numba_inside.real_of(x))
+    for number in np.array([0.0, -0.0, 1.0, -2.5, 1e-30, np.inf], real):
+        assert bits(number) == number.view(whole)
+        assert back(number.view(whole)) == number
+    assert np.isnan(back(np.array(np.nan, real).view(whole)[()]))
+
+
+SHAPES = [((12,), (3, 4)), ((12,), (3, 2, 2)), ((3, 4), (4, 3))]
+
+
+@pytest.mark.parametrize(("before", "after"), SHAPES)
+def test_a_strided_view_is_a_reshape(before, after):
+    """As numba compiles it, here for this machine's cores, and as the simulator does it."""
+    view = numba.extending.intrinsic(numba_inside._view)
+
+    @numba.njit
+    def compiled(array, shape):
+        return view(array, shape)
+
+    whole = np.arange(24.0)
+    far, near = whole.reshape(*before, 2)[..., 1], np.arange(12.0).reshape(before)
+    for array in (far, near):
+        for made in (compiled(array, after), numba_inside._simulated_view(array, after)):
+            np.testing.assert_array_equal(made, array.reshape(after))
+            assert np.shares_memory(made, array)
+
+
+def test_a_strided_view_of_something_else_is_no_view():
+    assert numba_inside._view(None, types.int64, types.UniTuple(types.int64, 2)) is None
+
+
+def driver(**parts):
+    parts = {"is_available": True, "initialization_error": None, "get_version": lambda: (12, 8)} | parts
+    return SimpleNamespace(cudadrv=SimpleNamespace(driver=SimpleNamespace(driver=SimpleNamespace(**parts))))
+
+
+def raising(*arguments):
+    raise OSError("not there")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "state"),
+    [
+        (driver(), ("12.8", "")),
+        (driver(is_available=False, initialization_error="no card"), (None, "no card")),
+        (driver(is_available=False), (None, "")),
+        (driver(get_version=raising), (None, "not there")),
+        (SimpleNamespace(), (None, "'types.SimpleNamespace' object has no attribute 'cudadrv'")),
+    ],
+    ids=repr,
+)
+def test_the_state_of_a_driver(cuda, state):
+    assert numba_inside.driver_state(cuda) == state
+
+
+def test_the_real_driver_has_a_state():
+    """Its version, or a reason in the driver's words: never that numba has changed."""
+    from optbench.compiler.cuda import cuda
+
+    release, reason = numba_inside.driver_state(cuda)
+    assert release or any(word in reason for word in ("libcuda", "CUDA", "driver")), reason
+    assert "has no attribute" not in reason
+
+
+def test_numba_is_shown_the_library_of_the_wheels(tmp_path, monkeypatch):
+    nvvm = pytest.importorskip("numba.cuda.cudadrv.nvvm")
+    asked = []
+    monkeypatch.setattr(nvvm, "open_cudalib", lambda name: asked.append(name))
+    monkeypatch.setattr(ctypes, "CDLL", lambda path: path)
+    numba_inside.open_wheels(str(tmp_path))
+    nvvm.open_cudalib("nvvm")
+    assert asked == ["nvvm"]  # without wheels, nothing has changed
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "libnvvm.so.4").touch()
+    numba_inside.open_wheels(str(tmp_path))
+    assert nvvm.open_cudalib("nvvm") == str(tmp_path / "lib" / "libnvvm.so.4")
+    nvvm.open_cudalib("cudart")
+    assert asked == ["nvvm", "cudart"]
+
+
+@pytest.mark.ptx
+def test_a_kernel_is_compiled_for_a_card_that_is_not_there():
+    """With a device function, which asks for the card, and a view that is no reshape of numba's."""
+    from optbench.compiler import cuda, cuda_translator
+
+    if numba_inside.toolkit_version(cuda.cuda) is None:
+        pytest.skip("no libnvvm: install a CUDA toolkit, or the test extra on Linux")
+    from numba.cuda import dispatcher
+
+    known, shaped = dispatcher.get_current_device, cuda_translator.shaped
+
+    @cuda.jit
+    def half(x):
+        return x / 2
+
+    @cuda.cuda.jit
+    def kernel(x):
+        column = shaped(x[:, 0], (2, 2))
+        column[1, 1] = half(column[0, 0])
+
+    old, new = cuda.ptx(kernel, void(types.Array(float64, 2, "C")), (7, 5), (9, 0))
+    assert ".target sm_75" in old and ".target sm_90" in new and re.search(r"\tst\.\S*64", old)
+    assert dispatcher.get_current_device is known

@@ -1,0 +1,63 @@
+"""Every public function of the floors that mypy looks at is annotated, for it passes over bare ones without a word."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FLOORS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]["files"]
+
+
+def functions(node, prefix="", method=False):
+    """(name, its tree, whether it is a method) of every public function and method, but not of inner functions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef):
+            if not child.name.startswith("_") or child.name.startswith("__"):
+                yield f"{prefix}{child.name}", child, method
+        elif isinstance(child, ast.ClassDef):
+            if not child.name.startswith("_"):
+                yield from functions(child, f"{prefix}{child.name}.", method=True)
+        else:
+            yield from functions(child, prefix, method)
+
+
+def bare(name, tree, method) -> bool:
+    """Whether something lacks an annotation: what it returns (unless it is __init__), or an argument."""
+    arguments = [*tree.args.posonlyargs, *tree.args.args][method and not is_static(tree) :] + tree.args.kwonlyargs
+    arguments += filter(None, (tree.args.vararg, tree.args.kwarg))
+    return any(argument.annotation is None for argument in arguments) or (
+        tree.returns is None and tree.name != "__init__"
+    )
+
+
+def is_static(tree) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in tree.decorator_list)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_public_functions_are_annotated(floor):
+    found = []
+    for file in sorted((ROOT / floor).rglob("*.py")):
+        for name, tree, method in functions(ast.parse(file.read_text(encoding="utf-8"))):
+            if bare(name, tree, method):
+                found.append(f"{file.relative_to(ROOT).as_posix()}:{tree.lineno} {name}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("def f(x): pass", ["f"]),
+        ("def f(x: int): pass", ["f"]),
+        ("def f(*x, **y) -> int: pass", ["f"]),
+        ("def f(x: int, *, y) -> int: pass", ["f"]),
+        ("class A:\n    def __init__(self, x): pass\n    def g(self) -> int: pass", ["A.__init__"]),
+        ("class A:\n    @staticmethod\n    def g(x) -> int: pass", ["A.g"]),
+        ("def _f(x): pass\nclass _A:\n    def g(self): pass\ndef f(x: int) -> int:\n    def g(y): pass", []),
+        ("if True:\n    def f(x): pass", ["f"]),
+    ],
+)
+def test_what_is_bare(text, names):
+    assert [name for name, *rest in functions(ast.parse(text)) if bare(name, *rest)] == names
