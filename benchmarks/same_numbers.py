@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +54,19 @@ class Pair:
     first: pd.DataFrame
     second: pd.DataFrame
     keys: list[str]
-    """The columns that say which row a row is; none where rows are matched by their order."""
+    """The columns by which rows were matched; none where it was by their order."""
+    about: pd.DataFrame
+    """What each row is, for who reads of it."""
 
     def row(self, place: int) -> str:
-        if not self.keys:
-            return f"row {place}"
-        values = self.first[self.keys].iloc[place]
-        return ", ".join(f"{key}={value}" for key, value in values.items() if not pd.isna(value))
+        values = self.about.iloc[place]
+        return ", ".join(f"{key}={value}" for key, value in values.items() if not pd.isna(value)) or f"row {place}"
+
+    def common(self, chosen: np.ndarray) -> str:
+        """What the chosen rows have in common and the others have not."""
+        part = self.about[chosen]
+        same = [key for key in part if part[key].notna().all() and part[key].nunique() == 1 < self.about[key].nunique()]
+        return f", all at {', '.join(f'{key}={part[key].iloc[0]}' for key in same)}" if same and len(part) > 1 else ""
 
 
 def differing(a: pd.Series, b: pd.Series) -> np.ndarray:
@@ -105,10 +111,9 @@ def columns(name: str, pair: Pair, dropped: Sequence[str]) -> Iterator[str]:
         wrong = differing(a, b)
         if wrong.any():
             place = int(np.flatnonzero(wrong)[0])
-            yield (
-                f"{name}: {column} differs in {wrong.sum():,} of {len(a):,} rows{amount(a[wrong], b[wrong])}; the first"
-                f" is {plain(a[place])} against {plain(b[place])} at {pair.row(place)}"
-            )
+            example = f"{plain(a[place])} against {plain(b[place])} at {pair.row(place)}"
+            much = f"{pair.common(wrong)}{amount(a[wrong], b[wrong])}"
+            yield f"{name}: {column} differs in {wrong.sum():,} of {len(a):,} rows{much}; the first is {example}"
 
 
 def matched(name: str, first: pd.DataFrame, second: pd.DataFrame, keys: list[str]) -> tuple[Pair, list[str]]:
@@ -123,11 +128,12 @@ def matched(name: str, first: pd.DataFrame, second: pd.DataFrame, keys: list[str
     for mark, where in (("left_only", "first"), ("right_only", "second")):
         alone = both[both["_merge"] == mark]
         if len(alone):
-            example = Pair(alone, alone, keys).row(0)
+            example = Pair(alone, alone, keys, alone[keys]).row(0)
             lines.append(f"{name}: rows in the {where} only: {len(alone):,}, such as {example}")
     both = both[both["_merge"] == "both"].sort_values("place_1")
     places = both["place_1"].to_numpy(int), both["place_2"].to_numpy(int)
-    return Pair(first.iloc[places[0]], second.iloc[places[1]], keys), lines
+    chosen = first.iloc[places[0]]
+    return Pair(chosen, second.iloc[places[1]], keys, chosen[keys]), lines
 
 
 def sweep(first: Path, second: Path) -> Iterator[str]:
@@ -146,10 +152,8 @@ def sweep(first: Path, second: Path) -> Iterator[str]:
         names = table[["run_id"]].assign(run=np.arange(len(table)))
         curves.append(pd.read_parquet(folder / "curves.parquet").merge(names, on="run_id", how="inner"))
     points, lines = matched("curves", *curves, ["run", "step"])
-    yield from lines
-    for line in columns("curves", points, IDS):
-        run = line.rpartition("run=")[2].partition(",")[0]
-        yield f"{line} ({pair.row(int(run))})" if run.isdigit() else line
+    about = pair.about.iloc[points.first["run"]].assign(step=points.first["step"].to_numpy())
+    yield from [*lines, *columns("curves", replace(points, about=about), IDS)]
     for name, keys in (("problems", ["problem"]), ("landscapes", ["problem", "w_1", "w_2"])):
         paths = [folder / f"{name}.parquet" for folder in (first, second)]
         if all(path.exists() for path in paths):
@@ -181,7 +185,7 @@ def lecture(first: Path, second: Path) -> Iterator[str]:
         if len(one) != len(other):
             yield f"{name}: {len(one):,} rows against {len(other):,}"
         count = min(len(one), len(other))
-        yield from columns(name, Pair(one[:count], other[:count], []), SECONDS)
+        yield from columns(name, Pair(one[:count], other[:count], [], one[:count][[]]), SECONDS)
 
 
 def folders(first: Path, second: Path) -> Iterator[tuple[str, Iterator[str]]]:

@@ -91,7 +91,7 @@ def test_one_value_of_a_curve_is_seen_and_which_run_has_it(tmp_path, capsys, val
     code, lines = compare(capsys, write_sweep(tmp_path / "a", original), write_sweep(tmp_path / "b", change))
     assert code == 1 and len(lines) == 2
     assert lines[1].startswith("  curves: train_loss differs in 1 of 24 rows")
-    assert lines[1].endswith("run=3, step=0 (optimizer=gd, lr=0.2, seed=1)")
+    assert lines[1].endswith(" at optimizer=gd, lr=0.2, seed=1, step=0")
 
 
 def test_a_run_and_a_column_that_are_missing_are_named(tmp_path, capsys):
@@ -105,7 +105,8 @@ def test_a_run_and_a_column_that_are_missing_are_named(tmp_path, capsys):
     assert code == 1 and lines == [
         "all: differences: 3",
         "  runs: rows in the first only: 1, such as optimizer=momentum, beta=0.9, lr=0.2, seed=0",
-        "  runs: status differs in 4 of 7 rows; the first is 'ok' against nan at optimizer=gd, lr=0.1, seed=1",
+        "  runs: status differs in 4 of 7 rows, all at seed=1;"
+        " the first is 'ok' against nan at optimizer=gd, lr=0.1, seed=1",
         "  curves: the column test_loss is in the first only",
     ]
 
