@@ -22,6 +22,7 @@ from optbench.claims.page import write_page
 from optbench.claims.record import Budget, Claim, Outcome, Paper
 from optbench.claims.verdict import Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.engine.run import one_blas_thread
 from optbench.report import style
 from optbench.sweeps.provenance import environment
 from optbench.sweeps.store import write_text
@@ -76,7 +77,8 @@ def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
 def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
     begin = time.perf_counter()
     try:
-        tables = claim.experiment(budget)
+        with one_blas_thread():
+            tables = claim.experiment(budget)
         verdict = claim.judged(tables)
         with style.theme():
             figure = claim.figure(dict(tables), verdict)
