@@ -245,34 +245,32 @@ def blocks(count: int, threads: int = BLOCK) -> int:
 
 
 @contextmanager
-def _compiling_for(cc):
+def _lowering_for(cc):
     """Device functions ask the card for its compute capability, also where an explicit one was given and no card is.
 
-    Gives a list of the libraries whose PTX was asked for meanwhile.
+    Gives a list of the libraries whose PTX was asked for meanwhile, which they do not get.
     """
     from numba.cuda import dispatcher
     from numba.cuda.codegen import CUDACodeLibrary
 
     known, asm, asked = dispatcher.get_current_device, CUDACodeLibrary.get_asm_str, []
-
-    def remember(library, *arguments, **options):
-        asked.append(library)
-        return asm(library, *arguments, **options)
-
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=cc)
-    CUDACodeLibrary.get_asm_str = remember
+    CUDACodeLibrary.get_asm_str = lambda library, *arguments, **options: asked.append(library) or ""
     try:
         yield asked
     finally:
         dispatcher.get_current_device, CUDACodeLibrary.get_asm_str = known, asm
 
 
-def ptx(compiled, signature, *capabilities: tuple[int, int]) -> list[str]:
-    """The PTX of a :func:`kernel` for one signature and each compute capability, such as (9, 0).
+def ptx(kernels, *capabilities: tuple[int, int]) -> list[str]:
+    """The PTX, for each compute capability, such as (9, 0), of one module of all ``kernels``: (kernel, signature).
 
     No card is needed, but libnvvm is. numba's part of the work is done once.
     """
-    first, *others = capabilities
-    with _compiling_for(first) as asked:
-        texts = [cuda.compile_ptx(compiled.py_func, signature, cc=first, device=False)[0]]
-    return texts + [asked[-1].get_asm_str(cc=other) for other in others]
+    with _lowering_for(capabilities[0]) as libraries:
+        for compiled, signature in kernels:
+            cuda.compile_ptx(compiled.py_func, signature, cc=capabilities[0], device=False)
+    # What several kernels call stands in the library of each, but may be in the module once.
+    last = libraries[-1]
+    last._llvm_strs = list(dict.fromkeys(text for library in libraries for text in library.llvm_strs))
+    return [last.get_asm_str(cc=cc) for cc in capabilities]

@@ -8,7 +8,7 @@ from simulated.ewa import CASES, PUBLIC, series, spoiled
 
 from optbench import OptbenchError, ewa
 
-pytestmark = [pytest.mark.simulated, pytest.mark.xdist_group("simulated ewa")]
+pytestmark = pytest.mark.simulated
 TOLERANCE = {"float32": 1.3e-7, "float64": 1e-13}
 """float32 is rounded once, or twice where it is corrected, from float64."""
 
