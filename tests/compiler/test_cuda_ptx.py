@@ -5,13 +5,15 @@ import re
 import subprocess
 import sys
 from functools import cache
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 
 import pytest
 from gpu_cases import CATALOGUE, DTYPES, ORDERS, SMALL, TEXTS, record_of
+from harness import problem_of
 
 CAPABILITIES = {"sm_75": (7, 5), "sm_90": (9, 0)}
+PROBLEMS = {name: problem_of(SMALL.get(name, name)) for name in CATALOGUE.problems}
 
 
 @cache
@@ -94,28 +96,40 @@ def test_the_assembler_takes_what_is_not_a_rules(compiled, tmp_path):
     assert_registers_suffice(compiled(kernels), tmp_path)
 
 
-# Steps of every problem in one precision, of every rule in the other: all pairs would be two thousand kernels.
+# All pairs would be two thousand kernels. In float32: every problem's functions, and steps of every form that a kernel
+# takes from a problem. In float64: steps of every rule.
+STEPPED = sorted(name for name, problem in PROBLEMS.items() if problem.evaluate is not None)
+"""Problems whose value and gradient are not what evaluates them."""
+OTHERS = sorted(PROBLEMS.keys() - STEPPED)
+ONE_OF_EACH_FORM = ("deep_linear", "least_squares", "phase_retrieval", "quadratic", "rosenbrock")
+"""Of the others: single and lanes; with noise or mini-batches; kept in registers or not, with scratch or without."""
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize("name", sorted(CATALOGUE.problems))
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_kernels_of_a_problem(name, compiled):
     from optbench.compiler import cuda_steps
     from optbench.engine.cuda import cohorts
 
-    code = cohorts.Kernels(CATALOGUE.problem(SMALL.get(name, name)), record_of("gd"), "float32", 32)
+    code = cohorts.Kernels(PROBLEMS[name], record_of("gd"), "float32", 32)
+    kinds = ("steps", "evaluate") if name in (*STEPPED, *ONE_OF_EACH_FORM) else ("evaluate",)
     signatures = cuda_steps.signatures("float32")
-    compiled([(kind, getattr(code, kind), signatures[kind]) for kind in ("steps", "evaluate")])
+    compiled([(kind, getattr(code, kind), signatures[kind]) for kind in kinds])
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize("name", TEXTS)
-def test_steps_of_a_rule(name, compiled):
+@pytest.mark.parametrize(("name", "problem"), zip(TEXTS, cycle(OTHERS)))
+def test_steps_of_a_rule(name, problem, compiled):
+    """On problems in turn: each of the others is stepped on by one rule."""
     from optbench.compiler import cuda_steps
     from optbench.engine.cuda import cohorts
 
-    code = cohorts.Kernels(CATALOGUE.problem("rosenbrock"), record_of(name), "float64", 32)
+    code = cohorts.Kernels(PROBLEMS[problem], record_of(name), "float64", 32)
     compiled([("steps", code.steps, cuda_steps.signatures("float64")["steps"])])
+
+
+def test_every_problem_is_stepped_on():
+    assert len(TEXTS) >= len(OTHERS)
 
 
 SKIPS = """
