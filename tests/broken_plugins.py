@@ -116,7 +116,7 @@ PROBLEMS = {
     "returns in lanes form": ("def bad(w, g, f):\n    lanes(w, g, f)\n    return 0.0", "bad, form='lanes'",
                               "runs as plain Python", "must write the values to f and return nothing"),
     "does not compile": ("def bad(w, g):\n    return bowl(w, g) + 0.0 * len(w.tolist())", "bad",
-                         "compiles in float64 and float32", "problem mine: .*bad.* does not compile"),
+                         "compiles in float64 and float32", "problem problem_.*: .*bad.* does not compile"),
     "asks for what there is not": ("def bad(w, g, gradient):\n    return 0.0", "bad", "", "gradient"),
     "metrics without evaluate": ("", "metrics=('accuracy',)", "", "need an evaluate function"),
     "evaluate disagrees": ("def bad(w, out, x):\n    out[0] = 1.0", "rows, evaluate=bad, **DATA",
@@ -142,7 +142,7 @@ OPTIMIZERS = {
         "",
         "w - lr * np.linalg.norm([g, 'a'][0])",
         "compiles in",
-        "optimizer mine: mine does not compile",
+        "optimizer optimizer_.: optimizer_. does not compile",
     ),
     "draws at random": ("", "w - lr * g * random.random()", "the compiled rule", "differs by"),
     "float32 widened": (

@@ -1,6 +1,7 @@
-"""One cache of kernels per worker, one BLAS thread, and the catalogue."""
+"""One cache of kernels for all workers, one BLAS thread, and the catalogue."""
 
 import atexit
+import gc
 import hashlib
 import os
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from shared import one_writer_at_a_time
 
 ROOT = Path(__file__).parent.parent
 MEASURED = any(argument.startswith("--cov") for argument in sys.argv) or "NUMBA_JIT_COVERAGE" in os.environ
@@ -24,11 +26,10 @@ def _sources() -> str:
 
 
 def _locked_folder(number: int) -> Path | None:
-    """A folder of this user and this process alone, which outlives the session; None where it cannot be had."""
+    """A folder of this user and this session alone, which outlives the session; None where it cannot be had."""
     import fcntl
 
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    folder = Path(tempfile.gettempdir()) / f"optbench-tests-{os.getuid()}" / f"{worker}-{number}"
+    folder = Path(tempfile.gettempdir()) / f"optbench-tests-{os.getuid()}" / str(number)
     for part in (folder.parent, folder):
         part.mkdir(mode=0o700, exist_ok=True)
         found = part.lstat()
@@ -45,7 +46,7 @@ def _locked_folder(number: int) -> Path | None:
 
 
 def _cache_folder() -> Path:
-    """A folder for numba's cache that no other process writes to, warm from the last session if possible."""
+    """A folder for numba's cache that no other session writes to, warm from the last session if possible."""
     folder = None
     if not MEASURED:  # numba reports the lines of what it compiles, not of what it finds in the cache
         try:
@@ -53,8 +54,7 @@ def _cache_folder() -> Path:
         except (ImportError, OSError):  # no locks here, or the temporary folder is somebody else's
             pass
     if folder is None:
-        folder = Path(tempfile.mkdtemp(prefix="optbench-tests-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        folder = _folder_of_this_session()
     kernels, stamp = folder / "kernels", folder / "sources"
     if not stamp.exists() or stamp.read_text() != _sources():
         shutil.rmtree(kernels, ignore_errors=True)
@@ -63,20 +63,40 @@ def _cache_folder() -> Path:
     return kernels
 
 
+def _folder_of_this_session() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="optbench-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 if "numba" in sys.modules:
     raise RuntimeError("numba was imported before the tests could give it a cache of their own")
-os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit both: what one of them compiled, the others find
+    os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
+    os.environ["OPTBENCH_TESTS_SHARED"] = str(_folder_of_this_session())
+one_writer_at_a_time()
 
 
 def pytest_collection_modifyitems(config, items):
-    """Under ``--dist loadgroup``, one worker gets all tests of a plug-in, and compiles its kernels alone."""
+    """Under ``--dist loadgroup``, one worker gets all tests of a plug-in: no two compile the same kernel at once.
+
+    And all tests that share a fixture of their file.
+    """
+    # Numba allocates much and in no circles: Python need not look through a hundred thousand tests' objects for any.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
         given = item.callspec.params if hasattr(item, "callspec") else {}
-        text = next((given[key] for key in ("text", "name", "optimizer") if key in given), None)
+        text = getattr(given.get("case"), "group", None)
+        text = text or next((given[key] for key in ("text", "name", "optimizer") if key in given), None)
+        fixtures = (definitions[-1] for definitions in item._fixtureinfo.name2fixturedefs.values())
         if isinstance(text, str):
             item.add_marker(pytest.mark.xdist_group(text.split("(")[0]))
+        elif any(fixture.scope == "module" for fixture in fixtures):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 KINDS = ("simulated", "ptx", "ptxas")

@@ -45,6 +45,11 @@ class Steps:
     runs: int = 3
     blocks: tuple = BLOCKS
 
+    @property
+    def group(self):
+        """The plug-in whose kernels it takes."""
+        return self.text
+
     def arrays(self):
         """Start (runs, dim), gradients (count, runs, dim), rates (count, runs), hyperparameters."""
         rng, record = np.random.default_rng(5), record_of(self.text)
@@ -86,6 +91,11 @@ class Sweep:
     rows: int = 6
     """Examples that are kept of the problem's data."""
 
+    @property
+    def group(self):
+        """The plug-in whose kernels it takes, beside Rosenbrock's and Adam's."""
+        return self.optimizer if self.problem == "rosenbrock" else self.problem
+
     def lanes(self):
         record, values = CATALOGUE.optimizer(self.optimizer)
         slow = CATALOGUE.schedule("inverse(decay_rate=0.1)")
@@ -100,7 +110,7 @@ class Sweep:
             parts = {key: tuple(a[: self.rows] for a in part) for key, part in parts.items() if part is not None}
             problem = replace(problem, **parts)
         size = min(self.batch_size, problem.examples)
-        points = np.array([0, 1, self.steps // 2, self.steps])
+        points = np.unique([0, 1, self.steps // 2, self.steps])
         return problem, record_of(self.optimizer), dict(
             batch_size=size, steps=self.steps, dtype=self.dtype, points=points
         )  # fmt: skip
@@ -111,9 +121,13 @@ class Sweep:
         return [Cohort(problem, optimizer, self.lanes(), seed=seed, device=device, **rest) for seed in (0, 1)]
 
 
-COHORTS = [Sweep(text, batch_size=size) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)]
+# Enough for a second epoch; many more of a network would take the simulator seconds each.
+FEW = dict.fromkeys(("autoencoder", "convolution", "deep_narrow", "mlp", "softmax"), 3)
+COHORTS = [
+    Sweep(text, batch_size=size, steps=FEW.get(text, 5)) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)
+]
 COHORTS += [Sweep("rosenbrock", rule, dtype=dtype) for rule in TEXTS for dtype in DTYPES]
-COHORTS += [Sweep("mlp", rule) for rule in ("lamb", "lookahead(momentum)", "novograd", "prodigy")]
+COHORTS += [Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("lamb", "lookahead(momentum)", "novograd", "prodigy")]
 
 SEEN = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions", "w", "diverged_at")
 

@@ -15,6 +15,7 @@ import pytest
 
 from optbench import datasets
 from optbench.catalogue import listing, loader
+from optbench.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -47,27 +48,52 @@ def folder(tmp_path_factory):
 
 
 def run(arguments, folder):
+    """What a process of its own prints."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
-    assert found.returncode == 0, found.stderr
-    return found.stdout
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def test_commands(folder):
-    for line in LINES:
+@pytest.fixture
+def run_here(folder, capsys, monkeypatch):
+    """run_here(*arguments) -> what the command prints, in this process, which has everything loaded."""
+    monkeypatch.chdir(folder)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["optbench", *arguments])
+        try:
+            app.main()
+        except SystemExit as end:
+            assert not end.code, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_commands(folder, run_here):
+    """The first in a process of its own."""
+    for k, line in enumerate(LINES):
         program, *arguments = shlex.split(line)
         assert program == "optbench"
-        out = run(["-m", "optbench", *arguments], folder)
+        out = run(["-m", "optbench", *arguments], folder) if k == 0 else run_here(*arguments)
         assert "FAIL" not in out, line
         if "sweep" in arguments and "--dry-run" not in arguments:
             assert "suboptimality" in out, line
 
 
-def test_python(folder):
+def test_python(folder, capsys, monkeypatch):
+    """The first in a process of its own."""
     code = [text for kind, text in BLOCKS if kind == "python" and not text.startswith("# file:")]
-    first, parts, second, third = (run(["-W", "error", "-c", text], folder) for text in code)
+    first, *others = code
+    out = [run(["-W", "error", "-c", first], folder)]
+    monkeypatch.chdir(folder)
+    for text in others:
+        exec(compile(text, "README.md", "exec"), {"__name__": "__main__"})
+        out.append(capsys.readouterr().out)
+    first, parts, second, third = out
     assert "ok" in first and "adam_torch" in first
     assert parts.endswith("(64,)\n")
     assert second.startswith("True\n[")

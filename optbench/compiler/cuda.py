@@ -210,12 +210,13 @@ def blocks(count: int, threads: int = BLOCK) -> int:
     return max(1, min(-(-count // threads), GRID))
 
 
-def ptx(compiled: Any, signature: Any, *capabilities: tuple[int, int]) -> list[str]:
-    """The PTX of a :func:`kernel` for one signature and each compute capability, such as (9, 0).
+def ptx(kernels: Sequence[tuple[Any, Any]], *capabilities: tuple[int, int]) -> list[str]:
+    """The PTX, for each compute capability, such as (9, 0), of one module of all ``kernels``: (kernel, signature).
 
     No card is needed, but libnvvm is. numba's part of the work is done once.
     """
-    first, *others = capabilities
-    with numba_inside.compiling_for(first) as asked:
-        texts = [cuda.compile_ptx(compiled.py_func, signature, cc=first, device=False)[0]]
-    return texts + [asked[-1].get_asm_str(cc=other) for other in others]
+    with numba_inside.lowering_for(capabilities[0]) as libraries:
+        for compiled, signature in kernels:
+            cuda.compile_ptx(compiled.py_func, signature, cc=capabilities[0], device=False)
+    module = numba_inside.one_module(libraries)
+    return [module.get_asm_str(cc=capability) for capability in capabilities]

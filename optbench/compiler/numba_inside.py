@@ -222,25 +222,30 @@ def total_memory(cuda: ModuleType, device: Any) -> int | None:
 
 
 @contextmanager
-def compiling_for(capability: tuple[int, int]) -> Iterator[list]:
-    """Compile PTX for a card that is not there; gives a list of the libraries whose PTX was asked for meanwhile.
+def lowering_for(capability: tuple[int, int]) -> Iterator[list]:
+    """Compile for a card that is not there, but for libnvvm's part; gives a list of the libraries meanwhile.
 
-    Device functions ask the card for its compute capability, also where an explicit one was given. From the list, PTX
-    for other cards is had without numba's part of the work. When it breaks, tests of PTX fail where there is no card;
-    nothing but them needs it.
+    Device functions ask the card for its compute capability, also where an explicit one was given. From the libraries,
+    PTX for any card is had later, of many kernels in one module. When it breaks, tests of PTX fail where there is no
+    card; nothing but them needs it.
     """
     from numba.cuda import dispatcher
     from numba.cuda.codegen import CUDACodeLibrary
 
     device, text, asked = dispatcher.get_current_device, CUDACodeLibrary.get_asm_str, []
-
-    def remember(library, *arguments, **options):
-        asked.append(library)
-        return text(library, *arguments, **options)
-
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
-    CUDACodeLibrary.get_asm_str = remember
+    CUDACodeLibrary.get_asm_str = lambda library, *arguments, **options: asked.append(library) or ""
     try:
         yield asked
     finally:
         dispatcher.get_current_device, CUDACodeLibrary.get_asm_str = device, text
+
+
+def one_module(libraries: list) -> Any:
+    """The last of the libraries, with the code of all of them; what several call is in it once.
+
+    The texts of a library are private to numba. When it breaks, tests of PTX fail.
+    """
+    last = libraries[-1]
+    last._llvm_strs = list(dict.fromkeys(text for library in libraries for text in library.llvm_strs))
+    return last

@@ -1,15 +1,19 @@
 """Every kernel for a GPU becomes PTX for an old and a new card, without one; update kernels keep to their registers."""
 
 import os
+import re
 import subprocess
 import sys
 from functools import cache
+from itertools import cycle, product
 from pathlib import Path
 
 import pytest
 from gpu_cases import CATALOGUE, DTYPES, ORDERS, SMALL, TEXTS, record_of
+from harness import problem_of
 
 CAPABILITIES = {"sm_75": (7, 5), "sm_90": (9, 0)}
+PROBLEMS = {name: problem_of(SMALL.get(name, name)) for name in CATALOGUE.problems}
 
 
 @cache
@@ -21,92 +25,111 @@ def found():
 
 @pytest.fixture
 def compiled():
-    """PTX by architecture of a kernel for a signature."""
+    """PTX by architecture of one module of kernels, (name, kernel, signature)."""
     from optbench.compiler import cuda
 
     if found().toolkit is None:
         pytest.skip("no libnvvm: install a CUDA toolkit, or the test extra on Linux")
 
-    def compiled(kernel, signature):
-        texts = dict(zip(CAPABILITIES, cuda.ptx(kernel, signature, *CAPABILITIES.values()), strict=True))
+    def compiled(kernels):
+        pairs = [(kernel, signature) for _, kernel, signature in kernels]
+        texts = dict(zip(CAPABILITIES, cuda.ptx(pairs, *CAPABILITIES.values()), strict=True))
         for architecture, text in texts.items():
-            assert f".target {architecture}" in text and ".visible .entry" in text
+            assert f".target {architecture}" in text
+            entries = re.findall(r"^\.visible \.entry (\w+)", text, flags=re.M)
+            for name, kernel, _ in kernels:
+                assert any(kernel.py_func.__name__ in entry for entry in entries), f"no {name} for {architecture}"
+            assert len(entries) == len(kernels)
             assert ".extern .func" not in text  # which nothing would link
         return texts
 
     return compiled
 
 
-def resources(texts, folder) -> dict[str, str]:
-    """What ptxas says of a kernel, by architecture."""
-    said = {}
+def assert_registers_suffice(texts, folder):
+    """By what ptxas says of every function: nothing is kept in memory for want of a register."""
     for architecture, text in texts.items():
         file = folder / f"{architecture}.ptx"
         file.write_text(text)
         command = [found().ptxas, "-v", f"-arch={architecture}", str(file), "-o", str(folder / "kernel.cubin")]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        said[architecture] = done.stderr
-    return said
+        said = dict(re.findall(r"Function properties for (\w+)\n\s*(.*)", done.stderr))
+        assert len(re.findall("Compiling entry function", done.stderr)) == text.count(".visible .entry") <= len(said)
+        for function, properties in said.items():
+            assert "0 bytes spill stores, 0 bytes spill loads" in properties, f"{function} on {architecture}"
 
 
-def update_kernels(text, dtype):
+def update_kernels(text):
+    """Those of both orders and dtypes, each once: kernels of one name have one source."""
     from optbench.compiler import cuda_updates
 
-    return [
-        found for order in ORDERS for found in cuda_updates.compiled(record_of(text), order, dtype).signatures(dtype)
+    every = [
+        (f"{kind} in {order}, {dtype}", kernel, signature)
+        for order, dtype in product(ORDERS, DTYPES)
+        for kind, kernel, signature in cuda_updates.compiled(record_of(text), order, dtype).signatures(dtype)
     ]
+    return list(
+        {(kernel.py_func.__name__, signature): (name, kernel, signature) for name, kernel, signature in every}.values()
+    )
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", TEXTS)
-def test_update_kernels(name, dtype, compiled, tmp_path):
-    for kind, kernel, signature in update_kernels(name, dtype):
-        texts = compiled(kernel, signature)
-        if found().ptxas:
-            for architecture, said in resources(texts, tmp_path).items():
-                assert "0 bytes spill stores, 0 bytes spill loads" in said, f"{kind} on {architecture}: {said}"
+def test_update_kernels(name, compiled, tmp_path):
+    texts = compiled(update_kernels(name))
+    if found().ptxas:
+        assert_registers_suffice(texts, tmp_path)
 
 
 @pytest.mark.ptxas
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_the_assembler_takes_what_is_not_a_rules(dtype, compiled, tmp_path):
+def test_the_assembler_takes_what_is_not_a_rules(compiled, tmp_path):
     """And where it is there, it looked at every update kernel above."""
     from optbench.averages import cuda as averages
     from optbench.compiler import cuda_steps, cuda_updates
 
     if found().ptxas is None:
         pytest.skip("no ptxas: install a CUDA toolkit, or the test extra on Linux")
-    gather = "gather", cuda_steps.gather, cuda_steps.signatures(dtype)["gather"]
-    for kind, kernel, signature in [*averages.kernels(dtype), *cuda_updates.kernels(dtype), gather]:
-        for architecture, said in resources(compiled(kernel, signature), tmp_path).items():
-            assert "0 bytes spill stores, 0 bytes spill loads" in said, f"{kind} on {architecture}: {said}"
+    kernels = [("gather", cuda_steps.gather, cuda_steps.signatures(dtype)["gather"]) for dtype in DTYPES]
+    for dtype in DTYPES:
+        kernels += [*averages.kernels(dtype), *cuda_updates.kernels(dtype)]
+    assert_registers_suffice(compiled(kernels), tmp_path)
 
 
-# Steps of every problem in one precision, of every rule in the other: all pairs would be two thousand kernels.
+# All pairs would be two thousand kernels. In float32: every problem's functions, and steps of every form that a kernel
+# takes from a problem. In float64: steps of every rule.
+STEPPED = sorted(name for name, problem in PROBLEMS.items() if problem.evaluate is not None)
+"""Problems whose value and gradient are not what evaluates them."""
+OTHERS = sorted(PROBLEMS.keys() - STEPPED)
+ONE_OF_EACH_FORM = ("deep_linear", "least_squares", "phase_retrieval", "quadratic", "rosenbrock")
+"""Of the others: single and lanes; with noise or mini-batches; kept in registers or not, with scratch or without."""
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize("name", sorted(CATALOGUE.problems))
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_kernels_of_a_problem(name, compiled):
     from optbench.compiler import cuda_steps
     from optbench.engine.cuda import cohorts
 
-    code = cohorts.Kernels(CATALOGUE.problem(SMALL.get(name, name)), record_of("gd"), "float32", 32)
+    code = cohorts.Kernels(PROBLEMS[name], record_of("gd"), "float32", 32)
+    kinds = ("steps", "evaluate") if name in (*STEPPED, *ONE_OF_EACH_FORM) else ("evaluate",)
     signatures = cuda_steps.signatures("float32")
-    compiled(code.steps, signatures["steps"])
-    compiled(code.evaluate, signatures["evaluate"])
+    compiled([(kind, getattr(code, kind), signatures[kind]) for kind in kinds])
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize("name", TEXTS)
-def test_steps_of_a_rule(name, compiled):
+@pytest.mark.parametrize(("name", "problem"), zip(TEXTS, cycle(OTHERS)))
+def test_steps_of_a_rule(name, problem, compiled):
+    """On problems in turn: each of the others is stepped on by one rule."""
     from optbench.compiler import cuda_steps
     from optbench.engine.cuda import cohorts
 
-    code = cohorts.Kernels(CATALOGUE.problem("rosenbrock"), record_of(name), "float64", 32)
-    compiled(code.steps, cuda_steps.signatures("float64")["steps"])
+    code = cohorts.Kernels(PROBLEMS[problem], record_of(name), "float64", 32)
+    compiled([("steps", code.steps, cuda_steps.signatures("float64")["steps"])])
+
+
+def test_every_problem_is_stepped_on():
+    assert len(TEXTS) >= len(OTHERS)
 
 
 SKIPS = """

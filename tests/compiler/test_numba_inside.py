@@ -249,6 +249,6 @@ def test_a_kernel_is_compiled_for_a_card_that_is_not_there():
         column = shaped(x[:, 0], (2, 2))
         column[1, 1] = half(column[0, 0])
 
-    old, new = cuda.ptx(kernel, void(types.Array(float64, 2, "C")), (7, 5), (9, 0))
+    old, new = cuda.ptx([(kernel, void(types.Array(float64, 2, "C")))], (7, 5), (9, 0))
     assert ".target sm_75" in old and ".target sm_90" in new and re.search(r"\tst\.\S*64", old)
     assert dispatcher.get_current_device is known

@@ -7,14 +7,14 @@ from simulated import results
 
 from optbench.engine.run import run
 
-pytestmark = [pytest.mark.simulated, pytest.mark.xdist_group("simulated cohorts")]
+pytestmark = pytest.mark.simulated
 # A rate of 10 makes roundings grow on its way to divergence.
 TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
 
 
-@pytest.mark.parametrize("number", range(len(COHORTS)), ids=lambda k: "-".join(map(str, vars(COHORTS[k]).values())))
-def test_cohorts_see_what_they_see_on_the_cpu(number):
-    case = COHORTS[number]
+@pytest.mark.parametrize("case", COHORTS, ids=lambda case: "-".join(map(str, vars(case).values())))
+def test_cohorts_see_what_they_see_on_the_cpu(case):
+    number = COHORTS.index(case)
     tolerance = TOLERANCE[case.dtype]
     for seed, cohort in enumerate(case.cohorts()):
         wanted = collected(run(cohort))

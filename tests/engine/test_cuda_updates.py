@@ -8,8 +8,7 @@ from simulated import results
 from optbench import PluginError
 from optbench.engine.cpu.update import Update
 
-# All in one process, which runs the simulator once.
-pytestmark = [pytest.mark.simulated, pytest.mark.xdist_group("simulated updates")]
+pytestmark = pytest.mark.simulated
 # Where a rule divides by what rounding left of a difference, as the CPU's own two dtypes differ, too.
 LOOSE = {"rmsprop_centered": 1e4, "adabelief": 1e2}
 

@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from shared import once
 
 TESTS = Path(__file__).parent.parent
 
@@ -21,10 +21,10 @@ def environment() -> dict[str, str]:
 @cache
 def results(name: str) -> dict[str, np.ndarray]:
     """What ``run`` of simulated/``name``.py gave there."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "results.npz"
-        command = [sys.executable, "-m", "simulated", name, str(out)]
+
+    def simulate(file: Path):
+        command = [sys.executable, "-m", "simulated", name, str(file)]
         done = subprocess.run(command, env=environment(), capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        with np.load(out) as found:
-            return dict(found)
+
+    return once(name, simulate)

@@ -1,0 +1,44 @@
+"""What the workers of a session share: compiled kernels, and what was computed once for all."""
+
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+
+@contextmanager
+def locked(file: Path):
+    """Wait until no other process holds the lock ``file``; without locks on this system, do not wait."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed, or the process ends
+        yield
+
+
+def one_writer_at_a_time() -> None:
+    """numba keeps an index of each function's kernels: two writers at once would lose an entry, or mix two up."""
+    from numba.core.caching import IndexDataCacheFile
+
+    save = IndexDataCacheFile.save
+
+    def save_alone(cache, *arguments):
+        with locked(Path(cache._cache_path) / "lock"):
+            save(cache, *arguments)
+
+    IndexDataCacheFile.save = save_alone
+
+
+def once(name: str, compute: Callable[[Path], None]) -> dict[str, np.ndarray]:
+    """The arrays in the file that ``compute`` writes, in the first process of this session that asks for ``name``."""
+    file = Path(os.environ["OPTBENCH_TESTS_SHARED"]) / f"{name}.npz"
+    with locked(file.with_suffix(".lock")):
+        if not file.exists():
+            compute(file)
+    with np.load(file) as arrays:
+        return dict(arrays)
