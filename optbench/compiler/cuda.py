@@ -6,7 +6,7 @@ numba-cuda-mlir where neither is left. It may be numba's simulator (NUMBA_ENABLE
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version

@@ -233,8 +233,13 @@ def lowering_for(capability: tuple[int, int]) -> Iterator[list]:
     from numba.cuda.codegen import CUDACodeLibrary
 
     device, text, asked = dispatcher.get_current_device, CUDACodeLibrary.get_asm_str, []
+
+    def ask(library: Any, *arguments: Any, **options: Any) -> str:
+        asked.append(library)
+        return ""
+
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
-    CUDACodeLibrary.get_asm_str = lambda library, *arguments, **options: asked.append(library) or ""
+    CUDACodeLibrary.get_asm_str = ask
     try:
         yield asked
     finally:
