@@ -45,15 +45,16 @@ def arrays_of(problem: Problem, dtype: DtypeName) -> ProblemArrays:
     key = "arrays", dtype
     if key not in problem.kept:
         problem.kept[key] = ProblemArrays(
-            *_pair(problem.data, dtype),
-            *_pair(problem.test, dtype),
+            *pair_of(problem.data, dtype),
+            *pair_of(problem.test, dtype),
             np.require(problem.constants, dtype, ["C", "W"]).reshape(-1),
             np.require(problem.layout, np.int64, ["C", "W"]).reshape(-1),
         )
     return problem.kept[key]
 
 
-def _pair(pair: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, np.ndarray]:
+def pair_of(pair: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, np.ndarray]:
+    """(x, y) of training or test data, (n, features) and (n,): not copied where they are so already; empty for None."""
     if pair is None:
         return np.zeros((0, 0), dtype), np.zeros(0, dtype)
     x, y = (np.require(part, dtype, ["C", "W"]) for part in pair)  # kernels are compiled for writable arrays only

@@ -118,7 +118,7 @@ def test_kernels_of_a_problem(name, compiled):
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize(("name", "problem"), zip(TEXTS, cycle(OTHERS)))
+@pytest.mark.parametrize(("name", "problem"), list(zip(TEXTS, cycle(OTHERS))))
 def test_steps_of_a_rule(name, problem, compiled):
     """On problems in turn: each of the others is stepped on by one rule."""
     from optbench.compiler import cuda_steps

@@ -198,7 +198,7 @@ def raising(*arguments):
         (driver(get_version=raising), (None, "not there")),
         (SimpleNamespace(), (None, "'types.SimpleNamespace' object has no attribute 'cudadrv'")),
     ],
-    ids=repr,
+    ids=lambda value: str(value) if isinstance(value, tuple) else "",
 )
 def test_the_state_of_a_driver(cuda, state):
     assert numba_inside.driver_state(cuda) == state
