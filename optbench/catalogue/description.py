@@ -37,16 +37,16 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     Raises OptbenchError for a name that nobody has, with the nearest one, and for parameters that do not fit.
     """
     name = _known(catalogue, text)
-    found, wrong = [], []
+    descriptions, wrong = [], []
     for kind, describer in _DESCRIBERS.items():
         if any(name in getattr(catalogue, registry) for registry in KINDS[kind]):
             try:
-                found.append(describer(catalogue, text))
+                descriptions.append(describer(catalogue, text))
             except OptbenchError as error:
                 wrong.append(error)
-    if not found:
+    if not descriptions:
         raise wrong[0]
-    return found
+    return descriptions
 
 
 def _known(catalogue, text) -> str:
@@ -77,10 +77,10 @@ def _optimizer(catalogue, text) -> dict:
     else:
         record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
-        made = _record(catalogue, "baseline", text, record, values, record.hyperparameters, record.limits)
-        return made | {"state": None, "reported": None, "sums": None}
+        facts = _record(catalogue, "baseline", text, record, values, record.hyperparameters, record.limits)
+        return facts | {"state": None, "reported": None, "sums": None}
     kind = "wrapper" if bare else "optimizer"
-    made = _record(catalogue, kind, text, record, values, record.hyperparameters, record.all_limits)
+    facts = _record(catalogue, kind, text, record, values, record.hyperparameters, record.all_limits)
     memory = [stage.memory(*BLOCK) for stage in record.matrix.values()]
     state = {
         "by_parameter": _plain_names(record.own),
@@ -90,7 +90,7 @@ def _optimizer(catalogue, text) -> dict:
     }
     sums = {"all": record.total, "block": record.block, "matrix": record.matrix}
     sums = {key: _plain_names(stages) for key, stages in sums.items()}
-    return made | {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
+    return facts | {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
 
 
 def _plain_names(of) -> list[str]:
@@ -102,16 +102,16 @@ def _schedule(catalogue, text) -> dict:
     name, given = names.parse(text)
     bare = name in catalogue.schedule_wrappers and names.INNER not in given
     if bare:
-        found = catalogue.schedule_wrappers[name].wrap(catalogue.schedules["constant"], given)
+        schedule = catalogue.schedule_wrappers[name].wrap(catalogue.schedules["constant"], given)
     else:
-        found = catalogue.schedule(text)
+        schedule = catalogue.schedule(text)
     registered = (catalogue.schedules | catalogue.schedule_wrappers)[name].parameters
     kind = "schedule_wrapper" if bare else "schedule"
-    made = _record(catalogue, kind, text, found, found.parameters, registered, found.limits)
+    facts = _record(catalogue, kind, text, schedule, schedule.parameters, registered, schedule.limits)
     if bare:
-        return made | {"around": None, "factors": None}
-    around = _schedule(catalogue, given[names.INNER]) if found.inner else None
-    return made | {"around": around, "factors": _factors(found)}
+        return facts | {"around": None, "factors": None}
+    around = _schedule(catalogue, given[names.INNER]) if schedule.inner else None
+    return facts | {"around": around, "factors": _factors(schedule)}
 
 
 def _factors(schedule: Callable) -> dict:
@@ -127,10 +127,10 @@ def _problem(catalogue, text) -> dict:
     family, problem = catalogue.problems[name], catalogue.problem(text)
     values = names.fill("problem", name, given, family.parameters)
     limits = {key: f"[{least}, inf)" for key, least in problems.LEAST.items()}
-    made = _record(catalogue, "problem", text, family, values, family.parameters, limits)
+    facts = _record(catalogue, "problem", text, family, values, family.parameters, limits)
     fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")
-    made |= {"data": problem.data is not None, "test_examples": len(problem.test[0]) if problem.test else 0}
-    return made | {field: plain(getattr(problem, field)) for field in fields}
+    facts |= {"data": problem.data is not None, "test_examples": len(problem.test[0]) if problem.test else 0}
+    return facts | {field: plain(getattr(problem, field)) for field in fields}
 
 
 _DESCRIBERS = {"optimizers": _optimizer, "schedules": _schedule, "problems": _problem}

@@ -28,7 +28,7 @@ def rows(catalogue: Catalogue, kind: str) -> list[dict]:
     """
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)
-    families, made = {}, []
+    families, entries = {}, []
     for registry in KINDS[kind]:
         for name, record in getattr(catalogue, registry).items():
             path = catalogue.files[f"{registry[:-1]} {name}"]
@@ -36,8 +36,8 @@ def rows(catalogue: Catalogue, kind: str) -> list[dict]:
                 families[path] = _family(path)
             row = {"kind": registry[:-1], "name": name, "formula": formula(record.doc)}
             row |= {"defaults": plain(defaults(record)), "source": record.source}
-            made.append(row | {"family": families[path], "file": str(path)})
-    return made
+            entries.append(row | {"family": families[path], "file": str(path)})
+    return entries
 
 
 def formula(doc: str) -> str:

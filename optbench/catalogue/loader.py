@@ -48,21 +48,21 @@ class Catalogue:
         """The optimizer that ``text`` names, or a record itself, and all its hyperparameters. Raises OptbenchError."""
         if isinstance(text, Optimizer | Baseline):
             return text, text.with_values({})
-        found, inner, given = self._find("optimizer", text, self.optimizers | self.baselines, self.wrappers)
+        record, inner, given = self._find("optimizer", text, self.optimizers | self.baselines, self.wrappers)
         if inner is None:
-            return found, found.with_values(given)
+            return record, record.with_values(given)
         base, values = self.optimizer(inner)
         if isinstance(base, Baseline):
-            raise OptbenchError(f"{found.name} cannot go around {base.name}, which is SciPy's")
-        made = wrap(found, base)
-        return made, made.with_values(values | given)
+            raise OptbenchError(f"{record.name} cannot go around {base.name}, which is SciPy's")
+        composed = wrap(record, base)
+        return composed, composed.with_values(values | given)
 
     def schedule(self, text: str | Schedule) -> Schedule:
         """The schedule that ``text`` names, or a record itself. Raises OptbenchError."""
         if isinstance(text, Schedule):
             return text
-        found, inner, given = self._find("schedule", text, self.schedules, self.schedule_wrappers)
-        return found.with_values(given) if inner is None else found.wrap(self.schedule(inner), given)
+        record, inner, given = self._find("schedule", text, self.schedules, self.schedule_wrappers)
+        return record.with_values(given) if inner is None else record.wrap(self.schedule(inner), given)
 
     def problem(self, text: str | Problem | Family) -> Problem:
         """The problem that ``text`` names, or a record itself, a family at its defaults. Raises OptbenchError."""
@@ -70,8 +70,8 @@ class Catalogue:
             return text
         if isinstance(text, Family):
             return text.build()
-        found, _, given = self._find("problem", text, self.problems, {})
-        return found.build(given)
+        record, _, given = self._find("problem", text, self.problems, {})
+        return record.build(given)
 
     @staticmethod
     def _find(kind: str, text: str, plain: dict, wrappers: dict):

@@ -26,7 +26,7 @@ def wrap(wrapper: Wrapper, base: Optimizer) -> Optimizer:
     Raises:
         PluginError: the two do not go together: they share a hyperparameter, or both report an iterate.
     """
-    return _Composition(wrapper, base).made()
+    return _Composition(wrapper, base).optimizer()
 
 
 class _Composition:
@@ -58,7 +58,7 @@ class _Composition:
             raise PluginError(f"wrapper {wrapper.name}: must hold one statement 'name = step(w, g)', and no other step")
         self.at = calls[0]
 
-    def made(self) -> Optimizer:
+    def optimizer(self) -> Optimizer:
         wrapper, base = self.wrapper, self.base
         slots = (*wrapper.slots, *self._names(base.slots))
         scalars = tuple(unique([*wrapper.scalars, *self._names(base.scalars)]))

@@ -66,8 +66,8 @@ def parse(text: str) -> tuple[str, dict]:
     return node.func.id, parameters
 
 
-def _quoted(found: re.Match) -> str:
-    return repr(found["path"]) if found["path"] else found[0]
+def _quoted(match: re.Match) -> str:
+    return repr(match["path"]) if match["path"] else match[0]
 
 
 def canonical(name: str, parameters: Mapping) -> str:

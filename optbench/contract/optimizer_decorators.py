@@ -12,11 +12,11 @@ from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, Wrapper, argu
 
 def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]) -> dict:
     """Slots, scalars and hyperparameters of a signature. Raises PluginError where it is broken."""
-    found, stages = arguments(function), tuple(stages)
-    if found[: len(head)] != head or "lr" not in found:
+    signature, stages = arguments(function), tuple(stages)
+    if signature[: len(head)] != head or "lr" not in signature:
         raise PluginError(f"{owner}: arguments must be ({', '.join(head)}, slots..., lr, hyperparameters...)")
-    cut = found.index("lr")
-    slots, scalars = tuple(found[len(head) : cut]), tuple(found[cut + 1 :])
+    cut = signature.index("lr")
+    slots, scalars = tuple(signature[len(head) : cut]), tuple(signature[cut + 1 :])
     values = {key: float(value) for key, value in given.items()}
     known = {*values, *(f"{key}_t" for key in values), *GIVEN, *stages}
     strange = next((scalar for scalar in scalars if scalar not in known), None)
@@ -112,12 +112,12 @@ def optimizer(
         doc = inspect.getdoc(rule) or ""
         if len(matrix) > 1:
             raise PluginError(f"{owner}: only one matrix stage is possible")
-        made = Optimizer(
+        record = Optimizer(
             label, rule, **parts, source=source, doc=doc, limits=limits or {}, report=report, shared=tuple(shared),
             total=total, block=block, matrix=matrix,
         )  # fmt: skip
-        _check_stages(owner, made)
-        return made
+        _check_stages(owner, record)
+        return record
 
     return decorate
 
@@ -185,11 +185,11 @@ def wrapper(
         owner = f"wrapper {function.__name__}"
         parts = _parts(owner, function, ["step", "w", "g"], hyperparameters, total)
         doc = inspect.getdoc(function) or ""
-        made = Wrapper(
+        record = Wrapper(
             function.__name__, function, **parts, source=source, doc=doc, limits=limits or {}, report=report,
             total=total,
         )  # fmt: skip
-        _check_stages(owner, made)
-        return made
+        _check_stages(owner, record)
+        return record
 
     return decorate

@@ -144,16 +144,16 @@ class Family:
             if key in LEAST and value < LEAST[key]:
                 raise OptbenchError(f"problem {self.name}: {key}={value!r} must be at least {LEAST[key]}")
         try:
-            made = self.factory(**values)
+            built = self.factory(**values)
         except OptbenchError:
             raise
         except Exception as error:  # a plug-in may raise anything
             raise PluginError(f"problem {self.name} cannot be built: {in_one_line(error)}") from error
-        if not isinstance(made, Problem):
-            raise PluginError(f"problem {self.name} must return an optbench.Problem, not {type(made).__name__}")
+        if not isinstance(built, Problem):
+            raise PluginError(f"problem {self.name} must return an optbench.Problem, not {type(built).__name__}")
         # Only what differs from the defaults, so that the plain name stays the plain name.
         shown = {key: value for key, value in values.items() if value != self.parameters[key]}
-        return replace(made, name=names.canonical(self.name, shown), source=self.source, origins=self.origins)
+        return replace(built, name=names.canonical(self.name, shown), source=self.source, origins=self.origins)
 
 
 def problem(*, source: str) -> Callable[[Callable], Family]:

@@ -56,6 +56,6 @@ def function_of(tree: ast.FunctionDef, home: Callable, scope: dict) -> FunctionT
     scope = {**scope, "__name__": home.__module__}
     module = ast.fix_missing_locations(ast.Module([tree], []))
     exec(compile(module, home.__code__.co_filename, "exec"), scope)
-    made = scope[tree.name]
-    made.tree = tree
-    return made
+    function = scope[tree.name]
+    function.tree = tree
+    return function

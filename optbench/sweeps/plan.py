@@ -68,8 +68,8 @@ class Plan:
         """The files behind all names of the sweep, by key."""
         schedules = {lane.schedule.text: lane.schedule for each in self.cohorts for lane in each.cohort.lanes}
         records = [record for each in self.cohorts for record in (each.cohort.problem, each.cohort.optimizer)]
-        found = {origin.key: origin for record in (*records, *schedules.values()) for origin in record.origins}
-        return [found[key] for key in sorted(found)]
+        origins = {origin.key: origin for record in (*records, *schedules.values()) for origin in record.origins}
+        return [origins[key] for key in sorted(origins)]
 
 
 def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note: str = "") -> Plan:

@@ -65,8 +65,8 @@ def _gpu(device: str, card: str) -> dict[str, str | None]:
         return {}
     from optbench.compiler import cuda
 
-    found = cuda.found()
-    return {"card": card, "cuda": found.package, "cuda_driver": found.driver, "cuda_toolkit": found.toolkit}
+    gpu = cuda.found()
+    return {"card": card, "cuda": gpu.package, "cuda_driver": gpu.driver, "cuda_toolkit": gpu.toolkit}
 
 
 def cpu() -> str:

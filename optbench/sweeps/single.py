@@ -116,10 +116,10 @@ def run_single(
         request = replace(request, device="cpu")
     with engine.one_blas_thread():
         outcome = engine.run(request)
-    made = tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1)
+    rows = tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1)
     return CohortResult(
-        runs=made["runs"].to_pandas(),
-        curves=made["curves"].to_pandas(),
+        runs=rows["runs"].to_pandas(),
+        curves=rows["curves"].to_pandas(),
         w=np.concatenate([part.w for part in outcome.parts]),
         seconds=outcome.seconds,
         evaluation_seconds=outcome.evaluation_seconds,

@@ -185,7 +185,7 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
     try:
         return Spec.model_validate(raw)
     except ValidationError as error:
-        first = min(error.errors(), key=lambda found: found["type"] == "missing")
+        first = min(error.errors(), key=lambda each: each["type"] == "missing")
         where = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "missing":

@@ -59,7 +59,7 @@ def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
 def _runs(cohort: Cohort, part: Outcome, cohort_id: str, ids: Sequence[str], lanes: Sequence[Lane]) -> pa.Table:
     count = len(ids)
     diverged = part.diverged_at > 0
-    made = np.where(diverged, part.diverged_at, part.steps)
+    steps = np.where(diverged, part.diverged_at, part.steps)
     late = part.steps < cohort.steps
     status = np.where(diverged, "diverged", "deadline" if late else "ok")
     loss = part.train[:, 0]
@@ -75,9 +75,9 @@ def _runs(cohort: Cohort, part: Outcome, cohort_id: str, ids: Sequence[str], lan
         "batch_size": np.full(count, cohort.batch_size),
         "seed": np.full(count, cohort.seed),
         "dtype": [cohort.dtype] * count,
-        "steps": made,
-        "epochs": made / cohort.per_epoch,
-        "samples": _samples(cohort, made),
+        "steps": steps,
+        "epochs": steps / cohort.per_epoch,
+        "samples": _samples(cohort, steps),
         "status": pa.array(status.tolist()),
         "diverged_at": pa.array(part.diverged_at, mask=~diverged),
         "loss_initial": loss[0],

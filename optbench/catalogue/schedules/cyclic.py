@@ -50,8 +50,8 @@ def triangular(step, epoch, total_steps, cycles, low, shrink):
     shrink = 1 is the paper's `triangular`, 0.5 its `triangular2`. The paper advises 4 cycles and more, and low from
     1/4 to 1/3 (section 3.2 and 3.3).
     """
-    made, triangle = _triangle(step, total_steps, cycles)
-    return low + (1.0 - low) * triangle * shrink**made
+    completed, triangle = _triangle(step, total_steps, cycles)
+    return low + (1.0 - low) * triangle * shrink**completed
 
 
 @schedule(
@@ -72,8 +72,8 @@ def exp_range(step, epoch, total_steps, cycles, low, final):
 
 def _triangle(step, total_steps, cycles):
     """(cycles completed, height): the height is 0 where a cycle starts and ends, and 1 in its middle."""
-    made, phase = np.divmod(cycles * (step - 1) / total_steps, 1.0)
-    return made, 1.0 - np.abs(2.0 * phase - 1.0)
+    completed, phase = np.divmod(cycles * (step - 1) / total_steps, 1.0)
+    return completed, 1.0 - np.abs(2.0 * phase - 1.0)
 
 
 @schedule(

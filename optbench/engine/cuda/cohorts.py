@@ -54,13 +54,13 @@ class Kernels:
 
 def compiled(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int) -> Kernels:
     """The kernels of a pair, compiled for the card, if they are not yet. Raises PluginError where they cannot be."""
-    made = Kernels(problem, optimizer, dtype, batch_size)
+    code = Kernels(problem, optimizer, dtype, batch_size)
     for name, signature in () if cuda.SIMULATED else kernels.signatures(dtype).items():
         try:
-            getattr(made, name).compile(signature)
+            getattr(code, name).compile(signature)
         except Exception as error:  # numba raises many kinds
-            raise PluginError(f"{made.owner} does not compile for the GPU: {in_one_line(error)}") from error
-    return made
+            raise PluginError(f"{code.owner} does not compile for the GPU: {in_one_line(error)}") from error
+    return code
 
 
 def run_cohorts(

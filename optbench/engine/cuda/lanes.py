@@ -29,7 +29,7 @@ class GpuLanes:
         first = members[0][0]
         problem, optimizer, batch_size, dtype = first.problem, first.rule, first.batch_size, first.dtype
         self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
-        self.made, self.batch_size = 0, batch_size
+        self.done, self.batch_size = 0, batch_size
         self.stream = cuda.stream()
         lanes = [lane for _, part in members for lane in part]
         self.runs, dim = len(lanes), problem.dim
@@ -90,7 +90,7 @@ class GpuLanes:
         self.stream.synchronize()
         if done == 0:
             self.unmoved = self.diverged_at == 1
-        self.made = done + size
+        self.done = done + size
 
     def _gathered(self, orders: list[np.ndarray]):
         """The mini-batches of the next steps of every member, (members, steps, B, features) and (members, steps, B)."""
@@ -109,7 +109,7 @@ class GpuLanes:
     def _reported(self):
         """What is evaluated, on the card."""
         record = self.optimizer
-        return self.w if record.report is None or self.made == 0 else self.state[record.own.index(record.report)]
+        return self.w if record.report is None or self.done == 0 else self.state[record.own.index(record.report)]
 
     def look(self, seen: bool) -> Look:
         """What the lanes have now, on the host; ``seen``: whether a step has told loss and gradient."""
@@ -129,9 +129,9 @@ class GpuLanes:
             constants=self.constants, layout=self.layout,
         )  # fmt: skip
         self.code.evaluate[blocks(self.runs), BLOCK, self.stream](*arguments)
-        found = self._get(out), self._get(good)
+        outcome = self._get(out), self._get(good)
         self.stream.synchronize()
-        return found
+        return outcome
 
     def weights(self) -> np.ndarray:
         """(runs, dim): the last weights, or what the rule reports instead."""
