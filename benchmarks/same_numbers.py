@@ -111,9 +111,9 @@ def columns(name: str, pair: Pair, dropped: Sequence[str]) -> Iterator[str]:
         wrong = differing(a, b)
         if wrong.any():
             place = int(np.flatnonzero(wrong)[0])
+            much = f"{wrong.sum():,} of {len(a):,} rows{pair.common(wrong)}{amount(a[wrong], b[wrong])}"
             example = f"{plain(a[place])} against {plain(b[place])} at {pair.row(place)}"
-            much = f"{pair.common(wrong)}{amount(a[wrong], b[wrong])}"
-            yield f"{name}: {column} differs in {wrong.sum():,} of {len(a):,} rows{much}; the first is {example}"
+            yield f"{name}: {column} differs in {much}; the first is {example}"
 
 
 def matched(name: str, first: pd.DataFrame, second: pd.DataFrame, keys: list[str]) -> tuple[Pair, list[str]]:
@@ -181,7 +181,7 @@ def lecture(first: Path, second: Path) -> Iterator[str]:
         if name not in tables[0] or name not in tables[1]:
             yield f"table {name} is in the {'first' if name in tables[0] else 'second'} only"
             continue
-        one, other = (pd.read_parquet(found[name]) for found in tables)
+        one, other = (pd.read_parquet(paths[name]) for paths in tables)
         if len(one) != len(other):
             yield f"{name}: {len(one):,} rows against {len(other):,}"
         count = min(len(one), len(other))
@@ -234,17 +234,16 @@ def main(arguments: list[str] | None = None) -> int:
     for folder in options.folders:
         if not folder.is_dir():
             parser.error(f"there is no folder {folder}")
-    same, compared = True, 0
+    counts = []
     for name, lines in folders(*options.folders):
-        compared += 1
-        found = list(lines)
-        same &= not found
-        print(f"{name or 'all'}: {f'differences: {len(found)}' if found else 'the same, bit for bit'}")
-        for line in found:
+        differences = list(lines)
+        counts.append(len(differences))
+        print(f"{name or 'all'}: {f'differences: {counts[-1]}' if differences else 'the same, bit for bit'}")
+        for line in differences:
             print(f"  {line}")
-    if not compared:
+    if not counts:
         parser.error("the two folders have no sweep and no lecture in common")
-    return 0 if same else 1
+    return 1 if any(counts) else 0
 
 
 if __name__ == "__main__":
