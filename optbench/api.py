@@ -124,9 +124,10 @@ def minimize(
         >>> minimize("rosenbrock", "adam", lr=0.05, steps=2000).w.round(3).tolist()
         [1.0, 1.0]
     """
-    from optbench.sweeps.single import Result, run_single
+    from optbench.sweeps.single import run_single
 
-    record, values = loader.load_all(plugin).optimizer(optimizer)
+    catalogue = loader.load_all(plugin)
+    record, values = catalogue.optimizer(optimizer)
     if isinstance(record, Baseline):
         if batch_size != "full" or schedule != "constant" or lr is not None:
             raise OptbenchError(f"minimize: {record.name} has no lr and no schedule, and runs on the full batch")
@@ -134,13 +135,11 @@ def minimize(
     elif lr is None:
         raise OptbenchError(f"minimize: {record.name} needs a learning rate, such as lr=0.01")
     setting = {"lr": lr, "schedule": schedule} | values | hyperparameters
-    result = run_single(
+    single = run_single(
         "minimize", problem, record, [setting], steps=steps, epochs=epochs, batch_size=batch_size, seed=seed,
-        dtype=dtype, points=points, start=start, deadline=deadline, device=device, plugin=plugin,
+        dtype=dtype, points=points, start=start, deadline=deadline, device=device, catalogue=catalogue,
     )  # fmt: skip
-    run = result.runs.iloc[0]
-    curve = result.curves.drop(columns="run_id")
-    return Result(result.w[0], curve, run["status"], float(run["loss_final"]), float(run["suboptimality_final"]))
+    return single.result()
 
 
 def cohort(
@@ -189,10 +188,11 @@ def cohort(
     """
     from optbench.sweeps.single import run_single
 
-    return run_single(
+    single = run_single(
         "cohort", problem, optimizer, settings, steps=steps, epochs=epochs, batch_size=batch_size, seed=seed,
-        dtype=dtype, points=points, start=start, deadline=deadline, device=device, plugin=plugin,
+        dtype=dtype, points=points, start=start, deadline=deadline, device=device, catalogue=loader.load_all(plugin),
     )  # fmt: skip
+    return single.cohort_result()
 
 
 def sweep(

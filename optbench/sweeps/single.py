@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from optbench.catalogue import loader
 from optbench.compiler.device import choose
@@ -18,6 +18,7 @@ from optbench.engine import run as engine
 from optbench.engine import settings as values
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane, full_or
+from optbench.engine.outcome import CohortOutcome
 from optbench.sweeps.tables import tables
 
 
@@ -67,6 +68,39 @@ class CohortResult:
     """cpu or cuda"""
 
 
+@dataclass(frozen=True, eq=False)
+class Single:
+    """A cohort that has run: its tables, and what its lanes saw."""
+
+    tables: Mapping[str, pa.Table]
+    """runs, curves and timings."""
+    outcome: CohortOutcome
+
+    def result(self) -> Result:
+        """That of the first run."""
+        (run, *_) = self.tables["runs"].to_pylist()
+        return Result(
+            w=self.outcome.parts[0].w[0],
+            curve=self.tables["curves"].drop_columns(["run_id"]).to_pandas(),
+            status=run["status"],
+            loss=run["loss_final"],
+            suboptimality=run["suboptimality_final"],
+        )
+
+    def cohort_result(self) -> CohortResult:
+        """That of all runs."""
+        outcome = self.outcome
+        return CohortResult(
+            runs=self.tables["runs"].to_pandas(),
+            curves=self.tables["curves"].to_pandas(),
+            w=np.concatenate([part.w for part in outcome.parts]),
+            seconds=outcome.seconds,
+            evaluation_seconds=outcome.evaluation_seconds,
+            compile_seconds=outcome.compile_seconds,
+            device=outcome.device,
+        )
+
+
 @contextmanager
 def _told_by(owner: str) -> Iterator[None]:
     """Errors begin with the name of the function that was called."""
@@ -86,15 +120,14 @@ def run_single(
     epochs: float | None,
     batch_size: int | str,
     device: str,
-    plugin: str | Path | Iterable[str | Path],
+    catalogue: loader.Catalogue,
     **shared: Any,
-) -> CohortResult:
+) -> Single:
     """Check and run a cohort, a lane for each of ``settings``.
 
     ``owner``: the public function, with which errors begin. ``shared``: further fields of a Cohort. The others are
     those of :func:`optbench.cohort`. Raises OptbenchError.
     """
-    catalogue = loader.load_all(plugin)
     record, given = catalogue.optimizer(optimizer)
     wanted = [dict(setting) for setting in settings]
     with _told_by(owner):
@@ -116,16 +149,7 @@ def run_single(
         request = replace(request, device="cpu")
     with engine.one_blas_thread():
         outcome = engine.run(request)
-    rows = tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1)
-    return CohortResult(
-        runs=rows["runs"].to_pandas(),
-        curves=rows["curves"].to_pandas(),
-        w=np.concatenate([part.w for part in outcome.parts]),
-        seconds=outcome.seconds,
-        evaluation_seconds=outcome.evaluation_seconds,
-        compile_seconds=outcome.compile_seconds,
-        device=outcome.device,
-    )
+    return Single(tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1), outcome)
 
 
 def _lane(

@@ -108,7 +108,7 @@ def test_a_run_that_diverges_says_so():
 
 
 def test_what_makes_no_sense_is_refused():
-    with pytest.raises(OptbenchError, match="lr=0 must be a positive finite number"):
+    with pytest.raises(OptbenchError, match="scipy_method: lr: 0 must be a positive finite number"):
         optbench.scipy_method("adam", lr=0)
     with pytest.raises(OptbenchError, match="lbfgs is SciPy's own: use method='L-BFGS-B'"):
         optbench.scipy_method("lbfgs", lr=1)
