@@ -80,7 +80,7 @@ one_writer_at_a_time()
 def pytest_collection_modifyitems(config, items):
     """Under ``--dist loadgroup``, one worker gets all tests of a plug-in: no two compile the same kernel at once.
 
-    And all tests that share a fixture of their file.
+    And all tests that share a fixture of their file, or what its process of the simulator computed.
     """
     # Numba allocates much and in no circles: Python need not look through a hundred thousand tests' objects for any.
     gc.collect()
@@ -93,7 +93,9 @@ def pytest_collection_modifyitems(config, items):
         text = getattr(given.get("case"), "group", None)
         text = text or next((given[key] for key in ("text", "name", "optimizer") if key in given), None)
         fixtures = (definitions[-1] for definitions in item._fixtureinfo.name2fixturedefs.values())
-        if isinstance(text, str):
+        if item.get_closest_marker("simulated"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        elif isinstance(text, str):
             item.add_marker(pytest.mark.xdist_group(text.split("(")[0]))
         elif any(fixture.scope == "module" for fixture in fixtures):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

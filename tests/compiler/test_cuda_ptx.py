@@ -1,4 +1,7 @@
-"""Every kernel for a GPU becomes PTX for an old and a new card, without one; update kernels keep to their registers."""
+"""Every kernel for a GPU becomes PTX for an old and a new card, without one; update kernels keep to their registers.
+
+One rule of each kind and one problem of each form stand for the rest in the README's test command; CI does them all.
+"""
 
 import os
 import re
@@ -10,10 +13,22 @@ from pathlib import Path
 
 import pytest
 from gpu_cases import CATALOGUE, DTYPES, ORDERS, SMALL, TEXTS, record_of
-from harness import problem_of
+from harness import ONE_OF_EACH_KIND, problem_of
 
 CAPABILITIES = {"sm_75": (7, 5), "sm_90": (9, 0)}
 PROBLEMS = {name: problem_of(SMALL.get(name, name)) for name in CATALOGUE.problems}
+
+
+def slow_but_for(names, cases):
+    """The ``cases``, texts or tuples that begin with one, marked slow where they are not of ``names``."""
+    first = [case if isinstance(case, str) else case[0] for case in cases]
+    return [
+        case if name in names else pytest.param(*([case] if isinstance(case, str) else case), marks=pytest.mark.slow)
+        for name, case in zip(first, cases, strict=True)
+    ]
+
+
+SHOWN = {*ONE_OF_EACH_KIND, "clip(adam, norm=0.5)"}
 
 
 @cache
@@ -75,7 +90,7 @@ def update_kernels(text):
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", slow_but_for(SHOWN, TEXTS))
 def test_update_kernels(name, compiled, tmp_path):
     texts = compiled(update_kernels(name))
     if found().ptxas:
@@ -106,7 +121,7 @@ ONE_OF_EACH_FORM = ("deep_linear", "least_squares", "phase_retrieval", "quadrati
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize("name", sorted(PROBLEMS))
+@pytest.mark.parametrize("name", slow_but_for(ONE_OF_EACH_FORM, sorted(PROBLEMS)))
 def test_kernels_of_a_problem(name, compiled):
     from optbench.compiler import cuda_steps
     from optbench.engine.cuda import cohorts
@@ -118,7 +133,7 @@ def test_kernels_of_a_problem(name, compiled):
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize(("name", "problem"), list(zip(TEXTS, cycle(OTHERS))))
+@pytest.mark.parametrize(("name", "problem"), slow_but_for(SHOWN, list(zip(TEXTS, cycle(OTHERS)))))
 def test_steps_of_a_rule(name, problem, compiled):
     """On problems in turn: each of the others is stepped on by one rule."""
     from optbench.compiler import cuda_steps
