@@ -20,6 +20,8 @@ RUNS = (
     "loss_best",
     "suboptimality_final",
     "test_loss_final",
+    "log_tail",
+    "tail_source",
 )
 CURVES = (
     "run_id",

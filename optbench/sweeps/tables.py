@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import CohortOutcome, Outcome
+from optbench.engine.tail import log_tail, tail_source
 
 
 def tables(
@@ -86,6 +87,7 @@ def _runs(cohort: Cohort, part: Outcome, cohort_id: str, ids: Sequence[str], lan
         "suboptimality_final": final - cohort.problem.minimum,
         "test_loss_final": np.where(diverged, np.inf, part.test[-1, 0]) if cohort.problem.test else part.test[-1, 0],
     }
+    columns |= {"log_tail": log_tail(cohort, part), "tail_source": [tail_source(cohort)] * count}
     columns |= {name: [lane.hyperparameters[name] for lane in lanes] for name in cohort.optimizer.hyperparameters}
     columns |= {name: values[-1] for name, values in _metrics(cohort, part).items()}
     return pa.table(columns)

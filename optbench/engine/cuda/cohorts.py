@@ -84,7 +84,7 @@ def run_cohorts(
         for call in _calls(cohorts, room):
             engine = gpu.GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
-            outcome, at = Runner(engine, rates, dtype).run(first.evaluated, clock), 0
+            outcome, at = Runner(engine, rates, dtype).run(first.evaluated, first.heard, clock), 0
             for m, lanes in call:
                 parts[m].append(outcome.of_lanes(at, at + len(lanes)))
                 at += len(lanes)
