@@ -13,21 +13,27 @@ from optbench.analysis.columns import (
 )
 from optbench.analysis.curves import curve_bands
 from optbench.analysis.intervals import grouped_intervals, interval_ranks, median_interval
+from optbench.analysis.measures import tail_values
+from optbench.analysis.protocol import chosen, finalists, recommended
 from optbench.analysis.selection import best_configurations, reported_runs, winners
 from optbench.analysis.timings import timing_summary
 
 __all__ = [
     "best_configurations",
+    "chosen",
     "configuration_columns",
     "curve_bands",
     "failed",
+    "finalists",
     "full_batch",
     "grouped_intervals",
     "hyperparameter_columns",
     "interval_ranks",
     "median_interval",
     "metric_columns",
+    "recommended",
     "reported_runs",
+    "tail_values",
     "timing_summary",
     "varied_hyperparameters",
     "winners",
