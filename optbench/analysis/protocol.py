@@ -32,7 +32,7 @@ def finalists(
     considered has no row.
     """
     table = coded(runs, choose_by, of)
-    return _rows(table, _best(table, count), of)
+    return _rows(table, best_settings(table, count), of)
 
 
 def chosen(
@@ -48,12 +48,12 @@ def chosen(
 
 def choices(table: Coded, count: int = FINALISTS) -> pd.DataFrame:
     """Rows of `chosen` as codes: cell, block, setting, and what they were chosen by."""
-    first = _best(table, count)
+    first = best_settings(table, count)
     pairs = pd.MultiIndex.from_arrays([table.setting, table.block])
     entered = pairs.isin(pd.MultiIndex.from_frame(first[["setting", "block"]]))
-    best = _best(table, 1, (table.stage <= 1) & entered).drop(columns=["trials", "left_out"])
+    best = best_settings(table, 1, (table.stage <= 1) & entered).drop(columns=["trials", "left_out"])
     totals = first.drop_duplicates(["cell", "block"])[["cell", "block", "trials", "left_out"]]
-    return _with_untuned(table, best.merge(totals, on=["cell", "block"]), table.block)
+    return with_untuned(table, best.merge(totals, on=["cell", "block"]), table.block)
 
 
 def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float = 0.95) -> pd.DataFrame:
@@ -69,8 +69,8 @@ def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float
     rows = pd.DataFrame({"setting": table.setting, "block": table.block})[(table.stage == 0)]
     seen = rows.groupby("setting")["block"].nunique().reindex(range(len(table.settings)), fill_value=0).to_numpy()
     every = seen == blocks.reindex(table.settings["cell"], fill_value=0).to_numpy()
-    best = _best(table, 1, (table.stage <= 1) & every[table.setting], pooled=True)
-    best = _with_untuned(table, best, np.zeros_like(table.block))
+    best = best_settings(table, 1, (table.stage <= 1) & every[table.setting], pooled=True)
+    best = with_untuned(table, best, np.zeros_like(table.block))
     result = _rows(table, best, "optimizer").drop(columns=["block", "place", "left_out"])
     result = result.rename(columns={"failures": "failures_tuning", "n": "n_tuning"})
     place = np.full(len(table.settings), -1)
@@ -84,7 +84,7 @@ def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float
     return result.assign(**values, coverage=coverage, n=n, failures=failures)
 
 
-def _best(table: Coded, count: int, used: np.ndarray | None = None, pooled: bool = False) -> pd.DataFrame:
+def best_settings(table: Coded, count: int, used: np.ndarray | None = None, pooled: bool = False) -> pd.DataFrame:
     """The `count` best settings of each cell and block on the runs that are used, by default those of the screening."""
     used = table.stage == 0 if used is None else used
     block = np.zeros_like(table.block) if pooled else table.block
@@ -112,7 +112,7 @@ def _best(table: Coded, count: int, used: np.ndarray | None = None, pooled: bool
     return rows[rows["place"] <= count].reset_index(drop=True)
 
 
-def _with_untuned(table: Coded, best: pd.DataFrame, block: np.ndarray) -> pd.DataFrame:
+def with_untuned(table: Coded, best: pd.DataFrame, block: np.ndarray) -> pd.DataFrame:
     """`best`, and the only settings of cells that have no other, and so need no seed to be chosen on."""
     settings = np.bincount(table.settings["cell"], minlength=len(table.cells))
     rows = pd.DataFrame({"cell": table.cell, "block": block, "setting": table.setting})
