@@ -1,10 +1,14 @@
 """Tables of the protocol that tests fill with numbers of their own."""
 
 import itertools
+import math
+import statistics
 
 import numpy as np
 import pandas as pd
 from synthetic import runs_table
+
+FAILED = math.log(1e6 * 1.0)  # runs_table: the first loss is 1, the minimum 0
 
 
 def staged_table(
@@ -42,3 +46,23 @@ def sorted_rows(table):
 def only(runs, keep) -> pd.DataFrame:
     """The rows for which `keep`, a function of a row, is true."""
     return runs[[bool(keep(row)) for row in runs.itertuples()]].reset_index(drop=True)
+
+
+def naive_choices(runs, count):
+    """By the protocol: {(problem, optimizer, block): ([rates of the finalists], chosen rate)}"""
+    cells = {}
+    for row in runs.itertuples():
+        y = FAILED if math.isinf(row.log_tail) else row.log_tail
+        cell = cells.setdefault((row.problem, row.optimizer, row.block), {})
+        cell.setdefault(row.lr, {"screen": [], "race": [], "report": []})[row.stage].append(
+            (y, math.isinf(row.log_tail))
+        )
+
+    def key(rate, runs):
+        return statistics.median(y for y, _ in runs), sum(bad for _, bad in runs), rate
+
+    result = {}
+    for name, cell in cells.items():
+        first = sorted(cell, key=lambda rate: key(rate, cell[rate]["screen"]))[:count]
+        result[name] = first, min(first, key=lambda rate: key(rate, cell[rate]["screen"] + cell[rate]["race"]))
+    return result

@@ -1,18 +1,15 @@
 """The protocol's choices against a naive twin in plain Python, and what must never enter one."""
 
 import math
-import statistics
 
 import numpy as np
 import pandas as pd
 import pytest
-from staged import only, shuffled, sorted_rows, staged_table
+from staged import FAILED, naive_choices, only, shuffled, sorted_rows, staged_table
 from synthetic import failure, runs_table
 
 from optbench.analysis import chosen, finalists, recommended, tail_values
 from optbench.contract.errors import OptbenchError
-
-FAILED = math.log(1e6 * 1.0)  # runs_table: the first loss is 1, the minimum 0
 
 
 def noisy(rates=12, ties=False, seed=0):
@@ -25,31 +22,11 @@ def noisy(rates=12, ties=False, seed=0):
     return staged_table(value, rates=tuple(np.arange(1, rates + 1) / 10), blocks=3, screen=2, problems=("p", "q"))
 
 
-def twin(runs, count):
-    """{(problem, optimizer, block): ([rates of the finalists], chosen rate)}"""
-    cells = {}
-    for row in runs.itertuples():
-        y = FAILED if math.isinf(row.log_tail) else row.log_tail
-        cell = cells.setdefault((row.problem, row.optimizer, row.block), {})
-        cell.setdefault(row.lr, {"screen": [], "race": [], "report": []})[row.stage].append(
-            (y, math.isinf(row.log_tail))
-        )
-
-    def key(rate, runs):
-        return statistics.median(y for y, _ in runs), sum(bad for _, bad in runs), rate
-
-    result = {}
-    for name, cell in cells.items():
-        first = sorted(cell, key=lambda rate: key(rate, cell[rate]["screen"]))[:count]
-        result[name] = first, min(first, key=lambda rate: key(rate, cell[rate]["screen"] + cell[rate]["race"]))
-    return result
-
-
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_choices_equal_a_naive_twin(ties, seed):
     runs = noisy(ties=ties, seed=seed)
-    expected = twin(runs, 4)
+    expected = naive_choices(runs, 4)
     for table in (runs, shuffled(runs)):
         first, last = finalists(table, count=4), chosen(table, count=4)
         assert (first["trials"] == 12).all() and (first["left_out"] == 0).all() and (last["trials"] == 12).all()
