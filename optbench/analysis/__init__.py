@@ -11,6 +11,7 @@ from optbench.analysis.columns import (
     metric_columns,
     varied_hyperparameters,
 )
+from optbench.analysis.costs import fixed_targets, targets_of, time_to_target
 from optbench.analysis.curves import curve_bands
 from optbench.analysis.intervals import grouped_intervals, interval_ranks, median_interval
 from optbench.analysis.selection import best_configurations, reported_runs, winners
@@ -21,6 +22,7 @@ __all__ = [
     "configuration_columns",
     "curve_bands",
     "failed",
+    "fixed_targets",
     "full_batch",
     "grouped_intervals",
     "hyperparameter_columns",
@@ -28,6 +30,8 @@ __all__ = [
     "median_interval",
     "metric_columns",
     "reported_runs",
+    "targets_of",
+    "time_to_target",
     "timing_summary",
     "varied_hyperparameters",
     "winners",
