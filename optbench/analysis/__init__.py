@@ -14,12 +14,17 @@ from optbench.analysis.columns import (
 from optbench.analysis.costs import fixed_targets, targets_of, time_to_target
 from optbench.analysis.curves import curve_bands
 from optbench.analysis.intervals import grouped_intervals, interval_ranks, median_interval
+from optbench.analysis.profiles import performance_profiles, runtime_distributions
+from optbench.analysis.running_times import costs, running_times, simulated_restarts
 from optbench.analysis.selection import best_configurations, reported_runs, winners
+from optbench.analysis.suboptimality import landmarks
 from optbench.analysis.timings import timing_summary
+from optbench.analysis.trajectories import log_area, log_tail, values_at
 
 __all__ = [
     "best_configurations",
     "configuration_columns",
+    "costs",
     "curve_bands",
     "failed",
     "fixed_targets",
@@ -27,12 +32,20 @@ __all__ = [
     "grouped_intervals",
     "hyperparameter_columns",
     "interval_ranks",
+    "landmarks",
+    "log_area",
+    "log_tail",
     "median_interval",
     "metric_columns",
+    "performance_profiles",
     "reported_runs",
+    "running_times",
+    "runtime_distributions",
+    "simulated_restarts",
     "targets_of",
     "time_to_target",
     "timing_summary",
+    "values_at",
     "varied_hyperparameters",
     "winners",
 ]

@@ -15,6 +15,8 @@ from optbench.analysis.columns import failed
 from optbench.analysis.suboptimality import landmarks, log_gap
 from optbench.contract.errors import OptbenchError
 
+TAIL = 0.2
+
 
 class Tables(Protocol):
     """The tables of a sweep."""
@@ -135,6 +137,28 @@ def log_area(results: Tables) -> np.ndarray:
     length = np.log(np.maximum(whole, 1))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(has, np.where(length > 0, area / length, np.where(bad, failure, final)), np.nan)
+
+
+def log_tail(results: Tables) -> np.ndarray:
+    """(runs,) mean over the last fifth of the steps of ln max(f - f*, floor); the value of a failure for a failed run.
+
+    From the column log_tail where the engine wrote it, and else the mean of the evaluations in that part; the last one
+    is always there.
+    """
+    runs, facts = results.runs, _facts(results)
+    failure = facts["failure"].to_numpy()
+    if "log_tail" in runs:
+        tail = runs["log_tail"].to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        points = trajectories(runs, results.curves)
+        last = np.zeros(len(runs))
+        has = points.end > points.start
+        last[has] = points.step[points.end[has] - 1]
+        late = points.step >= (1 - TAIL) * last[points.run]
+        run, value = points.run[late], _values(points, facts)[late]
+        with np.errstate(invalid="ignore"):
+            tail = np.bincount(run, weights=value, minlength=len(runs)) / np.bincount(run, minlength=len(runs))
+    return np.where(failed(runs), failure, np.where(np.isposinf(tail), failure, tail))
 
 
 def planned_steps(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
