@@ -3,6 +3,7 @@
 pandas in, pandas out; it reads no file and draws nothing.
 """
 
+from optbench.analysis.batch_scaling import critical_batch_size, tuned_times
 from optbench.analysis.columns import (
     configuration_columns,
     failed,
@@ -25,6 +26,7 @@ __all__ = [
     "best_configurations",
     "configuration_columns",
     "costs",
+    "critical_batch_size",
     "curve_bands",
     "failed",
     "fixed_targets",
@@ -45,6 +47,7 @@ __all__ = [
     "targets_of",
     "time_to_target",
     "timing_summary",
+    "tuned_times",
     "values_at",
     "varied_hyperparameters",
     "winners",
