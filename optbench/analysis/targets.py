@@ -1,39 +1,11 @@
-"""Time to a target: what each run spends until its loss stays below it, and which rate is the fastest."""
+"""Two ways to a target compared: the fastest rate, the factor between two expected running times, and its text."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis.statistics import RESAMPLES, Interval, ert
-
-
-class Tables(Protocol):
-    """The tables of a sweep."""
-
-    runs: pd.DataFrame
-    curves: pd.DataFrame
-    timings: pd.DataFrame
-
-
-def costs(results: Tables, target: float) -> pd.DataFrame:
-    """One row a run: problem, optimizer, batch_size, lr, seed, reached, steps, samples, seconds.
-
-    The clocks stand at the first evaluation from which on the loss is at most `target` until the run ends: a loss
-    that dips below it and comes back has not arrived. Where it never does, they stand at the end of the run.
-    """
-    runs, curves = results.runs, results.curves.sort_values(["run_id", "step"])
-    late = curves[~(curves["train_loss"] <= target)].groupby("run_id")["step"].max()
-    after = curves[curves["step"] > curves["run_id"].map(late).fillna(-1)]
-    arrived = after.groupby("run_id")[["step", "samples"]].first().reindex(runs["run_id"])
-    reached = arrived["step"].notna().to_numpy() & (runs["status"] == "ok").to_numpy()
-    pace = runs["cohort_id"].map(results.timings.set_index("cohort_id")["ns_per_run_step"]).to_numpy() / 1e9
-    table = runs[["problem", "optimizer", "batch_size", "lr", "seed"]].reset_index(drop=True)
-    steps = np.where(reached, arrived["step"], runs["steps"])
-    samples = np.where(reached, arrived["samples"], runs["samples"])
-    return table.assign(reached=reached, steps=steps, samples=samples, seconds=steps * pace)
 
 
 def fastest_rate(table: pd.DataFrame, clock: str = "samples") -> float:

@@ -9,12 +9,12 @@ from math import prod
 import pandas as pd
 
 import optbench
-from optbench.analysis.targets import costs, interval_text, speedup
+from optbench.analysis.targets import interval_text, speedup
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
 from optbench.claims.record import Budget, Claim, split_seeds
 from optbench.claims.verdict import Measured, Verdict
-from optbench.lecture.tuned import tuned_costs
+from optbench.lecture.tuned import costs, tuned_costs
 
 REMEDIES = ("adam", "initialization", "alpha", "mini-batch")
 NAMES = {"adam": "Adam", "initialization": "Xavier start", "alpha": "tuned alpha", "mini-batch": "mini-batches"}

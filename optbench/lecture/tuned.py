@@ -7,8 +7,14 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 import optbench
-from optbench.analysis.targets import costs, fastest_rate
+from optbench.analysis import fixed_targets, time_to_target
+from optbench.analysis.targets import fastest_rate
 from optbench.claims.record import Budget, split_seeds
+
+
+def costs(results: optbench.Results, loss: float) -> pd.DataFrame:
+    """What each run spends until its loss stays at or below `loss`; all of its budget where it never does."""
+    return time_to_target(results, fixed_targets(results.runs, loss, results.problems))
 
 
 def tuned_costs(

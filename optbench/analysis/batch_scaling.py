@@ -1,0 +1,128 @@
+"""Steps to a target against the batch size, and the critical batch size: up to there, larger batches save steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.columns import configuration_columns
+from optbench.analysis.resampling import resample_counts
+from optbench.analysis.statistics import Interval
+from optbench.contract.errors import OptbenchError
+
+
+class Scaling(NamedTuple):
+    """S(B) = least_steps (1 + critical / B), each with its interval over seeds."""
+
+    critical: Interval
+    """The critical batch size: there a run takes twice the least steps and twice the least examples. inf where steps
+    fall as 1 / B to the largest batch, 0 where they do not fall; NaN where fewer than two sizes arrive."""
+    least_steps: Interval
+    """The steps that no batch goes below."""
+    least_examples: Interval
+    """The examples that no batch goes below: least_steps times critical."""
+    sizes: int
+    """The batch sizes whose median run arrived, which are those that were fitted."""
+
+
+def tuned_times(
+    times: pd.DataFrame,
+    tuning_seeds: Iterable[int],
+    by: Sequence[str] = ("problem", "target", "batch_size"),
+    clock: str = "steps",
+) -> pd.DataFrame:
+    """The rows of each group's fastest configuration, on the seeds that did not choose it.
+
+    times: from `time_to_target`. The fastest has the lowest expected running time on `tuning_seeds`; of several, or
+    where none arrives, it is the one with the smallest rate. Where all seeds tune, the rows are those chosen on.
+
+    Source: Shallue et al. 2019, JMLR 20, section 4: the rate is tuned for each batch size by itself.
+    """
+    setting = [name for name in configuration_columns(times[_runs_columns(times)]) if name not in by]
+    tuning = times["seed"].isin(list(tuning_seeds))
+    if not tuning.any():
+        raise OptbenchError("none of the tuning seeds has a run")
+    keys = [*by, *setting]
+    sums = times[tuning].groupby(keys, sort=False, dropna=False, observed=True)[[clock, "reached"]].sum()
+    ert = np.where(sums["reached"] > 0, sums[clock] / sums["reached"].clip(lower=1), np.inf)
+    ranked = sums.assign(_ert=ert).reset_index().sort_values([*by, "_ert", "lr"], kind="stable")
+    best = ranked.drop_duplicates(list(by))[keys]
+    rest = times if tuning.all() else times[~tuning]
+    return rest.merge(best, on=keys, how="inner")
+
+
+def _runs_columns(times: pd.DataFrame) -> list[str]:
+    """The columns that came from `runs`."""
+    return [name for name in times.columns if name not in ("target", "reached", "seconds")]
+
+
+def critical_batch_size(times: pd.DataFrame, confidence: float = 0.95) -> Scaling:
+    """Fit S(B) = S_min (1 + B_crit / B) to the median steps of each batch size, with a bootstrap over seeds.
+
+    Least squares of the relative error, (S(B) / S - 1)^2 summed over sizes, for steps range over decades and scatter in
+    proportion; neither S_min nor B_crit goes below 0. A run that does not arrive counts as inf, and sizes whose median
+    run does not arrive are left out. The interval holds the scatter of seeds, which batch sizes share, and not the luck
+    of tuning.
+
+    times: one problem and target, one row a (batch_size, seed) with `steps` and, if there is such a column, `reached`.
+
+    Source: McCandlish et al. 2018, arXiv:1812.06162, eq. 2.11; Shallue et al. 2019, JMLR 20, section 4.
+    """
+    steps = times["steps"].astype(np.float64)
+    if "reached" in times:
+        steps = steps.where(times["reached"].astype(bool), np.inf)
+    table = times.assign(_steps=steps).groupby(["seed", "batch_size"])["_steps"].median().unstack()
+    if table.isna().any(axis=None):
+        raise OptbenchError("critical_batch_size: every batch size needs a run on each of the same seeds")
+    values, size = table.to_numpy(), table.columns.to_numpy(dtype=np.float64)
+    counts = resample_counts(len(values))
+    fits = _fit(size, _weighted_medians(values, counts))
+    tail = round((1 - confidence) / 2, 12)
+    critical, steps_left, examples = (_interval(column, tail) for column in fits.T)
+    arrived = np.isfinite(np.median(values, axis=0))
+    return Scaling(critical, steps_left, examples, int(arrived.sum()))
+
+
+def _interval(column: np.ndarray, tail: float) -> Interval:
+    """The first value and the quantiles of the others; resamples without a fit are passed over."""
+    drawn = column[1:][~np.isnan(column[1:])]
+    if np.isnan(column[0]) or not len(drawn):
+        return np.nan, np.nan, np.nan
+    low, high = np.quantile(drawn, [tail, 1 - tail], method="inverted_cdf")
+    return float(column[0]), float(min(column[0], low)), float(max(column[0], high))
+
+
+def _weighted_medians(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """(resamples, columns) medians over the rows of `values`, each row as often as `counts` says."""
+    out = np.empty((len(counts), values.shape[1]))
+    half = len(values)  # a resample has as many rows as there are: twice the middle's rank
+    for column, each in enumerate(values.T):
+        order = np.argsort(each, kind="stable")
+        cumulated = np.cumsum(counts[:, order], axis=1)
+        low, high = (each[order[np.argmax(2 * cumulated >= half + more, axis=1)]] for more in (0, 1))
+        out[:, column] = low / 2 + high / 2
+    return out
+
+
+def _fit(size: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """(resamples, 3): B_crit, S_min and their product, by weighted least squares; NaN for fewer than two sizes.
+
+    S = a + b / B with weights 1 / S^2 is linear in a and b: two normal equations. Where one would be negative, it is 0
+    and the other is fitted alone.
+    """
+    use = np.isfinite(steps)
+    ones = np.where(use, 1.0 / np.where(use, steps, 1.0), 0.0)  # the columns of the design, divided by S
+    inverse = ones / size
+    aa, ab, bb = (ones * ones).sum(1), (ones * inverse).sum(1), (inverse * inverse).sum(1)
+    ya, yb = ones.sum(1), inverse.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        a, b = (ya * bb - yb * ab, yb * aa - ya * ab) / (aa * bb - ab * ab)
+        a, b = np.where(a < 0, 0.0, a), np.where(a < 0, yb / bb, b)
+        a, b = np.where(b < 0, ya / aa, a), np.where(b < 0, 0.0, b)
+        critical = np.where(a > 0, b / a, np.inf)
+    fits = np.column_stack([critical, a, b])
+    fits[use.sum(axis=1) < 2] = np.nan
+    return fits

@@ -1,0 +1,148 @@
+"""Time to a target: what each run spends until its suboptimality stays below a share of the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.columns import configuration_columns, failed
+from optbench.analysis.suboptimality import landmarks
+from optbench.analysis.trajectories import Tables, Trajectories, pace, planned_steps, trajectories
+from optbench.contract.errors import OptbenchError
+
+SHARES = (1e-1, 1e-2, 1e-3, 1e-5)
+CLOCKS = ("steps", "samples", "seconds")
+
+
+def targets_of(
+    runs: pd.DataFrame, problems: pd.DataFrame | None = None, shares: Sequence[float] = SHARES
+) -> pd.DataFrame:
+    """The targets of each problem: f - f* at most a share of the first suboptimality.
+
+    The first one is the median over seeds, so that all optimizers and all runs of a problem have the same targets.
+    Where f* is only a bound (mlp: 0), the bound stands in its place: with 0 the targets are shares of the first loss.
+    Targets so low that the bound keeps every run away are reached by nobody, which is the same for all.
+
+    Returns one row a (problem, target): problem, target (the share), loss (what is to be reached), minimum (f* or the
+    bound), floor, bound. Without any known minimum and with negative losses there is no target: its loss is NaN.
+    """
+    facts = landmarks(runs, problems)
+    parts = [facts.assign(target=share, loss=facts["minimum"] + share * facts["first"]) for share in shares]
+    table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+    return table[["problem", "target", "loss", "minimum", "floor", "bound"]]
+
+
+def fixed_targets(
+    runs: pd.DataFrame, losses: float | Mapping[str, float], problems: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Targets that are losses: one for all problems, or one each by name. Columns as `targets_of` has them."""
+    facts = landmarks(runs, problems)
+    each = facts["problem"].map(losses) if isinstance(losses, Mapping) else losses
+    table = facts.assign(target=each, loss=each)
+    return table[["problem", "target", "loss", "minimum", "floor", "bound"]]
+
+
+def time_to_target(results: Tables, targets: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What each run spends until its loss is at a target to stay.
+
+    A run has reached a target if its loss lies at or below it from some evaluation on to the end: one that dips below
+    and comes back has not arrived before it is there for good. Between the last evaluation above and the first one
+    below, the clocks are interpolated, linear in the clock and in ln max(f - f*, floor).
+
+    A run that has not arrived is censored, and counts what it was given: a failed one (diverged) the whole budget,
+    not only the steps until it failed. Charging these alone, as COCO does, where a failed trial is started anew at
+    once, would make early failures cheap; here nobody restarts a run, and the budget has brought nothing. A run that a
+    deadline stopped is censored at its own end, and what it had reached by then counts.
+
+    results: `runs`, `curves`, `timings`, `problems` of a sweep. targets: rows of problem, target, loss, minimum,
+    floor; by default `targets_of` the runs.
+
+    Returns one row a (run, target), runs in their order: run_id, problem, the configuration, seed (and stage, block
+    where there are any), target, reached, steps, samples, seconds (of the steps alone, evaluations left out).
+
+    Source: Hansen et al. 2021, COCO, Optimization Methods and Software 36(1), section 4 (runtimes to targets).
+    """
+    runs = results.runs
+    targets = targets_of(runs, results.problems) if targets is None else targets
+    if targets.empty:
+        raise OptbenchError("there are no targets")
+    points = trajectories(runs, results.curves)
+    names = pd.Index(targets["problem"].unique())
+    number = targets.groupby("problem", sort=False).cumcount().to_numpy()
+    shape = (len(names), int(number.max()) + 1)
+    row = names.get_indexer(targets["problem"])
+    grids = {}
+    for name in ("target", "loss", "minimum", "floor"):
+        grids[name] = np.full(shape, np.nan)
+        grids[name][row, number] = targets[name]
+    place = names.get_indexer(runs["problem"])
+    whole = _budget(results)
+    reached = np.zeros((len(runs), shape[1]), dtype=bool)
+    clocks = {name: np.repeat(whole[name][:, None], shape[1], axis=1) for name in ("steps", "samples")}
+    alive = ~failed(runs)
+    for column in range(shape[1]):
+        level, minimum, floor = (
+            np.where(place >= 0, grids[name][place, column], np.nan) for name in ("loss", "minimum", "floor")
+        )
+        here, before, share = _arrivals(points, level, minimum, floor)
+        arrived = np.flatnonzero((here < points.end) & alive)
+        reached[arrived, column] = True
+        at, last, part = here[arrived], before[arrived], share[arrived]
+        for name, clock in (("steps", points.step), ("samples", points.samples)):
+            clocks[name][arrived, column] = clock[last] + part * (clock[at] - clock[last])
+    counts = np.where(place >= 0, np.bincount(row, minlength=len(names))[place], 0)
+    mine = (np.arange(shape[1]) < counts[:, None]).ravel()
+    which = np.repeat(np.arange(len(runs)), shape[1])[mine]
+    table = runs[_identity(runs)].take(which).reset_index(drop=True)
+    table["target"] = np.where(place[:, None] >= 0, grids["target"][place], np.nan).ravel()[mine]
+    table["reached"] = reached.ravel()[mine]
+    for name, clock in clocks.items():
+        table[name] = clock.ravel()[mine]
+    table["seconds"] = table["steps"] * pace(runs, results.timings)[which]
+    return table
+
+
+def _identity(runs: pd.DataFrame) -> list[str]:
+    wanted = ["run_id", "problem", *configuration_columns(runs), "seed", "stage", "block"]
+    return list(dict.fromkeys(name for name in wanted if name in runs.columns))
+
+
+def _arrivals(
+    points: Trajectories, level: np.ndarray, minimum: np.ndarray, floor: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(runs,) each: the first point from which on the loss is at most `level` (`end` if none is), the point to count
+    from, and the share of the way between the two."""
+    above = np.flatnonzero(~(points.loss <= level[points.run]))
+    last = points.start - 1
+    last[points.run[above]] = above  # the last one that is written stays
+    here = last + 1
+    share = np.ones(len(here))
+    between = np.flatnonzero((here > points.start) & (here < points.end))
+    low = floor[between]
+    high, below = (np.maximum(points.loss[at[between]] - minimum[between], low) for at in (last, here))
+    aim = np.maximum(level[between] - minimum[between], low)
+    clear = np.isfinite(high) & (high > below)
+    part = np.log(high[clear] / aim[clear]) / np.log(high[clear] / below[clear])
+    share[between[clear]] = np.clip(part, 0.0, 1.0)
+    return here, np.where(here > points.start, last, here), share
+
+
+def _budget(results: Tables) -> dict[str, np.ndarray]:
+    """(runs,) steps and samples that a run counts which does not arrive."""
+    runs, problems = results.runs, results.problems
+    made, samples = (runs[name].to_numpy(dtype=np.float64) for name in ("steps", "samples"))
+    bad = failed(runs)
+    steps = np.where(bad, planned_steps(runs, results.timings), made)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        size = np.where(made > 0, samples / made, runs["batch_size"])
+    given = np.where(steps > made, steps * size, samples)
+    if problems is not None and "examples" in problems:
+        examples = problems.drop_duplicates("problem").set_index("problem")["examples"]
+        examples = runs["problem"].map(examples).to_numpy(dtype=np.float64)
+        batch = np.minimum(runs["batch_size"].to_numpy(dtype=np.float64), examples)
+        per_epoch = np.ceil(examples / batch)
+        exact = steps // per_epoch * examples + steps % per_epoch * batch
+        given = np.where((steps > made) & np.isfinite(exact), exact, given)
+    return {"steps": steps, "samples": given}

@@ -1,0 +1,59 @@
+"""What a problem's losses are measured against: its minimum, the first suboptimality, the floor, and a failure's value.
+
+They belong to the problem and are the same for all optimizers, so that leaving one out changes no other's numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+FLOOR = 1e-14
+FAILURE = 1e6
+
+
+def landmarks(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One row a problem of `runs`: problem, minimum, bound, first, floor, failure.
+
+    minimum: f*, from the `problems` table; where that is not there, the loss less the suboptimality of a run. `bound`
+    says that it is a lower bound that no run need come near (the source says so, as for mlp: 0), or that nothing is
+    known; then 0 stands in if no loss is negative, and NaN if one is.
+    first: the median over seeds of the start's suboptimality, a seed counting once; at least the floor.
+    floor: 1e-14 max(1, |f*|), below which rounding decides.
+    failure: ln of what a failed run's suboptimality counts as, 1e6 times the first, for that is where runs are
+    stopped, but not below max(1, |f*|).
+    """
+    names = pd.Index(runs["problem"].unique(), name="problem")
+    minimum, bound = _minima(runs, problems, names)
+    start = runs.groupby(["problem", "seed"], sort=False)["loss_initial"].median()
+    start = start.where(np.isfinite(start)).groupby("problem").median().reindex(names).to_numpy(dtype=np.float64)
+    size = np.maximum(1.0, np.abs(minimum))
+    first = np.maximum(start - minimum, FLOOR * size)  # NaN stays NaN
+    failure = np.log(np.maximum(FAILURE * first, size))
+    columns = {"problem": names, "minimum": minimum, "bound": bound, "first": first}
+    return pd.DataFrame(columns | {"floor": FLOOR * size, "failure": failure})
+
+
+def log_gap(loss: np.ndarray, minimum: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    """The natural logarithm of max(loss - minimum, floor); NaN and inf stay what they are."""
+    with np.errstate(invalid="ignore"):
+        return np.log(np.maximum(loss - minimum, floor))
+
+
+def _minima(runs: pd.DataFrame, problems: pd.DataFrame | None, names: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """(problems,) the minimum of each, and whether it is a bound only."""
+    loss, gap = (runs[name].astype(np.float64) for name in ("loss_final", "suboptimality_final"))
+    known = np.isfinite(loss) & np.isfinite(gap)
+    minimum = (loss - gap)[known].groupby(runs["problem"][known]).median().reindex(names)
+    bound = minimum.isna()
+    lowest = runs.groupby("problem", sort=False)["loss_best"].min().reindex(names)
+    minimum = minimum.where(~bound, lowest.where(lowest < 0, 0.0).where(lowest >= 0))
+    if problems is not None and "minimum" in problems:
+        table = problems.drop_duplicates("problem").set_index("problem").reindex(names)
+        stated = table["minimum"].astype(np.float64)
+        stated = stated.where(np.isfinite(stated))
+        minimum = stated.fillna(minimum)
+        source = table["minimum_source"] if "minimum_source" in table else pd.Series("", index=names)
+        only = source.astype(str).str.contains("bound", case=False)
+        bound = (stated.notna() & only) | (stated.isna() & bound)
+    return minimum.to_numpy(dtype=np.float64), bound.to_numpy(dtype=bool)

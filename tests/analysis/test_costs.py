@@ -1,0 +1,164 @@
+"""Time to a target against a loop over runs in plain Python, and small cases by hand."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import failure, make_tables, runs_table
+
+from optbench.analysis import fixed_targets, targets_of, time_to_target
+from optbench.analysis.suboptimality import landmarks
+
+TABLES = make_tables(problems=("saddle", "rosenbrock", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(4),
+                     schedules=("constant",), diverge_above=2.0)  # fmt: skip
+
+
+def table_of(losses, status="ok", minimum=0.0, given=8):
+    """Results of one run on a problem of 4 examples in batches of 2, evaluated at steps 0, 1, 2, 4, 8, 2 ms each."""
+    steps = np.array([0, 1, 2, 4, 8])[: len(losses)]
+    curves = pd.DataFrame({"run_id": "r0", "step": steps, "samples": 2 * steps, "train_loss": losses})
+    row = {"steps": 8, "samples": 16, "epochs": 4.0, "batch_size": 2, "loss_initial": losses[0], "status": status}
+    if status == "diverged":
+        row |= {"steps": 5, "samples": 10, "epochs": 2.5, "suboptimality_final": math.inf}
+    timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 2e6, "steps": given}])
+    problems = pd.DataFrame([{"problem": "p", "minimum": minimum, "minimum_source": "closed form", "examples": 4}])
+    return SimpleNamespace(runs=runs_table([row]), curves=curves, timings=timings, problems=problems)
+
+
+def arrival(results, loss):
+    (row,) = time_to_target(results, fixed_targets(results.runs, loss, results.problems)).itertuples()
+    return row
+
+
+@pytest.mark.parametrize(
+    ("losses", "status", "reached", "steps"),
+    [
+        ([9, 5, 1, 1, 1], "ok", True, 2),
+        ([9, 1, 5, 1, 1], "ok", True, 4),  # it came back: the first visit does not count
+        ([1, 1, 1, 1, 1], "ok", True, 0),
+        ([9, 5, 1, 1, 5], "ok", False, 8),
+        ([9, 9, 9, 9, 9], "ok", False, 8),
+        ([9, 1, np.nan, 1, 1], "ok", True, 4),
+        ([9, 9, 4, 0.25, 0.1], "ok", True, 3),  # ln 4 to ln 1/4: half-way at 1
+        ([9, 9, 9, 3, 1 / 3], "ok", True, 6),
+        ([9, 9, 9, 10, 0.0], "ok", True, 4 + 4 * math.log(10) / math.log(10 / 1e-14)),  # 0 counts as the floor
+        ([9, 1, 1], "deadline", True, 1),  # what it had when it was stopped
+        ([9, 1, 1, 1], "diverged", False, 8),  # all that it was given, not the 5 steps until it failed
+    ],
+)
+def test_a_run_arrives_where_its_loss_stays_below(losses, status, reached, steps):
+    row = arrival(table_of(losses, status), 1.0)
+    assert row.reached == reached
+    assert (row.steps, row.samples, row.seconds) == pytest.approx((steps, 2 * steps, 0.002 * steps))
+
+
+def test_the_logarithm_is_that_of_the_suboptimality():
+    """From 4 to 1/4 above a minimum of -2: the loss -1 lies half-way."""
+    assert arrival(table_of([7, 7, 2, -1.75, -1.9], minimum=-2.0), -1.0).steps == pytest.approx(3)
+
+
+def test_a_failed_run_counts_the_samples_of_its_whole_budget():
+    """7 steps on 5 examples in batches of 2: two epochs of 3 steps, and one step of 2."""
+    results = table_of([9, 9, 9, 9], "diverged", given=7)
+    results.problems["examples"] = 5
+    assert arrival(results, 1.0).samples == 2 * 5 + 2
+    results.problems = None
+    assert arrival(results, 1.0).samples == 7 * 2  # as many a step as before it failed
+
+
+def twin(results, targets):
+    """The same one run and target at a time, in plain Python."""
+    rows = {}
+    curves = {name: part.sort_values("step") for name, part in results.curves.groupby("run_id")}
+    for run in results.runs.itertuples():
+        points = list(curves[run.run_id][["step", "samples", "train_loss"]].itertuples(index=False, name=None))
+        for target in targets[targets["problem"] == run.problem].itertuples():
+            k = len(points)
+            while k and points[k - 1][2] <= target.loss:
+                k -= 1
+            if run.status == "diverged" or k == len(points):
+                rows[run.run_id, target.target] = (False, None, None)
+                continue
+            step, samples, loss = points[k]
+            if k:
+                before = points[k - 1]
+                high, low, aim = (max(f - target.minimum, target.floor) for f in (before[2], loss, target.loss))
+                share = (math.log(high) - math.log(aim)) / (math.log(high) - math.log(low))
+                step, samples = (a + share * (b - a) for a, b in zip(before, (step, samples), strict=False))
+            rows[run.run_id, target.target] = (True, step, samples)
+    return rows
+
+
+@pytest.mark.parametrize("order", ["as it is", "shuffled"])
+def test_many_runs_agree_with_a_loop_over_them(order):
+    results = SimpleNamespace(**TABLES)
+    if order == "shuffled":
+        results.curves = results.curves.sample(frac=1, random_state=1)
+    targets = targets_of(results.runs, results.problems, shares=(0.3, 0.1, 0.01, 1e-3))
+    table, expected = time_to_target(results, targets), twin(results, targets)
+    assert len(table) == 4 * len(results.runs) == len(expected)
+    assert table["run_id"].tolist() == results.runs["run_id"].repeat(4).tolist()
+    assert 0.1 < table["reached"].mean() < 0.9 and (results.runs["status"] == "diverged").any()
+    for row in table.itertuples():
+        reached, steps, samples = expected[row.run_id, row.target]
+        assert row.reached == reached
+        if reached:
+            assert (row.steps, row.samples) == pytest.approx((steps, samples), rel=1e-9)
+
+
+def test_interpolation_finds_where_an_exponential_crosses():
+    """f = 5 + exp(-s / 10) reaches each share exactly where its logarithm says, whatever the points between."""
+    steps = np.array([0, 3, 50, 120])
+    results = table_of([6.0])
+    results.curves = pd.DataFrame(
+        {"run_id": "r0", "step": steps, "samples": steps, "train_loss": 5 + np.exp(-steps / 10)}
+    )
+    results.problems["minimum"] = 5.0
+    table = time_to_target(results)
+    np.testing.assert_allclose(table["steps"], -10 * np.log(table["target"]), rtol=1e-6)
+
+
+def test_targets_are_shares_of_the_median_over_seeds():
+    rows = [{"seed": seed, "loss_initial": 2.0 + start, "optimizer": name, "suboptimality_final": 0.5,
+             "loss_final": 2.5} for name in ("gd", "adam") for seed, start in enumerate((1, 10, 100))]  # fmt: skip
+    runs = runs_table(rows)
+    targets = targets_of(runs)  # the minimum from the runs themselves: 2.5 - 0.5
+    np.testing.assert_allclose(targets["loss"], [2 + 10 * share for share in (0.1, 0.01, 0.001, 1e-5)])
+    assert targets_of(runs[runs["optimizer"] == "gd"]).equals(targets)
+    more = pd.concat([runs, runs[runs["seed"] == 2]])  # a seed counts once, however many runs it has
+    assert targets_of(more).equals(targets)
+
+
+def test_a_bound_stands_in_for_the_minimum():
+    runs = runs_table([{"loss_initial": 2.4, "suboptimality_final": 0.3}])
+    for source, bound in (("lower bound (l2 = 0)", True), ("closed form", False)):
+        problems = pd.DataFrame({"problem": ["p"], "minimum": [0.0], "minimum_source": [source]})
+        targets = targets_of(runs, problems)
+        assert (targets["bound"] == bound).all()
+        np.testing.assert_allclose(targets["loss"], 2.4 * targets["target"])
+
+
+@pytest.mark.parametrize(("lowest", "minimum"), [(0.1, 0.0), (-0.1, math.nan)])
+def test_without_a_minimum_there_are_targets_for_losses_above_0(lowest, minimum):
+    runs = runs_table([{"loss_initial": 1.0, "loss_final": 0.2, "loss_best": lowest, "suboptimality_final": np.nan}])
+    (row,) = landmarks(runs).itertuples()
+    assert row.bound and (row.minimum == minimum or math.isnan(row.minimum) and math.isnan(minimum))
+    assert targets_of(runs)["loss"].isna().all() == math.isnan(minimum)
+    results = SimpleNamespace(**vars(table_of([1.0, 0.2, 0.2, 0.2, 0.01])) | {"runs": runs, "problems": None})
+    assert time_to_target(results)["reached"].any() != math.isnan(minimum)
+
+
+def test_a_failure_counts_as_a_million_times_the_first():
+    (row,) = landmarks(runs_table([failure(loss_initial=3.0, loss_best=0.0)])).itertuples()
+    assert row.failure == pytest.approx(math.log(3e6)) and row.floor == 1e-14
+
+
+def test_bad_tables_are_refused():
+    results = table_of([9, 1])
+    with pytest.raises(ValueError, match="no targets"):
+        time_to_target(results, targets_of(results.runs).iloc[:0])
+    results.runs = pd.concat([results.runs] * 2)
+    with pytest.raises(ValueError, match="stands twice"):
+        time_to_target(results)
