@@ -10,6 +10,8 @@ RUNS = (
     "batch_size",
     "seed",
     "dtype",
+    "stage",
+    "block",
     "steps",
     "epochs",
     "samples",

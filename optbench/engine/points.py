@@ -28,16 +28,17 @@ def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarr
     pass over all examples, a third of what a training pass costs); where that is too little, the last fifth gets none
     of its own, and six stay. What it did cost is in the table ``timings``. Returns (p,) int, in order.
     """
-    count, tail, per_epoch = _MOST, _TAIL, steps_per_epoch(problem.examples, batch_size)
+    count, tail, epochs = _MOST, _TAIL, True
+    per_epoch = steps_per_epoch(problem.examples, batch_size)
     if problem.data is not None:
         examples = len(problem.data[0]) + (len(problem.test[0]) if problem.test is not None else 0)
         payable = _SHARE * _PASS * steps * min(batch_size, problem.examples) / examples
         tail = _TAIL if payable >= _LEAST + ENOUGH else 0
-        count = int(np.clip(payable - tail, _LEAST, _MOST))
+        count, epochs = int(np.clip(payable - tail, _LEAST, _MOST)), payable >= _LEAST
     points = {0, steps, *np.geomspace(1, max(steps, 1), count).astype(int).tolist()}
     if tail:
         points.update(np.linspace(first_of_tail(steps), steps, tail).astype(int).tolist())
-    if steps // per_epoch <= count:
+    if epochs and steps // per_epoch <= count:
         points.update(range(per_epoch, steps, per_epoch))
     return np.array(sorted(point for point in points if point <= steps))
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +32,13 @@ class Clock:
     until: float | None
     progress: Callable[[int], None]
     stop: Callable[[], bool]
+
+    def share(self, count: int) -> "Clock":
+        """The same for the next of ``count`` calls, which share the time that is left."""
+        if self.until is None:
+            return self
+        now = time.perf_counter()
+        return replace(self, until=now + (self.until - now) / count)
 
     def late(self) -> bool:
         if self.stop():
