@@ -174,35 +174,37 @@ def print_plan(plan: Plan, workers: int) -> None:
 
 
 def print_summary(directory: Path) -> None:
-    """The best configuration of each problem (medians over the seeds that did not choose it), and the costs."""
-    from rich.table import Table
-
-    from optbench.cli.console import console
-    from optbench.report.summary import terminal_summary
+    """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
+    from optbench.cli.console import paragraph
+    from optbench.report import answers
     from optbench.sweeps.results import load
 
     results = load(directory)
     runs, timings = results.runs, results.timings
-    failures = int((runs["status"] == "diverged").sum())
-    table = Table(box=None, pad_edge=False)
-    table.add_column("problem", no_wrap=True)
-    table.add_column("suboptimality [95% interval]", no_wrap=True)
-    table.add_column("failed", no_wrap=True)
-    table.add_column("best configuration")
-    for row in terminal_summary(runs, results.tuning_seeds).to_dict("records"):
-        note = f" ({row['note']})" if row["note"] else ""
-        best = f"{row['best']}, lr {row['lr']}{note}"
-        table.add_row(row["problem"], row["median [low, high]"], row["failures"], best)
-    console.print(table)
+    answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by)
+    settings = answers.setting_texts(answer, runs)
+    paragraph(answers.measure_text(results.choose_by, runs))
+    for problem in answer.best["problem"].unique():
+        paragraph("")
+        paragraph(answer.sentence(problem), hang=2)
+        for optimizer in answer.firsts(problem):
+            paragraph(settings[problem, optimizer], indent=2, hang=4)
+    if overall := answer.overall():
+        paragraph("")
+        paragraph(overall, hang=2)
+    paragraph("")
+    for text in answers.edge_texts(answer.edges):
+        paragraph(text, hang=2)
+    diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
-    late = int((runs["status"] == "deadline").sum())
-    console.print(
-        f"{len(runs):,} runs ({failures:,} diverged: they count as failures"
-        + (f"; {late:,} cut by the deadline" if late else "")
-        + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}"
+    paragraph(
+        f"{len(runs):,} runs ({diverged:,} diverged: they count as failures"
+        + (f"; {late:,} cut by the deadline: their settings are not chosen" if late else "")
+        + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",
+        hang=2,
     )
     if left := _left_to_the_cpu(runs, timings):
-        console.print(left, markup=False, soft_wrap=True)
+        paragraph(left, hang=2)
 
 
 def _left_to_the_cpu(runs: pd.DataFrame, timings: pd.DataFrame) -> str:

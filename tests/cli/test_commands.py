@@ -114,7 +114,9 @@ def test_help_imports_nothing_heavy():
 def test_a_sweep_ends_with_its_winners(run):
     code, out, err = run(*SMALL, "--out", "mine")
     assert code == 0 and not err
-    assert re.search(r"rosenbrock .* \d/2 (gd|momentum), batch (100|full), constant, lr 0.001", out)
+    said = " ".join(out.split())
+    assert "rosenbrock: undecided (a single block: 4 seeds are needed); lowest first: " in said
+    assert re.search(r" (gd|momentum): batch (100|full), constant, rate 0.001; ", said)
     assert "12 diverged" in out and "24 runs" in out and re.search(r"evaluation on all data took \d+%", out)
     assert "tables in mine" in out
     runs = pd.read_parquet("mine/runs.parquet")
