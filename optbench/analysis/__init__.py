@@ -4,6 +4,7 @@ pandas in, pandas out; it reads no file and draws nothing.
 """
 
 from optbench.analysis.batch_scaling import critical_batch_size, tuned_times
+from optbench.analysis.best_of_n import best_of_n
 from optbench.analysis.columns import (
     configuration_columns,
     failed,
@@ -12,10 +13,14 @@ from optbench.analysis.columns import (
     metric_columns,
     varied_hyperparameters,
 )
+from optbench.analysis.comparison import verdicts
 from optbench.analysis.costs import fixed_targets, targets_of, time_to_target
 from optbench.analysis.curves import curve_bands
 from optbench.analysis.intervals import grouped_intervals, interval_ranks, median_interval
+from optbench.analysis.measures import tail_values
 from optbench.analysis.profiles import performance_profiles, runtime_distributions
+from optbench.analysis.protocol import chosen, finalists, recommended
+from optbench.analysis.ranking import ranking, rankings_without
 from optbench.analysis.running_times import costs, running_times, simulated_restarts
 from optbench.analysis.selection import best_configurations, reported_runs, winners
 from optbench.analysis.suboptimality import landmarks
@@ -24,11 +29,14 @@ from optbench.analysis.trajectories import log_area, log_tail, values_at
 
 __all__ = [
     "best_configurations",
+    "best_of_n",
+    "chosen",
     "configuration_columns",
     "costs",
     "critical_batch_size",
     "curve_bands",
     "failed",
+    "finalists",
     "fixed_targets",
     "full_batch",
     "grouped_intervals",
@@ -40,15 +48,20 @@ __all__ = [
     "median_interval",
     "metric_columns",
     "performance_profiles",
+    "ranking",
+    "rankings_without",
+    "recommended",
     "reported_runs",
     "running_times",
     "runtime_distributions",
     "simulated_restarts",
+    "tail_values",
     "targets_of",
     "time_to_target",
     "timing_summary",
     "tuned_times",
     "values_at",
     "varied_hyperparameters",
+    "verdicts",
     "winners",
 ]

@@ -1,0 +1,80 @@
+"""What tuning buys: the expected value on fresh seeds after so many trials, beside what the defaults give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.blocks import Coded, coded
+from optbench.analysis.columns import failed
+from optbench.analysis.effects import mean_effects, row_medians
+from optbench.analysis.held_out import held_out_at
+from optbench.analysis.measures import LOG_TAIL, tail_values
+from optbench.contract.errors import OptbenchError
+
+COUNTS = (1, 3, 5, 10, 20, 50)
+TRIALS, DEFAULTS = "trials", "defaults"
+
+
+def best_of_n(
+    runs: pd.DataFrame,
+    counts: Sequence[int] = COUNTS,
+    choose_by: str = LOG_TAIL,
+    of: str = "optimizer",
+    confidence: float = 0.95,
+    defaults: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """One row a problem, level and number n of trials: what the best of n is expected to give on fresh seeds.
+
+    With N trials in the order of their tuning score the i-th is chosen with probability C(N - i, n - 1) / C(N, n)
+    (`choice_weights`). Tuning and reporting seeds are those of the blocks that `blocks` forms of the seeds on which all
+    settings ran. counts: the n, those below the level's number of trials; that number itself is always the last.
+
+    defaults: the settings to show beside it, one row an optimizer (or optimizer and problem): any columns that together
+    name one setting, such as optimizer, lr and schedule; only where `of` is the optimizer. They come from all runs of
+    that setting in the table, for nothing was chosen; those of a run cut by a deadline aside.
+
+    Returns columns problem, `of`, kind ("trials" or "defaults"), n (0 for the defaults), trials (N), value, low, high
+    (exp of the mean y over blocks, with its t interval), blocks and failures (the expected share).
+    """
+    if any(count < 1 for count in counts):
+        raise OptbenchError(f"numbers of trials begin at 1, got {min(counts)}")
+    table = coded(runs, choose_by, of, screens=True)
+    most = held_out_at(table, len(table.settings)).trials
+    parts = [_rows(table, int(n), most, n < most, confidence) for n in sorted(set(counts))]
+    result = pd.concat([*parts, _rows(table, most, most, most > 0, confidence)]).assign(kind=TRIALS)
+    if defaults is not None:
+        result = pd.concat([result, _defaults(runs, table, defaults, choose_by, confidence)])
+    order = ["problem", of, "kind", "n", "trials", "value", "low", "high", "blocks", "failures"]
+    return result.sort_values(["cell", "n"], kind="stable", ignore_index=True)[order]
+
+
+def _rows(table: Coded, n: np.ndarray | int, most: np.ndarray, keep: np.ndarray, confidence: float) -> pd.DataFrame:
+    """The rows of one n, or of one for each cell, for the cells to keep."""
+    values = held_out_at(table, n)
+    effect = mean_effects(row_medians(values.y), confidence)
+    there = ~np.isnan(values.y)
+    with np.errstate(invalid="ignore", over="ignore"):
+        share = np.where(there, values.bad, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
+        numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}
+    rows = table.cells.assign(cell=range(len(table.cells)), n=n, trials=most, **numbers, blocks=effect["n"])
+    return rows.assign(failures=share)[keep]
+
+
+def _defaults(runs, table: Coded, defaults: pd.DataFrame, choose_by: str, confidence: float) -> pd.DataFrame:
+    """The rows of the defaults, from every run of theirs; each seed is a block, for nothing is tuned."""
+    if "optimizer" not in defaults or "optimizer" not in table.cells:
+        raise OptbenchError('defaults need a column "optimizer", and a comparison of optimizers')
+    keys = [name for name in defaults.columns if name in runs]
+    measured = runs.assign(y=tail_values(runs, choose_by), bad=failed(runs))[runs["status"] != "deadline"]
+    mine = measured.merge(defaults[keys].drop_duplicates(), on=keys, how="inner")
+    parts = []
+    for (problem, optimizer), part in mine.groupby(["problem", "optimizer"], sort=False):
+        effect = {name: value[0] for name, value in mean_effects(part["y"].to_numpy()[None], confidence).items()}
+        cell = table.cells.index[(table.cells["problem"] == problem) & (table.cells["optimizer"] == optimizer)][0]
+        row = {"cell": cell, "problem": problem, "optimizer": optimizer, "kind": DEFAULTS, "n": 0, "trials": 0}
+        row |= {name: np.exp(effect[key]) for name, key in (("value", "mean"), ("low", "low"), ("high", "high"))}
+        parts.append(row | {"blocks": effect["n"], "failures": part["bad"].mean()})
+    return pd.DataFrame(parts)

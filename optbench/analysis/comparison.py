@@ -1,0 +1,185 @@
+"""Verdicts: which of two optimizers, batch sizes or schedules is better on a problem, by how much, and how sure.
+
+What is compared is the whole procedure: tune on some seeds, run on others. Each block of seeds does that once, so the
+spread between blocks holds the luck of tuning, which more reporting seeds of one tuned setting would never show.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.blocks import SCREEN, Coded, coded
+from optbench.analysis.effects import blocks_needed, detectable, holm, mean_effects, signed_ranks
+from optbench.analysis.held_out import HeldOut, held_out, held_out_at
+from optbench.analysis.measures import LOG_TAIL
+
+ALL = "all"
+EQUIVALENT = 1.1
+
+
+class Sides(NamedTuple):
+    """What the levels are worth: as they were tuned, and how to ask for fewer trials."""
+
+    table: Coded
+    """The runs with their stages."""
+    full: HeldOut
+    """At all the trials that each level was given."""
+    screens: Coded
+    """The runs on which all settings ran, for comparisons at fewer trials."""
+
+
+def verdicts(
+    runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", confidence: float = 0.95
+) -> pd.DataFrame:
+    """One row a problem and pair of levels, and over several problems the rows of problem "all".
+
+    runs: the `runs` table of a sweep, staged or plain (`blocks` says how a plain one is divided). choose_by: what
+    settings are chosen and compared by (`tail_values`). of: the column whose levels are compared, "optimizer",
+    "batch_size" (the full batch is one level on every problem) or "schedule"; all else is tuned. A pair stands once,
+    a before b in order of appearance; verdict and ratio are told of a.
+
+    D_k is the median over the reporting seeds of block k of y_b - y_a, paired by seed, and ratio = exp(mean D): above 1
+    a is better, for y is the logarithm of a loss. low, high: the t interval over blocks. p: two-sided; p_adjusted: Holm
+    over all pairs of the problem. verdict: "better" or "worse" where p_adjusted < 1 - confidence, else "equivalent"
+    where the interval lies within [1/1.1, 1.1], else "undecided" with the detectable ratio (80% power) and
+    blocks_needed, the blocks that would show the ratio, or 1.1 where it is nearer to 1. probability: that a has the
+    lower y on a seed. reason: why nothing could be decided.
+
+    trials_a, trials_b: what each side could choose from. Where they differ, both are compared at the smaller number,
+    `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings ran.
+
+    Rows "all" look at problems as the rest at blocks, by rank: the ratio is the Hodges-Lehmann middle of the problems'
+    log ratios, interval and p are those of the signed-rank test (Demsar 2006), blocks counts problems. Six are needed
+    for an interval of 95%. They say what to expect of further problems like these.
+
+    Source: Demsar 2006, JMLR 7; Bouthillier et al. 2021, MLSys, for tuning as a source of variance.
+    """
+    return compared(prepared(runs, choose_by, of), confidence)
+
+
+def compared(sides: Sides, confidence: float, without: str | None = None) -> pd.DataFrame:
+    """The rows of `verdicts`, those with the level `without` left out before p-values are adjusted."""
+    level = sides.table.cells.iloc[:, 1]
+    parts = []
+    for problem in sides.table.cells["problem"].unique():
+        cells = np.flatnonzero((sides.table.cells["problem"] == problem) & (level != without))
+        parts.append(_of_problem(sides, problem, cells, confidence))
+    table = pd.concat(parts, ignore_index=True)
+    over = _over_problems(table, confidence) if len(parts) > 1 else table.iloc[:0]
+    return pd.concat([table, over], ignore_index=True) if len(over) else table
+
+
+def prepared(runs: pd.DataFrame, choose_by: str, of: str) -> Sides:
+    """What `verdicts` and `ranking` compare."""
+    table = coded(runs, choose_by, of)
+    staged = of == "optimizer" and "stage" in runs and (runs["stage"] == SCREEN).any()
+    return Sides(table, held_out(table), coded(runs, choose_by, of, screens=True) if staged else table)
+
+
+def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float) -> pd.DataFrame:
+    """The rows of one problem."""
+    first, second = np.triu_indices(len(cells), 1)
+    a, b = cells[first], cells[second]
+    trials = sides.full.trials
+    rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": np.minimum(trials[a], trials[b])}
+    differences, seeds = sides.full.differences(a, b)
+    probability = sides.full.probability(a, b)
+    for count in np.unique(rest["trials"][trials[a] != trials[b]]):
+        unequal = np.flatnonzero((rest["trials"] == count) & (trials[a] != trials[b]))
+        fewer = held_out_at(sides.screens, int(count))
+        each, seeds[unequal] = fewer.differences(a[unequal], b[unequal])
+        differences[unequal] = np.nan
+        wide = max(differences.shape[1], each.shape[1])
+        differences = np.pad(differences, ((0, 0), (0, wide - differences.shape[1])), constant_values=np.nan)
+        differences[unequal, : each.shape[1]] = each
+        probability[unequal] = fewer.probability(a[unequal], b[unequal])
+    names = sides.table.cells.iloc[:, 1].to_numpy()
+    reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut", "")
+    return (
+        judged(problem, names[a], names[b], differences, confidence)
+        .assign(**rest, seeds=seeds, probability=probability)[list(COLUMNS)]
+        .assign(reason=lambda rows: np.where(reason != "", reason, rows["reason"]))
+    )
+
+
+COLUMNS = (
+    "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "detectable", "blocks_needed", "blocks",
+    "seeds", "probability", "trials", "trials_a", "trials_b", "reason",
+)  # fmt: skip
+
+
+def judged(
+    problem: str, a: np.ndarray, b: np.ndarray, differences: np.ndarray, confidence: float = 0.95
+) -> pd.DataFrame:
+    """The verdicts of one family of pairs from their blocks: differences (pairs, blocks) of y_b - y_a."""
+    effect = mean_effects(differences, confidence)
+    p, n = effect["p"], effect["n"]
+    rows = {"problem": problem, "a": a, "b": b, "ratio": effect["mean"], "low": effect["low"], "high": effect["high"]}
+    table = pd.DataFrame({**rows, "p": p, "p_adjusted": holm(p), "blocks": n})
+    table["reason"] = np.select([n == 0, n == 1], ["no reporting seeds", "a single block: 4 seeds are needed"], "")
+    table["verdict"] = _words(table, confidence)
+    open_ = (table["verdict"] == "undecided").to_numpy()
+    goal = np.maximum(np.abs(effect["mean"]), np.log(EQUIVALENT))
+    with np.errstate(over="ignore"):
+        table["detectable"] = np.where(open_, np.exp(detectable(effect["sd"], n, confidence)), np.nan)
+    table["blocks_needed"] = np.where(open_, blocks_needed(effect["sd"], goal, confidence), np.nan)
+    return _as_ratios(table)
+
+
+def _words(table: pd.DataFrame, confidence: float) -> np.ndarray:
+    """The verdict of each row, whose ratios are logarithms still."""
+    shown = table["p_adjusted"] < 1 - confidence
+    near = (table["low"] >= -np.log(EQUIVALENT)) & (table["high"] <= np.log(EQUIVALENT))
+    cases = [shown & (table["ratio"] > 0), shown & (table["ratio"] < 0), near]
+    return np.select(cases, ["better", "worse", "equivalent"], "undecided")
+
+
+def _as_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    with np.errstate(over="ignore"):
+        return table.assign(**{name: np.exp(table[name]) for name in ("ratio", "low", "high")})
+
+
+def _over_problems(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """The rows of problem "all": pairs that at least two problems compare."""
+    pairs = []
+    for (a, b), part in _oriented(table).groupby(["a", "b"], sort=False):
+        logs = np.log(part["ratio"].to_numpy())
+        if (count := int(np.isfinite(logs).sum())) < 2:
+            continue
+        result = signed_ranks(logs[np.isfinite(logs)], confidence)
+        row = {
+            "problem": ALL,
+            "a": a,
+            "b": b,
+            "ratio": result["estimate"],
+            "blocks": count,
+            "seeds": part["seeds"].sum(),
+        }
+        row |= {name: result[name] for name in ("low", "high", "p")}
+        row |= {name: part[name].min() for name in ("trials", "trials_a", "trials_b")}
+        pairs.append({**row, "probability": part["probability"].mean(), "detectable": np.nan, "blocks_needed": np.nan})
+    if not pairs:
+        return table.iloc[:0]
+    rows = pd.DataFrame(pairs)
+    rows["p_adjusted"] = holm(rows["p"])
+    rows["verdict"] = _words(rows, confidence)
+    # The smallest p of n problems is 2 / 2^n, and Holm multiplies it by the number of pairs.
+    least = np.ceil(np.log2(2 * len(rows) / (1 - confidence)))
+    few = (rows["blocks"] < least) & (rows["verdict"] == "undecided")
+    rows["reason"] = np.where(few, f"{least:.0f} problems are needed", "")
+    return _as_ratios(rows)[list(COLUMNS)]
+
+
+def _oriented(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with every pair in one order, that in which its first problem has it."""
+    names = pd.unique(pd.concat([table["a"], table["b"]]))
+    place = pd.Series(range(len(names)), index=names)
+    turn = place[table["a"]].to_numpy() > place[table["b"]].to_numpy()
+    swapped = table.assign(
+        a=table["b"], b=table["a"], ratio=1 / table["ratio"], probability=1 - table["probability"],
+        trials_a=table["trials_b"], trials_b=table["trials_a"],
+    )  # fmt: skip
+    return pd.concat([table[~turn], swapped[turn]]).sort_index()

@@ -1,0 +1,119 @@
+"""The statistics behind a verdict: means of blocks with t intervals, signed ranks over problems, adjusted p-values.
+
+All work on rows: (pairs, blocks) in, (pairs,) out, NaN where a block is missing.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri, stdtr, stdtrit  # scipy.stats has the same, and takes half a second to import
+
+POWER = 0.8
+
+
+def row_medians(values: ArrayLike) -> np.ndarray:
+    """(..., m) -> (...): the median of each row without its NaN; NaN where nothing is left."""
+    ordered = np.sort(np.asarray(values, dtype=np.float64), axis=-1)
+    count = np.sum(~np.isnan(ordered), axis=-1)
+    last = np.maximum(count - 1, 0)
+    low = np.take_along_axis(ordered, (last // 2)[..., None], -1)[..., 0]
+    high = np.take_along_axis(ordered, (count // 2 * (count > 0))[..., None], -1)[..., 0]
+    return np.where(count > 0, low / 2 + high / 2, np.nan)
+
+
+def mean_effects(differences: ArrayLike, confidence: float = 0.95) -> dict[str, np.ndarray]:
+    """Mean over blocks with its t interval: mean, sd, low, high, p (two-sided, against 0) and n, each (pairs,).
+
+    Fewer than two blocks have no spread: sd, low, high and p are NaN. Blocks that all say the same leave no doubt.
+    """
+    rows = np.asarray(differences, dtype=np.float64)
+    n = np.sum(~np.isnan(rows), axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.nansum(rows, axis=1) / n
+        sd = np.sqrt(np.nansum((rows - mean[:, None]) ** 2, axis=1) / (n - 1))
+        error = sd / np.sqrt(n)
+        t = np.where(mean == 0, 0.0, np.abs(mean) / error)
+        half = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2) * error
+        p = np.where(n > 1, 2 * stdtr(np.maximum(n - 1, 1), -t), np.nan)
+    sd = np.where(n > 1, sd, np.nan)
+    return {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half, "p": p, "n": n}
+
+
+def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> np.ndarray:
+    """The mean effect that n blocks would show with a power of 80%: (t + z) sd / sqrt(n).
+
+    Source: Cohen 1988, Statistical Power Analysis, section 2.4, with the normal quantile for the power.
+    """
+    n = np.asarray(n, dtype=np.float64)
+    quantile = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2)
+    return np.where(n > 1, (quantile + ndtri(POWER)) * np.asarray(sd) / np.sqrt(np.maximum(n, 1)), np.nan)
+
+
+def blocks_needed(sd: ArrayLike, effect: ArrayLike, confidence: float = 0.95) -> np.ndarray:
+    """Blocks that would show a mean effect with a power of 80%: ceil((z + z')^2 sd^2 / effect^2) + 2."""
+    factor = ndtri((1 + confidence) / 2) + ndtri(POWER)
+    return np.ceil((factor * np.asarray(sd) / np.asarray(effect)) ** 2) + 2
+
+
+def holm(p: ArrayLike) -> np.ndarray:
+    """Adjusted p-values of one family, (n,); a NaN stays one and counts as no member.
+
+    Source: Holm 1979, Scandinavian Journal of Statistics 6.
+    """
+    p = np.asarray(p, dtype=np.float64)
+    order = np.argsort(p)[: int(np.sum(~np.isnan(p)))]
+    steps = np.maximum.accumulate((len(order) - np.arange(len(order))) * p[order])
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted
+
+
+def signed_ranks(differences: ArrayLike, confidence: float = 0.95) -> dict[str, float]:
+    """The middle of a sample's symmetric distribution: estimate, low, high and the exact two-sided p against 0.
+
+    The estimate is the median of the means of all pairs (Hodges & Lehmann 1963), the interval holds those that the
+    signed-rank test (Wilcoxon 1945) does not refuse. Zeros say nothing and are left out of p; ties share their mean
+    rank. Where the sample is too small for an interval it is infinite.
+
+    Source: Hollander & Wolfe 1999, Nonparametric Statistical Methods, 2nd ed., sections 3.1 to 3.3.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    values = values[~np.isnan(values)]
+    n = len(values)
+    if n == 0:
+        return {"estimate": np.nan, "low": np.nan, "high": np.nan, "p": np.nan}
+    first, second = np.triu_indices(n)
+    walsh = np.sort(values[first] / 2 + values[second] / 2)
+    tails = np.cumsum(_rank_sums(tuple(range(2, 2 * n + 1, 2)))[::2])
+    k = int(np.searchsorted(tails, (1 - confidence) / 2, side="right"))  # P(T < k) stays within the tail
+    low, high = (walsh[k - 1], walsh[len(walsh) - k]) if k > 0 else (-np.inf, np.inf)
+    return {"estimate": float(np.median(walsh)), "low": float(low), "high": float(high), "p": _rank_p(values)}
+
+
+def _rank_p(values: np.ndarray) -> float:
+    """Two-sided p of the signed-rank test, by the exact distribution of the ranks as they are."""
+    values = values[values != 0]
+    if not len(values):
+        return 1.0
+    size = np.abs(values)
+    ordered = np.sort(size)
+    doubled = np.searchsorted(ordered, size, side="left") + np.searchsorted(ordered, size, side="right") + 1
+    total = int(doubled.sum())
+    below = min(int(doubled[values > 0].sum()), int(doubled[values < 0].sum()))
+    share = _rank_sums(tuple(sorted(doubled.tolist())))
+    return float(min(1.0, 2 * share[: below + 1].sum())) if 2 * below < total else 1.0
+
+
+@lru_cache(maxsize=64)
+def _rank_sums(ranks: tuple[int, ...]) -> np.ndarray:
+    """The probability of each sum of a subset of `ranks` (whole numbers) that takes each with probability 1/2."""
+    share = np.zeros(sum(ranks) + 1)
+    share[0] = 1.0
+    for rank in ranks:
+        moved = np.zeros_like(share)
+        moved[rank:] = share[:-rank]
+        share = (share + moved) / 2
+    return share

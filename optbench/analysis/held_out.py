@@ -1,0 +1,110 @@
+"""What the tuned levels are worth on seeds that tuning has not seen, block by block, at any number of trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.blocks import Coded
+from optbench.analysis.effects import row_medians
+from optbench.analysis.protocol import best_settings, choices, with_untuned
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """y of each tuned cell on the reporting seeds of each block."""
+
+    y: np.ndarray
+    """(cells, blocks, seeds), NaN where there is none; a block's seeds are the same for all cells of a problem."""
+    bad: np.ndarray
+    """(cells, blocks, seeds), the probability of a failure."""
+    trials: np.ndarray
+    """(cells,), the most trials that a block could choose from."""
+
+    def differences(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of cells -> (pairs, blocks): the median over a block's shared seeds of y_b - y_a, and the seeds of all
+        blocks together."""
+        each = self.y[b] - self.y[a]
+        return row_medians(each), np.sum(~np.isnan(each), axis=(1, 2))
+
+    def probability(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Pairs of cells -> (pairs,): the share of their shared seeds on which a has the lower y, ties as halves."""
+        each = self.y[b] - self.y[a]
+        with np.errstate(invalid="ignore"):
+            count = np.sum(~np.isnan(each), axis=(1, 2))
+            return (np.sum(each > 0, axis=(1, 2)) + 0.5 * np.sum(each == 0, axis=(1, 2))) / count
+
+
+def choice_weights(trials: np.ndarray | int, of: np.ndarray | int, place: np.ndarray | int) -> np.ndarray:
+    """The probability that the trial in a place of the tuning's order is the best of some that are drawn.
+
+    C(N - i, n - 1) / C(N, n) for place i of N, from 1, of n drawn without replacement; all are taken where n > N.
+
+    Args, broadcast: trials N, of n, place i.
+
+    Source: Dodge et al. 2019, Show Your Work, in the form without replacement (Tang et al. 2020).
+    """
+    total, place = np.asarray(trials, dtype=np.int64), np.asarray(place, dtype=np.int64)
+    drawn = np.minimum(np.asarray(of, dtype=np.int64), total)
+    # The product of the shares that are left: n / N times (N - i)! (N - n)! / ((N - 1)! (N - n - i + 1)!).
+    total, drawn, place = np.broadcast_arrays(total, drawn, place)
+    most = int(total.max(initial=1))
+    log = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, most + 1)))])  # log k!
+    rest = total - drawn - place + 1
+    inside = (rest >= 0) & (place <= total) & (place >= 1)
+    rest, left = np.maximum(rest, 0), np.maximum(total - place, 0)
+    value = log[left] + log[total - drawn] - log[np.maximum(total - 1, 0)] - log[rest]
+    return np.where(inside, np.exp(value) * drawn / total, 0.0)
+
+
+def held_out(table: Coded) -> HeldOut:
+    """The chosen setting of each cell and block on the block's reporting seeds."""
+    best = choices(table)
+    weights = best[["setting", "block"]].assign(weight=1.0)
+    trials = best.groupby("cell")["trials"].max().reindex(range(len(table.cells)), fill_value=0)
+    return _weighted(table, weights, trials.to_numpy())
+
+
+def held_out_at(table: Coded, count: np.ndarray | int) -> HeldOut:
+    """The expected y of the best of `count` trials, a number or one a cell, drawn from those that a block has.
+
+    All settings must have run on the reporting seeds: a plain grid, or the screening seeds in blocks formed anew.
+    """
+    ranked = with_untuned(table, best_settings(table, len(table.settings)), table.block)
+    size = ranked.groupby(["cell", "block"])["setting"].transform("size").to_numpy()
+    drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
+    weights = ranked[["setting", "block"]].assign(weight=choice_weights(size, drawn, ranked["place"].to_numpy()))
+    trials = pd.Series(size).groupby(ranked["cell"].to_numpy()).max().reindex(range(len(table.cells)), fill_value=0)
+    return _weighted(table, weights[weights["weight"] > 0], np.minimum(trials.to_numpy(), count))
+
+
+def _weighted(table: Coded, weights: pd.DataFrame, trials: np.ndarray) -> HeldOut:
+    """Weighted means of y over settings, for each cell, block and reporting seed. weights: setting, block, weight."""
+    used = np.flatnonzero((table.stage == 2) & ~table.cut)
+    settings = len(table.settings)
+    key = weights["block"].to_numpy() * settings + weights["setting"].to_numpy()
+    order = np.argsort(key)
+    key, weight = key[order], weights["weight"].to_numpy()[order]
+    if not len(key):
+        nothing = np.full((len(table.cells), 1, 1), np.nan)
+        return HeldOut(nothing, nothing, trials)
+    mine = table.block[used] * settings + table.setting[used]
+    place = np.minimum(np.searchsorted(key, mine), len(key) - 1)
+    there = key[place] == mine
+    used, weight = used[there], weight[place[there]]
+    block, cell = table.block[used], table.cell[used]
+    # The seeds of a block, numbered within it; a seed is the same one for all cells of a problem.
+    problem = pd.factorize(table.cells["problem"])[0][cell]
+    frame = pd.DataFrame({"problem": problem, "block": block, "seed": table.seed[used]})
+    slot = frame.groupby(["problem", "block"])["seed"].rank(method="dense").to_numpy().astype(np.int64) - 1
+    shape = (len(table.cells), int(block.max(initial=0)) + 1, int(slot.max(initial=0)) + 1)
+    flat = np.ravel_multi_index((cell, block, slot), shape)
+    size = int(np.prod(shape))
+    total = np.bincount(flat, weights=weight, minlength=size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y, bad = (
+            np.bincount(flat, weights=weight * part[used], minlength=size) / total for part in (table.y, table.bad)
+        )
+    return HeldOut(y.reshape(shape), bad.reshape(shape), trials)

@@ -1,0 +1,82 @@
+"""The number that runs are chosen and compared by: y, the lower the better, on a log scale, and finite for failures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.columns import failed, metric_columns
+from optbench.contract.errors import unknown
+
+FAILURE = 1e6
+FLOOR = 1e-14
+LEAST_ERROR = 1e-3
+LOG_TAIL = "log_tail"
+
+
+def tail_values(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> np.ndarray:
+    """(runs,) float64: y of each run, the lower the better; all finite.
+
+    log_tail: the mean of ln max(f - f*, floor) over the tail of the run, floor = 1e-14 max(1, |f*|), as the table has
+    it; where it does not, the logarithm of the final suboptimality. A loss on test data: its logarithm. An accuracy:
+    the logarithm of the share of errors, at least a thousandth. So exp of a difference is a ratio, of suboptimalities,
+    losses or errors. A problem that does not have the metric is measured by log_tail.
+
+    A failure's y is ln(1e6 * first suboptimality): it has passed that limit, or might as well have. For an accuracy
+    all are errors.
+    """
+    tail, worst = _tail(runs)
+    if choose_by == LOG_TAIL:
+        return np.where(failed(runs), worst, tail)
+    column = metric_name(runs, choose_by)
+    values = runs[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = failed(runs)
+    has = pd.Series(~np.isnan(values) & ~bad).groupby(runs["problem"].to_numpy()).transform("any").to_numpy(dtype=bool)
+    if "accuracy" in column:
+        y, lost = np.log(np.maximum(1.0 - values, LEAST_ERROR)), np.zeros(len(runs))
+    else:
+        y, lost = np.log(np.maximum(values, FLOOR)), worst
+    y = np.where(bad | ~np.isfinite(y), lost, y)
+    return np.where(has, y, np.where(bad, worst, tail))
+
+
+def metric_name(runs: pd.DataFrame, choose_by: str) -> str:
+    """The column that `choose_by` names: log_tail, test_loss (or test_loss_final), or a loss or accuracy of `runs`."""
+    if choose_by in (LOG_TAIL, "test_loss", "test_loss_final"):
+        return LOG_TAIL if choose_by == LOG_TAIL else "test_loss_final"
+    metrics = [name for name in metric_columns(runs) if "accuracy" in name or "loss" in name]
+    if choose_by not in metrics:
+        raise unknown("measure to choose by", choose_by, [LOG_TAIL, "test_loss", *metrics])
+    return choose_by
+
+
+def _tail(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """y by log_tail, failures aside, and what a failure's would be."""
+    gap, loss, first = (
+        runs[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        for name in ("suboptimality_final", "loss_final", "loss_initial")
+    )
+    minimum = _minimum(runs["problem"], gap, loss)
+    scale = np.maximum(1.0, np.abs(minimum))
+    gap = np.where(np.isnan(gap), loss - minimum, gap)
+    y = np.log(np.maximum(np.where(np.isfinite(gap), gap, 1.0), FLOOR * scale))
+    if LOG_TAIL in runs:
+        tail = runs[LOG_TAIL].to_numpy(dtype=np.float64, na_value=np.nan)
+        y = np.where(np.isfinite(tail), tail, y)
+    start = np.where(np.isfinite(first), first - minimum, 0.0)
+    return y, np.log(FAILURE * np.maximum(start, scale / FAILURE))
+
+
+def _minimum(problem: pd.Series, gap: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """(runs,) f* of each run's problem: loss less suboptimality, where these are smallest and so most exact.
+
+    Where the table does not tell, it is 0, or the lowest loss that lies below.
+    """
+    code, names = pd.factorize(problem)
+    lowest = np.zeros(len(names))
+    finite = np.isfinite(loss)
+    np.minimum.at(lowest, code[finite], loss[finite])
+    told = np.flatnonzero(finite & np.isfinite(gap))
+    order = told[np.lexsort((loss[told], gap[told]))[::-1]]
+    lowest[code[order]] = loss[order] - gap[order]  # of several, the last one stays: the smallest gap
+    return lowest[code]

@@ -1,0 +1,114 @@
+"""Who shares first place: places, mean ranks and the chance of being better, all told from the verdicts of pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.comparison import ALL, Sides, compared, prepared
+from optbench.analysis.effects import mean_effects, row_medians
+from optbench.analysis.measures import LOG_TAIL
+
+
+def ranking(
+    runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", confidence: float = 0.95
+) -> pd.DataFrame:
+    """One row a problem and level, and over several problems the rows of problem "all".
+
+    Arguments: `verdicts`. place: 1 for every level that none beats, which is first place, shared or not (`first`); for
+    others one more than the number of those that beat them. beaten_by, beats: how many, by the verdicts.
+    mean_rank: over the reporting seeds, from 1; probability: the chance of a lower y than a rival on a seed, mean over
+    the rivals. value, low, high: the tuned level's y with its t interval over blocks, as exp(y), so a loss; blocks,
+    trials; failures: the share of runs that failed.
+
+    In the rows "all", mean_rank is the mean over problems of the rank by ratio, ties sharing theirs; two of them differ
+    by the test of Nemenyi where they lie further apart than critical_difference (Demsar 2006). Places follow from the
+    verdicts over all problems.
+    """
+    sides = prepared(runs, choose_by, of)
+    return _ranked(compared(sides, confidence), tuned_values(sides, confidence), of, confidence)
+
+
+def rankings_without(
+    runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", confidence: float = 0.95
+) -> pd.DataFrame:
+    """`ranking` anew with each level left out in turn, which column `left_out` names.
+
+    Ranks over problems, and whatever is adjusted for the number of pairs, depend on who else takes part.
+    """
+    sides = prepared(runs, choose_by, of)
+    values = tuned_values(sides, confidence)
+    parts = []
+    for name in values[of].unique() if values[of].nunique() > 2 else ():
+        pairs = compared(sides, confidence, without=name)
+        rest = _ranked(pairs, values[values[of] != name].reset_index(drop=True), of, confidence)
+        parts.append(rest.assign(left_out=name))
+    if not parts:
+        return ranking(runs, choose_by, of, confidence).iloc[:0].assign(left_out=pd.Series(dtype=str))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["left_out", *table.columns.drop("left_out")]]
+
+
+def tuned_values(sides: Sides, confidence: float = 0.95) -> pd.DataFrame:
+    """One row a cell: what tuning and then running it gives, at all its trials, with the t interval over blocks."""
+    y = row_medians(sides.full.y)
+    effect = mean_effects(y, confidence)
+    there = ~np.isnan(sides.full.y)
+    with np.errstate(invalid="ignore", over="ignore"):
+        share = np.where(there, sides.full.bad, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
+        numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}
+    return sides.table.cells.assign(**numbers, blocks=effect["n"], trials=sides.full.trials, failures=share)
+
+
+def critical_difference(levels: int, problems: int, confidence: float = 0.95) -> float:
+    """The difference of mean ranks that the test of Nemenyi shows: q sqrt(k (k + 1) / (6 N)).
+
+    Source: Demsar 2006, JMLR 7, section 3.2.2.
+    """
+    from scipy.stats import studentized_range  # half a second to import
+
+    q = studentized_range.ppf(confidence, levels, np.inf) / np.sqrt(2)
+    return float(q * np.sqrt(levels * (levels + 1) / (6 * problems)))
+
+
+def _ranked(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence: float) -> pd.DataFrame:
+    """The ranking that the verdicts of pairs and the values of cells give."""
+    names = ["problem", of]
+    both = _both_ways(pairs).rename(columns={"a": of})
+    ahead = np.sign(np.nan_to_num(np.log(both["ratio"]))) / 2 + 0.5
+    both = both.assign(beats=both["verdict"] == "better", beaten_by=both["verdict"] == "worse", ahead=ahead)
+    sums = both.groupby(names, sort=False)[["beats", "beaten_by"]].sum()
+    ranks = 1 + (1 - both["probability"]).groupby([both["problem"], both[of]], sort=False).sum(min_count=1)
+    sums["mean_rank"] = ranks
+    sums["probability"] = both.groupby(names, sort=False)["probability"].mean()
+    table = values.merge(sums.reset_index(), on=names, how="left")
+    levels = values[of].unique()
+    if ALL in set(pairs["problem"]):
+        table = pd.concat([table, _over_all(both, sums, levels, of, confidence)], ignore_index=True)
+    table = table.assign(**{name: table[name].fillna(0).astype(np.int64) for name in ("beats", "beaten_by", "blocks")})
+    table["place"] = 1 + table["beaten_by"]
+    table["first"] = table["place"] == 1
+    order = [*names, "place", "first", "value", "low", "high", "mean_rank", "critical_difference", "probability"]
+    return table.reindex(columns=[*order, "beats", "beaten_by", "blocks", "trials", "failures"])
+
+
+def _over_all(both, sums, levels, of, confidence) -> pd.DataFrame:
+    """The rows of problem "all": mean ranks over the problems that all levels have."""
+    each = both[both["problem"] != ALL]
+    rank = 1 + (1 - each["ahead"]).groupby([each["problem"], each[of]]).sum()
+    grid = rank.unstack().reindex(columns=levels).dropna()
+    rows = sums.loc[ALL].reindex(levels).drop(columns="mean_rank")
+    rows["mean_rank"] = grid.mean() if len(grid) else np.nan
+    rows["blocks"] = len(grid)
+    rows["critical_difference"] = critical_difference(len(levels), len(grid), confidence) if len(grid) > 1 else np.nan
+    return rows.rename_axis(of).reset_index().assign(problem=ALL)
+
+
+def _both_ways(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Every pair seen from both of its sides."""
+    turned = {"better": "worse", "worse": "better"}
+    other = pairs.assign(
+        a=pairs["b"], b=pairs["a"], ratio=1 / pairs["ratio"], probability=1 - pairs["probability"],
+        verdict=pairs["verdict"].replace(turned),
+    )  # fmt: skip
+    return pd.concat([pairs, other], ignore_index=True)

@@ -1,0 +1,68 @@
+"""Tables of the protocol that tests fill with numbers of their own."""
+
+import itertools
+import math
+import statistics
+
+import numpy as np
+import pandas as pd
+from synthetic import runs_table
+
+FAILED = math.log(1e6 * 1.0)  # runs_table: the first loss is 1, the minimum 0
+
+
+def staged_table(
+    value, optimizers=("gd", "adam"), rates=(0.1, 0.2, 0.3), blocks=2, screen=1, race=2, report=2, problems=("p",)
+):
+    """All settings on all seeds of all stages. value: (problem, optimizer, rate, stage, block, seed) -> y, inf for a
+    failure, None for a run cut by a deadline."""
+    rows, seed = [], 0
+    for block in range(blocks):
+        for stage, count in (("screen", screen), ("race", race), ("report", report)):
+            for _ in range(count):
+                for problem, optimizer, rate in itertools.product(problems, optimizers, rates):
+                    y = value(problem, optimizer, rate, stage, block, seed)
+                    row = {"problem": problem, "optimizer": optimizer, "lr": rate, "seed": seed}
+                    row |= {"stage": stage, "block": block, "log_tail": -1.0 if y is None else y}
+                    row["status"] = "deadline" if y is None else "diverged" if np.isinf(y) else "ok"
+                    row["suboptimality_final"] = np.inf if row["status"] == "diverged" else 0.5
+                    rows.append(row)
+                seed += 1
+    return runs_table(rows)
+
+
+def shuffled(runs, seed=0):
+    """The same rows in another order."""
+    order = np.random.default_rng(seed).permutation(len(runs))
+    return runs.iloc[order].reset_index(drop=True)
+
+
+def sorted_rows(table):
+    """The same rows in one order, whatever theirs was."""
+    keys = [name for name in ("problem", "optimizer", "block", "place") if name in table]
+    return table.sort_values(keys, ignore_index=True)
+
+
+def only(runs, keep) -> pd.DataFrame:
+    """The rows for which `keep`, a function of a row, is true."""
+    return runs[[bool(keep(row)) for row in runs.itertuples()]].reset_index(drop=True)
+
+
+def naive_choices(runs, count):
+    """By the protocol: {(problem, optimizer, block): ([rates of the finalists], chosen rate)}"""
+    cells = {}
+    for row in runs.itertuples():
+        y = FAILED if math.isinf(row.log_tail) else row.log_tail
+        cell = cells.setdefault((row.problem, row.optimizer, row.block), {})
+        cell.setdefault(row.lr, {"screen": [], "race": [], "report": []})[row.stage].append(
+            (y, math.isinf(row.log_tail))
+        )
+
+    def key(rate, runs):
+        return statistics.median(y for y, _ in runs), sum(bad for _, bad in runs), rate
+
+    result = {}
+    for name, cell in cells.items():
+        first = sorted(cell, key=lambda rate: key(rate, cell[rate]["screen"]))[:count]
+        result[name] = first, min(first, key=lambda rate: key(rate, cell[rate]["screen"] + cell[rate]["race"]))
+    return result

@@ -1,0 +1,208 @@
+"""Verdicts and rankings against a naive twin in plain Python with SciPy, and planted tables."""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from staged import naive_choices, only, shuffled, staged_table
+from statsmodels.stats.multitest import multipletests
+from synthetic import failure, runs_table
+
+from optbench.analysis import ranking, rankings_without, verdicts
+
+OPTIMIZERS = ("gd", "momentum", "adam")
+SPEED = dict(zip(OPTIMIZERS, (0.0, 0.1, -2.0), strict=True))
+
+
+def noisy(seed=0, problems=("p", "q"), speed=SPEED, blocks=6, spread=0.5, **options):
+    """Optimizers whose best y lies at their speed; noise of the seed, and of the run."""
+    rng = np.random.default_rng(seed)
+    common = rng.normal(size=1000)
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        y = speed[optimizer] + abs(rate - 0.2) + common[seed] + spread * rng.normal()
+        return math.inf if rng.random() < 0.02 else y
+
+    return staged_table(value, tuple(speed), problems=problems, blocks=blocks, **options)
+
+
+def naive(runs):
+    """{(problem, a, b): (differences of blocks, shares of seeds on which a is lower)}"""
+    rates = {key: rate for key, (_, rate) in naive_choices(runs, 10).items()}
+    worst = math.log(1e6)  # runs_table: the first loss is 1, the minimum 0
+    y = {
+        (row.problem, row.optimizer, row.block, row.seed): worst if math.isinf(row.log_tail) else row.log_tail
+        for row in runs.itertuples()
+        if row.stage == "report" and row.lr == rates[row.problem, row.optimizer, row.block]
+    }
+    result = {}
+    for problem, (a, b) in itertools.product(runs["problem"].unique(), itertools.combinations(OPTIMIZERS, 2)):
+        blocks = {}
+        for p, optimizer, block, seed in y:
+            if (p, optimizer) == (problem, a):
+                blocks.setdefault(block, []).append(y[p, b, block, seed] - y[p, a, block, seed])
+        flat = [each for part in blocks.values() for each in part]
+        share = np.mean([1.0 if each > 0 else 0.5 if each == 0 else 0.0 for each in flat])
+        result[problem, a, b] = [float(np.median(part)) for part in blocks.values()], share
+    return result
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_verdicts_equal_a_naive_twin(seed):
+    runs = noisy(seed, report=3)
+    expected = naive(runs)
+    table = verdicts(shuffled(runs, seed))
+    assert len(table) == 9 and (table["blocks"] == [6] * 6 + [2] * 3).all() and (table["seeds"][:6] == 18).all()
+    for problem in ("p", "q"):
+        rows = table[table["problem"] == problem]
+        p = []
+        for row in rows.itertuples():
+            turn = (problem, row.a, row.b) not in expected
+            differences, share = expected[(problem, row.b, row.a) if turn else (problem, row.a, row.b)]
+            differences, share = (-np.array(differences), 1 - share) if turn else (np.array(differences), share)
+            test = stats.ttest_1samp(differences, 0.0)
+            values = [np.mean(differences), *test.confidence_interval(0.95)]
+            assert [row.ratio, row.low, row.high] == pytest.approx(np.exp(values).tolist())
+            assert row.p == pytest.approx(test.pvalue) and row.probability == pytest.approx(share)
+            p.append(test.pvalue)
+        assert rows["p_adjusted"].to_numpy() == pytest.approx(multipletests(p, method="holm")[1])
+    found = table[table["verdict"] != "undecided"]
+    assert len(found) and {"adam"} == set(np.where(found["verdict"] == "better", found["a"], found["b"]))
+    open_ = table[(table["verdict"] == "undecided") & (table["problem"] != "all")]
+    assert (open_["detectable"] > 1).all() and (open_["blocks_needed"] > 2).all()
+
+
+def test_a_ranking_follows_from_the_verdicts():
+    runs = noisy(report=4)
+    table = ranking(runs)
+    assert table["optimizer"].tolist() == list(OPTIMIZERS) * 3
+    first = table[(table["problem"] == "p")].set_index("optimizer")
+    assert first["place"].to_dict() == {"gd": 2, "momentum": 2, "adam": 1} and first["first"]["adam"]
+    assert first["beats"].to_dict() == {"gd": 0, "momentum": 0, "adam": 2}
+    rates = {key: rate for key, (_, rate) in naive_choices(runs, 10).items()}
+    y = [
+        (row.block, row.seed, row.optimizer, math.log(1e6) if math.isinf(row.log_tail) else row.log_tail)
+        for row in runs.itertuples()
+        if row.problem == "p" and row.stage == "report" and row.lr == rates["p", row.optimizer, row.block]
+    ]
+    grid = pd.DataFrame(y, columns=["block", "seed", "optimizer", "y"])
+    ranks = grid.pivot(index="seed", columns="optimizer", values="y").rank(axis=1).mean()
+    assert first["mean_rank"].to_dict() == pytest.approx(ranks.to_dict())
+    medians = grid.groupby(["optimizer", "block"])["y"].median().unstack().loc["adam"]
+    interval = stats.ttest_1samp(medians, 0.0).confidence_interval(0.95)
+    assert first.loc["adam", ["value", "low", "high"]].tolist() == pytest.approx(np.exp([medians.mean(), *interval]))
+    assert (first["trials"] == 3).all() and (first["blocks"] == 6).all()
+
+
+def test_over_all_problems_ranks_decide():
+    """Seven problems, on all of which one optimizer is far better: the smallest p there is, 2 / 2^7."""
+    runs = noisy(problems=tuple("abcdefg"), speed={"gd": 0.0, "adam": -3.0}, blocks=4)
+    row = verdicts(runs).iloc[-1]
+    assert row["problem"] == "all" and row["p"] == pytest.approx(2 / 2**7) and row["verdict"] == "worse"
+    logs = np.log(verdicts(runs)["ratio"].to_numpy()[:7])
+    assert np.log(row["ratio"]) == pytest.approx(np.median([(x + y) / 2 for x in logs for y in logs]), abs=0.1)
+    over = ranking(runs).set_index(["problem", "optimizer"]).loc["all"]
+    assert over["mean_rank"].to_dict() == {"gd": 2.0, "adam": 1.0} and over["first"].to_dict() == {
+        "gd": False,
+        "adam": True,
+    }
+    assert (over["critical_difference"] < 1).all() and (over["blocks"] == 7).all()
+    few = verdicts(noisy(problems=("a", "b", "c"), speed={"gd": 0.0, "adam": -3.0})).iloc[-1]
+    assert few["verdict"] == "undecided" and few["reason"] == "6 problems are needed" and few["high"] == math.inf
+
+
+def test_leaving_one_out_adjusts_anew():
+    runs = noisy(speed={"gd": 0.0, "momentum": -0.4, "adam": -2.0, "lion": 0.0}, problems=("p",))
+    table = rankings_without(runs)
+    assert set(table["left_out"]) == {"gd", "momentum", "adam", "lion"}
+    for name, part in table.groupby("left_out"):
+        expected = ranking(only(runs, lambda row, name=name: row.optimizer != name))
+        pd.testing.assert_frame_equal(part.drop(columns="left_out").reset_index(drop=True), expected)
+    assert rankings_without(noisy(speed={"gd": 0.0, "adam": 1.0})).empty
+
+
+def test_equivalent_and_far_apart():
+    same = staged_table(
+        lambda p, optimizer, rate, stage, block, seed: rate + 0.001 * seed * (optimizer == "gd"), blocks=4
+    )
+    row = verdicts(same).iloc[0]
+    assert row["verdict"] in ("equivalent", "better", "worse") and 1 / 1.1 < row["low"] <= row["high"] < 1.1
+    equal = verdicts(staged_table(lambda p, optimizer, rate, *_: rate)).iloc[0]
+    assert equal["verdict"] == "equivalent" and equal["ratio"] == 1 and equal["p"] == 1 and equal["probability"] == 0.5
+
+
+def test_failures_lose_and_stay_finite():
+    value = lambda p, optimizer, rate, *_: math.inf if optimizer == "gd" else 0.1  # noqa: E731
+    row = verdicts(staged_table(value)).iloc[0]
+    assert row["verdict"] == "worse" and row["ratio"] == pytest.approx(math.exp(0.1) / 1e6)
+    assert ranking(staged_table(value))["failures"].tolist() == [1.0, 0.0]
+
+
+def test_what_cannot_be_decided_says_why():
+    row = verdicts(
+        runs_table(
+            [
+                {"lr": lr, "optimizer": name, "seed": seed}
+                for lr in (1, 2)
+                for name in ("gd", "adam")
+                for seed in range(3)
+            ]
+        )
+    ).iloc[0]
+    assert (row["verdict"], row["blocks"]) == ("undecided", 1) and "4 seeds" in row["reason"]
+    cut = staged_table(lambda p, optimizer, *_: None if optimizer == "gd" else 1.0)
+    assert "deadline" in verdicts(cut)["reason"][0] and verdicts(cut)["verdict"][0] == "undecided"
+    unreported = staged_table(lambda *_: 1.0, report=0)
+    assert verdicts(unreported)["reason"][0] == "no reporting seeds"
+    assert verdicts(runs_table([{}])).empty and ranking(runs_table([{}]))["place"].tolist() == [1]
+
+
+def test_at_equal_trials_a_finer_grid_gains_nothing():
+    """The second one has the settings of the first, four times; its best is no better than chance makes it."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for seed, (name, copies) in itertools.product(range(16), (("gd", 1), ("adam", 4))):
+        for copy, rate in itertools.product(range(copies), (0.1, 0.2, 0.3)):
+            y = {0.1: 2.0, 0.2: 0.0, 0.3: 1.0}[rate] + 0.1 * rng.normal()
+            rows.append({"optimizer": name, "lr": rate + copy / 1000, "seed": seed, "suboptimality_final": math.exp(y)})
+    row = verdicts(runs_table(rows)).iloc[0]
+    assert (row["trials"], row["trials_a"], row["trials_b"]) == (3, 3, 12) and row["blocks"] == 8
+    # Of three draws of twelve none is a best one with probability C(8, 3) / C(12, 3), and so on down.
+    none = math.comb(8, 3) / math.comb(12, 3), math.comb(4, 3) / math.comb(12, 3)
+    assert math.log(row["ratio"]) == pytest.approx(none[0] + none[1], abs=0.1)
+
+
+def test_batch_sizes_and_schedules_are_compared_with_all_else_tuned():
+    rng = np.random.default_rng(0)
+    rows = []
+    names = itertools.product(range(12), ("gd", "adam"), (0.1, 0.2), (16, 256), ("constant", "sqrt_step(k=1.0)"))
+    for seed, name, rate, size, schedule in names:
+        y = rate + (name == "gd") + 2 * (size == 256) + 0.5 * (schedule == "constant") + 0.01 * rng.normal()
+        row = {"optimizer": name, "lr": rate, "seed": seed, "batch_size": size, "schedule": schedule}
+        rows.append({**row, "suboptimality_final": math.exp(y), "steps": 100 if size == 16 else 10, "epochs": 10.0})
+    runs = runs_table(rows)
+    row = verdicts(runs, of="batch_size").iloc[0]
+    assert (row["a"], row["b"], row["verdict"], row["trials"]) == ("16", "full", "better", 8)
+    assert row["ratio"] == pytest.approx(math.exp(2), rel=0.05)
+    row = verdicts(runs, of="schedule").iloc[0]
+    assert (row["a"], row["verdict"]) == ("constant", "worse") and row["ratio"] == pytest.approx(
+        math.exp(-0.5), rel=0.05
+    )
+    staged = runs.assign(stage="screen", block=runs["seed"])
+    assert verdicts(staged, of="schedule").iloc[0]["ratio"] == pytest.approx(math.exp(-0.5), rel=0.05)
+    assert ranking(runs, of="batch_size")["batch_size"].tolist() == ["16", "full"]
+
+
+def test_test_metrics_decide_where_asked():
+    rows = [
+        {"optimizer": name, "seed": seed, "test_accuracy": 0.9 + 0.05 * (name == "gd") + 0.001 * seed}
+        for name in ("gd", "adam")
+        for seed in range(6)
+    ]
+    rows.append(failure(optimizer="adam", seed=6))
+    rows.append({"optimizer": "gd", "seed": 6, "test_accuracy": 0.95})
+    row = verdicts(runs_table(rows), choose_by="test_accuracy").iloc[0]
+    assert row["ratio"] > 1.9 and row["blocks"] == 7 and verdicts(runs_table(rows)).iloc[0]["verdict"] != "better"

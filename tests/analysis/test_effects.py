@@ -1,0 +1,143 @@
+"""The statistics behind verdicts against SciPy, statsmodels and scikit-posthocs, and against sums by hand."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import scikit_posthocs
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from optbench.analysis.effects import blocks_needed, detectable, holm, mean_effects, row_medians, signed_ranks
+from optbench.analysis.held_out import choice_weights
+from optbench.analysis.ranking import critical_difference
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_means_equal_scipys(seed):
+    rows = np.random.default_rng(seed).normal(0.5, 2.0, (20, 8))
+    rows[3, 2:] = np.nan  # two blocks
+    rows[4, 1:4] = np.nan
+    effect = mean_effects(rows, 0.9)
+    for place, row in enumerate(rows):
+        row = row[~np.isnan(row)]
+        expected = stats.ttest_1samp(row, 0.0)
+        interval = expected.confidence_interval(0.9)
+        got = [effect[name][place] for name in ("mean", "sd", "low", "high", "p", "n")]
+        assert got == pytest.approx([row.mean(), row.std(ddof=1), *interval, expected.pvalue, len(row)], rel=1e-9)
+
+
+def test_few_blocks_and_blocks_that_agree():
+    effect = mean_effects([[np.nan, np.nan, np.nan], [1.0, np.nan, np.nan], [0.0, 0.0, 0.0], [2.0, 2.0, 2.0]])
+    assert effect["n"].tolist() == [0, 1, 3, 3]
+    for name in ("sd", "low", "high", "p"):
+        assert np.isnan(effect[name][:2]).all()
+    assert effect["p"][2:].tolist() == [1.0, 0.0]
+    assert effect["low"][2:].tolist() == effect["high"][2:].tolist() == [0.0, 2.0]
+
+
+def test_row_medians_pass_over_what_is_missing():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4, 30, 6))
+    rows[rng.random(rows.shape) < 0.4] = np.nan
+    rows[0, 0] = np.nan
+    expected = [[np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in part] for part in rows]
+    np.testing.assert_array_equal(row_medians(rows), expected)
+
+
+@pytest.mark.parametrize("n", [8, 12, 30])
+def test_what_is_detectable_has_a_power_of_four_fifths(n):
+    """The normal quantile in place of the noncentral t's leaves a little less."""
+    power = TTestPower().power(float(detectable(1.7, n)) / 1.7, n, 0.05)
+    assert 0.75 < power < 0.81
+    assert float(detectable(1.7, n)) == pytest.approx(
+        (stats.t.ppf(0.975, n - 1) + 0.8416) * 1.7 / math.sqrt(n), rel=1e-4
+    )
+    assert np.isnan(detectable(1.0, 1))
+
+
+@pytest.mark.parametrize("ratio", [0.3, 0.5, 1.0, 2.0])
+def test_the_blocks_needed_suffice(ratio):
+    """Effect over spread: the power at so many blocks is four fifths or slightly more, at half as many it is not."""
+    count = int(blocks_needed(1.0, ratio))
+    assert count == math.ceil((1.95996 + 0.84162) ** 2 / ratio**2) + 2
+    assert 0.74 < TTestPower().power(ratio, count, 0.05) < 0.95 and TTestPower().power(ratio, count / 2, 0.05) < 0.6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holm_equals_statsmodels(seed):
+    p = np.random.default_rng(seed).random(9) ** 3
+    expected = multipletests(p, method="holm")[1]
+    assert holm(p) == pytest.approx(expected)
+    some = holm([*p[:4], np.nan, *p[4:]])
+    assert np.isnan(some[4]) and np.delete(some, 4) == pytest.approx(expected)
+    assert holm([]).shape == (0,)
+
+
+@pytest.mark.parametrize("n", [3, 6, 7, 12, 20])
+@pytest.mark.parametrize("seed", range(3))
+def test_signed_ranks_equal_scipys(n, seed):
+    values = np.random.default_rng(seed).normal(0.4, 1.0, n)
+    result = signed_ranks(values)
+    assert result["p"] == pytest.approx(stats.wilcoxon(values, method="exact").pvalue)
+    assert result["estimate"] == pytest.approx(np.median([(a + b) / 2 for a, b in pairs(values)]))
+
+
+def pairs(values):
+    return itertools.combinations_with_replacement(values, 2)
+
+
+def test_signed_ranks_with_ties_and_zeros_equal_all_sign_changes():
+    values = np.array([1.0, 1.0, -1.0, 2.0, 0.0, 3.0, 3.0])
+    kept = values[values != 0]
+    ranks = stats.rankdata(np.abs(kept))
+    seen = ranks[kept > 0].sum()
+    sums = [np.dot(signs, ranks) for signs in itertools.product([0, 1], repeat=len(ranks))]
+    lower = min(seen, ranks.sum() - seen)
+    assert signed_ranks(values)["p"] == pytest.approx(min(1, 2 * np.mean(np.array(sums) <= lower)))
+    assert signed_ranks([0.0, 0.0])["p"] == 1.0 and np.isnan(signed_ranks([])["estimate"])
+
+
+@pytest.mark.parametrize("n", [5, 6, 9, 15])
+def test_the_interval_holds_what_the_test_does_not_refuse(n):
+    values = np.random.default_rng(n).normal(1.0, 1.0, n)
+    result = signed_ranks(values)
+    if n == 5:  # the smallest p is 1/16
+        assert (result["low"], result["high"]) == (-math.inf, math.inf)
+        return
+    for bound, outside in ((result["low"], -1e-6), (result["high"], 1e-6)):
+        assert stats.wilcoxon(values - bound - outside, method="exact").pvalue <= 0.05
+        assert stats.wilcoxon(values - bound + outside, method="exact").pvalue > 0.05
+
+
+@pytest.mark.parametrize(("levels", "problems"), [(3, 10), (5, 7), (10, 20)])
+def test_the_critical_difference_is_where_nemenyis_test_turns(levels, problems):
+    """Ranks are planted so that two means differ by just more or less than it; Demsar 2006, table 5, has q."""
+    known = {3: 2.343, 5: 2.728, 10: 3.164}
+    difference = critical_difference(levels, problems)
+    assert difference == pytest.approx(known[levels] * math.sqrt(levels * (levels + 1) / (6 * problems)), rel=1e-3)
+    grid = np.array([np.random.default_rng(k).permutation(levels) for k in range(problems)], dtype=float)
+    p = scikit_posthocs.posthoc_nemenyi_friedman(grid).to_numpy()
+    means = (grid + 1).mean(axis=0)
+    apart = np.abs(means[:, None] - means[None, :]) > difference
+    grid[:, 0], grid[:, 1] = grid.min(axis=1) - 1, grid.max(axis=1) + 1
+    assert scikit_posthocs.posthoc_nemenyi_friedman(grid).to_numpy()[0, 1] < 0.05 or levels - 1 <= difference
+    np.testing.assert_array_equal(apart, p < 0.05)
+
+
+@pytest.mark.parametrize(("total", "drawn"), [(1, 1), (5, 1), (5, 3), (7, 7), (6, 9)])
+def test_the_weights_of_a_choice_equal_a_count_of_all_draws(total, drawn):
+    best = [min(draw) for draw in itertools.combinations(range(1, total + 1), min(drawn, total))]
+    for place in range(0, total + 2):
+        assert choice_weights(total, drawn, place) == pytest.approx(best.count(place) / len(best))
+    if drawn <= total:
+        place = np.arange(1, total + 1)
+        formula = [math.comb(total - i, drawn - 1) / math.comb(total, drawn) for i in place]
+        assert choice_weights(total, drawn, place) == pytest.approx(formula)
+
+
+def test_the_weights_of_many_trials_add_up():
+    weights = choice_weights(2000, np.array([[1], [10], [1999]]), np.arange(1, 2001))
+    assert weights.sum(axis=1) == pytest.approx(np.ones(3)) and (weights >= 0).all()

@@ -1,0 +1,156 @@
+"""The protocol's choices against a naive twin in plain Python, and what must never enter one."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from staged import FAILED, naive_choices, only, shuffled, sorted_rows, staged_table
+from synthetic import failure, runs_table
+
+from optbench.analysis import chosen, finalists, recommended, tail_values
+from optbench.contract.errors import OptbenchError
+
+
+def noisy(rates=12, ties=False, seed=0):
+    rng = np.random.default_rng(seed)
+
+    def value(*_):
+        y = float(rng.normal())
+        return math.inf if rng.random() < 0.1 else round(2 * y) / 2 if ties else y
+
+    return staged_table(value, rates=tuple(np.arange(1, rates + 1) / 10), blocks=3, screen=2, problems=("p", "q"))
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_choices_equal_a_naive_twin(ties, seed):
+    runs = noisy(ties=ties, seed=seed)
+    expected = naive_choices(runs, 4)
+    for table in (runs, shuffled(runs)):
+        first, last = finalists(table, count=4), chosen(table, count=4)
+        assert (first["trials"] == 12).all() and (first["left_out"] == 0).all() and (last["trials"] == 12).all()
+        names = ["problem", "optimizer", "block"]
+        assert {key: part["lr"].tolist() for key, part in first.groupby(names)} == {
+            k: v[0] for k, v in expected.items()
+        }
+        assert last.set_index(names)["lr"].to_dict() == {key: pair[1] for key, pair in expected.items()}
+    assert (first["n"] == 2).all() and (last["n"] == 4).all() and first["place"].tolist() == [1, 2, 3, 4] * 12
+
+
+@pytest.mark.parametrize("function", [finalists, chosen, recommended])
+def test_the_order_of_rows_is_of_no_matter(function):
+    runs = noisy(ties=True)
+    a, b = (sorted_rows(function(table)) for table in (runs, shuffled(runs)))
+    pd.testing.assert_frame_equal(a, b)
+
+
+def test_ties_go_to_fewer_failures_then_to_the_smaller_rate():
+    ys = {0.1: (0.0, 0.0, FAILED), 0.2: (0.0, 0.0, math.inf), 0.3: (0.0, 0.0, FAILED)}
+    runs = staged_table(
+        lambda problem, optimizer, rate, stage, block, seed: ys[rate][seed % 3], blocks=1, screen=3, race=0, report=0
+    )
+    assert finalists(shuffled(runs))["lr"].tolist() == [0.1, 0.3, 0.2] * 2
+    assert recommended(runs)["lr"].tolist() == [0.1, 0.1]
+
+
+def test_the_recommended_setting_is_the_best_of_all_blocks_on_seeds_of_its_own():
+    def value(problem, optimizer, rate, stage, block, seed):
+        if stage == "report":
+            return math.inf if (rate, block) == (0.2, 0) else math.log(rate)
+        return {0.1: 3 * block, 0.2: 1, 0.3: 3 * (1 - block)}[rate] + 0.01 * seed
+
+    runs = staged_table(value, report=3)
+    result = recommended(runs)
+    assert result["lr"].tolist() == [0.2, 0.2] and result["optimizer"].tolist() == ["gd", "adam"]
+    pooled = runs[(runs["lr"] == 0.2) & (runs["stage"] != "report") & (runs["optimizer"] == "gd")]["log_tail"]
+    assert result["score"][0] == pytest.approx(pooled.median()) and result["n_tuning"][0] == 6
+    assert (result[["n", "failures"]] == [6, 3]).all(axis=None) and math.isinf(result["high"][0])
+    assert result["low"][0] == pytest.approx(0.2) and chosen(runs)["lr"].tolist() == [0.1, 0.3] * 2
+
+
+def test_a_setting_that_one_block_did_not_screen_is_not_recommended():
+    runs = noisy()
+    best = recommended(runs).iloc[0]
+    less = only(runs, lambda row: (row.problem, row.optimizer, row.lr, row.block) != ("p", "gd", best["lr"], 1))
+    assert recommended(less).iloc[0]["lr"] != best["lr"]
+
+
+def test_runs_cut_by_a_deadline_enter_no_choice():
+    def value(problem, optimizer, rate, stage, block, seed):
+        return None if (rate, block) == (0.1, 0) else rate
+
+    first = finalists(staged_table(value))
+    assert first[first["block"] == 0]["lr"].tolist() == [0.2, 0.3] * 2
+    assert first["left_out"].tolist() == [1, 1, 0, 0, 0] * 2
+    assert chosen(staged_table(value))["lr"].tolist() == [0.2, 0.1] * 2
+    assert recommended(staged_table(value))["lr"].tolist() == [0.2, 0.2]
+    every = staged_table(lambda *_: None)
+    assert finalists(every).empty and chosen(every).empty and recommended(every).empty
+
+
+def test_a_finalist_without_all_of_its_race_is_not_chosen():
+    runs = staged_table(lambda problem, optimizer, rate, *_: rate)
+    less = only(runs, lambda row: not (row.lr == 0.1 and row.stage == "race" and row.seed == 1))
+    assert chosen(less)["lr"].tolist() == [0.2, 0.1] * 2
+
+
+def test_a_plain_grid_forms_blocks_of_its_seeds():
+    """9 seeds: four blocks, of 3, 2, 2 and 2 seeds, whose first tunes."""
+    rows = [
+        {"lr": lr, "seed": seed, "suboptimality_final": lr if seed in (10, 13) else 1 / lr}
+        for lr in (0.1, 0.2)
+        for seed in range(10, 19)
+    ]
+    result = chosen(runs_table(rows))
+    assert result["block"].tolist() == [0, 1, 2, 3] and result["lr"].tolist() == [0.1, 0.1, 0.2, 0.2]
+    assert recommended(runs_table(rows))["n"].tolist() == [5]
+
+
+def test_where_there_is_nothing_to_tune_every_seed_is_a_block():
+    rows = [{"optimizer": name, "seed": seed} for name in ("gd", "adam") for seed in range(3)]
+    assert chosen(runs_table(rows))["block"].tolist() == [0, 1, 2] * 2
+    assert recommended(runs_table(rows))["n"].tolist() == [3, 3]
+
+
+def test_y_of_runs_and_of_failures():
+    table = runs_table(
+        [
+            {"suboptimality_final": 0.5, "loss_final": 4.5, "loss_initial": 7.0},
+            {"suboptimality_final": 0.0, "loss_final": 4.0, "loss_initial": 7.0},
+            failure(loss_initial=7.0),
+            failure(loss_initial=4.0 + 1e-9),
+            {"problem": "unknown minimum", "suboptimality_final": math.nan, "loss_final": 2.0},
+        ]
+    )
+    expected = [math.log(0.5), math.log(4e-14), math.log(3e6), math.log(4.0), math.log(2.0)]
+    assert tail_values(table) == pytest.approx(expected)
+    tail = table.assign(log_tail=[-3.0, -4.0, math.inf, math.inf, -5.0])
+    assert tail_values(tail) == pytest.approx([-3, -4, *expected[2:4], -5])
+
+
+def test_y_by_test_metrics():
+    table = runs_table(
+        [
+            {"test_loss_final": 0.25, "test_accuracy": 0.9},
+            {"test_loss_final": 0.5, "test_accuracy": 1.0},
+            failure(test_loss_final=math.inf, test_accuracy=0.99),
+            {"problem": "without test data", "suboptimality_final": 0.125},
+        ]
+    )
+    expected = [math.log(0.25), math.log(0.5), FAILED, math.log(0.125)]
+    assert tail_values(table, "test_loss") == pytest.approx(expected)
+    assert tail_values(table, "test_loss_final") == pytest.approx(expected)
+    accuracy = [math.log(0.1), math.log(1e-3), 0.0, math.log(0.125)]
+    assert tail_values(table, "test_accuracy") == pytest.approx(accuracy)
+    assert chosen(table.assign(lr=[1, 2, 3, 4], seed=1), "test_accuracy")["lr"].tolist() == [2, 4]
+
+
+def test_bad_input_is_one_line():
+    table = runs_table([{}])
+    with pytest.raises(OptbenchError, match="did you mean 'test_accuracy'"):
+        tail_values(table, "test_acuracy")
+    with pytest.raises(OptbenchError, match="did you mean 'batch_size'"):
+        chosen(table, of="batch_sizes")
+    with pytest.raises(OptbenchError, match="no runs"):
+        chosen(table.iloc[:0])
