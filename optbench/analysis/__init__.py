@@ -5,6 +5,7 @@ pandas in, pandas out; it reads no file and draws nothing.
 
 from optbench.analysis.batch_scaling import critical_batch_size, tuned_times
 from optbench.analysis.best_of_n import best_of_n
+from optbench.analysis.budget import against_budget, budget_winners, runs_at
 from optbench.analysis.columns import (
     configuration_columns,
     failed,
@@ -28,8 +29,10 @@ from optbench.analysis.timings import timing_summary
 from optbench.analysis.trajectories import log_area, log_tail, values_at
 
 __all__ = [
+    "against_budget",
     "best_configurations",
     "best_of_n",
+    "budget_winners",
     "chosen",
     "configuration_columns",
     "costs",
@@ -53,6 +56,7 @@ __all__ = [
     "recommended",
     "reported_runs",
     "running_times",
+    "runs_at",
     "runtime_distributions",
     "simulated_restarts",
     "tail_values",

@@ -21,13 +21,21 @@ TAIL = 0.2
 class Tables(Protocol):
     """The tables of a sweep."""
 
-    runs: pd.DataFrame
-    timings: pd.DataFrame
-    problems: pd.DataFrame
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row a run."""
 
     @property
     def curves(self) -> pd.DataFrame:
         """A row an evaluation of a run."""
+
+    @property
+    def timings(self) -> pd.DataFrame:
+        """A row a cohort."""
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """A row a problem, with its minimum."""
 
 
 @dataclass(frozen=True)
