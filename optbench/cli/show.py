@@ -98,7 +98,7 @@ def _problem(record: dict[str, Any]) -> dict[str, str]:
     if record["data"]:
         test = f", {record['test_examples']:,} to test" if record["test_examples"] else ""
         examples = f"{record['examples']:,} to train{test}"
-    noise = f"{record['noise']:g} / sqrt(batch size), standard deviation of a coordinate of the gradient"
+    noise = f"{record['noise']:g} sqrt(1/B - 1/{record['examples']}), deviation of the gradient over B examples"
     minimizer, domain = record["minimizer"] or (), record["domain"] or ()
     minimum = f"{record['minimum']:.10g}" + f" at {_point(minimizer)}" * (0 < len(minimizer) <= _SHOWN)
     return {
