@@ -12,6 +12,7 @@ import numpy as np
 
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.errors import unknown
+from optbench.contract.names import number_text
 
 KINDS = {
     "optimizers": ("optimizers", "wrappers", "baselines"),
@@ -70,11 +71,7 @@ def value_text(value) -> str:
     """A plain value as it is typed in a spec."""
     if isinstance(value, list):
         return f"({', '.join(map(value_text, value))}{',' * (len(value) == 1)})"
-    if not isinstance(value, float):
-        return str(value)
-    mantissa, mark, exponent = f"{value:g}".partition("e")
-    short = f"{mantissa}e{int(exponent)}" if mark else mantissa
-    return short if float(short) == value else repr(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def values_text(values: Mapping) -> str:
