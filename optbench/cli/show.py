@@ -51,7 +51,7 @@ def _print_record(record: dict[str, Any]) -> None:
     facts = _FACTS[record["kind"]](record) | {"source": record["source"], "file": ", ".join(record["files"])}
     for label, text in facts.items():
         if text:
-            print_entry(label, 12, text)
+            print_entry(label, 12, text, record["search_source"] if label == "search" else "")
     if record.get("around"):
         print_lines("")
         _print_record(record["around"])
@@ -86,7 +86,7 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
 def _search(record: dict[str, Any]) -> dict[str, str]:
     """Where ``sweep --trials`` looks, as it would be typed."""
     ranges = ", ".join(f"{key}={text}" for key, text in record["search"].items())
-    return {"search": f"{ranges} ({record['search_source']})" * bool(ranges)}
+    return {"search": ranges}
 
 
 def _schedule(record: dict[str, Any]) -> dict[str, str]:
