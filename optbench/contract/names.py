@@ -195,6 +195,22 @@ def convert(owner: str, key: str, value: Any, default: Any) -> Any:
 _KINDS = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}
 
 
+def number_text(value: float | int) -> str:
+    """A number as it is typed in a spec.
+
+    Args:
+        value: any number.
+
+    Returns:
+        The shortest text that gives it back: ``1e-8``, not Python's ``1e-08``; ``1``, not ``1.0``.
+    """
+    if not isinstance(value, float):
+        return str(value)
+    mantissa, mark, exponent = f"{value:g}".partition("e")
+    short = f"{mantissa}e{int(exponent)}" if mark else mantissa
+    return short if float(short) == value else repr(value)
+
+
 def unique(items: Iterable) -> list:
     """The items in order, each once.
 
