@@ -25,8 +25,8 @@ KINDS = {
 def rows(catalogue: Catalogue, kind: str) -> list[dict]:
     """One row for each name of ``kind``, one of KINDS: kind, name, formula, defaults, search, source, family, file.
 
-    ``search`` has the ranges that an optimizer is tuned in, as a spec has them, by name; ``family`` is what the file says
-    about itself. No problem is built. Raises OptbenchError for another kind.
+    ``search`` has the ranges that an optimizer is tuned in, as a spec has them, by name; ``family`` is what the file
+    says about itself. No problem is built. Raises OptbenchError for another kind.
     """
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)

@@ -28,8 +28,15 @@ def sweep(
     batch_sizes: Annotated[str | None, text_list("batch-sizes", "Such as 16,64,full.")] = None,
     schedules: Annotated[str | None, text_list("schedules", "Such as 'constant, inverse(decay_rate=0.1)'.")] = None,
     lr: Annotated[
-        str | None, text_list("lr", "Learning rates: 0.01,0.1 or a log-spaced grid from:to:count, 1e-4:1:9.")
+        str | None,
+        text_list(
+            "lr", "Learning rates: 0.01,0.1, a log-spaced grid 1e-4:1:9, or 'log_uniform(1e-4, 1)' for --trials."
+        ),
     ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Draw so many settings of each optimizer from its search space.")
+    ] = None,
+    search_seed: Annotated[int | None, typer.Option(help="What that draw depends on. By default 0.")] = None,
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or a list: 0,1,2.")] = None,
     tuning_seeds: Annotated[int | None, typer.Option(help="How many of them choose; the others report.")] = None,
     blocks: Annotated[
@@ -63,9 +70,9 @@ def sweep(
     check_folder(out)
     changes = {
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
-        "learning_rates": lr, "seeds": seeds, "tuning_seeds": tuning_seeds, "blocks": blocks, "epochs": epochs,
-        "steps": steps, "dtypes": dtype, "deadline": deadline, "device": device,
-        "plugins": [str(path) for path in plugin] if plugin else None,
+        "learning_rates": lr, "trials": trials, "search_seed": search_seed, "seeds": seeds,
+        "tuning_seeds": tuning_seeds, "blocks": blocks, "epochs": epochs, "steps": steps, "dtypes": dtype,
+        "deadline": deadline, "device": device, "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
     checked = read(spec, changes)
     catalogue = load_catalogue(checked.plugins)
@@ -145,24 +152,29 @@ def print_plan(plan: Plan, workers: int) -> None:
     from optbench.cli.console import console, errors
     from optbench.sweeps.executor import estimate
 
-    table = Table("problem", "optimizer", "batch sizes", "cohorts", "lanes", "runs", "run-steps", box=None)
+    table = Table("problem", "optimizer", "batch sizes", "cohorts", "trials", "runs", "run-steps", box=None)
     for column in table.columns[3:]:
         column.justify = "right"
     groups: dict[tuple[str, str], list[Cohort]] = {}
     for planned in plan.cohorts:
         cohort = planned.cohort
         groups.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
+    trials = plan.trials
     for (problem, optimizer), group in groups.items():
         sizes = dict.fromkeys(
             "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size) for cohort in group
         )
         runs = sum(len(cohort.lanes) for cohort in group)
         steps = sum(len(cohort.lanes) * cohort.steps for cohort in group)
-        table.add_row(
-            problem, optimizer, ", ".join(sizes), f"{len(group):,}", str(len(group[0].lanes)), f"{runs:,}", f"{steps:,}"
-        )
+        numbers = (len(group), trials[problem, optimizer], runs, steps)
+        table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
     console.print(table)
+    for optimizer, ranges in plan.searched.items():
+        words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"
+        console.print(f"{optimizer} searches {words}", markup=False, soft_wrap=True)
     console.print(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs")
+    if note := plan.unequal:
+        console.print(note, markup=False, soft_wrap=True)
     if plan.device == "cuda":
         console.print("how long they take on a GPU is not estimated")
         return

@@ -43,9 +43,9 @@ class Range:
         return self.values
 
     @property
-    def count(self) -> float:
-        """How many values it holds: infinity, but for a choice."""
-        return len(self.values) if self.kind == "choice" else math.inf
+    def count(self) -> int:
+        """How many values a choice holds; 0 for the other ranges, which have no end of them."""
+        return len(self.values) if self.kind == "choice" else 0
 
     def of(self, u: float) -> float | int | str:
         """The value at a share of the range.
@@ -65,6 +65,23 @@ class Range:
         exact = low + u * (high - low) if self.kind == "uniform" else low * (high / low) ** u
         value = min(max(float(f"{exact:.4g}"), low), high)
         return _one_minus(value) if self.kind == "one_minus_log_uniform" else value
+
+    def share(self, value: float | int | str) -> float:
+        """Where in the range a value lies, the other way round: 0 at one end and 1 at the other.
+
+        Args:
+            value: inside the range; of a choice, one of its values.
+
+        Returns:
+            The ``u`` for which :meth:`of` gives that value, apart from rounding; of a choice, the middle of its part.
+        """
+        if self.kind == "choice":
+            return (self.values.index(value) + 0.5) / len(self.values)
+        low, high = map(float, self.values)
+        if self.kind == "uniform":
+            return (float(value) - low) / (high - low)
+        x = 1 - float(value) if self.kind == "one_minus_log_uniform" else float(value)
+        return math.log(x / low) / math.log(high / low)
 
 
 def uniform(low: float, high: float) -> Range:
@@ -161,7 +178,7 @@ def parse_range(value: object) -> Range | None:
     """The range that a text names.
 
     Args:
-        value: a text such as ``log_uniform(1e-4, 1)``; anything else is no range.
+        value: a text such as ``log_uniform(1e-4, 1)``, or a range itself; anything else is none.
 
     Returns:
         The range; None for what does not look like one: a name with brackets and values in them.
@@ -169,6 +186,8 @@ def parse_range(value: object) -> Range | None:
     Raises:
         OptbenchError: there is no such kind of range, or its values make no sense.
     """
+    if isinstance(value, Range):
+        return value
     if not isinstance(value, str) or "(" not in value:
         return None
     try:

@@ -71,6 +71,18 @@ def test_values_are_short_and_inside(made, u, value):
 
 
 @pytest.mark.parametrize(
+    "made", [uniform(-3, 5), log_uniform(1e-4, 10), one_minus_log_uniform(1e-3, 0.5), choice(2, 5, "full")], ids=repr
+)
+def test_a_share_is_the_way_back(made):
+    for u in np.linspace(0, 1, 100, endpoint=False):
+        if made.kind == "choice":
+            assert made.of(made.share(made.of(u))) == made.of(u)
+        else:
+            assert made.share(made.of(u)) == pytest.approx(u, abs=1e-3)
+    assert all(0 <= made.share(end) <= 1 for end in made.ends)
+
+
+@pytest.mark.parametrize(
     ("text", "made"),
     [
         ("log_uniform(1e-8, 1.0)", log_uniform(1e-8, 1)),
@@ -81,7 +93,7 @@ def test_values_are_short_and_inside(made, u, value):
     ],
 )
 def test_texts_are_read_and_written(text, made):
-    assert parse_range(text) == made == parse_range(made.text)
+    assert parse_range(text) == made == parse_range(made.text) == parse_range(made)
 
 
 @pytest.mark.parametrize(
