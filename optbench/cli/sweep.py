@@ -32,6 +32,10 @@ def sweep(
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or a list: 0,1,2.")] = None,
     tuning_seeds: Annotated[int | None, typer.Option(help="How many of them choose; the others report.")] = None,
+    blocks: Annotated[
+        int | None,
+        typer.Option(help="Blocks of seeds, each of which tunes and reports by itself; in place of --seeds."),
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Budget: passes over the data.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget: updates, instead of epochs.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float64, float32, or both: float64,float32.")] = None,
@@ -59,8 +63,8 @@ def sweep(
     check_folder(out)
     changes = {
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
-        "learning_rates": lr, "seeds": seeds, "tuning_seeds": tuning_seeds, "epochs": epochs, "steps": steps,
-        "dtypes": dtype, "deadline": deadline, "device": device,
+        "learning_rates": lr, "seeds": seeds, "tuning_seeds": tuning_seeds, "blocks": blocks, "epochs": epochs,
+        "steps": steps, "dtypes": dtype, "deadline": deadline, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
     checked = read(spec, changes)

@@ -10,6 +10,8 @@ RUNS = (
     "batch_size",
     "seed",
     "dtype",
+    "stage",
+    "block",
     "steps",
     "epochs",
     "samples",
@@ -20,6 +22,8 @@ RUNS = (
     "loss_best",
     "suboptimality_final",
     "test_loss_final",
+    "log_tail",
+    "tail_source",
 )
 CURVES = (
     "run_id",

@@ -16,7 +16,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.types import Device, DtypeName
 from optbench.engine import batches, settings
-from optbench.engine.points import evaluation_points
+from optbench.engine.points import evaluation_points, heard_steps
 
 MOST_EVERY = 10_000_000
 """The most steps that are evaluated one by one: their curve of one run takes a gigabyte."""
@@ -86,6 +86,11 @@ class Cohort:
         other = copy.copy(self)
         object.__setattr__(other, "seed", settings.seed(seed))
         return other
+
+    @property
+    def heard(self) -> np.ndarray:
+        """The steps whose mini-batch losses are read, beside the evaluations."""
+        return heard_steps(self.evaluated, self.steps)
 
     @property
     def rule(self) -> Optimizer:

@@ -27,6 +27,8 @@ class Outcome:
     diverged_at: np.ndarray
     """(runs,): the step, 0 where the run did not diverge."""
     evaluation_seconds: float
+    tail_loss: np.ndarray | None = None
+    """(runs,): mean mini-batch loss over the last fifth; None where evaluations tell."""
 
     def of_lanes(self, first: int, last: int) -> "Outcome":
         """The part of these lanes; the time is shared out."""
@@ -34,6 +36,7 @@ class Outcome:
         names = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
         columns = {name: getattr(self, name)[..., part] for name in names}
         columns |= {"w": self.w[part], "diverged_at": self.diverged_at[part]}
+        columns["tail_loss"] = None if self.tail_loss is None else self.tail_loss[part]
         seconds = self.evaluation_seconds * (last - first) / len(self.w)
         return replace(self, **columns, evaluation_seconds=seconds)
 

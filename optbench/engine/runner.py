@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +33,13 @@ class Clock:
     progress: Callable[[int], None]
     stop: Callable[[], bool]
 
+    def share(self, count: int) -> "Clock":
+        """The same for the next of ``count`` calls, which share the time that is left."""
+        if self.until is None:
+            return self
+        now = time.perf_counter()
+        return replace(self, until=now + (self.until - now) / count)
+
     def late(self) -> bool:
         if self.stop():
             raise Cancelled
@@ -57,6 +64,9 @@ class Engine(Protocol):
 
     def look(self, seen: bool) -> Look:
         """Evaluate all lanes; ``seen``: whether they have made a step."""
+
+    def batch_loss(self) -> np.ndarray:
+        """(runs,): the loss that the last step saw, on the host."""
 
     def park(self) -> None:
         """Put the lanes that are no longer alive aside."""
@@ -107,11 +117,15 @@ class Runner:
         self.engine, self.rates, self.dtype = engine, rates, dtype
         self.runs = len(rates.base)
 
-    def run(self, points: np.ndarray, clock: Clock) -> Outcome:
-        """Run to the last of ``points`` (steps, from 0), or to the clock's end, or until every lane has diverged."""
+    def run(self, points: np.ndarray, heard: np.ndarray, clock: Clock) -> Outcome:
+        """Run to the last of ``points`` (steps, from 0), or to the clock's end, or until every lane has diverged.
+
+        ``heard``: steps of which the mini-batch loss is read, and its mean kept.
+        """
         engine, trace, done, chunk, evaluating = self.engine, Trace(), 0, 8, 0.0
         width = max(engine.width, len(self.rates.schedules))
-        for point in points:
+        evaluated, heard_at, tail = set(points.tolist()), set(heard.tolist()), np.zeros(self.runs)
+        for point in sorted(evaluated | heard_at):
             while done < point and engine.alive.any() and not clock.late():
                 begin = time.perf_counter()
                 size = int(min(chunk, point - done, max(1, _CHUNK_NUMBERS // width)))
@@ -127,12 +141,15 @@ class Runner:
                 break
             if trace.points and trace.points[-1] == done:
                 break  # the clock ran out before a step was made
-            begin = time.perf_counter()
-            self._assess(trace, done)
-            evaluating += time.perf_counter() - begin
+            if done in heard_at:
+                tail += engine.batch_loss()
+            if point in evaluated or done < point:
+                begin = time.perf_counter()
+                self._assess(trace, done)
+                evaluating += time.perf_counter() - begin
             if done < point:
                 break
-        return self._outcome(trace, done, evaluating)
+        return self._outcome(trace, done, evaluating, tail / len(heard) if len(heard) else None)
 
     def _assess(self, trace: Trace, step: int) -> None:
         """Append what the lanes have after ``step``; find those that have diverged by now."""
@@ -153,7 +170,7 @@ class Runner:
             engine.alive[fresh], engine.diverged_at[fresh] = False, step
             engine.park()
 
-    def _outcome(self, trace: Trace, done: int, evaluating: float) -> Outcome:
+    def _outcome(self, trace: Trace, done: int, evaluating: float, tail_loss: np.ndarray | None) -> Outcome:
         points, diverged_at = np.array(trace.points), self.engine.diverged_at
         gone = (diverged_at > 0) & (points[:, None] >= diverged_at)
         columns = {name: np.array(rows, dtype=float) for name, rows in vars(trace).items() if name != "points"}
@@ -161,4 +178,6 @@ class Runner:
             array[gone if array.ndim == 2 else np.broadcast_to(gone[:, None], array.shape)] = np.nan
         self.engine.park()
         w = self.engine.weights()
-        return Outcome(done, points, w=w, diverged_at=diverged_at, evaluation_seconds=evaluating, **columns)
+        return Outcome(
+            done, points, w=w, diverged_at=diverged_at, evaluation_seconds=evaluating, tail_loss=tail_loss, **columns
+        )

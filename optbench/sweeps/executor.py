@@ -41,13 +41,14 @@ def run_all(
     store: Store,
     workers: int,
     watch: Callable[[Status], None] = lambda status: None,
+    status: Status | None = None,
 ) -> Status:
     """Run what the store does not have yet. ``watch`` is called about ten times a second, in this thread.
 
-    KeyboardInterrupt stops the cohorts in flight within about a tenth of a second; finished ones are in the store.
-    Raises OptbenchError where the store cannot be written.
+    ``status``: how far the stages before this one came; it is counted on. KeyboardInterrupt stops the cohorts in flight
+    within about a tenth of a second; finished ones are in the store. Raises OptbenchError where it cannot be written.
     """
-    status, lock, stopping = Status(), threading.Lock(), threading.Event()
+    status, lock, stopping = status or Status(), threading.Lock(), threading.Event()
     missing = []
     for each in planned:
         status.total_cost += each.cost
@@ -79,7 +80,7 @@ def run_all(
                 status.failed[job.pair] = in_one_line(error)
             return
         for each, outcome in zip(job.planned, outcomes, strict=True):
-            store.save(each.cohort_id, tables(each.cohort, outcome, each.cohort_id, each.run_ids, workers))
+            store.save(each.cohort_id, tables(each.cohort, outcome, each.place, each.run_ids, workers))
             with lock:
                 status.cost += COHORT_COST
                 status.runs += each.runs

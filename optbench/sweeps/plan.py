@@ -3,23 +3,24 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.origins import Origin, digest
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
-from optbench.contract.types import Device
+from optbench.contract.types import Device, Stage
 from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane, full_or
 from optbench.sweeps.spec import ProblemEntry, Spec
+from optbench.sweeps.tables import Place
 
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps: preparations, evaluations, files."""
@@ -30,8 +31,12 @@ class PlannedCohort:
     """A cohort of a sweep, with the ids that its tables carry."""
 
     cohort: Cohort
-    cohort_id: str
+    place: Place
     run_ids: tuple[str, ...]
+
+    @property
+    def cohort_id(self) -> str:
+        return self.place.cohort_id
 
     @property
     def runs(self) -> int:
@@ -55,6 +60,7 @@ class Plan:
 
     spec: Spec
     cohorts: tuple[PlannedCohort, ...]
+    """Of a sweep whose seeds stand in blocks, those of the first stage: stages.py plans the others from its tables."""
     device: Device = "cpu"
     """The device that was taken: "cpu" or "cuda"."""
     device_note: str = ""
@@ -82,9 +88,12 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     _unique("schedules", [schedule.text for schedule in schedules])
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
     _unique("problems", [problem.name for problem, _ in problems])
+    _check_choice(spec.choose_by, [problem for problem, _ in problems])
     constant = catalogue.schedule("constant")
+    stage: Stage = "screen" if spec.blocks else "grid"
+    blocks = spec.block_of if spec.blocks else {}
     planned = [
-        _planned(cohort, ids)
+        planned_cohort(cohort, stage, blocks.get(cohort.seed, -1), ids)
         for problem, entry in problems
         for optimizer, values in optimizers
         for cohort, ids in _cohorts(spec, entry, problem, _Tried(optimizer, values, schedules, constant), device)
@@ -120,7 +129,8 @@ def _cohorts(
     lanes = tried.lanes(spec.learning_rates)
     identities = [_lane_identity(lane) for lane in lanes]
     first: Cohort | None = None
-    for size, dtype, seed in itertools.product(tried.sizes(spec, problem), spec.dtypes, spec.seeds):
+    seeds = [seed for block in spec.seeds_of("screen") for seed in block] if spec.blocks else spec.seeds
+    for size, dtype, seed in itertools.product(tried.sizes(spec, problem), spec.dtypes, seeds):
         steps = _steps(spec, entry, steps_per_epoch(problem.examples, size))
         if first is None or (first.batch_size, first.dtype, first.steps) != (size, dtype, steps):
             first = Cohort(
@@ -128,6 +138,13 @@ def _cohorts(
                 dtype=dtype, points=_points(spec, steps), deadline=spec.deadline, device=device,
             )  # fmt: skip
         yield (first if first.seed == seed else first.with_seed(seed)), identities
+
+
+def _check_choice(column: str, problems: list[Problem]) -> None:
+    metrics = {f"{part}_{name}" for problem in problems for name in problem.metrics for part in ("train", "test")}
+    known = ["log_tail", "test_loss", *sorted(metrics)]
+    if column not in known:
+        raise unknown("measure to choose by", column, known)
 
 
 def _unique(key: str, texts: list[str]) -> None:
@@ -166,8 +183,13 @@ def _lane_identity(lane: Lane) -> str:
     )
 
 
-def _planned(cohort: Cohort, identities: list[str]) -> PlannedCohort:
-    """The cohort with its ids: hashes of all that its numbers depend on."""
+def planned_cohort(
+    cohort: Cohort, stage: Stage = "grid", block: int = -1, identities: Sequence[str] | None = None
+) -> PlannedCohort:
+    """The cohort with its ids: hashes of all that its numbers depend on.
+
+    identities: the texts that identify its lanes, where they are known already.
+    """
     shared = {
         "version": __version__,
         "problem": cohort.problem.name,
@@ -186,12 +208,12 @@ def _planned(cohort: Cohort, identities: list[str]) -> PlannedCohort:
         shared["points"] = cohort.points
     base = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
     run_ids = []
-    for identity in identities:
+    for identity in identities or map(_lane_identity, cohort.lanes):
         own = base.copy()
         own.update(identity.encode())
         run_ids.append(own.hexdigest()[:16])
     base.update("".join(run_ids).encode())
-    return PlannedCohort(cohort, base.hexdigest()[:16], tuple(run_ids))
+    return PlannedCohort(cohort, Place(base.hexdigest()[:16], stage, block), tuple(run_ids))
 
 
 def on_cpu(planned: PlannedCohort) -> PlannedCohort:

@@ -7,7 +7,7 @@ from pathlib import Path
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import executor, landscapes
+from optbench.sweeps import executor, landscapes, stages
 from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
@@ -52,9 +52,14 @@ def execute(
     """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
     workers = checked_workers(workers)
     store = Store(directory, plan.spec, provenance(command, plan))
-    status = executor.run_all(plan.cohorts, store, workers, watch)
+    planned = list(plan.cohorts)
+    status = executor.run_all(planned, store, workers, watch)
+    for plan_stage in stages.STAGES.values() if plan.spec.blocks and status.cohorts else ():
+        more = plan_stage(plan, store.runs([each.cohort_id for each in planned]))
+        planned += more
+        status = executor.run_all(more, store, workers, watch, status)
     if status.failed and not status.cohorts:
         raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
-    problems = [each.cohort.problem for each in plan.cohorts if store.has(each.cohort_id)]
-    store.finish([each.cohort_id for each in plan.cohorts], landscapes.facts(problems))
+    problems = [each.cohort.problem for each in planned if store.has(each.cohort_id)]
+    store.finish([each.cohort_id for each in planned], landscapes.facts(problems))
     return status

@@ -19,7 +19,7 @@ from optbench.engine import settings as values
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane, full_or
 from optbench.engine.outcome import CohortOutcome
-from optbench.sweeps.tables import tables
+from optbench.sweeps.tables import Place, tables
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def run_single(
         request = replace(request, device="cpu")
     with engine.one_blas_thread():
         outcome = engine.run(request)
-    return Single(tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1), outcome)
+    return Single(tables(request, outcome, Place(""), [str(place) for place in range(len(lanes))], threads=1), outcome)
 
 
 def _lane(

@@ -1,6 +1,5 @@
 """What a sweep shall run: a TOML file, flags or keywords -> one checked Spec."""
 
-import json
 import math
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from optbench.engine import settings
 
 Real = Annotated[float, Strict()]  # a number: neither a text nor True
 MOST_SEEDS = 100_000
+STAGE_SEEDS = ("screen", "race", "report")
 
 DEFAULT = Path(__file__).with_name("default.toml")
 
@@ -31,9 +31,10 @@ class ProblemEntry(BaseModel):
 
 
 class Spec(BaseModel):
-    """The full factorial design of a sweep, and its budget: exactly one of ``epochs`` and ``steps``.
+    """The design of a sweep, and its budget: exactly one of ``epochs`` and ``steps``.
 
-    The first ``tuning_seeds`` of ``seeds`` choose the best configurations, the others report on them.
+    Without ``blocks`` every setting runs on every seed; the first ``tuning_seeds`` choose, the others report. With them
+    seeds stand in blocks, in each of which every optimizer is tuned and reported on by itself: see stages.py.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +47,17 @@ class Spec(BaseModel):
     seeds: tuple[StrictInt, ...] = tuple(range(9))
     tuning_seeds: StrictInt = 3
     """Where it is not given: a third of the seeds, at most 3."""
+    blocks: StrictInt = 0
+    """How many blocks of seeds; the numbers of the seeds follow from this and the next three."""
+    screen: StrictInt = 1
+    """Seeds of a block on which all settings run."""
+    race: StrictInt = 2
+    """Seeds of a block on which its ``finalists`` run besides."""
+    report: StrictInt = 3
+    """Seeds of a block on which the setting that it has chosen runs, and which no choice has seen."""
+    finalists: StrictInt = 10
+    choose_by: str = "log_tail"
+    """The column that the choice is made by: log_tail (training loss), or a metric such as test_accuracy."""
     epochs: Real | None = None
     steps: StrictInt | None = None
     dtypes: tuple[DtypeName, ...] = ("float64",)
@@ -117,6 +129,22 @@ class Spec(BaseModel):
     def _points(cls, value):
         return settings.points(value)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _block_seeds(cls, raw):
+        """The seeds of all blocks, in the place of ``seeds``."""
+        blocks = raw.get("blocks", 0)
+        parts = [raw.get(key, cls.model_fields[key].default) for key in STAGE_SEEDS]
+        if not all(isinstance(value, int) for value in (blocks, *parts)) or not blocks:
+            return raw
+        for key, lowest in {"blocks": 2, "screen": 1, "race": 0, "report": 1, "finalists": 1}.items():
+            value = raw.get(key, cls.model_fields[key].default)
+            if isinstance(value, int) and value < lowest:
+                raise ValueError(f"{key}={value} must be at least {lowest}")
+        if "seeds" in raw:
+            raise ValueError(f"seeds and blocks: give one; {blocks} blocks take {blocks * sum(parts)} seeds")
+        return {**raw, "seeds": blocks * sum(parts), "tuning_seeds": 0}
+
     @model_validator(mode="after")
     def _whole(self):
         for key in ("problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "seeds", "dtypes"):
@@ -143,8 +171,23 @@ class Spec(BaseModel):
     def _deadline(cls, value):
         return settings.deadline(value)
 
+    def seeds_of(self, stage: str) -> list[list[int]]:
+        """The seeds of a stage, "screen", "race" or "report", block by block."""
+        parts = [getattr(self, key) for key in STAGE_SEEDS]
+        first = sum(parts[: STAGE_SEEDS.index(stage)])
+        starts = [block * sum(parts) + first for block in range(self.blocks)]
+        return [list(self.seeds[start : start + getattr(self, stage)]) for start in starts]
+
+    @property
+    def block_of(self) -> dict[int, int]:
+        """The block of every seed."""
+        return {seed: place * self.blocks // len(self.seeds) for place, seed in enumerate(self.seeds)}
+
     def split_seeds(self) -> tuple[list[int], list[int]]:
         """The seeds that choose and the seeds that report; with too few of them, the same ones do both."""
+        if self.blocks:
+            tuning, racing, reporting = ([s for block in self.seeds_of(key) for s in block] for key in STAGE_SEEDS)
+            return sorted(tuning + racing), reporting
         chosen, rest = list(self.seeds[: self.tuning_seeds]), list(self.seeds[self.tuning_seeds :])
         return (chosen, rest) if chosen and rest else (list(self.seeds), [])
 
@@ -176,8 +219,14 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
         raw.pop("steps", None)
         if isinstance(raw.get("problems"), list):
             raw["problems"] = [item.get("name", item) if isinstance(item, dict) else item for item in raw["problems"]]
+    if {"seeds", "tuning_seeds"} & changes.keys() and "blocks" not in changes:
+        raw.pop("blocks", None)  # seeds of one's own are a plain grid
+    if changes.get("blocks"):
+        raw.pop("seeds", None)
     raw.update(changes)
-    if "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
+    if raw.get("blocks"):
+        raw.pop("tuning_seeds", None)
+    elif "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
         raw["tuning_seeds"] = min(raw.get("tuning_seeds", 3), _tuning_share(raw.get("seeds", 9)))
     for key in raw:
         if key not in Spec.model_fields:
@@ -215,31 +264,6 @@ def rate_grid(text: str) -> list[float]:
         raise ValueError(f"{text!r} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
     first, last = math.log10(low), math.log10(high)
     return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
-
-
-def to_toml(spec: Spec) -> str:
-    """The spec as a TOML file that :func:`read` reads back."""
-    lines = []
-    for key, value in spec.model_dump(exclude_none=True, mode="json").items():
-        if key == "device" and value == "cpu":
-            continue  # folders from before there was a choice go on
-        if key == "problems":
-            value = ", ".join(_inline(item) for item in value)
-            lines.append(f"{key} = [{value}]")
-        else:
-            lines.append(f"{key} = {_literal(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def _inline(entry: Mapping) -> str:
-    if set(entry) == {"name"}:
-        return _literal(entry["name"])
-    return "{ " + ", ".join(f"{key} = {_literal(value)}" for key, value in entry.items()) + " }"
-
-
-def _literal(value) -> str:
-    """Texts, numbers and lists are written alike in JSON and TOML, but for one control character."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _listed(value):

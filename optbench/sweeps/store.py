@@ -11,12 +11,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from optbench.contract import columns
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import spec as specs
+from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec_text import to_toml
 
 TABLES = ("runs", "curves", "timings")
 
@@ -24,9 +26,9 @@ TABLES = ("runs", "curves", "timings")
 class Store:
     """A folder of results. Raises OptbenchError where it cannot be used, or holds another sweep."""
 
-    def __init__(self, directory: str | Path, spec: specs.Spec, provenance: Mapping):
+    def __init__(self, directory: str | Path, spec: Spec, provenance: Mapping):
         try:
-            f"{directory}{specs.to_toml(spec)}".encode()
+            f"{directory}{to_toml(spec)}".encode()
         except UnicodeEncodeError:
             raise OptbenchError("the paths of --out and --plugin must be valid UTF-8") from None
         self.directory = Path(directory)
@@ -45,7 +47,7 @@ class Store:
 
     def _claim(self, spec):
         path = self.directory / "spec.toml"
-        text = specs.to_toml(spec)
+        text = to_toml(spec)
         if path.exists() and path.read_bytes() != text.encode():
             try:
                 old = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -74,6 +76,11 @@ class Store:
             shutil.rmtree(scratch, ignore_errors=True)
             raise self._unwritable(error) from None
         self.fresh[cohort_id] = dict(tables)
+
+    def runs(self, cohort_ids: Sequence[str]) -> pd.DataFrame:
+        """The runs of those of ``cohort_ids`` that are there, in that order: what the next stage is planned from."""
+        parts = [self._table(cohort_id, "runs") for cohort_id in cohort_ids if self.has(cohort_id)]
+        return _joined(parts, "runs").to_pandas()
 
     def finish(self, cohort_ids: Sequence[str], extra: Mapping[str, pa.Table]) -> None:
         """Write the tables of the whole sweep, from those of ``cohort_ids`` that are there, in that order."""

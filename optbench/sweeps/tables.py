@@ -2,22 +2,35 @@
 
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import CohortOutcome, Outcome
+from optbench.engine.tail import log_tail, tail_source
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a sweep a cohort stands: its id, and the stage and block of the protocol that it belongs to."""
+
+    cohort_id: str
+    stage: Stage = "grid"
+    block: int = -1
 
 
 def tables(
-    cohort: Cohort, outcome: CohortOutcome, cohort_id: str, run_ids: Sequence[str], threads: int
+    cohort: Cohort, outcome: CohortOutcome, place: Place, run_ids: Sequence[str], threads: int
 ) -> dict[str, pa.Table]:
     """The cohort's rows of ``runs``, ``curves`` and ``timings``, under the ids that are given."""
+    cohort_id = place.cohort_id
     runs, curves, at = [], [], 0
     for part in outcome.parts:
         ids = run_ids[at : at + len(part.diverged_at)]
-        runs.append(_runs(cohort, part, cohort_id, ids, cohort.lanes[at : at + len(ids)]))
+        runs.append(_runs(cohort, part, place, ids, cohort.lanes[at : at + len(ids)]))
         curves.append(_curves(cohort, part, ids))
         at += len(ids)
     steps = sum(part.steps * len(part.diverged_at) for part in outcome.parts)
@@ -56,7 +69,7 @@ def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
     return columns
 
 
-def _runs(cohort: Cohort, part: Outcome, cohort_id: str, ids: Sequence[str], lanes: Sequence[Lane]) -> pa.Table:
+def _runs(cohort: Cohort, part: Outcome, place: Place, ids: Sequence[str], lanes: Sequence[Lane]) -> pa.Table:
     count = len(ids)
     diverged = part.diverged_at > 0
     steps = np.where(diverged, part.diverged_at, part.steps)
@@ -67,7 +80,7 @@ def _runs(cohort: Cohort, part: Outcome, cohort_id: str, ids: Sequence[str], lan
     final = np.where(diverged, np.inf, loss[-1])
     columns = {
         "run_id": list(ids),
-        "cohort_id": [cohort_id] * count,
+        "cohort_id": [place.cohort_id] * count,
         "problem": [cohort.problem.name] * count,
         "optimizer": [cohort.optimizer.name] * count,
         "schedule": [lane.schedule.text for lane in lanes],
@@ -75,6 +88,8 @@ def _runs(cohort: Cohort, part: Outcome, cohort_id: str, ids: Sequence[str], lan
         "batch_size": np.full(count, cohort.batch_size),
         "seed": np.full(count, cohort.seed),
         "dtype": [cohort.dtype] * count,
+        "stage": [place.stage] * count,
+        "block": np.full(count, place.block),
         "steps": steps,
         "epochs": steps / cohort.per_epoch,
         "samples": _samples(cohort, steps),
@@ -86,6 +101,7 @@ def _runs(cohort: Cohort, part: Outcome, cohort_id: str, ids: Sequence[str], lan
         "suboptimality_final": final - cohort.problem.minimum,
         "test_loss_final": np.where(diverged, np.inf, part.test[-1, 0]) if cohort.problem.test else part.test[-1, 0],
     }
+    columns |= {"log_tail": log_tail(cohort, part), "tail_source": [tail_source(cohort)] * count}
     columns |= {name: [lane.hyperparameters[name] for lane in lanes] for name in cohort.optimizer.hyperparameters}
     columns |= {name: values[-1] for name, values in _metrics(cohort, part).items()}
     return pa.table(columns)

@@ -97,7 +97,7 @@ def test_points_of_evaluation(text, steps, batch_size):
     problem = problem_of(text)
     points = evaluation_points(problem, steps, batch_size)
     assert points[0] == 0 and points[-1] == steps and (np.diff(points) > 0).all()
-    assert len(points) <= 2 + 2 * 24, "more points than the bound"
+    assert len(points) <= 2 + 2 * 24 + 12, "more points than the bound"
     epochs = np.arange(0, steps + 1, steps_per_epoch(problem.examples, batch_size))
     if len(epochs) <= (24 if problem.data is None else 6):
         assert np.isin(epochs, points).all()

@@ -10,6 +10,7 @@ from numba.core import event
 
 from optbench.catalogue import loader
 from optbench.engine import runner as runner_module
+from optbench.engine.cpu import code as code_module
 from optbench.engine.cpu import cohort as cohort_module
 from optbench.engine.runner import Cancelled
 
@@ -38,7 +39,13 @@ def test_progress_adds_up_to_all_steps_of_all_lanes(text, count):
     assert sum(told) == count * 300 and min(told) > 0 and len(told) > 3
 
 
-def test_parts_and_times_are_told():
+@pytest.fixture
+def one_by_one(monkeypatch):
+    """Each lane is a call of its own, as those of a rule on matrices are."""
+    monkeypatch.setattr(code_module, "_MIN_LANES", 100)
+
+
+def test_parts_and_times_are_told(one_by_one):
     made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3)
     assert len(made.parts) == 3
     assert 0 <= made.evaluation_seconds <= made.seconds and made.compile_seconds >= 0
@@ -62,15 +69,23 @@ def test_a_deadline_ends_the_run_where_it_is(text, deadline, ticking):
     assert np.isfinite(cut.train).all()
 
 
-def test_a_deadline_far_away_changes_nothing():
+def test_a_deadline_far_away_changes_nothing(one_by_one):
     made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3, deadline=1e9)
     assert [part.steps for part in made.parts] == [300] * 3
 
 
-def test_calls_after_the_deadline_keep_their_start(ticking):
-    """Each lane is a call of its own here; those behind the deadline have one point and no steps."""
-    made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3, deadline=10.0, points=np.array([0, 100, 300]))
-    assert made.parts[0].steps > 0
+def test_calls_share_the_deadline(one_by_one, ticking):
+    """No call spends the time of those behind it, and what one leaves over, the others have."""
+    made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3, deadline=120.0, points=np.array([0, 100, 300]))
+    steps = [part.steps for part in made.parts]
+    assert 0 < min(steps) and max(steps) < 300 and max(steps) <= 2 * min(steps), steps
+    early = [lane("gd", 1e200), lane("gd", 0.01)]  # the first one ends at once
+    quick, alone = (cohort(LOGISTIC, lanes, deadline=60.0).parts[-1].steps for lanes in (early, early[1:] * 2))
+    assert quick > alone
+
+
+def test_a_call_without_time_keeps_its_start(one_by_one, ticking):
+    made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3, deadline=1.0, points=np.array([0, 100, 300]))
     assert made.parts[-1].steps == 0 and made.parts[-1].points.tolist() == [0]
 
 

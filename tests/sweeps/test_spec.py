@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.spec import Spec, merge, rate_grid, read, to_toml
+from optbench.sweeps.spec import Spec, merge, rate_grid, read
+from optbench.sweeps.spec_text import to_toml
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}
 INF, NAN = math.inf, math.nan

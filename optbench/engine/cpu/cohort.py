@@ -32,16 +32,21 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
     if isinstance(code, CohortCode):
         parts = _run_lanes(cohort, code, evaluation, clock)
     else:
-        parts = [BaselineRun(cohort, code, evaluation).run(lane.hyperparameters, clock) for lane in cohort.lanes]
+        count = len(cohort.lanes)
+        parts = [
+            BaselineRun(cohort, code, evaluation).run(lane.hyperparameters, clock.share(count - place))
+            for place, lane in enumerate(cohort.lanes)
+        ]
     seconds = time.perf_counter() - ready
     return CohortOutcome(parts, seconds, sum(part.evaluation_seconds for part in parts), ready - begin)
 
 
 def _run_lanes(cohort: Cohort, code: CohortCode, evaluation: Evaluation, clock: Clock) -> list[Outcome]:
     parts, width = [], code.lanes_per_call
-    for first in range(0, len(cohort.lanes), width):
+    calls = range(0, len(cohort.lanes), width)
+    for place, first in enumerate(calls):
         lanes = cohort.lanes[first : first + width]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
         runner = Runner(CpuLanes(cohort, lanes, code, evaluation), rates, cohort.dtype)
-        parts.append(runner.run(cohort.evaluated, clock))
+        parts.append(runner.run(cohort.evaluated, cohort.heard, clock.share(len(calls) - place)))
     return parts

@@ -84,6 +84,9 @@ class CpuLanes:
             if self.code.order == "lanes":
                 self.update.state[:, :, fresh] = 0.0
 
+    def batch_loss(self) -> np.ndarray:
+        return self.f.astype(np.float64)
+
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def look(self, seen: bool) -> Look:
         w, nothing = self._reported(), np.full(self.runs, np.nan)

@@ -81,10 +81,14 @@ def run_cohorts(
         parts: list[list[Outcome]] = [[] for _ in cohorts]
         size = first.batch_size if code.shape.batches else 0
         room = cuda.free_bytes() * _SHARE / gpu.bytes_per_lane(problem, optimizer, size, dtype)
-        for call in _calls(cohorts, room):
+        calls = _calls(cohorts, room)
+        for place, call in enumerate(calls):
             engine = gpu.GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
-            outcome, at = Runner(engine, rates, dtype).run(first.evaluated, clock), 0
+            outcome, at = (
+                Runner(engine, rates, dtype).run(first.evaluated, first.heard, clock.share(len(calls) - place)),
+                0,
+            )
             for m, lanes in call:
                 parts[m].append(outcome.of_lanes(at, at + len(lanes)))
                 at += len(lanes)

@@ -133,6 +133,10 @@ class GpuLanes:
         self.stream.synchronize()
         return outcome
 
+    def batch_loss(self) -> np.ndarray:
+        """(runs,): the loss that the last step saw."""
+        return self._get(self.f).astype(np.float64)
+
     def weights(self) -> np.ndarray:
         """(runs, dim): the last weights, or what the rule reports instead."""
         w = self._get(self._reported()).T.copy()

@@ -1,0 +1,65 @@
+"""The later stages of a sweep whose seeds stand in blocks, planned from the tables of the earlier ones.
+
+In each block of seeds every optimizer is tuned and reported on by itself, so that the luck of tuning is part of what is
+compared. All settings run on the first seeds of a block (``screen``), its best on some more (``race``); the one that
+is chosen then runs on seeds that no choice has seen (``report``), beside the one setting that all blocks recommend.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from optbench.analysis import protocol
+from optbench.analysis.columns import configuration_columns
+from optbench.contract.types import Stage
+from optbench.engine.cohort import Cohort, Lane
+from optbench.sweeps.plan import Plan, PlannedCohort, planned_cohort
+
+
+def race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """The best settings of every block's screen, on its race seeds. runs: those of the screen."""
+    return _cohorts(plan, runs, "race", protocol.finalists(runs, plan.spec.finalists, plan.spec.choose_by))
+
+
+def report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """What every block has chosen, and what all of them recommend, on the block's report seeds.
+
+    runs: those of the screen and the race.
+    """
+    spec = plan.spec
+    chosen = protocol.chosen(runs, spec.choose_by, spec.finalists)
+    recommended = protocol.recommended(runs, spec.choose_by)
+    everywhere = recommended.merge(pd.DataFrame({"block": range(spec.blocks)}), how="cross")
+    return _cohorts(plan, runs, "report", pd.concat([chosen, everywhere]))
+
+
+STAGES = {"race": race, "report": report}
+"""What follows the screen, in order."""
+
+
+def _cohorts(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
+    """The settings, rows of problem, block and configuration, each once, on the stage's seeds of its block."""
+    keys = ["problem", *configuration_columns(runs)]
+    screened = runs[runs["stage"] == "screen"].drop_duplicates(keys)[[*keys, "run_id"]]
+    rows = settings[[*keys, "block"]].merge(screened, on=keys).drop_duplicates(["run_id", "block"])
+    known = _lanes(plan)
+    groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
+    for run_id, block in zip(rows["run_id"], rows["block"], strict=True):
+        cohort, lane = known[run_id]
+        key = (cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.dtype, int(block))
+        groups.setdefault(key, (cohort, []))[1].append(lane)
+    seeds, planned = plan.spec.seeds_of(stage), []
+    for (*_, block), (cohort, lanes) in groups.items():
+        first = replace(cohort, lanes=tuple(lanes))
+        planned += [planned_cohort(first.with_seed(seed), stage, block) for seed in seeds[block]]
+    return planned
+
+
+def _lanes(plan: Plan) -> Mapping[str, tuple[Cohort, Lane]]:
+    """What the runs of the screen are, by their ids."""
+    return {
+        run_id: (planned.cohort, lane)
+        for planned in plan.cohorts
+        for run_id, lane in zip(planned.run_ids, planned.cohort.lanes, strict=True)
+    }

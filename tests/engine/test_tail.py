@@ -1,0 +1,78 @@
+"""The last fifth of a run, by which runs are compared: against the losses of every step, kept one by one."""
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, lane, problem_of
+
+from optbench.engine.cohort import Cohort
+from optbench.engine.points import ENOUGH, evaluation_points, first_of_tail, heard_steps
+from optbench.engine.run import run
+from optbench.engine.tail import log_tail, tail_source
+
+CHEAP, COSTLY = "quadratic(dim=4)", "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
+GD = CATALOGUE.optimizers["gd"]
+
+
+def cohort(text, rates=(0.01, 0.05), steps=60, **more):
+    lanes = tuple(lane("gd", rate) for rate in rates)
+    return Cohort(problem_of(text), GD, lanes, batch_size=32, steps=steps, seed=2, **more)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 5, 6, 10, 99, 100, 12345])
+def test_the_last_fifth(steps):
+    first = first_of_tail(steps)
+    assert steps - first + 1 == max(1, steps // 5) and 1 <= first <= steps
+
+
+@pytest.mark.parametrize("steps", [1, 7, 60, 1000, 30_000])
+def test_ten_evaluations_lie_in_it_or_the_steps_own_losses_stand_in(steps):
+    for text in (CHEAP, COSTLY):
+        points = evaluation_points(problem_of(text), steps, 32)
+        tail, heard = points[points >= first_of_tail(steps)], heard_steps(points, steps)
+        if text == CHEAP:
+            assert len(tail) >= min(ENOUGH, steps // 5) and len(heard) == 0
+        elif len(tail) < min(ENOUGH, max(1, steps // 5)):
+            assert heard[0] == first_of_tail(steps) and heard[-1] == steps and len(heard) == min(256, steps // 5)
+        else:
+            assert len(heard) == 0
+
+
+def test_from_evaluations_it_is_the_mean_of_the_logarithms():
+    whole = cohort(CHEAP, steps=300)
+    part = run(whole).parts[0]
+    every = run(cohort(CHEAP, steps=300, points="every")).parts[0]
+    at = [point for point in part.points if point > 240]
+    gaps = every.train[at, 0] - problem_of(CHEAP).minimum
+    assert tail_source(whole) == "evaluations" and len(at) >= ENOUGH
+    np.testing.assert_allclose(log_tail(whole, part), np.log(gaps).mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [8, 32, 150])
+def test_from_batches_it_is_the_logarithm_of_their_mean(batch):
+    sparse, dense = (
+        Cohort(problem_of(COSTLY), GD, (lane("gd", 0.1), lane("gd", 0.3)), batch_size=batch, steps=35, seed=1, points=p)
+        for p in ([3], "every")
+    )
+    losses = run(dense).parts[0].batch_loss[29:36]
+    assert tail_source(sparse) == "batches" and tail_source(dense) == "evaluations"
+    np.testing.assert_allclose(log_tail(sparse, run(sparse).parts[0]), np.log(losses.mean(axis=0)), rtol=1e-12)
+
+
+def test_runs_that_diverged_were_cut_or_reached_the_bottom():
+    wild = cohort(CHEAP, rates=(0.05, 1e3), steps=300)
+    value = np.concatenate([log_tail(wild, part) for part in run(wild).parts])
+    assert np.isfinite(value[0]) and value[1] == np.inf
+    there = cohort("quadratic(dim=2, condition=1, noise=0)", rates=(1.0,), steps=50)
+    np.testing.assert_allclose(log_tail(there, run(there).parts[0]), np.log(1e-14))
+    cut = cohort(COSTLY, steps=10**6, deadline=1e-9)
+    assert np.isnan(log_tail(cut, run(cut).parts[0])).all()
+
+
+def test_a_method_of_scipy_has_one_too():
+    lbfgs = CATALOGUE.optimizer("lbfgs")[0]
+    for text in (CHEAP, COSTLY):
+        alone = Cohort(problem_of(text), lbfgs, (lane("lbfgs", 1.0),), batch_size=10**6, steps=40)
+        part = run(alone).parts[0]
+        value = log_tail(alone, part)
+        late = part.train[part.points > 32, 0] - problem_of(text).minimum
+        assert np.isfinite(value).all() and np.exp(value[0]) <= late.max() + 1e-13

@@ -1,0 +1,141 @@
+"""A sweep whose seeds stand in blocks: which runs each stage makes, against choices by hand from its tables."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.engine import runner
+from optbench.sweeps.spec import merge
+
+SPEC = {"problems": ["quadratic(dim=4)", "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"],
+        "optimizers": ["gd", "momentum(beta1=[0.5, 0.9])", "lbfgs"], "batch_sizes": [16, "full"],
+        "schedules": ["constant", "sqrt_step"], "learning_rates": "1e-3:10:5", "epochs": 10, "blocks": 3, "screen": 2,
+        "race": 2, "report": 2, "finalists": 3}  # fmt: skip
+KEYS = ["problem", "optimizer", "beta1", "batch_size", "schedule", "lr"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    table = optbench.sweep(SPEC, out=tmp_path_factory.mktemp("blocks"), workers=1).runs
+    y = np.where(np.isfinite(table["log_tail"]), table["log_tail"], 1e9)  # a failure is the worst
+    return table.assign(y=y, setting=list(map(tuple, table[KEYS].fillna(-1).to_numpy())))
+
+
+def best(table, count):
+    """The settings of one problem, optimizer and block with the lowest medians, and how far the next one is behind."""
+    medians = table.groupby("setting")["y"].median().sort_values(kind="stable")
+    return set(medians.index[:count]), medians
+
+
+def each_block(runs):
+    for (problem, optimizer, block), part in runs.groupby(["problem", "optimizer", "block"]):
+        yield f"{problem}, {optimizer}, block {block}", part
+
+
+def test_every_seed_belongs_to_one_stage_of_one_block(runs):
+    places = runs.groupby("seed")[["stage", "block"]].agg(["nunique", "first"])
+    assert (places.xs("nunique", axis=1, level=1) == 1).all().all()
+    stages = places["stage"]["first"].tolist()
+    assert stages == ["screen", "screen", "race", "race", "report", "report"] * 3
+    assert places["block"]["first"].tolist() == [0] * 6 + [1] * 6 + [2] * 6
+
+
+def test_all_settings_are_screened(runs):
+    screen = runs[runs["stage"] == "screen"]
+    counts = screen.groupby("optimizer")["setting"].nunique()
+    assert counts["gd"] == 2 * 20 and counts["momentum"] == 2 * 40 and counts["lbfgs"] == 2
+    assert (screen.groupby(["setting", "seed"]).size() == 1).all() and screen["seed"].nunique() == 6
+
+
+def test_the_best_of_the_screen_race(runs):
+    for name, part in each_block(runs):
+        screen, race = (part[part["stage"] == stage] for stage in ("screen", "race"))
+        wanted, medians = best(screen, 3)
+        assert set(race["setting"]) == wanted, f"{name}: {medians.head()}"
+        assert (race.groupby("setting")["seed"].nunique() == 2).all()
+
+
+def test_reported_are_the_blocks_choice_and_what_all_recommend(runs):
+    for name, part in each_block(runs):
+        raced = set(part.loc[part["stage"] == "race", "setting"])
+        tuning = part[part["stage"].isin(["screen", "race"]) & part["setting"].isin(raced)]
+        (chosen,), _ = best(tuning, 1)
+        reported = part[part["stage"] == "report"]
+        settings = set(reported["setting"])
+        assert chosen in settings and len(settings) <= 2, name
+        assert (reported.groupby("setting")["seed"].nunique() == 2).all()
+    for _, part in runs[runs["stage"] == "report"].groupby(["problem", "optimizer"]):
+        blocks = part.groupby("setting")["block"].nunique()
+        assert blocks.max() == 3, "one setting is reported on in every block"
+
+
+def test_no_reporting_seed_has_a_tuning_run(runs):
+    tuning, reporting = (
+        set(runs.loc[runs["stage"].isin(names), "seed"]) for names in (("screen", "race"), ("report",))
+    )
+    assert not tuning & reporting and len(reporting) == 6
+
+
+def test_a_run_keeps_its_id_in_a_plain_grid(runs):
+    grid = {key: value for key, value in SPEC.items() if key not in ("blocks", "screen", "race", "report", "finalists")}
+    plain = optbench.sweep(grid, seeds=[0, 4], workers=1).runs
+    both = runs.merge(plain, on="run_id", suffixes=("", "_grid"))
+    assert len(both) == (runs["seed"].isin([0, 4])).sum() and set(both["stage"]) == {"screen", "report"}
+    assert set(plain["stage"]) == {"grid"} and set(plain["block"]) == {-1}
+    np.testing.assert_allclose(both["loss_final"], both["loss_final_grid"], rtol=1e-9)
+
+
+def test_the_same_bytes_from_any_number_of_workers_and_after_a_cut(tmp_path, monkeypatch):
+    small = {**SPEC, "problems": SPEC["problems"][:1], "optimizers": ["gd"]}
+    optbench.sweep(small, out=tmp_path / "whole", workers=2)
+    asked = itertools.count()
+
+    def stop(*_):
+        if next(asked) == 15:  # in the middle of the race
+            raise KeyboardInterrupt
+        return original(*_)
+
+    original = runner.Runner.run
+    monkeypatch.setattr(runner.Runner, "run", stop)
+    with pytest.raises(KeyboardInterrupt):
+        optbench.sweep(small, out=tmp_path / "cut", workers=1)
+    monkeypatch.undo()
+    assert not (tmp_path / "cut" / "runs.parquet").exists()
+    optbench.sweep(small, out=tmp_path / "cut", workers=1)
+    for name in ("runs", "curves"):
+        first, second = ((tmp_path / folder / f"{name}.parquet").read_bytes() for folder in ("whole", "cut"))
+        assert first == second, name
+
+
+def test_choices_by_a_metric_of_the_test_data():
+    spec = {**SPEC, "problems": SPEC["problems"][1:], "optimizers": ["gd"], "choose_by": "test_loss", "race": 0}
+    runs = optbench.sweep(spec, workers=1).runs
+    screen, report = (runs[runs["stage"] == stage] for stage in ("screen", "report"))
+    pooled = screen.groupby(KEYS[3:])["test_loss_final"].median()
+    value = report.groupby(KEYS[3:])["block"].nunique()
+    assert pooled[value.idxmax()] == pytest.approx(pooled.min())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"blocks": 1}, "blocks=1 must be at least 2"),
+        ({"blocks": 3, "report": 0}, "report=0 must be at least 1"),
+        ({"blocks": 3, "seeds": 5}, "seeds and blocks: give one; 3 blocks take 18 seeds"),
+        ({"choose_by": "test_los"}, "did you mean 'test_loss'"),
+        ({"finalists": 0}, "finalists=0 must be at least 1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(OptbenchError, match=message):
+        optbench.sweep({**SPEC, **changes}, workers=1)
+
+
+def test_seeds_of_ones_own_make_a_plain_grid():
+    assert merge(SPEC, {"seeds": 4}).blocks == 0
+    assert len(merge(SPEC, {"blocks": 2}).seeds) == 12
+    assert isinstance(pd.Series(merge(SPEC, {}).split_seeds()[1]).iloc[0], np.integer)
