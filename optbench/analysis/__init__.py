@@ -27,6 +27,7 @@ from optbench.analysis.selection import best_configurations, reported_runs, winn
 from optbench.analysis.suboptimality import landmarks
 from optbench.analysis.timings import timing_summary
 from optbench.analysis.trajectories import log_area, log_tail, values_at
+from optbench.analysis.tuned import chosen_runs
 
 __all__ = [
     "against_budget",
@@ -34,6 +35,7 @@ __all__ = [
     "best_of_n",
     "budget_winners",
     "chosen",
+    "chosen_runs",
     "configuration_columns",
     "costs",
     "critical_batch_size",

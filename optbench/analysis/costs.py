@@ -9,7 +9,7 @@ import pandas as pd
 
 from optbench.analysis.columns import configuration_columns, failed
 from optbench.analysis.suboptimality import landmarks
-from optbench.analysis.trajectories import Tables, Trajectories, pace, planned_steps, trajectories
+from optbench.analysis.trajectories import Part, Tables, Trajectories, pace, planned_steps, trajectories
 from optbench.contract.errors import OptbenchError
 
 SHARES = (1e-1, 1e-2, 1e-3, 1e-5)
@@ -44,7 +44,9 @@ def fixed_targets(
     return table[["problem", "target", "loss", "minimum", "floor", "bound"]]
 
 
-def time_to_target(results: Tables, targets: pd.DataFrame | None = None) -> pd.DataFrame:
+def time_to_target(
+    results: Tables, targets: pd.DataFrame | None = None, runs: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """What each run spends until its loss is at a target to stay.
 
     A run has reached a target if its loss lies at or below it from some evaluation on to the end: one that dips below
@@ -57,15 +59,17 @@ def time_to_target(results: Tables, targets: pd.DataFrame | None = None) -> pd.D
     deadline stopped is censored at its own end, and what it had reached by then counts.
 
     results: `runs`, `curves`, `timings`, `problems` of a sweep. targets: rows of problem, target, loss, minimum,
-    floor; by default `targets_of` the runs.
+    floor; by default `targets_of` all runs. runs: the rows of `results.runs` that are asked about, such as
+    `chosen_runs`, whose blocks are then those of the result; by default all.
 
     Returns one row a (run, target), runs in their order: run_id, problem, the configuration, seed (and stage, block
     where there are any), target, reached, steps, samples, seconds (of the steps alone, evaluations left out).
 
     Source: Hansen et al. 2021, COCO, Optimization Methods and Software 36(1), section 4 (runtimes to targets).
     """
-    runs = results.runs
-    targets = targets_of(runs, results.problems) if targets is None else targets
+    targets = targets_of(results.runs, results.problems) if targets is None else targets
+    runs = results.runs if runs is None else runs
+    results = Part(runs, results.curves, results.timings, results.problems)
     if targets.empty:
         raise OptbenchError("there are no targets")
     points = trajectories(runs, results.curves)

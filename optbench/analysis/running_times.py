@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from optbench.analysis.columns import configuration_columns, failed, metric_columns
 from optbench.analysis.costs import CLOCKS, time_to_target
 from optbench.analysis.intervals import grouped_intervals
-from optbench.analysis.resampling import expected_times, percentile_bounds, resample_counts
+from optbench.analysis.resampling import expected_times, percentile_bounds, resample_counts, units
 from optbench.analysis.trajectories import Tables, log_area, log_tail
 from optbench.contract.errors import unknown
 
@@ -27,7 +27,7 @@ def running_times(
     """The expected running time to each target: the cost of all runs over the number that reached it; inf for none.
 
     times: from `time_to_target`. by: columns that name a group; clock: "steps", "samples" or "seconds". The interval
-    is a bootstrap over seeds, whose runs stay together.
+    is a bootstrap over seeds, or over blocks where the runs stand in some (`units`); what they hold stays together.
 
     Returns one row a (group, target), groups in order of appearance: `by`, target, runs, reached (how many), ert, low,
     high (in the clock's unit).
@@ -35,8 +35,8 @@ def running_times(
     if clock not in CLOCKS:
         raise unknown("clock", clock, CLOCKS)
     keys = [*by, "target"]
-    whole = times.assign(_runs=1).groupby([*keys, "seed"], sort=False, dropna=False, observed=True)
-    sums = whole[["_runs", "reached", clock]].sum().reset_index().sort_values("seed", kind="stable")
+    whole = times.assign(_runs=1, _unit=units(times)).groupby([*keys, "_unit"], sort=False, dropna=False, observed=True)
+    sums = whole[["_runs", "reached", clock]].sum().reset_index().sort_values("_unit", kind="stable")
     grouped = sums.groupby(keys, sort=False, dropna=False, observed=True)
     code, place = grouped.ngroup().to_numpy(), grouped.cumcount().to_numpy()
     table = times[keys].drop_duplicates(ignore_index=True)
