@@ -1,4 +1,4 @@
-"""Costs: what each run spends until its suboptimality stays below a share of the first one, and all costs in a table."""
+"""Costs: what each run spends until its suboptimality stays below a share of the first; all costs in one table."""
 
 from __future__ import annotations
 
