@@ -28,8 +28,15 @@ def sweep(
     batch_sizes: Annotated[str | None, text_list("batch-sizes", "Such as 16,64,full.")] = None,
     schedules: Annotated[str | None, text_list("schedules", "Such as 'constant, inverse(decay_rate=0.1)'.")] = None,
     lr: Annotated[
-        str | None, text_list("lr", "Learning rates: 0.01,0.1 or a log-spaced grid from:to:count, 1e-4:1:9.")
+        str | None,
+        text_list(
+            "lr", "Learning rates: 0.01,0.1, a log-spaced grid 1e-4:1:9, or 'log_uniform(1e-4, 1)' for --trials."
+        ),
     ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Draw so many settings of each optimizer from its search space.")
+    ] = None,
+    search_seed: Annotated[int | None, typer.Option(help="What that draw depends on. By default 0.")] = None,
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or a list: 0,1,2.")] = None,
     tuning_seeds: Annotated[int | None, typer.Option(help="How many of them choose; the others report.")] = None,
     blocks: Annotated[
@@ -63,9 +70,9 @@ def sweep(
     check_folder(out)
     changes = {
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
-        "learning_rates": lr, "seeds": seeds, "tuning_seeds": tuning_seeds, "blocks": blocks, "epochs": epochs,
-        "steps": steps, "dtypes": dtype, "deadline": deadline, "device": device,
-        "plugins": [str(path) for path in plugin] if plugin else None,
+        "learning_rates": lr, "trials": trials, "search_seed": search_seed, "seeds": seeds,
+        "tuning_seeds": tuning_seeds, "blocks": blocks, "epochs": epochs, "steps": steps, "dtypes": dtype,
+        "deadline": deadline, "device": device, "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
     checked = read(spec, changes)
     catalogue = load_catalogue(checked.plugins)
@@ -145,24 +152,29 @@ def print_plan(plan: Plan, workers: int) -> None:
     from optbench.cli.console import console, errors
     from optbench.sweeps.executor import estimate
 
-    table = Table("problem", "optimizer", "batch sizes", "cohorts", "lanes", "runs", "run-steps", box=None)
+    table = Table("problem", "optimizer", "batch sizes", "cohorts", "trials", "runs", "run-steps", box=None)
     for column in table.columns[3:]:
         column.justify = "right"
     groups: dict[tuple[str, str], list[Cohort]] = {}
     for planned in plan.cohorts:
         cohort = planned.cohort
         groups.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
+    trials = plan.trials
     for (problem, optimizer), group in groups.items():
         sizes = dict.fromkeys(
             "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size) for cohort in group
         )
         runs = sum(len(cohort.lanes) for cohort in group)
         steps = sum(len(cohort.lanes) * cohort.steps for cohort in group)
-        table.add_row(
-            problem, optimizer, ", ".join(sizes), f"{len(group):,}", str(len(group[0].lanes)), f"{runs:,}", f"{steps:,}"
-        )
+        numbers = (len(group), trials[problem, optimizer], runs, steps)
+        table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
     console.print(table)
+    for optimizer, ranges in plan.searched.items():
+        words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"
+        console.print(f"{optimizer} searches {words}", markup=False, soft_wrap=True)
     console.print(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs")
+    if note := plan.unequal:
+        console.print(note, markup=False, soft_wrap=True)
     if plan.device == "cuda":
         console.print("how long they take on a GPU is not estimated")
         return
@@ -174,35 +186,37 @@ def print_plan(plan: Plan, workers: int) -> None:
 
 
 def print_summary(directory: Path) -> None:
-    """The best configuration of each problem (medians over the seeds that did not choose it), and the costs."""
-    from rich.table import Table
-
-    from optbench.cli.console import console
-    from optbench.report.summary import terminal_summary
+    """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
+    from optbench.cli.console import paragraph
+    from optbench.report import answers
     from optbench.sweeps.results import load
 
     results = load(directory)
     runs, timings = results.runs, results.timings
-    failures = int((runs["status"] == "diverged").sum())
-    table = Table(box=None, pad_edge=False)
-    table.add_column("problem", no_wrap=True)
-    table.add_column("suboptimality [95% interval]", no_wrap=True)
-    table.add_column("failed", no_wrap=True)
-    table.add_column("best configuration")
-    for row in terminal_summary(runs, results.tuning_seeds).to_dict("records"):
-        note = f" ({row['note']})" if row["note"] else ""
-        best = f"{row['best']}, lr {row['lr']}{note}"
-        table.add_row(row["problem"], row["median [low, high]"], row["failures"], best)
-    console.print(table)
+    answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by)
+    settings = answers.setting_texts(answer, runs)
+    paragraph(answers.measure_text(results.choose_by, runs))
+    for problem in answer.best["problem"].unique():
+        paragraph("")
+        paragraph(answer.sentence(problem), hang=2)
+        for optimizer in answer.firsts(problem):
+            paragraph(settings[problem, optimizer], indent=2, hang=4)
+    if overall := answer.overall():
+        paragraph("")
+        paragraph(overall, hang=2)
+    paragraph("")
+    for text in answers.edge_texts(answer.edges):
+        paragraph(text, hang=2)
+    diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
-    late = int((runs["status"] == "deadline").sum())
-    console.print(
-        f"{len(runs):,} runs ({failures:,} diverged: they count as failures"
-        + (f"; {late:,} cut by the deadline" if late else "")
-        + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}"
+    paragraph(
+        f"{len(runs):,} runs ({diverged:,} diverged: they count as failures"
+        + (f"; {late:,} cut by the deadline: their settings are not chosen" if late else "")
+        + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",
+        hang=2,
     )
     if left := _left_to_the_cpu(runs, timings):
-        console.print(left, markup=False, soft_wrap=True)
+        paragraph(left, hang=2)
 
 
 def _left_to_the_cpu(runs: pd.DataFrame, timings: pd.DataFrame) -> str:

@@ -75,15 +75,17 @@ def draw_figures(
 ) -> dict[str, list[dict]]:
     """Write all PNG files into `folder`; per problem a list of {file, caption, alt}.
 
-    best: `best_configurations(results.runs, results.tuning_seeds)`.
+    best: that of the answer to the sweep (answers.py).
     """
     runs, tuning = results.runs, results.tuning_seeds
     reported = reported_runs(runs, best, tuning)
     curves = results.curves_of(reported["run_id"])
     drawn = Drawn(
         best,
-        best_configurations(runs, tuning, by=("problem", "optimizer", "lr")),
-        best_configurations(runs, tuning, by=("problem", "optimizer", "batch_size", "schedule")),
+        best_configurations(runs, tuning, by=("problem", "optimizer", "lr"), choose_by=results.choose_by),
+        best_configurations(
+            runs, tuning, by=("problem", "optimizer", "batch_size", "schedule"), choose_by=results.choose_by
+        ),
         reported,
         curves,
         curve_bands(curves, reported),

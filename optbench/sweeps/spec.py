@@ -1,6 +1,5 @@
 """What a sweep shall run: a TOML file, flags or keywords -> one checked Spec."""
 
-import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +8,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Strict, StrictInt, ValidationError, field_validator, model_validator
 
 from optbench.compiler import device as devices
+from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.search import parse_range
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
 
 Real = Annotated[float, Strict()]  # a number: neither a text nor True
 MOST_SEEDS = 100_000
 STAGE_SEEDS = ("screen", "race", "report")
+MOST_TRIALS = 10_000
 
 DEFAULT = Path(__file__).with_name("default.toml")
 
@@ -43,7 +45,8 @@ class Spec(BaseModel):
     optimizers: tuple[str, ...]
     batch_sizes: tuple[StrictInt | str, ...] = ("full",)
     schedules: tuple[str, ...] = ("constant",)
-    learning_rates: tuple[Real, ...]
+    learning_rates: tuple[Real, ...] | str | None = None
+    """Rates, or a range that trials are drawn from; trials need none, for each optimizer has its own range."""
     seeds: tuple[StrictInt, ...] = tuple(range(9))
     tuning_seeds: StrictInt = 3
     """Where it is not given: a third of the seeds, at most 3."""
@@ -67,6 +70,10 @@ class Spec(BaseModel):
     device: str = "cpu"
     """cpu; cuda; or auto: a GPU where one can be used."""
     plugins: tuple[str, ...] = ()
+    trials: StrictInt | None = None
+    """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
+    search_seed: StrictInt = 0
+    """What the draw depends on, and nothing else."""
 
     @field_validator("problems", mode="before")
     @classmethod
@@ -98,14 +105,21 @@ class Spec(BaseModel):
     @field_validator("learning_rates", mode="before")
     @classmethod
     def _rates(cls, value):
+        if made := parse_range(value[0] if isinstance(value, list | tuple) and len(value) == 1 else value):
+            return made.text
         if isinstance(value, str) and ":" in value:
-            return rate_grid(value)
-        return [float(item) if isinstance(item, str) else item for item in _listed(value)]
+            return names.grid(value)
+        return value if value is None else [float(item) if isinstance(item, str) else item for item in _listed(value)]
 
     @field_validator("learning_rates")
     @classmethod
     def _positive(cls, value):
-        return tuple(settings.learning_rate(rate) for rate in value)
+        if isinstance(value, str):
+            made = parse_range(value)
+            for end in made.ends if made else ():
+                settings.learning_rate(end)
+            return value
+        return value and tuple(settings.learning_rate(rate) for rate in value)
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -123,6 +137,11 @@ class Spec(BaseModel):
     @classmethod
     def _not_negative(cls, value):
         return tuple(settings.seed(seed) for seed in value)
+
+    @field_validator("search_seed")
+    @classmethod
+    def _search_seed(cls, value):
+        return settings.seed(value)
 
     @field_validator("points", mode="before")
     @classmethod
@@ -149,10 +168,13 @@ class Spec(BaseModel):
     def _whole(self):
         for key in ("problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "seeds", "dtypes"):
             items = getattr(self, key)
+            if key == "learning_rates" and (items is None or isinstance(items, str)):
+                continue
             if not items:
                 raise ValueError(f"{key} is empty: name at least one")
             if len(set(items)) < len(items):
                 raise ValueError(f"{key} has an entry twice")
+        self._check_trials()
         settings.budget(self.epochs, self.steps)
         for entry in self.problems:
             if (entry.epochs, entry.steps) != (None, None):
@@ -160,6 +182,15 @@ class Spec(BaseModel):
         if not 0 <= self.tuning_seeds <= len(self.seeds):
             raise ValueError(f"tuning_seeds={self.tuning_seeds} must be between 0 and the {len(self.seeds)} seeds")
         return self
+
+    def _check_trials(self):
+        if self.trials is None:
+            if self.learning_rates is None:
+                raise ValueError("learning_rates: is missing")
+            if isinstance(self.learning_rates, str):
+                raise ValueError(f"learning_rates: {without_trials(self.learning_rates)}")
+        elif not 1 <= self.trials <= MOST_TRIALS:
+            raise ValueError(f"trials={self.trials} must be between 1 and {MOST_TRIALS:,}")
 
     @field_validator("dtypes", mode="before")
     @classmethod
@@ -205,6 +236,8 @@ def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = Non
         raise OptbenchError(f"cannot read the spec {str(source)!r}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptbenchError(f"{source.name} is not valid TOML: {error}") from None
+    if path is None and (changes or {}).get("trials") is not None:
+        raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
     if isinstance(raw.get("plugins"), list):
         raw["plugins"] = [str(source.parent / item) if isinstance(item, str) else item for item in raw["plugins"]]
     return merge(raw, changes or {}, source.name)
@@ -242,6 +275,11 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
         raise OptbenchError(f"{label}: {where + ': ' if where else ''}{message}") from None
 
 
+def without_trials(text: str) -> str:
+    """What is wrong with a range in a spec that does not say how many trials are drawn from it."""
+    return f"{text} is a range: say how many settings are drawn, trials = 20 (--trials 20), or write a list"
+
+
 def _tuning_share(seeds) -> int:
     """A third of the seeds, but one of two, and none of one (that one then does both)."""
     try:
@@ -251,27 +289,10 @@ def _tuning_share(seeds) -> int:
     return max(count // 3, min(count - 1, 1))
 
 
-def rate_grid(text: str) -> list[float]:
-    """``from:to:count`` -> rates, evenly spaced on a logarithmic axis, rounded to 4 digits."""
-    try:
-        ends = text.split(":")
-        if len(ends) != 3:
-            raise ValueError
-        low, high, count = float(ends[0]), float(ends[1]), int(ends[2])
-        if not (0 < low <= high and math.isfinite(high) and count >= 1) or (count == 1 and low != high):
-            raise ValueError
-    except ValueError:
-        raise ValueError(f"{text!r} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
-    first, last = math.log10(low), math.log10(high)
-    return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
-
-
 def _listed(value):
     """A comma-separated text as a list; anything else is left to the field's own check."""
     if isinstance(value, str):
-        from optbench.contract.names import split_list
-
-        return split_list(value)
+        return names.split_list(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return [value]
     if not isinstance(value, list | tuple):

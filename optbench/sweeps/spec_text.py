@@ -13,7 +13,7 @@ def to_toml(spec: Spec) -> str:
     """The spec as a TOML file that spec.read reads back."""
     lines = []
     for key, value in spec.model_dump(exclude_none=True, mode="json").items():
-        if key == "device" and value == "cpu":
+        if (key, value) in (("device", "cpu"), ("search_seed", 0)):
             continue  # folders from before there was a choice go on
         if key in (("seeds", "tuning_seeds") if spec.blocks else _PROTOCOL):
             continue

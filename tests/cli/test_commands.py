@@ -114,7 +114,9 @@ def test_help_imports_nothing_heavy():
 def test_a_sweep_ends_with_its_winners(run):
     code, out, err = run(*SMALL, "--out", "mine")
     assert code == 0 and not err
-    assert re.search(r"rosenbrock .* \d/2 (gd|momentum), batch (100|full), constant, lr 0.001", out)
+    said = " ".join(out.split())
+    assert "rosenbrock: undecided (a single block: 4 seeds are needed); lowest first: " in said
+    assert re.search(r" (gd|momentum): batch (100|full), constant, rate 0.001; ", said)
     assert "12 diverged" in out and "24 runs" in out and re.search(r"evaluation on all data took \d+%", out)
     assert "tables in mine" in out
     runs = pd.read_parquet("mine/runs.parquet")
@@ -138,11 +140,24 @@ def test_a_dry_run_counts_and_leaves_nothing(run):
         *SMALL, "--problems", "rosenbrock, saddle", "--optimizers", "gd, adam(beta1=[0.8,0.9])", "--dry-run"
     )
     assert code == 0 and not err
-    # Per problem: 2 batch sizes x 3 seeds; gd has 2 lanes, adam 4.
+    # Per problem: 2 batch sizes x 3 seeds; gd has 2 rates, adam 2 rates x 2 values, and each batch size is a trial.
     for problem in ("rosenbrock", "saddle"):
-        assert f"{problem} gd 100, full 6 2 12 60" in out and f"{problem} adam 100, full 6 4 24 120" in out
+        assert f"{problem} gd 100, full 6 4 12 60" in out and f"{problem} adam 100, full 6 8 24 120" in out
+    assert "unequal numbers of trials, and the best of more is better: gd 4, adam 8" in out
     assert "24 cohorts, 72 runs" in out and "about less than a second with" in out
     assert not list(Path().iterdir())
+
+
+def test_a_dry_run_counts_trials_and_says_where_they_come_from(run):
+    flags = ["--problems", "rosenbrock", "--optimizers", "gd, adam(beta1=0.9), lbfgs", "--trials", "12", "--seeds", "3"]
+    code, out, err = run(
+        "sweep", *flags, "--batch-sizes", "16,64", "--schedules", "constant", "--steps", "5", "--dry-run"
+    )
+    assert code == 0 and not err
+    assert "rosenbrock gd 16, 64 6 12 36 180" in out and "rosenbrock lbfgs full 3 4 12 60" in out
+    assert "gd searches lr=log_uniform(0.001, 10)" in out and "lbfgs searches memory=choice(3, 5, 10, 20)" in out
+    assert "adam searches lr=log_uniform(0.0001, 1), beta2=one_minus_log_uniform(0.001, 0.2)" in out
+    assert "unequal numbers of trials, and the best of more is better: gd 12, adam 12, lbfgs 4" in out
 
 
 def test_flags_reach_the_spec_over_the_file(run):

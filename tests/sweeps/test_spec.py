@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.spec import Spec, merge, rate_grid, read
+from optbench.contract.names import grid
+from optbench.sweeps.spec import Spec, merge, read
 from optbench.sweeps.spec_text import to_toml
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}
@@ -116,8 +117,8 @@ def test_files_that_are_no_spec(tmp_path):
         ("1e-300:1e300:3", [1e-300, 1.0, 1e300]),
     ],
 )
-def test_rate_grid(text, rates):
-    assert rate_grid(text) == rates
+def test_a_grid_of_rates(text, rates):
+    assert grid(text) == rates
     assert merge(BASE | {"learning_rates": text}, {}).learning_rates == tuple(rates)
 
 
