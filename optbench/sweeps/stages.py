@@ -27,7 +27,7 @@ def report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs: those of the screen and the race.
     """
     spec = plan.spec
-    chosen = protocol.chosen(runs, spec.choose_by, spec.finalists)
+    chosen = protocol.chosen(runs, spec.choose_by)
     recommended = protocol.recommended(runs, spec.choose_by)
     everywhere = recommended.merge(pd.DataFrame({"block": range(spec.blocks)}), how="cross")
     return _cohorts(plan, runs, "report", pd.concat([chosen, everywhere]))
