@@ -9,7 +9,7 @@ import pytest
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.spec import read
+from optbench.sweeps.spec_files import read
 
 ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],

@@ -15,18 +15,19 @@ from optbench.analysis.columns import (
     varied_hyperparameters,
 )
 from optbench.analysis.comparison import verdicts
-from optbench.analysis.costs import fixed_targets, targets_of, time_to_target
+from optbench.analysis.costs import costs, fixed_targets, targets_of, time_to_target
 from optbench.analysis.curves import curve_bands
 from optbench.analysis.intervals import grouped_intervals, interval_ranks, median_interval
 from optbench.analysis.measures import tail_values
 from optbench.analysis.profiles import performance_profiles, runtime_distributions
 from optbench.analysis.protocol import chosen, finalists, recommended
 from optbench.analysis.ranking import ranking, rankings_without
-from optbench.analysis.running_times import costs, running_times, simulated_restarts
+from optbench.analysis.running_times import running_times, simulated_restarts
 from optbench.analysis.selection import best_configurations, reported_runs, winners
 from optbench.analysis.suboptimality import landmarks
 from optbench.analysis.timings import timing_summary
 from optbench.analysis.trajectories import log_area, log_tail, values_at
+from optbench.analysis.tuned import chosen_runs
 
 __all__ = [
     "against_budget",
@@ -34,6 +35,7 @@ __all__ = [
     "best_of_n",
     "budget_winners",
     "chosen",
+    "chosen_runs",
     "configuration_columns",
     "costs",
     "critical_batch_size",

@@ -6,7 +6,6 @@ The best at the end of a run need not be the best a tenth of the way there: its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,17 +15,8 @@ from optbench.analysis.columns import failed, metric_columns
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.ranking import ranking
 from optbench.analysis.suboptimality import landmarks
-from optbench.analysis.trajectories import Tables, pace, values_at
+from optbench.analysis.trajectories import Part, Tables, pace, values_at
 from optbench.contract.errors import OptbenchError, unknown
-
-
-class Part(NamedTuple):
-    """Some of a sweep's runs, with all its other tables."""
-
-    runs: pd.DataFrame
-    curves: pd.DataFrame
-    timings: pd.DataFrame
-    problems: pd.DataFrame
 
 
 def runs_at(results: Tables, clock: str, budget: float) -> pd.DataFrame:

@@ -65,8 +65,9 @@ def best_configurations(
     tuning, reporting = _split(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
     tuning = tuning | ~has_tuning[group[code]]
-    settled = staged(runs) and choose_by is not None and by == ["problem", "optimizer"]
-    offered = recommended_rows(runs, choose_by, keys)[code] & tuning if settled else tuning
+    offered = tuning
+    if staged(runs) and choose_by is not None and by == ["problem", "optimizer"]:
+        offered = recommended_rows(runs, choose_by, keys)[code] & tuning
     chosen = _choose(table, group, code[offered], value[offered], bad[offered], keys)
 
     rows = chosen["code"].to_numpy()

@@ -6,7 +6,7 @@ Between two evaluations the logarithm of the suboptimality is taken as linear in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,15 @@ class Tables(Protocol):
     @property
     def problems(self) -> pd.DataFrame:
         """A row a problem, with its minimum."""
+
+
+class Part(NamedTuple):
+    """Some of a sweep's runs, with all its other tables."""
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    timings: pd.DataFrame
+    problems: pd.DataFrame
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: Annotated[Path | None, typer.Argument(help="A TOML file; without it, the built-in default.")] = None,
+    spec: Annotated[
+        Path | None, typer.Argument(help="A TOML file, or thorough; without it, the built-in default.")
+    ] = None,
     problems: Annotated[
         str | None, text_list("problems", "Such as 'rosenbrock, quadratic(dim=100, condition=1e4)'.")
     ] = None,
@@ -65,7 +67,7 @@ def sweep(
     from optbench.cli.console import load_catalogue
     from optbench.sweeps import session
     from optbench.sweeps.provenance import typed_command
-    from optbench.sweeps.spec import read
+    from optbench.sweeps.spec_files import read
 
     check_folder(out)
     changes = {
@@ -195,7 +197,7 @@ def print_summary(directory: Path) -> None:
     runs, timings = results.runs, results.timings
     answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by)
     settings = answers.setting_texts(answer, runs)
-    paragraph(answers.measure_text(results.choose_by, runs))
+    paragraph(answers.measure_text(answer, results.choose_by, runs))
     for problem in answer.best["problem"].unique():
         paragraph("")
         paragraph(answer.sentence(problem), hang=2)
@@ -215,6 +217,8 @@ def print_summary(directory: Path) -> None:
         + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",
         hang=2,
     )
+    if (chosen := directory / "chosen.toml").exists():
+        paragraph(f"the settings above, as a spec that runs: {chosen}", hang=2)
     if left := _left_to_the_cpu(runs, timings):
         paragraph(left, hang=2)
 

@@ -26,8 +26,8 @@ def _means(
     The examples are normal about ``centre`` with deviation ``spread``, both (numbers,), and given that their mean is
     ``centre``; each epoch has new ones. Let R examples be left, whose deviations from the centre sum to ``left``. Then
     the mean of n of them is normal: its mean left/R, its variance spread^2 (1/n - 1/R). The last mini-batch is what is
-    left, so it takes no random numbers: ``z`` has one row for each of the others. What was stored is what ``left``
-    loses, so that an epoch's sum is off by the rounding of its last mean alone.
+    left, so that an epoch's mean is ``centre`` to rounding; it takes no random numbers: ``z`` has one row for each of
+    the others.
     """
     rest = examples - done % -(-examples // size) * size
     row = 0

@@ -30,7 +30,7 @@ class Answer:
     """`optbench.analysis.verdicts` of the optimizers."""
     best: pd.DataFrame
     """`optbench.analysis.best_configurations`: the setting that is recommended for each problem and optimizer, with its
-    ``place``."""
+    ``place`` and the number of ``trials``."""
     edges: pd.DataFrame
     """`optbench.analysis.edges.edges` of them."""
 
@@ -62,16 +62,23 @@ def answer_of(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = 
     """What the table `runs` says; choose_by: what settings were chosen and are compared by."""
     places = ranking(runs, choose_by)
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
-    best = best.merge(places[["problem", "optimizer", "place"]], on=["problem", "optimizer"], how="left")
+    best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
     return Answer(places, verdicts(runs, choose_by), best, edges(runs, best))
 
 
-def measure_text(choose_by: str, runs: pd.DataFrame) -> str:
-    """What optimizers are compared by, and on how many seeds."""
-    measure = value_word(choose_by)
+def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
+    """What optimizers are compared by, how they were tuned, and whether they had equal numbers of trials."""
     blocks = runs.loc[runs["block"] >= 0, "block"].nunique() if "block" in runs else 0
-    how = f"each tuned anew in {blocks} blocks of seeds, " if blocks else "tuned on some seeds, "
-    return f"Compared by {measure}: {how}reported on seeds that no choice has seen; intervals of 95%."
+    how = f"was tuned anew in each of {blocks} blocks of seeds" if blocks else "was tuned on some of the seeds"
+    how += " and reported on fresh ones"
+    trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].astype(int)
+    if (trials <= 1).all():
+        how = "has one setting, and nothing was tuned"
+    text = f"Compared by the {value_word(choose_by)}. Every optimizer {how}; intervals are of 95%."
+    if trials.nunique() > 1:
+        numbers = _listed([f"{name} {count:,}" for name, count in trials.items()])
+        text += f" Trials were unequal ({numbers}): each pair is compared at the smaller number."
+    return text
 
 
 def value_word(choose_by: str) -> str:
@@ -97,7 +104,7 @@ def setting_texts(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], s
             text += f", {int(row['failures'])} failed"
         if "test_accuracy" in row and pd.notna(row["test_accuracy"]):
             text += f", test accuracy {row['test_accuracy']:.3f}"
-        notes = labels.notes(row, edge=False)
+        notes = labels.notes({**row, "held_out": row["held_out"] or row["trials"] <= 1}, edge=False)
         texts[row["problem"], row["optimizer"]] = text + (f" ({'; '.join(notes)})" if notes else "")
     return texts
 

@@ -60,7 +60,7 @@ def render(results: Results, answer: answers.Answer, figures: dict[str, list[dic
             for problem in figures
             for _, row in highlights.ranked(best[(best["problem"] == problem) & (best["place"] == 1)]).iterrows()
         ],
-        measure=answers.measure_text(results.choose_by, results.runs),
+        measure=answers.measure_text(answer, results.choose_by, results.runs),
         overall=answer.overall(),
         wider=answers.edge_texts(answer.edges),
         staged=staged(results.runs),

@@ -19,7 +19,7 @@ from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.search import Space
 from optbench.sweeps.spec import ProblemEntry, Spec
 from optbench.sweeps.tables import Place
-from optbench.sweeps.trials import Grid, batch_sizes, settings_of
+from optbench.sweeps.trials import Fixed, Grid, batch_sizes, fixed, settings_of
 
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps: preparations, evaluations, files."""
@@ -108,7 +108,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
 
     Raises OptbenchError for a name, parameter or size that does not exist.
     """
-    tried = settings_of(spec, catalogue)
+    tried = [] if spec.chosen else settings_of(spec, catalogue)
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
     _unique("problems", [problem.name for problem, _ in problems])
     _check_choice(spec.choose_by, [problem for problem, _ in problems])
@@ -117,7 +117,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     planned = [
         planned_cohort(cohort, stage, blocks.get(cohort.seed, -1), ids)
         for problem, entry in problems
-        for each in tried
+        for each in (fixed(spec, problem, catalogue) if spec.chosen else tried)
         for cohort, ids in _cohorts(spec, entry, problem, each, device)
     ]
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
@@ -125,7 +125,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
 
 
 def _cohorts(
-    spec: Spec, entry: ProblemEntry, problem: Problem, tried: Grid | Space, device: Device
+    spec: Spec, entry: ProblemEntry, problem: Problem, tried: Grid | Space | Fixed, device: Device
 ) -> Iterator[tuple[Cohort, list[str]]]:
     """Each cohort of one problem and optimizer, with the texts that identify its lanes."""
     by_size = tried.lanes(batch_sizes(spec, problem, tried.optimizer))

@@ -30,6 +30,33 @@ class Grid:
         return dict.fromkeys(sizes, [Lane(lr, schedule, values) for values, schedule, lr in every])
 
 
+@dataclass(frozen=True)
+class Fixed:
+    """An optimizer with the settings that a spec names one by one for a problem."""
+
+    optimizer: Optimizer | Baseline
+    by_size: dict[int, list[Lane]]
+
+    def lanes(self, sizes: Sequence[int]) -> dict[int, list[Lane]]:
+        """By batch size, whatever else a spec has of those."""
+        return self.by_size
+
+
+def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
+    """The settings that ``chosen`` has for a problem. Raises OptbenchError for a name or value that does not exist."""
+    each: dict[str, Fixed] = {}
+    for entry in spec.chosen:
+        if catalogue.problem(entry.problem).name != problem.name:
+            continue
+        optimizer, values = catalogue.optimizer(entry.optimizer)
+        size = full_or(entry.batch_size, problem)
+        if isinstance(optimizer, Baseline) and size != problem.examples:
+            raise OptbenchError(f"chosen: {optimizer.name} runs on the full batch")
+        known = each.setdefault(optimizer.name, Fixed(optimizer, {})).by_size
+        known.setdefault(size, []).append(Lane(entry.lr, catalogue.schedule(entry.schedule), values))
+    return list(each.values())
+
+
 def settings_of(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
     """Each optimizer of the spec once, with what is tried of it.
 

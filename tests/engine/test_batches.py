@@ -33,7 +33,15 @@ def test_each_epoch_visits_each_example_once(batch_size, per_epoch):
     np.testing.assert_array_equal(sizes, ([batch_size] * (per_epoch - 1) + [last]) * 3)
 
 
-@pytest.mark.parametrize(("text", "batch_size"), [(DATA, 32), ("plateau(dim=3)", 48), (DATA, 100), ("plateau", 5000)])
+@pytest.mark.parametrize(
+    ("text", "batch_size"),
+    [
+        (DATA, 32),
+        (DATA, 100),
+        ("plateau", 5000),
+        *[(f"plateau(dim={dim})", size) for dim in (3, 3000) for size in (48, 600)],
+    ],
+)
 def test_batches_do_not_depend_on_the_pieces_they_are_drawn_in(text, batch_size):
     whole = draw(text, batch_size, [60])
     for pieces in ([1] * 60, [7, 13, 40], [59, 1]):

@@ -6,11 +6,12 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from harness import problem_of
+from harness import CATALOGUE, lane, problem_of, run_cohort
 from noise_twin import covariance, noise
 from toy_problems import bowl
 
-from optbench.engine.batches import Batches
+from optbench.contract.schedules import Schedule
+from optbench.engine.batches import Batches, start_point
 
 SHAPED = "hilbert(dim=4, noise=0.3)"
 CURVATURE = np.array([1, 1 / 3, 1 / 5, 1 / 7])
@@ -101,3 +102,38 @@ def test_a_step_of_many_parameters_takes_no_memory_for_its_epoch():
 @pytest.mark.parametrize(("level", "size"), [(0.0, 16), (0.3, 1024), (0.3, 5000)])
 def test_no_noise_is_drawn_where_there_is_none(level, size):
     assert Batches(bowl(noise=level), size, 0, "float64").draw(3)[2].size == 0
+
+
+def stored(problem, size, rate, epochs, count):
+    """Ends of gradient descent on 1,024 stored examples f_i = weight_i f + b_i'w, reshuffled, at a falling rate."""
+    rng, dim = np.random.default_rng(0), problem.dim
+    hessian = problem.constants[: dim * dim].reshape(dim, dim)
+    h = np.diag(hessian)
+    per_epoch, ends = 1024 // size, []
+    for seed in range(count):
+        pulls = problem.noise * np.sqrt(h / h.mean()) * rng.standard_normal((1024, dim))
+        weights = 1 + 0.5 * rng.standard_normal(1024)
+        pulls, weights = pulls - pulls.mean(axis=0), weights - weights.mean() + 1
+        w = start_point(problem, seed) - problem.minimizer
+        for step in range(epochs * per_epoch):
+            if step % per_epoch == 0:
+                order = rng.permutation(1024).reshape(per_epoch, size)
+            batch = order[step % per_epoch]
+            factor = 1 - step / (epochs * per_epoch)
+            w = w - factor * rate * (weights[batch].mean() * (hessian @ w) + pulls[batch].mean(axis=0))
+        ends.append(w @ hessian @ w / 2)
+    return np.log(ends)
+
+
+def test_runs_end_where_those_on_stored_examples_do():
+    """Within four standard errors, 0.4 of a natural logarithm; independent noise ends e^3 as high."""
+    problem, steps, count = problem_of("quadratic(dim=8, condition=30.0)"), 20 * 64, 60
+    falling = Schedule("falling", lambda step, epoch, total: 1 - (step - 1) / total, {}, "a test")
+    one = replace(lane("gd", 0.8), schedule=falling)
+    made = [
+        run_cohort(problem, CATALOGUE.optimizer("gd")[0], [one], batch_size=16, steps=steps, seed=seed, points=[steps])
+        for seed in range(count)
+    ]
+    ends = np.log([outcome.parts[0].train[-1, 0, 0] for outcome in made])
+    expected = stored(problem, 16, 0.8, 20, count)
+    assert abs(ends.mean() - expected.mean()) < 4 * np.sqrt((ends.var() + expected.var()) / count) < 0.45

@@ -126,7 +126,7 @@ def test_a_single_run(tmp_path):
     assert "rate of the grid" not in page.text
     (text,) = setting_texts(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
     assert text.startswith("adam: batch full, constant, rate 0.01; ")
-    assert text.endswith(" on 1 seed (reported on the seeds it was tuned on; one seed: no interval)")
+    assert text.endswith(" on 1 seed (one seed: no interval)")
 
 
 def test_everything_diverged(tmp_path):

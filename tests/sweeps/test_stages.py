@@ -10,7 +10,7 @@ import optbench
 from optbench.analysis import tail_values
 from optbench.contract.errors import OptbenchError
 from optbench.engine import runner
-from optbench.sweeps.spec import merge
+from optbench.sweeps.spec_files import merge, read
 
 SPEC = {"problems": ["quadratic(dim=4)", "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"],
         "optimizers": ["gd", "momentum(beta1=[0.5, 0.9])", "lbfgs"], "batch_sizes": [16, "full"],
@@ -139,3 +139,49 @@ def test_seeds_of_ones_own_make_a_plain_grid():
     assert merge(SPEC, {"seeds": 4}).blocks == 0
     assert len(merge(SPEC, {"blocks": 2}).seeds) == 12
     assert isinstance(pd.Series(merge(SPEC, {}).split_seeds()[1]).iloc[0], np.integer)
+
+
+def test_the_shipped_specs_ask_the_same_question():
+    default, thorough = read(), read("thorough")
+    same = {"problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "epochs", "steps", "dtypes"}
+    assert default.model_dump(include=same) == thorough.model_dump(include=same)
+    assert thorough.blocks > default.blocks >= 8 and thorough.report > default.report >= 3
+    with pytest.raises(OptbenchError, match="unknown spec 'thorogh': did you mean 'thorough'"):
+        read("thorogh")
+
+
+def test_the_chosen_settings_are_left_as_a_spec_that_runs(tmp_path):
+    spec = {
+        **SPEC,
+        "optimizers": ["gd", "clip(adam, norm=1)", "lbfgs"],
+        "problems": SPEC["problems"][:1],
+        "finalists": 2,
+    }
+    runs = optbench.sweep(spec, out=tmp_path / "whole", workers=1).runs
+    again = optbench.sweep(tmp_path / "whole" / "chosen.toml", seeds=4, workers=1).runs
+    assert again.groupby("optimizer").size().to_dict() == {"gd": 4, "clip(adam)": 4, "lbfgs": 4}
+    keys = ["optimizer", "batch_size", "schedule", "lr"]
+    everywhere = runs[runs["stage"] == "report"].groupby(keys)["block"].nunique()
+    for setting in again[keys].drop_duplicates().itertuples(index=False, name=None):
+        assert everywhere[setting] == 3, "what is chosen was reported on in every block"
+    assert set(again["norm"].dropna()) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizers": ["gd"]}, "chosen names whole settings: leave optimizers out"),
+        ({"problems": ["saddle"]}, "chosen has the problem 'rosenbrock', which is not among problems"),
+        ({"chosen": [{"problem": "rosenbrock", "optimizer": "gd", "lr": -1.0}]}, "must be a positive finite number"),
+        ({"chosen": [{"problem": "rosenbrock", "optimizer": "gdd", "lr": 1.0}]}, "did you mean 'gd'"),
+        (
+            {"chosen": [{"problem": "rosenbrock", "optimizer": "lbfgs", "batch_size": 5}]},
+            "on the full batch",
+        ),
+    ],
+)
+def test_chosen_settings_that_make_no_sense_are_refused(changes, message):
+    spec = {"problems": ["rosenbrock"], "steps": 3, "chosen": [{"problem": "rosenbrock", "optimizer": "gd", "lr": 0.1}]}
+    assert len(optbench.sweep(spec, seeds=2, workers=1).runs) == 2
+    with pytest.raises(OptbenchError, match=message):
+        optbench.sweep({**spec, **changes}, seeds=2, workers=1)

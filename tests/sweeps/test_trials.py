@@ -13,7 +13,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.limits import enforce
 from optbench.contract.search import RATES, parse_range
 from optbench.sweeps import plan, search
-from optbench.sweeps.spec import merge, read, to_toml
+from optbench.sweeps.spec_files import merge, read, to_toml
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["adam"], "batch_sizes": [16], "seeds": 1, "steps": 3, "trials": 20}
 
