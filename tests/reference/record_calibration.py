@@ -4,8 +4,8 @@
 
 The tests of verdicts need thousands of sweeps. Here are real runs of the default sweep's settings, on more seeds than a
 sweep takes; a simulated sweep draws its seeds from them. One array a problem and optimizer, (settings, seeds) int16: y
-in thousandths, as `optbench.analysis.tail_values` has it, failures included. Eight minutes of CPU; the same version gives the same bytes
-on one machine.
+in thousandths, as `optbench.analysis.tail_values` has it, failures included. Eight minutes of CPU; the same version
+gives the same bytes on one machine.
 """
 
 import argparse
