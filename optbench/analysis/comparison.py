@@ -48,10 +48,11 @@ def verdicts(
     blocks_needed, the blocks that would show the ratio, or 1.1 where it is nearer to 1. probability: that a has the
     lower y on a seed. reason: why nothing could be decided.
 
-    trials_a, trials_b: what each side could choose from. Where they differ, both are compared at the smaller number,
-    `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings ran. Which
-    trials a side was given is luck, too, so its variance (that of the best of so many, drawn from the larger side's) is
-    added to the pair's.
+    trials_a, trials_b: what each side could choose from. Where they differ and the side with fewer is ahead all the
+    same, that stands, for more trials would not set it back (trials is 0 then). Else both are compared at the smaller
+    number, `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings
+    ran. Which trials a side was given is luck, too, so its variance (that of the best of so many, drawn from the larger
+    side's) is added to the pair's.
 
     Rows "all" look at problems as the rest at blocks, by rank: the ratio is the Hodges-Lehmann middle of the problems'
     log ratios, interval and p are those of the signed-rank test (Demsar 2006), blocks counts problems. Six are needed
@@ -85,28 +86,28 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
     """The rows of one problem."""
     first, second = np.triu_indices(len(cells), 1)
     a, b = cells[first], cells[second]
-    trials = sides.full.trials
-    rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": np.minimum(trials[a], trials[b])}
     differences, seeds = sides.full.differences(a, b)
-    probability = sides.full.probability(a, b)
-    common = np.zeros(len(a))
-    for count in np.unique(rest["trials"][trials[a] != trials[b]]):
-        unequal = np.flatnonzero((rest["trials"] == count) & (trials[a] != trials[b]))
+    probability, common = sides.full.probability(a, b), np.zeros(len(a))
+    trials_a, trials_b = sides.full.trials[a], sides.full.trials[b]
+    ahead = mean_effects(differences)["mean"]
+    # The side with fewer trials that is ahead for all that needs no allowance: more would not set it back.
+    allowed = (trials_a != trials_b) & ~np.where(trials_a < trials_b, ahead > 0, ahead < 0)
+    trials = np.where((trials_a != trials_b) & ~allowed, 0, np.minimum(trials_a, trials_b))
+    for count in np.unique(trials[allowed]):
+        rows = np.flatnonzero(allowed & (trials == count))
         fewer = held_out_at(sides.screens, int(count))
-        each, seeds[unequal] = fewer.differences(a[unequal], b[unequal])
-        differences[unequal] = np.nan
+        each, seeds[rows] = fewer.differences(a[rows], b[rows])
         wide = max(differences.shape[1], each.shape[1])
         differences = np.pad(differences, ((0, 0), (0, wide - differences.shape[1])), constant_values=np.nan)
-        differences[unequal, : each.shape[1]] = each
-        probability[unequal] = fewer.probability(a[unequal], b[unequal])
-        common[unequal] = fewer.draw[a[unequal]] + fewer.draw[b[unequal]]
+        differences[rows] = np.nan
+        differences[rows, : each.shape[1]] = each
+        probability[rows] = fewer.probability(a[rows], b[rows])
+        common[rows] = fewer.draw[a[rows]] + fewer.draw[b[rows]]
     names = sides.table.cells.iloc[:, 1].to_numpy()
-    reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut", "")
-    return (
-        judged(problem, names[a], names[b], differences, confidence)
-        .assign(**rest, seeds=seeds, probability=probability)[list(COLUMNS)]
-        .assign(reason=lambda rows: np.where(reason != "", reason, rows["reason"]))
-    )
+    table = judged(problem, names[a], names[b], differences, confidence, common)
+    table = table.assign(trials=trials, trials_a=trials_a, trials_b=trials_b, seeds=seeds, probability=probability)
+    cut = (trials_a == 0) | (trials_b == 0)
+    return table.assign(reason=np.where(cut, "no setting without a deadline's cut", table["reason"]))[list(COLUMNS)]
 
 
 COLUMNS = (
