@@ -49,7 +49,9 @@ def verdicts(
     lower y on a seed. reason: why nothing could be decided.
 
     trials_a, trials_b: what each side could choose from. Where they differ, both are compared at the smaller number,
-    `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings ran.
+    `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings ran. Which
+    trials a side was given is luck, too, so its variance (that of the best of so many, drawn from the larger side's) is
+    added to the pair's.
 
     Rows "all" look at problems as the rest at blocks, by rank: the ratio is the Hodges-Lehmann middle of the problems'
     log ratios, interval and p are those of the signed-rank test (Demsar 2006), blocks counts problems. Six are needed
@@ -87,6 +89,7 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
     rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": np.minimum(trials[a], trials[b])}
     differences, seeds = sides.full.differences(a, b)
     probability = sides.full.probability(a, b)
+    common = np.zeros(len(a))
     for count in np.unique(rest["trials"][trials[a] != trials[b]]):
         unequal = np.flatnonzero((rest["trials"] == count) & (trials[a] != trials[b]))
         fewer = held_out_at(sides.screens, int(count))
@@ -96,6 +99,7 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
         differences = np.pad(differences, ((0, 0), (0, wide - differences.shape[1])), constant_values=np.nan)
         differences[unequal, : each.shape[1]] = each
         probability[unequal] = fewer.probability(a[unequal], b[unequal])
+        common[unequal] = fewer.draw[a[unequal]] + fewer.draw[b[unequal]]
     names = sides.table.cells.iloc[:, 1].to_numpy()
     reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut", "")
     return (
@@ -112,10 +116,18 @@ COLUMNS = (
 
 
 def judged(
-    problem: str, a: np.ndarray, b: np.ndarray, differences: np.ndarray, confidence: float = 0.95
+    problem: str,
+    a: np.ndarray,
+    b: np.ndarray,
+    differences: np.ndarray,
+    confidence: float = 0.95,
+    common: np.ndarray | float = 0.0,
 ) -> pd.DataFrame:
-    """The verdicts of one family of pairs from their blocks: differences (pairs, blocks) of y_b - y_a."""
-    effect = mean_effects(differences, confidence)
+    """The verdicts of one family of pairs from their blocks: differences (pairs, blocks) of y_b - y_a.
+
+    common: the variance that all blocks of a pair share (`mean_effects`).
+    """
+    effect = mean_effects(differences, confidence, common)
     p, n = effect["p"], effect["n"]
     rows = {"problem": problem, "a": a, "b": b, "ratio": effect["mean"], "low": effect["low"], "high": effect["high"]}
     table = pd.DataFrame({**rows, "p": p, "p_adjusted": holm(p), "blocks": n})
