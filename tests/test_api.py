@@ -16,9 +16,9 @@ SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
 NAMES = [
     "Baseline", "CohortResult", "EWA", "Family", "Matrix", "Objective", "OptbenchError", "Optimizer", "PluginError",
-    "Problem", "Result", "Results", "Schedule", "Stepper", "Wrapper", "cohort", "ewa", "info", "load", "mini_batches",
-    "minimize", "objective", "optimizer", "optimizers", "problem", "problems", "schedule", "schedule_wrapper",
-    "schedules", "scipy_method", "stepper", "sweep", "trace", "variant", "wrapper",
+    "Problem", "Result", "Results", "Schedule", "Stepper", "Wrapper", "cohort", "compare", "ewa", "info", "load",
+    "mini_batches", "minimize", "objective", "optimizer", "optimizers", "problem", "problems", "schedule",
+    "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "trace", "variant", "wrapper",
 ]  # fmt: skip
 
 
