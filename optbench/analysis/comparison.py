@@ -81,17 +81,30 @@ def prepared(runs: pd.DataFrame, choose_by: str, of: str) -> Sides:
     return Sides(table, held_out(table), coded(runs, choose_by, of, screens=True) if staged else table)
 
 
-def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float) -> pd.DataFrame:
-    """The rows of one problem."""
-    first, second = np.triu_indices(len(cells), 1)
-    a, b = cells[first], cells[second]
-    trials = sides.full.trials
-    rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": np.minimum(trials[a], trials[b])}
+class Paired(NamedTuple):
+    """Pairs of cells, block by block: what a verdict is made from."""
+
+    differences: np.ndarray
+    """(pairs, blocks) of y_b - y_a, NaN where a block says nothing."""
+    seeds: np.ndarray
+    """(pairs,) reporting seeds that both have."""
+    probability: np.ndarray
+    """(pairs,) that a has the lower y on a seed."""
+    trials: np.ndarray
+    """(pairs,) trials at which both are compared."""
+    common: np.ndarray
+    """(pairs,) the variance that all blocks share (`mean_effects`)."""
+
+
+def paired(sides: Sides, a: np.ndarray, b: np.ndarray) -> Paired:
+    """The cells a and b, at equal numbers of trials."""
+    own = sides.full.trials
+    trials = np.minimum(own[a], own[b])
     differences, seeds = sides.full.differences(a, b)
     probability = sides.full.probability(a, b)
     common = np.zeros(len(a))
-    for count in np.unique(rest["trials"][trials[a] != trials[b]]):
-        unequal = np.flatnonzero((rest["trials"] == count) & (trials[a] != trials[b]))
+    for count in np.unique(trials[own[a] != own[b]]):
+        unequal = np.flatnonzero((trials == count) & (own[a] != own[b]))
         fewer = held_out_at(sides.screens, int(count))
         each, seeds[unequal] = fewer.differences(a[unequal], b[unequal])
         differences[unequal] = np.nan
@@ -100,6 +113,16 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
         differences[unequal, : each.shape[1]] = each
         probability[unequal] = fewer.probability(a[unequal], b[unequal])
         common[unequal] = fewer.draw[a[unequal]] + fewer.draw[b[unequal]]
+    return Paired(differences, seeds, probability, trials, common)
+
+
+def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float) -> pd.DataFrame:
+    """The rows of one problem."""
+    first, second = np.triu_indices(len(cells), 1)
+    a, b = cells[first], cells[second]
+    differences, seeds, probability, count, common = paired(sides, a, b)
+    trials = sides.full.trials
+    rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": count}
     names = sides.table.cells.iloc[:, 1].to_numpy()
     reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut", "")
     return (
@@ -116,7 +139,7 @@ COLUMNS = (
 
 
 def judged(
-    problem: str,
+    problem: str | np.ndarray,
     a: np.ndarray,
     b: np.ndarray,
     differences: np.ndarray,
@@ -132,7 +155,7 @@ def judged(
     rows = {"problem": problem, "a": a, "b": b, "ratio": effect["mean"], "low": effect["low"], "high": effect["high"]}
     table = pd.DataFrame({**rows, "p": p, "p_adjusted": holm(p), "blocks": n})
     table["reason"] = np.select([n == 0, n == 1], ["no reporting seeds", "a single block: 4 seeds are needed"], "")
-    table["verdict"] = _words(table, confidence)
+    table["verdict"] = verdict_words(table, confidence)
     open_ = (table["verdict"] == "undecided").to_numpy()
     goal = np.maximum(np.abs(effect["mean"]), np.log(EQUIVALENT))
     with np.errstate(over="ignore"):
@@ -141,7 +164,7 @@ def judged(
     return _as_ratios(table)
 
 
-def _words(table: pd.DataFrame, confidence: float) -> np.ndarray:
+def verdict_words(table: pd.DataFrame, confidence: float) -> np.ndarray:
     """The verdict of each row, whose ratios are logarithms still."""
     shown = table["p_adjusted"] < 1 - confidence
     near = (table["low"] >= -np.log(EQUIVALENT)) & (table["high"] <= np.log(EQUIVALENT))
@@ -177,7 +200,7 @@ def _over_problems(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
         return table.iloc[:0]
     rows = pd.DataFrame(pairs)
     rows["p_adjusted"] = holm(rows["p"])
-    rows["verdict"] = _words(rows, confidence)
+    rows["verdict"] = verdict_words(rows, confidence)
     # The smallest p of n problems is 2 / 2^n, and Holm multiplies it by the number of pairs.
     least = np.ceil(np.log2(2 * len(rows) / (1 - confidence)))
     few = (rows["blocks"] < least) & (rows["verdict"] == "undecided")
