@@ -126,7 +126,7 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
     names = sides.table.cells.iloc[:, 1].to_numpy()
     reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut", "")
     return (
-        judged(problem, names[a], names[b], differences, confidence)
+        judged(problem, names[a], names[b], differences, confidence, common)
         .assign(**rest, seeds=seeds, probability=probability)[list(COLUMNS)]
         .assign(reason=lambda rows: np.where(reason != "", reason, rows["reason"]))
     )
