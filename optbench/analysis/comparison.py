@@ -82,10 +82,23 @@ def prepared(runs: pd.DataFrame, choose_by: str, of: str) -> Sides:
     return Sides(table, held_out(table), coded(runs, choose_by, of, screens=True) if staged else table)
 
 
-def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float) -> pd.DataFrame:
-    """The rows of one problem."""
-    first, second = np.triu_indices(len(cells), 1)
-    a, b = cells[first], cells[second]
+class Paired(NamedTuple):
+    """Pairs of cells, block by block: what a verdict is made from."""
+
+    differences: np.ndarray
+    """(pairs, blocks) of y_b - y_a, NaN where a block says nothing."""
+    seeds: np.ndarray
+    """(pairs,) reporting seeds that both have."""
+    probability: np.ndarray
+    """(pairs,) that a has the lower y on a seed."""
+    trials: np.ndarray
+    """(pairs,) trials at which both are compared; 0 where each has its own, and the side with fewer is ahead."""
+    common: np.ndarray
+    """(pairs,) the variance that all blocks share (`mean_effects`)."""
+
+
+def paired(sides: Sides, a: np.ndarray, b: np.ndarray) -> Paired:
+    """The cells a and b, at equal numbers of trials where the side that has more of them is ahead."""
     differences, seeds = sides.full.differences(a, b)
     probability, common = sides.full.probability(a, b), np.zeros(len(a))
     trials_a, trials_b = sides.full.trials[a], sides.full.trials[b]
@@ -103,11 +116,23 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
         differences[rows, : each.shape[1]] = each
         probability[rows] = fewer.probability(a[rows], b[rows])
         common[rows] = fewer.draw[a[rows]] + fewer.draw[b[rows]]
+    return Paired(differences, seeds, probability, trials, common)
+
+
+def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float) -> pd.DataFrame:
+    """The rows of one problem."""
+    first, second = np.triu_indices(len(cells), 1)
+    a, b = cells[first], cells[second]
+    differences, seeds, probability, count, common = paired(sides, a, b)
+    trials = sides.full.trials
+    rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": count}
     names = sides.table.cells.iloc[:, 1].to_numpy()
-    table = judged(problem, names[a], names[b], differences, confidence, common)
-    table = table.assign(trials=trials, trials_a=trials_a, trials_b=trials_b, seeds=seeds, probability=probability)
-    cut = (trials_a == 0) | (trials_b == 0)
-    return table.assign(reason=np.where(cut, "no setting without a deadline's cut", table["reason"]))[list(COLUMNS)]
+    reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut", "")
+    return (
+        judged(problem, names[a], names[b], differences, confidence, common)
+        .assign(**rest, seeds=seeds, probability=probability)[list(COLUMNS)]
+        .assign(reason=lambda rows: np.where(reason != "", reason, rows["reason"]))
+    )
 
 
 COLUMNS = (
@@ -117,7 +142,7 @@ COLUMNS = (
 
 
 def judged(
-    problem: str,
+    problem: str | np.ndarray,
     a: np.ndarray,
     b: np.ndarray,
     differences: np.ndarray,
@@ -133,7 +158,7 @@ def judged(
     rows = {"problem": problem, "a": a, "b": b, "ratio": effect["mean"], "low": effect["low"], "high": effect["high"]}
     table = pd.DataFrame({**rows, "p": p, "p_adjusted": holm(p), "blocks": n})
     table["reason"] = np.select([n == 0, n == 1], ["no reporting seeds", "a single block: 4 seeds are needed"], "")
-    table["verdict"] = _words(table, confidence)
+    table["verdict"] = verdict_words(table, confidence)
     open_ = (table["verdict"] == "undecided").to_numpy()
     goal = np.maximum(np.abs(effect["mean"]), np.log(EQUIVALENT))
     with np.errstate(over="ignore"):
@@ -142,7 +167,7 @@ def judged(
     return _as_ratios(table)
 
 
-def _words(table: pd.DataFrame, confidence: float) -> np.ndarray:
+def verdict_words(table: pd.DataFrame, confidence: float) -> np.ndarray:
     """The verdict of each row, whose ratios are logarithms still."""
     shown = table["p_adjusted"] < 1 - confidence
     near = (table["low"] >= -np.log(EQUIVALENT)) & (table["high"] <= np.log(EQUIVALENT))
@@ -178,7 +203,7 @@ def _over_problems(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
         return table.iloc[:0]
     rows = pd.DataFrame(pairs)
     rows["p_adjusted"] = holm(rows["p"])
-    rows["verdict"] = _words(rows, confidence)
+    rows["verdict"] = verdict_words(rows, confidence)
     # The smallest p of n problems is 2 / 2^n, and Holm multiplies it by the number of pairs.
     least = np.ceil(np.log2(2 * len(rows) / (1 - confidence)))
     few = (rows["blocks"] < least) & (rows["verdict"] == "undecided")

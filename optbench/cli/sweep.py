@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from optbench.cli import report as report_command
+from optbench.cli.dry_run import print_plan
 from optbench.cli.options import Plugin, Workers, check_folder, interrupted, text_list
+from optbench.cli.progress import Watch
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.engine.cohort import Cohort
     from optbench.sweeps.plan import Plan
 
 
@@ -97,47 +97,6 @@ def sweep(
         raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
 
 
-class Watch:
-    """A progress bar over a sweep's work, with runs/s and the time left."""
-
-    def __init__(self):
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        from optbench.cli.console import errors
-
-        self.begin, self.before = None, None
-        self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[speed]}"), console=errors, transient=True,
-        )  # fmt: skip
-
-    def __enter__(self) -> Watch:
-        self.bar.start()
-        self.task = self.bar.add_task("loading", total=None, speed="")
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.bar.stop()
-
-    def __call__(self, status) -> None:
-        if status.compiled < status.to_compile:
-            text = f"kernels {status.compiled}/{status.to_compile} (compiled once, then kept)"
-            self.bar.update(self.task, description=text, completed=status.compiled, total=status.to_compile)
-            return
-        now = time.monotonic()
-        if self.begin is None:
-            self.begin, self.before = now, (status.cost, status.runs)
-        spent, cost, runs = now - self.begin, status.cost - self.before[0], status.runs - self.before[1]
-        speed = ""
-        if spent > 0.5 and cost:
-            left = spent * (status.total_cost - status.cost) / cost
-            speed = f"{runs / spent:,.0f} runs/s, {_duration(left)} left"
-        self.bar.update(
-            self.task, description=f"{status.runs:,} of {status.total_runs:,} runs", completed=status.cost,
-            total=status.total_cost, speed=speed,
-        )  # fmt: skip
-
-
 def print_device(plan: Plan) -> None:
     """Say which device was taken and why, unless the CPU was asked for."""
     from optbench.cli.console import errors
@@ -145,46 +104,6 @@ def print_device(plan: Plan) -> None:
     if plan.spec.device != "cpu":
         where = "GPU" if plan.device == "cuda" else "CPU"
         errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)
-
-
-def print_plan(plan: Plan, workers: int) -> None:
-    """Cohorts, runs, run-steps, and how long they would take."""
-    from rich.table import Table
-
-    from optbench.cli.console import console, errors
-    from optbench.sweeps.executor import estimate
-
-    table = Table("problem", "optimizer", "batch sizes", "cohorts", "trials", "runs", "run-steps", box=None)
-    for column in table.columns[3:]:
-        column.justify = "right"
-    groups: dict[tuple[str, str], list[Cohort]] = {}
-    for planned in plan.cohorts:
-        cohort = planned.cohort
-        groups.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
-    trials = plan.trials
-    for (problem, optimizer), group in groups.items():
-        sizes = dict.fromkeys(
-            "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size) for cohort in group
-        )
-        runs = sum(len(cohort.lanes) for cohort in group)
-        steps = sum(len(cohort.lanes) * cohort.steps for cohort in group)
-        numbers = (len(group), trials[problem, optimizer], runs, steps)
-        table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
-    console.print(table)
-    for optimizer, ranges in plan.searched.items():
-        words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"
-        console.print(f"{optimizer} searches {words}", markup=False, soft_wrap=True)
-    console.print(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs")
-    if note := plan.unequal:
-        console.print(note, markup=False, soft_wrap=True)
-    if plan.device == "cuda":
-        console.print("how long they take on a GPU is not estimated")
-        return
-    with errors.status("measuring a few steps of every problem"):
-        seconds = estimate(plan.cohorts, workers)
-    console.print(
-        f"about {_duration(seconds)} with {workers} workers, by a short probe of every problem and batch size"
-    )
 
 
 def print_summary(directory: Path) -> None:
@@ -236,11 +155,3 @@ def _left_to_the_cpu(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         reasons.append(f"{', '.join(names[:3])}{more} ({note})")
     return f"{len(late):,} of {len(timings):,} cohorts ran on the CPU: {'; '.join(reasons)}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return "less than a second"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
