@@ -188,7 +188,8 @@ def test_what_can_be_paired_is_paired():
 def test_unequal_trials_are_compared_at_the_smaller_number():
     a, b = staged(0.1), staged(0.1)
     table = compare_tables(only(a, lambda row: row.lr != 0.3), b)
-    assert (table["trials_a"] == 2).all() and (table["trials_b"] == 3).all() and (table["trials"] == 2).all()
+    assert (table["trials_a"] == 2).all() and (table["trials_b"] == 3).all()
+    assert table["trials"].isin([0, 2]).all()  # 0 where A is ahead with fewer of them
 
 
 @pytest.mark.parametrize(
