@@ -104,6 +104,6 @@ def finer_grids(y: np.ndarray, sweeps: int, seeds: int, blocks: int, rng) -> Cod
     table = pd.DataFrame({"cell": settings})
     cells = pd.DataFrame({"problem": np.repeat(np.arange(sweeps), 2), "optimizer": ["few", "all"] * sweeps})
     no = np.zeros(size * seeds, dtype=bool)
-    stage, block = np.tile(stage, size), np.tile(block, size)
-    setting = np.repeat(np.arange(size), seeds)
-    return Coded(whole.ravel(), no, no, stage, block, np.tile(np.arange(seeds), size), setting, table, cells)
+    arrays = {"bad": no, "cut": no, "stage": np.tile(stage, size), "block": np.tile(block, size)}
+    arrays |= {"seed": np.tile(np.arange(seeds), size), "row": np.arange(size * seeds)}
+    return Coded(y=whole.ravel(), setting=np.repeat(np.arange(size), seeds), settings=table, cells=cells, **arrays)

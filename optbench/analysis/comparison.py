@@ -48,10 +48,11 @@ def verdicts(
     blocks_needed, the blocks that would show the ratio, or 1.1 where it is nearer to 1. probability: that a has the
     lower y on a seed. reason: why nothing could be decided.
 
-    trials_a, trials_b: what each side could choose from. Where they differ, both are compared at the smaller number,
-    `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings ran. Which
-    trials a side was given is luck, too, so its variance (that of the best of so many, drawn from the larger side's) is
-    added to the pair's.
+    trials_a, trials_b: what each side could choose from. Where they differ and the side with fewer is ahead all the
+    same, that stands, for more trials would not set it back (trials is 0 then). Else both are compared at the smaller
+    number, `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings
+    ran. Which trials a side was given is luck, too, so its variance (that of the best of so many, drawn from the larger
+    side's) is added to the pair's.
 
     Rows "all" look at problems as the rest at blocks, by rank: the ratio is the Hodges-Lehmann middle of the problems'
     log ratios, interval and p are those of the signed-rank test (Demsar 2006), blocks counts problems. Six are needed
@@ -91,28 +92,30 @@ class Paired(NamedTuple):
     probability: np.ndarray
     """(pairs,) that a has the lower y on a seed."""
     trials: np.ndarray
-    """(pairs,) trials at which both are compared."""
+    """(pairs,) trials at which both are compared; 0 where each has its own, and the side with fewer is ahead."""
     common: np.ndarray
     """(pairs,) the variance that all blocks share (`mean_effects`)."""
 
 
 def paired(sides: Sides, a: np.ndarray, b: np.ndarray) -> Paired:
-    """The cells a and b, at equal numbers of trials."""
-    own = sides.full.trials
-    trials = np.minimum(own[a], own[b])
+    """The cells a and b, at equal numbers of trials where the side that has more of them is ahead."""
     differences, seeds = sides.full.differences(a, b)
-    probability = sides.full.probability(a, b)
-    common = np.zeros(len(a))
-    for count in np.unique(trials[own[a] != own[b]]):
-        unequal = np.flatnonzero((trials == count) & (own[a] != own[b]))
+    probability, common = sides.full.probability(a, b), np.zeros(len(a))
+    trials_a, trials_b = sides.full.trials[a], sides.full.trials[b]
+    ahead = mean_effects(differences)["mean"]
+    # The side with fewer trials that is ahead for all that needs no allowance: more would not set it back.
+    allowed = (trials_a != trials_b) & ~np.where(trials_a < trials_b, ahead > 0, ahead < 0)
+    trials = np.where((trials_a != trials_b) & ~allowed, 0, np.minimum(trials_a, trials_b))
+    for count in np.unique(trials[allowed]):
+        rows = np.flatnonzero(allowed & (trials == count))
         fewer = held_out_at(sides.screens, int(count))
-        each, seeds[unequal] = fewer.differences(a[unequal], b[unequal])
-        differences[unequal] = np.nan
+        each, seeds[rows] = fewer.differences(a[rows], b[rows])
         wide = max(differences.shape[1], each.shape[1])
         differences = np.pad(differences, ((0, 0), (0, wide - differences.shape[1])), constant_values=np.nan)
-        differences[unequal, : each.shape[1]] = each
-        probability[unequal] = fewer.probability(a[unequal], b[unequal])
-        common[unequal] = fewer.draw[a[unequal]] + fewer.draw[b[unequal]]
+        differences[rows] = np.nan
+        differences[rows, : each.shape[1]] = each
+        probability[rows] = fewer.probability(a[rows], b[rows])
+        common[rows] = fewer.draw[a[rows]] + fewer.draw[b[rows]]
     return Paired(differences, seeds, probability, trials, common)
 
 
