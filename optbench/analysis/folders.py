@@ -39,18 +39,21 @@ def compare_tables(
     runs_b: pd.DataFrame,
     pairs: Pairs | None = None,
     by: str | None = None,
-    choose_by: str = LOG_TAIL,
+    measure: str = LOG_TAIL,
+    choose_by: tuple[str, str] | None = None,
     above: float | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """One row a problem and pair of optimizers, and where there are several problems a row "all" at the end.
 
     runs_a, runs_b: the `runs` tables of the baseline and of the candidate. pairs: the optimizers that are compared,
-    by default each name that both have with itself. choose_by: the measure (`tail_values`). by: what is compared,
+    by default each name that both have with itself. measure: what is compared (`tail_values`). choose_by: what A and B
+    chose their settings by, as they are tuned; by default the measure. by: how they are compared,
       "tuned": what each side's blocks have chosen, on seeds that no choice has seen, as in `verdicts`;
       "settings": the same settings in both, which asks whether what runs them has changed;
       None: "tuned" where both are staged and report on the same seeds, or no setting is in both; else "settings".
-    It stands in the table's `attrs["by"]`.
+    It stands in the table's `attrs["by"]`; `attrs["without_measure"]` has the problems compared by log_tail, for they
+    do not have the measure.
 
     ratio: B over A of what is measured, above 1 where B is worse; its logarithm is the mean over blocks ("tuned") or
     seeds ("settings", the mean over settings each) of y_B - y_A, paired by seed, with the t interval. Differences
@@ -68,17 +71,23 @@ def compare_tables(
     """
     pairs = _checked(runs_a, runs_b, pairs)
     table = joined(runs_a, runs_b, pairs)
-    if lacking := without_metric(table, choose_by):
-        raise OptbenchError(f"only one side has {choose_by} of {listed(lacking)}")
+    without, lacking = without_metric(table, measure)
+    if lacking:
+        raise OptbenchError(f"only one side has {measure} of {listed(lacking)}")
     alike = all(a == b for a, b in pairs)
     if by == SETTINGS and not alike:
         raise OptbenchError("two optimizers have no settings in common: compare them as they are tuned")
     if by is None:
         by = TUNED if not alike or reports_in_common(table) or settings_in_common(table).empty else SETTINGS
-    effects = of_tuned(table, pairs, choose_by) if by == TUNED else of_settings(table, pairs, choose_by)
+    if by == TUNED:
+        effects = of_tuned(table, pairs, measure, choose_by or (measure, measure))
+    else:
+        effects = of_settings(table, pairs, measure)
     if effects.rows.empty:
         raise OptbenchError("A and B have no setting with a seed in common: compare them as they are tuned")
-    return _judged_rows(effects, by, above, confidence)
+    table = _judged_rows(effects, by, above, confidence)
+    table.attrs["without_measure"] = without
+    return table
 
 
 def compare_timings(
@@ -127,7 +136,7 @@ def _checked(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None) ->
     a, b = (list(dict.fromkeys(runs["optimizer"])) for runs in (runs_a, runs_b))
     pairs = [(name, name) for name in a if name in b] if pairs is None else list(pairs)
     if not pairs:
-        raise OptbenchError(_nothing("optimizer", a, b))
+        raise OptbenchError(f"{_nothing('optimizer', a, b)} (behind two folders, one of each can be named)")
     a, b = (list(dict.fromkeys(runs["problem"])) for runs in (runs_a, runs_b))
     if not set(a) & set(b):
         raise OptbenchError(_nothing("problem", a, b))

@@ -24,6 +24,7 @@ def provenance(command: str, plan: Plan) -> dict[str, Any]:
         "tuning_seeds": tuning,
         "seeds": list(spec.seeds),
         "reporting_seeds": reporting,
+        "choose_by": spec.choose_by,
         "budget": budget + (" (own budgets for some problems: see spec.toml)" if own else ""),
         "dtype": list(spec.dtypes),
         "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
