@@ -222,7 +222,7 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
-    from optbench.sweeps.spec import merge, read
+    from optbench.sweeps.spec_files import merge, read
 
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
     if out is not None:

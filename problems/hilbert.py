@@ -45,6 +45,7 @@ def hilbert(dim=6, noise=0.01):
         minimum_source="closed form: every w_i = 1",
         minimizer=np.ones(dim),
         noise=noise,
+        curvature=1 / np.arange(1, 2 * dim, 2),
         constants=root.ravel(),
         work=lambda rows, runs: 2 * dim * runs,
         domain=((-1.0, 3.0), (-1.0, 3.0)),

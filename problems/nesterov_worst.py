@@ -40,5 +40,6 @@ def nesterov_worst(dim=100, noise=0.001):
         minimum_source="closed form: w_i = 1 - i/(n + 1)",
         minimizer=1 - np.arange(1, dim + 1) / (dim + 1),
         noise=noise,
+        curvature=np.full(dim, 0.5),
         domain=((-1.0, 2.0), (-1.5, 1.5)),
     )

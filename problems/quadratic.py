@@ -43,6 +43,7 @@ def quadratic(dim=20, condition=100.0, noise=0.1, seed=0):
         minimum_source="closed form: w = w*",
         minimizer=minimizer,
         noise=noise,
+        curvature=np.diag(hessian),
         constants=np.concatenate([((hessian + hessian.T) / 2).ravel(), minimizer]),
         work=lambda rows, runs: dim * runs,
         domain=tuple((c - 3.0, c + 3.0) for c in minimizer) if dim == 2 else None,

@@ -27,6 +27,7 @@ def texts(wanted):
 EVERY_PROBLEM = pytest.mark.parametrize("text", TEXTS)
 WITH_DATA = texts(lambda problem: problem.data is not None)
 WITH_EVALUATE = texts(lambda problem: problem.evaluate is not None or problem.metrics)
+WITH_CURVATURE = texts(lambda problem: problem.curvature is not None)
 ROWS = np.r_[5:42]  # an example is no neighbour of a multiple of anything
 
 

@@ -9,16 +9,17 @@ import pytest
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.spec import read
+from optbench.sweeps.spec_files import read
 
 ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
 NAMES = [
     "Baseline", "CohortResult", "EWA", "Family", "Matrix", "Objective", "OptbenchError", "Optimizer", "PluginError",
-    "Problem", "Result", "Results", "Schedule", "Stepper", "Wrapper", "cohort", "compare", "ewa", "info", "load",
-    "mini_batches", "minimize", "objective", "optimizer", "optimizers", "problem", "problems", "schedule",
-    "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "trace", "variant", "wrapper",
+    "Problem", "Range", "Result", "Results", "Schedule", "Stepper", "Wrapper", "choice", "cohort", "compare", "ewa",
+    "info", "load", "log_uniform", "mini_batches", "minimize", "objective", "one_minus_log_uniform", "optimizer",
+    "optimizers", "problem", "problems", "schedule", "schedule_wrapper", "schedules", "scipy_method", "stepper",
+    "sweep", "trace", "uniform", "variant", "wrapper",
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ pandas in, pandas out; it reads no file and draws nothing.
 
 from optbench.analysis.batch_scaling import critical_batch_size, tuned_times
 from optbench.analysis.best_of_n import best_of_n
+from optbench.analysis.budget import against_budget, budget_winners, runs_at
 from optbench.analysis.columns import (
     configuration_columns,
     failed,
@@ -14,7 +15,7 @@ from optbench.analysis.columns import (
     varied_hyperparameters,
 )
 from optbench.analysis.comparison import verdicts
-from optbench.analysis.costs import fixed_targets, targets_of, time_to_target
+from optbench.analysis.costs import costs, fixed_targets, targets_of, time_to_target
 from optbench.analysis.curves import curve_bands
 from optbench.analysis.differences import differences
 from optbench.analysis.folders import compare_tables, compare_timings
@@ -23,16 +24,20 @@ from optbench.analysis.measures import tail_values
 from optbench.analysis.profiles import performance_profiles, runtime_distributions
 from optbench.analysis.protocol import chosen, finalists, recommended
 from optbench.analysis.ranking import ranking, rankings_without
-from optbench.analysis.running_times import costs, running_times, simulated_restarts
+from optbench.analysis.running_times import running_times, simulated_restarts
 from optbench.analysis.selection import best_configurations, reported_runs, winners
 from optbench.analysis.suboptimality import landmarks
 from optbench.analysis.timings import timing_summary
 from optbench.analysis.trajectories import log_area, log_tail, values_at
+from optbench.analysis.tuned import chosen_runs
 
 __all__ = [
+    "against_budget",
     "best_configurations",
     "best_of_n",
+    "budget_winners",
     "chosen",
+    "chosen_runs",
     "compare_tables",
     "compare_timings",
     "configuration_columns",
@@ -58,6 +63,7 @@ __all__ = [
     "recommended",
     "reported_runs",
     "running_times",
+    "runs_at",
     "runtime_distributions",
     "simulated_restarts",
     "tail_values",

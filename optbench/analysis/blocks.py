@@ -36,6 +36,8 @@ class Coded:
     """The block, from 0."""
     seed: np.ndarray
     """The seed."""
+    row: np.ndarray
+    """The row in the table."""
     setting: np.ndarray
     """The row in `settings`."""
     settings: pd.DataFrame
@@ -71,10 +73,10 @@ def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", 
     settings = runs.iloc[first][keys].reset_index(drop=True).assign(cell=cell[first])
     stage, block, used = _stages(runs, setting, cell, cells["problem"], screens or of != "optimizer")
     cut = (runs["status"] == "deadline").to_numpy()
-    y, bad, cut, stage, block, seed, setting = (
-        array[used] for array in (y, bad, cut, stage, block, runs["seed"].to_numpy(), setting)
+    y, bad, cut, stage, block, seed, row, setting = (
+        array[used] for array in (y, bad, cut, stage, block, runs["seed"].to_numpy(), np.arange(len(runs)), setting)
     )
-    return Coded(y, bad, cut, stage, block, seed, setting, settings, cells.rename(columns={"level": of}))
+    return Coded(y, bad, cut, stage, block, seed, row, setting, settings, cells.rename(columns={"level": of}))
 
 
 def _levels(runs: pd.DataFrame, of: str) -> np.ndarray:

@@ -49,7 +49,9 @@ def verdicts(
     lower y on a seed. reason: why nothing could be decided.
 
     trials_a, trials_b: what each side could choose from. Where they differ, both are compared at the smaller number,
-    `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings ran.
+    `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings ran. Which
+    trials a side was given is luck, too, so its variance (that of the best of so many, drawn from the larger side's) is
+    added to the pair's.
 
     Rows "all" look at problems as the rest at blocks, by rank: the ratio is the Hodges-Lehmann middle of the problems'
     log ratios, interval and p are those of the signed-rank test (Demsar 2006), blocks counts problems. Six are needed
@@ -90,6 +92,8 @@ class Paired(NamedTuple):
     """(pairs,) that a has the lower y on a seed."""
     trials: np.ndarray
     """(pairs,) trials at which both are compared."""
+    common: np.ndarray
+    """(pairs,) the variance that all blocks share (`mean_effects`)."""
 
 
 def paired(sides: Sides, a: np.ndarray, b: np.ndarray) -> Paired:
@@ -98,6 +102,7 @@ def paired(sides: Sides, a: np.ndarray, b: np.ndarray) -> Paired:
     trials = np.minimum(own[a], own[b])
     differences, seeds = sides.full.differences(a, b)
     probability = sides.full.probability(a, b)
+    common = np.zeros(len(a))
     for count in np.unique(trials[own[a] != own[b]]):
         unequal = np.flatnonzero((trials == count) & (own[a] != own[b]))
         fewer = held_out_at(sides.screens, int(count))
@@ -107,20 +112,21 @@ def paired(sides: Sides, a: np.ndarray, b: np.ndarray) -> Paired:
         differences = np.pad(differences, ((0, 0), (0, wide - differences.shape[1])), constant_values=np.nan)
         differences[unequal, : each.shape[1]] = each
         probability[unequal] = fewer.probability(a[unequal], b[unequal])
-    return Paired(differences, seeds, probability, trials)
+        common[unequal] = fewer.draw[a[unequal]] + fewer.draw[b[unequal]]
+    return Paired(differences, seeds, probability, trials, common)
 
 
 def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float) -> pd.DataFrame:
     """The rows of one problem."""
     first, second = np.triu_indices(len(cells), 1)
     a, b = cells[first], cells[second]
-    differences, seeds, probability, count = paired(sides, a, b)
+    differences, seeds, probability, count, common = paired(sides, a, b)
     trials = sides.full.trials
     rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": count}
     names = sides.table.cells.iloc[:, 1].to_numpy()
     reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut", "")
     return (
-        judged(problem, names[a], names[b], differences, confidence)
+        judged(problem, names[a], names[b], differences, confidence, common)
         .assign(**rest, seeds=seeds, probability=probability)[list(COLUMNS)]
         .assign(reason=lambda rows: np.where(reason != "", reason, rows["reason"]))
     )
@@ -133,10 +139,18 @@ COLUMNS = (
 
 
 def judged(
-    problem: str | np.ndarray, a: np.ndarray, b: np.ndarray, differences: np.ndarray, confidence: float = 0.95
+    problem: str | np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    differences: np.ndarray,
+    confidence: float = 0.95,
+    common: np.ndarray | float = 0.0,
 ) -> pd.DataFrame:
-    """The verdicts of one family of pairs from their blocks: differences (pairs, blocks) of y_b - y_a."""
-    effect = mean_effects(differences, confidence)
+    """The verdicts of one family of pairs from their blocks: differences (pairs, blocks) of y_b - y_a.
+
+    common: the variance that all blocks of a pair share (`mean_effects`).
+    """
+    effect = mean_effects(differences, confidence, common)
     p, n = effect["p"], effect["n"]
     rows = {"problem": problem, "a": a, "b": b, "ratio": effect["mean"], "low": effect["low"], "high": effect["high"]}
     table = pd.DataFrame({**rows, "p": p, "p_adjusted": holm(p), "blocks": n})

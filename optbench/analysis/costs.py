@@ -1,4 +1,4 @@
-"""Time to a target: what each run spends until its suboptimality stays below a share of the first one."""
+"""Costs: what each run spends until its suboptimality stays below a share of the first; all costs in one table."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, failed
+from optbench.analysis.columns import configuration_columns, failed, metric_columns
+from optbench.analysis.intervals import grouped_intervals
 from optbench.analysis.suboptimality import landmarks
-from optbench.analysis.trajectories import Tables, Trajectories, pace, planned_steps, trajectories
+from optbench.analysis.trajectories import (
+    Part,
+    Tables,
+    Trajectories,
+    log_area,
+    log_tail,
+    pace,
+    planned_steps,
+    trajectories,
+)
 from optbench.contract.errors import OptbenchError
 
 SHARES = (1e-1, 1e-2, 1e-3, 1e-5)
@@ -44,7 +54,9 @@ def fixed_targets(
     return table[["problem", "target", "loss", "minimum", "floor", "bound"]]
 
 
-def time_to_target(results: Tables, targets: pd.DataFrame | None = None) -> pd.DataFrame:
+def time_to_target(
+    results: Tables, targets: pd.DataFrame | None = None, runs: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """What each run spends until its loss is at a target to stay.
 
     A run has reached a target if its loss lies at or below it from some evaluation on to the end: one that dips below
@@ -57,15 +69,17 @@ def time_to_target(results: Tables, targets: pd.DataFrame | None = None) -> pd.D
     deadline stopped is censored at its own end, and what it had reached by then counts.
 
     results: `runs`, `curves`, `timings`, `problems` of a sweep. targets: rows of problem, target, loss, minimum,
-    floor; by default `targets_of` the runs.
+    floor; by default `targets_of` all runs. runs: the rows of `results.runs` that are asked about, such as
+    `chosen_runs`, whose blocks are then those of the result; by default all.
 
     Returns one row a (run, target), runs in their order: run_id, problem, the configuration, seed (and stage, block
     where there are any), target, reached, steps, samples, seconds (of the steps alone, evaluations left out).
 
     Source: Hansen et al. 2021, COCO, Optimization Methods and Software 36(1), section 4 (runtimes to targets).
     """
-    runs = results.runs
-    targets = targets_of(runs, results.problems) if targets is None else targets
+    targets = targets_of(results.runs, results.problems) if targets is None else targets
+    runs = results.runs if runs is None else runs
+    results = Part(runs, results.curves, results.timings, results.problems)
     if targets.empty:
         raise OptbenchError("there are no targets")
     points = trajectories(runs, results.curves)
@@ -146,3 +160,61 @@ def _budget(results: Tables) -> dict[str, np.ndarray]:
         exact = steps // per_epoch * examples + steps % per_epoch * batch
         given = np.where((steps > made) & np.isfinite(exact), exact, given)
     return {"steps": steps, "samples": given}
+
+
+def costs(
+    results: Tables,
+    by: Sequence[str] | None = None,
+    runs: pd.DataFrame | None = None,
+    targets: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """All costs of each configuration, or of each group, in one table.
+
+    by: columns that name a group; by default problem and configuration. runs: those rows of `results.runs` that
+    count, such as the reported ones; by default all. targets: as for `time_to_target`.
+
+    Returns one row a group, in order of appearance, with
+      `by`, runs, seeds, failures (their share, 0 to 1), unfinished (the share that a deadline stopped);
+      log_tail: the median over runs of the mean of ln max(f - f*, floor) over the last fifth of the steps;
+      log_area: the same over log-spaced steps of the whole budget; a failure counts as 1e6 times the first in both;
+      test_loss and the metrics: medians over runs, a failed one counting as the worst (accuracy 0, else inf);
+      and for each target, by its share: reached_0.1 (share of runs), samples_to_0.1, seconds_to_0.1 (expected running
+      times; `running_times` has their intervals).
+    """
+    every = results.runs
+    by = ["problem", *configuration_columns(every)] if by is None else list(by)
+    chosen = np.ones(len(every), dtype=bool) if runs is None else every["run_id"].isin(runs["run_id"]).to_numpy()
+    mine, bad = every[chosen], failed(every)[chosen]
+    table = mine[by].drop_duplicates(ignore_index=True)
+    count = len(table)
+    code = mine[by].merge(table.assign(_group=np.arange(count)), on=by, how="left")["_group"].to_numpy()
+    table["runs"] = size = np.bincount(code, minlength=count)
+    table["seeds"] = mine["seed"].groupby(code).nunique().to_numpy()
+    table["failures"] = np.bincount(code, weights=bad, minlength=count) / size
+    late = (mine["status"] == "deadline").to_numpy() & ~bad
+    table["unfinished"] = np.bincount(code, weights=late, minlength=count) / size
+    for name, each in (("log_tail", log_tail), ("log_area", log_area)):
+        table[name] = _median(each(results)[chosen], code, count)
+    for name, column in [("test_loss", "test_loss_final"), *((name, name) for name in metric_columns(mine))]:
+        values = mine[column].to_numpy(dtype=np.float64, na_value=np.nan)
+        there = np.bincount(code, weights=~np.isnan(values), minlength=count) > 0
+        worst = 0.0 if "accuracy" in name else np.inf
+        table[name] = _median(np.where(bad & there[code], worst, values), code, count)
+    times = time_to_target(results, targets)
+    times = times[times["run_id"].isin(mine["run_id"])]
+    wide = times.groupby([*by, "target"], sort=False, dropna=False, observed=True)
+    sums = wide[["reached", "samples", "seconds"]].sum()
+    sums["share"] = wide["reached"].mean()
+    for target in times["target"].unique():
+        here = table[by].merge(sums.xs(target, level="target").reset_index(), on=by, how="left")
+        table[f"reached_{target:g}"] = here["share"]
+        for clock in ("samples", "seconds"):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ert = np.where(here["reached"] == 0, np.inf, here[clock] / here["reached"])
+            table[f"{clock}_to_{target:g}"] = np.where(here["share"].isna(), np.nan, ert)
+    return table
+
+
+def _median(values: np.ndarray, code: np.ndarray, count: int) -> np.ndarray:
+    known = ~np.isnan(values)
+    return grouped_intervals(values[known], code[known], count)[0]

@@ -122,7 +122,7 @@ def paired_times(
     for name, column in (("step", "ns_per_run_step"), ("evaluation", "evaluation_seconds")):
         if column not in a[1] or column not in b[1]:
             continue
-        rows, values = of_timings(a, b, pairs, column)
+        rows, values, _ = of_timings(a, b, pairs, column)
         if len(rows):
             # A seed that a row lacks is no observation of it: the mean is that of the rows which have it.
             effect = mean_effects((np.nansum(values, axis=0) / np.sum(~np.isnan(values), axis=0))[None])
@@ -164,11 +164,12 @@ def _judged_rows(effects: Effects, by: str, above: float | None, confidence: flo
     """Verdicts on all rows as one family, and the row over all problems."""
     rows, values = effects.rows, effects.differences
     values = np.where(np.abs(values) < ROUNDING, 0.0, values)
-    table = judged(rows["problem"].to_numpy(), rows["a"].to_numpy(), rows["b"].to_numpy(), values, confidence)
+    problem, a, b = (rows[name].to_numpy() for name in ("problem", "a", "b"))
+    table = judged(problem, a, b, values, confidence, effects.common)
     reason = np.where(rows["reason"] != "", rows["reason"], table["reason"])
     table = table.assign(**rows.drop(columns=["problem", "a", "b"]).to_dict("series")).assign(reason=reason)
     if above is not None:
-        table["regression"], table["p_regression"] = _regressions(values, np.log1p(above), confidence)
+        table["regression"], table["p_regression"] = _regressions(values - np.log1p(above), effects.common, confidence)
     over = _over_problems(table, above, confidence)
     table["verdict"] = _of_b(table["verdict"])
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
@@ -183,10 +184,12 @@ def _of_b(verdict: pd.Series) -> np.ndarray:
     return np.select([verdict == "better", verdict == "worse"], ["worse", "better"], verdict)
 
 
-def _regressions(differences: np.ndarray, limit: float, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each row's mean is shown to lie above the limit, or below it, and the adjusted p of that."""
-    effect = mean_effects(differences - limit, confidence)
-    equal = (effect["sd"] == 0) & (effect["mean"] <= 0)  # all alike, and at the limit at most: not above it
+def _regressions(values: np.ndarray, common: np.ndarray | float, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the mean of each row, less the limit, is shown to be above 0, or below; and the adjusted p of that."""
+    effect = mean_effects(values, confidence, common)
+    equal = (
+        (effect["sd"] == 0) & (np.asarray(common) == 0) & (effect["mean"] <= 0)
+    )  # all alike, and at the limit at most: not above it
     p = holm(np.where(equal, 0.0, effect["p"]))
     shown = p < 1 - confidence
     return np.select([shown & (effect["mean"] > 0), shown], ["shown", "ruled out"], "open"), p

@@ -33,6 +33,8 @@ class Effects(NamedTuple):
     """problem, a and b (the optimizers), and what is known of the row beside its verdict."""
     differences: np.ndarray
     """(rows, blocks or seeds) of y_B - y_A, NaN where one has none."""
+    common: np.ndarray | float = 0.0
+    """(rows,) the variance that all blocks of a row share (`mean_effects`): of unequal trials."""
 
 
 def joined(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
@@ -205,7 +207,7 @@ def of_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[s
         f"{each} of {most} blocks: elsewhere what was chosen did not run on shared reporting seeds" for each in blocks
     ]
     reason = np.select([none, missing], ["no setting without a deadline's cut", np.array(lost, dtype=object)], "")
-    return Effects(rows.assign(reason=reason), pair.differences)
+    return Effects(rows.assign(reason=reason), pair.differences, pair.common)
 
 
 def _levels(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str], screens: bool = False) -> Coded:

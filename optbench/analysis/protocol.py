@@ -23,11 +23,12 @@ def finalists(
 ) -> pd.DataFrame:
     """The settings that race: the `count` best of each problem, optimizer and block.
 
-    The best have the lowest median of y (`tail_values`) over the seeds on which the block screened all settings. Ties
-    go to fewer failures, then to the smaller rate, then to the order of the remaining columns. A setting that a
-    deadline cut on one of these seeds, or that has not run on all of them, is not considered.
+    The best have the lowest mean of y (`tail_values`) over the seeds on which the block screened all settings. It is
+    the mean, for a setting that fails now and then must not win by its median, and y of a failure is finite. Ties go to
+    fewer failures, then to the smaller rate, then to the order of the remaining columns. A setting that a deadline cut
+    on one of these seeds, or that has not run on all of them, is not considered.
 
-    Returns one row a (problem, optimizer, block, place): place from 1, the setting, score (the median), failures, n
+    Returns one row a (problem, optimizer, block, place): place from 1, the setting, score (the mean), failures, n
     (runs behind it), trials (settings screened) and left_out (those not considered). A block in which none can be
     considered has no row.
     """
@@ -35,29 +36,26 @@ def finalists(
     return _rows(table, best_settings(table, count), of)
 
 
-def chosen(
-    runs: pd.DataFrame, choose_by: str = LOG_TAIL, count: int = FINALISTS, of: str = "optimizer"
-) -> pd.DataFrame:
-    """The setting that each block chose: the best of its finalists by the median of y over all its tuning seeds.
+def chosen(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
+    """The setting that each block chose: the best of those that raced by the mean of y over all its tuning seeds.
 
-    Tuning seeds are those of the screening and, where there was one, of the race. Ties, cuts and columns: `finalists`.
+    Tuning seeds are those of the screening and of the race; without a race all settings that were screened may be
+    chosen. Ties, cuts and columns: `finalists`.
     """
     table = coded(runs, choose_by, of)
-    return _rows(table, choices(table, count), of).drop(columns="place")
+    return _rows(table, choices(table), of).drop(columns="place")
 
 
-def choices(table: Coded, count: int = FINALISTS) -> pd.DataFrame:
+def choices(table: Coded) -> pd.DataFrame:
     """Rows of `chosen` as codes: cell, block, setting, and what they were chosen by."""
-    first = best_settings(table, count)
-    pairs = pd.MultiIndex.from_arrays([table.setting, table.block])
-    entered = pairs.isin(pd.MultiIndex.from_frame(first[["setting", "block"]]))
-    best = best_settings(table, 1, (table.stage <= 1) & entered).drop(columns=["trials", "left_out"])
-    totals = first.drop_duplicates(["cell", "block"])[["cell", "block", "trials", "left_out"]]
+    # A setting that has not raced has fewer runs than the others, and so is not considered.
+    best = best_settings(table, 1, table.stage <= 1).drop(columns=["trials", "left_out"])
+    totals = best_settings(table, 1)[["cell", "block", "trials", "left_out"]]
     return with_untuned(table, best.merge(totals, on=["cell", "block"]), table.block)
 
 
 def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float = 0.95) -> pd.DataFrame:
-    """One setting a problem and optimizer: the best by the median of y over the tuning seeds of all blocks together.
+    """One setting a problem and optimizer: the best by the mean of y over the tuning seeds of all blocks together.
 
     Settings that some block has not screened, or that a deadline cut, are not considered; ties as in `finalists`.
 
@@ -90,14 +88,14 @@ def best_settings(table: Coded, count: int, used: np.ndarray | None = None, pool
     block = np.zeros_like(table.block) if pooled else table.block
     settings = len(table.settings)
     key, code = np.unique(block[used] * settings + table.setting[used], return_inverse=True)
-    median, _, _, _, n = grouped_intervals(table.y[used], code, len(key))
+    score, n = _means(table.y[used], code, len(key))
     cut = np.bincount(code, weights=table.cut[used], minlength=len(key)) > 0
     rows = pd.DataFrame(
         {
             "cell": table.settings["cell"].to_numpy()[key % settings],
             "block": key // settings,
             "setting": key % settings,
-            "score": median,
+            "score": score,
             "failures": np.bincount(code, weights=table.bad[used], minlength=len(key)).astype(np.int64),
             "n": n,
         }
@@ -110,6 +108,13 @@ def best_settings(table: Coded, count: int, used: np.ndarray | None = None, pool
     rows = rows[~cut & full].sort_values(["cell", "block", "score", "failures", "setting"])
     rows["place"] = rows.groupby(["cell", "block"]).cumcount() + 1
     return rows[rows["place"] <= count].reset_index(drop=True)
+
+
+def _means(y: np.ndarray, code: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and number of each group's values, added up by size: the order of rows must not change a bit of it."""
+    order = np.lexsort((y, code))
+    n = np.bincount(code, minlength=count)
+    return np.add.reduceat(y[order], np.cumsum(n) - n) / n if count else np.empty(0), n
 
 
 def with_untuned(table: Coded, best: pd.DataFrame, block: np.ndarray) -> pd.DataFrame:

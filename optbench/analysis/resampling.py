@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from optbench.analysis.statistics import RESAMPLES
 
@@ -15,6 +16,14 @@ def resample_counts(n: int, seed: int = 0) -> np.ndarray:
     draws = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
     flat = np.bincount((draws + n * np.arange(RESAMPLES)[:, None]).ravel(), minlength=RESAMPLES * n)
     return np.vstack([np.ones(n), flat.reshape(RESAMPLES, n)])
+
+
+def units(times: pd.DataFrame) -> pd.Series:
+    """What a bootstrap draws: blocks, where every run is in one, for the runs of a block share what it chose; or seeds.
+
+    times: a table with the columns seed and, maybe, block (-1: in none).
+    """
+    return times["block"] if "block" in times and (times["block"] >= 0).all() else times["seed"]
 
 
 def percentile_bounds(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

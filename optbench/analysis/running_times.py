@@ -1,4 +1,4 @@
-"""What a target costs a group of runs: expected running times with intervals, and all costs in one table."""
+"""What a target costs a group of runs: expected running times with intervals, and times with restarts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from optbench.analysis.columns import configuration_columns, failed, metric_columns
-from optbench.analysis.costs import CLOCKS, time_to_target
-from optbench.analysis.intervals import grouped_intervals
-from optbench.analysis.resampling import expected_times, percentile_bounds, resample_counts
-from optbench.analysis.trajectories import Tables, log_area, log_tail
+from optbench.analysis.costs import CLOCKS
+from optbench.analysis.resampling import expected_times, percentile_bounds, resample_counts, units
 from optbench.contract.errors import unknown
 
 _GROUPS_AT_ONCE = 256
@@ -27,7 +24,7 @@ def running_times(
     """The expected running time to each target: the cost of all runs over the number that reached it; inf for none.
 
     times: from `time_to_target`. by: columns that name a group; clock: "steps", "samples" or "seconds". The interval
-    is a bootstrap over seeds, whose runs stay together.
+    is a bootstrap over seeds, or over blocks where the runs stand in some (`units`); what they hold stays together.
 
     Returns one row a (group, target), groups in order of appearance: `by`, target, runs, reached (how many), ert, low,
     high (in the clock's unit).
@@ -35,8 +32,8 @@ def running_times(
     if clock not in CLOCKS:
         raise unknown("clock", clock, CLOCKS)
     keys = [*by, "target"]
-    whole = times.assign(_runs=1).groupby([*keys, "seed"], sort=False, dropna=False, observed=True)
-    sums = whole[["_runs", "reached", clock]].sum().reset_index().sort_values("seed", kind="stable")
+    whole = times.assign(_runs=1, _unit=units(times)).groupby([*keys, "_unit"], sort=False, dropna=False, observed=True)
+    sums = whole[["_runs", "reached", clock]].sum().reset_index().sort_values("_unit", kind="stable")
     grouped = sums.groupby(keys, sort=False, dropna=False, observed=True)
     code, place = grouped.ngroup().to_numpy(), grouped.cumcount().to_numpy()
     table = times[keys].drop_duplicates(ignore_index=True)
@@ -74,61 +71,3 @@ def simulated_restarts(costs: ArrayLike, reached: ArrayLike, count: int = 1000, 
         total[open_] += costs[drawn]
         open_ = open_[~reached[drawn]]
     return total
-
-
-def costs(
-    results: Tables,
-    by: Sequence[str] | None = None,
-    runs: pd.DataFrame | None = None,
-    targets: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """All costs of each configuration, or of each group, in one table.
-
-    by: columns that name a group; by default problem and configuration. runs: those rows of `results.runs` that
-    count, such as the reported ones; by default all. targets: as for `time_to_target`.
-
-    Returns one row a group, in order of appearance, with
-      `by`, runs, seeds, failures (their share, 0 to 1), unfinished (the share that a deadline stopped);
-      log_tail: the median over runs of the mean of ln max(f - f*, floor) over the last fifth of the steps;
-      log_area: the same over log-spaced steps of the whole budget; a failure counts as 1e6 times the first in both;
-      test_loss and the metrics: medians over runs, a failed one counting as the worst (accuracy 0, else inf);
-      and for each target, by its share: reached_0.1 (share of runs), samples_to_0.1, seconds_to_0.1 (expected running
-      times; `running_times` has their intervals).
-    """
-    every = results.runs
-    by = ["problem", *configuration_columns(every)] if by is None else list(by)
-    chosen = np.ones(len(every), dtype=bool) if runs is None else every["run_id"].isin(runs["run_id"]).to_numpy()
-    mine, bad = every[chosen], failed(every)[chosen]
-    table = mine[by].drop_duplicates(ignore_index=True)
-    count = len(table)
-    code = mine[by].merge(table.assign(_group=np.arange(count)), on=by, how="left")["_group"].to_numpy()
-    table["runs"] = size = np.bincount(code, minlength=count)
-    table["seeds"] = mine["seed"].groupby(code).nunique().to_numpy()
-    table["failures"] = np.bincount(code, weights=bad, minlength=count) / size
-    late = (mine["status"] == "deadline").to_numpy() & ~bad
-    table["unfinished"] = np.bincount(code, weights=late, minlength=count) / size
-    for name, each in (("log_tail", log_tail), ("log_area", log_area)):
-        table[name] = _median(each(results)[chosen], code, count)
-    for name, column in [("test_loss", "test_loss_final"), *((name, name) for name in metric_columns(mine))]:
-        values = mine[column].to_numpy(dtype=np.float64, na_value=np.nan)
-        there = np.bincount(code, weights=~np.isnan(values), minlength=count) > 0
-        worst = 0.0 if "accuracy" in name else np.inf
-        table[name] = _median(np.where(bad & there[code], worst, values), code, count)
-    times = time_to_target(results, targets)
-    times = times[times["run_id"].isin(mine["run_id"])]
-    wide = times.groupby([*by, "target"], sort=False, dropna=False, observed=True)
-    sums = wide[["reached", "samples", "seconds"]].sum()
-    sums["share"] = wide["reached"].mean()
-    for target in times["target"].unique():
-        here = table[by].merge(sums.xs(target, level="target").reset_index(), on=by, how="left")
-        table[f"reached_{target:g}"] = here["share"]
-        for clock in ("samples", "seconds"):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ert = np.where(here["reached"] == 0, np.inf, here[clock] / here["reached"])
-            table[f"{clock}_to_{target:g}"] = np.where(here["share"].isna(), np.nan, ert)
-    return table
-
-
-def _median(values: np.ndarray, code: np.ndarray, count: int) -> np.ndarray:
-    known = ~np.isnan(values)
-    return grouped_intervals(values[known], code[known], count)[0]

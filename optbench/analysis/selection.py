@@ -11,8 +11,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.blocks import REPORT, SCREEN
 from optbench.analysis.columns import configuration_columns, failed, final_suboptimality, full_batch, metric_columns
 from optbench.analysis.intervals import grouped_intervals
+from optbench.analysis.measures import tail_values
+from optbench.analysis.protocol import recommended
+
+_LARGEST = 700.0  # exp of more is inf, which stands for a failure
 
 
 def best_configurations(
@@ -20,11 +25,16 @@ def best_configurations(
     tuning_seeds: Iterable[int],
     by: Sequence[str] = ("problem", "optimizer"),
     confidence: float = 0.95,
+    choose_by: str | None = None,
 ) -> pd.DataFrame:
     """The best configuration of each group, chosen on `tuning_seeds` and measured on all other seeds.
 
     runs: the `runs` table. by: columns that name a group; "problem" must be among them, since suboptimalities of
-    different problems cannot be compared.
+    different problems cannot be compared. choose_by: what is chosen by and measured, as `tail_values` has it, here as
+    exp(y); without it, suboptimality_final.
+
+    In a sweep whose seeds stand in blocks the choice is made on the seeds on which every setting was screened, for an
+    optimizer it is what all blocks recommend, and it is measured on the seeds that report.
 
     The best has the lowest median of suboptimality_final over the tuning seeds, a failed run counting as inf. Ties go
     to fewer failures, then to the smaller range over the tuning seeds, then to the smaller rate, and last to the
@@ -34,7 +44,7 @@ def best_configurations(
     Returns one row per group, groups in order of appearance, with the columns
       `by`, the rest of the configuration (optimizer, hyperparameters, dtype, batch_size, schedule, lr), full_batch;
       tuning_median, tuning_failures, tuning_n: what the choice was made on;
-      median, low, high, coverage, n, failures, unfinished: suboptimality_final on the other seeds; failed runs are in
+      median, low, high, coverage, n, failures, unfinished: the measure on the other seeds; failed runs are in
         it as inf, runs stopped by a deadline with the loss that they reached (counted in `unfinished`);
       held_out: False where there were no other seeds, so that the numbers come from the seeds chosen on;
       edge, edge_side: the rate is the "low"est or "high"est that this problem and optimizer were given (of several);
@@ -49,17 +59,23 @@ def best_configurations(
     code, table = _codes(runs, keys)
     group = _codes(table, by)[0]
     value, bad = final_suboptimality(runs), failed(runs)
+    if choose_by is not None:
+        value = np.where(bad, np.inf, np.exp(np.minimum(tail_values(runs, choose_by), _LARGEST)))
 
-    tuning = runs["seed"].isin(list(tuning_seeds)).to_numpy()
+    tuning, reporting = _split(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
     tuning = tuning | ~has_tuning[group[code]]
-    chosen = _choose(table, group, code[tuning], value[tuning], bad[tuning], keys)
+    offered = tuning
+    if staged(runs) and choose_by is not None and by == ["problem", "optimizer"]:
+        offered = recommended_rows(runs, choose_by, keys)[code] & tuning
+    chosen = _choose(table, group, code[offered], value[offered], bad[offered], keys)
 
     rows = chosen["code"].to_numpy()
     place = np.full(len(table), -1)
     place[rows] = np.arange(len(rows))
-    has_other = np.bincount(code, weights=~tuning, minlength=len(table)) > 0
-    used = (place[code] >= 0) & (~tuning | ~has_other[code])
+    reporting = reporting & ~tuning
+    has_other = np.bincount(code, weights=reporting, minlength=len(table)) > 0
+    used = (place[code] >= 0) & np.where(has_other[code], reporting, tuning)
     at, measured = place[code[used]], runs.loc[used]
     best = chosen.drop(columns="code")
     best["median"], best["low"], best["high"], best["coverage"], best["n"] = grouped_intervals(
@@ -84,11 +100,34 @@ def winners(runs: pd.DataFrame, tuning_seeds: Iterable[int], confidence: float =
     return best_configurations(runs, tuning_seeds, by=("problem",), confidence=confidence)
 
 
+def staged(runs: pd.DataFrame) -> bool:
+    """Whether the sweep's seeds stand in blocks."""
+    return "stage" in runs and bool((runs["stage"] == SCREEN).any())
+
+
+def _split(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
+    """(runs,) bool each: which runs choose, and which report."""
+    if staged(runs):
+        return (runs["stage"] == SCREEN).to_numpy(), (runs["stage"] == REPORT).to_numpy()
+    tuning = runs["seed"].isin(list(tuning_seeds)).to_numpy()
+    return tuning, ~tuning
+
+
+def recommended_rows(runs: pd.DataFrame, choose_by: str, keys: list[str]) -> np.ndarray:
+    """(configurations,) bool, in order of appearance: whether all blocks recommend it."""
+    table = _codes(runs, keys)[1]
+    wanted = table.merge(recommended(runs, choose_by)[keys].assign(wanted=True), on=keys, how="left")["wanted"]
+    return wanted.notna().to_numpy()
+
+
 def reported_runs(runs: pd.DataFrame, best: pd.DataFrame, tuning_seeds: Iterable[int]) -> pd.DataFrame:
     """The rows of `runs` behind the reported numbers of `best` (a table from `best_configurations`)."""
     keys = ["problem", *configuration_columns(runs)]
-    mine = runs.merge(best[[*keys, "held_out"]], on=keys, how="inner")
-    return mine[~mine["held_out"] | ~mine["seed"].isin(list(tuning_seeds))].drop(columns="held_out")
+    tuning, reporting = _split(runs, tuning_seeds)
+    marked = runs.assign(_tuning=tuning, _reporting=reporting)
+    mine = marked.merge(best[[*keys, "held_out"]], on=keys, how="inner")
+    used = np.where(mine["held_out"], mine["_reporting"], mine["_tuning"] | (not staged(runs)))
+    return mine[used.astype(bool)].drop(columns=["held_out", "_tuning", "_reporting"])
 
 
 def _codes(table: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, pd.DataFrame]:

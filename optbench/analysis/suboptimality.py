@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-FLOOR = 1e-14
-FAILURE = 1e6
+from optbench.analysis.measures import FAILURE, FLOOR
 
 
 def landmarks(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -6,7 +6,7 @@ Between two evaluations the logarithm of the suboptimality is taken as linear in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,13 +21,30 @@ TAIL = 0.2
 class Tables(Protocol):
     """The tables of a sweep."""
 
-    runs: pd.DataFrame
-    timings: pd.DataFrame
-    problems: pd.DataFrame
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row a run."""
 
     @property
     def curves(self) -> pd.DataFrame:
         """A row an evaluation of a run."""
+
+    @property
+    def timings(self) -> pd.DataFrame:
+        """A row a cohort."""
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """A row a problem, with its minimum."""
+
+
+class Part(NamedTuple):
+    """Some of a sweep's runs, with all its other tables."""
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    timings: pd.DataFrame
+    problems: pd.DataFrame
 
 
 @dataclass(frozen=True)

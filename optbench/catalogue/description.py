@@ -14,6 +14,7 @@ from optbench.contract import names, problems
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
+from optbench.contract.search import RATE
 
 BLOCK = (64, 32)
 """The shape of the example for which a matrix stage's memory is counted."""
@@ -29,7 +30,8 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
 
     - optimizers and wrappers: state (the slots ``by_parameter``, ``by_block`` and ``by_run``, and the ``matrix`` memory
       of an example block), reported (the slot that is evaluated, or w), sums (what is computed before the rule runs:
-      over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline;
+      over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline; search
+      (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
     - problems: dim, blocks, examples, test_examples, data (whether there is any), noise, metrics, minimum,
       minimum_source, minimizer, domain.
@@ -72,13 +74,14 @@ def _optimizer(catalogue, text) -> dict:
     bare = name in catalogue.wrappers and names.INNER not in given
     if bare:  # gd has neither state nor hyperparameters: around it, a wrapper shows what is its own
         around, wrapper = wrap(catalogue.wrappers[name], catalogue.optimizers["gd"]), catalogue.wrappers[name]
-        record = replace(around, name=name, doc=wrapper.doc, source=wrapper.source)
+        own = {"doc": wrapper.doc, "source": wrapper.source, "search": wrapper.search}
+        record = replace(around, name=name, search_source=wrapper.search_source, **own)
         values = record.with_values(given)
     else:
         record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
         facts = _record(catalogue, "baseline", text, record, values, record.hyperparameters, record.limits)
-        return facts | {"state": None, "reported": None, "sums": None}
+        return facts | {"state": None, "reported": None, "sums": None} | _search(record, record.space)
     kind = "wrapper" if bare else "optimizer"
     facts = _record(catalogue, kind, text, record, values, record.hyperparameters, record.all_limits)
     memory = [stage.memory(*BLOCK) for stage in record.matrix.values()]
@@ -90,7 +93,13 @@ def _optimizer(catalogue, text) -> dict:
     }
     sums = {"all": record.total, "block": record.block, "matrix": record.matrix}
     sums = {key: _plain_names(stages) for key, stages in sums.items()}
-    return facts | {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
+    facts |= {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
+    return facts | _search(record, record.search if bare else record.space)
+
+
+def _search(record, space) -> dict:
+    source = record.search_source or ("the rates of every optimizer that states none" if RATE in space else "")
+    return {"search": {key: range_.text for key, range_ in space.items()}, "search_source": source}
 
 
 def _plain_names(of) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.errors import unknown
+from optbench.contract.names import number_text
 
 KINDS = {
     "optimizers": ("optimizers", "wrappers", "baselines"),
@@ -22,9 +23,10 @@ KINDS = {
 
 
 def rows(catalogue: Catalogue, kind: str) -> list[dict]:
-    """One row for each name of ``kind``, one of KINDS: kind, name, formula, defaults, source, family, file.
+    """One row for each name of ``kind``, one of KINDS: kind, name, formula, defaults, search, source, family, file.
 
-    ``family`` is what the file says about itself. No problem is built. Raises OptbenchError for another kind.
+    ``search`` has the ranges that an optimizer is tuned in, as a spec has them, by name; ``family`` is what the file
+    says about itself. No problem is built. Raises OptbenchError for another kind.
     """
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)
@@ -35,7 +37,7 @@ def rows(catalogue: Catalogue, kind: str) -> list[dict]:
             if path not in families:
                 families[path] = _family(path)
             row = {"kind": registry[:-1], "name": name, "formula": formula(record.doc)}
-            row |= {"defaults": plain(defaults(record)), "source": record.source}
+            row |= {"defaults": plain(defaults(record)), "search": ranges(record), "source": record.source}
             entries.append(row | {"family": families[path], "file": str(path)})
     return entries
 
@@ -55,6 +57,11 @@ def defaults(record) -> Mapping:
     return record.parameters if hasattr(record, "parameters") else record.hyperparameters
 
 
+def ranges(record) -> dict[str, str]:
+    """The ranges of what tuning varies, by name; of a wrapper, what it adds."""
+    return {key: range_.text for key, range_ in getattr(record, "space", getattr(record, "search", {})).items()}
+
+
 def plain(value):
     """``value`` as JSON has it."""
     if isinstance(value, Mapping):
@@ -70,11 +77,7 @@ def value_text(value) -> str:
     """A plain value as it is typed in a spec."""
     if isinstance(value, list):
         return f"({', '.join(map(value_text, value))}{',' * (len(value) == 1)})"
-    if not isinstance(value, float):
-        return str(value)
-    mantissa, mark, exponent = f"{value:g}".partition("e")
-    short = f"{mantissa}e{int(exponent)}" if mark else mantissa
-    return short if float(short) == value else repr(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def values_text(values: Mapping) -> str:
@@ -83,7 +86,7 @@ def values_text(values: Mapping) -> str:
 
 
 def markdown(catalogue: Catalogue) -> str:
-    """The tables of reports/catalogue.md: one for each registry, with name, formula and defaults."""
+    """The tables of reports/catalogue.md: one for each registry, with name, formula and defaults, and what is tuned."""
     parts = []
     for kind in KINDS:
         table = rows(catalogue, kind)
@@ -91,12 +94,16 @@ def markdown(catalogue: Catalogue) -> str:
             lines = [_markdown_row(row) for row in table if row["kind"] == registry[:-1]]
             title = f"{len(lines)} {registry if len(lines) > 1 else registry[:-1]}".replace("_", " ")
             head = [f"## {title}", "", "| name | formula | defaults |", "|---|---|---|"]
+            if kind == "optimizers":
+                head[2:] = ["| name | formula | defaults | search space |", "|---|---|---|---|"]
             parts.append("\n".join([*head, *lines]))
     return "\n\n".join(parts)
 
 
 def _markdown_row(row) -> str:
-    cells = (row["name"], row["formula"].replace("`", ""), values_text(row["defaults"]))
+    cells = [row["name"], row["formula"].replace("`", ""), values_text(row["defaults"])]
+    if f"{row['kind']}s" in KINDS["optimizers"]:
+        cells.append(", ".join(f"{key}={text}" for key, text in row["search"].items()))
     return "| " + " | ".join(f"`{cell}`".replace("|", r"\|") if cell else "" for cell in cells) + " |"
 
 

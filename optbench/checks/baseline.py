@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from optbench.checks.search import fits
 from optbench.checks.verdict import Wrong
 from optbench.contract.optimizers import Baseline
 
@@ -23,5 +24,10 @@ def _finds_the_minimum(record: Baseline):
         raise Wrong(f"ends at {found.x.tolist()}, not at 0: {found.message}")
 
 
+def _searched(record: Baseline):
+    """is tuned where its hyperparameters may lie"""
+    fits(record)
+
+
 FIRST = ()
-CHECKS = (_finds_the_minimum,)
+CHECKS = (_finds_the_minimum, _searched)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from optbench.checks.interpreter import Interpreter
+from optbench.checks.search import fits
 from optbench.checks.verdict import Wrong, close
 from optbench.compiler.translator import Translator
 from optbench.compiler.update_kernels import update_kernel
@@ -91,6 +92,11 @@ def _finite(record: Optimizer):
         raise Wrong("w becomes NaN or infinite although every gradient is finite (a division by zero?)")
 
 
+def _searched(record: Optimizer):
+    """is tuned where its hyperparameters may lie"""
+    fits(record)
+
+
 FIRST = (_rule_in_python, _rule_compiles)
 """Where one of these fails, the others cannot run."""
-CHECKS = (*FIRST, _matches_python, _stays_float32, _finite, _shows_nan)
+CHECKS = (*FIRST, _matches_python, _stays_float32, _finite, _shows_nan, _searched)

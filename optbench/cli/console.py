@@ -4,6 +4,7 @@ Imported when a command runs, for rich and the catalogue take their time.
 """
 
 import json
+import textwrap
 
 from rich.console import Console
 
@@ -24,3 +25,13 @@ def load_catalogue(files) -> loader.Catalogue:
 def print_json(data) -> None:
     """Print ``data`` as JSON; a number that is not finite must have become None before."""
     print(json.dumps(data, indent=2, allow_nan=False))
+
+
+def paragraph(text: str, indent: int = 0, hang: int = 0) -> None:
+    """Print ``text`` in lines that fit, those after the first ``hang`` columns in; nothing is cut or read as markup."""
+    print(
+        textwrap.fill(
+            text, max(console.width, 30), initial_indent=" " * indent, subsequent_indent=" " * hang,
+            break_on_hyphens=False, break_long_words=False,
+        )
+    )  # fmt: skip

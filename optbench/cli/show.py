@@ -51,7 +51,7 @@ def _print_record(record: dict[str, Any]) -> None:
     facts = _FACTS[record["kind"]](record) | {"source": record["source"], "file": ", ".join(record["files"])}
     for label, text in facts.items():
         if text:
-            print_entry(label, 12, text)
+            print_entry(label, 12, text, record["search_source"] if label == "search" else "")
     if record.get("around"):
         print_lines("")
         _print_record(record["around"])
@@ -79,7 +79,14 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
     needs = [f"{words} ({', '.join(sums[key])})" for key, words in stages.items() if sums[key]]
     none = "none" + " of its own" * (record["kind"] == "wrapper")
     reported = "" if record["reported"] == "w" else f"{record['reported']}; the gradient is taken at w"
-    return {"memory": ", ".join(memory) or none, "needs": ", ".join(needs), "reported": reported}
+    facts = {"memory": ", ".join(memory) or none, "needs": ", ".join(needs), "reported": reported}
+    return facts | _search(record)
+
+
+def _search(record: dict[str, Any]) -> dict[str, str]:
+    """Where ``sweep --trials`` looks, as it would be typed."""
+    ranges = ", ".join(f"{key}={text}" for key, text in record["search"].items())
+    return {"search": ranges}
 
 
 def _schedule(record: dict[str, Any]) -> dict[str, str]:
@@ -98,7 +105,7 @@ def _problem(record: dict[str, Any]) -> dict[str, str]:
     if record["data"]:
         test = f", {record['test_examples']:,} to test" if record["test_examples"] else ""
         examples = f"{record['examples']:,} to train{test}"
-    noise = f"{record['noise']:g} / sqrt(batch size), standard deviation of a coordinate of the gradient"
+    noise = f"{record['noise']:g} sqrt(1/B - 1/{record['examples']}), deviation of the gradient over B examples"
     minimizer, domain = record["minimizer"] or (), record["domain"] or ()
     minimum = f"{record['minimum']:.10g}" + f" at {_point(minimizer)}" * (0 < len(minimizer) <= _SHOWN)
     return {
@@ -114,7 +121,7 @@ def _problem(record: dict[str, Any]) -> dict[str, str]:
 _FACTS = {
     "optimizer": _optimizer,
     "wrapper": _optimizer,
-    "baseline": lambda record: {},
+    "baseline": _search,
     "schedule": _schedule,
     "schedule_wrapper": _schedule,
     "problem": _problem,

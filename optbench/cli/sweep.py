@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from optbench.cli import report as report_command
+from optbench.cli.dry_run import print_plan
 from optbench.cli.options import Plugin, Workers, check_folder, interrupted, text_list
+from optbench.cli.progress import Watch
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.engine.cohort import Cohort
     from optbench.sweeps.plan import Plan
 
 
 def sweep(
-    spec: Annotated[Path | None, typer.Argument(help="A TOML file; without it, the built-in default.")] = None,
+    spec: Annotated[
+        Path | None, typer.Argument(help="A TOML file, or thorough; without it, the built-in default.")
+    ] = None,
     problems: Annotated[
         str | None, text_list("problems", "Such as 'rosenbrock, quadratic(dim=100, condition=1e4)'.")
     ] = None,
@@ -28,8 +30,15 @@ def sweep(
     batch_sizes: Annotated[str | None, text_list("batch-sizes", "Such as 16,64,full.")] = None,
     schedules: Annotated[str | None, text_list("schedules", "Such as 'constant, inverse(decay_rate=0.1)'.")] = None,
     lr: Annotated[
-        str | None, text_list("lr", "Learning rates: 0.01,0.1 or a log-spaced grid from:to:count, 1e-4:1:9.")
+        str | None,
+        text_list(
+            "lr", "Learning rates: 0.01,0.1, a log-spaced grid 1e-4:1:9, or 'log_uniform(1e-4, 1)' for --trials."
+        ),
     ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Draw so many settings of each optimizer from its search space.")
+    ] = None,
+    search_seed: Annotated[int | None, typer.Option(help="What that draw depends on. By default 0.")] = None,
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or a list: 0,1,2.")] = None,
     tuning_seeds: Annotated[int | None, typer.Option(help="How many of them choose; the others report.")] = None,
     blocks: Annotated[
@@ -58,14 +67,14 @@ def sweep(
     from optbench.cli.console import load_catalogue
     from optbench.sweeps import session
     from optbench.sweeps.provenance import typed_command
-    from optbench.sweeps.spec import read
+    from optbench.sweeps.spec_files import read
 
     check_folder(out)
     changes = {
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
-        "learning_rates": lr, "seeds": seeds, "tuning_seeds": tuning_seeds, "blocks": blocks, "epochs": epochs,
-        "steps": steps, "dtypes": dtype, "deadline": deadline, "device": device,
-        "plugins": [str(path) for path in plugin] if plugin else None,
+        "learning_rates": lr, "trials": trials, "search_seed": search_seed, "seeds": seeds,
+        "tuning_seeds": tuning_seeds, "blocks": blocks, "epochs": epochs, "steps": steps, "dtypes": dtype,
+        "deadline": deadline, "device": device, "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
     checked = read(spec, changes)
     catalogue = load_catalogue(checked.plugins)
@@ -88,47 +97,6 @@ def sweep(
         raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
 
 
-class Watch:
-    """A progress bar over a sweep's work, with runs/s and the time left."""
-
-    def __init__(self):
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        from optbench.cli.console import errors
-
-        self.begin, self.before = None, None
-        self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[speed]}"), console=errors, transient=True,
-        )  # fmt: skip
-
-    def __enter__(self) -> Watch:
-        self.bar.start()
-        self.task = self.bar.add_task("loading", total=None, speed="")
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.bar.stop()
-
-    def __call__(self, status) -> None:
-        if status.compiled < status.to_compile:
-            text = f"kernels {status.compiled}/{status.to_compile} (compiled once, then kept)"
-            self.bar.update(self.task, description=text, completed=status.compiled, total=status.to_compile)
-            return
-        now = time.monotonic()
-        if self.begin is None:
-            self.begin, self.before = now, (status.cost, status.runs)
-        spent, cost, runs = now - self.begin, status.cost - self.before[0], status.runs - self.before[1]
-        speed = ""
-        if spent > 0.5 and cost:
-            left = spent * (status.total_cost - status.cost) / cost
-            speed = f"{runs / spent:,.0f} runs/s, {_duration(left)} left"
-        self.bar.update(
-            self.task, description=f"{status.runs:,} of {status.total_runs:,} runs", completed=status.cost,
-            total=status.total_cost, speed=speed,
-        )  # fmt: skip
-
-
 def print_device(plan: Plan) -> None:
     """Say which device was taken and why, unless the CPU was asked for."""
     from optbench.cli.console import errors
@@ -138,71 +106,40 @@ def print_device(plan: Plan) -> None:
         errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)
 
 
-def print_plan(plan: Plan, workers: int) -> None:
-    """Cohorts, runs, run-steps, and how long they would take."""
-    from rich.table import Table
-
-    from optbench.cli.console import console, errors
-    from optbench.sweeps.executor import estimate
-
-    table = Table("problem", "optimizer", "batch sizes", "cohorts", "lanes", "runs", "run-steps", box=None)
-    for column in table.columns[3:]:
-        column.justify = "right"
-    groups: dict[tuple[str, str], list[Cohort]] = {}
-    for planned in plan.cohorts:
-        cohort = planned.cohort
-        groups.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
-    for (problem, optimizer), group in groups.items():
-        sizes = dict.fromkeys(
-            "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size) for cohort in group
-        )
-        runs = sum(len(cohort.lanes) for cohort in group)
-        steps = sum(len(cohort.lanes) * cohort.steps for cohort in group)
-        table.add_row(
-            problem, optimizer, ", ".join(sizes), f"{len(group):,}", str(len(group[0].lanes)), f"{runs:,}", f"{steps:,}"
-        )
-    console.print(table)
-    console.print(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs")
-    if plan.device == "cuda":
-        console.print("how long they take on a GPU is not estimated")
-        return
-    with errors.status("measuring a few steps of every problem"):
-        seconds = estimate(plan.cohorts, workers)
-    console.print(
-        f"about {_duration(seconds)} with {workers} workers, by a short probe of every problem and batch size"
-    )
-
-
 def print_summary(directory: Path) -> None:
-    """The best configuration of each problem (medians over the seeds that did not choose it), and the costs."""
-    from rich.table import Table
-
-    from optbench.cli.console import console
-    from optbench.report.summary import terminal_summary
+    """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
+    from optbench.cli.console import paragraph
+    from optbench.report import answers
     from optbench.sweeps.results import load
 
     results = load(directory)
     runs, timings = results.runs, results.timings
-    failures = int((runs["status"] == "diverged").sum())
-    table = Table(box=None, pad_edge=False)
-    table.add_column("problem", no_wrap=True)
-    table.add_column("suboptimality [95% interval]", no_wrap=True)
-    table.add_column("failed", no_wrap=True)
-    table.add_column("best configuration")
-    for row in terminal_summary(runs, results.tuning_seeds).to_dict("records"):
-        note = f" ({row['note']})" if row["note"] else ""
-        best = f"{row['best']}, lr {row['lr']}{note}"
-        table.add_row(row["problem"], row["median [low, high]"], row["failures"], best)
-    console.print(table)
+    answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by)
+    settings = answers.setting_texts(answer, runs)
+    paragraph(answers.measure_text(answer, results.choose_by, runs))
+    for problem in answer.best["problem"].unique():
+        paragraph("")
+        paragraph(answer.sentence(problem), hang=2)
+        for optimizer in answer.firsts(problem):
+            paragraph(settings[problem, optimizer], indent=2, hang=4)
+    if overall := answer.overall():
+        paragraph("")
+        paragraph(overall, hang=2)
+    paragraph("")
+    for text in answers.edge_texts(answer.edges):
+        paragraph(text, hang=2)
+    diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
-    late = int((runs["status"] == "deadline").sum())
-    console.print(
-        f"{len(runs):,} runs ({failures:,} diverged: they count as failures"
-        + (f"; {late:,} cut by the deadline" if late else "")
-        + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}"
+    paragraph(
+        f"{len(runs):,} runs ({diverged:,} diverged: they count as failures"
+        + (f"; {late:,} cut by the deadline: their settings are not chosen" if late else "")
+        + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",
+        hang=2,
     )
+    if (chosen := directory / "chosen.toml").exists():
+        paragraph(f"the settings above, as a spec that runs: {chosen}", hang=2)
     if left := _left_to_the_cpu(runs, timings):
-        console.print(left, markup=False, soft_wrap=True)
+        paragraph(left, hang=2)
 
 
 def _left_to_the_cpu(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
@@ -218,11 +155,3 @@ def _left_to_the_cpu(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         reasons.append(f"{', '.join(names[:3])}{more} ({note})")
     return f"{len(late):,} of {len(timings):,} cohorts ran on the CPU: {'; '.join(reasons)}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return "less than a second"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -127,7 +127,8 @@ class DriveArguments(NamedTuple):
     """(B, features) and (B,): where a step's mini-batch is put together."""
     y_batch: Reals1
     noise: Reals2
-    """(steps, dim), added to every lane's gradient; (0, 0) where there is none."""
+    """(steps, dim + 1): what every lane's gradient is multiplied with stands last, and is added to it before; (0, 0)
+    where there is none."""
     constants: Reals1
     layout: Wholes1
     work: Reals1
@@ -185,7 +186,7 @@ class StepsArguments(NamedTuple):
     y_batch: Reals3
     sizes: Wholes1
     noise: Reals3
-    """(members, steps, dim)"""
+    """(members, steps, dim + 1)"""
     constants: Reals1
     layout: Wholes1
     done: Whole

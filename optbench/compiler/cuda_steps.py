@@ -80,6 +80,7 @@ def step_kernel(
     own = {name: f"_{name}" for name in ("w", "g", "state", "scalars", "powers")}
     update = call(ThreadUpdateArguments, "_update", **own, t="done + s + 1", r="k")
     keep, put_back = _kept(shape)
+    noise = "for d in range(_w.shape[0]): _g[d] = noise[c, s, _w.shape[0]] * _g[d] + noise[c, s, d]"
     text = f"""
 def NAME({names(StepsArguments)}):
     for r in range(cuda.grid(1), f.shape[0], cuda.gridsize(1)):
@@ -96,7 +97,7 @@ def NAME({names(StepsArguments)}):
                 alive[r] = False
                 diverged_at[r] = done + s + 1
                 break
-            {"for d in range(_w.shape[0]): _g[d] += noise[c, s, d]" if shape.noisy else ""}
+            {noise if shape.noisy else ""}
             _scalars[0, k] = base[r] * factors[schedule_of[r], s]
             {update}
         total = _real(0)

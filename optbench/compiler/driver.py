@@ -51,8 +51,9 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                     a.diverged_at[r] = t
                     continue
                 if noisy:
+                    weight = a.noise[s, a.g.shape[1]]
                     for i in range(a.g.shape[1]):
-                        a.g[r, i] += a.noise[s, i]
+                        a.g[r, i] = weight * a.g[r, i] + a.noise[s, i]
                 update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, r, r + 1)
         else:
             if gathered:
@@ -72,10 +73,11 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                 if fresh:
                     return s
             if noisy:
+                weight = a.noise[s, a.g.shape[0]]
                 for i in range(a.g.shape[0]):
                     e = a.noise[s, i]
                     for r in range(runs):
-                        a.g[i, r] += e
+                        a.g[i, r] = weight * a.g[i, r] + e
             update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, 0, runs)
     return a.sizes.shape[0]
 

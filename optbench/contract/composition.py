@@ -86,6 +86,10 @@ class _Composition:
             total=total,
             block=block,
             matrix=matrix,
+            search={**base.search, **wrapper.search},
+            search_source="; ".join(
+                f"{each.name}: {each.search_source}" for each in (wrapper, base) if each.search_source
+            ),
             origins=wrapper.origins + base.origins,
         )
 

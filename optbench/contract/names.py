@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 from optbench.contract.errors import OptbenchError, unknown
 
 _TEXT = r"[^\s,()\[\]{}'\"=]"
-# What stands in quotes is passed over; then a value that holds a slash, or ends like a file of data.
+# What stands in quotes is passed over; then a value that holds a slash, ends like a file of data, or is a grid.
 _PATH = re.compile(
-    rf"""'[^']*'|"[^"]*"|(?<==)\s*(?P<path>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?:csv|npz|parquet))(?=\s*[,)])"""
+    r"""'[^']*'|"[^"]*"|(?<==)\s*"""
+    rf"(?P<path>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?:csv|npz|parquet)|[-+.\deE]+:[-+.\deE]+:\d+)(?=\s*[,)])"
 )
 
 
@@ -23,8 +25,8 @@ def parse(text: str) -> tuple[str, dict]:
     """Split ``name(key=value, ...)`` into the name and its parameters.
 
     Values are Python literals. What a wrapper stands around, ``clip(adam, norm=1)``, is the parameter INNER, a text of
-    that form again. A bare word is a text, and so is a path: ``logistic(data=~/points.csv)``; a path with blanks or
-    brackets needs quotes.
+    that form again. A bare word is a text, and so are a path, ``logistic(data=~/points.csv)``, and a grid,
+    ``adam(eps=1e-8:1e-2:4)``; a path with blanks or brackets needs quotes.
 
     Args:
         text: as it was typed.
@@ -87,16 +89,16 @@ def canonical(name: str, parameters: Mapping) -> str:
 
 
 def alternatives(text: str) -> list[str]:
-    """Every text that one with lists for values stands for, also inside a wrapper.
+    """Every text that one with lists or grids for values stands for, also inside a wrapper.
 
     Args:
-        text: such as ``adam(beta1=[0.8, 0.9])``.
+        text: such as ``adam(beta1=[0.8, 0.9])`` or ``adam(eps=1e-8:1e-2:4)``.
 
     Returns:
         One text for each choice of values.
 
     Raises:
-        OptbenchError: a list is empty.
+        OptbenchError: a list is empty, or a grid cannot be read.
 
     Example:
         >>> alternatives("adam(beta1=[0.8, 0.9])")
@@ -105,11 +107,57 @@ def alternatives(text: str) -> list[str]:
     name, given = parse(text)
     choices = []
     for key, value in given.items():
-        grid = alternatives(value) if key == INNER else value if isinstance(value, list | tuple) else [value]
-        if not grid:
+        items = alternatives(value) if key == INNER else listed(value)
+        if not items:
             raise OptbenchError(f"{text!r} gives no value for {key}")
-        choices.append([(key, item) for item in grid])
+        choices.append([(key, item) for item in items])
     return [canonical(name, dict(choice)) for choice in itertools.product(*choices)]
+
+
+def listed(value: Any) -> list:
+    """What a list, a grid or a single value holds.
+
+    Args:
+        value: as :func:`parse` gives it.
+
+    Returns:
+        The values.
+
+    Raises:
+        OptbenchError: a grid cannot be read.
+    """
+    if isinstance(value, str) and ":" in value and "(" not in value:
+        return grid(value)
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def grid(text: str) -> list[float]:
+    """``from:to:count`` -> numbers, evenly spaced on a logarithmic axis, rounded to four digits.
+
+    Args:
+        text: as it was typed.
+
+    Returns:
+        ``count`` numbers, the lowest first.
+
+    Raises:
+        OptbenchError: it is not of that form, or does not rise from above 0.
+
+    Example:
+        >>> grid("1e-2:1:3")
+        [0.01, 0.1, 1.0]
+    """
+    try:
+        ends = text.split(":")
+        if len(ends) != 3:
+            raise ValueError
+        low, high, count = float(ends[0]), float(ends[1]), int(ends[2])
+        if not (0 < low <= high and math.isfinite(high) and count >= 1) or (count == 1 and low != high):
+            raise ValueError
+    except ValueError:
+        raise OptbenchError(f"{text!r} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
+    first, last = math.log10(low), math.log10(high)
+    return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
 
 
 def split_list(text: str) -> list[str]:
@@ -193,6 +241,22 @@ def convert(owner: str, key: str, value: Any, default: Any) -> Any:
 
 
 _KINDS = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}
+
+
+def number_text(value: float | int) -> str:
+    """A number as it is typed in a spec.
+
+    Args:
+        value: any number.
+
+    Returns:
+        The shortest text that gives it back: ``1e-8``, not Python's ``1e-08``; ``1``, not ``1.0``.
+    """
+    if not isinstance(value, float):
+        return str(value)
+    mantissa, mark, exponent = f"{value:g}".partition("e")
+    short = f"{mantissa}e{int(exponent)}" if mark else mantissa
+    return short if float(short) == value else repr(value)
 
 
 def unique(items: Iterable) -> list:

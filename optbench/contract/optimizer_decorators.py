@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from optbench.contract import columns
-from optbench.contract.errors import PluginError
+from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, Wrapper, arguments
+from optbench.contract.search import Range, check_space
 
 
 def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]) -> dict:
@@ -29,6 +30,14 @@ def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, 
     if idle:
         raise PluginError(f"{owner}: {idle!r} is computed but is no argument of the rule")
     return {"slots": slots, "scalars": scalars, "hyperparameters": values}
+
+
+def _check_search(owner: str, record: Optimizer | Wrapper) -> None:
+    """The ranges are for what the rule has, and inside its limits."""
+    try:
+        check_space(owner, record.search, record.hyperparameters, record.all_limits)
+    except OptbenchError as error:
+        raise PluginError(str(error)) from None
 
 
 def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
@@ -69,6 +78,8 @@ def optimizer(
     total: Mapping[str, Callable] | None = None,
     block: Mapping[str, Callable] | None = None,
     matrix: Mapping[str, Matrix] | None = None,
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
     **hyperparameters: float,
 ) -> Callable[[Callable], Optimizer]:
     """Register an update rule: a scalar function of one parameter, ``rule(w, g, *slots, lr, *scalars)``.
@@ -87,6 +98,9 @@ def optimizer(
         total: sums over all parameters, taken before the rule runs: name -> scalar function of arguments by name.
         block: the same over each parameter block.
         matrix: name -> what turns a whole block into a number for each element; one at the most.
+        search: where tuning looks for values of ``lr`` and hyperparameters, ``{"lr": log_uniform(1e-4, 1)}``; where it
+            is not given, ``lr`` alone is tuned.
+        search_source: where these ranges come from.
         **hyperparameters: their defaults.
 
     Returns:
@@ -114,15 +128,25 @@ def optimizer(
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
             label, rule, **parts, source=source, doc=doc, limits=limits or {}, report=report, shared=tuple(shared),
-            total=total, block=block, matrix=matrix,
+            total=total, block=block, matrix=matrix, search=dict(search or {}), search_source=search_source,
         )  # fmt: skip
         _check_stages(owner, record)
+        _check_search(owner, record)
         return record
 
     return decorate
 
 
-def variant(base: Optimizer, name: str, *, source: str, doc: str = "", **hyperparameters: float) -> Optimizer:
+def variant(
+    base: Optimizer,
+    name: str,
+    *,
+    source: str,
+    doc: str = "",
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
+    **hyperparameters: float,
+) -> Optimizer:
     """The same rule under another name with other defaults.
 
     Args:
@@ -130,6 +154,8 @@ def variant(base: Optimizer, name: str, *, source: str, doc: str = "", **hyperpa
         name: the new one.
         source: where these defaults come from.
         doc: its text; by default that of ``base``.
+        search: where tuning looks, as for :func:`optimizer`; by default where it does for ``base``.
+        search_source: where these ranges come from.
         **hyperparameters: the defaults that differ.
 
     Returns:
@@ -137,13 +163,18 @@ def variant(base: Optimizer, name: str, *, source: str, doc: str = "", **hyperpa
 
     Raises:
         OptbenchError: a hyperparameter is unknown, or lies outside its limits.
+        PluginError: a range does.
 
     Example:
         >>> variant(optimizers()["adam"], "calm_adam", source="an example", beta1=0.95).hyperparameters["beta1"]
         0.95
     """
     values = base.with_values(hyperparameters)
-    return replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
+    record = replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
+    if search is not None:
+        record = replace(record, search=dict(search), search_source=search_source)
+        _check_search(f"optimizer {name}", record)
+    return record
 
 
 def wrapper(
@@ -152,6 +183,8 @@ def wrapper(
     limits: Mapping[str, str] | None = None,
     report: str | None = None,
     total: Mapping[str, Callable] | None = None,
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
     **hyperparameters: float,
 ) -> Callable[[Callable], Wrapper]:
     """Register a wrapper around any optimizer: ``function(step, w, g, *slots, lr, *scalars)``.
@@ -163,6 +196,8 @@ def wrapper(
         limits: the interval of a hyperparameter, as for :func:`optimizer`.
         report: the slot that is evaluated in place of ``w``.
         total: sums over all parameters, as for :func:`optimizer`.
+        search: where tuning looks for values of its hyperparameters, beside the space of what it goes around.
+        search_source: where these ranges come from.
         **hyperparameters: their defaults.
 
     Returns:
@@ -187,9 +222,10 @@ def wrapper(
         doc = inspect.getdoc(function) or ""
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=doc, limits=limits or {}, report=report,
-            total=total,
+            total=total, search=dict(search or {}), search_source=search_source,
         )  # fmt: skip
         _check_stages(owner, record)
+        _check_search(owner, record)
         return record
 
     return decorate

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from optbench.contract import names
 from optbench.contract.limits import enforce
 from optbench.contract.origins import Origin
+from optbench.contract.search import RATE, RATES, Range
 
 _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")  # these mean the same everywhere, and so does beta, in [0, 1)
 
@@ -70,6 +71,10 @@ class Optimizer:
     """The same over each parameter block."""
     matrix: Mapping[str, Matrix] = field(default_factory=dict)
     """What turns whole blocks into a number for each element, by the name under which the rule asks for it."""
+    search: Mapping[str, Range] = field(default_factory=dict)
+    """Where tuning looks for values of hyperparameters and of ``lr``, by name; the others keep their defaults."""
+    search_source: str = ""
+    """Where these ranges come from."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
@@ -96,8 +101,12 @@ class Optimizer:
     @property
     def all_limits(self) -> dict[str, str]:
         """The interval of every hyperparameter that has one."""
-        betas = {key: "[0, 1)" for key in self.hyperparameters if key.startswith("beta")}
-        return betas | {key: "[0, inf)" for key in self.hyperparameters if _NOT_NEGATIVE.match(key)} | dict(self.limits)
+        return _all_limits(self.hyperparameters, self.limits)
+
+    @property
+    def space(self) -> dict[str, Range]:
+        """What tuning varies, by name: ``search``, and where that has no rate, the usual ones."""
+        return {RATE: RATES} | dict(self.search)
 
     def _is_power(self, scalar: str) -> bool:
         return scalar.endswith("_t") and scalar[:-2] in self.hyperparameters and scalar not in self.hyperparameters
@@ -162,8 +171,17 @@ class Wrapper:
     """The slot that is the reported iterate, where that is not w."""
     total: Mapping[str, Callable] = field(default_factory=dict)
     """Sums over all parameters, as an optimizer's."""
+    search: Mapping[str, Range] = field(default_factory=dict)
+    """Where tuning looks for values of its hyperparameters, beside the space of what it goes around."""
+    search_source: str = ""
+    """Where these ranges come from."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
+
+    @property
+    def all_limits(self) -> dict[str, str]:
+        """The interval of every hyperparameter that has one."""
+        return _all_limits(self.hyperparameters, self.limits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,8 +215,17 @@ class Baseline:
     """Where a hyperparameter may lie, as an optimizer's."""
     slots: tuple[str, ...] = ()
     """None: SciPy keeps the state."""
+    search: Mapping[str, Range] = field(default_factory=dict)
+    """Where tuning looks for values of hyperparameters; there is no rate."""
+    search_source: str = ""
+    """Where these ranges come from."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
+
+    @property
+    def space(self) -> dict[str, Range]:
+        """What tuning varies, by name."""
+        return dict(self.search)
 
     def with_values(self, given: Mapping) -> dict[str, float]:
         """All hyperparameters: the given values, and the defaults of the others.
@@ -215,6 +242,11 @@ class Baseline:
         values = names.fill("optimizer", self.name, given, self.hyperparameters)
         enforce(f"optimizer {self.name}", values, self.limits)
         return values
+
+
+def _all_limits(hyperparameters: Mapping[str, float], limits: Mapping[str, str]) -> dict[str, str]:
+    betas = {key: "[0, 1)" for key in hyperparameters if key.startswith("beta")}
+    return betas | {key: "[0, inf)" for key in hyperparameters if _NOT_NEGATIVE.match(key)} | dict(limits)
 
 
 def arguments(function: Callable) -> list[str]:

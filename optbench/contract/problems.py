@@ -58,9 +58,16 @@ class Problem:
     digest: str = ""
     """sha256 of the user's file that the data came from: results depend on its content, not on its name alone."""
     examples: int = 1024
-    """Size of one epoch. Set from the data where there is any; else nominal, for the 1/B law of the noise."""
+    """Size of one epoch. Set from the data where there is any; else nominal: of how many examples the problem is the
+    mean, which each epoch takes in another order."""
     noise: float = 0.0
-    """Standard deviation of one example's gradient noise per coordinate, for problems without data."""
+    """For problems without data: standard deviation, in the root mean square over the coordinates, of what one example
+    adds to the gradient. Example i is ``weight_i f(w) + b_i'w``, the weights spread about 1, the b_i about 0. A
+    mini-batch sees the mean of its examples; all of them together, and so the full batch, are exactly f. 0: every
+    example is f."""
+    curvature: Any = None
+    """The diagonal of the Hessian at the minimizer, (dim,), where it is known: the noise of a coordinate goes with its
+    root. By default it is the same in all."""
     constants: Any = ()
     """Reals that ``value_and_gradient`` may ask for, as one array."""
     layout: tuple[int, ...] = ()
@@ -92,6 +99,10 @@ class Problem:
             if self.noise:
                 raise PluginError("problem: gradient noise is for problems without data")
             object.__setattr__(self, "examples", len(self.data[0]))
+        if self.curvature is not None:
+            found = list(self.curvature)
+            if len(found) != self.dim or not all(0 <= h < math.inf for h in found) or not any(found):
+                raise PluginError(f"problem: curvature must be {self.dim} finite numbers, none below 0, not all 0")
         if not self.blocks:
             object.__setattr__(self, "blocks", ((self.dim,),))
         if sum(math.prod(block) for block in self.blocks) != self.dim:

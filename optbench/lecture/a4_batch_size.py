@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import optbench
-from optbench.analysis.statistics import crossing, median_interval, ratio_interval
+from optbench.analysis import critical_batch_size, targets_of, time_to_target
+from optbench.analysis.statistics import median_interval, ratio_interval
+from optbench.analysis.targets import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
 from optbench.claims.record import Budget, Claim, fresh_seeds
@@ -26,22 +28,13 @@ TUNING, REPORTING = fresh_seeds(12)[:3], fresh_seeds(12)[3:]
 
 
 def _sweep(examples, sizes, rates, seeds, budget) -> pd.DataFrame:
-    """Runs with what the target cost them: a row each, inf where it was not reached."""
+    """Runs with what the target cost them: a row each, inf where it was not reached, or not kept to the end."""
     spec = {"problems": [f"logistic(data=gaussian(examples={examples}))"], "optimizers": ["gd"], "epochs": EPOCHS}
     spec |= {"batch_sizes": sizes, "learning_rates": rates, "seeds": seeds, "tuning_seeds": 0}
     results = optbench.sweep(spec, workers=budget.workers)
-    runs = results.runs.merge(results.timings[["cohort_id", "ns_per_run_step"]], on="cohort_id").set_index("run_id")
-    rows = []
-    for run_id, curve in results.curves.groupby("run_id", sort=False):
-        run = runs.loc[run_id]
-        minimum = run["loss_final"] - run["suboptimality_final"] if run["status"] == "ok" else np.nan
-        left = curve["train_loss"] - minimum
-        steps = crossing(curve["step"], left / left.iloc[0], TARGET) if run["status"] == "ok" else np.inf
-        rows.append({
-            "batch_size": run["batch_size"], "lr": run["lr"], "seed": run["seed"], "steps": steps,
-            "samples": steps * run["batch_size"], "seconds": steps * run["ns_per_run_step"] * 1e-9,
-        })  # fmt: skip
-    return pd.DataFrame(rows)
+    times = time_to_target(results, targets_of(results.runs, results.problems, shares=(TARGET,)))
+    costs = times[list(AXES)].where(times["reached"], np.inf)
+    return times[["batch_size", "lr", "seed"]].join(costs)
 
 
 @cache
@@ -84,8 +77,18 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
         measure="seconds to the target with the best of 64 to 512, over those with the best other size (20,000 "
         "examples)",
         unit="times the seconds of the best other size",
-        detail=f"Runs that never reach the target: {lost} of {len(costs)}.",
+        detail=f"Runs that never reach the target: {lost} of {len(costs)}. {_critical(costs)}",
     )
+
+
+def _critical(costs: pd.DataFrame) -> str:
+    """Up to which batch size larger batches save steps."""
+    told = []
+    for name, examples in SETS.items():
+        size = critical_batch_size(costs[costs["set"] == name]).critical
+        words = interval_text(size) if np.isfinite(size[0]) else "none, they fall as 1 / batch size throughout,"
+        told.append(f"{words} on {_train(examples):,} examples")
+    return f"Critical batch size, from steps = least steps (1 + critical / batch size): {' and '.join(told)}."
 
 
 def _words(name, axis, case) -> str:

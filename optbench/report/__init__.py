@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from optbench.report.summary import terminal_summary
-
-__all__ = ["terminal_summary", "write_report"]
+__all__ = ["write_report"]
 
 
 def write_report(directory: str | Path, progress: Callable[[str], None] | None = None) -> Path:

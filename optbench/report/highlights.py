@@ -14,8 +14,8 @@ SHOWN = style.COLORS
 
 
 def ranked(best: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `best_configurations` in the order of the leaderboard: reported median (a failure is inf), failures."""
-    return best.sort_values(["median", "failures", "tuning_median"], kind="stable")
+    """Rows of an answer's `best` in the order of the table: place, reported median (a failure is inf), failures."""
+    return best.sort_values(["place", "median", "failures", "tuning_median"], kind="stable")
 
 
 def looks(best: pd.DataFrame) -> dict[str, dict[str, dict]]:

@@ -46,12 +46,12 @@ def failure_text(row) -> str:
     return f"{int(row['failures'])}/{int(row['n'])}"
 
 
-def notes(row, confidence: float = 0.95) -> list[str]:
-    """What a reader must know before relying on this row; empty if nothing."""
+def notes(row, confidence: float = 0.95, edge: bool = True) -> list[str]:
+    """What a reader must know before relying on this row; empty if nothing. edge: whether to speak of the grid's."""
     out = []
     if row["failures"] == row["n"]:
         out.append("every seed failed")
-    if row["edge"]:
+    if edge and row["edge"]:
         word = "highest" if row["edge_side"] == "high" else "lowest"
         out.append(f"{word} rate of the grid: widen it")
     if not row["held_out"]:

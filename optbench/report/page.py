@@ -10,15 +10,10 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment
 
-from optbench.analysis import (
-    best_configurations,
-    hyperparameter_columns,
-    metric_columns,
-    timing_summary,
-    varied_hyperparameters,
-    winners,
-)
-from optbench.report import highlights, labels
+from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
+from optbench.analysis.selection import staged
+from optbench.report import answers, highlights, labels
+from optbench.report.cost_table import cost_tables, share_texts
 from optbench.report.figures import draw_figures
 from optbench.report.schedule_names import short_schedules
 from optbench.sweeps.results import Results, load
@@ -28,12 +23,12 @@ def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
     """Read the tables of `directory`, draw the figures, write report/index.html; see `optbench.report.write_report`."""
     progress("tables")
     results = load(directory)
-    best = best_configurations(results.runs, results.tuning_seeds)
+    answer = answers.answer_of(results.runs, results.tuning_seeds, results.choose_by)
     folder = directory / "report"
     folder.mkdir(exist_ok=True)
-    figures = draw_figures(results, best, folder, progress)
+    figures = draw_figures(results, answer.best, folder, progress)
     progress("page")
-    text = render(results, best, figures)
+    text = render(results, answer, figures)
     page = folder / "index.html"
     draft = folder / "index.html.tmp"
     draft.write_text(text, encoding="utf-8")
@@ -41,33 +36,43 @@ def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
     return page
 
 
-def render(results: Results, best: pd.DataFrame, figures: dict[str, list[dict]]) -> str:
+def render(results: Results, answer: answers.Answer, figures: dict[str, list[dict]]) -> str:
     """The page as text; every value from the tables is escaped."""
     template = (files(__package__) / "template.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    write = _writer(results.runs)
+    write, best = _writer(results.runs), answer.best
     names = labels.file_names(figures)
     schedules = short_schedules(results.runs["schedule"].unique())
-    best_rows = winners(results.runs, results.tuning_seeds)
+    spent = cost_tables(results, best)
     problems = [
         {
             "name": problem,
             "anchor": f"problem-{names[problem]}",
+            "sentence": answer.sentence(problem).removeprefix(f"{problem}: "),
             "facts": _facts(results.problem(problem)),
             "rows": [write(row) for _, row in highlights.ranked(best[best["problem"] == problem]).iterrows()],
             "metrics": _metrics(best[best["problem"] == problem], results.runs),
+            "costs": spent.get(problem, []),
             "figures": figures[problem],
         }
         for problem in figures
     ]
     return environment.from_string(template).render(
-        winners=[{**write(row), "anchor": f"problem-{names[row['problem']]}"} for _, row in best_rows.iterrows()],
+        firsts=[
+            {**write(row), "anchor": f"problem-{names[row['problem']]}"}
+            for problem in figures
+            for _, row in highlights.ranked(best[(best["problem"] == problem) & (best["place"] == 1)]).iterrows()
+        ],
+        measure=answers.measure_text(answer, results.choose_by, results.runs),
+        overall=answer.overall(),
+        wider=answers.edge_texts(answer.edges),
+        staged=staged(results.runs),
+        value=answers.value_word(results.choose_by),
+        shares=share_texts(),
         problems=problems,
         held_out=bool(best["held_out"].all()),
         coverage=sorted({labels.number(100 * value) for value in best["coverage"]}),
         counts=_counts(results),
-        edges=int(best["edge"].sum()),
-        configurations=len(best),
         schedules=[(short, full) for full, short in schedules.items() if short != full],
         timings=_timings(results),
         provenance=_provenance(results.provenance),
@@ -87,6 +92,7 @@ def _writer(runs: pd.DataFrame) -> Callable[[pd.Series], dict]:
     def write(row: pd.Series) -> dict:
         return {
             "problem": row["problem"],
+            "place": int(row["place"]),
             "optimizer": labels.optimizer_label(row, varied),
             "hyperparameters": labels.hyperparameter_text(row, hyperparameters),
             "dtype": row["dtype"] if dtypes > 1 else "",

@@ -84,7 +84,7 @@ def compare(
     if cost == "seconds":
         table = compare_timings(*times, pairs, above=fail_above, confidence=confidence)
     else:
-        chose = [choose_by or side.provenance.get("choose_by", LOG_TAIL) for side in (first, second)]
+        chose = [choose_by or side.choose_by for side in (first, second)]
         measure = measure or (chose[0] if chose[0] == chose[1] else LOG_TAIL)
         table = compare_tables(
             first.runs, second.runs, pairs, by, measure, (chose[0], chose[1]), fail_above, confidence

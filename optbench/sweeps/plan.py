@@ -3,24 +3,23 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from optbench.catalogue.loader import Catalogue
-from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.origins import Origin, digest
 from optbench.contract.problems import Problem
-from optbench.contract.schedules import Schedule
 from optbench.contract.types import Device, Stage
 from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
-from optbench.engine.cohort import Cohort, Lane, full_or
+from optbench.engine.cohort import Cohort, Lane
+from optbench.sweeps.search import Space
 from optbench.sweeps.spec import ProblemEntry, Spec
 from optbench.sweeps.tables import Place
+from optbench.sweeps.trials import Fixed, Grid, batch_sizes, fixed, settings_of
 
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps: preparations, evaluations, files."""
@@ -65,10 +64,36 @@ class Plan:
     """The device that was taken: "cpu" or "cuda"."""
     device_note: str = ""
     """The card's name, or why "auto" found none."""
+    searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By optimizer, the ranges that its trials are drawn from, by name; empty without trials."""
 
     @property
     def runs(self) -> int:
         return sum(planned.runs for planned in self.cohorts)
+
+    @property
+    def trials(self) -> dict[tuple[str, str], int]:
+        """How many settings, batch sizes among them, each pair of a problem and an optimizer tries."""
+        found: dict[tuple[str, str], set[tuple]] = {}
+        seen: set[tuple] = set()
+        for cohort in (planned.cohort for planned in self.cohorts):
+            pair, part = (cohort.problem.name, cohort.optimizer.name), (cohort.batch_size, id(cohort.lanes))
+            if (pair, part) not in seen:  # cohorts that differ in their seed share their lanes
+                seen.add((pair, part))
+                identities = {(cohort.batch_size, _lane_identity(lane)) for lane in cohort.lanes}
+                found.setdefault(pair, set()).update(identities)
+        return {pair: len(each) for pair, each in found.items()}
+
+    @property
+    def unequal(self) -> str:
+        """In words, on which problem optimizers try unequal numbers of settings; empty where there is none."""
+        trials = self.trials
+        for problem in dict.fromkeys(problem for problem, _ in trials):
+            numbers = {optimizer: number for (where, optimizer), number in trials.items() if where == problem}
+            if len(set(numbers.values())) > 1:
+                told = ", ".join(f"{optimizer} {number:,}" for optimizer, number in numbers.items())
+                return f"unequal numbers of trials, and the best of more is better: {told}"
+        return ""
 
     def origins(self) -> list[Origin]:
         """The files behind all names of the sweep, by key."""
@@ -83,54 +108,35 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
 
     Raises OptbenchError for a name, parameter or size that does not exist.
     """
-    optimizers = _optimizers(spec, catalogue)
-    schedules = [catalogue.schedule(text) for text in spec.schedules]
-    _unique("schedules", [schedule.text for schedule in schedules])
+    tried = [] if spec.chosen else settings_of(spec, catalogue)
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
     _unique("problems", [problem.name for problem, _ in problems])
     _check_choice(spec.choose_by, [problem for problem, _ in problems])
-    constant = catalogue.schedule("constant")
     stage: Stage = "screen" if spec.blocks else "grid"
     blocks = spec.block_of if spec.blocks else {}
     planned = [
         planned_cohort(cohort, stage, blocks.get(cohort.seed, -1), ids)
         for problem, entry in problems
-        for optimizer, values in optimizers
-        for cohort, ids in _cohorts(spec, entry, problem, _Tried(optimizer, values, schedules, constant), device)
+        for each in (fixed(spec, problem, catalogue) if spec.chosen else tried)
+        for cohort, ids in _cohorts(spec, entry, problem, each, device)
     ]
-    return Plan(spec, tuple(planned), device, device_note)
-
-
-@dataclass(frozen=True)
-class _Tried:
-    """An optimizer with all that a sweep tries of it."""
-
-    optimizer: Optimizer | Baseline
-    values: list[dict[str, float]]
-    schedules: list[Schedule]
-    constant: Schedule
-
-    def lanes(self, rates: tuple[float, ...]) -> list[Lane]:
-        schedules = self.schedules
-        if isinstance(self.optimizer, Baseline):  # its line search begins at the rate 1
-            schedules, rates = [self.constant], (1.0,)
-        return [Lane(lr, schedule, values) for values, schedule, lr in itertools.product(self.values, schedules, rates)]
-
-    def sizes(self, spec: Spec, problem: Problem) -> list[int]:
-        if isinstance(self.optimizer, Baseline):
-            return [problem.examples]
-        return list(dict.fromkeys(full_or(size, problem) for size in spec.batch_sizes))
+    searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
+    return Plan(spec, tuple(planned), device, device_note, searched)
 
 
 def _cohorts(
-    spec: Spec, entry: ProblemEntry, problem: Problem, tried: _Tried, device: Device
+    spec: Spec, entry: ProblemEntry, problem: Problem, tried: Grid | Space | Fixed, device: Device
 ) -> Iterator[tuple[Cohort, list[str]]]:
     """Each cohort of one problem and optimizer, with the texts that identify its lanes."""
-    lanes = tried.lanes(spec.learning_rates)
-    identities = [_lane_identity(lane) for lane in lanes]
+    by_size = tried.lanes(batch_sizes(spec, problem, tried.optimizer))
+    lanes: list[Lane] | None = None
+    identities: list[str] = []
     first: Cohort | None = None
     seeds = [seed for block in spec.seeds_of("screen") for seed in block] if spec.blocks else spec.seeds
-    for size, dtype, seed in itertools.product(tried.sizes(spec, problem), spec.dtypes, seeds):
+    for size, dtype, seed in itertools.product(by_size, spec.dtypes, seeds):
+        if lanes is not by_size[size]:
+            lanes = by_size[size]
+            identities = [_lane_identity(lane) for lane in lanes]
         steps = _steps(spec, entry, steps_per_epoch(problem.examples, size))
         if first is None or (first.batch_size, first.dtype, first.steps) != (size, dtype, steps):
             first = Cohort(
@@ -150,19 +156,6 @@ def _check_choice(column: str, problems: list[Problem]) -> None:
 def _unique(key: str, texts: list[str]) -> None:
     if len(set(texts)) < len(texts):
         raise OptbenchError(f"{key} has an entry twice")
-
-
-def _optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[Optimizer | Baseline, list[dict[str, float]]]]:
-    """Each optimizer once, with all its settings; a list as a value, adam(beta1=[0.8, 0.9]), stands for each."""
-    tried: dict[str, tuple[Optimizer | Baseline, list[dict[str, float]]]] = {}
-    for text in spec.optimizers:
-        for plain in names.alternatives(text):
-            optimizer, values = catalogue.optimizer(plain)
-            known = tried.setdefault(optimizer.name, (optimizer, []))[1]
-            if values in known:
-                raise OptbenchError(f"optimizers has {text!r} twice, with the same hyperparameters")
-            known.append(values)
-    return list(tried.values())
 
 
 def _steps(spec: Spec, entry: ProblemEntry, per_epoch: int) -> int:

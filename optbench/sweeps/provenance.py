@@ -24,10 +24,12 @@ def provenance(command: str, plan: Plan) -> dict[str, Any]:
         "tuning_seeds": tuning,
         "seeds": list(spec.seeds),
         "reporting_seeds": reporting,
+        "blocks": spec.blocks,
         "choose_by": spec.choose_by,
         "budget": budget + (" (own budgets for some problems: see spec.toml)" if own else ""),
         "dtype": list(spec.dtypes),
         "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
+        **({} if spec.trials is None else {"trials": spec.trials, "searched": plan.searched}),
     }
 
 

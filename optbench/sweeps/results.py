@@ -9,6 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from optbench import analysis
+from optbench.analysis.measures import LOG_TAIL
 from optbench.contract.errors import OptbenchError
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
@@ -80,6 +82,11 @@ class Results:
         return [int(seed) for seed in self.provenance.get("tuning_seeds", [])]
 
     @property
+    def choose_by(self) -> str:
+        """The measure that settings were chosen by."""
+        return str(self.provenance.get("choose_by", LOG_TAIL))
+
+    @property
     def foot(self) -> str:
         """The command and version that every figure carries."""
         version = self.provenance.get("optbench", "unknown version")
@@ -96,6 +103,49 @@ class Results:
         """
         rows = self.problems[self.problems["problem"] == name]
         return rows.iloc[0].to_dict() if len(rows) else {}
+
+    def verdicts(self, choose_by: str | None = None, of: str = "optimizer") -> pd.DataFrame:
+        """Which of two optimizers is better on each problem, by how much, and how sure that is.
+
+        Args:
+            choose_by: the measure: "log_tail", "test_loss" or a metric such as "test_accuracy"; by default the one that
+                the sweep chose by.
+            of: what is compared: "optimizer", "batch_size" or "schedule"; all else is tuned.
+
+        Returns:
+            A row a problem and pair, and rows "all" over the problems: verdict (better, worse, equivalent or
+            undecided, told of ``a``), ratio with its interval, adjusted p, detectable ratio, blocks that would decide.
+
+        Raises:
+            OptbenchError: the measure or the column does not exist.
+
+        Example:
+            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+            >>> sweep(two, seeds=8).verdicts()[["a", "b", "verdict"]].values.tolist()
+            [['gd', 'adam', 'better']]
+        """
+        return analysis.verdicts(self.runs, choose_by or self.choose_by, of)
+
+    def ranking(self, choose_by: str | None = None, of: str = "optimizer") -> pd.DataFrame:
+        """Who is first on each problem, alone or with others, and over all problems.
+
+        Args:
+            choose_by: as in ``verdicts``.
+            of: as in ``verdicts``.
+
+        Returns:
+            A row a problem and optimizer, and rows "all": place, first (nobody beats it), value with its interval,
+            mean rank, the probability of being better than a rival.
+
+        Raises:
+            OptbenchError: the measure or the column does not exist.
+
+        Example:
+            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+            >>> sweep(two, seeds=8).ranking()[["optimizer", "place"]].values.tolist()
+            [['gd', 1], ['adam', 2]]
+        """
+        return analysis.ranking(self.runs, choose_by or self.choose_by, of)
 
     def in_memory(self) -> "Results":
         """The same without the folder, which may go then.

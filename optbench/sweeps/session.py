@@ -8,9 +8,11 @@ from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import executor, landscapes, stages
+from optbench.sweeps.chosen import chosen_spec
 from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec_files import to_toml
 from optbench.sweeps.store import Store
 
 
@@ -60,6 +62,8 @@ def execute(
         status = executor.run_all(more, store, workers, watch, status)
     if status.failed and not status.cohorts:
         raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
+    if (left := chosen_spec(plan, store.runs([each.cohort_id for each in planned]))) is not None:
+        store.leave("chosen.toml", to_toml(left))
     problems = [each.cohort.problem for each in planned if store.has(each.cohort_id)]
     store.finish([each.cohort_id for each in planned], landscapes.facts(problems))
     return status

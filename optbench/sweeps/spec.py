@@ -1,23 +1,22 @@
-"""What a sweep shall run: a TOML file, flags or keywords -> one checked Spec."""
+"""What a sweep shall run: the checked record that a file, flags or keywords become."""
 
-import math
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Strict, StrictInt, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Strict, StrictInt, field_validator, model_validator
 
 from optbench.compiler import device as devices
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract import names
+from optbench.contract.search import parse_range
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
 
 Real = Annotated[float, Strict()]  # a number: neither a text nor True
 MOST_SEEDS = 100_000
+LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
+"""Keys whose product a sweep runs, where it is not told whole settings."""
 STAGE_SEEDS = ("screen", "race", "report")
-
-DEFAULT = Path(__file__).with_name("default.toml")
+MOST_TRIALS = 10_000
 
 
 class ProblemEntry(BaseModel):
@@ -30,6 +29,28 @@ class ProblemEntry(BaseModel):
     steps: StrictInt | None = None
 
 
+class SettingEntry(BaseModel):
+    """One setting of one optimizer on one problem."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    problem: str
+    optimizer: str
+    batch_size: StrictInt | str = "full"
+    schedule: str = "constant"
+    lr: Real = 1.0
+
+    @field_validator("batch_size")
+    @classmethod
+    def _size(cls, value):
+        return settings.batch_size(value)
+
+    @field_validator("lr")
+    @classmethod
+    def _rate(cls, value):
+        return settings.learning_rate(value)
+
+
 class Spec(BaseModel):
     """The design of a sweep, and its budget: exactly one of ``epochs`` and ``steps``.
 
@@ -40,10 +61,13 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     problems: tuple[ProblemEntry, ...]
-    optimizers: tuple[str, ...]
+    optimizers: tuple[str, ...] = ()
     batch_sizes: tuple[StrictInt | str, ...] = ("full",)
     schedules: tuple[str, ...] = ("constant",)
-    learning_rates: tuple[Real, ...]
+    learning_rates: tuple[Real, ...] | str | None = None
+    """Rates, or a range that trials are drawn from; trials need none, for each optimizer has its own range."""
+    chosen: tuple[SettingEntry, ...] = ()
+    """In the place of optimizers, batch sizes, schedules and rates: what runs on each problem, one by one."""
     seeds: tuple[StrictInt, ...] = tuple(range(9))
     tuning_seeds: StrictInt = 3
     """Where it is not given: a third of the seeds, at most 3."""
@@ -67,6 +91,10 @@ class Spec(BaseModel):
     device: str = "cpu"
     """cpu; cuda; or auto: a GPU where one can be used."""
     plugins: tuple[str, ...] = ()
+    trials: StrictInt | None = None
+    """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
+    search_seed: StrictInt = 0
+    """What the draw depends on, and nothing else."""
 
     @field_validator("problems", mode="before")
     @classmethod
@@ -98,14 +126,21 @@ class Spec(BaseModel):
     @field_validator("learning_rates", mode="before")
     @classmethod
     def _rates(cls, value):
+        if made := parse_range(value[0] if isinstance(value, list | tuple) and len(value) == 1 else value):
+            return made.text
         if isinstance(value, str) and ":" in value:
-            return rate_grid(value)
-        return [float(item) if isinstance(item, str) else item for item in _listed(value)]
+            return names.grid(value)
+        return value if value is None else [float(item) if isinstance(item, str) else item for item in _listed(value)]
 
     @field_validator("learning_rates")
     @classmethod
     def _positive(cls, value):
-        return tuple(settings.learning_rate(rate) for rate in value)
+        if isinstance(value, str):
+            made = parse_range(value)
+            for end in made.ends if made else ():
+                settings.learning_rate(end)
+            return value
+        return value and tuple(settings.learning_rate(rate) for rate in value)
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -123,6 +158,11 @@ class Spec(BaseModel):
     @classmethod
     def _not_negative(cls, value):
         return tuple(settings.seed(seed) for seed in value)
+
+    @field_validator("search_seed")
+    @classmethod
+    def _search_seed(cls, value):
+        return settings.seed(value)
 
     @field_validator("points", mode="before")
     @classmethod
@@ -147,12 +187,19 @@ class Spec(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self):
-        for key in ("problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "seeds", "dtypes"):
+        lists = ("chosen",) if self.chosen else LISTS
+        for key in ("problems", *lists, "seeds", "dtypes"):
             items = getattr(self, key)
+            if key == "learning_rates" and (items is None or isinstance(items, str)):
+                continue
             if not items:
                 raise ValueError(f"{key} is empty: name at least one")
             if len(set(items)) < len(items):
                 raise ValueError(f"{key} has an entry twice")
+        if self.chosen:
+            self._check_chosen()
+        else:
+            self._check_trials()
         settings.budget(self.epochs, self.steps)
         for entry in self.problems:
             if (entry.epochs, entry.steps) != (None, None):
@@ -160,6 +207,24 @@ class Spec(BaseModel):
         if not 0 <= self.tuning_seeds <= len(self.seeds):
             raise ValueError(f"tuning_seeds={self.tuning_seeds} must be between 0 and the {len(self.seeds)} seeds")
         return self
+
+    def _check_chosen(self) -> None:
+        for key in (*LISTS, "trials", "blocks"):
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"chosen names whole settings: leave {key} out")
+        problems = {entry.name for entry in self.problems}
+        strange = next((entry.problem for entry in self.chosen if entry.problem not in problems), None)
+        if strange is not None:
+            raise ValueError(f"chosen has the problem {strange!r}, which is not among problems")
+
+    def _check_trials(self):
+        if self.trials is None:
+            if self.learning_rates is None:
+                raise ValueError("learning_rates: is missing")
+            if isinstance(self.learning_rates, str):
+                raise ValueError(f"learning_rates: {without_trials(self.learning_rates)}")
+        elif not 1 <= self.trials <= MOST_TRIALS:
+            raise ValueError(f"trials={self.trials} must be between 1 and {MOST_TRIALS:,}")
 
     @field_validator("dtypes", mode="before")
     @classmethod
@@ -192,86 +257,15 @@ class Spec(BaseModel):
         return (chosen, rest) if chosen and rest else (list(self.seeds), [])
 
 
-def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
-    """The spec of a TOML file (None: the built-in default), with ``changes`` on top.
-
-    Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
-    """
-    source = Path(path) if path is not None else DEFAULT
-    try:
-        with source.open("rb") as file:
-            raw = tomllib.load(file)
-    except OSError as error:
-        raise OptbenchError(f"cannot read the spec {str(source)!r}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptbenchError(f"{source.name} is not valid TOML: {error}") from None
-    if isinstance(raw.get("plugins"), list):
-        raw["plugins"] = [str(source.parent / item) if isinstance(item, str) else item for item in raw["plugins"]]
-    return merge(raw, changes or {}, source.name)
-
-
-def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
-    """``raw`` with every non-None value of ``changes`` in its place; a changed budget replaces the old one."""
-    changes = {key: value for key, value in changes.items() if value is not None}
-    raw = dict(raw)
-    if {"epochs", "steps"} & changes.keys():
-        raw.pop("epochs", None)
-        raw.pop("steps", None)
-        if isinstance(raw.get("problems"), list):
-            raw["problems"] = [item.get("name", item) if isinstance(item, dict) else item for item in raw["problems"]]
-    if {"seeds", "tuning_seeds"} & changes.keys() and "blocks" not in changes:
-        raw.pop("blocks", None)  # seeds of one's own are a plain grid
-    if changes.get("blocks"):
-        raw.pop("seeds", None)
-    raw.update(changes)
-    if raw.get("blocks"):
-        raw.pop("tuning_seeds", None)
-    elif "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
-        raw["tuning_seeds"] = min(raw.get("tuning_seeds", 3), _tuning_share(raw.get("seeds", 9)))
-    for key in raw:
-        if key not in Spec.model_fields:
-            raise unknown(f"key in {label}", key, Spec.model_fields)
-    try:
-        return Spec.model_validate(raw)
-    except ValidationError as error:
-        first = min(error.errors(), key=lambda each: each["type"] == "missing")
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "missing":
-            message = "is missing"
-        raise OptbenchError(f"{label}: {where + ': ' if where else ''}{message}") from None
-
-
-def _tuning_share(seeds) -> int:
-    """A third of the seeds, but one of two, and none of one (that one then does both)."""
-    try:
-        count = len(Spec._seeds(seeds))
-    except (TypeError, ValueError):
-        return 0  # the field's own check will say what is wrong
-    return max(count // 3, min(count - 1, 1))
-
-
-def rate_grid(text: str) -> list[float]:
-    """``from:to:count`` -> rates, evenly spaced on a logarithmic axis, rounded to 4 digits."""
-    try:
-        ends = text.split(":")
-        if len(ends) != 3:
-            raise ValueError
-        low, high, count = float(ends[0]), float(ends[1]), int(ends[2])
-        if not (0 < low <= high and math.isfinite(high) and count >= 1) or (count == 1 and low != high):
-            raise ValueError
-    except ValueError:
-        raise ValueError(f"{text!r} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
-    first, last = math.log10(low), math.log10(high)
-    return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
+def without_trials(text: str) -> str:
+    """What is wrong with a range in a spec that does not say how many trials are drawn from it."""
+    return f"{text} is a range: say how many settings are drawn, trials = 20 (--trials 20), or write a list"
 
 
 def _listed(value):
     """A comma-separated text as a list; anything else is left to the field's own check."""
     if isinstance(value, str):
-        from optbench.contract.names import split_list
-
-        return split_list(value)
+        return names.split_list(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return [value]
     if not isinstance(value, list | tuple):

@@ -5,7 +5,6 @@ compared. All settings run on the first seeds of a block (``screen``), its best 
 is chosen then runs on seeds that no choice has seen (``report``), beside the one setting that all blocks recommend.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -28,7 +27,7 @@ def report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs: those of the screen and the race.
     """
     spec = plan.spec
-    chosen = protocol.chosen(runs, spec.choose_by, spec.finalists)
+    chosen = protocol.chosen(runs, spec.choose_by)
     recommended = protocol.recommended(runs, spec.choose_by)
     everywhere = recommended.merge(pd.DataFrame({"block": range(spec.blocks)}), how="cross")
     return _cohorts(plan, runs, "report", pd.concat([chosen, everywhere]))
@@ -40,13 +39,9 @@ STAGES = {"race": race, "report": report}
 
 def _cohorts(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
     """The settings, rows of problem, block and configuration, each once, on the stage's seeds of its block."""
-    keys = ["problem", *configuration_columns(runs)]
-    screened = runs[runs["stage"] == "screen"].drop_duplicates(keys)[[*keys, "run_id"]]
-    rows = settings[[*keys, "block"]].merge(screened, on=keys).drop_duplicates(["run_id", "block"])
-    known = _lanes(plan)
     groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
-    for run_id, block in zip(rows["run_id"], rows["block"], strict=True):
-        cohort, lane = known[run_id]
+    rows, places = placed(plan, runs, settings)
+    for block, (cohort, lane) in zip(rows["block"], places, strict=True):
         key = (cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.dtype, int(block))
         groups.setdefault(key, (cohort, []))[1].append(lane)
     seeds, planned = plan.spec.seeds_of(stage), []
@@ -56,10 +51,14 @@ def _cohorts(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFram
     return planned
 
 
-def _lanes(plan: Plan) -> Mapping[str, tuple[Cohort, Lane]]:
-    """What the runs of the screen are, by their ids."""
-    return {
+def placed(plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[Cohort, Lane]]]:
+    """Settings that the tables name, each once a block, with the cohort and lane of the plan that each of them is."""
+    keys = ["problem", *configuration_columns(runs)]
+    first = runs[runs["stage"].isin(["screen", "grid"])].drop_duplicates(keys)[[*keys, "run_id"]]
+    rows = settings.merge(first, on=keys).drop_duplicates(["run_id", "block"] if "block" in settings else "run_id")
+    known = {
         run_id: (planned.cohort, lane)
         for planned in plan.cohorts
         for run_id, lane in zip(planned.run_ids, planned.cohort.lanes, strict=True)
     }
+    return rows, [known[run_id] for run_id in rows["run_id"]]

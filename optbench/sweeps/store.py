@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from optbench.contract import columns
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_text import to_toml
+from optbench.sweeps.spec_files import to_toml
 
 TABLES = ("runs", "curves", "timings")
 
@@ -92,6 +92,13 @@ class Store:
                     write_table(self.directory / f"{name}.parquet", _joined(parts, name))
             for name, table in extra.items():
                 write_table(self.directory / f"{name}.parquet", table)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def leave(self, name: str, text: str) -> None:
+        """Write a file of text beside the tables. Raises OptbenchError where the disk refuses."""
+        try:
+            write_text(self.directory / name, text)
         except OSError as error:
             raise self._unwritable(error) from None
 

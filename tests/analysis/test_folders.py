@@ -204,6 +204,10 @@ def test_unequal_trials_are_compared_at_the_smaller_number():
     a, b = staged(0.1), staged(0.1)
     table = compare_tables(only(a, lambda row: row.lr != 0.3), b)
     assert (table["trials_a"] == 2).all() and (table["trials_b"] == 3).all() and (table["trials"] == 2).all()
+    fewer = only(a, lambda row: row.lr != 0.3 or row.optimizer != "gd")
+    row, expected = compare_tables(fewer, fewer, [("gd", "adam")]).iloc[0], verdicts(fewer).iloc[0]
+    for name in ("ratio", "low", "high", "p"):  # what it adds to the variance is in both
+        assert row[name] == pytest.approx(expected[name])
 
 
 @pytest.mark.parametrize(

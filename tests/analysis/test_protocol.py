@@ -27,8 +27,10 @@ def noisy(rates=12, ties=False, seed=0):
 def test_choices_equal_a_naive_twin(ties, seed):
     runs = noisy(ties=ties, seed=seed)
     expected = naive_choices(runs, 4)
+    raced = {(*name, rate) for name, (rates, _) in expected.items() for rate in rates}
+    runs = only(runs, lambda row: row.stage != "race" or (row.problem, row.optimizer, row.block, row.lr) in raced)
     for table in (runs, shuffled(runs)):
-        first, last = finalists(table, count=4), chosen(table, count=4)
+        first, last = finalists(table, count=4), chosen(table)
         assert (first["trials"] == 12).all() and (first["left_out"] == 0).all() and (last["trials"] == 12).all()
         names = ["problem", "optimizer", "block"]
         assert {key: part["lr"].tolist() for key, part in first.groupby(names)} == {
@@ -64,7 +66,7 @@ def test_the_recommended_setting_is_the_best_of_all_blocks_on_seeds_of_its_own()
     result = recommended(runs)
     assert result["lr"].tolist() == [0.2, 0.2] and result["optimizer"].tolist() == ["gd", "adam"]
     pooled = runs[(runs["lr"] == 0.2) & (runs["stage"] != "report") & (runs["optimizer"] == "gd")]["log_tail"]
-    assert result["score"][0] == pytest.approx(pooled.median()) and result["n_tuning"][0] == 6
+    assert result["score"][0] == pytest.approx(pooled.mean()) and result["n_tuning"][0] == 6
     assert (result[["n", "failures"]] == [6, 3]).all(axis=None) and math.isinf(result["high"][0])
     assert result["low"][0] == pytest.approx(0.2) and chosen(runs)["lr"].tolist() == [0.1, 0.3] * 2
 

@@ -134,3 +134,21 @@ def test_without_a_tail_column_the_late_evaluations_stand_in():
 def test_an_unknown_clock_is_told():
     with pytest.raises(OptbenchError, match="unknown clock 'sampels': did you mean 'samples'?"):
         running_times(TIMES, clock="sampels")
+
+
+def test_blocks_are_drawn_where_there_are_some():
+    """Runs of a block share what it chose: three alike a block give the interval of one a block, not of three seeds."""
+    one = times_of([100, 200, 400, 800], [True] * 4).assign(block=range(4))
+    three = pd.concat([one.assign(seed=one["seed"] + 10 * place) for place in range(3)])
+    columns = ["ert", "low", "high"]
+    assert running_times(three)[columns].equals(running_times(one)[columns])
+    narrow = running_times(three.assign(block=-1)).iloc[0]
+    assert narrow["high"] - narrow["low"] < 0.8 * (running_times(one)["high"] - running_times(one)["low"])[0]
+
+
+def test_times_of_some_runs_have_their_blocks_and_all_runs_targets():
+    chosen = TABLES.runs[TABLES.runs["seed"] < 2].assign(stage="report", block=lambda rows: rows["seed"])
+    found = time_to_target(TABLES, runs=chosen)
+    whole = time_to_target(TABLES)
+    rest = whole[whole["seed"] < 2].reset_index(drop=True)
+    assert found.drop(columns=["stage", "block"]).equals(rest) and (found["block"] == found["seed"]).all()

@@ -220,12 +220,13 @@ def test_a_name_of_two_kinds_is_shown_twice(twins, run):
     assert code == 0 and "optimizer twin\n" in out and "\nproblem twin\n" in out
 
 
-def test_markdown_has_three_cells_a_row(catalogue, twins):
+def test_markdown_has_three_cells_a_row_and_one_more_where_something_is_tuned(catalogue, twins):
     text = markdown(loader.load((twins,)))
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(lines) == len(catalogue.files) + 2
-    assert all(len(re.split(r"(?<!\\)\|", line)) == 5 and line.count("`") % 2 == 0 for line in lines)
-    assert r"| `twin` | `w = w - lr \|drag\| g` | `drag=0.5` |" in lines
+    assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {5, 6}
+    assert all(line.count("`") % 2 == 0 for line in lines)
+    assert r"| `twin` | `w = w - lr \|drag\| g` | `drag=0.5` | `lr=log_uniform(0.0001, 10)` |" in lines
 
 
 @pytest.mark.parametrize("kind", KINDS)

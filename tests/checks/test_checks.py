@@ -97,6 +97,23 @@ def test_a_baseline_with_a_wrong_option_is_caught(tmp_path):
     assert not finding.ok and "Unknown solver options: speed" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ("{'memory': choice(0.5, 5)}", r"memory=0.5 must be in \[1, inf\)"),
+        ("{'lr': log_uniform(0.1, 1)}", "searches lr, which means nothing to a method of SciPy"),
+        ("{'m': choice(5)}", "unknown hyperparameter in the search space of mine 'm'"),
+    ],
+)
+def test_a_baseline_tuned_outside_its_limits_is_caught(search, words, tmp_path):
+    text = (
+        "\nfrom optbench import Baseline, choice, log_uniform\n"
+        "mine = Baseline('mine', 'L-BFGS-B', {'memory': 5.0}, 'a test', '', options=lambda h, n: {'maxcor': 5},\n"
+        f"                limits={{'memory': '[1, inf)'}}, search={search})\n"
+    )
+    assert_says(first_failure(tmp_path, "baseline", text), "is tuned where", words)
+
+
 @pytest.mark.parametrize("kind", ["optimizer", "schedule"])
 def test_an_unknown_name_is_an_error(kind):
     with pytest.raises(OptbenchError, match=f"unknown {kind} 'nothing'"):

@@ -132,6 +132,10 @@ def test_problems_are_checked():
         ({"dim": 0}, "dim=0 must be at least 1"),
         ({"blocks": ((1,), (2,))}, "do not add up to dim=2"),
         ({"data": (np.ones((3, 1)), np.ones(3)), "noise": 1.0}, "gradient noise is for problems without data"),
+        ({"curvature": np.ones(3)}, "curvature must be 2 finite numbers, none below 0, not all 0"),
+        ({"curvature": (1.0, -1.0)}, "curvature must be 2 finite numbers"),
+        ({"curvature": (1.0, np.nan)}, "curvature must be 2 finite numbers"),
+        ({"curvature": (0.0, 0.0)}, "curvature must be 2 finite numbers"),
     ],
 )
 def test_problem_records_are_checked(changes, message):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from harness import CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
+from noise_twin import noise
 from schedule_twins import completed_epochs, factors
 from scipy.special import expit
 from toy_problems import bowl, line
@@ -88,15 +89,15 @@ def test_noise_reaches_the_rule(form, count):
     def slope(w):
         return np.where(np.arange(3) < 1, w**3 - w, w) if form == "lanes" else w
 
-    _, _, noise = Batches(problem, 300, 3, "float64").draw(30)
+    pulls, weights = noise(3, 30, [300, 300, 300, 124], np.full(3, 0.3))
     lanes = mixed_lanes("momentum", count)
     made = run(problem, "momentum", lanes, batch_size=300, steps=30)
     for r, one in enumerate(lanes):
-        path, _ = replay("momentum", one, start_point(problem, 3), lambda s, w: slope(w) + noise[s], 30, 4)
+        path, _ = replay("momentum", one, start_point(problem, 3), lambda s, w: weights[s] * slope(w) + pulls[s], 30, 4)
         np.testing.assert_allclose(made["w"][r], path[-1], rtol=1e-11)
-        norm = np.linalg.norm(slope(path[-2]) + noise[-1])
+        norm = np.linalg.norm(weights[-1] * slope(path[-2]) + pulls[-1])
         assert made["gradient_norm"][-1, r] == pytest.approx(norm, rel=1e-9)
-    assert np.abs(noise).min() > 0
+    assert np.abs(pulls).min() > 0 and np.abs(weights - 1).min() > 0
 
 
 @pytest.mark.parametrize("batch_size", [1024, 4096])

@@ -1,12 +1,13 @@
 """Runs that diverge: found at their step, kept as data, and nothing to do with their neighbours."""
 
+import noise_twin
 import numpy as np
 import pytest
 from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run, run_cohort
 from toy_problems import blind, bowl, quartic, undefined
 
 from optbench.contract.errors import OptbenchError
-from optbench.engine.batches import Batches, start_point
+from optbench.engine.batches import start_point
 from optbench.engine.runner import DIVERGENCE_FACTOR
 
 ENDS = np.array([0, 200])
@@ -15,11 +16,12 @@ MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
 
 def first_step_over(problem, value, slope, lr, steps=200, batch_size=100):
     """The step whose update left a loss over the stated multiple of the first suboptimality, by plain descent."""
-    noise = Batches(problem, batch_size, 3, "float64").draw(steps)[2]
+    sizes = [batch_size] * (1023 // batch_size) + [1024 - 1023 // batch_size * batch_size]
+    pulls, weights = noise_twin.noise(3, steps, sizes, np.full(3, problem.noise), weights=0.5 * (problem.noise > 0))
     w = start_point(problem, 3)
     limit = problem.minimum + DIVERGENCE_FACTOR * (value(w) - problem.minimum)
     for t in range(1, steps + 1):
-        w = w - lr * (slope(w) + (noise[t - 1] if noise.size else 0))
+        w = w - lr * (weights[t - 1] * slope(w) + pulls[t - 1])
         if not value(w) <= limit:
             return t
 

@@ -22,7 +22,8 @@ def prices(small, large):
             cost = ratio if batch in a4_batch_size.ADVICE[name] else 1.0
             for seed in SEEDS:
                 row = dict.fromkeys(a4_batch_size.AXES, cost * (1 + 0.01 * seed))
-                rows.append({"set": name, "batch": batch, "seed": seed, **row})
+                size = 4096 if batch == "full" else int(batch)
+                rows.append({"set": name, "batch": batch, "batch_size": size, "seed": seed, **row})
     return {"costs": pd.DataFrame(rows)}
 
 
@@ -40,3 +41,11 @@ def test_a4_a_run_that_misses_the_target_costs_infinitely_much():
     least = found.groupby("lr")["steps"].min()
     assert least[1e-6] == least[1e9] == math.inf and np.isfinite(least[0.25])
     assert (found["samples"] >= found["steps"]).all() and (found["seconds"] > 0).all()
+
+
+def test_a4_tells_the_critical_batch_size():
+    """Steps that are planted as 10 (1 + 50 / B) on the large set and as 500 / B on the small one."""
+    costs = prices(0.5, 0.5)["costs"]
+    costs["steps"] = 10 * ((costs["set"] == "large") + 50 / costs["batch_size"])
+    told = CLAIMS["A4"].measure({"costs": costs}).detail
+    assert "throughout, on 1,000 examples and 50 [50, 50] on 20,000 examples." in told

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from every_problem import EVERY_PROBLEM, ROWS, WITH_DATA, WITH_EVALUATE, assert_close, seeded, somewhere
+from every_problem import EVERY_PROBLEM, ROWS, WITH_CURVATURE, WITH_DATA, WITH_EVALUATE, assert_close, seeded, somewhere
 from harness import CATALOGUE, batch, evaluate, gradient, problem_of
 from problem_cases import BAD
 
@@ -31,6 +31,17 @@ def assert_slope(problem, xy, text):
         rounding = 5e-15 * (1 + abs(value)) / h[:, 0]
         allowed = rounding + 3e-7 * np.abs(directions) @ np.abs(slope) + 1e-9
         np.testing.assert_array_less(np.abs(measured - told), allowed)
+
+
+@WITH_CURVATURE
+def test_curvature_is_the_diagonal_of_the_hessian(text):
+    """By differences of gradients about the minimizer, which are exact for a quadratic."""
+    problem = problem_of(text)
+    axes = np.eye(problem.dim)
+    above, below = gradient(problem, np.concatenate([problem.minimizer + axes, problem.minimizer - axes]))[1].reshape(
+        2, problem.dim, problem.dim
+    )
+    np.testing.assert_allclose(np.diag(above - below) / 2, problem.curvature, rtol=1e-9)
 
 
 @WITH_EVALUATE

@@ -10,7 +10,8 @@ from matplotlib.colors import to_hex
 from synthetic import make_tables, write_folder
 
 from optbench.analysis import best_configurations
-from optbench.report import highlights, labels, style, terminal_summary, write_report
+from optbench.report import highlights, labels, style, write_report
+from optbench.report.answers import answer_of, setting_texts
 from optbench.report.schedule_names import short_schedules
 
 WARMUP = "warmup(cosine(final=0.0), fraction={}, steps=0.0, start=0.0)"
@@ -33,8 +34,8 @@ def drawn(folder, tables, monkeypatch):
 
 def best_of(medians: dict) -> pd.DataFrame:
     """What `field` needs of a table of best configurations, from {problem: {optimizer: median}}."""
-    rows = [(problem, *pair, 0, 0.0) for problem, part in medians.items() for pair in part.items()]
-    return pd.DataFrame(rows, columns=["problem", "optimizer", "median", "failures", "tuning_median"])
+    rows = [(problem, *pair, 1, 0, 0.0) for problem, part in medians.items() for pair in part.items()]
+    return pd.DataFrame(rows, columns=["problem", "optimizer", "median", "place", "failures", "tuning_median"])
 
 
 def legend(figure) -> list[str]:
@@ -53,11 +54,12 @@ def large(tmp_path_factory):
 @pytest.mark.parametrize("problem", ["rosenbrock", "breast_cancer"])
 def test_the_best_ten_are_in_color_and_all_are_in_the_table(large, problem):
     tables, page, figures = large
-    best = best_configurations(tables["runs"], [0, 1, 2])
-    order = best[best["problem"] == problem].sort_values("median")["optimizer"].tolist()
+    best = answer_of(tables["runs"], [0, 1, 2]).best
+    rows = best[best["problem"] == problem].sort_values(["place", "median"])
+    order = rows["optimizer"].tolist()
     section = page[page.index(f'<h2 id="problem-{problem}">') :]
     listed = re.findall(r'<th class="who">(\d+)\. (\w+)', section)[: len(FIELD)]
-    assert listed == [(str(place), name) for place, name in enumerate(order, start=1)]
+    assert listed == [(str(place), name) for place, name in zip(rows["place"], order, strict=True)]
     wanted = [labels.shorten(name, 40) for name in order[:10]] + ["19 others"]
     for kind in ("curves", "rates"):
         texts = [text for text in legend(figures[f"{kind}-{problem}.png"]) if text not in ("diverged", "at the start")]
@@ -150,7 +152,8 @@ def test_a_baseline_is_a_level_line_and_no_edge(tmp_path, monkeypatch):
     # It was given the rate 1, which is none: the axis has the other optimizers' rates alone.
     assert 0.001 < ax.get_xlim()[0] < 0.01 and 0.1 < ax.get_xlim()[1] < 1
     (marker,) = [line for line in ax.get_lines() if line.get_label() == "lbfgs"]
-    median = best_configurations(tables["runs"], [0, 1, 2]).set_index("optimizer").at["lbfgs", "median"]
+    best = best_configurations(tables["runs"], [0, 1, 2], choose_by="log_tail")
+    median = best.set_index("optimizer").at["lbfgs", "median"]
     assert marker.get_ydata() == pytest.approx([median])
     level = [line for line in ax.get_lines() if line.get_color() == marker.get_color() and len(line.get_xdata()) == 2]
     assert [list(line.get_ydata()) for line in level] == [pytest.approx([median, median])]
@@ -182,7 +185,9 @@ def test_short_schedules_stand_in_full_on_the_page(large):
     assert f"<dt>warmup(cosine)</dt><dd>Short for the schedule <code>{WARMUP.format(0.1)}</code>." in page
     ticks = [text.get_text() for text in figures["heatmap-rosenbrock.png"].axes[0].get_yticklabels()]
     assert ticks == ["constant", "warmup(cosine)"]
-    assert not terminal_summary(tables["runs"], [0, 1, 2])["best"].str.contains("fraction").any()
+    runs = tables["runs"]
+    texts = setting_texts(answer_of(runs, [0, 1, 2]), runs)
+    assert not any("fraction" in text for text in texts.values())
 
 
 def test_varied_hyperparameters_stand_inside_a_wrapper():

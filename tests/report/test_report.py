@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 from PIL import Image
-from synthetic import failure, make_tables, runs_table, write_folder
+from synthetic import make_tables, runs_table, write_folder
 
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
-from optbench.report import labels, terminal_summary, write_report
+from optbench.report import labels, write_report
+from optbench.report.answers import answer_of, setting_texts
 
 SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
 
@@ -80,12 +81,15 @@ def test_every_problem_has_its_pictures(usual):
 def test_page_reports_the_held_out_numbers(usual):
     tables, page, _, _ = usual
     runs = tables["runs"]
-    summary = terminal_summary(runs, [0, 1, 2])
-    assert summary.columns.tolist() == ["problem", "best", "lr", "median [low, high]", "failures", "note"]
-    assert summary["problem"].tolist() == list(runs["problem"].unique())
-    for row in summary.to_dict("records"):
-        median, interval = row["median [low, high]"].split(" ", 1)
-        assert f"{row['lr']} {median} {interval} 96.9% {row['failures']}" in page.text
+    answer = answer_of(runs, [0, 1, 2])
+    best = answer.best.set_index(["problem", "optimizer"])
+    for problem in runs["problem"].unique():
+        assert page.text.count(" ".join(answer.sentence(problem).removeprefix(f"{problem}: ").split())) == 2
+        for optimizer in answer.firsts(problem):
+            row = best.loc[(problem, optimizer)]
+            numbers = f"{labels.number(row['lr'])} {labels.number(row['median'])} {labels.interval_text(row)}"
+            assert f"{numbers} 96.9% {labels.failure_text(row)}" in page.text
+    assert answer.overall() in page.text
     assert "Not held out" not in page.text and "tuning seeds (0, 1, 2)" in page.text
 
 
@@ -120,7 +124,9 @@ def test_a_single_run(tmp_path):
     assert "1 runs: 1 optimizer on 1 problem, 1 seed" in page.text
     assert "Not held out" in page.text and "one seed: no interval" in page.text
     assert "rate of the grid" not in page.text
-    assert terminal_summary(tables["runs"], [0, 1, 2])["best"].tolist() == ["adam, batch full, constant"]
+    (text,) = setting_texts(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
+    assert text.startswith("adam: batch full, constant, rate 0.01; ")
+    assert text.endswith(" on 1 seed (one seed: no interval)")
 
 
 def test_everything_diverged(tmp_path):
@@ -128,7 +134,8 @@ def test_everything_diverged(tmp_path):
     page, pictures = report(tmp_path, tables)
     assert len(pictures) == 7
     assert "every seed failed" in page.text and "6/6" in page.text
-    assert set(terminal_summary(tables["runs"], [0, 1, 2])["median [low, high]"]) == {"inf [inf, inf]"}
+    texts = setting_texts(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
+    assert all("; inf [inf, inf] on 6 fresh seeds" in text and text.endswith("(every seed failed)") for text in texts)
 
 
 def test_runs_that_never_got_anywhere(tmp_path):
@@ -158,18 +165,6 @@ def test_pictures_carry_the_whole_command(tmp_path):
     _, pictures = report(tmp_path, tables)
     described = Image.open(tmp_path / "report" / pictures[0]).text["Description"]
     assert described.endswith(tables["provenance"]["command"])
-
-
-def test_notes_of_the_summary():
-    rows = [{"optimizer": "momentum", "beta1": beta, "lr": lr, "seed": seed, "suboptimality_final": lr + beta}
-            for beta in (0.5, 0.9) for lr in (0.1, 0.2) for seed in range(5)]  # fmt: skip
-    rows += [failure(problem="q", seed=seed) if seed == 4 else {"problem": "q", "seed": seed} for seed in range(9)]
-    rows += [{"problem": "z", "seed": seed, "status": "deadline"} for seed in range(9)]
-    got = terminal_summary(runs_table(rows), [0, 1, 2]).to_dict("records")
-    assert got[0]["best"] == "momentum(beta1=0.5), batch 16, constant"
-    assert got[0]["note"] == "lowest rate of the grid: widen it; interval covers 50% only"
-    assert (got[1]["failures"], got[1]["median [low, high]"]) == ("1/6", "0.5 [0.5, inf]")
-    assert got[2]["note"] == "6/6 stopped by the deadline"
 
 
 def test_timing_summary_by_hand():

@@ -23,7 +23,7 @@ from optbench.engine import cuda as engine
 from optbench.engine.run import run
 from optbench.engine.runner import Cancelled
 from optbench.sweeps import executor
-from optbench.sweeps.spec import merge
+from optbench.sweeps.spec_files import merge
 from optbench.sweeps.store import Store
 
 SMALL = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "learning_rates": [1e-4, 1e-3],

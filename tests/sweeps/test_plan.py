@@ -9,7 +9,7 @@ import pytest
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import plan, session
-from optbench.sweeps.spec import merge
+from optbench.sweeps.spec_files import merge
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["adam"], "schedules": ["inverse"], "learning_rates": [0.1],
         "batch_sizes": [16], "seeds": [1], "tuning_seeds": 0, "steps": 3}  # fmt: skip

@@ -18,7 +18,7 @@ from harness import execute, plan_of
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import jobs, store
-from optbench.sweeps.spec import merge, read
+from optbench.sweeps.spec_files import merge, read
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("runs.parquet", "curves.parquet")

@@ -9,7 +9,7 @@ from harness import plan_of
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import executor
-from optbench.sweeps.spec import merge
+from optbench.sweeps.spec_files import merge
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.spec import Spec, merge, rate_grid, read
-from optbench.sweeps.spec_text import to_toml
+from optbench.contract.names import grid
+from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec_files import merge, read, to_toml
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}
 INF, NAN = math.inf, math.nan
@@ -49,7 +50,7 @@ def refused(call) -> str:
     with pytest.raises(OptbenchError) as caught:
         call()
     message = str(caught.value)
-    assert message and "\n" not in message and len(message) < 250, message
+    assert message and "\n" not in message and len(message) < 300, message
     assert "Traceback" not in message and "pydantic" not in message
     return message
 
@@ -74,9 +75,16 @@ def test_exactly_one_budget():
         assert "give one budget: epochs or steps" in refused(lambda raw=raw: merge(raw, {}))
 
 
-@pytest.mark.parametrize("key", ["problems", "optimizers", "learning_rates"])
-def test_what_has_no_default_is_missed(key):
-    assert refused(lambda: merge({k: v for k, v in BASE.items() if k != key}, {})) == f"spec: {key}: is missing"
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("problems", "problems: is missing"),
+        ("optimizers", "optimizers is empty: name at least one"),
+        ("learning_rates", "learning_rates: is missing"),
+    ],
+)
+def test_what_has_no_default_is_missed(key, message):
+    assert refused(lambda: merge({k: v for k, v in BASE.items() if k != key}, {})) == f"spec: {message}"
 
 
 def test_an_unknown_key_is_answered_with_the_nearest():
@@ -116,8 +124,8 @@ def test_files_that_are_no_spec(tmp_path):
         ("1e-300:1e300:3", [1e-300, 1.0, 1e300]),
     ],
 )
-def test_rate_grid(text, rates):
-    assert rate_grid(text) == rates
+def test_a_grid_of_rates(text, rates):
+    assert grid(text) == rates
     assert merge(BASE | {"learning_rates": text}, {}).learning_rates == tuple(rates)
 
 
@@ -145,7 +153,7 @@ def test_a_written_spec_is_read_back(raw, tmp_path):
 def test_the_built_in_spec_is_read_back_too(tmp_path):
     (tmp_path / "spec.toml").write_text(to_toml(read()), encoding="utf-8")
     assert read(tmp_path / "spec.toml") == read()
-    assert read().tuning_seeds == 3 and len(read().seeds) == 9
+    assert read().blocks == 8 and len(read().seeds) == 48
 
 
 def test_the_device():

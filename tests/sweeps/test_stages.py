@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 import optbench
+from optbench.analysis import tail_values
 from optbench.contract.errors import OptbenchError
 from optbench.engine import runner
-from optbench.sweeps.spec import merge
+from optbench.sweeps.spec_files import merge, read
 
 SPEC = {"problems": ["quadratic(dim=4)", "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"],
         "optimizers": ["gd", "momentum(beta1=[0.5, 0.9])", "lbfgs"], "batch_sizes": [16, "full"],
@@ -21,14 +22,13 @@ KEYS = ["problem", "optimizer", "beta1", "batch_size", "schedule", "lr"]
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     table = optbench.sweep(SPEC, out=tmp_path_factory.mktemp("blocks"), workers=1).runs
-    y = np.where(np.isfinite(table["log_tail"]), table["log_tail"], 1e9)  # a failure is the worst
-    return table.assign(y=y, setting=list(map(tuple, table[KEYS].fillna(-1).to_numpy())))
+    return table.assign(y=tail_values(table), setting=list(map(tuple, table[KEYS].fillna(-1).to_numpy())))
 
 
 def best(table, count):
-    """The settings of one problem, optimizer and block with the lowest medians, and how far the next one is behind."""
-    medians = table.groupby("setting")["y"].median().sort_values(kind="stable")
-    return set(medians.index[:count]), medians
+    """The settings of one problem, optimizer and block with the lowest means, and how far the next one is behind."""
+    means = table.groupby("setting")["y"].mean().sort_values(kind="stable")
+    return set(means.index[:count]), means
 
 
 def each_block(runs):
@@ -54,8 +54,8 @@ def test_all_settings_are_screened(runs):
 def test_the_best_of_the_screen_race(runs):
     for name, part in each_block(runs):
         screen, race = (part[part["stage"] == stage] for stage in ("screen", "race"))
-        wanted, medians = best(screen, 3)
-        assert set(race["setting"]) == wanted, f"{name}: {medians.head()}"
+        wanted, means = best(screen, 3)
+        assert set(race["setting"]) == wanted, f"{name}: {means.head()}"
         assert (race.groupby("setting")["seed"].nunique() == 2).all()
 
 
@@ -115,7 +115,7 @@ def test_choices_by_a_metric_of_the_test_data():
     spec = {**SPEC, "problems": SPEC["problems"][1:], "optimizers": ["gd"], "choose_by": "test_loss", "race": 0}
     runs = optbench.sweep(spec, workers=1).runs
     screen, report = (runs[runs["stage"] == stage] for stage in ("screen", "report"))
-    pooled = screen.groupby(KEYS[3:])["test_loss_final"].median()
+    pooled = np.log(screen["test_loss_final"]).groupby([screen[key] for key in KEYS[3:]]).mean()
     value = report.groupby(KEYS[3:])["block"].nunique()
     assert pooled[value.idxmax()] == pytest.approx(pooled.min())
 
@@ -139,3 +139,49 @@ def test_seeds_of_ones_own_make_a_plain_grid():
     assert merge(SPEC, {"seeds": 4}).blocks == 0
     assert len(merge(SPEC, {"blocks": 2}).seeds) == 12
     assert isinstance(pd.Series(merge(SPEC, {}).split_seeds()[1]).iloc[0], np.integer)
+
+
+def test_the_shipped_specs_ask_the_same_question():
+    default, thorough = read(), read("thorough")
+    same = {"problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "epochs", "steps", "dtypes"}
+    assert default.model_dump(include=same) == thorough.model_dump(include=same)
+    assert thorough.blocks > default.blocks >= 8 and thorough.report > default.report >= 3
+    with pytest.raises(OptbenchError, match="unknown spec 'thorogh': did you mean 'thorough'"):
+        read("thorogh")
+
+
+def test_the_chosen_settings_are_left_as_a_spec_that_runs(tmp_path):
+    spec = {
+        **SPEC,
+        "optimizers": ["gd", "clip(adam, norm=1)", "lbfgs"],
+        "problems": SPEC["problems"][:1],
+        "finalists": 2,
+    }
+    runs = optbench.sweep(spec, out=tmp_path / "whole", workers=1).runs
+    again = optbench.sweep(tmp_path / "whole" / "chosen.toml", seeds=4, workers=1).runs
+    assert again.groupby("optimizer").size().to_dict() == {"gd": 4, "clip(adam)": 4, "lbfgs": 4}
+    keys = ["optimizer", "batch_size", "schedule", "lr"]
+    everywhere = runs[runs["stage"] == "report"].groupby(keys)["block"].nunique()
+    for setting in again[keys].drop_duplicates().itertuples(index=False, name=None):
+        assert everywhere[setting] == 3, "what is chosen was reported on in every block"
+    assert set(again["norm"].dropna()) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizers": ["gd"]}, "chosen names whole settings: leave optimizers out"),
+        ({"problems": ["saddle"]}, "chosen has the problem 'rosenbrock', which is not among problems"),
+        ({"chosen": [{"problem": "rosenbrock", "optimizer": "gd", "lr": -1.0}]}, "must be a positive finite number"),
+        ({"chosen": [{"problem": "rosenbrock", "optimizer": "gdd", "lr": 1.0}]}, "did you mean 'gd'"),
+        (
+            {"chosen": [{"problem": "rosenbrock", "optimizer": "lbfgs", "batch_size": 5}]},
+            "on the full batch",
+        ),
+    ],
+)
+def test_chosen_settings_that_make_no_sense_are_refused(changes, message):
+    spec = {"problems": ["rosenbrock"], "steps": 3, "chosen": [{"problem": "rosenbrock", "optimizer": "gd", "lr": 0.1}]}
+    assert len(optbench.sweep(spec, seeds=2, workers=1).runs) == 2
+    with pytest.raises(OptbenchError, match=message):
+        optbench.sweep({**spec, **changes}, seeds=2, workers=1)

@@ -5,13 +5,21 @@ AdaBound: bounded.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import clipped
 
 
 @optimizer(
     source="Luo et al. 2019, Algorithm 2, without 1 / sqrt(t), as in the authors' code",
     limits={"final_lr": "(0, inf)", "gamma": "(0, inf)"},
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(1e-3, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+        "final_lr": log_uniform(1e-3, 0.5),
+        "gamma": log_uniform(1e-4, 0.1),
+    },
+    search_source="Schmidt et al. 2021, where betas are log-uniform themselves, from 0.5 and 0.8 to 0.999",
     beta1=0.9,
     beta2=0.999,
     final_lr=0.1,

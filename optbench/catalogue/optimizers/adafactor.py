@@ -4,7 +4,7 @@ from math import sqrt
 
 import numpy as np
 
-from optbench import Matrix, optimizer
+from optbench import Matrix, log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 
@@ -47,6 +47,8 @@ def _scaled(block, memory, beta2_decay, eps1, threshold, t):
     limits={"threshold": "(0, inf)"},
     matrix={"update": Matrix(_gradient, _scaled, _memory)},
     block={"w_square": _w_square},
+    search={"lr": log_uniform(1e-3, 1)},
+    search_source="our choice, steps relative to the parameters; best at 1e-3 to 1 on the shipped problems",
     beta2_decay=0.8,
     eps1=1e-15,
     eps2=1e-3,

@@ -2,10 +2,23 @@
 
 from math import sqrt
 
-from optbench import optimizer, variant
+from optbench import log_uniform, one_minus_log_uniform, optimizer, variant
 
 
-@optimizer(source="lecture C3; Kingma & Ba 2015, Algorithm 1", beta1=0.9, beta2=0.999, eps=0.0, eps_root=1e-8)
+@optimizer(
+    source="lecture C3; Kingma & Ba 2015, Algorithm 1",
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+        "eps_root": log_uniform(1e-16, 1),
+    },
+    search_source="lr, beta2: Schmidt et al. 2021; beta1: Dahl et al. 2023; eps, squared: Sivaprasad et al. 2020",
+    beta1=0.9,
+    beta2=0.999,
+    eps=0.0,
+    eps_root=1e-8,
+)
 def adam(w, g, m, v, lr, beta1, beta2, eps, eps_root, beta1_t, beta2_t):
     """m, v average g and g^2;  w = w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t) + eps_root) + eps).
 
@@ -16,11 +29,31 @@ def adam(w, g, m, v, lr, beta1, beta2, eps, eps_root, beta1_t, beta2_t):
     return w - lr * (m / (1 - beta1_t)) / (sqrt(v / (1 - beta2_t) + eps_root) + eps), m, v
 
 
-adam_torch = variant(adam, "adam_torch", source="torch.optim.Adam; Kingma & Ba 2015", eps=1e-8, eps_root=0.0)
+adam_torch = variant(
+    adam,
+    "adam_torch",
+    source="torch.optim.Adam; Kingma & Ba 2015",
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+        "eps": log_uniform(1e-8, 1),
+    },
+    search_source="lr, beta2: Schmidt et al. 2021; beta1: Dahl et al. 2023; eps: Sivaprasad et al. 2020",
+    eps=1e-8,
+    eps_root=0.0,
+)
 
 
 @optimizer(
     source="Loshchilov & Hutter 2019, Algorithm 2; torch.optim.AdamW",
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+        "weight_decay": log_uniform(1e-5, 0.1),
+    },
+    search_source="lr, beta2: Schmidt et al. 2021; beta1: Dahl et al. 2023; weight_decay: Sivaprasad et al. 2020",
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

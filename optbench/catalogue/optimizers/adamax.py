@@ -3,11 +3,22 @@
 AdaMax: the largest |g|, fading.
 """
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 
-@optimizer(source="Kingma & Ba 2015, Algorithm 2; torch.optim.Adamax", beta1=0.9, beta2=0.999, eps=1e-8)
+@optimizer(
+    source="Kingma & Ba 2015, Algorithm 2; torch.optim.Adamax",
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+    },
+    search_source="as for adamw",
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+)
 def adamax(w, g, m, u, lr, beta1, beta2, eps, beta1_t):
     """m averages g;  u = max(beta2 u, |g| + eps);  w = w - lr / (1 - beta1^t) m / u.
 

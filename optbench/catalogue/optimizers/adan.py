@@ -5,11 +5,18 @@ Adan: Nesterov's momentum by the change of the gradient.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 
 
 @optimizer(
     source="Xie et al. 2022, Algorithm 1 (its betas are 1 - ours)",
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.005, 0.08),
+        "beta2": one_minus_log_uniform(0.02, 0.32),
+        "beta3": one_minus_log_uniform(0.0025, 0.04),
+    },
+    search_source="lr as for adamw; betas our choice, a factor of four about the authors' 1 - beta",
     beta1=0.98,
     beta2=0.92,
     beta3=0.99,

@@ -5,12 +5,19 @@ AdEMAMix: two averages, a fast and a very slow one.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer, uniform
 
 
 @optimizer(
     source="Pagliardini, Ablin & Grangier 2024, without warm-up of alpha and beta3",
     limits={"alpha": "[0, inf)"},
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta3": one_minus_log_uniform(1e-5, 1e-2),
+        "alpha": uniform(2, 10),
+    },
+    search_source="lr, beta1 as for adamw; beta3, alpha our choice, about the authors' values",
     beta1=0.9,
     beta2=0.999,
     beta3=0.9999,

@@ -5,12 +5,18 @@ AMSGrad: the largest average so far, so that no rate rises again.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 
 @optimizer(
     source="Reddi, Kale & Kumar 2018, Algorithm 2, bias-corrected as in torch.optim.Adam(amsgrad=True)",
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+    },
+    search_source="lr, beta2: Schmidt et al. 2021; beta1: AdamW in Dahl et al. 2023",
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

@@ -1,6 +1,6 @@
 """SciPy's line-search methods, the full-batch baselines."""
 
-from optbench import Baseline
+from optbench import Baseline, choice
 
 
 def _lbfgs(hyperparameters, evaluations):
@@ -23,6 +23,8 @@ lbfgs = Baseline(
     the best point so far.""",
     options=_lbfgs,
     limits={"memory": "[1, inf)"},
+    search={"memory": choice(3, 5, 10, 20)},
+    search_source="Nocedal & Wright 2006, section 7.2: between 3 and 20",
 )
 
 cg = Baseline(
@@ -35,4 +37,5 @@ cg = Baseline(
     Full batch only. A step is one evaluation of value and gradient, those of the line search included; reported is
     the best point so far.""",
     options=_cg,
+    search_source="there is nothing to tune",
 )

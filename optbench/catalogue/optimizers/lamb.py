@@ -5,7 +5,7 @@ LAMB: for AdamW.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import ratio
 
 
@@ -27,6 +27,12 @@ def _step_square(w, g, m, v, beta1, beta2, eps, weight_decay, beta1_t, beta2_t):
 @optimizer(
     source="You et al. 2020, Algorithm 2, with phi(x) = x",
     block={"w_square": _w_square, "step_square": _step_square},
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.05, 0.3),
+        "weight_decay": log_uniform(1e-3, 1),
+    },
+    search_source="beta1, weight_decay: Dahl et al. 2023; lr, 1e-4 to 1e-2 there: best at 0.01 to 0.3 here",
     beta1=0.9,
     beta2=0.999,
     eps=1e-6,

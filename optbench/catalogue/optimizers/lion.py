@@ -3,11 +3,22 @@
 Lion: two averages in one.
 """
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import sign
 
 
-@optimizer(source="Chen et al. 2023, Algorithm 2 (Lion)", beta1=0.9, beta2=0.99, weight_decay=0.0)
+@optimizer(
+    source="Chen et al. 2023, Algorithm 2 (Lion)",
+    search={
+        "lr": log_uniform(1e-5, 0.1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+    },
+    search_source="lr a tenth of adamw's, as the authors advise; betas as for adamw",
+    beta1=0.9,
+    beta2=0.99,
+    weight_decay=0.0,
+)
 def lion(w, g, m, lr, beta1, beta2, weight_decay):
     """w = w - lr (sign(beta1 m + (1 - beta1) g) + weight_decay w);  m = beta2 m + (1 - beta2) g.
 

@@ -5,7 +5,7 @@ MARS: a gradient whose variance is reduced.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 
@@ -22,6 +22,13 @@ def _corrected_square(g, previous, beta1, gamma):
     source="Yuan et al. 2024, MARS-AdamW in its approximate form, as in the authors' code",
     limits={"gamma": "[0, inf)"},
     block={"square": _corrected_square},
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+        "gamma": log_uniform(0.006, 0.1),
+    },
+    search_source="lr, betas as for adamw; gamma our choice, a factor of four about the authors' value",
     beta1=0.95,
     beta2=0.99,
     gamma=0.025,

@@ -3,10 +3,15 @@
 The average (`momentum`), the sum (`heavy_ball`) and the look-ahead (`nesterov`).
 """
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 
 
-@optimizer(source="lecture C1; Polyak 1964 in the form of an exponentially weighted average", beta1=0.9)
+@optimizer(
+    source="lecture C1; Polyak 1964 in the form of an exponentially weighted average",
+    search={"lr": log_uniform(3e-3, 30), "beta1": one_minus_log_uniform(0.005, 0.3)},
+    search_source="beta1: Nesterov in Dahl et al. 2023; lr our choice, best at 0.01 to 10 on the shipped problems",
+    beta1=0.9,
+)
 def momentum(w, g, m, lr, beta1):
     """m = beta1 m + (1 - beta1) g;  w = w - lr m.
 
@@ -18,7 +23,12 @@ def momentum(w, g, m, lr, beta1):
 
 
 @optimizer(
-    source="Polyak 1964; torch.optim.SGD(momentum, dampening)", limits={"dampening": "[0, 1]"}, beta1=0.9, dampening=0.0
+    source="Polyak 1964; torch.optim.SGD(momentum, dampening)",
+    limits={"dampening": "[0, 1]"},
+    search={"lr": log_uniform(1e-4, 1), "beta1": one_minus_log_uniform(0.005, 0.3)},
+    search_source="lr: Schmidt et al. 2021; beta1: Nesterov in Dahl et al. 2023",
+    beta1=0.9,
+    dampening=0.0,
 )
 def heavy_ball(w, g, m, lr, beta1, dampening, t):
     """m = beta1 m + (1 - dampening) g, at the first step m = g;  w = w - lr m.
@@ -30,7 +40,12 @@ def heavy_ball(w, g, m, lr, beta1, dampening, t):
     return w - lr * m, m
 
 
-@optimizer(source="Nesterov 1983 as in Sutskever et al. 2013, eq. 3-4, on the averaged gradient", beta1=0.9)
+@optimizer(
+    source="Nesterov 1983 as in Sutskever et al. 2013, eq. 3-4, on the averaged gradient",
+    search={"lr": log_uniform(3e-3, 30), "beta1": one_minus_log_uniform(0.005, 0.3)},
+    search_source="beta1: Dahl et al. 2023; lr our choice, best at 0.01 to 10 on the shipped problems",
+    beta1=0.9,
+)
 def nesterov(w, g, m, lr, beta1):
     """m = beta1 m + (1 - beta1) g;  w = w - lr (beta1 m + (1 - beta1) g).
 

@@ -4,7 +4,7 @@ from math import sqrt
 
 import numpy as np
 
-from optbench import Matrix, optimizer
+from optbench import Matrix, log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 # The quintic p(x) = a x + b x^3 + c x^5, applied to all singular values at once: its slope at 0 is as large as it can
@@ -54,6 +54,8 @@ def _orthogonal(block, memory, eps, ns_steps):
     source="Jordan et al. 2024 (Muon), bias-corrected and with Adam for vectors as in optax.contrib.muon",
     limits={"ns_steps": "[0, inf)"},
     matrix={"along": Matrix(_ahead, _orthogonal)},
+    search={"lr": log_uniform(1e-4, 1), "beta1": one_minus_log_uniform(0.01, 0.3)},
+    search_source="our choice, about the authors' lr of 0.02 and beta1 of 0.95",
     beta1=0.95,
     beta2=0.999,
     beta_adam=0.9,

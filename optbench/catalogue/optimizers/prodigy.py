@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 
@@ -29,6 +29,8 @@ def _length(g, s, d, lr, beta2, d0, beta1_t, beta2_t, t):
     limits={"d0": "(0, inf)"},
     shared=("d", "r"),
     total={"progress": _progress, "length": _length},
+    search={"lr": log_uniform(0.1, 10), "d0": log_uniform(1e-8, 1e-3)},
+    search_source="our choice, a decade about the authors' lr of 1, and some about their d0 of 1e-6",
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

@@ -5,12 +5,19 @@ QHAdam: in Adam, for g and for g^2.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer, uniform
 
 
 @optimizer(
     source="Ma & Yarats 2019 (QHAdam) and their default values",
     limits={"nu1": "[0, 1]", "nu2": "[0, 1]"},
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(1e-3, 0.2),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+        "nu1": uniform(0, 1),
+    },
+    search_source="lr, beta2 as for adamw; beta1, nu1 our choice, about the authors' values",
     beta1=0.995,
     beta2=0.999,
     nu1=0.7,

@@ -5,12 +5,22 @@ RAdam: rectified.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 
 @optimizer(
-    source="Liu et al. 2020, Algorithm 2; torch.optim.RAdam", shared=("a", "c"), beta1=0.9, beta2=0.999, eps=1e-8
+    source="Liu et al. 2020, Algorithm 2; torch.optim.RAdam",
+    shared=("a", "c"),
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+    },
+    search_source="lr, beta2: Schmidt et al. 2021; beta1: AdamW in Dahl et al. 2023",
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
 )
 def radam(w, g, m, v, a, c, lr, beta1, beta2, eps, beta1_t):
     """w = w - lr (m / (1 - beta1^t)) r sqrt(1 - beta2^t) / (sqrt(v) + eps) where rho > 5, else without what follows r.

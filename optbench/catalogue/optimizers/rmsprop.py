@@ -2,11 +2,18 @@
 
 from math import sqrt
 
-from optbench import optimizer, variant
+from optbench import log_uniform, one_minus_log_uniform, optimizer, variant
 from optbench.kit.scalars import larger
 
 
-@optimizer(source="lecture C2; Hinton 2012, lecture 6e", beta2=0.9, eps=0.0, eps_root=1e-8)
+@optimizer(
+    source="lecture C2; Hinton 2012, lecture 6e",
+    search={"lr": log_uniform(1e-4, 1), "beta2": one_minus_log_uniform(1e-3, 0.2)},
+    search_source="lr: Schmidt et al. 2021; beta2 as for adamw",
+    beta2=0.9,
+    eps=0.0,
+    eps_root=1e-8,
+)
 def rmsprop(w, g, s, lr, beta2, eps, eps_root):
     """s = beta2 s + (1 - beta2) g^2;  w = w - lr g / (sqrt(s + eps_root) + eps).
 
@@ -21,7 +28,13 @@ rmsprop_torch = variant(
 )
 
 
-@optimizer(source="Graves 2013 without its momentum; torch.optim.RMSprop(centered=True)", beta2=0.99, eps=1e-8)
+@optimizer(
+    source="Graves 2013 without its momentum; torch.optim.RMSprop(centered=True)",
+    search={"lr": log_uniform(1e-4, 1), "beta2": one_minus_log_uniform(1e-3, 0.2)},
+    search_source="as for rmsprop",
+    beta2=0.99,
+    eps=1e-8,
+)
 def rmsprop_centered(w, g, m, s, lr, beta2, eps):
     """m, s average g and g^2 with beta2;  w = w - lr g / (sqrt(s - m^2) + eps).
 
@@ -33,7 +46,18 @@ def rmsprop_centered(w, g, m, s, lr, beta2, eps):
     return w - lr * g / (sqrt(larger(0, s - m * m)) + eps), m, s
 
 
-@optimizer(source="torch.optim.RMSprop(momentum); TensorFlow's RMSProp", beta1=0.9, beta2=0.99, eps=1e-8)
+@optimizer(
+    source="torch.optim.RMSprop(momentum); TensorFlow's RMSProp",
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+    },
+    search_source="as for rmsprop, beta1 as for adamw",
+    beta1=0.9,
+    beta2=0.99,
+    eps=1e-8,
+)
 def rmsprop_momentum(w, g, m, s, lr, beta1, beta2, eps):
     """s averages g^2;  m = beta1 m + g / (sqrt(s) + eps);  w = w - lr m.
 

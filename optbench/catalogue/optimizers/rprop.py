@@ -1,12 +1,14 @@
 """Rprop: every coordinate has a step size of its own, which only the signs of its gradients change."""
 
-from optbench import optimizer
+from optbench import log_uniform, optimizer
 from optbench.kit.scalars import clipped, sign
 
 
 @optimizer(
     source="Riedmiller & Braun 1993 in the form iRprop- (Igel & Huesken 2000); torch.optim.Rprop",
     limits={"eta_minus": "(0, 1)", "eta_plus": "(1, inf)", "step_min": "(0, inf)", "step_max": "(0, inf)"},
+    search={"lr": log_uniform(1e-5, 1)},
+    search_source="our choice of the first step size, which hardly matters; the authors keep the other values",
     eta_minus=0.5,
     eta_plus=1.2,
     step_min=1e-6,

@@ -5,7 +5,7 @@ Schedule-Free SGD and AdamW.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 
@@ -13,6 +13,8 @@ from optbench.kit.scalars import larger
     source="Defazio et al. 2024 (Schedule-Free SGD), weights lr^2 as in the authors' code",
     report="x",
     shared=("highest", "total"),
+    search={"lr": log_uniform(1e-3, 30), "beta1": one_minus_log_uniform(0.02, 0.2)},
+    search_source="our choice, lr as for gd and higher, as the authors advise; beta1 about their 0.9 to 0.98",
     beta1=0.9,
     weight_decay=0.0,
 )
@@ -36,6 +38,12 @@ def schedule_free_sgd(w, g, z, x, highest, total, lr, beta1, weight_decay, t):
     source="Defazio et al. 2024, Algorithm 1, without its warm-up",
     report="x",
     shared=("highest", "total"),
+    search={
+        "lr": log_uniform(1e-4, 3),
+        "beta1": one_minus_log_uniform(0.02, 0.2),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+    },
+    search_source="our choice, lr, beta2 as for adamw, lr somewhat higher; beta1 about the authors' 0.9 to 0.98",
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

@@ -4,7 +4,7 @@ from math import sqrt
 
 import numpy as np
 
-from optbench import Matrix, optimizer
+from optbench import Matrix, log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 
@@ -67,6 +67,8 @@ def _preconditioned(block, memory, eps, every, t):
     source="Gupta, Koren & Singer 2018, Algorithm 1; vectors by the diagonal form (AdaGrad)",
     limits={"every": "[1, inf)"},
     matrix={"along": Matrix(_gradient, _preconditioned, _memory)},
+    search={"lr": log_uniform(1e-3, 10)},
+    search_source="as for adagrad, which it is for vectors",
     eps=1e-6,
     every=1,
 )

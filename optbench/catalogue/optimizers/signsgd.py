@@ -3,11 +3,15 @@
 signSGD, and Signum, which is signSGD with momentum.
 """
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import sign
 
 
-@optimizer(source="Bernstein et al. 2018, Algorithm 1")
+@optimizer(
+    source="Bernstein et al. 2018, Algorithm 1",
+    search={"lr": log_uniform(1e-4, 1)},
+    search_source="our choice, as for adamw: every coordinate's step has about the size lr",
+)
 def signsgd(w, g, lr):
     """w = w - lr sign(g).
 
@@ -16,7 +20,12 @@ def signsgd(w, g, lr):
     return w - lr * sign(g)
 
 
-@optimizer(source="Bernstein et al. 2018, Algorithm 2 (Signum)", beta1=0.9)
+@optimizer(
+    source="Bernstein et al. 2018, Algorithm 2 (Signum)",
+    search={"lr": log_uniform(1e-4, 1), "beta1": one_minus_log_uniform(0.02, 0.5)},
+    search_source="our choice, as for adamw",
+    beta1=0.9,
+)
 def signum(w, g, m, lr, beta1):
     """m = beta1 m + (1 - beta1) g;  w = w - lr sign(m)."""
     m = beta1 * m + (1 - beta1) * g

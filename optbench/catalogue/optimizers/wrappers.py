@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from optbench import wrapper
+from optbench import choice, log_uniform, one_minus_log_uniform, wrapper
 from optbench.kit.scalars import larger
 
 
@@ -14,6 +14,8 @@ def _square(g):
     source="Pascanu, Mikolov & Bengio 2013, Algorithm 1",
     limits={"norm": "(0, inf)"},
     total={"square": _square},
+    search={"norm": log_uniform(0.1, 10)},
+    search_source="our choice, a decade about the default",
     norm=1.0,
 )
 def clip(step, w, g, lr, square, norm):
@@ -27,6 +29,8 @@ def clip(step, w, g, lr, square, norm):
     source="Zhang et al. 2019, Algorithm 1",
     limits={"k": "[1, inf)", "alpha": "[0, 1]"},
     report="slow",
+    search={"k": choice(5, 10), "alpha": choice(0.5, 0.8)},
+    search_source="Zhang et al. 2019",
     k=5.0,
     alpha=0.5,
 )
@@ -41,7 +45,13 @@ def lookahead(step, w, g, slow, lr, k, alpha, t):
     return slow if t % k == 0 else fast, slow
 
 
-@wrapper(source="lecture B1 and B5 on the iterates; Polyak & Juditsky 1992 for the idea", report="average", beta=0.99)
+@wrapper(
+    source="lecture B1 and B5 on the iterates; Polyak & Juditsky 1992 for the idea",
+    report="average",
+    search={"beta": one_minus_log_uniform(1e-3, 0.1)},
+    search_source="our choice, averages over 10 to 1000 steps",
+    beta=0.99,
+)
 def average(step, w, g, average, lr, beta, beta_t):
     """average = beta average + (1 - beta) w, over 1 - beta^t: the lecture's corrected average, of the iterates.
 
@@ -51,14 +61,24 @@ def average(step, w, g, average, lr, beta, beta_t):
     return w, average + (1 - beta) / (1 - beta_t) * (w - average)
 
 
-@wrapper(source="Hanson & Pratt 1988; PyTorch's weight_decay of SGD and Adam", decay=1e-4)
+@wrapper(
+    source="Hanson & Pratt 1988; PyTorch's weight_decay of SGD and Adam",
+    search={"decay": log_uniform(1e-5, 0.1)},
+    search_source="Sivaprasad et al. 2020, for SGD",
+    decay=1e-4,
+)
 def coupled_decay(step, w, g, lr, decay):
     """g = g + decay w: the gradient of decay |w|^2 / 2 besides, which adaptive optimizers scale like the rest."""
     w = step(w, g + decay * w)
     return w
 
 
-@wrapper(source="Loshchilov & Hutter 2019, Algorithm 1, times the rate as in PyTorch", decay=0.01)
+@wrapper(
+    source="Loshchilov & Hutter 2019, Algorithm 1, times the rate as in PyTorch",
+    search={"decay": log_uniform(1e-5, 0.1)},
+    search_source="Sivaprasad et al. 2020, for AdamW",
+    decay=0.01,
+)
 def decoupled_decay(step, w, g, lr, decay):
     """w = (1 - lr decay) w beside the optimizer's own step, which does not see it."""
     moved = step(w, g)

@@ -5,13 +5,19 @@ Yogi: an average that moves by a bounded amount a step.
 
 from math import sqrt
 
-from optbench import optimizer
+from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import sign
 
 
 @optimizer(
     source="Zaheer et al. 2018, Algorithm 2, bias-corrected as in optax",
     limits={"initial": "[0, inf)"},
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+    },
+    search_source="as for adamw",
     beta1=0.9,
     beta2=0.999,
     eps=1e-3,

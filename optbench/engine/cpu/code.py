@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from optbench.compiler import problem_kernels
+from optbench.compiler import finite_sums, problem_kernels
 from optbench.compiler.driver import address, driver
 from optbench.compiler.update_kernels import update_kernel, update_signature
 from optbench.contract.errors import PluginError
@@ -45,6 +45,8 @@ class CohortCode(ProblemCode):
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
         self.order: Order = "lanes" if problem.form == "lanes" and self.lanes_per_call > 1 else "rows"
         self.update = update_kernel(optimizer, self.order, dtype)
+        if problem.noise:
+            finite_sums.means(dtype)  # batches takes it: let it be compiled by now
         self.drive = partial(
             driver(dtype),
             address(self.gradient, problem_kernels.gradient_signature(dtype)),

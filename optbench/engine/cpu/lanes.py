@@ -43,7 +43,7 @@ class CpuLanes:
         size = cohort.batch_size if self.batches.mini else 0
         self.batch = aligned((size, self.arrays.x.shape[1]), dtype), aligned(size, dtype)
         self.work = aligned(scratch_size(problem, size or len(self.arrays.x), self.runs), dtype)
-        self.width = max(size, problem.dim if problem.noise else 1)
+        self.width = max(size, problem.dim + 1 if problem.noise else 1)
 
     def _reported(self) -> np.ndarray:
         """The iterates that are evaluated, in the problem's form: w, or what the rule reports instead."""

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from optbench.compiler import cuda, cuda_updates
+from optbench.compiler import cuda, cuda_updates, finite_sums
 from optbench.compiler import cuda_steps as kernels
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer
@@ -40,6 +40,8 @@ class Kernels:
         if why:
             raise PluginError(f"{problem.name} with {optimizer.name} cannot run on a GPU: {why}")
         mini, noisy = batches.drawn(problem, batch_size)
+        if noisy:
+            finite_sums.means(dtype)
         work, self.scratch = gpu.scratch(problem, batch_size if mini else 0)
         self.shape = kernels.shape_of(problem, optimizer, dtype, mini, noisy, work)
         self.owner, evaluate = f"problem {problem.name or '(unnamed)'}", problem.evaluate or problem.value_and_gradient

@@ -51,7 +51,7 @@ class GpuLanes:
         self.test = None if problem.test is None else tuple(map(self._put, arrays.test))
         self.constants, self.layout = self._put(arrays.constants), self._put(arrays.layout)
         self.work = self._zeros(code.scratch, self.runs)
-        self.width = len(members) * max(batch_size if code.shape.batches else 1, dim if code.shape.noisy else 1)
+        self.width = len(members) * max(batch_size if code.shape.batches else 1, dim + 1 if code.shape.noisy else 1)
 
     def _put(self, array: np.ndarray):
         return put(array, self.stream)

@@ -1,0 +1,133 @@
+"""What is best at each budget: the winner among batch sizes, schedules or optimizers as time goes on.
+
+The best at the end of a run need not be the best a tenth of the way there: its settings are tuned for each budget anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.blocks import LEVELS
+from optbench.analysis.columns import failed, metric_columns
+from optbench.analysis.costs import CLOCKS
+from optbench.analysis.ranking import ranking
+from optbench.analysis.suboptimality import landmarks
+from optbench.analysis.trajectories import Part, Tables, pace, values_at
+from optbench.contract.errors import OptbenchError, unknown
+
+
+def runs_at(results: Tables, clock: str, budget: float) -> pd.DataFrame:
+    """The `runs` table as it would stand if every run had ended when `clock` stood at `budget`.
+
+    log_tail and suboptimality_final hold what a run had then (`values_at`): that of the point, not of a tail. A run
+    that failed later on had not failed yet; one that a deadline stopped later on was not cut. Steps, epochs and
+    samples stay those of the whole run, and what was measured at its end (test metrics) is NaN.
+
+    clock: "steps", "samples" or "seconds", the budget's unit.
+    """
+    return _runs_at(results, clock, values_at(results, clock, np.array([float(budget)]))[:, 0], budget)
+
+
+def _runs_at(results: Tables, clock: str, y: np.ndarray, budget: float) -> pd.DataFrame:
+    runs = results.runs
+    facts = landmarks(runs, results.problems).set_index("problem").loc[runs["problem"]]
+    lost = failed(runs) & (y >= facts["failure"].to_numpy())
+    cut = (runs["status"] == "deadline").to_numpy() & (_ends(runs, results.timings, clock) < budget)
+    gap = np.where(lost, np.inf, np.exp(y))
+    loss = facts["minimum"].to_numpy() + gap
+    table = runs.assign(
+        status=np.select([lost, cut], ["diverged", "deadline"], "ok"), loss_final=loss, suboptimality_final=gap,
+        loss_best=np.fmin(runs["loss_initial"], loss), log_tail=np.where(lost, np.inf, y),
+    )  # fmt: skip
+    return table.assign(**{name: np.nan for name in ["test_loss_final", *metric_columns(runs)]})
+
+
+def against_budget(
+    results: Tables,
+    of: str = "batch_size",
+    clock: str = "samples",
+    budgets: int | Sequence[float] = 12,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """How batch sizes, schedules or optimizers rank at each budget, and which are not told apart.
+
+    At each budget, every level is tuned by what its runs had at that time and measured on seeds that did not tune, a
+    block of seeds at a time, as `ranking` has it for the ends of runs. Runs of the race and the report are left out:
+    there only some settings have all seeds. A run that had ended keeps its last value, so that a level that is quick
+    is not dropped before the slow ones are done; `ended` is the share of its runs for which this is so. The schedule
+    of a run knows its own end, not the budget.
+
+    of: "batch_size", "schedule" or "optimizer". clock: "samples", "seconds" or "steps". budgets: how many, log-spaced
+    for each problem from where every level has made a step to where the last run ends; or the budgets themselves.
+
+    Returns one row a (problem, budget, level): problem, clock, budget, `of`, best (the lowest value among those that
+    nobody beats), first (not beaten by any: all of these share first place), place, value (suboptimality, geometric
+    mean over blocks), low, high, failures (share), ended, blocks, trials. Each budget stands for itself: over all of
+    them there is no adjustment.
+    """
+    if clock not in CLOCKS:
+        raise unknown("clock", clock, CLOCKS)
+    if of not in LEVELS:
+        raise unknown("column to compare", of, LEVELS)
+    if not isinstance(budgets, int) and not all(value > 0 for value in budgets):
+        raise OptbenchError("budgets must be above 0")
+    runs = results.runs
+    if "stage" in runs:
+        runs = runs[runs["stage"].isin(["grid", "screen"])].drop(columns=["stage", "block"], errors="ignore")
+    parts = [
+        _of_problem(Part(rows.reset_index(drop=True), results.curves, results.timings, results.problems), of, clock,
+                    budgets, confidence)
+        for _, rows in runs.groupby("problem", sort=False)
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def budget_winners(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a (problem, budget) of `against_budget`: problem, clock, budget, winner, value, tied.
+
+    tied: the others that share first place with the winner, best first, as one text; "" where it stands alone.
+    """
+    of = table.columns[table.columns.get_loc("budget") + 1]
+    keys = ["problem", "clock", "budget"]
+    ordered = table[table["first"]].sort_values("value", kind="stable")
+    best = table.loc[table["best"], [*keys, of, "value"]].rename(columns={of: "winner"})
+    others = ordered[~ordered["best"]].groupby(keys)[of].agg(", ".join).rename("tied").reset_index()
+    return best.merge(others, on=keys, how="left").fillna({"tied": ""}).reset_index(drop=True)
+
+
+def _of_problem(part: Part, of: str, clock: str, budgets: int | Sequence[float], confidence: float) -> pd.DataFrame:
+    """The rows of one problem."""
+    ends = _ends(part.runs, part.timings, clock)
+    if isinstance(budgets, int):
+        step = ends / part.runs["steps"].clip(lower=1).to_numpy()
+        first = pd.Series(step).groupby(part.runs[of].to_numpy()).min().max()
+        grid = np.geomspace(first, max(ends.max(), first), budgets)
+    else:
+        grid = np.asarray(budgets, dtype=np.float64)
+    values, rows = values_at(part, clock, grid), []
+    for place, budget in enumerate(grid):
+        now = _runs_at(part, clock, values[:, place], budget)
+        ranked = ranking(now, of=of, confidence=confidence)
+        done = pd.Series(ends <= budget).groupby(_level(now, of, ranked[of])).mean()
+        ranked = ranked.assign(clock=clock, budget=budget, ended=ranked[of].map(done).to_numpy())
+        lead = ranked.loc[ranked["first"] & ranked["value"].notna(), "value"]
+        rows.append(ranked.assign(best=ranked.index == (lead.idxmin() if len(lead) else -1)))
+    columns = ["problem", "clock", "budget", of, "best", "first", "place", "value", "low", "high", "failures", "ended"]
+    return pd.concat(rows, ignore_index=True)[[*columns, "blocks", "trials"]]
+
+
+def _level(runs: pd.DataFrame, of: str, names: pd.Series) -> np.ndarray:
+    """(runs,) the level of each run as `ranking` names it, where the full batch is "full"."""
+    text = runs[of].astype(str).to_numpy(dtype=object)
+    return np.where(np.isin(text, names.to_numpy(dtype=object)), text, "full")
+
+
+def _ends(runs: pd.DataFrame, timings: pd.DataFrame, clock: str) -> np.ndarray:
+    """(runs,) where the clock stands at each run's own end."""
+    steps = runs["steps"].to_numpy(dtype=np.float64)
+    if clock == "seconds":
+        return steps * pace(runs, timings)
+    return steps if clock == "steps" else runs["samples"].to_numpy(dtype=np.float64)

@@ -1,0 +1,262 @@
+"""Where tuning looks for a value: a range, written as it stands in a spec, ``log_uniform(1e-4, 1)``."""
+
+import ast
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.limits import enforce
+from optbench.contract.names import number_text
+
+RATE = "lr"
+"""The name of the learning rate among the ranges of a search space."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values and how tuning spreads its trials over them; the functions below make it.
+
+    Example:
+        >>> log_uniform(1e-4, 1).of(0.5)
+        0.01
+        >>> log_uniform(1e-4, 1).text
+        'log_uniform(0.0001, 1)'
+    """
+
+    kind: str
+    """``uniform``, ``log_uniform``, ``one_minus_log_uniform`` or ``choice``."""
+    values: tuple[float | int | str, ...]
+    """The two numbers in the brackets, the lower one first; of a choice, what there is to choose from."""
+
+    @property
+    def text(self) -> str:
+        """As a spec has it; :func:`parse_range` reads it back."""
+        return f"{self.kind}({', '.join(repr(v) if isinstance(v, str) else number_text(v) for v in self.values)})"
+
+    @property
+    def ends(self) -> tuple[float | int | str, ...]:
+        """The least and the largest value that it gives; of a choice, all of them."""
+        if self.kind == "one_minus_log_uniform":
+            low, high = map(float, self.values)
+            return _one_minus(high), _one_minus(low)
+        return self.values
+
+    @property
+    def count(self) -> int:
+        """How many values a choice holds; 0 for the other ranges, which have no end of them."""
+        return len(self.values) if self.kind == "choice" else 0
+
+    def of(self, u: float) -> float | int | str:
+        """The value at a share of the range.
+
+        Numbers have four significant digits, so that a setting can be read and typed again; of ``1 - x`` it is x that
+        has them.
+
+        Args:
+            u: in [0, 1).
+
+        Returns:
+            The value, inside the range; those of evenly spread ``u`` are spread as the range's name says.
+        """
+        if self.kind == "choice":
+            return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
+        low, high = map(float, self.values)
+        exact = low + u * (high - low) if self.kind == "uniform" else low * (high / low) ** u
+        value = min(max(float(f"{exact:.4g}"), low), high)
+        return _one_minus(value) if self.kind == "one_minus_log_uniform" else value
+
+    def share(self, value: float | int | str) -> float:
+        """Where in the range a value lies, the other way round: 0 at one end and 1 at the other.
+
+        Args:
+            value: inside the range; of a choice, one of its values.
+
+        Returns:
+            The ``u`` for which :meth:`of` gives that value, apart from rounding; of a choice, the middle of its part.
+        """
+        if self.kind == "choice":
+            return (self.values.index(value) + 0.5) / len(self.values)
+        low, high = map(float, self.values)
+        if self.kind == "uniform":
+            return (float(value) - low) / (high - low)
+        x = 1 - float(value) if self.kind == "one_minus_log_uniform" else float(value)
+        return math.log(x / low) / math.log(high / low)
+
+
+def uniform(low: float, high: float) -> Range:
+    """Numbers between two, evenly.
+
+    Args:
+        low: the least.
+        high: the largest.
+
+    Returns:
+        The range.
+
+    Raises:
+        OptbenchError: not two finite numbers, the lower one first.
+
+    Example:
+        >>> uniform(0, 2).of(0.25)
+        0.5
+    """
+    return _between("uniform", low, high)
+
+
+def log_uniform(low: float, high: float) -> Range:
+    """Numbers between two, evenly on a logarithmic axis: each decade gets as many.
+
+    Args:
+        low: the least, above 0.
+        high: the largest.
+
+    Returns:
+        The range.
+
+    Raises:
+        OptbenchError: not two finite numbers above 0, the lower one first.
+
+    Example:
+        >>> [log_uniform(0.01, 100).of(u) for u in (0, 0.25, 0.5)]
+        [0.01, 0.1, 1.0]
+    """
+    return _between("log_uniform", low, high)
+
+
+def one_minus_log_uniform(low: float, high: float) -> Range:
+    """1 - x, where x lies between two numbers, evenly on a logarithmic axis.
+
+    For betas: 0.9 and 0.99 differ as much as 0.99 and 0.999.
+
+    Args:
+        low: the least x, above 0.
+        high: the largest x.
+
+    Returns:
+        The range, from ``1 - high`` to ``1 - low``.
+
+    Raises:
+        OptbenchError: not two finite numbers above 0, the lower one first.
+
+    Example:
+        >>> [one_minus_log_uniform(0.001, 0.1).of(u) for u in (0, 0.5)]
+        [0.999, 0.99]
+    """
+    return _between("one_minus_log_uniform", low, high)
+
+
+def choice(*values: float | int | str) -> Range:
+    """Some values, each as often as the others.
+
+    Args:
+        *values: numbers or words, each once.
+
+    Returns:
+        The range.
+
+    Raises:
+        OptbenchError: there is none, one of them twice, or one that is neither a finite number nor a word.
+
+    Example:
+        >>> [choice(2, 5, 10).of(u) for u in (0, 0.5, 0.9)]
+        [2, 5, 10]
+    """
+    made = Range("choice", values)
+    for value in values:
+        if not isinstance(value, str) and not (_real(value) and math.isfinite(value)):
+            raise OptbenchError(f"choice: {value!r} must be a finite number or a word")
+    if not values or len(set(values)) < len(values):
+        raise OptbenchError(f"{made.text}: name at least one value, and each of them once")
+    return made
+
+
+_MAKERS = {each.__name__: each for each in (uniform, log_uniform, one_minus_log_uniform, choice)}
+
+
+def parse_range(value: object) -> Range | None:
+    """The range that a text names.
+
+    Args:
+        value: a text such as ``log_uniform(1e-4, 1)``, or a range itself; anything else is none.
+
+    Returns:
+        The range; None for what does not look like one: a name with brackets and values in them.
+
+    Raises:
+        OptbenchError: there is no such kind of range, or its values make no sense.
+    """
+    if isinstance(value, Range):
+        return value
+    if not isinstance(value, str) or "(" not in value:
+        return None
+    try:
+        node = ast.parse(value.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        return None
+    if node.func.id not in _MAKERS:
+        raise unknown("range", node.func.id, _MAKERS)
+    try:
+        if node.keywords:
+            raise ValueError
+        values = [_literal(each) for each in node.args]
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        raise OptbenchError(f"{value!r} must hold plain values, such as log_uniform(1e-4, 1)") from None
+    if node.func.id != "choice" and len(values) != 2:
+        raise OptbenchError(f"{value!r} must hold two numbers, such as {node.func.id}(1e-3, 0.1)")
+    return _MAKERS[node.func.id](*values)
+
+
+def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: Mapping) -> None:
+    """Refuse a search space that does not fit the optimizer that it is for.
+
+    Args:
+        owner: whose space it is; the message begins with it.
+        search: range by name of a hyperparameter, and of ``lr``.
+        hyperparameters: their defaults, by name.
+        limits: where they may lie, as in contract/limits.py.
+
+    Raises:
+        OptbenchError: a name is unknown, a value is no range, or a range leaves the limits.
+    """
+    for key, range_ in search.items():
+        if key != RATE and key not in hyperparameters:
+            raise unknown(f"hyperparameter in the search space of {owner}", key, [RATE, *hyperparameters])
+        if not isinstance(range_, Range):
+            raise OptbenchError(f"{owner}: search[{key!r}]={range_!r} must be a range, such as log_uniform(1e-4, 1)")
+        for end in range_.ends:
+            if not _real(end):
+                raise OptbenchError(f"{owner}: {key}={range_.text} must hold numbers")
+            try:
+                enforce(owner, {key: end}, {RATE: "(0, inf)", **limits})
+            except OptbenchError as error:
+                raise OptbenchError(f"{error}, and {range_.text} reaches it") from None
+
+
+def _between(kind: str, low: float, high: float) -> Range:
+    made, positive = Range(kind, (low, high)), kind != "uniform"
+    for value in (low, high):
+        if not (_real(value) and math.isfinite(value)):
+            raise OptbenchError(f"{kind}: {value!r} must be a finite number")
+    if not low < high or (positive and low <= 0):
+        raise OptbenchError(f"{made.text} must go from a lower to a higher number{', both above 0' * positive}")
+    return made
+
+
+def _real(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _literal(node):
+    """A value in the brackets; a bare word is a text, as in a spec."""
+    return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
+
+
+def _one_minus(x: float) -> float:
+    return float(f"{1 - x:.12g}")  # 0.998766, not 0.9987659999999999
+
+
+RATES = log_uniform(1e-4, 10)
+"""The learning rates of an optimizer that does not say where it wants to be tuned."""

@@ -1,0 +1,199 @@
+"""What a sweep says, in sentences: who is first on each problem, by how much the others are worse, and how sure it is.
+
+The terminal and the page take their winners from here, and so from `optbench.analysis.ranking` and `verdicts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from optbench.analysis import best_configurations, ranking, varied_hyperparameters, verdicts
+from optbench.analysis.edges import edges
+from optbench.analysis.measures import LOG_TAIL
+from optbench.report import labels
+from optbench.report.schedule_names import short_schedules
+
+MOST_BLOCKS = 1000
+"""More blocks than anybody runs: the difference is then as good as none."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdicts on a sweep, and the settings behind them."""
+
+    ranking: pd.DataFrame
+    """`optbench.analysis.ranking` of the optimizers."""
+    verdicts: pd.DataFrame
+    """`optbench.analysis.verdicts` of the optimizers."""
+    best: pd.DataFrame
+    """`optbench.analysis.best_configurations`: the setting that is recommended for each problem and optimizer, with its
+    ``place`` and the number of ``trials``."""
+    edges: pd.DataFrame
+    """`optbench.analysis.edges.edges` of them."""
+
+    def firsts(self, problem: str) -> list[str]:
+        """The optimizers that share first place, the lowest value first."""
+        rows = self.ranking[(self.ranking["problem"] == problem) & self.ranking["first"]]
+        return rows.sort_values(["value", "mean_rank"], kind="stable")["optimizer"].tolist()
+
+    def sentence(self, problem: str) -> str:
+        """Who is first on it, and how much worse the others are."""
+        return _sentence(self, problem)
+
+    def overall(self) -> str:
+        """The same over all problems; empty where there is but one."""
+        rows = self.ranking[self.ranking["problem"] == "all"].sort_values("mean_rank", kind="stable")
+        if rows.empty:
+            return ""
+        ranks = _listed([f"{row.optimizer} {row.mean_rank:.1f}" for row in rows.itertuples()])
+        count, reasons = int(rows["blocks"].max()), self._reasons("all")
+        open_ = f" ({reasons[0]} to tell more)" if reasons else ""
+        return f"over {count} problems: {_first_place(self, 'all', open_)}; mean ranks: {ranks}"
+
+    def _reasons(self, problem: str) -> list[str]:
+        reasons = self.verdicts.loc[self.verdicts["problem"] == problem, "reason"]
+        return [reason for reason in reasons.unique() if reason]
+
+
+def answer_of(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOG_TAIL) -> Answer:
+    """What the table `runs` says; choose_by: what settings were chosen and are compared by."""
+    places = ranking(runs, choose_by)
+    best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
+    best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
+    return Answer(places, verdicts(runs, choose_by), best, edges(runs, best))
+
+
+def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
+    """What optimizers are compared by, how they were tuned, and whether they had equal numbers of trials."""
+    blocks = runs.loc[runs["block"] >= 0, "block"].nunique() if "block" in runs else 0
+    how = f"was tuned anew in each of {blocks} blocks of seeds" if blocks else "was tuned on some of the seeds"
+    how += " and reported on fresh ones"
+    trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].astype(int)
+    if (trials <= 1).all():
+        how = "has one setting, and nothing was tuned"
+    text = f"Compared by the {value_word(choose_by)}. Every optimizer {how}; intervals are of 95%."
+    if trials.nunique() > 1:
+        numbers = _listed([f"{name} {count:,}" for name, count in trials.items()])
+        text += f" Trials were unequal ({numbers}): each pair is compared at the smaller number."
+    return text
+
+
+def value_word(choose_by: str) -> str:
+    """What the numbers beside a setting are."""
+    if choose_by == LOG_TAIL:
+        return "suboptimality in the last fifth of a run"
+    return "share of errors on test data" if "accuracy" in choose_by else choose_by.replace("_", " ")
+
+
+def setting_texts(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """The recommended setting of each (problem, optimizer) in words: batch size, schedule, rate, and what it gave."""
+    varied, short = varied_hyperparameters(runs), short_schedules(runs["schedule"].unique())
+    texts = {}
+    for row in answer.best.to_dict("records"):
+        name = labels.optimizer_label(row, varied)
+        batch = labels.batch_label(row["batch_size"], row["full_batch"])
+        value = f"{labels.number(row['median'])} {labels.interval_text(row)}".strip()
+        seeds = f"{int(row['n'])} {'fresh ' if row['held_out'] else ''}seed{'s' if row['n'] > 1 else ''}"
+        text = (
+            f"{name}: batch {batch}, {short[row['schedule']]}, rate {labels.number(row['lr'], 4)}; {value} on {seeds}"
+        )
+        if 0 < row["failures"] < row["n"]:
+            text += f", {int(row['failures'])} failed"
+        if "test_accuracy" in row and pd.notna(row["test_accuracy"]):
+            text += f", test accuracy {row['test_accuracy']:.3f}"
+        notes = labels.notes({**row, "held_out": row["held_out"] or row["trials"] <= 1}, edge=False)
+        texts[row["problem"], row["optimizer"]] = text + (f" ({'; '.join(notes)})" if notes else "")
+    return texts
+
+
+def edge_texts(table: pd.DataFrame) -> list[str]:
+    """One text a parameter and side: whose choices lie at its end, and the option that searches wider."""
+    texts = []
+    for (name, side), part in table.groupby(["parameter", "side"], sort=False):
+        word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
+        where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]
+        end = "highest" if side == "high" else "lowest"
+        texts.append(f"{word} at the {end} that was tried: {', '.join(where)}; wider: {_option(name, side, part)}")
+    return texts
+
+
+def _option(name: str, side: str, part: pd.DataFrame) -> str:
+    """What to add to the command."""
+    first = part.iloc[0]
+    low, high, wider = first["lowest"], first["highest"], first["wider"]
+    if name == "lr":
+        low, high = (low, wider) if side == "high" else (wider, high)
+        return f"--lr {labels.number(low, 4)}:{labels.number(high, 4)}:{int(first['tried']) + 1}"
+    if name == "batch_size":
+        return f"{int(wider)} among --batch-sizes"
+    optimizer = labels.optimizer_label({"optimizer": first["optimizer"], name: wider}, {first["optimizer"]: [name]})
+    return f"{optimizer} among --optimizers"
+
+
+def _sentence(answer: Answer, problem: str) -> str:
+    rows = answer.ranking[answer.ranking["problem"] == problem]
+    if len(rows) == 1:
+        return f"{problem}: {rows.iloc[0]['optimizer']} alone, so there is nothing to compare"
+    reasons = answer._reasons(problem)
+    firsts = answer.firsts(problem)
+    if reasons and len(firsts) == len(rows):
+        return f"{problem}: undecided ({reasons[0]}); lowest first: {_listed(firsts)}"
+    parts = [_first_place(answer, problem, _how_open(answer, problem, firsts))]
+    leader, verb = firsts[0], " is"
+    for rival in rows[~rows["first"]].sort_values("value", kind="stable")["optimizer"]:
+        ratio, low, high, verdict = _against(answer.verdicts, problem, leader, rival)
+        unsure = "" if verdict == "better" else ", not told apart from the first"
+        times = " times worse" if verb else ""
+        parts.append(f"{rival}{verb} {_times(ratio)}{times} [{_times(low)}, {_times(high)}]{unsure}")
+        verb = ""
+    return f"{problem}: " + "; ".join([parts[0], ", ".join(parts[1:])] if len(parts) > 1 else parts)
+
+
+def _first_place(answer: Answer, problem: str, note: str) -> str:
+    firsts = answer.firsts(problem)
+    total = int((answer.ranking["problem"] == problem).sum())
+    if len(firsts) == 1:
+        return f"{firsts[0]} is first"
+    names = f"all {total} ({_listed(firsts)})" if len(firsts) == total and total > 2 else _listed(firsts)
+    return f"{names} share first place{note}"
+
+
+def _how_open(answer: Answer, problem: str, firsts: Sequence[str]) -> str:
+    """Whether those in first place are equal, or how many blocks would tell them apart."""
+    pairs = [_row(answer.verdicts, problem, firsts[0], name) for name in firsts[1:]]
+    if not pairs:
+        return ""
+    if all(row["verdict"] == "equivalent" for row in pairs):
+        return " (equivalent: within 10%)"
+    needed = [row["blocks_needed"] for row in pairs if row["verdict"] == "undecided" and pd.notna(row["blocks_needed"])]
+    if not needed:
+        return ""
+    text = f"{max(needed):,.0f}" if max(needed) <= MOST_BLOCKS else f"over {MOST_BLOCKS:,}"
+    return f" (undecided: {text} blocks of seeds would tell)"
+
+
+def _row(verdicts: pd.DataFrame, problem: str, a: str, b: str) -> pd.Series:
+    both = verdicts[(verdicts["problem"] == problem) & verdicts["a"].isin([a, b]) & verdicts["b"].isin([a, b])]
+    return both.iloc[0]
+
+
+def _against(verdicts: pd.DataFrame, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
+    """(ratio, low, high, verdict) of a pair, told of a."""
+    row = _row(verdicts, problem, a, b)
+    if row["a"] == a:
+        return row["ratio"], row["low"], row["high"], row["verdict"]
+    turned = {"better": "worse", "worse": "better"}
+    return 1 / row["ratio"], 1 / row["high"], 1 / row["low"], turned.get(row["verdict"], row["verdict"])
+
+
+def _times(ratio: float) -> str:
+    """A ratio to two digits, "140" where `labels.number` has 1.4e2."""
+    return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

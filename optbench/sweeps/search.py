@@ -1,0 +1,234 @@
+"""Search: what the trials of an optimizer are drawn from, and the trials.
+
+All optimizers see the same points of one scrambled Sobol sequence, which the spec's ``search_seed`` gives and nothing
+else: two optimizers with the same range for their rate get the same rates, and the first n of N trials are those of n.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optbench.catalogue.loader import Catalogue
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.schedules import Schedule
+from optbench.contract.search import RATE, Range, choice, parse_range
+from optbench.engine.cohort import Lane
+from optbench.sweeps.spec import Spec, without_trials
+
+COLUMNS = 32
+"""Coordinates of a point: the most ranges that can be searched at once."""
+_POINTS = 1 << 16
+"""The most points that are looked at for settings that differ."""
+_PATIENCE = 16
+"""The points that are looked at for each setting of a space that holds a finite number of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScheduleSpace:
+    """A schedule whose parameters may be ranges: ``inverse(decay_rate=log_uniform(0.01, 10))``."""
+
+    text: str
+    ranges: tuple[Range, ...]
+    """In the order in which they stand in the text."""
+    catalogue: Catalogue
+
+    def schedule(self, values: Sequence[object]) -> Schedule:
+        """The schedule with a value for each range, or for the first ones; raises OptbenchError where it refuses it."""
+        return self.catalogue.schedule(_filled(self.text, iter(values)))
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """What the trials of one optimizer are drawn from."""
+
+    optimizer: Optimizer | Baseline
+    fixed: Mapping[str, float | int | str]
+    """The hyperparameters that the spec gives."""
+    ranges: Mapping[str, Range]
+    """Where others are searched; those in neither keep their defaults."""
+    rates: Range
+    schedules: tuple[ScheduleSpace, ...]
+    count: int
+    """How many trials are drawn."""
+    seed: int
+    _drawn: dict[int, list[tuple[int, Lane]]] = field(default_factory=dict, repr=False)
+
+    def lanes(self, sizes: Sequence[int]) -> dict[int, list[Lane]]:
+        """``count`` settings that differ, by batch size; a space that holds fewer gives all that it holds.
+
+        Raises OptbenchError where ranges are too narrow for settings of four digits to differ.
+        """
+        if len(sizes) not in self._drawn:
+            self._drawn[len(sizes)] = self._draw(len(sizes))
+        by_size: dict[int, list[Lane]] = {size: [] for size in sizes}
+        for place, lane in self._drawn[len(sizes)]:
+            by_size[sizes[place]].append(lane)
+        return {size: lanes for size, lanes in by_size.items() if lanes}
+
+    @property
+    def searched(self) -> dict[str, str]:
+        """What differs between trials, the batch size aside, as it stands in a spec."""
+        ranges = {RATE: self.rates, **self.ranges}
+        found = {key: made.text for key, made in ranges.items() if made.count != 1}
+        if len(self.schedules) > 1 or self.schedules[0].ranges:
+            found["schedule"] = ", ".join(each.text for each in self.schedules)
+        return found
+
+    def _draw(self, sizes: int) -> list[tuple[int, Lane]]:
+        # What all optimizers share comes first, so that it reads the same coordinates for each of them.
+        shared = [(self.rates,), (choice(*range(sizes)),), (choice(*range(len(self.schedules))),)]
+        inner = itertools.zip_longest(*(each.ranges for each in self.schedules))  # one schedule at a time is in use
+        axes = [*shared, *(tuple(filter(None, each)) for each in inner), *((each,) for each in self.ranges.values())]
+        widths = [math.lcm(*(each.count for each in axis)) for axis in axes]
+        found: dict[tuple, tuple[int, Lane]] = {}
+        for point in self._points(widths):
+            place, lane = self._setting(point, sizes, len(axes) - len(self.ranges))
+            found.setdefault((place, lane.lr, lane.schedule.text, *lane.hyperparameters.values()), (place, lane))
+            if len(found) == self.count:
+                break
+        if len(found) < self.count and 0 in widths:
+            raise OptbenchError(
+                f"optimizer {self.optimizer.name}: its ranges hold no more than {len(found)} settings that differ in "
+                f"four digits, not {self.count}: widen them, or ask for fewer trials"
+            )
+        return list(found.values())
+
+    def _points(self, widths: Sequence[int]) -> Iterator[list[float]]:
+        """A coordinate for each axis, 0 for one of a single value; at the end all settings of a finite space."""
+        columns = [i for i, width in enumerate(widths) if width != 1]
+        if len(columns) > COLUMNS:
+            raise OptbenchError(f"optimizer {self.optimizer.name}: no more than {COLUMNS} ranges can be searched")
+        held = math.prod(widths)
+        for point in itertools.islice(_sobol(self.seed), min(_PATIENCE * held, _POINTS) if held else _POINTS):
+            row = [0.0] * len(widths)
+            for column, u in zip(columns, point, strict=False):
+                row[column] = float(u)
+            yield row
+        if held:
+            yield from map(list, itertools.product(*([(i + 0.5) / width for i in range(width)] for width in widths)))
+
+    def _setting(self, point: Sequence[float], sizes: int, own: int) -> tuple[int, Lane]:
+        """The place of the batch size, and the rest; ``own``: the first axis of a hyperparameter."""
+        chosen = self.schedules[int(point[2] * len(self.schedules))]
+        inner = [made.of(u) for made, u in zip(chosen.ranges, point[3:own], strict=False)]
+        values = {key: made.of(u) for (key, made), u in zip(self.ranges.items(), point[own:], strict=True)}
+        hyperparameters = self.optimizer.with_values({**self.fixed, **values})
+        return int(point[1] * sizes), Lane(float(self.rates.of(point[0])), chosen.schedule(inner), hyperparameters)
+
+
+def spaces(spec: Spec, catalogue: Catalogue) -> list[Space]:
+    """What each optimizer of a spec with trials is tuned on: what the spec says, and for the rest its own search space.
+
+    Raises OptbenchError for a name that does not exist, an optimizer that is named twice, and a range that leaves the
+    limits of what it is for.
+    """
+    schedules = tuple(_schedule_space(text, catalogue) for text in spec.schedules)
+    keys = [(each.schedule(_firsts(each)).text, each.ranges) for each in schedules]
+    if len(set(keys)) < len(keys):
+        raise OptbenchError("schedules has an entry twice")
+    found: dict[str, Space] = {}
+    for text in spec.optimizers:
+        space = _space(text, spec, schedules, catalogue)
+        if found.setdefault(space.optimizer.name, space) is not space:
+            raise OptbenchError(
+                f"optimizers has {space.optimizer.name} twice: with trials each is named once, and a hyperparameter "
+                "takes a list, beta1=[0.8, 0.9], or a range"
+            )
+    return list(found.values())
+
+
+def refuse_ranges(spec: Spec) -> None:
+    """Raise OptbenchError where a spec without trials has a range."""
+    for key in ("optimizers", "schedules"):
+        for text in getattr(spec, key):
+            for made in _ranges(text):
+                raise OptbenchError(f"{key}: {without_trials(made.text)}")
+
+
+def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogue: Catalogue) -> Space:
+    assert spec.trials is not None
+    optimizer, _ = catalogue.optimizer(_bare(text))
+    fixed: dict[str, float | int | str] = {}
+    ranges = dict(optimizer.space)
+    rates = ranges.pop(RATE, choice(1.0))
+    for key, value in _given(text).items():
+        made = parse_range(value) or choice(*names.listed(value))
+        for end in made.ends:
+            try:
+                optimizer.with_values({key: end})
+            except OptbenchError as error:
+                raise OptbenchError(f"{error}{f', and {made.text} reaches it' * (made.count != 1)}") from None
+        ranges.pop(key, None)
+        if made.count == 1:
+            fixed[key] = made.values[0]
+        else:
+            ranges[key] = made
+    if isinstance(optimizer, Baseline):  # its line search begins at the rate 1
+        rates, schedules = choice(1.0), (_schedule_space("constant", catalogue),)
+        return Space(optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed)
+    if isinstance(spec.learning_rates, str):
+        rates = parse_range(spec.learning_rates) or rates
+    elif spec.learning_rates is not None:
+        rates = choice(*spec.learning_rates)
+    return Space(optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed)
+
+
+def _schedule_space(text: str, catalogue: Catalogue) -> ScheduleSpace:
+    space = ScheduleSpace(text, tuple(_ranges(text)), catalogue)
+    for i, made in enumerate(space.ranges):
+        for end in made.ends:
+            space.schedule([*_firsts(space)[:i], end, *_firsts(space)[i + 1 :]])
+    return space
+
+
+def _firsts(space: ScheduleSpace) -> list[object]:
+    return [made.ends[0] for made in space.ranges]
+
+
+def _sobol(seed: int) -> Iterator[np.ndarray]:
+    """The points of the scrambled sequence, (COLUMNS,) each, in blocks that double."""
+    from scipy.stats import qmc
+
+    sequence = qmc.Sobol(COLUMNS, scramble=True, seed=np.random.default_rng(seed))
+    size = 64
+    while True:
+        yield from sequence.random(size)
+        size = sequence.num_generated
+
+
+def _bare(text: str) -> str:
+    """The name without hyperparameters, and what it goes around."""
+    name, given = names.parse(text)
+    return names.canonical(name, {names.INNER: _bare(given[names.INNER])} if names.INNER in given else {})
+
+
+def _given(text: str) -> dict:
+    """All hyperparameters that a text gives, of wrappers and of what stands inside them."""
+    _, given = names.parse(text)
+    inner = given.pop(names.INNER, None)
+    return given if inner is None else _given(inner) | given
+
+
+def _ranges(text: str) -> Iterator[Range]:
+    """The ranges of a text, those of what it goes around too, in their order."""
+    for key, value in names.parse(text)[1].items():
+        if key == names.INNER:
+            yield from _ranges(value)
+        elif made := parse_range(value):
+            yield made
+
+
+def _filled(text: str, values: Iterator) -> str:
+    """The text with the values in the place of its ranges."""
+    name, given = names.parse(text)
+    for key, value in given.items():
+        if key == names.INNER:
+            given[key] = _filled(value, values)
+        elif parse_range(value):
+            given[key] = next(values)
+    return names.canonical(name, given)

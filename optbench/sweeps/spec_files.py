@@ -1,0 +1,113 @@
+"""A spec as a TOML file: read with flags or keywords on top, and written."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.sweeps.spec import LISTS, STAGE_SEEDS, Spec
+
+SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
+DEFAULT = SHIPPED["default"]
+_PROTOCOL = ("blocks", *STAGE_SEEDS, "finalists", "choose_by")
+"""Keys that mean nothing without blocks."""
+
+
+def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
+    """The spec of a TOML file, with ``changes`` on top; None is the built-in default, a plain name one of SHIPPED.
+
+    Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
+    """
+    source = DEFAULT if path is None else Path(path)
+    if not source.suffix and not source.exists() and source.parent == Path():
+        if source.name not in SHIPPED:
+            raise unknown("spec", source.name, SHIPPED)
+        source = SHIPPED[source.name]
+    try:
+        with source.open("rb") as file:
+            raw = tomllib.load(file)
+    except OSError as error:
+        raise OptbenchError(f"cannot read the spec {str(source)!r}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptbenchError(f"{source.name} is not valid TOML: {error}") from None
+    if path is None and (changes or {}).get("trials") is not None:
+        raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
+    if isinstance(raw.get("plugins"), list):
+        raw["plugins"] = [str(source.parent / item) if isinstance(item, str) else item for item in raw["plugins"]]
+    return merge(raw, changes or {}, source.name)
+
+
+def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
+    """``raw`` with every non-None value of ``changes`` in its place; a changed budget replaces the old one."""
+    changes = {key: value for key, value in changes.items() if value is not None}
+    raw = dict(raw)
+    if {"epochs", "steps"} & changes.keys():
+        raw.pop("epochs", None)
+        raw.pop("steps", None)
+        if isinstance(raw.get("problems"), list):
+            raw["problems"] = [item.get("name", item) if isinstance(item, dict) else item for item in raw["problems"]]
+    if {"seeds", "tuning_seeds"} & changes.keys() and "blocks" not in changes:
+        raw.pop("blocks", None)  # seeds of one's own are a plain grid
+    if changes.get("blocks"):
+        raw.pop("seeds", None)
+    raw.update(changes)
+    if raw.get("blocks"):
+        raw.pop("tuning_seeds", None)
+    elif "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
+        raw["tuning_seeds"] = min(raw.get("tuning_seeds", 3), _tuning_share(raw.get("seeds", 9)))
+    for key in raw:
+        if key not in Spec.model_fields:
+            raise unknown(f"key in {label}", key, Spec.model_fields)
+    try:
+        return Spec.model_validate(raw)
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda each: each["type"] == "missing")
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "missing":
+            message = "is missing"
+        raise OptbenchError(f"{label}: {where + ': ' if where else ''}{message}") from None
+
+
+def _tuning_share(seeds) -> int:
+    """A third of the seeds, but one of two, and none of one (that one then does both)."""
+    try:
+        count = len(Spec._seeds(seeds))
+    except (TypeError, ValueError):
+        return 0  # the field's own check will say what is wrong
+    return max(count // 3, min(count - 1, 1))
+
+
+def to_toml(spec: Spec) -> str:
+    """The spec as a TOML file that spec.read reads back."""
+    lines = []
+    for key, value in spec.model_dump(exclude_none=True, mode="json").items():
+        if (key, value) in (("device", "cpu"), ("search_seed", 0)):
+            continue  # folders from before there was a choice go on
+        if key in (("seeds", "tuning_seeds") if spec.blocks else _PROTOCOL):
+            continue
+        if key in (LISTS if spec.chosen else ("chosen",)):
+            continue
+        if key == "chosen":
+            lines.append("chosen = [\n" + "".join(f"    {_inline(item)},\n" for item in value) + "]")
+        elif key == "problems":
+            value = ", ".join(_inline(item) for item in value)
+            lines.append(f"{key} = [{value}]")
+        else:
+            lines.append(f"{key} = {_literal(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _inline(entry: Mapping) -> str:
+    if set(entry) == {"name"}:
+        return _literal(entry["name"])
+    return "{ " + ", ".join(f"{key} = {_literal(value)}" for key, value in entry.items()) + " }"
+
+
+def _literal(value) -> str:
+    """Texts, numbers and lists are written alike in JSON and TOML, but for one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,99 @@
+"""All settings that a sweep tries of each optimizer: every combination of the spec's lists, or trials, drawn."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from optbench.catalogue.loader import Catalogue
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
+from optbench.engine.cohort import Lane, full_or
+from optbench.sweeps.search import Space, refuse_ranges, spaces
+from optbench.sweeps.spec import Spec
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An optimizer with every combination of its values, schedules and rates."""
+
+    optimizer: Optimizer | Baseline
+    values: Sequence[dict[str, float]]
+    schedules: Sequence[Schedule]
+    rates: Sequence[float]
+
+    def lanes(self, sizes: Sequence[int]) -> dict[int, list[Lane]]:
+        """By batch size: the same for all."""
+        every = itertools.product(self.values, self.schedules, self.rates)
+        return dict.fromkeys(sizes, [Lane(lr, schedule, values) for values, schedule, lr in every])
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An optimizer with the settings that a spec names one by one for a problem."""
+
+    optimizer: Optimizer | Baseline
+    by_size: dict[int, list[Lane]]
+
+    def lanes(self, sizes: Sequence[int]) -> dict[int, list[Lane]]:
+        """By batch size, whatever else a spec has of those."""
+        return self.by_size
+
+
+def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
+    """The settings that ``chosen`` has for a problem. Raises OptbenchError for a name or value that does not exist."""
+    each: dict[str, Fixed] = {}
+    for entry in spec.chosen:
+        if catalogue.problem(entry.problem).name != problem.name:
+            continue
+        optimizer, values = catalogue.optimizer(entry.optimizer)
+        size = full_or(entry.batch_size, problem)
+        if isinstance(optimizer, Baseline) and size != problem.examples:
+            raise OptbenchError(f"chosen: {optimizer.name} runs on the full batch")
+        known = each.setdefault(optimizer.name, Fixed(optimizer, {})).by_size
+        known.setdefault(size, []).append(Lane(entry.lr, catalogue.schedule(entry.schedule), values))
+    return list(each.values())
+
+
+def settings_of(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
+    """Each optimizer of the spec once, with what is tried of it.
+
+    Raises OptbenchError for a name or a value that does not exist, and for what stands twice.
+    """
+    if spec.trials is not None:
+        return spaces(spec, catalogue)
+    refuse_ranges(spec)
+    assert isinstance(spec.learning_rates, tuple)
+    optimizers = _optimizers(spec, catalogue)
+    schedules = [catalogue.schedule(text) for text in spec.schedules]
+    if len({schedule.text for schedule in schedules}) < len(schedules):
+        raise OptbenchError("schedules has an entry twice")
+    constant = [catalogue.schedule("constant")]
+    return [
+        Grid(optimizer, values, constant, (1.0,))  # its line search begins at the rate 1
+        if isinstance(optimizer, Baseline)
+        else Grid(optimizer, values, schedules, spec.learning_rates)
+        for optimizer, values in optimizers
+    ]
+
+
+def batch_sizes(spec: Spec, problem: Problem, optimizer: Optimizer | Baseline) -> list[int]:
+    """The batch sizes on a problem, each once: one above the data is the full batch, which is all that SciPy's take."""
+    if isinstance(optimizer, Baseline):
+        return [problem.examples]
+    return list(dict.fromkeys(full_or(size, problem) for size in spec.batch_sizes))
+
+
+def _optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[Optimizer | Baseline, list[dict[str, float]]]]:
+    """Each optimizer once, with all its settings; a list as a value, adam(beta1=[0.8, 0.9]), stands for each."""
+    tried: dict[str, tuple[Optimizer | Baseline, list[dict[str, float]]]] = {}
+    for text in spec.optimizers:
+        for plain in names.alternatives(text):
+            optimizer, values = catalogue.optimizer(plain)
+            known = tried.setdefault(optimizer.name, (optimizer, []))[1]
+            if values in known:
+                raise OptbenchError(f"optimizers has {text!r} twice, with the same hyperparameters")
+            known.append(values)
+    return list(tried.values())

@@ -1,0 +1,37 @@
+"""The commands, called in an empty folder, with or without what is there of a GPU."""
+
+import sys
+
+import pytest
+
+from optbench.cli import app
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """run(*arguments) -> (exit code, standard output, standard error), blanks collapsed: the width does not matter."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["optbench", *map(str, arguments)])
+        try:
+            app.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err or "plug-in" in err, err
+        return code, " ".join(out.split()), " ".join(err.split())
+
+    return call
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """What is said to be missing."""
+    from optbench.compiler import cuda
+
+    monkeypatch.setattr(
+        cuda, "found", lambda: cuda.Found("numba 1.0", ptxas="/bin/ptxas", missing="there is no driver")
+    )
+    return "there is no driver"

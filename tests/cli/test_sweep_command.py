@@ -1,0 +1,98 @@
+"""The sweep command: what it counts, what it ends with, which flags reach the spec."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+from command_cases import SMALL, line
+
+
+def test_a_sweep_ends_with_its_winners(run):
+    code, out, err = run(*SMALL, "--out", "mine")
+    assert code == 0 and not err
+    said = " ".join(out.split())
+    assert "rosenbrock: undecided (a single block: 4 seeds are needed); lowest first: " in said
+    assert re.search(r" (gd|momentum): batch (100|full), constant, rate 0.001; ", said)
+    assert "12 diverged" in out and "24 runs" in out and re.search(r"evaluation on all data took \d+%", out)
+    assert "tables in mine" in out
+    runs = pd.read_parquet("mine/runs.parquet")
+    assert len(runs) == 24 and (runs["status"] == "diverged").sum() == 12
+    command = json.loads(Path("mine/provenance.json").read_text())["command"]
+    assert command == " ".join(["optbench", *SMALL, "--out", "mine"])
+
+
+def test_a_report_is_drawn_at_the_end_and_on_demand(run):
+    arguments = [part for part in SMALL if part != "--no-report"]
+    code, out, err = run(*arguments, "--out", "mine")
+    assert code == 0 and "report: mine/report/index.html" in out
+    page = Path("mine/report/index.html")
+    page.unlink()
+    code, out, err = run("report", "mine")
+    assert code == 0 and not err and out == "report: mine/report/index.html" and page.exists()
+
+
+def test_a_dry_run_counts_and_leaves_nothing(run):
+    code, out, err = run(
+        *SMALL, "--problems", "rosenbrock, saddle", "--optimizers", "gd, adam(beta1=[0.8,0.9])", "--dry-run"
+    )
+    assert code == 0 and not err
+    # Per problem: 2 batch sizes x 3 seeds; gd has 2 rates, adam 2 rates x 2 values, and each batch size is a trial.
+    for problem in ("rosenbrock", "saddle"):
+        assert f"{problem} gd 100, full 6 4 12 60" in out and f"{problem} adam 100, full 6 8 24 120" in out
+    assert "unequal numbers of trials, and the best of more is better: gd 4, adam 8" in out
+    assert "24 cohorts, 72 runs" in out and "about less than a second with" in out
+    assert not list(Path().iterdir())
+
+
+def test_a_dry_run_counts_trials_and_says_where_they_come_from(run):
+    flags = ["--problems", "rosenbrock", "--optimizers", "gd, adam(beta1=0.9), lbfgs", "--trials", "12", "--seeds", "3"]
+    code, out, err = run(
+        "sweep", *flags, "--batch-sizes", "16,64", "--schedules", "constant", "--steps", "5", "--dry-run"
+    )
+    assert code == 0 and not err
+    assert "rosenbrock gd 16, 64 6 12 36 180" in out and "rosenbrock lbfgs full 3 4 12 60" in out
+    assert "gd searches lr=log_uniform(0.001, 10)" in out and "lbfgs searches memory=choice(3, 5, 10, 20)" in out
+    assert "adam searches lr=log_uniform(0.0001, 1), beta2=one_minus_log_uniform(0.001, 0.2)" in out
+    assert "unequal numbers of trials, and the best of more is better: gd 12, adam 12, lbfgs 4" in out
+
+
+def test_flags_reach_the_spec_over_the_file(run):
+    Path("my.toml").write_text('problems = ["rosenbrock"]\noptimizers = ["gd"]\nlearning_rates = [0.001]\nepochs = 1\n')
+    flags = ["--problems", "saddle", "--optimizers", "momentum(beta1=0.5)", "--batch-sizes", "512", "--schedules",
+             "inverse(decay_rate=2)", "--lr", "0.01:0.1:2", "--seeds", "3,4", "--tuning-seeds", "1", "--steps", "3",
+             "--dtype", "float32", "--deadline", "60", "--out", "mine", "--workers", "1", "--no-report"]  # fmt: skip
+    assert run("sweep", "my.toml", *flags)[0] == 0
+    runs = pd.read_parquet("mine/runs.parquet")
+    columns = ["problem", "optimizer", "beta1", "batch_size", "schedule", "lr", "seed", "steps", "dtype"]
+    values = {name: sorted(set(runs[name])) for name in columns}
+    assert values == {
+        "problem": ["saddle"], "optimizer": ["momentum"], "beta1": [0.5], "batch_size": [512],
+        "schedule": ["inverse(decay_rate=2.0)"], "lr": [0.01, 0.1], "seed": [3, 4], "steps": [3], "dtype": ["float32"],
+    }  # fmt: skip
+    assert json.loads(Path("mine/provenance.json").read_text())["tuning_seeds"] == [3]
+
+
+def test_cuda_without_a_gpu_is_a_mistake_and_auto_takes_the_cpu(run, no_gpu):
+    for more in ([], ["--dry-run"]):
+        code, out, err = run(*SMALL, "--device", "cuda", *more)
+        assert code == 2 and not out
+        assert line(err) == f"--device cuda cannot run here: {no_gpu}; --device cpu or auto works"
+        code, out, err = run(*SMALL, "--device", "auto", *more)
+        assert code == 0 and "24 runs" in out and err == f"on the CPU: {no_gpu}"
+    assert pd.read_parquet("results/timings.parquet")["device"].eq("cpu").all()
+    assert pd.read_parquet("results/timings.parquet")["device_note"].eq("").all()
+    assert "device" in Path("results/spec.toml").read_text()
+
+
+def test_another_sweep_in_the_folder_is_refused(run):
+    assert run(*SMALL, "--out", "mine")[0] == 0
+    code, _, err = run(*SMALL, "--out", "mine", "--lr", "0.5")
+    assert code == 2 and "'mine' holds another sweep (different: learning_rates)" in line(err)
+
+
+def test_a_damaged_folder_is_named(run):
+    assert run(*SMALL, "--out", "mine")[0] == 0
+    Path("mine/runs.parquet").write_bytes(b"no")
+    code, _, err = run("report", "mine")
+    assert code == 2 and "mine" in line(err)

@@ -1,0 +1,203 @@
+"""Ranges: their text, their distribution against SciPy's, their limits, and a decorator that states them."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.stats import qmc
+
+from optbench import optimizer, variant, wrapper
+from optbench.catalogue import loader
+from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract.search import (
+    RATES,
+    Range,
+    check_space,
+    choice,
+    log_uniform,
+    one_minus_log_uniform,
+    parse_range,
+    uniform,
+)
+
+CATALOGUE = loader.load()
+
+RANGES = [
+    (uniform(0.5, 2), stats.uniform(0.5, 1.5)),
+    (uniform(-3, 5), stats.uniform(-3, 8)),
+    (log_uniform(1e-4, 1), stats.loguniform(1e-4, 1)),
+    (log_uniform(3e-9, 7e5), stats.loguniform(3e-9, 7e5)),
+]
+
+
+@pytest.mark.parametrize(("made", "expected"), RANGES, ids=lambda each: getattr(each, "text", ""))
+def test_draws_have_scipys_distribution(made, expected):
+    """KS distance of a scrambled Sobol sequence: at most one point's share, and what four digits move."""
+    u = qmc.Sobol(1, seed=np.random.default_rng(5)).random(512)[:, 0]
+    drawn = np.array([made.of(each) for each in u])
+    assert stats.ks_1samp(drawn, expected.cdf).statistic < 1 / 512 + 5e-4
+    assert stats.ks_1samp(drawn, stats.uniform(*expected.interval(1)).cdf).statistic > 0.2 or made.kind == "uniform"
+
+
+def test_one_minus_a_log_uniform_number():
+    u = qmc.Sobol(1, seed=np.random.default_rng(5)).random(512)[:, 0]
+    drawn = np.array([one_minus_log_uniform(1e-5, 0.2).of(each) for each in u])
+    assert drawn.min() >= 0.8 and drawn.max() < 1
+    assert stats.ks_1samp(1 - drawn, stats.loguniform(1e-5, 0.2).cdf).statistic < 1 / 512 + 5e-4
+
+
+def test_a_choice_is_even():
+    u = qmc.Sobol(1, seed=np.random.default_rng(5)).random(512)[:, 0]
+    drawn = [choice(2, 5, "full").of(each) for each in u]
+    assert [drawn.count(value) for value in (2, 5, "full")] == pytest.approx([512 / 3] * 3, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("made", "u", "value"),
+    [
+        (log_uniform(1e-4, 1), 0.0, 1e-4),
+        (log_uniform(1e-4, 1), np.nextafter(1, 0), 1.0),
+        (log_uniform(1e-4, 1), 0.3, 0.001585),
+        (log_uniform(1.00003e-4, 1), 0.0, 1.00003e-4),
+        (uniform(0.123456, 0.123459), 0.9, 0.123459),
+        (one_minus_log_uniform(0.001, 0.5), 0.0, 0.999),
+        (one_minus_log_uniform(0.001, 0.5), np.nextafter(1, 0), 0.5),
+        (one_minus_log_uniform(1.234e-5, 0.5), 0.0, 0.99998766),
+        (choice(3, 4), np.nextafter(1, 0), 4),
+    ],
+)
+def test_values_are_short_and_inside(made, u, value):
+    assert made.of(u) == value
+    assert min(made.ends) <= value <= max(made.ends)
+
+
+@pytest.mark.parametrize(
+    "made", [uniform(-3, 5), log_uniform(1e-4, 10), one_minus_log_uniform(1e-3, 0.5), choice(2, 5, "full")], ids=repr
+)
+def test_a_share_is_the_way_back(made):
+    for u in np.linspace(0, 1, 100, endpoint=False):
+        if made.kind == "choice":
+            assert made.of(made.share(made.of(u))) == made.of(u)
+        else:
+            assert made.share(made.of(u)) == pytest.approx(u, abs=1e-3)
+    assert all(0 <= made.share(end) <= 1 for end in made.ends)
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("log_uniform(1e-8, 1.0)", log_uniform(1e-8, 1)),
+        (" uniform( -1, 2.5) ", uniform(-1, 2.5)),
+        ("one_minus_log_uniform(0.001, 0.5)", one_minus_log_uniform(0.001, 0.5)),
+        ("choice(16, full)", choice(16, "full")),
+        ("choice(16, 'full')", choice(16, "full")),
+    ],
+)
+def test_texts_are_read_and_written(text, made):
+    assert parse_range(text) == made == parse_range(made.text) == parse_range(made)
+
+
+@pytest.mark.parametrize(
+    "value", ["adam", "1e-4:1:9", "log_uniform(1", "log_uniform", 0.5, [1], "", "a.b(1)", "(1, 2)"]
+)
+def test_what_is_no_range(value):
+    assert parse_range(value) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("loguniform(1, 2)", "unknown range 'loguniform': did you mean 'log_uniform'"),
+        ("zzz(1, 2)", "unknown range 'zzz': valid names: choice, log_uniform"),
+        ("log_uniform(0, 1)", r"log_uniform\(0, 1\) must go from a lower to a higher number, both above 0"),
+        ("log_uniform(-1, 1)", "both above 0"),
+        ("one_minus_log_uniform(0, 1)", "both above 0"),
+        ("uniform(2, 1)", r"uniform\(2, 1\) must go from a lower to a higher number"),
+        ("uniform(1, 1)", "from a lower to a higher"),
+        ("uniform(0, 1e999)", "uniform: inf must be a finite number"),
+        ("uniform(0, True)", "True must be a finite number"),
+        ("uniform(0, x)", "'x' must be a finite number"),
+        ("uniform(1)", "must hold two numbers, such as uniform"),
+        ("uniform(1, 2, 3)", "must hold two numbers"),
+        ("uniform(low=1, high=2)", "must hold plain values"),
+        ("uniform(1+1, 3)", "must hold plain values"),
+        ("choice()", r"choice\(\): name at least one value"),
+        ("choice(1, 1.0)", "each of them once"),
+        ("choice(1, None)", "None must be a finite number or a word"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_one_line(text, words):
+    with pytest.raises(OptbenchError, match=words) as caught:
+        parse_range(text)
+    assert "\n" not in str(caught.value)
+
+
+def rule(w, g, m, lr, beta1):
+    return w - lr * (beta1 * m + g), m
+
+
+def test_a_decorator_states_a_search_space():
+    stated = {"lr": log_uniform(1e-3, 1), "beta1": one_minus_log_uniform(1e-3, 1)}
+    record = optimizer(source="a test", search=stated, search_source="a guess", beta1=0.9)(rule)
+    assert record.space == record.search == stated and record.search_source == "a guess"
+    bare = optimizer(source="a test", beta1=0.9)(rule)
+    assert bare.search == {} and bare.space == {"lr": RATES}
+    assert variant(record, "other", source="a test").search == stated
+    other = variant(record, "other", source="a test", search={"beta1": uniform(0, 0.5)}, search_source="another")
+    assert other.space == {"lr": RATES, "beta1": uniform(0, 0.5)} and other.search_source == "another"
+
+
+def test_a_wrapper_adds_its_own():
+    record, _ = CATALOGUE.optimizer("clip(average(adam))")
+    parts = [CATALOGUE.optimizers["adam"], CATALOGUE.wrappers["average"], CATALOGUE.wrappers["clip"]]
+    assert record.search == parts[0].search | parts[1].search | parts[2].search
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        (
+            {"beta": log_uniform(0.1, 0.5)},
+            "unknown hyperparameter in the search space of .* 'beta': did you mean 'beta1'",
+        ),
+        ({"beta1": (0.1, 0.5)}, r"search\['beta1'\]=\(0.1, 0.5\) must be a range, such as"),
+        ({"beta1": log_uniform(0.1, 1)}, r"beta1=1 must be in \[0, 1\), and log_uniform\(0.1, 1\) reaches it"),
+        ({"beta1": one_minus_log_uniform(0.1, 2)}, "beta1=-1.0 must be in"),
+        ({"beta1": choice(0.5, 0.9, 1.0)}, "beta1=1.0 must be in"),
+        ({"beta1": choice("low", "high")}, "must hold numbers"),
+        ({"lr": uniform(0, 1)}, r"lr=0 must be in \(0, inf\)"),
+    ],
+)
+def test_a_space_that_does_not_fit_is_refused(search, words):
+    for make in (
+        lambda: optimizer(source="a test", search=search, beta1=0.9)(rule),
+        lambda: wrapper(source="a test", search=search, beta1=0.9)(around),
+        lambda: variant(optimizer(source="a test", beta1=0.9)(rule), "other", source="a test", search=search),
+    ):
+        with pytest.raises(PluginError, match=words) as caught:
+            make()
+        assert "\n" not in str(caught.value)
+
+
+def around(step, w, g, lr, beta1):
+    w = step(w, beta1 * g)
+    return w
+
+
+TUNED = [
+    (name, record)
+    for registry in (CATALOGUE.optimizers, CATALOGUE.wrappers, CATALOGUE.baselines)
+    for name, record in registry.items()
+]
+
+
+@pytest.mark.parametrize(("name", "record"), TUNED, ids=[name for name, _ in TUNED])
+def test_shipped_spaces_lie_in_the_limits(name, record):
+    limits = getattr(record, "all_limits", record.limits)
+    check_space(name, record.search, record.hyperparameters, limits)
+    assert record.search_source and ("lr" in record.search) == (name in CATALOGUE.optimizers)
+    for key, made in record.search.items():
+        assert isinstance(made, Range) and parse_range(made.text) == made
+        if key in record.hyperparameters:
+            assert min(made.ends) <= record.hyperparameters[key] <= max(made.ends), (
+                f"{key}: its default is not searched"
+            )

@@ -1,0 +1,28 @@
+"""The gradient noise of problems without data, from its covariance; never imports optbench."""
+
+import numpy as np
+
+
+def covariance(sizes):
+    """Of the means of samples of those sizes that together are a population of variance 1, drawn without replacement.
+
+    1/n_j - 1/N of one mean, -1/N of two: Cochran 1977, Sampling Techniques, theorem 2.2 and its corollary.
+    """
+    sizes = np.asarray(sizes, float)
+    return np.diag(1 / sizes) - 1 / sizes.sum()
+
+
+def noise(seed, steps, sizes, spread, weights=0.5):
+    """What ``steps`` gradients g become, weight * g + pull: pulls (steps, dim) and weights (steps,).
+
+    ``sizes``: of the mini-batches of an epoch. ``spread``: deviation of an example's pull, (dim,). An epoch takes a
+    normal number for each number of each mini-batch but the last, which what the others leave over decides.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence((seed, 2)))
+    root, spread = np.linalg.cholesky(covariance(sizes)[:-1, :-1]), np.append(spread, weights)
+    epochs = []
+    for _ in range(-(-steps // len(sizes))):
+        means = root @ rng.standard_normal((len(sizes) - 1, len(spread))) * spread
+        epochs += [*means, -np.asarray(sizes[:-1]) @ means / sizes[-1]]
+    means = np.array(epochs[:steps])
+    return means[:, :-1], 1 + means[:, -1]

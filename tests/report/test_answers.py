@@ -1,0 +1,105 @@
+"""A sweep's answer in sentences, on tables with planted winners."""
+
+import textwrap
+
+import numpy as np
+import pytest
+from staged import staged_table
+from synthetic import failure, runs_table
+
+from optbench.report.answers import answer_of, edge_texts, setting_texts
+
+WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
+"""How many times worse each optimizer is than adam."""
+
+
+def planted(optimizers, spread=0.05, blocks=8, problems=("p", "q"), failing=()):
+    """A table in which 0.2 is the best rate, and optimizers differ by their factor in WORSE."""
+    rng = np.random.default_rng(1)
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        if (optimizer, stage) in failing:
+            return np.inf
+        return np.log(1e-3 * WORSE[optimizer]) + 10 * abs(rate - 0.2) + spread * rng.standard_normal()
+
+    return staged_table(value, optimizers, blocks=blocks, problems=problems, report=3)
+
+
+def test_who_is_first_and_by_how_much():
+    answer = answer_of(planted(["gd", "adam", "slow"]), [])
+    text = answer.sentence("p")
+    assert text.startswith("p: adam is first; gd is ") and answer.firsts("p") == ["adam"]
+    ratio = float(text.split("gd is ")[1].split(" times worse [")[0])
+    assert ratio == pytest.approx(3, rel=0.05)
+    assert "times worse" in text and text.count("times worse") == 1 and ", slow 4" in text
+    low, high = map(float, text.split("worse [")[1].split("]")[0].split(", "))
+    assert low <= 3 <= high
+
+
+def test_equals_share_first_place():
+    near = answer_of(planted(["adam", "lion"], spread=0.001), [])
+    assert near.sentence("p").endswith("share first place (equivalent: within 10%)")
+    far = answer_of(planted(["adam", "lion"], spread=1.0), [])
+    assert " share first place (undecided: " in far.sentence("p") and "blocks of seeds would tell)" in far.sentence("p")
+    assert sorted(near.firsts("p")) == sorted(far.firsts("q")) == ["adam", "lion"]
+
+
+def test_over_all_problems():
+    text = answer_of(planted(["gd", "adam", "slow"], problems=tuple("pqrstuvwxyz")), []).overall()
+    assert text == "over 11 problems: adam is first; mean ranks: adam 1.0, gd 2.0 and slow 3.0"
+    assert answer_of(planted(["gd", "adam"], problems=("p",)), []).overall() == ""
+
+
+def test_what_cannot_be_compared_is_said():
+    alone = answer_of(planted(["gd"]), [])
+    assert alone.sentence("p") == "p: gd alone, so there is nothing to compare"
+    rows = [{"optimizer": name, "lr": lr, "seed": seed} for name in ("gd", "adam") for lr in (1, 2) for seed in (0, 1)]
+    assert "undecided (a single block: 4 seeds are needed); lowest first: " in answer_of(
+        runs_table(rows), [0]
+    ).sentence("p")
+
+
+def test_settings_in_words():
+    runs = planted(["gd", "adam"])
+    answer = answer_of(runs, [])
+    text = setting_texts(answer, runs)["p", "adam"]
+    assert text.startswith("adam: batch 16, constant, rate 0.2; 0.001") and text.endswith(" on 24 fresh seeds")
+    rows = [failure(seed=seed) if seed == 4 else {"seed": seed} for seed in range(9)]
+    rows += [{"problem": "z", "seed": seed, "status": "deadline"} for seed in range(9)]
+    runs = runs_table(rows)
+    texts = setting_texts(answer_of(runs, [0, 1, 2]), runs)
+    assert texts["p", "gd"].endswith("; 0.5 [0.5, inf] on 6 fresh seeds, 1 failed")
+    assert texts["z", "gd"].endswith("(6/6 stopped by the deadline)")
+
+
+def test_edges_come_with_the_option_that_searches_wider():
+    rows = [
+        {"problem": problem, "optimizer": "momentum", "beta1": beta, "lr": lr, "batch_size": size, "seed": seed,
+         "epochs": 50.0, "suboptimality_final": (1 / lr if problem == "p" else lr) + 1 - beta + size}
+        for problem in "pq" for beta in (0.8, 0.9) for lr in (0.01, 0.1, 1.0) for size in (16, 64) for seed in range(4)
+    ]  # fmt: skip
+    runs = runs_table(rows)
+    texts = edge_texts(answer_of(runs, [0, 1]).edges)
+    assert "rate at the highest that was tried: p (momentum); wider: --lr 0.01:10:4" in texts
+    assert "rate at the lowest that was tried: q (momentum); wider: --lr 0.001:1:4" in texts
+    assert any(
+        text.startswith("beta1 at the highest that was tried: p (momentum), q (momentum); wider: momentum(beta1=0.95)")
+        for text in texts
+    )
+    assert any(text.endswith("wider: 8 among --batch-sizes") for text in texts)
+    inside = runs_table(
+        [{"lr": lr, "seed": s, "suboptimality_final": abs(lr - 2)} for lr in (1, 2, 3) for s in range(4)]
+    )
+    assert edge_texts(answer_of(inside, [0, 1]).edges) == []
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_nothing_is_cut_at_any_width(width, capsys, monkeypatch):
+    from optbench.cli import console
+
+    text = answer_of(planted(["gd", "adam", "slow"]), []).sentence("p")
+    monkeypatch.setattr(console.console, "_width", width)
+    console.paragraph(text, hang=2)
+    out = capsys.readouterr().out
+    assert " ".join(out.split()) == text and max(map(len, out.splitlines())) <= width
+    assert textwrap.dedent(out)
