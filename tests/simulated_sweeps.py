@@ -36,9 +36,6 @@ def shipped(name: str) -> Design:
     return Design(spec["blocks"], *(spec[key] for key in ("screen", "race", "report")), spec.get("finalists", 10))
 
 
-THOROUGH = Design(12, 3, 9, 5, 10)
-
-
 def archive() -> dict[str, np.ndarray]:
     """ "problem.optimizer" -> y, (settings, seeds)."""
     with np.load(ARCHIVE) as data:

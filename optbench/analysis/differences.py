@@ -33,6 +33,7 @@ def differences(a: Tables, b: Tables) -> list[str]:
     """
     return [
         *_versions(a.provenance, b.provenance),
+        *_choices(a.provenance, b.provenance),
         *_sources(a, b),
         *_sets("device", *(side.timings.get("device", pd.Series(dtype=object)) for side in (a, b))),
         *_sets("dtype", a.runs["dtype"], b.runs["dtype"]),
@@ -50,6 +51,12 @@ def _versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     for name in VERSIONS:
         if a.get(name) != b.get(name):
             yield f"{name}: {a.get(name, 'not recorded')} in A, {b.get(name, 'not recorded')} in B"
+
+
+def _choices(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+    chosen_by = [side.get("choose_by", LOG_TAIL) for side in (a, b)]
+    if chosen_by[0] != chosen_by[1]:
+        yield f"chosen by: {chosen_by[0]} in A, {chosen_by[1]} in B"
 
 
 def _sources(a: Tables, b: Tables) -> Iterator[str]:

@@ -39,18 +39,21 @@ def compare_tables(
     runs_b: pd.DataFrame,
     pairs: Pairs | None = None,
     by: str | None = None,
-    choose_by: str = LOG_TAIL,
+    measure: str = LOG_TAIL,
+    choose_by: tuple[str, str] | None = None,
     above: float | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """One row a problem and pair of optimizers, and where there are several problems a row "all" at the end.
 
     runs_a, runs_b: the `runs` tables of the baseline and of the candidate. pairs: the optimizers that are compared,
-    by default each name that both have with itself. choose_by: the measure (`tail_values`). by: what is compared,
+    by default each name that both have with itself. measure: what is compared (`tail_values`). choose_by: what A and B
+    chose their settings by, as they are tuned; by default the measure. by: how they are compared,
       "tuned": what each side's blocks have chosen, on seeds that no choice has seen, as in `verdicts`;
       "settings": the same settings in both, which asks whether what runs them has changed;
       None: "tuned" where both are staged and report on the same seeds, or no setting is in both; else "settings".
-    It stands in the table's `attrs["by"]`.
+    It stands in the table's `attrs["by"]`; `attrs["without_measure"]` has the problems compared by log_tail, for they
+    do not have the measure.
 
     ratio: B over A of what is measured, above 1 where B is worse; its logarithm is the mean over blocks ("tuned") or
     seeds ("settings", the mean over settings each) of y_B - y_A, paired by seed, with the t interval. Differences
@@ -68,17 +71,23 @@ def compare_tables(
     """
     pairs = _checked(runs_a, runs_b, pairs)
     table = joined(runs_a, runs_b, pairs)
-    if lacking := without_metric(table, choose_by):
-        raise OptbenchError(f"only one side has {choose_by} of {listed(lacking)}")
+    without, lacking = without_metric(table, measure)
+    if lacking:
+        raise OptbenchError(f"only one side has {measure} of {listed(lacking)}")
     alike = all(a == b for a, b in pairs)
     if by == SETTINGS and not alike:
         raise OptbenchError("two optimizers have no settings in common: compare them as they are tuned")
     if by is None:
         by = TUNED if not alike or reports_in_common(table) or settings_in_common(table).empty else SETTINGS
-    effects = of_tuned(table, pairs, choose_by) if by == TUNED else of_settings(table, pairs, choose_by)
+    if by == TUNED:
+        effects = of_tuned(table, pairs, measure, choose_by or (measure, measure))
+    else:
+        effects = of_settings(table, pairs, measure)
     if effects.rows.empty:
         raise OptbenchError("A and B have no setting with a seed in common: compare them as they are tuned")
-    return _judged_rows(effects, by, above, confidence)
+    table = _judged_rows(effects, by, above, confidence)
+    table.attrs["without_measure"] = without
+    return table
 
 
 def compare_timings(
@@ -113,7 +122,7 @@ def paired_times(
     for name, column in (("step", "ns_per_run_step"), ("evaluation", "evaluation_seconds")):
         if column not in a[1] or column not in b[1]:
             continue
-        rows, values = of_timings(a, b, pairs, column)
+        rows, values, _ = of_timings(a, b, pairs, column)
         if len(rows):
             # A seed that a row lacks is no observation of it: the mean is that of the rows which have it.
             effect = mean_effects((np.nansum(values, axis=0) / np.sum(~np.isnan(values), axis=0))[None])
@@ -127,7 +136,7 @@ def _checked(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None) ->
     a, b = (list(dict.fromkeys(runs["optimizer"])) for runs in (runs_a, runs_b))
     pairs = [(name, name) for name in a if name in b] if pairs is None else list(pairs)
     if not pairs:
-        raise OptbenchError(_nothing("optimizer", a, b))
+        raise OptbenchError(f"{_nothing('optimizer', a, b)} (behind two folders, one of each can be named)")
     a, b = (list(dict.fromkeys(runs["problem"])) for runs in (runs_a, runs_b))
     if not set(a) & set(b):
         raise OptbenchError(_nothing("problem", a, b))
@@ -155,11 +164,12 @@ def _judged_rows(effects: Effects, by: str, above: float | None, confidence: flo
     """Verdicts on all rows as one family, and the row over all problems."""
     rows, values = effects.rows, effects.differences
     values = np.where(np.abs(values) < ROUNDING, 0.0, values)
-    table = judged(rows["problem"].to_numpy(), rows["a"].to_numpy(), rows["b"].to_numpy(), values, confidence)
+    problem, a, b = (rows[name].to_numpy() for name in ("problem", "a", "b"))
+    table = judged(problem, a, b, values, confidence, effects.common)
     reason = np.where(rows["reason"] != "", rows["reason"], table["reason"])
     table = table.assign(**rows.drop(columns=["problem", "a", "b"]).to_dict("series")).assign(reason=reason)
     if above is not None:
-        table["regression"], table["p_regression"] = _regressions(values, np.log1p(above), confidence)
+        table["regression"], table["p_regression"] = _regressions(values - np.log1p(above), effects.common, confidence)
     over = _over_problems(table, above, confidence)
     table["verdict"] = _of_b(table["verdict"])
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
@@ -174,10 +184,12 @@ def _of_b(verdict: pd.Series) -> np.ndarray:
     return np.select([verdict == "better", verdict == "worse"], ["worse", "better"], verdict)
 
 
-def _regressions(differences: np.ndarray, limit: float, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each row's mean is shown to lie above the limit, or below it, and the adjusted p of that."""
-    effect = mean_effects(differences - limit, confidence)
-    equal = (effect["sd"] == 0) & (effect["mean"] <= 0)  # all alike, and at the limit at most: not above it
+def _regressions(values: np.ndarray, common: np.ndarray | float, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the mean of each row, less the limit, is shown to be above 0, or below; and the adjusted p of that."""
+    effect = mean_effects(values, confidence, common)
+    equal = (
+        (effect["sd"] == 0) & (np.asarray(common) == 0) & (effect["mean"] <= 0)
+    )  # all alike, and at the limit at most: not above it
     p = holm(np.where(equal, 0.0, effect["p"]))
     shown = p < 1 - confidence
     return np.select([shown & (effect["mean"] > 0), shown], ["shown", "ruled out"], "open"), p

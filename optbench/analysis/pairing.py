@@ -8,12 +8,13 @@ counts as one observation: a block of seeds where the sides are tuned, else a se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import REPORT, SCREEN, coded
+from optbench.analysis.blocks import REPORT, SCREEN, Coded, coded
 from optbench.analysis.columns import failed, hyperparameter_columns
 from optbench.analysis.comparison import Sides, paired
 from optbench.analysis.held_out import held_out
@@ -32,6 +33,8 @@ class Effects(NamedTuple):
     """problem, a and b (the optimizers), and what is known of the row beside its verdict."""
     differences: np.ndarray
     """(rows, blocks or seeds) of y_B - y_A, NaN where one has none."""
+    common: np.ndarray | float = 0.0
+    """(rows,) the variance that all blocks of a row share (`mean_effects`): of unequal trials."""
 
 
 def joined(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
@@ -64,13 +67,13 @@ def _same_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
     return [runs.assign(**{name: np.nan for name in new if name in runs}) for runs in (a, b)]
 
 
-def without_metric(table: pd.DataFrame, choose_by: str) -> list[str]:
-    """The problems on which one side alone has the measure."""
-    column = metric_name(table.drop(columns=["pair", "side"]), choose_by)
+def without_metric(table: pd.DataFrame, measure: str) -> tuple[list[str], list[str]]:
+    """The problems on which no side has the measure, and those on which one side alone has it."""
+    column = metric_name(table.drop(columns=["pair", "side"]), measure)
     if column == LOG_TAIL:
-        return []
-    has = table.assign(has=table[column].notna()).groupby(["problem", "side"])["has"].any().unstack()
-    return list(has.index[has["A"] != has["B"]])
+        return [], []
+    has = table.assign(has=table[column].notna()).groupby(["problem", "side"], sort=False)["has"].any().unstack()
+    return list(has.index[~has["A"] & ~has["B"]]), list(has.index[has["A"] != has["B"]])
 
 
 def settings_in_common(table: pd.DataFrame) -> pd.DataFrame:
@@ -98,14 +101,14 @@ def reports_in_common(table: pd.DataFrame) -> bool:
     return bool(runs.duplicated(["problem", "pair", "block", "seed"]).any())
 
 
-def of_settings(table: pd.DataFrame, pairs: Pairs, choose_by: str) -> Effects:
+def of_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
     """The same settings in both: the mean over settings of y_B - y_A, seed by seed.
 
     A setting that fails on both sides says nothing of either and is left out of the mean.
     """
     bad, cut = failed(table), (table["status"] == "deadline").to_numpy()
     runs = settings_in_common(
-        table.assign(y=tail_values(table.drop(columns=["pair", "side"]), choose_by), bad=bad, cut=cut)
+        table.assign(y=tail_values(table.drop(columns=["pair", "side"]), measure), bad=bad, cut=cut)
     )
     whole = runs[~(runs["cut_a"] | runs["cut_b"])].assign(difference=lambda each: each["y_b"] - each["y_a"])
     whole = whole.assign(same=whole["difference"] == 0, lower=_lower(whole["difference"].to_numpy()))
@@ -163,17 +166,17 @@ def _named(cells: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     return pd.DataFrame({"problem": cells["problem"], "a": [a for a, _ in names], "b": [b for _, b in names]})
 
 
-def of_tuned(table: pd.DataFrame, pairs: Pairs, choose_by: str) -> Effects:
+def of_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[str, str]) -> Effects:
     """Each side as it was tuned: y_B - y_A of what both chose, block by block, as in `verdicts`.
 
     Where the two do not report on the same seeds, or only one is staged, blocks are formed of the seeds that both have
-    and on which all their settings ran.
+    and on which all their settings ran. choose_by: what A and B chose by; the measure is for what they chose.
     """
     if not reports_in_common(table):
         table = _as_grid(table)
     label = table["pair"].astype(str) + " " + table["side"]
     runs = table.assign(optimizer=label).drop(columns=["pair", "side"])
-    levels = coded(runs, choose_by)
+    levels = _levels(runs, measure, choose_by)
     sides = Sides(levels, held_out(levels), levels)
     place = {cell: number for number, cell in enumerate(levels.cells.itertuples(index=False, name=None))}
     found = [
@@ -186,7 +189,7 @@ def of_tuned(table: pd.DataFrame, pairs: Pairs, choose_by: str) -> Effects:
     a, b = (cells.pop(name).to_numpy(dtype=np.int64) for name in ("a", "b"))
     trials = sides.full.trials
     if (trials[a] != trials[b]).any() and (runs["stage"] == SCREEN).any():
-        sides = Sides(levels, sides.full, coded(runs, choose_by, screens=True))
+        sides = Sides(levels, sides.full, _levels(runs, measure, choose_by, screens=True))
     pair = paired(sides, a, b)
     y = sides.full.y[b] - sides.full.y[a]
     with np.errstate(invalid="ignore"):
@@ -198,7 +201,24 @@ def of_tuned(table: pd.DataFrame, pairs: Pairs, choose_by: str) -> Effects:
         failures_b=bad[1], trials=pair.trials, trials_a=trials[a], trials_b=trials[b],
     )  # fmt: skip
     none = (rows["trials_a"] == 0) | (rows["trials_b"] == 0)
-    return Effects(rows.assign(reason=np.where(none, "no setting without a deadline's cut", "")), pair.differences)
+    blocks, most = np.sum(~np.isnan(pair.differences), axis=1), int(levels.block.max(initial=0)) + 1
+    missing = (blocks < most) & (trials[a] == trials[b]) & bool((runs["stage"] == REPORT).any())
+    lost = [
+        f"{each} of {most} blocks: elsewhere what was chosen did not run on shared reporting seeds" for each in blocks
+    ]
+    reason = np.select([none, missing], ["no setting without a deadline's cut", np.array(lost, dtype=object)], "")
+    return Effects(rows.assign(reason=reason), pair.differences, pair.common)
+
+
+def _levels(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str], screens: bool = False) -> Coded:
+    """Runs whose y is the measure where they report, and what their side chose by where they tune."""
+    levels = coded(runs, measure, screens=screens)
+    y, side = levels.y.copy(), levels.cells["optimizer"].str[-1].to_numpy(dtype=object)[levels.cell]
+    for name, by in zip(SIDES, choose_by, strict=True):
+        if by != measure:
+            tuning = (levels.stage <= 1) & (side == name)
+            y[tuning] = coded(runs, by, screens=screens).y[tuning]
+    return replace(levels, y=y)
 
 
 def _as_grid(table: pd.DataFrame) -> pd.DataFrame:
@@ -224,9 +244,10 @@ def of_timings(
     """The same for seconds: ln of B's over A's a lane, cohort by cohort and then the mean over those of a seed.
 
     a, b: `runs` and `timings` of each side. column: "seconds", "evaluation_seconds" or "ns_per_run_step". Cohorts are
-    paired that have the same problem, batch size, dtype and seed, as many lanes and as many steps.
+    paired that have the same problem, batch size, seed, and dtype where the sides share one, as many lanes and steps.
     """
-    keys = ["problem", "pair", "batch_size", "dtype", "seed", "stage", "lanes", "steps"]
+    dtypes = set(a[0]["dtype"]) & set(b[0]["dtype"])
+    keys = ["problem", "pair", "batch_size", *(["dtype"] if dtypes else []), "seed", "stage", "lanes", "steps"]
     sides = []
     for place, (runs, timings) in enumerate((a, b)):
         runs = runs if "stage" in runs else runs.assign(stage="grid")

@@ -41,9 +41,17 @@ def compare(
             "with blocks and for two optimizers, else settings.",
         ),
     ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="log_tail (training loss), or a test metric such as test_accuracy. By default what both chose by.",
+        ),
+    ] = None,
     choose_by: Annotated[
-        str, typer.Option(metavar="MEASURE", help="log_tail (training loss), or a test metric such as test_accuracy.")
-    ] = "log_tail",
+        str | None,
+        typer.Option(metavar="NAME", help="What settings are chosen by. By default what each sweep chose by."),
+    ] = None,
     cost: Annotated[
         str, typer.Option(metavar="COST", help="loss, or seconds: those of a run, on a machine that was quiet.")
     ] = "loss",
@@ -69,16 +77,16 @@ def compare(
     above = None if fail_above is None else _share(fail_above)
     a, b, pair = _targets(targets)
     table = candidates.compare(
-        a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, choose_by=choose_by, cost=cost,
+        a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, measure=measure,
+        choose_by=choose_by, cost=cost,
         fail_above=above,
     )  # fmt: skip
     sides = [_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
-    measure = cost if cost == "seconds" else choose_by
     failed = bool((table["regression"] == "shown").any())
     if json:
-        print_json(_as_json(table, sides, measure, above, failed))
+        print_json(_as_json(table, sides, above, failed))
     else:
-        compare_text.print_comparison(table, sides, measure, above)
+        compare_text.print_comparison(table, sides, above)
     if failed:
         raise typer.Exit(1)
 
@@ -120,7 +128,7 @@ def _side(results: Results, optimizer: str | None) -> dict[str, Any]:
     return {"folder": str(results.directory), "optimizer": optimizer, "optbench": version, "runs": len(results.runs)}
 
 
-def _as_json(table: pd.DataFrame, sides, measure: str, above: float | None, failed: bool) -> dict[str, Any]:
+def _as_json(table: pd.DataFrame, sides, above: float | None, failed: bool) -> dict[str, Any]:
     from optbench.analysis.comparison import ALL
 
     rows = [{key: _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
@@ -129,7 +137,7 @@ def _as_json(table: pd.DataFrame, sides, measure: str, above: float | None, fail
         "a": sides[0],
         "b": sides[1],
         "by": table.attrs["by"],
-        "measure": measure,
+        "measure": table.attrs["measure"],
         "confidence": 0.95,
         "fail_above": above,
         "failed": failed,

@@ -16,11 +16,11 @@ _NAME = 20
 _OPEN = 4
 
 
-def print_comparison(table: pd.DataFrame, sides: list[dict[str, Any]], measure: str, above: float | None) -> None:
+def print_comparison(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> None:
     """Both sides, what was compared and what else differs; a sentence a problem; the table; regressions."""
     one = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
     rows, over = table[table["problem"] != ALL], table[table["problem"] == ALL]
-    for line in _head(table, rows, sides, measure):
+    for line in _head(table, rows, sides):
         print_lines(filled(line, 2))
     print_lines("")
     same = bool((rows["identical"] == 1).all())
@@ -36,7 +36,7 @@ def print_comparison(table: pd.DataFrame, sides: list[dict[str, Any]], measure: 
         print_lines(filled(line, 2))
 
 
-def _head(table: pd.DataFrame, rows: pd.DataFrame, sides: list[dict[str, Any]], measure: str) -> Iterator[str]:
+def _head(table: pd.DataFrame, rows: pd.DataFrame, sides: list[dict[str, Any]]) -> Iterator[str]:
     for name, side in zip("AB", sides, strict=True):
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
         yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {side['runs']:,} runs)"
@@ -45,11 +45,11 @@ def _head(table: pd.DataFrame, rows: pd.DataFrame, sides: list[dict[str, Any]], 
         yield f"compared: seconds of a run, by {cohorts} in common; what else the machine had to do is in them"
     elif table.attrs["by"] == SETTINGS:
         what = f"the same settings in both, {_span(rows['trials'])} a row"
-        yield f"compared: {what}, by {measure}, on {_span(rows['seeds'])} seeds in common"
+        yield f"compared: {what}, by {table.attrs['measure']}, on {_span(rows['seeds'])} seeds in common"
     else:
         where = f"{_span(rows['blocks'])} block{'s' if rows['blocks'].max() != 1 else ''}"
         yield (
-            f"compared: each side as it was tuned, by {measure}, in {where}, "
+            f"compared: each side as it was tuned, by {table.attrs['measure']}, in {where}, "
             f"on {_span(rows['seeds'])} seeds in common that chose nothing"
         )
     unequal = rows[rows["trials_a"] != rows["trials_b"]]
@@ -61,7 +61,7 @@ def _head(table: pd.DataFrame, rows: pd.DataFrame, sides: list[dict[str, Any]], 
             f"({row['problem']}{more})"
         )
     for line in table.attrs["differences"]:
-        yield f"different: {line}"
+        yield f"note: {line}"
 
 
 def _span(values: pd.Series) -> str:
@@ -131,6 +131,8 @@ def _interval(row: dict[str, Any], turned: bool = True) -> str:
 
 def number(value: float) -> str:
     """Three digits, and as many more as tell it from 1."""
+    if np.isnan(value):
+        return "-"
     if np.isfinite(value) and value != 1 and f"{value:.3g}" == "1":
         return f"{value:.6g}"
     return f"{value:.3g}"
@@ -182,11 +184,12 @@ def _foot(table: pd.DataFrame, rows: pd.DataFrame, above: float | None) -> Itera
         yield f"regression above {limit} shown: {'; '.join(words)}"
     else:
         yield f"no regression above {limit} is shown"
+    still = [row for row in still if row["problem"] != ALL or not row["reason"]]
     if still:
         still = sorted(still, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
         words = [f"{_place(row)} ({_most(row)})" for row in still[:_OPEN]]
         more = f" and {len(still) - _OPEN} more" if len(still) > _OPEN else ""
-        yield f"not ruled out in {len(still)} of {counted(len(table), 'row')}: {', '.join(words)}{more}"
+        yield f"not ruled out in {len(still)} of {counted(len(rows), 'row')}: {', '.join(words)}{more}"
 
 
 def _most(row: dict[str, Any]) -> str:

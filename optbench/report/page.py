@@ -23,7 +23,7 @@ def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
     """Read the tables of `directory`, draw the figures, write report/index.html; see `optbench.report.write_report`."""
     progress("tables")
     results = load(directory)
-    answer = answers.answer_of(results.runs, results.tuning_seeds, results.choose_by)
+    answer = answers.answer_of(results.runs, results.tuning_seeds, results.choose_by, results.searched)
     folder = directory / "report"
     folder.mkdir(exist_ok=True)
     figures = draw_figures(results, answer.best, folder, progress)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.differences import differences
+from optbench.analysis.differences import differences, listed
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
+from optbench.analysis.measures import LOG_TAIL
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.names import split_list
 from optbench.sweeps.results import Results, load
@@ -23,7 +24,8 @@ def compare(
     problems: str | Iterable[str] | None = None,
     optimizers: str | Iterable[str] | None = None,
     by: str | None = None,
-    choose_by: str = "log_tail",
+    measure: str | None = None,
+    choose_by: str | None = None,
     cost: str = "loss",
     fail_above: float | None = None,
     confidence: float = 0.95,
@@ -39,7 +41,9 @@ def compare(
         by: what is compared. "tuned": what each side has chosen in its blocks, on seeds that no choice has seen;
             "settings": the same settings in both, which tells whether a changed rule or engine does the same. None:
             "tuned" for sweeps whose seeds stand in blocks and for two optimizers, "settings" where both have any.
-        choose_by: the measure: "log_tail" (training loss), or a test metric such as "test_accuracy".
+        measure: "log_tail" (training loss), or a test metric such as "test_accuracy"; None: what both sweeps chose by,
+            log_tail where they differ.
+        choose_by: the same for what settings are chosen by; None: what each sweep chose by.
         cost: "loss", by that measure; "seconds", those of a run, cohort by cohort, for a machine that did nothing else.
         fail_above: a share such as 0.05: whether B is shown to be worse by more than it, row by row.
         confidence: of the intervals and the verdicts.
@@ -50,8 +54,8 @@ def compare(
         low and high (above 1 B is worse), p, p_adjusted (Holm), regression ("shown", "ruled out", "open"; None without
         ``fail_above``), p_regression, detectable, blocks_needed, blocks, seeds, runs, identical (the share of pairs of
         runs with equal results), probability (that B is lower), failures_a, failures_b, trials, trials_a, trials_b and
-        reason. ``attrs`` of the table has "by", "differences" (what else is not the same in A and B, a sentence each)
-        and "time" (the ratios of a "step" and of "evaluation", told and not tested).
+        reason. ``attrs`` of the table has "by", "measure", "differences" (what else is not the same in A and B, a
+        sentence each) and "time" (the ratios of a "step" and of "evaluation", told and not tested).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
@@ -80,8 +84,19 @@ def compare(
     if cost == "seconds":
         table = compare_timings(*times, pairs, above=fail_above, confidence=confidence)
     else:
-        table = compare_tables(first.runs, second.runs, pairs, by, choose_by, fail_above, confidence)
-    table.attrs["differences"] = [] if b is None else differences(first, second)
+        chose = [choose_by or side.choose_by for side in (first, second)]
+        measure = measure or (chose[0] if chose[0] == chose[1] else LOG_TAIL)
+        table = compare_tables(
+            first.runs, second.runs, pairs, by, measure, (chose[0], chose[1]), fail_above, confidence
+        )
+    table.attrs["measure"] = cost if cost == "seconds" else measure
+    alike = (
+        _only(second, second.runs.assign(optimizer=pair[0])) if pair else second
+    )  # another name is what was asked for
+    lines = [] if b is None else differences(first, alike)
+    if without := table.attrs.pop("without_measure", []):
+        lines.append(f"{listed(without)} without {measure}, compared by {LOG_TAIL}")
+    table.attrs["differences"] = lines
     table.attrs["time"] = paired_times(*times, pairs)
     return table
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -75,6 +76,20 @@ def test_tuned_sides_equal_a_naive_twin():
         expected = np.exp([np.mean(blocks), *stats.ttest_1samp(blocks, 0.0).confidence_interval(0.95)])
         assert [row.ratio, row.low, row.high] == pytest.approx(expected.tolist())
         assert (row.blocks, row.seeds, row.trials) == (8, 16, 3)
+
+
+def test_each_side_keeps_its_choice_whatever_is_measured():
+    """A chose by test loss and B by log_tail; what is compared of both is the test loss."""
+    runs = staged(0.3).assign(test_loss_final=lambda table: np.exp(2 * table["lr"] + 0.1 * table["seed"]))
+    table = compare_tables(runs, runs, measure="test_loss", choose_by=("test_loss", "log_tail"))
+    rates = {key: rate for key, (_, rate) in naive_choices(runs, 10).items()}
+    for row in table.itertuples():
+        expected = np.mean([2 * (rates["p", row.a, block] - 0.1) for block in range(8)])
+        assert row.ratio == pytest.approx(math.exp(expected)) and expected > 0
+    runs = only(runs, lambda row: row.stage != "report" or row.lr == rates["p", row.optimizer, row.block])
+    reason = compare_tables(runs, runs, measure="test_loss")["reason"][0]
+    assert re.match(r"\d of 8 blocks: elsewhere what was chosen did not run", reason)
+    assert (compare_tables(runs, runs, measure="test_loss", choose_by=("log_tail",) * 2)["blocks"] == 8).all()
 
 
 def test_two_optimizers_are_compared_as_verdicts_does_it():
@@ -190,6 +205,10 @@ def test_unequal_trials_are_compared_at_the_smaller_number():
     table = compare_tables(only(a, lambda row: row.lr != 0.3), b)
     assert (table["trials_a"] == 2).all() and (table["trials_b"] == 3).all()
     assert table["trials"].isin([0, 2]).all()  # 0 where A is ahead with fewer of them
+    fewer = only(a, lambda row: row.lr != 0.3 or row.optimizer != "gd")
+    row, expected = compare_tables(fewer, fewer, [("gd", "adam")]).iloc[0], verdicts(fewer).iloc[0]
+    for name in ("ratio", "low", "high", "p"):  # what it adds to the variance is in both
+        assert row[name] == pytest.approx(expected[name])
 
 
 @pytest.mark.parametrize(
@@ -220,7 +239,7 @@ def test_unequal_trials_are_compared_at_the_smaller_number():
 )
 def test_nothing_in_common_is_an_error(a, b, words):
     with pytest.raises(OptbenchError, match=words):
-        compare_tables(a, b, choose_by="test_accuracy" if "accuracy" in words else "log_tail")
+        compare_tables(a, b, measure="test_accuracy" if "accuracy" in words else "log_tail")
     with pytest.raises(OptbenchError, match="no setting with a seed in common"):
         compare_tables(plain_table(), plain_table(rates=(5.0,)), by="settings")
 
@@ -243,6 +262,8 @@ def test_times_are_paired_by_cohort():
     assert (table["regression"][:4] == "shown").all() and table.attrs["by"] == "seconds"
     assert paired_times(a, b)["step"]["ratio"] == pytest.approx(1.3) and paired_times(a, b)["step"]["cohorts"] == 24
     assert set(paired_times(a, b)) == {"step", "evaluation"}
+    other = (b[0].assign(dtype="float32"), b[1])
+    assert compare_timings(a, other)["ratio"].to_numpy() == pytest.approx(1.3)
     longer = (b[0], b[1].assign(steps=200))
     assert paired_times(a, longer) == {}
     with pytest.raises(OptbenchError, match="no cohort in common"):

@@ -56,7 +56,7 @@ def test_a_folder_with_itself(run):
     lines = out.splitlines()
     assert lines[0].startswith(f"A: old (optbench {optbench.__version__}, 48 runs)") and lines[1].startswith("B: old")
     assert "the same settings in both, 2 a row, by log_tail, on 6 seeds in common" in out
-    assert "all 48 pairs of runs are identical" in out and "different" not in out
+    assert "all 48 pairs of runs are identical" in out and "note: " not in out
     assert "no regression above 0% is shown" in out
 
 
@@ -64,7 +64,7 @@ def test_a_planted_regression_ends_with_1(run):
     code, out, err = run("old", "new", "--fail-above", "5%")
     assert code == 1 and not err
     assert "rosenbrock: momentum is 2 times worse in B [2, 2]; gd is identical in both" in out
-    assert f"different: optbench: {optbench.__version__} in A, 0.0.1 in B" in out
+    assert f"note: optbench: {optbench.__version__} in A, 0.0.1 in B" in out
     assert "regression above 5% shown: momentum on rosenbrock, 2 times [2, 2]; momentum on quadratic(dim=4)" in out
     assert "a step 1.5 [1.5, 1.5], an evaluation 1 [1, 1] times as long in B (24 cohorts in common" in out
     assert run("old", "new")[0] == 0 and run("old", "new", "--fail-above", "150%")[0] == 0
@@ -92,6 +92,12 @@ def test_two_optimizers_of_a_folder(run):
     assert f"rosenbrock: {words}" in run("new", "momentum", "gd")[1]
     code, other, _ = run("old", "new", "gd", "gd", "--by", "settings")
     assert code == 0 and "all 24 pairs of runs are identical" in other
+
+
+def test_an_optimizer_of_each_folder(run):
+    code, out, err = run("old", "new", "gd", "momentum")
+    assert code == 0 and not err and out.startswith("A: gd of old") and "B: momentum of new" in out
+    assert "rosenbrock: momentum is " in out and "only A" not in out
 
 
 def test_json_holds_the_numbers_of_the_table(run):
@@ -137,7 +143,7 @@ def test_every_key_of_json_is_in_the_help(run):
         (["old", "new", "--fail-above", "nan"], "must be a share"),
         (["old", "new", "--by", "tund"], "did you mean 'tuned'?"),
         (["old", "new", "--cost", "second"], "did you mean 'seconds'?"),
-        (["old", "new", "--choose-by", "test_los"], "did you mean 'test_loss'?"),
+        (["old", "new", "--measure", "test_los"], "did you mean 'test_loss'?"),
         (["old", "gd", "momentum", "--optimizers", "gd"], "optimizers and a pair of them: give one"),
         (["old", "gd", "momentum", "--by", "settings"], "two optimizers have no settings in common"),
     ],
@@ -186,6 +192,19 @@ def test_nothing_is_cut_or_wrapped_where_it_is_piped(run, folders, tmp_path):
         assert code in (0, 1) and not err and LONG in out and rows[-1]["optimizer"] in out and "…" not in out
         table = out.split("\n\n")[2].splitlines()
         assert len(table) > 3 and all(len(line) <= 80 or LONG in line for line in table), max(table, key=len)
+
+
+def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
+    """The runs of the report are those of the sweep's own choice, whatever they are measured by."""
+    spec = {**SPEC, "problems": ["logistic(data=gaussian(examples=60, features=3, classes=2))", "rosenbrock"],
+            "blocks": 2, "screen": 1, "race": 1, "report": 2}  # fmt: skip
+    spec.pop("seeds")
+    results = optbench.sweep(spec, workers=1)
+    assert results.provenance["choose_by"] == "log_tail"
+    table = optbench.compare(results, results, measure="test_loss")
+    assert (table["blocks"] == 2).all() and (table["reason"][:4] == "").all()
+    assert table.attrs["measure"] == "test_loss" and optbench.compare(results, results).attrs["measure"] == "log_tail"
+    assert table.attrs["differences"] == ["rosenbrock without test_loss, compared by log_tail"]
 
 
 def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
