@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from command_cases import SMALL, line
+from rich.progress import Progress
 
 
 def test_a_sweep_ends_with_its_winners(run):
@@ -83,6 +85,38 @@ def test_cuda_without_a_gpu_is_a_mistake_and_auto_takes_the_cpu(run, no_gpu):
     assert pd.read_parquet("results/timings.parquet")["device"].eq("cpu").all()
     assert pd.read_parquet("results/timings.parquet")["device_note"].eq("").all()
     assert "device" in Path("results/spec.toml").read_text()
+
+
+BLOCKS = ["sweep", "--problems", "softmax(data=gaussian(examples=60, features=3, classes=3))", "--optimizers", "gd",
+          "--batch-sizes", "16", "--schedules", "constant", "--lr", "1e-3:1:3", "--blocks", "2", "--steps", "3",
+          "--no-report"]  # fmt: skip
+
+
+def test_settings_are_chosen_by_the_measure_that_is_asked_for(run):
+    code, out, err = run(*BLOCKS, "--choose-by", "test_accuracy", "--out", "mine")
+    assert code == 0 and not err and "Compared by the share of errors on test data." in out
+    assert 'choose_by = "test_accuracy"' in Path("mine/spec.toml").read_text()
+    assert 'choose_by = "test_accuracy"' in Path("mine/chosen.toml").read_text()
+    code, out, err = run("sweep", "mine/chosen.toml", "--seeds", "4", "--no-report")
+    assert code == 0 and "Compared by the share of errors on test data." in out
+    code, out, err = run(*BLOCKS, "--choose-by", "test_acuracy")
+    assert code == 2 and line(err) == "unknown measure to choose by 'test_acuracy': did you mean 'test_accuracy'?"
+
+
+def test_progress_says_which_stage_runs(run, monkeypatch):
+    said, update = [], Progress.update
+
+    def listen(bar, task, **fields):
+        said.append((fields["description"], fields["completed"], fields["total"]))
+        update(bar, task, **fields)
+
+    monkeypatch.setattr(Progress, "update", listen)
+    assert run(*BLOCKS)[0] == 0 and run(*SMALL, "--out", "plain")[0] == 0
+    # 3 settings: all race, on 2 seeds in each of 2 blocks; 1 or 2 of them are reported on 3 seeds in each.
+    ends = [text for text, done, total in said if done == pytest.approx(total) and "kernels" not in text]
+    assert "screen: 6 of 6 runs" in ends and "race: 12 of 12 runs" in ends and "24 of 24 runs" in ends
+    assert any(re.fullmatch(r"report: (6|9|12) of \1 runs", text) for text in ends)
+    assert all(0 <= done <= total * (1 + 1e-9) for _, done, total in said)
 
 
 def test_another_sweep_in_the_folder_is_refused(run):
