@@ -154,11 +154,14 @@ def _lanes(planned: PlannedCohort) -> int:
 
 
 def estimate(planned: Sequence[PlannedCohort], workers: int) -> float:
-    """Seconds that the cohorts will take, from a short probe of each problem x batch size x dtype."""
+    """Seconds that the cohorts will take, from a short probe of each problem x batch size x dtype.
+
+    Cohorts of one stage have about as many runs; those of another stage may have many or few, and are probed besides.
+    """
     groups: dict[tuple, list[PlannedCohort]] = {}
     for each in planned:
         cohort = each.cohort
-        groups.setdefault((cohort.problem.name, cohort.batch_size, cohort.dtype), []).append(each)
+        groups.setdefault((cohort.problem.name, cohort.batch_size, cohort.dtype, each.place.stage), []).append(each)
     total = 0.0
     with one_blas_thread():
         for group in groups.values():

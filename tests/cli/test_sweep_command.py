@@ -59,6 +59,34 @@ def test_a_dry_run_counts_trials_and_says_where_they_come_from(run):
     assert "unequal numbers of trials, and the best of more is better: gd 12, adam 12, lbfgs 4" in out
 
 
+def test_a_dry_run_says_what_follows_the_screen(run):
+    flags = ["--problems", "rosenbrock, saddle", "--lr", "1e-3:1:12", "--blocks", "4", "--steps", "5", "--dry-run"]
+    code, out, err = run("sweep", "--schedules", "constant", "--optimizers", "gd, lbfgs", *flags)
+    assert code == 0 and not err
+    # gd: 12 rates x 3 batch sizes; 10 of them on 2 seeds of 4 blocks, 2 of them on 3, on each of 2 problems.
+    assert "rosenbrock gd 16, 64, full 12 36 144 720" in out and "rosenbrock lbfgs full 4 1 4 20" in out
+    assert "32 cohorts, 296 runs screen all settings on 1 seed in each of 4 blocks; then the best 10 of each " in out
+    assert "race on 2 more seeds (up to 176 runs); what each block has chosen, and what all of them recommend, " in out
+    assert "runs on 3 fresh seeds a block (up to 72 runs)" in out
+    Path("no-race.toml").write_text(
+        'problems = ["saddle"]\noptimizers = ["gd"]\nlearning_rates = [0.1, 1]\nsteps = 3\nblocks = 2\nrace = 0\n'
+    )
+    code, out, err = run("sweep", "no-race.toml", "--dry-run")
+    assert "in each of 2 blocks; then what each block has chosen, and what all of them" in out and "(up to 12 ru" in out
+
+
+def test_nothing_of_a_dry_run_is_cut_at_80_columns(run, monkeypatch):
+    from optbench.cli.console import console
+
+    monkeypatch.setattr(console, "_width", 80)
+    name = "logistic(data='gaussian(classes=2, examples=400, features=33)', l2=0.25)"
+    flags = ["--problems", name, "--optimizers", "clip(lookahead(adam(beta1=[0.8, 0.9, 0.95])), norm=2)", "--dry-run"]
+    code, out, err = run("sweep", "--batch-sizes", "8,16,32,64,128,full", *flags)
+    assert code == 0 and not err and "…" not in out
+    # 5 schedules x 10 rates x 3 values x 6 sizes, on 8 seeds; 6 epochs of 40 + 20 + 10 + 5 + 3 + 1 steps.
+    assert "48 900 7,200 568,800" in out and "(up to 160 runs)" in out and "(up to 48 runs)" in out
+
+
 def test_flags_reach_the_spec_over_the_file(run):
     Path("my.toml").write_text('problems = ["rosenbrock"]\noptimizers = ["gd"]\nlearning_rates = [0.001]\nepochs = 1\n')
     flags = ["--problems", "saddle", "--optimizers", "momentum(beta1=0.5)", "--batch-sizes", "512", "--schedules",
