@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 from optbench.cli.progress import duration
 
 if TYPE_CHECKING:
+    from optbench.contract.types import Stage
     from optbench.engine.cohort import Cohort
-    from optbench.sweeps.plan import Plan
+    from optbench.sweeps.plan import Plan, PlannedCohort
 
 
 def print_plan(plan: Plan, workers: int) -> None:
     """Cohorts, runs, run-steps, and how long they would take."""
     from rich.table import Table
 
-    from optbench.cli.console import console, errors
+    from optbench.cli.console import console, errors, paragraph
     from optbench.sweeps.executor import estimate
+    from optbench.sweeps.stages import expected
 
-    table = Table("problem", "optimizer", "batch sizes", "cohorts", "trials", "runs", "run-steps", box=None)
-    for column in table.columns[3:]:
-        column.justify = "right"
+    table = Table(box=None)
+    for name in ("problem", "optimizer", "batch sizes"):
+        table.add_column(name, overflow="fold")
+    for name in ("cohorts", "trials", "runs", "run-steps"):
+        table.add_column(name, justify="right", no_wrap=True)
     groups: dict[tuple[str, str], list[Cohort]] = {}
     for planned in plan.cohorts:
         cohort = planned.cohort
@@ -37,13 +41,36 @@ def print_plan(plan: Plan, workers: int) -> None:
     console.print(table)
     for optimizer, ranges in plan.searched.items():
         words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"
-        console.print(f"{optimizer} searches {words}", markup=False, soft_wrap=True)
-    console.print(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs")
+        paragraph(f"{optimizer} searches {words}", hang=2)
+    later = expected(plan)
+    paragraph(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs{_later_text(plan, later)}", hang=2)
     if note := plan.unequal:
-        console.print(note, markup=False, soft_wrap=True)
+        paragraph(note, hang=2)
     if plan.device == "cuda":
-        console.print("how long they take on a GPU is not estimated")
+        paragraph("how long they take on a GPU is not estimated", hang=2)
         return
     with errors.status("measuring a few steps of every problem"):
-        seconds = estimate(plan.cohorts, workers)
-    console.print(f"about {duration(seconds)} with {workers} workers, by a short probe of every problem and batch size")
+        seconds = estimate([*plan.cohorts, *later["race"], *later["report"]], workers)
+    paragraph(
+        f"about {duration(seconds)} with {workers} workers, by a short probe of every problem and batch size", hang=2
+    )
+
+
+def _later_text(plan: Plan, later: dict[Stage, list[PlannedCohort]]) -> str:
+    """What follows the screen, where the seeds stand in blocks."""
+    spec = plan.spec
+    if not spec.blocks:
+        return ""
+    race, report = (f"up to {sum(planned.runs for planned in later[stage]):,} runs" for stage in ("race", "report"))
+    text = f" screen all settings on {_seeds(spec.screen)} in each of {spec.blocks} blocks; then "
+    if spec.race:
+        racing = f"the best {spec.finalists} of each problem, optimizer and block race"
+        text += f"{racing} on {_seeds(spec.race, 'more ')} ({race}); "
+    return text + (
+        "what each block has chosen, and what all of them recommend, runs on "
+        f"{_seeds(spec.report, 'fresh ')} a block ({report})"
+    )
+
+
+def _seeds(count: int, word: str = "") -> str:
+    return f"{count} {word}seed{'s' if count > 1 else ''}"

@@ -6,14 +6,14 @@ import time
 
 
 class Watch:
-    """A progress bar over a sweep's work, with runs/s and the time left."""
+    """A progress bar over the work of a sweep, or of one stage of it, with runs/s and the time left."""
 
     def __init__(self):
         from rich.progress import BarColumn, Progress, TextColumn
 
         from optbench.cli.console import errors
 
-        self.begin, self.before = None, None
+        self.begin, self.before, self.stage = None, (0.0, 0), ""
         self.bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[speed]}"), console=errors, transient=True,
@@ -28,6 +28,8 @@ class Watch:
         self.bar.stop()
 
     def __call__(self, status) -> None:
+        if status.stage != self.stage:
+            self.stage, self.begin = status.stage, None
         if status.compiled < status.to_compile:
             text = f"kernels {status.compiled}/{status.to_compile} (compiled once, then kept)"
             self.bar.update(self.task, description=text, completed=status.compiled, total=status.to_compile)
@@ -35,14 +37,16 @@ class Watch:
         now = time.monotonic()
         if self.begin is None:
             self.begin, self.before = now, (status.cost, status.runs)
-        spent, cost, runs = now - self.begin, status.cost - self.before[0], status.runs - self.before[1]
-        speed = ""
-        if spent > 0.5 and cost:
-            left = spent * (status.total_cost - status.cost) / cost
-            speed = f"{runs / spent:,.0f} runs/s, {duration(left)} left"
+        cost, runs = (done - first for done, first in zip((status.cost, status.runs), status.stage_begin, strict=True))
+        total_cost, total_runs = status.stage_total
+        spent, made, speed = now - self.begin, status.cost - self.before[0], ""
+        if spent > 0.5 and made:
+            left = spent * (total_cost - cost) / made
+            speed = f"{(status.runs - self.before[1]) / spent:,.0f} runs/s, {duration(left)} left"
+        text = f"{runs:,} of {total_runs:,} runs"
         self.bar.update(
-            self.task, description=f"{status.runs:,} of {status.total_runs:,} runs", completed=status.cost,
-            total=status.total_cost, speed=speed,
+            self.task, description=text if status.stage == "grid" else f"{status.stage}: {text}", completed=cost,
+            total=total_cost, speed=speed,
         )  # fmt: skip
 
 

@@ -45,6 +45,12 @@ def sweep(
         int | None,
         typer.Option(help="Blocks of seeds, each of which tunes and reports by itself; in place of --seeds."),
     ] = None,
+    choose_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MEASURE", help="log_tail (training loss, the default), or a test metric such as test_accuracy."
+        ),
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Budget: passes over the data.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget: updates, instead of epochs.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float64, float32, or both: float64,float32.")] = None,
@@ -73,8 +79,9 @@ def sweep(
     changes = {
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
         "learning_rates": lr, "trials": trials, "search_seed": search_seed, "seeds": seeds,
-        "tuning_seeds": tuning_seeds, "blocks": blocks, "epochs": epochs, "steps": steps, "dtypes": dtype,
-        "deadline": deadline, "device": device, "plugins": [str(path) for path in plugin] if plugin else None,
+        "tuning_seeds": tuning_seeds, "blocks": blocks, "choose_by": choose_by, "epochs": epochs, "steps": steps,
+        "dtypes": dtype, "deadline": deadline, "device": device,
+        "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
     checked = read(spec, changes)
     catalogue = load_catalogue(checked.plugins)

@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from optbench.contract.errors import in_one_line
+from optbench.contract.types import Stage
 from optbench.engine.run import compile_for, one_blas_thread, refusal, run
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.jobs import Job, grouped, same_launch
@@ -30,10 +31,25 @@ class Status:
     cost: float = 0.0
     runs: int = 0
     cohorts: int = 0
+    stage: Stage = "grid"
+    """The stage that runs: it begins where the last one has ended, and has no part in what failed before it."""
+    stage_begin: tuple[float, int] = (0.0, 0)
+    """``cost`` and ``runs`` when it began."""
+    stage_total: tuple[float, int] = (0.0, 0)
+    """The cost and the runs of the stage alone."""
     compiled: int = 0
     to_compile: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     """What would not compile or run, by problem and optimizer, with the reason; its cohorts are left out."""
+
+    def begin(self, planned: Sequence[PlannedCohort]) -> None:
+        """Count what one more stage has to do."""
+        self.stage = planned[0].place.stage if planned else self.stage
+        self.stage_begin = self.cost, self.runs
+        self.stage_total = sum(each.cost for each in planned), sum(each.runs for each in planned)
+        self.total_cost += self.stage_total[0]
+        self.total_runs += self.stage_total[1]
+        self.compiled = self.to_compile = 0
 
 
 def run_all(
@@ -50,9 +66,8 @@ def run_all(
     """
     status, lock, stopping = status or Status(), threading.Lock(), threading.Event()
     missing = []
+    status.begin(planned)
     for each in planned:
-        status.total_cost += each.cost
-        status.total_runs += each.runs
         if store.has(each.cohort_id):
             status.cost += each.cost
             status.runs += each.runs
@@ -139,11 +154,14 @@ def _lanes(planned: PlannedCohort) -> int:
 
 
 def estimate(planned: Sequence[PlannedCohort], workers: int) -> float:
-    """Seconds that the cohorts will take, from a short probe of each problem x batch size x dtype."""
+    """Seconds that the cohorts will take, from a short probe of each problem x batch size x dtype.
+
+    Cohorts of one stage have about as many runs; those of another stage may have many or few, and are probed besides.
+    """
     groups: dict[tuple, list[PlannedCohort]] = {}
     for each in planned:
         cohort = each.cohort
-        groups.setdefault((cohort.problem.name, cohort.batch_size, cohort.dtype), []).append(each)
+        groups.setdefault((cohort.problem.name, cohort.batch_size, cohort.dtype, each.place.stage), []).append(each)
     total = 0.0
     with one_blas_thread():
         for group in groups.values():

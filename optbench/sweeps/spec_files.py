@@ -13,7 +13,7 @@ from optbench.sweeps.spec import LISTS, STAGE_SEEDS, Spec
 
 SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 DEFAULT = SHIPPED["default"]
-_PROTOCOL = ("blocks", *STAGE_SEEDS, "finalists", "choose_by")
+_PROTOCOL = ("blocks", *STAGE_SEEDS, "finalists")
 """Keys that mean nothing without blocks."""
 
 
@@ -89,6 +89,8 @@ def to_toml(spec: Spec) -> str:
         if (key, value) in (("device", "cpu"), ("search_seed", 0)):
             continue  # folders from before there was a choice go on
         if key in (("seeds", "tuning_seeds") if spec.blocks else _PROTOCOL):
+            continue
+        if (key, value) == ("choose_by", "log_tail") and not spec.blocks:
             continue
         if key in (LISTS if spec.chosen else ("chosen",)):
             continue

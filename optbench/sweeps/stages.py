@@ -5,7 +5,10 @@ compared. All settings run on the first seeds of a block (``screen``), its best 
 is chosen then runs on seeds that no choice has seen (``report``), beside the one setting that all blocks recommend.
 """
 
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import pandas as pd
 
@@ -35,13 +38,45 @@ def report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
 STAGES = {"race": race, "report": report}
 """What follows the screen, in order."""
+T = TypeVar("T")
+
+
+def expected(plan: Plan) -> dict[Stage, list[PlannedCohort]]:
+    """What the later stages may take, before anything has run: as many settings as they have at most.
+
+    Which these will be nobody knows; here they are spread evenly over all that are screened.
+    """
+    spec = plan.spec
+    pairs: dict[tuple[str, str], list[tuple[Cohort, Lane]]] = {}
+    first = spec.seeds_of("screen")[0][0] if spec.blocks else None
+    for cohort in (planned.cohort for planned in plan.cohorts if planned.cohort.seed == first):
+        settings = pairs.setdefault((cohort.problem.name, cohort.optimizer.name), [])
+        settings += [(cohort, lane) for lane in cohort.lanes]
+    # A block reports on what it has chosen, and on what all of them recommend.
+    most: dict[Stage, int] = {"race": spec.finalists, "report": 2}
+    blocks = range(spec.blocks)
+    return {
+        stage: _on_seeds(plan, stage, itertools.product(blocks, [s for p in pairs.values() for s in _spread(p, count)]))
+        for stage, count in most.items()
+    }
+
+
+def _spread(settings: Sequence[T], count: int) -> list[T]:
+    """``count`` of them, evenly; all where there are fewer."""
+    count = min(count, len(settings))
+    return [settings[i * len(settings) // count] for i in range(count)]
 
 
 def _cohorts(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
     """The settings, rows of problem, block and configuration, each once, on the stage's seeds of its block."""
-    groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
     rows, places = placed(plan, runs, settings)
-    for block, (cohort, lane) in zip(rows["block"], places, strict=True):
+    return _on_seeds(plan, stage, zip(rows["block"], places, strict=True))
+
+
+def _on_seeds(plan: Plan, stage: Stage, settings: Iterable[tuple[int, tuple[Cohort, Lane]]]) -> list[PlannedCohort]:
+    """The settings, each with its block, on the stage's seeds of that block."""
+    groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
+    for block, (cohort, lane) in settings:
         key = (cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.dtype, int(block))
         groups.setdefault(key, (cohort, []))[1].append(lane)
     seeds, planned = plan.spec.seeds_of(stage), []

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from command_cases import SMALL, line
+from rich.progress import Progress
 
 
 def test_a_sweep_ends_with_its_winners(run):
@@ -57,6 +59,34 @@ def test_a_dry_run_counts_trials_and_says_where_they_come_from(run):
     assert "unequal numbers of trials, and the best of more is better: gd 12, adam 12, lbfgs 4" in out
 
 
+def test_a_dry_run_says_what_follows_the_screen(run):
+    flags = ["--problems", "rosenbrock, saddle", "--lr", "1e-3:1:12", "--blocks", "4", "--steps", "5", "--dry-run"]
+    code, out, err = run("sweep", "--schedules", "constant", "--optimizers", "gd, lbfgs", *flags)
+    assert code == 0 and not err
+    # gd: 12 rates x 3 batch sizes; 10 of them on 2 seeds of 4 blocks, 2 of them on 3, on each of 2 problems.
+    assert "rosenbrock gd 16, 64, full 12 36 144 720" in out and "rosenbrock lbfgs full 4 1 4 20" in out
+    assert "32 cohorts, 296 runs screen all settings on 1 seed in each of 4 blocks; then the best 10 of each " in out
+    assert "race on 2 more seeds (up to 176 runs); what each block has chosen, and what all of them recommend, " in out
+    assert "runs on 3 fresh seeds a block (up to 72 runs)" in out
+    Path("no-race.toml").write_text(
+        'problems = ["saddle"]\noptimizers = ["gd"]\nlearning_rates = [0.1, 1]\nsteps = 3\nblocks = 2\nrace = 0\n'
+    )
+    code, out, err = run("sweep", "no-race.toml", "--dry-run")
+    assert "in each of 2 blocks; then what each block has chosen, and what all of them" in out and "(up to 12 ru" in out
+
+
+def test_nothing_of_a_dry_run_is_cut_at_80_columns(run, monkeypatch):
+    from optbench.cli.console import console
+
+    monkeypatch.setattr(console, "_width", 80)
+    name = "logistic(data='gaussian(classes=2, examples=400, features=33)', l2=0.25)"
+    flags = ["--problems", name, "--optimizers", "clip(lookahead(adam(beta1=[0.8, 0.9, 0.95])), norm=2)", "--dry-run"]
+    code, out, err = run("sweep", "--batch-sizes", "8,16,32,64,128,full", *flags)
+    assert code == 0 and not err and "…" not in out
+    # 5 schedules x 10 rates x 3 values x 6 sizes, on 8 seeds; 6 epochs of 40 + 20 + 10 + 5 + 3 + 1 steps.
+    assert "48 900 7,200 568,800" in out and "(up to 160 runs)" in out and "(up to 48 runs)" in out
+
+
 def test_flags_reach_the_spec_over_the_file(run):
     Path("my.toml").write_text('problems = ["rosenbrock"]\noptimizers = ["gd"]\nlearning_rates = [0.001]\nepochs = 1\n')
     flags = ["--problems", "saddle", "--optimizers", "momentum(beta1=0.5)", "--batch-sizes", "512", "--schedules",
@@ -83,6 +113,38 @@ def test_cuda_without_a_gpu_is_a_mistake_and_auto_takes_the_cpu(run, no_gpu):
     assert pd.read_parquet("results/timings.parquet")["device"].eq("cpu").all()
     assert pd.read_parquet("results/timings.parquet")["device_note"].eq("").all()
     assert "device" in Path("results/spec.toml").read_text()
+
+
+BLOCKS = ["sweep", "--problems", "softmax(data=gaussian(examples=60, features=3, classes=3))", "--optimizers", "gd",
+          "--batch-sizes", "16", "--schedules", "constant", "--lr", "1e-3:1:3", "--blocks", "2", "--steps", "3",
+          "--no-report"]  # fmt: skip
+
+
+def test_settings_are_chosen_by_the_measure_that_is_asked_for(run):
+    code, out, err = run(*BLOCKS, "--choose-by", "test_accuracy", "--out", "mine")
+    assert code == 0 and not err and "Compared by the share of errors on test data." in out
+    assert 'choose_by = "test_accuracy"' in Path("mine/spec.toml").read_text()
+    assert 'choose_by = "test_accuracy"' in Path("mine/chosen.toml").read_text()
+    code, out, err = run("sweep", "mine/chosen.toml", "--seeds", "4", "--no-report")
+    assert code == 0 and "Compared by the share of errors on test data." in out
+    code, out, err = run(*BLOCKS, "--choose-by", "test_acuracy")
+    assert code == 2 and line(err) == "unknown measure to choose by 'test_acuracy': did you mean 'test_accuracy'?"
+
+
+def test_progress_says_which_stage_runs(run, monkeypatch):
+    said, update = [], Progress.update
+
+    def listen(bar, task, **fields):
+        said.append((fields["description"], fields["completed"], fields["total"]))
+        update(bar, task, **fields)
+
+    monkeypatch.setattr(Progress, "update", listen)
+    assert run(*BLOCKS)[0] == 0 and run(*SMALL, "--out", "plain")[0] == 0
+    # 3 settings: all race, on 2 seeds in each of 2 blocks; 1 or 2 of them are reported on 3 seeds in each.
+    ends = [text for text, done, total in said if done == pytest.approx(total) and "kernels" not in text]
+    assert "screen: 6 of 6 runs" in ends and "race: 12 of 12 runs" in ends and "24 of 24 runs" in ends
+    assert any(re.fullmatch(r"report: (6|9|12) of \1 runs", text) for text in ends)
+    assert all(0 <= done <= total * (1 + 1e-9) for _, done, total in said)
 
 
 def test_another_sweep_in_the_folder_is_refused(run):

@@ -5,12 +5,14 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from harness import plan_of
 
 import optbench
 from optbench.analysis import tail_values
 from optbench.contract.errors import OptbenchError
 from optbench.engine import runner
 from optbench.sweeps.spec_files import merge, read
+from optbench.sweeps.stages import expected
 
 SPEC = {"problems": ["quadratic(dim=4)", "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"],
         "optimizers": ["gd", "momentum(beta1=[0.5, 0.9])", "lbfgs"], "batch_sizes": [16, "full"],
@@ -71,6 +73,25 @@ def test_reported_are_the_blocks_choice_and_what_all_recommend(runs):
     for _, part in runs[runs["stage"] == "report"].groupby(["problem", "optimizer"]):
         blocks = part.groupby("setting")["block"].nunique()
         assert blocks.max() == 3, "one setting is reported on in every block"
+
+
+def test_what_later_stages_may_take_is_counted_beforehand(runs):
+    later = expected(plan_of(merge(SPEC, {})))
+    for stage, limit in {"race": 3, "report": 2}.items():
+        planned = later[stage]
+        count = pd.Series({(p.cohort.problem.name, p.cohort.optimizer.name): 0 for p in planned})
+        for each in planned:
+            assert each.place.stage == stage and each.cohort.seed in set(runs.loc[runs["stage"] == stage, "seed"])
+            count[each.cohort.problem.name, each.cohort.optimizer.name] += each.runs
+        ran = runs[runs["stage"] == stage].groupby(["problem", "optimizer"]).size()
+        # 3 blocks of 2 seeds; lbfgs has but one setting a problem.
+        assert {(name, number) for (_, name), number in count.items()} == {
+            ("gd", 6 * limit), ("momentum", 6 * limit), ("lbfgs", 6)
+        }  # fmt: skip
+        assert (ran <= count[ran.index]).all() and (stage == "report" or (ran == count[ran.index]).all())
+    both = expected(plan_of(merge(SPEC, {"dtypes": "float64,float32", "problems": SPEC["problems"][0]})))
+    assert sum(each.runs for each in both["race"]) == 6 * (3 + 3 + 2)
+    assert expected(plan_of(merge(SPEC, {"seeds": 3}))) == {"race": [], "report": []}
 
 
 def test_no_reporting_seed_has_a_tuning_run(runs):
