@@ -79,7 +79,7 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     text = f"Compared by the {value_word(choose_by)}. Every optimizer {how}; intervals are of 95%."
     if trials.nunique() > 1:
         numbers = _listed([f"{name} {count:,}" for name, count in trials.items()])
-        text += f" Trials were unequal ({numbers}): each pair is compared at the smaller number."
+        text += f" Trials were unequal ({numbers}): pairs are compared at the smaller number."
     return text
 
 
