@@ -212,7 +212,8 @@ def sweep(
             table ``timings`` tells where each cohort ran.
 
     Returns:
-        The tables. A problem or an optimizer that could not run is a warning, and its cohorts are left out.
+        The tables. A problem or an optimizer that could not run is a warning, and its cohorts are left out; so is a
+        file whose last column is the target for want of another name, and looks like none.
 
     Raises:
         OptbenchError: the input cannot run, or the folder cannot be written.
@@ -250,6 +251,8 @@ def _execute(spec, folder, workers) -> "Results":
     from optbench.sweeps import results, session
 
     plan = session.plan(spec, loader.load_all(spec.plugins))
+    for text in plan.warnings:
+        warnings.warn(text, stacklevel=3)
     status = session.execute(plan, folder, workers=workers)
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)

@@ -66,5 +66,7 @@ def autoencoder(data="digits", hidden=(32, 16, 8), activation="sigmoid", output=
         data=(d.x, d.y),
         test=(d.x_test, d.y_test),
         digest=d.digest,
+        data_text=f"{d.text}; the target is not used",
+        data_warning=d.warning,
         evaluate=evaluate,
     )

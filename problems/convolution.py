@@ -149,6 +149,8 @@ def convolution(data="digits", channels=(8, 16), stride=2, activation="tanh", in
         data=(d.x, d.y),
         test=(d.x_test, d.y_test),
         digest=d.digest,
+        data_text=d.text,
+        data_warning=d.warning,
         layout=(ACTIVATIONS.index(activation), stride, d.classes, side, 1, *channels),
         work=lambda rows, runs: rows * (laid + d.classes + largest),
         metrics=("accuracy",),

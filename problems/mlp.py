@@ -57,6 +57,8 @@ def network(name, data, hidden, activation, initialization):
         data=(d.x, d.y),
         test=(d.x_test, d.y_test),
         digest=d.digest,
+        data_text=d.text,
+        data_warning=d.warning,
         metrics=("accuracy",),
         evaluate=evaluate,
     )

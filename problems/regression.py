@@ -138,4 +138,6 @@ def _counts(examples, features, seed):
     x = rng.standard_normal((examples + (examples + 3) // 4, features))
     teacher = 0.7 * rng.standard_normal(features) / np.sqrt(features)
     y = rng.poisson(np.exp(0.5 + x @ teacher)).astype(float)
-    return datasets.Dataset(x[:examples], y[:examples], x[examples:], y[examples:], 0, "generated: normal x, counts y")
+    parts = x[:examples], y[:examples], x[examples:], y[examples:]
+    target = f"target: counts from 0 to {y.max():.0f}"
+    return datasets.Dataset(*parts, 0, "generated: normal x, counts y", name="generated counts", target=target)

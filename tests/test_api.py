@@ -198,6 +198,15 @@ def test_sweep_takes_a_mapping_a_file_and_changes(tmp_path):
     assert loaded.directory == tmp_path / "kept" and read(tmp_path / "kept" / "spec.toml").steps == 5
 
 
+def test_a_sweep_warns_of_a_target_that_looks_like_none(tmp_path):
+    path = tmp_path / "my.csv"
+    pd.DataFrame({"a": np.arange(12) / 5, "id": range(12)}).to_csv(path, index=False)
+    with pytest.warns(UserWarning, match="the last column, 'id', was taken as the target") as told:
+        optbench.sweep(SMALL, problems=[f"softmax(data={path})", f"mlp(data={path})"])
+    assert len(told) == 1 and told[0].filename == __file__
+    optbench.sweep(SMALL, problems=f"least_squares(data='file(path={path}, target=a)')")
+
+
 def test_a_sweep_without_a_folder_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()

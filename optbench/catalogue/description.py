@@ -33,8 +33,8 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
       over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline; search
       (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
-    - problems: dim, blocks, examples, test_examples, data (whether there is any), noise, metrics, minimum,
-      minimum_source, minimizer, domain.
+    - problems: dim, blocks, examples, test_examples, data (whether there is any), data_text (what it is, in words),
+      data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source, minimizer, domain.
 
     Raises OptbenchError for a name that nobody has, with the nearest one, and for parameters that do not fit.
     """
@@ -138,7 +138,8 @@ def _problem(catalogue, text) -> dict:
     limits = {key: f"[{least}, inf)" for key, least in problems.LEAST.items()}
     facts = _record(catalogue, "problem", text, family, values, family.parameters, limits)
     fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")
-    facts |= {"data": problem.data is not None, "test_examples": len(problem.test[0]) if problem.test else 0}
+    facts |= {"data": problem.data is not None, "data_text": problem.data_text, "data_warning": problem.data_warning}
+    facts |= {"test_examples": len(problem.test[0]) if problem.test else 0}
     return facts | {field: plain(getattr(problem, field)) for field in fields}
 
 

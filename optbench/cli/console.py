@@ -22,6 +22,11 @@ def load_catalogue(files) -> loader.Catalogue:
     return catalogue
 
 
+def warn(text: str) -> None:
+    """One line about what the user should look at."""
+    errors.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+
+
 def print_json(data) -> None:
     """Print ``data`` as JSON; a number that is not finite must have become None before."""
     print(json.dumps(data, indent=2, allow_nan=False))

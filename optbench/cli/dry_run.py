@@ -17,6 +17,7 @@ def print_plan(plan: Plan, workers: int) -> None:
     from rich.table import Table
 
     from optbench.cli.console import console, errors, paragraph
+    from optbench.report.answers import data_texts
     from optbench.sweeps.executor import estimate
     from optbench.sweeps.stages import expected
 
@@ -39,6 +40,8 @@ def print_plan(plan: Plan, workers: int) -> None:
         numbers = (len(group), trials[problem, optimizer], runs, steps)
         table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
     console.print(table)
+    for text in data_texts((problem.name, problem.data_text) for problem in plan.problems):
+        paragraph(text, hang=2)
     for optimizer, ranges in plan.searched.items():
         words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"
         paragraph(f"{optimizer} searches {words}", hang=2)

@@ -22,10 +22,12 @@ def show(
 ) -> None:
     """Show all about a name: formula, parameters, memory, minimum, source."""
     from optbench.catalogue import description
-    from optbench.cli.console import load_catalogue, print_json
+    from optbench.cli.console import load_catalogue, print_json, warn
     from optbench.cli.entries import print_lines
 
     records = description.describe(load_catalogue(plugin or ()), name)
+    for text in filter(None, (record.get("data_warning") for record in records)):
+        warn(text)
     if json:
         print_json(records)
         return
@@ -102,15 +104,13 @@ def _problem(record: dict[str, Any]) -> dict[str, str]:
     blocks = ", ".join(map(_shape, record["blocks"]))
     dim = f"{record['dim']:,}" + f", in blocks of {blocks}" * (record["blocks"] != [[record["dim"]]])
     examples = f"{record['examples']:,} an epoch, by convention: there is no data"
-    if record["data"]:
-        test = f", {record['test_examples']:,} to test" if record["test_examples"] else ""
-        examples = f"{record['examples']:,} to train{test}"
     noise = f"{record['noise']:g} sqrt(1/B - 1/{record['examples']}), deviation of the gradient over B examples"
     minimizer, domain = record["minimizer"] or (), record["domain"] or ()
     minimum = f"{record['minimum']:.10g}" + f" at {_point(minimizer)}" * (0 < len(minimizer) <= _SHOWN)
     return {
         "dimension": dim,
-        "examples": examples,
+        "data": record["data_text"],
+        "examples": "" if record["data"] else examples,
         "noise": noise * bool(record["noise"]),
         "metrics": ", ".join(record["metrics"]),
         "minimum": f"{minimum} ({record['minimum_source']})",

@@ -87,13 +87,13 @@ def sweep(
     catalogue = load_catalogue(checked.plugins)
     if dry_run:
         plan = session.plan(checked, catalogue)
-        print_device(plan)
+        print_notes(plan)
         print_plan(plan, session.checked_workers(workers))
         return
     try:
         with Watch() as watch:
             plan = session.plan(checked, catalogue)
-            print_device(plan)
+            print_notes(plan)
             status = session.execute(plan, out, workers=workers, command=typed_command(), watch=watch)
         print_summary(Path(out))
         if report:
@@ -104,10 +104,12 @@ def sweep(
         raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
 
 
-def print_device(plan: Plan) -> None:
-    """Say which device was taken and why, unless the CPU was asked for."""
-    from optbench.cli.console import errors
+def print_notes(plan: Plan) -> None:
+    """Say what looks wrong with the user's data, and which device was taken and why, unless the CPU was asked for."""
+    from optbench.cli.console import errors, warn
 
+    for text in plan.warnings:
+        warn(text)
     if plan.spec.device != "cpu":
         where = "GPU" if plan.device == "cuda" else "CPU"
         errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)
@@ -123,6 +125,11 @@ def print_summary(directory: Path) -> None:
     runs, timings = results.runs, results.timings
     answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by, results.searched)
     settings = answers.setting_texts(answer, runs)
+    facts = results.problems
+    if "data" in facts and facts["data"].any():
+        for text in answers.data_texts(zip(facts["problem"], facts["data"], strict=True)):
+            paragraph(text, hang=2)
+        paragraph("")
     paragraph(answers.measure_text(answer, results.choose_by, runs))
     for problem in answer.best["problem"].unique():
         paragraph("")

@@ -57,6 +57,10 @@ class Problem:
     """(x, y): the test examples."""
     digest: str = ""
     """sha256 of the user's file that the data came from: results depend on its content, not on its name alone."""
+    data_text: str = ""
+    """What is learned from, in words: the name of the set, how many rows and features, what the target is."""
+    data_warning: str = ""
+    """What the user should look at before the numbers are believed; one line."""
     examples: int = 1024
     """Size of one epoch. Set from the data where there is any; else nominal: of how many examples the problem is the
     mean, which each epoch takes in another order."""
@@ -99,6 +103,9 @@ class Problem:
             if self.noise:
                 raise PluginError("problem: gradient noise is for problems without data")
             object.__setattr__(self, "examples", len(self.data[0]))
+            if not self.data_text:
+                test = f" and {len(self.test[0]):,} test" if self.test else ""
+                object.__setattr__(self, "data_text", f"{self.examples:,} training{test} rows")
         if self.curvature is not None:
             found = list(self.curvature)
             if len(found) != self.dim or not all(0 <= h < math.inf for h in found) or not any(found):

@@ -41,7 +41,8 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
     if classes is not None and wrong:
         wanted = {False: "real targets", True: "classes"}.get(classes, f"{classes} classes")
         has = f"{data.classes} classes" if data.classes else "real targets"
-        raise OptbenchError(f"problem {problem}: data {text!r} has {has}, not {wanted}")
+        hint = f"; {data.warning}" * bool(data.warning)
+        raise OptbenchError(f"problem {problem}: data {text!r} has {has}, not {wanted}{hint}")
     return data
 
 
@@ -49,7 +50,13 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
 def _load(name, given, classes, digest) -> Dataset:
     made = _SETS[name][0](**dict(given))
     data = prepare(made, classes) if isinstance(made, Raw) else made
-    return dataclasses.replace(data, digest=digest)
+    return dataclasses.replace(data, digest=digest, name=_shown(name, dict(given)))
+
+
+def _shown(name: str, given: dict) -> str:
+    """The path of a user's file; any other set by its name, with the parameters that differ from their defaults."""
+    other = {key: value for key, value in given.items() if value != _SETS[name][1][key]}
+    return given["path"] if name == "file" else names.canonical(name, other)
 
 
 def _digest(paths: list[Path]) -> str:

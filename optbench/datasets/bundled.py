@@ -7,14 +7,14 @@ def _diabetes():
     from sklearn.datasets import load_diabetes
 
     source = "Efron et al. 2004: 442 patients, 10 features, progression after a year (scikit-learn)"
-    return Raw(*load_diabetes(return_X_y=True), 0, source)
+    return Raw(*load_diabetes(return_X_y=True), 0, source, target="target: progression after a year")
 
 
 def _breast_cancer():
     from sklearn.datasets import load_breast_cancer
 
     source = "Wolberg et al. 1995: 569 tumours, 30 features, malignant or benign (scikit-learn)"
-    return Raw(*load_breast_cancer(return_X_y=True), 2, source)
+    return Raw(*load_breast_cancer(return_X_y=True), 2, source, target="target: malignant or benign")
 
 
 def _digits():
@@ -22,7 +22,7 @@ def _digits():
 
     x, y = load_digits(return_X_y=True)
     source = "Alpaydin & Kaynak 1998: 1,797 images of 8 x 8, digits 0 to 9 (scikit-learn)"
-    return Raw(x / 16.0, y, 10, source, scaled=True)
+    return Raw(x / 16.0, y, 10, source, scaled=True, target="target: the digit")
 
 
 SETS = {"diabetes": (_diabetes, {}), "breast_cancer": (_breast_cancer, {}), "digits": (_digits, {})}

