@@ -75,11 +75,11 @@ class Spec(BaseModel):
     """How many blocks of seeds; the numbers of the seeds follow from this and the next three."""
     screen: StrictInt = 1
     """Seeds of a block on which all settings run."""
-    race: StrictInt = 2
+    race: StrictInt = 4
     """Seeds of a block on which its ``finalists`` run besides."""
-    report: StrictInt = 3
+    report: StrictInt = 5
     """Seeds of a block on which the setting that it has chosen runs, and which no choice has seen."""
-    finalists: StrictInt = 10
+    finalists: StrictInt = 5
     choose_by: str = "log_tail"
     """The column that the choice is made by: log_tail (training loss), or a metric such as test_accuracy."""
     epochs: Real | None = None

@@ -6,6 +6,7 @@ one of a thousand tests.
 
 import functools
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,3 +159,19 @@ def test_a_planted_factor_of_two_is_found_among_five():
     }
     table = ranking(as_runs(parts, design))
     assert table.loc[table["first"], "optimizer"].tolist() == ["c"] and (table["beats"][table["first"]] == 4).all()
+
+
+def test_the_readme_says_what_was_measured():
+    """Of five equal optimizers, the share of problems with a false verdict; and how often a factor of 2 is found."""
+    told = []
+    for name in DESIGNS:
+        families = [rows.reshape(-1, rows.shape[2]) for rows in (differences(name)[level] for level in LEVELS)]
+        p = [mean_effects(rows)["p"].reshape(len(PAIRS), -1) for rows in families]
+        false = [np.mean([(holm(column) < 0.05).any() for column in each.T]) for each in p]
+        shifted = [mean_effects(rows + np.log(2)) for rows in families]
+        found = [np.mean((effect["p"] < 0.05) & (effect["mean"] > 0)) for effect in shifted]
+        told.append((np.mean(false), np.mean(found)))
+    (false, found), (sharp_false, sharp_found) = told
+    text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+    assert f"{100 * false:.1f}% of problems with five equal optimizers had a false *better*" in text
+    assert f"found in {100 * found:.0f}% (`thorough`: {100 * sharp_false:.1f}%, {100 * sharp_found:.1f}%)" in text
