@@ -23,6 +23,7 @@ _HOMES = {
     "optbench.engine.objective": ("Objective", "objective"),
     "optbench.engine.stepper": ("Stepper", "stepper"),
     "optbench.sweeps.single": ("CohortResult", "Result"),
+    "optbench.sweeps.candidates": ("compare",),
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }
 _API = {name: home for home, names in _HOMES.items() for name in names}

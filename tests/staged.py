@@ -1,4 +1,4 @@
-"""Tables of the protocol that tests fill with numbers of their own."""
+"""Tables of the protocol, and plain ones, that tests fill with numbers of their own."""
 
 import itertools
 import math
@@ -27,6 +27,20 @@ def staged_table(
                     row["suboptimality_final"] = np.inf if row["status"] == "diverged" else 0.5
                     rows.append(row)
                 seed += 1
+    return runs_table(rows)
+
+
+def plain_table(
+    factor=1.0, seeds=6, rates=(0.1, 0.2), optimizers=("gd", "adam"), problems=("p", "q"), spread=0.5, seed=0
+):
+    """A plain table; `factor`, a number or {optimizer: number}, makes losses worse. The noise is of the seed."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for problem, optimizer, rate, number in itertools.product(problems, optimizers, rates, range(seeds)):
+        worse = factor.get(optimizer, 1.0) if isinstance(factor, dict) else factor
+        loss = worse * math.exp(spread * rng.normal() - rate)
+        rows.append({"problem": problem, "optimizer": optimizer, "lr": rate, "seed": number, "log_tail": math.log(loss),
+                     "suboptimality_final": loss})  # fmt: skip
     return runs_table(rows)
 
 

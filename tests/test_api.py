@@ -16,8 +16,8 @@ SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
 NAMES = [
     "Baseline", "CohortResult", "EWA", "Family", "Matrix", "Objective", "OptbenchError", "Optimizer", "PluginError",
-    "Problem", "Range", "Result", "Results", "Schedule", "Stepper", "Wrapper", "choice", "cohort", "ewa", "info",
-    "load", "log_uniform", "mini_batches", "minimize", "objective", "one_minus_log_uniform", "optimizer",
+    "Problem", "Range", "Result", "Results", "Schedule", "Stepper", "Wrapper", "choice", "cohort", "compare", "ewa",
+    "info", "load", "log_uniform", "mini_batches", "minimize", "objective", "one_minus_log_uniform", "optimizer",
     "optimizers", "problem", "problems", "schedule", "schedule_wrapper", "schedules", "scipy_method", "stepper",
     "sweep", "trace", "uniform", "variant", "wrapper",
 ]  # fmt: skip

@@ -17,6 +17,8 @@ from optbench.analysis.columns import (
 from optbench.analysis.comparison import verdicts
 from optbench.analysis.costs import costs, fixed_targets, targets_of, time_to_target
 from optbench.analysis.curves import curve_bands
+from optbench.analysis.differences import differences
+from optbench.analysis.folders import compare_tables, compare_timings
 from optbench.analysis.intervals import grouped_intervals, interval_ranks, median_interval
 from optbench.analysis.measures import tail_values
 from optbench.analysis.profiles import performance_profiles, runtime_distributions
@@ -36,10 +38,13 @@ __all__ = [
     "budget_winners",
     "chosen",
     "chosen_runs",
+    "compare_tables",
+    "compare_timings",
     "configuration_columns",
     "costs",
     "critical_batch_size",
     "curve_bands",
+    "differences",
     "failed",
     "finalists",
     "fixed_targets",

@@ -48,8 +48,11 @@ def verdicts(
     blocks_needed, the blocks that would show the ratio, or 1.1 where it is nearer to 1. probability: that a has the
     lower y on a seed. reason: why nothing could be decided.
 
-    trials_a, trials_b: what each side could choose from. Where they differ, both are compared at the smaller number,
-    `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings ran.
+    trials_a, trials_b: what each side could choose from. Where they differ and the side with fewer is ahead all the
+    same, that stands, for more trials would not set it back (trials is 0 then). Else both are compared at the smaller
+    number, `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings
+    ran. Which trials a side was given is luck, too, so its variance (that of the best of so many, drawn from the larger
+    side's) is added to the pair's.
 
     Rows "all" look at problems as the rest at blocks, by rank: the ratio is the Hodges-Lehmann middle of the problems'
     log ratios, interval and p are those of the signed-rank test (Demsar 2006), blocks counts problems. Six are needed
@@ -79,27 +82,54 @@ def prepared(runs: pd.DataFrame, choose_by: str, of: str) -> Sides:
     return Sides(table, held_out(table), coded(runs, choose_by, of, screens=True) if staged else table)
 
 
+class Paired(NamedTuple):
+    """Pairs of cells, block by block: what a verdict is made from."""
+
+    differences: np.ndarray
+    """(pairs, blocks) of y_b - y_a, NaN where a block says nothing."""
+    seeds: np.ndarray
+    """(pairs,) reporting seeds that both have."""
+    probability: np.ndarray
+    """(pairs,) that a has the lower y on a seed."""
+    trials: np.ndarray
+    """(pairs,) trials at which both are compared; 0 where each has its own, and the side with fewer is ahead."""
+    common: np.ndarray
+    """(pairs,) the variance that all blocks share (`mean_effects`)."""
+
+
+def paired(sides: Sides, a: np.ndarray, b: np.ndarray) -> Paired:
+    """The cells a and b, at equal numbers of trials where the side that has more of them is ahead."""
+    differences, seeds = sides.full.differences(a, b)
+    probability, common = sides.full.probability(a, b), np.zeros(len(a))
+    trials_a, trials_b = sides.full.trials[a], sides.full.trials[b]
+    ahead = mean_effects(differences)["mean"]
+    # The side with fewer trials that is ahead for all that needs no allowance: more would not set it back.
+    allowed = (trials_a != trials_b) & ~np.where(trials_a < trials_b, ahead > 0, ahead < 0)
+    trials = np.where((trials_a != trials_b) & ~allowed, 0, np.minimum(trials_a, trials_b))
+    for count in np.unique(trials[allowed]):
+        rows = np.flatnonzero(allowed & (trials == count))
+        fewer = held_out_at(sides.screens, int(count))
+        each, seeds[rows] = fewer.differences(a[rows], b[rows])
+        wide = max(differences.shape[1], each.shape[1])
+        differences = np.pad(differences, ((0, 0), (0, wide - differences.shape[1])), constant_values=np.nan)
+        differences[rows] = np.nan
+        differences[rows, : each.shape[1]] = each
+        probability[rows] = fewer.probability(a[rows], b[rows])
+        common[rows] = fewer.draw[a[rows]] + fewer.draw[b[rows]]
+    return Paired(differences, seeds, probability, trials, common)
+
+
 def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float) -> pd.DataFrame:
     """The rows of one problem."""
     first, second = np.triu_indices(len(cells), 1)
     a, b = cells[first], cells[second]
+    differences, seeds, probability, count, common = paired(sides, a, b)
     trials = sides.full.trials
-    rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": np.minimum(trials[a], trials[b])}
-    differences, seeds = sides.full.differences(a, b)
-    probability = sides.full.probability(a, b)
-    for count in np.unique(rest["trials"][trials[a] != trials[b]]):
-        unequal = np.flatnonzero((rest["trials"] == count) & (trials[a] != trials[b]))
-        fewer = held_out_at(sides.screens, int(count))
-        each, seeds[unequal] = fewer.differences(a[unequal], b[unequal])
-        differences[unequal] = np.nan
-        wide = max(differences.shape[1], each.shape[1])
-        differences = np.pad(differences, ((0, 0), (0, wide - differences.shape[1])), constant_values=np.nan)
-        differences[unequal, : each.shape[1]] = each
-        probability[unequal] = fewer.probability(a[unequal], b[unequal])
+    rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": count}
     names = sides.table.cells.iloc[:, 1].to_numpy()
     reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut", "")
     return (
-        judged(problem, names[a], names[b], differences, confidence)
+        judged(problem, names[a], names[b], differences, confidence, common)
         .assign(**rest, seeds=seeds, probability=probability)[list(COLUMNS)]
         .assign(reason=lambda rows: np.where(reason != "", reason, rows["reason"]))
     )
@@ -112,15 +142,23 @@ COLUMNS = (
 
 
 def judged(
-    problem: str, a: np.ndarray, b: np.ndarray, differences: np.ndarray, confidence: float = 0.95
+    problem: str | np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    differences: np.ndarray,
+    confidence: float = 0.95,
+    common: np.ndarray | float = 0.0,
 ) -> pd.DataFrame:
-    """The verdicts of one family of pairs from their blocks: differences (pairs, blocks) of y_b - y_a."""
-    effect = mean_effects(differences, confidence)
+    """The verdicts of one family of pairs from their blocks: differences (pairs, blocks) of y_b - y_a.
+
+    common: the variance that all blocks of a pair share (`mean_effects`).
+    """
+    effect = mean_effects(differences, confidence, common)
     p, n = effect["p"], effect["n"]
     rows = {"problem": problem, "a": a, "b": b, "ratio": effect["mean"], "low": effect["low"], "high": effect["high"]}
     table = pd.DataFrame({**rows, "p": p, "p_adjusted": holm(p), "blocks": n})
     table["reason"] = np.select([n == 0, n == 1], ["no reporting seeds", "a single block: 4 seeds are needed"], "")
-    table["verdict"] = _words(table, confidence)
+    table["verdict"] = verdict_words(table, confidence)
     open_ = (table["verdict"] == "undecided").to_numpy()
     goal = np.maximum(np.abs(effect["mean"]), np.log(EQUIVALENT))
     with np.errstate(over="ignore"):
@@ -129,7 +167,7 @@ def judged(
     return _as_ratios(table)
 
 
-def _words(table: pd.DataFrame, confidence: float) -> np.ndarray:
+def verdict_words(table: pd.DataFrame, confidence: float) -> np.ndarray:
     """The verdict of each row, whose ratios are logarithms still."""
     shown = table["p_adjusted"] < 1 - confidence
     near = (table["low"] >= -np.log(EQUIVALENT)) & (table["high"] <= np.log(EQUIVALENT))
@@ -165,7 +203,7 @@ def _over_problems(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
         return table.iloc[:0]
     rows = pd.DataFrame(pairs)
     rows["p_adjusted"] = holm(rows["p"])
-    rows["verdict"] = _words(rows, confidence)
+    rows["verdict"] = verdict_words(rows, confidence)
     # The smallest p of n problems is 2 / 2^n, and Holm multiplies it by the number of pairs.
     least = np.ceil(np.log2(2 * len(rows) / (1 - confidence)))
     few = (rows["blocks"] < least) & (rows["verdict"] == "undecided")

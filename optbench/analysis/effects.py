@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtr, stdtrit  # scipy.stats has the same, and takes half a second to import
 
 POWER = 0.8
+TRIMMED = 8
 
 
 def row_medians(values: ArrayLike) -> np.ndarray:
@@ -24,22 +25,48 @@ def row_medians(values: ArrayLike) -> np.ndarray:
     return np.where(count > 0, low / 2 + high / 2, np.nan)
 
 
-def mean_effects(differences: ArrayLike, confidence: float = 0.95) -> dict[str, np.ndarray]:
+def mean_effects(differences: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> dict[str, np.ndarray]:
     """Mean over blocks with its t interval: mean, sd, low, high, p (two-sided, against 0) and n, each (pairs,).
 
-    Fewer than two blocks have no spread: sd, low, high and p are NaN. Blocks that all say the same leave no doubt.
+    common: a variance that all blocks of a pair share, (pairs,), so that more of them do not lessen it; added to that
+    of the mean, it leaves the degrees of freedom as they are, which errs on the safe side. Fewer than two blocks have
+    no spread: sd, low, high and p are NaN. Blocks that all say the same leave no doubt.
     """
     rows = np.asarray(differences, dtype=np.float64)
     n = np.sum(~np.isnan(rows), axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.nansum(rows, axis=1) / n
         sd = np.sqrt(np.nansum((rows - mean[:, None]) ** 2, axis=1) / (n - 1))
-        error = sd / np.sqrt(n)
+        error = np.sqrt(sd**2 / n + np.asarray(common))
         t = np.where(mean == 0, 0.0, np.abs(mean) / error)
         half = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2) * error
         p = np.where(n > 1, 2 * stdtr(np.maximum(n - 1, 1), -t), np.nan)
     sd = np.where(n > 1, sd, np.nan)
     return {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half, "p": p, "n": n}
+
+
+def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.ndarray]:
+    """Mean of each row without the lowest and the highest of every eight values, with its interval: mean, low, high, n.
+
+    The interval is that of t with the winsorized variance. Where tuning rarely goes very wrong, a few blocks cannot
+    say how often, and no interval for the mean would hold it; the trimmed mean is what tuning usually gives.
+
+    Source: Tukey & McLaughlin 1963, Sankhya A 25; Yuen 1974, Biometrika 61, for the form of the variance.
+    """
+    rows = np.sort(np.asarray(values, dtype=np.float64), axis=1)  # NaN last
+    n = np.sum(~np.isnan(rows), axis=1)
+    result = {name: np.full(len(rows), np.nan) for name in ("mean", "low", "high")}
+    for count in np.unique(n[n > 0]):
+        here, cut = n == count, int(count) // TRIMMED
+        kept = rows[here, cut : count - cut]
+        mean, h = kept.mean(axis=1), kept.shape[1]
+        result["mean"][here] = mean
+        if h > 1:
+            winsorized = np.clip(rows[here, :count], kept[:, :1], kept[:, -1:])
+            error = np.sqrt((count - 1) * winsorized.var(axis=1, ddof=1) / (h * (h - 1)))
+            half = stdtrit(h - 1, (1 + confidence) / 2) * error
+            result["low"][here], result["high"][here] = mean - half, mean + half
+    return {**result, "n": n}
 
 
 def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> np.ndarray:

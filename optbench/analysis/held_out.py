@@ -22,6 +22,8 @@ class HeldOut:
     """(cells, blocks, seeds), the probability of a failure."""
     trials: np.ndarray
     """(cells,), the most trials that a block could choose from."""
+    draw: np.ndarray
+    """(cells,), the variance of y by which of its trials a cell was given; 0 where it was given all that it has."""
 
     def differences(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of cells -> (pairs, blocks): the median over a block's shared seeds of y_b - y_a, and the seeds of all
@@ -64,7 +66,7 @@ def held_out(table: Coded) -> HeldOut:
     best = choices(table)
     weights = best[["setting", "block"]].assign(weight=1.0)
     trials = best.groupby("cell")["trials"].max().reindex(range(len(table.cells)), fill_value=0)
-    return _weighted(table, weights, trials.to_numpy())
+    return HeldOut(*_weighted(table, weights), trials.to_numpy(), np.zeros(len(table.cells)))
 
 
 def held_out_at(table: Coded, count: np.ndarray | int) -> HeldOut:
@@ -77,11 +79,30 @@ def held_out_at(table: Coded, count: np.ndarray | int) -> HeldOut:
     drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
     weights = ranked[["setting", "block"]].assign(weight=choice_weights(size, drawn, ranked["place"].to_numpy()))
     trials = pd.Series(size).groupby(ranked["cell"].to_numpy()).max().reindex(range(len(table.cells)), fill_value=0)
-    return _weighted(table, weights[weights["weight"] > 0], np.minimum(trials.to_numpy(), count))
+    y, bad = _weighted(table, weights[weights["weight"] > 0])
+    return HeldOut(y, bad, np.minimum(trials.to_numpy(), count), _draw(table, count))
 
 
-def _weighted(table: Coded, weights: pd.DataFrame, trials: np.ndarray) -> HeldOut:
-    """Weighted means of y over settings, for each cell, block and reporting seed. weights: setting, block, weight."""
+def _draw(table: Coded, count: np.ndarray | int) -> np.ndarray:
+    """(cells,) the variance of y at the best of `count` trials by which ones are drawn, all blocks taken together."""
+    means = []
+    for used in (table.stage == 0, table.stage == 2):
+        used = used & ~table.cut
+        total = np.bincount(table.setting[used], weights=table.y[used], minlength=len(table.settings))
+        with np.errstate(invalid="ignore"):
+            means.append(total / np.bincount(table.setting[used], minlength=len(table.settings)))
+    rows = pd.DataFrame({"cell": table.settings["cell"], "score": means[0], "y": means[1]}).dropna()
+    rows = rows.sort_values(["cell", "score"], kind="stable")
+    groups = rows.groupby("cell")
+    drawn = np.broadcast_to(count, len(table.cells))[rows["cell"]]
+    weight = choice_weights(groups["y"].transform("size").to_numpy(), drawn, groups.cumcount().to_numpy() + 1)
+    cell, y = rows["cell"].to_numpy(), rows["y"].to_numpy()
+    mean = np.bincount(cell, weights=weight * y, minlength=len(table.cells))
+    return np.bincount(cell, weights=weight * (y - mean[cell]) ** 2, minlength=len(table.cells))
+
+
+def _weighted(table: Coded, weights: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted means of y, and of failures, over settings: (cells, blocks, seeds). weights: setting, block, weight."""
     used = np.flatnonzero((table.stage == 2) & ~table.cut)
     settings = len(table.settings)
     key = weights["block"].to_numpy() * settings + weights["setting"].to_numpy()
@@ -89,7 +110,7 @@ def _weighted(table: Coded, weights: pd.DataFrame, trials: np.ndarray) -> HeldOu
     key, weight = key[order], weights["weight"].to_numpy()[order]
     if not len(key):
         nothing = np.full((len(table.cells), 1, 1), np.nan)
-        return HeldOut(nothing, nothing, trials)
+        return nothing, nothing
     mine = table.block[used] * settings + table.setting[used]
     place = np.minimum(np.searchsorted(key, mine), len(key) - 1)
     there = key[place] == mine
@@ -107,4 +128,4 @@ def _weighted(table: Coded, weights: pd.DataFrame, trials: np.ndarray) -> HeldOu
         y, bad = (
             np.bincount(flat, weights=weight * part[used], minlength=size) / total for part in (table.y, table.bad)
         )
-    return HeldOut(y.reshape(shape), bad.reshape(shape), trials)
+    return y.reshape(shape), bad.reshape(shape)

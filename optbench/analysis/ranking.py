@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.comparison import ALL, Sides, compared, prepared
-from optbench.analysis.effects import mean_effects, row_medians
+from optbench.analysis.effects import row_medians, trimmed_means
 from optbench.analysis.measures import LOG_TAIL
 
 
@@ -18,8 +18,8 @@ def ranking(
     Arguments: `verdicts`. place: 1 for every level that none beats, which is first place, shared or not (`first`); for
     others one more than the number of those that beat them. beaten_by, beats: how many, by the verdicts.
     mean_rank: over the reporting seeds, from 1; probability: the chance of a lower y than a rival on a seed, mean over
-    the rivals. value, low, high: the tuned level's y with its t interval over blocks, as exp(y), so a loss; blocks,
-    trials; failures: the share of runs that failed.
+    the rivals. value, low, high: what tuning and then running the level usually gives, exp of the trimmed mean of y
+    over blocks with its interval (`trimmed_means`), so a loss; blocks, trials; failures: the share of runs that failed.
 
     In the rows "all", mean_rank is the mean over problems of the rank by ratio, ties sharing theirs; two of them differ
     by the test of Nemenyi where they lie further apart than critical_difference (Demsar 2006). Places follow from the
@@ -52,7 +52,7 @@ def rankings_without(
 def tuned_values(sides: Sides, confidence: float = 0.95) -> pd.DataFrame:
     """One row a cell: what tuning and then running it gives, at all its trials, with the t interval over blocks."""
     y = row_medians(sides.full.y)
-    effect = mean_effects(y, confidence)
+    effect = trimmed_means(y, confidence)
     there = ~np.isnan(sides.full.y)
     with np.errstate(invalid="ignore", over="ignore"):
         share = np.where(there, sides.full.bad, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from optbench.cli import check, ewa, info, lecture, report, show, sweep
+from optbench.cli import check, compare, ewa, info, lecture, report, show, sweep
 from optbench.cli import list as listing
 from optbench.cli.options import TakesNumbers
 from optbench.contract.errors import OptbenchError
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(sweep.sweep)
 app.command()(report.report)
+app.command()(compare.compare)
 app.command()(lecture.lecture)
 app.command()(check.check)
 app.command(cls=TakesNumbers)(ewa.ewa)

@@ -123,7 +123,7 @@ def print_summary(directory: Path) -> None:
 
     results = load(directory)
     runs, timings = results.runs, results.timings
-    answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by)
+    answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by, results.searched)
     settings = answers.setting_texts(answer, runs)
     facts = results.problems
     if "data" in facts and facts["data"].any():

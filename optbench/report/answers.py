@@ -5,7 +5,7 @@ The terminal and the page take their winners from here, and so from `optbench.an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -58,12 +58,14 @@ class Answer:
         return [reason for reason in reasons.unique() if reason]
 
 
-def answer_of(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOG_TAIL) -> Answer:
-    """What the table `runs` says; choose_by: what settings were chosen and are compared by."""
+def answer_of(
+    runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOG_TAIL, searched: Mapping | None = None
+) -> Answer:
+    """What the table `runs` says; choose_by: what settings were chosen and are compared by; searched: see `edges`."""
     places = ranking(runs, choose_by)
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
     best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
-    return Answer(places, verdicts(runs, choose_by), best, edges(runs, best))
+    return Answer(places, verdicts(runs, choose_by), best, edges(runs, best, searched))
 
 
 def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
@@ -77,7 +79,7 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     text = f"Compared by the {value_word(choose_by)}. Every optimizer {how}; intervals are of 95%."
     if trials.nunique() > 1:
         numbers = _listed([f"{name} {count:,}" for name, count in trials.items()])
-        text += f" Trials were unequal ({numbers}): each pair is compared at the smaller number."
+        text += f" Trials were unequal ({numbers}): pairs are compared at the smaller number."
     return text
 
 
@@ -133,6 +135,11 @@ def _option(name: str, side: str, part: pd.DataFrame) -> str:
     """What to add to the command."""
     first = part.iloc[0]
     low, high, wider = first["lowest"], first["highest"], first["wider"]
+    if first["range"]:
+        if name == "lr":
+            return f"--lr '{first['range']}'"
+        given = f"{name}={first['range']}"
+        return f"{labels.with_values(first['optimizer'], [given])} among --optimizers"
     if name == "lr":
         low, high = (low, wider) if side == "high" else (wider, high)
         return f"--lr {labels.number(low, 4)}:{labels.number(high, 4)}:{int(first['tried']) + 1}"

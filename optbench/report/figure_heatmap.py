@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -19,10 +20,13 @@ TICK = 7.5
 COLORS = "viridis"
 
 
-def draw_heatmap(problem: str, cells: pd.DataFrame, start: float, names: dict, short: dict):
+def draw_heatmap(
+    problem: str, cells: pd.DataFrame, firsts: pd.DataFrame, start: float, names: dict, short: dict
+) -> Figure:
     """Figure of one problem.
 
-    cells: `best_configurations` by (problem, optimizer, batch_size, schedule) of it; start: as in `draw_rates`;
+    cells: `best_configurations` by (problem, optimizer, batch_size, schedule) of it; firsts: the rows
+    of an answer's `best` that are in first place, whose cells are framed; start: as in `draw_rates`;
     names: optimizer -> title, of all in `cells`, in the order of the panels; short: schedule -> label.
     """
     known = bool(np.isfinite(start))
@@ -44,7 +48,7 @@ def draw_heatmap(problem: str, cells: pd.DataFrame, start: float, names: dict, s
         top=0.58, bottom=0.42, gap=(gap, 0.5),
         title=f"Batch size × schedule: {labels.shorten(problem, 60)}",
     )  # fmt: skip
-    best = cells.loc[cells["value"].idxmin()] if len(finite) else None
+    framed = firsts.set_index("optimizer")[["batch_size", "schedule"]] if len(finite) else firsts.iloc[:0]
     for place, ax in enumerate(grid.flat):
         if place >= len(optimizers):
             ax.set_visible(False)
@@ -56,8 +60,8 @@ def draw_heatmap(problem: str, cells: pd.DataFrame, start: float, names: dict, s
         _heatmap(ax, shown.rename(index=short), norm, ticks)
         _mark(ax, np.isinf(table), facecolor="#f0d9d5", edgecolor="#b5645a", hatch="////", linewidth=0)
         _mark(ax, np.isnan(table), facecolor="#f3f3f3", edgecolor="white", linewidth=1.0)
-        if best is not None and best["optimizer"] == name:
-            corner = (columns.index(best["batch_size"]), schedules.index(best["schedule"]))
+        if name in framed.index:
+            corner = (columns.index(framed.at[name, "batch_size"]), schedules.index(framed.at[name, "schedule"]))
             frame = {"fill": False, "edgecolor": "#d55e00", "linewidth": 2.2, "zorder": 5, "clip_on": False}
             ax.add_patch(Rectangle(corner, 1, 1, **frame))
         style.panel_title(ax, names[name], size[0] + gap - 0.06 if wide > 1 else np.inf)

@@ -50,7 +50,7 @@ def draw_rates(problem: str, by_rate: pd.DataFrame, start: float, styles: dict, 
     ax.set(xscale="log", yscale="log" if log else "linear", ylim=(bottom, upper), xlabel="learning rate")
     if log:
         style.log_ticks(ax.yaxis, bottom, upper)
-    ax.set_ylabel("final suboptimality (loss − minimum)" if known else "final training loss")
+    ax.set_ylabel("suboptimality, last fifth" if known else "training loss, last fifth")
     ax.set_xlim(left, end)
     style.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
     style.legend(figure, ax)

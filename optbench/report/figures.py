@@ -11,7 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from optbench.analysis import best_configurations, curve_bands, reported_runs
+from optbench.analysis.selection import staged
 from optbench.report import highlights, labels, style
+from optbench.report.answers import value_word
 from optbench.report.figure_curves import draw_curves
 from optbench.report.figure_heatmap import draw_heatmap
 from optbench.report.figure_paths import draw_paths
@@ -27,9 +29,9 @@ CAPTIONS = {
     "seeds. Point: median over the {seeds}; bar: its interval; hollow: some runs failed, but fewer than half. Points "
     "and bars are moved a little sideways so that they do not hide each other. In the strip at the top, if there is "
     "one: rates at which half of the runs or more diverged, or ended above 1000 times the suboptimality at the start.",
-    "heatmap": "log₁₀ of the median final suboptimality over the {seeds}, each cell at the rate (and hyperparameters) "
+    "heatmap": "log₁₀ of the median {value} over the {seeds}, each cell at the rate (and hyperparameters) "
     "that were best in this cell on the tuning seeds; lower is better. One color scale for all panels. Hatched: half "
-    "of the runs or more failed. Framed: the lowest of all cells.",
+    "of the runs or more failed. Framed: what is recommended for each optimizer in first place.",
     "paths": "The best configuration of each optimizer, one run of seed {seed} each, from the same start point. Dots "
     "are the evaluated steps, spaced evenly in the logarithm of the step. Contours are spaced evenly in the logarithm "
     "of the loss above the minimum; darker is higher.",
@@ -114,12 +116,13 @@ def _figures(problem: str, results: Results, drawn: Drawn) -> Iterator[tuple[str
     )
     facts, styles, names = results.problem(problem), drawn.looks[problem], drawn.names
     start = _start(results.runs[results.runs["problem"] == problem], facts)
-    seeds = "held-out seeds" if best["held_out"].all() else "same seeds (there are no others)"
     rule = highlights.rule(styles, best)
 
     def caption(kind: str, *more: str, **words) -> str:
         parts = [CAPTIONS[kind], *more, MORE[kind] if rule else ""]
-        return " ".join(filter(None, parts)).format(seeds=seeds, rule=rule, **words)
+        shown = {"rates": by_rate, "heatmap": by_cell}.get(kind, best)
+        value = value_word(results.choose_by)
+        return " ".join(filter(None, parts)).format(seeds=_seeds(shown, results), rule=rule, value=value, **words)
 
     if len(bands):
         yield "curves", draw_curves(problem, bands, best, facts, styles, names), caption("curves")
@@ -130,7 +133,7 @@ def _figures(problem: str, results: Results, drawn: Drawn) -> Iterator[tuple[str
     titles = {name: names[name] for name in styles}
     yield (
         "heatmap",
-        draw_heatmap(problem, panels, start, titles, drawn.short),
+        draw_heatmap(problem, panels, best[best["place"] == 1], start, titles, drawn.short),
         caption("heatmap", EMPTY if len(panels) < every else ""),
     )
     landscape = results.landscapes[results.landscapes["problem"] == problem]
@@ -139,6 +142,15 @@ def _figures(problem: str, results: Results, drawn: Drawn) -> Iterator[tuple[str
         if paths:
             figure = draw_paths(problem, landscape, paths, facts, styles, names, seed)
             yield "paths", figure, caption("paths", seed=seed)
+
+
+def _seeds(shown: pd.DataFrame, results: Results) -> str:
+    """Which seeds the numbers of a figure come from."""
+    if shown["held_out"].all():
+        return "held-out seeds"
+    if staged(results.runs):
+        return "tuning seeds (only chosen settings ran on others)"
+    return "same seeds (there are no others)"
 
 
 def _start(runs: pd.DataFrame, facts: dict) -> float:

@@ -26,7 +26,11 @@ def batch_label(batch_size: int, full: bool) -> str:
 def optimizer_label(row, varied: dict[str, list[str]]) -> str:
     """The optimizer's name, with the hyperparameters that the sweep varied: "adam(beta1=0.8)", "clip(adam, norm=2)"."""
     values = [f"{name}={number(row[name])}" for name in varied.get(row["optimizer"], []) if not pd.isna(row[name])]
-    name = str(row["optimizer"])
+    return with_values(str(row["optimizer"]), values)
+
+
+def with_values(name: str, values: list[str]) -> str:
+    """The optimizer's text with more inside its brackets: "clip(adam)" and "norm=2" make "clip(adam, norm=2)"."""
     opened = f"{name[:-1]}, " if name.endswith(")") else f"{name}("
     return f"{opened}{', '.join(values)})" if values else name
 

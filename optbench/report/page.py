@@ -13,6 +13,7 @@ from jinja2 import Environment
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
 from optbench.analysis.selection import staged
 from optbench.report import answers, highlights, labels
+from optbench.report.cost_table import cost_tables, share_texts
 from optbench.report.figures import draw_figures
 from optbench.report.schedule_names import short_schedules
 from optbench.sweeps.results import Results, load
@@ -22,7 +23,7 @@ def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
     """Read the tables of `directory`, draw the figures, write report/index.html; see `optbench.report.write_report`."""
     progress("tables")
     results = load(directory)
-    answer = answers.answer_of(results.runs, results.tuning_seeds, results.choose_by)
+    answer = answers.answer_of(results.runs, results.tuning_seeds, results.choose_by, results.searched)
     folder = directory / "report"
     folder.mkdir(exist_ok=True)
     figures = draw_figures(results, answer.best, folder, progress)
@@ -42,6 +43,7 @@ def render(results: Results, answer: answers.Answer, figures: dict[str, list[dic
     write, best = _writer(results.runs), answer.best
     names = labels.file_names(figures)
     schedules = short_schedules(results.runs["schedule"].unique())
+    spent = cost_tables(results, best)
     problems = [
         {
             "name": problem,
@@ -50,6 +52,7 @@ def render(results: Results, answer: answers.Answer, figures: dict[str, list[dic
             "facts": _facts(results.problem(problem)),
             "rows": [write(row) for _, row in highlights.ranked(best[best["problem"] == problem]).iterrows()],
             "metrics": _metrics(best[best["problem"] == problem], results.runs),
+            "costs": spent.get(problem, []),
             "figures": figures[problem],
         }
         for problem in figures
@@ -65,6 +68,7 @@ def render(results: Results, answer: answers.Answer, figures: dict[str, list[dic
         wider=answers.edge_texts(answer.edges),
         staged=staged(results.runs),
         value=answers.value_word(results.choose_by),
+        shares=share_texts(),
         problems=problems,
         held_out=bool(best["held_out"].all()),
         coverage=sorted({labels.number(100 * value) for value in best["coverage"]}),

@@ -24,6 +24,7 @@ def facts(problems: Iterable[Problem]) -> dict[str, pa.Table]:
         "examples": [p.examples for p in problems],
         "data": [p.data_text for p in problems],
         "source": [p.source for p in problems],
+        "digest": [p.digest for p in problems],
         "w_1": [float(w[0]) for w in known],
         "w_2": [float(w[1]) for w in known],
     }

@@ -87,6 +87,11 @@ class Results:
         return str(self.provenance.get("choose_by", LOG_TAIL))
 
     @property
+    def searched(self) -> dict[str, dict[str, str]]:
+        """Of a sweep with trials, by optimizer: the ranges that they were drawn from, by parameter."""
+        return dict(self.provenance.get("searched") or {})
+
+    @property
     def foot(self) -> str:
         """The command and version that every figure carries."""
         version = self.provenance.get("optbench", "unknown version")

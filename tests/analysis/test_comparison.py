@@ -160,19 +160,32 @@ def test_what_cannot_be_decided_says_why():
     assert verdicts(runs_table([{}])).empty and ranking(runs_table([{}]))["place"].tolist() == [1]
 
 
-def test_at_equal_trials_a_finer_grid_gains_nothing():
-    """The second one has the settings of the first, four times; its best is no better than chance makes it."""
+def grids(best, seeds=16):
+    """Two optimizers on a plain grid: gd has the rates 0.1, 0.2, 0.3, and adam has each of them four times."""
     rng = np.random.default_rng(3)
     rows = []
-    for seed, (name, copies) in itertools.product(range(16), (("gd", 1), ("adam", 4))):
+    for seed, (name, copies) in itertools.product(range(seeds), (("gd", 1), ("adam", 4))):
         for copy, rate in itertools.product(range(copies), (0.1, 0.2, 0.3)):
-            y = {0.1: 2.0, 0.2: 0.0, 0.3: 1.0}[rate] + 0.1 * rng.normal()
+            y = {0.1: 2.0, 0.2: best[name], 0.3: 1.0}[rate] + 0.1 * rng.normal()
             rows.append({"optimizer": name, "lr": rate + copy / 1000, "seed": seed, "suboptimality_final": math.exp(y)})
-    row = verdicts(runs_table(rows)).iloc[0]
-    assert (row["trials"], row["trials_a"], row["trials_b"]) == (3, 3, 12) and row["blocks"] == 8
-    # Of three draws of twelve none is a best one with probability C(8, 3) / C(12, 3), and so on down.
-    none = math.comb(8, 3) / math.comb(12, 3), math.comb(4, 3) / math.comb(12, 3)
-    assert math.log(row["ratio"]) == pytest.approx(none[0] + none[1], abs=0.1)
+    return runs_table(rows)
+
+
+def test_unequal_trials_are_compared_at_equal_ones():
+    """The larger side's expected best of three of its twelve, and the variance of that, by all draws."""
+    row = verdicts(grids({"gd": 0.0, "adam": -0.1})).iloc[0]
+    assert (row["trials"], row["trials_a"], row["trials_b"], row["blocks"]) == (3, 3, 12, 8)
+    best = [min(draw) for draw in itertools.combinations([-0.1, 1.0, 2.0] * 4, 3)]
+    assert math.log(row["ratio"]) == pytest.approx(np.mean(best), abs=0.1)
+    error = (math.log(row["high"]) - math.log(row["low"])) / 2 / stats.t.ppf(0.975, 7)
+    assert error == pytest.approx(np.std(best), rel=0.1) and row["verdict"] == "undecided"
+
+
+def test_fewer_trials_that_win_all_the_same_stand():
+    """gd with three settings, adam with twelve: ahead of all that they can do."""
+    row = verdicts(grids({"gd": -1.0, "adam": 0.0})).iloc[0]
+    assert (row["trials"], row["verdict"], row["blocks"]) == (0, "better", 8)
+    assert math.log(row["ratio"]) == pytest.approx(1.0, abs=0.15)
 
 
 def test_batch_sizes_and_schedules_are_compared_with_all_else_tuned():

@@ -10,7 +10,15 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from optbench.analysis.effects import blocks_needed, detectable, holm, mean_effects, row_medians, signed_ranks
+from optbench.analysis.effects import (
+    blocks_needed,
+    detectable,
+    holm,
+    mean_effects,
+    row_medians,
+    signed_ranks,
+    trimmed_means,
+)
 from optbench.analysis.held_out import choice_weights
 from optbench.analysis.ranking import critical_difference
 
@@ -29,6 +37,14 @@ def test_means_equal_scipys(seed):
         assert got == pytest.approx([row.mean(), row.std(ddof=1), *interval, expected.pvalue, len(row)], rel=1e-9)
 
 
+def test_a_variance_that_blocks_share_is_added_to_that_of_the_mean():
+    rows = np.random.default_rng(0).normal(0.5, 2.0, (3, 8))
+    effect = mean_effects(rows, common=np.array([0.0, 1.0, 4.0]))
+    error = np.sqrt(rows.var(axis=1, ddof=1) / 8 + np.array([0.0, 1.0, 4.0]))
+    assert effect["high"] == pytest.approx(rows.mean(axis=1) + stats.t.ppf(0.975, 7) * error)
+    assert effect["p"] == pytest.approx(2 * stats.t.sf(np.abs(rows.mean(axis=1)) / error, 7))
+
+
 def test_few_blocks_and_blocks_that_agree():
     effect = mean_effects([[np.nan, np.nan, np.nan], [1.0, np.nan, np.nan], [0.0, 0.0, 0.0], [2.0, 2.0, 2.0]])
     assert effect["n"].tolist() == [0, 1, 3, 3]
@@ -36,6 +52,23 @@ def test_few_blocks_and_blocks_that_agree():
         assert np.isnan(effect[name][:2]).all()
     assert effect["p"][2:].tolist() == [1.0, 0.0]
     assert effect["low"][2:].tolist() == effect["high"][2:].tolist() == [0.0, 2.0]
+
+
+@pytest.mark.parametrize("n", [2, 7, 8, 12, 16, 20])
+def test_trimmed_means_equal_scipys(n):
+    rows = np.random.default_rng(n).standard_t(2, (10, n + 2))
+    rows[:, [0, 3]] = np.nan
+    result, share = trimmed_means(rows), (n // 8) / n
+    for place, row in enumerate(rows):
+        row = row[~np.isnan(row)]
+        assert result["mean"][place] == pytest.approx(stats.trim_mean(row, share))
+        # Yuen's test against a sample without spread tells the standard error of this one.
+        error = result["mean"][place] / stats.ttest_ind(row, np.zeros(n), trim=share, equal_var=False).statistic
+        half = stats.t.ppf(0.975, n - 2 * (n // 8) - 1) * error
+        expected = [result["mean"][place] - half, result["mean"][place] + half]
+        assert [result["low"][place], result["high"][place]] == pytest.approx(expected)
+    one = trimmed_means([[1.0, np.nan], [np.nan, np.nan]])
+    assert one["mean"][0] == 1 and np.isnan([one["mean"][1], one["low"][0], one["high"][1]]).all()
 
 
 def test_row_medians_pass_over_what_is_missing():

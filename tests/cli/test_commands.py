@@ -47,7 +47,7 @@ def test_help_imports_nothing_heavy():
     """Every package behind the commands is imported when it is used: help and --version answer at once."""
     script = (
         "import sys\nfrom optbench.cli import app\n"
-        "names = 'sweep', 'report', 'lecture', 'check', 'ewa', 'list', 'show', 'info'\n"
+        "names = 'sweep', 'report', 'compare', 'lecture', 'check', 'ewa', 'list', 'show', 'info'\n"
         "for words in (['--version'], ['--help'], *([name, '--help'] for name in names)):\n"
         "    sys.argv = ['optbench', *words]\n"
         "    try:\n        app.main()\n    except SystemExit as end:\n        assert not end.code\n"

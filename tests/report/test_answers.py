@@ -103,3 +103,20 @@ def test_nothing_is_cut_at_any_width(width, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert " ".join(out.split()) == text and max(map(len, out.splitlines())) <= width
     assert textwrap.dedent(out)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "best", "option"),
+    [
+        ("log_uniform(0.01, 1)", (0.011, 0.1, 0.5), 0.011, "--lr 'log_uniform(0.001, 1)'"),
+        ("log_uniform(0.01, 1)", (0.02, 0.1, 0.95), 0.95, "--lr 'log_uniform(0.01, 10)'"),
+        ("uniform(0, 1)", (0.02, 0.1, 0.99), 0.99, "--lr 'uniform(0, 2)'"),
+        ("log_uniform(0.01, 1)", (0.02, 0.1, 0.5), 0.5, None),  # the largest that was drawn, and yet inside
+    ],
+)
+def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, option):
+    rows = [
+        {"lr": lr, "seed": seed, "suboptimality_final": 1e-3 + abs(lr - best)} for lr in values for seed in range(4)
+    ]
+    texts = edge_texts(answer_of(runs_table(rows), [0, 1], searched={"gd": {"lr": text}}).edges)
+    assert [each.split("wider: ")[1] for each in texts] == ([option] if option else [])

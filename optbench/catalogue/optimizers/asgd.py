@@ -11,7 +11,7 @@ from optbench.kit.scalars import larger
     source="Polyak & Juditsky 1992 in the form of Bottou 2012; torch.optim.ASGD",
     limits={"lambd": "[0, inf)", "alpha": "[0, inf)", "t0": "[0, inf)"},
     report="ax",
-    search={"lr": log_uniform(1e-3, 10)},
+    search={"lr": log_uniform(1e-3, 30)},
     search_source="as for gd",
     lambd=1e-4,
     alpha=0.75,

@@ -8,8 +8,8 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer
 
 @optimizer(
     source="lecture C1; Polyak 1964 in the form of an exponentially weighted average",
-    search={"lr": log_uniform(3e-3, 30), "beta1": one_minus_log_uniform(0.005, 0.3)},
-    search_source="beta1: Nesterov in Dahl et al. 2023; lr our choice, best at 0.01 to 10 on the shipped problems",
+    search={"lr": log_uniform(1e-3, 30), "beta1": one_minus_log_uniform(0.005, 0.3)},
+    search_source="beta1: Nesterov in Dahl et al. 2023; lr our choice, best at 3e-3 to 10 on the shipped problems",
     beta1=0.9,
 )
 def momentum(w, g, m, lr, beta1):
@@ -42,8 +42,8 @@ def heavy_ball(w, g, m, lr, beta1, dampening, t):
 
 @optimizer(
     source="Nesterov 1983 as in Sutskever et al. 2013, eq. 3-4, on the averaged gradient",
-    search={"lr": log_uniform(3e-3, 30), "beta1": one_minus_log_uniform(0.005, 0.3)},
-    search_source="beta1: Dahl et al. 2023; lr our choice, best at 0.01 to 10 on the shipped problems",
+    search={"lr": log_uniform(1e-3, 30), "beta1": one_minus_log_uniform(0.005, 0.3)},
+    search_source="beta1: Dahl et al. 2023; lr our choice, best at 3e-3 to 10 on the shipped problems",
     beta1=0.9,
 )
 def nesterov(w, g, m, lr, beta1):

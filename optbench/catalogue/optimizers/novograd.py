@@ -14,11 +14,11 @@ def _g_square(g):
     block={"g_square": _g_square},
     shared=("v",),
     search={
-        "lr": log_uniform(3e-5, 0.3),
+        "lr": log_uniform(1e-4, 1),
         "beta1": one_minus_log_uniform(0.02, 0.5),
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
-    search_source="lr our choice, best at 1e-4 to 0.1 on the shipped problems; betas as for adamw",
+    search_source="lr our choice, best at 1e-3 to 0.1 on the shipped problems; betas as for adamw",
     beta1=0.95,
     beta2=0.98,
     eps=1e-8,

@@ -9,7 +9,7 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer, uniform
 @optimizer(
     source="Ma & Yarats 2019 (QHM) and their default values",
     limits={"nu": "[0, 1]"},
-    search={"lr": log_uniform(3e-3, 30), "beta1": one_minus_log_uniform(1e-4, 0.1), "nu": uniform(0, 1)},
+    search={"lr": log_uniform(1e-3, 30), "beta1": one_minus_log_uniform(1e-4, 0.1), "nu": uniform(0, 1)},
     search_source="lr as for momentum; beta1, nu our choice, about the authors' values",
     beta1=0.999,
     nu=0.7,

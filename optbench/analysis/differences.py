@@ -1,0 +1,168 @@
+"""What two sets of results differ in beside their numbers: versions, sources, data, budgets, and what only one has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.columns import hyperparameter_columns
+from optbench.analysis.measures import LOG_TAIL
+
+VERSIONS = ("optbench", "python", "numpy", "numba", "scipy", "pandas", "scikit-learn", "cpu")
+SAME_START = 1e-5
+
+
+class Tables(Protocol):
+    """The tables of one side."""
+
+    runs: pd.DataFrame
+    timings: pd.DataFrame
+    problems: pd.DataFrame
+    provenance: dict[str, Any]
+
+
+def differences(a: Tables, b: Tables) -> list[str]:
+    """What else than the candidate may have made a difference between A and B, a line each.
+
+    a, b: results, of which `runs` holds what is compared. Named are other versions and machines; other sources of
+    optimizers, schedules and problems; problems with another minimum or other data, also where only the first losses
+    of a seed tell it; other budgets, dtypes, devices and seeds; and what one side alone has.
+    """
+    return [
+        *_versions(a.provenance, b.provenance),
+        *_choices(a.provenance, b.provenance),
+        *_sources(a, b),
+        *_sets("device", *(side.timings.get("device", pd.Series(dtype=object)) for side in (a, b))),
+        *_sets("dtype", a.runs["dtype"], b.runs["dtype"]),
+        *_only(a.runs, b.runs),
+        *_problems(a.problems, b.problems, set(a.runs["problem"]) & set(b.runs["problem"])),
+        *_starts(a.runs, b.runs),
+        *_budgets(a.runs, b.runs),
+        *_seeds(a.runs, b.runs),
+        *_hyperparameters(a.runs, b.runs),
+        *_tails(a.runs, b.runs),
+    ]
+
+
+def _versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+    for name in VERSIONS:
+        if a.get(name) != b.get(name):
+            yield f"{name}: {a.get(name, 'not recorded')} in A, {b.get(name, 'not recorded')} in B"
+
+
+def _choices(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+    chosen_by = [side.get("choose_by", LOG_TAIL) for side in (a, b)]
+    if chosen_by[0] != chosen_by[1]:
+        yield f"chosen by: {chosen_by[0]} in A, {chosen_by[1]} in B"
+
+
+def _sources(a: Tables, b: Tables) -> Iterator[str]:
+    """Plug-ins whose files are not the same, of those that the compared runs use."""
+    sources = [side.provenance.get("plugins") or {} for side in (a, b)]
+    other = [name for name in sources[0] if name in sources[1] and sources[0][name] != sources[1][name]]
+    used = {text.split("(")[0] for side in (a, b) for name in ("problem", "optimizer", "schedule")
+            for text in side.runs[name].unique()}  # fmt: skip
+    other = [name for name in other if name.split()[-1] in used] or other
+    if other:
+        yield f"another source: {listed(other)}"
+
+
+def _sets(what: str, a: Iterable, b: Iterable) -> Iterator[str]:
+    names = [sorted(set(map(str, side))) for side in (a, b)]
+    if names[0] != names[1] and all(names):
+        yield f"{what}: {', '.join(names[0])} in A, {', '.join(names[1])} in B"
+
+
+def _only(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+    """Problems, optimizers and pairs of both that one side alone has."""
+    for name in ("problem", "optimizer"):
+        for side, mine, other in (("A", a, b), ("B", b, a)):
+            if rest := [text for text in mine[name].unique() if text not in set(other[name])]:
+                yield f"only {side} has the {name}{'s' * (len(rest) > 1)} {listed(rest)}"
+    pairs = [set(zip(side["problem"], side["optimizer"], strict=True)) for side in (a, b)]
+    for side, mine, other, runs in (("A", *pairs, b), ("B", pairs[1], pairs[0], a)):
+        problems, optimizers = set(runs["problem"]), set(runs["optimizer"])
+        if rest := sorted(f"{p} with {o}" for p, o in mine - other if p in problems and o in optimizers):
+            yield f"only {side} has {listed(rest)}"
+
+
+def _problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Iterator[str]:
+    """Problems of one name whose facts are not the same."""
+    facts = {"minimum": "the minimum", "dim": "parameters", "examples": "examples", "digest": "the content of the data"}
+    both = a.merge(b, on="problem", suffixes=("_a", "_b"))
+    both = both[both["problem"].isin(shared)]
+    for name, words in facts.items():
+        if f"{name}_a" not in both or f"{name}_b" not in both:
+            continue
+        for row in both[["problem", f"{name}_a", f"{name}_b"]].itertuples(index=False):
+            problem, first, second = row
+            if first == second or (pd.isna(first) and pd.isna(second)):
+                continue
+            if name == "digest":
+                hashes = f"sha256 {first[:8] or 'none'} in A, {second[:8] or 'none'} in B"
+                yield f"{problem}: {words} is another one ({hashes})"
+            elif name != "minimum" or not np.isclose(first, second, rtol=1e-9, atol=1e-12):
+                yield f"{problem}: {words}: {first:,.8g} in A, {second:,.8g} in B"
+
+
+def _starts(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+    """Problems whose runs do not begin with the same loss on the same seed: other data, or another start."""
+    first = [side.groupby(["problem", "seed"])["loss_initial"].median().reset_index() for side in (a, b)]
+    both = first[0].merge(first[1], on=["problem", "seed"], suffixes=("_a", "_b"))
+    gap = (both["loss_initial_a"] - both["loss_initial_b"]).abs()
+    size = np.maximum(both["loss_initial_a"].abs(), both["loss_initial_b"].abs())
+    if names := list(both.loc[gap > SAME_START * size, "problem"].unique()):
+        yield f"other first losses on the same seeds, so another start or other data: {listed(names)}"
+
+
+def _budgets(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+    keys = ["problem", "batch_size"]
+    whole = [side[~side["status"].isin(["diverged", "deadline"])] for side in (a, b)]
+    most = [side.groupby(keys, sort=False)["steps"].max().reset_index() for side in whole]
+    both = most[0].merge(most[1], on=keys, suffixes=("_a", "_b"))
+    for row in both[both["steps_a"] != both["steps_b"]].drop_duplicates("problem").itertuples():
+        yield f"{row.problem}: {row.steps_a:,} steps in A, {row.steps_b:,} in B (batch {row.batch_size})"
+
+
+def _seeds(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+    seeds = [set(side["seed"]) for side in (a, b)]
+    if seeds[0] != seeds[1]:
+        yield f"seeds: {len(seeds[0])} in A, {len(seeds[1])} in B, {len(seeds[0] & seeds[1])} in common"
+
+
+def _hyperparameters(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+    """Hyperparameters of an optimizer that one side alone knows."""
+    for name in [name for name in a["optimizer"].unique() if name in set(b["optimizer"])]:
+        known = [
+            {
+                column
+                for column in hyperparameter_columns(side)
+                if side.loc[side["optimizer"] == name, column].notna().any()
+            }
+            for side in (a, b)
+        ]
+        for side, rest in (("A", known[0] - known[1]), ("B", known[1] - known[0])):
+            if rest:
+                yield f"{name}: only {side} has {', '.join(sorted(rest))}"
+
+
+def _tails(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+    """Whether log_tail was measured in the same way."""
+    for side, mine, other in (("A", a, b), ("B", b, a)):
+        if LOG_TAIL in other and LOG_TAIL not in mine:
+            yield f"{side} has no {LOG_TAIL}: the logarithm of the final suboptimality stands in for it on both sides"
+    if "tail_source" not in a or "tail_source" not in b:
+        return
+    sources = [side.groupby("problem")["tail_source"].agg(lambda each: ", ".join(sorted(set(each)))) for side in (a, b)]
+    both = pd.concat(sources, axis=1, keys=["a", "b"], join="inner")
+    if names := list(both.index[both["a"] != both["b"]]):
+        ways = f"{both['a'][names[0]]} in A, {both['b'][names[0]]} in B"
+        yield f"the tail was measured in another way ({ways}): {listed(names)}"
+
+
+def listed(names: list[str], most: int = 4) -> str:
+    """The names with commas; of many the first ones, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,223 @@
+"""A candidate against its baseline: verdicts of two tables, row by row and over all, and regressions that are shown."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.comparison import ALL, judged, verdict_words
+from optbench.analysis.differences import listed
+from optbench.analysis.effects import holm, mean_effects, signed_ranks
+from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.pairing import (
+    Effects,
+    Pairs,
+    joined,
+    of_settings,
+    of_timings,
+    of_tuned,
+    reports_in_common,
+    settings_in_common,
+    without_metric,
+)
+from optbench.contract.errors import OptbenchError
+
+ROUNDING = 1e-6
+ALIKE = 0.5
+SETTINGS, TUNED, SECONDS = "settings", "tuned", "seconds"
+COLUMNS = (
+    "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "regression", "p_regression",
+    "detectable", "blocks_needed", "blocks", "seeds", "runs", "identical", "probability", "failures_a", "failures_b",
+    "trials", "trials_a", "trials_b", "reason",
+)  # fmt: skip
+
+
+def compare_tables(
+    runs_a: pd.DataFrame,
+    runs_b: pd.DataFrame,
+    pairs: Pairs | None = None,
+    by: str | None = None,
+    measure: str = LOG_TAIL,
+    choose_by: tuple[str, str] | None = None,
+    above: float | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """One row a problem and pair of optimizers, and where there are several problems a row "all" at the end.
+
+    runs_a, runs_b: the `runs` tables of the baseline and of the candidate. pairs: the optimizers that are compared,
+    by default each name that both have with itself. measure: what is compared (`tail_values`). choose_by: what A and B
+    chose their settings by, as they are tuned; by default the measure. by: how they are compared,
+      "tuned": what each side's blocks have chosen, on seeds that no choice has seen, as in `verdicts`;
+      "settings": the same settings in both, which asks whether what runs them has changed;
+      None: "tuned" where both are staged and report on the same seeds, or no setting is in both; else "settings".
+    It stands in the table's `attrs["by"]`; `attrs["without_measure"]` has the problems compared by log_tail, for they
+    do not have the measure.
+
+    ratio: B over A of what is measured, above 1 where B is worse; its logarithm is the mean over blocks ("tuned") or
+    seeds ("settings", the mean over settings each) of y_B - y_A, paired by seed, with the t interval. Differences
+    below a millionth are rounding, and count as none. verdict: told of B, with p_adjusted by Holm over all rows.
+    regression, where `above` is given: "shown" where the ratio lies above 1 + above, "ruled out" where it lies below,
+    both by the two-sided t test against that limit with p_regression by Holm over the rows, else "open".
+
+    seeds: those that both have; runs: pairs of runs; identical: the share of these that are equal to the last bit;
+    probability: that B is lower on one; failures_a, failures_b: shares of failed runs. The rest is that of `verdicts`.
+
+    The row "all" takes each problem's mean over its rows, and ranks problems as `verdicts` does; its p-values are not
+    adjusted, for it is one.
+
+    Source: Holm 1979; Shaffer 1980, Annals of Statistics 8, for directions after Holm.
+    """
+    pairs = _checked(runs_a, runs_b, pairs)
+    table = joined(runs_a, runs_b, pairs)
+    without, lacking = without_metric(table, measure)
+    if lacking:
+        raise OptbenchError(f"only one side has {measure} of {listed(lacking)}")
+    alike = all(a == b for a, b in pairs)
+    if by == SETTINGS and not alike:
+        raise OptbenchError("two optimizers have no settings in common: compare them as they are tuned")
+    if by is None:
+        by = TUNED if not alike or reports_in_common(table) or settings_in_common(table).empty else SETTINGS
+    if by == TUNED:
+        effects = of_tuned(table, pairs, measure, choose_by or (measure, measure))
+    else:
+        effects = of_settings(table, pairs, measure)
+    if effects.rows.empty:
+        raise OptbenchError("A and B have no setting with a seed in common: compare them as they are tuned")
+    table = _judged_rows(effects, by, above, confidence)
+    table.attrs["without_measure"] = without
+    return table
+
+
+def compare_timings(
+    a: tuple[pd.DataFrame, pd.DataFrame],
+    b: tuple[pd.DataFrame, pd.DataFrame],
+    pairs: Pairs | None = None,
+    column: str = "seconds",
+    above: float | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """The rows of `compare_tables` for the time that runs take.
+
+    a, b: `runs` and `timings` of each side. column: "seconds" of a run, evaluations too, "evaluation_seconds", or
+    "ns_per_run_step", those of a step alone. Paired are cohorts of one problem, batch size and seed, with as many lanes
+    and steps. Seeds count as observations: a machine that was slower for a while is not seen in the interval.
+    """
+    pairs = _checked(a[0], b[0], pairs)
+    effects = of_timings(a, b, pairs, column)
+    if effects.rows.empty:
+        raise OptbenchError("A and B have no cohort in common whose time could be compared")
+    return _judged_rows(effects, SECONDS, above, confidence)
+
+
+def paired_times(
+    a: tuple[pd.DataFrame, pd.DataFrame], b: tuple[pd.DataFrame, pd.DataFrame], pairs: Pairs | None = None
+) -> dict[str, dict[str, float]]:
+    """How long B takes over A, all rows together: for a "step" and for "evaluation", ratio, low, high and cohorts.
+
+    a, b: `runs` and `timings` of each side. The intervals are those over seeds, of 95%. Empty without shared cohorts.
+    """
+    pairs, found = _checked(a[0], b[0], pairs), {}
+    for name, column in (("step", "ns_per_run_step"), ("evaluation", "evaluation_seconds")):
+        if column not in a[1] or column not in b[1]:
+            continue
+        rows, values, _ = of_timings(a, b, pairs, column)
+        if len(rows):
+            # A seed that a row lacks is no observation of it: the mean is that of the rows which have it.
+            effect = mean_effects((np.nansum(values, axis=0) / np.sum(~np.isnan(values), axis=0))[None])
+            ratio, low, high = (float(np.exp(effect[key][0])) for key in ("mean", "low", "high"))
+            found[name] = {"ratio": ratio, "low": low, "high": high, "cohorts": int(rows["runs"].sum())}
+    return found
+
+
+def _checked(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None) -> Pairs:
+    """The pairs of optimizers that have a problem in common. Raises OptbenchError where there is none."""
+    a, b = (list(dict.fromkeys(runs["optimizer"])) for runs in (runs_a, runs_b))
+    pairs = [(name, name) for name in a if name in b] if pairs is None else list(pairs)
+    if not pairs:
+        raise OptbenchError(f"{_nothing('optimizer', a, b)} (behind two folders, one of each can be named)")
+    a, b = (list(dict.fromkeys(runs["problem"])) for runs in (runs_a, runs_b))
+    if not set(a) & set(b):
+        raise OptbenchError(_nothing("problem", a, b))
+    shared = [
+        pair
+        for pair in pairs
+        if set(runs_a.loc[runs_a["optimizer"] == pair[0], "problem"])
+        & set(runs_b.loc[runs_b["optimizer"] == pair[1], "problem"])
+    ]
+    if not shared:
+        raise OptbenchError("A and B have no problem in common on which the same optimizer ran")
+    return shared
+
+
+def _nothing(kind: str, a: list[str], b: list[str]) -> str:
+    """That the sides have no name in common, and which two are the nearest."""
+    alike = {(x, y): difflib.SequenceMatcher(None, x, y).ratio() for x in a for y in b}
+    nearest = max(alike, key=lambda names: alike[names], default=("", ""))
+    if alike.get(nearest, 0.0) > ALIKE:
+        return f"A and B have no {kind} in common; nearest are {nearest[0]!r} in A and {nearest[1]!r} in B"
+    return f"A and B have no {kind} in common: {listed(a) or 'none'} in A, {listed(b) or 'none'} in B"
+
+
+def _judged_rows(effects: Effects, by: str, above: float | None, confidence: float) -> pd.DataFrame:
+    """Verdicts on all rows as one family, and the row over all problems."""
+    rows, values = effects.rows, effects.differences
+    values = np.where(np.abs(values) < ROUNDING, 0.0, values)
+    problem, a, b = (rows[name].to_numpy() for name in ("problem", "a", "b"))
+    table = judged(problem, a, b, values, confidence, effects.common)
+    reason = np.where(rows["reason"] != "", rows["reason"], table["reason"])
+    table = table.assign(**rows.drop(columns=["problem", "a", "b"]).to_dict("series")).assign(reason=reason)
+    if above is not None:
+        table["regression"], table["p_regression"] = _regressions(values - np.log1p(above), effects.common, confidence)
+    over = _over_problems(table, above, confidence)
+    table["verdict"] = _of_b(table["verdict"])
+    table = pd.concat([table, over], ignore_index=True) if len(over) else table
+    table = table.reindex(columns=list(COLUMNS))
+    table["regression"] = table["regression"].astype(object).where(table["regression"].notna(), None)
+    table.attrs["by"] = by
+    return table
+
+
+def _of_b(verdict: pd.Series) -> np.ndarray:
+    """The verdict told of B, from that of A."""
+    return np.select([verdict == "better", verdict == "worse"], ["worse", "better"], verdict)
+
+
+def _regressions(values: np.ndarray, common: np.ndarray | float, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the mean of each row, less the limit, is shown to be above 0, or below; and the adjusted p of that."""
+    effect = mean_effects(values, confidence, common)
+    equal = (
+        (effect["sd"] == 0) & (np.asarray(common) == 0) & (effect["mean"] <= 0)
+    )  # all alike, and at the limit at most: not above it
+    p = holm(np.where(equal, 0.0, effect["p"]))
+    shown = p < 1 - confidence
+    return np.select([shown & (effect["mean"] > 0), shown], ["shown", "ruled out"], "open"), p
+
+
+def _over_problems(table: pd.DataFrame, above: float | None, confidence: float) -> pd.DataFrame:
+    """The row of problem "all", told of B; none where there is one problem."""
+    if table["problem"].nunique() < 2:
+        return table.iloc[:0]
+    logs = np.log(table["ratio"]).replace([np.inf, -np.inf], np.nan)
+    each = logs.groupby(table["problem"], sort=False).mean().dropna().to_numpy()
+    result = signed_ranks(each, confidence)
+    one = len(table[["a", "b"]].drop_duplicates()) == 1
+    names = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")}
+    row = {"problem": ALL, **names, "ratio": result["estimate"], "low": result["low"], "high": result["high"]}
+    row |= {"p": result["p"], "p_adjusted": result["p"], "blocks": len(each)}
+    row |= {name: table[name].sum() for name in ("seeds", "runs")}
+    row |= {name: table[name].mean() for name in ("identical", "probability", "failures_a", "failures_b")}
+    row |= {name: table[name].min() for name in ("trials", "trials_a", "trials_b")}
+    rows = pd.DataFrame([row])
+    rows["verdict"] = _of_b(pd.Series(verdict_words(rows, confidence)))
+    least = int(np.ceil(np.log2(2 / (1 - confidence))))
+    few = len(each) < least and rows["verdict"].iloc[0] == "undecided"
+    rows["reason"] = f"{least} problems are needed" if few else ""
+    if above is not None:
+        against = signed_ranks(each - np.log1p(above), confidence)
+        word = "shown" if against["estimate"] > 0 else "ruled out"
+        rows["regression"] = word if against["p"] < 1 - confidence else "open"
+        rows["p_regression"] = against["p"]
+    with np.errstate(over="ignore"):
+        return rows.assign(**{name: np.exp(rows[name]) for name in ("ratio", "low", "high")})

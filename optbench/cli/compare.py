@@ -1,0 +1,158 @@
+"""``optbench compare``: a candidate against its baseline, two result folders or two optimizers of one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from optbench.cli.options import text_list
+from optbench.contract.errors import OptbenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from optbench.sweeps.results import Results
+
+USAGE = "name two result folders (compare A B), or a folder and two of its optimizers (compare results adam nesterov)"
+
+
+def compare(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B",
+            help="Two result folders, the baseline and the candidate; or a folder and two of its optimizers; or two "
+            "folders and an optimizer of each.",
+            show_default=False,
+        ),
+    ],
+    fail_above: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="Exit 1 where B is shown to be worse by more than this, such as 5% or 0."),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WAY",
+            help="tuned: what each side has chosen; settings: the same settings in both. By default tuned for sweeps "
+            "with blocks and for two optimizers, else settings.",
+        ),
+    ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="log_tail (training loss), or a test metric such as test_accuracy. By default what both chose by.",
+        ),
+    ] = None,
+    choose_by: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What settings are chosen by. By default what each sweep chose by."),
+    ] = None,
+    cost: Annotated[
+        str, typer.Option(metavar="COST", help="loss, or seconds: those of a run, on a machine that was quiet.")
+    ] = "loss",
+    problems: Annotated[str | None, text_list("problems", "These alone, such as 'quadratic, mlp'.")] = None,
+    optimizers: Annotated[str | None, text_list("optimizers", "These alone, such as 'adam, gd'.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON with the keys below.")] = False,
+) -> None:
+    """Compare a candidate B with its baseline A: better, worse, equivalent or undecided, on each problem and over all.
+
+    Runs are paired by seed. Exit code 1 where --fail-above is given and a regression is shown, after Holm's correction
+    over all rows; 2 for bad input; else 0.
+
+    JSON: "a" and "b" (folder, optimizer, optbench, runs), "by", "measure", "confidence", "fail_above", "failed",
+    "differences" (sentences), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one such row, or
+    null), each with problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression ("shown",
+    "ruled out", "open"), p_regression, detectable, blocks_needed, blocks, seeds, runs, identical, probability,
+    failures_a, failures_b, trials, trials_a, trials_b, reason. What is not finite is null.
+    """
+    from optbench.cli import compare_text
+    from optbench.cli.console import print_json
+    from optbench.sweeps import candidates
+
+    above = None if fail_above is None else _share(fail_above)
+    a, b, pair = _targets(targets)
+    table = candidates.compare(
+        a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, measure=measure,
+        choose_by=choose_by, cost=cost,
+        fail_above=above,
+    )  # fmt: skip
+    sides = [_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
+    failed = bool((table["regression"] == "shown").any())
+    if json:
+        print_json(_as_json(table, sides, above, failed))
+    else:
+        compare_text.print_comparison(table, sides, above)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _share(text: str) -> float:
+    """``5%`` or ``0.05`` -> 0.05. Raises OptbenchError."""
+    percent = text.strip().endswith("%")
+    try:
+        value = float(text.strip().removesuffix("%")) / (100 if percent else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf or (value >= 1 and not percent):
+        raise OptbenchError(f"--fail-above: {text!r} must be a share such as 5% or 0.05")
+    return value
+
+
+def _targets(targets: list[str]) -> tuple[Results, Results | None, tuple[str, str] | None]:
+    """The results of A and of B (None: those of A) and the pair of optimizers. Raises OptbenchError."""
+    from optbench.sweeps.results import load
+
+    if not 2 <= len(targets) <= 4:
+        raise OptbenchError(USAGE)
+    first = load(targets[0])
+    known = set(first.runs["optimizer"])
+    if len(targets) == 2:
+        if targets[1] in known and not Path(targets[1]).is_dir():
+            raise OptbenchError(f"{targets[1]!r} is an optimizer of {targets[0]!r}: name two of them")
+        return first, load(targets[1]), None
+    if len(targets) == 3:
+        if targets[1] not in known and Path(targets[1]).is_dir():
+            raise OptbenchError(f"two folders and one optimizer: write --optimizers {targets[2]}, or name two of them")
+        return first, None, (targets[1], targets[2])
+    return first, load(targets[1]), (targets[2], targets[3])
+
+
+def _side(results: Results, optimizer: str | None) -> dict[str, Any]:
+    """What JSON has of a side."""
+    version = results.provenance.get("optbench")
+    return {"folder": str(results.directory), "optimizer": optimizer, "optbench": version, "runs": len(results.runs)}
+
+
+def _as_json(table: pd.DataFrame, sides, above: float | None, failed: bool) -> dict[str, Any]:
+    from optbench.analysis.comparison import ALL
+
+    rows = [{key: _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+    time = {name: {key: _plain(value) for key, value in part.items()} for name, part in table.attrs["time"].items()}
+    return {
+        "a": sides[0],
+        "b": sides[1],
+        "by": table.attrs["by"],
+        "measure": table.attrs["measure"],
+        "confidence": 0.95,
+        "fail_above": above,
+        "failed": failed,
+        "differences": table.attrs["differences"],
+        "time": time,
+        "rows": [row for row in rows if row["problem"] != ALL],
+        "overall": next((row for row in rows if row["problem"] == ALL), None),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: numbers that are not finite are null, whole ones are whole."""
+    if value is None or isinstance(value, str):
+        return value
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() and not isinstance(value, float) else number

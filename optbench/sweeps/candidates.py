@@ -1,0 +1,138 @@
+"""A candidate's results against those of a baseline: two folders, or two optimizers of one."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from optbench.analysis.differences import differences, listed
+from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
+from optbench.analysis.measures import LOG_TAIL
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.names import split_list
+from optbench.sweeps.results import Results, load
+
+COSTS = ("loss", "seconds")
+
+
+def compare(
+    a: str | Path | Results,
+    b: str | Path | Results | None = None,
+    *,
+    pair: tuple[str, str] | None = None,
+    problems: str | Iterable[str] | None = None,
+    optimizers: str | Iterable[str] | None = None,
+    by: str | None = None,
+    measure: str | None = None,
+    choose_by: str | None = None,
+    cost: str = "loss",
+    fail_above: float | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Compare a candidate B with its baseline A, paired by seed.
+
+    Args:
+        a: the baseline: a result folder, or what ``sweep`` or ``load`` gave.
+        b: the candidate; None: two optimizers of ``a``, which ``pair`` names.
+        pair: an optimizer of ``a`` and one of ``b``; None: every optimizer that both have, with itself.
+        problems: names, or the parts before their brackets; None: all.
+        optimizers: the same; not together with ``pair``.
+        by: what is compared. "tuned": what each side has chosen in its blocks, on seeds that no choice has seen;
+            "settings": the same settings in both, which tells whether a changed rule or engine does the same. None:
+            "tuned" for sweeps whose seeds stand in blocks and for two optimizers, "settings" where both have any.
+        measure: "log_tail" (training loss), or a test metric such as "test_accuracy"; None: what both sweeps chose by,
+            log_tail where they differ.
+        choose_by: the same for what settings are chosen by; None: what each sweep chose by.
+        cost: "loss", by that measure; "seconds", those of a run, cohort by cohort, for a machine that did nothing else.
+        fail_above: a share such as 0.05: whether B is shown to be worse by more than it, row by row.
+        confidence: of the intervals and the verdicts.
+
+    Returns:
+        A row a problem and pair of optimizers, and a row "all" where there are several problems: problem, a, b (the
+        optimizers), verdict of B ("better", "worse", "equivalent" within a tenth, "undecided"), ratio of B over A with
+        low and high (above 1 B is worse), p, p_adjusted (Holm), regression ("shown", "ruled out", "open"; None without
+        ``fail_above``), p_regression, detectable, blocks_needed, blocks, seeds, runs, identical (the share of pairs of
+        runs with equal results), probability (that B is lower), failures_a, failures_b, trials, trials_a, trials_b and
+        reason. ``attrs`` of the table has "by", "measure", "differences" (what else is not the same in A and B, a
+        sentence each) and "time" (the ratios of a "step" and of "evaluation", told and not tested).
+
+    Raises:
+        OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
+
+    Example:
+        >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 10}
+        >>> results = sweep(small, seeds=3)
+        >>> compare(results, results)[["a", "verdict", "ratio", "identical"]].values.tolist()
+        [['gd', 'equivalent', 1.0, 1.0], ['adam', 'equivalent', 1.0, 1.0]]
+        >>> compare(results, pair=("gd", "adam")).attrs["by"]
+        'tuned'
+    """
+    if b is None and pair is None:
+        raise OptbenchError("name a second result folder, or two optimizers of this one")
+    if by not in (None, TUNED, SETTINGS):
+        raise unknown("way to compare", str(by), (TUNED, SETTINGS))
+    if cost not in COSTS:
+        raise unknown("cost", cost, COSTS)
+    if fail_above is not None and not 0 <= fail_above < math.inf:
+        raise OptbenchError(f"fail_above={fail_above} must be a share from 0 on, such as 0.05")
+    if not 0 < confidence < 1:
+        raise OptbenchError(f"confidence={confidence} must lie between 0 and 1")
+    first, second = _sides(a, b, pair, problems, optimizers)
+    pairs = [pair] if pair else None
+    times = (first.runs, first.timings), (second.runs, second.timings)
+    if cost == "seconds":
+        table = compare_timings(*times, pairs, above=fail_above, confidence=confidence)
+    else:
+        chose = [choose_by or side.choose_by for side in (first, second)]
+        measure = measure or (chose[0] if chose[0] == chose[1] else LOG_TAIL)
+        table = compare_tables(
+            first.runs, second.runs, pairs, by, measure, (chose[0], chose[1]), fail_above, confidence
+        )
+    table.attrs["measure"] = cost if cost == "seconds" else measure
+    alike = (
+        _only(second, second.runs.assign(optimizer=pair[0])) if pair else second
+    )  # another name is what was asked for
+    lines = [] if b is None else differences(first, alike)
+    if without := table.attrs.pop("without_measure", []):
+        lines.append(f"{listed(without)} without {measure}, compared by {LOG_TAIL}")
+    table.attrs["differences"] = lines
+    table.attrs["time"] = paired_times(*times, pairs)
+    return table
+
+
+def _sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
+    """Both sides, with what is asked for in them."""
+    first = a if isinstance(a, Results) else load(a)
+    second = first if b is None else b if isinstance(b, Results) else load(b)
+    if pair and optimizers is not None:
+        raise OptbenchError("optimizers and a pair of them: give one")
+    if pair and b is None and pair[0] == pair[1]:
+        raise OptbenchError(f"{pair[0]!r} stands twice: name two optimizers")
+    for results, name in zip((first, second), pair or (), strict=False):
+        if name not in set(results.runs["optimizer"]):
+            raise unknown("optimizer", name, results.runs["optimizer"].unique())
+    wanted = [((pair[0],), (pair[1],)) if pair else (optimizers, optimizers), (problems, problems)]
+    runs = [first.runs, second.runs]
+    for kind, names in zip(("optimizer", "problem"), wanted, strict=True):
+        known = set(first.runs[kind]) | set(second.runs[kind])
+        runs = [each[each[kind].isin(_named(kind, part, known))] for each, part in zip(runs, names, strict=True)]
+    return _only(first, runs[0]), _only(second, runs[1])
+
+
+def _named(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set[str]:
+    """Those of the known names that are meant: all, the very name, or all of one family."""
+    if names is None:
+        return known
+    found = set()
+    for name in split_list(names) if isinstance(names, str) else names:
+        meant = {each for each in known if name in (each, each.partition("(")[0])}
+        if not meant:
+            raise unknown(kind, name, known)
+        found |= {name} if name in meant else meant
+    return found
+
+
+def _only(results: Results, runs: pd.DataFrame) -> Results:
+    """The same with these runs alone."""
+    return Results(runs, None, results.timings, results.problems, None, results.provenance)

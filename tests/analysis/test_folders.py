@@ -1,0 +1,270 @@
+"""A candidate against its baseline: naive twins, planted regressions, and clones."""
+
+import itertools
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from staged import naive_choices, only, plain_table, shuffled, staged_table
+from statsmodels.stats.multitest import multipletests
+from synthetic import failure, runs_table
+
+from optbench.analysis import verdicts
+from optbench.analysis.folders import compare_tables, compare_timings, paired_times
+from optbench.contract.errors import OptbenchError
+
+FAILED = math.log(1e6)  # runs_table: the first loss is 1, the minimum 0
+
+
+def staged(scale=0.0, factor=1.0, seed=0, blocks=8, speed=None, problems=("p",)):
+    """A staged table, of which `scale` is the noise that only its own `seed` makes, on top of a common one."""
+    common, own = np.random.default_rng(99).normal(size=1000), np.random.default_rng(seed)
+
+    def value(problem, optimizer, rate, stage, block, number):
+        y = abs(rate - 0.2) + common[number] + (speed or {}).get(optimizer, 0.0) + scale * own.normal()
+        return y + math.log(factor)
+
+    return staged_table(value, ("gd", "adam"), blocks=blocks, problems=problems)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_settings_equal_a_naive_twin(seed):
+    a, b = plain_table(seed=seed), plain_table(factor={"adam": 3.0}, seed=seed + 10, seeds=7)
+    table = compare_tables(a, shuffled(b), above=0.05)
+    assert table.attrs["by"] == "settings" and table["problem"].tolist() == ["p", "p", "q", "q", "all"]
+    p, limits = [], []
+    for row in table.iloc[:4].itertuples():
+        each = []
+        for number in range(6):
+            values = []
+            for rate in (0.1, 0.2):
+                sides = [
+                    [r.log_tail for r in runs.itertuples()
+                     if (r.problem, r.optimizer, r.lr, r.seed) == (row.problem, row.a, rate, number)]
+                    for runs in (a, b)
+                ]  # fmt: skip
+                values.append(sides[1][0] - sides[0][0])
+            each.append(sum(values) / 2)
+        test = stats.ttest_1samp(each, 0.0)
+        expected = np.exp([np.mean(each), *test.confidence_interval(0.95)])
+        assert [row.ratio, row.low, row.high] == pytest.approx(expected.tolist()) and row.p == pytest.approx(
+            test.pvalue
+        )
+        assert (row.seeds, row.blocks, row.runs, row.trials, row.identical) == (6, 6, 12, 2, 0.0)
+        p.append(test.pvalue)
+        limits.append(stats.ttest_1samp(each, math.log(1.05)).pvalue)
+    assert table["p_adjusted"][:4].to_numpy() == pytest.approx(multipletests(p, method="holm")[1])
+    assert table["p_regression"][:4].to_numpy() == pytest.approx(multipletests(limits, method="holm")[1])
+
+
+def test_tuned_sides_equal_a_naive_twin():
+    a, b = staged(0.3, seed=1), staged(0.3, factor=1.2, seed=2)
+    table = compare_tables(a, b)
+    assert table.attrs["by"] == "tuned" and table["a"].tolist() == table["b"].tolist() == ["gd", "adam"]
+    for row in table.itertuples():
+        sides = []
+        for runs in (a, b):
+            rates = {key: rate for key, (_, rate) in naive_choices(runs, 10).items()}
+            sides.append(
+                {(r.block, r.seed): r.log_tail for r in runs.itertuples()
+                 if r.stage == "report" and r.optimizer == row.a and r.lr == rates["p", row.a, r.block]}
+            )  # fmt: skip
+        blocks = [np.median([sides[1][key] - sides[0][key] for key in sides[0] if key[0] == k]) for k in range(8)]
+        expected = np.exp([np.mean(blocks), *stats.ttest_1samp(blocks, 0.0).confidence_interval(0.95)])
+        assert [row.ratio, row.low, row.high] == pytest.approx(expected.tolist())
+        assert (row.blocks, row.seeds, row.trials) == (8, 16, 3)
+
+
+def test_each_side_keeps_its_choice_whatever_is_measured():
+    """A chose by test loss and B by log_tail; what is compared of both is the test loss."""
+    runs = staged(0.3).assign(test_loss_final=lambda table: np.exp(2 * table["lr"] + 0.1 * table["seed"]))
+    table = compare_tables(runs, runs, measure="test_loss", choose_by=("test_loss", "log_tail"))
+    rates = {key: rate for key, (_, rate) in naive_choices(runs, 10).items()}
+    for row in table.itertuples():
+        expected = np.mean([2 * (rates["p", row.a, block] - 0.1) for block in range(8)])
+        assert row.ratio == pytest.approx(math.exp(expected)) and expected > 0
+    runs = only(runs, lambda row: row.stage != "report" or row.lr == rates["p", row.optimizer, row.block])
+    reason = compare_tables(runs, runs, measure="test_loss")["reason"][0]
+    assert re.match(r"\d of 8 blocks: elsewhere what was chosen did not run", reason)
+    assert (compare_tables(runs, runs, measure="test_loss", choose_by=("log_tail",) * 2)["blocks"] == 8).all()
+
+
+def test_two_optimizers_are_compared_as_verdicts_does_it():
+    runs = staged(0.3, speed={"adam": -0.8})
+    row, expected = compare_tables(runs, runs, [("gd", "adam")]).iloc[0], verdicts(runs).iloc[0]
+    assert (expected["a"], row["a"], row["b"], row["verdict"], expected["verdict"]) == (
+        "gd",
+        "gd",
+        "adam",
+        "better",
+        "worse",
+    )
+    for name in ("ratio", "low", "high", "p", "seeds", "blocks", "trials"):
+        assert row[name] == pytest.approx(expected[name])
+    assert row["probability"] == pytest.approx(1 - expected["probability"])
+    with pytest.raises(OptbenchError, match="no settings in common"):
+        compare_tables(runs, runs, [("gd", "adam")], by="settings")
+
+
+@pytest.mark.parametrize("by", ["tuned", "settings"])
+@pytest.mark.parametrize(
+    "runs", [plain_table(seeds=8), staged(0.3, problems=tuple("pqrstuv"))], ids=["plain", "staged"]
+)
+def test_the_same_tables_differ_in_nothing(by, runs):
+    table = compare_tables(runs, shuffled(runs), by=by, above=0.05)
+    assert (table["ratio"] == 1.0).all() and (table["identical"] == 1.0).all() and (table["p"] == 1.0).all()
+    rows = table[table["problem"] != "all"]
+    assert (rows[["low", "high"]] == 1.0).all(axis=None) and (rows["verdict"] == "equivalent").all()
+    assert (rows["regression"] == "ruled out").all() and (rows["probability"] == 0.5).all()
+    assert "shown" not in compare_tables(runs, runs, by=by, above=0.0)["regression"].tolist()
+    assert compare_tables(runs, runs, by=by)["regression"].isna().all()
+
+
+@pytest.mark.parametrize("by", ["tuned", "settings"])
+def test_a_planted_factor_of_two_is_found(by):
+    """And not where the threshold is above it; the other optimizer stays out of it."""
+    a = staged(0.1, seed=1, problems=tuple("pqrstu"))
+    b = staged(0.1, seed=2, problems=tuple("pqrstu"))
+    b.loc[b["optimizer"] == "adam", "log_tail"] += math.log(2)
+    table = compare_tables(a, b, by=by, above=0.05).set_index(["problem", "b"])
+    assert (table.xs("adam", level="b")["regression"] == "shown").all()
+    assert table.xs("adam", level="b")["ratio"].between(1.7, 2.3).all()
+    assert not (table.xs("gd", level="b")["regression"] == "shown").any()
+    assert table.loc[("all", "all"), "verdict"] == "worse" and table.loc[("all", "all"), "regression"] == "shown"
+    over = np.log(table["ratio"].drop("all", level="problem").to_numpy().reshape(6, 2)).mean(axis=1)
+    middle = np.median([(x + y) / 2 for x, y in itertools.combinations_with_replacement(over, 2)])
+    assert table.loc[("all", "all"), "ratio"] == pytest.approx(math.exp(middle))
+    assert table.loc[("all", "all"), "p"] == pytest.approx(stats.wilcoxon(over, method="exact").pvalue)
+    higher = compare_tables(a, b, by=by, above=1.5)
+    assert (higher["regression"] == "ruled out").all()
+    back = compare_tables(b, a, by=by, above=0.05).set_index(["problem", "b"])
+    assert (back.xs("adam", level="b")["verdict"] == "better").all() and (back["regression"] != "shown").all()
+
+
+@pytest.mark.parametrize("kind", ["tuned", "settings"])
+def test_clones_are_seldom_told_apart(kind):
+    """Sweeps in which nothing but the noise differs: 5% of their rows have p < 0.05, and with four rows each at most
+    5% of them show any regression (and two standard errors of so many)."""
+    names = tuple(f"p{number}" for number in range(200))
+    if kind == "tuned":
+        a, b = (staged(1.0, seed=number, blocks=6, problems=names) for number in (1, 2))
+    else:
+        a, b = (plain_table(seed=number, seeds=5, spread=1.0, problems=names) for number in (1, 2))
+    table = compare_tables(a, b, by=kind, above=0.0).iloc[:-1]
+    p = table["p"].to_numpy()
+    assert len(p) == 400 and abs(np.mean(p < 0.05) - 0.05) < 2.5 * math.sqrt(0.05 * 0.95 / 400)
+    families, worse = p.reshape(100, 4), table["ratio"].to_numpy().reshape(100, 4) > 1
+    adjusted = np.array([multipletests(each, method="holm")[1] for each in families])
+    shown = ((adjusted < 0.05) & worse).any(axis=1)
+    assert np.mean(shown) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 100)
+
+
+def test_rounding_is_no_difference():
+    a = plain_table()
+    b = a.assign(log_tail=a["log_tail"] + 1e-9)
+    table = compare_tables(a, b, above=0.0)
+    assert (table["ratio"] == 1.0).all() and (table["verdict"][:4] == "equivalent").all()
+    assert (table["identical"] == 0.0).all() and (table["regression"] != "shown").all()
+
+
+def test_failures_count_and_those_of_both_sides_do_not():
+    rows = [{"optimizer": "gd", "lr": rate, "seed": seed} for rate in (0.1, 0.2) for seed in range(4)]
+    worse = [row if row["lr"] == 0.1 else failure(**row) for row in rows]
+    row = compare_tables(runs_table(rows), runs_table(worse)).iloc[0]
+    assert row["ratio"] == pytest.approx(math.exp((FAILED - math.log(0.5)) / 2)) and row["verdict"] == "worse"
+    assert (row["failures_a"], row["failures_b"]) == (0.0, 0.5)
+    both = [dict(row, suboptimality_final=1.0) if row["lr"] == 0.1 else failure(**row) for row in rows]
+    row = compare_tables(runs_table(worse), runs_table(both)).iloc[0]
+    assert row["ratio"] == pytest.approx(2.0) and (row["failures_a"], row["failures_b"]) == (0.5, 0.5)
+    row = compare_tables(runs_table([failure(**row) for row in rows]), runs_table([failure(**row) for row in rows]))
+    assert row["reason"][0] == "every run failed on both sides" and row["verdict"][0] == "undecided"
+
+
+def test_what_can_be_paired_is_paired():
+    """A new hyperparameter with one value, another dtype, a plain side and a staged one, cut runs."""
+    a = plain_table()
+    assert compare_tables(a, a.assign(drag=0.5)).attrs["by"] == "settings"
+    assert (compare_tables(a, a.assign(dtype="float32"))["identical"] == 1).all()
+    assert (compare_tables(a.drop(columns="log_tail"), a)["identical"] == 1).all()
+    mixed = compare_tables(
+        only(staged(0.1), lambda row: row.stage == "screen").assign(stage="grid", block=-1), staged()
+    )
+    assert mixed.attrs["by"] == "settings" and (mixed["seeds"] == 8).all()
+    assert (compare_tables(a, a.assign(lr=a["lr"] * 3)).attrs["by"]) == "tuned"
+    cut = compare_tables(a.assign(status="deadline"), a)
+    assert (cut["reason"][:4] == "every run was cut by a deadline").all() and (cut["verdict"] == "undecided").all()
+    one = compare_tables(only(a, lambda row: row.seed == 0), a)
+    assert (one["reason"][:4] == "a single seed: 2 are needed").all() and one["low"][:4].isna().all()
+
+
+def test_unequal_trials_are_compared_at_the_smaller_number():
+    a, b = staged(0.1), staged(0.1)
+    table = compare_tables(only(a, lambda row: row.lr != 0.3), b)
+    assert (table["trials_a"] == 2).all() and (table["trials_b"] == 3).all()
+    assert table["trials"].isin([0, 2]).all()  # 0 where A is ahead with fewer of them
+    fewer = only(a, lambda row: row.lr != 0.3 or row.optimizer != "gd")
+    row, expected = compare_tables(fewer, fewer, [("gd", "adam")]).iloc[0], verdicts(fewer).iloc[0]
+    for name in ("ratio", "low", "high", "p"):  # what it adds to the variance is in both
+        assert row[name] == pytest.approx(expected[name])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        (
+            plain_table(problems=("quadratic(dim=2)",)),
+            plain_table(problems=("quadratic(dim=3)",)),
+            "no problem in common; nearest",
+        ),
+        (
+            plain_table(problems=("one",)),
+            plain_table(problems=("two", "six")),
+            "no problem in common: one in A, two, six in B",
+        ),
+        (
+            plain_table(optimizers=("adam",)),
+            plain_table(optimizers=("adan",)),
+            "no optimizer in common; nearest are 'adam'",
+        ),
+        (
+            plain_table(),
+            plain_table().assign(seed=lambda runs: runs["seed"] + 9),
+            "no seed in common: 0 to 5 in A and 9 to 14 in B",
+        ),
+        (plain_table().assign(test_accuracy=0.5), plain_table(), "only one side has test_accuracy of p, q"),
+    ],
+)
+def test_nothing_in_common_is_an_error(a, b, words):
+    with pytest.raises(OptbenchError, match=words):
+        compare_tables(a, b, measure="test_accuracy" if "accuracy" in words else "log_tail")
+    with pytest.raises(OptbenchError, match="no setting with a seed in common"):
+        compare_tables(plain_table(), plain_table(rates=(5.0,)), by="settings")
+
+
+def timed(runs, factor=1.0, noise=0.0):
+    """Runs whose cohorts have ids, and their timings."""
+    rng = np.random.default_rng(0)
+    ids = runs["problem"] + runs["optimizer"] + runs["seed"].astype(str)
+    runs = runs.assign(cohort_id=ids)
+    names = list(dict.fromkeys(ids))
+    seconds = factor * np.exp(noise * rng.normal(size=len(names)))
+    table = {"cohort_id": names, "lanes": 2, "steps": 100, "seconds": seconds, "evaluation_seconds": seconds / 4}
+    return runs, pd.DataFrame({**table, "ns_per_run_step": seconds * 50})
+
+
+def test_times_are_paired_by_cohort():
+    a, b = timed(plain_table(), noise=0.3), timed(plain_table(), 1.3, noise=0.3)
+    table = compare_timings(a, b, above=0.05)
+    assert table["ratio"].to_numpy() == pytest.approx(1.3) and (table["runs"][:4] == 6).all()
+    assert (table["regression"][:4] == "shown").all() and table.attrs["by"] == "seconds"
+    assert paired_times(a, b)["step"]["ratio"] == pytest.approx(1.3) and paired_times(a, b)["step"]["cohorts"] == 24
+    assert set(paired_times(a, b)) == {"step", "evaluation"}
+    other = (b[0].assign(dtype="float32"), b[1])
+    assert compare_timings(a, other)["ratio"].to_numpy() == pytest.approx(1.3)
+    longer = (b[0], b[1].assign(steps=200))
+    assert paired_times(a, longer) == {}
+    with pytest.raises(OptbenchError, match="no cohort in common"):
+        compare_timings(a, longer)

@@ -1,0 +1,218 @@
+"""``optbench compare`` on small sweeps: what it says, how it ends, and that JSON and Python hold the same numbers."""
+
+import json
+import math
+import sys
+
+import pandas as pd
+import pytest
+from synthetic import make_tables, runs_table, write_folder
+
+import optbench
+from optbench.cli import app
+from optbench.contract.errors import OptbenchError
+
+SPEC = {"problems": ["rosenbrock", "quadratic(dim=4)"], "optimizers": ["gd", "momentum"], "batch_sizes": ["full"],
+        "learning_rates": [1e-4, 3e-4], "seeds": 6, "steps": 20}  # fmt: skip
+LONG = "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1, and_a_parameter_that_makes_it_longer=12)"
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A small sweep; the same with the losses of momentum doubled; and one that has nothing of it."""
+    root = tmp_path_factory.mktemp("compare")
+    optbench.sweep(SPEC, out=root / "old", workers=1)
+    optbench.sweep({**SPEC, "problems": ["quadratic(dim=5)"]}, out=root / "other", workers=1)
+    results = optbench.load(root / "old")
+    slow = results.runs["optimizer"] == "momentum"
+    runs = results.runs.assign(log_tail=results.runs["log_tail"] + math.log(2) * slow)
+    timings = results.timings.assign(ns_per_run_step=results.timings["ns_per_run_step"] * 1.5)
+    provenance = {**results.provenance, "optbench": "0.0.1"}
+    tables = {"runs": runs, "curves": results.curves, "timings": timings, "problems": results.problems}
+    write_folder(root / "new", {**tables, "provenance": provenance})
+    return root
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, folders):
+    """run(*arguments) -> (exit code, standard output, standard error)."""
+    monkeypatch.chdir(folders)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["optbench", "compare", *arguments])
+        code = 0
+        try:
+            app.main()
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_a_folder_with_itself(run):
+    code, out, err = run("old", "old", "--fail-above", "0")
+    assert code == 0 and not err
+    lines = out.splitlines()
+    assert lines[0].startswith(f"A: old (optbench {optbench.__version__}, 48 runs)") and lines[1].startswith("B: old")
+    assert "the same settings in both, 2 a row, by log_tail, on 6 seeds in common" in out
+    assert "all 48 pairs of runs are identical" in out and "note: " not in out
+    assert "no regression above 0% is shown" in out
+
+
+def test_a_planted_regression_ends_with_1(run):
+    code, out, err = run("old", "new", "--fail-above", "5%")
+    assert code == 1 and not err
+    assert "rosenbrock: momentum is 2 times worse in B [2, 2]; gd is identical in both" in out
+    assert f"note: optbench: {optbench.__version__} in A, 0.0.1 in B" in out
+    assert "regression above 5% shown: momentum on rosenbrock, 2 times [2, 2]; momentum on quadratic(dim=4)" in out
+    assert "a step 1.5 [1.5, 1.5], an evaluation 1 [1, 1] times as long in B (24 cohorts in common" in out
+    assert run("old", "new")[0] == 0 and run("old", "new", "--fail-above", "150%")[0] == 0
+    assert run("new", "old", "--fail-above", "0.05")[0] == 0
+    assert run("old", "new", "--fail-above", "5%", "--optimizers", "gd")[0] == 0
+
+
+def test_time_alone_fails_where_it_is_asked_for(run, folders):
+    code, out, _ = run("old", "new", "--cost", "seconds", "--fail-above", "5%")
+    assert code == 0 and "compared: seconds of a run, by 24 cohorts in common" in out and "not tested" not in out
+    results = optbench.load(folders / "old")
+    slower = optbench.Results(results.runs, None, results.timings.assign(seconds=results.timings["seconds"] * 2))
+    table = optbench.compare(results, slower, cost="seconds", fail_above=0.05)
+    assert (table["regression"][:4] == "shown").all() and table["ratio"].to_numpy() == pytest.approx(2.0)
+
+
+def test_two_optimizers_of_a_folder(run):
+    code, out, err = run("new", "gd", "momentum", "--fail-above", "5%")
+    assert code == 1 and not err
+    assert out.startswith("A: gd of new") and "each side as it was tuned, by log_tail, in 3 blocks, on 3 seeds" in out
+    row = optbench.compare("new", pair=("gd", "momentum")).iloc[0]
+    words = f"momentum is {row['ratio']:.3g} times worse than gd [{row['low']:.3g}, {row['high']:.3g}]"
+    assert row["verdict"] == "worse" and f"rosenbrock: {words}" in out
+    words = f"gd is {row['ratio']:.3g} times better than momentum [{row['low']:.3g}, {row['high']:.3g}]"
+    assert f"rosenbrock: {words}" in run("new", "momentum", "gd")[1]
+    code, other, _ = run("old", "new", "gd", "gd", "--by", "settings")
+    assert code == 0 and "all 24 pairs of runs are identical" in other
+
+
+def test_an_optimizer_of_each_folder(run):
+    code, out, err = run("old", "new", "gd", "momentum")
+    assert code == 0 and not err and out.startswith("A: gd of old") and "B: momentum of new" in out
+    assert "rosenbrock: momentum is " in out and "only A" not in out
+
+
+def test_json_holds_the_numbers_of_the_table(run):
+    code, out, err = run("old", "new", "--fail-above", "5%", "--json")
+    assert code == 1 and not err
+    data = json.loads(out)
+    table = optbench.compare("old", "new", fail_above=0.05)
+    keys = ["a", "b", "by", "measure", "confidence", "fail_above", "failed", "differences", "time", "rows", "overall"]
+    assert list(data) == keys
+    assert (data["by"], data["measure"], data["fail_above"], data["failed"]) == ("settings", "log_tail", 0.05, True)
+    assert data["a"] == {"folder": "old", "optimizer": None, "optbench": optbench.__version__, "runs": 48}
+    assert data["differences"] == table.attrs["differences"] and data["time"] == table.attrs["time"]
+    assert data["overall"]["problem"] == "all" and len(data["rows"]) == 4
+    for row, expected in zip([*data["rows"], data["overall"]], table.to_dict("records"), strict=True):
+        assert list(row) == list(table.columns)
+        for name, value in row.items():
+            known = expected[name]
+            finite = isinstance(known, str) or (known is not None and math.isfinite(known))
+            assert value == known if finite else value is None
+    assert data["overall"]["high"] is None and isinstance(data["rows"][0]["seeds"], int)
+
+
+def test_every_key_of_json_is_in_the_help(run):
+    keys = {"by", "measure", "confidence", "fail_above", "failed", "differences", "time", "rows", "overall"}
+    _, out, _ = run("--help")
+    words = set(out.replace('"', " ").replace(",", " ").replace(".", " ").split())
+    assert keys | set(optbench.compare("old", "old").columns) <= words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["old"], "name two result folders (compare A B), or a folder and two of its optimizers"),
+        (["old", "none"], "no folder, and so no finished sweep, in 'none'"),
+        (["old", "gd"], "'gd' is an optimizer of 'old': name two of them"),
+        (["old", "gd", "momentun"], "unknown optimizer 'momentun': did you mean 'momentum'?"),
+        (["old", "gd", "gd"], "'gd' stands twice"),
+        (["old", "new", "gd"], "write --optimizers gd"),
+        (["old", "other"], "no problem in common; nearest are 'quadratic(dim=4)' in A and 'quadratic(dim=5)' in B"),
+        (["old", "new", "--problems", "rosenbrok"], "unknown problem 'rosenbrok': did you mean 'rosenbrock'?"),
+        (["old", "new", "--fail-above", "5"], "--fail-above: '5' must be a share such as 5% or 0.05"),
+        (["old", "new", "--fail-above", "-1%"], "must be a share"),
+        (["old", "new", "--fail-above", "nan"], "must be a share"),
+        (["old", "new", "--by", "tund"], "did you mean 'tuned'?"),
+        (["old", "new", "--cost", "second"], "did you mean 'seconds'?"),
+        (["old", "new", "--measure", "test_los"], "did you mean 'test_loss'?"),
+        (["old", "gd", "momentum", "--optimizers", "gd"], "optimizers and a pair of them: give one"),
+        (["old", "gd", "momentum", "--by", "settings"], "two optimizers have no settings in common"),
+    ],
+)
+def test_bad_input_is_one_line_and_2(run, arguments, words):
+    code, out, err = run(*arguments)
+    assert code == 2 and not out and err.count("\n") == 1 and err.startswith("optbench: ") and words in err
+
+
+def test_python_refuses_in_one_line(folders):
+    for more, words in (({"fail_above": -0.1}, "fail_above=-0.1"), ({"confidence": 1.0}, "confidence=1.0")):
+        with pytest.raises(OptbenchError, match=words):
+            optbench.compare(folders / "old", folders / "new", **more)
+    with pytest.raises(OptbenchError, match="name a second result folder, or two optimizers"):
+        optbench.compare(folders / "old")
+
+
+def test_problems_may_be_named_by_their_family(folders):
+    table = optbench.compare(folders / "old", folders / "new", problems="quadratic", optimizers=["momentum"])
+    assert table[["problem", "a", "b"]].values.tolist() == [["quadratic(dim=4)", "momentum", "momentum"]]
+
+
+def test_what_one_side_alone_has_is_named(folders):
+    results = optbench.load(folders / "old")
+    part = optbench.Results(results.runs[results.runs["problem"] == "rosenbrock"], None, results.timings)
+    table = optbench.compare(results, part)
+    assert table["problem"].unique().tolist() == ["rosenbrock"]
+    assert "only A has the problem quadratic(dim=4)" in table.attrs["differences"]
+
+
+def test_nothing_is_cut_or_wrapped_where_it_is_piped(run, folders, tmp_path):
+    """Names of any length stand whole; a line of the table that holds no such name has 80 columns at most."""
+    rows = [
+        {"problem": problem, "optimizer": optimizer, "seed": seed, "log_tail": seed * 0.1 + shift,
+         "status": "diverged" if seed == 9 and optimizer == "gd" else "ok"}
+        for problem in ("p", LONG) for optimizer, shift in (("gd", 0.0), ("clip(adam, norm=1.0, and_more=2)", 1.0))
+        for seed in range(10)
+    ]  # fmt: skip
+    tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2))
+    for name, factor in (("a", 1.0), ("b", 1.7)):
+        runs = runs_table(rows)
+        runs["log_tail"] += factor * runs["seed"] ** 3 * 1e3 if name == "b" else 0.0
+        write_folder(tmp_path / name, {**tables, "runs": runs, "landscapes": None})
+    for arguments in ([str(tmp_path / "a"), str(tmp_path / "b")], [str(tmp_path / "a"), "gd", rows[-1]["optimizer"]]):
+        code, out, err = run(*arguments, "--fail-above", "5%")
+        assert code in (0, 1) and not err and LONG in out and rows[-1]["optimizer"] in out and "…" not in out
+        table = out.split("\n\n")[2].splitlines()
+        assert len(table) > 3 and all(len(line) <= 80 or LONG in line for line in table), max(table, key=len)
+
+
+def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
+    """The runs of the report are those of the sweep's own choice, whatever they are measured by."""
+    spec = {**SPEC, "problems": ["logistic(data=gaussian(examples=60, features=3, classes=2))", "rosenbrock"],
+            "blocks": 2, "screen": 1, "race": 1, "report": 2}  # fmt: skip
+    spec.pop("seeds")
+    results = optbench.sweep(spec, workers=1)
+    assert results.provenance["choose_by"] == "log_tail"
+    table = optbench.compare(results, results, measure="test_loss")
+    assert (table["blocks"] == 2).all() and (table["reason"][:4] == "").all()
+    assert table.attrs["measure"] == "test_loss" and optbench.compare(results, results).attrs["measure"] == "log_tail"
+    assert table.attrs["differences"] == ["rosenbrock without test_loss, compared by log_tail"]
+
+
+def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
+    spec = {**SPEC, "problems": ["quadratic(dim=4)"], "blocks": 3, "screen": 1, "race": 1, "report": 2}
+    spec.pop("seeds")
+    results = optbench.sweep(spec, workers=1)
+    table = optbench.compare(results, results, fail_above=0.05)
+    assert table.attrs["by"] == "tuned" and (table["blocks"] == 3).all() and (table["seeds"] == 6).all()
+    assert (table["ratio"] == 1.0).all() and (table["regression"] == "ruled out").all()
+    table = optbench.compare(results, results, by="settings")
+    assert (table["seeds"] == 3).all() and (table["runs"] == 6).all() and isinstance(table, pd.DataFrame)
