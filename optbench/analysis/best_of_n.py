@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.blocks import Coded, coded
-from optbench.analysis.columns import failed
+from optbench.analysis.columns import configuration_columns, failed
 from optbench.analysis.effects import mean_effects, row_medians
 from optbench.analysis.held_out import held_out_at
 from optbench.analysis.measures import LOG_TAIL, tail_values
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, unknown
 
 COUNTS = (1, 3, 5, 10, 20, 50)
 TRIALS, DEFAULTS = "trials", "defaults"
@@ -67,9 +67,18 @@ def _defaults(runs, table: Coded, defaults: pd.DataFrame, choose_by: str, confid
     """The rows of the defaults, from every run of theirs; each seed is a block, for nothing is tuned."""
     if "optimizer" not in defaults or "optimizer" not in table.cells:
         raise OptbenchError('defaults need a column "optimizer", and a comparison of optimizers')
-    keys = [name for name in defaults.columns if name in runs]
+    known = ["problem", *configuration_columns(runs)]
+    for name in defaults:
+        if name not in known:
+            raise unknown("column of defaults", name, known)
+    for name in defaults["optimizer"]:
+        if name not in set(runs["optimizer"]):
+            raise unknown("optimizer among defaults", name, runs["optimizer"].unique())
     measured = runs.assign(y=tail_values(runs, choose_by), bad=failed(runs))[runs["status"] != "deadline"]
-    mine = measured.merge(defaults[keys].drop_duplicates(), on=keys, how="inner")
+    mine = measured.merge(defaults.drop_duplicates(), on=list(defaults.columns), how="inner")
+    settings = mine[known].drop_duplicates().groupby(["problem", "optimizer"]).size()
+    for (problem, optimizer), count in settings[settings > 1].items():
+        raise OptbenchError(f"defaults of {optimizer} are {count} settings on {problem}: name more of their columns")
     parts = []
     for (problem, optimizer), part in mine.groupby(["problem", "optimizer"], sort=False):
         effect = {name: value[0] for name, value in mean_effects(part["y"].to_numpy()[None], confidence).items()}

@@ -1,7 +1,7 @@
 """The one loader of a result folder: its tables, read when they are asked for."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,75 @@ class Results:
             [['gd', 1], ['adam', 2]]
         """
         return analysis.ranking(self.runs, choose_by or self.choose_by, of)
+
+    def costs(
+        self,
+        choose_by: str | None = None,
+        of: str = "optimizer",
+        losses: float | Mapping[str, float] | None = None,
+    ) -> pd.DataFrame:
+        """What it costs each tuned optimizer to get near the minimum and stay there, and where its runs end.
+
+        These are the runs that ``verdicts`` compares: of every block the setting it has chosen, on its fresh seeds.
+
+        Args:
+            choose_by: as in ``verdicts``.
+            of: as in ``verdicts``.
+            losses: a training loss to be reached, or one for each problem by name; by default a tenth, a hundredth, a
+                thousandth and 1e-5 of the first suboptimality.
+
+        Returns:
+            A row a problem and optimizer: runs, seeds, failures and unfinished (shares), the medians of log_tail,
+            log_area, test_loss and metrics; and for each target, named by its share or loss, reached_0.1 (share),
+            samples_to_0.1 and seconds_to_0.1 (spent by all runs, over the number that reached it; inf for none).
+
+        Raises:
+            OptbenchError: the measure or the column does not exist.
+
+        Example:
+            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+            >>> sweep(two, seeds=8).costs(losses=5)[["optimizer", "runs", "reached_5"]].values.tolist()
+            [['gd', 8, 1.0], ['adam', 8, 0.0]]
+
+        Source:
+            Hansen et al. 2021, Optimization Methods and Software 36(1), section 4: expected running times to targets.
+        """
+        chosen = analysis.chosen_runs(self.runs, choose_by or self.choose_by, of)
+        targets = None if losses is None else analysis.fixed_targets(self.runs, losses, self.problems)
+        return analysis.costs(self, ["problem", of], chosen, targets)
+
+    def best_of_n(
+        self,
+        choose_by: str | None = None,
+        of: str = "optimizer",
+        counts: Sequence[int] = (1, 3, 5, 10, 20, 50),
+        defaults: pd.DataFrame | Sequence[Mapping[str, Any]] | None = None,
+    ) -> pd.DataFrame:
+        """What tuning buys: the value on fresh seeds that the best of n trials is expected to give.
+
+        Args:
+            choose_by: as in ``verdicts``.
+            of: as in ``verdicts``.
+            counts: the numbers n of trials; all the trials that were made come last.
+            defaults: a row or a mapping for each optimizer, which names the setting to show beside them: the column
+                ``optimizer`` and whatever else tells its runs from others, such as ``lr``.
+
+        Returns:
+            A row a problem, optimizer and n: kind ("trials" or "defaults"), trials (how many there are), value with its
+            interval, blocks, failures (the expected share).
+
+        Raises:
+            OptbenchError: the measure, a column or an optimizer does not exist, a number is below 1, or the default of
+                an optimizer is several settings.
+
+        Example:
+            >>> three = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": "1e-5:1e-3:3", "steps": 50}
+            >>> table = sweep(three, seeds=8).best_of_n(defaults=[{"optimizer": "gd", "lr": 1e-5}])
+            >>> table[["kind", "n", "value"]].round(1).values.tolist()
+            [['defaults', 0, 9.5], ['trials', 1, 5.3], ['trials', 3, 4.0]]
+        """
+        settings = None if defaults is None else pd.DataFrame(defaults)
+        return analysis.best_of_n(self.runs, counts, choose_by or self.choose_by, of, defaults=settings)
 
     def in_memory(self) -> "Results":
         """The same without the folder, which may go then.

@@ -1,0 +1,93 @@
+"""What results say of tuned optimizers beside the verdicts: costs, and the best of n trials, against counts by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.contract.errors import OptbenchError
+
+SPEC = {"problems": ["quadratic(dim=4, noise=0)", "rosenbrock"], "optimizers": ["gd", "momentum"], "batch_sizes": [256],
+        "learning_rates": "1e-4:1:4", "steps": 40, "points": "every", "blocks": 3, "screen": 1, "race": 1, "report": 2,
+        "finalists": 2}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results():
+    return optbench.sweep(SPEC, workers=1)
+
+
+def chosen(runs):
+    """The rate of every problem, optimizer and block with the lowest mean over both tuning seeds."""
+    failure = 1e9
+    tuning = runs[runs["stage"] != "report"].assign(y=lambda table: table["log_tail"].clip(upper=failure))
+    raced = tuning[tuning["stage"] == "race"][["problem", "optimizer", "block", "lr"]]
+    both = tuning.merge(raced, on=list(raced.columns)).groupby(["problem", "optimizer", "block", "lr"])["y"].mean()
+    best = both.reset_index().sort_values("y").drop_duplicates(["problem", "optimizer", "block"])
+    return runs[runs["stage"] == "report"].merge(best.drop(columns="y"), on=["problem", "optimizer", "block", "lr"])
+
+
+def test_costs_are_those_of_what_every_block_has_chosen(results):
+    losses = dict(zip(results.runs["problem"].unique(), (1e-3, 3.5), strict=True))
+    table = results.costs(losses=losses).set_index(["problem", "optimizer"])
+    mine = chosen(results.runs)
+    assert len(mine) == 2 * 2 * 3 * 2
+    for (problem, optimizer), group in mine.groupby(["problem", "optimizer"]):
+        row, level, spent, arrived = table.loc[(problem, optimizer)], losses[problem], 0.0, 0
+        assert row["runs"] == row["seeds"] == 6 and row["failures"] == (group["status"] == "diverged").mean()
+        for run_id, status in zip(group["run_id"], group["status"], strict=True):
+            curve = results.curves[results.curves["run_id"] == run_id]
+            loss, samples = curve["train_loss"].to_numpy(), curve["samples"].to_numpy(float)
+            above = np.flatnonzero(loss > level)
+            if status == "diverged" or above[-1] == len(loss) - 1:
+                spent += 40 * 256
+                continue
+            last = above[-1]  # f* = 0 for both: interpolated in the logarithm of the loss
+            part = np.log(loss[last] / level) / np.log(loss[last] / loss[last + 1])
+            spent, arrived = spent + samples[last] + part * (samples[last + 1] - samples[last]), arrived + 1
+        assert row[f"reached_{level:g}"] == arrived / 6
+        assert row[f"samples_to_{level:g}"] == pytest.approx(spent / arrived if arrived else np.inf)
+    assert 0 < table["reached_0.001"].mean() and 0 < table["reached_3.5"].mean() < 1, "both kinds are there"
+
+
+def test_usual_targets_are_shares_of_the_first_suboptimality(results):
+    table = results.costs(of="schedule")
+    assert table[["problem", "schedule"]].duplicated().sum() == 0 and set(table["schedule"]) == {"constant"}
+    assert [name for name in table if name.startswith("reached")] == [
+        "reached_0.1", "reached_0.01", "reached_0.001", "reached_1e-05"
+    ]  # fmt: skip
+    with pytest.raises(OptbenchError, match="unknown measure to choose by 'log_tial': did you mean 'log_tail'"):
+        results.costs("log_tial")
+
+
+def test_the_best_of_one_trial_is_the_mean_trial(results):
+    runs = results.runs[(results.runs["problem"] == "rosenbrock") & (results.runs["optimizer"] == "gd")]
+    seeds = sorted(set(runs.loc[runs["stage"] == "screen", "seed"]))
+    table = results.best_of_n(counts=[1], defaults=[{"optimizer": "gd", "lr": runs["lr"].min()}])
+    table = table[(table["problem"] == "rosenbrock") & (table["optimizer"] == "gd")].set_index("kind")
+    assert table.loc["trials", "trials"].tolist() == [4, 4] and table.loc["trials", "n"].tolist() == [1, 4]
+    # 3 seeds make one block: the first one tunes, the others report; a diverged run counts as 1e6 times the first.
+    first = np.log(1e6) + np.log(runs.groupby("seed")["loss_initial"].first())
+    y = runs["log_tail"].where(runs["status"] == "ok", runs["seed"].map(first))
+    by_rate = y[runs["seed"].isin(seeds[1:])].groupby(runs["lr"]).median()
+    assert table.loc["trials", "value"].iloc[0] == pytest.approx(np.exp(by_rate.mean()))
+    least = runs[runs["lr"] == runs["lr"].min()]
+    assert table.loc["defaults", "value"] == pytest.approx(np.exp(least["log_tail"].mean()))
+    assert table.loc["defaults", "n"] == 0 and table.loc["defaults", "blocks"] == len(least)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"defaults": [{"optimzer": "gd"}]}, 'defaults need a column "optimizer"'),
+        ({"defaults": [{"optimizer": "gd", "lrr": 1e-4}]}, "unknown column of defaults 'lrr': did you mean 'lr'"),
+        ({"defaults": [{"optimizer": "dg"}]}, "unknown optimizer among defaults 'dg': did you mean 'gd'"),
+        ({"defaults": pd.DataFrame({"optimizer": ["gd"]})}, "defaults of gd are 4 settings on .*: name more"),
+        ({"counts": [0]}, "numbers of trials begin at 1, got 0"),
+        ({"of": "rate"}, "unknown column to compare 'rate'"),
+    ],
+)
+def test_best_of_n_refuses_in_one_line(results, changes, message):
+    with pytest.raises(OptbenchError, match=message) as told:
+        results.best_of_n(**changes)
+    assert "\n" not in str(told.value)
