@@ -159,11 +159,14 @@ def _sentence(answer: Answer, problem: str) -> str:
         return f"{problem}: undecided ({reasons[0]}); lowest first: {_listed(firsts)}"
     parts = [_first_place(answer, problem, _how_open(answer, problem, firsts))]
     leader, verb = firsts[0], " is"
+    names = [*firsts, *rows.loc[~rows["first"], "optimizer"]]
     for rival in rows[~rows["first"]].sort_values("value", kind="stable")["optimizer"]:
-        ratio, low, high, verdict = _against(answer.verdicts, problem, leader, rival)
-        unsure = "" if verdict == "better" else ", not told apart from the first"
-        times = " times worse" if verb else ""
-        parts.append(f"{rival}{verb} {_times(ratio)}{times} [{_times(low)}, {_times(high)}]{unsure}")
+        others = [name for name in names if name != rival]
+        beaters = [name for name in others if _against(answer.verdicts, problem, name, rival)[3] == "better"]
+        than = next(iter(beaters), leader)  # the leader, where it beats the rival
+        ratio, low, high, _ = _against(answer.verdicts, problem, than, rival)
+        times = (" times worse" if verb else "") + (f" than {than}" if than != leader else "")
+        parts.append(f"{rival}{verb} {_times(ratio)}{times} [{_times(low)}, {_times(high)}]")
         verb = ""
     return f"{problem}: " + "; ".join([parts[0], ", ".join(parts[1:])] if len(parts) > 1 else parts)
 

@@ -13,6 +13,7 @@ from jinja2 import Environment
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
 from optbench.analysis.selection import staged
 from optbench.report import answers, highlights, labels
+from optbench.report.budget_table import budget_tables
 from optbench.report.cost_table import cost_tables, share_texts
 from optbench.report.figures import draw_figures
 from optbench.report.schedule_names import short_schedules
@@ -43,7 +44,7 @@ def render(results: Results, answer: answers.Answer, figures: dict[str, list[dic
     write, best = _writer(results.runs), answer.best
     names = labels.file_names(figures)
     schedules = short_schedules(results.runs["schedule"].unique())
-    spent = cost_tables(results, best)
+    spent, sizes = cost_tables(results, best), budget_tables(results)
     problems = [
         {
             "name": problem,
@@ -53,6 +54,7 @@ def render(results: Results, answer: answers.Answer, figures: dict[str, list[dic
             "rows": [write(row) for _, row in highlights.ranked(best[best["problem"] == problem]).iterrows()],
             "metrics": _metrics(best[best["problem"] == problem], results.runs),
             "costs": spent.get(problem, []),
+            "budgets": sizes.get(problem, []),
             "figures": figures[problem],
         }
         for problem in figures
