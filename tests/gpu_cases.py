@@ -129,7 +129,12 @@ COHORTS = [
 COHORTS += [Sweep("rosenbrock", rule, dtype=dtype) for rule in TEXTS for dtype in DTYPES]
 COHORTS += [Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("lamb", "lookahead(momentum)", "novograd", "prodigy")]
 
-SEEN = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions", "w", "diverged_at")
+# Two steps lie in the last fifth, of which one is evaluated: the losses of both are averaged.
+COHORTS += [Sweep(text, steps=10) for text in ("rosenbrock", "mlp")]
+
+SEEN = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions", "w", "diverged_at", "tail_loss")
+ONCE = ("w", "diverged_at", "tail_loss")
+"""What there is once a lane, not once a point."""
 
 
 def collected(cohort) -> dict[str, np.ndarray]:
@@ -137,7 +142,12 @@ def collected(cohort) -> dict[str, np.ndarray]:
     most, found = max(len(part.points) for part in cohort.parts), {}
     for name in SEEN:
         parts = [getattr(part, name) for part in cohort.parts]
-        if name in ("w", "diverged_at"):
+        if name == "tail_loss":  # a lane that diverged has none
+            tails = [np.nan if tail is None else tail for tail in parts]
+            parts = [
+                np.where(part.diverged_at > 0, np.nan, tail) for part, tail in zip(cohort.parts, tails, strict=True)
+            ]
+        if name in ONCE:
             found[name] = np.concatenate(parts)
         else:
             ends = [[(0, most - len(part)), *[(0, 0)] * (part.ndim - 1)] for part in parts]

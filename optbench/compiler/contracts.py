@@ -116,6 +116,8 @@ class DriveArguments(NamedTuple):
     alive: Flags1
     """(runs,), like diverged_at: written where a lane diverges, with the step at which it did."""
     diverged_at: Wholes1
+    tail: Doubles1
+    """(runs,): what the loss of every step is added to, or (0,)."""
     x: Reals2
     """All examples, and y theirs."""
     y: Reals1
@@ -179,6 +181,7 @@ class StepsArguments(NamedTuple):
     limit: Reals1
     alive: Flags1
     diverged_at: Wholes1
+    tail: Doubles1
     x: Reals2
     y: Reals1
     x_batch: Reals4

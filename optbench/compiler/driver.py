@@ -26,6 +26,7 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
     noisy = a.noise.shape[0] > 0
+    heard = a.tail.shape[0] > 0
     for s in range(a.sizes.shape[0]):
         t = a.done + a.skip + s + 1
         if a.factors.shape[1] > 0:
@@ -50,6 +51,8 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                     a.alive[r] = False
                     a.diverged_at[r] = t
                     continue
+                if heard:
+                    a.tail[r] += a.f[r]
                 if noisy:
                     weight = a.noise[s, a.g.shape[1]]
                     for i in range(a.g.shape[1]):
@@ -72,6 +75,9 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                         fresh = True
                 if fresh:
                     return s
+            if heard:
+                for r in range(runs):
+                    a.tail[r] += a.f[r]
             if noisy:
                 weight = a.noise[s, a.g.shape[0]]
                 for i in range(a.g.shape[0]):

@@ -16,7 +16,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.types import Device, DtypeName
 from optbench.engine import batches, settings
-from optbench.engine.points import evaluation_points, heard_steps
+from optbench.engine.points import evaluation_points, first_of_tail, tail_is_evaluated
 
 MOST_EVERY = 10_000_000
 """The most steps that are evaluated one by one: their curve of one run takes a gigabyte."""
@@ -88,9 +88,9 @@ class Cohort:
         return other
 
     @property
-    def heard(self) -> np.ndarray:
-        """The steps whose mini-batch losses are read, beside the evaluations."""
-        return heard_steps(self.evaluated, self.steps)
+    def heard_from(self) -> int | None:
+        """The first step of the tail where the losses of its steps stand in for evaluations; None where not."""
+        return None if tail_is_evaluated(self.evaluated, self.steps) else first_of_tail(self.steps)
 
     @property
     def rule(self) -> Optimizer:

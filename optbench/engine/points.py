@@ -17,8 +17,6 @@ _TAIL = 12
 """Points in the tail, where that share allows them."""
 ENOUGH = 10
 """Evaluations in the tail whose mean stands for it; with fewer, the mini-batches' losses do."""
-_HEARD = 256
-"""Steps of the tail whose mini-batch losses are read at most: their mean's error is a sixteenth of one loss's."""
 
 
 def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarray:
@@ -52,11 +50,3 @@ def tail_is_evaluated(points: np.ndarray, steps: int) -> bool:
     """Whether a run that is evaluated at ``points`` has ten of them in its tail, or all that there are."""
     first = first_of_tail(steps)
     return int((points >= first).sum()) >= min(ENOUGH, steps - first + 1)
-
-
-def heard_steps(points: np.ndarray, steps: int) -> np.ndarray:
-    """The steps of the tail whose mini-batch losses stand in for evaluations; none where there are enough of those."""
-    if tail_is_evaluated(points, steps):
-        return np.zeros(0, dtype=np.int64)
-    first = first_of_tail(steps)
-    return np.unique(np.linspace(first, steps, min(_HEARD, steps - first + 1)).astype(np.int64))

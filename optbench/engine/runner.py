@@ -56,17 +56,19 @@ class Engine(Protocol):
     """(runs,): the step whose loss was over the limit, 0 where there was none."""
     limit: np.ndarray
     """(runs,): the largest loss that is no divergence yet."""
+    tail: np.ndarray
+    """(runs,) float64: the sum of the losses of the steps that were heard."""
     width: int
     """Random numbers that a step takes."""
 
-    def advance(self, rates: "Rates", done: int, size: int) -> None:
-        """Make ``size`` steps after step ``done``; lanes whose loss is over the limit stop before their update."""
+    def advance(self, rates: "Rates", done: int, size: int, heard: bool) -> None:
+        """Make ``size`` steps after step ``done``; lanes whose loss is over the limit stop before their update.
+
+        ``heard``: whether the losses that the steps see are added to ``tail``.
+        """
 
     def look(self, seen: bool) -> Look:
         """Evaluate all lanes; ``seen``: whether they have made a step."""
-
-    def batch_loss(self) -> np.ndarray:
-        """(runs,): the loss that the last step saw, on the host."""
 
     def park(self) -> None:
         """Put the lanes that are no longer alive aside."""
@@ -117,19 +119,20 @@ class Runner:
         self.engine, self.rates, self.dtype = engine, rates, dtype
         self.runs = len(rates.base)
 
-    def run(self, points: np.ndarray, heard: np.ndarray, clock: Clock) -> Outcome:
+    def run(self, points: np.ndarray, heard_from: int | None, clock: Clock) -> Outcome:
         """Run to the last of ``points`` (steps, from 0), or to the clock's end, or until every lane has diverged.
 
-        ``heard``: steps of which the mini-batch loss is read, and its mean kept.
+        ``heard_from``: the first step of those whose losses are averaged; None for none.
         """
         engine, trace, done, chunk, evaluating = self.engine, Trace(), 0, 8, 0.0
         width = max(engine.width, len(self.rates.schedules))
-        evaluated, heard_at, tail = set(points.tolist()), set(heard.tolist()), np.zeros(self.runs)
-        for point in sorted(evaluated | heard_at):
+        last, silent = int(points[-1]), int(points[-1]) if heard_from is None else heard_from - 1
+        evaluated = set(points.tolist())
+        for point in sorted(evaluated | {silent}):
             while done < point and engine.alive.any() and not clock.late():
                 begin = time.perf_counter()
                 size = int(min(chunk, point - done, max(1, _CHUNK_NUMBERS // width)))
-                engine.advance(self.rates, done, size)
+                engine.advance(self.rates, done, size, done >= silent)
                 done += size
                 clock.progress(size * self.runs)
                 spent = time.perf_counter() - begin
@@ -141,15 +144,13 @@ class Runner:
                 break
             if trace.points and trace.points[-1] == done:
                 break  # the clock ran out before a step was made
-            if done in heard_at:
-                tail += engine.batch_loss()
             if point in evaluated or done < point:
                 begin = time.perf_counter()
                 self._assess(trace, done)
                 evaluating += time.perf_counter() - begin
             if done < point:
                 break
-        return self._outcome(trace, done, evaluating, tail / len(heard) if len(heard) else None)
+        return self._outcome(trace, done, evaluating, engine.tail / (last - silent) if silent < last else None)
 
     def _assess(self, trace: Trace, step: int) -> None:
         """Append what the lanes have after ``step``; find those that have diverged by now."""

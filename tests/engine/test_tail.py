@@ -5,7 +5,7 @@ import pytest
 from harness import CATALOGUE, lane, problem_of
 
 from optbench.engine.cohort import Cohort
-from optbench.engine.points import ENOUGH, evaluation_points, first_of_tail, heard_steps
+from optbench.engine.points import ENOUGH, evaluation_points, first_of_tail, tail_is_evaluated
 from optbench.engine.run import run
 from optbench.engine.tail import log_tail, tail_source
 
@@ -28,13 +28,11 @@ def test_the_last_fifth(steps):
 def test_ten_evaluations_lie_in_it_or_the_steps_own_losses_stand_in(steps):
     for text in (CHEAP, COSTLY):
         points = evaluation_points(problem_of(text), steps, 32)
-        tail, heard = points[points >= first_of_tail(steps)], heard_steps(points, steps)
-        if text == CHEAP:
-            assert len(tail) >= min(ENOUGH, steps // 5) and len(heard) == 0
-        elif len(tail) < min(ENOUGH, max(1, steps // 5)):
-            assert heard[0] == first_of_tail(steps) and heard[-1] == steps and len(heard) == min(256, steps // 5)
-        else:
-            assert len(heard) == 0
+        tail = points[points >= first_of_tail(steps)]
+        enough = len(tail) >= min(ENOUGH, max(1, steps // 5))
+        assert tail_is_evaluated(points, steps) == enough and (enough or text == COSTLY)
+        start = first_of_tail(steps)
+        assert cohort(text, steps=steps).heard_from == (None if enough else start)
 
 
 def test_from_evaluations_it_is_the_mean_of_the_logarithms():

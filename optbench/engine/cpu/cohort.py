@@ -48,5 +48,5 @@ def _run_lanes(cohort: Cohort, code: CohortCode, evaluation: Evaluation, clock: 
         lanes = cohort.lanes[first : first + width]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
         runner = Runner(CpuLanes(cohort, lanes, code, evaluation), rates, cohort.dtype)
-        parts.append(runner.run(cohort.evaluated, cohort.heard, clock.share(len(calls) - place)))
+        parts.append(runner.run(cohort.evaluated, cohort.heard_from, clock.share(len(calls) - place)))
     return parts

@@ -39,6 +39,7 @@ class CpuLanes:
         self.parked, self.last_w = np.zeros(self.runs, bool), np.zeros((self.runs, problem.dim), dtype)
         self.limit = aligned(self.runs, dtype)
         self.limit[:] = np.inf
+        self.tail = np.zeros(self.runs)
         self.arrays = arrays_of(problem, dtype)
         size = cohort.batch_size if self.batches.mini else 0
         self.batch = aligned((size, self.arrays.x.shape[1]), dtype), aligned(size, dtype)
@@ -53,7 +54,7 @@ class CpuLanes:
         """The (runs, dim) view of an array of either form."""
         return array if self.single else array.T
 
-    def advance(self, rates: Rates, done: int, size: int) -> None:
+    def advance(self, rates: Rates, done: int, size: int, heard: bool) -> None:
         order, sizes, noise = self.batches.draw(size)
         factors = rates.factors(done, size)
         steady = (factors == factors[:, :1]).all()
@@ -66,7 +67,8 @@ class CpuLanes:
                 w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
                 scalars=update.scalars, powers=update.powers, blocks=update.blocks,
                 factors=factors[:, :0] if steady else factors, base=base, schedule_of=rates.schedule_of,
-                limit=self.limit, alive=self.alive, diverged_at=self.diverged_at, x=x, y=y, order=order[at:],
+                limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
+                tail=self.tail if heard else self.tail[:0], x=x, y=y, order=order[at:],
                 sizes=sizes[at:], x_batch=x_batch, y_batch=y_batch, noise=noise[at:], constants=self.arrays.constants,
                 layout=self.arrays.layout, work=self.work, done=done, skip=at, single=self.single,
             )  # fmt: skip
@@ -83,9 +85,6 @@ class CpuLanes:
             self.w[:, fresh] = self.start[:, None]
             if self.code.order == "lanes":
                 self.update.state[:, :, fresh] = 0.0
-
-    def batch_loss(self) -> np.ndarray:
-        return self.f.astype(np.float64)
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def look(self, seen: bool) -> Look:

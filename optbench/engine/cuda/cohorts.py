@@ -88,7 +88,7 @@ def run_cohorts(
             engine = gpu.GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
             outcome, at = (
-                Runner(engine, rates, dtype).run(first.evaluated, first.heard, clock.share(len(calls) - place)),
+                Runner(engine, rates, dtype).run(first.evaluated, first.heard_from, clock.share(len(calls) - place)),
                 0,
             )
             for m, lanes in call:
