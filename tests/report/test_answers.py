@@ -127,5 +127,7 @@ def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, opt
     rows = [
         {"lr": lr, "seed": seed, "suboptimality_final": 1e-3 + abs(lr - best)} for lr in values for seed in range(4)
     ]
-    texts = edge_texts(answer_of(runs_table(rows), [0, 1], searched={"gd": {"lr": text}}).edges)
+    answer = answer_of(runs_table(rows), [0, 1], searched={"gd": {"lr": text}})
+    texts = edge_texts(answer.edges)
+    assert answer.best["edge"].tolist() == [option is not None], "the note in a table says the same"
     assert [each.split("wider: ")[1] for each in texts] == ([option] if option else [])
