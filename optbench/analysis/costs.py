@@ -61,7 +61,8 @@ def time_to_target(
 
     A run has reached a target if its loss lies at or below it from some evaluation on to the end: one that dips below
     and comes back has not arrived before it is there for good. Between the last evaluation above and the first one
-    below, the clocks are interpolated, linear in the clock and in ln max(f - f*, floor).
+    below, the clocks are interpolated, linear in the clock and in ln max(f - f*, floor); but nothing happens within the
+    first step.
 
     A run that has not arrived is censored, and counts what it was given: a failed one (diverged) the whole budget,
     not only the steps until it failed. Charging these alone, as COCO does, where a failed trial is started anew at
@@ -134,6 +135,7 @@ def _arrivals(
     here = last + 1
     share = np.ones(len(here))
     between = np.flatnonzero((here > points.start) & (here < points.end))
+    between = between[points.step[here[between]] > 1]  # nothing happens within the first step
     low = floor[between]
     high, below = (np.maximum(points.loss[at[between]] - minimum[between], low) for at in (last, here))
     aim = np.maximum(level[between] - minimum[between], low)

@@ -39,11 +39,12 @@ def best_configurations(
     The best has the lowest median of suboptimality_final over the tuning seeds, a failed run counting as inf. Ties go
     to fewer failures, then to the smaller range over the tuning seeds, then to the smaller rate, and last to the
     order of the remaining columns, so that the choice never depends on the order of rows. Where only part of a sweep
-    is there, configurations with fewer tuning seeds than others of their group are not considered.
+    is there, configurations with fewer tuning seeds than others of their group are not considered; nor is one that a
+    deadline cut on a tuning seed, unless that is so for all of its group.
 
     Returns one row per group, groups in order of appearance, with the columns
       `by`, the rest of the configuration (optimizer, hyperparameters, dtype, batch_size, schedule, lr), full_batch;
-      tuning_median, tuning_failures, tuning_n: what the choice was made on;
+      tuning_median, tuning_failures, tuning_unfinished, tuning_n: what the choice was made on;
       median, low, high, coverage, n, failures, unfinished: the measure on the other seeds; failed runs are in
         it as inf, runs stopped by a deadline with the loss that they reached (counted in `unfinished`);
       held_out: False where there were no other seeds, so that the numbers come from the seeds chosen on;
@@ -65,10 +66,11 @@ def best_configurations(
     tuning, reporting = _split(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
     tuning = tuning | ~has_tuning[group[code]]
-    offered = tuning
+    offered, cut = tuning, (runs["status"] == "deadline").to_numpy() & ~bad
     if staged(runs) and choose_by is not None and by == ["problem", "optimizer"]:
-        offered = recommended_rows(runs, choose_by, keys)[code] & tuning
-    chosen = _choose(table, group, code[offered], value[offered], bad[offered], keys)
+        wanted = recommended_rows(runs, choose_by, keys)[code] & tuning
+        offered = wanted | tuning & ~(np.bincount(group[code], weights=wanted) > 0)[group[code]]
+    chosen = _choose(table, group, code[offered], value[offered], bad[offered], cut[offered], keys)
 
     rows = chosen["code"].to_numpy()
     place = np.full(len(table), -1)
@@ -82,8 +84,7 @@ def best_configurations(
         value[used], at, len(rows), confidence
     )
     best["failures"] = np.bincount(at, weights=bad[used], minlength=len(rows)).astype(np.int64)
-    late = (measured["status"] == "deadline").to_numpy() & ~bad[used]
-    best["unfinished"] = np.bincount(at, weights=late, minlength=len(rows)).astype(np.int64)
+    best["unfinished"] = np.bincount(at, weights=cut[used], minlength=len(rows)).astype(np.int64)
     best["held_out"] = has_other[rows]
     best.insert(len(keys), "full_batch", _full(runs, best))
     best["edge_side"] = _edge_side(runs, best)
@@ -138,7 +139,7 @@ def _codes(table: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, pd.DataFra
     return code.to_numpy(), distinct
 
 
-def _choose(table, group, code, value, bad, keys) -> pd.DataFrame:
+def _choose(table, group, code, value, bad, cut, keys) -> pd.DataFrame:
     """One row per group: its best configuration on the runs given, with `code`, its row in `table`."""
     count = len(table)
     median, _, _, _, n = grouped_intervals(value, code, count)
@@ -147,14 +148,16 @@ def _choose(table, group, code, value, bad, keys) -> pd.DataFrame:
     np.minimum.at(smallest, code, value)
     spread = np.where(np.isfinite(largest), largest, np.inf)
     spread[np.isfinite(largest)] -= smallest[np.isfinite(largest)]
-    extra = {"median": median, "failures": np.bincount(code, weights=bad, minlength=count), "n": n, "spread": spread}
+    failures, unfinished = (np.bincount(code, weights=each, minlength=count).astype(np.int64) for each in (bad, cut))
+    extra = {"median": median, "failures": failures, "unfinished": unfinished, "n": n, "spread": spread}
     work = table.assign(**{f"tuning_{name}": column for name, column in extra.items()}, group=group, code=range(count))
     complete = work.groupby("group")["tuning_n"].transform("max")
     work = work[(work["tuning_n"] == complete) & (work["tuning_n"] > 0)]
+    whole = work["tuning_unfinished"] == 0
+    work = work[whole | ~whole.groupby(work["group"]).transform("any")]
     ranking = ["group", "tuning_median", "tuning_failures", "tuning_spread", "lr"]
     work = work.sort_values(ranking + [key for key in keys if key != "lr"], kind="stable")
-    work = work.drop_duplicates("group").drop(columns=["group", "tuning_spread"]).reset_index(drop=True)
-    return work.astype({"tuning_failures": np.int64})
+    return work.drop_duplicates("group").drop(columns=["group", "tuning_spread"]).reset_index(drop=True)
 
 
 def _median(column: pd.Series, bad: np.ndarray, worst: float, at: np.ndarray, count: int) -> np.ndarray:

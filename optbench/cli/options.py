@@ -13,7 +13,7 @@ Plugin = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file with optimizers, schedules or problems; repeatable."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON; the keys are those of the README.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Workers = Annotated[int | None, typer.Option(help="Threads; by default one a core.")]
 
 

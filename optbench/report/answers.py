@@ -65,7 +65,16 @@ def answer_of(
     places = ranking(runs, choose_by)
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
     best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
-    return Answer(places, verdicts(runs, choose_by), best, edges(runs, best, searched))
+    wider = edges(runs, best, searched)
+    return Answer(places, verdicts(runs, choose_by), _with_edges(best, wider), wider)
+
+
+def _with_edges(best: pd.DataFrame, wider: pd.DataFrame) -> pd.DataFrame:
+    """`best`, its notes on the edge of the rates being those that `edges` has: trials from a range have other ends."""
+    keys = ["problem", "optimizer"]
+    sides = wider.loc[wider["parameter"] == "lr", [*keys, "side"]].rename(columns={"side": "edge_side"})
+    best = best.drop(columns="edge_side").merge(sides, on=keys, how="left").fillna({"edge_side": ""})
+    return best.assign(edge=best["edge_side"] != "")
 
 
 def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:

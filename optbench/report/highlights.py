@@ -39,7 +39,7 @@ def rule(shown: Iterable, best: pd.DataFrame) -> str:
     count, total = len(list(shown)), len(best)
     if count >= total:
         return ""
-    return f"the best {count} of {total} optimizers, as the table above ranks them (lowest median; failures are last)"
+    return f"the best {count} of {total} optimizers, as the table above ranks them (by place, then by the median)"
 
 
 def _front(rows: pd.DataFrame) -> list:

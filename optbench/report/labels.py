@@ -51,13 +51,13 @@ def failure_text(row) -> str:
 
 
 def notes(row, confidence: float = 0.95, edge: bool = True) -> list[str]:
-    """What a reader must know before relying on this row; empty if nothing. edge: whether to speak of the grid's."""
+    """What a reader must know before relying on this row; empty if nothing. edge: name an end of the rates."""
     out = []
     if row["failures"] == row["n"]:
         out.append("every seed failed")
     if edge and row["edge"]:
         word = "highest" if row["edge_side"] == "high" else "lowest"
-        out.append(f"{word} rate of the grid: widen it")
+        out.append(f"{word} rate that was tried: search wider")
     if not row["held_out"]:
         out.append("reported on the seeds it was tuned on")
     if row["unfinished"]:

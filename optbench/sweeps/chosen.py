@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from optbench.analysis import protocol
+from optbench.analysis import best_configurations
 from optbench.contract import names
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort, Lane
@@ -15,8 +15,9 @@ SEEDS = 12
 
 
 def chosen_spec(plan: Plan, runs: pd.DataFrame) -> Spec | None:
-    """The settings that a sweep recommends, as a spec; None where nothing could be chosen."""
-    rows, places = placed(plan, runs, protocol.recommended(runs, plan.spec.choose_by))
+    """The settings that a sweep's answer names, as a spec; None where a deadline has cut all."""
+    best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.choose_by)
+    rows, places = placed(plan, runs, best[best["tuning_unfinished"] == 0])
     if rows.empty:
         return None
     entries = [_entry(cohort, lane) for cohort, lane in places]

@@ -197,6 +197,20 @@ def test_half_finished_configurations_do_not_win():
     assert winners(runs_table(rows), [0, 1, 2])["batch_size"].tolist() == [64]
 
 
+def test_what_a_deadline_cut_is_chosen_only_where_all_was():
+    def table(cut):
+        rates = itertools.product((0.1, 0.2), range(4))
+        return runs_table(
+            {"lr": lr, "seed": seed, "suboptimality_final": lr, "status": "deadline" if (lr, seed) in cut else "ok"}
+            for lr, seed in rates
+        )
+
+    assert winners(table({(0.1, 1)}), [0, 1])["lr"].tolist() == [0.2]
+    assert winners(table({(0.1, 3)}), [0, 1])[["lr", "unfinished"]].values.tolist() == [[0.1, 1]]
+    every = winners(table({(0.1, 1), (0.2, 0)}), [0, 1])
+    assert every[["lr", "tuning_unfinished"]].values.tolist() == [[0.1, 1]]
+
+
 def test_deadline_runs_keep_their_loss_and_unknown_minima_use_it():
     rows = [{"seed": seed, "status": "deadline", "suboptimality_final": 2.0} for seed in range(4)]
     rows += [{"problem": "q", "seed": seed, "suboptimality_final": np.nan, "loss_final": -3.0} for seed in range(4)]

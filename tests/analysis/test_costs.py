@@ -82,7 +82,7 @@ def twin(results, targets):
                 rows[run.run_id, target.target] = (False, None, None)
                 continue
             step, samples, loss = points[k]
-            if k:
+            if k and step > 1:
                 before = points[k - 1]
                 high, low, aim = (max(f - target.minimum, target.floor) for f in (before[2], loss, target.loss))
                 share = (math.log(high) - math.log(aim)) / (math.log(high) - math.log(low))

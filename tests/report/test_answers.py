@@ -44,6 +44,15 @@ def test_equals_share_first_place():
     assert sorted(near.firsts("p")) == sorted(far.firsts("q")) == ["adam", "lion"]
 
 
+def test_an_optimizer_whose_every_setting_was_cut_is_told_with_the_rest():
+    rng = np.random.default_rng(0)
+    runs = staged_table(lambda p, optimizer, *_: None if optimizer == "adam" else rng.standard_normal(), blocks=4)
+    answer = answer_of(runs, [])
+    assert "no setting without a deadline's cut" in answer.sentence("p")
+    texts = setting_texts(answer, runs)
+    assert sorted(texts) == [("p", "adam"), ("p", "gd")] and "8/8 stopped by the deadline" in texts["p", "adam"]
+
+
 def test_over_all_problems():
     text = answer_of(planted(["gd", "adam", "slow"], problems=tuple("pqrstuvwxyz")), []).overall()
     assert text == "over 11 problems: adam is first; mean ranks: adam 1.0, gd 2.0 and slow 3.0"
@@ -118,5 +127,7 @@ def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, opt
     rows = [
         {"lr": lr, "seed": seed, "suboptimality_final": 1e-3 + abs(lr - best)} for lr in values for seed in range(4)
     ]
-    texts = edge_texts(answer_of(runs_table(rows), [0, 1], searched={"gd": {"lr": text}}).edges)
+    answer = answer_of(runs_table(rows), [0, 1], searched={"gd": {"lr": text}})
+    texts = edge_texts(answer.edges)
+    assert answer.best["edge"].tolist() == [option is not None], "the note in a table says the same"
     assert [each.split("wider: ")[1] for each in texts] == ([option] if option else [])

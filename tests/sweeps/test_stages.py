@@ -11,6 +11,7 @@ import optbench
 from optbench.analysis import tail_values
 from optbench.contract.errors import OptbenchError
 from optbench.engine import runner
+from optbench.report.answers import answer_of
 from optbench.sweeps.spec_files import merge, read
 from optbench.sweeps.stages import expected
 
@@ -186,6 +187,16 @@ def test_the_chosen_settings_are_left_as_a_spec_that_runs(tmp_path):
     for setting in again[keys].drop_duplicates().itertuples(index=False, name=None):
         assert everywhere[setting] == 3, "what is chosen was reported on in every block"
     assert set(again["norm"].dropna()) == {1.0}
+
+
+@pytest.mark.parametrize("blocks", [0, 3])
+def test_the_spec_that_is_left_has_the_settings_that_the_answer_names(tmp_path, blocks):
+    spec = {"problems": ["quadratic(dim=4)"], "optimizers": ["gd", "adam"], "batch_sizes": [16],
+            "learning_rates": "1e-2:1e-1:9", "steps": 40}  # fmt: skip
+    results = optbench.sweep(spec, **({"blocks": blocks} if blocks else {"seeds": 9}), out=tmp_path, workers=1)
+    best = answer_of(results.runs, results.tuning_seeds, results.choose_by).best
+    left = [(entry.optimizer.partition("(")[0], entry.lr) for entry in read(tmp_path / "chosen.toml").chosen]
+    assert left == best[["optimizer", "lr"]].to_records(index=False).tolist()
 
 
 @pytest.mark.parametrize(
