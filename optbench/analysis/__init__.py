@@ -25,7 +25,7 @@ from optbench.analysis.profiles import performance_profiles, runtime_distributio
 from optbench.analysis.protocol import chosen, finalists, recommended
 from optbench.analysis.ranking import ranking, rankings_without
 from optbench.analysis.running_times import running_times, simulated_restarts
-from optbench.analysis.selection import best_configurations, reported_runs, winners
+from optbench.analysis.selection import best_configurations, reported_runs
 from optbench.analysis.suboptimality import landmarks
 from optbench.analysis.timings import timing_summary
 from optbench.analysis.trajectories import log_area, log_tail, values_at
@@ -74,5 +74,4 @@ __all__ = [
     "values_at",
     "varied_hyperparameters",
     "verdicts",
-    "winners",
 ]

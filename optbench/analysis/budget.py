@@ -102,9 +102,10 @@ def _of_problem(part: Part, of: str, clock: str, budgets: int | Sequence[float],
     """The rows of one problem."""
     ends = _ends(part.runs, part.timings, clock)
     if isinstance(budgets, int):
-        step = ends / part.runs["steps"].clip(lower=1).to_numpy()
-        first = pd.Series(step).groupby(part.runs[of].to_numpy()).min().max()
-        grid = np.geomspace(first, max(ends.max(), first), budgets)
+        step = pd.Series(ends / part.runs["steps"].clip(lower=1).to_numpy())
+        begun = step > 0  # a deadline may have cut a run before its first step
+        first = step[begun].groupby(part.runs[of].to_numpy()[begun]).min().max()
+        grid = np.geomspace(first, max(ends.max(), first), budgets) if begun.any() else np.zeros(0)
     else:
         grid = np.asarray(budgets, dtype=np.float64)
     values, rows = values_at(part, clock, grid), []
@@ -115,8 +116,9 @@ def _of_problem(part: Part, of: str, clock: str, budgets: int | Sequence[float],
         ranked = ranked.assign(clock=clock, budget=budget, ended=ranked[of].map(done).to_numpy())
         lead = ranked.loc[ranked["first"] & ranked["value"].notna(), "value"]
         rows.append(ranked.assign(best=ranked.index == (lead.idxmin() if len(lead) else -1)))
-    columns = ["problem", "clock", "budget", of, "best", "first", "place", "value", "low", "high", "failures", "ended"]
-    return pd.concat(rows, ignore_index=True)[[*columns, "blocks", "trials"]]
+    names = ["problem", "clock", "budget", of, "best", "first", "place", "value", "low", "high", "failures", "ended"]
+    columns = [*names, "blocks", "trials"]
+    return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
 
 
 def _level(runs: pd.DataFrame, of: str, names: pd.Series) -> np.ndarray:

@@ -12,13 +12,11 @@ import pandas as pd
 from optbench.contract.columns import RUNS, is_metric
 
 COORDINATES = ("w_1", "w_2")
-PROTOCOL = ("stage", "block", "log_tail", "tail_source")
-"""Columns that tables of older versions lack."""
 
 
 def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
     """Names of the hyperparameter columns, in the table's order."""
-    return [name for name in runs.columns if name not in (*RUNS, *PROTOCOL) and not is_metric(name)]
+    return [name for name in runs.columns if name not in RUNS and not is_metric(name)]
 
 
 def metric_columns(runs: pd.DataFrame) -> list[str]:

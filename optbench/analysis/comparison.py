@@ -157,13 +157,15 @@ def judged(
     p, n = effect["p"], effect["n"]
     rows = {"problem": problem, "a": a, "b": b, "ratio": effect["mean"], "low": effect["low"], "high": effect["high"]}
     table = pd.DataFrame({**rows, "p": p, "p_adjusted": holm(p), "blocks": n})
-    table["reason"] = np.select([n == 0, n == 1], ["no reporting seeds", "a single block: 4 seeds are needed"], "")
+    table["reason"] = np.select(
+        [n == 0, n == 1], ["no reporting seeds", "a single block of seeds: more are needed"], ""
+    )
     table["verdict"] = verdict_words(table, confidence)
     open_ = (table["verdict"] == "undecided").to_numpy()
     goal = np.maximum(np.abs(effect["mean"]), np.log(EQUIVALENT))
     with np.errstate(over="ignore"):
-        table["detectable"] = np.where(open_, np.exp(detectable(effect["sd"], n, confidence)), np.nan)
-    table["blocks_needed"] = np.where(open_, blocks_needed(effect["sd"], goal, confidence), np.nan)
+        table["detectable"] = np.where(open_, np.exp(detectable(effect["sd"], n, confidence, common)), np.nan)
+    table["blocks_needed"] = np.where(open_, blocks_needed(effect["sd"], goal, confidence, common), np.nan)
     return _as_ratios(table)
 
 

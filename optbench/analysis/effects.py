@@ -69,20 +69,28 @@ def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.n
     return {**result, "n": n}
 
 
-def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> np.ndarray:
-    """The mean effect that n blocks would show with a power of 80%: (t + z) sd / sqrt(n).
+def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> np.ndarray:
+    """The mean effect that n blocks would show with a power of 80%: (t + z) sqrt(sd^2 / n + common).
+
+    common: the variance that all blocks share, as in `mean_effects`.
 
     Source: Cohen 1988, Statistical Power Analysis, section 2.4, with the normal quantile for the power.
     """
     n = np.asarray(n, dtype=np.float64)
     quantile = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2)
-    return np.where(n > 1, (quantile + ndtri(POWER)) * np.asarray(sd) / np.sqrt(np.maximum(n, 1)), np.nan)
+    error = np.sqrt(np.asarray(sd) ** 2 / np.maximum(n, 1) + np.asarray(common))
+    return np.where(n > 1, (quantile + ndtri(POWER)) * error, np.nan)
 
 
-def blocks_needed(sd: ArrayLike, effect: ArrayLike, confidence: float = 0.95) -> np.ndarray:
-    """Blocks that would show a mean effect with a power of 80%: ceil((z + z')^2 sd^2 / effect^2) + 2."""
+def blocks_needed(sd: ArrayLike, effect: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> np.ndarray:
+    """Blocks that would show a mean effect with a power of 80%: ceil(sd^2 / (effect^2 / (z + z')^2 - common)) + 2.
+
+    inf where the variance that all blocks share, `common`, is too large for any number of them.
+    """
     factor = ndtri((1 + confidence) / 2) + ndtri(POWER)
-    return np.ceil((factor * np.asarray(sd) / np.asarray(effect)) ** 2) + 2
+    room = (np.asarray(effect) / factor) ** 2 - np.asarray(common)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(room > 0, np.ceil(np.asarray(sd) ** 2 / room) + 2, np.inf)
 
 
 def holm(p: ArrayLike) -> np.ndarray:

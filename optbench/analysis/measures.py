@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import failed, metric_columns
+from optbench.contract.bounds import DIVERGENCE_FACTOR, FLOOR
 from optbench.contract.errors import unknown
 
-FAILURE = 1e6
-FLOOR = 1e-14
 LEAST_ERROR = 1e-3
 LOG_TAIL = "log_tail"
 
@@ -64,7 +63,7 @@ def _tail(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         tail = runs[LOG_TAIL].to_numpy(dtype=np.float64, na_value=np.nan)
         y = np.where(np.isfinite(tail), tail, y)
     start = np.where(np.isfinite(first), first - minimum, 0.0)
-    return y, np.log(FAILURE * np.maximum(start, scale / FAILURE))
+    return y, np.log(DIVERGENCE_FACTOR * np.maximum(start, scale / DIVERGENCE_FACTOR))
 
 
 def _minimum(problem: pd.Series, gap: np.ndarray, loss: np.ndarray) -> np.ndarray:

@@ -96,11 +96,6 @@ def best_configurations(
     return best
 
 
-def winners(runs: pd.DataFrame, tuning_seeds: Iterable[int], confidence: float = 0.95) -> pd.DataFrame:
-    """The best configuration of each problem over all optimizers: `best_configurations` by problem alone."""
-    return best_configurations(runs, tuning_seeds, by=("problem",), confidence=confidence)
-
-
 def staged(runs: pd.DataFrame) -> bool:
     """Whether the sweep's seeds stand in blocks."""
     return "stage" in runs and bool((runs["stage"] == SCREEN).any())

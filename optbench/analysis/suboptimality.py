@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.measures import FAILURE, FLOOR
+from optbench.contract.bounds import DIVERGENCE_FACTOR, FLOOR
 
 
 def landmarks(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def landmarks(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.Da
     start = start.where(np.isfinite(start)).groupby("problem").median().reindex(names).to_numpy(dtype=np.float64)
     size = np.maximum(1.0, np.abs(minimum))
     first = np.maximum(start - minimum, FLOOR * size)  # NaN stays NaN
-    failure = np.log(np.maximum(FAILURE * first, size))
+    failure = np.log(np.maximum(DIVERGENCE_FACTOR * first, size))
     columns = {"problem": names, "minimum": minimum, "bound": bound, "first": first}
     return pd.DataFrame(columns | {"floor": FLOOR * size, "failure": failure})
 

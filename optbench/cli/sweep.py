@@ -145,7 +145,8 @@ def print_summary(directory: Path) -> None:
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
     paragraph(
-        f"{len(runs):,} runs ({diverged:,} diverged: they count as failures"
+        f"{len(runs):,} runs ({diverged:,} diverged"
+        + (": they count as failures" if diverged else "")
         + (f"; {late:,} cut by the deadline: their settings are not chosen" if late else "")
         + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",
         hang=2,

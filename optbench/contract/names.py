@@ -131,6 +131,10 @@ def listed(value: Any) -> list:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+MOST_VALUES = 10_000
+"""Of a grid: more are a typing error."""
+
+
 def grid(text: str) -> list[float]:
     """``from:to:count`` -> numbers, evenly spaced on a logarithmic axis, rounded to four digits.
 
@@ -156,6 +160,8 @@ def grid(text: str) -> list[float]:
             raise ValueError
     except ValueError:
         raise OptbenchError(f"{text!r} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
+    if count > MOST_VALUES:
+        raise OptbenchError(f"{text!r}: a grid has at most {MOST_VALUES:,} values")
     first, last = math.log10(low), math.log10(high)
     return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
 

@@ -7,15 +7,12 @@ from typing import Protocol
 
 import numpy as np
 
+from optbench.contract.bounds import DIVERGENCE_FACTOR
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.engine.cohort import Lane
 from optbench.engine.outcome import Look, Outcome, Trace
-
-DIVERGENCE_FACTOR = 1e6
-"""A run has diverged when its loss or its weights are not finite, or when its suboptimality exceeds this multiple of
-the first one (and the minimum's own size, where the first one is next to nothing)."""
 
 _CHUNK_SECONDS = 0.1  # how often the caller is asked whether to stop
 _CHUNK_NUMBERS = 1 << 17  # random numbers and rates drawn ahead at a time

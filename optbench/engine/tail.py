@@ -2,12 +2,10 @@
 
 import numpy as np
 
+from optbench.contract.bounds import FLOOR
 from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import Outcome
 from optbench.engine.points import first_of_tail, tail_is_evaluated
-
-FLOOR = 1e-14
-"""Suboptimality below this share of the minimum's size (or of 1) is rounding, and counts as this much."""
 
 
 def tail_source(cohort: Cohort) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from optbench.analysis import best_configurations, ranking, varied_hyperparameters, verdicts
 from optbench.analysis.edges import edges
-from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.measures import LOG_TAIL, metric_name
 from optbench.report import labels
 from optbench.report.schedule_names import short_schedules
 
@@ -81,15 +81,26 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     """What optimizers are compared by, how they were tuned, and whether they had equal numbers of trials."""
     blocks = runs.loc[runs["block"] >= 0, "block"].nunique() if "block" in runs else 0
     how = f"was tuned anew in each of {blocks} blocks of seeds" if blocks else "was tuned on some of the seeds"
-    how += " and reported on fresh ones"
+    fresh = bool(answer.best["held_out"].all())
+    how += " and reported on fresh ones" if fresh else " and, where there are no others, reported on the same"
     trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].astype(int)
     if (trials <= 1).all():
         how = "has one setting, and nothing was tuned"
     text = f"Compared by the {value_word(choose_by)}. Every optimizer {how}; intervals are of 95%."
+    if without := _without(runs, choose_by):
+        text += f" There is none on {_listed(without)}, where suboptimality in the last fifth of a run stands in."
     if trials.nunique() > 1:
         numbers = _listed([f"{name} {count:,}" for name, count in trials.items()])
         text += f" Trials were unequal ({numbers}): pairs are compared at the smaller number."
     return text
+
+
+def _without(runs: pd.DataFrame, choose_by: str) -> list[str]:
+    """The problems on which no run has the measure."""
+    if choose_by == LOG_TAIL:
+        return []
+    has = runs[metric_name(runs, choose_by)].notna().groupby(runs["problem"], sort=False).any()
+    return has.index[~has].tolist()
 
 
 def data_texts(problems: Iterable[tuple[str, str]]) -> list[str]:
@@ -160,6 +171,8 @@ def _option(name: str, side: str, part: pd.DataFrame) -> str:
 
 def _sentence(answer: Answer, problem: str) -> str:
     rows = answer.ranking[answer.ranking["problem"] == problem]
+    if (rows["failures"] == 1).all() and len(rows) > 1:
+        return f"{problem}: every run failed, so there is nothing to compare"
     if len(rows) == 1:
         return f"{problem}: {rows.iloc[0]['optimizer']} alone, so there is nothing to compare"
     reasons = answer._reasons(problem)
@@ -169,7 +182,11 @@ def _sentence(answer: Answer, problem: str) -> str:
     parts = [_first_place(answer, problem, _how_open(answer, problem, firsts))]
     leader, verb = firsts[0], " is"
     names = [*firsts, *rows.loc[~rows["first"], "optimizer"]]
+    lost = set(rows.loc[rows["failures"] == 1, "optimizer"])
     for rival in rows[~rows["first"]].sort_values("value", kind="stable")["optimizer"]:
+        if rival in lost:  # a ratio would be that of what a failure counts as
+            parts.append(f"{rival} failed on every seed")
+            continue
         others = [name for name in names if name != rival]
         beaters = [name for name in others if _against(answer.verdicts, problem, name, rival)[3] == "better"]
         than = next(iter(beaters), leader)  # the leader, where it beats the rival
@@ -218,7 +235,9 @@ def _against(verdicts: pd.DataFrame, problem: str, a: str, b: str) -> tuple[floa
 
 
 def _times(ratio: float) -> str:
-    """A ratio to two digits, "140" where `labels.number` has 1.4e2."""
+    """A ratio to two digits, and to more where it is near 1; "140" where `labels.number` has 1.4e2."""
+    if abs(ratio - 1) < 0.1:
+        return labels.number(ratio, 3 if abs(ratio - 1) >= 0.01 else 4)
     return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from optbench.compiler.fastmath import FASTMATH
+from optbench.contract.bounds import DIVERGENCE_FACTOR
 from optbench.contract.version import __version__
-from optbench.engine.runner import DIVERGENCE_FACTOR
 from optbench.sweeps.plan import Plan
 
 

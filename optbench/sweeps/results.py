@@ -71,10 +71,11 @@ class Results:
         Returns:
             The columns that figures draw.
         """
-        if self._curves is not None or self.directory is None:
-            rows = self.curves[self.curves["run_id"].isin(list(run_ids))]
+        wanted = list(run_ids)
+        if self._curves is not None or self.directory is None or not wanted:  # pyarrow takes no empty list
+            rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in _DRAWN if name in rows.columns]]
-        return _read(self.directory / "curves.parquet", _DRAWN, filters=[("run_id", "in", list(run_ids))])
+        return _read(self.directory / "curves.parquet", _DRAWN, filters=[("run_id", "in", wanted)])
 
     @property
     def tuning_seeds(self) -> list[int]:

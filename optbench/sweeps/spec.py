@@ -16,6 +16,8 @@ MOST_SEEDS = 100_000
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 """Keys whose product a sweep runs, where it is not told whole settings."""
 STAGE_SEEDS = ("screen", "race", "report")
+BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists")
+"""Keys that mean nothing without blocks."""
 MOST_TRIALS = 10_000
 
 
@@ -175,12 +177,17 @@ class Spec(BaseModel):
         """The seeds of all blocks, in the place of ``seeds``."""
         blocks = raw.get("blocks", 0)
         parts = [raw.get(key, cls.model_fields[key].default) for key in STAGE_SEEDS]
+        idle = next((key for key in BLOCK_KEYS if key in raw and key != "blocks"), None)
+        if not blocks and idle:
+            raise ValueError(f"{idle} is for seeds in blocks: say how many, blocks = 8, or leave it out")
         if not all(isinstance(value, int) for value in (blocks, *parts)) or not blocks:
             return raw
         for key, lowest in {"blocks": 2, "screen": 1, "race": 0, "report": 1, "finalists": 1}.items():
             value = raw.get(key, cls.model_fields[key].default)
             if isinstance(value, int) and value < lowest:
                 raise ValueError(f"{key}={value} must be at least {lowest}")
+        if blocks * sum(parts) > MOST_SEEDS:
+            raise ValueError(f"blocks={blocks} takes {blocks * sum(parts):,} seeds, more than {MOST_SEEDS:,}")
         if "seeds" in raw:
             raise ValueError(f"seeds and blocks: give one; {blocks} blocks take {blocks * sum(parts)} seeds")
         return {**raw, "seeds": blocks * sum(parts), "tuning_seeds": 0}
@@ -219,6 +226,8 @@ class Spec(BaseModel):
 
     def _check_trials(self):
         if self.trials is None:
+            if self.search_seed:
+                raise ValueError("search_seed is for trials: say how many, trials = 20, or leave it out")
             if self.learning_rates is None:
                 raise ValueError("learning_rates: is missing")
             if isinstance(self.learning_rates, str):

@@ -9,12 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.sweeps.spec import LISTS, STAGE_SEEDS, Spec
+from optbench.sweeps.spec import BLOCK_KEYS, LISTS, Spec
 
 SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 DEFAULT = SHIPPED["default"]
-_PROTOCOL = ("blocks", *STAGE_SEEDS, "finalists")
-"""Keys that mean nothing without blocks."""
 
 
 def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
@@ -51,8 +49,11 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
         if isinstance(raw.get("problems"), list):
             raw["problems"] = [item.get("name", item) if isinstance(item, dict) else item for item in raw["problems"]]
     if {"seeds", "tuning_seeds"} & changes.keys() and "blocks" not in changes:
-        raw.pop("blocks", None)  # seeds of one's own are a plain grid
+        for key in BLOCK_KEYS:
+            raw.pop(key, None)  # seeds of one's own are a plain grid
     if changes.get("blocks"):
+        if "tuning_seeds" in changes:
+            raise OptbenchError(f"{label}: tuning_seeds and blocks: give one")
         raw.pop("seeds", None)
     raw.update(changes)
     if raw.get("blocks"):
@@ -88,7 +89,7 @@ def to_toml(spec: Spec) -> str:
     for key, value in spec.model_dump(exclude_none=True, mode="json").items():
         if (key, value) in (("device", "cpu"), ("search_seed", 0)):
             continue  # folders from before there was a choice go on
-        if key in (("seeds", "tuning_seeds") if spec.blocks else _PROTOCOL):
+        if key in (("seeds", "tuning_seeds") if spec.blocks else BLOCK_KEYS):
             continue
         if (key, value) == ("choose_by", "log_tail") and not spec.blocks:
             continue

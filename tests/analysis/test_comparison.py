@@ -152,7 +152,7 @@ def test_what_cannot_be_decided_says_why():
             ]
         )
     ).iloc[0]
-    assert (row["verdict"], row["blocks"]) == ("undecided", 1) and "4 seeds" in row["reason"]
+    assert (row["verdict"], row["blocks"]) == ("undecided", 1) and "more are needed" in row["reason"]
     cut = staged_table(lambda p, optimizer, *_: None if optimizer == "gd" else 1.0)
     assert "deadline" in verdicts(cut)["reason"][0] and verdicts(cut)["verdict"][0] == "undecided"
     unreported = staged_table(lambda *_: 1.0, report=0)

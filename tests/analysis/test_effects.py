@@ -174,3 +174,14 @@ def test_the_weights_of_a_choice_equal_a_count_of_all_draws(total, drawn):
 def test_the_weights_of_many_trials_add_up():
     weights = choice_weights(2000, np.array([[1], [10], [1999]]), np.arange(1, 2001))
     assert weights.sum(axis=1) == pytest.approx(np.ones(3)) and (weights >= 0).all()
+
+
+def test_variance_that_blocks_share_does_not_go_away_with_more_of_them():
+    """By simulation of the planned number of blocks, and of the detectable effect."""
+    rng, sd, common, effect = np.random.default_rng(3), 0.5, 0.01, 0.4
+    n = int(blocks_needed(sd, effect, common=common))
+    assert n > blocks_needed(sd, effect) and np.isinf(blocks_needed(sd, effect, common=0.03))
+    for count, size in ((n, effect), (8, float(detectable(sd, 8, common=common)))):
+        shared = np.sqrt(common) * rng.standard_normal((4000, 1))
+        shown = mean_effects(size + shared + sd * rng.standard_normal((4000, count)), common=common)
+        assert np.mean((shown["p"] < 0.05) & (shown["mean"] > 0)) == pytest.approx(0.8, abs=0.05)

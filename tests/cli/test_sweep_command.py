@@ -16,7 +16,7 @@ def test_a_sweep_ends_with_its_winners(run):
     code, out, err = run(*SMALL, "--out", "mine")
     assert code == 0 and not err
     said = " ".join(out.split())
-    assert "rosenbrock: undecided (a single block: 4 seeds are needed); lowest first: " in said
+    assert "rosenbrock: undecided (a single block of seeds: more are needed); lowest first: " in said
     assert re.search(r" (gd|momentum): batch (100|full), constant, rate 0.001; ", said)
     assert "12 diverged" in out and "24 runs" in out and re.search(r"evaluation on all data took \d+%", out)
     assert "tables in mine" in out

@@ -6,9 +6,9 @@ import pytest
 from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run, run_cohort
 from toy_problems import blind, bowl, quartic, undefined
 
+from optbench.contract.bounds import DIVERGENCE_FACTOR
 from optbench.contract.errors import OptbenchError
 from optbench.engine.batches import start_point
-from optbench.engine.runner import DIVERGENCE_FACTOR
 
 ENDS = np.array([0, 200])
 MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"

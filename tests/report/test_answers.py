@@ -7,7 +7,7 @@ import pytest
 from staged import staged_table
 from synthetic import failure, runs_table
 
-from optbench.report.answers import answer_of, edge_texts, setting_texts
+from optbench.report.answers import answer_of, edge_texts, measure_text, setting_texts
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """How many times worse each optimizer is than adam."""
@@ -63,7 +63,7 @@ def test_what_cannot_be_compared_is_said():
     alone = answer_of(planted(["gd"]), [])
     assert alone.sentence("p") == "p: gd alone, so there is nothing to compare"
     rows = [{"optimizer": name, "lr": lr, "seed": seed} for name in ("gd", "adam") for lr in (1, 2) for seed in (0, 1)]
-    assert "undecided (a single block: 4 seeds are needed); lowest first: " in answer_of(
+    assert "undecided (a single block of seeds: more are needed); lowest first: " in answer_of(
         runs_table(rows), [0]
     ).sentence("p")
 
@@ -131,3 +131,27 @@ def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, opt
     texts = edge_texts(answer.edges)
     assert answer.best["edge"].tolist() == [option is not None], "the note in a table says the same"
     assert [each.split("wider: ")[1] for each in texts] == ([option] if option else [])
+
+
+def test_failures_have_no_ratio():
+    lost = [(name, stage) for name in ("gd", "adam") for stage in ("screen", "race", "report")]
+    assert answer_of(planted(["gd", "adam"], failing=lost), []).sentence("p") == (
+        "p: every run failed, so there is nothing to compare"
+    )
+    text = answer_of(planted(["gd", "adam"], failing=lost[:3]), []).sentence("p")
+    assert text == "p: adam is first; gd failed on every seed"
+
+
+def test_a_ratio_near_one_is_told_from_one():
+    WORSE["near"] = 1.004
+    text = answer_of(planted(["near", "adam"], spread=1e-5), []).sentence("p")
+    assert text == "p: adam is first; near is 1.004 times worse [1.004, 1.004]"
+
+
+def test_what_is_compared_is_said_as_it_was():
+    rows = [{"optimizer": name, "lr": lr, "problem": problem, "test_loss_final": 0.5 if problem == "p" else np.nan}
+            for name in ("gd", "adam") for lr in (1, 2) for problem in "pq"]  # fmt: skip
+    runs = runs_table(rows)
+    text = measure_text(answer_of(runs, [0], "test_loss"), "test_loss", runs)
+    assert "Compared by the test loss." in text and "where there are no others, reported on the same" in text
+    assert "There is none on q, where suboptimality in the last fifth of a run stands in." in text

@@ -11,6 +11,7 @@ import optbench
 from optbench.analysis import tail_values
 from optbench.contract.errors import OptbenchError
 from optbench.engine import runner
+from optbench.report import write_report
 from optbench.report.answers import answer_of
 from optbench.sweeps.spec_files import merge, read
 from optbench.sweeps.stages import expected
@@ -150,6 +151,9 @@ def test_choices_by_a_metric_of_the_test_data():
         ({"blocks": 3, "seeds": 5}, "seeds and blocks: give one; 3 blocks take 18 seeds"),
         ({"choose_by": "test_los"}, "did you mean 'test_loss'"),
         ({"finalists": 0}, "finalists=0 must be at least 1"),
+        ({"blocks": 10**9}, "blocks=1000000000 takes 6,000,000,000 seeds, more than 100,000"),
+        ({"blocks": 0}, "screen is for seeds in blocks"),
+        ({"search_seed": 3}, "search_seed is for trials"),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes, message):
@@ -217,3 +221,17 @@ def test_chosen_settings_that_make_no_sense_are_refused(changes, message):
     assert len(optbench.sweep(spec, seeds=2, workers=1).runs) == 2
     with pytest.raises(OptbenchError, match=message):
         optbench.sweep({**spec, **changes}, seeds=2, workers=1)
+
+
+def test_tuning_seeds_and_blocks_are_not_both_asked_for():
+    with pytest.raises(OptbenchError, match="tuning_seeds and blocks: give one"):
+        merge(SPEC, {"blocks": 4, "tuning_seeds": 2})
+
+
+def test_a_sweep_that_a_deadline_cut_at_once_still_has_a_page(tmp_path):
+    """Every run ended before its first step: nothing to choose, nothing against the budget, and no traceback."""
+    spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "deadline": 1e-9}
+    results = optbench.sweep(spec, out=tmp_path / "cut", workers=1)
+    assert (results.runs["status"] == "deadline").all() and len(results.curves_of([])) == 0
+    assert optbench.load(tmp_path / "cut").curves_of([]).empty
+    assert write_report(tmp_path / "cut").exists()
