@@ -1,4 +1,4 @@
-"""Every update rule's kernels for the GPU, in numba's simulator, against the CPU's."""
+"""Every update rule's kernels for the GPU, in numba's simulator, against the CPU's; CI does it, as it takes long."""
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ def close(found, wanted, dtype, factor=1.0):
     np.testing.assert_allclose(found, wanted, rtol=300 * factor * rounding, atol=300 * factor * rounding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", STEPS, ids=lambda case: f"{case.text}-{case.order}-{case.dtype}")
 def test_grid_kernels_do_what_the_cpu_does(case):
     found = results("updates")[str(STEPS.index(case))]
