@@ -77,9 +77,9 @@ class Spec(BaseModel):
     """How many blocks of seeds; the numbers of the seeds follow from this and the next three."""
     screen: StrictInt = 1
     """Seeds of a block on which all settings run."""
-    race: StrictInt = 4
+    race: StrictInt = 2
     """Seeds of a block on which its ``finalists`` run besides."""
-    report: StrictInt = 5
+    report: StrictInt = 4
     """Seeds of a block on which the setting that it has chosen runs, and which no choice has seen."""
     finalists: StrictInt = 5
     choose_by: str = "log_tail"

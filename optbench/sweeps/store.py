@@ -20,6 +20,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 
+_SMALL = 1000
 TABLES = ("runs", "curves", "timings")
 
 
@@ -70,7 +71,10 @@ class Store:
         try:
             scratch.mkdir()
             for name, table in tables.items():
-                pq.write_table(table, scratch / f"{name}.parquet", compression="zstd")
+                # A cohort of a few lanes takes a few milliseconds: to pack its tables would be a third of that.
+                small = table.num_rows < _SMALL
+                packed = {"compression": "none" if small else "zstd", "use_dictionary": not small}
+                pq.write_table(table, scratch / f"{name}.parquet", write_statistics=False, **packed)
             scratch.rename(self.cohorts / cohort_id)
         except OSError as error:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -65,16 +65,16 @@ def test_a_dry_run_says_what_follows_the_screen(run):
     flags = ["--problems", "rosenbrock, saddle", "--lr", "1e-3:1:12", "--blocks", "4", "--steps", "5", "--dry-run"]
     code, out, err = run("sweep", "--schedules", "constant", "--optimizers", "gd, lbfgs", *flags)
     assert code == 0 and not err
-    # gd: 12 rates x 3 batch sizes; 5 of them on 4 seeds of 4 blocks, 2 of them on 5, on each of 2 problems.
+    # gd: 12 rates x 3 batch sizes; 5 of them on 2 seeds of 4 blocks, 2 of them on 4, on each of 2 problems.
     assert "rosenbrock gd 16, 64, full 12 36 144 720" in out and "rosenbrock lbfgs full 4 1 4 20" in out
     assert "32 cohorts, 296 runs screen all settings on 1 seed in each of 4 blocks; then the best 5 of each " in out
-    assert "race on 4 more seeds (up to 192 runs); what each block has chosen, and what all of them recommend, " in out
-    assert "runs on 5 fresh seeds a block (up to 120 runs)" in out
+    assert "race on 2 more seeds (up to 96 runs); what each block has chosen, and what all of them recommend, " in out
+    assert "runs on 4 fresh seeds a block (up to 96 runs)" in out
     Path("no-race.toml").write_text(
         'problems = ["saddle"]\noptimizers = ["gd"]\nlearning_rates = [0.1, 1]\nsteps = 3\nblocks = 2\nrace = 0\n'
     )
     code, out, err = run("sweep", "no-race.toml", "--dry-run")
-    assert "in each of 2 blocks; then what each block has chosen, and what all of them" in out and "(up to 20 ru" in out
+    assert "in each of 2 blocks; then what each block has chosen, and what all of them" in out and "(up to 16 ru" in out
 
 
 def test_nothing_of_a_dry_run_is_cut_at_80_columns(run, monkeypatch):
@@ -86,7 +86,7 @@ def test_nothing_of_a_dry_run_is_cut_at_80_columns(run, monkeypatch):
     code, out, err = run("sweep", "--batch-sizes", "8,16,32,64,128,full", *flags)
     assert code == 0 and not err and "…" not in out
     # 5 schedules x 10 rates x 3 values x 6 sizes, on 8 seeds; 6 epochs of 40 + 20 + 10 + 5 + 3 + 1 steps.
-    assert "48 900 7,200 568,800" in out and "(up to 160 runs)" in out and "(up to 80 runs)" in out
+    assert "48 900 7,200 568,800" in out and "(up to 80 runs)" in out and "(up to 64 runs)" in out
 
 
 def test_flags_reach_the_spec_over_the_file(run):
@@ -142,10 +142,10 @@ def test_progress_says_which_stage_runs(run, monkeypatch):
 
     monkeypatch.setattr(Progress, "update", listen)
     assert run(*BLOCKS)[0] == 0 and run(*SMALL, "--out", "plain")[0] == 0
-    # 3 settings: all race, on 4 seeds in each of 2 blocks; 1 or 2 of them are reported on 5 seeds in each.
+    # 3 settings: all race, on 2 seeds in each of 2 blocks; 1 or 2 of them are reported on 4 seeds in each.
     ends = [text for text, done, total in said if done == pytest.approx(total) and "kernels" not in text]
-    assert "screen: 6 of 6 runs" in ends and "race: 24 of 24 runs" in ends and "24 of 24 runs" in ends
-    assert any(re.fullmatch(r"report: (10|15|20) of \1 runs", text) for text in ends)
+    assert "screen: 6 of 6 runs" in ends and "race: 12 of 12 runs" in ends and "24 of 24 runs" in ends
+    assert any(re.fullmatch(r"report: (8|12|16) of \1 runs", text) for text in ends)
     assert all(0 <= done <= total * (1 + 1e-9) for _, done, total in said)
 
 

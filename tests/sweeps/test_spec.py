@@ -154,7 +154,7 @@ def test_a_written_spec_is_read_back(raw, tmp_path):
 def test_the_built_in_spec_is_read_back_too(tmp_path):
     (tmp_path / "spec.toml").write_text(to_toml(read()), encoding="utf-8")
     assert read(tmp_path / "spec.toml") == read()
-    assert read().blocks == 8 and len(read().seeds) == 80
+    assert read().blocks == 8 and len(read().seeds) == 56
 
 
 def test_the_device():
