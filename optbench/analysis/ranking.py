@@ -16,7 +16,8 @@ def ranking(
     """One row a problem and level, and over several problems the rows of problem "all".
 
     Arguments: `verdicts`. place: 1 for every level that none beats, which is first place, shared or not (`first`); for
-    others one more than the number of those that beat them. beaten_by, beats: how many, by the verdicts.
+    others one more than the number of those that beat them,
+    and the last for one that a deadline left without a setting. beaten_by, beats: how many, by the verdicts.
     mean_rank: over the reporting seeds, from 1; probability: the chance of a lower y than a rival on a seed, mean over
     the rivals. value, low, high: what tuning and then running the level usually gives, exp of the trimmed mean of y
     over blocks with its interval (`trimmed_means`), so a loss; blocks, trials; failures: the share of runs that failed.
@@ -86,7 +87,9 @@ def _ranked(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence: floa
     if ALL in set(pairs["problem"]):
         table = pd.concat([table, _over_all(both, sums, levels, of, confidence)], ignore_index=True)
     table = table.assign(**{name: table[name].fillna(0).astype(np.int64) for name in ("beats", "beaten_by", "blocks")})
-    table["place"] = 1 + table["beaten_by"]
+    # Nobody can beat what has no setting left: it stands behind those that have.
+    usable = (table["trials"] != 0).groupby(table["problem"], sort=False).transform("sum")
+    table["place"] = np.where((table["trials"] == 0) & (usable > 0), 1 + usable, 1 + table["beaten_by"])
     table["first"] = table["place"] == 1
     order = [*names, "place", "first", "value", "low", "high", "mean_rank", "critical_difference", "probability"]
     return table.reindex(columns=[*order, "beats", "beaten_by", "blocks", "trials", "failures"])

@@ -183,9 +183,13 @@ def _sentence(answer: Answer, problem: str) -> str:
     leader, verb = firsts[0], " is"
     names = [*firsts, *rows.loc[~rows["first"], "optimizer"]]
     lost = set(rows.loc[rows["failures"] == 1, "optimizer"])
+    cut = set(rows.loc[rows["trials"] == 0, "optimizer"])
     for rival in rows[~rows["first"]].sort_values("value", kind="stable")["optimizer"]:
         if rival in lost:  # a ratio would be that of what a failure counts as
             parts.append(f"{rival} failed on every seed")
+            continue
+        if rival in cut:
+            parts.append(f"{rival} has no setting without a deadline's cut")
             continue
         others = [name for name in names if name != rival]
         beaters = [name for name in others if _against(answer.verdicts, problem, name, rival)[3] == "better"]

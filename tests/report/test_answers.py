@@ -155,3 +155,12 @@ def test_what_is_compared_is_said_as_it_was():
     text = measure_text(answer_of(runs, [0], "test_loss"), "test_loss", runs)
     assert "Compared by the test loss." in text and "where there are no others, reported on the same" in text
     assert "There is none on q, where suboptimality in the last fifth of a run stands in." in text
+
+
+def test_who_has_no_setting_left_shares_no_place():
+    def value(problem, optimizer, rate, stage, block, seed):
+        return None if optimizer == "gd" else 0.1 * seed + rate
+
+    answer = answer_of(staged_table(value, blocks=4), [])
+    assert answer.firsts("p") == ["adam"]
+    assert answer.sentence("p") == "p: adam is first; gd has no setting without a deadline's cut"
