@@ -5,7 +5,7 @@ from __future__ import annotations
 from optbench.analysis.budget import against_budget
 from optbench.sweeps.results import Results
 
-BUDGETS = 6
+BUDGETS = 4
 
 
 def budget_tables(results: Results) -> dict[str, list[tuple[str, str]]]:

@@ -144,8 +144,9 @@ def _compile(planned: Sequence[PlannedCohort], status: Status, watch: Callable[[
             status.failed[group[0].cohort.pair] = in_one_line(error)
         status.compiled += 1
         watch(status)
+    # The longest first: one that begins last would keep a core waiting. The tables are in the plan's order anyway.
     order = {each.cohort_id: i for i, each in enumerate(planned)}
-    return sorted(jobs, key=lambda job: order[job.planned[0].cohort_id])
+    return sorted(jobs, key=lambda job: (-sum(each.cost for each in job.planned), order[job.planned[0].cohort_id]))
 
 
 def _lanes(planned: PlannedCohort) -> int:
