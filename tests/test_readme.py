@@ -3,6 +3,7 @@
 Of CONTRIBUTING.md, blocks of the kind ``console`` are shown only: they set up, take long, or need other machines.
 """
 
+import json
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ import pytest
 from optbench import datasets
 from optbench.catalogue import listing, loader
 from optbench.cli import app
+from optbench.contract.version import __version__
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -149,3 +151,12 @@ def test_every_data_set_and_named_folder_is_there():
 
 if __name__ == "__main__":
     CATALOGUE.write_text(generated(CATALOGUE.read_text(encoding="utf-8"), loader.load()), encoding="utf-8")
+
+
+def test_the_answer_that_the_readme_quotes_is_that_of_the_committed_report():
+    quoted = " ".join(line.removeprefix("> ") for line in TEXT.splitlines() if line.startswith("> "))
+    problem, sentence = quoted.split(": ", 1)
+    page = (ROOT / "reports" / "sweep" / "report" / "index.html").read_text(encoding="utf-8")
+    assert problem == "mlp" and page.count(f"{sentence}.") == 2
+    provenance = json.loads((ROOT / "reports" / "sweep" / "provenance.json").read_text(encoding="utf-8"))
+    assert provenance["optbench"] == __version__ and provenance["command"].startswith("python -m optbench sweep")
