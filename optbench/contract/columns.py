@@ -16,6 +16,7 @@ RUNS = (
     "epochs",
     "samples",
     "status",
+    "failure",
     "diverged_at",
     "loss_initial",
     "loss_final",

@@ -26,7 +26,7 @@ class PluginError(OptbenchError):
     """
 
 
-def in_one_line(error: Exception) -> str:
+def in_one_line(error: BaseException) -> str:
     """What an exception says, in one line; that of other code with its kind.
 
     Args:

@@ -1,18 +1,20 @@
 """Runs the cohorts of a plan over threads, cohort by cohort into the store."""
 
+import contextlib
+import queue
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
 from optbench.engine.run import compile_for, one_blas_thread, refusal, run
-from optbench.engine.runner import Cancelled
+from optbench.sweeps.crews.contract import Crew, Finished
+from optbench.sweeps.crews.threads import ThreadCrew
 from optbench.sweeps.jobs import Job, grouped, same_launch
 from optbench.sweeps.plan import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.store import Store
-from optbench.sweeps.tables import tables
 
 _LAUNCHERS = 2
 """Threads that drive a GPU: while one evaluates on the host, the other's kernels run."""
@@ -64,7 +66,7 @@ def run_all(
     ``status``: how far the stages before this one came; it is counted on. KeyboardInterrupt stops the cohorts in flight
     within about a tenth of a second; finished ones are in the store. Raises OptbenchError where it cannot be written.
     """
-    status, lock, stopping = status or Status(), threading.Lock(), threading.Event()
+    status, lock = status or Status(), threading.Lock()
     missing = []
     status.begin(planned)
     for each in planned:
@@ -76,46 +78,64 @@ def run_all(
             missing.append(each)
     # Once before the threads start: parallel writers of one kernel's cache can clash.
     jobs = _compile(missing, status, watch)
+    events: queue.SimpleQueue[Job | BaseException] = queue.SimpleQueue()
 
-    def work(job: Job) -> None:
-        if stopping.is_set():
-            raise Cancelled
+    def done(ended: Finished) -> None:
+        try:
+            if ended.error:
+                raise ended.error
+            for each, content in zip(ended.job.planned, ended.files, strict=False):
+                store.save(each.cohort_id, content)
+        except BaseException as error:
+            events.put(error)
+            return
+        with lock:
+            if ended.failure:
+                status.failed[ended.job.pair] = ended.failure
+            else:
+                status.cost += COHORT_COST * len(ended.job.planned)
+                status.runs += sum(each.runs for each in ended.job.planned)
+                status.cohorts += len(ended.job.planned)
+        events.put(ended.job)
+
+    def submit(crew: Crew, job: Job) -> None:
         step_cost = job.planned[0].step_cost
 
-        def progress(run_steps: int) -> None:
+        def heard(run_steps: int) -> None:
             with lock:
                 status.cost += run_steps * step_cost
 
-        try:
-            outcomes = job.run(progress, stopping.is_set)
-        except Cancelled:
-            raise
-        except Exception as error:  # a plug-in may raise anything; the others go on
-            with lock:
-                status.failed[job.pair] = in_one_line(error)
-            return
-        for each, outcome in zip(job.planned, outcomes, strict=True):
-            store.save(each.cohort_id, tables(each.cohort, outcome, each.place, each.run_ids, workers))
-            with lock:
-                status.cost += COHORT_COST
-                status.runs += each.runs
-                status.cohorts += 1
+        crew.submit(job, heard, done)
 
-    with one_blas_thread(), ThreadPoolExecutor(workers) as cpu, ThreadPoolExecutor(_LAUNCHERS) as gpu:
-        waiting = {(cpu if job.device == "cpu" else gpu).submit(work, job) for job in jobs}
+    with one_blas_thread():
+        crews: dict[str, Crew] = {"cpu": ThreadCrew(workers, workers), "cuda": ThreadCrew(_LAUNCHERS, workers)}
+        waiting = {device: deque(job for job in jobs if job.device == device) for device in crews}
+        held = dict.fromkeys(crews, 0)
         try:
-            while waiting:
-                done, waiting = wait(waiting, timeout=_WATCH_SECONDS, return_when=FIRST_COMPLETED)
+            while any(waiting.values()) or any(held.values()):
+                for device, crew in crews.items():
+                    # Few at a time: a hundred thousand that wait would slow each other down.
+                    while waiting[device] and held[device] < crew.width:
+                        held[device] += 1
+                        submit(crew, waiting[device].popleft())
+                for event in _heard_from(events):
+                    if isinstance(event, BaseException):
+                        raise event
+                    held[event.device] -= 1
                 watch(status)
-                for future in done:
-                    future.result()
-        except BaseException:
-            stopping.set()
-            for pool in (cpu, gpu):
-                pool.shutdown(wait=True, cancel_futures=True)
-            raise
+        finally:
+            for crew in crews.values():
+                crew.stop()
     watch(status)
     return status
+
+
+def _heard_from(events: "queue.SimpleQueue[Job | BaseException]") -> Iterator[Job | BaseException]:
+    """What has come by now; a moment is waited for the first."""
+    with contextlib.suppress(queue.Empty):
+        yield events.get(timeout=_WATCH_SECONDS)
+        while True:
+            yield events.get_nowait()
 
 
 def _compile(planned: Sequence[PlannedCohort], status: Status, watch: Callable[[Status], None]) -> list[Job]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from optbench.engine.outcome import CohortOutcome
 from optbench.engine.run import run_together
+from optbench.sweeps.cohort_file import encode
 from optbench.sweeps.plan import PlannedCohort
+from optbench.sweeps.tables import tables
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,14 @@ class Job:
         for outcome in outcomes:
             outcome.device_note = self.note or outcome.device_note
         return outcomes
+
+    def files(self, threads: int, progress: Callable[[int], None], stop: Callable[[], bool]) -> tuple[bytes, ...]:
+        """Run them, and the content of the file of each. ``threads``: how many the timings' table names."""
+        outcomes = zip(self.planned, self.run(progress, stop), strict=True)
+        return tuple(
+            encode(each.cohort_id, tables(each.cohort, outcome, each.place, each.run_ids, threads))
+            for each, outcome in outcomes
+        )
 
 
 def grouped(

@@ -1,12 +1,11 @@
 """The result folder: every cohort written at once or not at all, so that a killed sweep loses nothing finished.
 
-``cohorts/ID/{runs,curves,timings}.parquet`` appear by renaming a finished folder. The tables of the whole sweep are
+``cohorts/ID.cohort`` appears by renaming a finished file. The tables of the whole sweep are
 put together from them in the order of the plan, and so do not depend on who ran what when.
 """
 
 import json
 import os
-import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +16,10 @@ import pyarrow.parquet as pq
 
 from optbench.contract import columns
 from optbench.contract.errors import OptbenchError
+from optbench.sweeps.cohort_file import Damaged, decode
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 
-_SMALL = 1000
 TABLES = ("runs", "curves", "timings")
 
 
@@ -34,11 +33,10 @@ class Store:
             raise OptbenchError("the paths of --out and --plugin must be valid UTF-8") from None
         self.directory = Path(directory)
         self.cohorts = self.directory / "cohorts"
-        self.fresh: dict[str, dict[str, pa.Table]] = {}
         try:
             self.cohorts.mkdir(parents=True, exist_ok=True)
             for leftover in self.cohorts.glob(".tmp-*"):
-                shutil.rmtree(leftover)
+                leftover.unlink()
             for leftover in self.directory.glob(".tmp-*"):
                 leftover.unlink()
             self._claim(spec)
@@ -63,23 +61,20 @@ class Store:
         write_text(path, text)
 
     def has(self, cohort_id: str) -> bool:
-        return cohort_id in self.fresh or (self.cohorts / cohort_id).is_dir()
+        return self._file(cohort_id).is_file()
 
-    def save(self, cohort_id: str, tables: Mapping[str, pa.Table]) -> None:
-        """Keep a finished cohort. Raises OptbenchError where the disk refuses; what was saved before stays."""
+    def save(self, cohort_id: str, content: bytes) -> None:
+        """Keep a finished cohort's file. Raises OptbenchError where the disk refuses; what was saved before stays."""
         scratch = self.cohorts / f".tmp-{os.getpid()}-{cohort_id}"
         try:
-            scratch.mkdir()
-            for name, table in tables.items():
-                # A cohort of a few lanes takes a few milliseconds: to pack its tables would be a third of that.
-                small = table.num_rows < _SMALL
-                packed = {"compression": "none" if small else "zstd", "use_dictionary": not small}
-                pq.write_table(table, scratch / f"{name}.parquet", write_statistics=False, **packed)
-            scratch.rename(self.cohorts / cohort_id)
+            scratch.write_bytes(content)
+            scratch.rename(self._file(cohort_id))
         except OSError as error:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.unlink(missing_ok=True)
             raise self._unwritable(error) from None
-        self.fresh[cohort_id] = dict(tables)
+
+    def _file(self, cohort_id: str) -> Path:
+        return self.cohorts / f"{cohort_id}.cohort"
 
     def runs(self, cohort_ids: Sequence[str]) -> pd.DataFrame:
         """The runs of those of ``cohort_ids`` that are there, in that order: what the next stage is planned from."""
@@ -113,14 +108,12 @@ class Store:
         )
 
     def _table(self, cohort_id, name):
-        if cohort_id in self.fresh:
-            return self.fresh[cohort_id][name]
-        path = self.cohorts / cohort_id / f"{name}.parquet"
+        path = self._file(cohort_id)
         try:
-            return pq.ParquetFile(path).read()
-        except (OSError, pa.ArrowInvalid) as error:
+            return decode(path.read_bytes(), cohort_id)[name]
+        except (OSError, Damaged) as error:
             raise OptbenchError(
-                f"{str(path)!r} is damaged ({type(error).__name__}); delete that folder and run the same command again"
+                f"{str(path)!r} is damaged ({error}); delete it and run the same command again"
             ) from None
 
 

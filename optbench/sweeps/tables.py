@@ -94,6 +94,7 @@ def _runs(cohort: Cohort, part: Outcome, place: Place, ids: Sequence[str], lanes
         "epochs": steps / cohort.per_epoch,
         "samples": _samples(cohort, steps),
         "status": pa.array(status.tolist()),
+        "failure": [""] * count,
         "diverged_at": pa.array(part.diverged_at, mask=~diverged),
         "loss_initial": loss[0],
         "loss_final": final,
