@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.blocks import Coded, coded
-from optbench.analysis.columns import configuration_columns, failed
+from optbench.analysis.columns import configuration_columns, failed, unfinished
 from optbench.analysis.effects import mean_effects, row_medians
 from optbench.analysis.held_out import held_out_at
 from optbench.analysis.measures import LOG_TAIL, tail_values
@@ -34,7 +34,7 @@ def best_of_n(
 
     defaults: the settings to show beside it, one row an optimizer (or optimizer and problem): any columns that together
     name one setting, such as optimizer, lr and schedule; only where `of` is the optimizer. They come from all runs of
-    that setting in the table, for nothing was chosen; those of a run cut by a deadline aside.
+    that setting in the table, for nothing was chosen; those of a run cut by a deadline, or that could not run, aside.
 
     Returns columns problem, `of`, kind ("trials" or "defaults"), n (0 for the defaults), trials (N), value, low, high
     (exp of the mean y over blocks, with its t interval), blocks and failures (the expected share).
@@ -74,7 +74,7 @@ def _defaults(runs, table: Coded, defaults: pd.DataFrame, choose_by: str, confid
     for name in defaults["optimizer"]:
         if name not in set(runs["optimizer"]):
             raise unknown("optimizer among defaults", name, runs["optimizer"].unique())
-    measured = runs.assign(y=tail_values(runs, choose_by), bad=failed(runs))[runs["status"] != "deadline"]
+    measured = runs.assign(y=tail_values(runs, choose_by), bad=failed(runs))[~unfinished(runs)]
     mine = measured.merge(defaults.drop_duplicates(), on=list(defaults.columns), how="inner")
     settings = mine[known].drop_duplicates().groupby(["problem", "optimizer"]).size()
     for (problem, optimizer), count in settings[settings > 1].items():

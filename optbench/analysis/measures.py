@@ -62,8 +62,14 @@ def _tail(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     if LOG_TAIL in runs:
         tail = runs[LOG_TAIL].to_numpy(dtype=np.float64, na_value=np.nan)
         y = np.where(np.isfinite(tail), tail, y)
-    start = np.where(np.isfinite(first), first - minimum, 0.0)
+    start = np.where(np.isfinite(first), first - minimum, _usual(runs["problem"], first - minimum))
     return y, np.log(DIVERGENCE_FACTOR * np.maximum(start, scale / DIVERGENCE_FACTOR))
+
+
+def _usual(problem: pd.Series, start: np.ndarray) -> np.ndarray:
+    """(runs,) the median first suboptimality of each run's problem: one that could not run does not tell its own."""
+    known = pd.Series(np.where(np.isfinite(start), start, np.nan)).groupby(problem.to_numpy()).transform("median")
+    return known.fillna(0.0).to_numpy()
 
 
 def _minimum(problem: pd.Series, gap: np.ndarray, loss: np.ndarray) -> np.ndarray:

@@ -119,9 +119,14 @@ def print_summary(directory: Path) -> None:
     """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
     from optbench.cli.console import paragraph
     from optbench.report import answers
+    from optbench.report.failures import failure_texts, without_lost
     from optbench.sweeps.results import load
 
-    results = load(directory)
+    everything = load(directory)
+    for text in failure_texts(everything.runs):
+        paragraph(text, hang=2)
+        paragraph("")
+    results = without_lost(everything)
     runs, timings = results.runs, results.timings
     answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by, results.searched)
     settings = answers.setting_texts(answer, runs)

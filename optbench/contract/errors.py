@@ -35,7 +35,10 @@ def in_one_line(error: BaseException) -> str:
     Returns:
         The line.
     """
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a plug-in's own exception may not even be able to say what it is
+        text = "(it cannot be told)"
     return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text}"
 
 

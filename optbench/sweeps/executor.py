@@ -12,6 +12,7 @@ from optbench.contract.types import Stage
 from optbench.engine.run import compile_for, one_blas_thread, refusal, run
 from optbench.sweeps.crews.contract import Crew, Finished
 from optbench.sweeps.crews.threads import ThreadCrew
+from optbench.sweeps.failures import failed_file, in_short
 from optbench.sweeps.jobs import Job, grouped, same_launch
 from optbench.sweeps.plan import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.store import Store
@@ -42,7 +43,17 @@ class Status:
     compiled: int = 0
     to_compile: int = 0
     failed: dict[str, str] = field(default_factory=dict)
-    """What would not compile or run, by problem and optimizer, with the reason; its cohorts are left out."""
+    """What would not compile or run, by problem and optimizer, with the reason; those runs are rows all the same."""
+
+    def ended(self, planned: Sequence[PlannedCohort], heard: float, failure: str = "") -> None:
+        """Count a job that has ended, of which so much ``cost`` was counted while it ran."""
+        if failure:
+            self.failed[planned[0].cohort.pair] = in_short(failure)
+            self.cost += sum(each.cost for each in planned) - heard
+        else:
+            self.cost += COHORT_COST * len(planned)
+        self.runs += sum(each.runs for each in planned)
+        self.cohorts += len(planned)
 
     def begin(self, planned: Sequence[PlannedCohort]) -> None:
         """Count what one more stage has to do."""
@@ -77,25 +88,22 @@ def run_all(
         else:
             missing.append(each)
     # Once before the threads start: parallel writers of one kernel's cache can clash.
-    jobs = _compile(missing, status, watch)
+    jobs = _compile(missing, status, watch, store)
+    spent: dict[int, float] = {}
     events: queue.SimpleQueue[Job | BaseException] = queue.SimpleQueue()
 
     def done(ended: Finished) -> None:
         try:
             if ended.error:
                 raise ended.error
-            for each, content in zip(ended.job.planned, ended.files, strict=False):
+            files = ended.files or [failed_file(each, ended.failure) for each in ended.job.planned]
+            for each, content in zip(ended.job.planned, files, strict=True):
                 store.save(each.cohort_id, content)
         except BaseException as error:
             events.put(error)
             return
         with lock:
-            if ended.failure:
-                status.failed[ended.job.pair] = ended.failure
-            else:
-                status.cost += COHORT_COST * len(ended.job.planned)
-                status.runs += sum(each.runs for each in ended.job.planned)
-                status.cohorts += len(ended.job.planned)
+            status.ended(ended.job.planned, spent.pop(id(ended.job), 0.0), ended.failure)
         events.put(ended.job)
 
     def submit(crew: Crew, job: Job) -> None:
@@ -104,6 +112,7 @@ def run_all(
         def heard(run_steps: int) -> None:
             with lock:
                 status.cost += run_steps * step_cost
+                spent[id(job)] = spent.get(id(job), 0.0) + run_steps * step_cost
 
         crew.submit(job, heard, done)
 
@@ -138,8 +147,10 @@ def _heard_from(events: "queue.SimpleQueue[Job | BaseException]") -> Iterator[Jo
             yield events.get_nowait()
 
 
-def _compile(planned: Sequence[PlannedCohort], status: Status, watch: Callable[[Status], None]) -> list[Job]:
-    """Compile every pair once, those that a GPU refuses for the CPU; leave out what will not compile at all."""
+def _compile(
+    planned: Sequence[PlannedCohort], status: Status, watch: Callable[[Status], None], store: Store
+) -> list[Job]:
+    """Compile every pair once, those that a GPU refuses for the CPU; what will not compile at all has failed."""
     jobs: list[Job] = []
     reasons: dict[str, str] = {}
     rest = [each for each in planned if each.cohort.device == "cpu"]
@@ -160,8 +171,10 @@ def _compile(planned: Sequence[PlannedCohort], status: Status, watch: Callable[[
         try:
             compile_for(group[0].cohort)
             jobs += [Job((each,), reasons.get(each.cohort_id, "")) for each in group]
-        except Exception as error:
-            status.failed[group[0].cohort.pair] = in_one_line(error)
+        except (Exception, SystemExit) as error:
+            for each in group:
+                store.save(each.cohort_id, failed_file(each, in_one_line(error)))
+            status.ended(group, 0.0, in_one_line(error))
         status.compiled += 1
         watch(status)
     # The longest first: one that begins last would keep a core waiting. The tables are in the plan's order anyway.

@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from optbench.analysis.columns import comparable, lost
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import executor, landscapes, stages
 from optbench.sweeps.chosen import chosen_spec
+from optbench.sweeps.failures import told
 from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
@@ -56,14 +58,20 @@ def execute(
     store = Store(directory, plan.spec, provenance(command, plan))
     planned = list(plan.cohorts)
     status = executor.run_all(planned, store, workers, watch)
-    for plan_stage in stages.STAGES.values() if plan.spec.blocks and status.cohorts else ():
-        more = plan_stage(plan, store.runs([each.cohort_id for each in planned]))
+    for plan_stage in stages.STAGES.values() if plan.spec.blocks else ():
+        runs = comparable(store.runs([each.cohort_id for each in planned]))
+        if runs.empty:
+            break  # nothing ran
+        more = plan_stage(plan, runs)
         planned += more
         status = executor.run_all(more, store, workers, watch, status)
-    if status.failed and not status.cohorts:
-        raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
-    if (left := chosen_spec(plan, store.runs([each.cohort_id for each in planned]))) is not None:
+    runs = store.runs([each.cohort_id for each in planned])
+    status.failed = told(runs)
+    if (left := chosen_spec(plan, runs)) is not None:
         store.leave("chosen.toml", to_toml(left))
-    problems = [each.cohort.problem for each in planned if store.has(each.cohort_id)]
+    ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
+    problems = [each.cohort.problem for each in planned if each.cohort.problem.name in ran]
     store.finish([each.cohort_id for each in planned], landscapes.facts(problems))
+    if lost(runs).all():
+        raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
     return status

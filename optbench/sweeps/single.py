@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from optbench.catalogue import loader
 from optbench.compiler.device import choose
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Family, Problem
 from optbench.engine import run as engine
@@ -149,6 +149,9 @@ def run_single(
         request = replace(request, device="cpu")
     with engine.one_blas_thread():
         outcome = engine.run(request)
+    wrong = next((reason for part in outcome.parts for reason in part.failures if reason), "")
+    if wrong:
+        raise PluginError(wrong)
     return Single(tables(request, outcome, Place(""), [str(place) for place in range(len(lanes))], threads=1), outcome)
 
 

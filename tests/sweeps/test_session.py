@@ -139,8 +139,14 @@ def test_a_broken_problem_is_reported_and_takes_no_other_down(case, tmp_path, ow
     status, found = execute(tmp_path, problems="bad, rosenbrock", plugins=[str(file)])
     (pair,) = status.failed
     assert "bad" in pair and "gd" in pair and status.failed[pair] and "\n" not in status.failed[pair]
-    assert set(found.runs["problem"]) == {"rosenbrock"} and len(found.runs) == 4
-    assert (status.runs, status.total_runs, status.cohorts) == (4, 8, 2)
+    bad = found.runs[found.runs["problem"] == "bad"]
+    assert (bad["status"] == "failed").all() and len(bad) == 4 and (bad["failure"] == status.failed[pair]).all()
+    assert bad[["loss_initial", "loss_final", "loss_best", "log_tail", "diverged_at"]].isna().all(axis=None)
+    assert not set(bad["run_id"]) & set(found.curves["run_id"]) and not set(bad["cohort_id"]) & set(found.timings)
+    assert set(found.runs["problem"]) == {"bad", "rosenbrock"} and len(found.runs) == 8
+    assert (status.runs, status.total_runs, status.cohorts) == (8, 8, 4) and status.cost == pytest.approx(
+        status.total_cost
+    )
     assert pd.read_parquet(tmp_path / "out" / "problems.parquet")["problem"].tolist() == ["rosenbrock"]
 
 

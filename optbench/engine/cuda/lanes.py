@@ -65,7 +65,7 @@ class GpuLanes:
 
     def advance(self, rates: Rates, done: int, size: int, heard: bool) -> None:
         """Make ``size`` steps after step ``done``, in launches whose mini-batches fill no more than _BATCH_BYTES."""
-        factors, at = rates.factors(done, size), 0
+        factors, at = rates.factors, 0
         alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
         tail = self._put(self.tail if heard else self.tail[:0])
         base, schedule_of = self._put(rates.base), self._put(rates.schedule_of.astype(np.int32))

@@ -28,10 +28,10 @@ class ThreadCrew:
             ended = Finished(job, job.files(self._told, heard, self._stopping.is_set))
         except Cancelled:
             return
-        except (Exception, SystemExit) as error:  # a plug-in may raise anything; the others go on
-            ended = Finished(job, failure=in_one_line(error))
-        except BaseException as error:
+        except KeyboardInterrupt as error:
             ended = Finished(job, error=error)
+        except BaseException as error:  # a plug-in may raise anything; the others go on
+            ended = Finished(job, failure=in_one_line(error))
         done(ended)
 
     def stop(self) -> None:
