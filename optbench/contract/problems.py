@@ -96,7 +96,11 @@ class Problem:
     """What the engine has made of the record and wants again, such as its arrays in another precision."""
 
     def __post_init__(self) -> None:
-        for key, value in problem_values.checked(self).items():
+        try:
+            checked = problem_values.checked(self)
+        except OptbenchError as error:
+            raise type(error)(_named(str(error), self.name)) from None
+        for key, value in checked.items():
             object.__setattr__(self, key, value)
 
 
@@ -187,9 +191,10 @@ class Family:
         return named
 
 
-def _named(message: str, name: str) -> str:
-    """What is wrong with a record that did not know its name yet."""
-    return message.replace("problem: ", f"problem {name}: ", 1) if message.startswith("problem: ") else message
+def _named(message: str, name: Any) -> str:
+    """What is wrong with a record, with its name: mostly it does not know that before its family has built it."""
+    known = isinstance(name, str) and name and message.startswith("problem: ")
+    return message.replace("problem: ", f"problem {name}: ", 1) if known else message
 
 
 def problem(*, source: str) -> Callable[[Callable], Family]:
