@@ -10,6 +10,7 @@ from pathlib import Path
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.limits import enforce
 from optbench.datasets import bundled, extras, files, generated, mapped
 from optbench.datasets.mapped import remembered, with_intercept
 from optbench.datasets.record import Dataset, Raw, prepare
@@ -31,6 +32,7 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
     if name not in _SETS:
         raise unknown("data set", name, _SETS)
     given = names.fill("data set", name, given, _SETS[name][1])
+    enforce(f"data set {name}", given, {})
     return _load(name, tuple(given.items()), classes, _digest(files.used(name, **given)))
 
 

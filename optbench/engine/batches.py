@@ -11,9 +11,10 @@ import numpy as np
 
 from optbench.catalogue import loader
 from optbench.compiler import finite_sums
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
+from optbench.contract.values import shown
 from optbench.engine import settings
 
 _START, _ORDER, _NOISE = range(3)
@@ -30,10 +31,14 @@ def _generator(*key: int) -> np.random.Generator:
 
 def start_point(problem: Problem, seed: int) -> np.ndarray:
     """The start point of a seed, (dim,) float64."""
-    w = np.asarray(problem.start(_generator(seed, _START)), dtype=np.float64)
-    if w.shape != (problem.dim,) or not np.isfinite(w).all():
-        raise OptbenchError(f"problem {problem.name}: start(rng) must give {problem.dim} finite numbers, got {w!r:.60}")
-    return w
+    owner = f"problem {problem.name or '(unnamed)'}"
+    try:
+        w = np.asarray(problem.start(_generator(seed, _START)))
+    except Exception as error:  # a plug-in may raise anything
+        raise PluginError(f"{owner}: start(rng) fails: {in_one_line(error)}") from error
+    if w.dtype.kind not in "iuf" or w.shape != (problem.dim,) or not np.isfinite(w).all():
+        raise PluginError(f"{owner}: start(rng) must give {problem.dim} finite numbers, got {shown(w)}")
+    return w.astype(np.float64)
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:

@@ -85,13 +85,18 @@ def bad():
     return make(value_and_gradient=bad_kernel)
 """,
     "raises where its scratch is asked for": """
+def bad_kernel(w, g, f):
+    for r in range(w.shape[1]):
+        f[r] = 0.0
+
+
 def bad_work(rows, runs):
-    return rows // 0
+    return 1 if runs == 1 else rows // 0
 
 
 @problem(source="a test")
 def bad():
-    return make(work=bad_work)
+    return make(form="lanes", value_and_gradient=bad_kernel, work=bad_work)
 """,
 }
 
