@@ -13,7 +13,8 @@ import pandas as pd
 
 from optbench.analysis.columns import configuration_columns, failed, full_batch
 from optbench.analysis.measures import LOG_TAIL, tail_values
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError
 
 MOST_BLOCKS = 8
 SCREEN, RACE, REPORT = "screen", "race", "report"
@@ -60,8 +61,7 @@ def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", 
     """
     if runs.empty:
         raise OptbenchError("there are no runs to choose from")
-    if of not in LEVELS:
-        raise unknown("column to compare", of, LEVELS)
+    arguments.word("column to compare", of, LEVELS)
     y, bad = tail_values(runs, choose_by), failed(runs)
     level = _levels(runs, of)
     keys = ["problem", *configuration_columns(runs)]

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from optbench.contract import columns
-from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, Wrapper, arguments
 from optbench.contract.search import Range, check_space
-from optbench.contract.values import mapping, real, shown, source_function, words, wrong
+from optbench.contract.values import mapping, real, source_function, words, wrong
 
 
 def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]) -> dict:

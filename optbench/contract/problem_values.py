@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from optbench.contract import room, values
-from optbench.contract.errors import PluginError, in_one_line
+from optbench.contract.errors import PluginError, in_one_line, shown
 from optbench.contract.types import Form
 
 _TEXTS = ("minimum_source", "digest", "data_text", "data_warning", "name", "source")
@@ -88,7 +88,7 @@ def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
     except Exception as error:  # a plug-in may raise anything
         raise PluginError(f"{owner}: work(rows={rows}, runs={runs}) fails: {in_one_line(error)}") from error
     if not values.is_whole(size) or size < 0:
-        raise PluginError(f"{owner}: work(rows={rows}, runs={runs}) must give a whole number, not {values.shown(size)}")
+        raise PluginError(f"{owner}: work(rows={rows}, runs={runs}) must give a whole number, not {shown(size)}")
     room.need_memory(f"{owner}: the scratch that work(rows={rows}, runs={runs}) asks for", room.REAL * int(size))
     return int(size)
 
@@ -111,7 +111,7 @@ def vector(key: str, value: Any, dim: int, more: str = "") -> np.ndarray:
     found = _array(value)
     if found is None or found.shape != (dim,) or not np.isfinite(found).all():
         shape = "" if found is None or found.shape == (dim,) else f" of the shape {found.shape}"
-        raise PluginError(f"problem: {key} must be {dim} finite numbers{more}, not {values.shown(value)}{shape}")
+        raise PluginError(f"problem: {key} must be {dim} finite numbers{more}, not {shown(value)}{shape}")
     return found.astype(float)
 
 
@@ -182,7 +182,7 @@ def _blocks(value: Any, dim: int) -> tuple[tuple[int, ...], ...]:
         raise values.wrong("problem", "blocks", value, f"a tuple of shapes, such as (({dim},),)")
     shapes = tuple(_whole_numbers("blocks", block, 1) for block in value) or ((dim,),)
     if sum(math.prod(block) for block in shapes) != dim:
-        raise PluginError(f"problem: blocks {values.shown(shapes)} do not add up to dim={dim}")
+        raise PluginError(f"problem: blocks {shown(shapes)} do not add up to dim={dim}")
     return shapes
 
 

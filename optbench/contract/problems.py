@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optbench.contract import names, problem_values, room, values
-from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.origins import Origin
 from optbench.contract.types import Form
 
@@ -149,11 +149,11 @@ class Family:
         owner = f"problem {self.name}"
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
-                raise OptbenchError(f"{owner}: {key}={values.shown(value)} must be finite")
+                raise OptbenchError(f"{owner}: {key}={shown(value)} must be finite")
         if key in LEAST and (not values.is_real(value) or value < LEAST[key]):
-            raise OptbenchError(f"{owner}: {key}={values.shown(value)} must be at least {LEAST[key]}")
+            raise OptbenchError(f"{owner}: {key}={shown(value)} must be at least {LEAST[key]}")
         if key in SIZES and values.is_whole(value):
-            room.need_memory(f"{owner}: {key}={values.shown(value)}", room.REAL * value)
+            room.need_memory(f"{owner}: {key}={shown(value)}", room.REAL * value)
 
     def build(self, given: Mapping | None = None) -> Problem:
         """The problem with these parameters.

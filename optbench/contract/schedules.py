@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from optbench.contract import names, values
-from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import enforce
 from optbench.contract.origins import Origin
 from optbench.contract.record_values import check_schedule
@@ -76,7 +76,7 @@ class Schedule:
         filled = names.fill("schedule", self.name, given, self.parameters)
         for key, value in filled.items():
             if isinstance(value, tuple) and not all(map(values.is_real, value)):
-                raise OptbenchError(f"{owner}: {key}={values.shown(value)}: a tuple must hold numbers that are finite")
+                raise OptbenchError(f"{owner}: {key}={shown(value)}: a tuple must hold numbers that are finite")
         filled = {key: _as_parameter(value) for key, value in filled.items()}
         enforce(owner, filled, self.limits)
         try:

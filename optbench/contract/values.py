@@ -7,28 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from optbench.contract import names
-from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract.errors import OptbenchError, PluginError, shown
 
-_SHOWN = 60
-"""Letters of a value that a message repeats."""
 MOST_EXAMPLES = 2**31 - 1
 """Of a problem: the kernels number examples in 32 bits."""
-
-
-def shown(value: Any) -> str:
-    """A value as a message repeats it.
-
-    Args:
-        value: anything, also what cannot be shown.
-
-    Returns:
-        Its beginning in one line; of what cannot be shown, the kind.
-    """
-    try:
-        text = " ".join(repr(value).split())
-    except Exception:  # a plug-in may define anything
-        return f"a {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def wrong(owner: str, key: str, value: Any, wanted: str) -> PluginError:

@@ -11,16 +11,17 @@ import numpy as np
 
 from optbench.catalogue import loader
 from optbench.compiler import finite_sums
-from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
-from optbench.contract.values import shown
 from optbench.engine import settings
 
 _START, _ORDER, _NOISE = range(3)
 WEIGHTS = 0.5
 """Standard deviation of the weights of examples in a problem without data, whose mean is 1."""
 
+MOST_BATCHES = 1_000_000
+"""Mini-batches in one list."""
 _AT_ONCE = 1 << 12
 """Normal numbers drawn at a time: they stay in the L1 cache."""
 
@@ -139,6 +140,8 @@ def mini_batches(
         raise OptbenchError(f"problem {problem.name} has no data, and so no mini-batches")
     size, seed = settings.checked("batch_size", batch_size), settings.checked("seed", seed)
     settings.budget(None, steps)
+    if steps > MOST_BATCHES:
+        raise OptbenchError(f"steps={shown(steps)}: no more than {MOST_BATCHES:,} mini-batches at once")
     if isinstance(size, str) or size >= problem.examples:
         return [np.arange(problem.examples)] * steps
     order, sizes, _ = Batches(problem, size, seed, "float64").draw(steps)
