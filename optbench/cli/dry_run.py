@@ -18,7 +18,7 @@ def print_plan(plan: Plan, workers: int) -> None:
 
     from optbench.cli.console import console, errors, paragraph
     from optbench.report.answers import data_texts
-    from optbench.sweeps.executor import estimate
+    from optbench.sweeps.estimate import estimate
     from optbench.sweeps.stages import expected
 
     table = Table(box=None)
