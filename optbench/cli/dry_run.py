@@ -8,8 +8,8 @@ from optbench.cli.progress import duration
 
 if TYPE_CHECKING:
     from optbench.contract.types import Stage
-    from optbench.engine.cohort import Cohort
-    from optbench.sweeps.plan import Plan, PlannedCohort
+    from optbench.sweeps.plan import Plan
+    from optbench.sweeps.planned import Cohorts, Series
 
 
 def print_plan(plan: Plan, workers: int) -> None:
@@ -26,18 +26,18 @@ def print_plan(plan: Plan, workers: int) -> None:
         table.add_column(name, overflow="fold")
     for name in ("cohorts", "trials", "runs", "run-steps"):
         table.add_column(name, justify="right", no_wrap=True)
-    groups: dict[tuple[str, str], list[Cohort]] = {}
-    for planned in plan.cohorts:
-        cohort = planned.cohort
-        groups.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
+    groups: dict[tuple[str, str], list[Series]] = {}
+    for series in plan.series:
+        groups.setdefault((series.cohort.problem.name, series.cohort.optimizer.name), []).append(series)
     trials = plan.trials
     for (problem, optimizer), group in groups.items():
         sizes = dict.fromkeys(
-            "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size) for cohort in group
+            "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size)
+            for cohort in (each.cohort for each in group)
         )
-        runs = sum(len(cohort.lanes) for cohort in group)
-        steps = sum(len(cohort.lanes) * cohort.steps for cohort in group)
-        numbers = (len(group), trials[problem, optimizer], runs, steps)
+        cohorts = sum(len(each.seeds) for each in group)
+        steps = sum(each.runs * each.cohort.steps for each in group)
+        numbers = (cohorts, trials[problem, optimizer], sum(each.runs for each in group), steps)
         table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
     console.print(table)
     for text in data_texts((problem.name, problem.data_text) for problem in plan.problems):
@@ -59,12 +59,12 @@ def print_plan(plan: Plan, workers: int) -> None:
     )
 
 
-def _later_text(plan: Plan, later: dict[Stage, list[PlannedCohort]]) -> str:
+def _later_text(plan: Plan, later: dict[Stage, Cohorts]) -> str:
     """What follows the screen, where the seeds stand in blocks."""
     spec = plan.spec
     if not spec.blocks:
         return ""
-    race, report = (f"up to {sum(planned.runs for planned in later[stage]):,} runs" for stage in ("race", "report"))
+    race, report = (f"up to {later[stage].runs:,} runs" for stage in ("race", "report"))
     text = f" screen all settings on {_seeds(spec.screen)} in each of {spec.blocks} blocks; then "
     if spec.race:
         racing = f"the best {spec.finalists} of each problem, optimizer and block race"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from optbench.engine.run import one_blas_thread, run
-from optbench.sweeps.plan import PlannedCohort
+from optbench.sweeps.planned import PlannedCohort
 
 _PROBE_SECONDS = 0.02
 """How long a probe of the estimate steps at least: a hundred times what a clock's resolution asks for."""

@@ -10,7 +10,7 @@ from optbench.contract.types import Stage
 from optbench.engine.run import compile_for, one_blas_thread, refusal
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.jobs import Job, grouped, same_launch
-from optbench.sweeps.plan import COHORT_COST, PlannedCohort, on_cpu
+from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.store import Store
 from optbench.sweeps.tables import tables
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from optbench.engine.outcome import CohortOutcome
 from optbench.engine.run import run_together
-from optbench.sweeps.plan import PlannedCohort
+from optbench.sweeps.planned import PlannedCohort
 
 
 @dataclass(frozen=True)

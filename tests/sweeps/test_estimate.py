@@ -22,4 +22,4 @@ def test_an_estimate_grows_with_the_work_and_shrinks_with_the_workers(catalogue,
     # The probe of 4 steps takes 0.02 s besides its evaluation: 5 s a cohort, and each is evaluated once.
     assert one == pytest.approx(2 * (0.02 / 4 * 1000 + 0.01))
     assert estimate.estimate(plans, 2) == pytest.approx(one / 2)
-    assert estimate.estimate(plans + plans, 1) == pytest.approx(2 * one)
+    assert estimate.estimate([*plans, *plans], 1) == pytest.approx(2 * one)

@@ -93,7 +93,10 @@ def test_what_later_stages_may_take_is_counted_beforehand(runs):
         assert (ran <= count[ran.index]).all() and (stage == "report" or (ran == count[ran.index]).all())
     both = expected(plan_of(merge(SPEC, {"dtypes": "float64,float32", "problems": SPEC["problems"][0]})))
     assert sum(each.runs for each in both["race"]) == 6 * (3 + 3 + 2)
-    assert expected(plan_of(merge(SPEC, {"seeds": 3}))) == {"race": [], "report": []}
+    assert {stage: len(each) for stage, each in expected(plan_of(merge(SPEC, {"seeds": 3}))).items()} == {
+        "race": 0,
+        "report": 0,
+    }
 
 
 def test_no_reporting_seed_has_a_tuning_run(runs):
