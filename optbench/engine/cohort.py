@@ -22,7 +22,7 @@ MOST_EVERY = 10_000_000
 """The most steps that are evaluated one by one: their curve of one run takes a gigabyte."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lane:
     """What one run of a cohort does not share with the others."""
 

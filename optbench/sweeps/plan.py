@@ -13,7 +13,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.types import Device, Stage
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
-from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cohort import Cohort
 from optbench.sweeps.planned import Cohorts, Identities, Series
 from optbench.sweeps.search import Space
 from optbench.sweeps.spec import ProblemEntry, Spec
@@ -46,13 +46,10 @@ class Plan:
     @cached_property
     def trials(self) -> dict[tuple[str, str], int]:
         """How many settings, batch sizes among them, each pair of a problem and an optimizer tries."""
-        counts: dict[int, int] = {}  # by the lanes, which most series share
         trials: dict[tuple[str, str], dict[int, int]] = {}
         for cohort in (each.cohort for each in self.series):
-            if id(cohort.lanes) not in counts:
-                counts[id(cohort.lanes)] = len({_setting(lane) for lane in cohort.lanes})
             by_size = trials.setdefault((cohort.problem.name, cohort.optimizer.name), {})
-            by_size[cohort.batch_size] = counts[id(cohort.lanes)]  # the same for every dtype
+            by_size[cohort.batch_size] = len(cohort.lanes)  # the same for every dtype; no setting stands there twice
         return {pair: sum(by_size.values()) for pair, by_size in trials.items()}
 
     @property
@@ -145,7 +142,3 @@ def _points(spec: Spec, steps: int) -> Literal["every"] | tuple[int, ...] | None
     if not isinstance(spec.points, tuple):
         return spec.points
     return tuple(point for point in spec.points if point <= steps) or (steps,)
-
-
-def _setting(lane: Lane) -> tuple:
-    return lane.lr, lane.schedule.text, tuple(lane.hyperparameters.items())

@@ -57,8 +57,11 @@ def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
         size = full_or(entry.batch_size, problem)
         if isinstance(optimizer, Baseline) and size != problem.examples:
             raise OptbenchError(f"chosen: {optimizer.name} runs on the full batch")
-        known = each.setdefault(optimizer.name, Fixed(optimizer, {})).by_size
-        known.setdefault(size, []).append(Lane(entry.lr, catalogue.schedule(entry.schedule), values))
+        lanes = each.setdefault(optimizer.name, Fixed(optimizer, {})).by_size.setdefault(size, [])
+        lane = Lane(entry.lr, catalogue.schedule(entry.schedule), values)
+        if lane in lanes:
+            raise OptbenchError(f"chosen has a setting of {optimizer.name} on {problem.name} twice, in other words")
+        lanes.append(lane)
     return list(each.values())
 
 

@@ -214,6 +214,10 @@ def test_the_spec_that_is_left_has_the_settings_that_the_answer_names(tmp_path, 
         ({"chosen": [{"problem": "rosenbrock", "optimizer": "gd", "lr": -1.0}]}, "must be a positive finite number"),
         ({"chosen": [{"problem": "rosenbrock", "optimizer": "gdd", "lr": 1.0}]}, "did you mean 'gd'"),
         (
+            {"chosen": [{"problem": "rosenbrock", "optimizer": name} for name in ("adam", "adam(beta1=0.9)")]},
+            "chosen has a setting of adam on rosenbrock twice",
+        ),
+        (
             {"chosen": [{"problem": "rosenbrock", "optimizer": "lbfgs", "batch_size": 5}]},
             "on the full batch",
         ),
