@@ -25,6 +25,8 @@ _LOOK_SECONDS = 1e-4
 """What an evaluation takes whatever it does and for however many lanes."""
 _PASS_SECONDS = 1.2e-10
 """What an evaluation takes for each parameter and example."""
+_ROW_SECONDS = 1e-6
+"""What a row of the curves takes, to be collected, kept and written; a row of the runs takes ten times as long."""
 _LANES = 64
 """Lanes of a probe at most: more cost as much each."""
 _PROBE_SECONDS = 0.02
@@ -180,7 +182,8 @@ def _whole(series: Series, ratio: Seconds = _AS_MODELLED) -> float:
     """Seconds of all cohorts of a series, for one worker, where probes took so many times what the model says."""
     stepping, evaluating = _model(series.cohort)
     seconds = stepping * ratio.stepping + evaluating * ratio.evaluating
-    return len(series.seeds) * (min(seconds, series.cohort.deadline or seconds) + COHORT_COST * 1e-9)
+    rows = len(series.cohort.lanes) * (10 + len(series.cohort.evaluated)) * _ROW_SECONDS
+    return len(series.seeds) * (min(seconds, series.cohort.deadline or seconds) + rows + COHORT_COST * 1e-9)
 
 
 def _nearest(kind: tuple, ratios: dict[tuple, Seconds]) -> Seconds:

@@ -182,7 +182,7 @@ class Cohorts(Sequence[PlannedCohort]):
     @overload
     def __getitem__(self, place: slice) -> Sequence[PlannedCohort]: ...
 
-    def __getitem__(self, place):
+    def __getitem__(self, place: int | slice) -> PlannedCohort | Sequence[PlannedCohort]:
         if isinstance(place, slice):
             return [self[i] for i in range(*place.indices(len(self)))]
         place = place + len(self) if place < 0 else place
