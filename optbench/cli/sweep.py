@@ -10,7 +10,7 @@ import typer
 from optbench.cli import report as report_command
 from optbench.cli.dry_run import print_plan, tell_if_long
 from optbench.cli.options import Plugin, Workers, check_folder, interrupted, text_list
-from optbench.cli.progress import Watch
+from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def sweep(
         print_plan(plan, session.checked_workers(workers))
         return
     try:
-        with Watch() as watch:
+        with watching() as watch:
             plan = session.plan(checked, catalogue)
             print_notes(plan)
             tell_if_long(plan, session.checked_workers(workers), Path(out))
