@@ -26,7 +26,7 @@ class OptbenchError(ValueError):
     """
 
     def __init__(self, message: object = ""):
-        super().__init__(_shortened(_printable(str(message))))
+        super().__init__(_shortened(_printable(str(message).replace("\n", " "))))
 
 
 class PluginError(OptbenchError):
@@ -59,8 +59,8 @@ class _Shown(reprlib.Repr):
         try:
             text = " ".join(repr(x).split())
         except Exception:
-            text = ""
-        return text if 0 < len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{type(x).__name__}"
+            return f"a {type(x).__name__}"
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
     repr_int = repr_instance  # Python writes none of more than 4,300 digits
 

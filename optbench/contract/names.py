@@ -207,10 +207,12 @@ def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
     Raises:
         OptbenchError: a parameter is unknown, or a value does not convert.
     """
+    if not isinstance(given, Mapping):
+        raise OptbenchError(f"{kind} {name}: its parameters must be a dictionary, not {shown(given)}")
     filled = dict(defaults)
     for key, value in given.items():
         if key not in defaults:
-            raise unknown(f"parameter of {kind} {name}", key, defaults)
+            raise unknown(f"parameter of {kind} {name}", str(key), defaults)
         filled[key] = convert(f"{kind} {name}", key, value, defaults[key])
     return filled
 
@@ -241,7 +243,7 @@ def convert(owner: str, key: str, value: Any, default: Any) -> Any:
         return (int(value),)
     if kind is tuple and isinstance(value, list | tuple):
         return tuple(value)
-    if kind is type(value):
+    if kind is type(value) and (kind is not int or number):
         return value
     raise OptbenchError(f"{owner}: {key}={shown(value)} must be {_KINDS.get(kind, kind.__name__)}, like {default!r}")
 

@@ -22,7 +22,7 @@ MOST_EVERY = 10_000_000
 """The most steps that are evaluated one by one: their curve of one run takes a gigabyte."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lane:
     """What one run of a cohort does not share with the others."""
 
@@ -63,8 +63,8 @@ class Cohort:
         object.__setattr__(self, "points", settings.checked("points", self.points, self.steps))
         if not self.lanes:
             raise OptbenchError("a cohort needs at least one lane")
-        for lane in self.lanes:
-            settings.checked("lr", lane.lr)
+        for rate in {id(lane.lr): lane.lr for lane in self.lanes}.values():  # a grid's lanes share theirs
+            settings.checked("lr", rate)
         object.__setattr__(self, "lanes", tuple(self.lanes))
         size = settings.checked("batch_size", self.batch_size)
         object.__setattr__(self, "batch_size", full_or(size, self.problem))
