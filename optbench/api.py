@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
 from optbench.contract.schedules import Schedule
 
@@ -223,11 +224,14 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
+    from optbench.sweeps.session import checked_workers
     from optbench.sweeps.spec_files import merge, read
 
+    workers = checked_workers(workers)
+    folder = None if out is None else path_of("out", out)
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
-    if out is not None:
-        return _execute(checked, out, workers)
+    if folder is not None:
+        return _execute(checked, folder, workers)
     with tempfile.TemporaryDirectory() as folder:
         return _execute(checked, folder, workers).in_memory()
 

@@ -12,7 +12,9 @@ from optbench.analysis.columns import configuration_columns, failed, unfinished
 from optbench.analysis.effects import mean_effects, row_medians
 from optbench.analysis.held_out import held_out_at
 from optbench.analysis.measures import LOG_TAIL, tail_values
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.values import is_real
 
 COUNTS = (1, 3, 5, 10, 20, 50)
 TRIALS, DEFAULTS = "trials", "defaults"
@@ -39,8 +41,9 @@ def best_of_n(
     Returns columns problem, `of`, kind ("trials" or "defaults"), n (0 for the defaults), trials (N), value, low, high
     (exp of the mean y over blocks, with its t interval), blocks and failures (the expected share).
     """
-    if any(count < 1 for count in counts):
-        raise OptbenchError(f"numbers of trials begin at 1, got {min(counts)}")
+    counts = arguments.items("counts", counts)
+    if wrong := [n for n in counts if not is_real(n) or n < 1 or n % 1]:
+        raise OptbenchError(f"counts: numbers of trials begin at 1, got {shown(wrong[0])}")
     table = coded(runs, choose_by, of, screens=True)
     most = held_out_at(table, len(table.settings)).trials
     parts = [_rows(table, int(n), most, n < most, confidence) for n in sorted(set(counts))]
@@ -65,7 +68,7 @@ def _rows(table: Coded, n: np.ndarray | int, most: np.ndarray, keep: np.ndarray,
 
 def _defaults(runs, table: Coded, defaults: pd.DataFrame, choose_by: str, confidence: float) -> pd.DataFrame:
     """The rows of the defaults, from every run of theirs; each seed is a block, for nothing is tuned."""
-    if "optimizer" not in defaults or "optimizer" not in table.cells:
+    if not isinstance(defaults, pd.DataFrame) or "optimizer" not in defaults or "optimizer" not in table.cells:
         raise OptbenchError('defaults need a column "optimizer", and a comparison of optimizers')
     known = ["problem", *configuration_columns(runs)]
     for name in defaults:

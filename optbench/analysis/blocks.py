@@ -13,7 +13,8 @@ import pandas as pd
 
 from optbench.analysis.columns import configuration_columns, failed, full_batch, lost
 from optbench.analysis.measures import LOG_TAIL, tail_values
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError
 
 MOST_BLOCKS = 8
 SCREEN, RACE, REPORT = "screen", "race", "report"
@@ -60,8 +61,7 @@ def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", 
     """
     if runs.empty:
         raise OptbenchError("there are no runs to choose from")
-    if of not in LEVELS:
-        raise unknown("column to compare", of, LEVELS)
+    arguments.word("column to compare", of, LEVELS)
     gone = lost(runs) | lost(runs, ["problem", of])
     if gone.all():
         raise OptbenchError("every run failed: there is nothing to choose from")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optbench.cli import report as report_command
-from optbench.cli.dry_run import print_plan
+from optbench.cli.dry_run import print_plan, tell_if_long
 from optbench.cli.options import Plugin, Workers, check_folder, interrupted, text_list
-from optbench.cli.progress import Watch
+from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -91,9 +91,10 @@ def sweep(
         print_plan(plan, session.checked_workers(workers))
         return
     try:
-        with Watch() as watch:
+        with watching() as watch:
             plan = session.plan(checked, catalogue)
             print_notes(plan)
+            tell_if_long(plan, session.checked_workers(workers), Path(out))
             status = session.execute(plan, out, workers=workers, command=typed_command(), watch=watch)
         print_summary(Path(out))
         if report:

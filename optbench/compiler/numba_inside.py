@@ -5,6 +5,8 @@ tests/compiler/test_numba_inside.py. Nothing of numba.cuda is imported before a 
 """
 
 import ctypes
+import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -54,6 +56,38 @@ def kept_on_disk(decorate: Callable[..., Callable], function: Callable) -> Calla
         if "cannot cache" not in str(error):
             raise
         return decorate()(function)
+
+
+_FORK_SECONDS = 20.0
+"""How long a fork waits at most for another thread's compilation."""
+
+
+def forks_between_compilations() -> None:
+    """From now on a fork waits until no other thread compiles.
+
+    Else the child keeps numba's and LLVM's locks, and nobody who would release them: the first kernel that it compiles
+    waits for ever (3 of 3 tried). When it breaks: see numba/core/compiler_lock.py and llvmlite/binding/ffi.py.
+    """
+    try:
+        from llvmlite.binding.ffi import lib
+        from numba.core.compiler_lock import global_compiler_lock
+
+        locks = global_compiler_lock._lock, lib._lock._lock  # in the order in which a compilation takes them
+        held = threading.local()
+
+        def acquire() -> None:
+            held.locks = [lock for lock in locks if lock.acquire(timeout=_FORK_SECONDS)]
+
+        def release() -> None:
+            for lock in reversed(held.locks):
+                lock.release()
+
+        os.register_at_fork(before=acquire, after_in_parent=release, after_in_child=release)
+    except (ImportError, AttributeError):
+        pass  # a system without forks, or a numba with other locks, whose forks are as they were
+
+
+forks_between_compilations()
 
 
 def address(kernel: Any, signature: Any) -> int:

@@ -5,24 +5,22 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
-from optbench.engine.run import compile_for, one_blas_thread, refusal, run
+from optbench.engine.run import compile_for, one_blas_thread, refusal
 from optbench.sweeps.crews.contract import Crew, Finished
 from optbench.sweeps.crews.threads import ThreadCrew
 from optbench.sweeps.failures import failed_file, in_short
 from optbench.sweeps.jobs import Job, grouped, same_launch
-from optbench.sweeps.plan import COHORT_COST, PlannedCohort, on_cpu
+from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.store import Store
 
 _LAUNCHERS = 2
 """Threads that drive a GPU: while one evaluates on the host, the other's kernels run."""
 _WATCH_SECONDS = 0.1
 """How often the caller hears how far the sweep is."""
-_PROBE_SECONDS = 0.02
-"""How long a probe of the estimate steps at least: a hundred times what a clock's resolution asks for."""
 
 
 @dataclass
@@ -185,31 +183,3 @@ def _compile(
 def _lanes(planned: PlannedCohort) -> int:
     """How many runs it has: few ask for another kernel than many."""
     return planned.runs
-
-
-def estimate(planned: Sequence[PlannedCohort], workers: int) -> float:
-    """Seconds that the cohorts will take, from a short probe of each problem x batch size x dtype.
-
-    Cohorts of one stage have about as many runs; those of another stage may have many or few, and are probed besides.
-    """
-    groups: dict[tuple, list[PlannedCohort]] = {}
-    for each in planned:
-        cohort = each.cohort
-        groups.setdefault((cohort.problem.name, cohort.batch_size, cohort.dtype, each.place.stage), []).append(each)
-    total = 0.0
-    with one_blas_thread():
-        for group in groups.values():
-            cohort, steps, spent = max((each.cohort for each in group), key=_slots), 1, 0.0
-            while spent < _PROBE_SECONDS and steps < cohort.steps:
-                steps = min(4 * steps, cohort.steps)
-                probe = replace(cohort, steps=steps, points=None, deadline=None, device="cpu")
-                outcome = run(probe)
-                spent = outcome.seconds
-            stepping = outcome.seconds - outcome.evaluation_seconds
-            total += stepping / steps * sum(each.cohort.steps for each in group)
-            total += outcome.evaluation_seconds * len(group)
-    return total / workers
-
-
-def _slots(cohort) -> int:
-    return len(cohort.optimizer.slots)

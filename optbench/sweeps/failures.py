@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from optbench.sweeps.cohort_file import encode
-from optbench.sweeps.plan import PlannedCohort
+from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.tables import empty_outcome, tables
 
 _LONGEST = 300

@@ -12,6 +12,8 @@ from pyarrow import ArrowException
 from optbench import analysis
 from optbench.analysis.measures import LOG_TAIL
 from optbench.contract.errors import OptbenchError
+from optbench.contract.paths import is_file, is_folder, path_of
+from optbench.sweeps import shape
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 _LANDSCAPES = ("problem", "w_1", "w_2", "value")
@@ -71,7 +73,7 @@ class Results:
         Returns:
             The columns that figures draw.
         """
-        wanted = list(run_ids)
+        wanted = shape.names("run_ids", run_ids)
         if self._curves is not None or self.directory is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in _DRAWN if name in rows.columns]]
@@ -130,7 +132,7 @@ class Results:
             >>> sweep(two, seeds=8).verdicts()[["a", "b", "verdict"]].values.tolist()
             [['gd', 'adam', 'better']]
         """
-        return analysis.verdicts(self.runs, choose_by or self.choose_by, of)
+        return analysis.verdicts(self.runs, self._measure(choose_by), of)
 
     def ranking(self, choose_by: str | None = None, of: str = "optimizer") -> pd.DataFrame:
         """Who is first on each problem, alone or with others, and over all problems.
@@ -151,7 +153,7 @@ class Results:
             >>> sweep(two, seeds=8).ranking()[["optimizer", "place"]].values.tolist()
             [['gd', 1], ['adam', 2]]
         """
-        return analysis.ranking(self.runs, choose_by or self.choose_by, of)
+        return analysis.ranking(self.runs, self._measure(choose_by), of)
 
     def costs(
         self,
@@ -185,7 +187,7 @@ class Results:
         Source:
             Hansen et al. 2021, Optimization Methods and Software 36(1), section 4: expected running times to targets.
         """
-        chosen = analysis.chosen_runs(self.runs, choose_by or self.choose_by, of)
+        chosen = analysis.chosen_runs(self.runs, self._measure(choose_by), of)
         targets = None if losses is None else analysis.fixed_targets(self.runs, losses, self.problems)
         return analysis.costs(self, ["problem", of], chosen, targets)
 
@@ -219,8 +221,11 @@ class Results:
             >>> table[["kind", "n", "value"]].round(1).values.tolist()
             [['defaults', 0, 9.5], ['trials', 1, 5.3], ['trials', 3, 4.0]]
         """
-        settings = None if defaults is None else pd.DataFrame(defaults)
-        return analysis.best_of_n(self.runs, counts, choose_by or self.choose_by, of, defaults=settings)
+        settings = None if defaults is None else shape.settings(defaults)
+        return analysis.best_of_n(self.runs, counts, self._measure(choose_by), of, defaults=settings)
+
+    def _measure(self, choose_by: str | None) -> str:
+        return self.choose_by if choose_by is None else choose_by
 
     def in_memory(self) -> "Results":
         """The same without the folder, which may go then.
@@ -251,10 +256,10 @@ def load(path: str | Path) -> Results:
         ...     load(folder).runs["optimizer"].tolist()
         ['gd', 'gd', 'gd']
     """
-    folder = Path(path)
+    folder = path_of("path", path)
     for name in ("runs.parquet", "curves.parquet", "timings.parquet"):
-        if not (folder / name).is_file():
-            what = "no finished sweep" if folder.is_dir() else "no folder, and so no finished sweep,"
+        if not is_file(folder / name):
+            what = "no finished sweep" if is_folder(folder) else "no folder, and so no finished sweep,"
             raise OptbenchError(f"{what} in {str(path)!r} ({name} is missing): run optbench sweep --out {path}")
     provenance, runs = _provenance(folder), _read(folder / "runs.parquet")
     if runs.empty:

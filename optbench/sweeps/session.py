@@ -7,7 +7,8 @@ from pathlib import Path
 from optbench.analysis.columns import comparable, lost
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, shown
+from optbench.engine import settings
 from optbench.sweeps import executor, landscapes, stages
 from optbench.sweeps.chosen import chosen_spec
 from optbench.sweeps.failures import told
@@ -17,6 +18,9 @@ from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 from optbench.sweeps.store import Store
 
+MOST_WORKERS = 1024
+"""Of threads: more are as good as so many."""
+
 
 def cores() -> int:
     """How many cores this process may use."""
@@ -25,9 +29,9 @@ def cores() -> int:
 
 def checked_workers(workers: int | None) -> int:
     """The number of threads; by default one a core. Raises OptbenchError below 1."""
-    if workers is not None and workers < 1:
-        raise OptbenchError(f"workers={workers} must be at least 1")
-    return workers or cores()
+    if workers is not None and not (settings.whole(workers) and workers >= 1):
+        raise OptbenchError(f"workers={shown(workers)} must be at least 1, and a whole number")
+    return cores() if workers is None else min(int(workers), MOST_WORKERS)
 
 
 def plan(spec: Spec, catalogue: Catalogue) -> Plan:

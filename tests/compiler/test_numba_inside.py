@@ -2,9 +2,12 @@
 
 import ast
 import ctypes
+import os
 import re
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -252,3 +255,26 @@ def test_a_kernel_is_compiled_for_a_card_that_is_not_there():
     old, new = cuda.ptx([(kernel, void(types.Array(float64, 2, "C")))], (7, 5), (9, 0))
     assert ".target sm_75" in old and ".target sm_90" in new and re.search(r"\tst\.\S*64", old)
     assert dispatcher.get_current_device is known
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_fork_waits_for_another_threads_compilation():
+    from numba.core.compiler_lock import global_compiler_lock
+
+    begun, done = threading.Event(), threading.Event()
+
+    def compile_long():
+        with global_compiler_lock:
+            begun.set()
+            time.sleep(0.3)
+            done.set()
+
+    thread = threading.Thread(target=compile_long)
+    thread.start()
+    assert begun.wait(60)
+    number = os.fork()
+    if number == 0:
+        os._exit(0 if done.is_set() and global_compiler_lock._lock.acquire(blocking=False) else 1)
+    assert os.waitpid(number, 0)[1] == 0
+    thread.join()

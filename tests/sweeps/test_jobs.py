@@ -214,7 +214,9 @@ def test_minimize(gpu):
     assert found.w.tolist() == expected.w.tolist()
     pd.testing.assert_frame_equal(found.curve, expected.curve, check_exact=True)
     gpu.refused["gd"] = "gd is refused"
-    with pytest.raises(OptbenchError, match="^minimize: rosenbrock with gd cannot run on a GPU: gd is refused$"):
+    with pytest.raises(
+        OptbenchError, match="^minimize: device: rosenbrock with gd cannot run on a GPU: gd is refused$"
+    ):
         run("cuda")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
