@@ -253,11 +253,13 @@ def info() -> dict[str, Any]:
 
 def _execute(spec, folder, workers) -> "Results":
     from optbench.sweeps import results, session
+    from optbench.sweeps.interrupts import listening
 
     plan = session.plan(spec, loader.load_all(spec.plugins))
     for text in plan.warnings:
         warnings.warn(text, stacklevel=3)
-    status = session.execute(plan, folder, workers=workers)
+    with listening(["SIGINT"]):
+        status = session.execute(plan, folder, workers=workers)
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

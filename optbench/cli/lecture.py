@@ -41,8 +41,8 @@ def lecture(
     check_folder(out)
     try:
         try_claims(ids or (), out, quick, workers)
-    except KeyboardInterrupt:
-        interrupted()
+    except KeyboardInterrupt as error:
+        interrupted(error)
 
 
 def show_claims(ids: Sequence[str]) -> None:

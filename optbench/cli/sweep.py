@@ -9,7 +9,7 @@ import typer
 
 from optbench.cli import report as report_command
 from optbench.cli.dry_run import print_plan, tell_if_long
-from optbench.cli.options import Plugin, Workers, check_folder, interrupted, text_list
+from optbench.cli.options import Plugin, Workers, check_folder, interrupted, tell_interrupted, text_list
 from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
 
@@ -72,6 +72,7 @@ def sweep(
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
     from optbench.cli.console import load_catalogue
     from optbench.sweeps import session
+    from optbench.sweeps.interrupts import listening
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.spec_files import read
 
@@ -83,24 +84,25 @@ def sweep(
         "dtypes": dtype, "deadline": deadline, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
-    checked = read(spec, changes)
-    catalogue = load_catalogue(checked.plugins)
-    if dry_run:
-        plan = session.plan(checked, catalogue)
-        print_notes(plan)
-        print_plan(plan, session.checked_workers(workers))
-        return
     try:
-        with watching() as watch:
-            plan = session.plan(checked, catalogue)
-            print_notes(plan)
-            tell_if_long(plan, session.checked_workers(workers), Path(out))
-            status = session.execute(plan, out, workers=workers, command=typed_command(), watch=watch)
-        print_summary(Path(out))
-        if report:
-            report_command.draw(Path(out))
-    except KeyboardInterrupt:
-        interrupted()
+        with listening(last_word=tell_interrupted):
+            checked = read(spec, changes)
+            catalogue = load_catalogue(checked.plugins)
+            if dry_run:
+                plan = session.plan(checked, catalogue)
+                print_notes(plan)
+                print_plan(plan, session.checked_workers(workers))
+                return
+            with watching() as watch:
+                plan = session.plan(checked, catalogue)
+                print_notes(plan)
+                tell_if_long(plan, session.checked_workers(workers), Path(out))
+                status = session.execute(plan, out, workers=workers, command=typed_command(), watch=watch)
+            print_summary(Path(out))
+            if report:
+                report_command.draw(Path(out))
+    except KeyboardInterrupt as error:
+        interrupted(error)
     if status.failed:
         raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
 from optbench.engine.run import compile_for, one_blas_thread, refusal
+from optbench.sweeps import interrupts
 from optbench.sweeps.crews.contract import Crew, Finished
 from optbench.sweeps.crews.threads import ThreadCrew
 from optbench.sweeps.failures import failed_file, in_short
@@ -114,7 +115,7 @@ def run_all(
 
         crew.submit(job, heard, done)
 
-    with one_blas_thread():
+    with one_blas_thread(), interrupts.noted():
         crews: dict[str, Crew] = {"cpu": ThreadCrew(workers, workers), "cuda": ThreadCrew(_LAUNCHERS, workers)}
         waiting = {device: deque(job for job in jobs if job.device == device) for device in crews}
         held = dict.fromkeys(crews, 0)
@@ -130,6 +131,7 @@ def run_all(
                         raise event
                     held[event.device] -= 1
                 watch(status)
+                interrupts.look()
         finally:
             for crew in crews.values():
                 crew.stop()
