@@ -91,7 +91,7 @@ def minimize(
     dtype: str = "float64",
     points: Points = None,
     start: Any = None,
-    deadline: float | None = None,
+    deadline: float | str | None = None,
     device: str = "cpu",
     plugin: Plugins = (),
     **hyperparameters: float,
@@ -110,7 +110,8 @@ def minimize(
         dtype: "float64" or "float32".
         points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
         start: (dim,), in the place of the problem's own start point.
-        deadline: seconds after which the run ends where it is.
+        deadline: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
+            time of those that run beside it.
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
@@ -155,7 +156,7 @@ def cohort(
     dtype: str = "float64",
     points: Points = None,
     start: Any = None,
-    deadline: float | None = None,
+    deadline: float | str | None = None,
     device: str = "cpu",
     plugin: Plugins = (),
 ) -> "CohortResult":
@@ -172,7 +173,8 @@ def cohort(
         dtype: "float64" or "float32".
         points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
         start: (dim,), in the place of the problem's own start point.
-        deadline: seconds after which the run ends where it is.
+        deadline: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
+            time of those that run beside it.
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
         plugin: a file, or several, with records of your own.
 
@@ -201,6 +203,9 @@ def sweep(
     *,
     out: str | Path | None = None,
     workers: int | None = None,
+    isolate: str = "auto",
+    stall: float | str = 60.0,
+    retry_failed: bool = False,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
@@ -209,12 +214,15 @@ def sweep(
         spec: a TOML file, a mapping of its keys, or None for the built-in default.
         out: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
         workers: threads, by default as many as there are cores.
+        isolate: "auto": cohorts of your own plug-ins run in worker processes, which may die; "always" or "never".
+        stall: seconds, or a text such as "2m", without a sign of progress after which a worker process is ended.
+        retry_failed: whether runs that have failed before are tried again.
         **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
     Returns:
-        The tables. A problem or an optimizer that could not run is a warning, and its cohorts are left out; so is a
-        file whose last column is the target for want of another name, and looks like none.
+        The tables. A problem or an optimizer that could not run is a warning, and its runs have failed; so is a file
+        whose last column is the target for want of another name, and looks like none.
 
     Raises:
         OptbenchError: the input cannot run, or the folder cannot be written.
@@ -224,16 +232,18 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
+    from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.session import checked_workers
     from optbench.sweeps.spec_files import merge, read
 
     workers = checked_workers(workers)
     folder = None if out is None else path_of("out", out)
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
+    how = {"workers": workers, "isolation": Isolation(isolate, stall), "retry_failed": retry_failed}
     if folder is not None:
-        return _execute(checked, folder, workers)
+        return _execute(checked, folder, how)
     with tempfile.TemporaryDirectory() as folder:
-        return _execute(checked, folder, workers).in_memory()
+        return _execute(checked, folder, how).in_memory()
 
 
 def info() -> dict[str, Any]:
@@ -251,15 +261,16 @@ def info() -> dict[str, Any]:
     return facts()
 
 
-def _execute(spec, folder, workers) -> "Results":
+def _execute(spec, folder, how) -> "Results":
     from optbench.sweeps import results, session
     from optbench.sweeps.interrupts import listening
 
-    plan = session.plan(spec, loader.load_all(spec.plugins))
-    for text in plan.warnings:
-        warnings.warn(text, stacklevel=3)
     with listening(["SIGINT"]):
-        status = session.execute(plan, folder, workers=workers)
+        how["isolation"].probe(spec)
+        plan = session.plan(spec, loader.load_all(spec.plugins))
+        for text in plan.warnings:
+            warnings.warn(text, stacklevel=3)
+        status = session.execute(plan, folder, **how)
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

@@ -54,7 +54,9 @@ def sweep(
     epochs: Annotated[float | None, typer.Option(help="Budget: passes over the data.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget: updates, instead of epochs.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float64, float32, or both: float64,float32.")] = None,
-    deadline: Annotated[float | None, typer.Option(help="Seconds after which a cohort ends where it is.")] = None,
+    deadline: Annotated[
+        str | None, typer.Option(metavar="TIME", help="What a run may take before it ends where it is: 30s, 2m, 1h.")
+    ] = None,
     device: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="cpu, cuda, or auto: a GPU where one can be used. By default cpu."),
@@ -63,6 +65,16 @@ def sweep(
         str, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")
     ] = "results",
     workers: Workers = None,
+    isolate: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN", help="Worker processes, which may die: auto (what is from --plugin), always, never."
+        ),
+    ] = "auto",
+    stall: Annotated[
+        str, typer.Option(metavar="TIME", help="A worker process that shows no progress for so long is ended.")
+    ] = "60s",
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what has failed before.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show cohorts, runs and an estimate; run nothing.")
     ] = False,
@@ -73,6 +85,7 @@ def sweep(
     from optbench.cli.console import load_catalogue
     from optbench.sweeps import session
     from optbench.sweeps.interrupts import listening
+    from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.spec_files import read
 
@@ -84,9 +97,11 @@ def sweep(
         "dtypes": dtype, "deadline": deadline, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
+    isolation = Isolation(isolate, stall)
     try:
         with listening(last_word=tell_interrupted):
             checked = read(spec, changes)
+            isolation.probe(checked)
             catalogue = load_catalogue(checked.plugins)
             if dry_run:
                 plan = session.plan(checked, catalogue)
@@ -97,7 +112,10 @@ def sweep(
                 plan = session.plan(checked, catalogue)
                 print_notes(plan)
                 tell_if_long(plan, session.checked_workers(workers), Path(out))
-                status = session.execute(plan, out, workers=workers, command=typed_command(), watch=watch)
+                status = session.execute(
+                    plan, out, workers=workers, command=typed_command(), watch=watch, isolation=isolation,
+                    retry_failed=retry_failed,
+                )  # fmt: skip
             print_summary(Path(out))
             if report:
                 report_command.draw(Path(out))

@@ -12,6 +12,7 @@ from optbench.engine import settings
 from optbench.sweeps import executor, landscapes, stages
 from optbench.sweeps.chosen import chosen_spec
 from optbench.sweeps.failures import told
+from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
@@ -56,26 +57,33 @@ def execute(
     workers: int | None = None,
     command: str = "optbench.sweep",
     watch: Callable[[executor.Status], None] = lambda status: None,
+    isolation: Isolation | None = None,
+    retry_failed: bool = False,
 ) -> executor.Status:
-    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
-    workers = checked_workers(workers)
+    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
+
+    ``isolation``: what runs in processes of its own. ``retry_failed``: what has failed before is tried again.
+    """
+    workers, isolation, plugins = checked_workers(workers), isolation or Isolation(), plan.spec.plugins
     store = Store(directory, plan.spec, provenance(command, plan))
     planned = list(plan.cohorts)
-    status = executor.run_all(planned, store, workers, watch)
-    for plan_stage in stages.STAGES.values() if plan.spec.blocks else ():
-        runs = comparable(store.runs([each.cohort_id for each in planned]))
-        if runs.empty:
-            break  # nothing ran
-        more = plan_stage(plan, runs)
-        planned += more
-        status = executor.run_all(more, store, workers, watch, status)
+    with isolation.crew(workers, plugins) as crew:
+        ways = isolation.ways(crew, plugins, again=retry_failed)
+        status = executor.run_all(planned, store, workers, watch, ways=ways)
+        for plan_stage in stages.STAGES.values() if plan.spec.blocks else ():
+            runs = comparable(store.runs([each.cohort_id for each in planned]))
+            if runs.empty:
+                break  # nothing ran
+            more = plan_stage(plan, runs)
+            planned += more
+            status = executor.run_all(more, store, workers, watch, status, ways)
     runs = store.runs([each.cohort_id for each in planned])
     status.failed = told(runs)
     if (left := chosen_spec(plan, runs)) is not None:
         store.leave("chosen.toml", to_toml(left))
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
-    problems = [each.cohort.problem for each in planned if each.cohort.problem.name in ran]
-    store.finish([each.cohort_id for each in planned], landscapes.facts(problems))
+    problems = [problem for problem in plan.problems if problem.name in ran]
+    store.finish([each.cohort_id for each in planned], landscapes.facts(problems, isolation.grids(problems, plugins)))
     if lost(runs).all():
         raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
     return status

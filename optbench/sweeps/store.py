@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from optbench.contract import columns
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.cohort_file import Damaged, decode
+from optbench.sweeps.failures import cohorts_with_failures
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 
@@ -62,6 +63,10 @@ class Store:
 
     def has(self, cohort_id: str) -> bool:
         return self._file(cohort_id).is_file()
+
+    def has_failed(self, cohort_id: str) -> bool:
+        """Whether a run of the cohort is there that failed."""
+        return cohorts_with_failures(self._table(cohort_id, "runs"))
 
     def save(self, cohort_id: str, content: bytes) -> None:
         """Keep a finished cohort's file. Raises OptbenchError where the disk refuses; what was saved before stays."""
