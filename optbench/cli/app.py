@@ -1,7 +1,8 @@
 """The command line: the commands by name, in the order of the help."""
 
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, TextIO
 
 import typer
 
@@ -39,6 +40,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on standard error and exit code 2."""
+    known, warnings.showwarning = warnings.showwarning, _show_warning
     try:
         app()
     except OptbenchError as error:
@@ -46,3 +48,20 @@ def main() -> None:
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(141)
+    finally:
+        warnings.showwarning = known
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """One of this package's is for the user, and needs no line of source; others are shown as Python does."""
+    if category.__module__.startswith("optbench."):
+        print(f"optbench: warning: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), file=file or sys.stderr, end="")

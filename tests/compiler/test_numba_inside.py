@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numba import float64, int64, types, void
 
-from optbench.compiler import numba_inside, translator
+from optbench.compiler import kernel_files, numba_inside, translator
 
 ROOT = Path(__file__).parents[2]
 TABLE = types.Array(float64, 2, "C")
@@ -117,12 +117,14 @@ def test_without_noalias_kernels_are_made_after_one_warning(without_noalias):
     assert (a == 5).all()
 
 
-def test_what_has_no_place_for_a_cache_is_compiled_without():
+def test_what_has_no_place_for_a_cache_is_compiled_without(monkeypatch):
     scope = {}
     exec(compile("def plus(x):\n    return x + 1\n", "<nowhere>", "exec"), scope)
     with pytest.raises(RuntimeError, match="cannot cache"):
         numba.njit(cache=True)(scope["plus"])
-    assert numba_inside.kept_on_disk(numba.njit, scope["plus"])(1) == 2
+    monkeypatch.setattr(kernel_files, "_told", [])
+    with pytest.warns(kernel_files.KernelCacheWarning, match="no folder in which compiled kernels of <nowhere> can be"):
+        assert numba_inside.kept_on_disk(numba.njit, scope["plus"])(1) == 2
 
 
 def test_another_error_of_a_decorator_is_not_hidden():
