@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.core import TyperCommand
 
+from optbench.cli import stopping
 from optbench.contract.errors import OptbenchError
 
 Plugin = Annotated[
@@ -29,10 +30,8 @@ def check_folder(out: str) -> None:
 
 
 def interrupted() -> NoReturn:
-    """End a command that Ctrl-C stopped and that can go on."""
-    text = "interrupted; what was finished is kept, run the same command again to go on"
-    print(f"optbench: {text}", file=sys.stderr)
-    raise typer.Exit(130) from None
+    """End a command that Ctrl-C or another signal stopped and that can go on."""
+    stopping.leave(sys.exception())
 
 
 class TakesNumbers(TyperCommand):
