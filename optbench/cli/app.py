@@ -1,6 +1,7 @@
 """The command line: the commands by name, in the order of the help."""
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -58,6 +59,9 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a letter that the terminal does not have, or half of one in a path
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except OptbenchError as error:

@@ -15,7 +15,7 @@ class Watch:
 
         self.begin, self.before, self.stage = None, (0.0, 0), ""
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[speed]}"), console=errors, transient=True,
         )  # fmt: skip
 
