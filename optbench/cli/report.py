@@ -22,12 +22,14 @@ def report(
 
 def draw(directory: Path) -> None:
     """Draw the report, and say where it is."""
+    from rich.text import Text
+
     from optbench.cli.console import console, errors
     from optbench.report import write_report
 
     try:
         with errors.status("drawing the report") as spinner:
-            page = write_report(directory, lambda text: spinner.update(f"drawing the report: {text}"))
+            page = write_report(directory, lambda text: spinner.update(Text(f"drawing the report: {text}")))
     except OSError as error:
         raise OptbenchError(f"cannot write the report to {str(directory)!r}: {error.strerror}") from None
     console.print(f"report: {page}", soft_wrap=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optbench.cli import report as report_command
+from optbench.cli import stopping
 from optbench.cli.dry_run import print_plan, tell_if_long
-from optbench.cli.options import Plugin, Workers, check_folder, interrupted, tell_interrupted, text_list
+from optbench.cli.options import Plugin, Workers, check_folder, text_list
 from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
 
@@ -85,7 +86,7 @@ def sweep(
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
     try:
-        with listening(last_word=tell_interrupted):
+        with listening(last_word=stopping.tell):
             checked = read(spec, changes)
             catalogue = load_catalogue(checked.plugins)
             if dry_run:
@@ -102,7 +103,7 @@ def sweep(
             if report:
                 report_command.draw(Path(out))
     except KeyboardInterrupt as error:
-        interrupted(error)
+        stopping.leave(error)
     if status.failed:
         raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
 
