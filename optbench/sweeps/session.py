@@ -1,6 +1,7 @@
 """A whole sweep, from its spec to its folder: what the command and the Python function share."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
-from optbench.sweeps.store import Store
+from optbench.sweeps.store import opened
 
 
 def cores() -> int:
@@ -50,20 +51,23 @@ def execute(
     workers: int | None = None,
     command: str = "optbench.sweep",
     watch: Callable[[executor.Status], None] = lambda status: None,
+    tell: Callable[[str], None] = warnings.warn,
 ) -> executor.Status:
     """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
     workers = checked_workers(workers)
-    store = Store(directory, plan.spec, provenance(command, plan))
-    planned = list(plan.cohorts)
-    status = executor.run_all(planned, store, workers, watch)
-    for plan_stage in stages.STAGES.values() if plan.spec.blocks and status.cohorts else ():
-        more = plan_stage(plan, store.runs([each.cohort_id for each in planned]))
-        planned += more
-        status = executor.run_all(more, store, workers, watch, status)
-    if status.failed and not status.cohorts:
-        raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
-    if (left := chosen_spec(plan, store.runs([each.cohort_id for each in planned]))) is not None:
-        store.leave("chosen.toml", to_toml(left))
-    problems = [each.cohort.problem for each in planned if store.has(each.cohort_id)]
-    store.finish([each.cohort_id for each in planned], landscapes.facts(problems))
-    return status
+    with opened(directory, plan.spec, provenance(command, plan), tell) as store:
+        planned, status = list(plan.cohorts), executor.Status()
+        stage_plans = stages.STAGES.values() if plan.spec.blocks else ()
+        for plan_stage in (None, *stage_plans):
+            first = len(planned) if plan_stage else 0
+            if plan_stage and status.cohorts:
+                planned += plan_stage(plan, store.runs())
+            status = executor.run_all(store.begin(planned, first), store, workers, watch, status)
+            store.complete(planned, first)
+        if status.failed and not status.cohorts:
+            raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
+        if (left := chosen_spec(plan, store.runs())) is not None:
+            store.leave("chosen.toml", to_toml(left))
+        problems = [each.cohort.problem for each in planned if store.has(each.cohort_id)]
+        store.finish(landscapes.facts(problems))
+        return status
