@@ -20,10 +20,12 @@ from optbench.report.schedule_names import short_schedules
 from optbench.sweeps.results import Results, load
 
 
-def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
+def write_page(directory: Path, progress: Callable[[str], None], tell: Callable[[str], None]) -> Path:
     """Read the tables of `directory`, draw the figures, write report/index.html; see `optbench.report.write_report`."""
     progress("tables")
     results = load(directory)
+    if results.missing:
+        tell(results.missing)
     answer = answers.answer_of(results.runs, results.tuning_seeds, results.choose_by, results.searched)
     folder = directory / "report"
     folder.mkdir(exist_ok=True)
@@ -73,6 +75,7 @@ def render(results: Results, answer: answers.Answer, figures: dict[str, list[dic
         shares=share_texts(),
         problems=problems,
         held_out=bool(best["held_out"].all()),
+        missing=results.missing,
         coverage=sorted({labels.number(100 * value) for value in best["coverage"]}),
         counts=_counts(results),
         schedules=[(short, full) for full, short in schedules.items() if short != full],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -14,12 +15,13 @@ import pyarrow.parquet as pq
 
 from optbench.contract import columns
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.cohort_file import Damaged, decode, stream
+from optbench.sweeps.cohort_file import Damaged, check, decode, stream
 from optbench.sweeps.files import scratch_of, to_disk
 from optbench.sweeps.manifest import AGAIN, Entry
 
 TABLES = ("runs", "curves", "timings")
-ROWS = 1 << 18
+T = TypeVar("T")
+ROWS = 1 << 20
 """Of a row group."""
 
 
@@ -38,7 +40,7 @@ def held(cohorts: Path, entries: Iterable[Entry]) -> list[tuple[Entry, str]]:
 
 
 def put_together(cohorts: Path, pairs: Sequence[tuple[Entry, str]], target: Path) -> None:
-    """Write the tables of these files into the folder ``target``.
+    """Write the tables of these files, which were checked before, into the folder ``target``.
 
     Raises OptbenchError for a file that is damaged, OSError where the disk refuses.
     """
@@ -71,9 +73,19 @@ def runs_of(cohorts: Path, pairs: Sequence[tuple[Entry, str]], wanted: Callable[
 
 def whole(cohorts: Path, cohort_id: str) -> dict[str, pa.Table]:
     """A cohort's tables. Raises OptbenchError where its file is damaged."""
+    return _undamaged(decode, cohorts, cohort_id)
+
+
+def check_all(cohorts: Path, pairs: Iterable[tuple[Entry, str]]) -> None:
+    """Raises OptbenchError where a file is damaged."""
+    for _, cohort_id in pairs:
+        _undamaged(check, cohorts, cohort_id)
+
+
+def _undamaged(read: Callable[[bytes, str], T], cohorts: Path, cohort_id: str) -> T:
     path = file_of(cohorts, cohort_id)
     try:
-        return decode(path.read_bytes(), cohort_id)
+        return read(path.read_bytes(), cohort_id)
     except (OSError, Damaged) as error:
         raise OptbenchError(f"{str(path)!r} is damaged ({error}): {AGAIN}") from None
 

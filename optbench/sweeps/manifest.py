@@ -39,6 +39,8 @@ class Manifest:
     """In the order of the tables, as far as they are planned."""
     finished: bool = False
     """Whether the final tables are those of these cohorts."""
+    missing: str = ""
+    """What the final tables lack, in words."""
     shard: str = ""
     """Which part of the sweep this is, such as "2/8"; empty for the whole."""
     files: dict[str, str] = field(default_factory=dict)
@@ -48,7 +50,8 @@ class Manifest:
     def write(self, directory: Path) -> None:
         """Write it. Raises OSError."""
         head = {
-            "format": FORMAT, "optbench": self.version, "finished": self.finished, "shard": self.shard,
+            "format": FORMAT, "optbench": self.version, "finished": self.finished, "missing": self.missing,
+            "shard": self.shard,
             "spec": self.spec, "files": self.files, "columns": Entry._fields,
         }  # fmt: skip
         rows = ",\n".join(json.dumps(entry) for entry in self.cohorts)
@@ -90,7 +93,8 @@ def read(directory: Path) -> Manifest | None:
     if raw["format"] != FORMAT:
         raise OptbenchError(f"{str(path)!r} has format {raw['format']}, and optbench {__version__} reads {FORMAT}")
     cohorts = [Entry._make([*row[:-1], tuple(row[-1])]) for row in raw["cohorts"]]
-    return Manifest(raw["spec"], cohorts, raw["finished"], raw["shard"], raw["files"], raw["optbench"])
+    fields: dict[str, Any] = {key: raw[key] for key in ("spec", "finished", "missing", "shard", "files")}
+    return Manifest(cohorts=cohorts, version=raw["optbench"], **fields)
 
 
 def digest_of(path: Path) -> str:

@@ -24,6 +24,7 @@ from optbench.sweeps.held_runs import HeldRuns, composed
 from optbench.sweeps.lock import locked
 from optbench.sweeps.manifest import Entry, Manifest
 from optbench.sweeps.plan import PlannedCohort, planned_cohort
+from optbench.sweeps.reading import missing_text
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 
@@ -123,7 +124,9 @@ class Store:
             inside = parts if parts and elsewhere.within(parts, each.run_ids) else ()
             entries.append(_entry(each, inside))
         self._report_damage()
-        self._manifest = replace(self._manifest, cohorts=(*self._manifest.cohorts, *entries), finished=False)
+        self._manifest = replace(
+            self._manifest, cohorts=(*self._manifest.cohorts, *entries), finished=False, missing=""
+        )
         self._write_manifest()
         return rest
 
@@ -175,7 +178,8 @@ class Store:
         except OSError as error:
             raise unwritable(self.directory, error) from None
         there = {entry.cohort_id for entry, _ in pairs}
-        self._manifest = replace(self._manifest, finished=len(there) == len(self._manifest.cohorts))
+        finished = replace(self._manifest, finished=True)
+        self._manifest = replace(finished, missing=missing_text(finished, there))
         self._write_manifest([f"{name}.parquet" for name in (*assembly.TABLES, *extra)])
         to_disk(self.directory)
 
