@@ -139,6 +139,9 @@ def print_summary(directory: Path) -> None:
         for text in answers.data_texts(zip(facts["problem"], facts["data"], strict=True)):
             paragraph(text, hang=2)
         paragraph("")
+    if results.missing:
+        paragraph(results.missing, hang=2)
+        paragraph("")
     paragraph(answers.measure_text(answer, results.choose_by, runs))
     for problem in answer.best["problem"].unique():
         paragraph("")

@@ -33,7 +33,7 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 def jit(function: Callable, signature: Any = None, **options: Any) -> Callable:
     """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
     options = OPTIONS | options
-    kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
+    kernel: Any = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
     if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
         kernel.compile(signature)
         kernel.disable_compile()

@@ -1,6 +1,7 @@
 """A whole sweep, from its spec to its folder: what the command and the Python function share."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
-from optbench.sweeps.store import Store
+from optbench.sweeps.store import opened
 
 MOST_WORKERS = 1024
 """Of threads: more are as good as so many."""
@@ -56,26 +57,28 @@ def execute(
     workers: int | None = None,
     command: str = "optbench.sweep",
     watch: Callable[[executor.Status], None] = lambda status: None,
+    tell: Callable[[str], None] = warnings.warn,
 ) -> executor.Status:
     """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
     workers = checked_workers(workers)
-    store = Store(directory, plan.spec, provenance(command, plan))
-    planned = list(plan.cohorts)
-    status = executor.run_all(planned, store, workers, watch)
-    for plan_stage in stages.STAGES.values() if plan.spec.blocks else ():
-        runs = comparable(store.runs([each.cohort_id for each in planned]))
-        if runs.empty:
-            break  # nothing ran
-        more = plan_stage(plan, runs)
-        planned += more
-        status = executor.run_all(more, store, workers, watch, status)
-    runs = store.runs([each.cohort_id for each in planned])
-    status.failed = told(runs)
-    if (left := chosen_spec(plan, runs)) is not None:
-        store.leave("chosen.toml", to_toml(left))
-    ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
-    problems = [each.cohort.problem for each in planned if each.cohort.problem.name in ran]
-    store.finish([each.cohort_id for each in planned], landscapes.facts(problems))
-    if lost(runs).all():
-        raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
-    return status
+    with opened(directory, plan.spec, provenance(command, plan), tell) as store:
+        planned, status = list(plan.cohorts), executor.Status()
+        stage_plans = stages.STAGES.values() if plan.spec.blocks else ()
+        for plan_stage in (None, *stage_plans):
+            first = len(planned) if plan_stage else 0
+            if plan_stage:
+                runs = comparable(store.runs())
+                if runs.empty:
+                    break  # nothing ran
+                planned += plan_stage(plan, runs)
+            status = executor.run_all(store.begin(planned, first), store, workers, watch, status)
+            store.complete(planned, first)
+        runs = store.runs()
+        status.failed = told(runs)
+        if (left := chosen_spec(plan, runs)) is not None:
+            store.leave("chosen.toml", to_toml(left))
+        ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
+        store.finish(landscapes.facts([each.cohort.problem for each in planned if each.cohort.problem.name in ran]))
+        if lost(runs).all():
+            raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
+        return status
