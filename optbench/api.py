@@ -200,6 +200,8 @@ def sweep(
     *,
     out: str | Path | None = None,
     workers: int | None = None,
+    executor: str = "threads",
+    scheduler: str | None = None,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
@@ -208,6 +210,9 @@ def sweep(
         spec: a TOML file, a mapping of its keys, or None for the built-in default.
         out: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
         workers: threads, by default as many as there are cores.
+        executor: "threads" of this process; or "dask", which asks for the extra of that name: workers are processes.
+        scheduler: the address of a dask scheduler, whose workers are taken, wherever they are; by default the executor
+            "dask" starts ``workers`` processes on this machine. Plug-ins and data travel with the work.
         **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
@@ -227,9 +232,9 @@ def sweep(
 
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
     if out is not None:
-        return _execute(checked, out, workers)
+        return _execute(checked, out, workers, executor, scheduler)
     with tempfile.TemporaryDirectory() as folder:
-        return _execute(checked, folder, workers).in_memory()
+        return _execute(checked, folder, workers, executor, scheduler).in_memory()
 
 
 def info() -> dict[str, Any]:
@@ -247,13 +252,13 @@ def info() -> dict[str, Any]:
     return facts()
 
 
-def _execute(spec, folder, workers) -> "Results":
+def _execute(spec, folder, workers, executor, scheduler) -> "Results":
     from optbench.sweeps import results, session
 
     plan = session.plan(spec, loader.load_all(spec.plugins))
     for text in plan.warnings:
         warnings.warn(text, stacklevel=3)
-    status = session.execute(plan, folder, workers=workers)
+    status = session.execute(plan, folder, workers=workers, executor=executor, scheduler=scheduler)
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

@@ -7,8 +7,10 @@ from pathlib import Path
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import executor, landscapes, stages
+from optbench.sweeps import landscapes, stages
 from optbench.sweeps.chosen import chosen_spec
+from optbench.sweeps.crews.choice import crew_for
+from optbench.sweeps.executor import Status, run_all
 from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
@@ -48,18 +50,26 @@ def execute(
     directory: str | Path,
     *,
     workers: int | None = None,
+    executor: str = "threads",
+    scheduler: str | None = None,
     command: str = "optbench.sweep",
-    watch: Callable[[executor.Status], None] = lambda status: None,
-) -> executor.Status:
-    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
+    watch: Callable[[Status], None] = lambda status: None,
+) -> Status:
+    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
+
+    ``executor``: "threads", or "dask" for the workers of a ``scheduler``, by default of one on this machine.
+    """
+    if scheduler is not None and workers is not None:
+        raise OptbenchError("workers are those of the scheduler: leave --workers out")
     workers = checked_workers(workers)
     store = Store(directory, plan.spec, provenance(command, plan))
     planned = list(plan.cohorts)
-    status = executor.run_all(planned, store, workers, watch)
-    for plan_stage in stages.STAGES.values() if plan.spec.blocks and status.cohorts else ():
-        more = plan_stage(plan, store.runs([each.cohort_id for each in planned]))
-        planned += more
-        status = executor.run_all(more, store, workers, watch, status)
+    with crew_for(plan, executor, scheduler, workers) as hired:
+        status = run_all(planned, store, workers, watch, hired=hired)
+        for plan_stage in stages.STAGES.values() if plan.spec.blocks and status.cohorts else ():
+            more = plan_stage(plan, store.runs([each.cohort_id for each in planned]))
+            planned += more
+            status = run_all(more, store, workers, watch, status, hired)
     if status.failed and not status.cohorts:
         raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
     if (left := chosen_spec(plan, store.runs([each.cohort_id for each in planned]))) is not None:
