@@ -67,7 +67,7 @@ class DaskCrew:
 
     def __init__(self, connection: Connection, parcel: Parcel):
         self._connection, self._parcel = connection, parcel
-        self._threads = connection.threads()
+        self._count()
         self._change = threading.Condition()
         """Held to touch what stands below."""
         self._waiting: deque[Taken] = deque()
@@ -80,10 +80,6 @@ class DaskCrew:
         self._stopping = False
         self._feeder = threading.Thread(target=self._feed, name="optbench-dask", daemon=True)
         self._feeder.start()
-
-    @property
-    def width(self) -> int:
-        return _DEPTH * self._threads * _MOST_JOBS
 
     def submit(self, job: Job, heard: Callable[[int], None], done: Callable[[Finished], None]) -> None:
         with self._change:
@@ -101,10 +97,14 @@ class DaskCrew:
         while (batch := self._next()) is not None:
             alone = bool(self._suspects) and batch[0] is self._suspects[0]
             try:
-                self._threads = self._connection.threads()
+                self._count()
                 self._send(batch, alone)
             except BaseException as error:
                 self._failed(batch, alone, error)
+
+    def _count(self) -> None:
+        self._threads = self._connection.threads()
+        self.width = _DEPTH * self._threads * _MOST_JOBS
 
     def _next(self) -> list[Taken] | None:
         """What the next task takes; None at the end.

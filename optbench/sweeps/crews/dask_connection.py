@@ -9,7 +9,7 @@ from typing import Any
 
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.sweeps.crews.dask_local import LocalWorkers, local
-from optbench.sweeps.crews.dask_worker import check
+from optbench.sweeps.crews.dask_worker import refusal
 from optbench.sweeps.parcels import Parcel
 
 _CONNECTING = 10
@@ -63,11 +63,11 @@ class Connection:
 
     def _check(self, versions: Mapping[str, str]) -> None:
         """Ask all workers that are there; one that comes later says so with its first task."""
-        for worker, error in sorted(self.client.run(check, versions, on_error="return").items()):
-            if isinstance(error, OptbenchError):
-                raise error
-            if error is not None:
-                raise OptbenchError(f"the dask worker {worker} cannot run optbench: {in_one_line(error)}")
+        for worker, answer in sorted(self.client.run(refusal, versions, on_error="return").items()):
+            if isinstance(answer, BaseException):
+                raise OptbenchError(f"the dask worker {worker} cannot run optbench: {in_one_line(answer)}")
+            if answer:
+                raise OptbenchError(f"the dask worker {worker} {answer}")
 
     def threads(self) -> int:
         """How many cohorts run at once, at least 1: of a cluster that grows and shrinks, counted every few seconds."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+_ANY_PORT = "127.0.0.1:0"
 _LOOKING = 0.2
 """Seconds between two looks whether a worker has died."""
 _MOST_FAILURES = 3
@@ -50,7 +51,7 @@ class LocalWorkers:
         command = [
             sys.executable, "-m", "dask", "worker", self._address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
             "--memory-limit", "0", "--host", "127.0.0.1", "--local-directory", str(self._folder),
-            "--death-timeout", "30",
+            "--death-timeout", "30", "--dashboard-address", _ANY_PORT,
         ]  # fmt: skip
         path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
         quiet = {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "error"}
@@ -82,6 +83,7 @@ def local(count: int) -> Iterator[tuple[str, LocalWorkers]]:
     """The address of a scheduler with so many workers of one thread each, and the workers."""
     import dask
     from distributed import LocalCluster
+    from distributed.gc import disable_gc_diagnosis
 
     # What may have killed a worker is tried again alone, by the crew: dask's own three tries would only cost workers.
     settings = {"distributed.scheduler.allowed-failures": 0}
@@ -89,8 +91,16 @@ def local(count: int) -> Iterator[tuple[str, LocalWorkers]]:
         folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="optbench-dask-", ignore_cleanup_errors=True))
         with dask.config.set(settings):
             cluster = ends.enter_context(
-                LocalCluster(n_workers=0, processes=True, dashboard_address=None, silence_logs=False)
+                LocalCluster(
+                    n_workers=0,
+                    processes=True,
+                    silence_logs=False,
+                    dashboard_address=None,
+                    scheduler_kwargs={"dashboard_address": _ANY_PORT},
+                )  # fmt: skip
             )
+        # The scheduler watches this process's garbage collector by a callback: a Ctrl-C that falls into one is lost.
+        disable_gc_diagnosis()
         workers = LocalWorkers(cluster.scheduler_address, count, Path(folder))
         ends.callback(workers.stop)
         yield cluster.scheduler_address, workers

@@ -81,10 +81,10 @@ _WORKSHOPS: dict[str, Workshop] = {}
 _OPENING = threading.Lock()
 
 
-def check(versions: Mapping[str, str]) -> None:
-    """Raises OptbenchError where this process has other versions, for it would compute other numbers."""
-    if differing := difference(versions):
-        raise OptbenchError(f"the dask worker on {_who()} has {differing}: install the same versions everywhere")
+def refusal(versions: Mapping[str, str]) -> str:
+    """Why this process cannot take part, "" where it can: other versions compute other numbers."""
+    differing = difference(versions)
+    return f"on {platform.node()} has {differing}: install the same versions everywhere" if differing else ""
 
 
 def work(parcel: Parcel, orders: Sequence[Order], threads: int) -> list[Answer]:
@@ -92,9 +92,12 @@ def work(parcel: Parcel, orders: Sequence[Order], threads: int) -> list[Answer]:
 
     Raises OptbenchError where this process cannot work on that sweep at all.
     """
+    from distributed import get_worker
+
     with _OPENING:
         if parcel.key not in _WORKSHOPS:
-            check(parcel.versions)
+            if reason := refusal(parcel.versions):
+                raise OptbenchError(f"the dask worker {get_worker().address} {reason}")
             files, places = parcel.unpacked()
             while len(_WORKSHOPS) >= _PARCELS:
                 _WORKSHOPS.pop(next(iter(_WORKSHOPS)))
@@ -133,12 +136,6 @@ def _stop() -> Callable[[], bool]:
         return task is None or task.state == "cancelled" or worker.status not in (Status.running, Status.paused)
 
     return stop
-
-
-def _who() -> str:
-    from distributed import get_worker
-
-    return f"{platform.node()} ({get_worker().address})"
 
 
 @contextlib.contextmanager
