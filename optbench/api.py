@@ -201,6 +201,8 @@ def sweep(
     *,
     out: str | Path | None = None,
     workers: int | None = None,
+    executor: str = "threads",
+    scheduler: str | None = None,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
@@ -209,6 +211,9 @@ def sweep(
         spec: a TOML file, a mapping of its keys, or None for the built-in default.
         out: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
         workers: threads, by default as many as there are cores.
+        executor: "threads" of this process; or "dask", which asks for the extra of that name: workers are processes.
+        scheduler: the address of a dask scheduler, whose workers are taken, wherever they are; by default the executor
+            "dask" starts ``workers`` processes on this machine. Plug-ins and data travel with the work.
         **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
@@ -227,13 +232,13 @@ def sweep(
     from optbench.sweeps.session import checked_workers
     from optbench.sweeps.spec_files import merge, read
 
-    workers = checked_workers(workers)
+    checked_workers(workers)
     folder = None if out is None else path_of("out", out)
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
     if folder is not None:
-        return _execute(checked, folder, workers)
+        return _execute(checked, folder, workers, executor, scheduler)
     with tempfile.TemporaryDirectory() as folder:
-        return _execute(checked, folder, workers).in_memory()
+        return _execute(checked, folder, workers, executor, scheduler).in_memory()
 
 
 def info() -> dict[str, Any]:
@@ -251,7 +256,7 @@ def info() -> dict[str, Any]:
     return facts()
 
 
-def _execute(spec, folder, workers) -> "Results":
+def _execute(spec, folder, workers, executor, scheduler) -> "Results":
     from optbench.sweeps import results, session
     from optbench.sweeps.interrupts import listening
 
@@ -259,7 +264,7 @@ def _execute(spec, folder, workers) -> "Results":
     for text in plan.warnings:
         warnings.warn(text, stacklevel=3)
     with listening(["SIGINT"]):
-        status = session.execute(plan, folder, workers=workers)
+        status = session.execute(plan, folder, workers=workers, executor=executor, scheduler=scheduler)
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

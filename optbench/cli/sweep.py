@@ -64,6 +64,12 @@ def sweep(
         str, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")
     ] = "results",
     workers: Workers = None,
+    executor: Annotated[
+        str, typer.Option(metavar="NAME", help="threads, or dask: processes here, or the workers of --scheduler.")
+    ] = "threads",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of a dask scheduler, such as tcp://host:8786.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show cohorts, runs and an estimate; run nothing.")
     ] = False,
@@ -98,7 +104,10 @@ def sweep(
                 plan = session.plan(checked, catalogue)
                 print_notes(plan)
                 tell_if_long(plan, session.checked_workers(workers), Path(out))
-                status = session.execute(plan, out, workers=workers, command=typed_command(), watch=watch)
+                status = session.execute(
+                    plan, out, workers=workers, executor=executor, scheduler=scheduler, command=typed_command(),
+                    watch=watch,
+                )  # fmt: skip
             print_summary(Path(out))
             if report:
                 report_command.draw(Path(out))

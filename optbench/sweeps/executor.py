@@ -70,11 +70,13 @@ def run_all(
     workers: int,
     watch: Callable[[Status], None] = lambda status: None,
     status: Status | None = None,
+    hired: Crew | None = None,
 ) -> Status:
     """Run what the store does not have yet. ``watch`` is called about ten times a second, in this thread.
 
-    ``status``: how far the stages before this one came; it is counted on. KeyboardInterrupt stops the cohorts in flight
-    within about a tenth of a second; finished ones are in the store. Raises OptbenchError where it cannot be written.
+    ``status``: how far the stages before this one came; it is counted on. ``hired``: who runs what is for the CPU, in
+    the place of threads; whoever made that crew stops it. KeyboardInterrupt stops the cohorts in flight within about a
+    tenth of a second; finished ones are in the store. Raises OptbenchError where it cannot be written.
     """
     status, lock = status or Status(), threading.Lock()
     missing = []
@@ -116,7 +118,7 @@ def run_all(
         crew.submit(job, heard, done)
 
     with one_blas_thread(), interrupts.noted():
-        crews: dict[str, Crew] = {"cpu": ThreadCrew(workers, workers), "cuda": ThreadCrew(_LAUNCHERS, workers)}
+        crews: dict[str, Crew] = {"cpu": hired or ThreadCrew(workers, workers), "cuda": ThreadCrew(_LAUNCHERS, workers)}
         waiting = {device: deque(job for job in jobs if job.device == device) for device in crews}
         held = dict.fromkeys(crews, 0)
         try:
@@ -134,7 +136,8 @@ def run_all(
                 interrupts.look()
         finally:
             for crew in crews.values():
-                crew.stop()
+                if crew is not hired:
+                    crew.stop()
     watch(status)
     return status
 

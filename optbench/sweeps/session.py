@@ -10,8 +10,10 @@ from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError, shown
 from optbench.engine import settings
-from optbench.sweeps import executor, landscapes, stages
+from optbench.sweeps import landscapes, stages
 from optbench.sweeps.chosen import chosen_spec
+from optbench.sweeps.crews.choice import crew_for
+from optbench.sweeps.executor import Status, run_all
 from optbench.sweeps.failures import told
 from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
@@ -55,14 +57,24 @@ def execute(
     directory: str | Path,
     *,
     workers: int | None = None,
+    executor: str = "threads",
+    scheduler: str | None = None,
     command: str = "optbench.sweep",
-    watch: Callable[[executor.Status], None] = lambda status: None,
+    watch: Callable[[Status], None] = lambda status: None,
     tell: Callable[[str], None] = warnings.warn,
-) -> executor.Status:
-    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
+) -> Status:
+    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
+
+    ``executor``: "threads", or "dask" for the workers of a ``scheduler``, by default of one on this machine.
+    """
+    if scheduler is not None and workers is not None:
+        raise OptbenchError("workers are those of the scheduler: leave --workers out")
     workers = checked_workers(workers)
-    with opened(directory, plan.spec, provenance(command, plan), tell) as store:
-        planned, status = list(plan.cohorts), executor.Status()
+    with (
+        opened(directory, plan.spec, provenance(command, plan), tell) as store,
+        crew_for(plan, executor, scheduler, workers) as hired,
+    ):
+        planned, status = list(plan.cohorts), Status()
         stage_plans = stages.STAGES.values() if plan.spec.blocks else ()
         for plan_stage in (None, *stage_plans):
             first = len(planned) if plan_stage else 0
@@ -71,7 +83,7 @@ def execute(
                 if runs.empty:
                     break  # nothing ran
                 planned += plan_stage(plan, runs)
-            status = executor.run_all(store.begin(planned, first), store, workers, watch, status)
+            status = run_all(store.begin(planned, first), store, workers, watch, status, hired)
             store.complete(planned, first)
         runs = store.runs()
         status.failed = told(runs)
