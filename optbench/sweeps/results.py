@@ -1,17 +1,17 @@
 """The one loader of a result folder: its tables, read when they are asked for."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
-from pyarrow import ArrowException
 
 from optbench import analysis
 from optbench.analysis.measures import LOG_TAIL
 from optbench.contract.errors import OptbenchError
+from optbench.sweeps.reading import Points, points_of, read, reason
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 _LANDSCAPES = ("problem", "w_1", "w_2", "value")
@@ -59,8 +59,19 @@ class Results:
         """A row an evaluation of a run."""
         if self._curves is None:
             assert self.directory is not None
-            self._curves = _read(self.directory / "curves.parquet")
+            self._curves = read(self.directory / "curves.parquet")
         return self._curves
+
+    @property
+    def points(self) -> Callable[[pd.Series], Iterable[Points]] | None:
+        """What reads the points of runs from the folder, some runs at a time; None where the curves are in memory.
+
+        Returns:
+            A function of run ids, or None.
+        """
+        if self._curves is not None or self.directory is None:
+            return None
+        return partial(points_of, self.directory / "curves.parquet")
 
     def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame:
         """The rows of ``curves`` of these runs alone.
@@ -75,7 +86,7 @@ class Results:
         if self._curves is not None or self.directory is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in _DRAWN if name in rows.columns]]
-        return _read(self.directory / "curves.parquet", _DRAWN, filters=[("run_id", "in", wanted)])
+        return read(self.directory / "curves.parquet", _DRAWN, filters=[("run_id", "in", wanted)])
 
     @property
     def tuning_seeds(self) -> list[int]:
@@ -256,14 +267,14 @@ def load(path: str | Path) -> Results:
         if not (folder / name).is_file():
             what = "no finished sweep" if folder.is_dir() else "no folder, and so no finished sweep,"
             raise OptbenchError(f"{what} in {str(path)!r} ({name} is missing): run optbench sweep --out {path}")
-    provenance, runs = _provenance(folder), _read(folder / "runs.parquet")
+    provenance, runs = _provenance(folder), read(folder / "runs.parquet")
     if runs.empty:
         raise OptbenchError(f"{str(folder / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
     optional = [folder / f"{name}.parquet" for name in ("problems", "landscapes")]
-    problems, landscapes = (_read(path) if path.is_file() else None for path in optional)
-    timings = _read(folder / "timings.parquet")
+    problems, landscapes = (read(path) if path.is_file() else None for path in optional)
+    timings = read(folder / "timings.parquet")
     return Results(runs, None, timings, problems, landscapes, provenance, folder)
 
 
@@ -274,20 +285,7 @@ def _provenance(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise OptbenchError(f"cannot read {str(path)!r} ({_reason(error)}): run the sweep again") from None
+        raise OptbenchError(f"cannot read {str(path)!r} ({reason(error)}): run the sweep again") from None
     if not isinstance(content, dict):
         raise OptbenchError(f"{str(path)!r} is not a JSON object: run the sweep again")
     return content
-
-
-def _read(path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
-    """A table, or those of the ``wanted`` columns that it has."""
-    try:
-        columns = [name for name in wanted if name in pq.read_schema(path).names] or None
-        return pq.read_table(path, columns=columns, **options).to_pandas()
-    except (ArrowException, OSError, ValueError) as error:
-        raise OptbenchError(f"cannot read the table {str(path)!r} ({_reason(error)}): run the sweep again") from None
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or ["unknown"])[0]
