@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import tomllib
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pyarrow import ArrowException
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import assembly, manifest
 from optbench.sweeps.manifest import Entry, Manifest
+from optbench.sweeps.points import Points, points_of, reason, unreadable
 
 TABLES = tuple(f"{name}.parquet" for name in assembly.TABLES)
 _NAMED = 4
@@ -69,13 +70,19 @@ class Folder:
         """A table, or those of the ``wanted`` columns that it has."""
         return self._read(self._tables / f"{name}.parquet", wanted, **options)
 
+    def points(self, run_ids: pd.Series) -> Iterator[Points]:
+        """All points of these runs, some runs at a time."""
+        path = self._tables / "curves.parquet"
+        self._check(path)
+        return points_of(path, run_ids)
+
     def _read(self, path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
         self._check(path)
         try:
             columns = [column for column in wanted if column in pq.read_schema(path).names] or None
             return pq.read_table(path, columns=columns, **options).to_pandas()
         except (ArrowException, OSError, ValueError) as error:
-            raise OptbenchError(f"cannot read the table {str(path)!r} ({reason(error)}): {manifest.AGAIN}") from None
+            raise unreadable(path, error) from None
 
     def optional(self, name: str) -> pd.DataFrame | None:
         """A table that a folder may lack: that of an unfinished sweep, or of an old one."""
@@ -119,8 +126,3 @@ def _spec(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return {}
-
-
-def reason(error: Exception) -> str:
-    """The first line of what an error says."""
-    return (str(error).splitlines() or ["unknown"])[0]
