@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
 from optbench.contract.schedules import Schedule
 
@@ -228,11 +229,14 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
+    from optbench.sweeps.session import checked_workers
     from optbench.sweeps.spec_files import merge, read
 
+    checked_workers(workers)
+    folder = None if out is None else path_of("out", out)
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
-    if out is not None:
-        return _execute(checked, out, workers, executor, scheduler)
+    if folder is not None:
+        return _execute(checked, folder, workers, executor, scheduler)
     with tempfile.TemporaryDirectory() as folder:
         return _execute(checked, folder, workers, executor, scheduler).in_memory()
 
@@ -254,11 +258,13 @@ def info() -> dict[str, Any]:
 
 def _execute(spec, folder, workers, executor, scheduler) -> "Results":
     from optbench.sweeps import results, session
+    from optbench.sweeps.interrupts import listening
 
     plan = session.plan(spec, loader.load_all(spec.plugins))
     for text in plan.warnings:
         warnings.warn(text, stacklevel=3)
-    status = session.execute(plan, folder, workers=workers, executor=executor, scheduler=scheduler)
+    with listening(["SIGINT"]):
+        status = session.execute(plan, folder, workers=workers, executor=executor, scheduler=scheduler)
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.blocks import Coded, coded
-from optbench.analysis.columns import configuration_columns, failed
+from optbench.analysis.columns import configuration_columns, failed, unfinished
 from optbench.analysis.effects import mean_effects, row_medians
 from optbench.analysis.held_out import held_out_at
 from optbench.analysis.measures import LOG_TAIL, tail_values
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.values import is_real
 
 COUNTS = (1, 3, 5, 10, 20, 50)
 TRIALS, DEFAULTS = "trials", "defaults"
@@ -34,13 +36,14 @@ def best_of_n(
 
     defaults: the settings to show beside it, one row an optimizer (or optimizer and problem): any columns that together
     name one setting, such as optimizer, lr and schedule; only where `of` is the optimizer. They come from all runs of
-    that setting in the table, for nothing was chosen; those of a run cut by a deadline aside.
+    that setting in the table, for nothing was chosen; those of a run cut by a deadline, or that could not run, aside.
 
     Returns columns problem, `of`, kind ("trials" or "defaults"), n (0 for the defaults), trials (N), value, low, high
     (exp of the mean y over blocks, with its t interval), blocks and failures (the expected share).
     """
-    if any(count < 1 for count in counts):
-        raise OptbenchError(f"numbers of trials begin at 1, got {min(counts)}")
+    counts = arguments.items("counts", counts)
+    if wrong := [n for n in counts if not is_real(n) or n < 1 or n % 1]:
+        raise OptbenchError(f"counts: numbers of trials begin at 1, got {shown(wrong[0])}")
     table = coded(runs, choose_by, of, screens=True)
     most = held_out_at(table, len(table.settings)).trials
     parts = [_rows(table, int(n), most, n < most, confidence) for n in sorted(set(counts))]
@@ -65,7 +68,7 @@ def _rows(table: Coded, n: np.ndarray | int, most: np.ndarray, keep: np.ndarray,
 
 def _defaults(runs, table: Coded, defaults: pd.DataFrame, choose_by: str, confidence: float) -> pd.DataFrame:
     """The rows of the defaults, from every run of theirs; each seed is a block, for nothing is tuned."""
-    if "optimizer" not in defaults or "optimizer" not in table.cells:
+    if not isinstance(defaults, pd.DataFrame) or "optimizer" not in defaults or "optimizer" not in table.cells:
         raise OptbenchError('defaults need a column "optimizer", and a comparison of optimizers')
     known = ["problem", *configuration_columns(runs)]
     for name in defaults:
@@ -74,7 +77,7 @@ def _defaults(runs, table: Coded, defaults: pd.DataFrame, choose_by: str, confid
     for name in defaults["optimizer"]:
         if name not in set(runs["optimizer"]):
             raise unknown("optimizer among defaults", name, runs["optimizer"].unique())
-    measured = runs.assign(y=tail_values(runs, choose_by), bad=failed(runs))[runs["status"] != "deadline"]
+    measured = runs.assign(y=tail_values(runs, choose_by), bad=failed(runs))[~unfinished(runs)]
     mine = measured.merge(defaults.drop_duplicates(), on=list(defaults.columns), how="inner")
     settings = mine[known].drop_duplicates().groupby(["problem", "optimizer"]).size()
     for (problem, optimizer), count in settings[settings > 1].items():

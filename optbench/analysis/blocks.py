@@ -6,14 +6,15 @@ the spread between them holds the luck of tuning as well as that of the seeds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, failed, full_batch
+from optbench.analysis.columns import configuration_columns, failed, full_batch, lost
 from optbench.analysis.measures import LOG_TAIL, tail_values
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError
 
 MOST_BLOCKS = 8
 SCREEN, RACE, REPORT = "screen", "race", "report"
@@ -29,7 +30,7 @@ class Coded:
     bad: np.ndarray
     """Whether the run failed."""
     cut: np.ndarray
-    """Whether a deadline cut the run."""
+    """Whether a deadline cut the run, or it tunes and could not run."""
     stage: np.ndarray
     """0 screen, 1 race, 2 report."""
     block: np.ndarray
@@ -60,8 +61,13 @@ def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", 
     """
     if runs.empty:
         raise OptbenchError("there are no runs to choose from")
-    if of not in LEVELS:
-        raise unknown("column to compare", of, LEVELS)
+    arguments.word("column to compare", of, LEVELS)
+    gone = lost(runs) | lost(runs, ["problem", of])
+    if gone.all():
+        raise OptbenchError("every run failed: there is nothing to choose from")
+    if gone.any():
+        rest = coded(runs[~gone], choose_by, of, screens)
+        return replace(rest, row=np.flatnonzero(~gone)[rest.row])
     y, bad = tail_values(runs, choose_by), failed(runs)
     level = _levels(runs, of)
     keys = ["problem", *configuration_columns(runs)]
@@ -72,7 +78,8 @@ def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", 
     cell, cells = _cells(runs["problem"].to_numpy(), level)
     settings = runs.iloc[first][keys].reset_index(drop=True).assign(cell=cell[first])
     stage, block, used = _stages(runs, setting, cell, cells["problem"], screens or of != "optimizer")
-    cut = (runs["status"] == "deadline").to_numpy()
+    # One that could not run is not chosen; where it reports, it is a failure like others.
+    cut = ((runs["status"] == "failed").to_numpy() & (stage <= 1)) | (runs["status"] == "deadline").to_numpy()
     y, bad, cut, stage, block, seed, row, setting = (
         array[used] for array in (y, bad, cut, stage, block, runs["seed"].to_numpy(), np.arange(len(runs)), setting)
     )

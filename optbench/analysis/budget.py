@@ -38,8 +38,9 @@ def _runs_at(results: Tables, clock: str, y: np.ndarray, budget: float) -> pd.Da
     cut = (runs["status"] == "deadline").to_numpy() & (_ends(runs, results.timings, clock) < budget)
     gap = np.where(lost, np.inf, np.exp(y))
     loss = facts["minimum"].to_numpy() + gap
+    status = np.select([runs["status"] == "failed", lost, cut], ["failed", "diverged", "deadline"], "ok")
     table = runs.assign(
-        status=np.select([lost, cut], ["diverged", "deadline"], "ok"), loss_final=loss, suboptimality_final=gap,
+        status=status, loss_final=loss, suboptimality_final=gap,
         loss_best=np.fmin(runs["loss_initial"], loss), log_tail=np.where(lost, np.inf, y),
     )  # fmt: skip
     return table.assign(**{name: np.nan for name in ["test_loss_final", *metric_columns(runs)]})
@@ -131,5 +132,5 @@ def _ends(runs: pd.DataFrame, timings: pd.DataFrame, clock: str) -> np.ndarray:
     """(runs,) where the clock stands at each run's own end."""
     steps = runs["steps"].to_numpy(dtype=np.float64)
     if clock == "seconds":
-        return steps * pace(runs, timings)
+        return np.where(steps > 0, steps * pace(runs, timings), 0.0)  # what made no step has no time
     return steps if clock == "steps" else runs["samples"].to_numpy(dtype=np.float64)

@@ -6,6 +6,8 @@ Metrics are named after the data that they were measured on, train_ or test_; wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -52,6 +54,25 @@ def final_suboptimality(runs: pd.DataFrame) -> np.ndarray:
     return np.where(failed(runs), np.inf, np.where(np.isnan(gap), loss, gap))
 
 
+def unfinished(runs: pd.DataFrame) -> np.ndarray:
+    """(runs,) bool: a deadline stopped the run, or it could not run, so that its setting must not be chosen."""
+    return runs["status"].isin(["deadline", "failed"]).to_numpy(dtype=bool)
+
+
+def lost(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:
+    """(runs,) bool: none of the runs of its pair of problem and optimizer could run: there is nothing to compare."""
+    bad = runs["status"] == "failed"
+    if not bad.any():
+        return np.zeros(len(runs), dtype=bool)
+    return bad.groupby([runs[name] for name in by], sort=False).transform("all").to_numpy(dtype=bool)
+
+
+def comparable(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs without those of pairs of problem and optimizer all of whose runs failed."""
+    gone = lost(runs)
+    return runs[~gone].reset_index(drop=True) if gone.any() else runs
+
+
 def failed(runs: pd.DataFrame) -> np.ndarray:
     """(runs,) bool: the run diverged, or left no finite final loss. A run stopped by a deadline has not failed."""
     loss = runs["loss_final"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -65,4 +86,5 @@ def full_batch(runs: pd.DataFrame) -> np.ndarray:
     Decided per problem and batch size, by all of its runs, so that a run that ended at once cannot decide it.
     """
     equal = (runs["epochs"] == runs["steps"]) & (runs["steps"] > 0)
+    equal |= (runs["status"] == "failed") if "status" in runs else False  # it made no step, and tells nothing
     return equal.groupby([runs["problem"], runs["batch_size"]], sort=False).transform("all").to_numpy(dtype=bool)

@@ -127,7 +127,7 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
     trials = sides.full.trials
     rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": count}
     names = sides.table.cells.iloc[:, 1].to_numpy()
-    reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut", "")
+    reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut or a failed run", "")
     return (
         judged(problem, names[a], names[b], differences, confidence, common)
         .assign(**rest, seeds=seeds, probability=probability)[list(COLUMNS)]

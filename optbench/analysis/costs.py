@@ -20,6 +20,7 @@ from optbench.analysis.trajectories import (
     planned_steps,
     trajectories,
 )
+from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 
 SHARES = (1e-1, 1e-2, 1e-3, 1e-5)
@@ -49,6 +50,10 @@ def fixed_targets(
 ) -> pd.DataFrame:
     """Targets that are losses: one for all problems, or one each by name. Columns as `targets_of` has them."""
     facts = landmarks(runs, problems)
+    for loss in losses.values() if isinstance(losses, Mapping) else [losses]:
+        arguments.number("losses", loss)
+    for name in losses if isinstance(losses, Mapping) else ():
+        arguments.word("problem of losses", name, facts["problem"])
     each = facts["problem"].map(losses) if isinstance(losses, Mapping) else losses
     table = facts.assign(target=each, loss=each)
     return table[["problem", "target", "loss", "minimum", "floor", "bound"]]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from optbench.analysis.columns import failed, metric_columns
 from optbench.contract.bounds import DIVERGENCE_FACTOR, FLOOR
-from optbench.contract.errors import unknown
+from optbench.contract.errors import OptbenchError, shown, unknown
 
 LEAST_ERROR = 1e-3
 LOG_TAIL = "log_tail"
@@ -25,9 +25,9 @@ def tail_values(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> np.ndarray:
     all are errors.
     """
     tail, worst = _tail(runs)
-    if choose_by == LOG_TAIL:
-        return np.where(failed(runs), worst, tail)
     column = metric_name(runs, choose_by)
+    if column == LOG_TAIL:
+        return np.where(failed(runs), worst, tail)
     values = runs[column].to_numpy(dtype=np.float64, na_value=np.nan)
     bad = failed(runs)
     has = pd.Series(~np.isnan(values) & ~bad).groupby(runs["problem"].to_numpy()).transform("any").to_numpy(dtype=bool)
@@ -41,6 +41,8 @@ def tail_values(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> np.ndarray:
 
 def metric_name(runs: pd.DataFrame, choose_by: str) -> str:
     """The column that `choose_by` names: log_tail, test_loss (or test_loss_final), or a loss or accuracy of `runs`."""
+    if not isinstance(choose_by, str):
+        raise OptbenchError(f"choose_by={shown(choose_by)} must be a text")
     if choose_by in (LOG_TAIL, "test_loss", "test_loss_final"):
         return LOG_TAIL if choose_by == LOG_TAIL else "test_loss_final"
     metrics = [name for name in metric_columns(runs) if "accuracy" in name or "loss" in name]
@@ -62,8 +64,14 @@ def _tail(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     if LOG_TAIL in runs:
         tail = runs[LOG_TAIL].to_numpy(dtype=np.float64, na_value=np.nan)
         y = np.where(np.isfinite(tail), tail, y)
-    start = np.where(np.isfinite(first), first - minimum, 0.0)
+    start = np.where(np.isfinite(first), first - minimum, _usual(runs["problem"], first - minimum))
     return y, np.log(DIVERGENCE_FACTOR * np.maximum(start, scale / DIVERGENCE_FACTOR))
+
+
+def _usual(problem: pd.Series, start: np.ndarray) -> np.ndarray:
+    """(runs,) the median first suboptimality of each run's problem: one that could not run does not tell its own."""
+    known = pd.Series(np.where(np.isfinite(start), start, np.nan)).groupby(problem.to_numpy()).transform("median")
+    return known.fillna(0.0).to_numpy()
 
 
 def _minimum(problem: pd.Series, gap: np.ndarray, loss: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.blocks import REPORT, SCREEN, Coded, coded
-from optbench.analysis.columns import failed, hyperparameter_columns
+from optbench.analysis.columns import failed, hyperparameter_columns, unfinished
 from optbench.analysis.comparison import Sides, paired
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOG_TAIL, metric_name, tail_values
@@ -106,7 +106,7 @@ def of_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
 
     A setting that fails on both sides says nothing of either and is left out of the mean.
     """
-    bad, cut = failed(table), (table["status"] == "deadline").to_numpy()
+    bad, cut = failed(table), unfinished(table)
     runs = settings_in_common(
         table.assign(y=tail_values(table.drop(columns=["pair", "side"]), measure), bad=bad, cut=cut)
     )
@@ -135,7 +135,11 @@ def of_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
         trials_a=trials[0].reindex(keys).to_numpy(),
         trials_b=trials[1].reindex(keys).to_numpy(),
     )
-    why = ["every run was cut by a deadline", "every run failed on both sides", "a single seed: 2 are needed"]
+    why = [
+        "every run was cut by a deadline, or could not run",
+        "every run failed on both sides",
+        "a single seed: 2 are needed",
+    ]
     cases = [rows["runs"] == 0, rows["seeds"] == 0, rows["seeds"] == 1]
     return Effects(rows.assign(reason=np.select(cases, why, "")), differences)
 
@@ -206,7 +210,9 @@ def of_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[s
     lost = [
         f"{each} of {most} blocks: elsewhere what was chosen did not run on shared reporting seeds" for each in blocks
     ]
-    reason = np.select([none, missing], ["no setting without a deadline's cut", np.array(lost, dtype=object)], "")
+    reason = np.select(
+        [none, missing], ["no setting without a deadline's cut or a failed run", np.array(lost, dtype=object)], ""
+    )
     return Effects(rows.assign(reason=reason), pair.differences, pair.common)
 
 

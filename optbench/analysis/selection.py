@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.blocks import REPORT, SCREEN
-from optbench.analysis.columns import configuration_columns, failed, final_suboptimality, full_batch, metric_columns
+from optbench.analysis.columns import (
+    comparable,
+    configuration_columns,
+    failed,
+    final_suboptimality,
+    full_batch,
+    metric_columns,
+)
 from optbench.analysis.intervals import grouped_intervals
 from optbench.analysis.measures import tail_values
 from optbench.analysis.protocol import recommended
@@ -40,7 +47,8 @@ def best_configurations(
     to fewer failures, then to the smaller range over the tuning seeds, then to the smaller rate, and last to the
     order of the remaining columns, so that the choice never depends on the order of rows. Where only part of a sweep
     is there, configurations with fewer tuning seeds than others of their group are not considered; nor is one that a
-    deadline cut on a tuning seed, unless that is so for all of its group.
+    deadline cut on a tuning seed, or that could not run there, unless that is so for all of its group. Pairs of
+    problem and optimizer all of whose runs failed are left out.
 
     Returns one row per group, groups in order of appearance, with the columns
       `by`, the rest of the configuration (optimizer, hyperparameters, dtype, batch_size, schedule, lr), full_batch;
@@ -56,6 +64,7 @@ def best_configurations(
         raise ValueError(f'by must contain "problem", got {by}')
     if runs.empty:
         raise ValueError("there are no runs to choose from")
+    runs = comparable(runs)
     keys = by + [name for name in configuration_columns(runs) if name not in by]
     code, table = _codes(runs, keys)
     group = _codes(table, by)[0]
@@ -66,7 +75,8 @@ def best_configurations(
     tuning, reporting = _split(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
     tuning = tuning | ~has_tuning[group[code]]
-    offered, cut = tuning, (runs["status"] == "deadline").to_numpy() & ~bad
+    offered, late = tuning, (runs["status"] == "deadline").to_numpy() & ~bad
+    cut = late | (runs["status"] == "failed").to_numpy()
     if staged(runs) and choose_by is not None and by == ["problem", "optimizer"]:
         wanted = recommended_rows(runs, choose_by, keys)[code] & tuning
         offered = wanted | tuning & ~(np.bincount(group[code], weights=wanted) > 0)[group[code]]
@@ -84,7 +94,7 @@ def best_configurations(
         value[used], at, len(rows), confidence
     )
     best["failures"] = np.bincount(at, weights=bad[used], minlength=len(rows)).astype(np.int64)
-    best["unfinished"] = np.bincount(at, weights=cut[used], minlength=len(rows)).astype(np.int64)
+    best["unfinished"] = np.bincount(at, weights=late[used], minlength=len(rows)).astype(np.int64)
     best["held_out"] = has_other[rows]
     best.insert(len(keys), "full_batch", _full(runs, best))
     best["edge_side"] = _edge_side(runs, best)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optbench.averages.contract import FADED, checked_beta, real_array
+from optbench.averages.contract import FADED, checked_beta, checked_flag, real_array
 from optbench.compiler.contracts import Double, Flag, Given2, Reals2
+from optbench.compiler.device import checked, choose
 from optbench.compiler.signatures import signature
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import DeviceChoice
@@ -42,21 +43,19 @@ def ewa(x: ArrayLike, beta: float, bias_correction: bool = False, device: Device
     Source:
         Lecture B1 and B5.
     """
-    on_card = device != "cpu" and hasattr(x, "__cuda_array_interface__")
+    on_card = checked(device) != "cpu" and hasattr(x, "__cuda_array_interface__")
     values: Any = x if on_card else real_array(x, "ewa: x")
-    beta = checked_beta(beta, "ewa")
+    beta, bias_correction = checked_beta(beta, "ewa"), checked_flag(bias_correction, "ewa")
     if not values.shape:
         raise OptbenchError("ewa: x must be an array with at least one axis")
     if device != "cpu":
-        from optbench.compiler.device import choose
-
         if choose(device)[0] == "cuda":
             from optbench.averages.cuda import averages
 
-            return averages(values, beta, bool(bias_correction))
+            return averages(values, beta, bias_correction)
     rows = np.ascontiguousarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])
     out = np.empty_like(rows)
-    _kernel(values.dtype.name)(rows, beta, bool(bias_correction), out)
+    _kernel(values.dtype.name)(rows, beta, bias_correction, out)
     return out.reshape(values.shape)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optbench.averages.contract import FADED, checked_beta, real_array
+from optbench.averages.contract import FADED, checked_beta, checked_flag, real_array
 from optbench.contract.errors import OptbenchError
 
 
@@ -36,7 +36,7 @@ class EWA:
     def __init__(self, beta: float, bias_correction: bool = False):
         """Raises OptbenchError for another beta."""
         self.beta = checked_beta(beta, "EWA")
-        self.bias_correction = bool(bias_correction)
+        self.bias_correction = checked_flag(bias_correction, "EWA")
         self.steps = 0
         self.dtype: np.dtype = np.dtype(np.float64)
         self.shape: tuple[int, ...] | None = None

@@ -2,21 +2,27 @@
 
 import hashlib
 import importlib.util
+import itertools
+import os
 import sys
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from optbench.contract import names
 from optbench.contract.composition import wrap
-from optbench.contract.errors import OptbenchError, PluginError, unknown
+from optbench.contract.errors import OptbenchError, PluginError, shown, unknown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.origins import Origin
+from optbench.contract.paths import is_file, path_of
 from optbench.contract.problems import Family, Problem
 from optbench.contract.schedules import Schedule, ScheduleWrapper
 
+MOST_FILES = 1000
+"""Of plug-ins in one call."""
 _HERE = Path(__file__).parent
 _KINDS = {
     Optimizer: "optimizers",
@@ -76,7 +82,10 @@ class Catalogue:
     @staticmethod
     def _find(kind: str, text: str, plain: dict, wrappers: dict):
         """The record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
-        name, given = names.parse(text)
+        try:
+            name, given = names.parse(text)
+        except OptbenchError as error:
+            raise OptbenchError(f"{kind}: {error}") from None
         inner = given.pop(names.INNER, None)
         if name not in {**plain, **wrappers}:
             raise unknown(kind, name, [*plain, *wrappers], shown_by="optbench list")
@@ -112,8 +121,8 @@ def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
         _add(catalogue, path)
     if catalogue.broken:
         raise PluginError(f"the installation is damaged: {next(iter(catalogue.broken.values()))}")
-    for path in dict.fromkeys(Path(file).resolve() for file in files):
-        if not path.is_file():
+    for path in dict.fromkeys(path_of("plugin", file).resolve() for file in files):
+        if not is_file(path):
             raise PluginError(f"no plug-in file {str(path)!r}")
         _add(catalogue, path)
     return catalogue
@@ -121,10 +130,25 @@ def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
 
 def load_all(files: str | Path | Iterable[str | Path] = ()) -> Catalogue:
     """The same where nobody reads a traceback: a file that breaks while it loads is an error, OptbenchError."""
-    catalogue = load((files,) if isinstance(files, str | Path) else tuple(files))
+    if isinstance(files, str | os.PathLike):
+        files = (files,)
+    elif not isinstance(files, list | tuple | set | frozenset):
+        files = _some(files)
+    catalogue = load(tuple(files))
     for path, trace in catalogue.broken.items():
         raise OptbenchError(f"the plug-in {path.name} does not load: {trace.strip().splitlines()[-1]}")
     return catalogue
+
+
+def _some(files: Any) -> tuple:
+    """The first of whatever can be counted up, one more than are taken. Raises OptbenchError."""
+    try:
+        found = tuple(itertools.islice(files, MOST_FILES + 1))
+    except TypeError:
+        raise OptbenchError(f"plugin: {shown(files)} must be a file, or a list of files") from None
+    if len(found) > MOST_FILES:
+        raise OptbenchError(f"plugin: more than {MOST_FILES:,} files")
+    return found
 
 
 def _add(catalogue: Catalogue, path: Path) -> None:

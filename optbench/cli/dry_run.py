@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optbench.cli.progress import duration
 
 if TYPE_CHECKING:
     from optbench.contract.types import Stage
-    from optbench.engine.cohort import Cohort
-    from optbench.sweeps.plan import Plan, PlannedCohort
+    from optbench.sweeps.estimate import Estimate
+    from optbench.sweeps.plan import Plan
+    from optbench.sweeps.planned import Cohorts, Series
+
+_MEASURED = 600
+"""Seconds by the model from which on a sweep is worth a few seconds of probes: the model is off by several times."""
+_LONG = 3600
+"""Seconds from which on a sweep says first how long it takes."""
 
 
 def print_plan(plan: Plan, workers: int) -> None:
@@ -18,7 +25,7 @@ def print_plan(plan: Plan, workers: int) -> None:
 
     from optbench.cli.console import console, errors, paragraph
     from optbench.report.answers import data_texts
-    from optbench.sweeps.executor import estimate
+    from optbench.sweeps.estimate import estimate
     from optbench.sweeps.stages import expected
 
     table = Table(box=None)
@@ -26,18 +33,18 @@ def print_plan(plan: Plan, workers: int) -> None:
         table.add_column(name, overflow="fold")
     for name in ("cohorts", "trials", "runs", "run-steps"):
         table.add_column(name, justify="right", no_wrap=True)
-    groups: dict[tuple[str, str], list[Cohort]] = {}
-    for planned in plan.cohorts:
-        cohort = planned.cohort
-        groups.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
+    groups: dict[tuple[str, str], list[Series]] = {}
+    for series in plan.series:
+        groups.setdefault((series.cohort.problem.name, series.cohort.optimizer.name), []).append(series)
     trials = plan.trials
     for (problem, optimizer), group in groups.items():
         sizes = dict.fromkeys(
-            "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size) for cohort in group
+            "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size)
+            for cohort in (each.cohort for each in group)
         )
-        runs = sum(len(cohort.lanes) for cohort in group)
-        steps = sum(len(cohort.lanes) * cohort.steps for cohort in group)
-        numbers = (len(group), trials[problem, optimizer], runs, steps)
+        cohorts = sum(len(each.seeds) for each in group)
+        steps = sum(each.runs * each.cohort.steps for each in group)
+        numbers = (cohorts, trials[problem, optimizer], sum(each.runs for each in group), steps)
         table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
     console.print(table)
     for text in data_texts((problem.name, problem.data_text) for problem in plan.problems):
@@ -52,19 +59,55 @@ def print_plan(plan: Plan, workers: int) -> None:
     if plan.device == "cuda":
         paragraph("how long they take on a GPU is not estimated", hang=2)
         return
-    with errors.status("measuring a few steps of every problem"):
-        seconds = estimate([*plan.cohorts, *later["race"], *later["report"]], workers)
-    paragraph(
-        f"about {duration(seconds)} with {workers} workers, by a short probe of every problem and batch size", hang=2
+    with errors.status("measuring a few steps"):
+        told = estimate(_series(plan, later), workers)
+    paragraph(_estimate_text(told, workers), hang=2)
+
+
+def tell_if_long(plan: Plan, workers: int, directory: Path) -> None:
+    """Say on standard error how long a sweep will take that takes more than an hour; nothing else is measured."""
+    from optbench.cli.console import errors
+    from optbench.sweeps.estimate import estimate, modelled
+    from optbench.sweeps.stages import expected
+
+    series = _series(plan, expected(plan))
+    if plan.device == "cuda" or modelled(series, workers) < _MEASURED:
+        return
+    told = estimate(series, workers)
+    if told.seconds >= _LONG:
+        begun = " from the beginning" if (directory / "cohorts").is_dir() else ""
+        text = f"{_about(told, workers)}{begun}: --dry-run shows more, --budget 10m ends earlier"
+        errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _series(plan: Plan, later: dict[Stage, Cohorts]) -> list[Series]:
+    return [*plan.series, *(each for stage in later.values() for each in stage.series)]
+
+
+def _about(told: Estimate, workers: int) -> str:
+    words = f"{workers} worker{'s' if workers > 1 else ''}"
+    return f"{'at least' if told.at_least else 'about'} {duration(told.seconds)} with {words}"
+
+
+def _estimate_text(told: Estimate, workers: int) -> str:
+    """How long a sweep would take, and how rough that is."""
+    text = _about(told, workers)
+    if told.probed == told.kinds:
+        return f"{text}, by a short probe of every problem and batch size"
+    if not told.probed:
+        return f"{text}, by the size of the work alone: it may be ten times as much or as little"
+    return (
+        f"{text}, by short probes of {told.probed} of {told.kinds} kinds of work, which take {told.share:.0%} of it, "
+        "and the size of the rest: it may be three times as much or as little"
     )
 
 
-def _later_text(plan: Plan, later: dict[Stage, list[PlannedCohort]]) -> str:
+def _later_text(plan: Plan, later: dict[Stage, Cohorts]) -> str:
     """What follows the screen, where the seeds stand in blocks."""
     spec = plan.spec
     if not spec.blocks:
         return ""
-    race, report = (f"up to {sum(planned.runs for planned in later[stage]):,} runs" for stage in ("race", "report"))
+    race, report = (f"up to {later[stage].runs:,} runs" for stage in ("race", "report"))
     text = f" screen all settings on {_seeds(spec.screen)} in each of {spec.blocks} blocks; then "
     if spec.race:
         racing = f"the best {spec.finalists} of each problem, optimizer and block race"

@@ -1,8 +1,7 @@
 """What the commands' options share: the ones that several have, and ``--beta 0.5 0.9`` for several numbers."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand
@@ -26,13 +25,6 @@ def check_folder(out: str) -> None:
     """Raises OptbenchError for an ``--out`` that names no folder."""
     if not out.strip():
         raise OptbenchError("--out must name a folder")
-
-
-def interrupted() -> NoReturn:
-    """End a command that Ctrl-C stopped and that can go on."""
-    text = "interrupted; what was finished is kept, run the same command again to go on"
-    print(f"optbench: {text}", file=sys.stderr)
-    raise typer.Exit(130) from None
 
 
 class TakesNumbers(TyperCommand):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optbench.cli import report as report_command
-from optbench.cli.dry_run import print_plan
-from optbench.cli.options import Plugin, Workers, check_folder, interrupted, text_list
-from optbench.cli.progress import Watch
+from optbench.cli import stopping
+from optbench.cli.dry_run import print_plan, tell_if_long
+from optbench.cli.options import Plugin, Workers, check_folder, text_list
+from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def sweep(
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
     from optbench.cli.console import load_catalogue
     from optbench.sweeps import session
+    from optbench.sweeps.interrupts import listening
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.spec_files import read
 
@@ -89,25 +91,28 @@ def sweep(
         "dtypes": dtype, "deadline": deadline, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
-    checked = read(spec, changes)
-    catalogue = load_catalogue(checked.plugins)
-    if dry_run:
-        plan = session.plan(checked, catalogue)
-        print_notes(plan)
-        print_plan(plan, session.checked_workers(workers))
-        return
     try:
-        with Watch() as watch:
-            plan = session.plan(checked, catalogue)
-            print_notes(plan)
-            status = session.execute(
-                plan, out, workers=workers, executor=executor, scheduler=scheduler, command=typed_command(), watch=watch
-            )
-        print_summary(Path(out))
-        if report:
-            report_command.draw(Path(out))
-    except KeyboardInterrupt:
-        interrupted()
+        with listening(last_word=stopping.tell):
+            checked = read(spec, changes)
+            catalogue = load_catalogue(checked.plugins)
+            if dry_run:
+                plan = session.plan(checked, catalogue)
+                print_notes(plan)
+                print_plan(plan, session.checked_workers(workers))
+                return
+            with watching() as watch:
+                plan = session.plan(checked, catalogue)
+                print_notes(plan)
+                tell_if_long(plan, session.checked_workers(workers), Path(out))
+                status = session.execute(
+                    plan, out, workers=workers, executor=executor, scheduler=scheduler, command=typed_command(),
+                    watch=watch,
+                )  # fmt: skip
+            print_summary(Path(out))
+            if report:
+                report_command.draw(Path(out))
+    except KeyboardInterrupt as error:
+        stopping.leave(error)
     if status.failed:
         raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
 
@@ -127,9 +132,14 @@ def print_summary(directory: Path) -> None:
     """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
     from optbench.cli.console import paragraph
     from optbench.report import answers
+    from optbench.report.failures import failure_texts, without_lost
     from optbench.sweeps.results import load
 
-    results = load(directory)
+    everything = load(directory)
+    for text in failure_texts(everything.runs):
+        paragraph(text, hang=2)
+        paragraph("")
+    results = without_lost(everything)
     runs, timings = results.runs, results.timings
     answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by, results.searched)
     settings = answers.setting_texts(answer, runs)
@@ -137,6 +147,9 @@ def print_summary(directory: Path) -> None:
     if "data" in facts and facts["data"].any():
         for text in answers.data_texts(zip(facts["problem"], facts["data"], strict=True)):
             paragraph(text, hang=2)
+        paragraph("")
+    if results.missing:
+        paragraph(results.missing, hang=2)
         paragraph("")
     paragraph(answers.measure_text(answer, results.choose_by, runs))
     for problem in answer.best["problem"].unique():

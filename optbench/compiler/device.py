@@ -1,6 +1,6 @@
 """Where cohorts run: on the CPU, or on a GPU that CUDA can use."""
 
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.types import Device, DeviceChoice
 
 DEVICES: tuple[DeviceChoice, ...] = ("cpu", "cuda", "auto")
@@ -9,10 +9,10 @@ DEVICES: tuple[DeviceChoice, ...] = ("cpu", "cuda", "auto")
 def checked(device: str) -> DeviceChoice:
     """``device``, which must be one of DEVICES. Raises OptbenchError."""
     for choice in DEVICES:
-        if device == choice:
+        if isinstance(device, str) and device == choice:
             return choice
-    if "gpu" in device.lower():  # by its letters it is next to "cpu"
-        raise OptbenchError(f"unknown device {device!r}: did you mean 'cuda'?")
+    if isinstance(device, str) and "gpu" in device.lower():  # by its letters it is next to "cpu"
+        raise OptbenchError(f"unknown device {shown(device)}: did you mean 'cuda'?")
     raise unknown("device", device, DEVICES)
 
 

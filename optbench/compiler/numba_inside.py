@@ -5,6 +5,8 @@ tests/compiler/test_numba_inside.py. Nothing of numba.cuda is imported before a 
 """
 
 import ctypes
+import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +17,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba import __version__ as numba_version
 from numba import float32, float64, int32, int64, types
 from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
+from numba.core.serialize import dumps
 from numba.extending import intrinsic
+
+from optbench.compiler import kernel_files
 
 
 @cache
@@ -43,17 +49,62 @@ def noalias() -> dict[str, bool]:
 
 
 def kept_on_disk(decorate: Callable[..., Callable], function: Callable) -> Callable:
-    """``decorate(cache=True)(function)``; without the cache where there is no place for one.
+    """``decorate(cache=True)(function)``, not yet compiled; without the cache where there is no place for one.
 
     numba tells that by the words of a RuntimeError alone, and by no kind of its own. When they change, sessions without
     a writable folder fail with numba's error: look for its new words in numba/core/caching.py.
+
+    numba's files in it are replaced by sealed ones. Measured, one bit flipped at 300 places of a kernel's file: numba's
+    own were killed by a signal 37 times, gave a wrong number 3 times and raised 57 times. When it breaks,
+    tests/compiler/test_kernel_files.py says so: see the attributes of Cache in numba/core/caching.py.
     """
     try:
-        return decorate(cache=True)(function)
-    except RuntimeError as error:
-        if "cannot cache" not in str(error):
+        kernel = decorate(cache=True)(function)
+    except (RuntimeError, OSError) as error:
+        if isinstance(error, RuntimeError) and "cannot cache" not in str(error):
             raise
+        kernel_files.tell(
+            f"there is no folder in which compiled kernels of {function.__code__.co_filename} can be kept"
+        )
         return decorate()(function)
+    with suppress(AttributeError):  # a simulator's kernels have no cache
+        cache = kernel._cache
+        stamp = cache._impl.locator.get_source_stamp(), numba_version
+        files = kernel_files.Sealed(cache.cache_path, cache._impl.filename_base, stamp, dumps)
+        cache._cache_file, cache._guard_against_spurious_io_errors = files, files.forgiving
+    return kernel
+
+
+_FORK_SECONDS = 20.0
+"""How long a fork waits at most for another thread's compilation."""
+
+
+def forks_between_compilations() -> None:
+    """From now on a fork waits until no other thread compiles.
+
+    Else the child keeps numba's and LLVM's locks, and nobody who would release them: the first kernel that it compiles
+    waits for ever (3 of 3 tried). When it breaks: see numba/core/compiler_lock.py and llvmlite/binding/ffi.py.
+    """
+    try:
+        from llvmlite.binding.ffi import lib
+        from numba.core.compiler_lock import global_compiler_lock
+
+        locks = global_compiler_lock._lock, lib._lock._lock  # in the order in which a compilation takes them
+        held = threading.local()
+
+        def acquire() -> None:
+            held.locks = [lock for lock in locks if lock.acquire(timeout=_FORK_SECONDS)]
+
+        def release() -> None:
+            for lock in reversed(held.locks):
+                lock.release()
+
+        os.register_at_fork(before=acquire, after_in_parent=release, after_in_child=release)
+    except (ImportError, AttributeError):
+        pass  # a system without forks, or a numba with other locks, whose forks are as they were
+
+
+forks_between_compilations()
 
 
 def address(kernel: Any, signature: Any) -> int:

@@ -1,19 +1,32 @@
 """The one exception that a user's mistake raises, and the nearest valid name for its message."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+
+_HEAD, _TAIL, _GAP = 600, 250, " ... "
+"""Letters of a message that is too long: its begin names the key, its end says how to mend it."""
+_SHOWN = 60
+"""Letters of a value in a message."""
 
 
 class OptbenchError(ValueError):
     """Bad input, told in one line that says what is wrong and how to mend it.
 
-    The commands print that line and exit with code 2.
+    The commands print that line and exit with code 2. It is shortened where it would echo a long input, and what a
+    terminal would not print, line breaks among it, is spelled out.
+
+    Args:
+        message: the line.
 
     Example:
         >>> minimize("rosenbrock", "adm", lr=0.1, steps=1)
         Traceback (most recent call last):
         optbench.contract.errors.OptbenchError: unknown optimizer 'adm': did you mean 'adam'?
     """
+
+    def __init__(self, message: object = ""):
+        super().__init__(_shortened(_printable(str(message).replace("\n", " "))))
 
 
 class PluginError(OptbenchError):
@@ -26,6 +39,47 @@ class PluginError(OptbenchError):
     """
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _HEAD + len(_GAP) + _TAIL else f"{text[:_HEAD]}{_GAP}{text[-_TAIL:]}"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+class _Shown(reprlib.Repr):
+    """What stands in a message for a value of any kind and size, and costs little."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = _SHOWN
+
+    def repr_instance(self, x: object, level: int) -> str:
+        """Of a kind that reprlib does not know; its own text may raise anything."""
+        try:
+            text = " ".join(repr(x).split())
+        except Exception:
+            return f"a {type(x).__name__}"
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+    repr_int = repr_instance  # Python writes none of more than 4,300 digits
+
+
+_repr = _Shown()
+
+
+def shown(value: object) -> str:
+    """A value in a message.
+
+    Args:
+        value: anything that a user may have given.
+
+    Returns:
+        Its text as Python writes it, shortened to about 60 letters.
+    """
+    return _repr.repr(value)
+
+
 def in_one_line(error: BaseException) -> str:
     """What an exception says, in one line; that of other code with its kind.
 
@@ -35,7 +89,10 @@ def in_one_line(error: BaseException) -> str:
     Returns:
         The line.
     """
-    text = " ".join(str(error).split())
+    try:
+        text = _shortened(" ".join(str(error).split()))
+    except Exception:  # a plug-in's own exception may not even be able to say what it is
+        text = "(it cannot be told)"
     return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text}"
 
 
@@ -51,12 +108,13 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
     Returns:
         The error, for the caller to raise.
     """
-    valid = sorted(valid)
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    valid = sorted(map(str, valid))
+    name = name if isinstance(name, str) else shown(name)
+    near = difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)
     if near:
         hint = f"did you mean {near[0]!r}?"
     elif shown_by:
         hint = f"{shown_by!r} shows what there is"
     else:
         hint = f"valid names: {', '.join(valid) or 'none'}"
-    return OptbenchError(f"unknown {kind} {name!r}: {hint}")
+    return OptbenchError(f"unknown {kind} {shown(name) if len(name) > _HEAD else repr(name)}: {hint}")

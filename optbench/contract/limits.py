@@ -32,6 +32,24 @@ def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
                 raise OptbenchError(f"{owner}: {key}={value!r} must be in {limit}")
 
 
+def is_interval(limit: object) -> bool:
+    """Whether a limit is an interval, as :func:`enforce` reads it.
+
+    Args:
+        limit: anything.
+
+    Returns:
+        True for a text such as ``"(0, 1]"`` with the lower number first.
+    """
+    if not isinstance(limit, str) or limit[:1] not in ("[", "(") or limit[-1:] not in ("]", ")"):
+        return False
+    try:
+        low, high = map(float, limit[1:-1].split(","))
+    except ValueError:
+        return False
+    return low <= high
+
+
 def _inside(number: float, interval: str) -> bool:
     low, high = map(float, interval[1:-1].split(","))
     above = number >= low if interval[0] == "[" else number > low

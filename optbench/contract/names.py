@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError, shown, unknown
 
 _TEXT = r"[^\s,()\[\]{}'\"=]"
 # What stands in quotes is passed over; then a value that holds a slash, ends like a file of data, or is a grid.
@@ -17,6 +17,8 @@ _PATH = re.compile(
 )
 
 
+_LONGEST = 100_000
+"""Letters of a name with its parameters: more are a typing error, and take long to read."""
 INNER = ""
 """The key of what stands first inside the brackets, without a key of its own."""
 
@@ -41,9 +43,11 @@ def parse(text: str) -> tuple[str, dict]:
         >>> parse("clip(adam(beta1=0.8), norm=1)")
         ('clip', {'': 'adam(beta1=0.8)', 'norm': 1})
     """
-    bad = OptbenchError(f"cannot read {text!r}: write a name, or name(parameter=value, ...)")
+    bad = OptbenchError(f"cannot read {shown(text)}: write a name, or name(parameter=value, ...)")
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        raise bad
     try:
-        node = ast.parse(_PATH.sub(_quoted, str(text).strip()), mode="eval").body
+        node = ast.parse(_PATH.sub(_quoted, text.strip()), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise bad from None
     if isinstance(node, ast.Name):
@@ -104,14 +108,36 @@ def alternatives(text: str) -> list[str]:
         >>> alternatives("adam(beta1=[0.8, 0.9])")
         ['adam(beta1=0.8)', 'adam(beta1=0.9)']
     """
+    if (held := count(text)) > MOST_VALUES:
+        raise OptbenchError(f"{shown(text)} stands for {held:,} settings: at most {MOST_VALUES:,} can be meant")
     name, given = parse(text)
     choices = []
     for key, value in given.items():
         items = alternatives(value) if key == INNER else listed(value)
         if not items:
-            raise OptbenchError(f"{text!r} gives no value for {key}")
+            raise OptbenchError(f"{shown(text)} gives no value for {key}")
         choices.append([(key, item) for item in items])
     return [canonical(name, dict(choice)) for choice in itertools.product(*choices)]
+
+
+def count(text: str) -> int:
+    """How many texts :func:`alternatives` gives, without any of them.
+
+    Args:
+        text: as there.
+
+    Returns:
+        The number.
+
+    Raises:
+        OptbenchError: the text or a grid in it cannot be read.
+
+    Example:
+        >>> count("adam(beta1=[0.8, 0.9], beta2=[0.9, 0.99, 0.999])")
+        6
+    """
+    given = parse(text)[1].items()
+    return math.prod(count(value) if key == INNER else len(listed(value)) for key, value in given)
 
 
 def listed(value: Any) -> list:
@@ -159,37 +185,11 @@ def grid(text: str) -> list[float]:
         if not (0 < low <= high and math.isfinite(high) and count >= 1) or (count == 1 and low != high):
             raise ValueError
     except ValueError:
-        raise OptbenchError(f"{text!r} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
+        raise OptbenchError(f"{shown(text)} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
     if count > MOST_VALUES:
-        raise OptbenchError(f"{text!r}: a grid has at most {MOST_VALUES:,} values")
+        raise OptbenchError(f"{shown(text)}: a grid has at most {MOST_VALUES:,} values")
     first, last = math.log10(low), math.log10(high)
     return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
-
-
-def split_list(text: str) -> list[str]:
-    """Split ``a, b(x=1, y=2), c`` at the commas that stand outside brackets and quotes.
-
-    Args:
-        text: as it was typed.
-
-    Returns:
-        The parts, without blanks around them and without empty ones.
-    """
-    parts, depth, quote, start = [], 0, "", 0
-    for i, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"":
-            quote = char
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif char == "," and depth == 0:
-            parts.append(text[start:i])
-            start = i + 1
-    parts.append(text[start:])
-    return [part.strip() for part in parts if part.strip()]
 
 
 def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
@@ -207,10 +207,12 @@ def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
     Raises:
         OptbenchError: a parameter is unknown, or a value does not convert.
     """
+    if not isinstance(given, Mapping):
+        raise OptbenchError(f"{kind} {name}: its parameters must be a dictionary, not {shown(given)}")
     filled = dict(defaults)
     for key, value in given.items():
         if key not in defaults:
-            raise unknown(f"parameter of {kind} {name}", key, defaults)
+            raise unknown(f"parameter of {kind} {name}", str(key), defaults)
         filled[key] = convert(f"{kind} {name}", key, value, defaults[key])
     return filled
 
@@ -241,9 +243,9 @@ def convert(owner: str, key: str, value: Any, default: Any) -> Any:
         return (int(value),)
     if kind is tuple and isinstance(value, list | tuple):
         return tuple(value)
-    if kind is type(value):
+    if kind is type(value) and (kind is not int or number):
         return value
-    raise OptbenchError(f"{owner}: {key}={value!r} must be {_KINDS.get(kind, kind.__name__)}, like {default!r}")
+    raise OptbenchError(f"{owner}: {key}={shown(value)} must be {_KINDS.get(kind, kind.__name__)}, like {default!r}")
 
 
 _KINDS = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}

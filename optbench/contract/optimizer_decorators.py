@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from optbench.contract import columns
-from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, Wrapper, arguments
 from optbench.contract.search import Range, check_space
+from optbench.contract.values import mapping, real, source_function, words, wrong
 
 
 def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]) -> dict:
@@ -18,7 +19,7 @@ def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, 
         raise PluginError(f"{owner}: arguments must be ({', '.join(head)}, slots..., lr, hyperparameters...)")
     cut = signature.index("lr")
     slots, scalars = tuple(signature[len(head) : cut]), tuple(signature[cut + 1 :])
-    values = {key: float(value) for key, value in given.items()}
+    values = {key: real(owner, key, value) for key, value in given.items()}
     known = {*values, *(f"{key}_t" for key in values), *GIVEN, *stages}
     strange = next((scalar for scalar in scalars if scalar not in known), None)
     if strange:
@@ -117,18 +118,19 @@ def optimizer(
         >>> ball.slots, ball.hyperparameters
         (('m',), {'beta1': 0.9})
     """
-    total, block, matrix = dict(total or {}), dict(block or {}), dict(matrix or {})
 
     def decorate(rule: Callable) -> Optimizer:
-        label = name or rule.__name__
+        label = source_function("optimizer", "rule", rule).__name__ if name is None else name
         owner = f"optimizer {label}"
-        parts = _parts(owner, rule, ["w", "g"], hyperparameters, [*total, *block, *matrix])
-        doc = inspect.getdoc(rule) or ""
-        if len(matrix) > 1:
+        given = {"total": total, "block": block, "matrix": matrix}
+        stages = {key: mapping(owner, key, value) for key, value in given.items()}
+        parts = _parts(owner, rule, ["w", "g"], hyperparameters, [key for stage in stages.values() for key in stage])
+        if len(stages["matrix"]) > 1:
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
-            label, rule, **parts, source=source, doc=doc, limits=limits or {}, report=report, shared=tuple(shared),
-            total=total, block=block, matrix=matrix, search=dict(search or {}), search_source=search_source,
+            label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
+            shared=words(owner, "shared", shared), total=stages["total"], block=stages["block"],
+            matrix=stages["matrix"], search=mapping(owner, "search", search), search_source=search_source,
         )  # fmt: skip
         _check_stages(owner, record)
         _check_search(owner, record)
@@ -169,10 +171,12 @@ def variant(
         >>> variant(optimizers()["adam"], "calm_adam", source="an example", beta1=0.95).hyperparameters["beta1"]
         0.95
     """
+    if not isinstance(base, Optimizer):
+        raise wrong(f"optimizer {shown(name)}", "base", base, "an optimizer's record")
     values = base.with_values(hyperparameters)
     record = replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
     if search is not None:
-        record = replace(record, search=dict(search), search_source=search_source)
+        record = replace(record, search=mapping(f"optimizer {name}", "search", search), search_source=search_source)
         _check_search(f"optimizer {name}", record)
     return record
 
@@ -214,15 +218,15 @@ def wrapper(
         >>> gentle.hyperparameters
         {'factor': 0.5}
     """
-    total = dict(total or {})
 
     def decorate(function: Callable) -> Wrapper:
-        owner = f"wrapper {function.__name__}"
-        parts = _parts(owner, function, ["step", "w", "g"], hyperparameters, total)
-        doc = inspect.getdoc(function) or ""
+        owner = f"wrapper {source_function('wrapper', 'function', function).__name__}"
+        stages = mapping(owner, "total", total)
+        parts = _parts(owner, function, ["step", "w", "g"], hyperparameters, stages)
         record = Wrapper(
-            function.__name__, function, **parts, source=source, doc=doc, limits=limits or {}, report=report,
-            total=total, search=dict(search or {}), search_source=search_source,
+            function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
+            limits=limits or {}, report=report, total=stages, search=mapping(owner, "search", search),
+            search_source=search_source,
         )  # fmt: skip
         _check_stages(owner, record)
         _check_search(owner, record)

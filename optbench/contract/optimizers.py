@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from optbench.contract import names
+from optbench.contract import names, values
 from optbench.contract.limits import enforce
 from optbench.contract.origins import Origin
+from optbench.contract.record_values import check_rule
 from optbench.contract.search import RATE, RATES, Range
 
 _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")  # these mean the same everywhere, and so does beta, in [0, 1)
@@ -33,6 +34,11 @@ class Matrix:
     """``transform(block, memory, ...)`` changes that array in place; it may name lr, hyperparameters and ``t``, too."""
     memory: Callable[[int, int], int] = lambda rows, columns: 0
     """``memory(rows, columns)`` -> how many numbers, zero at first, are kept for a block from step to step."""
+
+    def __post_init__(self) -> None:
+        values.source_function("Matrix", "term", self.term)
+        values.source_function("Matrix", "transform", self.transform)
+        values.function("Matrix", "memory", self.memory, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +83,12 @@ class Optimizer:
     """Where these ranges come from."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
+
+    def __post_init__(self) -> None:
+        for name, stage in values.mapping("optimizer", "matrix", self.matrix).items():
+            if not isinstance(stage, Matrix):
+                raise values.wrong("optimizer", f"matrix[{name!r}]", stage, "an optbench.Matrix")
+        check_rule("optimizer", self)
 
     @property
     def powers(self) -> tuple[str, ...]:
@@ -147,7 +159,10 @@ class Wrapper:
 
     Example:
         >>> from optbench import wrapper
-        >>> wrapper(source="an example")(lambda step, w, g, lr: step(w, g)).slots
+        >>> def plain(step, w, g, lr):
+        ...     w = step(w, g)
+        ...     return w
+        >>> wrapper(source="an example")(plain).slots
         ()
     """
 
@@ -177,6 +192,9 @@ class Wrapper:
     """Where these ranges come from."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
+
+    def __post_init__(self) -> None:
+        check_rule("wrapper", self)
 
     @property
     def all_limits(self) -> dict[str, str]:
@@ -221,6 +239,11 @@ class Baseline:
     """Where these ranges come from."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
+
+    def __post_init__(self) -> None:
+        values.text("optimizer", "method", self.method)
+        values.function("optimizer", "options", self.options, 2)
+        check_rule("optimizer", self)
 
     @property
     def space(self) -> dict[str, Range]:

@@ -1,13 +1,14 @@
 """The frozen record of a problem, that of its family before parameters are chosen, and the decorator of a factory."""
 
+import copy
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from dataclasses import dataclass, field
+from typing import Any
 
-from optbench.contract import names
-from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract import names, problem_values, room, values
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.origins import Origin
 from optbench.contract.types import Form
 
@@ -95,29 +96,18 @@ class Problem:
     """What the engine has made of the record and wants again, such as its arrays in another precision."""
 
     def __post_init__(self) -> None:
-        if self.form not in get_args(Form):
-            raise PluginError(f"problem: form={self.form!r} must be 'single' or 'lanes'")
-        if self.dim < 1:
-            raise PluginError(f"problem: dim={self.dim!r} must be at least 1")
-        if self.data is not None:
-            if self.noise:
-                raise PluginError("problem: gradient noise is for problems without data")
-            object.__setattr__(self, "examples", len(self.data[0]))
-            if not self.data_text:
-                test = f" and {len(self.test[0]):,} test" if self.test else ""
-                object.__setattr__(self, "data_text", f"{self.examples:,} training{test} rows")
-        if self.curvature is not None:
-            found = list(self.curvature)
-            if len(found) != self.dim or not all(0 <= h < math.inf for h in found) or not any(found):
-                raise PluginError(f"problem: curvature must be {self.dim} finite numbers, none below 0, not all 0")
-        if not self.blocks:
-            object.__setattr__(self, "blocks", ((self.dim,),))
-        if sum(math.prod(block) for block in self.blocks) != self.dim:
-            raise PluginError(f"problem: blocks {self.blocks} do not add up to dim={self.dim}")
+        try:
+            checked = problem_values.checked(self)
+        except OptbenchError as error:
+            raise type(error)(_named(str(error), self.name)) from None
+        for key, value in checked.items():
+            object.__setattr__(self, key, value)
 
 
 LEAST = {"dim": 1, "examples": 1, "noise": 0, "l2": 0, "seed": 0}
 """The smallest value of parameters that mean the same in every problem."""
+SIZES = ("dim", "examples", "features", "size", "waves")
+"""Parameters that say how long arrays are."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +132,29 @@ class Family:
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
+    def __post_init__(self) -> None:
+        owner = f"problem {values.name('problem', self.name)}"
+        values.function(owner, "factory", self.factory)
+        values.mapping(owner, "parameters", self.parameters)
+        values.text(owner, "source", self.source)
+        values.text(owner, "doc", self.doc)
+        for key, default in self.parameters.items():
+            if not isinstance(default, bool | int | float | str | tuple | None):
+                wanted = "a number, a text, a tuple, True or False: what a spec can say"
+                raise values.wrong(owner, key, default, wanted)
+            self._check(key, default)
+
+    def _check(self, key: str, value: Any) -> None:
+        """Refuse a value that makes no sense whatever the problem, or that no machine has room for."""
+        owner = f"problem {self.name}"
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise OptbenchError(f"{owner}: {key}={shown(value)} must be finite")
+        if key in LEAST and (not values.is_real(value) or value < LEAST[key]):
+            raise OptbenchError(f"{owner}: {key}={shown(value)} must be at least {LEAST[key]}")
+        if key in SIZES and values.is_whole(value):
+            room.need_memory(f"{owner}: {key}={shown(value)}", room.REAL * value)
+
     def build(self, given: Mapping | None = None) -> Problem:
         """The problem with these parameters.
 
@@ -155,23 +168,33 @@ class Family:
             OptbenchError: a parameter is unknown, or its value makes no sense.
             PluginError: the factory fails, or returns something else.
         """
-        values = names.fill("problem", self.name, given or {}, self.parameters)
-        for key, value in values.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise OptbenchError(f"problem {self.name}: {key}={value!r} must be finite")
-            if key in LEAST and value < LEAST[key]:
-                raise OptbenchError(f"problem {self.name}: {key}={value!r} must be at least {LEAST[key]}")
+        filled = names.fill("problem", self.name, given or {}, self.parameters)
+        for key, value in filled.items():
+            self._check(key, value)
         try:
-            built = self.factory(**values)
-        except OptbenchError:
-            raise
+            built = self.factory(**filled)
+        except OptbenchError as error:
+            raise type(error)(_named(str(error), self.name)) from None
+        except MemoryError as error:
+            raise OptbenchError(f"problem {self.name} needs more memory than there is: {in_one_line(error)}") from error
         except Exception as error:  # a plug-in may raise anything
             raise PluginError(f"problem {self.name} cannot be built: {in_one_line(error)}") from error
         if not isinstance(built, Problem):
             raise PluginError(f"problem {self.name} must return an optbench.Problem, not {type(built).__name__}")
         # Only what differs from the defaults, so that the plain name stays the plain name.
-        shown = {key: value for key, value in values.items() if value != self.parameters[key]}
-        return replace(built, name=names.canonical(self.name, shown), source=self.source, origins=self.origins)
+        shown = {key: value for key, value in filled.items() if value != self.parameters[key]}
+        given_names = {"name": names.canonical(self.name, shown), "source": self.source, "origins": self.origins}
+        # A copy with its values as they were checked: to look at all data once more would take as long again.
+        named = copy.copy(built)
+        for key, value in (given_names | {"kept": {}}).items():
+            object.__setattr__(named, key, value)
+        return named
+
+
+def _named(message: str, name: Any) -> str:
+    """What is wrong with a record, with its name: mostly it does not know that before its family has built it."""
+    known = isinstance(name, str) and name and message.startswith("problem: ")
+    return message.replace("problem: ", f"problem {name}: ", 1) if known else message
 
 
 def problem(*, source: str) -> Callable[[Callable], Family]:
@@ -195,9 +218,11 @@ def problem(*, source: str) -> Callable[[Callable], Family]:
     """
 
     def decorate(factory: Callable) -> Family:
-        label = factory.__name__
+        label = values.source_function("problem", "factory", factory).__name__
         parameters = {}
         for key, parameter in inspect.signature(factory).parameters.items():
+            if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                raise PluginError(f"problem {label}: parameter {key!r} needs a name and a default of its own")
             if parameter.default is parameter.empty:
                 raise PluginError(f"problem {label}: parameter {key!r} needs a default")
             parameters[key] = parameter.default

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from optbench.contract import names
-from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract import names, values
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import enforce
 from optbench.contract.origins import Origin
+from optbench.contract.record_values import check_schedule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,9 @@ class Schedule:
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
+    def __post_init__(self) -> None:
+        check_schedule("schedule", self)
+
     def __call__(self, step: "np.ndarray", epoch: "np.ndarray", total_steps: int) -> "np.ndarray":
         before = () if self.inner is None else (self.inner,)
         return self.function(*before, step, epoch, total_steps, **self.parameters)
@@ -69,16 +73,19 @@ class Schedule:
             OptbenchError: a parameter is unknown, or its value makes no sense.
         """
         owner = f"schedule {self.name}"
-        values = names.fill("schedule", self.name, given, self.parameters)
+        filled = names.fill("schedule", self.name, given, self.parameters)
+        for key, value in filled.items():
+            if isinstance(value, tuple) and not all(map(values.is_real, value)):
+                raise OptbenchError(f"{owner}: {key}={shown(value)}: a tuple must hold numbers that are finite")
+        filled = {key: _as_parameter(value) for key, value in filled.items()}
+        enforce(owner, filled, self.limits)
         try:
-            values = {key: _as_parameter(value) for key, value in values.items()}
-        except (TypeError, ValueError):
-            raise OptbenchError(f"{owner}: a tuple must hold numbers, got {values!r}") from None
-        enforce(owner, values, self.limits)
-        wrong = self.check(**values) if self.check else None
+            wrong = self.check(**filled) if self.check else None
+        except Exception as error:  # a plug-in may raise anything
+            raise PluginError(f"{owner}: its check fails: {in_one_line(error)}") from error
         if wrong:
             raise OptbenchError(f"{owner}: {wrong}")
-        return replace(self, parameters=values)
+        return replace(self, parameters=filled)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,9 @@ class ScheduleWrapper:
 
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
+
+    def __post_init__(self) -> None:
+        check_schedule("schedule", self)
 
     def wrap(self, inner: Schedule, given: Mapping | None = None) -> Schedule:
         """This one around another, with these parameters.
@@ -184,10 +194,11 @@ def schedule_wrapper(
 
 def _schedule(kind, first, parameters, source, limits, check) -> Callable:
     def decorate(function: Callable) -> Schedule | ScheduleWrapper:
-        label, expected = function.__name__, [*first, *parameters]
+        label = values.source_function("schedule", "function", function).__name__
+        expected = [*first, *parameters]
         if list(inspect.signature(function).parameters) != expected:
             raise PluginError(f"schedule {label}: arguments must be ({', '.join(expected)})")
-        values = {key: _as_parameter(value) for key, value in parameters.items()}
-        return kind(label, function, values, source, inspect.getdoc(function) or "", limits or {}, check)
+        record = kind(label, function, parameters, source, inspect.getdoc(function) or "", limits or {}, check)
+        return replace(record, parameters={key: _as_parameter(value) for key, value in parameters.items()})
 
     return decorate

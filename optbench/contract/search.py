@@ -5,10 +5,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.limits import enforce
 from optbench.contract.names import number_text
+from optbench.contract.values import is_real
 
+KINDS = ("uniform", "log_uniform", "one_minus_log_uniform", "choice")
 RATE = "lr"
 """The name of the learning rate among the ranges of a search space."""
 
@@ -28,6 +30,12 @@ class Range:
     """``uniform``, ``log_uniform``, ``one_minus_log_uniform`` or ``choice``."""
     values: tuple[float | int | str, ...]
     """The two numbers in the brackets, the lower one first; of a choice, what there is to choose from."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
+            raise unknown("range", str(self.kind)[:60], KINDS)
+        if not isinstance(self.values, tuple):
+            raise OptbenchError(f"{self.kind}: its values must be a tuple, not {self.values!r:.60}")
 
     @property
     def text(self) -> str:
@@ -162,13 +170,12 @@ def choice(*values: float | int | str) -> Range:
         >>> [choice(2, 5, 10).of(u) for u in (0, 0.5, 0.9)]
         [2, 5, 10]
     """
-    made = Range("choice", values)
     for value in values:
-        if not isinstance(value, str) and not (_real(value) and math.isfinite(value)):
-            raise OptbenchError(f"choice: {value!r} must be a finite number or a word")
+        if not isinstance(value, str) and not is_real(value):
+            raise OptbenchError(f"choice: {shown(value)} must be a finite number or a word")
     if not values or len(set(values)) < len(values):
-        raise OptbenchError(f"{made.text}: name at least one value, and each of them once")
-    return made
+        raise OptbenchError(f"choice{shown(values)}: name at least one value, and each of them once")
+    return Range("choice", values)
 
 
 _MAKERS = {each.__name__: each for each in (uniform, log_uniform, one_minus_log_uniform, choice)}
@@ -203,9 +210,9 @@ def parse_range(value: object) -> Range | None:
             raise ValueError
         values = [_literal(each) for each in node.args]
     except (ValueError, TypeError, MemoryError, RecursionError):
-        raise OptbenchError(f"{value!r} must hold plain values, such as log_uniform(1e-4, 1)") from None
+        raise OptbenchError(f"{shown(value)} must hold plain values, such as log_uniform(1e-4, 1)") from None
     if node.func.id != "choice" and len(values) != 2:
-        raise OptbenchError(f"{value!r} must hold two numbers, such as {node.func.id}(1e-3, 0.1)")
+        raise OptbenchError(f"{shown(value)} must hold two numbers, such as {node.func.id}(1e-3, 0.1)")
     return _MAKERS[node.func.id](*values)
 
 
@@ -226,8 +233,12 @@ def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: M
             raise unknown(f"hyperparameter in the search space of {owner}", key, [RATE, *hyperparameters])
         if not isinstance(range_, Range):
             raise OptbenchError(f"{owner}: search[{key!r}]={range_!r} must be a range, such as log_uniform(1e-4, 1)")
+        try:
+            parse_range(range_.text)  # one that was made by hand may hold anything
+        except OptbenchError as error:
+            raise OptbenchError(f"{owner}: {error}") from None
         for end in range_.ends:
-            if not _real(end):
+            if not is_real(end):
                 raise OptbenchError(f"{owner}: {key}={range_.text} must hold numbers")
             try:
                 enforce(owner, {key: end}, {RATE: "(0, inf)", **limits})
@@ -237,16 +248,12 @@ def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: M
 
 def _between(kind: str, low: float, high: float) -> Range:
     made, positive = Range(kind, (low, high)), kind != "uniform"
-    for value in (low, high):
-        if not (_real(value) and math.isfinite(value)):
-            raise OptbenchError(f"{kind}: {value!r} must be a finite number")
+    for key, value in (("low", low), ("high", high)):
+        if not is_real(value):
+            raise OptbenchError(f"{kind}: {key}: {shown(value)} must be a finite number")
     if not low < high or (positive and low <= 0):
         raise OptbenchError(f"{made.text} must go from a lower to a higher number{', both above 0' * positive}")
     return made
-
-
-def _real(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _literal(node):

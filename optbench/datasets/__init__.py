@@ -5,11 +5,16 @@ Knows nothing of problems that learn from them; imports the contract only.
 
 import dataclasses
 import hashlib
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.limits import enforce
 from optbench.datasets import bundled, copies, extras, files, generated, mapped
 from optbench.datasets.mapped import remembered, with_intercept
 from optbench.datasets.record import Dataset, Raw, prepare
@@ -31,6 +36,7 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
     if name not in _SETS:
         raise unknown("data set", name, _SETS)
     given = names.fill("data set", name, given, _SETS[name][1])
+    enforce(f"data set {name}", given, {})
     used = files.used(name, **given)
     digest = _digest(used)
     if used:
@@ -52,9 +58,23 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
 
 @lru_cache(maxsize=16)
 def _load(name, given, classes, digest) -> Dataset:
-    made = _SETS[name][0](**dict(given))
+    with _untouched():
+        made = _SETS[name][0](**dict(given))
     data = prepare(made, classes) if isinstance(made, Raw) else made
     return dataclasses.replace(data, digest=digest, name=_shown(name, dict(given)))
+
+
+@contextmanager
+def _untouched() -> Iterator[None]:
+    """What scikit-learn's first import does to a process is undone: it draws from ``random``, and sets KMP_*."""
+    state, before = random.getstate(), set(os.environ)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        for key in set(os.environ) - before:
+            if key.startswith("KMP_"):
+                del os.environ[key]
 
 
 def _shown(name: str, given: dict) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optbench.contract import names
+from optbench.contract import names, room
 from optbench.contract.errors import OptbenchError, in_one_line, unknown
 from optbench.datasets.copies import copy_of
 from optbench.datasets.record import Raw
@@ -43,6 +43,7 @@ def _file(path, target):
     features. ``.npz``: arrays x (n, ...) and y (n,), and x_test and y_test where the test examples are fixed.
     """
     place = copy_of(path) or Path(path).expanduser()
+    room.need_memory(f"data set {path}: the file", place.stat().st_size)
     try:
         if place.suffix == ".npz":
             return _arrays(path, place, target)

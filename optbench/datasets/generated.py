@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from optbench.contract import room
 from optbench.contract.errors import OptbenchError
 from optbench.datasets.record import FEWEST_EXAMPLES, Raw
 
@@ -12,9 +13,16 @@ def need(name: str, condition: bool, what: str) -> None:
         raise OptbenchError(f"data set {name}: {what}")
 
 
+def need_room(name: str, examples: int, columns: int) -> None:
+    """Raise OptbenchError where so many numbers do not fit into memory: as they are drawn, and as they are scaled."""
+    size = 2 * room.REAL * examples * columns
+    room.need_memory(f"data set {name}: {examples:,} examples of {columns:,} numbers", size)
+
+
 def _gaussian(examples, features, classes, seed):
     """Normal features, a linear teacher with noise."""
     _check("gaussian", examples, features, classes, seed)
+    need_room("gaussian", examples, features + max(classes, 1))
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((examples, features))
     scores = x @ rng.standard_normal((features, max(classes, 1))) / np.sqrt(features)
@@ -29,6 +37,7 @@ def _teacher(examples, features, hidden, classes, noise, seed):
     """
     _check("teacher", examples, features, classes, seed)
     need("teacher", hidden >= 1 and noise >= 0, "hidden must be positive, noise not negative")
+    need_room("teacher", max(examples, hidden), features + hidden + max(classes, 1))
     rng = np.random.default_rng(seed)
     first = rng.standard_normal((features, hidden)) / np.sqrt(features)
     second = rng.standard_normal((hidden, max(classes, 1))) / np.sqrt(hidden)
@@ -45,6 +54,7 @@ def _spirals(examples, arms, turns, noise, seed):
     """
     need("spirals", arms >= 2 and examples >= max(arms, FEWEST_EXAMPLES), "arms must be at least 2, and examples 5")
     need("spirals", min(noise, seed) >= 0, "noise and seed must not be negative")
+    need_room("spirals", examples, 3)
     rng = np.random.default_rng(seed)
     y = np.arange(examples) % arms
     radius = rng.uniform(0.1, 1.0, examples)

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from optbench.contract import room
 from optbench.contract.errors import OptbenchError
-from optbench.datasets.generated import need
+from optbench.contract.values import MOST_EXAMPLES
+from optbench.datasets.generated import need, need_room
 from optbench.datasets.record import FEWEST_EXAMPLES, Dataset
 
 _VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
@@ -56,6 +58,8 @@ class Mapped:
         return np.asarray(self).shape
 
     dtype = np.dtype(float)
+    known_finite = True
+    """It was generated so: nobody needs to read it all to know."""
 
     @property
     def features(self) -> int:
@@ -80,6 +84,8 @@ class Files:
         """The array of a file, which is made if it is not there. Raises OptbenchError where that cannot be."""
         folder = self.folder / dtype
         if not folder.is_dir():
+            size = np.dtype(dtype).itemsize * self.rows * (self.features + 2)
+            room.need_disk(f"data set mapped: {self.rows:,} examples of {self.features:,} features", folder, size)
             write_whole(folder, lambda place: self._write(place, dtype))
         try:
             array = np.load(folder / f"{name}.npy", mmap_mode="c")
@@ -185,6 +191,8 @@ def _mapped(examples, features, seed):
     need("mapped", features >= 1 and examples >= FEWEST_EXAMPLES, "features must be positive, examples at least 5")
     need("mapped", seed >= 0, "seed must not be negative")
     rows = examples + min(max(examples // 5, 1), _MOST_TEST)
+    need("mapped", rows <= MOST_EXAMPLES, f"examples={examples} must be below {MOST_EXAMPLES - _MOST_TEST:,}")
+    need_room("mapped", _PIECE, features + 1)
     files = Files(cache_folder() / f"mapped-{rows}x{features}-{seed}-v{_VERSION}", rows, features, seed)
     y = np.asarray(files.array("y", "float64"))
     parts = Mapped(files, 0, examples), y[:examples], Mapped(files, examples, rows), y[examples:]

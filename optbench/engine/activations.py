@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.contract.errors import OptbenchError
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.problems import Family, Problem
-from optbench.engine.batches import mini_batches, start_point
+from optbench.engine.batches import MOST_BATCHES, mini_batches, start_point
 from optbench.kit.layers import ACTIVATIONS
 
 _APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -68,8 +69,8 @@ def trace(
     x, _ = mini_batch(problem, batch, batch_size, seed)
     _within("layer", layer, 0, len(sizes) - 1)
     _within("example", example, 1, len(x))
-    if what not in ("a", "z") or (what == "z" and layer == 0):
-        raise OptbenchError(f"trace: what={what!r} must be 'a', or 'z' for a layer from 1")
+    if not isinstance(what, str) or what not in ("a", "z") or (what == "z" and layer == 0):
+        raise OptbenchError(f"trace: what={shown(what)} must be 'a', or 'z' for a layer from 1")
     a = x[example - 1]
     at, w = 0, _weights(problem, w, seed)
     for number in range(1, layer + 1):
@@ -84,7 +85,7 @@ def mini_batch(
     problem: Problem, batch: int, batch_size: int | str = 64, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """(X{t}, Y{t}): the examples of a run's t-th mini-batch, counted from 1, (rows, features) and (rows,)."""
-    _within("batch", batch, 1, 2**31)
+    _within("batch", batch, 1, MOST_BATCHES)
     rows = mini_batches(problem, batch_size=batch_size, seed=seed, steps=batch)[-1]
     assert problem.data is not None  # mini_batches refuses a problem without
     x, y = (np.asarray(part) for part in problem.data)
@@ -108,7 +109,11 @@ def _activation(problem, last, z):
 
 
 def _weights(problem, w, seed) -> np.ndarray:
-    w = start_point(problem, seed) if w is None else np.asarray(w)
+    w = (
+        start_point(problem, seed)
+        if w is None
+        else arguments.reals("trace: w", w, f"({problem.dim},) numbers", problem.dim)
+    )
     if w.shape != (problem.dim,):
         raise OptbenchError(f"trace: w must have the shape ({problem.dim},), got {w.shape}")
     return w
@@ -116,4 +121,4 @@ def _weights(problem, w, seed) -> np.ndarray:
 
 def _within(name, value, low, high) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise OptbenchError(f"trace: {name}={value!r} must be a whole number from {low} to {high}")
+        raise OptbenchError(f"trace: {name}={shown(value)} must be a whole number from {low} to {high}")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optbench.contract.problem_values import scratch
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 
@@ -63,4 +64,7 @@ def pair_of(pair: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, np.ndarra
 
 def scratch_size(problem: Problem, rows: int, runs: int) -> int:
     """Numbers of scratch for a call on so many rows and runs; in single form the runs of a call share it."""
-    return problem.work(max(rows, 1), 1 if problem.form == "single" else runs) if problem.work else 0
+    if problem.work is None:
+        return 0
+    owner = f"problem {problem.name or '(unnamed)'}"
+    return scratch(owner, problem.work, max(rows, 1), 1 if problem.form == "single" else runs)

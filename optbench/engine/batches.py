@@ -11,7 +11,7 @@ import numpy as np
 
 from optbench.catalogue import loader
 from optbench.compiler import finite_sums
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
@@ -20,6 +20,8 @@ _START, _ORDER, _NOISE = range(3)
 WEIGHTS = 0.5
 """Standard deviation of the weights of examples in a problem without data, whose mean is 1."""
 
+MOST_BATCHES = 1_000_000
+"""Mini-batches in one list."""
 _AT_ONCE = 1 << 12
 """Normal numbers drawn at a time: they stay in the L1 cache."""
 
@@ -30,10 +32,14 @@ def _generator(*key: int) -> np.random.Generator:
 
 def start_point(problem: Problem, seed: int) -> np.ndarray:
     """The start point of a seed, (dim,) float64."""
-    w = np.asarray(problem.start(_generator(seed, _START)), dtype=np.float64)
-    if w.shape != (problem.dim,) or not np.isfinite(w).all():
-        raise OptbenchError(f"problem {problem.name}: start(rng) must give {problem.dim} finite numbers, got {w!r:.60}")
-    return w
+    owner = f"problem {problem.name or '(unnamed)'}"
+    try:
+        w = np.asarray(problem.start(_generator(seed, _START)))
+    except Exception as error:  # a plug-in may raise anything
+        raise PluginError(f"{owner}: start(rng) fails: {in_one_line(error)}") from error
+    if w.dtype.kind not in "iuf" or w.shape != (problem.dim,) or not np.isfinite(w).all():
+        raise PluginError(f"{owner}: start(rng) must give {problem.dim} finite numbers, got {shown(w)}")
+    return w.astype(np.float64)
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -134,6 +140,8 @@ def mini_batches(
         raise OptbenchError(f"problem {problem.name} has no data, and so no mini-batches")
     size, seed = settings.checked("batch_size", batch_size), settings.checked("seed", seed)
     settings.budget(None, steps)
+    if steps > MOST_BATCHES:
+        raise OptbenchError(f"steps={shown(steps)}: no more than {MOST_BATCHES:,} mini-batches at once")
     if isinstance(size, str) or size >= problem.examples:
         return [np.arange(problem.examples)] * steps
     order, sizes, _ = Batches(problem, size, seed, "float64").draw(steps)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
@@ -22,7 +22,7 @@ MOST_EVERY = 10_000_000
 """The most steps that are evaluated one by one: their curve of one run takes a gigabyte."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lane:
     """What one run of a cohort does not share with the others."""
 
@@ -60,11 +60,11 @@ class Cohort:
         for name in ("seed", "dtype", "deadline"):
             object.__setattr__(self, name, settings.checked(name, getattr(self, name)))
         settings.budget(None, self.steps)
-        object.__setattr__(self, "points", settings.points(self.points, self.steps))
+        object.__setattr__(self, "points", settings.checked("points", self.points, self.steps))
         if not self.lanes:
             raise OptbenchError("a cohort needs at least one lane")
-        for lane in self.lanes:
-            settings.checked("lr", lane.lr)
+        for rate in {id(lane.lr): lane.lr for lane in self.lanes}.values():  # a grid's lanes share theirs
+            settings.checked("lr", rate)
         object.__setattr__(self, "lanes", tuple(self.lanes))
         size = settings.checked("batch_size", self.batch_size)
         object.__setattr__(self, "batch_size", full_or(size, self.problem))
@@ -126,9 +126,11 @@ def full_or(size: int | str, problem: Problem) -> int:
 
 def _start(value, problem: Problem) -> np.ndarray:
     try:
+        if isinstance(value, range) and len(value) > problem.dim:
+            raise ValueError
         start = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise OptbenchError(f"start: {value!r:.60} must be an array of numbers") from None
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise OptbenchError(f"start: {shown(value)} must be an array of numbers") from None
     if start.shape != (problem.dim,) or not np.isfinite(start).all():
-        raise OptbenchError(f"start: must be {problem.dim} finite numbers, got {value!r:.60}")
+        raise OptbenchError(f"start: must be {problem.dim} finite numbers, got {shown(value)}")
     return start

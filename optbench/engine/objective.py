@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.contract.errors import OptbenchError
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
-from optbench.engine import batches
+from optbench.engine import batches, settings
 from optbench.engine.arrays import arrays_of, scratch_size
 from optbench.engine.cpu.code import ProblemCode
 from optbench.engine.cpu.evaluation import Evaluation
+
+MOST_RUNS = 1_000_000
+"""Points of one call."""
 
 
 class Objective:
@@ -35,15 +39,24 @@ class Objective:
     """
 
     def __init__(self, problem: Problem, dtype: DtypeName = "float64", rows: int | slice | None = None, runs: int = 1):
+        if not isinstance(problem, Problem):
+            raise OptbenchError(f"objective: problem={shown(problem)} must be a record; optbench.objective takes names")
+        dtype = settings.checked("objective: dtype", dtype)
+        runs = arguments.whole("objective: runs", runs, 1, MOST_RUNS)
+        if not isinstance(rows, slice | None):
+            arguments.whole("objective: rows", rows, 1)
         self.problem, self.dtype, self.runs = problem, dtype, runs
         self.code = ProblemCode(problem, dtype)
         self._arrays = arrays_of(problem, dtype)
         chosen = rows if isinstance(rows, slice) else slice(rows)
-        self._x, self._y = (np.ascontiguousarray(part[chosen]) for part in self._arrays.train)
+        try:
+            self._x, self._y = (np.ascontiguousarray(part[chosen]) for part in self._arrays.train)
+        except (TypeError, ValueError, IndexError):
+            raise OptbenchError(
+                f"objective: rows={shown(rows)} must be how many, or a slice of whole numbers"
+            ) from None
         if problem.data is not None and not len(self._x):
-            raise OptbenchError(f"objective: rows={rows!r} leaves none of the {problem.examples} examples")
-        if runs < 1:
-            raise OptbenchError(f"objective: runs={runs!r} must be at least 1")
+            raise OptbenchError(f"objective: rows={shown(rows)} leaves none of the {problem.examples} examples")
         shape = (runs, problem.dim) if problem.form == "single" else (problem.dim, runs)
         self._w, self._g, self._f = np.zeros(shape, dtype), np.zeros(shape, dtype), np.zeros(runs, dtype)
         self._evaluation = Evaluation(problem, self.code, dtype)
@@ -61,7 +74,7 @@ class Objective:
         Returns:
             (dim,) float64
         """
-        return batches.start_point(self.problem, seed)
+        return batches.start_point(self.problem, settings.checked("objective: seed", seed))
 
     def __call__(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values and gradients.
@@ -97,10 +110,10 @@ class Objective:
     def _set(self, w: np.ndarray) -> None:
         try:
             self._by_run(self._w)[:] = w
-        except (TypeError, ValueError):
-            shape = np.shape(w)
+        except (TypeError, ValueError, OverflowError):
             wanted = f"({self.problem.dim},) or ({self.runs}, {self.problem.dim})"
-            raise OptbenchError(f"objective: w must be numbers of the shape {wanted}, got the shape {shape}") from None
+            got = f"the shape {w.shape}" if isinstance(w, np.ndarray) else shown(w)
+            raise OptbenchError(f"objective: w must be numbers of the shape {wanted}, got {got}") from None
 
 
 def objective(

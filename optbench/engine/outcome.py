@@ -29,6 +29,8 @@ class Outcome:
     evaluation_seconds: float
     tail_loss: np.ndarray | None = None
     """(runs,): mean mini-batch loss over the last fifth; None where evaluations tell."""
+    failures: tuple[str, ...] = ()
+    """(runs,): why a lane could not be run, "" where it could; empty where that holds of all."""
 
     def of_lanes(self, first: int, last: int) -> "Outcome":
         """The part of these lanes; the time is shared out."""
@@ -37,6 +39,7 @@ class Outcome:
         columns = {name: getattr(self, name)[..., part] for name in names}
         columns |= {"w": self.w[part], "diverged_at": self.diverged_at[part]}
         columns["tail_loss"] = None if self.tail_loss is None else self.tail_loss[part]
+        columns["failures"] = self.failures[first:last]
         seconds = self.evaluation_seconds * (last - first) / len(self.w)
         return replace(self, **columns, evaluation_seconds=seconds)
 

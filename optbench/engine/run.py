@@ -1,7 +1,10 @@
 """Cohorts -> what they saw, on the device that each names."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from optbench.contract.errors import in_one_line
 from optbench.engine.cohort import Cohort
@@ -58,9 +61,61 @@ def refusal(cohort: Cohort) -> str | None:
     return reason
 
 
-def one_blas_thread() -> AbstractContextManager:
-    """A context in which matrix products do not start threads: the runs are what goes in parallel."""
-    import scipy.linalg.blas  # noqa: F401  numba's matrix products are SciPy's: it must be loaded to be limited
-    from threadpoolctl import threadpool_limits
+class _OneBlasThread:
+    """The limit of all that run at a time: the first of them sets it, the last one lifts it.
 
-    return threadpool_limits(1, user_api="blas")
+    ``threadpool_limits`` alone gives back what it has found, and one that began inside another's finds its one thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._users: dict[object, int] = {}
+        """The thread of each, in no order."""
+        self._limit: Any = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=lambda: self._lock.acquire(),
+                after_in_parent=lambda: self._lock.release(),
+                after_in_child=self._after_fork,
+            )
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The limit, from here to there."""
+        import scipy.linalg.blas  # noqa: F401  numba's matrix products are SciPy's: it must be loaded to be limited
+        from threadpoolctl import threadpool_limits
+
+        user = object()
+        with self._lock:
+            if not self._users:
+                self._limit = threadpool_limits(1, user_api="blas")
+            self._users[user] = threading.get_ident()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._users.pop(user, None) is not None:
+                    self._lift()
+
+    def _lift(self) -> None:
+        if not self._users and self._limit is not None:
+            limit, self._limit = self._limit, None
+            limit.restore_original_limits()
+
+    def _after_fork(self) -> None:
+        """A child has the thread that forked, and none of the others."""
+        self._lock = threading.RLock()
+        here = threading.get_ident()
+        self._users = {user: thread for user, thread in self._users.items() if thread == here}
+        self._lift()
+
+
+_BLAS = _OneBlasThread()
+
+
+def one_blas_thread() -> AbstractContextManager[None]:
+    """A context in which matrix products do not start threads: the runs are what goes in parallel.
+
+    Contexts may overlap, in any threads: when the last one ends, the number of threads is what it was before the first.
+    """
+    return _BLAS.held()

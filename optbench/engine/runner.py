@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from optbench.contract.bounds import DIVERGENCE_FACTOR
-from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.engine.cohort import Lane
@@ -85,28 +85,62 @@ class Rates:
             if lane.schedule not in self.schedules:
                 self.schedules.append(lane.schedule)
         self.schedule_of = np.array([self.schedules.index(lane.schedule) for lane in lanes])
-        self._last = np.full(len(self.schedules), np.nan)
+        self.failures = [""] * len(self.schedules)
+        """Why a schedule could not be used, which is a matter of its own lanes alone."""
+        self.factors = np.full((len(self.schedules), 1), np.nan)
+        """The factor of every schedule at each of the steps that were drawn last, (schedules, size)."""
 
-    def factors(self, done: int, size: int) -> np.ndarray:
-        """The factor of every schedule at each of the next steps, (schedules, size). Raises PluginError."""
+    def draw(self, done: int, size: int) -> bool:
+        """Find the factors of the next steps; whether a schedule has failed that had not before."""
         step = np.arange(done + 1, done + size + 1)
         # a division a step shows with small problems
         epoch = (step - 1) // self.per_epoch if self.per_epoch > 1 else step - 1
-        factors = np.empty((len(self.schedules), size))
-        for row, schedule in zip(factors, self.schedules, strict=True):
-            factor = np.asarray(schedule(step, epoch, self.steps), dtype=float)
-            if factor.shape != (size,):
-                raise PluginError(f"schedule {schedule.name} must give {size} factors, got shape {factor.shape}")
-            if not (factor >= 0).all():
-                bad = step[np.flatnonzero(~(factor >= 0))[0]]
-                raise PluginError(f"schedule {schedule.text}: the factor of step {bad} is negative or not a number")
-            row[:] = factor
-        self._last = factors[:, -1]
-        return factors
+        self.factors, failed = np.zeros((len(self.schedules), size)), False
+        for place, schedule in enumerate(self.schedules):
+            if not self.failures[place]:
+                try:
+                    if done == 0 and size == 1:  # a single factor for whatever is asked must not pass for once
+                        _checked(schedule, *self._begin(schedule))
+                    self.factors[place] = _checked(schedule, step, schedule(step, epoch, self.steps))
+                except (Exception, SystemExit) as error:  # a plug-in may raise anything; the other lanes go on
+                    self.failures[place] = in_one_line(_told(schedule, error))
+                    failed = True
+        return failed
+
+    def _begin(self, schedule: Schedule) -> tuple[np.ndarray, np.ndarray]:
+        """The first two steps, and what the schedule gives for them."""
+        step = np.arange(1, 3)
+        return step, schedule(step, (step - 1) // self.per_epoch, self.steps)
 
     def last(self, alive: np.ndarray, dtype: str) -> np.ndarray:
         """(runs,): what the optimizer had at the last step asked for, in its precision; 0 where a lane stands still."""
-        return (self.base * alive * self._last[self.schedule_of]).astype(dtype)
+        return (self.base * alive * self.factors[self.schedule_of, -1]).astype(dtype)
+
+    @property
+    def failures_of_lanes(self) -> tuple[str, ...]:
+        """Why each lane's schedule could not be used; "" where it could."""
+        return tuple(self.failures[place] for place in self.schedule_of)
+
+
+def _checked(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:
+    """What a schedule gave for these steps. Raises PluginError unless it is a finite factor for each, not below 0."""
+    factor = np.asarray(value)
+    if factor.dtype.kind not in "fiub":
+        raise PluginError(f"schedule {schedule.text}: factors must be real numbers, got {factor.dtype.name}")
+    if factor.shape != step.shape:
+        # How many are asked for at a time is the clock's choice, and no part of what tables tell.
+        kind = "a single one" if factor.ndim == 0 else f"{factor.ndim} axes" if factor.ndim > 1 else "another number"
+        raise PluginError(f"schedule {schedule.text} must give one factor for each step, got {kind}")
+    sound = np.isfinite(factor) & (factor >= 0)
+    if not sound.all():
+        bad = step[np.flatnonzero(~sound)[0]]
+        raise PluginError(f"schedule {schedule.text}: the factor of step {bad} is negative or not a finite number")
+    return factor
+
+
+def _told(schedule: Schedule, error: BaseException) -> BaseException:
+    """The error, with the schedule's name where it has none."""
+    return error if isinstance(error, OptbenchError) else PluginError(f"schedule {schedule.text}: {in_one_line(error)}")
 
 
 class Runner:
@@ -129,6 +163,9 @@ class Runner:
             while done < point and engine.alive.any() and not clock.late():
                 begin = time.perf_counter()
                 size = int(min(chunk, point - done, max(1, _CHUNK_NUMBERS // width)))
+                if self.rates.draw(done, size):
+                    engine.alive &= np.array([not reason for reason in self.rates.failures_of_lanes])
+                    engine.park()
                 engine.advance(self.rates, done, size, done >= silent)
                 done += size
                 clock.progress(size * self.runs)
@@ -177,5 +214,6 @@ class Runner:
         self.engine.park()
         w = self.engine.weights()
         return Outcome(
-            done, points, w=w, diverged_at=diverged_at, evaluation_seconds=evaluating, tail_loss=tail_loss, **columns
-        )
+            done, points, w=w, diverged_at=diverged_at, evaluation_seconds=evaluating, tail_loss=tail_loss,
+            failures=self.rates.failures_of_lanes, **columns
+        )  # fmt: skip

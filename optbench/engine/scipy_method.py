@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
+from optbench.engine.stepper import shapes_of
 
 _GTOL = 1e-5
 _DIFFERENCE = float(np.sqrt(np.finfo(float).eps))
@@ -60,6 +61,7 @@ def scipy_method(
         lr = settings.checked("lr", lr)
     except OptbenchError as error:
         raise OptbenchError(f"scipy_method: {error}") from None
+    shapes = None if blocks is None else shapes_of("scipy_method: blocks", blocks, 1)
     values, plan = record.with_values(given | hyperparameters), catalogue.schedule(schedule)
 
     @np.errstate(over="ignore", invalid="ignore")  # a run that explodes overflows on its way
@@ -77,9 +79,9 @@ def scipy_method(
         if bounds is not None or np.size(constraints):
             raise OptbenchError(f"scipy_method: {record.name} cannot keep bounds or constraints")
         w, g = np.array(x0, dtype=float)[None], np.empty((1, len(x0)))
-        update = Update(record, "rows", blocks or (w.shape[1:],), "float64", [values])
+        update = Update(record, "rows", shapes or (w.shape[1:],), "float64", [values])
         if update.blocks[-1, 1] != w.size:
-            raise OptbenchError(f"scipy_method: blocks={blocks!r} do not add up to the {w.size} parameters of x0")
+            raise OptbenchError(f"scipy_method: blocks={shown(blocks)} do not add up to the {w.size} parameters of x0")
         if gtol is None:  # as SciPy does for its own methods: ``tol`` is the default of the option, not its master
             gtol = _GTOL if tol is None else tol
         step, counts = np.arange(1, maxiter + 1), {"f": 0, "g": 0}

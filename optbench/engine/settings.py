@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.types import DtypeName
 
 DTYPES = ("float32", "float64")
 MOST_STEPS = 2**53
 """Beyond it a step's number is not exact in float64."""
+MOST_POINTS = 1_000_000
+"""Steps to evaluate at that are named one by one."""
 _SAME = 1e-12
 """Relative difference below which a number of steps counts as whole: 1.1 epochs of 100 steps are 110.00000000000001."""
 
@@ -30,33 +32,41 @@ def real(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def finite(value: object) -> bool:
+    """Whether a value is a number that a float can hold."""
+    try:
+        return real(value) and math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return False
+
+
 def learning_rate(value: Any) -> float:
     """A positive finite number."""
-    if not (real(value) and math.isfinite(value) and value > 0):
-        raise OptbenchError(f"{value!r:.60} must be a positive finite number")
+    if not (finite(value) and value > 0):
+        raise OptbenchError(f"{shown(value)} must be a positive finite number")
     return float(value)
 
 
 def batch_size(value: Any) -> int | Literal["full"]:
     """A number of examples, or "full"."""
-    if value == "full" and isinstance(value, str):
+    if isinstance(value, str) and value == "full":
         return "full"
     if not (whole(value) and value >= 1):
-        raise OptbenchError(f"{value!r:.60} must be a positive whole number or 'full'")
-    return int(value)
+        raise OptbenchError(f"{shown(value)} must be a positive whole number or 'full'")
+    return min(int(value), MOST_STEPS)
 
 
 def seed(value: Any) -> int:
     """A whole number that SeedSequence takes and the tables hold."""
     if not (whole(value) and 0 <= value < 2**63):
-        raise OptbenchError(f"a seed must be between 0 and 2^63, and a whole number, got {value!r:.60}")
+        raise OptbenchError(f"a seed must be between 0 and 2^63, and a whole number, got {shown(value)}")
     return int(value)
 
 
 def dtype(value: Any) -> DtypeName:
     """The precision of a run."""
     if not isinstance(value, str) or value not in DTYPES:
-        raise unknown("dtype", str(value)[:60], DTYPES)
+        raise unknown("dtype", value, DTYPES)
     return "float32" if value == "float32" else "float64"
 
 
@@ -64,8 +74,8 @@ def deadline(value: Any) -> float | None:
     """Seconds, or None."""
     if value is None:
         return None
-    if not (real(value) and 0 < value < math.inf):
-        raise OptbenchError(f"{value!r:.60} must be a positive number of seconds")
+    if not (finite(value) and value > 0):
+        raise OptbenchError(f"{shown(value)} must be a positive number of seconds")
     return float(value)
 
 
@@ -74,11 +84,12 @@ def budget(epochs: Any, steps: Any) -> None:
     if (epochs is None) == (steps is None):
         raise OptbenchError("give one budget: epochs or steps")
     value = steps if epochs is None else epochs
+    key = "steps" if epochs is None else "epochs"
     if not (whole(value) if epochs is None else real(value)):
         kind = "whole number of steps" if epochs is None else "number of epochs"
-        raise OptbenchError(f"a budget of {value!r:.60} must be a {kind}")
+        raise OptbenchError(f"{key}: a budget of {shown(value)} must be a {kind}")
     if not 0 < value <= MOST_STEPS:
-        raise OptbenchError(f"a budget of {value!r:.60} must be positive, and finite")
+        raise OptbenchError(f"{key}: a budget of {shown(value)} must be positive, and finite")
 
 
 def step_count(epochs: float | None, steps: int | None, per_epoch: int) -> int:
@@ -100,24 +111,27 @@ def points(value: Any, steps: int | None = None) -> tuple[int, ...] | Literal["e
         return None
     if isinstance(value, str) and value == "every":
         return "every"
-    numbers = value.tolist() if isinstance(value, np.ndarray) else value
-    if not isinstance(numbers, Sequence) or isinstance(numbers, str) or not all(map(whole, numbers)) or not numbers:
-        raise OptbenchError(f"{value!r:.60} must be 'every' or a list of steps, such as [0, 10, 100]")
+    numbers = value.tolist() if isinstance(value, np.ndarray) and value.size <= MOST_POINTS else value
+    if isinstance(numbers, Sequence | np.ndarray) and len(numbers) > MOST_POINTS:
+        raise OptbenchError(f"{len(numbers):,} steps are more than {MOST_POINTS:,}: write 'every'")
+    if not isinstance(numbers, Sequence) or isinstance(numbers, str) or not numbers or not all(map(whole, numbers)):
+        raise OptbenchError(f"{shown(value)} must be 'every' or a list of steps, such as [0, 10, 100]")
     last = MOST_STEPS if steps is None else steps
     wrong = next((number for number in numbers if not 0 <= number <= last), None)
     if wrong is not None:
-        raise OptbenchError(f"step {wrong} must lie between 0 and {last}")
+        raise OptbenchError(f"step {shown(wrong)} must lie between 0 and {last}")
     return tuple(sorted({int(number) for number in numbers}))
 
 
-_CHECKS: dict[str, Callable[[Any], Any]] = {
+_CHECKS: dict[str, Callable[..., Any]] = {
     "lr": learning_rate, "batch_size": batch_size, "seed": seed, "dtype": dtype, "deadline": deadline,
+    "points": points,
 }  # fmt: skip
 
 
-def checked(key: str, value: Any) -> Any:
-    """The value of that key, checked; the error begins with the key."""
+def checked(key: str, value: Any, *limits: int) -> Any:
+    """The value of that key, checked; the error begins with the key, before which may stand whose it is."""
     try:
-        return _CHECKS[key](value)
+        return _CHECKS[key.rpartition(" ")[2]](value, *limits)
     except OptbenchError as error:
         raise OptbenchError(f"{key}: {error}") from None

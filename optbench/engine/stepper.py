@@ -1,5 +1,6 @@
 """An update rule on an array of one's own, one step at a time."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.contract.errors import OptbenchError
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
 
@@ -44,13 +46,13 @@ class Stepper:
         hyperparameters: Mapping[str, float],
         device: str = "cpu",
     ):
-        self.w, self.steps, self.device = w, 0, device
-        self._rate = settings.learning_rate(lr)
+        self.w, self.steps, self.device = w, 0, arguments.word("stepper: device", device, ("cpu", "cuda"))
+        self._rate = settings.checked("stepper: lr", lr)
         rows = self._rows(w)
         runs, dim = rows.shape
-        shapes = tuple(blocks or ((dim,),))
-        if sum(int(np.prod(shape)) for shape in shapes) != dim:
-            raise OptbenchError(f"stepper: blocks={blocks!r} do not add up to the {dim} parameters of w")
+        shapes = shapes_of("stepper: blocks", blocks, dim)
+        if sum(math.prod(shape) for shape in shapes) != dim:
+            raise OptbenchError(f"stepper: blocks={shown(blocks)} do not add up to the {dim} parameters of w")
         kept = optimizer, "rows", shapes, str(rows.dtype), [hyperparameters] * runs
         self._update: Any = _update_of(device)(*kept)
         self._set_rate(self._rate)
@@ -65,10 +67,10 @@ class Stepper:
         Raises:
             OptbenchError: g is not like w, or the rate makes no sense.
         """
-        if g.shape != self.w.shape or g.dtype != self.w.dtype:
+        if getattr(g, "shape", None) != self.w.shape or g.dtype != self.w.dtype:
             raise OptbenchError(f"stepper: g must be {self.w.dtype} of the shape {self.w.shape}, like w")
         if lr is not None:
-            self._set_rate(settings.learning_rate(lr))
+            self._set_rate(settings.checked("stepper: lr", lr))
         self.steps += 1
         self._update(self._rows(self.w), self._rows(g), self.steps)
 
@@ -93,8 +95,16 @@ class Stepper:
             return array
         sound = isinstance(array, np.ndarray) and array.dtype in (np.float32, np.float64) and array.ndim in (1, 2)
         if not (sound and array.flags.c_contiguous and array.flags.writeable and array.size):
-            raise OptbenchError("stepper: arrays must be (dim,) or (runs, dim), C-contiguous, float64 or float32")
+            raise OptbenchError("stepper: w and g must be (dim,) or (runs, dim), C-contiguous, float64 or float32")
         return array if array.ndim == 2 else array[None]
+
+
+def shapes_of(name: str, blocks: Any, dim: int) -> tuple[tuple[int, ...], ...]:
+    """The shapes of parameter blocks as they were given, or that of one vector. Raises OptbenchError."""
+    if blocks is None:
+        return ((dim,),)
+    shapes = [arguments.items(name, shape) for shape in arguments.items(name, blocks)]
+    return tuple(tuple(arguments.whole(name, side, 1) for side in shape) for shape in shapes) or ((dim,),)
 
 
 def _update_of(device: str) -> Any:

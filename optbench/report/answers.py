@@ -189,7 +189,7 @@ def _sentence(answer: Answer, problem: str) -> str:
             parts.append(f"{rival} failed on every seed")
             continue
         if rival in cut:
-            parts.append(f"{rival} has no setting without a deadline's cut")
+            parts.append(f"{rival} has no setting without a deadline's cut or a failed run")
             continue
         others = [name for name in names if name != rival]
         beaters = [name for name in others if _against(answer.verdicts, problem, name, rival)[3] == "better"]

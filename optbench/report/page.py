@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,24 +12,31 @@ from jinja2 import Environment
 
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
 from optbench.analysis.selection import staged
+from optbench.contract.errors import OptbenchError
 from optbench.report import answers, highlights, labels
 from optbench.report.budget_table import budget_tables
 from optbench.report.cost_table import cost_tables, share_texts
+from optbench.report.failures import failure_texts, without_lost
 from optbench.report.figures import draw_figures
 from optbench.report.schedule_names import short_schedules
 from optbench.sweeps.results import Results, load
 
 
-def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
+def write_page(directory: Path, progress: Callable[[str], None], tell: Callable[[str], None]) -> Path:
     """Read the tables of `directory`, draw the figures, write report/index.html; see `optbench.report.write_report`."""
     progress("tables")
-    results = load(directory)
+    everything = load(directory)
+    if everything.missing:
+        tell(everything.missing)
+    results = without_lost(everything)
+    if results.runs.empty:
+        raise OptbenchError("every run failed: there is nothing to report; " + failure_texts(everything.runs)[0])
     answer = answers.answer_of(results.runs, results.tuning_seeds, results.choose_by, results.searched)
     folder = directory / "report"
     folder.mkdir(exist_ok=True)
     figures = draw_figures(results, answer.best, folder, progress)
     progress("page")
-    text = render(results, answer, figures)
+    text = render(results, answer, figures, failure_texts(everything.runs))
     page = folder / "index.html"
     draft = folder / "index.html.tmp"
     draft.write_text(text, encoding="utf-8")
@@ -37,8 +44,10 @@ def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
     return page
 
 
-def render(results: Results, answer: answers.Answer, figures: dict[str, list[dict]]) -> str:
-    """The page as text; every value from the tables is escaped."""
+def render(
+    results: Results, answer: answers.Answer, figures: dict[str, list[dict]], failures: Sequence[str] = ()
+) -> str:
+    """The page as text; every value from the tables is escaped. failures: what could not run."""
     template = (files(__package__) / "template.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     write, best = _writer(results.runs), answer.best
@@ -68,11 +77,13 @@ def render(results: Results, answer: answers.Answer, figures: dict[str, list[dic
         measure=answers.measure_text(answer, results.choose_by, results.runs),
         overall=answer.overall(),
         wider=answers.edge_texts(answer.edges),
+        failures=failures,
         staged=staged(results.runs),
         value=answers.value_word(results.choose_by),
         shares=share_texts(),
         problems=problems,
         held_out=bool(best["held_out"].all()),
+        missing=results.missing,
         coverage=sorted({labels.number(100 * value) for value in best["coverage"]}),
         counts=_counts(results),
         schedules=[(short, full) for full, short in schedules.items() if short != full],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 
 import matplotlib as mpl
 import numpy as np
@@ -35,9 +37,15 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MIN_WIDTH = 5.2  # inches: the foot has room for the version and the start of the command
 
 
+_drawing = RLock()
+"""Matplotlib has one set of settings for all threads: two that draw at once would give each other's back at the end."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drawing._at_fork_reinit)
+
+
 @contextmanager
 def theme():
-    """A context in which figures are drawn; the user's own matplotlib settings are back after it."""
+    """A context in which figures are drawn, by one thread at a time; the user's own settings are back after it."""
     settings = {**mpl.rcParamsDefault, **sns.axes_style("whitegrid"), **sns.plotting_context("paper", font_scale=1.1)}
     settings |= {"grid.color": "#e3e3e3", "grid.linewidth": 0.6, "axes.edgecolor": "#8c8c8c", "legend.frameon": False}
     settings |= {"hatch.linewidth": 0.7, "axes.labelsize": 9.5, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5}
@@ -45,7 +53,7 @@ def theme():
     settings |= {"text.parse_math": False}  # names are text: a "$" in one is a dollar
     settings.pop("backend", None)
     settings.pop("backend_fallback", None)
-    with mpl.rc_context(settings), warnings.catch_warnings():
+    with _drawing, mpl.rc_context(settings), warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes; the page has it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

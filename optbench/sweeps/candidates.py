@@ -1,6 +1,5 @@
 """A candidate's results against those of a baseline: two folders, or two optimizers of one."""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,8 +8,10 @@ import pandas as pd
 from optbench.analysis.differences import differences, listed
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOG_TAIL
-from optbench.contract.errors import OptbenchError, unknown
-from optbench.contract.names import split_list
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.lists import split_list
+from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load
 
 COSTS = ("loss", "seconds")
@@ -70,14 +71,17 @@ def compare(
     """
     if b is None and pair is None:
         raise OptbenchError("name a second result folder, or two optimizers of this one")
-    if by not in (None, TUNED, SETTINGS):
-        raise unknown("way to compare", str(by), (TUNED, SETTINGS))
-    if cost not in COSTS:
-        raise unknown("cost", cost, COSTS)
-    if fail_above is not None and not 0 <= fail_above < math.inf:
-        raise OptbenchError(f"fail_above={fail_above} must be a share from 0 on, such as 0.05")
-    if not 0 < confidence < 1:
-        raise OptbenchError(f"confidence={confidence} must lie between 0 and 1")
+    if by is not None:
+        arguments.word("way to compare, by,", by, (TUNED, SETTINGS))
+    arguments.word("cost", cost, COSTS)
+    for key, measured in (("measure", measure), ("choose_by", choose_by)):
+        if not isinstance(measured, str | None):
+            raise OptbenchError(f"{key}={shown(measured)} must be a text")
+    if fail_above is not None and (fail_above := arguments.number("fail_above", fail_above)) < 0:
+        raise OptbenchError(f"fail_above={shown(fail_above)} must be a share from 0 on, such as 0.05")
+    if not 0 < arguments.number("confidence", confidence) < 1:
+        raise OptbenchError(f"confidence={shown(confidence)} must lie between 0 and 1")
+    pair = None if pair is None else _pair(pair)
     first, second = _sides(a, b, pair, problems, optimizers)
     pairs = [pair] if pair else None
     times = (first.runs, first.timings), (second.runs, second.timings)
@@ -101,10 +105,17 @@ def compare(
     return table
 
 
+def _pair(pair: object) -> tuple[str, str]:
+    names = arguments.items("pair", pair)
+    if len(names) != 2 or not all(isinstance(name, str) for name in names):
+        raise OptbenchError(f"pair: {shown(pair)} must be two names of optimizers")
+    return names[0], names[1]
+
+
 def _sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
     """Both sides, with what is asked for in them."""
-    first = a if isinstance(a, Results) else load(a)
-    second = first if b is None else b if isinstance(b, Results) else load(b)
+    first = _results("a", a)
+    second = first if b is None else _results("b", b)
     if pair and optimizers is not None:
         raise OptbenchError("optimizers and a pair of them: give one")
     if pair and b is None and pair[0] == pair[1]:
@@ -120,12 +131,16 @@ def _sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
     return _only(first, runs[0]), _only(second, runs[1])
 
 
+def _results(key: str, given: object) -> Results:
+    return given if isinstance(given, Results) else load(path_of(key, given))
+
+
 def _named(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set[str]:
     """Those of the known names that are meant: all, the very name, or all of one family."""
     if names is None:
         return known
-    found = set()
-    for name in split_list(names) if isinstance(names, str) else names:
+    found: set[str] = set()
+    for name in split_list(names) if isinstance(names, str) else arguments.items(f"{kind}s", names):
         meant = {each for each in known if name in (each, each.partition("(")[0])}
         if not meant:
             raise unknown(kind, name, known)

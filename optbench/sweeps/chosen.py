@@ -3,6 +3,7 @@
 import pandas as pd
 
 from optbench.analysis import best_configurations
+from optbench.analysis.columns import lost
 from optbench.contract import names
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort, Lane
@@ -15,7 +16,9 @@ SEEDS = 12
 
 
 def chosen_spec(plan: Plan, runs: pd.DataFrame) -> Spec | None:
-    """The settings that a sweep's answer names, as a spec; None where a deadline has cut all."""
+    """The settings that a sweep's answer names, as a spec; None where a deadline has cut all, or nothing could run."""
+    if lost(runs).all():
+        return None
     best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.choose_by)
     rows, places = placed(plan, runs, best[best["tuning_unfinished"] == 0])
     if rows.empty:

@@ -5,23 +5,23 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
-from optbench.engine.run import compile_for, one_blas_thread, refusal, run
+from optbench.engine.run import compile_for, one_blas_thread, refusal
+from optbench.sweeps import interrupts
 from optbench.sweeps.crews.contract import Crew, Finished
 from optbench.sweeps.crews.threads import ThreadCrew
+from optbench.sweeps.failures import failed_file, in_short
 from optbench.sweeps.jobs import Job, grouped, same_launch
-from optbench.sweeps.plan import COHORT_COST, PlannedCohort, on_cpu
+from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.store import Store
 
 _LAUNCHERS = 2
 """Threads that drive a GPU: while one evaluates on the host, the other's kernels run."""
 _WATCH_SECONDS = 0.1
 """How often the caller hears how far the sweep is."""
-_PROBE_SECONDS = 0.02
-"""How long a probe of the estimate steps at least: a hundred times what a clock's resolution asks for."""
 
 
 @dataclass
@@ -42,7 +42,17 @@ class Status:
     compiled: int = 0
     to_compile: int = 0
     failed: dict[str, str] = field(default_factory=dict)
-    """What would not compile or run, by problem and optimizer, with the reason; its cohorts are left out."""
+    """What would not compile or run, by problem and optimizer, with the reason; those runs are rows all the same."""
+
+    def ended(self, planned: Sequence[PlannedCohort], heard: float, failure: str = "") -> None:
+        """Count a job that has ended, of which so much ``cost`` was counted while it ran."""
+        if failure:
+            self.failed[planned[0].cohort.pair] = in_short(failure)
+            self.cost += sum(each.cost for each in planned) - heard
+        else:
+            self.cost += COHORT_COST * len(planned)
+        self.runs += sum(each.runs for each in planned)
+        self.cohorts += len(planned)
 
     def begin(self, planned: Sequence[PlannedCohort]) -> None:
         """Count what one more stage has to do."""
@@ -79,25 +89,22 @@ def run_all(
         else:
             missing.append(each)
     # Once before the threads start: parallel writers of one kernel's cache can clash.
-    jobs = _compile(missing, status, watch)
+    jobs = _compile(missing, status, watch, store)
+    spent: dict[int, float] = {}
     events: queue.SimpleQueue[Job | BaseException] = queue.SimpleQueue()
 
     def done(ended: Finished) -> None:
         try:
             if ended.error:
                 raise ended.error
-            for each, content in zip(ended.job.planned, ended.files, strict=False):
+            files = ended.files or [failed_file(each, ended.failure) for each in ended.job.planned]
+            for each, content in zip(ended.job.planned, files, strict=True):
                 store.save(each.cohort_id, content)
         except BaseException as error:
             events.put(error)
             return
         with lock:
-            if ended.failure:
-                status.failed[ended.job.pair] = ended.failure
-            else:
-                status.cost += COHORT_COST * len(ended.job.planned)
-                status.runs += sum(each.runs for each in ended.job.planned)
-                status.cohorts += len(ended.job.planned)
+            status.ended(ended.job.planned, spent.pop(id(ended.job), 0.0), ended.failure)
         events.put(ended.job)
 
     def submit(crew: Crew, job: Job) -> None:
@@ -106,10 +113,11 @@ def run_all(
         def heard(run_steps: int) -> None:
             with lock:
                 status.cost += run_steps * step_cost
+                spent[id(job)] = spent.get(id(job), 0.0) + run_steps * step_cost
 
         crew.submit(job, heard, done)
 
-    with one_blas_thread():
+    with one_blas_thread(), interrupts.noted():
         crews: dict[str, Crew] = {"cpu": hired or ThreadCrew(workers, workers), "cuda": ThreadCrew(_LAUNCHERS, workers)}
         waiting = {device: deque(job for job in jobs if job.device == device) for device in crews}
         held = dict.fromkeys(crews, 0)
@@ -125,6 +133,7 @@ def run_all(
                         raise event
                     held[event.device] -= 1
                 watch(status)
+                interrupts.look()
         finally:
             for crew in crews.values():
                 if crew is not hired:
@@ -141,8 +150,10 @@ def _heard_from(events: "queue.SimpleQueue[Job | BaseException]") -> Iterator[Jo
             yield events.get_nowait()
 
 
-def _compile(planned: Sequence[PlannedCohort], status: Status, watch: Callable[[Status], None]) -> list[Job]:
-    """Compile every pair once, those that a GPU refuses for the CPU; leave out what will not compile at all."""
+def _compile(
+    planned: Sequence[PlannedCohort], status: Status, watch: Callable[[Status], None], store: Store
+) -> list[Job]:
+    """Compile every pair once, those that a GPU refuses for the CPU; what will not compile at all has failed."""
     jobs: list[Job] = []
     reasons: dict[str, str] = {}
     rest = [each for each in planned if each.cohort.device == "cpu"]
@@ -163,8 +174,10 @@ def _compile(planned: Sequence[PlannedCohort], status: Status, watch: Callable[[
         try:
             compile_for(group[0].cohort)
             jobs += [Job((each,), reasons.get(each.cohort_id, "")) for each in group]
-        except Exception as error:
-            status.failed[group[0].cohort.pair] = in_one_line(error)
+        except (Exception, SystemExit) as error:
+            for each in group:
+                store.save(each.cohort_id, failed_file(each, in_one_line(error)))
+            status.ended(group, 0.0, in_one_line(error))
         status.compiled += 1
         watch(status)
     # The longest first: one that begins last would keep a core waiting. The tables are in the plan's order anyway.
@@ -175,31 +188,3 @@ def _compile(planned: Sequence[PlannedCohort], status: Status, watch: Callable[[
 def _lanes(planned: PlannedCohort) -> int:
     """How many runs it has: few ask for another kernel than many."""
     return planned.runs
-
-
-def estimate(planned: Sequence[PlannedCohort], workers: int) -> float:
-    """Seconds that the cohorts will take, from a short probe of each problem x batch size x dtype.
-
-    Cohorts of one stage have about as many runs; those of another stage may have many or few, and are probed besides.
-    """
-    groups: dict[tuple, list[PlannedCohort]] = {}
-    for each in planned:
-        cohort = each.cohort
-        groups.setdefault((cohort.problem.name, cohort.batch_size, cohort.dtype, each.place.stage), []).append(each)
-    total = 0.0
-    with one_blas_thread():
-        for group in groups.values():
-            cohort, steps, spent = max((each.cohort for each in group), key=_slots), 1, 0.0
-            while spent < _PROBE_SECONDS and steps < cohort.steps:
-                steps = min(4 * steps, cohort.steps)
-                probe = replace(cohort, steps=steps, points=None, deadline=None, device="cpu")
-                outcome = run(probe)
-                spent = outcome.seconds
-            stepping = outcome.seconds - outcome.evaluation_seconds
-            total += stepping / steps * sum(each.cohort.steps for each in group)
-            total += outcome.evaluation_seconds * len(group)
-    return total / workers
-
-
-def _slots(cohort) -> int:
-    return len(cohort.optimizer.slots)

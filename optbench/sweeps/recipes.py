@@ -9,7 +9,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Device, DtypeName, Stage
 from optbench.contract.version import __version__
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.plan import PlannedCohort, planned_cohort
+from optbench.sweeps.planned import PlannedCohort, planned_cohort
 
 
 @dataclass(frozen=True)

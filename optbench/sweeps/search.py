@@ -56,19 +56,20 @@ class Space:
     count: int
     """How many trials are drawn."""
     seed: int
-    _drawn: dict[int, list[tuple[int, Lane]]] = field(default_factory=dict, repr=False)
+    _drawn: dict[int, list[tuple[Lane, ...]]] = field(default_factory=dict, repr=False)
+    """By the number of batch sizes: the settings of each of them, by its place."""
 
-    def lanes(self, sizes: Sequence[int]) -> dict[int, list[Lane]]:
+    def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
         """``count`` settings that differ, by batch size; a space that holds fewer gives all that it holds.
 
         Raises OptbenchError where ranges are too narrow for settings of four digits to differ.
         """
         if len(sizes) not in self._drawn:
-            self._drawn[len(sizes)] = self._draw(len(sizes))
-        by_size: dict[int, list[Lane]] = {size: [] for size in sizes}
-        for place, lane in self._drawn[len(sizes)]:
-            by_size[sizes[place]].append(lane)
-        return {size: lanes for size, lanes in by_size.items() if lanes}
+            by_place: list[list[Lane]] = [[] for _ in sizes]
+            for place, lane in self._draw(len(sizes)):
+                by_place[place].append(lane)
+            self._drawn[len(sizes)] = [tuple(lanes) for lanes in by_place]
+        return {size: lanes for size, lanes in zip(sizes, self._drawn[len(sizes)], strict=True) if lanes}
 
     @property
     def searched(self) -> dict[str, str]:

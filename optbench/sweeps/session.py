@@ -1,21 +1,28 @@
 """A whole sweep, from its spec to its folder: what the command and the Python function share."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from optbench.analysis.columns import comparable, lost
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, shown
+from optbench.engine import settings
 from optbench.sweeps import landscapes, stages
 from optbench.sweeps.chosen import chosen_spec
 from optbench.sweeps.crews.choice import crew_for
 from optbench.sweeps.executor import Status, run_all
+from optbench.sweeps.failures import told
 from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
-from optbench.sweeps.store import Store
+from optbench.sweeps.store import opened
+
+MOST_WORKERS = 1024
+"""Of threads: more are as good as so many."""
 
 
 def cores() -> int:
@@ -25,9 +32,9 @@ def cores() -> int:
 
 def checked_workers(workers: int | None) -> int:
     """The number of threads; by default one a core. Raises OptbenchError below 1."""
-    if workers is not None and workers < 1:
-        raise OptbenchError(f"workers={workers} must be at least 1")
-    return workers or cores()
+    if workers is not None and not (settings.whole(workers) and workers >= 1):
+        raise OptbenchError(f"workers={shown(workers)} must be at least 1, and a whole number")
+    return cores() if workers is None else min(int(workers), MOST_WORKERS)
 
 
 def plan(spec: Spec, catalogue: Catalogue) -> Plan:
@@ -54,6 +61,7 @@ def execute(
     scheduler: str | None = None,
     command: str = "optbench.sweep",
     watch: Callable[[Status], None] = lambda status: None,
+    tell: Callable[[str], None] = warnings.warn,
 ) -> Status:
     """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
 
@@ -62,18 +70,27 @@ def execute(
     if scheduler is not None and workers is not None:
         raise OptbenchError("workers are those of the scheduler: leave --workers out")
     workers = checked_workers(workers)
-    store = Store(directory, plan.spec, provenance(command, plan))
-    planned = list(plan.cohorts)
-    with crew_for(plan, executor, scheduler, workers) as hired:
-        status = run_all(planned, store, workers, watch, hired=hired)
-        for plan_stage in stages.STAGES.values() if plan.spec.blocks and status.cohorts else ():
-            more = plan_stage(plan, store.runs([each.cohort_id for each in planned]))
-            planned += more
-            status = run_all(more, store, workers, watch, status, hired)
-    if status.failed and not status.cohorts:
-        raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
-    if (left := chosen_spec(plan, store.runs([each.cohort_id for each in planned]))) is not None:
-        store.leave("chosen.toml", to_toml(left))
-    problems = [each.cohort.problem for each in planned if store.has(each.cohort_id)]
-    store.finish([each.cohort_id for each in planned], landscapes.facts(problems))
-    return status
+    with (
+        opened(directory, plan.spec, provenance(command, plan), tell) as store,
+        crew_for(plan, executor, scheduler, workers) as hired,
+    ):
+        planned, status = list(plan.cohorts), Status()
+        stage_plans = stages.STAGES.values() if plan.spec.blocks else ()
+        for plan_stage in (None, *stage_plans):
+            first = len(planned) if plan_stage else 0
+            if plan_stage:
+                runs = comparable(store.runs())
+                if runs.empty:
+                    break  # nothing ran
+                planned += plan_stage(plan, runs)
+            status = run_all(store.begin(planned, first), store, workers, watch, status, hired)
+            store.complete(planned, first)
+        runs = store.runs()
+        status.failed = told(runs)
+        if (left := chosen_spec(plan, runs)) is not None:
+            store.leave("chosen.toml", to_toml(left))
+        ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
+        store.finish(landscapes.facts([each.cohort.problem for each in planned if each.cohort.problem.name in ran]))
+        if lost(runs).all():
+            raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
+        return status

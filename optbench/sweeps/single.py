@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from optbench.catalogue import loader
 from optbench.compiler.device import choose
-from optbench.contract.errors import OptbenchError
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Family, Problem
 from optbench.engine import run as engine
@@ -129,8 +130,10 @@ def run_single(
     those of :func:`optbench.cohort`. Raises OptbenchError.
     """
     record, given = catalogue.optimizer(optimizer)
-    wanted = [dict(setting) for setting in settings]
     with _told_by(owner):
+        wanted = arguments.items("settings", settings)
+        if strange := [setting for setting in wanted if not isinstance(setting, Mapping)]:
+            raise OptbenchError(f"settings: {shown(strange[0])} must be a mapping, such as {{'lr': 0.01}}")
         values.budget(epochs, steps)
         size = values.checked("batch_size", batch_size)
         rates = [values.checked("lr", setting.get("lr")) for setting in wanted]
@@ -145,10 +148,13 @@ def run_single(
         )  # fmt: skip
     if taken == "cuda" and (reason := engine.refusal(request)):
         if device == "cuda":
-            raise OptbenchError(f"{owner}: {request.pair} cannot run on a GPU: {reason}")
+            raise OptbenchError(f"{owner}: device: {request.pair} cannot run on a GPU: {reason}")
         request = replace(request, device="cpu")
     with engine.one_blas_thread():
         outcome = engine.run(request)
+    wrong = next((reason for part in outcome.parts for reason in part.failures if reason), "")
+    if wrong:
+        raise PluginError(wrong)
     return Single(tables(request, outcome, Place(""), [str(place) for place in range(len(lanes))], threads=1), outcome)
 
 

@@ -6,13 +6,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Strict, StrictInt, field_validator, model_validator
 
 from optbench.compiler import device as devices
-from optbench.contract import names
+from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.paths import path_of
 from optbench.contract.search import parse_range
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
+from optbench.sweeps import spec_values as values
+from optbench.sweeps.spec_values import MOST_SEEDS
 
 Real = Annotated[float, Strict()]  # a number: neither a text nor True
-MOST_SEEDS = 100_000
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 """Keys whose product a sweep runs, where it is not told whole settings."""
 STAGE_SEEDS = ("screen", "race", "report")
@@ -101,24 +103,24 @@ class Spec(BaseModel):
     @field_validator("problems", mode="before")
     @classmethod
     def _problems(cls, value):
-        return [{"name": item} if isinstance(item, str) else item for item in _listed(value)]
+        return [{"name": item} if isinstance(item, str) else item for item in values.listed(value)]
 
-    @field_validator("optimizers", "schedules", "plugins", mode="before")
+    @field_validator("optimizers", "schedules", mode="before")
     @classmethod
     def _texts(cls, value):
-        return _listed(value)
+        return values.listed(value)
 
-    @field_validator("plugins")
+    @field_validator("plugins", mode="before")
     @classmethod
     def _absolute(cls, value):
         # The spec is kept with the results, and must name the same files from there.
-        return tuple(str(Path(item).resolve()) for item in value)
+        files = [value] if isinstance(value, Path) else values.listed(value)
+        return tuple(str(path_of("a plug-in", item).resolve()) for item in files)
 
     @field_validator("batch_sizes", mode="before")
     @classmethod
     def _sizes(cls, value):
-        sizes = [int(item) if isinstance(item, str) and item.isdecimal() else item for item in _listed(value)]
-        return [settings.batch_size(size) for size in sizes]
+        return values.sizes(value)
 
     @field_validator("device")
     @classmethod
@@ -128,11 +130,7 @@ class Spec(BaseModel):
     @field_validator("learning_rates", mode="before")
     @classmethod
     def _rates(cls, value):
-        if made := parse_range(value[0] if isinstance(value, list | tuple) and len(value) == 1 else value):
-            return made.text
-        if isinstance(value, str) and ":" in value:
-            return names.grid(value)
-        return value if value is None else [float(item) if isinstance(item, str) else item for item in _listed(value)]
+        return values.rates(value)
 
     @field_validator("learning_rates")
     @classmethod
@@ -147,14 +145,7 @@ class Spec(BaseModel):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, value):
-        if isinstance(value, str):
-            parts = [part.strip() for part in value.split(",")]
-            value = int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
-        if isinstance(value, int) and not isinstance(value, bool):
-            if not 1 <= value <= MOST_SEEDS:
-                raise ValueError(f"{value} must be between 1 and {MOST_SEEDS} (how many seeds), or a list of seeds")
-            return tuple(range(value))
-        return tuple(value) if isinstance(value, range) else value
+        return values.seeds(value)
 
     @field_validator("seeds")
     @classmethod
@@ -182,6 +173,9 @@ class Spec(BaseModel):
             raise ValueError(f"{idle} is for seeds in blocks: say how many, blocks = 8, or leave it out")
         if not all(isinstance(value, int) for value in (blocks, *parts)) or not blocks:
             return raw
+        huge = next((key for key in BLOCK_KEYS if isinstance(raw.get(key), int) and raw[key] > MOST_SEEDS), None)
+        if huge:
+            raise OptbenchError(f"{huge}={shown(raw[huge])} must be at most {MOST_SEEDS:,}")
         for key, lowest in {"blocks": 2, "screen": 1, "race": 0, "report": 1, "finalists": 1}.items():
             value = raw.get(key, cls.model_fields[key].default)
             if isinstance(value, int) and value < lowest:
@@ -212,8 +206,22 @@ class Spec(BaseModel):
             if (entry.epochs, entry.steps) != (None, None):
                 settings.budget(entry.epochs, entry.steps)
         if not 0 <= self.tuning_seeds <= len(self.seeds):
-            raise ValueError(f"tuning_seeds={self.tuning_seeds} must be between 0 and the {len(self.seeds)} seeds")
+            raise ValueError(
+                f"tuning_seeds={shown(self.tuning_seeds)} must be between 0 and the {len(self.seeds)} seeds"
+            )
+        self._refuse_too_many()
         return self
+
+    def _refuse_too_many(self) -> None:
+        sizes, others = len(self.batch_sizes), len(self.problems) * len(self.seeds) * len(self.dtypes)
+        if self.chosen:
+            values.refuse_too_many(["chosen"] * len(self.chosen), ["constant"], 1, len(self.seeds) * len(self.dtypes))
+        elif self.trials is not None:
+            values.refuse_too_many(self.optimizers, self.schedules, 1, 1)
+            values.refuse_too_many(["trials"] * len(self.optimizers), ["constant"], self.trials, others)
+        else:
+            rates = self.learning_rates or ()
+            values.refuse_too_many(self.optimizers, self.schedules, len(rates), sizes * others)
 
     def _check_chosen(self) -> None:
         for key in (*LISTS, "trials", "blocks"):
@@ -222,7 +230,7 @@ class Spec(BaseModel):
         problems = {entry.name for entry in self.problems}
         strange = next((entry.problem for entry in self.chosen if entry.problem not in problems), None)
         if strange is not None:
-            raise ValueError(f"chosen has the problem {strange!r}, which is not among problems")
+            raise ValueError(f"chosen has the problem {shown(strange)}, which is not among problems")
 
     def _check_trials(self):
         if self.trials is None:
@@ -233,12 +241,12 @@ class Spec(BaseModel):
             if isinstance(self.learning_rates, str):
                 raise ValueError(f"learning_rates: {without_trials(self.learning_rates)}")
         elif not 1 <= self.trials <= MOST_TRIALS:
-            raise ValueError(f"trials={self.trials} must be between 1 and {MOST_TRIALS:,}")
+            raise ValueError(f"trials={shown(self.trials)} must be between 1 and {MOST_TRIALS:,}")
 
     @field_validator("dtypes", mode="before")
     @classmethod
     def _dtypes(cls, value):
-        return tuple(settings.dtype(dtype) for dtype in _listed(value))
+        return tuple(settings.dtype(dtype) for dtype in values.listed(value))
 
     @field_validator("deadline")
     @classmethod
@@ -269,14 +277,3 @@ class Spec(BaseModel):
 def without_trials(text: str) -> str:
     """What is wrong with a range in a spec that does not say how many trials are drawn from it."""
     return f"{text} is a range: say how many settings are drawn, trials = 20 (--trials 20), or write a list"
-
-
-def _listed(value):
-    """A comma-separated text as a list; anything else is left to the field's own check."""
-    if isinstance(value, str):
-        return names.split_list(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return [value]
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"{value!r} must be a list")
-    return value

@@ -8,11 +8,23 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from optbench.contract.errors import OptbenchError, unknown
-from optbench.sweeps.spec import BLOCK_KEYS, LISTS, Spec
+from optbench.contract.errors import OptbenchError, in_one_line, unknown
+from optbench.contract.paths import is_file, is_folder, path_of
+from optbench.sweeps.spec import BLOCK_KEYS, LISTS, ProblemEntry, SettingEntry, Spec
+from optbench.sweeps.spec_values import plain
 
 SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 DEFAULT = SHIPPED["default"]
+_WORDS = {
+    "missing": "is missing",
+    "model_type": 'must be a name, or names in a table: { name = "mlp", epochs = 2 }',
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+}
+"""Of pydantic's errors, by their kind."""
+_ENTRIES = {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields}
 
 
 def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
@@ -20,8 +32,8 @@ def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = Non
 
     Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
     """
-    source = DEFAULT if path is None else Path(path)
-    if not source.suffix and not source.exists() and source.parent == Path():
+    source = DEFAULT if path is None else path_of("spec", path)
+    if not source.suffix and not is_file(source) and not is_folder(source) and source.parent == Path():
         if source.name not in SHIPPED:
             raise unknown("spec", source.name, SHIPPED)
         source = SHIPPED[source.name]
@@ -32,6 +44,8 @@ def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = Non
         raise OptbenchError(f"cannot read the spec {str(source)!r}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptbenchError(f"{source.name} is not valid TOML: {error}") from None
+    except (RecursionError, ValueError) as error:  # brackets without end, or a number of thousands of digits
+        raise OptbenchError(f"{source.name} cannot be read: {in_one_line(error)}") from None
     if path is None and (changes or {}).get("trials") is not None:
         raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
     if isinstance(raw.get("plugins"), list):
@@ -41,8 +55,8 @@ def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = Non
 
 def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
     """``raw`` with every non-None value of ``changes`` in its place; a changed budget replaces the old one."""
+    raw, changes = (_plain(each, label) for each in (raw, changes))
     changes = {key: value for key, value in changes.items() if value is not None}
-    raw = dict(raw)
     if {"epochs", "steps"} & changes.keys():
         raw.pop("epochs", None)
         raw.pop("steps", None)
@@ -59,19 +73,32 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
     if raw.get("blocks"):
         raw.pop("tuning_seeds", None)
     elif "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
-        raw["tuning_seeds"] = min(raw.get("tuning_seeds", 3), _tuning_share(raw.get("seeds", 9)))
-    for key in raw:
-        if key not in Spec.model_fields:
-            raise unknown(f"key in {label}", key, Spec.model_fields)
+        most = raw.get("tuning_seeds", 3)
+        raw["tuning_seeds"] = min(most, _tuning_share(raw.get("seeds", 9))) if isinstance(most, int) else most
     try:
         return Spec.model_validate(raw)
     except ValidationError as error:
-        first = min(error.errors(), key=lambda each: each["type"] == "missing")
+        first = min(error.errors(include_input=False), key=lambda each: each["type"] == "missing")
         where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "missing":
-            message = "is missing"
+        if first["type"] == "extra_forbidden":
+            *place, key = map(str, first["loc"])
+            said = unknown(f"key in {'.'.join(place)}", key, _ENTRIES[place[0]])
+            raise OptbenchError(f"{label}: {said}") from None
+        message = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise OptbenchError(f"{label}: {where + ': ' if where else ''}{message}") from None
+
+
+def _plain(raw: Mapping, label: str) -> dict:
+    """The values without NumPy's kinds; raises OptbenchError for an unknown key."""
+    found = {}
+    for key, value in raw.items():
+        if key not in Spec.model_fields:
+            raise unknown(f"key in {label}", key, Spec.model_fields)
+        try:
+            found[key] = plain(value)
+        except OptbenchError as error:
+            raise OptbenchError(f"{label}: {key}: {error}") from None
+    return found
 
 
 def _tuning_share(seeds) -> int:

@@ -5,8 +5,7 @@ compared. All settings run on the first seeds of a block (``screen``), its best 
 is chosen then runs on seeds that no choice has seen (``report``), beside the one setting that all blocks recommend.
 """
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,7 +15,8 @@ from optbench.analysis import protocol
 from optbench.analysis.columns import configuration_columns
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.plan import Plan, PlannedCohort, planned_cohort
+from optbench.sweeps.plan import Plan
+from optbench.sweeps.planned import Cohorts, Identities, PlannedCohort, Series, planned_cohort
 
 
 def race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -41,24 +41,31 @@ STAGES = {"race": race, "report": report}
 T = TypeVar("T")
 
 
-def expected(plan: Plan) -> dict[Stage, list[PlannedCohort]]:
+def expected(plan: Plan) -> dict[Stage, Cohorts]:
     """What the later stages may take, before anything has run: as many settings as they have at most.
 
     Which these will be nobody knows; here they are spread evenly over all that are screened.
     """
     spec = plan.spec
-    pairs: dict[tuple[str, str], list[tuple[Cohort, Lane]]] = {}
-    first = spec.seeds_of("screen")[0][0] if spec.blocks else None
-    for cohort in (planned.cohort for planned in plan.cohorts if planned.cohort.seed == first):
-        settings = pairs.setdefault((cohort.problem.name, cohort.optimizer.name), [])
-        settings += [(cohort, lane) for lane in cohort.lanes]
     # A block reports on what it has chosen, and on what all of them recommend.
     most: dict[Stage, int] = {"race": spec.finalists, "report": 2}
-    blocks = range(spec.blocks)
-    return {
-        stage: _on_seeds(plan, stage, itertools.product(blocks, [s for p in pairs.values() for s in _spread(p, count)]))
-        for stage, count in most.items()
-    }
+    pairs: dict[tuple[str, str], list[Cohort]] = {}
+    for cohort in (series.cohort for series in plan.series if spec.blocks):
+        pairs.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
+    return {stage: Cohorts(_expected(plan, stage, count, pairs.values())) for stage, count in most.items()}
+
+
+def _expected(plan: Plan, stage: Stage, count: int, pairs: Iterable[list[Cohort]]) -> Iterator[Series]:
+    """``count`` settings of each pair of a problem and an optimizer, on all seeds of the stage."""
+    seeds, blocks = [seed for block in plan.spec.seeds_of(stage) for seed in block], plan.spec.block_of
+    for cohorts in pairs:
+        first = 0  # of the pair's settings, which stand cohort by cohort
+        places = _spread(range(sum(len(cohort.lanes) for cohort in cohorts)), count)
+        for cohort in cohorts:
+            lanes = tuple(cohort.lanes[i - first] for i in places if first <= i < first + len(cohort.lanes))
+            first += len(cohort.lanes)
+            if lanes:
+                yield Series(replace(cohort, lanes=lanes), seeds, Identities(lanes), stage, blocks)
 
 
 def _spread(settings: Sequence[T], count: int) -> list[T]:

@@ -51,6 +51,24 @@ def tables(
     return {"runs": pa.concat_tables(runs), "curves": pa.concat_tables(curves), "timings": pa.table(timings)}
 
 
+def empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
+    """What a cohort saw none of whose lanes could run."""
+    count, nothing = len(cohort.lanes), np.full((1, len(cohort.lanes)), np.nan)
+    values = np.full((1, 1 + len(cohort.problem.metrics), count), np.nan)
+    part = Outcome(
+        steps=0, points=np.array([0]), lr=nothing, batch_loss=nothing, gradient_norm=nothing, train=values, test=values,
+        positions=np.full((1, 2 if cohort.problem.dim == 2 else 0, count), np.nan),
+        w=np.full((count, cohort.problem.dim), np.nan), diverged_at=np.zeros(count, np.int64), evaluation_seconds=0.0,
+        failures=(reason,) * count,
+    )  # fmt: skip
+    return CohortOutcome([part], 0.0, 0.0, 0.0)
+
+
+def _failed(part: Outcome) -> np.ndarray:
+    """(runs,) bool: the lane could not be run, and what is there of it is nothing to show."""
+    return np.array([bool(reason) for reason in part.failures or [""] * len(part.diverged_at)])
+
+
 def _samples(cohort: Cohort, steps) -> np.ndarray:
     """Examples seen after so many steps; the last mini-batch of an epoch may be smaller."""
     per_epoch = cohort.per_epoch
@@ -71,13 +89,14 @@ def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
 
 def _runs(cohort: Cohort, part: Outcome, place: Place, ids: Sequence[str], lanes: Sequence[Lane]) -> pa.Table:
     count = len(ids)
-    diverged = part.diverged_at > 0
-    steps = np.where(diverged, part.diverged_at, part.steps)
+    failed, reasons = _failed(part), part.failures or [""] * count
+    diverged = (part.diverged_at > 0) & ~failed
+    steps = np.where(failed, 0, np.where(diverged, part.diverged_at, part.steps))
     late = part.steps < cohort.steps
-    status = np.where(diverged, "diverged", "deadline" if late else "ok")
-    loss = part.train[:, 0]
+    status = np.select([failed, diverged], ["failed", "diverged"], "deadline" if late else "ok")
+    loss = np.where(failed, np.nan, part.train[:, 0])
     # A diverged run is a failure, whatever it last had.
-    final = np.where(diverged, np.inf, loss[-1])
+    final, test = np.where(diverged, np.inf, loss[-1]), part.test[-1, 0]
     columns = {
         "run_id": list(ids),
         "cohort_id": [place.cohort_id] * count,
@@ -94,24 +113,30 @@ def _runs(cohort: Cohort, part: Outcome, place: Place, ids: Sequence[str], lanes
         "epochs": steps / cohort.per_epoch,
         "samples": _samples(cohort, steps),
         "status": pa.array(status.tolist()),
-        "failure": [""] * count,
+        "failure": pa.array(list(reasons), pa.string()),
         "diverged_at": pa.array(part.diverged_at, mask=~diverged),
         "loss_initial": loss[0],
         "loss_final": final,
         "loss_best": np.fmin.reduce(loss, axis=0),
         "suboptimality_final": final - cohort.problem.minimum,
-        "test_loss_final": np.where(diverged, np.inf, part.test[-1, 0]) if cohort.problem.test else part.test[-1, 0],
+        "test_loss_final": _but(failed, np.where(diverged, np.inf, test) if cohort.problem.test else test),
     }
-    columns |= {"log_tail": log_tail(cohort, part), "tail_source": [tail_source(cohort)] * count}
+    columns |= {"log_tail": _but(failed, log_tail(cohort, part)), "tail_source": [tail_source(cohort)] * count}
     columns |= {name: [lane.hyperparameters[name] for lane in lanes] for name in cohort.optimizer.hyperparameters}
-    columns |= {name: values[-1] for name, values in _metrics(cohort, part).items()}
+    columns |= {name: _but(failed, values[-1]) for name, values in _metrics(cohort, part).items()}
     return pa.table(columns)
+
+
+def _but(failed: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The values, NaN for lanes that failed."""
+    return np.where(failed, np.nan, values)
 
 
 def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str]) -> pa.Table:
     # Run by run, each up to its last point before it diverged.
     points, count = part.points, len(ids)
-    kept = ((part.diverged_at == 0) | (points[:, None] < part.diverged_at)).T.ravel()
+    whole = (part.diverged_at == 0) | (points[:, None] < part.diverged_at)
+    kept = (whole & ~_failed(part)).T.ravel()
     per_epoch = cohort.per_epoch
 
     def column(values):

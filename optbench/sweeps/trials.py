@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
@@ -24,10 +25,14 @@ class Grid:
     schedules: Sequence[Schedule]
     rates: Sequence[float]
 
-    def lanes(self, sizes: Sequence[int]) -> dict[int, list[Lane]]:
-        """By batch size: the same for all."""
+    @cached_property
+    def _every(self) -> tuple[Lane, ...]:
         every = itertools.product(self.values, self.schedules, self.rates)
-        return dict.fromkeys(sizes, [Lane(lr, schedule, values) for values, schedule, lr in every])
+        return tuple(Lane(lr, schedule, values) for values, schedule, lr in every)
+
+    def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
+        """By batch size: the same for all, and on all problems."""
+        return dict.fromkeys(sizes, self._every)
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,9 @@ class Fixed:
     optimizer: Optimizer | Baseline
     by_size: dict[int, list[Lane]]
 
-    def lanes(self, sizes: Sequence[int]) -> dict[int, list[Lane]]:
+    def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
         """By batch size, whatever else a spec has of those."""
-        return self.by_size
+        return {size: tuple(lanes) for size, lanes in self.by_size.items()}
 
 
 def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
@@ -52,8 +57,11 @@ def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
         size = full_or(entry.batch_size, problem)
         if isinstance(optimizer, Baseline) and size != problem.examples:
             raise OptbenchError(f"chosen: {optimizer.name} runs on the full batch")
-        known = each.setdefault(optimizer.name, Fixed(optimizer, {})).by_size
-        known.setdefault(size, []).append(Lane(entry.lr, catalogue.schedule(entry.schedule), values))
+        lanes = each.setdefault(optimizer.name, Fixed(optimizer, {})).by_size.setdefault(size, [])
+        lane = Lane(entry.lr, catalogue.schedule(entry.schedule), values)
+        if lane in lanes:
+            raise OptbenchError(f"chosen has a setting of {optimizer.name} on {problem.name} twice, in other words")
+        lanes.append(lane)
     return list(each.values())
 
 

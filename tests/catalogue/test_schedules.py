@@ -58,7 +58,7 @@ BAD = {
     "multi_step(milestones=0.5)": "milestones=0.5 must be a tuple, like (0.5, 0.75)",
     "table(factors=())": "factors must not be empty",
     "table(factors=(1, -1))": "factors=(1.0, -1.0) must be in [0, inf)",
-    "table(factors=(1, 1e400))": "factors=(1.0, inf) must be finite",
+    "table(factors=(1, 1e400))": "factors=(1, inf): a tuple must hold numbers that are finite",
     "table(factors=(1, 0.5), at=(0.2, 0.4))": "2 breakpoints need 3 factors, got 2",
     "table(factors=(1, 0.5, 0.1), at=(0.4, 0.2))": "at=(0.4, 0.2) must ascend",
     "linear(start=-1)": "start=-1.0 must be in [0, inf)",

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
-from command_cases import SMALL, line
-from rich.progress import Progress
+from command_cases import BLOCKS, SMALL, line
 
 
 def test_a_sweep_ends_with_its_winners(run):
@@ -117,11 +115,6 @@ def test_cuda_without_a_gpu_is_a_mistake_and_auto_takes_the_cpu(run, no_gpu):
     assert "device" in Path("results/spec.toml").read_text()
 
 
-BLOCKS = ["sweep", "--problems", "softmax(data=gaussian(examples=60, features=3, classes=3))", "--optimizers", "gd",
-          "--batch-sizes", "16", "--schedules", "constant", "--lr", "1e-3:1:3", "--blocks", "2", "--steps", "3",
-          "--no-report"]  # fmt: skip
-
-
 def test_settings_are_chosen_by_the_measure_that_is_asked_for(run):
     code, out, err = run(*BLOCKS, "--choose-by", "test_accuracy", "--out", "mine")
     assert code == 0 and not err and "Compared by the share of errors on test data." in out
@@ -131,22 +124,6 @@ def test_settings_are_chosen_by_the_measure_that_is_asked_for(run):
     assert code == 0 and "Compared by the share of errors on test data." in out
     code, out, err = run(*BLOCKS, "--choose-by", "test_acuracy")
     assert code == 2 and line(err) == "unknown measure to choose by 'test_acuracy': did you mean 'test_accuracy'?"
-
-
-def test_progress_says_which_stage_runs(run, monkeypatch):
-    said, update = [], Progress.update
-
-    def listen(bar, task, **fields):
-        said.append((fields["description"], fields["completed"], fields["total"]))
-        update(bar, task, **fields)
-
-    monkeypatch.setattr(Progress, "update", listen)
-    assert run(*BLOCKS)[0] == 0 and run(*SMALL, "--out", "plain")[0] == 0
-    # 3 settings: all race, on 2 seeds in each of 2 blocks; 1 or 2 of them are reported on 4 seeds in each.
-    ends = [text for text, done, total in said if done == pytest.approx(total) and "kernels" not in text]
-    assert "screen: 6 of 6 runs" in ends and "race: 12 of 12 runs" in ends and "24 of 24 runs" in ends
-    assert any(re.fullmatch(r"report: (8|12|16) of \1 runs", text) for text in ends)
-    assert all(0 <= done <= total * (1 + 1e-9) for _, done, total in said)
 
 
 def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):

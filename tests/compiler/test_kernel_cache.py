@@ -107,14 +107,25 @@ print(json.dumps({"made": made, "compiled": len(compiled.buffer)}))
 """
 
 
-def process(folder, rules=RULES, **environment):
-    """What each rule makes of a gradient of 1, in a new process, and how often numba compiled there."""
+def process(folder, rules=RULES, warned="", **environment):
+    """What each rule makes of a gradient of 1, in a new process, and how often numba compiled there.
+
+    ``warned``: what it warns of, once.
+    """
     environment = (
         os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PYTHONDONTWRITEBYTECODE": "1"} | environment
     )
-    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(folder / "plugin.py"), json.dumps(rules)]
+    command = [
+        sys.executable,
+        *([] if warned else ["-W", "error"]),
+        "-c",
+        SCRIPT,
+        str(folder / "plugin.py"),
+        json.dumps(rules),
+    ]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("KernelCacheWarning") == bool(warned) and warned in done.stderr
     return json.loads(done.stdout)
 
 
@@ -174,13 +185,14 @@ def test_without_a_place_for_the_cache_kernels_are_compiled(tmp_path):
     nowhere = str(tmp_path / "__pycache__" / "nowhere")
     told = process(
         tmp_path,
-        rules=("by_helper",),
+        rules=("by_helper", "by_number"),
+        warned="there is no folder in which compiled kernels of ",
         NUMBA_CACHE_DIR=nowhere,
         HOME=nowhere,
         XDG_CACHE_HOME=nowhere,
         LOCALAPPDATA=nowhere,
     )
-    assert told["made"] == {"by_helper": 2.0} and told["compiled"] > 0
+    assert told["made"] == {"by_helper": 2.0, "by_number": 2.0} and told["compiled"] > 0
     assert (tmp_path / "__pycache__").is_file()
 
 

@@ -2,9 +2,12 @@
 
 import ast
 import ctypes
+import os
 import re
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +17,7 @@ import numpy as np
 import pytest
 from numba import float64, int64, types, void
 
-from optbench.compiler import numba_inside, translator
+from optbench.compiler import kernel_files, numba_inside, translator
 
 ROOT = Path(__file__).parents[2]
 TABLE = types.Array(float64, 2, "C")
@@ -114,12 +117,14 @@ def test_without_noalias_kernels_are_made_after_one_warning(without_noalias):
     assert (a == 5).all()
 
 
-def test_what_has_no_place_for_a_cache_is_compiled_without():
+def test_what_has_no_place_for_a_cache_is_compiled_without(monkeypatch):
     scope = {}
     exec(compile("def plus(x):\n    return x + 1\n", "<nowhere>", "exec"), scope)
     with pytest.raises(RuntimeError, match="cannot cache"):
         numba.njit(cache=True)(scope["plus"])
-    assert numba_inside.kept_on_disk(numba.njit, scope["plus"])(1) == 2
+    monkeypatch.setattr(kernel_files, "_told", [])
+    with pytest.warns(kernel_files.KernelCacheWarning, match="no folder in which compiled kernels of <nowhere> can be"):
+        assert numba_inside.kept_on_disk(numba.njit, scope["plus"])(1) == 2
 
 
 def test_another_error_of_a_decorator_is_not_hidden():
@@ -252,3 +257,26 @@ def test_a_kernel_is_compiled_for_a_card_that_is_not_there():
     old, new = cuda.ptx([(kernel, void(types.Array(float64, 2, "C")))], (7, 5), (9, 0))
     assert ".target sm_75" in old and ".target sm_90" in new and re.search(r"\tst\.\S*64", old)
     assert dispatcher.get_current_device is known
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_fork_waits_for_another_threads_compilation():
+    from numba.core.compiler_lock import global_compiler_lock
+
+    begun, done = threading.Event(), threading.Event()
+
+    def compile_long():
+        with global_compiler_lock:
+            begun.set()
+            time.sleep(0.3)
+            done.set()
+
+    thread = threading.Thread(target=compile_long)
+    thread.start()
+    assert begun.wait(60)
+    number = os.fork()
+    if number == 0:
+        os._exit(0 if done.is_set() and global_compiler_lock._lock.acquire(blocking=False) else 1)
+    assert os.waitpid(number, 0)[1] == 0
+    thread.join()

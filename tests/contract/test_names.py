@@ -3,7 +3,8 @@
 import pytest
 
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.contract.names import canonical, convert, fill, parse, split_list
+from optbench.contract.lists import split_list
+from optbench.contract.names import canonical, convert, fill, parse
 
 
 @pytest.mark.parametrize(

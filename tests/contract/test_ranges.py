@@ -113,7 +113,7 @@ def test_what_is_no_range(value):
         ("one_minus_log_uniform(0, 1)", "both above 0"),
         ("uniform(2, 1)", r"uniform\(2, 1\) must go from a lower to a higher number"),
         ("uniform(1, 1)", "from a lower to a higher"),
-        ("uniform(0, 1e999)", "uniform: inf must be a finite number"),
+        ("uniform(0, 1e999)", "uniform: high: inf must be a finite number"),
         ("uniform(0, True)", "True must be a finite number"),
         ("uniform(0, x)", "'x' must be a finite number"),
         ("uniform(1)", "must hold two numbers, such as uniform"),

@@ -125,29 +125,6 @@ def test_problems_are_checked():
         CATALOGUE.problem("quadratic(dim=2.5)")
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"form": "rows"}, "form='rows' must be 'single' or 'lanes'"),
-        ({"dim": 0}, "dim=0 must be at least 1"),
-        ({"blocks": ((1,), (2,))}, "do not add up to dim=2"),
-        ({"data": (np.ones((3, 1)), np.ones(3)), "noise": 1.0}, "gradient noise is for problems without data"),
-        ({"curvature": np.ones(3)}, "curvature must be 2 finite numbers, none below 0, not all 0"),
-        ({"curvature": (1.0, -1.0)}, "curvature must be 2 finite numbers"),
-        ({"curvature": (1.0, np.nan)}, "curvature must be 2 finite numbers"),
-        ({"curvature": (0.0, 0.0)}, "curvature must be 2 finite numbers"),
-    ],
-)
-def test_problem_records_are_checked(changes, message):
-    fields = {
-        "form": "single", "dim": 2, "start": lambda rng: np.zeros(2), "value_and_gradient": heavy, "minimum": 0.0,
-        "minimum_source": "a test",
-    }  # fmt: skip
-    assert Problem(**fields).blocks == ((2,),)
-    with pytest.raises(PluginError, match=message):
-        Problem(**fields | changes)
-
-
 def test_the_number_of_examples_is_that_of_the_data():
     data = np.ones((7, 1)), np.ones(7)
     made = Problem("single", 2, lambda rng: np.zeros(2), heavy, 0.0, "a test", data=data, examples=1000)

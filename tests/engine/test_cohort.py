@@ -1,5 +1,8 @@
 """run_cohort against naive loops: lanes, rates, hyperparameters, schedules, batches, noise, evaluation."""
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from harness import CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
@@ -9,12 +12,14 @@ from scipy.special import expit
 from toy_problems import bowl, line
 from twins import TWINS
 
+import optbench
 from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.names import parse
 from optbench.contract.schedules import Schedule
 from optbench.engine import runner as runner_module
 from optbench.engine.batches import Batches, start_point
-from optbench.engine.cohort import Lane
+from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.run import run as engine_run
 
 LOGISTIC = "logistic(data=gaussian(examples=150, features=4, classes=2), l2=0.05)"  # 120 training examples
 MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
@@ -185,10 +190,68 @@ def test_other_dtypes_are_refused(dtype):
         run(line(), "gd", [lane("gd", 0.1)], batch_size=10, dtype=dtype)
 
 
-def test_a_schedule_of_the_wrong_length_is_refused():
-    short = Schedule("short", lambda step, epoch, total_steps: np.ones(1), {}, "a test")
-    with pytest.raises(PluginError, match=r"schedule short must give \d+ factors, got shape \(1,\)"):
-        run(line(), "gd", [Lane(0.1, short, {})], batch_size=10)
+def _raise(*_):
+    raise RuntimeError("no\nrate")
+
+
+def _exit(*_):
+    sys.exit(3)
+
+
+def _late(step, epoch, total_steps):
+    return np.where(step > 20, np.nan, 1.0)
+
+
+BAD_SCHEDULES = {
+    "raises": (_raise, "schedule bad: RuntimeError: no rate"),
+    "exits": (_exit, "schedule bad: SystemExit: 3"),
+    "short": (
+        lambda step, epoch, total_steps: np.ones(1),
+        "schedule bad must give one factor for each step, got another number",
+    ),
+    "scalar": (
+        lambda step, epoch, total_steps: 1.0,
+        "schedule bad must give one factor for each step, got a single one",
+    ),
+    "negative": (lambda step, epoch, total_steps: -step, "factor of step 1 is negative or not a finite number"),
+    "infinite": (lambda step, epoch, total_steps: step * np.inf, "factor of step 1 is negative or not a finite number"),
+    "nan at last": (_late, "factor of step 21 is negative or not a finite number"),
+    "complex": (lambda step, epoch, total_steps: step + 0j, "factors must be real numbers, got complex128"),
+    "text": (lambda step, epoch, total_steps: step.astype(str), "factors must be real numbers, got str"),
+    "nothing": (lambda step, epoch, total_steps: None, "factors must be real numbers, got object"),
+}
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("case", BAD_SCHEDULES)
+def test_a_bad_schedule_fails_its_own_lanes_and_changes_no_other(case, single, catalogue):
+    function, words = BAD_SCHEDULES[case]
+    bad, good = (Schedule(name, f, {}, "a test") for name, f in (("bad", function), ("good", np.ones_like)))
+    good = replace(good, function=lambda step, epoch, total_steps: np.full(len(step), 0.5))
+    problem = catalogue.problem("logistic" if single else "quadratic(dim=4)")
+
+    def run_with(schedule):
+        rates = [0.001 * (1 + place) for place in range(24)]
+        lanes = [Lane(rate, schedule if place % 3 == 1 else catalogue.schedule("cosine"), {"beta1": 0.9})
+                 for place, rate in enumerate(rates)]  # fmt: skip
+        request = Cohort(problem=problem, optimizer=catalogue.optimizer("momentum")[0], lanes=lanes, batch_size=64,
+                         steps=60)  # fmt: skip
+        return engine_run(request).parts[0]
+
+    mixed, sound = run_with(bad), run_with(good)
+    lost = np.arange(24) % 3 == 1
+    assert [bool(reason) for reason in mixed.failures] == lost.tolist() and words in mixed.failures[1]
+    assert not any(sound.failures)
+    for name in ("w", "diverged_at"):
+        assert getattr(mixed, name)[~lost].tobytes() == getattr(sound, name)[~lost].tobytes(), name
+    for name in ("train", "lr", "batch_loss", "gradient_norm"):
+        assert getattr(mixed, name)[..., ~lost].tobytes() == getattr(sound, name)[..., ~lost].tobytes(), name
+
+
+def test_minimize_refuses_a_bad_schedule():
+    bad = Schedule("bad", lambda step, epoch, total_steps: -step, {}, "a test")
+    with pytest.raises(OptbenchError, match="schedule bad: the factor of step 1 is negative"):
+        optbench.minimize("rosenbrock", "gd", lr=0.001, steps=9, schedule=bad)
 
 
 def test_metrics_need_an_evaluate_function():

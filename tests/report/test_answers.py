@@ -48,7 +48,7 @@ def test_an_optimizer_whose_every_setting_was_cut_is_told_with_the_rest():
     rng = np.random.default_rng(0)
     runs = staged_table(lambda p, optimizer, *_: None if optimizer == "adam" else rng.standard_normal(), blocks=4)
     answer = answer_of(runs, [])
-    assert "no setting without a deadline's cut" in answer.sentence("p")
+    assert "no setting without a deadline's cut or a failed run" in answer.sentence("p")
     texts = setting_texts(answer, runs)
     assert sorted(texts) == [("p", "adam"), ("p", "gd")] and "8/8 stopped by the deadline" in texts["p", "adam"]
 
@@ -163,4 +163,4 @@ def test_who_has_no_setting_left_shares_no_place():
 
     answer = answer_of(staged_table(value, blocks=4), [])
     assert answer.firsts("p") == ["adam"]
-    assert answer.sentence("p") == "p: adam is first; gd has no setting without a deadline's cut"
+    assert answer.sentence("p") == "p: adam is first; gd has no setting without a deadline's cut or a failed run"

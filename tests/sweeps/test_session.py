@@ -4,11 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from harness import execute as execute_spec
-from harness import plan_of
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import executor
 from optbench.sweeps.spec_files import merge
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
@@ -85,13 +83,18 @@ def bad():
     return make(value_and_gradient=bad_kernel)
 """,
     "raises where its scratch is asked for": """
+def bad_kernel(w, g, f):
+    for r in range(w.shape[1]):
+        f[r] = 0.0
+
+
 def bad_work(rows, runs):
-    return rows // 0
+    return 1 if runs == 1 else rows // 0
 
 
 @problem(source="a test")
 def bad():
-    return make(work=bad_work)
+    return make(form="lanes", value_and_gradient=bad_kernel, work=bad_work)
 """,
 }
 
@@ -139,8 +142,14 @@ def test_a_broken_problem_is_reported_and_takes_no_other_down(case, tmp_path, ow
     status, found = execute(tmp_path, problems="bad, rosenbrock", plugins=[str(file)])
     (pair,) = status.failed
     assert "bad" in pair and "gd" in pair and status.failed[pair] and "\n" not in status.failed[pair]
-    assert set(found.runs["problem"]) == {"rosenbrock"} and len(found.runs) == 4
-    assert (status.runs, status.total_runs, status.cohorts) == (4, 8, 2)
+    bad = found.runs[found.runs["problem"] == "bad"]
+    assert (bad["status"] == "failed").all() and len(bad) == 4 and (bad["failure"] == status.failed[pair]).all()
+    assert bad[["loss_initial", "loss_final", "loss_best", "log_tail", "diverged_at"]].isna().all(axis=None)
+    assert not set(bad["run_id"]) & set(found.curves["run_id"]) and not set(bad["cohort_id"]) & set(found.timings)
+    assert set(found.runs["problem"]) == {"bad", "rosenbrock"} and len(found.runs) == 8
+    assert (status.runs, status.total_runs, status.cohorts) == (8, 8, 4) and status.cost == pytest.approx(
+        status.total_cost
+    )
     assert pd.read_parquet(tmp_path / "out" / "problems.parquet")["problem"].tolist() == ["rosenbrock"]
 
 
@@ -209,18 +218,3 @@ def test_workers_must_be_some(workers, tmp_path):
     with pytest.raises(OptbenchError, match=f"workers={workers} must be at least 1"):
         execute_spec(merge(SMALL, {}), tmp_path / "out", workers=workers)
     assert not (tmp_path / "out").exists()
-
-
-def test_an_estimate_grows_with_the_work_and_shrinks_with_the_workers(catalogue, monkeypatch):
-    """From a probe that costs a microsecond a run-step, evaluations included."""
-
-    class Cohort:
-        seconds, evaluation_seconds = 0.03, 0.01
-
-    monkeypatch.setattr(executor, "run", lambda cohort: Cohort)
-    plans = plan_of(merge(SMALL, {"seeds": 2, "steps": 1000})).cohorts
-    one = executor.estimate(plans, 1)
-    # The probe of 4 steps takes 0.02 s besides its evaluation: 5 s a cohort, and each is evaluated once.
-    assert one == pytest.approx(2 * (0.02 / 4 * 1000 + 0.01))
-    assert executor.estimate(plans, 2) == pytest.approx(one / 2)
-    assert executor.estimate(plans + plans, 1) == pytest.approx(2 * one)

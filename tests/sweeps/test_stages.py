@@ -93,7 +93,10 @@ def test_what_later_stages_may_take_is_counted_beforehand(runs):
         assert (ran <= count[ran.index]).all() and (stage == "report" or (ran == count[ran.index]).all())
     both = expected(plan_of(merge(SPEC, {"dtypes": "float64,float32", "problems": SPEC["problems"][0]})))
     assert sum(each.runs for each in both["race"]) == 6 * (3 + 3 + 2)
-    assert expected(plan_of(merge(SPEC, {"seeds": 3}))) == {"race": [], "report": []}
+    assert {stage: len(each) for stage, each in expected(plan_of(merge(SPEC, {"seeds": 3}))).items()} == {
+        "race": 0,
+        "report": 0,
+    }
 
 
 def test_no_reporting_seed_has_a_tuning_run(runs):
@@ -151,7 +154,7 @@ def test_choices_by_a_metric_of_the_test_data():
         ({"blocks": 3, "seeds": 5}, "seeds and blocks: give one; 3 blocks take 18 seeds"),
         ({"choose_by": "test_los"}, "did you mean 'test_loss'"),
         ({"finalists": 0}, "finalists=0 must be at least 1"),
-        ({"blocks": 10**9}, "blocks=1000000000 takes 6,000,000,000 seeds, more than 100,000"),
+        ({"blocks": 10**9}, "blocks=1000000000 must be at most 100,000"),
         ({"blocks": 0}, "screen is for seeds in blocks"),
         ({"search_seed": 3}, "search_seed is for trials"),
     ],
@@ -210,6 +213,10 @@ def test_the_spec_that_is_left_has_the_settings_that_the_answer_names(tmp_path, 
         ({"problems": ["saddle"]}, "chosen has the problem 'rosenbrock', which is not among problems"),
         ({"chosen": [{"problem": "rosenbrock", "optimizer": "gd", "lr": -1.0}]}, "must be a positive finite number"),
         ({"chosen": [{"problem": "rosenbrock", "optimizer": "gdd", "lr": 1.0}]}, "did you mean 'gd'"),
+        (
+            {"chosen": [{"problem": "rosenbrock", "optimizer": name} for name in ("adam", "adam(beta1=0.9)")]},
+            "chosen has a setting of adam on rosenbrock twice",
+        ),
         (
             {"chosen": [{"problem": "rosenbrock", "optimizer": "lbfgs", "batch_size": 5}]},
             "on the full batch",

@@ -13,8 +13,8 @@ from optbench.analysis.columns import hyperparameter_columns, metric_columns
 
 # Hyperparameters stand behind the optimizer, metrics behind everything.
 RUNS = ["run_id", "cohort_id", "problem", "optimizer", "beta1", "schedule", "lr", "batch_size", "seed", "dtype",
-        "stage", "block", "steps", "epochs", "samples", "status", "diverged_at", "loss_initial", "loss_final",
-        "loss_best", "suboptimality_final", "test_loss_final", "log_tail", "tail_source"]  # fmt: skip
+        "stage", "block", "steps", "epochs", "samples", "status", "failure", "diverged_at", "loss_initial",
+        "loss_final", "loss_best", "suboptimality_final", "test_loss_final", "log_tail", "tail_source"]  # fmt: skip
 CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm"]
 TIMINGS = ["cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds", "host",
            "threads", "device", "device_note"]  # fmt: skip

@@ -8,11 +8,11 @@ import numpy as np
 from optbench.compiler import finite_sums, problem_kernels
 from optbench.compiler.driver import address, driver
 from optbench.compiler.update_kernels import update_kernel, update_signature
-from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName, Order
 from optbench.engine import settings
+from optbench.engine.arrays import scratch_size
 
 _BYTES = 1 << 20  # what the lanes of one call may fill: half of a core's L2 cache, the batch needs the rest
 _SCRATCH = 1 << 30  # what the scratch of one call may take: it grows with lanes times examples
@@ -26,8 +26,6 @@ class ProblemCode:
     def __init__(self, problem: Problem, dtype: DtypeName):
         settings.dtype(dtype)
         owner = f"problem {problem.name or '(unnamed)'}"
-        if problem.metrics and problem.evaluate is None:
-            raise PluginError(f"{owner}: metrics {problem.metrics} need an evaluate function")
         self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner)
         self.evaluate: Callable | None = None
         if problem.evaluate is not None:
@@ -62,6 +60,6 @@ def lanes_per_call(problem: Problem, optimizer: Optimizer, runs: int, dtype: Dty
     lanes = int(np.clip(_BYTES // (problem.dim * (2 + len(optimizer.slots)) * size), 1, _MAX_LANES))
     if problem.form == "lanes":
         rows = len(problem.data[0]) if problem.data else 1
-        room = _SCRATCH // max(problem.work(rows, 1) * size, 1) if problem.work else _MAX_LANES
+        room = _SCRATCH // max(scratch_size(problem, rows, 1) * size, 1) if problem.work else _MAX_LANES
         lanes = min(max(_MIN_LANES, lanes), room) if min(runs, room) >= _MIN_LANES else 1
     return lanes

@@ -13,7 +13,7 @@ from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import batches
-from optbench.engine.arrays import arrays_of
+from optbench.engine.arrays import arrays_of, scratch_size
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import Look
 from optbench.engine.runner import Rates
@@ -65,7 +65,7 @@ class GpuLanes:
 
     def advance(self, rates: Rates, done: int, size: int, heard: bool) -> None:
         """Make ``size`` steps after step ``done``, in launches whose mini-batches fill no more than _BATCH_BYTES."""
-        factors, at = rates.factors(done, size), 0
+        factors, at = rates.factors, 0
         alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
         tail = self._put(self.tail if heard else self.tail[:0])
         base, schedule_of = self._put(rates.base), self._put(rates.schedule_of.astype(np.int32))
@@ -149,8 +149,8 @@ def scratch(problem: Problem, batch: int) -> tuple[int, int]:
     if problem.work is None:
         return 0, 0
     rows = batch or (len(problem.data[0]) if problem.data else 1)
-    gradient = problem.work(max(rows, 1), 1)
-    return gradient, max(gradient, problem.work(ROWS, 1))
+    gradient = scratch_size(problem, rows, 1)
+    return gradient, max(gradient, scratch_size(problem, ROWS, 1))
 
 
 def bytes_per_lane(problem: Problem, optimizer: Optimizer, batch: int, dtype: DtypeName) -> int:

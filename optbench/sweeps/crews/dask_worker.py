@@ -17,7 +17,7 @@ from optbench.engine.run import compile_for, one_blas_thread
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.jobs import Job
 from optbench.sweeps.parcels import Parcel, difference
-from optbench.sweeps.plan import PlannedCohort
+from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.recipes import Recipe, cohort_of
 
 _PARCELS = 4

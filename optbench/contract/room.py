@@ -1,0 +1,85 @@
+"""How much memory and disk there is, and the refusal of what needs more, before it is begun."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from optbench.contract.errors import OptbenchError
+
+REAL = 8
+"""Bytes of a float64."""
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def memory() -> float:
+    """The bytes of memory that this process may have: the machine's, or its container's.
+
+    Returns:
+        The bytes; infinity where nobody says.
+    """
+    known = [float("inf")]
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        known.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for path in _LIMITS:
+        with contextlib.suppress(ValueError, OSError):  # "max" where there is no limit
+            known.append(int(Path(path).read_text()))
+    return min(each for each in known if each > 0)
+
+
+def disk(folder: Path) -> float:
+    """The bytes that are free where a folder is, or will be.
+
+    Args:
+        folder: it need not exist.
+
+    Returns:
+        The bytes; infinity where nobody says.
+    """
+    for place in (folder, *folder.parents):
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(place).free
+    return float("inf")
+
+
+def need_memory(what: str, size: float) -> None:
+    """Refuse what does not fit into memory.
+
+    Args:
+        what: needs it; the message begins with it.
+        size: bytes that it takes at least.
+
+    Raises:
+        OptbenchError: there are less.
+    """
+    if size > (there := memory()):
+        raise OptbenchError(f"{what} needs {size_text(size)} of memory, and this machine has {size_text(there)}")
+
+
+def need_disk(what: str, folder: Path, size: float) -> None:
+    """Refuse what does not fit on a disk.
+
+    Args:
+        what: needs it; the message begins with it.
+        folder: where it will lie.
+        size: bytes that it takes.
+
+    Raises:
+        OptbenchError: there are less.
+    """
+    if size > (free := disk(folder)):
+        raise OptbenchError(f"{what} needs {size_text(size)} on disk, and {size_text(free)} are free in {folder}")
+
+
+def size_text(size: float) -> str:
+    """Bytes in the largest unit of which there is one.
+
+    Args:
+        size: bytes.
+
+    Returns:
+        Such as "7.3 GiB".
+    """
+    unit = min(max((int(size).bit_length() - 1) // 10, 0), len(_UNITS) - 1)
+    return f"{size / 1024**unit:.3g} {_UNITS[unit]}"

@@ -1,0 +1,130 @@
+"""What a sweep says of how far it is: a bar on a terminal, plain lines elsewhere."""
+
+import re
+
+import pytest
+from command_cases import BLOCKS, SMALL
+from rich.progress import Progress
+
+from optbench.cli import console, progress, sweep
+from optbench.sweeps.executor import Status
+
+
+def test_progress_says_which_stage_runs(run, monkeypatch):
+    said, update = [], Progress.update
+
+    def listen(bar, task, **fields):
+        said.append((fields["description"], fields["completed"], fields["total"]))
+        update(bar, task, **fields)
+
+    monkeypatch.setattr(Progress, "update", listen)
+    monkeypatch.setattr(sweep, "watching", progress.Bar)  # as on a terminal
+    assert run(*BLOCKS)[0] == 0 and run(*SMALL, "--out", "plain")[0] == 0
+    # 3 settings: all race, on 2 seeds in each of 2 blocks; 1 or 2 of them are reported on 4 seeds in each.
+    ends = [text for text, done, total in said if done == pytest.approx(total) and "kernels" not in text]
+    assert "screen: 6 of 6 runs" in ends and "race: 12 of 12 runs" in ends and "24 of 24 runs" in ends
+    assert any(re.fullmatch(r"report: (8|12|16) of \1 runs", text) for text in ends)
+    assert all(0 <= done <= total * (1 + 1e-9) for _, done, total in said)
+
+
+class Clock:
+    """In the place of time.monotonic."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(progress, "time", made)
+    return made
+
+
+def told(clock, capsys, seconds, stages=("grid",), runs=100, kernels=0):
+    """The lines of a sweep whose stages take so many seconds each, with the second of each line."""
+    lines, status = [], Status()
+    with progress.Lines() as watch:
+
+        def hear():
+            watch(status)
+            lines.extend((round(clock.now), line) for line in capsys.readouterr().err.splitlines())
+
+        for stage in stages:
+            status.stage, status.stage_begin, status.stage_total = stage, (status.cost, status.runs), (1e9, runs)
+            for status.to_compile, status.compiled in [(kernels, done) for done in range(kernels)]:
+                hear()
+                clock.now += 4
+            status.compiled = status.to_compile
+            begin = clock.now
+            while clock.now < begin + seconds:
+                clock.now += seconds / 1000
+                status.cost += 1e9 / 1000
+                status.runs = status.stage_begin[1] + int((clock.now - begin) / seconds * runs + 1e-6)
+                hear()
+    lines.extend((round(clock.now), line) for line in capsys.readouterr().err.splitlines())
+    return lines
+
+
+def test_a_sweep_of_a_few_seconds_says_nothing(clock, capsys):
+    assert told(clock, capsys, 4.9) == []
+
+
+def test_a_longer_one_says_how_far_it_is_and_when_a_stage_ends(clock, capsys):
+    assert told(clock, capsys, 20, ("screen", "race")) == [
+        (5, "screen: 25 of 100 runs, 5 runs/s, 15 s left"),
+        (20, "screen: 100 of 100 runs, after 20 s"),
+        (40, "race: 100 of 100 runs, after 40 s"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "least", "most"), [(100, 3, 5), (300, 8, 11), (3600, 9, 12), (86_400, 140, 146)], ids=str
+)
+def test_lines_are_neither_many_nor_far_between(clock, capsys, seconds, least, most):
+    """A tenth of the work and half a minute lie between two, or ten minutes."""
+    lines = told(clock, capsys, seconds)
+    assert least <= len(lines) <= most
+    waits = [after - before for (before, _), (after, _) in zip(lines, lines[1:-1], strict=False)]
+    assert min(waits) >= 29 and max(waits) <= max(601 + seconds / 1000, seconds / 9)
+
+
+def test_kernels_that_take_their_time_are_told(clock, capsys):
+    assert told(clock, capsys, 1, kernels=12) == [
+        (8, "kernels 2/12 (compiled once, then kept)"),
+        (40, "kernels 10/12 (compiled once, then kept)"),
+        (49, "100 of 100 runs, after 49 s"),
+    ]
+
+
+def test_an_interrupted_sweep_has_no_end(clock, capsys):
+    with pytest.raises(KeyboardInterrupt), progress.Lines() as watch:
+        clock.now = 50.0
+        watch(Status(cost=1.0, runs=1, stage_total=(5.0, 5)))
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "1 of 5 runs\n"
+
+
+def test_the_bar_is_for_terminals(monkeypatch):
+    for interactive, kind in ((False, progress.Lines), (True, progress.Bar)):
+        monkeypatch.setattr(console.errors, "is_interactive", interactive)
+        assert isinstance(progress.watching(), kind)
+
+
+def test_lines_have_no_colour_and_are_not_cut(run, monkeypatch):
+    """A sweep that takes its time at once, in 40 columns."""
+    monkeypatch.setattr(progress, "_QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(console.errors, "width", 40)
+    _, _, err = run(*BLOCKS)
+    assert re.search(r"screen: 6 of 6 runs, after .*race: 12 of 12 runs, after .*report: \d+ of \d+ runs, after", err)
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "less than a second"), (99, "99 s"), (150, "2 min"), (5400, "1.5 h"), (1e5, "27.8 h"), (1e6, "12 days")],
+)
+def test_durations(seconds, words):
+    assert progress.duration(seconds) == words

@@ -1,0 +1,62 @@
+"""Data sets that no machine has room for, or whose parameters make no sense, are refused before anything is begun."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from harness import CATALOGUE
+
+from optbench import datasets
+from optbench.contract import room
+from optbench.contract.errors import OptbenchError
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
+    datasets._load.cache_clear()
+    yield tmp_path / "cache"
+    datasets._load.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("mapped(examples=1e12)", "mapped: examples=1000000000000 must be below 2,147,383,647"),
+        ("mapped(examples=2e9, features=10000)", "features needs 146 TiB on disk, and .* are free in .*cache"),
+        ("mapped(features=1e12)", "65,536 examples of .* numbers needs .* PiB of memory"),
+        ("gaussian(examples=1e12)", "gaussian: 1,000,000,000,000 examples of 22 numbers needs 320 TiB of memory"),
+        ("gaussian(features=1e12)", "1,000 examples of 1,000,000,000,002 numbers needs 14.2 PiB"),
+        ("teacher(hidden=1e11)", "needs .* of memory"),
+        ("spirals(examples=1e13)", "spirals: .* needs .* of memory"),
+        ("teacher(noise=1e999)", "data set teacher: noise=inf must be finite"),
+        ("spirals(turns=1e999)", "data set spirals: turns=inf must be finite"),
+    ],
+)
+def test_what_there_is_no_room_for_is_refused(text, words, cache):
+    begin = time.monotonic()
+    with pytest.raises(OptbenchError, match=words) as told:
+        CATALOGUE.problem(f"logistic(data={text})")
+    assert time.monotonic() - begin < 20 and not cache.exists() and "\n" not in str(told.value)
+
+
+def test_a_disk_that_is_too_small_is_told_with_both_sizes(cache, monkeypatch):
+    monkeypatch.setattr(room, "disk", lambda folder: 1 << 20)
+    words = "mapped: 120,000 examples of 20 features needs 20.1 MiB on disk, and 1 MiB are free in .*float64"
+    with pytest.raises(OptbenchError, match=words):
+        datasets.load("mapped(examples=100000)")
+    assert not cache.exists()
+    assert len(datasets.load("mapped(examples=1000)").x) == 1000
+
+
+def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
+    np.savez(tmp_path / "points.npz", x=np.ones((10, 2)), y=np.arange(10) % 2)
+    monkeypatch.setattr(room, "memory", lambda: 100)
+    with pytest.raises(OptbenchError, match="points.npz: the file needs .* of memory, and this machine has 100 B"):
+        datasets.load(str(tmp_path / "points.npz"))
+
+
+def test_generated_data_are_not_read_to_be_believed(cache):
+    x = datasets.load("mapped(examples=1000)").x
+    assert x.known_finite and math.isfinite(np.asarray(x).sum())

@@ -1,0 +1,184 @@
+"""A guest in someone's process: the public functions leave it as they found it, wherever they are called."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from guest_calls import CALLS, changed, state
+from test_api import NAMES
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import optbench
+from optbench.engine.run import one_blas_thread
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def two_blas_threads():
+    """Other than the one of the tests, which would hide a limit that stays."""
+    with threadpool_limits(2, user_api="blas"):
+        yield
+
+
+def blas_threads():
+    return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+
+def test_every_public_function_is_called():
+    functions = {name for name in NAMES if not isinstance(getattr(optbench, name), type)}
+    decorators = {"choice", "log_uniform", "one_minus_log_uniform", "uniform", "variant", "optimizer", "problem",
+                  "schedule", "schedule_wrapper", "wrapper"}  # fmt: skip
+    assert functions - decorators <= CALLS.keys(), "decorators and ranges make records, and touch nothing else"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_leaves_the_process_as_it_was(name, tmp_path, two_blas_threads):
+    before = state()
+    with np.errstate(all="raise"):
+        CALLS[name](tmp_path)
+    assert changed(before, state()) == []
+
+
+def test_a_refused_call_leaves_the_process_as_it_was(two_blas_threads):
+    before = state()
+    for wrong in ({"optimizer": "adm"}, {"lr": "fast"}, {"batch_size": -1}, {"start": [np.nan, 1.0]}):
+        with pytest.raises(optbench.OptbenchError):
+            optbench.minimize(**{"problem": "rosenbrock", "optimizer": "gd", "lr": 0.1, "steps": 3} | wrong)
+    with pytest.raises(optbench.OptbenchError):
+        optbench.sweep({"problems": "rosenbrock"}, optimizers="gd", learning_rates=[-1])
+    assert changed(before, state()) == []
+
+
+def test_eight_threads_at_once(tmp_path, two_blas_threads):
+    """In 28 of 30 rounds without a shared limit, BLAS was left at one thread."""
+    alone = CALLS["minimize"](tmp_path)
+    before = state()
+    kinds = ["minimize", "cohort", "sweep", "load", "objective", "minimize by SciPy", "compare", "report"]
+    for turn in range(3):
+        barrier = threading.Barrier(len(kinds))
+
+        def call(place, turn=turn, barrier=barrier):
+            folder = tmp_path / f"{turn}-{place}"
+            folder.mkdir()
+            barrier.wait(60)
+            CALLS[kinds[place]](folder)
+            return CALLS["minimize"](folder)
+
+        with ThreadPoolExecutor(len(kinds)) as pool:
+            for found in pool.map(call, range(len(kinds))):
+                assert np.array_equal(found.w, alone.w)
+    assert changed(before, state()) == []
+
+
+def test_limits_of_one_blas_thread_overlap_in_any_order(two_blas_threads):
+    first, second = one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    assert blas_threads() == {1}
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert blas_threads() == {1}, "the second still runs"
+    with one_blas_thread():
+        pass
+    assert blas_threads() == {1}
+    second.__exit__(None, None, None)
+    assert blas_threads() == {2}
+    with pytest.raises(KeyError), one_blas_thread():
+        raise KeyError
+    assert blas_threads() == {2}
+
+
+def test_inside_a_running_loop_as_in_a_notebook(tmp_path, two_blas_threads):
+    """A notebook's cell runs in the thread of a loop that is running; or in another one."""
+
+    async def cell():
+        here = [CALLS[name](tmp_path) for name in ("minimize", "sweep")]
+        there = await asyncio.gather(*(asyncio.to_thread(CALLS[name], tmp_path) for name in ("minimize", "sweep")))
+        return here, there
+
+    before = state()
+    here, there = asyncio.run(cell())
+    assert np.array_equal(here[0].w, there[0].w) and here[1].runs.equals(there[1].runs)
+    assert changed(before, state()) == []
+
+
+FORKED = """
+import os, sys, threading, time
+import numba, numpy as np
+import optbench
+from optbench.engine.run import one_blas_thread
+from threadpoolctl import threadpool_info, threadpool_limits
+
+threadpool_limits(2, user_api="blas")
+blas = lambda: {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+alone = optbench.minimize("rosenbrock", "adam", lr=0.05, steps=50).w
+
+
+def compile_on():
+    for number in range(10_000):
+        if stopping.is_set():
+            return
+        numba.njit("f8(f8)")(lambda x: x + number)
+
+
+def run_on():
+    while not stopping.is_set():
+        with one_blas_thread():
+            optbench.minimize("rosenbrock", "adam", lr=0.05, steps=50)
+
+
+def child():
+    code = 1
+    try:
+        assert blas() == {2}, blas()
+        assert np.array_equal(optbench.minimize("rosenbrock", "adam", lr=0.05, steps=50).w, alone)
+        optbench.minimize("saddle", "momentum", lr=0.05, steps=5)  # kernels that the parent has not loaded
+        assert blas() == {2}, blas()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+for work in (compile_on, run_on):
+    stopping = threading.Event()
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.3)
+    for _ in range(4):
+        number = os.fork()
+        if number == 0:
+            child()
+        _, status = os.waitpid(number, 0)
+        assert status == 0, (work.__name__, status)
+    stopping.set()
+    thread.join()
+assert blas() == {2}
+"""
+SPAWNED = """
+import multiprocessing
+import optbench
+
+if __name__ == "__main__":
+    arguments = ("rosenbrock", "adam"), {"lr": 0.05, "steps": 50}
+    alone = optbench.minimize(*arguments[0], **arguments[1]).w
+    for method in multiprocessing.get_all_start_methods():
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            for found in [pool.apply_async(optbench.minimize, *arguments) for _ in range(3)]:
+                assert found.get(100).w.tolist() == alone.tolist(), method
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [FORKED, SPAWNED], ids=["forked while other threads are at work", "every kind of pool"]
+)
+def test_other_processes(text, tmp_path):
+    """Without locks that a fork waits for, 3 of 3 children of a process that compiled hung for ever."""
+    (tmp_path / "script.py").write_text(text)
+    command = [sys.executable, "-W", "ignore", str(tmp_path / "script.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,119 @@
+"""An argument of a wrong kind is refused in one short line that names it, whatever it is: no other error comes out."""
+
+import warnings
+
+import pytest
+from wrong_values import SPEC, VALUES, calls
+
+import optbench
+
+SAID = {
+    "plugin": "plug-in", "plugins": "plug-in", "out": "cannot write", "path": "finished sweep", "settings": "lane",
+    "problems": "problem", "optimizers": "optimizer", "schedules": "schedule", "choose_by": "choose by",
+    "of": "column to compare",
+    "a": "finished sweep", "b": ("finished sweep", "second result folder"), "value": "choice", "theta": "EWA",
+}  # fmt: skip
+"""The word for an argument, where it is not its name."""
+QUICK = {"None", "True", "minus one", "nan", "a huge number", "NUL", "a list", "an object without a text", "a billion",
+         "an array", "a table", "a NumPy number", "half a letter"}  # fmt: skip
+FUNCTIONS = [
+    "minimize", "cohort", "sweep", "objective", "Objective", "stepper", "scipy_method", "mini_batches", "trace", "ewa",
+    "EWA", "EWA.update", "load", "compare", "verdicts", "ranking", "costs", "best_of_n", "curves_of", "optimizers",
+    "problems", "schedules", "uniform", "log_uniform", "one_minus_log_uniform", "choice",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def every_call(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("swept")
+    optbench.sweep(SPEC | {"optimizers": ["gd", "momentum"]}, out=folder)
+    return calls(str(folder))
+
+
+def test_none_is_left_out(every_call):
+    assert list(every_call) == FUNCTIONS
+
+
+def refuse_all(call, kinds):
+    for argument in call.arguments:
+        for kind in kinds:
+            if (argument, kind) == ("run_ids", "a billion"):
+                continue  # so many may be asked for
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    call.function(**(call.given | {argument: VALUES[kind]()}))
+            except optbench.OptbenchError as error:
+                words = SAID.get(argument, ())
+                words = (argument, words) if isinstance(words, str) else (argument, *words)
+                said = str(error)
+                assert any(word in said for word in words), f"{argument} is {kind}: {said}"
+                assert len(said) < 1000 and said.isprintable(), f"{argument} is {kind}: {said}"
+            except Exception as error:
+                raise AssertionError(f"{argument} is {kind}: {error!r:.300}") from error
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_wrong_values_are_refused(name, every_call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    every_call[name].function(**every_call[name].given)
+    refuse_all(every_call[name], sorted(QUICK))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_all_wrong_values_are_refused(name, every_call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refuse_all(every_call[name], sorted(VALUES.keys() - QUICK))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seeds": range(10**9)}, "seeds: 1,000,000,000 entries are more than 100,000"),
+        ({"seeds": 10**9}, "must be between 1 and 100000 (how many seeds)"),
+        ({"seeds": list(range(100_001))}, "seeds: 100,001 entries are more than 100,000"),
+        (
+            {"learning_rates": "1e-4:1:1000000000"},
+            "learning_rates: '1e-4:1:1000000000': a grid has at most 10,000 valu",
+        ),
+        ({"optimizers": "adam(beta1=1e-4:0.9:9999, beta2=1e-4:0.9:9999)"}, "stands for 99,980,001 settings with these"),
+        ({"optimizers": "adam(beta1=1e-4:0.9:20000)"}, "optimizers: '1e-4:0.9:20000': a grid has at most 10,000 value"),
+        (
+            {"learning_rates": "1e-8:1:2000", "seeds": 99_999},
+            "the spec stands for 199,998,000 runs, more than 100,000,",
+        ),
+        (
+            {"trials": 10_000, "blocks": 10_000},
+            "the spec stands for 700,000,000 runs, more than 100,000,000: shorten i",
+        ),
+        ({"trials": 10_001}, "trials=10001 must be between 1 and 10,000"),
+        ({"blocks": 10**9, "trials": 5}, "blocks=1000000000 must be at most 100,000"),
+        ({"points": range(10**9)}, "points: 1,000,000,000 entries are more than 100,000"),
+        ({"steps": 10**30}, "steps: a budget of 1000000000000000000000000000000 must be positive, and finite"),
+        (
+            {"problems": [{"name": "rosenbrock", "epoch": 2}]},
+            "spec: unknown key in problems.0 'epoch': did you mean 'ep",
+        ),
+        ({"problems": [3]}, "spec: problems.0: must be a name, or names in a table"),
+        ({"problems": [[["rosenbrock"]]]}, "spec: problems.0: must be a name"),
+        ({"choosen": 3}, "unknown key in spec 'choosen': did you mean 'chosen'?"),
+        ({"optimizers": "clip(" * 50 + "adam" + ")" * 50}, "optimize"),
+    ],
+    ids=repr,
+)
+def test_what_stands_for_too_much_is_refused_at_once(changes, words):
+    changes = changes if "trials" in changes or "seeds" in changes else changes | {"seeds": 1}
+    with pytest.raises(optbench.OptbenchError) as caught:
+        optbench.sweep({key: value for key, value in SPEC.items() if key not in ("seeds",)} | changes)
+    assert words in str(caught.value) and len(str(caught.value)) < 1000
+
+
+def test_numbers_and_lists_of_other_packages_serve():
+    import numpy as np
+    import pandas as pd
+
+    plain = optbench.sweep(SPEC | {"learning_rates": [0.001, 0.01], "seeds": [1, 2]})
+    for rates, seeds in ((np.array([0.001, 0.01]), np.array([1, 2])), (pd.Series([0.001, 0.01]), range(1, 3))):
+        found = optbench.sweep(SPEC | {"learning_rates": rates, "seeds": seeds, "steps": np.int64(2)})
+        pd.testing.assert_frame_equal(found.runs, plain.runs, check_exact=True)
