@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from harness import execute
 
+import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import parcels
 from optbench.sweeps.crews import dask, dask_connection, dask_local
@@ -195,8 +196,11 @@ def test_workers_that_are_killed_cost_time_only(files, by_threads, own_workers, 
 def test_a_cohort_that_kills_its_worker_each_time_fails_and_the_others_go_on(files, tmp_path):
     spec = spec_of(files, problems=["killer", "killer(deadly=1)", "rosenbrock"], optimizers=["gd"], seeds=1)
     status = execute(spec, tmp_path, workers=2, executor="dask")
-    assert list(status.failed) == ["killer(deadly=1) with gd"] and len(kept(tmp_path)) == 2
-    assert "the worker that ran it died" in status.failed["killer(deadly=1) with gd"]
+    assert list(status.failed) == ["killer(deadly=1) with gd"]
+    runs = optbench.load(tmp_path).runs
+    failed = runs["problem"] == "killer(deadly=1)"
+    assert (runs["status"].eq("failed") == failed).all() and failed.sum() == len(spec.learning_rates)
+    assert runs["failure"][failed].str.contains("the worker that ran it died").all()
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from optbench.sweeps.jobs import Job
 from optbench.sweeps.parcels import Parcel
 from optbench.sweeps.recipes import recipe_of
 
-_TASK_SECONDS = 0.25
+_TASK_SECONDS = 0.5
 """How long a task of several short cohorts takes, about."""
 _MOST_JOBS = 32
 """How many jobs a task takes at most."""

@@ -55,7 +55,11 @@ class Connection:
         from distributed import Client
 
         try:
-            client = Client(address, timeout=_CONNECTING, set_as_default=False, name="optbench")
+            # Workers of a cluster may be out of this machine's reach: results then come by way of the scheduler.
+            client = Client(
+                address, timeout=_CONNECTING, set_as_default=False, name="optbench",
+                direct_to_workers=self._local is not None,
+            )  # fmt: skip
         except (OSError, ValueError, TypeError) as error:
             raise OptbenchError(f"no dask scheduler answers at {address!r}: {in_one_line(error)}") from None
         self._undo.callback(client.close, timeout=_CLOSING)

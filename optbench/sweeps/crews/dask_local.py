@@ -9,6 +9,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+_SETTINGS = {
+    # What may have killed a worker is tried again alone, by the crew: dask's own three tries would only cost workers.
+    "distributed.scheduler.allowed-failures": 0,
+    # Its statistics, which nobody looks at here, take 7% of a core.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+}
 _ANY_PORT = "127.0.0.1:0"
 _LOOKING = 0.2
 """Seconds between two looks whether a worker has died."""
@@ -54,7 +61,10 @@ class LocalWorkers:
             "--death-timeout", "30", "--dashboard-address", _ANY_PORT,
         ]  # fmt: skip
         path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
-        quiet = {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "error"}
+        settings = {
+            f"DASK_{name.upper().replace('.', '__').replace('-', '_')}": f"{_SETTINGS[name]}" for name in _SETTINGS
+        }
+        quiet = {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "error"} | settings
         with self._log(number).open("wb") as log:
             return subprocess.Popen(
                 command, env=os.environ | quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
@@ -85,11 +95,9 @@ def local(count: int) -> Iterator[tuple[str, LocalWorkers]]:
     from distributed import LocalCluster
     from distributed.gc import disable_gc_diagnosis
 
-    # What may have killed a worker is tried again alone, by the crew: dask's own three tries would only cost workers.
-    settings = {"distributed.scheduler.allowed-failures": 0}
     with contextlib.ExitStack() as ends:
         folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="optbench-dask-", ignore_cleanup_errors=True))
-        with dask.config.set(settings):
+        with dask.config.set(_SETTINGS):
             cluster = ends.enter_context(
                 LocalCluster(
                     n_workers=0,
