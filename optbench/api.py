@@ -200,6 +200,7 @@ def sweep(
     *,
     out: str | Path | None = None,
     workers: int | None = None,
+    extend: bool = False,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
@@ -208,6 +209,8 @@ def sweep(
         spec: a TOML file, a mapping of its keys, or None for the built-in default.
         out: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
         workers: threads, by default as many as there are cores.
+        extend: add to the sweep that ``out`` holds, and run what is missing: problems, optimizers, rates and other
+            lists are added to its lists, numbers of seeds, blocks and trials may grow.
         **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
@@ -223,8 +226,13 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
+    from optbench.sweeps.extension import extended
     from optbench.sweeps.spec_files import merge, read
 
+    if extend:
+        if out is None:
+            raise OptbenchError("extend needs the folder of a sweep: out=")
+        return _execute(extended(out, spec, changes, warnings.warn), out, workers, extend)
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
     if out is not None:
         return _execute(checked, out, workers)
@@ -247,13 +255,15 @@ def info() -> dict[str, Any]:
     return facts()
 
 
-def _execute(spec, folder, workers) -> "Results":
+def _execute(spec, folder, workers, extend=False) -> "Results":
     from optbench.sweeps import results, session
 
     plan = session.plan(spec, loader.load_all(spec.plugins))
     for text in plan.warnings:
         warnings.warn(text, stacklevel=3)
-    status = session.execute(plan, folder, workers=workers)
+    status = session.execute(
+        plan, folder, workers=workers, extend=extend, tell=lambda text: warnings.warn(text, stacklevel=5)
+    )
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

@@ -62,6 +62,9 @@ def sweep(
     out: Annotated[
         str, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")
     ] = "results",
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Add to the sweep in --out, and run what is missing: see README.")
+    ] = False,
     workers: Workers = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show cohorts, runs and an estimate; run nothing.")
@@ -70,8 +73,9 @@ def sweep(
     plugin: Plugin = None,
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
-    from optbench.cli.console import load_catalogue
+    from optbench.cli.console import load_catalogue, warn
     from optbench.sweeps import session
+    from optbench.sweeps.extension import extended
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.spec_files import read
 
@@ -83,7 +87,7 @@ def sweep(
         "dtypes": dtype, "deadline": deadline, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
-    checked = read(spec, changes)
+    checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
     catalogue = load_catalogue(checked.plugins)
     if dry_run:
         plan = session.plan(checked, catalogue)
@@ -94,7 +98,9 @@ def sweep(
         with Watch() as watch:
             plan = session.plan(checked, catalogue)
             print_notes(plan)
-            status = session.execute(plan, out, workers=workers, command=typed_command(), watch=watch)
+            status = session.execute(
+                plan, out, workers=workers, command=typed_command(), watch=watch, tell=warn, extend=extend
+            )
         print_summary(Path(out))
         if report:
             report_command.draw(Path(out))
@@ -143,7 +149,7 @@ def print_summary(directory: Path) -> None:
         paragraph("")
         paragraph(overall, hang=2)
     paragraph("")
-    for text in answers.edge_texts(answer.edges):
+    for text in answers.edge_texts(answer.edges, directory):
         paragraph(text, hang=2)
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)

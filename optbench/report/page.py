@@ -69,7 +69,7 @@ def render(results: Results, answer: answers.Answer, figures: dict[str, list[dic
         ],
         measure=answers.measure_text(answer, results.choose_by, results.runs),
         overall=answer.overall(),
-        wider=answers.edge_texts(answer.edges),
+        wider=answers.edge_texts(answer.edges, results.directory),
         staged=staged(results.runs),
         value=answers.value_word(results.choose_by),
         shares=share_texts(),

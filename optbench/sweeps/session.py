@@ -52,10 +52,14 @@ def execute(
     command: str = "optbench.sweep",
     watch: Callable[[executor.Status], None] = lambda status: None,
     tell: Callable[[str], None] = warnings.warn,
+    extend: bool = False,
 ) -> executor.Status:
-    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError."""
+    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
+
+    ``tell`` hears what the user should know, a line each. extend: the folder may hold a part of the plan's sweep.
+    """
     workers = checked_workers(workers)
-    with opened(directory, plan.spec, provenance(command, plan), tell) as store:
+    with opened(directory, plan.spec, provenance(command, plan), tell, extend=extend) as store:
         planned, status = list(plan.cohorts), executor.Status()
         stage_plans = stages.STAGES.values() if plan.spec.blocks else ()
         for plan_stage in (None, *stage_plans):

@@ -74,6 +74,11 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
         raise OptbenchError(f"{label}: {where + ': ' if where else ''}{message}") from None
 
 
+def raw(spec: Spec) -> dict[str, Any]:
+    """The keys that a file would have."""
+    return tomllib.loads(to_toml(spec))
+
+
 def _tuning_share(seeds) -> int:
     """A third of the seeds, but one of two, and none of one (that one then does both)."""
     try:

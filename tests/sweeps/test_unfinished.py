@@ -12,7 +12,8 @@ from optbench.report import write_report
 from optbench.sweeps import manifest
 
 SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "batch_sizes": [100],
-        "learning_rates": "1e-4:1e-2:4", "blocks": 3, "screen": 1, "race": 1, "report": 2, "finalists": 2, "steps": 20}  # fmt: skip
+        "learning_rates": "1e-4:1e-2:4", "steps": 20,
+        "blocks": 3, "screen": 1, "race": 1, "report": 2, "finalists": 2}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
