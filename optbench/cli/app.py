@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from optbench.cli import check, compare, ewa, info, lecture, report, show, sweep
+from optbench.cli import check, compare, ewa, info, lecture, merge, report, show, sweep
 from optbench.cli import list as listing
 from optbench.cli.options import TakesNumbers
 from optbench.contract.errors import OptbenchError
@@ -20,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(sweep.sweep)
+app.command()(merge.merge)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(lecture.lecture)

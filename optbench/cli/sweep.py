@@ -65,6 +65,10 @@ def sweep(
     extend: Annotated[
         bool, typer.Option("--extend", help="Add to the sweep in --out, and run what is missing: see README.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Run one of N parts, such as 2/8; optbench merge joins their folders."),
+    ] = None,
     workers: Workers = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show cohorts, runs and an estimate; run nothing.")
@@ -77,6 +81,7 @@ def sweep(
     from optbench.sweeps import session
     from optbench.sweeps.extension import extended
     from optbench.sweeps.provenance import typed_command
+    from optbench.sweeps.shards import part
     from optbench.sweeps.spec_files import read
 
     check_folder(out)
@@ -89,14 +94,19 @@ def sweep(
     }  # fmt: skip
     checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
     catalogue = load_catalogue(checked.plugins)
+
+    def planned() -> Plan:
+        whole = session.plan(checked, catalogue)
+        return part(whole, shard) if shard is not None else whole
+
     if dry_run:
-        plan = session.plan(checked, catalogue)
+        plan = planned()
         print_notes(plan)
         print_plan(plan, session.checked_workers(workers))
         return
     try:
         with Watch() as watch:
-            plan = session.plan(checked, catalogue)
+            plan = planned()
             print_notes(plan)
             status = session.execute(
                 plan, out, workers=workers, command=typed_command(), watch=watch, tell=warn, extend=extend

@@ -59,7 +59,7 @@ def execute(
     ``tell`` hears what the user should know, a line each. extend: the folder may hold a part of the plan's sweep.
     """
     workers = checked_workers(workers)
-    with opened(directory, plan.spec, provenance(command, plan), tell, extend=extend) as store:
+    with opened(directory, plan.spec, provenance(command, plan), tell, plan.shard, extend) as store:
         planned, status = list(plan.cohorts), executor.Status()
         stage_plans = stages.STAGES.values() if plan.spec.blocks else ()
         for plan_stage in (None, *stage_plans):
@@ -70,7 +70,7 @@ def execute(
             store.complete(planned, first)
         if status.failed and not status.cohorts:
             raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
-        if (left := chosen_spec(plan, store.runs())) is not None:
+        if not plan.shard and (left := chosen_spec(plan, store.runs())) is not None:
             store.leave("chosen.toml", to_toml(left))
         problems = [each.cohort.problem for each in planned if store.has(each.cohort_id)]
         store.finish(landscapes.facts(problems))

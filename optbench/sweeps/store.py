@@ -73,8 +73,8 @@ class Store:
         self._bad: dict[str, str] = {}
         try:
             self._before = claim.claimed(self.directory, spec, tell, extend)
-            # A shard's cohorts are those of the sweep or parts of them; to end with its very bytes, parts are run again:
-            # the last bits of a run may depend on how many run beside it, for vectors have a width.
+            # The cohorts of a shard are those of the sweep or parts of them. To end with the sweep's very bytes, parts
+            # are run again: the last bits of a run may depend on how many run beside it, for vectors have a width.
             self._exact = bool(self._before and self._before.shard)
             self._provenance = _read_json(self.directory / "provenance.json"), provenance
             self.cohorts.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ class Store:
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
         elsewhere = self._elsewhere(planned) if missing else HeldRuns()
-        if first == 0 and self._before:
+        if first == 0 and self._before and not self._manifest.shard:
             self._tell_unkept(planned, self._before.cohorts, elsewhere)
         rest, entries = [], []
         for each in new:
@@ -192,8 +192,8 @@ class Store:
         pairs = assembly.held(self.cohorts, self._manifest.cohorts)
         return assembly.runs_of(self.cohorts, pairs, lambda name: name != "cohort_id" and not name.startswith("w_"))
 
-    def finish(self, extra: Mapping[str, pa.Table]) -> None:
-        """Write the tables of the whole sweep, from what is there of its cohorts."""
+    def finish(self, extra: Mapping[str, pa.Table], begun: bool = True) -> None:
+        """Write the tables of the whole sweep, from what is there of its cohorts; begun: all its stages were."""
         pairs = assembly.held(self.cohorts, self._manifest.cohorts)
         try:
             if pairs:
@@ -202,9 +202,8 @@ class Store:
                 write_table(self.directory / f"{name}.parquet", table)
         except OSError as error:
             raise unwritable(self.directory, error) from None
-        there = {entry.cohort_id for entry, _ in pairs}
-        finished = replace(self._manifest, finished=True)
-        self._manifest = replace(finished, missing=missing_text(finished, there))
+        missing = missing_text(self._manifest, pairs, begun)
+        self._manifest = replace(self._manifest, finished=True, missing=missing)
         self._write_manifest([f"{name}.parquet" for name in (*assembly.TABLES, *extra)])
         to_disk(self.directory)
 
