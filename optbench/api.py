@@ -203,6 +203,7 @@ def sweep(
     workers: int | None = None,
     executor: str = "threads",
     scheduler: str | None = None,
+    extend: bool = False,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
@@ -214,6 +215,8 @@ def sweep(
         executor: "threads" of this process; or "dask", which asks for the extra of that name: workers are processes.
         scheduler: the address of a dask scheduler, whose workers are taken, wherever they are; by default the executor
             "dask" starts ``workers`` processes on this machine. Plug-ins and data travel with the work.
+        extend: add to the sweep that ``out`` holds, and run what is missing: problems, optimizers, rates and other
+            lists are added to its lists, numbers of seeds, blocks and trials may grow.
         **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
@@ -229,16 +232,22 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
+    from optbench.sweeps.extension import extended
     from optbench.sweeps.session import checked_workers
     from optbench.sweeps.spec_files import merge, read
 
     checked_workers(workers)
     folder = None if out is None else path_of("out", out)
+    how = {"workers": workers, "executor": executor, "scheduler": scheduler, "extend": extend}
+    if extend:
+        if folder is None:
+            raise OptbenchError("extend needs the folder of a sweep: out=")
+        return _execute(extended(folder, spec, changes, warnings.warn), folder, how)
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
     if folder is not None:
-        return _execute(checked, folder, workers, executor, scheduler)
+        return _execute(checked, folder, how)
     with tempfile.TemporaryDirectory() as folder:
-        return _execute(checked, folder, workers, executor, scheduler).in_memory()
+        return _execute(checked, folder, how).in_memory()
 
 
 def info() -> dict[str, Any]:
@@ -256,7 +265,7 @@ def info() -> dict[str, Any]:
     return facts()
 
 
-def _execute(spec, folder, workers, executor, scheduler) -> "Results":
+def _execute(spec, folder, how) -> "Results":
     from optbench.sweeps import results, session
     from optbench.sweeps.interrupts import listening
 
@@ -264,7 +273,7 @@ def _execute(spec, folder, workers, executor, scheduler) -> "Results":
     for text in plan.warnings:
         warnings.warn(text, stacklevel=3)
     with listening(["SIGINT"]):
-        status = session.execute(plan, folder, workers=workers, executor=executor, scheduler=scheduler)
+        status = session.execute(plan, folder, **how, tell=lambda text: warnings.warn(text, stacklevel=5))
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

@@ -63,6 +63,13 @@ def sweep(
     out: Annotated[
         str, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")
     ] = "results",
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Add to the sweep in --out, and run what is missing: see README.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Run one of N parts, such as 2/8; optbench merge joins their folders."),
+    ] = None,
     workers: Workers = None,
     executor: Annotated[
         str, typer.Option(metavar="NAME", help="threads, or dask: processes here, or the workers of --scheduler.")
@@ -77,10 +84,12 @@ def sweep(
     plugin: Plugin = None,
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
-    from optbench.cli.console import load_catalogue
+    from optbench.cli.console import load_catalogue, warn
     from optbench.sweeps import session
+    from optbench.sweeps.extension import extended
     from optbench.sweeps.interrupts import listening
     from optbench.sweeps.provenance import typed_command
+    from optbench.sweeps.shards import part
     from optbench.sweeps.spec_files import read
 
     check_folder(out)
@@ -93,20 +102,25 @@ def sweep(
     }  # fmt: skip
     try:
         with listening(last_word=stopping.tell):
-            checked = read(spec, changes)
+            checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
             catalogue = load_catalogue(checked.plugins)
+
+            def planned() -> Plan:
+                whole = session.plan(checked, catalogue)
+                return part(whole, shard) if shard is not None else whole
+
             if dry_run:
-                plan = session.plan(checked, catalogue)
+                plan = planned()
                 print_notes(plan)
                 print_plan(plan, session.checked_workers(workers))
                 return
             with watching() as watch:
-                plan = session.plan(checked, catalogue)
+                plan = planned()
                 print_notes(plan)
                 tell_if_long(plan, session.checked_workers(workers), Path(out))
                 status = session.execute(
-                    plan, out, workers=workers, executor=executor, scheduler=scheduler, command=typed_command(),
-                    watch=watch,
+                    plan, out, workers=workers, executor=executor, scheduler=scheduler, extend=extend,
+                    command=typed_command(), watch=watch, tell=warn,
                 )  # fmt: skip
             print_summary(Path(out))
             if report:
@@ -161,7 +175,7 @@ def print_summary(directory: Path) -> None:
         paragraph("")
         paragraph(overall, hang=2)
     paragraph("")
-    for text in answers.edge_texts(answer.edges):
+    for text in answers.edge_texts(answer.edges, directory):
         paragraph(text, hang=2)
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)

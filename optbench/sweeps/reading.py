@@ -15,7 +15,7 @@ from pyarrow import ArrowException
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import assembly, manifest
-from optbench.sweeps.manifest import Entry, Manifest
+from optbench.sweeps.manifest import MERGED, Entry, Manifest
 from optbench.sweeps.points import Points, points_of, reason, unreadable
 
 TABLES = tuple(f"{name}.parquet" for name in assembly.TABLES)
@@ -50,7 +50,7 @@ class Folder:
             assembly.put_together(cohorts, pairs, self._tables)
         except OSError as error:
             raise OptbenchError(f"cannot write to {str(self._tables)!r}: {reason(error)}") from None
-        self.missing = missing_text(made, {entry.cohort_id for entry, _ in pairs})
+        self.missing = missing_text(made, pairs, begun=False)
 
     def provenance(self) -> dict[str, Any]:
         """What ``provenance.json`` holds; nothing where there is none."""
@@ -97,19 +97,23 @@ class Folder:
             self._checked.add(path.name)
 
 
-def missing_text(made: Manifest, there: set[str]) -> str:
-    """What a sweep lacks, in a sentence; empty where it lacks nothing. there: the cohorts that are finished."""
-    texts = [f"part {made.shard} of the sweep"] if made.shard else []
-    missing = [entry for entry in made.cohorts if entry.cohort_id not in there]
-    if missing:
-        texts.append(f"{len(missing):,} of {len(made.cohorts):,} cohorts are missing ({_pairs(missing)})")
-    begun = {entry.stage for entry in made.cohorts}
-    later = [stage for stage in ("race", "report") if stage not in begun] if "screen" in begun else []
-    if later and not made.finished:
-        seeds = _spec(made.spec)
-        later = [stage for stage in later if seeds.get(stage, 1)]
+def missing_text(made: Manifest, pairs: Iterable[tuple[Entry, str]], begun: bool) -> str:
+    """What a sweep lacks, in a sentence; empty where it lacks nothing.
+
+    pairs: its cohorts and the files that hold their runs; begun: all stages were planned.
+    """
+    part = made.shard and made.shard != MERGED
+    texts = [f"part {made.shard} of the sweep: optbench merge joins the parts" if part else ""]
+    there = {entry.cohort_id for entry, name in pairs if name == entry.cohort_id}
+    if missing := [entry for entry in made.cohorts if entry.cohort_id not in there]:
+        verb = "is" if len(missing) == 1 else "are"
+        texts.append(f"{len(missing):,} of {len(made.cohorts):,} cohorts {verb} missing ({_pairs(missing)})")
+    stages, seeds = {entry.stage for entry in made.cohorts}, _spec(made.spec)
+    later = [stage for stage in ("race", "report") if "screen" in stages - {stage} and stage not in stages]
+    if (later := [stage for stage in later if seeds.get(stage, 1)]) and not begun:
         texts.append(f"the {' and the '.join(later)} {'have' if len(later) > 1 else 'has'} not begun")
-    return f"unfinished: {'; '.join(texts)}" if texts else ""
+    text = "; ".join(filter(None, texts))
+    return f"unfinished: {text}" if text else ""
 
 
 def _pairs(entries: Sequence[Entry]) -> str:

@@ -62,16 +62,18 @@ def execute(
     command: str = "optbench.sweep",
     watch: Callable[[Status], None] = lambda status: None,
     tell: Callable[[str], None] = warnings.warn,
+    extend: bool = False,
 ) -> Status:
     """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
 
-    ``executor``: "threads", or "dask" for the workers of a ``scheduler``, by default of one on this machine.
+    ``executor``: "threads", or "dask" for the workers of a ``scheduler``, by default of one on this machine. ``tell``
+    hears what the user should know, a line each. extend: the folder may hold a part of the plan's sweep.
     """
     if scheduler is not None and workers is not None:
         raise OptbenchError("workers are those of the scheduler: leave --workers out")
     workers = checked_workers(workers)
     with (
-        opened(directory, plan.spec, provenance(command, plan), tell) as store,
+        opened(directory, plan.spec, provenance(command, plan), tell, plan.shard, extend) as store,
         crew_for(plan, executor, scheduler, workers) as hired,
     ):
         planned, status = list(plan.cohorts), Status()
@@ -87,7 +89,7 @@ def execute(
             store.complete(planned, first)
         runs = store.runs()
         status.failed = told(runs)
-        if (left := chosen_spec(plan, runs)) is not None:
+        if not plan.shard and (left := chosen_spec(plan, runs)) is not None:
             store.leave("chosen.toml", to_toml(left))
         ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
         store.finish(landscapes.facts([each.cohort.problem for each in planned if each.cohort.problem.name in ran]))
