@@ -1,5 +1,15 @@
-"""python -m optbench"""
+"""``python -m optbench``, and the command ``optbench``."""
 
-from optbench.cli.app import main
+from optbench.cli import stopping
 
-main()
+
+def main() -> None:
+    """Run the command line; a signal is heard from here on."""
+    stopping.listen()
+    from optbench.cli.app import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -203,9 +203,13 @@ def sweep(
     *,
     out: str | Path | None = None,
     workers: int | None = None,
+    executor: str = "threads",
+    scheduler: str | None = None,
+    extend: bool = False,
     isolate: str = "auto",
     stall: float | str = 60.0,
     retry_failed: bool = False,
+    budget: float | str | None = None,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
@@ -214,9 +218,16 @@ def sweep(
         spec: a TOML file, a mapping of its keys, or None for the built-in default.
         out: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
         workers: threads, by default as many as there are cores.
+        executor: "threads" of this process; or "dask", which asks for the extra of that name: workers are processes.
+        scheduler: the address of a dask scheduler, whose workers are taken, wherever they are; by default the executor
+            "dask" starts ``workers`` processes on this machine. Plug-ins and data travel with the work.
+        extend: add to the sweep that ``out`` holds, and run what is missing: problems, optimizers, rates and other
+            lists are added to its lists, numbers of seeds, blocks and trials may grow.
         isolate: "auto": cohorts of your own plug-ins run in worker processes, which may die; "always" or "never".
         stall: seconds, or a text such as "2m", without a sign of progress after which a worker process is ended.
         retry_failed: whether runs that have failed before are tried again.
+        budget: seconds, or a text such as "10m", in which the sweep ends with what is complete by then; a later call
+            goes on in the same folder.
         **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
@@ -232,14 +243,21 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
+    from optbench.sweeps.budget import Budget
+    from optbench.sweeps.extension import extended
     from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.session import checked_workers
     from optbench.sweeps.spec_files import merge, read
 
-    workers = checked_workers(workers)
+    checked_workers(workers)
     folder = None if out is None else path_of("out", out)
+    how = {"workers": workers, "executor": executor, "scheduler": scheduler, "extend": extend}
+    how |= {"isolation": Isolation(isolate, stall), "retry_failed": retry_failed, "budget": Budget.of(budget)}
+    if extend:
+        if folder is None:
+            raise OptbenchError("extend needs the folder of a sweep: out=")
+        return _execute(extended(folder, spec, changes, warnings.warn), folder, how)
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
-    how = {"workers": workers, "isolation": Isolation(isolate, stall), "retry_failed": retry_failed}
     if folder is not None:
         return _execute(checked, folder, how)
     with tempfile.TemporaryDirectory() as folder:
@@ -270,7 +288,7 @@ def _execute(spec, folder, how) -> "Results":
         plan = session.plan(spec, loader.load_all(spec.plugins))
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)
-        status = session.execute(plan, folder, **how)
+        status = session.execute(plan, folder, **how, tell=lambda text: warnings.warn(text, stacklevel=5))
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

@@ -13,9 +13,10 @@ import pandas as pd
 from optbench.analysis.blocks import LEVELS
 from optbench.analysis.columns import failed, metric_columns
 from optbench.analysis.costs import CLOCKS
+from optbench.analysis.points import Part, Tables
 from optbench.analysis.ranking import ranking
 from optbench.analysis.suboptimality import landmarks
-from optbench.analysis.trajectories import Part, Tables, pace, values_at
+from optbench.analysis.trajectories import pace, values_at
 from optbench.contract.errors import OptbenchError, unknown
 
 
@@ -79,8 +80,7 @@ def against_budget(
     if "stage" in runs:
         runs = runs[runs["stage"].isin(["grid", "screen"])].drop(columns=["stage", "block"], errors="ignore")
     parts = [
-        _of_problem(Part(rows.reset_index(drop=True), results.curves, results.timings, results.problems), of, clock,
-                    budgets, confidence)
+        _of_problem(Part(rows.reset_index(drop=True), results), of, clock, budgets, confidence)
         for _, rows in runs.groupby("problem", sort=False)
     ]  # fmt: skip
     return pd.concat(parts, ignore_index=True)

@@ -1,17 +1,38 @@
 """The command line: the commands by name, in the order of the help."""
 
 import sys
-from typing import Annotated
+import warnings
+from io import TextIOWrapper
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
-from optbench.cli import check, compare, ewa, info, lecture, report, show, sweep
+from optbench.cli import check, compare, ewa, info, lecture, merge, report, show, stopping, sweep
 from optbench.cli import list as listing
 from optbench.cli.options import TakesNumbers
 from optbench.contract.errors import OptbenchError
 from optbench.contract.version import __version__
 
+
+class Commands(TyperGroup):
+    """The commands; one that a signal stops ends with a line and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        stopping.raise_from_now_on()
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            stopping.leave(error)
+        except Exception:
+            if signal := stopping.arrived():  # an import that it broke off may have raised anything
+                stopping.leave(signal)
+            raise
+
+
 app = typer.Typer(
+    cls=Commands,
     name="optbench",
     help="Which optimizer, batch size and learning-rate schedule works best on which objective, and how sure are we?",
     no_args_is_help=True,
@@ -20,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(sweep.sweep)
+app.command()(merge.merge)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(lecture.lecture)
@@ -39,6 +61,10 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on standard error and exit code 2."""
+    known, warnings.showwarning = warnings.showwarning, _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a letter that the terminal does not have, or half of one in a path
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except OptbenchError as error:
@@ -46,3 +72,20 @@ def main() -> None:
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(141)
+    finally:
+        warnings.showwarning = known
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """One of this package's is for the user, and needs no line of source; others are shown as Python does."""
+    if category.__module__.startswith("optbench."):
+        print(f"optbench: warning: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), file=file or sys.stderr, end="")

@@ -21,6 +21,8 @@ def check(
 
 def print_checks(file: Path, files: Sequence[Path]) -> bool:
     """Print the verdict of every check on every record of ``file``; True where all hold."""
+    from rich.text import Text
+
     from optbench import checks
     from optbench.cli.console import console, load_catalogue
 
@@ -35,11 +37,10 @@ def print_checks(file: Path, files: Sequence[Path]) -> bool:
     fine = True
     for key in names:
         kind, name = key.split(" ", 1)
-        console.print(f"[bold]{kind} {name}[/]")
+        console.print(f"{kind} {name}", style="bold")
         for finding in checks.run(kind, name, catalogue):
-            mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
-            console.print(f"  {mark} {finding.name}", end="" if finding.message else "\n", soft_wrap=True)
-            if finding.message:
-                console.print(f": {finding.message}", markup=False, soft_wrap=True)
+            mark = ("ok  ", "green") if finding.ok else ("FAIL", "red")
+            text = f" {finding.name}" + f": {finding.message}" * bool(finding.message)
+            console.print(Text.assemble("  ", mark, text), soft_wrap=True)
             fine &= finding.ok
     return fine

@@ -71,11 +71,14 @@ def compare(
     failures_a, failures_b, trials, trials_a, trials_b, reason. What is not finite is null.
     """
     from optbench.cli import compare_text
-    from optbench.cli.console import print_json
+    from optbench.cli.console import print_json, warn
     from optbench.sweeps import candidates
 
     above = None if fail_above is None else _share(fail_above)
     a, b, pair = _targets(targets)
+    for each in filter(None, (a, b)):
+        if each.missing:
+            warn(f"{each.directory}: {each.missing}")
     table = candidates.compare(
         a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, measure=measure,
         choose_by=choose_by, cost=cost,

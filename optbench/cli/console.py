@@ -10,21 +10,22 @@ from rich.console import Console
 
 from optbench.catalogue import loader
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+# What is printed holds names and paths of the user's: nothing in it is markup. What has a style is a Text.
+console = Console(highlight=False, markup=False)
+errors = Console(stderr=True, highlight=False, markup=False)
 
 
 def load_catalogue(files) -> loader.Catalogue:
     """The catalogue with the user's files; a broken one is shown with its traceback, and the others load."""
     catalogue = loader.load(tuple(files))
     for path, trace in catalogue.broken.items():
-        errors.print(f"the plug-in {path} does not load:\n{trace}", style="yellow", markup=False, soft_wrap=True)
+        errors.print(f"the plug-in {path} does not load:\n{trace}", style="yellow", soft_wrap=True)
     return catalogue
 
 
 def warn(text: str) -> None:
     """One line about what the user should look at."""
-    errors.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+    errors.print(f"warning: {text}", style="yellow", soft_wrap=True)
 
 
 def print_json(data) -> None:

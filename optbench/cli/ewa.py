@@ -56,7 +56,7 @@ def ewa(
             write(path, series, averages, bias_correction)
         except OSError as error:
             raise OptbenchError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
-        errors.print(f"wrote {path}", markup=False, soft_wrap=True)
+        errors.print(f"wrote {path}", soft_wrap=True)
 
 
 def _check_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optbench.cli.options import Workers, check_folder, interrupted
+from optbench.cli import stopping
+from optbench.cli.options import Workers, check_folder
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def lecture(
     try:
         try_claims(ids or (), out, quick, workers)
     except KeyboardInterrupt as error:
-        interrupted(error)
+        stopping.leave(error)
 
 
 def show_claims(ids: Sequence[str]) -> None:
@@ -61,7 +62,7 @@ def show_claims(ids: Sequence[str]) -> None:
 
 def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -> None:
     """Try the claims, print the table. Raises OptbenchError, after it, where one could not run."""
-    from rich.markup import escape
+    from rich.text import Text
 
     from optbench.claims.page import summary
     from optbench.claims.record import Budget
@@ -75,19 +76,19 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
     with errors.status("starting") as spinner:
 
         def watch(claim, done):
-            spinner.update(f"{claim.id} ({done + 1} of {len(chosen)}): {escape(claim.sentence)}")
+            spinner.update(Text(f"{claim.id} ({done + 1} of {len(chosen)}): {claim.sentence}"))
 
         outcomes = run(chosen, out, Budget(quick, checked_workers(workers)), PAPER, typed_command(), watch)
     console.print(_table(outcomes))
-    console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", markup=False, soft_wrap=True)
+    console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", soft_wrap=True)
     broken = [f"{item.claim.id}: {item.error}" for item in outcomes if item.error]
     if broken:
         raise OptbenchError("some claims could not run: " + "; ".join(broken))
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table:
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from optbench.claims.page import badge, effect
     from optbench.report.labels import shorten
@@ -100,8 +101,8 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     table.add_column("s", justify="right", no_wrap=True)
     for item in outcomes:
         mark, verdict = badge(item), item.verdict
-        words = f"[{_COLORS.get(mark['words'], 'bold')}]{mark['symbol']} {mark['words']}[/]"
+        words = Text(f"{mark['symbol']} {mark['words']}", _COLORS.get(mark["words"], "bold"))
         text = shorten(verdict.on, _SHOWN) if verdict else item.error
         measured = f"{effect(verdict)} {verdict.unit}" if verdict else "–"
-        table.add_row(item.claim.id, words, escape(measured), escape(text), f"{item.seconds:.1f}")
+        table.add_row(item.claim.id, words, measured, text, f"{item.seconds:.1f}")
     return table

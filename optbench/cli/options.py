@@ -1,10 +1,7 @@
 """What the commands' options share: the ones that several have, and ``--beta 0.5 0.9`` for several numbers."""
 
-import shlex
-import signal
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand
@@ -28,21 +25,6 @@ def check_folder(out: str) -> None:
     """Raises OptbenchError for an ``--out`` that names no folder."""
     if not out.strip():
         raise OptbenchError("--out must name a folder")
-
-
-def tell_interrupted(signum: int) -> None:
-    """Say what a signal has stopped, and by which command it goes on."""
-    program = Path(sys.argv[0]).name
-    command = shlex.split("python -m optbench" if program == "__main__.py" else program) + sys.argv[1:]
-    word = {signal.SIGINT: "interrupted"}.get(signum) or f"ended by {signal.Signals(signum).name}"
-    print(f"optbench: {word}; what was finished is kept, to go on: {shlex.join(command)}", file=sys.stderr)
-
-
-def interrupted(error: KeyboardInterrupt) -> NoReturn:
-    """End a command that Ctrl-C or its kin stopped and that can go on."""
-    signum = getattr(error, "signum", signal.SIGINT)
-    tell_interrupted(signum)
-    raise typer.Exit(128 + signum) from None
 
 
 class TakesNumbers(TyperCommand):

@@ -65,7 +65,7 @@ class Bar:
 
         self.speed = Speed()
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[speed]}"), console=errors, transient=True,
         )  # fmt: skip
 

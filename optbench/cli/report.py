@@ -1,5 +1,6 @@
 """``optbench report``: draw the figures and the page of a result folder."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,20 +15,22 @@ def report(
     plugin: Plugin = None,
 ) -> None:
     """Draw the figures and the page of a finished sweep anew."""
-    from optbench.cli.console import load_catalogue
+    from optbench.cli.console import load_catalogue, warn
 
     load_catalogue(tuple(plugin or ()))
-    draw(directory)
+    draw(directory, warn)
 
 
-def draw(directory: Path) -> None:
-    """Draw the report, and say where it is."""
+def draw(directory: Path, tell: Callable[[str], None] | None = None) -> None:
+    """Draw the report, and say where it is. ``tell`` hears what an unfinished sweep lacks."""
+    from rich.text import Text
+
     from optbench.cli.console import console, errors
     from optbench.report import write_report
 
     try:
         with errors.status("drawing the report") as spinner:
-            page = write_report(directory, lambda text: spinner.update(f"drawing the report: {text}"))
+            page = write_report(directory, lambda text: spinner.update(Text(f"drawing the report: {text}")), tell)
     except OSError as error:
         raise OptbenchError(f"cannot write the report to {str(directory)!r}: {error.strerror}") from None
     console.print(f"report: {page}", soft_wrap=True)

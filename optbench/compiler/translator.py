@@ -19,6 +19,7 @@ import numpy as np
 
 from optbench.compiler import fastmath, numba_inside
 from optbench.compiler.fastmath import FASTMATH, REPLACED
+from optbench.compiler.kernel_files import KernelCacheWarning
 from optbench.contract.errors import PluginError
 from optbench.contract.syntax import definition, function_of
 from optbench.contract.types import DtypeName
@@ -29,11 +30,16 @@ REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 
 
-def jit(function: Callable, signature: Any = None, **options: Any) -> Callable:
+def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
     """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
     options = OPTIONS | options
-    first = () if signature is None else (signature,)
-    return numba_inside.kept_on_disk(lambda **more: numba.njit(*first, **options, **more), function)
+    if signature is not None:
+        options["pipeline_class"] = numba_inside.OwnCode
+    kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
+    if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
+        kernel.compile(signature)
+        kernel.disable_compile()
+    return kernel
 
 
 def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespace: dict, key: str) -> FunctionType:
@@ -52,6 +58,8 @@ def finish(function: FunctionType, signature: Any, owner: str, name: str) -> Cal
     """The kernel of one signature. Raises PluginError, with numba's reason for the plug-in's function ``name``."""
     try:
         return jit(function, signature, **numba_inside.noalias())
+    except KernelCacheWarning:  # where the user made errors of warnings; no fault of the plug-in's
+        raise
     except Exception as error:  # numba raises many kinds
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if not line.startswith(("Failed in", "[1]"))), type(error).__name__)

@@ -15,7 +15,7 @@ from pathlib import Path
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
-from optbench.datasets import bundled, extras, files, generated, mapped
+from optbench.datasets import bundled, copies, extras, files, generated, mapped
 from optbench.datasets.mapped import remembered, with_intercept
 from optbench.datasets.record import Dataset, Raw, prepare
 
@@ -37,7 +37,11 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
         raise unknown("data set", name, _SETS)
     given = names.fill("data set", name, given, _SETS[name][1])
     enforce(f"data set {name}", given, {})
-    return _load(name, tuple(given.items()), classes, _digest(files.used(name, **given)))
+    used = files.used(name, **given)
+    digest = _digest(used)
+    if used:
+        copies.remember(digest, given["path"], used)
+    return _load(name, tuple(given.items()), classes, digest)
 
 
 def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:

@@ -11,6 +11,7 @@ import numpy as np
 
 from optbench.contract import names, room
 from optbench.contract.errors import OptbenchError, in_one_line, unknown
+from optbench.datasets.copies import copy_of
 from optbench.datasets.record import Raw
 
 _ENDINGS = (".csv", ".npz", ".parquet")
@@ -26,7 +27,7 @@ def is_path(text: str) -> bool:
 def used(name: str, path: str = "", **other) -> list[Path]:
     """The files that a set of this name and these parameters is read from; OptbenchError where one is missing."""
     if name == "file":
-        place = Path(path).expanduser()
+        place = copy_of(path) or Path(path).expanduser()
         if place.suffix not in _ENDINGS:
             raise OptbenchError(f"data set {path}: the path must end in {', '.join(_ENDINGS[:2])} or {_ENDINGS[2]}")
         if not place.is_file():
@@ -41,7 +42,7 @@ def _file(path, target):
     ``.csv`` and ``.parquet``: a row an example, the column ``target`` (by default the last) the target, all others
     features. ``.npz``: arrays x (n, ...) and y (n,), and x_test and y_test where the test examples are fixed.
     """
-    place = Path(path).expanduser()
+    place = copy_of(path) or Path(path).expanduser()
     room.need_memory(f"data set {path}: the file", place.stat().st_size)
     try:
         if place.suffix == ".npz":
@@ -143,7 +144,7 @@ def _pair(path, found, end):
 
 def _fashion_files(path):
     folders = [path] if path else [os.environ.get("OPTBENCH_DATA", ""), _SYSTEM]
-    for folder in (Path(each).expanduser() for each in folders if each):
+    for folder in filter(None, (copy_of(path), *(Path(each).expanduser() for each in folders if each))):
         found = [next(filter(Path.is_file, (folder / name, folder / f"{name}.gz")), None) for name in _IDX]
         if all(found):
             return found

@@ -174,7 +174,8 @@ def _cannot(what, path, error):
     return OptbenchError(f"data set mapped: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where files of this package are kept between processes: OPTBENCH_DATA, or a folder of the user's cache."""
     own, general = os.environ.get("OPTBENCH_DATA"), os.environ.get("XDG_CACHE_HOME")
     if own:
         return Path(own).expanduser()
@@ -192,7 +193,7 @@ def _mapped(examples, features, seed):
     rows = examples + min(max(examples // 5, 1), _MOST_TEST)
     need("mapped", rows <= MOST_EXAMPLES, f"examples={examples} must be below {MOST_EXAMPLES - _MOST_TEST:,}")
     need_room("mapped", _PIECE, features + 1)
-    files = Files(_cache() / f"mapped-{rows}x{features}-{seed}-v{_VERSION}", rows, features, seed)
+    files = Files(cache_folder() / f"mapped-{rows}x{features}-{seed}-v{_VERSION}", rows, features, seed)
     y = np.asarray(files.array("y", "float64"))
     parts = Mapped(files, 0, examples), y[:examples], Mapped(files, examples, rows), y[examples:]
     source = f"generated: {examples:,} normal examples, labels from a logistic model, mapped from files"

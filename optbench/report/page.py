@@ -22,10 +22,12 @@ from optbench.report.schedule_names import short_schedules
 from optbench.sweeps.results import Results, load
 
 
-def write_page(directory: Path, progress: Callable[[str], None]) -> Path:
+def write_page(directory: Path, progress: Callable[[str], None], tell: Callable[[str], None]) -> Path:
     """Read the tables of `directory`, draw the figures, write report/index.html; see `optbench.report.write_report`."""
     progress("tables")
     everything = load(directory)
+    if everything.missing:
+        tell(everything.missing)
     results = without_lost(everything)
     if results.runs.empty:
         raise OptbenchError("every run failed: there is nothing to report; " + failure_texts(everything.runs)[0])
@@ -74,13 +76,14 @@ def render(
         ],
         measure=answers.measure_text(answer, results.choose_by, results.runs),
         overall=answer.overall(),
-        wider=answers.edge_texts(answer.edges),
+        wider=answers.edge_texts(answer.edges, results.directory),
         failures=failures,
         staged=staged(results.runs),
         value=answers.value_word(results.choose_by),
         shares=share_texts(),
         problems=problems,
         held_out=bool(best["held_out"].all()),
+        missing=results.missing,
         coverage=sorted({labels.number(100 * value) for value in best["coverage"]}),
         counts=_counts(results),
         schedules=[(short, full) for full, short in schedules.items() if short != full],

@@ -7,12 +7,15 @@ and the tables one behind the other as Arrow streams.
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
 _MAGIC = b"optbench cohort 1\n"
 _SMALL = 1000
 _HEX = 64
+_START = len(_MAGIC) + _HEX + 1
+_HEAD = 200
 
 
 class Damaged(Exception):
@@ -32,20 +35,43 @@ def encode(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
 
 def decode(content: bytes, cohort_id: str) -> dict[str, pa.Table]:
     """The tables. Raises Damaged where a bit is not what it was, something is missing, or it is another cohort's."""
-    rest = memoryview(content)[len(_MAGIC) + _HEX + 1 :]
-    if not content.startswith(_MAGIC):
-        raise Damaged("it is not a file of a cohort")
-    if hashlib.sha256(rest).hexdigest().encode() + b"\n" != content[len(_MAGIC) : len(_MAGIC) + _HEX + 1]:
-        raise Damaged("its checksum is wrong")
-    line, at = bytes(rest).split(b"\n", 1)[0], 0
-    head = json.loads(line)
-    if head["cohort"] != cohort_id:
-        raise Damaged(f"it holds cohort {head['cohort']}")
-    tables, at = {}, len(line) + 1
-    for name, length in head["tables"].items():
-        tables[name] = pa.ipc.open_stream(pa.py_buffer(rest[at : at + length])).read_all()
+    at = check(content, cohort_id)
+    lengths = json.loads(content[_START : at - 1])["tables"]
+    tables, whole = {}, memoryview(content)
+    for name, length in lengths.items():
+        tables[name] = pa.ipc.open_stream(pa.py_buffer(whole[at : at + length])).read_all()
         at += length
     return tables
+
+
+def check(content: bytes, cohort_id: str) -> int:
+    """Where the tables begin in the content of a whole file. Raises Damaged like :func:`decode`."""
+    if not content.startswith(_MAGIC):
+        raise Damaged("it is not a file of a cohort")
+    if hashlib.sha256(memoryview(content)[_START:]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
+        raise Damaged("its checksum is wrong")
+    end = content.index(b"\n", _START)
+    held = json.loads(content[_START:end])["cohort"]
+    if held != cohort_id:
+        raise Damaged(f"it holds cohort {held}")
+    return end + 1
+
+
+def stream(path: Path, name: str) -> pa.RecordBatchStreamReader:
+    """One table of a file that was checked before: its schema is there at once, its rows when they are read."""
+    file = pa.memory_map(str(path))
+    file.seek(_START)
+    head = b""
+    while b"\n" not in head:
+        head += file.read(_HEAD)
+    line = head.split(b"\n", 1)[0]
+    at = _START + len(line) + 1
+    for other, length in json.loads(line)["tables"].items():
+        if other == name:
+            file.seek(at)
+            return pa.ipc.open_stream(file)
+        at += length
+    raise Damaged(f"it has no table {name}")
 
 
 def _stream(table: pa.Table) -> pa.Buffer:

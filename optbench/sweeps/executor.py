@@ -14,7 +14,7 @@ from optbench.engine.run import compile_for, one_blas_thread, refusal
 from optbench.sweeps import interrupts
 from optbench.sweeps.crews.contract import Crew, Finished
 from optbench.sweeps.crews.threads import ThreadCrew
-from optbench.sweeps.failures import failed_file, in_short
+from optbench.sweeps.failures import failed_file, has_failed, in_short
 from optbench.sweeps.jobs import Job, grouped, same_launch
 from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.store import Store
@@ -36,6 +36,8 @@ class Ways:
     """Whoever made them stops them."""
     again: bool = False
     """Whether what has failed before is tried again."""
+    rank: Callable[[PlannedCohort], int] = lambda each: 0
+    """What comes first; of the same rank the longest."""
     until: float | None = None
     """On time.monotonic: when nothing runs any more, whatever is missing."""
 
@@ -92,19 +94,21 @@ def run_all(
     workers: int,
     watch: Callable[[Status], None] = lambda status: None,
     status: Status | None = None,
+    hired: Crew | None = None,
     ways: Ways | None = None,
 ) -> Status:
     """Run what the store does not have yet. ``watch`` is called about ten times a second, in this thread.
 
-    ``status``: how far the stages before this one came; it is counted on. ``ways``: what runs elsewhere than in threads
-    of this process, what is tried again, and until when. KeyboardInterrupt stops the cohorts in flight
-    within about a tenth of a second; finished ones are in the store. Raises OptbenchError where it cannot be written.
+    ``status``: how far the stages before this one came; it is counted on. ``hired``: who runs what is for the CPU, in
+    the place of threads; whoever made that crew stops it. ``ways``: what runs in other processes, what is tried again,
+    and until when. KeyboardInterrupt stops the cohorts in flight within about a tenth of a second; finished ones are in
+    the store. Raises OptbenchError where it cannot be written.
     """
     status, lock, ways = status or Status(), threading.Lock(), ways or Ways()
     missing = []
     status.begin(planned)
     for each in planned:
-        if store.has(each.cohort_id) and not (ways.again and store.has_failed(each.cohort_id)):
+        if store.has(each.cohort_id) and not (ways.again and has_failed(store.cohorts, each.cohort_id)):
             status.cost += each.cost
             status.runs += each.runs
             status.cohorts += 1
@@ -113,7 +117,7 @@ def run_all(
     # Once before the threads start: parallel writers of one kernel's cache can clash.
     apart = [each for each in missing if ways.apart(each)]
     here = [each for each in missing if not ways.apart(each)] if apart else missing
-    jobs = _in_order([*_compile(here, status, watch, store), *(Job((each,)) for each in apart)], planned)
+    jobs = _in_order([*_compile(here, status, watch, store), *(Job((each,)) for each in apart)], planned, ways.rank)
     spent: dict[int, float] = {}
     events: queue.SimpleQueue[Job | BaseException] = queue.SimpleQueue()
 
@@ -142,7 +146,7 @@ def run_all(
         crew.submit(job, heard, done)
 
     with one_blas_thread(), interrupts.noted():
-        crews: dict[str, Crew] = {"cpu": ThreadCrew(workers, workers), "cuda": ThreadCrew(_LAUNCHERS, workers)}
+        crews: dict[str, Crew] = {"cpu": hired or ThreadCrew(workers, workers), "cuda": ThreadCrew(_LAUNCHERS, workers)}
         if ways.processes:
             crews[_APART] = ways.processes
         outside = {each.cohort_id for each in apart}
@@ -174,7 +178,7 @@ def run_all(
                 interrupts.look()
         finally:
             for name, crew in crews.items():
-                if name != _APART or status.out_of_time:  # the processes serve the next stage, too
+                if crew is not hired and (name != _APART or status.out_of_time):  # they serve the next stage, too
                     crew.stop()
     watch(status)
     return status
@@ -221,10 +225,17 @@ def _compile(
     return jobs
 
 
-def _in_order(jobs: list[Job], planned: Iterable[PlannedCohort]) -> list[Job]:
+def _in_order(jobs: list[Job], planned: Iterable[PlannedCohort], rank: Callable[[PlannedCohort], int]) -> list[Job]:
     """The longest first: one that begins last would keep a core waiting. The tables are in the plan's order anyway."""
     order = {each.cohort_id: i for i, each in enumerate(planned)}
-    return sorted(jobs, key=lambda job: (-sum(each.cost for each in job.planned), order[job.planned[0].cohort_id]))
+    return sorted(
+        jobs,
+        key=lambda job: (
+            rank(job.planned[0]),
+            -sum(each.cost for each in job.planned),
+            order[job.planned[0].cohort_id],
+        ),
+    )
 
 
 def _lanes(planned: PlannedCohort) -> int:

@@ -91,7 +91,7 @@ def listening(names: Sequence[str] = ENDING, last_word: Callable[[int], None] | 
         for signum in (int(getattr(signal, name)) for name in names if hasattr(signal, name)):
             handler = signal.getsignal(signum)
             # A program's own handler stays, and what nohup and job control have switched off stays so.
-            if handler is signal.default_int_handler or (last_word and handler is signal.SIG_DFL):
+            if handler is signal.default_int_handler or (last_word and handler != signal.SIG_IGN):
                 before[signum] = signal.signal(signum, listener.handle)
         if last_word:
             ends = socket.socketpair()

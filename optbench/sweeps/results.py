@@ -1,19 +1,18 @@
 """The one loader of a result folder: its tables, read when they are asked for."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
-from pyarrow import ArrowException
 
 from optbench import analysis
 from optbench.analysis.measures import LOG_TAIL
 from optbench.contract.errors import OptbenchError
-from optbench.contract.paths import is_file, is_folder, path_of
+from optbench.contract.paths import path_of
 from optbench.sweeps import shape
+from optbench.sweeps.points import Points
+from optbench.sweeps.reading import Folder
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 _LANDSCAPES = ("problem", "w_1", "w_2", "value")
@@ -30,6 +29,7 @@ class Results:
         landscapes: a row a grid point of a two-parameter problem; no rows where there is none.
         provenance: the command, the versions and the machine that made them.
         directory: the folder; None for tables that are in memory only.
+        source: what reads its tables; ``missing`` says what an unfinished sweep lacks, and is "" of a finished one.
 
     Example:
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 10}
@@ -46,12 +46,14 @@ class Results:
         landscapes: pd.DataFrame | None = None,
         provenance: Mapping[str, Any] | None = None,
         directory: Path | None = None,
+        source: Folder | None = None,
     ):
         self.runs, self.timings, self.directory = runs, timings, directory
         self.problems = pd.DataFrame(columns=["problem"]) if problems is None else problems
         self.landscapes = pd.DataFrame(columns=_LANDSCAPES) if landscapes is None else landscapes
         self.provenance = dict(provenance or {})
-        self._curves = curves
+        self.missing = source.missing if source else ""
+        self._curves, self._source = curves, source
 
     def __repr__(self) -> str:
         return f"Results({len(self.runs):,} runs, directory={str(self.directory) if self.directory else None!r})"
@@ -60,9 +62,18 @@ class Results:
     def curves(self) -> pd.DataFrame:
         """A row an evaluation of a run."""
         if self._curves is None:
-            assert self.directory is not None
-            self._curves = _read(self.directory / "curves.parquet")
+            assert self._source is not None
+            self._curves = self._source.table("curves")
         return self._curves
+
+    @property
+    def points(self) -> Callable[[pd.Series], Iterable[Points]] | None:
+        """What reads the points of runs from the folder, some runs at a time; None where the curves are in memory.
+
+        Returns:
+            A function of run ids, or None.
+        """
+        return None if self._curves is not None or self._source is None else self._source.points
 
     def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame:
         """The rows of ``curves`` of these runs alone.
@@ -74,10 +85,10 @@ class Results:
             The columns that figures draw.
         """
         wanted = shape.names("run_ids", run_ids)
-        if self._curves is not None or self.directory is None or not wanted:  # pyarrow takes no empty list
+        if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in _DRAWN if name in rows.columns]]
-        return _read(self.directory / "curves.parquet", _DRAWN, filters=[("run_id", "in", wanted)])
+        return self._source.table("curves", _DRAWN, filters=[("run_id", "in", wanted)])
 
     @property
     def tuning_seeds(self) -> list[int]:
@@ -233,11 +244,13 @@ class Results:
         Returns:
             Results that hold all their tables.
         """
-        return Results(self.runs, self.curves, self.timings, self.problems, self.landscapes, self.provenance)
+        held = Results(self.runs, self.curves, self.timings, self.problems, self.landscapes, self.provenance)
+        held.missing = self.missing
+        return held
 
 
 def load(path: str | Path) -> Results:
-    """The results of a finished sweep.
+    """The results of a sweep, or of as much of it as is finished: ``missing`` then says what is not.
 
     Args:
         path: the folder that ``sweep --out`` wrote.
@@ -246,7 +259,7 @@ def load(path: str | Path) -> Results:
         The tables; ``curves``, the large one, is read when it is first asked for.
 
     Raises:
-        OptbenchError: there is no such folder, or a table in it cannot be read.
+        OptbenchError: there is no such folder, nothing in it is finished, or a file of it is damaged.
 
     Example:
         >>> import tempfile
@@ -256,43 +269,11 @@ def load(path: str | Path) -> Results:
         ...     load(folder).runs["optimizer"].tolist()
         ['gd', 'gd', 'gd']
     """
-    folder = path_of("path", path)
-    for name in ("runs.parquet", "curves.parquet", "timings.parquet"):
-        if not is_file(folder / name):
-            what = "no finished sweep" if is_folder(folder) else "no folder, and so no finished sweep,"
-            raise OptbenchError(f"{what} in {str(path)!r} ({name} is missing): run optbench sweep --out {path}")
-    provenance, runs = _provenance(folder), _read(folder / "runs.parquet")
+    folder = Folder(path_of("path", path))
+    provenance, runs, timings = folder.provenance(), folder.table("runs"), folder.table("timings")
     if runs.empty:
-        raise OptbenchError(f"{str(folder / 'runs.parquet')!r} holds no runs: run the sweep again")
+        raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
-    optional = [folder / f"{name}.parquet" for name in ("problems", "landscapes")]
-    problems, landscapes = (_read(path) if path.is_file() else None for path in optional)
-    timings = _read(folder / "timings.parquet")
-    return Results(runs, None, timings, problems, landscapes, provenance, folder)
-
-
-def _provenance(folder: Path) -> dict[str, Any]:
-    path = folder / "provenance.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise OptbenchError(f"cannot read {str(path)!r} ({_reason(error)}): run the sweep again") from None
-    if not isinstance(content, dict):
-        raise OptbenchError(f"{str(path)!r} is not a JSON object: run the sweep again")
-    return content
-
-
-def _read(path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
-    """A table, or those of the ``wanted`` columns that it has."""
-    try:
-        columns = [name for name in wanted if name in pq.read_schema(path).names] or None
-        return pq.read_table(path, columns=columns, **options).to_pandas()
-    except (ArrowException, OSError, ValueError) as error:
-        raise OptbenchError(f"cannot read the table {str(path)!r} ({_reason(error)}): run the sweep again") from None
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or ["unknown"])[0]
+    problems, landscapes = folder.optional("problems"), folder.optional("landscapes")
+    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder)

@@ -107,14 +107,25 @@ print(json.dumps({"made": made, "compiled": len(compiled.buffer)}))
 """
 
 
-def process(folder, rules=RULES, **environment):
-    """What each rule makes of a gradient of 1, in a new process, and how often numba compiled there."""
+def process(folder, rules=RULES, warned="", **environment):
+    """What each rule makes of a gradient of 1, in a new process, and how often numba compiled there.
+
+    ``warned``: what it warns of, once.
+    """
     environment = (
         os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PYTHONDONTWRITEBYTECODE": "1"} | environment
     )
-    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(folder / "plugin.py"), json.dumps(rules)]
+    command = [
+        sys.executable,
+        *([] if warned else ["-W", "error"]),
+        "-c",
+        SCRIPT,
+        str(folder / "plugin.py"),
+        json.dumps(rules),
+    ]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("KernelCacheWarning") == bool(warned) and warned in done.stderr
     return json.loads(done.stdout)
 
 
@@ -174,14 +185,37 @@ def test_without_a_place_for_the_cache_kernels_are_compiled(tmp_path):
     nowhere = str(tmp_path / "__pycache__" / "nowhere")
     told = process(
         tmp_path,
-        rules=("by_helper",),
+        rules=("by_helper", "by_number"),
+        warned="there is no folder in which compiled kernels of ",
         NUMBA_CACHE_DIR=nowhere,
         HOME=nowhere,
         XDG_CACHE_HOME=nowhere,
         LOCALAPPDATA=nowhere,
     )
-    assert told["made"] == {"by_helper": 2.0} and told["compiled"] > 0
+    assert told["made"] == {"by_helper": 2.0, "by_number": 2.0} and told["compiled"] > 0
     assert (tmp_path / "__pycache__").is_file()
+
+
+SAME = """
+import hashlib, sys
+import optbench
+
+for problem in sys.argv[1:]:
+    curve = optbench.minimize(problem, "adafactor", lr=0.01, steps=30, batch_size=32, seed=1).curve
+    print(problem, hashlib.sha256(curve.to_csv(float_format="%.17g").encode()).hexdigest())
+"""
+
+
+def test_a_first_start_gives_the_bytes_of_the_next(tmp_path):
+    """And so does another order, in which other kernels are there already when a kernel comes."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    told = []
+    for problems in (["mlp", "softmax"], ["mlp", "softmax"], ["softmax", "mlp"]):
+        command = [sys.executable, "-c", SAME, *problems]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        told.append(sorted(done.stdout.splitlines()))
+    assert told[0] == told[1] == told[2] and len(told[0]) == 2
 
 
 def test_a_new_optimizer_compiles_nothing_but_its_own_kernels(own_kernels):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numba import float64, int64, types, void
 
-from optbench.compiler import numba_inside, translator
+from optbench.compiler import kernel_files, numba_inside, translator
 
 ROOT = Path(__file__).parents[2]
 TABLE = types.Array(float64, 2, "C")
@@ -117,12 +117,14 @@ def test_without_noalias_kernels_are_made_after_one_warning(without_noalias):
     assert (a == 5).all()
 
 
-def test_what_has_no_place_for_a_cache_is_compiled_without():
+def test_what_has_no_place_for_a_cache_is_compiled_without(monkeypatch):
     scope = {}
     exec(compile("def plus(x):\n    return x + 1\n", "<nowhere>", "exec"), scope)
     with pytest.raises(RuntimeError, match="cannot cache"):
         numba.njit(cache=True)(scope["plus"])
-    assert numba_inside.kept_on_disk(numba.njit, scope["plus"])(1) == 2
+    monkeypatch.setattr(kernel_files, "_told", [])
+    with pytest.warns(kernel_files.KernelCacheWarning, match="no folder in which compiled kernels of <nowhere> can be"):
+        assert numba_inside.kept_on_disk(numba.njit, scope["plus"])(1) == 2
 
 
 def test_another_error_of_a_decorator_is_not_hidden():
@@ -131,6 +133,24 @@ def test_another_error_of_a_decorator_is_not_hidden():
 
     with pytest.raises(RuntimeError, match="something else"):
         numba_inside.kept_on_disk(decorate, add)
+
+
+def test_a_kernel_has_its_own_copies_of_what_it_calls():
+    """Else it would run another kernel's, which is optimized for that one, and differs in last bits."""
+
+    def outer(a, b, n):
+        a[0, 0] = a.T.sum() + n
+
+    def linkages(kernel):
+        """Of the functions that are not the kernel: numba's own count references."""
+        text = kernel.inspect_llvm(kernel.signatures[0])
+        return set(re.findall(r"^define (\S+) [^\n]*@NRT_", text, flags=re.M))
+
+    plain, own = numba.njit(ADD)(outer), numba.njit(ADD, pipeline_class=numba_inside.OwnCode)(outer)
+    assert linkages(plain) == {"linkonce_odr"} and linkages(own) == {"internal"}
+    a = np.arange(4.0).reshape(2, 2)
+    own(a, a, 1)
+    assert a[0, 0] == 7.0
 
 
 def test_a_kernel_is_called_by_its_address():

@@ -163,11 +163,11 @@ def test_the_cache_is_where_the_user_or_the_desktop_says(monkeypatch, tmp_path):
     monkeypatch.delenv("OPTBENCH_DATA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which the standard says to ignore
-    assert mapped._cache() == tmp_path / ".cache" / "optbench"
+    assert mapped.cache_folder() == tmp_path / ".cache" / "optbench"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c"))
-    assert mapped._cache() == tmp_path / "c" / "optbench"
+    assert mapped.cache_folder() == tmp_path / "c" / "optbench"
     monkeypatch.setenv("OPTBENCH_DATA", "~/d")
-    assert mapped._cache() == tmp_path / "d"
+    assert mapped.cache_folder() == tmp_path / "d"
 
 
 def test_mapped_data_are_classes(cache):

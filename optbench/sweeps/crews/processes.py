@@ -81,8 +81,9 @@ class ProcessCrew:
 
     def _serve(self) -> None:
         process: Process | None = None
+        tasks, stopping = self._tasks, self._stopping
         try:
-            while (task := self._tasks.get()) is not None and not self._stopping.is_set():
+            while (task := tasks.get()) is not None and not stopping.is_set():
                 job, heard, done = task
                 deaths = self._deaths.setdefault(job.pair, [])
                 if len(deaths) >= _DEATHS:
@@ -96,7 +97,7 @@ class ProcessCrew:
                 while ended is None:
                     try:
                         process = process or self._start(job.planned[0].cohort.deadline)
-                        answer = process.ask(self._request(job, without), heard, self._stopping.is_set)
+                        answer = process.ask(self._request(job, without), heard, stopping.is_set)
                         ended = self._finished(job, *answer)
                         deaths.clear()
                     except Died as error:
@@ -151,3 +152,5 @@ class ProcessCrew:
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 self._folder.cleanup()
+        # Whoever was cut off knows the old ones; the next job finds a crew as new.
+        self._stopping, self._tasks, self._threads, self._folder = threading.Event(), queue.SimpleQueue(), [], None

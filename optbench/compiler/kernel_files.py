@@ -1,0 +1,105 @@
+"""Compiled kernels as files: sealed, so that what a crash, a full disk or a stray bit has left of one is never run.
+
+Only numba_inside.py, which puts them into the place of numba's own, knows of numba. Whatever goes wrong here, a kernel
+is compiled anew, after one warning a process.
+"""
+
+import hashlib
+import os
+import pickle
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+
+class KernelCacheWarning(RuntimeWarning):
+    """Compiled kernels cannot be kept or read: the next start will take as long as the first."""
+
+
+_told: list[str] = []
+_SEAL = hashlib.sha256().digest_size
+
+
+def tell(what: str) -> None:
+    """Warn that kernels cannot be kept, once in a process.
+
+    Args:
+        what: has happened, and where.
+    """
+    if not _told:
+        _told.append(what)
+        warnings.warn(f"{what}: kernels are compiled anew, which takes seconds each", KernelCacheWarning, 2)
+
+
+def in_words(error: Exception) -> str:
+    """What an error says, in one line, of the system's its own words alone.
+
+    Args:
+        error: any.
+
+    Returns:
+        The line.
+    """
+    words = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+    return " ".join(str(words).split())[:200]
+
+
+class Sealed:
+    """The kernels of one function, a file for each signature and machine; stands for numba's IndexDataCacheFile.
+
+    A file holds the hash of where it belongs, the hash of the rest, and the rest. There is no index: one file less to
+    open, and two processes cannot write past each other.
+    """
+
+    def __init__(self, folder: str | os.PathLike, name: str, stamp: Any, dump: Callable[[Any], bytes]):
+        """``stamp``: of the source and of numba; a file with another one is out of date. ``dump`` pickles."""
+        self.folder, self.name, self.stamp, self.dump = Path(folder), name, stamp, dump
+
+    def path(self, key: Any) -> Path:
+        """The file of a signature."""
+        return self.folder / f"{self.name}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
+
+    def _place(self, key: Any) -> bytes:
+        return hashlib.sha256(f"{self.name} {key!r} {self.stamp!r}".encode()).digest()
+
+    def load(self, key: Any) -> Any:
+        """What was saved for a signature; None where there is nothing, or nothing that may be run."""
+        try:
+            data = self.path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+        place, seal, rest = data[:_SEAL], data[_SEAL : 2 * _SEAL], data[2 * _SEAL :]
+        if hashlib.sha256(rest).digest() != seal:
+            tell(f"the compiled kernel {self.path(key)} is damaged")
+            return None
+        return pickle.loads(rest) if place == self._place(key) else None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep it: under another name first, so that nobody ever sees half of it."""
+        rest = self.dump(data)
+        part = self.path(key).with_suffix(f".{uuid.uuid4().hex[:16]}.part")
+        try:
+            part.write_bytes(self._place(key) + hashlib.sha256(rest).digest() + rest)
+            part.replace(self.path(key))
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
+
+    def flush(self) -> None:
+        """Forget all kernels of the function."""
+        for path in self.folder.glob(f"{self.name}.*.nbc"):
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def forgiving(self) -> Iterator[None]:
+        """Around reading and writing: what fails there is told, and goes no further."""
+        try:
+            yield
+        except Warning:
+            raise  # where the user made errors of warnings
+        except Exception as error:  # unpickling raises many kinds
+            tell(f"compiled kernels cannot be kept in {self.folder}: {in_words(error)}")

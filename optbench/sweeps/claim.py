@@ -1,0 +1,75 @@
+"""Whether a folder may be gone on with: it is new, or holds the same sweep, however that is written."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps import manifest
+from optbench.sweeps.joined_specs import differences, joined
+from optbench.sweeps.manifest import Manifest
+from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec_files import merge
+
+
+def claimed(directory: Path, spec: Spec, tell: Callable[[str], None], extend: bool = False) -> Manifest | None:
+    """What the folder holds of this sweep; None where that is nothing. extend: it may hold a part of it.
+
+    Raises OptbenchError where it holds another one, or one of optbench 0.3.0 or before.
+    """
+    before, text = kept(directory, tell)
+    if text is None:
+        return before
+    old = parsed(text)
+    if extend and old is not None and not differences(joined(old, spec), spec):
+        return before
+    changed = ["what is in spec.toml"] if old is None else differences(old, spec)
+    if changed:
+        raise OptbenchError(
+            f"{str(directory)!r} holds another sweep (different: {', '.join(changed)}); choose another --out, "
+            + ("add --extend to keep its runs and run what is missing, " if old and _serves(old, spec) else "")
+            + "or delete it"
+        )
+    return before
+
+
+def kept(directory: Path, tell: Callable[[str], None]) -> tuple[Manifest | None, str | None]:
+    """The folder's manifest and the text of its spec; the one that is damaged is told, and taken from the other.
+
+    Raises OptbenchError for a folder of optbench 0.3.0 or before.
+    """
+    path = directory / "spec.toml"
+    try:
+        before = manifest.read(directory)
+    except OptbenchError as error:
+        before = None
+        tell(str(error).rpartition(": ")[0] + "; it is written anew")
+    if before is None and any(each.is_dir() and each.name != "damaged" for each in directory.glob("cohorts/*")):
+        raise OptbenchError(
+            f"{str(directory)!r} is a folder of optbench 0.3.0 or before: it can be loaded and reported, "
+            "and no sweep can go on in it; choose another --out"
+        )
+    text = path.read_bytes().decode(errors="replace") if path.exists() else None
+    if before is not None and text != before.spec:
+        written = None if text is None else parsed(text)
+        known = parsed(before.spec)
+        if written is None or known is None or differences(known, written):
+            tell(f"{str(path)!r} is not what was written; it is written anew")
+        text = before.spec
+    return before, text
+
+
+def parsed(text: str) -> Spec | None:
+    """The spec that a text gives; None where it gives none."""
+    try:
+        return merge(tomllib.loads(text), {})
+    except (tomllib.TOMLDecodeError, OptbenchError, RecursionError):
+        return None
+
+
+def _serves(old: Spec, new: Spec) -> bool:
+    try:
+        joined(old, new)
+    except OptbenchError:
+        return False
+    return True

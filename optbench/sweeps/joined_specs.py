@@ -1,0 +1,135 @@
+"""Two specs: whether they are the same sweep, what differs, and the sweep that holds both."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps.spec import BLOCK_KEYS, Spec
+from optbench.sweeps.spec_files import merge
+
+LISTS = ("problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "dtypes", "plugins", "chosen")
+"""Keys that are joined entry by entry."""
+COUNTS = ("blocks", "trials", "tuning_seeds", "finalists")
+"""Keys of which the larger number holds the smaller one: the first blocks and trials are those of a shorter sweep."""
+_SAME_RATE = 1e-9
+
+
+def canonical(spec: Spec) -> dict[str, Any]:
+    """The spec without what makes no difference: the order of its lists, and how names are typed."""
+    raw = spec.model_dump()
+    for key in ("optimizers", "schedules"):
+        raw[key] = frozenset(text for each in raw[key] for text in _alternatives(each))
+    raw["problems"] = frozenset((_name(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"])
+    raw["chosen"] = frozenset(
+        (_name(each["problem"]), _name(each["optimizer"]), each["batch_size"], _name(each["schedule"]), each["lr"])
+        for each in raw["chosen"]
+    )
+    if not isinstance(spec.learning_rates, str | None):
+        raw["learning_rates"] = frozenset(raw["learning_rates"])
+    for key in ("batch_sizes", "dtypes", "plugins"):
+        raw[key] = frozenset(raw[key])
+    tuning = spec.seeds[: spec.tuning_seeds]
+    raw["seeds"] = spec.seeds if spec.blocks else (frozenset(tuning), frozenset(spec.seeds) - frozenset(tuning))
+    if isinstance(spec.points, tuple):
+        raw["points"] = frozenset(spec.points)
+    return raw
+
+
+def differences(old: Spec, new: Spec) -> list[str]:
+    """The keys in which two sweeps differ; none where they are the same."""
+    first, second = canonical(old), canonical(new)
+    keys = [key for key in first if first[key] != second[key]]
+    if "blocks" in keys:
+        keys = [key for key in keys if key not in ("seeds", "tuning_seeds")] or keys
+    return sorted(keys)
+
+
+def joined(old: Spec, new: Spec) -> Spec:
+    """The sweep that runs all that the two run: their lists put together, and the larger of their numbers.
+
+    Raises OptbenchError, and names the keys, where no sweep does that.
+    """
+    if bool(old.blocks) != bool(new.blocks):
+        raise OptbenchError("one has its seeds in blocks, and the other has not")
+    if bool(old.chosen) != bool(new.chosen):
+        raise OptbenchError("one names whole settings, and the other lists")
+    fixed = [key for key in Spec.model_fields if key not in (*LISTS, *COUNTS, "seeds")]
+    changed = [key for key in fixed if getattr(old, key) != getattr(new, key)]
+    if (old.trials is None) != (new.trials is None):
+        changed.append("trials")
+    if changed:
+        raise OptbenchError(f"they differ in {', '.join(changed)}")
+    raw = old.model_dump(exclude_none=True)
+    other = new.model_dump(exclude_none=True)
+    raw["optimizers"] = (_optimizers if old.trials is None else _spaces)(raw["optimizers"], other["optimizers"])
+    for key, alike in _ALIKE.items():
+        raw[key] = _adding(raw[key], other[key], alike)
+    raw["learning_rates"] = _rates(old.learning_rates, new.learning_rates)
+    for key in COUNTS:
+        values = [value for value in (getattr(old, key), getattr(new, key)) if value is not None]
+        raw[key] = max(values, default=None)
+    raw["seeds"] = [*old.seeds, *(seed for seed in new.seeds if seed not in old.seeds)]
+    for key in ("seeds", "tuning_seeds") if old.blocks else BLOCK_KEYS:
+        raw.pop(key)
+    return merge({key: value for key, value in raw.items() if value is not None}, {})
+
+
+def _alternatives(text: str) -> list[str]:
+    return [_name(each) for each in names.alternatives(text)]
+
+
+def _name(text: str) -> str:
+    """A name with its parameters in the order of the alphabet, and what it goes around written alike."""
+    name, given = names.parse(text)
+    inner = {names.INNER: _name(given.pop(names.INNER))} if names.INNER in given else {}
+    numbers = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in given.items()}
+    return names.canonical(name, {**inner, **dict(sorted(numbers.items()))})
+
+
+_ALIKE: dict[str, Callable[[Any], Any]] = {
+    "schedules": _name,
+    "problems": lambda entry: _name(entry["name"]),
+    "chosen": lambda entry: str(sorted({**entry, "optimizer": _name(entry["optimizer"])}.items())),
+    "batch_sizes": lambda size: size,
+    "dtypes": lambda dtype: dtype,
+    "plugins": lambda path: path,
+}
+"""What entries of a list have in common that are the same one."""
+
+
+def _adding(old: Iterable, new: Iterable, alike: Callable[[Any], Any]) -> list:
+    """The old entries, and the new ones that are not among them."""
+    known = {alike(each): each for each in old}
+    for each in new:
+        kept = known.setdefault(alike(each), each)
+        if alike is _ALIKE["problems"] and {**kept, "name": ""} != {**each, "name": ""}:
+            raise OptbenchError(f"{each['name']} has two budgets")
+    return list(known.values())
+
+
+def _optimizers(old: Iterable[str], new: Iterable[str]) -> list[str]:
+    """The old texts, and of the new ones the settings that are not among theirs."""
+    known = {each for text in old for each in _alternatives(text)}
+    texts = list(old)
+    for text in new:
+        parts = _alternatives(text)
+        missing = [each for each in parts if each not in known]
+        texts += [text] if missing == parts else missing
+        known.update(parts)
+    return texts
+
+
+def _spaces(old: Iterable[str], new: Iterable[str]) -> list[str]:
+    """Of optimizers whose settings are drawn: the new ranges of one stand in the place of its old ones."""
+    found: dict[str, dict] = {}
+    for name, given in (names.parse(text) for text in (*old, *new)):
+        found[name] = {**found.get(name, {}), **given}
+    return [names.canonical(name, given) for name, given in found.items()]
+
+
+def _rates(old: Any, new: Any) -> Any:
+    """Rates, each once; a range in the place of the old one."""
+    if old is None or new is None or isinstance(old, str) or isinstance(new, str):
+        return new if new is not None else old
+    return [*old, *(rate for rate in new if not any(abs(rate - each) <= _SAME_RATE * each for each in old))]

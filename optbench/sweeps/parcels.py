@@ -1,0 +1,123 @@
+"""The user's files on their way to a machine that does not have them: plug-ins and data, by content.
+
+Names stay those that the sweep was given, and with them all ids; only where a file is read differs.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import platform
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+from optbench.contract.errors import OptbenchError
+from optbench.contract.version import __version__
+from optbench.datasets.copies import read_for
+from optbench.datasets.mapped import cache_folder
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A file: where it was, and its content."""
+
+    path: Path
+    sha256: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """All files that the cohorts of a sweep need besides the package itself, and the versions that they ask for."""
+
+    plugins: tuple[Packed, ...]
+    data: tuple[tuple[str, tuple[Packed, ...]], ...]
+    """The name of each file or folder, with what it holds."""
+    versions: Mapping[str, str]
+
+    @cached_property
+    def key(self) -> str:
+        """One text for one content."""
+        told = [[(file.path.name, file.sha256) for file in files] for files in (self.plugins, *self._held)]
+        return _sha256(repr((told, [name for name, _ in self.data], sorted(self.versions.items()))).encode())
+
+    def unpacked(self) -> tuple[list[Path], dict[str, Path]]:
+        """The plug-ins on this machine, and the place of each file or folder of data by its name."""
+        places = {}
+        for name, files in self.data:
+            copies = _unpacked(files)
+            places[name] = copies[0] if len(copies) == 1 else copies[0].parent
+        return [place for file in self.plugins for place in _unpacked((file,))], places
+
+    @property
+    def _held(self) -> list[tuple[Packed, ...]]:
+        return [files for _, files in self.data]
+
+
+def pack(plugins: Iterable[str], digests: Iterable[str]) -> Parcel:
+    """The parcel of a sweep with these plug-in files, whose problems' data have these digests, "" for none."""
+    data = {name: files for digest in digests if digest for name, files in read_for(digest).items()}
+    return Parcel(
+        tuple(_packed(Path(path).resolve()) for path in plugins),
+        tuple((name, tuple(map(_packed, files))) for name, files in data.items()),
+        versions(),
+    )
+
+
+@cache
+def versions() -> dict[str, str]:
+    """What must be the same everywhere for the same numbers."""
+    packages = {name: importlib.metadata.version(name) for name in ("numba", "numpy", "scipy")}
+    return {"optbench": __version__, **packages, "Python": platform.python_version()}
+
+
+def difference(there: Mapping[str, str]) -> str:
+    """In words, in which version this process differs from ``there``; "" where in none."""
+    here = versions()
+    return ", ".join(f"{name} {here[name]}, not {version}" for name, version in there.items() if here[name] != version)
+
+
+def _packed(path: Path) -> Packed:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise OptbenchError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    return Packed(path, _sha256(content), content)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _unpacked(files: Sequence[Packed]) -> list[Path]:
+    """Where files of these contents stand together on this machine: where they came from, or else in a copy."""
+    if all(map(_is_there, files, (file.path for file in files))):
+        return [file.path for file in files]
+    for parent in (cache_folder, _scratch):  # a home may be read-only
+        folder = parent() / "received" / _sha256("".join(file.sha256 for file in files).encode())[:16]
+        places = [folder / file.path.name for file in files]
+        with contextlib.suppress(OSError):
+            for file, place in zip(files, places, strict=True):
+                if not _is_there(file, place):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    scratch = folder / f".part-{os.getpid()}"
+                    scratch.write_bytes(file.content)
+                    scratch.replace(place)
+        if all(map(_is_there, files, places)):
+            return places
+    raise OptbenchError(f"{platform.node()} cannot keep a copy of {files[0].path.name} in {folder}")
+
+
+def _is_there(file: Packed, place: Path) -> bool:
+    try:
+        return _sha256(place.read_bytes()) == file.sha256
+    except OSError:
+        return False
+
+
+@cache
+def _scratch() -> Path:
+    return Path(tempfile.mkdtemp(prefix="optbench-"))

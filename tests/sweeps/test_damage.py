@@ -1,0 +1,92 @@
+"""Flipped bits and cuts in any file of a result folder: tables are right, or an error names the file."""
+
+import shutil
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps import manifest
+
+SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "learning_rates": [1e-4, 1e-3],
+        "seeds": 2, "tuning_seeds": 1, "steps": 8}  # fmt: skip
+TABLES = ("runs", "curves")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A finished folder, and one of the same cohorts whose tables are not yet put together; and the right tables."""
+    done = tmp_path_factory.mktemp("damage") / "done"
+    right = optbench.sweep(SPEC, out=done, workers=1)
+    tables = {name: getattr(right, name) for name in TABLES}
+    open_ = done.with_name("open")
+    shutil.copytree(done, open_)
+    for path in open_.glob("*.parquet"):
+        path.unlink()
+    held = manifest.read(open_)
+    only = {name: held.files[name] for name in ("spec.toml", "provenance.json")}
+    replace(held, finished=False, files=only).write(open_)
+    return [done, open_], tables
+
+
+def damage(path: Path, cut: bool, where: float, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    at = int(where * len(content))
+    if cut:
+        del content[at:]
+    else:
+        content[at] ^= 1 << bit
+    path.write_bytes(content)
+
+
+def right(found, tables) -> None:
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(getattr(found, name), table)
+
+
+def try_one(folders, work, number, file, cut, where, bit):
+    """Damage one file of a copy; load it, go on with it, and load it again."""
+    places, tables = folders
+    place = work / "copy"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(places[number], place)
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    victim = files[int(file * len(files))]
+    damage(victim, cut, where, bit)
+    try:
+        right(optbench.load(place), tables)
+    except OptbenchError as error:
+        assert victim.name in str(error) and "\n" not in str(error)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = optbench.sweep(SPEC, out=place, workers=1)
+    assert all(victim.name in str(each.message) for each in told)
+    assert told or victim.suffix != ".cohort"
+    right(found, tables)
+    right(optbench.load(place), tables)
+
+
+CASES = {
+    "number": st.integers(0, 1), "file": st.floats(0, 1, exclude_max=True), "cut": st.booleans(),
+    "where": st.floats(0, 1, exclude_max=True), "bit": st.integers(0, 7),
+}  # fmt: skip
+FIXED = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+
+
+@settings(max_examples=12, derandomize=True, **FIXED)
+@given(**CASES)
+def test_damage_is_never_taken_for_a_result(folders, tmp_path, number, file, cut, where, bit):
+    try_one(folders, tmp_path, number, file, cut, where, bit)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, **FIXED)
+@given(**CASES)
+def test_of_500_flips_and_cuts_none_is_taken_for_a_result(folders, tmp_path, number, file, cut, where, bit):
+    try_one(folders, tmp_path, number, file, cut, where, bit)

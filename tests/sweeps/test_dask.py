@@ -1,0 +1,270 @@
+"""Workers of dask: the bytes of threads from files that they cannot see, and whatever may die on the way."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from harness import execute
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps import parcels
+from optbench.sweeps.crews import dask, dask_connection, dask_local
+from optbench.sweeps.spec_files import merge
+
+TABLES = ("runs.parquet", "curves.parquet")
+SPEC = {
+    "optimizers": ["gd", "mine"], "learning_rates": [1e-3, 1e-2], "batch_sizes": [16], "seeds": 4, "steps": 40,
+    "tuning_seeds": 2,
+}  # fmt: skip
+
+PLUGIN = """
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from optbench import Problem, optimizer, problem
+
+
+@optimizer(source="a test")
+def mine(w, g, lr):
+    return w - 0.5 * lr * g
+
+
+def value_and_gradient(w, g):
+    g[0] = w[0]
+    return 0.5 * w[0] * w[0]
+
+
+@problem(source="a test")
+def killer(deadly=0):
+    def start(rng):
+        if deadly and Path(sys.argv[0]).parent.name == "dask":
+            os._exit(11)
+        return np.ones(1)
+
+    return Problem(form="single", dim=1, value_and_gradient=value_and_gradient, start=start, minimum=0.0,
+                   minimum_source="closed form")
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with a plug-in and data."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "rules.py").write_text(PLUGIN)
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.4f},{b:.4f},{int(a + b > 0)}" for a, b in rng.normal(size=(200, 2))]
+    (folder / "measured.csv").write_text("\n".join(["a,b,ill", *rows]) + "\n")
+    return folder
+
+
+def spec_of(files, **changes):
+    data = {"problems": ["rosenbrock", f"logistic(data={files}/measured.csv)"], "plugins": [str(files / "rules.py")]}
+    return merge(SPEC | data, changes)
+
+
+def content(folder):
+    return [(folder / name).read_bytes() for name in TABLES]
+
+
+def kept(folder):
+    return sorted(path.name for path in (folder / "cohorts").glob("*.cohort"))
+
+
+@pytest.fixture(scope="module")
+def by_threads(files, tmp_path_factory):
+    """The tables as threads make them."""
+    folder = tmp_path_factory.mktemp("threads")
+    execute(spec_of(files), folder, workers=2)
+    return content(folder)
+
+
+WORKER = ("--nthreads", "1", "--no-dashboard", "--no-nanny")
+
+
+def started(ends, *arguments, cwd=None, **environment):
+    """A command of dask that ends with ``ends``."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dask", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True, cwd=cwd,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,
+    )  # fmt: skip
+    ends.callback(process.wait)
+    ends.callback(process.kill)
+    return process
+
+
+def scheduler(ends, file, ending=None):
+    """The address of a scheduler; what kills it is put into ``ending``."""
+    process = started(
+        ends, "scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", ":0",
+        "--scheduler-file", str(file),
+    )  # fmt: skip
+    if ending is not None:
+        ending.append(process.kill)
+    for _ in range(600):
+        if file.exists() and (told := re.search(r'"address": "(\S+)"', file.read_text())):
+            return told[1]
+        time.sleep(0.05)
+    raise AssertionError("the scheduler did not come up")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """(address, cache of the workers): a scheduler and two worker processes that somebody else has started."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with contextlib.ExitStack() as ends:
+        address = scheduler(ends, folder / "scheduler.json")
+        for _ in range(2):
+            started(ends, "worker", address, *WORKER, cwd=folder, XDG_CACHE_HOME=str(folder))
+        yield address, folder
+
+
+def test_the_bytes_of_threads_from_files_that_the_workers_cannot_see(cluster, files, by_threads, tmp_path, monkeypatch):
+    address, cache = cluster
+    away = files.with_name("elsewhere")
+    pack = parcels.pack
+
+    def packed(*arguments):
+        parcel = pack(*arguments)
+        files.rename(away)
+        return parcel
+
+    monkeypatch.setattr(parcels, "pack", packed)
+    spec = spec_of(files)
+    try:
+        status = execute(spec, tmp_path, executor="dask", scheduler=address)
+    finally:
+        away.rename(files)
+    assert not status.failed and status.cohorts == 16
+    assert content(tmp_path) == by_threads
+    received = {path.name: path.read_bytes() for path in (cache / "optbench" / "received").glob("*/*.*")}
+    assert received == {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def own_workers(monkeypatch):
+    """The workers that a sweep starts on this machine, as they come."""
+    seen, init = [], dask_local.LocalWorkers.__init__
+
+    def start(workers, *arguments):
+        seen.append(workers)
+        init(workers, *arguments)
+
+    monkeypatch.setattr(dask_local.LocalWorkers, "__init__", start)
+    return seen
+
+
+@pytest.fixture
+def after_the_first(monkeypatch):
+    """Tasks of one job each; what is put into the list is called once, after the first one has come back."""
+    calls, succeeded = [], dask.DaskCrew._succeeded
+
+    def wrapped(*arguments):
+        succeeded(*arguments)
+        while calls:
+            calls.pop()()
+
+    monkeypatch.setattr(dask, "_MOST_JOBS", 1)
+    monkeypatch.setattr(dask.DaskCrew, "_succeeded", wrapped)
+    return calls
+
+
+def test_workers_that_are_killed_cost_time_only(files, by_threads, own_workers, after_the_first, tmp_path):
+    killed = []
+
+    def kill():
+        killed.extend(own_workers[0].pids)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+
+    after_the_first.append(kill)
+    status = execute(spec_of(files), tmp_path, workers=2, executor="dask")
+    assert len(killed) == 2 and not set(killed) & set(own_workers[0].pids)
+    assert not status.failed and content(tmp_path) == by_threads
+
+
+@pytest.mark.slow
+def test_a_cohort_that_kills_its_worker_each_time_fails_and_the_others_go_on(files, tmp_path):
+    spec = spec_of(files, problems=["killer", "killer(deadly=1)", "rosenbrock"], optimizers=["gd"], seeds=1)
+    status = execute(spec, tmp_path, workers=2, executor="dask")
+    assert list(status.failed) == ["killer(deadly=1) with gd"]
+    runs = optbench.load(tmp_path).runs
+    failed = runs["problem"] == "killer(deadly=1)"
+    assert (runs["status"].eq("failed") == failed).all() and failed.sum() == len(spec.learning_rates)
+    assert runs["failure"][failed].str.contains("the worker that ran it died").all()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_leaves_what_was_finished(files, after_the_first, tmp_path):
+    with contextlib.ExitStack() as ends:
+        address = scheduler(ends, tmp_path / "scheduler.json", after_the_first)
+        started(ends, "worker", address, *WORKER)
+        with pytest.raises(OptbenchError, match=f"the dask scheduler at {address} .*gone; what was finished is kept"):
+            execute(spec_of(files), tmp_path / "out", executor="dask", scheduler=address)
+    assert 0 < len(kept(tmp_path / "out")) < 16
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_the_scheduler_of_others_idle_and_running(cluster, files, tmp_path):
+    from distributed import Client
+
+    address, _ = cluster
+
+    def watch(status):
+        if status.cohorts:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(spec_of(files, steps=50_000), tmp_path, executor="dask", scheduler=address, watch=watch)
+    assert kept(tmp_path)
+    with Client(address, set_as_default=False) as client:
+        end = time.monotonic() + 20
+        while any(client.run(_busy).values()) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not any(client.run(_busy).values()) and not any(client.processing().values())
+
+
+def _busy(dask_worker):
+    return dask_worker.state.executing_count
+
+
+def test_another_version_is_refused_by_the_name_of_its_worker(cluster, files, tmp_path, monkeypatch):
+    address, _ = cluster
+    there = parcels.versions() | {"numpy": "0.1"}
+    monkeypatch.setattr(parcels, "versions", lambda: there)
+    with pytest.raises(
+        OptbenchError, match=rf"the dask worker tcp://\S+ on .* has numpy {np.__version__}, not 0.1: install"
+    ):
+        execute(spec_of(files), tmp_path, executor="dask", scheduler=address)
+
+
+def test_without_dask_one_line_says_how_to_get_it(files, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(OptbenchError, match=r"needs the extra 'dask': pip install 'optbench\[dask\]'$"):
+        execute(spec_of(files), tmp_path, executor="dask")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"executor": "dsk"}, "unknown executor 'dsk': did you mean 'dask'?"),
+        ({"scheduler": "tcp://127.0.0.1:1"}, "a scheduler needs the executor dask"),
+        ({"executor": "dask", "scheduler": "tcp://127.0.0.1:1", "workers": 2}, "workers are those of the scheduler"),
+        ({"executor": "dask", "scheduler": "tcp://127.0.0.1:1"}, "no dask scheduler answers at 'tcp://127.0.0.1:1'"),
+        ({"executor": "dask", "scheduler": "no address"}, "no dask scheduler answers at 'no address'"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(options, message, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_connection, "_CONNECTING", 0.3)
+    with pytest.raises(OptbenchError) as caught:
+        execute(spec_of(files), tmp_path, **options)
+    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)

@@ -1,0 +1,87 @@
+"""One process at a time writes into a folder; a dead owner's lock is nobody's."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps.lock import NAME, locked
+
+SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "seeds": 3, "steps": 5}
+HOLD = """
+import sys, time
+from pathlib import Path
+from optbench.sweeps.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(folder):
+    """A process that holds the folder's lock."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_is_refused_and_a_dead_ones_lock_is_taken_over(tmp_path):
+    with holder(tmp_path) as process:
+        with pytest.raises(OptbenchError) as caught:
+            optbench.sweep(SMALL, out=tmp_path)
+        message = str(caught.value)
+        assert str(tmp_path) in message and "\n" not in message
+        assert f"in use by process {process.pid} on {platform.node()} since 20" in message
+        process.kill()
+    assert (tmp_path / NAME).exists(), "a killed process cleans nothing"
+    assert len(optbench.sweep(SMALL, out=tmp_path).runs) == 3
+    assert not (tmp_path / NAME).exists()
+
+
+def test_the_lock_of_another_host_is_left_to_the_user(tmp_path):
+    told = {"pid": 7, "host": "elsewhere", "since": "2026-01-01 00:00:00+00:00"}
+    (tmp_path / NAME).write_text(json.dumps(told))
+    with pytest.raises(OptbenchError, match="process 7 on elsewhere since 2026-01-01 .* delete .*lock"):
+        optbench.sweep(SMALL, out=tmp_path)
+    assert json.loads((tmp_path / NAME).read_text()) == told
+    (tmp_path / NAME).unlink()
+    optbench.sweep(SMALL, out=tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"pid": 1}', "\x00"])
+def test_a_lock_that_says_nothing_is_taken_over(content, tmp_path):
+    (tmp_path / NAME).write_text(content)
+    optbench.sweep(SMALL, out=tmp_path)
+
+
+def test_threads_of_one_process_are_kept_apart(tmp_path):
+    inside = threading.Barrier(8)
+    entered, refused = [], []
+
+    def enter():
+        inside.wait()
+        try:
+            with locked(tmp_path):
+                entered.append(threading.get_ident())
+                done.wait(20)
+        except OptbenchError as error:
+            refused.append(str(error))
+            if len(refused) == 7:
+                done.set()
+
+    done = threading.Event()
+    threads = [threading.Thread(target=enter) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(entered) == 1 and len(refused) == 7
+    assert any(f"process {os.getpid()} on " in text for text in refused)
+    with locked(tmp_path):
+        pass

@@ -1,0 +1,84 @@
+"""A folder whose sweep is not done: what is there is loaded, reported and compared, and what is missing is said."""
+
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.report import write_report
+from optbench.sweeps import manifest
+
+SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "batch_sizes": [100],
+        "learning_rates": "1e-4:1e-2:4", "steps": 20,
+        "blocks": 3, "screen": 1, "race": 1, "report": 2, "finalists": 2}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    optbench.sweep(SPEC, out=folder, workers=1)
+    return folder
+
+
+def unfinished(whole, folder, stages, lacking):
+    """A copy as a sweep leaves it that is killed in the last of these stages, before these cohorts of it have run."""
+    shutil.copytree(whole, folder)
+    for path in folder.glob("*.parquet"):
+        path.unlink()
+    held = manifest.read(folder)
+    there = [entry for entry in held.cohorts if entry.stage in stages]
+    for entry in held.cohorts:
+        if entry not in there or entry in [there[i] for i in lacking]:
+            (folder / "cohorts" / f"{entry.cohort_id}.cohort").unlink()
+    replace(held, finished=False, cohorts=there, files={}).write(folder)
+    return folder
+
+
+CASES = {
+    "in the screen": (["screen"], [0, 1], "2 of 12 cohorts are missing (rosenbrock: gd); the race and the report have"),
+    "before the race": (["screen"], [], "unfinished: the race and the report have not begun"),
+    "in the race": (["screen", "race"], [-1], "1 of 24 cohorts are missing (saddle: momentum); the report has not"),
+    "in the report": (["screen", "race", "report"], [-1], "1 of 48 cohorts are missing (saddle: momentum)"),
+    "at the first cohort": (["screen"], range(1, 12), "11 of 12 cohorts are missing (rosenbrock: gd, momentum; saddle"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_there_is_read_and_what_is_missing_is_said(case, whole, tmp_path):
+    stages, lacking, text = CASES[case]
+    folder = unfinished(whole, tmp_path / "out", stages, lacking)
+    found, everything = optbench.load(folder), optbench.load(whole)
+    assert found.missing.startswith("unfinished: ") and text in found.missing
+    for name in ("runs", "curves"):
+        right, mine = getattr(everything, name), getattr(found, name)
+        assert 0 < len(mine) < len(right)
+        there = right[right["run_id"].isin(found.runs["run_id"])].reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, there[list(mine)])  # of an optimizer without runs there is no column
+    assert len(found.ranking()) and found.in_memory().missing == found.missing
+    told = []
+    page = write_report(folder, tell=told.append).read_text()
+    assert told == [found.missing] and found.missing.removeprefix("u") in page
+    assert optbench.compare(found, everything)["identical"].eq(1).all()
+    assert optbench.sweep(SPEC, out=folder, workers=1).missing == ""
+    for name in ("runs.parquet", "curves.parquet"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_folder_with_nothing_finished_says_so(whole, tmp_path):
+    folder = unfinished(whole, tmp_path / "out", ["screen"], range(12))
+    with pytest.raises(OptbenchError, match="no cohort of the sweep in .* is finished yet"):
+        optbench.load(folder)
+
+
+def test_a_folder_of_0_3_0_is_read_and_not_gone_on_with(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "old")
+    (tmp_path / "old" / "manifest.json").unlink()
+    shutil.rmtree(tmp_path / "old" / "cohorts")
+    (tmp_path / "old" / "cohorts" / "0123456789abcdef").mkdir(parents=True)
+    pd.testing.assert_frame_equal(optbench.load(tmp_path / "old").runs, optbench.load(whole).runs)
+    write_report(tmp_path / "old")
+    with pytest.raises(OptbenchError, match="is a folder of optbench 0.3.0 or before.*choose another --out"):
+        optbench.sweep(SPEC, out=tmp_path / "old")
