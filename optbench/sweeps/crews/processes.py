@@ -21,7 +21,7 @@ _SHARE = 0.5
 """Of the machine's memory that all workers together may take."""
 _LEAST = 1e9
 """Bytes that each may take in any case."""
-_STOPPING = 1.0
+_STOPPING = 0.6
 """Seconds that killed workers are waited for."""
 
 _Task = tuple[Job, Callable[[int], None], Callable[[Finished], None]]

@@ -10,7 +10,7 @@ from optbench.engine.runner import Cancelled
 from optbench.sweeps.crews.contract import Finished
 from optbench.sweeps.jobs import Job
 
-_STOPPING = 1.0
+_STOPPING = 0.6
 """Seconds that a kernel is waited for which was asked to stop: one that loops for ever cannot be ended."""
 
 _Task = tuple[Job, Callable[[int], None], Callable[[Finished], None]]

@@ -1,0 +1,87 @@
+"""A sweep that a budget ends: what counts had all settings, and going on ends with the bytes of a sweep without one."""
+
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.engine import settings
+from optbench.sweeps.executor import Ways
+
+PLAIN = {"problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["gd", "adam"], "batch_sizes": ["full"],
+         "learning_rates": [0.001, 0.01], "steps": 200, "seeds": 6, "tuning_seeds": 2}  # fmt: skip
+BLOCKS = {key: value for key, value in PLAIN.items() if key not in ("seeds", "tuning_seeds")}
+BLOCKS |= {"blocks": 4, "screen": 1, "race": 1, "report": 2, "finalists": 1}
+FILES = ("runs", "curves", "problems", "landscapes")
+
+
+@pytest.fixture
+def over(monkeypatch):
+    """over(folder, count, times): the time is over, so many times, once so many cohorts are there."""
+
+    def call(folder, count, times=1):
+        left, cohorts = [times], folder / "cohorts"
+
+        def late(ways):
+            if ways.until is None or not left[0] or len(list(cohorts.glob("*.cohort"))) < count:
+                return False
+            left[0] -= 1
+            return True
+
+        monkeypatch.setattr(Ways, "late", late)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("spec", "unit", "count"), [(PLAIN, "seed", 14), (BLOCKS, "block", 19)], ids=["plain", "blocks"]
+)
+def test_what_counts_is_fair_and_the_rest_goes_on(spec, unit, count, tmp_path, over):
+    over(tmp_path / "cut", count)
+    cut = optbench.sweep(spec, out=tmp_path / "cut", workers=1, budget="1h")
+    assert cut.missing, "it says what is left out"
+    runs = cut.runs
+    stage = "grid" if unit == "seed" else "screen"
+    settings_of = runs[runs["stage"] == stage].groupby(["problem", unit]).apply(
+        lambda part: frozenset(zip(part["optimizer"], part["lr"], strict=True)), include_groups=False
+    )  # fmt: skip
+    assert (settings_of.map(len) == 4).all() and 1 <= len(settings_of) < len(set(settings_of)) * 12
+    assert not runs["run_id"].duplicated().any() and len(runs) < 2 * 4 * 6 + (unit == "block") * 100
+    if unit == "block":
+        reported = runs[runs["stage"] == "report"].groupby(["problem", "block"]).size()
+        assert set(reported.index) == set(settings_of.index)
+    assert len(cut.verdicts()) >= 1
+    optbench.sweep(spec, out=tmp_path / "cut", workers=2)
+    whole = optbench.sweep(spec, out=tmp_path / "whole", workers=2)
+    assert not whole.missing
+    for name in FILES:
+        assert (tmp_path / "cut" / f"{name}.parquet").read_bytes() == (
+            tmp_path / "whole" / f"{name}.parquet"
+        ).read_bytes()
+
+
+def test_a_budget_that_suffices_changes_no_run(tmp_path):
+    found, plain = optbench.sweep(BLOCKS, budget=3600), optbench.sweep(BLOCKS)
+    names = [name for name in plain.runs.columns if name != "cohort_id"]
+    one, other = (each.runs[names].sort_values("run_id", ignore_index=True) for each in (found, plain))
+    pd.testing.assert_frame_equal(one, other)
+    assert not found.missing
+
+
+def test_a_budget_in_which_nothing_comes_to_its_end_is_one_line(tmp_path, over):
+    over(tmp_path / "out", 0, times=9)
+    with pytest.raises(OptbenchError, match="budget of 60 s ended before all settings of a problem had run on a first"):
+        optbench.sweep(PLAIN, out=tmp_path / "out", budget="1m")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("2m", 120), ("1h", 3600), ("1h30m", 5400), ("90", 90),
+                                               ("1.5h", 5400), (" 2 M ", 120), (0.5, 0.5), ("1e2", 100)])  # fmt: skip
+def test_times_have_units(text, seconds):
+    assert settings.seconds(text) == seconds
+    assert optbench.sweep({**PLAIN, "steps": 1, "seeds": 2, "tuning_seeds": 1}, deadline=text).provenance
+
+
+@pytest.mark.parametrize("text", ["", "s", "m2", "2x", "-1s", "0s", "nan", "1m2h", "1s1s", True, [1], "1e400s"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(OptbenchError, match="must be a (time such as 30s|positive number of seconds)"):
+        settings.seconds(text)
