@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 500
+"""Letters of what other code says."""
+
 
 class OptbenchError(ValueError):
     """Bad input, told in one line that says what is wrong and how to mend it.
@@ -26,7 +29,7 @@ class PluginError(OptbenchError):
     """
 
 
-def in_one_line(error: Exception) -> str:
+def in_one_line(error: BaseException) -> str:
     """What an exception says, in one line; that of other code with its kind.
 
     Args:
@@ -35,8 +38,11 @@ def in_one_line(error: Exception) -> str:
     Returns:
         The line.
     """
-    text = " ".join(str(error).split())
-    return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text}"
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a plug-in's own kind
+        text = "(its text cannot be shown)"
+    return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text[:_LONGEST]}"
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
