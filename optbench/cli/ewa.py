@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optbench.cli.options import numbers
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, in_one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,8 @@ def ewa(
     _check_ending("--out", out, (".csv", ".parquet"))
     series = read_series(file, column, skip_missing)
     if series.missing:
-        errors.print(f"{series.missing:,} rows without a value were left out")
+        rows = "row without a value was" if series.missing == 1 else "rows without a value were"
+        errors.print(f"{series.missing:,} {rows} left out")
     averages = {each: array.ewa(series.values, each, bias_correction) for each in betas}
     console.print(_table(series, averages))
     for path, write in ((out, _write), (png, _draw)):
@@ -56,6 +57,8 @@ def ewa(
             write(path, series, averages, bias_correction)
         except OSError as error:
             raise OptbenchError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
+        except (ArithmeticError, ValueError) as error:  # matplotlib cannot place ticks between -1e308 and 1e308
+            raise OptbenchError(f"cannot write {str(path)!r}: {in_one_line(error)}") from None
         errors.print(f"wrote {path}", soft_wrap=True)
 
 

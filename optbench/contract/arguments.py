@@ -34,6 +34,18 @@ def whole(name: str, value: Any, least: int, most: int = 2**53) -> int:
     return int(value)
 
 
+def is_real(value: Any) -> bool:
+    """Whether a value is a number, perhaps not a finite one, and no truth value.
+
+    Args:
+        value: anything.
+
+    Returns:
+        True for Python's and NumPy's.
+    """
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and no truth value.
 
@@ -43,10 +55,8 @@ def is_number(value: Any) -> bool:
     Returns:
         True for what a float can hold.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        return False
     try:
-        return math.isfinite(value)
+        return is_real(value) and math.isfinite(value)
     except OverflowError:
         return False
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, in_one_line, unknown
+from optbench.contract.paths import is_file, path_of
 from optbench.datasets.record import Raw
 
 _ENDINGS = (".csv", ".npz", ".parquet")
@@ -26,10 +27,10 @@ def is_path(text: str) -> bool:
 def used(name: str, path: str = "", **other) -> list[Path]:
     """The files that a set of this name and these parameters is read from; OptbenchError where one is missing."""
     if name == "file":
-        place = Path(path).expanduser()
+        place = path_of("data set", path)
         if place.suffix not in _ENDINGS:
             raise OptbenchError(f"data set {path}: the path must end in {', '.join(_ENDINGS[:2])} or {_ENDINGS[2]}")
-        if not place.is_file():
+        if not is_file(place):
             raise OptbenchError(f"data set {path}: no such file")
         return [place]
     return _fashion_files(path) if name == "fashion_mnist" else []
@@ -41,7 +42,7 @@ def _file(path, target):
     ``.csv`` and ``.parquet``: a row an example, the column ``target`` (by default the last) the target, all others
     features. ``.npz``: arrays x (n, ...) and y (n,), and x_test and y_test where the test examples are fixed.
     """
-    place = Path(path).expanduser()
+    place = path_of("data set", path)
     try:
         if place.suffix == ".npz":
             return _arrays(path, place, target)

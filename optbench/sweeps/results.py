@@ -280,18 +280,17 @@ def _provenance(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise OptbenchError(f"cannot read {str(path)!r} ({_reason(error)}): run the sweep again") from None
-    if not isinstance(content, dict):
-        raise OptbenchError(f"{str(path)!r} is not a JSON object: run the sweep again")
-    return content
+    return shape.provenance(path, content)
 
 
 def _read(path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
     """A table, or those of the ``wanted`` columns that it has."""
     try:
         columns = [name for name in wanted if name in pq.read_schema(path).names] or None
-        return pq.read_table(path, columns=columns, **options).to_pandas()
+        table = pq.read_table(path, columns=columns, **options).to_pandas()
     except (ArrowException, OSError, ValueError) as error:
         raise OptbenchError(f"cannot read the table {str(path)!r} ({_reason(error)}): run the sweep again") from None
+    return shape.checked(path, table)
 
 
 def _reason(error: Exception) -> str:
