@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optbench.cli.options import numbers
-from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from optbench.averages.series import Series
 
+_LARGEST = 1e300
+"""The largest number of a picture: what lies between the ends of an axis must be a number, too."""
 _LAST = 3
 """How many of the last values the table shows."""
 
@@ -57,8 +59,6 @@ def ewa(
             write(path, series, averages, bias_correction)
         except OSError as error:
             raise OptbenchError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
-        except (ArithmeticError, ValueError) as error:  # matplotlib cannot place ticks between -1e308 and 1e308
-            raise OptbenchError(f"cannot write {str(path)!r}: {in_one_line(error)}") from None
         errors.print(f"wrote {path}", soft_wrap=True)
 
 
@@ -108,11 +108,15 @@ def _write(path: Path, series: Series, averages: dict, bias_correction: bool) ->
 
 
 def _draw(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
+    import numpy as np
+
     from optbench.contract.version import __version__
     from optbench.report import style
     from optbench.report.figure_averages import draw_averages
     from optbench.sweeps.provenance import typed_command
 
+    if np.abs(series.values).max() > _LARGEST:
+        raise OptbenchError(f"cannot draw {str(path)!r}: no axis holds numbers beyond {_LARGEST:g}")
     kind = "with" if bias_correction else "without"
     with style.theme():
         figure = draw_averages(
