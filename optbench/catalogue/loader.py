@@ -64,7 +64,7 @@ class Catalogue:
             return record, record.with_values(given)
         base, values = self.optimizer(inner)
         if isinstance(base, Baseline):
-            raise OptbenchError(f"{record.name} cannot go around {base.name}, which is SciPy's")
+            raise OptbenchError(f"optimizer {record.name} cannot go around {base.name}, which is SciPy's")
         composed = wrap(record, base)
         return composed, composed.with_values(values | given)
 
