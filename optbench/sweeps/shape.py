@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 from pandas.api import types
 
+from optbench.contract import arguments
 from optbench.contract.columns import RUNS, is_metric
 from optbench.contract.errors import OptbenchError, shown
-from optbench.engine import settings
+from optbench.engine.settings import real
 
 _STATUS = ("ok", "diverged", "deadline", "failed")
 _TEXTS = {"run_id", "cohort_id", "problem", "optimizer", "schedule", "dtype", "status"}
@@ -94,7 +95,7 @@ def _column(kind: str, name: str, values: pd.Series) -> pd.Series:
             raise OptbenchError(f"the column {name!r} has empty rows")
         return values
     if not (name in _WHOLE or name in _NUMBERS or kind == "curves" or is_metric(name)):
-        if not all(isinstance(value, str) or settings.real(value) for value in values.unique()):
+        if not all(isinstance(value, str) or real(value) for value in values.unique()):
             raise OptbenchError(f"the column {name!r} must hold numbers or texts")
         return values
     if values.isna().all():
