@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
@@ -78,15 +79,25 @@ def _batches(path: Path, ids: pd.Index) -> Iterator[tuple[np.ndarray, np.ndarray
     """(points,) the place of each point's run in `ids`, and (3, points) step, samples and loss; others are left out."""
     try:
         file = pq.ParquetFile(path, read_dictionary=["run_id"])
+        held: list[pa.RecordBatch] = []
         for batch in file.iter_batches(_ROWS, columns=["run_id", *_COLUMNS]):
-            names = batch.column("run_id")
-            code = names.indices.to_numpy()
-            new = np.flatnonzero(np.concatenate([[True], code[1:] != code[:-1]]))
-            # The rows of a run mostly stand together: one look-up for each.
-            found = ids.get_indexer(names.dictionary.take(names.indices.take(new)).to_pandas())
-            place = np.repeat(found, np.diff(np.append(new, len(code))))
-            kept = place >= 0
-            columns = [batch.column(name).to_numpy(zero_copy_only=False)[kept] for name in _COLUMNS]
-            yield place[kept], np.array(columns, dtype=np.float64)
+            held.append(batch)
+            if sum(part.num_rows for part in held) >= _ROWS:  # a batch ends with its row group, which may be small
+                yield _placed(pa.Table.from_batches(held), ids)
+                held = []
+        if held:
+            yield _placed(pa.Table.from_batches(held), ids)
     except (ArrowException, OSError, ValueError, KeyError) as error:
         raise unreadable(path, error) from None
+
+
+def _placed(table: pa.Table, ids: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    names = table.column("run_id").unify_dictionaries().combine_chunks()
+    code = names.indices.to_numpy()
+    new = np.flatnonzero(np.concatenate([[True], code[1:] != code[:-1]]))
+    # The rows of a run mostly stand together: one look-up for each.
+    found = ids.get_indexer(names.dictionary.take(names.indices.take(new)).to_pandas())
+    place = np.repeat(found, np.diff(np.append(new, len(code))))
+    kept = place >= 0
+    columns = [table.column(name).to_numpy()[kept] for name in _COLUMNS]
+    return place[kept], np.array(columns, dtype=np.float64)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import assembly, manifest
+from optbench.sweeps import assembly, manifest, shape
 from optbench.sweeps.manifest import MERGED, Entry, Manifest
 from optbench.sweeps.points import Points, points_of, reason, unreadable
 
@@ -62,9 +62,7 @@ class Folder:
         except (OSError, ValueError) as error:
             raise OptbenchError(f"cannot read {str(path)!r} ({reason(error)}): {manifest.AGAIN}") from None
         self._check(path)
-        if not isinstance(content, dict):
-            raise OptbenchError(f"{str(path)!r} is not a JSON object: {manifest.AGAIN}")
-        return content
+        return shape.provenance(path, content)
 
     def table(self, name: str, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
         """A table, or those of the ``wanted`` columns that it has."""
@@ -80,9 +78,10 @@ class Folder:
         self._check(path)
         try:
             columns = [column for column in wanted if column in pq.read_schema(path).names] or None
-            return pq.read_table(path, columns=columns, **options).to_pandas()
+            table = pq.read_table(path, columns=columns, **options).to_pandas()
         except (ArrowException, OSError, ValueError) as error:
             raise unreadable(path, error) from None
+        return shape.checked(path, table)
 
     def optional(self, name: str) -> pd.DataFrame | None:
         """A table that a folder may lack: that of an unfinished sweep, or of an old one."""
