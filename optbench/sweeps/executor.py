@@ -214,7 +214,9 @@ def _compile(
     status.to_compile = status.compiled + len(pairs)
     for group in pairs:
         try:
-            compile_for(group[0].cohort)
+            with interrupts.noted(long=True):  # numba takes an exception from outside for one of its own
+                compile_for(group[0].cohort)
+            interrupts.look()
             jobs += [Job((each,), reasons.get(each.cohort_id, "")) for each in group]
         except (Exception, SystemExit) as error:
             for each in group:

@@ -111,10 +111,11 @@ def listening(names: Sequence[str] = ENDING, last_word: Callable[[int], None] | 
 
 
 @contextmanager
-def noted() -> Iterator[None]:
-    """Within it a signal is only noted; :func:`look` raises."""
+def noted(long: bool = False) -> Iterator[None]:
+    """Within it a signal is only noted; :func:`look` raises. long: what may take long is noted only in a command, which
+    ends by then in any case."""
     listener = _mine()
-    if listener is None:
+    if listener is None or (long and not listener.last_word):
         yield
         return
     listener.held += 1
