@@ -91,7 +91,7 @@ def minimize(
     dtype: str = "float64",
     points: Points = None,
     start: Any = None,
-    deadline: float | None = None,
+    deadline: float | str | None = None,
     device: str = "cpu",
     plugin: Plugins = (),
     **hyperparameters: float,
@@ -110,7 +110,8 @@ def minimize(
         dtype: "float64" or "float32".
         points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
         start: (dim,), in the place of the problem's own start point.
-        deadline: seconds after which the run ends where it is.
+        deadline: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
+            time of those that run beside it.
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
@@ -155,7 +156,7 @@ def cohort(
     dtype: str = "float64",
     points: Points = None,
     start: Any = None,
-    deadline: float | None = None,
+    deadline: float | str | None = None,
     device: str = "cpu",
     plugin: Plugins = (),
 ) -> "CohortResult":
@@ -172,7 +173,8 @@ def cohort(
         dtype: "float64" or "float32".
         points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
         start: (dim,), in the place of the problem's own start point.
-        deadline: seconds after which the run ends where it is.
+        deadline: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
+            time of those that run beside it.
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
         plugin: a file, or several, with records of your own.
 
@@ -203,6 +205,11 @@ def sweep(
     workers: int | None = None,
     executor: str = "threads",
     scheduler: str | None = None,
+    extend: bool = False,
+    isolate: str = "auto",
+    stall: float | str = 60.0,
+    retry_failed: bool = False,
+    budget: float | str | None = None,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
@@ -214,12 +221,19 @@ def sweep(
         executor: "threads" of this process; or "dask", which asks for the extra of that name: workers are processes.
         scheduler: the address of a dask scheduler, whose workers are taken, wherever they are; by default the executor
             "dask" starts ``workers`` processes on this machine. Plug-ins and data travel with the work.
+        extend: add to the sweep that ``out`` holds, and run what is missing: problems, optimizers, rates and other
+            lists are added to its lists, numbers of seeds, blocks and trials may grow.
+        isolate: "auto": cohorts of your own plug-ins run in worker processes, which may die; "always" or "never".
+        stall: seconds, or a text such as "2m", without a sign of progress after which a worker process is ended.
+        retry_failed: whether runs that have failed before are tried again.
+        budget: seconds, or a text such as "10m", in which the sweep ends with what is complete by then; a later call
+            goes on in the same folder.
         **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
     Returns:
-        The tables. A problem or an optimizer that could not run is a warning, and its cohorts are left out; so is a
-        file whose last column is the target for want of another name, and looks like none.
+        The tables. A problem or an optimizer that could not run is a warning, and its runs have failed; so is a file
+        whose last column is the target for want of another name, and looks like none.
 
     Raises:
         OptbenchError: the input cannot run, or the folder cannot be written.
@@ -229,16 +243,25 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
+    from optbench.sweeps.budget import Budget
+    from optbench.sweeps.extension import extended
+    from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.session import checked_workers
     from optbench.sweeps.spec_files import merge, read
 
     checked_workers(workers)
     folder = None if out is None else path_of("out", out)
+    how = {"workers": workers, "executor": executor, "scheduler": scheduler, "extend": extend}
+    how |= {"isolation": Isolation(isolate, stall), "retry_failed": retry_failed, "budget": Budget.of(budget)}
+    if extend:
+        if folder is None:
+            raise OptbenchError("extend needs the folder of a sweep: out=")
+        return _execute(extended(folder, spec, changes, warnings.warn), folder, how)
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
     if folder is not None:
-        return _execute(checked, folder, workers, executor, scheduler)
+        return _execute(checked, folder, how)
     with tempfile.TemporaryDirectory() as folder:
-        return _execute(checked, folder, workers, executor, scheduler).in_memory()
+        return _execute(checked, folder, how).in_memory()
 
 
 def info() -> dict[str, Any]:
@@ -256,15 +279,16 @@ def info() -> dict[str, Any]:
     return facts()
 
 
-def _execute(spec, folder, workers, executor, scheduler) -> "Results":
+def _execute(spec, folder, how) -> "Results":
     from optbench.sweeps import results, session
     from optbench.sweeps.interrupts import listening
 
-    plan = session.plan(spec, loader.load_all(spec.plugins))
-    for text in plan.warnings:
-        warnings.warn(text, stacklevel=3)
     with listening(["SIGINT"]):
-        status = session.execute(plan, folder, workers=workers, executor=executor, scheduler=scheduler)
+        how["isolation"].probe(spec)
+        plan = session.plan(spec, loader.load_all(spec.plugins))
+        for text in plan.warnings:
+            warnings.warn(text, stacklevel=3)
+        status = session.execute(plan, folder, **how, tell=lambda text: warnings.warn(text, stacklevel=5))
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

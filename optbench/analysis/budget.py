@@ -13,9 +13,10 @@ import pandas as pd
 from optbench.analysis.blocks import LEVELS
 from optbench.analysis.columns import failed, metric_columns
 from optbench.analysis.costs import CLOCKS
+from optbench.analysis.points import Part, Tables
 from optbench.analysis.ranking import ranking
 from optbench.analysis.suboptimality import landmarks
-from optbench.analysis.trajectories import Part, Tables, pace, values_at
+from optbench.analysis.trajectories import pace, values_at
 from optbench.contract.errors import OptbenchError, unknown
 
 
@@ -78,11 +79,18 @@ def against_budget(
     runs = results.runs
     if "stage" in runs:
         runs = runs[runs["stage"].isin(["grid", "screen"])].drop(columns=["stage", "block"], errors="ignore")
+    runs = runs.reset_index(drop=True)
+    problem, names = pd.factorize(runs["problem"])
+    groups = [np.flatnonzero(problem == number) for number in range(len(names))]
+    grids = [_grid(runs.take(rows), results.timings, of, clock, budgets) for rows in groups]
+    each = np.full((len(runs), max(map(len, grids), default=0)), np.nan)  # the budgets of each run's problem
+    for rows, grid in zip(groups, grids, strict=True):
+        each[rows, : len(grid)] = grid
+    values = values_at(Part(runs, results), clock, each)
     parts = [
-        _of_problem(Part(rows.reset_index(drop=True), results.curves, results.timings, results.problems), of, clock,
-                    budgets, confidence)
-        for _, rows in runs.groupby("problem", sort=False)
-    ]  # fmt: skip
+        _of_problem(Part(runs.take(rows).reset_index(drop=True), results), of, clock, grid, values[rows], confidence)
+        for rows, grid in zip(groups, grids, strict=True)
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -99,17 +107,22 @@ def budget_winners(table: pd.DataFrame) -> pd.DataFrame:
     return best.merge(others, on=keys, how="left").fillna({"tied": ""}).reset_index(drop=True)
 
 
-def _of_problem(part: Part, of: str, clock: str, budgets: int | Sequence[float], confidence: float) -> pd.DataFrame:
-    """The rows of one problem."""
-    ends = _ends(part.runs, part.timings, clock)
-    if isinstance(budgets, int):
-        step = pd.Series(ends / part.runs["steps"].clip(lower=1).to_numpy())
-        begun = step > 0  # a deadline may have cut a run before its first step
-        first = step[begun].groupby(part.runs[of].to_numpy()[begun]).min().max()
-        grid = np.geomspace(first, max(ends.max(), first), budgets) if begun.any() else np.zeros(0)
-    else:
-        grid = np.asarray(budgets, dtype=np.float64)
-    values, rows = values_at(part, clock, grid), []
+def _grid(runs: pd.DataFrame, timings: pd.DataFrame, of: str, clock: str, budgets: int | Sequence[float]) -> np.ndarray:
+    """The budgets of one problem."""
+    if not isinstance(budgets, int):
+        return np.asarray(budgets, dtype=np.float64)
+    ends = _ends(runs, timings, clock)
+    step = pd.Series(ends / runs["steps"].clip(lower=1).to_numpy())
+    begun = step > 0  # a deadline may have cut a run before its first step
+    first = step[begun].groupby(runs[of].to_numpy()[begun]).min().max()
+    return np.geomspace(first, max(ends.max(), first), budgets) if begun.any() else np.zeros(0)
+
+
+def _of_problem(
+    part: Part, of: str, clock: str, grid: np.ndarray, values: np.ndarray, confidence: float
+) -> pd.DataFrame:
+    """The rows of one problem. values: (runs, budgets) of `values_at`."""
+    ends, rows = _ends(part.runs, part.timings, clock), []
     for place, budget in enumerate(grid):
         now = _runs_at(part, clock, values[:, place], budget)
         ranked = ranking(now, of=of, confidence=confidence)

@@ -9,17 +9,9 @@ import pandas as pd
 
 from optbench.analysis.columns import configuration_columns, failed, metric_columns
 from optbench.analysis.intervals import grouped_intervals
+from optbench.analysis.points import Part, Tables, Trajectories, pieces
 from optbench.analysis.suboptimality import landmarks
-from optbench.analysis.trajectories import (
-    Part,
-    Tables,
-    Trajectories,
-    log_area,
-    log_tail,
-    pace,
-    planned_steps,
-    trajectories,
-)
+from optbench.analysis.trajectories import log_area, log_tail, pace, planned_steps
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 
@@ -85,10 +77,9 @@ def time_to_target(
     """
     targets = targets_of(results.runs, results.problems) if targets is None else targets
     runs = results.runs if runs is None else runs
-    results = Part(runs, results.curves, results.timings, results.problems)
+    results = Part(runs, results)
     if targets.empty:
         raise OptbenchError("there are no targets")
-    points = trajectories(runs, results.curves)
     names = pd.Index(targets["problem"].unique())
     number = targets.groupby("problem", sort=False).cumcount().to_numpy()
     shape = (len(names), int(number.max()) + 1)
@@ -102,16 +93,19 @@ def time_to_target(
     reached = np.zeros((len(runs), shape[1]), dtype=bool)
     clocks = {name: np.repeat(whole[name][:, None], shape[1], axis=1) for name in ("steps", "samples")}
     alive = ~failed(runs)
-    for column in range(shape[1]):
-        level, minimum, floor = (
-            np.where(place >= 0, grids[name][place, column], np.nan) for name in ("loss", "minimum", "floor")
-        )
-        here, before, share = _arrivals(points, level, minimum, floor)
-        arrived = np.flatnonzero((here < points.end) & alive)
-        reached[arrived, column] = True
-        at, last, part = here[arrived], before[arrived], share[arrived]
-        for name, clock in (("steps", points.step), ("samples", points.samples)):
-            clocks[name][arrived, column] = clock[last] + part * (clock[at] - clock[last])
+    for rows, points in pieces(results):
+        for column in range(shape[1]):
+            level, minimum, floor = (
+                np.where(place[rows] >= 0, grids[name][place[rows], column], np.nan)
+                for name in ("loss", "minimum", "floor")
+            )
+            here, before, share = _arrivals(points, level, minimum, floor)
+            arrived = np.flatnonzero((here < points.end) & alive[rows])
+            reached[rows, column] = np.isin(np.arange(len(rows)), arrived)
+            at, last, part = here[arrived], before[arrived], share[arrived]
+            for name, clock in (("steps", points.step), ("samples", points.samples)):
+                clocks[name][rows, column] = whole[name][rows]
+                clocks[name][rows[arrived], column] = clock[last] + part * (clock[at] - clock[last])
     counts = np.where(place >= 0, np.bincount(row, minlength=len(names))[place], 0)
     mine = (np.arange(shape[1]) < counts[:, None]).ravel()
     which = np.repeat(np.arange(len(runs)), shape[1])[mine]
@@ -201,14 +195,13 @@ def costs(
     late = (mine["status"] == "deadline").to_numpy() & ~bad
     table["unfinished"] = np.bincount(code, weights=late, minlength=count) / size
     for name, each in (("log_tail", log_tail), ("log_area", log_area)):
-        table[name] = _median(each(results)[chosen], code, count)
+        table[name] = _median(each(results, chosen), code, count)
     for name, column in [("test_loss", "test_loss_final"), *((name, name) for name in metric_columns(mine))]:
         values = mine[column].to_numpy(dtype=np.float64, na_value=np.nan)
         there = np.bincount(code, weights=~np.isnan(values), minlength=count) > 0
         worst = 0.0 if "accuracy" in name else np.inf
         table[name] = _median(np.where(bad & there[code], worst, values), code, count)
-    times = time_to_target(results, targets)
-    times = times[times["run_id"].isin(mine["run_id"])]
+    times = time_to_target(results, targets, mine)
     wide = times.groupby([*by, "target"], sort=False, dropna=False, observed=True)
     sums = wide[["reached", "samples", "seconds"]].sum()
     sums["share"] = wide["reached"].mean()

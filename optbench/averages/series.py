@@ -42,6 +42,7 @@ def read_series(file: str | Path, column: str | None = None, skip_missing: bool 
     try:
         parse = csv.ParseOptions(delimiter=_delimiter(place), newlines_in_values=False)
         convert, schema = _understand(place, parse, column)
+        schema.names  # noqa: B018 - those of a file in another encoding cannot be read, which is told here only
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise OptbenchError(f"cannot read {str(file)!r}: {in_one_line(error)}") from None
     column = _chosen(schema, column, file)

@@ -108,5 +108,8 @@ def _markdown_row(row) -> str:
 
 
 def _family(path: Path) -> str:
-    doc = ast.get_docstring(ast.parse(path.read_bytes()))
+    try:
+        doc = ast.get_docstring(ast.parse(path.read_bytes()))
+    except (OSError, SyntaxError, ValueError):  # it has changed, or gone, since it was loaded
+        doc = None
     return formula(doc) if doc else path.name

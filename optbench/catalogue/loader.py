@@ -12,18 +12,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from optbench.catalogue.guard import put_back
 from optbench.contract import names
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError, PluginError, shown, unknown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.origins import Origin
-from optbench.contract.paths import is_file, path_of
+from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
+from optbench.contract.room import size_text
 from optbench.contract.schedules import Schedule, ScheduleWrapper
 
 MOST_FILES = 1000
 """Of plug-ins in one call."""
 _HERE = Path(__file__).parent
+_MOST_BYTES = 1 << 24
+_WIDEST = 300
+"""Letters of a line of a traceback."""
 _KINDS = {
     Optimizer: "optimizers",
     Wrapper: "wrappers",
@@ -59,7 +64,7 @@ class Catalogue:
             return record, record.with_values(given)
         base, values = self.optimizer(inner)
         if isinstance(base, Baseline):
-            raise OptbenchError(f"{record.name} cannot go around {base.name}, which is SciPy's")
+            raise OptbenchError(f"optimizer {record.name} cannot go around {base.name}, which is SciPy's")
         composed = wrap(record, base)
         return composed, composed.with_values(values | given)
 
@@ -121,11 +126,25 @@ def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
         _add(catalogue, path)
     if catalogue.broken:
         raise PluginError(f"the installation is damaged: {next(iter(catalogue.broken.values()))}")
-    for path in dict.fromkeys(path_of("plugin", file).resolve() for file in files):
-        if not is_file(path):
-            raise PluginError(f"no plug-in file {str(path)!r}")
+    for path in dict.fromkeys(map(plugin_path, files)):
         _add(catalogue, path)
     return catalogue
+
+
+def plugin_path(file: str | Path) -> Path:
+    """The whole path of a plug-in; PluginError where no file of a sensible size is there."""
+    try:
+        path = path_of("plugin", file).resolve()
+        size, plain = path.stat().st_size, path.is_file()
+    except FileNotFoundError:
+        raise PluginError(f"no plug-in file {str(path)!r}") from None
+    except (OSError, ValueError, RuntimeError, TypeError) as error:  # too long, a NUL in it, links in a circle
+        raise PluginError(f"no plug-in file {shown(str(file))}: {getattr(error, 'strerror', None) or error}") from None
+    if not plain:  # a folder, a pipe or a device, which may give no end of text
+        raise PluginError(f"no plug-in file {str(path)!r}: this is something else than a file")
+    if size > _MOST_BYTES:
+        raise PluginError(f"the plug-in {path.name} has {size_text(size)}: that is no source text")
+    return path
 
 
 def load_all(files: str | Path | Iterable[str | Path] = ()) -> Catalogue:
@@ -152,15 +171,15 @@ def _some(files: Any) -> tuple:
 
 
 def _add(catalogue: Catalogue, path: Path) -> None:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     try:
-        module = _execute(path, digest)
-    except (Exception, SystemExit) as error:  # whatever a user's file may raise is reported, not passed on
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        records = _execute(path, digest)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's file may raise is reported, not passed on
         catalogue.broken[path] = _trace(error, path)
         return
-    for record in vars(module).values():
-        if type(record) not in _KINDS:
-            continue
+    for record in records:
         kind = _KINDS[type(record)]
         registry = getattr(catalogue, kind)
         key = f"{kind[:-1]} {record.name}"
@@ -181,14 +200,15 @@ def _add(catalogue: Catalogue, path: Path) -> None:
 def _trace(error: BaseException, path: Path) -> str:
     """The traceback from the user's file on; what called it is no help to its author."""
     told = traceback.TracebackException.from_exception(error, limit=None)
-    own = next((i for i, frame in enumerate(told.stack) if frame.filename == str(path)), max(len(told.stack) - 2, 0))
+    own = next((i for i, frame in enumerate(told.stack) if frame.filename == str(path)), len(told.stack))
     told.stack = traceback.StackSummary.from_list(told.stack[own : own + 3])
-    return "".join(told.format())
+    lines = "".join(told.format()).splitlines()
+    return "".join(f"{line[:_WIDEST]}{'...' * (len(line) > _WIDEST)}\n" for line in lines)
 
 
 @cache
-def _execute(path: Path, digest: str):
-    """Run the file as a module of a private name, once per content."""
+def _execute(path: Path, digest: str) -> list:
+    """The records of a file, which runs as a module of a private name, once per content."""
     # By content, not by place: kernels in numba's cache name this module, and a copied checkout finds them, too.
     label = f"_optbench_plugin_{path.stem}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(label, path)
@@ -197,8 +217,12 @@ def _execute(path: Path, digest: str):
     module = importlib.util.module_from_spec(spec)
     sys.modules[label] = module
     try:
-        spec.loader.exec_module(module)
+        with put_back():
+            spec.loader.exec_module(module)
+        records = [record for record in vars(module).values() if type(record) in _KINDS]
+        for record in records:
+            record.__post_init__()  # a file can have done anything to them
     except BaseException:
         sys.modules.pop(label, None)
         raise
-    return module
+    return records

@@ -45,7 +45,7 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
             check(record)
         except NotApplicable:
             continue
-        except Exception as error:  # a plug-in may raise anything
+        except (Exception, SystemExit) as error:  # a plug-in may raise anything
             yield Finding(title, False, _told(error))
             if check in _KINDS[kind].FIRST:
                 return
@@ -53,6 +53,6 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
             yield Finding(title, True)
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """A check says itself what is wrong; of anything else, the kind is part of the news."""
     return str(error) if isinstance(error, Wrong) else in_one_line(error)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from optbench.cli import check, compare, ewa, info, lecture, report, show, stopping, sweep
+from optbench.cli import check, compare, ewa, info, lecture, merge, report, show, stopping, sweep
 from optbench.cli import list as listing
 from optbench.cli.options import TakesNumbers
 from optbench.contract.errors import OptbenchError
@@ -41,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(sweep.sweep)
+app.command()(merge.merge)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(lecture.lecture)

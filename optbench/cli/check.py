@@ -24,14 +24,14 @@ def print_checks(file: Path, files: Sequence[Path]) -> bool:
     from rich.text import Text
 
     from optbench import checks
+    from optbench.catalogue.loader import plugin_path
     from optbench.cli.console import console, load_catalogue
 
-    if not file.is_file():
-        raise OptbenchError(f"no plug-in file {str(file)!r}")
+    path = plugin_path(file)
     catalogue = load_catalogue((file, *files))
-    if file.resolve() in catalogue.broken:
+    if path in catalogue.broken:
         raise OptbenchError(f"{file} does not load (the traceback stands above)")
-    names = [key for key, path in catalogue.files.items() if path == file.resolve()]
+    names = [key for key, place in catalogue.files.items() if place == path]
     if not names:
         raise OptbenchError(f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem")
     fine = True

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from optbench.averages.series import Series
 
+_LARGEST = 1e300
+"""The largest number of a picture: what lies between the ends of an axis must be a number, too."""
 _LAST = 3
 """How many of the last values the table shows."""
 
@@ -46,7 +48,8 @@ def ewa(
     _check_ending("--out", out, (".csv", ".parquet"))
     series = read_series(file, column, skip_missing)
     if series.missing:
-        errors.print(f"{series.missing:,} rows without a value were left out")
+        rows = "row without a value was" if series.missing == 1 else "rows without a value were"
+        errors.print(f"{series.missing:,} {rows} left out")
     averages = {each: array.ewa(series.values, each, bias_correction) for each in betas}
     console.print(_table(series, averages))
     for path, write in ((out, _write), (png, _draw)):
@@ -105,11 +108,15 @@ def _write(path: Path, series: Series, averages: dict, bias_correction: bool) ->
 
 
 def _draw(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
+    import numpy as np
+
     from optbench.contract.version import __version__
     from optbench.report import style
     from optbench.report.figure_averages import draw_averages
     from optbench.sweeps.provenance import typed_command
 
+    if np.abs(series.values).max() > _LARGEST:
+        raise OptbenchError(f"cannot draw {str(path)!r}: no axis holds numbers beyond {_LARGEST:g}")
     kind = "with" if bias_correction else "without"
     with style.theme():
         figure = draw_averages(

@@ -55,7 +55,9 @@ def sweep(
     epochs: Annotated[float | None, typer.Option(help="Budget: passes over the data.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget: updates, instead of epochs.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float64, float32, or both: float64,float32.")] = None,
-    deadline: Annotated[float | None, typer.Option(help="Seconds after which a cohort ends where it is.")] = None,
+    deadline: Annotated[
+        str | None, typer.Option(metavar="TIME", help="What a run may take before it ends where it is: 30s, 2m, 1h.")
+    ] = None,
     device: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="cpu, cuda, or auto: a GPU where one can be used. By default cpu."),
@@ -63,7 +65,28 @@ def sweep(
     out: Annotated[
         str, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")
     ] = "results",
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Add to the sweep in --out, and run what is missing: see README.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Run one of N parts, such as 2/8; optbench merge joins their folders."),
+    ] = None,
     workers: Workers = None,
+    isolate: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN", help="Worker processes, which may die: auto (what is from --plugin), always, never."
+        ),
+    ] = "auto",
+    stall: Annotated[
+        str, typer.Option(metavar="TIME", help="A worker process that shows no progress for so long is ended.")
+    ] = "60s",
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="End within 10m, or 1h, with what is complete by then; the rest can go on."),
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what has failed before.")] = False,
     executor: Annotated[
         str, typer.Option(metavar="NAME", help="threads, or dask: processes here, or the workers of --scheduler.")
     ] = "threads",
@@ -77,10 +100,14 @@ def sweep(
     plugin: Plugin = None,
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
-    from optbench.cli.console import load_catalogue
+    from optbench.cli.console import load_catalogue, warn
     from optbench.sweeps import session
+    from optbench.sweeps.budget import Budget
+    from optbench.sweeps.extension import extended
     from optbench.sweeps.interrupts import listening
+    from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.provenance import typed_command
+    from optbench.sweeps.shards import part
     from optbench.sweeps.spec_files import read
 
     check_folder(out)
@@ -91,26 +118,36 @@ def sweep(
         "dtypes": dtype, "deadline": deadline, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
+    isolation, time = Isolation(isolate, stall), Budget.of(budget)
     try:
         with listening(last_word=stopping.tell):
-            checked = read(spec, changes)
+            checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
+            isolation.probe(checked)
             catalogue = load_catalogue(checked.plugins)
+
+            def planned() -> Plan:
+                whole = session.plan(checked, catalogue)
+                return part(whole, shard) if shard is not None else whole
+
             if dry_run:
-                plan = session.plan(checked, catalogue)
+                plan = planned()
                 print_notes(plan)
                 print_plan(plan, session.checked_workers(workers))
                 return
             with watching() as watch:
-                plan = session.plan(checked, catalogue)
+                plan = planned()
                 print_notes(plan)
                 tell_if_long(plan, session.checked_workers(workers), Path(out))
                 status = session.execute(
-                    plan, out, workers=workers, executor=executor, scheduler=scheduler, command=typed_command(),
-                    watch=watch,
+                    plan, out, workers=workers, executor=executor, scheduler=scheduler, extend=extend,
+                    command=typed_command(), watch=watch, tell=warn, isolation=isolation,
+                    retry_failed=retry_failed, budget=time,
                 )  # fmt: skip
             print_summary(Path(out))
             if report:
                 report_command.draw(Path(out))
+            if time and status.out_of_time:
+                print(f"the budget of {budget} is over, and what was incomplete is left out; {stopping.go_on()}")
     except KeyboardInterrupt as error:
         stopping.leave(error)
     if status.failed:
@@ -161,7 +198,7 @@ def print_summary(directory: Path) -> None:
         paragraph("")
         paragraph(overall, hang=2)
     paragraph("")
-    for text in answers.edge_texts(answer.edges):
+    for text in answers.edge_texts(answer.edges, directory):
         paragraph(text, hang=2)
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)

@@ -17,9 +17,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import Linkage
 from numba import __version__ as numba_version
 from numba import float32, float64, int32, int64, types
 from numba.core import cgutils
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.imputils import impl_ret_borrowed
 from numba.core.serialize import dumps
 from numba.extending import intrinsic
@@ -48,7 +51,7 @@ def noalias() -> dict[str, bool]:
     return {"noalias": True}
 
 
-def kept_on_disk(decorate: Callable[..., Callable], function: Callable) -> Callable:
+def kept_on_disk(decorate: Callable[..., Any], function: Callable) -> Any:
     """``decorate(cache=True)(function)``, not yet compiled; without the cache where there is no place for one.
 
     numba tells that by the words of a RuntimeError alone, and by no kind of its own. When they change, sessions without
@@ -105,6 +108,30 @@ def forks_between_compilations() -> None:
 
 
 forks_between_compilations()
+
+
+class _OwnCode(JITCodeLibrary):
+    def _finalize_final_module(self):
+        for function in self._final_module.functions:
+            if function.linkage is Linkage.linkonce_odr and not function.is_declaration:
+                function.linkage = "internal"
+        super()._finalize_final_module()
+
+
+class OwnCode(Compiler):
+    """Compiles a kernel so that it runs its own copies of the functions that it calls: njit's ``pipeline_class``.
+
+    numba links a copy of each into every kernel, all under one name, for which the loader takes whichever came first.
+    Each copy is optimized for its kernel, so last bits depended on what the process had loaded before, and a first
+    start, which loads the functions by themselves, too, differed from the second (mlp, softmax, convolution,
+    adafactor). When it breaks: numba/core/codegen.py, ``_get_module_for_linking``, gives the copies that linkage.
+    """
+
+    def compile_extra(self, func: Callable) -> Any:
+        """Compile into a library of that kind, instead of the one that lowering would make."""
+        self.state.library = _OwnCode(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library.enable_object_caching()
+        return super().compile_extra(func)
 
 
 def address(kernel: Any, signature: Any) -> int:

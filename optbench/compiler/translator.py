@@ -30,10 +30,12 @@ REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 
 
-def jit(function: Callable, signature: Any = None, **options: Any) -> Callable:
+def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
     """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
     options = OPTIONS | options
-    kernel: Any = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
+    if signature is not None:
+        options["pipeline_class"] = numba_inside.OwnCode
+    kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
     if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
         kernel.compile(signature)
         kernel.disable_compile()

@@ -92,7 +92,7 @@ def in_one_line(error: BaseException) -> str:
     try:
         text = _shortened(" ".join(str(error).split()))
     except Exception:  # a plug-in's own exception may not even be able to say what it is
-        text = "(it cannot be told)"
+        text = "(its text cannot be shown)"
     return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text}"
 
 

@@ -85,7 +85,7 @@ def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
     values.function(owner, "work", work, 2)
     try:
         size = work(rows, runs)
-    except Exception as error:  # a plug-in may raise anything
+    except (Exception, SystemExit) as error:  # a plug-in may raise anything
         raise PluginError(f"{owner}: work(rows={rows}, runs={runs}) fails: {in_one_line(error)}") from error
     if not values.is_whole(size) or size < 0:
         raise PluginError(f"{owner}: work(rows={rows}, runs={runs}) must give a whole number, not {shown(size)}")

@@ -177,7 +177,9 @@ class Family:
             raise type(error)(_named(str(error), self.name)) from None
         except MemoryError as error:
             raise OptbenchError(f"problem {self.name} needs more memory than there is: {in_one_line(error)}") from error
-        except Exception as error:  # a plug-in may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plug-in may raise anything, and call sys.exit
             raise PluginError(f"problem {self.name} cannot be built: {in_one_line(error)}") from error
         if not isinstance(built, Problem):
             raise PluginError(f"problem {self.name} must return an optbench.Problem, not {type(built).__name__}")

@@ -81,7 +81,7 @@ class Schedule:
         enforce(owner, filled, self.limits)
         try:
             wrong = self.check(**filled) if self.check else None
-        except Exception as error:  # a plug-in may raise anything
+        except (Exception, SystemExit) as error:  # a plug-in may raise anything
             raise PluginError(f"{owner}: its check fails: {in_one_line(error)}") from error
         if wrong:
             raise OptbenchError(f"{owner}: {wrong}")

@@ -32,7 +32,10 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
     ``classes``: whether the targets of a user's file are classes (True, or how many), real numbers (False), or what
     they look like (None). Raises OptbenchError for a name, parameter or file that does not exist or cannot be used.
     """
-    name, given = ("file", {"path": text}) if files.is_path(text) else names.parse(text)
+    try:
+        name, given = ("file", {"path": text}) if files.is_path(text) else names.parse(text)
+    except OptbenchError as error:
+        raise OptbenchError(f"data set: {error}") from None
     if name not in _SETS:
         raise unknown("data set", name, _SETS)
     given = names.fill("data set", name, given, _SETS[name][1])

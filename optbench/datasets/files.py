@@ -11,6 +11,7 @@ import numpy as np
 
 from optbench.contract import names, room
 from optbench.contract.errors import OptbenchError, in_one_line, unknown
+from optbench.contract.paths import is_file, path_of
 from optbench.datasets.copies import copy_of
 from optbench.datasets.record import Raw
 
@@ -27,10 +28,10 @@ def is_path(text: str) -> bool:
 def used(name: str, path: str = "", **other) -> list[Path]:
     """The files that a set of this name and these parameters is read from; OptbenchError where one is missing."""
     if name == "file":
-        place = copy_of(path) or Path(path).expanduser()
+        place = copy_of(path) or path_of("data set", path)
         if place.suffix not in _ENDINGS:
             raise OptbenchError(f"data set {path}: the path must end in {', '.join(_ENDINGS[:2])} or {_ENDINGS[2]}")
-        if not place.is_file():
+        if not is_file(place):
             raise OptbenchError(f"data set {path}: no such file")
         return [place]
     return _fashion_files(path) if name == "fashion_mnist" else []
@@ -42,7 +43,7 @@ def _file(path, target):
     ``.csv`` and ``.parquet``: a row an example, the column ``target`` (by default the last) the target, all others
     features. ``.npz``: arrays x (n, ...) and y (n,), and x_test and y_test where the test examples are fixed.
     """
-    place = copy_of(path) or Path(path).expanduser()
+    place = copy_of(path) or path_of("data set", path)
     room.need_memory(f"data set {path}: the file", place.stat().st_size)
     try:
         if place.suffix == ".npz":

@@ -35,7 +35,7 @@ def start_point(problem: Problem, seed: int) -> np.ndarray:
     owner = f"problem {problem.name or '(unnamed)'}"
     try:
         w = np.asarray(problem.start(_generator(seed, _START)))
-    except Exception as error:  # a plug-in may raise anything
+    except (Exception, SystemExit) as error:  # a plug-in may raise anything
         raise PluginError(f"{owner}: start(rng) fails: {in_one_line(error)}") from error
     if w.dtype.kind not in "iuf" or w.shape != (problem.dim,) or not np.isfinite(w).all():
         raise PluginError(f"{owner}: start(rng) must give {problem.dim} finite numbers, got {shown(w)}")

@@ -51,7 +51,8 @@ class Cohort:
     start: np.ndarray | None = None
     """(dim,), in the place of the problem's own start point."""
     deadline: float | None = None
-    """Seconds after which the cohort ends where it is."""
+    """Seconds after which a run ends where it is. One of several that run together takes its share of their time, so
+    that all have the same, however many there are and however many calls they take."""
     device: Device = "cpu"
     evaluated: np.ndarray = field(init=False, repr=False)
     """(p,): the steps to evaluate at, in order."""

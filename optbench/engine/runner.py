@@ -24,18 +24,17 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Clock:
-    """When to end (time.perf_counter), whom to tell of run-steps done, whom to ask whether to stop."""
+    """How long a run may take, whom to tell of run-steps done, whom to ask whether to stop."""
 
-    until: float | None
+    deadline: float | None
     progress: Callable[[int], None]
     stop: Callable[[], bool]
+    until: float | None = None
+    """When the call that runs must end, on time.perf_counter."""
 
-    def share(self, count: int) -> "Clock":
-        """The same for the next of ``count`` calls, which share the time that is left."""
-        if self.until is None:
-            return self
-        now = time.perf_counter()
-        return replace(self, until=now + (self.until - now) / count)
+    def of_call(self, lanes: int) -> "Clock":
+        """The same for a call of so many lanes that begins now: each lane has the whole deadline, wherever it runs."""
+        return self if self.deadline is None else replace(self, until=time.perf_counter() + self.deadline * lanes)
 
     def late(self) -> bool:
         if self.stop():

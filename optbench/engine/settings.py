@@ -5,6 +5,7 @@ Every function gives the value as it is used, or raises OptbenchError with what 
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -70,13 +71,23 @@ def dtype(value: Any) -> DtypeName:
     return "float32" if value == "float32" else "float64"
 
 
+def seconds(value: Any) -> float:
+    """A time: a positive number of seconds, or a text with units, such as 30s, 2m or 1h30m."""
+    number = value
+    if isinstance(value, str):
+        match = re.fullmatch(_TIME, value.replace(" ", "").lower())
+        parts = [part for part in match.groups() if part] if match else []
+        if not parts:
+            raise OptbenchError(f"{shown(value)} must be a time such as 30s, 2m or 1h30m, or a number of seconds")
+        number = sum(float(part.rstrip("hms")) * _UNITS.get(part[-1], 1.0) for part in parts)
+    if not (finite(number) and number > 0):
+        raise OptbenchError(f"{shown(value)} must be a positive number of seconds")
+    return float(number)
+
+
 def deadline(value: Any) -> float | None:
     """Seconds, or None."""
-    if value is None:
-        return None
-    if not (finite(value) and value > 0):
-        raise OptbenchError(f"{shown(value)} must be a positive number of seconds")
-    return float(value)
+    return None if value is None else seconds(value)
 
 
 def budget(epochs: Any, steps: Any) -> None:
@@ -123,9 +134,13 @@ def points(value: Any, steps: int | None = None) -> tuple[int, ...] | Literal["e
     return tuple(sorted({int(number) for number in numbers}))
 
 
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+_TIME = rf"({_NUMBER}h)?({_NUMBER}m)?({_NUMBER}s?)?"
+
 _CHECKS: dict[str, Callable[..., Any]] = {
     "lr": learning_rate, "batch_size": batch_size, "seed": seed, "dtype": dtype, "deadline": deadline,
-    "points": points,
+    "points": points, "stall": seconds, "budget": deadline,
 }  # fmt: skip
 
 

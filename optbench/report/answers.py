@@ -5,8 +5,10 @@ The terminal and the page take their winners from here, and so from `optbench.an
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -140,33 +142,35 @@ def setting_texts(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], s
     return texts
 
 
-def edge_texts(table: pd.DataFrame) -> list[str]:
-    """One text a parameter and side: whose choices lie at its end, and the option that searches wider."""
+def edge_texts(table: pd.DataFrame, directory: str | Path | None = None) -> list[str]:
+    """One text a parameter and side: whose choices lie at its end, and the command that searches wider.
+
+    directory: that of the results; without one it is the option alone.
+    """
     texts = []
+    command = "" if directory is None else f"optbench sweep --extend --out {shlex.quote(str(directory))} "
     for (name, side), part in table.groupby(["parameter", "side"], sort=False):
         word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
         where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]
         end = "highest" if side == "high" else "lowest"
-        texts.append(f"{word} at the {end} that was tried: {', '.join(where)}; wider: {_option(name, side, part)}")
+        option = f"{command}{_option(name, part)}"
+        texts.append(f"{word} at the {end} that was tried: {', '.join(where)}; wider: {option}")
     return texts
 
 
-def _option(name: str, side: str, part: pd.DataFrame) -> str:
-    """What to add to the command."""
+def _option(name: str, part: pd.DataFrame) -> str:
+    """What ``--extend`` adds: the next value, or the wider range."""
     first = part.iloc[0]
-    low, high, wider = first["lowest"], first["highest"], first["wider"]
-    if first["range"]:
-        if name == "lr":
-            return f"--lr '{first['range']}'"
-        given = f"{name}={first['range']}"
-        return f"{labels.with_values(first['optimizer'], [given])} among --optimizers"
     if name == "lr":
-        low, high = (low, wider) if side == "high" else (wider, high)
-        return f"--lr {labels.number(low, 4)}:{labels.number(high, 4)}:{int(first['tried']) + 1}"
+        return f"--lr {shlex.quote(first['range'] or labels.number(first['wider'], 4))}"
     if name == "batch_size":
-        return f"{int(wider)} among --batch-sizes"
-    optimizer = labels.optimizer_label({"optimizer": first["optimizer"], name: wider}, {first["optimizer"]: [name]})
-    return f"{optimizer} among --optimizers"
+        return f"--batch-sizes {int(first['wider'])}"
+    optimizer = first["optimizer"]
+    if first["range"]:
+        text = labels.with_values(optimizer, [f"{name}={first['range']}"])
+    else:
+        text = labels.optimizer_label({"optimizer": optimizer, name: first["wider"]}, {optimizer: [name]})
+    return f"--optimizers {shlex.quote(text)}"
 
 
 def _sentence(answer: Answer, problem: str) -> str:

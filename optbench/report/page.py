@@ -76,7 +76,7 @@ def render(
         ],
         measure=answers.measure_text(answer, results.choose_by, results.runs),
         overall=answer.overall(),
-        wider=answers.edge_texts(answer.edges),
+        wider=answers.edge_texts(answer.edges, results.directory),
         failures=failures,
         staged=staged(results.runs),
         value=answers.value_word(results.choose_by),

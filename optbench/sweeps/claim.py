@@ -12,8 +12,8 @@ from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import merge
 
 
-def claimed(directory: Path, spec: Spec, tell: Callable[[str], None]) -> Manifest | None:
-    """What the folder holds of this sweep; None where that is nothing.
+def claimed(directory: Path, spec: Spec, tell: Callable[[str], None], extend: bool = False) -> Manifest | None:
+    """What the folder holds of this sweep; None where that is nothing. extend: it may hold a part of it.
 
     Raises OptbenchError where it holds another one, or one of optbench 0.3.0 or before.
     """
@@ -21,6 +21,8 @@ def claimed(directory: Path, spec: Spec, tell: Callable[[str], None]) -> Manifes
     if text is None:
         return before
     old = parsed(text)
+    if extend and old is not None and not differences(joined(old, spec), spec):
+        return before
     changed = ["what is in spec.toml"] if old is None else differences(old, spec)
     if changed:
         raise OptbenchError(

@@ -3,8 +3,9 @@
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from optbench.contract.errors import in_one_line
@@ -13,15 +14,36 @@ from optbench.engine.run import compile_for, one_blas_thread, refusal
 from optbench.sweeps import interrupts
 from optbench.sweeps.crews.contract import Crew, Finished
 from optbench.sweeps.crews.threads import ThreadCrew
-from optbench.sweeps.failures import failed_file, in_short
+from optbench.sweeps.failures import failed_file, has_failed, in_short
 from optbench.sweeps.jobs import Job, grouped, same_launch
 from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.store import Store
 
 _LAUNCHERS = 2
 """Threads that drive a GPU: while one evaluates on the host, the other's kernels run."""
+_APART = "apart"
 _WATCH_SECONDS = 0.1
 """How often the caller hears how far the sweep is."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How cohorts are run, beside the number of threads."""
+
+    apart: Callable[[PlannedCohort], bool] = lambda each: False
+    """What ``processes`` run."""
+    processes: Crew | None = None
+    """Whoever made them stops them."""
+    again: bool = False
+    """Whether what has failed before is tried again."""
+    rank: Callable[[PlannedCohort], int] = lambda each: 0
+    """What comes first; of the same rank the longest."""
+    until: float | None = None
+    """On time.monotonic: when nothing runs any more, whatever is missing."""
+
+    def late(self) -> bool:
+        """Whether the time is over."""
+        return self.until is not None and time.monotonic() > self.until
 
 
 @dataclass
@@ -41,6 +63,8 @@ class Status:
     """The cost and the runs of the stage alone."""
     compiled: int = 0
     to_compile: int = 0
+    out_of_time: bool = False
+    """Whether a budget ended the last stage before all of it had run."""
     failed: dict[str, str] = field(default_factory=dict)
     """What would not compile or run, by problem and optimizer, with the reason; those runs are rows all the same."""
 
@@ -71,25 +95,29 @@ def run_all(
     watch: Callable[[Status], None] = lambda status: None,
     status: Status | None = None,
     hired: Crew | None = None,
+    ways: Ways | None = None,
 ) -> Status:
     """Run what the store does not have yet. ``watch`` is called about ten times a second, in this thread.
 
     ``status``: how far the stages before this one came; it is counted on. ``hired``: who runs what is for the CPU, in
-    the place of threads; whoever made that crew stops it. KeyboardInterrupt stops the cohorts in flight within about a
-    tenth of a second; finished ones are in the store. Raises OptbenchError where it cannot be written.
+    the place of threads; whoever made that crew stops it. ``ways``: what runs in other processes, what is tried again,
+    and until when. KeyboardInterrupt stops the cohorts in flight within about a tenth of a second; finished ones are in
+    the store. Raises OptbenchError where it cannot be written.
     """
-    status, lock = status or Status(), threading.Lock()
+    status, lock, ways = status or Status(), threading.Lock(), ways or Ways()
     missing = []
     status.begin(planned)
     for each in planned:
-        if store.has(each.cohort_id):
+        if store.has(each.cohort_id) and not (ways.again and has_failed(store.cohorts, each.cohort_id)):
             status.cost += each.cost
             status.runs += each.runs
             status.cohorts += 1
         else:
             missing.append(each)
     # Once before the threads start: parallel writers of one kernel's cache can clash.
-    jobs = _compile(missing, status, watch, store)
+    apart = [each for each in missing if ways.apart(each)]
+    here = [each for each in missing if not ways.apart(each)] if apart else missing
+    jobs = _in_order([*_compile(here, status, watch, store), *(Job((each,)) for each in apart)], planned, ways.rank)
     spent: dict[int, float] = {}
     events: queue.SimpleQueue[Job | BaseException] = queue.SimpleQueue()
 
@@ -119,11 +147,25 @@ def run_all(
 
     with one_blas_thread(), interrupts.noted():
         crews: dict[str, Crew] = {"cpu": hired or ThreadCrew(workers, workers), "cuda": ThreadCrew(_LAUNCHERS, workers)}
-        waiting = {device: deque(job for job in jobs if job.device == device) for device in crews}
+        if ways.processes:
+            crews[_APART] = ways.processes
+        outside = {each.cohort_id for each in apart}
+
+        def place(job: Job) -> str:
+            return _APART if job.planned[0].cohort_id in outside else job.device
+
+        waiting: dict[str, deque[Job]] = {name: deque() for name in crews}
+        for job in jobs:
+            waiting[place(job)].append(job)
         held = dict.fromkeys(crews, 0)
         try:
             while any(waiting.values()) or any(held.values()):
+                if ways.late():
+                    status.out_of_time = True
+                    break
                 for device, crew in crews.items():
+                    if device == _APART and (waiting["cpu"] or held["cpu"]):
+                        continue  # the cores are taken
                     # Few at a time: a hundred thousand that wait would slow each other down.
                     while waiting[device] and held[device] < crew.width:
                         held[device] += 1
@@ -131,12 +173,12 @@ def run_all(
                 for event in _heard_from(events):
                     if isinstance(event, BaseException):
                         raise event
-                    held[event.device] -= 1
+                    held[place(event)] -= 1
                 watch(status)
                 interrupts.look()
         finally:
-            for crew in crews.values():
-                if crew is not hired:
+            for name, crew in crews.items():
+                if crew is not hired and (name != _APART or status.out_of_time):  # they serve the next stage, too
                     crew.stop()
     watch(status)
     return status
@@ -180,9 +222,20 @@ def _compile(
             status.ended(group, 0.0, in_one_line(error))
         status.compiled += 1
         watch(status)
-    # The longest first: one that begins last would keep a core waiting. The tables are in the plan's order anyway.
+    return jobs
+
+
+def _in_order(jobs: list[Job], planned: Iterable[PlannedCohort], rank: Callable[[PlannedCohort], int]) -> list[Job]:
+    """The longest first: one that begins last would keep a core waiting. The tables are in the plan's order anyway."""
     order = {each.cohort_id: i for i, each in enumerate(planned)}
-    return sorted(jobs, key=lambda job: (-sum(each.cost for each in job.planned), order[job.planned[0].cohort_id]))
+    return sorted(
+        jobs,
+        key=lambda job: (
+            rank(job.planned[0]),
+            -sum(each.cost for each in job.planned),
+            order[job.planned[0].cohort_id],
+        ),
+    )
 
 
 def _lanes(planned: PlannedCohort) -> int:

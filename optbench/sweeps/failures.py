@@ -3,10 +3,12 @@
 They are results like all others: they are kept, count as failures, and are not tried again unless that is asked for.
 """
 
-import numpy as np
+from pathlib import Path
+
 import pandas as pd
 import pyarrow as pa
 
+from optbench.sweeps.assembly import whole
 from optbench.sweeps.cohort_file import encode
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.tables import empty_outcome, tables
@@ -50,6 +52,6 @@ def told(runs: pd.DataFrame) -> dict[str, str]:
     return texts
 
 
-def cohorts_with_failures(runs: pa.Table) -> bool:
-    """Whether a run of this part of the table ``runs`` failed."""
-    return bool(np.any(runs["status"].to_numpy() == "failed"))
+def has_failed(cohorts: Path, cohort_id: str) -> bool:
+    """Whether a run of the cohort, whose file is in the folder ``cohorts``, failed."""
+    return "failed" in whole(cohorts, cohort_id)["runs"]["status"].to_pylist()

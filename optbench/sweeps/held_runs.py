@@ -1,6 +1,6 @@
 """Which file holds which run, and cohorts put together from the runs of several files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,11 @@ class HeldRuns:
     def __bool__(self) -> bool:
         return len(self.run_ids) > 0
 
+    def only(self, names: Container[str]) -> "HeldRuns":
+        """Those of these files."""
+        used = np.isin(self.files, [i for i, name in enumerate(self.names) if name in names])
+        return HeldRuns(self.names, self.run_ids[used], self.files[used])
+
     def missing(self, run_ids: Sequence[str]) -> tuple[list[int], tuple[str, ...]]:
         """The places of those runs that no file holds, and the files that hold the others."""
         if not self:
@@ -50,8 +55,7 @@ class HeldRuns:
 
     def within(self, names: Sequence[str], run_ids: Sequence[str]) -> bool:
         """Whether these files hold none but some of the runs."""
-        numbers = [i for i, name in enumerate(self.names) if name in names]
-        return bool(np.isin(self.run_ids[np.isin(self.files, numbers)], np.array(run_ids, _ID)).all())
+        return bool(np.isin(self.only(names).run_ids, np.array(run_ids, _ID)).all())
 
     def outside(self, run_ids: np.ndarray) -> dict[str, int]:
         """By file, how many of its runs are not among these."""

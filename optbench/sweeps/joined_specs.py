@@ -121,8 +121,11 @@ def _optimizers(old: Iterable[str], new: Iterable[str]) -> list[str]:
 
 
 def _spaces(old: Iterable[str], new: Iterable[str]) -> list[str]:
-    """Of optimizers whose settings are drawn: a new space stands in the place of the old one."""
-    return list(({names.parse(each)[0]: each for each in old} | {names.parse(each)[0]: each for each in new}).values())
+    """Of optimizers whose settings are drawn: the new ranges of one stand in the place of its old ones."""
+    found: dict[str, dict] = {}
+    for name, given in (names.parse(text) for text in (*old, *new)):
+        found[name] = {**found.get(name, {}), **given}
+    return [names.canonical(name, given) for name, given in found.items()]
 
 
 def _rates(old: Any, new: Any) -> Any:

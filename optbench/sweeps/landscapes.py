@@ -1,6 +1,6 @@
 """Facts about a sweep's problems, and the values of the two-parameter ones on a grid, for the report's contours."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +11,12 @@ from optbench.engine.objective import Objective
 GRID = 121  # points along each axis
 
 
-def facts(problems: Iterable[Problem]) -> dict[str, pa.Table]:
-    """The tables ``problems`` and ``landscapes``, a row or a grid for each name."""
+def facts(problems: Iterable[Problem], made: Mapping[str, pa.Table | None] | None = None) -> dict[str, pa.Table]:
+    """The tables ``problems`` and ``landscapes``, a row or a grid for each name.
+
+    made: the landscapes that another process has made, by name; None where it could not.
+    """
+    made = made or {}
     problems = list({problem.name: problem for problem in problems}.values())
     nothing = (np.nan, np.nan)
     known = [p.minimizer if p.dim == 2 and p.minimizer is not None else nothing for p in problems]
@@ -28,14 +32,16 @@ def facts(problems: Iterable[Problem]) -> dict[str, pa.Table]:
         "w_1": [float(w[0]) for w in known],
         "w_2": [float(w[1]) for w in known],
     }
-    grids = [_grid(problem) for problem in problems if problem.dim == 2 and problem.domain is not None]
+    flat = [problem for problem in problems if problem.dim == 2 and problem.domain is not None]
+    grids = [made[problem.name] if problem.name in made else grid(problem) for problem in flat]
     empty = pa.table(
         {"problem": pa.array([], pa.string()), **{c: pa.array([], pa.float64()) for c in ("w_1", "w_2", "value")}}
     )
-    return {"problems": pa.table(table), "landscapes": pa.concat_tables([empty, *grids])}
+    return {"problems": pa.table(table), "landscapes": pa.concat_tables([empty, *filter(None, grids)])}
 
 
-def _grid(problem: Problem) -> pa.Table:
+def grid(problem: Problem) -> pa.Table:
+    """The values of a problem of two parameters over its domain."""
     assert problem.domain is not None
     (left, right), (bottom, top) = problem.domain
     w_1, w_2 = np.meshgrid(np.linspace(left, right, GRID), np.linspace(bottom, top, GRID))

@@ -14,6 +14,8 @@ from optbench.sweeps.files import write_text
 
 NAME = "manifest.json"
 FORMAT = 1
+MERGED = "merged"
+"""The name of the part in a folder that parts were joined in."""
 
 
 class Entry(NamedTuple):

@@ -33,6 +33,8 @@ class Plan:
     """The card's name, or why "auto" found none."""
     searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By optimizer, the ranges that its trials are drawn from, by name; empty without trials."""
+    shard: str = ""
+    """Which part of the sweep it is, such as "2/8"; empty for the whole."""
 
     @property
     def series(self) -> tuple[Series, ...]:

@@ -29,6 +29,7 @@ def provenance(command: str, plan: Plan) -> dict[str, Any]:
         "budget": budget + (" (own budgets for some problems: see spec.toml)" if own else ""),
         "dtype": list(spec.dtypes),
         "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
+        "data": {problem.name: problem.digest for problem in plan.problems if problem.data is not None},
         **({} if spec.trials is None else {"trials": spec.trials, "searched": plan.searched}),
     }
 

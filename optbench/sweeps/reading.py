@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import tomllib
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import assembly, manifest
-from optbench.sweeps.manifest import Entry, Manifest
+from optbench.sweeps import assembly, manifest, shape
+from optbench.sweeps.manifest import MERGED, Entry, Manifest
+from optbench.sweeps.points import Points, points_of, reason, unreadable
 
 TABLES = tuple(f"{name}.parquet" for name in assembly.TABLES)
 _NAMED = 4
@@ -49,7 +50,7 @@ class Folder:
             assembly.put_together(cohorts, pairs, self._tables)
         except OSError as error:
             raise OptbenchError(f"cannot write to {str(self._tables)!r}: {reason(error)}") from None
-        self.missing = missing_text(made, {entry.cohort_id for entry, _ in pairs})
+        self.missing = missing_text(made, pairs, begun=False)
 
     def provenance(self) -> dict[str, Any]:
         """What ``provenance.json`` holds; nothing where there is none."""
@@ -61,21 +62,26 @@ class Folder:
         except (OSError, ValueError) as error:
             raise OptbenchError(f"cannot read {str(path)!r} ({reason(error)}): {manifest.AGAIN}") from None
         self._check(path)
-        if not isinstance(content, dict):
-            raise OptbenchError(f"{str(path)!r} is not a JSON object: {manifest.AGAIN}")
-        return content
+        return shape.provenance(path, content)
 
     def table(self, name: str, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
         """A table, or those of the ``wanted`` columns that it has."""
         return self._read(self._tables / f"{name}.parquet", wanted, **options)
 
+    def points(self, run_ids: pd.Series) -> Iterator[Points]:
+        """All points of these runs, some runs at a time."""
+        path = self._tables / "curves.parquet"
+        self._check(path)
+        return points_of(path, run_ids)
+
     def _read(self, path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
         self._check(path)
         try:
             columns = [column for column in wanted if column in pq.read_schema(path).names] or None
-            return pq.read_table(path, columns=columns, **options).to_pandas()
+            table = pq.read_table(path, columns=columns, **options).to_pandas()
         except (ArrowException, OSError, ValueError) as error:
-            raise OptbenchError(f"cannot read the table {str(path)!r} ({reason(error)}): {manifest.AGAIN}") from None
+            raise unreadable(path, error) from None
+        return shape.checked(path, table)
 
     def optional(self, name: str) -> pd.DataFrame | None:
         """A table that a folder may lack: that of an unfinished sweep, or of an old one."""
@@ -90,19 +96,23 @@ class Folder:
             self._checked.add(path.name)
 
 
-def missing_text(made: Manifest, there: set[str]) -> str:
-    """What a sweep lacks, in a sentence; empty where it lacks nothing. there: the cohorts that are finished."""
-    texts = [f"part {made.shard} of the sweep"] if made.shard else []
-    missing = [entry for entry in made.cohorts if entry.cohort_id not in there]
-    if missing:
-        texts.append(f"{len(missing):,} of {len(made.cohorts):,} cohorts are missing ({_pairs(missing)})")
-    begun = {entry.stage for entry in made.cohorts}
-    later = [stage for stage in ("race", "report") if stage not in begun] if "screen" in begun else []
-    if later and not made.finished:
-        seeds = _spec(made.spec)
-        later = [stage for stage in later if seeds.get(stage, 1)]
+def missing_text(made: Manifest, pairs: Iterable[tuple[Entry, str]], begun: bool) -> str:
+    """What a sweep lacks, in a sentence; empty where it lacks nothing.
+
+    pairs: its cohorts and the files that hold their runs; begun: all stages were planned.
+    """
+    part = made.shard and made.shard != MERGED
+    texts = [f"part {made.shard} of the sweep: optbench merge joins the parts" if part else ""]
+    there = {entry.cohort_id for entry, name in pairs if name == entry.cohort_id}
+    if missing := [entry for entry in made.cohorts if entry.cohort_id not in there]:
+        verb = "is" if len(missing) == 1 else "are"
+        texts.append(f"{len(missing):,} of {len(made.cohorts):,} cohorts {verb} missing ({_pairs(missing)})")
+    stages, seeds = {entry.stage for entry in made.cohorts}, _spec(made.spec)
+    later = [stage for stage in ("race", "report") if "screen" in stages - {stage} and stage not in stages]
+    if (later := [stage for stage in later if seeds.get(stage, 1)]) and not begun:
         texts.append(f"the {' and the '.join(later)} {'have' if len(later) > 1 else 'has'} not begun")
-    return f"unfinished: {'; '.join(texts)}" if texts else ""
+    text = "; ".join(filter(None, texts))
+    return f"unfinished: {text}" if text else ""
 
 
 def _pairs(entries: Sequence[Entry]) -> str:
@@ -119,8 +129,3 @@ def _spec(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return {}
-
-
-def reason(error: Exception) -> str:
-    """The first line of what an error says."""
-    return (str(error).splitlines() or ["unknown"])[0]

@@ -1,6 +1,6 @@
 """The one loader of a result folder: its tables, read when they are asked for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from optbench.analysis.measures import LOG_TAIL
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import path_of
 from optbench.sweeps import shape
+from optbench.sweeps.points import Points
 from optbench.sweeps.reading import Folder
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
@@ -64,6 +65,15 @@ class Results:
             assert self._source is not None
             self._curves = self._source.table("curves")
         return self._curves
+
+    @property
+    def points(self) -> Callable[[pd.Series], Iterable[Points]] | None:
+        """What reads the points of runs from the folder, some runs at a time; None where the curves are in memory.
+
+        Returns:
+            A function of run ids, or None.
+        """
+        return None if self._curves is not None or self._source is None else self._source.points
 
     def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame:
         """The rows of ``curves`` of these runs alone.

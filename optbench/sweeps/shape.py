@@ -1,12 +1,136 @@
-"""What tables and lists of a sweep's results must look like before anything reads them."""
+"""What the tables of a result folder, and lists of its rows, must look like before anything reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api import types
 
 from optbench.contract import arguments
+from optbench.contract.columns import RUNS, is_metric
 from optbench.contract.errors import OptbenchError, shown
+from optbench.engine.settings import real
+
+_STATUS = ("ok", "diverged", "deadline", "failed")
+_TEXTS = {"run_id", "cohort_id", "problem", "optimizer", "schedule", "dtype", "status"}
+"""Columns that hold a text in every row."""
+_SOME_TEXTS = {"stage", "tail_source", "failure", "host", "device", "device_note", "data", "minimum_source"}
+"""Columns that may hold a text, and may be missing in older folders."""
+_WHOLE = {"batch_size": 1, "seed": 0, "steps": 0, "samples": 0, "step": 0, "lanes": 1}
+"""Columns of whole numbers, with the least."""
+_NUMBERS = {
+    "lr",
+    "epochs",
+    "loss_initial",
+    "loss_final",
+    "loss_best",
+    "suboptimality_final",
+    "test_loss_final",
+    "epoch",
+    "train_loss",
+    "test_loss",
+    "batch_loss",
+    "gradient_norm",
+    "diverged_at",
+    "block",
+    "log_tail",
+    "seconds",
+    "evaluation_seconds",
+    "ns_per_run_step",
+    "compile_seconds",
+    "threads",
+    "minimum",
+    "dim",
+    "examples",
+    "value",
+    "w_1",
+    "w_2",
+}
+_NEEDED = {
+    "runs": {*RUNS} - {"stage", "block", "log_tail", "tail_source", "failure", "diverged_at"},
+    "curves": {"run_id", "step", "epoch", "samples", "train_loss"},
+    "timings": {"cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds"},
+    "problems": {"problem"},
+    "landscapes": {"problem", "w_1", "w_2", "value"},
+}
+_PROVENANCE: dict[str, Callable[[Any], bool]] = {
+    "command": lambda value: isinstance(value, str),
+    "optbench": lambda value: isinstance(value, str),
+    "choose_by": lambda value: isinstance(value, str),
+    "tuning_seeds": lambda value: isinstance(value, list) and all(type(seed) is int for seed in value),
+    "searched": lambda value: value is None or (isinstance(value, dict) and all(map(_texts_by_name, value.values()))),
+}
+"""What is read of provenance.json beside showing it."""
+
+
+def checked(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """A table of a result folder, as its readers expect it.
+
+    Raises OptbenchError that names the file and the column where one is missing, stands twice, or holds something else.
+    """
+    kind = path.stem
+    try:
+        if missing := sorted(_NEEDED[kind] - set(table.columns)):
+            raise OptbenchError(f"the column {missing[0]!r} is missing")
+        if twice := table.columns[table.columns.duplicated()].tolist():
+            raise OptbenchError(f"the column {twice[0]!r} stands there twice")
+        table = table.assign(**{name: _column(kind, name, table[name]) for name in table.columns})
+        if kind == "runs":
+            _check_runs(table)
+        if kind == "landscapes" and table.duplicated(["problem", "w_1", "w_2"]).any():
+            raise OptbenchError("a grid point stands there twice")
+    except OptbenchError as error:
+        raise OptbenchError(f"{str(path)!r} is no table of a sweep: {error}; run the sweep again") from None
+    return table
+
+
+def _column(kind: str, name: str, values: pd.Series) -> pd.Series:
+    """The column, checked; one of None or of Python's own numbers as an array of numbers."""
+    if name in _TEXTS | _SOME_TEXTS:
+        empty = values.isna()
+        if not values[~empty].map(lambda value: isinstance(value, str)).all():
+            raise OptbenchError(f"the column {name!r} must hold texts")
+        if name in _TEXTS and empty.any():
+            raise OptbenchError(f"the column {name!r} has empty rows")
+        return values
+    if not (name in _WHOLE or name in _NUMBERS or kind == "curves" or is_metric(name)):
+        if not all(isinstance(value, str) or real(value) for value in values.unique()):
+            raise OptbenchError(f"the column {name!r} must hold numbers or texts")
+        return values
+    if values.isna().all():
+        values = values.astype(float)
+    if not types.is_numeric_dtype(values) or types.is_bool_dtype(values) or types.is_complex_dtype(values):
+        raise OptbenchError(f"the column {name!r} must hold numbers")
+    if name in _WHOLE:
+        least = _WHOLE[name]
+        if values.isna().any() or not ((values >= least) & (values % 1 == 0) & (values < 2**63)).all():
+            raise OptbenchError(f"the column {name!r} must hold whole numbers from {least}")
+        return values.astype("int64")
+    return values
+
+
+def _check_runs(runs: pd.DataFrame) -> None:
+    if runs["run_id"].duplicated().any():
+        raise OptbenchError("the column 'run_id' has an id twice")
+    if not ((runs["lr"] > 0) & (runs["lr"] < float("inf"))).all():
+        raise OptbenchError("the column 'lr' must hold positive finite numbers")
+    if strange := set(runs["status"]) - set(_STATUS):
+        raise OptbenchError(f"the column 'status' has {shown(min(strange))}, which is none of {', '.join(_STATUS)}")
+
+
+def provenance(path: Path, content: Any) -> dict[str, Any]:
+    """What provenance.json holds. Raises OptbenchError that names the key where it is something else."""
+    if not isinstance(content, dict):
+        raise OptbenchError(f"{str(path)!r} is not a JSON object: run the sweep again")
+    for key, holds in _PROVENANCE.items():
+        if key in content and not holds(content[key]):
+            raise OptbenchError(f"{str(path)!r}: {key} is {shown(content[key])}: run the sweep again")
+    return content
+
+
+def _texts_by_name(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
 def settings(defaults: Any) -> pd.DataFrame:
@@ -15,9 +139,8 @@ def settings(defaults: Any) -> pd.DataFrame:
         return defaults
     rows = arguments.items("defaults", defaults)
     if strange := [row for row in rows if not isinstance(row, Mapping)]:
-        raise OptbenchError(
-            f"defaults: {shown(strange[0])} must be a mapping, such as {{'optimizer': 'gd', 'lr': 0.1}}"
-        )
+        example = {"optimizer": "gd", "lr": 0.1}
+        raise OptbenchError(f"defaults: {shown(strange[0])} must be a mapping, such as {example}")
     return pd.DataFrame(rows)
 
 

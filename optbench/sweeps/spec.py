@@ -90,6 +90,7 @@ class Spec(BaseModel):
     steps: StrictInt | None = None
     dtypes: tuple[DtypeName, ...] = ("float64",)
     deadline: Real | None = None
+    """Seconds that a run may take; or a text with units, such as "2m"."""
     points: Literal["every"] | tuple[StrictInt, ...] | None = None
     """Steps to evaluate at, besides the first and the last, or "every"; without it, some, log-spaced."""
     device: str = "cpu"
@@ -248,7 +249,7 @@ class Spec(BaseModel):
     def _dtypes(cls, value):
         return tuple(settings.dtype(dtype) for dtype in values.listed(value))
 
-    @field_validator("deadline")
+    @field_validator("deadline", mode="before")
     @classmethod
     def _deadline(cls, value):
         return settings.deadline(value)

@@ -101,6 +101,11 @@ def _plain(raw: Mapping, label: str) -> dict:
     return found
 
 
+def raw(spec: Spec) -> dict[str, Any]:
+    """The keys that a file would have."""
+    return tomllib.loads(to_toml(spec))
+
+
 def _tuning_share(seeds) -> int:
     """A third of the seeds, but one of two, and none of one (that one then does both)."""
     try:

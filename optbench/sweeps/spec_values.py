@@ -122,6 +122,6 @@ def refuse_too_many(optimizers: Sequence[str], schedules: Sequence[str], rates: 
 
 def _count(key: str, text: str) -> int:
     try:
-        return names.count(text)
+        return names.count(text) or len(names.alternatives(text))  # which says what has no value
     except OptbenchError as error:
         raise OptbenchError(f"{key}: {error}") from None

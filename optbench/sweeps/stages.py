@@ -31,8 +31,10 @@ def report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     """
     spec = plan.spec
     chosen = protocol.chosen(runs, spec.choose_by)
+    if plan.shard:  # what all blocks recommend is known where all blocks are
+        return _cohorts(plan, runs, "report", chosen)
     recommended = protocol.recommended(runs, spec.choose_by)
-    everywhere = recommended.merge(pd.DataFrame({"block": range(spec.blocks)}), how="cross")
+    everywhere = recommended.merge(pd.DataFrame({"block": sorted(set(runs["block"]))}), how="cross")
     return _cohorts(plan, runs, "report", pd.concat([chosen, everywhere]))
 
 

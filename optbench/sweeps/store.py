@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import assembly, claim, manifest
 from optbench.sweeps.cohort_file import Damaged, check, encode
+from optbench.sweeps.extension import unkept
 from optbench.sweeps.files import SCRATCH, put, to_disk, write_bytes, write_text
 from optbench.sweeps.held_runs import HeldRuns, composed
 from optbench.sweeps.lock import locked
@@ -34,14 +35,22 @@ _NAMED = 5
 
 @contextmanager
 def opened(
-    directory: str | Path, spec: Spec, provenance: Mapping, tell: Callable[[str], None], shard: str = ""
+    directory: str | Path,
+    spec: Spec,
+    provenance: Mapping,
+    tell: Callable[[str], None],
+    shard: str = "",
+    extend: bool = False,
 ) -> Iterator["Store"]:
-    """The folder, for this process alone. Raises OptbenchError where it is in use, and as ``Store`` does."""
+    """The folder, for this process alone; extend: it may hold a part of the sweep.
+
+    Raises OptbenchError where it is in use, and as ``Store`` does.
+    """
     path = _checked(directory, spec)
     try:
         path.mkdir(parents=True, exist_ok=True)
         with locked(path):
-            yield Store(path, spec, provenance, tell, shard)
+            yield Store(path, spec, provenance, tell, shard, extend)
     except OSError as error:
         raise unwritable(path, error) from None
 
@@ -56,13 +65,18 @@ class Store:
         provenance: Mapping,
         tell: Callable[[str], None] = lambda text: None,
         shard: str = "",
+        extend: bool = False,
     ):
         self.directory, self._tell, self._spec = _checked(directory, spec), tell, spec
         self.cohorts, self._damaged = self.directory / "cohorts", self.directory / "cohorts" / "damaged"
         self._whole: set[str] = set()
         self._bad: dict[str, str] = {}
         try:
-            self.before = claim.claimed(self.directory, spec, tell)
+            self._before = claim.claimed(self.directory, spec, tell, extend)
+            # The cohorts of a shard are those of the sweep or parts of them. To end with the sweep's very bytes, parts
+            # are run again: the last bits of a run may depend on how many run beside it, for vectors have a width.
+            self._exact = bool(self._before and self._before.shard)
+            self._provenance = _read_json(self.directory / "provenance.json"), provenance
             self.cohorts.mkdir(parents=True, exist_ok=True)
             for folder in (self.directory, self.cohorts):
                 for leftover in folder.glob(f"{SCRATCH}*"):
@@ -109,12 +123,16 @@ class Store:
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
         elsewhere = self._elsewhere(planned) if missing else HeldRuns()
+        if first == 0 and self._before and not self._manifest.shard:
+            self._tell_unkept(planned, self._before.cohorts, elsewhere)
         rest, entries = [], []
         for each in new:
             parts: tuple[str, ...] = ()
             if each.cohort_id in missing and elsewhere:
                 lanes, parts = elsewhere.missing(each.run_ids)
-                if not lanes:
+                if self._exact and (lanes or len(parts) > 1):
+                    lanes, parts = [], ()
+                if parts and not lanes:
                     self._compose(each, parts)
                     parts = ()
                 elif parts:
@@ -129,6 +147,13 @@ class Store:
         )
         self._write_manifest()
         return rest
+
+    def _tell_unkept(self, planned: Sequence[PlannedCohort], before: Sequence[Entry], elsewhere: HeldRuns) -> None:
+        stages = {each.place.stage for each in planned}
+        there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
+        held = elsewhere.only({entry.cohort_id for entry in there})
+        if text := unkept(planned, there, held, *self._provenance):
+            self._tell(text)
 
     def complete(self, planned: Sequence[PlannedCohort], first: int = 0) -> None:
         """Put the runs of each cohort from the number ``first`` on into a file of its own, where they all are there."""
@@ -162,14 +187,19 @@ class Store:
             self._tell(f"damaged, set aside in {self._damaged} and run again: {', '.join(named)}{more}")
             self._bad.clear()
 
-    def runs(self) -> pd.DataFrame:
-        """The runs that are there, in the order of the plan: what the next stage is planned from."""
-        pairs = assembly.held(self.cohorts, self._manifest.cohorts)
+    def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
+        """The runs that are there, in the order of the plan: what the next stage is planned from. only: of these."""
+        pairs = self._held(only)
         return assembly.runs_of(self.cohorts, pairs, lambda name: name != "cohort_id" and not name.startswith("w_"))
 
-    def finish(self, extra: Mapping[str, pa.Table]) -> None:
-        """Write the tables of the whole sweep, from what is there of its cohorts."""
+    def _held(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
         pairs = assembly.held(self.cohorts, self._manifest.cohorts)
+        return pairs if only is None else [pair for pair in pairs if pair[0].cohort_id in only]
+
+    def finish(self, extra: Mapping[str, pa.Table], begun: bool = True, only: frozenset[str] | None = None) -> None:
+        """Write the tables of the whole sweep, from what is there of its cohorts; begun: all its stages were; only:
+        these alone."""
+        pairs = self._held(only)
         try:
             if pairs:
                 assembly.put_together(self.cohorts, pairs, self.directory)
@@ -177,9 +207,8 @@ class Store:
                 write_table(self.directory / f"{name}.parquet", table)
         except OSError as error:
             raise unwritable(self.directory, error) from None
-        there = {entry.cohort_id for entry, _ in pairs}
-        finished = replace(self._manifest, finished=True)
-        self._manifest = replace(finished, missing=missing_text(finished, there))
+        missing = missing_text(self._manifest, pairs, begun)
+        self._manifest = replace(self._manifest, finished=True, missing=missing)
         self._write_manifest([f"{name}.parquet" for name in (*assembly.TABLES, *extra)])
         to_disk(self.directory)
 
@@ -198,6 +227,15 @@ class Store:
             write_text(self.directory / name, text)
         except OSError as error:
             raise unwritable(self.directory, error) from None
+
+
+def _read_json(path: Path) -> Mapping:
+    """What a file holds; nothing where it is not there, or damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, Mapping) else {}
 
 
 def _entry(planned: PlannedCohort, parts: Sequence[str] = ()) -> Entry:

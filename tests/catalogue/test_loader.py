@@ -1,12 +1,18 @@
 """One loader for shipped and user files: what it finds, refuses and survives."""
 
 import hashlib
+import os
+import signal
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
 import pytest
 from harness import CATALOGUE
 
-from optbench.catalogue import loader
+from optbench.catalogue import listing, loader
 from optbench.contract.errors import OptbenchError, PluginError
 
 RULE = '''
@@ -122,11 +128,117 @@ slow_adam = variant(adam, "slow_adam", source="a test", beta1=0.99)
     assert catalogue.optimizers["slow_adam"].hyperparameters["beta1"] == 0.99
 
 
-@pytest.mark.parametrize("name", ["nowhere.py", "folder"])
+@pytest.mark.parametrize("name", ["nowhere.py", "folder", "pipe.py", "/dev/zero", "circle.py", "x" * 5000, "a\0b", 3])
 def test_a_missing_file_is_an_error(tmp_path, name):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(PluginError, match=f"no plug-in file '.*{name}'"):
-        loader.load([tmp_path / name])
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "circle.py").symlink_to(tmp_path / "circle.py")
+    with pytest.raises(PluginError, match="no plug-in file '") as told:
+        loader.load([tmp_path / name if isinstance(name, str) else name])
+    assert "\n" not in str(told.value) and len(str(told.value)) < 300
+
+
+def test_a_file_of_gigabytes_is_not_read(tmp_path):
+    path = tmp_path / "huge.py"
+    with path.open("wb") as file:
+        file.truncate(50 << 30)
+    with pytest.raises(PluginError, match="the plug-in huge.py has 50 GiB: that is no source text"):
+        loader.load([path])
+
+
+def test_a_file_that_cannot_be_read_is_broken(tmp_path, monkeypatch):
+    """It has gone since it was looked for, or belongs to somebody else."""
+    path = write(tmp_path, "mine.py", RULE.format(name="mine"))
+    read = Path.read_bytes
+
+    def refuse(place):
+        if place == path:
+            raise PermissionError(13, "Permission denied", str(place))
+        return read(place)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert "Permission denied" in loader.load([path]).broken[path]
+
+
+def test_a_file_that_goes_later_is_listed_all_the_same(tmp_path):
+    path = write(tmp_path, "mine.py", RULE.format(name="mine"))
+    catalogue = loader.load([path])
+    path.unlink()
+    assert [row["family"] for row in listing.rows(catalogue, "optimizers") if row["name"] == "mine"] == ["mine.py"]
+
+
+CHANGES = """
+import os, signal, sys, warnings
+import matplotlib
+import numpy as np
+
+os.chdir("/")
+matplotlib.rcParams["font.size"] = 99
+np.seterr(all="raise")
+warnings.simplefilter("error")
+sys.setrecursionlimit(100000)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, lambda *_: None)
+print("x" * 100000)
+sys.stdout = sys.stderr = None
+"""
+
+
+def state():
+    import matplotlib
+
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    settings = matplotlib.rcParams["font.size"], np.geterr(), list(warnings.filters), sys.getrecursionlimit()
+    return os.getcwd(), handlers, settings, sys.stdout, sys.stderr, warnings.showwarning
+
+
+def test_what_a_file_changes_in_the_process_is_put_back(tmp_path, capsys):
+    before = state()
+    path = write(tmp_path, "changes.py", CHANGES + RULE.format(name="changed"))
+    assert "changed" in loader.load([path]).optimizers
+    assert state() == before
+    out, error = capsys.readouterr()
+    assert out == "" and error.strip() == "x" * 100000, "standard output is for answers"
+
+
+def test_threads_that_load_leave_the_streams_alone(tmp_path):
+    paths = [write(tmp_path, f"talks_{k}.py", f"import time\ntime.sleep(0.01)\nprint({k})\n") for k in range(8)]
+    before = sys.stdout
+    with ThreadPoolExecutor(8) as pool:
+        assert [found.broken for found in pool.map(lambda path: loader.load([path]), paths)] == [{}] * 8
+    assert sys.stdout is before
+
+
+def test_hostile_values_are_passed_over(tmp_path):
+    text = """
+class Hostile:
+    def __getattribute__(self, name):
+        raise SystemExit(name)
+    __eq__ = __bool__ = __len__ = __repr__ = lambda self, *rest: 1 / 0
+    __hash__ = None
+
+class Kind(type):
+    def __instancecheck__(self, other):
+        raise SystemExit
+    __eq__ = lambda self, other: 1 / 0
+    __hash__ = type.__hash__
+
+class Other(metaclass=Kind):
+    pass
+
+hostile, other = Hostile(), Other()
+"""
+    catalogue = loader.load([write(tmp_path, "hostile.py", text + RULE.format(name="sound"))])
+    assert "sound" in catalogue.optimizers and catalogue.broken == {}
+
+
+@pytest.mark.parametrize("body", ["sys.exit('no')", "raise GeneratorExit('no')", "raise Odd('no')"])
+def test_a_factory_that_exits_is_told(tmp_path, body):
+    text = "import sys\nfrom optbench import problem\n\n\nclass Odd(BaseException):\n    pass\n\n\n"
+    text += f"@problem(source='a test')\ndef leaves():\n    {body}\n"
+    catalogue = loader.load([write(tmp_path, "leaves.py", text)])
+    with pytest.raises(PluginError, match=r"problem leaves cannot be built: \w+: no$"):
+        catalogue.problem("leaves")
 
 
 BROKEN = {
@@ -134,6 +246,24 @@ BROKEN = {
     "raises": ("x = 1 / 0\n", "ZeroDivisionError"),
     "imports": ("import no_such_module_anywhere\n", "ModuleNotFoundError"),
     "exits": ("raise SystemExit(1)\n", "SystemExit"),
+    "exits with words": ("import sys\nsys.exit('bye')\n", "SystemExit: bye"),
+    "raises what nobody catches": ("class Odd(BaseException):\n    pass\n\nraise Odd('no')\n", "Odd: no"),
+    "raises a group": ("raise BaseExceptionGroup('two', [KeyboardInterrupt()])\n", "BaseExceptionGroup: two"),
+    "stops a generator": ("raise GeneratorExit\n", "GeneratorExit"),
+    "recurses": ("def f():\n    return f()\n\nf()\n", "RecursionError: maximum recursion depth exceeded"),
+    "is nested": ("x = " + "(" * 900 + ")" * 900 + "\n", "too many nested parentheses"),
+    "takes memory": ("x = 'a' * 10**14\n", "MemoryError"),
+    "an error without a text": (
+        "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\n\nraise Odd\n",
+        "<exception str() failed>",
+    ),
+    "an error of a megabyte": ("raise ValueError('x' * 10**6)\n", "ValueError: xxx"),
+    "null": ("x = 1\0\n", "null bytes"),
+    "changes a record": (
+        "from optbench import optimizer\n\n@optimizer(source='a test')\ndef f(w, g, lr):\n    return w\n\n"
+        "object.__setattr__(f, 'name', ['f'])\n",
+        "name=['f'] must be a word",
+    ),
     "contract": (
         "from optbench import optimizer\n@optimizer(source='a test')\ndef f(w, g):\n    return w\n",
         "PluginError: optimizer f: arguments must be",
@@ -151,7 +281,12 @@ def test_a_broken_file_is_reported_and_the_others_load(tmp_path, kind):
     catalogue = loader.load([good[0], path, good[1]])
     assert {"first", "last", "adam"} <= set(catalogue.optimizers)
     assert list(catalogue.broken) == [path]
-    assert reason in catalogue.broken[path] and "broken.py" in catalogue.broken[path]
+    assert reason in catalogue.broken[path] and "importlib" not in catalogue.broken[path]
+    assert "broken.py" in catalogue.broken[path] or kind in ("null", "changes a record"), "where in the file"
+    assert len(catalogue.broken[path]) < 3000
+    with pytest.raises(OptbenchError, match="the plug-in broken.py does not load: ") as told:
+        loader.load_all(path)
+    assert "\n" not in str(told.value) and len(str(told.value)) < 500
 
 
 def test_a_file_that_breaks_half_way_leaves_nothing(tmp_path):

@@ -196,6 +196,28 @@ def test_without_a_place_for_the_cache_kernels_are_compiled(tmp_path):
     assert (tmp_path / "__pycache__").is_file()
 
 
+SAME = """
+import hashlib, sys
+import optbench
+
+for problem in sys.argv[1:]:
+    curve = optbench.minimize(problem, "adafactor", lr=0.01, steps=30, batch_size=32, seed=1).curve
+    print(problem, hashlib.sha256(curve.to_csv(float_format="%.17g").encode()).hexdigest())
+"""
+
+
+def test_a_first_start_gives_the_bytes_of_the_next(tmp_path):
+    """And so does another order, in which other kernels are there already when a kernel comes."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    told = []
+    for problems in (["mlp", "softmax"], ["mlp", "softmax"], ["softmax", "mlp"]):
+        command = [sys.executable, "-c", SAME, *problems]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        told.append(sorted(done.stdout.splitlines()))
+    assert told[0] == told[1] == told[2] and len(told[0]) == 2
+
+
 def test_a_new_optimizer_compiles_nothing_but_its_own_kernels(own_kernels):
     path = own_kernels / "fresh.py"
     path.write_text(

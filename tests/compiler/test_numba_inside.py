@@ -135,6 +135,24 @@ def test_another_error_of_a_decorator_is_not_hidden():
         numba_inside.kept_on_disk(decorate, add)
 
 
+def test_a_kernel_has_its_own_copies_of_what_it_calls():
+    """Else it would run another kernel's, which is optimized for that one, and differs in last bits."""
+
+    def outer(a, b, n):
+        a[0, 0] = a.T.sum() + n
+
+    def linkages(kernel):
+        """Of the functions that are not the kernel: numba's own count references."""
+        text = kernel.inspect_llvm(kernel.signatures[0])
+        return set(re.findall(r"^define (\S+) [^\n]*@NRT_", text, flags=re.M))
+
+    plain, own = numba.njit(ADD)(outer), numba.njit(ADD, pipeline_class=numba_inside.OwnCode)(outer)
+    assert linkages(plain) == {"linkonce_odr"} and linkages(own) == {"internal"}
+    a = np.arange(4.0).reshape(2, 2)
+    own(a, a, 1)
+    assert a[0, 0] == 7.0
+
+
 def test_a_kernel_is_called_by_its_address():
     kernel = numba.njit(ADD)(add)
     at = numba_inside.function_at(lambda dtype: {"float64": ADD}[dtype])

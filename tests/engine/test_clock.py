@@ -74,19 +74,23 @@ def test_a_deadline_far_away_changes_nothing(one_by_one):
     assert [part.steps for part in made.parts] == [300] * 3
 
 
-def test_calls_share_the_deadline(one_by_one, ticking):
-    """No call spends the time of those behind it, and what one leaves over, the others have."""
-    made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3, deadline=120.0, points=np.array([0, 100, 300]))
-    steps = [part.steps for part in made.parts]
-    assert 0 < min(steps) and max(steps) < 300 and max(steps) <= 2 * min(steps), steps
+def test_every_run_has_the_whole_deadline(one_by_one, ticking):
+    """Of three calls of a lane each, none spends the time of those behind it, nor leaves any to them."""
+    lanes = [lane("gd", 0.01)] * 3
+    made = cohort(LOGISTIC, lanes, deadline=40.0, points=np.array([0, 100, 300]))
+    alone = cohort(LOGISTIC, lanes[:1], deadline=40.0, points=np.array([0, 100, 300])).parts[0].steps
+    assert [part.steps for part in made.parts] == [alone] * 3 and 0 < alone < 300
     early = [lane("gd", 1e200), lane("gd", 0.01)]  # the first one ends at once
-    quick, alone = (cohort(LOGISTIC, lanes, deadline=60.0).parts[-1].steps for lanes in (early, early[1:] * 2))
-    assert quick > alone
+    assert cohort(LOGISTIC, early, deadline=40.0, points=np.array([0, 100, 300])).parts[-1].steps == alone
 
 
-def test_a_call_without_time_keeps_its_start(one_by_one, ticking):
-    made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3, deadline=1.0, points=np.array([0, 100, 300]))
-    assert made.parts[-1].steps == 0 and made.parts[-1].points.tolist() == [0]
+def test_a_run_beside_others_takes_its_share_of_their_time(ticking):
+    points = np.array([0, 64, 128, 512])
+    alone, four = (
+        cohort("rosenbrock", [lane("gd", 1e-4)] * count, steps=512, points=points, deadline=deadline).parts[0].steps
+        for count, deadline in ((1, 40.0), (4, 10.0))
+    )
+    assert 0 < alone == four < 512
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])

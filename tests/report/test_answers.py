@@ -89,13 +89,14 @@ def test_edges_come_with_the_option_that_searches_wider():
     ]  # fmt: skip
     runs = runs_table(rows)
     texts = edge_texts(answer_of(runs, [0, 1]).edges)
-    assert "rate at the highest that was tried: p (momentum); wider: --lr 0.01:10:4" in texts
-    assert "rate at the lowest that was tried: q (momentum); wider: --lr 0.001:1:4" in texts
+    assert "rate at the highest that was tried: p (momentum); wider: --lr 10" in texts
+    assert "rate at the lowest that was tried: q (momentum); wider: --lr 0.001" in texts
     assert any(
-        text.startswith("beta1 at the highest that was tried: p (momentum), q (momentum); wider: momentum(beta1=0.95)")
+        text.endswith("q (momentum); wider: --optimizers 'momentum(beta1=0.95)'")
+        and text.startswith("beta1 at the high")
         for text in texts
     )
-    assert any(text.endswith("wider: 8 among --batch-sizes") for text in texts)
+    assert any(text.endswith("wider: --batch-sizes 8") for text in texts)
     inside = runs_table(
         [{"lr": lr, "seed": s, "suboptimality_final": abs(lr - 2)} for lr in (1, 2, 3) for s in range(4)]
     )

@@ -23,7 +23,13 @@ EVERYTHING = {
 
 @pytest.mark.parametrize("spec", [*map(read, sorted(SHIPPED)), merge(EVERYTHING, {})], ids=[*sorted(SHIPPED), "all"])
 def test_every_cohort_comes_back_with_its_ids(spec):
-    for planned in session.plan(spec, CATALOGUE).cohorts[:: 1 if len(spec.seeds) == 1 else 50]:
+    """Every problem and every optimizer once."""
+    seen = set()
+    for planned in session.plan(spec, CATALOGUE).cohorts:
+        names = {planned.cohort.problem.name, planned.cohort.optimizer.name}
+        if names <= seen:
+            continue
+        seen |= names
         recipe = pickle.loads(pickle.dumps(recipe_of(planned, spec.plugins)))
         again = cohort_of(recipe, CATALOGUE)
         assert (again.place, again.run_ids) == (planned.place, planned.run_ids)

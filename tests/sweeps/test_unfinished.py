@@ -11,18 +11,9 @@ from optbench.contract.errors import OptbenchError
 from optbench.report import write_report
 from optbench.sweeps import manifest
 
-SPEC = {
-    "problems": ["rosenbrock", "saddle"],
-    "optimizers": ["gd", "momentum"],
-    "batch_sizes": [100],
-    "learning_rates": "1e-4:1e-2:4",
-    "blocks": 3,
-    "screen": 1,
-    "race": 1,
-    "report": 2,
-    "finalists": 2,
-    "steps": 20,
-}
+SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "batch_sizes": [100],
+        "learning_rates": "1e-4:1e-2:4", "steps": 20,
+        "blocks": 3, "screen": 1, "race": 1, "report": 2, "finalists": 2}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

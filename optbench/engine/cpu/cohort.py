@@ -27,15 +27,13 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
     begin = time.perf_counter()
     code = compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
     ready = time.perf_counter()
-    clock = Clock(None if cohort.deadline is None else ready + cohort.deadline, progress, stop)
+    clock = Clock(cohort.deadline, progress, stop)
     evaluation = Evaluation(cohort.problem, code, cohort.dtype)
     if isinstance(code, CohortCode):
         parts = _run_lanes(cohort, code, evaluation, clock)
     else:
-        count = len(cohort.lanes)
         parts = [
-            BaselineRun(cohort, code, evaluation).run(lane.hyperparameters, clock.share(count - place))
-            for place, lane in enumerate(cohort.lanes)
+            BaselineRun(cohort, code, evaluation).run(lane.hyperparameters, clock.of_call(1)) for lane in cohort.lanes
         ]
     seconds = time.perf_counter() - ready
     return CohortOutcome(parts, seconds, sum(part.evaluation_seconds for part in parts), ready - begin)
@@ -43,10 +41,9 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
 
 def _run_lanes(cohort: Cohort, code: CohortCode, evaluation: Evaluation, clock: Clock) -> list[Outcome]:
     parts, width = [], code.lanes_per_call
-    calls = range(0, len(cohort.lanes), width)
-    for place, first in enumerate(calls):
+    for first in range(0, len(cohort.lanes), width):
         lanes = cohort.lanes[first : first + width]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
         runner = Runner(CpuLanes(cohort, lanes, code, evaluation), rates, cohort.dtype)
-        parts.append(runner.run(cohort.evaluated, cohort.heard_from, clock.share(len(calls) - place)))
+        parts.append(runner.run(cohort.evaluated, cohort.heard_from, clock.of_call(len(lanes))))
     return parts

@@ -79,16 +79,16 @@ def run_cohorts(
     with _ALONE:
         code = compiled(problem, optimizer, dtype, first.batch_size)
         ready = time.perf_counter()
-        clock = Clock(None if first.deadline is None else ready + first.deadline, progress, stop)
+        clock = Clock(first.deadline, progress, stop)
         parts: list[list[Outcome]] = [[] for _ in cohorts]
         size = first.batch_size if code.shape.batches else 0
         room = cuda.free_bytes() * _SHARE / gpu.bytes_per_lane(problem, optimizer, size, dtype)
         calls = _calls(cohorts, room)
-        for place, call in enumerate(calls):
+        for call in calls:
             engine = gpu.GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
             outcome, at = (
-                Runner(engine, rates, dtype).run(first.evaluated, first.heard_from, clock.share(len(calls) - place)),
+                Runner(engine, rates, dtype).run(first.evaluated, first.heard_from, clock.of_call(len(rates.base))),
                 0,
             )
             for m, lanes in call:

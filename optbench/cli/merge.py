@@ -1,0 +1,31 @@
+"""``optbench merge``: the folders of several sweeps, or of the parts of one, as one folder."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optbench.cli import report as report_command
+from optbench.cli.options import check_folder
+from optbench.cli.sweep import print_summary
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Two result folders or more.", show_default=False)],
+    out: Annotated[str, typer.Option(help="The folder to make; those that are merged stay as they are.")],
+    report: Annotated[bool, typer.Option(help="Draw the report at the end.")] = True,
+) -> None:
+    """Join result folders: their cohorts are copied, their specs put together, and what is missing then is named."""
+    from optbench.cli.console import load_catalogue, paragraph, warn
+    from optbench.sweeps.merge import merge_folders
+    from optbench.sweeps.provenance import typed_command
+
+    check_folder(out)
+    missing = merge_folders(folders, Path(out), load_catalogue, typed_command(), warn)
+    print_summary(Path(out))
+    if missing:
+        spec, folder = shlex.quote(str(Path(out) / "spec.toml")), shlex.quote(out)
+        paragraph(f"what is missing runs by: optbench sweep {spec} --out {folder}", hang=2)
+    if report:
+        report_command.draw(Path(out))

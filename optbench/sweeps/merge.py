@@ -1,0 +1,86 @@
+"""Folders of sweeps -> one folder that holds what they hold."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from optbench.catalogue.loader import Catalogue
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps import landscapes, session, stages
+from optbench.sweeps.chosen import chosen_spec
+from optbench.sweeps.claim import kept, parsed
+from optbench.sweeps.cohort_file import Damaged, check
+from optbench.sweeps.joined_specs import joined
+from optbench.sweeps.manifest import MERGED, Manifest
+from optbench.sweeps.provenance import provenance
+from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec_files import to_toml
+from optbench.sweeps.store import Store, opened
+
+
+def merge_folders(
+    folders: Sequence[Path],
+    out: Path,
+    catalogue: Callable[[Sequence[str]], Catalogue],
+    command: str,
+    tell: Callable[[str], None],
+) -> int:
+    """Copy the cohorts of the folders into ``out`` and put its tables together, as far as they go; nothing runs.
+
+    catalogue: what loads plug-in files. Returns the number of cohorts that are missing in the first stage that lacks
+    any. Raises OptbenchError where no sweep holds what they hold.
+    """
+    if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
+        raise OptbenchError("merge needs folders that differ, and another one as --out")
+    held = [_held(folder, tell) for folder in folders]
+    spec = held[0][0]
+    for folder, (other, _) in zip(folders[1:], held[1:], strict=True):
+        try:
+            spec = joined(spec, other)
+        except OptbenchError as error:
+            raise OptbenchError(f"cannot merge {str(folders[0])!r} and {str(folder)!r}: {error}") from None
+    plan = session.plan(spec, catalogue(spec.plugins))
+    shard = MERGED if any(before is not None and before.shard for _, before in held) else ""
+    with opened(out, spec, provenance(command, plan), tell, shard) as store:
+        for folder in folders:
+            _copy(folder / "cohorts", store, tell)
+        planned = list(plan.cohorts)
+        rest = store.begin(planned)
+        missing = sum(not store.has(each.cohort_id) for each in rest)
+        for plan_stage in stages.STAGES.values() if spec.blocks else ():
+            if not missing:
+                first = len(planned)
+                planned += plan_stage(plan, store.runs())
+                missing = sum(not store.has(each.cohort_id) for each in store.begin(planned, first))
+        there = [each.cohort.problem for each in planned if store.has(each.cohort_id)]
+        if not there:
+            raise OptbenchError(
+                "none of these folders has a finished cohort of this version: there is nothing to merge"
+            )
+        if not missing and (left := chosen_spec(plan, store.runs())) is not None:
+            store.leave("chosen.toml", to_toml(left))
+        store.finish(landscapes.facts(there), begun=not missing)
+    return missing
+
+
+def _held(folder: Path, tell: Callable[[str], None]) -> tuple[Spec, Manifest | None]:
+    before, text = kept(folder, tell) if folder.is_dir() else (None, None)
+    spec = None if text is None else parsed(text)
+    if spec is None:
+        raise OptbenchError(f"no sweep in {str(folder)!r} to merge")
+    return spec, before
+
+
+def _copy(cohorts: Path, store: Store, tell: Callable[[str], None]) -> None:
+    """Copy what the store does not have; damaged files are told and left out."""
+    bad = []
+    for path in sorted(cohorts.glob("[!.]*.cohort")):
+        if not store.has(path.stem):
+            try:
+                content = path.read_bytes()
+                check(content, path.stem)
+            except (OSError, Damaged) as error:
+                bad.append(f"{path.name} ({error})")
+                continue
+            store.save(path.stem, content)
+    if bad:
+        tell(f"damaged in {cohorts}, and left out: {', '.join(bad)}")

@@ -1,0 +1,97 @@
+"""The ewa command on files of any kind: a table, or one line that says what is wrong."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from fuzzing import ODD_TEXTS, cases
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optbench.cli import app
+
+NUMBERS = st.one_of(
+    st.integers(-5, 5).map(str), st.floats(width=32).map(repr), st.sampled_from(["", "nan", "1e400", "1e-320", "1e308"])
+)
+DAYS = st.sampled_from(
+    [
+        "2020-01-01",
+        "2020/01/05",
+        "0001-01-01",
+        "9999-12-31",
+        "2020-01-01T10:00:00",
+        "2020-01-01 10:00:00.123456789",
+        "",
+        "x",
+    ]
+)
+CELLS = st.one_of(NUMBERS, DAYS, ODD_TEXTS, st.sampled_from(['"a', "1,5", "true", "0x10", "9" * 400, "[/x]"]))
+GOOD = st.builds(
+    lambda head, rows, end: head + end + "".join(",".join(row) + end for row in rows),
+    st.sampled_from(["a,b", "b,a", "date,b", "a[,b"]),
+    st.lists(st.one_of(st.tuples(NUMBERS, NUMBERS), st.tuples(DAYS, NUMBERS)), max_size=8),
+    st.sampled_from(["\n", "\r\n"]),
+)
+ANY = st.builds(
+    lambda head, rows, separator, end: head + end.join(separator.join(row) for row in rows),
+    st.sampled_from(["", "a,b\n", "b\n", "a;b\n", "b,b\n", ",\n", "\ufeffa,b\n", "\n\n"]),
+    st.lists(st.lists(CELLS, max_size=4), max_size=6),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)
+FILES = st.one_of(
+    GOOD.map(str.encode), GOOD.map(str.encode), ANY.map(lambda text: text.encode("utf-8", "surrogatepass")),
+    ANY.map(lambda text: text.encode("utf-16", "surrogatepass")), st.binary(max_size=60),
+)  # fmt: skip
+FLAGS = st.tuples(
+    st.sampled_from(["0.9", "0.5", "0", "0.5,0.9", "0.99999999999999994", "1", "nan", "", "x"]),
+    st.sampled_from([[], ["--skip-missing"], ["--no-bias-correction"]]),
+    st.sampled_from([[], [], ["--out", "o.csv"], ["--out", "o.parquet"], ["--out", "no/o.csv"], ["--out", "o.txt"]]),
+    st.sampled_from(["b", "b", "a", "[/x]", "x" * 2000]),
+)
+
+
+def call(capsys, data, flags):
+    """The exit code and what was said on standard error."""
+    beta, more, out, column = flags
+    Path("any.csv").write_bytes(data)
+    sys.argv = ["optbench", "ewa", "any.csv", "--column", column, "--beta", beta, *more, *out]
+    try:
+        app.main()
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    return code, capsys.readouterr().err
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+
+
+@cases(120)
+@given(FILES, FLAGS)
+def test_any_file(capsys, data, flags):
+    code, said = call(capsys, data, flags)
+    assert code in (0, 2), said
+    lines = [line for line in said.splitlines() if "left out" not in line]
+    assert code == 0 or (len(lines) == 1 and lines[0].startswith("optbench: ") and len(lines[0]) < 1000), said
+
+
+@pytest.mark.parametrize(
+    ("data", "more"),
+    [
+        (b"\xff\xfe-\x007\x009\x00\r\x004\x00.\x00", []),
+        ("a,b\n1,2\n".encode("utf-16"), []),
+        (b"a,b\n1,1e308\n2,-1e308\n3,1\n", ["--png", "p.png"]),
+    ],
+    ids=["no text", "another encoding", "numbers that no axis holds"],
+)
+def test_what_was_found(capsys, data, more):
+    code, said = call(capsys, data, ("0.9", [], more, "b"))
+    assert code == 2 and said.startswith("optbench: cannot ") and said.count("\n") == 1
+
+
+def test_the_picture_of_a_usual_file(capsys):
+    assert call(capsys, b"a,b\n1,2\n3,4\n", ("0.9", [], ["--png", "p.png"], "b")) == (0, "wrote p.png\n")

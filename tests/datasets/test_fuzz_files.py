@@ -1,0 +1,100 @@
+"""Data files of any kind, as problems read them: a set of examples, or one line that names the file."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fuzzing import ODD_TEXTS, cases, refusal
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optbench import datasets
+
+CELLS = st.one_of(
+    st.integers(-3, 3).map(str),
+    st.floats(width=32).map(repr),
+    ODD_TEXTS,
+    st.sampled_from(["", "NA", "true", "2020-01-01", "1e400", '"a', "1;2", "a b"]),
+)
+HEADS = st.sampled_from(
+    ["a,b,c\n", "a,a,b\n", "", "1,2,3\n", "a,b\n", "\ufeffa,b,c\n", ",,\n", "a;b;c\n", "kind_x,kind_y,c\n"]
+)
+NUMBERS = st.lists(st.lists(st.integers(-3, 3).map(str), min_size=3, max_size=3), max_size=20)
+TEXTS = st.builds(
+    lambda head, rows: head + "\n".join(map(",".join, rows)),
+    HEADS,
+    st.one_of(NUMBERS, st.lists(st.lists(CELLS, max_size=4), max_size=12)),
+)
+ARRAYS = st.sampled_from(
+    [
+        np.ones((6, 2)),
+        np.ones(6),
+        np.ones((6, 1)),
+        np.zeros((0, 2)),
+        np.full((6, 2), np.nan),
+        np.arange(12).reshape(6, 2),
+        np.ones(3),
+        np.array(["x"] * 6),
+        np.array([None] * 6, dtype=object),
+        np.ones((6, 2)) * 1j,
+        np.ones((6, 2, 2)),
+        np.arange(6),
+        np.array(3.0),
+        np.ones((6, 2), dtype=bool),
+        np.full((6, 2), 1e308),
+    ]
+)
+
+
+def csv(text):
+    return "any.csv", text.encode("utf-8", "surrogatepass")
+
+
+def npz(arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return "any.npz", file.getvalue()
+
+
+def parquet(columns):
+    file = io.BytesIO()
+    pd.DataFrame(columns).to_parquet(file)
+    return "any.parquet", file.getvalue()
+
+
+COLUMN = st.sampled_from(
+    [list("xyxyxyx"), list(range(7)), [0.5] * 7, [None] * 7, [True] * 7, [1, None] * 3 + [2], [[1]] * 7, [b"x"] * 7]
+)
+FILES = st.one_of(
+    TEXTS.map(csv),
+    TEXTS.map(csv),
+    st.dictionaries(st.sampled_from(["x", "y", "x_test", "y_test", "z"]), ARRAYS).map(npz),
+    st.dictionaries(st.sampled_from(["a", "b", "c", ""]), COLUMN).map(parquet),
+    st.tuples(st.sampled_from(["any.csv", "any.npz", "any.parquet"]), st.binary(max_size=80)),
+)
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@cases(300)
+@given(FILES, st.sampled_from([None, True, False, 2]))
+def test_any_file(file, classes):
+    name, data = file
+    Path(name).write_bytes(data)
+    said = refusal(lambda: datasets.load(name, classes))
+    assert not said or name in said
+
+
+@cases(150)
+@given(
+    st.one_of(ODD_TEXTS, st.text(max_size=20)),
+    st.sampled_from(["", ".csv", "/x.npz", ".parquet", "(dim=3)", "(path=x)"]),
+)
+def test_any_name(text, ending):
+    said = refusal(lambda: datasets.load(text + ending))
+    assert "data set" in said

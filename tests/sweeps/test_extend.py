@@ -1,0 +1,171 @@
+"""A folder's sweep with more in it: what was run is kept, what is missing runs, the tables are those of a new sweep."""
+
+import shlex
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import optbench
+from optbench.cli.app import app
+from optbench.contract.errors import OptbenchError
+from optbench.report import answers
+from optbench.sweeps import jobs
+from optbench.sweeps.spec_files import read
+
+GRID = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "seeds": 3,
+        "tuning_seeds": 1, "steps": 10}  # fmt: skip
+BLOCKS = {"problems": ["rosenbrock"], "optimizers": ["gd", "momentum"], "learning_rates": "1e-4:1e-2:3", "blocks": 2,
+          "screen": 1, "race": 1, "report": 2, "finalists": 2, "steps": 20}  # fmt: skip
+RULE = """
+from optbench import optimizer
+
+
+@optimizer(source="a test")
+def mine(w, g, lr):
+    return w - {factor} * lr * g
+"""
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The number of runs that the engine is asked for, as they come."""
+    counts, run = [], jobs.run_together
+
+    def counted(cohorts, *rest):
+        counts.append(sum(len(each.lanes) for each in cohorts))
+        return run(cohorts, *rest)
+
+    monkeypatch.setattr(jobs, "run_together", counted)
+    return counts
+
+
+def same_tables(folder, other):
+    """The same rows; the last bits of a run may depend on how many run beside it, for vectors have a width."""
+    for name in ("runs.parquet", "curves.parquet"):
+        mine, right = pd.read_parquet(folder / name), pd.read_parquet(other / name)
+        pd.testing.assert_frame_equal(mine, right, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("base", "more", "whole", "new"),
+    [
+        (GRID, {"learning_rates": "0.01, 1e-4"}, {"learning_rates": [1e-4, 1e-3, 0.01]}, 6),
+        (GRID, {"seeds": 5}, {"seeds": 5}, 8),
+        (GRID, {"optimizers": "adam"}, {"optimizers": ["gd", "adam"]}, 12),
+        (GRID, {"problems": "beale"}, {"problems": ["rosenbrock", "saddle", "beale"]}, 6),
+        (GRID, {"batch_sizes": 50}, {"batch_sizes": ["full", 50]}, 12),
+        (GRID, {"optimizers": ["gd", "adam(beta1=[0.8, 0.9])"]}, {"optimizers": "gd, adam(beta1=[0.8, 0.9])"}, 24),
+        (BLOCKS, {"learning_rates": 0.1}, {"learning_rates": [1e-4, 1e-3, 1e-2, 0.1]}, None),
+        (BLOCKS, {"blocks": 3}, {"blocks": 3}, None),
+    ],
+)
+def test_what_is_added_runs_and_nothing_else(base, more, whole, new, ran, tmp_path):
+    optbench.sweep(base, out=tmp_path / "out", workers=1)
+    first = sum(ran)
+    optbench.sweep({**base, **whole}, out=tmp_path / "whole", workers=1)
+    everything = sum(ran) - first
+    ran.clear()
+    optbench.sweep(out=tmp_path / "out", extend=True, workers=1, **more)
+    assert sum(ran) == new if new else 0 < sum(ran) < everything
+    same_tables(tmp_path / "out", tmp_path / "whole")
+    ran.clear()
+    optbench.sweep(out=tmp_path / "out", extend=True, workers=1, **more)
+    optbench.sweep({**base, **whole}, out=tmp_path / "out", workers=1)
+    assert not ran, "nothing is missing"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rates": [1e-3, 1e-4]},
+        {"problems": [" saddle ", "rosenbrock( )"]},
+        {"optimizers": "gd()", "learning_rates": "1e-3,  0.0001"},
+    ],
+)
+def test_the_same_sweep_written_otherwise_goes_on(changes, ran, tmp_path):
+    optbench.sweep(GRID, out=tmp_path / "out", workers=1)
+    ran.clear()
+    optbench.sweep({**GRID, **changes}, out=tmp_path / "out", workers=1)
+    assert not ran
+    optbench.sweep({**GRID, **changes}, out=tmp_path / "fresh", workers=1)
+    same_tables(tmp_path / "out", tmp_path / "fresh")
+
+
+REFUSED = {
+    "another budget": ({"steps": 20}, "cannot extend .* they differ in steps; choose another --out"),
+    "fewer seeds": ({"seeds": 2}, "seeds: .* has others, and --extend takes none away"),
+    "less tuning": ({"tuning_seeds": 0}, "tuning_seeds=0: .* has 1, and --extend takes nothing away"),
+    "seeds in blocks": ({"blocks": 2}, "one has its seeds in blocks"),
+    "a wrong name": ({"optimizers": "adm"}, "did you mean 'adam'"),
+    "trials": ({"trials": 5}, "they differ in trials"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_added_is_refused_in_a_line(case, tmp_path):
+    changes, message = REFUSED[case]
+    optbench.sweep(GRID, out=tmp_path, workers=1)
+    before = (tmp_path / "runs.parquet").read_bytes(), (tmp_path / "spec.toml").read_bytes()
+    with pytest.raises(OptbenchError, match=message) as told:
+        optbench.sweep(out=tmp_path, extend=True, **changes)
+    assert "\n" not in str(told.value)
+    assert before == ((tmp_path / "runs.parquet").read_bytes(), (tmp_path / "spec.toml").read_bytes())
+
+
+def test_there_must_be_something_to_extend(tmp_path):
+    with pytest.raises(OptbenchError, match="no sweep in .* to extend"):
+        optbench.sweep(out=tmp_path / "none", extend=True, seeds=3)
+    with pytest.raises(OptbenchError, match="extend needs the folder"):
+        optbench.sweep(extend=True, seeds=3)
+
+
+def test_another_sweep_is_refused_and_the_way_to_join_them_is_told(tmp_path):
+    optbench.sweep(GRID, out=tmp_path, workers=1)
+    with pytest.raises(OptbenchError, match=r"\(different: seeds\).*; choose another --out, add --extend to keep"):
+        optbench.sweep(GRID, out=tmp_path, seeds=4)
+    with pytest.raises(OptbenchError, match=r"\(different: steps\); choose another --out, or delete it"):
+        optbench.sweep(GRID, out=tmp_path, steps=11)
+
+
+def test_runs_of_a_changed_rule_are_counted_and_run_again(ran, tmp_path):
+    file = tmp_path / "rule.py"
+    file.write_text(RULE.format(factor="1.0"))
+    spec = {**GRID, "optimizers": ["gd", "mine"], "plugins": [str(file)]}
+    optbench.sweep(spec, out=tmp_path / "out", workers=1)
+    file.write_text(RULE.format(factor="2.0"))
+    ran.clear()
+    with pytest.warns(UserWarning) as told:
+        optbench.sweep(spec, out=tmp_path / "out", workers=1)
+    assert [str(each.message) for each in told] == [
+        "12 of 24 runs are kept; 12 of mine are not: optimizer mine has changed"
+    ]
+    assert sum(ran) == 12
+    optbench.sweep(spec, out=tmp_path / "fresh", workers=1)
+    same_tables(tmp_path / "out", tmp_path / "fresh")
+
+
+def test_the_command_that_an_edge_prints_works_as_printed(ran, tmp_path):
+    out = tmp_path / "my results"
+    optbench.sweep(GRID, out=out, workers=1)
+    results = optbench.load(out)
+    answer = answers.answer_of(results.runs, results.tuning_seeds, results.choose_by, results.searched)
+    (text,) = [each for each in answers.edge_texts(answer.edges, out) if "at the highest" in each]
+    program, *arguments = shlex.split(text.split("wider: ")[1])
+    assert program == "optbench"
+    ran.clear()
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert sum(ran) == 6 and set(optbench.load(out).runs["lr"]) == {1e-4, 1e-3, 1e-2}
+    assert read(out / "spec.toml").learning_rates == (1e-4, 1e-3, 1e-2)
+
+
+def test_a_wider_range_of_trials_is_a_command_too(tmp_path):
+    spec = {**GRID, "trials": 3, "learning_rates": "log_uniform(1e-5, 1e-4)", "optimizers": ["gd"]}
+    optbench.sweep(spec, out=tmp_path, workers=1)
+    with pytest.warns(
+        UserWarning, match="0 of 18 runs are kept; 18 of gd are not: the sweep has such settings no more"
+    ):
+        found = optbench.sweep(out=tmp_path, extend=True, learning_rates="log_uniform(1e-5, 1e-3)", workers=1)
+    assert len(found.runs) == 18 and found.runs["lr"].max() > 1e-4
+    assert optbench.sweep(out=tmp_path, extend=True, trials=5, workers=1).runs["lr"].nunique() == 5

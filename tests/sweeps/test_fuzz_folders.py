@@ -1,0 +1,161 @@
+"""Result folders with altered tables: they are read, compared and drawn, or refused by one line that names the file."""
+
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from fuzzing import ODD, cases, refusal
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic import make_tables, write_folder
+
+import optbench
+from optbench.report import write_report
+
+TABLES = ("runs", "curves", "timings", "problems", "landscapes")
+
+
+@cache
+def sound() -> dict:
+    """The tables of a small sweep."""
+    names, rules = ["rosenbrock", "breast_cancer"], ["gd", "adam"]
+    return make_tables(names, rules, [16], ["constant"], (0.001, 0.1), range(4), (0, 1), points=5)
+
+
+def _float32(values):
+    return pd.to_numeric(values, errors="coerce").astype("float32")
+
+
+def _set(value):
+    return lambda table, column, rows: table.assign(**{column: value})
+
+
+def _some(value):
+    def alter(table, column, rows):
+        values = table[column].astype(object)
+        values[[row % max(len(table), 1) for row in rows][: len(table)]] = value
+        return table.assign(**{column: values.infer_objects()})
+
+    return alter
+
+
+ALTERATIONS = {
+    "without a column": lambda table, column, rows: table.drop(columns=column),
+    "another name": lambda table, column, rows: table.rename(columns={column: "x"}),
+    "a name that is a metric's": lambda table, column, rows: table.rename(columns={column: "test_x"}),
+    "texts": lambda table, column, rows: table.assign(**{column: table[column].astype(str)}),
+    "numbers": lambda table, column, rows: table.assign(**{column: np.arange(len(table)) % 3}),
+    "None": _set(None),
+    "NaN": _set(np.nan),
+    "zeros": _set(0),
+    "minus one": _set(-1),
+    "huge": _set(1e308),
+    "inf": _set(np.inf),
+    "a text": _set("x"),
+    "no text": _set(""),
+    "truth": _set(True),
+    "tiny": _set(1e-320),
+    "large": _set(2**62),
+    "a long text": _set("x" * 3000),
+    "odd text": _set("$x_[/b]\n<é\x00"),
+    "a date": _set(pd.Timestamp(0)),
+    "a list": lambda table, column, rows: table.assign(**{column: [[1]] * len(table)}),
+    "bytes": _set(b"x"),
+    "imaginary text": _set("1j"),
+    "some NaN": _some(np.nan),
+    "some inf": _some(np.inf),
+    "some huge": _some(1e308),
+    "some low": _some(-1e308),
+    "some zeros": _some(0),
+    "some other": _some("x"),
+    "some halves": _some(0.5),
+    "some None": _some(None),
+    "no rows": lambda table, column, rows: table.iloc[:0],
+    "one row": lambda table, column, rows: table.iloc[:1],
+    "some rows": lambda table, column, rows: table.iloc[sorted({row % len(table) for row in rows})],
+    "rows twice": lambda table, column, rows: pd.concat([table, table.iloc[: len(rows)]]),
+    "mixed": lambda table, column, rows: table.sample(frac=1, random_state=0),
+    "an index": lambda table, column, rows: table.set_index(column),
+    "a foreign table": lambda table, column, rows: pd.DataFrame({"a": [1.0]}),
+    "float32": lambda table, column, rows: table.assign(
+        **{column: pd.to_numeric(table[column], errors="coerce").astype("float32")}
+    ),
+    "categories": lambda table, column, rows: table.assign(**{column: table[column].astype("category")}),
+}
+CHANGE = st.tuples(
+    st.sampled_from(TABLES),
+    st.integers(0, 60),
+    st.sampled_from(sorted(ALTERATIONS)),
+    st.lists(st.integers(0, 10**6), min_size=1, max_size=5),
+)
+PROVENANCE = st.one_of(
+    st.none(),
+    st.none(),
+    st.dictionaries(
+        st.sampled_from(["tuning_seeds", "choose_by", "searched", "command", "optbench", "plugins", "budget", "x"]), ODD
+    ),
+)
+
+
+def altered(folder, changes, provenance):
+    """The folder with these changes; those that parquet cannot hold are none."""
+    tables = dict(sound())
+    for name, place, kind, rows in changes:
+        table = tables[name]
+        if not len(table.columns) or not len(table):
+            continue
+        try:
+            tables[name] = ALTERATIONS[kind](table, table.columns[place % len(table.columns)], rows)
+        except (ValueError, TypeError, OverflowError):
+            continue
+    folder.mkdir(exist_ok=True)
+    for name in TABLES:
+        try:
+            tables[name].to_parquet(folder / f"{name}.parquet", index=tables[name].index.name is not None)
+        except Exception:  # of whatever pyarrow says cannot be written
+            sound()[name].to_parquet(folder / f"{name}.parquet", index=False)
+    try:
+        text = json.dumps(sound()["provenance"] | (provenance or {}), default=str)
+        (folder / "provenance.json").write_text(text, encoding="utf-8")
+    except (ValueError, TypeError):
+        (folder / "provenance.json").write_text("[1]")
+    return folder
+
+
+def read_all(folder):
+    results = optbench.load(folder)
+    results.verdicts(), results.ranking("test_loss"), results.best_of_n(), results.costs()
+    optbench.compare(results, pair=("gd", "adam"))
+    optbench.compare(folder, folder, by="settings")
+
+
+def read_some(folder):
+    results = optbench.load(folder)
+    results.curves, results.verdicts(), repr(results), results.foot
+
+
+CHANGES = st.lists(CHANGE, min_size=1, max_size=2)
+
+
+@cases(100)
+@given(CHANGES, PROVENANCE)
+def test_reading(tmp_path_factory, changes, provenance):
+    folder = altered(tmp_path_factory.mktemp("folder"), changes, provenance)
+    refusal(lambda: read_some(folder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("use", [read_all, write_report])
+@cases(200)
+@given(CHANGES, PROVENANCE)
+def test_all_uses(tmp_path_factory, use, changes, provenance):
+    folder = altered(tmp_path_factory.mktemp("folder"), changes, provenance)
+    refusal(lambda: use(folder))
+
+
+def test_the_sound_folder_is_read_and_drawn(tmp_path):
+    folder = write_folder(tmp_path / "sound", sound())
+    read_all(folder)
+    write_report(folder)

@@ -1,0 +1,139 @@
+"""Folders joined: the parts of a sweep end as the sweep would, and sweeps of a kind become one."""
+
+import shutil
+
+import pandas as pd
+import pytest
+from harness import CATALOGUE
+from typer.testing import CliRunner
+
+import optbench
+from optbench.catalogue import loader
+from optbench.cli.app import app
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps import jobs, session
+from optbench.sweeps.merge import merge_folders
+from optbench.sweeps.shards import part
+from optbench.sweeps.spec_files import merge
+
+BLOCKS = {"problems": ["rosenbrock", "logistic"], "optimizers": ["gd", "momentum"], "batch_sizes": [64],
+          "learning_rates": "1e-4:1e-1:4", "steps": 20, "blocks": 2, "screen": 1, "race": 1, "report": 2,
+          "finalists": 2}  # fmt: skip
+GRID = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "seeds": 2, "tuning_seeds": 1,
+        "steps": 10}  # fmt: skip
+
+
+def joined(folders, out):
+    told = []
+    return merge_folders(folders, out, loader.load_all, "a test", told.append), told
+
+
+def run_parts(spec, folder, count):
+    """The folders of all parts, each run by itself."""
+    plan = session.plan(merge(spec, {}), CATALOGUE)
+    folders = [folder / f"part-{number}" for number in range(1, count + 1)]
+    for number, each in enumerate(folders, start=1):
+        session.execute(part(plan, f"{number}/{count}"), each, workers=1)
+    return folders
+
+
+def same_bytes(folder, other):
+    for name in ("runs.parquet", "curves.parquet"):
+        assert (folder / name).read_bytes() == (other / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_parts_end_as_the_whole_would(count, tmp_path):
+    optbench.sweep(BLOCKS, out=tmp_path / "whole", workers=1)
+    folders = run_parts(BLOCKS, tmp_path, count)
+    assert "part 1/" in optbench.load(folders[0]).missing and not (folders[0] / "chosen.toml").exists()
+    lacking, told = joined(folders, tmp_path / "all")
+    assert not told
+    found = optbench.load(tmp_path / "all")
+    assert bool(lacking) == bool(found.missing)
+    assert set(found.runs.loc[found.runs["stage"] != "report", "run_id"]) == {
+        *(right := optbench.load(tmp_path / "whole").runs).loc[right["stage"] != "report", "run_id"]
+    }
+    assert set(found.runs["run_id"]) <= set(right["run_id"])
+    assert optbench.sweep(BLOCKS, out=tmp_path / "all", workers=1).missing == ""
+    same_bytes(tmp_path / "all", tmp_path / "whole")
+
+
+def test_parts_of_a_grid_are_whole_when_they_are_joined(monkeypatch, tmp_path):
+    spec = {**GRID, "optimizers": ["gd", "adam"], "seeds": 4}
+    optbench.sweep(spec, out=tmp_path / "whole", workers=1)
+    folders = run_parts(spec, tmp_path, 3)
+    runs = [set(optbench.load(each).runs["run_id"]) for each in folders]
+    assert sum(map(len, runs)) == len(set.union(*runs)) == 8 and max(map(len, runs)) <= 4
+    monkeypatch.setattr(jobs, "run_together", None)
+    assert joined(folders, tmp_path / "all") == (0, [])
+    same_bytes(tmp_path / "all", tmp_path / "whole")
+    assert (tmp_path / "all" / "chosen.toml").read_text() == (tmp_path / "whole" / "chosen.toml").read_text()
+
+
+def test_groups_stay_together_and_are_dealt_by_cost():
+    plan = session.plan(merge(BLOCKS, {}), CATALOGUE)
+    parts = [part(plan, f"{number}/3").cohorts for number in (1, 2, 3)]
+    groups = [{(c.cohort.problem.name, c.cohort.optimizer.name, c.place.block) for c in each} for each in parts]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 8
+    assert sorted(c.cohort_id for each in parts for c in each) == sorted(c.cohort_id for c in plan.cohorts)
+    costs = [sum(c.cost for c in each) for each in parts]
+    assert max(costs) - min(costs) <= max(c.cost for c in plan.cohorts)
+    for bad in ("0/3", "4/3", "x", "1", "1/0", "-1/2", "1/3/5", ""):
+        with pytest.raises(OptbenchError, match="such as 2/8"):
+            part(plan, bad)
+    with pytest.raises(OptbenchError, match="8 parts at most"):
+        part(plan, "9/9")
+
+
+def test_sweeps_of_other_rates_and_seeds_become_one(tmp_path):
+    optbench.sweep(GRID, out=tmp_path / "a", workers=1)
+    optbench.sweep(GRID, out=tmp_path / "b", workers=1, learning_rates=[1e-2])
+    optbench.sweep(GRID, out=tmp_path / "c", workers=1, learning_rates=[1e-3], seeds=4)
+    assert joined([tmp_path / "a", tmp_path / "b"], tmp_path / "ab") == (0, [])
+    found = optbench.load(tmp_path / "ab")
+    whole = optbench.sweep({**GRID, "learning_rates": [1e-3, 1e-2]}, workers=1)
+    pd.testing.assert_frame_equal(found.runs, whole.runs, rtol=1e-9)
+    pd.testing.assert_frame_equal(found.curves, whole.curves, rtol=1e-9)
+    lacking, _ = joined([tmp_path / "ab", tmp_path / "c"], tmp_path / "abc")
+    found = optbench.load(tmp_path / "abc")
+    assert lacking == 2 and len(found.runs) == 6 and "2 of 4 cohorts are missing (rosenbrock: gd)" in found.missing
+    assert len(optbench.sweep(out=tmp_path / "abc", extend=True, workers=1).runs) == 8
+
+
+def test_what_is_not_of_a_kind_is_refused(tmp_path):
+    optbench.sweep(GRID, out=tmp_path / "a", workers=1)
+    optbench.sweep(GRID, out=tmp_path / "b", workers=1, steps=11)
+    with pytest.raises(OptbenchError, match="cannot merge .*: they differ in steps"):
+        joined([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+    with pytest.raises(OptbenchError, match="no sweep in .*none"):
+        joined([tmp_path / "a", tmp_path / "none"], tmp_path / "out")
+    with pytest.raises(OptbenchError, match="folders that differ"):
+        joined([tmp_path / "a", tmp_path / "a"], tmp_path / "out")
+    with pytest.raises(OptbenchError, match="another one as --out"):
+        joined([tmp_path / "a", tmp_path / "b"], tmp_path / "a")
+    assert not (tmp_path / "out").exists()
+
+
+def test_damage_in_a_folder_is_told_and_not_copied(tmp_path):
+    folders = run_parts({**GRID, "seeds": 4}, tmp_path, 2)
+    victim = next((folders[0] / "cohorts").glob("*.cohort"))
+    victim.write_bytes(victim.read_bytes()[:-9])
+    lacking, told = joined(folders, tmp_path / "all")
+    assert lacking == 1 and len(told) == 1 and victim.name in told[0]
+    assert victim.exists() and not (tmp_path / "all" / "cohorts" / victim.name).exists()
+
+
+def test_the_commands(tmp_path):
+    call = CliRunner().invoke
+    spec = tmp_path / "spec.toml"
+    optbench.sweep(BLOCKS, out=tmp_path / "whole", workers=1, problems="rosenbrock")
+    shutil.copy(tmp_path / "whole" / "spec.toml", spec)
+    for number in (1, 2):
+        done = call(app, ["sweep", str(spec), "--shard", f"{number}/2", "--out", str(tmp_path / f"{number}")])
+        assert done.exit_code == 0 and f"unfinished: part {number}/2 of the sweep" in done.output
+    done = call(app, ["merge", *(str(tmp_path / name) for name in "12"), "--out", str(tmp_path / "all")])
+    assert done.exit_code == 0, done.output
+    done = call(app, ["sweep", str(tmp_path / "all" / "spec.toml"), "--out", str(tmp_path / "all")])
+    assert done.exit_code == 0 and "unfinished" not in done.output
+    same_bytes(tmp_path / "all", tmp_path / "whole")
