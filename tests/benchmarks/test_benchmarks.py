@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["averages", "executors", "objectives", "sweeps", "updates"]
+MODULES = ["averages", "executors", "objectives", "sizes", "sweeps", "updates"]
 
 # One small combination of parameters for each class.
 SMALL = {
@@ -24,6 +24,8 @@ SMALL = {
     "updates.OneRun": ("gd", "float64", 100),
     "updates.ManyLanes": ("gd", "float64", 4),
     "updates.Bandwidth": ("gd", "float32"),
+    "sizes.DryRun": (10_000,),
+    "sizes.Report": (1_600,),
     "sweeps.Commands": (),
 }
 
