@@ -21,7 +21,7 @@ from optbench.sweeps.manifest import AGAIN, Entry
 
 TABLES = ("runs", "curves", "timings")
 T = TypeVar("T")
-ROWS = 1 << 20
+ROWS = 1 << 19
 """Of a row group."""
 
 
