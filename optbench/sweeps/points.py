@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from optbench.contract.errors import OptbenchError
+from optbench.sweeps import shape
 from optbench.sweeps.manifest import AGAIN
 
 _COLUMNS = ("step", "samples", "train_loss")
@@ -79,6 +80,7 @@ def _batches(path: Path, ids: pd.Index) -> Iterator[tuple[np.ndarray, np.ndarray
     """(points,) the place of each point's run in `ids`, and (3, points) step, samples and loss; others are left out."""
     try:
         file = pq.ParquetFile(path, read_dictionary=["run_id"])
+        shape.check_points(path, file.schema_arrow, _COLUMNS)
         held: list[pa.RecordBatch] = []
         for batch in file.iter_batches(_ROWS, columns=["run_id", *_COLUMNS]):
             held.append(batch)
@@ -87,6 +89,8 @@ def _batches(path: Path, ids: pd.Index) -> Iterator[tuple[np.ndarray, np.ndarray
                 held = []
         if held:
             yield _placed(pa.Table.from_batches(held), ids)
+    except OptbenchError:
+        raise
     except (ArrowException, OSError, ValueError, KeyError) as error:
         raise unreadable(path, error) from None
 

@@ -1,10 +1,11 @@
 """What the tables of a result folder, and lists of its rows, must look like before anything reads them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from pandas.api import types
 
 from optbench.contract import arguments
@@ -81,7 +82,7 @@ def checked(path: Path, table: pd.DataFrame) -> pd.DataFrame:
         if kind == "landscapes" and table.duplicated(["problem", "w_1", "w_2"]).any():
             raise OptbenchError("a grid point stands there twice")
     except OptbenchError as error:
-        raise OptbenchError(f"{str(path)!r} is no table of a sweep: {error}; run the sweep again") from None
+        raise _no_table(path, error) from None
     return table
 
 
@@ -94,7 +95,7 @@ def _column(kind: str, name: str, values: pd.Series) -> pd.Series:
         if name in _TEXTS and empty.any():
             raise OptbenchError(f"the column {name!r} has empty rows")
         return values
-    if not (name in _WHOLE or name in _NUMBERS or kind == "curves" or is_metric(name)):
+    if not (name in _WHOLE or name in _NUMBERS or kind in ("runs", "curves") or is_metric(name)):
         if not all(isinstance(value, str) or real(value) for value in values.unique()):
             raise OptbenchError(f"the column {name!r} must hold numbers or texts")
         return values
@@ -117,6 +118,21 @@ def _check_runs(runs: pd.DataFrame) -> None:
         raise OptbenchError("the column 'lr' must hold positive finite numbers")
     if strange := set(runs["status"]) - set(_STATUS):
         raise OptbenchError(f"the column 'status' has {shown(min(strange))}, which is none of {', '.join(_STATUS)}")
+
+
+def check_points(path: Path, schema: pa.Schema, numbers: Iterable[str]) -> None:
+    """Raise OptbenchError where a table that is read some rows at a time lacks run_id or one of the numbers."""
+    for name in ("run_id", *numbers):
+        if schema.get_field_index(name) < 0:
+            raise _no_table(path, f"the column {name!r} is missing, or stands there twice")
+        kind = schema.field(name).type
+        text = pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type)
+        if not text if name == "run_id" else not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            raise _no_table(path, f"the column {name!r} must hold {'texts' if name == 'run_id' else 'numbers'}")
+
+
+def _no_table(path: Path, reason: object) -> OptbenchError:
+    return OptbenchError(f"{str(path)!r} is no table of a sweep: {reason}; run the sweep again")
 
 
 def provenance(path: Path, content: Any) -> dict[str, Any]:

@@ -155,6 +155,26 @@ def test_all_uses(tmp_path_factory, use, changes, provenance):
     refusal(lambda: use(folder))
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("curves", 0, "NaN", [0]), "curves.parquet'"),
+        (
+            ("curves", 1, "without a column", [0]),
+            "curves.parquet' is no table of a sweep: the column 'step' is missing",
+        ),
+        (("runs", 6, "odd text", [0]), "runs.parquet' is no table of a sweep: the column 'eps' must hold numbers"),
+        (("runs", 0, "a text", [0]), "runs.parquet' is no table of a sweep: the column 'run_id' has an id twice"),
+        (("runs", 16, "a text", [0]), "the column 'status' has 'x', which is none of ok, diverged, deadline, failed"),
+        (("landscapes", 1, "huge", [0]), "landscapes.parquet' is no table of a sweep: a grid point stands there twice"),
+    ],
+    ids=str,
+)
+def test_what_was_found(tmp_path, change, words):
+    folder = altered(tmp_path / "folder", [change], None)
+    assert words in refusal(lambda: write_report(folder)) and refusal(lambda: read_all(folder))
+
+
 def test_the_sound_folder_is_read_and_drawn(tmp_path):
     folder = write_folder(tmp_path / "sound", sound())
     read_all(folder)

@@ -82,7 +82,9 @@ def test_every_run_comes_once_and_whole(tmp_path, monkeypatch, rows):
 
 def test_a_table_without_points_is_named(tmp_path):
     folder = write_folder(tmp_path, {**TABLES, "curves": TABLES["curves"].drop(columns="train_loss")})
-    with pytest.raises(OptbenchError, match="cannot read the table .*curves.parquet"):
+    with pytest.raises(
+        OptbenchError, match="curves.parquet' is no table of a sweep: the column 'train_loss' is missing"
+    ):
         log_area(load(folder))
     folder = write_folder(tmp_path, {**TABLES, "curves": TABLES["curves"].iloc[:0]})
     assert np.isnan(log_area(load(folder))).all()
