@@ -100,9 +100,11 @@ def placed(plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame) -> tuple[pd.D
     keys = ["problem", *configuration_columns(runs)]
     first = runs[runs["stage"].isin(["screen", "grid"])].drop_duplicates(keys)[[*keys, "run_id"]]
     rows = settings.merge(first, on=keys).drop_duplicates(["run_id", "block"] if "block" in settings else "run_id")
+    wanted = set(rows["run_id"])
     known = {
         run_id: (planned.cohort, lane)
         for planned in plan.cohorts
         for run_id, lane in zip(planned.run_ids, planned.cohort.lanes, strict=True)
+        if run_id in wanted
     }
     return rows, [known[run_id] for run_id in rows["run_id"]]
