@@ -14,7 +14,7 @@ from optbench.sweeps.manifest import MERGED, Manifest
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
-from optbench.sweeps.store import Store, opened
+from optbench.sweeps.store import Store, opened, read_json
 
 
 def merge_folders(
@@ -44,6 +44,11 @@ def merge_folders(
         for folder in folders:
             _copy(folder / "cohorts", store, tell)
         planned = list(plan.cohorts)
+        elsewhere = store.elsewhere(planned)
+        for folder, (_, before) in zip(folders, held, strict=True):
+            if before is not None and not before.shard:
+                made = read_json(folder / "provenance.json")
+                store.tell_unkept(planned, before.cohorts, made, elsewhere, f"{folder}: ")
         rest = store.begin(planned)
         missing = sum(not store.has(each.cohort_id) for each in rest)
         for plan_stage in stages.STAGES.values() if spec.blocks else ():

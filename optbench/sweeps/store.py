@@ -76,7 +76,7 @@ class Store:
             # The cohorts of a shard are those of the sweep or parts of them. To end with the sweep's very bytes, parts
             # are run again: the last bits of a run may depend on how many run beside it, for vectors have a width.
             self._exact = bool(self._before and self._before.shard)
-            self._provenance = _read_json(self.directory / "provenance.json"), provenance
+            self._made, self._provenance = read_json(self.directory / "provenance.json"), provenance
             self.cohorts.mkdir(parents=True, exist_ok=True)
             for folder in (self.directory, self.cohorts):
                 for leftover in folder.glob(f"{SCRATCH}*"):
@@ -122,9 +122,9 @@ class Store:
         files becomes one of the others alone. The manifest has them all from now on."""
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
-        elsewhere = self._elsewhere(planned) if missing else HeldRuns()
+        elsewhere = self.elsewhere(planned) if missing else HeldRuns()
         if first == 0 and self._before and not self._manifest.shard:
-            self._tell_unkept(planned, self._before.cohorts, elsewhere)
+            self.tell_unkept(planned, self._before.cohorts, self._made, elsewhere)
         rest, entries = [], []
         for each in new:
             parts: tuple[str, ...] = ()
@@ -148,24 +148,27 @@ class Store:
         self._write_manifest()
         return rest
 
-    def _tell_unkept(self, planned: Sequence[PlannedCohort], before: Sequence[Entry], elsewhere: HeldRuns) -> None:
+    def tell_unkept(
+        self, planned: Sequence[PlannedCohort], before: Sequence[Entry], made: Mapping, elsewhere: HeldRuns, where=""
+    ) -> None:
+        """Say how many runs of a folder with these cohorts the plan does not keep. made: that folder's provenance."""
         stages = {each.place.stage for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
         held = elsewhere.only({entry.cohort_id for entry in there})
-        if text := unkept(planned, there, held, *self._provenance):
-            self._tell(text)
+        if text := unkept(planned, there, held, made, self._provenance):
+            self._tell(f"{where}{text}")
 
     def complete(self, planned: Sequence[PlannedCohort], first: int = 0) -> None:
         """Put the runs of each cohort from the number ``first`` on into a file of its own, where they all are there."""
         missing = [each for each in planned[first:] if not self.has(each.cohort_id)]
-        elsewhere = self._elsewhere(planned) if missing else HeldRuns()
+        elsewhere = self.elsewhere(planned) if missing else HeldRuns()
         for each in missing:
             lanes, parts = elsewhere.missing(each.run_ids)
             if not lanes:
                 self._compose(each, parts)
         to_disk(self.cohorts)
 
-    def _elsewhere(self, planned: Sequence[PlannedCohort]) -> HeldRuns:
+    def elsewhere(self, planned: Sequence[PlannedCohort]) -> HeldRuns:
         """The runs in files that are no cohort of the plan."""
         names = {each.cohort_id for each in planned}
         others = sorted(path.stem for path in self.cohorts.glob("*.cohort") if path.stem not in names)
@@ -229,7 +232,7 @@ class Store:
             raise unwritable(self.directory, error) from None
 
 
-def _read_json(path: Path) -> Mapping:
+def read_json(path: Path) -> Mapping:
     """What a file holds; nothing where it is not there, or damaged."""
     try:
         content = json.loads(path.read_bytes())

@@ -137,3 +137,19 @@ def test_the_commands(tmp_path):
     done = call(app, ["sweep", str(tmp_path / "all" / "spec.toml"), "--out", str(tmp_path / "all")])
     assert done.exit_code == 0 and "unfinished" not in done.output
     same_bytes(tmp_path / "all", tmp_path / "whole")
+
+
+def test_runs_of_another_rule_are_counted(tmp_path):
+    file = tmp_path / "rule.py"
+    rule = (
+        "from optbench import optimizer\n\n\n@optimizer(source='a test')\ndef mine(w, g, lr):\n    return w - {} * g\n"
+    )
+    file.write_text(rule.format("lr"))
+    spec = {**GRID, "optimizers": ["gd", "mine"], "plugins": [str(file)]}
+    optbench.sweep(spec, out=tmp_path / "a", workers=1)
+    optbench.sweep(spec, out=tmp_path / "b", workers=1, optimizers=["adam"])
+    file.write_text(rule.format("2 * lr"))
+    lacking, told = joined([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert lacking == 2
+    assert told == [f"{tmp_path / 'a'}: 2 of 4 runs are kept; 2 of mine are not: optimizer mine has changed"]
+    assert set(optbench.load(tmp_path / "all").runs["optimizer"]) == {"gd", "adam"}
