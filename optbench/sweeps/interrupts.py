@@ -15,7 +15,7 @@ from typing import Any
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """What ends a command alike."""
-_PATIENCE = 1.2
+_PATIENCE = 1.0
 """Seconds after which a command that does not come to its end is ended."""
 
 
