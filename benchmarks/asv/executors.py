@@ -29,21 +29,19 @@ def _cpu_seconds():
 
 
 class Executors:
-    """By threads and by as many workers of dask on this machine, whose start is in the time."""
+    """By threads and by as many workers of dask on this machine, whose start is in the time: 200 cohorts of 50 ms."""
 
     timeout = 600
-    params = ["threads", "dask"]
-    param_names = ["executor"]
+    number, repeat, warmup_time = 1, 3, 0
+    params = (["threads", "dask"],)
+    param_names = ("executor",)
+    cohorts, steps = 200, _STEPS
 
-    def setup_cache(self):
+    def setup(self, executor):
         cost("threads", 2, steps=10)
 
-    def time_200_cohorts_of_50_ms(self, executor):
-        cost(executor, 200)
-
-    time_200_cohorts_of_50_ms.number = 1
-    time_200_cohorts_of_50_ms.repeat = 3
-    time_200_cohorts_of_50_ms.warmup_time = 0
+    def time_short_cohorts(self, executor):
+        cost(executor, self.cohorts, self.steps)
 
 
 if __name__ == "__main__":

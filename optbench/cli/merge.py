@@ -26,6 +26,7 @@ def merge(
     print_summary(Path(out))
     if missing:
         spec, folder = shlex.quote(str(Path(out) / "spec.toml")), shlex.quote(out)
-        paragraph(f"what is missing runs by: optbench sweep {spec} --out {folder}", hang=2)
+        paragraph("what is missing runs by:")
+        print(f"    optbench sweep {spec} --out {folder}")
     if report:
         report_command.draw(Path(out))

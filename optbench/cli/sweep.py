@@ -199,7 +199,9 @@ def print_summary(directory: Path) -> None:
         paragraph(overall, hang=2)
     paragraph("")
     for text in answers.edge_texts(answer.edges, directory):
-        paragraph(text, hang=2)
+        told, _, command = text.partition("wider: ")
+        paragraph(f"{told}wider:", hang=2)
+        print(f"    {command}")  # in one line, however long: it is there to be copied
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
     paragraph(

@@ -21,7 +21,7 @@ from optbench.sweeps.manifest import AGAIN, Entry
 
 TABLES = ("runs", "curves", "timings")
 T = TypeVar("T")
-ROWS = 1 << 20
+ROWS = 1 << 19
 """Of a row group."""
 
 
@@ -67,7 +67,8 @@ def runs_of(cohorts: Path, pairs: Sequence[tuple[Entry, str]], wanted: Callable[
     parts = [schema.empty_table().select(kept)]
     for entry, cohort_id in pairs:
         table = _placed(stream(file_of(cohorts, cohort_id), "runs").read_all(), entry)
-        parts.append(table.select([name for name in kept if name in table.column_names]))
+        names = set(table.column_names)
+        parts.append(table.select([name for name in kept if name in names]))
     return pa.concat_tables(parts, promote_options="default").to_pandas()
 
 

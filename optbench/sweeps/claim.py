@@ -41,7 +41,7 @@ def kept(directory: Path, tell: Callable[[str], None]) -> tuple[Manifest | None,
     path = directory / "spec.toml"
     try:
         before = manifest.read(directory)
-    except OptbenchError as error:
+    except manifest.DamagedManifest as error:
         before = None
         tell(str(error).rpartition(": ")[0] + "; it is written anew")
     if before is None and any(each.is_dir() and each.name != "damaged" for each in directory.glob("cohorts/*")):

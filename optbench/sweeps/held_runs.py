@@ -94,7 +94,9 @@ def _rows(table: pa.Table, place: Mapping[str, int]) -> tuple[pa.Table, np.ndarr
 
 def _timings(cohort_id: str, parts: Sequence[pa.Table], used: Sequence[int]) -> pa.Table:
     """One row: the seconds are those of the files, each in the share of its runs that is used."""
-    rows = [part.to_pylist()[0] for part in parts]
+    rows = [(part.to_pylist() or [{}])[0] for part in parts]  # of runs that failed there may be none
+    if not all(rows):
+        return parts[0].slice(0, 0)
     most = max(range(len(rows)), key=lambda i: used[i])
     row = {**rows[most], "cohort_id": cohort_id, "lanes": sum(used)}
     for name in ("seconds", "evaluation_seconds", "compile_seconds"):

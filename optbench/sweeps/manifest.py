@@ -18,6 +18,10 @@ MERGED = "merged"
 """The name of the part in a folder that parts were joined in."""
 
 
+class DamagedManifest(OptbenchError):
+    """The file is not what was written."""
+
+
 class Entry(NamedTuple):
     """A cohort of the plan, and where in the sweep it stands."""
 
@@ -90,7 +94,7 @@ def read(directory: Path) -> Manifest | None:
     body = rest.removeprefix(b'"manifest": ').removesuffix(b"}\n")
     digest = hashlib.sha256(body).hexdigest()
     if content != b'{"sha256": "%s",\n"manifest": %s}\n' % (digest.encode(), body):
-        raise OptbenchError(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
+        raise DamagedManifest(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
     raw: dict[str, Any] = json.loads(body)
     if raw["format"] != FORMAT:
         raise OptbenchError(f"{str(path)!r} has format {raw['format']}, and optbench {__version__} reads {FORMAT}")

@@ -59,7 +59,13 @@ class Parcel:
 
 def pack(plugins: Iterable[str], digests: Iterable[str]) -> Parcel:
     """The parcel of a sweep with these plug-in files, whose problems' data have these digests, "" for none."""
-    data = {name: files for digest in digests if digest for name, files in read_for(digest).items()}
+    # A set of the same content that was read before, and whose files have gone since, is not the one that is asked for.
+    data = {
+        name: files
+        for digest in digests
+        for name, files in (read_for(digest).items() if digest else ())
+        if all(file.is_file() for file in files)
+    }
     return Parcel(
         tuple(_packed(Path(path).resolve()) for path in plugins),
         tuple((name, tuple(map(_packed, files))) for name, files in data.items()),

@@ -13,16 +13,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["averages", "objectives", "sweeps", "updates"]
+MODULES = ["averages", "executors", "objectives", "sizes", "sweeps", "updates"]
 
 # One small combination of parameters for each class.
 SMALL = {
     "averages.Ewa": ("float64", True, (3, 50)),
+    "executors.Executors": ("dask",),
     "objectives.ValueAndGradient": ("rosenbrock", "float64", 2),
     "objectives.Driver": ("rosenbrock", "gd", 1),
     "updates.OneRun": ("gd", "float64", 100),
     "updates.ManyLanes": ("gd", "float64", 4),
     "updates.Bandwidth": ("gd", "float32"),
+    "sizes.DryRun": (10_000,),
+    "sizes.Report": (1_600,),
     "sweeps.Commands": (),
 }
 
@@ -60,6 +63,8 @@ def test_a_benchmark_runs(name):
     benchmark, parameters = getattr(load(module), kind)(), SMALL[name]
     if kind == "Bandwidth":
         benchmark.parameters = 1000  # not 20 million
+    if kind == "Executors":
+        benchmark.cohorts, benchmark.steps = 2, 10
     assert len(benchmark.params) == len(benchmark.param_names) == len(parameters)
     for values, value in zip(benchmark.params, parameters, strict=True):
         assert len(values) > 0 and isinstance(value, type(values[0]))

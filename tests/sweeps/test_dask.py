@@ -130,15 +130,14 @@ def cluster(tmp_path_factory):
 
 def test_the_bytes_of_threads_from_files_that_the_workers_cannot_see(cluster, files, by_threads, tmp_path, monkeypatch):
     address, cache = cluster
-    away = files.with_name("elsewhere")
-    pack = parcels.pack
+    away, submit = files.with_name("elsewhere"), dask.DaskCrew.submit
 
-    def packed(*arguments):
-        parcel = pack(*arguments)
-        files.rename(away)
-        return parcel
+    def submitted(*arguments):
+        if files.exists():
+            files.rename(away)
+        submit(*arguments)
 
-    monkeypatch.setattr(parcels, "pack", packed)
+    monkeypatch.setattr(dask.DaskCrew, "submit", submitted)
     spec = spec_of(files)
     try:
         status = execute(spec, tmp_path, executor="dask", scheduler=address)

@@ -10,8 +10,9 @@ import optbench
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
 from optbench.report import answers
-from optbench.sweeps import jobs
+from optbench.sweeps import executor, jobs
 from optbench.sweeps.spec_files import read
+from optbench.sweeps.store import Store
 
 GRID = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "seeds": 3,
         "tuning_seeds": 1, "steps": 10}  # fmt: skip
@@ -169,3 +170,30 @@ def test_a_wider_range_of_trials_is_a_command_too(tmp_path):
         found = optbench.sweep(out=tmp_path, extend=True, learning_rates="log_uniform(1e-5, 1e-3)", workers=1)
     assert len(found.runs) == 18 and found.runs["lr"].max() > 1e-4
     assert optbench.sweep(out=tmp_path, extend=True, trials=5, workers=1).runs["lr"].nunique() == 5
+
+
+def test_an_extension_that_is_killed_shows_what_was_there_and_goes_on(ran, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    optbench.sweep(GRID, out=out, workers=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(executor, "run_all", stop)
+        with pytest.raises(KeyboardInterrupt):
+            optbench.sweep(out=out, extend=True, learning_rates=0.01, workers=1)
+    found = optbench.load(out)
+    assert len(found.runs) == 12 and set(found.runs["lr"]) == {1e-4, 1e-3}
+    assert found.missing == "unfinished: 6 of 6 cohorts are missing (rosenbrock: gd; saddle: gd)"
+    ran.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "complete", stop)
+        with pytest.raises(KeyboardInterrupt):
+            optbench.sweep(out=out, extend=True, workers=1)
+    assert sum(ran) == 6
+    ran.clear()
+    assert optbench.sweep(out=out, extend=True, workers=1).missing == "" and not ran
+    optbench.sweep({**GRID, "learning_rates": [1e-4, 1e-3, 0.01]}, out=tmp_path / "whole", workers=1)
+    same_tables(out, tmp_path / "whole")
+    assert len(list((out / "cohorts").iterdir())) == 6, "a file whose runs are all in another one goes"
+
+
+def stop(*arguments, **named):
+    raise KeyboardInterrupt

@@ -1,0 +1,66 @@
+"""Plans and folders of many runs: how long they take to count and to report, and how much memory."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+_GRID = ("--problems", "rosenbrock", "--optimizers", "gd", "--batch-sizes", "64", "--steps", "20")
+_SCHEDULES = ",".join(f"inverse(decay_rate={i / 10})" for i in range(1, 11))
+
+
+def _peak(*arguments):
+    """MiB that a command takes at most."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "optbench", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{arguments} ended with {child.returncode}")
+    return usage.ru_maxrss / 1024
+
+
+class DryRun:
+    """Ten schedules at a hundred rates, on as many seeds as make so many runs."""
+
+    params = ([10_000, 1_000_000, 10_000_000],)
+    param_names = ("runs",)
+    timeout = 600
+
+    def setup(self, runs):
+        self.arguments = (
+            "sweep", *_GRID, "--schedules", _SCHEDULES, "--lr", "1e-5:1:100", "--seeds", str(runs // 1000), "--dry-run",
+        )  # fmt: skip
+
+    def time_dry_run(self, runs):
+        _peak(*self.arguments)
+
+    def track_memory(self, runs):
+        return _peak(*self.arguments)
+
+    track_memory.unit = "MiB"
+
+
+class Report:
+    """A folder of so many runs of 20 steps, in blocks of seeds."""
+
+    params = ([1_600, 80_000],)
+    param_names = ("runs",)
+    timeout = 600
+
+    def setup(self, runs):
+        self.folder = tempfile.TemporaryDirectory()
+        rates = ("--schedules", "constant", "--lr", f"1e-5:1:{runs // 16}", "--blocks", "16")
+        _peak("sweep", *_GRID, *rates, "--no-report", "--out", self.folder.name)
+
+    def teardown(self, runs):
+        self.folder.cleanup()
+
+    def time_report(self, runs):
+        _peak("report", self.folder.name)
+
+    def track_memory(self, runs):
+        return _peak("report", self.folder.name)
+
+    track_memory.unit = "MiB"

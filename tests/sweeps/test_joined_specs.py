@@ -1,0 +1,84 @@
+"""Two specs: the same sweep or not, and the one that holds both."""
+
+import pytest
+
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps.joined_specs import differences, joined
+from optbench.sweeps.spec_files import merge
+
+BASE = {"problems": ["rosenbrock", "quadratic(dim=3, condition=10)"], "optimizers": ["gd", "clip(adam, norm=1)"],
+        "learning_rates": [0.1, 0.2], "batch_sizes": [16, "full"], "seeds": 4, "tuning_seeds": 2,
+        "steps": 5}  # fmt: skip
+DRAWN = {"problems": ["rosenbrock"], "optimizers": ["adam(beta1=uniform(0.8, 0.9), eps=1e-7)"], "trials": 4,
+         "steps": 5, "seeds": 2}  # fmt: skip
+
+
+def spec(base=BASE, **changes):
+    return merge(base, changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rates": [0.2, 0.1]},
+        {"problems": "quadratic( condition=10.0,dim=3 ),rosenbrock"},
+        {"optimizers": "clip( adam( ), norm=1.0 ), gd"},
+        {"batch_sizes": "full,16"},
+        {"seeds": [1, 0, 3, 2], "tuning_seeds": 2},
+    ],
+)
+def test_the_same_sweep(changes):
+    assert differences(spec(), spec(**changes)) == []
+    assert differences(spec(), joined(spec(), spec(**changes))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({"learning_rates": [0.1]}, ["learning_rates"]),
+        ({"optimizers": "gd, clip(adam, norm=2)"}, ["optimizers"]),
+        ({"seeds": [2, 1, 0, 3], "tuning_seeds": 2}, ["seeds"]),  # others of them tune
+        ({"steps": 6, "dtypes": "float32"}, ["dtypes", "steps"]),
+        ({"problems": [{"name": "rosenbrock", "steps": 9}, "quadratic(dim=3, condition=10)"]}, ["problems"]),
+        ({"blocks": 2}, ["blocks"]),
+    ],
+)
+def test_what_differs_is_named(changes, keys):
+    if "blocks" in changes:
+        base = {key: value for key, value in BASE.items() if key not in ("seeds", "tuning_seeds")}
+        assert set(keys) <= set(differences(spec(), merge(base, changes)))
+    else:
+        assert differences(spec(), spec(**changes)) == keys
+
+
+def test_lists_are_joined_in_order_and_entries_stand_once():
+    both = joined(spec(), spec(learning_rates=[0.3, 0.1 * (1 + 1e-12)], optimizers="adam(beta1=[0.8, 0.9]), gd",
+                               problems="beale, rosenbrock", seeds=6, batch_sizes=[8, 16]))  # fmt: skip
+    assert both.learning_rates == (0.1, 0.2, 0.3)
+    assert both.optimizers == ("gd", "clip(adam, norm=1)", "adam(beta1=[0.8, 0.9])")
+    assert [entry.name for entry in both.problems] == ["rosenbrock", "quadratic(dim=3, condition=10)", "beale"]
+    assert both.seeds == (0, 1, 2, 3, 4, 5) and both.tuning_seeds == 2 and both.batch_sizes == (16, "full", 8)
+    more = joined(both, spec(optimizers="adam(beta1=[0.9, 0.95])"))
+    assert more.optimizers[2:] == ("adam(beta1=[0.8, 0.9])", "adam(beta1=0.95)")
+    assert joined(more, both) == more == joined(more, more)
+
+
+def test_a_range_stands_in_the_place_of_the_old_one():
+    wider = merge({**DRAWN, "optimizers": "adam(beta1=uniform(0.8, 0.99)), gd", "trials": 9}, {})
+    both = joined(spec(DRAWN), wider)
+    assert both.optimizers == ("adam(beta1='uniform(0.8, 0.99)', eps=1e-07)", "gd") and both.trials == 9
+    assert joined(spec(DRAWN), spec(DRAWN, learning_rates="log_uniform(1e-3, 1)")).learning_rates is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (spec(), spec(steps=6), "they differ in steps"),
+        (spec(), spec(DRAWN), "they differ in trials"),
+        (spec(), spec(problems=[{"name": "rosenbrock", "steps": 9}]), "rosenbrock has two budgets"),
+        (spec(DRAWN), merge({**DRAWN, "search_seed": 3}, {}), "they differ in search_seed"),
+    ],
+)
+def test_some_have_no_sweep_in_common(old, new, message):
+    with pytest.raises(OptbenchError, match=message):
+        joined(old, new)

@@ -1,0 +1,90 @@
+"""Plug-ins and data on their way to another machine: the same content, under names that stay, wherever it ends up."""
+
+import gzip
+import pickle
+import struct
+
+import numpy as np
+import pytest
+
+from optbench import datasets
+from optbench.contract.errors import OptbenchError
+from optbench.datasets.copies import copies
+from optbench.sweeps import parcels
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Where files that were received are kept."""
+    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "received"
+
+
+@pytest.fixture
+def sent(tmp_path, cache):
+    """(parcel, digests by name) of a plug-in, a table, arrays and the folder of Fashion-MNIST; the files are gone."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "rules.py").write_text("# nothing\n")
+    rows = "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(20))
+    (home / "measured.csv").write_text("a,b,ill\n" + rows)
+    np.savez(home / "arrays.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2)
+    for part, count in (("train", 8), ("t10k", 5)):
+        for kind, shape in (("images-idx3", (count, 2, 2)), ("labels-idx1", (count,))):
+            head = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+            data = head + bytes(i % 10 for i in range(int(np.prod(shape))))
+            (home / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(data))
+    names = [str(home / "measured.csv"), str(home / "arrays.npz"), f"fashion_mnist(path='{home}')"]
+    digests = {name: datasets.load(name).digest for name in names}
+    parcel = pickle.loads(pickle.dumps(parcels.pack([str(home / "rules.py")], ["", *digests.values()])))
+    home.rename(tmp_path / "away")
+    return parcel, digests
+
+
+def test_sets_are_read_from_copies_under_their_names(sent, cache):
+    parcel, digests = sent
+    files, places = parcel.unpacked()
+    assert [file.read_text() for file in files] == ["# nothing\n"] and cache in files[0].parents
+    with copies(places):
+        for name, digest in digests.items():
+            again = datasets.load(name)
+            assert (again.name, again.digest) == (name, digest)
+    with pytest.raises(OptbenchError, match="no such file"):
+        datasets.load(next(iter(digests)))
+    assert parcel.unpacked() == (files, places)
+
+
+def test_a_copy_that_was_changed_is_written_again(sent):
+    parcel, _ = sent
+    (file,), _ = parcel.unpacked()
+    file.write_text("# something else\n")
+    assert parcel.unpacked()[0] == [file] and file.read_text() == "# nothing\n"
+
+
+def test_files_of_the_same_content_are_used_where_they_stand(sent, tmp_path, cache):
+    parcel, _ = sent
+    (tmp_path / "away").rename(tmp_path / "home")
+    files, places = parcel.unpacked()
+    assert files == [tmp_path / "home" / "rules.py"] and not cache.exists()
+    assert places[str(tmp_path / "home")] == tmp_path / "home"
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(sent, cache):
+    parcel, _ = sent
+    cache.parent.write_text("no folder")
+    files, _ = parcel.unpacked()
+    assert files[0].read_text() == "# nothing\n" and files[0].name == "rules.py"
+
+
+def test_another_content_or_version_is_another_parcel(sent, tmp_path):
+    parcel, _ = sent
+    other = tmp_path / "rules.py"
+    other.write_text("# other\n")
+    assert parcels.pack([str(other)], []).key != parcels.pack([], []).key != parcel.key
+    assert parcels.difference(parcels.versions()) == ""
+    assert parcels.difference(parcels.versions() | {"numpy": "0.1"}) == f"numpy {np.__version__}, not 0.1"
+
+
+def test_a_file_that_has_gone_is_named(tmp_path):
+    with pytest.raises(OptbenchError, match="cannot read .*gone.py': No such file"):
+        parcels.pack([str(tmp_path / "gone.py")], [])
