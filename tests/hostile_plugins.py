@@ -32,7 +32,7 @@ STARTS = {
     "leaves": ("print('so long', file=sys.stderr); os._exit(0)", "exit code 0; its last words: so long"),
     "kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", "died of SIGKILL"),
     "crashes": ("ctypes.string_at(0)", "died of SIGSEGV"),
-    "sleeps": ("time.sleep(600)", "it showed no sign of progress for 3 s, and was ended (--stall)"),
+    "sleeps": ("time.sleep(600)", "it showed no sign of progress for 8 s, and was ended (--stall)"),
     "eats memory": ("[np.ones(10**7) for _ in iter(int, 1)]", "of memory"),
     "raises KeyboardInterrupt": ("raise KeyboardInterrupt('no')", "KeyboardInterrupt: no"),
     "closes its pipes": ("[os.close(n) for n in range(3, 64) if _closes(n)]; time.sleep(600)", ""),

@@ -15,7 +15,7 @@ from typing import Any
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """What ends a command alike."""
-_PATIENCE = 1.2
+_PATIENCE = 1.0
 """Seconds after which a command that does not come to its end is ended."""
 
 
@@ -64,6 +64,10 @@ class _Listener:
             os._exit(128 + heard)
 
 
+def _nothing(signum: int) -> None:
+    pass
+
+
 _current: _Listener | None = None
 
 
@@ -105,7 +109,10 @@ def listening(names: Sequence[str] = ENDING, last_word: Callable[[int], None] | 
             signal.signal(signum, handler)
         if ends:
             signal.set_wakeup_fd(wakeup)
-            listener.over.set()
+            if listener.signum:  # the command has told it, and is still to end within its time
+                listener.last_word = _nothing
+            else:
+                listener.over.set()
             ends[1].close()
         _current = None
 
