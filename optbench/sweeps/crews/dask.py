@@ -148,7 +148,9 @@ class DaskCrew:
     def _receive(self, future: Any, batch: list[Taken], alone: bool) -> None:
         """A task has ended, in whatever way; called in a thread of the client's."""
         try:
-            self._succeeded(batch, alone, future.result())
+            answers = future.result()
+            if not self._stopping:
+                self._succeeded(batch, alone, answers)
         except BaseException as error:
             self._failed(batch, alone, error)
         with self._change:
