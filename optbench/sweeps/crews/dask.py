@@ -3,6 +3,10 @@
 A task is one cohort, or several where they are short. Plug-ins and data are scattered to the workers once; a cohort
 travels as a recipe, and comes back as its file. Bytes are those of threads wherever workers have the same versions
 (which is checked) on the same kind of processor.
+
+Without a scheduler's address a sweep starts its own workers on this machine (dask_local.py) and ends them. Workers of
+others stay: what a sweep has given them is cancelled when it ends early, and a run notices that within a tenth of a
+second. They may come and go while it runs; a cluster that dask-jobqueue asks a batch system for is one of these.
 """
 
 import threading
