@@ -178,7 +178,7 @@ def run_all(
                 interrupts.look()
         finally:
             for name, crew in crews.items():
-                if crew is not hired and (name != _APART or status.out_of_time):  # they serve the next stage, too
+                if status.out_of_time or (crew is not hired and name != _APART):  # those two serve the next stage, too
                     crew.stop()
     watch(status)
     return status

@@ -3,6 +3,10 @@
 A task is one cohort, or several where they are short. Plug-ins and data are scattered to the workers once; a cohort
 travels as a recipe, and comes back as its file. Bytes are those of threads wherever workers have the same versions
 (which is checked) on the same kind of processor.
+
+Without a scheduler's address a sweep starts its own workers on this machine (dask_local.py) and ends them. Workers of
+others stay: what a sweep has given them is cancelled when it ends early, and a run notices that within a tenth of a
+second. They may come and go while it runs; a cluster that dask-jobqueue asks a batch system for is one of these.
 """
 
 import threading
@@ -148,7 +152,9 @@ class DaskCrew:
     def _receive(self, future: Any, batch: list[Taken], alone: bool) -> None:
         """A task has ended, in whatever way; called in a thread of the client's."""
         try:
-            self._succeeded(batch, alone, future.result())
+            answers = future.result()
+            if not self._stopping:
+                self._succeeded(batch, alone, answers)
         except BaseException as error:
             self._failed(batch, alone, error)
         with self._change:
