@@ -17,7 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.compiler import numba_inside
+from optbench.compiler import numba_inside, numba_inside_cuda
 from optbench.contract.errors import in_one_line
 
 
@@ -50,7 +50,7 @@ SIMULATED = numba.config.ENABLE_CUDASIM != 0
 
 
 if cuda is not None and not SIMULATED:
-    numba_inside.open_wheels(os.environ.get("CUDA_HOME", ""))
+    numba_inside_cuda.open_wheels(os.environ.get("CUDA_HOME", ""))
 # Small grids are the user's choice; a warning a kernel would bury what the commands say.
 numba.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 index = int if SIMULATED else numba.uint64
@@ -117,7 +117,7 @@ def _package() -> str | None:
 
 def _driver() -> tuple[str | None, str | None]:
     """The driver's CUDA version, and what keeps it from working."""
-    release, error = numba_inside.driver_state(cuda)
+    release, error = numba_inside_cuda.driver_state(cuda)
     if release:
         return release, None
     if "cannot be found" in error:
@@ -129,7 +129,7 @@ def _driver() -> tuple[str | None, str | None]:
 
 def _toolkit() -> str | None:
     """Where libnvvm was loaded from; or its version, on a system that does not tell."""
-    release = numba_inside.toolkit_version(cuda)
+    release = numba_inside_cuda.toolkit_version(cuda)
     if release is None:
         return None
     with suppress(OSError, StopIteration):
@@ -168,7 +168,7 @@ def _card(device) -> dict:
     return {
         "name": device.name.decode() if isinstance(device.name, bytes) else device.name,
         "compute_capability": "{}.{}".format(*device.compute_capability),
-        "memory": numba_inside.total_memory(cuda, device),
+        "memory": numba_inside_cuda.total_memory(cuda, device),
         "multiprocessors": device.MULTIPROCESSOR_COUNT,
     }
 
@@ -215,8 +215,8 @@ def ptx(kernels: Sequence[tuple[Any, Any]], *capabilities: tuple[int, int]) -> l
 
     No card is needed, but libnvvm is. numba's part of the work is done once.
     """
-    with numba_inside.lowering_for(capabilities[0]) as libraries:
+    with numba_inside_cuda.lowering_for(capabilities[0]) as libraries:
         for compiled, signature in kernels:
             cuda.compile_ptx(compiled.py_func, signature, cc=capabilities[0], device=False)
-    module = numba_inside.one_module(libraries)
+    module = numba_inside_cuda.one_module(libraries)
     return [module.get_asm_str(cc=capability) for capability in capabilities]

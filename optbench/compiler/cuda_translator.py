@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from optbench.compiler import cuda, numba_inside
+from optbench.compiler import cuda, numba_inside_cuda
 from optbench.compiler.translator import Translator, of_module
 from optbench.contract.types import DtypeName
 
@@ -45,7 +45,7 @@ def smaller(a: float, b: float) -> float:
 
 
 root = np.sqrt if cuda.SIMULATED else math.sqrt
-shaped = numba_inside.strided_view(cuda.SIMULATED)
+shaped = numba_inside_cuda.strided_view(cuda.SIMULATED)
 
 
 class _Rewrite(ast.NodeTransformer):

@@ -1,21 +1,19 @@
-"""All that reaches beyond numba's documented interface. Nothing else here imports numba.core, llvmlite or cudadrv.
+"""All that reaches beyond numba's documented interface; numba_inside_cuda.py has the part for GPUs.
+
+Nothing else here imports numba.core, llvmlite or cudadrv.
 
 Each trick says why it is worth it, with what was measured, and what to do when it breaks; each has a test of its own,
 tests/compiler/test_numba_inside.py. Nothing of numba.cuda is imported before a function that needs it is called.
 """
 
-import ctypes
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from llvmlite.binding import Linkage
 from numba import __version__ as numba_version
@@ -23,7 +21,6 @@ from numba import float32, float64, int32, int64, types
 from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.imputils import impl_ret_borrowed
 from numba.core.serialize import dumps
 from numba.extending import intrinsic
 
@@ -185,150 +182,3 @@ def real_of(context: Any, whole: Any) -> tuple[Any, Callable]:
     """The float of these bits."""
     real, kind = _REALS[whole]
     return real(whole), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], kind)
-
-
-# What follows is for GPUs. ``cuda`` is numba.cuda, or what takes its place.
-
-
-def strided_view(simulated: bool) -> Callable:
-    """``view(array, shape)`` for kernels: a reshape of an array whose elements stand at one distance, whatever that is.
-
-    numba reshapes arrays in C order only, but lanes lie side by side on a GPU, so that a lane's numbers are far apart.
-    When it breaks: numba/np/arrayobj.py builds arrays as it is done here.
-    """
-    if simulated:
-        return _simulated_view
-    from numba.cuda.extending import intrinsic
-
-    return intrinsic(_view)
-
-
-def _simulated_view(array, shape):
-    whole = getattr(array, "_item", array)
-    whole = np.asarray(getattr(whole, "_ary", whole))
-    step = whole.strides[-1]
-    strides: list = []
-    for size in reversed(shape):
-        strides.insert(0, step)
-        step *= size
-    return np.lib.stride_tricks.as_strided(whole, shape, strides)
-
-
-def _view(context, array, shape):
-    if not isinstance(array, types.Array) or not isinstance(shape, types.BaseTuple):
-        return None
-    result = array.copy(ndim=len(shape), layout="C" if array.layout == "C" else "A")
-
-    def generate(context, builder, signature, arguments):
-        source = context.make_array(signature.args[0])(context, builder, arguments[0])
-        target = context.make_array(signature.return_type)(context, builder)
-        sizes = [
-            context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
-            for i, kind in enumerate(signature.args[1])
-        ]
-        step = builder.extract_value(source.strides, signature.args[0].ndim - 1)
-        strides: list = []
-        for size in reversed(sizes):
-            strides.insert(0, step)
-            step = builder.mul(step, size)
-        target.data, target.meminfo, target.parent = source.data, source.meminfo, source.parent
-        target.itemsize = source.itemsize
-        count = sizes[0]
-        for size in sizes[1:]:
-            count = builder.mul(count, size)
-        target.nitems = count
-        target.shape, target.strides = cgutils.pack_array(builder, sizes), cgutils.pack_array(builder, strides)
-        # Where memory is counted, which a GPU's is not, the view holds it, too.
-        return impl_ret_borrowed(context, builder, signature.return_type, target._getvalue())
-
-    return result(array, shape), generate
-
-
-def open_wheels(home: str) -> None:
-    """Let numba's own target find libnvvm in NVIDIA's wheels, too, where it finds libdevice by itself.
-
-    ``home``: CUDA_HOME. numba-cuda, which takes numba's place where it is installed, looks there itself. When it
-    breaks, tests of PTX say that there is no libnvvm: see how numba/cuda/cudadrv/nvvm.py opens it.
-    """
-    libraries = sorted((Path(home) / "lib").glob("libnvvm.so.*"))
-    with suppress(ImportError, AttributeError):
-        from numba.cuda.cudadrv import nvvm
-
-        known = nvvm.open_cudalib
-        if libraries:
-            nvvm.open_cudalib = lambda name: ctypes.CDLL(str(libraries[0])) if name == "nvvm" else known(name)
-
-
-def driver_state(cuda: ModuleType) -> tuple[str | None, str]:
-    """The CUDA version that the driver supports, or None and what keeps it from working.
-
-    numba's documented ``is_available`` says no without a reason. When it breaks, the reason is what Python says.
-    """
-    try:
-        driver = cuda.cudadrv.driver.driver
-        if not driver.is_available:
-            return None, driver.initialization_error or ""
-        return "{}.{}".format(*driver.get_version()), ""
-    except Exception as problem:  # each package has its own kind
-        return None, str(problem)
-
-
-def toolkit_version(cuda: ModuleType) -> str | None:
-    """The version of libnvvm, once it and libdevice are loaded; None where one of them is not there.
-
-    When it breaks, every machine seems to lack a toolkit: see numba/cuda/cudadrv/nvvm.py.
-    """
-    try:
-        release = cuda.cudadrv.nvvm.NVVM().get_version()
-        cuda.cudadrv.nvvm.LibDevice()
-    except Exception:  # each package has its own kind
-        return None
-    return "{}.{}".format(*release)
-
-
-def total_memory(cuda: ModuleType, device: Any) -> int | None:
-    """A card's memory in bytes; None where it cannot be asked for.
-
-    numba asks through a context, which takes a while and room on every card.
-    """
-    memory = ctypes.c_size_t()
-    try:
-        cuda.cudadrv.driver.driver.lib.cuDeviceTotalMem_v2(ctypes.byref(memory), ctypes.c_int(int(device.id)))
-    except Exception:  # as above
-        return None
-    return memory.value or None
-
-
-@contextmanager
-def lowering_for(capability: tuple[int, int]) -> Iterator[list]:
-    """Compile for a card that is not there, but for libnvvm's part; gives a list of the libraries meanwhile.
-
-    Device functions ask the card for its compute capability, also where an explicit one was given. From the libraries,
-    PTX for any card is had later, of many kernels in one module. When it breaks, tests of PTX fail where there is no
-    card; nothing but them needs it.
-    """
-    from numba.cuda import dispatcher
-    from numba.cuda.codegen import CUDACodeLibrary
-
-    device, text, asked = dispatcher.get_current_device, CUDACodeLibrary.get_asm_str, []
-
-    def ask(library: Any, *arguments: Any, **options: Any) -> str:
-        asked.append(library)
-        return ""
-
-    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
-    CUDACodeLibrary.get_asm_str = ask
-    try:
-        yield asked
-    finally:
-        dispatcher.get_current_device, CUDACodeLibrary.get_asm_str = device, text
-
-
-def one_module(libraries: list) -> Any:
-    """The last of the libraries, with the code of all of them; what several call is in it once.
-
-    The texts of a library are private to numba. When it breaks, tests of PTX fail.
-    """
-    last = libraries[-1]
-    last._llvm_strs = list(dict.fromkeys(text for library in libraries for text in library.llvm_strs))
-    return last

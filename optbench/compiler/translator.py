@@ -17,7 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.compiler import fastmath, numba_inside
+from optbench.compiler import fastmath, numba_inside, numba_inside_cuda
 from optbench.compiler.fastmath import FASTMATH, REPLACED
 from optbench.compiler.kernel_files import KernelCacheWarning
 from optbench.contract.errors import PluginError
@@ -25,7 +25,7 @@ from optbench.contract.syntax import definition, function_of
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
-_BASE = inspect.getsource(fastmath) + inspect.getsource(numba_inside) + numba.__version__
+_BASE = "".join(map(inspect.getsource, (fastmath, numba_inside, numba_inside_cuda))) + numba.__version__
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 
