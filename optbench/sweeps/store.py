@@ -149,7 +149,12 @@ class Store:
         return rest
 
     def tell_unkept(
-        self, planned: Sequence[PlannedCohort], before: Sequence[Entry], made: Mapping, elsewhere: HeldRuns, where=""
+        self,
+        planned: Sequence[PlannedCohort],
+        before: Sequence[Entry],
+        made: Mapping,
+        elsewhere: HeldRuns,
+        where: str = "",
     ) -> None:
         """Say how many runs of a folder with these cohorts the plan does not keep. made: that folder's provenance."""
         stages = {each.place.stage for each in planned}
