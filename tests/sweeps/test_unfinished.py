@@ -40,8 +40,8 @@ def unfinished(whole, folder, stages, lacking):
 CASES = {
     "in the screen": (["screen"], [0, 1], "2 of 12 cohorts are missing (rosenbrock: gd); the race and the report have"),
     "before the race": (["screen"], [], "unfinished: the race and the report have not begun"),
-    "in the race": (["screen", "race"], [-1], "1 of 24 cohorts are missing (saddle: momentum); the report has not"),
-    "in the report": (["screen", "race", "report"], [-1], "1 of 48 cohorts are missing (saddle: momentum)"),
+    "in the race": (["screen", "race"], [-1], "1 of 24 cohorts is missing (saddle: momentum); the report has not"),
+    "in the report": (["screen", "race", "report"], [-1], "1 of 48 cohorts is missing (saddle: momentum)"),
     "at the first cohort": (["screen"], range(1, 12), "11 of 12 cohorts are missing (rosenbrock: gd, momentum; saddle"),
 }
 
