@@ -83,11 +83,10 @@ def trajectories(runs: pd.DataFrame, curves: pd.DataFrame) -> Trajectories:
 
 
 def pieces(results: Tables) -> Iterator[tuple[np.ndarray, Trajectories]]:
-    """The points of all runs: rows of `results.runs`, and the points of these. A row without any may not come,
-    and what is said last of a row counts.
+    """The points of all runs: rows of `results.runs`, and the points of these.
 
-    All at once, or some rows at a time where the results can read them so (`points`: run ids -> for some of them their
-    places, and the arrays of their points).
+    A row without any may not come, and what is said last of a row counts. All at once, or some rows at a time where
+    the results can read them so (`points`: run ids -> for some of them their places, and the arrays of their points).
     """
     runs, read = results.runs, getattr(results, "points", None)
     if read is None:
