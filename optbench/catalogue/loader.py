@@ -137,11 +137,11 @@ def plugin_path(file: str | Path) -> Path:
         path = path_of("plugin", file).resolve()
         size, plain = path.stat().st_size, path.is_file()
     except FileNotFoundError:
-        raise PluginError(f"no plug-in file {str(path)!r}") from None
+        raise PluginError(f"no plug-in file {shown(str(file))}") from None
     except (OSError, ValueError, RuntimeError, TypeError) as error:  # too long, a NUL in it, links in a circle
         raise PluginError(f"no plug-in file {shown(str(file))}: {getattr(error, 'strerror', None) or error}") from None
     if not plain:  # a folder, a pipe or a device, which may give no end of text
-        raise PluginError(f"no plug-in file {str(path)!r}: this is something else than a file")
+        raise PluginError(f"no plug-in file {shown(str(file))}: this is something else than a file")
     if size > _MOST_BYTES:
         raise PluginError(f"the plug-in {path.name} has {size_text(size)}: that is no source text")
     return path

@@ -56,13 +56,13 @@ def test_another_device_is_refused():
 
 
 def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch):
-    monkeypatch.setattr("optbench.compiler.device.choose", lambda device: ("cpu", "no GPU"))
+    monkeypatch.setattr("optbench.averages.array.choose", lambda device: ("cpu", "no GPU"))
     np.testing.assert_array_equal(ewa(series((2, 50)), 0.9, device="auto"), ewa(series((2, 50)), 0.9))
 
 
 def test_cuda_takes_the_kernels(monkeypatch):
     taken = []
-    monkeypatch.setattr("optbench.compiler.device.choose", lambda device: ("cuda", "a card"))
+    monkeypatch.setattr("optbench.averages.array.choose", lambda device: ("cuda", "a card"))
     monkeypatch.setattr("optbench.averages.cuda.averages", lambda *given: taken.append(given) or given[0])
     ewa([[1, 2]], 0.9, True, device="cuda")
     ((x, *rest),) = taken
@@ -74,6 +74,6 @@ def test_an_array_on_the_card_stays_there(monkeypatch):
         __cuda_array_interface__, shape = {}, (2, 3)
 
     taken, x = [], OnCard()
-    monkeypatch.setattr("optbench.compiler.device.choose", lambda device: ("cuda", "a card"))
+    monkeypatch.setattr("optbench.averages.array.choose", lambda device: ("cuda", "a card"))
     monkeypatch.setattr("optbench.averages.cuda.averages", lambda *given: taken.append(given) or given[0])
     assert ewa(x, 0.9, device="cuda") is x and taken == [(x, 0.9, False)]

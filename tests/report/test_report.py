@@ -106,7 +106,8 @@ def test_page_carries_provenance_timings_and_words(usual):
 def test_same_tables_same_page(usual, tmp_path):
     tables, _, path, _ = usual
     again = write_report(write_folder(tmp_path / "b", tables))
-    assert again.read_bytes() == path.read_bytes()
+    # The commands that search wider name the folder.
+    assert again.read_text().replace(str(tmp_path / "b"), str(path.parents[1])) == path.read_text()
     assert (again.parent / "rates-rosenbrock.png").read_bytes() == (path.parent / "rates-rosenbrock.png").read_bytes()
 
 

@@ -10,7 +10,7 @@ import optbench
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
 from optbench.report import answers
-from optbench.sweeps import executor, jobs
+from optbench.sweeps import jobs, session
 from optbench.sweeps.spec_files import read
 from optbench.sweeps.store import Store
 
@@ -133,16 +133,16 @@ def test_runs_of_a_changed_rule_are_counted_and_run_again(ran, tmp_path):
     file = tmp_path / "rule.py"
     file.write_text(RULE.format(factor="1.0"))
     spec = {**GRID, "optimizers": ["gd", "mine"], "plugins": [str(file)]}
-    optbench.sweep(spec, out=tmp_path / "out", workers=1)
+    optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
     file.write_text(RULE.format(factor="2.0"))
     ran.clear()
     with pytest.warns(UserWarning) as told:
-        optbench.sweep(spec, out=tmp_path / "out", workers=1)
+        optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
     assert [str(each.message) for each in told] == [
         "12 of 24 runs are kept; 12 of mine are not: optimizer mine has changed"
     ]
     assert sum(ran) == 12
-    optbench.sweep(spec, out=tmp_path / "fresh", workers=1)
+    optbench.sweep(spec, out=tmp_path / "fresh", workers=1, isolate="never")
     same_tables(tmp_path / "out", tmp_path / "fresh")
 
 
@@ -176,7 +176,7 @@ def test_an_extension_that_is_killed_shows_what_was_there_and_goes_on(ran, tmp_p
     out = tmp_path / "out"
     optbench.sweep(GRID, out=out, workers=1)
     with monkeypatch.context() as patch:
-        patch.setattr(executor, "run_all", stop)
+        patch.setattr(session, "run_all", stop)
         with pytest.raises(KeyboardInterrupt):
             optbench.sweep(out=out, extend=True, learning_rates=0.01, workers=1)
     found = optbench.load(out)

@@ -233,7 +233,7 @@ def test_an_optimizer_without_a_space_is_tuned_by_its_rate(tmp_path):
         ({"optimizers": "adam(beta1=uniform(0, 1))"}, r"beta1=1.0 must be in \[0, 1\), and uniform\(0, 1\) reaches it"),
         ({"optimizers": "adam(beta1=unform(0, 0.5))"}, "unknown range 'unform': did you mean 'uniform'"),
         ({"optimizers": "adam(beta1=[0.9, 0.9])"}, "each of them once"),
-        ({"optimizers": "adam(beta1=[])"}, "name at least one value"),
+        ({"optimizers": "adam(beta1=[])"}, "gives no value for beta1"),
         ({"optimizers": "adam(beta1='0.1:0.2')"}, "must be from:to:count"),
         ({"optimizers": "adam(beta1=high)"}, "beta1='high' must be a number"),
         ({"optimizers": "clip(lbfgs)"}, "clip cannot go around lbfgs"),
