@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, get_type_hints
 
 from optbench.contract.syntax import definition
@@ -35,6 +36,7 @@ def kinds(contract: Any) -> dict[str, Kind]:
     return arguments
 
 
+@cache
 def signature(contract: Any, dtype: str) -> Any:
     """numba's signature of what a named tuple, or the annotations of a function, declare; ``dtype``: that of reals."""
     from numba import types

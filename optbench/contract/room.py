@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
@@ -13,8 +14,9 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
+@cache
 def memory() -> float:
-    """The bytes of memory that this process may have: the machine's, or its container's.
+    """The bytes of memory that this process may have: the machine's, or its container's; read once.
 
     Returns:
         The bytes; infinity where nobody says.

@@ -47,6 +47,7 @@ def split(runs):
     return runs.loc[bad, "failure"].tolist()
 
 
+@pytest.mark.slow
 def test_start_points_that_end_their_process(run):
     text = "".join(START.format(name.replace(" ", "_"), body) for name, (body, _) in STARTS.items())
     names = [f"bad_{name.replace(' ', '_')}" for name in STARTS]
@@ -58,13 +59,16 @@ def test_start_points_that_end_their_process(run):
     assert set(runs.loc[runs["status"] == "ok", "problem"]) == {"rosenbrock", "fine"}
 
 
-@pytest.mark.parametrize("text", [LOOP, OUT_OF_BOUNDS], ids=["loops for ever", "writes out of bounds"])
+@pytest.mark.parametrize(
+    "text", [pytest.param(LOOP, marks=pytest.mark.slow), OUT_OF_BOUNDS], ids=["loops for ever", "writes out of bounds"]
+)
 def test_a_kernel_that_ends_its_process(text, run):
     runs, _ = run(text, stall=4.0)
     (reason,) = set(split(runs))
     assert ("no sign of progress for 4 s" in reason) if text is LOOP else ("died of SIG" in reason), reason
 
 
+@pytest.mark.slow
 def test_a_schedule_that_ends_its_process_fails_its_own_lanes(run):
     runs, status = run(SCHEDULE, problems="rosenbrock", optimizers="gd,adam", schedules="constant,harsh")
     harsh = runs["schedule"] == "harsh"
@@ -147,6 +151,7 @@ def test_what_ships_stays_in_threads(run, tmp_path, monkeypatch):
         assert {isolation.apart(each) for each in plan.cohorts} == {apart}, changes
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     (tmp_path / "plugin.py").write_text(HEAD + LOOP)
