@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from optbench.contract.errors import OptbenchError
+from optbench.contract.paths import is_folder
 from optbench.sweeps import assembly, manifest, shape
 from optbench.sweeps.manifest import MERGED, Entry, Manifest
 from optbench.sweeps.points import Points, points_of, reason, unreadable
@@ -28,6 +29,10 @@ class Folder:
 
     def __init__(self, path: str | Path):
         self.path = self._tables = Path(path)
+        if not is_folder(self.path):
+            raise OptbenchError(
+                f"no folder, and so no finished sweep, in {str(path)!r}: run optbench sweep --out {path}"
+            )
         self._manifest = manifest.read(self.path)
         self._checked: set[str] = set()
         self.missing = self._manifest.missing if self._manifest else ""
@@ -35,8 +40,8 @@ class Folder:
             self._put_together(self._manifest)
         for name in TABLES:
             if not (self._tables / name).is_file():
-                what = "no finished sweep" if self.path.is_dir() else "no folder, and so no finished sweep,"
-                raise OptbenchError(f"{what} in {str(path)!r} ({name} is missing): run optbench sweep --out {path}")
+                missing = f"no finished sweep in {str(path)!r} ({name} is missing)"
+                raise OptbenchError(f"{missing}: run optbench sweep --out {path}")
 
     def _put_together(self, made: Manifest) -> None:
         cohorts = self.path / "cohorts"

@@ -81,7 +81,7 @@ def empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@cases(300)
+@cases(330)
 @given(FILES, st.sampled_from([None, True, False, 2]))
 def test_any_file(file, classes):
     name, data = file

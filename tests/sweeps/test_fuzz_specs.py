@@ -128,7 +128,7 @@ def empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@cases(250)
+@cases(340)
 @given(CHANGES)
 def test_mappings(changes):
     base = {key: value for key, value in BASE.items() if not (key == "steps" and "epochs" in changes)}
@@ -136,7 +136,7 @@ def test_mappings(changes):
     assert not said or named(said, [*changes, "budget", "measure", "ranges", "trials", "seeds", "name"]), said
 
 
-@cases(250)
+@cases(340)
 @given(st.sampled_from(["problem", "optimizer", "schedule"]), st.data())
 def test_names(kind, data):
     text = data.draw({"problem": PROBLEMS, "optimizer": RULES, "schedule": SCHEDULES}[kind])
@@ -175,7 +175,7 @@ LINES = st.one_of(
 )
 
 
-@cases(200)
+@cases(270)
 @given(st.lists(LINES, max_size=5).map("\n".join) | st.text(max_size=40), st.booleans(), st.booleans())
 def test_toml(text, more, broken):
     whole = to_toml(merge(BASE, {})) if more else ""
@@ -204,7 +204,7 @@ FLAGS = {
 }
 
 
-@cases(200)
+@cases(270)
 @given(st.fixed_dictionaries({}, optional=FLAGS), st.sampled_from([None, "my.toml", "thorough", "thorou", "no.toml"]))
 def test_flags(flags, file):
     """As the command gives them to the reader of specs: texts, and numbers that typer has read."""

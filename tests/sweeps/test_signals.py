@@ -98,7 +98,9 @@ def test_at_any_moment(tmp_path):
         time.sleep(1.5 + rng.uniform(0, 3))
         if process.poll() is None:
             code, err, _ = ended(process, rng.choice(list(CODES)))
-            assert code in (0, *CODES.values()) and "Traceback" not in err
+            # Before the first line of ours has run, Python's own start ends as the system has it.
+            early = {-getattr(signal, name) for name in CODES}
+            assert code in {0, *CODES.values(), *early} and "Traceback" not in err
         process.communicate()
     assert begun(tmp_path, *ONE, "--seeds", "300", "--steps", "3000").wait(300) == 0
     assert len(optbench.load(tmp_path / "out").runs) == 300
