@@ -145,6 +145,8 @@ def _named(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set
         if not meant:
             raise unknown(kind, name, known)
         found |= {name} if name in meant else meant
+    if not found:
+        raise OptbenchError(f"{kind}s is empty: name at least one")
     return found
 
 
