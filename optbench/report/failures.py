@@ -43,4 +43,5 @@ def failure_texts(runs: pd.DataFrame) -> list[str]:
 
 def _why(part: pd.DataFrame) -> str:
     reasons = part["failure"].unique()
-    return reasons[0] + (f" (and {len(reasons) - 1:,} other reasons)" if len(reasons) > 1 else "")
+    more = len(reasons) - 1
+    return reasons[0] + (f" (and {more:,} other reason{'s' * (more > 1)})" if more else "")

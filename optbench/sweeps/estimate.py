@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
 from optbench.engine.run import compile_for, one_blas_thread, run
+from optbench.sweeps.isolated import foreign
 from optbench.sweeps.planned import COHORT_COST, Series, step_cost
 
 _STEP = 2.0
@@ -104,7 +105,14 @@ def _probes(kinds: Sequence[tuple[tuple, list[Series]]]) -> tuple[dict[tuple, Se
             spent = time.perf_counter() - begin
             if spent - compiling > _PATIENCE or spent > _PATIENCE_TO_COMPILE:
                 break
-            cohort = _small(max((each.cohort for each in group), key=step_cost))
+            # A user's file may do anything to this process, and an estimate is not worth that.
+            cohorts = [each.cohort for each in group]
+            ours = [each for each in cohorts if not foreign(each.problem.origins + each.optimizer.origins)]
+            if not ours:
+                continue
+            cohort = _small(max(ours, key=step_cost))
+            if any(foreign(lane.schedule.origins) for lane in cohort.lanes):
+                continue
             if _model(replace(cohort, lanes=cohort.lanes[:1], steps=1, points=(0,))).stepping > _STEP_LIMIT:
                 continue
             ready = time.perf_counter()

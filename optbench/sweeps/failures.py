@@ -46,7 +46,7 @@ def told(runs: pd.DataFrame) -> dict[str, str]:
         lost = part[part["bad"]]
         if len(lost):
             reasons = lost["failure"].unique()
-            more = f" (and {len(reasons) - 1:,} other reasons)" if len(reasons) > 1 else ""
+            more = f" (and {len(reasons) - 1:,} other reason{'s' * (len(reasons) > 2)})" if len(reasons) > 1 else ""
             count = "" if len(lost) == len(part) else f"{len(lost):,} of {len(part):,} runs failed: "
             texts[f"{problem} with {optimizer}"] = f"{count}{reasons[0]}{more}"
     return texts
