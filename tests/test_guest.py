@@ -173,6 +173,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", [FORKED, SPAWNED], ids=["forked while other threads are at work", "every kind of pool"]
 )

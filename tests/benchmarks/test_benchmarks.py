@@ -25,7 +25,7 @@ SMALL = {
     "updates.ManyLanes": ("gd", "float64", 4),
     "updates.Bandwidth": ("gd", "float32"),
     "sizes.DryRun": (10_000,),
-    "sizes.Report": (1_600,),
+    "sizes.Report": (320,),
     "sweeps.Commands": (),
 }
 

@@ -177,6 +177,7 @@ def after_the_first(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_cost_time_only(files, by_threads, own_workers, after_the_first, tmp_path):
     killed = []
 

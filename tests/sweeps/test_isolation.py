@@ -77,6 +77,7 @@ def test_a_schedule_that_ends_its_process_fails_its_own_lanes(run):
     assert "2 of 4 runs failed" in status.failed["rosenbrock with gd"]
 
 
+@pytest.mark.slow
 def test_a_pair_of_which_workers_die_is_given_up_and_not_tried_again_unless_told(run, tmp_path, monkeypatch):
     tries = tmp_path / "tries"
     monkeypatch.setenv("TRIES", str(tries))
