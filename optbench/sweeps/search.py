@@ -147,7 +147,7 @@ def refuse_ranges(spec: Spec) -> None:
     """Raise OptbenchError where a spec without trials has a range."""
     for key in ("optimizers", "schedules"):
         for text in getattr(spec, key):
-            for made in _ranges(text):
+            for made in _ranges(text, key[:-1]):
                 raise OptbenchError(f"{key}: {without_trials(made.text)}")
 
 
@@ -158,7 +158,7 @@ def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogu
     ranges = dict(optimizer.space)
     rates = ranges.pop(RATE, choice(1.0))
     for key, value in _given(text).items():
-        made = parse_range(value) or choice(*names.listed(value))
+        made = _range(f"optimizer {optimizer.name}", key, value) or choice(*names.listed(value))
         for end in made.ends:
             try:
                 optimizer.with_values({key: end})
@@ -180,7 +180,7 @@ def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogu
 
 
 def _schedule_space(text: str, catalogue: Catalogue) -> ScheduleSpace:
-    space = ScheduleSpace(text, tuple(_ranges(text)), catalogue)
+    space = ScheduleSpace(text, tuple(_ranges(text, "schedule")), catalogue)
     for i, made in enumerate(space.ranges):
         for end in made.ends:
             space.schedule([*_firsts(space)[:i], end, *_firsts(space)[i + 1 :]])
@@ -215,13 +215,22 @@ def _given(text: str) -> dict:
     return given if inner is None else _given(inner) | given
 
 
-def _ranges(text: str) -> Iterator[Range]:
-    """The ranges of a text, those of what it goes around too, in their order."""
-    for key, value in names.parse(text)[1].items():
+def _ranges(text: str, kind: str) -> Iterator[Range]:
+    """The ranges of the name of an optimizer or schedule, those of what it goes around too, in their order."""
+    name, given = names.parse(text)
+    for key, value in given.items():
         if key == names.INNER:
-            yield from _ranges(value)
-        elif made := parse_range(value):
+            yield from _ranges(value, kind)
+        elif made := _range(f"{kind} {name}", key, value):
             yield made
+
+
+def _range(owner: str, key: str, value: object) -> Range | None:
+    """The value as a range; None where it is none. Raises OptbenchError, which tells whose it is."""
+    try:
+        return parse_range(value)
+    except OptbenchError as error:
+        raise OptbenchError(f"{owner}: {key}: {error}") from None
 
 
 def _filled(text: str, values: Iterator) -> str:
