@@ -55,6 +55,7 @@ def test_a_refused_call_leaves_the_process_as_it_was(two_blas_threads):
     assert changed(before, state()) == []
 
 
+@pytest.mark.slow
 def test_eight_threads_at_once(tmp_path, two_blas_threads):
     """In 28 of 30 rounds without a shared limit, BLAS was left at one thread."""
     alone = CALLS["minimize"](tmp_path)

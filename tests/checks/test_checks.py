@@ -22,12 +22,19 @@ def first_failure_of(kind, name, catalogue):
     return next(finding for finding in checks.run(kind, name, catalogue) if not finding.ok)
 
 
+LONG = {"convolution", "autoencoder", "deep_linear"}
+"""Problems whose check takes seconds, where that of the others takes a fraction of one."""
+
+
 def assert_says(finding, check, words):
     assert check in finding.name
     assert re.search(words, finding.message) and "\n" not in finding.message, finding.message
 
 
-@pytest.mark.parametrize(("kind", "name"), SHIPPED)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [pytest.param(*each, marks=[pytest.mark.slow] * (each[1] in LONG)) for each in SHIPPED],
+)
 def test_what_ships_passes(kind, name):
     findings = list(checks.run(kind, name, CATALOGUE))
     assert findings and not [finding for finding in findings if not finding.ok or finding.message]

@@ -190,6 +190,7 @@ def test_an_error_made_of_the_warning_does_not_blame_the_plug_in(scaled, tmp_pat
         translator.finish(lambda a, n: a.nothing, SUM, "a test", "broken")
 
 
+@pytest.mark.slow
 def test_processes_that_mend_at_once(tmp_path):
     """Four at a time on one damaged folder: all are right, and what they leave is whole."""
     script = (

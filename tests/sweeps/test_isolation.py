@@ -117,6 +117,7 @@ def mine(w, g, m, lr, beta):
 """
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whoever_runs_them(run, tmp_path):
     tables = []
     for mode in ("never", "auto", "always"):

@@ -124,6 +124,7 @@ def test_damage_in_a_folder_is_told_and_not_copied(tmp_path):
     assert victim.exists() and not (tmp_path / "all" / "cohorts" / victim.name).exists()
 
 
+@pytest.mark.slow
 def test_the_commands(tmp_path):
     call = CliRunner().invoke
     spec = tmp_path / "spec.toml"

@@ -79,6 +79,7 @@ def test_at_any_number_of_cohorts(cohorts, tmp_path):
     assert not list((tmp_path / "out" / "cohorts").glob("*.parquet"))
 
 
+@pytest.mark.slow
 def test_a_kernel_that_loops_for_ever_does_not_keep_the_command(tmp_path):
     (tmp_path / "loop.py").write_text(LOOP)
     arguments = [part if part != "rosenbrock" else "forever" for part in ONE]
