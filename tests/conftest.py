@@ -88,6 +88,8 @@ def pytest_collection_modifyitems(config, items):
     gc.set_threshold(50_000, 20, 100)
     if not config.pluginmanager.hasplugin("xdist"):
         return
+    # Begun last, the longest of the slow tests would keep one worker while the other has nothing left.
+    items.sort(key=lambda item: item.path.stem not in ("test_damage", "test_signals"))
     for item in items:
         given = item.callspec.params if hasattr(item, "callspec") else {}
         text = getattr(given.get("case"), "group", None)

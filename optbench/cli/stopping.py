@@ -89,6 +89,6 @@ def _end(number, frame) -> NoReturn:
 
 def _unraisable(about) -> None:
     """A signal that came while Python was tidying up has stopped nothing: it ends the command here."""
-    if isinstance(about.exc_value, Stopped):
-        _end(about.exc_value.signum, None)
+    if isinstance(about.exc_value, KeyboardInterrupt):
+        _end(getattr(about.exc_value, "signum", signal.SIGINT), None)
     sys.__unraisablehook__(about)
