@@ -246,22 +246,22 @@ def sweep(
     from optbench.sweeps.budget import Budget
     from optbench.sweeps.extension import extended
     from optbench.sweeps.isolation import Isolation
-    from optbench.sweeps.session import checked_workers
+    from optbench.sweeps.session import Options, checked_workers
     from optbench.sweeps.spec_files import merge, read
 
     checked_workers(workers)
     folder = None if out is None else path_of("out", out)
-    how = {"workers": workers, "executor": executor, "scheduler": scheduler, "extend": extend}
-    how |= {"isolation": Isolation(isolate, stall), "retry_failed": retry_failed, "budget": Budget.of(budget)}
+    isolation, time = Isolation(isolate, stall), Budget.of(budget)
+    options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")
-        return _execute(extended(folder, spec, changes, warnings.warn), folder, how)
+        return _execute(extended(folder, spec, changes, warnings.warn), folder, options)
     checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
     if folder is not None:
-        return _execute(checked, folder, how)
+        return _execute(checked, folder, options)
     with tempfile.TemporaryDirectory() as folder:
-        return _execute(checked, folder, how).in_memory()
+        return _execute(checked, folder, options).in_memory()
 
 
 def info() -> dict[str, Any]:
@@ -279,16 +279,16 @@ def info() -> dict[str, Any]:
     return facts()
 
 
-def _execute(spec, folder, how) -> "Results":
+def _execute(spec, folder, options) -> "Results":
     from optbench.sweeps import results, session
     from optbench.sweeps.interrupts import listening
 
     with listening(["SIGINT"]):
-        how["isolation"].probe(spec)
+        options.isolation.probe(spec)
         plan = session.plan(spec, loader.load_all(spec.plugins))
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)
-        status = session.execute(plan, folder, **how, tell=lambda text: warnings.warn(text, stacklevel=5))
+        status = session.execute(plan, folder, options, tell=lambda text: warnings.warn(text, stacklevel=5))
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return results.load(folder)

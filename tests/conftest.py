@@ -77,6 +77,17 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit both: what one of
 one_writer_at_a_time()
 
 
+@pytest.fixture
+def data_cache(tmp_path, monkeypatch):
+    """The folder of data sets that are kept on disk, an empty one; nothing is remembered of the sets before."""
+    from optbench import datasets
+
+    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
+    datasets._load.cache_clear()
+    yield tmp_path / "cache"
+    datasets._load.cache_clear()
+
+
 def pytest_collection_modifyitems(config, items):
     """Under ``--dist loadgroup``, one worker gets all tests of a plug-in: no two compile the same kernel at once.
 

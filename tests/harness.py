@@ -131,9 +131,9 @@ def plan_of(spec):
     return session.plan(spec, loader.load(spec.plugins))
 
 
-def execute(spec, folder, **more):
+def execute(spec, folder, watch=lambda status: None, **options):
     """Run a spec into a folder; the status."""
-    return session.execute(plan_of(spec), folder, **more)
+    return session.execute(plan_of(spec), folder, session.Options(**options), watch=watch)
 
 
 def run(problem, optimizer, lanes, *, batch_size=32, steps=40, seed=3, **more):

@@ -119,6 +119,7 @@ def sweep(
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
     isolation, time = Isolation(isolate, stall), Budget.of(budget)
+    options = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
         with listening(last_word=stopping.tell):
             checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
@@ -138,11 +139,7 @@ def sweep(
                 plan = planned()
                 print_notes(plan)
                 tell_if_long(plan, session.checked_workers(workers), Path(out))
-                status = session.execute(
-                    plan, out, workers=workers, executor=executor, scheduler=scheduler, extend=extend,
-                    command=typed_command(), watch=watch, tell=warn, isolation=isolation,
-                    retry_failed=retry_failed, budget=time,
-                )  # fmt: skip
+                status = session.execute(plan, out, options, command=typed_command(), watch=watch, tell=warn)
             print_summary(Path(out))
             if report:
                 report_command.draw(Path(out))

@@ -1,6 +1,7 @@
 """Paths as users give them: what is none is refused, and asking for a file that cannot be there is no error."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from optbench.contract.errors import OptbenchError, shown
@@ -39,10 +40,7 @@ def is_file(path: Path) -> bool:
     Returns:
         True where there is.
     """
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+    return _is(path.is_file)
 
 
 def is_folder(path: Path) -> bool:
@@ -54,7 +52,11 @@ def is_folder(path: Path) -> bool:
     Returns:
         True where there is.
     """
+    return _is(path.is_dir)
+
+
+def _is(ask: Callable[[], bool]) -> bool:
     try:
-        return path.is_dir()
+        return ask()
     except (OSError, ValueError):
         return False

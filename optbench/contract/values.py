@@ -2,9 +2,10 @@
 
 import inspect
 import math
-import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, PluginError, shown
@@ -37,7 +38,19 @@ def is_whole(value: Any) -> bool:
     Returns:
         True for Python's and NumPy's.
     """
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number, perhaps not a finite one, and no truth value.
+
+    Args:
+        value: anything.
+
+    Returns:
+        True for Python's and NumPy's.
+    """
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def is_real(value: Any) -> bool:
@@ -49,10 +62,8 @@ def is_real(value: Any) -> bool:
     Returns:
         True for Python's and NumPy's, as far as float64 goes.
     """
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        return False
     try:
-        return math.isfinite(value)
+        return is_number(value) and math.isfinite(value)
     except OverflowError:
         return False
 

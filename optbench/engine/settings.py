@@ -13,6 +13,7 @@ import numpy as np
 
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.types import DtypeName
+from optbench.contract.values import is_number, is_real, is_whole
 
 DTYPES = ("float32", "float64")
 MOST_STEPS = 2**53
@@ -23,27 +24,9 @@ _SAME = 1e-12
 """Relative difference below which a number of steps counts as whole: 1.1 epochs of 100 steps are 110.00000000000001."""
 
 
-def whole(value: object) -> bool:
-    """Whether a value is a whole number, and no truth value."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def real(value: object) -> bool:
-    """Whether a value is a number, and no truth value."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-def finite(value: object) -> bool:
-    """Whether a value is a number that a float can hold."""
-    try:
-        return real(value) and math.isfinite(value)  # type: ignore[arg-type]
-    except OverflowError:
-        return False
-
-
 def learning_rate(value: Any) -> float:
     """A positive finite number."""
-    if not (finite(value) and value > 0):
+    if not (is_real(value) and value > 0):
         raise OptbenchError(f"{shown(value)} must be a positive finite number")
     return float(value)
 
@@ -52,14 +35,14 @@ def batch_size(value: Any) -> int | Literal["full"]:
     """A number of examples, or "full"."""
     if isinstance(value, str) and value == "full":
         return "full"
-    if not (whole(value) and value >= 1):
+    if not (is_whole(value) and value >= 1):
         raise OptbenchError(f"{shown(value)} must be a positive whole number or 'full'")
     return min(int(value), MOST_STEPS)
 
 
 def seed(value: Any) -> int:
     """A whole number that SeedSequence takes and the tables hold."""
-    if not (whole(value) and 0 <= value < 2**63):
+    if not (is_whole(value) and 0 <= value < 2**63):
         raise OptbenchError(f"a seed must be between 0 and 2^63, and a whole number, got {shown(value)}")
     return int(value)
 
@@ -80,7 +63,7 @@ def seconds(value: Any) -> float:
         if not parts:
             raise OptbenchError(f"{shown(value)} must be a time such as 30s, 2m or 1h30m, or a number of seconds")
         number = sum(float(part.rstrip("hms")) * _UNITS.get(part[-1], 1.0) for part in parts)
-    if not (finite(number) and number > 0):
+    if not (is_real(number) and number > 0):
         raise OptbenchError(f"{shown(value)} must be a positive number of seconds")
     return float(number)
 
@@ -96,7 +79,7 @@ def budget(epochs: Any, steps: Any) -> None:
         raise OptbenchError("give one budget: epochs or steps")
     value = steps if epochs is None else epochs
     key = "steps" if epochs is None else "epochs"
-    if not (whole(value) if epochs is None else real(value)):
+    if not (is_whole(value) if epochs is None else is_number(value)):
         kind = "whole number of steps" if epochs is None else "number of epochs"
         raise OptbenchError(f"{key}: a budget of {shown(value)} must be a {kind}")
     if not 0 < value <= MOST_STEPS:
@@ -125,7 +108,7 @@ def points(value: Any, steps: int | None = None) -> tuple[int, ...] | Literal["e
     numbers = value.tolist() if isinstance(value, np.ndarray) and value.size <= MOST_POINTS else value
     if isinstance(numbers, Sequence | np.ndarray) and len(numbers) > MOST_POINTS:
         raise OptbenchError(f"{len(numbers):,} steps are more than {MOST_POINTS:,}: write 'every'")
-    if not isinstance(numbers, Sequence) or isinstance(numbers, str) or not numbers or not all(map(whole, numbers)):
+    if not isinstance(numbers, Sequence) or isinstance(numbers, str) or not numbers or not all(map(is_whole, numbers)):
         raise OptbenchError(f"{shown(value)} must be 'every' or a list of steps, such as [0, 10, 100]")
     last = MOST_STEPS if steps is None else steps
     wrong = next((number for number in numbers if not 0 <= number <= last), None)

@@ -7,6 +7,7 @@ import copy
 import pandas as pd
 
 from optbench.analysis.columns import comparable, lost
+from optbench.sweeps.reasons import why
 from optbench.sweeps.results import Results
 
 _SHOWN = 5
@@ -30,7 +31,7 @@ def failure_texts(runs: pd.DataFrame) -> list[str]:
         return []
     never, texts = lost(runs)[bad.index], []
     for (problem, optimizer), part in bad[never].groupby(["problem", "optimizer"], sort=False):
-        texts.append(f"{problem} with {optimizer}: every run failed ({len(part):,}), so it has no place: {_why(part)}")
+        texts.append(f"{problem} with {optimizer}: every run failed ({len(part):,}), so it has no place: {why(part)}")
     rest = bad[~never]
     for reason, part in list(rest.groupby("failure", sort=False))[:_SHOWN]:
         where = list(dict.fromkeys(part["problem"] + " with " + part["optimizer"]))
@@ -39,9 +40,3 @@ def failure_texts(runs: pd.DataFrame) -> list[str]:
     if (more := rest["failure"].nunique() - _SHOWN) > 0:
         texts.append(f"{more:,} other reasons stand in the column failure of the table runs")
     return texts
-
-
-def _why(part: pd.DataFrame) -> str:
-    reasons = part["failure"].unique()
-    more = len(reasons) - 1
-    return reasons[0] + (f" (and {more:,} other reason{'s' * (more > 1)})" if more else "")

@@ -88,7 +88,7 @@ def _blocks(
     begin, reserve = time.monotonic(), _UNKNOWN * (end - time.monotonic())
     for block in range(plan.spec.blocks):
         limited = replace(ways, until=end - reserve)
-        status = run([each for each in todo if each.place.block == block], limited, status)
+        status = run([each for each in todo if each.block == block], limited, status)
         store.complete(planned)
         if status.out_of_time:
             break
@@ -138,10 +138,10 @@ def _complete(planned: Sequence[PlannedCohort], store: Store, blocks: bool) -> f
     """The cohorts of each problem's seeds, or blocks, of which all cohorts are there."""
     units: dict[tuple, list[PlannedCohort]] = {}
     for each in planned:
-        unit = each.place.block if blocks else each.cohort.seed
+        unit = each.block if blocks else each.cohort.seed
         units.setdefault((each.cohort.problem.name, unit), []).append(each)
     whole = [unit for unit in units.values() if all(store.has(each.cohort_id) for each in unit)]
     if blocks:  # a block that was not raced or reported on is as good as not begun
-        last = planned[-1].place.stage if planned else "screen"
-        whole = [unit for unit in whole if any(each.place.stage == last == "report" for each in unit)]
+        last = planned[-1].stage if planned else "screen"
+        whole = [unit for unit in whole if any(each.stage == last == "report" for each in unit)]
     return frozenset(each.cohort_id for unit in whole for each in unit)

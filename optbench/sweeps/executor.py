@@ -14,9 +14,10 @@ from optbench.engine.run import compile_for, one_blas_thread, refusal
 from optbench.sweeps import interrupts
 from optbench.sweeps.crews.contract import Crew, Finished
 from optbench.sweeps.crews.threads import ThreadCrew
-from optbench.sweeps.failures import failed_file, has_failed, in_short
+from optbench.sweeps.failures import failed_file, has_failed
 from optbench.sweeps.jobs import Job, grouped, same_launch
 from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
+from optbench.sweeps.reasons import in_short
 from optbench.sweeps.store import Store
 
 _LAUNCHERS = 2
@@ -33,7 +34,9 @@ class Ways:
     apart: Callable[[PlannedCohort], bool] = lambda each: False
     """What ``processes`` run."""
     processes: Crew | None = None
-    """Whoever made them stops them."""
+    """Whoever made them stops them, and so it is with the next."""
+    hired: Crew | None = None
+    """Who runs the rest of what is for the CPU, in the place of threads."""
     again: bool = False
     """Whether what has failed before is tried again."""
     rank: Callable[[PlannedCohort], int] = lambda each: 0
@@ -80,7 +83,7 @@ class Status:
 
     def begin(self, planned: Sequence[PlannedCohort]) -> None:
         """Count what one more stage has to do."""
-        self.stage = planned[0].place.stage if planned else self.stage
+        self.stage = planned[0].stage if planned else self.stage
         self.stage_begin = self.cost, self.runs
         self.stage_total = sum(each.cost for each in planned), sum(each.runs for each in planned)
         self.total_cost += self.stage_total[0]
@@ -94,15 +97,13 @@ def run_all(
     workers: int,
     watch: Callable[[Status], None] = lambda status: None,
     status: Status | None = None,
-    hired: Crew | None = None,
     ways: Ways | None = None,
 ) -> Status:
     """Run what the store does not have yet. ``watch`` is called about ten times a second, in this thread.
 
-    ``status``: how far the stages before this one came; it is counted on. ``hired``: who runs what is for the CPU, in
-    the place of threads; whoever made that crew stops it. ``ways``: what runs in other processes, what is tried again,
-    and until when. KeyboardInterrupt stops the cohorts in flight within about a tenth of a second; finished ones are in
-    the store. Raises OptbenchError where it cannot be written.
+    ``status``: how far the stages before this one came; it is counted on. ``ways``: who else runs what, what is tried
+    again, and until when. KeyboardInterrupt stops the cohorts in flight within about a tenth of a second; finished ones
+    are in the store. Raises OptbenchError where it cannot be written.
     """
     status, lock, ways = status or Status(), threading.Lock(), ways or Ways()
     missing = []
@@ -146,7 +147,10 @@ def run_all(
         crew.submit(job, heard, done)
 
     with one_blas_thread(), interrupts.noted():
-        crews: dict[str, Crew] = {"cpu": hired or ThreadCrew(workers, workers), "cuda": ThreadCrew(_LAUNCHERS, workers)}
+        crews: dict[str, Crew] = {
+            "cpu": ways.hired or ThreadCrew(workers, workers),
+            "cuda": ThreadCrew(_LAUNCHERS, workers),
+        }
         if ways.processes:
             crews[_APART] = ways.processes
         outside = {each.cohort_id for each in apart}
@@ -178,7 +182,9 @@ def run_all(
                 interrupts.look()
         finally:
             for name, crew in crews.items():
-                if status.out_of_time or (crew is not hired and name != _APART):  # those two serve the next stage, too
+                if status.out_of_time or (
+                    crew is not ways.hired and name != _APART
+                ):  # those two serve the next stage, too
                     crew.stop()
     watch(status)
     return status

@@ -1,4 +1,4 @@
-"""One process at a time writes into a result folder.
+"""One process at a time: writes into a result folder, or does what another one waits for.
 
 The kernel's lock on a file is what counts: it goes when its owner dies, however it dies. What stands in the file says
 who the owner is. It guards threads of one process against each other, too.
@@ -34,6 +34,18 @@ def locked(directory: Path) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)  # while it is held: whoever waits for the old file sees that it is another
         os.close(file)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is in such a context with this file, which is made; without locks nobody waits.
+
+    Raises OSError where the file cannot be made or locked.
+    """
+    with path.open("wb") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed, or the process ends
+        yield
 
 
 def _open(directory: Path, path: Path) -> int:

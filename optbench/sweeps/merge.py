@@ -5,15 +5,14 @@ from pathlib import Path
 
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import landscapes, session, stages
-from optbench.sweeps.chosen import chosen_spec
+from optbench.sweeps import session, stages
 from optbench.sweeps.claim import kept, parsed
 from optbench.sweeps.cohort_file import Damaged, check
+from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.joined_specs import joined
 from optbench.sweeps.manifest import MERGED, Manifest
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_files import to_toml
 from optbench.sweeps.store import Store, opened, read_json
 
 
@@ -56,14 +55,11 @@ def merge_folders(
                 first = len(planned)
                 planned += plan_stage(plan, store.runs())
                 missing = sum(not store.has(each.cohort_id) for each in store.begin(planned, first))
-        there = [each.cohort.problem for each in planned if store.has(each.cohort_id)]
-        if not there:
+        if not any(store.has(each.cohort_id) for each in planned):
             raise OptbenchError(
                 "none of these folders has a finished cohort of this version: there is nothing to merge"
             )
-        if not missing and (left := chosen_spec(plan, store.runs())) is not None:
-            store.leave("chosen.toml", to_toml(left))
-        store.finish(landscapes.facts(there), begun=not missing)
+        session.write_tables(plan, store, Isolation(), begun=not missing)
     return missing
 
 

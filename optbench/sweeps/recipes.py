@@ -37,13 +37,14 @@ class Recipe:
 
 def recipe_of(planned: PlannedCohort, plugins: Iterable[str]) -> Recipe:
     """The recipe of a cohort of a sweep with these plug-in files."""
-    cohort, place = planned.cohort, planned.place
+    cohort = planned.cohort
     points: Any = cohort.points
     return Recipe(
         cohort_id=planned.cohort_id, problem=cohort.problem.name, optimizer=cohort.optimizer.name,
         lanes=tuple((lane.lr, lane.schedule.text, dict(lane.hyperparameters)) for lane in cohort.lanes),
         batch_size=cohort.batch_size, steps=cohort.steps, seed=cohort.seed, dtype=cohort.dtype, points=points,
-        deadline=cohort.deadline, device=cohort.device, stage=place.stage, block=place.block, plugins=tuple(plugins),
+        deadline=cohort.deadline, device=cohort.device, stage=planned.stage, block=planned.block,
+        plugins=tuple(plugins),
     )  # fmt: skip
 
 

@@ -3,29 +3,51 @@
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from optbench.analysis.columns import comparable, lost
+import pandas as pd
+
+from optbench.analysis.columns import lost
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError, shown
-from optbench.engine import settings
+from optbench.contract.values import is_whole
 from optbench.sweeps import landscapes, stages
 from optbench.sweeps.budget import Budget, Run, run_within
 from optbench.sweeps.chosen import chosen_spec
 from optbench.sweeps.crews.choice import crew_for
 from optbench.sweeps.executor import Status, Ways, run_all
-from optbench.sweeps.failures import told
 from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.provenance import provenance
+from optbench.sweeps.reasons import told
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 from optbench.sweeps.store import Store, opened
 
 MOST_WORKERS = 1024
 """Of threads: more are as good as so many."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sweep is run: nothing that its numbers depend on."""
+
+    workers: int | None = None
+    """Threads, or worker processes; None: one a core."""
+    executor: str = "threads"
+    """Or "dask", for the workers of ``scheduler``, by default of one on this machine."""
+    scheduler: str | None = None
+    isolation: Isolation = field(default_factory=Isolation)
+    """What runs in processes of its own."""
+    extend: bool = False
+    """Whether the folder may hold a part of the plan's sweep."""
+    retry_failed: bool = False
+    """Whether what has failed before is tried again."""
+    budget: Budget | None = None
+    """The time that there is; the tables then are of what came to its end, and all settings had the same."""
 
 
 def cores() -> int:
@@ -35,7 +57,7 @@ def cores() -> int:
 
 def checked_workers(workers: int | None) -> int:
     """The number of threads; by default one a core. Raises OptbenchError below 1."""
-    if workers is not None and not (settings.whole(workers) and workers >= 1):
+    if workers is not None and not (is_whole(workers) and workers >= 1):
         raise OptbenchError(f"workers={shown(workers)} must be at least 1, and a whole number")
     return cores() if workers is None else min(int(workers), MOST_WORKERS)
 
@@ -58,49 +80,55 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
 def execute(
     plan: Plan,
     directory: str | Path,
+    options: Options | None = None,
     *,
-    workers: int | None = None,
-    executor: str = "threads",
-    scheduler: str | None = None,
     command: str = "optbench.sweep",
     watch: Callable[[Status], None] = lambda status: None,
     tell: Callable[[str], None] = warnings.warn,
-    extend: bool = False,
-    isolation: Isolation | None = None,
-    retry_failed: bool = False,
-    budget: Budget | None = None,
 ) -> Status:
     """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
 
-    ``executor``: "threads", or "dask" for the workers of a ``scheduler``, by default of one on this machine. ``tell``
-    hears what the user should know, a line each. extend: the folder may hold a part of the plan's sweep.
-    ``isolation``: what runs in processes of its own. ``retry_failed``: what has failed before is tried again.
-    ``budget``: the time that there is; the tables then are of what came to its end, and all settings had the same.
+    ``tell`` hears what the user should know, a line each.
     """
-    if scheduler is not None and workers is not None:
+    options, plugins = options or Options(), plan.spec.plugins
+    if options.scheduler is not None and options.workers is not None:
         raise OptbenchError("workers are those of the scheduler: leave --workers out")
-    workers, isolation, plugins = checked_workers(workers), isolation or Isolation(), plan.spec.plugins
+    workers, isolation = checked_workers(options.workers), options.isolation
     with (
-        opened(directory, plan.spec, provenance(command, plan), tell, plan.shard, extend) as store,
-        crew_for(plan, executor, scheduler, workers) as hired,
+        opened(directory, plan.spec, provenance(command, plan), tell, plan.shard, options.extend) as store,
+        crew_for(plan, options.executor, options.scheduler, workers) as hired,
         isolation.crew(workers, plugins) as processes,
     ):
-        ways = Ways(again=retry_failed) if hired else isolation.ways(processes, plugins, again=retry_failed)
+        again = options.retry_failed
+        ways = Ways(hired=hired, again=again) if hired else isolation.ways(processes, plugins, again=again)
 
         def run(planned: Sequence[PlannedCohort], ways: Ways, status: Status) -> Status:
-            return run_all(planned, store, workers, watch, status, hired, ways)
+            return run_all(planned, store, workers, watch, status, ways)
 
-        status, counted = run_within(budget, plan, store, run, ways) if budget else _whole(plan, store, run, ways)
-        runs = store.runs(counted)
+        within = options.budget
+        status, counted = run_within(within, plan, store, run, ways) if within else _whole(plan, store, run, ways)
+        runs = write_tables(plan, store, isolation, only=counted)
         status.failed = told(runs)
-        if not plan.shard and (left := chosen_spec(plan, runs)) is not None:
-            store.leave("chosen.toml", to_toml(left))
-        ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
-        problems = [problem for problem in plan.problems if problem.name in ran]
-        store.finish(landscapes.facts(problems, isolation.grids(problems, plugins)), only=counted)
         if lost(runs).all():
             raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
         return status
+
+
+def write_tables(
+    plan: Plan, store: Store, isolation: Isolation, *, begun: bool = True, only: frozenset[str] | None = None
+) -> pd.DataFrame:
+    """Write the final tables, and what the whole sweep recommends where all its stages have ``begun``; the runs.
+
+    only: the cohorts that count.
+    """
+    runs = store.runs(only)
+    if begun and not plan.shard and (left := chosen_spec(plan, runs)) is not None:
+        store.leave("chosen.toml", to_toml(left))
+    ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
+    problems = [problem for problem in plan.problems if problem.name in ran]
+    grids = isolation.grids(problems, plan.spec.plugins)
+    store.finish(landscapes.facts(problems, grids), begun, only)
+    return runs
 
 
 def _whole(plan: Plan, store: Store, run: Run, ways: Ways) -> tuple[Status, None]:
@@ -110,10 +138,7 @@ def _whole(plan: Plan, store: Store, run: Run, ways: Ways) -> tuple[Status, None
     for plan_stage in (None, *stage_plans):
         first = len(planned) if plan_stage else 0
         if plan_stage:
-            runs = comparable(store.runs())
-            if runs.empty:
-                break  # nothing ran
-            planned += plan_stage(plan, runs)
+            planned += plan_stage(plan, store.runs())
         status = run(store.begin(planned, first), ways, status)
         store.complete(planned, first)
     return status, None

@@ -11,7 +11,7 @@ from pandas.api import types
 from optbench.contract import arguments
 from optbench.contract.columns import RUNS, is_metric
 from optbench.contract.errors import OptbenchError, shown
-from optbench.engine.settings import real
+from optbench.contract.values import is_number
 
 _STATUS = ("ok", "diverged", "deadline", "failed")
 _TEXTS = {"run_id", "cohort_id", "problem", "optimizer", "schedule", "dtype", "status"}
@@ -97,7 +97,7 @@ def _column(kind: str, name: str, values: pd.Series) -> pd.Series:
             raise OptbenchError(f"the column {name!r} has empty rows")
         return values
     if not (name in _WHOLE or name in _NUMBERS or kind in ("runs", "curves") or is_metric(name)):
-        if not all(isinstance(value, str) or real(value) for value in values.unique()):
+        if not all(isinstance(value, str) or is_number(value) for value in values.unique()):
             raise OptbenchError(f"the column {name!r} must hold numbers or texts")
         return values
     if values.isna().all():

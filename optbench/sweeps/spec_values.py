@@ -10,6 +10,7 @@ from optbench.contract import names
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.lists import split_list
 from optbench.contract.search import Range, parse_range
+from optbench.contract.values import is_number, is_whole
 from optbench.engine import settings
 
 MOST_SEEDS = 100_000
@@ -48,7 +49,7 @@ def listed(value: Any) -> Any:
     """A comma-separated text as a list, and a number as a list of one; raises OptbenchError for what is no list."""
     if isinstance(value, str):
         return split_list(value)
-    if settings.real(value):
+    if is_number(value):
         return [value]
     if not isinstance(value, list | tuple):
         raise OptbenchError(f"{shown(value)} must be a list")
@@ -80,10 +81,10 @@ def seeds(value: Any) -> Any:
     """How many seeds, as their numbers from 0 on, or a list of them. Raises OptbenchError."""
     if isinstance(value, str):
         parts = [_whole(part.strip()) for part in value.split(",")]
-        if not all(settings.whole(part) for part in parts):
+        if not all(is_whole(part) for part in parts):
             raise OptbenchError(f"{shown(value)} must be how many seeds, or a list of them: 0,1,2")
         value = parts[0] if len(parts) == 1 else parts
-    if settings.whole(value):
+    if is_whole(value):
         if not 1 <= value <= MOST_SEEDS:
             raise OptbenchError(
                 f"{shown(value)} must be between 1 and {MOST_SEEDS} (how many seeds), or a list of seeds"

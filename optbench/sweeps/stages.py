@@ -12,7 +12,7 @@ from typing import TypeVar
 import pandas as pd
 
 from optbench.analysis import protocol
-from optbench.analysis.columns import configuration_columns
+from optbench.analysis.columns import comparable, configuration_columns
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Plan
@@ -21,6 +21,9 @@ from optbench.sweeps.planned import Cohorts, Identities, PlannedCohort, Series, 
 
 def race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     """The best settings of every block's screen, on its race seeds. runs: those of the screen."""
+    runs = comparable(runs)
+    if runs.empty:
+        return []  # nothing ran
     return _cohorts(plan, runs, "race", protocol.finalists(runs, plan.spec.finalists, plan.spec.choose_by))
 
 
@@ -29,7 +32,9 @@ def report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
     runs: those of the screen and the race.
     """
-    spec = plan.spec
+    spec, runs = plan.spec, comparable(runs)
+    if runs.empty:
+        return []
     chosen = protocol.chosen(runs, spec.choose_by)
     if plan.shard:  # what all blocks recommend is known where all blocks are
         return _cohorts(plan, runs, "report", chosen)

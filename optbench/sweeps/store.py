@@ -157,7 +157,7 @@ class Store:
         where: str = "",
     ) -> None:
         """Say how many runs of a folder with these cohorts the plan does not keep. made: that folder's provenance."""
-        stages = {each.place.stage for each in planned}
+        stages = {each.stage for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
         held = elsewhere.only({entry.cohort_id for entry in there})
         if text := unkept(planned, there, held, made, self._provenance):
@@ -247,15 +247,14 @@ def read_json(path: Path) -> Mapping:
 
 
 def _entry(planned: PlannedCohort, parts: Sequence[str] = ()) -> Entry:
-    cohort, place = planned.cohort, planned.place
-    names = cohort.problem.name, cohort.optimizer.name
-    return Entry(planned.cohort_id, place.stage, place.block, *names, planned.runs, tuple(parts))
+    names = planned.cohort.problem.name, planned.cohort.optimizer.name
+    return Entry(planned.cohort_id, planned.stage, planned.block, *names, planned.runs, tuple(parts))
 
 
 def _part(planned: PlannedCohort, lanes: Sequence[int]) -> PlannedCohort:
     """The cohort of these lanes alone."""
     cohort = replace(planned.cohort, lanes=tuple(planned.cohort.lanes[lane] for lane in lanes))
-    return planned_cohort(cohort, planned.place.stage, planned.place.block)
+    return planned_cohort(cohort, planned.stage, planned.block)
 
 
 def _checked(directory: str | Path, spec: Spec) -> Path:

@@ -19,15 +19,7 @@ from optbench.engine.batches import start_point
 SMALL = "mapped(examples=150000, features=3, seed=4)"
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
-    datasets._load.cache_clear()
-    yield tmp_path / "cache"
-    datasets._load.cache_clear()
-
-
-def test_mapped_data_follow_a_logistic_model(cache):
+def test_mapped_data_follow_a_logistic_model(data_cache):
     d = datasets.load(SMALL)
     x, y = np.asarray(d.x), d.y
     assert x.shape == d.x.shape == (150_000, 4) and len(d.x_test) == len(d.y_test) == 30_000
@@ -42,7 +34,7 @@ def test_mapped_data_follow_a_logistic_model(cache):
     assert not np.array_equal(datasets.load("mapped(examples=1000, features=3, seed=5)").y, y[:1000])
 
 
-def test_mapped_data_are_never_copied(cache):
+def test_mapped_data_are_never_copied(data_cache):
     d = datasets.load(SMALL)
     for dtype in ("float64", "float32"):
         one, other = pair_of((d.x, d.y), dtype)[0], pair_of((d.x, d.y), dtype)[0]
@@ -50,16 +42,16 @@ def test_mapped_data_are_never_copied(cache):
         assert one.flags.c_contiguous and one.flags.writeable
         np.testing.assert_array_equal(one, np.asarray(d.x).astype(dtype))
     assert np.shares_memory(np.asarray(d.x), datasets.with_intercept(d)[0][:10])
-    files = {path.relative_to(cache).as_posix(): path.stat().st_size for path in cache.rglob("*.npy")}
+    files = {path.relative_to(data_cache).as_posix(): path.stat().st_size for path in data_cache.rglob("*.npy")}
     assert files == {
         f"mapped-180000x3-4-v1/{name}.npy": 128 + 180_000 * size
         for name, size in (("float64/x", 32), ("float64/y", 8), ("float32/x", 16))
     }
     np.asarray(d.x)[0, 0] = 7.0  # changes this process's copy of a page, and no file
-    assert np.load(cache / "mapped-180000x3-4-v1" / "float64" / "x.npy")[0, 0] != 7.0
+    assert np.load(data_cache / "mapped-180000x3-4-v1" / "float64" / "x.npy")[0, 0] != 7.0
 
 
-def test_logistic_regression_on_mapped_data(cache, monkeypatch):
+def test_logistic_regression_on_mapped_data(data_cache, monkeypatch):
     text = "logistic(data=mapped(examples=3000, features=4), l2=0.1)"
     problem = CATALOGUE.problem(text)
     x, y = np.asarray(problem.data[0]), problem.data[1]
@@ -69,7 +61,7 @@ def test_logistic_regression_on_mapped_data(cache, monkeypatch):
     w = start_point(problem, 0)
     assert check_grad(lambda w: gradient(problem, w)[0][0], lambda w: gradient(problem, w)[1][0], w) < 1e-6
     # The minimum is kept, and what is kept is checked.
-    (kept,) = cache.glob("*/logistic*.npy")
+    (kept,) = data_cache.glob("*/logistic*.npy")
     with monkeypatch.context() as patch:
         patch.setattr("scipy.optimize.minimize", lambda *args, **more: pytest.fail("solved again"))
         assert CATALOGUE.problem(text).minimum == problem.minimum
@@ -81,7 +73,7 @@ def test_logistic_regression_on_mapped_data(cache, monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_run_on_mapped_data_is_one_on_arrays(cache, dtype):
+def test_a_run_on_mapped_data_is_one_on_arrays(data_cache, dtype):
     problem = CATALOGUE.problem("logistic(data=mapped(examples=3000, features=4), l2=0.1)")
     plain = dataclasses.replace(
         problem,
@@ -94,7 +86,7 @@ def test_a_run_on_mapped_data_is_one_on_arrays(cache, dtype):
     assert made["train"][-1].flat[0] < made["train"][0].flat[0]
 
 
-def test_what_has_its_name_is_whole(cache, monkeypatch):
+def test_what_has_its_name_is_whole(data_cache, monkeypatch):
     """A process that is stopped while it writes leaves nothing under the name, and the next one starts anew."""
     count = iter(range(3))
     whole = mapped.Files._pieces
@@ -108,12 +100,12 @@ def test_what_has_its_name_is_whole(cache, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(mapped.Files, "_pieces", stopped)
         datasets.load(SMALL)
-    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert [path for path in data_cache.rglob("*") if path.is_file()] == []
     assert len(datasets.load(SMALL).x) == 150_000
 
 
-def test_the_remains_of_a_killed_process_are_swept_away(cache):
-    old, young = (cache / "mapped-180000x3-4-v1" / f".part-{name}" for name in ("old", "young"))
+def test_the_remains_of_a_killed_process_are_swept_away(data_cache):
+    old, young = (data_cache / "mapped-180000x3-4-v1" / f".part-{name}" for name in ("old", "young"))
     for folder in (old, young):
         folder.mkdir(parents=True)
         (folder / "x.npy").write_bytes(b"half")
@@ -122,22 +114,22 @@ def test_the_remains_of_a_killed_process_are_swept_away(cache):
     assert not old.exists() and young.exists()
 
 
-def test_another_process_may_be_quicker(cache):
+def test_another_process_may_be_quicker(data_cache):
     def write(place):
         place.mkdir()
         (place / "mine").write_text("1")
-        (cache / "set").mkdir()
-        (cache / "set" / "theirs").write_text("2")
+        (data_cache / "set").mkdir()
+        (data_cache / "set" / "theirs").write_text("2")
 
-    mapped.write_whole(cache / "set", write)
-    assert [path.name for path in cache.rglob("*") if path.is_file()] == ["theirs"]
+    mapped.write_whole(data_cache / "set", write)
+    assert [path.name for path in data_cache.rglob("*") if path.is_file()] == ["theirs"]
 
 
-def test_a_place_that_cannot_be_written_is_one_line(cache, monkeypatch):
-    cache.write_text("a file where the folder should be")
+def test_a_place_that_cannot_be_written_is_one_line(data_cache, monkeypatch):
+    data_cache.write_text("a file where the folder should be")
     with pytest.raises(OptbenchError, match="data set mapped: cannot write .*: (File exists|Not a directory)$"):
         datasets.load(SMALL)
-    cache.unlink()
+    data_cache.unlink()
 
     def full(self):
         raise OSError(28, "No space left on device")
@@ -145,11 +137,11 @@ def test_a_place_that_cannot_be_written_is_one_line(cache, monkeypatch):
     monkeypatch.setattr(mapped.Files, "_pieces", full)
     with pytest.raises(OptbenchError, match="data set mapped: cannot write .*: No space left on device$"):
         datasets.load(SMALL)
-    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert [path for path in data_cache.rglob("*") if path.is_file()] == []
 
 
-def test_a_damaged_file_is_one_line(cache):
-    path = cache / "mapped-1200x2-0-v1" / "float64" / "x.npy"
+def test_a_damaged_file_is_one_line(data_cache):
+    path = data_cache / "mapped-1200x2-0-v1" / "float64" / "x.npy"
     text = "mapped(examples=1000, features=2)"
     for content, message in ((b"", "cannot read"), (None, "holds another array; delete the folder")):
         data = datasets.load(text)
@@ -170,6 +162,6 @@ def test_the_cache_is_where_the_user_or_the_desktop_says(monkeypatch, tmp_path):
     assert mapped.cache_folder() == tmp_path / "d"
 
 
-def test_mapped_data_are_classes(cache):
+def test_mapped_data_are_classes(data_cache):
     with pytest.raises(OptbenchError, match="problem least_squares: data 'mapped.*' has 2 classes, not real targets"):
         CATALOGUE.problem("least_squares(data=mapped(examples=100))")

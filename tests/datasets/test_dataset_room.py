@@ -12,14 +12,6 @@ from optbench.contract import room
 from optbench.contract.errors import OptbenchError
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
-    datasets._load.cache_clear()
-    yield tmp_path / "cache"
-    datasets._load.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -34,19 +26,19 @@ def cache(tmp_path, monkeypatch):
         ("spirals(turns=1e999)", "data set spirals: turns=inf must be finite"),
     ],
 )
-def test_what_there_is_no_room_for_is_refused(text, words, cache):
+def test_what_there_is_no_room_for_is_refused(text, words, data_cache):
     begin = time.monotonic()
     with pytest.raises(OptbenchError, match=words) as told:
         CATALOGUE.problem(f"logistic(data={text})")
-    assert time.monotonic() - begin < 20 and not cache.exists() and "\n" not in str(told.value)
+    assert time.monotonic() - begin < 20 and not data_cache.exists() and "\n" not in str(told.value)
 
 
-def test_a_disk_that_is_too_small_is_told_with_both_sizes(cache, monkeypatch):
+def test_a_disk_that_is_too_small_is_told_with_both_sizes(data_cache, monkeypatch):
     monkeypatch.setattr(room, "disk", lambda folder: 1 << 20)
     words = "mapped: 120,000 examples of 20 features needs 20.1 MiB on disk, and 1 MiB are free in .*float64"
     with pytest.raises(OptbenchError, match=words):
         datasets.load("mapped(examples=100000)")
-    assert not cache.exists()
+    assert not data_cache.exists()
     assert len(datasets.load("mapped(examples=1000)").x) == 1000
 
 
@@ -57,6 +49,6 @@ def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
         datasets.load(str(tmp_path / "points.npz"))
 
 
-def test_generated_data_are_not_read_to_be_believed(cache):
+def test_generated_data_are_not_read_to_be_believed(data_cache):
     x = datasets.load("mapped(examples=1000)").x
     assert x.known_finite and math.isfinite(np.asarray(x).sum())

@@ -33,7 +33,8 @@ def run(tmp_path, own_kernels, monkeypatch):
         isolation = Isolation(mode, stall, memory)
         isolation.probe(spec)
         plan = session.plan(spec, loader.load_all(spec.plugins))
-        status = session.execute(plan, tmp_path / "out", workers=2, isolation=isolation, retry_failed=again)
+        options = session.Options(workers=2, isolation=isolation, retry_failed=again)
+        status = session.execute(plan, tmp_path / "out", options)
         return optbench.load(tmp_path / "out").runs, status
 
     return call

@@ -30,10 +30,11 @@ def joined(folders, out):
 
 def run_parts(spec, folder, count):
     """The folders of all parts, each run by itself."""
-    plan = session.plan(merge(spec, {}), CATALOGUE)
+    checked = merge(spec, {})
+    plan = session.plan(checked, loader.load_all(checked.plugins) if checked.plugins else CATALOGUE)
     folders = [folder / f"part-{number}" for number in range(1, count + 1)]
     for number, each in enumerate(folders, start=1):
-        session.execute(part(plan, f"{number}/{count}"), each, workers=1)
+        session.execute(part(plan, f"{number}/{count}"), each, session.Options(workers=1))
     return folders
 
 
@@ -69,6 +70,23 @@ def test_parts_of_a_grid_are_whole_when_they_are_joined(monkeypatch, tmp_path):
     assert joined(folders, tmp_path / "all") == (0, [])
     same_bytes(tmp_path / "all", tmp_path / "whole")
     assert (tmp_path / "all" / "chosen.toml").read_text() == (tmp_path / "whole" / "chosen.toml").read_text()
+
+
+def test_parts_of_which_an_optimizer_cannot_run(tmp_path):
+    """What failed everywhere takes no part in what the later stages are planned from, here as in one sweep."""
+    file = tmp_path / "bad.py"
+    file.write_text(
+        "from optbench import optimizer\n@optimizer(source='a test')\ndef bad(w, g, lr):\n    return w - lr * missing\n"
+    )
+    spec = {**BLOCKS, "problems": ["rosenbrock"], "optimizers": ["gd", "bad"], "plugins": [str(file)]}
+    with pytest.warns(UserWarning, match="could not run rosenbrock with bad"):
+        optbench.sweep(spec, out=tmp_path / "whole", workers=1)
+    folders = run_parts(spec, tmp_path, 1)
+    lacking, _ = joined(folders, tmp_path / "all")
+    assert lacking == 0 and optbench.load(tmp_path / "all").missing == ""
+    with pytest.warns(UserWarning, match="could not run rosenbrock with bad"):
+        optbench.sweep(spec, out=tmp_path / "all", workers=1)
+    same_bytes(tmp_path / "all", tmp_path / "whole")
 
 
 def test_groups_stay_together_and_are_dealt_by_cost():

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from hostile_plugins import HEAD, LOOP
 
 import optbench
 from optbench.sweeps import interrupts
@@ -20,22 +21,6 @@ PATIENCE = 20.0
 ONE = ("--problems", "rosenbrock", "--optimizers", "gd", "--lr", "0.001", "--batch-sizes", "full", "--schedules",
        "constant", "--no-report", "--workers", "2", "--out", "out")  # fmt: skip
 LONG = (*ONE, "--seeds", "1", "--steps", "2000000000")
-LOOP = """
-from optbench import problem, Problem
-
-
-def endless(w, g):
-    while w[0] == w[0]:
-        g[0] = 0.0
-        w[0] = 1.0
-    return 0.0
-
-
-@problem(source="a test")
-def forever():
-    return Problem(form="single", dim=1, value_and_gradient=endless, start=lambda rng: rng.uniform(1, 2, 1),
-                   minimum=0.0, minimum_source="a test")
-"""
 
 
 def begun(folder, *arguments):
@@ -81,8 +66,8 @@ def test_at_any_number_of_cohorts(cohorts, tmp_path):
 
 @pytest.mark.slow
 def test_a_kernel_that_loops_for_ever_does_not_keep_the_command(tmp_path):
-    (tmp_path / "loop.py").write_text(LOOP)
-    arguments = [part if part != "rosenbrock" else "forever" for part in ONE]
+    (tmp_path / "loop.py").write_text(HEAD + LOOP)
+    arguments = [part if part != "rosenbrock" else "bad" for part in ONE]
     process = begun(tmp_path, *arguments, "--plugin", "loop.py", "--steps", "9", "--isolate", "never")
     until((tmp_path / "out" / "cohorts").exists, process)
     time.sleep(3)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from optbench.catalogue import loader
+from optbench.catalogue.remembering import remembering
 from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.contract.problems import Family, Problem
 from optbench.datasets.copies import copies
 from optbench.datasets.mapped import cache_folder
 from optbench.engine.run import compile_for, one_blas_thread
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.jobs import Job
+from optbench.sweeps.lock import alone
 from optbench.sweeps.parcels import Parcel, difference
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.recipes import Recipe, cohort_of
@@ -65,18 +66,6 @@ class Workshop:
         return planned
 
 
-class Remembering(loader.Catalogue):
-    """A catalogue that builds every problem once: some read files, and solve for their minimum."""
-
-    def problem(self, text: str | Problem | Family) -> Problem:
-        if not isinstance(text, str):
-            return super().problem(text)
-        built: dict[str, Problem] = self.__dict__.setdefault("built", {})
-        if text not in built:
-            built[text] = super().problem(text)
-        return built[text]
-
-
 _WORKSHOPS: dict[str, Workshop] = {}
 _OPENING = threading.Lock()
 
@@ -101,7 +90,7 @@ def work(parcel: Parcel, orders: Sequence[Order], threads: int) -> list[Answer]:
             files, places = parcel.unpacked()
             while len(_WORKSHOPS) >= _PARCELS:
                 _WORKSHOPS.pop(next(iter(_WORKSHOPS)))
-            _WORKSHOPS[parcel.key] = Workshop(Remembering(**vars(loader.load(tuple(files)))), places)
+            _WORKSHOPS[parcel.key] = Workshop(remembering(files), places)
         workshop = _WORKSHOPS[parcel.key]
     stop = _stop()
     with one_blas_thread():
@@ -146,10 +135,7 @@ def _one_writer() -> Iterator[None]:
     take one name for two kernels. And what one has compiled, the next one finds.
     """
     with contextlib.ExitStack() as held:
-        with contextlib.suppress(ImportError, OSError):  # no locks here, or a home that cannot be written
-            import fcntl
-
+        with contextlib.suppress(OSError):  # a home that cannot be written
             cache_folder().mkdir(parents=True, exist_ok=True)
-            file = held.enter_context((cache_folder() / "kernels.lock").open("w"))
-            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed, or the process ends
+            held.enter_context(alone(cache_folder() / "kernels.lock"))
         yield

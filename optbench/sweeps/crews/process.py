@@ -177,14 +177,3 @@ def _memory(pid: int) -> float:
             if line.startswith(("RssAnon:", "RssShmem:", "VmSwap:")):
                 total += 1024 * int(line.split()[1])
     return total
-
-
-def machine_memory() -> float:
-    """Bytes that this machine, or the container that this process is in, has; infinite where neither tells."""
-    sizes = [float("inf")]
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        sizes.append(float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES"))
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            sizes.append(float(Path(path).read_text()))
-    return min(sizes)

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from optbench.contract import room
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.cohort_file import Damaged, decode
 from optbench.sweeps.crews.contract import Finished
-from optbench.sweeps.crews.process import Died, Limits, Process, Stopped, machine_memory
+from optbench.sweeps.crews.process import Died, Limits, Process, Stopped
 from optbench.sweeps.jobs import Job
 from optbench.sweeps.recipes import recipe_of
 
@@ -29,7 +30,7 @@ _Task = tuple[Job, Callable[[int], None], Callable[[Finished], None]]
 
 def limits_for(processes: int, stall: float, memory: float | None) -> Limits:
     """What each of so many workers may take; memory: bytes, by default a share of the machine's."""
-    share = max(machine_memory() * _SHARE / processes, _LEAST)
+    share = max(room.memory() * _SHARE / processes, _LEAST)
     return Limits(stall, share if memory is None else memory)
 
 

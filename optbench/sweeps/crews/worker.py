@@ -13,9 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from optbench.catalogue import loader
+from optbench.catalogue.remembering import remembering
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.sweeps.crews.pipes import receive, send
 
@@ -79,7 +81,7 @@ class _Worker:
     def _catalogue(self, plugins: tuple[str, ...]) -> loader.Catalogue:
         if plugins not in self.loaded:
             self._tell("loading")
-            self.loaded[plugins] = loader.load(plugins)
+            self.loaded[plugins] = remembering(plugins)
         return self.loaded[plugins]
 
     def do_probe(self, plugins: tuple[str, ...], problems: tuple[str, ...]) -> None:
@@ -121,12 +123,10 @@ class _Worker:
 
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:
-        self._tell("waiting")
-        with open(self.lock, "wb") as file:
-            with contextlib.suppress(ImportError):
-                import fcntl
+        from optbench.sweeps.lock import alone
 
-                fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed, or the process ends
+        self._tell("waiting")
+        with alone(Path(self.lock)):
             self._tell("compiling")
             yield
 
