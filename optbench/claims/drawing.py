@@ -1,7 +1,7 @@
 """How figures of claims are drawn: the look of all the project's figures, and a number with its interval."""
 
-from optbench.report.figure_averages import draw_averages
-from optbench.report.style import (
+from optbench.figures.moving_averages import draw_averages
+from optbench.figures.style import (
     BLACK,
     GRAY,
     LEGEND_SIZE,

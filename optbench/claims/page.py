@@ -14,8 +14,8 @@ from jinja2 import Environment
 from optbench.claims.criterion import RULE
 from optbench.claims.record import Outcome, Paper
 from optbench.claims.verdict import ESTIMATE, IDENTITY, VERDICTS, Verdict
-from optbench.report.labels import number
 from optbench.sweeps.store import write_text
+from optbench.wording.labels import number
 
 SYMBOLS = dict(zip(VERDICTS, "✓✗◐○", strict=True))
 NO_VERDICT = "no verdict"

@@ -23,7 +23,7 @@ from optbench.claims.record import Budget, Claim, Outcome, Paper
 from optbench.claims.verdict import Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.engine.run import one_blas_thread
-from optbench.report import style
+from optbench.figures import style
 from optbench.sweeps.provenance import environment
 from optbench.sweeps.store import write_text
 

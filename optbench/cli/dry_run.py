@@ -24,9 +24,9 @@ def print_plan(plan: Plan, workers: int) -> None:
     from rich.table import Table
 
     from optbench.cli.console import console, errors, paragraph
-    from optbench.report.answers import data_texts
     from optbench.sweeps.estimate import estimate
     from optbench.sweeps.stages import expected
+    from optbench.wording.answers import data_texts
 
     table = Table(box=None)
     for name in ("problem", "optimizer", "batch sizes"):

@@ -111,8 +111,8 @@ def _draw(path: Path, series: Series, averages: dict, bias_correction: bool) -> 
     import numpy as np
 
     from optbench.contract.version import __version__
-    from optbench.report import style
-    from optbench.report.figure_averages import draw_averages
+    from optbench.figures import style
+    from optbench.figures.moving_averages import draw_averages
     from optbench.sweeps.provenance import typed_command
 
     if np.abs(series.values).max() > _LARGEST:

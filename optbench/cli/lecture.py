@@ -91,7 +91,7 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     from rich.text import Text
 
     from optbench.claims.page import badge, effect
-    from optbench.report.labels import shorten
+    from optbench.wording.labels import shorten
 
     table = Table(box=None, pad_edge=False)
     for name in ("claim", "verdict"):

@@ -165,9 +165,9 @@ def print_notes(plan: Plan) -> None:
 def print_summary(directory: Path) -> None:
     """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
     from optbench.cli.console import paragraph
-    from optbench.report import answers
     from optbench.report.failures import failure_texts, without_lost
     from optbench.sweeps.results import load
+    from optbench.wording import answers
 
     everything = load(directory)
     for text in failure_texts(everything.runs):

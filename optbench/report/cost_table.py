@@ -9,8 +9,8 @@ import pandas as pd
 from optbench.analysis import costs
 from optbench.analysis.costs import SHARES
 from optbench.analysis.selection import reported_runs
-from optbench.report import labels
 from optbench.sweeps.results import Results
+from optbench.wording import labels
 
 
 def cost_tables(results: Results, best: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment
 
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
 from optbench.analysis.selection import staged
 from optbench.contract.errors import OptbenchError
-from optbench.report import answers, highlights, labels
+from optbench.figures import highlights
 from optbench.report.budget_table import budget_tables
 from optbench.report.cost_table import cost_tables, share_texts
 from optbench.report.failures import failure_texts, without_lost
-from optbench.report.figures import draw_figures
-from optbench.report.schedule_names import short_schedules
+from optbench.report.filling import fill
+from optbench.report.pictures import draw_figures
 from optbench.sweeps.results import Results, load
+from optbench.wording import answers, labels
+from optbench.wording.schedule_names import short_schedules
 
 
 def write_page(directory: Path, progress: Callable[[str], None], tell: Callable[[str], None]) -> Path:
@@ -48,8 +48,6 @@ def render(
     results: Results, answer: answers.Answer, figures: dict[str, list[dict]], failures: Sequence[str] = ()
 ) -> str:
     """The page as text; every value from the tables is escaped. failures: what could not run."""
-    template = (files(__package__) / "template.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     write, best = _writer(results.runs), answer.best
     names = labels.file_names(figures)
     schedules = short_schedules(results.runs["schedule"].unique())
@@ -68,7 +66,8 @@ def render(
         }
         for problem in figures
     ]
-    return environment.from_string(template).render(
+    return fill(
+        "report.html",
         firsts=[
             {**write(row), "anchor": f"problem-{names[row['problem']]}"}
             for problem in figures

@@ -3,9 +3,9 @@
 import pandas as pd
 from synthetic import runs_table
 
-from optbench.report.answers import answer_of
 from optbench.report.cost_table import cost_tables, share_texts
 from optbench.sweeps.results import Results
+from optbench.wording.answers import answer_of
 
 LOSSES = {"gd": [(1, 0.5, 0.05, 0.05), (1, 0.5, 0.5, 0.5)], "adam": [(1, 0.05, 0.0005, 1e-6), (1, 0.05, 0.0005, 1e-6)]}
 """Of each optimizer and seed, at steps 0, 10, 20, 30, of 16 samples each."""

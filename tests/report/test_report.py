@@ -13,8 +13,9 @@ from synthetic import make_tables, runs_table, write_folder
 
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
-from optbench.report import labels, write_report
-from optbench.report.answers import answer_of, setting_texts
+from optbench.report import write_report
+from optbench.wording import labels
+from optbench.wording.answers import answer_of, setting_texts
 
 SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
 

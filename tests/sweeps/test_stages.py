@@ -12,9 +12,9 @@ from optbench.analysis import tail_values
 from optbench.contract.errors import OptbenchError
 from optbench.engine import runner
 from optbench.report import write_report
-from optbench.report.answers import answer_of
 from optbench.sweeps.spec_files import merge, read
 from optbench.sweeps.stages import expected
+from optbench.wording.answers import answer_of
 
 SPEC = {"problems": ["quadratic(dim=4)", "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"],
         "optimizers": ["gd", "momentum(beta1=[0.5, 0.9])", "lbfgs"], "batch_sizes": [16, "full"],

@@ -7,7 +7,7 @@ import pytest
 from staged import staged_table
 from synthetic import failure, runs_table
 
-from optbench.report.answers import answer_of, edge_texts, measure_text, setting_texts
+from optbench.wording.answers import answer_of, edge_texts, measure_text, setting_texts
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """How many times worse each optimizer is than adam."""

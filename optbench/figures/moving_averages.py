@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
 
-from optbench.report import style
+from optbench.figures import style
 
 _BINS = 2000  # more points than this cannot be told apart on a page
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import INNER, canonical, parse
-from optbench.report.labels import shorten
+from optbench.wording.labels import shorten
 
 LONG = 30
 """Up to here a schedule's text stands as it is."""

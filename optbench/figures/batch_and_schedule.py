@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from optbench.report import labels, style
+from optbench.figures import style
+from optbench.wording import labels
 
 CELL = (0.37, 0.29)
 TICK = 7.5

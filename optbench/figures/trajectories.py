@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 
-from optbench.report import labels, style
+from optbench.figures import style
+from optbench.wording import labels
 
 SIDE, GAP = 2.0, 0.24
 

@@ -12,14 +12,15 @@ from matplotlib.figure import Figure
 
 from optbench.analysis import best_configurations, curve_bands, reported_runs
 from optbench.analysis.selection import staged
-from optbench.report import highlights, labels, style
-from optbench.report.answers import value_word
-from optbench.report.figure_curves import draw_curves
-from optbench.report.figure_heatmap import draw_heatmap
-from optbench.report.figure_paths import draw_paths
-from optbench.report.figure_rates import draw_rates, without_rates
-from optbench.report.schedule_names import short_schedules
+from optbench.figures import highlights, style
+from optbench.figures.batch_and_schedule import draw_heatmap
+from optbench.figures.learning_rates import draw_rates, without_rates
+from optbench.figures.loss_curves import draw_curves
+from optbench.figures.trajectories import draw_paths
 from optbench.sweeps.results import Results
+from optbench.wording import labels
+from optbench.wording.answers import value_word
+from optbench.wording.schedule_names import short_schedules
 
 CAPTIONS = {
     "curves": "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the {seeds}. "

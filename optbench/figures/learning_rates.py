@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optbench.report import labels, style
-from optbench.report.figure_curves import START, WIDTH
+from optbench.figures import style
+from optbench.figures.loss_curves import START, WIDTH
+from optbench.wording import labels
 
 STRIP = 0.1  # share of the height that holds what has no place on the axis: medians that diverged
 

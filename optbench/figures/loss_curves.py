@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optbench.report import labels, style
+from optbench.figures import style
+from optbench.wording import labels
 
 WIDTH = 7.4
 START = "at the start"

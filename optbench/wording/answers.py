@@ -15,8 +15,8 @@ import pandas as pd
 from optbench.analysis import best_configurations, ranking, varied_hyperparameters, verdicts
 from optbench.analysis.edges import edges
 from optbench.analysis.measures import LOG_TAIL, metric_name
-from optbench.report import labels
-from optbench.report.schedule_names import short_schedules
+from optbench.wording import labels
+from optbench.wording.schedule_names import short_schedules
 
 MOST_BLOCKS = 1000
 """More blocks than anybody runs: the difference is then as good as none."""

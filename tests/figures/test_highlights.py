@@ -10,9 +10,11 @@ from matplotlib.colors import to_hex
 from synthetic import make_tables, write_folder
 
 from optbench.analysis import best_configurations
-from optbench.report import highlights, labels, style, write_report
-from optbench.report.answers import answer_of, setting_texts
-from optbench.report.schedule_names import short_schedules
+from optbench.figures import highlights, style
+from optbench.report import write_report
+from optbench.wording import labels
+from optbench.wording.answers import answer_of, setting_texts
+from optbench.wording.schedule_names import short_schedules
 
 WARMUP = "warmup(cosine(final=0.0), fraction={}, steps=0.0, start=0.0)"
 FEW = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "epochs": 8, "seeds": range(5)}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from optbench.report import style
+from optbench.figures import style
 
 SHOWN = style.COLORS
 """The most optimizers that one figure tells apart."""

@@ -1,0 +1,4 @@
+"""Numbers, settings and verdicts in words, the same in the terminal, on the page and in the figures.
+
+Takes what analysis computes and computes nothing itself.
+"""
