@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from browser import chromium  # noqa: F401  a fixture
 from shared import one_writer_at_a_time
 
 ROOT = Path(__file__).parent.parent
@@ -114,7 +115,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
-KINDS = ("simulated", "ptx", "ptxas")
+KINDS = ("simulated", "ptx", "ptxas", "browser")
 """Markers of tests that some machines cannot run."""
 
 

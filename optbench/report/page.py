@@ -12,6 +12,7 @@ from optbench.analysis import hyperparameter_columns, metric_columns, timing_sum
 from optbench.analysis.selection import staged
 from optbench.contract.errors import OptbenchError
 from optbench.figures import highlights
+from optbench.figures.evidence import Evidence
 from optbench.report.budget_table import budget_tables
 from optbench.report.cost_table import cost_tables, share_texts
 from optbench.report.failures import failure_texts, without_lost
@@ -31,12 +32,12 @@ def write_page(directory: Path, progress: Callable[[str], None], tell: Callable[
     results = without_lost(everything)
     if results.runs.empty:
         raise OptbenchError("every run failed: there is nothing to report; " + failure_texts(everything.runs)[0])
-    answer = answers.answer_of(results.runs, results.tuning_seeds, results.choose_by, results.searched)
+    evidence = Evidence(results)
     folder = directory / "report"
     folder.mkdir(exist_ok=True)
-    figures = draw_figures(results, answer.best, folder, progress)
+    figures = draw_figures(evidence, folder, progress)
     progress("page")
-    text = render(results, answer, figures, failure_texts(everything.runs))
+    text = render(evidence, figures, failure_texts(everything.runs))
     page = folder / "index.html"
     draft = folder / "index.html.tmp"
     draft.write_text(text, encoding="utf-8")
@@ -44,10 +45,9 @@ def write_page(directory: Path, progress: Callable[[str], None], tell: Callable[
     return page
 
 
-def render(
-    results: Results, answer: answers.Answer, figures: dict[str, list[dict]], failures: Sequence[str] = ()
-) -> str:
+def render(evidence: Evidence, figures: dict[str, list[dict]], failures: Sequence[str] = ()) -> str:
     """The page as text; every value from the tables is escaped. failures: what could not run."""
+    results, answer = evidence.results, evidence.answer
     write, best = _writer(results.runs), answer.best
     names = labels.file_names(figures)
     schedules = short_schedules(results.runs["schedule"].unique())

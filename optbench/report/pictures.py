@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from optbench.analysis import best_configurations, curve_bands, reported_runs
 from optbench.analysis.selection import staged
 from optbench.figures import highlights, style
 from optbench.figures.batch_and_schedule import draw_heatmap
+from optbench.figures.evidence import Evidence, Tables
 from optbench.figures.learning_rates import draw_rates, without_rates
 from optbench.figures.loss_curves import draw_curves
 from optbench.figures.trajectories import draw_paths
-from optbench.sweeps.results import Results
 from optbench.wording import labels
 from optbench.wording.answers import value_word
-from optbench.wording.schedule_names import short_schedules
 
 CAPTIONS = {
     "curves": "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the {seeds}. "
@@ -58,50 +55,15 @@ LEVEL = "A level line: an optimizer that takes no learning rate (it was given a 
 EMPTY = "Light gray: not run."
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What the figures of all problems are made of."""
-
-    best: pd.DataFrame
-    by_rate: pd.DataFrame
-    by_cell: pd.DataFrame
-    reported: pd.DataFrame
-    curves: pd.DataFrame
-    bands: pd.DataFrame
-    looks: dict[str, dict]
-    names: dict
-    short: dict
-
-
-def draw_figures(
-    results: Results, best: pd.DataFrame, folder: Path, progress: Callable[[str], None]
-) -> dict[str, list[dict]]:
-    """Write all PNG files into `folder`; per problem a list of {file, caption, alt}.
-
-    best: that of the answer to the sweep (answers.py).
-    """
-    runs, tuning = results.runs, results.tuning_seeds
-    reported = reported_runs(runs, best, tuning)
-    curves = results.curves_of(reported["run_id"])
-    drawn = Drawn(
-        best,
-        best_configurations(runs, tuning, by=("problem", "optimizer", "lr"), choose_by=results.choose_by),
-        best_configurations(
-            runs, tuning, by=("problem", "optimizer", "batch_size", "schedule"), choose_by=results.choose_by
-        ),
-        reported,
-        curves,
-        curve_bands(curves, reported),
-        highlights.looks(best),
-        {name: labels.shorten(str(name), 40) for name in runs["optimizer"].unique()},
-        short_schedules(runs["schedule"].unique()),
-    )
-    files = labels.file_names(runs["problem"].unique())
+def draw_figures(evidence: Evidence, folder: Path, progress: Callable[[str], None]) -> dict[str, list[dict]]:
+    """Write all PNG files into `folder`; per problem a list of {file, caption, alt}."""
+    results = evidence.results
+    files = labels.file_names(results.runs["problem"].unique())
     out: dict[str, list[dict]] = {problem: [] for problem in files}
     with style.theme():
         for problem in files:
             progress(f"figures of {problem}")
-            for kind, figure, caption in _figures(problem, results, drawn):
+            for kind, figure, caption in _figures(problem, evidence):
                 file = f"{kind}-{files[problem]}.png"
                 style.save(figure, folder / file, results.foot)
                 alt = f"{problem}: {WORDS[kind]}"
@@ -109,13 +71,14 @@ def draw_figures(
     return out
 
 
-def _figures(problem: str, results: Results, drawn: Drawn) -> Iterator[tuple[str, Figure, str]]:
+def _figures(problem: str, evidence: Evidence) -> Iterator[tuple[str, Figure, str]]:
     """The figures of one problem: (kind, figure, caption)."""
     best, by_rate, by_cell, reported, bands = (
         table[table["problem"] == problem]
-        for table in (drawn.best, drawn.by_rate, drawn.by_cell, drawn.reported, drawn.bands)
+        for table in (evidence.best, evidence.by_rate, evidence.by_cell, evidence.reported, evidence.bands)
     )
-    facts, styles, names = results.problem(problem), drawn.looks[problem], drawn.names
+    results = evidence.results
+    facts, styles, names = results.problem(problem), evidence.looks[problem], evidence.names
     start = _start(results.runs[results.runs["problem"] == problem], facts)
     rule = highlights.rule(styles, best)
 
@@ -134,18 +97,18 @@ def _figures(problem: str, results: Results, drawn: Drawn) -> Iterator[tuple[str
     titles = {name: names[name] for name in styles}
     yield (
         "heatmap",
-        draw_heatmap(problem, panels, best[best["place"] == 1], start, titles, drawn.short),
+        draw_heatmap(problem, panels, best[best["place"] == 1], start, titles, evidence.short),
         caption("heatmap", EMPTY if len(panels) < every else ""),
     )
     landscape = results.landscapes[results.landscapes["problem"] == problem]
-    if len(landscape) and {"w_1", "w_2"} <= set(drawn.curves.columns):
-        seed, paths = _paths(reported, drawn.curves, styles)
+    if len(landscape) and {"w_1", "w_2"} <= set(evidence.curves.columns):
+        seed, paths = _paths(reported, evidence.curves, styles)
         if paths:
             figure = draw_paths(problem, landscape, paths, facts, styles, names, seed)
             yield "paths", figure, caption("paths", seed=seed)
 
 
-def _seeds(shown: pd.DataFrame, results: Results) -> str:
+def _seeds(shown: pd.DataFrame, results: Tables) -> str:
     """Which seeds the numbers of a figure come from."""
     if shown["held_out"].all():
         return "held-out seeds"
