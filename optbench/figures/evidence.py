@@ -57,8 +57,8 @@ class Walk:
     """(steps, 2)"""
     failed: bool
     seed: int
-    every: bool
-    """Whether it has every step, and not a few alone."""
+    stride: int
+    """1 where it has every step, 2 where every second, 0 where a few alone."""
 
 
 class Evidence:
@@ -149,18 +149,24 @@ class Evidence:
             reported = self.reported[self.reported["problem"] == problem].set_index("run_id")
             table = self.results.paths
             table = table[table["run_id"].isin(reported.index)]
-            every = len(table) > 0
-            if not every and {"w_1", "w_2"} <= set(self.curves.columns):
-                table = self.curves[self.curves["run_id"].isin(reported.index)].dropna(subset=["w_1", "w_2"])
-                seeds = table["run_id"].map(reported["seed"])
-                table = table[seeds == seeds.min()]
             found = {}
-            for run_id, rows in table.sort_values("step").groupby("run_id", sort=False):
-                run, w = reported.loc[run_id], rows[["w_1", "w_2"]].to_numpy()
-                failed = run["status"] == "diverged"
-                found[run["optimizer"]] = Walk(rows["step"].to_numpy(), w, failed, int(run["seed"]), every)
+            if {"w_1", "w_2"} <= set(self.curves.columns):
+                few = self.curves[self.curves["run_id"].isin(reported.index)].dropna(subset=["w_1", "w_2"])
+                seeds = few["run_id"].map(reported["seed"])
+                found = self._walks_in(few[seeds == seeds.min()], reported)
+            found |= self._walks_in(table, reported)
             self._walks[problem] = {name: found[name] for name in reported["optimizer"].unique() if name in found}
         return self._walks[problem]
+
+    @staticmethod
+    def _walks_in(table: pd.DataFrame, reported: pd.DataFrame) -> dict[str, Walk]:
+        walks = {}
+        for run_id, rows in table.sort_values("step").groupby("run_id", sort=False):
+            run, step = reported.loc[run_id], rows["step"].to_numpy()
+            stride = int(step[1] - step[0]) if len(step) > 2 and (np.diff(step[:-1]) == step[1] - step[0]).all() else 0
+            w, failed = rows[["w_1", "w_2"]].to_numpy(), run["status"] == "diverged"
+            walks[run["optimizer"]] = Walk(step, w, failed, int(run["seed"]), stride)
+        return walks
 
     def step_seconds(self, problem: str) -> dict[str, float]:
         """By optimizer, the median time of a step of its reported runs."""

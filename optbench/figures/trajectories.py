@@ -121,7 +121,7 @@ def draw_walk(ax: Axes, walk: Walk, look: dict, scene: Scene, label: str = "", u
     shown = _thinned(w, scene)
     (line,) = ax.plot(*w[shown].T, color=look["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
     # Of a path through every step few can be marked.
-    dots = np.isin(step, 10 ** np.arange(12)) if walk.every else np.ones(len(step), bool)
+    dots = np.isin(step, 10 ** np.arange(12)) if walk.stride else np.ones(len(step), bool)
     ax.plot(*w[dots].T, color=look["color"], linestyle="none", marker=".", markersize=4.5 * lines, zorder=3.5)
     lost = walk.failed and len(w) == len(walk.w)
     end = {"marker": "X", "color": "#b2182b"} if lost else {"marker": "s", "color": look["color"]}
