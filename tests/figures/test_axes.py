@@ -1,4 +1,4 @@
-"""Figures as functions from results to axes: what they draw is what pandas finds in the tables, in any figure of anyone."""
+"""Figures as functions from results to axes: what they draw is what pandas finds in the tables."""
 
 import matplotlib
 import numpy as np
