@@ -12,15 +12,19 @@ __all__ = ["write_report"]
 
 
 def write_report(
-    directory: str | Path, progress: Callable[[str], None] | None = None, tell: Callable[[str], None] | None = None
+    directory: str | Path,
+    progress: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
+    **options,
 ) -> Path:
-    """Draw the report of the result folder `directory` and return the path of its page.
+    """Write the report of the result folder `directory` and return the path of its page.
 
-    Writes directory/report/index.html and the PNG files beside it, replacing those of an earlier report. `progress`
-    is called with a few words before each part, and `tell` with what an unfinished sweep lacks. Raises OptbenchError,
-    which says in one line what to do, where the folder or one of its tables is not there, cannot be read, or holds no
-    runs.
+    Writes directory/report/index.html, one file with all that it shows, replacing that of an earlier report. `progress`
+    is called with a few words before each part, and `tell` with what an unfinished sweep lacks. options: the fields of
+    `optbench.report.options.Options`. Raises OptbenchError, which says in one line what to do, where the folder or one
+    of its tables is not there, cannot be read, or holds no runs, or where an option has no such value.
     """
+    from optbench.report.options import Options
     from optbench.report.page import write_page
 
-    return write_page(Path(directory), progress or (lambda text: None), tell or (lambda text: None))
+    return write_page(Path(directory), Options(**options), progress or (lambda text: None), tell or (lambda text: None))

@@ -13,6 +13,8 @@ from optbench.contract.paths import path_of
 from optbench.sweeps import shape
 from optbench.sweeps.points import Points
 from optbench.sweeps.reading import Folder
+from optbench.wording.notebook import notebook_html
+from optbench.wording.winners import winners
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 _LANDSCAPES = ("problem", "w_1", "w_2", "value")
@@ -234,6 +236,32 @@ class Results:
         """
         settings = None if defaults is None else shape.settings(defaults)
         return analysis.best_of_n(self.runs, counts, self._measure(choose_by), of, defaults=settings)
+
+    def winners(self, choose_by: str | None = None) -> pd.DataFrame:
+        """Who is first on each problem and over all, with what setting, by how much, how sure and at what cost.
+
+        Args:
+            choose_by: as in ``verdicts``.
+
+        Returns:
+            A row a problem and optimizer in first place, and rows "all" where there are several problems: its setting;
+            value with its interval; verdict of first place (better, equivalent, undecided, alone or failed); the
+            nearest rival, with its ratio over this one, the interval, adjusted p and the blocks that would decide;
+            and the costs of the targets, as ``costs`` names them.
+
+        Raises:
+            OptbenchError: the measure does not exist.
+
+        Example:
+            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+            >>> sweep(two, seeds=8).winners()[["optimizer", "lr", "verdict", "rival"]].values.tolist()
+            [['gd', 0.001, 'better', 'adam']]
+        """
+        return winners(self, self.tuning_seeds, self._measure(choose_by), self.searched)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the sentences, and who is first with what."""
+        return notebook_html(self, self.tuning_seeds, self.choose_by, self.searched)
 
     def _measure(self, choose_by: str | None) -> str:
         return self.choose_by if choose_by is None else choose_by
