@@ -5,10 +5,10 @@ Reads results and draws them; every number comes from analysis.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["write_report"]
+__all__ = ["write_report", "write_side_by_side"]
 
 
 def write_report(
@@ -28,3 +28,20 @@ def write_report(
     from optbench.report.page import write_page
 
     return write_page(Path(directory), Options(**options), progress or (lambda text: None), tell or (lambda text: None))
+
+
+def write_side_by_side(
+    directories: Sequence[str | Path],
+    progress: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
+    **options,
+) -> Path:
+    """Write the page that shows several result folders beside the first one, and return its path.
+
+    Without the option `out` it is report/side-by-side.html in the last of them. Arguments and errors: `write_report`.
+    """
+    from optbench.report.options import Options
+    from optbench.report.side_by_side import write_page
+
+    folders = [Path(directory) for directory in directories]
+    return write_page(folders, Options(**options), progress or (lambda text: None), tell or (lambda text: None))

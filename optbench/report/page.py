@@ -13,6 +13,7 @@ from optbench.report import environment
 from optbench.report.budget_table import budget_tables
 from optbench.report.cards import cards
 from optbench.report.cost_table import cost_tables
+from optbench.report.exports import write_tables
 from optbench.report.failures import failure_texts, without_lost
 from optbench.report.filling import fill, write_file
 from optbench.report.inline import embedded
@@ -43,6 +44,9 @@ def write_page(directory: Path, options: Options, progress: Callable[[str], None
     text = render(evidence, pictures, failure_texts(everything.runs), undrawn)
     page = options.page(directory / "report")
     write_file(page, text)
+    if options.tables:
+        progress("tables as files")
+        write_tables(evidence, page.parent / "tables", options.tables)
     return page
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from optbench.analysis.comparison import ALL
-from optbench.report.tables import BEST, OPEN, Cell, Table, capped, cell, number, span
+from optbench.report.tables import BEST, MOST_ROWS, OPEN, Cell, Table, capped, cell, number, span
 from optbench.wording.answers import Answer
 
-MOST_ROWS = 2000
 HEADINGS = ("problem", "a", "b", "verdict", "ratio", "interval", "adjusted p", "blocks", "blocks needed")
 NUMBERS = ("ratio", "adjusted p", "blocks", "blocks needed")
 

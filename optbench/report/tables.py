@@ -11,6 +11,9 @@ from optbench.wording import labels
 BEST, OPEN = "best", "open"
 """Marks: in first place (bold), and undecided (a dagger in LaTeX)."""
 
+MOST_ROWS = 2000
+"""Rows of one table: more than anybody reads, and about a megabyte."""
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -5,6 +5,7 @@ The terminal and the page take their winners from here, and so from `optbench.an
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -241,7 +242,8 @@ def against(answer: Answer, problem: str, a: str, b: str) -> tuple[float, float,
     if row["a"] == a:
         return row["ratio"], row["low"], row["high"], row["verdict"]
     turned = {"better": "worse", "worse": "better"}
-    return 1 / row["ratio"], 1 / row["high"], 1 / row["low"], turned.get(row["verdict"], row["verdict"])
+    ratio, low, high = (1 / row[name] if row[name] else math.inf for name in ("ratio", "high", "low"))
+    return ratio, low, high, turned.get(row["verdict"], row["verdict"])
 
 
 def times(ratio: float) -> str:

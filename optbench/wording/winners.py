@@ -42,6 +42,7 @@ def winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparameters: l
     table = pd.DataFrame(rows, columns=[*keys, *LEAD])
     table = table.merge(answer.ranking[[*keys, *VALUE]], on=keys, how="left")
     table = table.merge(answer.best[[*keys, *setting]], on=keys, how="left")
+    table["batch_size"] = table["batch_size"].astype("Int64")
     return (
         table.merge(spent[[*keys, *targets]], on=keys, how="left")[columns]
         if len(spent)

@@ -101,7 +101,7 @@ def test_page_carries_provenance_timings_and_words(usual):
                  "plugins: adam", "run-steps", "suboptimality", "minimum 0.0462 (closed form)"):  # fmt: skip
         assert text in page.text
     source = path.read_text(encoding="utf-8")
-    assert "light-dark(" in source and "@media print" in source and "<8 cores>" not in source
+    assert "prefers-color-scheme: dark" in source and "@media print" in source and "<8 cores>" not in source
     assert "6%" in page.text  # share of evaluation
 
 
