@@ -15,6 +15,7 @@ from optbench.figures import highlights
 from optbench.figures.evidence import Evidence
 from optbench.report.budget_table import budget_tables
 from optbench.report.cost_table import cost_tables, share_texts
+from optbench.report.explorer import explorer
 from optbench.report.failures import failure_texts, without_lost
 from optbench.report.filling import fill
 from optbench.report.pictures import draw_figures
@@ -68,6 +69,7 @@ def render(evidence: Evidence, figures: dict[str, list[dict]], failures: Sequenc
     ]
     return fill(
         "report.html",
+        explorer=explorer(evidence),
         firsts=[
             {**write(row), "anchor": f"problem-{names[row['problem']]}"}
             for problem in figures
