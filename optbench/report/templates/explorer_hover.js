@@ -6,9 +6,9 @@ optbench.hover = (() => {
   // line: {x, y, color}, in the units of the axes; a null is a gap.
   const show = (chart, line) => {
     clear(chart);
-    const plot = chart.querySelector(".cartesianlayer .plot");
+    const lines = chart.querySelector(".scatterlayer");
     const { xaxis, yaxis } = chart._fullLayout || {};
-    if (!plot || !xaxis) return;
+    if (!lines || !xaxis) return;
     let d = "";
     let gap = true;
     line.x.forEach((x, place) => {
@@ -21,7 +21,7 @@ optbench.hover = (() => {
     const facts = { d, class: "explore-over", fill: "none", stroke: line.color, "stroke-width": 3.2, "pointer-events": "none" };
     for (const [name, value] of Object.entries(facts)) path.setAttribute(name, value);
     path.setAttribute("stroke-linejoin", "round");
-    plot.append(path);
+    lines.parentNode.append(path); // which is moved and cut as the chart is;
   };
   return { show, clear };
 })();

@@ -65,7 +65,7 @@ optbench.theme = (() => {
       height: narrow ? 340 : 460, autosize: true, showlegend: false, hovermode: "closest", hoverdistance: 30,
       margin: { l: narrow ? 44 : 60, r: 14, t: 12, b: 44 }, paper_bgcolor: paper, plot_bgcolor: paper,
       font: { family: getComputedStyle(document.body).fontFamily, color: ink, size: 13 },
-      hoverlabel: { bgcolor: shade, bordercolor: line, align: "left", namelength: -1, font: { color: ink, size: 12.5 } },
+      hoverlabel: { bgcolor: shade, bordercolor: line, align: "left", namelength: -1, font: { color: ink, size: 12.5, family: getComputedStyle(document.body).fontFamily } },
       ...rest, xaxis: joined(xaxis), yaxis: joined(yaxis),
     };
   };
