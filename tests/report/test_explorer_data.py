@@ -40,7 +40,8 @@ def test_curves_are_medians_with_intervals_over_the_reported_seeds(usual):
     ):
         name, who = data["problems"][problem]["name"], data["optimizers"][optimizer]["name"]
         size = {"16": 16, "full": {"rosenbrock": 256, "breast_cancer": 455}[name]}[data["batches"][batch]]
-        cell = runs.query("problem == @name and optimizer == @who and batch_size == @size and seed > 2")
+        cell = runs[(runs["problem"] == name) & (runs["optimizer"] == who) & (runs["batch_size"] == size)]
+        cell = cell[cell["seed"] > 2]
         cell = cell[(cell["schedule"] == data["schedules"][schedule]["name"]) & (cell["lr"] == table["rate"][place])]
         assert len(cell) == table["n"][place] == 6 and table["held"][place] == 1
         assert table["failures"][place] == (cell["status"] == "diverged").sum()
