@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from optbench.analysis import best_configurations, curve_bands, reported_runs
+from optbench.analysis import best_configurations, costs, curve_bands, reported_runs
 from optbench.figures import highlights
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
@@ -76,6 +76,11 @@ class Evidence:
     def bands(self) -> pd.DataFrame:
         """The median and its interval of these at every step."""
         return curve_bands(self.curves, self.reported)
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """What `best` costs to reach the targets of each problem: `optbench.analysis.costs` of `reported`."""
+        return costs(self.results, ("problem", "optimizer"), runs=self.reported)
 
     @cached_property
     def looks(self) -> dict[str, dict[str, dict]]:
