@@ -13,6 +13,7 @@ from optbench.report import environment
 from optbench.report.budget_table import budget_tables
 from optbench.report.cards import cards
 from optbench.report.cost_table import cost_tables
+from optbench.report.explorer import explorer
 from optbench.report.exports import write_tables
 from optbench.report.failures import failure_texts, without_lost
 from optbench.report.filling import fill, write_file
@@ -25,8 +26,11 @@ from optbench.sweeps.results import load
 from optbench.wording import answers, labels
 from optbench.wording.certainty import EQUIVALENT, FIRST, state, sure_text
 
-ROOM = 6_000_000
-"""Bytes of pictures in a page; the rest of it takes under two megabytes."""
+ROOM, ROOM_BESIDE_EXPLORER = 6_000_000, 1_200_000
+"""Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
+
+DRAWN = ("heatmap", "paths")
+"""Pictures beside the explorer, which draws the others itself."""
 
 
 def write_page(directory: Path, options: Options, progress: Callable[[str], None], tell: Callable[[str], None]) -> Path:
@@ -39,9 +43,10 @@ def write_page(directory: Path, options: Options, progress: Callable[[str], None
     if results.runs.empty:
         raise OptbenchError("every run failed: there is nothing to report; " + failure_texts(everything.runs)[0])
     evidence = Evidence(results)
-    pictures, undrawn = embedded(evidence, progress, None, ROOM)
+    room = ROOM if options.static else ROOM_BESIDE_EXPLORER
+    pictures, undrawn = embedded(evidence, progress, None if options.static else DRAWN, room)
     progress("page")
-    text = render(evidence, pictures, failure_texts(everything.runs), undrawn)
+    text = render(evidence, pictures, failure_texts(everything.runs), undrawn, not options.static)
     page = options.page(directory / "report")
     write_file(page, text)
     if options.tables:
@@ -50,8 +55,17 @@ def write_page(directory: Path, options: Options, progress: Callable[[str], None
     return page
 
 
-def render(evidence: Evidence, pictures: dict[str, list[dict]], failures: Sequence[str] = (), undrawn: int = 0) -> str:
-    """The page as text; every value from the tables is escaped. failures: what could not run."""
+def render(
+    evidence: Evidence,
+    pictures: dict[str, list[dict]],
+    failures: Sequence[str] = (),
+    undrawn: int = 0,
+    interactive: bool = True,
+) -> str:
+    """The page as text; every value from the tables is escaped.
+
+    failures: what could not run. interactive: with the explorer, which brings a foreign script.
+    """
     results, answer = evidence.results, evidence.answer
     files = labels.file_names(results.runs["problem"].unique())
     anchors = {problem: f"problem-{file}" for problem, file in files.items()}
@@ -89,7 +103,7 @@ def render(evidence: Evidence, pictures: dict[str, list[dict]], failures: Sequen
         command=results.provenance.get("command", "not recorded"),
         version=results.provenance.get("optbench", "unknown"),
         tuning_seeds=", ".join(map(str, results.tuning_seeds)) or "none",
-        explorer=None,
+        explorer=explorer(evidence) if interactive else None,
         figures=[],
         undrawn=undrawn,
     )

@@ -6,6 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from optbench.analysis import metric_columns
+from optbench.contract import arguments
+from optbench.contract.columns import CURVES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import path_of
 from optbench.sweeps import shape
@@ -74,20 +77,27 @@ class Results(Verdicts):
         """
         return None if self._curves is not None or self._source is None else self._source.points
 
-    def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame:
+    def curves_of(self, run_ids: Iterable[str], columns: Iterable[str] = ()) -> pd.DataFrame:
         """The rows of ``curves`` of these runs alone.
 
         Args:
             run_ids: those of the runs.
+            columns: what to read besides what figures draw (steps, epochs, samples, training loss, coordinates), such
+                as "test_loss".
 
         Returns:
-            The columns that figures draw.
+            The columns that figures draw, and these.
+
+        Raises:
+            OptbenchError: there is no such column.
         """
-        wanted = shape.names("run_ids", run_ids)
+        wanted, there = shape.names("run_ids", run_ids), [*CURVES, *metric_columns(self.runs)]
+        more = [arguments.word("columns", name, there) for name in shape.names("columns", columns)]
+        drawn = [*_DRAWN, *(name for name in more if name not in _DRAWN)]
         if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
-            return rows[[name for name in _DRAWN if name in rows.columns]]
-        return self._source.table("curves", _DRAWN, filters=[("run_id", "in", wanted)])
+            return rows[[name for name in drawn if name in rows.columns]]
+        return self._source.table("curves", drawn, filters=[("run_id", "in", wanted)])
 
     @property
     def foot(self) -> str:
