@@ -1,4 +1,4 @@
-"""The explorer in a real browser: every control does what it says, and what is counted there is what analysis counts."""
+"""The explorer in a real browser: every control does what it says, and counts as analysis counts."""
 
 import re
 
