@@ -3,12 +3,11 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from synthetic import make_tables
 
 from optbench.analysis import chosen_runs, time_to_target
-from optbench.figures.evidence import Evidence
+from optbench.figures.evidence import Evidence, Walk
 from optbench.report.explorer import curves as curves_part
 from optbench.report.explorer import explorer_data, paths, rates
 from optbench.report.explorer.numbers import json_text, short
@@ -150,13 +149,13 @@ def test_paths_are_told_to_a_part_of_a_pixel(usual):
 
 def test_long_paths_are_thinned_and_wild_ones_cut():
     steps = np.arange(10_001)
-    part = pd.DataFrame({"step": steps, "w_1": np.exp(-steps / 500), "w_2": 0.0})
-    line = paths._line(part, (0.0, 1.0), (-1.0, 1.0))
+    w = np.column_stack([np.exp(-steps / 500), np.zeros(len(steps))])
+    line = paths._line(Walk(steps, w, False, 0, 1), (0.0, 1.0), (-1.0, 1.0))
     kept = np.cumsum(line["step"])
     assert kept[0] == 0 and kept[-1] == 10_000 and len(kept) <= 2_000 + 2 and (np.diff(kept) > 0).all()
     assert np.abs(np.diff(np.cumsum(line["x"]))).max() < 40  # of 16,384 parts: two pixels
-    part.loc[50:, "w_1"] = np.inf
-    assert np.cumsum(paths._line(part, (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
+    w[50:, 0] = np.inf
+    assert np.cumsum(paths._line(Walk(steps, w, True, 0, 1), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
 
 
 def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):

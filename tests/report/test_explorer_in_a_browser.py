@@ -1,4 +1,4 @@
-"""The explorer in a real browser: every control does what it says, and counts as analysis counts."""
+"""The explorer in a real browser: every control does what it says, and counts what analysis counts."""
 
 import re
 
@@ -51,6 +51,16 @@ def axis(view, name):
 
 def press(view, name):
     view.get_by_role("button", name=name, exact=True).click()
+
+
+def place_of(view, x, y):
+    """Where a point of the chart is on the screen."""
+    view.locator("#explore-chart").scroll_into_view_if_needed()
+    return view.evaluate(
+        f"(([x, y]) => {{const {{xaxis, yaxis}} = {CHART}._fullLayout, box = {CHART}.getBoundingClientRect();"
+        "return [box.x + xaxis._offset + xaxis.d2p(x), box.y + yaxis._offset + yaxis.d2p(y)]})",
+        [x, y],
+    )
 
 
 def legend(view, name):
@@ -127,13 +137,8 @@ def test_legend_toggles_isolates_and_is_shared_by_all_views(chromium, usual):
 def test_pointer_shows_one_curve_over_the_others(chromium, usual):
     with opened(chromium, usual) as view:
         field = traces(view)[0]
-        place = next(at for at, y in enumerate(field["y"]) if y is not None and field["x"][at] > 1)
-        # Where that point is on the screen.
-        left, top = view.evaluate(
-            f"(([x, y]) => {{const {{xaxis, yaxis}} = {CHART}._fullLayout, box = {CHART}.getBoundingClientRect();"
-            "return [box.x + xaxis._offset + xaxis.d2p(x), box.y + yaxis._offset + yaxis.d2p(y)]})",
-            [field["x"][place], field["y"][place]],
-        )
+        place = next(at for at, y in enumerate(field["y"]) if y is not None and (field["x"][at] or 0) > 1)
+        left, top = place_of(view, field["x"][place], field["y"][place])
         assert view.locator(".explore-over").count() == 0
         view.mouse.move(left - 3, top)
         view.mouse.move(left, top)
@@ -156,7 +161,10 @@ def test_rates(chromium, usual):
         assert f"batch {'full' if best[0] == 455 else 16} · {best[1]}" in points["gd"]["text"][1]
         view.select_option("select[name=batch]", "full")
         assert all("batch full" in text for trace in traces(view) for text in trace["text"] or [])
-        assert any(shape["type"] == "rect" for shape in view.evaluate(f"{CHART}.layout.shapes"))  # what diverged
+        assert not view.evaluate(f"{CHART}.layout.shapes")
+        view.select_option("select[name=schedule]", "constant")
+        assert view.evaluate(f"{CHART}.layout.shapes[0].type") == "rect"  # the strip of what diverged
+        assert "diverged" in " ".join(text for trace in traces(view) for text in trace["text"] or [])
 
 
 def test_profiles_are_those_of_analysis_for_whoever_is_left(chromium, usual):
@@ -302,10 +310,13 @@ def test_names_are_literal(chromium, tmp_path):
         assert titles == list(HOSTILE["optimizers"])
         for name in ("Rates", "Profiles", "Ranks", "Paths", "Curves"):
             press(view, name)
-            assert not scrolls_sideways(view), name
+            wide, room = view.evaluate(
+                "(e => [e.scrollWidth, e.clientWidth])(document.getElementById('explore-section'))"
+            )
+            assert wide <= room, name
             assert view.locator("#explore-app :is(img, b)").count() == 0
         press(view, "Ranks")
-        ticks = view.locator("#explore-chart .ytick").all_text_contents()
+        ticks = filter(None, view.locator("#explore-chart .ytick").all_text_contents())
         assert {tick[:8] for tick in ticks} == {name[:8] for name in HOSTILE["optimizers"]}
         heads = view.locator("#explore-table thead th").all_inner_texts()
         assert HOSTILE["problems"][0] in heads and HOSTILE["problems"][1] in heads
@@ -314,11 +325,7 @@ def test_names_are_literal(chromium, tmp_path):
         view.reload()
         assert view.locator("#explore-table tbody tr").count() == 3
         x, y = (view.evaluate(f"{CHART}.data[1].{name}[0]") for name in "xy")
-        left, top = view.evaluate(
-            f"(([x, y]) => {{const {{xaxis, yaxis}} = {CHART}._fullLayout, box = {CHART}.getBoundingClientRect();"
-            "return [box.x + xaxis._offset + xaxis.d2p(x), box.y + yaxis._offset + yaxis.d2p(y)]})",
-            [x, y],
-        )
+        left, top = place_of(view, x, y)
         view.mouse.move(left - 2, top)
         view.mouse.move(left, top)
         view.locator(".hoverlayer .hovertext").first.wait_for(state="attached")

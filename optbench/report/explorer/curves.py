@@ -55,7 +55,7 @@ def curves(evidence: Evidence, names: Names) -> dict[str, Any]:
     runs = reported_runs(results.runs, cells, results.tuning_seeds)
     rows = results.curves_of(runs["run_id"], [name for name in columns if name != "train_loss"])
     runs = runs.assign(_pace=pace(runs, results.timings))
-    bands = {name: _by_cell(curve_bands(rows, runs, name, by=CELL), cells) for name in columns if name in rows}
+    bands = {name: _by_cell(_bands(rows, runs, name), cells) for name in columns if name in rows}
     kept = _room(cells, bands)
     cells = cells[kept].reset_index(drop=True)
     minima = {problem: results.problem(problem).get("minimum") for problem in names.problems}
@@ -114,6 +114,14 @@ def described(table: pd.DataFrame, evidence: Evidence, names: Names) -> dict[str
         "failures": table["failures"].tolist(),
         "held": table["held_out"].astype(int).tolist(),
     }
+
+
+def _bands(rows: pd.DataFrame, runs: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The bands of a measure; of an accuracy a failed run counts as the worst, too."""
+    if "accuracy" not in name:
+        return curve_bands(rows, runs, name, by=CELL)
+    turned = curve_bands(rows.assign(**{name: -rows[name]}), runs, name, by=CELL)
+    return turned.assign(median=-turned["median"], low=-turned["high"], high=-turned["low"])
 
 
 def _turns(cells: pd.DataFrame) -> np.ndarray:

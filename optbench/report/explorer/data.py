@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from matplotlib.colors import to_hex
 
 from optbench.analysis.selection import staged
@@ -50,17 +48,13 @@ def explorer_data(evidence: Evidence) -> dict[str, Any]:
 
 def _problem(name: str, evidence: Evidence) -> dict[str, Any]:
     """Its minimum, if it is known, its first suboptimality, and the height that smaller ones are drawn at."""
-    facts = evidence.results.problem(name)
-    runs = evidence.results.runs
-    minimum = facts.get("minimum")
-    known = minimum is not None and bool(pd.notna(minimum))
-    first = runs.loc[runs["problem"] == name, "loss_initial"].median() - (minimum if known else 0.0)
+    minimum, start = evidence.minimum(name), evidence.start(name)
     return {
         "name": str(name),
         "short": labels.shorten(str(name), 60),
-        "minimum": exact(minimum) if known else None,
-        "start": exact(first) if np.isfinite(first) else None,
-        "floor": labels.floor(float(first)),
+        "minimum": minimum,
+        "start": exact(start),
+        "floor": labels.floor(start),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optbench.figures.evidence import Evidence
+from optbench.figures.evidence import Evidence, Walk
 from optbench.report.explorer.names import Names
 from optbench.report.explorer.numbers import short
 
@@ -28,74 +28,57 @@ def paths(evidence: Evidence, names: Names) -> list[dict[str, Any]]:
     minimum), `minimizer`, and `lines`: of each optimizer its steps and points, as differences of whole numbers that
     count parts of the picture's sides, from the lower left. `every`: all steps are there, none left out.
     """
-    table, every = _table(evidence)
-    landscapes = evidence.results.landscapes
-    parts = ((problem, landscapes[landscapes["problem"] == problem]) for problem in names.problems)
-    found = [(problem, part, table[table["problem"] == problem]) for problem, part in parts if len(part)]
-    return [_entry(problem, part, lines, evidence, names, every) for problem, part, lines in found if len(lines)]
+    found = []
+    for problem in names.problems:
+        landscape, walks = evidence.landscape(problem), {}
+        if len(landscape):
+            walks = {name: walk for name, walk in evidence.walks(problem).items() if len(walk.step)}
+        if walks:
+            found.append(_entry(problem, landscape, walks, evidence, names))
+    return found
 
 
-def _table(evidence: Evidence) -> tuple[pd.DataFrame, bool]:
-    """Problem, optimizer, step, w_1, w_2 of one run each; whether every step is there or only the evaluated ones."""
-    wanted = ["problem", "optimizer", "step", "w_1", "w_2"]
-    table = getattr(evidence.results, "paths", None)
-    if table is not None and len(table):
-        return table[wanted], True
-    rows = evidence.curves
-    if not {"w_1", "w_2"} <= set(rows.columns):
-        return pd.DataFrame(columns=wanted), False
-    runs = evidence.reported.sort_values("seed", kind="stable").drop_duplicates(["problem", "optimizer"])
-    rows = rows.dropna(subset=["w_1", "w_2"]).merge(runs[["run_id", "problem", "optimizer"]], on="run_id")
-    return rows[wanted], False
-
-
-def _entry(problem, landscape, table, evidence: Evidence, names: Names, every: bool) -> dict[str, Any]:
+def _entry(problem: str, landscape: pd.DataFrame, walks: dict[str, Walk], evidence: Evidence, names: Names) -> dict:
     value = landscape.pivot(index="w_2", columns="w_1", values="value")
     x, y, heights = value.columns.to_numpy(), value.index.to_numpy(), value.to_numpy(dtype=np.float64)
-    facts = evidence.results.problem(problem)
-    stated = facts.get("minimum")
-    lowest = stated if stated is not None and pd.notna(stated) else np.nanmin(heights)
+    minimum, facts = evidence.minimum(problem), evidence.results.problem(problem)
     fewer_x, fewer_y = (np.unique(np.linspace(0, len(axis) - 1, SIDE).astype(int)) for axis in (x, y))
-    above = heights[np.ix_(fewer_y, fewer_x)] - lowest
+    above = heights[np.ix_(fewer_y, fewer_x)] - (np.nanmin(heights) if minimum is None else minimum)
     top = np.nanmax(np.where(np.isfinite(above), above, np.nan))
     with np.errstate(invalid="ignore", divide="ignore"):
         z = np.log10(np.clip(above, LOWEST * top, None))
-    across, along = _view(x, table["w_1"]), _view(y, table["w_2"])
-    lines = {}
-    for name, part in table.sort_values("step", kind="stable").groupby("optimizer", sort=False):
-        if name in names.optimizers:
-            lines[names.optimizer(name)] = _line(part, across, along)
+    across, along = (_view(axis, [walk.w[0, side] for walk in walks.values()]) for side, axis in enumerate((x, y)))
+    lines = [{"optimizer": names.optimizer(name), **_line(walk, across, along)} for name, walk in walks.items()]
     place = [facts.get("w_1"), facts.get("w_2")]
     return {
         "problem": names.problems.index(problem),
         "x": short(x[fewer_x]),
         "y": short(y[fewer_y]),
         "z": [short(np.round(row, 3), 6) for row in z],
-        "across": list(map(float, across)),
-        "along": list(map(float, along)),
+        "across": across,
+        "along": along,
         "fine": FINE,
         "minimizer": [float(w) for w in place] if all(w is not None and pd.notna(w) for w in place) else None,
-        "lines": [{"optimizer": place, **line} for place, line in sorted(lines.items())],
-        "every": every,
+        "lines": sorted(lines, key=lambda line: line["optimizer"]),
+        "every": all(walk.stride == 1 for walk in walks.values()),
     }
 
 
-def _view(axis: np.ndarray, path: pd.Series) -> tuple[float, float]:
+def _view(axis: np.ndarray, starts: list[float]) -> tuple[float, float]:
     """The range of the landscape, made wider where a start lies outside it."""
-    low, high = float(axis[0]), float(axis[-1])
-    first = path[np.isfinite(path)]
-    return (min(low, float(first.iloc[0])), max(high, float(first.iloc[0]))) if len(first) else (low, high)
+    near = [start for start in starts if np.isfinite(start)]
+    return min(float(axis[0]), *near), max(float(axis[-1]), *near)
 
 
-def _line(part: pd.DataFrame, across: tuple, along: tuple) -> dict[str, list[int]]:
-    """One path: thinned evenly in the logarithm of the step, cut where it leaves the picture for good."""
-    step = part["step"].to_numpy(dtype=np.int64)
-    ends = [(part[name].to_numpy(), low, high) for name, (low, high) in (("w_1", across), ("w_2", along))]
-    points = np.array([(w - low) / (high - low) for w, low, high in ends])
-    wild = ~np.isfinite(points).all(axis=0) | (np.abs(points) > OUTSIDE).any(axis=0)
+def _line(walk: Walk, across: tuple[float, float], along: tuple[float, float]) -> dict[str, list[int]]:
+    """One path: cut where it leaves the picture for good, and thinned."""
+    step = np.asarray(walk.step, dtype=np.int64)
+    low, high = np.array([across, along]).T
+    points = (walk.w - low) / (high - low)
+    wild = ~np.isfinite(points).all(axis=1) | (np.abs(points) > OUTSIDE).any(axis=1)
     count = int(np.argmax(wild)) if wild.any() else len(step)
-    kept = _thinned(points[:, :count])
-    numbers = np.round(points[:, kept] * FINE).astype(np.int64)
+    kept = _thinned(points[:count].T)
+    numbers = np.round(points[kept].T * FINE).astype(np.int64)
     names = ("step", "x", "y")
     return {name: np.diff(row, prepend=0).tolist() for name, row in zip(names, (step[kept], *numbers), strict=True)}
 

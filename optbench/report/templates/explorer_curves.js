@@ -94,7 +94,7 @@ optbench.views.curves = (() => {
   // Where the upper end is not finite, the band is open: it leaves the picture.
   const band = (curve, log, range) => {
     const open = log.y ? 10 ** (range[1] + 1) : range[1] + (range[1] - range[0]);
-    const least = log.y ? 10 ** (range[0] - 1) : -Infinity;
+    const least = log.y ? 10 ** (range[0] - 1) : range[0] - (range[1] - range[0]);
     const kept = curve.x.map((_, place) => place).filter((place) => curve.line[place] !== null && curve.x[place] !== null);
     const x = kept.map((place) => curve.x[place]);
     const end = (list, otherwise) => kept.map((place) => (list[place] === null ? otherwise : Math.max(list[place], least)));
