@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import optbench
+from optbench import figures
 
 SECTIONS = ("Args", "Returns", "Raises", "Example", "Source")
 PUBLIC = sorted(set(optbench.__all__) - {"__version__"})
@@ -153,6 +154,11 @@ def test_a_public_name_tells_all_in_order(name):
     check(getattr(optbench, name), example=True)
 
 
+@pytest.mark.parametrize("name", sorted(set(figures.__all__) - {"Plot"}))
+def test_a_figure_tells_all_in_order(name):
+    check(getattr(figures, name), example=True)
+
+
 @pytest.mark.parametrize("name", CONTRACT)
 def test_the_contract_tells_all_in_order(name):
     check(CONTRACT[name], example=False)
@@ -218,6 +224,7 @@ HOMES = sorted(
     {getattr(optbench, name).__module__ for name in PUBLIC}
     | {name.rpartition(".")[0] for name in CONTRACT}
     | {each.__module__ for each in optbench.Results.__mro__[1:-1]}
+    | {getattr(figures, name).__module__ for name in figures.__all__}
 )
 
 
