@@ -51,7 +51,7 @@ class Page(HTMLParser):
 
 def report(folder, tables):
     """Write the tables, report on them; the page, which is one file with all that it shows, and its pictures."""
-    path = write_report(write_folder(folder, tables))
+    path = write_report(write_folder(folder, tables), static=True)
     assert path == folder / "report" / "index.html" and list(path.parent.iterdir()) == [path]
     page = Page(path)
     assert all(source.startswith("data:image/") for source in page.sources)
@@ -64,7 +64,7 @@ def usual(tmp_path_factory):
     tables = make_tables(**SMALL)
     parts = []
     folder = write_folder(tmp_path_factory.mktemp("usual"), tables)
-    path = write_report(folder, progress=parts.append)
+    path = write_report(folder, progress=parts.append, static=True)
     return tables, Page(path), path, parts
 
 
@@ -107,9 +107,16 @@ def test_page_carries_provenance_timings_and_words(usual):
 
 def test_same_tables_same_page(usual, tmp_path):
     tables, _, path, _ = usual
-    again = write_report(write_folder(tmp_path / "b", tables))
+    again = write_report(write_folder(tmp_path / "b", tables), static=True)
     # The commands that search wider name the folder.
     assert again.read_text().replace(str(tmp_path / "b"), str(path.parents[1])) == path.read_text()
+
+
+def test_the_explorer_draws_curves_and_rates_itself(tmp_path):
+    path = write_report(write_folder(tmp_path, make_tables(problems=["saddle"], optimizers=["gd", "adam"], **SMALL)))
+    page = Page(path)
+    assert page.pictures == [f"saddle: {WORDS['heatmap']}", f"saddle: {WORDS['paths']}"] and "explorer" in page.anchors
+    assert 4_000_000 < path.stat().st_size < 6_500_000
 
 
 def test_leaves_the_settings_of_matplotlib_alone(tmp_path):
