@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Plot", "curves", "heatmap", "paths", "rates", "styled"]
+__all__ = ["Plot", "animate_paths", "curves", "heatmap", "paths", "rates", "styled"]
 
 # Function -> the module of this package that has it; no module is called as a function is.
 OF_RESULTS = {
@@ -20,6 +20,7 @@ OF_RESULTS = {
 }
 """Functions whose first argument is results: they are what ``results.plot`` offers, too."""
 _OTHERS = {
+    "animate_paths": "animation",
     "styled": "styles",
     "Plot": "accessor",
 }
