@@ -131,3 +131,4 @@ class Bandwidth(Prepared):
         return copy / step
 
     track_bandwidth.unit = "of a copy"
+    track_bandwidth.more_is_better = True

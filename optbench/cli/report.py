@@ -13,12 +13,26 @@ from optbench.contract.errors import OptbenchError
 def report(
     directory: Annotated[Path, typer.Argument(help="The result folder of a sweep.")] = Path("results"),
     plugin: Plugin = None,
+    asv: Annotated[
+        bool, typer.Option("--asv", help="The performance history in place of a sweep: asv's results in DIRECTORY.")
+    ] = False,
 ) -> None:
     """Draw the figures and the page of a finished sweep anew."""
+    if asv:
+        return draw_history(directory)
     from optbench.cli.console import load_catalogue, warn
 
     load_catalogue(tuple(plugin or ()))
     draw(directory, warn)
+
+
+def draw_history(directory: Path) -> None:
+    """Write the page of what asv has recorded; without a folder, of the checkout that is the current folder."""
+    from optbench.cli.console import console
+    from optbench.report.history import write_history
+
+    results = Path("reports", "asv", "results") if directory == Path("results") else directory
+    console.print(f"performance history: {write_history(results)}", soft_wrap=True, markup=False)
 
 
 def draw(directory: Path, tell: Callable[[str], None] | None = None) -> None:
