@@ -19,7 +19,7 @@ class _OneThread(Prepared):
 
 
 class ValueAndGradient(_OneThread):
-    """A hundred calls at the start point, with what a call from Python costs."""
+    """Twenty calls at the start point, with what a call from Python costs."""
 
     params = (names("problems"), ["float64"], [64])
     param_names = ["problem", "dtype", "lanes"]
@@ -29,8 +29,8 @@ class ValueAndGradient(_OneThread):
         self.call = value_and_gradient(name, dtype, 64, lanes)
         self.call()
 
-    def time_100_calls(self, *params):
-        for _ in range(100):
+    def time_20_calls(self, *params):
+        for _ in range(20):
             self.call()
 
     def peakmem_call(self, *params):

@@ -29,7 +29,7 @@ class DryRun(Prepared):
     params = ([10_000, 200_000],)
     param_names = ("runs",)
     timeout = 600
-    number, repeat, warmup_time, rounds = 1, 3, 0, 1
+    number, repeat, warmup_time, rounds = 1, 2, 0, 1
 
     def prepare(self, runs):
         self.arguments = (
@@ -48,10 +48,10 @@ class DryRun(Prepared):
 class Report(Prepared):
     """A folder of so many runs of 20 steps, in blocks of seeds."""
 
-    params = ([1_600, 8_000],)
+    params = ([1_600],)
     param_names = ("runs",)
     timeout = 600
-    number, repeat, warmup_time, rounds = 1, 3, 0, 1
+    number, repeat, warmup_time, rounds = 1, 2, 0, 1
 
     def prepare(self, runs):
         since("0.3.0")  # blocks

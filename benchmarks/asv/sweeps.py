@@ -19,7 +19,7 @@ _MEDIUM = (
 
 class Commands(Prepared):
     timeout = 600
-    number, repeat, warmup_time, rounds = 1, 3, 0, 1
+    number, repeat, warmup_time, rounds = 1, 2, 0, 1
 
     def prepare(self):
         self.folder = tempfile.mkdtemp(dir=".")  # asv removes what it has run in
