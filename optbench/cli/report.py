@@ -32,7 +32,8 @@ def draw_history(directory: Path) -> None:
     from optbench.report.history import write_history
 
     results = Path("reports", "asv", "results") if directory == Path("results") else directory
-    console.print(f"performance history: {write_history(results)}", soft_wrap=True, markup=False)
+    page = write_history(results, tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False))
+    console.print(f"performance history: {page}", soft_wrap=True, markup=False, highlight=False)
 
 
 def draw(directory: Path, tell: Callable[[str], None] | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,17 @@ from optbench.report.sparklines import sparkline
 _MARKS = {"worse": "\u25b2", "better": "\u25bc", "unclear": "~", "same": ""}
 
 
-def write_history(results: str | os.PathLike[str], page: str | os.PathLike[str] | None = None) -> Path:
+def write_history(
+    results: str | os.PathLike[str],
+    page: str | os.PathLike[str] | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Path:
     """Write the performance history as one page that needs nothing beside it.
 
     Args:
         results: the folder of asv's results. peers.json two folders above it, if there is one, is shown, too.
         page: the file; by default history.html beside the folder.
+        tell: hears of every regression of the newest version, the worst first.
 
     Returns:
         The page's path.
@@ -34,27 +39,29 @@ def write_history(results: str | os.PathLike[str], page: str | os.PathLike[str] 
     """
     folder = Path(results)
     target = folder.absolute().parent / "history.html" if page is None else Path(page)
-    text = render(read(folder), peers_beside(folder.absolute().parent.parent / "peers.json"))
+    machines = [_machine(history) for history in read(folder)]
+    text = _render(machines, peers_beside(folder.absolute().parent.parent / "peers.json"))
     draft = target.with_name(target.name + ".tmp")
     try:
         draft.write_text(text, encoding="utf-8")
         os.replace(draft, target)
     except OSError as error:
         raise OptbenchError(f"cannot write the page {str(target)!r}: {error.strerror}") from None
+    for machine in machines:
+        for line in machine["regressions"]:
+            what = f"{line['benchmark']} ({line['parameters']})".removesuffix(" ()")
+            tell(f"{what}: {line['now']}, {line['change']} against {line['earlier']} in {line['since']}")
     return target
 
 
-def render(histories: Sequence[History], peers: dict[str, Any] | None = None) -> str:
-    """The page as text."""
-    return fill(
-        "history.html", histories=[_machine(history) for history in histories], peers=peers, percent=f"{THRESHOLD:.0%}"
-    )
+def _render(machines: Sequence[dict[str, Any]], peers: dict[str, Any] | None) -> str:
+    return fill("history.html", histories=machines, peers=peers, percent=f"{THRESHOLD:.0%}")
 
 
 def _machine(history: History) -> dict[str, Any]:
     courses = [course(series, history.commits) for series in history.series]
     heads = [{"commit": commit[:8], "version": history.labels[commit]} for commit in history.commits]
-    names = {commit: history.labels[commit] or commit[:8] for commit in history.commits}
+    names = _names(history)
     newest = history.commits[-1]
     current = [one for one in courses if one.last == newest]
     slower = [one for one in current if (step := one.steps.get(newest)) and step.verdict == "worse"]
@@ -80,6 +87,15 @@ def _machine(history: History) -> dict[str, Any]:
             }
             for (file, group, names_of), rows in groupby(courses, key=_group)
         ],
+    }
+
+
+def _names(history: History) -> dict[str, str]:
+    """Of each commit: its version, with the hash where others have the same version, or the hash alone."""
+    versions = list(history.labels.values())
+    return {
+        commit: version if version and versions.count(version) == 1 else f"{version} {commit[:8]}".strip()
+        for commit, version in history.labels.items()
     }
 
 

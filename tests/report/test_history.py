@@ -60,7 +60,12 @@ def test_commits_are_in_the_order_of_their_dates_and_gaps_are_jumped(folder):
 
 
 def test_the_page_lists_what_got_worse_first_and_escapes_what_files_say(folder):
-    text = write_history(folder).read_text()
+    told = []
+    text = write_history(folder, tell=told.append).read_text()
+    assert told == [
+        "Lanes.time_step (gd, 1): 1.2 ms, \u25b2 +20% against 1 ms in bbbbbbbb",
+        "Lanes.track_share: 0.5 of a copy, \u25b2 +20% against 0.6 of a copy in bbbbbbbb",
+    ]
     start, end = text.index("Regressions: 2"), text.index("Improvements: 1")
     worse, better = text[start:end], text[end : text.index("All benchmarks</h2>")]
     assert worse.count("Lanes.time_step") == 1 and worse.count("Lanes.track_share") == 1 and "\u25b2 +20%" in worse
