@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,8 +14,12 @@ from optbench.sweeps import shape
 from optbench.sweeps.points import Points
 from optbench.sweeps.reading import Folder
 
+if TYPE_CHECKING:
+    from optbench.figures.accessor import Plot
+
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 _LANDSCAPES = ("problem", "w_1", "w_2", "value")
+_PATHS = ("run_id", "problem", "optimizer", "step", "w_1", "w_2", "train_loss")
 
 
 class Results:
@@ -29,6 +33,7 @@ class Results:
         landscapes: a row a grid point of a two-parameter problem; no rows where there is none.
         provenance: the command, the versions and the machine that made them.
         directory: the folder; None for tables that are in memory only.
+        paths: a row a step of the recommended runs on problems of two parameters; no rows where there are none.
         source: what reads its tables; ``missing`` says what an unfinished sweep lacks, and is "" of a finished one.
 
     Example:
@@ -47,10 +52,12 @@ class Results:
         provenance: Mapping[str, Any] | None = None,
         directory: Path | None = None,
         source: Folder | None = None,
+        paths: pd.DataFrame | None = None,
     ):
         self.runs, self.timings, self.directory = runs, timings, directory
         self.problems = pd.DataFrame(columns=["problem"]) if problems is None else problems
         self.landscapes = pd.DataFrame(columns=_LANDSCAPES) if landscapes is None else landscapes
+        self.paths = pd.DataFrame(columns=_PATHS) if paths is None else paths
         self.provenance = dict(provenance or {})
         self.missing = source.missing if source else ""
         self._curves, self._source = curves, source
@@ -75,20 +82,33 @@ class Results:
         """
         return None if self._curves is not None or self._source is None else self._source.points
 
-    def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame:
+    def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame:
         """The rows of ``curves`` of these runs alone.
 
         Args:
             run_ids: those of the runs.
+            more: columns, such as "test_loss", beside those that figures draw.
 
         Returns:
-            The columns that figures draw.
+            The columns that figures draw, and ``more``, as far as there are such.
         """
-        wanted = shape.names("run_ids", run_ids)
+        wanted, columns = shape.names("run_ids", run_ids), [*_DRAWN, *shape.names("more", more)]
         if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
-            return rows[[name for name in _DRAWN if name in rows.columns]]
-        return self._source.table("curves", _DRAWN, filters=[("run_id", "in", wanted)])
+            return rows[[name for name in columns if name in rows.columns]]
+        return self._source.table("curves", columns, filters=[("run_id", "in", wanted)])
+
+    @property
+    def plot(self) -> "Plot":
+        """The figures of these results: ``results.plot.curves(problem="mlp")`` is ``optbench.figures.curves(results,
+        problem="mlp")``, and so with the others, which ``dir(results.plot)`` lists.
+
+        Returns:
+            What has them as methods; each returns the axes that it drew on.
+        """
+        from optbench.figures.accessor import Plot
+
+        return Plot(self)
 
     @property
     def tuning_seeds(self) -> list[int]:
@@ -244,7 +264,8 @@ class Results:
         Returns:
             Results that hold all their tables.
         """
-        held = Results(self.runs, self.curves, self.timings, self.problems, self.landscapes, self.provenance)
+        tables = (self.runs, self.curves, self.timings, self.problems, self.landscapes)
+        held = Results(*tables, self.provenance, paths=self.paths)
         held.missing = self.missing
         return held
 
@@ -275,5 +296,5 @@ def load(path: str | Path) -> Results:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
-    problems, landscapes = folder.optional("problems"), folder.optional("landscapes")
-    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder)
+    problems, landscapes, paths = (folder.optional(name) for name in ("problems", "landscapes", "paths"))
+    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths)
