@@ -14,8 +14,8 @@ BENCHMARKS = {
 
 def record(folder, commit, date, times, share, halfwidth=0.01, version="v", machine="here"):
     """A result file as asv writes it: medians with intervals of +- so much of themselves."""
-    low = [None if time is None else time * (1 - halfwidth) for time in times]
-    high = [None if time is None else time * (1 + halfwidth) for time in times]
+    low = [time and time * (1 - halfwidth) for time in times]
+    high = [time and time * (1 + halfwidth) for time in times]
     results = {
         "updates.Lanes.time_step": [times, AXES, version, 0, 0, low, high],
         "updates.Lanes.track_share": [[share], [], "v"],
@@ -33,6 +33,6 @@ def three_commits(folder):
     folder.mkdir(parents=True)
     (folder / "benchmarks.json").write_text(json.dumps(BENCHMARKS))
     record(folder, NEW, 3000, [1.2e-3, 0.7e-3, 3e-3, 4e-3], 0.5)
-    record(folder, OLD, 1000, [0.5e-3, 1.0e-3, 3e-3, None], 0.9)
+    record(folder, OLD, 1000, [0.5e-3, 1.0e-3, 3e-3, float("nan")], 0.9)
     record(folder, MIDDLE, 2000, [1.0e-3, 1.0e-3, 3e-3, float("nan")], 0.6)
     return folder

@@ -59,7 +59,8 @@ def _render(machines: Sequence[dict[str, Any]], peers: dict[str, Any] | None) ->
 
 
 def _machine(history: History) -> dict[str, Any]:
-    courses = [course(series, history.commits) for series in history.series]
+    courses = [one for series in history.series if (one := course(series, history.commits))]
+    failed = [series for series in history.series if history.commits[-1] in series.failed]
     heads = [{"commit": commit[:8], "version": history.labels[commit]} for commit in history.commits]
     names = _names(history)
     newest = history.commits[-1]
@@ -76,6 +77,7 @@ def _machine(history: History) -> dict[str, Any]:
         "heads": heads,
         "other": history.other,
         "count": len(current),
+        "failed": [f"{series.group}.{series.measure} ({series.parameters})".removesuffix(" ()") for series in failed],
         "regressions": [_line(one, names, one.steps[newest]) for one in _by_size(slower, newest)],
         "behind": [_line(one, names, one.against_best) for one in _by_size(behind, None)],
         "improvements": [_line(one, names, one.steps[newest]) for one in reversed(_by_size(quicker, newest))],
@@ -144,7 +146,8 @@ def _row(one: Course, commits: list[str]) -> dict[str, Any]:
 def _cell(one: Course, commit: str) -> dict[str, str]:
     measured, change = one.series.values.get(commit), one.steps.get(commit)
     if measured is None:
-        return {"value": "", "interval": "", "change": "", "verdict": "", "sort": ""}
+        failed = "failed" if commit in one.series.failed else ""
+        return {"value": failed, "interval": "", "change": "", "verdict": "", "sort": ""}
     unit = one.series.unit
     interval = f"{quantity(measured.low, unit)} to {quantity(measured.high, unit)}" if measured.bounded else ""
     return {

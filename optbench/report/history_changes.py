@@ -50,9 +50,11 @@ class Course:
     against_best: Change | None
 
 
-def course(series: Series, commits: list[str]) -> Course:
-    """Compare the values of a series in the order of `commits`."""
+def course(series: Series, commits: list[str]) -> Course | None:
+    """Compare the values of a series in the order of `commits`; None where there is no value."""
     had = [commit for commit in commits if commit in series.values]
+    if not had:
+        return None
     steps = {}
     for before, commit in zip(had, had[1:], strict=False):
         steps[commit] = change(series.values[commit], series.values[before], series.more_is_better)

@@ -49,6 +49,8 @@ class Series:
     more_is_better: bool
     values: dict[str, Measured] = field(default_factory=dict)
     """By commit; what a commit does not have, is missing."""
+    failed: set[str] = field(default_factory=set)
+    """Commits on which the benchmark ended with an error."""
 
 
 @dataclass
@@ -118,14 +120,16 @@ def _history(folder: Path, machine: str, environment: str, files: list, benchmar
                 continue
             try:
                 measured = list(_measured(cells))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, IndexError):
                 raise OptbenchError(
                     f"{str(path)!r} is damaged: the results of {name} are not in asv's format"
                 ) from None
             for parameters, value in measured:
-                series.setdefault((name, parameters), _series(name, parameters, known)).values[
-                    content["commit_hash"]
-                ] = value
+                one = series.setdefault((name, parameters), _series(name, parameters, known))
+                if value is None:
+                    one.failed.add(content["commit_hash"])
+                else:
+                    one.values[content["commit_hash"]] = value
     labels = {commit: _version(folder, commit) for commit in commits}
     ordered = [series[key] for key in sorted(series)]
     return History(machine, environment, told, commits, labels, ordered, other)
@@ -139,17 +143,18 @@ def _series(name: str, parameters: str, known: dict[str, Any]) -> Series:
     )
 
 
-def _measured(cells: dict[str, Any]) -> Iterator[tuple[str, Measured]]:
-    """(parameters, value) of all that was measured: what failed or does not exist is null or NaN."""
-    results = cells.get("result") or []
+def _measured(cells: dict[str, Any]) -> Iterator[tuple[str, Measured | None]]:
+    """(parameters, value) of all that was tried: None, null in the file, is a failure; what does not exist is NaN."""
     axes = cells.get("params") or []
+    results = cells.get("result") or [None] * math.prod(map(len, axes))
     for k, names in enumerate(product(*axes)):
-        value = _number(results[k] if k < len(results) else None)
-        if math.isfinite(value):
-            low, high = (
-                _end(cells.get(f"stats_ci_99_{end}"), k, empty) for end, empty in (("a", -math.inf), ("b", math.inf))
-            )
-            yield ", ".join(str(name).strip("'\"") for name in names), Measured(value, low, high)
+        label = ", ".join(str(name).strip("'\"") for name in names)
+        value = _number(results[k])
+        if results[k] is None:
+            yield label, None
+        elif math.isfinite(value):
+            low = _end(cells.get("stats_ci_99_a"), k, -math.inf)
+            yield label, Measured(value, low, _end(cells.get("stats_ci_99_b"), k, math.inf))
 
 
 def _end(column: list | None, k: int, empty: float) -> float:

@@ -95,6 +95,13 @@ def test_results_of_a_benchmark_that_was_changed_are_left_out(folder):
     assert history.other == 1 and all(NEW not in s.values for s in history.series if s.measure == "time_step")
 
 
+def test_what_failed_is_told(folder):
+    record(folder, NEW, 3000, [1.2e-3, 0.7e-3, 3e-3, None], 0.5)
+    (history,) = read(folder)
+    assert [(series.parameters, series.failed) for series in history.series if series.failed] == [("adam, 64", {NEW})]
+    assert "Failed in cccccccc: Lanes.time_step (adam, 64)." in write_history(folder).read_text()
+
+
 def test_two_machines_are_two_histories(folder):
     record(folder, NEW, 3000, [1.0, 1.0, 1.0, 1.0], 0.5, machine="there")
     assert [(history.machine, len(history.commits)) for history in read(folder)] == [("here", 3), ("there", 1)]
