@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +80,7 @@ def _machine(history: History) -> dict[str, Any]:
         "regressions": [_line(one, names, one.steps[newest]) for one in _by_size(slower, newest)],
         "behind": [_line(one, names, one.against_best) for one in _by_size(behind, None)],
         "improvements": [_line(one, names, one.steps[newest]) for one in reversed(_by_size(quicker, newest))],
-        "groups": [
-            {
-                "name": f"{file}.{group}",
-                "parameters": names_of,
-                "rows": [_row(one, history.commits) for one in rows],
-            }
-            for (file, group, names_of), rows in groupby(courses, key=_group)
-        ],
+        "rows": [_row(one, history.commits) for one in courses],
     }
 
 
@@ -99,10 +91,6 @@ def _names(history: History) -> dict[str, str]:
         commit: version if version and versions.count(version) == 1 else f"{version} {commit[:8]}".strip()
         for commit, version in history.labels.items()
     }
-
-
-def _group(one: Course) -> tuple[str, str, str]:
-    return one.series.file, one.series.group, one.series.parameter_names
 
 
 def _by_size(courses: list[Course], commit: str | None) -> list[Course]:
@@ -127,19 +115,23 @@ def _line(one: Course, names: dict[str, str], change: Change | None) -> dict[str
         "now": quantity(values[one.last].value, one.series.unit),
         "change": _times(change),
         "verdict": change.verdict if change else "",
+        "sort": repr(change.ratio) if change else "",
     }
 
 
 def _row(one: Course, commits: list[str]) -> dict[str, Any]:
     series = one.series
+    values = [measured.value for measured in series.values.values()]
     return {
-        "measure": series.measure,
+        "benchmark": f"{series.file}.{series.group}.{series.measure}",
         "parameters": series.parameters,
+        "parameter_names": series.parameter_names,
         "cells": [_cell(one, commit) for commit in commits],
         "best": _times(one.against_best) if one.against_best else "",
         "best_verdict": one.against_best.verdict if one.against_best else "",
+        "best_sort": repr(one.against_best.ratio) if one.against_best else "",
         "spark": sparkline([series.values[commit].value if commit in series.values else None for commit in commits]),
-        "status": next((change.verdict for change in reversed(one.steps.values()) if change), ""),
+        "span": repr(max(values) / min(values)) if min(values) > 0 else "",
     }
 
 

@@ -38,16 +38,24 @@ def _peer_table(per: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         sides = {row["peer"]: row for row in rows if (row["case"], row["dtype"], row["lanes"]) == key}
         ours = next(iter(sides.values()))["optbench_ns"]
         cells = [_peer_cell(sides.get(peer)) for peer in peers]
-        lines.append({"work": key[0], "dtype": key[1], "lanes": key[2], "ours": digits(ours), "cells": cells})
+        lines.append(
+            {"work": key[0], "dtype": key[1], "lanes": key[2], "ours": digits(ours), "sort": ours, "cells": cells}
+        )
     return {"per": str(per), "peers": peers, "rows": lines}
 
 
 def _peer_cell(row: dict[str, Any] | None) -> dict[str, str]:
     if row is None:
-        return {"value": "", "ratio": "", "verdict": "", "variant": ""}
+        return {"value": "", "ratio": "", "verdict": "", "variant": "", "sort": ""}
     ratio = row["optbench_ns"] / row["peer_ns"]
     verdict = "better" if ratio < 1 else "worse"
-    return {"value": digits(row["peer_ns"]), "ratio": f"{ratio:.2g}", "verdict": verdict, "variant": row["variant"]}
+    return {
+        "value": digits(row["peer_ns"]),
+        "ratio": f"{ratio:.2g}",
+        "verdict": verdict,
+        "variant": row["variant"],
+        "sort": row["peer_ns"],
+    }
 
 
 def _unique(rows: list[dict[str, Any]], key: str) -> list[Any]:
