@@ -47,11 +47,11 @@ def _peer_table(per: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 def _peer_cell(row: dict[str, Any] | None) -> dict[str, str]:
     if row is None:
         return {"value": "", "ratio": "", "verdict": "", "variant": "", "sort": ""}
-    ratio = row["optbench_ns"] / row["peer_ns"]
+    ratio = float(row["ratio"])  # the median of the turns' own ratios
     verdict = "better" if ratio < 1 else "worse"
     return {
         "value": digits(row["peer_ns"]),
-        "ratio": f"{ratio:.2g}",
+        "ratio": f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}",
         "verdict": verdict,
         "variant": row["variant"],
         "sort": row["peer_ns"],

@@ -146,13 +146,16 @@ def test_missing_folders_say_what_they_should_be(tmp_path):
 
 def test_peers_stand_beside_it(folder):
     row = {"case": "mlp", "dtype": "float64", "lanes": 64, "per": "run-step", "variant": "vmap", "optbench_ns": 30.0}
-    rows = [row | {"peer": "JAX", "peer_ns": 40.0}, row | {"peer": "JAX tuned", "peer_ns": 20.0}]
+    rows = [
+        row | {"peer": "JAX", "peer_ns": 40.0, "ratio": 0.74},
+        row | {"peer": "JAX tuned", "peer_ns": 20.0, "ratio": 1.5},
+    ]
     content = {"environment": {"cpu": "a core", "versions": {"jax": "1", "optbench": "7.8.9"}}, "rows": rows}
     (folder.parent.parent / "peers.json").write_text(json.dumps(content))
     text = write_history(folder).read_text()
     table = text[text.index('id="peers"') :]
     assert "optbench 7.8.9; jax 1." in table
-    assert '40<span class="under better">0.75</span>' in table and '20<span class="under worse">1.5</span>' in table
+    assert '40<span class="under better">0.74</span>' in table and '20<span class="under worse">1.50</span>' in table
 
 
 def test_a_sparkline_has_a_point_for_each_value():
