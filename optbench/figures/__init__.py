@@ -1,4 +1,38 @@
 """Tables -> figures, by matplotlib and seaborn.
 
-Draws what analysis computes, on axes that are given or new; reads no folder.
+Draws what analysis computes, on axes that are given or new; reads no folder. The names below load on first use, so
+that who draws nothing does not wait for matplotlib.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["Plot", "curves", "heatmap", "paths", "rates", "styled"]
+
+# Function -> the module of this package that has it; no module is called as a function is.
+OF_RESULTS = {
+    "curves": "loss_curves",
+    "rates": "learning_rates",
+    "heatmap": "batch_and_schedule",
+    "paths": "trajectories",
+}
+"""Functions whose first argument is results: they are what ``results.plot`` offers, too."""
+_OTHERS = {
+    "styled": "styles",
+    "Plot": "accessor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = {**OF_RESULTS, **_OTHERS}.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *OF_RESULTS, *_OTHERS})

@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from optbench.analysis.selection import staged
-from optbench.figures import highlights, style
+from optbench.figures import highlights, style, styles
 from optbench.figures.batch_and_schedule import draw_heatmap
 from optbench.figures.evidence import Evidence, Tables
-from optbench.figures.learning_rates import draw_rates, without_rates
-from optbench.figures.loss_curves import draw_curves
+from optbench.figures.learning_rates import rates, without_rates
+from optbench.figures.loss_curves import curves
 from optbench.figures.trajectories import draw_paths
 from optbench.wording import labels
 from optbench.wording.answers import value_word
@@ -60,7 +60,7 @@ def draw_figures(evidence: Evidence, folder: Path, progress: Callable[[str], Non
     results = evidence.results
     files = labels.file_names(results.runs["problem"].unique())
     out: dict[str, list[dict]] = {problem: [] for problem in files}
-    with style.theme():
+    with styles.styled(), styles.apart():
         for problem in files:
             progress(f"figures of {problem}")
             for kind, figure, caption in _figures(problem, evidence):
@@ -78,9 +78,9 @@ def _figures(problem: str, evidence: Evidence) -> Iterator[tuple[str, Figure, st
         for table in (evidence.best, evidence.by_rate, evidence.by_cell, evidence.reported, evidence.bands)
     )
     results = evidence.results
-    facts, styles, names = results.problem(problem), evidence.looks[problem], evidence.names
+    facts, looks, names = results.problem(problem), evidence.looks[problem], evidence.names
     start = _start(results.runs[results.runs["problem"] == problem], facts)
-    rule = highlights.rule(styles, best)
+    rule = highlights.rule(looks, best)
 
     def caption(kind: str, *more: str, **words) -> str:
         parts = [CAPTIONS[kind], *more, MORE[kind] if rule else ""]
@@ -89,12 +89,12 @@ def _figures(problem: str, evidence: Evidence) -> Iterator[tuple[str, Figure, st
         return " ".join(filter(None, parts)).format(seeds=_seeds(shown, results), rule=rule, value=value, **words)
 
     if len(bands):
-        yield "curves", draw_curves(problem, bands, best, facts, styles, names), caption("curves")
+        yield "curves", curves(evidence, problem).figure, caption("curves")
     level = LEVEL if without_rates(by_rate).any() else ""
-    yield "rates", draw_rates(problem, by_rate, start, styles, names), caption("rates", level)
-    panels = by_cell[by_cell["optimizer"].isin(list(styles))]
-    every = panels["batch_size"].nunique() * panels["schedule"].nunique() * len(styles)
-    titles = {name: names[name] for name in styles}
+    yield "rates", rates(evidence, problem).figure, caption("rates", level)
+    panels = by_cell[by_cell["optimizer"].isin(list(looks))]
+    every = panels["batch_size"].nunique() * panels["schedule"].nunique() * len(looks)
+    titles = {name: names[name] for name in looks}
     yield (
         "heatmap",
         draw_heatmap(problem, panels, best[best["place"] == 1], start, titles, evidence.short),
@@ -102,9 +102,9 @@ def _figures(problem: str, evidence: Evidence) -> Iterator[tuple[str, Figure, st
     )
     landscape = results.landscapes[results.landscapes["problem"] == problem]
     if len(landscape) and {"w_1", "w_2"} <= set(evidence.curves.columns):
-        seed, paths = _paths(reported, evidence.curves, styles)
+        seed, paths = _paths(reported, evidence.curves, looks)
         if paths:
-            figure = draw_paths(problem, landscape, paths, facts, styles, names, seed)
+            figure = draw_paths(problem, landscape, paths, facts, looks, names, seed)
             yield "paths", figure, caption("paths", seed=seed)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,6 +13,9 @@ from optbench.contract.paths import path_of
 from optbench.sweeps import shape
 from optbench.sweeps.points import Points
 from optbench.sweeps.reading import Folder
+
+if TYPE_CHECKING:
+    from optbench.figures.accessor import Plot
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 _LANDSCAPES = ("problem", "w_1", "w_2", "value")
@@ -75,20 +78,33 @@ class Results:
         """
         return None if self._curves is not None or self._source is None else self._source.points
 
-    def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame:
+    def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame:
         """The rows of ``curves`` of these runs alone.
 
         Args:
             run_ids: those of the runs.
+            more: columns, such as "test_loss", beside those that figures draw.
 
         Returns:
-            The columns that figures draw.
+            The columns that figures draw, and ``more``, as far as there are such.
         """
-        wanted = shape.names("run_ids", run_ids)
+        wanted, columns = shape.names("run_ids", run_ids), [*_DRAWN, *shape.names("more", more)]
         if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
-            return rows[[name for name in _DRAWN if name in rows.columns]]
-        return self._source.table("curves", _DRAWN, filters=[("run_id", "in", wanted)])
+            return rows[[name for name in columns if name in rows.columns]]
+        return self._source.table("curves", columns, filters=[("run_id", "in", wanted)])
+
+    @property
+    def plot(self) -> "Plot":
+        """The figures of these results: ``results.plot.curves(problem="mlp")`` is ``optbench.figures.curves(results,
+        problem="mlp")``, and so with the others, which ``dir(results.plot)`` lists.
+
+        Returns:
+            What has them as methods; each returns the axes that it drew on.
+        """
+        from optbench.figures.accessor import Plot
+
+        return Plot(self)
 
     @property
     def tuning_seeds(self) -> list[int]:
