@@ -9,7 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Plot", "curves", "heatmap", "paths", "rates", "styled"]
+__all__ = [
+    "Plot", "curves", "ewa", "ewa_weights", "heatmap", "paths", "rates",
+    "schedules", "styled",
+]  # fmt: skip
 
 # Function -> the module of this package that has it; no module is called as a function is.
 OF_RESULTS = {
@@ -20,6 +23,9 @@ OF_RESULTS = {
 }
 """Functions whose first argument is results: they are what ``results.plot`` offers, too."""
 _OTHERS = {
+    "schedules": "schedule_curves",
+    "ewa": "moving_averages",
+    "ewa_weights": "average_weights",
     "styled": "styles",
     "Plot": "accessor",
 }
