@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 __all__ = [
-    "Plot", "curves", "ewa", "ewa_weights", "heatmap", "paths", "rates",
+    "Plot", "best_of_n", "curves", "ewa", "ewa_weights", "heatmap", "paths", "profiles", "rates",
     "schedules", "styled",
 ]  # fmt: skip
 
@@ -20,6 +20,8 @@ OF_RESULTS = {
     "rates": "learning_rates",
     "heatmap": "batch_and_schedule",
     "paths": "trajectories",
+    "best_of_n": "tuning_value",
+    "profiles": "profile_bands",
 }
 """Functions whose first argument is results: they are what ``results.plot`` offers, too."""
 _OTHERS = {
