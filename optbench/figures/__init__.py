@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 __all__ = [
-    "Plot", "best_of_n", "curves", "ewa", "ewa_weights", "heatmap", "paths", "profiles", "rates",
+    "Plot", "best_of_n", "critical_difference", "curves", "ewa", "ewa_weights", "heatmap", "paths", "profiles", "rates",
     "schedules", "styled",
 ]  # fmt: skip
 
@@ -22,6 +22,7 @@ OF_RESULTS = {
     "paths": "trajectories",
     "best_of_n": "tuning_value",
     "profiles": "profile_bands",
+    "critical_difference": "rank_diagram",
 }
 """Functions whose first argument is results: they are what ``results.plot`` offers, too."""
 _OTHERS = {
