@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from optbench.analysis import best_of_n as trials_table
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
@@ -99,7 +100,7 @@ def draw_best_of_n(ax: Axes, table: pd.DataFrame, looks: dict, texts: dict) -> N
         ax.axvspan(0.45, 0.8, color="#f1f1f1", zorder=0, linewidth=0)
         ticks = [_DEFAULTS, *ticks]
     ax.set_xticks(ticks, ["defaults" if n == _DEFAULTS else f"{n:,}" for n in ticks])
-    ax.minorticks_off()
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0.45 if len(marks) else 0.9, trials["n"].max() * 1.1)
     if log:
         ax.set_yscale("log")
