@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import Any
 
 __all__ = [
-    "Plot", "batch_scaling", "best_of_n", "critical_difference", "curves", "ewa", "ewa_weights",
-    "heatmap", "noise", "paths", "profiles", "rates", "schedules", "styled",
+    "Plot", "batch_scaling", "best_of_n", "critical_difference", "curves", "divergence", "ewa", "ewa_weights",
+    "heatmap", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
 ]  # fmt: skip
 
 # Function -> the module of this package that has it; no module is called as a function is.
@@ -24,6 +24,8 @@ OF_RESULTS = {
     "profiles": "profile_bands",
     "critical_difference": "rank_diagram",
     "batch_scaling": "batch_steps",
+    "divergence": "divergence_map",
+    "time_per_step": "dimension_times",
     "noise": "cost_wiggles",
 }
 """Functions whose first argument is results: they are what ``results.plot`` offers, too."""

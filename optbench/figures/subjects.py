@@ -40,6 +40,7 @@ def looks_over(evidence: Evidence, problem: str, optimizers: Iterable[str] | Non
     if len(names) <= style.COLORS:
         return {name: style.look(places[name]) for name in names}
     rows = evidence.answer.ranking
-    rows = rows[(rows["problem"] == ALL) & rows["optimizer"].isin(names)].sort_values("mean_rank", kind="stable")
+    subject = ALL if ALL in set(rows["problem"]) else rows["problem"].iloc[0]
+    rows = rows[(rows["problem"] == subject) & rows["optimizer"].isin(names)].sort_values("mean_rank", kind="stable")
     front = rows["optimizer"].head(style.COLORS)
     return {name: style.look(place, among_gray=True) for place, name in enumerate(front)}
