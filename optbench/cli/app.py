@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from optbench.cli import check, compare, ewa, info, lecture, merge, report, show, stopping, sweep
 from optbench.cli import list as listing
-from optbench.cli.options import TakesNumbers
+from optbench.cli.options import WARNING, TakesNumbers
 from optbench.contract.errors import OptbenchError
 from optbench.contract.version import __version__
 
@@ -86,6 +86,6 @@ def _show_warning(
 ) -> None:
     """One of this package's is for the user, and needs no line of source; others are shown as Python does."""
     if category.__module__.startswith("optbench."):
-        print(f"optbench: warning: {message}", file=sys.stderr)
+        print(f"{WARNING} {message}", file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), file=file or sys.stderr, end="")

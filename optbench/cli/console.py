@@ -9,6 +9,7 @@ import textwrap
 from rich.console import Console
 
 from optbench.catalogue import loader
+from optbench.cli.options import WARNING
 
 # What is printed holds names and paths of the user's: nothing in it is markup. What has a style is a Text.
 console = Console(highlight=False, markup=False)
@@ -25,7 +26,7 @@ def load_catalogue(files) -> loader.Catalogue:
 
 def warn(text: str) -> None:
     """One line about what the user should look at."""
-    errors.print(f"warning: {text}", style="yellow", soft_wrap=True)
+    errors.print(f"{WARNING} {text}", style="yellow", soft_wrap=True)
 
 
 def print_json(data) -> None:
@@ -41,3 +42,8 @@ def paragraph(text: str, indent: int = 0, hang: int = 0) -> None:
             break_on_hyphens=False, break_long_words=False,
         )
     )  # fmt: skip
+
+
+def command(text: str) -> None:
+    """Print a command in one line, however long: it is there to be copied."""
+    print(f"    {text}")

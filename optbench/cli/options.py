@@ -1,4 +1,4 @@
-"""What the commands' options share: the ones that several have, and ``--beta 0.5 0.9`` for several numbers."""
+"""What the commands share: options that several have, ``--beta 0.5 0.9`` for several numbers, a warning's beginning."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,8 @@ from typer.core import TyperCommand
 
 from optbench.contract.errors import OptbenchError
 
+WARNING = "optbench: warning:"
+"""How a warning on standard error begins, whoever gives it; what ends a command begins with ``optbench:`` alone."""
 Plugin = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file with optimizers, schedules or problems; repeatable."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ _LINE_SHARE = 0.1
 """And at least so much of the stage's work, but for ``_SILENT_SECONDS``."""
 _SILENT_SECONDS = 600.0
 """No longer than this without a line."""
+_LATELY_SECONDS = 5.0
+"""The speed is that of the last seconds, at least so many."""
+_LATELY_SHARE = 0.2
+"""Or of this share of the stage's time so far, if that is longer: long cohorts have slow and quick parts."""
+_STEP_SHARE = 0.02
+"""What was heard is kept once in this share of that time: a day's sweep is heard of a million times."""
 
 
 def watching() -> Bar | Lines:
@@ -26,24 +33,34 @@ def watching() -> Bar | Lines:
 
 
 class Speed:
-    """Runs a second and the time left of the stage that runs, since it was first heard of."""
+    """Runs a second and the time left of the stage that runs, as fast as it lately was.
+
+    The longest cohorts run first, and what is asked of short ones beside their steps is a guess: towards the end of a
+    stage the weight of its work is done at another rate than before.
+    """
 
     def __init__(self):
-        self.begin, self.before, self.stage = None, (0.0, 0), ""
+        self.stage, self.begin = "", 0.0
+        self.heard: deque[tuple[float, float, int]] = deque()
+        """When, and the cost and the runs by then: the first is as long ago as counts."""
 
     def __call__(self, status: Status) -> str:
         """In words; empty where nothing can be said yet."""
         now = time.monotonic()
         if status.stage != self.stage:
-            self.stage, self.begin = status.stage, None
-        if self.begin is None:
-            self.begin, self.before = now, (status.cost, status.runs)
-        cost, total = status.cost - status.stage_begin[0], status.stage_total[0]
-        spent, made = now - self.begin, status.cost - self.before[0]
+            self.stage, self.begin = status.stage, now
+            self.heard.clear()
+        lately = max(_LATELY_SECONDS, _LATELY_SHARE * (now - self.begin))
+        if not self.heard or now - self.heard[-1][0] >= _STEP_SHARE * lately:
+            self.heard.append((now, status.cost, status.runs))
+        while len(self.heard) > 2 and now - self.heard[1][0] >= lately:
+            self.heard.popleft()
+        begin, cost, runs = self.heard[0]
+        spent, made = now - begin, status.cost - cost
         if spent <= 0.5 or not made:
             return ""
-        left = spent * max(total - cost, 0.0) / made
-        return f"{(status.runs - self.before[1]) / spent:,.0f} runs/s, {duration(left)} left"
+        left = spent * max(status.stage_total[0] - (status.cost - status.stage_begin[0]), 0.0) / made
+        return f"{(status.runs - runs) / spent:,.0f} runs/s, {duration(left)} left"
 
 
 def _compiling(status: Status) -> str:

@@ -12,6 +12,8 @@ from typing import NoReturn
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "ended by SIGTERM", "SIGHUP": "ended by SIGHUP"}
 _GO_ON = ("sweep", "lecture")
 """Commands that keep what they have finished."""
+KEPT = "what was finished is kept, to go on:"
+"""What is said before the command that goes on."""
 _arrived: list[int] = []
 """The signals that came while a command was at work."""
 
@@ -44,14 +46,14 @@ def raise_from_now_on() -> None:
 def line(number: int) -> str:
     """What is said at the end: which signal it was, and by which command that goes on which can."""
     text = f"optbench: {_WORDS[signal.Signals(number).name]}"
-    return f"{text}; {go_on()}" if sys.argv[1:2] and sys.argv[1] in _GO_ON else text
+    return f"{text}; {KEPT} {go_on()}" if sys.argv[1:2] and sys.argv[1] in _GO_ON else text
 
 
 def go_on() -> str:
     """The command that goes on, which is this one again."""
     program = os.path.basename(sys.argv[0])
     program = "python -m optbench" if program == "__main__.py" else shlex.quote(program)
-    return f"what was finished is kept, to go on: {program} {shlex.join(sys.argv[1:])}"
+    return f"{program} {shlex.join(sys.argv[1:])}"
 
 
 def tell(number: int) -> None:

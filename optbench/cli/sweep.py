@@ -100,7 +100,7 @@ def sweep(
     plugin: Plugin = None,
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
-    from optbench.cli.console import load_catalogue, warn
+    from optbench.cli.console import command, load_catalogue, paragraph, warn
     from optbench.sweeps import session
     from optbench.sweeps.budget import Budget
     from optbench.sweeps.extension import extended
@@ -144,7 +144,10 @@ def sweep(
             if report:
                 report_command.draw(Path(out))
             if time and status.out_of_time:
-                print(f"the budget of {budget} is over, and what was incomplete is left out; {stopping.go_on()}")
+                paragraph(
+                    f"the budget of {budget} is over, and what was incomplete is left out; {stopping.KEPT}", hang=2
+                )
+                command(stopping.go_on())
     except KeyboardInterrupt as error:
         stopping.leave(error)
     if status.failed:
@@ -164,7 +167,7 @@ def print_notes(plan: Plan) -> None:
 
 def print_summary(directory: Path) -> None:
     """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
-    from optbench.cli.console import paragraph
+    from optbench.cli.console import command, paragraph
     from optbench.report.failures import failure_texts, without_lost
     from optbench.sweeps.results import load
     from optbench.wording import answers
@@ -196,9 +199,9 @@ def print_summary(directory: Path) -> None:
         paragraph(overall, hang=2)
     paragraph("")
     for text in answers.edge_texts(answer.edges, directory):
-        told, _, command = text.partition("wider: ")
+        told, _, wider = text.partition("wider: ")
         paragraph(f"{told}wider:", hang=2)
-        print(f"    {command}")  # in one line, however long: it is there to be copied
+        command(wider)
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
     paragraph(

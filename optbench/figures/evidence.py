@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_configurations, curve_bands, metric_columns, reported_runs
@@ -29,6 +31,8 @@ class Tables(Protocol):
     @property
     def landscapes(self) -> pd.DataFrame: ...
     @property
+    def paths(self) -> pd.DataFrame: ...
+    @property
     def provenance(self) -> Mapping[str, Any]: ...
     @property
     def directory(self) -> Path | None: ...
@@ -44,12 +48,26 @@ class Tables(Protocol):
     def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame: ...
 
 
+@dataclass(frozen=True)
+class Walk:
+    """Where one run went on a problem of two parameters."""
+
+    step: np.ndarray
+    w: np.ndarray
+    """(steps, 2)"""
+    failed: bool
+    seed: int
+    stride: int
+    """1 where it has every step, 2 where every second, 0 where a few alone."""
+
+
 class Evidence:
     """The tables of a sweep, and what analysis makes of them for all who draw or write."""
 
     def __init__(self, results: Tables):
         self.results = results
         self._bands: dict[str, pd.DataFrame] = {}
+        self._walks: dict[str, dict[str, Walk]] = {}
 
     @cached_property
     def answer(self) -> Answer:
@@ -120,6 +138,35 @@ class Evidence:
         runs = self.results.runs[self.results.runs["problem"] == problem]
         there = [name for name in metric_columns(runs) if runs[name].notna().any()]
         return ["test_loss", *there] if runs["test_loss_final"].notna().any() else there
+
+    def landscape(self, problem: str) -> pd.DataFrame:
+        """The rows of ``landscapes`` of one problem."""
+        return self.results.landscapes[self.results.landscapes["problem"] == problem]
+
+    def walks(self, problem: str) -> dict[str, Walk]:
+        """By optimizer, where its first reported run went: of all steps, or of those that older folders have."""
+        if problem not in self._walks:
+            reported = self.reported[self.reported["problem"] == problem].set_index("run_id")
+            table = self.results.paths
+            table = table[table["run_id"].isin(reported.index)]
+            found = {}
+            if {"w_1", "w_2"} <= set(self.curves.columns):
+                few = self.curves[self.curves["run_id"].isin(reported.index)].dropna(subset=["w_1", "w_2"])
+                seeds = few["run_id"].map(reported["seed"])
+                found = self._walks_in(few[seeds == seeds.min()], reported)
+            found |= self._walks_in(table, reported)
+            self._walks[problem] = {name: found[name] for name in reported["optimizer"].unique() if name in found}
+        return self._walks[problem]
+
+    @staticmethod
+    def _walks_in(table: pd.DataFrame, reported: pd.DataFrame) -> dict[str, Walk]:
+        walks = {}
+        for run_id, rows in table.sort_values("step").groupby("run_id", sort=False):
+            run, step = reported.loc[run_id], rows["step"].to_numpy()
+            stride = int(step[1] - step[0]) if len(step) > 2 and (np.diff(step[:-1]) == step[1] - step[0]).all() else 0
+            w, failed = rows[["w_1", "w_2"]].to_numpy(), run["status"] == "diverged"
+            walks[run["optimizer"]] = Walk(step, w, failed, int(run["seed"]), stride)
+        return walks
 
     def step_seconds(self, problem: str) -> dict[str, float]:
         """By optimizer, the median time of a step of its reported runs."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager, get_font
-from matplotlib.ft2font import FT2Font
+from matplotlib.ft2font import FT2Font, LoadFlags
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so figures look the same everywhere
 SCRIPTS = {"Korean": "한글값학률", "Chinese": "中文步长", "Japanese": "あア学習率"}
@@ -16,6 +16,10 @@ _LIKELY = (
     "hiragino", "applesdgothic", "yugothic", "msgothic", "msyh", "simhei", "ipa", "takao", "unfonts", "undotum", "cjk",
 )  # fmt: skip
 """Parts of the names of files that are looked at first: a system may have thousands of fonts."""
+
+
+_FINE = 720
+_HINTED = 1.025
 
 
 @lru_cache(maxsize=1)
@@ -40,9 +44,9 @@ def drawable(text: str) -> bool:
 def text_width(text: str, size: float) -> float:
     """Width in inches of `text` set in `size` points, in the fonts that draw it."""
     font = _chain()
-    font.set_size(size, 72)
-    font.set_text(text)
-    return font.get_width_height()[0] / 64 / 72
+    font.set_size(size, _FINE)
+    font.set_text(text, flags=LoadFlags.NO_HINTING)
+    return _HINTED * font.get_width_height()[0] / 64 / _FINE
 
 
 def fitting(text: str, size: float, room: float) -> str:

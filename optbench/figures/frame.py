@@ -88,6 +88,7 @@ def axes(
     height: float = 1.0,
     left: float = 0.75,
     right: float = 0.12,
+    width: float | None = None,
 ) -> Iterator[Axes]:
     """The axes that are given, or those of a new figure of a good size, in the style of the context.
 
@@ -95,7 +96,8 @@ def axes(
     that are given.
 
     title: of a new figure, in styles that have one; legend: its texts, which room is made for; height: of the panel,
-    as a multiple of the usual; left, right: inches beside the panel, right where no legend stands.
+    as a multiple of the usual; left, right: inches beside the panel, right where no legend stands; width: of the
+    figure, by default the style's.
     """
     if ax is not None:
         if not isinstance(ax, Axes):
@@ -108,7 +110,7 @@ def axes(
                 ax.legend(handles, texts, fontsize=now.legend, handlelength=2.6, loc="best", **look)
         return
     with styles.of_figure() as now:
-        figure, panel = _new(now, title, tuple(legend), height, left, right)
+        figure, panel = _new(now, title, tuple(legend), (width, height), left, right)
         yield panel
         if panel.get_legend_handles_labels()[0]:
             style.legend(figure, panel, below=_below(now))
@@ -119,7 +121,8 @@ def _below(now: styles.Style) -> bool:
     return now.width < 5
 
 
-def _new(now: styles.Style, title: str, legend: tuple, height: float, left: float, right: float) -> tuple[Figure, Axes]:
+def _new(now: styles.Style, title: str, legend: tuple, size: tuple, left: float, right: float) -> tuple[Figure, Axes]:
+    width, height = size
     zoom = now.zoom
     below = _below(now)
     if legend and not below:
@@ -128,13 +131,14 @@ def _new(now: styles.Style, title: str, legend: tuple, height: float, left: floa
     bottom += style.FOOT_INCHES if now.told else 0.0
     top = 0.38 * zoom if now.told else 0.1 * zoom
     tall = height * now.height + top + bottom
-    width = max(now.width, text_width(title, now.title) + 0.2) if now.told else now.width
-    # A long legend does not squeeze the panel.
-    width = max(width, (left + right) * zoom + 0.4 * now.width)
+    if width is None:
+        # A long legend does not squeeze the panel.
+        width = max(now.width, (left + right) * zoom + 0.4 * now.width)
+    room = width - (left + right) * zoom
+    if now.told:
+        width = max(width, text_width(title, now.title) + 0.2)
     figure = styles.figure_of(width, tall)
-    panel = figure.add_axes(
-        (left * zoom / width, bottom / tall, 1 - (left + right) * zoom / width, height * now.height / tall)
-    )
+    panel = figure.add_axes((left * zoom / width, bottom / tall, room / width, height * now.height / tall))
     _fix(panel, now)
     if now.told:
         figure.text(0.1 / width, 1 - 0.08 * zoom / tall, title, fontsize=now.title, va="top", ha="left")

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from optbench.analysis.selection import staged
-from optbench.figures import highlights, style, styles
-from optbench.figures.batch_and_schedule import draw_heatmap
+from optbench.figures import highlights, panels, style, styles
 from optbench.figures.evidence import Evidence, Tables
 from optbench.figures.learning_rates import rates, without_rates
 from optbench.figures.loss_curves import curves
-from optbench.figures.trajectories import draw_paths
 from optbench.wording import labels
 from optbench.wording.answers import value_word
 
@@ -73,13 +70,12 @@ def draw_figures(evidence: Evidence, folder: Path, progress: Callable[[str], Non
 
 def _figures(problem: str, evidence: Evidence) -> Iterator[tuple[str, Figure, str]]:
     """The figures of one problem: (kind, figure, caption)."""
-    best, by_rate, by_cell, reported, bands = (
+    best, by_rate, by_cell, bands = (
         table[table["problem"] == problem]
-        for table in (evidence.best, evidence.by_rate, evidence.by_cell, evidence.reported, evidence.bands)
+        for table in (evidence.best, evidence.by_rate, evidence.by_cell, evidence.bands)
     )
     results = evidence.results
-    facts, looks, names = results.problem(problem), evidence.looks[problem], evidence.names
-    start = _start(results.runs[results.runs["problem"] == problem], facts)
+    looks = evidence.looks[problem]
     rule = highlights.rule(looks, best)
 
     def caption(kind: str, *more: str, **words) -> str:
@@ -92,20 +88,12 @@ def _figures(problem: str, evidence: Evidence) -> Iterator[tuple[str, Figure, st
         yield "curves", curves(evidence, problem).figure, caption("curves")
     level = LEVEL if without_rates(by_rate).any() else ""
     yield "rates", rates(evidence, problem).figure, caption("rates", level)
-    panels = by_cell[by_cell["optimizer"].isin(list(looks))]
-    every = panels["batch_size"].nunique() * panels["schedule"].nunique() * len(looks)
-    titles = {name: names[name] for name in looks}
-    yield (
-        "heatmap",
-        draw_heatmap(problem, panels, best[best["place"] == 1], start, titles, evidence.short),
-        caption("heatmap", EMPTY if len(panels) < every else ""),
-    )
-    landscape = results.landscapes[results.landscapes["problem"] == problem]
-    if len(landscape) and {"w_1", "w_2"} <= set(evidence.curves.columns):
-        seed, paths = _paths(reported, evidence.curves, looks)
-        if paths:
-            figure = draw_paths(problem, landscape, paths, facts, looks, names, seed)
-            yield "paths", figure, caption("paths", seed=seed)
+    in_color = by_cell[by_cell["optimizer"].isin(list(looks))]
+    every = in_color["batch_size"].nunique() * in_color["schedule"].nunique() * len(looks)
+    yield "heatmap", panels.heatmaps(evidence, problem), caption("heatmap", EMPTY if len(in_color) < every else "")
+    if len(evidence.landscape(problem)) and (walks := evidence.walks(problem)):
+        seed = next(iter(walks.values())).seed
+        yield "paths", panels.paths(evidence, problem), caption("paths", seed=seed)
 
 
 def _seeds(shown: pd.DataFrame, results: Tables) -> str:
@@ -115,25 +103,3 @@ def _seeds(shown: pd.DataFrame, results: Tables) -> str:
     if staged(results.runs):
         return "tuning seeds (only chosen settings ran on others)"
     return "same seeds (there are no others)"
-
-
-def _start(runs: pd.DataFrame, facts: dict) -> float:
-    """The median suboptimality at the start; NaN where the minimum is not known."""
-    minimum = facts.get("minimum")
-    return float((runs["loss_initial"] - (np.nan if minimum is None else minimum)).median())
-
-
-def _paths(drawn: pd.DataFrame, curves: pd.DataFrame, optimizers) -> tuple[int, dict]:
-    """The smallest reported seed that has paths, and per optimizer its run's curve and whether it failed."""
-    curves = curves[curves["run_id"].isin(drawn["run_id"])].dropna(subset=["w_1", "w_2"])
-    by_run = dict(iter(curves.sort_values("step").groupby("run_id", sort=False)))
-    drawn = drawn[drawn["run_id"].isin(by_run) & drawn["optimizer"].isin(list(optimizers))]
-    if drawn.empty:
-        return 0, {}
-    seed = int(drawn["seed"].min())
-    chosen = drawn[drawn["seed"] == seed].set_index("optimizer")
-    return seed, {
-        name: (by_run[chosen.at[name, "run_id"]], chosen.at[name, "status"] == "diverged")
-        for name in optimizers
-        if name in chosen.index
-    }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 _LANDSCAPES = ("problem", "w_1", "w_2", "value")
+_PATHS = ("run_id", "problem", "optimizer", "step", "w_1", "w_2", "train_loss")
 
 
 class Results:
@@ -32,6 +33,7 @@ class Results:
         landscapes: a row a grid point of a two-parameter problem; no rows where there is none.
         provenance: the command, the versions and the machine that made them.
         directory: the folder; None for tables that are in memory only.
+        paths: a row a step of the recommended runs on problems of two parameters; no rows where there are none.
         source: what reads its tables; ``missing`` says what an unfinished sweep lacks, and is "" of a finished one.
 
     Example:
@@ -50,10 +52,12 @@ class Results:
         provenance: Mapping[str, Any] | None = None,
         directory: Path | None = None,
         source: Folder | None = None,
+        paths: pd.DataFrame | None = None,
     ):
         self.runs, self.timings, self.directory = runs, timings, directory
         self.problems = pd.DataFrame(columns=["problem"]) if problems is None else problems
         self.landscapes = pd.DataFrame(columns=_LANDSCAPES) if landscapes is None else landscapes
+        self.paths = pd.DataFrame(columns=_PATHS) if paths is None else paths
         self.provenance = dict(provenance or {})
         self.missing = source.missing if source else ""
         self._curves, self._source = curves, source
@@ -260,7 +264,8 @@ class Results:
         Returns:
             Results that hold all their tables.
         """
-        held = Results(self.runs, self.curves, self.timings, self.problems, self.landscapes, self.provenance)
+        tables = (self.runs, self.curves, self.timings, self.problems, self.landscapes)
+        held = Results(*tables, self.provenance, paths=self.paths)
         held.missing = self.missing
         return held
 
@@ -291,5 +296,5 @@ def load(path: str | Path) -> Results:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
-    problems, landscapes = folder.optional("problems"), folder.optional("landscapes")
-    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder)
+    problems, landscapes, paths = (folder.optional(name) for name in ("problems", "landscapes", "paths"))
+    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths)

@@ -4,13 +4,17 @@ import sys
 
 import pytest
 
-from optbench.cli import app
+from optbench.cli import app, progress
 
 
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
-    """run(*arguments) -> (exit code, standard output, standard error), blanks collapsed: the width does not matter."""
+    """run(*arguments) -> (exit code, standard output, standard error), blanks collapsed: the width does not matter.
+
+    Nor does it how slow this machine is: no sweep here is long enough to say how far it is.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(progress, "_QUIET_SECONDS", float("inf"))
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["optbench", *map(str, arguments)])

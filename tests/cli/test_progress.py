@@ -91,6 +91,20 @@ def test_lines_are_neither_many_nor_far_between(clock, capsys, seconds, least, m
     assert min(waits) >= 29 and max(waits) <= max(601 + seconds / 1000, seconds / 9)
 
 
+def test_the_time_left_follows_the_speed(clock):
+    """Steps, 90% of the work, in 20 s; then short cohorts, whose weight is far too low, for another 20 s."""
+    speed, status = progress.Speed(), Status(stage_total=(100.0, 100))
+    said = {}
+    for tick in range(401):
+        clock.now = tick / 10
+        status.cost = min(4.5 * clock.now, 90.0) + max(clock.now - 20, 0.0) / 2
+        words = re.fullmatch(r"(?:[\d,]+ runs/s, (.*) left)?", speed(status))
+        said[clock.now] = words[1]
+    assert said[0] is None and said[10] == "12 s"
+    assert [said[second] for second in (26, 30, 35, 38)] == ["14 s", "10 s", "5 s", "2 s"]
+    assert len(speed.heard) < 100
+
+
 def test_kernels_that_take_their_time_are_told(clock, capsys):
     assert told(clock, capsys, 1, kernels=12) == [
         (8, "kernels 2/12 (compiled once, then kept)"),

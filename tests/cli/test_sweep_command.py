@@ -2,12 +2,19 @@
 
 import json
 import re
+import shlex
+import sys
 from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from command_cases import BLOCKS, SMALL, line
+
+from optbench.cli import app
+from optbench.cli.options import WARNING
+from optbench.sweeps.executor import Ways
 
 
 def test_a_sweep_ends_with_its_winners(run):
@@ -126,6 +133,26 @@ def test_settings_are_chosen_by_the_measure_that_is_asked_for(run):
     assert code == 2 and line(err) == "unknown measure to choose by 'test_acuracy': did you mean 'test_accuracy'?"
 
 
+def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, monkeypatch, capsys):
+    """It is there to be copied: the command alone, not wrapped, however narrow the terminal."""
+    typed = [*SMALL, "--budget", "1h", "--workers", "1", "--out", "my folder"]
+    left = [True]
+
+    def late(ways):
+        over = ways.until is not None and left[0] and len(list(tmp_path.rglob("*.cohort"))) >= 8
+        left[0] &= not over
+        return over
+
+    monkeypatch.setattr(Ways, "late", late)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/optbench", *typed])
+    with pytest.raises(SystemExit):
+        app.main()
+    *told, command = capsys.readouterr().out.splitlines()
+    assert " ".join(" ".join(told).split()).endswith("left out; what was finished is kept, to go on:")
+    assert command == f"    optbench {shlex.join(typed)}" and "'my folder'" in command
+
+
 def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
     rows = np.random.default_rng(0).standard_normal((30, 2))
     table = pd.DataFrame(rows, columns=["a", "b"]).assign(kind_x=[1, 0, 0] * 10, kind_y=[0, 1, 0] * 10)
@@ -136,8 +163,8 @@ def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
         "one), 2 classes: 20, 10 rows "
     )
     warning = (
-        "warning: data set my.csv: the last column, 'kind_y', was taken as the target and looks like one of the "
-        "dummies kind_x, kind_y; name another: file(path='my.csv', target='NAME')"
+        "optbench: warning: data set my.csv: the last column, 'kind_y', was taken as the target and looks like one of "
+        "the dummies kind_x, kind_y; name another: file(path='my.csv', target='NAME')"
     )
     for more in ([], ["--dry-run"]):
         code, out, err = run(*SMALL, *flags, *more)
@@ -146,7 +173,7 @@ def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
     code, out, err = run("show", "logistic(data=my.csv)")
     assert code == 0 and err == warning and "data my.csv: 24 training and 6 test rows, 3 features, target c" in out
     code, out, err = run("show", "logistic(data=my.csv)", "--json")
-    assert code == 0 and err == warning and json.loads(out)[0]["data_warning"] == warning.removeprefix("warning: ")
+    assert code == 0 and err == warning and json.loads(out)[0]["data_warning"] == warning.removeprefix(f"{WARNING} ")
     assert run(*SMALL, *flags[:1], "least_squares(data='file(path=my.csv, target=a)')", "--out", "named")[2] == ""
     problems = pd.read_parquet("results/problems.parquet").set_index("problem")["data"]
     assert facts.removeprefix("logistic and softmax on ").strip() == problems["softmax(data='my.csv')"]
