@@ -65,7 +65,7 @@ def ewa_weights(
 def draw_weights(ax: Axes | None, weights: Mapping[float, np.ndarray], title: str, unit: str) -> Axes:
     """weights: beta -> its weights by age, from 0."""
     texts = {beta: f"β = {beta:.6g}" for beta in weights}
-    with frame.axes(ax, title, texts.values(), height=0.85) as ax:
+    with frame.axes(ax, title, [*texts.values(), "1/e, 1/(1−β)"], height=0.85) as ax:
         most = max(len(each) for each in weights.values()) - 1
         dots = {"linewidth": styles.current().lines, "linestyle": ":", "zorder": 2, "gid": "1/e"}
         for place, (beta, weight) in enumerate(weights.items()):
@@ -73,8 +73,9 @@ def draw_weights(ax: Axes | None, weights: Mapping[float, np.ndarray], title: st
             style.draw_line(ax, range(len(weight)), weight, look, texts[beta], markevery=max(1, most // 6), zorder=3)
         for place, beta in enumerate(weights):
             span, height = 1 / (1 - beta), (1 - beta) / math.e
-            ax.plot([0, span, span], [height, height, 0], color=style.look(place)["color"], **dots)
-        ax.set(xlabel=f"age in {unit} (dotted: 1/e of the newest, and 1/(1−β))", ylabel="weight")
+            label = "1/e, 1/(1−β)" if place == 0 else None
+            ax.plot([0, span, span], [height, height, 0], color=style.look(place)["color"], label=label, **dots)
+        ax.set(xlabel=f"age in {unit}", ylabel="weight")
         ax.set_xlim(-0.01 * most, most)
         ax.set_ylim(0, 1.04 * max(each[0] for each in weights.values()))
     return ax

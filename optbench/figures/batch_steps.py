@@ -86,7 +86,7 @@ def batch_scaling(
     with frame.axes(ax, frame.titled("Steps against batch size", problem), [*texts.values(), PERFECT]) as ax:
         draw_scaling(ax, points, fits, looks, texts, perfect=clock == "steps")
         what = f"loss {number(goal)}" if loss is not None else f"{number(goal)} of the first suboptimality"
-        ax.set(xlabel="batch size", ylabel=style.fitting(f"{clock} to {what}", styles.size("label"), 3.0))
+        ax.set(xlabel="batch size", ylabel=style.label_along(ax, f"{clock} to {what}"))
     return ax
 
 

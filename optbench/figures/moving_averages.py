@@ -90,7 +90,9 @@ def draw_averages(
 ) -> Axes:
     """A series (n,) and its averages, beta -> (n,); the other arguments are those of `ewa`."""
     texts = [_label(beta, window) for beta in averages]
-    with frame.axes(ax, style.fitting(title, styles.size("title"), 6.2), ["values", *texts], height=0.85) as ax:
+    with frame.axes(
+        ax, style.fitting(title, styles.size("title"), 6.2 * styles.current().zoom), ["values", *texts], height=0.85
+    ) as ax:
         lines = styles.current().lines
         size = (2.6 if len(values) > 60 else 6.0) * lines
         few = len(values) <= _BINS
@@ -107,7 +109,7 @@ def draw_averages(
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             ax.xaxis.set_major_formatter("{x:,.0f}")
         ax.margins(x=0.01)
-        ax.set(xlabel=along, ylabel=style.fitting(name, styles.size("label"), 2.6))
+        ax.set(xlabel=along, ylabel=style.label_along(ax, name))
     return ax
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator
 
 from optbench.analysis import best_of_n as trials_table
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
-from optbench.figures import frame, style
+from optbench.figures import frame, style, styles
 from optbench.figures.evidence import Evidence, Tables
 from optbench.wording.answers import value_word
 
@@ -69,7 +69,7 @@ def best_of_n(
     legend = [*texts.values(), *([style.others(rest)] if rest else [])]
     with frame.axes(ax, frame.titled("Best of n trials", problem), legend) as ax:
         draw_best_of_n(ax, table, looks, texts)
-        ax.set(xlabel="n, trials that the best is chosen from", ylabel=style.fitting(value_word(by), 9.5, 3.0))
+        ax.set(xlabel="n, trials that the best is chosen from", ylabel=style.label_along(ax, value_word(by)))
     return ax
 
 
@@ -98,8 +98,9 @@ def draw_best_of_n(ax: Axes, table: pd.DataFrame, looks: dict, texts: dict) -> N
     ticks = [n for n in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if n <= trials["n"].max()]
     if len(marks):
         ax.axvspan(0.45, 0.8, color="#f1f1f1", zorder=0, linewidth=0)
-        ticks = [_DEFAULTS, *ticks]
-    ax.set_xticks(ticks, ["defaults" if n == _DEFAULTS else f"{n:,}" for n in ticks])
+        where = {"x": _DEFAULTS, "y": 0.03, "rotation": 90, "transform": ax.get_xaxis_transform()}
+        ax.text(s="defaults", ha="center", va="bottom", color=style.GRAY, fontsize=styles.size("tick"), **where)
+    ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0.45 if len(marks) else 0.9, trials["n"].max() * 1.1)
     if log:
