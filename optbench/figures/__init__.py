@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import Any
 
 __all__ = [
-    "Plot", "batch_scaling", "best_of_n", "critical_difference", "curves", "divergence", "ewa", "ewa_weights",
-    "heatmap", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
+    "Plot", "animate_paths", "batch_scaling", "best_of_n", "critical_difference", "curves", "divergence", "ewa",
+    "ewa_weights", "heatmap", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
 ]  # fmt: skip
 
 # Function -> the module of this package that has it; no module is called as a function is.
@@ -33,6 +33,7 @@ _OTHERS = {
     "schedules": "schedule_curves",
     "ewa": "moving_averages",
     "ewa_weights": "average_weights",
+    "animate_paths": "animation",
     "styled": "styles",
     "Plot": "accessor",
 }

@@ -188,23 +188,30 @@ def _power(value: float) -> str:
     return f"{factor}10{str(int(exponent)).translate(SUPERSCRIPT)}"
 
 
-def save(figure: Figure, path: Path, foot: str) -> None:
+def save(figure: Figure, path: Path, foot: str, title: str = "", caption: str = "") -> None:
     """Write the figure, by the ending of the name a PNG, SVG or PDF file; the command and version in its metadata.
 
     They stand at its foot, too, on one line, in styles that tell.
     """
-    now, kind = current(), path.suffix.lower()
-    if now.told and not any(text.get_gid() == FOOT for text in figure.texts):
+    write_foot(figure, foot)
+    metadata = _metadata(path.suffix.lower(), foot, title, caption)
+    figure.savefig(path, dpi=current().dpi, facecolor="white", metadata=metadata)
+
+
+def write_foot(figure: Figure, foot: str) -> None:
+    """One line at the foot of the figure, in styles that tell; once."""
+    if current().told and not any(text.get_gid() == FOOT for text in figure.texts):
         line = fitting(foot, FOOT_SIZE, figure.get_figwidth() - 0.3)
         place = (0.1 / figure.get_figwidth(), 0.06 / figure.get_figheight())
         figure.text(*place, line, fontsize=FOOT_SIZE, color=GRAY, gid=FOOT)
-    figure.savefig(path, dpi=now.dpi, facecolor="white", metadata=_metadata(kind, foot))
 
 
-def _metadata(kind: str, foot: str) -> dict:
+def _metadata(kind: str, foot: str, title: str, caption: str) -> dict:
     """What the format has room for; no date, so that the same figure has the same bytes."""
     if kind == ".pdf":
-        return {"Subject": foot, "Creator": "optbench", "Producer": "optbench", "CreationDate": None}
+        out = {"Title": title, "Subject": foot, "Keywords": caption, "Creator": "optbench", "Producer": "optbench"}
+        return {**{key: text for key, text in out.items() if text}, "CreationDate": None}
     if kind == ".svg":
-        return {"Description": foot, "Creator": "optbench", "Date": None}
-    return {"Description": foot, "Software": "optbench"}
+        return {"Title": title or None, "Description": f"{caption} {foot}".strip(), "Creator": "optbench", "Date": None}
+    out = {"Title": title, "Comment": caption, "Description": foot, "Software": "optbench"}
+    return {key: text for key, text in out.items() if text}

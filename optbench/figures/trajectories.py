@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,17 +54,29 @@ def paths(
     problem = frame.problem_of(evidence, problem)
     looks = frame.looks_of(evidence, problem, optimizers)
     scene = scene_of(evidence, problem, looks)
-    texts = {name: evidence.names[name] + remark(walk, scene) for name, walk in scene.walks.items()}
-    title = f"{frame.titled('Paths over the loss', problem)} (seed {scene.seed})"
-    with frame.axes(ax, title, [*texts.values(), "minimum"], height=1.15, left=0.62) as ax:
-        draw_contours(ax, scene)
+    with scenery(evidence, problem, scene, ax) as ax:
         for name, walk in scene.walks.items():
-            draw_walk(ax, walk, looks[name], scene, texts[name])
+            draw_walk(ax, walk, looks[name], scene, legend_text(evidence, name, scene))
+    return ax
+
+
+@contextmanager
+def scenery(evidence: Evidence, problem: str, scene: Scene, ax: Axes | None) -> Iterator[Axes]:
+    """Axes with the contours, the start and the minimum, on which paths are drawn."""
+    texts = [legend_text(evidence, name, scene) for name in scene.walks]
+    title = f"{frame.titled('Paths over the loss', problem)} (seed {scene.seed})"
+    with frame.axes(ax, title, [*texts, "minimum"], height=1.15, left=0.62) as ax:
+        draw_contours(ax, scene)
+        yield ax
         draw_marks(ax, scene)
         ax.set(xlim=scene.across, ylim=scene.along, xlabel="w₁")
         ax.set_ylabel("w₂", rotation=0, labelpad=8)
         ax.grid(False)
-    return ax
+
+
+def legend_text(evidence: Evidence, name: str, scene: Scene) -> str:
+    """An optimizer in a legend, with what became of it."""
+    return evidence.names[name] + remark(scene.walks[name], scene)
 
 
 @dataclass(frozen=True)
@@ -114,19 +127,28 @@ def draw_contours(ax: Axes, scene: Scene) -> None:
     ax.contour(scene.x, scene.y, inside, levels=levels, norm=norm, colors="white", linewidths=0.6, zorder=1)
 
 
-def draw_walk(ax: Axes, walk: Walk, look: dict, scene: Scene, label: str = "", upto: int | None = None) -> Line2D:
-    """A path and its end; upto: the number of its points that are drawn."""
+def draw_walk(ax: Axes, walk: Walk, look: dict, scene: Scene, label: str = "") -> None:
+    """A path and its end."""
     lines = styles.current().lines
-    w, step = _inside(walk.w[:upto], scene), walk.step[:upto]
-    shown = _thinned(w, scene)
-    (line,) = ax.plot(*w[shown].T, color=look["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
+    w = _inside(walk.w, scene)
+    ax.plot(*w[_moved(w, scene)].T, color=look["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
     # Of a path through every step few can be marked.
-    dots = np.isin(step, 10 ** np.arange(12)) if walk.stride else np.ones(len(step), bool)
+    dots = np.isin(walk.step, 10 ** np.arange(12)) if walk.stride else np.ones(len(w), bool)
     ax.plot(*w[dots].T, color=look["color"], linestyle="none", marker=".", markersize=4.5 * lines, zorder=3.5)
-    lost = walk.failed and len(w) == len(walk.w)
-    end = {"marker": "X", "color": "#b2182b"} if lost else {"marker": "s", "color": look["color"]}
-    ax.plot(*w[-1:].T, markersize=5 * lines, zorder=6, **end, **_edge(lines))
-    return line
+    ax.plot(*w[-1:].T, zorder=6, **end_look(look, walk.failed))
+
+
+def drawn_points(walk: Walk, scene: Scene, upto: int) -> np.ndarray:
+    """The first points of a path, without those that cannot be told from the one before."""
+    w = _inside(walk.w[:upto], scene)
+    return w[_moved(w, scene)]
+
+
+def end_look(look: dict, failed: bool) -> dict:
+    """How the end of a path is marked."""
+    end = {"marker": "X", "color": "#b2182b"} if failed else {"marker": "s", "color": look["color"]}
+    lines = styles.current().lines
+    return {"markersize": 5 * lines, **end, **_edge(lines)}
 
 
 def draw_marks(ax: Axes, scene: Scene) -> list[Line2D]:
@@ -174,7 +196,7 @@ def _inside(w: np.ndarray, scene: Scene) -> np.ndarray:
     return out
 
 
-def _thinned(w: np.ndarray, scene: Scene) -> np.ndarray:
+def _moved(w: np.ndarray, scene: Scene) -> np.ndarray:
     """Which points are drawn: not those that would be at the very place of the one before."""
     (left, right), (bottom, top) = scene.across, scene.along
     place = np.round((w - (left, bottom)) / (right - left, top - bottom) * _GRID)

@@ -1,105 +1,133 @@
-"""All figures of a report: which tables each one needs, in which order, under which file name."""
+"""All figures of a report as pictures: files in the formats that are asked for, or parts of the page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import base64
+import io
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from optbench.analysis.selection import staged
-from optbench.figures import highlights, panels, style, styles
-from optbench.figures.evidence import Evidence, Tables
-from optbench.figures.learning_rates import rates, without_rates
-from optbench.figures.loss_curves import curves
+from optbench.contract.errors import unknown
+from optbench.figures import dots, style, styles
+from optbench.figures.evidence import Evidence
+from optbench.report.kinds import KINDS
 from optbench.wording import labels
-from optbench.wording.answers import value_word
 
-CAPTIONS = {
-    "curves": "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the {seeds}. "
-    "Band: the interval of that median. A failed run counts as infinitely bad from its last point on, so a line ends "
-    "where half of the runs have failed. Markers only tell the lines apart.",
-    "rates": "Each optimizer at each rate, with the batch size and schedule that were best at this rate on the tuning "
-    "seeds. Point: median over the {seeds}; bar: its interval; hollow: some runs failed, but fewer than half. Points "
-    "and bars are moved a little sideways so that they do not hide each other. In the strip at the top, if there is "
-    "one: rates at which half of the runs or more diverged, or ended above 1000 times the suboptimality at the start.",
-    "heatmap": "log₁₀ of the median {value} over the {seeds}, each cell at the rate (and hyperparameters) "
-    "that were best in this cell on the tuning seeds; lower is better. One color scale for all panels. Hatched: half "
-    "of the runs or more failed. Framed: what is recommended for each optimizer in first place.",
-    "paths": "The best configuration of each optimizer, one run of seed {seed} each, from the same start point. Dots "
-    "are the evaluated steps, spaced evenly in the logarithm of the step. Contours are spaced evenly in the logarithm "
-    "of the loss above the minimum; darker is higher.",
-}
-WORDS = {
-    "curves": "loss curves with intervals over seeds",
-    "rates": "final loss against learning rate",
-    "heatmap": "final loss by batch size and schedule",
-    "paths": "paths over the contours of the loss",
-}
+FORMATS = ("png", "svg", "pdf", "gif")
+OVERALL = ""
+"""Where a page has the figures of all problems together."""
 
 
-MORE = {
-    "curves": "In color: {rule}; the legend has them in this order, and the axes fit them. Gray: the medians of the "
-    "others.",
-    "rates": "In color: {rule}; the legend has them in this order, and the axes fit them. Gray: the medians of the "
-    "others, where they did not diverge.",
-    "heatmap": "Shown: {rule}; color scale and frame are of these alone.",
-    "paths": "Shown: {rule}.",
-}
-"""What is said besides where not all optimizers are told apart."""
-LEVEL = "A level line: an optimizer that takes no learning rate (it was given a single one)."
-EMPTY = "Light gray: not run."
+def write_pictures(
+    evidence: Evidence,
+    folder: Path,
+    formats: Iterable[str] = ("png",),
+    style_name: str = "screen",
+    progress: Callable[[str], None] = lambda text: None,
+) -> list[dict]:
+    """Write every figure into `folder` as KIND-PROBLEM.png, .svg or .pdf, paths as .gif, too, and their captions.
 
+    Returns what was written: {files, caption, alt, kind, problem}. Raises OptbenchError for a format or a style that
+    there is not.
+    """
+    formats = list(formats)
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+    still = [name for name in formats if name != "gif"]
+    folder.mkdir(parents=True, exist_ok=True)
+    names, out, foot = _file_names(evidence), [], evidence.results.foot
+    with styles.styled(style_name):
+        for kind, problem, about in _all(evidence, progress, None):
+            stem = kind if problem == OVERALL else f"{kind}-{names[problem]}"
+            files = [f"{stem}.{ending}" for ending in still]
+            if still:
+                figure = _drawn(evidence, kind, problem)
+                for file in files:
+                    style.save(figure, folder / file, foot, about["alt"], about["caption"])
+            if kind == "paths" and "gif" in formats:
+                from optbench.figures.animation import animate_paths
 
-def draw_figures(evidence: Evidence, folder: Path, progress: Callable[[str], None]) -> dict[str, list[dict]]:
-    """Write all PNG files into `folder`; per problem a list of {file, caption, alt}."""
-    results = evidence.results
-    files = labels.file_names(results.runs["problem"].unique())
-    out: dict[str, list[dict]] = {problem: [] for problem in files}
-    with styles.styled(), styles.apart():
-        for problem in files:
-            progress(f"figures of {problem}")
-            for kind, figure, caption in _figures(problem, evidence):
-                file = f"{kind}-{files[problem]}.png"
-                style.save(figure, folder / file, results.foot)
-                alt = f"{problem}: {WORDS[kind]}"
-                out[problem].append({"file": file, "caption": caption, "alt": alt, "kind": kind})
+                animate_paths(evidence, problem, folder / f"{stem}.gif")
+                files.append(f"{stem}.gif")
+            if files:
+                out.append({**about, "files": files})
+    texts = [f"{', '.join(each['files'])}\n{each['alt']}. {each['caption']}\n" for each in out]
+    (folder / "captions.txt").write_text("\n".join([*texts, f"{foot}\n"]), encoding="utf-8")
     return out
 
 
-def _figures(problem: str, evidence: Evidence) -> Iterator[tuple[str, Figure, str]]:
-    """The figures of one problem: (kind, figure, caption)."""
-    best, by_rate, by_cell, bands = (
-        table[table["problem"] == problem]
-        for table in (evidence.best, evidence.by_rate, evidence.by_cell, evidence.bands)
-    )
-    results = evidence.results
-    looks = evidence.looks[problem]
-    rule = highlights.rule(looks, best)
+def embedded(
+    evidence: Evidence,
+    progress: Callable[[str], None] = lambda text: None,
+    kinds: Collection[str] | None = None,
+    room: int = 1_200_000,
+) -> tuple[dict[str, list[dict]], int]:
+    """By problem its pictures for a page, those of all problems together under OVERALL; and how many had no room.
 
-    def caption(kind: str, *more: str, **words) -> str:
-        parts = [CAPTIONS[kind], *more, MORE[kind] if rule else ""]
-        shown = {"rates": by_rate, "heatmap": by_cell}.get(kind, best)
-        value = value_word(results.choose_by)
-        return " ".join(filter(None, parts)).format(seeds=_seeds(shown, results), rule=rule, value=value, **words)
-
-    if len(bands):
-        yield "curves", curves(evidence, problem).figure, caption("curves")
-    level = LEVEL if without_rates(by_rate).any() else ""
-    yield "rates", rates(evidence, problem).figure, caption("rates", level)
-    in_color = by_cell[by_cell["optimizer"].isin(list(looks))]
-    every = in_color["batch_size"].nunique() * in_color["schedule"].nunique() * len(looks)
-    yield "heatmap", panels.heatmaps(evidence, problem), caption("heatmap", EMPTY if len(in_color) < every else "")
-    if len(evidence.landscape(problem)) and (walks := evidence.walks(problem)):
-        seed = next(iter(walks.values())).seed
-        yield "paths", panels.paths(evidence, problem), caption("paths", seed=seed)
+    Each is {source, width, height, caption, alt, kind, problem}: a PNG of few colors as a data URI. An SVG of a path
+    is ten times as large, and one of a heatmap twice. kinds: those that are wanted; None: all. room: bytes for all.
+    """
+    out: dict[str, list[dict]] = {OVERALL: [], **{problem: [] for problem in _file_names(evidence)}}
+    left_out = 0
+    with styles.styled():
+        for kind, problem, about in _all(evidence, progress, kinds):
+            picture = {**about, **_source(_drawn(evidence, kind, problem), evidence.results.foot)}
+            room -= len(picture["source"])
+            if room >= 0:
+                out[problem].append(picture)
+            else:
+                left_out += 1
+    return out, left_out
 
 
-def _seeds(shown: pd.DataFrame, results: Tables) -> str:
-    """Which seeds the numbers of a figure come from."""
-    if shown["held_out"].all():
-        return "held-out seeds"
-    if staged(results.runs):
-        return "tuning seeds (only chosen settings ran on others)"
-    return "same seeds (there are no others)"
+def draw_figures(evidence: Evidence, folder: Path, progress: Callable[[str], None]) -> dict[str, list[dict]]:
+    """Write all PNG files into `folder`; per problem a list of {file, caption, alt, kind}."""
+    out: dict[str, list[dict]] = {problem: [] for problem in _file_names(evidence)}
+    names = _file_names(evidence)
+    with styles.styled():
+        for kind, problem, about in _all(evidence, progress, None):
+            if problem != OVERALL:
+                file = f"{kind}-{names[problem]}.png"
+                style.save(_drawn(evidence, kind, problem), folder / file, evidence.results.foot)
+                out[problem].append({**about, "file": file})
+    return out
+
+
+def _file_names(evidence: Evidence) -> dict[str, str]:
+    return labels.file_names(evidence.results.runs["problem"].unique())
+
+
+def _all(
+    evidence: Evidence, progress: Callable[[str], None], kinds: Collection[str] | None
+) -> Iterator[tuple[str, str, dict]]:
+    """(kind, problem, what is said about it) of all figures that there are: of each problem, then of all together."""
+    for problem in (*_file_names(evidence), OVERALL):
+        key = problem or None
+        wanted = {name: kind for name, kind in KINDS.items() if (kinds is None or name in kinds)}
+        wanted = {name: kind for name, kind in wanted.items() if kind.overall == (key is None)}
+        if wanted:
+            progress(f"figures of {problem or 'all problems'}")
+        for name, kind in wanted.items():
+            if kind.there(evidence, key):
+                alt = f"{problem}: {kind.words}" if problem else kind.words
+                about = {"kind": name, "problem": problem, "alt": alt, "caption": kind.caption(evidence, key)}
+                yield name, problem, about
+
+
+def _drawn(evidence: Evidence, kind: str, problem: str) -> Figure:
+    with styles.apart():
+        return KINDS[kind].draw(evidence, problem or None)
+
+
+def _source(figure: Figure, foot: str) -> dict:
+    """The picture as a data URI, with its size on the page, where a dot is half as large as in the picture."""
+    style.write_foot(figure, foot)
+    content = io.BytesIO()
+    picture = dots.picture_of(dots.canvas_of(figure, styles.current().dpi))
+    dots.in_few_colors(picture).save(content, "PNG", compress_level=9)
+    width, height = figure.get_size_inches() * 96
+    source = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
+    return {"source": source, "width": round(width), "height": round(height)}
