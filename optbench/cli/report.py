@@ -31,17 +31,34 @@ def report(
     style: Annotated[str, typer.Option(help="Of these files: screen, paper or slides.")] = "screen",
     tables: Annotated[str | None, text_list("tables", "Also tables as files: csv, tex or 'csv,tex'.")] = None,
     plugin: Plugin = None,
+    asv: Annotated[
+        bool, typer.Option("--asv", help="The performance history in place of a sweep: asv's results in DIRECTORY.")
+    ] = False,
 ) -> None:
     """Write the page of a finished sweep: the answer first, then what it rests on.
 
     One file, which needs nothing beside it and no network. Several folders (versions, machines, sweeps) are shown side
     by side, the first being the baseline.
     """
+    if asv:
+        return draw_history(directories or [])
     from optbench.cli.console import load_catalogue, warn
 
     load_catalogue(tuple(plugin or ()))
     options = {"out": out, "static": static, "style": style, "formats": _list(formats), "tables": _list(tables)}
     draw(directories or [Path("results")], warn, **options)
+
+
+def draw_history(directories: Sequence[Path]) -> None:
+    """Write the page of what asv has recorded; without a folder, of the checkout that is the current folder."""
+    from optbench.cli.console import console
+    from optbench.report.history import write_history
+
+    if len(directories) > 1:
+        raise OptbenchError("report --asv takes one folder, that of asv's results")
+    results = directories[0] if directories else Path("reports", "asv", "results")
+    page = write_history(results, tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False))
+    console.print(f"performance history: {page}", soft_wrap=True, markup=False, highlight=False)
 
 
 def draw(directories: Path | Sequence[Path], tell: Callable[[str], None] | None = None, **options) -> None:

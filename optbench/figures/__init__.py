@@ -9,7 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Plot", "animate_paths", "curves", "heatmap", "paths", "rates", "styled"]
+__all__ = [
+    "Plot", "animate_paths", "batch_scaling", "best_of_n", "critical_difference", "curves", "divergence", "ewa",
+    "ewa_weights", "heatmap", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
+]  # fmt: skip
 
 # Function -> the module of this package that has it; no module is called as a function is.
 OF_RESULTS = {
@@ -17,9 +20,19 @@ OF_RESULTS = {
     "rates": "learning_rates",
     "heatmap": "batch_and_schedule",
     "paths": "trajectories",
+    "best_of_n": "tuning_value",
+    "profiles": "profile_bands",
+    "critical_difference": "rank_diagram",
+    "batch_scaling": "batch_steps",
+    "divergence": "divergence_map",
+    "time_per_step": "dimension_times",
+    "noise": "cost_wiggles",
 }
 """Functions whose first argument is results: they are what ``results.plot`` offers, too."""
 _OTHERS = {
+    "schedules": "schedule_curves",
+    "ewa": "moving_averages",
+    "ewa_weights": "average_weights",
     "animate_paths": "animation",
     "styled": "styles",
     "Plot": "accessor",

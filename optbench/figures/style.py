@@ -80,6 +80,11 @@ def others(count: int) -> str:
     return f"{count} other{'' if count == 1 else 's'}"
 
 
+def label_along(ax, text: str) -> str:
+    """The text of the axis that goes up, cut where the axes are not as tall."""
+    return fitting(text, size("label"), ax.bbox.height / ax.get_figure(root=True).dpi + 0.3)
+
+
 def panel_title(ax, text: str, room: float) -> None:
     """The title of a panel that has `room` inches for it: smaller where it must be, then cut."""
     usual = size("panel")

@@ -17,9 +17,10 @@ from optbench.report.explorer import explorer
 from optbench.report.exports import write_tables
 from optbench.report.failures import failure_texts, without_lost
 from optbench.report.filling import fill, write_file
-from optbench.report.inline import embedded
+from optbench.report.kinds import EXPLORED, KINDS
 from optbench.report.options import Options
 from optbench.report.pair_table import pair_table
+from optbench.report.pictures import OVERALL, embedded, write_pictures
 from optbench.report.settings_table import SettingsTables
 from optbench.report.time_table import time_tables
 from optbench.sweeps.results import load
@@ -28,9 +29,6 @@ from optbench.wording.certainty import EQUIVALENT, FIRST, state, sure_text
 
 ROOM, ROOM_BESIDE_EXPLORER = 6_000_000, 1_200_000
 """Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
-
-DRAWN = ("heatmap", "paths")
-"""Pictures beside the explorer, which draws the others itself."""
 
 
 def write_page(directory: Path, options: Options, progress: Callable[[str], None], tell: Callable[[str], None]) -> Path:
@@ -44,7 +42,8 @@ def write_page(directory: Path, options: Options, progress: Callable[[str], None
         raise OptbenchError("every run failed: there is nothing to report; " + failure_texts(everything.runs)[0])
     evidence = Evidence(results)
     room = ROOM if options.static else ROOM_BESIDE_EXPLORER
-    pictures, undrawn = embedded(evidence, progress, None if options.static else DRAWN, room)
+    kinds = [name for name in KINDS if options.static or name not in EXPLORED]
+    pictures, undrawn = embedded(evidence, progress, kinds, room)
     progress("page")
     text = render(evidence, pictures, failure_texts(everything.runs), undrawn, not options.static)
     page = options.page(directory / "report")
@@ -52,6 +51,8 @@ def write_page(directory: Path, options: Options, progress: Callable[[str], None
     if options.tables:
         progress("tables as files")
         write_tables(evidence, page.parent / "tables", options.tables)
+    if options.formats:
+        write_pictures(evidence, page.parent / "figures", options.formats, options.style, progress)
     return page
 
 
@@ -104,7 +105,7 @@ def render(
         version=results.provenance.get("optbench", "unknown"),
         tuning_seeds=", ".join(map(str, results.tuning_seeds)) or "none",
         explorer=explorer(evidence) if interactive else None,
-        figures=[],
+        figures=pictures.get(OVERALL, []),
         undrawn=undrawn,
     )
 

@@ -15,10 +15,11 @@ from synthetic import make_tables, runs_table, write_folder
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
 from optbench.report import write_report
-from optbench.report.pictures import WORDS
+from optbench.report.kinds import KINDS
 from optbench.wording import labels
 from optbench.wording.answers import answer_of, setting_texts
 
+WORDS = {name: kind.words for name, kind in KINDS.items()}
 SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
 
 
