@@ -95,7 +95,7 @@ optbench.explorer = (() => {
   // A choice that makes another chart of it forgets where the last one was zoomed to.
   const change = (key, value) => {
     stop();
-    const kept = ["others", "bands", "color"].includes(key) ? {} : { zoom: "" };
+    const kept = ["others", "bands", "color", "hide"].includes(key) ? {} : { zoom: "" };
     const text = value === true ? "" : value === false ? "no" : value;
     const again = key === "problem" ? { step: "" } : {};
     state.set({ view: viewName(), ...kept, ...again, [key]: text });
