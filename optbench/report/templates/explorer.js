@@ -84,6 +84,7 @@ optbench.explorer = (() => {
     layout.dragmode = view.zooms && !matchMedia("(pointer: coarse)").matches ? "zoom" : false;
     if (theme.printing()) layout.width = 680;
     hover.clear(chart);
+    chart.style.height = `${layout.height}px`; // which Plotly asks for when the window changes
     Plotly.react(chart, current.traces, layout, config);
     chart.setAttribute("aria-label", current.label);
     element("note").textContent = current.note;
