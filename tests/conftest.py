@@ -70,6 +70,8 @@ def _folder_of_this_session() -> Path:
     return folder
 
 
+# Tests are a hundred thousand objects and numba allocates much, in no circles: Python need not look for any so often.
+gc.set_threshold(50_000, 20, 100)
 if "numba" in sys.modules:
     raise RuntimeError("numba was imported before the tests could give it a cache of their own")
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit both: what one of them compiled, the others find
@@ -89,15 +91,14 @@ def data_cache(tmp_path, monkeypatch):
     datasets._load.cache_clear()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in its own hook of this name, and at no later ones
 def pytest_collection_modifyitems(config, items):
     """Under ``--dist loadgroup``, one worker gets all tests of a plug-in: no two compile the same kernel at once.
 
     And all tests that share a fixture of their file, or what its process of the simulator computed.
     """
-    # Numba allocates much and in no circles: Python need not look through a hundred thousand tests' objects for any.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
     if not config.pluginmanager.hasplugin("xdist"):
         return
     # Begun last, the longest of the slow tests would keep one worker while the other has nothing left.

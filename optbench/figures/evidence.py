@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from optbench.analysis import best_configurations, best_of_n, curve_bands, metric_columns, reported_runs
+from optbench.analysis import best_configurations, best_of_n, costs, curve_bands, metric_columns, reported_runs
 from optbench.figures import highlights
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
@@ -181,6 +181,11 @@ class Evidence:
         runs = self.reported[self.reported["problem"] == problem]
         cost = self.results.timings.set_index("cohort_id")["ns_per_run_step"]
         return (runs["cohort_id"].map(cost) * 1e-9).groupby(runs["optimizer"]).median().to_dict()
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """What `best` costs to reach the targets of each problem: `optbench.analysis.costs` of `reported`."""
+        return costs(self.results, ("problem", "optimizer"), runs=self.reported)
 
     @cached_property
     def looks(self) -> dict[str, dict[str, dict]]:

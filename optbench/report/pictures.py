@@ -74,6 +74,9 @@ def embedded(
     left_out = 0
     with styles.styled():
         for kind, problem, about in _all(evidence, progress, kinds):
+            if room < 0:  # not drawn at all, for each takes a moment
+                left_out += 1
+                continue
             picture = {**about, **_source(_drawn(evidence, kind, problem), evidence.results.foot)}
             room -= len(picture["source"])
             if room >= 0:
@@ -83,19 +86,6 @@ def embedded(
     return out, left_out
 
 
-def draw_figures(evidence: Evidence, folder: Path, progress: Callable[[str], None]) -> dict[str, list[dict]]:
-    """Write all PNG files into `folder`; per problem a list of {file, caption, alt, kind}."""
-    out: dict[str, list[dict]] = {problem: [] for problem in _file_names(evidence)}
-    names = _file_names(evidence)
-    with styles.styled():
-        for kind, problem, about in _all(evidence, progress, None):
-            if problem != OVERALL:
-                file = f"{kind}-{names[problem]}.png"
-                style.save(_drawn(evidence, kind, problem), folder / file, evidence.results.foot)
-                out[problem].append({**about, "file": file})
-    return out
-
-
 def _file_names(evidence: Evidence) -> dict[str, str]:
     return labels.file_names(evidence.results.runs["problem"].unique())
 
@@ -103,8 +93,8 @@ def _file_names(evidence: Evidence) -> dict[str, str]:
 def _all(
     evidence: Evidence, progress: Callable[[str], None], kinds: Collection[str] | None
 ) -> Iterator[tuple[str, str, dict]]:
-    """(kind, problem, what is said about it) of all figures that there are: of each problem, then of all together."""
-    for problem in (*_file_names(evidence), OVERALL):
+    """(kind, problem, what is said about it) of all figures that there are: of all problems together, then of each."""
+    for problem in (OVERALL, *_file_names(evidence)):
         key = problem or None
         wanted = {name: kind for name, kind in KINDS.items() if (kinds is None or name in kinds)}
         wanted = {name: kind for name, kind in wanted.items() if kind.overall == (key is None)}

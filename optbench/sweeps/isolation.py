@@ -14,7 +14,8 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
 from optbench.engine import settings
-from optbench.engine.run import one_blas_thread, run
+from optbench.engine.run import one_blas_thread
+from optbench.sweeps import walks
 from optbench.sweeps.cohort_file import decode
 from optbench.sweeps.crews.process import Died, Limits, Process
 from optbench.sweeps.crews.processes import ProcessCrew, limits_for
@@ -23,7 +24,6 @@ from optbench.sweeps.isolated import foreign
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.recipes import recipe_of
 from optbench.sweeps.spec import Spec
-from optbench.sweeps.tables import tables
 
 Mode = Literal["auto", "always", "never"]
 MODES = ("auto", "always", "never")
@@ -111,7 +111,8 @@ class Isolation:
 
     @contextmanager
     def reruns(self, plugins: Sequence[str]) -> Iterator[Callable[[PlannedCohort], pa.Table | None]]:
-        """What runs a cohort once more and gives its rows of ``curves``; None where it could not.
+        """What runs a cohort once more and gives its rows of ``curves``, those of its first lane at least; None where
+        it could not.
 
         What comes from a user's file runs in a process of its own, as it did before; when that has died a few times
         of such cohorts, the others are not tried any more.
@@ -134,10 +135,9 @@ class Isolation:
         def here(planned: PlannedCohort) -> pa.Table | None:
             try:
                 with one_blas_thread():
-                    outcome = run(planned.cohort)
+                    return walks.curves_of(planned)
             except (Exception, SystemExit):  # its runs are there; the steps between their points are not
                 return None
-            return tables(planned.cohort, outcome, planned.place, planned.run_ids, 1)["curves"]
 
         with open_ones:
             yield lambda planned: (apart if self.apart(planned) else here)(planned)

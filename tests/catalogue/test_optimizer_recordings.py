@@ -15,11 +15,12 @@ RECORDED = np.load(FOLDER / "trajectories.npz")
 INDEX = {entry["key"]: entry for entry in map(json.loads, RECORDED["index"])}
 LOOSER = {"pytorch_optimizer.mars": 2e-12}  # it adds 1e-15 under the root
 CASES = [
-    (key, order)
+    pytest.param(key, order, marks=pytest.mark.xdist_group(entry["optimizer"].split("(")[0]))
     for key, entry in INDEX.items()
     for order in ("rows", "lanes")
     if order == "rows" or not CATALOGUE.optimizer(entry["optimizer"])[0].matrix
 ]
+"""With the other tests of the rule on one worker: they need the same kernels."""
 
 
 @pytest.mark.parametrize(("key", "order"), CASES)

@@ -4,13 +4,10 @@ One rule of each kind and one problem of each form stand for the rest in the REA
 and the steps of every rule on a problem.
 """
 
-import os
 import re
 import subprocess
-import sys
 from functools import cache
 from itertools import cycle, product
-from pathlib import Path
 
 import pytest
 from gpu_cases import CATALOGUE, DTYPES, ORDERS, SMALL, TEXTS, record_of
@@ -143,26 +140,3 @@ def test_steps_of_a_rule(name, problem, compiled):
 
 def test_every_problem_is_stepped_on():
     assert len(TEXTS) >= len(OTHERS)
-
-
-SKIPS = """
-import pytest
-
-@pytest.mark.ptx
-def test_skipped():
-    pytest.skip("no libnvvm")
-"""
-
-
-@pytest.mark.parametrize(
-    ("every", "more", "code"), [(True, "", 1), (True, "@pytest.mark.ptx\ndef test_it(): pass", 0), (False, "", 0)]
-)
-def test_ci_does_not_pass_where_a_kind_was_skipped_whole(every, more, code, tmp_path):
-    (tmp_path / "test_kinds.py").write_text(SKIPS + more)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = ptx: a kind\n")
-    environment = {key: value for key, value in os.environ.items() if key != "OPTBENCH_EVERY_KIND"}
-    environment |= {"PYTHONPATH": str(Path(__file__).parents[1])} | ({"OPTBENCH_EVERY_KIND": "1"} if every else {})
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "-c", "pytest.ini", "test_kinds.py"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert ("all tests of the kind ptx were skipped" in done.stdout) == (code == 1)

@@ -60,11 +60,21 @@ def test_the_folder_has_it_and_knows_its_checksum(finished, tmp_path):
     assert set(extended.paths["problem"]) == {"rosenbrock", "saddle"}
 
 
+def test_a_path_ends_before_its_run_diverges():
+    spec = {**SPEC, "problems": ["rosenbrock"], "learning_rates": [0.02, 0.05], "batch_sizes": [64]}
+    results = optbench.sweep(spec, workers=1)
+    (run,) = results.runs[results.runs["run_id"].isin(results.paths["run_id"])].query("optimizer == 'gd'").itertuples()
+    path = results.paths[results.paths["run_id"] == run.run_id]
+    assert run.status == "diverged" and path["step"].tolist() == list(range(run.diverged_at))
+    seen = results.curves.merge(path, on=["run_id", "step"])
+    assert len(seen) == run.diverged_at and (seen["train_loss_x"] == seen["train_loss_y"]).all()
+
+
 def test_a_long_run_is_thinned_and_one_of_other_numbers_left_out(monkeypatch):
     monkeypatch.setattr(walks, "MOST_STEPS", 9)
     spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd"]}
     assert optbench.sweep(spec, workers=1).paths["step"].tolist() == [0, 5, 10, 15, 20, 25, 30, 35, 40]
-    monkeypatch.setattr(walks, "_alike", lambda known, value: known != known)
+    monkeypatch.setattr(walks, "_alike", lambda known, value, same: False)
     none = optbench.sweep(spec, workers=1).paths
     assert none.empty and list(none) == walks.SCHEMA.names
 
