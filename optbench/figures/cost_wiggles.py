@@ -53,6 +53,11 @@ def noise(
         OptbenchError: a problem, an optimizer, a rate or a schedule does not exist, there are no mini-batches, or runs
             were evaluated too seldom.
 
+    Example:
+        >>> sizes = {"problems": ["logistic"], "optimizers": ["gd"], "learning_rates": [0.1], "batch_sizes": [8, 32]}
+        >>> optbench.figures.noise(sweep(sizes, seeds=2, epochs=4, points="every")).lines[0].get_xdata().tolist()
+        [8, 32]
+
     Source:
         Lecture A3.
     """

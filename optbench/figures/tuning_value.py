@@ -53,6 +53,11 @@ def best_of_n(
 
     Raises:
         OptbenchError: a problem, an optimizer or a column does not exist.
+
+    Example:
+        >>> three = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": "1e-5:1e-3:3", "steps": 50}
+        >>> optbench.figures.best_of_n(sweep(three, seeds=8)).lines[0].get_xdata().tolist()
+        [1, 2, 3]
     """
     evidence = frame.evidence_of(results)
     problem = frame.problem_of(evidence, problem)
