@@ -177,8 +177,10 @@ def show(row: dict[str, Any]) -> str:
 def environment(core: int | None, repeats: int, seconds: float) -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, version
 
-    versions = {}
-    for name in ("optbench", "numpy", "numba", "scipy", "pandas", "torch", "jax", "jaxlib"):
+    import optbench
+
+    versions = {"optbench": optbench.__version__}
+    for name in ("numpy", "numba", "scipy", "pandas", "torch", "jax", "jaxlib"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

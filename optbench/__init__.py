@@ -26,11 +26,14 @@ _HOMES = {
     "optbench.sweeps.candidates": ("compare",),
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }
+_ROOMS = ("figures",)
 _API = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = ["__version__", *_API]
 
 
 def __getattr__(name):
+    if name in _ROOMS:
+        return import_module(f"optbench.{name}")
     if name not in _API:
         raise AttributeError(f"module 'optbench' has no attribute {name!r}")
     value = getattr(import_module(_API[name]), name)
@@ -39,4 +42,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_API})
+    return sorted({*globals(), *_API, *_ROOMS})

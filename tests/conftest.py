@@ -116,7 +116,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
-KINDS = ("simulated", "ptx", "ptxas", "browser")
+KINDS = ("simulated", "ptx", "ptxas", "browser", "fonts")
 """Markers of tests that some machines cannot run."""
 
 

@@ -238,4 +238,4 @@ def _timings(runs: pd.DataFrame, rng) -> pd.DataFrame:
 def _landscape(name: str, side: int = 81) -> pd.DataFrame:
     w_1, w_2 = (axis.ravel() for axis in np.meshgrid(np.linspace(-2, 2, side), np.linspace(-1, 3, side), indexing="ij"))
     value = (1 - w_1) ** 2 + 100 * (w_2 - w_1**2) ** 2
-    return pd.DataFrame({"problem": name, "w_1": w_1, "w_2": w_2, "value": value + PROBLEMS[name][1]})
+    return pd.DataFrame({"problem": name, "w_1": w_1, "w_2": w_2, "value": value + PROBLEMS.get(name, (0, 0.0))[1]})

@@ -116,13 +116,20 @@ def check_class(kind, doc, example=False):
     elif "__init__" in vars(kind):
         names = list(inspect.signature(kind).parameters)
         assert entries(sections(doc).get("Args", [])) == names
-    for name, value in list(vars(kind).items()):
+    for name, value in methods(kind):
         if name.startswith("_"):
             continue
         if isinstance(value, property):
             check_order(inspect.getdoc(value))
         elif inspect.isfunction(value) and name not in getattr(kind, "__annotations__", {}):
             check_function(value, inspect.getdoc(value) or "")
+
+
+def methods(kind):
+    """What the class has, and what it has from classes of this package that are no public names themselves."""
+    for each in kind.__mro__:
+        if each is kind or (each.__module__.startswith("optbench.") and each.__name__ not in PUBLIC):
+            yield from list(vars(each).items())
 
 
 def field_texts(kind):
@@ -207,7 +214,11 @@ def test_a_field_without_text_is_found():
         check_class(Silent, Silent.__doc__)
 
 
-HOMES = sorted({getattr(optbench, name).__module__ for name in PUBLIC} | {name.rpartition(".")[0] for name in CONTRACT})
+HOMES = sorted(
+    {getattr(optbench, name).__module__ for name in PUBLIC}
+    | {name.rpartition(".")[0] for name in CONTRACT}
+    | {each.__module__ for each in optbench.Results.__mro__[1:-1]}
+)
 
 
 @pytest.mark.parametrize("home", HOMES)

@@ -4,12 +4,14 @@ import numpy as np
 
 import optbench
 
+from .versions import Prepared
 
-class Ewa:
+
+class Ewa(Prepared):
     params = (["float64", "float32"], [False, True], [(1, 1_000_000), (1000, 1000)])
     param_names = ["dtype", "bias_correction", "shape"]
 
-    def setup(self, dtype, correct, shape):
+    def prepare(self, dtype, correct, shape):
         self.x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
         self.time_ewa(dtype, correct, shape)
 
@@ -21,3 +23,6 @@ class Ewa:
 
     def time_copy(self, dtype, correct, shape):
         self.x.copy()
+
+    time_copy.params = (params[0], [False], params[2])
+    peakmem_ewa.params = (["float64"], [False, True], [(1, 1_000_000)])

@@ -1,11 +1,12 @@
 """What it costs to have cohorts run by processes of dask in the place of threads: the same sweep by both, in turns."""
 
 import os
-import resource
 import tempfile
 import time
 
 import optbench
+
+from .versions import Prepared, cpu_seconds, since
 
 _SPEC = {
     "problems": ["rosenbrock"], "optimizers": ["adam"], "batch_sizes": [16], "schedules": ["constant"],
@@ -17,27 +18,24 @@ _STEPS = 210_000
 
 def cost(executor, cohorts, steps=_STEPS, workers=2):
     """(seconds, CPU seconds) of a sweep of so many cohorts, kernels compiled."""
+    options = {} if executor == "threads" else {"executor": executor}
     with tempfile.TemporaryDirectory() as folder:
-        begin, before = time.perf_counter(), _cpu_seconds()
-        optbench.sweep(_SPEC, steps=steps, seeds=cohorts, out=folder, workers=workers, executor=executor)
-        return time.perf_counter() - begin, _cpu_seconds() - before
+        begin, before = time.perf_counter(), cpu_seconds()
+        optbench.sweep(_SPEC, steps=steps, seeds=cohorts, out=folder, workers=workers, **options)
+        return time.perf_counter() - begin, cpu_seconds() - before
 
 
-def _cpu_seconds():
-    """Of this process and of all that have ended below it."""
-    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-
-
-class Executors:
-    """By threads and by as many workers of dask on this machine, whose start is in the time: 200 cohorts of 50 ms."""
+class Executors(Prepared):
+    """By threads and by as many workers of dask on this machine, whose start is in the time: 40 cohorts of 50 ms."""
 
     timeout = 600
-    number, repeat, warmup_time = 1, 3, 0
+    number, repeat, warmup_time, rounds = 1, 2, 0, 1
     params = (["threads", "dask"],)
     param_names = ("executor",)
-    cohorts, steps = 200, _STEPS
+    cohorts, steps = 40, _STEPS
 
-    def setup(self, executor):
+    def prepare(self, executor):
+        since("0.4.0" if executor == "dask" else "0.1.0")
         cost("threads", 2, steps=10)
 
     def time_short_cohorts(self, executor):

@@ -1,41 +1,42 @@
 """Value and gradient of every problem on a mini-batch of 64, and a cohort's whole way around them."""
 
-import numpy as np
 import scipy.linalg.blas  # noqa: F401  its matrix products are the kernels': it must be loaded to be limited
 from threadpoolctl import threadpool_limits
 
-import optbench
-
-PROBLEMS = sorted(optbench.problems())
+from .versions import Prepared, cohort, known, names, value_and_gradient
 
 
-class _OneThread:
+class _OneThread(Prepared):
     """BLAS on one thread, as in the engine's workers."""
 
-    def limit(self):
+    def setup(self, *params):
+        super().setup(*params)
         self.limits = threadpool_limits(1, user_api="blas")
 
     def teardown(self, *params):
-        self.limits.restore_original_limits()
+        if hasattr(self, "limits"):
+            self.limits.restore_original_limits()
 
 
 class ValueAndGradient(_OneThread):
-    """One call at the start point, with what a call from Python costs."""
+    """Twenty calls at the start point, with what a call from Python costs."""
 
-    params = (PROBLEMS, ["float64", "float32"], [1, 64])
+    params = (names("problems"), ["float64"], [64])
     param_names = ["problem", "dtype", "lanes"]
 
-    def setup(self, name, dtype, lanes):
-        self.limit()
-        self.objective = optbench.objective(name, dtype=dtype, rows=64, runs=lanes)
-        self.w = np.tile(self.objective.start(seed=0).astype(dtype), (lanes, 1))
-        self.time_call()
+    def prepare(self, name, dtype, lanes):
+        known("problems", name)
+        self.call = value_and_gradient(name, dtype, 64, lanes)
+        self.call()
 
-    def time_call(self, *params):
-        self.objective(self.w)
+    def time_20_calls(self, *params):
+        for _ in range(20):
+            self.call()
 
     def peakmem_call(self, *params):
-        self.objective(self.w)
+        self.call()
+
+    peakmem_call.params = (["rosenbrock", "logistic", "mlp"], ["float64"], [64])
 
 
 class Driver(_OneThread):
@@ -45,16 +46,17 @@ class Driver(_OneThread):
     param_names = ["problem", "optimizer", "lanes"]
     timeout = 300
 
-    def setup(self, name, optimizer, lanes):
-        self.limit()
+    def prepare(self, name, optimizer, lanes):
         self.problem, self.optimizer, self.settings = name, optimizer, [{"lr": 1e-3}] * lanes
         self.run(2)
 
     def run(self, steps):
-        optbench.cohort(self.problem, self.optimizer, self.settings, steps=steps, batch_size=64, seed=0)
+        cohort(self.problem, self.optimizer, self.settings, steps=steps, batch_size=64, seed=0)
 
     def time_1000_steps(self, *params):
         self.run(1000)
 
     def peakmem_1000_steps(self, *params):
         self.run(1000)
+
+    peakmem_1000_steps.params = (params[0], ["adam"], [64])

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import tempfile
 
+from .versions import Prepared, since
+
 _GRID = ("--problems", "rosenbrock", "--optimizers", "gd", "--batch-sizes", "64", "--steps", "20")
 _SCHEDULES = ",".join(f"inverse(decay_rate={i / 10})" for i in range(1, 11))
 
@@ -21,14 +23,15 @@ def _peak(*arguments):
     return usage.ru_maxrss / 1024
 
 
-class DryRun:
+class DryRun(Prepared):
     """Ten schedules at a hundred rates, on as many seeds as make so many runs."""
 
-    params = ([10_000, 1_000_000, 10_000_000],)
+    params = ([10_000, 200_000],)
     param_names = ("runs",)
     timeout = 600
+    number, repeat, warmup_time, rounds = 1, 2, 0, 1
 
-    def setup(self, runs):
+    def prepare(self, runs):
         self.arguments = (
             "sweep", *_GRID, "--schedules", _SCHEDULES, "--lr", "1e-5:1:100", "--seeds", str(runs // 1000), "--dry-run",
         )  # fmt: skip
@@ -42,25 +45,24 @@ class DryRun:
     track_memory.unit = "MiB"
 
 
-class Report:
+class Report(Prepared):
     """A folder of so many runs of 20 steps, in blocks of seeds."""
 
-    params = ([1_600, 80_000],)
+    params = ([1_600],)
     param_names = ("runs",)
     timeout = 600
+    number, repeat, warmup_time, rounds = 1, 2, 0, 1
 
-    def setup(self, runs):
-        self.folder = tempfile.TemporaryDirectory()
+    def prepare(self, runs):
+        since("0.3.0")  # blocks
+        self.folder = tempfile.mkdtemp(dir=".")  # asv removes what it has run in
         rates = ("--schedules", "constant", "--lr", f"1e-5:1:{runs // 16}", "--blocks", "16")
-        _peak("sweep", *_GRID, *rates, "--no-report", "--out", self.folder.name)
-
-    def teardown(self, runs):
-        self.folder.cleanup()
+        _peak("sweep", *_GRID, *rates, "--no-report", "--out", self.folder)
 
     def time_report(self, runs):
-        _peak("report", self.folder.name)
+        _peak("report", self.folder)
 
     def track_memory(self, runs):
-        return _peak("report", self.folder.name)
+        return _peak("report", self.folder)
 
     track_memory.unit = "MiB"

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import tempfile
 
+from .versions import Prepared
+
 _SMALL = (
     "sweep", "--problems", "rosenbrock", "--optimizers", "adam", "--batch-sizes", "64", "--schedules", "constant",
     "--lr", "0.01", "--seeds", "1", "--steps", "1000", "--no-report",
@@ -15,19 +17,16 @@ _MEDIUM = (
 )  # fmt: skip
 
 
-class Commands:
+class Commands(Prepared):
     timeout = 600
+    number, repeat, warmup_time, rounds = 1, 2, 0.001, 1
+    """One call is not counted: it fills the caches."""
 
-    def setup(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.call(*_SMALL)
-        self.call(*_MEDIUM)
-
-    def teardown(self):
-        self.folder.cleanup()
+    def prepare(self):
+        self.folder = tempfile.mkdtemp(dir=".")  # asv removes what it has run in
 
     def call(self, *arguments, **environment):
-        with tempfile.TemporaryDirectory(dir=self.folder.name) as out:
+        with tempfile.TemporaryDirectory(dir=self.folder) as out:
             extra = ("--out", out) if arguments[0] == "sweep" else ()
             subprocess.run(
                 [sys.executable, "-m", "optbench", *arguments, *extra],
@@ -48,6 +47,4 @@ class Commands:
         with tempfile.TemporaryDirectory() as cache:
             self.call(*_SMALL, NUMBA_CACHE_DIR=cache)
 
-    time_one_run_cold.number = 1
-    time_one_run_cold.repeat = 2
     time_one_run_cold.warmup_time = 0

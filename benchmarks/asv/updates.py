@@ -10,26 +10,32 @@ import numpy as np
 
 import optbench
 
-RULES = sorted(optbench.optimizers())
-ELEMENTWISE = [name for name in RULES if optbench.optimizers()[name].elementwise]
+from .versions import Prepared, cohort, known, names, stepper
+
+RULES = names("optimizers")
+OF_EACH_KIND = ["gd", "momentum", "adagrad", "rmsprop", "adam", "lion", "adan", "muon", "lamb", "schedule_free_adamw"]
 
 
-class OneRun:
-    """One step on an array of parameters."""
+class OneRun(Prepared):
+    """Steps on an array of parameters."""
 
-    params = (RULES, ["float64", "float32"], [10_000, 1_000_000])
+    params = (RULES, ["float64"], [10_000])
     param_names = ["optimizer", "dtype", "parameters"]
 
-    def setup(self, name, dtype, parameters):
+    def prepare(self, name, dtype, parameters):
+        known("optimizers", name)
         self.g = np.full(parameters, 0.1, dtype)
-        self.stepper = optbench.stepper(name, np.ones(parameters, dtype), lr=1e-3)
+        self.stepper = stepper(name, np.ones(parameters, dtype), lr=1e-3)
         self.stepper.step(self.g)  # some rules do something else at the first step
 
-    def time_update(self, *params):
-        self.stepper.step(self.g)
+    def time_10_updates(self, *params):
+        for _ in range(10):
+            self.stepper.step(self.g)
 
     def peakmem_update(self, *params):
         self.stepper.step(self.g)
+
+    peakmem_update.params = (["adam", "adan"], ["float64"], [1_000_000])
 
 
 def slope(w, g, f):
@@ -46,10 +52,10 @@ def evaluate(w, out):
     out[:] = 0.0
 
 
-class ManyLanes:
+class ManyLanes(Prepared):
     """1,000 steps of a cohort on a problem of 100 parameters whose gradient costs next to nothing."""
 
-    params = (RULES, ["float64", "float32"], [16, 64])
+    params = (OF_EACH_KIND, ["float32"], [64])
     param_names = ["optimizer", "dtype", "lanes"]
     problem = optbench.Problem(
         form="lanes",
@@ -62,12 +68,13 @@ class ManyLanes:
         name="slope",
     )
 
-    def setup(self, name, dtype, lanes):
+    def prepare(self, name, dtype, lanes):
+        known("optimizers", name)
         self.cohort(name, dtype, lanes, 2)
 
     def cohort(self, name, dtype, lanes, steps):
         settings = [{"lr": 1e-3}] * lanes
-        return optbench.cohort(self.problem, name, settings, steps=steps, dtype=dtype, points=[steps])
+        return cohort(self.problem, name, settings, steps=steps, dtype=dtype, points=[steps])
 
     def time_1000_updates(self, *params):
         self.cohort(*params, 1000)
@@ -97,29 +104,32 @@ COPIES = [optbench.optimizer(source="a benchmark")(rule) for rule in (copy_0, co
 """Rules that read and write as many arrays as one with so many slots, and add once for each."""
 
 
-class Bandwidth:
+class Bandwidth(Prepared):
     """Share, at 20 million parameters, of the bandwidth of a copy with as many streams."""
 
     parameters = 20_000_000
-    params = (ELEMENTWISE, ["float32"])
+    params = (["gd", "momentum", "adam", "lion", "adan"], ["float32"])
     param_names = ["optimizer", "dtype"]
     timeout = 300
 
-    def setup(self, name, dtype):
+    def prepare(self, name, dtype):
+        known("optimizers", name)
         w, self.g = np.ones(self.parameters, dtype), np.full(self.parameters, 0.1, dtype)
-        slots = len(optbench.optimizers()[name].own)
-        self.steppers = [optbench.stepper(rule, w, lr=1e-3) for rule in (COPIES[slots], name)]
-        for stepper in self.steppers:
-            stepper.step(self.g)
+        record = optbench.optimizers()[name]
+        slots = len(getattr(record, "own", record.slots))
+        self.steppers = [stepper(rule, w, lr=1e-3) for rule in (COPIES[slots], name)]
+        for side in self.steppers:
+            side.step(self.g)
 
     def track_bandwidth(self, *params):
         times = [], []
         for _ in range(5):
-            for stepper, spent in zip(self.steppers, times, strict=True):
+            for side, spent in zip(self.steppers, times, strict=True):
                 begin = time.perf_counter()
-                stepper.step(self.g)
+                side.step(self.g)
                 spent.append(time.perf_counter() - begin)
         copy, step = map(min, times)
         return copy / step
 
     track_bandwidth.unit = "of a copy"
+    track_bandwidth.more_is_better = True

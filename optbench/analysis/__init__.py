@@ -3,7 +3,7 @@
 pandas in, pandas out; it reads no file and draws nothing.
 """
 
-from optbench.analysis.batch_scaling import critical_batch_size, tuned_times
+from optbench.analysis.batch_scaling import batch_times, critical_batch_size, tuned_times
 from optbench.analysis.best_of_n import best_of_n
 from optbench.analysis.budget import against_budget, budget_winners, runs_at
 from optbench.analysis.columns import (
@@ -25,7 +25,8 @@ from optbench.analysis.profiles import performance_profiles, runtime_distributio
 from optbench.analysis.protocol import chosen, finalists, recommended
 from optbench.analysis.ranking import ranking, rankings_without
 from optbench.analysis.running_times import running_times, simulated_restarts
-from optbench.analysis.selection import best_configurations, reported_runs
+from optbench.analysis.selection import best_configurations, every_setting, reported_runs
+from optbench.analysis.step_noise import cost_noise
 from optbench.analysis.suboptimality import landmarks
 from optbench.analysis.timings import timing_summary
 from optbench.analysis.trajectories import log_area, log_tail, values_at
@@ -33,6 +34,7 @@ from optbench.analysis.tuned import chosen_runs
 
 __all__ = [
     "against_budget",
+    "batch_times",
     "best_configurations",
     "best_of_n",
     "budget_winners",
@@ -41,10 +43,12 @@ __all__ = [
     "compare_tables",
     "compare_timings",
     "configuration_columns",
+    "cost_noise",
     "costs",
     "critical_batch_size",
     "curve_bands",
     "differences",
+    "every_setting",
     "failed",
     "finalists",
     "fixed_targets",

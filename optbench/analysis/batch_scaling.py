@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import configuration_columns
+from optbench.analysis.costs import time_to_target
+from optbench.analysis.points import Tables
 from optbench.analysis.resampling import resample_counts
+from optbench.analysis.selection import every_setting, staged
 from optbench.analysis.statistics import Interval
 from optbench.contract.errors import OptbenchError
 
@@ -52,6 +55,30 @@ def tuned_times(
     best = ranked.drop_duplicates(list(by))[keys]
     rest = times if tuning.all() else times[~tuning]
     return rest.merge(best, on=keys, how="inner")
+
+
+def batch_times(
+    results: Tables,
+    runs: pd.DataFrame,
+    tuning_seeds: Iterable[int] = (),
+    targets: pd.DataFrame | None = None,
+    clock: str = "steps",
+) -> pd.DataFrame:
+    """What each optimizer spends to each target at each batch size, all else tuned for that size and target.
+
+    runs: the rows of `results.runs` that are asked about; of a staged sweep those count on which every setting ran.
+    tuning_seeds: those that choose, the others report; where they are none of the seeds, or all of them, or the sweep
+    is staged, the first half chooses.
+
+    Returns rows of `time_to_target`: `tuned_times` by problem, optimizer, target and batch size.
+    """
+    runs = every_setting(runs)
+    times = time_to_target(results, targets, runs)
+    seeds = np.unique(times["seed"])
+    tuning = np.intersect1d(seeds, list(tuning_seeds))
+    if staged(runs) or len(tuning) in (0, len(seeds)):
+        tuning = seeds[: max(1, len(seeds) // 2)]
+    return tuned_times(times, tuning, ("problem", "optimizer", "target", "batch_size"), clock)
 
 
 def _runs_columns(times: pd.DataFrame) -> list[str]:

@@ -69,7 +69,7 @@ def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", 
         rest = coded(runs[~gone], choose_by, of, screens)
         return replace(rest, row=np.flatnonzero(~gone)[rest.row])
     y, bad = tail_values(runs, choose_by), failed(runs)
-    level = _levels(runs, of)
+    level = levels_of(runs, of)
     keys = ["problem", *configuration_columns(runs)]
     keys = ["problem", "optimizer", "lr", *[key for key in keys if key not in ("problem", "optimizer", "lr")]]
     groups = runs.groupby(keys, sort=True, dropna=False, observed=True)
@@ -86,7 +86,7 @@ def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", 
     return Coded(y, bad, cut, stage, block, seed, row, setting, settings, cells.rename(columns={"level": of}))
 
 
-def _levels(runs: pd.DataFrame, of: str) -> np.ndarray:
+def levels_of(runs: pd.DataFrame, of: str) -> np.ndarray:
     """The level of each run as a text; a batch of all the data is the same level on every problem: "full"."""
     text = runs[of].astype(str).to_numpy(dtype=object)
     return np.where(full_batch(runs), "full", text) if of == "batch_size" else text

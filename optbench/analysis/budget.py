@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import LEVELS
+from optbench.analysis.blocks import LEVELS, levels_of
 from optbench.analysis.columns import failed, metric_columns
+from optbench.analysis.comparison import ALL
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.points import Part, Tables
 from optbench.analysis.ranking import ranking
@@ -32,7 +33,7 @@ def runs_at(results: Tables, clock: str, budget: float) -> pd.DataFrame:
     return _runs_at(results, clock, values_at(results, clock, np.array([float(budget)]))[:, 0], budget)
 
 
-def _runs_at(results: Tables, clock: str, y: np.ndarray, budget: float) -> pd.DataFrame:
+def _runs_at(results: Tables, clock: str, y: np.ndarray, budget: float | np.ndarray) -> pd.DataFrame:
     runs = results.runs
     facts = landmarks(runs, results.problems).set_index("problem").loc[runs["problem"]]
     lost = failed(runs) & (y >= facts["failure"].to_numpy())
@@ -87,11 +88,18 @@ def against_budget(
     for rows, grid in zip(groups, grids, strict=True):
         each[rows, : len(grid)] = grid
     values = values_at(Part(runs, results), clock, each)
-    parts = [
-        _of_problem(Part(runs.take(rows).reset_index(drop=True), results), of, clock, grid, values[rows], confidence)
-        for rows, grid in zip(groups, grids, strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    parts = []
+    for place in range(each.shape[1]):  # a budget of every problem at once: `ranking` takes a moment, however few rows
+        there = np.flatnonzero(~np.isnan(each[:, place]))
+        part = Part(runs.take(there).reset_index(drop=True), results)
+        parts.append(_at(part, of, clock, each[there, place], values[there, place], confidence))
+    columns = ["problem", "clock", "budget", of, "best", "first", "place", "value", "low", "high", "failures", "ended"]
+    columns += ["blocks", "trials"]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(parts, ignore_index=True)
+    order = np.lexsort((np.arange(len(table)), table["budget"], pd.Index(names).get_indexer(table["problem"])))
+    return table.take(order)[columns].reset_index(drop=True)
 
 
 def budget_winners(table: pd.DataFrame) -> pd.DataFrame:
@@ -118,27 +126,20 @@ def _grid(runs: pd.DataFrame, timings: pd.DataFrame, of: str, clock: str, budget
     return np.geomspace(first, max(ends.max(), first), budgets) if begun.any() else np.zeros(0)
 
 
-def _of_problem(
-    part: Part, of: str, clock: str, grid: np.ndarray, values: np.ndarray, confidence: float
-) -> pd.DataFrame:
-    """The rows of one problem. values: (runs, budgets) of `values_at`."""
-    ends, rows = _ends(part.runs, part.timings, clock), []
-    for place, budget in enumerate(grid):
-        now = _runs_at(part, clock, values[:, place], budget)
-        ranked = ranking(now, of=of, confidence=confidence)
-        done = pd.Series(ends <= budget).groupby(_level(now, of, ranked[of])).mean()
-        ranked = ranked.assign(clock=clock, budget=budget, ended=ranked[of].map(done).to_numpy())
-        lead = ranked.loc[ranked["first"] & ranked["value"].notna(), "value"]
-        rows.append(ranked.assign(best=ranked.index == (lead.idxmin() if len(lead) else -1)))
-    names = ["problem", "clock", "budget", of, "best", "first", "place", "value", "low", "high", "failures", "ended"]
-    columns = [*names, "blocks", "trials"]
-    return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
-
-
-def _level(runs: pd.DataFrame, of: str, names: pd.Series) -> np.ndarray:
-    """(runs,) the level of each run as `ranking` names it, where the full batch is "full"."""
-    text = runs[of].astype(str).to_numpy(dtype=object)
-    return np.where(np.isin(text, names.to_numpy(dtype=object)), text, "full")
+def _at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.ndarray, confidence: float) -> pd.DataFrame:
+    """The rows of one budget of each problem. budget, y: (runs,) the budget, and what `values_at` has there."""
+    ends, now = _ends(part.runs, part.timings, clock), _runs_at(part, clock, y, budget)
+    ranked = ranking(now, of=of, confidence=confidence)
+    ranked = ranked[ranked["problem"] != ALL].reset_index(drop=True)
+    place = [now["problem"].to_numpy(dtype=object), levels_of(now, of)]
+    done = pd.Series(ends <= budget).groupby(place).mean()
+    each = pd.Series(budget).groupby(place[0]).first()
+    cells = pd.MultiIndex.from_arrays([ranked["problem"], ranked[of]])
+    leads = ranked[ranked["first"] & ranked["value"].notna()].groupby("problem")["value"].idxmin()
+    return ranked.assign(
+        clock=clock, budget=ranked["problem"].map(each), ended=done.reindex(cells).to_numpy(),
+        best=ranked.index.isin(leads), trials=ranked["trials"].astype(np.int64),
+    )  # fmt: skip
 
 
 def _ends(runs: pd.DataFrame, timings: pd.DataFrame, clock: str) -> np.ndarray:

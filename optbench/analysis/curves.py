@@ -27,24 +27,35 @@ def curve_bands(
     Returns columns `by`, step, epoch, samples, median, low, high, coverage, n, in the order of `runs` and of steps.
     """
     by = list(by)
-    wanted = runs[[*by, "run_id"]].assign(failed=failed(runs))
+    group = runs.groupby(by, sort=False, dropna=False).ngroup().to_numpy()
+    names = runs[by].iloc[np.unique(group, return_index=True)[1]].reset_index(drop=True)
     rows = curves[["run_id", "step", "epoch", "samples", column]].dropna(subset=[column])
-    rows = rows[rows["run_id"].isin(wanted["run_id"])]
-    parts = []
-    for name, group in wanted.groupby(by, sort=False, dropna=False):
-        part = rows[rows["run_id"].isin(group["run_id"])]
-        # A run without a single usable point is still one of the seeds: its column is there, empty.
-        grid = part.pivot(index="step", columns="run_id", values=column).reindex(columns=group["run_id"])
-        lost = grid.isna().to_numpy() & group["failed"].to_numpy()
-        values = np.where(lost, np.inf, grid.ffill().to_numpy())
-        values[np.isnan(values)] = np.inf
-        index = np.repeat(np.arange(len(grid)), values.shape[1])
-        median, low, high, coverage, n = grouped_intervals(values.ravel(), index, len(grid), confidence)
-        clock = part.drop_duplicates("step").set_index("step").loc[grid.index, ["epoch", "samples"]].reset_index()
-        parts.append(
-            clock.assign(**dict(zip(by, name, strict=True)), median=median, low=low, high=high, coverage=coverage, n=n)
-        )
-    columns = [*by, "step", "epoch", "samples", "median", "low", "high", "coverage", "n"]
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True)[columns]
+    run = pd.Index(runs["run_id"]).get_indexer(rows["run_id"])
+    rows, run = rows[run >= 0], run[run >= 0]
+
+    # A mark is a group and one of its steps; the marks of a group stand together, in the order of steps.
+    step, code = np.unique(rows["step"].to_numpy(), return_inverse=True)
+    marks, first, mark = np.unique(group[run] * len(step) + code, return_index=True, return_inverse=True)
+    owner = marks // max(len(step), 1)
+    size = np.bincount(owner, minlength=len(names))
+    start = np.cumsum(size) - size
+    values = np.full((len(runs), int(size.max(initial=0))), np.nan)
+    values[run, mark - start[group[run]]] = rows[column].to_numpy(dtype=np.float64)
+    values = _continued(values, failed(runs))
+
+    # A run without a single usable point is still one of the seeds.
+    there = np.arange(values.shape[1]) < size[group][:, None]
+    place = (start[group][:, None] + np.arange(values.shape[1]))[there]
+    median, low, high, coverage, n = grouped_intervals(values[there], place, len(marks), confidence)
+    clock = rows[["step", "epoch", "samples"]].iloc[first].reset_index(drop=True)
+    table = pd.concat([names.take(owner).reset_index(drop=True), clock], axis=1)
+    return table.assign(median=median, low=low, high=high, coverage=coverage, n=n)
+
+
+def _continued(values: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    """(runs, steps): where there is no value, inf for a failed run and the last one before for others."""
+    there = ~np.isnan(values)
+    last = np.maximum.accumulate(np.where(there, np.arange(values.shape[1]), 0), axis=1)
+    filled = np.take_along_axis(values, last, axis=1)
+    filled[~there & bad[:, None] | np.isnan(filled)] = np.inf
+    return filled

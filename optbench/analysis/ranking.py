@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -61,6 +63,7 @@ def tuned_values(sides: Sides, confidence: float = 0.95) -> pd.DataFrame:
     return sides.table.cells.assign(**numbers, blocks=effect["n"], trials=sides.full.trials, failures=share)
 
 
+@lru_cache(maxsize=64)
 def critical_difference(levels: int, problems: int, confidence: float = 0.95) -> float:
     """The difference of mean ranks that the test of Nemenyi shows: q sqrt(k (k + 1) / (6 N)).
 

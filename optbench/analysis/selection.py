@@ -111,6 +111,11 @@ def staged(runs: pd.DataFrame) -> bool:
     return "stage" in runs and bool((runs["stage"] == SCREEN).any())
 
 
+def every_setting(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs on which every setting ran: of a staged sweep those that screen, else all."""
+    return runs[runs["stage"] == SCREEN] if staged(runs) else runs
+
+
 def _split(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
     """(runs,) bool each: which runs choose, and which report."""
     if staged(runs):

@@ -1,6 +1,10 @@
 """How figures of claims are drawn: the look of all the project's figures, and a number with its interval."""
 
+from optbench.figures.average_weights import draw_weights
+from optbench.figures.cost_wiggles import draw_noise
+from optbench.figures.frame import axes
 from optbench.figures.moving_averages import draw_averages
+from optbench.figures.schedule_curves import draw_factors
 from optbench.figures.style import (
     BLACK,
     GRAY,
@@ -27,9 +31,13 @@ __all__ = [
     "PALE",
     "PANEL_TITLE",
     "TITLE_SIZE",
+    "axes",
     "draw_averages",
+    "draw_factors",
     "draw_interval",
     "draw_line",
+    "draw_noise",
+    "draw_weights",
     "legend",
     "legend_width",
     "log_ticks",

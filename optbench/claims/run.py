@@ -23,7 +23,7 @@ from optbench.claims.record import Budget, Claim, Outcome, Paper
 from optbench.claims.verdict import Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.engine.run import one_blas_thread
-from optbench.figures import style
+from optbench.figures import styles
 from optbench.sweeps.provenance import environment
 from optbench.sweeps.store import write_text
 
@@ -80,7 +80,7 @@ def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
         with one_blas_thread():
             tables = claim.experiment(budget)
         verdict = claim.judged(tables)
-        with style.theme():
+        with styles.styled(), styles.apart():
             figure = claim.figure(dict(tables), verdict)
             _save_figure(figure, folder / "figures" / claim.id, claim)
     except OSError:

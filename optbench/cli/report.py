@@ -1,36 +1,83 @@
-"""``optbench report``: draw the figures and the page of a result folder."""
+"""``optbench report``: the page of a result folder, or of several side by side, and what to take along from it."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from optbench.cli.options import Plugin
+from optbench.cli.options import Plugin, text_list
 from optbench.contract.errors import OptbenchError
+from optbench.contract.lists import split_list
 
 
 def report(
-    directory: Annotated[Path, typer.Argument(help="The result folder of a sweep.")] = Path("results"),
+    directories: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DIR...", help="The result folder of a sweep; of several, a page side by side."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page's file.html, or its folder; by default the folder report in the last DIR."),
+    ] = None,
+    static: Annotated[
+        bool, typer.Option("--static", help="All figures as pictures, no foreign script: a smaller file.")
+    ] = False,
+    formats: Annotated[
+        str | None, text_list("format", "Also figures as files, such as 'png,svg': png, svg, pdf, gif.")
+    ] = None,
+    style: Annotated[str, typer.Option(help="Of these files: screen, paper or slides.")] = "screen",
+    tables: Annotated[str | None, text_list("tables", "Also tables as files: csv, tex or 'csv,tex'.")] = None,
     plugin: Plugin = None,
+    asv: Annotated[
+        bool, typer.Option("--asv", help="The performance history in place of a sweep: asv's results in DIRECTORY.")
+    ] = False,
 ) -> None:
-    """Draw the figures and the page of a finished sweep anew."""
+    """Write the page of a finished sweep: the answer first, then what it rests on.
+
+    One file, which needs nothing beside it and no network. Several folders (versions, machines, sweeps) are shown side
+    by side, the first being the baseline.
+    """
+    if asv:
+        return draw_history(directories or [])
     from optbench.cli.console import load_catalogue, warn
 
     load_catalogue(tuple(plugin or ()))
-    draw(directory, warn)
+    options = {"out": out, "static": static, "style": style, "formats": _list(formats), "tables": _list(tables)}
+    draw(directories or [Path("results")], warn, **options)
 
 
-def draw(directory: Path, tell: Callable[[str], None] | None = None) -> None:
-    """Draw the report, and say where it is. ``tell`` hears what an unfinished sweep lacks."""
+def draw_history(directories: Sequence[Path]) -> None:
+    """Write the page of what asv has recorded; without a folder, of the checkout that is the current folder."""
+    from optbench.cli.console import console
+    from optbench.report.history import write_history
+
+    if len(directories) > 1:
+        raise OptbenchError("report --asv takes one folder, that of asv's results")
+    results = directories[0] if directories else Path("reports", "asv", "results")
+    page = write_history(results, tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False))
+    console.print(f"performance history: {page}", soft_wrap=True, markup=False, highlight=False)
+
+
+def draw(directories: Path | Sequence[Path], tell: Callable[[str], None] | None = None, **options) -> None:
+    """Write the report, and say where it is. ``tell`` hears what an unfinished sweep lacks."""
     from rich.text import Text
 
     from optbench.cli.console import console, errors
-    from optbench.report import write_report
+    from optbench.report import write_report, write_side_by_side
 
+    folders = [directories] if isinstance(directories, Path) else list(directories)
+    write, what = (write_report, folders[0]) if len(folders) == 1 else (write_side_by_side, folders)
     try:
         with errors.status("drawing the report") as spinner:
-            page = write_report(directory, lambda text: spinner.update(Text(f"drawing the report: {text}")), tell)
+            page = write(what, lambda text: spinner.update(Text(f"drawing the report: {text}")), tell, **options)
     except OSError as error:
-        raise OptbenchError(f"cannot write the report to {str(directory)!r}: {error.strerror}") from None
+        place = error.filename or options.get("out") or folders[-1]
+        raise OptbenchError(f"cannot write the report to {str(place)!r}: {error.strerror}") from None
     console.print(f"report: {page}", soft_wrap=True)
+
+
+def _list(text: str | None) -> list[str]:
+    return [] if text is None else split_list(text)

@@ -142,6 +142,12 @@ def _told(schedule: Schedule, error: BaseException) -> BaseException:
     return error if isinstance(error, OptbenchError) else PluginError(f"schedule {schedule.text}: {in_one_line(error)}")
 
 
+def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
+    """(runs,): the largest loss that is no divergence yet, of runs that began at these losses."""
+    minimum = problem.minimum
+    return minimum + DIVERGENCE_FACTOR * np.maximum(first - minimum, max(1.0, abs(minimum)) / DIVERGENCE_FACTOR)
+
+
 class Runner:
     """Drives an engine's lanes, and keeps what they saw at each point."""
 
@@ -192,9 +198,7 @@ class Runner:
         if step == 0:
             if not np.isfinite(look.train[0]).all():
                 raise OptbenchError(f"problem {problem.name}: the loss at the start point is {look.train[0, 0]}")
-            minimum = problem.minimum
-            first = np.maximum(look.train[0] - minimum, max(1.0, abs(minimum)) / DIVERGENCE_FACTOR)
-            engine.limit[:] = minimum + DIVERGENCE_FACTOR * first
+            engine.limit[:] = divergence_limit(problem, look.train[0])
         trace.points.append(step)
         trace.lr.append(self.rates.last(engine.alive, self.dtype))
         for name in ("batch_loss", "gradient_norm", "train", "test", "positions"):

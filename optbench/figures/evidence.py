@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
-from optbench.analysis import best_configurations, curve_bands, reported_runs
+from optbench.analysis import best_configurations, costs, curve_bands, metric_columns, reported_runs
 from optbench.figures import highlights
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
@@ -19,20 +22,43 @@ from optbench.wording.schedule_names import short_schedules
 class Tables(Protocol):
     """What a figure asks of the results of a sweep: `optbench.Results` has it all."""
 
-    runs: pd.DataFrame
-    timings: pd.DataFrame
-    problems: pd.DataFrame
-    landscapes: pd.DataFrame
-    provenance: Mapping[str, Any]
-    directory: Path | None
-    tuning_seeds: list[int]
-    choose_by: str
-    searched: Mapping[str, Mapping[str, str]]
-    foot: str
-
+    @property
+    def runs(self) -> pd.DataFrame: ...
+    @property
+    def timings(self) -> pd.DataFrame: ...
+    @property
+    def problems(self) -> pd.DataFrame: ...
+    @property
+    def landscapes(self) -> pd.DataFrame: ...
+    @property
+    def paths(self) -> pd.DataFrame: ...
+    @property
+    def provenance(self) -> Mapping[str, Any]: ...
+    @property
+    def directory(self) -> Path | None: ...
+    @property
+    def tuning_seeds(self) -> list[int]: ...
+    @property
+    def choose_by(self) -> str: ...
+    @property
+    def searched(self) -> Mapping[str, Mapping[str, str]]: ...
+    @property
+    def foot(self) -> str: ...
     def problem(self, name: str) -> dict[str, Any]: ...
+    def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame: ...
 
-    def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame: ...
+
+@dataclass(frozen=True)
+class Walk:
+    """Where one run went on a problem of two parameters."""
+
+    step: np.ndarray
+    w: np.ndarray
+    """(steps, 2)"""
+    failed: bool
+    seed: int
+    stride: int
+    """1 where it has every step, 2 where every second, 0 where a few alone."""
 
 
 class Evidence:
@@ -40,6 +66,8 @@ class Evidence:
 
     def __init__(self, results: Tables):
         self.results = results
+        self._bands: dict[str, pd.DataFrame] = {}
+        self._walks: dict[str, dict[str, Walk]] = {}
 
     @cached_property
     def answer(self) -> Answer:
@@ -72,10 +100,84 @@ class Evidence:
         """The rows of ``curves`` of `reported`."""
         return self.results.curves_of(self.reported["run_id"])
 
-    @cached_property
+    @property
     def bands(self) -> pd.DataFrame:
         """The median and its interval of these at every step."""
-        return curve_bands(self.curves, self.reported)
+        return self.bands_of("train_loss")
+
+    def bands_of(self, column: str) -> pd.DataFrame:
+        """The same of another column of ``curves``; of an accuracy a failed run counts as the worst, too."""
+        if column not in self._bands:
+            curves = self.curves
+            if column not in curves:
+                curves = self.results.curves_of(self.reported["run_id"], [column])
+            sign = -1 if "accuracy" in column else 1
+            bands = curve_bands(curves.assign(**{column: sign * curves[column]}), self.reported, column)
+            low, high = ("high", "low") if sign < 0 else ("low", "high")
+            turned = {"median": sign * bands["median"], "low": sign * bands[low], "high": sign * bands[high]}
+            self._bands[column] = bands.assign(**turned)
+        return self._bands[column]
+
+    def best_of(self, problem: str) -> pd.DataFrame:
+        """The rows of `best` of one problem."""
+        return self.best[self.best["problem"] == problem]
+
+    def minimum(self, problem: str) -> float | None:
+        """The minimum of a problem; None where it is not known."""
+        minimum = self.results.problem(problem).get("minimum")
+        return None if minimum is None or pd.isna(minimum) else float(minimum)
+
+    def start(self, problem: str) -> float:
+        """The median suboptimality at the start; NaN where the minimum is not known."""
+        runs, minimum = self.results.runs, self.minimum(problem)
+        first = runs.loc[runs["problem"] == problem, "loss_initial"]
+        return math.nan if minimum is None else float((first - minimum).median())
+
+    def measured(self, problem: str) -> list[str]:
+        """Columns of ``curves`` that the problem has beside its training loss."""
+        runs = self.results.runs[self.results.runs["problem"] == problem]
+        there = [name for name in metric_columns(runs) if runs[name].notna().any()]
+        return ["test_loss", *there] if runs["test_loss_final"].notna().any() else there
+
+    def landscape(self, problem: str) -> pd.DataFrame:
+        """The rows of ``landscapes`` of one problem."""
+        return self.results.landscapes[self.results.landscapes["problem"] == problem]
+
+    def walks(self, problem: str) -> dict[str, Walk]:
+        """By optimizer, where its first reported run went: of all steps, or of those that older folders have."""
+        if problem not in self._walks:
+            reported = self.reported[self.reported["problem"] == problem].set_index("run_id")
+            table = self.results.paths
+            table = table[table["run_id"].isin(reported.index)]
+            found = {}
+            if {"w_1", "w_2"} <= set(self.curves.columns):
+                few = self.curves[self.curves["run_id"].isin(reported.index)].dropna(subset=["w_1", "w_2"])
+                seeds = few["run_id"].map(reported["seed"])
+                found = self._walks_in(few[seeds == seeds.min()], reported)
+            found |= self._walks_in(table, reported)
+            self._walks[problem] = {name: found[name] for name in reported["optimizer"].unique() if name in found}
+        return self._walks[problem]
+
+    @staticmethod
+    def _walks_in(table: pd.DataFrame, reported: pd.DataFrame) -> dict[str, Walk]:
+        walks = {}
+        for run_id, rows in table.sort_values("step").groupby("run_id", sort=False):
+            run, step = reported.loc[run_id], rows["step"].to_numpy()
+            stride = int(step[1] - step[0]) if len(step) > 2 and (np.diff(step[:-1]) == step[1] - step[0]).all() else 0
+            w, failed = rows[["w_1", "w_2"]].to_numpy(), run["status"] == "diverged"
+            walks[run["optimizer"]] = Walk(step, w, failed, int(run["seed"]), stride)
+        return walks
+
+    def step_seconds(self, problem: str) -> dict[str, float]:
+        """By optimizer, the median time of a step of its reported runs."""
+        runs = self.reported[self.reported["problem"] == problem]
+        cost = self.results.timings.set_index("cohort_id")["ns_per_run_step"]
+        return (runs["cohort_id"].map(cost) * 1e-9).groupby(runs["optimizer"]).median().to_dict()
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """What `best` costs to reach the targets of each problem: `optbench.analysis.costs` of `reported`."""
+        return costs(self.results, ("problem", "optimizer"), runs=self.reported)
 
     @cached_property
     def looks(self) -> dict[str, dict[str, dict]]:

@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
-from optbench.figures import style
-from optbench.figures.loss_curves import START, WIDTH
+from optbench.figures import frame, style, styles
+from optbench.figures.evidence import Evidence, Tables
+from optbench.figures.loss_curves import START
 from optbench.wording import labels
 
 STRIP = 0.1  # share of the height that holds what has no place on the axis: medians that diverged
+DIVERGED = "diverged"
 
 
-def draw_rates(problem: str, by_rate: pd.DataFrame, start: float, styles: dict, names: dict):
-    """Figure of one problem.
+def rates(
+    results: Tables | Evidence,
+    problem: str | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """How much the learning rate matters: each optimizer at each rate, with the batch size and schedule best at it.
 
-    by_rate: `best_configurations` by (problem, optimizer, lr) of this problem: at each rate the best batch size and
-    schedule; start: the median suboptimality at the start (NaN if unknown); styles: optimizer -> look, of those in
-    color, as the legend orders them (all others are gray); names: optimizer -> text in the legend.
+    Points are medians over the seeds that report, bars their intervals, hollow where some runs failed; in the strip at
+    the top half of the runs or more diverged, or ended above 1000 times the first suboptimality.
+
+    Args:
+        results: those of a sweep.
+        problem: by default the only one.
+        optimizers: those in color; by default all, or the best ten of more. The others are thin gray lines.
+        ax: where to draw; by default on a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        OptbenchError: there is no such problem or optimizer.
+
+    Example:
+        >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001, 0.002], "steps": 50}
+        >>> optbench.figures.rates(sweep(small, seeds=3)).get_xlabel()
+        'learning rate'
     """
-    gray = by_rate["optimizer"].nunique() - len(styles)
-    right = style.legend_width([*(names[name] for name in styles), START])
-    figure, grid = style.new_figure(
-        (max(WIDTH - 0.75 - right, 4.0), 3.2), left=0.75, right=right, top=0.38, bottom=0.5,
-        title=f"Final loss against learning rate: {labels.shorten(problem, 60)}",
-    )  # fmt: skip
-    ax = grid[0, 0]
+    evidence = frame.evidence_of(results)
+    problem = frame.problem_of(evidence, problem)
+    looks, names = frame.looks_of(evidence, problem, optimizers), evidence.names
+    by_rate = evidence.by_rate[evidence.by_rate["problem"] == problem]
+    gray = by_rate["optimizer"].nunique() - len(looks)
+    legend = [*(names[name] for name in looks), START, *([style.others(gray)] if gray else [])]
+    with frame.axes(ax, frame.titled("Final loss against learning rate", problem), legend) as ax:
+        _draw(ax, by_rate, evidence.start(problem), looks, names, gray)
+    return ax
+
+
+def _draw(ax: Axes, by_rate: pd.DataFrame, start: float, looks: dict, names: dict, gray: int) -> None:
     known = bool(np.isfinite(start))
     table, log = _table(by_rate, start)
-    front = table[table["optimizer"].isin(list(styles))]
+    front = table[table["optimizer"].isin(list(looks))]
     bottom, top, middle, upper = _limits(front, start, log)
     if front["lost"].any():
-        ax.axhspan(top, upper, color="#f3dfdb", zorder=0.5, linewidth=0, label="diverged")
+        ax.axhspan(top, upper, color="#f3dfdb", zorder=0.5, linewidth=0, label=DIVERGED)
 
     rates = np.unique(table.loc[~table["level"], "lr"].to_numpy())
     gap = float(np.log10(rates[1:] / rates[:-1]).min()) if len(rates) > 1 else 0.5
@@ -39,23 +71,28 @@ def draw_rates(problem: str, by_rate: pd.DataFrame, start: float, styles: dict, 
     # What has no rate to choose stands in the middle, at the height of its line.
     table.loc[table["level"], "lr"] = np.sqrt(left * end)
     parts = dict(iter(table.sort_values("lr", kind="stable").groupby("optimizer", sort=False)))
-    for place, name in enumerate(styles):
+    for place, name in enumerate(looks):
         # Each optimizer is moved a little along the axis, so that bars and markers stand side by side.
-        side = gap * (place - (len(styles) - 1) / 2) / len(styles)
-        _draw_optimizer(ax, parts[name], styles[name], names[name], side, (bottom, top, middle))
+        side = gap * (place - (len(looks) - 1) / 2) / len(looks)
+        _draw_optimizer(ax, parts[name], looks[name], names[name], side, (bottom, top, middle))
     if gray:
-        lines = [_gray_line(part, (left, end)) for name, part in parts.items() if name not in styles]
+        lines = [_gray_line(part, (left, end)) for name, part in parts.items() if name not in looks]
         style.draw_others(ax, lines, gray)
     if known and bottom < start < top:
-        ax.axhline(start, color=style.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label=START, zorder=1)
+        ax.axhline(
+            start,
+            color=style.GRAY,
+            linewidth=0.9 * styles.current().lines,
+            linestyle=(0, (1, 2)),
+            label=START,
+            zorder=1,
+        )
     ax.set(xscale="log", yscale="log" if log else "linear", ylim=(bottom, upper), xlabel="learning rate")
     if log:
         style.log_ticks(ax.yaxis, bottom, upper)
     ax.set_ylabel("suboptimality, last fifth" if known else "training loss, last fifth")
     ax.set_xlim(left, end)
     style.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
-    style.legend(figure, ax)
-    return figure
 
 
 def without_rates(by_rate: pd.DataFrame) -> pd.Series:
@@ -79,6 +116,7 @@ def _table(by_rate: pd.DataFrame, start: float) -> tuple[pd.DataFrame, bool]:
 def _draw_optimizer(ax, part: pd.DataFrame, look: dict, text: str, side: float, heights: tuple) -> None:
     """One optimizer, moved by a share of `side` decades; heights: of the axis' ends, and of the strip for the lost."""
     bottom, top, middle = heights
+    lines = styles.current().lines
     lost, some = part["lost"].to_numpy(), (part["failures"] > 0).to_numpy()
     x, median = part["lr"].to_numpy() * 10 ** (0.35 * side), part["median"].to_numpy()
     line = style.draw_line(ax, x, np.where(lost, np.nan, median), look, text, zorder=3)
@@ -87,14 +125,14 @@ def _draw_optimizer(ax, part: pd.DataFrame, look: dict, text: str, side: float, 
             look["dashes"]
         )
     under, over = (np.clip(part[end].to_numpy(), bottom, top)[~lost] for end in ("low", "high"))
-    ax.vlines(x[~lost], under, over, color=look["color"], linewidth=1.0, alpha=0.5, zorder=2)
-    dots = {"linestyle": "none", "marker": look["marker"], "markersize": 5.4, "zorder": 4}
+    ax.vlines(x[~lost], under, over, color=look["color"], linewidth=1.0 * lines, alpha=0.5, zorder=2)
+    dots = {"linestyle": "none", "marker": look["marker"], "markersize": 5.4 * lines, "zorder": 4}
     ax.plot(
         x[some & ~lost], median[some & ~lost], **dots, markerfacecolor="white", markeredgecolor=look["color"],
-        markeredgewidth=1.2,
+        markeredgewidth=1.2 * lines,
     )  # fmt: skip
     apart = part["lr"].to_numpy()[lost] * 10 ** (0.75 * side)
-    white = {"markeredgecolor": "white", "markeredgewidth": 0.6}
+    white = {"markeredgecolor": "white", "markeredgewidth": 0.6 * lines}
     ax.plot(apart, np.full(lost.sum(), middle), **dots, color=look["color"], **white)
 
 

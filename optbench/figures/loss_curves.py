@@ -1,77 +1,152 @@
-"""Loss curves: how fast the best configuration of each optimizer comes down, and how sure that is."""
+"""Loss curves: how fast the best setting of each optimizer comes down, and how sure that is."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
-from optbench.figures import style
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.figures import frame, style, styles
+from optbench.figures.evidence import Evidence, Tables
 from optbench.wording import labels
 
-WIDTH = 7.4
 START = "at the start"
+CLOCKS = {
+    "epoch": "epochs (passes over the data)",
+    "samples": "samples (steps × batch size)",
+    "steps": "steps",
+    "seconds": "seconds",
+}
 
 
-def draw_curves(problem: str, bands: pd.DataFrame, best: pd.DataFrame, facts: dict, styles: dict, names: dict):
-    """Figure of one problem.
+def curves(
+    results: Tables | Evidence,
+    problem: str | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    x: str = "epoch",
+    y: str | None = None,
+) -> Axes:
+    """Loss curves of the recommended settings: the median over the seeds that report, with its interval.
 
-    bands: `analysis.curve_bands` of this problem; best: its best configurations, one row per optimizer;
-    facts: its row of `problems`; styles: optimizer -> look, of those in color, as the legend orders them (all others
-    are gray); names: optimizer -> text in the legend.
+    A failed run counts as infinitely bad from its last point on, so a line ends where half of the runs have failed.
+
+    Args:
+        results: those of a sweep.
+        problem: by default the only one.
+        optimizers: those in color; by default all, or the best ten of more. The others are thin gray lines.
+        ax: where to draw; by default on a new figure.
+        x: "epoch", "samples", "steps" or "seconds" (steps times the median time of one).
+        y: "suboptimality", "loss", "test_loss" or a metric such as "test_accuracy"; by default the suboptimality, or
+            the loss where the minimum is not known.
+
+    Returns:
+        The axes.
+
+    Raises:
+        OptbenchError: there is no such problem, optimizer or quantity.
+
+    Example:
+        >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 50}
+        >>> optbench.figures.curves(sweep(small, seeds=3)).get_ylabel()
+        'suboptimality (loss − minimum)'
     """
-    rows = {row["optimizer"]: row for row in best.to_dict("records")}
-    texts = {name: legend_text(names[name], rows[name]) for name in styles}
+    evidence = frame.evidence_of(results)
+    problem = frame.problem_of(evidence, problem)
+    looks = frame.looks_of(evidence, problem, optimizers)
+    if x not in CLOCKS:
+        raise unknown("x", x, CLOCKS)
+    y = _quantity(evidence, problem, y)
+    bands = _bands(evidence, problem, x, y)
+    rows = {row["optimizer"]: row for row in evidence.best_of(problem).to_dict("records")}
+    texts = {name: legend_text(evidence.names[name], rows[name]) for name in looks}
     gray = len(rows) - len(texts)
-    right = style.legend_width([*texts.values(), START])
-    figure, grid = style.new_figure(
-        (max(WIDTH - 0.75 - right, 4.0), 3.2), left=0.75, right=right, top=0.38, bottom=0.5,
-        title=f"Loss over time: {labels.shorten(problem, 70)}",
-    )  # fmt: skip
-    ax = grid[0, 0]
-    known = bool(pd.notna(facts.get("minimum")))
-    shift = facts["minimum"] if known else 0.0
-    clock = "epoch" if pd.notna(facts.get("examples")) and facts["examples"] > 0 else "samples"
+    legend = [*texts.values(), START, *([style.others(gray)] if gray else [])]
+    with frame.axes(ax, frame.titled(_words(y), problem), legend) as ax:
+        _draw(ax, bands, looks, texts, gray, _levels(evidence, problem, y))
+        ax.set(xlabel=CLOCKS[x], ylabel=_words(y, long=True))
+    return ax
+
+
+def _quantity(evidence: Evidence, problem: str, y: str | None) -> str:
+    """What is drawn: "suboptimality", "loss" or a column of the curves."""
+    known = evidence.minimum(problem) is not None
+    if y is None:
+        return "suboptimality" if known else "loss"
+    valid = ["suboptimality", "loss", *evidence.measured(problem)]
+    if y not in valid:
+        raise unknown("y", y, valid)
+    if y == "suboptimality" and not known:
+        raise OptbenchError(f"y: the minimum of {problem} is not known, so it has no suboptimality: take y='loss'")
+    return y
+
+
+def _words(y: str, long: bool = False) -> str:
+    if y == "suboptimality":
+        return "suboptimality (loss − minimum)" if long else "Loss over time"
+    if y == "loss":
+        return "training loss" if long else "Loss over time"
+    text = y.replace("_", " ")
+    return text if long else f"{text[:1].upper()}{text[1:]} over time"
+
+
+def _bands(evidence: Evidence, problem: str, x: str, y: str) -> pd.DataFrame:
+    """The rows of `curve_bands` of this problem, with the clock as ``x``."""
+    column = "train_loss" if y in ("suboptimality", "loss") else y
+    bands = evidence.bands_of(column)
+    bands = bands[bands["problem"] == problem]
+    shift = evidence.minimum(problem) if y == "suboptimality" else 0.0
     bands = bands.assign(**{name: bands[name] - shift for name in ("median", "low", "high")})
+    if x == "seconds":
+        return bands.assign(x=bands["step"] * bands["optimizer"].map(evidence.step_seconds(problem)))
+    return bands.assign(x=bands["step" if x == "steps" else x])
+
+
+def _levels(evidence: Evidence, problem: str, y: str) -> tuple[float | None, bool]:
+    """(The size of a first suboptimality, None of other quantities; whether there may be a log axis)."""
+    return (evidence.start(problem) if y == "suboptimality" else None), "accuracy" not in y
+
+
+def _draw(ax: Axes, bands: pd.DataFrame, looks: dict, texts: dict, gray: int, levels: tuple) -> None:
+    first, may_log = levels
     start = float(bands.loc[bands["step"] == 0, "median"].median()) if (bands["step"] == 0).any() else np.nan
-    low = labels.floor(start)
+    low = labels.floor(start) if first is not None else 0.0
     after = bands[bands["step"] > 0]
-    log_x = len(after) > 0 and after[clock].min() > 0 and after[clock].max() >= 30 * after[clock].min()
+    log_x = len(after) > 0 and after["x"].min() > 0 and after["x"].max() >= 30 * after["x"].min()
     # The axes fit what is in color.
-    front = bands[bands["optimizer"].isin(list(styles))]
+    front = bands[bands["optimizer"].isin(list(looks))]
     finite = front["median"].to_numpy()[np.isfinite(front["median"].to_numpy())]
-    log_y = known or (len(finite) > 0 and finite.min() > 0)
+    log_y = may_log and (first is not None or (len(finite) > 0 and finite.min() > 0))
     top = _top(finite, start, log_y)
 
     drawn = (after if log_x else bands).sort_values("step")
     if log_y:
         drawn = drawn.assign(**{name: np.maximum(drawn[name], low) for name in ("median", "low", "high")})
-    parts = dict(iter(drawn.rename(columns={clock: "x"}).groupby("optimizer", sort=False)))
-    for place, name in enumerate(styles):
+    parts = dict(iter(drawn.groupby("optimizer", sort=False)))
+    for place, name in enumerate(looks):
         if name in parts:
-            _draw_band(ax, parts[name], styles[name], texts[name], (place, len(styles)), top * 10 if log_y else top)
+            _draw_band(ax, parts[name], looks[name], texts[name], (place, len(looks)), top * 10 if log_y else top)
     if gray:
-        lines = [(part["x"], _finite(part["median"])) for name, part in parts.items() if name not in styles]
+        lines = [(part["x"], _finite(part["median"])) for name, part in parts.items() if name not in looks]
         style.draw_others(ax, lines, gray)
     if np.isfinite(start) and log_x:
-        ax.axhline(start, color=style.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label=START, zorder=1)
-    ax.set(
-        xlabel="epochs (passes over the data)" if clock == "epoch" else "samples (steps × batch size)",
-        ylabel="suboptimality (loss − minimum)" if known else "training loss",
-    )
+        style.draw_level(ax, start, START)
     if log_x:
         ax.set_xscale("log")
-        style.log_ticks(ax.xaxis, after[clock].min(), after[clock].max(), plain=True)
+        style.log_ticks(ax.xaxis, after["x"].min(), after["x"].max(), plain=True)
     if log_y:
         ax.set_yscale("log")
     if len(finite):
         ax.set_ylim(bottom=_bottom(front, finite, low) if log_y else None, top=top)
     if log_y:
         style.log_ticks(ax.yaxis, *ax.get_ylim())
-    style.legend(figure, ax)
-    return figure
 
 
-def _draw_band(ax, part: pd.DataFrame, look: dict, text: str, turn: tuple[int, int], top: float) -> None:
+def _draw_band(ax: Axes, part: pd.DataFrame, look: dict, text: str, turn: tuple[int, int], top: float) -> None:
     """One optimizer: its median as a line, its interval as a band; turn: (place, count), which staggers the markers."""
     x, line, under = part["x"].to_numpy(), part["median"].to_numpy(), part["low"].to_numpy()
     over = np.minimum(part["high"].to_numpy(), top)
@@ -81,7 +156,7 @@ def _draw_band(ax, part: pd.DataFrame, look: dict, text: str, turn: tuple[int, i
     under = np.minimum(under, over)
     ax.fill_between(x, under, over, color=look["color"], alpha=0.1, linewidth=0, zorder=2)
     for side in (under, over):
-        ax.plot(x, side, color=look["color"], alpha=0.45, linewidth=0.6, zorder=2)
+        ax.plot(x, side, color=look["color"], alpha=0.45, linewidth=0.6 * styles.current().lines, zorder=2)
 
 
 def _finite(values: pd.Series) -> np.ndarray:

@@ -2,48 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
-from optbench.figures import style
+from optbench.averages import array
+from optbench.averages.contract import checked_beta
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError
+from optbench.figures import frame, style, styles
 
+CAPTION = (
+    "A series, and its averages whose weights fall exponentially with age: the larger β, the calmer and the later."
+)
 _BINS = 2000  # more points than this cannot be told apart on a page
 
 
-def draw_averages(x, values, averages: dict, name: str, title: str, along: str = "", window: str = ""):
-    """Figure of a series and its averages.
+def ewa(
+    values: ArrayLike | pd.Series,
+    betas: float | Sequence[float] = (0.9, 0.98),
+    *,
+    x: ArrayLike | None = None,
+    bias_correction: bool = False,
+    name: str = "",
+    along: str = "",
+    window: str = "",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A series and its exponentially weighted averages, as `optbench.ewa` has them.
 
-    x: (n,) numbers or datetime64; values: (n,); averages: beta -> (n,). name: what the values are (for the axis);
-    along: what x is. window: the unit of 1 / (1 - beta), for the legend, such as "days".
+    Args:
+        values: numbers, one after the other; of a pandas Series, its index is the x and its name the label.
+        betas: one or several in [0, 1), a line each.
+        x: where the values stand, numbers or dates; by default 1, 2, ...
+        bias_correction: divide by 1 - beta^t.
+        name: what the values are.
+        along: what x is.
+        window: the unit of 1 / (1 - beta), such as "days", which the legend then tells.
+        title: of a new figure.
+        ax: where to draw; by default a new figure.
+
+    Returns:
+        The axes, whose lines are the values and then an average for each beta.
+
+    Raises:
+        OptbenchError: there are no values, x has another length, or a beta is not in [0, 1).
+
+    Example:
+        >>> ax = optbench.figures.ewa([40, 49, 45, 60, 56], [0.5, 0.9])
+        >>> [line.get_label() for line in ax.lines]
+        ['values', 'β = 0.5', 'β = 0.9']
+
+    Source:
+        Lecture B1 and B2.
     """
+    if isinstance(values, pd.Series):
+        x = values.index.to_numpy() if x is None and not isinstance(values.index, pd.RangeIndex) else x
+        name = name or str(values.name or "")
+    series = arguments.reals("ewa: values", values, "numbers, one after the other")
+    if series.ndim != 1 or not len(series):
+        raise OptbenchError("ewa: values must be numbers, one after the other")
+    x = np.arange(1, len(series) + 1) if x is None else np.asarray(x)
+    if x.shape != series.shape:
+        raise OptbenchError(f"ewa: x must be as long as values: {len(series)} numbers or dates")
+    several = [betas] if np.isscalar(betas) else arguments.items("betas", betas)
+    averages = {checked_beta(beta, "ewa"): array.ewa(series, beta, bias_correction) for beta in several}
+    if not title:
+        title = f"{name or 'values'}: exponentially weighted averages" + (", bias corrected" * bool(bias_correction))
+    return draw_averages(ax, x, series, averages, name=name, title=title, along=along, window=window)
+
+
+def draw_averages(
+    ax: Axes | None,
+    x: np.ndarray,
+    values: np.ndarray,
+    averages: Mapping[float, np.ndarray],
+    name: str,
+    title: str,
+    along: str = "",
+    window: str = "",
+) -> Axes:
+    """A series (n,) and its averages, beta -> (n,); the other arguments are those of `ewa`."""
     texts = [_label(beta, window) for beta in averages]
-    right = style.legend_width([*texts, "values"]) + 0.1
-    figure, grid = style.new_figure(
-        (4.5, 2.7), left=0.65, right=right, top=0.42, bottom=0.5 if along else 0.35,
-        title=style.fitting(title, style.TITLE_SIZE, 6.2),
-    )  # fmt: skip
-    ax = grid[0, 0]
-    few = len(values) <= _BINS
-    shown = {"marker": ".", "linestyle": "none", "markersize": 2.6} if few else {"linewidth": 0.5}
-    ax.plot(*thinned(x, values), color="#a9a9a9", label="values", zorder=1, **shown)
-    for place, (average, text) in enumerate(zip(averages.values(), texts, strict=True)):
-        look = style.look(place)
-        ax.plot(*thinned(x, average), color=look["color"], linewidth=1.2 + 0.25 * place, label=text, zorder=2 + place)
-    if np.asarray(x).dtype.kind == "M":
-        locator = AutoDateLocator(minticks=3, maxticks=8)
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
-    else:
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.margins(x=0.01)
-    ax.set(xlabel=along, ylabel=style.fitting(name, 9.5, 2.6))
-    style.legend(figure, ax)
-    return figure
+    with frame.axes(
+        ax, style.fitting(title, styles.size("title"), 6.2 * styles.current().zoom), ["values", *texts], height=0.85
+    ) as ax:
+        lines = styles.current().lines
+        size = (2.6 if len(values) > 60 else 6.0) * lines
+        few = len(values) <= _BINS
+        shown = {"marker": ".", "linestyle": "none", "markersize": size} if few else {"linewidth": 0.5 * lines}
+        ax.plot(*thinned(x, values), color="#a9a9a9", label="values", zorder=1, **shown)
+        for place, (average, text) in enumerate(zip(averages.values(), texts, strict=True)):
+            look, width = style.look(place), (1.2 + 0.25 * min(place, 4)) * lines
+            ax.plot(*thinned(x, average), color=look["color"], linewidth=width, label=text, zorder=2 + place)
+        if np.asarray(x).dtype.kind == "M":
+            locator = AutoDateLocator(minticks=3, maxticks=8)
+            ax.xaxis.set_major_locator(locator)
+            ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+        elif np.asarray(x).dtype.kind in "iu":
+            ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.margins(x=0.01)
+        ax.set(xlabel=along, ylabel=style.label_along(ax, name))
+    return ax
 
 
-def thinned(x, y, bins: int = _BINS) -> tuple[np.ndarray, np.ndarray]:
+def thinned(x: ArrayLike, y: ArrayLike, bins: int = _BINS) -> tuple[np.ndarray, np.ndarray]:
     """The smallest and the largest of every len(y) / bins neighbors, in order: a plot that looks the same.
 
     x, y: (n,). Returns both as they are up to 2 * bins points.

@@ -1,23 +1,20 @@
-"""The look of all figures: one style per optimizer on the whole page, colors that the color-blind can tell apart."""
+"""The look of all figures: one style per optimizer in all of them, colors that the color-blind can tell apart."""
 
 from __future__ import annotations
 
-import os
-import warnings
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from threading import RLock
 
-import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-DPI = 144
+from optbench.figures.fonts import fitting, text_width
+from optbench.figures.styles import current, size, theme
+
+__all__ = ["fitting", "text_width", "theme"]
 FOOT_INCHES = 0.25
 TITLE_SIZE = 10.5
 LEGEND_SIZE = 8
@@ -30,33 +27,12 @@ DASHES = (
 )
 # fmt: on
 GRAY = "#5c5c5c"
+FOOT = "foot"
 PALE, BLACK = "#c3c3c3", "#262626"
 COLORS = 10
-FONT = "DejaVu Sans"  # comes with matplotlib, so figures look the same everywhere
+HANDLE = 3.2  # letters long: dashes and a marker can be told
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MIN_WIDTH = 5.2  # inches: the foot has room for the version and the start of the command
-
-
-_drawing = RLock()
-"""Matplotlib has one set of settings for all threads: two that draw at once would give each other's back at the end."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_drawing._at_fork_reinit)
-
-
-@contextmanager
-def theme():
-    """A context in which figures are drawn, by one thread at a time; the user's own settings are back after it."""
-    settings = {**mpl.rcParamsDefault, **sns.axes_style("whitegrid"), **sns.plotting_context("paper", font_scale=1.1)}
-    settings |= {"grid.color": "#e3e3e3", "grid.linewidth": 0.6, "axes.edgecolor": "#8c8c8c", "legend.frameon": False}
-    settings |= {"hatch.linewidth": 0.7, "axes.labelsize": 9.5, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5}
-    settings |= {"font.family": ["sans-serif"], "font.sans-serif": [FONT], "text.usetex": False}
-    settings |= {"text.parse_math": False}  # names are text: a "$" in one is a dollar
-    settings.pop("backend", None)
-    settings.pop("backend_fallback", None)
-    with _drawing, mpl.rc_context(settings), warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes; the page has it in full.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        yield
 
 
 def look(place: int, among_gray: bool = False) -> dict:
@@ -77,19 +53,26 @@ def _palette() -> list:
 
 def draw_line(ax, x, y, style: dict, label: str, **keywords):
     """One line in an optimizer's style; the marker's white edge keeps crossing lines apart."""
+    lines = current().lines
     (line,) = ax.plot(
-        x, y, color=style["color"], marker=style["marker"], label=label, linewidth=1.5, markersize=5.4,
-        markeredgecolor="white", markeredgewidth=0.6, **keywords,
+        x, y, color=style["color"], marker=style["marker"], label=label, linewidth=1.5 * lines, markersize=5.4 * lines,
+        markeredgecolor="white", markeredgewidth=0.6 * lines, **keywords,
     )  # fmt: skip
     if style["dashes"]:
         line.set_dashes(style["dashes"])
     return line
 
 
+def draw_level(ax, height: float, label: str) -> None:
+    """A dotted gray line at a height that others are read against."""
+    dots = {"linewidth": 0.9 * current().lines, "linestyle": (0, (1, 2))}
+    ax.axhline(height, color=GRAY, label=label, zorder=1, **dots)
+
+
 def draw_others(ax, lines: list, count: int) -> None:
     """The lines (x, y) of the `count` optimizers that are not in color: thin and gray, under one name."""
     x, y = (np.concatenate([part for line in lines for part in (line[axis], [np.nan])] or [[]]) for axis in (0, 1))
-    ax.plot(x, y, color=PALE, linewidth=0.7, label=others(count), zorder=1.5)
+    ax.plot(x, y, color=PALE, linewidth=0.7 * current().lines, label=others(count), zorder=1.5)
 
 
 def others(count: int) -> str:
@@ -97,32 +80,18 @@ def others(count: int) -> str:
     return f"{count} other{'' if count == 1 else 's'}"
 
 
-@lru_cache(maxsize=4096)
-def text_width(text: str, size: float) -> float:
-    """Width in inches of `text` set in `size` points."""
-    font = get_font(findfont(FontProperties(family=FONT)))
-    font.set_size(size, 72)
-    font.set_text(text)
-    return font.get_width_height()[0] / 64 / 72
-
-
-def fitting(text: str, size: float, room: float) -> str:
-    """The text on one line of `room` inches, cut where it is longer, and the cut marked."""
-    if text_width(text, size) <= room:
-        return text
-    low, high = 0, len(text)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if text_width(text[:middle] + " …", size) <= room else (low, middle)
-    return text[:low].rstrip() + " …"
+def label_along(ax, text: str) -> str:
+    """The text of the axis that goes up, cut where the axes are not as tall."""
+    return fitting(text, size("label"), ax.bbox.height / ax.get_figure(root=True).dpi + 0.3)
 
 
 def panel_title(ax, text: str, room: float) -> None:
     """The title of a panel that has `room` inches for it: smaller where it must be, then cut."""
-    size = min(PANEL_TITLE, PANEL_TITLE * room / text_width(text, PANEL_TITLE))
-    if size < SMALLEST:
-        size, text = SMALLEST, fitting(text, SMALLEST, room)
-    ax.set_title(text, fontsize=size, pad=4)
+    usual = size("panel")
+    points, least = min(usual, usual * room / text_width(text, usual)), SMALLEST / PANEL_TITLE * usual
+    if points < least:
+        points, text = least, fitting(text, least, room)
+    ax.set_title(text, fontsize=points, pad=4)
 
 
 def new_figure(panel, rows=1, columns=1, left=0.1, right=0.1, top=0.1, bottom=0.1, gap=(0.1, 0.1), title="", **share):
@@ -131,9 +100,12 @@ def new_figure(panel, rows=1, columns=1, left=0.1, right=0.1, top=0.1, bottom=0.
     left, right, top, bottom: inches around the grid, for labels, legend and titles; gap: inches between panels.
     The room for the foot is added. Sizes are given, not found by a layout engine, which takes longer than the drawing.
     """
+    now = current()
     wide, tall = panel[0] * columns + gap[0] * (columns - 1), panel[1] * rows + gap[1] * (rows - 1)
-    width = max(left + wide + right, text_width(title, TITLE_SIZE) + 0.2, MIN_WIDTH)
-    bottom += FOOT_INCHES
+    width = left + wide + right
+    if now.told:
+        width = max(width, text_width(title, now.title) + 0.2, MIN_WIDTH)
+        bottom += FOOT_INCHES
     height = bottom + tall + top
     figure = Figure(figsize=(width, height))
     grid = figure.subplots(
@@ -143,7 +115,8 @@ def new_figure(panel, rows=1, columns=1, left=0.1, right=0.1, top=0.1, bottom=0.
             "top": 1 - top / height, "wspace": gap[0] / panel[0], "hspace": gap[1] / panel[1],
         },
     )  # fmt: skip
-    figure.text(0.1 / width, 1 - 0.08 / height, title, fontsize=TITLE_SIZE, va="top", ha="left")
+    if now.told:
+        figure.text(0.1 / width, 1 - 0.08 / height, title, fontsize=now.title, va="top", ha="left")
     return figure, grid
 
 
@@ -153,20 +126,36 @@ def balanced(count: int, widest: int) -> tuple[int, int]:
     return -(-count // rows), rows
 
 
-def legend(figure: Figure, ax, title: str | None = None) -> None:
-    """The legend of `ax`, in the margin at its right, top aligned."""
-    box = ax.get_position()
+def legend(figure: Figure, ax, title: str | None = None, below: bool = False) -> None:
+    """The legend of `ax`, in the margin at its right, top aligned; or below it, in columns."""
+    box, points = ax.get_position(), size("legend")
     handles, texts = ax.get_legend_handles_labels()
+    columns = legend_columns(tuple(texts), figure.get_figwidth()) if below else 1
     place = (box.x1 + 0.1 / figure.get_figwidth(), box.y1 + 0.06 / figure.get_figheight())
+    if below:
+        place = (0.5, 0.03 / figure.get_figheight())
     figure.legend(
-        handles, texts, loc="upper left", bbox_to_anchor=place, fontsize=LEGEND_SIZE, handlelength=3.2, borderpad=0,
-        borderaxespad=0, title=title, alignment="left", title_fontsize=LEGEND_SIZE,
+        handles, texts, loc="lower center" if below else "upper left", bbox_to_anchor=place, fontsize=points,
+        handlelength=HANDLE, borderpad=0, borderaxespad=0, title=title, alignment="left", title_fontsize=points,
+        ncols=columns, columnspacing=1.0, labelspacing=0.3 if below else 0.5,
     )  # fmt: skip
 
 
 def legend_width(texts) -> float:
     """Inches that a legend with these texts takes, its distance from the panel included."""
-    return max(text_width(text, LEGEND_SIZE) for text in texts) + 0.72
+    points = size("legend")
+    return max(text_width(text, points) for text in texts) + (0.72 - 0.25) * points / LEGEND_SIZE + 0.25
+
+
+def legend_columns(texts: tuple, room: float) -> int:
+    """How many columns of a legend with these texts stand side by side in so many inches."""
+    each = max(text_width(text, size("legend")) for text in texts) + (HANDLE + 1.8) * size("legend") / 72
+    return max(1, min(len(texts), int(room / each)))
+
+
+def legend_height(texts: tuple, room: float) -> float:
+    """Inches that such a legend takes below a panel, its distance from the panel included."""
+    return -(-len(texts) // legend_columns(texts, room)) * 1.35 * size("legend") / 72 + 0.1
 
 
 def log_ticks(axis, low: float, high: float, plain: bool = False) -> None:
@@ -199,8 +188,30 @@ def _power(value: float) -> str:
     return f"{factor}10{str(int(exponent)).translate(SUPERSCRIPT)}"
 
 
-def save(figure: Figure, path: Path, foot: str) -> None:
-    """Write the figure with the command and version at its foot, on one line; whole in the PNG's metadata."""
-    line = fitting(foot, FOOT_SIZE, figure.get_figwidth() - 0.3)
-    figure.text(0.1 / figure.get_figwidth(), 0.06 / figure.get_figheight(), line, fontsize=FOOT_SIZE, color=GRAY)
-    figure.savefig(path, dpi=DPI, facecolor="white", metadata={"Description": foot, "Software": "optbench"})
+def save(figure: Figure, path: Path, foot: str, title: str = "", caption: str = "") -> None:
+    """Write the figure, by the ending of the name a PNG, SVG or PDF file; the command and version in its metadata.
+
+    They stand at its foot, too, on one line, in styles that tell.
+    """
+    write_foot(figure, foot)
+    metadata = _metadata(path.suffix.lower(), foot, title, caption)
+    figure.savefig(path, dpi=current().dpi, facecolor="white", metadata=metadata)
+
+
+def write_foot(figure: Figure, foot: str) -> None:
+    """One line at the foot of the figure, in styles that tell; once."""
+    if current().told and not any(text.get_gid() == FOOT for text in figure.texts):
+        line = fitting(foot, FOOT_SIZE, figure.get_figwidth() - 0.3)
+        place = (0.1 / figure.get_figwidth(), 0.06 / figure.get_figheight())
+        figure.text(*place, line, fontsize=FOOT_SIZE, color=GRAY, gid=FOOT)
+
+
+def _metadata(kind: str, foot: str, title: str, caption: str) -> dict:
+    """What the format has room for; no date, so that the same figure has the same bytes."""
+    if kind == ".pdf":
+        out = {"Title": title, "Subject": foot, "Keywords": caption, "Creator": "optbench", "Producer": "optbench"}
+        return {**{key: text for key, text in out.items() if text}, "CreationDate": None}
+    if kind == ".svg":
+        return {"Title": title or None, "Description": f"{caption} {foot}".strip(), "Creator": "optbench", "Date": None}
+    out = {"Title": title, "Comment": caption, "Description": foot, "Software": "optbench"}
+    return {key: text for key, text in out.items() if text}

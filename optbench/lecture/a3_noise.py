@@ -98,24 +98,13 @@ def measure_law(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw_law(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
-    figure = Figure(figsize=(6.4, 3.4))
-    ax = figure.subplots()
-    figure.subplots_adjust(left=0.12, right=0.97, top=0.88, bottom=0.14)
-    table = deviations(tables["cost"])
-    sizes, middle = np.array(table.columns, float), table.median().to_numpy()
-    for row in table.to_numpy():
-        ax.plot(sizes, row, ".", color=drawing.PALE, markersize=5)
-    ax.plot([], [], ".", color=drawing.PALE, markersize=7, label="each seed")
-    drawing.draw_line(ax, sizes, middle, drawing.look(0), f"median; fitted exponent {verdict.effect:.3f}")
-    ax.plot(sizes, middle[0] * (sizes / sizes[0]) ** -0.5, color=drawing.GRAY, linestyle=(0, (3, 2)), label="1/sqrt(B)")
-    ax.set(xscale="log", yscale="log", xlabel="batch size B", ylabel="noise of the mini-batch cost")
-    drawing.log_ticks(ax.xaxis, sizes[0], sizes[-1], plain=True)
-    drawing.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
-    ax.set_title(
-        "Deviation of a mini-batch's cost from the cost of all examples", fontsize=drawing.TITLE_SIZE, loc="left"
-    )
-    ax.legend(fontsize=drawing.LEGEND_SIZE, loc="lower left")
-    return figure
+    noises = deviations(tables["cost"]).melt(var_name="batch_size", value_name="noise").assign(optimizer="gd")
+    texts = {"gd": f"median; fitted exponent {verdict.effect:.3f}"}
+    title = "Deviation of a mini-batch's cost from the cost of all examples"
+    with drawing.axes(None, title, [*texts.values(), "1/sqrt(B)"]) as ax:
+        drawing.draw_noise(ax, noises, {"gd": drawing.look(0)}, texts)
+        ax.set(xlabel="batch size B", ylabel="noise of the mini-batch cost")
+    return ax.figure
 
 
 CLAIMS = (
@@ -146,6 +135,6 @@ CLAIMS = (
         measure=measure_law,
         figure=draw_law,
         caption="Root mean square over the steps of (cost of the mini-batch − cost of all examples at the same "
-        "weights).",
+        "weights): the median over the seeds and its interval.",
     ),
 )

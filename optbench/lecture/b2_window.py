@@ -74,11 +74,10 @@ def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """The lecture's figure: the temperatures, and their averages for several beta."""
     days = tables["seattle"]
     averages = {beta: days[f"ewa_{beta:g}"].to_numpy() for beta in BETAS}
-    with drawing.theme():
-        return drawing.draw_averages(
-            days["date"].to_numpy(), days["temp_max"].to_numpy(), averages, name="highest temperature, °C",
-            title="Daily temperature in Seattle and its averages", window="days",
-        )  # fmt: skip
+    return drawing.draw_averages(
+        None, days["date"].to_numpy(), days["temp_max"].to_numpy(), averages, name="highest temperature, °C",
+        title="Daily temperature in Seattle and its averages", window="days",
+    ).figure  # fmt: skip
 
 
 @cache

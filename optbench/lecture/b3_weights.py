@@ -46,19 +46,9 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """The weights against their age."""
     weights = tables["weights"]
-    with drawing.theme():
-        texts = {beta: f"β = {beta:g}" for beta in BETAS}
-        figure, grid = drawing.new_figure((4.6, 2.6), left=0.7, right=1.0, top=0.42, bottom=0.5,
-                                          title=f"What a day weighs in v_{_T}")  # fmt: skip
-        ax = grid[0, 0]
-        for place, (beta, text) in enumerate(texts.items()):
-            rows = weights[(weights["beta"] == beta) & (weights["age"] <= 60)]
-            look = drawing.look(place)
-            drawing.draw_line(ax, rows["age"], rows["weight"], look | {"dashes": ()}, text, markevery=10)
-            ax.axvline(1 / (1 - beta), color=look["color"], linewidth=1, linestyle=":")
-        ax.set(xlabel="age in days (dotted: 1/(1−β))", ylabel="weight", ylim=(0, 0.52))
-        drawing.legend(figure, ax)
-    return figure
+    young = weights[weights["age"] <= 60].sort_values("age")
+    each = {beta: young.loc[young["beta"] == beta, "weight"].to_numpy() for beta in BETAS}
+    return drawing.draw_weights(None, each, f"What a day weighs in v_{_T}", "days").figure
 
 
 CLAIMS = (

@@ -62,17 +62,11 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
-    figure = Figure(figsize=(6.4, 3.4))
-    ax = figure.subplots()
-    figure.subplots_adjust(left=0.12, right=0.72, top=0.88, bottom=0.14)
-    for place, (name, part) in enumerate(tables["rates"].groupby("schedule", sort=False)):
-        drawing.draw_line(
-            ax, part["passes"], part["rate"], drawing.look(place + 1), FORMULAS[name][0], markevery=(5, 50)
-        )
-    ax.set(xlabel="epochs (passes over the data)", ylabel="rate α", ylim=(0, 1.05 * RATE))
-    ax.set_title("Four ways to let the rate decay", fontsize=drawing.TITLE_SIZE, loc="left")
-    drawing.legend(figure, ax, "rate")
-    return figure
+    parts = dict(iter(tables["rates"].groupby("schedule", sort=False)))
+    rates = {FORMULAS[name][0]: part["rate"].to_numpy() for name, part in parts.items()}
+    passes = next(iter(parts.values()))["passes"].to_numpy()
+    title, along = "Four ways to let the rate decay", "epochs (passes over the data)"
+    return drawing.draw_factors(None, passes, rates, title, along, "rate α").figure
 
 
 CLAIMS = (

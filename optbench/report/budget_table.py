@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from optbench.analysis.budget import against_budget
-from optbench.sweeps.results import Results
+from optbench.figures.evidence import Tables
+from optbench.report.tables import Table, cell
 
 BUDGETS = 4
 
 
-def budget_tables(results: Results) -> dict[str, list[tuple[str, str]]]:
+def budget_tables(results: Tables, files: dict[str, str]) -> dict[str, Table]:
     """For each problem with several batch sizes, of log-spaced budgets: the samples, and the sizes that none beats."""
     sizes = results.runs.groupby("problem")["batch_size"].nunique()
     if (sizes < 2).all():
         return {}
     table = against_budget(results, "batch_size", "samples", BUDGETS)
-    out: dict[str, list[tuple[str, str]]] = {}
-    for (problem, budget), rows in table.groupby(["problem", "budget"], sort=False):
-        firsts = rows[rows["first"]].sort_values("value", kind="stable")["batch_size"].tolist()
+    rows: dict[str, list] = {}
+    for (problem, budget), part in table.groupby(["problem", "budget"], sort=False):
+        firsts = part[part["first"]].sort_values("value", kind="stable")["batch_size"].tolist()
         if sizes[problem] > 1:
-            out.setdefault(problem, []).append((f"{float(f'{budget:.2g}'):,.0f}", " or ".join(firsts)))
-    return out
+            text = f"{float(f'{budget:.2g}'):,.0f}"
+            rows.setdefault(problem, []).append((cell(text, value=float(budget)), cell(" or ".join(firsts))))
+    return {
+        problem: Table(f"budgets-{files[problem]}", f"{problem}: batch size against the budget",
+                       ("samples", "batch size"), each, ("samples",))
+        for problem, each in rows.items()
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What each optimizer's setting costs to reach the targets of a problem, as text for the page."""
+"""What each optimizer's setting costs to reach the targets of a problem."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import math
 
 import pandas as pd
 
-from optbench.analysis import costs
 from optbench.analysis.costs import SHARES
-from optbench.analysis.selection import reported_runs
-from optbench.sweeps.results import Results
-from optbench.wording import labels
+from optbench.report.tables import Cell, Table, cell
+from optbench.wording.certainty import samples_text
 
 
-def cost_tables(results: Results, best: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
-    """For each problem its rows, in the order of `best`: an optimizer, and a text for each of SHARES.
+def cost_tables(spent: pd.DataFrame, files: dict[str, str]) -> dict[str, Table]:
+    """For each problem a row an optimizer, a column each of SHARES: the expected running time in samples.
 
-    best: an answer's. A text is the expected running time in samples, and how many runs arrived where not all did.
+    spent: `Evidence.costs`; files: the name of each problem in file names. What nobody has reached has no table.
     """
-    reported = reported_runs(results.runs, best, results.tuning_seeds)
-    table = costs(results, ("problem", "optimizer"), runs=reported)
-    out: dict[str, list[tuple[str, list[str]]]] = {}
-    for row in table.to_dict("records"):
-        out.setdefault(row["problem"], []).append((row["optimizer"], [_text(row, share) for share in SHARES]))
-    return {problem: rows for problem, rows in out.items() if any(text != "–" for _, texts in rows for text in texts)}
+    heads, out = share_texts(), {}
+    for problem, part in spent.groupby("problem", sort=False):
+        rows = [[cell(row["optimizer"]), *(_cell(row, share) for share in SHARES)] for row in part.to_dict("records")]
+        if any(each.text != "–" for row in rows for each in row[1:]):
+            caption = f"{problem}: samples to reach a share of the first suboptimality"
+            out[problem] = Table(f"costs-{files[problem]}", caption, ["optimizer", *heads], rows, heads)
+    return out
 
 
 def share_texts() -> list[str]:
@@ -31,12 +30,11 @@ def share_texts() -> list[str]:
     return [f"{100 * share:g}%" for share in SHARES]
 
 
-def _text(row: dict, share: float) -> str:
+def _cell(row: dict, share: float) -> Cell:
     reached, cost = row.get(f"reached_{share:g}"), row.get(f"samples_to_{share:g}")
     if reached is None or pd.isna(reached) or cost is None:
-        return "–"
+        return Cell("–")
     count = f"{round(reached * row['runs'])}/{row['runs']}"
     if not math.isfinite(cost):
-        return f"never ({count})"
-    samples = f"{float(f'{cost:.3g}'):,.0f}" if cost < 1e6 else labels.number(cost)
-    return samples if reached == 1 else f"{samples} ({count})"
+        return Cell(f"never ({count})", math.inf)
+    return Cell(samples_text(cost) if reached == 1 else f"{samples_text(cost)} ({count})", float(cost))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
@@ -11,6 +13,14 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 def fill(template: str, **values) -> str:
     """The template of that name in `templates/`, with the values in their places."""
     return _environment().get_template(template).render(**values)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text in one go, so that whoever reads the file finds the old one or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.tmp")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
 
 
 @lru_cache(maxsize=1)

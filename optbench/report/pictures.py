@@ -1,139 +1,123 @@
-"""All figures of a report: which tables each one needs, in which order, under which file name."""
+"""All figures of a report as pictures: files in the formats that are asked for, or parts of the page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import base64
+import io
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
-from optbench.analysis.selection import staged
-from optbench.figures import highlights, style
-from optbench.figures.batch_and_schedule import draw_heatmap
-from optbench.figures.evidence import Evidence, Tables
-from optbench.figures.learning_rates import draw_rates, without_rates
-from optbench.figures.loss_curves import draw_curves
-from optbench.figures.trajectories import draw_paths
+from optbench.contract.errors import unknown
+from optbench.figures import dots, style, styles
+from optbench.figures.evidence import Evidence
+from optbench.report.kinds import KINDS
 from optbench.wording import labels
-from optbench.wording.answers import value_word
 
-CAPTIONS = {
-    "curves": "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the {seeds}. "
-    "Band: the interval of that median. A failed run counts as infinitely bad from its last point on, so a line ends "
-    "where half of the runs have failed. Markers only tell the lines apart.",
-    "rates": "Each optimizer at each rate, with the batch size and schedule that were best at this rate on the tuning "
-    "seeds. Point: median over the {seeds}; bar: its interval; hollow: some runs failed, but fewer than half. Points "
-    "and bars are moved a little sideways so that they do not hide each other. In the strip at the top, if there is "
-    "one: rates at which half of the runs or more diverged, or ended above 1000 times the suboptimality at the start.",
-    "heatmap": "log₁₀ of the median {value} over the {seeds}, each cell at the rate (and hyperparameters) "
-    "that were best in this cell on the tuning seeds; lower is better. One color scale for all panels. Hatched: half "
-    "of the runs or more failed. Framed: what is recommended for each optimizer in first place.",
-    "paths": "The best configuration of each optimizer, one run of seed {seed} each, from the same start point. Dots "
-    "are the evaluated steps, spaced evenly in the logarithm of the step. Contours are spaced evenly in the logarithm "
-    "of the loss above the minimum; darker is higher.",
-}
-WORDS = {
-    "curves": "loss curves with intervals over seeds",
-    "rates": "final loss against learning rate",
-    "heatmap": "final loss by batch size and schedule",
-    "paths": "paths over the contours of the loss",
-}
+FORMATS = ("png", "svg", "pdf", "gif")
+OVERALL = ""
+"""Where a page has the figures of all problems together."""
 
 
-MORE = {
-    "curves": "In color: {rule}; the legend has them in this order, and the axes fit them. Gray: the medians of the "
-    "others.",
-    "rates": "In color: {rule}; the legend has them in this order, and the axes fit them. Gray: the medians of the "
-    "others, where they did not diverge.",
-    "heatmap": "Shown: {rule}; color scale and frame are of these alone.",
-    "paths": "Shown: {rule}.",
-}
-"""What is said besides where not all optimizers are told apart."""
-LEVEL = "A level line: an optimizer that takes no learning rate (it was given a single one)."
-EMPTY = "Light gray: not run."
+def write_pictures(
+    evidence: Evidence,
+    folder: Path,
+    formats: Iterable[str] = ("png",),
+    style_name: str = "screen",
+    progress: Callable[[str], None] = lambda text: None,
+) -> list[dict]:
+    """Write every figure into `folder` as KIND-PROBLEM.png, .svg or .pdf, paths as .gif, too, and their captions.
 
+    Returns what was written: {files, caption, alt, kind, problem}. Raises OptbenchError for a format or a style that
+    there is not.
+    """
+    formats = list(formats)
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+    still = [name for name in formats if name != "gif"]
+    folder.mkdir(parents=True, exist_ok=True)
+    names, out, foot = _file_names(evidence), [], evidence.results.foot
+    with styles.styled(style_name):
+        for kind, problem, about in _all(evidence, progress, None):
+            stem = kind if problem == OVERALL else f"{kind}-{names[problem]}"
+            files = [f"{stem}.{ending}" for ending in still]
+            if still:
+                figure = _drawn(evidence, kind, problem)
+                for file in files:
+                    style.save(figure, folder / file, foot, about["alt"], about["caption"])
+            if kind == "paths" and "gif" in formats:
+                from optbench.figures.animation import animate_paths
 
-def draw_figures(evidence: Evidence, folder: Path, progress: Callable[[str], None]) -> dict[str, list[dict]]:
-    """Write all PNG files into `folder`; per problem a list of {file, caption, alt}."""
-    results = evidence.results
-    files = labels.file_names(results.runs["problem"].unique())
-    out: dict[str, list[dict]] = {problem: [] for problem in files}
-    with style.theme():
-        for problem in files:
-            progress(f"figures of {problem}")
-            for kind, figure, caption in _figures(problem, evidence):
-                file = f"{kind}-{files[problem]}.png"
-                style.save(figure, folder / file, results.foot)
-                alt = f"{problem}: {WORDS[kind]}"
-                out[problem].append({"file": file, "caption": caption, "alt": alt, "kind": kind})
+                animate_paths(evidence, problem, folder / f"{stem}.gif")
+                files.append(f"{stem}.gif")
+            if files:
+                out.append({**about, "files": files})
+    texts = [f"{', '.join(each['files'])}\n{each['alt']}. {each['caption']}\n" for each in out]
+    (folder / "captions.txt").write_text("\n".join([*texts, f"{foot}\n"]), encoding="utf-8")
     return out
 
 
-def _figures(problem: str, evidence: Evidence) -> Iterator[tuple[str, Figure, str]]:
-    """The figures of one problem: (kind, figure, caption)."""
-    best, by_rate, by_cell, reported, bands = (
-        table[table["problem"] == problem]
-        for table in (evidence.best, evidence.by_rate, evidence.by_cell, evidence.reported, evidence.bands)
-    )
-    results = evidence.results
-    facts, styles, names = results.problem(problem), evidence.looks[problem], evidence.names
-    start = _start(results.runs[results.runs["problem"] == problem], facts)
-    rule = highlights.rule(styles, best)
+def embedded(
+    evidence: Evidence,
+    progress: Callable[[str], None] = lambda text: None,
+    kinds: Collection[str] | None = None,
+    room: int = 1_200_000,
+) -> tuple[dict[str, list[dict]], int]:
+    """By problem its pictures for a page, those of all problems together under OVERALL; and how many had no room.
 
-    def caption(kind: str, *more: str, **words) -> str:
-        parts = [CAPTIONS[kind], *more, MORE[kind] if rule else ""]
-        shown = {"rates": by_rate, "heatmap": by_cell}.get(kind, best)
-        value = value_word(results.choose_by)
-        return " ".join(filter(None, parts)).format(seeds=_seeds(shown, results), rule=rule, value=value, **words)
-
-    if len(bands):
-        yield "curves", draw_curves(problem, bands, best, facts, styles, names), caption("curves")
-    level = LEVEL if without_rates(by_rate).any() else ""
-    yield "rates", draw_rates(problem, by_rate, start, styles, names), caption("rates", level)
-    panels = by_cell[by_cell["optimizer"].isin(list(styles))]
-    every = panels["batch_size"].nunique() * panels["schedule"].nunique() * len(styles)
-    titles = {name: names[name] for name in styles}
-    yield (
-        "heatmap",
-        draw_heatmap(problem, panels, best[best["place"] == 1], start, titles, evidence.short),
-        caption("heatmap", EMPTY if len(panels) < every else ""),
-    )
-    landscape = results.landscapes[results.landscapes["problem"] == problem]
-    if len(landscape) and {"w_1", "w_2"} <= set(evidence.curves.columns):
-        seed, paths = _paths(reported, evidence.curves, styles)
-        if paths:
-            figure = draw_paths(problem, landscape, paths, facts, styles, names, seed)
-            yield "paths", figure, caption("paths", seed=seed)
+    Each is {source, width, height, caption, alt, kind, problem}: a PNG of few colors as a data URI. An SVG of a path
+    is ten times as large, and one of a heatmap twice. kinds: those that are wanted; None: all. room: bytes for all.
+    """
+    out: dict[str, list[dict]] = {OVERALL: [], **{problem: [] for problem in _file_names(evidence)}}
+    left_out = 0
+    with styles.styled():
+        for kind, problem, about in _all(evidence, progress, kinds):
+            if room < 0:  # not drawn at all, for each takes a moment
+                left_out += 1
+                continue
+            picture = {**about, **_source(_drawn(evidence, kind, problem), evidence.results.foot)}
+            room -= len(picture["source"])
+            if room >= 0:
+                out[problem].append(picture)
+            else:
+                left_out += 1
+    return out, left_out
 
 
-def _seeds(shown: pd.DataFrame, results: Tables) -> str:
-    """Which seeds the numbers of a figure come from."""
-    if shown["held_out"].all():
-        return "held-out seeds"
-    if staged(results.runs):
-        return "tuning seeds (only chosen settings ran on others)"
-    return "same seeds (there are no others)"
+def _file_names(evidence: Evidence) -> dict[str, str]:
+    return labels.file_names(evidence.results.runs["problem"].unique())
 
 
-def _start(runs: pd.DataFrame, facts: dict) -> float:
-    """The median suboptimality at the start; NaN where the minimum is not known."""
-    minimum = facts.get("minimum")
-    return float((runs["loss_initial"] - (np.nan if minimum is None else minimum)).median())
+def _all(
+    evidence: Evidence, progress: Callable[[str], None], kinds: Collection[str] | None
+) -> Iterator[tuple[str, str, dict]]:
+    """(kind, problem, what is said about it) of all figures that there are: of all problems together, then of each."""
+    for problem in (OVERALL, *_file_names(evidence)):
+        key = problem or None
+        wanted = {name: kind for name, kind in KINDS.items() if (kinds is None or name in kinds)}
+        wanted = {name: kind for name, kind in wanted.items() if kind.overall == (key is None)}
+        if wanted:
+            progress(f"figures of {problem or 'all problems'}")
+        for name, kind in wanted.items():
+            if kind.there(evidence, key):
+                alt = f"{problem}: {kind.words}" if problem else kind.words
+                about = {"kind": name, "problem": problem, "alt": alt, "caption": kind.caption(evidence, key)}
+                yield name, problem, about
 
 
-def _paths(drawn: pd.DataFrame, curves: pd.DataFrame, optimizers) -> tuple[int, dict]:
-    """The smallest reported seed that has paths, and per optimizer its run's curve and whether it failed."""
-    curves = curves[curves["run_id"].isin(drawn["run_id"])].dropna(subset=["w_1", "w_2"])
-    by_run = dict(iter(curves.sort_values("step").groupby("run_id", sort=False)))
-    drawn = drawn[drawn["run_id"].isin(by_run) & drawn["optimizer"].isin(list(optimizers))]
-    if drawn.empty:
-        return 0, {}
-    seed = int(drawn["seed"].min())
-    chosen = drawn[drawn["seed"] == seed].set_index("optimizer")
-    return seed, {
-        name: (by_run[chosen.at[name, "run_id"]], chosen.at[name, "status"] == "diverged")
-        for name in optimizers
-        if name in chosen.index
-    }
+def _drawn(evidence: Evidence, kind: str, problem: str) -> Figure:
+    with styles.apart():
+        return KINDS[kind].draw(evidence, problem or None)
+
+
+def _source(figure: Figure, foot: str) -> dict:
+    """The picture as a data URI, with its size on the page, where a dot is half as large as in the picture."""
+    style.write_foot(figure, foot)
+    content = io.BytesIO()
+    picture = dots.picture_of(dots.canvas_of(figure, styles.current().dpi))
+    dots.in_few_colors(picture).save(content, "PNG", compress_level=9)
+    width, height = figure.get_size_inches() * 96
+    source = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
+    return {"source": source, "width": round(width), "height": round(height)}

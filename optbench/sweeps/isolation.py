@@ -1,7 +1,8 @@
 """What of a sweep runs in processes of its own: what comes from a user's file, unless all or nothing is asked for."""
 
+import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +14,21 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
 from optbench.engine import settings
+from optbench.engine.run import one_blas_thread
+from optbench.sweeps import walks
+from optbench.sweeps.cohort_file import decode
 from optbench.sweeps.crews.process import Died, Limits, Process
 from optbench.sweeps.crews.processes import ProcessCrew, limits_for
 from optbench.sweeps.executor import Ways
 from optbench.sweeps.isolated import foreign
 from optbench.sweeps.planned import PlannedCohort
+from optbench.sweeps.recipes import recipe_of
 from optbench.sweeps.spec import Spec
 
 Mode = Literal["auto", "always", "never"]
 MODES = ("auto", "always", "never")
+_DEATHS = 2
+"""So often a process may die of paths."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,39 @@ class Isolation:
                     except Died:
                         pass  # its runs are there; a figure of it is not
         return made
+
+    @contextmanager
+    def reruns(self, plugins: Sequence[str]) -> Iterator[Callable[[PlannedCohort], pa.Table | None]]:
+        """What runs a cohort once more and gives its rows of ``curves``, those of its first lane at least; None where
+        it could not.
+
+        What comes from a user's file runs in a process of its own, as it did before; when that has died a few times
+        of such cohorts, the others are not tried any more.
+        """
+        deaths, open_ones = 0, contextlib.ExitStack()
+        process: Process | None = None
+
+        def apart(planned: PlannedCohort) -> pa.Table | None:
+            nonlocal deaths, process
+            if deaths >= _DEATHS:
+                return None
+            process = process or open_ones.enter_context(self._process())
+            try:
+                kind, content = process.ask(("run", recipe_of(planned, plugins), 1, {}))
+            except Died:
+                deaths, process = deaths + 1, None
+                return None
+            return decode(content[0], planned.cohort_id)["curves"] if kind == "done" else None
+
+        def here(planned: PlannedCohort) -> pa.Table | None:
+            try:
+                with one_blas_thread():
+                    return walks.curves_of(planned)
+            except (Exception, SystemExit):  # its runs are there; the steps between their points are not
+                return None
+
+        with open_ones:
+            yield lambda planned: (apart if self.apart(planned) else here)(planned)
 
     @contextmanager
     def _process(self) -> Iterator[Process]:

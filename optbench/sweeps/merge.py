@@ -23,7 +23,9 @@ def merge_folders(
     command: str,
     tell: Callable[[str], None],
 ) -> int:
-    """Copy the cohorts of the folders into ``out`` and put its tables together, as far as they go; nothing runs.
+    """Copy the cohorts of the folders into ``out`` and put its tables together, as far as they go.
+
+    Nothing runs but what makes the table of paths anew.
 
     catalogue: what loads plug-in files. Returns the number of cohorts that are missing in the first stage that lacks
     any. Raises OptbenchError where no sweep holds what they hold.

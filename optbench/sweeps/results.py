@@ -1,24 +1,27 @@
 """The one loader of a result folder: its tables, read when they are asked for."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from optbench import analysis
-from optbench.analysis.measures import LOG_TAIL
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import path_of
 from optbench.sweeps import shape
 from optbench.sweeps.points import Points
 from optbench.sweeps.reading import Folder
+from optbench.sweeps.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from optbench.figures.accessor import Plot
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 _LANDSCAPES = ("problem", "w_1", "w_2", "value")
+_PATHS = ("run_id", "problem", "optimizer", "step", "w_1", "w_2", "train_loss")
 
 
-class Results:
+class Results(Verdicts):
     """A sweep's tables; a column that a run has no use for is NaN there.
 
     Args:
@@ -29,6 +32,7 @@ class Results:
         landscapes: a row a grid point of a two-parameter problem; no rows where there is none.
         provenance: the command, the versions and the machine that made them.
         directory: the folder; None for tables that are in memory only.
+        paths: a row a step of the recommended runs on problems of two parameters; no rows where there are none.
         source: what reads its tables; ``missing`` says what an unfinished sweep lacks, and is "" of a finished one.
 
     Example:
@@ -47,10 +51,12 @@ class Results:
         provenance: Mapping[str, Any] | None = None,
         directory: Path | None = None,
         source: Folder | None = None,
+        paths: pd.DataFrame | None = None,
     ):
         self.runs, self.timings, self.directory = runs, timings, directory
         self.problems = pd.DataFrame(columns=["problem"]) if problems is None else problems
         self.landscapes = pd.DataFrame(columns=_LANDSCAPES) if landscapes is None else landscapes
+        self.paths = pd.DataFrame(columns=_PATHS) if paths is None else paths
         self.provenance = dict(provenance or {})
         self.missing = source.missing if source else ""
         self._curves, self._source = curves, source
@@ -75,35 +81,33 @@ class Results:
         """
         return None if self._curves is not None or self._source is None else self._source.points
 
-    def curves_of(self, run_ids: Iterable[str]) -> pd.DataFrame:
+    def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame:
         """The rows of ``curves`` of these runs alone.
 
         Args:
             run_ids: those of the runs.
+            more: columns, such as "test_loss", beside those that figures draw.
 
         Returns:
-            The columns that figures draw.
+            The columns that figures draw, and ``more``, as far as there are such.
         """
-        wanted = shape.names("run_ids", run_ids)
+        wanted, columns = shape.names("run_ids", run_ids), [*_DRAWN, *shape.names("more", more)]
         if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
-            return rows[[name for name in _DRAWN if name in rows.columns]]
-        return self._source.table("curves", _DRAWN, filters=[("run_id", "in", wanted)])
+            return rows[[name for name in columns if name in rows.columns]]
+        return self._source.table("curves", columns, filters=[("run_id", "in", wanted)])
 
     @property
-    def tuning_seeds(self) -> list[int]:
-        """The seeds that choose; the others report."""
-        return [int(seed) for seed in self.provenance.get("tuning_seeds", [])]
+    def plot(self) -> "Plot":
+        """The figures of these results: ``results.plot.curves(problem="mlp")`` is ``optbench.figures.curves(results,
+        problem="mlp")``, and so with the others, which ``dir(results.plot)`` lists.
 
-    @property
-    def choose_by(self) -> str:
-        """The measure that settings were chosen by."""
-        return str(self.provenance.get("choose_by", LOG_TAIL))
+        Returns:
+            What has them as methods; each returns the axes that it drew on.
+        """
+        from optbench.figures.accessor import Plot
 
-    @property
-    def searched(self) -> dict[str, dict[str, str]]:
-        """Of a sweep with trials, by optimizer: the ranges that they were drawn from, by parameter."""
-        return dict(self.provenance.get("searched") or {})
+        return Plot(self)
 
     @property
     def foot(self) -> str:
@@ -123,128 +127,14 @@ class Results:
         rows = self.problems[self.problems["problem"] == name]
         return rows.iloc[0].to_dict() if len(rows) else {}
 
-    def verdicts(self, choose_by: str | None = None, of: str = "optimizer") -> pd.DataFrame:
-        """Which of two optimizers is better on each problem, by how much, and how sure that is.
-
-        Args:
-            choose_by: the measure: "log_tail", "test_loss" or a metric such as "test_accuracy"; by default the one that
-                the sweep chose by.
-            of: what is compared: "optimizer", "batch_size" or "schedule"; all else is tuned.
-
-        Returns:
-            A row a problem and pair, and rows "all" over the problems: verdict (better, worse, equivalent or
-            undecided, told of ``a``), ratio with its interval, adjusted p, detectable ratio, blocks that would decide.
-
-        Raises:
-            OptbenchError: the measure or the column does not exist.
-
-        Example:
-            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
-            >>> sweep(two, seeds=8).verdicts()[["a", "b", "verdict"]].values.tolist()
-            [['gd', 'adam', 'better']]
-        """
-        return analysis.verdicts(self.runs, self._measure(choose_by), of)
-
-    def ranking(self, choose_by: str | None = None, of: str = "optimizer") -> pd.DataFrame:
-        """Who is first on each problem, alone or with others, and over all problems.
-
-        Args:
-            choose_by: as in ``verdicts``.
-            of: as in ``verdicts``.
-
-        Returns:
-            A row a problem and optimizer, and rows "all": place, first (nobody beats it), value with its interval,
-            mean rank, the probability of being better than a rival.
-
-        Raises:
-            OptbenchError: the measure or the column does not exist.
-
-        Example:
-            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
-            >>> sweep(two, seeds=8).ranking()[["optimizer", "place"]].values.tolist()
-            [['gd', 1], ['adam', 2]]
-        """
-        return analysis.ranking(self.runs, self._measure(choose_by), of)
-
-    def costs(
-        self,
-        choose_by: str | None = None,
-        of: str = "optimizer",
-        losses: float | Mapping[str, float] | None = None,
-    ) -> pd.DataFrame:
-        """What it costs each tuned optimizer to get near the minimum and stay there, and where its runs end.
-
-        These are the runs that ``verdicts`` compares: of every block the setting it has chosen, on its fresh seeds.
-
-        Args:
-            choose_by: as in ``verdicts``.
-            of: as in ``verdicts``.
-            losses: a training loss to be reached, or one for each problem by name; by default a tenth, a hundredth, a
-                thousandth and 1e-5 of the first suboptimality.
-
-        Returns:
-            A row a problem and optimizer: runs, seeds, failures and unfinished (shares), the medians of log_tail,
-            log_area, test_loss and metrics; and for each target, named by its share or loss, reached_0.1 (share),
-            samples_to_0.1 and seconds_to_0.1 (spent by all runs, over the number that reached it; inf for none).
-
-        Raises:
-            OptbenchError: the measure or the column does not exist.
-
-        Example:
-            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
-            >>> sweep(two, seeds=8).costs(losses=5)[["optimizer", "runs", "reached_5"]].values.tolist()
-            [['gd', 8, 1.0], ['adam', 8, 0.0]]
-
-        Source:
-            Hansen et al. 2021, Optimization Methods and Software 36(1), section 4: expected running times to targets.
-        """
-        chosen = analysis.chosen_runs(self.runs, self._measure(choose_by), of)
-        targets = None if losses is None else analysis.fixed_targets(self.runs, losses, self.problems)
-        return analysis.costs(self, ["problem", of], chosen, targets)
-
-    def best_of_n(
-        self,
-        choose_by: str | None = None,
-        of: str = "optimizer",
-        counts: Sequence[int] = (1, 3, 5, 10, 20, 50),
-        defaults: pd.DataFrame | Sequence[Mapping[str, Any]] | None = None,
-    ) -> pd.DataFrame:
-        """What tuning buys: the value on fresh seeds that the best of n trials is expected to give.
-
-        Args:
-            choose_by: as in ``verdicts``.
-            of: as in ``verdicts``.
-            counts: the numbers n of trials; all the trials that were made come last.
-            defaults: a row or a mapping for each optimizer, which names the setting to show beside them: the column
-                ``optimizer`` and whatever else tells its runs from others, such as ``lr``.
-
-        Returns:
-            A row a problem, optimizer and n: kind ("trials" or "defaults"), trials (how many there are), value with its
-            interval, blocks, failures (the expected share).
-
-        Raises:
-            OptbenchError: the measure, a column or an optimizer does not exist, a number is below 1, or the default of
-                an optimizer is several settings.
-
-        Example:
-            >>> three = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": "1e-5:1e-3:3", "steps": 50}
-            >>> table = sweep(three, seeds=8).best_of_n(defaults=[{"optimizer": "gd", "lr": 1e-5}])
-            >>> table[["kind", "n", "value"]].round(1).values.tolist()
-            [['defaults', 0, 9.5], ['trials', 1, 5.3], ['trials', 3, 4.0]]
-        """
-        settings = None if defaults is None else shape.settings(defaults)
-        return analysis.best_of_n(self.runs, counts, self._measure(choose_by), of, defaults=settings)
-
-    def _measure(self, choose_by: str | None) -> str:
-        return self.choose_by if choose_by is None else choose_by
-
     def in_memory(self) -> "Results":
         """The same without the folder, which may go then.
 
         Returns:
             Results that hold all their tables.
         """
-        held = Results(self.runs, self.curves, self.timings, self.problems, self.landscapes, self.provenance)
+        tables = (self.runs, self.curves, self.timings, self.problems, self.landscapes)
+        held = Results(*tables, self.provenance, paths=self.paths)
         held.missing = self.missing
         return held
 
@@ -275,5 +165,5 @@ def load(path: str | Path) -> Results:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
-    problems, landscapes = folder.optional("problems"), folder.optional("landscapes")
-    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder)
+    problems, landscapes, paths = (folder.optional(name) for name in ("problems", "landscapes", "paths"))
+    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths)

@@ -13,7 +13,7 @@ from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.values import is_whole
-from optbench.sweeps import landscapes, stages
+from optbench.sweeps import landscapes, stages, walks
 from optbench.sweeps.budget import Budget, Run, run_within
 from optbench.sweeps.chosen import chosen_spec
 from optbench.sweeps.crews.choice import crew_for
@@ -127,7 +127,9 @@ def write_tables(
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]
     grids = isolation.grids(problems, plan.spec.plugins)
-    store.finish(landscapes.facts(problems, grids), begun, only)
+    with isolation.reruns(plan.spec.plugins) as curves_of:
+        paths = walks.walks(plan, runs, curves_of)
+    store.finish({**landscapes.facts(problems, grids), "paths": paths}, begun, only)
     return runs
 
 

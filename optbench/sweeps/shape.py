@@ -54,6 +54,7 @@ _NEEDED = {
     "timings": {"cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds"},
     "problems": {"problem"},
     "landscapes": {"problem", "w_1", "w_2", "value"},
+    "paths": {"run_id", "problem", "optimizer", "step", "w_1", "w_2"},
 }
 _PROVENANCE: dict[str, Callable[[Any], bool]] = {
     "command": lambda value: isinstance(value, str),

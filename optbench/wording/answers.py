@@ -5,6 +5,7 @@ The terminal and the page take their winners from here, and so from `optbench.an
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,12 +51,13 @@ class Answer:
         rows = self.ranking[self.ranking["problem"] == "all"].sort_values("mean_rank", kind="stable")
         if rows.empty:
             return ""
-        ranks = _listed([f"{row.optimizer} {row.mean_rank:.1f}" for row in rows.itertuples()])
-        count, reasons = int(rows["blocks"].max()), self._reasons("all")
+        ranks = listed([f"{row.optimizer} {row.mean_rank:.1f}" for row in rows.itertuples()])
+        count, reasons = int(rows["blocks"].max()), self.reasons("all")
         open_ = f" ({reasons[0]} to tell more)" if reasons else ""
         return f"over {count} problems: {_first_place(self, 'all', open_)}; mean ranks: {ranks}"
 
-    def _reasons(self, problem: str) -> list[str]:
+    def reasons(self, problem: str) -> list[str]:
+        """Why pairs of it cannot be told apart whatever they did, such as too few blocks."""
         reasons = self.verdicts.loc[self.verdicts["problem"] == problem, "reason"]
         return [reason for reason in reasons.unique() if reason]
 
@@ -90,9 +92,9 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
         how = "has one setting, and nothing was tuned"
     text = f"Compared by the {value_word(choose_by)}. Every optimizer {how}; intervals are of 95%."
     if without := _without(runs, choose_by):
-        text += f" There is none on {_listed(without)}, where suboptimality in the last fifth of a run stands in."
+        text += f" There is none on {listed(without)}, where suboptimality in the last fifth of a run stands in."
     if trials.nunique() > 1:
-        numbers = _listed([f"{name} {count:,}" for name, count in trials.items()])
+        numbers = listed([f"{name} {count:,}" for name, count in trials.items()])
         text += f" Trials were unequal ({numbers}): pairs are compared at the smaller number."
     return text
 
@@ -111,7 +113,7 @@ def data_texts(problems: Iterable[tuple[str, str]]) -> list[str]:
     for name, text in problems:
         if isinstance(text, str) and text:
             learners.setdefault(text, {})[name.partition("(")[0]] = None
-    return [f"{_listed(list(names))} on {text}" for text, names in learners.items()]
+    return [f"{listed(list(names))} on {text}" for text, names in learners.items()]
 
 
 def value_word(choose_by: str) -> str:
@@ -179,10 +181,10 @@ def _sentence(answer: Answer, problem: str) -> str:
         return f"{problem}: every run failed, so there is nothing to compare"
     if len(rows) == 1:
         return f"{problem}: {rows.iloc[0]['optimizer']} alone, so there is nothing to compare"
-    reasons = answer._reasons(problem)
+    reasons = answer.reasons(problem)
     firsts = answer.firsts(problem)
     if reasons and len(firsts) == len(rows):
-        return f"{problem}: undecided ({reasons[0]}); lowest first: {_listed(firsts)}"
+        return f"{problem}: undecided ({reasons[0]}); lowest first: {listed(firsts)}"
     parts = [_first_place(answer, problem, _how_open(answer, problem, firsts))]
     leader, verb = firsts[0], " is"
     names = [*firsts, *rows.loc[~rows["first"], "optimizer"]]
@@ -196,11 +198,11 @@ def _sentence(answer: Answer, problem: str) -> str:
             parts.append(f"{rival} has no setting without a deadline's cut or a failed run")
             continue
         others = [name for name in names if name != rival]
-        beaters = [name for name in others if _against(answer.verdicts, problem, name, rival)[3] == "better"]
+        beaters = [name for name in others if against(answer, problem, name, rival)[3] == "better"]
         than = next(iter(beaters), leader)  # the leader, where it beats the rival
-        ratio, low, high, _ = _against(answer.verdicts, problem, than, rival)
-        times = (" times worse" if verb else "") + (f" than {than}" if than != leader else "")
-        parts.append(f"{rival}{verb} {_times(ratio)}{times} [{_times(low)}, {_times(high)}]")
+        ratio, low, high, _ = against(answer, problem, than, rival)
+        worse = (" times worse" if verb else "") + (f" than {than}" if than != leader else "")
+        parts.append(f"{rival}{verb} {times(ratio)}{worse} [{times(low)}, {times(high)}]")
         verb = ""
     return f"{problem}: " + "; ".join([parts[0], ", ".join(parts[1:])] if len(parts) > 1 else parts)
 
@@ -210,13 +212,13 @@ def _first_place(answer: Answer, problem: str, note: str) -> str:
     total = int((answer.ranking["problem"] == problem).sum())
     if len(firsts) == 1:
         return f"{firsts[0]} is first"
-    names = f"all {total} ({_listed(firsts)})" if len(firsts) == total and total > 2 else _listed(firsts)
+    names = f"all {total} ({listed(firsts)})" if len(firsts) == total and total > 2 else listed(firsts)
     return f"{names} share first place{note}"
 
 
 def _how_open(answer: Answer, problem: str, firsts: Sequence[str]) -> str:
     """Whether those in first place are equal, or how many blocks would tell them apart."""
-    pairs = [_row(answer.verdicts, problem, firsts[0], name) for name in firsts[1:]]
+    pairs = [pair(answer, problem, firsts[0], name) for name in firsts[1:]]
     if not pairs:
         return ""
     if all(row["verdict"] == "equivalent" for row in pairs):
@@ -228,27 +230,29 @@ def _how_open(answer: Answer, problem: str, firsts: Sequence[str]) -> str:
     return f" (undecided: {text} blocks of seeds would tell)"
 
 
-def _row(verdicts: pd.DataFrame, problem: str, a: str, b: str) -> pd.Series:
-    both = verdicts[(verdicts["problem"] == problem) & verdicts["a"].isin([a, b]) & verdicts["b"].isin([a, b])]
-    return both.iloc[0]
+def pair(answer: Answer, problem: str, a: str, b: str) -> pd.Series:
+    """The row of ``verdicts`` that has both, in whatever order."""
+    table = answer.verdicts
+    return table[(table["problem"] == problem) & table["a"].isin([a, b]) & table["b"].isin([a, b])].iloc[0]
 
 
-def _against(verdicts: pd.DataFrame, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
+def against(answer: Answer, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
     """(ratio, low, high, verdict) of a pair, told of a."""
-    row = _row(verdicts, problem, a, b)
+    row = pair(answer, problem, a, b)
     if row["a"] == a:
         return row["ratio"], row["low"], row["high"], row["verdict"]
     turned = {"better": "worse", "worse": "better"}
-    return 1 / row["ratio"], 1 / row["high"], 1 / row["low"], turned.get(row["verdict"], row["verdict"])
+    ratio, low, high = (1 / row[name] if row[name] else math.inf for name in ("ratio", "high", "low"))
+    return ratio, low, high, turned.get(row["verdict"], row["verdict"])
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
     """A ratio to two digits, and to more where it is near 1; "140" where `labels.number` has 1.4e2."""
     if abs(ratio - 1) < 0.1:
         return labels.number(ratio, 3 if abs(ratio - 1) >= 0.01 else 4)
     return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -32,8 +32,10 @@ SMALL = {
 
 
 @pytest.fixture(autouse=True)
-def checkout(monkeypatch):
+def checkout(monkeypatch, tmp_path):
+    """In a folder of its own, as asv runs them."""
     monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.chdir(tmp_path)
 
 
 def load(module):
@@ -51,11 +53,11 @@ def test_every_benchmark_is_run_here():
         f"{module}.{name}"
         for module in MODULES
         for name, value in vars(load(module)).items()
-        if inspect.isclass(value) and not name.startswith("_") and value.__module__.startswith("benchmarks.")
+        if inspect.isclass(value) and not name.startswith("_") and value.__module__ == load(module).__name__
     }
     assert found == set(SMALL)
     folder = ROOT / json.loads((ROOT / "asv.conf.json").read_text())["benchmark_dir"]
-    assert {path.stem for path in folder.glob("*.py")} == {"__init__", *MODULES}
+    assert {path.stem for path in folder.glob("*.py")} == {"__init__", "versions", *MODULES}
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "sweeps.Commands"])
@@ -101,16 +103,14 @@ def test_the_commands_that_are_timed_run(monkeypatch):
     benchmark.setup()
     for name in measures(benchmark):
         getattr(benchmark, name)()
-    folder = Path(benchmark.folder.name)
-    benchmark.teardown()
-    assert not folder.exists() and len(commands) == 2 + 4
+    assert len(commands) == 4
     for command in commands:
         if command[0] == "sweep":
             monkeypatch.setattr(sys, "argv", ["optbench", *command, "--dry-run"])
             with pytest.raises(SystemExit) as end:
                 app.main()
             assert not end.value.code
-    assert sorted(planned) == [1, 1, 1, 576, 576]
+    assert sorted(planned) == [1, 1, 576]
 
 
 def test_the_peers_modules_load_without_the_peers():

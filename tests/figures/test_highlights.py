@@ -89,7 +89,7 @@ def test_nothing_leaves_the_pictures_or_touches_the_foot(large):
     _, _, figures = large
     assert len(figures) == 7
     for figure in figures.values():
-        figure.set_dpi(style.DPI)
+        figure.set_dpi(144)
         renderer = FigureCanvasAgg(figure).get_renderer()
         box, (width, height) = figure.get_tightbbox(renderer), figure.get_size_inches()
         assert 0 <= box.x0 and 0 <= box.y0 and box.x1 <= width and box.y1 <= height

@@ -30,9 +30,9 @@ def results(sizes=(16, 100)):
 
 
 def test_the_best_batch_size_changes_with_the_budget():
-    texts = budget_tables(results())["p"]
+    texts = [tuple(each.text for each in row) for row in budget_tables(results(), {"p": "p"})["p"].rows]
     assert len(texts) == 4 and texts[0][1] == "16" and texts[-1] == ("2,000", "full")
 
 
 def test_one_batch_size_is_no_question():
-    assert budget_tables(results(sizes=(16,))) == {}
+    assert budget_tables(results(sizes=(16,)), {"p": "p"}) == {}

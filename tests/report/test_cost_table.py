@@ -3,9 +3,9 @@
 import pandas as pd
 from synthetic import runs_table
 
+from optbench.figures.evidence import Evidence
 from optbench.report.cost_table import cost_tables, share_texts
 from optbench.sweeps.results import Results
-from optbench.wording.answers import answer_of
 
 LOSSES = {"gd": [(1, 0.5, 0.05, 0.05), (1, 0.5, 0.5, 0.5)], "adam": [(1, 0.05, 0.0005, 1e-6), (1, 0.05, 0.0005, 1e-6)]}
 """Of each optimizer and seed, at steps 0, 10, 20, 30, of 16 samples each."""
@@ -27,7 +27,8 @@ def results():
 
 def test_expected_running_times_and_how_many_arrived():
     tables = results()
-    rows = dict(cost_tables(tables, answer_of(tables.runs, []).best)["p"])
+    table = cost_tables(Evidence(tables).costs, {"p": "p"})["p"]
+    rows = {row[0].text: [each.text for each in row[1:]] for row in table.rows}
     assert share_texts() == ["10%", "1%", "0.1%", "0.001%"]
     # gd: one of two arrives at 10%, 0.699 of the way from ln 0.5 to ln 0.05: 160 + 112 samples, and 480 of the other.
     assert rows["gd"] == ["752 (1/2)", "never (0/2)", "never (0/2)", "never (0/2)"]

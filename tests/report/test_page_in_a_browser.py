@@ -1,22 +1,158 @@
-"""The page in a real browser: nothing goes wrong, nothing leaves it, and it fits a phone."""
+"""The page in a real browser: what a reader sees before and after each control, on a phone, in the dark, on paper."""
+
+import csv
+import io
 
 import pytest
 from browser import opened, scrolls_sideways
 from synthetic import make_tables, write_folder
 
-from optbench.report import write_report
+from optbench.report import write_report, write_side_by_side
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+ODD = 'a "very" odd <img src=x onerror=alert(1)> & 최적화 ' + "long " * 36
 SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
+DARK, LIGHT = "rgb(20, 22, 26)", "rgb(251, 251, 252)"
 
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory):
-    return write_report(write_folder(tmp_path_factory.mktemp("usual"), make_tables(**SMALL)))
+    tables = make_tables(problems=["rosenbrock", "breast_cancer", ODD], **SMALL)
+    return write_report(write_folder(tmp_path_factory.mktemp("usual"), tables), static=True)
+
+
+def paper(view):
+    return view.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def column(view, table, place):
+    cells = view.locator(f"table[data-name='{table}'] tbody tr:visible > :nth-child({place})")
+    return [text.split("\n")[0].strip() for text in cells.all_inner_texts()]
+
+
+def saved(view, button):
+    with view.expect_download() as event:
+        button.click()
+    return event.value.suggested_filename, event.value.path().read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_no_error_no_request_no_sideways_scrolling(chromium, usual, width):
+def test_no_error_no_request_no_sideways_scrolling_and_names_as_they_are(chromium, usual, width):
     with opened(chromium, usual, width=width) as view:
         assert view.title() == "optbench report"
         assert not scrolls_sideways(view)
+        names = view.locator(".card h3 a").all_inner_texts()
+        assert names == ["rosenbrock", "breast_cancer", ODD.strip()]
+        # The answer is on the first screen.
+        assert view.locator(".overall").bounding_box()["y"] < 400
+        assert view.locator(".card").first.bounding_box()["y"] < 700
+        wide = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
+        inside = f"{wide}.filter(e => !e.closest('.scroll') && !e.closest('.unseen')).map(e => e.outerHTML)"
+        assert view.evaluate(inside) == []
+
+
+def test_tables_sort_filter_and_save(chromium, usual):
+    with opened(chromium, usual, accept_downloads=True) as view:
+        table = view.locator("table[data-name='settings']")
+        head = table.locator("thead th", has_text="median")
+        assert head.get_attribute("aria-sort") is None and len(column(view, "settings", 1)) == 15
+        for direction, descending in (("ascending", False), ("descending", True)):
+            head.locator("button").click()
+            assert head.get_attribute("aria-sort") == direction
+            values = [float(text) for text in column(view, "settings", 7)]
+            assert values == sorted(values, reverse=descending) and len(set(values)) > 5
+        names = table.locator("thead th", has_text="optimizer")
+        names.locator("button").press("Enter")  # by keyboard
+        assert column(view, "settings", 2) == sorted(column(view, "settings", 2))
+        assert head.get_attribute("aria-sort") is None
+
+        tools = view.locator(".tools:has(+ .scroll table[data-name='settings'])")
+        tools.locator("input").fill("breast adam")
+        assert (
+            column(view, "settings", 1) == ["breast_cancer"]
+            and tools.locator("[role=status]").inner_text() == "1 of 15 rows"
+        )
+        name, text = saved(view, tools.locator("button", has_text="CSV"))
+        rows = list(csv.reader(io.StringIO(text)))
+        assert name == "settings.csv" and len(rows) == 2 and rows[0][:3] == ["problem", "optimizer", "place"]
+        assert rows[1][:2] == ["breast_cancer", "adam"] and float(rows[1][6]) > 0 and len(rows[1][6]) > 10
+        tools.locator("input").fill("")
+        assert len(column(view, "settings", 1)) == 15 and tools.locator("[role=status]").inner_text() == ""
+        _, text = saved(view, tools.locator("button", has_text="CSV"))
+        assert {row[0] for row in csv.reader(io.StringIO(text))} == {
+            "problem",
+            "rosenbrock",
+            "breast_cancer",
+            ODD.strip(),
+        }
+        name, text = saved(view, tools.locator("button", has_text="LaTeX"))
+        assert (
+            name == "settings.tex" and "\\toprule" in text and "\\textless{}img src=x" in text and "\\& 최적화" in text
+        )
+        assert text.count("\\\\\n") == 16 and "\\textbf{" in text and " \\times 10^{" in text
+
+
+def test_theme_by_the_switch_by_the_system_and_in_the_address(chromium, usual):
+    with opened(chromium, usual) as view:
+        assert paper(view) == LIGHT
+        view.evaluate("document.addEventListener('themechange', (event) => (window.told = event.detail))")
+        view.get_by_label("dark").check(force=True)
+        assert (paper(view), view.evaluate("window.told"), view.evaluate("location.hash")) == (
+            DARK,
+            "dark",
+            "#?theme=dark",
+        )
+        view.get_by_label("system").check(force=True)
+        assert paper(view) == LIGHT and view.evaluate("location.hash") == ""
+        view.emulate_media(color_scheme="dark")
+        assert paper(view) == DARK
+        view.emulate_media(media="print", color_scheme="dark")
+        assert paper(view) == "rgb(255, 255, 255)"
+        hidden = view.locator("nav.contents, .tools, fieldset.theme")
+        assert hidden.count() > 3 and not any(each.is_visible() for each in hidden.all())
+        assert view.locator(".card").first.is_visible() and view.locator("figure img").first.is_visible()
+    with opened(chromium, usual, hash="#?theme=dark") as view:
+        assert paper(view) == DARK and view.get_by_label("dark").is_checked()
+    with opened(chromium, usual, color_scheme="dark") as view:
+        assert paper(view) == DARK and view.get_by_label("system").is_checked()
+
+
+def test_by_keyboard_and_for_screen_readers(chromium, usual):
+    with opened(chromium, usual) as view:
+        seen = []
+        for _ in range(6):
+            view.keyboard.press("Tab")
+            seen.append(view.evaluate("[document.activeElement.tagName, document.activeElement.textContent.trim()]"))
+        assert seen[0] == ["A", "Skip to the content"] and seen[1][0] == "INPUT"
+        assert [tag for tag, _ in seen[2:]] == ["A"] * 4 and seen[2][1] == "rosenbrock"
+        focused = "getComputedStyle(document.activeElement).outlineStyle"
+        assert view.evaluate(focused) == "solid"
+        name = "e.getAttribute('aria-label') || document.getElementById(e.getAttribute('aria-labelledby')).textContent"
+        marked = "document.querySelectorAll('section, article, nav, [role=region]')"
+        labels = view.evaluate(f"[...{marked}].map(e => {name})")
+        assert len(labels) > 12 and all(label.strip() for label in labels)
+        assert view.evaluate("[...document.images].every(e => e.alt)")
+        named = "e.textContent || e.ariaLabel || e.labels.length"
+        assert view.evaluate(f"[...document.querySelectorAll('button, input')].every(e => {named})")
+        levels = view.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(e => +e.tagName[1])")
+        assert (
+            levels[0] == 1
+            and levels.count(1) == 1
+            and all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+        )
+
+
+def test_without_javascript_the_answer_is_there(chromium, usual):
+    with opened(chromium, usual, java_script_enabled=False) as view:
+        assert view.locator(".card").count() == 3 and not view.locator("fieldset.theme").is_visible()
+
+
+def test_side_by_side(chromium, tmp_path):
+    one = {**SMALL, "problems": ["rosenbrock"]}
+    folders = [write_folder(tmp_path / name, make_tables(**one)) for name in ("old", 'n<b>"w" 최적화' + "x" * 180)]
+    page = write_side_by_side(folders, out=tmp_path / "side.html")
+    for width in (360, 1280):
+        with opened(chromium, page, width=width) as view:
+            assert not scrolls_sideways(view)
+            assert view.locator(".card h3 .wraps").all_inner_texts() == [str(folder) for folder in folders]
+            assert view.locator("table.data tbody tr").count() == 5

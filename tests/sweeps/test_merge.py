@@ -39,7 +39,7 @@ def run_parts(spec, folder, count):
 
 
 def same_bytes(folder, other):
-    for name in ("runs.parquet", "curves.parquet"):
+    for name in ("runs.parquet", "curves.parquet", "paths.parquet"):
         assert (folder / name).read_bytes() == (other / name).read_bytes(), name
 
 

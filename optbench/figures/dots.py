@@ -1,0 +1,35 @@
+"""Figures as dots, in few colors: small PNG and GIF files."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+COLORS = 256
+
+
+def canvas_of(figure: Figure, dpi: int) -> FigureCanvasAgg:
+    """The figure, drawn at so many dots an inch."""
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas
+
+
+def picture_of(canvas: FigureCanvasAgg) -> Image.Image:
+    """What is on it now."""
+    return Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+
+
+def in_few_colors(picture: Image.Image) -> Image.Image:
+    """The picture with a palette: a third of the size or less; the color of its corner stays exactly that.
+
+    An octree keeps the colors of thin lines, which the median cut takes for each other.
+    """
+    few = picture.quantize(COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette, corner = few.getpalette() or [], few.getpixel((0, 0))
+    palette[3 * corner : 3 * corner + 3] = picture.getpixel((0, 0))
+    few.putpalette(palette)
+    return few

@@ -1,0 +1,101 @@
+"""The fonts of all figures: matplotlib's own, and for Korean, Chinese and Japanese what the system has."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager, get_font
+from matplotlib.ft2font import FT2Font, LoadFlags
+
+FONT = "DejaVu Sans"  # comes with matplotlib, so figures look the same everywhere
+SCRIPTS = {"Korean": "한글값학률", "Chinese": "中文步长", "Japanese": "あア学習率"}
+"""Letters that a font of the script has."""
+_LIKELY = (
+    "droidsansfallback", "notosanscjk", "sourcehansans", "wqy", "nanumgothic", "nanum", "malgun", "pingfang",
+    "hiragino", "applesdgothic", "yugothic", "msgothic", "msyh", "simhei", "ipa", "takao", "unfonts", "undotum", "cjk",
+)  # fmt: skip
+"""Parts of the names of files that are looked at first: a system may have thousands of fonts."""
+
+
+_FINE = 720
+_HINTED = 1.025
+
+
+@lru_cache(maxsize=1)
+def families() -> tuple[str, ...]:
+    """FONT, and behind it the fewest others of this system that draw SCRIPTS, as far as it has any."""
+    missing, chosen = set(SCRIPTS), [FONT]
+    for path in sorted(findSystemFonts(), key=_order):
+        if not missing:
+            break
+        if drawn := {script for script in missing if _covers(path, SCRIPTS[script])}:
+            missing -= drawn
+            chosen.append(_known(path))
+    return tuple(chosen)
+
+
+def drawable(text: str) -> bool:
+    """Whether `families` have every letter of the text."""
+    return all(any(font.get_char_index(ord(letter)) for font in _fonts()) for letter in text)
+
+
+@lru_cache(maxsize=4096)
+def text_width(text: str, size: float) -> float:
+    """Width in inches of `text` set in `size` points, in the fonts that draw it."""
+    font = _chain()
+    font.set_size(size, _FINE)
+    font.set_text(text, flags=LoadFlags.NO_HINTING)
+    return _HINTED * font.get_width_height()[0] / 64 / _FINE
+
+
+def fitting(text: str, size: float, room: float) -> str:
+    """The text on one line of `room` inches, cut where it is longer, and the cut marked."""
+    if text_width(text, size) <= room:
+        return text
+    low, high = 0, len(text)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if text_width(text[:middle] + " …", size) <= room else (low, middle)
+    return text[:low].rstrip() + " …"
+
+
+def _order(path: str) -> tuple[int, str]:
+    """Likely files first, regular faces before others."""
+    name = Path(path).name.lower().replace("-", "").replace("_", "")
+    likely = next((place for place, part in enumerate(_LIKELY) if part in name), len(_LIKELY))
+    return 2 * likely + ("bold" in name or "light" in name or "thin" in name), path
+
+
+def _covers(path: str, letters: str) -> bool:
+    """Whether the font has all the letters; not where it cannot be read."""
+    try:
+        font = FT2Font(path)
+    except (OSError, RuntimeError):
+        return False
+    if not font.scalable or font.family_name.startswith("Last Resort"):
+        return False
+    return all(font.get_char_index(ord(letter)) for letter in letters)
+
+
+def _known(path: str) -> str:
+    """The font's name, under which matplotlib finds it: it keeps a list, which may be older than the font."""
+    known = next((each.name for each in fontManager.ttflist if Path(each.fname) == Path(path)), None)
+    if known is None:
+        fontManager.addfont(path)
+        known = next(each.name for each in fontManager.ttflist if Path(each.fname) == Path(path))
+    return known
+
+
+@lru_cache(maxsize=1)
+def _files() -> tuple[str, ...]:
+    return tuple(findfont(FontProperties(family=name)) for name in families())
+
+
+def _fonts() -> list[FT2Font]:
+    return [get_font(file) for file in _files()]
+
+
+def _chain() -> FT2Font:
+    """One font that falls back to the others, as text is drawn."""
+    return get_font(list(_files()))

@@ -1,0 +1,192 @@
+"""The critical-difference diagram: mean ranks on a line, and bars that join whom nothing tells apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from optbench.analysis import ranking, verdicts
+from optbench.analysis.comparison import ALL
+from optbench.contract.errors import OptbenchError
+from optbench.figures import frame, style, styles
+from optbench.figures.evidence import Evidence, Tables
+from optbench.figures.rank_groups import groups, told_apart
+from optbench.figures.subjects import looks_over, some_optimizers, some_problems
+
+CAPTION = (
+    "Mean ranks, the best at the left. A bar joins optimizers of which no verdict says that one is better than the "
+    "other; its dots are those that it joins. Two that share no bar are told apart."
+)
+RULER, NUMBERS, BELOW, BAR, ROW, NOTE = 0.32, 0.42, 0.24, 0.1, 0.2, 0.2
+_POINTS, _LEAST, _WIDE = 8.5, 3.0, 3.3
+_NAMES = 0.36
+
+
+def critical_difference(
+    results: Tables | Evidence,
+    problem: str | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    choose_by: str | None = None,
+    confidence: float = 0.95,
+    ruler: bool = True,
+) -> Axes:
+    """Mean ranks of the optimizers on a line, and bars that join those that are not told apart.
+
+    Over several problems these are the mean ranks over problems, and two share a bar unless ``verdicts`` says better
+    or worse of them in its rows "all": the signed-rank test of the problems' log ratios, its p-values adjusted by
+    Holm's method over all pairs. So a bar may be longer or shorter than Nemenyi's critical difference, which is drawn
+    as a ruler to compare with. Of one problem these are the mean ranks over its reporting seeds, and bars follow the
+    verdicts on that problem. "equivalent" and "undecided" join, "better" and "worse" part.
+
+    Args:
+        results: of a sweep.
+        problem: one of its problems; by default all, where there are several.
+        optimizers: those to compare; ranks and p-values are then computed of these alone.
+        ax: where to draw; by default a new figure.
+        choose_by: the measure, as for ``results.verdicts``.
+        confidence: of the verdicts.
+        ruler: draw Nemenyi's critical difference above the ranks, where there is one.
+
+    Returns:
+        The axes, whose x is the mean rank.
+
+    Raises:
+        OptbenchError: a problem or an optimizer does not exist.
+
+    Source:
+        Demsar 2006, JMLR 7, section 3.2.4 and figure 1; the signed-rank test in the place of Nemenyi's as in Benavoli
+        et al. 2016, JMLR 17.
+    """
+    evidence = frame.evidence_of(results)
+    names, problems = some_optimizers(evidence, optimizers), some_problems(evidence, problem)
+    places, pairs = _compared(evidence, names, choose_by, confidence)
+    subject = problems[0] if len(problems) == 1 or ALL not in set(places["problem"]) else ALL
+    rows = places[places["problem"] == subject].sort_values("mean_rank", kind="stable")
+    if len(rows) == 1:
+        rows = rows.assign(mean_rank=1.0)
+    if rows["mean_rank"].isna().all():
+        raise OptbenchError("mean ranks need a problem on which all optimizers have runs: leave some of them out")
+    rows = rows[rows["mean_rank"].notna()]
+    if not ruler:
+        rows = rows.assign(critical_difference=math.nan)
+    colors = {name: look["color"] for name, look in looks_over(evidence, subject, optimizers).items()}
+    rows = rows.assign(
+        text=rows["optimizer"].map(evidence.names), color=[colors.get(name, style.GRAY) for name in rows["optimizer"]]
+    )
+    pairs = pairs[pairs["problem"] == subject]
+    count = len(problems) if len(rows) == 1 else int(rows["blocks"].max())
+    about = f"{count} problems" if len(problems) > 1 else f"the seeds of {style.fitting(problems[0], 8.5, 2.5)}"
+    reason = next(filter(None, pairs["reason"]), "")
+    if reason.endswith("problems are needed"):
+        reason += f" to tell two of {len(rows)} apart, and there are {count}"
+    if len(rows) == 1:
+        reason = "one optimizer alone: there is none to compare it with"
+    return draw_ranks(ax, rows, pairs, f"mean rank over {about}", reason)
+
+
+def _compared(evidence: Evidence, names: list[str], choose_by: str | None, confidence: float) -> tuple:
+    """`ranking` and `verdicts` of these optimizers."""
+    of = evidence.results
+    by, whole = choose_by or of.choose_by, len(names) == of.runs["optimizer"].nunique()
+    if by == of.choose_by and whole and confidence == 0.95:
+        return evidence.answer.ranking, evidence.answer.verdicts
+    runs = of.runs[of.runs["optimizer"].isin(names)]
+    return ranking(runs, by, confidence=confidence), verdicts(runs, by, confidence=confidence)
+
+
+def draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about: str, note: str = "") -> Axes:
+    """rows: of `ranking`, the best first, with `text` and `color`; pairs: of `verdicts`; about: what the ranks are."""
+    bars = groups(told_apart(pairs, rows["optimizer"].tolist()))
+    gap = float(rows["critical_difference"].iloc[0])
+    line = NUMBERS + (RULER if gap == gap else 0.0)
+    first = line + BELOW + BAR * len(bars)
+    total = first + ROW * math.ceil(len(rows) / 2) + (NOTE if note else 0.0)
+    with _axes(ax, total) as ax:
+        dpi, now = ax.get_figure(root=True).dpi, styles.current()
+        wide, tall = ax.bbox.width / dpi, ax.bbox.height / dpi
+        # All heights are those of text of `_POINTS`; y is the distance from the upper end in their inches.
+        points = max(min(now.tick, _POINTS * tall / total, _POINTS * wide / _WIDE), _LEAST)
+        unit = points / _POINTS
+        texts = [style.fitting(text, points, _NAMES * wide - 0.6 * unit) for text in rows["text"]]
+        half = math.ceil(len(rows) / 2)
+        rooms = [max([style.text_width(text, points) for text in part] or [0.0]) + 0.6 * unit
+                 for part in (texts[:half], texts[half:])]  # fmt: skip
+        ranks = rows["mean_rank"].to_numpy()
+        low, high = math.floor(ranks.min()), max(math.ceil(ranks.max()), math.floor(ranks.min()) + 1)
+        inch = (high - low) / max(wide - sum(rooms), 0.2 * wide)
+        ax.set(xlim=(low - rooms[0] * inch, high + rooms[1] * inch), ylim=(max(total, tall / unit), 0))
+        ax.axis("off")
+        _scale(ax, low, high, line, points, about)
+        if gap == gap:
+            _ruler(ax, low, gap, line - NUMBERS, points)
+        for place, members in enumerate(bars):
+            y = line + 0.16 + BAR * place
+            ax.plot(ranks[members], [y] * len(members), color=style.BLACK, linewidth=3.2 * unit, marker="o",
+                    markersize=5 * unit, solid_capstyle="round", gid="bar", zorder=4)  # fmt: skip
+        ends = (low - 0.12 * inch * unit, high + 0.12 * inch * unit)
+        _elbows(ax, rows, texts, ends, (line, first), inch * unit, points)
+        if note:
+            note = style.fitting(note, 0.85 * points, wide - 0.1)
+            ax.text(ax.get_xlim()[0], total, note, fontsize=0.85 * points, color=style.GRAY, va="bottom")
+    return ax
+
+
+@contextmanager
+def _axes(ax: Axes | None, total: float) -> Iterator[Axes]:
+    """The axes that are given, or those that fill a new figure, in which text has its usual size."""
+    if ax is not None:
+        with frame.axes(ax) as given:
+            yield given
+        return
+    with styles.of_figure() as now:
+        unit = now.tick / _POINTS
+        foot, head = (style.FOOT_INCHES, 0.38 * now.zoom) if now.told else (0.0, 0.0)
+        tall = total * unit + foot + head + 0.05
+        figure = styles.figure_of(now.width, tall)
+        if now.told:
+            figure.text(0.1 / now.width, 1 - 0.08 * now.zoom / tall, "Mean ranks", fontsize=now.title, va="top")
+        yield figure.add_axes((0.01, foot / tall, 0.98, total * unit / tall))
+
+
+def _scale(ax: Axes, low: int, high: int, y: float, points: float, text: str) -> None:
+    """The line of ranks, its numbers above it."""
+    ax.plot([low, high], [y, y], color=style.BLACK, linewidth=points / _POINTS)
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if (high - low) / step <= 12)
+    for rank in range(low, high + 1):
+        major = (rank - low) % step == 0
+        ax.plot([rank, rank], [y - (0.06 if major else 0.035), y], color=style.BLACK, linewidth=0.8 * points / _POINTS)
+        if major:
+            ax.text(rank, y - 0.08, str(rank), ha="center", va="bottom", fontsize=points)
+    ax.text((low + high) / 2, y - 0.24, text, ha="center", va="bottom", fontsize=0.9 * points, color=style.GRAY)
+
+
+def _ruler(ax: Axes, low: float, gap: float, y: float, points: float) -> None:
+    """Nemenyi's critical difference, as long as it is on the scale, and its name above it."""
+    unit = points / _POINTS
+    ax.plot([low, low + gap], [y - 0.06, y - 0.06], color=style.GRAY, linewidth=1.2 * unit, marker="|",
+            markersize=6 * unit, gid="ruler")  # fmt: skip
+    text = f"critical difference {gap:.2f} (Nemenyi)"
+    ax.text(low, y - 0.12, text, va="bottom", fontsize=0.85 * points, color=style.GRAY)
+
+
+def _elbows(ax: Axes, rows: pd.DataFrame, texts: list, ends: tuple, heights: tuple, inch: float, points: float) -> None:
+    """From each rank a line down to its name: the better half at the left, the others at the right.
+
+    heights: of the scale, and of the first row of names.
+    """
+    half, unit = math.ceil(len(rows) / 2), points / _POINTS
+    for place, (rank, color, text) in enumerate(zip(rows["mean_rank"], rows["color"], texts, strict=True)):
+        left = place < half
+        y = heights[1] + ROW * ((place if left else len(rows) - 1 - place) + 0.5)
+        end, side = (ends[0], -1) if left else (ends[1], 1)
+        ax.plot([rank, rank, end], [heights[0], y, y], color=color, linewidth=unit, zorder=3)
+        ax.plot([rank], [heights[0]], marker="o", markersize=4 * unit, color=color, zorder=5)
+        where = {"y": y, "ha": "right" if left else "left", "va": "center"}
+        ax.text(end + side * 0.04 * inch, s=f"{rank:.2f}", fontsize=0.8 * points, color=style.GRAY, **where)
+        ax.text(end + side * 0.4 * inch, s=text, fontsize=points, gid="name", **where)

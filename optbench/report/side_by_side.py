@@ -1,0 +1,191 @@
+"""Several result folders on one page: versions, machines or sweeps beside the first of them, the baseline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import ascii_uppercase
+
+import pandas as pd
+
+from optbench.analysis.comparison import ALL
+from optbench.contract.errors import OptbenchError
+from optbench.figures.evidence import Evidence
+from optbench.report import environment
+from optbench.report.failures import failure_texts, without_lost
+from optbench.report.filling import fill, write_file
+from optbench.report.options import Options
+from optbench.report.tables import BEST, OPEN, Cell, Table, cell, number
+from optbench.sweeps.candidates import compare
+from optbench.sweeps.results import load
+from optbench.wording import answers, labels
+from optbench.wording.comparisons import comparison_text
+
+FACTS = ("optbench", "date", "cpu", "cores", "device", "python", "numpy", "numba", "budget", "command")
+MOST = 8
+"""Folders of one page."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One folder."""
+
+    letter: str
+    folder: str
+    evidence: Evidence
+    problems: list[str]
+    against: pd.DataFrame | None
+    """`optbench.compare` with the first folder; None for the first, and where they share nothing."""
+    why: str
+    """Why there is no comparison."""
+    warnings: list[str]
+
+
+def write_page(
+    directories: Sequence[Path], options: Options, progress: Callable[[str], None], tell: Callable[[str], None]
+) -> Path:
+    """Read the folders and write the page; see `optbench.report.write_side_by_side`."""
+    if options.formats or options.tables:
+        raise OptbenchError("--format and --tables take one result folder: give the folders one by one")
+    if len(directories) > MOST:
+        raise OptbenchError(f"{len(directories)} result folders are too many for one page: name at most {MOST}")
+    sides: list[Side] = []
+    for directory, letter in zip(directories, ascii_uppercase, strict=False):
+        progress(f"tables of {directory}")
+        sides.append(_side(directory, letter, sides[0] if sides else None, tell))
+    progress("page")
+    page = options.page(Path(directories[-1]) / "report", "side-by-side.html")
+    write_file(page, render(sides))
+    return page
+
+
+def render(sides: Sequence[Side]) -> str:
+    """The page as text; every value from the tables is escaped."""
+    problems = list(dict.fromkeys(name for side in sides for name in side.problems))
+    files = labels.file_names(problems)
+    return fill(
+        "side_by_side.html",
+        sides=[_card(side, sides[0]) for side in sides],
+        facts=_facts(sides),
+        problems=[
+            {
+                "name": problem,
+                "anchor": f"problem-{files[problem]}",
+                "table": _table(problem, files[problem], sides),
+                "sentences": [(side.letter, _sentence(side, problem)) for side in sides],
+                "against": [
+                    (side.letter, comparison_text(side.against, problem, sides[0].letter, side.letter))
+                    for side in sides
+                    if side.against is not None
+                ],
+            }
+            for problem in problems
+        ],
+    )
+
+
+def _card(side: Side, first: Side) -> dict:
+    """The texts of what one folder says, and what it says beside the first."""
+    results, table = side.evidence.results, side.against
+    return {
+        "letter": side.letter,
+        "folder": side.folder,
+        "counts": environment.counts(results),
+        "overall": side.evidence.answer.overall(),
+        "warnings": side.warnings,
+        "why": side.why,
+        "against": "" if table is None else comparison_text(table, ALL, first.letter, side.letter),
+        "how": "" if table is None else _how(table),
+        "differences": [] if table is None else table.attrs["differences"],
+        "measure": answers.measure_text(side.evidence.answer, results.choose_by, results.runs),
+    }
+
+
+def _sentence(side: Side, problem: str) -> str:
+    if problem not in side.problems:
+        return "not in this folder"
+    return side.evidence.answer.sentence(problem).removeprefix(f"{problem}: ")
+
+
+def _side(directory: Path, letter: str, first: Side | None, tell: Callable[[str], None]) -> Side:
+    everything = load(directory)
+    if everything.missing:
+        tell(f"{directory}: {everything.missing}")
+    results, lost = without_lost(everything), failure_texts(everything.runs)
+    if results.runs.empty:
+        raise OptbenchError(f"{str(directory)!r}: every run failed: there is nothing to report; {lost[0]}")
+    table, why = None, ""
+    if first is not None:
+        try:
+            table = compare(first.evidence.results, results)
+        except OptbenchError as error:
+            why = f"not compared with {first.letter}: {error}"
+    warnings = ([everything.missing] if everything.missing else []) + lost
+    problems = list(results.runs["problem"].unique())
+    return Side(letter, str(directory), Evidence(results), problems, table, why, warnings)
+
+
+def _how(table: pd.DataFrame) -> str:
+    """What was paired."""
+    rows = table[table["problem"] != ALL]
+    seeds = f"{int(rows['seeds'].max()):,} seeds in common"
+    return (
+        f"the same settings in both, on {seeds}"
+        if table.attrs["by"] == "settings"
+        else f"each as it was tuned, on {seeds}"
+    )
+
+
+def _facts(sides: Sequence[Side]) -> list[tuple[str, list[str], bool]]:
+    """(key, a text a side, whether they differ) of what says which version and machine it is."""
+    found = [side.evidence.results.provenance for side in sides]
+    rows = [(key, [str(each.get(key, "–")) for each in found]) for key in FACTS]
+    return [(key, texts, len(set(texts)) > 1) for key, texts in rows if set(texts) != {"–"}]
+
+
+def _table(problem: str, file: str, sides: Sequence[Side]) -> Table:
+    """A row an optimizer: its value in each folder, and the ratio to the first where seeds are shared."""
+    ranked = [_of(side.evidence.answer.ranking, problem).set_index("optimizer") for side in sides]
+    compared = [None if side.against is None else _of(side.against, problem).set_index("b") for side in sides]
+    headings, numbers = ["optimizer"], []
+    for side, pairs in zip(sides, compared, strict=True):
+        headings.append(f"value in {side.letter}")
+        numbers.append(headings[-1])
+        if pairs is not None and len(pairs):
+            headings += [f"{side.letter} over {sides[0].letter}", f"verdict of {side.letter}"]
+            numbers.append(headings[-2])
+    rows = []
+    for name in dict.fromkeys(name for table in ranked for name in table.index):
+        row = [cell(name)]
+        for table, pairs in zip(ranked, compared, strict=True):
+            row.append(_value(table, name))
+            if pairs is not None and len(pairs):
+                row += _ratio(pairs, name)
+        rows.append(row)
+    return Table(f"side-by-side-{file}", f"{problem}: each optimizer in each folder", headings, rows, numbers)
+
+
+def _of(table: pd.DataFrame, problem: str) -> pd.DataFrame:
+    return table[table["problem"] == problem]
+
+
+def _value(table: pd.DataFrame, name: str) -> Cell:
+    if name not in table.index:
+        return Cell("–")
+    row = table.loc[name]
+    known = not math.isnan(row["low"])
+    under = f"[{labels.number(row['low'])}, {labels.number(row['high'])}]" if known else ""
+    return number(row["value"], under=under, marks=(BEST,) if row["first"] else ())
+
+
+def _ratio(pairs: pd.DataFrame, name: str) -> list[Cell]:
+    if name not in pairs.index:
+        return [Cell("–"), Cell("–")]
+    row = pairs.loc[name]
+    known = not math.isnan(row["low"])
+    under = f"[{labels.number(row['low'])}, {labels.number(row['high'])}]" if known else ""
+    marks = {"undecided": (OPEN,), "better": (BEST,), "worse": ("bad",)}.get(row["verdict"], ())
+    word = "identical" if row["identical"] == 1 else row["verdict"]
+    return [number(row["ratio"], under=under), cell(word, marks=marks, title=row["reason"])]

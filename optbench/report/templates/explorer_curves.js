@@ -1,0 +1,170 @@
+// Curves: all settings of a problem as a gray field, few of them in color, each with the interval of its median.
+optbench.views = {};
+optbench.views.curves = (() => {
+  "use strict";
+  const { number, plain, count } = optbench.text;
+  const X = { steps: "steps", epochs: "epochs (passes over the data)", samples: "samples (steps × batch size)", seconds: "seconds of steps" };
+  const FAR = 1000; // how many times the start a curve in color may stretch the axis to
+  const NEAR = 5; // and a gray one
+
+  const controls = (data, choose) => {
+    const problem = choose.problem();
+    const measures = data.measuresOf(problem).map(({ key, name }) => [key, name]);
+    const y = choose.among("y", measures);
+    const log = !y.includes("accuracy") && (y === "suboptimality" || drawn(data, choose, y).every((c) => c.y.median.every((v) => v === null || v > 0)));
+    const mine = data.curveRows.filter((curve) => curve.problem === problem);
+    return [
+      choose.problems(),
+      choose.select("y", "value", measures),
+      choose.select("x", "against", clocks(data, mine), "epochs"),
+      choose.select("ly", "vertical axis", [["log", "log"], ["linear", "linear"]], log ? "log" : "linear"),
+      choose.select("lx", "horizontal axis", [["log", "log"], ["linear", "linear"]], "log"),
+      ...choose.filters(mine),
+      choose.select("color", "in color", [["best", "best of each optimizer"], ["all", "all"]]),
+      choose.check("others", "others in gray"),
+      choose.check("bands", "intervals"),
+    ];
+  };
+
+  const clocks = (data, mine) =>
+    Object.keys(X).filter((x) => x !== "seconds" || mine.some((curve) => curve.pace !== null)).map((x) => [x, x]);
+
+  // The curves that pass the filters, with their numbers.
+  const drawn = (data, choose, y) =>
+    choose.passing(data.curveRows).map((row) => ({ row, y: data.values(row, y) })).filter((curve) => curve.y);
+
+  const draw = (data, choose) => {
+    const values = Object.fromEntries(controls(data, choose).map((spec) => [spec.key, spec.value]));
+    const problem = data.problems[choose.problem()];
+    const curves = drawn(data, choose, values.y).map((curve) => ({ ...curve, x: data.clock(curve.row, values.x) }));
+    const log = { x: values.lx === "log", y: values.ly === "log" };
+    const seen = new Set();
+    for (const curve of curves) {
+      const { optimizer } = curve.row;
+      curve.look = data.look(optimizer, curve.row.problem);
+      curve.front = curve.look && (values.color === "all" || !seen.has(optimizer));
+      seen.add(optimizer);
+      const low = log.y && values.y === "suboptimality" ? problem.floor : -Infinity;
+      curve.line = curve.y.median.map((v) => (v === null || (log.y && Math.max(v, low) <= 0) ? null : Math.max(v, low)));
+      curve.x = curve.x.map((v) => (v === null || (log.x && v <= 0) ? null : v));
+      curve.color = optbench.theme.seen(curve.look ? curve.look.color : optbench.theme.colors().soft);
+    }
+    const front = curves.filter((curve) => curve.front);
+    const back = values.others ? curves.filter((curve) => !curve.front) : [];
+    const shown = [...front, ...back];
+    const range = { x: ends(shown.map((c) => c.x), log.x, 0.02), y: heights(front, back, problem, values.y, log.y) };
+    const owners = [];
+    const traces = [field(back, values, data, owners)];
+    if (values.bands) for (const curve of front) traces.push(band(curve, log, range.y));
+    for (const curve of front) {
+      owners[traces.length] = curve.x.map(() => curve);
+      traces.push(line(curve, values, data));
+    }
+    return {
+      traces, curves: shown, front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
+      layout: {
+        xaxis: { type: values.lx, range: range.x, text: X[values.x] },
+        yaxis: { type: values.ly, range: range.y, text: nameOf(data, values.y) },
+        ...start(problem, values.y, range.y, log.y),
+      },
+      note: note(data, choose, curves, front, back), label: label(data, values, problem, front, back),
+    };
+  };
+
+  const nameOf = (data, y) => (y === "suboptimality" ? "suboptimality (loss − minimum)" : data.measures.find((m) => m.key === y).name);
+
+  // All that is gray is one trace, its lines kept apart by gaps: a hundred curves cost what one does.
+  const field = (curves, values, data, owners) => {
+    const x = [], y = [], hovertext = [], mine = [];
+    for (const curve of curves) {
+      x.push(...curve.x, null);
+      y.push(...curve.line, null);
+      hovertext.push(...texts(curve, values, data), "");
+      mine.push(...curve.x.map(() => curve), null);
+    }
+    owners[0] = mine;
+    return { x, y, hovertext, hoverinfo: "text", mode: "lines", type: "scatter", line: { color: optbench.theme.gray(), width: 1 } };
+  };
+
+  const line = (curve, values, data) => ({
+    x: curve.x, y: curve.line, hovertext: texts(curve, values, data), hoverinfo: "text", mode: "lines", type: "scatter",
+    name: plain(data.short(curve.row.optimizer)), line: { color: curve.color, width: 2.2, dash: curve.look.dash },
+  });
+
+  // Where the upper end is not finite, the band is open: it leaves the picture.
+  const band = (curve, log, range) => {
+    const open = log.y ? 10 ** (range[1] + 1) : range[1] + (range[1] - range[0]);
+    const least = log.y ? 10 ** (range[0] - 1) : range[0] - (range[1] - range[0]);
+    const kept = curve.x.map((_, place) => place).filter((place) => curve.line[place] !== null && curve.x[place] !== null);
+    const x = kept.map((place) => curve.x[place]);
+    const end = (list, otherwise) => kept.map((place) => (list[place] === null ? otherwise : Math.max(list[place], least)));
+    const [low, high] = [end(curve.y.low, least), end(curve.y.high, open).map((v) => Math.min(v, open))];
+    return {
+      x: [...x, ...x.toReversed()], y: [...high, ...low.toReversed()], fill: "toself", mode: "lines", type: "scatter",
+      hoverinfo: "skip", line: { width: 0 }, fillcolor: optbench.theme.faded(curve.color, optbench.theme.dark() ? 0.2 : 0.13),
+    };
+  };
+
+  // What the label at each point of a curve says.
+  const texts = (curve, values, data) => {
+    const { row, y } = curve;
+    const head = `<b>${plain(data.short(row.optimizer))}</b><br>${plain(data.words(row))}`;
+    const name = plain(nameOf(data, values.y));
+    const foot = `${row.recommended ? "recommended · " : ""}${data.seeds(row)}`;
+    return curve.x.map((x, place) => {
+      const interval = row.n > 1 ? ` [${number(y.low[place])}, ${y.high[place] === null ? "inf" : number(y.high[place])}]` : "";
+      return `${head}<br>${name}: ${number(y.median[place])}${interval}<br>${values.x}: ${number(x, 4)}<br>${foot}`;
+    });
+  };
+
+  const finite = (lists) => lists.flat().filter((v) => v !== null && Number.isFinite(v));
+
+  const ends = (lists, log, room) => {
+    const all = finite(lists).filter((v) => !log || v > 0);
+    if (!all.length) return log ? [0, 1] : [0, 1];
+    let [low, high] = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
+    if (log) [low, high] = [Math.log10(low), Math.log10(high)];
+    const space = room * (high - low || 1);
+    return [low - space, high + space];
+  };
+
+  // The vertical axis fits the medians, but one that blows up does not flatten the others.
+  const heights = (front, back, problem, y, log) => {
+    const loss = problem.start > 0 && (y === "suboptimality" || y === "train_loss");
+    const base = loss && y === "train_loss" ? problem.minimum || 0 : 0;
+    const most = (factor) => (loss ? base + (log ? factor : 1.2) * problem.start : Infinity);
+    const under = (curves, top) => curves.map((curve) => curve.line.map((v) => (v === null ? null : Math.min(v, top))));
+    return ends([...under(front, most(FAR)), ...under(back, most(NEAR))], log, 0.05);
+  };
+
+  // The loss at the start, which a log axis of steps cannot show.
+  const start = (problem, y, range, log) => {
+    if (y !== "suboptimality" || !(problem.start > 0)) return {};
+    const height = log ? Math.log10(problem.start) : problem.start;
+    if (height > range[1] || height < range[0]) return {};
+    const { soft } = optbench.theme.colors();
+    return {
+      shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: problem.start, y1: problem.start, line: { color: soft, width: 1, dash: "2px,4px" } }],
+      annotations: [{ xref: "paper", x: 1, xanchor: "right", y: height, yanchor: "bottom", text: "at the start", showarrow: false, font: { color: soft, size: 11.5 } }],
+    };
+  };
+
+  const note = (data, choose, curves, front, back) => {
+    const parts = [`${count(curves.length, "setting")}: optimizer, batch size and schedule, each at the rate that tuning chose for it.`];
+    if (back.length) parts.push(`In color: the ${front.every((c) => c.row.recommended) ? "recommended" : "best"} setting of each optimizer${front.length < new Set(curves.map((c) => c.row.optimizer)).size ? " that has a color here" : ""}; gray: ${count(back.length, "other")}.`);
+    parts.push("Line: median over seeds; band: its interval of 95%, or the range where seeds are few. A failed run counts as infinitely bad from its last point on.");
+    if (data.staged) parts.push("Recommended settings were run on held-out seeds, the others on tuning seeds alone.");
+    if (data.curves.left_out) parts.push(`${count(data.curves.left_out, "setting")} of the sweep had no room on this page; those that tuning prefers are here.`);
+    return parts.join(" ");
+  };
+
+  const label = (data, values, problem, front, back) => {
+    const each = front.slice(0, 10).map((curve) => {
+      const last = curve.line.findLast((v) => v !== null);
+      return `${data.short(curve.row.optimizer)} (${data.words(curve.row)}) ends at ${number(last)}`;
+    });
+    return `Line chart of ${problem.name}: ${nameOf(data, values.y)} against ${values.x}. ${each.join("; ")}. ${count(back.length, "other setting")} in gray.`;
+  };
+
+  return { title: "Curves", there: (data) => data.curveRows.length > 0, controls, draw, zooms: true };
+})();

@@ -1,0 +1,97 @@
+// Paths: where optimizers walk on a two-parameter problem, step by step, with a player.
+optbench.views.paths = (() => {
+  "use strict";
+  const { number, plain, count } = optbench.text;
+  const LEVELS = 12;
+  const FRAMES = 240;
+  const SECONDS = 8; // from the first step to the last
+
+  const controls = (data, choose) => [choose.problems(data.paths.map((entry) => entry.problem))];
+
+  const entryOf = (data, choose) => data.paths.find((entry) => entry.problem === choose.problem(data.paths.map((e) => e.problem)));
+
+  // Differences of whole numbers -> steps and points.
+  const decoded = (entry, line) => {
+    const summed = (list) => {
+      let sum = 0;
+      return list.map((step) => (sum += step));
+    };
+    const place = (list, [low, high]) => summed(list).map((part) => low + ((high - low) * part) / entry.fine);
+    return { optimizer: line.optimizer, step: summed(line.step), x: place(line.x, entry.across), y: place(line.y, entry.along) };
+  };
+
+  // The steps at which the player stops: evenly in the logarithm, for most happens early.
+  const frames = (lines) => {
+    const last = Math.max(1, ...lines.map((line) => line.step.at(-1)));
+    const steps = Array.from({ length: FRAMES }, (_, place) => Math.round(last ** (place / (FRAMES - 1))));
+    return [...new Set([0, ...steps])];
+  };
+
+  // What of each path has been walked by a step; a path that has ended stays where it is.
+  const walked = (line, step) => {
+    let many = line.step.findIndex((at) => at > step);
+    if (many < 0) many = line.step.length;
+    return { x: line.x.slice(0, many), y: line.y.slice(0, many) };
+  };
+
+  const draw = (data, choose) => {
+    const entry = entryOf(data, choose);
+    const shown = choose.shown();
+    const lines = entry.lines.filter((line) => shown.includes(line.optimizer)).map((line) => decoded(entry, line));
+    const stops = frames(lines.length ? lines : [{ step: [1] }]);
+    const wanted = Number(choose.get("step", "")) || stops.at(-1);
+    const at = stops.filter((step) => step <= wanted).length - 1;
+    const { paper, ink, soft } = optbench.theme.colors();
+    const traces = [contour(entry, soft, paper)];
+    const color = (line) => {
+      const look = data.look(line.optimizer, entry.problem);
+      return look ? optbench.theme.seen(look.color) : soft;
+    };
+    for (const line of lines) {
+      traces.push({ ...walked(line, stops[at]), mode: "lines", type: "scatter", hoverinfo: "skip", line: { color: color(line), width: 2 } });
+    }
+    for (const line of lines) traces.push(head(line, stops[at], color(line), paper, data));
+    traces.push({ x: lines.slice(0, 1).map((line) => line.x[0]), y: lines.slice(0, 1).map((line) => line.y[0]), mode: "markers", type: "scatter", hoverinfo: "text", hovertext: "start", marker: { size: 10, color: ink, line: { color: paper, width: 1.5 } } });
+    if (entry.minimizer) traces.push({ x: [entry.minimizer[0]], y: [entry.minimizer[1]], mode: "markers", type: "scatter", hoverinfo: "text", hovertext: "minimum", marker: { symbol: "star", size: 15, color: "#f6d55c", line: { color: "#262626", width: 1 } } });
+    const problem = data.problems[entry.problem];
+    return {
+      traces, player: player(lines, stops, at),
+      layout: {
+        height: 520, xaxis: { type: "linear", range: entry.across, text: "w₁", showgrid: false }, yaxis: { type: "linear", range: entry.along, text: "w₂", showgrid: false },
+      },
+      note: `The recommended setting of each optimizer on ${problem.short}, one run each, ${entry.every ? "every step" : "at the evaluated steps"}. Contours are spaced evenly in the logarithm of the loss above the minimum; the star is the minimum. The slider is spaced evenly in the logarithm of the step.`,
+      label: `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.name} up to step ${stops[at]}: ${lines.map((line) => `${data.short(line.optimizer)} at (${number(walked(line, stops[at]).x.at(-1))}, ${number(walked(line, stops[at]).y.at(-1))})`).join("; ")}.`,
+    };
+  };
+
+  const contour = (entry, high, paper) => {
+    const all = entry.z.flat().filter((z) => z !== null);
+    const [start, end] = [Math.min(...all), Math.max(...all)];
+    return {
+      type: "contour", x: entry.x, y: entry.y, z: entry.z, hoverinfo: "skip", showscale: false,
+      colorscale: [[0, paper], [1, optbench.theme.mixed(paper, high, 0.45)]], contours: { start, end, size: (end - start) / LEVELS || 1 }, line: { color: paper, width: 0.7 },
+    };
+  };
+
+  const head = (line, step, color, paper, data) => {
+    const { x, y } = walked(line, step);
+    const name = plain(data.short(line.optimizer));
+    return {
+      x: x.slice(-1), y: y.slice(-1), mode: "markers", type: "scatter", hoverinfo: "text", hovertext: `<b>${name}</b><br>(${number(x.at(-1))}, ${number(y.at(-1))})`, name,
+      marker: { size: 10, symbol: "square", color, line: { color: paper, width: 1.5 } },
+    };
+  };
+
+  // stops: steps; at: the place among them; show(chart, place): only what moves is drawn anew.
+  const player = (lines, stops, at) => ({
+    stops, at, seconds: SECONDS,
+    show: (chart, place) => {
+      const parts = lines.map((line) => walked(line, stops[place]));
+      const moved = [...parts, ...parts.map(({ x, y }) => ({ x: x.slice(-1), y: y.slice(-1) }))];
+      const data = moved.map(({ x, y }) => ({ x, y }));
+      return Plotly.animate(chart, { data, traces: moved.map((_, number) => number + 1) }, { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } });
+    },
+  });
+
+  return { title: "Paths", there: (data) => data.paths.length > 0, controls, draw, decoded };
+})();

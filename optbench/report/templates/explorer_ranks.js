@@ -1,0 +1,83 @@
+// Mean ranks over problems, counted anew whenever an optimizer is hidden; a chart and a table of the same numbers.
+optbench.views.ranks = (() => {
+  "use strict";
+  const { number, plain, count } = optbench.text;
+  const { make } = optbench.controls;
+  const ROOM = 30; // pixels for an optimizer
+  const EDGES = 110; // pixels above and below
+
+  const controls = (data, choose) => [choose.over()];
+
+  // For each optimizer its rank on each problem that all of them have, and the mean, as analysis.ranking has them.
+  const ranks = (data, problems, shown) => {
+    const on = (problem) =>
+      shown.map((a) => shown.reduce((rank, b) => (a === b ? rank : rank + 1 - (data.ranks.ahead[problem][a][b] ?? NaN)), 1));
+    const each = problems.map((problem) => [problem, on(problem)]).filter(([, row]) => row.every((rank) => !Number.isNaN(rank)));
+    const rows = shown.map((optimizer, place) => {
+      const mine = each.map(([problem, row]) => [problem, row[place]]);
+      return { optimizer, ranks: mine, mean: mine.reduce((sum, [, rank]) => sum + rank, 0) / mine.length };
+    });
+    const critical = each.length > 1 && shown.length > 1 ? data.ranks.critical[shown.length] / Math.sqrt(each.length) : null;
+    return { rows: rows.sort((a, b) => a.mean - b.mean), problems: each.map(([problem]) => problem), critical };
+  };
+
+  const draw = (data, choose) => {
+    const shown = choose.shown();
+    const { rows, problems, critical } = ranks(data, choose.problemsOver(), shown);
+    const { ink, soft, line } = optbench.theme.colors();
+    const value = (problem, optimizer) => data.ranks.value[problem * data.optimizers.length + optimizer];
+    const spots = rows.flatMap((row, place) => row.ranks.map(([problem, rank]) => ({ row, place, problem, rank })));
+    const color = (row) => {
+      const look = data.look(row.optimizer);
+      return optbench.theme.seen(look ? look.color : soft);
+    };
+    const traces = [
+      {
+        x: spots.map((spot) => spot.rank), y: spots.map((spot) => spot.place), mode: "markers", type: "scatter", hoverinfo: "text",
+        hovertext: spots.map((s) => `<b>${plain(data.short(s.row.optimizer))}</b><br>${plain(data.problems[s.problem].short)}: rank ${number(s.rank)}<br>${plain(data.value)}: ${number(value(s.problem, s.row.optimizer))}`),
+        marker: { size: 8, color: optbench.theme.gray(), opacity: 0.75 },
+      },
+      {
+        x: rows.map((row) => row.mean), y: rows.map((_, place) => place), mode: "markers", type: "scatter", hoverinfo: "text",
+        hovertext: rows.map((row) => `<b>${plain(data.short(row.optimizer))}</b><br>mean rank ${number(row.mean)} on ${count(problems.length, "problem")}`),
+        marker: { size: 14, color: rows.map(color), line: { color: optbench.theme.colors().paper, width: 1.5 } },
+      },
+    ];
+    // The bar stands at the right end, where few dots are: two means further apart than it differ.
+    const bar = critical === null || critical > shown.length ? {} : {
+      shapes: [{ type: "line", x0: 1, x1: 1 + critical, y0: -0.8, y1: -0.8, line: { color: ink, width: 2 } }],
+      annotations: [{ x: 1, xanchor: "left", y: -0.8, yanchor: "bottom", text: `critical difference ${number(critical)}`, showarrow: false, font: { color: soft, size: 11.5 } }],
+    };
+    return {
+      traces, table: problems.length ? table(data, rows, problems) : null, means: () => rows.map((row) => [row.optimizer, row.mean]),
+      layout: {
+        height: EDGES + ROOM * Math.max(rows.length, 2),
+        xaxis: { type: "linear", range: [0.8, Math.max(shown.length, 2) + 0.2], dtick: shown.length > 12 ? 5 : 1, text: "rank (1 is best)" },
+        yaxis: { type: "linear", range: [rows.length - 0.4, -1.3], tickvals: rows.map((_, place) => place), ticktext: rows.map((row) => plain(optbench.text.shorten(data.short(row.optimizer), 24))), tickfont: { color: ink, size: 12.5 }, gridcolor: line, text: "" },
+        ...bar,
+      },
+      note: `Ranks by the ${data.value}: large dots are means over ${count(problems.length, "problem")}, small ones single problems.${critical === null ? "" : " Two means that lie further apart than the critical difference differ (Nemenyi's test)."} A rank depends on who takes part: hide an optimizer, and the others are ranked anew. The verdicts above keep theirs.`,
+      label: `Mean ranks: ${rows.map((row) => `${data.short(row.optimizer)} ${number(row.mean)}`).join(", ")}.`,
+    };
+  };
+
+  const table = (data, rows, problems) => {
+    const element = make("table");
+    const head = make("tr");
+    head.append(make("th", "optimizer", { scope: "col" }), make("th", "mean rank", { scope: "col", class: "number" }));
+    problems.forEach((problem) => head.append(make("th", data.problems[problem].short, { scope: "col", class: "number" })));
+    const body = make("tbody");
+    for (const row of rows) {
+      const line = make("tr");
+      line.append(make("th", data.optimizers[row.optimizer].name, { scope: "row" }), make("td", number(row.mean), { class: "number strong" }));
+      row.ranks.forEach(([, rank]) => line.append(make("td", number(rank), { class: "number" })));
+      body.append(line);
+    }
+    const top = make("thead");
+    top.append(head);
+    element.append(make("caption", "Ranks of the optimizers that are shown", { class: "explore-caption" }), top, body);
+    return element;
+  };
+
+  return { title: "Ranks", there: (data) => data.optimizers.length > 1, controls, draw };
+})();

@@ -1,0 +1,142 @@
+// Rates: where each optimizer ends at each rate, and where it diverges.
+optbench.views.rates = (() => {
+  "use strict";
+  const { number, plain, count } = optbench.text;
+  const STRIP = 0.1; // share of the height that holds what has no place on the axis
+  const FAR = 1000; // an end this many times above the start counts as lost
+  const REACH = 2; // decades that intervals may stretch the axis
+  const SYMBOLS = { o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x", "<": "triangle-left", ">": "triangle-right", p: "pentagon" };
+
+  const controls = (data, choose) => {
+    const mine = data.rateRows.filter((row) => row.problem === choose.problem());
+    const positive = mine.every((row) => row.median === null || row.median > 0);
+    return [
+      choose.problems(),
+      choose.select("ly", "vertical axis", [["log", "log"], ["linear", "linear"]], positive ? "log" : "linear"),
+      ...(data.rates.whole ? choose.filters(mine) : []),
+      choose.check("bands", "intervals"),
+    ];
+  };
+
+  // Of each optimizer and rate the setting that tuning prefers, among those that pass.
+  const best = (data, choose) => {
+    const rows = new Map();
+    for (const row of choose.passing(data.rateRows, data.rates.whole)) {
+      const key = `${row.optimizer} ${row.rate}`;
+      if (!rows.has(key)) rows.set(key, row);
+    }
+    return [...rows.values()].sort((a, b) => a.rate - b.rate);
+  };
+
+  const draw = (data, choose) => {
+    const values = Object.fromEntries(controls(data, choose).map((spec) => [spec.key, spec.value]));
+    const problem = data.problems[choose.problem()];
+    const log = values.ly === "log";
+    const rows = best(data, choose).map((row) => ({ ...row, look: data.look(row.optimizer, row.problem) }));
+    const limit = problem.start > 0 && problem.minimum !== null ? FAR * problem.start : Infinity;
+    for (const row of rows) row.lost = row.median === null || row.median > limit || (log && row.median <= 0 && row.median === null);
+    const floor = log ? problem.floor : -Infinity;
+    const [bottom, top] = limits(rows.filter((row) => !row.lost), floor, log);
+    const lost = rows.some((row) => row.lost);
+    const upper = lost ? top + (STRIP / (1 - STRIP)) * (top - bottom) : top;
+    const real = (height) => (log ? 10 ** height : height);
+    const steps = [...new Set(rows.filter((row) => !row.level).map((row) => row.rate))].sort((a, b) => a - b);
+    const gaps = steps.slice(1).map((rate, place) => Math.log10(rate / steps[place]));
+    const gap = gaps.length ? Math.min(...gaps) : 0.5;
+    const across = steps.length ? [Math.log10(steps[0]) - 0.6 * gap, Math.log10(steps.at(-1)) + 0.6 * gap] : [-0.5, 0.5];
+    const optimizers = [...new Set(rows.map((row) => row.optimizer))].sort((a, b) => a - b);
+    const traces = [];
+    const owners = [];
+    optimizers.forEach((optimizer, place) => {
+      const mine = rows.filter((row) => row.optimizer === optimizer);
+      // Each is moved a little sideways, so that points and intervals stand side by side.
+      const side = 10 ** ((0.25 * gap * (place - (optimizers.length - 1) / 2)) / optimizers.length);
+      const middle = real((top + upper) / 2);
+      const points = mine.map((row) => ({
+        row, x: (row.level ? 10 ** ((across[0] + across[1]) / 2) : row.rate) * side,
+        y: row.lost ? middle : Math.max(row.median, floor),
+      }));
+      owners[traces.length] = points;
+      traces.push(...parts(points, data, values, floor, real(top), across));
+    });
+    return {
+      traces, curves: rows, owner: () => null,
+      layout: {
+        xaxis: { type: "log", range: across, text: "learning rate" },
+        yaxis: { type: values.ly, range: [bottom, upper], text: data.value },
+        ...strip(lost, real(top), real(upper), log ? (top + upper) / 2 : (top + upper) / 2),
+      },
+      note: note(data, rows), label: label(data, problem, rows),
+    };
+  };
+
+  // The traces of one optimizer: a line through what has a place, points of all, a level line without rates.
+  const parts = (points, data, values, floor, top, across) => {
+    const { look } = points[0].row;
+    const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
+    const { paper } = optbench.theme.colors();
+    const width = look ? 2 : 1;
+    const placed = points.filter((point) => !point.row.lost);
+    const line = { color, width, dash: look ? look.dash : "solid" };
+    const bars = values.bands && look ? { type: "data", symmetric: false, color, thickness: 1, width: 0,
+      array: points.map((p) => (p.row.lost ? 0 : Math.max(0, Math.min(p.row.high === null ? top : p.row.high, top) - p.y))),
+      arrayminus: points.map((p) => (p.row.lost ? 0 : Math.max(0, p.y - Math.max(p.row.low, floor)))) } : undefined;
+    const marks = {
+      x: points.map((p) => p.x), y: points.map((p) => p.y), mode: "markers", type: "scatter", error_y: bars,
+      hoverinfo: "text", hovertext: points.map((p) => text(p.row, data)), name: plain(data.short(points[0].row.optimizer)),
+      marker: {
+        size: look ? 8 : 5, symbol: look ? SYMBOLS[look.marker] || "circle" : "circle",
+        color: points.map((p) => (p.row.failures && !p.row.lost ? paper : color)), line: { color, width: 1.5 },
+      },
+    };
+    const level = points.some((p) => p.row.level && !p.row.lost);
+    const x = level ? across.map((end) => 10 ** end) : points.map((p) => p.x);
+    const y = level ? [placed[0].y, placed[0].y] : points.map((p) => (p.row.lost ? null : p.y));
+    return [{ x, y, mode: "lines", type: "scatter", hoverinfo: "skip", line, connectgaps: false }, marks];
+  };
+
+  const text = (row, data) => {
+    const ends = row.n > 1 && row.median !== null ? ` [${number(row.low)}, ${row.high === null ? "inf" : number(row.high)}]` : "";
+    const value = row.median === null ? "half of the runs or more diverged" : `${plain(data.value)}: ${number(row.median)}${ends}`;
+    return `<b>${plain(data.short(row.optimizer))}</b><br>${plain(data.words(row))}<br>${value}<br>${data.seeds(row)}`;
+  };
+
+  const limits = (rows, floor, log) => {
+    if (!rows.length) return [-1, 1];
+    const scale = (v) => (log ? Math.log10(Math.max(v, floor)) : v);
+    const middle = rows.map((row) => scale(row.median));
+    let [low, high] = [Math.min(...middle), Math.max(...middle)];
+    const reach = log ? REACH : 2 * (high - low);
+    low = Math.max(low - reach, Math.min(low, ...rows.map((row) => scale(row.low))));
+    high = Math.min(high + reach, Math.max(high, ...rows.filter((row) => row.high !== null).map((row) => scale(row.high))));
+    const room = 0.05 * (high - low || 1);
+    return [low - room, high + room];
+  };
+
+  const strip = (lost, y0, y1, middle) => {
+    if (!lost) return {};
+    const { warn } = optbench.theme.colors();
+    return {
+      shapes: [{ type: "rect", xref: "paper", x0: 0, x1: 1, y0, y1, fillcolor: optbench.theme.faded(warn, 0.12), line: { width: 0 }, layer: "below" }],
+      annotations: [{ xref: "paper", x: 0, xanchor: "left", y: middle, text: "diverged", showarrow: false, font: { color: warn, size: 12 } }],
+    };
+  };
+
+  const note = (data, rows) => {
+    const parts = ["Each optimizer at each rate, with the batch size and schedule that tuning prefers there. Point: median over seeds; bar: its interval; hollow: some runs failed."];
+    if (rows.some((row) => row.lost)) parts.push("In the strip at the top: half of the runs or more diverged, or the end lies above 1000 times the start.");
+    if (rows.some((row) => row.level)) parts.push("A level line: an optimizer that takes no learning rate.");
+    if (!data.rates.whole) parts.push("The sweep has too many settings for this page: only the best of each rate is here.");
+    return parts.join(" ");
+  };
+
+  const label = (data, problem, rows) => {
+    const each = [...new Set(rows.map((row) => row.optimizer))].slice(0, 10).map((optimizer) => {
+      const mine = rows.filter((row) => row.optimizer === optimizer && !row.lost).sort((a, b) => a.median - b.median);
+      return mine.length ? `${data.short(optimizer)} is lowest at rate ${number(mine[0].rate)}: ${number(mine[0].median)}` : `${data.short(optimizer)} diverged at every rate`;
+    });
+    return `Chart of ${problem.name}: ${data.value} against the learning rate, ${count(rows.length, "point")}. ${each.join("; ")}.`;
+  };
+
+  return { title: "Rates", there: (data) => data.rateRows.length > 0, controls, draw, best, zooms: true };
+})();

@@ -1,0 +1,83 @@
+// Colors: charts follow the page's variables, by light and by dark, and while it is printed.
+optbench.theme = (() => {
+  "use strict";
+  const listeners = [];
+  let printing = false;
+  const PAPER = { ink: "#000000", soft: "#444444", line: "#cccccc", paper: "#ffffff", shade: "#f2f2f2", warn: "#7a3200" };
+  const CONTRAST = 3.2; // of a line in color to the page behind it
+
+  const colors = () => {
+    if (printing) return PAPER;
+    const style = getComputedStyle(document.documentElement);
+    const read = (name) => style.getPropertyValue("--" + name).trim() || PAPER[name];
+    const found = Object.fromEntries(Object.keys(PAPER).map((name) => [name, read(name)]));
+    return { ...found, paper: style.getPropertyValue("--card").trim() || found.paper };
+  };
+
+  // "#rgb" or "#rrggbb" -> three numbers from 0 to 255
+  const parts = (hex) => {
+    const full = hex.length === 4 ? hex.replace(/[0-9a-f]/gi, "$&$&") : hex;
+    return [1, 3, 5].map((place) => parseInt(full.slice(place, place + 2), 16));
+  };
+  const linear = (part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);
+  const luminance = (hex) => {
+    const [r, g, b] = parts(hex).map(linear);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (a, b) => {
+    const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const mixed = (a, b, share) => {
+    const other = parts(b);
+    const both = parts(a).map((part, place) => Math.round(part + share * (other[place] - part)));
+    return "#" + both.map((part) => part.toString(16).padStart(2, "0")).join("");
+  };
+  const dark = () => luminance(colors().paper) < 0.2;
+
+  // The color as it can be seen on the page: on dark paper mixed with white until it stands out.
+  const seen = (color) => {
+    const { paper } = colors();
+    if (!dark()) return color;
+    for (let share = 0; share < 1; share += 0.1) {
+      const lighter = mixed(color, "#ffffff", share);
+      if (contrast(lighter, paper) >= CONTRAST + 1) return lighter;
+    }
+    return "#ffffff";
+  };
+  const faded = (color, opacity) => `rgba(${parts(color).join(",")},${opacity})`;
+  // The lines of all that is not in color.
+  const gray = () => mixed(colors().paper, colors().soft, dark() ? 0.5 : 0.38);
+
+  // What all charts share.
+  const layout = (more = {}) => {
+    const { ink, soft, line, paper, shade } = colors();
+    const narrow = document.getElementById("explore-chart").clientWidth < 520;
+    const axis = {
+      gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, ticks: "outside", ticklen: 4, automargin: true,
+      tickfont: { color: soft, size: 12 }, title: { font: { color: ink, size: 13 }, standoff: 10 },
+      exponentformat: "power", showexponent: "all", minexponent: 4, fixedrange: matchMedia("(pointer: coarse)").matches,
+    };
+    const { xaxis = {}, yaxis = {}, ...rest } = more;
+    const ticks = ({ type, range }) => (type === "log" ? optbench.text.ticks(range) : {});
+    const joined = (given) => ({ ...axis, ...ticks(given), ...given, title: { ...axis.title, text: given.text || "" }, text: undefined });
+    return {
+      height: narrow ? 340 : 460, autosize: true, showlegend: false, hovermode: "closest", hoverdistance: 30,
+      margin: { l: narrow ? 44 : 60, r: 14, t: 12, b: 44 }, paper_bgcolor: paper, plot_bgcolor: paper,
+      font: { family: getComputedStyle(document.body).fontFamily, color: ink, size: 13 },
+      hoverlabel: { bgcolor: shade, bordercolor: line, align: "left", namelength: -1, font: { color: ink, size: 12.5, family: getComputedStyle(document.body).fontFamily } },
+      ...rest, xaxis: joined(xaxis), yaxis: joined(yaxis),
+    };
+  };
+
+  const tell = () => listeners.forEach((listener) => listener());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tell);
+  document.addEventListener("themechange", tell);
+  for (const [event, on] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(event, () => {
+      printing = on;
+      tell();
+    });
+  }
+  return { colors, dark, seen, faded, mixed, gray, layout, on: (listener) => listeners.push(listener), printing: () => printing };
+})();

@@ -1,0 +1,44 @@
+// Tables as text: rows of cells -> CSV or LaTeX, and a text as a file that the browser saves.
+optbench.exports = (() => {
+  "use strict";
+  const SPECIAL = {
+    "\\": "\\textbackslash{}", "{": "\\{", "}": "\\}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_",
+    "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "\\textless{}", ">": "\\textgreater{}",
+    "–": "--", "…": "\\ldots{}", "·": "\\textperiodcentered{}", "→": "$\\rightarrow$",
+  };
+
+  // A text that LaTeX sets as it stands; 1.2e-5 becomes a power of ten.
+  const latexText = (text) => {
+    const power = /^(-?[\d.]+)e(-?\d+)$/.exec(text);
+    if (power) return `$${power[1]} \\times 10^{${power[2]}}$`;
+    return text.replace(/[\\{}&%$#_~^<>–…·→]/g, (each) => SPECIAL[each]);
+  };
+
+  const csvText = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+  // rows: arrays of {value, text, marks}, the headings first. numbers: whether each column holds numbers.
+  const csv = (rows) => rows.map((row) => row.map((cell) => csvText(cell.value)).join(",")).join("\r\n") + "\r\n";
+
+  const latexCell = (cell) => {
+    const text = cell.marks.includes("best") ? `\\textbf{${latexText(cell.text)}}` : latexText(cell.text);
+    return cell.marks.includes("open") ? `${text}\\textsuperscript{\\textdagger}` : text;
+  };
+
+  const latex = (rows, numbers, caption) => {
+    const lines = rows.map((row) => `${row.map(latexCell).join(" & ")} \\\\`);
+    const columns = numbers.map((number) => (number ? "r" : "l")).join("");
+    return [
+      `% ${caption.replace(/\s+/g, " ")}`, "% needs the package booktabs", `\\begin{tabular}{${columns}}`, "\\toprule",
+      lines[0], "\\midrule", ...lines.slice(1), "\\bottomrule", "\\end{tabular}", "",
+    ].join("\n");
+  };
+
+  const save = (name, text, type) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+  return { csv, latex, latexText, save };
+})();

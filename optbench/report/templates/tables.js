@@ -1,0 +1,89 @@
+// Every table.data sorts by its headings, filters by a text where it is long, and can be saved as CSV or LaTeX.
+(() => {
+  "use strict";
+  const LONG = 8; // rows from which a filter is worth its place
+
+  const make = (tag, text, properties = {}) => Object.assign(document.createElement(tag), { textContent: text }, properties);
+
+  // The text of a cell without what stands below it in small.
+  const textOf = (cell) =>
+    [...cell.childNodes]
+      .filter((node) => !(node.classList && node.classList.contains("under")))
+      .map((node) => node.textContent)
+      .join("")
+      .trim();
+  const valueOf = (cell) => cell.dataset.value ?? textOf(cell);
+
+  // Numbers as numbers, what is missing last whatever the direction, all else as words.
+  const compare = (a, b, sign) => {
+    const [x, y] = [a, b].map((text) => (text === "" || text === "–" ? null : text === "inf" ? Infinity : Number(text)));
+    if (x === null || y === null) return (x === null) - (y === null);
+    if (Number.isNaN(x) || Number.isNaN(y)) return sign * a.localeCompare(b, undefined, { numeric: true });
+    return x === y ? 0 : x < y ? -sign : sign;
+  };
+
+  const sortBy = (table, heads, place) => {
+    const up = heads[place].getAttribute("aria-sort") !== "ascending";
+    heads.forEach((head) => head.removeAttribute("aria-sort"));
+    heads[place].setAttribute("aria-sort", up ? "ascending" : "descending");
+    const body = table.tBodies[0];
+    const rows = [...body.rows].map((row) => [valueOf(row.cells[place]), row]);
+    rows.sort((a, b) => compare(a[0], b[0], up ? 1 : -1));
+    body.append(...rows.map(([, row]) => row));
+  };
+
+  const filter = (table, text, status) => {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    const rows = [...table.tBodies[0].rows];
+    for (const row of rows) {
+      const content = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => content.includes(word));
+    }
+    status.textContent = words.length ? `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows` : "";
+  };
+
+  // What is seen, in the order in which it is seen.
+  const contents = (table) => {
+    const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+    return [table.tHead.rows[0], ...rows].map((row) =>
+      [...row.cells].map((cell) => ({
+        value: valueOf(cell), text: textOf(cell), marks: (cell.dataset.marks || "").split(" "),
+      })),
+    );
+  };
+
+  const tools = (table) => {
+    const bar = make("div", "", { className: "tools" });
+    const caption = table.caption.textContent.trim();
+    const status = make("span", "", { className: "status" });
+    status.setAttribute("role", "status");
+    if (table.tBodies[0].rows.length >= LONG) {
+      const field = make("input", "", { type: "search", placeholder: "filter" });
+      field.setAttribute("aria-label", `Filter the rows of: ${caption}`);
+      field.addEventListener("input", () => filter(table, field.value, status));
+      bar.append(field);
+    }
+    bar.append(status);
+    const button = (word, action) => {
+      const each = make("button", word, { type: "button" });
+      each.setAttribute("aria-label", `Save as ${word}: ${caption}`);
+      each.addEventListener("click", action);
+      bar.append(each);
+    };
+    const numbers = () => [...table.tHead.rows[0].cells].map((cell) => cell.classList.contains("number"));
+    const { csv, latex, save } = optbench.exports;
+    button("CSV", () => save(`${table.dataset.name}.csv`, csv(contents(table)), "text/csv"));
+    button("LaTeX", () => save(`${table.dataset.name}.tex`, latex(contents(table), numbers(), caption), "text/plain"));
+    return bar;
+  };
+
+  for (const table of document.querySelectorAll("table.data")) {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, place) => {
+      const button = make("button", head.textContent.trim(), { type: "button", className: "sort" });
+      button.addEventListener("click", () => sortBy(table, heads, place));
+      head.replaceChildren(button);
+    });
+    table.parentElement.before(tools(table));
+  }
+})();

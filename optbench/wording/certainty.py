@@ -1,0 +1,110 @@
+"""How sure an answer is, what it costs and what more seeds would tell, in words."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from optbench.analysis.costs import SHARES
+from optbench.wording import labels
+from optbench.wording.answers import MOST_BLOCKS, Answer, against, pair, times
+
+FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = "better", "equivalent", "undecided", "alone", "failed"
+
+
+def state(answer: Answer, problem: str) -> str:
+    """What is known of first place: one is better than the rest, several are equivalent, or it is undecided.
+
+    "alone" where there is nothing to compare with, "failed" where every run failed.
+    """
+    rows = answer.ranking[answer.ranking["problem"] == problem]
+    firsts = answer.firsts(problem)
+    if len(rows) > 1 and (rows["failures"] == 1).all():
+        return FAILED
+    if len(rows) == 1:
+        return ALONE
+    if len(firsts) == 1:
+        return FIRST
+    verdicts = {pair(answer, problem, firsts[0], name)["verdict"] for name in firsts[1:]}
+    return EQUIVALENT if verdicts == {"equivalent"} else UNDECIDED
+
+
+def sure_text(answer: Answer, problem: str, seeds: int) -> str:
+    """How sure first place is, or what would decide it; seeds: those of a block."""
+    known = state(answer, problem)
+    if known in (ALONE, FAILED):
+        return ""
+    firsts = answer.firsts(problem)
+    if known == FIRST:
+        return _of_one(answer, problem, firsts[0])
+    rows = [pair(answer, problem, firsts[0], name) for name in firsts[1:]]
+    if known == EQUIVALENT:
+        spans = [f"{name} over {firsts[0]} {_span(answer, problem, firsts[0], name)}" for name in firsts[1:]]
+        return ", ".join(spans)
+    open_ = [row for row in rows if row["verdict"] == "undecided"]
+    needed = [row for row in open_ if pd.notna(row["blocks_needed"])]
+    if not needed:
+        reasons = answer.reasons(problem)
+        return reasons[0] if reasons else ""
+    row = max(needed, key=lambda row: row["blocks_needed"])
+    name = row["b"] if row["a"] == firsts[0] else row["a"]
+    text = f"{name} over {firsts[0]} {_span(answer, problem, firsts[0], name)}"
+    return f"{text}; {more_text(row['blocks_needed'] - row['blocks'], seeds)} would tell"
+
+
+def more_text(blocks: float, seeds: int) -> str:
+    """So many more blocks, and the seeds in them: "34 more blocks (238 more seeds)"."""
+    if blocks > MOST_BLOCKS:
+        return f"over {MOST_BLOCKS:,} more blocks of seeds"
+    count = max(int(math.ceil(blocks)), 1)
+    return f"{count:,} more block{'s' if count > 1 else ''} ({count * seeds:,} more seeds)"
+
+
+def cost_text(costs: dict) -> str:
+    """What an easy and the hardest target that is reached cost on average, from a row of the table of costs.
+
+    Empty where no target is known or none is reached.
+    """
+    spent = {share: costs.get(f"samples_to_{share:g}", math.nan) for share in SHARES}
+    reached = [share for share, cost in spent.items() if cost is not None and math.isfinite(cost)]
+    if not reached:
+        return ""
+    easy, hard = reached[min(1, len(reached) - 1)], reached[-1]
+    text = f"{samples_text(spent[easy])} samples to {100 * easy:g}% of the first suboptimality"
+    return text if hard == easy else f"{text}, {samples_text(spent[hard])} to {100 * hard:g}%"
+
+
+def samples_text(cost: float) -> str:
+    """Three digits with commas: "5,700", "1.2e6"."""
+    return f"{float(f'{cost:.3g}'):,.0f}" if cost < 1e6 else labels.number(cost)
+
+
+def budget_text(runs: pd.DataFrame) -> str:
+    """What each of these runs was given: "6 epochs, 6,144 samples a run"."""
+    done = runs[runs["status"] == "ok"]
+    rows = done if len(done) else runs
+    epochs, samples = float(rows["epochs"].median()), float(rows["samples"].median())
+    return f"{labels.number(epochs)} epoch{'' if epochs == 1 else 's'}, {samples:,.0f} samples a run"
+
+
+def _of_one(answer: Answer, problem: str, first: str) -> str:
+    rows = answer.ranking[answer.ranking["problem"] == problem]
+    rivals = [name for name in rows["optimizer"] if name != first]
+    beaten = [
+        pair(answer, problem, first, name) for name in rivals if against(answer, problem, first, name)[3] == FIRST
+    ]
+    if not beaten:
+        return ""
+    whom = f"each of the {len(rivals)} others" if len(beaten) == len(rivals) > 1 else f"{len(beaten)} of {len(rivals)}"
+    whom = rivals[0] if len(rivals) == 1 else whom
+    text = f"better than {whom}"
+    p, blocks = max(row["p_adjusted"] for row in beaten), int(beaten[0]["blocks"])
+    if pd.notna(p):
+        text += f", adjusted p {'< 0.001' if p < 0.001 else f'≤ {labels.number(p, 2)}'}"
+    return text + (f", {blocks} {'problems' if problem == 'all' else 'blocks of seeds'}" if blocks else "")
+
+
+def _span(answer: Answer, problem: str, first: str, name: str) -> str:
+    ratio, low, high, _ = against(answer, problem, first, name)
+    return f"{times(ratio)} [{times(low)}, {times(high)}]"

@@ -1,0 +1,63 @@
+"""What a comparison of two result folders says, in sentences: the candidate told against its baseline."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.comparison import ALL
+from optbench.wording.answers import listed, times
+
+SHOWN = 4
+"""Optimizers of a sentence that are named with their ratio."""
+
+
+def comparison_text(table: pd.DataFrame, problem: str, a: str = "A", b: str = "B") -> str:
+    """One problem of `optbench.compare`, or all of them: who is better and worse in b, and what else is known."""
+    rows = table[table["problem"] == problem].to_dict("records")
+    if not rows:
+        return ""
+    if problem == ALL:
+        row = rows[0]
+        clear = row["verdict"] in ("better", "worse")
+        return (
+            f"over all problems {b} is {_much(row)}"
+            if clear
+            else f"over all problems {row['verdict']}{_ratio(row, a, b)}"
+        )
+    same = [row for row in rows if row["identical"] == 1]
+    clear = [row for row in rows if row["verdict"] in ("better", "worse") and row not in same]
+    words = [f"{_name(row)} is {_much(row)} in {b}" for row in clear[:SHOWN]]
+    words += [f"{len(clear) - SHOWN} more differ"] if len(clear) > SHOWN else []
+    for group, what in ((same, "identical in both"), (_with(rows, "equivalent", same), "equivalent"),
+                        (_with(rows, "undecided", same), "undecided")):  # fmt: skip
+        if group:
+            words.append(f"{_names(group)} {'is' if len(group) == 1 else 'are'} {what}")
+    return "; ".join(words)
+
+
+def _with(rows: list[dict], verdict: str, same: list[dict]) -> list[dict]:
+    return [row for row in rows if row["verdict"] == verdict and row not in same]
+
+
+def _name(row: dict) -> str:
+    return row["b"] if row["a"] == row["b"] else f"{row['b']} for {row['a']}"
+
+
+def _names(rows: list[dict]) -> str:
+    names = [_name(row) for row in rows]
+    return listed(names) if len(names) <= SHOWN + 2 else f"{len(names)} optimizers"
+
+
+def _much(row: dict) -> str:
+    """How many times better or worse, with the interval turned the same way."""
+    ratio, low, high = row["ratio"], row["low"], row["high"]
+    if row["verdict"] == "better":
+        ratio, low, high = (1 / each if each else np.inf for each in (ratio, high, low))
+    return f"{times(ratio)} times {row['verdict']} [{times(low)}, {times(high)}]"
+
+
+def _ratio(row: dict, a: str, b: str) -> str:
+    if row["reason"] or not np.isfinite(row["low"]):
+        return f" ({row['reason']})" if row["reason"] else ""
+    return f", {b} over {a} {times(row['ratio'])} [{times(row['low'])}, {times(row['high'])}]"

@@ -1,0 +1,41 @@
+"""Paths that move: the steps of the pictures, where the marks are in each, and the file."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from synthetic import make_tables, write_folder
+
+from optbench import OptbenchError, figures, load
+from optbench.figures.animation import shown_steps
+from optbench.figures.evidence import Walk
+
+SIZES = {"batch_sizes": (16,), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant",), "seeds": range(4)}
+
+
+def walk(last):
+    return Walk(np.arange(last + 1), np.zeros((last + 1, 2)), False, 0, 1)
+
+
+def test_steps_begin_one_by_one_and_end_at_the_longest_path():
+    assert shown_steps([walk(10), walk(1000)], 4) == [0, 1, 32, 1000]
+    assert shown_steps([walk(3)], 60) == [0, 1, 2, 3]
+
+
+def test_a_gif_ends_where_the_paths_end(tmp_path):
+    results = load(write_folder(tmp_path / "r", make_tables(["rosenbrock", "breast_cancer"], ["gd", "adam"], **SIZES)))
+    file = figures.animate_paths(results, "rosenbrock", tmp_path / "a.gif", frames=8)
+    with Image.open(file) as film:
+        assert film.n_frames == 8 and film.info["loop"] == 0 and b"optbench 0.1.0" in film.info["comment"]
+        film.seek(film.n_frames - 1)
+        last = np.asarray(film.convert("RGB")).astype(int)
+        film.seek(0)
+        first = np.asarray(film.convert("RGB")).astype(int)
+    assert file.stat().st_size < 150_000 and (abs(last - first).max(axis=2) > 60).sum() > 200
+    # Each optimizer's own color, in the paths at the end and not at the start beside the legend's.
+    blue = (abs(last - (1, 115, 178)).max(axis=2) < 12).sum() - (abs(first - (1, 115, 178)).max(axis=2) < 12).sum()
+    assert blue > 20
+    with pytest.raises(OptbenchError, match="breast_cancer has no paths"):
+        figures.animate_paths(results, "breast_cancer", tmp_path / "b.gif")
+    with pytest.raises(OptbenchError, match="frames=1 must be a whole number, 2 or more"):
+        figures.animate_paths(results, "rosenbrock", tmp_path / "b.gif", frames=1)
+    assert not (tmp_path / "b.gif").exists()

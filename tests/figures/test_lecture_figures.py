@@ -1,0 +1,103 @@
+"""Schedules, averages and their weights: what the axes hold, against the lecture's formulas and pandas."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from optbench import figures
+from optbench.contract.errors import OptbenchError
+from optbench.figures import styles
+
+
+@pytest.fixture(autouse=True)
+def apart():
+    with styles.apart():
+        yield
+
+
+def lines(ax):
+    return {line.get_label(): line.get_xydata() for line in ax.lines if not line.get_label().startswith("_")}
+
+
+def test_the_lecture_s_schedules_over_epochs():
+    names = ["inverse(decay_rate=0.5)", "exponential(base=0.9)", "sqrt_epoch(k=0.7)", "sqrt_step(k=0.7)"]
+    ax = figures.schedules(names, epochs=4, steps_per_epoch=5)
+    step = np.arange(1, 21)
+    epoch = (step - 1) // 5
+    wanted = [1 / (1 + 0.5 * epoch), 0.9**epoch, 0.7 / np.sqrt(np.maximum(epoch, 1)), 0.7 / np.sqrt(step)]
+    for line, values in zip(lines(ax).values(), wanted, strict=True):
+        assert line[:, 0] == pytest.approx((step - 1) / 5) and line[:, 1] == pytest.approx(values)
+
+
+def test_wrappers_texts_and_rates_over_steps():
+    ax = figures.schedules({"warmup(constant, fraction=0.5)": "slow <start>"}, steps=10, along="steps", lr=0.2)
+    (line,) = lines(ax).values()
+    assert list(lines(ax)) == ["slow <start>"] and line[:, 0].tolist() == list(range(1, 11))
+    assert line[-5:, 1] == pytest.approx(0.2) and (np.diff(line[:5, 1]) > 0).all()
+    assert ax.get_ylabel() == "learning rate" and ax.get_xlabel() == "steps"
+
+
+def test_a_factor_that_goes_to_zero_does_not_flatten_a_logarithmic_axis():
+    low, high = figures.schedules(["linear", "cosine"], epochs=30, log=True).get_ylim()
+    assert 1e-5 < low < 1 < high
+
+
+@pytest.mark.parametrize("bias_correction", [False, True])
+def test_averages_are_those_of_pandas(bias_correction):
+    days = pd.date_range("2024-01-01", periods=90)
+    series = pd.Series(np.random.default_rng(0).normal(10, 5, 90), days, name="가 <°C>")
+    ax = figures.ewa(series, [0.5, 0.9], bias_correction=bias_correction, window="days")
+    for beta, label in ((0.5, "β = 0.5 (2 days)"), (0.9, "β = 0.9 (10 days)")):
+        average = series.ewm(alpha=1 - beta, adjust=True).mean()
+        if not bias_correction:  # v_t = corrected times 1 - beta^t
+            average *= 1 - beta ** np.arange(1, 91)
+        (line,) = [line for line in ax.lines if line.get_label() == label]
+        assert np.asarray(line.get_ydata()) == pytest.approx(average.to_numpy())
+    assert ax.get_ylabel() == "가 <°C>" and list(lines(ax))[0] == "values"
+
+
+def test_weights_and_what_is_marked():
+    ax = figures.ewa_weights([0.5, 0.9], ages=40)
+    for beta in (0.5, 0.9):
+        assert lines(ax)[f"β = {beta}"][:, 1] == pytest.approx((1 - beta) * beta ** np.arange(41))
+    marks = [line.get_xydata() for line in ax.lines if line.get_gid() == "1/e"]
+    assert [mark[1].tolist() for mark in marks] == [
+        [2.0, 0.5 / math.e],
+        [pytest.approx(10), pytest.approx(0.1 / math.e)],
+    ]
+    assert figures.ewa_weights(0.98).get_xlim()[1] == 60
+
+
+def test_given_axes_are_drawn_on_and_nothing_else():
+    figure = Figure()
+    first, second = figure.subplots(1, 2)
+    for draw in (figures.schedules, figures.ewa):
+        assert draw(["constant"] if draw is figures.schedules else [1.0, 2.0], ax=first) is first
+    assert figures.ewa_weights(0.5, ax=first) is first
+    assert not second.lines and not figure.texts and not figure.legends and len(figure.axes) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: figures.schedules("cosin"), "cosine"),
+        (lambda: figures.schedules([]), "at least one"),
+        (lambda: figures.schedules("cosine", epochs=1, steps=2), "epochs or steps"),
+        (lambda: figures.schedules("cosine", along="epoch"), "'epochs'"),
+        (lambda: figures.schedules("cosine", epochs=1e9), "steps of these epochs"),
+        (lambda: figures.ewa([]), "values"),
+        (lambda: figures.ewa([[1.0]]), "values"),
+        (lambda: figures.ewa(["a"]), "values"),
+        (lambda: figures.ewa([1.0, 2.0], x=[1]), "as long"),
+        (lambda: figures.ewa([1.0], 1.0), "beta"),
+        (lambda: figures.ewa_weights([0.9, 1.0]), "beta"),
+        (lambda: figures.ewa_weights(0.9, ages=0), "ages"),
+        (lambda: figures.ewa_weights([]), "at least one"),
+    ],
+)
+def test_what_makes_no_sense_is_told(call, words):
+    with pytest.raises(OptbenchError, match=words):
+        call()

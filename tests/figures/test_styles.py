@@ -1,0 +1,76 @@
+"""Styles: sizes for papers, slides and screens, fonts inside the files, and the user's settings as they were."""
+
+import re
+
+import matplotlib
+import pytest
+from matplotlib import pyplot
+from synthetic import make_tables, write_folder
+
+from optbench import OptbenchError, figures, load
+from optbench.figures import style, styles
+
+SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "schedules": ("constant",), "seeds": range(5)}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return load(write_folder(tmp_path_factory.mktemp("styles"), make_tables(["rosenbrock"], ["gd", "adam"], **SIZES)))
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    ("given", "width", "points", "titles"),
+    [(("screen",), 7.4, 9.5, 1), (("paper",), 3.3, 8, 0), (("paper", 2), 6.9, 8, 0), (("slides",), 12, 17, 1)],
+)
+def test_sizes(results, given, width, points, titles):
+    with figures.styled(*given):
+        ax = results.plot.curves()
+        assert ax.figure.get_figwidth() == pytest.approx(width) and len(ax.figure.texts) == titles
+        assert ax.xaxis.label.get_fontsize() == points
+        # Nothing leaves the picture, the legend included.
+        box, (wide, tall) = ax.figure.get_tightbbox(), ax.figure.get_size_inches()
+        assert 0 <= box.x0 and 0 <= box.y0 and box.x1 <= wide and box.y1 <= tall
+        inner = ax.get_tightbbox()
+        assert not ax.figure.legends[0].get_window_extent().overlaps(inner)
+
+
+def test_the_users_settings_are_as_they_were(results):
+    with matplotlib.rc_context({"font.size": 31.0, "pdf.fonttype": 3}):
+        before = dict(matplotlib.rcParams)
+        results.plot.rates()
+        with pytest.raises(ZeroDivisionError), figures.styled("paper"):
+            assert matplotlib.rcParams["pdf.fonttype"] == 42
+            results.plot.curves()
+            raise ZeroDivisionError
+        assert dict(matplotlib.rcParams) == before and styles.current() is styles.SCREEN
+
+
+def test_axes_of_the_user_have_the_style_of_the_context(results):
+    with figures.styled("slides"):
+        _, ax = pyplot.subplots()
+        results.plot.curves(ax=ax)
+    assert ax.xaxis.label.get_fontsize() == 17 and ax.get_legend().get_texts()[0].get_fontsize() == 15
+
+
+def test_fonts_are_in_a_pdf_and_letters_are_lines_in_an_svg(results, tmp_path):
+    with figures.styled("paper"), styles.apart():
+        figure = results.plot.curves().figure
+        for ending in ("pdf", "svg", "png"):
+            style.save(figure, tmp_path / f"a.{ending}", "the foot", "the title", "the caption")
+    pdf, svg = (tmp_path / "a.pdf").read_bytes(), (tmp_path / "a.svg").read_text()
+    assert b"/FontFile2" in pdf and b"DejaVuSans" in pdf and b"/Type3" not in pdf
+    assert b"(the foot)" in pdf and b"(the title)" in pdf and b"CreationDate" not in pdf
+    assert "<text" not in svg and re.search("the caption the foot", svg) and "<dc:date>" not in svg
+
+
+def test_bad_styles_are_a_line():
+    with pytest.raises(OptbenchError, match="unknown style 'papr': did you mean 'paper'"), figures.styled("papr"):
+        pass
+    with pytest.raises(OptbenchError, match="columns=3 must be 1 or 2"), figures.styled("paper", 3):
+        pass

@@ -1,0 +1,180 @@
+"""The numbers that the explorer draws, against those that pandas gives by hand."""
+
+import json
+
+import numpy as np
+import pytest
+from synthetic import make_tables
+
+from optbench.analysis import chosen_runs, time_to_target
+from optbench.figures.evidence import Evidence, Walk
+from optbench.report.explorer import curves as curves_part
+from optbench.report.explorer import explorer_data, paths, rates
+from optbench.report.explorer.numbers import json_text, short
+from optbench.sweeps.results import Results
+
+SMALL = {
+    "problems": ("rosenbrock", "breast_cancer"), "optimizers": ("gd", "adam", "lbfgs"), "batch_sizes": (16, "full"),
+    "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)"), "seeds": range(9),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def usual():
+    evidence = Evidence(Results(**make_tables(**SMALL)))
+    return evidence, explorer_data(evidence)
+
+
+def rows(table, *keys):
+    return list(zip(*(table[key] for key in keys), strict=True))
+
+
+def test_curves_are_medians_with_intervals_over_the_reported_seeds(usual):
+    evidence, data = usual
+    runs, curves, table = evidence.results.runs, evidence.results.curves, data["curves"]
+    assert len(table["rate"]) == 2 * (2 * 2 * 2 + 1) and table["left_out"] == 0
+    minimum = {row["name"]: row["minimum"] for row in data["problems"]}
+    for place, (problem, optimizer, batch, schedule) in enumerate(
+        rows(table, "problem", "optimizer", "batch", "schedule")
+    ):
+        name, who = data["problems"][problem]["name"], data["optimizers"][optimizer]["name"]
+        size = {"16": 16, "full": {"rosenbrock": 256, "breast_cancer": 455}[name]}[data["batches"][batch]]
+        cell = runs[(runs["problem"] == name) & (runs["optimizer"] == who) & (runs["batch_size"] == size)]
+        cell = cell[cell["seed"] > 2]
+        cell = cell[(cell["schedule"] == data["schedules"][schedule]["name"]) & (cell["lr"] == table["rate"][place])]
+        assert len(cell) == table["n"][place] == 6 and table["held"][place] == 1
+        assert table["failures"][place] == (cell["status"] == "diverged").sum()
+        grid = curves[curves["run_id"].isin(cell["run_id"])].pivot(index="step", columns="run_id", values="train_loss")
+        grid = grid.reindex(columns=cell["run_id"])
+        bad = (cell["status"] == "diverged").to_numpy()
+        ordered = np.sort(np.where(grid.isna() & bad, np.inf, grid.ffill()), axis=1) - minimum[name]
+        middle = ordered[:, 2] / 2 + ordered[:, 3] / 2
+        steps = data["curves"]["axes"][table["axis"][place]]["step"][: len(grid)]
+        assert steps == grid.index.tolist()
+        # Six values: the interval of at least 95% is that from the smallest to the largest.
+        for told, wanted in zip(table["values"][place][0], (middle, ordered[:, 0], ordered[:, 5]), strict=True):
+            told = np.array([np.inf if value is None else value for value in told])
+            np.testing.assert_allclose(told, wanted, rtol=1e-3)
+
+
+def test_clocks_and_measures_are_those_of_the_cell(usual):
+    evidence, data = usual
+    table, of = data["curves"], evidence.results
+    assert [measure["key"] for measure in data["measures"]] == [
+        "train_loss", "test_loss", "train_accuracy", "test_accuracy",
+    ]  # fmt: skip
+    for axis in table["axes"]:
+        assert len(axis["step"]) == len(axis["epoch"]) == len(axis["samples"]) and axis["step"][0] == 0
+    place = rows(table, "problem", "optimizer", "batch", "schedule").index((1, 1, 0, 0))
+    cohorts = of.runs.query("problem == 'breast_cancer' and optimizer == 'adam' and batch_size == 16 and seed > 2")
+    ns = of.timings.set_index("cohort_id").loc[cohorts["cohort_id"].unique(), "ns_per_run_step"]
+    assert table["pace"][place] == pytest.approx(ns.median() * 1e-9, rel=1e-3)
+    assert len(table["values"][place][1][0]) == len(table["values"][place][0][0])
+    assert table["values"][rows(table, "problem", "optimizer")[0][0]][1] == []  # rosenbrock has no test data
+
+
+def test_recommended_settings_come_first(usual):
+    evidence, data = usual
+    table = data["curves"]
+    best = {(row.problem, row.optimizer): row for row in evidence.best.itertuples()}
+    seen = set()
+    for problem, optimizer, recommended, rate in rows(table, "problem", "optimizer", "recommended", "rate"):
+        assert recommended == ((problem, optimizer) not in seen)
+        if recommended:
+            names = data["problems"][problem]["name"], data["optimizers"][optimizer]["name"]
+            assert best[names].lr == rate
+        seen.add((problem, optimizer))
+    assert len(seen) == 6
+
+
+def test_first_row_of_each_rate_is_what_tuning_prefers(usual):
+    evidence, data = usual
+    table = data["rates"]
+    first = {}
+    for key, batch, median in zip(
+        rows(table, "problem", "optimizer", "rate"), table["batch"], table["median"], strict=True
+    ):
+        first.setdefault(key, (data["batches"][batch], median))
+    wanted = {}
+    for row in evidence.by_rate.itertuples():
+        key = list(map(str, SMALL["problems"])).index(row.problem), SMALL["optimizers"].index(row.optimizer), row.lr
+        wanted[key] = "full" if row.full_batch else str(row.batch_size), short([row.median])[0]
+    assert first == wanted and table["whole"]
+    assert {pair for pair, level in zip(rows(table, "problem", "optimizer"), table["level"], strict=True) if level} == {
+        (0, 2), (1, 2),
+    }  # fmt: skip
+
+
+def test_profiles_hold_expected_running_times(usual):
+    evidence, data = usual
+    of, table = evidence.results, data["profiles"]
+    times = time_to_target(of, None, chosen_runs(of.runs, of.choose_by))
+    sums = times.groupby(["problem", "target", "optimizer"])[["samples", "reached"]].sum()
+    for place, (problem, target) in enumerate(rows(table, "problem", "target")):
+        for optimizer, told in enumerate(table["times"]["samples"][place]):
+            row = sums.loc[data["problems"][problem]["name"], target, data["optimizers"][optimizer]["name"]]
+            wanted = row["samples"] / row["reached"] if row["reached"] else None
+            assert told == (wanted and pytest.approx(wanted, rel=1e-14))
+    assert len(table["problem"]) == 8 and table["missing"] == []
+
+
+def test_ranks_follow_the_signs_of_the_ratios(usual):
+    evidence, data = usual
+    table = evidence.answer.verdicts
+    for row in table[table["problem"] != "all"].itertuples():
+        matrix = data["ranks"]["ahead"][SMALL["problems"].index(row.problem)]
+        a, b = SMALL["optimizers"].index(row.a), SMALL["optimizers"].index(row.b)
+        assert (matrix[a][b], matrix[b][a]) == ((1, 0) if row.ratio > 1 else (0, 1))
+    assert data["ranks"]["ahead"][0][0][0] is None
+    # q of Demsar 2006, table 5, times the root of k (k + 1) / 6
+    assert data["ranks"]["critical"][2:] == pytest.approx([1.96, 2.343 * np.sqrt(2)], rel=1e-3)
+
+
+def test_paths_are_told_to_a_part_of_a_pixel(usual):
+    evidence, data = usual
+    (entry,) = data["paths"]
+    assert data["problems"][entry["problem"]]["name"] == "rosenbrock" and entry["minimizer"] == [1.0, 1.0]
+    assert len(entry["z"]) == len(entry["y"]) and len(entry["z"][0]) == len(entry["x"])
+    curves = evidence.curves.merge(evidence.reported[["run_id", "problem", "optimizer", "seed"]], on="run_id")
+    for line in entry["lines"]:
+        name = data["optimizers"][line["optimizer"]]["name"]
+        path = curves[(curves["problem"] == "rosenbrock") & (curves["optimizer"] == name)]
+        path = path[path["seed"] == path["seed"].min()].sort_values("step")
+        count = len(line["step"])
+        assert np.cumsum(line["step"]).tolist() == path["step"].tolist()[:count] and count > 1
+        for axis, column, (low, high) in (("x", "w_1", entry["across"]), ("y", "w_2", entry["along"])):
+            told = low + (high - low) * np.cumsum(line[axis]) / entry["fine"]
+            np.testing.assert_allclose(told, path[column][:count], atol=(high - low) / entry["fine"])
+
+
+def test_long_paths_are_thinned_and_wild_ones_cut():
+    steps = np.arange(10_001)
+    w = np.column_stack([np.exp(-steps / 500), np.zeros(len(steps))])
+    line = paths._line(Walk(steps, w, False, 0, 1), (0.0, 1.0), (-1.0, 1.0))
+    kept = np.cumsum(line["step"])
+    assert kept[0] == 0 and kept[-1] == 10_000 and len(kept) <= 2_000 + 2 and (np.diff(kept) > 0).all()
+    assert np.abs(np.diff(np.cumsum(line["x"]))).max() < 40  # of 16,384 parts: two pixels
+    w[50:, 0] = np.inf
+    assert np.cumsum(paths._line(Walk(steps, w, True, 0, 1), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
+
+
+def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):
+    evidence = Evidence(Results(**make_tables(**SMALL)))
+    monkeypatch.setattr(curves_part, "MOST_CURVES", 6)
+    monkeypatch.setattr(rates, "MOST_ROWS", 3)
+    data = explorer_data(evidence)
+    assert data["curves"]["recommended"] == [1] * 6 and data["curves"]["left_out"] == 12
+    assert not data["rates"]["whole"] and len(data["rates"]["rate"]) == len(evidence.by_rate)
+    monkeypatch.setattr(curves_part, "MOST_NUMBERS", 1)
+    assert explorer_data(evidence)["curves"]["left_out"] == 17
+
+
+def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
+    tables = make_tables(**{**SMALL, "problems": ("saddle </script>",), "optimizers": ("gd",)}, diverge_above=0)
+    tables["problems"]["minimum"] = np.nan
+    tables["runs"]["suboptimality_final"] = np.nan
+    text = json_text(explorer_data(Evidence(Results(**tables))))
+    assert "<" not in text
+    data = json.loads(text, parse_constant=lambda word: pytest.fail(word))
+    assert data["problems"][0]["name"] == "saddle </script>" and data["problems"][0]["minimum"] is None
+    assert None in data["curves"]["values"][0][0][0] and set(data["rates"]["median"]) == {None}

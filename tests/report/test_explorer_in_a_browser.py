@@ -1,0 +1,360 @@
+"""The explorer in a real browser: every control does what it says, and counts what analysis counts."""
+
+import re
+
+import numpy as np
+import pytest
+from browser import opened, scrolls_sideways
+from synthetic import make_tables, write_folder
+
+from optbench import load
+from optbench.analysis import chosen_runs, performance_profiles, ranking, rankings_without, time_to_target
+from optbench.report import write_report
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1, 0.3), "points": 8, "epochs": 6}
+SMALL |= {"schedules": ("constant", "sqrt_step(k=1.0)")}
+OPTIMIZERS = ("gd", "momentum", "rmsprop", "adam", "adagrad")
+CHART = "document.getElementById('explore-chart')"
+HOSTILE = {
+    "problems": ('<img src="x" onerror="alert(1)">', "손실 $\\alpha$ %{x} &lt;b&gt;", "p" * 200),
+    "optimizers": ("<b>bold</b>", "아담 \"quoted\" 'single' $x$", "o" * 200, "a, b=%2C&hide"),
+}
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    return write_report(write_folder(tmp_path_factory.mktemp("usual"), make_tables(**SMALL)))
+
+
+def traces(view):
+    """The traces of the chart as Plotly holds them, those of bands and other help left out."""
+    return view.evaluate(
+        f"{CHART}.data.map(t => ({{mode: t.mode, name: t.name, x: [...(t.x || [])], y: [...(t.y || [])], color:"
+        " (t.line || {}).color, fill: t.fill, text: t.hovertext}))"
+    )
+
+
+def colored(view):
+    """The names of the lines in color."""
+    return [trace["name"] for trace in traces(view) if trace["name"] and trace["mode"] == "lines"]
+
+
+def settings(view):
+    """How many settings the gray field has: its lines end with a gap each."""
+    return sum(text == "" for text in traces(view)[0]["text"] or [])
+
+
+def axis(view, name):
+    return view.evaluate(f"{CHART}.layout.{name}axis")
+
+
+def press(view, name):
+    view.get_by_role("button", name=name, exact=True).click()
+
+
+def place_of(view, x, y):
+    """Where a point of the chart is on the screen."""
+    view.locator("#explore-chart").scroll_into_view_if_needed()
+    return view.evaluate(
+        f"(([x, y]) => {{const {{xaxis, yaxis}} = {CHART}._fullLayout, box = {CHART}.getBoundingClientRect();"
+        "return [box.x + xaxis._offset + xaxis.d2p(x), box.y + yaxis._offset + yaxis.d2p(y)]})",
+        [x, y],
+    )
+
+
+def legend(view, name):
+    return view.locator("#explore-legend button", has=view.get_by_text(name, exact=True))
+
+
+def test_curves(chromium, usual):
+    with opened(chromium, usual) as view:
+        assert colored(view) == list(OPTIMIZERS) and settings(view) == 15
+        assert "75" not in view.locator("#explore-note").inner_text()
+        assert "20 settings" in view.locator("#explore-note").inner_text()
+        assert axis(view, "y")["type"] == axis(view, "x")["type"] == "log"
+
+        before = traces(view)[-1]
+        view.select_option("select[name=ly]", "linear")
+        view.select_option("select[name=lx]", "linear")
+        assert axis(view, "y")["type"] == axis(view, "x")["type"] == "linear"
+        assert traces(view)[-1]["x"][0] == 0 and before["x"][0] is None  # a log axis has no step 0
+        view.select_option("select[name=lx]", "log")
+
+        view.select_option("select[name=x]", "samples")
+        assert axis(view, "x")["title"]["text"] == "samples (steps × batch size)"
+        assert max(traces(view)[-1]["x"][1:]) > 100 * max(before["x"][1:])
+        view.select_option("select[name=x]", "seconds")
+        assert 0 < max(traces(view)[-1]["x"][1:]) < 1
+
+        view.select_option("select[name=problem]", "breast_cancer")
+        view.select_option("select[name=y]", "train_loss")
+        losses = traces(view)[-1]["y"][1:]
+        view.select_option("select[name=y]", "suboptimality")
+        np.testing.assert_allclose(np.array(losses) - 0.0462, traces(view)[-1]["y"][1:], rtol=1e-6)
+        view.select_option("select[name=y]", "test_accuracy")
+        assert axis(view, "y")["title"]["text"] == "test accuracy" and 0 < max(traces(view)[-1]["y"][1:]) <= 1
+
+        view.select_option("select[name=batch]", "16")
+        assert settings(view) == 5
+        assert all("batch 16" in text for trace in traces(view) for text in trace["text"] or [] if text)
+        view.select_option("select[name=schedule]", "constant")
+        assert settings(view) == 0 and len(colored(view)) == 5
+        press(view, "Reset")
+        assert settings(view) == 15 and "#" not in view.url
+
+        view.select_option("select[name=color]", "all")
+        assert len(colored(view)) == 20 and settings(view) == 0
+        view.select_option("select[name=color]", "best")
+        view.uncheck("input[name=others]")
+        assert settings(view) == 0 and len(colored(view)) == 5
+        assert sum(trace["fill"] == "toself" for trace in traces(view)) == 5
+        view.uncheck("input[name=bands]")
+        assert sum(trace["fill"] == "toself" for trace in traces(view)) == 0
+
+
+def test_legend_toggles_isolates_and_is_shared_by_all_views(chromium, usual):
+    with opened(chromium, usual) as view:
+        legend(view, "adam").click()
+        assert colored(view) == ["gd", "momentum", "rmsprop", "adagrad"] and "hide=adam" in view.url
+        assert legend(view, "adam").get_attribute("aria-pressed") == "false"
+        press(view, "Profiles")
+        assert colored(view) == ["gd", "momentum", "rmsprop", "adagrad"]
+        press(view, "Ranks")
+        assert view.locator("#explore-table tbody tr").count() == 4
+        legend(view, "gd").dblclick()
+        press(view, "Curves")
+        assert colored(view) == ["gd"]
+        legend(view, "gd").dblclick()
+        assert colored(view) == list(OPTIMIZERS)
+        legend(view, "rmsprop").focus()
+        view.keyboard.press("Shift+Enter")
+        assert colored(view) == ["rmsprop"]
+        press(view, "Show all")
+        assert colored(view) == list(OPTIMIZERS)
+
+
+def test_pointer_shows_one_curve_over_the_others(chromium, usual):
+    with opened(chromium, usual) as view:
+        field = traces(view)[0]
+        place = next(at for at, y in enumerate(field["y"]) if y is not None and (field["x"][at] or 0) > 1)
+        left, top = place_of(view, field["x"][place], field["y"][place])
+        assert view.locator(".explore-over").count() == 0
+        view.mouse.move(left - 3, top)
+        view.mouse.move(left, top)
+        view.locator(".explore-over").wait_for(state="attached")
+        told = view.locator(".hoverlayer .hovertext").text_content()
+        for word in ("batch ", "rate ", "suboptimality", "epochs", "held-out seeds", "["):
+            assert word in told
+        view.mouse.move(2, 2)
+        view.wait_for_function("!document.querySelector('.explore-over')")
+
+
+def test_rates(chromium, usual):
+    with opened(chromium, usual, "#?view=rates&problem=breast_cancer") as view:
+        assert axis(view, "x")["type"] == "log" and axis(view, "x")["title"]["text"] == "learning rate"
+        points = {trace["name"]: trace for trace in traces(view) if trace["mode"] == "markers"}
+        assert list(points) == list(OPTIMIZERS) and all(len(trace["x"]) == 3 for trace in points.values())
+        by_rate = load(usual.parents[1])
+        runs = by_rate.runs.query("problem == 'breast_cancer' and optimizer == 'gd' and seed < 3 and lr == 0.1")
+        best = runs.groupby(["batch_size", "schedule"])["suboptimality_final"].median().idxmin()
+        assert f"batch {'full' if best[0] == 455 else 16} · {best[1]}" in points["gd"]["text"][1]
+        view.select_option("select[name=batch]", "full")
+        assert all("batch full" in text for trace in traces(view) for text in trace["text"] or [])
+        assert not view.evaluate(f"{CHART}.layout.shapes")
+        view.select_option("select[name=schedule]", "constant")
+        assert view.evaluate(f"{CHART}.layout.shapes[0].type") == "rect"  # the strip of what diverged
+        assert "diverged" in " ".join(text for trace in traces(view) for text in trace["text"] or [])
+
+
+def test_profiles_are_those_of_analysis_for_whoever_is_left(chromium, usual):
+    results = load(usual.parents[1])
+    times = time_to_target(results, None, chosen_runs(results.runs, results.choose_by))
+    ratios = [1.0, 1.3, 2.0, 7.0, 100.0]
+    for left_out, clock in (([], "samples"), (["adam"], "samples"), (["adam", "rmsprop"], "seconds")):
+        part = times[~times["optimizer"].isin(left_out)]
+        wanted = performance_profiles(part, clock=clock, ratios=ratios, over=())
+        hash = f"#?view=profiles&clock={clock}&hide={','.join(left_out)}"
+        with opened(chromium, usual, hash) as view:
+            names = colored(view)
+            assert names == [name for name in OPTIMIZERS if name not in left_out]
+            for ratio in ratios:
+                told = view.evaluate(f"optbench.explorer.shown().shares({ratio})")
+                rows = wanted[wanted["ratio"] == ratio].set_index("optimizer")["share"]
+                assert {OPTIMIZERS[place]: share for place, share in told} == pytest.approx(rows.to_dict())
+            last = {trace["name"]: trace["y"][-1] for trace in traces(view)}
+            assert last == pytest.approx(wanted[wanted["ratio"] == 100].set_index("optimizer")["share"].to_dict())
+
+
+def test_ranks_are_those_of_analysis_for_whoever_is_left(chromium, usual):
+    results = load(usual.parents[1])
+    every = ranking(results.runs, results.choose_by).assign(left_out="")
+    without = rankings_without(results.runs, results.choose_by)
+    with opened(chromium, usual, "#?view=ranks") as view:
+        for left_out, table in (("", every), *((name, without[without["left_out"] == name]) for name in OPTIMIZERS)):
+            if left_out:
+                legend(view, left_out).click()
+            wanted = table[table["problem"] == "all"].set_index("optimizer")
+            told = {OPTIMIZERS[place]: mean for place, mean in view.evaluate("optbench.explorer.shown().means()")}
+            assert told == pytest.approx(wanted["mean_rank"].to_dict())
+            rows = view.locator("#explore-table tbody tr").all_inner_texts()
+            order = [re.split(r"\s", row)[0] for row in rows]
+            assert sorted(order) == sorted(told) and [told[name] for name in order] == sorted(told.values())
+            bar = view.evaluate(f"{CHART}.layout.shapes")
+            difference = wanted["critical_difference"].iloc[0]
+            assert (not bar and difference > len(told)) or bar[0]["x1"] - bar[0]["x0"] == pytest.approx(difference)
+            if left_out:
+                press(view, "Show all")
+
+
+def test_player(chromium, usual):
+    with opened(chromium, usual, "#?view=paths") as view:
+        whole = [trace for trace in traces(view) if trace["mode"] == "lines"]
+        assert len(whole) == 5 and axis(view, "x")["title"]["text"] == "w₁"
+        assert view.locator("#explore-player").is_visible() and len(view.evaluate(f"{CHART}.data[0].z")) > 20
+        view.locator("#explore-step").fill("0")
+        assert "step 0 of" in view.locator("#explore-at").inner_text()
+        assert all(len(trace["x"]) == 1 for trace in traces(view) if trace["mode"] == "lines")
+        view.locator("#explore-play").click()
+        assert view.locator("#explore-play").inner_text() == "Pause"
+        view.wait_for_function("Number(document.getElementById('explore-step').value) > 10")
+        view.locator("#explore-play").click()
+        assert view.locator("#explore-play").inner_text() == "Play"
+        step = re.search(r"step=(\d+)", view.url)[1]
+        assert f"step {int(step):,} of" in view.locator("#explore-at").inner_text()
+        assert any(1 < len(trace["x"]) for trace in traces(view) if trace["mode"] == "lines")
+        view.locator("#explore-step").fill(view.locator("#explore-step").get_attribute("max"))
+        assert [t["x"] for t in traces(view) if t["mode"] == "lines"] == [trace["x"] for trace in whole]
+        press(view, "Curves")
+        assert view.locator("#explore-player").is_hidden()
+
+
+def test_a_copied_address_opens_the_same_view(chromium, usual):
+    with opened(chromium, usual) as view:
+        for name, value in (("problem", "breast_cancer"), ("y", "test_loss"), ("x", "steps"), ("batch", "full")):
+            view.select_option(f"select[name={name}]", value)
+        legend(view, "gd").click()
+        view.evaluate(f"Plotly.relayout({CHART}, {{'xaxis.range[0]': 0.1, 'xaxis.range[1]': 0.6}})")
+        view.wait_for_function("location.hash.includes('zoom')")
+        press(view, "Copy link")
+        view.get_by_text("Copied.").wait_for()
+        hash, was = "#" + view.url.partition("#")[2], traces(view)
+        assert axis(view, "x")["range"] == [0.1, 0.6]
+    with opened(chromium, usual, hash) as view:
+        assert traces(view) == was and axis(view, "x")["range"] == [0.1, 0.6]
+        assert view.locator("select[name=y]").input_value() == "test_loss"
+        assert view.locator("#explorer").bounding_box()["y"] < 400  # it has been scrolled to
+        view.evaluate("location.hash = '#?view=ranks&hide=gd,nobody&problem=none&y=%E0%A4%A'")
+        view.wait_for_function("optbench.explorer.shown().name === 'ranks'")
+        assert view.locator("#explore-table tbody tr").count() == 4
+        view.evaluate("location.hash = '#?view=nothing&batch=7&x=miles&zoom=1,b'")
+        view.wait_for_function("optbench.explorer.shown().name === 'curves'")
+        assert settings(view) == 15 and view.locator("select[name=x]").input_value() == "epochs"
+
+
+def test_dark_and_light(chromium, usual):
+    def paper(view):
+        return view.evaluate(f"{CHART}.layout.paper_bgcolor")
+
+    with opened(chromium, usual) as light, opened(chromium, usual, color_scheme="dark") as dark:
+        pale, deep = paper(light), paper(dark)
+        assert pale == "#ffffff" and int(deep[1:], 16) < 0x303030
+        names = {trace["name"]: trace["color"] for trace in traces(light) if trace["name"]}
+        assert names["gd"] == "#0173b2"  # the first of seaborn's colors for the color-blind
+        assert (
+            traces(dark)[-1]["color"] != ""
+            and axis(dark, "x")["tickfont"]["color"] != axis(light, "x")["tickfont"]["color"]
+        )
+        light.emulate_media(color_scheme="dark")
+        light.wait_for_function(f"{CHART}.layout.paper_bgcolor === '{deep}'")
+        dark.emulate_media(color_scheme="light")
+        dark.wait_for_function(f"{CHART}.layout.paper_bgcolor === '{pale}'")
+        light.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert paper(light) == "#ffffff"
+        light.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert paper(light) == deep
+
+
+@pytest.mark.parametrize("name", ["curves", "rates", "profiles", "ranks", "paths"])
+def test_phone(chromium, usual, name):
+    with opened(chromium, usual, f"#?view={name}", width=360, has_touch=True) as view:
+        assert not scrolls_sideways(view)
+        assert view.locator("#explore-chart .main-svg").first.bounding_box()["width"] <= 360
+        label = view.locator("#explore-chart").get_attribute("aria-label")
+        assert len(label) > 40 and (
+            "rosenbrock" in label or "ranks" in label or "quadratic" in label or "pairs" in label
+        )
+        for box in view.locator("#explore-app :is(select, button, input):visible").all():
+            assert box.bounding_box()["x"] >= 0 and box.bounding_box()["x"] + box.bounding_box()["width"] <= 360
+
+
+def test_pictures_are_saved(chromium, usual):
+    with opened(chromium, usual, accept_downloads=True) as view:
+        for name in ("PNG", "SVG"):
+            with view.expect_download() as download:
+                press(view, name)
+            content = download.value.path().read_bytes()
+            assert download.value.suggested_filename == f"optbench-curves.{name.lower()}"
+            assert content.startswith(b"\x89PNG" if name == "PNG" else b"<svg") and len(content) > 5_000
+
+
+def test_names_are_literal(chromium, tmp_path):
+    tables = make_tables(**{**SMALL, **HOSTILE}, two_dimensional=HOSTILE["problems"])
+    page = write_report(write_folder(tmp_path, tables))
+    with opened(chromium, page, width=360) as view:
+        dialogs = []
+        view.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+        options = view.locator("select[name=problem] option").all_inner_texts()
+        assert options[:2] == list(HOSTILE["problems"][:2]) and options[2].endswith("p…")
+        titles = [button.get_attribute("title") for button in view.locator("#explore-legend button[title]").all()]
+        assert titles == list(HOSTILE["optimizers"])
+        for name in ("Rates", "Profiles", "Ranks", "Paths", "Curves"):
+            press(view, name)
+            wide, room = view.evaluate(
+                "(e => [e.scrollWidth, e.clientWidth])(document.getElementById('explore-section'))"
+            )
+            assert wide <= room, name
+            assert view.locator("#explore-app :is(img, b)").count() == 0
+        press(view, "Ranks")
+        ticks = filter(None, view.locator("#explore-chart .ytick").all_text_contents())
+        assert {tick[:8] for tick in ticks} == {name[:8] for name in HOSTILE["optimizers"]}
+        heads = view.locator("#explore-table thead th").all_inner_texts()
+        assert HOSTILE["problems"][0] in heads and HOSTILE["problems"][1] in heads
+        legend(view, HOSTILE["optimizers"][3]).click()
+        assert view.locator("#explore-table tbody tr").count() == 3
+        view.reload()
+        assert view.locator("#explore-table tbody tr").count() == 3
+        x, y = (view.evaluate(f"{CHART}.data[1].{name}[0]") for name in "xy")
+        left, top = place_of(view, x, y)
+        view.mouse.move(left - 2, top)
+        view.mouse.move(left, top)
+        view.locator(".hoverlayer .hovertext").first.wait_for(state="attached")
+        told = view.locator(".hoverlayer .hovertext").first.text_content()
+        assert any(name[:38] in told for name in HOSTILE["optimizers"]), told
+        assert not dialogs
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"problems": ("rosenbrock",), "optimizers": ("gd",), "batch_sizes": (16,), "rates": (0.01,),
+         "schedules": ("constant",), "seeds": (0,)},
+        {"diverge_above": 0},
+        {"optimizers": ("gd", "lbfgs")},
+    ],
+    ids=["one run", "all diverged", "a baseline without rates"],
+)  # fmt: skip
+def test_odd_sweeps(chromium, tmp_path, changes):
+    page = write_report(write_folder(tmp_path, make_tables(**{**SMALL, **changes})))
+    with opened(chromium, page) as view:
+        for button in view.locator("#explore-views button").all():
+            button.click()
+            assert view.locator("#explore-chart").get_attribute("aria-label")
+            assert "NaN" not in view.locator("#explore-app").inner_text()
+            assert "undefined" not in view.locator("#explore-app").inner_text()
+
+
+def test_without_javascript_the_page_says_so(chromium, usual):
+    with opened(chromium, usual, java_script_enabled=False) as view:
+        assert view.locator("#explore-app").is_hidden()
+        assert "need JavaScript" in view.locator("#explore-section").inner_text()

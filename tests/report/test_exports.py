@@ -1,0 +1,88 @@
+"""Tables as files: what pandas reads back, and LaTeX whose braces, ampersands and marks are counted by hand."""
+
+import re
+
+import pandas as pd
+import pytest
+from synthetic import make_tables, write_folder
+
+from optbench import OptbenchError, load
+from optbench.report import latex, write_report
+from optbench.report.options import Options
+
+ODD = 'a_"b" & <c>, 50% of $x^2$ ~ {d}#\\ 최적화'
+SMALL = {"problems": ["saddle", ODD], "optimizers": ["gd", "adam", "momentum"], "batch_sizes": (16,), "points": 6,
+         "rates": (0.01, 0.1), "schedules": ("constant",)}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = write_folder(tmp_path_factory.mktemp("exported"), make_tables(**SMALL))
+    page = write_report(folder, tables=["csv", "tex"])
+    return load(folder), page.parent / "tables"
+
+
+def test_csv_is_what_the_results_say(exported):
+    results, folder = exported
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        f"{name}.{kind}" for name in ("winners", "verdicts", "ranking", "costs") for kind in ("csv", "tex")
+    )
+    for name in ("winners", "verdicts", "ranking"):
+        wanted, read = getattr(results, name)(), pd.read_csv(folder / f"{name}.csv")
+        assert list(read.columns) == list(wanted.columns) and set(read["problem"]) == {"saddle", ODD, "all"}
+        for column in wanted:
+            if pd.api.types.is_float_dtype(wanted[column]):  # to the last digit
+                assert read[column].tolist() == pytest.approx(wanted[column].tolist(), rel=0, abs=0, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", ["winners", "verdicts", "ranking", "costs"])
+def test_latex_is_balanced_and_escaped(exported, name):
+    _, folder = exported
+    text = (folder / f"{name}.tex").read_text(encoding="utf-8")
+    columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", text)[1]
+    body = text[text.index("\\toprule") :]
+    plain = re.sub(r"\\[\\{}&%$#_]", "", body)  # without what is escaped
+    assert plain.count("{") == plain.count("}") and plain.count("$") % 2 == 0
+    assert not set('#~"<>') & set(plain.replace('"b"', "")) and "%" not in plain
+    rows = [line for line in body.splitlines() if line.endswith("\\\\")]
+    assert len(rows) == 1 + len(pd.read_csv(folder / f"{name}.csv"))
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns) - 1}
+    assert [part for part in ("toprule", "midrule", "bottomrule") if body.count(part) != 1] == []
+    assert latex.text(ODD) in body
+
+
+def test_first_place_is_bold_and_what_is_undecided_has_a_dagger(exported):
+    results, folder = exported
+    ranking, verdicts = results.ranking(), results.verdicts()
+    assert (folder / "ranking.tex").read_text().count("\\textbf") == int(ranking["first"].sum())
+    undecided = int((verdicts["verdict"] == "undecided").sum())
+    assert (folder / "verdicts.tex").read_text().count("\\textsuperscript") == undecided > 0
+
+
+def test_numbers_in_latex():
+    values = (0.00123, 1.234e-5, 5857.2, 1024, 2e6, float("inf"), float("nan"), -2.5)
+    assert [latex.number(value) for value in values] == [
+        "0.00123", "$1.23 \\times 10^{-5}$", "5,860", "1,024", "$2 \\times 10^{6}$", "$\\infty$", "--", "$-2.5$",
+    ]  # fmt: skip
+    assert latex.number(1.0046) == "1.005"
+
+
+def test_an_option_that_there_is_not():
+    for given, words in (
+        ({"tables": ["csb"]}, "unknown format of tables 'csb': did you mean 'csv'?"),
+        ({"formats": ["pngg"]}, "unknown format of pictures 'pngg': did you mean 'png'?"),
+        ({"style": "slide"}, "unknown style of pictures 'slide': did you mean 'slides'?"),
+    ):
+        with pytest.raises(OptbenchError) as caught:
+            Options(**given)
+        assert str(caught.value) == words
+
+
+def test_where_the_page_goes(tmp_path):
+    usual = tmp_path / "report"
+    assert Options().page(usual) == usual / "index.html"
+    assert Options(out=tmp_path / "a.html").page(usual) == tmp_path / "a.html"
+    assert Options(out=tmp_path / "folder").page(usual) == tmp_path / "folder" / "index.html"
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OptbenchError, match="is a file that is no page"):
+        Options(out=tmp_path / "file").page(usual)

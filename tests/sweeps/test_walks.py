@@ -1,0 +1,128 @@
+"""The table paths: every step of the recommended runs on problems of two parameters, and of nothing else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.sweeps import walks
+from optbench.sweeps.crews.process import Died
+from optbench.sweeps.isolation import Isolation
+from optbench.sweeps.manifest import read
+
+SPEC = {"problems": ["rosenbrock", "saddle", "logistic"], "optimizers": ["gd", "adam"],
+        "learning_rates": [1e-4, 1e-3, 1e3], "batch_sizes": [64, "full"], "seeds": 4, "tuning_seeds": 2,
+        "steps": 40}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("walks") / "sweep"
+    return optbench.sweep(SPEC, out=folder, workers=1), folder
+
+
+def test_every_step_is_there_and_is_that_of_the_run(finished):
+    results, _ = finished
+    paths = results.paths
+    assert list(paths) == ["run_id", "problem", "optimizer", "step", "w_1", "w_2", "train_loss"]
+    pairs = [(problem, name) for problem in ("rosenbrock", "saddle") for name in ("gd", "adam")]
+    assert list(paths.groupby(["problem", "optimizer"], sort=False).groups) == pairs
+    for _, rows in paths.groupby("run_id"):
+        assert rows["step"].tolist() == list(range(41))
+    seen = results.curves[results.curves["run_id"].isin(paths["run_id"])].merge(paths, on=["run_id", "step"])
+    assert len(seen) > 4 * 20
+    for name in ("w_1", "w_2", "train_loss"):
+        np.testing.assert_allclose(seen[f"{name}_y"], seen[f"{name}_x"], rtol=1e-9)
+    runs = results.runs.set_index("run_id").loc[paths["run_id"].unique()]
+    assert (runs["seed"] == 2).all() and (runs["status"] == "ok").all()
+
+
+def test_a_path_is_what_the_rule_does_by_hand():
+    spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "batch_sizes": ["full"]}
+    paths = optbench.sweep(spec, workers=1).paths
+    x, y = paths[["w_1", "w_2"]].iloc[0]
+    for row in paths.itertuples():
+        assert (row.w_1, row.w_2) == pytest.approx((x, y), rel=1e-9)
+        assert row.train_loss == pytest.approx((1 - x) ** 2 + 100 * (y - x * x) ** 2, rel=1e-9)
+        x, y = x - 1e-3 * (-2 * (1 - x) - 400 * x * (y - x * x)), y - 1e-3 * 200 * (y - x * x)
+
+
+def test_the_folder_has_it_and_knows_its_checksum(finished, tmp_path):
+    results, folder = finished
+    assert "paths.parquet" in read(folder).files
+    pd.testing.assert_frame_equal(optbench.load(folder).paths, results.paths)
+    again = optbench.sweep(SPEC, out=tmp_path / "again", workers=2).directory
+    assert (again / "paths.parquet").read_bytes() == (folder / "paths.parquet").read_bytes()
+    (again / "paths.parquet").write_bytes(b"no table")
+    with pytest.raises(optbench.OptbenchError, match="paths.parquet.* is damaged"):
+        optbench.load(again)
+    extended = optbench.sweep({**SPEC, "seeds": 5}, out=folder, workers=1, extend=True)
+    assert set(extended.paths["problem"]) == {"rosenbrock", "saddle"}
+
+
+def test_a_path_ends_before_its_run_diverges():
+    spec = {**SPEC, "problems": ["rosenbrock"], "learning_rates": [0.02, 0.05], "batch_sizes": [64]}
+    results = optbench.sweep(spec, workers=1)
+    (run,) = results.runs[results.runs["run_id"].isin(results.paths["run_id"])].query("optimizer == 'gd'").itertuples()
+    path = results.paths[results.paths["run_id"] == run.run_id]
+    assert run.status == "diverged" and path["step"].tolist() == list(range(run.diverged_at))
+    seen = results.curves.merge(path, on=["run_id", "step"])
+    assert len(seen) == run.diverged_at and (seen["train_loss_x"] == seen["train_loss_y"]).all()
+
+
+def test_a_long_run_is_thinned_and_one_of_other_numbers_left_out(monkeypatch):
+    monkeypatch.setattr(walks, "MOST_STEPS", 9)
+    spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd"]}
+    assert optbench.sweep(spec, workers=1).paths["step"].tolist() == [0, 5, 10, 15, 20, 25, 30, 35, 40]
+    monkeypatch.setattr(walks, "_alike", lambda known, value, same: False)
+    none = optbench.sweep(spec, workers=1).paths
+    assert none.empty and list(none) == walks.SCHEMA.names
+
+
+def test_a_problem_without_two_parameters_has_none():
+    spec = {**SPEC, "problems": ["logistic", "quadratic(dim=3)"], "steps": 5}
+    assert optbench.sweep(spec, workers=1).paths.empty
+
+
+class Dying:
+    asked = 0
+
+    def ask(self, request):
+        Dying.asked += 1
+        raise Died("it did")
+
+    def end(self):
+        pass
+
+
+def test_a_file_that_kills_its_process_costs_its_paths_alone(monkeypatch, tmp_path):
+    from optbench.sweeps import isolation
+
+    monkeypatch.setattr(isolation, "Process", lambda *_: Dying())
+    everything = Isolation(mode="always")
+    with everything.reruns(()) as curves_of:
+        planned = next(iter(planned_rosenbrock()))
+        assert [curves_of(planned) for _ in range(5)] == [None] * 5
+    assert Dying.asked == 2
+
+
+def planned_rosenbrock():
+    from harness import CATALOGUE
+
+    from optbench.sweeps import session
+    from optbench.sweeps.spec_files import merge
+
+    return session.plan(merge({**SPEC, "problems": ["rosenbrock"]}, {}), CATALOGUE).cohorts
+
+
+@pytest.mark.slow
+def test_a_users_rule_walks_in_a_process_of_its_own(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from optbench import optimizer\n@optimizer(source='a test')\ndef mine(w, g, lr):\n    return w - 2 * lr * g\n"
+    )
+    spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd", "mine"], "learning_rates": [1e-4]}
+    results = optbench.sweep(spec, plugins=[file], workers=1)
+    assert set(results.paths["optimizer"]) == {"gd", "mine"}
+    seen = results.curves.merge(results.paths, on=["run_id", "step"])
+    assert len(seen) > 30 and (seen["w_1_x"] == seen["w_1_y"]).all()

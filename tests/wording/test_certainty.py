@@ -1,0 +1,77 @@
+"""How sure, at what cost, and who is first as a table: on tables with planted winners and costs counted by hand."""
+
+import math
+
+import pandas as pd
+import pytest
+from staged import staged_table
+from synthetic import failure, runs_table
+
+from optbench.sweeps.results import Results
+from optbench.wording import certainty
+from optbench.wording.answers import answer_of
+
+TIMINGS = pd.DataFrame({"cohort_id": ["c"], "ns_per_run_step": [1.0], "steps": [100]})
+
+
+def table(factors, spread=0.02):
+    """Optimizers whose values differ by these factors, and from seed to seed by a little."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        return math.log(factors[optimizer]) + spread * math.sin(17 * seed + len(optimizer))
+
+    return staged_table(value, list(factors), blocks=8, problems=("p",), report=3)
+
+
+@pytest.mark.parametrize(
+    ("factors", "spread", "known", "words"),
+    [({"gd": 1.0, "adam": 3.0}, 0.02, "better", "better than adam, adjusted p < 0.001, 8 blocks of seeds"),
+     ({"gd": 1.0, "adam": 3.0, "lion": 9.0}, 0.02, "better", "better than each of the 2 others, adjusted p < 0.001"),
+     ({"gd": 1.0, "adam": 1.001}, 0.02, "equivalent", " over "),
+     ({"gd": 1.0, "adam": 1.05}, 2.0, "undecided", " more seeds) would tell"),
+     ({"gd": 1.0}, 0.02, "alone", "")],
+)  # fmt: skip
+def test_how_sure_first_place_is(factors, spread, known, words):
+    answer = answer_of(table(factors, spread), [])
+    assert certainty.state(answer, "p") == known
+    assert words in certainty.sure_text(answer, "p", 7)
+
+
+def test_more_seeds_in_words():
+    assert certainty.more_text(34.0, 7) == "34 more blocks (238 more seeds)"
+    assert certainty.more_text(0.2, 2) == "1 more block (2 more seeds)"
+    assert certainty.more_text(5000, 7) == "over 1,000 more blocks of seeds"
+
+
+def test_costs_in_words():
+    costs = {
+        "samples_to_0.1": 353.2,
+        "samples_to_0.01": 1703.0,
+        "samples_to_0.001": 40747.7,
+        "samples_to_1e-05": math.inf,
+    }
+    assert certainty.cost_text(costs) == "1,700 samples to 1% of the first suboptimality, 40,700 to 0.1%"
+    assert certainty.cost_text({"samples_to_0.1": 2.0}) == "2 samples to 10% of the first suboptimality"
+    assert certainty.cost_text({"samples_to_0.1": math.inf}) == certainty.cost_text({}) == ""
+
+
+def test_winners_have_setting_lead_and_verdict():
+    curves = pd.DataFrame({name: [] for name in ("run_id", "step", "samples", "epoch", "train_loss")})
+    results = Results(table({"gd": 1.0, "adam": 3.0, "lion": 9.0}), curves, TIMINGS)
+    (row,) = results.winners().to_dict("records")
+    assert (row["problem"], row["optimizer"], row["verdict"], row["rival"]) == ("p", "gd", "better", "adam")
+    assert row["ratio"] == pytest.approx(3, rel=0.05) and row["ratio_low"] < row["ratio"] < row["ratio_high"]
+    assert row["batch_size"] == 16 and row["schedule"] == "constant" and row["p_adjusted"] < 0.001
+
+
+def test_winners_of_what_never_ran_are_none():
+    runs = runs_table([failure(seed=seed, status="failed") for seed in range(3)])
+    results = Results(runs, pd.DataFrame(), TIMINGS)
+    assert results.winners().empty and results._repr_html_() == "<p>3 runs</p>"
+
+
+def test_a_notebook_shows_sentences_with_names_as_they_are():
+    factors = {"gd": 1.0, "<b>&": 3.0}
+    text = Results(table(factors), pd.DataFrame(), TIMINGS)._repr_html_()
+    assert "p: gd is first; &lt;b&gt;&amp; is 3" in text and "<b>" not in text
+    assert text.count("<tr>") == 2 and "<td>better: &lt;b&gt;&amp;</td>" in text
