@@ -54,7 +54,7 @@ def test_defaults_are_marks_at_the_left_of_all_trials():
 
 def test_many_one_and_failed_optimizers():
     names = [f"rule_{place}" for place in range(30)]
-    ax = drawn(results_of(plain_table(problems=("p",), optimizers=names, seeds=4)))
+    ax = drawn(results_of(plain_table(problems=("p",), optimizers=names, seeds=2, rates=(0.1,))))
     assert [label for label in lines(ax) if "other" in label] == ["20 others"] and len(lines(ax)) == 11
     assert list(lines(drawn(results_of(plain_table(problems=("p",), optimizers=("가<b>$x$",)))))) == ["가<b>$x$"]
     lost = drawn(results_of(staged_table(lambda *_: np.inf)))
