@@ -115,4 +115,7 @@ def draw_best_of_n(ax: Axes, table: pd.DataFrame, looks: dict, texts: dict) -> N
     ax.set_xlim(0.45 if len(marks) else 0.9, trials["n"].max() * 1.1)
     if log:
         ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        if high < low * 1.001:  # every run failed, and all values are what a failure counts as
+            ax.set_ylim(low / 2, high * 2)
         style.log_ticks(ax.yaxis, *ax.get_ylim())

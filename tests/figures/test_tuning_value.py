@@ -66,3 +66,11 @@ def test_one_problem_is_named_where_there_are_several():
     with pytest.raises(OptbenchError, match="p, q"):
         drawn(results)
     assert list(lines(drawn(results, "q", optimizers=["adam"]))) == ["adam"]
+
+
+def test_values_that_are_all_the_same_have_room_around_them():
+    rows = [
+        {"lr": 0.1 * (rate + 1), "seed": seed, "log_tail": 13 + 1e-14 * rate} for seed in range(4) for rate in (0, 1)
+    ]
+    low, high = drawn(results_of(runs_table(rows))).get_ylim()
+    assert low < 0.6 * np.exp(13) < 1.6 * np.exp(13) < high
