@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def report(
     tables: Annotated[str | None, text_list("tables", "Also tables as files: csv, tex or 'csv,tex'.")] = None,
     plugin: Plugin = None,
     asv: Annotated[
-        bool, typer.Option("--asv", help="The performance history in place of a sweep: asv's results in DIRECTORY.")
+        bool, typer.Option("--asv", help="The performance history in place of a sweep: asv's results in DIR.")
     ] = False,
 ) -> None:
     """Write the page of a finished sweep: the answer first, then what it rests on.
@@ -41,7 +42,7 @@ def report(
     by side, the first being the baseline.
     """
     if asv:
-        return draw_history(directories or [])
+        return draw_history(directories or [], out)
     from optbench.cli.console import load_catalogue, warn
 
     load_catalogue(tuple(plugin or ()))
@@ -49,7 +50,7 @@ def report(
     draw(directories or [Path("results")], warn, **options)
 
 
-def draw_history(directories: Sequence[Path]) -> None:
+def draw_history(directories: Sequence[Path], out: Path | None = None) -> None:
     """Write the page of what asv has recorded; without a folder, of the checkout that is the current folder."""
     from optbench.cli.console import console
     from optbench.report.history import write_history
@@ -57,8 +58,9 @@ def draw_history(directories: Sequence[Path]) -> None:
     if len(directories) > 1:
         raise OptbenchError("report --asv takes one folder, that of asv's results")
     results = directories[0] if directories else Path("reports", "asv", "results")
-    page = write_history(results, tell=lambda line: console.print(line, soft_wrap=True, markup=False, highlight=False))
-    console.print(f"performance history: {page}", soft_wrap=True, markup=False, highlight=False)
+    page = out / "history.html" if out is not None and out.suffix != ".html" else out
+    show = partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    show(f"performance history: {write_history(results, page, tell=show)}")
 
 
 def draw(directories: Path | Sequence[Path], tell: Callable[[str], None] | None = None, **options) -> None:

@@ -57,6 +57,11 @@ def batch_scaling(
     Raises:
         OptbenchError: a problem, an optimizer or a clock does not exist, or there are both a target and a loss.
 
+    Example:
+        >>> sizes = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "batch_sizes": [8, 64]}
+        >>> optbench.figures.batch_scaling(sweep(sizes, seeds=4, steps=50), loss=10).get_ylabel()
+        'steps to loss 10'
+
     Source:
         McCandlish et al. 2018, arXiv:1812.06162; Shallue et al. 2019, JMLR 20, section 4.
     """
@@ -144,7 +149,7 @@ def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, looks: dict, texts:
     elif not len(seen):
         ax.text(0.5, 0.5, "no run stays at the target", transform=ax.transAxes, ha="center", color=style.GRAY)
     sizes = sorted(points["batch_size"].unique())
-    ax.set(xscale="log", yscale="log")
+    ax.set(xscale="log", yscale="log" if len(seen) else "linear")
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)

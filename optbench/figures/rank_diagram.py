@@ -59,6 +59,12 @@ def critical_difference(
     Raises:
         OptbenchError: a problem or an optimizer does not exist.
 
+    Example:
+        >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+        >>> ax = optbench.figures.critical_difference(sweep(two, seeds=8))
+        >>> [text.get_text() for text in ax.texts if text.get_gid() == "name"]
+        ['gd', 'adam']
+
     Source:
         Demsar 2006, JMLR 7, section 3.2.4 and figure 1; the signed-rank test in the place of Nemenyi's as in Benavoli
         et al. 2016, JMLR 17.
@@ -71,7 +77,7 @@ def critical_difference(
     if len(rows) == 1:
         rows = rows.assign(mean_rank=1.0)
     if rows["mean_rank"].isna().all():
-        raise OptbenchError("mean ranks need a problem on which all optimizers have runs: leave some of them out")
+        raise OptbenchError("mean ranks need seeds, or problems, on which all of the optimizers report")
     rows = rows[rows["mean_rank"].notna()]
     if not ruler:
         rows = rows.assign(critical_difference=math.nan)

@@ -12,6 +12,13 @@ def test_the_history_is_written_beside_the_results(run, tmp_path):
     page = results.parent / "history.html"
     code, out, err = run("report", "--asv")
     assert (code, err) == (0, "") and out == f"performance history: {page}" and "250 ms" in page.read_text()
-    assert run("report", "--asv", results)[0] == 0
+    page.unlink()
+    assert run("report", "--asv", results, "--out", "reports")[0] == 0
+    assert run("report", "--asv", results, "--out", "mine.html")[0] == 0
+    assert (
+        not page.exists()
+        and (tmp_path / "reports" / "history.html").read_text() == (tmp_path / "mine.html").read_text()
+    )
+    assert run("report", "--asv", results, results)[0] == 2
     code, out, err = run("report", "--asv", "nowhere")
     assert code == 2 and out == "" and err.startswith("optbench: no folder 'nowhere': --asv takes")

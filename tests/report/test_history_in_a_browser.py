@@ -30,5 +30,10 @@ def test_regressions_come_first_and_have_a_colour_of_their_own(chromium, page, w
         }
         assert len(colours) == 3
         assert view.locator("svg.spark").count() == 4  # adam on 64 lanes has one value only
+        rows = view.locator("table.history tbody tr:visible")
+        assert rows.count() == 5
+        view.locator("table.history").get_by_role("button", name="last / best before").click()  # from the best on
+        view.locator("table.history").get_by_role("button", name="last / best before").click()
+        assert "gd, 1" in rows.first.inner_text()  # 2.4 times the best
         view.get_by_role("link", name="All benchmarks").click()
         assert view.get_by_role("heading", name="All benchmarks").is_visible()

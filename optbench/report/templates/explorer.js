@@ -3,7 +3,9 @@ optbench.explorer = (() => {
   "use strict";
   const { state, data, views, theme, controls, legend, hover } = optbench;
   const element = (name) => document.getElementById("explore-" + name);
-  const KEYS = ["view", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "clock", "hide", "step", "zoom"];
+  const KEYS = [
+    "view", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "clock", "hide", "step", "zoom",
+  ];
   const chart = element("chart");
   let current = null;
   let timer = 0;
@@ -27,9 +29,10 @@ optbench.explorer = (() => {
     get: state.get,
     among: (key, options, otherwise = options.length ? options[0][0] : "") =>
       options.some(([value]) => value === state.get(key)) ? state.get(key) : otherwise,
-    select: (key, label, options, otherwise) => ({
-      key, label, kind: "select", options, value: choose.among(key, options, otherwise && options.some(([value]) => value === otherwise) ? otherwise : undefined),
-    }),
+    select: (key, label, options, otherwise) => {
+      const usual = options.some(([value]) => value === otherwise) ? otherwise : undefined;
+      return { key, label, kind: "select", options, value: choose.among(key, options, usual) };
+    },
     check: (key, label) => ({ key, label, kind: "check", value: state.get(key) !== "no" }),
     problem: (places = data.problems.map((_, place) => place)) =>
       places.find((place) => data.problems[place].name === state.get("problem")) ?? places[0],
@@ -84,6 +87,7 @@ optbench.explorer = (() => {
     layout.dragmode = view.zooms && !matchMedia("(pointer: coarse)").matches ? "zoom" : false;
     if (theme.printing()) layout.width = 680;
     hover.clear(chart);
+    chart.style.height = `${layout.height}px`; // which Plotly asks for when the window changes
     Plotly.react(chart, current.traces, layout, config);
     chart.setAttribute("aria-label", current.label);
     element("note").textContent = current.note;
@@ -95,7 +99,7 @@ optbench.explorer = (() => {
   // A choice that makes another chart of it forgets where the last one was zoomed to.
   const change = (key, value) => {
     stop();
-    const kept = ["others", "bands", "color"].includes(key) ? {} : { zoom: "" };
+    const kept = ["others", "bands", "color", "hide"].includes(key) ? {} : { zoom: "" };
     const text = value === true ? "" : value === false ? "no" : value;
     const again = key === "problem" ? { step: "" } : {};
     state.set({ view: viewName(), ...kept, ...again, [key]: text });
