@@ -162,7 +162,7 @@ class Evidence:
                 few = self.curves[self.curves["run_id"].isin(reported.index)].dropna(subset=["w_1", "w_2"])
                 seeds = few["run_id"].map(reported["seed"])
                 found = self._walks_in(few[seeds == seeds.min()], reported)
-            found |= self._walks_in(table, reported)
+            found |= self._walks_in(table[np.isfinite(table[["w_1", "w_2"]].astype(float)).all(axis=1)], reported)
             self._walks[problem] = {name: found[name] for name in reported["optimizer"].unique() if name in found}
         return self._walks[problem]
 

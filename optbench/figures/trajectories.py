@@ -182,7 +182,8 @@ def _edge(lines: float) -> dict:
 
 def _view(axis: np.ndarray, walks: dict[str, Walk], column: int) -> tuple[float, float]:
     """The range of the landscape, made wider where a start lies outside it."""
-    starts = [walk.w[0, column] for walk in walks.values()]
+    far = _BEYOND * (axis[-1] - axis[0])
+    starts = [np.clip(walk.w[0, column], axis[0] - far, axis[-1] + far) for walk in walks.values()]
     low, high = min(axis[0], *starts), max(axis[-1], *starts)
     room = 0.05 * (high - low)
     return (low - room if low < axis[0] else low), (high + room if high > axis[-1] else high)

@@ -31,7 +31,8 @@ class Page(HTMLParser):
         super().__init__()
         self.open, self.words, self.sources, self.anchors, self.links, self.pictures = [], [], [], [], [], []
         self.feed(path.read_text(encoding="utf-8"))
-        assert self.open == []
+        assert self.open == [] and len(set(self.pictures)) == len(self.pictures)
+        self.pictures = [each for each in self.pictures if each.endswith(tuple(WORDS.values()))]
         self.text = " ".join(" ".join(self.words).split())
 
     def handle_starttag(self, tag, attrs):

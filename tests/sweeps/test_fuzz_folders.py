@@ -14,14 +14,17 @@ from synthetic import make_tables, write_folder
 import optbench
 from optbench.report import write_report
 
-TABLES = ("runs", "curves", "timings", "problems", "landscapes")
+TABLES = ("runs", "curves", "timings", "problems", "landscapes", "paths")
 
 
 @cache
 def sound() -> dict:
     """The tables of a small sweep."""
     names, rules = ["rosenbrock", "breast_cancer"], ["gd", "adam"]
-    return make_tables(names, rules, [16], ["constant"], (0.001, 0.1), range(4), (0, 1), points=5)
+    tables = make_tables(names, rules, [16], ["constant"], (0.001, 0.1), range(4), (0, 1), points=5)
+    names = tables["runs"][["run_id", "problem", "optimizer"]]
+    flat = tables["curves"].dropna(subset=["w_1"]).merge(names, on="run_id")
+    return {**tables, "paths": flat[[*names.columns, "step", "w_1", "w_2", "train_loss"]]}
 
 
 def _float32(values):
