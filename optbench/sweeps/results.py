@@ -99,7 +99,7 @@ class Results(Verdicts):
 
     @property
     def plot(self) -> "Plot":
-        """The figures of these results, as methods that ``dir(results.plot)`` lists.
+        """The figures of these results, which ``dir(results.plot)`` lists.
 
         ``results.plot.curves(problem="mlp")`` is ``optbench.figures.curves(results, problem="mlp")``.
 
