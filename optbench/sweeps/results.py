@@ -99,9 +99,10 @@ class Results(Verdicts):
 
     @property
     def plot(self) -> "Plot":
-        """The figures of these results, which ``dir(results.plot)`` lists.
+        """The figures of these results, as methods.
 
-        ``results.plot.curves(problem="mlp")`` is ``optbench.figures.curves(results, problem="mlp")``.
+        ``results.plot.curves(problem="mlp")`` is ``optbench.figures.curves(results, problem="mlp")``, and so with the
+        others, which ``dir(results.plot)`` lists.
 
         Returns:
             What has them as methods; each returns the axes that it drew on.
