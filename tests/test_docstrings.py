@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 
 import optbench
+from optbench import figures
+from optbench.figures import styles
 
 SECTIONS = ("Args", "Returns", "Raises", "Example", "Source")
 PUBLIC = sorted(set(optbench.__all__) - {"__version__"})
@@ -40,6 +42,7 @@ def public(room):
                 yield f"{module.__name__}.{name}", value
 
 
+FIGURES = sorted(set(figures.__all__) - {"Plot"})
 CONTRACT, OTHERS = dict(public("contract")), {key: value for room in INNER for key, value in public(room)}
 
 
@@ -153,6 +156,11 @@ def test_a_public_name_tells_all_in_order(name):
     check(getattr(optbench, name), example=True)
 
 
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_tells_all_in_order(name):
+    check(getattr(figures, name), example=True)
+
+
 @pytest.mark.parametrize("name", CONTRACT)
 def test_the_contract_tells_all_in_order(name):
     check(CONTRACT[name], example=False)
@@ -218,6 +226,7 @@ HOMES = sorted(
     {getattr(optbench, name).__module__ for name in PUBLIC}
     | {name.rpartition(".")[0] for name in CONTRACT}
     | {each.__module__ for each in optbench.Results.__mro__[1:-1]}
+    | {getattr(figures, name).__module__ for name in FIGURES}
 )
 
 
@@ -226,10 +235,11 @@ def test_examples_are_true(home, tmp_path, monkeypatch):
     """The doctests of every module that holds a public name; they may use all of these, and leave no file behind."""
     monkeypatch.chdir(tmp_path)
     names = {name: getattr(optbench, name) for name in PUBLIC}
-    found = doctest.testmod(
-        importlib.import_module(home), extraglobs={"optbench": optbench, "np": np, **names},
-        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL,
-    )  # fmt: skip
+    with styles.apart():
+        found = doctest.testmod(
+            importlib.import_module(home), extraglobs={"optbench": optbench, "np": np, **names},
+            optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL,
+        )  # fmt: skip
     assert not found.failed and not list(tmp_path.iterdir())
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from browser import NAMES
 
 SKIPS = """
 import pytest
@@ -40,3 +41,8 @@ def test_ci_does_not_pass_where_a_kind_was_skipped_whole(kind, every, more, code
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == code, done.stdout + done.stderr
     assert (f"all tests of the kind {kind} were skipped" in done.stdout) == (code == 1)
+
+
+def test_ci_looks_for_the_browser_that_the_tests_look_for():
+    """Else it would install one beside the one that is there."""
+    assert f"OPTBENCH_BROWSER:-{' '.join(NAMES)}}}" in (Path(__file__).parents[1] / ".ci" / "run").read_text()

@@ -57,6 +57,11 @@ def batch_scaling(
     Raises:
         OptbenchError: a problem, an optimizer or a clock does not exist, or there are both a target and a loss.
 
+    Example:
+        >>> sizes = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "batch_sizes": [8, 64]}
+        >>> optbench.figures.batch_scaling(sweep(sizes, seeds=4, steps=50), loss=10).get_ylabel()
+        'steps to loss 10'
+
     Source:
         McCandlish et al. 2018, arXiv:1812.06162; Shallue et al. 2019, JMLR 20, section 4.
     """

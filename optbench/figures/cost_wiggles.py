@@ -53,19 +53,36 @@ def noise(
         OptbenchError: a problem, an optimizer, a rate or a schedule does not exist, there are no mini-batches, or runs
             were evaluated too seldom.
 
+    Example:
+        >>> sizes = {"problems": ["logistic"], "optimizers": ["gd"], "learning_rates": [0.1], "batch_sizes": [8, 32]}
+        >>> optbench.figures.noise(sweep(sizes, seeds=2, epochs=4, points="every")).lines[0].get_xdata().tolist()
+        [8, 32]
+
     Source:
         Lecture A3.
     """
     evidence = frame.evidence_of(results)
     problem = frame.problem_of(evidence, problem)
     looks = frame.looks_of(evidence, problem, optimizers)
+    runs, rates = noises_of(evidence, problem, looks, lr, schedule)
+    texts = {name: f"{evidence.names[name]} (rate {number(rate, 2)})" for name, rate in rates.items()}
+    with frame.axes(ax, frame.titled("Noise of the mini-batch cost", problem), [*texts.values(), ROOT]) as ax:
+        draw_noise(ax, runs, {name: looks[name] for name in texts}, texts)
+        ax.set(xlabel="batch size B", ylabel="noise of the mini-batch cost")
+    return ax
+
+
+def noises_of(
+    evidence: Evidence, problem: str, optimizers: Iterable[str], lr: float | None = None, schedule: str | None = None
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The runs on mini-batches with their `noise`, and the rate of each optimizer. Raises OptbenchError as `noise`."""
     of = evidence.results
     runs = every_setting(of.runs[of.runs["problem"] == problem])
-    runs = runs[~full_batch(runs) & runs["optimizer"].isin(list(looks))]
+    runs = runs[~full_batch(runs) & runs["optimizer"].isin(list(optimizers))]
     runs = runs[runs["schedule"] == _schedule(runs, schedule)]
     if runs.empty:
         raise OptbenchError(f"noise: {problem} ran with no mini-batches of these optimizers")
-    rates = {name: rate for name in looks if (rate := _rate(runs[runs["optimizer"] == name], lr)) is not None}
+    rates = {name: rate for name in optimizers if (rate := _rate(runs[runs["optimizer"] == name], lr)) is not None}
     if lr is not None and not rates:
         raise unknown("rate", number(lr, 4), [number(rate, 4) for rate in np.unique(runs["lr"])])
     if not rates:
@@ -75,11 +92,7 @@ def noise(
     runs = runs.assign(noise=runs["run_id"].map(cost_noise(curves))).dropna(subset=["noise"])
     if runs.empty:
         raise OptbenchError('noise: runs have too few evaluations near their end: let the sweep have points = "every"')
-    texts = {name: f"{evidence.names[name]} (rate {number(rate, 2)})" for name, rate in rates.items()}
-    with frame.axes(ax, frame.titled("Noise of the mini-batch cost", problem), [*texts.values(), ROOT]) as ax:
-        draw_noise(ax, runs, {name: looks[name] for name in texts}, texts)
-        ax.set(xlabel="batch size B", ylabel="noise of the mini-batch cost")
-    return ax
+    return runs, rates
 
 
 def _schedule(runs: pd.DataFrame, schedule: str | None) -> str:

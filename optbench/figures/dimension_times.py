@@ -48,6 +48,11 @@ def time_per_step(
     Raises:
         OptbenchError: the family, an optimizer or a batch size does not exist, or there are several families and none
             is named.
+
+    Example:
+        >>> dims = {"problems": ["quadratic(dim=2)", "quadratic(dim=20)"], "optimizers": ["gd"], "learning_rates": [1]}
+        >>> optbench.figures.time_per_step(sweep(dims, seeds=1, steps=50)).lines[0].get_xdata().tolist()
+        [2, 20]
     """
     evidence = frame.evidence_of(results)
     names = some_optimizers(evidence, optimizers)

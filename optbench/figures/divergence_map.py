@@ -55,6 +55,11 @@ def divergence(
 
     Raises:
         OptbenchError: a problem, an optimizer or a column does not exist, or there are several and none is named.
+
+    Example:
+        >>> rates = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001, 1.0], "steps": 50}
+        >>> optbench.figures.divergence(sweep(rates, seeds=2)).collections[0].get_array().tolist()
+        [[0.0, 1.0]]
     """
     evidence = frame.evidence_of(results)
     problem = frame.problem_of(evidence, problem)

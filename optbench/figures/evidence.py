@@ -12,11 +12,14 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from optbench.analysis import best_configurations, costs, curve_bands, metric_columns, reported_runs
+from optbench.analysis import best_configurations, best_of_n, costs, curve_bands, metric_columns, reported_runs
 from optbench.figures import highlights
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
 from optbench.wording.schedule_names import short_schedules
+
+COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
+"""Numbers of trials at which the best of them is told."""
 
 
 class Tables(Protocol):
@@ -89,6 +92,11 @@ class Evidence:
     def by_cell(self) -> pd.DataFrame:
         """The best setting of each problem, optimizer, batch size and schedule."""
         return self._best_by("problem", "optimizer", "batch_size", "schedule")
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """`analysis.best_of_n` at COUNTS, of all problems."""
+        return best_of_n(self.results.runs, COUNTS, self.results.choose_by)
 
     @cached_property
     def reported(self) -> pd.DataFrame:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from optbench.figures import batch_and_schedule, style, styles, trajectories
+from optbench.analysis import every_setting
+from optbench.figures import batch_and_schedule, divergence_map, style, styles, trajectories
 from optbench.figures.evidence import Evidence
 from optbench.wording import labels
 
@@ -77,6 +78,39 @@ def paths(evidence: Evidence, problem: str) -> Figure:
         handles=marks, loc="lower left", ncols=4, fontsize=now.legend, borderpad=0, borderaxespad=0,
         bbox_to_anchor=(left / figure.get_figwidth(), (foot + 0.05) / figure.get_figheight()),
     )  # fmt: skip
+    return figure
+
+
+def divergences(evidence: Evidence, problem: str) -> Figure:
+    """The share of runs that diverged, rate x batch size, a panel for each optimizer in color."""
+    now, names = styles.current(), evidence.names
+    runs = every_setting(evidence.results.runs[evidence.results.runs["problem"] == problem])
+    shares = {
+        name: divergence_map.divergence_shares(runs[runs["optimizer"] == name], "batch_size")
+        for name in evidence.looks[problem] if (runs["optimizer"] == name).any()
+    }  # fmt: skip
+    cell = (0.29 * now.zoom, 0.27 * now.zoom)
+    size = tuple(
+        edge * max(len(each[side]) for each in shares.values()) for edge, side in zip(cell, (1, 2), strict=True)
+    )
+    left = max(style.text_width(text, now.tick) for *_, sizes in shares.values() for text in sizes) + 0.4 * now.zoom
+    wide, tall = style.balanced(len(shares), _columns(size[0] + 0.3, left + 0.2, 4))
+    figure, grid = style.new_figure(
+        size, tall, wide, left=left, right=0.2, top=_top(now), bottom=0.45 * now.zoom, gap=(left, 0.62 * now.zoom),
+        title=f"Share of runs that diverged, in %: {labels.shorten(problem, 60)}",
+    )  # fmt: skip
+    for place, ax in enumerate(grid.flat):
+        if place >= len(shares):
+            ax.set_visible(False)
+            continue
+        name = list(shares)[place]
+        divergence_map.draw_shares(ax, *shares[name], bar=False)
+        ax.tick_params(labelsize=now.small)
+        style.panel_title(ax, names[name], size[0] + left - 0.06)
+        if place + wide >= len(shares):
+            ax.set_xlabel("learning rate", fontsize=now.panel)
+        if place % wide == 0:
+            ax.set_ylabel("batch size", fontsize=now.panel)
     return figure
 
 

@@ -53,6 +53,11 @@ def profiles(
     Raises:
         OptbenchError: a problem, an optimizer or a clock does not exist, or an optimizer has no runs on a problem.
 
+    Example:
+        >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+        >>> [line.get_label() for line in optbench.figures.profiles(sweep(two, seeds=8)).lines[::3]]
+        ['gd', 'adam']
+
     Source:
         Dolan & Moré 2002, Mathematical Programming 91.
     """

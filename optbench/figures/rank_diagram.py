@@ -59,6 +59,12 @@ def critical_difference(
     Raises:
         OptbenchError: a problem or an optimizer does not exist.
 
+    Example:
+        >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+        >>> ax = optbench.figures.critical_difference(sweep(two, seeds=8))
+        >>> [text.get_text() for text in ax.texts if text.get_gid() == "name"]
+        ['gd', 'adam']
+
     Source:
         Demsar 2006, JMLR 7, section 3.2.4 and figure 1; the signed-rank test in the place of Nemenyi's as in Benavoli
         et al. 2016, JMLR 17.

@@ -42,5 +42,22 @@ def looks_over(evidence: Evidence, problem: str, optimizers: Iterable[str] | Non
     rows = evidence.answer.ranking
     subject = ALL if ALL in set(rows["problem"]) else rows["problem"].iloc[0]
     rows = rows[(rows["problem"] == subject) & rows["optimizer"].isin(names)].sort_values("mean_rank", kind="stable")
-    front = rows["optimizer"].head(style.COLORS)
-    return {name: style.look(place, among_gray=True) for place, name in enumerate(front)}
+    return _apart(rows["optimizer"].head(style.COLORS), evidence.looks)
+
+
+def _apart(names: Iterable[str], looks: Mapping[str, Mapping[str, dict]]) -> dict[str, dict]:
+    """Each in the look that it has on some problem, and no two in one color."""
+    known: dict[str, dict] = {}
+    for of_problem in looks.values():
+        known = {**of_problem, **known}
+    spare = [style.look(place, among_gray=True) for place in range(style.COLORS)]
+    chosen: dict[str, dict] = {}
+    for name in names:
+        used = {look["color"] for look in chosen.values()}
+        taken = {known[other]["color"] for other in names if other in known}
+        free = [look for look in spare if look["color"] not in used]
+        mine = known.get(name)
+        if mine is None or mine["color"] in used:
+            mine = next((look for look in free if look["color"] not in taken), free[0])
+        chosen[name] = mine
+    return chosen

@@ -13,14 +13,13 @@ from matplotlib.ticker import NullLocator
 from optbench.analysis import best_of_n as trials_table
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
 from optbench.figures import frame, style, styles
-from optbench.figures.evidence import Evidence, Tables
+from optbench.figures.evidence import COUNTS, Evidence, Tables
 from optbench.wording.answers import value_word
 
 CAPTION = (
     "What the best of so many trials is expected to give on fresh seeds, with its 95% interval over blocks of seeds. "
     "Marks at the left are default settings, for which nothing was tuned."
 )
-COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
 _DEFAULTS = 0.6
 
 
@@ -54,14 +53,22 @@ def best_of_n(
 
     Raises:
         OptbenchError: a problem, an optimizer or a column does not exist.
+
+    Example:
+        >>> three = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": "1e-5:1e-3:3", "steps": 50}
+        >>> optbench.figures.best_of_n(sweep(three, seeds=8)).lines[0].get_xdata().tolist()
+        [1, 2, 3]
     """
     evidence = frame.evidence_of(results)
     problem = frame.problem_of(evidence, problem)
     looks = frame.looks_of(evidence, problem, optimizers)
     of, by = evidence.results, choose_by or evidence.results.choose_by
-    runs = of.runs[of.runs["problem"] == problem]
-    settings = None if defaults is None else pd.DataFrame(defaults)
-    table = trials_table(runs, counts, by, confidence=confidence, defaults=settings)
+    if defaults is None and (by, counts, confidence) == (of.choose_by, COUNTS, 0.95):
+        table = evidence.trials[evidence.trials["problem"] == problem]
+    else:
+        runs = of.runs[of.runs["problem"] == problem]
+        settings = None if defaults is None else pd.DataFrame(defaults)
+        table = trials_table(runs, counts, by, confidence=confidence, defaults=settings)
     texts = {name: evidence.names[name] for name in looks}
     rest = table["optimizer"].nunique() - len(looks) if optimizers is None else 0
     if not rest:

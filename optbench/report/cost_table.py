@@ -7,21 +7,23 @@ import math
 import pandas as pd
 
 from optbench.analysis.costs import SHARES
-from optbench.report.tables import Cell, Table, cell
+from optbench.report.tables import MOST_ROWS, Cell, Table, capped, cell
 from optbench.wording.certainty import samples_text
 
 
-def cost_tables(spent: pd.DataFrame, files: dict[str, str]) -> dict[str, Table]:
+def cost_tables(spent: pd.DataFrame, files: dict[str, str], most: int = MOST_ROWS) -> dict[str, Table]:
     """For each problem a row an optimizer, a column each of SHARES: the expected running time in samples.
 
-    spent: `Evidence.costs`; files: the name of each problem in file names. What nobody has reached has no table.
+    spent: `Evidence.costs`; files: the name of each problem in file names; most: rows of a table. What
+    nobody has reached has no table.
     """
     heads, out = share_texts(), {}
     for problem, part in spent.groupby("problem", sort=False):
         rows = [[cell(row["optimizer"]), *(_cell(row, share) for share in SHARES)] for row in part.to_dict("records")]
+        rows, left = capped(rows, most)
         if any(each.text != "–" for row in rows for each in row[1:]):
             caption = f"{problem}: samples to reach a share of the first suboptimality"
-            out[problem] = Table(f"costs-{files[problem]}", caption, ["optimizer", *heads], rows, heads)
+            out[problem] = Table(f"costs-{files[problem]}", caption, ["optimizer", *heads], rows, heads, left)
     return out
 
 

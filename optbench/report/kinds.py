@@ -13,10 +13,12 @@ from optbench.analysis.selection import staged
 from optbench.figures import curves, highlights, panels, rates
 from optbench.figures.evidence import Evidence
 from optbench.figures.learning_rates import without_rates
+from optbench.report.more_kinds import MORE
 from optbench.wording.answers import value_word
 
-EXPLORED = ("curves", "rates", "profiles")
-"""Kinds that a page draws by itself, to be looked into, unless it has no foreign script."""
+EXPLORED = ("curves", "rates", "profiles", "divergence")
+"""Kinds that only a page without a foreign script has as pictures: the others draw them by themselves, to be looked
+into, or have it in what they draw, where lines end."""
 LEVEL = "A level line: an optimizer that takes no learning rate (it was given a single one)."
 EMPTY = "Light gray: not run."
 
@@ -109,7 +111,7 @@ KINDS = {
         _paths,
         lambda evidence, problem: len(evidence.landscape(problem)) > 0 and bool(evidence.walks(problem)),
     ),
-}
+} | {name: Kind(*fields) for name, fields in MORE.items()}
 """By name, in the order of a page."""
 
 

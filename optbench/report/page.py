@@ -27,7 +27,7 @@ from optbench.sweeps.results import load
 from optbench.wording import answers, labels
 from optbench.wording.certainty import EQUIVALENT, FIRST, state, sure_text
 
-ROOM, ROOM_BESIDE_EXPLORER = 6_000_000, 1_200_000
+ROOM, ROOM_BESIDE_EXPLORER = 6_000_000, 800_000
 """Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
 
 
@@ -70,7 +70,8 @@ def render(
     results, answer = evidence.results, evidence.answer
     files = labels.file_names(results.runs["problem"].unique())
     anchors = {problem: f"problem-{file}" for problem, file in files.items()}
-    settings, spent, sizes = SettingsTables(evidence), cost_tables(evidence.costs, files), budget_tables(results, files)
+    settings, sizes = SettingsTables(evidence), budget_tables(results, files)
+    spent = cost_tables(evidence.costs, files, settings.most)
     problems = [
         {
             "card": card,

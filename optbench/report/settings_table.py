@@ -11,6 +11,9 @@ from optbench.report.tables import BEST, MOST_ROWS, OPEN, Cell, Table, capped, c
 from optbench.wording import labels
 from optbench.wording.certainty import UNDECIDED, state
 
+ROWS_OF_PROBLEMS, FEWEST_ROWS = 900, 5
+"""Rows of the tables of all problems together, and of each at least."""
+
 
 class SettingsTables:
     """Writes rows of an answer's `best` for one sweep."""
@@ -21,16 +24,17 @@ class SettingsTables:
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
         self.metrics = ["test_loss", *metric_columns(runs)]
         self.several = runs["dtype"].nunique() > 1
+        self.most = max(FEWEST_ROWS, ROWS_OF_PROBLEMS // max(runs["problem"].nunique(), 1))
 
     def of_problem(self, problem: str, file: str) -> Table:
         """The optimizers of one problem, in the order of their places."""
         rows = highlights.ranked(self.evidence.best[self.evidence.best["problem"] == problem])
         metrics = [name for name in self.metrics if rows[name].notna().any()]
         open_ = state(self.evidence.answer, problem) == UNDECIDED
-        cells = [self._cells(row, metrics, open_) for row in rows.to_dict("records")]
-        return Table(
-            f"settings-{file}", f"{problem}: the recommended setting of each optimizer", *self._columns(cells, metrics)
-        )
+        rows, left = capped(rows.to_dict("records"), self.most)
+        cells = [self._cells(row, metrics, open_) for row in rows]
+        caption = f"{problem}: the recommended setting of each optimizer"
+        return Table(f"settings-{file}", caption, *self._columns(cells, metrics), left)
 
     def of_all(self, links: dict[str, str]) -> Table:
         """The same of all problems in one table; links: the anchor of each problem."""

@@ -11,8 +11,8 @@ from optbench.wording import labels
 BEST, OPEN = "best", "open"
 """Marks: in first place (bold), and undecided (a dagger in LaTeX)."""
 
-MOST_ROWS = 2000
-"""Rows of one table: more than anybody reads, and about a megabyte."""
+MOST_ROWS = 500
+"""Rows of one table: more than anybody reads, and about half a megabyte."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,11 @@ class Answer:
     ``place`` and the number of ``trials``."""
     edges: pd.DataFrame
     """`optbench.analysis.edges.edges` of them."""
+
+    @cached_property
+    def pairs(self) -> dict[tuple[str, frozenset], dict]:
+        """The rows of `verdicts` by problem and the two that are compared."""
+        return {(row["problem"], frozenset((row["a"], row["b"]))): row for row in self.verdicts.to_dict("records")}
 
     def firsts(self, problem: str) -> list[str]:
         """The optimizers that share first place, the lowest value first."""
@@ -230,10 +236,9 @@ def _how_open(answer: Answer, problem: str, firsts: Sequence[str]) -> str:
     return f" (undecided: {text} blocks of seeds would tell)"
 
 
-def pair(answer: Answer, problem: str, a: str, b: str) -> pd.Series:
+def pair(answer: Answer, problem: str, a: str, b: str) -> dict:
     """The row of ``verdicts`` that has both, in whatever order."""
-    table = answer.verdicts
-    return table[(table["problem"] == problem) & table["a"].isin([a, b]) & table["b"].isin([a, b])].iloc[0]
+    return answer.pairs[problem, frozenset((a, b))]
 
 
 def against(answer: Answer, problem: str, a: str, b: str) -> tuple[float, float, float, str]:

@@ -26,6 +26,7 @@ def test_without_a_gpu_it_says_what_is_missing_and_writes_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("simulated benchmark")
 def test_in_the_simulator_it_runs_whole_and_is_marked_as_no_measurement(tmp_path):
     out = tmp_path / "gpu.json"

@@ -11,6 +11,8 @@ from twins import WRAPPERS as WRAPPER_TWINS
 BLOCKS = ((2, 2), (2,))
 # One rule of every kind: no state, elementwise, shared slots and sums over all, sums by block, a matrix.
 BASES = ["gd", "adam_torch", "prodigy", "lamb", "muon"]
+IN_LANES = ("adam_torch", "lamb")
+"""Those that are tried in both orders, and in the README's test command; CI does them all."""
 # Beside the defaults.
 VALUES = {"norm": 40.0, "k": 3.0, "alpha": 0.8, "beta": 0.5, "decay": 0.3}
 EVERY_WRAPPER = pytest.mark.parametrize("name", sorted(CATALOGUE.wrappers))
@@ -36,12 +38,18 @@ def twin_of(name):
 
 
 @EVERY_WRAPPER
-@pytest.mark.parametrize(("base", "dtype"), [*((base, "float64") for base in BASES), ("adam_torch", "float32")])
+@pytest.mark.parametrize(
+    ("base", "dtype"),
+    [
+        *(pytest.param(base, "float64", marks=[] if base in IN_LANES else pytest.mark.slow) for base in BASES),
+        pytest.param("adam_torch", "float32", marks=pytest.mark.slow),
+    ],
+)
 def test_wrapper_follows_its_twin(name, base, dtype):
     wrapper = CATALOGUE.wrappers[name]
     for own in (dict(wrapper.hyperparameters), {key: VALUES[key] for key in wrapper.hyperparameters}):
         for reported in (False, True) if wrapper.report else (False,):
-            for order in ("rows", "lanes") if base in ("adam_torch", "lamb") else ("rows",):
+            for order in ("rows", "lanes") if base in IN_LANES else ("rows",):
                 path, expected = paths(f"{name}({base})", own, order, reported, base, dtype)
                 np.testing.assert_allclose(
                     path, expected, rtol=0, atol=200 * np.finfo(dtype).eps * np.abs(expected).max()

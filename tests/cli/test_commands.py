@@ -92,7 +92,7 @@ def test_a_mistake_is_one_line_on_standard_error(run, arguments, words):
 
 
 @pytest.mark.parametrize("arguments", [["sweep", "--lrr", "1"], ["swep"], ["sweep", "a", "b"], ["sweep", "--seeds"],
-                                       ["sweep", "--steps", "x"], ["report", "a", "b"], ["check"]])  # fmt: skip
+                                       ["sweep", "--steps", "x"], ["report", "--nope"], ["check"]])  # fmt: skip
 def test_an_unknown_option_or_command_is_a_usage_error(run, arguments):
     code, out, err = run(*arguments)
     assert code == 2 and not out and "Error: " in err

@@ -125,7 +125,12 @@ def test_a_signal_is_noted_where_it_must_not_strike_and_strikes_where_it_may():
 def test_from_python_ctrl_c_is_a_keyboard_interrupt(tmp_path):
     code = """
         import optbench, threading, time, os, signal
-        threading.Thread(target=lambda: (time.sleep(4), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()
+        def press():
+            while not os.path.exists("out/cohorts"):
+                time.sleep(0.02)
+            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=press, daemon=True).start()
         try:
             optbench.sweep({"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001],
                             "steps": 2 * 10**9, "seeds": 1, "tuning_seeds": 0}, out="out")

@@ -45,7 +45,9 @@ def curves(evidence: Evidence, names: Names) -> dict[str, Any]:
     `axis` points into `axes`, the steps, epochs and samples that curves share (a curve may end before its axis);
     `values` has for each measure medians, lower and upper ends, or null. Losses are told as suboptimality where the
     minimum is known: the sum of two numbers of four digits has four digits, their difference may have none.
-    `pace` is the seconds that a step takes; `left_out` counts the cells that the page has no room for.
+    `pace` is the seconds that a step takes, the median over all runs of the problem, optimizer and batch size: a run
+    that had a cohort to itself shared its work with nobody, and would look slow beside others.
+    `left_out` counts the cells that the page has no room for.
     """
     results = evidence.results
     cells = settings(evidence)
@@ -54,7 +56,6 @@ def curves(evidence: Evidence, names: Names) -> dict[str, Any]:
     columns = [measure["key"] for measure in measures(results.runs)]
     runs = reported_runs(results.runs, cells, results.tuning_seeds)
     rows = results.curves_of(runs["run_id"], [name for name in columns if name != "train_loss"])
-    runs = runs.assign(_pace=pace(runs, results.timings))
     bands = {name: _by_cell(_bands(rows, runs, name), cells) for name in columns if name in rows}
     kept = _room(cells, bands)
     cells = cells[kept].reset_index(drop=True)
@@ -67,11 +68,12 @@ def curves(evidence: Evidence, names: Names) -> dict[str, Any]:
         ]
         for place, cell in zip(np.flatnonzero(kept), cells[CELL].itertuples(index=False), strict=True)
     ]
-    seconds = runs.groupby(CELL, sort=False)["_pace"].median()
+    every_run = results.runs[CELL[:3]].assign(pace=pace(results.runs, results.timings))
+    seconds = every_run.groupby(CELL[:3], sort=False)["pace"].median()
     return {
         **described(cells, evidence, names),
         "recommended": cells["recommended"].astype(int).tolist(),
-        "pace": short(seconds.reindex(pd.MultiIndex.from_frame(cells[CELL]))),
+        "pace": short(seconds.reindex(pd.MultiIndex.from_frame(cells[CELL[:3]]))),
         "axes": axes,
         "axis": places,
         "values": values,

@@ -84,6 +84,7 @@ optbench.explorer = (() => {
     layout.dragmode = view.zooms && !matchMedia("(pointer: coarse)").matches ? "zoom" : false;
     if (theme.printing()) layout.width = 680;
     hover.clear(chart);
+    chart.style.height = `${layout.height}px`; // which Plotly asks for when the window changes
     Plotly.react(chart, current.traces, layout, config);
     chart.setAttribute("aria-label", current.label);
     element("note").textContent = current.note;
@@ -95,7 +96,7 @@ optbench.explorer = (() => {
   // A choice that makes another chart of it forgets where the last one was zoomed to.
   const change = (key, value) => {
     stop();
-    const kept = ["others", "bands", "color"].includes(key) ? {} : { zoom: "" };
+    const kept = ["others", "bands", "color", "hide"].includes(key) ? {} : { zoom: "" };
     const text = value === true ? "" : value === false ? "no" : value;
     const again = key === "problem" ? { step: "" } : {};
     state.set({ view: viewName(), ...kept, ...again, [key]: text });

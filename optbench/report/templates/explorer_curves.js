@@ -6,6 +6,8 @@ optbench.views.curves = (() => {
   const X = { steps: "steps", epochs: "epochs (passes over the data)", samples: "samples (steps × batch size)", seconds: "seconds of steps" };
   const FAR = 1000; // how many times the start a curve in color may stretch the axis to
   const NEAR = 5; // and a gray one
+  const CROWD = 12; // more lines in color than that are thinner and have no bands
+  const FIELD = 120; // more gray lines than that are thinner
 
   const controls = (data, choose) => {
     const problem = choose.problem();
@@ -55,10 +57,11 @@ optbench.views.curves = (() => {
     const range = { x: ends(shown.map((c) => c.x), log.x, 0.02), y: heights(front, back, problem, values.y, log.y) };
     const owners = [];
     const traces = [field(back, values, data, owners)];
-    if (values.bands) for (const curve of front) traces.push(band(curve, log, range.y));
+    const crowd = front.length > CROWD;
+    if (values.bands && !crowd) for (const curve of front) traces.push(band(curve, log, range.y));
     for (const curve of front) {
       owners[traces.length] = curve.x.map(() => curve);
-      traces.push(line(curve, values, data));
+      traces.push(line(curve, values, data, crowd));
     }
     return {
       traces, curves: shown, front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
@@ -67,7 +70,7 @@ optbench.views.curves = (() => {
         yaxis: { type: values.ly, range: range.y, text: nameOf(data, values.y) },
         ...start(problem, values.y, range.y, log.y),
       },
-      note: note(data, choose, curves, front, back), label: label(data, values, problem, front, back),
+      note: note(data, values, curves, front, back), label: label(data, values, problem, front, back),
     };
   };
 
@@ -83,12 +86,12 @@ optbench.views.curves = (() => {
       mine.push(...curve.x.map(() => curve), null);
     }
     owners[0] = mine;
-    return { x, y, hovertext, hoverinfo: "text", mode: "lines", type: "scatter", line: { color: optbench.theme.gray(), width: 1 } };
+    return { x, y, hovertext, hoverinfo: "text", mode: "lines", type: "scatter", line: { color: optbench.theme.gray(), width: curves.length > FIELD ? 0.6 : 1 } };
   };
 
-  const line = (curve, values, data) => ({
+  const line = (curve, values, data, crowd) => ({
     x: curve.x, y: curve.line, hovertext: texts(curve, values, data), hoverinfo: "text", mode: "lines", type: "scatter",
-    name: plain(data.short(curve.row.optimizer)), line: { color: curve.color, width: 2.2, dash: curve.look.dash },
+    name: plain(data.short(curve.row.optimizer)), line: { color: curve.color, width: crowd ? 1.1 : 2.2, dash: crowd ? "solid" : curve.look.dash }, opacity: crowd ? 0.75 : 1,
   });
 
   // Where the upper end is not finite, the band is open: it leaves the picture.
@@ -149,10 +152,12 @@ optbench.views.curves = (() => {
     };
   };
 
-  const note = (data, choose, curves, front, back) => {
+  const note = (data, values, curves, front, back) => {
     const parts = [`${count(curves.length, "setting")}: optimizer, batch size and schedule, each at the rate that tuning chose for it.`];
     if (back.length) parts.push(`In color: the ${front.every((c) => c.row.recommended) ? "recommended" : "best"} setting of each optimizer${front.length < new Set(curves.map((c) => c.row.optimizer)).size ? " that has a color here" : ""}; gray: ${count(back.length, "other")}.`);
-    parts.push("Line: median over seeds; band: its interval of 95%, or the range where seeds are few. A failed run counts as infinitely bad from its last point on.");
+    const bands = values.bands && front.length <= CROWD ? "; band: its interval of 95%, or the range where seeds are few" : "";
+    parts.push(`Line: median over seeds${bands}. A failed run counts as infinitely bad from its last point on.`);
+    if (values.x === "seconds") parts.push("Seconds: steps times the median time of a step of the optimizer at this batch size, evaluations left out.");
     if (data.staged) parts.push("Recommended settings were run on held-out seeds, the others on tuning seeds alone.");
     if (data.curves.left_out) parts.push(`${count(data.curves.left_out, "setting")} of the sweep had no room on this page; those that tuning prefers are here.`);
     return parts.join(" ");

@@ -7,7 +7,7 @@ optbench.hover = (() => {
   const show = (chart, line) => {
     clear(chart);
     const lines = chart.querySelector(".scatterlayer");
-    const { xaxis, yaxis } = chart._fullLayout || {};
+    const { xaxis, yaxis } = chart._fullLayout || {}; // where Plotly keeps the scales
     if (!lines || !xaxis) return;
     let d = "";
     let gap = true;

@@ -49,7 +49,7 @@ optbench.views.profiles = (() => {
         xaxis: { type: "log", range: [-0.01, Math.log10(MOST)], text: `within this multiple of the least expected ${values.clock}` },
         yaxis: { type: "linear", range: [-0.02, 1.04], text: "share of problems × targets", tickformat: ".0%" },
       },
-      note: `How often each optimizer reaches a target within a multiple of the least expected cost, over ${count(pairs, "pair")} of problem and target (10%, 1%, 0.1% and 0.001% of the first suboptimality). At the left end: how often it is the cheapest. Every optimizer is tuned in each block and run on fresh seeds. Hide one, and the others are compared anew.${lacks}`,
+      note: `How often each optimizer reaches a target within a multiple of the least expected cost, over ${count(pairs, "pair")} of problem and target (10%, 1%, 0.1% and 0.001% of the first suboptimality). At the left end: how often it is the cheapest. The runs are those that the verdicts compare. Hide one, and the others are compared anew.${lacks}`,
       label: `Performance profiles over ${count(pairs, "pair")} of problem and target, cost in ${values.clock}. Cheapest on: ${ones.join(", ")}.`,
     };
   };

@@ -73,11 +73,12 @@ optbench.theme = (() => {
   const tell = () => listeners.forEach((listener) => listener());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tell);
   document.addEventListener("themechange", tell);
-  for (const [event, on] of [["beforeprint", true], ["afterprint", false]]) {
-    addEventListener(event, () => {
-      printing = on;
-      tell();
-    });
-  }
+  const print = (on) => {
+    printing = on;
+    tell();
+  };
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
+  matchMedia("print").addEventListener("change", (event) => print(event.matches)); // after which the colors are right
   return { colors, dark, seen, faded, mixed, gray, layout, on: (listener) => listeners.push(listener), printing: () => printing };
 })();

@@ -1,0 +1,68 @@
+"""Which figures a report has beside those of every sweep, and that each can be drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from synthetic import make_tables
+
+from optbench.figures import frame, panels, styles
+from optbench.report.kinds import EXPLORED, KINDS
+from optbench.report.more_kinds import MORE
+from optbench.sweeps.results import Results
+
+TWO = ("rosenbrock", "breast_cancer")
+SMALL = {"schedules": ("constant",), "rates": (0.01, 0.1, 3.0), "points": 30, "seeds": range(4), "epochs": 40}
+
+
+def evidence_of(problems=TWO, optimizers=("gd", "<$나"), **given):
+    tables = make_tables(problems, optimizers, **{**SMALL, **given})
+    names = ("runs", "curves", "timings", "problems", "landscapes", "provenance")
+    return frame.evidence_of(Results(*(tables[name] for name in names)))
+
+
+def there(evidence):
+    problems = evidence.results.runs["problem"].unique()
+    return {name for name in MORE for problem in ([None] if KINDS[name].overall else problems)
+            if KINDS[name].there(evidence, problem)}  # fmt: skip
+
+
+def test_each_is_there_where_it_tells_something():
+    assert there(evidence_of()) == {"best_of_n", "divergence", "critical_difference", "profiles"}
+    assert there(evidence_of(("rosenbrock",), ("gd",), rates=(0.01,), batch_sizes=(16,))) == set()
+    many = evidence_of(("rosenbrock",), batch_sizes=(2, 4, 8, 16, "full"), diverge_above=1e9)
+    assert there(many) == {"best_of_n", "batch_scaling"}  # evaluated too seldom for noise
+    curves = many.results.curves.assign(step=lambda rows: rows.groupby("run_id").cumcount())
+    often = Results(many.results.runs, curves, many.results.timings, many.results.problems)
+    assert there(frame.evidence_of(often)) == {"best_of_n", "batch_scaling", "noise"}
+    dims = evidence_of(("quadratic(dim=10)", "quadratic(dim=100)"))
+    dims.results.problems["dim"] = [10, 100]
+    assert "time_per_step" in there(dims)
+
+
+def test_each_is_drawn_with_its_caption():
+    evidence = evidence_of(("rosenbrock", "quadratic(dim=100)"), batch_sizes=(2, 4, 8, 16, "full"))
+    evidence.results.problems = pd.DataFrame({"problem": ["rosenbrock", "quadratic(dim=100)"], "minimum": 0.0,
+                                              "dim": [2, 100], "examples": 256})  # fmt: skip
+    with styles.styled(), styles.apart():
+        for name in MORE:
+            problem = None if KINDS[name].overall else "rosenbrock"
+            if name not in ("time_per_step", "noise"):
+                assert isinstance(KINDS[name].draw(evidence, problem), Figure)
+            assert KINDS[name].caption(evidence, problem)[-1] == "." and KINDS[name].words
+    assert set(EXPLORED) < set(KINDS)
+
+
+@pytest.mark.parametrize("style", ["screen", "paper", "slides"])
+def test_maps_of_divergence_side_by_side(style):
+    evidence = evidence_of(optimizers=("gd", "adam", "lion"))
+    with styles.styled(style), styles.apart():
+        figure = panels.divergences(evidence, "breast_cancer")
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    assert [ax.get_title() for ax in shown] == ["gd", "adam", "lion"]
+    runs = evidence.results.runs[evidence.results.runs["problem"] == "breast_cancer"]
+    for ax in shown:
+        mine = runs[runs["optimizer"] == ax.get_title()]
+        wanted = (mine["status"] == "diverged").groupby([mine["batch_size"], mine["lr"]]).mean().unstack().to_numpy()
+        (mesh,) = [each for each in ax.collections if each.get_gid() == "shares"]
+        assert np.asarray(mesh.get_array()) == pytest.approx(wanted)
