@@ -46,7 +46,8 @@ def best_of_n(
         raise OptbenchError(f"counts: numbers of trials begin at 1, got {shown(wrong[0])}")
     table = coded(runs, choose_by, of, screens=True)
     most = held_out_at(table, len(table.settings)).trials
-    parts = [_rows(table, int(n), most, n < most, confidence) for n in sorted(set(counts))]
+    fewer = [int(n) for n in sorted(set(counts)) if (n < most).any()]
+    parts = [_rows(table, n, most, n < most, confidence) for n in fewer]
     result = pd.concat([*parts, _rows(table, most, most, most > 0, confidence)]).assign(kind=TRIALS)
     if defaults is not None:
         result = pd.concat([result, _defaults(runs, table, defaults, choose_by, confidence)])

@@ -149,7 +149,7 @@ def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, looks: dict, texts:
     elif not len(seen):
         ax.text(0.5, 0.5, "no run stays at the target", transform=ax.transAxes, ha="center", color=style.GRAY)
     sizes = sorted(points["batch_size"].unique())
-    ax.set(xscale="log", yscale="log")
+    ax.set(xscale="log", yscale="log" if len(seen) else "linear")
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)

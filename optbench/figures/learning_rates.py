@@ -51,7 +51,7 @@ def rates(
     looks, names = frame.looks_of(evidence, problem, optimizers), evidence.names
     by_rate = evidence.by_rate[evidence.by_rate["problem"] == problem]
     gray = by_rate["optimizer"].nunique() - len(looks)
-    legend = [*(names[name] for name in looks), START, *([style.others(gray)] if gray else [])]
+    legend = [DIVERGED, *(names[name] for name in looks), START, *([style.others(gray)] if gray else [])]
     with frame.axes(ax, frame.titled("Final loss against learning rate", problem), legend) as ax:
         _draw(ax, by_rate, evidence.start(problem), looks, names, gray)
     return ax

@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from optbench.analysis import chosen_runs, fixed_targets, performance_profiles, time_to_target
 from optbench.analysis.comparison import ALL
+from optbench.contract.errors import OptbenchError
 from optbench.figures import frame, style, styles
 from optbench.figures.evidence import Evidence, Tables
 from optbench.figures.subjects import looks_over, some_optimizers, some_problems
@@ -51,7 +52,8 @@ def profiles(
         The axes, whose x is the ratio and whose y is the share.
 
     Raises:
-        OptbenchError: a problem, an optimizer or a clock does not exist, or an optimizer has no runs on a problem.
+        OptbenchError: a problem, an optimizer or a clock does not exist, or an optimizer has no runs on a
+            problem, or no run reports.
 
     Example:
         >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
@@ -66,6 +68,8 @@ def profiles(
     of = evidence.results
     runs = chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or of.choose_by)
     runs = runs[runs["problem"].isin(problems)]
+    if runs.empty:
+        raise OptbenchError("profiles: no run reports on a chosen setting: more seeds are needed")
     targets = None if losses is None else fixed_targets(of.runs, losses, of.problems)
     table = performance_profiles(time_to_target(of, targets, runs), clock=clock, confidence=confidence)
     looks = looks_over(evidence, problems[0] if len(problems) == 1 else ALL, optimizers)

@@ -77,7 +77,7 @@ def critical_difference(
     if len(rows) == 1:
         rows = rows.assign(mean_rank=1.0)
     if rows["mean_rank"].isna().all():
-        raise OptbenchError("mean ranks need a problem on which all optimizers have runs: leave some of them out")
+        raise OptbenchError("mean ranks need seeds, or problems, on which all of the optimizers report")
     rows = rows[rows["mean_rank"].notna()]
     if not ruler:
         rows = rows.assign(critical_difference=math.nan)

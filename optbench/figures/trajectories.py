@@ -65,7 +65,7 @@ def scenery(evidence: Evidence, problem: str, scene: Scene, ax: Axes | None) -> 
     """Axes with the contours, the start and the minimum, on which paths are drawn."""
     texts = [legend_text(evidence, name, scene) for name in scene.walks]
     title = f"{frame.titled('Paths over the loss', problem)} (seed {scene.seed})"
-    with frame.axes(ax, title, [*texts, "minimum"], height=1.15, left=0.62) as ax:
+    with frame.axes(ax, title, [*texts, "start", "minimum"], height=1.15, left=0.62) as ax:
         draw_contours(ax, scene)
         yield ax
         draw_marks(ax, scene)
@@ -97,7 +97,8 @@ class Scene:
 def scene_of(evidence: Evidence, problem: str, optimizers: Iterable[str]) -> Scene:
     """The contours of a problem and the paths on them. Raises OptbenchError where it has none."""
     landscape = evidence.landscape(problem)
-    walks = {name: walk for name, walk in evidence.walks(problem).items() if name in set(optimizers)}
+    known = evidence.walks(problem)
+    walks = {name: known[name] for name in optimizers if name in known}
     if landscape.empty or not walks:
         raise OptbenchError(f"{problem} has no paths: only problems of two parameters with a domain do")
     value = landscape.pivot(index="w_2", columns="w_1", values="value")

@@ -17,8 +17,8 @@ from optbench.figures.evidence import COUNTS, Evidence, Tables
 from optbench.wording.answers import value_word
 
 CAPTION = (
-    "What the best of so many trials is expected to give on fresh seeds, with its 95% interval over blocks of seeds. "
-    "Marks at the left are default settings, for which nothing was tuned."
+    "What the best of so many trials is expected to give on fresh seeds, with its 95% interval over blocks of seeds: "
+    "low at the left is what is easy to tune, low at the right what is good where it is tuned."
 )
 _DEFAULTS = 0.6
 
@@ -101,6 +101,9 @@ def draw_best_of_n(ax: Axes, table: pd.DataFrame, looks: dict, texts: dict) -> N
             look = looks[row.optimizer]
             ax.plot([_DEFAULTS], [row.value], linestyle="none", marker=look["marker"], markersize=6.5,
                     color=look["color"], markeredgecolor="white", zorder=4, gid=f"default {row.optimizer}")  # fmt: skip
+    if trials.empty:
+        ax.text(0.5, 0.5, "no setting without a run cut short", transform=ax.transAxes, ha="center", color=style.GRAY)
+        return
     ax.set_xscale("log")
     ticks = [n for n in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if n <= trials["n"].max()]
     if len(marks):
@@ -112,4 +115,7 @@ def draw_best_of_n(ax: Axes, table: pd.DataFrame, looks: dict, texts: dict) -> N
     ax.set_xlim(0.45 if len(marks) else 0.9, trials["n"].max() * 1.1)
     if log:
         ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        if high < low * 1.001:  # every run failed, and all values are what a failure counts as
+            ax.set_ylim(low / 2, high * 2)
         style.log_ticks(ax.yaxis, *ax.get_ylim())

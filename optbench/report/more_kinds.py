@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from optbench import figures
-from optbench.analysis import every_setting, failed, full_batch
+from optbench.analysis import chosen_runs, every_setting, failed, full_batch
 from optbench.analysis.comparison import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.figures import (
@@ -56,13 +56,16 @@ def _many_mini_batches(evidence: Evidence, problem: str) -> bool:
 
 
 def _compared(evidence: Evidence, problem: Any) -> bool:
-    return ALL in set(evidence.answer.ranking["problem"])
+    rows = evidence.answer.ranking
+    return bool(rows.loc[rows["problem"] == ALL, "mean_rank"].notna().any())
 
 
 def _all_together(evidence: Evidence, problem: Any) -> bool:
-    """Whether every optimizer has runs on every problem, as profiles need them."""
-    pairs = evidence.results.runs.groupby("problem")["optimizer"].nunique()
-    return len(pairs) > 1 and pairs.nunique() == 1
+    """Whether every optimizer reports on every problem, as profiles need it."""
+    of = evidence.results
+    pairs = chosen_runs(of.runs, of.choose_by).groupby("problem")["optimizer"].nunique()
+    everyone = of.runs["optimizer"].nunique()
+    return len(pairs) == of.runs["problem"].nunique() > 1 and bool((pairs == everyone).all())
 
 
 def _family(evidence: Evidence) -> str:

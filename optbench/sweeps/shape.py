@@ -92,7 +92,8 @@ def _column(kind: str, name: str, values: pd.Series) -> pd.Series:
     """The column, checked; one of None or of Python's own numbers as an array of numbers."""
     if name in _TEXTS | _SOME_TEXTS:
         empty = values.isna()
-        if not values[~empty].map(lambda value: isinstance(value, str)).all():
+        texts = values.cat.categories if isinstance(values.dtype, pd.CategoricalDtype) else values[~empty]
+        if len(texts) and types.infer_dtype(texts, skipna=False) != "string":  # a call for each would take its time
             raise OptbenchError(f"the column {name!r} must hold texts")
         if name in _TEXTS and empty.any():
             raise OptbenchError(f"the column {name!r} has empty rows")

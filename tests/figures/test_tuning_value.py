@@ -54,7 +54,7 @@ def test_defaults_are_marks_at_the_left_of_all_trials():
 
 def test_many_one_and_failed_optimizers():
     names = [f"rule_{place}" for place in range(30)]
-    ax = drawn(results_of(plain_table(problems=("p",), optimizers=names, seeds=4)))
+    ax = drawn(results_of(plain_table(problems=("p",), optimizers=names, seeds=2, rates=(0.1,))))
     assert [label for label in lines(ax) if "other" in label] == ["20 others"] and len(lines(ax)) == 11
     assert list(lines(drawn(results_of(plain_table(problems=("p",), optimizers=("가<b>$x$",)))))) == ["가<b>$x$"]
     lost = drawn(results_of(staged_table(lambda *_: np.inf)))
@@ -66,3 +66,11 @@ def test_one_problem_is_named_where_there_are_several():
     with pytest.raises(OptbenchError, match="p, q"):
         drawn(results)
     assert list(lines(drawn(results, "q", optimizers=["adam"]))) == ["adam"]
+
+
+def test_values_that_are_all_the_same_have_room_around_them():
+    rows = [
+        {"lr": 0.1 * (rate + 1), "seed": seed, "log_tail": 13 + 1e-14 * rate} for seed in range(4) for rate in (0, 1)
+    ]
+    low, high = drawn(results_of(runs_table(rows))).get_ylim()
+    assert low < 0.6 * np.exp(13) < 1.6 * np.exp(13) < high

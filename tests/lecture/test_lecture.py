@@ -74,7 +74,7 @@ def test_a_quick_run_gives_a_verdict_and_a_picture(name):
     assert np.isfinite([outcome.effect, outcome.low, outcome.high]).all() and outcome.measure and outcome.detail
     figure = CLAIMS[name].figure(before, outcome)
     width, height = figure.get_size_inches()
-    assert width <= 7.2 and height <= 4.2
+    assert width <= 7.4 and height <= 4.2
     with drawing.theme():
         figure.canvas.draw()
     for key, table in tables(name).items():

@@ -7,7 +7,8 @@ import pytest
 from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, load
-from optbench.report import latex, write_report
+from optbench.figures import styles
+from optbench.report import latex, options, pictures, write_report
 from optbench.report.options import Options
 
 ODD = 'a_"b" & <c>, 50% of $x^2$ ~ {d}#\\ 최적화'
@@ -76,6 +77,10 @@ def test_an_option_that_there_is_not():
         with pytest.raises(OptbenchError) as caught:
             Options(**given)
         assert str(caught.value) == words
+
+
+def test_options_name_what_can_be_drawn():
+    assert options.FORMATS == pictures.FORMATS and set(options.STYLES) == set(styles.STYLES)
 
 
 def test_where_the_page_goes(tmp_path):

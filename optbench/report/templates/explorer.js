@@ -3,7 +3,9 @@ optbench.explorer = (() => {
   "use strict";
   const { state, data, views, theme, controls, legend, hover } = optbench;
   const element = (name) => document.getElementById("explore-" + name);
-  const KEYS = ["view", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "clock", "hide", "step", "zoom"];
+  const KEYS = [
+    "view", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "clock", "hide", "step", "zoom",
+  ];
   const chart = element("chart");
   let current = null;
   let timer = 0;
@@ -27,9 +29,10 @@ optbench.explorer = (() => {
     get: state.get,
     among: (key, options, otherwise = options.length ? options[0][0] : "") =>
       options.some(([value]) => value === state.get(key)) ? state.get(key) : otherwise,
-    select: (key, label, options, otherwise) => ({
-      key, label, kind: "select", options, value: choose.among(key, options, otherwise && options.some(([value]) => value === otherwise) ? otherwise : undefined),
-    }),
+    select: (key, label, options, otherwise) => {
+      const usual = options.some(([value]) => value === otherwise) ? otherwise : undefined;
+      return { key, label, kind: "select", options, value: choose.among(key, options, usual) };
+    },
     check: (key, label) => ({ key, label, kind: "check", value: state.get(key) !== "no" }),
     problem: (places = data.problems.map((_, place) => place)) =>
       places.find((place) => data.problems[place].name === state.get("problem")) ?? places[0],

@@ -13,7 +13,8 @@ optbench.views.curves = (() => {
     const problem = choose.problem();
     const measures = data.measuresOf(problem).map(({ key, name }) => [key, name]);
     const y = choose.among("y", measures);
-    const log = !y.includes("accuracy") && (y === "suboptimality" || drawn(data, choose, y).every((c) => c.y.median.every((v) => v === null || v > 0)));
+    const positive = () => drawn(data, choose, y).every((curve) => curve.y.median.every((v) => v === null || v > 0));
+    const log = y === "suboptimality" || (!y.includes("accuracy") && positive());
     const mine = data.curveRows.filter((curve) => curve.problem === problem);
     return [
       choose.problems(),
@@ -86,12 +87,14 @@ optbench.views.curves = (() => {
       mine.push(...curve.x.map(() => curve), null);
     }
     owners[0] = mine;
-    return { x, y, hovertext, hoverinfo: "text", mode: "lines", type: "scatter", line: { color: optbench.theme.gray(), width: curves.length > FIELD ? 0.6 : 1 } };
+    const line = { color: optbench.theme.gray(), width: curves.length > FIELD ? 0.6 : 1 };
+    return { x, y, hovertext, hoverinfo: "text", mode: "lines", type: "scatter", line };
   };
 
   const line = (curve, values, data, crowd) => ({
     x: curve.x, y: curve.line, hovertext: texts(curve, values, data), hoverinfo: "text", mode: "lines", type: "scatter",
-    name: plain(data.short(curve.row.optimizer)), line: { color: curve.color, width: crowd ? 1.1 : 2.2, dash: crowd ? "solid" : curve.look.dash }, opacity: crowd ? 0.75 : 1,
+    name: plain(data.short(curve.row.optimizer)), opacity: crowd ? 0.75 : 1,
+    line: { color: curve.color, width: crowd ? 1.1 : 2.2, dash: crowd ? "solid" : curve.look.dash },
   });
 
   // Where the upper end is not finite, the band is open: it leaves the picture.
@@ -147,19 +150,31 @@ optbench.views.curves = (() => {
     if (height > range[1] || height < range[0]) return {};
     const { soft } = optbench.theme.colors();
     return {
-      shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: problem.start, y1: problem.start, line: { color: soft, width: 1, dash: "2px,4px" } }],
-      annotations: [{ xref: "paper", x: 1, xanchor: "right", y: height, yanchor: "bottom", text: "at the start", showarrow: false, font: { color: soft, size: 11.5 } }],
+      shapes: [{
+        type: "line", xref: "paper", x0: 0, x1: 1, y0: problem.start, y1: problem.start,
+        line: { color: soft, width: 1, dash: "2px,4px" },
+      }],
+      annotations: [{
+        xref: "paper", x: 1, xanchor: "right", y: height, yanchor: "bottom", text: "at the start", showarrow: false,
+        font: { color: soft, size: 11.5 },
+      }],
     };
   };
 
   const note = (data, values, curves, front, back) => {
     const parts = [`${count(curves.length, "setting")}: optimizer, batch size and schedule, each at the rate that tuning chose for it.`];
-    if (back.length) parts.push(`In color: the ${front.every((c) => c.row.recommended) ? "recommended" : "best"} setting of each optimizer${front.length < new Set(curves.map((c) => c.row.optimizer)).size ? " that has a color here" : ""}; gray: ${count(back.length, "other")}.`);
+    if (back.length) {
+      const which = front.every((curve) => curve.row.recommended) ? "recommended" : "best";
+      const some = front.length < new Set(curves.map((curve) => curve.row.optimizer)).size ? " that has a color here" : "";
+      parts.push(`In color: the ${which} setting of each optimizer${some}; gray: ${count(back.length, "other")}.`);
+    }
     const bands = values.bands && front.length <= CROWD ? "; band: its interval of 95%, or the range where seeds are few" : "";
     parts.push(`Line: median over seeds${bands}. A failed run counts as infinitely bad from its last point on.`);
     if (values.x === "seconds") parts.push("Seconds: steps times the median time of a step of the optimizer at this batch size, evaluations left out.");
     if (data.staged) parts.push("Recommended settings were run on held-out seeds, the others on tuning seeds alone.");
-    if (data.curves.left_out) parts.push(`${count(data.curves.left_out, "setting")} of the sweep had no room on this page; those that tuning prefers are here.`);
+    if (data.curves.left_out) {
+      parts.push(`${count(data.curves.left_out, "setting")} of the sweep had no room on this page; those that tuning prefers are here.`);
+    }
     return parts.join(" ");
   };
 

@@ -51,25 +51,46 @@ optbench.views.paths = (() => {
       traces.push({ ...walked(line, stops[at]), mode: "lines", type: "scatter", hoverinfo: "skip", line: { color: color(line), width: 2 } });
     }
     for (const line of lines) traces.push(head(line, stops[at], color(line), paper, data));
-    traces.push({ x: lines.slice(0, 1).map((line) => line.x[0]), y: lines.slice(0, 1).map((line) => line.y[0]), mode: "markers", type: "scatter", hoverinfo: "text", hovertext: "start", marker: { size: 10, color: ink, line: { color: paper, width: 1.5 } } });
-    if (entry.minimizer) traces.push({ x: [entry.minimizer[0]], y: [entry.minimizer[1]], mode: "markers", type: "scatter", hoverinfo: "text", hovertext: "minimum", marker: { symbol: "star", size: 15, color: "#f6d55c", line: { color: "#262626", width: 1 } } });
+    for (const line of lines.slice(0, 1)) {
+      const marker = { size: 10, color: ink, line: { color: paper, width: 1.5 } };
+      traces.push(mark([line.x[0], line.y[0]], "start", marker));
+    }
+    if (entry.minimizer) {
+      const marker = { symbol: "star", size: 15, color: "#f6d55c", line: { color: "#262626", width: 1 } };
+      traces.push(mark(entry.minimizer, "minimum", marker));
+    }
     const problem = data.problems[entry.problem];
     return {
       traces, player: player(lines, stops, at),
       layout: {
-        height: 520, xaxis: { type: "linear", range: entry.across, text: "w₁", showgrid: false }, yaxis: { type: "linear", range: entry.along, text: "w₂", showgrid: false },
+        height: 520,
+        xaxis: { type: "linear", range: entry.across, text: "w₁", showgrid: false },
+        yaxis: { type: "linear", range: entry.along, text: "w₂", showgrid: false },
       },
-      note: `The recommended setting of each optimizer on ${problem.short}, one run each, ${entry.every ? "every step" : "at the evaluated steps"}. Contours are spaced evenly in the logarithm of the loss above the minimum; the star is the minimum. The slider is spaced evenly in the logarithm of the step.`,
-      label: `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.name} up to step ${stops[at]}: ${lines.map((line) => `${data.short(line.optimizer)} at (${number(walked(line, stops[at]).x.at(-1))}, ${number(walked(line, stops[at]).y.at(-1))})`).join("; ")}.`,
+      note: [
+        `The recommended setting of each optimizer on ${problem.short}, one run each, ${entry.every ? "every step" : "at the evaluated steps"}.`,
+        "Contours are spaced evenly in the logarithm of the loss above the minimum; the star is the minimum.",
+        "The slider is spaced evenly in the logarithm of the step.",
+      ].join(" "),
+      label: [
+        `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.name} up to step ${stops[at]}:`,
+        lines.map((line) => `${data.short(line.optimizer)} at ${where(walked(line, stops[at]))}`).join("; "),
+      ].join(" "),
     };
   };
+
+  const mark = ([x, y], hovertext, marker) => ({
+    x: [x], y: [y], mode: "markers", type: "scatter", hoverinfo: "text", hovertext, marker,
+  });
+  const where = ({ x, y }) => `(${number(x.at(-1))}, ${number(y.at(-1))})`;
 
   const contour = (entry, high, paper) => {
     const all = entry.z.flat().filter((z) => z !== null);
     const [start, end] = [Math.min(...all), Math.max(...all)];
     return {
       type: "contour", x: entry.x, y: entry.y, z: entry.z, hoverinfo: "skip", showscale: false,
-      colorscale: [[0, paper], [1, optbench.theme.mixed(paper, high, 0.45)]], contours: { start, end, size: (end - start) / LEVELS || 1 }, line: { color: paper, width: 0.7 },
+      colorscale: [[0, paper], [1, optbench.theme.mixed(paper, high, 0.45)]],
+      contours: { start, end, size: (end - start) / LEVELS || 1 }, line: { color: paper, width: 0.7 },
     };
   };
 
@@ -77,8 +98,8 @@ optbench.views.paths = (() => {
     const { x, y } = walked(line, step);
     const name = plain(data.short(line.optimizer));
     return {
-      x: x.slice(-1), y: y.slice(-1), mode: "markers", type: "scatter", hoverinfo: "text", hovertext: `<b>${name}</b><br>(${number(x.at(-1))}, ${number(y.at(-1))})`, name,
-      marker: { size: 10, symbol: "square", color, line: { color: paper, width: 1.5 } },
+      ...mark([x.at(-1), y.at(-1)], `<b>${name}</b><br>${where({ x, y })}`, { size: 10, symbol: "square", color, line: { color: paper, width: 1.5 } }),
+      name,
     };
   };
 
@@ -89,7 +110,8 @@ optbench.views.paths = (() => {
       const parts = lines.map((line) => walked(line, stops[place]));
       const moved = [...parts, ...parts.map(({ x, y }) => ({ x: x.slice(-1), y: y.slice(-1) }))];
       const data = moved.map(({ x, y }) => ({ x, y }));
-      return Plotly.animate(chart, { data, traces: moved.map((_, number) => number + 1) }, { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } });
+      const atOnce = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
+      return Plotly.animate(chart, { data, traces: moved.map((_, number) => number + 1) }, atOnce);
     },
   });
 

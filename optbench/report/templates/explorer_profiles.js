@@ -35,21 +35,28 @@ optbench.views.profiles = (() => {
       const marks = [1, ...new Set(table[place].filter((v) => v > 1 && v <= MOST).sort((a, b) => a - b)), MOST];
       const y = marks.map((ratio) => share(table[place], ratio));
       const name = plain(data.short(optimizer));
+      const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
+      const text = (ratio, at) => `within ${number(ratio)} times the least cost:<br>${number(100 * y[at])}% of ${count(pairs, "pair")}`;
       return {
         x: marks, y, mode: "lines", type: "scatter", name, hoverinfo: "text",
-        line: { shape: "hv", color: look ? optbench.theme.seen(look.color) : optbench.theme.gray(), width: look ? 2.2 : 1, dash: look ? look.dash : "solid" },
-        hovertext: marks.map((ratio, at) => `<b>${name}</b><br>within ${number(ratio)} times the least cost:<br>${number(100 * y[at])}% of ${count(pairs, "pair")}`),
+        line: { shape: "hv", color, width: look ? 2.2 : 1, dash: look ? look.dash : "solid" },
+        hovertext: marks.map((ratio, at) => `<b>${name}</b><br>${text(ratio, at)}`),
       };
     });
     const ones = shown.map((optimizer, place) => `${data.short(optimizer)} ${number(100 * share(table[place], 1))}%`);
-    const lacks = lacking.length ? ` Without ${listed(lacking.map((row) => data.problems[row].short))}, where not all of these optimizers have runs.` : "";
+    const lacks = listed(lacking.map((row) => data.problems[row].short));
     return {
       traces, shares: (ratio) => shown.map((optimizer, place) => [optimizer, share(table[place], ratio)]),
       layout: {
         xaxis: { type: "log", range: [-0.01, Math.log10(MOST)], text: `within this multiple of the least expected ${values.clock}` },
         yaxis: { type: "linear", range: [-0.02, 1.04], text: "share of problems × targets", tickformat: ".0%" },
       },
-      note: `How often each optimizer reaches a target within a multiple of the least expected cost, over ${count(pairs, "pair")} of problem and target (10%, 1%, 0.1% and 0.001% of the first suboptimality). At the left end: how often it is the cheapest. The runs are those that the verdicts compare. Hide one, and the others are compared anew.${lacks}`,
+      note: [
+        `How often each optimizer reaches a target within a multiple of the least expected cost, over ${count(pairs, "pair")} of problem`,
+        "and target (10%, 1%, 0.1% and 0.001% of the first suboptimality). At the left end: how often it is the cheapest.",
+        "The runs are those that the verdicts compare. Hide an optimizer, and the others are compared anew.",
+        lacks && `Without ${lacks}, where not all of these optimizers have runs.`,
+      ].filter(Boolean).join(" "),
       label: `Performance profiles over ${count(pairs, "pair")} of problem and target, cost in ${values.clock}. Cheapest on: ${ones.join(", ")}.`,
     };
   };

@@ -34,7 +34,11 @@ optbench.views.ranks = (() => {
     const traces = [
       {
         x: spots.map((spot) => spot.rank), y: spots.map((spot) => spot.place), mode: "markers", type: "scatter", hoverinfo: "text",
-        hovertext: spots.map((s) => `<b>${plain(data.short(s.row.optimizer))}</b><br>${plain(data.problems[s.problem].short)}: rank ${number(s.rank)}<br>${plain(data.value)}: ${number(value(s.problem, s.row.optimizer))}`),
+        hovertext: spots.map(({ row, problem, rank }) => [
+          `<b>${plain(data.short(row.optimizer))}</b>`,
+          `${plain(data.problems[problem].short)}: rank ${number(rank)}`,
+          `${plain(data.value)}: ${number(value(problem, row.optimizer))}`,
+        ].join("<br>")),
         marker: { size: 8, color: optbench.theme.gray(), opacity: 0.75 },
       },
       {
@@ -46,17 +50,30 @@ optbench.views.ranks = (() => {
     // The bar stands at the right end, where few dots are: two means further apart than it differ.
     const bar = critical === null || critical > shown.length ? {} : {
       shapes: [{ type: "line", x0: 1, x1: 1 + critical, y0: -0.8, y1: -0.8, line: { color: ink, width: 2 } }],
-      annotations: [{ x: 1, xanchor: "left", y: -0.8, yanchor: "bottom", text: `critical difference ${number(critical)}`, showarrow: false, font: { color: soft, size: 11.5 } }],
+      annotations: [{
+        x: 1, xanchor: "left", y: -0.8, yanchor: "bottom", text: `critical difference ${number(critical)}`,
+        showarrow: false, font: { color: soft, size: 11.5 },
+      }],
     };
     return {
       traces, table: problems.length ? table(data, rows, problems) : null, means: () => rows.map((row) => [row.optimizer, row.mean]),
       layout: {
         height: EDGES + ROOM * Math.max(rows.length, 2),
-        xaxis: { type: "linear", range: [0.8, Math.max(shown.length, 2) + 0.2], dtick: shown.length > 12 ? 5 : 1, text: "rank (1 is best)" },
-        yaxis: { type: "linear", range: [rows.length - 0.4, -1.3], tickvals: rows.map((_, place) => place), ticktext: rows.map((row) => plain(optbench.text.shorten(data.short(row.optimizer), 24))), tickfont: { color: ink, size: 12.5 }, gridcolor: line, text: "" },
+        xaxis: {
+          type: "linear", range: [0.8, Math.max(shown.length, 2) + 0.2], dtick: shown.length > 12 ? 5 : 1, text: "rank (1 is best)",
+        },
+        yaxis: {
+          type: "linear", range: [rows.length - 0.4, -1.3], tickfont: { color: ink, size: 12.5 }, gridcolor: line,
+          tickvals: rows.map((_, place) => place),
+          ticktext: rows.map((row) => plain(optbench.text.shorten(data.short(row.optimizer), 24))),
+        },
         ...bar,
       },
-      note: `Ranks by the ${data.value}: large dots are means over ${count(problems.length, "problem")}, small ones single problems.${critical === null ? "" : " Two means that lie further apart than the critical difference differ (Nemenyi's test)."} A rank depends on who takes part: hide an optimizer, and the others are ranked anew. The verdicts above keep theirs.`,
+      note: [
+        `Ranks by the ${data.value}: large dots are means over ${count(problems.length, "problem")}, small ones single problems.`,
+        critical !== null && "Two means that lie further apart than the critical difference differ (Nemenyi's test).",
+        "A rank depends on who takes part: hide an optimizer, and the others are ranked anew. The verdicts of the page stay.",
+      ].filter(Boolean).join(" "),
       label: `Mean ranks: ${rows.map((row) => `${data.short(row.optimizer)} ${number(row.mean)}`).join(", ")}.`,
     };
   };

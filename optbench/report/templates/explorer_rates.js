@@ -5,7 +5,10 @@ optbench.views.rates = (() => {
   const STRIP = 0.1; // share of the height that holds what has no place on the axis
   const FAR = 1000; // an end this many times above the start counts as lost
   const REACH = 2; // decades that intervals may stretch the axis
-  const SYMBOLS = { o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x", "<": "triangle-left", ">": "triangle-right", p: "pentagon" };
+  const SYMBOLS = {
+    o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x",
+    "<": "triangle-left", ">": "triangle-right", p: "pentagon",
+  };
 
   const controls = (data, choose) => {
     const mine = data.rateRows.filter((row) => row.problem === choose.problem());
@@ -34,7 +37,7 @@ optbench.views.rates = (() => {
     const log = values.ly === "log";
     const rows = best(data, choose).map((row) => ({ ...row, look: data.look(row.optimizer, row.problem) }));
     const limit = problem.start > 0 && problem.minimum !== null ? FAR * problem.start : Infinity;
-    for (const row of rows) row.lost = row.median === null || row.median > limit || (log && row.median <= 0 && row.median === null);
+    for (const row of rows) row.lost = row.median === null || row.median > limit;
     const floor = log ? problem.floor : -Infinity;
     const [bottom, top] = limits(rows.filter((row) => !row.lost), floor, log);
     const lost = rows.some((row) => row.lost);
@@ -64,7 +67,7 @@ optbench.views.rates = (() => {
       layout: {
         xaxis: { type: "log", range: across, text: "learning rate" },
         yaxis: { type: values.ly, range: [bottom, upper], text: data.value },
-        ...strip(lost, real(top), real(upper), log ? (top + upper) / 2 : (top + upper) / 2),
+        ...strip(lost, real(top), real(upper), (top + upper) / 2),
       },
       note: note(data, rows), label: label(data, problem, rows),
     };
@@ -117,13 +120,21 @@ optbench.views.rates = (() => {
     if (!lost) return {};
     const { warn } = optbench.theme.colors();
     return {
-      shapes: [{ type: "rect", xref: "paper", x0: 0, x1: 1, y0, y1, fillcolor: optbench.theme.faded(warn, 0.12), line: { width: 0 }, layer: "below" }],
-      annotations: [{ xref: "paper", x: 0, xanchor: "left", y: middle, text: "diverged", showarrow: false, font: { color: warn, size: 12 } }],
+      shapes: [{
+        type: "rect", xref: "paper", x0: 0, x1: 1, y0, y1, fillcolor: optbench.theme.faded(warn, 0.12), line: { width: 0 },
+        layer: "below",
+      }],
+      annotations: [{
+        xref: "paper", x: 0, xanchor: "left", y: middle, text: "diverged", showarrow: false, font: { color: warn, size: 12 },
+      }],
     };
   };
 
   const note = (data, rows) => {
-    const parts = ["Each optimizer at each rate, with the batch size and schedule that tuning prefers there. Point: median over seeds; bar: its interval; hollow: some runs failed."];
+    const parts = [
+      "Each optimizer at each rate, with the batch size and schedule that tuning prefers there.",
+      "Point: median over seeds; bar: its interval; hollow: some runs failed.",
+    ];
     if (data.staged) parts.push("These are the tuning seeds: only recommended settings were run on others.");
     if (rows.some((row) => row.lost)) parts.push("In the strip at the top: half of the runs or more diverged, or the end lies above 1000 times the start.");
     if (rows.some((row) => row.level)) parts.push("A level line: an optimizer that takes no learning rate.");
@@ -134,7 +145,8 @@ optbench.views.rates = (() => {
   const label = (data, problem, rows) => {
     const each = [...new Set(rows.map((row) => row.optimizer))].slice(0, 10).map((optimizer) => {
       const mine = rows.filter((row) => row.optimizer === optimizer && !row.lost).sort((a, b) => a.median - b.median);
-      return mine.length ? `${data.short(optimizer)} is lowest at rate ${number(mine[0].rate)}: ${number(mine[0].median)}` : `${data.short(optimizer)} diverged at every rate`;
+      const name = data.short(optimizer);
+      return mine.length ? `${name} is lowest at rate ${number(mine[0].rate)}: ${number(mine[0].median)}` : `${name} diverged at every rate`;
     });
     return `Chart of ${problem.name}: ${data.value} against the learning rate, ${count(rows.length, "point")}. ${each.join("; ")}.`;
   };

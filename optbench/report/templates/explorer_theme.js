@@ -52,6 +52,7 @@ optbench.theme = (() => {
   // What all charts share.
   const layout = (more = {}) => {
     const { ink, soft, line, paper, shade } = colors();
+    const family = getComputedStyle(document.body).fontFamily;
     const narrow = document.getElementById("explore-chart").clientWidth < 520;
     const axis = {
       gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, ticks: "outside", ticklen: 4, automargin: true,
@@ -64,8 +65,8 @@ optbench.theme = (() => {
     return {
       height: narrow ? 340 : 460, autosize: true, showlegend: false, hovermode: "closest", hoverdistance: 30,
       margin: { l: narrow ? 44 : 60, r: 14, t: 12, b: 44 }, paper_bgcolor: paper, plot_bgcolor: paper,
-      font: { family: getComputedStyle(document.body).fontFamily, color: ink, size: 13 },
-      hoverlabel: { bgcolor: shade, bordercolor: line, align: "left", namelength: -1, font: { color: ink, size: 12.5, family: getComputedStyle(document.body).fontFamily } },
+      font: { family, color: ink, size: 13 },
+      hoverlabel: { bgcolor: shade, bordercolor: line, align: "left", namelength: -1, font: { color: ink, size: 12.5, family } },
       ...rest, xaxis: joined(xaxis), yaxis: joined(yaxis),
     };
   };

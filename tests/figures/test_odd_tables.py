@@ -1,0 +1,47 @@
+"""Tables with little to tell: each figure of results is drawn, or says in a line why not."""
+
+import pytest
+from synthetic import make_tables
+
+from optbench import figures
+from optbench.contract.errors import OptbenchError
+from optbench.figures import styles
+from optbench.sweeps.results import Results
+
+NEW = ("batch_scaling", "best_of_n", "critical_difference", "divergence", "noise", "profiles", "time_per_step")
+ODD = ('<b>$x$ & "q"', "가나다", "long_" * 40)
+
+
+def results_of(**given):
+    tables = make_tables(**{
+        "problems": ("rosenbrock",), "optimizers": ("gd", "adam"), "schedules": ("constant",), "rates": (0.01, 0.1),
+        "points": 6, "seeds": range(4), "epochs": 4, **given,
+    })  # fmt: skip
+    return Results(*(tables[name] for name in ("runs", "curves", "timings", "problems")))
+
+
+@pytest.fixture(scope="module")
+def odd():
+    cut, whole = results_of(), results_of()
+    cut.runs["status"] = "deadline"
+    return {
+        "all diverged": results_of(diverge_above=0),
+        "all cut": cut,
+        "one run": Results(whole.runs.iloc[:1], whole.curves, whole.timings, whole.problems),
+        "no facts": Results(whole.runs, whole.curves, whole.timings),
+        "odd names": results_of(optimizers=ODD),
+    }
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_each_is_drawn_or_says_why_not(odd, name):
+    drawn = set()
+    for case, results in odd.items():
+        one = results.runs["optimizer"].iloc[0] if name == "divergence" else None
+        try:
+            with styles.styled("paper"), styles.apart():
+                getattr(figures, name)(results, optimizers=one).figure.canvas.draw()
+            drawn.add(case)
+        except OptbenchError as error:
+            assert len(str(error)) < 400
+    assert name == "noise" or "odd names" in drawn
