@@ -1,6 +1,7 @@
 """How figures of claims are drawn: the look of all the project's figures, and a number with its interval."""
 
 from optbench.figures.average_weights import draw_weights
+from optbench.figures.batch_steps import draw_scaling
 from optbench.figures.cost_wiggles import draw_noise
 from optbench.figures.frame import axes
 from optbench.figures.moving_averages import draw_averages
@@ -37,6 +38,7 @@ __all__ = [
     "draw_interval",
     "draw_line",
     "draw_noise",
+    "draw_scaling",
     "draw_weights",
     "legend",
     "legend_width",

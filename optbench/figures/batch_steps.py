@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
 
 from optbench.analysis import batch_times, critical_batch_size, fixed_targets, grouped_intervals, targets_of
 from optbench.analysis.batch_scaling import Scaling
@@ -148,11 +147,8 @@ def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, looks: dict, texts:
                 zorder=1)  # fmt: skip
     elif not len(seen):
         ax.text(0.5, 0.5, "no run stays at the target", transform=ax.transAxes, ha="center", color=style.GRAY)
-    sizes = sorted(points["batch_size"].unique())
-    ax.set(xscale="log", yscale="log" if len(seen) else "linear")
-    ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)
+    style.size_ticks(ax, points["batch_size"].unique())
+    ax.set_yscale("log" if len(seen) else "linear")
     if len(seen):
         ax.set_ylim(seen["median"].min() / 2, seen["median"].max() * 2)
         style.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
 
 from optbench.analysis import cost_noise, every_setting, full_batch, grouped_intervals
 from optbench.analysis.columns import final_suboptimality
@@ -125,11 +124,9 @@ def draw_noise(ax: Axes, noises: pd.DataFrame, looks: dict, texts: dict) -> None
     if shown.empty:
         ax.text(0.5, 0.5, "no noise to be seen", transform=ax.transAxes, ha="center", color=style.GRAY)
         return
-    ax.set(xscale="log", yscale="log")
+    ax.set_yscale("log")
     sizes = np.unique(shown["batch_size"]).astype(np.float64)
     ax.plot(sizes, np.exp(np.mean(first)) / np.sqrt(sizes), color=style.GRAY, linewidth=lines, linestyle=(0, (4, 3)),
             label=ROOT, zorder=1)  # fmt: skip
-    ax.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)
+    style.size_ticks(ax, sizes)
     style.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)

@@ -158,6 +158,23 @@ def legend_height(texts: tuple, room: float) -> float:
     return -(-len(texts) // legend_columns(texts, room)) * 1.35 * size("legend") / 72 + 0.1
 
 
+def size_ticks(ax, sizes) -> None:
+    """Ticks of a logarithmic axis at these batch sizes alone, as far as their texts have room side by side."""
+    sizes = sorted(sizes)
+    ends = (sizes[0] / 1.3, sizes[-1] * 1.3)
+    inch = ax.bbox.width / ax.get_figure(root=True).dpi / np.log(ends[1] / ends[0])
+    kept, free = [], -np.inf
+    for each in sizes:
+        middle, half = inch * np.log(each / ends[0]), text_width(f"{each:,.0f}", size("tick")) / 2
+        if middle - half >= free:
+            kept.append(each)
+            free = middle + half + 0.05
+    ax.set_xscale("log")
+    ax.set_xlim(ends)
+    ax.set_xticks(kept, [f"{each:,.0f}" for each in kept])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
 def log_ticks(axis, low: float, high: float, plain: bool = False) -> None:
     """Labels of a log axis that shows low to high: 10⁻³, or 0.001 where `plain` and the numbers stay short.
 

@@ -99,8 +99,9 @@ class Results(Verdicts):
 
     @property
     def plot(self) -> "Plot":
-        """The figures of these results: ``results.plot.curves(problem="mlp")`` is ``optbench.figures.curves(results,
-        problem="mlp")``, and so with the others, which ``dir(results.plot)`` lists.
+        """The figures of these results, which ``dir(results.plot)`` lists.
+
+        ``results.plot.curves(problem="mlp")`` is ``optbench.figures.curves(results, problem="mlp")``.
 
         Returns:
             What has them as methods; each returns the axes that it drew on.
