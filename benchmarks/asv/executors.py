@@ -29,7 +29,7 @@ class Executors(Prepared):
     """By threads and by as many workers of dask on this machine, whose start is in the time: 40 cohorts of 50 ms."""
 
     timeout = 600
-    number, repeat, warmup_time, rounds = 1, 2, 0, 1
+    number, repeat, warmup_time, rounds = 1, 5, 0, 1
     params = (["threads", "dask"],)
     param_names = ("executor",)
     cohorts, steps = 40, _STEPS

@@ -29,7 +29,7 @@ class DryRun(Prepared):
     params = ([10_000, 200_000],)
     param_names = ("runs",)
     timeout = 600
-    number, repeat, warmup_time, rounds = 1, 2, 0, 1
+    number, repeat, warmup_time, rounds = 1, 5, 0, 1
 
     def prepare(self, runs):
         self.arguments = (
@@ -51,7 +51,7 @@ class Report(Prepared):
     params = ([1_600],)
     param_names = ("runs",)
     timeout = 600
-    number, repeat, warmup_time, rounds = 1, 2, 0, 1
+    number, repeat, warmup_time, rounds = 1, 5, 0, 1
 
     def prepare(self, runs):
         since("0.3.0")  # blocks

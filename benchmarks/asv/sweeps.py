@@ -19,7 +19,7 @@ _MEDIUM = (
 
 class Commands(Prepared):
     timeout = 600
-    number, repeat, warmup_time, rounds = 1, 2, 0.001, 1
+    number, repeat, warmup_time, rounds = 1, 5, 0.001, 1
     """One call is not counted: it fills the caches."""
 
     def prepare(self):

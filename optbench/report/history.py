@@ -60,7 +60,6 @@ def _render(machines: Sequence[dict[str, Any]], peers: dict[str, Any] | None) ->
 def _machine(history: History) -> dict[str, Any]:
     courses = [one for series in history.series if (one := course(series, history.commits))]
     failed = [series for series in history.series if history.commits[-1] in series.failed]
-    heads = [{"commit": commit[:8], "version": history.labels[commit]} for commit in history.commits]
     names = _names(history)
     newest = history.commits[-1]
     current = [one for one in courses if one.last == newest]
@@ -73,7 +72,7 @@ def _machine(history: History) -> dict[str, Any]:
         "facts": history.facts,
         "newest": names[newest],
         "before": names[history.commits[-2]] if len(history.commits) > 1 else None,
-        "heads": heads,
+        "heads": [{"commit": commit[:8], "name": names[commit]} for commit in history.commits],
         "other": history.other,
         "count": len(current),
         "failed": [f"{series.group}.{series.measure} ({series.parameters})".removesuffix(" ()") for series in failed],
@@ -125,7 +124,8 @@ def _row(one: Course, commits: list[str]) -> dict[str, Any]:
     series = one.series
     values = [measured.value for measured in series.values.values()]
     return {
-        "benchmark": f"{series.file}.{series.group}.{series.measure}",
+        "file": f"{series.file}.py",
+        "benchmark": f"{series.group}.{series.measure}",
         "parameters": series.parameters,
         "parameter_names": series.parameter_names,
         "cells": [_cell(one, commit) for commit in commits],

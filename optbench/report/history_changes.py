@@ -17,19 +17,18 @@ class Change:
     ratio: float
     verdict: str
     """"worse" or "better": by more than the threshold, and the intervals do not meet; "unclear": by more than the
-    threshold, and they do; "same": by less."""
+    threshold, and they do or there are none; "same": by less."""
 
 
-def change(new: Measured, old: Measured, more_is_better: bool) -> Change | None:
-    """None where a ratio makes no sense. Where one side has no interval, the ratio alone decides."""
+def change(new: Measured, old: Measured, more_is_better: bool, exact: bool = False) -> Change | None:
+    """None where a ratio makes no sense. exact: sizes, which have no noise; the ratio alone decides."""
     worse, best = (old, new) if more_is_better else (new, old)
     if not (worse.value > 0 and best.value > 0):
         return None
     ratio = worse.value / best.value
     if 1 / (1 + THRESHOLD) <= ratio <= 1 + THRESHOLD:
         return Change(ratio, "same")
-    apart = new.low > old.high or new.high < old.low
-    if new.bounded and old.bounded and not apart:
+    if not exact and not (new.low > old.high or new.high < old.low):
         return Change(ratio, "unclear")
     return Change(ratio, "worse" if ratio > 1 else "better")
 
@@ -57,8 +56,10 @@ def course(series: Series, commits: list[str]) -> Course | None:
         return None
     steps = {}
     for before, commit in zip(had, had[1:], strict=False):
-        steps[commit] = change(series.values[commit], series.values[before], series.more_is_better)
+        steps[commit] = change(series.values[commit], series.values[before], series.more_is_better, series.exact)
     choose = max if series.more_is_better else min
     best = choose(had[:-1] or had, key=lambda commit: series.values[commit].value)
-    against = change(series.values[had[-1]], series.values[best], series.more_is_better) if had[:-1] else None
+    against = (
+        change(series.values[had[-1]], series.values[best], series.more_is_better, series.exact) if had[:-1] else None
+    )
     return Course(series, steps, had[-1], (had[-2:-1] or had)[0], best, against)

@@ -52,6 +52,11 @@ class Series:
     failed: set[str] = field(default_factory=set)
     """Commits on which the benchmark ended with an error."""
 
+    @property
+    def exact(self) -> bool:
+        """Whether it is a size, which asv gives no interval and which hardly varies."""
+        return self.unit in ("bytes", "MiB")
+
 
 @dataclass
 class History:
