@@ -16,7 +16,7 @@ from optbench.figures.learning_rates import without_rates
 from optbench.report.more_kinds import MORE
 from optbench.wording.answers import value_word
 
-EXPLORED = ("curves", "rates", "profiles", "divergence")
+EXPLORED = ("curves", "rates", "best_of_n", "profiles", "divergence")
 """Kinds that only a page without a foreign script has as pictures: the others draw them by themselves, to be looked
 into, or have it in what they draw, where lines end."""
 LEVEL = "A level line: an optimizer that takes no learning rate (it was given a single one)."

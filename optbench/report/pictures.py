@@ -117,7 +117,7 @@ def _source(figure: Figure, foot: str) -> dict:
     style.write_foot(figure, foot)
     content = io.BytesIO()
     picture = dots.picture_of(dots.canvas_of(figure, styles.current().dpi))
-    dots.in_few_colors(picture).save(content, "PNG", compress_level=9)
+    dots.in_few_colors(picture).save(content, "PNG", compress_level=6)
     width, height = figure.get_size_inches() * 96
     source = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
     return {"source": source, "width": round(width), "height": round(height)}

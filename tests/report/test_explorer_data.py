@@ -7,7 +7,7 @@ import pytest
 from synthetic import make_tables
 
 from optbench.analysis import chosen_runs, time_to_target
-from optbench.figures.evidence import Evidence, Walk
+from optbench.figures.evidence import COUNTS, Evidence, Walk
 from optbench.report.explorer import curves as curves_part
 from optbench.report.explorer import explorer_data, paths, rates
 from optbench.report.explorer.numbers import json_text, short
@@ -103,6 +103,17 @@ def test_first_row_of_each_rate_is_what_tuning_prefers(usual):
     assert {pair for pair, level in zip(rows(table, "problem", "optimizer"), table["level"], strict=True) if level} == {
         (0, 2), (1, 2),
     }  # fmt: skip
+
+
+def test_tuning_has_the_rows_of_best_of_n(usual):
+    evidence, data = usual
+    of = evidence.results
+    wanted = of.best_of_n(counts=COUNTS)
+    table = data["tuning"]
+    names = [(data["problems"][row]["name"], data["optimizers"][name]["name"], n)
+             for row, name, n in rows(table, "problem", "optimizer", "n")]  # fmt: skip
+    assert names == list(map(tuple, wanted[["problem", "optimizer", "n"]].to_numpy()))
+    assert table["value"] == short(wanted["value"]) and len(names) > 6
 
 
 def test_profiles_hold_expected_running_times(usual):

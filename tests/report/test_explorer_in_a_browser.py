@@ -8,7 +8,8 @@ from browser import opened, scrolls_sideways
 from synthetic import make_tables, write_folder
 
 from optbench import load
-from optbench.analysis import chosen_runs, performance_profiles, ranking, rankings_without, time_to_target
+from optbench.analysis import best_of_n, chosen_runs, performance_profiles, ranking, rankings_without, time_to_target
+from optbench.figures.evidence import COUNTS
 from optbench.report import write_report
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -168,6 +169,21 @@ def test_rates(chromium, usual):
         assert "diverged" in " ".join(text for trace in traces(view) for text in trace["text"] or [])
 
 
+def test_best_of_n_is_that_of_analysis(chromium, usual):
+    results = load(usual.parents[1])
+    table = best_of_n(results.runs, COUNTS, results.choose_by)
+    with opened(chromium, usual, "#?view=tuning") as view:
+        problem = view.locator("select[name=problem]").input_value()
+        mine = table[table["problem"] == problem]
+        for name in OPTIMIZERS:
+            rows = mine[mine["optimizer"] == name]
+            (trace,) = (trace for trace in traces(view) if trace["name"] == name)
+            assert trace["x"] == rows["n"].tolist()
+            assert trace["y"] == pytest.approx(rows["value"].tolist(), rel=1e-3)
+        legend(view, OPTIMIZERS[0]).click()
+        assert [trace["name"] for trace in traces(view)] == list(OPTIMIZERS[1:])
+
+
 def test_profiles_are_those_of_analysis_for_whoever_is_left(chromium, usual):
     results = load(usual.parents[1])
     times = time_to_target(results, None, chosen_runs(results.runs, results.choose_by))
@@ -313,7 +329,7 @@ def test_names_are_literal(chromium, tmp_path):
         assert options[:2] == list(HOSTILE["problems"][:2]) and options[2].endswith("p…")
         titles = [button.get_attribute("title") for button in view.locator("#explore-legend button[title]").all()]
         assert titles == list(HOSTILE["optimizers"])
-        for name in ("Rates", "Profiles", "Ranks", "Paths", "Curves"):
+        for name in ("Rates", "Trials", "Profiles", "Ranks", "Paths", "Curves"):
             press(view, name)
             wide, room = view.evaluate(
                 "(e => [e.scrollWidth, e.clientWidth])(document.getElementById('explore-section'))"

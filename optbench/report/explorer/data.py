@@ -17,6 +17,7 @@ from optbench.report.explorer.names import Names
 from optbench.report.explorer.numbers import exact
 from optbench.report.explorer.paths import paths
 from optbench.report.explorer.rates import rates
+from optbench.report.explorer.tuning import tuning
 from optbench.wording import labels
 from optbench.wording.answers import value_word
 
@@ -40,6 +41,7 @@ def explorer_data(evidence: Evidence) -> dict[str, Any]:
         **_looks(evidence, names),
         "curves": curves(evidence, names),
         "rates": rates(evidence, names),
+        "tuning": tuning(evidence, names),
         "profiles": profiles(evidence, names),
         "ranks": ranks(evidence, names),
         "paths": paths(evidence, names),

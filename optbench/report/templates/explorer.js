@@ -74,7 +74,7 @@ optbench.explorer = (() => {
     const view = views[name];
     controls.tabs(element("views"), viewNames().map((key) => [key, views[key].title]), name, (key) => change("view", key));
     controls.sync(element("controls"), view.controls(data, choose), change);
-    const problem = ["curves", "rates", "paths"].includes(name) ? choose.problem() : null;
+    const problem = ["curves", "rates", "tuning", "paths"].includes(name) ? choose.problem() : null;
     legend.draw(element("legend"), data, problem, hidden(), hide);
     current = view.draw(data, choose);
     current.name = name;

@@ -14,6 +14,8 @@ optbench.data = (() => {
   const curves = rows(raw.curves, [...setting, "recommended", "pace", "axis", "values"]);
   const rates = rows(raw.rates, [...setting, "level", "median", "low", "high"]);
 
+  const trials = rows(raw.tuning, ["problem", "optimizer", "n", "blocks", "value", "low", "high"]);
+
   // Where the clock of a curve stands at its points; null where no time was recorded.
   const clock = (curve, name) => {
     const axis = raw.curves.axes[curve.axis];
@@ -64,5 +66,5 @@ optbench.data = (() => {
     return optbench.text.count(row.n, kind) + failed;
   };
 
-  return { ...raw, curveRows: curves, rateRows: rates, clock, values, measuresOf: measures, look, short, words, seeds };
+  return { ...raw, curveRows: curves, rateRows: rates, trialRows: trials, clock, values, measuresOf: measures, look, short, words, seeds };
 })();

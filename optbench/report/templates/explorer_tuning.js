@@ -1,0 +1,68 @@
+// Trials: what the best of n trials is expected to give, so what it costs to tune each optimizer.
+optbench.views.tuning = (() => {
+  "use strict";
+  const { number, plain, count } = optbench.text;
+
+  const controls = (data, choose) => {
+    const mine = data.trialRows.filter((row) => row.problem === choose.problem());
+    const positive = mine.every((row) => row.value === null || row.value > 0);
+    return [
+      choose.problems(),
+      choose.select("ly", "vertical axis", [["log", "log"], ["linear", "linear"]], positive ? "log" : "linear"),
+      choose.check("bands", "intervals"),
+    ];
+  };
+
+  const draw = (data, choose) => {
+    const values = Object.fromEntries(controls(data, choose).map((spec) => [spec.key, spec.value]));
+    const problem = data.problems[choose.problem()];
+    const shown = choose.shown();
+    const rows = data.trialRows.filter((row) => row.problem === choose.problem() && shown.includes(row.optimizer));
+    const log = values.ly === "log";
+    const placed = (row) => row.value !== null && (!log || row.value > 0);
+    const scale = (value) => (log ? Math.log10(value) : value);
+    const traces = [...new Set(rows.map((row) => row.optimizer))].map((optimizer) => {
+      const mine = rows.filter((row) => row.optimizer === optimizer && placed(row));
+      const look = data.look(optimizer, choose.problem());
+      const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
+      const bars = values.bands && look ? {
+        type: "data", symmetric: false, color, thickness: 1, width: 0,
+        array: mine.map((row) => (row.high === null ? 0 : row.high - row.value)),
+        arrayminus: mine.map((row) => (row.low === null || (log && row.low <= 0) ? 0 : row.value - row.low)),
+      } : undefined;
+      return {
+        x: mine.map((row) => row.n), y: mine.map((row) => row.value), mode: "lines+markers", type: "scatter", error_y: bars,
+        name: plain(data.short(optimizer)), hoverinfo: "text", hovertext: mine.map((row) => text(row, data)),
+        line: { color, width: look ? 2 : 1, dash: look ? look.dash : "solid" }, marker: { color, size: look ? 7 : 4 },
+      };
+    });
+    const heights = rows.filter(placed).map((row) => scale(row.value));
+    const [low, high] = heights.length ? [Math.min(...heights), Math.max(...heights)] : [-1, 1];
+    const room = 0.08 * (high - low || 1);
+    const most = Math.max(2, ...rows.map((row) => row.n));
+    return {
+      traces,
+      layout: {
+        xaxis: { type: "log", range: [-0.04, Math.log10(most) + 0.04], text: "n, trials that the best is chosen from" },
+        yaxis: { type: values.ly, range: [low - room, high + room], text: data.value },
+      },
+      note: "What the best of so many trials is expected to give on fresh seeds; bars: intervals of 95% over blocks of seeds. "
+        + "Low at the left is what is easy to tune, low at the right what is good where it is tuned.",
+      label: `Chart of ${problem.name}: ${data.value} of the best of n trials, ${count(rows.length, "point")}. ${ends(rows, data)}.`,
+    };
+  };
+
+  const text = (row, data) => {
+    const range = row.low === null || row.high === null ? "" : ` [${number(row.low)}, ${number(row.high)}]`;
+    const name = plain(data.short(row.optimizer));
+    return `<b>${name}</b><br>best of ${count(row.n, "trial")}<br>${number(row.value)}${range}<br>${count(row.blocks, "block")} of seeds`;
+  };
+
+  const ends = (rows, data) => {
+    const last = new Map(rows.map((row) => [row.optimizer, row]));
+    return [...last.values()].slice(0, 10)
+      .map((row) => `${data.short(row.optimizer)}: ${number(row.value)} of ${count(row.n, "trial")}`).join("; ");
+  };
+
+  return { title: "Trials", there: (data) => data.trialRows.some((row) => row.n > 1), controls, draw, zooms: true };
+})();
