@@ -3,11 +3,14 @@
 What a reader of the README sees first: the answer, and the explorer with one problem's curves.
 """
 
+import io
 import sys
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from optbench.figures.dots import in_few_colors
 from tests.browser import SWITCHES, executable
 
 WIDTH, HEIGHT = 1200, 1000
@@ -23,8 +26,9 @@ def draw(page: Path, picture: Path) -> None:
         view.wait_for_selector("#explore-chart svg")
         end = view.evaluate("document.getElementById('explore-chart').getBoundingClientRect().bottom + scrollY")
         view.set_viewport_size({"width": WIDTH, "height": int(end) + 16})
-        view.screenshot(path=str(picture))
+        content = view.screenshot()
         browser.close()
+    in_few_colors(Image.open(io.BytesIO(content)).convert("RGB")).save(picture)
 
 
 if __name__ == "__main__":
