@@ -42,6 +42,11 @@ def report(
     by side, the first being the baseline.
     """
     if asv:
+        given = {"--format": formats, "--tables": tables, "--plugin": plugin}
+        if unused := [name for name, value in given.items() if value]:
+            raise OptbenchError(
+                f"report --asv has no use for {unused[0]}: its page holds all there is, and saves its tables"
+            )
         return draw_history(directories or [], out)
     from optbench.cli.console import load_catalogue, warn
 
@@ -53,7 +58,7 @@ def report(
 def draw_history(directories: Sequence[Path], out: Path | None = None) -> None:
     """Write the page of what asv has recorded; without a folder, of the checkout that is the current folder."""
     from optbench.cli.console import console
-    from optbench.report.history import write_history
+    from optbench.report.history.page import write_history
 
     if len(directories) > 1:
         raise OptbenchError("report --asv takes one folder, that of asv's results")

@@ -151,6 +151,14 @@ class Evidence:
         """The rows of ``landscapes`` of one problem."""
         return self.results.landscapes[self.results.landscapes["problem"] == problem]
 
+    def surface(self, problem: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The grid of a problem of two parameters: (columns,) w_1, (rows,) w_2, and (rows, columns) the loss above its
+        minimum, or above the lowest of the grid."""
+        value = self.landscape(problem).pivot(index="w_2", columns="w_1", values="value")
+        losses, minimum = value.to_numpy(dtype=np.float64), self.minimum(problem)
+        lowest = np.min(losses, where=np.isfinite(losses), initial=np.inf) if minimum is None else minimum
+        return value.columns.to_numpy(), value.index.to_numpy(), losses - (lowest if np.isfinite(lowest) else 0.0)
+
     def walks(self, problem: str) -> dict[str, Walk]:
         """By optimizer, where its first reported run went: of all steps, or of those that older folders have."""
         if problem not in self._walks:

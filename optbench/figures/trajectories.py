@@ -101,12 +101,9 @@ def scene_of(evidence: Evidence, problem: str, optimizers: Iterable[str]) -> Sce
     walks = {name: known[name] for name in optimizers if name in known}
     if landscape.empty or not walks:
         raise OptbenchError(f"{problem} has no paths: only problems of two parameters with a domain do")
-    value = landscape.pivot(index="w_2", columns="w_1", values="value")
-    minimum = evidence.minimum(problem)
-    height = value.to_numpy() - (np.nanmin(value.to_numpy()) if minimum is None else minimum)
+    x, y, height = evidence.surface(problem)
     facts = evidence.results.problem(problem)
     place = (facts.get("w_1"), facts.get("w_2"))
-    x, y = value.columns.to_numpy(), value.index.to_numpy()
     across, along = (_view(axis, walks, column) for column, axis in enumerate((x, y)))
     minimizer = None if any(pd.isna(w) for w in place) else (float(place[0]), float(place[1]))
     return Scene(x, y, height, minimizer, walks, next(iter(walks.values())).seed, across, along)

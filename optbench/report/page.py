@@ -10,19 +10,19 @@ from optbench.analysis.selection import staged
 from optbench.contract.errors import OptbenchError
 from optbench.figures.evidence import Evidence
 from optbench.report import environment
-from optbench.report.budget_table import budget_tables
 from optbench.report.cards import cards
-from optbench.report.cost_table import cost_tables
 from optbench.report.explorer import explorer
 from optbench.report.exports import write_tables
 from optbench.report.failures import failure_texts, without_lost
 from optbench.report.filling import fill, write_file
 from optbench.report.kinds import EXPLORED, KINDS
 from optbench.report.options import Options
-from optbench.report.pair_table import pair_table
 from optbench.report.pictures import OVERALL, embedded, write_pictures
-from optbench.report.settings_table import SettingsTables
-from optbench.report.time_table import time_tables
+from optbench.report.tables.budgets import budget_tables
+from optbench.report.tables.costs import cost_tables
+from optbench.report.tables.pairs import pair_table
+from optbench.report.tables.settings import SettingsTables
+from optbench.report.tables.times import time_tables
 from optbench.sweeps.results import load
 from optbench.wording import answers, labels
 from optbench.wording.certainty import EQUIVALENT, FIRST, state, sure_text

@@ -17,7 +17,7 @@ from optbench.report import environment
 from optbench.report.failures import failure_texts, without_lost
 from optbench.report.filling import fill, write_file
 from optbench.report.options import Options
-from optbench.report.tables import BEST, OPEN, Cell, Table, cell, number
+from optbench.report.tables.parts import BEST, OPEN, Cell, Table, cell, number
 from optbench.sweeps.candidates import compare
 from optbench.sweeps.results import load
 from optbench.wording import answers, labels

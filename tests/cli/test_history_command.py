@@ -20,5 +20,6 @@ def test_the_history_is_written_beside_the_results(run, tmp_path):
         and (tmp_path / "reports" / "history.html").read_text() == (tmp_path / "mine.html").read_text()
     )
     assert run("report", "--asv", results, results)[0] == 2
+    assert "--tables" in run("report", "--asv", results, "--tables", "csv")[2]
     code, out, err = run("report", "--asv", "nowhere")
     assert code == 2 and out == "" and err.startswith("optbench: no folder 'nowhere': --asv takes")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from synthetic import runs_table
 
-from optbench.report.budget_table import budget_tables
+from optbench.report.tables.budgets import budget_tables
 from optbench.sweeps.results import Results
 
 

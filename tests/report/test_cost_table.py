@@ -4,7 +4,7 @@ import pandas as pd
 from synthetic import runs_table
 
 from optbench.figures.evidence import Evidence
-from optbench.report.cost_table import cost_tables, share_texts
+from optbench.report.tables.costs import cost_tables, share_texts
 from optbench.sweeps.results import Results
 
 LOSSES = {"gd": [(1, 0.5, 0.05, 0.05), (1, 0.5, 0.5, 0.5)], "adam": [(1, 0.05, 0.0005, 1e-6), (1, 0.05, 0.0005, 1e-6)]}

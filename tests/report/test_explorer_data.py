@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from synthetic import make_tables
 
+from optbench import figures
 from optbench.analysis import chosen_runs, time_to_target
 from optbench.figures.evidence import COUNTS, Evidence, Walk
 from optbench.report.explorer import curves as curves_part
@@ -189,3 +190,13 @@ def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
     data = json.loads(text, parse_constant=lambda word: pytest.fail(word))
     assert data["problems"][0]["name"] == "saddle </script>" and data["problems"][0]["minimum"] is None
     assert None in data["curves"]["values"][0][0][0] and set(data["rates"]["median"]) == {None}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_landscape_without_a_number_is_a_grid_without_heights():
+    tables = make_tables(**SMALL)
+    tables["landscapes"] = tables["landscapes"].assign(value=np.nan)
+    evidence = Evidence(Results(**tables))
+    (entry,) = explorer_data(evidence)["paths"]
+    assert {value for row in entry["z"] for value in row} == {None} and entry["lines"]
+    assert figures.paths(evidence, "rosenbrock").lines

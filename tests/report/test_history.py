@@ -7,10 +7,10 @@ import pytest
 from asv_files import MIDDLE, NEW, OLD, record, three_commits
 
 from optbench.contract.errors import OptbenchError
-from optbench.report.history import write_history
-from optbench.report.history_changes import change, course
-from optbench.report.history_files import Measured, read
-from optbench.report.sparklines import sparkline
+from optbench.report.history.changes import change, course
+from optbench.report.history.files import Measured, read
+from optbench.report.history.page import write_history
+from optbench.report.history.sparklines import sparkline
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from asv_files import three_commits
 from browser import opened, scrolls_sideways
 
-from optbench.report.history import write_history
+from optbench.report.history.page import write_history
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -30,21 +30,19 @@ def paths(evidence: Evidence, names: Names) -> list[dict[str, Any]]:
     """
     found = []
     for problem in names.problems:
-        landscape, walks = evidence.landscape(problem), {}
-        if len(landscape):
-            walks = {name: walk for name, walk in evidence.walks(problem).items() if len(walk.step)}
+        walks = evidence.walks(problem) if len(evidence.landscape(problem)) else {}
+        walks = {name: walk for name, walk in walks.items() if len(walk.step)}
         if walks:
-            found.append(_entry(problem, landscape, walks, evidence, names))
+            found.append(_entry(problem, walks, evidence, names))
     return found
 
 
-def _entry(problem: str, landscape: pd.DataFrame, walks: dict[str, Walk], evidence: Evidence, names: Names) -> dict:
-    value = landscape.pivot(index="w_2", columns="w_1", values="value")
-    x, y, heights = value.columns.to_numpy(), value.index.to_numpy(), value.to_numpy(dtype=np.float64)
-    minimum, facts = evidence.minimum(problem), evidence.results.problem(problem)
+def _entry(problem: str, walks: dict[str, Walk], evidence: Evidence, names: Names) -> dict:
+    x, y, height = evidence.surface(problem)
+    facts = evidence.results.problem(problem)
     fewer_x, fewer_y = (np.unique(np.linspace(0, len(axis) - 1, SIDE).astype(int)) for axis in (x, y))
-    above = heights[np.ix_(fewer_y, fewer_x)] - (np.nanmin(heights) if minimum is None else minimum)
-    top = np.nanmax(np.where(np.isfinite(above), above, np.nan))
+    above = height[np.ix_(fewer_y, fewer_x)]
+    top = np.max(above, where=np.isfinite(above), initial=0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         z = np.log10(np.clip(above, LOWEST * top, None))
     across, along = (_view(axis, [walk.w[0, side] for walk in walks.values()]) for side, axis in enumerate((x, y)))

@@ -9,11 +9,11 @@ from typing import Any
 
 from optbench.contract.errors import OptbenchError
 from optbench.report.filling import fill
-from optbench.report.history_changes import THRESHOLD, Change, Course, course
-from optbench.report.history_files import History, read
-from optbench.report.history_peers import peers_beside
-from optbench.report.quantities import quantity
-from optbench.report.sparklines import sparkline
+from optbench.report.history.changes import THRESHOLD, Change, Course, course
+from optbench.report.history.files import History, read
+from optbench.report.history.peers import peers_beside
+from optbench.report.history.quantities import quantity
+from optbench.report.history.sparklines import sparkline
 
 _MARKS = {"worse": "\u25b2", "better": "\u25bc", "unclear": "~", "same": ""}
 

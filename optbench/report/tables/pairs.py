@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optbench.analysis.comparison import ALL
-from optbench.report.tables import BEST, MOST_ROWS, OPEN, Cell, Table, capped, cell, number, span
+from optbench.report.tables.parts import BEST, MOST_ROWS, OPEN, Cell, Table, capped, cell, number, span
 from optbench.wording.answers import Answer
 
 HEADINGS = ("problem", "a", "b", "verdict", "ratio", "interval", "adjusted p", "blocks", "blocks needed")

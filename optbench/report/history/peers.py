@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.contract.errors import OptbenchError
-from optbench.report.quantities import digits
+from optbench.report.history.quantities import digits
 
 
 def peers_beside(path: Path) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from optbench.report.history_files import Measured, Series
+from optbench.report.history.files import Measured, Series
 
 THRESHOLD = 0.10
 """What a regression exceeds: a tenth more."""

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from optbench.analysis.costs import SHARES
-from optbench.report.tables import MOST_ROWS, Cell, Table, capped, cell
+from optbench.report.tables.parts import MOST_ROWS, Cell, Table, capped, cell
 from optbench.wording.certainty import samples_text
 
 

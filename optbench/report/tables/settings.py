@@ -7,7 +7,7 @@ import pandas as pd
 from optbench.analysis import hyperparameter_columns, metric_columns, varied_hyperparameters
 from optbench.figures import highlights
 from optbench.figures.evidence import Evidence
-from optbench.report.tables import BEST, MOST_ROWS, OPEN, Cell, Table, capped, cell, number, span
+from optbench.report.tables.parts import BEST, MOST_ROWS, OPEN, Cell, Table, capped, cell, number, span
 from optbench.wording import labels
 from optbench.wording.certainty import UNDECIDED, state
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from optbench.analysis import timing_summary
 from optbench.figures.evidence import Tables
-from optbench.report.tables import Cell, Table, cell, number
+from optbench.report.tables.parts import Cell, Table, cell, number
 
 HEADINGS = ["problem", "run-steps", "seconds", "of it evaluation", "compile seconds"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optbench.analysis.budget import against_budget
 from optbench.figures.evidence import Tables
-from optbench.report.tables import Table, cell
+from optbench.report.tables.parts import Table, cell
 
 BUDGETS = 4
 
