@@ -5,6 +5,7 @@ from optbench.figures.batch_steps import draw_scaling
 from optbench.figures.cost_wiggles import draw_noise
 from optbench.figures.evidence import Walk
 from optbench.figures.frame import axes
+from optbench.figures.loss_curves import draw_band
 from optbench.figures.moving_averages import draw_averages
 from optbench.figures.schedule_curves import draw_factors
 from optbench.figures.style import (
@@ -38,6 +39,7 @@ __all__ = [
     "Walk",
     "axes",
     "draw_averages",
+    "draw_band",
     "draw_contours",
     "draw_factors",
     "draw_interval",
