@@ -3,7 +3,9 @@
 from optbench.figures.average_weights import draw_weights
 from optbench.figures.batch_steps import draw_scaling
 from optbench.figures.cost_wiggles import draw_noise
+from optbench.figures.evidence import Walk
 from optbench.figures.frame import axes
+from optbench.figures.loss_curves import draw_band
 from optbench.figures.moving_averages import draw_averages
 from optbench.figures.schedule_curves import draw_factors
 from optbench.figures.style import (
@@ -23,6 +25,7 @@ from optbench.figures.style import (
     text_width,
     theme,
 )
+from optbench.figures.trajectories import Scene, draw_contours, draw_marks, draw_walk
 
 __all__ = [
     "BLACK",
@@ -32,13 +35,19 @@ __all__ = [
     "PALE",
     "PANEL_TITLE",
     "TITLE_SIZE",
+    "Scene",
+    "Walk",
     "axes",
     "draw_averages",
+    "draw_band",
+    "draw_contours",
     "draw_factors",
     "draw_interval",
     "draw_line",
+    "draw_marks",
     "draw_noise",
     "draw_scaling",
+    "draw_walk",
     "draw_weights",
     "legend",
     "legend_width",

@@ -88,7 +88,7 @@ def batch_scaling(
     sizes = points["batch_size"]
     texts = {name: evidence.names[name] + _critical(fits.get(name), sizes.min(), sizes.max()) for name in looks}
     with frame.axes(ax, frame.titled("Steps against batch size", problem), [*texts.values(), PERFECT]) as ax:
-        draw_scaling(ax, points, fits, looks, texts, perfect=clock == "steps")
+        draw_scaling(ax, points, fits, looks, texts, PERFECT if clock == "steps" else "")
         what = f"loss {number(goal)}" if loss is not None else f"{number(goal)} of the first suboptimality"
         ax.set(xlabel="batch size", ylabel=style.label_along(ax, f"{clock} to {what}"))
     return ax
@@ -122,8 +122,8 @@ def _critical(fit: Scaling | None, least: int, most: int) -> str:
     return f" (critical {fit.critical[0]:,.0f} [{low}, {high}])"
 
 
-def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, looks: dict, texts: dict, perfect: bool = True) -> None:
-    """points: optimizer, batch_size, median, low, high; fits: optimizer -> `Scaling`."""
+def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, looks: dict, texts: dict, perfect: str = "") -> None:
+    """points: optimizer, batch_size, median, low, high; fits: optimizer -> `Scaling`; perfect: names a line of 1/B."""
     lines = styles.current().lines
     seen = points[np.isfinite(points["median"])]
     for name, look in looks.items():
@@ -143,12 +143,15 @@ def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, looks: dict, texts:
     if len(seen) and perfect:
         ends = np.array([seen["batch_size"].min(), seen["batch_size"].max()], dtype=np.float64)
         first = np.exp(np.log(seen.loc[seen["batch_size"] == ends[0], "median"]).mean())
-        ax.plot(ends, first * ends[0] / ends, color=style.GRAY, linewidth=lines, linestyle=(0, (4, 3)), label=PERFECT,
+        ax.plot(ends, first * ends[0] / ends, color=style.GRAY, linewidth=lines, linestyle=(0, (4, 3)), label=perfect,
                 zorder=1)  # fmt: skip
     elif not len(seen):
         ax.text(0.5, 0.5, "no run stays at the target", transform=ax.transAxes, ha="center", color=style.GRAY)
     style.size_ticks(ax, points["batch_size"].unique())
     ax.set_yscale("log" if len(seen) else "linear")
     if len(seen):
-        ax.set_ylim(seen["median"].min() / 2, seen["median"].max() * 2)
+        # Bars are shown whole as far as those do not flatten the medians.
+        least, most = seen["median"].min(), seen["median"].max()
+        bottom, top = seen["low"].min(), seen["high"].where(np.isfinite(seen["high"]), most).max()
+        ax.set_ylim(max(min(least / 2, bottom / 1.2), least / 10), min(max(most * 2, top * 1.2), most * 10))
         style.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)

@@ -129,7 +129,7 @@ def _draw(ax: Axes, bands: pd.DataFrame, looks: dict, texts: dict, gray: int, le
     parts = dict(iter(drawn.groupby("optimizer", sort=False)))
     for place, name in enumerate(looks):
         if name in parts:
-            _draw_band(ax, parts[name], looks[name], texts[name], (place, len(looks)), top * 10 if log_y else top)
+            draw_band(ax, parts[name], looks[name], texts[name], (place, len(looks)), top * 10 if log_y else top)
     if gray:
         lines = [(part["x"], _finite(part["median"])) for name, part in parts.items() if name not in looks]
         style.draw_others(ax, lines, gray)
@@ -146,8 +146,11 @@ def _draw(ax: Axes, bands: pd.DataFrame, looks: dict, texts: dict, gray: int, le
         style.log_ticks(ax.yaxis, *ax.get_ylim())
 
 
-def _draw_band(ax: Axes, part: pd.DataFrame, look: dict, text: str, turn: tuple[int, int], top: float) -> None:
-    """One optimizer: its median as a line, its interval as a band; turn: (place, count), which staggers the markers."""
+def draw_band(ax: Axes, part: pd.DataFrame, look: dict, text: str, turn: tuple[int, int], top: float) -> None:
+    """One optimizer: its median as a line, its interval as a band.
+
+    part: x, median, low, high, a row a step; turn: (place, count), which staggers the markers; top: the band's end.
+    """
     x, line, under = part["x"].to_numpy(), part["median"].to_numpy(), part["low"].to_numpy()
     over = np.minimum(part["high"].to_numpy(), top)
     seen, every = np.isfinite(line), max(1, len(part) // 7)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from optbench.averages import array
-from optbench.averages.contract import checked_beta
+from optbench.averages.contract import checked_beta, checked_flag
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.figures import frame, style, styles
@@ -20,6 +20,7 @@ from optbench.figures import frame, style, styles
 CAPTION = (
     "A series, and its averages whose weights fall exponentially with age: the larger β, the calmer and the later."
 )
+BOTH, CORRECTED = "both", "corrected"
 _BINS = 2000  # more points than this cannot be told apart on a page
 
 
@@ -28,7 +29,7 @@ def ewa(
     betas: float | Sequence[float] = (0.9, 0.98),
     *,
     x: ArrayLike | None = None,
-    bias_correction: bool = False,
+    bias_correction: bool | str = False,
     name: str = "",
     along: str = "",
     window: str = "",
@@ -41,7 +42,7 @@ def ewa(
         values: numbers, one after the other; of a pandas Series, its index is the x and its name the label.
         betas: one or several in [0, 1), a line each.
         x: where the values stand, numbers or dates; by default 1, 2, ...
-        bias_correction: divide by 1 - beta^t.
+        bias_correction: divide by 1 - beta^t; with "both" the averages are drawn as they are, and dashed once divided.
         name: what the values are.
         along: what x is.
         window: the unit of 1 / (1 - beta), such as "days", which the legend then tells.
@@ -49,10 +50,11 @@ def ewa(
         ax: where to draw; by default a new figure.
 
     Returns:
-        The axes, whose lines are the values and then an average for each beta.
+        The axes, whose lines are the values, then an average for each beta, then those that are dashed.
 
     Raises:
-        OptbenchError: there are no values, x has another length, or a beta is not in [0, 1).
+        OptbenchError: there are no values, x has another length, a beta is not in [0, 1), or bias_correction is a word
+            other than "both".
 
     Example:
         >>> ax = optbench.figures.ewa([40, 49, 45, 60, 56], [0.5, 0.9])
@@ -60,7 +62,7 @@ def ewa(
         ['values', 'β = 0.5', 'β = 0.9']
 
     Source:
-        Lecture B1 and B2.
+        Lecture B1, B2 and B5.
     """
     if isinstance(values, pd.Series):
         x = values.index.to_numpy() if x is None and not isinstance(values.index, pd.RangeIndex) else x
@@ -72,10 +74,14 @@ def ewa(
     if x.shape != series.shape:
         raise OptbenchError(f"ewa: x must be as long as values: {len(series)} numbers or dates")
     several = [betas] if np.isscalar(betas) else arguments.items("betas", betas)
-    averages = {checked_beta(beta, "ewa"): array.ewa(series, beta, bias_correction) for beta in several}
+    both = isinstance(bias_correction, str) and bool(arguments.word("ewa: bias_correction", bias_correction, [BOTH]))
+    divided = checked_flag(not both and bias_correction, "ewa")
+    averages = {checked_beta(beta, "ewa"): array.ewa(series, beta, divided) for beta in several}
+    corrected = {beta: array.ewa(series, beta, True) for beta in averages} if both else {}
     if not title:
-        title = f"{name or 'values'}: exponentially weighted averages" + (", bias corrected" * bool(bias_correction))
-    return draw_averages(ax, x, series, averages, name=name, title=title, along=along, window=window)
+        kind = ", plain and corrected" if both else ", bias corrected" if divided else ""
+        title = f"{name or 'values'}: exponentially weighted averages{kind}"
+    return draw_averages(ax, x, series, averages, name, title, along, window, corrected)
 
 
 def draw_averages(
@@ -87,12 +93,12 @@ def draw_averages(
     title: str,
     along: str = "",
     window: str = "",
+    corrected: Mapping[float, np.ndarray] | None = None,
 ) -> Axes:
-    """A series (n,) and its averages, beta -> (n,); the other arguments are those of `ewa`."""
+    """A series (n,) and its averages, beta -> (n,), and those corrected; the other arguments are those of `ewa`."""
     texts = [_label(beta, window) for beta in averages]
-    with frame.axes(
-        ax, style.fitting(title, styles.size("title"), 6.2 * styles.current().zoom), ["values", *texts], height=0.85
-    ) as ax:
+    title = style.fitting(title, styles.size("title"), 6.2 * styles.current().zoom)
+    with frame.axes(ax, title, ["values", *texts, *([CORRECTED] if corrected else [])], height=0.85) as ax:
         lines = styles.current().lines
         size = (2.6 if len(values) > 60 else 6.0) * lines
         few = len(values) <= _BINS
@@ -101,6 +107,12 @@ def draw_averages(
         for place, (average, text) in enumerate(zip(averages.values(), texts, strict=True)):
             look, width = style.look(place), (1.2 + 0.25 * min(place, 4)) * lines
             ax.plot(*thinned(x, average), color=look["color"], linewidth=width, label=text, zorder=2 + place)
+        for place, average in enumerate((corrected or {}).values()):
+            # Where they meet, each has a dash in turn.
+            dashes = {"linestyle": (4 * place, (4, 4 * max(1, len(averages) - 1)))}
+            ax.plot(*thinned(x, average), color=style.look(place)["color"], linewidth=1.5 * lines, zorder=9, **dashes)
+        if corrected:
+            ax.plot([], [], color=style.GRAY, linewidth=1.5 * lines, linestyle=(0, (4, 4)), label=CORRECTED)
         if np.asarray(x).dtype.kind == "M":
             locator = AutoDateLocator(minticks=3, maxticks=8)
             ax.xaxis.set_major_locator(locator)

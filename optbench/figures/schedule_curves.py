@@ -82,9 +82,9 @@ def schedules(
 
 def draw_factors(
     ax: Axes | None, x: np.ndarray, factors: Mapping[str, np.ndarray], title: str, along: str, label: str,
-    log: bool = False,
+    log: bool = False, level: float | None = None,
 ) -> Axes:  # fmt: skip
-    """A line for each text of the legend, along the same x; along, label: what the axes tell."""
+    """A line for each text of the legend, along the same x; along, label: what the axes tell; level: marked by dots."""
     with frame.axes(ax, title, factors, height=0.9, left=0.9 if log else 0.75) as ax:
         for place, (text, factor) in enumerate(factors.items()):
             at, value = thinned(x, factor)
@@ -94,10 +94,15 @@ def draw_factors(
         ax.set_yscale("log" if log else "linear")
         low, high = ax.get_ylim()
         if log:
-            ax.set_ylim(bottom=max(low, high / DECADES))
+            if low < high / DECADES:
+                # The margin above is a share of what is cut off.
+                peak = max(float(np.max(factor)) for factor in factors.values())
+                ax.set_ylim(peak / DECADES, 1.5 * peak)
             style.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
         else:
             ax.set_ylim(bottom=min(0.0, low))
+        if level is not None:
+            style.draw_level(ax, level, f"{level:g}")
         ax.margins(x=0.01)
         ax.set(xlabel=along, ylabel=label)
     return ax

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, PowerNorm
 from matplotlib.lines import Line2D
 
 from optbench.contract.errors import OptbenchError
@@ -109,29 +109,33 @@ def scene_of(evidence: Evidence, problem: str, optimizers: Iterable[str]) -> Sce
     return Scene(x, y, height, minimizer, walks, next(iter(walks.values())).seed, across, along)
 
 
-def draw_contours(ax: Axes, scene: Scene) -> None:
-    """The loss, gray."""
+def draw_contours(ax: Axes, scene: Scene, bowl: bool = False) -> None:
+    """The loss, gray; bowl: contours spaced evenly in its square root, which a quadratic has evenly apart."""
     height = scene.height
     positive = height[np.isfinite(height) & (height > 0)]
     if not len(positive):
         return
     top = float(positive.max())
-    levels = np.geomspace(max(float(positive.min()), 3e-5 * top), top, LEVELS)
+    if bowl:
+        levels, norm = top * np.linspace(0, 1, LEVELS) ** 2, PowerNorm(0.5, 0, 4 * top)
+    else:
+        levels = np.geomspace(max(float(positive.min()), 3e-5 * top), top, LEVELS)
+        norm = LogNorm(levels[0], 100 * levels[-1])
     if not np.all(np.diff(levels) > 0):
         return
-    norm = LogNorm(levels[0], 100 * levels[-1])
     inside = np.clip(height, levels[0], levels[-1])
     ax.contourf(scene.x, scene.y, inside, levels=levels, norm=norm, cmap="Greys", alpha=0.7, zorder=0)
     ax.contour(scene.x, scene.y, inside, levels=levels, norm=norm, colors="white", linewidths=0.6, zorder=1)
 
 
-def draw_walk(ax: Axes, walk: Walk, look: dict, scene: Scene, label: str = "") -> None:
-    """A path and its end."""
+def draw_walk(ax: Axes, walk: Walk, look: dict, scene: Scene, label: str = "", every: bool = False) -> None:
+    """A path and its end; every: with a dot at each step, for paths of a hundred or so."""
     lines = styles.current().lines
     w = _inside(walk.w, scene)
     ax.plot(*w[_moved(w, scene)].T, color=look["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
-    # Of a path through every step few can be marked.
-    dots = np.isin(walk.step, 10 ** np.arange(12)) if walk.stride else np.ones(len(w), bool)
+    # Of a path through every step few can be marked, unless it is short.
+    few = walk.stride and not every
+    dots = np.isin(walk.step, 10 ** np.arange(12)) if few else np.ones(len(w), bool)
     ax.plot(*w[dots].T, color=look["color"], linestyle="none", marker=".", markersize=4.5 * lines, zorder=3.5)
     ax.plot(*w[-1:].T, zorder=6, **end_look(look, walk.failed))
 

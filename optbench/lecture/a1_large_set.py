@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis import best_configurations
-from optbench.analysis.statistics import crossing, ratio_interval
+from optbench.analysis.statistics import crossing, median_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
 from optbench.claims.record import Budget, Claim, fresh_seeds
@@ -98,10 +98,9 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     names = {"full": "full batch", str(BATCH_SIZE): f"mini-batches of {BATCH_SIZE:,}"}
     for ax, clock in zip(axes, ("passes", "seconds"), strict=True):
         for place, (batch, part) in enumerate(curves.groupby("batch", sort=False)):
-            middle = part.groupby("step")[[clock, "left"]].median()
-            for _, run in part.groupby("seed"):
-                ax.plot(run[clock], run["left"], color=drawing.look(place)["color"], alpha=0.25, linewidth=0.7)
-            drawing.draw_line(ax, middle[clock], middle["left"], drawing.look(place), names[batch])
+            rows = [(run[clock].median(), *median_interval(run["left"])) for _, run in part.groupby("step")]
+            band = pd.DataFrame(rows, columns=["x", "median", "low", "high"])
+            drawing.draw_band(ax, band, drawing.look(place), names[batch], (place, 2), 1.0)
         ax.set(xscale="log", yscale="log", xlabel={"passes": "passes over the data", "seconds": "seconds"}[clock])
         drawing.log_ticks(ax.xaxis, curves[clock].min(), curves[clock].max(), plain=True)
         for target in TARGETS:
@@ -130,8 +129,8 @@ CLAIMS = (
         measure=measure,
         figure=draw,
         caption="Logistic regression on generated, memory-mapped examples with 5 features; rates tuned on 50,000 of "
-        "them with other seeds. Thin: six seeds; thick: their median; dotted: the targets. The seconds are those of "
-        "the steps alone, without evaluations. Between the measured points the time to a target is interpolated. A "
-        "quick run has 500,000 examples.",
+        "them with other seeds. Lines and bands: the median of six seeds and its interval; dotted: the targets. The "
+        "seconds are those of the steps alone, without evaluations. Between the measured points the time to a target "
+        "is interpolated. A quick run has 500,000 examples.",
     ),
 )

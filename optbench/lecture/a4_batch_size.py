@@ -106,13 +106,14 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     figure.subplots_adjust(left=0.085, right=0.97, top=0.78, bottom=0.2, wspace=0.36)
     texts = {name: f"{_train(examples):,} examples" for name, examples in SETS.items()}
     looks = {name: drawing.look(place) for place, name in enumerate(texts)}
+    perfect = dict.fromkeys(AXES, "") | {"steps": "perfect scaling"}
     for ax, (axis, words) in zip(axes, AXES.items(), strict=True):
         points = [
             (name, size, *median_interval(part[axis]))
             for (name, size), part in tables["costs"].groupby(["set", "batch_size"])
         ]
         columns = ["optimizer", "batch_size", "median", "low", "high"]  # a line for each set
-        drawing.draw_scaling(ax, pd.DataFrame(points, columns=columns), {}, looks, texts, perfect=axis == "steps")
+        drawing.draw_scaling(ax, pd.DataFrame(points, columns=columns), {}, looks, texts, perfect[axis])
         ax.axvspan(64, 512, color="#e9e9e9", zorder=0, linewidth=0)
         ax.set(xlabel="batch size")
         ax.set_title(f"{words} to the target", fontsize=drawing.PANEL_TITLE)

@@ -96,37 +96,21 @@ def _with_share(bias: pd.DataFrame) -> pd.DataFrame:
 
 def draw_start(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """Averages of a constant series, with and without correction."""
-    bias = tables["bias"]
-    with drawing.theme():
-        figure, grid = drawing.new_figure((4.4, 2.6), left=0.7, right=1.3, top=0.42, bottom=0.5,
-                                          title="The start: averages of a series that is always 1")  # fmt: skip
-        ax = grid[0, 0]
-        for place, (beta, rows) in enumerate(bias.groupby("beta")):
-            _line(ax, rows["t"], rows["plain"], beta, place)
-        ax.plot(rows["t"], rows["corrected"], color="black", linewidth=1.5, linestyle="--", label="corrected")
-        ax.set(xlabel="t", ylabel="v_t", ylim=(0, 1.08))
-        drawing.legend(figure, ax)
-    return figure
+    plain, corrected = (tables["bias"].pivot(index="t", columns="beta", values=name) for name in ("plain", "corrected"))
+    ax = drawing.draw_averages(
+        None, plain.index.to_numpy(), np.ones(len(plain)), dict(plain.items()), name="v_t", along="t",
+        title="The start: averages of a series that is always 1", corrected=dict(corrected.items()),
+    )  # fmt: skip
+    ax.set_ylim(0, 1.08)
+    return ax.figure
 
 
 def draw_fading(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """The bias against t."""
-    bias = _with_share(tables["bias"])
-    with drawing.theme():
-        figure, grid = drawing.new_figure((4.4, 2.6), left=0.75, right=1.3, top=0.42, bottom=0.5,
-                                          title="How the bias fades")  # fmt: skip
-        ax = grid[0, 0]
-        for place, (beta, rows) in enumerate(bias.groupby("beta")):
-            _line(ax, rows["t"], rows["share"], beta, place)
-        ax.axhline(SMALL, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label=f"{SMALL:.0%}", zorder=1)
-        ax.set(xlabel="t", ylabel="share of v_t that is missing", yscale="log", ylim=(1e-4, 1.3))
-        drawing.log_ticks(ax.yaxis, 1e-4, 1.3, plain=True)
-        drawing.legend(figure, ax)
-    return figure
-
-
-def _line(ax, t, y, beta: float, place: int) -> None:
-    drawing.draw_line(ax, t, y, drawing.look(place) | {"dashes": ()}, f"β = {beta:g}", markevery=7)
+    share = _with_share(tables["bias"]).pivot(index="t", columns="beta", values="share")
+    shares = {f"β = {beta:g}": each.to_numpy() for beta, each in share.items()}
+    title, label = "How the bias fades", "share of v_t that is missing"
+    return drawing.draw_factors(None, share.index.to_numpy(), shares, title, "t", label, log=True, level=SMALL).figure
 
 
 CLAIMS = (

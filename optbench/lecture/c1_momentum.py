@@ -16,9 +16,9 @@ from optbench.claims.record import Budget, Claim
 from optbench.claims.verdict import Measured
 from optbench.lecture.planes import (
     Walker,
+    bowl_panels,
     by_label,
     draw_bowl,
-    draw_contours,
     halving,
     measured,
     reversals,
@@ -85,20 +85,12 @@ def measure(column: str, what: str, unit: str):
 def figure_paths(tables, verdict):
     paths, rates = tables["paths"], tables["tuned"].set_index("beta1")["lr"]
     shown = [(0.0, OWN), (0.9, SAME), (0.98, SAME), (0.5, OWN), (0.9, OWN), (0.98, OWN)]
-    figure, grid = drawing.new_figure(
-        (1.95, 1.45), 2, 3, left=0.6, right=0.12, top=0.62, bottom=0.45, gap=(0.12, 0.32), sharex=True, sharey=True,
-        title="Paths through a bowl 100 times as steep as flat",
-    )  # fmt: skip
-    across, up = (1.15 * paths[name].abs().replace(np.inf, np.nan).max() for name in ("flat", "steep"))
+    figure, grid = bowl_panels(2, 3, "Paths through a bowl 100 times as steep as flat", sharex=True, sharey=True)
     for ax, (beta, kind) in zip(grid.flat, shown, strict=True):
         name, rate = f"beta1 = {beta:g}" if beta else "GD", rates[beta if kind == OWN else 0.0]
         words = f"{name}, rate {rate:.2g} ({'its best' if kind == OWN else 'as GD'})"
-        draw_bowl(ax, paths[paths["label"] == label(beta, kind)], drawing.INK[BETAS.index(beta)], words)
-        draw_contours(ax, across, up, CONDITION)
-    for ax in grid[-1]:
-        ax.set_xlabel("flat axis")
-    for ax in grid[:, 0]:
-        ax.set_ylabel("steep axis")
+        walk = paths[paths["label"] == label(beta, kind)]
+        draw_bowl(ax, walk, paths, CONDITION, drawing.INK[BETAS.index(beta)], words)
     return figure
 
 
@@ -144,7 +136,7 @@ CLAIMS = (
         measure=measure("reversals", "share of steps that turn back", "turns"),
         figure=figure_paths,
         caption="Offsets from the minimum (star) along the flat axis (across) and the steep one (up): 100 steps of one "
-        "seed.",
+        "seed, a dot each, the square the last.",
     ),
     Claim(
         id="C1.2",

@@ -16,10 +16,10 @@ from optbench.claims.record import Budget, Claim, fresh_seeds
 from optbench.claims.verdict import Measured
 from optbench.lecture.planes import (
     Walker,
+    bowl_panels,
     by_label,
     curvature,
     draw_bowl,
-    draw_contours,
     halving,
     measured,
     seeds,
@@ -148,21 +148,14 @@ def measure(column: str, what: str, unit: str):
 
 def figure_paths(tables, verdict):
     paths, rates = tables["paths"], tables["tuned"].set_index(["angle", "condition", "optimizer"])["lr"]
-    figure, grid = drawing.new_figure(
-        (1.95, 1.45), 2, len(ANGLES), left=0.6, right=0.12, top=0.62, bottom=0.45, gap=(0.12, 0.32), sharey=True,
-        sharex=True, title="GD and RMSProp at their best rates, the bowl (condition 100) turned",
-    )  # fmt: skip
+    title = "GD and RMSProp at their best rates, the bowl (condition 100) turned"
+    figure, grid = bowl_panels(2, len(ANGLES), title, sharex=True, sharey=True)
     paths = paths[paths["condition"] == STEEPNESS[0]]
-    across, up = (1.15 * paths[name].abs().replace(np.inf, np.nan).max() for name in ("flat", "steep"))
     for row, name in zip(grid, NAMES, strict=True):
         for ax, angle in zip(row, ANGLES, strict=True):
             walk = paths[(paths["angle"] == angle) & (paths["label"] == name)]
-            rate = rates[angle, STEEPNESS[0], name]
-            draw_bowl(ax, walk, NAMES[name][1], f"{NAMES[name][0]}, turned {angle}°, rate {rate:.2g}")
-            draw_contours(ax, across, up, STEEPNESS[0])
-        row[0].set_ylabel("steep axis")
-    for ax in grid[-1]:
-        ax.set_xlabel("flat axis")
+            words = f"{NAMES[name][0]}, turned {angle}°, rate {rates[angle, STEEPNESS[0], name]:.2g}"
+            draw_bowl(ax, walk, paths, STEEPNESS[0], NAMES[name][1], words)
     return figure
 
 
@@ -218,7 +211,8 @@ CLAIMS = (
         criterion=_criterion(f"the way along the steep axis in {STEPS} steps"),
         measure=measure("way", "way along the steep axis", "way"),
         figure=figure_paths,
-        caption="Offsets from the minimum (star) along the bowl's own axes: 100 steps of one seed.",
+        caption="Offsets from the minimum (star) along the bowl's own axes: 100 steps of one seed, a dot each, the "
+        "square the last.",
     ),
     Claim(
         id="C2.3",

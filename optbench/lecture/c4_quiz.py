@@ -12,7 +12,7 @@ from optbench.claims import drawing
 from optbench.claims.criterion import Below
 from optbench.claims.record import FIRST_SEED, Budget, Claim
 from optbench.claims.verdict import Measured
-from optbench.lecture.planes import Walker, draw_bowl, draw_contours, walks
+from optbench.lecture.planes import Walker, bowl_panels, draw_bowl, walks
 
 KINDS = {"GD": 0.0, "small beta": 0.5, "large beta": 0.9}
 FEATURES = ("turning", "reversals", "growth")
@@ -92,21 +92,14 @@ def _wrong(hit: pd.Series) -> tuple:
 
 
 def figure(tables, verdict):
-    shown, drawn, places = tables["shown"], [], list(RATES)
-    figure, grid = drawing.new_figure(
-        (1.95, 1.45), len(places), 3, left=0.75, right=0.12, top=0.62, bottom=0.45, gap=(0.12, 0.5),
-        sharex="row", sharey="row", title="Quiz 8: which of them is gradient descent?",
-    )  # fmt: skip
+    shown, places = tables["shown"], list(RATES)
+    title = "Quiz 8: which of them is gradient descent?"
+    figure, grid = bowl_panels(len(places), 3, title, 0.75, 0.5, sharex="row", sharey="row")
     for row, band in zip(grid, places, strict=True):
         drawn = shown[shown["band"] == band]
-        across, up = (1.15 * drawn[name].abs().max() for name in ("flat", "steep"))
         for ax, (kind, beta), color in zip(row, KINDS.items(), drawing.INK, strict=False):
             words = f"{kind}{f' ({beta:g})' if beta else ''}, rate {drawn['rate'].iloc[0]:.2g}"
-            draw_bowl(ax, drawn[drawn["kind"] == kind], color, words)
-            draw_contours(ax, across, up, CONDITIONS[1])
-        row[0].set_ylabel("steep axis")
-    for ax in grid[-1]:
-        ax.set_xlabel("flat axis")
+            draw_bowl(ax, drawn[drawn["kind"] == kind], drawn, CONDITIONS[1], color, words)
     return figure
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -85,45 +84,28 @@ def measure_decay(tables: dict[str, pd.DataFrame]) -> Measured:
     )
 
 
-def _draw_sizes(ax, table: pd.DataFrame, look: dict, label: str) -> None:
-    rows = [(size, *median_interval(part["suboptimality_final"])) for size, part in table.groupby("batch_size")]
-    size, middle, low, high = np.array([row for row in rows if np.isfinite(row[1])]).T
-    high = np.where(np.isfinite(high), high, middle)
-    ax.fill_between(size, low, high, color=look["color"], alpha=0.13, linewidth=0)
-    drawing.draw_line(ax, size, middle, look, label)
-
-
-def _axes(title: str):
-    figure = Figure(figsize=(6.6, 3.6))
-    ax = figure.subplots()
-    figure.subplots_adjust(left=0.12, right=0.7, top=0.89, bottom=0.14)
-    ax.set(xscale="log", yscale="log", xlabel="batch size", ylabel="final suboptimality")
-    ax.set_title(title, fontsize=drawing.TITLE_SIZE, loc="left")
-    return figure, ax
+def _draw_sizes(title: str, runs: pd.DataFrame, texts: dict[str, str], law: str = "") -> Figure:
+    """Final suboptimality against batch size, a line for each schedule in texts."""
+    points = [
+        (schedule, size, *median_interval(part["suboptimality_final"]))
+        for (schedule, size), part in runs.groupby(["schedule", "batch_size"])
+    ]
+    points = pd.DataFrame(points, columns=["optimizer", "batch_size", "median", "low", "high"])
+    looks = {name: drawing.look(place) for place, name in enumerate(texts)}
+    with drawing.axes(None, title, [*texts.values(), law]) as ax:
+        drawing.draw_scaling(ax, points, {}, looks, texts, law)
+        ax.set(xlabel="batch size", ylabel="final suboptimality")
+    return ax.figure
 
 
 def draw_floor(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
-    figure, ax = _axes(f"One constant rate, {FIXED:g}, for all batch sizes")
     fixed = tables["fixed"]
-    _draw_sizes(ax, fixed[fixed["batch_size"] < fixed["batch_size"].max()], drawing.look(0), "measured")
-    sizes = np.array(sorted(fixed["batch_size"].unique())[:-1], float)
-    middle = fixed.groupby("batch_size")["suboptimality_final"].median().to_numpy()
-    ax.plot(sizes, middle[0] / sizes, color=drawing.GRAY, linestyle=(0, (3, 2)), label="1/B")
-    drawing.log_ticks(ax.xaxis, 1, sizes[-1], plain=True)
-    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
-    drawing.legend(figure, ax)
-    return figure
+    noisy = fixed[fixed["batch_size"] < fixed["batch_size"].max()]
+    return _draw_sizes(f"One constant rate, {FIXED:g}, for all batch sizes", noisy, {"constant": "measured"}, "1/B")
 
 
 def draw_decay(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
-    figure, ax = _axes("The rate tuned for each point")
-    for place, (name, words) in enumerate(SCHEDULES.items()):
-        part = tables["tuned"][tables["tuned"]["schedule"] == name]
-        _draw_sizes(ax, part, drawing.look(place), words)
-    drawing.log_ticks(ax.xaxis, 1, 2000, plain=True)
-    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
-    drawing.legend(figure, ax, "rate")
-    return figure
+    return _draw_sizes("The rate tuned for each point", tables["tuned"], SCHEDULES)
 
 
 CLAIMS = (

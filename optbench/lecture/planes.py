@@ -12,6 +12,8 @@ import optbench
 from optbench.claims import drawing
 from optbench.claims.record import Budget, fresh_seeds
 
+PANEL = 1.95
+
 
 @dataclass(frozen=True)
 class Walker:
@@ -134,20 +136,36 @@ def by_label(table: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
     return {label: part[column].to_numpy() for label, part in ordered.groupby("label", sort=False)}
 
 
-def draw_bowl(ax, walk: pd.DataFrame, color, title: str, width: float = 1.95) -> None:
-    """One walk in the bowl's own axes, flat across and steep up, from the start (dot) to the minimum (star)."""
-    ax.plot(walk["flat"], walk["steep"], color=color, linewidth=1.1, marker=".", markersize=3.5, zorder=3)
-    ax.plot(walk["flat"].iloc[:1], walk["steep"].iloc[:1], "o", color="black", markersize=5, zorder=4)
-    ax.plot(0, 0, "*", color="#f6d55c", markeredgecolor="black", markersize=10, zorder=5)
-    ax.tick_params(labelsize=7)
-    drawing.panel_title(ax, title, width)
+def draw_bowl(ax, walk: pd.DataFrame, shown: pd.DataFrame, condition: float, color, title: str) -> None:
+    """One walk over the contours of a bowl in its own axes, flat across and steep up, a dot a step.
 
-
-def draw_contours(ax, across: float, up: float, condition: float) -> None:
-    """Curves of equal loss of a bowl that is `condition` times as steep upwards as across."""
-    x, y = np.meshgrid(np.linspace(-across, across, 80), np.linspace(-up, up, 80))
-    value = np.sqrt(x**2 / condition + y**2)
-    ax.contourf(x, y, value, levels=np.linspace(0, value.max(), 9), cmap="Greys", alpha=0.35, zorder=0)
-    ax.set(xlim=(-across, across), ylim=(-up, up))
+    shown: the walks of all panels, which have the same axes; condition: how many times as steep as flat the bowl is.
+    """
+    across, up = (1.15 * shown[name].abs().replace(np.inf, np.nan).max() for name in ("flat", "steep"))
+    x, y = np.linspace(-across, across, 160), np.linspace(-up, up, 160)
+    way = walk[["flat", "steep"]].to_numpy()
+    seen = np.isfinite(way).all(axis=1)
+    path = drawing.Walk(walk["step"].to_numpy()[seen], way[seen], not seen.all(), int(walk["seed"].iloc[0]), 1)
+    height = x**2 / condition + y[:, None] ** 2
+    scene = drawing.Scene(x, y, height, (0.0, 0.0), {title: path}, path.seed, (-across, across), (-up, up))
+    drawing.draw_contours(ax, scene, bowl=True)
+    drawing.draw_walk(ax, path, {"color": color}, scene, every=True)
+    drawing.draw_marks(ax, scene)
+    ax.set(xlim=scene.across, ylim=scene.along)
     ax.locator_params(nbins=5)
     ax.grid(False)
+    ax.tick_params(labelsize=7)
+    drawing.panel_title(ax, title, PANEL)
+
+
+def bowl_panels(rows: int, columns: int, title: str, left: float = 0.6, between: float = 0.32, **share):
+    """(figure, array of axes) of walks through bowls."""
+    figure, grid = drawing.new_figure(
+        (PANEL, 1.45), rows, columns, left=left, right=0.12, top=0.62, bottom=0.45, gap=(0.12, between), title=title,
+        **share,
+    )  # fmt: skip
+    for ax in grid[-1]:
+        ax.set_xlabel("flat axis")
+    for ax in grid[:, 0]:
+        ax.set_ylabel("steep axis")
+    return figure, grid

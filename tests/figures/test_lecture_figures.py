@@ -41,8 +41,8 @@ def test_wrappers_texts_and_rates_over_steps():
 
 
 def test_a_factor_that_goes_to_zero_does_not_flatten_a_logarithmic_axis():
-    low, high = figures.schedules(["linear", "cosine"], epochs=30, log=True).get_ylim()
-    assert 1e-5 < low < 1 < high
+    low, high = figures.schedules(["linear", "cosine", "exponential(base=0.1)"], epochs=30, log=True).get_ylim()
+    assert 1e-5 < low < 1 < high < 2
 
 
 @pytest.mark.parametrize("bias_correction", [False, True])
@@ -57,6 +57,18 @@ def test_averages_are_those_of_pandas(bias_correction):
         (line,) = [line for line in ax.lines if line.get_label() == label]
         assert np.asarray(line.get_ydata()) == pytest.approx(average.to_numpy())
     assert ax.get_ylabel() == "가 <°C>" and list(lines(ax))[0] == "values"
+
+
+def test_averages_plain_and_corrected_in_one_picture():
+    series = [40.0, 49.0, 45.0, 60.0]
+    ax = figures.ewa(series, [0.5, 0.9], bias_correction="both")
+    shown = [np.asarray(line.get_ydata()) for line in ax.lines]
+    for place, beta in enumerate((0.5, 0.9)):
+        corrected = pd.Series(series).ewm(alpha=1 - beta, adjust=True).mean().to_numpy()
+        plain = corrected * (1 - beta ** np.arange(1, 5))
+        assert shown[1 + place] == pytest.approx(plain) and shown[3 + place] == pytest.approx(corrected)
+        assert ax.lines[1 + place].get_color() == ax.lines[3 + place].get_color()
+    assert list(lines(ax)) == ["values", "β = 0.5", "β = 0.9", "corrected"]
 
 
 def test_weights_and_what_is_marked():
@@ -93,6 +105,7 @@ def test_given_axes_are_drawn_on_and_nothing_else():
         (lambda: figures.ewa(["a"]), "values"),
         (lambda: figures.ewa([1.0, 2.0], x=[1]), "as long"),
         (lambda: figures.ewa([1.0], 1.0), "beta"),
+        (lambda: figures.ewa([1.0], 0.5, bias_correction="bot"), "both"),
         (lambda: figures.ewa_weights([0.9, 1.0]), "beta"),
         (lambda: figures.ewa_weights(0.9, ages=0), "ages"),
         (lambda: figures.ewa_weights([]), "at least one"),

@@ -24,7 +24,9 @@ def finals(ratios=(), exponent=-1.0):
             for name, ratio in zip(d1_decay.DECAYS, ratios, strict=True):
                 rows.append(row | {"schedule": name, "suboptimality_final": 1e-4 * spread / ratio})
     fixed = [
-        {"batch_size": b, "seed": s, "suboptimality_final": (1 + s) * b**exponent} for b in sizes for s in range(9)
+        {"batch_size": b, "schedule": "constant", "seed": s, "suboptimality_final": (1 + s) * b**exponent}
+        for b in sizes
+        for s in range(9)
     ]
     return {"tuned": pd.DataFrame(rows), "fixed": pd.DataFrame(fixed)}
 
@@ -77,3 +79,16 @@ def test_d1_runs_in_small(monkeypatch):
     assert not tables["tuned"]["seed"].isin(list(d1_decay.TUNING)).any()
     assert tables["tuned"].groupby(["batch_size", "schedule"])["lr"].nunique().eq(1).all()
     assert np.isfinite(CLAIMS["D1.1"].judged(tables).effect)
+
+
+def test_d1_pictures_have_the_medians_and_whole_bars():
+    (ax,) = d1_decay.draw_floor(finals(), None).axes
+    shown = {line.get_label(): line.get_xydata() for line in ax.lines}
+    # One rate: (1 + seed) / B for seeds 0 to 8, without the largest batch size.
+    assert shown["measured"] == pytest.approx(np.array([[1, 5], [16, 5 / 16], [256, 5 / 256]]))
+    assert shown["1/B"] == pytest.approx(np.array([[1, 5], [256, 5 / 256]]))
+    bars = np.concatenate([bar for drawn in ax.collections for bar in drawn.get_segments()])[:, 1]
+    assert ax.get_ylim()[0] < bars.min() < 5 / 256 < 5 < bars.max() < ax.get_ylim()[1]
+    (ax,) = d1_decay.draw_decay(finals(), None).axes
+    assert [line.get_label() for line in ax.lines] == list(d1_decay.SCHEDULES.values())
+    assert [line.get_ydata()[0] for line in ax.lines] == pytest.approx([1.04e-4, *[1.04e-4 / 3] * 4])

@@ -1,8 +1,10 @@
 """Paths in the plane: gradients by finite differences, walks in closed form."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from harness import problem_of
+from matplotlib.figure import Figure
 
 from optbench.lecture import planes
 
@@ -39,3 +41,16 @@ def test_a_walk_that_diverges_is_infinite():
     bad, good = (walk[walk["label"] == name] for name in ("gd", "slow"))
     assert planes.travel(bad) == np.inf and planes.reversals(bad) == 1.0
     assert np.isfinite(planes.travel(good)) and len(bad) == len(good) == 21
+
+
+def test_a_walk_is_drawn_with_every_step_over_contours_of_its_bowl():
+    way = pd.DataFrame({"seed": 0, "step": range(4), "flat": [2.0, 1.0, 0.5, np.inf], "steep": [1.0, -1.0, 0.5, 0.1]})
+    ax = Figure().subplots()
+    planes.draw_bowl(ax, way, way, 4.0, "black", "lost")
+    dots, end = ([line for line in ax.lines if line.get_marker() == mark][0].get_xydata().tolist() for mark in ".X")
+    assert dots == [[2.0, 1.0], [1.0, -1.0], [0.5, 0.5]] and end == dots[-1:]
+    assert ax.get_xlim() == pytest.approx((-2.3, 2.3)) and ax.get_title() == "lost"
+    # Half-way up along either axis the loss is the same, where a curve of equal loss is twice as wide as high.
+    curves = max(ax.collections, key=lambda drawn: len(drawn.get_paths()) * (drawn.get_zorder() == 1))
+    inner = curves.get_paths()[1].vertices
+    assert np.ptp(inner[:, 0]) / np.ptp(inner[:, 1]) == pytest.approx(2.0, rel=0.02)
