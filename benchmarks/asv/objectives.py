@@ -3,7 +3,9 @@
 import scipy.linalg.blas  # noqa: F401  its matrix products are the kernels': it must be loaded to be limited
 from threadpoolctl import threadpool_limits
 
-from .versions import Prepared, cohort, known, names, value_and_gradient
+import optbench
+
+from .versions import Prepared, known, names, since, value_and_gradient
 
 
 class _OneThread(Prepared):
@@ -47,11 +49,12 @@ class Driver(_OneThread):
     timeout = 300
 
     def prepare(self, name, optimizer, lanes):
+        since("0.2.0")  # which has optbench.cohort
         self.problem, self.optimizer, self.settings = name, optimizer, [{"lr": 1e-3}] * lanes
         self.run(2)
 
     def run(self, steps):
-        cohort(self.problem, self.optimizer, self.settings, steps=steps, batch_size=64, seed=0)
+        optbench.cohort(self.problem, self.optimizer, self.settings, steps=steps, batch_size=64, seed=0)
 
     def time_1000_steps(self, *params):
         self.run(1000)

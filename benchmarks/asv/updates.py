@@ -10,7 +10,7 @@ import numpy as np
 
 import optbench
 
-from .versions import Prepared, cohort, known, names, stepper
+from .versions import Prepared, known, names, since, stepper
 
 RULES = names("optimizers")
 OF_EACH_KIND = ["gd", "momentum", "adagrad", "rmsprop", "adam", "lion", "adan", "muon", "lamb", "schedule_free_adamw"]
@@ -69,12 +69,13 @@ class ManyLanes(Prepared):
     )
 
     def prepare(self, name, dtype, lanes):
+        since("0.2.0")  # which has optbench.cohort
         known("optimizers", name)
         self.cohort(name, dtype, lanes, 2)
 
     def cohort(self, name, dtype, lanes, steps):
         settings = [{"lr": 1e-3}] * lanes
-        return cohort(self.problem, name, settings, steps=steps, dtype=dtype, points=[steps])
+        return optbench.cohort(self.problem, name, settings, steps=steps, dtype=dtype, points=[steps])
 
     def time_1000_updates(self, *params):
         self.cohort(*params, 1000)

@@ -62,19 +62,6 @@ def known(kind, name):
         raise NotImplementedError(f"{name} is new")
 
 
-def cohort(problem, optimizer, settings, **options):
-    """``optbench.cohort``."""
-    if not _FIRST:
-        return optbench.cohort(problem, optimizer, settings, **options)
-    catalogue, lane = import_module("optbench.plugins").load(), import_module("optbench.engine.lanes").Lane
-    record, values = catalogue.optimizer(optimizer)
-    problem = catalogue.problem(problem) if isinstance(problem, str) else problem
-    lanes = [lane(setting["lr"], catalogue.schedule("constant"), values) for setting in settings]
-    options = {"seed": 0, "batch_size": problem.examples} | options
-    options["points"] = np.array(points) if (points := options.get("points")) else None
-    return import_module("optbench.engine.cohort").run_cohort(problem, record, lanes, **options)
-
-
 def value_and_gradient(name, dtype, rows, runs):
     """A call without arguments: the value and the gradient at the start point."""
     if _FIRST:
