@@ -8,7 +8,6 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -92,14 +91,9 @@ def data_cache(tmp_path, monkeypatch):
     datasets._load.cache_clear()
 
 
-LONG = ("test_damage", "test_readme", "test_kernel_cache", "test_fuzz_folders", "test_isolation", "test_signals")
-"""Files with the longest tests. Begun last, one of them would keep one worker while the other has nothing left."""
-
-
-def pytest_configure(config):
-    """xdist begins with the groups of most tests; the order here is by what takes longest."""
-    if hasattr(config.option, "loadscopereorder"):
-        config.option.loadscopereorder = False
+LONG = ("test_damage", "test_kernel_cache", "test_fuzz_folders", "test_isolation", "test_signals")
+"""Files with the longest of the slow tests. Begun last, one of them would keep one worker while the other has nothing
+left; xdist begins with the groups of most tests, unless it is told --no-loadscope-reorder."""
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in its own hook of this name, and at no later ones
@@ -123,9 +117,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group(text.split("(")[0]))
         elif any(fixture.scope == "module" for fixture in fixtures):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    groups = {item: next((mark.args[0] for mark in item.iter_markers("xdist_group")), item.nodeid) for item in items}
-    sizes = Counter(groups.values())
-    items.sort(key=lambda item: (item.path.stem not in LONG, -sizes[groups[item]]))
+    items.sort(key=lambda item: item.path.stem not in LONG)
 
 
 KINDS = ("simulated", "ptx", "ptxas", "browser", "fonts")

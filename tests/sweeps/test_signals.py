@@ -1,6 +1,5 @@
 """Ctrl-C, SIGTERM and SIGHUP: within two seconds, at any number of cohorts, with the command that goes on."""
 
-import os
 import random
 import signal
 import subprocess
@@ -23,10 +22,22 @@ ONE = ("--problems", "rosenbrock", "--optimizers", "gd", "--lr", "0.001", "--bat
 LONG = (*ONE, "--seeds", "1", "--steps", "2000000000")
 
 
+STARTED = []
+
+
 def begun(folder, *arguments):
     """The command, as a process of its own."""
     command = [sys.executable, "-m", "optbench", "sweep", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    STARTED.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    return STARTED[-1]
+
+
+@pytest.fixture(autouse=True)
+def _none_outlives_its_test():
+    yield
+    while STARTED:
+        with STARTED.pop() as process:
+            process.kill()
 
 
 def until(condition, process):
@@ -58,7 +69,7 @@ def test_a_signal_ends_a_sweep_with_the_command_that_goes_on(name, tmp_path):
 @pytest.mark.parametrize("cohorts", [1000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_at_any_number_of_cohorts(cohorts, tmp_path):
     process = begun(tmp_path, *ONE, "--seeds", str(cohorts), "--steps", "20000")
-    until(lambda: len(os.listdir(tmp_path / "out" / "cohorts")) > 3 if (tmp_path / "out").exists() else False, process)
+    until(lambda: len(list((tmp_path / "out" / "cohorts").glob("*"))) > 3, process)  # of a folder that may not be yet
     code, err, _ = ended(process, "SIGINT")
     assert code == 130 and "to go on" in err and "Traceback" not in err
     assert not list((tmp_path / "out" / "cohorts").glob("*.parquet"))
