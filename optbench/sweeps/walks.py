@@ -6,8 +6,8 @@ more, on the first seed that reports on it, and every step is kept.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from math import ceil, isfinite
-from typing import Any, Literal
+from math import isfinite
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from optbench.sweeps.stages import placed
 from optbench.sweeps.tables import tables
 
 MOST_STEPS = 20_000
-"""Steps of a path that are kept one by one; of a longer one every second, third and so on."""
+"""Steps of the longest run that is made again: of a longer one a picture shows the points that it keeps."""
 _EXAMPLES = 1 << 28
 """Examples that all points of a path may take, of a problem on data."""
 _SAME = {"float64": 1e-9, "float32": 1e-4}
@@ -66,21 +66,24 @@ def _recommended(plan: Plan, runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any
     pairs = zip(rows["problem"], rows["optimizer"], strict=True)
     for pair, (cohort, lane) in zip(pairs, places, strict=True):
         run = by_pair.get(pair)
-        if run is not None and run["status"] in ("ok", "diverged"):
+        if run is not None and run["status"] in ("ok", "diverged") and _is_short(cohort):
             yield (
                 {str(name): value for name, value in run.items()},
                 planned_cohort(_step_by_step(cohort, lane, int(run["seed"]), len(cohort.lanes))),
             )
 
 
+def _is_short(cohort: Cohort) -> bool:
+    """Whether it takes about a second to make all its steps again, one by one."""
+    examples = 0 if cohort.problem.data is None else cohort.problem.examples
+    return cohort.steps <= MOST_STEPS and cohort.steps * examples <= _EXAMPLES
+
+
 def _step_by_step(cohort: Cohort, lane: Lane, seed: int, beside: int) -> Cohort:
     """The cohort of one run, several times where vectors of lanes are what it ran in."""
     vector = cohort.problem.form == "lanes" and not isinstance(cohort.optimizer, Baseline)
-    most = MOST_STEPS if cohort.problem.data is None else min(MOST_STEPS, max(_EXAMPLES // cohort.problem.examples, 1))
-    stride = ceil(cohort.steps / most)
-    points: tuple[int, ...] | Literal["every"] = tuple(range(0, cohort.steps, stride)) if stride > 1 else "every"
     lanes = (lane,) * (min(beside, _LIKE_ITS_COHORT) if vector else 1)
-    return replace(cohort, lanes=lanes, seed=seed, points=points, deadline=None, device="cpu")
+    return replace(cohort, lanes=lanes, seed=seed, points="every", deadline=None, device="cpu")
 
 
 def curves_of(planned: PlannedCohort) -> pa.Table:

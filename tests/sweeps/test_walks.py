@@ -70,13 +70,16 @@ def test_a_path_ends_before_its_run_diverges():
     assert len(seen) == run.diverged_at and (seen["train_loss_x"] == seen["train_loss_y"]).all()
 
 
-def test_a_long_run_is_thinned_and_one_of_other_numbers_left_out(monkeypatch):
-    monkeypatch.setattr(walks, "MOST_STEPS", 9)
+def test_a_long_run_and_one_of_other_numbers_are_left_out(monkeypatch):
     spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd"]}
-    assert optbench.sweep(spec, workers=1).paths["step"].tolist() == [0, 5, 10, 15, 20, 25, 30, 35, 40]
-    monkeypatch.setattr(walks, "_alike", lambda known, value, same: False)
+    monkeypatch.setattr(walks, "MOST_STEPS", 40)
+    assert optbench.sweep(spec, workers=1).paths["step"].tolist() == list(range(41))
+    monkeypatch.setattr(walks, "MOST_STEPS", 39)
     none = optbench.sweep(spec, workers=1).paths
     assert none.empty and list(none) == walks.SCHEMA.names
+    monkeypatch.undo()
+    monkeypatch.setattr(walks, "_alike", lambda known, value, same: False)
+    assert optbench.sweep(spec, workers=1).paths.empty
 
 
 def test_a_problem_without_two_parameters_has_none():
