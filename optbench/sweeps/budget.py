@@ -24,6 +24,8 @@ _TABLES = 2.0
 """Seconds that tables, verdicts and the page take."""
 _PROBLEM = 2.5
 """And those for each problem besides."""
+_PATHS = 0.5
+"""Of these, what paths take at most."""
 _MOST = 0.4
 """Share of the budget that is kept for them at most."""
 _UNKNOWN = 0.35
@@ -52,6 +54,10 @@ class Budget:
         """When runs must end, on time.monotonic, for tables and page to be there in time."""
         assert self.seconds is not None
         return self.begin + self.seconds - min(_TABLES + _PROBLEM * problems, _MOST * self.seconds)
+
+    def end_of_paths(self, problems: int) -> float:
+        """When no further path of a recommended run is begun."""
+        return self.end_of_runs(problems) + _PATHS * problems
 
 
 def run_within(budget: Budget, plan: Plan, store: Store, run: Run, ways: Ways) -> tuple[Status, frozenset[str]]:

@@ -1,9 +1,11 @@
-"""The settings that a sweep recommends, as a spec that runs."""
+"""The settings that a sweep recommends, and the spec that runs them."""
+
+from typing import NamedTuple
 
 import pandas as pd
 
 from optbench.analysis import best_configurations
-from optbench.analysis.columns import lost
+from optbench.analysis.columns import comparable
 from optbench.contract import names
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort, Lane
@@ -15,15 +17,32 @@ from optbench.sweeps.stages import placed
 SEEDS = 12
 
 
-def chosen_spec(plan: Plan, runs: pd.DataFrame) -> Spec | None:
-    """The settings that a sweep's answer names, as a spec; None where a deadline has cut all, or nothing could run."""
-    if lost(runs).all():
+class Recommended(NamedTuple):
+    """What the answer of a sweep names."""
+
+    best: pd.DataFrame
+    """`best_configurations` of its runs."""
+    rows: pd.DataFrame
+    """The same rows, each once, in the order of `places`."""
+    places: list[tuple[Cohort, Lane]]
+    """The cohort and lane of the plan that each of them is."""
+
+
+def recommended(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
+    """The setting of each problem and optimizer; None where nothing could run."""
+    runs = comparable(runs)
+    if runs.empty:
         return None
     best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.choose_by)
-    rows, places = placed(plan, runs, best[best["tuning_unfinished"] == 0])
-    if rows.empty:
+    return Recommended(best, *placed(plan, runs, best))
+
+
+def chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
+    """These settings as a spec, without those that a deadline has cut; None where it has cut all."""
+    whole = settings.rows["tuning_unfinished"] == 0
+    entries = [_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
+    if not entries:
         return None
-    entries = [_entry(cohort, lane) for cohort, lane in places]
     kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "choose_by"}
     raw = plan.spec.model_dump(include=kept, exclude_none=True)
     canonical = dict.fromkeys(each.cohort.problem.name for each in plan.cohorts)

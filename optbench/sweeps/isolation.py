@@ -16,7 +16,6 @@ from optbench.contract.problems import Problem
 from optbench.engine import settings
 from optbench.engine.run import one_blas_thread
 from optbench.sweeps import walks
-from optbench.sweeps.cohort_file import decode
 from optbench.sweeps.crews.process import Died, Limits, Process
 from optbench.sweeps.crews.processes import ProcessCrew, limits_for
 from optbench.sweeps.executor import Ways
@@ -111,8 +110,7 @@ class Isolation:
 
     @contextmanager
     def reruns(self, plugins: Sequence[str]) -> Iterator[Callable[[PlannedCohort], pa.Table | None]]:
-        """What runs a cohort once more and gives its rows of ``curves``, those of its first lane at least; None where
-        it could not.
+        """What runs a cohort once more and gives the rows of ``curves`` of its first lane; None where it could not.
 
         What comes from a user's file runs in a process of its own, as it did before; when that has died a few times
         of such cohorts, the others are not tried any more.
@@ -126,11 +124,11 @@ class Isolation:
                 return None
             process = process or open_ones.enter_context(self._process())
             try:
-                kind, content = process.ask(("run", recipe_of(planned, plugins), 1, {}))
+                kind, content = process.ask(("path", recipe_of(planned, plugins)))
             except Died:
                 deaths, process = deaths + 1, None
                 return None
-            return decode(content[0], planned.cohort_id)["curves"] if kind == "done" else None
+            return content if kind == "done" else None
 
         def here(planned: PlannedCohort) -> pa.Table | None:
             try:

@@ -33,7 +33,8 @@ class Results(Verdicts):
         provenance: the command, the versions and the machine that made them.
         directory: the folder; None for tables that are in memory only.
         source: what reads its tables; ``missing`` says what an unfinished sweep lacks, and is "" of a finished one.
-        paths: a row a step of the recommended runs on problems of two parameters; no rows where there are none.
+        paths: a row a step of the recommended runs of up to 20,000 steps on problems of two parameters; no rows
+            where there are none.
 
     Example:
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 10}

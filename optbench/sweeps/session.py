@@ -15,7 +15,7 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.values import is_whole
 from optbench.sweeps import landscapes, stages, walks
 from optbench.sweeps.budget import Budget, Run, run_within
-from optbench.sweeps.chosen import chosen_spec
+from optbench.sweeps.chosen import chosen_spec, recommended
 from optbench.sweeps.crews.choice import crew_for
 from optbench.sweeps.executor import Status, Ways, run_all
 from optbench.sweeps.isolation import Isolation
@@ -107,7 +107,8 @@ def execute(
 
         within = options.budget
         status, counted = run_within(within, plan, store, run, ways) if within else _whole(plan, store, run, ways)
-        runs = write_tables(plan, store, isolation, only=counted)
+        until = within.end_of_paths(len(plan.problems)) if within and within.seconds else None
+        runs = write_tables(plan, store, isolation, only=counted, until=until)
         status.failed = told(runs)
         if lost(runs).all():
             raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
@@ -115,20 +116,29 @@ def execute(
 
 
 def write_tables(
-    plan: Plan, store: Store, isolation: Isolation, *, begun: bool = True, only: frozenset[str] | None = None
+    plan: Plan,
+    store: Store,
+    isolation: Isolation,
+    *,
+    begun: bool = True,
+    only: frozenset[str] | None = None,
+    until: float | None = None,
 ) -> pd.DataFrame:
     """Write the final tables, and what the whole sweep recommends where all its stages have ``begun``; the runs.
 
-    only: the cohorts that count.
+    only: the cohorts that count; until: on time.monotonic, when no further path is begun.
     """
     runs = store.runs(only)
-    if begun and not plan.shard and (left := chosen_spec(plan, runs)) is not None:
+    settings = recommended(plan, runs) if begun and not plan.shard else None
+    if settings and (left := chosen_spec(plan, settings)) is not None:
         store.leave("chosen.toml", to_toml(left))
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]
     grids = isolation.grids(problems, plan.spec.plugins)
-    with isolation.reruns(plan.spec.plugins) as curves_of:
-        paths = walks.walks(plan, runs, curves_of)
+    paths = walks.SCHEMA.empty_table()
+    if settings:
+        with isolation.reruns(plan.spec.plugins) as curves_of:
+            paths = walks.walks(settings, runs, plan.spec.split_seeds()[0], curves_of, until)
     store.finish({**landscapes.facts(problems, grids), "paths": paths}, begun, only)
     return runs
 

@@ -70,6 +70,29 @@ def test_a_path_ends_before_its_run_diverges():
     assert len(seen) == run.diverged_at and (seen["train_loss_x"] == seen["train_loss_y"]).all()
 
 
+def test_in_blocks_too_every_pair_has_its_path(tmp_path):
+    """Whose reported runs had fewer lanes beside them than those that tuned."""
+    spec = {key: value for key, value in SPEC.items() if key not in ("seeds", "tuning_seeds")}
+    results = optbench.sweep({**spec, "learning_rates": [1e-4, 1e-3], "steps": 400}, blocks=2, workers=1)
+    pairs = {(problem, name) for problem in ("rosenbrock", "saddle") for name in ("gd", "adam")}
+    assert set(results.paths[["problem", "optimizer"]].itertuples(index=False, name=None)) == pairs
+    runs = results.runs.set_index("run_id").loc[results.paths["run_id"].unique()]
+    assert set(runs["stage"]) == {"report"}
+    seen = results.curves.merge(results.paths, on=["run_id", "step"])
+    assert len(seen) > 4 * 20 and (seen["w_1_x"] == seen["w_1_y"]).all() and (seen["w_2_x"] == seen["w_2_y"]).all()
+
+
+def test_a_slow_path_ends_in_time(monkeypatch):
+    monkeypatch.setattr(walks, "_SECONDS", 1e-9)
+    spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd"], "steps": 2000}
+    assert optbench.sweep(spec, workers=1).paths.empty
+
+
+def test_all_paths_together_have_a_limit(monkeypatch):
+    monkeypatch.setattr(walks, "MOST_IN_ALL", 3 * 40)
+    assert optbench.sweep(SPEC, workers=1).paths["run_id"].nunique() == 3
+
+
 def test_a_long_run_and_one_of_other_numbers_are_left_out(monkeypatch):
     spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd"]}
     monkeypatch.setattr(walks, "MOST_STEPS", 40)

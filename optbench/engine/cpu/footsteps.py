@@ -3,6 +3,9 @@
 A run that is evaluated at every step takes more than twice as long.
 """
 
+import math
+import time
+
 import numpy as np
 
 from optbench.engine.cohort import Cohort
@@ -17,7 +20,7 @@ _AT_ONCE = 2048
 
 
 def footsteps(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the first lane of an optimizer's cohort, on the CPU, at the steps that it is evaluated at until it diverges.
+    """Of the first lane of an optimizer's cohort, on the CPU, every step until it diverges, or until its deadline.
 
     Returns the steps, the weights (steps, dim) and the training losses; the numbers are those of a run.
     """
@@ -27,9 +30,9 @@ def footsteps(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     together = cohort.lanes[: code.lanes_per_call]
     lanes, rates = CpuLanes(cohort, together, code, evaluation), Rates(together, cohort.per_epoch, cohort.steps)
     lanes.limit[:] = divergence_limit(cohort.problem, lanes.look(False).train[0])
-    wanted, done = set(cohort.evaluated.tolist()), 0
-    steps, w = [0], [lanes.weights()[0]]
-    while done < cohort.steps and lanes.alive[0]:
+    done, w = 0, [lanes.weights()[0]]
+    end = time.monotonic() + (cohort.deadline or math.inf)
+    while done < cohort.steps and lanes.alive[0] and time.monotonic() <= end:
         size = min(_CHUNK, cohort.steps - done)
         if rates.draw(done, size):
             break
@@ -40,11 +43,9 @@ def footsteps(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             done += 1
             if not lanes.alive[0]:
                 break
-            if done in wanted:
-                steps.append(done)
-                w.append(lanes.weights()[0])
+            w.append(lanes.weights()[0])
     places = np.array(w)
-    return np.array(steps), places, _losses(evaluation, places)
+    return np.arange(len(places)), places, _losses(evaluation, places)
 
 
 @np.errstate(all="ignore")

@@ -121,6 +121,20 @@ class _Worker:
         with self._compiling():
             return grid(record)
 
+    def do_path(self, recipe: Any) -> Any:
+        """What `walks.curves_of` gives of the cohort of a recipe."""
+        from optbench.engine.run import compile_for, one_blas_thread
+        from optbench.sweeps.crews.watched import watched
+        from optbench.sweeps.recipes import cohort_of
+        from optbench.sweeps.walks import curves_of
+
+        planned = cohort_of(recipe, self._catalogue(recipe.plugins))
+        with self._compiling():
+            compile_for(planned.cohort)
+        self._tell("running")
+        with one_blas_thread():
+            return curves_of(replace(planned, cohort=watched(planned.cohort, self._inside, {})))
+
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:
         from optbench.sweeps.lock import alone
