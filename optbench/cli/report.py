@@ -42,7 +42,7 @@ def report(
     by side, the first being the baseline.
     """
     if asv:
-        given = {"--format": formats, "--tables": tables, "--plugin": plugin}
+        given = {"--format": formats, "--tables": tables, "--plugin": plugin, "--static": static}
         if unused := [name for name, value in given.items() if value]:
             raise OptbenchError(
                 f"report --asv has no use for {unused[0]}: its page holds all there is, and saves its tables"
@@ -59,11 +59,12 @@ def draw_history(directories: Sequence[Path], out: Path | None = None) -> None:
     """Write the page of what asv has recorded; without a folder, of the checkout that is the current folder."""
     from optbench.cli.console import console
     from optbench.report.history.page import write_history
+    from optbench.report.options import Options
 
     if len(directories) > 1:
         raise OptbenchError("report --asv takes one folder, that of asv's results")
     results = directories[0] if directories else Path("reports", "asv", "results")
-    page = out / "history.html" if out is not None and out.suffix != ".html" else out
+    page = Options(out=out).page(results.absolute().parent, "history.html")
     show = partial(console.print, soft_wrap=True, markup=False, highlight=False)
     show(f"performance history: {write_history(results, page, tell=show)}")
 

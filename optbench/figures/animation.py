@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
-from optbench.contract.errors import OptbenchError
+from optbench.contract import arguments
+from optbench.contract.paths import path_of
 from optbench.figures import dots, frame, style, styles, trajectories
 from optbench.figures.evidence import Evidence, Tables, Walk
 
@@ -54,12 +55,11 @@ def animate_paths(
         ...     optbench.figures.animate_paths(sweep(small, seeds=3), file=f"{folder}/gd.gif", frames=5).name
         'gd.gif'
     """
-    if isinstance(frames, bool) or not isinstance(frames, int) or frames < 2:
-        raise OptbenchError(f"frames={frames!r} must be a whole number, 2 or more")
+    frames = arguments.whole("frames", frames, 2)
     evidence = frame.evidence_of(results)
     problem = frame.problem_of(evidence, problem)
     looks = frame.looks_of(evidence, problem, optimizers)
-    scene, file = trajectories.scene_of(evidence, problem, looks), Path(file)
+    scene, file = trajectories.scene_of(evidence, problem, looks), path_of("file", file)
     steps = shown_steps(scene.walks.values(), frames)
     with styles.of_figure(), styles.apart():
         with trajectories.scenery(evidence, problem, scene, None) as ax:

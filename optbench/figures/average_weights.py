@@ -13,9 +13,6 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.figures import frame, style, styles
 
-CAPTION = (
-    "The weight (1-β) β^k of the value k steps ago. Dotted: at the age 1/(1-β) a value weighs about 1/e of the newest."
-)
 MOST_AGES = 100_000
 
 

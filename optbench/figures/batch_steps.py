@@ -143,10 +143,9 @@ def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, looks: dict, texts:
     if len(seen) and perfect:
         ends = np.array([seen["batch_size"].min(), seen["batch_size"].max()], dtype=np.float64)
         first = np.exp(np.log(seen.loc[seen["batch_size"] == ends[0], "median"]).mean())
-        ax.plot(ends, first * ends[0] / ends, color=style.GRAY, linewidth=lines, linestyle=(0, (4, 3)), label=perfect,
-                zorder=1)  # fmt: skip
+        style.draw_guide(ax, ends, first * ends[0] / ends, perfect)
     elif not len(seen):
-        ax.text(0.5, 0.5, "no run stays at the target", transform=ax.transAxes, ha="center", color=style.GRAY)
+        style.draw_words(ax, "no run stays at the target")
     style.size_ticks(ax, points["batch_size"].unique())
     ax.set_yscale("log" if len(seen) else "linear")
     if len(seen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -75,6 +75,15 @@ def noises_of(
     evidence: Evidence, problem: str, optimizers: Iterable[str], lr: float | None = None, schedule: str | None = None
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """The runs on mini-batches with their `noise`, and the rate of each optimizer. Raises OptbenchError as `noise`."""
+    key = problem, tuple(optimizers), lr, schedule
+    if key not in evidence.noises:
+        evidence.noises[key] = _noises_of(evidence, *key)
+    return evidence.noises[key]
+
+
+def _noises_of(
+    evidence: Evidence, problem: str, optimizers: Sequence[str], lr: float | None, schedule: str | None
+) -> tuple[pd.DataFrame, dict[str, float]]:
     of = evidence.results
     runs = every_setting(of.runs[of.runs["problem"] == problem])
     runs = runs[~full_batch(runs) & runs["optimizer"].isin(list(optimizers))]
@@ -122,11 +131,10 @@ def draw_noise(ax: Axes, noises: pd.DataFrame, looks: dict, texts: dict) -> None
         ax.vlines(sizes, low, high, color=look["color"], linewidth=lines, alpha=0.5, zorder=2)
         first += list(np.log(median[:1] * np.sqrt(sizes[:1])))
     if shown.empty:
-        ax.text(0.5, 0.5, "no noise to be seen", transform=ax.transAxes, ha="center", color=style.GRAY)
+        style.draw_words(ax, "no noise to be seen")
         return
     ax.set_yscale("log")
     sizes = np.unique(shown["batch_size"]).astype(np.float64)
-    ax.plot(sizes, np.exp(np.mean(first)) / np.sqrt(sizes), color=style.GRAY, linewidth=lines, linestyle=(0, (4, 3)),
-            label=ROOT, zorder=1)  # fmt: skip
+    style.draw_guide(ax, sizes, np.exp(np.mean(first)) / np.sqrt(sizes), ROOT)
     style.size_ticks(ax, sizes)
     style.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)

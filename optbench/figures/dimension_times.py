@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from optbench.analysis import timing_summary
 from optbench.analysis.comparison import ALL
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.figures import frame, style, styles
+from optbench.figures import frame, style
 from optbench.figures.evidence import Evidence, Tables
 from optbench.figures.subjects import looks_over, some_optimizers
 
@@ -73,7 +73,7 @@ def time_per_step(
     looks = looks_over(evidence, ALL, optimizers)
     texts = {name: evidence.names[name] for name in looks}
     rest = len(names) - len(looks)
-    legend = [*texts.values(), LINEAR, *([style.others(rest)] if rest else [])]
+    legend = [*texts.values(), LINEAR, style.others(rest)]
     with frame.axes(ax, frame.titled("Time of a step", family), legend) as ax:
         draw_times(ax, table, looks, texts)
         ax.set(xlabel="parameters", ylabel="nanoseconds a step of a run")
@@ -111,8 +111,7 @@ def draw_times(ax: Axes, table: pd.DataFrame, looks: dict, texts: dict) -> None:
     ends, last = np.array([dims.min(), dims.max()]), times[dims == dims.max()].min()
     bottom, top = times.min() / 2, times.max() * 2
     if ends[0] < ends[1]:
-        guide = {"color": style.GRAY, "linewidth": styles.current().lines, "linestyle": (0, (4, 3)), "zorder": 1}
-        ax.plot(ends, last * ends / ends[1], label=LINEAR, **guide)
+        style.draw_guide(ax, ends, last * ends / ends[1], LINEAR)
         ax.set_xlim(ends[0] / 1.3, ends[1] * 1.3)
         style.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
     ax.set_ylim(bottom, top)

@@ -12,7 +12,15 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from optbench.analysis import best_configurations, best_of_n, costs, curve_bands, metric_columns, reported_runs
+from optbench.analysis import (
+    best_configurations,
+    best_of_n,
+    chosen_runs,
+    costs,
+    curve_bands,
+    metric_columns,
+    reported_runs,
+)
 from optbench.figures import highlights
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
@@ -60,8 +68,11 @@ class Walk:
     """(steps, 2)"""
     failed: bool
     seed: int
-    stride: int
-    """1 where it has every step, 2 where every second, 0 where a few alone."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has every step, and not a few alone."""
+        return bool((np.diff(self.step) == 1).all())
 
 
 class Evidence:
@@ -71,6 +82,8 @@ class Evidence:
         self.results = results
         self._bands: dict[str, pd.DataFrame] = {}
         self._walks: dict[str, dict[str, Walk]] = {}
+        self.noises: dict[tuple, Any] = {}
+        """What `cost_wiggles.noises_of` has computed."""
 
     @cached_property
     def answer(self) -> Answer:
@@ -92,6 +105,11 @@ class Evidence:
     def by_cell(self) -> pd.DataFrame:
         """The best setting of each problem, optimizer, batch size and schedule."""
         return self._best_by("problem", "optimizer", "batch_size", "schedule")
+
+    @cached_property
+    def chosen(self) -> pd.DataFrame:
+        """The rows of ``runs`` that the verdicts compare: of every block the setting that it chose."""
+        return chosen_runs(self.results.runs, self.results.choose_by)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -160,7 +178,8 @@ class Evidence:
         return value.columns.to_numpy(), value.index.to_numpy(), losses - (lowest if np.isfinite(lowest) else 0.0)
 
     def walks(self, problem: str) -> dict[str, Walk]:
-        """By optimizer, where its first reported run went: of all steps, or of those that older folders have."""
+        """By optimizer, where its first reported run went: all steps, or those that a run keeps of which there are no
+        others, such as one of over 20,000."""
         if problem not in self._walks:
             reported = self.reported[self.reported["problem"] == problem].set_index("run_id")
             table = self.results.paths
@@ -179,9 +198,8 @@ class Evidence:
         walks = {}
         for run_id, rows in table.sort_values("step").groupby("run_id", sort=False):
             run, step = reported.loc[run_id], rows["step"].to_numpy()
-            stride = int(step[1] - step[0]) if len(step) > 2 and (np.diff(step[:-1]) == step[1] - step[0]).all() else 0
             w, failed = rows[["w_1", "w_2"]].to_numpy(), run["status"] == "diverged"
-            walks[run["optimizer"]] = Walk(step, w, failed, int(run["seed"]), stride)
+            walks[run["optimizer"]] = Walk(step, w, failed, int(run["seed"]))
         return walks
 
     def step_seconds(self, problem: str) -> dict[str, float]:

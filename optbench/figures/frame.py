@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from optbench.analysis.columns import comparable
+from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import style, styles
 from optbench.figures.evidence import Evidence, Tables
 from optbench.figures.fonts import families, text_width
 from optbench.wording import labels
 
-_evidence: WeakKeyDictionary[Any, Evidence] = WeakKeyDictionary()
+_evidence: WeakKeyDictionary[Any, tuple[pd.DataFrame, Evidence]] = WeakKeyDictionary()
 
 
 def evidence_of(results: Tables | Evidence) -> Evidence:
@@ -30,15 +32,17 @@ def evidence_of(results: Tables | Evidence) -> Evidence:
         return results
     if not hasattr(results, "runs"):
         raise OptbenchError(f"results must be those of a sweep or of load(), not {type(results).__name__}")
-    if results not in _evidence:
+    of, kept = _evidence.get(results, (None, None))
+    if kept is None or of is not results.runs:  # who sets other runs asks about those
         runs = comparable(results.runs)
         if runs.empty:
             raise OptbenchError("no run of these results came anywhere: there is nothing to draw")
         # A copy, for what refers to its own key is never forgotten.
         held: Any = copy.copy(results)
         held.runs = runs
-        _evidence[results] = Evidence(held)
-    return _evidence[results]
+        kept = Evidence(held)
+        _evidence[results] = results.runs, kept
+    return kept
 
 
 def problem_of(evidence: Evidence, problem: str | None) -> str:
@@ -68,16 +72,22 @@ def looks_of(evidence: Evidence, problem: str, optimizers: Iterable[str] | None 
         return evidence.looks[problem]
     runs = evidence.results.runs
     there = list(runs.loc[runs["problem"] == problem, "optimizer"].unique())
-    wanted = [optimizers] if isinstance(optimizers, str) else list(optimizers)
+    wanted = named(optimizers, there)
+    known = evidence.looks[problem]
+    # Who is in gray by default has the look of its place in the sweep.
+    places = {name: place for place, name in enumerate(runs["optimizer"].unique())}
+    return {name: known.get(name) or style.look(places[name]) for name in dict.fromkeys(wanted)}
+
+
+def named(optimizers: Iterable[str], there: list[str]) -> list[str]:
+    """Those that are meant, of those that are there. Raises OptbenchError for one that is not, or where none is."""
+    wanted = [optimizers] if isinstance(optimizers, str) else arguments.items("optimizers", optimizers)
     for name in wanted:
         if name not in there:
             raise unknown("optimizer", name, there)
     if not wanted:
         raise OptbenchError("optimizers: name at least one, or leave it out")
-    known = evidence.looks[problem]
-    # Who is in gray by default has the look of its place in the sweep.
-    places = {name: place for place, name in enumerate(runs["optimizer"].unique())}
-    return {name: known.get(name) or style.look(places[name]) for name in dict.fromkeys(wanted)}
+    return wanted
 
 
 @contextmanager
@@ -110,7 +120,7 @@ def axes(
                 ax.legend(handles, texts, fontsize=now.legend, handlelength=2.6, loc="best", **look)
         return
     with styles.of_figure() as now:
-        figure, panel = _new(now, title, tuple(legend), (width, height), left, right)
+        figure, panel = _new(now, title, tuple(filter(None, legend)), (width, height), left, right)
         yield panel
         if panel.get_legend_handles_labels()[0]:
             style.legend(figure, panel, below=_below(now))

@@ -51,7 +51,7 @@ def rates(
     looks, names = frame.looks_of(evidence, problem, optimizers), evidence.names
     by_rate = evidence.by_rate[evidence.by_rate["problem"] == problem]
     gray = by_rate["optimizer"].nunique() - len(looks)
-    legend = [DIVERGED, *(names[name] for name in looks), START, *([style.others(gray)] if gray else [])]
+    legend = [DIVERGED, *(names[name] for name in looks), START, style.others(gray)]
     with frame.axes(ax, frame.titled("Final loss against learning rate", problem), legend) as ax:
         _draw(ax, by_rate, evidence.start(problem), looks, names, gray)
     return ax
@@ -79,14 +79,7 @@ def _draw(ax: Axes, by_rate: pd.DataFrame, start: float, looks: dict, names: dic
         lines = [_gray_line(part, (left, end)) for name, part in parts.items() if name not in looks]
         style.draw_others(ax, lines, gray)
     if known and bottom < start < top:
-        ax.axhline(
-            start,
-            color=style.GRAY,
-            linewidth=0.9 * styles.current().lines,
-            linestyle=(0, (1, 2)),
-            label=START,
-            zorder=1,
-        )
+        style.draw_level(ax, start, START)
     ax.set(xscale="log", yscale="log" if log else "linear", ylim=(bottom, upper), xlabel="learning rate")
     if log:
         style.log_ticks(ax.yaxis, bottom, upper)
@@ -97,8 +90,8 @@ def _draw(ax: Axes, by_rate: pd.DataFrame, start: float, looks: dict, names: dic
 
 def without_rates(by_rate: pd.DataFrame) -> pd.Series:
     """For each row, whether its optimizer was given a single rate where others were given several: a baseline."""
-    count = by_rate.groupby("optimizer")["lr"].transform("nunique")
-    return (count == 1) & (count.max() > 1)
+    count = by_rate.groupby(["problem", "optimizer"], sort=False)["lr"].transform("nunique")
+    return (count == 1) & (count.groupby(by_rate["problem"]).transform("max") > 1)
 
 
 def _table(by_rate: pd.DataFrame, start: float) -> tuple[pd.DataFrame, bool]:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError
 from optbench.figures import frame, style, styles
 from optbench.figures.evidence import Evidence, Tables
 from optbench.wording import labels
@@ -58,14 +59,13 @@ def curves(
     evidence = frame.evidence_of(results)
     problem = frame.problem_of(evidence, problem)
     looks = frame.looks_of(evidence, problem, optimizers)
-    if x not in CLOCKS:
-        raise unknown("x", x, CLOCKS)
+    arguments.word("x", x, CLOCKS)
     y = _quantity(evidence, problem, y)
     bands = _bands(evidence, problem, x, y)
     rows = {row["optimizer"]: row for row in evidence.best_of(problem).to_dict("records")}
     texts = {name: legend_text(evidence.names[name], rows[name]) for name in looks}
     gray = len(rows) - len(texts)
-    legend = [*texts.values(), START, *([style.others(gray)] if gray else [])]
+    legend = [*texts.values(), START, style.others(gray)]
     with frame.axes(ax, frame.titled(_words(y), problem), legend) as ax:
         _draw(ax, bands, looks, texts, gray, _levels(evidence, problem, y))
         ax.set(xlabel=CLOCKS[x], ylabel=_words(y, long=True))
@@ -78,8 +78,7 @@ def _quantity(evidence: Evidence, problem: str, y: str | None) -> str:
     if y is None:
         return "suboptimality" if known else "loss"
     valid = ["suboptimality", "loss", *evidence.measured(problem)]
-    if y not in valid:
-        raise unknown("y", y, valid)
+    arguments.word("y", y, valid)
     if y == "suboptimality" and not known:
         raise OptbenchError(f"y: the minimum of {problem} is not known, so it has no suboptimality: take y='loss'")
     return y

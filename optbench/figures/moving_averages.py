@@ -17,9 +17,6 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.figures import frame, style, styles
 
-CAPTION = (
-    "A series, and its averages whose weights fall exponentially with age: the larger β, the calmer and the later."
-)
 BOTH, CORRECTED = "both", "corrected"
 _BINS = 2000  # more points than this cannot be told apart on a page
 

@@ -66,7 +66,10 @@ def profiles(
     evidence = frame.evidence_of(results)
     names, problems = some_optimizers(evidence, optimizers), some_problems(evidence, problem)
     of = evidence.results
-    runs = chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or of.choose_by)
+    if optimizers is None and choose_by in (None, of.choose_by):
+        runs = evidence.chosen
+    else:
+        runs = chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or of.choose_by)
     runs = runs[runs["problem"].isin(problems)]
     if runs.empty:
         raise OptbenchError("profiles: no run reports on a chosen setting: more seeds are needed")
@@ -76,7 +79,7 @@ def profiles(
     texts = {name: evidence.names[name] for name in looks}
     rest = len(names) - len(looks)
     title = frame.titled("Performance profiles", problems[0] if len(problems) == 1 else f"{len(problems)} problems")
-    with frame.axes(ax, title, [*texts.values(), *([style.others(rest)] if rest else [])]) as ax:
+    with frame.axes(ax, title, [*texts.values(), style.others(rest)]) as ax:
         draw_profiles(ax, table, looks, texts)
         ax.set(xlabel=f"{clock}, as a multiple of the least", ylabel="share of targets reached")
     return ax

@@ -16,7 +16,6 @@ from optbench.figures import frame, style
 from optbench.figures.moving_averages import thinned
 from optbench.wording.schedule_names import short_schedules
 
-CAPTION = "The factor that each schedule gives the learning rate, from the first step to the last."
 MOST_STEPS = 10**6
 DECADES = 1e4
 _AXIS = {"epochs": "epochs (passes over the data)", "steps": "steps"}

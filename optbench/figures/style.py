@@ -69,6 +69,16 @@ def draw_level(ax, height: float, label: str) -> None:
     ax.axhline(height, color=GRAY, label=label, zorder=1, **dots)
 
 
+def draw_guide(ax, x, y, label: str) -> None:
+    """A dashed gray line of a law that others are read against."""
+    ax.plot(x, y, color=GRAY, linewidth=current().lines, linestyle=(0, (4, 3)), label=label, zorder=1)
+
+
+def draw_words(ax, text: str) -> None:
+    """What axes say that have nothing to show."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=GRAY)
+
+
 def draw_others(ax, lines: list, count: int) -> None:
     """The lines (x, y) of the `count` optimizers that are not in color: thin and gray, under one name."""
     x, y = (np.concatenate([part for line in lines for part in (line[axis], [np.nan])] or [[]]) for axis in (0, 1))
@@ -77,7 +87,7 @@ def draw_others(ax, lines: list, count: int) -> None:
 
 def others(count: int) -> str:
     """What a legend calls them."""
-    return f"{count} other{'' if count == 1 else 's'}"
+    return f"{count} other{'' if count == 1 else 's'}" if count else ""
 
 
 def label_along(ax, text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from optbench.analysis.comparison import ALL
-from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import frame, style
 from optbench.figures.evidence import Evidence
 
@@ -15,12 +14,7 @@ def some_optimizers(evidence: Evidence, optimizers: Iterable[str] | None) -> lis
     known = list(evidence.results.runs["optimizer"].unique())
     if optimizers is None:
         return known
-    wanted = [optimizers] if isinstance(optimizers, str) else list(optimizers)
-    for name in wanted:
-        if name not in known:
-            raise unknown("optimizer", name, known)
-    if not wanted:
-        raise OptbenchError("optimizers: name at least one, or leave it out")
+    wanted = frame.named(optimizers, known)
     return [name for name in known if name in wanted]
 
 

@@ -134,7 +134,7 @@ def draw_walk(ax: Axes, walk: Walk, look: dict, scene: Scene, label: str = "", e
     w = _inside(walk.w, scene)
     ax.plot(*w[_moved(w, scene)].T, color=look["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
     # Of a path through every step few can be marked, unless it is short.
-    few = walk.stride and not every
+    few = walk.whole and not every
     dots = np.isin(walk.step, 10 ** np.arange(12)) if few else np.ones(len(w), bool)
     ax.plot(*w[dots].T, color=look["color"], linestyle="none", marker=".", markersize=4.5 * lines, zorder=3.5)
     ax.plot(*w[-1:].T, zorder=6, **end_look(look, walk.failed))

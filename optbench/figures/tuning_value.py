@@ -12,6 +12,7 @@ from matplotlib.ticker import NullLocator
 
 from optbench.analysis import best_of_n as trials_table
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
+from optbench.contract import arguments
 from optbench.figures import frame, style, styles
 from optbench.figures.evidence import COUNTS, Evidence, Tables
 from optbench.wording.answers import value_word
@@ -63,6 +64,7 @@ def best_of_n(
     problem = frame.problem_of(evidence, problem)
     looks = frame.looks_of(evidence, problem, optimizers)
     of, by = evidence.results, choose_by or evidence.results.choose_by
+    counts = tuple(arguments.items("counts", counts))
     if defaults is None and (by, counts, confidence) == (of.choose_by, COUNTS, 0.95):
         table = evidence.trials[evidence.trials["problem"] == problem]
     else:
@@ -73,7 +75,7 @@ def best_of_n(
     rest = table["optimizer"].nunique() - len(looks) if optimizers is None else 0
     if not rest:
         table = table[table["optimizer"].isin(list(looks))]
-    legend = [*texts.values(), *([style.others(rest)] if rest else [])]
+    legend = [*texts.values(), style.others(rest)]
     with frame.axes(ax, frame.titled("Best of n trials", problem), legend) as ax:
         draw_best_of_n(ax, table, looks, texts)
         ax.set(xlabel="n, trials that the best is chosen from", ylabel=style.label_along(ax, value_word(by)))
@@ -102,7 +104,7 @@ def draw_best_of_n(ax: Axes, table: pd.DataFrame, looks: dict, texts: dict) -> N
             ax.plot([_DEFAULTS], [row.value], linestyle="none", marker=look["marker"], markersize=6.5,
                     color=look["color"], markeredgecolor="white", zorder=4, gid=f"default {row.optimizer}")  # fmt: skip
     if trials.empty:
-        ax.text(0.5, 0.5, "no setting without a run cut short", transform=ax.transAxes, ha="center", color=style.GRAY)
+        style.draw_words(ax, "no setting without a run cut short")
         return
     ax.set_xscale("log")
     ticks = [n for n in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if n <= trials["n"].max()]

@@ -145,7 +145,7 @@ def draw_bowl(ax, walk: pd.DataFrame, shown: pd.DataFrame, condition: float, col
     x, y = np.linspace(-across, across, 160), np.linspace(-up, up, 160)
     way = walk[["flat", "steep"]].to_numpy()
     seen = np.isfinite(way).all(axis=1)
-    path = drawing.Walk(walk["step"].to_numpy()[seen], way[seen], not seen.all(), int(walk["seed"].iloc[0]), 1)
+    path = drawing.Walk(walk["step"].to_numpy()[seen], way[seen], not seen.all(), int(walk["seed"].iloc[0]))
     height = x**2 / condition + y[:, None] ** 2
     scene = drawing.Scene(x, y, height, (0.0, 0.0), {title: path}, path.seed, (-across, across), (-up, up))
     drawing.draw_contours(ax, scene, bowl=True)

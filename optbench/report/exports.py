@@ -20,6 +20,10 @@ LATEX = {
         "lr": "rate", "value": "value", "low": "low", "high": "high", "rival": "rival", "ratio": "ratio",
         "samples_to_0.01": "samples to 1%",
     },
+    "settings": {
+        "problem": "problem", "optimizer": "optimizer", "place": "place", "batch_size": "batch size",
+        "schedule": "schedule", "lr": "rate", "median": "median", "low": "low", "high": "high", "failures": "failed",
+    },
     "verdicts": {
         "problem": "problem", "a": "a", "b": "b", "verdict": "verdict", "ratio": "ratio", "low": "low", "high": "high",
         "p_adjusted": "adjusted p", "blocks_needed": "blocks needed",
@@ -34,12 +38,12 @@ LATEX = {
     },
 }  # fmt: skip
 """Of each table, the columns that LaTeX gets, with their headings."""
-MARKED = {"winners": ("optimizer",), "verdicts": ("verdict",), "ranking": ("optimizer",), "costs": ("optimizer",)}
+MARKED = {name: ("verdict",) if name == "verdicts" else ("optimizer",) for name in LATEX}
 """Where bold and daggers stand."""
 
 
 def write_tables(evidence: Evidence, folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Write winners, verdicts, ranking and costs into `folder` in these formats: "csv", "tex"."""
+    """Write winners, settings, verdicts, ranking and costs into `folder` in these formats: "csv", "tex"."""
     tables, written = frames(evidence), []
     for name, table in tables.items():
         bold, dagger = _marks(name, table, evidence)
@@ -60,6 +64,7 @@ def frames(evidence: Evidence) -> dict[str, pd.DataFrame]:
     answer = evidence.answer
     return {
         "winners": winners_table(answer, evidence.costs, hyperparameter_columns(evidence.results.runs)),
+        "settings": answer.best,
         "verdicts": answer.verdicts,
         "ranking": answer.ranking,
         "costs": evidence.costs,

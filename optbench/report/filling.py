@@ -25,9 +25,11 @@ def write_file(path: Path, text: str) -> None:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FunctionLoader(_text), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
+    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    return environment
 
 
 def _text(name: str) -> str:

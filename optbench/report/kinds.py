@@ -1,4 +1,4 @@
-"""The kinds of figures that a report has, each with its caption: what it shows, and of which seeds."""
+"""The kinds of figures that a report has, in the order of a page."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from optbench.analysis.selection import staged
-from optbench.figures import curves, highlights, panels, rates
+from optbench import figures
+from optbench.figures import (
+    batch_steps,
+    cost_wiggles,
+    dimension_times,
+    divergence_map,
+    panels,
+    profile_bands,
+    rank_diagram,
+    tuning_value,
+)
 from optbench.figures.evidence import Evidence
-from optbench.figures.learning_rates import without_rates
-from optbench.report.more_kinds import MORE
-from optbench.wording.answers import value_word
+from optbench.report import captions, conditions
 
 EXPLORED = ("curves", "rates", "best_of_n", "profiles", "divergence")
 """Kinds that only a page without a foreign script has as pictures: the others draw them by themselves, to be looked
 into, or have it in what they draw, where lines end."""
-LEVEL = "A level line: an optimizer that takes no learning rate (it was given a single one)."
-EMPTY = "Light gray: not run."
 
 
 @dataclass(frozen=True)
@@ -37,102 +41,66 @@ class Kind:
     overall: bool = False
 
 
-def _curves(evidence: Evidence, problem: str) -> str:
-    return _joined(
-        "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the "
-        f"{_seeds(evidence, evidence.best_of(problem))}. Band: the interval of that median. A failed run counts as "
-        "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only tell "
-        "the lines apart.",
-        _in_color(evidence, problem, "Gray: the medians of the others."),
-    )
+def _drawn(name: str) -> Callable[[Evidence, Any], Figure]:
+    """The figure of a function of `optbench.figures`."""
+    return lambda evidence, problem: getattr(figures, name)(evidence, problem).figure
 
 
-def _rates(evidence: Evidence, problem: str) -> str:
-    table = evidence.by_rate[evidence.by_rate["problem"] == problem]
-    return _joined(
-        "Each optimizer at each rate, with the batch size and schedule that were best at this rate on the tuning "
-        f"seeds. Point: median over the {_seeds(evidence, table)}; bar: its interval; hollow: some runs failed, but "
-        "fewer than half. Points and bars are moved a little sideways so that they do not hide each other. In the "
-        "strip at the top, if there is one: rates at which half of the runs or more diverged, or ended above 1000 "
-        "times the suboptimality at the start.",
-        LEVEL if without_rates(table).any() else "",
-        _in_color(evidence, problem, "Gray: the medians of the others, where they did not diverge."),
-    )
-
-
-def _heatmap(evidence: Evidence, problem: str) -> str:
-    looks = evidence.looks[problem]
-    table = evidence.by_cell[evidence.by_cell["problem"] == problem]
-    shown = table[table["optimizer"].isin(list(looks))]
-    every = shown["batch_size"].nunique() * shown["schedule"].nunique() * len(looks)
-    rule = _rule(evidence, problem)
-    return _joined(
-        f"log₁₀ of the median {value_word(evidence.results.choose_by)} over the {_seeds(evidence, table)}, each cell "
-        "at the rate (and hyperparameters) that were best in this cell on the tuning seeds; lower is better. One color "
-        "scale for all panels. Hatched: half of the runs or more failed. Framed: what is recommended for each "
-        "optimizer in first place.",
-        EMPTY if len(shown) < every else "",
-        f"Shown: {rule}; color scale and frame are of these alone." if rule else "",
-    )
-
-
-def _paths(evidence: Evidence, problem: str) -> str:
-    walks = evidence.walks(problem).values()
-    strides = {walk.stride for walk in walks}
-    most, rule = max(strides), _rule(evidence, problem)
-    if 0 in strides:
-        drawn = "Dots are the evaluated steps, spaced evenly in the logarithm of the step: lines between them cut "
-        drawn += "corners."
-    else:
-        drawn = "Every step is drawn" if most == 1 else f"Of the longest every {most}th step is drawn"
-        drawn += "; dots stand at the steps 1, 10, 100 and so on."
-    return _joined(
-        f"The best configuration of each optimizer, one run of seed {min(walk.seed for walk in walks)} each, from the "
-        f"same start point. {drawn} Contours are spaced evenly in the logarithm of the loss above the minimum; darker "
-        "is higher.",
-        f"Shown: {rule}." if rule else "",
-    )
+def _told(caption: str) -> Callable[[Evidence, Any], str]:
+    return lambda evidence, problem: caption
 
 
 KINDS = {
     "curves": Kind(
         "loss curves with intervals over seeds",
-        lambda evidence, problem: curves(evidence, problem).figure,
-        _curves,
+        _drawn("curves"),
+        captions.curves,
         lambda evidence, problem: bool((evidence.bands["problem"] == problem).any()),
     ),
-    "rates": Kind(
-        "final loss against learning rate", lambda evidence, problem: rates(evidence, problem).figure, _rates
+    "rates": Kind("final loss against learning rate", _drawn("rates"), captions.rates),
+    "heatmap": Kind("final loss by batch size and schedule", panels.heatmaps, captions.heatmap),
+    "paths": Kind("paths over the contours of the loss", panels.paths, captions.paths, conditions.with_path),
+    "best_of_n": Kind(
+        "value of the best of n trials", _drawn("best_of_n"), _told(tuning_value.CAPTION), conditions.tuned
     ),
-    "heatmap": Kind("final loss by batch size and schedule", panels.heatmaps, _heatmap),
-    "paths": Kind(
-        "paths over the contours of the loss",
-        panels.paths,
-        _paths,
-        lambda evidence, problem: len(evidence.landscape(problem)) > 0 and bool(evidence.walks(problem)),
+    "divergence": Kind(
+        "share of runs that diverged, by learning rate and batch size",
+        panels.divergences,
+        _told(divergence_map.CAPTION),
+        conditions.some_diverged,
     ),
-} | {name: Kind(*fields) for name, fields in MORE.items()}
+    "batch_scaling": Kind(
+        "steps to a target against batch size",
+        _drawn("batch_scaling"),
+        _told(batch_steps.CAPTION),
+        conditions.many_sizes,
+    ),
+    "noise": Kind(
+        "noise of the mini-batch cost against batch size",
+        _drawn("noise"),
+        _told(cost_wiggles.CAPTION),
+        conditions.many_mini_batches,
+    ),
+    "critical_difference": Kind(
+        "mean ranks over all problems, and which are not told apart",
+        _drawn("critical_difference"),
+        _told(rank_diagram.CAPTION),
+        conditions.compared,
+        overall=True,
+    ),
+    "profiles": Kind(
+        "performance profiles over all problems",
+        _drawn("profiles"),
+        _told(profile_bands.CAPTION),
+        conditions.all_together,
+        overall=True,
+    ),
+    "time_per_step": Kind(
+        "time of a step against the number of parameters",
+        lambda evidence, problem: figures.time_per_step(evidence, conditions.family(evidence)).figure,
+        _told(dimension_times.CAPTION),
+        lambda evidence, problem: conditions.family(evidence) != "",
+        overall=True,
+    ),
+}
 """By name, in the order of a page."""
-
-
-def _joined(*parts: str) -> str:
-    return " ".join(filter(None, parts))
-
-
-def _rule(evidence: Evidence, problem: str) -> str:
-    return highlights.rule(evidence.looks[problem], evidence.best_of(problem))
-
-
-def _in_color(evidence: Evidence, problem: str, gray: str) -> str:
-    """What is said besides where not all optimizers are told apart."""
-    rule = _rule(evidence, problem)
-    return f"In color: {rule}; the legend has them in this order, and the axes fit them. {gray}" if rule else ""
-
-
-def _seeds(evidence: Evidence, shown: pd.DataFrame) -> str:
-    """Which seeds the numbers of a figure come from."""
-    if shown["held_out"].all():
-        return "held-out seeds"
-    if staged(evidence.results.runs):
-        return "tuning seeds (only chosen settings ran on others)"
-    return "same seeds (there are no others)"

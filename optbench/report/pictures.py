@@ -13,9 +13,9 @@ from optbench.contract.errors import unknown
 from optbench.figures import dots, style, styles
 from optbench.figures.evidence import Evidence
 from optbench.report.kinds import KINDS
+from optbench.report.options import FORMATS
 from optbench.wording import labels
 
-FORMATS = ("png", "svg", "pdf", "gif")
 OVERALL = ""
 """Where a page has the figures of all problems together."""
 

@@ -28,7 +28,7 @@ def test_a_straight_line_has_none_and_only_the_end_counts():
 
 
 def test_by_hand_for_unequal_gaps():
-    """Points at 8, 9 and 11 to 14 of a run of 14 steps, all counted: d against the line through the neighbors."""
+    """Points at 8, 9 and 11 to 13 of a run of 13 steps, all counted: d against the line through the neighbors."""
     step, cost = [8, 9, 11, 12, 13], [1.0, 3.0, 0.0, 0.0, 0.0]
     d = [3 - (1 + (0 - 1) / 3), 0 - (3 - 3 * 2 / 3), 0.0]
     weights = [1 + (1 / 3) ** 2 + (2 / 3) ** 2, 1 + (2 / 3) ** 2 + (1 / 3) ** 2, 1.5]

@@ -13,7 +13,7 @@ SIZES = {"batch_sizes": (16,), "rates": (0.01, 0.1), "points": 8, "schedules": (
 
 
 def walk(last):
-    return Walk(np.arange(last + 1), np.zeros((last + 1, 2)), False, 0, 1)
+    return Walk(np.arange(last + 1), np.zeros((last + 1, 2)), False, 0)
 
 
 def test_steps_begin_one_by_one_and_end_at_the_longest_path():
@@ -36,6 +36,6 @@ def test_a_gif_ends_where_the_paths_end(tmp_path):
     assert blue > 20
     with pytest.raises(OptbenchError, match="breast_cancer has no paths"):
         figures.animate_paths(results, "breast_cancer", tmp_path / "b.gif")
-    with pytest.raises(OptbenchError, match="frames=1 must be a whole number, 2 or more"):
+    with pytest.raises(OptbenchError, match="frames=1 must be at least 2, and a whole number"):
         figures.animate_paths(results, "rosenbrock", tmp_path / "b.gif", frames=1)
     assert not (tmp_path / "b.gif").exists()

@@ -162,12 +162,12 @@ def test_paths_are_told_to_a_part_of_a_pixel(usual):
 def test_long_paths_are_thinned_and_wild_ones_cut():
     steps = np.arange(10_001)
     w = np.column_stack([np.exp(-steps / 500), np.zeros(len(steps))])
-    line = paths._line(Walk(steps, w, False, 0, 1), (0.0, 1.0), (-1.0, 1.0))
+    line = paths._line(Walk(steps, w, False, 0), (0.0, 1.0), (-1.0, 1.0))
     kept = np.cumsum(line["step"])
     assert kept[0] == 0 and kept[-1] == 10_000 and len(kept) <= 2_000 + 2 and (np.diff(kept) > 0).all()
     assert np.abs(np.diff(np.cumsum(line["x"]))).max() < 40  # of 16,384 parts: two pixels
     w[50:, 0] = np.inf
-    assert np.cumsum(paths._line(Walk(steps, w, True, 0, 1), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
+    assert np.cumsum(paths._line(Walk(steps, w, True, 0), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
 
 
 def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):

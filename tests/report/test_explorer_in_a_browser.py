@@ -1,5 +1,6 @@
 """The explorer in a real browser: every control does what it says, and counts what analysis counts."""
 
+import math
 import re
 
 import numpy as np
@@ -233,6 +234,11 @@ def test_player(chromium, usual):
         view.locator("#explore-step").fill("0")
         assert "step 0 of" in view.locator("#explore-at").inner_text()
         assert all(len(trace["x"]) == 1 for trace in traces(view) if trace["mode"] == "lines")
+        view.locator("#explore-step").dispatch_event("change")
+        assert view.url.endswith("step=0")
+        legend(view, "gd").click()
+        assert view.locator("#explore-step").input_value() == "0"  # where it was left
+        legend(view, "gd").click()
         view.locator("#explore-play").click()
         assert view.locator("#explore-play").inner_text() == "Pause"
         view.wait_for_function("Number(document.getElementById('explore-step').value) > 10")
@@ -245,6 +251,15 @@ def test_player(chromium, usual):
         assert [t["x"] for t in traces(view) if t["mode"] == "lines"] == [trace["x"] for trace in whole]
         press(view, "Curves")
         assert view.locator("#explore-player").is_hidden()
+        press(view, "Paths")
+        view.locator("#explore-step").fill("0")
+        view.locator("#explore-play").click()
+        view.evaluate("location.hash = '#?view=ranks&theme=dark'")  # while it plays
+        view.wait_for_function("optbench.explorer.shown().name === 'ranks'")
+        assert view.locator("#explore-player").is_hidden()
+        view.evaluate("location.hash = '#?view=paths&step=-3'")
+        view.wait_for_function("optbench.explorer.shown().name === 'paths'")
+        assert view.locator("#explore-step").input_value() == "0"
 
 
 def test_a_copied_address_opens_the_same_view(chromium, usual):
@@ -258,6 +273,8 @@ def test_a_copied_address_opens_the_same_view(chromium, usual):
         view.get_by_text("Copied.").wait_for()
         hash, was = "#" + view.url.partition("#")[2], traces(view)
         assert axis(view, "x")["range"] == [0.1, 0.6]
+        labels = [math.log10(value) for value in axis(view, "x")["tickvals"]]
+        assert len(labels) >= 2 and all(0.1 <= label <= 0.6 for label in labels)  # of what is seen
     with opened(chromium, usual, hash) as view:
         assert traces(view) == was and axis(view, "x")["range"] == [0.1, 0.6]
         assert view.locator("select[name=y]").input_value() == "test_loss"

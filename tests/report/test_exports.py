@@ -26,7 +26,7 @@ def exported(tmp_path_factory):
 def test_csv_is_what_the_results_say(exported):
     results, folder = exported
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        f"{name}.{kind}" for name in ("winners", "verdicts", "ranking", "costs") for kind in ("csv", "tex")
+        f"{name}.{kind}" for name in ("winners", "settings", "verdicts", "ranking", "costs") for kind in ("csv", "tex")
     )
     for name in ("winners", "verdicts", "ranking"):
         wanted, read = getattr(results, name)(), pd.read_csv(folder / f"{name}.csv")
@@ -36,7 +36,7 @@ def test_csv_is_what_the_results_say(exported):
                 assert read[column].tolist() == pytest.approx(wanted[column].tolist(), rel=0, abs=0, nan_ok=True)
 
 
-@pytest.mark.parametrize("name", ["winners", "verdicts", "ranking", "costs"])
+@pytest.mark.parametrize("name", ["winners", "settings", "verdicts", "ranking", "costs"])
 def test_latex_is_balanced_and_escaped(exported, name):
     _, folder = exported
     text = (folder / f"{name}.tex").read_text(encoding="utf-8")

@@ -61,6 +61,9 @@ def test_tables_sort_filter_and_save(chromium, usual):
             assert head.get_attribute("aria-sort") == direction
             values = [float(text) for text in column(view, "settings", 7)]
             assert values == sorted(values, reverse=descending) and len(set(values)) > 5
+        table.locator("thead th", has_text="interval").locator("button").click()
+        lows = [float(text.strip("[]").split(",")[0]) for text in column(view, "settings", 8) if text != "–"]
+        assert lows == sorted(lows) and len(set(lows)) > 5  # as numbers, not digit by digit
         names = table.locator("thead th", has_text="optimizer")
         names.locator("button").press("Enter")  # by keyboard
         assert column(view, "settings", 2) == sorted(column(view, "settings", 2))

@@ -20,7 +20,7 @@ from optbench.wording import labels
 from optbench.wording.answers import answer_of, setting_texts
 
 WORDS = {name: KINDS[name].words for name in ("curves", "rates", "heatmap", "paths")}
-"""Of the pictures that are counted here; test_more_kinds.py has the others."""
+"""Of the pictures that are counted here; test_kinds.py has the others."""
 SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optbench.analysis import chosen_runs, time_to_target
+from optbench.analysis import time_to_target
 from optbench.analysis.comparison import ALL
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.ranking import critical_difference
@@ -25,7 +25,7 @@ def profiles(evidence: Evidence, names: Names) -> dict[str, Any]:
     """
     results = evidence.results
     try:
-        times = time_to_target(results, None, chosen_runs(results.runs, results.choose_by))
+        times = time_to_target(results, None, evidence.chosen)
     except OptbenchError:
         times = pd.DataFrame(columns=["problem", "target", "optimizer", "reached", *CLOCKS])
     pairs = times[["problem", "target"]].drop_duplicates(ignore_index=True)

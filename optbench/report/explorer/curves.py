@@ -59,7 +59,7 @@ def curves(evidence: Evidence, names: Names) -> dict[str, Any]:
     bands = {name: _by_cell(_bands(rows, runs, name), cells) for name in columns if name in rows}
     kept = _room(cells, bands)
     cells = cells[kept].reset_index(drop=True)
-    minima = {problem: results.problem(problem).get("minimum") for problem in names.problems}
+    minima = {problem: evidence.minimum(problem) for problem in names.problems}
     axes, places = _axes(cells, [part for part, keep in zip(bands["train_loss"], kept, strict=True) if keep])
     values = [
         [
@@ -180,6 +180,6 @@ def _values(band: Band, axis: Band, minimum: float | None) -> list[list]:
     if not np.array_equal(band.step, axis.step):
         rows = pd.Index(band.step).get_indexer(axis.step)
         numbers = np.where((rows >= 0)[:, None], numbers[rows], np.nan)
-    if minimum is not None and pd.notna(minimum):
+    if minimum is not None:
         numbers = numbers - minimum
     return [short(column) for column in numbers.T]

@@ -37,7 +37,6 @@ def explorer_data(evidence: Evidence) -> dict[str, Any]:
         "measures": measures(results.runs),
         "value": value_word(results.choose_by),
         "staged": staged(results.runs),
-        "held": bool(evidence.best["held_out"].all()),
         **_looks(evidence, names),
         "curves": curves(evidence, names),
         "rates": rates(evidence, names),

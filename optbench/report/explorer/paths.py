@@ -26,7 +26,8 @@ OUTSIDE = 4
 def paths(evidence: Evidence, names: Names) -> list[dict[str, Any]]:
     """An entry for each problem with a landscape and a path: `x`, `y` (the grid), `z` (log10 of the height above the
     minimum), `minimizer`, and `lines`: of each optimizer its steps and points, as differences of whole numbers that
-    count parts of the picture's sides, from the lower left. `every`: all steps are there, none left out.
+    count parts of the picture's sides, from the lower left. `every`: they come from every step, as finely as a screen
+    shows.
     """
     found = []
     for problem in names.problems:
@@ -58,7 +59,7 @@ def _entry(problem: str, walks: dict[str, Walk], evidence: Evidence, names: Name
         "fine": FINE,
         "minimizer": [float(w) for w in place] if all(w is not None and pd.notna(w) for w in place) else None,
         "lines": sorted(lines, key=lambda line: line["optimizer"]),
-        "every": all(walk.stride == 1 for walk in walks.values()),
+        "every": all(walk.whole for walk in walks.values()),
     }
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
 from optbench.analysis import best_configurations
 from optbench.figures.evidence import Evidence
+from optbench.figures.learning_rates import without_rates
 from optbench.report.explorer.curves import described, preferred
 from optbench.report.explorer.names import Names
 from optbench.report.explorer.numbers import short
@@ -29,7 +28,7 @@ def rates(evidence: Evidence, names: Names) -> dict[str, Any]:
     else:
         table, whole = evidence.by_rate, False
     best = evidence.by_rate
-    level = set(map(tuple, best.loc[_levels(best), ["problem", "optimizer"]].to_numpy()))
+    level = set(map(tuple, best.loc[without_rates(best), ["problem", "optimizer"]].to_numpy()))
     table = preferred(table, keys)
     pairs = zip(table["problem"], table["optimizer"], strict=True)
     return {
@@ -40,9 +39,3 @@ def rates(evidence: Evidence, names: Names) -> dict[str, Any]:
         "high": short(table["high"]),
         "whole": whole,
     }
-
-
-def _levels(best: pd.DataFrame) -> pd.Series:
-    """For each row, whether its optimizer was given a single rate on its problem, where others were given several."""
-    count = best.groupby(["problem", "optimizer"], sort=False)["lr"].transform("nunique")
-    return (count == 1) & (count.groupby(best["problem"]).transform("max") > 1)

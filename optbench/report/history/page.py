@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.contract.errors import OptbenchError
-from optbench.report.filling import fill
+from optbench.report.filling import fill, write_file
 from optbench.report.history.changes import THRESHOLD, Change, Course, course
 from optbench.report.history.files import History, read
 from optbench.report.history.peers import peers_beside
@@ -40,10 +40,8 @@ def write_history(
     target = folder.absolute().parent / "history.html" if page is None else Path(page)
     machines = [_machine(history) for history in read(folder)]
     text = _render(machines, peers_beside(folder.absolute().parent.parent / "peers.json"))
-    draft = target.with_name(target.name + ".tmp")
     try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, target)
+        write_file(target, text)
     except OSError as error:
         raise OptbenchError(f"cannot write the page {str(target)!r}: {error.strerror}") from None
     for machine in machines:

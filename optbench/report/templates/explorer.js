@@ -78,12 +78,12 @@ optbench.explorer = (() => {
     legend.draw(element("legend"), data, problem, hidden(), hide);
     current = view.draw(data, choose);
     current.name = name;
-    const layout = theme.layout(current.layout);
     const zoom = state.get("zoom").split(",").map(Number);
     if (view.zooms && zoom.length === 4 && zoom.every(Number.isFinite)) {
-      layout.xaxis.range = zoom.slice(0, 2);
-      layout.yaxis.range = zoom.slice(2);
+      current.layout.xaxis.range = zoom.slice(0, 2);
+      current.layout.yaxis.range = zoom.slice(2);
     }
+    const layout = theme.layout(current.layout);
     layout.dragmode = view.zooms && !matchMedia("(pointer: coarse)").matches ? "zoom" : false;
     if (theme.printing()) layout.width = 680;
     hover.clear(chart);
@@ -129,6 +129,7 @@ optbench.explorer = (() => {
     tell(place);
   };
   const remember = () => {
+    if (!current.player) return;
     const { stops } = current.player;
     const place = Number(element("step").value);
     state.set({ view: viewName(), step: place === stops.length - 1 ? "" : String(stops[place]) });

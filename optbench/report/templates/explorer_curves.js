@@ -127,7 +127,7 @@ optbench.views.curves = (() => {
 
   const ends = (lists, log, room) => {
     const all = finite(lists).filter((v) => !log || v > 0);
-    if (!all.length) return log ? [0, 1] : [0, 1];
+    if (!all.length) return [0, 1];
     let [low, high] = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
     if (log) [low, high] = [Math.log10(low), Math.log10(high)];
     const space = room * (high - low || 1);

@@ -39,8 +39,8 @@ optbench.views.paths = (() => {
     const shown = choose.shown();
     const lines = entry.lines.filter((line) => shown.includes(line.optimizer)).map((line) => decoded(entry, line));
     const stops = frames(lines.length ? lines : [{ step: [1] }]);
-    const wanted = Number(choose.get("step", "")) || stops.at(-1);
-    const at = stops.filter((step) => step <= wanted).length - 1;
+    const wanted = parseInt(choose.get("step"), 10);
+    const at = Number.isNaN(wanted) ? stops.length - 1 : Math.max(0, stops.filter((step) => step <= wanted).length - 1);
     const { paper, ink, soft } = optbench.theme.colors();
     const traces = [contour(entry, soft, paper)];
     const color = (line) => {
@@ -68,7 +68,7 @@ optbench.views.paths = (() => {
         yaxis: { type: "linear", range: entry.along, text: "w₂", showgrid: false },
       },
       note: [
-        `The recommended setting of each optimizer on ${problem.short}, one run each, ${entry.every ? "every step" : "at the evaluated steps"}.`,
+        `The recommended setting of each optimizer on ${problem.short}, one run each, ${entry.every ? "from every step" : "at the evaluated steps"}.`,
         "Contours are spaced evenly in the logarithm of the loss above the minimum; the star is the minimum.",
         "The slider is spaced evenly in the logarithm of the step.",
       ].join(" "),

@@ -49,7 +49,6 @@ optbench.views.rates = (() => {
     const across = steps.length ? [Math.log10(steps[0]) - 0.6 * gap, Math.log10(steps.at(-1)) + 0.6 * gap] : [-0.5, 0.5];
     const optimizers = [...new Set(rows.map((row) => row.optimizer))].sort((a, b) => a - b);
     const traces = [];
-    const owners = [];
     optimizers.forEach((optimizer, place) => {
       const mine = rows.filter((row) => row.optimizer === optimizer);
       // Each is moved a little sideways, so that points and intervals stand side by side.
@@ -59,11 +58,10 @@ optbench.views.rates = (() => {
         row, x: (row.level ? 10 ** ((across[0] + across[1]) / 2) : row.rate) * side,
         y: row.lost ? middle : Math.max(row.median, floor),
       }));
-      owners[traces.length] = points;
       traces.push(...parts(points, data, values, floor, real(top), across));
     });
     return {
-      traces, curves: rows, owner: () => null,
+      traces, curves: rows,
       layout: {
         xaxis: { type: "log", range: across, text: "learning rate" },
         yaxis: { type: values.ly, range: [bottom, upper], text: data.value },

@@ -72,7 +72,6 @@ optbench.theme = (() => {
   };
 
   const tell = () => listeners.forEach((listener) => listener());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tell);
   document.addEventListener("themechange", tell);
   const print = (on) => {
     printing = on;

@@ -40,5 +40,5 @@ optbench.exports = (() => {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
-  return { csv, latex, latexText, save };
+  return { csv, latex, save };
 })();

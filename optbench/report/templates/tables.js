@@ -14,9 +14,13 @@
       .trim();
   const valueOf = (cell) => cell.dataset.value ?? textOf(cell);
 
-  // Numbers as numbers, what is missing last whatever the direction, all else as words.
+  // Numbers as numbers, an interval by its lower end, what is missing last whatever the direction, all else as words.
+  const orderOf = (text) => {
+    const [, low] = /^\[(.+?), .+\]$/.exec(text) || [text, text];
+    return low === "" || low === "–" ? null : low === "inf" ? Infinity : low === "-inf" ? -Infinity : Number(low);
+  };
   const compare = (a, b, sign) => {
-    const [x, y] = [a, b].map((text) => (text === "" || text === "–" ? null : text === "inf" ? Infinity : Number(text)));
+    const [x, y] = [orderOf(a), orderOf(b)];
     if (x === null || y === null) return (x === null) - (y === null);
     if (Number.isNaN(x) || Number.isNaN(y)) return sign * a.localeCompare(b, undefined, { numeric: true });
     return x === y ? 0 : x < y ? -sign : sign;

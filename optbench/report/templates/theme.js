@@ -17,8 +17,9 @@
   apply(optbench.state.get("theme"));
   system.addEventListener("change", tell);
   optbench.state.on(() => {
+    const was = now();
     apply(optbench.state.get("theme"));
-    tell();
+    if (now() !== was) tell();
   });
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelector("fieldset.theme").hidden = false;

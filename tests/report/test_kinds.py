@@ -8,9 +8,9 @@ from synthetic import make_tables
 
 from optbench.figures import frame, panels, styles
 from optbench.report.kinds import EXPLORED, KINDS
-from optbench.report.more_kinds import MORE
 from optbench.sweeps.results import Results
 
+MORE = [name for name in KINDS if name not in ("curves", "rates", "heatmap", "paths")]
 TWO = ("rosenbrock", "breast_cancer")
 SMALL = {"schedules": ("constant",), "rates": (0.01, 0.1, 3.0), "points": 30, "seeds": range(4), "epochs": 40}
 
