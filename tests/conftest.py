@@ -3,6 +3,7 @@
 import atexit
 import gc
 import hashlib
+import importlib.util
 import os
 import shutil
 import stat
@@ -120,8 +121,17 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.path.stem not in LONG)
 
 
-KINDS = ("simulated", "ptx", "ptxas", "browser", "fonts")
+LIBRARIES = ("torch", "optax", "keras")
+"""Markers of tests that need a library of an extra; each has the library's name."""
+KINDS = ("simulated", "ptx", "ptxas", "browser", "fonts", *LIBRARIES)
 """Markers of tests that some machines cannot run."""
+
+
+def pytest_runtest_setup(item):
+    """Skip what needs a library that is not here: it is imported inside the tests, not above them."""
+    for name in LIBRARIES:
+        if item.get_closest_marker(name) and importlib.util.find_spec(name) is None:
+            pytest.skip(f"needs the extra {name}: pip install 'optbench[{name}]'")
 
 
 def pytest_sessionfinish(session):
