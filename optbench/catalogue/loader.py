@@ -103,7 +103,16 @@ class Catalogue:
                 raise OptbenchError(f"the plug-in {path.name} does not load: {last_line(self.broken[path])}")
         label = ":".join(parts)
         if label not in self.eager:
-            self.eager[label] = libraries.find(*parts, list(self.modules.values()))
+            try:
+                found = libraries.find(*parts, list(self.modules.values()), given)
+            except OptbenchError as error:
+                if not self.broken:
+                    raise
+                path, trace = next(iter(self.broken.items()))
+                raise OptbenchError(f"{error}; the plug-in {path.name} does not load: {last_line(trace)}") from None
+            if found.name != label:  # with values that it cannot do without, which are a part of its name
+                return libraries.with_options(found, given)
+            self.eager[label] = found
         return libraries.with_options(self.eager[label], given)
 
     def schedule(self, text: str | Schedule) -> Schedule:
@@ -250,6 +259,8 @@ def _trace(error: BaseException, path: Path) -> str:
     own = next((i for i, frame in enumerate(told.stack) if frame.filename == str(path)), len(told.stack))
     told.stack = traceback.StackSummary.from_list(told.stack[own : own + 3])
     lines = "".join(told.format()).splitlines()
+    if isinstance(error, ModuleNotFoundError) and (extra := libraries.extra_of(error.name)):
+        lines[-1] += f": pip install 'optbench[{extra}]'"
     return "".join(f"{line[:_WIDEST]}{'...' * (len(line) > _WIDEST)}\n" for line in lines)
 
 

@@ -71,8 +71,8 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
     try:
         return expand(spec, catalogue, device, note)
     except OptbenchError as error:
-        if catalogue.broken:
-            files = ", ".join(path.name for path in catalogue.broken)
+        files = ", ".join(path.name for path in catalogue.broken if path.name not in str(error))
+        if files:
             raise OptbenchError(f"{error} (broken plug-in files: {files})") from None
         raise
 
