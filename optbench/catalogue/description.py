@@ -12,6 +12,8 @@ from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
 from optbench.contract.composition import wrap
+from optbench.contract.eager import LIBRARIES, library_and_name
+from optbench.contract.eager_signatures import others
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
 from optbench.contract.search import RATE
@@ -24,6 +26,8 @@ STEPS, EPOCHS = 1000, 10
 
 def describe(catalogue: Catalogue, text: str) -> list[dict]:
     """What a person needs to know about a name, with parameters or without: one record for each kind that has it.
+
+    A name of another library's, ``torch:AdamW``, has one record of the kind "eager optimizer".
 
     Every record: kind, name, formula, description, parameters (of each its value, default and limit: an interval, a
     list of words, or None), source, files. Besides,
@@ -39,6 +43,8 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     Raises OptbenchError for a name that nobody has, with the nearest one, and for parameters that do not fit.
     """
     name = _known(catalogue, text)
+    if library_and_name(name) or name in catalogue.eager:
+        return [_eager(catalogue, text)]
     descriptions, wrong = [], []
     for kind, describer in _DESCRIBERS.items():
         if any(name in getattr(catalogue, registry) for registry in KINDS[kind]):
@@ -56,7 +62,7 @@ def _known(catalogue, text) -> str:
     everything = {name for registries in KINDS.values() for kind in registries for name in getattr(catalogue, kind)}
     try:
         name, wrong = names.parse(text)[0], None
-        if name in everything:
+        if name in everything or library_and_name(name):
             return name
     except OptbenchError as error:
         if "(" in text:
@@ -95,6 +101,16 @@ def _optimizer(catalogue, text) -> dict:
     sums = {key: _plain_names(stages) for key, stages in sums.items()}
     facts |= {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
     return facts | _search(record, record.search if bare else record.space)
+
+
+def _eager(catalogue, text) -> dict:
+    record, values = catalogue.optimizer(text)
+    facts = _record(catalogue, "optimizer", text, record, values, record.hyperparameters, record.limits)
+    told = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
+    facts |= {"kind": "eager optimizer", "description": told, "name": record.name, "library": LIBRARIES[record.library]}
+    facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in others(record).items()}}
+    facts |= {"state": None, "reported": None, "sums": None}
+    return facts | _search(record, record.space)
 
 
 def _search(record, space) -> dict:

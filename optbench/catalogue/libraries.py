@@ -43,7 +43,7 @@ def classes_of(module: ModuleType) -> list[Eager]:
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and value.__module__ == module.__name__:
             try:
-                found.append(eager_signatures.torch_optimizer(value))
+                found.append(eager_signatures.torch_optimizer(value, source=_place(value, module, torch)))
             except PluginError:  # a base of others; who asks for it by name hears why
                 continue
     return found
@@ -69,9 +69,10 @@ def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapp
         target = None
     if target is None or isinstance(target, ModuleType):
         raise _unknown(library, name, [*_names(home, library), *_defined(modules)])
-    version = f"{LIBRARIES[library]} {home.__version__}"
+    version, place = f"{LIBRARIES[library]} {home.__version__}", sys.modules.get(getattr(target, "__module__", ""))
     # Any callable may stand in a module: only by its arguments can an optimizer be told from the rest.
     source = f"{target.__module__}.{target.__qualname__}, {version}" if hasattr(target, "__qualname__") else version
+    source = _place(target, place, home) if mine and place in modules else source
     label = f"{library}:{name}"
     needed = {key: given[key] for key in eager_signatures.required(label, library, target) if key in given}
     return with_origins(make(target, names.canonical(label, needed), source=source, **needed))
@@ -118,6 +119,11 @@ def _unknown(library: Library, name: str, valid: Sequence[str]) -> OptbenchError
     kind = f"optimizer of {LIBRARIES[library]}"
     same = next((other for other in valid if other.lower() == name.lower()), None)  # Adamw is AdamW, and not Adam
     return OptbenchError(f"unknown {kind} {name!r}: did you mean {same!r}?") if same else unknown(kind, name, valid)
+
+
+def _place(target: Any, module: ModuleType | None, home: Any) -> str:
+    library = next(name for key, name in LIBRARIES.items() if key == home.__name__)
+    return f"{target.__qualname__} in {Path(str(getattr(module, '__file__', ''))).name}, {library} {home.__version__}"
 
 
 def _origin(key: str, file: Path) -> Origin:

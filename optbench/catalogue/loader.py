@@ -236,7 +236,7 @@ def _add(catalogue: Catalogue, path: Path) -> None:
     for record in records:
         kind = _KINDS[type(record)]
         registry = getattr(catalogue, kind)
-        key = f"{kind[:-1]} {record.name}"
+        key = f"{kind.removesuffix('s')} {record.name}"
         for other in (other for pair in _ONE_NAMESPACE if kind in pair for other in pair if other != kind):
             if record.name in getattr(catalogue, other):
                 raise PluginError(f"{path.name}: {record.name!r} is a name among the {other.replace('_', ' ')} already")
@@ -244,8 +244,9 @@ def _add(catalogue: Catalogue, path: Path) -> None:
             raise PluginError(
                 f"{path.name}: the name of {key!r} is taken by {catalogue.files[key].name}; choose another"
             )
-        if not any(origin.key == key for origin in record.origins):  # what another file defines keeps its own
-            object.__setattr__(record, "origins", (Origin(key, path, digest), *record.origins))
+        own = key.replace("eager ", "optimizer ") if kind == "eager" else key
+        if not any(origin.key == own for origin in record.origins):  # what another file defines keeps its own
+            object.__setattr__(record, "origins", (Origin(own, path, digest), *record.origins))
         if isinstance(record, Eager):
             record = libraries.with_origins(record)
         registry[record.name] = record

@@ -16,6 +16,7 @@ from optbench.wording.certainty import (
     state,
     sure_text,
 )
+from optbench.wording.eager import eager_optimizers
 
 CHIPS = {FIRST: "decided", EQUIVALENT: "equivalent", UNDECIDED: "undecided", ALONE: "alone", FAILED: "failed"}
 MOST_SETTINGS = 3
@@ -30,6 +31,7 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
     hyperparameters, varied, seeds = hyperparameter_columns(runs), varied_hyperparameters(runs), seeds_of_a_block(runs)
     best = {(row["problem"], row["optimizer"]): row for row in evidence.best.to_dict("records")}
     spent = {(row["problem"], row["optimizer"]): row for row in evidence.costs.to_dict("records")}
+    eager = eager_optimizers(runs, evidence.results.timings)
     given = dict(iter(evidence.reported.groupby(["problem", "optimizer"], sort=False)))
     out = []
     for problem, anchor in anchors.items():
@@ -43,7 +45,7 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
                 "name": labels.optimizer_label(row, varied),
                 "setting": f"{batch} · {evidence.short[row['schedule']]} · {rate}",
                 "more": labels.hyperparameter_text(row, hyperparameters),
-                "notes": "; ".join(labels.notes(row)),
+                "notes": "; ".join([f"eager: {eager.get(name)}"] * (name in eager) + labels.notes(row)),
             })  # fmt: skip
         lead = (problem, firsts[0]) if firsts else None
         known = state(evidence.answer, problem)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from optbench.contract.eager import LIBRARIES, Eager
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
@@ -22,11 +24,18 @@ def is_eager(cohort: Cohort) -> bool:
 
 def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[], bool]) -> CohortOutcome:
     """Run all lanes; arguments and errors as in engine/run.py."""
-    with _steady(cohort):
-        outcome = cpu.run_cohort(cohort, progress, stop, EagerLanes)
+    lanes: list[EagerLanes] = []
+
+    def kept(*place: Any) -> EagerLanes:
+        lanes.append(EagerLanes(*place))
+        return lanes[-1]
+
+    with _steady():
+        outcome = cpu.run_cohort(cohort, progress, stop, kept)
+    making = sum(each.making for each in lanes)
+    outcome.seconds, outcome.compile_seconds = outcome.seconds - making, outcome.compile_seconds + making
     optimizer = cohort.optimizer
-    by = LIBRARIES[optimizer.library] if isinstance(optimizer, Eager) else "Python"
-    outcome.device_note = f"eager: {by}"
+    outcome.eager = LIBRARIES[optimizer.library] if isinstance(optimizer, Eager) else "Python"
     return outcome
 
 
@@ -34,27 +43,36 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 @contextmanager
-def _steady(cohort: Cohort) -> Iterator[None]:
-    """The libraries' random numbers follow from the seed, and PyTorch starts no threads: runs go in parallel.
+def _steady() -> Iterator[None]:
+    """PyTorch starts no threads, for runs are what goes in parallel; and random numbers are left as they were found.
 
-    Both are of the whole process: one cohort at a time has them, and finds them, and leaves them, as they were.
+    All are of the whole process: one cohort at a time has them.
     """
     with _ONE_AT_A_TIME:
+        states = random.getstate(), np.random.get_state()
         torch: Any = sys.modules.get("torch")
-        state = random.getstate()
-        random.seed(cohort.seed)
-        if torch is None:
-            try:
-                yield
-            finally:
-                random.setstate(state)
-            return
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+        threads = torch.get_num_threads() if torch else 1
+        drawn = torch.get_rng_state() if torch else None
+        if torch:
+            torch.set_num_threads(1)
         try:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(cohort.seed)
-                yield
+            yield
         finally:
-            torch.set_num_threads(threads)
-            random.setstate(state)
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            if torch:
+                torch.set_num_threads(threads)
+                torch.set_rng_state(drawn)
+
+
+def make_ready(cohort: Cohort) -> None:
+    """Have the library load what it loads at its first step, which takes seconds, before runs are on the clock."""
+    if not isinstance(cohort.optimizer, Eager):
+        return
+    with _ONE_AT_A_TIME:
+        if cohort.optimizer.library == "torch":
+            import torch
+
+            torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.0)
+        else:
+            import optbench.engine.eager.optax_update  # noqa: F401
