@@ -152,7 +152,9 @@ def _names(home: ModuleType, library: Library) -> Iterable[str]:
     if library == "torch":
         kinds = vars(home.optim).items()
         return [name for name, value in kinds if isinstance(value, type) and issubclass(value, home.optim.Optimizer)]
-    return [name for name, value in vars(home).items() if inspect.isfunction(value) and _has_rate(value)]
+    return [
+        name for name, value in vars(home).items() if name[0] != "_" and inspect.isfunction(value) and _has_rate(value)
+    ]
 
 
 def _has_rate(function: Any) -> bool:
