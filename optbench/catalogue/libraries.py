@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -36,17 +36,22 @@ def extra_of(module: str | None) -> str | None:
 
 def classes_of(module: ModuleType) -> list[Eager]:
     """The optimizers of PyTorch's kind that a user's file defines, where they have a learning rate."""
+    return [made for made in _made(module) if isinstance(made, Eager)]
+
+
+def unfit(module: ModuleType) -> list[str]:
+    """Why the other classes of PyTorch's kind in a user's file are none that run here by themselves."""
+    return [str(made) for made in _made(module) if isinstance(made, PluginError)]
+
+
+def _made(module: ModuleType) -> Iterator[Eager | PluginError]:
     torch = sys.modules.get("torch")
-    if torch is None:
-        return []
-    found = []
-    for value in vars(module).values():
+    for value in list(vars(module).values()) if torch else []:
         if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and value.__module__ == module.__name__:
             try:
-                found.append(eager_signatures.torch_optimizer(value, source=_place(value, module, torch)))
-            except PluginError:  # a base of others; who asks for it by name hears why
-                continue
-    return found
+                yield eager_signatures.torch_optimizer(value, source=_place(value, module, torch))
+            except PluginError as error:  # a base of others; who asks for it by name hears why
+                yield error
 
 
 def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any]) -> Eager:
