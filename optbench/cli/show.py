@@ -87,7 +87,7 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
 
 def _eager(record: dict[str, Any]) -> dict[str, str]:
     options = ", ".join(f"{key}={text}" for key, text in record["options"].items())
-    eager = f"{record['library']} takes its steps, one run after the other; the rate is its argument {record['rate']}"
+    eager = f"{record['library']} takes its steps, called from Python; the rate is its argument {record['rate']}"
     return {"eager": eager, "options": options} | _search(record)
 
 

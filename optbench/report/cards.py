@@ -43,9 +43,9 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
             rate = f"rate {labels.number(row['lr'], 4)}"
             settings.append({
                 "name": labels.optimizer_label(row, varied),
-                "setting": f"{batch} · {evidence.short[row['schedule']]} · {rate}",
+                "setting": f"{batch} · {evidence.short[row['schedule']]} · {rate}" + " · eager" * (name in eager),
                 "more": labels.hyperparameter_text(row, hyperparameters),
-                "notes": "; ".join([f"eager: {eager.get(name)}"] * (name in eager) + labels.notes(row)),
+                "notes": "; ".join(labels.notes(row)),
             })  # fmt: skip
         lead = (problem, firsts[0]) if firsts else None
         known = state(evidence.answer, problem)

@@ -30,8 +30,8 @@ def eager_text(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     rest = table[table["eager"] == ""]
     beside = f"; compiled steps took {_time(_mean(rest))}" if len(rest) else ""
     return (
-        f"eager, one run after the other: {', '.join(parts)}{beside}: seconds compare the libraries, and only steps "
-        "and samples the methods"
+        f"eager, stepped from Python: {', '.join(parts)}{beside}; so seconds compare implementations, and steps and "
+        "samples the methods"
     )
 
 
@@ -54,10 +54,7 @@ def _mean(group: pd.DataFrame) -> float:
 
 
 def _time(nanoseconds: float) -> str:
-    if nanoseconds < 1e3:
-        return f"{labels.number(nanoseconds, 2)} ns"
-    return (
-        f"{labels.number(nanoseconds / 1e3, 2)} us"
-        if nanoseconds < 1e6
-        else f"{labels.number(nanoseconds / 1e6, 2)} ms"
-    )
+    for unit, size in (("ms", 1e6), ("us", 1e3)):
+        if nanoseconds >= size:
+            return f"{labels.number(nanoseconds / size, 2 if nanoseconds < 100 * size else 3)} {unit}"
+    return f"{labels.number(nanoseconds, 2 if nanoseconds < 100 else 3)} ns"
