@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import keyword
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -10,10 +11,14 @@ from typing import Any
 from optbench.contract.errors import OptbenchError, shown, unknown
 
 _TEXT = r"[^\s,()\[\]{}'\"=]"
-# What stands in quotes is passed over; then a value that holds a slash, ends like a file of data, or is a grid.
+_ENDINGS = "csv|tsv|npz|parquet|svm|libsvm|gz|py|zip|xlsx?|jsonl?|txt|dat|data|arff|feather|h5|pkl"
+_WORDS = "|".join(word for word in keyword.kwlist if word.islower())
+# What stands in quotes is passed over; then a value that holds a slash, ends like a file, or is a grid; and words that
+# Python reads as something else: utf-8, class (both are what a column or an encoding is called), ;
 _PATH = re.compile(
     r"""'[^']*'|"[^"]*"|(?<==)\s*"""
-    rf"(?P<path>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?:csv|npz|parquet)|[-+.\deE]+:[-+.\deE]+:\d+)(?=\s*[,)])"
+    rf"(?P<path>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?i:{_ENDINGS})|[-+.\deE]+:[-+.\deE]+:\d+"
+    rf"|[^\W\d]\w*(?:-\w+)+|{_WORDS}|[;|])(?=\s*[,)])"
 )
 
 
@@ -59,17 +64,24 @@ def parse(text: str) -> tuple[str, dict]:
         if not isinstance(node.args[0], ast.Name | ast.Call):
             raise bad
         parameters[INNER] = ast.unparse(node.args[0])
-    for keyword in node.keywords:
-        if keyword.arg is None or keyword.arg in parameters:
+    for given in node.keywords:
+        if given.arg is None or given.arg in parameters:
             raise bad
         try:
-            parameters[keyword.arg] = ast.literal_eval(keyword.value)
+            parameters[given.arg] = _value(given.value)
         except (ValueError, TypeError, MemoryError, RecursionError):
-            # A bare word (data=digits) is meant as a string; nobody quotes inside a shell's quotes.
-            if not isinstance(keyword.value, ast.Name | ast.Call):
-                raise bad from None
-            parameters[keyword.arg] = ast.unparse(keyword.value)
+            raise bad from None
     return node.func.id, parameters
+
+
+def _value(node: ast.expr) -> Any:
+    """What stands for a parameter. A bare word (data=digits, drop=(id, name)) is meant as a text: nobody quotes inside
+    a shell's quotes."""
+    if isinstance(node, ast.Name | ast.Call):
+        return ast.unparse(node)
+    if isinstance(node, ast.Tuple):
+        return tuple(map(_value, node.elts))
+    return ast.literal_eval(node)
 
 
 def _quoted(match: re.Match) -> str:
