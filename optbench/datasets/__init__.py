@@ -15,14 +15,13 @@ from pathlib import Path
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
-from optbench.datasets import bundled, copies, extras, files, generated, mapped
+from optbench.datasets import bundled, copies, extras, fashion, files, generated, mapped
 from optbench.datasets.mapped import remembered, with_intercept
 from optbench.datasets.record import Dataset, Raw, prepare
 
 __all__ = ["NAMES", "Dataset", "load", "load_for", "remembered", "with_intercept"]
 
-# name -> (function of the parameters -> Raw or Dataset, the parameters' defaults)
-_SETS = bundled.SETS | generated.SETS | extras.SETS | files.SETS | mapped.SETS
+_SETS = bundled.SETS | generated.SETS | mapped.SETS | extras.SETS | fashion.SETS | files.SETS
 NAMES = tuple(_SETS)
 
 
@@ -38,9 +37,9 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
         raise OptbenchError(f"data set: {error}") from None
     if name not in _SETS:
         raise unknown("data set", name, _SETS)
-    given = names.fill("data set", name, given, _SETS[name][1])
+    given = names.fill("data set", name, files.spoken(given) if name == "file" else given, _SETS[name].parameters)
     enforce(f"data set {name}", given, {})
-    used = files.used(name, **given)
+    used = _files(name, given)
     digest = _digest(used)
     if used:
         copies.remember(digest, given["path"], used)
@@ -54,7 +53,7 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
     if classes is not None and wrong:
         wanted = {False: "real targets", True: "classes"}.get(classes, f"{classes} classes")
         has = f"{data.classes} classes" if data.classes else "real targets"
-        hint = f"; {data.warning}" * bool(data.warning)
+        hint = f"; {data.hint}" * bool(data.hint)
         raise OptbenchError(f"problem {problem}: data {text!r} has {has}, not {wanted}{hint}")
     return data
 
@@ -62,7 +61,7 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
 @lru_cache(maxsize=16)
 def _load(name, given, classes, digest) -> Dataset:
     with _untouched():
-        made = _SETS[name][0](**dict(given))
+        made = _SETS[name].make(**dict(given))
     data = prepare(made, classes) if isinstance(made, Raw) else made
     return dataclasses.replace(data, digest=digest, name=_shown(name, dict(given)))
 
@@ -80,9 +79,16 @@ def _untouched() -> Iterator[None]:
                 del os.environ[key]
 
 
+def _files(name: str, given: dict) -> list[Path]:
+    """The files that a set is read from. Raises OptbenchError where one is missing."""
+    if name == "file":
+        return [files.file_of(given["path"])]
+    return fashion.fashion_files(given["path"]) if name == "fashion_mnist" else []
+
+
 def _shown(name: str, given: dict) -> str:
     """The path of a user's file; any other set by its name, with the parameters that differ from their defaults."""
-    other = {key: value for key, value in given.items() if value != _SETS[name][1][key]}
+    other = {key: value for key, value in given.items() if value != _SETS[name].parameters[key]}
     return given["path"] if name == "file" else names.canonical(name, other)
 
 

@@ -21,7 +21,7 @@ from optbench.contract import room
 from optbench.contract.errors import OptbenchError
 from optbench.contract.values import MOST_EXAMPLES
 from optbench.datasets.generated import need, need_room
-from optbench.datasets.record import FEWEST_EXAMPLES, Dataset
+from optbench.datasets.record import FEWEST_EXAMPLES, Dataset, Entry
 
 _VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
 _PIECE = 1 << 16  # examples generated at a time, each piece from a stream of its own
@@ -200,4 +200,9 @@ def _mapped(examples, features, seed):
     return Dataset(*parts, 2, source, target="target: drawn from a logistic model (2 classes)")
 
 
-SETS = {"mapped": (_mapped, {"examples": 20_000, "features": 20, "seed": 0})}
+SETS = {
+    "mapped": Entry(
+        _mapped, {"examples": 20_000, "features": 20, "seed": 0}, 24_000, 20, "2 classes",
+        "of any size, for logistic: kept in files below OPTBENCH_DATA, and read from there",
+    ),
+}  # fmt: skip

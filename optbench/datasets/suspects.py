@@ -11,7 +11,7 @@ def suspicion(table: pd.DataFrame, column: str) -> str:
     group = _dummies(table, column)
     if group:
         return f"one of the dummies {', '.join(group[:3])}{', ...' if len(group) > 3 else ''}"
-    return "the number of the row" if _counts_rows(table[column], column) else ""
+    return "the number of the row" if row_number(table[column], column) else ""
 
 
 def _dummies(table, column) -> list[str]:
@@ -24,7 +24,7 @@ def _dummies(table, column) -> list[str]:
     return []
 
 
-def _counts_rows(values, name) -> bool:
+def row_number(values: pd.Series, name: str) -> bool:
     """Whole numbers that all differ, and that count from 0 or 1, or whose name says that they only tell rows apart."""
     if values.dtype.kind not in "iuf" or not (values == np.floor(values)).all() or values.duplicated().any():
         return False
