@@ -147,8 +147,11 @@ def remembered(data: Dataset, key: str, compute: Callable, valid: Callable) -> n
     return value
 
 
-def write_whole(target: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file or folder under another name, and rename it; another process may be quicker."""
+def write_whole(target: Path, write: Callable[[Path], object], owner: str = "data set mapped") -> None:
+    """Let ``write`` make a file or folder under another name, and rename it; another process may be quicker.
+
+    ``owner``: with what the message of the OptbenchError begins that is raised where that cannot be.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target.parent)
@@ -160,7 +163,7 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
                 if not target.exists():
                     raise
     except OSError as error:
-        raise _cannot("write", target, error) from error
+        raise _cannot("write", target, error, owner) from error
 
 
 def _sweep(folder: Path) -> None:
@@ -170,8 +173,8 @@ def _sweep(folder: Path) -> None:
                 shutil.rmtree(old, ignore_errors=True)
 
 
-def _cannot(what, path, error):
-    return OptbenchError(f"data set mapped: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")
+def _cannot(what, path, error, owner="data set mapped"):
+    return OptbenchError(f"{owner}: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")
 
 
 def cache_folder() -> Path:

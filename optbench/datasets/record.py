@@ -1,6 +1,6 @@
 """What a data set is, and how examples as they come are split, encoded, filled in and scaled."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -60,7 +60,7 @@ class Dataset:
 
     @property
     def text(self) -> str:
-        """What is learned from: "digits: 1,437 training and 360 test rows, 64 features, target: the digit (...)".
+        """What is learned from: "digits: 1,438 training and 359 test rows, 64 features, target: the digit (...)".
 
         Of the user's own data also what was done to it, how it was split and what was standardized.
         """
@@ -231,3 +231,10 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
 def label(value: object) -> str:
     """A class as it is called: 1 for 1.0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def several(asked: Iterable[str], columns: Iterable[str]) -> list[str]:
+    """The columns that ``drop`` names: each text is one of ``columns``, or several with commas between them."""
+    columns = set(columns)
+    parts = [part for text in asked for part in ([text] if text in columns else text.split(","))]
+    return [part.strip() for part in parts if part.strip()]

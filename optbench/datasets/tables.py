@@ -9,7 +9,7 @@ import pandas as pd
 from optbench.contract import names, room
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.datasets.columns import Column, column
-from optbench.datasets.record import Raw, label
+from optbench.datasets.record import Raw, label, several
 from optbench.datasets.suspects import row_number, suspicion
 
 _TOLD = 6
@@ -77,9 +77,7 @@ def _columns(path, table, features) -> list[Column]:
 
 def _chosen(columns, given):
     """The target, by default the last column, and the columns that are left out."""
-    path, asked = given["path"], given["drop"]
-    left_out = [name for each in asked for name in ([each] if each in columns else each.split(","))]
-    left_out = [name.strip() for name in left_out if name.strip()]
+    path, left_out = given["path"], several(given["drop"], columns)
     for name in left_out:
         if name not in columns:
             raise unknown(f"column of data set {path}", name, columns)
