@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from optbench import datasets
+from optbench.catalogue import data_sets
 from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
@@ -15,6 +17,7 @@ from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
 from optbench.contract.search import RATE
+from optbench.datasets import files
 
 BLOCK = (64, 32)
 """The shape of the example for which a matrix stage's memory is counted."""
@@ -34,14 +37,17 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
       (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
     - problems: dim, blocks, examples, test_examples, data (whether there is any), data_text (what it is, in words),
-      data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source, minimizer, domain.
+      data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source, minimizer, domain;
+    - data sets, also by the path of a file: see ``data_sets.describe``.
 
     Raises OptbenchError for a name that nobody has, with the nearest one, and for parameters that do not fit.
     """
+    if files.is_path(text):
+        return [data_sets.describe(catalogue, text)]
     name = _known(catalogue, text)
     descriptions, wrong = [], []
     for kind, describer in _DESCRIBERS.items():
-        if any(name in getattr(catalogue, registry) for registry in KINDS[kind]):
+        if name in _names(catalogue, kind):
             try:
                 descriptions.append(describer(catalogue, text))
             except OptbenchError as error:
@@ -51,9 +57,16 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     return descriptions
 
 
+def _names(catalogue, kind) -> list[str]:
+    """All names of one of KINDS."""
+    if kind == data_sets.WORD:
+        return list(datasets.NAMES)
+    return [name for registry in KINDS[kind] for name in getattr(catalogue, registry)]
+
+
 def _known(catalogue, text) -> str:
     """The outer name of ``text``. Raises OptbenchError, with the nearest name, where the catalogue has none such."""
-    everything = {name for registries in KINDS.values() for kind in registries for name in getattr(catalogue, kind)}
+    everything = {name for kind in KINDS for name in _names(catalogue, kind)}
     try:
         name, wrong = names.parse(text)[0], None
         if name in everything:
@@ -143,7 +156,12 @@ def _problem(catalogue, text) -> dict:
     return facts | {field: plain(getattr(problem, field)) for field in fields}
 
 
-_DESCRIBERS = {"optimizers": _optimizer, "schedules": _schedule, "problems": _problem}
+_DESCRIBERS = {
+    "optimizers": _optimizer,
+    "schedules": _schedule,
+    "problems": _problem,
+    data_sets.WORD: data_sets.describe,
+}
 
 
 def _record(catalogue, kind, text, record, values, defaults, limits) -> dict:

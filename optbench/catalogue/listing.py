@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from optbench.catalogue import data_sets
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.errors import unknown
 from optbench.contract.names import number_text
@@ -18,8 +19,9 @@ KINDS = {
     "optimizers": ("optimizers", "wrappers", "baselines"),
     "schedules": ("schedules", "schedule_wrappers"),
     "problems": ("problems",),
+    data_sets.WORD: (),
 }
-"""What can be listed, and the catalogue's registries that belong to it."""
+"""What can be listed, and the catalogue's registries that belong to it; data sets have none."""
 
 
 def rows(catalogue: Catalogue, kind: str) -> list[dict]:
@@ -30,6 +32,8 @@ def rows(catalogue: Catalogue, kind: str) -> list[dict]:
     """
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)
+    if kind == data_sets.WORD:
+        return [row | {"defaults": plain(row["defaults"])} for row in data_sets.rows()]
     families, entries = {}, []
     for registry in KINDS[kind]:
         for name, record in getattr(catalogue, registry).items():
@@ -77,7 +81,7 @@ def value_text(value) -> str:
     """A plain value as it is typed in a spec."""
     if isinstance(value, list):
         return f"({', '.join(map(value_text, value))}{',' * (len(value) == 1)})"
-    return number_text(value) if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value) or "''"
 
 
 def values_text(values: Mapping) -> str:
@@ -97,7 +101,7 @@ def markdown(catalogue: Catalogue) -> str:
             if kind == "optimizers":
                 head[2:] = ["| name | formula | defaults | search space |", "|---|---|---|---|"]
             parts.append("\n".join([*head, *lines]))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, data_sets.markdown()])
 
 
 def _markdown_row(row) -> str:

@@ -1,4 +1,4 @@
-"""``optbench list``: the names of the catalogue, with formula and defaults."""
+"""``optbench list``: the names of the catalogue, with formula and defaults, and the data sets."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ _TITLES = {
 
 def list_names(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help="optimizers, schedules or problems; without it, all names.")
+        str | None,
+        typer.Argument(metavar="KIND", help="optimizers, schedules, problems or datasets; without it, all names."),
     ] = None,
     json: Json = False,
     plugin: Plugin = None,
 ) -> None:
-    """List optimizers, schedules or problems with formula and defaults."""
+    """List optimizers, schedules or problems with formula and defaults, or data sets."""
     from optbench.catalogue import listing
     from optbench.cli.console import load_catalogue, print_json
     from optbench.cli.entries import counted, print_entry, print_lines
