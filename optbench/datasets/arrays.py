@@ -60,7 +60,7 @@ def svm(place: Path, given: Mapping[str, Any]) -> Raw:
         f"data set {path}: {rows:,} rows of {features:,} features, which it keeps without their zeros; dense it",
         3 * room.REAL * rows * features,
     )
-    if not sparse.shape[0] or not sparse.shape[1]:
+    if not sparse.nnz:
         raise OptbenchError(f"data set {path}: the file holds no examples, or none with a feature")
     whole = bool(np.isfinite(y).all() and (y == np.floor(y)).all() and (np.abs(y) < 2**53).all())
     return _raw([(sparse.toarray(), y.astype(int) if whole else y)], given, "the first number of each line")

@@ -181,9 +181,11 @@ def _keep_table(owner, table, target, place) -> Kept:
     parts = []
     for name in table.columns:
         values = table[name]
-        if pd.api.types.infer_dtype(values, skipna=True) == "mixed-integer":  # numbers and texts
+        if isinstance(values.dtype, pd.CategoricalDtype):  # a file has no categories but of texts
+            table = table.assign(**{name: values.cat.rename_categories([str(each) for each in values.cat.categories])})
+        elif pd.api.types.infer_dtype(values, skipna=True) == "mixed-integer":  # numbers and texts
             table = table.assign(**{name: [None if pd.isna(each) else str(each) for each in values]})
-            values = table[name]
+        values = table[name]
         plain = values.dtype.kind in "biufM" and isinstance(values.dtype, np.dtype)
         told = (
             _bytes(values.to_numpy()) if plain else repr([None if each is pd.NA else each for each in values.tolist()])

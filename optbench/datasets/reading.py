@@ -1,6 +1,5 @@
 """A table from a file, .csv or .parquet, in words that say how to ask for it where it does not come out whole."""
 
-import codecs
 import gzip
 import warnings
 from pathlib import Path
@@ -33,9 +32,10 @@ def separator(path: str, text: str, ending: str) -> str:
 def encoding_of(path: str, text: str) -> str:
     """The encoding that a text names. Raises OptbenchError for what is none."""
     try:
-        codecs.lookup(text or "utf-8")
-        b"".decode(text or "utf-8")  # which refuses those that do not give a text
-    except (LookupError, ValueError, UnicodeError):
+        b"a".decode(text or "utf-8")  # which also refuses those that do not give a text
+    except UnicodeError:  # it is one, in which a letter has more bytes
+        return text
+    except (LookupError, ValueError):
         raise unknown(f"encoding of data set {path}", text, _ENCODINGS) from None
     return text or "utf-8"
 
@@ -76,7 +76,7 @@ def csv(path: str, place: Path, ending: str, sep: str, encoding: str, decimal: s
         raise _other_encoding(path, head, encoding) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         told = "rows have more fields than the first line has names" if isinstance(error, Warning) else ""
-        told = told or in_one_line(error).removeprefix("ParserError: Error tokenizing data. ").strip()
+        told = told or in_one_line(error).removeprefix("ParserError: Error tokenizing data. C error: ").strip()
         raise OptbenchError(
             f"data set {path}: cannot be read with sep={between!r}: {told}; texts that hold it need quotes"
         ) from error

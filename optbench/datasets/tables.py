@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from optbench.contract import names, room
 from optbench.contract.errors import OptbenchError, unknown
@@ -186,7 +185,7 @@ def listed(parts: Iterable[str], between: str = ", ") -> str:
 def _row_numbers(kept) -> tuple[str, ...]:
     """A warning of features that only tell rows apart."""
     numbers = (each for each in kept if each.numbers is not None)
-    found = [each.name for each in numbers if row_number(pd.Series(each.numbers), each.name)]
+    found = [each.name for each in numbers if row_number(each.numbers, each.name)]
     if not found:
         return ()
     many = len(found) > 1
