@@ -1,5 +1,6 @@
 """The user's own data: which files it can be, and what can be asked of them."""
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,13 +80,11 @@ def file_of(path: str) -> Path:
 
 def _nearest(place: Path) -> str:
     """The file beside it that was perhaps meant."""
-    import difflib
-
     try:
         beside = [each.name for each in place.parent.iterdir() if ending_of(each) in ENDINGS]
-    except OSError:
+    except (OSError, ValueError):
         return ""
-    near = difflib.get_close_matches(place.name, beside[:10_000], n=1)
+    near = difflib.get_close_matches(place.name, beside, n=1)
     return f": did you mean {near[0]!r}?" if near else ""
 
 
