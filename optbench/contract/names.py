@@ -2,25 +2,12 @@
 
 import ast
 import itertools
-import keyword
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optbench.contract.errors import OptbenchError, shown, unknown
-
-_TEXT = r"[^\s,()\[\]{}'\"=]"
-_ENDINGS = "csv|tsv|npz|parquet|svm|libsvm|gz|py|zip|xlsx?|jsonl?|txt|dat|data|arff|feather|h5|pkl"
-_WORDS = "|".join(word for word in keyword.kwlist if word.islower())
-# What stands in quotes is passed over; then a value that holds a slash, ends like a file, or is a grid; and words that
-# Python reads as something else: utf-8, class (both are what a column or an encoding is called), ;
-_PATH = re.compile(
-    r"""'[^']*'|"[^"]*"|(?<==)\s*"""
-    rf"(?P<path>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?i:{_ENDINGS})|[-+.\deE]+:[-+.\deE]+:\d+"
-    rf"|[^\W\d]\w*(?:-\w+)+|{_WORDS}|[;|])(?=\s*[,)])"
-)
-
+from optbench.contract.typed import DOTTED, as_python
 
 _LONGEST = 100_000
 """Letters of a name with its parameters: more are a typing error, and take long to read."""
@@ -33,7 +20,8 @@ def parse(text: str) -> tuple[str, dict]:
 
     Values are Python literals. What a wrapper stands around, ``clip(adam, norm=1)``, is the parameter INNER, a text of
     that form again. A bare word is a text, and so are a path, ``logistic(data=~/points.csv)``, and a grid,
-    ``adam(eps=1e-8:1e-2:4)``; a path with blanks or brackets needs quotes.
+    ``adam(eps=1e-8:1e-2:4)``; a path with blanks or brackets needs quotes. The name may be one of another library's,
+    ``torch:AdamW``.
 
     Args:
         text: as it was typed.
@@ -52,18 +40,18 @@ def parse(text: str) -> tuple[str, dict]:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise bad
     try:
-        node = ast.parse(_PATH.sub(_quoted, text.strip()), mode="eval").body
+        node = ast.parse(as_python(text.strip()), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise bad from None
-    if isinstance(node, ast.Name):
-        return node.id, {}
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or len(node.args) > 1:
+    if _is_name(node):
+        return _text(node), {}
+    if not isinstance(node, ast.Call) or not _is_name(node.func) or len(node.args) > 1:
         raise bad
     parameters = {}
     if node.args:
-        if not isinstance(node.args[0], ast.Name | ast.Call):
+        if not _is_name(node.args[0]) and not isinstance(node.args[0], ast.Call):
             raise bad
-        parameters[INNER] = ast.unparse(node.args[0])
+        parameters[INNER] = _text(node.args[0])
     for given in node.keywords:
         if given.arg is None or given.arg in parameters:
             raise bad
@@ -71,7 +59,18 @@ def parse(text: str) -> tuple[str, dict]:
             parameters[given.arg] = _value(given.value)
         except (ValueError, TypeError, MemoryError, RecursionError):
             raise bad from None
-    return node.func.id, parameters
+    return _text(node.func), parameters
+
+
+def _is_name(node: ast.AST) -> bool:
+    """Whether it is a word, or one of another library's: ``torch.optim.AdamW``."""
+    return isinstance(node, ast.Name) or (
+        isinstance(node, ast.Attribute) and DOTTED.match(ast.unparse(node)) is not None
+    )
+
+
+def _text(node: ast.AST) -> str:
+    return DOTTED.sub(r"\1:", ast.unparse(node))
 
 
 def _value(node: ast.expr) -> Any:
@@ -82,10 +81,6 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Tuple):
         return tuple(map(_value, node.elts))
     return ast.literal_eval(node)
-
-
-def _quoted(match: re.Match) -> str:
-    return repr(match["path"]) if match["path"] else match[0]
 
 
 def canonical(name: str, parameters: Mapping) -> str:
