@@ -6,12 +6,14 @@ from typing import Any
 
 from optbench import datasets
 from optbench.catalogue import loader
-from optbench.contract import names
+from optbench.contract import arguments, names
 from optbench.contract.errors import OptbenchError, shown
 from optbench.datasets import files
 from optbench.datasets.kept import keep
 
 _OWNER = "with_data"
+_LONGEST = 1000
+"""Letters of the name of a class."""
 
 
 def with_data(
@@ -75,9 +77,15 @@ def with_data(
             raise OptbenchError(f"{_OWNER}: {shown(problem)} names its data; here X and y are the data")
         catalogue.problem(name)  # which says what is near
     family = catalogue.problems[name]
-    dropped = files.spoken({"drop": drop if isinstance(drop, str) else tuple(drop)})["drop"]
+    several = [drop] if isinstance(drop, str) else arguments.items(f"{_OWNER}: drop", drop)
+    dropped = files.spoken({"drop": several})["drop"]
+    if not isinstance(missing, str) or missing:
+        arguments.word(f"{_OWNER}: missing", missing, ("drop", "mean"))
+    class_text = files.spoken({"positive": positive})["positive"]
+    if len(class_text) > _LONGEST:
+        raise OptbenchError(f"{_OWNER}: positive={shown(class_text)} is too long for a class")
     kept = keep(_OWNER, X, y, test, dropped, folder)
-    told = files.spoken({"path": kept.path, "target": kept.target, "missing": missing, "positive": positive})
+    told = files.spoken({"path": kept.path, "target": kept.target, "missing": missing, "positive": class_text})
     data = names.canonical("file", {key: value for key, value in told.items() if value})
     filled = names.fill("problem", name, {**given, **parameters, "data": data}, family.parameters)
     if kind := datasets.wanted(family.factory, filled):

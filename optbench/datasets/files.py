@@ -1,5 +1,6 @@
 """The user's own data: which files it can be, and what can be asked of them."""
 
+import contextlib
 import difflib
 import os
 from collections.abc import Mapping
@@ -50,7 +51,8 @@ def _text(key, value):
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str | bool | int | float):
-        return str(value)
+        with contextlib.suppress(ValueError):  # Python writes no number of more than 4,300 digits
+            return str(value)
     raise OptbenchError(f"data set file: {key}={shown(value)} must be a text")
 
 

@@ -71,6 +71,7 @@ def _table(owner, x):
 
 def _array(owner, name, values) -> np.ndarray:
     """An array of at least two axes, in memory and without a mask."""
+    _refuse_ranges(owner, name, values)
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         rows, features = values.shape
         room.need_memory(f"{owner}: {name} of {rows:,} x {features:,} without its zeros; dense it", 8 * rows * features)
@@ -91,6 +92,7 @@ def _array(owner, name, values) -> np.ndarray:
 
 def _targets(owner, name, values, rows) -> np.ndarray:
     """(n,) numbers or texts."""
+    _refuse_ranges(owner, name, values)
     try:
         found = np.asarray(values.filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values)
     except Exception as error:
@@ -107,6 +109,11 @@ def _targets(owner, name, values, rows) -> np.ndarray:
     if found.dtype.kind not in "biufUS":
         raise OptbenchError(f"{owner}: {name} must hold numbers or texts, not {found.dtype}")
     return found
+
+
+def _refuse_ranges(owner, name, values):
+    if isinstance(values, range) and len(values) > arguments.MOST_ITEMS:  # which NumPy would write out first
+        raise OptbenchError(f"{owner}: {name}={shown(values)} must be an array")
 
 
 def _numbers(owner, name, values):

@@ -61,7 +61,7 @@ def csv(path: str, place: Path, ending: str, sep: str, encoding: str, decimal: s
     }  # fmt: skip
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # pandas warns of fields that it leaves out
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # which tells of fields that are left out
             first = pd.read_csv(place, header=None, nrows=1, dtype=str, keep_default_na=False, **how)
             names = [str(name).strip() for name in first.iloc[0]]
             _look_at_names(path, names, between)

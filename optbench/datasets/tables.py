@@ -144,7 +144,7 @@ def named_class(path: str, name: str, y: np.ndarray, positive: str) -> tuple[np.
     called = [label(value) for value in values.tolist()]
     wanted = positive if positive in called else label(_as_number(positive))
     if wanted not in called:
-        raise unknown(f"value of the target {name!r} in data set {path}", positive, called)
+        raise unknown(f"value of the target {name!r} in data set {path}: positive", positive, called)
     if len(called) < 2:
         raise OptbenchError(f"data set {path}: all examples are of one class, {wanted!r}")
     rest = called[called.index(wanted) - 1] if len(called) == 2 else f"not {wanted}"
