@@ -14,7 +14,7 @@ import numpy as np
 
 from optbench.contract import arguments, room
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.contract.paths import path_of
+from optbench.contract.paths import is_file, path_of
 from optbench.datasets.mapped import cache_folder, write_whole
 from optbench.datasets.record import several
 
@@ -135,7 +135,7 @@ def _keep_arrays(owner, x, y, test, place) -> Kept:
         arrays["y_test"] = _targets(owner, "y of test", pair[1], len(arrays["x_test"]))
     parts = [part for name, each in arrays.items() for part in (name, each.dtype.str, each.shape, _bytes(each))]
     path = place / f"{_hash(parts)}.npz"
-    if not path.exists():
+    if not is_file(path):
         room.need_disk(f"{owner}: the file of X and y", place, sum(each.nbytes for each in arrays.values()))
         write_whole(path, lambda new: np.savez(new, **arrays), owner)
     return Kept(_short(path), "")
@@ -199,7 +199,7 @@ def _keep_table(owner, table, target, place) -> Kept:
         )
         parts += [name, str(values.dtype), told]
     path = place / f"{_hash(parts)}.parquet"
-    if not path.exists():
+    if not is_file(path):
         try:
             arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
