@@ -72,7 +72,7 @@ def describe(catalogue: Catalogue, text: str) -> dict:
             missing = str(error)
     places = [str(files.file_of(values["path"]))] if name == "file" and data else [_row(name, entry)["file"]]
     record = {
-        "kind": "data_set", "name": text if files.is_path(text) else names.canonical(name, given),
+        "kind": "data_set", "name": text if files.is_path(text) or name == "file" else names.canonical(name, given),
         "formula": doc.split("\n\n")[0], "description": doc,
         "parameters": {
             key: {"value": _plain(value), "default": _plain(entry.parameters[key]), "limit": _WORDS.get(key)}

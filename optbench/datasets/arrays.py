@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract import names, room
+from optbench.contract import room
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.datasets.reading import unpacked_size
-from optbench.datasets.record import Raw
+from optbench.datasets.record import Raw, asked_for
 from optbench.datasets.tables import named_class
 
 _NAMES = ("x", "y", "x_test", "y_test")
@@ -113,7 +113,7 @@ def _raw(parts, given, target) -> Raw:
         gaps = np.isnan(x).any(axis=1)
         if not missing and (lost.any() or gaps.any()):
             name, count = (f"x{end}", np.isnan(x).sum()) if gaps.any() else (f"y{end}", lost.sum())
-            ask = names.canonical("file", {k: v for k, v in given.items() if v})[:-1]
+            ask = asked_for(given)[:-1]
             raise OptbenchError(
                 f"data set {path}: {name} has {int(count):,} missing values: {ask}, missing=drop) leaves those rows "
                 "out, missing=mean fills in the mean of the training rows"
@@ -122,7 +122,8 @@ def _raw(parts, given, target) -> Raw:
         if lost.all():
             raise OptbenchError(f"data set {path}: every row of x{end} and y{end} misses a value")
         if lost.any():
-            notes.append(f"{lost.sum():,} of {len(x):,} rows of x{end} left out, where values are missing")
+            why = "values are missing" if missing == "drop" else "the target is missing"
+            notes.append(f"{lost.sum():,} of {len(x):,} rows of x{end} left out, where {why}")
         parts[i] = x[~lost], y[~lost]
         fill = fill or bool(np.isnan(parts[i][0]).any())
     if fill:

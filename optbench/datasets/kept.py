@@ -137,7 +137,7 @@ def _keep_arrays(owner, x, y, test, place) -> Kept:
     path = place / f"{_hash(parts)}.npz"
     if not is_file(path):
         room.need_disk(f"{owner}: the file of X and y", place, sum(each.nbytes for each in arrays.values()))
-        write_whole(path, lambda new: np.savez(new, **arrays), owner)
+        write_whole(path, lambda new: np.savez(new, **arrays), f"{owner}: folder")
     return Kept(_short(path), "")
 
 
@@ -205,7 +205,7 @@ def _keep_table(owner, table, target, place) -> Kept:
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise OptbenchError(f"{owner}: X cannot be kept in a file: {in_one_line(error)}") from error
         room.need_disk(f"{owner}: the file of X and y", place, arrow.nbytes)
-        write_whole(path, lambda new: parquet.write_table(arrow, new), owner)
+        write_whole(path, lambda new: parquet.write_table(arrow, new), f"{owner}: folder")
     return Kept(_short(path), target)
 
 
@@ -221,7 +221,7 @@ def _hash(parts) -> str:
 
 def _short(path: Path) -> str:
     """The path from the user's home on, so that the name is the same wherever that is."""
-    path = path.expanduser().absolute()
+    path = path.absolute()
     try:
         return f"~/{path.relative_to(Path.home()).as_posix()}"
     except (ValueError, RuntimeError):

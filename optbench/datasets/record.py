@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from optbench.contract import names
 from optbench.contract.errors import OptbenchError
 
 TEST_SHARE = 0.2
@@ -238,3 +239,11 @@ def several(asked: Iterable[str], columns: Iterable[str]) -> list[str]:
     columns = set(columns)
     parts = [part for text in asked for part in ([text] if text in columns else text.split(","))]
     return [part.strip() for part in parts if part.strip()]
+
+
+def asked_for(given: Mapping[str, Any], **more: str) -> str:
+    """How a file is asked for with these parameters and more, as it would be typed: ``file(path='d.csv', ...)``."""
+    told = {key: value for key, value in {**given, **more}.items() if value}
+    if len(told.get("drop", ())) == 1:
+        told["drop"] = told["drop"][0]
+    return names.canonical("file", told)

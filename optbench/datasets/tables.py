@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract import names, room
+from optbench.contract import room
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.datasets.columns import Column, column
-from optbench.datasets.record import Raw, label, several
+from optbench.datasets.record import Raw, asked_for, label, several
 from optbench.datasets.suspects import row_number, suspicion
 
 _TOLD = 6
@@ -42,7 +42,7 @@ def examples(table: Any, given: Mapping[str, Any]) -> Raw:
         x[:, place : place + each.width] = each.features(rows)
         place += each.width
     named = bool(given["target"])
-    ask = names.canonical("file", {k: v for k, v in given.items() if v} | {"target": "NAME"})
+    ask = asked_for(given, target="NAME")
     likely = "" if named else suspicion(table, target)
     taken = f"the last column, {target!r}, was taken as the target"
     return Raw(
@@ -51,7 +51,7 @@ def examples(table: Any, given: Mapping[str, Any]) -> Raw:
         suspicion=f"{taken} and looks like {likely}; name another: {ask}" if likely else "",
         hint="" if named else f"{taken}; name another: {ask}",
         columns=tuple(name for each in kept for name in [each.name] * each.width),
-        fill=bool(gaps), notes=_notes(table, kept, left_out, rows, gaps),
+        fill=bool(gaps), notes=_notes(given["missing"], table, kept, left_out, rows, gaps),
         warnings=_row_numbers(kept),
     )  # fmt: skip
 
@@ -100,8 +100,10 @@ def _rows(given, columns: list[Column]):
     lost = np.any(list(gaps.values()), axis=0)
     if not missing:
         name = next(iter(count))
-        all_of_them = f" ({len(count):,} columns and {int(lost.sum()):,} of {len(rows):,} rows)" * (len(count) > 1)
-        ask = names.canonical("file", {k: v for k, v in given.items() if v})[:-1]
+        all_of_them = f" ({len(count):,} columns have some, in {int(lost.sum()):,} of {len(rows):,} rows)" * (
+            len(count) > 1
+        )
+        ask = asked_for(given)[:-1]
         raise OptbenchError(
             f"data set {path}: column {name!r} has {count[name]:,} missing values{all_of_them}: "
             f"{ask}, missing=drop) leaves those rows out, missing=mean fills in the mean of the training rows"
@@ -158,11 +160,12 @@ def _as_number(text):
         return text
 
 
-def _notes(table, kept, left_out, rows, gaps) -> tuple[str, ...]:
+def _notes(missing, table, kept, left_out, rows, gaps) -> tuple[str, ...]:
     """What was done to rows and columns, a text each."""
     notes = []
+    why = "values are missing" if missing == "drop" else "the target is missing"
     if len(rows) < len(table):
-        notes.append(f"{len(table) - len(rows):,} of {len(table):,} rows left out, where values are missing")
+        notes.append(f"{len(table) - len(rows):,} of {len(table):,} rows left out, where {why}")
     if gaps:
         told = listed(f"{name} ({number:,})" for name, number in gaps.items())
         notes.append(f"missing values filled in with the mean of the training rows: {told}")

@@ -154,7 +154,7 @@ def test_one_line_says_what_is_wrong(problem, x, y, more, words):
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OptbenchError, match="^with_data: cannot write .*file"):
+    with pytest.raises(OptbenchError, match="^with_data: folder: cannot write .*file"):
         optbench.with_data("logistic", X, Y, folder=tmp_path / "file" / "more")
 
 

@@ -47,7 +47,7 @@ TABLES = [
      "'none known': write numbers, leave the fields empty where a value is missing, or leave it out: drop=power"),
     (table(gap=GAPS), "", "column 'gap' has 4 missing values: file(path='d.csv', missing=drop) leaves those rows out, "
      "missing=mean fills in the mean of the training rows"),
-    (table(gap=GAPS, hole=GAPS[::-1]), "", "column 'gap' has 4 missing values (2 columns and 8 of 24 rows): "),
+    (table(gap=GAPS, hole=GAPS[::-1]), "", "(2 columns have some, in 8 of 24 rows): "),
     (table(gap=GAPS), "missing=men", "missing 'men': did you mean 'mean'?"),
     (table(gap=None), "missing=drop", "column 'gap' has no value in any row: leave it out with drop="),
     (table(gap=None), "missing=mean", "feature 'gap' has no value in any training row, and so no mean"),
