@@ -10,8 +10,9 @@ import numpy as np
 
 from optbench.contract import room
 from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.datasets.asking import asked_for
 from optbench.datasets.reading import unpacked_size
-from optbench.datasets.record import Raw, asked_for
+from optbench.datasets.record import Raw
 from optbench.datasets.tables import named_class
 
 _NAMES = ("x", "y", "x_test", "y_test")

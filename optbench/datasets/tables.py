@@ -7,8 +7,9 @@ import numpy as np
 
 from optbench.contract import room
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.datasets.asking import asked_for, several
 from optbench.datasets.columns import Column, column
-from optbench.datasets.record import Raw, asked_for, label, several
+from optbench.datasets.record import Raw, label
 from optbench.datasets.suspects import row_number, suspicion
 
 _TOLD = 6

@@ -200,3 +200,21 @@ def test_constant_and_wide_tables():
     d = datasets.load("wide.parquet")
     assert d.x.shape == (16, 1501) and (d.x[:, -1] == 0).all() and (d.x_test[:, -1] == 0).all()
     assert d.classes == 2 and "1 is True" in d.text
+
+
+def test_truth_values_with_gaps_are_numbers():
+    truth = [True, False, None, True, False] * 8
+    pd.DataFrame({"t": truth, "y": range(40)}).to_csv("d.csv", index=False)
+    d = datasets.load("file(path=d.csv, missing=drop, target=y)", False)
+    raw = np.array([1.0, 0, 1, 0] * 8)[np.random.default_rng(0).permutation(32)[:26]]
+    np.testing.assert_allclose(d.x[:, 0], (raw - raw.mean()) / raw.std(), rtol=1e-12)
+    classes = datasets.load("file(path=d.csv, missing=drop, target=t)", 2)
+    assert "0 is False (16 rows), 1 is True (16 rows)" in classes.text
+
+
+def test_a_class_without_a_training_row_is_warned_of():
+    rare = np.random.default_rng(0).permutation(40)[-1]
+    table = pd.DataFrame({"x": RNG.random(40), "y": np.where(np.arange(40) == rare, "rare", "usual")})
+    table.to_csv("d.csv", index=False)
+    warning = "data set d.csv: no training row is of the class 'rare': it cannot be learned"
+    assert datasets.load("d.csv", 2).warning == warning and not datasets.load("d.csv").warning
