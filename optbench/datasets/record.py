@@ -124,10 +124,8 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
         count = len(labels)
         y, y_test = every[: len(y)], every[len(y) :]
     told = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if classes and not raw.suspicion else ""))
-    target, warning = (
-        _target_text(raw, every, count, labels),
-        "; ".join(f"data set {raw.name}: {each}" for each in told),
-    )
+    warning = "; ".join(f"data set {raw.name}: {each}" for each in told)
+    target = _target_text(raw, every, count, labels)
     if raw.fill:
         x, x_test = _filled(raw, x, x_test)
     scaling = "features as they come"

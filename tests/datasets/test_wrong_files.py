@@ -179,6 +179,11 @@ def test_columns_of_parquet(column, words):
     assert words in refusal("d.parquet")
 
 
+def test_names_that_differ_by_blanks_alone():
+    pd.DataFrame({"a": range(24), "a ": range(24), "y": YES}).to_parquet("d.parquet")
+    assert "the name 'a' stands over several columns" in refusal("d.parquet")
+
+
 def test_parameters_of_other_kinds_of_files():
     np.savez("d.npz", x=X, y=Y)
     table().to_parquet("d.parquet")
