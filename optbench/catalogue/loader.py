@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.catalogue.guard import put_back
+from optbench.catalogue.sources import shipped_files
 from optbench.contract import names
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError, PluginError, shown, unknown
@@ -25,7 +26,6 @@ from optbench.contract.schedules import Schedule, ScheduleWrapper
 
 MOST_FILES = 1000
 """Of plug-ins in one call."""
-_HERE = Path(__file__).parent
 _MOST_BYTES = 1 << 24
 _WIDEST = 300
 """Letters of a line of a traceback."""
@@ -101,18 +101,6 @@ class Catalogue:
             hint = f"; these do: {', '.join(sorted(wrappers))}" if wrappers else ""
             raise OptbenchError(f"{kind} {name} does not go around another one, as {text!r} says{hint}")
         return (plain | wrappers)[name], inner, given
-
-
-def shipped_files() -> list[Path]:
-    """The files that ship; problems lie inside the package, or beside it in a checkout."""
-    folder = _HERE.parent / "problems"
-    if not folder.is_dir():
-        folder = _HERE.parents[1] / "problems"
-    return [
-        *sorted((_HERE / "optimizers").glob("*.py")),
-        *sorted((_HERE / "schedules").glob("*.py")),
-        *sorted(folder.glob("*.py")),
-    ]
 
 
 def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
