@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from optbench.cli import completion
 from optbench.cli.options import Json, Plugin
 
 _SHOWN = 10
@@ -15,7 +16,12 @@ _SHOWN = 10
 
 def show(
     name: Annotated[
-        str, typer.Argument(help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'; or what others call it.",
+            autocompletion=completion.anything,
+        ),
     ],
     json: Json = False,
     plugin: Plugin = None,
