@@ -12,11 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from optbench.catalogue.field_words import unknown_name
 from optbench.catalogue.guard import put_back
 from optbench.catalogue.sources import shipped_files
 from optbench.contract import names
 from optbench.contract.composition import wrap
-from optbench.contract.errors import OptbenchError, PluginError, shown, unknown
+from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.origins import Origin
 from optbench.contract.paths import path_of
@@ -93,7 +94,7 @@ class Catalogue:
             raise OptbenchError(f"{kind}: {error}") from None
         inner = given.pop(names.INNER, None)
         if name not in {**plain, **wrappers}:
-            raise unknown(kind, name, [*plain, *wrappers], shown_by="optbench list")
+            raise unknown_name(kind, name, [*plain, *wrappers])
         if name in wrappers and inner is None:
             example = next((other for other in ("adam", "cosine") if other in plain), min(plain))
             raise OptbenchError(f"{name} goes around another {kind}: write {name}({example})")

@@ -9,16 +9,17 @@ import os
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import typer
 
-from optbench.catalogue.sources import registered_names, shipped_files
+from optbench.catalogue.sources import REGISTRIES, registered_names, shipped_files
+from optbench.contract.names import INNER, parse, unique
 
 VARIABLE = "_OPTBENCH_COMPLETE"
 """What the shell's function sets, as typer names it."""
-KINDS = ("optimizers", "wrappers", "baselines", "schedules", "schedule_wrappers", "problems")
 _OPTIMIZERS, _SCHEDULES = ("optimizers", "wrappers", "baselines"), ("schedules", "schedule_wrappers")
 
 
@@ -160,9 +161,13 @@ def problems(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete_list(ctx, incomplete, "problems")
 
 
+kinds = words(*REGISTRIES)
+"""Complete what can be listed."""
+
+
 def anything(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a name of any kind."""
-    return _complete_list(ctx, incomplete, *KINDS)
+    return _complete_list(ctx, incomplete, *REGISTRIES)
 
 
 def compared(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -184,13 +189,19 @@ def compared_optimizers(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def folder_optimizers(folder: Path) -> list[str]:
-    """The optimizers of a result folder, none where it is no such folder."""
-    if not (folder / "runs.parquet").is_file():
+    """The optimizers of a result folder, as its spec has them (to import pyarrow for its tables would take longer)."""
+    try:
+        spec = tomllib.loads((folder / "spec.toml").read_text(encoding="utf-8"))
+        texts = [*spec.get("optimizers", ()), *(entry["optimizer"] for entry in spec.get("chosen", ()))]
+        return unique(map(_without_values, texts))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no result folder, or a damaged one
         return []
-    from pyarrow import parquet
 
-    with parquet.ParquetFile(folder / "runs.parquet") as file:  # read_table would import pandas
-        return file.read(columns=["optimizer"]).column(0).unique().to_pylist()
+
+def _without_values(text: str) -> str:
+    """As runs are named: ``clip(adam)`` of ``clip(adam(beta1=0.8), norm=1)``."""
+    name, given = parse(text)
+    return f"{name}({_without_values(given[INNER])})" if INNER in given else name
 
 
 def claims(incomplete: str) -> list[str]:

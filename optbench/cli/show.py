@@ -28,12 +28,16 @@ def show(
 ) -> None:
     """Show all about a name: formula, parameters, memory, minimum, source."""
     from optbench.catalogue import description
-    from optbench.cli.console import load_catalogue, print_json, warn
+    from optbench.cli.console import errors, load_catalogue, print_json, warn
     from optbench.cli.entries import print_lines
 
-    records = description.describe(load_catalogue(plugin or ()), name)
+    catalogue = load_catalogue(plugin or ())
+    records, leads = description.describe_word(catalogue, name)
     for text in filter(None, (record.get("data_warning") for record in records)):
         warn(text)
+    if leads:
+        errors.print(f"{name}: {leads}", soft_wrap=True)
+        errors.print("")
     if json:
         print_json(records)
         return
