@@ -2,42 +2,40 @@
 
 EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "": (
-        "Run a small sweep, ask what won, and see what there is to try next:",
+        "Run a small sweep, ask whether the difference is real, and look a name up:",
         (
             'optbench sweep --problems quadratic --optimizers "gd, adam" --out first',
             "optbench compare first gd adam",
-            "optbench list optimizers",
+            "optbench show sgd",
         ),
     ),
     "sweep": (
-        "Two optimizers at three rates on one problem, in eight blocks of seeds; the verdict is printed, and "
-        "first/report/index.html has it with what it rests on:",
-        (
-            'optbench sweep --problems "quadratic(dim=50)" --optimizers "gd, adam" \\',
-            "    --batch-sizes 16,full --lr 1e-3:0.1:3 --blocks 8 --epochs 5 --out first",
-        ),
+        "Two optimizers on one problem, each tuned over ten rates, three batch sizes and five schedules; the verdict "
+        "is printed, and first/report/index.html has it with what it rests on:",
+        ('optbench sweep --problems quadratic --optimizers "gd, adam" --out first',),
     ),
     "merge": (
-        "A sweep in two parts, which may run on two machines, as one folder:",
+        "Two sweeps, which may have run on two machines, as one folder:",
         (
-            'set -- --problems beale --optimizers "gd, adam" --lr 1e-3:0.1:3 --epochs 5',
-            'optbench sweep "$@" --shard 1/2 --out part1 --no-report',
-            'optbench sweep "$@" --shard 2/2 --out part2 --no-report',
-            "optbench merge part1 part2 --out joined",
+            'optbench sweep --problems beale --optimizers "gd, adam" --lr 0.01,0.1 \\',
+            "    --epochs 5 --out one --no-report",
+            'optbench sweep --problems saddle --optimizers "gd, adam" --lr 0.01,0.1 \\',
+            "    --epochs 5 --out two --no-report",
+            "optbench merge one two --out both --no-report",
         ),
     ),
     "report": (
-        "The page of the sweep in `optbench sweep --help`, its figures as files for a paper besides:",
-        ("optbench report first --format pdf --style paper --tables tex",),
+        "The page of the sweep in `optbench sweep --help`, with its tables for a paper as files besides:",
+        ("optbench report first --tables tex",),
     ),
     "compare": (
-        "Two optimizers of the sweep in `optbench sweep --help`; exit code 1 where adam is shown to be worse by more "
-        "than 5%:",
-        ("optbench compare first gd adam --fail-above 5%",),
+        "Two optimizers of the sweep in `optbench sweep --help`; the exit code is 1 where adam is shown to be twice as "
+        "bad as gd, or worse:",
+        ("optbench compare first gd adam --fail-above 100%",),
     ),
     "lecture": (
-        "How far back an average remembers, and what rate decay buys, on smaller experiments:",
-        ("optbench lecture B1 D1 --quick --out lecture",),
+        "What an exponentially weighted average costs, a claim of the lecture, on a smaller experiment:",
+        ("optbench lecture B1 --quick --out lecture",),
     ),
     "check": (
         "A rule of your own, checked against the contract:",
