@@ -126,10 +126,16 @@ def _names(ctx: typer.Context, registries: Iterable[str]) -> list[str]:
     return [name for registry in registries for name in names[registry]]
 
 
+def _arguments(ctx: typer.Context, name: str) -> list[str]:
+    """The arguments that are typed; behind an option that still has no value, click has not sorted them yet."""
+    value = ctx.params.get(name) or ctx.args
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
 def _complete_list(ctx: typer.Context, incomplete: str, *registries: str) -> list[str]:
     """Complete the last name of a list; inside brackets, what a wrapper stands around and nothing else."""
     before, last = split_last(incomplete)
-    if call := _open_call(before):
+    if (call := _open_call(before)) is not None:
         if not before.endswith("(") or call not in _names(ctx, ("wrappers", "schedule_wrappers")):
             return []
     return [before + name for name in _names(ctx, registries) if name.startswith(last)]
@@ -172,7 +178,7 @@ def anything(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def compared(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete what ``compare`` takes behind its first folder: an optimizer of the folder, or another folder."""
-    given = ctx.params.get("targets") or ()
+    given = _arguments(ctx, "targets")
     if not given:
         return []
     names = folder_optimizers(Path(given[0]).expanduser())
@@ -182,7 +188,7 @@ def compared(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def compared_optimizers(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the last of a list of optimizers of the first folder."""
-    given = ctx.params.get("targets") or ()
+    given = _arguments(ctx, "targets")
     before, last = split_last(incomplete)
     names = folder_optimizers(Path(given[0]).expanduser()) if given else []
     return [before + name for name in names if name.startswith(last)]
@@ -219,9 +225,9 @@ def spec(incomplete: str) -> list[str]:
 
 def columns(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a column's name from the first line of the CSV file that stands before it."""
-    file = ctx.params.get("file")
-    if file is None or not Path(file).is_file():
+    file = next(map(Path, _arguments(ctx, "file")), Path())
+    if not file.is_file():
         return []
-    with Path(file).open(newline="", encoding="utf-8-sig") as lines:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
         names = next(csv.reader(lines), [])
     return [name for name in names if name.startswith(incomplete)]
