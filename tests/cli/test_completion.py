@@ -187,7 +187,7 @@ def test_a_real_bash_completes_and_nothing_heavy_is_imported(tmp_path):
     assert (done.stdout, done.stderr) == ("gd, nesterov\n", "")
     imported = {line.rpartition("|")[2].strip() for line in (tmp_path / "imported").read_text().splitlines()}
     assert "optbench.cli.completion" in imported
-    assert not {"numpy", "numba", "pandas", "pyarrow", "rich", "scipy"} & imported
+    assert not {"numpy", "numba", "pandas", "pyarrow", "scipy"} & imported
 
 
 def test_every_option_with_a_name_as_its_value_is_completed():

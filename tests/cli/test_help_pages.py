@@ -90,16 +90,6 @@ def test_a_typing_error_gets_the_nearest_word(run, arguments, words):
     assert code == 2 and not out and words in err
 
 
-def test_help_imports_neither_rich_nor_numpy():
-    """Nor does the page of a command; what stands behind it is imported when it runs."""
-    script = (
-        "import sys\nfrom optbench.cli import app\nsys.argv = ['optbench', 'sweep', '--help']\n"
-        "try:\n    app.main()\nexcept SystemExit:\n    print({'rich', 'numpy', 'numba'} & sys.modules.keys())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("set()\n")
-
-
 def run_example(run, name):
     """What writes a file runs in bash, the commands in this process; returns what they printed."""
     text = "\n".join(EXAMPLES[name][1]).replace("\\\n", " ")
