@@ -127,13 +127,14 @@ def sentence(leads: Mapping[str, str]) -> str:
     return ", or ".join(f"{name} ({remark})" if remark else name for name, remark in leads.items())
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> OptbenchError:
+def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") -> OptbenchError:
     """The error for a name of ``kind`` that is not among ``known``: what the field calls so, or else the nearest one.
 
     Args:
         kind: such as "optimizer", or "name" for one of any kind.
         name: as it was typed.
         known: the names that there are.
+        another: the kind that does have this name.
 
     Returns:
         The error, for the caller to raise.
@@ -142,6 +143,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> OptbenchError:
     word = _squeezed(name.partition("(")[0])
     if word in NONE and kind in (NONE[word][0], "name"):
         return OptbenchError(f"unknown {kind} {name!r}: {NONE[word][1]}")
+    if another:
+        article = "an" if another[0] in "aeiou" else "a"
+        return OptbenchError(f"unknown {kind} {name!r}: there is {article} {another.replace('_', ' ')} of that name")
     leads = meant(name, known)
     if len(leads) == 1 and not any(leads.values()):
         return OptbenchError(f"unknown {kind} {name!r}: did you mean {next(iter(leads))!r}?")

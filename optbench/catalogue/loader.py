@@ -123,8 +123,12 @@ class Catalogue:
         record, _, given = self._find("problem", text, self.problems, {})
         return record.build(given)
 
-    @staticmethod
-    def _find(kind: str, text: str, plain: dict, wrappers: dict):
+    def _kind_of(self, name: str) -> str:
+        """What a name names that was looked for among another kind."""
+        kinds = (registry for registry in _KINDS.values() if registry != "eager")
+        return next((kind[:-1] for kind in kinds if name in getattr(self, kind)), "")
+
+    def _find(self, kind: str, text: str, plain: dict, wrappers: dict):
         """The record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
         try:
             name, given = names.parse(text)
@@ -132,7 +136,7 @@ class Catalogue:
             raise OptbenchError(f"{kind}: {error}") from None
         inner = given.pop(names.INNER, None)
         if name not in {**plain, **wrappers}:
-            raise unknown_name(kind, name, [*plain, *wrappers])
+            raise unknown_name(kind, name, [*plain, *wrappers], self._kind_of(name))
         if name in wrappers and inner is None:
             example = next((other for other in ("adam", "cosine") if other in plain), min(plain))
             raise OptbenchError(f"{name} goes around another {kind}: write {name}({example})")

@@ -52,6 +52,10 @@ class Command(TyperCommand):
             with formatter.section("Options"):
                 formatter.write_dl([row for _, row in options])
 
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """The first sentence, whole: what is cut says nothing. The list of commands has it, and some shells."""
+        return re.split(r"(?<=\.)\s", " ".join((self.help or "").split()), maxsplit=1)[0]
+
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """The example, in lines that can be copied."""
         if self.name in EXAMPLES:
@@ -83,7 +87,7 @@ class Commands(TyperGroup):
         write_groups(
             formatter,
             [
-                (getattr(command, "rich_help_panel", None), (name, _first_sentence(command.help or "")))
+                (getattr(command, "rich_help_panel", None), (name, command.get_short_help_str()))
                 for name, command in commands
                 if not command.hidden
             ],
@@ -94,8 +98,3 @@ class Commands(TyperGroup):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         write_example(formatter, *EXAMPLES[""])
-
-
-def _first_sentence(text: str) -> str:
-    """Whole: what is cut says nothing."""
-    return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]

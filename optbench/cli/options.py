@@ -11,13 +11,15 @@ from optbench.contract.errors import OptbenchError
 
 WARNING = "optbench: warning:"
 """How a warning on standard error begins, whoever gives it; what ends a command begins with ``optbench:`` alone."""
-Plugin = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--plugin", metavar="FILE", help="A Python file with optimizers, schedules or problems; repeatable.",
-        rich_help_panel=groups.WHAT,
-    ),
-]  # fmt: skip
+
+
+def plugin_option(group: str) -> Any:
+    """The option ``--plugin`` under the heading ``group``."""
+    about = "A Python file with optimizers, schedules or problems; repeatable."
+    return typer.Option("--plugin", metavar="FILE", help=about, rich_help_panel=group)
+
+
+Plugin = Annotated[list[Path] | None, plugin_option(groups.INPUT)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=groups.OUTPUT)]
 Workers = Annotated[
     int | None, typer.Option(metavar="N", help="Threads; by default one a core.", rich_help_panel=groups.WHERE)

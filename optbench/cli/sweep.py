@@ -9,7 +9,7 @@ from optbench.cli import report as report_command
 from optbench.cli import stopping
 from optbench.cli import sweep_options as options
 from optbench.cli.dry_run import print_plan, tell_if_long
-from optbench.cli.options import Plugin, Workers, check_folder
+from optbench.cli.options import Workers, check_folder
 from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
 
@@ -26,7 +26,7 @@ def sweep(
     batch_sizes: options.BatchSizes = None,
     schedules: options.Schedules = None,
     lr: options.Rates = None,
-    plugin: Plugin = None,
+    plugin: options.Plugin = None,
     dtype: options.Dtype = None,
     trials: options.Trials = None,
     search_seed: options.SearchSeed = None,

@@ -7,7 +7,7 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import HOW, PAGE, SEEDS, TIME, WHAT, WHERE
-from optbench.cli.options import flag, option
+from optbench.cli.options import flag, option, plugin_option
 
 Spec = Annotated[
     Path | None,
@@ -36,6 +36,7 @@ Rates = Annotated[
         WHAT,
     ),
 ]  # fmt: skip
+Plugin = Annotated[list[Path] | None, plugin_option(WHAT)]
 Dtype = Annotated[
     str | None,
     option(

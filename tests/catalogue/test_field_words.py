@@ -103,6 +103,9 @@ def test_the_sentence_stands_on_standard_error_so_that_json_stays_json(capsys, m
         ("schedule", "OneCycleLR", "unknown schedule 'OneCycleLR': did you mean 'one_cycle'?"),
         ("schedule", "plateau", "unknown schedule 'plateau': none here watches the loss"),
         ("schedule", "warmup_cosine", "unknown schedule 'warmup_cosine': did you mean 'warmup(cosine)'?"),
+        ("optimizer", "cosine", "unknown optimizer 'cosine': there is a schedule of that name"),
+        ("schedule", "adam", "unknown schedule 'adam': there is an optimizer of that name"),
+        ("problem", "warmup", "unknown problem 'warmup': there is a schedule wrapper of that name"),
         ("problem", "banana", "unknown problem 'banana': did you mean 'rosenbrock'?"),
     ],
 )
