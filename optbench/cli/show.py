@@ -132,6 +132,7 @@ _FACTS = {
     "optimizer": _optimizer,
     "wrapper": _optimizer,
     "baseline": _search,
+    "eager_optimizer": _search,
     "schedule": _schedule,
     "schedule_wrapper": _schedule,
     "problem": _problem,
