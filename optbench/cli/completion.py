@@ -1,22 +1,17 @@
 """What the shell is told when somebody presses Tab: names of the catalogue, of a folder's optimizers, of words.
 
-Nothing here imports NumPy or runs a file; names are read from the text of the files. Where no function stands, the
-shell offers files.
+Nothing here imports NumPy or runs a file; names are read from the text of the files, by what is imported only when a
+shell asks. Where no function stands, the shell offers files.
 """
 
-import csv
 import os
 import re
 import shlex
 import sys
-import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import typer
-
-from optbench.catalogue.sources import REGISTRIES, registered_names, shipped_files
-from optbench.contract.names import INNER, parse, unique
 
 VARIABLE = "_OPTBENCH_COMPLETE"
 """What the shell's function sets, as typer names it."""
@@ -121,6 +116,8 @@ def split_last(text: str) -> tuple[str, str]:
 
 def _names(ctx: typer.Context, registries: Iterable[str]) -> list[str]:
     """The names of these registries, those of the plug-ins in this command among them."""
+    from optbench.catalogue.sources import registered_names, shipped_files
+
     plugins = [Path(path).expanduser() for path in ctx.params.get("plugin") or ()]
     names = registered_names([*shipped_files(), *plugins])
     return [name for registry in registries for name in names[registry]]
@@ -167,12 +164,17 @@ def problems(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete_list(ctx, incomplete, "problems")
 
 
-kinds = words(*REGISTRIES)
-"""Complete what can be listed."""
+def kinds(incomplete: str) -> list[str]:
+    """Complete what can be listed."""
+    from optbench.catalogue.sources import REGISTRIES
+
+    return words(*REGISTRIES)(incomplete)
 
 
 def anything(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a name of any kind."""
+    from optbench.catalogue.sources import REGISTRIES
+
     return _complete_list(ctx, incomplete, *REGISTRIES)
 
 
@@ -196,6 +198,10 @@ def compared_optimizers(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def folder_optimizers(folder: Path) -> list[str]:
     """The optimizers of a result folder, as its spec has them (to import pyarrow for its tables would take longer)."""
+    import tomllib
+
+    from optbench.contract.names import unique
+
     try:
         spec = tomllib.loads((folder / "spec.toml").read_text(encoding="utf-8"))
         texts = [*spec.get("optimizers", ()), *(entry["optimizer"] for entry in spec.get("chosen", ()))]
@@ -206,6 +212,8 @@ def folder_optimizers(folder: Path) -> list[str]:
 
 def _without_values(text: str) -> str:
     """As runs are named: ``clip(adam)`` of ``clip(adam(beta1=0.8), norm=1)``."""
+    from optbench.contract.names import INNER, parse
+
     name, given = parse(text)
     return f"{name}({_without_values(given[INNER])})" if INNER in given else name
 
@@ -225,6 +233,8 @@ def spec(incomplete: str) -> list[str]:
 
 def columns(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a column's name from the first line of the CSV file that stands before it."""
+    import csv
+
     file = next(map(Path, _arguments(ctx, "file")), Path())
     if not file.is_file():
         return []

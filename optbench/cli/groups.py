@@ -76,7 +76,7 @@ class Commands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args[:1] == ["help"]:
-            args = [*args[1:], "--help"]
+            args = [*(arg for arg in args[1:] if arg != "help"), "--help"]
         if not args and not ctx.resilient_parsing:
             args = ["--help"]  # click prints the help of a command without any on standard error
         return super().parse_args(ctx, args)

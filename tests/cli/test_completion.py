@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from optbench.catalogue import sources
 from optbench.catalogue.listing import KINDS, PARTS
 from optbench.catalogue.sources import REGISTRIES, registered_names, shipped_files
-from optbench.cli import app, completion
+from optbench.cli import app
 from optbench.lecture import claims
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +137,7 @@ def test_nothing_is_printed_where_completion_breaks(bash, monkeypatch):
     def broken(*_):
         raise RuntimeError("never shown")
 
-    monkeypatch.setattr(completion, "registered_names", broken)
+    monkeypatch.setattr(sources, "registered_names", broken)
     assert bash("show", "ad") == []
 
 

@@ -42,7 +42,7 @@ def test_the_commands_stand_in_groups_and_alone_the_program_shows_its_help(page)
     text = page("--help")
     assert headings(text) == ["Run", "Ask the results", "The catalogue", "The lecture, and what is here", "Options",
                               "Example"]  # fmt: skip
-    assert page() == text == page("help")
+    assert page() == text == page("help") == page("help", "help")
     assert [line.split()[0] for line in text.splitlines() if re.match(r"  [a-z]+  ", line)] == list(COMMANDS)
     assert "--install-completion" in text
 
