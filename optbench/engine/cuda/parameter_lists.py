@@ -21,8 +21,7 @@ def view_of(name: str, x: Any) -> Any:
                 f"{name}={shown(x)} must lie on the card, as an array of numba, CuPy or PyTorch does: "
                 "it has no __cuda_array_interface__"
             )
-        real(name, x)
-        view = x if hasattr(x, "__cuda_ndarray__") else cuda.as_cuda_array(x)
+        view = real(name, x if hasattr(x, "__cuda_ndarray__") else cuda.as_cuda_array(x))
     except OptbenchError:
         raise
     except Exception as error:  # each library has errors of its own
