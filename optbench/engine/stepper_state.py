@@ -131,13 +131,16 @@ def restore(stepper: Any, state: Any) -> None:
     heading = {key: _plain(value) for key, value in state.items() if key in wanted}
     for key in ("format", "optimizer", "dtype", "shapes"):
         if key in heading and heading[key] != wanted[key]:
-            raise OptbenchError(
-                f"load_state_dict: the state's {key} is {shown(heading[key])}, this stepper's {shown(wanted[key])}"
-            )
+            given, here = shown(heading[key]), shown(wanted[key])
+            raise OptbenchError(f"load_state_dict: the state is of {key} {given}, and this stepper of {here}")
     if missing is not None:
         raise OptbenchError(f"load_state_dict: the state has no {missing!r}")
-    given = {key.removeprefix("hyperparameter."): value for key, value in heading.items() if key.startswith("hyper")}
-    values = stepper.optimizer.with_values(given)
+    known = {*wanted, *(entry.key for entry in entries)}
+    strange = next((key for key in state if key not in known), None)
+    if strange is not None:
+        raise OptbenchError(f"load_state_dict: the state has {shown(strange)}, which is unknown here")
+    named = {key.removeprefix("hyperparameter."): value for key, value in heading.items() if key.startswith("hyper")}
+    values = stepper.optimizer.with_values(named)
     rate = settings.checked("load_state_dict: lr", heading["lr"])
     steps = heading["steps"]
     if type(steps) is not int or steps < 0:
