@@ -189,6 +189,8 @@ def parameters_of(w: Any, blocks: Any) -> ArrayList | OneArray:
 
 def check_list(w: Any, blocks: Any) -> None:
     """Raises OptbenchError for what is neither a list nor a mapping, and for blocks, which its arrays are."""
+    if callable(getattr(w, "parameters", None)):
+        raise OptbenchError(f"stepper: w is a {type(w).__name__}: give its parameters, w.parameters()")
     if isinstance(w, str | bytes | type) or not hasattr(type(w), "__iter__"):
         raise OptbenchError(
             f"stepper: w={shown(w)} must be an array, a list of arrays, or a mapping of names to arrays"
