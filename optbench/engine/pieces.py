@@ -17,8 +17,9 @@ _SMALLEST, _LARGEST = 1 << 16, 1 << 20
 """Numbers of a piece. A call costs 2 us, which is little even beside the smallest; see reports/constants.md."""
 _SHARES = 16
 """Pieces that all parameters together make at least, within these sizes: what several threads have to share."""
-_LINE = 1 << 10
-"""Of which the numbers of a piece are a multiple, so that the next one begins at a cache line where the array does."""
+_LINE, _BESIDE = 1 << 10, 272
+"""A piece has a multiple of the one and the other besides: the next one begins at a cache line where the array does,
+and its slots lie at different places of a page, or the core would take one for another."""
 
 
 class Piece:
@@ -56,7 +57,7 @@ class Pieces:
         self.record, self.rows, self.dtype = record, rows, dtype
         self.clocks = [0] * len(rows)
         """Of each array, how many steps it has made."""
-        most = int(np.clip(sum(w.shape[1] for w in rows) // _SHARES, _SMALLEST, _LARGEST)) // _LINE * _LINE
+        most = int(np.clip(sum(w.shape[1] for w in rows) // _SHARES, _SMALLEST, _LARGEST)) // _LINE * _LINE + _BESIDE
         split = split and not record.by_block
         self.arrays: list[list[Piece]] = []
         for w, blocks in zip(rows, shapes, strict=True):
