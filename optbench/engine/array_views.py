@@ -17,7 +17,28 @@ _WORK = 10_000
 """Steps of NumPy's search for an element that two arrays with gaps share."""
 
 
-def view_of(name: str, x: Any) -> np.ndarray:
+class Place:
+    """What a message calls an array of a list: a text that is written when it is needed."""
+
+    def __init__(self, argument: str, key: Any):
+        self.argument, self.key = argument, key
+
+    def __str__(self) -> str:
+        return f"stepper: {self.argument}[{shown(self.key)}]"
+
+
+def gradient_of(name: Any, x: Any) -> np.ndarray:
+    """As view_of, and quick where nothing is wrong; of any dtype."""
+    if type(x) is np.ndarray:
+        return x
+    try:
+        array = x.detach().numpy()
+        return array if type(array) is np.ndarray else view_of(name, x)
+    except Exception:  # no tensor, or one that does not serve
+        return view_of(name, x)
+
+
+def view_of(name: Any, x: Any) -> np.ndarray:
     """A NumPy array of the same memory, float32 or float64; it may be read-only or have gaps. Raises OptbenchError."""
     if isinstance(x, np.ma.MaskedArray):
         raise OptbenchError(f"{name} is a masked array: no rule knows what to do with its gaps")
@@ -39,7 +60,7 @@ def view_of(name: str, x: Any) -> np.ndarray:
     raise OptbenchError(f"{name} does not lie in the CPU's memory: move it there, or say device='cuda'")
 
 
-def real(name: str, x: Any) -> Any:
+def real(name: Any, x: Any) -> Any:
     """An array of a precision that rules are compiled for. Raises OptbenchError."""
     dtype = str(x.dtype).rpartition(".")[2]  # torch.float32
     if dtype not in DTYPES:
@@ -47,7 +68,7 @@ def real(name: str, x: Any) -> Any:
     return x
 
 
-def dense(name: str, x: Any) -> None:
+def dense(name: Any, x: Any) -> None:
     """Raises OptbenchError for what is sparse, or a pair of a name and an array."""
     if "sparse" in str(getattr(x, "layout", "")) or hasattr(x, "tocsr"):
         raise OptbenchError(f"{name} is sparse: give it dense, by .to_dense() or .toarray()")

@@ -9,7 +9,7 @@ import numpy as np
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.types import DtypeName
-from optbench.engine.array_views import repeats, share, view_of
+from optbench.engine.array_views import Place, gradient_of, repeats, share, view_of
 from optbench.engine.one_array import OneArray
 
 
@@ -33,12 +33,13 @@ class ArrayList:
         self.labels = [str(key) for key in self._places()]
         if len(set(self.labels)) < len(self.labels):
             raise OptbenchError("stepper: two names in w are the same text")
-        self.views = [self.view(self.name("w", k), x) for k, x in enumerate(self.given)]
+        self._names, self._gradients = ([Place(argument, key) for key in self._places()] for argument in "wg")
+        self.views = [self.view(name, x) for name, x in zip(self._names, self.given, strict=True)]
         first = self.views[0].dtype
         for k, view in enumerate(self.views):
             if view.dtype != first:
                 raise OptbenchError(
-                    f"{self.name('w', k)} is {view.dtype}, and w[{shown(self._places()[0])}] {first}: "
+                    f"{self._names[k]} is {view.dtype}, and w[{shown(self._places()[0])}] {first}: "
                     "all must be of one dtype"
                 )
         self.dtype: DtypeName = "float32" if first == np.float32 else "float64"
@@ -50,7 +51,7 @@ class ArrayList:
 
     # Where arrays lie: of the CPU here, of a card in engine/cuda/parameter_lists.py.
 
-    def view(self, name: str, x: Any) -> Any:
+    def view(self, name: Place, x: Any) -> Any:
         """One of w as an array that may be written. Raises OptbenchError."""
         view = view_of(name, x)
         if not view.flags.writeable:
@@ -61,7 +62,7 @@ class ArrayList:
 
     def whole(self, array: Any) -> bool:
         """Whether kernels can take it as it lies."""
-        return array.flags.c_contiguous and array.flags.aligned and array.flags.writeable
+        return array.flags.carray
 
     def row(self, array: Any) -> Any:
         """(1, numbers): the array's memory, or a copy without its gaps."""
@@ -71,13 +72,17 @@ class ArrayList:
         """The first and the last address of an array, and one."""
         return np.lib.array_utils.byte_bounds(array)
 
+    def address(self, array: Any) -> int:
+        """Where an array without gaps begins."""
+        return array.__array_interface__["data"][0]
+
     def overlap(self, one: Any, other: Any) -> bool:
         """Whether arrays whose bounds overlap share an element."""
         return share(one, other)
 
-    def gradient(self, name: str, x: Any) -> Any:
+    def gradient(self, name: Place, x: Any) -> Any:
         """A gradient as an array. Raises OptbenchError."""
-        return x if type(x) is np.ndarray else view_of(name, x)
+        return gradient_of(name, x)
 
     def copy(self, array: Any) -> Any:
         """Another array of the same numbers."""
@@ -96,10 +101,6 @@ class ArrayList:
     def _places(self) -> Sequence[Any]:
         return range(len(self.given)) if self.keys is None else self.keys
 
-    def name(self, argument: str, k: int) -> str:
-        """What a message calls the k-th."""
-        return f"stepper: {argument}[{shown(self._places()[k])}]"
-
     def _check_memory(self) -> None:
         bounds = sorted((*self.bounds(view), k) for k, view in enumerate(self.views) if 0 not in view.shape)
         reach, last = 0, -1
@@ -107,7 +108,7 @@ class ArrayList:
             if low < reach and self.overlap(self.views[last], self.views[k]):
                 one, other = sorted((last, k))
                 raise OptbenchError(
-                    f"{self.name('w', one)} and w[{shown(self._places()[other])}] share memory: "
+                    f"{self._names[one]} and w[{shown(self._places()[other])}] share memory: "
                     "each parameter is to be given once"
                 )
             if high > reach:
@@ -117,8 +118,8 @@ class ArrayList:
 
     def _is_ours(self, array: Any) -> bool:
         """Whether an array may lie in the memory of the parameters."""
-        low, high = self.bounds(array)
-        k = bisect_right(self._lows, high - 1) - 1
+        low = self.address(array)
+        k = bisect_right(self._lows, low + array.nbytes - 1) - 1
         return k >= 0 and self._highs[k] > low
 
     def gradients(self, g: Any) -> list[Any]:
@@ -147,14 +148,14 @@ class ArrayList:
         return [g[key] for key in keys]
 
     def _row_of_gradient(self, k: int, x: Any) -> Any:
-        array, view = self.gradient(self.name("g", k), x), self.views[k]
-        if array.shape != view.shape or array.dtype != view.dtype:
+        array = self.gradient(self._gradients[k], x)
+        if array.shape != self.shapes[k] or array.dtype != self.views[k].dtype:
             raise OptbenchError(
-                f"{self.name('g', k)} is {array.dtype} of the shape {tuple(array.shape)}, "
-                f"and its array {view.dtype} of the shape {tuple(view.shape)}"
+                f"{self._gradients[k]} is {array.dtype} of the shape {tuple(array.shape)}, "
+                f"and its array {self.views[k].dtype} of the shape {self.shapes[k]}"
             )
         # What a kernel writes must not be what it reads.
-        if self.whole(array) and 0 not in array.shape and self._is_ours(array):
+        if self.whole(array) and array.size and self._is_ours(array):
             array = self.copy(array)
         return self.row(array)
 

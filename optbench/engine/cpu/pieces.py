@@ -77,10 +77,13 @@ class CpuPieces(Pieces):
 
     def _run(self, kernel: Callable, present: Sequence[Piece]) -> None:
         """The kernel on each piece."""
-        work, lock = iter(present), threading.Lock()
         count = min(self.threads, len(present))
         if count == 1 or sum(piece.last - piece.first for piece in present) < _ALONE:
-            return _drain(kernel, work, lock)
+            for piece in present:
+                update = piece.update
+                kernel(piece.w, piece.g, *update.arrays, piece.clock, 0, update.runs)
+            return
+        work, lock = iter(present), threading.Lock()
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads - 1, "stepper")
         others = [self._pool.submit(_drain, kernel, work, lock) for _ in range(count - 1)]

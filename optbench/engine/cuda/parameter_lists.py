@@ -11,7 +11,7 @@ from optbench.engine.one_array import OneArray
 from optbench.engine.parameter_lists import ArrayList, check_list
 
 
-def view_of(name: str, x: Any) -> Any:
+def view_of(name: Any, x: Any) -> Any:
     """A device array of numba of the same memory, C-contiguous, float32 or float64. Raises OptbenchError."""
     dense(name, x)
     try:
@@ -48,7 +48,7 @@ class CardArray(OneArray):
 class CardList(ArrayList):
     """Arrays on a card, of any shapes."""
 
-    def view(self, name: str, x: Any) -> Any:
+    def view(self, name: Any, x: Any) -> Any:
         interface = getattr(x.detach() if hasattr(x, "detach") else x, "__cuda_array_interface__", {"data": (0, False)})
         if interface["data"][1]:
             raise OptbenchError(f"{name} is read-only, and would have to be changed in place")
@@ -63,14 +63,17 @@ class CardList(ArrayList):
         return array.reshape(1, size) if size else np.empty((1, 0), array.dtype)
 
     def bounds(self, array: Any) -> tuple[int, int]:
-        interface = getattr(array, "__cuda_array_interface__", None)
-        first = interface["data"][0] if interface else array.ctypes.data  # in the simulator they are NumPy's
+        first = self.address(array)
         return first, first + array.nbytes
+
+    def address(self, array: Any) -> int:
+        interface = getattr(array, "__cuda_array_interface__", None)
+        return interface["data"][0] if interface else array.ctypes.data  # in the simulator they are NumPy's
 
     def overlap(self, one: Any, other: Any) -> bool:
         return True
 
-    def gradient(self, name: str, x: Any) -> Any:
+    def gradient(self, name: Any, x: Any) -> Any:
         return view_of(name, x)
 
     def copy(self, array: Any) -> Any:
