@@ -17,16 +17,18 @@ class ListSteps:
     text: str
     dtype: str = "float64"
     resumed: bool = False
+    scale: int = 1
+    """By which the first axis of an array is longer."""
 
     def drive(self, put=np.array, get=np.asarray, **device) -> dict[str, np.ndarray]:
         """The arrays and the reported ones in the end; ``put``, ``get``: to where they are stepped, and back."""
         import optbench
 
-        rng = np.random.default_rng(6)
-        w = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in SHAPES]
+        rng, shapes = np.random.default_rng(6), [(self.scale * s[0], *s[1:]) if s else s for s in SHAPES]
+        w = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]
         rule = optbench.stepper(self.text, w, lr=0.05, **device)
         for t in range(COUNT):
-            g = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in SHAPES]
+            g = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]
             if self.resumed and t == 3:
                 state = rule.state_dict()
                 rule = optbench.stepper(self.text, w, lr=1.0, **device)
