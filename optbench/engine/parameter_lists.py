@@ -47,6 +47,7 @@ class ArrayList:
         self.blocks = [(shape or (1,),) for shape in self.shapes]
         self._check_memory()
         self.rows = [self.row(view) for view in self.views]
+        self._homes = [(k, x.data_ptr, x.data_ptr()) for k, x in enumerate(self.given) if hasattr(x, "data_ptr")]
         self._gaps = [(k, view) for k, view in enumerate(self.views) if not self.whole(view)]
 
     # Where arrays lie: of the CPU here, of a card in engine/cuda/parameter_lists.py.
@@ -124,6 +125,9 @@ class ArrayList:
 
     def gradients(self, g: Any) -> list[Any]:
         """A row for each array, or None where it stays. Raises OptbenchError."""
+        for k, here, home in self._homes:
+            if here() != home:
+                raise OptbenchError(f"{self._names[k]} has moved, as by .to(): make a new stepper, and load this state")
         given = self._in_order(g) if self.keys is None else self._by_name(self.keys, g)
         return [None if x is None else self._row_of_gradient(k, x) for k, x in enumerate(given)]
 

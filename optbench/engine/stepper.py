@@ -161,7 +161,8 @@ def stepper(
         w: the parameters, all float64 or all float32, which are changed in place. A list (or what else can be counted
             up, such as ``module.parameters()``) of NumPy arrays or CPU tensors of any shapes, each a parameter block;
             or a mapping of names to them; or one NumPy array, C-contiguous, (dim,) or (runs, dim) for so many runs of
-            the same setting. Tensors stay where they are: their memory is shared.
+            the same setting. Tensors stay where they are: their memory is shared. What is to have another rate or
+            other hyperparameters gets a stepper of its own; what a rule sums up, it sums over its own arrays.
         lr: the learning rate.
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
         device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``.

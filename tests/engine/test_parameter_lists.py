@@ -29,6 +29,9 @@ class Tensor:
     def detach(self):
         return Tensor(self.array, self.device, self.layout, grad=False)
 
+    def data_ptr(self):
+        return self.array.ctypes.data
+
     def clone(self):
         return Tensor(self.array.copy(), self.device, self.layout, grad=False)
 
@@ -47,6 +50,15 @@ def test_tensors_share_their_memory():
     assert (w.array == -0.5).all()
     (reported,) = average.reported
     assert isinstance(reported, Tensor) and (reported.array == -0.5).all() and reported.array is not w.array
+
+
+def test_a_tensor_that_has_moved_is_refused():
+    w = Tensor(np.zeros(3))
+    gd = stepper("gd", [w], lr=0.5)
+    w.array = np.zeros(3)
+    with pytest.raises(OptbenchError, match=r"w\[0\] has moved"):
+        gd.step([np.ones(3)])
+    assert gd.steps == 0
 
 
 ODD = {

@@ -1,5 +1,9 @@
 """Update rules on lists of arrays: against the same rule on one flat array, which other tests hold to the papers."""
 
+import os
+import signal
+import time
+
 import numpy as np
 import pytest
 
@@ -83,6 +87,26 @@ def test_threads_change_no_number(dtype):
                 adam.step(arrays(rng, dtype, shapes))
             results.append(w)
         assert same(results[0], results[1]) and same(results[0], results[2])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_fork_has_threads_of_its_own():
+    w, g = [np.ones(200_000), np.ones(200_000)], [np.ones(200_000)] * 2
+    gd = stepper("gd", w, lr=0.5, threads=2)
+    gd.step(g)
+    child = os.fork()
+    if not child:
+        gd.step(g)
+        os._exit(0 if (w[0] == 0).all() and (w[1] == 0).all() else 1)
+    for _ in range(600):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, signal.SIGKILL)
+    assert done and status == 0
 
 
 def test_pieces_of_an_array_are_the_whole():

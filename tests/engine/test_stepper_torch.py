@@ -139,6 +139,20 @@ def test_torch_save_keeps_the_state(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(whole, module.parameters(), strict=True))
 
 
+def test_a_module_that_moves_is_noticed():
+    import torch
+
+    module = torch.nn.Linear(3, 2)
+    gd = stepper("gd", module.parameters(), lr=0.1)
+    gd.step([torch.ones_like(p) for p in module.parameters()])
+    module.double()
+    with pytest.raises(
+        OptbenchError, match=r"w\[0\] has moved, as by .to\(\): make a new stepper, and load this state"
+    ):
+        gd.step([None, None])
+    assert gd.steps == 1
+
+
 def test_channels_last_and_a_gradient_of_other_strides():
     import torch
 

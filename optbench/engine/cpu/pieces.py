@@ -28,6 +28,7 @@ class CpuPieces(Pieces):
         self.threads = threads or _cores()
         self._partial = partial_update(self.record, self.dtype) if self.joint else None
         self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
         self._move()
 
     def _move(self) -> None:
@@ -84,8 +85,8 @@ class CpuPieces(Pieces):
                 kernel(piece.w, piece.g, *update.arrays, piece.clock, 0, update.runs)
             return
         work, lock = iter(present), threading.Lock()
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.threads - 1, "stepper")
+        if self._pool is None or self._process != os.getpid():  # a fork has none of the threads
+            self._pool, self._process = ThreadPoolExecutor(self.threads - 1, "stepper"), os.getpid()
         others = [self._pool.submit(_drain, kernel, work, lock) for _ in range(count - 1)]
         try:
             _drain(kernel, work, lock)
