@@ -12,6 +12,8 @@ _HOMES = {
     "optbench.contract.schedules": ("Schedule", "schedule", "schedule_wrapper"),
     "optbench.contract.optimizers": ("Baseline", "Matrix", "Optimizer", "Wrapper"),
     "optbench.contract.optimizer_decorators": ("optimizer", "variant", "wrapper"),
+    "optbench.contract.eager": ("Eager",),
+    "optbench.contract.eager_signatures": ("optax_optimizer", "torch_optimizer"),
     "optbench.contract.search": ("Range", "choice", "log_uniform", "one_minus_log_uniform", "uniform"),
     "optbench.contract.errors": ("OptbenchError", "PluginError"),
     "optbench.averages.array": ("ewa",),

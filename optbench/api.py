@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from optbench.catalogue import loader
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.paths import path_of
@@ -80,7 +81,7 @@ def schedules(plugin: Plugins = ()) -> dict[str, Schedule]:
 
 def minimize(
     problem: str | Problem | Family,
-    optimizer: str | Optimizer | Baseline,
+    optimizer: str | AnyOptimizer,
     *,
     lr: float | None = None,
     steps: int | None = None,
@@ -146,7 +147,7 @@ def minimize(
 
 def cohort(
     problem: str | Problem | Family,
-    optimizer: str | Optimizer | Baseline,
+    optimizer: str | AnyOptimizer,
     settings: Iterable[Mapping[str, Any]],
     *,
     steps: int | None = None,

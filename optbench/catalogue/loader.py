@@ -10,11 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from optbench.catalogue import libraries
 from optbench.catalogue.guard import put_back
 from optbench.contract import names
 from optbench.contract.composition import wrap
+from optbench.contract.eager import LIBRARIES, AnyOptimizer, Eager, library_and_name
 from optbench.contract.errors import OptbenchError, PluginError, shown, unknown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.origins import Origin
@@ -33,11 +36,12 @@ _KINDS = {
     Optimizer: "optimizers",
     Wrapper: "wrappers",
     Baseline: "baselines",
+    Eager: "eager",
     Schedule: "schedules",
     ScheduleWrapper: "schedule_wrappers",
     Family: "problems",
 }
-_ONE_NAMESPACE = (("optimizers", "wrappers", "baselines"), ("schedules", "schedule_wrappers"))
+_ONE_NAMESPACE = (("optimizers", "wrappers", "baselines", "eager"), ("schedules", "schedule_wrappers"))
 
 
 @dataclass
@@ -47,6 +51,8 @@ class Catalogue:
     optimizers: dict[str, Optimizer] = field(default_factory=dict)
     wrappers: dict[str, Wrapper] = field(default_factory=dict)
     baselines: dict[str, Baseline] = field(default_factory=dict)
+    eager: dict[str, Eager] = field(default_factory=dict)
+    """Other libraries' optimizers that the user's files define; those of the libraries are found when asked for."""
     schedules: dict[str, Schedule] = field(default_factory=dict)
     schedule_wrappers: dict[str, ScheduleWrapper] = field(default_factory=dict)
     problems: dict[str, Family] = field(default_factory=dict)
@@ -54,19 +60,51 @@ class Catalogue:
     """sha256 of the file that a name came from, by kind and name: ``optimizer adam``."""
     files: dict[str, Path] = field(default_factory=dict)
     broken: dict[Path, str] = field(default_factory=dict)
+    modules: dict[Path, ModuleType] = field(default_factory=dict)
+    """The user's files, as they were loaded."""
 
-    def optimizer(self, text: str | Optimizer | Baseline) -> tuple[Optimizer | Baseline, dict[str, float]]:
+    def optimizer(self, text: str | AnyOptimizer) -> tuple[AnyOptimizer, dict[str, float]]:
         """The optimizer that ``text`` names, or a record itself, and all its hyperparameters. Raises OptbenchError."""
+        if isinstance(text, Eager):
+            return (text if text.origins else libraries.with_origins(text)), text.with_values({})
         if isinstance(text, Optimizer | Baseline):
             return text, text.with_values({})
-        record, inner, given = self._find("optimizer", text, self.optimizers | self.baselines, self.wrappers)
+        if (found := self._of_library(text)) is not None:
+            return found
+        plain = self.optimizers | self.baselines | self.eager
+        record, inner, given = self._find("optimizer", text, plain, self.wrappers)
+        if isinstance(record, Eager):
+            return libraries.with_options(record, given)
         if inner is None:
             return record, record.with_values(given)
         base, values = self.optimizer(inner)
-        if isinstance(base, Baseline):
-            raise OptbenchError(f"optimizer {record.name} cannot go around {base.name}, which is SciPy's")
+        if not isinstance(base, Optimizer):
+            owner = LIBRARIES[base.library] if isinstance(base, Eager) else "SciPy"
+            raise OptbenchError(f"optimizer {record.name} cannot go around {base.name}, which is {owner}'s")
         composed = wrap(record, base)
         return composed, composed.with_values(values | given)
+
+    def _of_library(self, text: str) -> tuple[Eager, dict[str, float]] | None:
+        """The optimizer of another library that a text such as ``torch:AdamW(beta1=0.8)`` names; None for others.
+
+        ``file=mine.py`` names a file of the user's that is loaded for it.
+        """
+        try:
+            name, given = names.parse(text)
+        except OptbenchError:
+            return None  # whoever looks among the rest says what is wrong
+        parts = library_and_name(name)
+        if parts is None:
+            return None
+        file = given.pop("file", None)
+        if file is not None and (path := plugin_path(file)) not in self.modules:
+            _add(self, path)
+            if path in self.broken:
+                raise OptbenchError(f"the plug-in {path.name} does not load: {last_line(self.broken[path])}")
+        label = ":".join(parts)
+        if label not in self.eager:
+            self.eager[label] = libraries.find(*parts, list(self.modules.values()))
+        return libraries.with_options(self.eager[label], given)
 
     def schedule(self, text: str | Schedule) -> Schedule:
         """The schedule that ``text`` names, or a record itself. Raises OptbenchError."""
@@ -126,6 +164,7 @@ def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
         _add(catalogue, path)
     if catalogue.broken:
         raise PluginError(f"the installation is damaged: {next(iter(catalogue.broken.values()))}")
+    catalogue.modules.clear()
     for path in dict.fromkeys(map(plugin_path, files)):
         _add(catalogue, path)
     return catalogue
@@ -155,8 +194,13 @@ def load_all(files: str | Path | Iterable[str | Path] = ()) -> Catalogue:
         files = _some(files)
     catalogue = load(tuple(files))
     for path, trace in catalogue.broken.items():
-        raise OptbenchError(f"the plug-in {path.name} does not load: {trace.strip().splitlines()[-1]}")
+        raise OptbenchError(f"the plug-in {path.name} does not load: {last_line(trace)}")
     return catalogue
+
+
+def last_line(trace: str) -> str:
+    """What a traceback says at its end."""
+    return trace.strip().splitlines()[-1]
 
 
 def _some(files: Any) -> tuple:
@@ -173,12 +217,13 @@ def _some(files: Any) -> tuple:
 def _add(catalogue: Catalogue, path: Path) -> None:
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        records = _execute(path, digest)
+        module, records = _execute(path, digest)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a user's file may raise is reported, not passed on
         catalogue.broken[path] = _trace(error, path)
         return
+    catalogue.modules[path] = module
     for record in records:
         kind = _KINDS[type(record)]
         registry = getattr(catalogue, kind)
@@ -192,6 +237,8 @@ def _add(catalogue: Catalogue, path: Path) -> None:
             )
         if not any(origin.key == key for origin in record.origins):  # what another file defines keeps its own
             object.__setattr__(record, "origins", (Origin(key, path, digest), *record.origins))
+        if isinstance(record, Eager):
+            record = libraries.with_origins(record)
         registry[record.name] = record
         catalogue.hashes[key] = digest
         catalogue.files[key] = path
@@ -207,8 +254,8 @@ def _trace(error: BaseException, path: Path) -> str:
 
 
 @cache
-def _execute(path: Path, digest: str) -> list:
-    """The records of a file, which runs as a module of a private name, once per content."""
+def _execute(path: Path, digest: str) -> tuple[ModuleType, list]:
+    """A file, which runs as a module of a private name, once per content; and its records."""
     # By content, not by place: kernels in numba's cache name this module, and a copied checkout finds them, too.
     label = f"_optbench_plugin_{path.stem}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(label, path)
@@ -222,7 +269,9 @@ def _execute(path: Path, digest: str) -> list:
         records = [record for record in vars(module).values() if type(record) in _KINDS]
         for record in records:
             record.__post_init__()  # a file can have done anything to them
+        taken = {record.name for record in records}
+        records += [record for record in libraries.classes_of(module) if record.name not in taken]
     except BaseException:
         sys.modules.pop(label, None)
         raise
-    return records
+    return module, records

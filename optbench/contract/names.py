@@ -13,9 +13,11 @@ _TEXT = r"[^\s,()\[\]{}'\"=]"
 # What stands in quotes is passed over; then a value that holds a slash, ends like a file of data, or is a grid.
 _PATH = re.compile(
     r"""'[^']*'|"[^"]*"|(?<==)\s*"""
-    rf"(?P<path>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?:csv|npz|parquet)|[-+.\deE]+:[-+.\deE]+:\d+)(?=\s*[,)])"
+    rf"(?P<path>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?:csv|npz|parquet|py)|[-+.\deE]+:[-+.\deE]+:\d+)(?=\s*[,)])"
 )
-
+# ``torch:AdamW`` is read as ``torch.AdamW``, which Python knows.
+_LIBRARY = re.compile(r"""'[^']*'|"[^"]*"|\b(?P<library>torch|optax):(?=[A-Za-z_])""")
+_DOTTED = re.compile(r"^(torch|optax)\.")
 
 _LONGEST = 100_000
 """Letters of a name with its parameters: more are a typing error, and take long to read."""
@@ -28,7 +30,8 @@ def parse(text: str) -> tuple[str, dict]:
 
     Values are Python literals. What a wrapper stands around, ``clip(adam, norm=1)``, is the parameter INNER, a text of
     that form again. A bare word is a text, and so are a path, ``logistic(data=~/points.csv)``, and a grid,
-    ``adam(eps=1e-8:1e-2:4)``; a path with blanks or brackets needs quotes.
+    ``adam(eps=1e-8:1e-2:4)``; a path with blanks or brackets needs quotes. The name may be one of another library's,
+    ``torch:AdamW``.
 
     Args:
         text: as it was typed.
@@ -47,18 +50,19 @@ def parse(text: str) -> tuple[str, dict]:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise bad
     try:
-        node = ast.parse(_PATH.sub(_quoted, text.strip()), mode="eval").body
+        plain = _LIBRARY.sub(_with_dot, _PATH.sub(_quoted, text.strip()))
+        node = ast.parse(plain, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise bad from None
-    if isinstance(node, ast.Name):
-        return node.id, {}
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or len(node.args) > 1:
+    if _is_name(node):
+        return _text(node), {}
+    if not isinstance(node, ast.Call) or not _is_name(node.func) or len(node.args) > 1:
         raise bad
     parameters = {}
     if node.args:
-        if not isinstance(node.args[0], ast.Name | ast.Call):
+        if not _is_name(node.args[0]) and not isinstance(node.args[0], ast.Call):
             raise bad
-        parameters[INNER] = ast.unparse(node.args[0])
+        parameters[INNER] = _text(node.args[0])
     for keyword in node.keywords:
         if keyword.arg is None or keyword.arg in parameters:
             raise bad
@@ -69,7 +73,22 @@ def parse(text: str) -> tuple[str, dict]:
             if not isinstance(keyword.value, ast.Name | ast.Call):
                 raise bad from None
             parameters[keyword.arg] = ast.unparse(keyword.value)
-    return node.func.id, parameters
+    return _text(node.func), parameters
+
+
+def _is_name(node: ast.AST) -> bool:
+    """Whether it is a word, or one of another library's: ``torch.optim.AdamW``."""
+    return isinstance(node, ast.Name) or (
+        isinstance(node, ast.Attribute) and _DOTTED.match(ast.unparse(node)) is not None
+    )
+
+
+def _text(node: ast.AST) -> str:
+    return _DOTTED.sub(r"\1:", ast.unparse(node))
+
+
+def _with_dot(match: re.Match) -> str:
+    return f"{match['library']}." if match["library"] else match[0]
 
 
 def _quoted(match: re.Match) -> str:

@@ -38,13 +38,18 @@ def checked(record: Any) -> dict[str, Any]:
     for key in _TEXTS:
         values.text(owner, key, getattr(record, key))
     values.function(owner, "start", record.start, 1)
-    values.source_function(owner, "value_and_gradient", record.value_and_gradient)
+    if not isinstance(record.eager, bool):
+        raise values.wrong(owner, "eager", record.eager, "True or False")
+    if record.eager and record.form != "single":
+        raise PluginError("problem: an eager one has form='single'")
+    code = values.function if record.eager else values.source_function
+    code(owner, "value_and_gradient", record.value_and_gradient)
     fields: dict[str, Any] = {"dim": dim, "minimum": values.real(owner, "minimum", record.minimum)}
     fields["noise"] = values.real(owner, "noise", record.noise, 0)
     fields["examples"] = values.whole(owner, "examples", record.examples, 1, values.MOST_EXAMPLES)
     fields["metrics"] = values.words(owner, "metrics", record.metrics)
     if record.evaluate is not None:
-        values.source_function(owner, "evaluate", record.evaluate)
+        code(owner, "evaluate", record.evaluate)
     elif record.metrics:
         raise PluginError(f"problem: metrics {record.metrics} need an evaluate function")
     if record.work is not None:

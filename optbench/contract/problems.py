@@ -84,6 +84,9 @@ class Problem:
     evaluate: Callable | None = None
     """Takes the arguments of ``value_and_gradient`` with ``out`` in place of ``g`` and ``f``; it writes the value, and
     then one number for each of ``metrics``: ``out`` is (1 + metrics,), or (1 + metrics, runs) in lanes form."""
+    eager: bool = False
+    """Whether ``value_and_gradient`` and ``evaluate`` are called as plain Python on NumPy arrays, in single form, and
+    not compiled: for what no kernel can say, at many times the cost."""
     domain: tuple[tuple[float, float], tuple[float, float]] | None = None
     """For two parameters: the region of the plane that is worth drawing."""
     name: str = ""

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -163,7 +164,7 @@ def name(kind: str, value: Any) -> str:
         PluginError: it cannot be typed in a spec.
     """
     try:
-        if isinstance(value, str) and names.parse(value)[0].isidentifier():
+        if isinstance(value, str) and re.sub("[:.]", "_", names.parse(value)[0]).isidentifier():
             return value
     except OptbenchError:
         pass

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
@@ -39,7 +40,7 @@ class Cohort:
     """
 
     problem: Problem
-    optimizer: Optimizer | Baseline
+    optimizer: AnyOptimizer
     lanes: Sequence[Lane]
     batch_size: int
     steps: int

@@ -37,8 +37,10 @@ def run_together(
 
         return gpu.run_cohorts(cohorts, progress, stop)
     from optbench.engine.cpu.cohort import run_cohort
+    from optbench.engine.eager.cohort import is_eager
+    from optbench.engine.eager.cohort import run_cohort as run_eagerly
 
-    return [run_cohort(cohort, progress, stop) for cohort in cohorts]
+    return [(run_eagerly if is_eager(cohort) else run_cohort)(cohort, progress, stop) for cohort in cohorts]
 
 
 def compile_for(cohort: Cohort) -> None:

@@ -57,6 +57,10 @@ class Engine(Protocol):
     width: int
     """Random numbers that a step takes."""
 
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """(runs,): why a lane could not go on; "" where it could."""
+
     def advance(self, rates: "Rates", done: int, size: int, heard: bool) -> None:
         """Make ``size`` steps after step ``done``; lanes whose loss is over the limit stop before their update.
 
@@ -208,6 +212,10 @@ class Runner:
             engine.alive[fresh], engine.diverged_at[fresh] = False, step
             engine.park()
 
+    def _failures(self) -> tuple[str, ...]:
+        pairs = zip(self.rates.failures_of_lanes, self.engine.failures, strict=True)
+        return tuple(of_schedule or of_engine for of_schedule, of_engine in pairs)
+
     def _outcome(self, trace: Trace, done: int, evaluating: float, tail_loss: np.ndarray | None) -> Outcome:
         points, diverged_at = np.array(trace.points), self.engine.diverged_at
         gone = (diverged_at > 0) & (points[:, None] >= diverged_at)
@@ -218,5 +226,5 @@ class Runner:
         w = self.engine.weights()
         return Outcome(
             done, points, w=w, diverged_at=diverged_at, evaluation_seconds=evaluating, tail_loss=tail_loss,
-            failures=self.rates.failures_of_lanes, **columns
+            failures=self._failures(), **columns
         )  # fmt: skip

@@ -57,6 +57,8 @@ def scipy_method(
     record, given = catalogue.optimizer(optimizer)
     if isinstance(record, Baseline):
         raise OptbenchError(f"{record.name} is SciPy's own: use method={record.method!r}")
+    if not isinstance(record, Optimizer):
+        raise OptbenchError(f"scipy_method: {record.name} is another library's; it serves minimize and sweep")
     try:
         lr = settings.checked("lr", lr)
     except OptbenchError as error:

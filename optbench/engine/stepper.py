@@ -153,6 +153,7 @@ def stepper(
         [2.85, 3.8]
     """
     record, values = loader.load_all(plugin).optimizer(optimizer)
-    if isinstance(record, Baseline):
-        raise OptbenchError(f"stepper: {record.name} searches its own steps; it serves minimize and sweep")
+    if not isinstance(record, Optimizer):
+        why = "searches its own steps" if isinstance(record, Baseline) else "steps by itself"
+        raise OptbenchError(f"stepper: {record.name} {why}; it serves minimize and sweep")
     return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device)

@@ -13,8 +13,9 @@ import numpy as np
 
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
-from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import RATE, Range, choice, parse_range
 from optbench.engine.cohort import Lane
@@ -46,7 +47,7 @@ class ScheduleSpace:
 class Space:
     """What the trials of one optimizer are drawn from."""
 
-    optimizer: Optimizer | Baseline
+    optimizer: AnyOptimizer
     fixed: Mapping[str, float | int | str]
     """The hyperparameters that the spec gives."""
     ranges: Mapping[str, Range]

@@ -12,8 +12,8 @@ import pyarrow as pa
 from optbench.catalogue import loader
 from optbench.compiler.device import choose
 from optbench.contract import arguments
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, PluginError, shown
-from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Family, Problem
 from optbench.engine import run as engine
 from optbench.engine import settings as values
@@ -114,7 +114,7 @@ def _told_by(owner: str) -> Iterator[None]:
 def run_single(
     owner: str,
     problem: str | Problem | Family,
-    optimizer: str | Optimizer | Baseline,
+    optimizer: str | AnyOptimizer,
     settings: Iterable[Mapping[str, Any]],
     *,
     steps: int | None,
@@ -160,7 +160,7 @@ def run_single(
 
 def _lane(
     catalogue: loader.Catalogue,
-    record: Optimizer | Baseline,
+    record: AnyOptimizer,
     given: Mapping[str, float],
     rate: float,
     setting: Mapping[str, Any],

@@ -7,8 +7,9 @@ from functools import cached_property
 
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
-from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.engine.cohort import Lane, full_or
@@ -20,7 +21,7 @@ from optbench.sweeps.spec import Spec
 class Grid:
     """An optimizer with every combination of its values, schedules and rates."""
 
-    optimizer: Optimizer | Baseline
+    optimizer: AnyOptimizer
     values: Sequence[dict[str, float]]
     schedules: Sequence[Schedule]
     rates: Sequence[float]
@@ -39,7 +40,7 @@ class Grid:
 class Fixed:
     """An optimizer with the settings that a spec names one by one for a problem."""
 
-    optimizer: Optimizer | Baseline
+    optimizer: AnyOptimizer
     by_size: dict[int, list[Lane]]
 
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
@@ -87,16 +88,16 @@ def settings_of(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
     ]
 
 
-def batch_sizes(spec: Spec, problem: Problem, optimizer: Optimizer | Baseline) -> list[int]:
+def batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> list[int]:
     """The batch sizes on a problem, each once: one above the data is the full batch, which is all that SciPy's take."""
     if isinstance(optimizer, Baseline):
         return [problem.examples]
     return list(dict.fromkeys(full_or(size, problem) for size in spec.batch_sizes))
 
 
-def _optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[Optimizer | Baseline, list[dict[str, float]]]]:
+def _optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[AnyOptimizer, list[dict[str, float]]]]:
     """Each optimizer once, with all its settings; a list as a value, adam(beta1=[0.8, 0.9]), stands for each."""
-    tried: dict[str, tuple[Optimizer | Baseline, list[dict[str, float]]]] = {}
+    tried: dict[str, tuple[AnyOptimizer, list[dict[str, float]]]] = {}
     for text in spec.optimizers:
         for plain in names.alternatives(text):
             optimizer, values = catalogue.optimizer(plain)

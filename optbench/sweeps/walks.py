@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from optbench.analysis import reported_runs
 from optbench.analysis.columns import comparable
-from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cpu.code import is_compiled
 from optbench.engine.cpu.footsteps import footsteps
 from optbench.engine.run import run
 from optbench.sweeps.chosen import Recommended
@@ -92,7 +92,7 @@ def _is_walked(cohort: Cohort) -> bool:
 
 def _step_by_step(cohort: Cohort, lane: Lane, seed: int, beside: int) -> Cohort:
     """The cohort of one run, several times where vectors of lanes are what it ran in."""
-    vector = cohort.problem.form == "lanes" and not isinstance(cohort.optimizer, Baseline)
+    vector = cohort.problem.form == "lanes" and is_compiled(cohort.problem, cohort.optimizer)
     lanes = (lane,) * (min(beside, _LIKE_ITS_COHORT) if vector else 1)
     return replace(cohort, lanes=lanes, seed=seed, points="every", deadline=_SECONDS, device="cpu")
 
@@ -100,7 +100,7 @@ def _step_by_step(cohort: Cohort, lane: Lane, seed: int, beside: int) -> Cohort:
 def curves_of(planned: PlannedCohort) -> pa.Table:
     """Run a cohort here, and give what a path needs of its ``curves``: of an optimizer's the first lane's alone."""
     cohort = planned.cohort
-    if isinstance(cohort.optimizer, Baseline):
+    if not is_compiled(cohort.problem, cohort.optimizer):
         return tables(cohort, run(cohort), planned.place, planned.run_ids, 1)["curves"]
     step, w, loss = footsteps(cohort)
     return pa.table({"step": step, "w_1": w[:, 0].astype(float), "w_2": w[:, 1].astype(float), "train_loss": loss})

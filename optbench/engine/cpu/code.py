@@ -8,11 +8,13 @@ import numpy as np
 from optbench.compiler import finite_sums, problem_kernels
 from optbench.compiler.driver import address, driver
 from optbench.compiler.update_kernels import update_kernel, update_signature
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName, Order
 from optbench.engine import settings
 from optbench.engine.arrays import scratch_size
+from optbench.engine.cpu import interpreted
 
 _BYTES = 1 << 20  # what the lanes of one call may fill: half of a core's L2 cache, the batch needs the rest
 _SCRATCH = 1 << 30  # what the scratch of one call may take: it grows with lanes times examples
@@ -26,8 +28,13 @@ class ProblemCode:
     def __init__(self, problem: Problem, dtype: DtypeName):
         settings.dtype(dtype)
         owner = f"problem {problem.name or '(unnamed)'}"
-        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner)
+        self.gradient: Callable
         self.evaluate: Callable | None = None
+        if problem.eager:
+            self.gradient = interpreted.gradient(problem, owner)
+            self.evaluate = interpreted.evaluate(problem, owner) if problem.evaluate is not None else None
+            return
+        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner)
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
 
@@ -52,9 +59,25 @@ class CohortCode(ProblemCode):
         )
 
 
-def lanes_per_call(problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName) -> int:
+class EagerCode(ProblemCode):
+    """The functions of a pair of which one part is not compiled."""
+
+    def __init__(self, problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName):
+        super().__init__(problem, dtype)
+        self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
+        self.order: Order = "rows" if problem.form == "single" else "lanes"
+        if problem.noise:
+            finite_sums.means(dtype)
+
+
+def is_compiled(problem: Problem, optimizer: AnyOptimizer) -> bool:
+    """Whether a compiled driver takes the steps of the pair."""
+    return isinstance(optimizer, Optimizer) and not problem.eager
+
+
+def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> int:
     """As many lanes as a core's cache holds; one where too few for SIMD are left, and for rules on matrices."""
-    if optimizer.matrix:
+    if isinstance(optimizer, Optimizer) and optimizer.matrix:
         return 1
     size = np.dtype(dtype).itemsize
     lanes = int(np.clip(_BYTES // (problem.dim * (2 + len(optimizer.slots)) * size), 1, _MAX_LANES))

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.cohort import Cohort
-from optbench.engine.cpu.code import CohortCode, ProblemCode
+from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_compiled
 from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.cpu.scipy_baselines import BaselineRun
@@ -15,22 +16,30 @@ from optbench.engine.outcome import CohortOutcome, Outcome
 from optbench.engine.runner import Clock, Rates, Runner
 
 
-def compiled(problem: Problem, optimizer: Optimizer | Baseline, runs: int, dtype: DtypeName) -> ProblemCode:
+def compiled(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:
     """The kernels that a cohort of so many runs needs. Raises PluginError where they do not compile."""
     if isinstance(optimizer, Baseline):
         return ProblemCode(problem, dtype)
+    if not is_compiled(problem, optimizer):
+        return EagerCode(problem, optimizer, runs, dtype)
+    assert isinstance(optimizer, Optimizer)
     return CohortCode(problem, optimizer, runs, dtype)
 
 
-def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[], bool]) -> CohortOutcome:
-    """Run all lanes; arguments and errors as in engine/run.py."""
+def run_cohort(
+    cohort: Cohort,
+    progress: Callable[[int], None],
+    stop: Callable[[], bool],
+    kind: type[CpuLanes] = CpuLanes,
+) -> CohortOutcome:
+    """Run all lanes; arguments and errors as in engine/run.py. kind: what takes the steps of an optimizer's lanes."""
     begin = time.perf_counter()
     code = compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
     ready = time.perf_counter()
     clock = Clock(cohort.deadline, progress, stop)
     evaluation = Evaluation(cohort.problem, code, cohort.dtype)
-    if isinstance(code, CohortCode):
-        parts = _run_lanes(cohort, code, evaluation, clock)
+    if isinstance(code, CohortCode | EagerCode):
+        parts = _run_lanes(cohort, code, evaluation, clock, kind)
     else:
         parts = [
             BaselineRun(cohort, code, evaluation).run(lane.hyperparameters, clock.of_call(1)) for lane in cohort.lanes
@@ -39,11 +48,13 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
     return CohortOutcome(parts, seconds, sum(part.evaluation_seconds for part in parts), ready - begin)
 
 
-def _run_lanes(cohort: Cohort, code: CohortCode, evaluation: Evaluation, clock: Clock) -> list[Outcome]:
+def _run_lanes(
+    cohort: Cohort, code: CohortCode | EagerCode, evaluation: Evaluation, clock: Clock, kind: type[CpuLanes]
+) -> list[Outcome]:
     parts, width = [], code.lanes_per_call
     for first in range(0, len(cohort.lanes), width):
         lanes = cohort.lanes[first : first + width]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
-        runner = Runner(CpuLanes(cohort, lanes, code, evaluation), rates, cohort.dtype)
+        runner = Runner(kind(cohort, lanes, code, evaluation), rates, cohort.dtype)
         parts.append(runner.run(cohort.evaluated, cohort.heard_from, clock.of_call(len(lanes))))
     return parts

@@ -1,6 +1,7 @@
 """Some lanes on this machine's cores: their arrays, and one call of the compiled driver after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from optbench.compiler.contracts import DriveArguments
 from optbench.engine import batches
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.cpu.code import CohortCode
+from optbench.engine.cpu.code import CohortCode, EagerCode
 from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Look
@@ -21,7 +22,7 @@ class CpuLanes:
     A lane that diverges in lanes form is parked: back at the start, at rate 0.
     """
 
-    def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: CohortCode, evaluation: Evaluation):
+    def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: CohortCode | EagerCode, evaluation: Evaluation):
         problem, dtype = cohort.problem, cohort.dtype
         self.problem, self.code, self.evaluation = problem, code, evaluation
         self.done = 0
@@ -30,11 +31,10 @@ class CpuLanes:
         shape = (self.runs, problem.dim) if self.single else (problem.dim, self.runs)
         self.start = cohort.start_point().astype(dtype)
         self.w, self.g, self.f = aligned(shape, dtype), aligned(shape, dtype), aligned(self.runs, dtype)
-        self._by_run(self.w)[:] = self.start
+        self.by_run(self.w)[:] = self.start
         rows = (self.runs, problem.dim) if code.order == "rows" else shape
         self.w_rows, self.g_rows = self.w.reshape(rows), self.g.reshape(rows)
-        values = [lane.hyperparameters for lane in lanes]
-        self.update = Update(cohort.rule, code.order, problem.blocks, dtype, values)
+        self.update: Any = self._update_of(cohort, [lane.hyperparameters for lane in lanes])
         self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
         self.parked, self.last_w = np.zeros(self.runs, bool), np.zeros((self.runs, problem.dim), dtype)
         self.limit = aligned(self.runs, dtype)
@@ -46,15 +46,25 @@ class CpuLanes:
         self.work = aligned(scratch_size(problem, size or len(self.arrays.x), self.runs), dtype)
         self.width = max(size, problem.dim + 1 if problem.noise else 1)
 
+    def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
+        """What changes the weights, with what it keeps for the lanes of these hyperparameters."""
+        return Update(cohort.rule, self.code.order, cohort.problem.blocks, cohort.dtype, hyperparameters)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why each lane could not go on, "" where it could: a kernel fails for no lane."""
+        return ("",) * self.runs
+
     def _reported(self) -> np.ndarray:
         """The iterates that are evaluated, in the problem's form: w, or what the rule reports instead."""
         return self.update.reported(self.w, self.done)
 
-    def _by_run(self, array: np.ndarray) -> np.ndarray:
+    def by_run(self, array: np.ndarray) -> np.ndarray:
         """The (runs, dim) view of an array of either form."""
         return array if self.single else array.T
 
     def advance(self, rates: Rates, done: int, size: int, heard: bool) -> None:
+        assert isinstance(self.code, CohortCode)
         order, sizes, noise = self.batches.draw(size)
         factors = rates.factors
         steady = (factors == factors[:, :1]).all()
@@ -80,23 +90,22 @@ class CpuLanes:
     def park(self) -> None:
         fresh = ~self.alive & ~self.parked
         self.parked |= fresh
-        self.last_w[fresh] = self._by_run(self._reported())[fresh]
+        self.last_w[fresh] = self.by_run(self._reported())[fresh]
         if not self.single:
             self.w[:, fresh] = self.start[:, None]
-            if self.code.order == "lanes":
-                self.update.state[:, :, fresh] = 0.0
+            self.update.clear(fresh)
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def look(self, seen: bool) -> Look:
         w, nothing = self._reported(), np.full(self.runs, np.nan)
         return Look(
             batch_loss=self.f.copy() if seen else nothing,
-            gradient_norm=np.linalg.norm(self._by_run(self.g), axis=1) if seen else nothing,
+            gradient_norm=np.linalg.norm(self.by_run(self.g), axis=1) if seen else nothing,
             train=self.evaluation.train(w),
             test=self.evaluation.test(w),
-            positions=self._by_run(w).T.copy() if self.problem.dim == 2 else np.empty((0, self.runs)),
-            finite=np.isfinite(self._by_run(self.w)).all(axis=1) & np.isfinite(self._by_run(w)).all(axis=1),
+            positions=self.by_run(w).T.copy() if self.problem.dim == 2 else np.empty((0, self.runs)),
+            finite=np.isfinite(self.by_run(self.w)).all(axis=1) & np.isfinite(self.by_run(w)).all(axis=1),
         )
 
     def weights(self) -> np.ndarray:
-        return np.where(self.parked[:, None], self.last_w, self._by_run(self._reported()))
+        return np.where(self.parked[:, None], self.last_w, self.by_run(self._reported()))

@@ -43,6 +43,11 @@ class Update:
         """Step ``t`` (from 1) of the lanes from ``first`` to ``last``; the rates stand in ``scalars[0]``."""
         self.kernel(w, g, *self.arrays, t, first, self.runs if last is None else last)
 
+    def clear(self, lanes: np.ndarray) -> None:
+        """Begin anew with the state of some lanes, given as (runs,) bool, of those that run in vectors."""
+        if self.order == "lanes":
+            self.state[:, :, lanes] = 0.0
+
     def reported(self, w: np.ndarray, t: int) -> np.ndarray:
         """The reported iterate after step ``t``, in the shape of ``w``."""
         if self.record.report is None or t == 0:

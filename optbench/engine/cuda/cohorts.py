@@ -9,6 +9,7 @@ import numpy as np
 
 from optbench.compiler import cuda, cuda_updates, finite_sums
 from optbench.compiler import cuda_steps as kernels
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
@@ -25,10 +26,12 @@ _MAX_LANES = 1 << 20  # several times what fills a large card (270,000 threads a
 _ALONE = threading.Lock() if cuda.SIMULATED else nullcontext()
 
 
-def refuses(problem: Problem, optimizer: Optimizer | Baseline) -> str | None:
+def refuses(problem: Problem, optimizer: AnyOptimizer) -> str | None:
     """Why the pair cannot run on a GPU, as far as that is known without compiling."""
     if isinstance(optimizer, Baseline):
         return "SciPy's methods run on the CPU"
+    if problem.eager or not isinstance(optimizer, Optimizer):
+        return "what is not compiled runs on the CPU"
     return cuda_updates.refuses(optimizer)
 
 

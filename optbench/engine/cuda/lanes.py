@@ -54,6 +54,11 @@ class GpuLanes:
         self.work = self._zeros(code.scratch, self.runs)
         self.width = len(members) * max(batch_size if code.shape.batches else 1, dim + 1 if code.shape.noisy else 1)
 
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why each lane could not go on: a kernel fails for no lane."""
+        return ("",) * self.runs
+
     def _put(self, array: np.ndarray):
         return put(array, self.stream)
 

@@ -1,0 +1,136 @@
+"""Optimizers of PyTorch and optax by name: those of the library, of any installed package, and of a user's files."""
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from optbench.catalogue.guard import put_back
+from optbench.contract import eager_signatures, names
+from optbench.contract.eager import LIBRARIES, Eager, Library
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, unknown
+from optbench.contract.origins import Origin
+
+
+def imported(library: Library) -> ModuleType:
+    """The library. Raises OptbenchError where it is not installed."""
+    try:
+        with put_back():
+            return importlib.import_module(library)
+    except ImportError as error:
+        if error.name not in (library, "jax"):
+            raise OptbenchError(f"{LIBRARIES[library]} does not load: {in_one_line(error)}") from error
+        needs = f"optimizers of {LIBRARIES[library]} need the extra {library!r}: pip install 'optbench[{library}]'"
+        raise OptbenchError(needs) from None
+
+
+def classes_of(module: ModuleType) -> list[Eager]:
+    """The optimizers of PyTorch's kind that a user's file defines, where they have a learning rate."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return []
+    found = []
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and value.__module__ == module.__name__:
+            try:
+                found.append(eager_signatures.torch_optimizer(value))
+            except PluginError:  # a base of others; who asks for it by name hears why
+                continue
+    return found
+
+
+def find(library: Library, name: str, modules: Sequence[ModuleType]) -> Eager:
+    """The optimizer of that name in a user's files, in the library, or in a package that the name begins with.
+
+    Raises OptbenchError, with the nearest name, where there is none, and where the library is not installed.
+    """
+    home = imported(library)
+    target = next((vars(module)[name] for module in modules if name in vars(module)), None)
+    mine = target is not None
+    if target is None:
+        target = _member(home.optim if library == "torch" else home, name) or _installed(name)
+    if isinstance(target, Eager):
+        return with_origins(target)
+    make = eager_signatures.torch_optimizer if library == "torch" else eager_signatures.optax_optimizer
+    if library == "torch" and not (isinstance(target, type) and issubclass(target, home.optim.Optimizer)):
+        if mine:
+            raise PluginError(f"optimizer torch:{name}: it is no subclass of torch.optim.Optimizer")
+        target = None
+    if target is None or isinstance(target, ModuleType):
+        raise unknown(f"optimizer of {LIBRARIES[library]}", name, [*_names(home, library), *_defined(modules)])
+    version = f"{LIBRARIES[library]} {home.__version__}"
+    # Any callable may stand in a module: only by its arguments can an optimizer be told from the rest.
+    source = f"{target.__module__}.{target.__qualname__}, {version}" if hasattr(target, "__qualname__") else version
+    return with_origins(make(target, f"{library}:{name}", source=source))
+
+
+def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[str, float]]:
+    """The optimizer with what is given besides its numbers, which becomes part of its name; and all its numbers."""
+    options = {key: value for key, value in given.items() if key not in record.hyperparameters}
+    numbers = {key: value for key, value in given.items() if key in record.hyperparameters}
+    if not options:
+        return record, record.with_values(numbers)
+    joined = next((key for key in options if key in record.tuples), None)
+    if joined:
+        raise OptbenchError(f"optimizer {record.name}: for {joined} write {', '.join(record.tuples[joined])}")
+    known = [*record.hyperparameters, *eager_signatures.others(record)]
+    strange = next((key for key in options if key not in known), None)
+    if strange:
+        raise unknown(f"parameter of optimizer {record.name}", strange, known)
+    made = eager_signatures.again(record, names.canonical(record.name, options), options)
+    return made, made.with_values(numbers)
+
+
+def with_origins(record: Eager) -> Eager:
+    """The record with the files that its numbers depend on: its own, and the one that names the library's version."""
+    library = sys.modules[record.library]
+    file = inspect.getsourcefile(record.target) if not record.origins else None
+    own = record.origins or ((_origin(f"optimizer {record.name}", Path(file)),) if file else ())
+    version = inspect.getsourcefile(library.version if record.library == "torch" else library)
+    behind = [_origin(f"library {record.library} {library.__version__}", Path(version))] if version else []
+    if record.library == "optax":
+        jax = importlib.import_module("jax")
+        behind.append(_origin(f"library jax {jax.__version__}", Path(jax.version.__file__)))
+    return replace(record, origins=(*own, *behind))
+
+
+def _origin(key: str, file: Path) -> Origin:
+    return Origin(key, file, hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def _member(home: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        home = getattr(home, part, None)
+    return home
+
+
+def _installed(dotted: str) -> Any:
+    """What another package has under that name: ``schedulefree.AdamWScheduleFree``."""
+    package, _, rest = dotted.partition(".")
+    if not rest:
+        return None
+    try:
+        with put_back():
+            return _member(importlib.import_module(package), rest)
+    except ImportError:
+        return None
+
+
+def _names(home: ModuleType, library: Library) -> Iterable[str]:
+    if library == "torch":
+        kinds = vars(home.optim).items()
+        return [name for name, value in kinds if isinstance(value, type) and issubclass(value, home.optim.Optimizer)]
+    return [name for name, value in vars(home).items() if inspect.isfunction(value) and _has_rate(value)]
+
+
+def _has_rate(function: Any) -> bool:
+    return "learning_rate" in inspect.signature(function).parameters
+
+
+def _defined(modules: Iterable[ModuleType]) -> list[str]:
+    return [name for module in modules for name, value in vars(module).items() if inspect.isclass(value)]

@@ -1,0 +1,181 @@
+"""Classes of PyTorch's kind and functions of optax's -> records: their signatures say what can be tuned."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from optbench.contract import values
+from optbench.contract.eager import Eager, Library
+from optbench.contract.errors import PluginError, in_one_line
+from optbench.contract.search import Range
+
+_RATES = ("lr", "learning_rate")
+_SPACES = {
+    "beta1": Range("one_minus_log_uniform", (0.02, 0.5)),
+    "beta2": Range("one_minus_log_uniform", (1e-3, 0.2)),
+    "b1": Range("one_minus_log_uniform", (0.02, 0.5)),
+    "b2": Range("one_minus_log_uniform", (1e-3, 0.2)),
+    "weight_decay": Range("log_uniform", (1e-5, 0.1)),
+}
+"""Where tuning looks for what means the same everywhere, as for adamw."""
+
+
+def torch_optimizer(
+    optimizer_class: type,
+    name: str = "",
+    *,
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
+    source: str = "",
+    **options: Any,
+) -> Eager:
+    """Make a class of PyTorch's kind an optimizer of a plug-in: it runs eagerly, as a member of the same cohorts.
+
+    Args:
+        optimizer_class: a subclass of ``torch.optim.Optimizer``.
+        name: by which a spec asks for it; by default ``torch:`` and the name of the class.
+        search: where tuning looks for values of hyperparameters and of ``lr``, by name.
+        search_source: where these ranges come from.
+        source: the paper; by default where the class is from.
+        **options: other defaults, numbers or whatever the class takes.
+
+    Returns:
+        The record.
+
+    Raises:
+        PluginError: the class has no learning rate ``lr``, or an option that it does not take.
+
+    Example:
+        >>> class Descent:
+        ...     def __init__(self, params, lr=0.1, momentum=0.0):
+        ...         ...
+        >>> torch_optimizer(Descent, momentum=0.9).hyperparameters
+        {'momentum': 0.9}
+    """
+    return _record("torch", optimizer_class, name, search, search_source, source, options)
+
+
+def optax_optimizer(
+    factory: Callable,
+    name: str = "",
+    *,
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
+    source: str = "",
+    **options: Any,
+) -> Eager:
+    """Make a function that gives a ``GradientTransformation`` an optimizer of a plug-in, which runs eagerly.
+
+    Args:
+        factory: takes ``learning_rate``, and gives the transformation.
+        name: by which a spec asks for it; by default ``optax:`` and the name of the function.
+        search: where tuning looks for values of hyperparameters and of ``lr``, by name.
+        search_source: where these ranges come from.
+        source: the paper; by default where the function is from.
+        **options: other defaults, numbers or whatever the function takes.
+
+    Returns:
+        The record.
+
+    Raises:
+        PluginError: the function has no ``learning_rate``, or an option that it does not take.
+
+    Example:
+        >>> def averaged(learning_rate, b1=0.9):
+        ...     ...
+        >>> optax_optimizer(averaged, "averaged").space["b1"].text
+        'one_minus_log_uniform(0.02, 0.5)'
+    """
+    return _record("optax", factory, name, search, search_source, source, options)
+
+
+def others(record: Eager) -> list[str]:
+    """What it can be given besides its numbers and its rate.
+
+    Args:
+        record: the optimizer.
+
+    Returns:
+        The names of arguments.
+    """
+    taken = {record.rate, *record.hyperparameters, *record.tuples}
+    return [key for key in _parameters(record.name, record.library, record.target) if key not in taken]
+
+
+def again(record: Eager, name: str, options: Mapping[str, Any]) -> Eager:
+    """The same optimizer under another name, with further options.
+
+    Args:
+        record: the optimizer.
+        name: the new name.
+        options: arguments by name.
+
+    Returns:
+        The new record.
+
+    Raises:
+        PluginError: an option that it does not take.
+    """
+    defaults = {key: int(value) if key in record.whole else value for key, value in record.hyperparameters.items()}
+    tuples = {key: tuple(defaults.pop(part) for part in parts) for key, parts in record.tuples.items()}
+    given = {**defaults, **tuples, **record.options, **options}
+    made = _record(record.library, record.target, name, record.search, record.search_source, record.source, given)
+    return replace(made, origins=record.origins)
+
+
+def _record(
+    library: Library,
+    target: Callable,
+    name: str,
+    search: Mapping[str, Range] | None,
+    search_source: str,
+    source: str,
+    options: Mapping[str, Any],
+) -> Eager:
+    label = name or f"{library}:{getattr(target, '__name__', '')}"
+    owner = f"optimizer {label}"
+    parameters = _parameters(owner, library, target)
+    rate = next((key for key in _RATES if key in parameters), None)
+    if rate is None:
+        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(_RATES)}")
+    strange = next((key for key in options if key not in parameters or key == rate), None)
+    if strange:
+        raise PluginError(f"{owner}: it takes no {strange!r}; it has {', '.join(parameters)}")
+    numbers: dict[str, float] = {}
+    others: dict[str, Any] = {}
+    tuples, whole = {}, []
+    for key, default in parameters.items():
+        value = options.get(key, default)
+        if key == rate:
+            continue
+        if values.is_number(value):
+            numbers[key] = float(value)
+            whole += [key] * values.is_whole(value)
+        elif isinstance(value, tuple) and value and all(values.is_number(part) for part in value):
+            tuples[key] = tuple(f"{key.removesuffix('s')}{place}" for place in range(1, len(value) + 1))
+            numbers |= zip(tuples[key], map(float, value), strict=True)
+        elif key in options:
+            others[key] = value
+        elif default is inspect.Parameter.empty:
+            raise PluginError(f"{owner}: {key!r} has no default: give it a value")
+    known = {key: range_ for key, range_ in _SPACES.items() if numbers.get(key)}
+    told = "beta1, beta2 and weight_decay as for adamw, where their defaults are not 0"
+    return Eager(
+        name=label, library=library, target=target, hyperparameters=numbers, options=others, tuples=tuples,
+        whole=tuple(whole), rate=rate, source=source or f"{target.__module__}.{target.__qualname__}",
+        doc=inspect.cleandoc(target.__doc__ or ""), search=known if search is None else search,
+        search_source=search_source or told * (search is None and bool(known)),
+    )  # fmt: skip
+
+
+def _parameters(owner: str, library: Library, target: Any) -> dict[str, Any]:
+    """The arguments with their defaults; of a class without the parameters that it optimizes, its first argument."""
+    if not callable(target) or (library == "torch" and not isinstance(target, type)):
+        raise values.wrong(owner, "target", target, "a class" if library == "torch" else "a function")
+    try:
+        found = list(inspect.signature(target).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"{owner}: {in_one_line(error)}") from None
+    named = [each for each in found if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    return {each.name: each.default for each in named[library == "torch" :]}
