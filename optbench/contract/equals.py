@@ -29,6 +29,7 @@ class Branch:
     condition: ast.expr | None
     """None: always."""
     call: ast.expr
+    """Of the library, or the name ``inner``."""
 
 
 @dataclass(frozen=True)

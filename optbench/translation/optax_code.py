@@ -6,7 +6,7 @@ from optbench.contract.equals import callee
 from optbench.translation.loops import joined, lines, stepper_call, tabulated
 from optbench.translation.numbers import Numbers
 from optbench.translation.rates import schedule_call
-from optbench.translation.setting import Setting, equal_of, header
+from optbench.translation.setting import OWN, Setting, equal_of, header, imported
 
 _OWN = ("averaged",)
 """What is no function of optax: the loop does it."""
@@ -51,6 +51,7 @@ def optax_code(setting: Setting) -> str:
     modules = "import jax\nimport jax.numpy as jnp\nimport numpy as np\n"
     modules = "import math\n" * ("math." in own) + modules
     modules += "import optbench\n" if choice.call is None else "import optax\n"
+    modules += imported(setting)
     return joined([header(setting, "optax", choice) + modules, before, function, _EXAMPLE])
 
 
@@ -64,7 +65,7 @@ class _Placed(ast.NodeTransformer):
         name = callee(node)
         node.args = [self._argument(part) for part in node.args]
         node.keywords = [ast.keyword(each.arg, self._argument(each.value)) for each in node.keywords]
-        node.func = ast.parse(f"optax.{name}", mode="eval").body
+        node.func = ast.parse(f"optax.{name}".replace(f"optax.{OWN}.", ""), mode="eval").body
         return node
 
     def _argument(self, node: ast.expr) -> ast.expr:

@@ -1,6 +1,7 @@
 """What is to be said in another library: an optimizer with its values, rate, schedule, batch size and epochs."""
 
 import ast
+import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from optbench.contract.equals import LIBRARIES, read
+from optbench.contract.errors import OptbenchError
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
@@ -17,6 +19,8 @@ WORDS = dict(zip(LIBRARIES, ("PyTorch", "optax", "Keras"), strict=True))
 """How a library is called in a comment."""
 HOMES = dict(zip(LIBRARIES, ("torch.optim", "optax", "keras.optimizers"), strict=True))
 """Where a library has its optimizers."""
+OWN = "own"
+"""Where a class of the user's own stands, in a call: the code imports it by its bare name."""
 WIDTH = 100
 """Letters of a line of comment: what is pasted must fit beside what is there."""
 
@@ -86,23 +90,33 @@ def equal_of(setting: Setting, library: str) -> Choice:
     if hasattr(record, "library"):  # an eager optimizer is its own equal
         return _eager(setting, library)
     if isinstance(record, Baseline):
-        return Choice(None, "it is SciPy's")
+        return Choice(None, f"SciPy's {record.method} takes the steps")
     stated = read(f"optimizer {record.name}", library, getattr(record, "equals", {}).get(library, "#"))
     numbers = Numbers(dict(setting.values) | {"constant": setting.constant})
     for branch in stated.branches:
         if numbers.holds(branch.condition):
             return Choice(numbers.placed(branch.call), "")
-    return Choice(None, stated.why or f"{WORDS[library]} has none that takes the same steps")
+    return Choice(None, stated.why or "it has no such rule")
 
 
 def _eager(setting: Setting, library: str) -> Choice:
     record = setting.optimizer
-    called = record.name.rpartition(":")[2].partition("(")[0]
+    name = record.target.__name__
     if record.library != library:
-        return Choice(None, f"it is {WORDS.get(record.library, record.library)}'s {called}")
-    rate = "lr=lr" if library == "torch" else "lr"
-    values = "".join(f", {key}={value!r}" for key, value in setting.values.items())
-    return Choice(ast.parse(f"{called}({rate}{values})", mode="eval").body, "")
+        home = WORDS[record.library]
+        raise OptbenchError(f"{record.name} is an optimizer of {home}: only {record.library} can say it")
+    given = {record.rate: "lr", **{key: repr(value) for key, value in record.arguments(setting.values).items()}}
+    values = ", ".join(f"{key}={value}" for key, value in given.items())
+    return Choice(ast.parse(f"{_dotted(record, name)}({values})", mode="eval").body, "")
+
+
+def _dotted(record: Any, name: str) -> str:
+    """Where a target is found in its library; the bare name of one of the user's own."""
+    home = HOMES[record.library]
+    for place in (home, f"{home}.contrib"):
+        if getattr(sys.modules.get(place), name, None) is record.target:
+            return f"{place}.{name}".removeprefix(f"{home}.")
+    return f"{OWN}.{name}"
 
 
 def header(setting: Setting, library: str, choice: Choice) -> str:
@@ -119,6 +133,9 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
     size = "the full batch" if setting.batch_size == "full" else f"batches of {setting.batch_size}"
     what = f"{setting.name}, at the rate {number_text(setting.lr)}, {size}, {setting.epochs} epochs, "
     what += f"schedule {setting.schedule.text}: optbench's setting, for {WORDS[library]}."
+    if isinstance(setting.optimizer, Baseline):
+        what = f"{setting.name}, on all examples, for {WORDS[library]}; SciPy searches every step's length."
+        return "\n".join(comment(what)) + "\n"
     if choice.call is not None:
         how = f"{HOMES[library]} takes the same steps."
     else:
@@ -138,3 +155,20 @@ def comment(text: str, indent: int = 0) -> list[str]:
     """
     lead = " " * indent + "# "
     return textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=lead, break_long_words=False)
+
+
+def imported(setting: Setting) -> str:
+    """The import of an optimizer that is the user's own class or function.
+
+    Args:
+        setting: what is said.
+
+    Returns:
+        A line of code; nothing for what the library has.
+    """
+    target = getattr(setting.optimizer, "target", None)
+    if target is None or not _dotted(setting.optimizer, target.__name__).startswith(f"{OWN}."):
+        return ""
+    files = [str(path) for path in setting.plugins]
+    module = Path(files[0]).stem if files else target.__module__
+    return f"from {module} import {target.__name__}" + f"  # {files[0]}" * bool(files) + "\n"

@@ -5,8 +5,9 @@ import ast
 from optbench.contract.equals import callee
 from optbench.contract.equals_around import rate
 from optbench.translation.loops import joined, lines, stepper_call, tabulated
+from optbench.translation.numbers import Numbers
 from optbench.translation.rates import schedule_call
-from optbench.translation.setting import Setting, equal_of, header
+from optbench.translation.setting import OWN, Setting, equal_of, header, imported
 
 _WRAPPED = {
     "clipped": {
@@ -102,6 +103,7 @@ def torch_code(setting: Setting) -> str:
     function, before, modules = body
     size = "len(data)" if setting.batch_size == "full" else str(setting.batch_size)
     text = header(setting, "torch", choice) + "".join(f"import {name}\n" for name in modules)
+    text += imported(setting)
     return joined([text, before, function, _EXAMPLE.format(size=size)])
 
 
@@ -119,7 +121,8 @@ def _own(setting: Setting, call: ast.expr) -> tuple[str, str, list[str]]:
         scheduler = "torch.optim.lr_scheduler." + own.replace("(", "(optimizer, ", 1)
     elif not setting.constant:
         scheduler = "torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: rates[min(done, total_steps - 1)])"
-    setup = [f"optimizer = torch.optim.{_code(call, setting.lr).replace('(', '(parameters, ', 1)}"]
+    placed = f"torch.optim.{_code(call, setting.lr)}".replace(f"torch.optim.{OWN}.", "")
+    setup = [f"optimizer = {placed.replace('(', '(parameters, ', 1)}"]
     setup += [f"rates = factors(total_steps, {_per_epoch(own or before)})"] * bool(before)
     setup += [f"scheduler = {scheduler}"] * bool(scheduler)
     setup += [part["setup"].strip().format(*given) for part, given in wrapped if "setup" in part]
@@ -139,8 +142,6 @@ def _per_epoch(code: str) -> str:
 
 
 def _code(node: ast.expr, lr: float) -> str:
-    from optbench.translation.numbers import Numbers
-
     return Numbers({"lr": lr}).code(node)
 
 

@@ -18,7 +18,7 @@ def _square(g):
     search_source="our choice, a decade about the default",
     equals={
         "torch": "clipped(inner, norm)",
-        "optax": "chain(clip_by_global_norm(norm), inner) if averaged not in inner",
+        "optax": "chain(clip_by_global_norm(norm), inner) if averaged not in inner # here the average is the outer one",
         "keras": "inner(global_clipnorm=norm)",
     },
     norm=1.0,
@@ -85,7 +85,10 @@ def average(step, w, g, average, lr, beta, beta_t):
             "inner(weight_decay=decay) if inner in (SGD, Adam, Adagrad, Adadelta, RMSprop, Adamax, NAdam, RAdam, "
             "ASGD) else coupled(inner, decay)"
         ),
-        "optax": "chain(add_decayed_weights(decay), inner) if lookahead not in inner and averaged not in inner",
+        "optax": (
+            "chain(add_decayed_weights(decay), inner) if lookahead not in inner and averaged not in inner "
+            "# here slow weights and averages are the outer ones"
+        ),
         "keras": "# Keras's weight_decay is that of AdamW",
     },
     decay=1e-4,
@@ -102,7 +105,10 @@ def coupled_decay(step, w, g, lr, decay):
     search_source="Sivaprasad et al. 2020, for AdamW",
     equals={
         "torch": "AdamW(**inner, weight_decay=decay) if inner is Adam else decoupled(inner, decay / share)",
-        "optax": "chain(inner, add_decayed_weights(-lr * decay)) if lookahead not in inner and averaged not in inner",
+        "optax": (
+            "chain(inner, add_decayed_weights(-lr * decay)) if lookahead not in inner and averaged not in inner "
+            "# here slow weights and averages are the outer ones"
+        ),
         "keras": (
             "inner(weight_decay=decay / share) if inner in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, "
             "Nadam) # Keras decays before the step looks at the parameters"

@@ -51,7 +51,10 @@ def polynomial(step, epoch, total_steps, power, final):
     source="Loshchilov & Hutter 2017, eq. 5, a single period; torch.optim.lr_scheduler.CosineAnnealingLR",
     limits={"final": "[0, inf)"},
     equals={
-        "torch": "CosineAnnealingLR(T_max=total_steps, eta_min=lr * final)",
+        "torch": (
+            "CosineAnnealingLR(T_max=total_steps) if final == 0 "
+            "else CosineAnnealingLR(T_max=total_steps, eta_min=lr * final)"
+        ),
         "optax": "cosine_decay_schedule(lr, decay_steps=total_steps, alpha=final)",
         "keras": "CosineDecay(lr, decay_steps=total_steps, alpha=final)",
     },
