@@ -1,18 +1,24 @@
-"""Snippets of other libraries, run on given gradients, beside the kernel of optbench.
+"""Snippets of other libraries, run on given gradients, beside the rules of optbench in plain Python.
 
 The loss is linear, mean(inputs) . w, so that a batch is its own gradient whatever w is, and what a snippet saw can be
-given to the kernel step by step. The parameters stand in two blocks, SHAPES.
+given to the rule step by step. The parameters stand in two blocks, SHAPES.
 """
 
-import numpy as np
-from harness import CATALOGUE, drive_rule
+import ast
+import re
+from dataclasses import replace
 
+import numpy as np
+from harness import CATALOGUE
+
+from optbench.checks.interpreter import Interpreter
 from optbench.translation.setting import Setting, equal_of
 
 SHAPES = ((2, 3), (4,))
 START = np.array([1.5, -1.0, 0.75, -0.5, 2.0, 0.25, -1.25, 1.0, -0.75, 0.5])
-BATCH, EPOCHS, EXAMPLES = 4, 3, 18
-STEPS = EPOCHS * 5
+BATCH, EPOCHS, EXAMPLES = 4, 2, 22
+PER_EPOCH = 6
+STEPS = EPOCHS * PER_EPOCH
 SPECIAL = [
     "adam(eps=0)", "adam(eps=0, eps_root=0)", "adam(eps_root=0, eps=1e-6)", "rmsprop(eps_root=0, eps=1e-6)",
     "rmsprop(beta2=0.7)", "adagrad(eps=0)", "adamw(eps=0, weight_decay=0.3)", "amsgrad(eps=0)", "adamax(eps=0)",
@@ -39,6 +45,16 @@ def setting(text, schedule="constant", lr=0.05, batch_size=BATCH, epochs=EPOCHS)
     return Setting(record, values, lr, CATALOGUE.schedule(schedule), batch_size, epochs)
 
 
+def forms(library):
+    """The settings that a library has an equal for, one for each form of the call, whatever the numbers in it."""
+    found = {}
+    for name in NAMES:
+        call = equal_of(setting(name), library).call
+        if call is not None:
+            found[re.sub(r"\b\d[\w.-]*", "0", ast.unparse(call))] = name
+    return list(found.values())
+
+
 def has_equal(text, library, schedule="constant"):
     """Whether the library takes the same steps."""
     return equal_of(setting(text, schedule), library).call is not None
@@ -47,23 +63,17 @@ def has_equal(text, library, schedule="constant"):
 def rates(each):
     """The rate of every step of a run of EXAMPLES."""
     done = np.arange(STEPS)
-    return each.lr * np.asarray(each.schedule(done + 1, done // 5, STEPS), float)
+    return each.lr * np.asarray(each.schedule(done + 1, done // PER_EPOCH, STEPS), float)
 
 
-def ours(each, gradients, dtype="float64"):
-    """The path of the kernel on those gradients, and that of what it reports."""
-    args = (
-        each.optimizer,
-        "rows",
-        START[None],
-        np.asarray(gradients),
-        rates(each)[:, None],
-        [each.values],
-        dtype,
-        SHAPES,
-    )
-    path = drive_rule(*args)[:, 0]
-    return path, drive_rule(*args, reported=True)[-1, 0] if each.optimizer.report else path[-1]
+def ours(each, gradients):
+    """The path of the rule on those gradients, element by element in plain Python, and the iterate that it reports."""
+    rule = Interpreter(replace(each.optimizer, hyperparameters=each.values), SHAPES)
+    path = [START]
+    for gradient, rate in zip(gradients, rates(each), strict=True):
+        path.append(rule.step(path[-1], gradient, rate))
+    report = each.optimizer.report
+    return np.array(path), np.array(rule.own[report]) if report else path[-1]
 
 
 def data(dtype="float64"):
@@ -89,3 +99,12 @@ def definitions(code):
     scope = {"__name__": "snippet"}
     exec(compile(code, "<snippet>", "exec"), scope)
     return scope
+
+
+def agree(each, path, gradients, last, rtol):
+    """The snippet's path is the rule's, and so is what is left at the end."""
+    expected, reported = ours(each, gradients)
+    assert len(path) == STEPS and np.abs(path[-1] - path[0]).max() > 0
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(path, expected[:-1], rtol=rtol, atol=rtol * scale, err_msg=each.name)
+    np.testing.assert_allclose(last, reported, rtol=rtol, atol=rtol * scale, err_msg=each.name)
