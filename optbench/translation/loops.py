@@ -2,8 +2,13 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from optbench.translation.rates import formula
 from optbench.translation.setting import Setting
+
+_RUNS = ((1000, 100), (100, 1), (7, 7))
+"""Steps, and steps of an epoch, of runs in which a schedule is looked at for rates of 0."""
 
 
 def joined(parts: Iterable[str]) -> str:
@@ -43,10 +48,9 @@ def stepper_call(setting: Setting, arrays: str) -> str:
         Code.
     """
     values = "".join(f", {key}={value!r}" for key, value in setting.values.items())
-    plugins = [str(path) for path in setting.plugins]
-    plugin = f", plugin={plugins[0] if len(plugins) == 1 else plugins!r}" if plugins else ""
-    if len(plugins) == 1:
-        plugin = f", plugin={plugins[0]!r}"
+    files = [str(path) for path in setting.plugins]
+    given: str | list[str] = files[0] if len(files) == 1 else files
+    plugin = f", plugin={given!r}" * bool(files)
     return f"optbench.stepper({setting.optimizer.name!r}, {arrays}, lr={setting.lr!r}{values}{plugin})"
 
 
@@ -61,3 +65,19 @@ def tabulated(setting: Setting, own: str) -> str:
         Code.
     """
     return "" if own or setting.constant else formula(setting.schedule)
+
+
+def stepped_rate(setting: Setting) -> str:
+    """The rate of a step as the argument of the kernel's step, which takes none that is 0.
+
+    Args:
+        setting: what is said, with a schedule.
+
+    Returns:
+        Code that names ``rates`` and ``done``.
+    """
+    for total, per_epoch in _RUNS:
+        done = np.arange(total)
+        if not np.all(setting.schedule(done + 1, done // per_epoch, total)):
+            return f"lr={setting.lr!r} * max(rates[done], 1e-99)"
+    return f"lr={setting.lr!r} * rates[done]"

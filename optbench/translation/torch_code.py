@@ -4,7 +4,7 @@ import ast
 
 from optbench.contract.equals import callee
 from optbench.contract.equals_around import rate
-from optbench.translation.loops import joined, lines, stepper_call, tabulated
+from optbench.translation.loops import joined, lines, stepped_rate, stepper_call, tabulated
 from optbench.translation.numbers import Numbers
 from optbench.translation.rates import schedule_call
 from optbench.translation.setting import OWN, Setting, equal_of, header, imported
@@ -13,16 +13,18 @@ _WRAPPED = {
     "clipped": {
         "before": """
 with torch.no_grad():  # clip_grad_norm_ of torch.nn.utils, without the 1e-6 that it adds to the norm
-    length = torch.sqrt(sum((p.grad**2).sum() for p in parameters))
-    for p in parameters:
-        p.grad *= {0} / length.clamp(min={0})
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    length = torch.sqrt(sum((g**2).sum() for g in gradients))
+    for g in gradients:
+        g *= {0} / length.clamp(min={0})
 """,
     },
     "coupled": {
         "before": """
 with torch.no_grad():
     for p in parameters:
-        p.grad += {0} * p
+        if p.grad is not None:
+            p.grad += {0} * p
 """,
     },
     "decoupled": {
@@ -150,9 +152,9 @@ def _kernel(setting: Setting) -> tuple[str, str, list[str]]:
     before = tabulated(setting, "")
     setup = "optimizer = " + stepper_call(setting, "[p.detach() for p in parameters]")
     setup += "\nrates, done = factors(total_steps, steps_per_epoch), 0" * bool(before)
-    inside = "gradients = torch.autograd.grad(loss_function(model(inputs), targets), parameters)\n"
-    rate = f"lr={setting.lr!r} * rates[done]" if before else ""
-    inside += f"optimizer.step([g.contiguous() for g in gradients]{', ' * bool(rate)}{rate})\n"
+    inside = "model.zero_grad()\nloss_function(model(inputs), targets).backward()\n"
+    rate = f", {stepped_rate(setting)}" if before else ""
+    inside += f"optimizer.step([p.grad for p in parameters]{rate})\n"
     inside += "done += 1\n" * bool(before)
     end = ""
     if getattr(setting.optimizer, "report", None):
