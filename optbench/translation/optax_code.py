@@ -1,6 +1,7 @@
 """A setting in optax: a training loop in JAX with an optimizer of optax, or with optbench's kernel."""
 
 import ast
+import copy
 
 from optbench.contract.equals import callee
 from optbench.translation.loops import joined, lines, stepped_rate, stepper_call, tabulated
@@ -92,7 +93,7 @@ def _own(setting: Setting, call: ast.expr, own: str, before: str) -> str:
         average, call = ast.unparse(call.args[1]), call.args[0]
     lookahead = any(callee(node) == "lookahead" for node in ast.walk(call) if isinstance(node, ast.Call))
     path = _path(call)
-    text = ast.unparse(ast.fix_missing_locations(_Placed(setting).visit(call)))
+    text = ast.unparse(ast.fix_missing_locations(_Placed(setting).visit(copy.deepcopy(call))))
     setup = "params = optax.LookaheadParams.init_synced(params)\n" * lookahead
     if own:
         setup += f"lr = optax.{own}\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from optbench.contract.equals import LIBRARIES, read
+from optbench.contract.equals_around import rate
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
@@ -137,10 +138,24 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
         what = f"{setting.name}, on all examples, for {WORDS[library]}; SciPy searches every step's length."
         return "\n".join(comment(what)) + "\n"
     if choice.call is not None:
-        how = f"{HOMES[library]} takes the same steps."
+        how = f"{_who(setting, library)} takes the same steps{_at(setting, choice.call)}."
     else:
         how = f"{HOMES[library]} has no equal: {choice.why}. So optbench's own kernel takes the steps, on the CPU."
     return "\n".join(comment(what) + comment(how)) + "\n"
+
+
+def _who(setting: Setting, library: str) -> str:
+    """Whose the optimizer is: a class of the user's own is no part of the library."""
+    target = getattr(setting.optimizer, "target", None)
+    own = target is not None and _dotted(setting.optimizer, target.__name__).startswith(f"{OWN}.")
+    return f"{target.__name__} itself" if own and target is not None else HOMES[library]
+
+
+def _at(setting: Setting, call: ast.expr) -> str:
+    """The rate, where it is translated."""
+    stated = rate(call)
+    plain = stated is None or isinstance(stated, ast.Name)
+    return "" if plain or stated is None else f" at the rate {Numbers({'lr': setting.lr}).code(stated)}"
 
 
 def comment(text: str, indent: int = 0) -> list[str]:

@@ -83,6 +83,8 @@ def test_the_rate_is_translated_and_the_sum_is_shown():
         ("keras", "keras.optimizers.SGD(learning_rate=0.1 * (1 - 0.9), momentum=0.9)"),
     ):
         assert line(optbench.training_code("momentum", library, lr=0.1), "optimizer = ") == f"optimizer = {call}"
+        comment = optbench.training_code("momentum", library, lr=0.1).replace("\n#", "")
+        assert "takes the same steps at the rate 0.1 * (1 - 0.9)." in comment
     code = optbench.training_code("momentum", "optax", lr=0.1, schedule="cosine")
     assert line(code, "lr = ") == "lr = optax.cosine_decay_schedule(0.1, decay_steps=total_steps, alpha=0.0)"
     assert line(code, "optimizer = ") == "optimizer = optax.sgd(lambda step: lr(step) * (1 - 0.9), momentum=0.9)"
