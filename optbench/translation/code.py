@@ -14,6 +14,8 @@ from optbench.translation.setting import Setting
 
 RATE, BATCH_SIZE, EPOCHS = 0.01, 64, 10
 """Where nothing is said."""
+MOST = 10**9
+"""Examples of a batch, and epochs: more are a typing error."""
 
 
 def written(setting: Setting, library: str) -> str:
@@ -84,15 +86,16 @@ def training_code(
         >>> print(training_code("momentum", lr=0.1).partition("optimizer = ")[2].partition("\\n")[0])
         torch.optim.SGD(parameters, lr=0.1 * (1 - 0.9), momentum=0.9)
     """
-    if library not in LIBRARIES:
+    if not isinstance(library, str) or library not in LIBRARIES:
         raise unknown("library", library, LIBRARIES)
     if not (is_real(lr) and lr > 0):
         raise OptbenchError(f"lr: {shown(lr)} must be a positive finite number")
-    if batch_size != "full" and not (is_whole(batch_size) and batch_size >= 1):
+    if not (isinstance(batch_size, str) and batch_size == "full" or is_whole(batch_size) and 1 <= batch_size <= MOST):
         raise OptbenchError(f"batch_size: {shown(batch_size)} must be a positive whole number or 'full'")
-    if not (is_whole(epochs) and epochs >= 1):
+    if not (is_whole(epochs) and 1 <= epochs <= MOST):
         raise OptbenchError(f"epochs: {shown(epochs)} must be a positive whole number")
     catalogue = loader.load_all(plugin)
     record, values = catalogue.optimizer(optimizer)
     values = record.with_values(values | hyperparameters)
-    return written(Setting(record, values, float(lr), catalogue.schedule(schedule), batch_size, epochs), library)
+    size: int | Literal["full"] = "full" if isinstance(batch_size, str) else int(batch_size)
+    return written(Setting(record, values, float(lr), catalogue.schedule(schedule), size, int(epochs)), library)
