@@ -96,7 +96,8 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
     none = "none" + " of its own" * (record["kind"] == "wrapper")
     reported = "" if record["reported"] == "w" else f"{record['reported']}; the gradient is taken at w"
     facts = {"memory": ", ".join(memory) or none, "needs": ", ".join(needs), "reported": reported}
-    return facts | _search(record)
+    elsewhere = {f"in {library}": text for library, text in record["equals"].items() if record["kind"] == "optimizer"}
+    return facts | elsewhere | _search(record)
 
 
 def _search(record: dict[str, Any]) -> dict[str, str]:

@@ -46,7 +46,9 @@ def _combined(outer: Equal, inner: Equal) -> str:
                 break
         if base.condition is not None:
             before.append(ast.UnaryOp(ast.Not(), base.condition))
-    return text_of(Equal(tuple(branches), "; ".join(filter(None, (inner.why, outer.why)))))
+    always = any(branch.condition is None for branch in branches)
+    why = "" if always else "; ".join(filter(None, (inner.why, outer.why)))
+    return text_of(Equal(tuple(branches), why))
 
 
 def _all_of(conditions: list[ast.expr]) -> ast.expr | None:

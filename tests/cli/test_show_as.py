@@ -37,3 +37,9 @@ def test_it_prints_what_the_function_gives(capsys, monkeypatch):
 def test_wrong_words_end_in_one_line(run, arguments, words):
     code, out, err = run("show", *arguments)
     assert code == 2 and not out and words in err and err.startswith("optbench: ")
+
+
+def test_show_tells_what_equals_it_elsewhere(run):
+    code, out, err = run("show", "momentum")
+    assert code == 0 and not err and "in torch SGD(lr=lr * (1 - beta1), momentum=beta1)" in out
+    assert "in keras SGD(" in out and "if constant # Keras multiplies" in out

@@ -81,6 +81,7 @@ ADAM = {"torch": "Adam(lr=lr, eps=eps) if eps_root == 0 # inside"}
         ("inner(eps=decay) if k == 1 else helper(inner)", ADAM,
          "helper(Adam(lr=lr, eps=eps)) if eps_root == 0 # inside"),
         ("helper(inner) if SGD not in inner # no", MOMENTUM, "# no"),
+        ("helper(inner) if Adam not in inner # no", MOMENTUM, "helper(SGD(lr=lr * (1 - beta1), momentum=beta1))"),
         ("helper(inner) if inner in (SGD, Adam) and k == 2", MOMENTUM,
          "helper(SGD(lr=lr * (1 - beta1), momentum=beta1)) if k == 2"),
         ("A(inner) if k == 1 else B(inner)", {"torch": "X(lr=lr) if eps == 0 else Y(lr=lr)"},
