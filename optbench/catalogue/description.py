@@ -30,8 +30,8 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
 
     - optimizers and wrappers: state (the slots ``by_parameter``, ``by_block`` and ``by_run``, and the ``matrix`` memory
       of an example block), reported (the slot that is evaluated, or w), sums (what is computed before the rule runs:
-      over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline; equals (what
-      takes the same steps in another library, by its name, and ``#`` why nothing does; no key for a baseline); search
+      over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline; equals
+      (what takes the same steps in another library, by its name, ``#`` why nothing does; no key for a baseline); search
       (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
     - problems: dim, blocks, examples, test_examples, data (whether there is any), data_text (what it is, in words),
