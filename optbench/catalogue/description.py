@@ -32,7 +32,8 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
 
     - optimizers and wrappers: state (the slots ``by_parameter``, ``by_block`` and ``by_run``, and the ``matrix`` memory
       of an example block), reported (the slot that is evaluated, or w), sums (what is computed before the rule runs:
-      over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline; search
+      over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline; equals
+      (what takes the same steps in another library, by its name, ``#`` why nothing does; no key for a baseline); search
       (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
     - problems: dim, blocks, examples, test_examples, data (whether there is any), data_text (what it is, in words),
@@ -125,6 +126,7 @@ def _optimizer(catalogue, text) -> dict:
     sums = {"all": record.total, "block": record.block, "matrix": record.matrix}
     sums = {key: _plain_names(stages) for key, stages in sums.items()}
     facts |= {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
+    facts["equals"] = dict(catalogue.wrappers[name].equals if bare else record.equals)
     return facts | _search(record, record.search if bare else record.space)
 
 
