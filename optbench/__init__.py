@@ -26,6 +26,7 @@ _HOMES = {
     "optbench.engine.stepper": ("Stepper", "stepper"),
     "optbench.sweeps.single": ("CohortResult", "Result"),
     "optbench.sweeps.candidates": ("compare",),
+    "optbench.catalogue.own_data": ("with_data",),
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }
 _ROOMS = ("figures",)
