@@ -15,7 +15,6 @@ from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
 from optbench.contract.composition import wrap
-from optbench.contract.eager import Eager, library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import unique
 from optbench.contract.optimizers import Baseline
@@ -38,7 +37,6 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
       of an example block), reported (the slot that is evaluated, or w), sums (what is computed before the rule runs:
       over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline; search
       (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
-    - another library's, ``torch:AdamW``, are of the kind eager_optimizer, and have what a baseline has;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
     - problems: dim, blocks, examples, test_examples, data (whether there is any), data_text (what it is, in words),
       data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source, minimizer, domain;
@@ -51,7 +49,7 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     name = _known(catalogue, text)
     descriptions, wrong = [], []
     for kind, describer in _DESCRIBERS.items():
-        if name in _names(catalogue, kind) or (kind == "optimizers" and library_and_name(name)):
+        if name in _names(catalogue, kind):
             try:
                 descriptions.append(describer(catalogue, text))
             except OptbenchError as error:
@@ -102,7 +100,7 @@ def _known(catalogue, text) -> str:
     known = everything(catalogue)
     try:
         name, wrong = names.parse(text)[0], None
-        if name in known or library_and_name(name):
+        if name in known:
             return name
     except OptbenchError as error:
         if "(" in text:
@@ -125,9 +123,8 @@ def _optimizer(catalogue, text) -> dict:
         values = record.with_values(given)
     else:
         record, values = catalogue.optimizer(text)
-    if isinstance(record, Baseline | Eager):
-        kind = "baseline" if isinstance(record, Baseline) else "eager_optimizer"
-        facts = _record(catalogue, kind, text, record, values, record.hyperparameters, record.limits)
+    if isinstance(record, Baseline):
+        facts = _record(catalogue, "baseline", text, record, values, record.hyperparameters, record.limits)
         return facts | {"state": None, "reported": None, "sums": None} | _search(record, record.space)
     kind = "wrapper" if bare else "optimizer"
     facts = _record(catalogue, kind, text, record, values, record.hyperparameters, record.all_limits)
@@ -201,8 +198,6 @@ _DESCRIBERS = {
 def _record(catalogue, kind, text, record, values, defaults, limits) -> dict:
     name, given = names.parse(text)
     doc = inspect.cleandoc(record.doc)
-    if isinstance(record, Eager):  # the library's own has pages of formulas in LaTeX, which no terminal shows
-        doc = doc.partition("\n\n")[0]
     alone = kind in ("wrapper", "schedule_wrapper")  # it stands around another one here only to be described
     parameters = {
         key: {"value": plain(value), "default": plain(defaults[key]), "limit": plain(limits.get(key))}

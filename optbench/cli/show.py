@@ -148,7 +148,6 @@ _FACTS = {
     "optimizer": _optimizer,
     "wrapper": _optimizer,
     "baseline": _search,
-    "eager_optimizer": _search,
     "schedule": _schedule,
     "schedule_wrapper": _schedule,
     "problem": _problem,

@@ -123,13 +123,3 @@ def test_a_sweep_says_what_a_word_means_among_its_kind(catalogue, kind, text, wo
 def test_words_of_another_kind_or_that_are_names_already_say_nothing():
     assert meant("sgd", ["cosine"]) == {} and meant("", ["adam"]) == {} and meant("zzz", ["adam"]) == {}
     assert field_words.sentence({"gd": "a", "adam": ""}) == "gd (a), or adam"
-
-
-@pytest.mark.torch
-@pytest.mark.slow
-def test_show_knows_the_optimizers_of_pytorch_and_the_nearest_of_its_names(catalogue):
-    (record,) = describe(catalogue, "torch:AdamW(beta1=0.8)")
-    assert record["kind"] == "eager_optimizer" and record["parameters"]["beta1"]["value"] == 0.8
-    assert "AdamW" in record["description"] and "\n" not in record["description"] and "torch" in record["source"]
-    with pytest.raises(OptbenchError, match="unknown optimizer of PyTorch 'adamw': did you mean 'AdamW'"):
-        describe(catalogue, "torch:adamw")
