@@ -10,8 +10,9 @@ import numpy as np
 
 from optbench.contract import room
 from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.datasets.asking import asked_for
 from optbench.datasets.reading import unpacked_size
-from optbench.datasets.record import Raw, asked_for
+from optbench.datasets.record import Raw
 from optbench.datasets.tables import named_class
 
 _NAMES = ("x", "y", "x_test", "y_test")
@@ -101,31 +102,10 @@ def _refuse_other_kinds(path, parts):
 
 def _raw(parts, given, target) -> Raw:
     """Examples with what is missing left out or marked for filling, and with one class named if one is asked for."""
-    path, missing, notes = given["path"], given["missing"], []
-    fill = False
-    for i, (x, y) in enumerate(parts):
-        end = "_test" * i
-        for name, values in ((f"x{end}", x), (f"y{end}", y)):
-            if values.dtype.kind == "f" and np.isinf(values).any():
-                count = int(np.isinf(values).sum())
-                raise OptbenchError(f"data set {path}: {name} has {count:,} values that are not finite")
-        lost = np.isnan(y) if y.dtype.kind == "f" else np.zeros(len(y), bool)
-        gaps = np.isnan(x).any(axis=1)
-        if not missing and (lost.any() or gaps.any()):
-            name, count = (f"x{end}", np.isnan(x).sum()) if gaps.any() else (f"y{end}", lost.sum())
-            ask = asked_for(given)[:-1]
-            raise OptbenchError(
-                f"data set {path}: {name} has {int(count):,} missing values: {ask}, missing=drop) leaves those rows "
-                "out, missing=mean fills in the mean of the training rows"
-            )
-        lost |= gaps if missing == "drop" else False
-        if lost.all():
-            raise OptbenchError(f"data set {path}: every row of x{end} and y{end} misses a value")
-        if lost.any():
-            why = "values are missing" if missing == "drop" else "the target is missing"
-            notes.append(f"{lost.sum():,} of {len(x):,} rows of x{end} left out, where {why}")
-        parts[i] = x[~lost], y[~lost]
-        fill = fill or bool(np.isnan(parts[i][0]).any())
+    path, notes = given["path"], []
+    ends = ("", "_test")[: len(parts)]
+    parts = [_without_gaps(x, y, end, given, notes) for (x, y), end in zip(parts, ends, strict=True)]
+    fill = any(bool(np.isnan(x).any()) for x, _ in parts)
     if fill:
         notes.append("missing values filled in with the mean of the training rows")
     every, labels = named_class(path, "y", np.concatenate([y for _, y in parts]), given["positive"])
@@ -136,3 +116,27 @@ def _raw(parts, given, target) -> Raw:
         *parts[0], 2 if labels else None, path, test=parts[1] if len(parts) > 1 else None, name=path, target=target,
         labels=labels, fill=fill, notes=tuple(notes),
     )  # fmt: skip
+
+
+def _without_gaps(x, y, end, given, notes):
+    """One part without the rows that cannot be learned from; how many those are is added to ``notes``."""
+    path, missing = given["path"], given["missing"]
+    for name, values in ((f"x{end}", x), (f"y{end}", y)):
+        infinite = int(np.isinf(values).sum()) if values.dtype.kind == "f" else 0
+        if infinite:
+            raise OptbenchError(f"data set {path}: {name} has {infinite:,} values that are not finite")
+    lost = np.isnan(y) if y.dtype.kind == "f" else np.zeros(len(y), bool)
+    gaps = np.isnan(x).any(axis=1)
+    if not missing and (lost.any() or gaps.any()):
+        name, count = (f"x{end}", np.isnan(x).sum()) if gaps.any() else (f"y{end}", lost.sum())
+        raise OptbenchError(
+            f"data set {path}: {name} has {int(count):,} missing values: {asked_for(given)[:-1]}, missing=drop) leaves "
+            "those rows out, missing=mean fills in the mean of the training rows"
+        )
+    lost |= gaps if missing == "drop" else False
+    if lost.all():
+        raise OptbenchError(f"data set {path}: every row of x{end} and y{end} misses a value")
+    if lost.any():
+        why = "values are missing" if missing == "drop" else "the target is missing"
+        notes.append(f"{lost.sum():,} of {len(x):,} rows of x{end} left out, where {why}")
+    return x[~lost], y[~lost]

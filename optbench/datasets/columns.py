@@ -14,8 +14,11 @@ _FEW_LEVELS = 10
 """Different texts that are levels however few rows there are."""
 _MOST_NUMBERS = 10
 """Different numbers among texts that can be levels, such as 1, 2, 3+; more are a column of numbers with a few words."""
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?|\d{1,2}:\d{2}(:\d{2})?"
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?|\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?"
+    rf"|\d{{1,2}}[-. ]+{_MONTH}[-, ]+\d{{2,4}}( .*)?|{_MONTH}[- ]+\d{{1,2}}[-, ]+\d{{2,4}}( .*)?",
+    re.IGNORECASE,
 )
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 _DATES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period", "interval")

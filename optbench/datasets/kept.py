@@ -15,8 +15,8 @@ import numpy as np
 from optbench.contract import arguments, room
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.paths import is_file, path_of
+from optbench.datasets.asking import several
 from optbench.datasets.mapped import cache_folder, write_whole
-from optbench.datasets.record import several
 
 _LETTERS = 16
 """Of a file's name."""
@@ -94,7 +94,7 @@ def _targets(owner, name, values, rows) -> np.ndarray:
     """(n,) numbers or texts."""
     _refuse_ranges(owner, name, values)
     try:
-        found = np.asarray(values.filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values)
+        found = np.asarray(values.astype(float).filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values)
     except Exception as error:
         raise OptbenchError(f"{owner}: {name} is no array: {in_one_line(error)}") from error
     if found.ndim == 2 and found.shape[1] > 1:
@@ -171,7 +171,7 @@ def _with_target(owner, table, y, drop):
     if hasattr(y, "iloc"):
         if len(y) != len(table):
             raise OptbenchError(f"{owner}: X has {len(table):,} rows, and y {len(y):,}")
-        return table.assign(**{name: y.to_numpy() if not hasattr(y, "array") else y.array}), name
+        return table.assign(**{name: y.array}), name
     return table.assign(**{name: _targets(owner, "y", y, len(table))}), name
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def _look_at_names(path, names, between):
             raise OptbenchError(
                 f"data set {path}: the first line has {word} between its names, not {between!r}: say sep={word}"
             )
-    twice = sorted({name for name in names if name and names.count(name) > 1}) if len(set(names)) < len(names) else []
+    twice = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if twice:
         more = f", and so do {len(twice) - 1:,} more" if len(twice) > 1 else ""
         raise OptbenchError(

@@ -1,12 +1,11 @@
 """What a data set is, and how examples as they come are split, encoded, filled in and scaled."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from optbench.contract import names
 from optbench.contract.errors import OptbenchError
 
 TEST_SHARE = 0.2
@@ -124,11 +123,9 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
             raise OptbenchError(f"{error}{f'; {hint}' * bool(hint)}") from None
         count = len(labels)
         y, y_test = every[: len(y)], every[len(y) :]
-    told = filter(None, (raw.suspicion, *raw.warnings))
-    target, warning = (
-        _target_text(raw, every, count, labels),
-        "; ".join(f"data set {raw.name}: {each}" for each in told),
-    )
+    told = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if classes and not raw.suspicion else ""))
+    warning = "; ".join(f"data set {raw.name}: {each}" for each in told)
+    target = _target_text(raw, every, count, labels)
     if raw.fill:
         x, x_test = _filled(raw, x, x_test)
     scaling = "features as they come"
@@ -150,6 +147,13 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
         hint = "; ".join(filter(None, (hint, f"positive={labels[0]!r} makes two of them: it against the rest")))
     words = {"hint": hint, "target": target, "warning": warning, "split": split, "scaling": scaling, "notes": raw.notes}
     return Dataset(*arrays, count, raw.source, **words)
+
+
+def _unseen(y, labels) -> str:
+    """A warning of classes of the user's that no training row has."""
+    there = np.bincount(y.astype(int), minlength=len(labels)) if labels else ()
+    unseen = [label for label, count in zip(labels, there, strict=True) if not count]
+    return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
 
 
 def _filled(raw, x, x_test):
@@ -232,18 +236,3 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
 def label(value: object) -> str:
     """A class as it is called: 1 for 1.0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def several(asked: Iterable[str], columns: Iterable[str]) -> list[str]:
-    """The columns that ``drop`` names: each text is one of ``columns``, or several with commas between them."""
-    columns = set(columns)
-    parts = [part for text in asked for part in ([text] if text in columns else text.split(","))]
-    return [part.strip() for part in parts if part.strip()]
-
-
-def asked_for(given: Mapping[str, Any], **more: str) -> str:
-    """How a file is asked for with these parameters and more, as it would be typed: ``file(path='d.csv', ...)``."""
-    told = {key: value for key, value in {**given, **more}.items() if value}
-    if len(told.get("drop", ())) == 1:
-        told["drop"] = told["drop"][0]
-    return names.canonical("file", told)

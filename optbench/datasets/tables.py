@@ -1,5 +1,6 @@
 """A table with a target among its columns -> examples: what is left out, gaps, classes, and words for it all."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 
 from optbench.contract import room
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.datasets.asking import asked_for, several
 from optbench.datasets.columns import Column, column
-from optbench.datasets.record import Raw, asked_for, label, several
+from optbench.datasets.record import Raw, label
 from optbench.datasets.suspects import row_number, suspicion
 
 _TOLD = 6
@@ -24,10 +26,11 @@ def examples(table: Any, given: Mapping[str, Any]) -> Raw:
     if all(_is_number(name) for name in columns):
         raise OptbenchError(f"data set {path}: the first line must name the columns; it holds numbers")
     if len(set(columns)) < len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
+        twice = Counter(columns).most_common(1)[0][0]
         raise OptbenchError(f"data set {path}: the name {twice!r} stands over several columns; rename them")
     target, left_out = _chosen(columns, given)
-    features = [name for name in columns if name != target and name not in left_out]
+    others = {target, *left_out}
+    features = [name for name in columns if name not in others]
     if not features:
         raise OptbenchError(f"data set {path}: there is no column but the target {target!r}")
     kept = _columns(path, table, features)

@@ -141,6 +141,11 @@ WRONG = [
     ("logistic", TABLE.assign(day=pd.Timestamp("2024-01-01")), "churn", {}, "with_data: feature 'day' holds dates"),
     ("logistic", TABLE.set_axis(["a", "a", *"cdef"], axis=1), "f", {}, "the name 'a' stands over several columns"),
     ("least_squares", TABLE, "churn", {}, "with_data: the target is text, not real numbers"),
+    ("logistic", X, np.array([{}] * ROWS), {}, "y holds values of several kinds"),
+    ("logistic", X, Y * 1j, {}, "with_data: y must hold numbers or texts, not complex128"),
+    ("logistic", X, range(10**7), {}, "with_data: y=range.0, 10000000. must be an array"),
+    ("logistic", TABLE, pd.Series(Y[1:], name="y"), {}, "the rows of X and y have different labels"),
+    ("logistic", X, Y, {"positive": "x" * 2000}, "is too long for a class"),
     ("logistic", X, Y, {"missing": "men"}, "missing 'men': did you mean 'mean'?"),
 ]  # fmt: skip
 
@@ -167,3 +172,15 @@ def test_a_path_below_the_home_is_written_with_a_tilde(tmp_path, monkeypatch):
         "'~/.cache/optbench/arrays/" in name and len(list(Path("~/.cache/optbench/arrays").expanduser().iterdir())) == 1
     )
     assert optbench.minimize(name, "gd", lr=0.1, steps=3).status == "ok"
+
+
+def test_what_turns_itself_into_a_table_is_one():
+    """A table of pyarrow or polars, and a column of names that are numbers."""
+    table = pd.DataFrame(X)
+    arrow = type("Table", (), {"to_pandas": lambda self: table})()
+    assert optbench.with_data("logistic", arrow, Y) == optbench.with_data("logistic", table, Y)
+    masked = np.ma.masked_array(Y, np.arange(ROWS) % 9 == 0)
+    text = data_of(optbench.with_data("logistic", X, masked, missing="mean")).text
+    assert "5 of 40 rows of x left out, where the target is missing" in text
+    one = data_of(optbench.with_data("logistic", TABLE["a"], Y))
+    assert one.x.shape == (32, 1)

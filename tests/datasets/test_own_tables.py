@@ -1,6 +1,7 @@
 """Tables with texts, gaps and several classes, against scikit-learn: what is learned from is what its tools make."""
 
 import gzip
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
+from optbench.datasets import columns
 
 ROWS = 60
 RNG = np.random.default_rng(3)
@@ -200,3 +202,53 @@ def test_constant_and_wide_tables():
     d = datasets.load("wide.parquet")
     assert d.x.shape == (16, 1501) and (d.x[:, -1] == 0).all() and (d.x_test[:, -1] == 0).all()
     assert d.classes == 2 and "1 is True" in d.text
+
+
+def test_truth_values_with_gaps_are_numbers():
+    truth = [True, False, None, True, False] * 8
+    pd.DataFrame({"t": truth, "y": range(40)}).to_csv("d.csv", index=False)
+    d = datasets.load("file(path=d.csv, missing=drop, target=y)", False)
+    raw = np.array([1.0, 0, 1, 0] * 8)[np.random.default_rng(0).permutation(32)[:26]]
+    np.testing.assert_allclose(d.x[:, 0], (raw - raw.mean()) / raw.std(), rtol=1e-12)
+    classes = datasets.load("file(path=d.csv, missing=drop, target=t)", 2)
+    assert "0 is False (16 rows), 1 is True (16 rows)" in classes.text
+
+
+def test_a_class_without_a_training_row_is_warned_of():
+    rare = np.random.default_rng(0).permutation(40)[-1]
+    table = pd.DataFrame({"x": RNG.random(40), "y": np.where(np.arange(40) == rare, "rare", "usual")})
+    table.to_csv("d.csv", index=False)
+    warning = "data set d.csv: no training row is of the class 'rare': it cannot be learned"
+    assert datasets.load("d.csv", 2).warning == warning and not datasets.load("d.csv").warning
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ([Decimal(i) / 4 for i in range(24)], np.arange(24) / 4),
+        (pd.array([*range(23), None], "Int64"), [*range(23), np.nan]),
+        (pd.array([True, False, None] * 8, "boolean"), [1, 0, np.nan] * 8),
+        ([f" {i}.5 " for i in range(23)] + ["?"], [*(np.arange(23) + 0.5), np.nan]),
+        (np.arange(24, dtype=np.float32) / 3, (np.arange(24, dtype=np.float32) / 3).astype(float)),
+        ([10**25 + i for i in range(24)], [float(10**25 + i) for i in range(24)]),
+    ],
+    ids=["decimals", "whole with a gap", "truth with a gap", "numbers as texts", "float32", "large"],
+)
+def test_numbers_of_every_kind_are_numbers(column, values):
+    raw = columns.column("d.parquet", "c", pd.Series(column))
+    assert raw.levels == () and raw.width == 1
+    np.testing.assert_array_equal(raw.features(np.arange(24))[:, 0], np.asarray(values, float))
+
+
+def test_categories_and_mixed_columns_are_texts():
+    for made in (pd.Series(pd.Categorical([3, 1, 3, None])), pd.Series(["3", 1, "3", None], dtype=object)):
+        column = columns.column("d", "c", made)
+        if made.dtype == object:  # they are all numbers
+            np.testing.assert_array_equal(column.numbers, [3, 1, 3, np.nan])
+        else:
+            assert column.levels == ("1", "3") and column.codes.tolist() == [1, 0, 1, -1]
+    mixed = columns.column("d", "c", pd.Series(["b", 1, "b", None, 2.5], dtype=object))
+    assert mixed.levels == ("1", "2.5", "b")
+    for odd in ([1 + 2j] * 4, [{"a": 1}] * 4, ["a", b"b", 3, {}]):
+        with pytest.raises(OptbenchError, match="feature 'c' holds values of the kind .*, neither numbers nor texts"):
+            columns.column("d", "c", pd.Series(odd))

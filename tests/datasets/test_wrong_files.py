@@ -39,6 +39,8 @@ TABLES = [
      "'2024-01-01': turn it into numbers (a year, a month, days since the first), or leave it out: drop=when"),
     (table(when=[f"{i + 1}.3.2024" for i in ROWS]), "", "feature 'when' holds dates"),
     (table(when=["12/24/24 10:00 PM"] * 24), "", "feature 'when' holds dates"),
+    (table(when=["Jun 12 1998", "May 1, 2001"] * 12), "", "feature 'when' holds dates"),
+    (table(when=["12-Jan-98", "3 March 2001"] * 12), "", "feature 'when' holds dates"),
     (table(when=["12:30"] * 24), "", "feature 'when' holds dates or times"),
     (NUMBERS.assign(when="2024-01-01"), "", "the target 'when' holds dates or times"),
     (table(price=[f"{i},50" for i in ROWS]), "", "feature 'price' holds numbers with a comma, such as '0,50': say "
@@ -175,6 +177,11 @@ def test_files(name, content, words):
 def test_columns_of_parquet(column, words):
     table(odd=column).to_parquet("d.parquet")
     assert words in refusal("d.parquet")
+
+
+def test_names_that_differ_by_blanks_alone():
+    pd.DataFrame({"a": range(24), "a ": range(24), "y": YES}).to_parquet("d.parquet")
+    assert "the name 'a' stands over several columns" in refusal("d.parquet")
 
 
 def test_parameters_of_other_kinds_of_files():
