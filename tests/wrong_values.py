@@ -83,6 +83,7 @@ def calls(swept: str) -> dict[str, Call]:
         "objective": Call(optbench.objective, {"problem": "logistic"}),
         "Objective": Call(optbench.Objective, {"problem": optbench.problems()["rosenbrock"].build()}),
         "stepper": Call(optbench.stepper, {"optimizer": "momentum", "w": np.ones(3), "lr": 0.1}, ("beta1",)),
+        "training_code": Call(optbench.training_code, {"optimizer": "adam"}, ("beta1",)),
         "scipy_method": Call(optbench.scipy_method, {"optimizer": "momentum", "lr": 0.1}, ("beta1",)),
         "mini_batches": Call(optbench.mini_batches, {"problem": "logistic", "batch_size": 64, "steps": 2}),
         "trace": Call(optbench.trace, {"problem": "mlp(hidden=4)", "layer": 1, "batch": 1, "example": 1}),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from optbench.cli import completion
 from optbench.cli.options import Json, Plugin
 
 _TITLES = {
@@ -19,7 +20,11 @@ _TITLES = {
 def list_names(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="KIND", help="optimizers, schedules, problems or datasets; without it, all names."),
+        typer.Argument(
+            metavar="KIND",
+            help="optimizers, schedules, problems or datasets; wrappers or baselines alone; by default all names.",
+            autocompletion=completion.kinds,
+        ),
     ] = None,
     json: Json = False,
     plugin: Plugin = None,
@@ -38,7 +43,7 @@ def list_names(
     else:
         for part, group in _grouped(rows, lambda row: row["kind"]):
             print_entry(counted(len(group), part.replace("_", " ")), 20, ", ".join(row["name"] for row in group))
-        print_lines("", "More: optbench list optimizers, optbench show adam")
+        print_lines("", "More: optbench list wrappers, optbench show adam")
 
 
 def _print_families(rows: Sequence[dict[str, Any]]) -> None:

@@ -271,12 +271,16 @@ def test_json(run, catalogue, arguments, wanted):
     ("arguments", "words"),
     [
         (["list", "optimisers"], "unknown kind 'optimisers': did you mean 'optimizers'?"),
-        (["list", ""], "unknown kind '': valid names: datasets, optimizers, problems, schedules"),
+        (["list", "wrapers"], "unknown kind 'wrapers': did you mean 'wrappers'?"),
+        (["list", ""], "unknown kind '': valid names: baselines, datasets, optimizers, problems"),
+        (["list", "adam"], "'adam' is a name, not a kind: 'optbench show adam' shows it"),
         (["list", "--plugin", "none.py"], "no plug-in file"),
         (["show", "adm"], "unknown name 'adm': did you mean 'adam'?"),
-        (["show", "Adam"], "unknown name 'Adam': did you mean 'adam'?"),
+        (["show", "schedules"], "'schedules' is a kind of names: 'optbench list schedules' shows them"),
+        (["show", "ReduceLROnPlateau"], "unknown name 'ReduceLROnPlateau': none here watches the loss"),
+        (["show", "SGD("], "cannot read 'SGD(': write a name"),
         (["show", "rosenbrok(dim=3)"], "unknown name 'rosenbrok': did you mean 'rosenbrock'?"),
-        (["show", "heavy-ball"], "unknown name 'heavy-ball': did you mean 'heavy_ball'?"),
+        (["show", "heavy-bal"], "unknown name 'heavy-bal': did you mean 'heavy_ball'?"),
         (["show", "zzzzz"], "unknown name 'zzzzz': 'optbench list' shows what there is"),
         (["show", ""], "cannot read '': write a name"),
         (["show", "adam("], "cannot read 'adam(': write a name"),
@@ -297,6 +301,18 @@ def test_a_mistake_is_one_line_with_the_nearest_name(run, arguments, words):
 def test_help(run, command, words):
     code, out, err = run(command, "--help")
     assert code == 0 and not err and words in out and "--json" in out and "--plugin" in out
+
+
+@pytest.mark.parametrize(
+    ("kind", "registries"),
+    [("wrappers", ["wrapper", "schedule_wrapper"]), ("Baseline", ["baseline"]), ("problem", ["problem"]),
+     ("schedule", ["schedule", "schedule_wrapper"]), ("schedule wrappers", ["schedule_wrapper"])],
+)  # fmt: skip
+def test_kinds_in_the_singular_and_parts_of_them_are_listed(run, catalogue, kind, registries):
+    code, out, err = run("list", kind, "--json")
+    wanted = [name for registry in registries for name in getattr(catalogue, f"{registry}s")]
+    assert code == 0 and not err and [row["name"] for row in json.loads(out)] == wanted
+    assert list(dict.fromkeys(row["kind"] for row in json.loads(out))) == registries
 
 
 def test_a_closed_pipe_is_no_error_to_read_about():
