@@ -2,8 +2,8 @@
 
 A stack of dense layers is described by ``layout``: for each layer the number of its activation in ``ACTIVATIONS``, plus
 ``BARE`` where it has no bias; then the sizes of all layers from the input to the output. Its parameters are, layer by
-layer, the weights (in, out) and the bias (out,). ``work`` holds the activations of every layer but the input, one behind
-the other, then room for two layers' errors, then room for the blocks of a product: ``scratch`` numbers.
+layer, the weights (in, out) and the bias (out,). ``work`` holds the activations of every layer but the input, one
+behind the other, then room for two layers' errors, then room for the blocks of a product: ``scratch`` numbers.
 
 These are plain functions that the engine compiles together with the kernel that calls them.
 """
@@ -64,7 +64,9 @@ def backward(w, g, x, place, layout, work):
             behind = work[room : room + rows * inputs].reshape(rows, inputs)
             weights = w[offset : offset + inputs * outputs].reshape(inputs, outputs)
             np.dot(error, weights.T, behind)
-            back_through(work[room : room + rows * inputs], work[place : place + rows * inputs], layout[layer - 1] % BARE)
+            back_through(
+                work[room : room + rows * inputs], work[place : place + rows * inputs], layout[layer - 1] % BARE
+            )
             error = behind
             turn = 1 - turn
 
