@@ -71,7 +71,7 @@ def trace(
     _within("example", example, 1, len(x))
     if not isinstance(what, str) or what not in ("a", "z") or (what == "z" and layer == 0):
         raise OptbenchError(f"trace: what={shown(what)} must be 'a', or 'z' for a layer from 1")
-    a = x[example - 1]
+    a = x[example - 1, : sizes[0]]  # targets may stand behind the features
     at, w = 0, _weights(problem, w, seed)
     for number in range(1, layer + 1):
         wide, tall = sizes[number - 1], sizes[number]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from optbench.contract.errors import OptbenchError, shown
+from optbench.kit.layers import ACTIVATIONS, BARE
 
 Layer = tuple[int, int, bool, str]
 """Inputs, outputs, whether there is a bias, and the activation, as module_kernels.stack takes them."""
@@ -117,8 +118,15 @@ def _passes(part: Any) -> bool:
     return _kind(part) in _PASSING
 
 
-def write_dense(module: Any, blocks: list[np.ndarray]) -> None:
+def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) -> None:
     """Put a stack's blocks into the Linear layers of a module. Raises OptbenchError where they do not fit."""
+    layers, _ = dense_layers(module, "mse")
+    theirs = [activation for *_, activation in layers]
+    ours = [ACTIVATIONS[kind % BARE] for kind in layout[: len(layout) // 2]]
+    if len(theirs) == len(ours) and theirs != ours:
+        raise OptbenchError(
+            f"to_torch: the module's activations are {', '.join(theirs)}, the problem's {', '.join(ours)}"
+        )
     targets = []
     for layer in linears(module):
         targets.append((layer.weight, True))

@@ -129,7 +129,10 @@ def to_torch(problem: Problem, w: Any, module: Any) -> Any:
         raise OptbenchError(f"to_torch: w must have the shape ({problem.dim},), got {w.shape}")
     ends = np.cumsum([prod(shape) for shape in problem.blocks])[:-1]
     blocks = [part.reshape(shape) for part, shape in zip(np.split(w, ends), problem.blocks, strict=True)]
-    (torch_layers.write_plain if problem.eager else torch_layers.write_dense)(module, blocks)
+    if problem.eager:
+        torch_layers.write_plain(module, blocks)
+    else:
+        torch_layers.write_dense(module, blocks, problem.layout)
     return module
 
 

@@ -182,6 +182,7 @@ def test_to_torch_says_what_does_not_fit():
     for given, words in (
         ((problem, w[1:], layers((12, 3))), "w must have the shape .39,., got .38,."),
         ((problem, w, layers((12, 4))), "the module's weights are ..12, 4., .4,.., and the problem's ..12, 3., .3,.."),
+        ((problem, w, layers((12, 3), "Tanh")), "the module's activations are tanh, the problem's linear"),
         (("mlp", w, layers((12, 3))), "problem='mlp' must be a problem's record"),
         ((problem, w, 3), "module=3 must be a torch.nn.Module"),
     ):
