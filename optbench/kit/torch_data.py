@@ -47,26 +47,27 @@ class Examples:
     @property
     def text(self) -> str:
         """What is learned from, in words."""
-        size = f"{len(self.x):,} training and {len(self.x_test):,} test rows ({self.split})"
+        size = f"{len(self.x):,} training and {len(self.x_test):,} test rows"
         shape = " x ".join(f"{side:,}" for side in self.shape)
+        count = f"{shape} feature{'s' * (self.shape != (1,))}"
         kind = "whole" if self.whole[1] else "real"
         one = f"{self.classes} classes" if self.whole[1] else "real"
         each = f"{prod(self.targets)} {kind} targets a row" if self.targets else f"target: {one}"
-        return f"{size}, {shape} features as they were given, {each}"
+        return f"{size}, {count}, {each}; test rows {self.split}; not standardized"
 
 
-def examples(X: Any, y: Any, X_test: Any, y_test: Any) -> Examples:
+def examples(X: Any, y: Any, test: Any = None) -> Examples:
     """The examples of :func:`torch_problem`. Raises OptbenchError for what are none."""
     x, targets = _numbers("X", X), _numbers("y", y)
     _fit(x, targets, "X", "y")
-    if (X_test is None) != (y_test is None):
-        raise OptbenchError("torch_problem: give both X_test and y_test, or neither")
-    if X_test is not None:
-        x_test, last = _numbers("X_test", X_test), _numbers("y_test", y_test)
-        _fit(x_test, last, "X_test", "y_test")
+    if test is not None:
+        if not isinstance(test, tuple | list) or len(test) != 2:
+            raise OptbenchError(f"torch_problem: test={shown(test)} must be X and y of the test rows, a pair")
+        x_test, last = _numbers("X of test", test[0]), _numbers("y of test", test[1])
+        _fit(x_test, last, "X of test", "y")
         if x_test.shape[1:] != x.shape[1:]:
             raise OptbenchError(
-                f"torch_problem: X is {x.shape}, and X_test {x_test.shape}: give both the same features"
+                f"torch_problem: X is {x.shape}, and that of test {x_test.shape}: give both the same features"
             )
         parts, split = (x, targets, x_test, last), "as given"
     else:
@@ -75,12 +76,12 @@ def examples(X: Any, y: Any, X_test: Any, y_test: Any) -> Examples:
         order = np.random.default_rng(0).permutation(len(x))  # as data sets are split
         cut = round(len(x) * (1 - TEST_SHARE))
         parts = (x[order[:cut]], targets[order[:cut]], x[order[cut:]], targets[order[cut:]])
-        split = "one in five, drawn with seed 0"
+        split = "drawn with seed 0 (one in five)"
     whole = tuple(all(part.dtype.kind in "biu" for part in pair) for pair in (parts[::2], parts[1::2]))
     rows = [np.ascontiguousarray(part.reshape(len(part), -1), np.float64) for part in parts[::2]]
     values = [_plain(np.asarray(part, np.float64)) for part in parts[1::2]]
     if values[0].shape[1:] != values[1].shape[1:]:
-        raise OptbenchError(f"torch_problem: y is {values[0].shape}, and y_test {values[1].shape}")
+        raise OptbenchError(f"torch_problem: y is {values[0].shape}, and that of test {values[1].shape}")
     shape = x.shape[1:] or (1,)
     return Examples(rows[0], values[0], rows[1], values[1], shape, (whole[0], whole[1]), split)
 

@@ -24,8 +24,7 @@ def torch_problem(
     y: Any,
     *,
     loss: str | Callable = "auto",
-    X_test: Any = None,
-    y_test: Any = None,
+    test: Any = None,
     minimum: float = 0.0,
     name: str = "",
     eager: bool = False,
@@ -50,8 +49,7 @@ def torch_problem(
         y: (n,) classes 0, 1, ... as whole numbers, or (n,) or (n, outputs) real targets.
         loss: "cross_entropy" of scores; "mse", the mean squared error over rows and outputs; "auto", the one or the
             other for whole and for real ``y``; or a function of output and target that gives the mean over the rows.
-        X_test: test examples, with ``y_test``; by default one in five of the rows, drawn with seed 0.
-        y_test: their targets.
+        test: X and y of the test rows, where they are fixed; by default one in five of the rows, drawn with seed 0.
         minimum: the least value of the loss, or a bound of it, from which suboptimality counts.
         name: of the problem in tables; by default that of the module's class.
         eager: autograd also where kernels could run the module.
@@ -70,7 +68,7 @@ def torch_problem(
         'ok'
     """
     torch = _torch()
-    data = examples(X, y, X_test, y_test)
+    data = examples(X, y, test)
     module, make = _module(torch, module)
     loss = _checked_loss(loss, data)
     arguments.number("torch_problem: minimum", minimum)

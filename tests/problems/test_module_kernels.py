@@ -43,7 +43,7 @@ def test_the_gradient_is_that_of_the_network(loss, y, last, biases):
     fields = stack(loss, layers)
     w = RNG.standard_normal(fields["dim"])
     assert sum(np.prod(block) for block in fields["blocks"]) == len(w)
-    (x, target), _ = examples(X, y, X, y).pairs()
+    (x, target), _ = examples(X, y, (X, y)).pairs()
     layout, work, g = np.array(fields["layout"]), np.full(fields["work"](12, 1), np.nan), np.full_like(w, np.nan)
     value = fields["value_and_gradient"](w, g, x, target, layout, work)
     assert value == pytest.approx(by_hand(w, X, y, layers, loss), rel=1e-12)
@@ -61,30 +61,31 @@ def test_data_stay_as_they_are_and_are_split_like_data_sets():
     from optbench.datasets.record import Raw, prepare
 
     x, y = RNG.standard_normal((23, 3)), np.arange(23) % 4
-    found = examples(x.tolist(), list(y), None, None)
+    found = examples(x.tolist(), list(y))
     expected = prepare(Raw(x, y.astype(float), 4, "", scaled=True))
     for ours, theirs in (("x", "x"), ("y", "y"), ("x_test", "x_test"), ("y_test", "y_test")):
         np.testing.assert_array_equal(getattr(found, ours), getattr(expected, theirs))
     assert (
-        "18 training and 5 test rows" in found.text and "3 features as they were given, target: 4 classes" in found.text
+        "18 training and 5 test rows" in found.text
+        and "3 features, target: 4 classes; test rows drawn with seed 0 (one in five); not stand" in found.text
     )
-    images = examples(x.reshape(23, 3, 1), MANY[np.arange(23) % 12], None, None)
+    images = examples(x.reshape(23, 3, 1), MANY[np.arange(23) % 12])
     assert (images.shape, images.targets, images.pairs()[0][0].shape) == ((3, 1), (3,), (18, 6))
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ((X[:3], REAL[:3], None, None), "3 examples are too few; it takes at least 5"),
-        ((X, REAL[:3], None, None), "X has 12 rows, and y 3: give as many"),
-        ((X, list("abcdefghijkl"), None, None), "y must be an array or a tensor of numbers, not .* of <U1"),
-        ((None, REAL, None, None), "X must be an array or a tensor of numbers, not None"),
-        (([[1], [1, 2]], REAL, None, None), "X must be an array or a tensor: ValueError"),
-        ((np.where(X > 1, np.nan, X), REAL, None, None), "X holds numbers that are missing or not finite"),
-        ((X.astype(int) + 2**25, REAL, None, None), "X holds whole numbers beyond 16,777,216, which float32 cannot"),
-        ((X, REAL, X, None), "give both X_test and y_test, or neither"),
-        ((X, REAL, X[:, :2], REAL), "X is .12, 4., and X_test .12, 2.: give both the same features"),
-        ((X, REAL, X, MANY), "y is .12,., and y_test .12, 3."),
+        ((X[:3], REAL[:3]), "3 examples are too few; it takes at least 5"),
+        ((X, REAL[:3]), "X has 12 rows, and y 3: give as many"),
+        ((X, list("abcdefghijkl")), "y must be an array or a tensor of numbers, not .* of <U1"),
+        ((None, REAL), "X must be an array or a tensor of numbers, not None"),
+        (([[1], [1, 2]], REAL), "X must be an array or a tensor: ValueError"),
+        ((np.where(X > 1, np.nan, X), REAL), "X holds numbers that are missing or not finite"),
+        ((X.astype(int) + 2**25, REAL), "X holds whole numbers beyond 16,777,216, which float32 cannot"),
+        ((X, REAL, X), "must be X and y of the test rows, a pair"),
+        ((X, REAL, (X[:, :2], REAL)), "X is .12, 4., and that of test .12, 2.: give both the same features"),
+        ((X, REAL, (X, MANY)), "y is .12,., and that of test .12, 3."),
     ],
 )
 def test_what_is_no_data_is_told_in_a_line(given, words):
