@@ -13,6 +13,8 @@ BLOCKS = ((5, 3), (7,), (3, 5))
 WRAPPED = ("clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)")
 RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix)
 TEXTS = [*RULES, *WRAPPED]
+EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}
+"""One of each kind, which is tried in every order and precision."""
 # Settings for the simulator, which needs a millisecond for a few hundred operations.
 SMALL = {
     "autoencoder": "autoencoder(hidden=(2,))",
@@ -77,6 +79,9 @@ class Steps:
 
 
 STEPS = [Steps(text, order, dtype) for text in TEXTS for order in ORDERS for dtype in DTYPES]
+"""On a card, where they are quick."""
+PAIRED = [case for case in STEPS if case.text in EVERY_WAY or ORDERS.index(case.order) == DTYPES.index(case.dtype)]
+"""In the simulator: of a rule like others each order and each precision once, for order and precision do not meet."""
 
 
 @dataclass(frozen=True)

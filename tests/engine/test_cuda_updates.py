@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gpu_cases import RULES, STEPS, record_of
+from gpu_cases import PAIRED, RULES, record_of
 from simulated import results
 
 from optbench import PluginError
@@ -20,9 +20,9 @@ def close(found, wanted, dtype, factor=1.0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", STEPS, ids=lambda case: f"{case.text}-{case.order}-{case.dtype}")
+@pytest.mark.parametrize("case", PAIRED, ids=lambda case: f"{case.text}-{case.order}-{case.dtype}")
 def test_grid_kernels_do_what_the_cpu_does(case):
-    found = results("updates")[str(STEPS.index(case))]
+    found = results("updates")[str(PAIRED.index(case))]
     wanted = case.drive(Update)
     assert np.isfinite(wanted).all() and (wanted[1:] != wanted[:-1]).any()
     close(found, wanted, case.dtype, LOOSE.get(case.text, 1.0))
