@@ -71,9 +71,10 @@ def _print(found: Agreement) -> None:
         paragraph(
             "No convention that is known here explains it. The first steps, of the weight that differs most:", 2, 2
         )
-        print(f"    {'step':>4}  {'gradient':>12}  {'first':>24}  {'second':>24}")
+        wide = [max(22, len(name)) for name in (found.first, found.second)]
+        print(f"    {'step':>4}  {'gradient':>12}  {found.first:>{wide[0]}}  {found.second:>{wide[1]}}")
         for t, g, one, two in found.steps:
-            print(f"    {t:>4}  {g:>12.4g}  {one:>24.15g}  {two:>24.15g}")
+            print(f"    {t:>4}  {g:>12.4g}  {one:>{wide[0]}.14g}  {two:>{wide[1]}.14g}")
 
 
 def _print_values(found: Agreement) -> None:

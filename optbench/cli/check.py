@@ -31,6 +31,10 @@ def check(
     if against is None:
         if json:
             raise OptbenchError("--json goes with --against")
+        if not file.endswith(".py") and not Path(file).exists():
+            raise OptbenchError(
+                f"no plug-in file {file!r}; with --against OPTIMIZER it may be the name of an optimizer"
+            )
         fine = print_checks(Path(file), files)
     else:
         from optbench.cli.agreement import print_agreement

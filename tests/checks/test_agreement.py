@@ -8,7 +8,7 @@ from optbench.checks.against import meanings
 from optbench.checks.against.courses import STEPS, made_courses
 from optbench.checks.against.cures import cured, other_values
 from optbench.checks.against.findings import findings
-from optbench.checks.against.probes import probe
+from optbench.checks.against.probes import probe_both
 from optbench.checks.against.walks import apart, compare, digits
 
 PLANTED = [
@@ -16,6 +16,7 @@ PLANTED = [
     (Adaptive(), Adaptive(inside=True), ["eps"], "outside the root in mine, inside the root in theirs"),
     (Adaptive(), Adaptive(eps=1e-16, inside=True), ["eps"], "1e-08 and 1e-16"),
     (Adaptive(), Adaptive(eps=1e-6), ["eps"], "eps is 1e-08 in mine and 1e-06 in theirs, outside the root both"),
+    (Adaptive(), Adaptive(eps=0.1), ["eps"], "eps is 1e-08 in mine and 0.1 in theirs"),
     (Adaptive(), Adaptive(eps=0.0), ["eps"], "mine has an eps of 1e-08 outside the root, theirs has none"),
     (Adaptive(), Adaptive(scaled_eps=True), ["eps scaled"], "theirs adds eps before the squares are corrected"),
     (Adaptive(), Adaptive(correct_mean=False), ["bias correction"], "theirs does not divide the average of gradients"),
@@ -50,7 +51,7 @@ PLANTED = [
 
 @pytest.mark.parametrize(("mine", "theirs", "names", "words"), PLANTED)
 def test_what_was_planted_is_named_and_nothing_else(mine, theirs, names, words):
-    found = findings(probe(side(mine)), probe(side(theirs)), "mine", "theirs")
+    found = findings(*probe_both(side(mine), side(theirs)), "mine", "theirs")
     assert [each.name for each in found] == names
     assert not words or words in found[0].text
 
@@ -73,7 +74,7 @@ def test_walks_tell_apart_what_differs(mine, theirs, names, words):
 )
 def test_a_remedy_was_tried(mine, theirs, words):
     mine, theirs = side(mine), side(theirs, "theirs")
-    found = findings(probe(mine), probe(theirs), "mine", "theirs")
+    found = findings(*probe_both(mine, theirs), "mine", "theirs")
     said = cured(mine, theirs, found, list(made_courses()), 1e-9)
     assert words in said and bool(words) == bool(said)
 

@@ -13,9 +13,9 @@ from optbench.checks.against import meanings
 from optbench.checks.against.courses import Course, made_courses, problem_courses
 from optbench.checks.against.cures import cured, other_values
 from optbench.checks.against.findings import Finding, findings
-from optbench.checks.against.probes import probe
+from optbench.checks.against.probes import probe_both
 from optbench.checks.against.sides import Side, side_of
-from optbench.checks.against.walks import Walked, apart, compare, digits, walk
+from optbench.checks.against.walks import RATE, Walked, apart, compare, digits, walk
 from optbench.contract import arguments
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-9
 """Up to this difference two optimizers are equal: rounding alone leaves about 1e-14 after 200 steps."""
 _SHOWN_STEPS = 4
+_SINGLE = 1e-6
+"""A difference below this may be that of numbers kept in float32."""
 _MATRICES = ((3, 2), (2, 3))
 
 
@@ -155,24 +157,26 @@ def _without(each: Side, names: Iterable[str]) -> dict[str, float]:
 
 
 def _explained(result: Agreement, a: Side, b: Side, made: Sequence[Course], tolerance: float) -> Agreement:
+    if all(_at_weights(a, b, course, tolerance) for course in made):
+        reports = [f"{each.name} {f'evaluates {each.reports}' if each.reports else 'its weights'}" for each in (a, b)]
+        text = f"their steps agree, what is evaluated does not: {', '.join(reports)}"
+        return replace(result, findings=(Finding("reported weights", text),))
     try:
-        found = findings(probe(a), probe(b), a.name, b.name)
+        found = findings(*probe_both(a, b), a.name, b.name)
     except OptbenchError:  # neither one number nor one matrix
         found = []
     remedy = cured(a, b, found, made, tolerance)
-    if not remedy:
-        more = other_values(a, b, made, tolerance)
-        found, remedy = ([*more[0]], more[1]) if more else (found, "")
-    if not found and all(_at_weights(a, b, course, tolerance) for course in made):
-        reports = [f"{each.name} {f'reports {each.reports}' if each.reports else 'its weights'}" for each in (a, b)]
-        found = [Finding("reported weights", f"their steps agree; evaluated are other weights: {', '.join(reports)}")]
-    steps = () if found else _first_steps(a, b, made)
-    return replace(result, findings=tuple(found), remedy=remedy, steps=steps)
+    if "agree" not in remedy and (more := other_values(a, b, made, tolerance)):
+        found, remedy = more
+    if not found and result.difference < _SINGLE:
+        text = "a part is computed in float32: the difference is that of its rounding, and none other was found"
+        found = [Finding("precision", text)]
+    return replace(result, findings=tuple(found), remedy=remedy, steps=() if found else _first_steps(a, b, made))
 
 
 def _at_weights(a: Side, b: Side, course: Course, tolerance: float) -> bool:
     try:
-        one, other = walk(a, course, 0.1), walk(b, course, 0.1)
+        one, other = walk(a, course, RATE), walk(b, course, RATE)
     except OptbenchError:
         return True
     return bool(apart(one.w, other.w, course.start).max() <= tolerance)
@@ -185,9 +189,11 @@ def _first_steps(a: Side, b: Side, made: Sequence[Course]) -> tuple[tuple[int, f
         return compare(a, b, course, 0.0).difference
 
     course = max(made, key=gap)
-    one, other = (np.diff(np.vstack([course.start, walk(each, course, 0.1).w]), axis=0) for each in (a, b))
-    weight = int(np.argmax(np.nan_to_num(np.abs(one - other)[:_SHOWN_STEPS]).max(axis=0)))
+    paths = [walk(each, course, RATE).w for each in (a, b)]
+    first = max(int(np.argmax(apart(*paths, course.start) > 0)) - 1, 0)
+    one, other = (np.diff(np.vstack([course.start, path]), axis=0)[first : first + _SHOWN_STEPS] for path in paths)
+    weight = int(np.argmax(np.nan_to_num(np.abs(one - other)).max(axis=0)))
     return tuple(
-        (i + 1, float(course.gradient(course.start, i + 1)[weight]), float(one[i, weight]), float(other[i, weight]))
-        for i in range(_SHOWN_STEPS)
+        (first + i + 1, float(course.gradient(course.start, first + i + 1)[weight]), *map(float, pair))
+        for i, pair in enumerate(zip(one[:, weight], other[:, weight], strict=True))
     )

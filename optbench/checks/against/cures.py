@@ -1,5 +1,6 @@
 """Other values of the second optimizer's rate and hyperparameters, tried until it is equal to the first one."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ _VALUES = (
 """What hyperparameters are usually set to."""
 _FIRST = 20
 """Steps after which another value is given up."""
+_SECONDS = 5.0
+"""For which other values are tried."""
 
 
 class _Faster:
@@ -43,7 +46,7 @@ def at_rate(side: Side, factor: float) -> Side:
 
 
 def cured(a: Side, b: Side, found: Sequence[Finding], courses: Sequence[Course], tolerance: float) -> str:
-    """What makes ``b`` equal to ``a`` by all that was found, in words; "" where that does not do."""
+    """What makes ``b`` equal to ``a`` by all that was found, in words, or that it does not do; "" where nothing can."""
     if not found or not all(each.cure for each in found):
         return ""
     cure = {meaning: value for each in found for meaning, value in each.cure.items()}
@@ -54,9 +57,12 @@ def cured(a: Side, b: Side, found: Sequence[Finding], courses: Sequence[Course],
         if name is None:
             return ""
         own = a.hyperparameters[mine] if mine else value  # as it was written, where it is what was measured
-        values[name] = own if np.isclose(own, value, rtol=1e-4, atol=0) else float(f"{value:.9g}")
+        plain = next(
+            (each for each in (own, float(f"{value:.3g}")) if np.isclose(each, value, rtol=1e-4, atol=0)), value
+        )
+        values[name] = plain
     gap = _gap(a, at_rate(b.given(**values), float(f"{factor:.9g}")), courses, tolerance)
-    return _said(b, values, factor, gap) if gap <= tolerance else ""
+    return _said(b, values, factor, gap, tolerance)
 
 
 def other_values(a: Side, b: Side, courses: Sequence[Course], tolerance: float) -> tuple[list[Finding], str] | None:
@@ -64,14 +70,26 @@ def other_values(a: Side, b: Side, courses: Sequence[Course], tolerance: float) 
     pairs = meanings.matched(a.hyperparameters, b.hyperparameters)
     course = courses[-1]
     goals = {id(side): _begun(side, course) for side in (a, b)}
+    until = time.monotonic() + _SECONDS
     for side, values in _changes(a, b, pairs):
+        if time.monotonic() > until:
+            break
         goal, path = goals[id(a if side is b else b)], _begun(side.given(**values), course)
         if goal is None or path is None or apart(goal, path, course.start).max() > tolerance:
             continue
         changed = side.given(**values)
         gap = _gap(*((a, changed) if side is b else (changed, b)), courses, tolerance)
         if gap <= tolerance:
-            texts = {name: f"{name} is {side.hyperparameters[name]:.6g} in {side.name}" for name in values}
+            other = a if side is b else b
+            texts = {
+                name: f"{side.name} has {name}={side.hyperparameters[name]:.6g}; {other.name} steps as with {value:.6g}"
+                for name, value in values.items()
+            }
+            for mine, theirs in pairs.items():
+                if (theirs if side is b else mine) in texts and a.hyperparameters[mine] != b.hyperparameters[theirs]:
+                    words = f"{mine} is {a.hyperparameters[mine]:.6g} in {a.name}"
+                    words += f", {theirs} {b.hyperparameters[theirs]:.6g} in {b.name}"
+                    texts[theirs if side is b else mine] = words
             return [Finding(name, text) for name, text in texts.items()], _said(side, values, 1.0, gap)
     return None
 
@@ -109,7 +127,10 @@ def _gap(a: Side, b: Side, courses: Sequence[Course], tolerance: float) -> float
     return largest
 
 
-def _said(side: Side, values: Mapping[str, float], factor: float, gap: float) -> str:
+def _said(side: Side, values: Mapping[str, float], factor: float, gap: float, tolerance: float = np.inf) -> str:
     parts = [f"{name}={value:.9g}" for name, value in values.items()]
     parts += [f"{factor:.6g} times the rate"] * (factor != 1)
-    return f"with {' and '.join(parts)} in {side.name} they agree to {digits(gap)} digits on the given gradients"
+    what = f"with {' and '.join(parts)} in {side.name} they"
+    if gap <= tolerance:
+        return f"{what} agree to {digits(gap)} digits on the given gradients"
+    return f"{what} differ still, by {gap:.1e}: there is more than this"

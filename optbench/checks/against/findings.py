@@ -40,7 +40,12 @@ def findings(a: Probe, b: Probe, first: str, second: str) -> list[Finding]:
     else:
         found += _raw(a.weights, b.weights, names)
     found += _squares(a, b, names)
-    found += _eps(a, b, one, other, names)
+    if np.isclose(a.drift, b.drift, rtol=_CLOSE):
+        found += _eps(a, b, one, other, names)
+    else:
+        moves, drift, rests = (first, a.drift, second) if abs(a.drift) > abs(b.drift) else (second, b.drift, first)
+        text = f"{moves} moves where weight and gradient are 0, {drift:.4g} times the rate: its state begins elsewhere "
+        found.append(Finding("initial state", text + f"than that of {rests}"))
     found += _decay(a, b, names)
     if a.rate_inside != b.rate_inside:
         inside, outside = names if a.rate_inside else names[::-1]
@@ -78,7 +83,11 @@ def _sign(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
 def _kind(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
     """Steps that grow with the gradient beside steps that do not."""
     if round(a.degree) == round(b.degree):
-        return []
+        if round(a.first_degree) == round(b.first_degree):
+            return []
+        grows, other = names if a.first_degree > b.first_degree else names[::-1]
+        text = f"the first steps of {grows} grow with the gradient, before its squares count; not those of {other}"
+        return [Finding("first steps", text)]
     grows, other = names if a.degree > b.degree else names[::-1]
     if round(a.small_degree) == round(b.small_degree):
         return [Finding("clipping", f"{other} limits the step of large gradients, {grows} does not")]
@@ -153,6 +162,11 @@ def _raw(a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> list[Finding]:
     if not (np.isfinite(a).all() and np.isfinite(b).all()) or np.any(a[lower] == 0) or np.any(b[lower] == 0):
         return []
     ratio = np.where(np.tri(len(a)) > 0, b / np.where(a == 0, 1.0, a), 0.0)
+    ahead = (np.diag(ratio) / np.array([row[0] for row in ratio]))[2:]
+    below = [ratio[t, :t] / ratio[t, 0] for t in range(2, len(a))]
+    if all(np.allclose(row, 1, rtol=_CLOSE) for row in below) and (np.all(ahead > 1.01) or np.all(ahead < 0.99)):
+        looks, other = names[::-1] if ahead[0] > 1 else names
+        return [Finding("Nesterov", f"{looks} looks ahead (Nesterov), {other} does not")]
     if np.allclose(ratio[lower], 1, rtol=_CLOSE):
         return []
     if np.allclose(ratio[lower], ratio[0, 0], rtol=_CLOSE):
@@ -166,12 +180,16 @@ def _raw(a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> list[Finding]:
 
 
 def _squares(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
-    if a.keeps_largest != b.keeps_largest:
-        keeps, other = names if a.keeps_largest else names[::-1]
+    keeping = [each.beta2 is not None and not np.isclose(each.beta2, each.after_small, rtol=1e-4) for each in (a, b)]
+    if all(keeping) and not np.isclose(a.after_small or 0, b.after_small or 0, rtol=1e-4):
+        text = "both keep the largest mean square so far (AMSGrad), one before and one after its bias correction"
+        return [Finding("largest square", text)]
+    if keeping[0] != keeping[1] and None not in (a.beta2, b.beta2):
+        keeps, other = names if keeping[0] else names[::-1]
         return [
             Finding("largest square", f"{keeps} keeps the largest mean square so far (AMSGrad), {other} the last one")
         ]
-    if a.beta2 is None or b.beta2 is None or _same(a.beta2, b.beta2) and _same(1 - a.beta2 + 1e-9, 1 - b.beta2 + 1e-9):
+    if a.beta2 is None or b.beta2 is None or np.isclose(1 - a.beta2, 1 - b.beta2, rtol=1e-4):
         return []
     said = [f"{beta:.6g}" if beta < 1 - 1e-9 else "1 (a sum)" for beta in (a.beta2, b.beta2)]
     text = f"beta2 is {said[0]} in {names[0]} and {said[1]} in {names[1]}"
@@ -179,9 +197,9 @@ def _squares(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
 
 
 def _eps(a: Probe, b: Probe, one: Shape | None, other: Shape | None, names: tuple[str, str]) -> list[Finding]:
-    if a.beta2 is None or b.beta2 is None or np.allclose(a.eps, b.eps, rtol=_CLOSE, atol=0) and (
-        _place(a) == _place(b)
-    ):  # fmt: skip
+    if round(a.degree) != 0 or not (a.linear and b.linear):
+        return []
+    if np.allclose(a.eps, b.eps, rtol=_CLOSE, atol=0) and _place(a) == _place(b):
         return []
     if not a.eps[0] or not b.eps[0]:
         has, name, without = (a, *names) if a.eps[0] else (b, *names[::-1])
@@ -199,7 +217,7 @@ def _eps(a: Probe, b: Probe, one: Shape | None, other: Shape | None, names: tupl
         power = 2 if "inside" in _place(a) else 1
         return [Finding("eps", text, {"eps": float((a.eps * _natural(a, one))[-1] ** power)})]
     t = np.array(EPS_STEPS)
-    root = np.sqrt(correction(a.beta2, t))
+    root = np.sqrt(correction(a.beta2 or 0.0, t))
     for scaled, power in ((names[1], -1), (names[0], 1)):
         if np.allclose(ratio / root**power, (ratio / root**power)[-1], rtol=_CLOSE):
             text = f"{scaled} adds eps before the squares are corrected, so that it counts 1 / sqrt(1 - beta2^t) times"

@@ -38,6 +38,8 @@ class Side:
     """``begin(shapes, hyperparameters)`` -> a walker on parameter blocks of these shapes."""
     reports: str | None = None
     """What it evaluates in the place of its weights, where it says so."""
+    asked_on: Shapes = ((1,),)
+    """The block on whose equal weights questions are asked."""
 
     def start(self, shapes: Shapes) -> Walker:
         """A walker that has not stepped yet."""
