@@ -25,8 +25,10 @@ _HOMES = {
     "optbench.checks.against.agreement": ("Agreement", "agreement"),
     "optbench.engine.objective": ("Objective", "objective"),
     "optbench.engine.stepper": ("Stepper", "stepper"),
+    "optbench.translation.code": ("training_code",),
     "optbench.sweeps.single": ("CohortResult", "Result"),
     "optbench.sweeps.candidates": ("compare",),
+    "optbench.catalogue.own_data": ("with_data",),
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }
 _ROOMS = ("figures",)

@@ -11,7 +11,9 @@ from optbench.contract.errors import OptbenchError
 
 
 def check(
-    file: Annotated[str, typer.Argument(help="A plug-in file; with --against the name of an optimizer, too.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A plug-in file; with --against the name of an optimizer, too.")
+    ],
     against: Annotated[
         str | None,
         typer.Option(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
+from optbench.contract.equals_around import combine
 from optbench.contract.errors import PluginError
 from optbench.contract.names import unique
 from optbench.contract.optimizers import Matrix, Optimizer, Wrapper, arguments
@@ -90,6 +91,7 @@ class _Composition:
             search_source="; ".join(
                 f"{each.name}: {each.search_source}" for each in (wrapper, base) if each.search_source
             ),
+            equals=combine(wrapper.equals, base.equals),
             origins=wrapper.origins + base.origins,
         )
 

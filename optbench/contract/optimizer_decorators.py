@@ -81,6 +81,7 @@ def optimizer(
     matrix: Mapping[str, Matrix] | None = None,
     search: Mapping[str, Range] | None = None,
     search_source: str = "",
+    equals: Mapping[str, str] | None = None,
     **hyperparameters: float,
 ) -> Callable[[Callable], Optimizer]:
     """Register an update rule: a scalar function of one parameter, ``rule(w, g, *slots, lr, *scalars)``.
@@ -102,6 +103,8 @@ def optimizer(
         search: where tuning looks for values of ``lr`` and hyperparameters, ``{"lr": log_uniform(1e-4, 1)}``; where it
             is not given, ``lr`` alone is tuned.
         search_source: where these ranges come from.
+        equals: what takes the same steps elsewhere, ``{"torch": "SGD(lr=lr, momentum=beta1)"}``, for the libraries
+            torch, optax and keras; with a condition where that holds for some values only: ``... if eps == 0``.
         **hyperparameters: their defaults.
 
     Returns:
@@ -131,6 +134,7 @@ def optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
             shared=words(owner, "shared", shared), total=stages["total"], block=stages["block"],
             matrix=stages["matrix"], search=mapping(owner, "search", search), search_source=search_source,
+            equals=mapping(owner, "equals", equals),
         )  # fmt: skip
         _check_stages(owner, record)
         _check_search(owner, record)
@@ -147,6 +151,7 @@ def variant(
     doc: str = "",
     search: Mapping[str, Range] | None = None,
     search_source: str = "",
+    equals: Mapping[str, str] | None = None,
     **hyperparameters: float,
 ) -> Optimizer:
     """The same rule under another name with other defaults.
@@ -158,6 +163,7 @@ def variant(
         doc: its text; by default that of ``base``.
         search: where tuning looks, as for :func:`optimizer`; by default where it does for ``base``.
         search_source: where these ranges come from.
+        equals: as for :func:`optimizer`; by default those of ``base``.
         **hyperparameters: the defaults that differ.
 
     Returns:
@@ -175,6 +181,8 @@ def variant(
         raise wrong(f"optimizer {shown(name)}", "base", base, "an optimizer's record")
     values = base.with_values(hyperparameters)
     record = replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
+    if equals is not None:
+        record = replace(record, equals=mapping(f"optimizer {name}", "equals", equals))
     if search is not None:
         record = replace(record, search=mapping(f"optimizer {name}", "search", search), search_source=search_source)
         _check_search(f"optimizer {name}", record)
@@ -189,6 +197,7 @@ def wrapper(
     total: Mapping[str, Callable] | None = None,
     search: Mapping[str, Range] | None = None,
     search_source: str = "",
+    equals: Mapping[str, str] | None = None,
     **hyperparameters: float,
 ) -> Callable[[Callable], Wrapper]:
     """Register a wrapper around any optimizer: ``function(step, w, g, *slots, lr, *scalars)``.
@@ -202,6 +211,8 @@ def wrapper(
         total: sums over all parameters, as for :func:`optimizer`.
         search: where tuning looks for values of its hyperparameters, beside the space of what it goes around.
         search_source: where these ranges come from.
+        equals: as for :func:`optimizer`, with ``inner`` for the call of what it goes around:
+            ``{"optax": "chain(clip_by_global_norm(norm), inner)"}``.
         **hyperparameters: their defaults.
 
     Returns:
@@ -226,7 +237,7 @@ def wrapper(
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
             limits=limits or {}, report=report, total=stages, search=mapping(owner, "search", search),
-            search_source=search_source,
+            search_source=search_source, equals=mapping(owner, "equals", equals),
         )  # fmt: skip
         _check_stages(owner, record)
         _check_search(owner, record)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from optbench.contract import names, values
+from optbench.contract import equals, names, values
 from optbench.contract.limits import enforce
 from optbench.contract.origins import Origin
 from optbench.contract.record_values import check_rule
@@ -81,6 +81,8 @@ class Optimizer:
     """Where tuning looks for values of hyperparameters and of ``lr``, by name; the others keep their defaults."""
     search_source: str = ""
     """Where these ranges come from."""
+    equals: Mapping[str, str] = field(default_factory=dict)
+    """What takes the same steps in ``torch``, ``optax``, ``keras``: a call of each, as in contract/equals.py."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
@@ -89,6 +91,7 @@ class Optimizer:
             if not isinstance(stage, Matrix):
                 raise values.wrong("optimizer", f"matrix[{name!r}]", stage, "an optbench.Matrix")
         check_rule("optimizer", self)
+        equals.check(f"optimizer {self.name}", self.equals, self.hyperparameters)
 
     @property
     def powers(self) -> tuple[str, ...]:
@@ -190,11 +193,14 @@ class Wrapper:
     """Where tuning looks for values of its hyperparameters, beside the space of what it goes around."""
     search_source: str = ""
     """Where these ranges come from."""
+    equals: Mapping[str, str] = field(default_factory=dict)
+    """As an optimizer's, where ``inner`` is the call of what it goes around."""
     origins: tuple[Origin, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
         check_rule("wrapper", self)
+        equals.check(f"wrapper {self.name}", self.equals, self.hyperparameters, around=True)
 
     @property
     def all_limits(self) -> dict[str, str]:

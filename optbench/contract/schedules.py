@@ -3,9 +3,10 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from optbench.contract import names, values
+from optbench.contract import equals, names, values
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import enforce
 from optbench.contract.origins import Origin
@@ -42,6 +43,9 @@ class Schedule:
     """The interval of a parameter, ``"(0, 1]"``, or its words, as in :mod:`optbench.contract.limits`."""
     check: Callable | None = None
     """``check(**parameters)`` -> what is wrong with them together, in words, or nothing."""
+    equals: Mapping[str, str] = field(default_factory=dict)
+    """What gives the same rates in ``torch``, ``optax``, ``keras``: a call of each, as in contract/equals.py, that may
+    name ``lr``, ``total_steps`` and ``steps_per_epoch``, too."""
     inner: "Schedule | None" = None
     """The schedule that this one goes around."""
     origins: tuple[Origin, ...] = ()
@@ -49,6 +53,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         check_schedule("schedule", self)
+        equals.check(f"schedule {self.name}", self.equals, [*self.parameters, "total_steps", "steps_per_epoch"])
 
     def __call__(self, step: "np.ndarray", epoch: "np.ndarray", total_steps: int) -> "np.ndarray":
         before = () if self.inner is None else (self.inner,)
@@ -141,7 +146,12 @@ def _as_parameter(value):
 
 
 def schedule(
-    *, source: str, limits: Mapping | None = None, check: Callable | None = None, **parameters: Any
+    *,
+    source: str,
+    limits: Mapping | None = None,
+    check: Callable | None = None,
+    equals: Mapping[str, str] | None = None,
+    **parameters: Any,
 ) -> Callable[[Callable], Schedule]:
     """Register a schedule: ``function(step, epoch, total_steps, **parameters)`` -> factors.
 
@@ -151,6 +161,7 @@ def schedule(
         source: the paper, or the library, that it comes from.
         limits: by parameter, an interval such as ``"(0, 1]"``, or the tuple of the words that are allowed.
         check: ``check(**parameters)`` -> what is wrong with them together, in words, or nothing.
+        equals: what gives the same rates elsewhere, ``{"optax": "cosine_decay_schedule(lr, total_steps)"}``.
         **parameters: their defaults: numbers, tuples of numbers, or words.
 
     Returns:
@@ -163,7 +174,8 @@ def schedule(
         >>> sawtooth.with_values({"low": 0.0})(np.array([5]), np.array([0]), 10).tolist()
         [0.5]
     """
-    return _schedule(Schedule, ["step", "epoch", "total_steps"], parameters, source, limits, check)
+    make = partial(Schedule, equals=values.mapping("schedule", "equals", equals))
+    return _schedule(make, ["step", "epoch", "total_steps"], parameters, source, limits, check)
 
 
 def schedule_wrapper(
@@ -192,13 +204,13 @@ def schedule_wrapper(
     return _schedule(ScheduleWrapper, ["inner", "step", "epoch", "total_steps"], parameters, source, limits, check)
 
 
-def _schedule(kind, first, parameters, source, limits, check) -> Callable:
+def _schedule(make, first, parameters, source, limits, check) -> Callable:
     def decorate(function: Callable) -> Schedule | ScheduleWrapper:
         label = values.source_function("schedule", "function", function).__name__
         expected = [*first, *parameters]
         if list(inspect.signature(function).parameters) != expected:
             raise PluginError(f"schedule {label}: arguments must be ({', '.join(expected)})")
-        record = kind(label, function, parameters, source, inspect.getdoc(function) or "", limits or {}, check)
+        record = make(label, function, parameters, source, inspect.getdoc(function) or "", limits or {}, check)
         return replace(record, parameters={key: _as_parameter(value) for key, value in parameters.items()})
 
     return decorate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from optbench.analysis import hyperparameter_columns, varied_hyperparameters
 from optbench.figures.evidence import Evidence
+from optbench.report.carrying import Carrier
 from optbench.wording import labels
 from optbench.wording.certainty import (
     ALONE,
@@ -31,7 +32,7 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
     best = {(row["problem"], row["optimizer"]): row for row in evidence.best.to_dict("records")}
     spent = {(row["problem"], row["optimizer"]): row for row in evidence.costs.to_dict("records")}
     given = dict(iter(evidence.reported.groupby(["problem", "optimizer"], sort=False)))
-    out = []
+    carrier, out = Carrier(evidence.results), []
     for problem, anchor in anchors.items():
         firsts = evidence.answer.firsts(problem)
         settings = []
@@ -43,7 +44,7 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
                 "name": labels.optimizer_label(row, varied),
                 "setting": f"{batch} · {evidence.short[row['schedule']]} · {rate}",
                 "more": labels.hyperparameter_text(row, hyperparameters),
-                "notes": "; ".join(labels.notes(row)),
+                "notes": "; ".join(labels.notes(row)), "codes": carrier.codes(row, hyperparameters),
             })  # fmt: skip
         lead = (problem, firsts[0]) if firsts else None
         known = state(evidence.answer, problem)

@@ -47,7 +47,7 @@ def test_no_error_no_request_no_sideways_scrolling_and_names_as_they_are(chromiu
         assert view.locator(".overall").bounding_box()["y"] < 400
         assert view.locator(".card").first.bounding_box()["y"] < 700
         wide = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
-        inside = f"{wide}.filter(e => !e.closest('.scroll, .picture') && !e.closest('.unseen')).map(e => e.outerHTML)"
+        inside = f"{wide}.filter(e => !e.closest('.scroll, .picture, pre, .unseen')).map(e => e.outerHTML)"
         assert view.evaluate(inside) == []
 
 
@@ -159,3 +159,32 @@ def test_side_by_side(chromium, tmp_path):
             assert not scrolls_sideways(view)
             assert view.locator(".card h3 .wraps").all_inner_texts() == [str(folder) for folder in folders]
             assert view.locator("table.data tbody tr").count() == 5
+
+
+def test_a_setting_is_carried_away_by_the_keyboard_and_on_paper(chromium, usual):
+    """One library's code at a time, copied as it stands; what is closed is not printed, what is open is, whole."""
+    for width, scheme in ((360, "dark"), (1280, "light")):
+        with opened(chromium, usual, width=width, color_scheme=scheme) as view:
+            card = view.locator(".card").first
+            assert card.locator("pre:visible").count() == 0 and not view.locator(".copy:visible").count()
+            card.locator(".carry > summary").first.press("Enter")
+            assert card.locator("pre:visible").count() == 1 and not scrolls_sideways(view)
+            names = card.locator(".code > summary").all_inner_texts()[:3]
+            assert [name.split()[0] for name in names] == ["PyTorch", "optax", "Keras"]
+            card.locator(".code > summary").nth(1).press("Enter")
+            code = card.locator("pre:visible")
+            assert code.count() == 1 and "import optax" in code.inner_text()
+            compile(code.inner_text(), "<card>", "exec")
+            button = card.locator(".copy:visible")
+            button.press("Enter")
+            view.wait_for_function("document.querySelector('.code[open] .copy').textContent === 'Copied'")
+            view.emulate_media(media="print")
+            assert card.locator("pre:visible").count() == 1 and not view.locator(".copy:visible").count()
+            assert view.locator(".carry:visible").count() == 1
+            assert code.evaluate("e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1")
+
+
+def test_without_scripts_the_code_is_there_and_no_button(chromium, usual):
+    with opened(chromium, usual, java_script_enabled=False) as view:
+        view.locator(".carry > summary").first.click()
+        assert view.locator("pre:visible").count() == 1 and not view.locator(".copy:visible").count()

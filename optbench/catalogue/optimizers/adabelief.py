@@ -16,6 +16,9 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="lr, beta2: Schmidt et al. 2021; beta1: AdamW in Dahl et al. 2023",
+    equals={
+        "optax": "adabelief(lr, b1=beta1, b2=beta2, eps=eps, eps_root=eps_root)",
+    },
     beta1=0.9,
     beta2=0.999,
     eps=1e-16,

@@ -9,6 +9,11 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer
     source="Zeiler 2012, Algorithm 1; torch.optim.Adadelta (rho is beta2)",
     search={"lr": log_uniform(0.1, 100), "beta2": one_minus_log_uniform(0.01, 0.1), "eps": log_uniform(1e-8, 1e-2)},
     search_source="beta2, eps: the ends of Zeiler 2012, Table 2; lr, 1 there: best at 3 to 30 on shipped problems",
+    equals={
+        "torch": "Adadelta(lr=lr, rho=beta2, eps=eps)",
+        "optax": "adadelta(lr, rho=beta2, eps=eps)",
+        "keras": "Adadelta(learning_rate=lr, rho=beta2, epsilon=eps)",
+    },
     beta2=0.9,
     eps=1e-6,
 )

@@ -49,6 +49,11 @@ def _scaled(block, memory, beta2_decay, eps1, threshold, t):
     block={"w_square": _w_square},
     search={"lr": log_uniform(1e-3, 1)},
     search_source="our choice, steps relative to the parameters; best at 1e-3 to 1 on the shipped problems",
+    equals={
+        "torch": "Adafactor(lr=lr, beta2_decay=-beta2_decay, eps=(eps1, eps2), d=threshold, weight_decay=weight_decay)",
+        "optax": "# optax adds eps under the average, and does not bound the rate by 1 / sqrt(t)",
+        "keras": "# Keras adds epsilon_1 to the square of the gradient, before the average",
+    },
     beta2_decay=0.8,
     eps1=1e-15,
     eps2=1e-3,

@@ -14,6 +14,17 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer, variant
         "eps_root": log_uniform(1e-16, 1),
     },
     search_source="lr, beta2: Schmidt et al. 2021; beta1: Dahl et al. 2023; eps, squared: Sivaprasad et al. 2020",
+    equals={
+        "torch": (
+            "Adam(lr=lr, betas=(beta1, beta2), eps=eps) if eps_root == 0 # PyTorch adds eps outside the root, "
+            "here eps_root stands inside"
+        ),
+        "optax": "adam(lr, b1=beta1, b2=beta2, eps=eps, eps_root=eps_root)",
+        "keras": (
+            "Adam(learning_rate=lr, beta_1=beta1, beta_2=beta2, epsilon=0.0) if eps == 0 and eps_root == 0 # "
+            "Keras adds epsilon to the root before it corrects the bias"
+        ),
+    },
     beta1=0.9,
     beta2=0.999,
     eps=0.0,
@@ -54,6 +65,14 @@ adam_torch = variant(
         "weight_decay": log_uniform(1e-5, 0.1),
     },
     search_source="lr, beta2: Schmidt et al. 2021; beta1: Dahl et al. 2023; weight_decay: Sivaprasad et al. 2020",
+    equals={
+        "torch": "AdamW(lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay)",
+        "optax": "adamw(lr, b1=beta1, b2=beta2, eps=eps, weight_decay=weight_decay)",
+        "keras": (
+            "AdamW(learning_rate=lr, beta_1=beta1, beta_2=beta2, epsilon=0.0, weight_decay=weight_decay) if eps "
+            "== 0 # Keras adds epsilon to the root before it corrects the bias"
+        ),
+    },
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

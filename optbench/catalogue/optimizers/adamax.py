@@ -15,6 +15,14 @@ from optbench.kit.scalars import larger
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="as for adamw",
+    equals={
+        "torch": "Adamax(lr=lr, betas=(beta1, beta2), eps=eps)",
+        "optax": "adamax(lr, b1=beta1, b2=beta2, eps=eps)",
+        "keras": (
+            "Adamax(learning_rate=lr, beta_1=beta1, beta_2=beta2, epsilon=0.0) if eps == 0 # Keras adds epsilon "
+            "behind the maximum"
+        ),
+    },
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

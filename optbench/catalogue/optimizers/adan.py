@@ -17,6 +17,9 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer
         "beta3": one_minus_log_uniform(0.0025, 0.04),
     },
     search_source="lr as for adamw; betas our choice, a factor of four about the authors' 1 - beta",
+    equals={
+        "optax": "# optax weighs the change of the gradient by 1 - beta2, the paper by beta2, and decays as AdamW does",
+    },
     beta1=0.98,
     beta2=0.92,
     beta3=0.99,

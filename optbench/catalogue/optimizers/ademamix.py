@@ -18,6 +18,9 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer, uniform
         "alpha": uniform(2, 10),
     },
     search_source="lr, beta1 as for adamw; beta3, alpha our choice, about the authors' values",
+    equals={
+        "optax": "contrib.ademamix(lr, b1=beta1, b2=beta2, b3=beta3, alpha=alpha, eps=eps)",
+    },
     beta1=0.9,
     beta2=0.999,
     beta3=0.9999,

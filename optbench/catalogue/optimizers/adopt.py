@@ -17,6 +17,9 @@ from optbench.kit.scalars import clipped, larger
         "beta2": one_minus_log_uniform(1e-5, 0.1),
     },
     search_source="lr, beta1 as for adamw; beta2 our choice, about the authors' 0.9999",
+    equals={
+        "optax": "contrib.adopt(lr, b1=beta1, b2=beta2, eps=eps)",
+    },
     beta1=0.9,
     beta2=0.9999,
     eps=1e-6,

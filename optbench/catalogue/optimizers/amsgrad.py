@@ -17,6 +17,14 @@ from optbench.kit.scalars import larger
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="lr, beta2: Schmidt et al. 2021; beta1: AdamW in Dahl et al. 2023",
+    equals={
+        "torch": "Adam(lr=lr, betas=(beta1, beta2), eps=eps, amsgrad=True)",
+        "optax": "# optax takes the maximum of the corrected average",
+        "keras": (
+            "Adam(learning_rate=lr, beta_1=beta1, beta_2=beta2, epsilon=0.0, amsgrad=True) if eps == 0 # Keras "
+            "adds epsilon to the root before it corrects the bias"
+        ),
+    },
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

@@ -13,6 +13,12 @@ from optbench.kit.scalars import larger
     report="ax",
     search={"lr": log_uniform(1e-3, 30)},
     search_source="as for gd",
+    equals={
+        "torch": (
+            "ASGD(lr=lr, lambd=lambd, alpha=alpha, t0=t0) if constant # PyTorch's rate of a step is made of the "
+            "scheduler's rate one step before"
+        ),
+    },
     lambd=1e-4,
     alpha=0.75,
     t0=0.0,

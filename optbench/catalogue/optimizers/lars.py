@@ -23,6 +23,12 @@ def _g_square(g):
     block={"w_square": _w_square, "g_square": _g_square},
     search={"lr": log_uniform(0.1, 1000), "beta1": one_minus_log_uniform(0.005, 0.3)},
     search_source="lr our choice, best at 3 to 300 on the shipped problems; beta1 as for heavy_ball",
+    equals={
+        "optax": (
+            "lars(lr, weight_decay=0.0, trust_coefficient=trust, eps=eps, momentum=beta1) if weight_decay == 0 # "
+            "optax divides by the norm of the sum of gradient and decay"
+        ),
+    },
     beta1=0.9,
     trust=0.001,
     weight_decay=0.0,

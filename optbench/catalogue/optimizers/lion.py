@@ -15,6 +15,13 @@ from optbench.kit.scalars import sign
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="lr a tenth of adamw's, as the authors advise; betas as for adamw",
+    equals={
+        "optax": "lion(lr, b1=beta1, b2=beta2, weight_decay=weight_decay)",
+        "keras": (
+            "Lion(learning_rate=lr, beta_1=beta1, beta_2=beta2, weight_decay=weight_decay) if beta1 > 0 # Keras "
+            "wants beta_1 > 0"
+        ),
+    },
     beta1=0.9,
     beta2=0.99,
     weight_decay=0.0,

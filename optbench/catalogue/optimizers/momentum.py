@@ -10,6 +10,14 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer
     source="lecture C1; Polyak 1964 in the form of an exponentially weighted average",
     search={"lr": log_uniform(1e-3, 30), "beta1": one_minus_log_uniform(0.005, 0.3)},
     search_source="beta1: Nesterov in Dahl et al. 2023; lr our choice, best at 3e-3 to 10 on the shipped problems",
+    equals={
+        "torch": "SGD(lr=lr * (1 - beta1), momentum=beta1)",
+        "optax": "sgd(lr * (1 - beta1), momentum=beta1)",
+        "keras": (
+            "SGD(learning_rate=lr * (1 - beta1), momentum=beta1) if constant # Keras multiplies what momentum "
+            "keeps by the rate of the step at which a gradient came in"
+        ),
+    },
     beta1=0.9,
 )
 def momentum(w, g, m, lr, beta1):
@@ -27,6 +35,17 @@ def momentum(w, g, m, lr, beta1):
     limits={"dampening": "[0, 1]"},
     search={"lr": log_uniform(1e-4, 1), "beta1": one_minus_log_uniform(0.005, 0.3)},
     search_source="lr: Schmidt et al. 2021; beta1: Nesterov in Dahl et al. 2023",
+    equals={
+        "torch": (
+            "SGD(lr=lr, momentum=beta1, dampening=dampening) if beta1 > 0 or dampening == 0 # SGD without "
+            "momentum has no dampening"
+        ),
+        "optax": "sgd(lr, momentum=beta1) if dampening == 0 # optax has no dampening",
+        "keras": (
+            "SGD(learning_rate=lr, momentum=beta1) if constant and dampening == 0 # Keras multiplies what "
+            "momentum keeps by the rate of the step at which a gradient came in, and has no dampening"
+        ),
+    },
     beta1=0.9,
     dampening=0.0,
 )
@@ -44,6 +63,14 @@ def heavy_ball(w, g, m, lr, beta1, dampening, t):
     source="Nesterov 1983 as in Sutskever et al. 2013, eq. 3-4, on the averaged gradient",
     search={"lr": log_uniform(1e-3, 30), "beta1": one_minus_log_uniform(0.005, 0.3)},
     search_source="beta1: Dahl et al. 2023; lr our choice, best at 3e-3 to 10 on the shipped problems",
+    equals={
+        "torch": "SGD(lr=lr * (1 - beta1), momentum=beta1, nesterov=True) if beta1 > 0 else SGD(lr=lr)",
+        "optax": "sgd(lr * (1 - beta1), momentum=beta1, nesterov=True)",
+        "keras": (
+            "SGD(learning_rate=lr * (1 - beta1), momentum=beta1, nesterov=True) if constant # Keras multiplies "
+            "what momentum keeps by the rate of the step at which a gradient came in"
+        ),
+    },
     beta1=0.9,
 )
 def nesterov(w, g, m, lr, beta1):

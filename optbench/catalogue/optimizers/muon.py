@@ -56,6 +56,14 @@ def _orthogonal(block, memory, eps, ns_steps):
     matrix={"along": Matrix(_ahead, _orthogonal)},
     search={"lr": log_uniform(1e-4, 1), "beta1": one_minus_log_uniform(0.01, 0.3)},
     search_source="our choice, about the authors' lr of 0.02 and beta1 of 0.95",
+    equals={
+        "torch": "# PyTorch's Muon computes in bfloat16, and has no rule for vectors",
+        "optax": (
+            "contrib.muon(lr, beta=beta1, ns_steps=int(ns_steps), eps=eps, weight_decay=weight_decay, "
+            "adam_b1=beta_adam, adam_b2=beta2)"
+        ),
+        "keras": "# Keras's Muon corrects no bias, and scales its steps in another way",
+    },
     beta1=0.95,
     beta2=0.999,
     beta_adam=0.9,

@@ -18,6 +18,14 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="lr, beta2: Schmidt et al. 2021; beta1: AdamW in Dahl et al. 2023",
+    equals={
+        "torch": "NAdam(lr=lr, betas=(beta1, beta2), eps=eps, momentum_decay=momentum_decay)",
+        "optax": "# optax has no schedule of the momentum",
+        "keras": (
+            "Nadam(learning_rate=lr, beta_1=beta1, beta_2=beta2, epsilon=eps) if momentum_decay == 1 # Keras's "
+            "momentum_decay is 1"
+        ),
+    },
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

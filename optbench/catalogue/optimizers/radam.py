@@ -18,6 +18,10 @@ from optbench.kit.scalars import larger
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="lr, beta2: Schmidt et al. 2021; beta1: AdamW in Dahl et al. 2023",
+    equals={
+        "torch": "RAdam(lr=lr, betas=(beta1, beta2), eps=eps)",
+        "optax": "radam(lr, b1=beta1, b2=beta2, eps=0.0) if eps == 0 # optax corrects the bias before it adds eps",
+    },
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

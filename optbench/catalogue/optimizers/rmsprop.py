@@ -10,6 +10,20 @@ from optbench.kit.scalars import larger
     source="lecture C2; Hinton 2012, lecture 6e",
     search={"lr": log_uniform(1e-4, 1), "beta2": one_minus_log_uniform(1e-3, 0.2)},
     search_source="lr: Schmidt et al. 2021; beta2 as for adamw",
+    equals={
+        "torch": (
+            "RMSprop(lr=lr, alpha=beta2, eps=eps) if eps_root == 0 # PyTorch adds eps outside the root, here "
+            "eps_root stands inside"
+        ),
+        "optax": (
+            "rmsprop(lr, decay=beta2, eps=eps_root) if eps == 0 else rmsprop(lr, decay=beta2, eps=eps, "
+            "eps_in_sqrt=False) if eps_root == 0 # optax has one eps, inside the root or outside"
+        ),
+        "keras": (
+            "RMSprop(learning_rate=lr, rho=beta2, epsilon=eps_root) if eps == 0 # Keras adds epsilon inside the "
+            "root, here eps stands outside"
+        ),
+    },
     beta2=0.9,
     eps=0.0,
     eps_root=1e-8,
@@ -32,6 +46,14 @@ rmsprop_torch = variant(
     source="Graves 2013 without its momentum; torch.optim.RMSprop(centered=True)",
     search={"lr": log_uniform(1e-4, 1), "beta2": one_minus_log_uniform(1e-3, 0.2)},
     search_source="as for rmsprop",
+    equals={
+        "torch": "RMSprop(lr=lr, alpha=beta2, eps=eps, centered=True)",
+        "optax": "rmsprop(lr, decay=beta2, eps=eps, eps_in_sqrt=False, centered=True)",
+        "keras": (
+            "RMSprop(learning_rate=lr, rho=beta2, epsilon=0.0, centered=True) if eps == 0 # Keras adds epsilon "
+            "inside the root, here eps stands outside"
+        ),
+    },
     beta2=0.99,
     eps=1e-8,
 )
@@ -54,6 +76,17 @@ def rmsprop_centered(w, g, m, s, lr, beta2, eps):
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="as for rmsprop, beta1 as for adamw",
+    equals={
+        "torch": "RMSprop(lr=lr, alpha=beta2, eps=eps, momentum=beta1)",
+        "optax": (
+            "chain(scale_by_rms(decay=beta2, eps=eps, eps_in_sqrt=False), trace(decay=beta1), "
+            "scale_by_learning_rate(lr))"
+        ),
+        "keras": (
+            "RMSprop(learning_rate=lr, rho=beta2, epsilon=0.0, momentum=beta1) if constant and eps == 0 # Keras "
+            "adds epsilon inside the root, and has the rate inside the momentum"
+        ),
+    },
     beta1=0.9,
     beta2=0.99,
     eps=1e-8,

@@ -9,6 +9,10 @@ from optbench.kit.scalars import clipped, sign
     limits={"eta_minus": "(0, 1)", "eta_plus": "(1, inf)", "step_min": "(0, inf)", "step_max": "(0, inf)"},
     search={"lr": log_uniform(1e-5, 1)},
     search_source="our choice of the first step size, which hardly matters; the authors keep the other values",
+    equals={
+        "torch": "Rprop(lr=lr, etas=(eta_minus, eta_plus), step_sizes=(step_min, step_max))",
+        "optax": "# optax makes every move one step later, and none where the gradient turned in between",
+    },
     eta_minus=0.5,
     eta_plus=1.2,
     step_min=1e-6,

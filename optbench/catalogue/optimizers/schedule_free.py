@@ -15,6 +15,12 @@ from optbench.kit.scalars import larger
     shared=("highest", "total"),
     search={"lr": log_uniform(1e-3, 30), "beta1": one_minus_log_uniform(0.02, 0.2)},
     search_source="our choice, lr as for gd and higher, as the authors advise; beta1 about their 0.9 to 0.98",
+    equals={
+        "optax": (
+            "contrib.schedule_free_sgd(lr, b1=beta1, weight_decay=weight_decay) if constant "
+            "# optax weighs an iterate by the rate of the step behind it"
+        ),
+    },
     beta1=0.9,
     weight_decay=0.0,
 )
@@ -44,6 +50,13 @@ def schedule_free_sgd(w, g, z, x, highest, total, lr, beta1, weight_decay, t):
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="our choice, lr, beta2 as for adamw, lr somewhat higher; beta1 about the authors' 0.9 to 0.98",
+    equals={
+        "optax": (
+            "contrib.schedule_free_adamw(lr, b1=beta1, b2=beta2, eps=eps, weight_decay=weight_decay) if constant "
+            "# optax weighs an iterate by the rate of the step behind it"
+        ),
+        "keras": "# Keras averages another way",
+    },
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

@@ -16,6 +16,11 @@ def _square(g):
     total={"square": _square},
     search={"norm": log_uniform(0.1, 10)},
     search_source="our choice, a decade about the default",
+    equals={
+        "torch": "clipped(inner, norm)",
+        "optax": "chain(clip_by_global_norm(norm), inner) if averaged not in inner # here the average is the outer one",
+        "keras": "inner(global_clipnorm=norm)",
+    },
     norm=1.0,
 )
 def clip(step, w, g, lr, square, norm):
@@ -31,6 +36,11 @@ def clip(step, w, g, lr, square, norm):
     report="slow",
     search={"k": choice(5, 10), "alpha": choice(0.5, 0.8)},
     search_source="Zhang et al. 2019",
+    equals={
+        "torch": "lookahead(inner, int(k), alpha) if k % 1 == 0",
+        "optax": "lookahead(inner, sync_period=int(k), slow_step_size=alpha) if k % 1 == 0",
+        "keras": "# Keras has no slow weights",
+    },
     k=5.0,
     alpha=0.5,
 )
@@ -50,6 +60,11 @@ def lookahead(step, w, g, slow, lr, k, alpha, t):
     report="average",
     search={"beta": one_minus_log_uniform(1e-3, 0.1)},
     search_source="our choice, averages over 10 to 1000 steps",
+    equals={
+        "torch": "averaged(inner, beta)",
+        "optax": "averaged(inner, beta)",
+        "keras": "# Keras's use_ema corrects no bias",
+    },
     beta=0.99,
 )
 def average(step, w, g, average, lr, beta, beta_t):
@@ -65,6 +80,17 @@ def average(step, w, g, average, lr, beta, beta_t):
     source="Hanson & Pratt 1988; PyTorch's weight_decay of SGD and Adam",
     search={"decay": log_uniform(1e-5, 0.1)},
     search_source="Sivaprasad et al. 2020, for SGD",
+    equals={
+        "torch": (
+            "inner(weight_decay=decay) if inner in (SGD, Adam, Adagrad, Adadelta, RMSprop, Adamax, NAdam, RAdam, "
+            "ASGD) else coupled(inner, decay)"
+        ),
+        "optax": (
+            "chain(add_decayed_weights(decay), inner) if lookahead not in inner and averaged not in inner "
+            "# here slow weights and averages are the outer ones"
+        ),
+        "keras": "# Keras's weight_decay is that of AdamW",
+    },
     decay=1e-4,
 )
 def coupled_decay(step, w, g, lr, decay):
@@ -77,6 +103,17 @@ def coupled_decay(step, w, g, lr, decay):
     source="Loshchilov & Hutter 2019, Algorithm 1, times the rate as in PyTorch",
     search={"decay": log_uniform(1e-5, 0.1)},
     search_source="Sivaprasad et al. 2020, for AdamW",
+    equals={
+        "torch": "AdamW(**inner, weight_decay=decay) if inner is Adam else decoupled(inner, decay / share)",
+        "optax": (
+            "chain(inner, add_decayed_weights(-lr * decay)) if lookahead not in inner and averaged not in inner "
+            "# here slow weights and averages are the outer ones"
+        ),
+        "keras": (
+            "inner(weight_decay=decay / share) if inner in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, "
+            "Nadam) # Keras decays before the step looks at the parameters"
+        ),
+    },
     decay=0.01,
 )
 def decoupled_decay(step, w, g, lr, decay):

@@ -18,6 +18,12 @@ from optbench.kit.scalars import sign
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="as for adamw",
+    equals={
+        "optax": (
+            "chain(scale_by_yogi(b1=beta1, b2=beta2, eps=eps, initial_accumulator_value=0.0), "
+            "scale_by_learning_rate(lr)) if initial == 0 # optax starts both averages at one value"
+        ),
+    },
     beta1=0.9,
     beta2=0.999,
     eps=1e-3,

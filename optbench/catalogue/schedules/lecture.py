@@ -15,13 +15,29 @@ def constant(step, epoch, total_steps):
     return np.ones(len(step))
 
 
-@schedule(source="lecture D2", limits={"decay_rate": "[0, inf)"}, decay_rate=1.0)
+@schedule(
+    source="lecture D2",
+    limits={"decay_rate": "[0, inf)"},
+    equals={
+        "keras": "InverseTimeDecay(lr, decay_steps=steps_per_epoch, decay_rate=decay_rate, staircase=True)",
+    },
+    decay_rate=1.0,
+)
 def inverse(step, epoch, total_steps, decay_rate):
     """1 / (1 + decay_rate * epoch)."""
     return 1.0 / (1.0 + decay_rate * epoch)
 
 
-@schedule(source="lecture D2; torch.optim.lr_scheduler.ExponentialLR", limits={"base": "(0, inf)"}, base=0.95)
+@schedule(
+    source="lecture D2; torch.optim.lr_scheduler.ExponentialLR",
+    limits={"base": "(0, inf)"},
+    equals={
+        "torch": "StepLR(step_size=steps_per_epoch, gamma=base)",
+        "optax": "exponential_decay(lr, transition_steps=steps_per_epoch, decay_rate=base, staircase=True)",
+        "keras": "ExponentialDecay(lr, decay_steps=steps_per_epoch, decay_rate=base, staircase=True)",
+    },
+    base=0.95,
+)
 def exponential(step, epoch, total_steps, base):
     """base ^ epoch."""
     return base ** np.asarray(epoch, dtype=float)

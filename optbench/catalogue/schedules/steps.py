@@ -20,6 +20,22 @@ def _ascending(points):
 @schedule(
     source="torch.optim.lr_scheduler.StepLR; optax.exponential_decay(staircase=True)",
     limits={"factor": "(0, inf)", "epochs": "(0, inf)", "steps": "[0, inf)"},
+    equals={
+        "torch": (
+            "StepLR(step_size=int(epochs) * steps_per_epoch, gamma=factor) if steps == 0 and epochs % 1 == 0 "
+            "else StepLR(step_size=int(steps), gamma=factor) if steps > 0 and steps % 1 == 0"
+        ),
+        "optax": (
+            "exponential_decay(lr, int(epochs) * steps_per_epoch, factor, staircase=True) if steps == 0 and "
+            "epochs % 1 == 0 else exponential_decay(lr, int(steps), factor, staircase=True) if steps > 0 and "
+            "steps % 1 == 0"
+        ),
+        "keras": (
+            "ExponentialDecay(lr, int(epochs) * steps_per_epoch, factor, staircase=True) if steps == 0 and "
+            "epochs % 1 == 0 else ExponentialDecay(lr, int(steps), factor, staircase=True) if steps > 0 and "
+            "steps % 1 == 0"
+        ),
+    },
     factor=0.5,
     epochs=10.0,
     steps=0.0,
@@ -50,6 +66,9 @@ def step(step, epoch, total_steps, factor, every):
     source="He et al. 2016, section 4.2; torch.optim.lr_scheduler.MultiStepLR",
     limits={"factor": "(0, inf)", "milestones": "(0, 1)"},
     check=lambda milestones, **_: None if _ascending(milestones) else f"{milestones=} must ascend",
+    equals={
+        "torch": "MultiStepLR(milestones=[math.ceil(p * total_steps - 1e-6) for p in milestones], gamma=factor)",
+    },
     factor=0.1,
     milestones=(0.5, 0.75),
 )

@@ -1,0 +1,93 @@
+"""Every snippet for Keras runs and takes the steps of optbench: to 1e-6, for Keras has its rates in float32."""
+
+import os
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, SCHEDULES
+from snippets import NAMES, START, STEPS, agree, data, definitions, has_equal, setting, split
+
+import optbench
+from optbench.translation.code import written
+
+pytestmark = [
+    pytest.mark.keras,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras and PyTorch, on NumPy 2
+]
+FORMULA = "warmup(cosine, fraction=0.3)"
+
+
+@pytest.fixture(scope="module")
+def keras():
+    """Keras on PyTorch, all but its rates in float64."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    import keras
+    import torch
+
+    known = torch.get_default_dtype(), keras.config.floatx()
+    torch.set_default_dtype(torch.float64)
+    keras.config.set_floatx("float64")
+    yield keras
+    torch.set_default_dtype(known[0])
+    keras.config.set_floatx(known[1])
+
+
+def walk(keras, each):
+    """What a snippet does on a linear loss: its path, the gradients that it saw, and the parameters at its end."""
+    path, seen = [], []
+
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.blocks = [self.add_weight(shape=part.shape, initializer="zeros") for part in split(START)]
+            for block, part in zip(self.blocks, split(START), strict=True):
+                block.assign(part)
+
+        def call(self, inputs):
+            w = keras.ops.concatenate([keras.ops.reshape(block, (-1,)) for block in self.blocks])
+            if inputs.device.type != "meta":
+                path.append(w.detach().numpy().copy())
+                seen.append(inputs.mean(0).numpy().copy())
+            return keras.ops.matmul(inputs, w)[:, None]
+
+    model = Model()
+    definitions(written(each, "keras"))["train"](model, lambda targets, outputs: outputs, *data())
+    last = np.concatenate([block.value.detach().numpy().ravel() for block in model.blocks])
+    return np.array(path[-STEPS:]), np.array(seen[-STEPS:]), last
+
+
+def test_every_optimizer_that_keras_has(keras):
+    count = 0
+    for name in NAMES:
+        for schedule in ("constant", FORMULA):
+            if has_equal(name, "keras", schedule):
+                each = setting(name, schedule)
+                agree(each, *walk(keras, each), rtol=1e-6)
+                count += 1
+    assert count > 30
+
+
+def test_every_schedule(keras):
+    wrapped = [f"{name}(linear)" for name in CATALOGUE.schedule_wrappers]
+    for schedule in [*SCHEDULES, *wrapped, "cosine(final=0.1)", "staircase(epochs=1)", "staircase(steps=5)",
+                     "linear(start=0.5, end=0.1)", "polynomial(final=0.1)"]:  # fmt: skip
+        each = setting("rmsprop", schedule)
+        agree(each, *walk(keras, each), rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["gd", "lbfgs"])
+def test_the_example_runs(keras, text, capsys):
+    import torch
+
+    torch.set_default_dtype(torch.float32)
+    keras.config.set_floatx("float32")
+    try:
+        exec(
+            compile(optbench.training_code(text, "keras", lr=0.1, epochs=3), "train.py", "exec"),
+            {"__name__": "__main__"},
+        )
+    finally:
+        torch.set_default_dtype(torch.float64)
+        keras.config.set_floatx("float64")
+    assert float(capsys.readouterr().out.split()[-1]) < 0.4

@@ -1,0 +1,76 @@
+"""Every snippet for optax runs and takes the steps of optbench: to 1e-9 in float64.
+
+To 1e-6 with schedules of optax's own, which computes them in float32 whatever JAX is told.
+"""
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, SCHEDULES
+from snippets import START, agree, data, definitions, forms, has_equal, setting, split
+
+import optbench
+from optbench.translation.code import written
+from optbench.translation.rates import schedule_call
+
+pytestmark = [pytest.mark.optax, pytest.mark.slow]
+FORMULA = "warmup(cosine, fraction=0.3)"
+
+
+@pytest.fixture(scope="module")
+def jax():
+    """JAX in float64, which spends its time here on compiling."""
+    import jax
+
+    known = jax.config.jax_enable_x64
+    for value, precise in ((True, True), (False, known)):
+        jax.config.update("jax_enable_x64", precise)
+        jax.config.update("jax_disable_most_optimizations", value)
+        if value:
+            yield jax
+
+
+def walk(jax, each):
+    """What a snippet does on a linear loss: its path, the gradients that it saw, and the parameters at its end."""
+    path, seen = [], []
+
+    def note(w, gradient):
+        path.append(np.array(w))
+        seen.append(np.array(gradient))
+
+    def loss(params, inputs, targets):
+        w = jax.numpy.concatenate([part.reshape(-1) for part in params])
+        jax.debug.callback(note, w, inputs.mean(0), ordered=True)
+        return (inputs @ w).mean()
+
+    last = definitions(written(each, "optax"))["train"](
+        [jax.numpy.asarray(part) for part in split(START)], loss, data()
+    )
+    jax.effects_barrier()
+    return np.array(path), np.array(seen), np.concatenate([np.asarray(part).ravel() for part in last])
+
+
+def test_every_optimizer_that_optax_has(jax):
+    names = forms("optax")  # what takes long is compiling: one of each form
+    assert len(names) > 40
+    for place, name in enumerate(names):
+        each = setting(name, FORMULA if place % 2 and has_equal(name, "optax", FORMULA) else "constant")
+        agree(each, *walk(jax, each), rtol=1e-9)
+
+
+def test_every_schedule(jax):
+    for schedule in [*SCHEDULES, *(f"{name}(linear)" for name in CATALOGUE.schedule_wrappers), "cosine(final=0.1)",
+                     "staircase(epochs=1)", "staircase(steps=5)", "linear(start=0.5, end=0.1)"]:  # fmt: skip
+        each = setting("momentum", schedule)
+        own = schedule_call(each.schedule, "optax", "1")
+        agree(each, *walk(jax, each), rtol=1e-6 if own else 1e-9)
+
+
+def test_functions_of_optax_are_said_as_they_are(jax):
+    code = optbench.training_code("optax:adamw(b1=0.8)", "optax", lr=0.1)
+    assert "optax.adamw(learning_rate=0.1, b1=0.8," in code
+
+
+@pytest.mark.parametrize("text", ["momentum", "cg"])
+def test_the_example_runs(jax, text, capsys):
+    exec(compile(optbench.training_code(text, "optax", lr=0.1, epochs=3), "train.py", "exec"), {"__name__": "__main__"})
+    assert float(capsys.readouterr().out.split()[1]) < 0.4

@@ -1,0 +1,146 @@
+"""The code of settings as text: that it compiles for everything that is registered, and what it refuses."""
+
+import ast
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, SCHEDULES
+from snippets import NAMES, setting
+
+import optbench
+from optbench import OptbenchError
+from optbench.contract.equals import LIBRARIES
+from optbench.translation.code import written
+from optbench.translation.rates import formula, schedule_call
+from optbench.translation.setting import equal_of
+
+LIBRARY = pytest.mark.parametrize("library", LIBRARIES)
+EVERY_SCHEDULE = [*SCHEDULES, *(f"{name}(step)" for name in CATALOGUE.schedule_wrappers), "warmup(warmup(linear))"]
+OWN = """
+import math
+
+import numpy as np
+
+from optbench import optimizer, schedule
+
+HALF = 0.5
+
+
+def _wave(x):
+    return math.pi * HALF * x
+
+
+@optimizer(source="an example", beta1=0.25)
+def halves(w, g, m, lr, beta1):
+    m = beta1 * m + g
+    return w - lr * m, m
+
+
+@schedule(source="an example", depth=0.5)
+def waves(step, epoch, total_steps, depth):
+    return 1 - depth * np.sin(_wave(epoch)) ** 2
+"""
+
+
+def line(code, begin):
+    """The line of a code that begins so, without its blanks."""
+    return next(each.strip() for each in code.splitlines() if each.strip().startswith(begin))
+
+
+@LIBRARY
+def test_every_optimizer_gives_code_that_compiles_and_says_whether_it_is_equal(library):
+    for name in [*NAMES, *CATALOGUE.baselines]:
+        each = setting(name, "warmup(cosine)" if len(name) % 2 else "constant")
+        code = written(each, library)
+        tree = ast.parse(code)
+        equal = equal_of(each, library).call is not None
+        assert equal == ("takes the same steps" in code.replace("\n#", "")), name
+        assert equal != ("optbench.stepper(" in code) or name in CATALOGUE.baselines, name
+        assert ast.get_docstring(next(node for node in tree.body if getattr(node, "name", "") == "train"))
+        assert not any(each.rstrip() != each for each in code.splitlines()) and code.endswith("\n"), name
+
+
+@LIBRARY
+def test_every_schedule_gives_code_that_compiles(library):
+    for schedule in EVERY_SCHEDULE:
+        for size in (7, "full"):
+            compile(written(setting("momentum", schedule, batch_size=size), library), "<code>", "exec")
+
+
+def test_the_formula_of_a_schedule_needs_numpy_alone_and_gives_its_factors():
+    for schedule in [*EVERY_SCHEDULE, "table(factors=(1, 2, 0.5), at=(0.2, 0.6))", "one_cycle(tail=0.2)"]:
+        record, scope = CATALOGUE.schedule(schedule), {"np": np}
+        exec(compile(formula(record), "<formula>", "exec"), scope)
+        for total, per_epoch in ((40, 8), (7, 3), (1, 1)):
+            done, expected = np.arange(total), scope["factors"](total, per_epoch)
+            np.testing.assert_array_equal(expected, record(done + 1, done // per_epoch, total), schedule)
+
+
+def test_the_rate_is_translated_and_the_sum_is_shown():
+    for library, call in (
+        ("torch", "torch.optim.SGD(parameters, lr=0.1 * (1 - 0.9), momentum=0.9)"),
+        ("optax", "optax.sgd(0.1 * (1 - 0.9), momentum=0.9)"),
+        ("keras", "keras.optimizers.SGD(learning_rate=0.1 * (1 - 0.9), momentum=0.9)"),
+    ):
+        assert line(optbench.training_code("momentum", library, lr=0.1), "optimizer = ") == f"optimizer = {call}"
+        comment = optbench.training_code("momentum", library, lr=0.1).replace("\n#", "")
+        assert "takes the same steps at the rate 0.1 * (1 - 0.9)." in comment
+    code = optbench.training_code("momentum", "optax", lr=0.1, schedule="cosine")
+    assert line(code, "lr = ") == "lr = optax.cosine_decay_schedule(0.1, decay_steps=total_steps, alpha=0.0)"
+    assert line(code, "optimizer = ") == "optimizer = optax.sgd(lambda step: lr(step) * (1 - 0.9), momentum=0.9)"
+
+
+def test_schedules_are_the_librarys_own_where_they_are_equal():
+    for text, library, call in (
+        ("exponential", "torch", "StepLR(step_size=steps_per_epoch, gamma=0.95)"),
+        ("cosine(final=0.1)", "torch", "CosineAnnealingLR(T_max=total_steps, eta_min=RATE * 0.1)"),
+        ("polynomial(final=0.1)", "torch", ""),
+        ("staircase(epochs=2.5)", "keras", ""),
+        ("staircase(steps=5)", "optax", "exponential_decay(RATE, 5, 0.5, staircase=True)"),
+        ("warmup(cosine)", "optax", ""),
+    ):
+        assert schedule_call(CATALOGUE.schedule(text), library, "RATE") == call
+
+
+def test_why_there_is_no_equal():
+    code = optbench.training_code("adam", "torch").replace("\n# ", " ")
+    assert "torch.optim has no equal: PyTorch adds eps outside the root, here eps_root stands inside." in code
+    assert "optbench.stepper('adam', [p.detach() for p in parameters], lr=0.01, beta1=0.9, beta2=0.999, eps=0.0" in code
+    assert "takes the same steps" in optbench.training_code("adam", "torch", eps=1e-8, eps_root=0)
+    assert "keras.optimizers has no equal: it has no such rule." in optbench.training_code("aggmo", "keras").replace(
+        "\n#", ""
+    )
+
+
+def test_a_plug_in_is_said_by_its_file_and_its_schedule_by_its_source(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(OWN, encoding="utf-8")
+    code = optbench.training_code("halves", "torch", schedule="waves", plugin=file, beta1=0.5)
+    assert f"lr=0.01, beta1=0.5, plugin={str(file)!r})" in code
+    scope = {"np": np}
+    exec(code.partition("import torch\n")[2].partition("def train")[0], scope)
+    expected = 1 - 0.5 * np.sin(np.pi * 0.5 * np.array([0, 0, 1, 1, 2])) ** 2
+    np.testing.assert_allclose(scope["factors"](5, 2), expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"optimizer": "adm"}, "unknown optimizer 'adm': did you mean 'adam'?"),
+        ({"library": "torhc"}, "unknown library 'torhc': did you mean 'torch'?"),
+        ({"library": None}, "unknown library"),
+        ({"lr": 0}, "lr: 0 must be a positive finite number"),
+        ({"lr": float("nan")}, "lr: nan must be a positive finite number"),
+        ({"batch_size": "half"}, "batch_size: 'half' must be a positive whole number or 'full'"),
+        ({"batch_size": 0}, "batch_size: 0 must be"),
+        ({"epochs": 1.5}, "epochs: 1.5 must be a positive whole number"),
+        ({"schedule": "cosin"}, "unknown schedule 'cosin': did you mean 'cosine'?"),
+        ({"beta": 0.9}, "unknown parameter of optimizer adam 'beta'"),
+        ({"beta1": 1.5}, "beta1=1.5 must be in"),
+        ({"plugin": "nowhere.py"}, "no plug-in file 'nowhere.py'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(given, words):
+    with pytest.raises(OptbenchError) as caught:
+        optbench.training_code(**({"optimizer": "adam"} | given))
+    assert words in str(caught.value) and "\n" not in str(caught.value)
