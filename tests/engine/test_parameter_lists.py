@@ -176,6 +176,14 @@ def test_a_mapping_wants_its_own_names():
         assert line in str(caught.value)
 
 
+def test_a_card_that_is_not_there_is_told_first(monkeypatch):
+    from optbench.compiler import cuda
+
+    monkeypatch.setattr(cuda, "found", lambda: cuda.Found("numba", missing="there is no NVIDIA driver"))
+    with pytest.raises(OptbenchError, match="stepper: device='cuda' cannot run here: there is no NVIDIA driver"):
+        stepper("gd", [np.ones(3)], lr=0.1, device="cuda")
+
+
 def test_options_that_do_not_go_with_a_list():
     for options, line in [
         ({"blocks": [(3,)]}, "stepper: blocks= are those of one array; in a list each array is a block of its shape"),
