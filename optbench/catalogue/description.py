@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from optbench import datasets
+from optbench.catalogue import data_sets
 from optbench.catalogue.field_words import meant, sentence, unknown_name
 from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
@@ -17,6 +19,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.names import unique
 from optbench.contract.optimizers import Baseline
 from optbench.contract.search import RATE
+from optbench.datasets import files
 
 BLOCK = (64, 32)
 """The shape of the example for which a matrix stage's memory is counted."""
@@ -37,14 +40,17 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
       (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
     - problems: dim, blocks, examples, test_examples, data (whether there is any), data_text (what it is, in words),
-      data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source, minimizer, domain.
+      data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source, minimizer, domain;
+    - data sets, also by the path of a file: see ``data_sets.describe``.
 
     Raises OptbenchError for a name that nobody has, with the nearest one, and for parameters that do not fit.
     """
+    if files.is_path(text):
+        return [data_sets.describe(catalogue, text)]
     name = _known(catalogue, text)
     descriptions, wrong = [], []
     for kind, describer in _DESCRIBERS.items():
-        if any(name in getattr(catalogue, registry) for registry in KINDS[kind]):
+        if name in _names(catalogue, kind):
             try:
                 descriptions.append(describer(catalogue, text))
             except OptbenchError as error:
@@ -80,7 +86,14 @@ def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
 
 def everything(catalogue: Catalogue) -> list[str]:
     """All names, of every kind."""
-    return unique(name for registries in KINDS.values() for kind in registries for name in getattr(catalogue, kind))
+    return unique(name for kind in KINDS for name in _names(catalogue, kind))
+
+
+def _names(catalogue, kind) -> list[str]:
+    """All names of one of KINDS."""
+    if kind == data_sets.WORD:
+        return list(datasets.NAMES)
+    return [name for registry in KINDS[kind] for name in getattr(catalogue, registry)]
 
 
 def _known(catalogue, text) -> str:
@@ -176,7 +189,12 @@ def _problem(catalogue, text) -> dict:
     return facts | {field: plain(getattr(problem, field)) for field in fields}
 
 
-_DESCRIBERS = {"optimizers": _optimizer, "schedules": _schedule, "problems": _problem}
+_DESCRIBERS = {
+    "optimizers": _optimizer,
+    "schedules": _schedule,
+    "problems": _problem,
+    data_sets.WORD: data_sets.describe,
+}
 
 
 def _record(catalogue, kind, text, record, values, defaults, limits) -> dict:

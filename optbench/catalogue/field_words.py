@@ -7,6 +7,7 @@ with the reason. ``sgd(momentum)`` is the word where it is typed with that param
 import re
 from collections.abc import Iterable, Mapping
 
+from optbench import datasets
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
 
@@ -143,6 +144,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") 
     word = _squeezed(name.partition("(")[0])
     if word in NONE and kind in (NONE[word][0], "name"):
         return OptbenchError(f"unknown {kind} {name!r}: {NONE[word][1]}")
+    if kind == "problem" and name in datasets.NAMES:
+        return OptbenchError(
+            f"unknown problem {name!r}: there is a data set of that name; 'optbench show {name}' says "
+            f"which problems learn from it"
+        )
     if another:
         article = "an" if another[0] in "aeiou" else "a"
         return OptbenchError(f"unknown {kind} {name!r}: there is {article} {another.replace('_', ' ')} of that name")

@@ -48,6 +48,19 @@ def registered_names(files: list[Path]) -> dict[str, list[str]]:
     return found
 
 
+def data_set_names() -> list[str]:
+    """The names of the data sets: the keys of ``SETS`` in the files of their room."""
+    trees = (ast.parse(file.read_bytes()) for file in sorted(_HERE.parent.joinpath("datasets").glob("*.py")))
+    assigned = (node for tree in trees for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign))
+    dicts = (
+        node.value
+        for node in assigned
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name) and target.id == "SETS" and isinstance(node.value, ast.Dict)
+    )
+    return [key.value for each in dicts for key in each.keys if isinstance(key, ast.Constant)]
+
+
 def _registered(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):

@@ -168,14 +168,15 @@ def kinds(incomplete: str) -> list[str]:
     """Complete what can be listed."""
     from optbench.catalogue.sources import REGISTRIES
 
-    return words(*REGISTRIES)(incomplete)
+    return words(*REGISTRIES, "datasets")(incomplete)
 
 
 def anything(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete a name of any kind."""
-    from optbench.catalogue.sources import REGISTRIES
+    """Complete a name of any kind, of a data set, too."""
+    from optbench.catalogue.sources import REGISTRIES, data_set_names
 
-    return _complete_list(ctx, incomplete, *REGISTRIES)
+    sets = [name for name in data_set_names() if name.startswith(incomplete)]
+    return _complete_list(ctx, incomplete, *REGISTRIES) + sets
 
 
 def compared(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""``optbench list``: the names of the catalogue, with formula and defaults."""
+"""``optbench list``: the names of the catalogue, with formula and defaults, and the data sets."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def list_names(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="optimizers, schedules or problems; wrappers or baselines alone; without it, all names.",
+            help="optimizers, schedules, problems or datasets; wrappers or baselines alone; by default all names.",
             autocompletion=completion.kinds,
         ),
     ] = None,
     json: Json = False,
     plugin: Plugin = None,
 ) -> None:
-    """List optimizers, schedules or problems with formula and defaults."""
+    """List optimizers, schedules or problems with formula and defaults, or data sets."""
     from optbench.catalogue import listing
     from optbench.cli.console import load_catalogue, print_json
     from optbench.cli.entries import counted, print_entry, print_lines

@@ -143,7 +143,23 @@ def _problem(record: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _data_set(record: dict[str, Any]) -> dict[str, str]:
+    rows = record["rows"]
+    sizes = f"{rows:,} for training, {record['test_rows']:,} for testing" if rows else ""
+    split = f"test rows {record['split']}" * bool(record["split"])
+    return {
+        "rows": ", ".join(filter(None, (sizes, split))) or record["missing"],
+        "features": f"{record['features']:,}" if rows else "",
+        "target": record["target"],
+        "scaling": record["scaling"],
+        "prepared": "; ".join(record["notes"]),
+        "sha256": record["sha256"],
+        "learned by": ", ".join(record["problems"]) or "no problem that is loaded" * bool(rows),
+    }
+
+
 _FACTS = {
+    "data_set": _data_set,
     "optimizer": _optimizer,
     "wrapper": _optimizer,
     "baseline": _search,

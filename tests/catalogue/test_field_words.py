@@ -106,6 +106,11 @@ def test_the_sentence_stands_on_standard_error_so_that_json_stays_json(capsys, m
         ("optimizer", "cosine", "unknown optimizer 'cosine': there is a schedule of that name"),
         ("schedule", "adam", "unknown schedule 'adam': there is an optimizer of that name"),
         ("problem", "warmup", "unknown problem 'warmup': there is a schedule wrapper of that name"),
+        (
+            "problem",
+            "digits",
+            "unknown problem 'digits': there is a data set of that name; 'optbench show digits' says",
+        ),
         ("problem", "banana", "unknown problem 'banana': did you mean 'rosenbrock'?"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from optbench import datasets
 from optbench.catalogue import sources
 from optbench.catalogue.listing import KINDS, PARTS
 from optbench.catalogue.sources import REGISTRIES, registered_names, shipped_files
@@ -49,6 +50,7 @@ def test_names_read_from_the_text_are_those_of_the_catalogue(catalogue):
     assert names == {registry: list(getattr(catalogue, registry)) for registry in REGISTRIES}
     registries = {registry for parts in KINDS.values() for registry in parts}
     assert set(REGISTRIES) == registries - {"eager"} and set(REGISTRIES) <= {*KINDS, *PARTS}
+    assert sorted(sources.data_set_names()) == sorted(datasets.NAMES)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,8 @@ def test_names_read_from_the_text_are_those_of_the_catalogue(catalogue):
         (["sweep", "--retry"], ["--retry-failed"]),
         (["show", "heav"], ["heavy_ball"]),
         (["show", '"clip(heav'], ["clip(heavy_ball"]),
+        (["show", "digi"], ["digits"]),
+        (["list", "data"], ["datasets"]),
         (["list", "sch"], ["schedules", "schedule_wrappers"]),
         (["sweep", "--optimizers", "nest"], ["nesterov"]),
         (["sweep", "--optimizers", "gd,nest"], ["gd,nesterov"]),

@@ -28,6 +28,13 @@ from optbench.contract.names import canonical, convert, fill, parse
         ("adam(eps= 0.1:1:2 )", ("adam", {"eps": "0.1:1:2"})),
         ("adam(beta1=uniform(0, 1))", ("adam", {"beta1": "uniform(0, 1)"})),
         ("mlp(data=file(path=../d.csv, target=y))", ("mlp", {"data": "file(path='../d.csv', target=y)"})),
+        ("file(path=a.csv.gz, target=class)", ("file", {"path": "a.csv.gz", "target": "class"})),
+        ("mine(file=m.py)", ("mine", {"file": "m.py"})),
+        (
+            "f(encoding=latin-1, target=größe, sep=;, drop=(id, 'a b', 3))",
+            ("f", {"encoding": "latin-1", "target": "größe", "sep": ";", "drop": ("id", "a b", 3)}),
+        ),
+        ("l(data=file(encoding=utf-8-sig, sep=;))", ("l", {"data": "file(encoding='utf-8-sig', sep=';')"})),
         ("f(a='x=/b, c', d=\"e=f.csv)\")", ("f", {"a": "x=/b, c", "d": "e=f.csv)"})),
     ],
 )
