@@ -2,14 +2,13 @@
 
 import random
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from optbench.contract.eager import LIBRARIES, Eager
+from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu import cohort as cpu
@@ -30,7 +29,7 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
         lanes.append(EagerLanes(*place))
         return lanes[-1]
 
-    with _steady():
+    with steady(cohort.seed):
         outcome = cpu.run_cohort(cohort, progress, stop, kept)
     making = sum(each.making for each in lanes)
     outcome.seconds, outcome.compile_seconds = outcome.seconds - making, outcome.compile_seconds + making
@@ -39,22 +38,22 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
     return outcome
 
 
-_ONE_AT_A_TIME = threading.RLock()
-
-
 @contextmanager
-def _steady() -> Iterator[None]:
-    """PyTorch starts no threads, for runs are what goes in parallel; and random numbers are left as they were found.
+def steady(seed: int = 0) -> Iterator[None]:
+    """The libraries' random numbers follow from the seed, and PyTorch starts no threads: runs go in parallel.
 
-    All are of the whole process: one cohort at a time has them.
+    All are of the whole process: one cohort at a time has them, and finds them, and leaves them, as they were.
     """
-    with _ONE_AT_A_TIME:
+    with RANDOM_NUMBERS:
         states = random.getstate(), np.random.get_state()
         torch: Any = sys.modules.get("torch")
         threads = torch.get_num_threads() if torch else 1
         drawn = torch.get_rng_state() if torch else None
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
         if torch:
             torch.set_num_threads(1)
+            torch.default_generator.manual_seed(seed)
         try:
             yield
         finally:
@@ -69,7 +68,7 @@ def make_ready(cohort: Cohort) -> None:
     """Have the library load what it loads at its first step, which takes seconds, before runs are on the clock."""
     if not isinstance(cohort.optimizer, Eager):
         return
-    with _ONE_AT_A_TIME:
+    with RANDOM_NUMBERS:
         if cohort.optimizer.library == "torch":
             import torch
 

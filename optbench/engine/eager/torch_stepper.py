@@ -141,12 +141,17 @@ class _Chance:
             self.python, self.numpy = random.Random(seed).getstate(), np.random.RandomState(seed % 2**32).get_state()
 
     def begin(self) -> None:
+        self._found = torch.default_generator.get_state()
         torch.default_generator.set_state(self.torch)
         if self.everything:
+            self._others = random.getstate(), np.random.get_state()
             random.setstate(self.python)
             np.random.set_state(self.numpy)
 
     def end(self) -> None:
         self.torch = torch.default_generator.get_state()
+        torch.default_generator.set_state(self._found)
         if self.everything:
             self.python, self.numpy = random.getstate(), np.random.get_state()
+            random.setstate(self._others[0])
+            np.random.set_state(self._others[1])
