@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from optbench.contract.eager import LIBRARIES
@@ -24,11 +23,11 @@ def eager_text(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     for kind, group in table[table["eager"] != ""].groupby("eager", sort=False):
         what = "optimizer" if kind in LIBRARIES.values() else "problem"
         by = kind if kind in LIBRARIES.values() else "plain Python"
-        parts.append(f"{_few(group[what])} ({by}, {_time(_mean(group))} a step)")
+        parts.append(f"{_few(group[what])} ({by}, {_time(_middle(group))} a step)")
     if not parts:
         return ""
     rest = table[table["eager"] == ""]
-    beside = f"; compiled steps took {_time(_mean(rest))}" if len(rest) else ""
+    beside = f"; compiled steps took {_time(_middle(rest))}" if len(rest) else ""
     return (
         f"eager, stepped from Python: {', '.join(parts)}{beside}; so seconds compare implementations, and steps and "
         "samples the methods"
@@ -47,10 +46,9 @@ def _few(names: pd.Series) -> str:
     return ", ".join(each[:3]) + (f" and {len(each) - 3} more" if len(each) > 3 else "")
 
 
-def _mean(group: pd.DataFrame) -> float:
-    """Nanoseconds of a run-step, the mean over run-steps: long cohorts weigh more."""
-    weights = group["lanes"].astype(float) * group["steps"]
-    return float(np.average(group["ns_per_run_step"], weights=weights)) if weights.sum() else np.nan
+def _middle(group: pd.DataFrame) -> float:
+    """Nanoseconds of a run-step, the median over cohorts: the first one of a process takes its time."""
+    return float(group["ns_per_run_step"].median())
 
 
 def _time(nanoseconds: float) -> str:
