@@ -27,6 +27,7 @@ _HOMES = {
     "optbench.translation.code": ("training_code",),
     "optbench.sweeps.single": ("CohortResult", "Result"),
     "optbench.sweeps.candidates": ("compare",),
+    "optbench.catalogue.own_data": ("with_data",),
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }
 _ROOMS = ("figures",)

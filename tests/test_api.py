@@ -19,8 +19,8 @@ NAMES = [
     "PluginError", "Problem", "Range", "Result", "Results", "Schedule", "Stepper", "Wrapper", "choice", "cohort",
     "compare", "ewa", "info", "load", "log_uniform", "mini_batches", "minimize", "objective",
     "one_minus_log_uniform", "optax_optimizer", "optimizer", "optimizers", "problem", "problems", "schedule",
-    "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "torch_optimizer", "trace", "training_code",
-    "uniform", "variant", "wrapper",
+    "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "torch_optimizer", "trace",
+    "training_code", "uniform", "variant", "with_data", "wrapper",
 ]  # fmt: skip
 
 
@@ -205,6 +205,7 @@ def test_a_sweep_warns_of_a_target_that_looks_like_none(tmp_path):
     with pytest.warns(UserWarning, match="the last column, 'id', was taken as the target") as told:
         optbench.sweep(SMALL, problems=[f"softmax(data={path})", f"mlp(data={path})"])
     assert len(told) == 1 and told[0].filename == __file__
+    pd.DataFrame({"a": np.arange(12) / 5, "b": np.arange(12) % 5}).to_csv(path, index=False)
     optbench.sweep(SMALL, problems=f"least_squares(data='file(path={path}, target=a)')")
 
 

@@ -18,8 +18,8 @@ QUICK = {"None", "True", "minus one", "nan", "a huge number", "NUL", "a list", "
          "an array", "a table", "a NumPy number", "half a letter"}  # fmt: skip
 FUNCTIONS = [
     "minimize", "cohort", "sweep", "objective", "Objective", "stepper", "training_code", "scipy_method",
-    "mini_batches", "trace", "ewa", "EWA", "EWA.update", "load", "compare", "verdicts", "ranking", "costs",
-    "best_of_n", "curves_of", "optimizers", "problems", "schedules", "uniform", "log_uniform",
+    "mini_batches", "trace", "with_data", "ewa", "EWA", "EWA.update", "load", "compare", "verdicts", "ranking",
+    "costs", "best_of_n", "curves_of", "optimizers", "problems", "schedules", "uniform", "log_uniform",
     "one_minus_log_uniform", "choice",
 ]  # fmt: skip
 

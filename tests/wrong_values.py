@@ -64,6 +64,7 @@ class Call:
 
 
 RUN = {"problem": "rosenbrock", "optimizer": "momentum", "steps": 2}
+DATA = {"problem": "logistic", "X": np.eye(9), "y": np.arange(9) % 2}
 SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "seeds": 1, "steps": 2}
 
 
@@ -86,6 +87,7 @@ def calls(swept: str) -> dict[str, Call]:
         "scipy_method": Call(optbench.scipy_method, {"optimizer": "momentum", "lr": 0.1}, ("beta1",)),
         "mini_batches": Call(optbench.mini_batches, {"problem": "logistic", "batch_size": 64, "steps": 2}),
         "trace": Call(optbench.trace, {"problem": "mlp(hidden=4)", "layer": 1, "batch": 1, "example": 1}),
+        "with_data": Call(optbench.with_data, {**DATA, "folder": "data"}, ("l2",)),
         "ewa": Call(optbench.ewa, {"x": [1.0, 2.0], "beta": 0.9}),
         "EWA": Call(optbench.EWA, {"beta": 0.9}),
         "EWA.update": Call(lambda theta: optbench.EWA(0.9).update(theta), {"theta": 1.0}),

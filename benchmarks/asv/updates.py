@@ -10,7 +10,7 @@ import numpy as np
 
 import optbench
 
-from .versions import Prepared, known, names, since, stepper
+from .versions import Prepared, known, list_stepper, names, since, stepper
 
 RULES = names("optimizers")
 OF_EACH_KIND = ["gd", "momentum", "adagrad", "rmsprop", "adam", "lion", "adan", "muon", "lamb", "schedule_free_adamw"]
@@ -36,6 +36,24 @@ class OneRun(Prepared):
         self.stepper.step(self.g)
 
     peakmem_update.params = (["adam", "adan"], ["float64"], [1_000_000])
+
+
+class Lists(Prepared):
+    """20 million parameters in a list of arrays, each a parameter block; its pieces on one thread, and on two."""
+
+    parameters = 20_000_000
+    params = (["adam", "clip(adam)", "lamb"], ["float32"], [1, 100], [1, 2])
+    param_names = ["optimizer", "dtype", "arrays", "threads"]
+    timeout = 300
+
+    def prepare(self, name, dtype, arrays, threads):
+        size = self.parameters // arrays
+        w, self.g = [np.ones(size, dtype) for _ in range(arrays)], [np.full(size, 0.1, dtype) for _ in range(arrays)]
+        self.stepper = list_stepper(name, w, lr=1e-3, threads=threads)
+        self.stepper.step(self.g)
+
+    def time_update(self, *params):
+        self.stepper.step(self.g)
 
 
 def slope(w, g, f):

@@ -34,7 +34,8 @@ class Case:
       intercept, no penalty.
     - mlp: ``layers`` such as (64, 32, 10), ``x`` (n, layers[0]), ``y`` (n,) class numbers; ReLU between the layers,
       mean cross-entropy of the softmax. ``start`` holds for each layer W (in, out) in row-major order, then b (out,).
-    - update: ``x`` (dim,) is the gradient, the same at every step; only the optimizer's update is timed.
+    - update: ``x`` (dim,) is the gradient, the same at every step; only the optimizer's update is timed. The parameters
+      are one array, or ``arrays`` of about the same size.
     - ewa: ``x`` (n,) is the series; ``optimizer`` is ``plain`` or ``corrected``.
 
     Every lane begins at ``start`` and sees mini-batch ``batches[t]`` (indices of examples) at step t; lane r has the
@@ -56,6 +57,7 @@ class Case:
     y: np.ndarray | None = None
     batches: np.ndarray | None = None
     layers: tuple[int, ...] = ()
+    arrays: int = 1
     # PyTorch eager needs 10 to 10,000 times as long a step: it makes fewer of them, and all times are per step.
     eager_steps: int = 0
     per: str = "run-step"
@@ -103,6 +105,7 @@ GOALS = (
     ("mlp-64-32-10/*/1 PyTorch*", 0.1),
     ("rosenbrock-*/*/1 PyTorch*", 0.001),
     ("adam-update-2e7/*/1 PyTorch fused*", 1.0),
+    ("adam-list-2e7/*/1 PyTorch fused*", 1.0),
     ("ewa-*/*/1 pandas*", 0.25),
 )
 
@@ -164,14 +167,16 @@ def mlp(layers: tuple[int, ...], dtype: str, lanes: int, scale: float = 1.0, exa
     )  # fmt: skip
 
 
-def adam_update(dim: int, dtype: str, scale: float = 1.0) -> Case:
+def adam_update(dim: int, dtype: str, scale: float = 1.0, arrays: int = 1) -> Case:
     rng = np.random.default_rng(3)
     steps = max(2, int({10_000: 2_000, 1_000_000: 30}.get(dim, 2) * scale))
     digits = f"{dim:.0e}".replace("e+0", "e")
+    kind = "update" if arrays == 1 else "list"
     start, gradient = (rng.standard_normal(dim, np.float32).astype(dtype) for _ in range(2))
     return Case(
-        f"adam-update-{digits}", "update", dtype, 1, steps, "adam_torch", _rates(1e-3, 1, dtype), start, TORCH_ADAM,
-        x=gradient, per="parameter", eager_steps=steps, sample=slice(None, None, max(1, dim // 1_000)),
+        f"adam-{kind}-{digits}", "update", dtype, 1, steps, "adam_torch", _rates(1e-3, 1, dtype), start, TORCH_ADAM,
+        x=gradient, per="parameter", arrays=arrays, eager_steps=steps,
+        sample=slice(None, None, max(1, dim // 1_000)),
     )  # fmt: skip
 
 
@@ -203,5 +208,8 @@ def cases(quick: bool = False) -> Iterator[tuple[str, Callable[[], Case]]]:
         for dim, digits in ((10_000, "1e4"), (1_000_000, "1e6"), (20_000_000, "2e7")):
             if not (quick and dim > 1_000_000):
                 yield f"adam-update-{digits}/{dtype}/1", lambda a=(dim, dtype): adam_update(*a, scale)
+        for dim, digits, arrays in ((10_000, "1e4", 10), (20_000_000, "2e7", 100)):
+            if not (quick and dim > 1_000_000):
+                yield f"adam-list-{digits}/{dtype}/1", lambda a=(dim, dtype, scale, arrays): adam_update(*a)
         for form in ("plain", "corrected"):
             yield f"ewa-{form}/{dtype}/1", lambda a=(form, dtype): ewa(*a, 1_000_000 if quick else 10_000_000)

@@ -41,6 +41,8 @@ def _training(case: Case) -> Side:
 
 
 def _update(case: Case) -> Side:
+    if case.arrays > 1:
+        return _list(case)
     stepper = optbench.stepper(case.optimizer, case.start.copy(), lr=float(case.lr[0]), **case.hyper)
 
     def run() -> np.ndarray:
@@ -49,6 +51,18 @@ def _update(case: Case) -> Side:
         return stepper.w
 
     return Side("optbench", run, case.steps, lambda w: w[None].copy(), "stepper")
+
+
+def _list(case: Case) -> Side:
+    w, g = ([part.copy() for part in np.array_split(array, case.arrays)] for array in (case.start, case.x))
+    stepper = optbench.stepper(case.optimizer, w, lr=float(case.lr[0]), threads=1, **case.hyper)
+
+    def run() -> list[np.ndarray]:
+        for _ in range(case.steps):
+            stepper.step(g)
+        return w
+
+    return Side("optbench", run, case.steps, lambda w: np.concatenate(w)[None], "stepper")
 
 
 def _ewa(case: Case) -> Side:

@@ -20,10 +20,12 @@ def sides(case: Case) -> list[Side]:
 def _update(case: Case, **implementation: bool) -> Side:
     import torch
 
-    w = torch.nn.Parameter(torch.from_numpy(case.start.copy()))
-    w.grad = torch.from_numpy(case.x.copy())
+    starts, gradients = (np.array_split(array, case.arrays) for array in (case.start, case.x))
+    w = [torch.nn.Parameter(torch.from_numpy(part.copy())) for part in starts]
+    for parameter, gradient in zip(w, gradients, strict=True):
+        parameter.grad = torch.from_numpy(gradient.copy())
     betas = (case.hyper["beta1"], case.hyper["beta2"])
-    optimizer = torch.optim.Adam([w], float(case.lr[0]), betas, case.hyper["eps"], **implementation)
+    optimizer = torch.optim.Adam(w, float(case.lr[0]), betas, case.hyper["eps"], **implementation)
 
     def run() -> Any:
         for _ in range(case.steps):
@@ -31,7 +33,11 @@ def _update(case: Case, **implementation: bool) -> Side:
         return w
 
     name = next(iter(implementation))
-    return Side(f"PyTorch {name}", run, case.steps, lambda w: w.detach().numpy()[None].copy(), "torch.optim.Adam")
+
+    def weights(w: list[Any]) -> np.ndarray:
+        return np.concatenate([parameter.detach().numpy() for parameter in w])[None]
+
+    return Side(f"PyTorch {name}", run, case.steps, weights, "torch.optim.Adam")
 
 
 def _eager(case: Case) -> Side:

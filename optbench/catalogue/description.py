@@ -8,13 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from optbench import datasets
+from optbench.catalogue import data_sets
+from optbench.catalogue.field_words import meant, sentence, unknown_name
 from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError
+from optbench.contract.names import unique
 from optbench.contract.optimizers import Baseline
 from optbench.contract.search import RATE
+from optbench.datasets import files
 
 BLOCK = (64, 32)
 """The shape of the example for which a matrix stage's memory is counted."""
@@ -35,14 +40,17 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
       (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
     - problems: dim, blocks, examples, test_examples, data (whether there is any), data_text (what it is, in words),
-      data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source, minimizer, domain.
+      data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source, minimizer, domain;
+    - data sets, also by the path of a file: see ``data_sets.describe``.
 
     Raises OptbenchError for a name that nobody has, with the nearest one, and for parameters that do not fit.
     """
+    if files.is_path(text):
+        return [data_sets.describe(catalogue, text)]
     name = _known(catalogue, text)
     descriptions, wrong = [], []
     for kind, describer in _DESCRIBERS.items():
-        if any(name in getattr(catalogue, registry) for registry in KINDS[kind]):
+        if name in _names(catalogue, kind):
             try:
                 descriptions.append(describer(catalogue, text))
             except OptbenchError as error:
@@ -52,22 +60,58 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     return descriptions
 
 
+def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
+    """The same for what others call a name, ``SGD(momentum=0.9)``, with a sentence that says what it is called here.
+
+    The sentence is empty where ``text`` is a name of ours. Parameters are kept where they are ours, too.
+
+    Raises OptbenchError as ``describe`` does.
+    """
+    word, bracket, inside = text.strip().partition("(")
+    if bracket:
+        names.parse(text)
+    known = everything(catalogue)
+    leads = {} if word in known else meant(text, known)
+    if not leads:
+        return describe(catalogue, text), ""
+    descriptions, kept = [], True
+    for name in leads:
+        try:
+            descriptions += describe(catalogue, f"{name}({inside}" if bracket and "(" not in name else name)
+        except OptbenchError:
+            descriptions += describe(catalogue, name)
+            kept = False
+    return descriptions, sentence(leads) + "; shown without the parameters, which have other names here" * (not kept)
+
+
+def everything(catalogue: Catalogue) -> list[str]:
+    """All names, of every kind."""
+    return unique(name for kind in KINDS for name in _names(catalogue, kind))
+
+
+def _names(catalogue, kind) -> list[str]:
+    """All names of one of KINDS."""
+    if kind == data_sets.WORD:
+        return list(datasets.NAMES)
+    return [name for registry in KINDS[kind] for name in getattr(catalogue, registry)]
+
+
 def _known(catalogue, text) -> str:
     """The outer name of ``text``. Raises OptbenchError, with the nearest name, where the catalogue has none such."""
-    everything = {name for registries in KINDS.values() for kind in registries for name in getattr(catalogue, kind)}
+    known = everything(catalogue)
     try:
         name, wrong = names.parse(text)[0], None
-        if name in everything:
+        if name in known:
             return name
     except OptbenchError as error:
         if "(" in text:
             raise
         name, wrong = text.strip(), error  # heavy-ball, "heavy ball"
-    near = difflib.get_close_matches(name.lower(), sorted(everything), n=1, cutoff=0.5)
-    if wrong and not near:
+    if wrong and not meant(name, known) and not difflib.get_close_matches(name, known, n=1, cutoff=0.5):
         raise wrong
-    hint = f"did you mean {near[0]!r}?" if near else "'optbench list' shows what there is"
-    raise OptbenchError(f"unknown name {name!r}: {hint}")
+    if name in {*KINDS, *(registry for registries in KINDS.values() for registry in registries)}:
+        raise OptbenchError(f"{name!r} is a kind of names: 'optbench list {name}' shows them")
+    raise unknown_name("name", name, known)
 
 
 def _optimizer(catalogue, text) -> dict:
@@ -145,7 +189,12 @@ def _problem(catalogue, text) -> dict:
     return facts | {field: plain(getattr(problem, field)) for field in fields}
 
 
-_DESCRIBERS = {"optimizers": _optimizer, "schedules": _schedule, "problems": _problem}
+_DESCRIBERS = {
+    "optimizers": _optimizer,
+    "schedules": _schedule,
+    "problems": _problem,
+    data_sets.WORD: data_sets.describe,
+}
 
 
 def _record(catalogue, kind, text, record, values, defaults, limits) -> dict:

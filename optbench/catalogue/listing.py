@@ -10,28 +10,53 @@ from pathlib import Path
 
 import numpy as np
 
+from optbench.catalogue import data_sets
 from optbench.catalogue.loader import Catalogue
-from optbench.contract.errors import unknown
+from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.names import number_text
 
 KINDS = {
     "optimizers": ("optimizers", "wrappers", "baselines"),
     "schedules": ("schedules", "schedule_wrappers"),
     "problems": ("problems",),
+    data_sets.WORD: (),
 }
-"""What can be listed, and the catalogue's registries that belong to it."""
+"""What can be listed, and the catalogue's registries that belong to it; data sets have none."""
+PARTS = {
+    "wrappers": ("wrappers", "schedule_wrappers"),
+    "baselines": ("baselines",),
+    "schedule_wrappers": ("schedule_wrappers",),
+}
+"""What can be listed besides: parts of the kinds."""
+
+
+def registries(kind: str) -> tuple[str, ...]:
+    """The catalogue's registries that ``kind`` stands for: one of KINDS or PARTS, also a single one, ``wrapper``.
+
+    Data sets have none. Raises OptbenchError, with the nearest kind, for another word.
+    """
+    valid = KINDS | PARTS
+    word = "_".join(kind.lower().replace("-", " ").replace("_", " ").split())
+    word = next((each for each in (word, f"{word}s") if each in valid), None)
+    if word is None:
+        raise unknown("kind", kind, valid)
+    return valid[word]
 
 
 def rows(catalogue: Catalogue, kind: str) -> list[dict]:
-    """One row for each name of ``kind``, one of KINDS: kind, name, formula, defaults, search, source, family, file.
+    """One row for each name of ``kind``: kind, name, formula, defaults, search, source, family, file.
 
-    ``search`` has the ranges that an optimizer is tuned in, as a spec has them, by name; ``family`` is what the file
-    says about itself. No problem is built. Raises OptbenchError for another kind.
+    ``kind`` is one of KINDS or PARTS, as ``registries`` reads it. ``search`` has the ranges that an optimizer is tuned
+    in, as a spec has them, by name; ``family`` is what the file says about itself. No problem is built. Raises
+    OptbenchError for another kind.
     """
-    if kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
+    if any(kind in getattr(catalogue, registry) for each in KINDS.values() for registry in each):
+        raise OptbenchError(f"{kind!r} is a name, not a kind: 'optbench show {kind}' shows it")
+    parts = registries(kind)
+    if not parts:
+        return [row | {"defaults": plain(row["defaults"])} for row in data_sets.rows()]
     families, entries = {}, []
-    for registry in KINDS[kind]:
+    for registry in parts:
         for name, record in getattr(catalogue, registry).items():
             path = catalogue.files[f"{registry[:-1]} {name}"]
             if path not in families:
@@ -77,7 +102,7 @@ def value_text(value) -> str:
     """A plain value as it is typed in a spec."""
     if isinstance(value, list):
         return f"({', '.join(map(value_text, value))}{',' * (len(value) == 1)})"
-    return number_text(value) if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value) or "''"
 
 
 def values_text(values: Mapping) -> str:
@@ -97,7 +122,7 @@ def markdown(catalogue: Catalogue) -> str:
             if kind == "optimizers":
                 head[2:] = ["| name | formula | defaults | search space |", "|---|---|---|---|"]
             parts.append("\n".join([*head, *lines]))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, data_sets.markdown()])
 
 
 def _markdown_row(row) -> str:

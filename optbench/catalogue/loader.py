@@ -14,11 +14,13 @@ from types import ModuleType
 from typing import Any
 
 from optbench.catalogue import libraries
+from optbench.catalogue.field_words import unknown_name
 from optbench.catalogue.guard import put_back
+from optbench.catalogue.sources import shipped_files
 from optbench.contract import names
 from optbench.contract.composition import wrap
 from optbench.contract.eager import LIBRARIES, AnyOptimizer, Eager, library_and_name
-from optbench.contract.errors import OptbenchError, PluginError, shown, unknown
+from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.origins import Origin
 from optbench.contract.paths import path_of
@@ -28,7 +30,6 @@ from optbench.contract.schedules import Schedule, ScheduleWrapper
 
 MOST_FILES = 1000
 """Of plug-ins in one call."""
-_HERE = Path(__file__).parent
 _MOST_BYTES = 1 << 24
 _WIDEST = 300
 """Letters of a line of a traceback."""
@@ -122,8 +123,12 @@ class Catalogue:
         record, _, given = self._find("problem", text, self.problems, {})
         return record.build(given)
 
-    @staticmethod
-    def _find(kind: str, text: str, plain: dict, wrappers: dict):
+    def _kind_of(self, name: str) -> str:
+        """What a name names that was looked for among another kind."""
+        kinds = (registry for registry in _KINDS.values() if registry != "eager")
+        return next((kind[:-1] for kind in kinds if name in getattr(self, kind)), "")
+
+    def _find(self, kind: str, text: str, plain: dict, wrappers: dict):
         """The record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
         try:
             name, given = names.parse(text)
@@ -131,7 +136,7 @@ class Catalogue:
             raise OptbenchError(f"{kind}: {error}") from None
         inner = given.pop(names.INNER, None)
         if name not in {**plain, **wrappers}:
-            raise unknown(kind, name, [*plain, *wrappers], shown_by="optbench list")
+            raise unknown_name(kind, name, [*plain, *wrappers], self._kind_of(name))
         if name in wrappers and inner is None:
             example = next((other for other in ("adam", "cosine") if other in plain), min(plain))
             raise OptbenchError(f"{name} goes around another {kind}: write {name}({example})")
@@ -139,18 +144,6 @@ class Catalogue:
             hint = f"; these do: {', '.join(sorted(wrappers))}" if wrappers else ""
             raise OptbenchError(f"{kind} {name} does not go around another one, as {text!r} says{hint}")
         return (plain | wrappers)[name], inner, given
-
-
-def shipped_files() -> list[Path]:
-    """The files that ship; problems lie inside the package, or beside it in a checkout."""
-    folder = _HERE.parent / "problems"
-    if not folder.is_dir():
-        folder = _HERE.parents[1] / "problems"
-    return [
-        *sorted((_HERE / "optimizers").glob("*.py")),
-        *sorted((_HERE / "schedules").glob("*.py")),
-        *sorted(folder.glob("*.py")),
-    ]
 
 
 def load(files: tuple[str | Path, ...] = ()) -> Catalogue:

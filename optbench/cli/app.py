@@ -6,16 +6,15 @@ from io import TextIOWrapper
 from typing import Annotated, Any, TextIO
 
 import typer
-from typer.core import TyperGroup
 
-from optbench.cli import check, compare, ewa, info, lecture, merge, report, show, stopping, sweep
+from optbench.cli import check, compare, completion, ewa, groups, info, lecture, merge, report, show, stopping, sweep
 from optbench.cli import list as listing
 from optbench.cli.options import WARNING, TakesNumbers
 from optbench.contract.errors import OptbenchError
 from optbench.contract.version import __version__
 
 
-class Commands(TyperGroup):
+class Commands(groups.Commands):
     """The commands; one that a signal stops ends with a line and its exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -35,21 +34,25 @@ app = typer.Typer(
     cls=Commands,
     name="optbench",
     help="Which optimizer, batch size and learning-rate schedule works best on which objective, and how sure are we?",
-    no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(sweep.sweep)
-app.command()(merge.merge)
-app.command()(report.report)
-app.command()(compare.compare)
-app.command()(lecture.lecture)
-app.command()(check.check)
-app.command(cls=TakesNumbers)(ewa.ewa)
-app.command("list")(listing.list_names)
-app.command()(show.show)
-app.command()(info.info)
+_COMMANDS = {
+    groups.RUN: {"sweep": sweep.sweep, "merge": merge.merge},
+    groups.ASK: {"report": report.report, "compare": compare.compare},
+    groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},
+    groups.LECTURE: {"lecture": lecture.lecture, "ewa": ewa.ewa, "info": info.info},
+}
+
+
+def _add_commands() -> None:
+    for group, commands in _COMMANDS.items():
+        for name, command in commands.items():
+            kind = TakesNumbers if name == "ewa" else groups.Command
+            app.command(name, cls=kind, rich_help_panel=group)(command)
+
+
+_add_commands()
 
 
 @app.callback(invoke_without_command=True)
@@ -61,12 +64,14 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on standard error and exit code 2."""
+    if completion.asked():
+        completion.answer(lambda: app(prog_name="optbench"))
     known, warnings.showwarning = warnings.showwarning, _show_warning
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a letter that the terminal does not have, or half of one in a path
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name=completion.program())
     except OptbenchError as error:
         print(f"optbench: {error}", file=sys.stderr)
         sys.exit(2)

@@ -11,7 +11,7 @@ from optbench.contract.errors import OptbenchError
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="A plug-in file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A plug-in file.")],
     plugin: Plugin = None,
 ) -> None:
     """Check a plug-in's optimizers, schedules and problems against the contract, and say in words what is wrong."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from optbench.cli.options import text_list
+from optbench.cli import completion
+from optbench.cli.groups import INPUT, OUTPUT
+from optbench.cli.options import flag, option
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from optbench.sweeps.results import Results
 
+_HOW = "How they are compared"
 USAGE = "name two result folders (compare A B), or a folder and two of its optimizers (compare results adam nesterov)"
 
 
@@ -27,37 +30,65 @@ def compare(
             help="Two result folders, the baseline and the candidate; or a folder and two of its optimizers; or two "
             "folders and an optimizer of each.",
             show_default=False,
+            autocompletion=completion.compared,
         ),
     ],
-    fail_above: Annotated[
-        str | None,
-        typer.Option(metavar="SHARE", help="Exit 1 where B is shown to be worse by more than this, such as 5% or 0."),
-    ] = None,
     by: Annotated[
         str | None,
-        typer.Option(
-            metavar="WAY",
-            help="tuned: what each side has chosen; settings: the same settings in both. By default tuned for sweeps "
-            "with blocks and for two optimizers, else settings.",
+        option(
+            "by",
+            "WAY",
+            "tuned: what each side has chosen; settings: the same settings in both. By default tuned for "
+            "sweeps with blocks and for two optimizers, else settings.",
+            _HOW,
+            completion.words("tuned", "settings"),
         ),
     ] = None,
     measure: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            help="log_tail (training loss), or a test metric such as test_accuracy. By default what both chose by.",
+        option(
+            "measure",
+            "NAME",
+            "log_tail (training loss), or a test metric such as test_accuracy. By default what both chose by.",
+            _HOW,
+            completion.words("log_tail", "test_loss", "test_accuracy"),
         ),
     ] = None,
     choose_by: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What settings are chosen by. By default what each sweep chose by."),
+        option(
+            "choose-by",
+            "NAME",
+            "What settings are chosen by. By default what each sweep chose by.",
+            _HOW,
+            completion.words("log_tail", "test_loss", "test_accuracy"),
+        ),
     ] = None,
     cost: Annotated[
-        str, typer.Option(metavar="COST", help="loss, or seconds: those of a run, on a machine that was quiet.")
+        str,
+        option(
+            "cost",
+            "COST",
+            "loss, or seconds: those of a run, on a machine that was quiet.",
+            _HOW,
+            completion.words("loss", "seconds"),
+        ),
     ] = "loss",
-    problems: Annotated[str | None, text_list("problems", "These alone, such as 'quadratic, mlp'.")] = None,
-    optimizers: Annotated[str | None, text_list("optimizers", "These alone, such as 'adam, gd'.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON with the keys below.")] = False,
+    problems: Annotated[
+        str | None,
+        option("problems", "LIST", "These alone, such as 'quadratic, mlp'.", INPUT, completion.problems),
+    ] = None,
+    optimizers: Annotated[
+        str | None,
+        option("optimizers", "LIST", "These alone, such as 'adam, gd'.", INPUT, completion.compared_optimizers),
+    ] = None,
+    fail_above: Annotated[
+        str | None,
+        option(
+            "fail-above", "SHARE", "Exit 1 where B is shown to be worse by more than this, such as 5% or 0.", OUTPUT
+        ),
+    ] = None,
+    json: Annotated[bool, flag("json", "Print JSON with the keys below.", OUTPUT)] = False,
 ) -> None:
     """Compare a candidate B with its baseline A: better, worse, equivalent or undecided, on each problem and over all.
 

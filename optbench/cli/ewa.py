@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optbench.cli.options import numbers
+from optbench.cli import completion
+from optbench.cli.groups import INPUT, OUTPUT
+from optbench.cli.options import flag, numbers, option
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from optbench.averages.series import Series
 
+_HOW = "How it is averaged"
 _LARGEST = 1e300
 """The largest number of a picture: what lies between the ends of an axis must be a number, too."""
 _LAST = 3
@@ -26,16 +29,21 @@ _LAST = 3
 
 
 def ewa(
-    file: Annotated[Path, typer.Argument(help="A CSV file whose first line names the columns.")],
-    column: Annotated[str | None, typer.Option(help="The column; needless where only one is numeric.")] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file whose first line names the columns.")],
+    column: Annotated[
+        str | None,
+        option("column", "NAME", "The column; needless where only one is numeric.", INPUT, completion.columns),
+    ] = None,
+    skip_missing: Annotated[bool, flag("skip-missing", "Leave rows without a value out.", INPUT)] = False,
     beta: Annotated[
         list[str] | None,
-        typer.Option(metavar="NUMBERS", help="In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9."),
+        option("beta", "NUMBERS", "In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9.", _HOW),
     ] = None,
-    bias_correction: Annotated[bool, typer.Option(help="Divide by 1 - beta^t.")] = True,
-    skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Leave rows without a value out.")] = False,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the series and its averages.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the averages, .csv or .parquet.")] = None,
+    bias_correction: Annotated[
+        bool, typer.Option("--bias-correction/--no-bias-correction", help="Divide by 1 - beta^t.", rich_help_panel=_HOW)
+    ] = True,
+    png: Annotated[Path | None, option("png", "FILE", "Draw the series and its averages.", OUTPUT)] = None,
+    out: Annotated[Path | None, option("out", "FILE", "Write the averages, .csv or .parquet.", OUTPUT)] = None,
 ) -> None:
     """Exponentially weighted averages of a column of a CSV file."""
     from optbench.averages import array

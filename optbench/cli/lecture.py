@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optbench.cli import stopping
-from optbench.cli.options import Workers, check_folder
+from optbench.cli import completion, stopping
+from optbench.cli.groups import WHAT, WHERE
+from optbench.cli.options import Workers, check_folder, flag, option
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -26,14 +27,25 @@ _INDENT, _WIDEST = 6, 100
 
 def lecture(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Such as A3 B5, or A for a section; by default all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="ID",
+            help="Such as A3 B5, or A for a section; by default all.",
+            autocompletion=completion.claims,
+        ),
     ] = None,
+    show: Annotated[bool, flag("list", "Print the claims and their criteria; run nothing.", WHAT)] = False,
+    quick: Annotated[bool, flag("quick", "Smaller experiments: fewer seeds, less data.", WHAT)] = False,
     out: Annotated[
-        str, typer.Option(help="The result folder; what was finished there is kept, and an interrupted run goes on.")
+        str,
+        option(
+            "out",
+            "FOLDER",
+            "The result folder; what was finished there is kept, and an interrupted run goes on.",
+            WHERE,
+        ),
     ] = "lecture-results",
-    quick: Annotated[bool, typer.Option("--quick", help="Smaller experiments: fewer seeds, less data.")] = False,
     workers: Workers = None,
-    show: Annotated[bool, typer.Option("--list", help="Print the claims and their criteria; run nothing.")] = False,
 ) -> None:
     """Try the lecture's claims: an experiment, a figure and a verdict each, and a page like a short paper."""
     if show:

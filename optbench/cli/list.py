@@ -1,4 +1,4 @@
-"""``optbench list``: the names of the catalogue, with formula and defaults."""
+"""``optbench list``: the names of the catalogue, with formula and defaults, and the data sets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from optbench.cli import completion
 from optbench.cli.options import Json, Plugin
 
 _TITLES = {
@@ -18,12 +19,17 @@ _TITLES = {
 
 def list_names(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help="optimizers, schedules or problems; without it, all names.")
+        str | None,
+        typer.Argument(
+            metavar="KIND",
+            help="optimizers, schedules, problems or datasets; wrappers or baselines alone; by default all names.",
+            autocompletion=completion.kinds,
+        ),
     ] = None,
     json: Json = False,
     plugin: Plugin = None,
 ) -> None:
-    """List optimizers, schedules or problems with formula and defaults."""
+    """List optimizers, schedules or problems with formula and defaults, or data sets."""
     from optbench.catalogue import listing
     from optbench.cli.console import load_catalogue, print_json
     from optbench.cli.entries import counted, print_entry, print_lines
@@ -37,7 +43,7 @@ def list_names(
     else:
         for part, group in _grouped(rows, lambda row: row["kind"]):
             print_entry(counted(len(group), part.replace("_", " ")), 20, ", ".join(row["name"] for row in group))
-        print_lines("", "More: optbench list optimizers, optbench show adam")
+        print_lines("", "More: optbench list wrappers, optbench show adam")
 
 
 def _print_families(rows: Sequence[dict[str, Any]]) -> None:

@@ -7,14 +7,18 @@ from typing import Annotated
 import typer
 
 from optbench.cli import report as report_command
-from optbench.cli.options import check_folder
+from optbench.cli.groups import WHERE
+from optbench.cli.options import check_folder, option
 from optbench.cli.sweep import print_summary
+from optbench.cli.sweep_options import Report
 
 
 def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Two result folders or more.", show_default=False)],
-    out: Annotated[str, typer.Option(help="The folder to make; those that are merged stay as they are.")],
-    report: Annotated[bool, typer.Option(help="Draw the report at the end.")] = True,
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR", help="Two result folders or more.", show_default=False)
+    ],
+    out: Annotated[str, option("out", "FOLDER", "The folder to make; those that are merged stay as they are.", WHERE)],
+    report: Report = True,
 ) -> None:
     """Join result folders: their cohorts are copied, their specs put together, and what is missing then is named."""
     from optbench.cli.console import load_catalogue, paragraph, warn

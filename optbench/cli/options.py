@@ -1,26 +1,39 @@
 """What the commands share: options that several have, ``--beta 0.5 0.9`` for several numbers, a warning's beginning."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from optbench.cli import groups
 from optbench.contract.errors import OptbenchError
 
 WARNING = "optbench: warning:"
 """How a warning on standard error begins, whoever gives it; what ends a command begins with ``optbench:`` alone."""
-Plugin = Annotated[
-    list[Path] | None,
-    typer.Option("--plugin", metavar="FILE", help="A Python file with optimizers, schedules or problems; repeatable."),
+
+
+def plugin_option(group: str) -> Any:
+    """The option ``--plugin`` under the heading ``group``."""
+    about = "A Python file with optimizers, schedules or problems; repeatable."
+    return typer.Option("--plugin", metavar="FILE", help=about, rich_help_panel=group)
+
+
+Plugin = Annotated[list[Path] | None, plugin_option(groups.INPUT)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=groups.OUTPUT)]
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", help="Threads; by default one a core.", rich_help_panel=groups.WHERE)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Workers = Annotated[int | None, typer.Option(help="Threads; by default one a core.")]
 
 
-def text_list(name: str, help: str):
-    """The option ``--name`` whose value is a list typed as one text."""
-    return typer.Option(f"--{name}", metavar="LIST", help=help)
+def option(name: str, metavar: str, help: str, group: str, complete: Callable | None = None) -> Any:
+    """The option ``--name`` that takes a value, under the heading ``group``."""
+    return typer.Option(f"--{name}", metavar=metavar, help=help, rich_help_panel=group, autocompletion=complete)
+
+
+def flag(name: str, help: str, group: str) -> Any:
+    """The option ``--name`` that takes none."""
+    return typer.Option(f"--{name}", help=help, rich_help_panel=group)
 
 
 def check_folder(out: str) -> None:
@@ -29,7 +42,7 @@ def check_folder(out: str) -> None:
         raise OptbenchError("--out must name a folder")
 
 
-class TakesNumbers(TyperCommand):
+class TakesNumbers(groups.Command):
     """A command whose repeatable options take all the numbers behind them, as argparse's nargs="+" does:
 
     ``--beta 0.5 0.9`` besides ``--beta 0.5 --beta 0.9`` and ``--beta 0.5,0.9``.

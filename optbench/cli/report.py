@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from optbench.cli.options import Plugin, text_list
+from optbench.cli import completion
+from optbench.cli.groups import OUTPUT, PAGE
+from optbench.cli.options import Plugin, flag, option
 from optbench.contract.errors import OptbenchError
 from optbench.contract.lists import split_list
 
@@ -17,24 +19,51 @@ from optbench.contract.lists import split_list
 def report(
     directories: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="DIR...", help="The result folder of a sweep; of several, a page side by side."),
+        typer.Argument(metavar="DIR", help="The result folder of a sweep; of several, a page side by side."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The page's file.html, or its folder; by default the folder report in the last DIR."),
+        option(
+            "out", "PATH", "The page's file.html, or its folder; by default the folder report in the last DIR.", PAGE
+        ),
     ] = None,
     static: Annotated[
-        bool, typer.Option("--static", help="All figures as pictures, no foreign script: a smaller file.")
+        bool, flag("static", "All figures as pictures, no foreign script: a smaller file.", PAGE)
+    ] = False,
+    asv: Annotated[
+        bool, flag("asv", "The performance history in place of a sweep: asv's results in DIR.", PAGE)
     ] = False,
     formats: Annotated[
-        str | None, text_list("format", "Also figures as files, such as 'png,svg': png, svg, pdf, gif.")
+        str | None,
+        option(
+            "format",
+            "LIST",
+            "Also figures as files, such as 'png,svg': png, svg, pdf, gif.",
+            OUTPUT,
+            completion.word_list("png", "svg", "pdf", "gif"),
+        ),
     ] = None,
-    style: Annotated[str, typer.Option(help="Of these files: screen, paper or slides.")] = "screen",
-    tables: Annotated[str | None, text_list("tables", "Also tables as files: csv, tex or 'csv,tex'.")] = None,
+    style: Annotated[
+        str,
+        option(
+            "style",
+            "NAME",
+            "Of these files: screen, paper or slides.",
+            OUTPUT,
+            completion.words("screen", "paper", "slides"),
+        ),
+    ] = "screen",
+    tables: Annotated[
+        str | None,
+        option(
+            "tables",
+            "LIST",
+            "Also tables as files: csv, tex or 'csv,tex'.",
+            OUTPUT,
+            completion.word_list("csv", "tex"),
+        ),
+    ] = None,
     plugin: Plugin = None,
-    asv: Annotated[
-        bool, typer.Option("--asv", help="The performance history in place of a sweep: asv's results in DIR.")
-    ] = False,
 ) -> None:
     """Write the page of a finished sweep: the answer first, then what it rests on.
 

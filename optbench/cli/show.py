@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from optbench.cli import completion
 from optbench.cli.options import Json, Plugin
 
 _SHOWN = 10
@@ -15,7 +16,12 @@ _SHOWN = 10
 
 def show(
     name: Annotated[
-        str, typer.Argument(help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'; or what others call it.",
+            autocompletion=completion.anything,
+        ),
     ],
     json: Json = False,
     plugin: Plugin = None,
@@ -36,12 +42,16 @@ def show(
         print_code(name, library, given, json, plugin or ())
         return
     from optbench.catalogue import description
-    from optbench.cli.console import load_catalogue, print_json, warn
+    from optbench.cli.console import errors, load_catalogue, print_json, warn
     from optbench.cli.entries import print_lines
 
-    records = description.describe(load_catalogue(plugin or ()), name)
+    catalogue = load_catalogue(plugin or ())
+    records, leads = description.describe_word(catalogue, name)
     for text in filter(None, (record.get("data_warning") for record in records)):
         warn(text)
+    if leads:
+        errors.print(f"{name}: {leads}", soft_wrap=True)
+        errors.print("")
     if json:
         print_json(records)
         return
@@ -133,7 +143,23 @@ def _problem(record: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _data_set(record: dict[str, Any]) -> dict[str, str]:
+    rows = record["rows"]
+    sizes = f"{rows:,} for training, {record['test_rows']:,} for testing" if rows else ""
+    split = f"test rows {record['split']}" * bool(record["split"])
+    return {
+        "rows": ", ".join(filter(None, (sizes, split))) or record["missing"],
+        "features": f"{record['features']:,}" if rows else "",
+        "target": record["target"],
+        "scaling": record["scaling"],
+        "prepared": "; ".join(record["notes"]),
+        "sha256": record["sha256"],
+        "learned by": ", ".join(record["problems"]) or "no problem that is loaded" * bool(rows),
+    }
+
+
 _FACTS = {
+    "data_set": _data_set,
     "optimizer": _optimizer,
     "wrapper": _optimizer,
     "baseline": _search,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from optbench.cli import report as report_command
 from optbench.cli import stopping
+from optbench.cli import sweep_options as options
 from optbench.cli.dry_run import print_plan, tell_if_long
-from optbench.cli.options import Plugin, Workers, check_folder, text_list
+from optbench.cli.options import Workers, check_folder
 from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
 
@@ -21,83 +20,36 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: Annotated[
-        Path | None, typer.Argument(help="A TOML file, or thorough; without it, the built-in default.")
-    ] = None,
-    problems: Annotated[
-        str | None, text_list("problems", "Such as 'rosenbrock, quadratic(dim=100, condition=1e4)'.")
-    ] = None,
-    optimizers: Annotated[str | None, text_list("optimizers", "Such as 'gd, adam(beta1=[0.8, 0.9])'.")] = None,
-    batch_sizes: Annotated[str | None, text_list("batch-sizes", "Such as 16,64,full.")] = None,
-    schedules: Annotated[str | None, text_list("schedules", "Such as 'constant, inverse(decay_rate=0.1)'.")] = None,
-    lr: Annotated[
-        str | None,
-        text_list(
-            "lr", "Learning rates: 0.01,0.1, a log-spaced grid 1e-4:1:9, or 'log_uniform(1e-4, 1)' for --trials."
-        ),
-    ] = None,
-    trials: Annotated[
-        int | None, typer.Option(help="Draw so many settings of each optimizer from its search space.")
-    ] = None,
-    search_seed: Annotated[int | None, typer.Option(help="What that draw depends on. By default 0.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="How many seeds, or a list: 0,1,2.")] = None,
-    tuning_seeds: Annotated[int | None, typer.Option(help="How many of them choose; the others report.")] = None,
-    blocks: Annotated[
-        int | None,
-        typer.Option(help="Blocks of seeds, each of which tunes and reports by itself; in place of --seeds."),
-    ] = None,
-    choose_by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MEASURE", help="log_tail (training loss, the default), or a test metric such as test_accuracy."
-        ),
-    ] = None,
-    epochs: Annotated[float | None, typer.Option(help="Budget: passes over the data.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Budget: updates, instead of epochs.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float64, float32, or both: float64,float32.")] = None,
-    deadline: Annotated[
-        str | None, typer.Option(metavar="TIME", help="What a run may take before it ends where it is: 30s, 2m, 1h.")
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="cpu, cuda, or auto: a GPU where one can be used. By default cpu."),
-    ] = None,
-    out: Annotated[
-        str, typer.Option(help="The result folder; a sweep that was interrupted goes on there.")
-    ] = "results",
-    extend: Annotated[
-        bool, typer.Option("--extend", help="Add to the sweep in --out, and run what is missing: see README.")
-    ] = False,
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Run one of N parts, such as 2/8; optbench merge joins their folders."),
-    ] = None,
+    spec: options.Spec = None,
+    problems: options.Problems = None,
+    optimizers: options.Optimizers = None,
+    batch_sizes: options.BatchSizes = None,
+    schedules: options.Schedules = None,
+    lr: options.Rates = None,
+    plugin: options.Plugin = None,
+    dtype: options.Dtype = None,
+    trials: options.Trials = None,
+    search_seed: options.SearchSeed = None,
+    choose_by: options.ChooseBy = None,
+    seeds: options.Seeds = None,
+    tuning_seeds: options.TuningSeeds = None,
+    blocks: options.Blocks = None,
+    epochs: options.Epochs = None,
+    steps: options.Steps = None,
+    deadline: options.Deadline = None,
+    budget: options.BudgetTime = None,
+    stall: options.Stall = "60s",
+    out: options.Out = "results",
+    extend: options.Extend = False,
+    shard: options.Shard = None,
+    retry_failed: options.RetryFailed = False,
+    dry_run: options.DryRun = False,
+    device: options.Device = None,
     workers: Workers = None,
-    isolate: Annotated[
-        str,
-        typer.Option(
-            metavar="WHEN", help="Worker processes, which may die: auto (what is from --plugin), always, never."
-        ),
-    ] = "auto",
-    stall: Annotated[
-        str, typer.Option(metavar="TIME", help="A worker process that shows no progress for so long is ended.")
-    ] = "60s",
-    budget: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="End within 10m, or 1h, with what is complete by then; the rest can go on."),
-    ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what has failed before.")] = False,
-    executor: Annotated[
-        str, typer.Option(metavar="NAME", help="threads, or dask: processes here, or the workers of --scheduler.")
-    ] = "threads",
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of a dask scheduler, such as tcp://host:8786.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show cohorts, runs and an estimate; run nothing.")
-    ] = False,
-    report: Annotated[bool, typer.Option(help="Draw the report at the end.")] = True,
-    plugin: Plugin = None,
+    isolate: options.Isolate = "auto",
+    executor: options.Executor = "threads",
+    scheduler: options.Scheduler = None,
+    report: options.Report = True,
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
     from optbench.cli.console import command, load_catalogue, paragraph, warn
@@ -119,7 +71,7 @@ def sweep(
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
     isolation, time = Isolation(isolate, stall), Budget.of(budget)
-    options = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
+    execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
         with listening(last_word=stopping.tell):
             checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
@@ -139,7 +91,7 @@ def sweep(
                 plan = planned()
                 print_notes(plan)
                 tell_if_long(plan, session.checked_workers(workers), Path(out))
-                status = session.execute(plan, out, options, command=typed_command(), watch=watch, tell=warn)
+                status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
             print_summary(Path(out))
             if report:
                 report_command.draw(Path(out))

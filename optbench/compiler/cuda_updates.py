@@ -16,6 +16,7 @@ from optbench.compiler.contracts import (
     ApplyArguments,
     BeginArguments,
     Flag,
+    Flags1,
     Reals3,
     Reals4,
     ShareArguments,
@@ -76,8 +77,8 @@ def compiled(record: Optimizer, order: Order, dtype: DtypeName) -> Compiled:
 
 
 def kernels(dtype: DtypeName) -> list[tuple]:
-    """(name, kernel, signature) of the one that is not a rule's."""
-    return [("total", total, signature(total, dtype))]
+    """(name, kernel, signature) of those that are not a rule's."""
+    return [(each.py_func.__name__, each, signature(each, dtype)) for each in (total, across)]
 
 
 @kernel
@@ -95,6 +96,19 @@ def total(partial: Reals4, sums: Reals3, first: Whole, used: Whole, whole: Flag)
             if whole:
                 for b in range(partial.shape[2]):
                     sums[first + k, b, r] = total
+
+
+@kernel
+def across(sums: Reals4, present: Flags1, first: Whole, count: Whole) -> None:
+    """Where parameters lie in several arrays, sums (arrays, sums, 1, runs): each of some is the sum over all arrays."""
+    for r in range(cuda.grid(1), sums.shape[3], cuda.gridsize(1)):
+        for k in range(first, first + count):
+            total = 0.0
+            for a in range(sums.shape[0]):
+                if present[a]:
+                    total += sums[a, k, 0, r]
+            for a in range(sums.shape[0]):
+                sums[a, k, 0, r] = total
 
 
 class _Text:

@@ -110,7 +110,8 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
     """
     valid = sorted(map(str, valid))
     name = name if isinstance(name, str) else shown(name)
-    near = difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)
+    near = [each for each in valid if each.lower() == name.lower()]
+    near = near or difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)
     if near:
         hint = f"did you mean {near[0]!r}?"
     elif shown_by:

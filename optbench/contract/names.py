@@ -3,21 +3,11 @@
 import ast
 import itertools
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optbench.contract.errors import OptbenchError, shown, unknown
-
-_TEXT = r"[^\s,()\[\]{}'\"=]"
-# What stands in quotes is passed over; then a value that holds a slash, ends like a file of data, or is a grid.
-_PATH = re.compile(
-    r"""'[^']*'|"[^"]*"|(?<==)\s*"""
-    rf"(?P<path>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?:csv|npz|parquet|py)|[-+.\deE]+:[-+.\deE]+:\d+)(?=\s*[,)])"
-)
-# ``torch:AdamW`` is read as ``torch.AdamW``, which Python knows.
-_LIBRARY = re.compile(r"""'[^']*'|"[^"]*"|\b(?P<library>torch|optax):(?=[A-Za-z_])""")
-_DOTTED = re.compile(r"^(torch|optax)\.")
+from optbench.contract.typed import DOTTED, as_python
 
 _LONGEST = 100_000
 """Letters of a name with its parameters: more are a typing error, and take long to read."""
@@ -50,8 +40,7 @@ def parse(text: str) -> tuple[str, dict]:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise bad
     try:
-        plain = _LIBRARY.sub(_with_dot, _PATH.sub(_quoted, text.strip()))
-        node = ast.parse(plain, mode="eval").body
+        node = ast.parse(as_python(text.strip()), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise bad from None
     if _is_name(node):
@@ -63,36 +52,35 @@ def parse(text: str) -> tuple[str, dict]:
         if not _is_name(node.args[0]) and not isinstance(node.args[0], ast.Call):
             raise bad
         parameters[INNER] = _text(node.args[0])
-    for keyword in node.keywords:
-        if keyword.arg is None or keyword.arg in parameters:
+    for given in node.keywords:
+        if given.arg is None or given.arg in parameters:
             raise bad
         try:
-            parameters[keyword.arg] = ast.literal_eval(keyword.value)
+            parameters[given.arg] = _value(given.value)
         except (ValueError, TypeError, MemoryError, RecursionError):
-            # A bare word (data=digits) is meant as a string; nobody quotes inside a shell's quotes.
-            if not isinstance(keyword.value, ast.Name | ast.Call):
-                raise bad from None
-            parameters[keyword.arg] = ast.unparse(keyword.value)
+            raise bad from None
     return _text(node.func), parameters
 
 
 def _is_name(node: ast.AST) -> bool:
     """Whether it is a word, or one of another library's: ``torch.optim.AdamW``."""
     return isinstance(node, ast.Name) or (
-        isinstance(node, ast.Attribute) and _DOTTED.match(ast.unparse(node)) is not None
+        isinstance(node, ast.Attribute) and DOTTED.match(ast.unparse(node)) is not None
     )
 
 
 def _text(node: ast.AST) -> str:
-    return _DOTTED.sub(r"\1:", ast.unparse(node))
+    return DOTTED.sub(r"\1:", ast.unparse(node))
 
 
-def _with_dot(match: re.Match) -> str:
-    return f"{match['library']}." if match["library"] else match[0]
-
-
-def _quoted(match: re.Match) -> str:
-    return repr(match["path"]) if match["path"] else match[0]
+def _value(node: ast.expr) -> Any:
+    """What stands for a parameter. A bare word (data=digits, drop=(id, name)) is meant as a text: nobody quotes inside
+    a shell's quotes."""
+    if isinstance(node, ast.Name | ast.Call):
+        return ast.unparse(node)
+    if isinstance(node, ast.Tuple):
+        return tuple(map(_value, node.elts))
+    return ast.literal_eval(node)
 
 
 def canonical(name: str, parameters: Mapping) -> str:

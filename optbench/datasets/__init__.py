@@ -7,23 +7,27 @@ import dataclasses
 import hashlib
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
-from optbench.datasets import bundled, copies, extras, files, generated, mapped
+from optbench.datasets import bundled, copies, extras, fashion, files, generated, mapped
 from optbench.datasets.mapped import remembered, with_intercept
-from optbench.datasets.record import Dataset, Raw, prepare
+from optbench.datasets.record import Dataset, Entry, Raw, prepare
 
-__all__ = ["NAMES", "Dataset", "load", "load_for", "remembered", "with_intercept"]
+__all__ = [
+    "ENTRIES", "NAMES", "Dataset", "Entry", "kind_fits", "load", "load_for", "remembered", "wanted", "with_intercept",
+]  # fmt: skip
 
-# name -> (function of the parameters -> Raw or Dataset, the parameters' defaults)
-_SETS = bundled.SETS | generated.SETS | extras.SETS | files.SETS | mapped.SETS
-NAMES = tuple(_SETS)
+ENTRIES: Mapping[str, Entry] = bundled.SETS | generated.SETS | mapped.SETS | extras.SETS | fashion.SETS | files.SETS
+NAMES = tuple(ENTRIES)
+_ASKED_ONLY: ContextVar[bool] = ContextVar("asked_only", default=False)
 
 
 def load(text: str, classes: bool | int | None = None) -> Dataset:
@@ -36,11 +40,11 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
         name, given = ("file", {"path": text}) if files.is_path(text) else names.parse(text)
     except OptbenchError as error:
         raise OptbenchError(f"data set: {error}") from None
-    if name not in _SETS:
-        raise unknown("data set", name, _SETS)
-    given = names.fill("data set", name, given, _SETS[name][1])
+    if name not in ENTRIES:
+        raise unknown("data set", name, ENTRIES)
+    given = names.fill("data set", name, files.spoken(given) if name == "file" else given, ENTRIES[name].parameters)
     enforce(f"data set {name}", given, {})
-    used = files.used(name, **given)
+    used = _files(name, given)
     digest = _digest(used)
     if used:
         copies.remember(digest, given["path"], used)
@@ -49,20 +53,50 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
 
 def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
     """``load``, with the right kind of targets: no classes (False), classes (True), that many, or any kind (None)."""
+    if _ASKED_ONLY.get():
+        raise _Asked(classes)
     data = load(text, classes)
-    wrong = bool(classes) != bool(data.classes) or (classes is not True and classes and classes != data.classes)
-    if classes is not None and wrong:
+    if not kind_fits(classes, data.classes):
         wanted = {False: "real targets", True: "classes"}.get(classes, f"{classes} classes")
         has = f"{data.classes} classes" if data.classes else "real targets"
-        hint = f"; {data.warning}" * bool(data.warning)
+        hint = f"; {data.hint}" * bool(data.hint)
         raise OptbenchError(f"problem {problem}: data {text!r} has {has}, not {wanted}{hint}")
     return data
+
+
+def kind_fits(wanted: bool | int | None, classes: int) -> bool:
+    """Whether targets of so many classes, 0 for real ones, are of the kind that ``load_for`` is asked for."""
+    if wanted is None or not wanted or not classes:
+        return wanted is None or bool(wanted) == bool(classes)
+    return wanted is True or wanted == classes
+
+
+def wanted(factory: Callable, parameters: Mapping[str, Any]) -> tuple[bool | int | None] | None:
+    """The kind of targets that a problem's factory asks for, as ``load_for`` has it, in a tuple; None without data.
+
+    No data are loaded, and nothing is built of those that ask.
+    """
+    token = _ASKED_ONLY.set(True)
+    try:
+        factory(**parameters)
+    except _Asked as asked:
+        return (asked.classes,)
+    except Exception:  # of a plug-in: what is wrong with it is told where it is used
+        return None
+    finally:
+        _ASKED_ONLY.reset(token)
+    return None
+
+
+class _Asked(BaseException):  # which no factory takes for an error of its data
+    def __init__(self, classes: bool | int | None):
+        self.classes = classes
 
 
 @lru_cache(maxsize=16)
 def _load(name, given, classes, digest) -> Dataset:
     with _untouched():
-        made = _SETS[name][0](**dict(given))
+        made = ENTRIES[name].make(**dict(given))
     data = prepare(made, classes) if isinstance(made, Raw) else made
     return dataclasses.replace(data, digest=digest, name=_shown(name, dict(given)))
 
@@ -80,9 +114,16 @@ def _untouched() -> Iterator[None]:
                 del os.environ[key]
 
 
+def _files(name: str, given: dict) -> list[Path]:
+    """The files that a set is read from. Raises OptbenchError where one is missing."""
+    if name == "file":
+        return [files.file_of(given["path"])]
+    return fashion.fashion_files(given["path"]) if name == "fashion_mnist" else []
+
+
 def _shown(name: str, given: dict) -> str:
     """The path of a user's file; any other set by its name, with the parameters that differ from their defaults."""
-    other = {key: value for key, value in given.items() if value != _SETS[name][1][key]}
+    other = {key: value for key, value in given.items() if value != ENTRIES[name].parameters[key]}
     return given["path"] if name == "file" else names.canonical(name, other)
 
 

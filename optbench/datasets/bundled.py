@@ -1,9 +1,10 @@
 """Real sets that scikit-learn bundles."""
 
-from optbench.datasets.record import Raw
+from optbench.datasets.record import Entry, Raw
 
 
 def _diabetes():
+    """Patients: ten measurements, and the progression of diabetes a year later."""
     from sklearn.datasets import load_diabetes
 
     source = "Efron et al. 2004: 442 patients, 10 features, progression after a year (scikit-learn)"
@@ -11,6 +12,7 @@ def _diabetes():
 
 
 def _breast_cancer():
+    """Tumours: thirty measurements of cell nuclei, and malignant (0) or benign (1)."""
     from sklearn.datasets import load_breast_cancer
 
     source = "Wolberg et al. 1995: 569 tumours, 30 features, malignant or benign (scikit-learn)"
@@ -18,6 +20,7 @@ def _breast_cancer():
 
 
 def _digits():
+    """Images of handwritten digits, 8 x 8 pixels between 0 and 1."""
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
@@ -25,4 +28,8 @@ def _digits():
     return Raw(x / 16.0, y, 10, source, scaled=True, target="target: the digit")
 
 
-SETS = {"diabetes": (_diabetes, {}), "breast_cancer": (_breast_cancer, {}), "digits": (_digits, {})}
+SETS = {
+    "diabetes": Entry(_diabetes, {}, 442, 10, "real", "Efron et al. 2004: progression after a year"),
+    "breast_cancer": Entry(_breast_cancer, {}, 569, 30, "2 classes", "Wolberg et al. 1995: malignant or benign"),
+    "digits": Entry(_digits, {}, 1797, 64, "10 classes", "Alpaydin & Kaynak 1998: 8 x 8 images of digits"),
+}

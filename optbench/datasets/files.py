@@ -1,186 +1,146 @@
-"""The user's own data, .npz, .csv or .parquet, and the files of Fashion-MNIST."""
+"""The user's own data: which files it can be, and what can be asked of them."""
 
-import gzip
-import math
+import contextlib
+import difflib
 import os
-import struct
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from optbench.contract import names, room
-from optbench.contract.errors import OptbenchError, in_one_line, unknown
-from optbench.contract.paths import is_file, path_of
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, in_one_line, shown
+from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.datasets.copies import copy_of
-from optbench.datasets.record import Raw
+from optbench.datasets.record import Entry, Raw
 
-_ENDINGS = (".csv", ".npz", ".parquet")
-_SYSTEM = "/usr/share/datasets/fashion-mnist"  # where Debian's package dataset-fashion-mnist puts them
-_IDX = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".svm", ".libsvm")
+"""Of files of data; a text may be packed, .csv.gz."""
+PARAMETERS: Mapping[str, Any] = {
+    "path": "", "target": "", "drop": (), "missing": "", "sep": "", "encoding": "", "decimal": "", "positive": "",
+}  # fmt: skip
+_TEXTS, _TABLES = (".csv", ".tsv"), (".csv", ".tsv", ".parquet")
+_OTHERS = {
+    ".xls": "save the sheet as .csv", ".xlsx": "save the sheet as .csv", ".ods": "save the sheet as .csv",
+    ".npy": "save x and y together with numpy.savez", ".pkl": "DataFrame.to_parquet writes one that is taken",
+    ".feather": "DataFrame.to_parquet writes one that is taken", ".zip": "unpack it, or pack it as .csv.gz",
+    ".gz": "name it by what is in it, such as .csv.gz",
+}  # fmt: skip
 
 
 def is_path(text: str) -> bool:
     """Whether a text is a path, not a name with parameters."""
-    return "(" not in text and ("/" in text or "\\" in text or text.endswith(_ENDINGS))
+    known = (*ENDINGS, ".gz", *_OTHERS)
+    return "(" not in text and ("/" in text or "\\" in text or text.lower().endswith(known))
 
 
-def used(name: str, path: str = "", **other) -> list[Path]:
-    """The files that a set of this name and these parameters is read from; OptbenchError where one is missing."""
-    if name == "file":
-        place = copy_of(path) or path_of("data set", path)
-        if place.suffix not in _ENDINGS:
-            raise OptbenchError(f"data set {path}: the path must end in {', '.join(_ENDINGS[:2])} or {_ENDINGS[2]}")
-        if not is_file(place):
-            raise OptbenchError(f"data set {path}: no such file")
-        return [place]
-    return _fashion_files(path) if name == "fashion_mnist" else []
+def spoken(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of ``file`` as texts, however they were typed: positive=1, target=2024, drop='id,name'."""
+    texts = {}
+    for key, value in given.items():
+        if key == "drop":
+            several = value if isinstance(value, list | tuple) else (value,)
+            value = tuple(_text(key, each) for each in several)
+            value = () if value == ("",) else value
+        elif key in PARAMETERS:
+            value = _text(key, value)
+        texts[key] = value
+    return texts
 
 
-def _file(path, target):
-    """Examples of a file.
+def _text(key, value):
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str | bool | int | float):
+        with contextlib.suppress(ValueError):  # Python writes no number of more than 4,300 digits
+            return str(value)
+    raise OptbenchError(f"data set file: {key}={shown(value)} must be a text")
 
-    ``.csv`` and ``.parquet``: a row an example, the column ``target`` (by default the last) the target, all others
-    features. ``.npz``: arrays x (n, ...) and y (n,), and x_test and y_test where the test examples are fixed.
-    """
+
+def ending_of(place: Path) -> str:
+    """The ending that says what a file holds, in small letters, without .gz."""
+    name = place.name.lower()
+    text = name.removesuffix(".gz")
+    ending = Path(text).suffix
+    packed = ending in (*_TEXTS, ".svm", ".libsvm")
+    return ending if packed or text == name else ".gz"
+
+
+def file_of(path: str) -> Path:
+    """The file that is read for a path. Raises OptbenchError where there is none, or none of a kind that is known."""
     place = copy_of(path) or path_of("data set", path)
-    room.need_memory(f"data set {path}: the file", place.stat().st_size)
+    if is_folder(place):
+        raise OptbenchError(f"data set {path}: this is a folder; name a file in it")
+    ending = ending_of(place)
+    if ending not in ENDINGS:
+        hint = f"; {_OTHERS[ending]}" if ending in _OTHERS else ""
+        kinds = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+        raise OptbenchError(f"data set {path}: the path must end in {kinds}{hint}")
+    if not is_file(place):
+        raise OptbenchError(f"data set {path}: no such file{_nearest(place)}")
+    return place
+
+
+def _nearest(place: Path) -> str:
+    """The file beside it that was perhaps meant."""
     try:
-        if place.suffix == ".npz":
-            return _arrays(path, place, target)
-        return _columns(path, _read(place), target)
+        beside = [each.name for each in place.parent.iterdir() if ending_of(each) in ENDINGS]
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(place.name, beside, n=1)
+    return f": did you mean {near[0]!r}?" if near else ""
+
+
+def _file(**given: Any) -> Raw:
+    """A file of yours: a row an example, one column the target, all others features.
+
+    ``path``: ``.csv``, ``.tsv`` (also packed, ``.csv.gz``) and ``.parquet`` hold a table whose first line names
+    the columns; ``.npz`` arrays x (n, ...) and y (n,), and x_test and y_test where the test rows are fixed; ``.svm``
+    and ``.libsvm`` lines of a target and the features that are not 0. ``target``: the column to be predicted, by
+    default the last. ``drop``: columns to leave out, ``(id, name)``. ``missing``: ``drop`` leaves out rows with missing
+    values, ``mean`` fills in the mean of the training rows; by default they are an error. ``sep``, ``encoding``,
+    ``decimal``: what stands between fields, how letters are stored, the decimal point; of text files. ``positive``: the
+    class that is 1, all others being 0.
+
+    Texts become columns of 0 and 1: one for two levels, else one for each level; the levels are those of all rows.
+    Classes are numbered in the order of their names. A fifth of the rows, drawn with seed 0, are for testing; features
+    and real targets are standardized by the training rows.
+    """
+    path = given["path"]
+    place = file_of(path)
+    ending = ending_of(place)
+    _refuse_parameters(path, ending, given)
+    try:
+        if ending in _TABLES:
+            from optbench.datasets import reading, tables  # pandas, which only tables need
+
+            if ending == ".parquet":
+                table = reading.parquet(path, place)
+            else:
+                table = reading.csv(path, place, ending, given["sep"], given["encoding"], given["decimal"])
+            return tables.examples(table, given)
+        from optbench.datasets import arrays
+
+        return (arrays.npz if ending == ".npz" else arrays.svm)(place, given)
     except OptbenchError:
         raise
+    except MemoryError as error:
+        raise OptbenchError(f"data set {path}: needs more memory than there is") from error
     except Exception as error:  # every reader has its own kinds
         raise OptbenchError(f"data set {path}: cannot be read: {in_one_line(error)}") from error
 
 
-def _read(place):
-    import pandas as pd
-
-    try:
-        return pd.read_csv(place) if place.suffix == ".csv" else pd.read_parquet(place)
-    except pd.errors.EmptyDataError:
-        return pd.DataFrame()
-
-
-def _columns(path, table, target):
-    if not len(table):
-        raise OptbenchError(f"data set {path}: the file holds no examples")
-    columns = [str(name) for name in table.columns]
-    table = table.set_axis(columns, axis=1)
-    if all(_is_number(name) for name in columns):
-        raise OptbenchError(f"data set {path}: the first line must name the columns; it holds numbers")
-    named, target = bool(target), target or columns[-1]
-    if target not in columns:
-        raise unknown(f"column of data set {path}", target, columns)
-    features = [name for name in columns if name != target]
-    if not features:
-        raise OptbenchError(f"data set {path}: there is no column but the target {target!r}")
-    for name in features:
-        if table[name].dtype.kind not in "biuf":
-            raise OptbenchError(f"data set {path}: feature {name!r} is not numeric; encode it or leave it out")
-    for name in columns:
-        _all_there(path, f"column {name!r}", table[name])
-    values = table[target]
-    y = values.to_numpy() if values.dtype.kind in "biuf" else values.to_numpy(str)
-    return Raw(
-        table[features].to_numpy(float), np.asarray(y), None, f"{path}, target {target}", name=path,
-        target=f"target column {target!r}{' (the last one)' * (not named)}",
-        suspicion="" if named else _suspicion(path, table, target),
-    )  # fmt: skip
+def _refuse_parameters(path, ending, given):
+    if given["missing"]:
+        arguments.word(f"data set {path}: missing", given["missing"], ("drop", "mean"))
+    for key in ("sep", "encoding", "decimal"):
+        if given[key] and ending not in _TEXTS:
+            raise OptbenchError(f"data set {path}: {key} is for .csv and .tsv")
+    for key in ("target", "drop"):
+        if given[key] and ending not in _TABLES:
+            where = "the array y holds the targets" if ending == ".npz" else "each line begins with the target"
+            raise OptbenchError(f"data set {path}: {key} is for .csv, .tsv and .parquet; here {where}")
 
 
-def _suspicion(path, table, target):
-    from optbench.datasets.suspects import suspicion  # pandas, which only tables need
-
-    likely = suspicion(table, target)
-    other = names.canonical("file", {"path": path, "target": "NAME"})
-    told = f"the last column, {target!r}, was taken as the target and looks like {likely}; name another: {other}"
-    return told * bool(likely)
-
-
-def _is_number(text):
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _all_there(path, what, values):
-    import pandas as pd
-
-    wrong = int(np.count_nonzero(np.isin(values, [np.inf, -np.inf]) if values.dtype.kind == "f" else 0))
-    wrong += int(np.count_nonzero(pd.isna(values)))
-    if wrong:
-        raise OptbenchError(f"data set {path}: {what} has {wrong:,} values that are missing or not finite")
-
-
-def _arrays(path, place, target):
-    if target:
-        raise OptbenchError(f"data set {path}: target is for .csv and .parquet; here the array y holds the targets")
-    with np.load(place, allow_pickle=False) as file:
-        found = {name: file[name] for name in ("x", "y", "x_test", "y_test") if name in file.files}
-        known = ", ".join(file.files) or "none"
-    if "x" not in found or "y" not in found or ("x_test" in found) != ("y_test" in found):
-        raise OptbenchError(f"data set {path}: it must hold x and y, perhaps x_test and y_test, not {known}")
-    parts = [_pair(path, found, end) for end in ("", "_test") if f"x{end}" in found]
-    if parts[0][0].shape[1] != parts[-1][0].shape[1]:
-        raise OptbenchError(f"data set {path}: x and x_test differ in their number of features")
-    return Raw(*parts[0], None, path, test=parts[1] if len(parts) > 1 else None, name=path, target="target array y")
-
-
-def _pair(path, found, end):
-    x, y = found[f"x{end}"], found[f"y{end}"]
-    if x.dtype.kind not in "biuf" or x.ndim < 2 or y.shape not in ((len(x),), (len(x), 1)):
-        shapes = f"{x.dtype} {x.shape} and {y.dtype} {y.shape}"
-        raise OptbenchError(f"data set {path}: x{end} and y{end} must be numbers (n, features) and (n,), not {shapes}")
-    if not x.size:
-        raise OptbenchError(f"data set {path}: x{end} holds no examples")
-    x, y = x.reshape(len(x), -1).astype(float), y.reshape(-1)
-    _all_there(path, f"x{end}", x)
-    _all_there(path, f"y{end}", y)
-    return x, y
-
-
-def _fashion_files(path):
-    folders = [path] if path else [os.environ.get("OPTBENCH_DATA", ""), _SYSTEM]
-    for folder in filter(None, (copy_of(path), *(Path(each).expanduser() for each in folders if each))):
-        found = [next(filter(Path.is_file, (folder / name, folder / f"{name}.gz")), None) for name in _IDX]
-        if all(found):
-            return found
-    raise OptbenchError(
-        f"data set fashion_mnist: no files {_IDX[0]} (or .gz) and so on in {' or '.join(filter(None, folders))}; "
-        "say where: fashion_mnist(path=FOLDER)"
-    )
-
-
-def _fashion_mnist(path):
-    """60,000 training and 10,000 test images of clothes, in the four idx files of a folder: ``path``, or that of the
-    environment variable OPTBENCH_DATA, or the one of Debian's package dataset-fashion-mnist.
-    """
-    x, y, x_test, y_test = (_idx(file) for file in _fashion_files(path))
-    if y.shape != x.shape[:1] or y_test.shape != x_test.shape[:1] or x.shape[1:] != x_test.shape[1:]:
-        raise OptbenchError("data set fashion_mnist: the numbers of images and labels differ")
-    if max(y.max(initial=0), y_test.max(initial=0)) > 9:
-        raise OptbenchError("data set fashion_mnist: there are labels above 9")
-    pairs = [(images.reshape(len(images), -1) / 255.0, labels) for images, labels in ((x, y), (x_test, y_test))]
-    source = "Xiao, Rasul & Vollgraf 2017: 60,000 training and 10,000 test images of 28 x 28, 10 kinds of clothes"
-    return Raw(*pairs[0], 10, source, test=pairs[1], scaled=True, target="target: the kind of clothes")
-
-
-def _idx(place):
-    """An array in the idx format of MNIST: 0, 0, the type (8: bytes), the number of axes, their lengths, the data."""
-    try:
-        with (gzip.open if place.suffix == ".gz" else open)(place, "rb") as file:
-            zero, kind, axes = struct.unpack(">HBB", file.read(4))
-            shape = struct.unpack(f">{axes}I", file.read(4 * axes))
-            data = np.frombuffer(file.read(), np.uint8)
-    except (OSError, EOFError, struct.error, zlib.error) as error:
-        raise OptbenchError(f"data set fashion_mnist: {place} cannot be read: {in_one_line(error)}") from error
-    if zero or kind != 8 or data.size != math.prod(shape):
-        raise OptbenchError(f"data set fashion_mnist: {place} is not a whole idx file of bytes")
-    return data.reshape(shape)
-
-
-SETS = {"file": (_file, {"path": "", "target": ""}), "fashion_mnist": (_fashion_mnist, {"path": ""})}
+SETS = {
+    "file": Entry(_file, PARAMETERS, None, None, "classes or real", f"a file of yours: {', '.join(ENDINGS)}"),
+}

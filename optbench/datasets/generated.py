@@ -4,7 +4,7 @@ import numpy as np
 
 from optbench.contract import room
 from optbench.contract.errors import OptbenchError
-from optbench.datasets.record import FEWEST_EXAMPLES, Raw
+from optbench.datasets.record import FEWEST_EXAMPLES, Entry, Raw
 
 
 def need(name: str, condition: bool, what: str) -> None:
@@ -77,10 +77,16 @@ def _labeled(name, x, scores, classes, source):
 
 
 SETS = {
-    "gaussian": (_gaussian, {"examples": 1000, "features": 20, "classes": 2, "seed": 0}),
-    "teacher": (
-        _teacher,
-        {"examples": 2000, "features": 20, "hidden": 16, "classes": 4, "noise": 0.0, "seed": 0},
+    "gaussian": Entry(
+        _gaussian, {"examples": 1000, "features": 20, "classes": 2, "seed": 0}, 1000, 20, "2 classes",
+        "normal features, a linear teacher with noise; classes=0: real",
     ),
-    "spirals": (_spirals, {"examples": 1000, "arms": 2, "turns": 1.5, "noise": 0.02, "seed": 0}),
-}
+    "teacher": Entry(
+        _teacher, {"examples": 2000, "features": 20, "hidden": 16, "classes": 4, "noise": 0.0, "seed": 0}, 2000, 20,
+        "4 classes", "normal features, a random network as the teacher; classes=0: real",
+    ),
+    "spirals": Entry(
+        _spirals, {"examples": 1000, "arms": 2, "turns": 1.5, "noise": 0.02, "seed": 0}, 1000, 2, "2 classes",
+        "points of intertwined spirals, a class an arm",
+    ),
+}  # fmt: skip

@@ -21,7 +21,7 @@ from optbench.contract import room
 from optbench.contract.errors import OptbenchError
 from optbench.contract.values import MOST_EXAMPLES
 from optbench.datasets.generated import need, need_room
-from optbench.datasets.record import FEWEST_EXAMPLES, Dataset
+from optbench.datasets.record import FEWEST_EXAMPLES, Dataset, Entry
 
 _VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
 _PIECE = 1 << 16  # examples generated at a time, each piece from a stream of its own
@@ -147,8 +147,11 @@ def remembered(data: Dataset, key: str, compute: Callable, valid: Callable) -> n
     return value
 
 
-def write_whole(target: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file or folder under another name, and rename it; another process may be quicker."""
+def write_whole(target: Path, write: Callable[[Path], object], owner: str = "data set mapped") -> None:
+    """Let ``write`` make a file or folder under another name, and rename it; another process may be quicker.
+
+    ``owner``: with what the message of the OptbenchError begins that is raised where that cannot be.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target.parent)
@@ -160,7 +163,7 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
                 if not target.exists():
                     raise
     except OSError as error:
-        raise _cannot("write", target, error) from error
+        raise _cannot("write", target, error, owner) from error
 
 
 def _sweep(folder: Path) -> None:
@@ -170,8 +173,8 @@ def _sweep(folder: Path) -> None:
                 shutil.rmtree(old, ignore_errors=True)
 
 
-def _cannot(what, path, error):
-    return OptbenchError(f"data set mapped: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")
+def _cannot(what, path, error, owner="data set mapped"):
+    return OptbenchError(f"{owner}: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")
 
 
 def cache_folder() -> Path:
@@ -200,4 +203,9 @@ def _mapped(examples, features, seed):
     return Dataset(*parts, 2, source, target="target: drawn from a logistic model (2 classes)")
 
 
-SETS = {"mapped": (_mapped, {"examples": 20_000, "features": 20, "seed": 0})}
+SETS = {
+    "mapped": Entry(
+        _mapped, {"examples": 20_000, "features": 20, "seed": 0}, 24_000, 20, "2 classes",
+        "of any size, for logistic: kept in files below OPTBENCH_DATA, and read from there",
+    ),
+}  # fmt: skip

@@ -1,7 +1,8 @@
-"""What a data set is, and how examples as they come are split, encoded and scaled."""
+"""What a data set is, and how examples as they come are split, encoded, filled in and scaled."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,23 @@ from optbench.contract.errors import OptbenchError
 TEST_SHARE = 0.2
 MOST_CLASSES = 100
 FEWEST_EXAMPLES = 5
+
+
+class Entry(NamedTuple):
+    """A data set that can be asked for: how it is made, its parameters, and what a list says of it."""
+
+    make: Callable
+    """A function of the parameters -> Raw or Dataset."""
+    parameters: Mapping[str, Any]
+    """The defaults."""
+    rows: int | None
+    """Training and test rows at the defaults; None where that is up to a file."""
+    features: int | None
+    target: str
+    """"2 classes", "10 classes", "real"."""
+    about: str
+    extra: bool = False
+    """Whether it needs the extra ``datasets``."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +49,27 @@ class Dataset:
     """In words, what the targets are, and how many classes or in which range."""
     warning: str = ""
     """What to look at in the user's file, where its target is likely to be another column than the one taken."""
+    hint: str = ""
+    """How to ask the user's file for another target."""
+    split: str = "the generator's"
+    """In words, which rows are for testing."""
+    scaling: str = "as generated"
+    """In words, what is standardized, by which rows."""
+    notes: tuple[str, ...] = ()
+    """What was done to the rows and columns of the user's own data: left out, filled in, made numbers."""
 
     @property
     def text(self) -> str:
-        """What is learned from: "digits: 1,437 training and 360 test rows, 64 features, target: the digit (...)"."""
+        """What is learned from: "digits: 1,438 training and 359 test rows, 64 features, target: the digit (...)".
+
+        Of the user's own data also what was done to it, how it was split and what was standardized.
+        """
         features = getattr(self.x, "features", self.x.shape[1])
         size = f"{len(self.x):,} training and {len(self.x_test):,} test rows"
-        return ", ".join(filter(None, (f"{self.name}: {size}", f"{features:,} features", self.target)))
+        count = f"{features:,} feature{'s' * (features != 1)}"
+        text = ", ".join(filter(None, (f"{self.name}: {size}", count, self.target)))
+        own = (*self.notes, f"test rows {self.split}", self.scaling) if self.digest else ()
+        return "; ".join((text, *own))
 
 
 @dataclass(frozen=True)
@@ -46,7 +78,7 @@ class Raw:
 
     ``classes``: how many, y being 0, 1, ...; 0 for real targets; None where the values of y have yet to tell.
     ``scaled``: the features share one scale already (pixels), and stay as they are. ``target``: what y is, in words;
-    ``suspicion``: what it looks like, where that is no target.
+    ``suspicion``: what it looks like, where that is no target; ``hint``: how to ask for another one.
     """
 
     x: np.ndarray
@@ -59,45 +91,117 @@ class Raw:
     """For messages, where something can be wrong with the examples."""
     target: str = "target"
     suspicion: str = ""
+    hint: str = ""
+    labels: tuple[str, ...] = ()
+    """What the classes 0, 1, ... are called, where y holds their numbers."""
+    columns: tuple[str, ...] = ()
+    """The names of the features, for messages."""
+    fill: bool = False
+    """Whether x has gaps (NaN), to be filled with the mean of the training rows."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
-    """Encode, split and standardize. ``classes``: the kind of targets that is wanted, as for ``datasets.load``."""
+    """Encode, split, fill in and standardize; no number depends on a test row, but for which classes there are.
+
+    ``classes``: the kind of targets that is wanted, as for ``datasets.load``.
+    """
     if len(raw.x) < FEWEST_EXAMPLES:
+        left = f" ({raw.notes[0]})" if raw.notes else ""
         raise OptbenchError(
-            f"data set {raw.name}: {len(raw.x)} examples are too few; it takes at least {FEWEST_EXAMPLES}"
+            f"data set {raw.name}: {len(raw.x)} examples are too few{left}; it takes at least {FEWEST_EXAMPLES}"
         )
     (x, y), (x_test, y_test) = ((raw.x, raw.y), raw.test) if raw.test is not None else _split(raw.x, raw.y)
-    count = raw.classes
+    count, labels = raw.classes, raw.labels
     every = np.concatenate([y, y_test])
     if count is None:
         try:
-            every, count = encode(raw.name, every, classes)
+            every, labels = encode(raw.name, every, classes)
         except OptbenchError as error:
-            raise OptbenchError(f"{error}{f'; {raw.suspicion}' * bool(raw.suspicion)}") from None
+            hint = raw.suspicion or raw.hint
+            raise OptbenchError(f"{error}{f'; {hint}' * bool(hint)}") from None
+        count = len(labels)
         y, y_test = every[: len(y)], every[len(y) :]
-    target, warning = _target_text(raw, every, count), raw.suspicion and f"data set {raw.name}: {raw.suspicion}"
+    told = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if classes and not raw.suspicion else ""))
+    warning = "; ".join(f"data set {raw.name}: {each}" for each in told)
+    target = _target_text(raw, every, count, labels)
+    if raw.fill:
+        x, x_test = _filled(raw, x, x_test)
+    scaling = "features as they come"
     if not raw.scaled:
-        mean, scale = x.mean(axis=0), x.std(axis=0)
-        x, x_test = ((part - mean) / np.where(scale > 0, scale, 1.0) for part in (x, x_test))
+        x, x_test = _standardized(raw, x, x_test)
+        scaling = f"features{' and target' * (not count)} standardized by the training rows"
     if not count:
-        mean, scale = y.mean(), y.std()
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, scale = y.mean(), y.std()
+        if not np.isfinite(mean + scale):
+            raise OptbenchError(f"data set {raw.name}: the target has values too large to be standardized")
         if not scale > 0:
             raise OptbenchError(f"data set {raw.name}: the target is constant")
         y, y_test = (y - mean) / scale, (y_test - mean) / scale
+    split = "as the source has them" if raw.test is not None else "drawn with seed 0 (one in five)"
     arrays = (np.ascontiguousarray(part, dtype=float) for part in (x, y, x_test, y_test))
-    return Dataset(*arrays, count, raw.source, target=target, warning=warning)
+    hint = raw.suspicion or raw.hint
+    if raw.classes is None and count > 2:
+        hint = "; ".join(filter(None, (hint, f"positive={labels[0]!r} makes two of them: it against the rest")))
+    words = {"hint": hint, "target": target, "warning": warning, "split": split, "scaling": scaling, "notes": raw.notes}
+    return Dataset(*arrays, count, raw.source, **words)
 
 
-def _target_text(raw: Raw, y: np.ndarray, classes: int) -> str:
+def _unseen(y, labels) -> str:
+    """A warning of classes of the user's that no training row has."""
+    there = np.bincount(y.astype(int), minlength=len(labels)) if labels else ()
+    unseen = [label for label, count in zip(labels, there, strict=True) if not count]
+    return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
+
+
+def _filled(raw, x, x_test):
+    """The gaps of both parts with the mean of what the training rows have."""
+    gaps = np.isnan(x)
+    empty = np.flatnonzero(gaps.all(axis=0))
+    if len(empty):
+        raise OptbenchError(
+            f"data set {raw.name}: {_column(raw, empty[0])} has no value in any training row, and so no mean; "
+            "leave it out with drop="
+        )
+    mean = np.where(gaps, 0.0, x).sum(axis=0) / (~gaps).sum(axis=0)
+    return np.where(gaps, mean, x), np.where(np.isnan(x_test), mean, x_test)
+
+
+def _standardized(raw, x, x_test):
+    """Both parts by mean and standard deviation of the training rows; what is constant in those becomes 0 there."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = x.mean(axis=0), x.std(axis=0)
+    large = np.flatnonzero(~np.isfinite(mean + scale))
+    if len(large):
+        raise OptbenchError(f"data set {raw.name}: {_column(raw, large[0])} has values too large to be standardized")
+    # By its values, not by the deviation, which rounding makes 1e-17 where all are 0.1.
+    constant = x.min(axis=0) == x.max(axis=0)
+    mean, scale = np.where(constant, x[0], mean), np.where(constant | (scale == 0), 1.0, scale)
+    return (x - mean) / scale, (x_test - mean) / scale
+
+
+def _column(raw, place):
+    return f"feature {raw.columns[place]!r}" if raw.columns else f"feature {place} (from 0)"
+
+
+def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...]) -> str:
     """What y (n,) holds, numbers of classes or real targets as they come; of the user's own data how many of each."""
     if not classes:
         return f"{raw.target}, real, from {y.min():.4g} to {y.max():.4g}"
-    if raw.classes is not None:
+    if not labels:
         return f"{raw.target} ({classes} classes)"
     sizes = np.bincount(y.astype(int), minlength=classes)
-    each = ", ".join(f"{size:,}" for size in sizes) if classes <= 10 else f"{sizes.min():,} to {sizes.max():,}"
-    return f"{raw.target}, {classes} classes: {each} rows{' each' * (classes > 10)}"
+    short = [label if len(label) <= 30 else f"{label[:27]}..." for label in labels]
+    if classes == 2:
+        each = ", ".join(
+            f"{i}{f' is {label}' * (label != str(i))} ({sizes[i]:,} rows)" for i, label in enumerate(short)
+        )
+        return f"{raw.target}, 2 classes: {each}"
+    each = ", ".join(f"{label} {size:,}" for label, size in zip(short, sizes, strict=True))
+    each = f"{each} rows" if classes <= 10 else f"{sizes.min():,} to {sizes.max():,} rows each"
+    return f"{raw.target}, {classes} classes: {each}"
 
 
 def _split(x, y):
@@ -106,8 +210,8 @@ def _split(x, y):
     return [(x[part], y[part]) for part in (order[:cut], order[cut:])]
 
 
-def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.ndarray, int]:
-    """The targets as numbers and how many classes they are: their sorted values become 0, 1, ...; 0 for real ones.
+def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The targets as numbers and what the classes are called: their sorted values become 0, 1, ...; of real ones none.
 
     Texts and truth values are classes, and whole numbers can be. Raises OptbenchError where they are not as wanted.
     """
@@ -119,11 +223,16 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
     if classes is None:
         classes = text or (y.dtype.kind in "biu" and len(values) <= MOST_CLASSES)
     if not classes:
-        return y.astype(float), 0
+        return y.astype(float), ()
     if not whole:
         raise OptbenchError(f"data set {name}: the target has real values, not classes")
     if len(values) < 2:
         raise OptbenchError(f"data set {name}: all examples are of one class, {values.tolist()[0]!r}")
     if len(values) > MOST_CLASSES:
         raise OptbenchError(f"data set {name}: the target has {len(values)} values; at most {MOST_CLASSES} are classes")
-    return place.reshape(-1).astype(float), len(values)
+    return place.reshape(-1).astype(float), tuple(label(value) for value in values.tolist())
+
+
+def label(value: object) -> str:
+    """A class as it is called: 1 for 1.0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

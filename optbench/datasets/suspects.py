@@ -11,7 +11,7 @@ def suspicion(table: pd.DataFrame, column: str) -> str:
     group = _dummies(table, column)
     if group:
         return f"one of the dummies {', '.join(group[:3])}{', ...' if len(group) > 3 else ''}"
-    return "the number of the row" if _counts_rows(table[column], column) else ""
+    return "the number of the row" if row_number(table[column].to_numpy(), column) else ""
 
 
 def _dummies(table, column) -> list[str]:
@@ -24,9 +24,12 @@ def _dummies(table, column) -> list[str]:
     return []
 
 
-def _counts_rows(values, name) -> bool:
-    """Whole numbers that all differ, and that count from 0 or 1, or whose name says that they only tell rows apart."""
-    if values.dtype.kind not in "iuf" or not (values == np.floor(values)).all() or values.duplicated().any():
+def row_number(values: np.ndarray, name: str) -> bool:
+    """Whether these are whole numbers that all differ, and count from 0 or 1, or have a name that tells rows apart.
+
+    ``values``: (rows,), NaN where one is missing.
+    """
+    if values.dtype.kind not in "iuf" or not (values == np.floor(values)).all() or len(np.unique(values)) < len(values):
         return False
     counts = values.max() - values.min() == len(values) - 1 and values.min() in (0, 1)
     return bool(counts) or re.fullmatch(r"unnamed: \d+|index|(.*[ _.-])?id", name.lower()) is not None

@@ -11,7 +11,7 @@ from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
-from optbench.engine.stepper import shapes_of
+from optbench.engine.one_array import shapes_of
 
 _GTOL = 1e-5
 _DIFFERENCE = float(np.sqrt(np.finfo(float).eps))

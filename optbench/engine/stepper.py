@@ -1,17 +1,17 @@
-"""An update rule on an array of one's own, one step at a time."""
+"""An update rule on arrays of one's own, one step at a time."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from optbench.catalogue import loader
 from optbench.contract import arguments
-from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
-from optbench.engine import settings
+from optbench.engine import settings, stepper_state
+from optbench.engine.parameter_lists import parameters_of
+
+_MOST_THREADS = 1024
 
 
 class Stepper:
@@ -19,12 +19,12 @@ class Stepper:
 
     Args:
         optimizer: the record.
-        w: (dim,), one run, or (runs, dim), so many of the same setting; C-contiguous float64 or float32. On a GPU, an
-            array on the card, (runs, dim).
+        w: as for :func:`stepper`.
         lr: the learning rate.
-        blocks: shapes of the parameter blocks, for rules that use them; by default one vector.
+        blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
         hyperparameters: all of the rule's.
         device: "cpu" or "cuda".
+        threads: at most so many for a list of arrays; None: one a core.
 
     Raises:
         OptbenchError: an array or a value does not serve.
@@ -45,77 +45,102 @@ class Stepper:
         blocks: Sequence[tuple[int, ...]] | None,
         hyperparameters: Mapping[str, float],
         device: str = "cpu",
+        threads: int | None = None,
     ):
         self.w, self.steps, self.device = w, 0, arguments.word("stepper: device", device, ("cpu", "cuda"))
-        self._rate = settings.checked("stepper: lr", lr)
-        rows = self._rows(w)
-        runs, dim = rows.shape
-        shapes = shapes_of("stepper: blocks", blocks, dim)
-        if sum(math.prod(shape) for shape in shapes) != dim:
-            raise OptbenchError(f"stepper: blocks={shown(blocks)} do not add up to the {dim} parameters of w")
-        kept = optimizer, "rows", shapes, str(rows.dtype), [hyperparameters] * runs
-        self._update: Any = _update_of(device)(*kept)
-        self._set_rate(self._rate)
+        self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
+        rate = settings.checked("stepper: lr", lr)
+        count = None if threads is None else arguments.whole("stepper: threads", threads, 1, _MOST_THREADS)
+        self._parameters, self._update = _parts(self.device, optimizer, w, blocks, self.hyperparameters, count)
+        self.lr = rate
+
+    @property
+    def lr(self) -> float:
+        """The learning rate, which may be set."""
+        return self._rate
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        self._rate = settings.checked("stepper: lr", rate)
+        self._update.rate(self._rate)
 
     def step(self, g: Any, lr: float | None = None) -> None:
         """Take one step.
 
         Args:
-            g: the gradient, of w's shape and dtype.
+            g: the gradient, of w's shape and dtype; of a list, one for each array in its order, of a mapping, by name.
+                There None says that an array stays, with its state, as in PyTorch.
             lr: the learning rate from now on; None: as before.
 
         Raises:
-            OptbenchError: g is not like w, or the rate makes no sense.
+            OptbenchError: g is not like w, or the rate makes no sense; nothing has changed then.
         """
-        if getattr(g, "shape", None) != self.w.shape or g.dtype != self.w.dtype:
-            raise OptbenchError(f"stepper: g must be {self.w.dtype} of the shape {self.w.shape}, like w")
+        rows = self._parameters.gradients(g)
         if lr is not None:
-            self._set_rate(settings.checked("stepper: lr", lr))
+            self.lr = lr
         self.steps += 1
-        self._update(self._rows(self.w), self._rows(g), self.steps)
+        self._parameters.begin()
+        self._update.step(rows)
+        self._parameters.end()
 
     @property
     def reported(self) -> Any:
-        """What the rule reports, of w's shape: w itself, or for some rules an average of it."""
-        if self.device == "cuda":
-            return self.w
-        return self._update.reported(self._rows(self.w), self.steps).reshape(self.w.shape)
+        """What the rule reports, in the form of w: w itself, or for some rules an average of it, in new arrays."""
+        return self._parameters.reported([self._update.reported(k) for k in range(len(self._parameters.rows))])
 
-    def _set_rate(self, rate: float) -> None:
-        if self.device == "cuda":
-            from optbench.compiler.cuda import put
+    def state_dict(self) -> dict[str, Any]:
+        """What it takes to go on later as if there had been no break, beside w itself.
 
-            self._update.scalars[0] = put(np.full(self._update.runs, rate, self.w.dtype))
-        else:
-            self._update.scalars[0] = rate
+        Returns:
+            Texts, numbers and NumPy arrays, copies all of them, in a flat dictionary: for pickle, ``torch.save``
+            (loaded with ``weights_only=False``) or ``np.savez(file, **state)``.
 
-    def _rows(self, array: Any) -> Any:
-        """A (runs, dim) view of the array itself."""
-        if self.device == "cuda":
-            return array
-        sound = isinstance(array, np.ndarray) and array.dtype in (np.float32, np.float64) and array.ndim in (1, 2)
-        if not (sound and array.flags.c_contiguous and array.flags.writeable and array.size):
-            raise OptbenchError("stepper: w and g must be (dim,) or (runs, dim), C-contiguous, float64 or float32")
-        return array if array.ndim == 2 else array[None]
+        Example:
+            >>> w = [np.ones((2, 2)), np.ones(3)]
+            >>> adam = stepper("adam", w, lr=0.1)
+            >>> adam.step([np.ones((2, 2)), np.ones(3)])
+            >>> state = adam.state_dict()
+            >>> state["optimizer"], state["lr"], state["slot.m.1"].round(3).tolist()
+            ('adam', 0.1, [0.1, 0.1, 0.1])
+            >>> other = stepper("adam", w, lr=1.0)
+            >>> other.load_state_dict(state)
+            >>> other.steps, other.lr
+            (1, 0.1)
+        """
+        return stepper_state.state_of(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from such a state: rate and hyperparameters are taken over, too.
+
+        Args:
+            state: what :meth:`state_dict` gave, or ``np.load`` of what ``np.savez`` made of it.
+
+        Raises:
+            OptbenchError: it is of another rule, other shapes or another dtype; nothing has changed then.
+        """
+        stepper_state.restore(self, state)
 
 
-def shapes_of(name: str, blocks: Any, dim: int) -> tuple[tuple[int, ...], ...]:
-    """The shapes of parameter blocks as they were given, or that of one vector. Raises OptbenchError."""
-    if blocks is None:
-        return ((dim,),)
-    shapes = [arguments.items(name, shape) for shape in arguments.items(name, blocks)]
-    return tuple(tuple(arguments.whole(name, side, 1) for side in shape) for shape in shapes) or ((dim,),)
-
-
-def _update_of(device: str) -> Any:
-    """The class that keeps a rule's arrays there."""
+def _parts(
+    device: str,
+    record: Optimizer,
+    w: Any,
+    blocks: Any,
+    values: Mapping[str, float],
+    threads: int | None,
+) -> tuple[Any, Any]:
+    """The arrays as kernels take them, and what keeps a rule's arrays for them, on that device."""
     if device == "cuda":
-        from optbench.engine.cuda.update import Update as CudaUpdate
+        from optbench.engine.cuda.parameter_lists import parameters_of as on_card
+        from optbench.engine.cuda.pieces import CudaPieces
 
-        return CudaUpdate
-    from optbench.engine.cpu.update import Update
+        parameters: Any = on_card(w, blocks)
+        return parameters, CudaPieces(record, parameters.rows, parameters.blocks, parameters.dtype, values)
+    from optbench.engine.cpu.pieces import CpuPieces
 
-    return Update
+    parameters = parameters_of(w, blocks)
+    kept = record, parameters.rows, parameters.blocks, parameters.dtype, values, parameters.split
+    return parameters, CpuPieces(*kept, threads=threads)
 
 
 def stepper(
@@ -125,22 +150,28 @@ def stepper(
     lr: float,
     blocks: Sequence[tuple[int, ...]] | None = None,
     device: str = "cpu",
+    threads: int | None = None,
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> Stepper:
-    """A compiled update rule for an array of your own, one step at a time.
+    """A compiled update rule for arrays of your own, one step at a time, at the speed of the benchmark.
 
     Args:
         optimizer: a name, with hyperparameters if need be, or a record.
-        w: (dim,), or (runs, dim) for so many of the same setting; C-contiguous float64 or float32, changed in place.
+        w: the parameters, all float64 or all float32, which are changed in place. A list (or what else can be counted
+            up, such as ``module.parameters()``) of NumPy arrays or CPU tensors of any shapes, each a parameter block;
+            or a mapping of names to them; or one NumPy array, C-contiguous, (dim,) or (runs, dim) for so many runs of
+            the same setting. Tensors stay where they are: their memory is shared. What is to have another rate or
+            other hyperparameters gets a stepper of its own; what a rule sums up, it sums over its own arrays.
         lr: the learning rate.
-        blocks: shapes of the parameter blocks, for rules that use them; by default one vector.
-        device: "cpu"; or "cuda", with arrays on the card.
+        blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
+        device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``.
+        threads: at most so many work on a list; None: one a core. Numbers do not depend on it. One array has one.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        What steps: ``.step(g, lr=None)``, along a gradient of w's shape.
+        What steps: ``.step(g, lr=None)``, along gradients in the form of w; ``.lr``, ``.reported``, ``.state_dict()``.
 
     Raises:
         OptbenchError: the optimizer does not exist, or an array or a value does not serve.
@@ -151,9 +182,14 @@ def stepper(
         >>> momentum.step(w.copy())
         >>> w.tolist()
         [2.85, 3.8]
+        >>> layer = [np.ones((2, 3)), np.zeros(3)]
+        >>> gd = stepper("clip(gd, norm=5)", layer, lr=0.1)
+        >>> gd.step([np.full((2, 3), 2.0), np.full(3, 4.0)], lr=1.0)
+        >>> layer[0][0].round(3).tolist(), layer[1].round(3).tolist()
+        ([-0.179, -0.179, -0.179], [-2.357, -2.357, -2.357])
     """
     record, values = loader.load_all(plugin).optimizer(optimizer)
     if not isinstance(record, Optimizer):
         why = "searches its own steps" if isinstance(record, Baseline) else "steps by itself"
         raise OptbenchError(f"stepper: {record.name} {why}; it serves minimize and sweep")
-    return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device)
+    return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device, threads)

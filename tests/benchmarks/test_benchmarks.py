@@ -23,6 +23,7 @@ SMALL = {
     "objectives.ValueAndGradient": ("rosenbrock", "float64", 2),
     "objectives.Driver": ("rosenbrock", "gd", 1),
     "updates.OneRun": ("gd", "float64", 100),
+    "updates.Lists": ("adam", "float32", 1, 1),
     "updates.ManyLanes": ("gd", "float64", 4),
     "updates.Bandwidth": ("gd", "float32"),
     "sizes.DryRun": (10_000,),
@@ -66,7 +67,7 @@ def test_a_benchmark_runs(name, monkeypatch):
     if module == "sizes":  # time and memory are those of one command
         monkeypatch.setattr(load(module), "_peak", cache(load(module)._peak))
     benchmark, parameters = getattr(load(module), kind)(), SMALL[name]
-    if kind == "Bandwidth":
+    if kind in ("Bandwidth", "Lists"):
         benchmark.parameters = 1000  # not 20 million
     if kind == "Executors":
         benchmark.cohorts, benchmark.steps = 2, 10
@@ -181,7 +182,9 @@ def test_benchmarks_call_public_names_only():
                 assert node.attr in optbench.__all__, f"{path}: optbench.{node.attr}"
 
 
-@pytest.mark.parametrize("name", ["rosenbrock-gd/float64/1", "logistic/float64/1", "ewa-corrected/float64/1"])
+@pytest.mark.parametrize(
+    "name", ["rosenbrock-gd/float64/1", "logistic/float64/1", "adam-list-1e4/float64/1", "ewa-corrected/float64/1"]
+)
 def test_our_side_of_a_case_arrives_where_the_reference_does(name):
     from benchmarks import peers
     from benchmarks.sides.cases import TOLERANCE, cases

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from optbench import OptbenchError
+from optbench import OptbenchError, datasets
 from optbench.catalogue import loader
 from optbench.catalogue.description import describe
 from optbench.catalogue.listing import KINDS, formula, markdown, plain, rows, value_text, values_text
@@ -74,13 +74,17 @@ def everything(catalogue):
     return [row for kind in KINDS for row in rows(catalogue, kind)]
 
 
+def registered(catalogue):
+    return [row for row in everything(catalogue) if row["kind"] != "data_set"]
+
+
 def one(catalogue, text):
     (found,) = describe(catalogue, text)
     return found
 
 
 def test_every_name_has_a_row_with_its_words(catalogue):
-    found = everything(catalogue)
+    found = registered(catalogue)
     assert sorted(f"{row['kind']} {row['name']}" for row in found) == sorted(catalogue.files)
     for row in found:
         assert all(row[key] for key in ("formula", "source", "family")), row
@@ -94,7 +98,7 @@ def test_every_name_has_a_row_with_its_words(catalogue):
 def test_defaults_are_written_as_they_are_read(catalogue):
     """What stands beside a name can be typed behind it, and says the same."""
     registries = {registry[:-1]: getattr(catalogue, registry) for kind in KINDS.values() for registry in kind}
-    for row in everything(catalogue):
+    for row in registered(catalogue):
         record = registries[row["kind"]][row["name"]]
         defaults = getattr(record, "parameters", None) or getattr(record, "hyperparameters", {})
         name, given = names.parse(f"{row['name']}({values_text(row['defaults'])})")
@@ -134,7 +138,7 @@ def test_a_list_builds_no_problem(catalogue, monkeypatch):
 
 
 def test_every_name_can_be_shown(catalogue):
-    for row in everything(catalogue):
+    for row in registered(catalogue):
         record = next(found for found in describe(catalogue, row["name"]) if found["kind"] == row["kind"])
         json.dumps(record, allow_nan=False)
         assert record["source"] == row["source"] and record["files"] == [row["file"]]
@@ -223,8 +227,8 @@ def test_a_name_of_two_kinds_is_shown_twice(twins, run):
 def test_markdown_has_three_cells_a_row_and_one_more_where_something_is_tuned(catalogue, twins):
     text = markdown(loader.load((twins,)))
     lines = [line for line in text.splitlines() if line.startswith("| `")]
-    assert len(lines) == len(catalogue.files) + 2
-    assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {5, 6}
+    assert len(lines) == len(catalogue.files) + len(datasets.NAMES) + 2
+    assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {5, 6, 8}
     assert all(line.count("`") % 2 == 0 for line in lines)
     assert r"| `twin` | `w = w - lr \|drag\| g` | `drag=0.5` | `lr=log_uniform(0.0001, 10)` |" in lines
 
@@ -267,12 +271,16 @@ def test_json(run, catalogue, arguments, wanted):
     ("arguments", "words"),
     [
         (["list", "optimisers"], "unknown kind 'optimisers': did you mean 'optimizers'?"),
-        (["list", ""], "unknown kind '': valid names: optimizers, problems, schedules"),
+        (["list", "wrapers"], "unknown kind 'wrapers': did you mean 'wrappers'?"),
+        (["list", ""], "unknown kind '': valid names: baselines, datasets, optimizers, problems"),
+        (["list", "adam"], "'adam' is a name, not a kind: 'optbench show adam' shows it"),
         (["list", "--plugin", "none.py"], "no plug-in file"),
         (["show", "adm"], "unknown name 'adm': did you mean 'adam'?"),
-        (["show", "Adam"], "unknown name 'Adam': did you mean 'adam'?"),
+        (["show", "schedules"], "'schedules' is a kind of names: 'optbench list schedules' shows them"),
+        (["show", "ReduceLROnPlateau"], "unknown name 'ReduceLROnPlateau': none here watches the loss"),
+        (["show", "SGD("], "cannot read 'SGD(': write a name"),
         (["show", "rosenbrok(dim=3)"], "unknown name 'rosenbrok': did you mean 'rosenbrock'?"),
-        (["show", "heavy-ball"], "unknown name 'heavy-ball': did you mean 'heavy_ball'?"),
+        (["show", "heavy-bal"], "unknown name 'heavy-bal': did you mean 'heavy_ball'?"),
         (["show", "zzzzz"], "unknown name 'zzzzz': 'optbench list' shows what there is"),
         (["show", ""], "cannot read '': write a name"),
         (["show", "adam("], "cannot read 'adam(': write a name"),
@@ -293,6 +301,18 @@ def test_a_mistake_is_one_line_with_the_nearest_name(run, arguments, words):
 def test_help(run, command, words):
     code, out, err = run(command, "--help")
     assert code == 0 and not err and words in out and "--json" in out and "--plugin" in out
+
+
+@pytest.mark.parametrize(
+    ("kind", "registries"),
+    [("wrappers", ["wrapper", "schedule_wrapper"]), ("Baseline", ["baseline"]), ("problem", ["problem"]),
+     ("schedule", ["schedule", "schedule_wrapper"]), ("schedule wrappers", ["schedule_wrapper"])],
+)  # fmt: skip
+def test_kinds_in_the_singular_and_parts_of_them_are_listed(run, catalogue, kind, registries):
+    code, out, err = run("list", kind, "--json")
+    wanted = [name for registry in registries for name in getattr(catalogue, f"{registry}s")]
+    assert code == 0 and not err and [row["name"] for row in json.loads(out)] == wanted
+    assert list(dict.fromkeys(row["kind"] for row in json.loads(out))) == registries
 
 
 def test_a_closed_pipe_is_no_error_to_read_about():

@@ -160,7 +160,8 @@ def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
     flags = ["--problems", "logistic(data=my.csv), softmax(data=my.csv), saddle", "--optimizers", "gd"]
     facts = (
         "logistic and softmax on my.csv: 24 training and 6 test rows, 3 features, target column 'kind_y' (the last "
-        "one), 2 classes: 20, 10 rows "
+        "one), 2 classes: 0 (20 rows), 1 (10 rows); test rows drawn with seed 0 (one in five); features "
+        "standardized by the training rows "
     )
     warning = (
         "optbench: warning: data set my.csv: the last column, 'kind_y', was taken as the target and looks like one of "

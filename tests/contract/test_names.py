@@ -28,6 +28,13 @@ from optbench.contract.names import canonical, convert, fill, parse
         ("adam(eps= 0.1:1:2 )", ("adam", {"eps": "0.1:1:2"})),
         ("adam(beta1=uniform(0, 1))", ("adam", {"beta1": "uniform(0, 1)"})),
         ("mlp(data=file(path=../d.csv, target=y))", ("mlp", {"data": "file(path='../d.csv', target=y)"})),
+        ("file(path=a.csv.gz, target=class)", ("file", {"path": "a.csv.gz", "target": "class"})),
+        ("mine(file=m.py)", ("mine", {"file": "m.py"})),
+        (
+            "f(encoding=latin-1, target=größe, sep=;, drop=(id, 'a b', 3))",
+            ("f", {"encoding": "latin-1", "target": "größe", "sep": ";", "drop": ("id", "a b", 3)}),
+        ),
+        ("l(data=file(encoding=utf-8-sig, sep=;))", ("l", {"data": "file(encoding='utf-8-sig', sep=';')"})),
         ("f(a='x=/b, c', d=\"e=f.csv)\")", ("f", {"a": "x=/b, c", "d": "e=f.csv)"})),
     ],
 )
@@ -117,5 +124,6 @@ def test_fill_leaves_the_defaults_alone():
 
 def test_unknown_names_are_answered_with_the_nearest_or_with_all():
     assert str(unknown("thing", "betta", ["beta", "alpha"])) == "unknown thing 'betta': did you mean 'beta'?"
+    assert str(unknown("thing", "adamw", ["Adam", "AdamW"])) == "unknown thing 'adamw': did you mean 'AdamW'?"
     assert str(unknown("thing", "xyz", ["beta", "alpha"])) == "unknown thing 'xyz': valid names: alpha, beta"
     assert str(unknown("thing", "xyz", [])) == "unknown thing 'xyz': valid names: none"

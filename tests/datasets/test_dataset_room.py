@@ -45,7 +45,9 @@ def test_a_disk_that_is_too_small_is_told_with_both_sizes(data_cache, monkeypatc
 def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
     np.savez(tmp_path / "points.npz", x=np.ones((10, 2)), y=np.arange(10) % 2)
     monkeypatch.setattr(room, "memory", lambda: 100)
-    with pytest.raises(OptbenchError, match="points.npz: the file needs .* of memory, and this machine has 100 B"):
+    with pytest.raises(
+        OptbenchError, match="points.npz: array x .10, 2. needs 320 B of memory, and this machine has 100 B"
+    ):
         datasets.load(str(tmp_path / "points.npz"))
 
 

@@ -66,16 +66,25 @@ def test_a_mapped_set_has_the_features_that_were_asked_for(tmp_path, monkeypatch
 def test_the_target_of_a_file_is_named(written):
     y = np.arange(ROWS) % 3 + 0.5
     path = written({"y": y})
+    prepared = "; test rows drawn with seed 0 (one in five); features standardized by the training rows"
     size = "d.csv: 32 training and 8 test rows, 2 features, target "
-    assert datasets.load(path).text == size + "column 'y' (the last one), real, from 0.5 to 2.5"
-    assert datasets.load("file(path=d.csv, target=y)").text == size + "column 'y', real, from 0.5 to 2.5"
+    assert datasets.load(path).text == size + "column 'y' (the last one), real, from 0.5 to 2.5" + prepared.replace(
+        "features", "features and target"
+    )
+    assert datasets.load("file(path=d.csv, target=y)").text == size + "column 'y', real, from 0.5 to 2.5" + (
+        prepared.replace("features", "features and target")
+    )
     written({"kind": KINDS})
-    assert datasets.load(path).text == size + "column 'kind' (the last one), 4 classes: 10, 10, 10, 10 rows"
+    assert datasets.load(path).text == size + "column 'kind' (the last one), 4 classes: " + (
+        f"other 10, setosa 10, versicolor 10, virginica 10 rows{prepared}"
+    )
     written({"kind": [*range(12), *range(12), *range(12), 0, 0, 0, 1]})
-    assert datasets.load(path).text == size + "column 'kind' (the last one), 12 classes: 3 to 6 rows each"
+    assert datasets.load(path).text == size + "column 'kind' (the last one), 12 classes: 3 to 6 rows each" + prepared
     np.savez("d.npz", x=FEATURES, y=y, x_test=FEATURES[:7], y_test=y[:7])
     told = datasets.load("d.npz").text
-    assert told == "d.npz: 40 training and 7 test rows, 2 features, target array y, real, from 0.5 to 2.5"
+    assert told == "d.npz: 40 training and 7 test rows, 2 features, target array y, real, from 0.5 to 2.5" + (
+        "; test rows as the source has them; features and target standardized by the training rows"
+    )
 
 
 def shuffled(first):
@@ -105,7 +114,11 @@ def test_a_last_column_that_is_likely_to_be_no_target_is_told(written, columns, 
     hint = data.warning.split("name another: ")[1]
     assert hint == "file(path='d.csv', target='NAME')"
     named = datasets.load(hint.replace("NAME", "a"))
-    assert not named.warning and "target column 'a', real" in named.text
+    assert named.warning == (likely == "the number of the row") * (
+        f"data set d.csv: feature {last!r} looks like the number of the row, which tells nothing about new rows: "
+        f"leave it out with drop={last!r}"
+    )
+    assert "target column 'a', real" in named.text
     assert not datasets.load(names.canonical("file", {"path": path, "target": last})).warning, "it was asked for"
     for text in (f"{kind}(data=d.csv)" for kind in ("mlp", "autoencoder", "least_squares", "convolution")):
         try:

@@ -1,16 +1,19 @@
 """Data files of any kind, as problems read them: a set of examples, or one line that names the file."""
 
+import gzip
 import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from fuzzing import ODD_TEXTS, cases, refusal
+from fuzzing import ODD, ODD_TEXTS, cases, refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from optbench import datasets
+from optbench.contract.names import canonical
+from optbench.datasets.files import PARAMETERS
 
 CELLS = st.one_of(
     st.integers(-3, 3).map(str),
@@ -67,18 +70,47 @@ def parquet(columns):
 COLUMN = st.sampled_from(
     [list("xyxyxyx"), list(range(7)), [0.5] * 7, [None] * 7, [True] * 7, [1, None] * 3 + [2], [[1]] * 7, [b"x"] * 7]
 )
+DATES = pd.date_range("2024-01-01", periods=7)
+COLUMN = st.one_of(
+    COLUMN,
+    st.sampled_from([DATES, pd.Categorical(list("xyxyxyx")), pd.array([1, None] * 3 + [2], "Int64")]),
+    st.sampled_from([[1e308, -1e308] * 3 + [0.0], ["1,5"] * 7, ["?", "1", "2"] * 2 + ["3"], [b"1"] * 7]),
+)
+LINES = st.lists(
+    st.one_of(
+        st.sampled_from(["1 1:2 3:4", "-1 2:1", "0", "1 1:nan", "a 1:2", "1 1:2 # x", "1,2 1:3", "1 2:1 1:1", "1 :"]),
+        st.text(max_size=12),
+    ),
+    max_size=12,
+)
 FILES = st.one_of(
     TEXTS.map(csv),
     TEXTS.map(csv),
     st.dictionaries(st.sampled_from(["x", "y", "x_test", "y_test", "z"]), ARRAYS).map(npz),
     st.dictionaries(st.sampled_from(["a", "b", "c", ""]), COLUMN).map(parquet),
-    st.tuples(st.sampled_from(["any.csv", "any.npz", "any.parquet"]), st.binary(max_size=80)),
+    TEXTS.map(lambda text: ("any.csv.gz", gzip.compress(text.encode("utf-8", "surrogatepass"), mtime=0))),
+    LINES.map(lambda lines: ("any.svm", "\n".join(lines).encode())),
+    st.tuples(st.sampled_from(["any.csv", "any.npz", "any.parquet", "any.svm", "any.tsv.gz"]), st.binary(max_size=80)),
 )
 
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+WORDS = st.one_of(
+    st.sampled_from(["a", "b", "c", "drop", "mean", ";", "tab", "utf-16", "latin-1", ",", "x", 1, 0.0, True]), ODD
+)
+
+
+@cases(200)
+@given(FILES, st.sampled_from([None, True, False, 2]), st.dictionaries(st.sampled_from(list(PARAMETERS)[1:]), WORDS))
+def test_any_file_with_any_parameters(file, classes, parameters):
+    name, data = file
+    Path(name).write_bytes(data)
+    said = refusal(lambda: datasets.load(canonical("file", {"path": name, **parameters}), classes))
+    assert not said or "data set" in said
 
 
 @cases(330)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gpu_cases import BLOCKS, CATALOGUE, COHORTS, DTYPES, ONCE, ORDERS, STEPS, collected, record_of
 from harness import lane
+from stepper_cases import LISTS
 
 from optbench import ewa
 from optbench.engine.cohort import Cohort
@@ -48,6 +49,18 @@ def test_updates_of_many_parameters(order, dtype):
         large = replace(case, count=2, blocks=tuple((40_000 * size, *rest) for size, *rest in BLOCKS))
         found = large.drive(update.Update, cuda.to_device, lambda array: array.copy_to_host())
         close(found, large.drive(Update), dtype, case.text)
+
+
+@pytest.mark.parametrize("case", LISTS, ids=lambda case: f"{case.text}-{case.dtype}-{case.resumed}")
+def test_steppers_of_lists(case):
+    """Of small arrays, and with some that have no gradient; others of a hundred thousand numbers each."""
+    from optbench.compiler.cuda import cuda
+
+    for scale in (1, 20_000):
+        large = replace(case, scale=scale)
+        found = large.drive(cuda.to_device, lambda array: array.copy_to_host(), device="cuda")
+        for name, wanted in large.drive().items():
+            close(found[name], wanted, case.dtype, f"{case.text} {name}")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -3,6 +3,7 @@
 import gzip
 import pickle
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ def sent(tmp_path, cache):
             data = head + bytes(i % 10 for i in range(int(np.prod(shape))))
             (home / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(data))
     names = [str(home / "measured.csv"), str(home / "arrays.npz"), f"fashion_mnist(path='{home}')"]
+    names.append(f"file(path='{home}/measured.csv', target='b', drop=('ill',), positive='4')")
     digests = {name: datasets.load(name).digest for name in names}
     parcel = pickle.loads(pickle.dumps(parcels.pack([str(home / "rules.py")], ["", *digests.values()])))
     home.rename(tmp_path / "away")
@@ -43,12 +45,14 @@ def sent(tmp_path, cache):
 
 def test_sets_are_read_from_copies_under_their_names(sent, cache):
     parcel, digests = sent
+    home = Path(next(iter(digests))).parent
     files, places = parcel.unpacked()
     assert [file.read_text() for file in files] == ["# nothing\n"] and cache in files[0].parents
     with copies(places):
         for name, digest in digests.items():
             again = datasets.load(name)
-            assert (again.name, again.digest) == (name, digest)
+            asked = str(home / "measured.csv") if name.startswith("file(") else name
+            assert (again.name, again.digest) == (asked, digest)
     with pytest.raises(OptbenchError, match="no such file"):
         datasets.load(next(iter(digests)))
     assert parcel.unpacked() == (files, places)

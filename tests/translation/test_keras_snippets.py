@@ -68,6 +68,13 @@ def test_every_optimizer_that_keras_has(keras):
     assert count > 30
 
 
+def test_the_kernel_takes_the_steps_where_keras_has_no_equal(keras):
+    for name, schedule in (("adam", FORMULA), ("schedule_free_sgd", "constant"), ("muon", "linear(fraction=0.5)")):
+        assert not has_equal(name, "keras")
+        each = setting(name, schedule)
+        agree(each, *walk(keras, each), rtol=1e-6)
+
+
 def test_every_schedule(keras):
     wrapped = [f"{name}(linear)" for name in CATALOGUE.schedule_wrappers]
     for schedule in [*SCHEDULES, *wrapped, "cosine(final=0.1)", "staircase(epochs=1)", "staircase(steps=5)",

@@ -57,6 +57,16 @@ def test_every_optimizer_that_optax_has(jax):
         agree(each, *walk(jax, each), rtol=1e-9)
 
 
+def test_the_kernel_takes_the_steps_where_optax_has_no_equal(jax):
+    names = [name for name in CATALOGUE.optimizers if not has_equal(name, "optax")]
+    assert len(names) > 10
+    for name in names:
+        each = setting(name)
+        agree(each, *walk(jax, each), rtol=1e-9)
+    each = setting("schedule_free_sgd", "linear(fraction=0.5)")
+    agree(each, *walk(jax, each), rtol=1e-9)
+
+
 def test_every_schedule(jax):
     for schedule in [*SCHEDULES, *(f"{name}(linear)" for name in CATALOGUE.schedule_wrappers), "cosine(final=0.1)",
                      "staircase(epochs=1)", "staircase(steps=5)", "linear(start=0.5, end=0.1)"]:  # fmt: skip

@@ -57,6 +57,15 @@ def test_every_optimizer_that_torch_has(torch):
     assert count > 90
 
 
+def test_the_kernel_takes_the_steps_where_torch_has_no_equal(torch):
+    """On schedules that are tabulated, one of which ends at 0."""
+    names = [name for name in CATALOGUE.optimizers if not has_equal(name, "torch")]
+    assert len(names) > 15
+    for name in [*names, "average(adam)", "lookahead(aggmo)"]:
+        each = setting(name, "linear(fraction=0.5)" if name == "adam" else FORMULA)
+        agree(each, *walk(torch, each), rtol=1e-9)
+
+
 def test_every_schedule(torch):
     for schedule in [*SCHEDULES, *(f"{name}(linear)" for name in CATALOGUE.schedule_wrappers), "cosine(final=0.1)",
                      "staircase(epochs=1)", "staircase(steps=5)", "linear(start=0.5, end=0.1)", "polynomial(final=0.1)",

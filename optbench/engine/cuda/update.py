@@ -53,16 +53,31 @@ class Update:
 
     def __call__(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
         """Step ``t`` (from 1) of every run; the rates stand in ``scalars[0]``, and w and g are on the card."""
-        code, one_a_run = self.code, (blocks(self.runs), BLOCK, stream)
-        if code.begin is not None:
-            code.begin[one_a_run](*BeginArguments(scalars=self.scalars, powers=self.powers, blocks=self.table))
-        first = 0
-        arguments = ApplyArguments(
-            w=w, g=g, state=self.state, scalars=self.scalars, sums=self.sums, blocks=self.table, t=t
-        )
-        for (group, whole), share in zip(code.shares, code.share, strict=True):
-            partial = self.partial[: len(group)]
-            share[self.shared_grid, self.threads, stream](*ShareArguments(**arguments._asdict(), partial=partial))
-            total[one_a_run](partial, self.sums, first, self.used, whole)
-            first += len(group)
-        code.apply[self.grid, self.threads, stream](*arguments)
+        self.begin(stream)
+        for k in range(len(self.code.shares)):
+            self.share(k, w, g, t, stream)
+        self.apply(w, g, t, stream)
+
+    # The parts of a step, which one on several arrays takes one by one.
+
+    def begin(self, stream: Any = 0) -> None:
+        """Multiply the powers on, and make the shared slots' new values theirs."""
+        if self.code.begin is not None:
+            arguments = BeginArguments(scalars=self.scalars, powers=self.powers, blocks=self.table)
+            self.code.begin[blocks(self.runs), BLOCK, stream](*arguments)
+
+    def share(self, k: int, w: Any, g: Any, t: int, stream: Any = 0) -> None:
+        """The sums of group ``k``."""
+        group, whole = self.code.shares[k]
+        first = sum(len(earlier) for earlier, _ in self.code.shares[:k])
+        partial = self.partial[: len(group)]
+        arguments = ShareArguments(**self._arguments(w, g, t)._asdict(), partial=partial)
+        self.code.share[k][self.shared_grid, self.threads, stream](*arguments)
+        total[blocks(self.runs), BLOCK, stream](partial, self.sums, first, self.used, whole)
+
+    def apply(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
+        """The rule."""
+        self.code.apply[self.grid, self.threads, stream](*self._arguments(w, g, t))
+
+    def _arguments(self, w: Any, g: Any, t: int) -> ApplyArguments:
+        return ApplyArguments(w=w, g=g, state=self.state, scalars=self.scalars, sums=self.sums, blocks=self.table, t=t)

@@ -1,0 +1,124 @@
+"""The data sets, as plain data for ``list`` and ``show``: what there is, and what is learned from one of them."""
+
+import inspect
+import math
+import sys
+
+from optbench import datasets
+from optbench.catalogue.loader import Catalogue
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError
+from optbench.datasets import files
+
+WORD = "datasets"
+"""The kind, as it is listed."""
+_IMAGES = ("convolution",)
+"""Problems that learn from square images only, which they say when they have the data."""
+_ON_DISK = ("mapped",)
+"""Sets that would be written to a disk to be shown."""
+_WORDS = {"missing": ["drop", "mean"]}
+"""What parameters can be, where that is one of a few words."""
+
+
+def rows() -> list[dict]:
+    """One row for each: kind, name, formula (its size and where it is from), defaults, source, family, file as for all
+    names; rows and features (None where that is up to a file), target, and extra: whether it needs ``datasets``.
+    """
+    return [_row(name, entry) for name, entry in datasets.ENTRIES.items()]
+
+
+def _row(name, entry) -> dict:
+    module = sys.modules[entry.make.__module__]
+    size = f"{entry.rows:,} rows, {entry.features:,} features, " if entry.rows else ""
+    family = " ".join((module.__doc__ or "").split("\n\n")[0].split()).removesuffix(".").replace("``", "`")
+    return {
+        "kind": "data_set", "name": name, "formula": f"{size}{entry.target}; {entry.about}",
+        "defaults": dict(entry.parameters), "search": {}, "source": entry.about, "family": family,
+        "file": str(module.__file__), "rows": entry.rows, "features": entry.features, "target": entry.target,
+        "extra": entry.extra,
+    }  # fmt: skip
+
+
+def is_one(text: str) -> bool:
+    """Whether a text names a data set, with parameters or without, or is the path of a file of data."""
+    if files.is_path(text):
+        return True
+    try:
+        return names.parse(text)[0] in datasets.NAMES
+    except OptbenchError:
+        return False
+
+
+def describe(catalogue: Catalogue, text: str) -> dict:
+    """What is learned from a data set: a record with kind, name, formula, description, parameters, source and files as
+    of all names; and rows, test_rows, features, classes (0: real), target, split, scaling, notes, sha256 (of the user's
+    file), data_text, data_warning, problems (that take it), and missing: why it cannot be loaded here.
+
+    What is not at hand, or is a file that is not named, has None for its numbers. Raises OptbenchError for parameters
+    that do not fit and for a file that cannot be used.
+    """
+    name, given = ("file", {"path": text}) if files.is_path(text) else names.parse(text)
+    entry = datasets.ENTRIES[name]
+    given = files.spoken(given) if name == "file" else given
+    values = names.fill("data set", name, given, entry.parameters)
+    doc = inspect.cleandoc(entry.make.__doc__ or entry.about).replace("``", "`")
+    data, missing = None, ""
+    if name not in _ON_DISK and (given or entry.rows):
+        try:
+            data = datasets.load(text)
+        except OptbenchError as error:
+            if given:
+                raise
+            missing = str(error)
+    places = [str(files.file_of(values["path"]))] if name == "file" and data else [_row(name, entry)["file"]]
+    record = {
+        "kind": "data_set", "name": text if files.is_path(text) or name == "file" else names.canonical(name, given),
+        "formula": doc.split("\n\n")[0], "description": doc,
+        "parameters": {
+            key: {"value": _plain(value), "default": _plain(entry.parameters[key]), "limit": _WORDS.get(key)}
+            for key, value in values.items()
+        },
+        "source": data.source if data else entry.about, "files": places, "missing": missing,
+    }  # fmt: skip
+    facts = {
+        "rows": None, "test_rows": None, "features": None, "classes": None, "target": entry.target, "split": "",
+        "scaling": "", "notes": [], "sha256": "", "data_text": "", "data_warning": "", "problems": [],
+    }  # fmt: skip
+    if data:
+        facts = {
+            "rows": len(data.x), "test_rows": len(data.x_test), "features": data.x.shape[1], "classes": data.classes,
+            "target": data.target, "split": data.split, "scaling": data.scaling, "notes": list(data.notes),
+            "sha256": data.digest, "data_text": data.text, "data_warning": data.warning,
+            "problems": _problems(catalogue, text, data),
+        }  # fmt: skip
+    return record | facts
+
+
+def _plain(value):
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _problems(catalogue, text, data) -> list[str]:
+    """The problems that learn from such targets."""
+    fitting = []
+    for name, family in catalogue.problems.items():
+        if "data" not in family.parameters:
+            continue
+        kind = datasets.wanted(family.factory, {**family.parameters, "data": text})
+        square = math.isqrt(data.x.shape[1]) ** 2 == data.x.shape[1]
+        if kind and datasets.kind_fits(*kind, data.classes) and (square or name not in _IMAGES):
+            fitting.append(name)
+    return fitting
+
+
+def markdown() -> str:
+    """The table of reports/catalogue.md."""
+    head = ["| name | rows | features | target | what it is | parameters |", "|---|---|---|---|---|---|"]
+    lines = []
+    for row in rows():
+        sizes = (f"{row[key]:,}" if row[key] else "" for key in ("rows", "features"))
+        about = row["source"] + "; needs the extra `datasets`" * row["extra"]
+        values = ", ".join(f"{key}={value!r}" for key, value in row["defaults"].items())
+        cells = (f"`{row['name']}`", *sizes, row["target"], about, f"`{values}`" if values else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([f"## {len(lines)} data sets", "", *head, *lines])

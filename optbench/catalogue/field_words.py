@@ -1,0 +1,168 @@
+"""What others call what is here: words of the field, of PyTorch, optax and Keras, and the names that they lead to.
+
+A word leads to every name that it may mean, each with what tells it from the others; to none where there is none here,
+with the reason. ``sgd(momentum)`` is the word where it is typed with that parameter.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from optbench import datasets
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError, unknown
+
+_SGD = {"gd": "PyTorch's SGD", "heavy_ball": "PyTorch's SGD with momentum, here beta1"}
+_MOMENTUM = {"heavy_ball": "a sum of gradients, as in PyTorch's SGD", "momentum": "an average, as in the lecture"}
+_NESTEROV = {"nesterov": "on an average of gradients: PyTorch's SGD(nesterov=True) at the rate lr / (1 - beta1)"}
+_ADAM = {"adam": "eps inside the root, as in the lecture", "adam_torch": "eps outside, as in the paper and PyTorch"}
+_RMSPROP = {"rmsprop": "eps inside the root, as in the lecture", "rmsprop_torch": "PyTorch's eps and alpha"}
+_DECAY = {"coupled_decay": "added to the gradient, as in PyTorch's SGD and Adam", "decoupled_decay": "as in AdamW"}
+_CYCLE = {"triangular": "CyclicLR's modes triangular and triangular2", "exp_range": "its mode exp_range"}
+_STEPS = {"step": "a drop each fraction of the run", "staircase": "a drop each so many epochs or steps"}
+_WARMUP = {"warmup(cosine)": ""}
+
+# Letters and digits alone, in lower case; several words, several keys.
+_LEADS: dict[str, Mapping[str, str]] = {
+    "sgd stochasticgradientdescent gradientdescent vanillasgd minibatchsgd steepestdescent": _SGD,
+    "sgd(momentum)": {"heavy_ball": "PyTorch's momentum is beta1 here"},
+    "sgdm sgdmomentum momentumsgd classicalmomentum": _MOMENTUM,
+    "polyak polyakmomentum": _MOMENTUM | {"average": "Polyak's averaging of the iterates"},
+    "nag nesterovmomentum nesterovacceleratedgradient acceleratedgradient sgd(nesterov)": _NESTEROV,
+    "sgdw": {"decoupled_decay(heavy_ball)": "with momentum", "decoupled_decay(gd)": "without"},
+    "adam": _ADAM,
+    "adam(amsgrad)": {"amsgrad": ""},
+    "rmsprop": _RMSPROP,
+    "rmsprop(centered)": {"rmsprop_centered": ""},
+    "rmsprop(momentum)": {"rmsprop_momentum": ""},
+    "resilientbackprop resilientpropagation irprop": {"rprop": ""},
+    "adamnesterov nesterovadam": {"nadam": ""},
+    "rectifiedadam": {"radam": ""},
+    "ranger": {"lookahead(radam)": ""},
+    "schedulefree adamwschedulefree": {"schedule_free_adamw": "", "schedule_free_sgd": ""},
+    "sgdschedulefree": {"schedule_free_sgd": ""},
+    "averagedsgd averagedstochasticgradientdescent": {"asgd": "", "average(gd)": "an exponentially weighted average"},
+    "dadaptation dadapt dadaptadam": {"prodigy": "its successor"},
+    "soap": {"shampoo": "SOAP, which runs Adam in its basis, is not here"},
+    "lbfgsb bfgs quasinewton": {"lbfgs": "SciPy's, with a line search, on the full batch"},
+    "conjugategradient conjugategradients nonlinearcg": {"cg": "SciPy's, on the full batch"},
+    "clipgradnorm clipbyglobalnorm gradientclipping gradclip clipnorm": {"clip": "by the norm over all parameters"},
+    "weightdecay l2 l2regularization addecayedweights": _DECAY,
+    "ema swa polyakaveraging iterateaveraging weightaveraging averagedmodel": {"average": "of the iterates"},
+    "cosineannealing cosineannealinglr cosinedecay halfcosine": {"cosine": ""},
+    "warmupcosine cosinewarmup cosinewithwarmup warmupcosinedecayschedule linearwarmupcosine": _WARMUP,
+    "sgdr cosineannealingwarmrestarts cosinedecayrestarts warmrestarts": {"cosine_restarts": ""},
+    "onecyclelr superconvergence": {"one_cycle": ""},
+    "cycliclr clr cyclical": _CYCLE,
+    "steplr stepdecay": _STEPS,
+    "multisteplr piecewiseconstant piecewiseconstantdecay piecewiseconstantschedule": {
+        "multi_step": "",
+        "table": "any factors",
+    },
+    "exponentiallr exponentialdecay": {"exponential": ""},
+    "linearlr lineardecay linearschedule": {"linear": ""},
+    "polynomiallr polynomialdecay poly": {"polynomial": ""},
+    "inversetimedecay timedecay": {"inverse": ""},
+    "noam rsqrt transformer": {"inverse_sqrt": ""},
+    "wsd trapezoidal": {"warmup_stable_decay": ""},
+    "linearwarmup gradualwarmup": {"warmup": ""},
+    "fixed none noschedule": {"constant": ""},
+    "constantlr": {"table": "PyTorch's is a smaller factor at first, then 1"},
+    "banana": {"rosenbrock": ""},
+    "sphere": {"quadratic(condition=1)": ""},
+    "logisticregression logreg": {"logistic": "two classes", "softmax": "several"},
+    "linearregression ols": {"least_squares": ""},
+    "ridgeregression": {"ridge": ""},
+    "svm hinge": {"squared_hinge": "a linear machine"},
+    "neuralnetwork nn network perceptron": {"mlp": ""},
+    "cnn convnet": {"convolution": ""},
+}
+_CURVATURE = "no rule here has second derivatives; lbfgs (SciPy's, on the full batch) estimates them"
+_NONE = {
+    "lambdalr multiplicativelr sequentiallr chainedscheduler": (
+        "schedule",
+        "a formula of your own is a plug-in, a function under @schedule; table takes any factors",
+    ),
+    "plateau reducelronplateau reduceonplateau": (
+        "schedule",
+        "none here watches the loss, for a factor depends on the step alone; step, staircase and multi_step drop, too",
+    ),
+    "newton adahessian sophia kfac gaussnewton naturalgradient": ("optimizer", _CURVATURE),
+    "ftrl": ("optimizer", "there is none here; adagrad is what it comes from"),
+    "sparseadam": ("optimizer", "no gradient here is sparse; adam_torch is the same rule on dense ones"),
+}
+
+
+def _by_word(table: Mapping) -> dict:
+    return {word: value for words in table for word in words.split() for value in [table[words]]}
+
+
+LEADS, NONE = _by_word(_LEADS), _by_word(_NONE)
+
+
+def meant(text: str, known: Iterable[str]) -> dict[str, str]:
+    """The names among ``known`` that ``text`` may mean, with a remark each: a word of the field, or another spelling.
+
+    Args:
+        text: a name as others write it, with parameters or without.
+        known: the names that there are.
+
+    Returns:
+        What to show or to type, by name or by name with parameters; nothing for a word that is not known.
+
+    Example:
+        >>> meant("SGD(nesterov=True, momentum=0.9)", ["gd", "nesterov"])
+        {'nesterov': "on an average of gradients: PyTorch's SGD(nesterov=True) at the rate lr / (1 - beta1)"}
+    """
+    known = set(known)
+    word, _, inside = text.partition("(")
+    word = _squeezed(word)
+    keys = [f"{word}({key})" for key in ("nesterov", "momentum", "centered", "amsgrad") if f"{key}=" in inside]
+    for key in (*keys, word):
+        if leads := {name: remark for name, remark in LEADS.get(key, {}).items() if _head(name) in known}:
+            return leads
+    return {name: "" for name in sorted(known) if word and _squeezed(name) == word}
+
+
+def sentence(leads: Mapping[str, str]) -> str:
+    """``gd (PyTorch's SGD), or heavy_ball (...)``."""
+    return ", or ".join(f"{name} ({remark})" if remark else name for name, remark in leads.items())
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") -> OptbenchError:
+    """The error for a name of ``kind`` that is not among ``known``: what the field calls so, or else the nearest one.
+
+    Args:
+        kind: such as "optimizer", or "name" for one of any kind.
+        name: as it was typed.
+        known: the names that there are.
+        another: the kind that does have this name.
+
+    Returns:
+        The error, for the caller to raise.
+    """
+    known = list(known)
+    word = _squeezed(name.partition("(")[0])
+    if word in NONE and kind in (NONE[word][0], "name"):
+        return OptbenchError(f"unknown {kind} {name!r}: {NONE[word][1]}")
+    if kind == "problem" and name in datasets.NAMES:
+        return OptbenchError(
+            f"unknown problem {name!r}: there is a data set of that name; 'optbench show {name}' says "
+            f"which problems learn from it"
+        )
+    if another:
+        article = "an" if another[0] in "aeiou" else "a"
+        return OptbenchError(f"unknown {kind} {name!r}: there is {article} {another.replace('_', ' ')} of that name")
+    leads = meant(name, known)
+    if len(leads) == 1 and not any(leads.values()):
+        return OptbenchError(f"unknown {kind} {name!r}: did you mean {next(iter(leads))!r}?")
+    if leads:
+        return OptbenchError(f"unknown {kind} {name!r}: did you mean {sentence(leads)}?")
+    return unknown(kind, name, known, shown_by="optbench list")
+
+
+def _head(name: str) -> str:
+    return names.parse(name)[0]
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())

@@ -1,0 +1,97 @@
+"""Data in memory as a problem by name: what the Python functions and a sweep's spec take alike."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from optbench import datasets
+from optbench.catalogue import loader
+from optbench.contract import arguments, names
+from optbench.contract.errors import OptbenchError, shown
+from optbench.datasets import files
+from optbench.datasets.kept import keep
+
+_OWNER = "with_data"
+_LONGEST = 1000
+"""Letters of the name of a class."""
+
+
+def with_data(
+    problem: str,
+    X: Any,
+    y: Any,
+    *,
+    test: Any = None,
+    drop: str | Iterable[str] = (),
+    missing: str = "",
+    positive: Any = "",
+    folder: str | Path | None = None,
+    plugin: str | Path | Iterable[str | Path] = (),
+    **parameters: Any,
+) -> str:
+    """The name of a problem that learns from data in memory, as every function and spec takes it.
+
+    The data are kept in a file that is named by what is in it: equal data have the same name, and a sweep can be
+    resumed, isolated and sent to workers. They are treated as a file's are: texts become columns of 0 and 1, a fifth of
+    the rows is for testing, features and real targets are standardized by the training rows. ``optbench show`` with the
+    name tells all of it.
+
+    Args:
+        problem: that learns from data, with parameters if need be: ``"logistic"``, ``"mlp(hidden=(8,))"``.
+        X: (rows, features), an array, a DataFrame, or what NumPy or ``to_pandas`` make one of those of; a sparse one
+            becomes dense.
+        y: (rows,), numbers or texts; or the name of a column of X.
+        test: X and y of the test rows, where they are fixed; for arrays of numbers.
+        drop: columns of X to leave out.
+        missing: "drop" leaves out rows with missing values, "mean" fills in the mean of the training rows; by default
+            they are an error.
+        positive: the class that is 1, all others being 0.
+        folder: where the file is kept; by default ``arrays`` below OPTBENCH_DATA, or in a folder of the user's cache.
+        plugin: a file, or several, with problems of your own.
+        **parameters: the problem's, by name.
+
+    Returns:
+        The name, in which ``data`` is the file: ``"logistic(data=\"file(path='~/.cache/optbench/arrays/...')\")"``.
+
+    Raises:
+        OptbenchError: the problem learns from no data, the data do not fit it, or the file cannot be written.
+
+    Example:
+        >>> X = np.arange(20.0).reshape(10, 2)
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     name = with_data("least_squares", X, X @ [1.0, -2.0], folder=folder)
+        ...     minimize(name, "gd", lr=0.1, steps=500).status
+        'ok'
+    """
+    catalogue = loader.load_all(plugin)
+    try:
+        name, given = names.parse(problem)
+    except OptbenchError as error:
+        raise OptbenchError(f"{_OWNER}: problem: {error}") from None
+    learners = [key for key, family in catalogue.problems.items() if "data" in family.parameters]
+    if name in catalogue.problems and name not in learners:
+        raise OptbenchError(f"{_OWNER}: {name} learns from no data; these do: {', '.join(learners)}")
+    if name not in catalogue.problems or "data" in given or "data" in parameters:
+        if "data" in given or "data" in parameters:
+            raise OptbenchError(f"{_OWNER}: {shown(problem)} names its data; here X and y are the data")
+        catalogue.problem(name)  # which says what is near
+    family = catalogue.problems[name]
+    several = [drop] if isinstance(drop, str) else arguments.items(f"{_OWNER}: drop", drop)
+    dropped = files.spoken({"drop": several})["drop"]
+    if not isinstance(missing, str) or missing:
+        arguments.word(f"{_OWNER}: missing", missing, ("drop", "mean"))
+    class_text = files.spoken({"positive": positive})["positive"]
+    if len(class_text) > _LONGEST:
+        raise OptbenchError(f"{_OWNER}: positive={shown(class_text)} is too long for a class")
+    kept = keep(_OWNER, X, y, test, dropped, folder)
+    told = files.spoken({"path": kept.path, "target": kept.target, "missing": missing, "positive": class_text})
+    data = names.canonical("file", {key: value for key, value in told.items() if value})
+    filled = names.fill("problem", name, {**given, **parameters, "data": data}, family.parameters)
+    if kind := datasets.wanted(family.factory, filled):
+        try:
+            datasets.load_for(name, data, *kind)
+        except OptbenchError as error:
+            raise OptbenchError(str(error).replace(f"data set {kept.path}: ", f"{_OWNER}: ")) from None
+    chosen = {key: value for key, value in filled.items() if value != family.parameters[key]}
+    return names.canonical(name, chosen)

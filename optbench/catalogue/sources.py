@@ -1,0 +1,87 @@
+"""Which files ship, and the names that a file registers, read from its text: nothing is imported, nothing executed.
+
+A shell that completes names asks at every press of a key, and must not wait for NumPy, nor run a user's file.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+_DECORATORS = {
+    "optimizer": "optimizers",
+    "wrapper": "wrappers",
+    "schedule": "schedules",
+    "schedule_wrapper": "schedule_wrappers",
+    "problem": "problems",
+}
+_CALLS = {"variant": "optimizers", "Baseline": "baselines"}
+REGISTRIES = (*_DECORATORS.values(), "baselines")
+"""Of the catalogue, by the words that its own fields have."""
+
+
+def shipped_files() -> list[Path]:
+    """The files that ship; problems lie inside the package, or beside it in a checkout."""
+    folder = _HERE.parent / "problems"
+    if not folder.is_dir():
+        folder = _HERE.parents[1] / "problems"
+    return [
+        *sorted((_HERE / "optimizers").glob("*.py")),
+        *sorted((_HERE / "schedules").glob("*.py")),
+        *sorted(folder.glob("*.py")),
+    ]
+
+
+def registered_names(files: list[Path]) -> dict[str, list[str]]:
+    """The names in ``files`` by registry, in their order: those that a decorator, a variant or a Baseline has.
+
+    What a file registers in a loop, or under a name that it computes, is not seen; a file that cannot be read has none.
+    """
+    found: dict[str, list[str]] = {registry: [] for registry in REGISTRIES}
+    for file in files:
+        try:
+            tree = ast.parse(file.read_bytes())
+        except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
+            continue
+        for registry, name in _registered(tree):
+            found[registry].append(name)
+    return found
+
+
+def data_set_names() -> list[str]:
+    """The names of the data sets: the keys of ``SETS`` in the files of their room."""
+    trees = (ast.parse(file.read_bytes()) for file in sorted(_HERE.parent.joinpath("datasets").glob("*.py")))
+    assigned = (node for tree in trees for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign))
+    dicts = (
+        node.value
+        for node in assigned
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name) and target.id == "SETS" and isinstance(node.value, ast.Dict)
+    )
+    return [key.value for each in dicts for key in each.keys if isinstance(key, ast.Constant)]
+
+
+def _registered(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                if registry := _DECORATORS.get(_called(decorator)):
+                    yield registry, _keyword(decorator, "name") or node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            texts = [each.value for each in node.value.args if isinstance(each, ast.Constant)]
+            name = next((text for text in texts if isinstance(text, str)), _keyword(node.value, "name"))
+            if name and (registry := _CALLS.get(_called(node.value))):
+                yield registry, name
+
+
+def _called(node: ast.expr) -> str:
+    """``problem`` of ``problem(...)``, ``@problem`` and ``optbench.problem(...)``."""
+    node = node.func if isinstance(node, ast.Call) else node
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _keyword(node: ast.expr, key: str) -> str | None:
+    """The text of a keyword in a call, if there is one."""
+    values = [each.value for each in getattr(node, "keywords", ()) if each.arg == key]
+    constant = values[0] if values else None
+    return constant.value if isinstance(constant, ast.Constant) and isinstance(constant.value, str) else None

@@ -1,0 +1,77 @@
+"""One worked example a command, shown at the end of its help; in this order they run in one empty folder."""
+
+EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "": (
+        "Run a small sweep, ask whether the difference is real, and look a name up:",
+        (
+            'optbench sweep --problems quadratic --optimizers "gd, adam" --out first',
+            "optbench compare first gd adam",
+            "optbench show sgd",
+        ),
+    ),
+    "sweep": (
+        "Two optimizers on one problem, each tuned over ten rates, three batch sizes and five schedules; the verdict "
+        "is printed, and first/report/index.html has it with what it rests on:",
+        ('optbench sweep --problems quadratic --optimizers "gd, adam" --out first',),
+    ),
+    "merge": (
+        "Two sweeps, which may have run on two machines, as one folder:",
+        (
+            'optbench sweep --problems beale --optimizers "gd, adam" --lr 0.01,0.1 \\',
+            "    --epochs 5 --out one --no-report",
+            'optbench sweep --problems saddle --optimizers "gd, adam" --lr 0.01,0.1 \\',
+            "    --epochs 5 --out two --no-report",
+            "optbench merge one two --out both --no-report",
+        ),
+    ),
+    "report": (
+        "The page of the sweep in `optbench sweep --help`, with its tables for a paper as files besides:",
+        ("optbench report first --tables tex",),
+    ),
+    "compare": (
+        "Two optimizers of the sweep in `optbench sweep --help`; the exit code is 1 where adam is shown to be twice as "
+        "bad as gd, or worse:",
+        ("optbench compare first gd adam --fail-above 100%",),
+    ),
+    "lecture": (
+        "What an exponentially weighted average costs, a claim of the lecture, on a smaller experiment:",
+        ("optbench lecture B1 --quick --out lecture",),
+    ),
+    "check": (
+        "A rule of your own, checked against the contract:",
+        (
+            "cat > softsign.py <<'END'",
+            "from optbench import optimizer",
+            "",
+            '@optimizer(source="a sign that is smooth at 0", softness=0.1)',
+            "def softsign(w, g, lr, softness):",
+            '    """w = w - lr g / (|g| + softness)."""',
+            "    return w - lr * g / (abs(g) + softness)",
+            "END",
+            "optbench check softsign.py",
+        ),
+    ),
+    "ewa": (
+        "Averages over about 2 and 10 days:",
+        (
+            "printf 'day,price\\n1,20\\n2,22\\n3,19\\n4,25\\n' > prices.csv",
+            "optbench ewa prices.csv --column price --beta 0.5 0.9",
+        ),
+    ),
+    "list": (
+        "The schedules, and the wrappers that go around one:",
+        ("optbench list schedules",),
+    ),
+    "show": (
+        "What is PyTorch's SGD called here? And all about one setting of a wrapped optimizer:",
+        (
+            "optbench show sgd",
+            'optbench show "clip(heavy_ball(beta1=0.95), norm=1)"',
+        ),
+    ),
+    "info": (
+        "Can a GPU be used here, and what is missing?",
+        ("optbench info --json",),
+    ),
+}
+"""By command, "" for all of them: what the example does, and its lines as a shell reads them."""

@@ -1,0 +1,100 @@
+"""Help in groups: the commands and the options under headings, and one worked example at the end of each page.
+
+Plain text in the terminal's width, the same in a pipe: boxes of rich would leave a long option's help 30 columns.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from optbench.cli.examples import EXAMPLES
+
+RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The lecture, and what is here"
+"""The headings of the commands."""
+WHAT, HOW, SEEDS, TIME = "What to run", "How settings are tried and chosen", "Seeds", "Budget and time"
+WHERE, PAGE, INPUT, OUTPUT = "Where and how", "The report", "What to look at", "What is printed and written"
+"""The headings of the options that more than one command has."""
+_OTHERS = "Besides"
+_FEW = 4
+"""So many options need no headings."""
+
+
+def write_groups(formatter: Any, rows: Sequence[tuple[str | None, tuple[str, str]]]) -> None:
+    """Write rows of a name and its help under their headings, in the order of these; rows without one stand last."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for heading, row in sorted(rows, key=lambda each: each[0] is None):
+        groups.setdefault(heading or _OTHERS, []).append(row)
+    for heading, group in groups.items():
+        with formatter.section(heading):
+            formatter.write_dl(group)
+
+
+class Command(TyperCommand):
+    """A command whose help is in groups, and ends with an example."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments first, then the options by heading."""
+        arguments, options = [], []
+        for parameter in self.get_params(ctx):
+            if (row := parameter.get_help_record(ctx)) is not None:
+                if parameter.param_type_name == "argument":
+                    arguments.append((parameter.metavar or row[0], row[1]))
+                else:
+                    options.append((getattr(parameter, "rich_help_panel", None), row))
+        if arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl(arguments)
+        if len(options) > _FEW:
+            write_groups(formatter, options)
+        else:
+            with formatter.section("Options"):
+                formatter.write_dl([row for _, row in options])
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """The first sentence, whole: what is cut says nothing. The list of commands has it, and some shells."""
+        return re.split(r"(?<=\.)\s", " ".join((self.help or "").split()), maxsplit=1)[0]
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The example, in lines that can be copied."""
+        if self.name in EXAMPLES:
+            write_example(formatter, *EXAMPLES[self.name])
+
+
+def write_example(formatter: Any, about: str, lines: Sequence[str]) -> None:
+    """Write what an example does, and its lines as they are typed."""
+    with formatter.section("Example"):
+        formatter.write_text(about)
+        formatter.write_paragraph()
+        for line in lines:
+            formatter.write(f"{'':{formatter.current_indent}}{line}".rstrip() + "\n")
+
+
+class Commands(TyperGroup):
+    """Commands under headings; ``help NAME`` is ``NAME --help``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args[:1] == ["help"]:
+            args = [*(arg for arg in args[1:] if arg != "help"), "--help"]
+        if not args and not ctx.resilient_parsing:
+            args = ["--help"]  # click prints the help of a command without any on standard error
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The commands first: they are what somebody looks for."""
+        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
+        write_groups(
+            formatter,
+            [
+                (getattr(command, "rich_help_panel", None), (name, command.get_short_help_str()))
+                for name, command in commands
+                if not command.hidden
+            ],
+        )
+        rows = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
+        with formatter.section("Options"):
+            formatter.write_dl([row for row in rows if row is not None])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        write_example(formatter, *EXAMPLES[""])

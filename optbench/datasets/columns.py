@@ -1,0 +1,177 @@
+"""The columns of a table as numbers: texts become columns of 0 and 1, and what is no number is refused."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from optbench.contract.errors import OptbenchError, shown
+
+MOST_LEVELS = 100
+_FEW_LEVELS = 10
+"""Different texts that are levels however few rows there are."""
+_MOST_NUMBERS = 10
+"""Different numbers among texts that can be levels, such as 1, 2, 3+; more are a column of numbers with a few words."""
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?|\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?"
+    rf"|\d{{1,2}}[-. ]+{_MONTH}[-, ]+\d{{2,4}}( .*)?|{_MONTH}[- ]+\d{{1,2}}[-, ]+\d{{2,4}}( .*)?",
+    re.IGNORECASE,
+)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
+_DATES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period", "interval")
+_WAYS = "turn it into numbers (a year, a month, days since the first), or leave it out"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as it will be learned from: its numbers, NaN where one is missing, or of its texts the level each is."""
+
+    name: str
+    numbers: np.ndarray | None = None
+    whole: bool = False
+    """Whether the numbers are stored as whole ones, or would be without gaps."""
+    truth: bool = False
+    """Whether they are True and False."""
+    codes: np.ndarray | None = None
+    """The place of each row's text among the levels, -1 where it is missing."""
+    levels: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Where it has no value."""
+        return np.isnan(self.numbers) if self.codes is None else self.codes < 0
+
+    @property
+    def width(self) -> int:
+        """How many features it makes."""
+        return 1 if self.codes is None or len(self.levels) == 2 else len(self.levels)
+
+    def features(self, rows: np.ndarray) -> np.ndarray:
+        """(rows, width): one feature for two levels, 1 for the second; otherwise one for each; NaN where missing."""
+        if self.codes is None:
+            return self.numbers[rows][:, None]
+        codes = self.codes[rows]
+        made = (codes[:, None] == np.arange(len(self.levels))).astype(float)[:, -self.width :]
+        made[codes < 0] = np.nan
+        return made
+
+
+def column(path: str, name: str, values: Any, target: bool = False) -> Column:
+    """A column of a table by what it holds, whatever the table calls it. values: a pandas Series.
+
+    Raises OptbenchError, with its name and what to do, for dates, for lists and the like, for infinite numbers, for
+    numbers that were read as texts, and for a feature with as many texts as rows.
+    """
+    who = f"data set {path}: {'the target' if target else 'feature'} {name!r}"
+    kind = _kind(values)
+    if kind == "date":
+        first = shown(str(values.dropna().iloc[0]))
+        raise OptbenchError(f"{who} holds dates or times, such as {first}: {_ways(name, target)}")
+    if kind == "other":
+        held = type(values.dropna().iloc[0]).__name__
+        raise OptbenchError(f"{who} holds values of the kind {held}, neither numbers nor texts: {_leave(name, target)}")
+    if kind == "text":
+        return _texts(who, name, values, target)
+    try:
+        numbers = pd.to_numeric(values).to_numpy(float, na_value=np.nan)
+    except (OverflowError, TypeError, ValueError):
+        numbers = np.array([np.nan if pd.isna(each) else float(each) for each in values], float)
+    _refuse_infinite(who, name, numbers, target)
+    gaps = bool(np.isnan(numbers).any())
+    return Column(name, numbers, gaps or pd.api.types.is_integer_dtype(values.dtype), kind == "truth")
+
+
+def _refuse_infinite(who, name, numbers, target):
+    infinite = int(np.isinf(numbers).sum())
+    if infinite:
+        raise OptbenchError(f"{who} has {infinite:,} values that are not finite: mend them, or {_leave(name, target)}")
+
+
+def _kind(values) -> str:
+    """number, truth, text, date or other."""
+    types, dtype = pd.api.types, values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "text"
+    if types.is_bool_dtype(dtype):
+        return "truth"
+    if types.is_complex_dtype(dtype):
+        return "other"
+    if types.is_numeric_dtype(dtype):
+        return "number"
+    held = types.infer_dtype(values, skipna=True)
+    if held in _DATES or types.is_datetime64_any_dtype(dtype):
+        return "date"
+    known = {
+        "boolean": "truth", "string": "text", "mixed-integer": "text", "categorical": "text", "integer": "number",
+        "floating": "number", "mixed-integer-float": "number", "decimal": "number", "empty": "number",
+    }  # fmt: skip
+    kind = known.get(held, "other")
+    if kind == "text" and held == "mixed-integer":  # numbers and texts, or numbers and anything
+        return "text" if all(isinstance(each, str | int | float) for each in values.dropna()) else "other"
+    return kind
+
+
+def _texts(who, name, values, target) -> Column:
+    category = isinstance(values.dtype, pd.CategoricalDtype)
+    texts = values.astype(object).to_numpy(object, na_value=None).copy()
+    there = ~pd.isna(texts)
+    texts[~there] = None
+    texts[there] = [str(each).strip() for each in texts[there]]
+    texts[(texts == "") | (texts == "?")] = None
+    levels = sorted(set(texts[~pd.isna(texts)]))
+    numeric = [each for each in levels if _is_number(each)]
+    if len(numeric) == len(levels) and not (category and levels):
+        numbers = np.array([np.nan if each is None else float(each) for each in texts], float)
+        _refuse_infinite(who, name, numbers, target)
+        return Column(name, numbers, whole=True)
+    if not category:
+        _refuse_texts_that_are_none(who, name, levels, numeric, target)
+    many = len(levels) > MOST_LEVELS or len(levels) > max(_FEW_LEVELS, (~pd.isna(texts)).sum() // 2)
+    if many and not target:
+        raise OptbenchError(
+            f"{who} has {len(levels):,} different texts in {len(texts):,} rows, such as {shown(levels[0])}: too many "
+            f"for a weight each; group them, or {_leave(name, target)}"
+        )
+    return Column(name, codes=np.asarray(pd.Categorical(texts, categories=levels).codes), levels=tuple(levels))
+
+
+def _refuse_texts_that_are_none(who, name, levels, numeric, target):
+    dates = [each for each in levels if _DATE.fullmatch(each)]
+    if 10 * len(dates) >= 9 * len(levels) > 0:
+        raise OptbenchError(f"{who} holds dates or times, such as {shown(dates[0])}: {_ways(name, target)}")
+    commas = [each for each in levels if _DECIMAL_COMMA.fullmatch(each)]
+    if commas and len(commas) + len(numeric) == len(levels):
+        raise OptbenchError(
+            f"{who} holds numbers with a comma, such as {shown(commas[0])}: say decimal=',' if it stands for the "
+            "decimal point, or write the numbers without it"
+        )
+    if len(numeric) > max(_MOST_NUMBERS, len(levels) // 2):
+        words = [each for each in levels if not _is_number(each)]
+        raise OptbenchError(
+            f"{who} holds numbers, and {shown(words[0])}{f' and {len(words) - 1:,} more texts' * (len(words) > 1)}: "
+            f"write numbers, leave the fields empty where a value is missing, or {_leave(name, target)}"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
+
+
+def _leave(name, target):
+    return "name another target" if target else f"leave it out: drop={_word(name)}"
+
+
+def _ways(name, target):
+    return f"{_WAYS}: drop={_word(name)}" if not target else "a target is a number or a class"
+
+
+def _word(name: str) -> str:
+    """A name as it is typed for a parameter."""
+    return name if re.fullmatch(r"[^\W\d]\w*", name) else repr(name)

@@ -1,0 +1,228 @@
+"""Arrays and tables in memory -> a file named by what is in it, which a spec, a worker and a resume can read.
+
+Equal values give the same name, and the file is written once. It stands below ``OPTBENCH_DATA``, or else
+``XDG_CACHE_HOME`` or ``~/.cache``, where no other folder is asked for.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optbench.contract import arguments, room
+from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
+from optbench.contract.paths import is_file, path_of
+from optbench.datasets.asking import several
+from optbench.datasets.mapped import cache_folder, write_whole
+
+_LETTERS = 16
+"""Of a file's name."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where examples are kept, as it is written in a spec, and the column that is the target, "" for arrays."""
+
+    path: str
+    target: str
+
+
+def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (), folder: Any = None) -> Kept:
+    """A file of these examples.
+
+    ``x``: an array (n, ...), or a table: a DataFrame, or what turns itself into one (``to_pandas``). ``y``: (n,), or
+    the name of a column. ``test``: a pair of arrays, where the test examples are fixed. ``drop``: columns to leave out.
+    Raises OptbenchError, which begins with ``owner``, for what is none of these, and where no file can be written.
+    """
+    place = cache_folder() / "arrays" if folder is None else path_of(f"{owner}: folder", folder)
+    table = _table(owner, x)
+    if table is None:
+        if isinstance(y, str):
+            raise OptbenchError(f"{owner}: y={shown(y)} names a column, and X is no table: a DataFrame has names")
+        x = _array(owner, "X", x)
+        if x.dtype.kind not in "biuf":
+            import pandas as pd
+
+            table = pd.DataFrame(x.reshape(len(x), -1)).infer_objects()
+            table = table.set_axis([f"x{i}" for i in range(table.shape[1])], axis=1)
+    if table is None:
+        if drop:
+            raise OptbenchError(f"{owner}: drop= is for tables, whose columns have names; here X is an array")
+        return _keep_arrays(owner, x, y, test, place)
+    if test is not None:
+        raise OptbenchError(f"{owner}: test= is for arrays of numbers; of a table, a fifth of the rows is for testing")
+    return _keep_table(owner, *_with_target(owner, table, y, drop), place)
+
+
+def _table(owner, x):
+    """A copy of X as a DataFrame with texts as names, or None where it is an array."""
+    x = x.to_pandas() if hasattr(x, "to_pandas") else x
+    if not (hasattr(x, "columns") and hasattr(x, "iloc")):
+        return x.to_frame() if hasattr(x, "to_frame") and hasattr(x, "iloc") else None
+    table = x.set_axis([name if isinstance(name, str) else f"x{name}" for name in x.columns], axis=1)
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise OptbenchError(f"{owner}: the name {twice!r} stands over several columns of X")
+    return table
+
+
+def _array(owner, name, values) -> np.ndarray:
+    """An array of at least two axes, in memory and without a mask."""
+    _refuse_ranges(owner, name, values)
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        rows, features = values.shape
+        room.need_memory(f"{owner}: {name} of {rows:,} x {features:,} without its zeros; dense it", 8 * rows * features)
+        values = values.toarray()
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(float).filled(np.nan)
+    try:
+        found = np.asarray(values)
+    except Exception as error:  # a tensor that has a gradient, or stands on a GPU; rows of several lengths
+        raise OptbenchError(f"{owner}: {name} is no array: {in_one_line(error)}") from error
+    if found.ndim < 2 or not found.size:
+        hint = f"; one feature is {name}.reshape(-1, 1)" if found.ndim == 1 else ""
+        raise OptbenchError(f"{owner}: {name} must be (rows, features), not {found.shape}{hint}")
+    if found.dtype.kind not in "biufOUS":
+        raise OptbenchError(f"{owner}: {name} must hold numbers or texts, not {found.dtype}")
+    return found
+
+
+def _targets(owner, name, values, rows) -> np.ndarray:
+    """(n,) numbers or texts."""
+    _refuse_ranges(owner, name, values)
+    try:
+        found = np.asarray(values.astype(float).filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values)
+    except Exception as error:
+        raise OptbenchError(f"{owner}: {name} is no array: {in_one_line(error)}") from error
+    if found.ndim == 2 and found.shape[1] > 1:
+        raise OptbenchError(
+            f"{owner}: {name} must be (rows,), not {found.shape}; of one column a class, {name}.argmax(axis=1)"
+        )
+    if found.shape not in ((rows,), (rows, 1)):
+        raise OptbenchError(f"{owner}: X has {rows:,} rows, and {name} is {found.shape}")
+    found = found.reshape(-1)
+    if found.dtype.kind == "O":
+        found = found.astype(str) if all(isinstance(each, str) for each in found) else _numbers(owner, name, found)
+    if found.dtype.kind not in "biufUS":
+        raise OptbenchError(f"{owner}: {name} must hold numbers or texts, not {found.dtype}")
+    return found
+
+
+def _refuse_ranges(owner, name, values):
+    if isinstance(values, range) and len(values) > arguments.MOST_ITEMS:  # which NumPy would write out first
+        raise OptbenchError(f"{owner}: {name}={shown(values)} must be an array")
+
+
+def _numbers(owner, name, values):
+    try:
+        return np.array([np.nan if each is None else each for each in values.tolist()]).astype(float, casting="safe")
+    except (TypeError, ValueError, OverflowError):
+        raise OptbenchError(
+            f"{owner}: {name} holds values of several kinds: texts, or numbers, are asked for"
+        ) from None
+
+
+def _keep_arrays(owner, x, y, test, place) -> Kept:
+    arrays = {"x": x, "y": _targets(owner, "y", y, len(x))}
+    if test is not None:
+        pair = arguments.items(f"{owner}: test", test)
+        if len(pair) != 2:
+            raise OptbenchError(f"{owner}: test must be a pair, X and y of the test examples")
+        arrays["x_test"] = _array(owner, "X of test", pair[0])
+        arrays["y_test"] = _targets(owner, "y of test", pair[1], len(arrays["x_test"]))
+    parts = [part for name, each in arrays.items() for part in (name, each.dtype.str, each.shape, _bytes(each))]
+    path = place / f"{_hash(parts)}.npz"
+    if not is_file(path):
+        room.need_disk(f"{owner}: the file of X and y", place, sum(each.nbytes for each in arrays.values()))
+        write_whole(path, lambda new: np.savez(new, **arrays), f"{owner}: folder")
+    return Kept(_short(path), "")
+
+
+def _bytes(array):
+    return np.ascontiguousarray(array).tobytes()
+
+
+def _with_target(owner, table, y, drop):
+    """The table without what is dropped and with y among its columns, and what that one is called."""
+    drop = several(drop, table.columns)
+    for name in drop:
+        if name not in table.columns:
+            raise unknown(f"column of X in {owner}: drop", name, table.columns)
+    if isinstance(y, str):
+        if y not in table.columns:
+            raise unknown(f"column of X in {owner}: y", y, table.columns)
+        if y in drop:
+            raise OptbenchError(f"{owner}: drop= leaves out {y!r}, which is y")
+        return table.drop(columns=list(drop)), y
+    table = table.drop(columns=list(drop))
+    if hasattr(y, "to_frame") and hasattr(y, "index") and not y.index.equals(table.index):
+        raise OptbenchError(
+            f"{owner}: the rows of X and y have different labels: bring both in one order, reset_index(drop=True)"
+        )
+    name = getattr(y, "name", None)
+    if name is not None and str(name) in table.columns:
+        raise OptbenchError(
+            f"{owner}: y is called {str(name)!r}, and so is a column of X, which would tell it: drop={str(name)!r}"
+        )
+    name = str(name) if name is not None else next(each for each in _free() if each not in table.columns)
+    if hasattr(y, "iloc"):
+        if len(y) != len(table):
+            raise OptbenchError(f"{owner}: X has {len(table):,} rows, and y {len(y):,}")
+        return table.assign(**{name: y.array}), name
+    return table.assign(**{name: _targets(owner, "y", y, len(table))}), name
+
+
+def _free() -> Iterable[str]:
+    yield "target"
+    yield from (f"target_{i}" for i in range(10**9))
+
+
+def _keep_table(owner, table, target, place) -> Kept:
+    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parts = []
+    for name in table.columns:
+        values = table[name]
+        if isinstance(values.dtype, pd.CategoricalDtype):  # a file has no categories but of texts
+            table = table.assign(**{name: values.cat.rename_categories([str(each) for each in values.cat.categories])})
+        elif pd.api.types.infer_dtype(values, skipna=True) == "mixed-integer":  # numbers and texts
+            table = table.assign(**{name: [None if pd.isna(each) else str(each) for each in values]})
+        values = table[name]
+        plain = values.dtype.kind in "biufM" and isinstance(values.dtype, np.dtype)
+        told = (
+            _bytes(values.to_numpy()) if plain else repr([None if each is pd.NA else each for each in values.tolist()])
+        )
+        parts += [name, str(values.dtype), told]
+    path = place / f"{_hash(parts)}.parquet"
+    if not is_file(path):
+        try:
+            arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            raise OptbenchError(f"{owner}: X cannot be kept in a file: {in_one_line(error)}") from error
+        room.need_disk(f"{owner}: the file of X and y", place, arrow.nbytes)
+        write_whole(path, lambda new: parquet.write_table(arrow, new), f"{owner}: folder")
+    return Kept(_short(path), target)
+
+
+def _hash(parts) -> str:
+    """Of the values, not of the file, whose bytes differ from one version of a library to the next."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()[:_LETTERS]
+
+
+def _short(path: Path) -> str:
+    """The path from the user's home on, so that the name is the same wherever that is."""
+    path = path.absolute()
+    try:
+        return f"~/{path.relative_to(Path.home()).as_posix()}"
+    except (ValueError, RuntimeError):
+        return str(path)

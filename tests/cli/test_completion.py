@@ -1,0 +1,211 @@
+"""What a shell is told when somebody presses Tab, asked as the shells ask."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from optbench import datasets
+from optbench.catalogue import sources
+from optbench.catalogue.listing import KINDS, PARTS
+from optbench.catalogue.sources import REGISTRIES, registered_names, shipped_files
+from optbench.cli import app
+from optbench.lecture import claims
+
+ROOT = Path(__file__).parents[2]
+SPEC = """problems = ["quadratic"]
+optimizers = ["gd", "clip(adam(beta1=[0.8, 0.9]), norm=2)", "adam(beta2=[0.9, 0.99])"]
+"""
+
+
+@pytest.fixture
+def bash(capsys, monkeypatch, tmp_path):
+    """bash(*words) -> what completes the last of them, which may be empty; words as bash cuts the line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["optbench"])
+
+    def call(*words):
+        monkeypatch.setenv("_OPTBENCH_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", "\n".join(["optbench", *words]))
+        monkeypatch.setenv("COMP_CWORD", str(len(words)))
+        return answer(capsys)
+
+    return call
+
+
+def answer(capsys):
+    with pytest.raises(SystemExit):
+        app.main()
+    out, err = capsys.readouterr()
+    assert not err
+    return out.split("\n")[:-1] if out.strip() else []
+
+
+def test_names_read_from_the_text_are_those_of_the_catalogue(catalogue):
+    names = registered_names(shipped_files())
+    assert names == {registry: list(getattr(catalogue, registry)) for registry in REGISTRIES}
+    registries = {registry for parts in KINDS.values() for registry in parts}
+    assert set(REGISTRIES) == registries - {"eager"} and set(REGISTRIES) <= {*KINDS, *PARTS}
+    assert sorted(sources.data_set_names()) == sorted(datasets.NAMES)
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["sw"], ["sweep"]),
+        (["sweep", "--opt"], ["--optimizers"]),
+        (["sweep", "--retry"], ["--retry-failed"]),
+        (["show", "heav"], ["heavy_ball"]),
+        (["show", '"clip(heav'], ["clip(heavy_ball"]),
+        (["show", "digi"], ["digits"]),
+        (["list", "data"], ["datasets"]),
+        (["list", "sch"], ["schedules", "schedule_wrappers"]),
+        (["sweep", "--optimizers", "nest"], ["nesterov"]),
+        (["sweep", "--optimizers", "gd,nest"], ["gd,nesterov"]),
+        (["sweep", "--optimizers", '"gd, nest'], ["gd, nesterov"]),
+        (["sweep", "--optimizers", "'gd, clip(nest"], ["gd, clip(nesterov"]),
+        (["sweep", "--optimizers", '"clip(lookahead(nest'], ["clip(lookahead(nesterov"]),
+        (["sweep", "--optimizers", '"adam(beta1=0.8), nest'], ["adam(beta1=0.8), nesterov"]),
+        (["sweep", "--optimizers", '"adam(nest'], []),
+        (["sweep", "--optimizers", '"clip(adam, nest'], []),
+        (["sweep", "--optimizers", "=", "nest"], ["nesterov"]),
+        (["sweep", "--lr", "0.1", "--optimizers", "=", "nest"], ["nesterov"]),
+        (["sweep", "--schedules", '"constant, warmup(cosine_'], ["constant, warmup(cosine_restarts"]),
+        (["sweep", "--problems", "rosen"], ["rosenbrock"]),
+        (["sweep", "--device", "c"], ["cpu", "cuda"]),
+        (["sweep", "--dtype", "float64,fl"], ["float64,float64", "float64,float32"]),
+        (["sweep", "--lr", ""], []),
+        (["sweep", "--lr", "0"], []),
+        (["sweep", ""], []),
+        (["sweep", "th"], ["thorough"]),
+        (["report", "--format", "png,s"], ["png,svg"]),
+        (["compare", "--by", ""], ["tuned", "settings"]),
+        (["check", ""], []),
+        (["sweep", "--plugin", ""], []),
+        (["sweep", "--nonsense", ""], []),
+        (["show", "zzz"], []),
+        (["show", '"('], []),
+    ],
+    ids=lambda value: " ".join(value or []),
+)
+def test_bash(bash, words, completed):
+    assert bash(*words) == completed
+
+
+def test_right_behind_a_sign_of_equality_all_names_are_offered(bash):
+    assert "cosine" in bash("sweep", "--schedules", "=")
+    assert bash("sweep", "--schedules", "=") == bash("sweep", "--schedules", "")
+    assert {"adam", "warmup", "rosenbrock", "lbfgs"} <= set(bash("show", '"'))
+
+
+def test_claims_are_completed(bash):
+    ids = {claim.id for claim in claims()}
+    assert set(bash("lecture", "")) == ids | {each.partition(".")[0] for each in ids}
+
+
+def test_compare_completes_the_optimizers_of_its_folder_and_other_folders(bash):
+    for name in ("old", "new"):
+        Path(name).mkdir()
+        Path(name, "spec.toml").write_text(SPEC)
+        Path(name, "runs.parquet").write_text("")
+    assert bash("compare", "") == []  # the shell offers files
+    assert bash("compare", "old", "") == ["gd", "clip(adam)", "adam", "new"]
+    assert bash("compare", "old", "gd", "a") == ["adam"]
+    assert bash("compare", "old", "--optimizers", "gd,a") == ["gd,adam"]
+    Path("old", "spec.toml").write_text("optimizers = 3 [")
+    assert bash("compare", "old", "n") == ["new"]
+
+
+def test_names_of_a_plugin_are_completed_and_the_file_is_not_run(bash):
+    Path("mine.py").write_text(
+        "raise SystemExit('this file was run')\n"
+        "import optbench\n@optbench.optimizer(source='me', beta=0.5)\ndef my_rule(w, g, lr, beta):\n    ...\n"
+        "@optbench.problem(source='me')\ndef my_valley():\n    ...\n"
+    )
+    assert bash("sweep", "--plugin", "mine.py", "--optimizers", "gd,my_") == ["gd,my_rule"]
+    assert bash("show", "--plugin", "mine.py", "my_") == ["my_rule", "my_valley"]
+    Path("mine.py").write_text("def (")
+    assert bash("show", "--plugin", "mine.py", "my_") == bash("show", "--plugin", "none.py", "my_") == []
+
+
+def test_columns_of_a_file_are_completed(bash):
+    Path("prices.csv").write_text("day,price,volume\n1,2,3\n")
+    assert bash("ewa", "prices.csv", "--column", "p") == ["price"]
+    assert bash("ewa", "none.csv", "--column", "") == []
+
+
+def test_nothing_is_printed_where_completion_breaks(bash, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("never shown")
+
+    monkeypatch.setattr(sources, "registered_names", broken)
+    assert bash("show", "ad") == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "line", "words"),
+    [
+        ("zsh", "optbench show heav", ['"heavy_ball"']),
+        ("zsh", 'optbench sweep --optimizers "gd, ', ['"gd, adamw"', '"gd, yogi"']),
+        ("fish", "optbench show heav", ["heavy_ball"]),
+        ("fish", "optbench sweep --optimizers 'gd, ", ["gd, adamw"]),
+        ("fish", "optbench sweep --problems rosen", ["rosenbrock"]),
+    ],
+)
+def test_zsh_and_fish(capsys, monkeypatch, tmp_path, shell, line, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["optbench"])
+    monkeypatch.setenv("_OPTBENCH_COMPLETE", f"complete_{shell}")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    out = "\n".join(answer(capsys))
+    assert all(word in out for word in words)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_shown_and_installed_for_a_shell(run, monkeypatch, tmp_path, shell):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "")  # what sets it is undone with this test
+    code, out, err = run("--show-completion", shell)
+    assert code == 0 and not err and "_OPTBENCH_COMPLETE" in out and f"complete_{shell}" in out
+    code, out, err = run("--install-completion", shell)
+    assert code == 0 and not err and f"{shell} completion installed" in out
+    assert any("complete_" + shell in path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_real_bash_completes_and_nothing_heavy_is_imported(tmp_path):
+    if shutil.which("bash") is None:
+        pytest.skip("there is no bash")
+    program = tmp_path / "optbench"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -X importtime -m optbench "$@" 2>>"{tmp_path}/imported"\n')
+    program.chmod(0o755)
+    script = (
+        f'eval "$({program} --show-completion bash)"\nrm "{tmp_path}/imported"\n'
+        "COMP_WORDS=(optbench sweep --optimizers '\"gd, nest'); COMP_CWORD=3\n"
+        f'_optbench_completion {program}; printf "%s\\n" "${{COMPREPLY[@]}}"\n'
+    )
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=path, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("gd, nesterov\n", "")
+    imported = {line.rpartition("|")[2].strip() for line in (tmp_path / "imported").read_text().splitlines()}
+    assert "optbench.cli.completion" in imported
+    assert not {"numpy", "numba", "pandas", "pyarrow", "scipy"} & imported
+
+
+def test_every_option_with_a_name_as_its_value_is_completed():
+    completed = {
+        f"{name} {each.opts[0]}"
+        for name, command in typer.main.get_command(app.app).commands.items()
+        for each in command.params
+        if each._custom_shell_complete is not None
+    }
+    names = ("--problems", "--optimizers")
+    wanted = {"list kind", "show name", "lecture ids", "compare targets", "ewa --column"}
+    wanted |= {f"compare {each}" for each in (*names, "--by", "--measure", "--choose-by", "--cost")}
+    wanted |= {f"report {each}" for each in ("--format", "--style", "--tables")}
+    wanted |= {f"sweep {each}" for each in (*names, "spec", "--schedules", "--dtype", "--choose-by", "--device")}
+    assert completed >= wanted | {"sweep --isolate", "sweep --executor"}

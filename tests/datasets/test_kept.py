@@ -1,0 +1,186 @@
+"""Data in memory as a problem by name: the file that they are kept in, what is learned from it, and what is refused."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+
+import optbench
+from optbench import datasets
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError
+
+ROWS = 40
+RNG = np.random.default_rng(7)
+X = RNG.standard_normal((ROWS, 3))
+Y = (X[:, 0] + RNG.standard_normal(ROWS) > 0).astype(int)
+TABLE = pd.DataFrame(X, columns=["a", "b", "c"]).assign(
+    city=RNG.choice(["x", "y", "z"], ROWS),
+    kind=pd.Categorical(RNG.integers(0, 3, ROWS)),
+    churn=np.where(Y, "yes", "no"),
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path))
+    return tmp_path / "arrays"
+
+
+def data_of(name):
+    return datasets.load(names.parse(name)[1]["data"], True)
+
+
+def test_arrays_are_learned_from_as_they_are(cache):
+    name = optbench.with_data("logistic(l2=0.5)", X, Y)
+    problem = optbench.objective(name).problem
+    assert problem.name == name and "l2=0.5" in name
+    order = np.random.default_rng(0).permutation(ROWS)[:32]
+    raw = X[order]
+    np.testing.assert_allclose(problem.data[0][:, :3], (raw - raw.mean(axis=0)) / raw.std(axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(problem.data[1], Y[order])
+    (file,) = cache.iterdir()
+    assert problem.digest == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_equal_data_are_one_file_of_the_same_bytes(cache, tmp_path):
+    torch_like = type("Tensor", (), {"__array__": lambda self, dtype=None, copy=None: X})()
+    spread = np.zeros((ROWS, 6))
+    spread[:, ::2] = X
+    several = [X, X.tolist(), X.copy(order="F"), scipy.sparse.csr_matrix(X), torch_like, spread[:, ::2]]
+    found = {optbench.with_data("softmax", each, Y.tolist()) for each in several}
+    assert len(found) == 1 and len(list(cache.iterdir())) == 1
+    others = [optbench.with_data("softmax", x, y) for x, y in ((X + 1, Y), (X, 1 - Y), (X.astype(np.float32), Y))]
+    assert len({*found, *others}) == 4
+    again = optbench.with_data("softmax", X, Y, folder=tmp_path / "other")
+    (one,), (other,) = (set(f.glob(re.search(r"\w+\.npz", again)[0])) for f in (cache, tmp_path / "other"))
+    assert one.read_bytes() == other.read_bytes()
+    tables = [optbench.with_data("softmax", TABLE.copy(), "churn", folder=tmp_path / each) for each in ("one", "two")]
+    contents = {next((tmp_path / each).iterdir()).read_bytes() for each in ("one", "two")}
+    assert len(contents) == 1 and tables[0].replace("/one/", "/two/") == tables[1]
+
+
+def test_a_table_is_what_it_is_as_a_file(tmp_path):
+    path = tmp_path / "t.csv"
+    TABLE.to_csv(path, index=False)
+    # In a .csv the kinds are numbers: a table says that they are none.
+    file = datasets.load(f"file(path={path}, drop=kind, target=churn, positive=no)", 2)
+    name = optbench.with_data("logistic", TABLE, "churn", positive="no", drop="kind")
+    kept = data_of(name)
+    np.testing.assert_array_equal(kept.x, file.x)
+    np.testing.assert_array_equal(kept.y, file.y)
+    whole = data_of(optbench.with_data("logistic", TABLE, "churn"))
+    assert whole.x.shape[1] == 9 and "city (3), kind (3)" in whole.text
+    apart = data_of(optbench.with_data("logistic", TABLE.drop(columns="churn"), TABLE["churn"]))
+    np.testing.assert_array_equal(apart.x, whole.x)
+    np.testing.assert_array_equal(apart.y, data_of(optbench.with_data("logistic", TABLE, TABLE.churn, drop="churn")).y)
+
+
+def test_test_rows_can_be_given():
+    data = data_of(optbench.with_data("logistic", X, Y, test=(X[:7], Y[:7])))
+    assert len(data.x) == ROWS and len(data.x_test) == 7
+    np.testing.assert_array_equal(data.x_test, data.x[:7])
+
+
+def test_gaps_masks_objects_and_texts():
+    holes = np.where(X > 1.5, np.nan, X)
+    with pytest.raises(OptbenchError, match=r"^with_data: x has \d missing values: .* missing=mean fills in"):
+        optbench.with_data("logistic", holes, Y)
+    filled = data_of(optbench.with_data("logistic", holes, Y, missing="mean"))
+    masked = data_of(optbench.with_data("logistic", np.ma.masked_greater(X, 1.5), Y, missing="mean"))
+    np.testing.assert_array_equal(filled.x, masked.x)
+    objects = data_of(optbench.with_data("logistic", X.astype(object), Y.astype(object)))
+    np.testing.assert_array_equal(objects.x, data_of(optbench.with_data("logistic", X, Y)).x)
+    mixed = data_of(
+        optbench.with_data("logistic", pd.DataFrame({"m": [1, "a", None, 3] * 10, "x": X[:, 0]}), Y, missing="mean")
+    )
+    assert "m (3)" in mixed.text
+
+
+def test_a_sweep_takes_the_name_and_is_resumed(tmp_path):
+    spec = {"problems": [optbench.with_data("logistic", TABLE, "churn")], "optimizers": ["gd"],
+            "learning_rates": [0.1], "batch_sizes": [8], "epochs": 1}  # fmt: skip
+    first = optbench.sweep(spec, seeds=1, out=tmp_path / "out")
+    spec["problems"] = [optbench.with_data("logistic", TABLE.copy(), "churn")]
+    again = optbench.sweep(spec, seeds=1, out=tmp_path / "out")
+    pd.testing.assert_frame_equal(first.runs, again.runs)
+    assert first.problems["data"][0].endswith("features standardized by the training rows")
+
+
+WRONG = [
+    ("quadratic", X, Y, {}, "with_data: quadratic learns from no data; these do: "),
+    ("logstic", X, Y, {}, "unknown problem 'logstic': did you mean 'logistic'?"),
+    ("logistic(data=digits)", X, Y, {}, r"with_data: 'logistic\(data=digits\)' names its data; here X and y"),
+    ("logistic", X, Y, {"data": "digits"}, "names its data"),
+    ("logistic", X, Y, {"l3": 1}, "unknown parameter of problem logistic 'l3': did you mean 'l2'?"),
+    (3, X, Y, {}, "with_data: problem: cannot read 3"),
+    ("logistic", X[:, 0], Y, {}, r"with_data: X must be \(rows, features\), not \(40,\); one feature is X.reshape"),
+    ("logistic", X, Y[1:], {}, r"with_data: X has 40 rows, and y is \(39,\)"),
+    ("logistic", X, np.eye(2)[Y], {}, r"y must be \(rows,\), not \(40, 2\); of one column a class, y.argmax"),
+    ("logistic", X * 1j, Y, {}, "with_data: X must hold numbers or texts, not complex128"),
+    ("logistic", [[1, 2], [3]], [0, 1], {}, "with_data: X is no array: ValueError"),
+    ("logistic", X, "churn", {}, "with_data: y='churn' names a column, and X is no table"),
+    ("logistic", X, np.array(["a", 1] * 20, object), {}, "y holds values of several kinds"),
+    ("logistic", X, np.ones(ROWS), {}, "with_data: all examples are of one class"),
+    ("logistic", X, X[:, 0], {}, "with_data: the target has real values, not classes"),
+    ("logistic", X, np.arange(ROWS) % 3, {}, "has 3 classes, not 2 classes; positive='0' makes two of them"),
+    ("logistic", X, Y, {"test": X}, "with_data: test must be a pair"),
+    ("logistic", X, Y, {"test": (X[:, :2], Y)}, "with_data: x and x_test differ in their number of features"),
+    ("logistic", X, Y, {"drop": "a"}, "with_data: drop= is for tables"),
+    ("logistic", TABLE, "chrn", {}, "unknown column of X in with_data: y 'chrn': did you mean 'churn'?"),
+    ("logistic", TABLE, "churn", {"drop": "ctiy"}, "column of X in with_data: drop 'ctiy': did you mean 'city'?"),
+    ("logistic", TABLE, "churn", {"drop": ["churn"]}, "with_data: drop= leaves out 'churn', which is y"),
+    ("logistic", TABLE, TABLE.churn, {}, "y is called 'churn', and so is a column of X, which would tell it"),
+    ("logistic", TABLE, TABLE.churn[::-1].rename("y"), {}, "the rows of X and y have different labels"),
+    ("logistic", TABLE, "churn", {"test": (X, Y)}, "test= is for arrays of numbers"),
+    ("logistic", TABLE.assign(o=[object()] * ROWS), "churn", {}, "X cannot be kept in a file"),
+    ("logistic", TABLE.assign(day=pd.Timestamp("2024-01-01")), "churn", {}, "with_data: feature 'day' holds dates"),
+    ("logistic", TABLE.set_axis(["a", "a", *"cdef"], axis=1), "f", {}, "the name 'a' stands over several columns"),
+    ("least_squares", TABLE, "churn", {}, "with_data: the target is text, not real numbers"),
+    ("logistic", X, np.array([{}] * ROWS), {}, "y holds values of several kinds"),
+    ("logistic", X, Y * 1j, {}, "with_data: y must hold numbers or texts, not complex128"),
+    ("logistic", X, range(10**7), {}, "with_data: y=range.0, 10000000. must be an array"),
+    ("logistic", TABLE, pd.Series(Y[1:], name="y"), {}, "the rows of X and y have different labels"),
+    ("logistic", X, Y, {"positive": "x" * 2000}, "is too long for a class"),
+    ("logistic", X, Y, {"missing": "men"}, "missing 'men': did you mean 'mean'?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("problem", "x", "y", "more", "words"), WRONG, ids=range(len(WRONG)))
+def test_one_line_says_what_is_wrong(problem, x, y, more, words):
+    with pytest.raises(OptbenchError, match=words) as told:
+        optbench.with_data(problem, x, y, **more)
+    assert "\n" not in str(told.value)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OptbenchError, match="^with_data: folder: cannot write .*file"):
+        optbench.with_data("logistic", X, Y, folder=tmp_path / "file" / "more")
+
+
+def test_a_path_below_the_home_is_written_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("OPTBENCH_DATA")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    name = optbench.with_data("logistic", X, Y)
+    assert (
+        "'~/.cache/optbench/arrays/" in name and len(list(Path("~/.cache/optbench/arrays").expanduser().iterdir())) == 1
+    )
+    assert optbench.minimize(name, "gd", lr=0.1, steps=3).status == "ok"
+
+
+def test_what_turns_itself_into_a_table_is_one():
+    """A table of pyarrow or polars, and a column of names that are numbers."""
+    table = pd.DataFrame(X)
+    arrow = type("Table", (), {"to_pandas": lambda self: table})()
+    assert optbench.with_data("logistic", arrow, Y) == optbench.with_data("logistic", table, Y)
+    masked = np.ma.masked_array(Y, np.arange(ROWS) % 9 == 0)
+    text = data_of(optbench.with_data("logistic", X, masked, missing="mean")).text
+    assert "5 of 40 rows of x left out, where the target is missing" in text
+    one = data_of(optbench.with_data("logistic", TABLE["a"], Y))
+    assert one.x.shape == (32, 1)

@@ -1,0 +1,254 @@
+"""Tables with texts, gaps and several classes, against scikit-learn: what is learned from is what its tools make."""
+
+import gzip
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from harness import CATALOGUE
+from sklearn.datasets import dump_svmlight_file
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from optbench import datasets
+from optbench.contract.errors import OptbenchError
+from optbench.datasets import columns
+
+ROWS = 60
+RNG = np.random.default_rng(3)
+TABLE = pd.DataFrame(
+    {
+        "id": RNG.permutation(ROWS) + 500,
+        "age": np.where(RNG.random(ROWS) < 0.2, np.nan, RNG.integers(18, 80, ROWS)),
+        "port": RNG.choice(["S", "C", "Q"], ROWS),
+        "sex": RNG.choice(["male", "female"], ROWS),
+        "alone": RNG.random(ROWS) < 0.5,
+        "fare": RNG.random(ROWS) * 100,
+        "class": RNG.choice(["first", "second", "third"], ROWS),
+        "churn": RNG.choice(["yes", "no"], ROWS),
+    }
+)
+NUMBERS = ["age", "fare"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def expected(table, fill):
+    """Features by scikit-learn, fitted on the training rows, levels apart: age, port, sex, alone, fare, class."""
+    order = np.random.default_rng(0).permutation(len(table))
+    cut = round(0.8 * len(table))
+    levels = [sorted(table[name].dropna().unique()) for name in ("port", "sex", "class")]
+    hot = OneHotEncoder(categories=levels, drop="if_binary", sparse_output=False)
+    hot = hot.fit_transform(table[["port", "sex", "class"]])
+    x = np.column_stack([table["age"], hot[:, :4], table["alone"], table["fare"], hot[:, 4:]]).astype(float)
+    train, test = x[order[:cut]], x[order[cut:]]
+    if fill:
+        imputer = SimpleImputer().fit(train)
+        train, test = imputer.transform(train), imputer.transform(test)
+    scaler = StandardScaler().fit(train)
+    return scaler.transform(train), scaler.transform(test), order[:cut], order[cut:]
+
+
+@pytest.mark.parametrize("missing", ["mean", "drop"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "tsv", "csv.gz"])
+def test_features_are_those_of_scikit_learn(missing, ending):
+    if ending == "parquet":
+        TABLE.astype({"class": "category"}).to_parquet("d.parquet")
+    else:
+        TABLE.to_csv(f"d.{ending}", index=False, sep="\t" if ending == "tsv" else ",")
+    d = datasets.load(f"file(path=d.{ending}, drop=id, missing={missing}, target=churn)", 2)
+    kept = TABLE.dropna() if missing == "drop" else TABLE
+    train, test, rows, others = expected(kept, missing == "mean")
+    np.testing.assert_allclose(d.x, train, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(d.x_test, test, rtol=1e-12, atol=1e-12)
+    classes = (kept["churn"] == "yes").to_numpy(float)
+    np.testing.assert_array_equal(d.y, classes[rows])
+    np.testing.assert_array_equal(d.y_test, classes[others])
+    assert len(d.digest) == 64
+    gaps = int(TABLE["age"].isna().sum())
+    told = {
+        "drop": f"{gaps} of 60 rows left out, where values are missing",
+        "mean": f"missing values filled in with the mean of the training rows: age ({gaps})",
+    }
+    encoded = "texts as columns of 0 and 1, with the levels of all rows: port (3), sex (2), class (3)"
+    assert d.notes == (told[missing], encoded, "columns left out: id")
+    assert "; ".join(d.notes) in d.text and d.text.endswith("features standardized by the training rows")
+
+
+def test_a_missing_text_is_filled_with_the_shares_of_the_levels():
+    ports = TABLE["port"].where(np.arange(ROWS) % 7 > 0)
+    pd.DataFrame({"port": ports, "y": TABLE["fare"]}).to_csv("d.csv", index=False)
+    d = datasets.load("file(path=d.csv, missing=mean)", False)
+    order = np.random.default_rng(0).permutation(ROWS)[:48]
+    hot = pd.get_dummies(ports).to_numpy(float)[order]
+    there = ports.notna().to_numpy()[order]
+    filled = np.where(there[:, None], hot, hot[there].mean(axis=0))
+    np.testing.assert_allclose(d.x, (filled - filled.mean(axis=0)) / filled.std(axis=0), atol=1e-12)
+
+
+def test_no_number_depends_on_a_test_row():
+    order = np.random.default_rng(0).permutation(ROWS)
+    changed = TABLE.copy()
+    changed.loc[order[48:], ["age", "fare"]] *= 1000
+    parts = []
+    for table in (TABLE, changed):
+        table.to_csv("d.csv", index=False)
+        parts.append(datasets.load("file(path=d.csv, drop='id,churn', missing=mean, target=fare)", False))
+    np.testing.assert_array_equal(parts[0].x, parts[1].x)
+    np.testing.assert_array_equal(parts[0].y, parts[1].y)
+    assert np.abs(parts[1].x_test).max() > 100
+
+
+@pytest.mark.parametrize(
+    ("target", "positive", "other"),
+    [("churn", "no", "yes"), ("churn", "yes", "no"), ("class", "second", "not second"), ("alone", "False", "True"),
+     ("age", "50", "not 50")],
+)  # fmt: skip
+def test_the_class_that_is_one_can_be_named(target, positive, other):
+    table = TABLE.drop(columns="id").fillna({"age": 50})
+    table.to_csv("d.csv", index=False)
+    problem = CATALOGUE.problem(f"logistic(data=file(path=d.csv, target={target}, positive={positive}))")
+    ones = table[target].map(lambda value: f"{value:g}" if target == "age" else str(value)).to_numpy() == positive
+    np.testing.assert_array_equal(problem.data[1], ones[np.random.default_rng(0).permutation(ROWS)[:48]])
+    assert 0 < ones.sum() < ROWS and (
+        f"0 is {other} ({ROWS - ones.sum()} rows), 1 is {positive} ({ones.sum()} rows)" in problem.data_text
+    )
+    assert CATALOGUE.problem(problem.name).name == problem.name
+
+
+def test_signs_of_other_countries():
+    text = "größe;preis;art\n" + "".join(f"{i},5; {i * i % 13},25;{'äö'[i % 2]}\n" for i in range(20))
+    with open("d.csv", "wb") as file:
+        file.write(text.encode("latin-1"))
+    text = "file(path=d.csv, sep=;, encoding=latin-1, decimal=',', target=größe, drop=art)"
+    d = datasets.load(text, False)
+    raw = np.array([i * i % 13 + 0.25 for i in range(20)])[np.random.default_rng(0).permutation(20)[:16]]
+    np.testing.assert_allclose(d.x[:, 0], (raw - raw.mean()) / raw.std(), rtol=1e-12)
+    assert "real, from 0.5 to 19.5" in d.text
+
+
+@pytest.mark.parametrize(
+    ("sep", "sign"), [("tab", "\t"), (r"'\t'", "\t"), ("'|'", "|"), ("|", "|"), ("space", "  "), ("semicolon", ";")]
+)
+def test_separators(sep, sign):
+    TABLE[["fare", "age"]].dropna().to_csv("plain.csv", index=False)
+    with open("plain.csv") as plain, open("d.csv", "w") as file:
+        file.write(plain.read().replace(",", sign))
+    np.testing.assert_array_equal(datasets.load(f"file(path=d.csv, sep={sep})").x, datasets.load("plain.csv").x)
+
+
+def test_question_marks_and_points_are_missing_values():
+    TABLE[["fare", "age"]].assign(age=TABLE["age"].astype(object).where(TABLE["age"].notna(), "?")).to_csv(
+        "d.csv", index=False
+    )
+    d = datasets.load("file(path=d.csv, missing=drop)", False)
+    assert f"{TABLE['age'].isna().sum()} of 60 rows left out" in d.text
+
+
+def test_the_empty_column_behind_a_last_separator_is_none():
+    with open("d.csv", "w") as file:
+        file.write("a,b,\n" + "".join(f"{i % 7},{i % 3},\n" for i in range(20)))
+    assert datasets.load("d.csv").x.shape == (16, 1)
+
+
+def test_a_column_that_counts_rows_is_warned_of():
+    TABLE[["fare", "churn"]].to_csv("d.csv")
+    d = datasets.load("d.csv")
+    assert d.warning == (
+        "data set d.csv: feature 'Unnamed: 0' looks like the number of the row, which tells nothing about new rows: "
+        "leave it out with drop='Unnamed: 0'"
+    )
+    assert not datasets.load("file(path=d.csv, drop='Unnamed: 0')").warning
+
+
+@pytest.mark.parametrize("ending", ["svm", "libsvm", "svm.gz"])
+def test_the_format_of_libsvm(ending):
+    x = np.where(RNG.random((30, 6)) < 0.5, 0, RNG.standard_normal((30, 6)))
+    y = np.where(x[:, 0] > 0, 1, -1)
+    dump_svmlight_file(x, y, "d.svm", zero_based=False)
+    if ending == "svm.gz":
+        with open("d.svm", "rb") as plain, gzip.open("d.svm.gz", "wb") as packed:
+            packed.write(plain.read())
+    elif ending == "libsvm":
+        dump_svmlight_file(x, y, "d.libsvm", zero_based=True)
+    d = datasets.load(f"d.{ending}")
+    order = np.random.default_rng(0).permutation(30)[:24]
+    np.testing.assert_allclose(d.x, StandardScaler().fit_transform(x[order]), atol=1e-12)
+    np.testing.assert_array_equal(d.y, (y[order] + 1) / 2)
+    assert "the first number of each line, 2 classes: 0 is -1" in d.text
+
+
+def test_arrays_with_gaps():
+    x, y = RNG.standard_normal((30, 3)), np.arange(30) % 2
+    holes = np.where(np.arange(30)[:, None] == [3, 8, 8], np.nan, x)
+    np.savez("d.npz", x=holes, y=y)
+    with pytest.raises(OptbenchError, match="x has 3 missing values: file.path='d.npz', missing=drop. leaves those"):
+        datasets.load("d.npz")
+    dropped = datasets.load("file(path=d.npz, missing=drop, positive=0)")
+    assert len(dropped.x) + len(dropped.x_test) == 28 and "2 of 30 rows of x left out" in dropped.text
+    filled = datasets.load("file(path=d.npz, missing=mean)")
+    order = np.random.default_rng(0).permutation(30)
+    train = StandardScaler().fit_transform(SimpleImputer().fit_transform(holes[order[:24]]))
+    np.testing.assert_allclose(filled.x, train, atol=1e-12)
+
+
+def test_constant_and_wide_tables():
+    wide = pd.DataFrame(RNG.standard_normal((20, 1500)), columns=[f"gene {i}" for i in range(1500)])
+    wide.assign(same=0.1, y=wide["gene 0"] > 0).to_parquet("wide.parquet")
+    d = datasets.load("wide.parquet")
+    assert d.x.shape == (16, 1501) and (d.x[:, -1] == 0).all() and (d.x_test[:, -1] == 0).all()
+    assert d.classes == 2 and "1 is True" in d.text
+
+
+def test_truth_values_with_gaps_are_numbers():
+    truth = [True, False, None, True, False] * 8
+    pd.DataFrame({"t": truth, "y": range(40)}).to_csv("d.csv", index=False)
+    d = datasets.load("file(path=d.csv, missing=drop, target=y)", False)
+    raw = np.array([1.0, 0, 1, 0] * 8)[np.random.default_rng(0).permutation(32)[:26]]
+    np.testing.assert_allclose(d.x[:, 0], (raw - raw.mean()) / raw.std(), rtol=1e-12)
+    classes = datasets.load("file(path=d.csv, missing=drop, target=t)", 2)
+    assert "0 is False (16 rows), 1 is True (16 rows)" in classes.text
+
+
+def test_a_class_without_a_training_row_is_warned_of():
+    rare = np.random.default_rng(0).permutation(40)[-1]
+    table = pd.DataFrame({"x": RNG.random(40), "y": np.where(np.arange(40) == rare, "rare", "usual")})
+    table.to_csv("d.csv", index=False)
+    warning = "data set d.csv: no training row is of the class 'rare': it cannot be learned"
+    assert datasets.load("d.csv", 2).warning == warning and not datasets.load("d.csv").warning
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ([Decimal(i) / 4 for i in range(24)], np.arange(24) / 4),
+        (pd.array([*range(23), None], "Int64"), [*range(23), np.nan]),
+        (pd.array([True, False, None] * 8, "boolean"), [1, 0, np.nan] * 8),
+        ([f" {i}.5 " for i in range(23)] + ["?"], [*(np.arange(23) + 0.5), np.nan]),
+        (np.arange(24, dtype=np.float32) / 3, (np.arange(24, dtype=np.float32) / 3).astype(float)),
+        ([10**25 + i for i in range(24)], [float(10**25 + i) for i in range(24)]),
+    ],
+    ids=["decimals", "whole with a gap", "truth with a gap", "numbers as texts", "float32", "large"],
+)
+def test_numbers_of_every_kind_are_numbers(column, values):
+    raw = columns.column("d.parquet", "c", pd.Series(column))
+    assert raw.levels == () and raw.width == 1
+    np.testing.assert_array_equal(raw.features(np.arange(24))[:, 0], np.asarray(values, float))
+
+
+def test_categories_and_mixed_columns_are_texts():
+    for made in (pd.Series(pd.Categorical([3, 1, 3, None])), pd.Series(["3", 1, "3", None], dtype=object)):
+        column = columns.column("d", "c", made)
+        if made.dtype == object:  # they are all numbers
+            np.testing.assert_array_equal(column.numbers, [3, 1, 3, np.nan])
+        else:
+            assert column.levels == ("1", "3") and column.codes.tolist() == [1, 0, 1, -1]
+    mixed = columns.column("d", "c", pd.Series(["b", 1, "b", None, 2.5], dtype=object))
+    assert mixed.levels == ("1", "2.5", "b")
+    for odd in ([1 + 2j] * 4, [{"a": 1}] * 4, ["a", b"b", 3, {}]):
+        with pytest.raises(OptbenchError, match="feature 'c' holds values of the kind .*, neither numbers nor texts"):
+            columns.column("d", "c", pd.Series(odd))

@@ -1,0 +1,221 @@
+"""One line for each thing that is wrong with a file of the user's: it names the file and column, and what to do."""
+
+import gzip
+import io
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from harness import CATALOGUE
+
+from optbench import datasets
+from optbench.contract import room
+from optbench.contract.errors import OptbenchError
+
+ROWS = range(24)
+NUMBERS = pd.DataFrame({"a": [i * i % 7 for i in ROWS], "b": [i / 3 for i in ROWS]})
+YES = [("no", "yes")[i % 2] for i in ROWS]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def table(**columns):
+    return NUMBERS.assign(**columns, y=YES)
+
+
+GAPS = [None if i % 6 == 1 else float(i % 5) for i in ROWS]
+NAMES = [f"n{i}" for i in ROWS]
+MANY = pd.concat([NUMBERS] * 6, ignore_index=True).assign(word=[f"w{i % 120}" for i in range(144)], y=range(144))
+TABLES = [
+    (table(who=NAMES), "", "feature 'who' has 24 different texts in 24 rows, such as 'n0': too many for a weight each; "
+     "group them, or leave it out: drop=who"),
+    (MANY, "", "feature 'word' has 120 different texts"),
+    (table(who=NAMES, x=NAMES), "", "drop=who; and so with 'x', drop='who,x' leaves out all"),
+    (table(when=[f"2024-01-{i + 1:02d}" for i in ROWS]), "", "feature 'when' holds dates or times, such as "
+     "'2024-01-01': turn it into numbers (a year, a month, days since the first), or leave it out: drop=when"),
+    (table(when=[f"{i + 1}.3.2024" for i in ROWS]), "", "feature 'when' holds dates"),
+    (table(when=["12/24/24 10:00 PM"] * 24), "", "feature 'when' holds dates"),
+    (table(when=["Jun 12 1998", "May 1, 2001"] * 12), "", "feature 'when' holds dates"),
+    (table(when=["12-Jan-98", "3 March 2001"] * 12), "", "feature 'when' holds dates"),
+    (table(when=["12:30"] * 24), "", "feature 'when' holds dates or times"),
+    (NUMBERS.assign(when="2024-01-01"), "", "the target 'when' holds dates or times"),
+    (table(price=[f"{i},50" for i in ROWS]), "", "feature 'price' holds numbers with a comma, such as '0,50': say "
+     "decimal=','"),
+    (table(power=[*(f"{i}.5" for i in range(22)), "none known", "?"]), "", "feature 'power' holds numbers, and "
+     "'none known': write numbers, leave the fields empty where a value is missing, or leave it out: drop=power"),
+    (table(gap=GAPS), "", "column 'gap' has 4 missing values: file(path='d.csv', missing=drop) leaves those rows out, "
+     "missing=mean fills in the mean of the training rows"),
+    (table(gap=GAPS, hole=GAPS[::-1]), "", "(2 columns have some, in 8 of 24 rows): "),
+    (table(gap=GAPS), "missing=men", "missing 'men': did you mean 'mean'?"),
+    (table(gap=None), "missing=drop", "column 'gap' has no value in any row: leave it out with drop="),
+    (table(gap=None), "missing=mean", "feature 'gap' has no value in any training row, and so no mean"),
+    (table(gap=[None, 1] * 12, hole=[1, None] * 12), "missing=drop", "every row misses a value"),
+    (table(gap=[None] * 21 + [1, 2, 3]), "missing=drop", "3 examples are too few (21 of 24 rows left out"),
+    (table(large=[1e308, -1e308] * 12), "", "feature 'large' has values too large to be standardized"),
+    (table(far=np.inf), "", "feature 'far' has 24 values that are not finite: mend them, or leave it out: drop=far"),
+    (table(), "target=x", "unknown column of data set d.csv 'x': valid names: a, b, y"),
+    (table(churn=1), "target=chrn", "did you mean 'churn'?"),
+    (table(), "drop=c", "unknown column of data set d.csv 'c'"),
+    (table(), "drop=y, target=y", "drop= leaves out 'y', which is the target"),
+    (table(), "drop=(a, b)", "there is no column but the target 'y'"),
+    (table(), "positive=ja", "unknown value of the target 'y' in data set d.csv: positive 'ja': valid names: no, yes"),
+    (table().assign(y="yes"), "positive=yes", "all examples are of one class, 'yes'"),
+    (table(), "sep=;;", "cannot read"),
+    (table(), "sep=ab", "sep='ab' must be one sign, such as ';' or '|', or of tab, space, comma, semicolon"),
+    (table(), "encoding=utf8x", "unknown encoding of data set d.csv 'utf8x': did you mean 'utf-8'?"),
+    (table(), "encoding=hex", "unknown encoding of data set d.csv 'hex'"),
+    (table(), "decimal=';'", "decimal=';' must be '.', or ','"),
+    (table(), "decimal=','", "decimal=',' must be '.', or ',' with another sep"),
+    (table(), "misssing=drop", "unknown parameter of data set file 'misssing': did you mean 'missing'?"),
+    (table(), "target=None", "target=None must be a text"),
+]  # fmt: skip
+
+
+def refusal(text):
+    with pytest.raises(OptbenchError) as told:
+        CATALOGUE.problem(f"softmax(data={text})")
+    said = str(told.value)
+    assert "\n" not in said and said.isprintable() and len(said) < 900
+    return said
+
+
+@pytest.mark.parametrize(("content", "asked", "words"), TABLES, ids=range(len(TABLES)))
+def test_tables(content, asked, words):
+    content.to_csv("d.csv", index=False)
+    assert words in refusal(f"file(path=d.csv, {asked})")
+
+
+COMMAS = "a,b,y\n" + "".join(f"{i % 5},{i},{i % 2}\n" for i in ROWS)
+TEXTS = [
+    (COMMAS.replace(",", ";"), "the first line has ';' between its names, not ',': say sep=';'"),
+    (COMMAS.replace(",", "\t"), "the first line has tab between its names, not ',': say sep=tab"),
+    (COMMAS.replace(",", "|"), "say sep='|'"),
+    ("a,a,y\n" + COMMAS[6:], "the name 'a' stands over several columns; rename them"),
+    ("a,a,y,y\n" + COMMAS[6:], "the name 'a' stands over several columns, and so do 1 more; rename them"),
+    ("a,b\n" + COMMAS[6:], "cannot be read with sep=',': rows have more fields than the first line has names"),
+    (COMMAS + "1,2,3,4\n", "cannot be read with sep=',': Expected 3 fields in line 26, saw 4"),
+    (COMMAS + '"1,2,3\n', "cannot be read with sep=',': EOF inside string"),
+    (COMMAS.replace("a", "ä").encode("latin-1"), "cannot be read as utf-8: say encoding=cp1252, or latin-1"),
+    (COMMAS.encode("utf-16"), "cannot be read as utf-8: say encoding=utf-16"),
+    (COMMAS.encode("utf-16-le"), "it holds bytes of 0, which no text does"),
+    (b"\x00" * 50, "it holds bytes of 0"),
+    (gzip.compress(COMMAS.encode()), "this is packed by gzip: give it a name that ends in .csv.gz"),
+    (b"PK\x03\x04" + b"x" * 50, "this is an archive or a workbook, no text: save the sheet as .csv"),
+    (b"PAR1" + b"x" * 50, "this is a parquet file: give it a name that ends in .parquet"),
+    (b"\n\n \n", "the file holds no examples"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), TEXTS, ids=range(len(TEXTS)))
+def test_texts(content, words):
+    with open("d.csv", "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+    assert words in refusal("d.csv")
+
+
+def stored(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def bomb():
+    """An archive of a few hundred bytes whose x says that it holds a billion rows."""
+    file, head = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 1000)})
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("x.npy", head.getvalue())
+        packed.writestr("y.npy", head.getvalue())
+    return file.getvalue()
+
+
+X, Y = np.arange(48.0).reshape(24, 2), np.arange(24) % 2
+FILES = [
+    ("d.npz", bomb(), "array x (1000000000, 1000) needs"),
+    ("d.npz", stored(x=X, y=Y * 1j), "x and y must be numbers"),
+    ("d.npz", stored(x=np.where(X > 40, np.inf, X), y=Y), "x has 7 values that are not finite"),
+    ("d.npz", stored(x=X, y=Y, x_test=X, y_test=np.array(["a"] * 24)), "one of y and y_test is text"),
+    ("d.svm", b"", "the file holds no examples"),
+    ("d.svm", b"1 2:x\n", "cannot be read as lines of 'target feature:value ...'"),
+    ("d.svm", b"1 900000000:1\n0 1:1\n" * 400, "which it keeps without their zeros; dense it needs"),
+    ("d.svm", b"1 99999999999999999999999:1\n", "a feature has a number too large to be one"),
+    ("d.svm", b"1\n0\n" * 10, "the file holds no examples, or none with a feature"),
+    ("d.csv.gz", b"no archive", "cannot be read: BadGzipFile"),
+    ("d.csv.gz", gzip.compress(COMMAS.encode())[:-9], "cannot be read: "),
+    ("d.parquet", b"PAR1nothingPAR1", "cannot be read"),
+    ("d.xlsx", b"PK", "must end in .csv, .tsv, .parquet, .npz, .svm or .libsvm; save the sheet as .csv"),
+    ("d.gz", b"", "name it by what is in it, such as .csv.gz"),
+    ("d.npy", b"", "save x and y together with numpy.savez"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "words"), FILES, ids=range(len(FILES)))
+def test_files(name, content, words):
+    with open(name, "wb") as file:
+        file.write(content)
+    said = refusal(f"./{name}")
+    assert words in said and name in said
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (pd.Timestamp("2024-01-01"), "feature 'odd' holds dates or times"),
+        (pd.Timedelta("1h"), "feature 'odd' holds dates or times"),
+        (
+            [[1]] * 24,
+            "feature 'odd' holds values of the kind ndarray, neither numbers nor texts: leave it out: drop=odd",
+        ),
+        ([b"x"] * 24, "feature 'odd' holds values of the kind bytes"),
+    ],
+    ids=["date", "hours", "lists", "bytes"],
+)
+def test_columns_of_parquet(column, words):
+    table(odd=column).to_parquet("d.parquet")
+    assert words in refusal("d.parquet")
+
+
+def test_names_that_differ_by_blanks_alone():
+    pd.DataFrame({"a": range(24), "a ": range(24), "y": YES}).to_parquet("d.parquet")
+    assert "the name 'a' stands over several columns" in refusal("d.parquet")
+
+
+def test_parameters_of_other_kinds_of_files():
+    np.savez("d.npz", x=X, y=Y)
+    table().to_parquet("d.parquet")
+    for text, words in (
+        ("file(path=d.npz, target=y)", "target is for .csv, .tsv and .parquet; here the array y holds the targets"),
+        ("file(path=d.npz, drop=y)", "drop is for .csv, .tsv and .parquet"),
+        ("file(path=d.npz, sep=tab)", "sep is for .csv and .tsv"),
+        ("file(path=d.parquet, encoding=utf-8)", "encoding is for .csv and .tsv"),
+        ("file(path=d.npz, positive=3)", "unknown value of the target 'y' in data set d.npz: positive '3'"),
+        ("file(path='')", "is no path"),
+        ("file()", "is no path"),
+        ("d.npzz/", "no such file"),
+        ("./dd.npz", "no such file: did you mean 'd.npz'?"),
+    ):
+        assert words in refusal(text) or text == "d.npzz/"
+
+
+def test_several_values_where_two_are_wanted():
+    NUMBERS.assign(kind=[("a", "b", "c")[i % 3] for i in ROWS]).to_csv("d.csv", index=False)
+    with pytest.raises(OptbenchError) as told:
+        CATALOGUE.problem("logistic(data=d.csv)")
+    assert str(told.value).endswith(
+        "has 3 classes, not 2 classes; the last column, 'kind', was taken as the target; name another: "
+        "file(path='d.csv', target='NAME'); positive='a' makes two of them: it against the rest"
+    )
+
+
+def test_what_unpacks_to_more_than_the_memory_is_not_unpacked(monkeypatch):
+    with gzip.open("d.csv.gz", "wb") as file:
+        file.write(COMMAS.encode() + b"0,0,0\n" * 500_000)
+    monkeypatch.setattr(room, "memory", lambda: 2 << 20)
+    assert "what it unpacks to needs 2" in refusal("d.csv.gz")
+    with open("d.csv", "wb") as file:
+        file.write(COMMAS.encode() + b"0,0,0\n" * 50_000)
+    assert "d.csv: about 15" in refusal("d.csv") and datasets.NAMES

@@ -1,0 +1,92 @@
+"""A stepper's state: what takes it, and what it refuses. That a break changes no bit is tested with every rule."""
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+from optbench import OptbenchError, stepper
+
+
+def arrays(dtype="float64"):
+    return [np.ones((2, 3), dtype), np.zeros(4, dtype)]
+
+
+def trained(text="clip(novograd)", steps=3, **options):
+    w = arrays()
+    rule = stepper(text, w, lr=0.1, **options)
+    for t in range(steps):
+        rule.step([np.full((2, 3), 1.0 + t), np.full(4, 2.0 - t)])
+    return rule
+
+
+def savez(state):
+    file = io.BytesIO()
+    np.savez(file, **state)
+    file.seek(0)
+    return np.load(file)  # without pickles
+
+
+@pytest.mark.parametrize("kept", [lambda state: state, lambda state: pickle.loads(pickle.dumps(state)), savez])
+@pytest.mark.parametrize("text", ["clip(novograd)", "schedule_free_adamw", "muon"])
+def test_pickle_and_savez_keep_it(text, kept):
+    rule = trained(text, beta2=0.95)
+    state = kept(rule.state_dict())
+    other = stepper(text, [w.copy() for w in rule.w], lr=1.0)
+    other.load_state_dict(state)
+    assert (other.lr, other.steps, other.hyperparameters) == (0.1, 3, rule.hyperparameters)
+    for each in (rule, other):
+        each.step([np.ones((2, 3)), np.ones(4)])
+    assert all(np.array_equal(a, b) for a, b in zip(rule.w, other.w, strict=True))
+
+
+def test_it_is_a_copy_of_plain_things():
+    rule = trained("adam")
+    state = rule.state_dict()
+    assert {type(value) for value in state.values()} == {int, float, str, np.ndarray}
+    assert state["optimizer"] == "adam" and state["hyperparameter.beta1"] == 0.9 and state["clocks"].tolist() == [3, 3]
+    assert state["slot.m.0"].shape == (2, 3)
+    before = state["slot.m.0"].copy()
+    rule.step(arrays())
+    assert np.array_equal(state["slot.m.0"], before)
+
+
+def changed(**values):
+    return lambda state: state | values
+
+
+BAD = [
+    (lambda state: None, "load_state_dict: None must be what state_dict gave"),
+    (lambda state: {}, "load_state_dict: the state has no 'format'"),
+    (changed(format=2), "load_state_dict: the state is of format 2, and this stepper of 1"),
+    (lambda state: trained("lamb").state_dict(), "the state is of optimizer 'lamb', and this stepper of 'adam'"),
+    (
+        lambda state: stepper("adam", arrays("float32"), lr=1.0).state_dict(),
+        "dtype 'float32', and this stepper of 'float64'",
+    ),
+    (lambda state: stepper("adam", arrays()[:1], lr=1.0).state_dict(), "load_state_dict: the state is of shapes"),
+    (
+        lambda state: stepper("adam", dict(zip("ab", arrays(), strict=True)), lr=1.0).state_dict(),
+        "the state is of shapes",
+    ),
+    (changed(lr=-1.0), "load_state_dict: lr: -1.0 must be a positive finite number"),
+    (changed(steps=2.5), "load_state_dict: steps=2.5 must be a whole number from 0"),
+    (changed(**{"hyperparameter.beta1": 1.5}), "beta1"),
+    (changed(**{"slot.m.1": np.ones(3)}), "load_state_dict: slot.m.1 is float64 (3,), and must be float64 (4,)"),
+    (changed(**{"slot.m.1": [1.0]}), "load_state_dict: slot.m.1 is [1.0], and must be float64 (4,)"),
+    (lambda state: {k: v for k, v in state.items() if k != "powers.1"}, "load_state_dict: the state has no 'powers.1'"),
+    (lambda state: {k: v for k, v in state.items() if k != "hyperparameter.eps"}, "has no 'hyperparameter.eps'"),
+    (changed(**{"slot.x.0": 1.0}), "load_state_dict: the state has 'slot.x.0', which is unknown here"),
+]
+
+
+@pytest.mark.parametrize(("change", "line"), BAD, ids=[line[:50] for _, line in BAD])
+def test_a_state_of_something_else_is_refused_and_changes_nothing(change, line):
+    rule, twin = trained("adam"), trained("adam")
+    with pytest.raises(OptbenchError) as caught:
+        rule.load_state_dict(change(rule.state_dict()))
+    assert line in str(caught.value) and "\n" not in str(caught.value)
+    for each in (rule, twin):
+        each.step([np.ones((2, 3)), np.ones(4)])
+    assert all(np.array_equal(a, b) for a, b in zip(rule.w, twin.w, strict=True))
