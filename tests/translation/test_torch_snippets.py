@@ -54,7 +54,7 @@ def test_every_optimizer_that_torch_has(torch):
                 each = setting(name, schedule)
                 agree(each, *walk(torch, each), rtol=1e-9)
                 count += 1
-    assert count > 90
+    assert count > 80
 
 
 def test_the_kernel_takes_the_steps_where_torch_has_no_equal(torch):
