@@ -57,6 +57,7 @@ def refuse_all(call, kinds):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_wrong_values_are_refused(name, every_call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
     every_call[name].function(**every_call[name].given)
     refuse_all(every_call[name], sorted(QUICK))
 
@@ -65,6 +66,7 @@ def test_wrong_values_are_refused(name, every_call, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_all_wrong_values_are_refused(name, every_call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
     refuse_all(every_call[name], sorted(VALUES.keys() - QUICK))
 
 
