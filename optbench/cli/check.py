@@ -6,16 +6,45 @@ from typing import Annotated
 
 import typer
 
-from optbench.cli.options import Plugin
+from optbench.cli.options import Json, Plugin
 from optbench.contract.errors import OptbenchError
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A plug-in file.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A plug-in file; with --against the name of an optimizer, too.")
+    ],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OPTIMIZER",
+            help='Compare with another optimizer: torch:AdamW, "torch:Mine(file=theirs.py)", optax:adamw, adam.',
+        ),
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="With --against: the largest relative difference of equals.")] = 1e-9,
+    json: Json = False,
     plugin: Plugin = None,
 ) -> None:
-    """Check a plug-in's optimizers, schedules and problems against the contract, and say in words what is wrong."""
-    if not print_checks(file, tuple(plugin or ())):
+    """Check a plug-in's optimizers, schedules and problems against the contract, and say in words what is wrong.
+
+    With --against: whether its optimizer takes the same steps as another one, and which convention differs if not.
+    """
+    files = tuple(plugin or ())
+    if against is None:
+        if json:
+            raise OptbenchError("--json goes with --against")
+        if not file.endswith(".py") and not Path(file).exists():
+            raise OptbenchError(
+                f"no plug-in file {file!r}; with --against OPTIMIZER it may be the name of an optimizer"
+            )
+        fine = print_checks(Path(file), files)
+    else:
+        from optbench.cli.agreement import print_agreement
+
+        if not 0 < tolerance < 1:
+            raise OptbenchError(f"--tolerance {tolerance:g} must lie between 0 and 1")
+        fine = print_agreement(file, against, tolerance, files, json)
+    if not fine:
         raise typer.Exit(1)
 
 

@@ -21,7 +21,7 @@ def is_eager(cohort: Cohort) -> bool:
 
 def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[], bool]) -> CohortOutcome:
     """Run all lanes; arguments and errors as in engine/run.py."""
-    with _steady(cohort):
+    with steady(cohort.seed):
         outcome = cpu.run_cohort(cohort, progress, stop, EagerLanes)
     optimizer = cohort.optimizer
     by = LIBRARIES[optimizer.library] if isinstance(optimizer, Eager) else "Python"
@@ -30,7 +30,7 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
 
 
 @contextmanager
-def _steady(cohort: Cohort) -> Iterator[None]:
+def steady(seed: int = 0) -> Iterator[None]:
     """The libraries' random numbers follow from the seed, and PyTorch starts no threads: runs go in parallel.
 
     Both are of the whole process: one cohort at a time has them, and finds them, and leaves them, as they were.
@@ -38,7 +38,7 @@ def _steady(cohort: Cohort) -> Iterator[None]:
     with RANDOM_NUMBERS:
         torch: Any = sys.modules.get("torch")
         state = random.getstate()
-        random.seed(cohort.seed)
+        random.seed(seed)
         if torch is None:
             try:
                 yield
@@ -49,7 +49,7 @@ def _steady(cohort: Cohort) -> Iterator[None]:
         torch.set_num_threads(1)
         try:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(cohort.seed)
+                torch.manual_seed(seed)
                 yield
         finally:
             torch.set_num_threads(threads)

@@ -1,0 +1,275 @@
+"""Two sides' measurements -> the conventions in which they differ, in words."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optbench.checks.against.probes import EPS_STEPS, Probe
+from optbench.checks.against.shape import Shape, correction, shape_of
+
+_CLOSE = 1e-5
+"""How near two measured numbers must be to count as the same."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A convention in which two optimizers differ."""
+
+    name: str
+    """In a word or two: "rate", "eps", "bias correction"."""
+    text: str
+    """What the one does and what the other."""
+    cure: dict[str, float] = field(default_factory=dict)
+    """Values by meaning ("beta1", "eps", ...) that the second side needs; "rate" is a factor. Empty: none helps."""
+
+
+def findings(a: Probe, b: Probe, first: str, second: str) -> list[Finding]:
+    """The conventions in which the two sides, called ``first`` and ``second``, differ; empty where none was found."""
+    names = first, second
+    found = _sign(a, b, names)
+    if found:
+        b = _turned(b)
+    kind = _kind(a, b, names)
+    if kind:
+        return [*found, *kind]
+    one, other = shape_of(a), shape_of(b)
+    if one and other:
+        found += _momentum(one, other, names)
+        found += _corrections(one, other, names)
+        found += _rate(one, other, a, names)
+    else:
+        found += _raw(a.weights, b.weights, names)
+    found += _squares(a, b, names)
+    if np.isclose(a.drift, b.drift, rtol=_CLOSE):
+        found += _eps(a, b, one, other, names)
+    else:
+        moves, drift, rests = (first, a.drift, second) if abs(a.drift) > abs(b.drift) else (second, b.drift, first)
+        text = f"{moves} moves where weight and gradient are 0, {drift:.4g} times the rate: its state begins elsewhere "
+        found.append(Finding("initial state", text + f"than that of {rests}"))
+    found += _decay(a, b, names)
+    if a.rate_inside != b.rate_inside:
+        inside, outside = names if a.rate_inside else names[::-1]
+        text = (
+            f"{inside} keeps the rate inside its state, where earlier rates count on; {outside} multiplies at the end"
+        )
+        found.append(Finding("rate in the state", text))
+    if a.neighbours != b.neighbours:
+        words = {"": "each weight by itself", "block": "a parameter block as a whole", "all": "all weights as a whole"}
+        found.append(
+            Finding("by block", f"{first} sees {words[a.neighbours]}, {second} {words[b.neighbours]}")
+        )  # fmt: skip
+    return found
+
+
+def _same(x: float, y: float) -> bool:
+    return bool(np.isclose(x, y, rtol=_CLOSE, atol=0))
+
+
+def _turned(probe: Probe) -> Probe:
+    return Probe(**{**vars(probe), "weights": -probe.weights})
+
+
+def _sign(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
+    with np.errstate(all="ignore"):
+        up = [float(np.sign(np.nan_to_num(each.weights[-1].sum()))) for each in (a, b)]
+    if up[0] * up[1] >= 0:
+        return []
+    climbs = names[0 if up[0] < 0 else 1]
+    return [
+        Finding("sign", f"{climbs} climbs: its steps go along the gradient, the other's against it", {"rate": -1.0})
+    ]
+
+
+def _kind(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
+    """Steps that grow with the gradient beside steps that do not."""
+    if round(a.degree) == round(b.degree):
+        if round(a.first_degree) == round(b.first_degree):
+            return []
+        grows, other = names if a.first_degree > b.first_degree else names[::-1]
+        text = f"the first steps of {grows} grow with the gradient, before its squares count; not those of {other}"
+        return [Finding("first steps", text)]
+    grows, other = names if a.degree > b.degree else names[::-1]
+    if round(a.small_degree) == round(b.small_degree):
+        return [Finding("clipping", f"{other} limits the step of large gradients, {grows} does not")]
+    text = f"the steps of {grows} grow with the gradient, those of {other} are divided by its size: two kinds of rule"
+    return [Finding("kind", text)]
+
+
+def _momentum(a: Shape, b: Shape, names: tuple[str, str]) -> list[Finding]:
+    found = []
+    if bool(a.beta1) != bool(b.beta1):
+        with_it, without = names if a.beta1 else names[::-1]
+        text = f"{with_it} has momentum ({max(a.beta1, b.beta1):.6g}), {without} has none"
+        return [Finding("momentum", text, {"beta1": a.beta1})]
+    if not _same(1 - a.beta1, 1 - b.beta1):
+        text = f"beta1 is {a.beta1:.6g} in {names[0]} and {b.beta1:.6g} in {names[1]}"
+        found.append(Finding("beta1", text, {"beta1": a.beta1}))
+    if not _same(a.first, b.first):
+        full, name = max((a.first, names[0]), (b.first, names[1]))
+        other = names[0] if name == names[1] else names[1]
+        text = (
+            f"at the first step {name} takes the gradient as it is (m = g), {other} as at all others "
+            f"({1 / full:.4g} of it): dampening {1 - 1 / full:.4g} from the second step on"
+        )
+        found.append(Finding("first step", text))
+    looks = [bool(np.abs(each.ahead - 1).max() > 1e-6) for each in (a, b)]
+    if looks[0] != looks[1]:
+        with_it, without = names if looks[0] else names[::-1]
+        text = f"{with_it} looks ahead (Nesterov), {without} does not"
+        found.append(Finding("Nesterov", text))
+    elif not found and not np.allclose(a.ahead, b.ahead, rtol=_CLOSE):
+        found.append(Finding("Nesterov", "both look ahead, by other amounts"))
+    return found
+
+
+def _corrections(a: Shape, b: Shape, names: tuple[str, str]) -> list[Finding]:
+    found = []
+    for what, beta, one, other in (
+        ("the average of gradients", "beta1", a.corrected, b.corrected),
+        ("the average of squares", "beta2", a.corrected_squares, b.corrected_squares),
+    ):
+        if None not in (one, other) and one != other:
+            with_it, without = names if one else names[::-1]
+            text = f"{without} does not divide {what} by 1 - {beta}^t, {with_it} does"
+            found.append(Finding("bias correction", text))
+    if not found and a.offset != b.offset:
+        text = f"their corrections count steps from another number: t is {abs(a.offset - b.offset)} "
+        text += f"{'more' if b.offset > a.offset else 'less'} in {names[1]} than in {names[0]}"
+        found.append(Finding("step count", text))
+    return found
+
+
+def _rate(a: Shape, b: Shape, probe: Probe, names: tuple[str, str]) -> list[Finding]:
+    if _same(a.gain, b.gain) or _same(a.scale, b.scale):
+        return []
+    factor = b.gain / a.gain
+    known = {"1 / (1 - beta1)": 1 / (1 - a.beta1), "1 - beta1": 1 - a.beta1} if a.beta1 else {}
+    if probe.beta2 is not None and 0 < probe.beta2 < 1:
+        root = float(np.sqrt(1 - probe.beta2))
+        known |= {"1 / sqrt(1 - beta2)": 1 / root, "sqrt(1 - beta2)": root}
+    name = next((f", which is {text}" for text, value in known.items() if _same(value, factor)), "")
+    return [_longer(factor, name, names[1])]
+
+
+def _longer(factor: float, which: str, name: str) -> Finding:
+    text = f"the steps of {name} are {factor:.6g} times as long{which}: give it {1 / factor:.6g} times the rate"
+    return Finding("rate", text, {"rate": 1 / factor})
+
+
+def _raw(a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> list[Finding]:
+    """What can be said of steps that are made in an unusual way: where the one is a multiple of the other."""
+    lower = np.tril_indices(len(a))
+    if not (np.isfinite(a).all() and np.isfinite(b).all()) or np.any(a[lower] == 0) or np.any(b[lower] == 0):
+        return []
+    ratio = np.where(np.tri(len(a)) > 0, b / np.where(a == 0, 1.0, a), 0.0)
+    ahead = (np.diag(ratio) / np.array([row[0] for row in ratio]))[2:]
+    below = [ratio[t, :t] / ratio[t, 0] for t in range(2, len(a))]
+    if all(np.allclose(row, 1, rtol=_CLOSE) for row in below) and (np.all(ahead > 1.01) or np.all(ahead < 0.99)):
+        looks, other = names[::-1] if ahead[0] > 1 else names
+        return [Finding("Nesterov", f"{looks} looks ahead (Nesterov), {other} does not")]
+    if np.allclose(ratio[lower], 1, rtol=_CLOSE):
+        return []
+    if np.allclose(ratio[lower], ratio[0, 0], rtol=_CLOSE):
+        return [_longer(float(ratio[0, 0]), "", names[1])]
+    rows = ratio[:, :1]
+    if np.allclose(ratio[lower], (rows * np.tri(len(a)))[lower], rtol=_CLOSE):
+        told = ", ".join(f"{value:.4g}" for value in rows[:4, 0])
+        text = f"the steps of {names[1]} are {told}, ... times as long: a factor that depends on the step alone"
+        return [Finding("bias correction", text)]
+    return []
+
+
+def _squares(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
+    keeping = [each.beta2 is not None and not np.isclose(each.beta2, each.after_small, rtol=1e-4) for each in (a, b)]
+    if all(keeping) and not np.isclose(a.after_small or 0, b.after_small or 0, rtol=1e-4):
+        text = "both keep the largest mean square so far (AMSGrad), one before and one after its bias correction"
+        return [Finding("largest square", text)]
+    if keeping[0] != keeping[1] and None not in (a.beta2, b.beta2):
+        keeps, other = names if keeping[0] else names[::-1]
+        return [
+            Finding("largest square", f"{keeps} keeps the largest mean square so far (AMSGrad), {other} the last one")
+        ]
+    if a.beta2 is None or b.beta2 is None or np.isclose(1 - a.beta2, 1 - b.beta2, rtol=1e-4):
+        return []
+    said = [f"{beta:.6g}" if beta < 1 - 1e-9 else "1 (a sum)" for beta in (a.beta2, b.beta2)]
+    text = f"beta2 is {said[0]} in {names[0]} and {said[1]} in {names[1]}"
+    return [Finding("beta2", text, {"beta2": a.beta2})]
+
+
+def _eps(a: Probe, b: Probe, one: Shape | None, other: Shape | None, names: tuple[str, str]) -> list[Finding]:
+    if round(a.degree) != 0 or not (a.linear and b.linear):
+        return []
+    if np.allclose(a.eps, b.eps, rtol=_CLOSE, atol=0) and _place(a) == _place(b):
+        return []
+    if not a.eps[0] or not b.eps[0]:
+        has, name, without = (a, *names) if a.eps[0] else (b, *names[::-1])
+        text = f"{name} has an eps of {_value(has, one if has is a else other)} {_place(has)}, {without} has none"
+        return [Finding("eps", text, {"eps": 0.0} if has is b else {})]
+    if _place(a) != _place(b):
+        text = f"eps stands {_place(a)} in {names[0]}, {_place(b)} in {names[1]}: "
+        text += f"{_value(a, one)} and {_value(b, other)}; steps differ where gradients are of the size "
+        return [Finding("eps", text + f"{max(a.eps[0], b.eps[0]):.2g} or less")]
+    ratio = (b.eps / a.eps) * _natural(b, other) / _natural(a, one)
+    if np.allclose(ratio, 1, rtol=_CLOSE):
+        return []
+    if np.allclose(ratio, ratio[-1], rtol=_CLOSE):
+        text = f"eps is {_value(a, one)} in {names[0]} and {_value(b, other)} in {names[1]}, {_place(a)} both"
+        power = 2 if "inside" in _place(a) else 1
+        return [Finding("eps", text, {"eps": float((a.eps * _natural(a, one))[-1] ** power)})]
+    t = np.array(EPS_STEPS)
+    root = np.sqrt(correction(a.beta2 or 0.0, t))
+    for scaled, power in ((names[1], -1), (names[0], 1)):
+        if np.allclose(ratio / root**power, (ratio / root**power)[-1], rtol=_CLOSE):
+            text = f"{scaled} adds eps before the squares are corrected, so that it counts 1 / sqrt(1 - beta2^t) times"
+            return [Finding("eps scaled", text)]
+    return [Finding("eps", "the eps of the two change with the step in different ways")]
+
+
+def _place(probe: Probe) -> str:
+    if abs(probe.eps_curve - 2) < 1e-3:
+        return "outside the root"
+    return "inside the root" if abs(probe.eps_curve - np.sqrt(2)) < 1e-3 else "in the denominator"
+
+
+def _natural(probe: Probe, shape: Shape | None) -> np.ndarray:
+    """By what an eps as it is written is smaller than the measured one: by the correction that squares do not get."""
+    t = np.array(EPS_STEPS)
+    if shape is None or shape.corrected_squares is None or probe.beta2 is None:
+        return np.ones(len(t))
+    root = np.sqrt(correction(probe.beta2, t))
+    return root / np.sqrt(correction(probe.beta2, t + shape.offset)) if shape.corrected_squares else root
+
+
+def _value(probe: Probe, shape: Shape | None) -> str:
+    size = float((probe.eps * _natural(probe, shape))[-1])
+    return f"{size**2 if 'inside' in _place(probe) else size:.4g}"
+
+
+def _decay(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
+    one, other = a.decay, b.decay
+    if "none" in (one.kind, other.kind):
+        if one.kind == other.kind:
+            return []
+        has, name, without = (one, *names) if one.kind != "none" else (other, *names[::-1])
+        if has.kind == "scale":
+            return [
+                Finding("trust ratio", f"the step of {name} depends on the size of the weights, that of {without} not")
+            ]
+        words = {"coupled": "added to the gradient", "decoupled": "beside the step", "either": "of the weights"}[
+            has.kind
+        ]
+        text = f"{name} has a weight decay of {has.value:.6g} ({words}), {without} has none"
+        return [Finding("weight decay", text, {"weight_decay": one.value})]
+    if one.kind != other.kind and "scale" in (one.kind, other.kind):
+        return [Finding("trust ratio", "the step of one side alone depends on the size of the weights")]
+    if one.kind != other.kind and "either" not in (one.kind, other.kind):
+        coupled, beside = names if one.kind == "coupled" else names[::-1]
+        text = f"weight decay is coupled in {coupled} (in the gradient, which the state sees), decoupled in {beside}"
+        return [Finding("weight decay", text)]
+    if one.with_rate != other.with_rate:
+        with_rate, without = names if one.with_rate else names[::-1]
+        return [Finding("weight decay", f"weight decay is multiplied by the rate in {with_rate}, not in {without}")]
+    if not _same(one.value, other.value):
+        text = f"the weight decay is {one.value:.6g} in {names[0]} and {other.value:.6g} in {names[1]}"
+        return [Finding("weight decay", text, {"weight_decay": one.value})]
+    return []

@@ -1,0 +1,114 @@
+"""Rules against the libraries that they claim to be: they agree, and what differs by one argument is named."""
+
+import pytest
+
+import optbench
+from optbench.checks.against import cures
+
+pytestmark = pytest.mark.slow
+TORCH = {
+    "gd": "torch:SGD",
+    "heavy_ball": "torch:SGD(momentum=0.9)",
+    "heavy_ball(dampening=0.5)": "torch:SGD(momentum=0.9, dampening=0.5)",
+    "adam_torch": "torch:Adam",
+    "amsgrad": "torch:Adam(amsgrad=True)",
+    "adamw": "torch:AdamW",
+    "rmsprop_torch": "torch:RMSprop",
+    "rmsprop_centered": "torch:RMSprop(centered=True)",
+    "rmsprop_momentum": "torch:RMSprop(momentum=0.9)",
+    "adagrad": "torch:Adagrad",
+    "adadelta": "torch:Adadelta",
+    "adamax": "torch:Adamax",
+    "radam": "torch:RAdam",
+    "rprop": "torch:Rprop",
+    "adafactor": "torch:Adafactor",
+    "coupled_decay(adam_torch, decay=0.01)": "torch:Adam(weight_decay=0.01)",
+    "decoupled_decay(adam_torch, decay=0.01)": "torch:AdamW",
+}
+OPTAX = {
+    "gd": "optax:sgd",
+    "adamw": "optax:adamw(weight_decay=0.01)",
+    "adabelief": "optax:adabelief",
+    "rmsprop": "optax:rmsprop",
+}
+PLANTED = [
+    ("adam", "torch:Adam", ["eps"], "inside the root in adam, outside the root in torch:Adam"),
+    ("momentum", "torch:SGD(momentum=0.9)", ["rate"], "10 times as long, which is 1 / (1 - beta1)"),
+    ("momentum", "torch:SGD(momentum=0.9, dampening=0.9)", ["first step"], "dampening 0.9"),
+    ("heavy_ball", "torch:SGD", ["momentum"], "has none"),
+    ("heavy_ball", "torch:SGD(momentum=0.9, nesterov=True)", ["Nesterov"], "looks ahead"),
+    ("adamw", "torch:Adam(weight_decay=0.01)", ["weight decay"], "coupled in torch:Adam(weight_decay=0.01)"),
+    ("adamw", "torch:AdamW(weight_decay=0.1)", ["weight decay"], "0.01 in adamw and 0.1 in torch:AdamW"),
+    ("adam_torch", "torch:AdamW", ["weight decay"], "0.01 (beside the step), adam_torch has none"),
+    ("adam_torch", "torch:Adam(amsgrad=True)", ["largest square"], "torch:Adam(amsgrad=True) keeps the largest"),
+    ("adam_torch", "torch:Adam(maximize=True)", ["sign"], "torch:Adam(maximize=True) climbs"),
+    ("adam_torch", "torch:NAdam", ["Nesterov"], "torch:NAdam looks ahead"),
+    ("rmsprop_torch", "torch:RMSprop(alpha=0.9)", ["beta2"], "0.99 in rmsprop_torch and 0.9 in torch:RMSprop"),
+    ("nadam", "torch:NAdam", ["precision"], "float32"),
+    ("asgd", "torch:ASGD", ["rate in the state"], "torch:ASGD keeps the rate"),
+]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("rule", "other"), TORCH.items())
+def test_rules_are_pytorchs(rule, other):
+    found = optbench.agreement(rule, other)
+    assert found.equal and found.digits >= 11 and not found.findings and not found.remedy
+
+
+@pytest.mark.optax
+@pytest.mark.parametrize(("rule", "other"), OPTAX.items())
+def test_rules_are_optaxs(rule, other):
+    found = optbench.agreement(rule, other)
+    assert found.equal and found.digits >= 12 and not found.findings
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("rule", "other", "names", "words"), PLANTED)
+def test_what_differs_from_pytorch_is_named_and_nothing_else(rule, other, names, words):
+    found = optbench.agreement(rule, other)
+    assert [each.name for each in found.findings] == names and words in found.findings[0].text
+
+
+@pytest.mark.torch
+def test_one_that_takes_matrices_only(monkeypatch):
+    monkeypatch.setattr(cures, "_SECONDS", 0.0)  # no value would make them equal: it computes in bfloat16
+    found = optbench.agreement("muon", "torch:Muon")
+    refused = found.table.query("refused != ''")
+    assert len(refused) == 4 and refused["refused"].str.contains("Muon only supports 2D parameters").all()
+    assert not found.equal and "weight decay" in [each.name for each in found.findings]
+    assert "differ still" in found.remedy
+
+
+MINE = """
+import torch
+
+
+class Mine(torch.optim.Optimizer):
+    def __init__(self, params, lr=0.1, momentum=0.9):
+        super().__init__(params, dict(lr=lr, momentum=momentum))
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                m = self.state[p].setdefault("m", torch.zeros_like(p))
+                m.mul_(group["momentum"]).add_(p.grad, alpha=1 - group["momentum"])
+                p.sub_(group["lr"] * m)
+                FAILS
+"""
+
+
+@pytest.mark.torch
+def test_a_class_in_a_file_of_theirs(tmp_path):
+    (tmp_path / "theirs.py").write_text(MINE.replace("FAILS", ""))
+    text = f'torch:Mine(file="{tmp_path / "theirs.py"}")'
+    assert optbench.agreement("momentum", text).equal
+    assert [each.name for each in optbench.agreement("heavy_ball", text).findings] == ["rate"]
+
+
+@pytest.mark.torch
+def test_one_that_fails_is_one_line(tmp_path):
+    (tmp_path / "failing.py").write_text(MINE.replace("FAILS", "raise RuntimeError('spoilt')"))
+    with pytest.raises(optbench.OptbenchError, match="RuntimeError: spoilt"):
+        optbench.agreement("momentum", f'torch:Mine(file="{tmp_path / "failing.py"}")')

@@ -1,0 +1,91 @@
+"""``optbench check RULE --against OTHER``: its table, its verdict in words, its exit codes, and its one-line errors."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+from command_cases import line
+
+from optbench.checks.against.courses import problem_courses
+
+RULES = """
+from math import sqrt
+from optbench import optimizer
+
+
+@optimizer(source="a test", b1=0.9, b2=0.999, epsilon=1e-8)
+def mine(w, g, m, v, lr, b1, b2, epsilon, b1_t, b2_t):
+    m = b1 * m + (1 - b1) * g
+    v = b2 * v + (1 - b2) * g * g
+    return w - lr * (m / (1 - b1_t)) / (sqrt(v / (1 - b2_t)) + EPSILON), m, v
+"""
+
+
+@pytest.fixture
+def problems(catalogue):
+    """Compiled before the kernels get a cache of their own."""
+    return list(problem_courses(catalogue))
+
+
+def test_a_rule_of_a_file_against_one_of_the_catalogue(problems, run, own_kernels):
+    Path("mine.py").write_text(RULES.replace("EPSILON", "epsilon"))
+    code, out, err = run("check", "mine.py", "--against", "adam_torch")
+    assert code == 0 and not err and "mine against adam_torch same values: b1/beta1=0.9, b2/beta2=0.999" in out
+    assert "equal to 1" in out and "only in adam_torch: eps_root=0" in out and "mlp(hidden=(8,))" in out
+    Path("mine.py").write_text(RULES.replace("EPSILON", "0.1"))
+    code, out, err = run("check", "mine.py", "--against", "adam_torch")
+    assert code == 1 and not err and "different: above 1e-09 from step 1 on, in 10 of 10" in out
+    assert "eps: eps is 0.1 in mine and 1e-08 in adam_torch, outside the root both" in out
+    assert "with eps=0.1 in adam_torch they agree to 1" in out
+
+
+def test_json_and_names(run):
+    code, out, err = run("check", "momentum", "--against", "heavy_ball", "--json")
+    found = json.loads(out)[0]
+    assert code == 1 and not err and not found["equal"] and [each["name"] for each in found["findings"]] == ["rate"]
+    assert len(found["walks"]) == 10 and found["walks"][0]["step"] == 1
+    assert "with 0.1 times the rate in heavy_ball they agree to 1" in found["remedy"]
+
+
+def test_what_nothing_explains_is_shown(run):
+    code, out, _ = run("check", "lookahead(gd)", "--against", "gd")
+    assert code == 1 and "No convention that is known here explains it. The first steps" in out
+    assert "step gradient lookahead(gd) gd 4 " in out  # the fifth is the first that differs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("adam", "--against", "adm"), "unknown optimizer 'adm': did you mean 'adam'?"),
+        (("adm", "--against", "adam"), "unknown optimizer 'adm': did you mean 'adam'?"),
+        (("nothing.py", "--against", "adam"), "no plug-in file 'nothing.py'"),
+        (("adam", "--against", "lbfgs"), "lbfgs is a method of SciPy"),
+        (("adam", "--against", "adam(beta3=1)"), "unknown parameter"),
+        (("adam", "--against", "adam(beta1=2)"), "beta1=2"),
+        (("adam", "--against", "adam("), "cannot read"),
+        (("adam", "--against", "adam", "--tolerance", "0"), "--tolerance 0 must lie between 0 and 1"),
+        (("adam", "--json"), "--json goes with --against"),
+        (("adam",), "no plug-in file 'adam'; with --against OPTIMIZER it may be the name of an optimizer"),
+        (("empty.py", "--against", "adam"), "empty.py has no optimizer"),
+        (("broken.py", "--against", "adam"), "broken.py does not load"),
+        (("adam", "--against", "torch:Mine(file=nothing.py)"), "no plug-in file 'nothing.py'"),
+    ],
+)
+def test_errors_are_one_line(run, arguments, words):
+    Path("empty.py").write_text("x = 1\n")
+    Path("broken.py").write_text("raise RuntimeError('spoilt')\n")
+    code, out, err = run("check", *arguments)
+    assert code == 2 and not out and words in (err if "broken" in arguments[0] else line(err))
+
+
+@pytest.mark.parametrize("library", ["torch", "optax"])
+def test_a_library_that_is_missing_is_one_line(run, monkeypatch, library):
+    def missing(name):
+        raise ImportError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(importlib, "import_module", lambda name, real=importlib.import_module: (
+        missing(name) if name == library else real(name)
+    ))  # fmt: skip
+    code, out, err = run("check", "adam", "--against", f"{library}:adam")
+    assert code == 2 and not out and f"need the extra {library!r}: pip install 'optbench[{library}]'" in line(err)
