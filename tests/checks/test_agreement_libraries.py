@@ -4,6 +4,7 @@ import pytest
 
 import optbench
 from optbench.checks.against import cures
+from optbench.cli.agreement import print_agreement
 
 pytestmark = pytest.mark.slow
 TORCH = {
@@ -105,6 +106,13 @@ def test_a_class_in_a_file_of_theirs(tmp_path):
     text = f'torch:Mine(file="{tmp_path / "theirs.py"}")'
     assert optbench.agreement("momentum", text).equal
     assert [each.name for each in optbench.agreement("heavy_ball", text).findings] == ["rate"]
+
+
+@pytest.mark.torch
+def test_their_file_in_the_place_of_a_rule(tmp_path, capsys):
+    (tmp_path / "theirs.py").write_text(MINE.replace("FAILS", ""))
+    assert print_agreement(str(tmp_path / "theirs.py"), "momentum", 1e-9, (), False)
+    assert "torch:Mine against momentum" in capsys.readouterr().out
 
 
 @pytest.mark.torch
