@@ -16,6 +16,7 @@ _HOMES = {
     "optbench.contract.eager_signatures": ("optax_optimizer", "torch_optimizer"),
     "optbench.contract.search": ("Range", "choice", "log_uniform", "one_minus_log_uniform", "uniform"),
     "optbench.contract.errors": ("OptbenchError", "PluginError"),
+    "optbench.kit.torch_problems": ("to_torch", "torch_problem"),
     "optbench.averages.array": ("ewa",),
     "optbench.averages.stream": ("EWA",),
     "optbench.engine.scipy_method": ("scipy_method",),

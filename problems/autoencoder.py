@@ -11,7 +11,7 @@ def value_and_gradient(w, g, x, layout, work):
     rows, features = x.shape
     place = forward(w, x, layout, work)
     output = work[place : place + rows * features].reshape(rows, features)
-    loss, bounded = 0.0, layout[1] == SIGMOID
+    loss, bounded = 0.0, layout[layout.shape[0] // 2 - 1] == SIGMOID
     share = w.dtype.type(1.0 / (rows * features))
     for i in range(rows):
         part = 0.0  # a sum a row, and one of those: in float32 a single long sum would lose digits

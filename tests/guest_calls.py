@@ -58,6 +58,7 @@ CALLS = {
     "mini_batches": lambda folder: optbench.mini_batches("logistic", batch_size=64, steps=3),
     "trace": lambda folder: optbench.trace("mlp(hidden=(4, 4))", layer=2, batch=2, example=1),
     "with_data": lambda folder: optbench.with_data("logistic", np.eye(9), np.arange(9) % 2, folder=folder / "data"),
+    "training_code": lambda folder: optbench.training_code("momentum", lr=0.1),
     "ewa": lambda folder: optbench.ewa([40.0, 49.0, np.inf], beta=0.9),
     "EWA": lambda folder: optbench.EWA(beta=0.9).update(40.0),
     "info": lambda folder: optbench.info(),

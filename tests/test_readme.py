@@ -29,9 +29,11 @@ START, END = (
     "<!-- end of the tables -->",
 )
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT + CONTRIBUTING, flags=re.M | re.S)
+OF_TORCH = re.findall(r"^```(\w+) torch\n(.*?)^```$", TEXT, flags=re.M | re.S)
+"""Blocks that need PyTorch: "sh torch" is shown as "sh" is."""
 SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 LINES = [line for text in SHELL[2:] for line in text.splitlines()]
-MOST_LINES = 300  # of the README: five minutes to read
+MOST_LINES = 360  # of the README: five minutes to read, and a page for who brings something along
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +97,25 @@ def test_python(folder, capsys, monkeypatch):
     for text in others:
         exec(compile(text, "README.md", "exec"), {"__name__": "__main__"})
         out.append(capsys.readouterr().out)
-    first, parts, second = out
+    first, second, data, loop = out
     assert "ok" in first and "adam_torch" in first
-    assert parts.endswith("(64,)\n")
     assert second.startswith("True\n[")
+    assert float(data) > 0.9
+    assert loop.startswith("100 0.") and loop.endswith("(64,)\n")
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_what_needs_another_library(folder, run_here):
+    kinds = [kind for kind, _ in OF_TORCH]
+    assert kinds == ["sh", "python"]
+    for kind, text in OF_TORCH:
+        if kind == "python":
+            run(["-c", text], folder)
+            continue
+        for line in text.splitlines():
+            out = run_here(*shlex.split(line)[1:])
+            assert "FAIL" not in out and ("suboptimality" in out or "check" in line), line
 
 
 def test_first_two_commands_are_single_lines_that_set_up_and_run():

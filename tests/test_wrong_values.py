@@ -18,8 +18,8 @@ QUICK = {"None", "True", "minus one", "nan", "a huge number", "NUL", "a list", "
          "an array", "a table", "a NumPy number", "half a letter"}  # fmt: skip
 FUNCTIONS = [
     "minimize", "cohort", "sweep", "objective", "Objective", "stepper", "training_code", "scipy_method",
-    "mini_batches", "trace", "ewa", "EWA", "EWA.update", "load", "compare", "verdicts", "ranking", "costs",
-    "best_of_n", "curves_of", "optimizers", "with_data", "problems", "schedules", "uniform", "log_uniform",
+    "mini_batches", "trace", "with_data", "ewa", "EWA", "EWA.update", "load", "compare", "verdicts", "ranking",
+    "costs", "best_of_n", "curves_of", "optimizers", "problems", "schedules", "uniform", "log_uniform",
     "one_minus_log_uniform", "choice",
 ]  # fmt: skip
 
@@ -57,6 +57,7 @@ def refuse_all(call, kinds):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_wrong_values_are_refused(name, every_call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
     every_call[name].function(**every_call[name].given)
     refuse_all(every_call[name], sorted(QUICK))
 
@@ -65,6 +66,7 @@ def test_wrong_values_are_refused(name, every_call, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_all_wrong_values_are_refused(name, every_call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
     refuse_all(every_call[name], sorted(VALUES.keys() - QUICK))
 
 

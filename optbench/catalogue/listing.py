@@ -36,7 +36,7 @@ def registries(kind: str) -> tuple[str, ...]:
     Data sets have none. Raises OptbenchError, with the nearest kind, for another word.
     """
     valid = KINDS | PARTS
-    word = "_".join(kind.lower().replace("-", " ").replace("_", " ").split())
+    word = "_".join(kind.lower().replace("-", " ").replace("_", " ").split()).replace("data_set", "dataset")
     word = next((each for each in (word, f"{word}s") if each in valid), None)
     if word is None:
         raise unknown("kind", kind, valid)
@@ -50,7 +50,8 @@ def rows(catalogue: Catalogue, kind: str) -> list[dict]:
     in, as a spec has them, by name; ``family`` is what the file says about itself. No problem is built. Raises
     OptbenchError for another kind.
     """
-    if any(kind in getattr(catalogue, registry) for each in KINDS.values() for registry in each):
+    named = any(kind in getattr(catalogue, registry) for each in KINDS.values() for registry in each)
+    if named or data_sets.is_one(kind):
         raise OptbenchError(f"{kind!r} is a name, not a kind: 'optbench show {kind}' shows it")
     parts = registries(kind)
     if not parts:

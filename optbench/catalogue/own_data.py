@@ -12,6 +12,8 @@ from optbench.datasets import files
 from optbench.datasets.kept import keep
 
 _OWNER = "with_data"
+_PLACE = ("path", "target")
+"""What a file is asked for with, and data in memory are not."""
 _LONGEST = 1000
 """Letters of the name of a class."""
 
@@ -92,6 +94,8 @@ def with_data(
         try:
             datasets.load_for(name, data, *kind)
         except OptbenchError as error:
-            raise OptbenchError(str(error).replace(f"data set {kept.path}: ", f"{_OWNER}: ")) from None
+            text = str(error).replace(f"data set {kept.path}: ", f"{_OWNER}: ")
+            asked = names.canonical("file", {key: value for key, value in told.items() if value and key in _PLACE})
+            raise OptbenchError(text.replace(asked[:-1], f"{_OWNER}(...")) from None
     chosen = {key: value for key, value in filled.items() if value != family.parameters[key]}
     return names.canonical(name, chosen)

@@ -1,6 +1,7 @@
 """The frozen record of another library's optimizer, PyTorch's or optax's, which steps outside the compiled kernels."""
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +17,9 @@ from optbench.contract.search import RATE, RATES, Range, check_space
 Library = Literal["torch", "optax"]
 LIBRARIES: dict[Library, str] = {"torch": "PyTorch", "optax": "optax"}
 """The libraries whose optimizers run here, by the name of module and extra: how each is called."""
+
+RANDOM_NUMBERS = threading.RLock()
+"""Held by whoever sets the random numbers of a library: they are of the whole process."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,13 @@ def several(asked: Iterable[str], columns: Iterable[str]) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def asked_for(given: Mapping[str, Any], **more: str) -> str:
-    """How a file is asked for with these parameters and more, as it would be typed: ``file(path='d.csv', ...)``."""
+def asked_for(given: Mapping[str, Any], drop: Iterable[str] = (), **more: str) -> str:
+    """How a file is asked for with these parameters and more, as it would be typed: ``file(path='d.csv', ...)``.
+
+    ``drop``: columns that are left out besides those that ``given`` leaves out.
+    """
     told = {key: value for key, value in {**given, **more}.items() if value}
-    if len(told.get("drop", ())) == 1:
-        told["drop"] = told["drop"][0]
+    left_out = (*told.pop("drop", ()), *drop)
+    if left_out:
+        told["drop"] = left_out if any("," in name for name in drop) else ",".join(left_out)
     return names.canonical("file", told)

@@ -1,6 +1,7 @@
 """The columns of a table as numbers: texts become columns of 0 and 1, and what is no number is refused."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.contract.errors import OptbenchError, shown
+from optbench.datasets.asking import asked_for
 
 MOST_LEVELS = 100
 _FEW_LEVELS = 10
@@ -22,7 +24,7 @@ _DATE = re.compile(
 )
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 _DATES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period", "interval")
-_WAYS = "turn it into numbers (a year, a month, days since the first), or leave it out"
+_WAYS = "turn it into numbers (a year, a month, days since the first)"
 
 
 @dataclass(frozen=True)
@@ -59,35 +61,37 @@ class Column:
         return made
 
 
-def column(path: str, name: str, values: Any, target: bool = False) -> Column:
-    """A column of a table by what it holds, whatever the table calls it. values: a pandas Series.
+def column(given: Mapping[str, Any], name: str, values: Any, target: bool = False) -> Column:
+    """A column of a table by what it holds, whatever the table calls it. values: a pandas Series. given: the parameters
+    of the set ``file``.
 
     Raises OptbenchError, with its name and what to do, for dates, for lists and the like, for infinite numbers, for
     numbers that were read as texts, and for a feature with as many texts as rows.
     """
-    who = f"data set {path}: {'the target' if target else 'feature'} {name!r}"
+    who = f"data set {given['path']}: {'the target' if target else 'feature'} {name!r}"
+    way = "name another target" if target else f"leave it out: {asked_for(given, drop=[name])}"
     kind = _kind(values)
     if kind == "date":
         first = shown(str(values.dropna().iloc[0]))
-        raise OptbenchError(f"{who} holds dates or times, such as {first}: {_ways(name, target)}")
+        raise OptbenchError(f"{who} holds dates or times, such as {first}: {_WAYS}, or {way}")
     if kind == "other":
         held = type(values.dropna().iloc[0]).__name__
-        raise OptbenchError(f"{who} holds values of the kind {held}, neither numbers nor texts: {_leave(name, target)}")
+        raise OptbenchError(f"{who} holds values of the kind {held}, neither numbers nor texts: {way}")
     if kind == "text":
-        return _texts(who, name, values, target)
+        return _texts(given, who, way, name, values, target)
     try:
         numbers = pd.to_numeric(values).to_numpy(float, na_value=np.nan)
     except (OverflowError, TypeError, ValueError):
         numbers = np.array([np.nan if pd.isna(each) else float(each) for each in values], float)
-    _refuse_infinite(who, name, numbers, target)
+    _refuse_infinite(who, way, numbers)
     gaps = bool(np.isnan(numbers).any())
     return Column(name, numbers, gaps or pd.api.types.is_integer_dtype(values.dtype), kind == "truth")
 
 
-def _refuse_infinite(who, name, numbers, target):
+def _refuse_infinite(who, way, numbers):
     infinite = int(np.isinf(numbers).sum())
     if infinite:
-        raise OptbenchError(f"{who} has {infinite:,} values that are not finite: mend them, or {_leave(name, target)}")
+        raise OptbenchError(f"{who} has {infinite:,} values that are not finite: mend them, or {way}")
 
 
 def _kind(values) -> str:
@@ -114,7 +118,7 @@ def _kind(values) -> str:
     return kind
 
 
-def _texts(who, name, values, target) -> Column:
+def _texts(given, who, way, name, values, target) -> Column:
     category = isinstance(values.dtype, pd.CategoricalDtype)
     texts = values.astype(object).to_numpy(object, na_value=None).copy()
     there = ~pd.isna(texts)
@@ -125,34 +129,34 @@ def _texts(who, name, values, target) -> Column:
     numeric = [each for each in levels if _is_number(each)]
     if len(numeric) == len(levels) and not (category and levels):
         numbers = np.array([np.nan if each is None else float(each) for each in texts], float)
-        _refuse_infinite(who, name, numbers, target)
+        _refuse_infinite(who, way, numbers)
         return Column(name, numbers, whole=True)
     if not category:
-        _refuse_texts_that_are_none(who, name, levels, numeric, target)
+        _refuse_texts_that_are_none(given, who, way, levels, numeric)
     many = len(levels) > MOST_LEVELS or len(levels) > max(_FEW_LEVELS, (~pd.isna(texts)).sum() // 2)
     if many and not target:
         raise OptbenchError(
             f"{who} has {len(levels):,} different texts in {len(texts):,} rows, such as {shown(levels[0])}: too many "
-            f"for a weight each; group them, or {_leave(name, target)}"
+            f"for a weight each; group them, or {way}"
         )
     return Column(name, codes=np.asarray(pd.Categorical(texts, categories=levels).codes), levels=tuple(levels))
 
 
-def _refuse_texts_that_are_none(who, name, levels, numeric, target):
+def _refuse_texts_that_are_none(given, who, way, levels, numeric):
     dates = [each for each in levels if _DATE.fullmatch(each)]
     if 10 * len(dates) >= 9 * len(levels) > 0:
-        raise OptbenchError(f"{who} holds dates or times, such as {shown(dates[0])}: {_ways(name, target)}")
+        raise OptbenchError(f"{who} holds dates or times, such as {shown(dates[0])}: {_WAYS}, or {way}")
     commas = [each for each in levels if _DECIMAL_COMMA.fullmatch(each)]
     if commas and len(commas) + len(numeric) == len(levels):
         raise OptbenchError(
-            f"{who} holds numbers with a comma, such as {shown(commas[0])}: say decimal=',' if it stands for the "
-            "decimal point, or write the numbers without it"
+            f"{who} holds numbers with a comma, such as {shown(commas[0])}: if it stands for the decimal "
+            f"point, {asked_for(given, decimal=',')}; else write the numbers without it"
         )
     if len(numeric) > max(_MOST_NUMBERS, len(levels) // 2):
         words = [each for each in levels if not _is_number(each)]
         raise OptbenchError(
             f"{who} holds numbers, and {shown(words[0])}{f' and {len(words) - 1:,} more texts' * (len(words) > 1)}: "
-            f"write numbers, leave the fields empty where a value is missing, or {_leave(name, target)}"
+            f"write numbers, leave the fields empty where a value is missing, or {way}"
         )
 
 
@@ -162,16 +166,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return "_" not in text
-
-
-def _leave(name, target):
-    return "name another target" if target else f"leave it out: drop={_word(name)}"
-
-
-def _ways(name, target):
-    return f"{_WAYS}: drop={_word(name)}" if not target else "a target is a number or a class"
-
-
-def _word(name: str) -> str:
-    """A name as it is typed for a parameter."""
-    return name if re.fullmatch(r"[^\W\d]\w*", name) else repr(name)

@@ -116,7 +116,7 @@ def _file(**given: Any) -> Raw:
             if ending == ".parquet":
                 table = reading.parquet(path, place)
             else:
-                table = reading.csv(path, place, ending, given["sep"], given["encoding"], given["decimal"])
+                table = reading.csv(place, ending, given)
             return tables.examples(table, given)
         from optbench.datasets import arrays
 

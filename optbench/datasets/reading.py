@@ -3,11 +3,13 @@
 import gzip
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from optbench.contract import room
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
+from optbench.datasets.asking import asked_for
 
 _SEPARATORS = {"tab": "\t", "space": r"\s+", "comma": ",", "semicolon": ";"}
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "gbk", "shift_jis", "big5")
@@ -41,14 +43,15 @@ def encoding_of(path: str, text: str) -> str:
     return text or "utf-8"
 
 
-def csv(path: str, place: Path, ending: str, sep: str, encoding: str, decimal: str) -> Any:
-    """The table of a text file whose first line names the columns; "" stands for what the ending says.
+def csv(place: Path, ending: str, given: Mapping[str, Any]) -> Any:
+    """The table of a text file whose first line names the columns. given: the parameters of ``file``.
 
     Raises OptbenchError where it is no such file, or is cut in the wrong places.
     """
     import pandas as pd
 
-    between, encoding = separator(path, sep, ending), encoding_of(path, encoding)
+    path, decimal = given["path"], given["decimal"]
+    between, encoding = separator(path, given["sep"], ending), encoding_of(path, given["encoding"])
     if decimal not in ("", ".", ",") or (decimal == between == ","):
         more = " with another sep" * (decimal == between)
         raise OptbenchError(f"data set {path}: decimal={shown(decimal)} must be '.', or ','{more}")
@@ -56,7 +59,7 @@ def csv(path: str, place: Path, ending: str, sep: str, encoding: str, decimal: s
     head = _head(path, place, packed)
     if not head.strip():
         return pd.DataFrame()
-    _refuse_other_kinds(path, head, encoding)
+    _refuse_other_kinds(given, head, encoding)
     how = {
         "sep": between, "encoding": encoding, "compression": "gzip" if packed else None, "skipinitialspace": True,
     }  # fmt: skip
@@ -65,7 +68,7 @@ def csv(path: str, place: Path, ending: str, sep: str, encoding: str, decimal: s
             warnings.simplefilter("error", pd.errors.ParserWarning)  # which tells of fields that are left out
             first = pd.read_csv(place, header=None, nrows=1, dtype=str, keep_default_na=False, **how)
             names = [str(name).strip() for name in first.iloc[0]]
-            _look_at_names(path, names, between)
+            _look_at_names(given, names, between)
             _need_room(path, place, packed, head, between, len(names))
             table = pd.read_csv(
                 place, header=0, names=range(len(names)), index_col=False, low_memory=False, na_values=_NO_VALUE,
@@ -74,7 +77,7 @@ def csv(path: str, place: Path, ending: str, sep: str, encoding: str, decimal: s
     except pd.errors.EmptyDataError:
         return pd.DataFrame()
     except UnicodeError as error:
-        raise _other_encoding(path, head, encoding) from error
+        raise _other_encoding(given, head, encoding) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         told = "rows have more fields than the first line has names" if isinstance(error, Warning) else ""
         told = told or in_one_line(error).removeprefix("ParserError: Error tokenizing data. C error: ").strip()
@@ -111,7 +114,8 @@ def _head(path, place, packed):
         return file.read(_HEAD)
 
 
-def _refuse_other_kinds(path, head, encoding):
+def _refuse_other_kinds(given, head, encoding):
+    path = given["path"]
     if head.startswith(b"PK\x03\x04"):
         raise OptbenchError(f"data set {path}: this is an archive or a workbook, no text: save the sheet as .csv")
     if head.startswith(b"\x1f\x8b"):
@@ -119,20 +123,23 @@ def _refuse_other_kinds(path, head, encoding):
     if head.startswith(b"PAR1"):
         raise OptbenchError(f"data set {path}: this is a parquet file: give it a name that ends in .parquet")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") and "16" not in encoding and "32" not in encoding:
-        raise OptbenchError(f"data set {path}: cannot be read as {encoding}: say encoding=utf-16")
+        raise OptbenchError(f"data set {path}: cannot be read as {encoding}: say {asked_for(given, encoding='utf-16')}")
     if b"\0" in head and not any(size in encoding for size in ("16", "32")):
         raise OptbenchError(f"data set {path}: cannot be read: it holds bytes of 0, which no text does")
 
 
-def _look_at_names(path, names, between):
+def _look_at_names(given, names, between):
     """Refuse a first line that shows another separator, or a name that stands twice."""
+    path = given["path"]
     if len(names) == 1:
         counts = {sign: names[0].count(sign) for sign in (";", "\t", "|", ",")}
         sign = max(counts, key=lambda each: counts[each])
         if counts[sign]:
-            word = {"\t": "tab"}.get(sign, repr(sign))
+            said = {"\t": "tab"}.get(sign, sign)
+            word = said if said == "tab" else repr(sign)
             raise OptbenchError(
-                f"data set {path}: the first line has {word} between its names, not {between!r}: say sep={word}"
+                f"data set {path}: the first line has {word} between its names, not {between!r}: "
+                f"say {asked_for(given, sep=said)}"
             )
     twice = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if twice:
@@ -150,7 +157,8 @@ def _need_room(path, place, packed, head, between, columns):
     room.need_memory(f"data set {path}: about {cells:,.0f} numbers", 2 * room.REAL * cells)
 
 
-def _other_encoding(path, head, encoding):
+def _other_encoding(given, head, encoding):
+    path = given["path"]
     head = head.rpartition(b"\n")[0] or head  # a letter may be cut in two at its end
     for other in ("utf-8", "cp1252"):
         if other != encoding:
@@ -159,8 +167,10 @@ def _other_encoding(path, head, encoding):
             except UnicodeError:
                 continue
             # What comes after the first bytes may be none all the same; latin-1 takes every byte.
-            return OptbenchError(f"data set {path}: cannot be read as {encoding}: say encoding={other}, or latin-1")
-    return OptbenchError(f"data set {path}: cannot be read as {encoding}: say encoding=, such as latin-1")
+            return OptbenchError(
+                f"data set {path}: cannot be read as {encoding}: say {asked_for(given, encoding=other)}, or latin-1"
+            )
+    return OptbenchError(f"data set {path}: cannot be read as {encoding}: say {asked_for(given, encoding='latin-1')}")
 
 
 def _without_empty_ends(table):

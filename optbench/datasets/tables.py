@@ -33,8 +33,8 @@ def examples(table: Any, given: Mapping[str, Any]) -> Raw:
     features = [name for name in columns if name not in others]
     if not features:
         raise OptbenchError(f"data set {path}: there is no column but the target {target!r}")
-    kept = _columns(path, table, features)
-    aim = column(path, target, table[target], target=True)
+    kept = _columns(given, table, features)
+    aim = column(given, target, table[target], target=True)
     rows, gaps = _rows(given, [*kept, aim])
     width = sum(each.width for each in kept)
     room.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", 3 * room.REAL * len(rows) * width)
@@ -55,26 +55,28 @@ def examples(table: Any, given: Mapping[str, Any]) -> Raw:
         hint="" if named else f"{taken}; name another: {ask}",
         columns=tuple(name for each in kept for name in [each.name] * each.width),
         fill=bool(gaps), notes=_notes(given["missing"], table, kept, left_out, rows, gaps),
-        warnings=_row_numbers(kept),
+        warnings=_row_numbers(given, kept),
     )  # fmt: skip
 
 
-def _columns(path, table, features) -> list[Column]:
+def _columns(given, table, features) -> list[Column]:
     """The features. Raises OptbenchError for the first that cannot be one, with the names of all such."""
     kept, refused = [], {}
     for name in features:
         try:
-            kept.append(column(path, name, table[name]))
+            kept.append(column(given, name, table[name]))
         except OptbenchError as error:
             refused[name] = error
-    if len(refused) > 1:
-        first, *others = refused
-        everyone = listed(refused, ",") if len(refused) <= _TOLD else ""
-        all_out = f", drop={everyone!r} leaves out all" * bool(everyone)
-        raise OptbenchError(f"{refused[first]}; and so with {listed(map(repr, others))}{all_out}")
-    for error in refused.values():
-        raise error
-    return kept
+    if not refused:
+        return kept
+    first, *others = refused
+    if not others:
+        raise refused[first]
+    text = str(refused[first])
+    alone, all_of_them = asked_for(given, drop=[first]), asked_for(given, drop=refused)
+    if len(refused) <= _TOLD and alone in text:
+        raise OptbenchError(f"{text.replace(alone, all_of_them)}, which also leaves out {listed(map(repr, others))}")
+    raise OptbenchError(f"{text}; and so with {listed(map(repr, others))}")
 
 
 def _chosen(columns, given):
@@ -115,7 +117,8 @@ def _rows(given, columns: list[Column]):
         for name, where in gaps.items():
             if where.all():
                 raise OptbenchError(
-                    f"data set {path}: column {name!r} has no value in any row: leave it out with drop="
+                    f"data set {path}: column {name!r} has no value in any row: "
+                    f"{asked_for(given, drop=[name])} leaves it out"
                 )
         if lost.all():
             raise OptbenchError(
@@ -188,7 +191,7 @@ def listed(parts: Iterable[str], between: str = ", ") -> str:
     return between.join(parts[:_TOLD]) + more
 
 
-def _row_numbers(kept) -> tuple[str, ...]:
+def _row_numbers(given, kept) -> tuple[str, ...]:
     """A warning of features that only tell rows apart."""
     numbers = (each for each in kept if each.numbers is not None)
     found = [each.name for each in numbers if row_number(each.numbers, each.name)]
@@ -196,7 +199,7 @@ def _row_numbers(kept) -> tuple[str, ...]:
         return ()
     many = len(found) > 1
     words = f"feature{'s' * many} {listed(map(repr, found))} look{'s' * (not many)} like the number of the row"
-    leave = f"leave {'them' if many else 'it'} out with drop={','.join(found)!r}"
+    leave = f"{asked_for(given, drop=found)} leaves {'them' if many else 'it'} out"
     return (f"{words}, which tells nothing about new rows: {leave}",)
 
 

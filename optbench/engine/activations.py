@@ -71,13 +71,13 @@ def trace(
     _within("example", example, 1, len(x))
     if not isinstance(what, str) or what not in ("a", "z") or (what == "z" and layer == 0):
         raise OptbenchError(f"trace: what={shown(what)} must be 'a', or 'z' for a layer from 1")
-    a = x[example - 1]
+    a = x[example - 1, : sizes[0]]  # targets may stand behind the features
     at, w = 0, _weights(problem, w, seed)
     for number in range(1, layer + 1):
         wide, tall = sizes[number - 1], sizes[number]
         weights, bias = w[at : at + wide * tall].reshape(wide, tall), w[at + wide * tall : at + (wide + 1) * tall]
         z, at = a @ weights + bias, at + (wide + 1) * tall
-        a = _activation(problem, number == len(sizes) - 1, z)
+        a = _activation(problem, number, z)
     return z if what == "z" else a
 
 
@@ -94,18 +94,18 @@ def mini_batch(
 
 def _sizes(problem) -> tuple[int, ...]:
     """The units of all layers, the input's first."""
-    sizes = problem.layout[2:]
+    sizes = problem.layout[len(problem.layout) // 2 :]
     blocks = [block for wide, tall in zip(sizes[:-1], sizes[1:], strict=True) for block in ((wide, tall), (tall,))]
     if len(sizes) < 2 or problem.blocks != tuple(blocks):
         raise OptbenchError(f"trace: problem {problem.name} is no stack of dense layers, such as mlp")
     return sizes
 
 
-def _activation(problem, last, z):
-    if last and problem.metrics == ("accuracy",):
+def _activation(problem, layer, z):
+    if layer == len(problem.layout) // 2 and problem.metrics == ("accuracy",):
         share = np.exp(z - z.max())
         return share / share.sum()
-    return _APPLY[ACTIVATIONS[problem.layout[1 if last else 0]]](z)
+    return _APPLY[ACTIVATIONS[problem.layout[layer - 1]]](z)
 
 
 def _weights(problem, w, seed) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Layers of networks for the kernels of problems of single form: one run, a batch of rows at a time, on BLAS.
 
-A stack of dense layers is described by ``layout``: the numbers of the hidden layers' and of the last layer's activation
-in ``ACTIVATIONS``, then the sizes of all layers from the input to the output. Its parameters are, layer by layer, the
-weights (in, out) and the bias (out,). ``work`` holds the activations of every layer but the input, one behind the
-other, then room for two layers' errors, then room for the blocks of a product: ``scratch`` numbers.
+A stack of dense layers is described by ``layout``: for each layer the number of its activation in ``ACTIVATIONS``, plus
+``BARE`` where it has no bias; then the sizes of all layers from the input to the output. Its parameters are, layer by
+layer, the weights (in, out) and the bias (out,). ``work`` holds the activations of every layer but the input, one
+behind the other, then room for two layers' errors, then room for the blocks of a product: ``scratch`` numbers.
 
 These are plain functions that the engine compiles together with the kernel that calls them.
 """
@@ -13,6 +13,7 @@ from math import exp, log
 import numpy as np
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "linear")
+BARE = len(ACTIVATIONS)
 
 # Up to here OpenBLAS multiplies without packing the matrices first, where it knows AVX-512: 1.2 to 1.6 times as fast.
 UNPACKED = 1_000_000
@@ -21,18 +22,18 @@ NARROWEST = 32  # narrower blocks would not pay
 
 def forward(w, x, layout, work):
     """Fill ``work`` with the layers' activations. Returns where the last layer's start."""
-    rows = x.shape[0]
+    rows, layers = x.shape[0], layout.shape[0] // 2
     offset, place, before = 0, 0, x
-    for layer in range(2, layout.shape[0] - 1):
-        inputs, outputs = layout[layer], layout[layer + 1]
+    for layer in range(layers):
+        inputs, outputs = layout[layers + layer], layout[layers + layer + 1]
         a = work[place : place + rows * outputs].reshape(rows, outputs)
         product(before, w[offset : offset + inputs * outputs].reshape(inputs, outputs), a, layout, work)
         offset += inputs * outputs
-        add_bias(a, w[offset : offset + outputs])
-        offset += outputs
-        last = layer == layout.shape[0] - 2
-        activate(work[place : place + rows * outputs], layout[1] if last else layout[0])
-        if not last:
+        if layout[layer] < BARE:
+            add_bias(a, w[offset : offset + outputs])
+            offset += outputs
+        activate(work[place : place + rows * outputs], layout[layer] % BARE)
+        if layer < layers - 1:
             place += rows * outputs
             before = a
     return place
@@ -42,16 +43,18 @@ def backward(w, g, x, place, layout, work):
     """The gradient, after ``forward``, from the last layer's error: the loss's slope by what the activation was
     applied to, which stands in place of the activations, at ``place``.
     """
-    rows, count = x.shape[0], layout[-1]
+    rows, count, layers = x.shape[0], layout[-1], layout.shape[0] // 2
     error = work[place : place + rows * count].reshape(rows, count)
     # The errors of the hidden layers take turns in two rooms behind the activations.
     offset, end, turn = w.shape[0], place + rows * count, 0
-    for layer in range(layout.shape[0] - 2, 1, -1):
-        inputs, outputs = layout[layer], layout[layer + 1]
-        offset -= inputs * outputs + outputs
+    for layer in range(layers - 1, -1, -1):
+        inputs, outputs = layout[layers + layer], layout[layers + layer + 1]
+        if layout[layer] < BARE:
+            offset -= outputs
+            sum_rows(error, g[offset : offset + outputs])
+        offset -= inputs * outputs
         slope = g[offset : offset + inputs * outputs].reshape(inputs, outputs)
-        sum_rows(error, g[offset + inputs * outputs : offset + inputs * outputs + outputs])
-        if layer == 2:
+        if layer == 0:
             product_transposed(x, error, slope, layout, work)
         else:
             place -= rows * inputs
@@ -61,7 +64,9 @@ def backward(w, g, x, place, layout, work):
             behind = work[room : room + rows * inputs].reshape(rows, inputs)
             weights = w[offset : offset + inputs * outputs].reshape(inputs, outputs)
             np.dot(error, weights.T, behind)
-            back_through(work[room : room + rows * inputs], work[place : place + rows * inputs], layout[0])
+            back_through(
+                work[room : room + rows * inputs], work[place : place + rows * inputs], layout[layer - 1] % BARE
+            )
             error = behind
             turn = 1 - turn
 
@@ -115,15 +120,16 @@ def block_width(rows, outputs):
 def block_room(rows, layout):
     """Where the part of ``work`` behind the activations and the errors begins."""
     total = 0
-    for layer in range(3, layout.shape[0]):
+    for layer in range(layout.shape[0] // 2 + 1, layout.shape[0]):
         total += layout[layer]
     return rows * (total + 2 * widest(layout))
 
 
 def widest(layout):
     """The size of the largest layer behind the input."""
-    size = layout[3]
-    for layer in range(4, layout.shape[0]):
+    first = layout.shape[0] // 2 + 1
+    size = layout[first]
+    for layer in range(first + 1, layout.shape[0]):
         size = max(size, layout[layer])
     return size
 

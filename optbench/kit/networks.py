@@ -47,7 +47,8 @@ def dense(problem: str, sizes: tuple[int, ...], hidden: str, output: str, initia
     """``layered``, with the layout and the work of a stack of layers.py; ``sizes`` from the input to the output."""
     check_choice(problem, "activation", hidden, HIDDEN)
     shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
+    kinds = [ACTIVATIONS.index(hidden)] * (len(sizes) - 2) + [ACTIVATIONS.index(output)]
     return layered(problem, shapes, initialization) | {
-        "layout": (ACTIVATIONS.index(hidden), ACTIVATIONS.index(output), *sizes),
+        "layout": (*kinds, *sizes),
         "work": lambda rows, runs: scratch(rows, sizes),
     }

@@ -62,5 +62,10 @@ def cohort_of(recipe: Recipe, catalogue: Catalogue) -> PlannedCohort:
     )  # fmt: skip
     planned = planned_cohort(cohort, recipe.stage, recipe.block)
     if planned.cohort_id != recipe.cohort_id:
+        if problem.digest != Catalogue.problem(catalogue, recipe.problem).digest:  # built anew, whoever remembers it
+            raise OptbenchError(
+                f"problem {problem.name} is another one whenever it is built: seed its random numbers, or give "
+                "torch_problem a function that makes the module"
+            )
         raise OptbenchError(f"{cohort.pair}: plug-in or data files differ from those of the sweep")
     return planned

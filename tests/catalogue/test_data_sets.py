@@ -57,7 +57,11 @@ def test_the_list_is_json_and_text(run):
     assert (code, err) == (0, "") and [row["name"] for row in json.loads(out)] == list(datasets.NAMES)
     code, out, err = run("list", "datasets")
     assert (code, err) == (0, "") and "\n  digits         1,797 rows, 64 features, 10 classes; Alpaydin" in out
-    assert f"{len(datasets.NAMES)} data sets " in run("list")[1]
+    assert f"{len(datasets.NAMES)} data sets " in run("list")[1] and run("list", "data sets")[1] == out
+    for name in ("digits", "my.csv"):
+        assert run("list", name)[::2] == (
+            2, f"optbench: {name!r} is a name, not a kind: 'optbench show {name}' shows it\n"
+        )  # fmt: skip
 
 
 def test_a_set_says_what_is_learned_and_by_which_problems(run):

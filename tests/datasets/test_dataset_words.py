@@ -116,7 +116,7 @@ def test_a_last_column_that_is_likely_to_be_no_target_is_told(written, columns, 
     named = datasets.load(hint.replace("NAME", "a"))
     assert named.warning == (likely == "the number of the row") * (
         f"data set d.csv: feature {last!r} looks like the number of the row, which tells nothing about new rows: "
-        f"leave it out with drop={last!r}"
+        f"file(path='d.csv', target='a', drop={last!r}) leaves it out"
     )
     assert "target column 'a', real" in named.text
     assert not datasets.load(names.canonical("file", {"path": path, "target": last})).warning, "it was asked for"

@@ -88,7 +88,9 @@ def test_test_rows_can_be_given():
 
 def test_gaps_masks_objects_and_texts():
     holes = np.where(X > 1.5, np.nan, X)
-    with pytest.raises(OptbenchError, match=r"^with_data: x has \d missing values: .* missing=mean fills in"):
+    with pytest.raises(
+        OptbenchError, match=r"^with_data: x has \d missing values: with_data\(\.\.\., missing=drop\) leaves"
+    ):
         optbench.with_data("logistic", holes, Y)
     filled = data_of(optbench.with_data("logistic", holes, Y, missing="mean"))
     masked = data_of(optbench.with_data("logistic", np.ma.masked_greater(X, 1.5), Y, missing="mean"))
@@ -138,7 +140,8 @@ WRONG = [
     ("logistic", TABLE, TABLE.churn[::-1].rename("y"), {}, "the rows of X and y have different labels"),
     ("logistic", TABLE, "churn", {"test": (X, Y)}, "test= is for arrays of numbers"),
     ("logistic", TABLE.assign(o=[object()] * ROWS), "churn", {}, "X cannot be kept in a file"),
-    ("logistic", TABLE.assign(day=pd.Timestamp("2024-01-01")), "churn", {}, "with_data: feature 'day' holds dates"),
+    ("logistic", TABLE.assign(day=pd.Timestamp("2024-01-01")), "churn", {},
+     r"with_data: feature 'day' holds dates .* or leave it out: with_data\(\.\.\., drop='day'\)$"),
     ("logistic", TABLE.set_axis(["a", "a", *"cdef"], axis=1), "f", {}, "the name 'a' stands over several columns"),
     ("least_squares", TABLE, "churn", {}, "with_data: the target is text, not real numbers"),
     ("logistic", X, np.array([{}] * ROWS), {}, "y holds values of several kinds"),

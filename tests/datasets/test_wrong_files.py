@@ -32,31 +32,34 @@ NAMES = [f"n{i}" for i in ROWS]
 MANY = pd.concat([NUMBERS] * 6, ignore_index=True).assign(word=[f"w{i % 120}" for i in range(144)], y=range(144))
 TABLES = [
     (table(who=NAMES), "", "feature 'who' has 24 different texts in 24 rows, such as 'n0': too many for a weight each; "
-     "group them, or leave it out: drop=who"),
+     "group them, or leave it out: file(path='d.csv', drop='who')"),
     (MANY, "", "feature 'word' has 120 different texts"),
-    (table(who=NAMES, x=NAMES), "", "drop=who; and so with 'x', drop='who,x' leaves out all"),
+    (table(who=NAMES, x=NAMES), "", "leave it out: file(path='d.csv', drop='who,x'), which also leaves out 'x'"),
     (table(when=[f"2024-01-{i + 1:02d}" for i in ROWS]), "", "feature 'when' holds dates or times, such as "
-     "'2024-01-01': turn it into numbers (a year, a month, days since the first), or leave it out: drop=when"),
+     "'2024-01-01': turn it into numbers (a year, a month, days since the first), or leave it out: "
+     "file(path='d.csv', drop='when')"),
     (table(when=[f"{i + 1}.3.2024" for i in ROWS]), "", "feature 'when' holds dates"),
     (table(when=["12/24/24 10:00 PM"] * 24), "", "feature 'when' holds dates"),
     (table(when=["Jun 12 1998", "May 1, 2001"] * 12), "", "feature 'when' holds dates"),
     (table(when=["12-Jan-98", "3 March 2001"] * 12), "", "feature 'when' holds dates"),
     (table(when=["12:30"] * 24), "", "feature 'when' holds dates or times"),
     (NUMBERS.assign(when="2024-01-01"), "", "the target 'when' holds dates or times"),
-    (table(price=[f"{i},50" for i in ROWS]), "", "feature 'price' holds numbers with a comma, such as '0,50': say "
-     "decimal=','"),
+    (table(price=[f"{i},50" for i in ROWS]), "", "feature 'price' holds numbers with a comma, such as '0,50': if it "
+     "stands for the decimal point, file(path='d.csv', decimal=','); else write"),
     (table(power=[*(f"{i}.5" for i in range(22)), "none known", "?"]), "", "feature 'power' holds numbers, and "
-     "'none known': write numbers, leave the fields empty where a value is missing, or leave it out: drop=power"),
+     "'none known': write numbers, leave the fields empty where a value is missing, or leave it out: "
+     "file(path='d.csv', drop='power')"),
     (table(gap=GAPS), "", "column 'gap' has 4 missing values: file(path='d.csv', missing=drop) leaves those rows out, "
      "missing=mean fills in the mean of the training rows"),
     (table(gap=GAPS, hole=GAPS[::-1]), "", "(2 columns have some, in 8 of 24 rows): "),
     (table(gap=GAPS), "missing=men", "missing 'men': did you mean 'mean'?"),
-    (table(gap=None), "missing=drop", "column 'gap' has no value in any row: leave it out with drop="),
+    (table(gap=None), "missing=drop", "column 'gap' has no value in any row: "
+     "file(path='d.csv', missing='drop', drop='gap') leaves it out"),
     (table(gap=None), "missing=mean", "feature 'gap' has no value in any training row, and so no mean"),
     (table(gap=[None, 1] * 12, hole=[1, None] * 12), "missing=drop", "every row misses a value"),
     (table(gap=[None] * 21 + [1, 2, 3]), "missing=drop", "3 examples are too few (21 of 24 rows left out"),
     (table(large=[1e308, -1e308] * 12), "", "feature 'large' has values too large to be standardized"),
-    (table(far=np.inf), "", "feature 'far' has 24 values that are not finite: mend them, or leave it out: drop=far"),
+    (table(far=np.inf), "", "feature 'far' has 24 values that are not finite: mend them, or leave it out: file("),
     (table(), "target=x", "unknown column of data set d.csv 'x': valid names: a, b, y"),
     (table(churn=1), "target=chrn", "did you mean 'churn'?"),
     (table(), "drop=c", "unknown column of data set d.csv 'c'"),
@@ -91,16 +94,19 @@ def test_tables(content, asked, words):
 
 COMMAS = "a,b,y\n" + "".join(f"{i % 5},{i},{i % 2}\n" for i in ROWS)
 TEXTS = [
-    (COMMAS.replace(",", ";"), "the first line has ';' between its names, not ',': say sep=';'"),
-    (COMMAS.replace(",", "\t"), "the first line has tab between its names, not ',': say sep=tab"),
-    (COMMAS.replace(",", "|"), "say sep='|'"),
+    (COMMAS.replace(",", ";"), "the first line has ';' between its names, not ',': say file(path='d.csv', sep=';')"),
+    (COMMAS.replace(",", "\t"), "the first line has tab between its names, not ',': say file(path='d.csv', sep='tab')"),
+    (COMMAS.replace(",", "|"), "say file(path='d.csv', sep='|')"),
     ("a,a,y\n" + COMMAS[6:], "the name 'a' stands over several columns; rename them"),
     ("a,a,y,y\n" + COMMAS[6:], "the name 'a' stands over several columns, and so do 1 more; rename them"),
     ("a,b\n" + COMMAS[6:], "cannot be read with sep=',': rows have more fields than the first line has names"),
     (COMMAS + "1,2,3,4\n", "cannot be read with sep=',': Expected 3 fields in line 26, saw 4"),
     (COMMAS + '"1,2,3\n', "cannot be read with sep=',': EOF inside string"),
-    (COMMAS.replace("a", "ä").encode("latin-1"), "cannot be read as utf-8: say encoding=cp1252, or latin-1"),
-    (COMMAS.encode("utf-16"), "cannot be read as utf-8: say encoding=utf-16"),
+    (
+        COMMAS.replace("a", "ä").encode("latin-1"),
+        "cannot be read as utf-8: say file(path='d.csv', encoding='cp1252'), or latin-1",
+    ),
+    (COMMAS.encode("utf-16"), "cannot be read as utf-8: say file(path='d.csv', encoding='utf-16')"),
     (COMMAS.encode("utf-16-le"), "it holds bytes of 0, which no text does"),
     (b"\x00" * 50, "it holds bytes of 0"),
     (gzip.compress(COMMAS.encode()), "this is packed by gzip: give it a name that ends in .csv.gz"),
@@ -168,7 +174,7 @@ def test_files(name, content, words):
         (pd.Timedelta("1h"), "feature 'odd' holds dates or times"),
         (
             [[1]] * 24,
-            "feature 'odd' holds values of the kind ndarray, neither numbers nor texts: leave it out: drop=odd",
+            "feature 'odd' holds values of the kind ndarray, neither numbers nor texts: leave it out: file(",
         ),
         ([b"x"] * 24, "feature 'odd' holds values of the kind bytes"),
     ],

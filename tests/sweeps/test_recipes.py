@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from optbench.catalogue import loader
+from optbench.catalogue.remembering import remembering
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
 from optbench.sweeps.recipes import cohort_of, recipe_of
@@ -48,3 +49,28 @@ def test_another_version_or_file_is_refused(tmp_path):
     file.write_text(text.replace("lr * g", "0.5 * lr * g"))
     with pytest.raises(OptbenchError, match="rosenbrock with mine: plug-in or data files differ"):
         cohort_of(recipe, loader.load_all(file))
+
+
+RANDOM = """
+import os
+import numpy as np
+from optbench import Problem, problem
+
+def half_square(w, g):
+    g[0] = w[0]
+    return 0.5 * w[0] * w[0]
+
+@problem(source="x")
+def restless():
+    return Problem(form="single", dim=1, start=np.ones, value_and_gradient=half_square, minimum=0.0,
+                   minimum_source="x", digest=os.urandom(4).hex(), eager=True)
+"""
+
+
+def test_a_problem_that_is_another_one_whenever_it_is_built_is_told_so(tmp_path):
+    file = tmp_path / "restless.py"
+    file.write_text(RANDOM)
+    spec = merge({"problems": ["restless"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}, {})
+    planned = session.plan(spec, loader.load_all(file)).cohorts[0]
+    with pytest.raises(OptbenchError, match="problem restless is another one whenever it is built: seed its random"):
+        cohort_of(recipe_of(planned, [str(file)]), remembering([file]))

@@ -2,12 +2,11 @@
 
 import random
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from optbench.contract.eager import LIBRARIES, Eager
+from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu import cohort as cpu
@@ -30,16 +29,13 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
     return outcome
 
 
-_ONE_AT_A_TIME = threading.RLock()
-
-
 @contextmanager
 def steady(seed: int = 0) -> Iterator[None]:
     """The libraries' random numbers follow from the seed, and PyTorch starts no threads: runs go in parallel.
 
     Both are of the whole process: one cohort at a time has them, and finds them, and leaves them, as they were.
     """
-    with _ONE_AT_A_TIME:
+    with RANDOM_NUMBERS:
         torch: Any = sys.modules.get("torch")
         state = random.getstate()
         random.seed(seed)

@@ -1,0 +1,122 @@
+"""Losses of a stack of dense layers of any activations: the kernels of networks that were built elsewhere.
+
+``layout`` and ``work`` are those of layers.py. Where the targets of an example are several numbers, they stand in ``x``
+behind its features, and ``work`` has room for the features alone in front.
+"""
+
+from math import prod
+
+from optbench.kit.layers import (
+    ACTIVATIONS,
+    BARE,
+    back_through,
+    backward,
+    copy_columns,
+    forward,
+    scratch,
+    softmax_error,
+    softmax_report,
+)
+
+LINEAR = ACTIVATIONS.index("linear")
+
+
+def cross_entropy(w, g, x, y, layout, work):
+    """The mean over rows of softmax cross-entropy of the last layer."""
+    rows, classes = x.shape[0], layout[-1]
+    place = forward(w, x, layout, work)
+    flat = work[place : place + rows * classes]
+    last = layout[layout.shape[0] // 2 - 1] % BARE
+    if last == LINEAR:
+        loss = softmax_error(flat.reshape(rows, classes), y)
+    else:  # the softmax is taken in place, and the activation is needed for its slope
+        kept = work[work.shape[0] - rows * classes :]
+        for k in range(rows * classes):
+            kept[k] = flat[k]
+        loss = softmax_error(flat.reshape(rows, classes), y)
+        back_through(flat, kept, last)
+    backward(w, g, x, place, layout, work)
+    return loss
+
+
+def cross_entropy_report(w, out, x, y, layout, work):
+    """The same mean, and the share of rows whose largest output is the right one."""
+    rows, classes = x.shape[0], layout[-1]
+    place = forward(w, x, layout, work)
+    softmax_report(work[place : place + rows * classes].reshape(rows, classes), y, out)
+
+
+def squared_error(w, g, x, y, layout, work):
+    """The mean over rows and outputs of the squared difference."""
+    rows, outputs, inputs = x.shape[0], layout[-1], layout[layout.shape[0] // 2]
+    room, first = work, x
+    if outputs > 1:
+        first = work[: rows * inputs].reshape(rows, inputs)
+        copy_columns(x, 0, inputs, first)
+        room = work[rows * inputs :]
+    place = forward(w, first, layout, room)
+    flat = room[place : place + rows * outputs]
+    last = layout[layout.shape[0] // 2 - 1] % BARE
+    kept = room[room.shape[0] - rows * outputs :]
+    if last != LINEAR:
+        for k in range(rows * outputs):
+            kept[k] = flat[k]
+    loss = squares(flat.reshape(rows, outputs), x, y, inputs)
+    if last != LINEAR:
+        back_through(flat, kept, last)
+    backward(w, g, first, place, layout, room)
+    return loss
+
+
+def squared_error_report(w, out, x, y, layout, work):
+    """The same mean."""
+    rows, outputs, inputs = x.shape[0], layout[-1], layout[layout.shape[0] // 2]
+    room, first = work, x
+    if outputs > 1:
+        first = work[: rows * inputs].reshape(rows, inputs)
+        copy_columns(x, 0, inputs, first)
+        room = work[rows * inputs :]
+    place = forward(w, first, layout, room)
+    out[0] = squares(room[place : place + rows * outputs].reshape(rows, outputs), x, y, inputs)
+
+
+def squares(made, x, y, inputs):
+    """The mean squared difference of outputs and targets; ``made`` becomes its slope by the outputs."""
+    rows, outputs = made.shape
+    share = made.dtype.type(1.0 / (rows * outputs))
+    loss = 0.0
+    for i in range(rows):
+        part = 0.0  # a sum a row, and one of those: in float32 a single long sum would lose digits
+        for j in range(outputs):
+            target = y[i] if outputs == 1 else x[i, inputs + j]
+            difference = made[i, j] - target
+            part += difference * difference
+            made[i, j] = 2.0 * share * difference
+        loss += part
+    return loss * share
+
+
+KERNELS = {"cross_entropy": (cross_entropy, cross_entropy_report), "mse": (squared_error, squared_error_report)}
+"""Of each loss: value_and_gradient, and evaluate."""
+
+
+def stack(loss: str, layers: list[tuple[int, int, bool, str]]) -> dict:
+    """What the record of a problem says of a stack of layers: all but start and data.
+
+    ``layers``: of each layer the numbers of inputs and outputs, whether it has a bias, and its activation.
+    """
+    sizes = (layers[0][0], *(outputs for _, outputs, _, _ in layers))
+    kinds = [ACTIVATIONS.index(activation) + (0 if bias else BARE) for _, _, bias, activation in layers]
+    blocks = tuple(block for wide, tall, bias, _ in layers for block in ((wide, tall), (tall,))[: 2 if bias else 1])
+    kernel, report = KERNELS[loss]
+    packed = sizes[0] if loss == "mse" and sizes[-1] > 1 else 0
+    return {
+        "form": "single",
+        "dim": sum(map(prod, blocks)),
+        "blocks": blocks,
+        "layout": (*kinds, *sizes),
+        "work": lambda rows, runs: scratch(rows, sizes) + rows * (packed + sizes[-1]),
+        "value_and_gradient": kernel,
+        "evaluate": report,
+        "metrics": ("accuracy",) if loss == "cross_entropy" else (),
+    }

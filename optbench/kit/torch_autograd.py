@@ -1,0 +1,162 @@
+"""A module of PyTorch and a loss as plain functions of weights, by autograd: for what no kernel can say."""
+
+import copy
+import threading
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from optbench.contract.errors import OptbenchError, in_one_line
+
+LOSSES = ("cross_entropy", "mse")
+_TRIED = 8
+"""Rows of the first call, which shows whether module and loss can be used."""
+
+
+class Autograd:
+    """Value and gradient of ``loss(module(x), y)`` at weights of either precision.
+
+    Each row of x holds the features of an example, of the shape ``shape``, and behind them its targets of the shape
+    ``targets`` where those are several; ``whole`` says which of both are whole numbers.
+    """
+
+    def __init__(
+        self, module: Any, loss: str | Callable, shape: tuple[int, ...], targets: tuple[int, ...], whole: tuple
+    ):
+        import torch
+
+        self.torch, self.loss = torch, loss
+        try:
+            self.module = copy.deepcopy(module)
+        except Exception as error:
+            raise OptbenchError(f"the module cannot be copied: {in_one_line(error)}") from error
+        self.shape, self.targets, self.whole = shape, targets, whole
+        self._networks: dict[str, tuple[Any, Any, Any]] = {}
+        self._one_at_a_time = threading.RLock()
+
+    def value_and_gradient(self, w: np.ndarray, g: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
+        torch = self.torch
+        with self._one_at_a_time, torch.enable_grad():
+            network, weights, slopes = self._network(str(w.dtype))
+            weights.copy_(torch.from_numpy(w))
+            slopes.zero_()
+            loss = self._loss(*self._call(network, x, y))
+            loss.backward()
+            g[:] = slopes.numpy()
+            return float(loss.detach())
+
+    def evaluate(self, w: np.ndarray, out: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+        torch = self.torch
+        with self._one_at_a_time, torch.no_grad():
+            network, weights, _ = self._network(str(w.dtype))
+            weights.copy_(torch.from_numpy(w))
+            made, target = self._call(network, x, y)
+            out[0] = float(self._loss(made, target))
+            if len(out) > 1:
+                out[1] = float((made.argmax(1) == target).double().mean())
+
+    def _network(self, dtype: str) -> tuple[Any, Any, Any]:
+        """A copy of the module of that precision whose parameters and gradients are parts of two vectors."""
+        if dtype not in self._networks:
+            torch = self.torch
+            network = copy.deepcopy(self.module).to(getattr(torch, dtype))
+            learning = [weights for weights in network.parameters() if weights.requires_grad]
+            count = sum(weights.numel() for weights in learning)
+            weights, slopes = (torch.zeros(count, dtype=getattr(torch, dtype)) for _ in range(2))
+            at = 0
+            for each in learning:
+                part, shape = slice(at, at + each.numel()), each.shape
+                each.data, each.grad = weights[part].view(shape), slopes[part].view(shape)
+                at += each.numel()
+            self._networks[dtype] = network, weights, slopes
+        return self._networks[dtype]
+
+    def _call(self, network: Any, x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
+        """The module's output, and the targets as the loss wants them."""
+        torch = self.torch
+        features = prod(self.shape)
+        given = torch.from_numpy(x)
+        inputs = given[:, :features].reshape(len(x), *self.shape)
+        target = given[:, features:].reshape(len(x), *self.targets) if self.targets else torch.from_numpy(y)
+        inputs, target = (
+            part.long() if whole else part for part, whole in zip((inputs, target), self.whole, strict=True)
+        )
+        made = network(inputs)
+        if not torch.is_tensor(made):
+            raise OptbenchError(
+                f"the module must return one tensor, not a {type(made).__name__}: wrap it in one that does"
+            )
+        if made.ndim == 2 and made.shape[1] == 1 and target.ndim == 1:
+            made = made[:, 0]  # or the loss would compare every output with every target
+        return made, target
+
+    def _loss(self, made: Any, target: Any) -> Any:
+        functional = self.torch.nn.functional
+        if self.loss == "cross_entropy":
+            return functional.cross_entropy(made, target)
+        return functional.mse_loss(made, target) if self.loss == "mse" else self.loss(made, target)
+
+    def check(self, x: np.ndarray, y: np.ndarray) -> tuple[int, ...]:
+        """Call both once, in float64. Returns the shape of an example's output.
+
+        Raises OptbenchError where module or loss fail, draw random numbers, or keep state from call to call.
+        """
+        torch = self.torch
+        x, y = x[:_TRIED], y[:_TRIED]
+        network = copy.deepcopy(self.module).double()
+        before = {name: each.clone() for name, each in network.named_buffers()}
+        made, target = self._first_call(network, x, y)
+        with torch.no_grad():
+            again, _ = self._call(network, x, y)
+        changed = [name for name, each in network.named_buffers() if not _same(torch, before.get(name), each)]
+        if changed:
+            owner = network.get_submodule(changed[0].rpartition(".")[0])
+            raise OptbenchError(
+                f"the module changes its buffer {changed[0]!r} at each call ({type(owner).__name__} in training mode), "
+                "and runs would hear of each other: call .eval() on it, which freezes it, or use a norm without state"
+            )
+        if not _same(torch, made, again):
+            drop = next((type(part).__name__ for part in network.modules() if "Dropout" in type(part).__name__), "")
+            raise OptbenchError(
+                f"the module draws random numbers{f' ({drop})' * bool(drop)}, and no two runs would see the same: "
+                "set p=0, or call .eval() on it"
+            )
+        if made.ndim == 0 or len(made) != len(x):
+            raise OptbenchError(f"the module gives {tuple(made.shape)} for {len(x)} rows, and not a row each")
+        self._fits(made, target)
+        weights = [each.detach().double().numpy().ravel() for each in self.module.parameters() if each.requires_grad]
+        w = np.concatenate(weights)
+        g = np.empty_like(w)
+        try:
+            self.value_and_gradient(w, g, x, y)
+        except Exception as error:
+            raise OptbenchError(f"the loss fails on outputs {tuple(made.shape)}: {in_one_line(error)}") from error
+        return tuple(made.shape[1:])
+
+    def _first_call(self, network: Any, x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
+        """Output and targets; X as real numbers, or where the module takes none, as the whole ones that it holds."""
+        kinds = ((False, self.whole[1]), self.whole) if self.whole[0] else (self.whole,)
+        reasons = []
+        for whole in kinds:
+            self.whole = whole
+            try:
+                with self.torch.no_grad():
+                    return self._call(network, x, y)
+            except OptbenchError:
+                raise
+            except Exception as error:  # modules raise all kinds
+                reasons.append(in_one_line(error))
+        raise OptbenchError(f"the module fails on X {(len(x), *self.shape)} of float64: {reasons[0]}")
+
+    def _fits(self, made: Any, target: Any) -> None:
+        if self.loss == "mse" and made.shape != target.shape:
+            hint = ": for classes give y as whole numbers" if target.ndim == 1 else ""
+            raise OptbenchError(
+                f"the module gives {tuple(made.shape[1:])} numbers a row, and y has {tuple(target.shape[1:])}{hint}"
+            )
+
+
+def _same(torch: Any, one: Any, other: Any) -> bool:
+    return one is not None and one.shape == other.shape and torch.allclose(one, other, 0, 0, equal_nan=True)

@@ -1,0 +1,129 @@
+"""X and y as a user of PyTorch has them, as arrays: checked, split, and nothing scaled."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from optbench.contract.errors import OptbenchError, in_one_line, shown
+from optbench.datasets.record import FEWEST_EXAMPLES, TEST_SHARE
+
+_EXACT = 2**24
+"""Whole numbers below it are exact in float32."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Training and test examples, rows of numbers."""
+
+    x: np.ndarray
+    """(n, features)"""
+    y: np.ndarray
+    """(n, ...)"""
+    x_test: np.ndarray
+    y_test: np.ndarray
+    shape: tuple[int, ...]
+    """Of one example of X."""
+    whole: tuple[bool, bool]
+    """Whether X and y are whole numbers."""
+    split: str
+    """In words, where the test examples come from."""
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The shape of an example's target; () for one number."""
+        return self.y.shape[1:]
+
+    def pairs(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """(x, y) of the training and the test examples; targets of several numbers stand behind the features."""
+        return _pair(self.x, self.y), _pair(self.x_test, self.y_test)
+
+    @property
+    def classes(self) -> int:
+        """One more than the largest target."""
+        return int(max(self.y.max(), self.y_test.max())) + 1
+
+    @property
+    def text(self) -> str:
+        """What is learned from, in words."""
+        size = f"{len(self.x):,} training and {len(self.x_test):,} test rows"
+        shape = " x ".join(f"{side:,}" for side in self.shape)
+        count = f"{shape} feature{'s' * (self.shape != (1,))}"
+        kind = "whole" if self.whole[1] else "real"
+        one = f"{self.classes} classes" if self.whole[1] else "real"
+        each = f"{prod(self.targets)} {kind} targets a row" if self.targets else f"target: {one}"
+        return f"{size}, {count}, {each}; test rows {self.split}; not standardized"
+
+
+def examples(X: Any, y: Any, test: Any = None) -> Examples:
+    """The examples of :func:`torch_problem`. Raises OptbenchError for what are none."""
+    x, targets = _numbers("X", X), _numbers("y", y)
+    _fit(x, targets, "X", "y")
+    if test is not None:
+        if not isinstance(test, tuple | list) or len(test) != 2:
+            raise OptbenchError(f"torch_problem: test={shown(test)} must be X and y of the test rows, a pair")
+        x_test, last = _numbers("X of test", test[0]), _numbers("y of test", test[1])
+        _fit(x_test, last, "X of test", "y")
+        if x_test.shape[1:] != x.shape[1:]:
+            raise OptbenchError(
+                f"torch_problem: X is {x.shape}, and that of test {x_test.shape}: give both the same features"
+            )
+        parts, split = (x, targets, x_test, last), "as given"
+    else:
+        if len(x) < FEWEST_EXAMPLES:
+            raise OptbenchError(f"torch_problem: {len(x)} examples are too few; it takes at least {FEWEST_EXAMPLES}")
+        order = np.random.default_rng(0).permutation(len(x))  # as data sets are split
+        cut = round(len(x) * (1 - TEST_SHARE))
+        parts = (x[order[:cut]], targets[order[:cut]], x[order[cut:]], targets[order[cut:]])
+        split = "drawn with seed 0 (one in five)"
+    whole = tuple(all(part.dtype.kind in "biu" for part in pair) for pair in (parts[::2], parts[1::2]))
+    rows = [np.ascontiguousarray(part.reshape(len(part), -1), np.float64) for part in parts[::2]]
+    values = [_plain(np.asarray(part, np.float64)) for part in parts[1::2]]
+    if values[0].shape[1:] != values[1].shape[1:]:
+        raise OptbenchError(f"torch_problem: y is {values[0].shape}, and that of test {values[1].shape}")
+    shape = x.shape[1:] or (1,)
+    return Examples(rows[0], values[0], rows[1], values[1], shape, (whole[0], whole[1]), split)
+
+
+def _plain(y: np.ndarray) -> np.ndarray:
+    """(n, 1) as (n,)."""
+    return y[:, 0] if y.shape[1:] == (1,) else y
+
+
+def _pair(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if y.ndim == 1:
+        return x, y
+    return np.ascontiguousarray(np.hstack([x, y.reshape(len(y), -1)])), np.zeros(len(y))
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    if type(value).__module__.startswith("torch.utils.data"):
+        kind = type(value).__name__
+        raise OptbenchError(f"torch_problem: {name} must be an array or a tensor, not a {kind}: give the tensors in it")
+    try:
+        if hasattr(value, "detach"):
+            value = value.detach().cpu().numpy()
+        found = np.asarray(value)
+    except Exception as error:  # ragged lists, tensors on a device that is gone
+        raise OptbenchError(f"torch_problem: {name} must be an array or a tensor: {in_one_line(error)}") from None
+    if found.dtype.kind == "O" and found.ndim == 2:  # a table of mixed columns
+        try:
+            found = found.astype(float)
+        except (TypeError, ValueError):
+            pass
+    if found.dtype.kind not in "biuf" or not found.ndim or not found.size:
+        kind = f" of {found.dtype}" if found.ndim else ""
+        raise OptbenchError(f"torch_problem: {name} must be an array or a tensor of numbers, not {shown(value)}{kind}")
+    if not np.isfinite(found).all():
+        raise OptbenchError(f"torch_problem: {name} holds numbers that are missing or not finite")
+    if found.dtype.kind in "iu" and np.abs(found).max() > _EXACT:
+        raise OptbenchError(
+            f"torch_problem: {name} holds whole numbers beyond {_EXACT:,}, which float32 cannot tell apart"
+        )
+    return found
+
+
+def _fit(x: np.ndarray, y: np.ndarray, *names: str) -> None:
+    if len(x) != len(y):
+        raise OptbenchError(f"torch_problem: {names[0]} has {len(x):,} rows, and {names[1]} {len(y):,}: give as many")

@@ -1,0 +1,151 @@
+"""Modules of PyTorch as stacks of dense layers, where they are such; weights from modules, and back into them.
+
+PyTorch is imported by whoever hands a module over.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from optbench.contract.errors import OptbenchError, shown
+from optbench.kit.layers import ACTIVATIONS, BARE
+
+Layer = tuple[int, int, bool, str]
+"""Inputs, outputs, whether there is a bias, and the activation, as module_kernels.stack takes them."""
+_ACTIVATIONS = {"ReLU": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
+_PASSING = ("Identity", "Flatten")
+"""Kinds of modules that leave a row of numbers as it is."""
+
+
+def dense_layers(module: Any, loss: str) -> tuple[list[Layer], str]:
+    """The layers of a module that our kernels can run; or none, and in words why they cannot.
+
+    ``loss``: "cross_entropy" or "mse". Raises OptbenchError where the last layer contradicts it.
+    """
+    parts = list(_parts(module))
+    last = _kind(parts[-1]) if parts else ""
+    if loss == "cross_entropy" and last == "Softmax":
+        raise OptbenchError(
+            "torch_problem: the module ends with Softmax, and cross-entropy takes scores: leave it out, or give loss="
+        )
+    if loss == "cross_entropy" and last == "LogSoftmax" and parts[-1].dim in (None, 1, -1):
+        parts = parts[:-1]  # the softmax of its outputs is that of its inputs
+    layers: list[Layer] = []
+    for part in parts:
+        kind, reason = _kind(part), _foreign(part)
+        if reason:
+            return [], reason
+        if kind == "Linear":
+            layers.append((part.in_features, part.out_features, part.bias is not None, "linear"))
+        elif kind in _ACTIVATIONS:
+            if not layers or layers[-1][3] != "linear":
+                return [], f"{kind} stands behind no Linear"
+            layers[-1] = (*layers[-1][:3], _ACTIVATIONS[kind])
+        elif not _passes(part):
+            return [], f"no kernel has {kind}"
+    for before, after in zip(layers[:-1], layers[1:], strict=True):
+        if before[1] != after[0]:
+            raise OptbenchError(
+                f"torch_problem: a layer of {before[1]} outputs stands before one of {after[0]} inputs: make them equal"
+            )
+    if not layers:
+        return [], "it has no Linear"
+    linear = linears(module)
+    if len({id(weights) for each in linear for weights in each.parameters()}) < sum(2 if x[2] else 1 for x in layers):
+        return [], "layers share their weights"
+    if not all(weights.requires_grad for each in linear for weights in each.parameters()):
+        return [], "some of its weights are frozen"
+    return layers, ""
+
+
+def linears(module: Any) -> list[Any]:
+    """The Linear layers of a module, in the order in which they are applied."""
+    return [part for part in _parts(module) if _kind(part) == "Linear"]
+
+
+def dense_weights(module: Any) -> np.ndarray:
+    """The weights of all layers as a problem has them, (dim,) float64: (in, out), then the bias."""
+    blocks = []
+    for layer in linears(module):
+        blocks.append(layer.weight.detach().double().numpy().T)
+        blocks += [] if layer.bias is None else [layer.bias.detach().double().numpy()]
+    return flat(blocks)
+
+
+def plain_weights(module: Any) -> np.ndarray:
+    """The parameters that learn, in their order and layout, (dim,) float64."""
+    return flat([weights.detach().double().numpy() for weights in module.parameters() if weights.requires_grad])
+
+
+def flat(blocks: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.asarray(block, np.float64).reshape(-1) for block in blocks])
+
+
+def _parts(module: Any) -> Any:
+    """The modules inside nested Sequentials, in order; a module of another kind is its own only part."""
+    if _is_torch(module) and type(module).__name__ == "Sequential" and not _hooked(module):
+        for part in module:
+            yield from _parts(part)
+    else:
+        yield module
+
+
+def _kind(part: Any) -> str:
+    return type(part).__name__
+
+
+def _is_torch(part: Any) -> bool:
+    return type(part).__module__.startswith("torch.nn.modules.")
+
+
+def _hooked(part: Any) -> bool:
+    return bool(part._forward_hooks or part._forward_pre_hooks or part._backward_hooks)
+
+
+def _foreign(part: Any) -> str:
+    """Why a module may do something else than its kind says, "" where it does not."""
+    if not _is_torch(part):
+        return f"no kernel has {_kind(part)}"
+    return f"{_kind(part)} has a hook" if _hooked(part) else ""
+
+
+def _passes(part: Any) -> bool:
+    """Whether rows of numbers leave a module as they came."""
+    if _kind(part) == "Flatten":
+        return (part.start_dim, part.end_dim) == (1, -1)
+    if _kind(part) in ("Dropout", "AlphaDropout"):
+        return part.p == 0 or not part.training
+    return _kind(part) in _PASSING
+
+
+def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) -> None:
+    """Put a stack's blocks into the Linear layers of a module. Raises OptbenchError where they do not fit."""
+    layers, _ = dense_layers(module, "mse")
+    theirs = [activation for *_, activation in layers]
+    ours = [ACTIVATIONS[kind % BARE] for kind in layout[: len(layout) // 2]]
+    if len(theirs) == len(ours) and theirs != ours:
+        raise OptbenchError(
+            f"to_torch: the module's activations are {', '.join(theirs)}, the problem's {', '.join(ours)}"
+        )
+    targets = []
+    for layer in linears(module):
+        targets.append((layer.weight, True))
+        targets += [] if layer.bias is None else [(layer.bias, False)]
+    _write(targets, blocks)
+
+
+def write_plain(module: Any, blocks: list[np.ndarray]) -> None:
+    """Put blocks into the parameters that learn. Raises OptbenchError where they do not fit."""
+    _write([(weights, False) for weights in module.parameters() if weights.requires_grad], blocks)
+
+
+def _write(targets: list[tuple[Any, bool]], blocks: list[np.ndarray]) -> None:
+    import torch
+
+    shapes = [tuple(weights.shape)[::-1] if turned else tuple(weights.shape) or (1,) for weights, turned in targets]
+    if shapes != [block.shape for block in blocks]:
+        ours = shown(tuple(block.shape for block in blocks))
+        raise OptbenchError(f"to_torch: the module's weights are {shown(tuple(shapes))}, and the problem's {ours}")
+    with torch.no_grad():
+        for (weights, turned), block in zip(targets, blocks, strict=True):
+            weights.copy_(torch.from_numpy(np.array(block.T if turned else block)).reshape(weights.shape))

@@ -1,0 +1,261 @@
+"""A network of PyTorch as a problem: on compiled kernels where they can say it, else by autograd; and the way back."""
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Iterable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
+from optbench.contract.problems import Problem
+from optbench.kit import torch_layers
+from optbench.kit.module_kernels import stack
+from optbench.kit.torch_autograd import LOSSES, Autograd
+from optbench.kit.torch_data import Examples, examples
+from optbench.kit.torch_starts import drawn_from, starts
+
+
+def torch_problem(
+    module: Any,
+    X: Any,
+    y: Any,
+    *,
+    loss: str | Callable = "auto",
+    test: Any = None,
+    minimum: float = 0.0,
+    name: str = "",
+    eager: bool = False,
+) -> Problem:
+    """Make a network of PyTorch and your data a problem.
+
+    A ``torch.nn.Sequential`` of Linear, ReLU, Tanh and Sigmoid layers runs on compiled kernels, as ``mlp`` does; any
+    other module runs by autograd, ``eager``, at many times the cost of a step. Its data say which, and why. The module
+    is left as it is: what it holds is copied.
+
+    Runs of seed 0 start at the module's own weights, and runs of another seed at those that its layers draw
+    (``reset_parameters``) after ``torch.manual_seed(seed)``. Give a function that makes the module, and all weights are
+    those that it has after ``torch.manual_seed(seed)``, seed 0 too: a plug-in should, for every process that loads its
+    file must find the same weights. Else it sets ``torch.manual_seed`` itself before it makes a module.
+
+    Args:
+        module: a ``torch.nn.Module``, or a function without arguments that makes one. Parameters that need no gradient
+            stay as they are. What draws random numbers (dropout in training mode) or keeps state from one call to the
+            next (batch norm in training mode) is refused: ``.eval()`` freezes both.
+        X: (n, ...) an array, a tensor or a table; it is not standardized. Whole numbers are given to the module as such
+            where it takes no others, as embeddings do.
+        y: (n,) classes 0, 1, ... as whole numbers, or (n,) or (n, outputs) real targets.
+        loss: "cross_entropy" of scores; "mse", the mean squared error over rows and outputs; "auto", the one or the
+            other for whole and for real ``y``; or a function of output and target that gives the mean over the rows.
+        test: X and y of the test rows, where they are fixed; by default one in five of the rows, drawn with seed 0.
+        minimum: the least value of the loss, or a bound of it, from which suboptimality counts.
+        name: of the problem in tables; by default that of the module's class.
+        eager: autograd also where kernels could run the module.
+
+    Returns:
+        The problem; for a network with classes its metric is the accuracy.
+
+    Raises:
+        OptbenchError: PyTorch is not installed, or the module, the data and the loss do not go together.
+
+    Example:
+        >>> from torch import nn  # doctest: +SKIP
+        >>> X, y = np.random.default_rng(0).random((100, 4)), np.arange(100) % 3
+        >>> net = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))  # doctest: +SKIP
+        >>> minimize(torch_problem(net, X, y), "adam", lr=0.01, epochs=5, batch_size=20).status  # doctest: +SKIP
+        'ok'
+    """
+    torch = _torch()
+    data = examples(X, y, test)
+    module, make = _module(torch, module)
+    loss = _checked_loss(loss, data)
+    arguments.number("torch_problem: minimum", minimum)
+    layers, reason = ([], "loss is a function") if callable(loss) else torch_layers.dense_layers(module, loss)
+    if layers and (len(data.shape) == 1 or _begins_flat(module)) and not eager:
+        fields = _compiled(layers, loss, data)
+        weights_of, kind = torch_layers.dense_weights, "compiled"
+    else:
+        reason = "asked for" if eager else reason or "its rows are no vectors"
+        fields = _eager(module, loss, data)
+        weights_of, kind = torch_layers.plain_weights, f"eager: autograd ({reason})"
+    start = starts(module, make, weights_of)
+    (train, test), label = data.pairs(), name or type(module).__name__
+    said = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    return Problem(
+        **fields,
+        start=start,
+        data=train,
+        test=test,
+        digest=_digest([*train, *test, weights_of(module)], [str(module), said, torch.__version__]),
+        data_text=f"{data.text}; network: {type(module).__name__}, {fields['dim']:,} weights, {said}, {kind}",
+        minimum=minimum,
+        minimum_source="lower bound" if isinstance(loss, str) and not minimum else "as given",
+        name=label,
+    )
+
+
+def to_torch(problem: Problem, w: Any, module: Any) -> Any:
+    """Write the weights of a run into a network of PyTorch.
+
+    Args:
+        problem: the one that was run: of :func:`torch_problem`, or another stack of dense layers such as ``mlp``.
+        w: (dim,), such as a Result's.
+        module: a ``torch.nn.Module`` with such layers, whose weights are overwritten; for ``mlp`` a Sequential of
+            Linear layers and activations.
+
+    Returns:
+        The module.
+
+    Raises:
+        OptbenchError: the weights do not fit.
+
+    Example:
+        >>> from torch import nn  # doctest: +SKIP
+        >>> mlp = problems()["mlp"].build({"hidden": (32,)})
+        >>> net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))  # doctest: +SKIP
+        >>> net = to_torch(mlp, minimize(mlp, "adam", lr=0.01, epochs=5, batch_size=64).w, net)  # doctest: +SKIP
+    """
+    torch = _torch()
+    if not isinstance(problem, Problem):
+        raise OptbenchError(f"to_torch: problem={shown(problem)} must be a problem's record")
+    if not isinstance(module, torch.nn.Module):
+        raise OptbenchError(f"to_torch: module={shown(module)} must be a torch.nn.Module")
+    w = arguments.reals("to_torch: w", w, f"({problem.dim},) numbers", problem.dim)
+    if w.shape != (problem.dim,):
+        raise OptbenchError(f"to_torch: w must have the shape ({problem.dim},), got {w.shape}")
+    ends = np.cumsum([prod(shape) for shape in problem.blocks])[:-1]
+    blocks = [part.reshape(shape) for part, shape in zip(np.split(w, ends), problem.blocks, strict=True)]
+    if problem.eager:
+        torch_layers.write_plain(module, blocks)
+    else:
+        torch_layers.write_dense(module, blocks, problem.layout)
+    return module
+
+
+def _torch() -> Any:
+    if importlib.util.find_spec("torch") is None:
+        raise OptbenchError("networks of PyTorch need the extra 'torch': pip install 'optbench[torch]'")
+    import torch
+
+    return torch
+
+
+def _module(torch: Any, given: Any) -> tuple[Any, Callable | None]:
+    """The module, and the function that made it, if that was given."""
+    made, make = given, None
+    if callable(given) and not isinstance(given, torch.nn.Module):
+        make = given
+        try:
+            with drawn_from(0):
+                made = make()
+        except Exception as error:  # it may do anything
+            raise OptbenchError(
+                f"torch_problem: the function that makes the module fails: {in_one_line(error)}"
+            ) from error
+    if not isinstance(made, torch.nn.Module):
+        told = f"{shown(made)}{' from the function' * (make is not None)}"
+        raise OptbenchError(
+            f"torch_problem: module must be a torch.nn.Module, or a function that makes one, not {told}"
+        )
+    weights = list(made.parameters())
+    if any(isinstance(each, torch.nn.parameter.UninitializedParameter) for each in weights):
+        raise OptbenchError("torch_problem: the module has lazy layers without weights: call it once on a few rows")
+    if not any(each.requires_grad for each in weights):
+        raise OptbenchError("torch_problem: the module has no weights that learn")
+    for each in (*weights, *made.buffers()):
+        if each.device.type != "cpu":
+            raise OptbenchError(f"torch_problem: the module is on {each.device}, and runs are on the CPU: call .cpu()")
+        if each.is_complex():
+            raise OptbenchError("torch_problem: the module has complex weights")
+        if not torch.isfinite(each).all():
+            raise OptbenchError("torch_problem: the module holds weights that are not finite")
+    return made, make
+
+
+def _checked_loss(loss: Any, data: Examples) -> str | Callable:
+    if callable(loss):
+        return loss
+    if not isinstance(loss, str):
+        raise OptbenchError(f"torch_problem: loss={shown(loss)} must be {', '.join(('auto', *LOSSES))} or a function")
+    if loss == "auto":
+        loss = "cross_entropy" if data.whole[1] else "mse"
+    if loss not in LOSSES:
+        raise unknown("loss of torch_problem", loss, ("auto", *LOSSES))
+    if loss == "cross_entropy":
+        if not data.whole[1]:
+            raise OptbenchError("torch_problem: cross_entropy needs classes: give y as whole numbers, 0, 1, ...")
+        if min(data.y.min(), data.y_test.min()) < 0:
+            raise OptbenchError("torch_problem: classes in y are 0, 1, ..., and it holds one below 0")
+    return loss
+
+
+def _begins_flat(module: Any) -> bool:
+    """Whether a module lays each example out as one row, whatever its shape."""
+    return type(next(module.modules())).__name__ == "Sequential" and _first(module) == "Flatten"
+
+
+def _first(module: Any) -> str:
+    while type(module).__name__ == "Sequential":
+        module = module[0]
+    return type(module).__name__
+
+
+def _compiled(layers: list, loss: str, data: Examples) -> dict:
+    features, outputs = prod(data.shape), layers[-1][1]
+    if layers[0][0] != features:
+        raise OptbenchError(f"torch_problem: X has {features:,} features, and the first layer takes {layers[0][0]:,}")
+    _outputs(loss, (outputs,), data)
+    return stack(loss, layers)
+
+
+def _outputs(loss: str | Callable, outputs: tuple[int, ...], data: Examples) -> None:
+    """Raise OptbenchError where the outputs do not go with the targets."""
+    if loss == "cross_entropy":
+        if outputs in ((), (1,)):
+            raise OptbenchError(
+                "torch_problem: cross_entropy needs an output for each class, and the module gives one: make it "
+                f"{max(data.classes, 2)}; or give a real y and loss=nn.functional.binary_cross_entropy_with_logits"
+            )
+        if data.classes > outputs[0]:
+            raise OptbenchError(
+                f"torch_problem: y holds the class {data.classes - 1}, and the module gives {outputs[0]} outputs"
+            )
+    elif loss == "mse" and (outputs if outputs != (1,) else ()) != data.targets:
+        hint = "; for classes give y as whole numbers" if not data.targets else ""
+        raise OptbenchError(
+            f"torch_problem: the module gives {prod(outputs)} outputs, and y has {prod(data.targets)} a row{hint}"
+        )
+
+
+def _eager(module: Any, loss: str | Callable, data: Examples) -> dict:
+    (x, y), _ = data.pairs()
+    try:
+        autograd = Autograd(module, loss, data.shape, data.targets, data.whole)
+        with drawn_from(0):
+            outputs = autograd.check(x, y)
+    except OptbenchError as error:
+        raise OptbenchError(f"torch_problem: {error}") from None
+    _outputs(loss, outputs, data)
+    scores = len(outputs) == 1 and outputs[0] > 1
+    shapes = [tuple(each.shape) or (1,) for each in autograd.module.parameters() if each.requires_grad]
+    return {
+        "form": "single",
+        "eager": True,
+        "dim": sum(map(prod, shapes)),
+        "blocks": tuple(shapes),
+        "value_and_gradient": autograd.value_and_gradient,
+        "evaluate": autograd.evaluate,
+        "metrics": ("accuracy",) if data.whole[1] and not data.targets and loss != "mse" and scores else (),
+    }
+
+
+def _digest(arrays: Iterable[np.ndarray], words: Iterable[str]) -> str:
+    """sha256 of all that the numbers depend on."""
+    found = hashlib.sha256()
+    for each in arrays:
+        found.update(f"{each.shape}".encode())
+        found.update(np.ascontiguousarray(each))
+    found.update("\n".join(words).encode())
+    return found.hexdigest()

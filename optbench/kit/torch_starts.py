@@ -1,0 +1,63 @@
+"""Start points of a module by seed: its own weights, or those that PyTorch draws after ``torch.manual_seed(seed)``."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from optbench.contract.eager import RANDOM_NUMBERS
+from optbench.contract.errors import OptbenchError
+
+
+@contextmanager
+def drawn_from(seed: int) -> Iterator[None]:
+    """PyTorch's random numbers follow from a seed, and are put back afterwards; they are of the whole process."""
+    import torch
+
+    with RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def starts(module: Any, make: Callable[[], Any] | None, weights_of: Callable[[Any], np.ndarray]) -> Callable:
+    """``start(rng)`` of a problem: seed 0 gives the module's own weights; any other, new ones of the same kind.
+
+    ``make``: what builds such a module, if there is that; else its layers draw their weights anew.
+    """
+    own = weights_of(module)
+    original = None if make is not None else copy.deepcopy(module)
+
+    def start(rng: np.random.Generator) -> np.ndarray:
+        seed = _seed_of(rng)
+        if seed == 0:
+            return own.copy()
+        with drawn_from(seed):
+            if make is not None:
+                return weights_of(make())
+            fresh = copy.deepcopy(original)
+            _draw_anew(fresh)
+            return weights_of(fresh)
+
+    return start
+
+
+def _seed_of(rng: np.random.Generator) -> int:
+    """The seed of the run that a generator belongs to: the engine's key begins with it."""
+    key = getattr(rng.bit_generator.seed_seq, "entropy", 0)
+    first = key[0] if isinstance(key, tuple | list) else key
+    return int(first or 0) % 2**63
+
+
+def _draw_anew(module: Any) -> None:
+    for part in module.modules():
+        if not any(weights.requires_grad for weights in part.parameters(recurse=False)):
+            continue
+        reset = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
+        if reset is None:
+            raise OptbenchError(
+                f"{type(part).__name__} has no reset_parameters, by which seeds other than 0 start: give "
+                "torch_problem a function that makes the module, or the module such a method"
+            )
+        reset()

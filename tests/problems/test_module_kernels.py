@@ -1,0 +1,100 @@
+"""Losses of stacks of dense layers, as plain Python: against NumPy and its differences, without any library."""
+
+import numpy as np
+import pytest
+
+from optbench.contract.errors import OptbenchError
+from optbench.kit import torch_problems
+from optbench.kit.layers import ACTIVATIONS
+from optbench.kit.module_kernels import stack
+from optbench.kit.torch_data import examples
+
+RNG = np.random.default_rng(2)
+X, CLASSES, REAL, MANY = (
+    RNG.standard_normal((12, 4)), RNG.integers(0, 3, 12), RNG.standard_normal(12), RNG.standard_normal((12, 3))
+)  # fmt: skip
+APPLY = {
+    "relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "linear": lambda z: z,
+}  # fmt: skip
+
+
+def by_hand(w, x, y, layers, loss):
+    """The loss of a network in plain NumPy."""
+    a, at = x, 0
+    for wide, tall, bias, activation in layers:
+        a = a @ w[at : at + wide * tall].reshape(wide, tall)
+        at += wide * tall
+        if bias:
+            a, at = a + w[at : at + tall], at + tall
+        a = APPLY[activation](a)
+    assert at == len(w)
+    if loss == "mse":
+        return np.mean((a - y.reshape(a.shape)) ** 2)
+    return np.mean(np.logaddexp.reduce(a, axis=1) - a[np.arange(len(a)), y])
+
+
+@pytest.mark.parametrize(("loss", "y"), [("cross_entropy", CLASSES), ("mse", REAL), ("mse", MANY)])
+@pytest.mark.parametrize("last", ACTIVATIONS)
+@pytest.mark.parametrize("biases", [(True, True, True), (False, True, False), (False, False, False)])
+def test_the_gradient_is_that_of_the_network(loss, y, last, biases):
+    outputs = 1 if y is REAL else 3
+    layers = [(4, 5, biases[0], "tanh"), (5, 6, biases[1], "sigmoid"), (6, outputs, biases[2], last)]
+    fields = stack(loss, layers)
+    w = RNG.standard_normal(fields["dim"])
+    assert sum(np.prod(block) for block in fields["blocks"]) == len(w)
+    (x, target), _ = examples(X, y, (X, y)).pairs()
+    layout, work, g = np.array(fields["layout"]), np.full(fields["work"](12, 1), np.nan), np.full_like(w, np.nan)
+    value = fields["value_and_gradient"](w, g, x, target, layout, work)
+    assert value == pytest.approx(by_hand(w, X, y, layers, loss), rel=1e-12)
+    h = 1e-6
+    slopes = [
+        (by_hand(w + e, X, y, layers, loss) - by_hand(w - e, X, y, layers, loss)) / (2 * h) for e in h * np.eye(len(w))
+    ]
+    np.testing.assert_allclose(g, slopes, atol=1e-8)
+    out = np.zeros(1 + len(fields["metrics"]))
+    fields["evaluate"](w, out, x, target, layout, work)
+    assert out[0] == pytest.approx(value, rel=1e-12)
+
+
+def test_data_stay_as_they_are_and_are_split_like_data_sets():
+    from optbench.datasets.record import Raw, prepare
+
+    x, y = RNG.standard_normal((23, 3)), np.arange(23) % 4
+    found = examples(x.tolist(), list(y))
+    expected = prepare(Raw(x, y.astype(float), 4, "", scaled=True))
+    for ours, theirs in (("x", "x"), ("y", "y"), ("x_test", "x_test"), ("y_test", "y_test")):
+        np.testing.assert_array_equal(getattr(found, ours), getattr(expected, theirs))
+    assert (
+        "18 training and 5 test rows" in found.text
+        and "3 features, target: 4 classes; test rows drawn with seed 0 (one in five); not stand" in found.text
+    )
+    images = examples(x.reshape(23, 3, 1), MANY[np.arange(23) % 12])
+    assert (images.shape, images.targets, images.pairs()[0][0].shape) == ((3, 1), (3,), (18, 6))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((X[:3], REAL[:3]), "3 examples are too few; it takes at least 5"),
+        ((X, REAL[:3]), "X has 12 rows, and y 3: give as many"),
+        ((X, list("abcdefghijkl")), "y must be an array or a tensor of numbers, not .* of <U1"),
+        ((None, REAL), "X must be an array or a tensor of numbers, not None"),
+        (([[1], [1, 2]], REAL), "X must be an array or a tensor: ValueError"),
+        ((np.where(X > 1, np.nan, X), REAL), "X holds numbers that are missing or not finite"),
+        ((X.astype(int) + 2**25, REAL), "X holds whole numbers beyond 16,777,216, which float32 cannot"),
+        ((X, REAL, X), "must be X and y of the test rows, a pair"),
+        ((X, REAL, (X[:, :2], REAL)), "X is .12, 4., and that of test .12, 2.: give both the same features"),
+        ((X, REAL, (X, MANY)), "y is .12,., and that of test .12, 3."),
+    ],
+)
+def test_what_is_no_data_is_told_in_a_line(given, words):
+    with pytest.raises(OptbenchError, match=words):
+        examples(*given)
+
+
+def test_without_the_library_one_line_says_so(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for call in (lambda: torch_problems.torch_problem(None, X, REAL), lambda: torch_problems.to_torch(None, X, None)):
+        with pytest.raises(OptbenchError, match=r"need the extra 'torch': pip install 'optbench\[torch\]'"):
+            call()
