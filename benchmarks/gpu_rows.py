@@ -130,6 +130,7 @@ def update_rows(sizes: Sizes, copied: float) -> Iterator[dict[str, Any]]:
     for name in sorted(name for name, record in records.items() if not record.matrix):  # which no GPU runs
         yield update_row(name, len(records[name].own), not records[name].elementwise, sizes, copied)
     yield update_row("clip(adam)", len(records["adam"].own), True, sizes, copied)
+    yield list_row("adam", len(records["adam"].own), sizes, copied)
 
 
 def update_row(text: str, slots: int, sums: bool, sizes: Sizes, copied: float) -> dict[str, Any]:
@@ -144,6 +145,19 @@ def update_row(text: str, slots: int, sums: bool, sizes: Sizes, copied: float) -
     notes = [note, "more than one pass, for its sums" if sums else ""]
     amount, goal = ITEM * count * (2 * reads - 1), None if sums or simulated() else GOAL
     return row("update", text, (count,), times, amount, against=copied, goal=goal, note="; ".join(filter(None, notes)))
+
+
+def list_row(text: str, slots: int, sizes: Sizes, copied: float) -> dict[str, Any]:
+    """As many parameters in up to a hundred arrays: what the launches of a kernel for each of them cost."""
+    import optbench
+
+    count, note = held(sizes.parameters, 2 + slots)
+    arrays = min(100, count)
+    w, g = ([on_card(value, count // arrays) for _ in range(arrays)] for value in (1.0, 0.1))
+    stepper = optbench.stepper(text, w, lr=LR, device="cuda")
+    times = measure(lambda: stepper.step(g), sizes)
+    amount = ITEM * (count // arrays) * arrays * (2 * (2 + slots) - 1)
+    return row("update", f"{text}, {arrays} arrays", (count,), times, amount, against=copied, note=note)
 
 
 def torch_rows(sizes: Sizes, adam: dict[str, Any]) -> Iterator[dict[str, Any]]:

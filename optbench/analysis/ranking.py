@@ -71,7 +71,8 @@ def critical_difference(levels: int, problems: int, confidence: float = 0.95) ->
     """
     from scipy.stats import studentized_range  # half a second to import
 
-    q = studentized_range.ppf(confidence, levels, np.inf) / np.sqrt(2)
+    with np.errstate(all="ignore"):  # SciPy's integral underflows on its way, which a caller may have made an error
+        q = studentized_range.ppf(confidence, levels, np.inf) / np.sqrt(2)
     return float(q * np.sqrt(levels * (levels + 1) / (6 * problems)))
 
 

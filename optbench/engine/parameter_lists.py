@@ -206,4 +206,4 @@ def check_list(w: Any, blocks: Any) -> None:
 
 def is_array(x: Any) -> bool:
     """Whether something is one array of some library."""
-    return any(hasattr(x, f"__{name}__") for name in ("dlpack", "array", "array_interface", "cuda_array_interface"))
+    return hasattr(x, "__dlpack__") or hasattr(x, "__cuda_array_interface__") or hasattr(x, "__cuda_ndarray__")

@@ -131,6 +131,10 @@ def _parts(
 ) -> tuple[Any, Any]:
     """The arrays as kernels take them, and what keeps a rule's arrays for them, on that device."""
     if device == "cuda":
+        from optbench.compiler import cuda
+
+        if missing := cuda.found().missing:
+            raise OptbenchError(f"stepper: device='cuda' cannot run here: {missing}")
         from optbench.engine.cuda.parameter_lists import parameters_of as on_card
         from optbench.engine.cuda.pieces import CudaPieces
 

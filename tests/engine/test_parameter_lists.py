@@ -43,6 +43,12 @@ class Tensor:
         return self.device, 0
 
 
+SHARED = pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.1.0", reason="before 2.1 NumPy saw what DLPack gave it as read-only"
+)
+
+
+@SHARED
 def test_tensors_share_their_memory():
     w, g = Tensor(np.zeros((2, 2), np.float32)), Tensor(np.ones((2, 2), np.float32))
     average = stepper("average(gd, beta=0)", [w], lr=0.5)
@@ -52,6 +58,7 @@ def test_tensors_share_their_memory():
     assert isinstance(reported, Tensor) and (reported.array == -0.5).all() and reported.array is not w.array
 
 
+@SHARED
 def test_a_tensor_that_has_moved_is_refused():
     w = Tensor(np.zeros(3))
     gd = stepper("gd", [w], lr=0.5)
@@ -174,6 +181,14 @@ def test_a_mapping_wants_its_own_names():
         with pytest.raises(OptbenchError) as caught:
             gd.step(g)
         assert line in str(caught.value)
+
+
+def test_a_card_that_is_not_there_is_told_first(monkeypatch):
+    from optbench.compiler import cuda
+
+    monkeypatch.setattr(cuda, "found", lambda: cuda.Found("numba", missing="there is no NVIDIA driver"))
+    with pytest.raises(OptbenchError, match="stepper: device='cuda' cannot run here: there is no NVIDIA driver"):
+        stepper("gd", [np.ones(3)], lr=0.1, device="cuda")
 
 
 def test_options_that_do_not_go_with_a_list():

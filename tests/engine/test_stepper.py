@@ -22,8 +22,12 @@ NESTED = (
 )
 RULES = sorted(name for name, record in optbench.optimizers().items() if hasattr(record, "total"))
 QUICK = ("adamw", "lamb", "muon", "prodigy", "schedule_free_sgd", "clip(adam, norm=0.5)", "lookahead(momentum)")
-CASES = [pytest.param(text, marks=() if text in QUICK else pytest.mark.slow) for text in (*RULES, *WRAPPED, *NESTED)]
-DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
+DTYPES = ("float64", "float32")
+CASES = [
+    pytest.param(text, dtype, marks=() if text in QUICK and dtype == "float64" else pytest.mark.slow)
+    for text in (*RULES, *WRAPPED, *NESTED)
+    for dtype in DTYPES
+]
 
 
 def arrays(rng, dtype="float64", shapes=SHAPES):
@@ -42,8 +46,7 @@ def same(one, other):
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-@DTYPES
-@pytest.mark.parametrize("text", CASES)
+@pytest.mark.parametrize(("text", "dtype"), CASES)
 def test_a_list_is_one_array_in_blocks_and_goes_on_bit_for_bit_after_a_break(text, dtype):
     rng = np.random.default_rng(0)
     start, gradients = arrays(rng, dtype), [arrays(rng, dtype) for _ in range(6)]
@@ -73,7 +76,7 @@ def test_a_list_is_one_array_in_blocks_and_goes_on_bit_for_bit_after_a_break(tex
     assert np.array_equal(single_again, single) and np.array_equal(second[1].reported, by_block.reported)
 
 
-@DTYPES
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_threads_change_no_number(dtype):
     """Two large arrays, in pieces, beside small ones; a sum over all of them, too."""
     shapes = [(600, 500), (3,), (70_001,), (1,)]
@@ -112,22 +115,23 @@ def test_a_fork_has_threads_of_its_own():
 def test_pieces_of_an_array_are_the_whole():
     rng = np.random.default_rng(2)
     w = rng.standard_normal(300_000)
-    single, pieces = w.copy(), w.copy()
-    one, many = stepper("average(clip(adam))", single, lr=0.1), stepper("average(clip(adam))", [pieces], lr=0.1)
-    assert len(many._update.pieces) > 2
-    for _ in range(3):
-        g = rng.standard_normal(w.size)
-        one.step(g)
-        many.step([g])
-    np.testing.assert_allclose(pieces, single, atol=1e-13)
-    np.testing.assert_allclose(many.reported[0], one.reported, atol=1e-13)
+    for text in ("clip(adam, norm=0.5)", "lookahead(momentum)"):
+        single, pieces = w.copy(), w.copy()
+        one, many = stepper(text, single, lr=0.1), stepper(text, [pieces], lr=0.1)
+        assert len(many._update.pieces) > 2
+        for _ in range(3):
+            g = rng.standard_normal(w.size)
+            one.step(g)
+            many.step([g])
+        np.testing.assert_allclose(pieces, single, atol=1e-13)
+        np.testing.assert_allclose(many.reported[0], one.reported, atol=1e-13)
 
 
 def test_a_gradient_that_is_none_leaves_its_array_and_its_clock():
     """The second array begins two steps later, as an array by itself would."""
     rng = np.random.default_rng(3)
     start, gradients = arrays(rng, shapes=[(2, 3), (4,)]), [arrays(rng, shapes=[(2, 3), (4,)]) for _ in range(5)]
-    for text in ("adam", "nadam", "muon", "average(gd)"):
+    for text in ("adam", "nadam", "muon", "lookahead(momentum)"):
         w, alone = copied(start), copied(start)
         both = stepper(text, w, lr=0.1)
         first, second = stepper(text, alone[:1], lr=0.1), stepper(text, alone[1:], lr=0.1)
@@ -195,7 +199,7 @@ def test_the_rate_can_be_read_and_set():
 def test_runs_with_blocks_are_the_runs_one_by_one():
     rng = np.random.default_rng(5)
     w, blocks = rng.standard_normal((3, 10)), [(2, 3), (4,)]
-    for text in ("lamb", "lars", "novograd", "clip(lamb)"):
+    for text in ("lamb", "novograd"):
         many, ones = w.copy(), [w[r].copy() for r in range(3)]
         together = stepper(text, many, lr=0.1, blocks=blocks)
         alone = [stepper(text, one, lr=0.1, blocks=blocks) for one in ones]
