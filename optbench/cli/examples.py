@@ -65,10 +65,11 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("optbench list schedules",),
     ),
     "show": (
-        "What is PyTorch's SGD called here? And all about one setting of a wrapped optimizer:",
+        "What is PyTorch's SGD called here? All about one setting of a wrapped optimizer; and one as code for PyTorch:",
         (
             "optbench show sgd",
             'optbench show "clip(heavy_ball(beta1=0.95), norm=1)"',
+            'optbench show "momentum(beta1=0.9)" --as torch --lr 0.1 --schedule cosine',
         ),
     ),
     "info": (
