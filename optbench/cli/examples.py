@@ -38,7 +38,8 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("optbench lecture B1 --quick --out lecture",),
     ),
     "check": (
-        "A rule of your own, checked against the contract:",
+        "A rule of your own, checked against the contract; and whether two take the same steps, as one would ask of "
+        "--against torch:AdamW:",
         (
             "cat > softsign.py <<'END'",
             "from optbench import optimizer",
@@ -49,6 +50,7 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "    return w - lr * g / (abs(g) + softness)",
             "END",
             "optbench check softsign.py",
+            'optbench check "adam(eps=1e-8, eps_root=0)" --against adam_torch',
         ),
     ),
     "ewa": (
