@@ -15,6 +15,8 @@ from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
 from optbench.contract.composition import wrap
+from optbench.contract.eager import LIBRARIES, library_and_name
+from optbench.contract.eager_signatures import others
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import unique
 from optbench.contract.optimizers import Baseline
@@ -29,6 +31,8 @@ STEPS, EPOCHS = 1000, 10
 
 def describe(catalogue: Catalogue, text: str) -> list[dict]:
     """What a person needs to know about a name, with parameters or without: one record for each kind that has it.
+
+    A name of another library's, ``torch:AdamW``, has one record of the kind "eager optimizer".
 
     Every record: kind, name, formula, description, parameters (of each its value, default and limit: an interval, a
     list of words, or None), source, files. Besides,
@@ -48,6 +52,8 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     if files.is_path(text):
         return [data_sets.describe(catalogue, text)]
     name = _known(catalogue, text)
+    if library_and_name(name) or name in catalogue.eager:
+        return [_eager(catalogue, text)]
     descriptions, wrong = [], []
     for kind, describer in _DESCRIBERS.items():
         if name in _names(catalogue, kind):
@@ -71,7 +77,7 @@ def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
     if bracket:
         names.parse(text)
     known = everything(catalogue)
-    leads = {} if word in known else meant(text, known)
+    leads = {} if word in known or library_and_name(word) else meant(text, known)
     if not leads:
         return describe(catalogue, text), ""
     descriptions, kept = [], True
@@ -101,7 +107,7 @@ def _known(catalogue, text) -> str:
     known = everything(catalogue)
     try:
         name, wrong = names.parse(text)[0], None
-        if name in known:
+        if name in known or library_and_name(name):
             return name
     except OptbenchError as error:
         if "(" in text:
@@ -141,6 +147,16 @@ def _optimizer(catalogue, text) -> dict:
     facts |= {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
     facts["equals"] = dict(catalogue.wrappers[name].equals if bare else record.equals)
     return facts | _search(record, record.search if bare else record.space)
+
+
+def _eager(catalogue, text) -> dict:
+    record, values = catalogue.optimizer(text)
+    facts = _record(catalogue, "optimizer", text, record, values, record.hyperparameters, record.limits)
+    told = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
+    facts |= {"kind": "eager optimizer", "description": told, "name": record.name, "library": LIBRARIES[record.library]}
+    facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in others(record).items()}}
+    facts |= {"state": None, "reported": None, "sums": None}
+    return facts | _search(record, record.space)
 
 
 def _search(record, space) -> dict:

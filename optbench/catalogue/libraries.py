@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -29,25 +29,36 @@ def imported(library: Library) -> ModuleType:
         raise OptbenchError(needs) from None
 
 
+def extra_of(module: str | None) -> str | None:
+    """The extra that brings a module which is missing; None for others."""
+    return "optax" if module == "jax" else module if module in LIBRARIES else None
+
+
 def classes_of(module: ModuleType) -> list[Eager]:
     """The optimizers of PyTorch's kind that a user's file defines, where they have a learning rate."""
+    return [made for made in _made(module) if isinstance(made, Eager)]
+
+
+def unfit(module: ModuleType) -> list[str]:
+    """Why the other classes of PyTorch's kind in a user's file are none that run here by themselves."""
+    return [str(made) for made in _made(module) if isinstance(made, PluginError)]
+
+
+def _made(module: ModuleType) -> Iterator[Eager | PluginError]:
     torch = sys.modules.get("torch")
-    if torch is None:
-        return []
-    found = []
-    for value in vars(module).values():
+    for value in list(vars(module).values()) if torch else []:
         if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and value.__module__ == module.__name__:
             try:
-                found.append(eager_signatures.torch_optimizer(value))
-            except PluginError:  # a base of others; who asks for it by name hears why
-                continue
-    return found
+                yield eager_signatures.torch_optimizer(value, source=_place(value, module, torch))
+            except PluginError as error:  # a base of others; who asks for it by name hears why
+                yield error
 
 
-def find(library: Library, name: str, modules: Sequence[ModuleType]) -> Eager:
+def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any]) -> Eager:
     """The optimizer of that name in a user's files, in the library, or in a package that the name begins with.
 
-    Raises OptbenchError, with the nearest name, where there is none, and where the library is not installed.
+    What is ``given`` for arguments that have no default becomes a part of its name. Raises OptbenchError, with the
+    nearest name, where there is none, and where the library is not installed.
     """
     home = imported(library)
     target = next((vars(module)[name] for module in modules if name in vars(module)), None)
@@ -62,28 +73,38 @@ def find(library: Library, name: str, modules: Sequence[ModuleType]) -> Eager:
             raise PluginError(f"optimizer torch:{name}: it is no subclass of torch.optim.Optimizer")
         target = None
     if target is None or isinstance(target, ModuleType):
-        raise unknown(f"optimizer of {LIBRARIES[library]}", name, [*_names(home, library), *_defined(modules)])
-    version = f"{LIBRARIES[library]} {home.__version__}"
+        raise _unknown(library, name, [*_names(home, library), *_defined(modules)])
+    version, place = f"{LIBRARIES[library]} {home.__version__}", sys.modules.get(getattr(target, "__module__", ""))
     # Any callable may stand in a module: only by its arguments can an optimizer be told from the rest.
     source = f"{target.__module__}.{target.__qualname__}, {version}" if hasattr(target, "__qualname__") else version
-    return with_origins(make(target, f"{library}:{name}", source=source))
+    source = _place(target, place, home) if mine and place in modules else source
+    label = f"{library}:{name}"
+    needed = {key: given[key] for key in eager_signatures.required(label, library, target) if key in given}
+    return with_origins(make(target, names.canonical(label, needed), source=source, **needed))
 
 
 def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[str, float]]:
     """The optimizer with what is given besides its numbers, which becomes part of its name; and all its numbers."""
-    options = {key: value for key, value in given.items() if key not in record.hyperparameters}
+    name, fixed = names.parse(record.name)
     numbers = {key: value for key, value in given.items() if key in record.hyperparameters}
-    if not options:
-        return record, record.with_values(numbers)
-    joined = next((key for key in options if key in record.tuples), None)
+    rest = {key: value for key, value in given.items() if key not in record.hyperparameters and key not in fixed}
+    joined = next((key for key in rest if key in record.tuples), None)
     if joined:
         raise OptbenchError(f"optimizer {record.name}: for {joined} write {', '.join(record.tuples[joined])}")
-    known = [*record.hyperparameters, *eager_signatures.others(record)]
-    strange = next((key for key in options if key not in known), None)
+    known = eager_signatures.others(record)
+    strange = next((key for key in rest if key not in known), None)
     if strange:
-        raise unknown(f"parameter of optimizer {record.name}", strange, known)
-    made = eager_signatures.again(record, names.canonical(record.name, options), options)
+        raise unknown(f"parameter of optimizer {record.name}", strange, [*record.hyperparameters, *known])
+    # In the order of the signature, and without what is so anyway: one optimizer has one name.
+    options = {key: rest[key] for key, default in known.items() if key in rest and not _same(rest[key], default)}
+    if not options:
+        return record, record.with_values(numbers)
+    made = eager_signatures.again(record, names.canonical(name, fixed | options), options)
     return made, made.with_values(numbers)
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and value == default
 
 
 def with_origins(record: Eager) -> Eager:
@@ -97,6 +118,17 @@ def with_origins(record: Eager) -> Eager:
         jax = importlib.import_module("jax")
         behind.append(_origin(f"library jax {jax.__version__}", Path(jax.version.__file__)))
     return replace(record, origins=(*own, *behind))
+
+
+def _unknown(library: Library, name: str, valid: Sequence[str]) -> OptbenchError:
+    kind = f"optimizer of {LIBRARIES[library]}"
+    same = next((other for other in valid if other.lower() == name.lower()), None)  # Adamw is AdamW, and not Adam
+    return OptbenchError(f"unknown {kind} {name!r}: did you mean {same!r}?") if same else unknown(kind, name, valid)
+
+
+def _place(target: Any, module: ModuleType | None, home: Any) -> str:
+    library = next(name for key, name in LIBRARIES.items() if key == home.__name__)
+    return f"{target.__qualname__} in {Path(str(getattr(module, '__file__', ''))).name}, {library} {home.__version__}"
 
 
 def _origin(key: str, file: Path) -> Origin:
@@ -125,7 +157,9 @@ def _names(home: ModuleType, library: Library) -> Iterable[str]:
     if library == "torch":
         kinds = vars(home.optim).items()
         return [name for name, value in kinds if isinstance(value, type) and issubclass(value, home.optim.Optimizer)]
-    return [name for name, value in vars(home).items() if inspect.isfunction(value) and _has_rate(value)]
+    return [
+        name for name, value in vars(home).items() if name[0] != "_" and inspect.isfunction(value) and _has_rate(value)
+    ]
 
 
 def _has_rate(function: Any) -> bool:

@@ -16,7 +16,7 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.names import number_text
 
 KINDS = {
-    "optimizers": ("optimizers", "wrappers", "baselines"),
+    "optimizers": ("optimizers", "wrappers", "baselines", "eager"),
     "schedules": ("schedules", "schedule_wrappers"),
     "problems": ("problems",),
     data_sets.WORD: (),
@@ -59,10 +59,13 @@ def rows(catalogue: Catalogue, kind: str) -> list[dict]:
     families, entries = {}, []
     for registry in parts:
         for name, record in getattr(catalogue, registry).items():
-            path = catalogue.files[f"{registry[:-1]} {name}"]
+            kind_word = registry.removesuffix("s")
+            path = catalogue.files.get(f"{kind_word} {name}")
+            if path is None:
+                continue  # one of a library's that was asked for by name: it has no end of them
             if path not in families:
                 families[path] = _family(path)
-            row = {"kind": registry[:-1], "name": name, "formula": formula(record.doc)}
+            row = {"kind": kind_word, "name": name, "formula": formula(record.doc)}
             row |= {"defaults": plain(defaults(record)), "search": ranges(record), "source": record.source}
             entries.append(row | {"family": families[path], "file": str(path)})
     return entries
@@ -117,7 +120,9 @@ def markdown(catalogue: Catalogue) -> str:
     for kind in KINDS:
         table = rows(catalogue, kind)
         for registry in KINDS[kind]:
-            lines = [_markdown_row(row) for row in table if row["kind"] == registry[:-1]]
+            lines = [_markdown_row(row) for row in table if row["kind"] == registry.removesuffix("s")]
+            if not lines:
+                continue  # of eager ones none ship
             title = f"{len(lines)} {registry if len(lines) > 1 else registry[:-1]}".replace("_", " ")
             head = [f"## {title}", "", "| name | formula | defaults |", "|---|---|---|"]
             if kind == "optimizers":
@@ -128,7 +133,7 @@ def markdown(catalogue: Catalogue) -> str:
 
 def _markdown_row(row) -> str:
     cells = [row["name"], row["formula"].replace("`", ""), values_text(row["defaults"])]
-    if f"{row['kind']}s" in KINDS["optimizers"]:
+    if row["kind"] in ("optimizer", "wrapper", "baseline", "eager"):
         cells.append(", ".join(f"{key}={text}" for key, text in row["search"].items()))
     return "| " + " | ".join(f"`{cell}`".replace("|", r"\|") if cell else "" for cell in cells) + " |"
 

@@ -104,7 +104,16 @@ class Catalogue:
                 raise OptbenchError(f"the plug-in {path.name} does not load: {last_line(self.broken[path])}")
         label = ":".join(parts)
         if label not in self.eager:
-            self.eager[label] = libraries.find(*parts, list(self.modules.values()))
+            try:
+                found = libraries.find(*parts, list(self.modules.values()), given)
+            except OptbenchError as error:
+                if not self.broken:
+                    raise
+                path, trace = next(iter(self.broken.items()))
+                raise OptbenchError(f"{error}; the plug-in {path.name} does not load: {last_line(trace)}") from None
+            if found.name != label:  # with values that it cannot do without, which are a part of its name
+                return libraries.with_options(found, given)
+            self.eager[label] = found
         return libraries.with_options(self.eager[label], given)
 
     def schedule(self, text: str | Schedule) -> Schedule:
@@ -220,7 +229,7 @@ def _add(catalogue: Catalogue, path: Path) -> None:
     for record in records:
         kind = _KINDS[type(record)]
         registry = getattr(catalogue, kind)
-        key = f"{kind[:-1]} {record.name}"
+        key = f"{kind.removesuffix('s')} {record.name}"
         for other in (other for pair in _ONE_NAMESPACE if kind in pair for other in pair if other != kind):
             if record.name in getattr(catalogue, other):
                 raise PluginError(f"{path.name}: {record.name!r} is a name among the {other.replace('_', ' ')} already")
@@ -228,8 +237,9 @@ def _add(catalogue: Catalogue, path: Path) -> None:
             raise PluginError(
                 f"{path.name}: the name of {key!r} is taken by {catalogue.files[key].name}; choose another"
             )
-        if not any(origin.key == key for origin in record.origins):  # what another file defines keeps its own
-            object.__setattr__(record, "origins", (Origin(key, path, digest), *record.origins))
+        own = key.replace("eager ", "optimizer ") if kind == "eager" else key
+        if not any(origin.key == own for origin in record.origins):  # what another file defines keeps its own
+            object.__setattr__(record, "origins", (Origin(own, path, digest), *record.origins))
         if isinstance(record, Eager):
             record = libraries.with_origins(record)
         registry[record.name] = record
@@ -243,6 +253,8 @@ def _trace(error: BaseException, path: Path) -> str:
     own = next((i for i, frame in enumerate(told.stack) if frame.filename == str(path)), len(told.stack))
     told.stack = traceback.StackSummary.from_list(told.stack[own : own + 3])
     lines = "".join(told.format()).splitlines()
+    if isinstance(error, ModuleNotFoundError) and (extra := libraries.extra_of(error.name)):
+        lines[-1] += f": pip install 'optbench[{extra}]'"
     return "".join(f"{line[:_WIDEST]}{'...' * (len(line) > _WIDEST)}\n" for line in lines)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from optbench.catalogue.loader import Catalogue
-from optbench.checks import baseline, optimizer, problem, schedule
+from optbench.checks import baseline, eager, optimizer, problem, schedule
 from optbench.checks.verdict import NotApplicable, Wrong
 from optbench.contract.errors import in_one_line
 
-_KINDS = {"optimizer": optimizer, "baseline": baseline, "schedule": schedule, "problem": problem}
+_KINDS = {"optimizer": optimizer, "baseline": baseline, "eager": eager, "schedule": schedule, "problem": problem}
 _WRAPPED = {"wrapper": ("optimizer", "gd"), "schedule_wrapper": ("schedule", "constant")}
 """A wrapper is checked around the plainest of what it goes around."""
 

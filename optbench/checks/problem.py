@@ -22,6 +22,8 @@ def _kernel_in_python(problem: Problem):
 
 def _compiles(problem: Problem):
     """compiles in float64 and float32"""
+    if problem.eager:
+        raise NotApplicable
     for dtype in ("float64", "float32"):
         Guarded(problem, dtype, 1, rows=5).code  # noqa: B018
 
@@ -138,6 +140,8 @@ def _batches_average(problem: Problem):
 
 def _compiled_once(problem: Problem):
     """compiles once for all batches and runs"""
+    if problem.eager:
+        raise NotApplicable
     one, other = Guarded(problem, "float64", 1, rows=3), Guarded(problem, "float64", 4, rows=7)
     one.value_and_gradient()
     other.value_and_gradient()

@@ -1,12 +1,13 @@
 """A check of where an optimizer, or a method of SciPy, is tuned."""
 
 from optbench.checks.verdict import Wrong
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
-from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.optimizers import Baseline
 from optbench.contract.search import RATE, check_space
 
 
-def fits(record: Optimizer | Baseline) -> None:
+def fits(record: AnyOptimizer) -> None:
     """Raise Wrong where a range of the search space leaves its hyperparameter's limits."""
     limits = record.limits if isinstance(record, Baseline) else record.all_limits
     try:

@@ -63,6 +63,7 @@ def print_checks(file: Path, files: Sequence[Path]) -> bool:
     from rich.text import Text
 
     from optbench import checks
+    from optbench.catalogue.libraries import unfit
     from optbench.catalogue.loader import plugin_path
     from optbench.cli.console import console, load_catalogue
 
@@ -72,6 +73,8 @@ def print_checks(file: Path, files: Sequence[Path]) -> bool:
         raise OptbenchError(f"{file} does not load (the traceback stands above)")
     names = [key for key, place in catalogue.files.items() if place == path]
     if not names:
+        if reasons := unfit(catalogue.modules[path]):
+            raise OptbenchError("; ".join(reasons))
         raise OptbenchError(f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem")
     fine = True
     for key in names:

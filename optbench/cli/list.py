@@ -13,8 +13,14 @@ from optbench.cli.options import Json, Plugin
 _TITLES = {
     "wrapper": "Wrappers: around any optimizer, clip(adam, norm=1), and around each other",
     "baseline": "Baselines: SciPy's methods on the full batch, which search their own step length",
+    "eager": "Eager: other libraries' optimizers, which take their steps themselves",
     "schedule_wrapper": "Wrappers: around any schedule, warmup(cosine)",
 }
+_NOUNS = {"eager": "eager optimizer"}
+_LIBRARIES = (
+    "More: any of PyTorch's, torch:AdamW, of optax', optax:adamw, or of a file, torch:Mine(file=mine.py).",
+    "They run as they are, eagerly, and need the extra torch or optax; optbench show torch:AdamW tells more.",
+)
 
 
 def list_names(
@@ -32,7 +38,7 @@ def list_names(
     """List optimizers, schedules or problems with formula and defaults, or data sets."""
     from optbench.catalogue import listing
     from optbench.cli.console import load_catalogue, print_json
-    from optbench.cli.entries import counted, print_entry, print_lines
+    from optbench.cli.entries import counted, filled, print_entry, print_lines
 
     catalogue = load_catalogue(plugin or ())
     rows = [row for each in ([kind] if kind is not None else listing.KINDS) for row in listing.rows(catalogue, each)]
@@ -40,9 +46,12 @@ def list_names(
         print_json(rows)
     elif kind is not None:
         _print_families(rows)
+        if kind == "optimizers":
+            print_lines("", *map(filled, _LIBRARIES))
     else:
         for part, group in _grouped(rows, lambda row: row["kind"]):
-            print_entry(counted(len(group), part.replace("_", " ")), 20, ", ".join(row["name"] for row in group))
+            noun = _NOUNS.get(part, part.replace("_", " "))
+            print_entry(counted(len(group), noun), 20, ", ".join(row["name"] for row in group))
         print_lines("", "More: optbench list wrappers, optbench show adam")
 
 

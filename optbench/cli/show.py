@@ -121,6 +121,12 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
     return facts | elsewhere | _search(record)
 
 
+def _eager(record: dict[str, Any]) -> dict[str, str]:
+    options = ", ".join(f"{key}={text}" for key, text in record["options"].items())
+    eager = f"{record['library']} takes its steps, called from Python; the rate is its argument {record['rate']}"
+    return {"eager": eager, "options": options} | _search(record)
+
+
 def _search(record: dict[str, Any]) -> dict[str, str]:
     """Where ``sweep --trials`` looks, as it would be typed."""
     ranges = ", ".join(f"{key}={text}" for key, text in record["search"].items())
@@ -174,6 +180,7 @@ _FACTS = {
     "optimizer": _optimizer,
     "wrapper": _optimizer,
     "baseline": _search,
+    "eager optimizer": _eager,
     "schedule": _schedule,
     "schedule_wrapper": _schedule,
     "problem": _problem,

@@ -123,6 +123,7 @@ def print_summary(directory: Path) -> None:
     from optbench.report.failures import failure_texts, without_lost
     from optbench.sweeps.results import load
     from optbench.wording import answers
+    from optbench.wording.eager import eager_text
 
     everything = load(directory)
     for text in failure_texts(everything.runs):
@@ -165,8 +166,8 @@ def print_summary(directory: Path) -> None:
     )
     if (chosen := directory / "chosen.toml").exists():
         paragraph(f"the settings above, as a spec that runs: {chosen}", hang=2)
-    if left := _left_to_the_cpu(runs, timings):
-        paragraph(left, hang=2)
+    for text in filter(None, (eager_text(runs, timings), _left_to_the_cpu(runs, timings))):
+        paragraph(text, hang=2)
 
 
 def _left_to_the_cpu(runs: pd.DataFrame, timings: pd.DataFrame) -> str:

@@ -90,17 +90,36 @@ def optax_optimizer(
     return _record("optax", factory, name, search, search_source, source, options)
 
 
-def others(record: Eager) -> list[str]:
+def required(owner: str, library: Library, target: Callable) -> list[str]:
+    """Which arguments have no default, the rate aside.
+
+    Args:
+        owner: whose they are, for the message.
+        library: "torch" or "optax".
+        target: the class or the function.
+
+    Returns:
+        Their names.
+
+    Raises:
+        PluginError: it is neither.
+    """
+    given = _parameters(owner, library, target)
+    return [key for key, default in given.items() if default is inspect.Parameter.empty and key not in _RATES]
+
+
+def others(record: Eager) -> dict[str, Any]:
     """What it can be given besides its numbers and its rate.
 
     Args:
         record: the optimizer.
 
     Returns:
-        The names of arguments.
+        What it has without being told, by argument.
     """
     taken = {record.rate, *record.hyperparameters, *record.tuples}
-    return [key for key in _parameters(record.name, record.library, record.target) if key not in taken]
+    every = _parameters(record.name, record.library, record.target) | dict(record.options)
+    return {key: default for key, default in every.items() if key not in taken}
 
 
 def again(record: Eager, name: str, options: Mapping[str, Any]) -> Eager:
@@ -172,7 +191,8 @@ def _record(
 def _parameters(owner: str, library: Library, target: Any) -> dict[str, Any]:
     """The arguments with their defaults; of a class without the parameters that it optimizes, its first argument."""
     if not callable(target) or (library == "torch" and not isinstance(target, type)):
-        raise values.wrong(owner, "target", target, "a class" if library == "torch" else "a function")
+        wanted = "a class" if library == "torch" else "a function of learning_rate that gives the transformation"
+        raise values.wrong(owner.removesuffix(f" {library}:"), "target", target, wanted)
     try:
         found = list(inspect.signature(target).parameters.values())
     except (TypeError, ValueError) as error:

@@ -55,6 +55,8 @@ class CohortOutcome:
     device: str = "cpu"
     device_note: str = ""
     """The GPU's name; or why the CPU had to do what a GPU was asked for."""
+    eager: str = ""
+    """Who took the steps, where no compiled driver did: "PyTorch", "optax", or "Python" for a problem's gradients."""
 
 
 @dataclass(frozen=True)

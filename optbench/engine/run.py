@@ -46,7 +46,9 @@ def run_together(
 def compile_for(cohort: Cohort) -> None:
     """Compile the kernels that the cohort needs on the CPU. Raises PluginError where they do not compile."""
     from optbench.engine.cpu.cohort import compiled
+    from optbench.engine.eager.cohort import make_ready
 
+    make_ready(cohort)
     compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
 
 

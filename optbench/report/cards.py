@@ -17,6 +17,7 @@ from optbench.wording.certainty import (
     state,
     sure_text,
 )
+from optbench.wording.eager import eager_optimizers
 
 CHIPS = {FIRST: "decided", EQUIVALENT: "equivalent", UNDECIDED: "undecided", ALONE: "alone", FAILED: "failed"}
 MOST_SETTINGS = 3
@@ -31,6 +32,7 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
     hyperparameters, varied, seeds = hyperparameter_columns(runs), varied_hyperparameters(runs), seeds_of_a_block(runs)
     best = {(row["problem"], row["optimizer"]): row for row in evidence.best.to_dict("records")}
     spent = {(row["problem"], row["optimizer"]): row for row in evidence.costs.to_dict("records")}
+    eager = eager_optimizers(runs, evidence.results.timings)
     given = dict(iter(evidence.reported.groupby(["problem", "optimizer"], sort=False)))
     carrier, out = Carrier(evidence.results), []
     for problem, anchor in anchors.items():
@@ -42,7 +44,7 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
             rate = f"rate {labels.number(row['lr'], 4)}"
             settings.append({
                 "name": labels.optimizer_label(row, varied),
-                "setting": f"{batch} · {evidence.short[row['schedule']]} · {rate}",
+                "setting": f"{batch} · {evidence.short[row['schedule']]} · {rate}" + " · eager" * (name in eager),
                 "more": labels.hyperparameter_text(row, hyperparameters),
                 "notes": "; ".join(labels.notes(row)), "codes": carrier.codes(row, hyperparameters),
             })  # fmt: skip

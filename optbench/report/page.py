@@ -26,6 +26,7 @@ from optbench.report.tables.times import time_tables
 from optbench.sweeps.results import load
 from optbench.wording import answers, labels
 from optbench.wording.certainty import EQUIVALENT, FIRST, state, sure_text
+from optbench.wording.eager import eager_text
 
 ROOM, ROOM_BESIDE_EXPLORER = 6_000_000, 800_000
 """Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
@@ -101,6 +102,7 @@ def render(
         counts=environment.counts(results),
         schedules=[(short, full) for full, short in evidence.short.items() if short != full],
         timings=time_tables(results),
+        eager=eager_text(results.runs, results.timings),
         provenance=environment.provenance_rows(results.provenance),
         command=results.provenance.get("command", "not recorded"),
         version=results.provenance.get("optbench", "unknown"),

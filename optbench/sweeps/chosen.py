@@ -54,7 +54,7 @@ def _entry(cohort: Cohort, lane: Lane) -> dict:
     name, inner = names.parse(cohort.optimizer.name)
     entry = {
         "problem": cohort.problem.name,
-        "optimizer": names.canonical(name, {**inner, **lane.hyperparameters}),
+        "optimizer": names.canonical(name, {**inner, **lane.hyperparameters, **inner}),
         "batch_size": "full" if cohort.batch_size == cohort.problem.examples else cohort.batch_size,
         "schedule": lane.schedule.text,
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from optbench.contract.eager import LIBRARIES, Eager
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
 from optbench.engine.run import compile_for, one_blas_thread, run
@@ -83,7 +84,8 @@ def estimate(series: Iterable[Series], workers: int) -> Estimate:
     ratios, at_least = _probes([(kind, kinds[kind]) for kind in order])
     total = measured = 0.0
     for kind, group in kinds.items():
-        seconds = sum(_whole(each, ratios.get(kind) or _nearest(kind, ratios)) for each in group)
+        ratio = ratios.get(kind) or (_AS_MODELLED if kind[1] in LIBRARIES else _nearest(kind, ratios))
+        seconds = sum(_whole(each, ratio) for each in group)
         total += seconds
         measured += seconds * (kind in ratios)
     share = measured / total if total else 0.0
@@ -92,8 +94,9 @@ def estimate(series: Iterable[Series], workers: int) -> Estimate:
 
 def _kind(series: Series) -> tuple:
     cohort = series.cohort
-    baseline = isinstance(cohort.optimizer, Baseline)
-    return cohort.problem.name, baseline, cohort.dtype, cohort.batch_size, series.stage
+    optimizer = cohort.optimizer
+    by = "SciPy" if isinstance(optimizer, Baseline) else optimizer.library if isinstance(optimizer, Eager) else ""
+    return cohort.problem.name, by, cohort.dtype, cohort.batch_size, series.stage
 
 
 def _probes(kinds: Sequence[tuple[tuple, list[Series]]]) -> tuple[dict[tuple, Seconds], bool]:

@@ -52,9 +52,10 @@ class Isolation:
         """``stall`` as a number."""
         return float(self.stall)
 
-    def ways(self, crew: ProcessCrew, plugins: Sequence[str], **more: Any) -> Ways:
-        """How a sweep with these plug-ins is run; more: further fields."""
-        if not plugins and self.mode != "always":
+    def ways(self, crew: ProcessCrew, plugins: Sequence[str], long: bool = False, **more: Any) -> Ways:
+        """How a sweep with these plug-ins is run; long: whether other libraries' steps take so long that processes of
+        their own pay, for threads would take turns at them; more: further fields."""
+        if not plugins and not long and self.mode != "always":
             return Ways(**more)
         return Ways(apart=self.apart, processes=crew, **more)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import overload
 
+from optbench.contract.eager import Eager
 from optbench.contract.origins import digest
 from optbench.contract.schedules import Schedule
 from optbench.contract.types import Device, Stage
@@ -18,6 +19,13 @@ from optbench.sweeps.tables import Place
 
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps: preparations, evaluations, files."""
+
+_TORCH_STEP = 3e4
+"""Nanoseconds that a step of PyTorch's takes for each parameter block, however small."""
+_OPTAX_STEP = 3e3
+"""Nanoseconds that a step of optax' takes for a run among others."""
+_PYTHON_STEP = 1e4
+"""Nanoseconds that a gradient in plain Python takes at least."""
 
 
 class Identities:
@@ -130,7 +138,12 @@ def step_cost(cohort: Cohort) -> float:
     """About how many nanoseconds a run-step of the cohort takes."""
     problem, slots = cohort.problem, len(cohort.optimizer.slots)
     rows = cohort.batch_size if problem.data is not None else 1
-    return 1.0 + 0.15 * rows * problem.dim + (0.5 + 0.5 * slots) * problem.dim + 0.1 * len(problem.constants)
+    python = 0.0
+    if isinstance(cohort.optimizer, Eager):
+        python = _OPTAX_STEP if cohort.optimizer.library == "optax" else _TORCH_STEP * len(problem.blocks)
+    elif problem.eager:
+        python = _PYTHON_STEP
+    return python + 1.0 + 0.15 * rows * problem.dim + (0.5 + 0.5 * slots) * problem.dim + 0.1 * len(problem.constants)
 
 
 def cohort_cost(cohort: Cohort) -> float:

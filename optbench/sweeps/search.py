@@ -13,7 +13,7 @@ import numpy as np
 
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
-from optbench.contract.eager import AnyOptimizer
+from optbench.contract.eager import AnyOptimizer, Eager, library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
@@ -154,11 +154,15 @@ def refuse_ranges(spec: Spec) -> None:
 
 def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogue: Catalogue) -> Space:
     assert spec.trials is not None
-    optimizer, _ = catalogue.optimizer(_bare(text))
+    bare = _bare(text)
+    optimizer, _ = catalogue.optimizer(bare)
+    said = names.parse(bare)[1] if isinstance(optimizer, Eager) else {}
     fixed: dict[str, float | int | str] = {}
     ranges = dict(optimizer.space)
     rates = ranges.pop(RATE, choice(1.0))
     for key, value in _given(text).items():
+        if key in said and key not in optimizer.hyperparameters:
+            continue  # no number: a part of the name
         made = _range(f"optimizer {optimizer.name}", key, value) or choice(*names.listed(value))
         for end in made.ends:
             try:
@@ -204,9 +208,15 @@ def _sobol(seed: int) -> Iterator[np.ndarray]:
 
 
 def _bare(text: str) -> str:
-    """The name without hyperparameters, and what it goes around."""
+    """The name without hyperparameters, and what it goes around; of another library's, with all that has one value."""
     name, given = names.parse(text)
+    if library_and_name(name):
+        return names.canonical(name, {key: v for key, v in given.items() if _range(name, key, v) is None and _one(v)})
     return names.canonical(name, {names.INNER: _bare(given[names.INNER])} if names.INNER in given else {})
+
+
+def _one(value: object) -> bool:
+    return not isinstance(value, list | tuple) and not (isinstance(value, str) and ":" in value)
 
 
 def _given(text: str) -> dict:

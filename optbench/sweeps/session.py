@@ -11,6 +11,7 @@ import pandas as pd
 from optbench.analysis.columns import lost
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
+from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.values import is_whole
 from optbench.sweeps import landscapes, stages, walks
@@ -20,13 +21,15 @@ from optbench.sweeps.crews.choice import crew_for
 from optbench.sweeps.executor import Status, Ways, run_all
 from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.plan import Plan, expand
-from optbench.sweeps.planned import PlannedCohort
+from optbench.sweeps.planned import PlannedCohort, cohort_cost
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.reasons import told
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 from optbench.sweeps.store import Store, opened
 
+_LONG = 2e10
+"""Nanoseconds of other libraries' steps from which on they run in processes of their own."""
 MOST_WORKERS = 1024
 """Of threads: more are as good as so many."""
 
@@ -71,8 +74,8 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
     try:
         return expand(spec, catalogue, device, note)
     except OptbenchError as error:
-        if catalogue.broken:
-            files = ", ".join(path.name for path in catalogue.broken)
+        files = ", ".join(path.name for path in catalogue.broken if path.name not in str(error))
+        if files:
             raise OptbenchError(f"{error} (broken plug-in files: {files})") from None
         raise
 
@@ -100,7 +103,11 @@ def execute(
         isolation.crew(workers, plugins) as processes,
     ):
         again = options.retry_failed
-        ways = Ways(hired=hired, again=again) if hired else isolation.ways(processes, plugins, again=again)
+        ways = (
+            Ways(hired=hired, again=again)
+            if hired
+            else isolation.ways(processes, plugins, long_eager(plan), again=again)
+        )
 
         def run(planned: Sequence[PlannedCohort], ways: Ways, status: Status) -> Status:
             return run_all(planned, store, workers, watch, status, ways)
@@ -141,6 +148,12 @@ def write_tables(
             paths = walks.walks(settings, runs, plan.spec.split_seeds()[0], curves_of, until)
     store.finish({**landscapes.facts(problems, grids), "paths": paths}, begun, only)
     return runs
+
+
+def long_eager(plan: Plan) -> bool:
+    """Whether the steps of other libraries take long enough for processes of their own, which load these anew."""
+    eager = [each for each in plan.series if isinstance(each.cohort.optimizer, Eager)]
+    return sum(len(each.seeds) * cohort_cost(each.cohort) for each in eager) > _LONG
 
 
 def _whole(plan: Plan, store: Store, run: Run, ways: Ways) -> tuple[Status, None]:

@@ -16,7 +16,7 @@ from optbench.contract.values import is_number
 _STATUS = ("ok", "diverged", "deadline", "failed")
 _TEXTS = {"run_id", "cohort_id", "problem", "optimizer", "schedule", "dtype", "status"}
 """Columns that hold a text in every row."""
-_SOME_TEXTS = {"stage", "tail_source", "failure", "host", "device", "device_note", "data", "minimum_source"}
+_SOME_TEXTS = {"stage", "tail_source", "failure", "host", "device", "device_note", "eager", "data", "minimum_source"}
 """Columns that may hold a text, and may be missing in older folders."""
 _WHOLE = {"batch_size": 1, "seed": 0, "steps": 0, "samples": 0, "step": 0, "lanes": 1}
 """Columns of whole numbers, with the least."""

@@ -11,6 +11,7 @@ from optbench.contract.paths import path_of
 from optbench.contract.search import parse_range
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
+from optbench.sweeps import spec_plugins
 from optbench.sweeps import spec_values as values
 from optbench.sweeps.spec_values import MOST_SEEDS
 
@@ -166,7 +167,8 @@ class Spec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _block_seeds(cls, raw):
-        """The seeds of all blocks, in the place of ``seeds``."""
+        """The seeds of all blocks, in the place of ``seeds``; files that optimizers name, among ``plugins``."""
+        raw = spec_plugins.drawn_out(raw)
         blocks = raw.get("blocks", 0)
         parts = [raw.get(key, cls.model_fields[key].default) for key in STAGE_SEEDS]
         idle = next((key for key in BLOCK_KEYS if key in raw and key != "blocks"), None)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from optbench.contract.errors import OptbenchError, in_one_line, unknown
 from optbench.contract.paths import is_file, is_folder, path_of
+from optbench.sweeps import spec_plugins
 from optbench.sweeps.spec import BLOCK_KEYS, LISTS, ProblemEntry, SettingEntry, Spec
 from optbench.sweeps.spec_values import plain
 
@@ -50,7 +51,7 @@ def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = Non
         raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
     if isinstance(raw.get("plugins"), list):
         raw["plugins"] = [str(source.parent / item) if isinstance(item, str) else item for item in raw["plugins"]]
-    return merge(raw, changes or {}, source.name)
+    return merge(spec_plugins.beside(raw, source.parent), changes or {}, source.name)
 
 
 def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:

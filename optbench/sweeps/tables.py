@@ -47,6 +47,7 @@ def tables(
         "threads": [threads],
         "device": [outcome.device],
         "device_note": [outcome.device_note],
+        "eager": [outcome.eager],
     }
     return {"runs": pa.concat_tables(runs), "curves": pa.concat_tables(curves), "timings": pa.table(timings)}
 

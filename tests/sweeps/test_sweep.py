@@ -17,7 +17,7 @@ RUNS = ["run_id", "cohort_id", "problem", "optimizer", "beta1", "schedule", "lr"
         "loss_final", "loss_best", "suboptimality_final", "test_loss_final", "log_tail", "tail_source"]  # fmt: skip
 CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm"]
 TIMINGS = ["cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds", "host",
-           "threads", "device", "device_note"]  # fmt: skip
+           "threads", "device", "device_note", "eager"]  # fmt: skip
 
 # 16 lanes: the form that vectorizes. The largest rate diverges on both problems.
 SPEC = {"problems": ["rosenbrock", "logistic"], "optimizers": ["gd", "momentum"],

@@ -30,7 +30,7 @@ def run_cohort(
     cohort: Cohort,
     progress: Callable[[int], None],
     stop: Callable[[], bool],
-    kind: type[CpuLanes] = CpuLanes,
+    kind: Callable[..., CpuLanes] = CpuLanes,
 ) -> CohortOutcome:
     """Run all lanes; arguments and errors as in engine/run.py. kind: what takes the steps of an optimizer's lanes."""
     begin = time.perf_counter()
@@ -49,7 +49,7 @@ def run_cohort(
 
 
 def _run_lanes(
-    cohort: Cohort, code: CohortCode | EagerCode, evaluation: Evaluation, clock: Clock, kind: type[CpuLanes]
+    cohort: Cohort, code: CohortCode | EagerCode, evaluation: Evaluation, clock: Clock, kind: Callable[..., CpuLanes]
 ) -> list[Outcome]:
     parts, width = [], code.lanes_per_call
     for first in range(0, len(cohort.lanes), width):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu import cohort as cpu
@@ -20,11 +22,18 @@ def is_eager(cohort: Cohort) -> bool:
 
 def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[], bool]) -> CohortOutcome:
     """Run all lanes; arguments and errors as in engine/run.py."""
+    lanes: list[EagerLanes] = []
+
+    def kept(*place: Any) -> EagerLanes:
+        lanes.append(EagerLanes(*place))
+        return lanes[-1]
+
     with steady(cohort.seed):
-        outcome = cpu.run_cohort(cohort, progress, stop, EagerLanes)
+        outcome = cpu.run_cohort(cohort, progress, stop, kept)
+    making = sum(each.making for each in lanes)
+    outcome.seconds, outcome.compile_seconds = outcome.seconds - making, outcome.compile_seconds + making
     optimizer = cohort.optimizer
-    by = LIBRARIES[optimizer.library] if isinstance(optimizer, Eager) else "Python"
-    outcome.device_note = f"eager: {by}"
+    outcome.eager = LIBRARIES[optimizer.library] if isinstance(optimizer, Eager) else "Python"
     return outcome
 
 
@@ -32,24 +41,36 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
 def steady(seed: int = 0) -> Iterator[None]:
     """The libraries' random numbers follow from the seed, and PyTorch starts no threads: runs go in parallel.
 
-    Both are of the whole process: one cohort at a time has them, and finds them, and leaves them, as they were.
+    All are of the whole process: one cohort at a time has them, and finds them, and leaves them, as they were.
     """
     with RANDOM_NUMBERS:
+        states = random.getstate(), np.random.get_state()
         torch: Any = sys.modules.get("torch")
-        state = random.getstate()
+        threads = torch.get_num_threads() if torch else 1
+        drawn = torch.get_rng_state() if torch else None
         random.seed(seed)
-        if torch is None:
-            try:
-                yield
-            finally:
-                random.setstate(state)
-            return
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+        np.random.seed(seed % 2**32)
+        if torch:
+            torch.set_num_threads(1)
+            torch.default_generator.manual_seed(seed)
         try:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                yield
+            yield
         finally:
-            torch.set_num_threads(threads)
-            random.setstate(state)
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            if torch:
+                torch.set_num_threads(threads)
+                torch.set_rng_state(drawn)
+
+
+def make_ready(cohort: Cohort) -> None:
+    """Have the library load what it loads at its first step, which takes seconds, before runs are on the clock."""
+    if not isinstance(cohort.optimizer, Eager):
+        return
+    with RANDOM_NUMBERS:
+        if cohort.optimizer.library == "torch":
+            import torch
+
+            torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.0)
+        else:
+            import optbench.engine.eager.optax_update  # noqa: F401

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from optbench.contract.eager import Eager
-from optbench.engine.cohort import Cohort
+from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cpu.code import EagerCode
+from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.update import EagerUpdate
@@ -15,18 +17,26 @@ from optbench.engine.runner import Rates
 class EagerLanes(CpuLanes):
     """Lanes of a cohort whose optimizer or problem is not compiled; a step is the driver's, in the same order."""
 
-    update: Update | EagerUpdate
+    def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: EagerCode, evaluation: Evaluation):
+        self._bases = np.array([lane.lr for lane in lanes])
+        self._eager: EagerUpdate | None = None
+        super().__init__(cohort, lanes, code, evaluation)
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
-        if isinstance(cohort.optimizer, Eager):
-            return EagerUpdate(
-                cohort.optimizer, cohort.problem.blocks, hyperparameters, self.by_run(self.w), self.single
-            )
-        return super()._update_of(cohort, hyperparameters)
+        if not isinstance(cohort.optimizer, Eager):
+            return super()._update_of(cohort, hyperparameters)
+        place = (cohort.problem.blocks, hyperparameters, self.by_run(self.w), self.single, self._bases, cohort.seed)
+        self._eager = EagerUpdate(cohort.optimizer, *place)
+        return self._eager
 
     @property
     def failures(self) -> tuple[str, ...]:
-        return self.update.failures if isinstance(self.update, EagerUpdate) else super().failures
+        return super().failures if self._eager is None else self._eager.failures
+
+    @property
+    def making(self) -> float:
+        """Seconds that the library took to prepare its steps."""
+        return 0.0 if self._eager is None else self._eager.making
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def advance(self, rates: Rates, done: int, size: int, heard: bool) -> None:
@@ -60,8 +70,8 @@ class EagerLanes(CpuLanes):
             self.code.gradient(self.w, self.g, self.f, *rest, r, r + 1)
 
     def _step(self, rates: np.ndarray, t: int) -> None:
-        if isinstance(self.update, EagerUpdate):
-            self.update(self.by_run(self.w), self.by_run(self.g), self.f, rates, self.alive)
+        if self._eager is not None:
+            self._eager(self.by_run(self.w), self.by_run(self.g), self.f, rates, self.alive)
             return
         self.update.scalars[0] = rates
         for r in np.flatnonzero(self.alive).tolist():

@@ -1,8 +1,11 @@
 """An optimizer of PyTorch's on memory that NumPy shares, without autograd."""
 
 import inspect
+import random
 from collections.abc import Mapping, Sequence
+from functools import cache
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +14,15 @@ import torch
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
 
+_WORDS = ("random", "np.rand", "numpy.rand")
+"""Of a file that may draw from Python's or NumPy's global generator."""
+
 
 class TorchStepper:
-    """An instance of the class on the parameter blocks of one run; ``w`` (dim,) is theirs, and changes in place."""
+    """An instance of the class on the parameter blocks of one run; ``w`` (dim,) is theirs, and changes in place.
+
+    It has random numbers of its own: what a run draws depends on its seed, and on no other run.
+    """
 
     def __init__(
         self,
@@ -22,50 +31,79 @@ class TorchStepper:
         w: np.ndarray,
         arguments: Mapping[str, Any],
         rate: float,
+        seed: int,
     ):
-        self.name, self.rate, self.w = record.name, record.rate, w
-        self.g = np.empty_like(w)
-        self.parameters, self.gradients, at = [], [], 0
-        for shape in blocks:
-            part = slice(at, at + prod(shape))
-            self.parameters.append(torch.nn.Parameter(torch.from_numpy(w[part].reshape(shape))))
-            self.gradients.append(torch.from_numpy(self.g[part].reshape(shape)))
-            at += prod(shape)
-        self.optimizer = record.target(self.parameters, **{record.rate: rate}, **arguments)
+        self.rate, self.w, self.at = record.rate, w, rate
+        self.blocks, self.sizes = [tuple(shape) for shape in blocks], [prod(shape) for shape in blocks]
+        whole = torch.from_numpy(w)
+        self.views = self._parts(whole)
+        self.places = [view.data_ptr() for view in self.views]
+        self.parameters = [torch.nn.Parameter(view) for view in self.views]
+        self.chance = _Chance(seed, _draws(record.target))
+        self.chance.begin()
+        try:
+            self.optimizer = record.target(self.parameters, **{record.rate: rate}, **arguments)
+        finally:
+            self.chance.end()
         step = inspect.signature(self.optimizer.step).parameters
         self.needs_closure = bool(step) and next(iter(step.values())).default is inspect.Parameter.empty
         # Schedule-free optimizers are told which of their two points is asked for.
-        self.two_points = callable(getattr(self.optimizer, "train", None)) and callable(
-            getattr(self.optimizer, "eval", None)
-        )
+        modes = (getattr(self.optimizer, name, None) for name in ("train", "eval"))
+        self.two_points = all(callable(mode) for mode in modes)
         if self.two_points:
             self.optimizer.train()
 
+    def _parts(self, whole: torch.Tensor) -> list[torch.Tensor]:
+        """Each block of a vector, in its shape."""
+        if len(self.sizes) == 1:
+            return [whole.view(self.blocks[0])]
+        return [part.view(shape) for part, shape in zip(whole.split(self.sizes), self.blocks, strict=True)]
+
     def step(self, g: np.ndarray, loss: float, rate: float) -> None:
-        """Change the weights along a gradient (dim,)."""
-        self.g[:] = g
-        for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
+        """Change the weights along a gradient (dim,), which is copied: it may be written over, or kept."""
+        for parameter, gradient in zip(self.parameters, self._parts(torch.from_numpy(g.copy())), strict=True):
             parameter.grad = gradient
+        if rate != self.at:  # as a scheduler does; an optimizer that changes its rate itself may do so in between
+            self._set_rate(rate)
+        self.chance.begin()
+        try:
+            if self.needs_closure:
+                self.optimizer.step(self._closure(loss))
+            else:
+                self.optimizer.step()
+        finally:
+            self.chance.end()
+        self._put_back()
+
+    def _set_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
             if torch.is_tensor(group[self.rate]):
                 group[self.rate].fill_(rate)
             else:
                 group[self.rate] = rate
-        if self.needs_closure:
-            self.optimizer.step(self._closure(loss))
-        else:
-            self.optimizer.step()
+        self.at = rate
+
+    def _put_back(self) -> None:
+        """Weights that were replaced, ``p.data = ...``, and not changed, in the memory of the run again."""
+        for parameter, view, place in zip(self.parameters, self.views, self.places, strict=True):
+            if parameter.data_ptr() != place:
+                if parameter.shape != view.shape:
+                    raise OptbenchError(f"a step turns a block of {tuple(view.shape)} into {tuple(parameter.shape)}")
+                view.copy_(parameter.detach())
+                parameter.data = view
 
     def _closure(self, loss: float) -> Any:
         """What gives the loss of the weights as they stand, once: a step has one gradient, like everybody's."""
-        calls = 0
+        before, calls = self.w.copy(), 0
 
         def closure() -> torch.Tensor:
             nonlocal calls
             calls += 1
-            if calls > 1:
-                raise OptbenchError("a step evaluates its closure more than once; here a step has one gradient")
-            return torch.tensor(loss, dtype=self.parameters[0].dtype)
+            self._put_back()
+            if calls > 1 or not np.array_equal(self.w, before, equal_nan=True):
+                what = "more than once" if calls > 1 else "at other weights than its own"
+                raise OptbenchError(f"a step evaluates its closure {what}; here a step has one gradient")
+            return torch.tensor(loss, dtype=self.views[0].dtype)
 
         return closure
 
@@ -73,7 +111,47 @@ class TorchStepper:
         """(dim,): the point that the optimizer gives for evaluation, where it has one."""
         if not self.two_points:
             return None
+        before = self.w.copy()
         self.optimizer.eval()
+        self._put_back()
         out = self.w.copy()
         self.optimizer.train()
+        self._put_back()
+        self.w[:] = before  # there and back is not quite the same, and to be looked at must change nothing
         return out
+
+
+@cache
+def _draws(target: type) -> bool:
+    """Whether the file of a class may use Python's or NumPy's global random numbers; PyTorch's are always its own."""
+    try:
+        text = Path(inspect.getsourcefile(target) or "").read_text(errors="replace")
+    except (OSError, TypeError):
+        return True
+    return any(word in text for word in _WORDS)
+
+
+class _Chance:
+    """The global generators as one run has them, between ``begin`` and ``end``. everything: not PyTorch's alone."""
+
+    def __init__(self, seed: int, everything: bool):
+        self.everything = everything
+        self.torch = torch.Generator().manual_seed(seed).get_state()
+        if everything:
+            self.python, self.numpy = random.Random(seed).getstate(), np.random.RandomState(seed % 2**32).get_state()
+
+    def begin(self) -> None:
+        self._found = torch.default_generator.get_state()
+        torch.default_generator.set_state(self.torch)
+        if self.everything:
+            self._others = random.getstate(), np.random.get_state()
+            random.setstate(self.python)
+            np.random.set_state(self.numpy)
+
+    def end(self) -> None:
+        self.torch = torch.default_generator.get_state()
+        torch.default_generator.set_state(self._found)
+        if self.everything:
+            self.python, self.numpy = random.getstate(), np.random.get_state()
+            random.setstate(self._others[0])
+            np.random.set_state(self._others[1])

@@ -10,6 +10,7 @@ from optbench.figures.evidence import Evidence
 from optbench.report.tables.parts import BEST, MOST_ROWS, OPEN, Cell, Table, capped, cell, number, span
 from optbench.wording import labels
 from optbench.wording.certainty import UNDECIDED, state
+from optbench.wording.eager import eager_optimizers
 
 ROWS_OF_PROBLEMS, FEWEST_ROWS = 900, 5
 """Rows of the tables of all problems together, and of each at least."""
@@ -22,6 +23,7 @@ class SettingsTables:
         runs = evidence.results.runs
         self.evidence, self.short = evidence, evidence.short
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
+        self.eager = eager_optimizers(runs, evidence.results.timings)
         self.metrics = ["test_loss", *metric_columns(runs)]
         self.several = runs["dtype"].nunique() > 1
         self.most = max(FEWEST_ROWS, ROWS_OF_PROBLEMS // max(runs["problem"].nunique(), 1))
@@ -64,6 +66,7 @@ class SettingsTables:
         place, schedule = int(row["place"]), row["schedule"]
         marks = () if place > 1 else (BEST, OPEN) if undecided else (BEST,)
         under = [labels.hyperparameter_text(row, self.hyperparameters), row["dtype"] if self.several else ""]
+        under += ["(eager)"] * (row["optimizer"] in self.eager)
         batch = labels.batch_label(row["batch_size"], row["full_batch"])
         covers = f"covers {labels.number(100 * row['coverage'])}%" if row["n"] > 1 else ""
         several = row["n"] > 1

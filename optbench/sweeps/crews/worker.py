@@ -23,6 +23,12 @@ from optbench.sweeps.crews.pipes import receive, send
 
 _BEAT = 0.2
 """Seconds between two signs of progress."""
+_QUIET = {
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "OMP_NUM_THREADS": "1",
+}
+"""What libraries hear before they load: one thread on the CPU, for runs are what goes in parallel."""
 _DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
 
@@ -35,6 +41,8 @@ def main(lock: str) -> None:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     _die_with_the_parent()
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, heard), daemon=True).start()
     worker = _Worker(answers, lock)

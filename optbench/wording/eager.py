@@ -1,0 +1,60 @@
+"""What of a sweep ran eagerly, step by step in another library or in plain Python, and what a step of it cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from optbench.contract.eager import LIBRARIES
+from optbench.wording import labels
+
+
+def eager_optimizers(runs: pd.DataFrame, timings: pd.DataFrame) -> dict[str, str]:
+    """The optimizers of other libraries, and whose they are: {"torch:AdamW": "PyTorch"}; empty for older folders."""
+    table = _joined(runs, timings)
+    table = table[table["eager"].isin(LIBRARIES.values())]
+    return dict(zip(table["optimizer"], table["eager"], strict=True))
+
+
+def eager_text(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
+    """One sentence: who was eager, and what a step of a run took beside compiled ones; empty where nothing was."""
+    table = _joined(runs, timings)
+    table = table[table["ns_per_run_step"] > 0]  # of what has failed there is no time
+    parts = []
+    for kind, group in table[table["eager"] != ""].groupby("eager", sort=False):
+        what = "optimizer" if kind in LIBRARIES.values() else "problem"
+        by = kind if kind in LIBRARIES.values() else "plain Python"
+        parts.append(f"{_few(group[what])} ({by}, {_time(_mean(group))} a step)")
+    if not parts:
+        return ""
+    rest = table[table["eager"] == ""]
+    beside = f"; compiled steps took {_time(_mean(rest))}" if len(rest) else ""
+    return (
+        f"eager, stepped from Python: {', '.join(parts)}{beside}; so seconds compare implementations, and steps and "
+        "samples the methods"
+    )
+
+
+def _joined(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
+    """A row a cohort: timings with problem, optimizer, and whose steps they were, "" for compiled ones."""
+    notes = timings["eager"] if "eager" in timings else pd.Series("", timings.index)
+    place = runs.drop_duplicates("cohort_id")[["cohort_id", "problem", "optimizer"]]
+    return timings.assign(eager=notes.fillna("").astype(str)).merge(place, on="cohort_id")
+
+
+def _few(names: pd.Series) -> str:
+    each = list(dict.fromkeys(names.astype(str)))
+    return ", ".join(each[:3]) + (f" and {len(each) - 3} more" if len(each) > 3 else "")
+
+
+def _mean(group: pd.DataFrame) -> float:
+    """Nanoseconds of a run-step, the mean over run-steps: long cohorts weigh more."""
+    weights = group["lanes"].astype(float) * group["steps"]
+    return float(np.average(group["ns_per_run_step"], weights=weights)) if weights.sum() else np.nan
+
+
+def _time(nanoseconds: float) -> str:
+    for unit, size in (("ms", 1e6), ("us", 1e3)):
+        if nanoseconds >= size:
+            return f"{labels.number(nanoseconds / size, 2 if nanoseconds < 100 * size else 3)} {unit}"
+    return f"{labels.number(nanoseconds, 2 if nanoseconds < 100 else 3)} ns"

@@ -1,0 +1,136 @@
+"""Optimizers of other libraries by name, where the library is a stand-in or missing."""
+
+import importlib
+import sys
+import types
+
+import pytest
+
+import optbench
+from optbench.catalogue import libraries, loader
+
+
+@pytest.fixture
+def torch(monkeypatch, tmp_path):
+    """A module that is like PyTorch as far as names go: two optimizers, a base, a version in a file."""
+    (tmp_path / "version.py").write_text("__version__ = '9.9'\n")
+    (tmp_path / "like_torch.py").write_text(
+        "class Optimizer:\n    def __init__(self, params, defaults): ...\n"
+        "class Adam(Optimizer):\n    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), amsgrad=False): ...\n"
+        "class AdamW(Adam): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("torch", "torch.version", "torch.optim", "like_torch"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    optim = importlib.import_module("like_torch")
+    spec = importlib.util.spec_from_file_location("torch.version", tmp_path / "version.py")
+    version = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(version)
+    module = types.ModuleType("torch")
+    module.__version__, module.optim, module.version = "9.9", optim, version
+    for name, value in {"torch": module, "torch.optim": optim, "torch.version": version}.items():
+        monkeypatch.setitem(sys.modules, name, value)
+    return module
+
+
+FILE = """
+import torch
+
+class Mine(torch.optim.Optimizer):
+    def __init__(self, params, lr, beta=0.5):
+        pass
+
+class Needs(torch.optim.Optimizer):
+    def __init__(self, params, lr, rank, deep=False):
+        pass
+
+class NoRate(torch.optim.Optimizer):
+    def __init__(self, params, step=0.1):
+        pass
+
+class Stranger:
+    pass
+"""
+
+
+@pytest.fixture
+def mine(torch, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(FILE)
+    return file
+
+
+def refused(catalogue, text):
+    with pytest.raises(optbench.OptbenchError) as error:
+        catalogue.optimizer(text)
+    return str(error.value)
+
+
+def test_names_options_and_origins(torch):
+    catalogue = loader.load()
+    record, values = catalogue.optimizer("torch:AdamW(beta1=0.8)")
+    assert record.name == "torch:AdamW" and values == {"beta1": 0.8, "beta2": 0.999}
+    assert record.source == "like_torch.AdamW, PyTorch 9.9"
+    assert [origin.key for origin in record.origins] == ["optimizer torch:AdamW", "library torch 9.9"]
+    for same in ("torch:AdamW(amsgrad=False)", "torch:optim.AdamW", "torch.AdamW"):
+        assert catalogue.optimizer(same)[0].name == "torch:AdamW"  # what is so anyway makes no other name
+    assert catalogue.optimizer("torch:AdamW(amsgrad=True, beta1=0.5)")[0].name == "torch:AdamW(amsgrad=True)"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("torch:Adamw", "unknown optimizer of PyTorch 'Adamw': did you mean 'AdamW'?"),
+        ("torch:Adm", "unknown optimizer of PyTorch 'Adm': did you mean 'Adam'?"),
+        ("torch:Adam(betas=(0.8, 0.9))", "optimizer torch:Adam: for betas write beta1, beta2"),
+        ("torch:Adam(beta=0.8)", "unknown parameter of optimizer torch:Adam 'beta': did you mean 'beta"),
+        ("clip(torch:Adam)", "optimizer clip cannot go around torch:Adam, which is PyTorch's"),
+        ("torch:NoRate(file=mine.py)", "optimizer torch:NoRate: it has no learning rate, an argument lr or learning_r"),
+        ("torch:Needs(file=mine.py)", "optimizer torch:Needs: 'rank' has no default: give it a value"),
+        ("torch:Stranger(file=mine.py)", "optimizer torch:Stranger: it is no subclass of torch.optim.Optimizer"),
+        ("torch:Mien(file=mine.py)", "unknown optimizer of PyTorch 'Mien': did you mean 'Mine'?"),
+        ("torch:Mine(file=gone.py)", "no plug-in file 'gone.py'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(text, told, mine, monkeypatch):
+    monkeypatch.chdir(mine.parent)
+    assert told in refused(loader.load(), text)
+
+
+def test_a_file_by_name_as_a_plugin_and_what_has_no_default(mine):
+    for catalogue, more in ((loader.load(), f"file='{mine}', "), (loader.load((mine,)), "")):
+        record, values = catalogue.optimizer(f"torch:Mine({more}beta=0.9)")
+        assert (record.name, values) == (
+            "torch:Mine",
+            {"beta": 0.9},
+        ) and record.source == "Mine in mine.py, PyTorch 9.9"
+        assert record.origins[0].file == mine and record.origins[0].key == "optimizer torch:Mine"
+        for text, name in (("rank=3", "torch:Needs(rank=3)"), ("rank=4, deep=True", "torch:Needs(rank=4, deep=True)")):
+            record, values = catalogue.optimizer(f"torch:Needs({more}{text})")
+            assert record.name == name and values == {"rank": float(text[5])}
+            assert catalogue.optimizer(name)[0].name == name  # as workers and further sweeps ask for it
+    assert set(loader.load((mine,)).eager) == {"torch:Mine"}
+
+
+def test_a_file_that_breaks_is_told_with_its_last_line(torch, tmp_path):
+    file = tmp_path / "broken.py"
+    file.write_text("import torch\nraise ValueError('no luck')\n")
+    assert "the plug-in broken.py does not load: ValueError: no luck" in refused(
+        loader.load(), f"torch:X(file='{file}')"
+    )
+    assert "the plug-in broken.py does not load: ValueError: no luck" in refused(loader.load((file,)), "torch:X")
+
+
+@pytest.mark.parametrize(
+    ("text", "library", "extra"), [("torch:Adam", "torch", "torch"), ("optax:adam", "jax", "optax")]
+)
+def test_a_library_that_is_missing_is_told_with_its_extra(text, library, extra, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setitem(sys.modules, extra, None)
+    told = refused(loader.load(), text)
+    assert f"need the extra {extra!r}: pip install 'optbench[{extra}]'" in told and "\n" not in told
+    file = tmp_path / "mine.py"
+    file.write_text(f"import {library}\n")
+    name = f"{extra}:Mine(file='{file}')"
+    assert refused(loader.load(), name).endswith(f"pip install 'optbench[{extra}]'")
+    assert libraries.extra_of("numpy") is None

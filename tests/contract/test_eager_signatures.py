@@ -1,0 +1,94 @@
+"""Signatures of classes and functions of other libraries' kind -> records; no library is needed for that."""
+
+import pytest
+
+from optbench import OptbenchError, optax_optimizer, torch_optimizer
+from optbench.contract.eager import library_and_name
+from optbench.contract.eager_signatures import again, others, required
+
+
+class Momentum:
+    """Heavy ball, and more."""
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, k=3, *, nesterov=False, foreach=None):
+        """The class's own."""
+
+
+class Needs:
+    def __init__(self, params, lr, rank):
+        """No default."""
+
+
+class Blind:
+    def __init__(self, params, step_size=0.1):
+        """No rate by a known name."""
+
+
+def chain(learning_rate, b1=0.9, mask=None):
+    """A chain."""
+
+
+def test_numbers_are_hyperparameters_and_pairs_are_taken_apart():
+    record = torch_optimizer(Momentum)
+    assert (record.name, record.library, record.rate) == ("torch:Momentum", "torch", "lr")
+    assert record.hyperparameters == {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "k": 3.0}
+    assert others(record) == {"nesterov": False, "foreach": None}
+    assert (
+        set(record.space) == {"lr", "beta1", "beta2"} and record.slots == () and record.doc == "Heavy ball, and more."
+    )
+    given = record.arguments({"beta1": 0.8, "beta2": 0.99, "eps": 0.0, "k": 4.0})
+    assert given == {"betas": (0.8, 0.99), "eps": 0.0, "k": 4} and isinstance(given["k"], int)
+    assert record.arguments({**record.hyperparameters, "k": 0.5})["k"] == 0.5  # the class says what is wrong with it
+
+
+def test_options_and_other_defaults():
+    record = torch_optimizer(Momentum, "mine", betas=(0.5, 0.6), nesterov=True, k=7)
+    assert record.hyperparameters == {"beta1": 0.5, "beta2": 0.6, "eps": 1e-8, "k": 7.0}
+    assert record.arguments(record.hyperparameters)["nesterov"] is True
+    other = again(record, "mine(foreach=True)", {"foreach": True})
+    assert other.arguments(other.hyperparameters) == {**record.arguments(record.hyperparameters), "foreach": True}
+
+
+def test_functions_have_their_rate_by_the_other_name():
+    record = optax_optimizer(chain)
+    assert (record.name, record.rate, record.hyperparameters) == ("optax:chain", "learning_rate", {"b1": 0.9})
+    assert required("it", "optax", chain) == [] and required("it", "torch", Needs) == ["rank"]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda: torch_optimizer(Blind),
+            "optimizer torch:Blind: it has no learning rate, an argument lr or learning_r",
+        ),
+        (lambda: torch_optimizer(Needs), "optimizer torch:Needs: 'rank' has no default: give it a value"),
+        (lambda: torch_optimizer(Momentum, beta=1), "it takes no 'beta'; it has lr, betas, eps, k, nesterov, foreach"),
+        (lambda: torch_optimizer(Momentum, lr=1), "it takes no 'lr'"),
+        (lambda: torch_optimizer(chain), "must be a class"),
+        (lambda: torch_optimizer(3), "must be a class"),
+        (lambda: optax_optimizer(3), "must be a function of learning_rate that gives the transformation"),
+        (lambda: torch_optimizer(Momentum, "my name"), "must be a word such as my_name"),
+    ],
+)
+def test_what_does_not_serve_is_told_in_one_line(call, told):
+    with pytest.raises(OptbenchError) as error:
+        call()
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("torch:AdamW", ("torch", "AdamW")),
+        ("torch:optim.AdamW", ("torch", "AdamW")),
+        ("optax:contrib.prodigy", ("optax", "contrib.prodigy")),
+        ("adam", None),
+        ("torch", None),
+        ("keras:Adam", None),
+        ("torch:", None),
+        ("torch:3", None),
+    ],
+)
+def test_names_of_libraries(text, found):
+    assert library_and_name(text) == found

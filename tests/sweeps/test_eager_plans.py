@@ -1,0 +1,81 @@
+"""What a plan knows of eager steps, with plain classes in the place of PyTorch's."""
+
+from dataclasses import replace
+
+import pytest
+from toy_problems import bowl
+
+from optbench import optax_optimizer, torch_optimizer
+from optbench.catalogue import loader
+from optbench.engine.cohort import Cohort, Lane
+from optbench.sweeps.crews.processes import ProcessCrew
+from optbench.sweeps.estimate import estimate, modelled
+from optbench.sweeps.isolation import Isolation
+from optbench.sweeps.plan import Plan
+from optbench.sweeps.planned import Cohorts, Identities, Series, step_cost
+from optbench.sweeps.session import long_eager
+from optbench.sweeps.spec_files import merge
+
+
+class Plain:
+    def __init__(self, params, lr=0.1):
+        """As PyTorch's have it."""
+
+
+def chain(learning_rate):
+    """As optax' have it."""
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return loader.load()
+
+
+def cohort(catalogue, optimizer, problem=None, steps=1000):
+    lanes = [Lane(0.1, catalogue.schedule("constant"), {})] * 4
+    return Cohort(problem or bowl(), optimizer, lanes, 1024, steps)
+
+
+def plan(catalogue, optimizer, steps):
+    series = Series(made := cohort(catalogue, optimizer, steps=steps), range(10), Identities(made.lanes))
+    spec = merge({"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": steps}, {})
+    return Plan(spec, Cohorts([series]))
+
+
+def test_a_step_costs_what_its_library_takes(catalogue):
+    rule = catalogue.optimizer("gd")[0]
+    blocks = replace(bowl(3), blocks=((1,), (1,), (1,)))
+    costs = {
+        "rule": step_cost(cohort(catalogue, rule)),
+        "optax": step_cost(cohort(catalogue, optax_optimizer(chain))),
+        "plain Python": step_cost(cohort(catalogue, rule, replace(bowl(), eager=True))),
+        "torch": step_cost(cohort(catalogue, torch_optimizer(Plain))),
+        "torch on blocks": step_cost(cohort(catalogue, torch_optimizer(Plain), blocks)),
+    }
+    assert list(costs.values()) == sorted(costs.values()) and costs["rule"] < 0.01 * costs["optax"]
+
+
+def test_only_long_sweeps_pay_for_processes_of_their_own(catalogue):
+    torch, rule = torch_optimizer(Plain), catalogue.optimizer("gd")[0]
+    assert not long_eager(plan(catalogue, torch, 10)) and not long_eager(plan(catalogue, rule, 10**8))
+    assert long_eager(plan(catalogue, torch, 10**6))
+    crew = ProcessCrew(1, ())
+    assert Isolation().ways(crew, (), long=True).processes is crew
+    assert Isolation().ways(crew, ()).processes is None
+    assert not Isolation("never").ways(crew, (), long=True).apart(plan(catalogue, torch, 10**6).cohorts[0])
+
+
+def test_an_estimate_of_them_is_that_of_the_model(catalogue):
+    series = plan(catalogue, torch_optimizer(Plain), 10**4).series
+    series = [replace(each, cohort=replace(each.cohort, optimizer=_foreign(each))) for each in series]
+    found = estimate(series, 2)
+    assert found.probed == 0 and found.seconds == pytest.approx(modelled(series, 2))
+
+
+def _foreign(series):
+    """The optimizer with a file behind it that is not the package's, as all of other libraries have one."""
+    from pathlib import Path
+
+    from optbench.contract.origins import Origin
+
+    return replace(series.cohort.optimizer, origins=(Origin("optimizer torch:Plain", Path(__file__), "0"),))
