@@ -71,6 +71,28 @@ CALLS = {
 PANDAS = ["display.max_rows", "display.width", "display.precision", "compute.use_numexpr"]
 
 
+def _network():
+    import torch
+
+    torch.manual_seed(3)
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    with torch.random.fork_rng(devices=[]):
+        net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+    torch.manual_seed(7)
+    return net, optbench.torch_problem(net, x, (x[:, 0] > 0).astype(int))
+
+
+OF_TORCH = {
+    "minimize": lambda folder: optbench.minimize("rosenbrock", "torch:Adam", lr=0.01, steps=20),
+    "agreement": lambda folder: optbench.agreement("adamw", "torch:AdamW"),
+    "torch_problem": lambda folder: optbench.minimize(_network()[1], "gd", lr=0.1, steps=5),
+    "to_torch": lambda folder: (
+        lambda net, problem: optbench.to_torch(problem, problem.start(np.random.default_rng(0)), net)
+    )(*_network()),
+}
+"""Those that need PyTorch."""
+
+
 def state() -> dict:
     """What belongs to the process, and so to whoever called."""
     return {

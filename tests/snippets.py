@@ -9,9 +9,10 @@ import re
 from dataclasses import replace
 
 import numpy as np
-from harness import CATALOGUE
+from harness import CATALOGUE, SCHEDULES
 
 from optbench.checks.interpreter import Interpreter
+from optbench.translation.rates import schedule_call
 from optbench.translation.setting import Setting, equal_of
 
 SHAPES = ((2, 3), (4,))
@@ -31,7 +32,7 @@ SPECIAL = [
 ]  # fmt: skip
 """Values for which a condition holds that the defaults do not meet, and others that are not the defaults."""
 WRAPPED = [
-    *(f"{wrapper}({base})" for wrapper in sorted(CATALOGUE.wrappers) for base in ("adam", "adam_torch", "nesterov")),
+    *(f"{wrapper}({base})" for wrapper in sorted(CATALOGUE.wrappers) for base in ("adam_torch", "nesterov")),
     "clip(coupled_decay(momentum))", "coupled_decay(clip(adam_torch, norm=0.5))", "decoupled_decay(lookahead(gd))",
     "clip(average(adam_torch))", "lookahead(clip(momentum, norm=0.3), k=3)", "clip(schedule_free_sgd)",
     "clip(decoupled_decay(heavy_ball), norm=0.2)", "clip(asgd)", "decoupled_decay(adafactor)", "decoupled_decay(lamb)",
@@ -108,3 +109,10 @@ def agree(each, path, gradients, last, rtol):
     scale = np.abs(expected).max()
     np.testing.assert_allclose(path, expected[:-1], rtol=rtol, atol=rtol * scale, err_msg=each.name)
     np.testing.assert_allclose(last, reported, rtol=rtol, atol=rtol * scale, err_msg=each.name)
+
+
+def schedules_of(library):
+    """The shipped schedules that a library has of its own, at values for which it has, and two that are formulas."""
+    texts = [*SCHEDULES, "cosine(final=0.1)", "staircase(epochs=1)", "staircase(steps=5)", "linear(start=0.5, end=0.1)"]
+    own = [text for text in texts if schedule_call(CATALOGUE.schedule(text), library, "1")]
+    return [*own, "constant", "warmup(linear)", "cosine_restarts"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guest_calls import CALLS, changed, state
+from guest_calls import CALLS, OF_TORCH, changed, state
 from test_api import NAMES
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -34,7 +34,9 @@ def test_every_public_function_is_called():
     functions = {name for name in NAMES if not isinstance(getattr(optbench, name), type)}
     decorators = {"choice", "log_uniform", "one_minus_log_uniform", "uniform", "variant", "optimizer", "problem",
                   "schedule", "schedule_wrapper", "wrapper", "torch_optimizer", "optax_optimizer"}  # fmt: skip
-    assert functions - decorators <= CALLS.keys(), "decorators and ranges make records, and touch nothing else"
+    assert functions - decorators <= CALLS.keys() | OF_TORCH.keys(), (
+        "decorators and ranges make records, and touch nothing else"
+    )
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -43,6 +45,21 @@ def test_a_call_leaves_the_process_as_it_was(name, tmp_path, two_blas_threads):
     with np.errstate(all="raise"):
         CALLS[name](tmp_path)
     assert changed(before, state()) == []
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_TORCH)
+def test_a_call_of_pytorch_leaves_the_process_as_it_was(name, tmp_path, two_blas_threads):
+    import torch
+
+    torch.optim.Adam([torch.zeros(1)])  # PyTorch's first optimizer sets a variable and a filter, whoever makes it
+    torch.manual_seed(7)
+    before, numbers, threads = state(), torch.get_rng_state(), torch.get_num_threads()
+    with np.errstate(all="raise"):
+        OF_TORCH[name](tmp_path)
+    assert changed(before, state()) == []
+    assert torch.equal(torch.get_rng_state(), numbers) and torch.get_num_threads() == threads
 
 
 def test_a_refused_call_leaves_the_process_as_it_was(two_blas_threads):

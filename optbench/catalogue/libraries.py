@@ -110,7 +110,8 @@ def _same(value: Any, default: Any) -> bool:
 def with_origins(record: Eager) -> Eager:
     """The record with the files that its numbers depend on: its own, and the one that names the library's version."""
     library = sys.modules[record.library]
-    file = inspect.getsourcefile(record.target) if not record.origins else None
+    target = getattr(record.target, "func", record.target)  # optax has functions with some arguments filled in
+    file = inspect.getsourcefile(target) if not record.origins else None
     own = record.origins or ((_origin(f"optimizer {record.name}", Path(file)),) if file else ())
     version = inspect.getsourcefile(library.version if record.library == "torch" else library)
     behind = [_origin(f"library {record.library} {library.__version__}", Path(version))] if version else []

@@ -29,14 +29,13 @@ def print_agreement(rule: str, other: str, tolerance: float, files: Sequence[Pat
 def _names(catalogue: Catalogue, path: Path) -> list[str]:
     if path in catalogue.broken:
         raise OptbenchError(f"{path.name} does not load (the traceback stands above)")
-    names = [key.split(" ", 1)[1] for key, place in catalogue.files.items() if place == path and _is_rule(key)]
+    there = {key.split(" ", 1)[1] for key, place in catalogue.files.items() if place == path}
+    names = [name for name in (*catalogue.optimizers, *catalogue.eager) if name in there]
     if not names:
-        raise OptbenchError(f"{path.name} has no optimizer: --against compares a function under @optimizer")
+        raise OptbenchError(
+            f"{path.name} has no optimizer, neither a function under @optimizer nor a class of PyTorch's"
+        )
     return names
-
-
-def _is_rule(key: str) -> bool:
-    return key.split(" ", 1)[0] in ("optimizer", "eager")
 
 
 def _print(found: Agreement) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from optbench.cli import completion, groups
 from optbench.cli.options import Json, Plugin
 from optbench.contract.errors import OptbenchError
 
@@ -18,10 +19,19 @@ def check(
         str | None,
         typer.Option(
             metavar="OPTIMIZER",
+            rich_help_panel=groups.INPUT,
+            autocompletion=completion.optimizers,
             help='Compare with another optimizer: torch:AdamW, "torch:Mine(file=theirs.py)", optax:adamw, adam.',
         ),
     ] = None,
-    tolerance: Annotated[float, typer.Option(help="With --against: the largest relative difference of equals.")] = 1e-9,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            rich_help_panel=groups.INPUT,
+            help="With --against: up to this difference, over the way the weights have come, two are equal.",
+        ),
+    ] = 1e-9,
     json: Json = False,
     plugin: Plugin = None,
 ) -> None:

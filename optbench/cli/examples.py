@@ -38,7 +38,8 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("optbench lecture B1 --quick --out lecture",),
     ),
     "check": (
-        "A rule of your own, checked against the contract:",
+        "A rule of your own, checked against the contract; and whether two take the same steps, as one would ask of "
+        "--against torch:AdamW:",
         (
             "cat > softsign.py <<'END'",
             "from optbench import optimizer",
@@ -49,6 +50,7 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "    return w - lr * g / (abs(g) + softness)",
             "END",
             "optbench check softsign.py",
+            'optbench check "adam(eps=1e-8, eps_root=0)" --against adam_torch',
         ),
     ),
     "ewa": (
@@ -63,10 +65,11 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("optbench list schedules",),
     ),
     "show": (
-        "What is PyTorch's SGD called here? And all about one setting of a wrapped optimizer:",
+        "What is PyTorch's SGD called here? All about one setting of a wrapped optimizer; and one as code for PyTorch:",
         (
             "optbench show sgd",
             'optbench show "clip(heavy_ball(beta1=0.95), norm=1)"',
+            'optbench show "momentum(beta1=0.9)" --as torch --lr 0.1 --schedule cosine',
         ),
     ),
     "info": (

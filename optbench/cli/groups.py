@@ -15,6 +15,7 @@ RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The l
 """The headings of the commands."""
 WHAT, HOW, SEEDS, TIME = "What to run", "How settings are tried and chosen", "Seeds", "Budget and time"
 WHERE, PAGE, INPUT, OUTPUT = "Where and how", "The report", "What to look at", "What is printed and written"
+CODE = "As code of another library"
 """The headings of the options that more than one command has."""
 _OTHERS = "Besides"
 _FEW = 4

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from optbench.cli import completion
-from optbench.cli.options import Json, Plugin
+from optbench.cli import completion, groups
+from optbench.cli.options import Json, Plugin, option
 
 _SHOWN = 10
 """The longest minimizer that is printed."""
@@ -27,12 +27,23 @@ def show(
     plugin: Plugin = None,
     library: Annotated[
         str | None,
-        typer.Option("--as", metavar="LIBRARY", help="Print code that trains with it: torch, optax or keras."),
+        option(
+            "as",
+            "LIBRARY",
+            "Print code that trains with it: torch, optax or keras.",
+            groups.CODE,
+            completion.words("torch", "optax", "keras"),
+        ),
     ] = None,
-    lr: Annotated[float | None, typer.Option(help="The learning rate in that code; by default 0.01.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="The schedule in that code; by default constant.")] = None,
-    batch_size: Annotated[str | None, typer.Option(help="The batch size in that code, or full; by default 64.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="The epochs in that code; by default 10.")] = None,
+    lr: Annotated[float | None, option("lr", "NUMBER", "Its learning rate; by default 0.01.", groups.CODE)] = None,
+    schedule: Annotated[
+        str | None,
+        option("schedule", "NAME", "Its schedule; by default constant.", groups.CODE, completion.schedules),
+    ] = None,
+    batch_size: Annotated[
+        str | None, option("batch-size", "SIZE", "Its batch size, or full; by default 64.", groups.CODE)
+    ] = None,
+    epochs: Annotated[int | None, option("epochs", "NUMBER", "Its epochs; by default 10.", groups.CODE)] = None,
 ) -> None:
     """Show all about a name: formula, parameters, memory, minimum, source; or as code of another library."""
     given = {"lr": lr, "schedule": schedule, "batch-size": batch_size, "epochs": epochs}

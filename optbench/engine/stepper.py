@@ -8,6 +8,7 @@ from optbench.catalogue import loader
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.values import is_real
 from optbench.engine import settings, stepper_state
 from optbench.engine.parameter_lists import parameters_of
 
@@ -56,12 +57,12 @@ class Stepper:
 
     @property
     def lr(self) -> float:
-        """The learning rate, which may be set."""
+        """The learning rate, which may be set; a schedule may end at 0."""
         return self._rate
 
     @lr.setter
     def lr(self, rate: float) -> None:
-        self._rate = settings.checked("stepper: lr", rate)
+        self._rate = 0.0 if is_real(rate) and rate == 0 else settings.checked("stepper: lr", rate)
         self._update.rate(self._rate)
 
     def step(self, g: Any, lr: float | None = None) -> None:

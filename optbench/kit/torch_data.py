@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from optbench.contract.arguments import MOST_ITEMS
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.datasets.record import FEWEST_EXAMPLES, TEST_SHARE
 
@@ -101,6 +102,8 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     if type(value).__module__.startswith("torch.utils.data"):
         kind = type(value).__name__
         raise OptbenchError(f"torch_problem: {name} must be an array or a tensor, not a {kind}: give the tensors in it")
+    if isinstance(value, range) and len(value) > MOST_ITEMS:  # which NumPy would write out first
+        raise OptbenchError(f"torch_problem: {name} must be an array or a tensor of numbers, not {shown(value)}")
     try:
         if hasattr(value, "detach"):
             value = value.detach().cpu().numpy()

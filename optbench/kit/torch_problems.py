@@ -72,6 +72,11 @@ def torch_problem(
     module, make = _module(torch, module)
     loss = _checked_loss(loss, data)
     arguments.number("torch_problem: minimum", minimum)
+    if not isinstance(eager, bool) or not isinstance(name, str):
+        key, wrong = ("name", name) if isinstance(eager, bool) else ("eager", eager)
+        raise OptbenchError(
+            f"torch_problem: {key}={shown(wrong)} must be {'a text' if key == 'name' else 'True or False'}"
+        )
     layers, reason = ([], "loss is a function") if callable(loss) else torch_layers.dense_layers(module, loss)
     if layers and (len(data.shape) == 1 or _begins_flat(module)) and not eager:
         fields = _compiled(layers, loss, data)

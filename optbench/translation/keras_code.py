@@ -3,7 +3,7 @@
 import ast
 
 from optbench.contract.equals_around import rate
-from optbench.translation.loops import joined, lines, stepped_rate, stepper_call, tabulated
+from optbench.translation.loops import joined, lines, stepper_call, tabulated
 from optbench.translation.numbers import Numbers
 from optbench.translation.rates import schedule_call
 from optbench.translation.setting import Setting, equal_of, header
@@ -107,7 +107,7 @@ def _kernel(setting: Setting, before: str) -> str:
     text += "parameters = [variable.value for variable in model.trainable_variables]\n"
     text += "optimizer = " + stepper_call(setting, "[p.detach() for p in parameters]") + "\n"
     text += "rates, done = factors(total_steps, steps_per_epoch), 0\n" * bool(before)
-    rate_ = f", {stepped_rate(setting)}" if before else ""
+    rate_ = f", lr={setting.lr!r} * rates[done]" if before else ""
     inside = f"        optimizer.step([g.contiguous() for g in gradients]{rate_})\n"
     inside += "        done += 1\n" * bool(before)
     end = ""

@@ -2,13 +2,8 @@
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from optbench.translation.rates import formula
 from optbench.translation.setting import Setting
-
-_RUNS = ((1000, 100), (100, 1), (7, 7))
-"""Steps, and steps of an epoch, of runs in which a schedule is looked at for rates of 0."""
 
 
 def joined(parts: Iterable[str]) -> str:
@@ -65,19 +60,3 @@ def tabulated(setting: Setting, own: str) -> str:
         Code.
     """
     return "" if own or setting.constant else formula(setting.schedule)
-
-
-def stepped_rate(setting: Setting) -> str:
-    """The rate of a step as the argument of the kernel's step, which takes none that is 0.
-
-    Args:
-        setting: what is said, with a schedule.
-
-    Returns:
-        Code that names ``rates`` and ``done``.
-    """
-    for total, per_epoch in _RUNS:
-        done = np.arange(total)
-        if not np.all(setting.schedule(done + 1, done // per_epoch, total)):
-            return f"lr={setting.lr!r} * max(rates[done], 1e-99)"
-    return f"lr={setting.lr!r} * rates[done]"

@@ -77,5 +77,5 @@ class _Placed(ast.NodeTransformer):
         node.args = [self.visit(part) for part in node.args]
         node.keywords = [ast.keyword(each.arg, self.visit(each.value)) for each in node.keywords]
         if isinstance(node.func, ast.Name) and node.func.id == "int" and isinstance(node.args[0], ast.Constant):
-            return ast.Constant(int(node.args[0].value))
+            return ast.Constant(int(float(str(node.args[0].value))))
         return node

@@ -4,7 +4,7 @@ import ast
 import copy
 
 from optbench.contract.equals import callee
-from optbench.translation.loops import joined, lines, stepped_rate, stepper_call, tabulated
+from optbench.translation.loops import joined, lines, stepper_call, tabulated
 from optbench.translation.numbers import Numbers
 from optbench.translation.rates import schedule_call
 from optbench.translation.setting import OWN, Setting, equal_of, header, imported
@@ -148,7 +148,7 @@ def _kernel(setting: Setting, before: str) -> str:
     text += f"optimizer = {stepper_call(setting, 'leaves')}\n"
     text += "rates, done = factors(total_steps, steps_per_epoch), 0\n" * bool(before)
     text += "gradient = jax.jit(jax.grad(loss_function))\n"
-    rate = f", {stepped_rate(setting)}" if before else ""
+    rate = f", lr={setting.lr!r} * rates[done]" if before else ""
     inside = "        gradients = jax.tree.leaves(gradient(tree.unflatten(leaves), *batch))\n"
     inside += f"        optimizer.step([np.array(g) for g in gradients]{rate})\n"
     inside += "        done += 1\n" * bool(before)

@@ -138,7 +138,9 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
         what = f"{setting.name}, on all examples, for {WORDS[library]}; SciPy searches every step's length."
         return "\n".join(comment(what)) + "\n"
     if choice.call is not None:
-        how = f"{_who(setting, library)} takes the same steps{_at(setting, choice.call)}."
+        # What sees whole blocks sees a matrix of one column as a vector, and what has more sides as one matrix.
+        shapes = " for vectors and matrices of several columns" * bool(getattr(setting.optimizer, "matrix", None))
+        how = f"{_who(setting, library)} takes the same steps{_at(setting, choice.call)}{shapes}."
     else:
         how = f"{HOMES[library]} has no equal: {choice.why}. So optbench's own kernel takes the steps, on the CPU."
     return "\n".join(comment(what) + comment(how)) + "\n"

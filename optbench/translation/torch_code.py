@@ -4,7 +4,7 @@ import ast
 
 from optbench.contract.equals import callee
 from optbench.contract.equals_around import rate
-from optbench.translation.loops import joined, lines, stepped_rate, stepper_call, tabulated
+from optbench.translation.loops import joined, lines, stepper_call, tabulated
 from optbench.translation.numbers import Numbers
 from optbench.translation.rates import schedule_call
 from optbench.translation.setting import OWN, Setting, equal_of, header, imported
@@ -153,7 +153,7 @@ def _kernel(setting: Setting) -> tuple[str, str, list[str]]:
     setup = "optimizer = " + stepper_call(setting, "[p.detach() for p in parameters]")
     setup += "\nrates, done = factors(total_steps, steps_per_epoch), 0" * bool(before)
     inside = "model.zero_grad()\nloss_function(model(inputs), targets).backward()\n"
-    rate = f", {stepped_rate(setting)}" if before else ""
+    rate = f", lr={setting.lr!r} * rates[done]" if before else ""
     inside += f"optimizer.step([p.grad for p in parameters]{rate})\n"
     inside += "done += 1\n" * bool(before)
     end = ""

@@ -23,6 +23,8 @@ class Adaptive:
     coupled: bool = False
     decay_without_rate: bool = False
     largest: bool = False
+    trust: bool = False
+    by_block: bool = False
     sign: float = 1.0
     factor: float = 1.0
     state: dict = field(default_factory=lambda: {"m": 0.0, "v": 0.0, "top": 0.0, "t": 0})
@@ -46,7 +48,12 @@ class Adaptive:
             root = (np.sqrt(v) + self.eps) / np.sqrt(correction)
         else:
             root = np.sqrt(v / correction) + self.eps
-        w = start - self.sign * self.factor * rate * m / root
+        if self.by_block:
+            root = np.sqrt((root * root).mean())
+        along = m / root
+        if self.trust and (start * along).any():
+            along = along * np.sqrt((start * start).sum() / (along * along).sum())
+        w = start - self.sign * self.factor * rate * along
         if not self.coupled:
             w = w - (1 if self.decay_without_rate else rate) * self.decay * start
         return w

@@ -28,6 +28,8 @@ PLANTED = [
     (Adaptive(), Adaptive(sign=-1.0), ["sign"], "theirs climbs"),
     (Adaptive(), Adaptive(factor=2.0), ["rate"], "2 times as long: give it 0.5 times the rate"),
     (Adaptive(), Adaptive(largest=True), ["largest square"], "theirs keeps the largest mean square"),
+    (Adaptive(), Adaptive(trust=True), ["trust ratio"], "the step of theirs depends on the size of the weights"),
+    (Adaptive(), Adaptive(by_block=True), ["by block"], "each weight by itself, theirs all weights as a whole"),
     (Adaptive(decay=0.01), Adaptive(), ["weight decay"], "mine has a weight decay of 0.01 (beside the step)"),
     (Adaptive(decay=0.01), Adaptive(decay=0.1), ["weight decay"], "0.01 in mine and 0.1 in theirs"),
     (Adaptive(decay=0.01), Adaptive(decay=0.01, coupled=True), ["weight decay"], "coupled in theirs"),

@@ -117,6 +117,7 @@ def test_the_other_examples_run_one_after_the_other(run):
     assert "B: adam of first" in printed["compare"] and "no regression above 100% is shown" in printed["compare"]
     assert list(Path("first/report").glob("**/*.tex")) and "1 claim: 1 holds" in printed["lecture"]
     assert "optimizer softsign ok" in printed["check"] and "FAIL" not in printed["check"]
+    assert "equal to 1" in printed["check"]
 
 
 def test_the_first_example_is_made_of_others():

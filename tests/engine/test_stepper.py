@@ -191,9 +191,11 @@ def test_the_rate_can_be_read_and_set():
     assert gd.lr == 0.25 and w[0] == -0.25
     gd.step([np.ones(1)], lr=0.5)
     assert gd.lr == 0.5 and w[0] == -0.75
-    with pytest.raises(OptbenchError, match="stepper: lr: 0 must be a positive finite number"):
-        gd.lr = 0
-    assert gd.lr == 0.5
+    gd.step([np.ones(1)], lr=0)  # a schedule may end there
+    assert gd.lr == 0 and w[0] == -0.75
+    with pytest.raises(OptbenchError, match="stepper: lr: -1 must be a positive finite number"):
+        gd.lr = -1
+    assert gd.lr == 0
 
 
 def test_runs_with_blocks_are_the_runs_one_by_one():

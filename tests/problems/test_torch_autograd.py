@@ -106,6 +106,29 @@ def test_scipy_objective_and_cohort_take_it(dtype):
     assert optbench.minimize(problem, "lbfgs", steps=50, dtype=dtype).loss < told.runs["loss_initial"][0]
 
 
+@pytest.mark.parametrize("optimizer", ["gd", "lbfgs"])
+def test_torch_computes_a_run_on_one_thread(optimizer):
+    """Sums of several threads have other digits, and a machine has as many as it likes."""
+    import torch
+
+    class Counting(torch.nn.Linear):
+        seen = []
+
+        def forward(self, x):
+            self.seen.append(torch.get_num_threads())
+            return super().forward(x)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        problem = optbench.torch_problem(Counting(12, 3), X, CLASSES)
+        Counting.seen.clear()
+        optbench.minimize(problem, optimizer, **({"lr": 0.1} if optimizer == "gd" else {}), steps=3)
+        assert set(Counting.seen) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_example_of_each_runs():
     for function in (optbench.torch_problem, optbench.to_torch):
         text = function.__doc__.replace("# doctest: +SKIP", "")

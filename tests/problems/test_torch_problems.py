@@ -4,7 +4,10 @@ import copy
 
 import numpy as np
 import pytest
+from guest_calls import changed, state
 from harness import batch, evaluate, gradient
+from test_wrong_values import refuse_all
+from wrong_values import VALUES, Call
 
 import optbench
 from optbench.engine.batches import start_point
@@ -150,3 +153,19 @@ def test_weights_of_mlp_go_to_torch_and_activations_have_names():
         a = mixed[:size](torch.tensor(problem.data[0][first[4], :6])).detach()
         found = optbench.trace(problem, layer=layer, batch=1, example=5, batch_size=16)
         np.testing.assert_allclose(found, a, rtol=1e-12)
+
+
+def test_wrong_values_are_refused_and_the_process_stays_as_it_was():
+    import torch
+
+    module = network((6, 4, 3), ["relu", ""])
+    problem = optbench.torch_problem(module, X, CLASSES)
+    before, drawn = state(), torch.random.get_rng_state()
+    make = Call(optbench.torch_problem, {"module": module, "X": X, "y": CLASSES})
+    back = Call(optbench.to_torch, {"problem": problem, "w": start_point(problem, 0), "module": module})
+    with np.errstate(all="raise"):
+        for call in (make, back):
+            call.function(**call.given)
+            refuse_all(call, sorted(VALUES))
+        start_point(problem, 1)
+    assert changed(before, state()) == [] and torch.equal(drawn, torch.random.get_rng_state())

@@ -4,8 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from harness import CATALOGUE, SCHEDULES
-from snippets import NAMES, START, STEPS, agree, data, definitions, has_equal, setting, split
+from snippets import NAMES, START, STEPS, agree, data, definitions, has_equal, schedules_of, setting, split
 
 import optbench
 from optbench.translation.code import written
@@ -68,10 +67,16 @@ def test_every_optimizer_that_keras_has(keras):
     assert count > 30
 
 
-def test_every_schedule(keras):
-    wrapped = [f"{name}(linear)" for name in CATALOGUE.schedule_wrappers]
-    for schedule in [*SCHEDULES, *wrapped, "cosine(final=0.1)", "staircase(epochs=1)", "staircase(steps=5)",
-                     "linear(start=0.5, end=0.1)", "polynomial(final=0.1)"]:  # fmt: skip
+def test_the_kernel_takes_the_steps_where_keras_has_no_equal(keras):
+    for name, schedule in (("adam", FORMULA), ("schedule_free_sgd", "constant"), ("muon", "linear(fraction=0.5)")):
+        assert not has_equal(name, "keras")
+        each = setting(name, schedule)
+        agree(each, *walk(keras, each), rtol=1e-6)
+
+
+def test_schedules_of_keras(keras):
+    """And two formulas; the text of formulas is that of PyTorch's snippets, where all of them are run."""
+    for schedule in schedules_of("keras"):
         each = setting("rmsprop", schedule)
         agree(each, *walk(keras, each), rtol=1e-6)
 

@@ -90,6 +90,13 @@ def test_the_rate_is_translated_and_the_sum_is_shown():
     assert line(code, "optimizer = ") == "optimizer = optax.sgd(lambda step: lr(step) * (1 - 0.9), momentum=0.9)"
 
 
+def test_of_what_shape_a_parameter_must_be_where_that_matters():
+    """Muon here takes Adam's step for a matrix of one column, optax.contrib.muon does not."""
+    for name, said in (("muon", True), ("adamw", False)):
+        code = optbench.training_code(name, "optax").replace("\n#", "")
+        assert ("takes the same steps for vectors and matrices of several columns." in code) == said
+
+
 def test_schedules_are_the_librarys_own_where_they_are_equal():
     for text, library, call in (
         ("exponential", "torch", "StepLR(step_size=steps_per_epoch, gamma=0.95)"),

@@ -169,7 +169,7 @@ def _explained(result: Agreement, a: Side, b: Side, made: Sequence[Course], tole
     if "agree" not in remedy and (more := other_values(a, b, made, tolerance)):
         found, remedy = more
     if not found and result.difference < _SINGLE:
-        text = "a part is computed in float32: the difference is that of its rounding, and none other was found"
+        text = "a part is likely computed in float32: the difference is that of its rounding, and no other was found"
         found = [Finding("precision", text)]
     return replace(result, findings=tuple(found), remedy=remedy, steps=() if found else _first_steps(a, b, made))
 

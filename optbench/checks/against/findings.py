@@ -247,21 +247,18 @@ def _value(probe: Probe, shape: Shape | None) -> str:
 
 def _decay(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
     one, other = a.decay, b.decay
+    scales = [each.kind == "scale" for each in (one, other)]
+    if scales[0] != scales[1]:
+        name, without = names if scales[0] else names[::-1]
+        text = f"the step of {name} depends on the size of the weights, that of {without} does not"
+        return [Finding("trust ratio", text)]
     if "none" in (one.kind, other.kind):
         if one.kind == other.kind:
             return []
         has, name, without = (one, *names) if one.kind != "none" else (other, *names[::-1])
-        if has.kind == "scale":
-            return [
-                Finding("trust ratio", f"the step of {name} depends on the size of the weights, that of {without} not")
-            ]
-        words = {"coupled": "added to the gradient", "decoupled": "beside the step", "either": "of the weights"}[
-            has.kind
-        ]
-        text = f"{name} has a weight decay of {has.value:.6g} ({words}), {without} has none"
+        words = {"coupled": "added to the gradient", "decoupled": "beside the step", "either": "of the weights"}
+        text = f"{name} has a weight decay of {has.value:.6g} ({words[has.kind]}), {without} has none"
         return [Finding("weight decay", text, {"weight_decay": one.value})]
-    if one.kind != other.kind and "scale" in (one.kind, other.kind):
-        return [Finding("trust ratio", "the step of one side alone depends on the size of the weights")]
     if one.kind != other.kind and "either" not in (one.kind, other.kind):
         coupled, beside = names if one.kind == "coupled" else names[::-1]
         text = f"weight decay is coupled in {coupled} (in the gradient, which the state sees), decoupled in {beside}"

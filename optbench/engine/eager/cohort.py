@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
-from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu import cohort as cpu
 from optbench.engine.eager.lanes import EagerLanes
@@ -17,8 +16,8 @@ from optbench.engine.outcome import CohortOutcome
 
 
 def is_eager(cohort: Cohort) -> bool:
-    """Whether Python takes its steps; SciPy's methods take theirs themselves."""
-    return isinstance(cohort.optimizer, Eager) or (cohort.problem.eager and not isinstance(cohort.optimizer, Baseline))
+    """Whether Python takes its steps or computes their gradients; the latter for SciPy's methods, too."""
+    return isinstance(cohort.optimizer, Eager) or cohort.problem.eager
 
 
 def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[], bool]) -> CohortOutcome:

@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from optbench.catalogue.guard import put_back
 from optbench.figures.evidence import Evidence
 from optbench.report.explorer.data import explorer_data
 from optbench.report.explorer.numbers import json_text
@@ -19,6 +20,7 @@ __all__ = ["explorer", "explorer_data"]
 
 def explorer(evidence: Evidence) -> dict[str, Any]:
     """What the template `explorer.html` is filled with: `data`, the JSON, and `plotly`, the script of that library."""
-    from plotly.offline import get_plotlyjs
+    with put_back():  # its import leaves a filter of warnings
+        from plotly.offline import get_plotlyjs
 
     return {"data": Markup(json_text(explorer_data(evidence))), "plotly": Markup(get_plotlyjs())}
