@@ -11,8 +11,6 @@ from optbench.translation.places import OWN, imported
 from optbench.translation.rates import schedule_call
 from optbench.translation.setting import Setting, equal_of, header
 
-_OWN = ("averaged",)
-"""What is no function of optax: the loop does it."""
 _REPORTING = ("contrib.schedule_free", "contrib.schedule_free_sgd", "contrib.schedule_free_adamw")
 _EXAMPLE = """
 if __name__ == "__main__":  # an example: put your parameters, your loss and your data in its place

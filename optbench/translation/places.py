@@ -16,6 +16,9 @@ HOMES = dict(zip(LIBRARIES, ("torch.optim", "optax", "keras.optimizers"), strict
 OWN = "own"
 """Where a class of the user's own stands, in a call: the code imports it by its bare name."""
 
+LOOPS = {"torch": ("clipped", "coupled", "decoupled", "lookahead", "averaged"), "optax": ("averaged",)}
+"""What stands in ``equals`` for lines of the loop, and is no name of the library."""
+
 
 def bare_name(record: Any) -> str:
     """What the class or function of an eager optimizer is called in its file.
