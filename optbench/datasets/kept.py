@@ -16,7 +16,7 @@ from optbench.contract import arguments, room
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.paths import is_file, path_of
 from optbench.datasets.asking import several
-from optbench.datasets.mapped import cache_folder, write_whole
+from optbench.datasets.cache import cache_folder, write_whole
 
 _LETTERS = 16
 """Of a file's name."""
