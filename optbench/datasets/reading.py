@@ -52,9 +52,8 @@ def csv(place: Path, ending: str, given: Mapping[str, Any]) -> Any:
 
     path, decimal = given["path"], given["decimal"]
     between, encoding = separator(path, given["sep"], ending), encoding_of(path, given["encoding"])
-    if decimal not in ("", ".", ",") or (decimal == between == ","):
-        more = " with another sep" * (decimal == between)
-        raise OptbenchError(f"data set {path}: decimal={shown(decimal)} must be '.', or ','{more}")
+    if decimal not in ("", ".", ","):
+        raise OptbenchError(f"data set {path}: decimal={shown(decimal)} must be '.', or ','")
     packed = place.name.lower().endswith(".gz")
     head = _head(path, place, packed)
     if not head.strip():

@@ -72,7 +72,7 @@ TABLES = [
     (table(), "encoding=utf8x", "unknown encoding of data set d.csv 'utf8x': did you mean 'utf-8'?"),
     (table(), "encoding=hex", "unknown encoding of data set d.csv 'hex'"),
     (table(), "decimal=';'", "decimal=';' must be '.', or ','"),
-    (table(), "decimal=','", "decimal=',' must be '.', or ',' with another sep"),
+    (table(), "decimal=','", "feature 'b' holds numbers with a point, such as '0.0', and decimal=','"),
     (table(), "misssing=drop", "unknown parameter of data set file 'misssing': did you mean 'missing'?"),
     (table(), "target=None", "target=None must be a text"),
 ]  # fmt: skip
