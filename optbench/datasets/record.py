@@ -126,7 +126,8 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
             raise OptbenchError(f"{error}{f'; {hint}' * bool(hint)}") from None
         count = len(labels)
         y, y_test = every[: len(y)], every[len(y) :]
-    told = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if classes and not raw.suspicion else ""))
+    named = classes or raw.labels or raw.y.dtype.kind not in "biuf"  # whole numbers may be real targets
+    told = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if named and not raw.suspicion else ""))
     warning = "; ".join(f"data set {raw.name}: {each}" for each in told)
     target = _target_text(raw, every, count, labels)
     if raw.fill:
@@ -212,6 +213,17 @@ def split(x: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], 
     cut = round(len(x) * (1 - TEST_SHARE))
     train, test = order[:cut], order[cut:]
     return (x[train], y[train]), (x[test], y[test])
+
+
+def decoded(owner: str, y: np.ndarray) -> np.ndarray:
+    """Texts that are stored as bytes as texts, b"yes" as "yes"; anything else as it is. Raises OptbenchError."""
+    several = y.dtype.kind == "O" and y.size and all(isinstance(each, bytes) for each in y.flat)
+    if y.dtype.kind != "S" and not several:
+        return y
+    try:
+        return np.array([each.decode() for each in y.ravel().tolist()]).reshape(y.shape)
+    except UnicodeDecodeError:
+        raise OptbenchError(f"{owner} holds bytes that are no text in UTF-8: decode them, or give numbers") from None
 
 
 def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.ndarray, tuple[str, ...]]:

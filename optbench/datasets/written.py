@@ -44,10 +44,7 @@ def refuse_dates_and_numbers(given: Mapping[str, Any], who: str, way: str, level
     ``given``: the parameters of the set ``file``. ``who``, ``way``: the message's begin, and how to do without the
     column. ``levels``: the different texts, without blanks around them.
     """
-    decimal, text_file = (
-        given.get("decimal", ""),
-        re.search(r"[.](csv|tsv)([.]gz)?$", given["path"].lower()) is not None,
-    )
+    decimal, text_file = given.get("decimal", ""), re.search(r"[.][ct]sv([.]gz)?$", given["path"].lower()) is not None
     dates = [each for each in levels if _DATE.fullmatch(each)]
     if 10 * len(dates) >= 9 * len(levels) > 0:
         raise OptbenchError(f"{who} holds dates or times, such as {shown(dates[0])}: {WAYS}, or {way}")
