@@ -109,7 +109,9 @@ def probe(side: Side) -> Probe:
         flipped[k] = -LARGE
         counted[k:, k] = ((base - steps(side, flipped)) / (2 * scale))[k:]
     total = counted.sum(axis=1)
-    linear = bool(np.allclose(total, base / scale, rtol=1e-6, atol=1e-9 * np.abs(total).max()))
+    linear = bool(np.isfinite(total).all()) and bool(
+        np.allclose(total, base / scale, rtol=1e-6, atol=1e-9 * np.abs(total).max())
+    )
     beta2, small, eps, curve = None, None, np.zeros(len(EPS_STEPS)), 0.0
     if round(degree) == 0 and linear:
         beta2, small = _memory_of_squares(side, counted)
