@@ -12,7 +12,8 @@ from optbench.catalogue.loader import Catalogue
 from optbench.checks.against import meanings
 from optbench.checks.against.courses import GIVEN, Course, made_courses, problem_courses
 from optbench.checks.against.cures import cured, other_values
-from optbench.checks.against.findings import Finding, findings
+from optbench.checks.against.findings import findings
+from optbench.checks.against.lengths import Finding
 from optbench.checks.against.probes import probe_both
 from optbench.checks.against.sides import Side, side_of
 from optbench.checks.against.walks import Walked, apart, compare, digits, walk

@@ -8,7 +8,7 @@ import numpy as np
 
 from optbench.checks.against import meanings
 from optbench.checks.against.courses import Course
-from optbench.checks.against.findings import Finding
+from optbench.checks.against.lengths import Finding
 from optbench.checks.against.sides import Shapes, Side, Walker
 from optbench.checks.against.walks import RATE, apart, compare, digits, walk
 from optbench.contract.errors import OptbenchError

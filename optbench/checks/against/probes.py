@@ -38,6 +38,8 @@ class Decay:
     """What the weight is multiplied by, before the rate."""
     with_rate: bool = True
     """Whether a decoupled one is multiplied by the rate."""
+    shrinks: float = 0.0
+    """The part of itself that a weight loses in a step at RATE where the gradient is 0; of one that is not coupled."""
 
 
 @dataclass
@@ -179,16 +181,16 @@ def _decay(side: Side, degree: float) -> Decay:
     memory = steps(side, gradients)[1] != steps(side, np.array([2.0, 3.0]))[1]
     if round(degree) == 1 and not memory:
         value = still / change(0.0, 1.0)
-        return Decay("either", value) if abs(change(1.0, 0.0, 2 * RATE) - 2 * still) < 1e-6 * abs(still) + seen else (
-            Decay("decoupled", -still, False)
-        )  # fmt: skip
+        if abs(change(1.0, 0.0, 2 * RATE) - 2 * still) < 1e-6 * abs(still) + seen:
+            return Decay("either", value, shrinks=-still)
+        return Decay("decoupled", -still, False, -still)
     if remembered:
         return Decay("coupled", _balance(change))
     if abs(change(2.0, LARGE) - change(0.0, LARGE) - 2 * still) > 1e-6 * abs(still) + seen * LARGE:
         return Decay("scale")  # a trust ratio: the step's length goes with the weights'
     doubled = change(1.0, 0.0, 2 * RATE)
     with_rate = abs(doubled - 2 * still) < abs(doubled - still)
-    return Decay("decoupled", -still / (RATE if with_rate else 1.0), with_rate)
+    return Decay("decoupled", -still / (RATE if with_rate else 1.0), with_rate, -still)
 
 
 def _balance(change) -> float:
