@@ -7,9 +7,13 @@ import pytest
 from stepping_twins import Adaptive, Summed, side
 
 from optbench import OptbenchError
+from optbench.checks.against import agreement, cures
 from optbench.checks.against.agreement import compared
+from optbench.checks.against.courses import made_courses
+from optbench.checks.against.cures import other_values
+from optbench.checks.against.precision import is_coarse
 from optbench.checks.against.walks import apart
-from optbench.cli import agreement as command
+from optbench.cli.agreement import _print
 
 
 def _by_shapes(twin, choose, name="theirs"):
@@ -83,16 +87,44 @@ def test_two_that_give_no_number_are_not_equal(catalogue):
 
 
 def test_steps_that_are_no_numbers_are_not_counted(catalogue, capsys):
-    command._print(compared(_broken(7, "mine"), _broken(7, "theirs"), catalogue, 1e-9))
+    _print(compared(_broken(7, "mine"), _broken(7, "theirs"), catalogue, 1e-9))
     assert "over 7 steps" in capsys.readouterr().out
     found = compared(_broken(7, "mine"), _broken(8, "theirs"), catalogue, 1e-9)
     assert not found.equal and min(each.step for each in found.walks) == 8
 
 
 def test_how_many_were_compared_is_said(catalogue, capsys):
-    command._print(compared(side(Summed()), _by_shapes(Summed(), _no_matrices), catalogue, 1e-9))
+    _print(compared(side(Summed()), _by_shapes(Summed(), _no_matrices), catalogue, 1e-9))
     out = " ".join(capsys.readouterr().out.split())
     assert "steps on each of the 8 compared (2 of 10 were not)" in out and "not on" in out
+
+
+def test_numbers_kept_in_float32_are_named_before_all_else(catalogue):
+    single = side(Adaptive(single=True), "theirs")
+    found = compared(side(Adaptive()), single, catalogue, 1e-9)
+    assert [each.name for each in found.findings] == ["precision"] and found.digits >= 6
+    assert "theirs keeps a part in float32" in found.findings[0].text
+    found = compared(side(Adaptive(inside=True, eps=1e-4)), single, catalogue, 1e-9)
+    assert [each.name for each in found.findings][:2] == ["precision", "eps"]
+
+
+@pytest.mark.parametrize("name", ["adam", "muon", "adafactor", "rprop", "lion", "lookahead(gd)"])
+def test_rules_in_float64_are_not_taken_for_float32(name, catalogue):
+    assert not is_coarse(agreement.side(name, catalogue))
+
+
+def test_a_number_of_tries_and_no_clock_decides_what_is_found(monkeypatch):
+    begun = []
+    theirs = side(Adaptive(inside=True), "theirs")
+    counted = replace(theirs, begin=lambda *given: begun.append(1) or theirs.begin(*given))
+    monkeypatch.setattr(cures, "_TRIES", 7)
+    assert other_values(side(Adaptive()), counted, list(made_courses()), 1e-9) is None
+    assert len(begun) == 1 + 7
+
+
+def test_what_does_not_add_up_is_not_said_to_look_ahead(catalogue):
+    found = compared(side(Adaptive()), side(Adaptive(cautious=True), "theirs"), catalogue, 1e-9)
+    assert not found.equal and not found.findings and len(found.steps) == 4
 
 
 def test_a_weight_of_no_number_hides_no_other():

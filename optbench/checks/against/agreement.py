@@ -14,6 +14,7 @@ from optbench.checks.against.courses import GIVEN, Course, made_courses, problem
 from optbench.checks.against.cures import cured, other_values
 from optbench.checks.against.findings import findings
 from optbench.checks.against.lengths import Finding
+from optbench.checks.against.precision import is_coarse
 from optbench.checks.against.probes import probe_both
 from optbench.checks.against.sides import Side, side_of
 from optbench.checks.against.walks import Walked, apart, compare, digits, walk
@@ -175,6 +176,10 @@ def _explained(result: Agreement, a: Side, b: Side, walked: Sequence[tuple[Cours
     where = _only_on_problems(a, b, walked, tolerance) if all(each.step is None for _, each in made) else None
     if where and where.name == "blocks":
         return replace(result, findings=(where,))
+    coarse = [each.name for each in (a, b) if is_coarse(each)]
+    kept = f"{' and '.join(coarse)} {'keep' if len(coarse) > 1 else 'keeps'} a part in float32, or in less"
+    if coarse and result.difference < _SINGLE:  # what else is measured of it may be that rounding
+        return replace(result, findings=(Finding("precision", f"{kept}: the difference is that of its rounding"),))
     trials = made if made and not where else walked
     courses = [course for course, each in sorted(trials, key=lambda pair: pair[1].step is not None)]
     try:
@@ -187,6 +192,8 @@ def _explained(result: Agreement, a: Side, b: Side, walked: Sequence[tuple[Cours
     if not found and result.difference < _SINGLE:
         text = "a part is likely computed in float32: the difference is that of its rounding, and no other was found"
         found = [Finding("precision", text)]
+    if len(coarse) == 1:
+        found = [Finding("precision", f"{kept}, the other does not"), *found]
     steps = () if found else _first_steps(a, b, *max(walked, key=lambda pair: pair[1].difference))
     return replace(result, findings=tuple([where] if where and not found else found), remedy=remedy, steps=steps)
 

@@ -18,7 +18,7 @@ LARGE = 1e8
 """A gradient so large that no eps is seen."""
 TINY = 1e-40
 """One so small that only eps is seen, and whose square is a number still."""
-_MATRIX = ((2, 3),)
+MATRIX = ((2, 3),)
 """On which sides are asked that take no vectors."""
 _ROUGH = 1e-7
 """How exactly a memory of squares is measured."""
@@ -96,7 +96,7 @@ def probe_both(a: Side, b: Side) -> tuple[Probe, Probe]:
     try:
         return probe(a), probe(b)
     except OptbenchError:
-        return probe(replace(a, asked_on=_MATRIX)), probe(replace(b, asked_on=_MATRIX))
+        return probe(replace(a, asked_on=MATRIX)), probe(replace(b, asked_on=MATRIX))
 
 
 def probe(side: Side) -> Probe:
