@@ -3,9 +3,7 @@
 import inspect
 import random
 from collections.abc import Mapping, Sequence
-from functools import cache
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,7 @@ import torch
 
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
-
-_WORDS = ("random", "np.rand", "numpy.rand")
-"""Of a file that may draw from Python's or NumPy's global generator."""
+from optbench.engine.eager.drawing import draws
 
 
 class TorchStepper:
@@ -39,7 +35,7 @@ class TorchStepper:
         self.views = self._parts(whole)
         self.places = [view.data_ptr() for view in self.views]
         self.parameters = [torch.nn.Parameter(view) for view in self.views]
-        self.chance = _Chance(seed, _draws(record.target))
+        self.chance = _Chance(seed, draws(record.target))
         with self.chance:
             self.optimizer = record.target(self.parameters, **{record.rate: rate}, **arguments)
             # Schedule-free optimizers are told which of their two points is asked for.
@@ -116,16 +112,6 @@ class TorchStepper:
             return out
         finally:
             self.w[:] = before  # there and back is not quite the same, and to be looked at must change nothing
-
-
-@cache
-def _draws(target: type) -> bool:
-    """Whether the file of a class may use Python's or NumPy's global random numbers; PyTorch's are always its own."""
-    try:
-        text = Path(inspect.getsourcefile(target) or "").read_text(errors="replace")
-    except (OSError, TypeError):
-        return True
-    return any(word in text for word in _WORDS)
 
 
 class _Chance:
