@@ -10,17 +10,20 @@ from contextlib import contextmanager, redirect_stdout, suppress
 
 import numpy as np
 
+from optbench.contract.whole_process import libraries_as_they_were
+
 _ONE_AT_A_TIME = threading.RLock()  # or one thread would put back what another has set; a file may load others
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager
 def put_back() -> Iterator[None]:
-    """Around foreign code: working folder, streams, warnings, NumPy's errors, signals and matplotlib's settings.
+    """Around foreign code: working folder, streams, warnings, NumPy's errors, signals, and settings of libraries.
 
-    What it prints goes to standard error: standard output is for answers, which other programs read.
+    These are matplotlib's and PyTorch's. What it prints goes to standard error: standard output is for answers, which
+    other programs read.
     """
-    with _ONE_AT_A_TIME, _put_back():
+    with _ONE_AT_A_TIME, libraries_as_they_were(), _put_back():
         yield
 
 

@@ -14,6 +14,7 @@ from optbench.catalogue.guard import put_back
 from optbench.contract import eager_signatures, names
 from optbench.contract.eager import LIBRARIES, Eager, Library
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, unknown
+from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.origins import Origin
 
 
@@ -54,17 +55,22 @@ def _made(module: ModuleType) -> Iterator[Eager | PluginError]:
                 yield error
 
 
-def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any]) -> Eager:
+def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any], only: str = "") -> Eager:
     """The optimizer of that name in a user's files, in the library, or in a package that the name begins with.
 
-    What is ``given`` for arguments that have no default becomes a part of its name. Raises OptbenchError, with the
-    nearest name, where there is none, and where the library is not installed.
+    only: the name of the file that must have it, where one is named. What is ``given`` for arguments that have no
+    default becomes a part of its name. Raises OptbenchError, with the nearest name, where there is none, and where the
+    library is not installed.
     """
     home = imported(library)
-    target = next((vars(module)[name] for module in modules if name in vars(module)), None)
+    own = [vars(module)[name] for module in modules if name in vars(module)]
+    # A name of the user's file may be that of an optimizer and stand for something else: a rule, a rate, a helper.
+    target = next((value for value in own if _fits(library, value, home)), None)
     mine = target is not None
-    if target is None:
+    if target is None and not only:
         target = _member(home.optim if library == "torch" else home, name) or _installed(name)
+    if target is None and own:
+        target, mine = own[0], True  # what it lacks is told
     if isinstance(target, Eager):
         return with_origins(target)
     make = eager_signatures.torch_optimizer if library == "torch" else eager_signatures.optax_optimizer
@@ -73,7 +79,8 @@ def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapp
             raise PluginError(f"optimizer torch:{name}: it is no subclass of torch.optim.Optimizer")
         target = None
     if target is None or isinstance(target, ModuleType):
-        raise _unknown(library, name, [*_names(home, library), *_defined(modules)])
+        fitting = [key for module in modules for key, value in vars(module).items() if _fits(library, value, home)]
+        raise _unknown(library, name, fitting if only else [*_names(home, library), *fitting], only)
     version, place = f"{LIBRARIES[library]} {home.__version__}", sys.modules.get(getattr(target, "__module__", ""))
     # Any callable may stand in a module: only by its arguments can an optimizer be told from the rest.
     source = f"{target.__module__}.{target.__qualname__}, {version}" if hasattr(target, "__qualname__") else version
@@ -93,7 +100,9 @@ def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[s
         raise OptbenchError(f"optimizer {record.name}: for {joined} write {', '.join(record.tuples[joined])}")
     known = eager_signatures.others(record)
     strange = next((key for key in rest if key not in known), None)
-    if strange:
+    if strange is not None:  # "" is what stands in brackets without a name
+        if strange == names.INNER:
+            raise OptbenchError(f"optimizer {record.name} does not go around another one, as {rest[strange]!r}")
         raise unknown(f"parameter of optimizer {record.name}", strange, [*record.hyperparameters, *known])
     # In the order of the signature, and without what is so anyway: one optimizer has one name.
     options = {key: rest[key] for key, default in known.items() if key in rest and not _same(rest[key], default)}
@@ -108,11 +117,14 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def with_origins(record: Eager) -> Eager:
-    """The record with the files that its numbers depend on: its own, and the one that names the library's version."""
-    library = sys.modules[record.library]
-    target = getattr(record.target, "func", record.target)  # optax has functions with some arguments filled in
-    file = inspect.getsourcefile(target) if not record.origins else None
-    own = record.origins or ((_origin(f"optimizer {record.name}", Path(file)),) if file else ())
+    """The record with the files that its numbers depend on: its own, and the one that names the library's version.
+
+    Raises OptbenchError where the library is not installed.
+    """
+    if any(origin.key.startswith(f"library {record.library} ") for origin in record.origins):
+        return record
+    library: Any = imported(record.library)
+    own = record.origins or _own_origins(record)
     version = inspect.getsourcefile(library.version if record.library == "torch" else library)
     behind = [_origin(f"library {record.library} {library.__version__}", Path(version))] if version else []
     if record.library == "optax":
@@ -121,8 +133,32 @@ def with_origins(record: Eager) -> Eager:
     return replace(record, origins=(*own, *behind))
 
 
-def _unknown(library: Library, name: str, valid: Sequence[str]) -> OptbenchError:
+def _own_origins(record: Eager) -> tuple[Origin, ...]:
+    """Its file; none for what was typed in, in a notebook or after ``python -c``."""
+    target = getattr(record.target, "func", record.target)  # optax has functions with some arguments filled in
+    try:
+        file = Path(inspect.getsourcefile(target) or "")
+    except (OSError, TypeError):
+        return ()
+    return (_origin(f"optimizer {record.name}", file),) if file.is_file() else ()
+
+
+def _fits(library: Library, value: Any, home: Any) -> bool:
+    """Whether it can be meant by the name of an optimizer of the library."""
+    if isinstance(value, Eager):
+        return value.library == library
+    if library == "torch":
+        return isinstance(value, type) and issubclass(value, home.optim.Optimizer)
+    return callable(value) and not isinstance(value, Optimizer | Baseline | Wrapper) and _has_rate(value)
+
+
+def _unknown(library: Library, name: str, valid: Sequence[str], file: str = "") -> OptbenchError:
     kind = f"optimizer of {LIBRARIES[library]}"
+    if file and not valid:
+        wanted = "no subclass of torch.optim.Optimizer" if library == "torch" else "no function of learning_rate"
+        return OptbenchError(f"{file} has no {kind} {name!r}: {wanted} is there")
+    if file:
+        kind += f" in {file}"
     same = next((other for other in valid if other.lower() == name.lower()), None)  # Adamw is AdamW, and not Adam
     return OptbenchError(f"unknown {kind} {name!r}: did you mean {same!r}?") if same else unknown(kind, name, valid)
 
@@ -164,8 +200,7 @@ def _names(home: ModuleType, library: Library) -> Iterable[str]:
 
 
 def _has_rate(function: Any) -> bool:
-    return "learning_rate" in inspect.signature(function).parameters
-
-
-def _defined(modules: Iterable[ModuleType]) -> list[str]:
-    return [name for module in modules for name, value in vars(module).items() if inspect.isclass(value)]
+    try:
+        return any(rate in inspect.signature(function).parameters for rate in ("learning_rate", "lr"))
+    except (TypeError, ValueError):  # of some that are written in C nobody can tell
+        return False

@@ -68,7 +68,7 @@ class Catalogue:
     def optimizer(self, text: str | AnyOptimizer) -> tuple[AnyOptimizer, dict[str, float]]:
         """The optimizer that ``text`` names, or a record itself, and all its hyperparameters. Raises OptbenchError."""
         if isinstance(text, Eager):
-            return (text if text.origins else libraries.with_origins(text)), text.with_values({})
+            return libraries.with_origins(text), text.with_values({})
         if isinstance(text, Optimizer | Baseline):
             return text, text.with_values({})
         if isinstance(text, type) or inspect.isroutine(text):
@@ -77,8 +77,8 @@ class Catalogue:
             return found
         plain = self.optimizers | self.baselines | self.eager
         record, inner, given = self._find("optimizer", text, plain, self.wrappers)
-        if isinstance(record, Eager):
-            return libraries.with_options(record, given)
+        if isinstance(record, Eager):  # to list it does not need the library
+            return libraries.with_options(libraries.with_origins(record), given)
         if inner is None:
             return record, record.with_values(given)
         base, values = self.optimizer(inner)
@@ -101,14 +101,17 @@ class Catalogue:
         if parts is None:
             return None
         file = given.pop("file", None)
-        if file is not None and (path := plugin_path(file)) not in self.modules:
-            _add(self, path)
+        modules, only = list(self.modules.values()), ""
+        if file is not None:
+            if (path := plugin_path(file)) not in self.modules:
+                _add(self, path)
             if path in self.broken:
                 raise OptbenchError(f"the plug-in {path.name} does not load: {last_line(self.broken[path])}")
+            modules, only = [self.modules[path]], path.name
         label = ":".join(parts)
-        if label not in self.eager:
+        if label not in self.eager or (only and path not in {origin.file for origin in self.eager[label].origins}):
             try:
-                found = libraries.find(*parts, list(self.modules.values()), given)
+                found = libraries.find(*parts, modules, given, only)
             except OptbenchError as error:
                 if not self.broken:
                     raise
@@ -117,6 +120,7 @@ class Catalogue:
             if found.name != label:  # with values that it cannot do without, which are a part of its name
                 return libraries.with_options(found, given)
             self.eager[label] = found
+        self.eager[label] = libraries.with_origins(self.eager[label])
         return libraries.with_options(self.eager[label], given)
 
     def schedule(self, text: str | Schedule) -> Schedule:
@@ -236,15 +240,13 @@ def _add(catalogue: Catalogue, path: Path) -> None:
         for other in (other for pair in _ONE_NAMESPACE if kind in pair for other in pair if other != kind):
             if record.name in getattr(catalogue, other):
                 raise PluginError(f"{path.name}: {record.name!r} is a name among the {other.replace('_', ' ')} already")
-        if registry.get(record.name, record) is not record:
+        if key in catalogue.files and registry.get(record.name, record) is not record:
             raise PluginError(
                 f"{path.name}: the name of {key!r} is taken by {catalogue.files[key].name}; choose another"
             )
         own = key.replace("eager ", "optimizer ") if kind == "eager" else key
         if not any(origin.key == own for origin in record.origins):  # what another file defines keeps its own
             object.__setattr__(record, "origins", (Origin(own, path, digest), *record.origins))
-        if isinstance(record, Eager):
-            record = libraries.with_origins(record)
         registry[record.name] = record
         catalogue.hashes[key] = digest
         catalogue.files[key] = path

@@ -159,7 +159,7 @@ def _record(
     if rate is None:
         raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(_RATES)}")
     strange = next((key for key in options if key not in parameters or key == rate), None)
-    if strange:
+    if strange is not None:
         raise PluginError(f"{owner}: it takes no {strange!r}; it has {', '.join(parameters)}")
     numbers: dict[str, float] = {}
     others: dict[str, Any] = {}
@@ -190,6 +190,11 @@ def _record(
 
 def _parameters(owner: str, library: Library, target: Any) -> dict[str, Any]:
     """The arguments with their defaults; of a class without the parameters that it optimizes, its first argument."""
+    if library == "optax" and hasattr(target, "update") and not callable(target):
+        raise PluginError(
+            f"{owner}: target is a transformation whose rate is fixed; it must be a function of learning_rate that "
+            "gives the transformation: def mine(learning_rate): return optax.chain(...)"
+        )
     if not callable(target) or (library == "torch" and not isinstance(target, type)):
         wanted = "a class" if library == "torch" else "a function of learning_rate that gives the transformation"
         raise values.wrong(owner.removesuffix(f" {library}:"), "target", target, wanted)

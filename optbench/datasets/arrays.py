@@ -12,7 +12,7 @@ from optbench.contract import room
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.datasets.asking import asked_for
 from optbench.datasets.reading import unpacked_size
-from optbench.datasets.record import Raw
+from optbench.datasets.record import Raw, decoded
 from optbench.datasets.tables import named_class
 
 _NAMES = ("x", "y", "x_test", "y_test")
@@ -91,11 +91,11 @@ def _pair(path, found, end):
         raise OptbenchError(f"data set {path}: x{end} and y{end} must be numbers (n, features) and (n,), not {shapes}")
     if not x.size:
         raise OptbenchError(f"data set {path}: x{end} holds no examples")
-    return x.reshape(len(x), -1).astype(float), y.reshape(-1)
+    return x.reshape(len(x), -1).astype(float), decoded(f"data set {path}: y{end}", y.reshape(-1))
 
 
 def _refuse_other_kinds(path, parts):
-    kinds = {"text" if y.dtype.kind in "US" else "numbers" for _, y in parts}
+    kinds = {"text" if y.dtype.kind == "U" else "numbers" for _, y in parts}
     if len(kinds) > 1:
         raise OptbenchError(f"data set {path}: one of y and y_test is text, the other holds numbers")
 

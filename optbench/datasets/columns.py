@@ -1,6 +1,5 @@
 """The columns of a table as numbers: texts become columns of 0 and 1, and what is no number is refused."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,21 +9,12 @@ import pandas as pd
 
 from optbench.contract.errors import OptbenchError, shown
 from optbench.datasets.asking import asked_for
+from optbench.datasets.written import WAYS, number, refuse_dates_and_numbers
 
 MOST_LEVELS = 100
 _FEW_LEVELS = 10
 """Different texts that are levels however few rows there are."""
-_MOST_NUMBERS = 10
-"""Different numbers among texts that can be levels, such as 1, 2, 3+; more are a column of numbers with a few words."""
-_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?|\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?"
-    rf"|\d{{1,2}}[-. ]+{_MONTH}[-, ]+\d{{2,4}}( .*)?|{_MONTH}[- ]+\d{{1,2}}[-, ]+\d{{2,4}}( .*)?",
-    re.IGNORECASE,
-)
-_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 _DATES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period", "interval")
-_WAYS = "turn it into numbers (a year, a month, days since the first)"
 
 
 @dataclass(frozen=True)
@@ -73,7 +63,7 @@ def column(given: Mapping[str, Any], name: str, values: Any, target: bool = Fals
     kind = _kind(values)
     if kind == "date":
         first = shown(str(values.dropna().iloc[0]))
-        raise OptbenchError(f"{who} holds dates or times, such as {first}: {_WAYS}, or {way}")
+        raise OptbenchError(f"{who} holds dates or times, such as {first}: {WAYS}, or {way}")
     if kind == "other":
         held = type(values.dropna().iloc[0]).__name__
         raise OptbenchError(f"{who} holds values of the kind {held}, neither numbers nor texts: {way}")
@@ -126,13 +116,13 @@ def _texts(given, who, way, name, values, target) -> Column:
     texts[there] = [str(each).strip() for each in texts[there]]
     texts[(texts == "") | (texts == "?")] = None
     levels = sorted(set(texts[~pd.isna(texts)]))
-    numeric = [each for each in levels if _is_number(each)]
-    if len(numeric) == len(levels) and not (category and levels):
-        numbers = np.array([np.nan if each is None else float(each) for each in texts], float)
+    said = {each: number(each, given.get("decimal", "")) for each in levels}
+    if None not in said.values() and not (category and levels):
+        numbers = np.array([np.nan if each is None else said[each] for each in texts], float)
         _refuse_infinite(who, way, numbers)
         return Column(name, numbers, whole=True)
     if not category:
-        _refuse_texts_that_are_none(given, who, way, levels, numeric)
+        refuse_dates_and_numbers(given, who, way, levels)
     many = len(levels) > MOST_LEVELS or len(levels) > max(_FEW_LEVELS, (~pd.isna(texts)).sum() // 2)
     if many and not target:
         raise OptbenchError(
@@ -140,29 +130,3 @@ def _texts(given, who, way, name, values, target) -> Column:
             f"for a weight each; group them, or {way}"
         )
     return Column(name, codes=np.asarray(pd.Categorical(texts, categories=levels).codes), levels=tuple(levels))
-
-
-def _refuse_texts_that_are_none(given, who, way, levels, numeric):
-    dates = [each for each in levels if _DATE.fullmatch(each)]
-    if 10 * len(dates) >= 9 * len(levels) > 0:
-        raise OptbenchError(f"{who} holds dates or times, such as {shown(dates[0])}: {_WAYS}, or {way}")
-    commas = [each for each in levels if _DECIMAL_COMMA.fullmatch(each)]
-    if commas and len(commas) + len(numeric) == len(levels):
-        raise OptbenchError(
-            f"{who} holds numbers with a comma, such as {shown(commas[0])}: if it stands for the decimal "
-            f"point, {asked_for(given, decimal=',')}; else write the numbers without it"
-        )
-    if len(numeric) > max(_MOST_NUMBERS, len(levels) // 2):
-        words = [each for each in levels if not _is_number(each)]
-        raise OptbenchError(
-            f"{who} holds numbers, and {shown(words[0])}{f' and {len(words) - 1:,} more texts' * (len(words) > 1)}: "
-            f"write numbers, leave the fields empty where a value is missing, or {way}"
-        )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text

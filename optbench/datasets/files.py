@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.paths import is_file, is_folder, path_of
@@ -50,6 +52,8 @@ def spoken(given: Mapping[str, Any]) -> dict[str, Any]:
 def _text(key, value):
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
+    if isinstance(value, np.generic):  # a class as an array gives it
+        value = value.item()
     if isinstance(value, str | bool | int | float):
         with contextlib.suppress(ValueError):  # Python writes no number of more than 4,300 digits
             return str(value)

@@ -16,7 +16,8 @@ from optbench.contract import arguments, room
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.paths import is_file, path_of
 from optbench.datasets.asking import several
-from optbench.datasets.mapped import cache_folder, write_whole
+from optbench.datasets.cache import cache_folder, write_whole
+from optbench.datasets.record import decoded
 
 _LETTERS = 16
 """Of a file's name."""
@@ -38,7 +39,7 @@ def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (),
     Raises OptbenchError, which begins with ``owner``, for what is none of these, and where no file can be written.
     """
     place = cache_folder() / "arrays" if folder is None else path_of(f"{owner}: folder", folder)
-    table = _table(owner, x)
+    table, drop = _table(owner, x), [each.strip() for each in drop]
     if table is None:
         if isinstance(y, str):
             raise OptbenchError(f"{owner}: y={shown(y)} names a column, and X is no table: a DataFrame has names")
@@ -58,11 +59,13 @@ def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (),
 
 
 def _table(owner, x):
-    """A copy of X as a DataFrame with texts as names, or None where it is an array."""
+    """A copy of X as a DataFrame with names as reading it strips them, or None where it is an array."""
     x = x.to_pandas() if hasattr(x, "to_pandas") else x
     if not (hasattr(x, "columns") and hasattr(x, "iloc")):
-        return x.to_frame() if hasattr(x, "to_frame") and hasattr(x, "iloc") else None
-    table = x.set_axis([name if isinstance(name, str) else f"x{name}" for name in x.columns], axis=1)
+        if not (hasattr(x, "to_frame") and hasattr(x, "iloc")):
+            return None
+        x = x.to_frame()
+    table = x.set_axis([name.strip() if isinstance(name, str) else f"x{name}" for name in x.columns], axis=1)
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]
         raise OptbenchError(f"{owner}: the name {twice!r} stands over several columns of X")
@@ -87,7 +90,7 @@ def _array(owner, name, values) -> np.ndarray:
         raise OptbenchError(f"{owner}: {name} must be (rows, features), not {found.shape}{hint}")
     if found.dtype.kind not in "biufOUS":
         raise OptbenchError(f"{owner}: {name} must hold numbers or texts, not {found.dtype}")
-    return found
+    return decoded(f"{owner}: {name}", found)
 
 
 def _targets(owner, name, values, rows) -> np.ndarray:
@@ -104,9 +107,10 @@ def _targets(owner, name, values, rows) -> np.ndarray:
     if found.shape not in ((rows,), (rows, 1)):
         raise OptbenchError(f"{owner}: X has {rows:,} rows, and {name} is {found.shape}")
     found = found.reshape(-1)
+    found = decoded(f"{owner}: {name}", found)
     if found.dtype.kind == "O":
         found = found.astype(str) if all(isinstance(each, str) for each in found) else _numbers(owner, name, found)
-    if found.dtype.kind not in "biufUS":
+    if found.dtype.kind not in "biufU":
         raise OptbenchError(f"{owner}: {name} must hold numbers or texts, not {found.dtype}")
     return found
 
@@ -151,7 +155,9 @@ def _with_target(owner, table, y, drop):
     for name in drop:
         if name not in table.columns:
             raise unknown(f"column of X in {owner}: drop", name, table.columns)
+    y = _one_column(owner, y)
     if isinstance(y, str):
+        y = y.strip()
         if y not in table.columns:
             raise unknown(f"column of X in {owner}: y", y, table.columns)
         if y in drop:
@@ -163,16 +169,30 @@ def _with_target(owner, table, y, drop):
             f"{owner}: the rows of X and y have different labels: bring both in one order, reset_index(drop=True)"
         )
     name = getattr(y, "name", None)
-    if name is not None and str(name) in table.columns:
+    name = "" if name is None else str(name).strip()
+    if name and name in table.columns:
         raise OptbenchError(
-            f"{owner}: y is called {str(name)!r}, and so is a column of X, which would tell it: drop={str(name)!r}"
+            f"{owner}: y is called {name!r}, and so is a column of X, which would tell it: drop={name!r}"
         )
-    name = str(name) if name is not None else next(each for each in _free() if each not in table.columns)
+    name = name or next(each for each in _free() if each not in table.columns)
     if hasattr(y, "iloc"):
         if len(y) != len(table):
             raise OptbenchError(f"{owner}: X has {len(table):,} rows, and y {len(y):,}")
         return table.assign(**{name: y.array}), name
     return table.assign(**{name: _targets(owner, "y", y, len(table))}), name
+
+
+def _one_column(owner, y):
+    """The column of a table of one; anything else as it is."""
+    if not hasattr(y, "columns"):
+        return y
+    y = y.to_pandas() if hasattr(y, "to_pandas") else y
+    if not hasattr(y, "iloc"):
+        return y
+    if y.shape[1] != 1:
+        told = ", ".join(map(str, y.columns[:3])) + ", ..." * (y.shape[1] > 3)
+        raise OptbenchError(f"{owner}: y is a table of {y.shape[1]:,} columns ({told}): give one of them")
+    return y.iloc[:, 0]
 
 
 def _free() -> Iterable[str]:

@@ -1,15 +1,9 @@
 """A set for logistic regression that may be larger than the memory: generated once, kept in files, mapped from there.
 
-The files stand below ``OPTBENCH_DATA``, or else ``XDG_CACHE_HOME`` or ``~/.cache``, one folder a set and one folder in
-it a dtype. They are written in pieces under another name and then renamed: what has its name is whole, whatever
-became of the process that wrote it.
+The files stand in the cache, one folder a set and one folder in it a dtype. They are written in pieces.
 """
 
 import contextlib
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,13 +14,14 @@ import numpy as np
 from optbench.contract import room
 from optbench.contract.errors import OptbenchError
 from optbench.contract.values import MOST_EXAMPLES
+from optbench.datasets.cache import cache_folder, cannot, write_whole
 from optbench.datasets.generated import need, need_room
 from optbench.datasets.record import FEWEST_EXAMPLES, Dataset, Entry
 
 _VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
 _PIECE = 1 << 16  # examples generated at a time, each piece from a stream of its own
 _MOST_TEST = 100_000
-_STALE = 3600.0  # seconds after which a half-written folder belongs to a process that was killed
+_OWNER = "data set mapped"
 
 
 @dataclass(frozen=True)
@@ -86,11 +81,11 @@ class Files:
         if not folder.is_dir():
             size = np.dtype(dtype).itemsize * self.rows * (self.features + 2)
             room.need_disk(f"data set mapped: {self.rows:,} examples of {self.features:,} features", folder, size)
-            write_whole(folder, lambda place: self._write(place, dtype))
+            write_whole(folder, lambda place: self._write(place, dtype), _OWNER)
         try:
             array = np.load(folder / f"{name}.npy", mmap_mode="c")
         except (OSError, ValueError, EOFError) as error:
-            raise _cannot("read", folder, error) from error
+            raise cannot(_OWNER, "read", folder, error) from error
         if array.shape != self._shape(name) or array.dtype != dtype:
             raise OptbenchError(f"data set mapped: {folder} holds another array; delete the folder")
         return array
@@ -143,46 +138,8 @@ def remembered(data: Dataset, key: str, compute: Callable, valid: Callable) -> n
         if valid(kept):
             return kept
     value = compute()
-    write_whole(path, lambda place: np.save(place, value))
+    write_whole(path, lambda place: np.save(place, value), _OWNER)
     return value
-
-
-def write_whole(target: Path, write: Callable[[Path], object], owner: str = "data set mapped") -> None:
-    """Let ``write`` make a file or folder under another name, and rename it; another process may be quicker.
-
-    ``owner``: with what the message of the OptbenchError begins that is raised where that cannot be.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent, ignore_cleanup_errors=True) as folder:
-            write(Path(folder) / target.name)
-            try:
-                (Path(folder) / target.name).replace(target)
-            except OSError:
-                if not target.exists():
-                    raise
-    except OSError as error:
-        raise _cannot("write", target, error, owner) from error
-
-
-def _sweep(folder: Path) -> None:
-    for old in folder.glob(".part-*"):
-        with contextlib.suppress(OSError):
-            if time.time() - old.stat().st_mtime > _STALE:
-                shutil.rmtree(old, ignore_errors=True)
-
-
-def _cannot(what, path, error, owner="data set mapped"):
-    return OptbenchError(f"{owner}: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")
-
-
-def cache_folder() -> Path:
-    """Where files of this package are kept between processes: OPTBENCH_DATA, or a folder of the user's cache."""
-    own, general = os.environ.get("OPTBENCH_DATA"), os.environ.get("XDG_CACHE_HOME")
-    if own:
-        return Path(own).expanduser()
-    return (Path(general) if general and Path(general).is_absolute() else Path.home() / ".cache") / "optbench"
 
 
 def _mapped(examples, features, seed):

@@ -15,6 +15,9 @@ _SEPARATORS = {"tab": "\t", "space": r"\s+", "comma": ",", "semicolon": ";"}
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "gbk", "shift_jis", "big5")
 _NO_VALUE = ["?", "."]
 """Besides what pandas takes for a missing value: those of the UCI archive, and of SAS."""
+_SIGNS = (";", "\t", "|", ",")
+_LINES = 50
+"""From which another separator is told."""
 _HEAD = 1 << 16
 """Bytes from which a file's kind, its separator and its size in memory are told."""
 
@@ -52,9 +55,8 @@ def csv(place: Path, ending: str, given: Mapping[str, Any]) -> Any:
 
     path, decimal = given["path"], given["decimal"]
     between, encoding = separator(path, given["sep"], ending), encoding_of(path, given["encoding"])
-    if decimal not in ("", ".", ",") or (decimal == between == ","):
-        more = " with another sep" * (decimal == between)
-        raise OptbenchError(f"data set {path}: decimal={shown(decimal)} must be '.', or ','{more}")
+    if decimal not in ("", ".", ","):
+        raise OptbenchError(f"data set {path}: decimal={shown(decimal)} must be '.', or ','")
     packed = place.name.lower().endswith(".gz")
     head = _head(path, place, packed)
     if not head.strip():
@@ -69,6 +71,7 @@ def csv(place: Path, ending: str, given: Mapping[str, Any]) -> Any:
             first = pd.read_csv(place, header=None, nrows=1, dtype=str, keep_default_na=False, **how)
             names = [str(name).strip() for name in first.iloc[0]]
             _look_at_names(given, names, between)
+            _refuse_another_separator(given, names, between, head.decode(encoding, errors="replace"))
             _need_room(path, place, packed, head, between, len(names))
             table = pd.read_csv(
                 place, header=0, names=range(len(names)), index_col=False, low_memory=False, na_values=_NO_VALUE,
@@ -80,6 +83,7 @@ def csv(place: Path, ending: str, given: Mapping[str, Any]) -> Any:
         raise _other_encoding(given, head, encoding) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         told = "rows have more fields than the first line has names" if isinstance(error, Warning) else ""
+        told += f" ({shown(', '.join(names))}: delete it if it is no line of names)" if told else ""
         told = told or in_one_line(error).removeprefix("ParserError: Error tokenizing data. C error: ").strip()
         raise OptbenchError(
             f"data set {path}: cannot be read with sep={between!r}: {told}; texts that hold it need quotes"
@@ -132,11 +136,10 @@ def _look_at_names(given, names, between):
     """Refuse a first line that shows another separator, or a name that stands twice."""
     path = given["path"]
     if len(names) == 1:
-        counts = {sign: names[0].count(sign) for sign in (";", "\t", "|", ",")}
+        counts = {sign: names[0].count(sign) for sign in _SIGNS}
         sign = max(counts, key=lambda each: counts[each])
         if counts[sign]:
-            said = {"\t": "tab"}.get(sign, sign)
-            word = said if said == "tab" else repr(sign)
+            said, word = _spoken(sign)
             raise OptbenchError(
                 f"data set {path}: the first line has {word} between its names, not {between!r}: "
                 f"say {asked_for(given, sep=said)}"
@@ -147,6 +150,27 @@ def _look_at_names(given, names, between):
         raise OptbenchError(
             f"data set {path}: the name {shown(twice[0])} stands over several columns{more}; rename them"
         )
+
+
+def _refuse_another_separator(given, names, between, head):
+    """Refuse a first line with names that hold a sign as often as each line below, where nobody said which separates:
+    ``price, net;y`` above ``3,5;1``.
+    """
+    lines = [line for line in head.splitlines()[: _LINES + 1] if line.strip()]
+    lines = lines[:-1] if len(lines) > 2 else lines  # the last may be cut
+    for sign in _SIGNS[:3]:
+        inside = sum(name.count(sign) for name in names)
+        if inside and not given["sep"] and len(lines) > 1 and {line.count(sign) for line in lines} == {inside}:
+            (said, word), same = _spoken(sign), asked_for(given, sep=_spoken(between)[0])
+            raise OptbenchError(
+                f"data set {given['path']}: each line has {word} as often as the first, {shown(lines[0])}: "
+                f"say {asked_for(given, sep=said)}, or {same} if it is part of names and texts"
+            )
+
+
+def _spoken(sign):
+    """A separator as it is asked for, and as a message writes it."""
+    return ("tab", "tab") if sign == "\t" else (sign, repr(sign))
 
 
 def _need_room(path, place, packed, head, between, columns):

@@ -11,6 +11,8 @@ from optbench.contract.errors import OptbenchError
 TEST_SHARE = 0.2
 MOST_CLASSES = 100
 FEWEST_EXAMPLES = 5
+SPLIT = "drawn with seed 0 (one in five)"
+"""In words, how ``split`` chooses the test examples."""
 
 
 class Entry(NamedTuple):
@@ -112,7 +114,8 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
         raise OptbenchError(
             f"data set {raw.name}: {len(raw.x)} examples are too few{left}; it takes at least {FEWEST_EXAMPLES}"
         )
-    (x, y), (x_test, y_test) = ((raw.x, raw.y), raw.test) if raw.test is not None else _split(raw.x, raw.y)
+    (x, y), (x_test, y_test) = ((raw.x, raw.y), raw.test) if raw.test is not None else split(raw.x, raw.y)
+    drawn = SPLIT if raw.test is None else "as the source has them"
     count, labels = raw.classes, raw.labels
     every = np.concatenate([y, y_test])
     if count is None:
@@ -123,7 +126,8 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
             raise OptbenchError(f"{error}{f'; {hint}' * bool(hint)}") from None
         count = len(labels)
         y, y_test = every[: len(y)], every[len(y) :]
-    told = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if classes and not raw.suspicion else ""))
+    named = classes or raw.labels or raw.y.dtype.kind not in "biuf"  # whole numbers may be real targets
+    told = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if named and not raw.suspicion else ""))
     warning = "; ".join(f"data set {raw.name}: {each}" for each in told)
     target = _target_text(raw, every, count, labels)
     if raw.fill:
@@ -140,12 +144,11 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
         if not scale > 0:
             raise OptbenchError(f"data set {raw.name}: the target is constant")
         y, y_test = (y - mean) / scale, (y_test - mean) / scale
-    split = "as the source has them" if raw.test is not None else "drawn with seed 0 (one in five)"
     arrays = (np.ascontiguousarray(part, dtype=float) for part in (x, y, x_test, y_test))
     hint = raw.suspicion or raw.hint
     if raw.classes is None and count > 2:
         hint = "; ".join(filter(None, (hint, f"positive={labels[0]!r} makes two of them: it against the rest")))
-    words = {"hint": hint, "target": target, "warning": warning, "split": split, "scaling": scaling, "notes": raw.notes}
+    words = {"hint": hint, "target": target, "warning": warning, "split": drawn, "scaling": scaling, "notes": raw.notes}
     return Dataset(*arrays, count, raw.source, **words)
 
 
@@ -204,10 +207,23 @@ def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...])
     return f"{raw.target}, {classes} classes: {each}"
 
 
-def _split(x, y):
+def split(x: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """(x, y) of the training and of the test examples."""
     order = np.random.default_rng(0).permutation(len(x))
     cut = round(len(x) * (1 - TEST_SHARE))
-    return [(x[part], y[part]) for part in (order[:cut], order[cut:])]
+    train, test = order[:cut], order[cut:]
+    return (x[train], y[train]), (x[test], y[test])
+
+
+def decoded(owner: str, y: np.ndarray) -> np.ndarray:
+    """Texts that are stored as bytes as texts, b"yes" as "yes"; anything else as it is. Raises OptbenchError."""
+    several = y.dtype.kind == "O" and y.size and all(isinstance(each, bytes) for each in y.flat)
+    if y.dtype.kind != "S" and not several:
+        return y
+    try:
+        return np.array([each.decode() for each in y.ravel().tolist()]).reshape(y.shape)
+    except UnicodeDecodeError:
+        raise OptbenchError(f"{owner} holds bytes that are no text in UTF-8: decode them, or give numbers") from None
 
 
 def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.ndarray, tuple[str, ...]]:

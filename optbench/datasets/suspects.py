@@ -5,6 +5,9 @@ import re
 import numpy as np
 import pandas as pd
 
+_DAYS = 1900_01_01, 2100_12_31
+"""Between which a whole number may be a day."""
+
 
 def suspicion(table: pd.DataFrame, column: str) -> str:
     """What a column of a whole table without gaps looks like, if that is no target; else ""."""
@@ -22,6 +25,16 @@ def _dummies(table, column) -> list[str]:
         if column in group and len(group) > 1 and (table[group].astype(float).sum(axis=1) <= 1).all():
             return group
     return []
+
+
+def day_numbers(values: np.ndarray) -> bool:
+    """Whether these are whole numbers that are all days, such as 20240131. ``values``: (rows,), NaN where missing."""
+    there = values[np.isfinite(values)]
+    first, last = _DAYS
+    if not len(there) or not ((there >= first) & (there <= last) & (there == np.floor(there))).all():
+        return False
+    days = pd.Series(np.unique(there).astype(int).astype(str))
+    return bool(pd.to_datetime(days, format="%Y%m%d", errors="coerce").notna().all())
 
 
 def row_number(values: np.ndarray, name: str) -> bool:

@@ -11,7 +11,8 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.datasets.asking import asked_for, several
 from optbench.datasets.columns import Column, column
 from optbench.datasets.record import Raw, label
-from optbench.datasets.suspects import row_number, suspicion
+from optbench.datasets.suspects import day_numbers, row_number, suspicion
+from optbench.datasets.written import WAYS
 
 _TOLD = 6
 """Columns that a text names before it only counts."""
@@ -55,7 +56,7 @@ def examples(table: Any, given: Mapping[str, Any]) -> Raw:
         hint="" if named else f"{taken}; name another: {ask}",
         columns=tuple(name for each in kept for name in [each.name] * each.width),
         fill=bool(gaps), notes=_notes(given["missing"], table, kept, left_out, rows, gaps),
-        warnings=_row_numbers(given, kept),
+        warnings=(*_row_numbers(given, kept), *_days(kept)),
     )  # fmt: skip
 
 
@@ -201,6 +202,15 @@ def _row_numbers(given, kept) -> tuple[str, ...]:
     words = f"feature{'s' * many} {listed(map(repr, found))} look{'s' * (not many)} like the number of the row"
     leave = f"{asked_for(given, drop=found)} leaves {'them' if many else 'it'} out"
     return (f"{words}, which tells nothing about new rows: {leave}",)
+
+
+def _days(kept) -> tuple[str, ...]:
+    """A warning of features whose numbers are days as they are written, 20240131."""
+    found = [each.name for each in kept if each.numbers is not None and day_numbers(each.numbers)]
+    if not found:
+        return ()
+    words = f"feature{'s' * (len(found) > 1)} {listed(map(repr, found))} hold{'s' * (len(found) == 1)} dates"
+    return (f"{words} written as numbers, such as 20240131, between which distances mean nothing: {WAYS}",)
 
 
 def _is_number(text):

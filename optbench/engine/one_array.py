@@ -48,6 +48,8 @@ class OneArray:
         """The gradient as rows. Raises OptbenchError."""
         if getattr(g, "shape", None) != self.w.shape or g.dtype != self.w.dtype:
             raise OptbenchError(f"stepper: g must be {self.w.dtype} of the shape {tuple(self.w.shape)}, like w")
+        if isinstance(g, np.ndarray) and not g.flags.writeable:
+            g = g.copy()  # kernels are compiled for arrays that can be written
         return [self.row(g)]
 
     def begin(self) -> None:

@@ -143,8 +143,9 @@ class ArrayList:
     def _by_name(self, keys: list, g: Any) -> list[Any]:
         if not isinstance(g, Mapping):
             raise OptbenchError("stepper: g must be a mapping of the names in w to gradients")
+        known = set(keys)
         for key in g:
-            if key not in keys:
+            if key not in known:
                 raise unknown("name in g", key, self.labels)
         for key in keys:
             if key not in g:

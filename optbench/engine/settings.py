@@ -31,6 +31,11 @@ def learning_rate(value: Any) -> float:
     return float(value)
 
 
+def rate_of_step(key: str, value: Any) -> float:
+    """The learning rate of a single step, which a schedule may have brought to 0."""
+    return 0.0 if is_real(value) and value == 0 else checked(key, value)
+
+
 def batch_size(value: Any) -> int | Literal["full"]:
     """A number of examples, or "full"."""
     if isinstance(value, str) and value == "full":

@@ -8,7 +8,6 @@ from optbench.catalogue import loader
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
-from optbench.contract.values import is_real
 from optbench.engine import settings, stepper_state
 from optbench.engine.parameter_lists import parameters_of
 
@@ -62,7 +61,7 @@ class Stepper:
 
     @lr.setter
     def lr(self, rate: float) -> None:
-        self._rate = 0.0 if is_real(rate) and rate == 0 else settings.checked("stepper: lr", rate)
+        self._rate = settings.rate_of_step("stepper: lr", rate)
         self._update.rate(self._rate)
 
     def step(self, g: Any, lr: float | None = None) -> None:

@@ -141,7 +141,7 @@ def restore(stepper: Any, state: Any) -> None:
         raise OptbenchError(f"load_state_dict: the state has {shown(strange)}, which is unknown here")
     named = {key.removeprefix("hyperparameter."): value for key, value in heading.items() if key.startswith("hyper")}
     values = stepper.optimizer.with_values(named)
-    rate = settings.checked("load_state_dict: lr", heading["lr"])
+    rate = settings.rate_of_step("load_state_dict: lr", heading["lr"])
     steps = heading["steps"]
     if type(steps) is not int or steps < 0:
         raise OptbenchError(f"load_state_dict: steps={shown(steps)} must be a whole number from 0")

@@ -8,7 +8,7 @@ import numpy as np
 
 from optbench.contract.arguments import MOST_ITEMS
 from optbench.contract.errors import OptbenchError, in_one_line, shown
-from optbench.datasets.record import FEWEST_EXAMPLES, TEST_SHARE
+from optbench.datasets.record import FEWEST_EXAMPLES, SPLIT, split
 
 _EXACT = 2**24
 """Whole numbers below it are exact in float32."""
@@ -70,21 +70,19 @@ def examples(X: Any, y: Any, test: Any = None) -> Examples:
             raise OptbenchError(
                 f"torch_problem: X is {x.shape}, and that of test {x_test.shape}: give both the same features"
             )
-        parts, split = (x, targets, x_test, last), "as given"
+        parts, drawn = (x, targets, x_test, last), "as given"
     else:
         if len(x) < FEWEST_EXAMPLES:
             raise OptbenchError(f"torch_problem: {len(x)} examples are too few; it takes at least {FEWEST_EXAMPLES}")
-        order = np.random.default_rng(0).permutation(len(x))  # as data sets are split
-        cut = round(len(x) * (1 - TEST_SHARE))
-        parts = (x[order[:cut]], targets[order[:cut]], x[order[cut:]], targets[order[cut:]])
-        split = "drawn with seed 0 (one in five)"
+        (train, test_rows), drawn = split(x, targets), SPLIT
+        parts = (*train, *test_rows)
     whole = tuple(all(part.dtype.kind in "biu" for part in pair) for pair in (parts[::2], parts[1::2]))
     rows = [np.ascontiguousarray(part.reshape(len(part), -1), np.float64) for part in parts[::2]]
     values = [_plain(np.asarray(part, np.float64)) for part in parts[1::2]]
     if values[0].shape[1:] != values[1].shape[1:]:
         raise OptbenchError(f"torch_problem: y is {values[0].shape}, and that of test {values[1].shape}")
     shape = x.shape[1:] or (1,)
-    return Examples(rows[0], values[0], rows[1], values[1], shape, (whole[0], whole[1]), split)
+    return Examples(rows[0], values[0], rows[1], values[1], shape, (whole[0], whole[1]), drawn)
 
 
 def _plain(y: np.ndarray) -> np.ndarray:

@@ -93,7 +93,7 @@ def torch_problem(
         start=start,
         data=train,
         test=test,
-        digest=_digest([*train, *test, weights_of(module)], [str(module), said, torch.__version__]),
+        digest=_digest([*train, *test, *_held(module)], [str(module), _told(loss), torch.__version__]),
         data_text=f"{data.text}; network: {type(module).__name__}, {fields['dim']:,} weights, {said}, {kind}",
         minimum=minimum,
         minimum_source="lower bound" if isinstance(loss, str) and not minimum else "as given",
@@ -191,6 +191,10 @@ def _checked_loss(loss: Any, data: Examples) -> str | Callable:
     if loss == "cross_entropy":
         if not data.whole[1]:
             raise OptbenchError("torch_problem: cross_entropy needs classes: give y as whole numbers, 0, 1, ...")
+        if data.targets and data.y.ndim == 2 and (data.y.sum(axis=1) == 1).all():
+            raise OptbenchError(
+                "torch_problem: cross_entropy takes a class a row, and y has one column each: give y.argmax(axis=1)"
+            )
         if min(data.y.min(), data.y_test.min()) < 0:
             raise OptbenchError("torch_problem: classes in y are 0, 1, ..., and it holds one below 0")
     return loss
@@ -202,7 +206,7 @@ def _begins_flat(module: Any) -> bool:
 
 
 def _first(module: Any) -> str:
-    while type(module).__name__ == "Sequential":
+    while type(module).__name__ == "Sequential" and len(module):
         module = module[0]
     return type(module).__name__
 
@@ -254,6 +258,17 @@ def _eager(module: Any, loss: str | Callable, data: Examples) -> dict:
         "evaluate": autograd.evaluate,
         "metrics": ("accuracy",) if data.whole[1] and not data.targets and loss != "mse" and scores else (),
     }
+
+
+def _held(module: Any) -> list[np.ndarray]:
+    """All that a module holds: weights, frozen ones as well, and buffers."""
+    return [each.detach().cpu().numpy() for each in module.state_dict().values()]
+
+
+def _told(loss: str | Callable) -> str:
+    """A loss in words that change with what it does: of a function its code, of another object what it shows."""
+    code = getattr(loss, "__code__", None)
+    return f"{code.co_code.hex()} {code.co_consts} {code.co_names}" if code is not None else str(loss)
 
 
 def _digest(arrays: Iterable[np.ndarray], words: Iterable[str]) -> str:

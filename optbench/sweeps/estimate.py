@@ -110,7 +110,12 @@ def _probes(kinds: Sequence[tuple[tuple, list[Series]]]) -> tuple[dict[tuple, Se
                 break
             # A user's file may do anything to this process, and an estimate is not worth that.
             cohorts = [each.cohort for each in group]
-            ours = [each for each in cohorts if not foreign(each.problem.origins + each.optimizer.origins)]
+            # Nor is it to load another library: what its optimizers take is modelled.
+            ours = [
+                each
+                for each in cohorts
+                if not isinstance(each.optimizer, Eager) and not foreign(each.problem.origins + each.optimizer.origins)
+            ]
             if not ours:
                 continue
             cohort = _small(max(ours, key=step_cost))

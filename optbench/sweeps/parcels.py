@@ -16,8 +16,8 @@ from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.version import __version__
+from optbench.datasets.cache import cache_folder
 from optbench.datasets.copies import read_for
-from optbench.datasets.mapped import cache_folder
 
 
 @dataclass(frozen=True)

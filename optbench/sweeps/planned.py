@@ -141,8 +141,8 @@ def step_cost(cohort: Cohort) -> float:
     python = 0.0
     if isinstance(cohort.optimizer, Eager):
         python = _OPTAX_STEP if cohort.optimizer.library == "optax" else _TORCH_STEP * len(problem.blocks)
-    elif problem.eager:
-        python = _PYTHON_STEP
+    if problem.eager:
+        python += _PYTHON_STEP
     return python + 1.0 + 0.15 * rows * problem.dim + (0.5 + 0.5 * slots) * problem.dim + 0.1 * len(problem.constants)
 
 

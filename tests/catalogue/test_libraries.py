@@ -88,7 +88,12 @@ def test_names_options_and_origins(torch):
         ("torch:NoRate(file=mine.py)", "optimizer torch:NoRate: it has no learning rate, an argument lr or learning_r"),
         ("torch:Needs(file=mine.py)", "optimizer torch:Needs: 'rank' has no default: give it a value"),
         ("torch:Stranger(file=mine.py)", "optimizer torch:Stranger: it is no subclass of torch.optim.Optimizer"),
-        ("torch:Mien(file=mine.py)", "unknown optimizer of PyTorch 'Mien': did you mean 'Mine'?"),
+        ("torch:Mien(file=mine.py)", "unknown optimizer of PyTorch in mine.py 'Mien': did you mean 'Mine'?"),
+        (
+            "torch:AdamW(file=mine.py)",
+            "unknown optimizer of PyTorch in mine.py 'AdamW': valid names: Mine, Needs, NoRate",
+        ),
+        ("torch:Adam(adam)", "optimizer torch:Adam does not go around another one, as 'adam'"),
         ("torch:Mine(file=gone.py)", "no plug-in file 'gone.py'"),
     ],
 )
@@ -134,3 +139,52 @@ def test_a_library_that_is_missing_is_told_with_its_extra(text, library, extra, 
     name = f"{extra}:Mine(file='{file}')"
     assert refused(loader.load(), name).endswith(f"pip install 'optbench[{extra}]'")
     assert libraries.extra_of("numpy") is None
+
+
+def test_a_name_of_the_users_that_is_no_optimizer_hides_none(torch, tmp_path):
+    file = tmp_path / "names.py"
+    file.write_text("import torch\n\nAdam = 0.3\n\ndef AdamW(w, g):\n    return w\n")
+    catalogue = loader.load((file,))
+    for name in ("Adam", "AdamW"):
+        assert catalogue.optimizer(f"torch:{name}")[0].target is getattr(torch.optim, name)
+    told = refused(catalogue, f"torch:Adam(file='{file}')")
+    assert told == "optimizer torch:Adam: it is no subclass of torch.optim.Optimizer"
+
+
+def test_a_file_that_is_named_goes_before_what_was_found_without_it(torch, tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text("import torch\n\nclass Adam(torch.optim.Adam):\n    pass\n")
+    catalogue = loader.load()
+    assert catalogue.optimizer("torch:Adam")[0].target is torch.optim.Adam
+    assert catalogue.optimizer(f"torch:Adam(file='{file}')")[0].source.startswith("Adam in own.py")
+
+
+def test_to_list_one_of_optax_needs_no_optax(monkeypatch, tmp_path):
+    for name in ("optax", "jax"):
+        monkeypatch.setitem(sys.modules, name, None)
+    file = tmp_path / "late.py"
+    file.write_text(
+        "import optbench\n\ndef plain(learning_rate):\n    import optax\n    return optax.sgd(learning_rate)\n\n"
+        "mine = optbench.optax_optimizer(plain)\n"
+    )
+    catalogue = loader.load((file,))
+    assert list(catalogue.eager) == ["optax:plain"]
+    assert "need the extra 'optax': pip install 'optbench[optax]'" in refused(catalogue, "optax:plain")
+
+
+@pytest.mark.parametrize(("module", "file"), [("__main__", None), ("typed", None), ("typed", "<stdin>")])
+def test_a_class_that_was_typed_in_has_no_file(torch, module, file, monkeypatch):
+    home = types.ModuleType(module)
+    home.torch = torch
+    if file:
+        home.__file__ = file
+    monkeypatch.setitem(sys.modules, module, home)
+    exec("class Typed(torch.optim.Optimizer):\n    def __init__(self, params, lr): ...\n", vars(home))
+    record, _ = loader.load().optimizer(optbench.torch_optimizer(home.Typed))
+    assert [origin.key for origin in record.origins] == ["library torch 9.9"]
+
+
+def test_a_transformation_is_told_to_be_a_function():
+    fixed = types.SimpleNamespace(init=len, update=len)  # as optax has them
+    with pytest.raises(optbench.OptbenchError, match=r"def mine\(learning_rate\): return optax.chain"):
+        optbench.optax_optimizer(fixed, "mine")

@@ -114,17 +114,6 @@ def test_the_remains_of_a_killed_process_are_swept_away(data_cache):
     assert not old.exists() and young.exists()
 
 
-def test_another_process_may_be_quicker(data_cache):
-    def write(place):
-        place.mkdir()
-        (place / "mine").write_text("1")
-        (data_cache / "set").mkdir()
-        (data_cache / "set" / "theirs").write_text("2")
-
-    mapped.write_whole(data_cache / "set", write)
-    assert [path.name for path in data_cache.rglob("*") if path.is_file()] == ["theirs"]
-
-
 def test_a_place_that_cannot_be_written_is_one_line(data_cache, monkeypatch):
     data_cache.write_text("a file where the folder should be")
     with pytest.raises(OptbenchError, match="data set mapped: cannot write .*: (File exists|Not a directory)$"):
@@ -149,17 +138,6 @@ def test_a_damaged_file_is_one_line(data_cache):
         np.save(path, np.zeros(3)) if content is None else path.write_bytes(content)
         with pytest.raises(OptbenchError, match=f"data set mapped: .*{message}"):
             np.asarray(data.x)
-
-
-def test_the_cache_is_where_the_user_or_the_desktop_says(monkeypatch, tmp_path):
-    monkeypatch.delenv("OPTBENCH_DATA", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which the standard says to ignore
-    assert mapped.cache_folder() == tmp_path / ".cache" / "optbench"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c"))
-    assert mapped.cache_folder() == tmp_path / "c" / "optbench"
-    monkeypatch.setenv("OPTBENCH_DATA", "~/d")
-    assert mapped.cache_folder() == tmp_path / "d"
 
 
 def test_mapped_data_are_classes(data_cache):

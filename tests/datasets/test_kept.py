@@ -103,6 +103,24 @@ def test_gaps_masks_objects_and_texts():
     assert "m (3)" in mixed.text
 
 
+def test_the_same_data_told_otherwise_have_the_same_name():
+    few, texts = TABLE[["a", "c"]], np.where(Y, "yes", "no")
+    tables = [
+        (few, TABLE["churn"], {}), (few, TABLE[["churn"]], {}), (few.assign(churn=texts), "churn", {}),
+        (few.set_axis([" a", "c "], axis=1), TABLE["churn"].rename("churn "), {}),
+        (TABLE.rename(columns={"churn": "churn ", "b": " b"}), "churn ", {"drop": [" b", "city", "kind "]}),
+        (TABLE.rename(columns={"churn": "churn "}), "churn", {"drop": "b, city,kind"}),
+    ]  # fmt: skip
+    assert len({optbench.with_data("logistic", x, y, **more) for x, y, more in tables}) == 1
+    arrays = [texts, texts.astype("S"), texts.astype("S").astype(object), pd.DataFrame({"name": texts})]
+    assert len({optbench.with_data("logistic", X, y) for y in arrays}) == 1
+    named = optbench.with_data("logistic", few, pd.DataFrame({"name": texts}))
+    assert data_of(named).target.startswith("target column 'name', 2 classes: 0 is no")
+    assert len({optbench.with_data("logistic", few, y) for y in (texts, texts.astype("S"))}) == 1
+    assert len({optbench.with_data("logistic", x, Y) for x in (X.astype("U8"), X.astype("U8").astype("S"))}) == 1
+    assert len({optbench.with_data("logistic", X, Y, positive=each) for each in (1, "1", Y.max(), np.float32(1))}) < 3
+
+
 def test_a_sweep_takes_the_name_and_is_resumed(tmp_path):
     spec = {"problems": [optbench.with_data("logistic", TABLE, "churn")], "optimizers": ["gd"],
             "learning_rates": [0.1], "batch_sizes": [8], "epochs": 1}  # fmt: skip
@@ -149,6 +167,9 @@ WRONG = [
     ("logistic", X, range(10**7), {}, "with_data: y=range.0, 10000000. must be an array"),
     ("logistic", TABLE, pd.Series(Y[1:], name="y"), {}, "the rows of X and y have different labels"),
     ("logistic", X, Y, {"positive": "x" * 2000}, "is too long for a class"),
+    ("logistic", TABLE[["a", "c"]], TABLE[["churn", "b"]], {}, r"y is a table of 2 columns \(churn, b\): give one"),
+    ("logistic", TABLE[["a", "c"]], TABLE[["churn"]][::-1], {}, "the rows of X and y have different labels"),
+    ("logistic", X, np.array([b"\xff", b"a"] * 20), {}, "with_data: y holds bytes that are no text in UTF-8"),
     ("logistic", X, Y, {"missing": "men"}, "missing 'men': did you mean 'mean'?"),
 ]  # fmt: skip
 

@@ -219,7 +219,11 @@ def test_a_class_without_a_training_row_is_warned_of():
     table = pd.DataFrame({"x": RNG.random(40), "y": np.where(np.arange(40) == rare, "rare", "usual")})
     table.to_csv("d.csv", index=False)
     warning = "data set d.csv: no training row is of the class 'rare': it cannot be learned"
-    assert datasets.load("d.csv", 2).warning == warning and not datasets.load("d.csv").warning
+    assert datasets.load("d.csv", 2).warning == datasets.load("d.csv").warning == warning
+    table.assign(y=np.arange(40) == rare).astype({"y": int}).to_csv("d.csv", index=False)
+    assert "of the class '1'" in datasets.load("d.csv", 2).warning
+    assert not datasets.load("d.csv").warning  # whole numbers may be real targets
+    assert "of the class '1'" in datasets.load("file(path=d.csv, positive=1)").warning
 
 
 @pytest.mark.parametrize(

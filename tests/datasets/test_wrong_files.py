@@ -72,7 +72,7 @@ TABLES = [
     (table(), "encoding=utf8x", "unknown encoding of data set d.csv 'utf8x': did you mean 'utf-8'?"),
     (table(), "encoding=hex", "unknown encoding of data set d.csv 'hex'"),
     (table(), "decimal=';'", "decimal=';' must be '.', or ','"),
-    (table(), "decimal=','", "decimal=',' must be '.', or ',' with another sep"),
+    (table(), "decimal=','", "feature 'b' holds numbers with a point, such as '0.0', and decimal=','"),
     (table(), "misssing=drop", "unknown parameter of data set file 'misssing': did you mean 'missing'?"),
     (table(), "target=None", "target=None must be a text"),
 ]  # fmt: skip
@@ -97,6 +97,12 @@ TEXTS = [
     (COMMAS.replace(",", ";"), "the first line has ';' between its names, not ',': say file(path='d.csv', sep=';')"),
     (COMMAS.replace(",", "\t"), "the first line has tab between its names, not ',': say file(path='d.csv', sep='tab')"),
     (COMMAS.replace(",", "|"), "say file(path='d.csv', sep='|')"),
+    (
+        COMMAS.replace(",", ";").replace("a;", "price, net;").replace("1;", "1,5;"),
+        "each line has ';' as often as the "
+        "first, 'price, net;b;y': say file(path='d.csv', sep=';'), or file(path='d.csv', sep=',') if it is part",
+    ),
+    ("# of today\n" + COMMAS, "than the first line has names ('# of today': delete it if it is no line of names); "),
     ("a,a,y\n" + COMMAS[6:], "the name 'a' stands over several columns; rename them"),
     ("a,a,y,y\n" + COMMAS[6:], "the name 'a' stands over several columns, and so do 1 more; rename them"),
     ("a,b\n" + COMMAS[6:], "cannot be read with sep=',': rows have more fields than the first line has names"),
@@ -121,6 +127,16 @@ def test_texts(content, words):
     with open("d.csv", "wb") as file:
         file.write(content if isinstance(content, bytes) else content.encode())
     assert words in refusal("d.csv")
+
+
+def test_signs_in_names_and_texts_are_no_separators_if_that_is_said():
+    with open("d.csv", "w") as file:
+        file.write("a|c,b,y\n" + "".join(f"{('u', 'v|w', 'u|v')[i % 3]},{i * i % 7},{i % 2}\n" for i in ROWS))
+    assert datasets.load("d.csv", True).x.shape[1] == 4
+    with open("d.csv", "w") as file:
+        file.write("a|c,b,y\n" + "".join(f"{i % 2}|0,{i * i % 7},{i % 2}\n" for i in ROWS))
+    assert datasets.load("file(path=d.csv, sep=',')", True).x.shape[1] == 2
+    assert "each line has '|' as often" in refusal("d.csv")
 
 
 def stored(**arrays):

@@ -193,6 +193,7 @@ def test_the_rate_can_be_read_and_set():
     assert gd.lr == 0.5 and w[0] == -0.75
     gd.step([np.ones(1)], lr=0)  # a schedule may end there
     assert gd.lr == 0 and w[0] == -0.75
+    gd.load_state_dict(gd.state_dict())
     with pytest.raises(OptbenchError, match="stepper: lr: -1 must be a positive finite number"):
         gd.lr = -1
     assert gd.lr == 0
@@ -211,3 +212,10 @@ def test_runs_with_blocks_are_the_runs_one_by_one():
             for r, one in enumerate(alone):
                 one.step(g[r])
         assert np.array_equal(many, ones)
+
+
+def test_a_gradient_may_be_read_only():
+    w, g = np.zeros(2), np.ones(2)
+    g.flags.writeable = False
+    stepper("gd", w, lr=1.0).step(g)
+    assert w.tolist() == [-1, -1]

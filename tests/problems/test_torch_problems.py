@@ -169,3 +169,27 @@ def test_wrong_values_are_refused_and_the_process_stays_as_it_was():
             refuse_all(call, sorted(VALUES))
         start_point(problem, 1)
     assert changed(before, state()) == [] and torch.equal(drawn, torch.random.get_rng_state())
+
+
+def test_the_digest_is_of_all_that_numbers_depend_on():
+    import torch
+    from torch import nn
+
+    class Scaled(nn.Module):
+        def __init__(self, scale):
+            super().__init__()
+            torch.manual_seed(0)
+            self.inner = nn.Linear(4, 3)
+            self.register_buffer("scale", torch.tensor(float(scale)))
+
+        def forward(self, x):
+            return self.inner(x) * self.scale
+
+    def power(exponent):
+        return eval(f"lambda output, target: (output - target[:, None]).abs().pow({exponent}).mean()")
+
+    x, y = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3
+    digests = [optbench.torch_problem(Scaled(scale), x, y).digest for scale in (1, 1, 9)]
+    assert digests[0] == digests[1] != digests[2]
+    digests = [optbench.torch_problem(Scaled(1), x, y, loss=power(each)).digest for each in (2, 2, 4)]
+    assert digests[0] == digests[1] != digests[2]

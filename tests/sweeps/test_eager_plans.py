@@ -52,6 +52,8 @@ def test_a_step_costs_what_its_library_takes(catalogue):
         "torch": step_cost(cohort(catalogue, torch_optimizer(Plain))),
         "torch on blocks": step_cost(cohort(catalogue, torch_optimizer(Plain), blocks)),
     }
+    both = step_cost(cohort(catalogue, torch_optimizer(Plain), replace(bowl(), eager=True)))
+    assert both > costs["torch"] + 0.9 * (costs["plain Python"] - costs["rule"])
     assert list(costs.values()) == sorted(costs.values()) and costs["rule"] < 0.01 * costs["optax"]
 
 

@@ -1,6 +1,6 @@
 """Some lanes on this machine's cores: their arrays, and one call of the compiled driver after the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,10 @@ class CpuLanes:
         """The iterates that are evaluated, in the problem's form: w, or what the rule reports instead."""
         return self.update.reported(self.w, self.done)
 
+    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], w: np.ndarray) -> np.ndarray:
+        """(1 + metrics, runs): what the evaluation's ``mean`` gives of all lanes."""
+        return mean(w)
+
     def by_run(self, array: np.ndarray) -> np.ndarray:
         """The (runs, dim) view of an array of either form."""
         return array if self.single else array.T
@@ -101,8 +105,8 @@ class CpuLanes:
         return Look(
             batch_loss=self.f.copy() if seen else nothing,
             gradient_norm=np.linalg.norm(self.by_run(self.g), axis=1) if seen else nothing,
-            train=self.evaluation.train(w),
-            test=self.evaluation.test(w),
+            train=self._assessed(self.evaluation.train, w),
+            test=self._assessed(self.evaluation.test, w),
             positions=self.by_run(w).T.copy() if self.problem.dim == 2 else np.empty((0, self.runs)),
             finite=np.isfinite(self.by_run(self.w)).all(axis=1) & np.isfinite(self.by_run(w)).all(axis=1),
         )

@@ -1,10 +1,11 @@
 """Some lanes whose steps are taken one by one in Python, with the arrays of those that the compiled driver takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from optbench.contract.eager import Eager
+from optbench.contract.errors import PluginError
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import EagerCode
 from optbench.engine.cpu.evaluation import Evaluation
@@ -20,6 +21,7 @@ class EagerLanes(CpuLanes):
     def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: EagerCode, evaluation: Evaluation):
         self._bases = np.array([lane.lr for lane in lanes])
         self._eager: EagerUpdate | None = None
+        self._raised = [""] * len(lanes)
         super().__init__(cohort, lanes, code, evaluation)
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
@@ -31,7 +33,10 @@ class EagerLanes(CpuLanes):
 
     @property
     def failures(self) -> tuple[str, ...]:
-        return super().failures if self._eager is None else self._eager.failures
+        """Of the problem or of the optimizer; a lane that had diverged before has ended already."""
+        of_step = super().failures if self._eager is None else self._eager.failures
+        pairs = zip(self._raised, of_step, self.diverged_at, strict=True)
+        return tuple("" if diverged else mine or other for mine, other, diverged in pairs)
 
     @property
     def making(self) -> float:
@@ -67,7 +72,28 @@ class EagerLanes(CpuLanes):
             self.code.gradient(self.w, self.g, self.f, *rest, 0, self.runs)
             return
         for r in np.flatnonzero(self.alive).tolist():
-            self.code.gradient(self.w, self.g, self.f, *rest, r, r + 1)
+            try:
+                self.code.gradient(self.w, self.g, self.f, *rest, r, r + 1)
+            except PluginError as error:  # a problem in plain Python; what it cannot compute is this lane's matter
+                self._raised[r], self.alive[r] = str(error), False
+
+    def _reported(self) -> np.ndarray:
+        out = super()._reported()
+        self.alive &= np.array([not reason for reason in self.failures])  # it may fail when it is looked at
+        return out
+
+    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], w: np.ndarray) -> np.ndarray:
+        if not (self.problem.eager and self.done):  # where all begin, what is raised is everybody's
+            return mean(w)
+        return np.concatenate([self._of_lane(mean, w, r) for r in range(self.runs)], axis=1)
+
+    def _of_lane(self, mean: Callable[[np.ndarray], np.ndarray], w: np.ndarray, r: int) -> np.ndarray:
+        if not self._raised[r]:
+            try:
+                return mean(w[r : r + 1])
+            except PluginError as error:
+                self._raised[r], self.alive[r] = str(error), False
+        return np.full((1 + len(self.problem.metrics), 1), np.nan)
 
     def _step(self, rates: np.ndarray, t: int) -> None:
         if self._eager is not None:

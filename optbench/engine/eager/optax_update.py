@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from copy import copy
 from functools import cache
 from math import prod
 from typing import Any
@@ -22,7 +23,8 @@ class OptaxUpdate:
     """The transformation on the parameter blocks of all lanes.
 
     Lanes with the same options and whole numbers are a group, and stepped in one call; real numbers are traced, where
-    the function can do with that, and otherwise tell groups apart, too.
+    the function can do with that, and otherwise tell groups apart, too. Where a group fails, its lanes are tried one by
+    one: who fails, fails alone.
     """
 
     def __init__(
@@ -45,10 +47,34 @@ class OptaxUpdate:
                 begin = time.perf_counter()
                 self._groups = self._grouped(range(len(w)), w, rates, True)
                 self.making += time.perf_counter() - begin
-            for group in self._groups:
-                if alive[group.lanes].any():
-                    w[group.lanes] = group.step(w[group.lanes], g[group.lanes], f[group.lanes], rates[group.lanes])
+            self._groups = [
+                stepped
+                for group in self._groups
+                for stepped in (self._stepped(group, w, g, f, rates) if alive[group.lanes].any() else [group])
+            ]
         alive &= [not reason for reason in self.failures]
+
+    def _stepped(
+        self, group: "_Group", w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray
+    ) -> "list[_Group]":
+        """The group after a step; or its lanes, each a group from now on, those that could be stepped."""
+        own = group.lanes
+        try:
+            w[own] = group.step(w[own], g[own], f[own], rates[own])
+        except (Exception, SystemExit) as error:  # it may be anybody's code
+            if len(own) == 1:
+                self._failed(own[0], error)
+                return []
+            alone = [self._stepped(group.of_lane(i), w, g, f, rates) for i in range(len(own))]
+            return [each for found in alone for each in found]
+        return [group]
+
+    def _failed(self, r: int, error: BaseException) -> None:
+        told = str(error).strip()
+        if "Traceback (most recent call last)" in told:  # of a callback: what it says is in the last line
+            self.failures[r] = f"{self.record.name}: {told.splitlines()[-1].strip()}"
+        else:
+            self.failures[r] = f"{self.record.name}: {in_one_line(error)}"
 
     def _here(self) -> ExitStack:
         """On the CPU, in the cohort's precision, whatever the process has else."""
@@ -72,9 +98,10 @@ class OptaxUpdate:
             except (Exception, SystemExit) as error:  # it may be anybody's code
                 if traced and columns:
                     groups += self._grouped(members, w, rates, False)
-                    continue
-                for r in members:
-                    self.failures[r] = f"{self.record.name}: {in_one_line(error)}"
+                elif len(members) > 1:
+                    groups += [group for r in members for group in self._grouped([r], w, rates, traced)]
+                else:
+                    self._failed(members[0], error)
         return groups
 
     def _parts(self, r: int, traced: bool) -> tuple[dict[str, float], dict[str, Any]]:
@@ -119,9 +146,19 @@ class _Group:
             self._rates = rates
             self._numbers[""] = jax.device_put(rates.astype(g.dtype))
         mine = self._w if np.array_equal(w, self._known) else w  # what is there already need not be brought again
-        self._w, self._state = self._step(mine, self._state, g, f, self._numbers)
-        self._known = np.asarray(self._w)
+        after, state = self._step(mine, self._state, g, f, self._numbers)
+        self._known = np.asarray(after)  # what fails, fails here at the latest: with the state of before
+        self._w, self._state = after, state
         return self._known
+
+    def of_lane(self, i: int) -> "_Group":
+        """The same with one of the lanes alone."""
+        part = slice(i, i + 1)
+        alone = copy(self)
+        alone.lanes, alone._rates, alone._known = self.lanes[part], self._rates[part], self._known[part]
+        alone._numbers = {key: value[part] for key, value in self._numbers.items()}
+        alone._w, alone._state = self._w[part], jax.tree.map(lambda leaf: leaf[part], self._state)
+        return alone
 
     def points(self) -> np.ndarray:
         """(lanes, dim): where a schedule-free transformation is evaluated."""
@@ -167,4 +204,9 @@ def _functions(
     def reported(w: Any, state: Any) -> Any:
         return row(optax.contrib.schedule_free_eval_params(state, parts(w)))
 
-    return jax.jit(jax.vmap(init)), jax.jit(jax.vmap(step)), jax.jit(jax.vmap(reported))
+    return _compiled(init), _compiled(step), _compiled(reported)
+
+
+def _compiled(function: Callable) -> Callable:
+    """For all lanes, on one thread: more would round otherwise, and here and in a worker are to give the same."""
+    return jax.jit(jax.vmap(function), compiler_options={"xla_cpu_multi_thread_eigen": False})

@@ -3,9 +3,7 @@
 import inspect
 import random
 from collections.abc import Mapping, Sequence
-from functools import cache
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,7 @@ import torch
 
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
-
-_WORDS = ("random", "np.rand", "numpy.rand")
-"""Of a file that may draw from Python's or NumPy's global generator."""
+from optbench.engine.eager.drawing import draws
 
 
 class TorchStepper:
@@ -39,19 +35,16 @@ class TorchStepper:
         self.views = self._parts(whole)
         self.places = [view.data_ptr() for view in self.views]
         self.parameters = [torch.nn.Parameter(view) for view in self.views]
-        self.chance = _Chance(seed, _draws(record.target))
-        self.chance.begin()
-        try:
+        self.chance = _Chance(seed, draws(record.target))
+        with self.chance:
             self.optimizer = record.target(self.parameters, **{record.rate: rate}, **arguments)
-        finally:
-            self.chance.end()
+            # Schedule-free optimizers are told which of their two points is asked for.
+            modes = (getattr(self.optimizer, name, None) for name in ("train", "eval"))
+            self.two_points = all(callable(mode) for mode in modes)
+            if self.two_points:
+                self.optimizer.train()
         step = inspect.signature(self.optimizer.step).parameters
         self.needs_closure = bool(step) and next(iter(step.values())).default is inspect.Parameter.empty
-        # Schedule-free optimizers are told which of their two points is asked for.
-        modes = (getattr(self.optimizer, name, None) for name in ("train", "eval"))
-        self.two_points = all(callable(mode) for mode in modes)
-        if self.two_points:
-            self.optimizer.train()
 
     def _parts(self, whole: torch.Tensor) -> list[torch.Tensor]:
         """Each block of a vector, in its shape."""
@@ -65,14 +58,11 @@ class TorchStepper:
             parameter.grad = gradient
         if rate != self.at:  # as a scheduler does; an optimizer that changes its rate itself may do so in between
             self._set_rate(rate)
-        self.chance.begin()
-        try:
+        with self.chance:
             if self.needs_closure:
                 self.optimizer.step(self._closure(loss))
             else:
                 self.optimizer.step()
-        finally:
-            self.chance.end()
         self._put_back()
 
     def _set_rate(self, rate: float) -> None:
@@ -112,27 +102,20 @@ class TorchStepper:
         if not self.two_points:
             return None
         before = self.w.copy()
-        self.optimizer.eval()
-        self._put_back()
-        out = self.w.copy()
-        self.optimizer.train()
-        self._put_back()
-        self.w[:] = before  # there and back is not quite the same, and to be looked at must change nothing
-        return out
-
-
-@cache
-def _draws(target: type) -> bool:
-    """Whether the file of a class may use Python's or NumPy's global random numbers; PyTorch's are always its own."""
-    try:
-        text = Path(inspect.getsourcefile(target) or "").read_text(errors="replace")
-    except (OSError, TypeError):
-        return True
-    return any(word in text for word in _WORDS)
+        try:
+            with self.chance:
+                self.optimizer.eval()
+                self._put_back()
+                out = self.w.copy()
+                self.optimizer.train()
+                self._put_back()
+            return out
+        finally:
+            self.w[:] = before  # there and back is not quite the same, and to be looked at must change nothing
 
 
 class _Chance:
-    """The global generators as one run has them, between ``begin`` and ``end``. everything: not PyTorch's alone."""
+    """The global generators as one run has them, inside ``with``. everything: not PyTorch's alone."""
 
     def __init__(self, seed: int, everything: bool):
         self.everything = everything
@@ -140,7 +123,7 @@ class _Chance:
         if everything:
             self.python, self.numpy = random.Random(seed).getstate(), np.random.RandomState(seed % 2**32).get_state()
 
-    def begin(self) -> None:
+    def __enter__(self) -> None:
         self._found = torch.default_generator.get_state()
         torch.default_generator.set_state(self.torch)
         if self.everything:
@@ -148,7 +131,7 @@ class _Chance:
             random.setstate(self.python)
             np.random.set_state(self.numpy)
 
-    def end(self) -> None:
+    def __exit__(self, *error: object) -> None:
         self.torch = torch.default_generator.get_state()
         torch.default_generator.set_state(self._found)
         if self.everything:

@@ -97,8 +97,9 @@ class TorchUpdate:
 
         self.record, self.blocks, self.hyperparameters = record, blocks, hyperparameters
         self.rates, self.rows, self.seed = rates, rows, seed
-        # In lanes form a lane is no contiguous memory, which the library asks for: it gets a row of its own.
-        self._own = w if rows else np.array(w)
+        # In lanes form a lane is no contiguous memory, which the library asks for: it gets a row of its own. order:
+        # a copy that kept the strides would let fused kernels, which do not look at them, write into other lanes.
+        self._own = w if rows else np.array(w, order="C")
         self.failures, self.making = [""] * len(w), 0.0
         self._kind = TorchStepper
         self._steppers: list[TorchStepper | None] = [None] * len(w)
@@ -126,6 +127,16 @@ class TorchUpdate:
             self.making += time.perf_counter() - begin
 
     def points(self) -> dict[int, np.ndarray]:
-        """The points that the optimizers give for evaluation."""
-        every = {r: each.reported() for r, each in enumerate(self._steppers) if each is not None}
-        return {r: point for r, point in every.items() if point is not None}
+        """The points that the optimizers give for evaluation; one that raises has failed, and is asked no more."""
+        found = {}
+        for r, stepper in enumerate(self._steppers):
+            if stepper is None or self.failures[r]:
+                continue
+            try:
+                point = stepper.reported()
+            except (Exception, SystemExit) as error:
+                self.failures[r] = f"{self.record.name}: {in_one_line(error)}"
+                continue
+            if point is not None:
+                found[r] = point
+        return found

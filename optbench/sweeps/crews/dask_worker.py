@@ -11,8 +11,8 @@ from pathlib import Path
 from optbench.catalogue import loader
 from optbench.catalogue.remembering import remembering
 from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.datasets.cache import cache_folder
 from optbench.datasets.copies import copies
-from optbench.datasets.mapped import cache_folder
 from optbench.engine.run import compile_for, one_blas_thread
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.jobs import Job

@@ -25,10 +25,9 @@ _BEAT = 0.2
 """Seconds between two signs of progress."""
 _QUIET = {
     "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
     "OMP_NUM_THREADS": "1",
 }
-"""What libraries hear before they load: one thread on the CPU, for runs are what goes in parallel."""
+"""What libraries hear before they load; jax' threads: contract/whole_process.py, as in every process."""
 _DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
 

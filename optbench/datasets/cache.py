@@ -1,0 +1,56 @@
+"""Files that are kept between processes: where they stand, and how one is written so that it is whole.
+
+They stand below ``OPTBENCH_DATA``, or else ``XDG_CACHE_HOME`` or ``~/.cache``. What has its name is whole, whatever
+became of the process that wrote it.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from optbench.contract.errors import OptbenchError
+
+_STALE = 3600.0  # seconds after which a half-written folder belongs to a process that was killed
+
+
+def cache_folder() -> Path:
+    """Where files of this package are kept between processes: OPTBENCH_DATA, or a folder of the user's cache."""
+    own, general = os.environ.get("OPTBENCH_DATA"), os.environ.get("XDG_CACHE_HOME")
+    if own:
+        return Path(own).expanduser()
+    return (Path(general) if general and Path(general).is_absolute() else Path.home() / ".cache") / "optbench"
+
+
+def write_whole(target: Path, write: Callable[[Path], object], owner: str) -> None:
+    """Let ``write`` make a file or folder under another name, and rename it; another process may be quicker.
+
+    ``owner``: with what the message of the OptbenchError begins that is raised where that cannot be.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent)
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent, ignore_cleanup_errors=True) as folder:
+            write(Path(folder) / target.name)
+            try:
+                (Path(folder) / target.name).replace(target)
+            except OSError:
+                if not target.exists():
+                    raise
+    except OSError as error:
+        raise cannot(owner, "write", target, error) from error
+
+
+def _sweep(folder: Path) -> None:
+    for old in folder.glob(".part-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > _STALE:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def cannot(owner: str, what: str, path: Path, error: Exception) -> OptbenchError:
+    """In one line, that a file cannot be read or written."""
+    return OptbenchError(f"{owner}: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")

@@ -1,0 +1,77 @@
+"""Numbers and dates that are written as no reader expects: refused by name, never taken for levels or other numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from optbench import datasets
+from optbench.contract.errors import OptbenchError
+
+ROWS = range(24)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def loaded(texts, more=""):
+    pd.DataFrame({"a": [texts[i % len(texts)] for i in ROWS], "b": [i * i % 7 for i in ROWS],
+                  "y": [i % 2 for i in ROWS]}).to_csv("d.csv", index=False, sep=";")  # fmt: skip
+    return datasets.load(f"file(path=d.csv, sep=';'{more})", True)
+
+
+COMMA = ", decimal=','"
+POINT = "holds numbers with a point, such as '1.234', and decimal=',': write thousands without it"
+REFUSED = [
+    (["999", "1.234", "12.500", "87"], COMMA, POINT),
+    (["999,5", "1.234"], COMMA, POINT),
+    (["1.234,5", "1.234"], COMMA, POINT),
+    ([f"{i},5" for i in range(15)] + ["-"], COMMA, "holds numbers, and '-': write numbers, leave the fields empty"),
+    ([f"{i}.5%" for i in ROWS], "", "holds numbers written as '0.5%': write plain ones, such as 1234.5, or leave it"),
+    (["13%", "9 %", "-"], "", "holds numbers written as '13%', and '-': write plain ones"),
+    (["1.500,00", "7.100,50", "2.000,00"], "", "holds numbers written as '1.500,00'"),
+    (["1.500,00 €", "7.100,50 €"], COMMA, "holds numbers written as '1.500,00 €': write plain ones, such as 1234,5,"),
+    ([f"1,{i + 100}.50" for i in ROWS], "", "holds numbers written as '1,100.50'"),
+    ([f"${i},000" for i in range(1, 24)] + ["call us"], "", "written as '$1,000', and 'call us': write plain ones"),
+    (["1 234,50", "12 000,00"], "", "holds numbers written as '1 234,50'"),
+    (["1,5", "2,5", "-"], "", "holds numbers written as '1,5', and '-': write plain ones, such as 1234.5 (or say "
+     "decimal=','), leave the fields empty where a value is missing, or leave it out"),
+    (["2020-01", "2020-12"], "", "holds dates or times, such as '2020-01'"),
+    (["20240110T1000Z", "20240111T100030+01:00"], "", "holds dates or times, such as '20240110T1000Z'"),
+    (["Jan 2020", "02/2021"], "", "holds dates"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("texts", "more", "words"), REFUSED, ids=range(len(REFUSED)))
+def test_what_is_refused(texts, more, words):
+    with pytest.raises(OptbenchError, match="^data set d.csv: feature 'a' holds ") as told:
+        loaded(texts, more)
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "texts", [["1.2.3", "1.10.0"], ["1", "2", "3+"], ["<3", "3-5"], ["10%", "20%", "none"], ["10:1", "v1.5"]]
+)
+def test_levels_that_look_a_little_like_numbers_are_levels(texts):
+    assert f"a ({len(texts)})" in loaded(texts).text
+
+
+def test_a_comma_in_quotes_is_a_decimal_point_if_that_is_said():
+    numbers = np.array([i / 2 + 0.25 for i in ROWS])
+    lines = [f'"{each}",{i * i % 7},{i % 2}\n'.replace(".", ",") for i, each in enumerate(numbers)]
+    with open("d.csv", "w") as file:
+        file.write("a,b,y\n" + "".join(lines))
+    with pytest.raises(OptbenchError, match=r"file\(path='d.csv', decimal=','\)"):
+        datasets.load("d.csv", True)
+    train = numbers[np.random.default_rng(0).permutation(24)[:19]]
+    found = datasets.load("file(path='d.csv', decimal=',')", True).x[:, 0]
+    np.testing.assert_allclose(found, (train - train.mean()) / train.std(), rtol=1e-12)
+    pd.DataFrame({"a": ["1,5", "2,5"] * 12, "y": [0, 1] * 12}).to_parquet("d.parquet")
+    with pytest.raises(OptbenchError, match="write them with a decimal point, or leave it out"):
+        datasets.load("d.parquet", True)
+
+
+def test_days_as_whole_numbers_are_told():
+    assert "feature 'a' holds dates written as numbers, such as 20240131" in loaded([20230105, 20231231]).warning
+    assert "dates" not in loaded([20230105, 20231301]).warning

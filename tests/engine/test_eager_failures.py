@@ -1,0 +1,153 @@
+"""What one lane's optimizer or problem raises, or a library writes beside its memory, changes no other lane."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from toy_problems import bowl
+
+from optbench.catalogue import loader
+from optbench.contract.problems import Problem
+from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.outcome import Outcome
+from optbench.engine.run import run
+
+START = np.array([4.0, -3.0, 2.0])
+
+
+def outcome(problem, optimizer, rates, file=None, **more) -> Outcome:
+    """Of one cohort in one call."""
+    catalogue = loader.load((file,) if file else ())
+    record, values = catalogue.optimizer(optimizer)
+    lanes = [Lane(rate, catalogue.schedule("constant"), values) for rate in rates]
+    problem = problem if isinstance(problem, Problem) else catalogue.problem(problem)
+    return run(Cohort(problem, record, lanes, 64, **more)).parts[0]
+
+
+def steep(w, g):
+    """sum cosh w, whose derivative overflows far out: Python's math raises where NumPy gives inf."""
+    g[:] = [math.sinh(value) for value in w]
+    return sum(math.cosh(value) for value in w)
+
+
+def far(w, out):
+    if np.abs(w).max() > 50:
+        raise RuntimeError("too far\nout")
+    out[0] = 0.5 * float(w @ w)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rates", "told"),
+    [
+        ({"value_and_gradient": steep}, [0.01, 100.0], "value_and_gradient fails: OverflowError: math range error"),
+        ({"evaluate": far}, [0.01, 20.0], "evaluate fails: RuntimeError: too far out"),
+    ],
+)
+def test_a_lane_of_a_problem_in_plain_python_fails_alone(fields, rates, told):
+    problem = replace(bowl(), eager=True, **fields)
+    more = {"steps": 6, "start": START, "points": "every"}
+    both, alone = outcome(problem, "gd", rates, **more), outcome(problem, "gd", rates[:1], **more)
+    assert both.failures == ("", f"problem bowl: {told}")
+    np.testing.assert_array_equal(both.w[0], alone.w[0])
+
+
+FILE = """
+import torch
+
+class Mine(torch.optim.SGD):
+    asked = 0
+
+    def train(self):
+        pass
+
+    def eval(self):
+        if self.param_groups[0]["lr"] == 0.1:
+            Mine.asked += 1
+            raise ValueError(f"no point, asked {Mine.asked} times")
+"""
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_a_point_for_evaluation_that_raises_is_one_lanes(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(FILE)
+    failures = outcome("rosenbrock", "torch:Mine", [0.001, 0.1, 0.01], file, steps=4, points="every").failures
+    assert failures == ("", "torch:Mine: ValueError: no point, asked 1 times", "")
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["Adam", "AdamW", "SGD", "Adagrad"])
+@pytest.mark.parametrize("problem", ["rosenbrock", "logistic"])  # one block, and a bias besides; both in lanes form
+def test_fused_kernels_stay_in_their_lane(kind, problem):
+    found = {
+        fused: outcome(problem, f"torch:{kind}(fused={fused})", [0.1, 0.01, 0.001], steps=20).w
+        for fused in (True, None)
+    }
+    np.testing.assert_allclose(found[True], found[None], rtol=1e-9, atol=1e-12)
+
+
+CHANCE = """
+import numpy as np
+
+def some():
+    return float(np.random.rand())
+"""
+DRAWS = """
+import torch
+from elsewhere import some
+
+class Noisy(torch.optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, dict(lr=lr))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.sub_(group["lr"] * (p.grad + some()))
+"""
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_what_another_file_draws_is_of_one_lane_too(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere.py").write_text(CHANCE)
+    (file := tmp_path / "draws.py").write_text(DRAWS)
+    monkeypatch.syspath_prepend(tmp_path)
+    both = outcome("rosenbrock", "torch:Noisy", [1e-3, 1e-4], file, steps=5).w
+    alone = outcome("rosenbrock", "torch:Noisy", [1e-4], file, steps=5).w
+    np.testing.assert_array_equal(both[1], alone[0])
+
+
+OPTAX = """
+import jax
+import numpy as np
+import optax
+
+def mine(learning_rate, late=0):
+    def checked(rate, count):
+        if rate > 0.05 and count >= late:
+            raise ValueError("too fast")
+        return rate
+
+    def update(updates, state, params=None):
+        rate = jax.pure_callback(checked, jax.ShapeDtypeStruct((), updates[0].dtype), learning_rate, state,
+                                 vmap_method="sequential")
+        return jax.tree.map(lambda g: -rate * g, updates), state + 1
+
+    return optax.GradientTransformation(lambda params: jax.numpy.zeros((), int), update)
+"""
+
+
+@pytest.mark.optax
+@pytest.mark.slow
+@pytest.mark.parametrize("late", [0, 3])
+def test_a_transformation_that_raises_fails_alone(late, tmp_path):
+    file = tmp_path / f"mine{late}.py"
+    file.write_text(OPTAX)
+    found = outcome(bowl(), f"optax:mine(late={late})", [0.001, 0.1, 0.01], file, steps=6, start=START)
+    assert found.failures == ("", "optax:mine: ValueError: too fast", "")
+    np.testing.assert_allclose(found.w[[0, 2]], [START * 0.999**6, START * 0.99**6], rtol=1e-6)
