@@ -21,6 +21,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.names import unique
 from optbench.contract.optimizers import Baseline
 from optbench.contract.search import RATE
+from optbench.contract.typed import nameless
 from optbench.datasets import files
 
 BLOCK = (64, 32)
@@ -110,7 +111,7 @@ def _known(catalogue, text) -> str:
         if name in known or library_and_name(name):
             return name
     except OptbenchError as error:
-        if "(" in text:
+        if "(" in text or nameless(text):
             raise
         name, wrong = text.strip(), error  # heavy-ball, "heavy ball"
     if wrong and not meant(name, known) and not difflib.get_close_matches(name, known, n=1, cutoff=0.5):

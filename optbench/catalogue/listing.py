@@ -25,6 +25,7 @@ KINDS = {
 PARTS = {
     "wrappers": ("wrappers", "schedule_wrappers"),
     "baselines": ("baselines",),
+    "eager": ("eager",),
     "schedule_wrappers": ("schedule_wrappers",),
 }
 """What can be listed besides: parts of the kinds."""

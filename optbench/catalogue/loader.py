@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import inspect
 import itertools
 import os
 import sys
@@ -70,6 +71,8 @@ class Catalogue:
             return libraries.with_origins(text), text.with_values({})
         if isinstance(text, Optimizer | Baseline):
             return text, text.with_values({})
+        if isinstance(text, type) or inspect.isroutine(text):
+            raise OptbenchError(f"{text.__name__} itself is no name: {_said(text)}")
         if (found := self._of_library(text)) is not None:
             return found
         plain = self.optimizers | self.baselines | self.eager
@@ -258,6 +261,14 @@ def _trace(error: BaseException, path: Path) -> str:
     if isinstance(error, ModuleNotFoundError) and (extra := libraries.extra_of(error.name)):
         lines[-1] += f": pip install 'optbench[{extra}]'"
     return "".join(f"{line[:_WIDEST]}{'...' * (len(line) > _WIDEST)}\n" for line in lines)
+
+
+def _said(target: Any) -> str:
+    """How a class or a function of another library is asked for."""
+    home, name = target.__module__.partition(".")[0], target.__name__
+    if home in LIBRARIES:
+        return f'say "{home}:{name}"'
+    return f'say "torch:{name}(file=...)" with its file, or make a record of it with optbench.torch_optimizer'
 
 
 @cache

@@ -15,7 +15,9 @@ _DECORATORS = {
     "schedule_wrapper": "schedule_wrappers",
     "problem": "problems",
 }
-_CALLS = {"variant": "optimizers", "Baseline": "baselines"}
+_CALLS = {"variant": "optimizers", "Baseline": "baselines"} | dict.fromkeys(
+    ("torch_optimizer", "optax_optimizer"), "optimizers"
+)
 REGISTRIES = (*_DECORATORS.values(), "baselines")
 """Of the catalogue, by the words that its own fields have."""
 

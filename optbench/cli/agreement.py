@@ -51,15 +51,19 @@ def _print(found: Agreement) -> None:
             print(_row(each.course, each.kind, f"{each.difference:.1e}", str(each.step or ""), own))
     if refused:
         paragraph(f"not on {', '.join(each.course for each in refused)}: {refused[0].refused}", 2, 4)
+    for each in found.walks:
+        if not each.refused and each.compared < STEPS:
+            paragraph(f"neither is finite after step {each.compared} on {each.course}", 2, 4)
     print()
     if found.equal:
-        verdict = f"equal to {found.digits} digits over {STEPS} steps on each"
+        verdict = f"equal to {found.digits} digits over {_steps(found)} steps on {_courses(found)}"
         console.print(Text.assemble("  ", (verdict, "green")), soft_wrap=True)
         return
     first = min(each.step for each in found.walks if each.step)
     over = sum(each.step is not None for each in found.walks)
     verdict = (
         f"different: above {found.tolerance:.0e} from step {first} on, in {over} of {len(found.walks) - len(refused)}"
+        + f" compared ({len(refused)} of {len(found.walks)} were not)" * bool(refused)
     )
     console.print(Text.assemble("  ", (verdict, "red")), soft_wrap=True)
     for each in found.findings:
@@ -74,6 +78,20 @@ def _print(found: Agreement) -> None:
         print(f"    {'step':>4}  {'gradient':>12}  {found.first:>{wide[0]}}  {found.second:>{wide[1]}}")
         for t, g, one, two in found.steps:
             print(f"    {t:>4}  {g:>12.4g}  {one:>{wide[0]}.14g}  {two:>{wide[1]}.14g}")
+
+
+def _steps(found: Agreement) -> str:
+    counts = [each.compared for each in found.walks if not each.refused]
+    return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+
+
+def _courses(found: Agreement) -> str:
+    compared = sum(not each.refused for each in found.walks)
+    return (
+        "each"
+        if compared == len(found.walks)
+        else (f"each of the {compared} compared ({len(found.walks) - compared} of {len(found.walks)} were not)")
+    )
 
 
 def _print_values(found: Agreement) -> None:

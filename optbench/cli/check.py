@@ -13,7 +13,12 @@ from optbench.contract.errors import OptbenchError
 
 def check(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A plug-in file; with --against the name of an optimizer, too.")
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A plug-in file; with --against the name of an optimizer, too.",
+            autocompletion=completion.checked,
+        ),
     ],
     against: Annotated[
         str | None,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.contract import names
+from optbench.contract.eager import library_and_name
 from optbench.contract.equals import LIBRARIES
 from optbench.contract.errors import OptbenchError, unknown
 
@@ -24,6 +25,7 @@ def print_code(
     if json:
         raise OptbenchError("--as prints code, and --json facts: give one of them")
     catalogue = loader.load_all(plugins)
+    name = _led(catalogue, name)
     bare = name.strip().partition("(")[0]
     for kind in ("problem", "schedule", "schedule_wrapper"):
         if bare in getattr(catalogue, f"{kind}s"):
@@ -32,6 +34,17 @@ def print_code(
     if "batch-size" in options:
         options["batch_size"] = _batch_size(options.pop("batch-size"))
     print(training_code(name, library, plugin=tuple(plugins), **options), end="")
+
+
+def _led(catalogue: Any, name: str) -> str:
+    """What another spelling means, AdamW, where it means one name and nothing is to be said about it."""
+    from optbench.catalogue.description import everything
+    from optbench.catalogue.field_words import meant
+
+    known, (word, bracket, inside) = everything(catalogue), name.strip().partition("(")
+    leads = {} if word in known or library_and_name(word) else meant(name.strip(), known)
+    lead, remark = next(iter(leads.items()), ("", ""))
+    return f"{lead}{bracket}{inside}" if len(leads) == 1 and not remark and "(" not in lead else name
 
 
 def _batch_size(text: str) -> int | str:

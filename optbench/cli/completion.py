@@ -16,6 +16,7 @@ import typer
 VARIABLE = "_OPTBENCH_COMPLETE"
 """What the shell's function sets, as typer names it."""
 _OPTIMIZERS, _SCHEDULES = ("optimizers", "wrappers", "baselines"), ("schedules", "schedule_wrappers")
+_LIBRARIES = ("torch:", "optax:")
 
 
 def asked() -> bool:
@@ -151,7 +152,18 @@ def _open_call(text: str) -> str | None:
 
 def optimizers(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the last of a list of optimizers."""
-    return _complete_list(ctx, incomplete, *_OPTIMIZERS)
+    return _complete_list(ctx, incomplete, *_OPTIMIZERS) + _libraries(incomplete)
+
+
+def _libraries(incomplete: str) -> list[str]:
+    """Where the name of another library's optimizer begins; nothing goes around those."""
+    before, last = split_last(incomplete)
+    return [] if _open_call(before) is not None else [before + each for each in _LIBRARIES if each.startswith(last)]
+
+
+def checked(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete an optimizer's name where one is begun; else the shell offers files."""
+    return optimizers(ctx, incomplete) if incomplete else []
 
 
 def schedules(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -168,7 +180,7 @@ def kinds(incomplete: str) -> list[str]:
     """Complete what can be listed."""
     from optbench.catalogue.sources import REGISTRIES
 
-    return words(*REGISTRIES, "datasets")(incomplete)
+    return words(*REGISTRIES, "eager", "datasets")(incomplete)
 
 
 def anything(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -176,7 +188,7 @@ def anything(ctx: typer.Context, incomplete: str) -> list[str]:
     from optbench.catalogue.sources import REGISTRIES, data_set_names
 
     sets = [name for name in data_set_names() if name.startswith(incomplete)]
-    return _complete_list(ctx, incomplete, *REGISTRIES) + sets
+    return _complete_list(ctx, incomplete, *REGISTRIES) + _libraries(incomplete) + sets
 
 
 def compared(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -28,7 +28,7 @@ def list_names(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="optimizers, schedules, problems or datasets; wrappers or baselines alone; by default all names.",
+            help="optimizers, schedules, problems or datasets; wrappers, baselines or eager alone; by default all.",
             autocompletion=completion.kinds,
         ),
     ] = None,
@@ -45,9 +45,10 @@ def list_names(
     if json:
         print_json(rows)
     elif kind is not None:
-        _print_families(rows)
-        if kind == "optimizers":
-            print_lines("", *map(filled, _LIBRARIES))
+        if rows:
+            _print_families(rows)
+        if kind == "optimizers" or not rows or rows[0]["kind"] == "eager":
+            print_lines(*[""] * bool(rows), *map(filled, _LIBRARIES))
     else:
         for part, group in _grouped(rows, lambda row: row["kind"]):
             noun = _NOUNS.get(part, part.replace("_", " "))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -117,8 +118,26 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
     none = "none" + " of its own" * (record["kind"] == "wrapper")
     reported = "" if record["reported"] == "w" else f"{record['reported']}; the gradient is taken at w"
     facts = {"memory": ", ".join(memory) or none, "needs": ", ".join(needs), "reported": reported}
-    elsewhere = {f"in {library}": text for library, text in record["equals"].items() if record["kind"] == "optimizer"}
+    equals = record["equals"] if record["kind"] == "optimizer" else {}
+    elsewhere = {f"in {library}": _elsewhere(library, text) for library, text in equals.items()}
     return facts | elsewhere | _search(record)
+
+
+def _elsewhere(library: str, text: str) -> str:
+    """What equals it in a library; what the loop does around that is no name of the library."""
+    from optbench.contract.equals import Branch, Equal, callee, read, text_of
+    from optbench.translation.places import LOOPS
+
+    stated, branches = read("", library, text), []
+    for branch in stated.branches:
+        call = branch.call
+        while isinstance(call, ast.Call) and callee(call) in LOOPS.get(library, ()):
+            call = call.args[0]
+        branches.append(Branch(branch.condition, call))
+    if branches == list(stated.branches):
+        return text
+    around = f", with a loop around it: --as {library}"
+    return text_of(Equal(tuple(branches), "")) + around + f" # {stated.why}" * bool(stated.why)
 
 
 def _eager(record: dict[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.typed import DOTTED, as_python
+from optbench.contract.typed import DOTTED, as_python, nameless
 
 _LONGEST = 100_000
 """Letters of a name with its parameters: more are a typing error, and take long to read."""
@@ -36,6 +36,8 @@ def parse(text: str) -> tuple[str, dict]:
         >>> parse("clip(adam(beta1=0.8), norm=1)")
         ('clip', {'': 'adam(beta1=0.8)', 'norm': 1})
     """
+    if isinstance(text, str) and (wrong := nameless(text)):
+        raise wrong
     bad = OptbenchError(f"cannot read {shown(text)}: write a name, or name(parameter=value, ...)")
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise bad

@@ -3,6 +3,8 @@
 import keyword
 import re
 
+from optbench.contract.errors import OptbenchError
+
 _TEXT = r"[^\s,()\[\]{}'\"=]"
 _ENDINGS = "csv|tsv|npz|parquet|svm|libsvm|gz|py|zip|xlsx?|jsonl?|txt|dat|data|arff|feather|h5|pkl"
 _WORDS = "|".join(word for word in keyword.kwlist if word.islower())
@@ -36,3 +38,17 @@ def _with_dot(match: re.Match) -> str:
 
 def _quoted(match: re.Match) -> str:
     return repr(match["path"]) if match["path"] else match[0]
+
+
+def nameless(text: str) -> OptbenchError | None:
+    """The error for a library without a name in it, ``torch:``.
+
+    Args:
+        text: as it was typed.
+
+    Returns:
+        The error; None for any other text.
+    """
+    head = text.strip().partition("(")[0].strip()
+    example = {"torch:": "torch:AdamW", "torch.": "torch:AdamW", "optax:": "optax:adamw", "optax.": "optax:adamw"}
+    return OptbenchError(f"{head} wants a name behind it, such as {example[head]}") if head in example else None

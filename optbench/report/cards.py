@@ -41,12 +41,14 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
         for name in firsts[:MOST_SETTINGS]:
             row = best[problem, name]
             batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
+            codes = carrier.codes(row, hyperparameters)
             rate = f"rate {labels.number(row['lr'], 4)}"
             settings.append({
                 "name": labels.optimizer_label(row, varied),
                 "setting": f"{batch} · {evidence.short[row['schedule']]} · {rate}" + " · eager" * (name in eager),
                 "more": labels.hyperparameter_text(row, hyperparameters),
-                "notes": "; ".join(labels.notes(row)), "codes": carrier.codes(row, hyperparameters),
+                "notes": "; ".join(labels.notes(row)), "codes": codes,
+                "gone": carrier.gone(codes),
             })  # fmt: skip
         lead = (problem, firsts[0]) if firsts else None
         known = state(evidence.answer, problem)

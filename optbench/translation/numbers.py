@@ -29,7 +29,10 @@ class Numbers:
             condition: None is always true.
 
         Returns:
-            The answer; False where it divides by zero, or overflows.
+            The answer.
+
+        Raises:
+            OptbenchError: it divides by zero, overflows, or names what is not there.
         """
         if condition is None:
             return True

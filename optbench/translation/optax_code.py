@@ -4,13 +4,13 @@ import ast
 import copy
 
 from optbench.contract.equals import callee
+from optbench.translation.eager_loops import optax_needs_value
 from optbench.translation.loops import joined, lines, stepper_call, tabulated
 from optbench.translation.numbers import Numbers
+from optbench.translation.places import OWN, imported
 from optbench.translation.rates import schedule_call
-from optbench.translation.setting import OWN, Setting, equal_of, header, imported
+from optbench.translation.setting import Setting, equal_of, header
 
-_OWN = ("averaged",)
-"""What is no function of optax: the loop does it."""
 _REPORTING = ("contrib.schedule_free", "contrib.schedule_free_sgd", "contrib.schedule_free_adamw")
 _EXAMPLE = """
 if __name__ == "__main__":  # an example: put your parameters, your loss and your data in its place
@@ -52,7 +52,7 @@ def optax_code(setting: Setting) -> str:
     modules = "import jax\nimport jax.numpy as jnp\nimport numpy as np\n"
     modules = "import math\n" * ("math." in own) + modules
     modules += "import optbench\n" if choice.call is None else "import optax\n"
-    modules += imported(setting)
+    modules += imported(setting.optimizer, setting.plugins)
     return joined([header(setting, "optax", choice) + modules, before, function, _EXAMPLE])
 
 
@@ -105,8 +105,12 @@ def _own(setting: Setting, call: ast.expr, own: str, before: str) -> str:
     at = "params.fast" if lookahead else "params"
     kept = ", averages" * bool(average)
     setup += f"\n@jax.jit\ndef update(params, state{kept}, batch):\n"
-    setup += f"    gradients = jax.grad(loss_function)({at}, *batch)\n"
-    setup += "    updates, state = optimizer.update(gradients, state, params)\n"
+    if _needs_value(setting):
+        setup += f"    value, gradients = jax.value_and_grad(loss_function)({at}, *batch)\n"
+        setup += "    updates, state = optimizer.update(gradients, state, params, value=value)\n"
+    else:
+        setup += f"    gradients = jax.grad(loss_function)({at}, *batch)\n"
+        setup += "    updates, state = optimizer.update(gradients, state, params)\n"
     setup += "    params = optax.apply_updates(params, updates)\n"
     if average:
         setup += "    average, averages = ema.update(params, averages)\n    return params, state, averages, average\n"
@@ -123,6 +127,12 @@ def _own(setting: Setting, call: ast.expr, own: str, before: str) -> str:
         place = "".join(f"[{each}]" for each in path)
         end = f"return optax.contrib.schedule_free_eval_params(state{place}, params)  # what optbench evaluates\n"
     return _function(setting, f"{setup}{_LOOP}{inside}{end}", (own or before))
+
+
+def _needs_value(setting: Setting) -> bool:
+    record = setting.optimizer
+    given = {record.rate: setting.lr, **record.arguments(setting.values)} if hasattr(record, "target") else {}
+    return optax_needs_value(record, given)
 
 
 def _path(call: ast.expr) -> list[int] | None:

@@ -1,27 +1,21 @@
 """What is to be said in another library: an optimizer with its values, rate, schedule, batch size and epochs."""
 
 import ast
-import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from optbench.contract.equals import LIBRARIES, read
+from optbench.contract.equals import read
 from optbench.contract.equals_around import rate
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
 from optbench.translation.numbers import Numbers
+from optbench.translation.places import HOMES, WORDS, dotted_name, owner
 
-WORDS = dict(zip(LIBRARIES, ("PyTorch", "optax", "Keras"), strict=True))
-"""How a library is called in a comment."""
-HOMES = dict(zip(LIBRARIES, ("torch.optim", "optax", "keras.optimizers"), strict=True))
-"""Where a library has its optimizers."""
-OWN = "own"
-"""Where a class of the user's own stands, in a call: the code imports it by its bare name."""
 WIDTH = 100
 """Letters of a line of comment: what is pasted must fit beside what is there."""
 
@@ -47,6 +41,8 @@ class Setting:
     """Examples in a batch."""
     epochs: int
     """Passes over the data."""
+    remark: str = ""
+    """A sentence more about them, for the comment that the code begins with."""
 
     @property
     def constant(self) -> bool:
@@ -102,22 +98,12 @@ def equal_of(setting: Setting, library: str) -> Choice:
 
 def _eager(setting: Setting, library: str) -> Choice:
     record = setting.optimizer
-    name = record.target.__name__
     if record.library != library:
         home = WORDS[record.library]
         raise OptbenchError(f"{record.name} is an optimizer of {home}: only {record.library} can say it")
     given = {record.rate: "lr", **{key: repr(value) for key, value in record.arguments(setting.values).items()}}
     values = ", ".join(f"{key}={value}" for key, value in given.items())
-    return Choice(ast.parse(f"{_dotted(record, name)}({values})", mode="eval").body, "")
-
-
-def _dotted(record: Any, name: str) -> str:
-    """Where a target is found in its library; the bare name of one of the user's own."""
-    home = HOMES[record.library]
-    for place in (home, f"{home}.contrib"):
-        if getattr(sys.modules.get(place), name, None) is record.target:
-            return f"{place}.{name}".removeprefix(f"{home}.")
-    return f"{OWN}.{name}"
+    return Choice(ast.parse(f"{dotted_name(record)}({values})", mode="eval").body, "")
 
 
 def header(setting: Setting, library: str, choice: Choice) -> str:
@@ -132,25 +118,20 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
         Lines of comment.
     """
     size = "the full batch" if setting.batch_size == "full" else f"batches of {setting.batch_size}"
-    what = f"{setting.name}, at the rate {number_text(setting.lr)}, {size}, {setting.epochs} epochs, "
+    epochs = f"{setting.epochs} epoch{'s' * (setting.epochs != 1)}"
+    what = f"{setting.name}, at the rate {number_text(setting.lr)}, {size}, {epochs}, "
     what += f"schedule {setting.schedule.text}: optbench's setting, for {WORDS[library]}."
+    what += f" {setting.remark}" * bool(setting.remark)
     if isinstance(setting.optimizer, Baseline):
         what = f"{setting.name}, on all examples, for {WORDS[library]}; SciPy searches every step's length."
         return "\n".join(comment(what)) + "\n"
     if choice.call is not None:
         # What sees whole blocks sees a matrix of one column as a vector, and what has more sides as one matrix.
         shapes = " for vectors and matrices of several columns" * bool(getattr(setting.optimizer, "matrix", None))
-        how = f"{_who(setting, library)} takes the same steps{_at(setting, choice.call)}{shapes}."
+        how = f"{owner(setting.optimizer, library)} takes the same steps{_at(setting, choice.call)}{shapes}."
     else:
         how = f"{HOMES[library]} has no equal: {choice.why}. So optbench's own kernel takes the steps, on the CPU."
     return "\n".join(comment(what) + comment(how)) + "\n"
-
-
-def _who(setting: Setting, library: str) -> str:
-    """Whose the optimizer is: a class of the user's own is no part of the library."""
-    target = getattr(setting.optimizer, "target", None)
-    own = target is not None and _dotted(setting.optimizer, target.__name__).startswith(f"{OWN}.")
-    return f"{target.__name__} itself" if own and target is not None else HOMES[library]
 
 
 def _at(setting: Setting, call: ast.expr) -> str:
@@ -172,20 +153,3 @@ def comment(text: str, indent: int = 0) -> list[str]:
     """
     lead = " " * indent + "# "
     return textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=lead, break_long_words=False)
-
-
-def imported(setting: Setting) -> str:
-    """The import of an optimizer that is the user's own class or function.
-
-    Args:
-        setting: what is said.
-
-    Returns:
-        A line of code; nothing for what the library has.
-    """
-    target = getattr(setting.optimizer, "target", None)
-    if target is None or not _dotted(setting.optimizer, target.__name__).startswith(f"{OWN}."):
-        return ""
-    files = [str(path) for path in setting.plugins]
-    module = Path(files[0]).stem if files else target.__module__
-    return f"from {module} import {target.__name__}" + f"  # {files[0]}" * bool(files) + "\n"

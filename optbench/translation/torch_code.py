@@ -4,10 +4,12 @@ import ast
 
 from optbench.contract.equals import callee
 from optbench.contract.equals_around import rate
+from optbench.translation.eager_loops import torch_needs
 from optbench.translation.loops import joined, lines, stepper_call, tabulated
 from optbench.translation.numbers import Numbers
+from optbench.translation.places import OWN, imported
 from optbench.translation.rates import schedule_call
-from optbench.translation.setting import OWN, Setting, equal_of, header, imported
+from optbench.translation.setting import Setting, comment, equal_of, header
 
 _WRAPPED = {
     "clipped": {
@@ -85,10 +87,11 @@ if __name__ == "__main__":  # an example: put your model, your loss and your dat
     inputs = torch.randn(1024, 20)
     data = torch.utils.data.TensorDataset(inputs, inputs[:, :1].sin())
     loader = torch.utils.data.DataLoader(data, batch_size={size}, shuffle=True)
-    model = torch.nn.Sequential(torch.nn.Linear(20, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1))
+    model = torch.nn.Sequential(torch.nn.Linear(20, 32{bias}), torch.nn.Tanh(), torch.nn.Linear(32, 1{bias}))
     train(model, torch.nn.functional.mse_loss, loader)
     print("loss", torch.nn.functional.mse_loss(model(inputs), data.tensors[1]).item())
 """
+_MATRICES = "PyTorch's Muon takes matrices alone: give biases and other vectors to an optimizer of their own."
 
 
 def torch_code(setting: Setting) -> str:
@@ -104,13 +107,17 @@ def torch_code(setting: Setting) -> str:
     body = _kernel(setting) if choice.call is None else _own(setting, choice.call)
     function, before, modules = body
     size = "len(data)" if setting.batch_size == "full" else str(setting.batch_size)
-    text = header(setting, "torch", choice) + "".join(f"import {name}\n" for name in modules)
-    text += imported(setting)
-    return joined([text, before, function, _EXAMPLE.format(size=size)])
+    matrices = choice.call is not None and "Muon(" in ast.unparse(choice.call)
+    text = header(setting, "torch", choice)
+    text += "".join(f"{line}\n" for line in comment(_MATRICES) if matrices)
+    text += "".join(f"import {name}\n" for name in modules)
+    text += imported(setting.optimizer, setting.plugins)
+    return joined([text, before, function, _EXAMPLE.format(size=size, bias=", bias=False" * matrices)])
 
 
 def _own(setting: Setting, call: ast.expr) -> tuple[str, str, list[str]]:
     """The loop, what stands before it, and the modules, with an optimizer of torch.optim."""
+    closure, modes = torch_needs(setting.optimizer)
     wrapped = []
     while callee(call) in _WRAPPED:
         assert isinstance(call, ast.Call)
@@ -125,15 +132,18 @@ def _own(setting: Setting, call: ast.expr) -> tuple[str, str, list[str]]:
         scheduler = "torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: rates[min(done, total_steps - 1)])"
     placed = f"torch.optim.{_code(call, setting.lr)}".replace(f"torch.optim.{OWN}.", "")
     setup = [f"optimizer = {placed.replace('(', '(parameters, ', 1)}"]
+    setup += ["optimizer.train()"] * modes
     setup += [f"rates = factors(total_steps, {_per_epoch(own or before)})"] * bool(before)
     setup += [f"scheduler = {scheduler}"] * bool(scheduler)
     setup += [part["setup"].strip().format(*given) for part, given in wrapped if "setup" in part]
-    inside = "optimizer.zero_grad()\nloss_function(model(inputs), targets).backward()\n"
+    loss = "loss_function(model(inputs), targets)"
+    inside = "optimizer.zero_grad()\n" + (f"loss = {loss}\nloss.backward()\n" if closure else f"{loss}.backward()\n")
     inside += "".join(part["before"].lstrip().format(*given) for part, given in wrapped if "before" in part)
-    inside += "optimizer.step()\n"
+    inside += "optimizer.step(lambda: loss)  # its gradients are there\n" if closure else "optimizer.step()\n"
     inside += "".join(part["after"].lstrip().format(*given) for part, given in reversed(wrapped) if "after" in part)
     inside += "scheduler.step()\n" * bool(scheduler)
     end = _REPORTED.get(callee(call), "") + "".join(part.get("end", "") for part, _ in wrapped)
+    end += "optimizer.eval()  # the weights that it gives for evaluation\n" * modes
     modules = ["math"] * ("math." in own) + ["numpy as np"] * bool(before) + ["torch"]
     text = "\n".join(setup)
     return _function(setting, text, inside, end, own or before), before, modules

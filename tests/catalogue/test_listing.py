@@ -272,7 +272,7 @@ def test_json(run, catalogue, arguments, wanted):
     [
         (["list", "optimisers"], "unknown kind 'optimisers': did you mean 'optimizers'?"),
         (["list", "wrapers"], "unknown kind 'wrapers': did you mean 'wrappers'?"),
-        (["list", ""], "unknown kind '': valid names: baselines, datasets, optimizers, problems"),
+        (["list", ""], "unknown kind '': valid names: baselines, datasets, eager, optimizers, problems"),
         (["list", "adam"], "'adam' is a name, not a kind: 'optbench show adam' shows it"),
         (["list", "--plugin", "none.py"], "no plug-in file"),
         (["show", "adm"], "unknown name 'adm': did you mean 'adam'?"),

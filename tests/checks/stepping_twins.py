@@ -22,9 +22,12 @@ class Adaptive:
     late: int = 0
     coupled: bool = False
     decay_without_rate: bool = False
+    decay_after: bool = False
     largest: bool = False
     trust: bool = False
     by_block: bool = False
+    cautious: bool = False
+    single: bool = False
     sign: float = 1.0
     factor: float = 1.0
     state: dict = field(default_factory=lambda: {"m": 0.0, "v": 0.0, "top": 0.0, "t": 0})
@@ -38,6 +41,8 @@ class Adaptive:
             g = g + self.decay * w
         s["m"] = self.beta1 * s["m"] + (1 - self.beta1) * g
         s["v"] = self.beta2 * s["v"] + (1 - self.beta2) * g * g
+        if self.single:  # kept in float32
+            s["m"], s["v"] = (np.asarray(s[key], np.float32).astype(float) for key in "mv")
         s["top"] = np.maximum(s["top"], s["v"])
         m, v = s["m"], s["top"] if self.largest else s["v"]
         m = m / (1 - self.beta1**t) if self.correct_mean else m
@@ -51,11 +56,13 @@ class Adaptive:
         if self.by_block:
             root = np.sqrt((root * root).mean())
         along = m / root
+        if self.cautious:
+            along = along * (along * g > 0)
         if self.trust and (start * along).any():
             along = along * np.sqrt((start * start).sum() / (along * along).sum())
         w = start - self.sign * self.factor * rate * along
         if not self.coupled:
-            w = w - (1 if self.decay_without_rate else rate) * self.decay * start
+            w = w - (1 if self.decay_without_rate else rate) * self.decay * (w if self.decay_after else start)
         return w
 
     def reported(self):
@@ -72,6 +79,7 @@ class Summed:
     first_as_it_is: bool = True
     nesterov: bool = False
     coupled: bool = True
+    decay_after: bool = False
     rate_inside: bool = False
     longest: float = np.inf
     state: dict = field(default_factory=lambda: {"m": 0.0, "t": 0})
@@ -88,7 +96,7 @@ class Summed:
         s["m"] = along if first else self.beta1 * s["m"] + (1 - self.dampening) * along
         step = along + self.beta1 * s["m"] if self.nesterov else s["m"]
         w = w - (step if self.rate_inside else rate * step)
-        return w if self.coupled else w - rate * self.decay * start
+        return w if self.coupled else w - rate * self.decay * (w if self.decay_after else start)
 
     def reported(self):
         return None

@@ -65,6 +65,11 @@ def test_names_read_from_the_text_are_those_of_the_catalogue(catalogue):
         (["list", "data"], ["datasets"]),
         (["list", "sch"], ["schedules", "schedule_wrappers"]),
         (["sweep", "--optimizers", "nest"], ["nesterov"]),
+        (["sweep", "--optimizers", "gd,torc"], ["gd,torch:"]),
+        (["sweep", "--optimizers", '"clip(torc'], []),
+        (["show", "opta"], ["optax:"]),
+        (["check", "nest"], ["nesterov"]),
+        (["list", "ea"], ["eager"]),
         (["sweep", "--optimizers", "gd,nest"], ["gd,nesterov"]),
         (["sweep", "--optimizers", '"gd, nest'], ["gd, nesterov"]),
         (["sweep", "--optimizers", "'gd, clip(nest"], ["gd, clip(nesterov"]),
@@ -124,10 +129,11 @@ def test_names_of_a_plugin_are_completed_and_the_file_is_not_run(bash):
     Path("mine.py").write_text(
         "raise SystemExit('this file was run')\n"
         "import optbench\n@optbench.optimizer(source='me', beta=0.5)\ndef my_rule(w, g, lr, beta):\n    ...\n"
+        "mine = optbench.torch_optimizer(Mine, 'my_class')\n"
         "@optbench.problem(source='me')\ndef my_valley():\n    ...\n"
     )
-    assert bash("sweep", "--plugin", "mine.py", "--optimizers", "gd,my_") == ["gd,my_rule"]
-    assert bash("show", "--plugin", "mine.py", "my_") == ["my_rule", "my_valley"]
+    assert bash("sweep", "--plugin", "mine.py", "--optimizers", "gd,my_") == ["gd,my_rule", "gd,my_class"]
+    assert bash("show", "--plugin", "mine.py", "my_") == ["my_rule", "my_class", "my_valley"]
     Path("mine.py").write_text("def (")
     assert bash("show", "--plugin", "mine.py", "my_") == bash("show", "--plugin", "none.py", "my_") == []
 

@@ -4,6 +4,8 @@ import pytest
 
 import optbench
 from optbench.cli import app
+from optbench.translation.places import LOOPS
+from optbench.translation.torch_code import _WRAPPED
 
 
 def test_it_prints_what_the_function_gives(capsys, monkeypatch):
@@ -31,6 +33,9 @@ def test_it_prints_what_the_function_gives(capsys, monkeypatch):
         (["clip", "--as", "torch"], "clip goes around another optimizer: write clip(adam)"),
         (["adam", "--as", "keras", "--batch-size", "half"], "batch_size: 'half' must be"),
         (["adam", "--as", "keras", "--json"], "give one of them"),
+        (["SGD", "--as", "torch"], "unknown optimizer 'SGD'"),
+        (["torch:"], "torch: wants a name behind it, such as torch:AdamW"),
+        (["optax:", "--as", "optax"], "optax: wants a name behind it, such as optax:adamw"),
         (["adam(beta=1)", "--as", "keras"], "unknown parameter of optimizer adam 'beta'"),
     ],
 )
@@ -43,3 +48,36 @@ def test_show_tells_what_equals_it_elsewhere(run):
     code, out, err = run("show", "momentum")
     assert code == 0 and not err and "in torch SGD(lr=lr * (1 - beta1), momentum=beta1)" in out
     assert "in keras SGD(" in out and "if constant # Keras multiplies" in out
+
+
+@pytest.mark.parametrize(("text", "name"), [("AdamW", "adamw"), ("ADAMW(beta1=0.8)", "adamw(beta1=0.8)")])
+def test_another_spelling_of_one_name_is_followed(run, text, name):
+    code, out, err = run("show", text, "--as", "torch")
+    assert code == 0 and not err and out.split() == optbench.training_code(name).split()
+
+
+def test_what_a_loop_does_is_no_name_of_the_library(run):
+    code, out, _ = run("show", "clip(adam_torch)")
+    assert code == 0 and "clipped(" not in out and "with a loop around it: --as torch" in " ".join(out.split())
+    assert "in optax chain(clip_by_global_norm" in " ".join(out.split())
+    assert LOOPS["torch"] == tuple(_WRAPPED)
+
+
+@pytest.mark.parametrize("kind", ["optimizers", "eager"])
+def test_the_list_says_where_others_are(run, kind):
+    code, out, err = run("list", kind)
+    assert code == 0 and not err and "More: any of PyTorch's, torch:AdamW" in out
+    assert run("list", "eager", "--json")[1].strip() == "[]"
+
+
+def test_a_class_is_no_name():
+    for target, words in (
+        (type("Mine", (), {}), r"say \"torch:Mine\(file=...\)\""),
+        (_like("torch"), 'say "torch:AdamW"'),
+    ):
+        with pytest.raises(optbench.OptbenchError, match=words):
+            optbench.training_code(target)
+
+
+def _like(module):
+    return type("AdamW", (), {"__module__": f"{module}.optim.adamw"})

@@ -32,7 +32,12 @@ def test_the_code_is_that_of_the_function_for_the_epochs_of_the_runs(tmp_path):
     assert [(part["name"], part["equal"]) for part in parts] == [("PyTorch", True), ("optax", True), ("Keras", False)]
     for part, library in zip(parts, ("torch", "optax", "keras"), strict=True):
         given = {"lr": 0.1, "schedule": "cosine", "batch_size": 32, "epochs": 3, "beta1": 0.8}
-        assert part["code"] == optbench.training_code("momentum", library, **given)
+        (head, _, code), expected = (
+            part["code"].partition("\nimport"),
+            optbench.training_code("momentum", library, **given),
+        )
+        assert code == expected.partition("\nimport")[2]
+        assert "The sweep ran 2.5 epochs; a schedule is stretched here to whole ones." in head.replace("\n# ", " ")
     assert "batch_size=len(data)" in codes(tmp_path, full_batch=True)[0]["code"]
 
 
@@ -56,10 +61,24 @@ def test_a_plug_in_is_read_again_only_as_it_was(tmp_path):
     )
     mine = {"optimizer": "mine", "beta1": math.nan}
     assert codes(tmp_path, **mine) == []  # nobody knows what it was
+    assert carrier(tmp_path).gone([]) == "no code, for mine.py is not as in the sweep"
     known = {"optimizer mine": optbench.optimizers(plugin=file)["mine"].origins[0].sha256}
     assert f"plugin={str(file)!r}" in codes(tmp_path, known, **mine)[0]["code"]
+    assert carrier(tmp_path, known).gone([]) == ""
     file.write_text(OWN.replace("w - lr", "w + lr"), encoding="utf-8")
     assert codes(tmp_path, known, **mine) == []
+    assert "mine.py is not as in the sweep" in carrier(tmp_path, known).gone([])
+    file.unlink()
+    assert "mine.py is not as in the sweep" in carrier(tmp_path, known).gone([])
+    assert not carrier(tmp_path, known).gone([{"code": "any"}])
+
+
+def test_whatever_goes_wrong_costs_a_fold_and_no_page(tmp_path, monkeypatch):
+    def broken(*_):
+        raise AttributeError("nobody thought of it")
+
+    monkeypatch.setattr("optbench.report.carrying.written", broken)
+    assert codes(tmp_path) == []
 
 
 def test_every_card_has_code_for_each_of_its_settings(tmp_path):

@@ -176,8 +176,12 @@ def test_a_setting_is_carried_away_by_the_keyboard_and_on_paper(chromium, usual)
             assert code.count() == 1 and "import optax" in code.inner_text()
             compile(code.inner_text(), "<card>", "exec")
             button = card.locator(".copy:visible")
+            assert button.evaluate("e => e.textContent") == "Copy the code for optax"
             button.press("Enter")
-            view.wait_for_function("document.querySelector('.code[open] .copy').textContent === 'Copied'")
+            button.press("Enter")  # a second time at once, and what says so goes once
+            view.wait_for_function("document.querySelector('.code[open] .copy').firstChild.textContent === 'Copied'")
+            assert view.locator("[role=status].unseen").inner_text() == "Copied"
+            view.wait_for_function("document.querySelector('.code[open] .copy').firstChild.textContent === 'Copy'")
             view.emulate_media(media="print")
             assert card.locator("pre:visible").count() == 1 and not view.locator(".copy:visible").count()
             assert view.locator(".carry:visible").count() == 1

@@ -151,3 +151,19 @@ def test_what_makes_no_sense_is_refused_in_one_line(given, words):
     with pytest.raises(OptbenchError) as caught:
         optbench.training_code(**({"optimizer": "adam"} | given))
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "library", "why"),
+    [
+        ("adafactor(threshold=0.5)", "torch", "torch.optim has no equal: PyTorch refuses d under 1."),
+        ("lookahead(gd, k=2.5)", "torch", "torch.optim has no equal: k is no whole number."),
+        ("lookahead(gd, k=2.5)", "optax", "optax has no equal: k is no whole number."),
+    ],
+)
+def test_values_that_a_library_refuses_have_no_equal(text, library, why):
+    assert why in optbench.training_code(text, library).replace("\n# ", " ")
+
+
+def test_one_epoch_is_no_plural():
+    assert " 1 epoch, schedule" in optbench.training_code("gd", epochs=1).replace("\n# ", " ")

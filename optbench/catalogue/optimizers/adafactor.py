@@ -50,7 +50,8 @@ def _scaled(block, memory, beta2_decay, eps1, threshold, t):
     search={"lr": log_uniform(1e-3, 1)},
     search_source="our choice, steps relative to the parameters; best at 1e-3 to 1 on the shipped problems",
     equals={
-        "torch": "Adafactor(lr=lr, beta2_decay=-beta2_decay, eps=(eps1, eps2), d=threshold, weight_decay=weight_decay)",
+        "torch": "Adafactor(lr=lr, beta2_decay=-beta2_decay, eps=(eps1, eps2), d=threshold, weight_decay=weight_decay)"
+        " if threshold >= 1 # PyTorch refuses d under 1",
         "optax": "# optax adds eps under the average, and does not bound the rate by 1 / sqrt(t)",
         "keras": "# Keras adds epsilon_1 to the square of the gradient, before the average",
     },

@@ -37,8 +37,8 @@ def clip(step, w, g, lr, square, norm):
     search={"k": choice(5, 10), "alpha": choice(0.5, 0.8)},
     search_source="Zhang et al. 2019",
     equals={
-        "torch": "lookahead(inner, int(k), alpha) if k % 1 == 0",
-        "optax": "lookahead(inner, sync_period=int(k), slow_step_size=alpha) if k % 1 == 0",
+        "torch": "lookahead(inner, int(k), alpha) if k % 1 == 0 # k is no whole number",
+        "optax": "lookahead(inner, sync_period=int(k), slow_step_size=alpha) if k % 1 == 0 # k is no whole number",
         "keras": "# Keras has no slow weights",
     },
     k=5.0,

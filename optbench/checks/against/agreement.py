@@ -10,12 +10,14 @@ import numpy as np
 from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.checks.against import meanings
-from optbench.checks.against.courses import Course, made_courses, problem_courses
+from optbench.checks.against.courses import GIVEN, Course, made_courses, problem_courses
 from optbench.checks.against.cures import cured, other_values
-from optbench.checks.against.findings import Finding, findings
+from optbench.checks.against.findings import findings
+from optbench.checks.against.lengths import Finding
+from optbench.checks.against.precision import is_coarse
 from optbench.checks.against.probes import probe_both
 from optbench.checks.against.sides import Side, side_of
-from optbench.checks.against.walks import RATE, Walked, apart, compare, digits, walk
+from optbench.checks.against.walks import Walked, apart, compare, digits, walk
 from optbench.contract import arguments
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
@@ -31,6 +33,7 @@ _SHOWN_STEPS = 4
 _SINGLE = 1e-6
 """A difference below this may be that of numbers kept in float32."""
 _MATRICES = ((3, 2), (2, 3))
+_VECTORS = ((6,), (4,))
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,9 @@ def compared(a: Side, b: Side, catalogue: Catalogue, tolerance: float) -> Agreem
 
 def _compared(a: Side, b: Side, catalogue: Catalogue, tolerance: float) -> Agreement:
     made = list(made_courses())
-    if compare(a, b, made[0], tolerance).refused:
-        made = list(made_courses(_MATRICES))
+    for shapes in (_MATRICES, _VECTORS):
+        if compare(a, b, made[0], tolerance).refused:
+            made = list(made_courses(shapes))
     courses = [*problem_courses(catalogue), *made]
     walks = tuple(compare(a, b, course, tolerance) for course in courses)
     useful = [each for each in walks if not each.refused]
@@ -149,51 +153,84 @@ def _compared(a: Side, b: Side, catalogue: Catalogue, tolerance: float) -> Agree
         tuple((one, a.hyperparameters[one], other, b.hyperparameters[other]) for one, other in pairs.items()),
         (_without(a, pairs), _without(b, pairs.values())), (),
     )  # fmt: skip
-    return result if result.equal else _explained(result, a, b, made, tolerance)
+    if result.equal:
+        return result
+    walked = [(course, each) for course, each in zip(courses, walks, strict=True) if not each.refused]
+    return _explained(result, a, b, walked)
 
 
 def _without(each: Side, names: Iterable[str]) -> dict[str, float]:
     return {name: value for name, value in each.hyperparameters.items() if name not in set(names)}
 
 
-def _explained(result: Agreement, a: Side, b: Side, made: Sequence[Course], tolerance: float) -> Agreement:
-    if all(_at_weights(a, b, course, tolerance) for course in made):
+def _explained(result: Agreement, a: Side, b: Side, walked: Sequence[tuple[Course, Walked]]) -> Agreement:
+    """The result with what explains it; walked: the courses that suit both sides."""
+    tolerance = result.tolerance
+    if all(each.weights <= tolerance for _, each in walked):
         reports = [f"{each.name} {f'evaluates {each.reports}' if each.reports else 'its weights'}" for each in (a, b)]
+        if not (a.reports or b.reports):  # a library's optimizer does not say what it evaluates
+            reports = ["one of them evaluates other weights than those at which gradients are taken"]
         text = f"their steps agree, what is evaluated does not: {', '.join(reports)}"
         return replace(result, findings=(Finding("reported weights", text),))
+    made = [(course, each) for course, each in walked if course.kind == GIVEN]
+    where = _only_on_problems(a, b, walked, tolerance) if all(each.step is None for _, each in made) else None
+    if where and where.name == "blocks":
+        return replace(result, findings=(where,))
+    coarse = [each.name for each in (a, b) if is_coarse(each)]
+    kept = f"{' and '.join(coarse)} {'keep' if len(coarse) > 1 else 'keeps'} a part in float32, or in less"
+    if coarse and result.difference < _SINGLE:  # what else is measured of it may be that rounding
+        return replace(result, findings=(Finding("precision", f"{kept}: the difference is that of its rounding"),))
+    trials = made if made and not where else walked
+    courses = [course for course, each in sorted(trials, key=lambda pair: pair[1].step is not None)]
     try:
         found = findings(*probe_both(a, b), a.name, b.name)
     except OptbenchError:  # neither one number nor one matrix
         found = []
-    remedy = cured(a, b, found, made, tolerance)
-    if "agree" not in remedy and (more := other_values(a, b, made, tolerance)):
+    remedy = cured(a, b, found, courses, tolerance)
+    if "agree" not in remedy and (more := other_values(a, b, courses, tolerance)):
         found, remedy = more
     if not found and result.difference < _SINGLE:
         text = "a part is likely computed in float32: the difference is that of its rounding, and no other was found"
         found = [Finding("precision", text)]
-    return replace(result, findings=tuple(found), remedy=remedy, steps=() if found else _first_steps(a, b, made))
+    if len(coarse) == 1:
+        found = [Finding("precision", f"{kept}, the other does not"), *found]
+    steps = () if found else _first_steps(a, b, *max(walked, key=lambda pair: pair[1].difference))
+    return replace(result, findings=tuple([where] if where and not found else found), remedy=remedy, steps=steps)
 
 
-def _at_weights(a: Side, b: Side, course: Course, tolerance: float) -> bool:
-    try:
-        one, other = walk(a, course, RATE), walk(b, course, RATE)
-    except OptbenchError:
-        return True
-    return bool(apart(one.w, other.w, course.start).max() <= tolerance)
+def _only_on_problems(a: Side, b: Side, walked: Sequence[tuple[Course, Walked]], tolerance: float) -> Finding | None:
+    """Where sides that agree on all given gradients, if there are any, differ: on which blocks, or on whose gradients.
+
+    It is the blocks where they differ on given gradients for such blocks, too.
+    """
+    if not any(course.kind == GIVEN for course, _ in walked):
+        return None
+    differing = [course for course, each in walked if each.step is not None]
+    blocks = {course.name: tuple(map(tuple, course.shapes)) for course in differing}
+    on_blocks = all(
+        any(compare(a, b, course, tolerance).step is not None for course in made_courses(shapes))
+        for shapes in set(blocks.values())
+    )
+    if on_blocks:
+        listed = [f"{name} ({', '.join(map(_size, shapes))})" for name, shapes in blocks.items()]
+        small = next(course.shapes for course, _ in walked if course.kind == GIVEN)
+        text = f"they differ only on larger or other blocks: {'; '.join(listed)}; on blocks of "
+        return Finding("blocks", f"{text}{' and '.join(map(_size, small))} they agree")
+    return Finding("gradients", f"they differ only on the gradients of {', '.join(blocks)}, not on those made by hand")
 
 
-def _first_steps(a: Side, b: Side, made: Sequence[Course]) -> tuple[tuple[int, float, float, float], ...]:
-    """The first steps of one weight on the sequence that separates them most."""
+def _size(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape)) or "1"
 
-    def gap(course: Course) -> float:
-        return compare(a, b, course, 0.0).difference
 
-    course = max(made, key=gap)
-    paths = [walk(each, course, RATE).w for each in (a, b)]
+def _first_steps(a: Side, b: Side, course: Course, walked: Walked) -> tuple[tuple[int, float, float, float], ...]:
+    """The first steps that differ, of the weight that differs most in them."""
+    mine = walk(a, course, walked.rate)
+    paths = [mine.w, walk(b, course, walked.rate, mine.g).w]
     first = max(int(np.argmax(apart(*paths, course.start) > 0)) - 1, 0)
     one, other = (np.diff(np.vstack([course.start, path]), axis=0)[first : first + _SHOWN_STEPS] for path in paths)
     weight = int(np.argmax(np.nan_to_num(np.abs(one - other)).max(axis=0)))
     return tuple(
-        (first + i + 1, float(course.gradient(course.start, first + i + 1)[weight]), *map(float, pair))
+        (first + i + 1, float(mine.g[first + i, weight]), *map(float, pair))
         for i, pair in enumerate(zip(one[:, weight], other[:, weight], strict=True))
     )

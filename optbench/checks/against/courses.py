@@ -12,6 +12,8 @@ from optbench.engine.objective import Objective
 STEPS = 200
 """Of every walk."""
 _BATCH = 64
+GIVEN = "given gradients"
+"""The kind of course whose gradients do not depend on the weights."""
 _SIZES = {"small gradients": (-10, -6), "large gradients": (2, 6), "gradients of all sizes": (-12, 4)}
 """Of sequences made by hand: exponents between which sizes are spread."""
 
@@ -69,4 +71,4 @@ def made_courses(shapes: Shapes = ((3, 2), (4,))) -> Iterator[Course]:
     rare = signs * (rng.random((STEPS, dim)) < 0.2)
     rare[:, 0] = 0.0
     for name, sequence in (made | {"changes of sign": changes, "zeros, some always": rare}).items():
-        yield Course(name, "given gradients", shapes, start, lambda w, t, sequence=sequence: sequence[t - 1])
+        yield Course(name, GIVEN, shapes, start, lambda w, t, sequence=sequence: sequence[t - 1])

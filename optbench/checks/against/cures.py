@@ -1,14 +1,14 @@
 """Other values of the second optimizer's rate and hyperparameters, tried until it is equal to the first one."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
 from optbench.checks.against import meanings
 from optbench.checks.against.courses import Course
-from optbench.checks.against.findings import Finding
+from optbench.checks.against.lengths import Finding
 from optbench.checks.against.sides import Shapes, Side, Walker
 from optbench.checks.against.walks import RATE, apart, compare, digits, walk
 from optbench.contract.errors import OptbenchError
@@ -19,8 +19,8 @@ _VALUES = (
 """What hyperparameters are usually set to."""
 _FIRST = 20
 """Steps after which another value is given up."""
-_SECONDS = 5.0
-"""For which other values are tried."""
+_TRIES = 300
+"""How many other values are tried."""
 
 
 class _Faster:
@@ -70,10 +70,7 @@ def other_values(a: Side, b: Side, courses: Sequence[Course], tolerance: float) 
     pairs = meanings.matched(a.hyperparameters, b.hyperparameters)
     course = courses[-1]
     goals = {id(side): _begun(side, course) for side in (a, b)}
-    until = time.monotonic() + _SECONDS
-    for side, values in _changes(a, b, pairs):
-        if time.monotonic() > until:
-            break
+    for side, values in islice(_changes(a, b, pairs), _TRIES):
         goal, path = goals[id(a if side is b else b)], _begun(side.given(**values), course)
         if goal is None or path is None or apart(goal, path, course.start).max() > tolerance:
             continue

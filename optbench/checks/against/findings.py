@@ -1,26 +1,10 @@
 """Two sides' measurements -> the conventions in which they differ, in words."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
+from optbench.checks.against.lengths import CLOSE, Finding, lengths, same
 from optbench.checks.against.probes import EPS_STEPS, Probe
 from optbench.checks.against.shape import Shape, correction, shape_of
-
-_CLOSE = 1e-5
-"""How near two measured numbers must be to count as the same."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A convention in which two optimizers differ."""
-
-    name: str
-    """In a word or two: "rate", "eps", "bias correction"."""
-    text: str
-    """What the one does and what the other."""
-    cure: dict[str, float] = field(default_factory=dict)
-    """Values by meaning ("beta1", "eps", ...) that the second side needs; "rate" is a factor. Empty: none helps."""
 
 
 def findings(a: Probe, b: Probe, first: str, second: str) -> list[Finding]:
@@ -36,11 +20,9 @@ def findings(a: Probe, b: Probe, first: str, second: str) -> list[Finding]:
     if one and other:
         found += _momentum(one, other, names)
         found += _corrections(one, other, names)
-        found += _rate(one, other, a, names)
-    else:
-        found += _raw(a.weights, b.weights, names)
+    found += lengths(a, b, one, other, names)
     found += _squares(a, b, names)
-    if np.isclose(a.drift, b.drift, rtol=_CLOSE):
+    if np.isclose(a.drift, b.drift, rtol=CLOSE):
         found += _eps(a, b, one, other, names)
     else:
         moves, drift, rests = (first, a.drift, second) if abs(a.drift) > abs(b.drift) else (second, b.drift, first)
@@ -59,10 +41,6 @@ def findings(a: Probe, b: Probe, first: str, second: str) -> list[Finding]:
             Finding("by block", f"{first} sees {words[a.neighbours]}, {second} {words[b.neighbours]}")
         )  # fmt: skip
     return found
-
-
-def _same(x: float, y: float) -> bool:
-    return bool(np.isclose(x, y, rtol=_CLOSE, atol=0))
 
 
 def _turned(probe: Probe) -> Probe:
@@ -101,10 +79,10 @@ def _momentum(a: Shape, b: Shape, names: tuple[str, str]) -> list[Finding]:
         with_it, without = names if a.beta1 else names[::-1]
         text = f"{with_it} has momentum ({max(a.beta1, b.beta1):.6g}), {without} has none"
         return [Finding("momentum", text, {"beta1": a.beta1})]
-    if not _same(1 - a.beta1, 1 - b.beta1):
+    if not same(1 - a.beta1, 1 - b.beta1):
         text = f"beta1 is {a.beta1:.6g} in {names[0]} and {b.beta1:.6g} in {names[1]}"
         found.append(Finding("beta1", text, {"beta1": a.beta1}))
-    if not _same(a.first, b.first):
+    if not same(a.first, b.first):
         full, name = max((a.first, names[0]), (b.first, names[1]))
         other = names[0] if name == names[1] else names[1]
         text = (
@@ -117,7 +95,7 @@ def _momentum(a: Shape, b: Shape, names: tuple[str, str]) -> list[Finding]:
         with_it, without = names if looks[0] else names[::-1]
         text = f"{with_it} looks ahead (Nesterov), {without} does not"
         found.append(Finding("Nesterov", text))
-    elif not found and not np.allclose(a.ahead, b.ahead, rtol=_CLOSE):
+    elif not found and not np.allclose(a.ahead, b.ahead, rtol=CLOSE):
         found.append(Finding("Nesterov", "both look ahead, by other amounts"))
     return found
 
@@ -137,46 +115,6 @@ def _corrections(a: Shape, b: Shape, names: tuple[str, str]) -> list[Finding]:
         text += f"{'more' if b.offset > a.offset else 'less'} in {names[1]} than in {names[0]}"
         found.append(Finding("step count", text))
     return found
-
-
-def _rate(a: Shape, b: Shape, probe: Probe, names: tuple[str, str]) -> list[Finding]:
-    if _same(a.gain, b.gain) or _same(a.scale, b.scale):
-        return []
-    factor = b.gain / a.gain
-    known = {"1 / (1 - beta1)": 1 / (1 - a.beta1), "1 - beta1": 1 - a.beta1} if a.beta1 else {}
-    if probe.beta2 is not None and 0 < probe.beta2 < 1:
-        root = float(np.sqrt(1 - probe.beta2))
-        known |= {"1 / sqrt(1 - beta2)": 1 / root, "sqrt(1 - beta2)": root}
-    name = next((f", which is {text}" for text, value in known.items() if _same(value, factor)), "")
-    return [_longer(factor, name, names[1])]
-
-
-def _longer(factor: float, which: str, name: str) -> Finding:
-    text = f"the steps of {name} are {factor:.6g} times as long{which}: give it {1 / factor:.6g} times the rate"
-    return Finding("rate", text, {"rate": 1 / factor})
-
-
-def _raw(a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> list[Finding]:
-    """What can be said of steps that are made in an unusual way: where the one is a multiple of the other."""
-    lower = np.tril_indices(len(a))
-    if not (np.isfinite(a).all() and np.isfinite(b).all()) or np.any(a[lower] == 0) or np.any(b[lower] == 0):
-        return []
-    ratio = np.where(np.tri(len(a)) > 0, b / np.where(a == 0, 1.0, a), 0.0)
-    ahead = (np.diag(ratio) / np.array([row[0] for row in ratio]))[2:]
-    below = [ratio[t, :t] / ratio[t, 0] for t in range(2, len(a))]
-    if all(np.allclose(row, 1, rtol=_CLOSE) for row in below) and (np.all(ahead > 1.01) or np.all(ahead < 0.99)):
-        looks, other = names[::-1] if ahead[0] > 1 else names
-        return [Finding("Nesterov", f"{looks} looks ahead (Nesterov), {other} does not")]
-    if np.allclose(ratio[lower], 1, rtol=_CLOSE):
-        return []
-    if np.allclose(ratio[lower], ratio[0, 0], rtol=_CLOSE):
-        return [_longer(float(ratio[0, 0]), "", names[1])]
-    rows = ratio[:, :1]
-    if np.allclose(ratio[lower], (rows * np.tri(len(a)))[lower], rtol=_CLOSE):
-        told = ", ".join(f"{value:.4g}" for value in rows[:4, 0])
-        text = f"the steps of {names[1]} are {told}, ... times as long: a factor that depends on the step alone"
-        return [Finding("bias correction", text)]
-    return []
 
 
 def _squares(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
@@ -199,7 +137,7 @@ def _squares(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
 def _eps(a: Probe, b: Probe, one: Shape | None, other: Shape | None, names: tuple[str, str]) -> list[Finding]:
     if round(a.degree) != 0 or not (a.linear and b.linear):
         return []
-    if np.allclose(a.eps, b.eps, rtol=_CLOSE, atol=0) and _place(a) == _place(b):
+    if np.allclose(a.eps, b.eps, rtol=CLOSE, atol=0) and _place(a) == _place(b):
         return []
     if not a.eps[0] or not b.eps[0]:
         has, name, without = (a, *names) if a.eps[0] else (b, *names[::-1])
@@ -210,16 +148,16 @@ def _eps(a: Probe, b: Probe, one: Shape | None, other: Shape | None, names: tupl
         text += f"{_value(a, one)} and {_value(b, other)}; steps differ where gradients are of the size "
         return [Finding("eps", text + f"{max(a.eps[0], b.eps[0]):.2g} or less")]
     ratio = (b.eps / a.eps) * _natural(b, other) / _natural(a, one)
-    if np.allclose(ratio, 1, rtol=_CLOSE):
+    if np.allclose(ratio, 1, rtol=CLOSE):
         return []
-    if np.allclose(ratio, ratio[-1], rtol=_CLOSE):
+    if np.allclose(ratio, ratio[-1], rtol=CLOSE):
         text = f"eps is {_value(a, one)} in {names[0]} and {_value(b, other)} in {names[1]}, {_place(a)} both"
         power = 2 if "inside" in _place(a) else 1
         return [Finding("eps", text, {"eps": float((a.eps * _natural(a, one))[-1] ** power)})]
     t = np.array(EPS_STEPS)
     root = np.sqrt(correction(a.beta2 or 0.0, t))
     for scaled, power in ((names[1], -1), (names[0], 1)):
-        if np.allclose(ratio / root**power, (ratio / root**power)[-1], rtol=_CLOSE):
+        if np.allclose(ratio / root**power, (ratio / root**power)[-1], rtol=CLOSE):
             text = f"{scaled} adds eps before the squares are corrected, so that it counts 1 / sqrt(1 - beta2^t) times"
             return [Finding("eps scaled", text)]
     return [Finding("eps", "the eps of the two change with the step in different ways")]
@@ -266,7 +204,11 @@ def _decay(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
     if one.with_rate != other.with_rate:
         with_rate, without = names if one.with_rate else names[::-1]
         return [Finding("weight decay", f"weight decay is multiplied by the rate in {with_rate}, not in {without}")]
-    if not _same(one.value, other.value):
+    beside = "coupled" not in (
+        one.kind,
+        other.kind,
+    )  # with no state to tell, what is in the gradient and what is beside
+    if not (same(one.value, other.value) or (beside and same(one.shrinks, other.shrinks))):
         text = f"the weight decay is {one.value:.6g} in {names[0]} and {other.value:.6g} in {names[1]}"
         return [Finding("weight decay", text, {"weight_decay": one.value})]
     return []

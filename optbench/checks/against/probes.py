@@ -18,7 +18,7 @@ LARGE = 1e8
 """A gradient so large that no eps is seen."""
 TINY = 1e-40
 """One so small that only eps is seen, and whose square is a number still."""
-_MATRIX = ((2, 3),)
+MATRIX = ((2, 3),)
 """On which sides are asked that take no vectors."""
 _ROUGH = 1e-7
 """How exactly a memory of squares is measured."""
@@ -38,6 +38,8 @@ class Decay:
     """What the weight is multiplied by, before the rate."""
     with_rate: bool = True
     """Whether a decoupled one is multiplied by the rate."""
+    shrinks: float = 0.0
+    """The part of itself that a weight loses in a step at RATE where the gradient is 0; of one that is not coupled."""
 
 
 @dataclass
@@ -94,7 +96,7 @@ def probe_both(a: Side, b: Side) -> tuple[Probe, Probe]:
     try:
         return probe(a), probe(b)
     except OptbenchError:
-        return probe(replace(a, asked_on=_MATRIX)), probe(replace(b, asked_on=_MATRIX))
+        return probe(replace(a, asked_on=MATRIX)), probe(replace(b, asked_on=MATRIX))
 
 
 def probe(side: Side) -> Probe:
@@ -109,7 +111,9 @@ def probe(side: Side) -> Probe:
         flipped[k] = -LARGE
         counted[k:, k] = ((base - steps(side, flipped)) / (2 * scale))[k:]
     total = counted.sum(axis=1)
-    linear = bool(np.allclose(total, base / scale, rtol=1e-6, atol=1e-9 * np.abs(total).max()))
+    linear = bool(np.isfinite(total).all()) and bool(
+        np.allclose(total, base / scale, rtol=1e-6, atol=1e-9 * np.abs(total).max())
+    )
     beta2, small, eps, curve = None, None, np.zeros(len(EPS_STEPS)), 0.0
     if round(degree) == 0 and linear:
         beta2, small = _memory_of_squares(side, counted)
@@ -177,16 +181,16 @@ def _decay(side: Side, degree: float) -> Decay:
     memory = steps(side, gradients)[1] != steps(side, np.array([2.0, 3.0]))[1]
     if round(degree) == 1 and not memory:
         value = still / change(0.0, 1.0)
-        return Decay("either", value) if abs(change(1.0, 0.0, 2 * RATE) - 2 * still) < 1e-6 * abs(still) + seen else (
-            Decay("decoupled", -still, False)
-        )  # fmt: skip
+        if abs(change(1.0, 0.0, 2 * RATE) - 2 * still) < 1e-6 * abs(still) + seen:
+            return Decay("either", value, shrinks=-still)
+        return Decay("decoupled", -still, False, -still)
     if remembered:
         return Decay("coupled", _balance(change))
     if abs(change(2.0, LARGE) - change(0.0, LARGE) - 2 * still) > 1e-6 * abs(still) + seen * LARGE:
         return Decay("scale")  # a trust ratio: the step's length goes with the weights'
     doubled = change(1.0, 0.0, 2 * RATE)
     with_rate = abs(doubled - 2 * still) < abs(doubled - still)
-    return Decay("decoupled", -still / (RATE if with_rate else 1.0), with_rate)
+    return Decay("decoupled", -still / (RATE if with_rate else 1.0), with_rate, -still)
 
 
 def _balance(change) -> float:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optbench.checks.against.courses import STEPS, Course, rates
+from optbench.checks.against.courses import GIVEN, STEPS, Course, rates
 from optbench.checks.against.sides import Side, Walker
 from optbench.contract.errors import OptbenchError, in_one_line
 
@@ -33,7 +33,11 @@ class Walked:
     by_itself: float | None
     """The same with each side's gradients taken at its own weights; None where gradients are given."""
     refused: str = ""
-    """What one side said where it cannot run on these blocks; nothing is compared then."""
+    """Why nothing is compared: what a side said that cannot run on these blocks, or that neither side is finite."""
+    weights: float = 0.0
+    """The difference of the weights themselves, whatever is evaluated in their place."""
+    compared: int = STEPS
+    """Steps until no weight of either side was finite."""
 
 
 @dataclass
@@ -62,12 +66,13 @@ def walk(side: Side, course: Course, rate: float, given: np.ndarray | None = Non
 def apart(a: np.ndarray, b: np.ndarray, start: np.ndarray) -> np.ndarray:
     """How far two paths are apart after each step, (steps,): the largest difference of a weight over the longest way.
 
-    What rounding the weights alone can do is taken off. Where one side is not finite and the other is, it is infinite.
+    What rounding the weights alone can do is taken off. Where one side is not finite and the other is, it is infinite;
+    a weight of which neither is finite counts for nothing.
     """
     with np.errstate(all="ignore"):
         whole = [np.vstack([start, path]) for path in (a, b)]
-        way = np.maximum(*(np.abs(np.diff(path, axis=0)).max(axis=1) for path in whole)).cumsum()
-        size = np.maximum(*(np.abs(path).max(axis=1) for path in whole))[1:]
+        way = np.maximum(*(_largest(np.diff(path, axis=0)) for path in whole)).cumsum()
+        size = np.maximum(*map(_largest, whole))[1:]
         gap = np.abs(a - b)
         gap[~np.isfinite(a) & ~np.isfinite(b)] = 0.0
         gap[np.isfinite(a) != np.isfinite(b)] = np.inf
@@ -77,9 +82,13 @@ def apart(a: np.ndarray, b: np.ndarray, start: np.ndarray) -> np.ndarray:
     return np.where(np.isinf(largest), np.inf, np.nan_to_num(found))
 
 
+def _largest(rows: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(rows), np.abs(rows), 0.0).max(axis=1)
+
+
 def compare(a: Side, b: Side, course: Course, tolerance: float) -> Walked:
     """Both sides on a course: with the same gradients, and each with those at its own weights."""
-    given = course.kind == "given gradients"
+    given = course.kind == GIVEN
     try:
         rate, mine = RATE, walk(a, course, RATE)
         while not given and rate > 1e-6 and not np.abs(mine.w).max() < _AWAY:
@@ -88,12 +97,18 @@ def compare(a: Side, b: Side, course: Course, tolerance: float) -> Walked:
         theirs = walk(b, course, rate, mine.g)
         alone = None if given else walk(b, course, rate)
     except OptbenchError as error:
-        return Walked(course.name, course.kind, 0.0, 0.0, None, None, in_one_line(error))
-    gaps = np.maximum(apart(mine.w, theirs.w, course.start), apart(mine.reported, theirs.reported, course.start))
+        return Walked(course.name, course.kind, 0.0, 0.0, None, None, in_one_line(error), compared=0)
+    some = np.flatnonzero((np.isfinite(mine.w) | np.isfinite(theirs.w)).any(axis=1))
+    if not some.size:
+        text = f"neither {a.name} nor {b.name} is finite, from step 1 on"
+        return Walked(course.name, course.kind, 0.0, 0.0, None, None, text, compared=0)
+    weights = apart(mine.w, theirs.w, course.start)
+    gaps = np.maximum(weights, apart(mine.reported, theirs.reported, course.start))
     over = np.flatnonzero(gaps > tolerance)
     itself = None if alone is None else float(apart(mine.w, alone.w, course.start).max())
     return Walked(
-        course.name, course.kind, rate, float(gaps.max()), int(over[0]) + 1 if over.size else None, itself
+        course.name, course.kind, rate, float(gaps.max()), int(over[0]) + 1 if over.size else None, itself,
+        weights=float(weights.max()), compared=int(some[-1]) + 1,
     )  # fmt: skip
 
 

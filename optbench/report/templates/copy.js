@@ -21,12 +21,22 @@
     }
   };
 
+  const status = document.createElement("span");
+  status.className = "unseen";
+  status.setAttribute("role", "status");
+  document.body.append(status);
+  const keys = /Mac|iP(hone|ad|od)/.test(navigator.platform) ? "Press \u2318C" : "Press Ctrl+C";
+
   for (const button of document.querySelectorAll(".copy")) {
-    const code = button.parentElement.querySelector("code");
+    const code = button.parentElement.querySelector("code"), label = button.firstChild;
+    let timer;
     button.hidden = false;
     button.addEventListener("click", async () => {
-      button.textContent = (await copy(code)) ? "Copied" : "Press Ctrl+C";
-      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+      clearTimeout(timer);
+      label.textContent = (await copy(code)) ? "Copied" : keys;
+      status.textContent = label.textContent;
+      clearTimeout(timer);  // of a second click, while the first was copying
+      timer = setTimeout(() => { label.textContent = "Copy"; status.textContent = ""; }, 2000);
     });
   }
 })();
