@@ -35,11 +35,16 @@ def by_hand(factory, given, factor=lambda t: 1.0, evaluated=None):
         parts = [jnp.array(START[:6].reshape(3, 2)), jnp.array(START[6:])]
         count = iter(range(1, STEPS + 1))
         state = optax.with_extra_args_support(factory(RATE, **given)).init(parts)
-        for rows in optbench.mini_batches(learned(), batch_size=SIZE, steps=STEPS, seed=SEED):
-            transformation = optax.with_extra_args_support(factory(RATE * factor(next(count)), **given))
-            loss, gradient = jax.value_and_grad(loss_of)(parts, X[rows], TARGET[rows])
+
+        @jax.jit  # op by op takes seconds to compile
+        def step(parts, state, x, y, rate):
+            transformation = optax.with_extra_args_support(factory(rate, **given))
+            loss, gradient = jax.value_and_grad(loss_of)(parts, x, y)
             updates, state = transformation.update(gradient, state, parts, value=loss)
-            parts = optax.apply_updates(parts, updates)
+            return optax.apply_updates(parts, updates), state
+
+        for rows in optbench.mini_batches(learned(), batch_size=SIZE, steps=STEPS, seed=SEED):
+            parts, state = step(parts, state, X[rows], TARGET[rows], RATE * factor(next(count)))
         parts = parts if evaluated is None else evaluated(state, parts)
         return np.concatenate([np.asarray(part).ravel() for part in parts])
 
