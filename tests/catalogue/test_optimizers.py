@@ -19,7 +19,8 @@ KERNELS = [
 ]
 EVERY_RULE = pytest.mark.parametrize("name", OPTIMIZERS)
 EVERY_KERNEL = pytest.mark.parametrize(("name", "order"), KERNELS)
-# A kernel takes 0.3 s to compile: in float32 the README's test command has one rule of each kind, CI all of them.
+# A kernel takes 0.3 s to compile: in float32 the README's test command has one rule of each kind, and CI all of them,
+# in one of the two orders: order and precision do not meet in a kernel's text.
 EVERY_KERNEL_IN_BOTH = pytest.mark.parametrize(
     ("dtype", "name", "order"),
     [
@@ -28,6 +29,7 @@ EVERY_KERNEL_IN_BOTH = pytest.mark.parametrize(
         )
         for dtype in ("float64", "float32")
         for kernel in KERNELS
+        if dtype == "float64" or kernel[0] in ONE_OF_EACH_KIND or kernel[1] == "rows"
     ],
 )
 RELATIVE = {"float64": 1e-12, "float32": 0.0}
