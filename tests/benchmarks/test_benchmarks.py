@@ -49,6 +49,10 @@ def measures(benchmark):
     ]
 
 
+LONG = ("sizes.Report", "sizes.DryRun", "executors.Executors")
+"""Which only CI runs."""
+
+
 def test_every_benchmark_is_run_here():
     found = {
         f"{module}.{name}"
@@ -61,7 +65,10 @@ def test_every_benchmark_is_run_here():
     assert {path.stem for path in folder.glob("*.py")} == {"__init__", "versions", *MODULES}
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if name != "sweeps.Commands"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in SMALL if name != "sweeps.Commands"],
+)
 def test_a_benchmark_runs(name, monkeypatch):
     module, kind = name.split(".")
     if module == "sizes":  # time and memory are those of one command

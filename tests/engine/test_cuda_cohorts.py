@@ -12,6 +12,7 @@ pytestmark = pytest.mark.simulated
 TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", COHORTS, ids=lambda case: "-".join(map(str, vars(case).values())))
 def test_cohorts_see_what_they_see_on_the_cpu(case):
     number = COHORTS.index(case)

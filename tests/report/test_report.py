@@ -145,6 +145,7 @@ def test_a_single_run(tmp_path):
     assert text.endswith(" on 1 seed (one seed: no interval)")
 
 
+@pytest.mark.slow
 def test_everything_diverged(tmp_path):
     tables = make_tables(["rosenbrock", "breast_cancer"], ["gd", "adam"], diverge_above=0.0, **SMALL)
     page, pictures = report(tmp_path, tables)
@@ -161,6 +162,7 @@ def test_runs_that_never_got_anywhere(tmp_path):
     assert "every seed failed" in page.text and len(pictures) == 2
 
 
+@pytest.mark.slow
 def test_odd_names_no_minimum_no_landscape_one_batch(tmp_path):
     odd = 'a "very" odd <problem>/..\\name: $\\x_1$ 函数 ' + "long " * 20
     twin = odd.replace("odd", "ODD")

@@ -151,7 +151,7 @@ def test_reading(tmp_path_factory, changes, provenance):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("use", [read_all, write_report])
-@cases(25)
+@cases(15)
 @given(CHANGES, PROVENANCE)
 def test_all_uses(tmp_path_factory, use, changes, provenance):
     folder = altered(tmp_path_factory.mktemp("folder"), changes, provenance)

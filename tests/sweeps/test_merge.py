@@ -72,6 +72,7 @@ def test_parts_of_a_grid_are_whole_when_they_are_joined(monkeypatch, tmp_path):
     assert (tmp_path / "all" / "chosen.toml").read_text() == (tmp_path / "whole" / "chosen.toml").read_text()
 
 
+@pytest.mark.slow
 def test_parts_of_which_an_optimizer_cannot_run(tmp_path):
     """What failed everywhere takes no part in what the later stages are planned from, here as in one sweep."""
     file = tmp_path / "bad.py"
@@ -158,6 +159,7 @@ def test_the_commands(tmp_path):
     same_bytes(tmp_path / "all", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_runs_of_another_rule_are_counted(tmp_path):
     file = tmp_path / "rule.py"
     rule = (
