@@ -93,7 +93,7 @@ _NONE = {
 
 
 def _by_word(table: Mapping) -> dict:
-    return {word: value for words in table for word in words.split() for value in [table[words]]}
+    return {word: value for words, value in table.items() for word in words.split()}
 
 
 LEADS, NONE = _by_word(_LEADS), _by_word(_NONE)

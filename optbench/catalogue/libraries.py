@@ -13,6 +13,7 @@ from typing import Any
 from optbench.catalogue.guard import put_back
 from optbench.contract import eager_signatures, names
 from optbench.contract.eager import LIBRARIES, Eager, Library
+from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, unknown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.origins import Origin
@@ -48,7 +49,7 @@ def unfit(module: ModuleType) -> list[str]:
 def _made(module: ModuleType) -> Iterator[Eager | PluginError]:
     torch = sys.modules.get("torch")
     for value in list(vars(module).values()) if torch else []:
-        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and value.__module__ == module.__name__:
+        if _is_class(value, torch) and value.__module__ == module.__name__:
             try:
                 yield eager_signatures.torch_optimizer(value, source=_place(value, module, torch))
             except PluginError as error:  # a base of others; who asks for it by name hears why
@@ -74,7 +75,7 @@ def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapp
     if isinstance(target, Eager):
         return with_origins(target)
     make = eager_signatures.torch_optimizer if library == "torch" else eager_signatures.optax_optimizer
-    if library == "torch" and not (isinstance(target, type) and issubclass(target, home.optim.Optimizer)):
+    if library == "torch" and not _is_class(target, home):
         if mine:
             raise PluginError(f"optimizer torch:{name}: it is no subclass of torch.optim.Optimizer")
         target = None
@@ -143,12 +144,17 @@ def _own_origins(record: Eager) -> tuple[Origin, ...]:
     return (_origin(f"optimizer {record.name}", file),) if file.is_file() else ()
 
 
+def _is_class(value: Any, torch: Any) -> bool:
+    """Whether it is a class of PyTorch's kind."""
+    return isinstance(value, type) and issubclass(value, torch.optim.Optimizer)
+
+
 def _fits(library: Library, value: Any, home: Any) -> bool:
     """Whether it can be meant by the name of an optimizer of the library."""
     if isinstance(value, Eager):
         return value.library == library
     if library == "torch":
-        return isinstance(value, type) and issubclass(value, home.optim.Optimizer)
+        return _is_class(value, home)
     return callable(value) and not isinstance(value, Optimizer | Baseline | Wrapper) and _has_rate(value)
 
 
@@ -193,7 +199,7 @@ def _installed(dotted: str) -> Any:
 def _names(home: ModuleType, library: Library) -> Iterable[str]:
     if library == "torch":
         kinds = vars(home.optim).items()
-        return [name for name, value in kinds if isinstance(value, type) and issubclass(value, home.optim.Optimizer)]
+        return [name for name, value in kinds if _is_class(value, home)]
     return [
         name for name, value in vars(home).items() if name[0] != "_" and inspect.isfunction(value) and _has_rate(value)
     ]
@@ -201,6 +207,6 @@ def _names(home: ModuleType, library: Library) -> Iterable[str]:
 
 def _has_rate(function: Any) -> bool:
     try:
-        return any(rate in inspect.signature(function).parameters for rate in ("learning_rate", "lr"))
+        return any(rate in inspect.signature(function).parameters for rate in RATE_ARGUMENTS)
     except (TypeError, ValueError):  # of some that are written in C nobody can tell
         return False

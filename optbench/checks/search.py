@@ -9,9 +9,8 @@ from optbench.contract.search import RATE, check_space
 
 def fits(record: AnyOptimizer) -> None:
     """Raise Wrong where a range of the search space leaves its hyperparameter's limits."""
-    limits = record.limits if isinstance(record, Baseline) else record.all_limits
     try:
-        check_space(record.name, record.space, record.hyperparameters, limits)
+        check_space(record.name, record.space, record.hyperparameters, record.all_limits)
     except OptbenchError as error:
         raise Wrong(str(error)) from None
     if isinstance(record, Baseline) and RATE in record.search:

@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from optbench.contract import names, values
-from optbench.contract.errors import OptbenchError, PluginError
-from optbench.contract.limits import enforce
-from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract import values
+from optbench.contract.optimizers import Baseline, Optimizer, Valued
 from optbench.contract.origins import Origin
-from optbench.contract.record_values import check_rule
-from optbench.contract.search import RATE, RATES, Range, check_space
+from optbench.contract.record_values import check_rule, check_search
+from optbench.contract.search import Range
 
 Library = Literal["torch", "optax"]
 LIBRARIES: dict[Library, str] = {"torch": "PyTorch", "optax": "optax"}
@@ -23,7 +21,7 @@ RANDOM_NUMBERS = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False)
-class Eager:
+class Eager(Valued):
     """An optimizer of another library; :func:`optbench.torch_optimizer` and its like make it of a class or a function.
 
     Example:
@@ -69,36 +67,7 @@ class Eager:
             raise values.wrong("optimizer", "library", self.library, " or ".join(LIBRARIES))
         values.function("optimizer", "target", self.target)
         check_rule("optimizer", self)
-        try:
-            check_space(f"optimizer {self.name}", self.search, self.hyperparameters, self.limits)
-        except OptbenchError as error:
-            raise PluginError(str(error)) from None
-
-    @property
-    def all_limits(self) -> dict[str, str]:
-        """The interval of every hyperparameter that has one."""
-        return dict(self.limits)
-
-    @property
-    def space(self) -> dict[str, Range]:
-        """What tuning varies, by name: ``search``, and where that has no rate, the usual ones."""
-        return {RATE: RATES} | dict(self.search)
-
-    def with_values(self, given: Mapping) -> dict[str, float]:
-        """All hyperparameters: the given values, and the defaults of the others.
-
-        Args:
-            given: values by name.
-
-        Returns:
-            A number for each hyperparameter.
-
-        Raises:
-            OptbenchError: a name is unknown, or a value lies outside its limits.
-        """
-        filled = names.fill("optimizer", self.name, given, self.hyperparameters)
-        enforce(f"optimizer {self.name}", filled, self.limits)
-        return filled
+        check_search(f"optimizer {self.name}", self)
 
     def arguments(self, given: Mapping[str, float]) -> dict[str, Any]:
         """What the class or the function is called with, besides parameters and the rate.

@@ -7,10 +7,10 @@ from typing import Any
 
 from optbench.contract import values
 from optbench.contract.eager import Eager, Library
+from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.search import Range
 
-_RATES = ("lr", "learning_rate")
 _SPACES = {
     "beta1": Range("one_minus_log_uniform", (0.02, 0.5)),
     "beta2": Range("one_minus_log_uniform", (1e-3, 0.2)),
@@ -105,7 +105,7 @@ def required(owner: str, library: Library, target: Callable) -> list[str]:
         PluginError: it is neither.
     """
     given = _parameters(owner, library, target)
-    return [key for key, default in given.items() if default is inspect.Parameter.empty and key not in _RATES]
+    return [key for key, default in given.items() if default is inspect.Parameter.empty and key not in RATE_ARGUMENTS]
 
 
 def others(record: Eager) -> dict[str, Any]:
@@ -136,9 +136,7 @@ def again(record: Eager, name: str, options: Mapping[str, Any]) -> Eager:
     Raises:
         PluginError: an option that it does not take.
     """
-    defaults = {key: int(value) if key in record.whole else value for key, value in record.hyperparameters.items()}
-    tuples = {key: tuple(defaults.pop(part) for part in parts) for key, parts in record.tuples.items()}
-    given = {**defaults, **tuples, **record.options, **options}
+    given = {**record.arguments(record.hyperparameters), **options}
     made = _record(record.library, record.target, name, record.search, record.search_source, record.source, given)
     return replace(made, origins=record.origins)
 
@@ -155,9 +153,9 @@ def _record(
     label = name or f"{library}:{getattr(target, '__name__', '')}"
     owner = f"optimizer {label}"
     parameters = _parameters(owner, library, target)
-    rate = next((key for key in _RATES if key in parameters), None)
+    rate = next((key for key in RATE_ARGUMENTS if key in parameters), None)
     if rate is None:
-        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(_RATES)}")
+        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS)}")
     strange = next((key for key in options if key not in parameters or key == rate), None)
     if strange is not None:
         raise PluginError(f"{owner}: it takes no {strange!r}; it has {', '.join(parameters)}")

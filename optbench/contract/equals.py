@@ -11,6 +11,7 @@ what it is or holds, ``inner in (SGD, Adam)``, ``lookahead not in inner``, and `
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from optbench.contract import values
 from optbench.contract.errors import PluginError, shown, unknown
@@ -19,6 +20,8 @@ LIBRARIES = ("torch", "optax", "keras")
 """PyTorch's torch.optim, optax, and keras.optimizers."""
 GIVEN = ("lr", "constant")
 """What every text may name: the rate, and whether it stays as it is."""
+RATE_ARGUMENTS = ("lr", "learning_rate")
+"""What libraries call the rate."""
 _AROUND = ("inner", "share")
 
 
@@ -100,12 +103,17 @@ def check(owner: str, equals: Mapping, known: Iterable[str], around: bool = Fals
     for library, text in checked.items():
         if library not in LIBRARIES:
             raise PluginError(f"{owner}: {unknown('library', library, LIBRARIES)}")
-        for branch in read(owner, library, values.text(owner, f"equals[{library!r}]", text)).branches:
-            for name in _names(branch):
-                if name not in allowed:
-                    wrong = unknown("name", name, allowed)
-                    raise PluginError(f"{owner}: equals[{library!r}]={shown(text)}: {wrong}")
+        for name in _stated(owner, library, values.text(owner, f"equals[{library!r}]", text)):
+            if name not in allowed:
+                wrong = unknown("name", name, allowed)
+                raise PluginError(f"{owner}: equals[{library!r}]={shown(text)}: {wrong}")
     return checked
+
+
+@cache
+def _stated(owner: str, library: str, text: str) -> tuple[str, ...]:
+    """The names that stand for values in a text: it is looked at for each copy of its record, at every start."""
+    return tuple(name for branch in read(owner, library, text).branches for name in _names(branch))
 
 
 def _names(branch: Branch) -> list[str]:

@@ -4,7 +4,7 @@ import ast
 import copy
 from collections.abc import Mapping
 
-from optbench.contract.equals import LIBRARIES, Branch, Equal, callee, is_inner, read, text_of
+from optbench.contract.equals import LIBRARIES, RATE_ARGUMENTS, Branch, Equal, callee, is_inner, read, text_of
 
 
 def combine(wrapper: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
@@ -19,12 +19,13 @@ def combine(wrapper: Mapping[str, str], base: Mapping[str, str]) -> dict[str, st
     """
     combined = {}
     for library in LIBRARIES:
-        if library in base and not read("", library, base[library]).branches:
+        if library not in base:
+            continue
+        inner = read("", library, base[library])
+        if not inner.branches:
             combined[library] = base[library]
-        elif library in base and library in wrapper:
-            combined[library] = _combined(read("", library, wrapper[library]), read("", library, base[library]))
-        elif library in base and library not in wrapper:
-            combined[library] = ""
+        elif library in wrapper:
+            combined[library] = _combined(read("", library, wrapper[library]), inner)
     return {library: text for library, text in combined.items() if text}
 
 
@@ -69,7 +70,7 @@ def rate(call: ast.expr) -> ast.expr | None:
     if not isinstance(call, ast.Call):
         return None
     for keyword in call.keywords:
-        if keyword.arg in ("lr", "learning_rate"):
+        if keyword.arg in RATE_ARGUMENTS:
             return keyword.value
     for part in call.args:
         inner = rate(part)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from optbench.contract import columns
-from optbench.contract.errors import OptbenchError, PluginError, shown
+from optbench.contract.errors import PluginError, shown
 from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, Wrapper, arguments
-from optbench.contract.search import Range, check_space
+from optbench.contract.record_values import check_search
+from optbench.contract.search import Range
 from optbench.contract.values import mapping, real, source_function, words, wrong
 
 
@@ -31,14 +32,6 @@ def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, 
     if idle:
         raise PluginError(f"{owner}: {idle!r} is computed but is no argument of the rule")
     return {"slots": slots, "scalars": scalars, "hyperparameters": values}
-
-
-def _check_search(owner: str, record: Optimizer | Wrapper) -> None:
-    """The ranges are for what the rule has, and inside its limits."""
-    try:
-        check_space(owner, record.search, record.hyperparameters, record.all_limits)
-    except OptbenchError as error:
-        raise PluginError(str(error)) from None
 
 
 def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
@@ -137,7 +130,7 @@ def optimizer(
             equals=mapping(owner, "equals", equals),
         )  # fmt: skip
         _check_stages(owner, record)
-        _check_search(owner, record)
+        check_search(owner, record)
         return record
 
     return decorate
@@ -185,7 +178,7 @@ def variant(
         record = replace(record, equals=mapping(f"optimizer {name}", "equals", equals))
     if search is not None:
         record = replace(record, search=mapping(f"optimizer {name}", "search", search), search_source=search_source)
-        _check_search(f"optimizer {name}", record)
+        check_search(f"optimizer {name}", record)
     return record
 
 
@@ -240,7 +233,7 @@ def wrapper(
             search_source=search_source, equals=mapping(owner, "equals", equals),
         )  # fmt: skip
         _check_stages(owner, record)
-        _check_search(owner, record)
+        check_search(owner, record)
         return record
 
     return decorate

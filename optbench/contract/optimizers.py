@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from optbench.contract import equals, names, values
 from optbench.contract.limits import enforce
@@ -41,8 +42,38 @@ class Matrix:
         values.function("Matrix", "memory", self.memory, 2)
 
 
+class Valued:
+    """What records with hyperparameters have in common."""
+
+    @property
+    def all_limits(self: Any) -> dict[str, str]:
+        """The interval of every hyperparameter that has one."""
+        return dict(self.limits)
+
+    @property
+    def space(self: Any) -> dict[str, Range]:
+        """What tuning varies, by name: ``search``, and where that has no rate, the usual ones."""
+        return {RATE: RATES} | dict(self.search)
+
+    def with_values(self: Any, given: Mapping) -> dict[str, float]:
+        """All hyperparameters: the given values, and the defaults of the others.
+
+        Args:
+            given: values by name.
+
+        Returns:
+            A number for each hyperparameter.
+
+        Raises:
+            OptbenchError: a name is unknown, or a value lies outside its limits.
+        """
+        values = names.fill("optimizer", self.name, given, self.hyperparameters)
+        enforce(f"optimizer {self.name}", values, self.all_limits)
+        return values
+
+
 @dataclass(frozen=True, eq=False)
-class Optimizer:
+class Optimizer(Valued):
     """An update rule with its state slots and hyperparameters; :func:`optbench.optimizer` makes it of a function.
 
     Example:
@@ -118,11 +149,6 @@ class Optimizer:
         """The interval of every hyperparameter that has one."""
         return _all_limits(self.hyperparameters, self.limits)
 
-    @property
-    def space(self) -> dict[str, Range]:
-        """What tuning varies, by name: ``search``, and where that has no rate, the usual ones."""
-        return {RATE: RATES} | dict(self.search)
-
     def _is_power(self, scalar: str) -> bool:
         return scalar.endswith("_t") and scalar[:-2] in self.hyperparameters and scalar not in self.hyperparameters
 
@@ -138,22 +164,6 @@ class Optimizer:
         for stage in self.matrix.values():
             asked += arguments(stage.transform)[2:]
         return [name for name in asked if name not in known]
-
-    def with_values(self, given: Mapping) -> dict[str, float]:
-        """All hyperparameters: the given values, and the defaults of the others.
-
-        Args:
-            given: values by name.
-
-        Returns:
-            A number for each hyperparameter.
-
-        Raises:
-            OptbenchError: a name is unknown, or a value lies outside its limits.
-        """
-        values = names.fill("optimizer", self.name, given, self.hyperparameters)
-        enforce(f"optimizer {self.name}", values, self.all_limits)
-        return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +219,7 @@ class Wrapper:
 
 
 @dataclass(frozen=True, eq=False)
-class Baseline:
+class Baseline(Valued):
     """A method of ``scipy.optimize.minimize`` that runs on the full batch and searches its own step length.
 
     One step is one evaluation of value and gradient; rates and schedules mean nothing to it.
@@ -255,22 +265,6 @@ class Baseline:
     def space(self) -> dict[str, Range]:
         """What tuning varies, by name."""
         return dict(self.search)
-
-    def with_values(self, given: Mapping) -> dict[str, float]:
-        """All hyperparameters: the given values, and the defaults of the others.
-
-        Args:
-            given: values by name.
-
-        Returns:
-            A number for each hyperparameter.
-
-        Raises:
-            OptbenchError: a name is unknown, or a value lies outside its limits.
-        """
-        values = names.fill("optimizer", self.name, given, self.hyperparameters)
-        enforce(f"optimizer {self.name}", values, self.limits)
-        return values
 
 
 def _all_limits(hyperparameters: Mapping[str, float], limits: Mapping[str, str]) -> dict[str, str]:

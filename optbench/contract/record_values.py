@@ -5,6 +5,7 @@ from typing import Any
 
 from optbench.contract import limits, values
 from optbench.contract.errors import OptbenchError, PluginError
+from optbench.contract.search import check_space
 
 
 def check_rule(kind: str, record: Any) -> None:
@@ -31,6 +32,22 @@ def check_rule(kind: str, record: Any) -> None:
         for name, stage in values.mapping(owner, key, getattr(record, key, {})).items():
             values.source_function(owner, f"{key}[{name!r}]", stage)
     _check_limits(owner, record.limits, getattr(record, "all_limits", record.limits), record.hyperparameters)
+
+
+def check_search(owner: str, record: Any) -> None:
+    """Refuse a search space of what a record does not have, or beyond its limits.
+
+    Args:
+        owner: whose it is; messages begin with it.
+        record: an Optimizer, a Wrapper or an Eager.
+
+    Raises:
+        PluginError: the message names the hyperparameter.
+    """
+    try:
+        check_space(owner, record.search, record.hyperparameters, record.all_limits)
+    except OptbenchError as error:
+        raise PluginError(str(error)) from None
 
 
 def check_schedule(kind: str, record: Any) -> None:

@@ -72,4 +72,4 @@ def _each(text: Any, use: Callable[[str], str | None]) -> Any:
             raise OptbenchError(f"{name}: file={shown(file)} must be one path")
         new = use(file)
         given = {_KEY: new, **given} if new is not None else given
-    return names.canonical(name, given) if names.canonical(name, given) != text else text
+    return names.canonical(name, given)

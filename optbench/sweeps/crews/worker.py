@@ -104,17 +104,24 @@ class _Worker:
                 with contextlib.suppress(OptbenchError):
                     catalogue.problem(name)
 
-    def do_run(self, recipe: Any, threads: int, without: dict[str, str]) -> tuple[bytes, ...]:
-        """Run the cohort of a recipe: its file's content. without: schedules that are not called, and why."""
-        from optbench.engine.run import compile_for, one_blas_thread
-        from optbench.sweeps.crews.watched import watched
-        from optbench.sweeps.jobs import Job
+    def _ready(self, recipe: Any) -> Any:
+        """The cohort of a recipe, compiled."""
+        from optbench.engine.run import compile_for
         from optbench.sweeps.recipes import cohort_of
 
         planned = cohort_of(recipe, self._catalogue(recipe.plugins))
         with self._compiling():
             compile_for(planned.cohort)
         self._tell("running")
+        return planned
+
+    def do_run(self, recipe: Any, threads: int, without: dict[str, str]) -> tuple[bytes, ...]:
+        """Run the cohort of a recipe: its file's content. without: schedules that are not called, and why."""
+        from optbench.engine.run import one_blas_thread
+        from optbench.sweeps.crews.watched import watched
+        from optbench.sweeps.jobs import Job
+
+        planned = self._ready(recipe)
         progress, stop = self._signs()
         request = replace(planned, cohort=watched(planned.cohort, self._inside, without))
         with one_blas_thread():
@@ -130,15 +137,11 @@ class _Worker:
 
     def do_path(self, recipe: Any) -> Any:
         """What `walks.curves_of` gives of the cohort of a recipe."""
-        from optbench.engine.run import compile_for, one_blas_thread
+        from optbench.engine.run import one_blas_thread
         from optbench.sweeps.crews.watched import watched
-        from optbench.sweeps.recipes import cohort_of
         from optbench.sweeps.walks import curves_of
 
-        planned = cohort_of(recipe, self._catalogue(recipe.plugins))
-        with self._compiling():
-            compile_for(planned.cohort)
-        self._tell("running")
+        planned = self._ready(recipe)
         with one_blas_thread():
             return curves_of(replace(planned, cohort=watched(planned.cohort, self._inside, {})))
 
