@@ -58,7 +58,7 @@ def csv(place: Path, ending: str, given: Mapping[str, Any]) -> Any:
     if decimal not in ("", ".", ","):
         raise OptbenchError(f"data set {path}: decimal={shown(decimal)} must be '.', or ','")
     packed = place.name.lower().endswith(".gz")
-    head = _head(path, place, packed)
+    head = _head(place, packed)
     if not head.strip():
         return pd.DataFrame()
     _refuse_other_kinds(given, head, encoding)
@@ -72,7 +72,7 @@ def csv(place: Path, ending: str, given: Mapping[str, Any]) -> Any:
             names = [str(name).strip() for name in first.iloc[0]]
             _look_at_names(given, names, between)
             _refuse_another_separator(given, names, between, head.decode(encoding, errors="replace"))
-            _need_room(path, place, packed, head, between, len(names))
+            _need_room(path, place, packed, head, len(names))
             table = pd.read_csv(
                 place, header=0, names=range(len(names)), index_col=False, low_memory=False, na_values=_NO_VALUE,
                 decimal=decimal or ".", **how,
@@ -113,7 +113,7 @@ def unpacked_size(path: str, place: Path) -> int:
     return size
 
 
-def _head(path, place, packed):
+def _head(place, packed):
     with gzip.open(place, "rb") if packed else place.open("rb") as file:
         return file.read(_HEAD)
 
@@ -173,7 +173,7 @@ def _spoken(sign):
     return ("tab", "tab") if sign == "\t" else (sign, repr(sign))
 
 
-def _need_room(path, place, packed, head, between, columns):
+def _need_room(path, place, packed, head, columns):
     """Refuse a text whose numbers do not fit into memory; how many there are is told from its first lines."""
     size = unpacked_size(path, place) if packed else place.stat().st_size
     fields = max(head.count(b"\n"), 1) * columns

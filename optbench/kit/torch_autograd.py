@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.kit.torch_layers import plain_weights
 
 LOSSES = ("cross_entropy", "mse")
 _TRIED = 8
@@ -126,8 +127,7 @@ class Autograd:
         if made.ndim == 0 or len(made) != len(x):
             raise OptbenchError(f"the module gives {tuple(made.shape)} for {len(x)} rows, and not a row each")
         self._fits(made, target)
-        weights = [each.detach().double().numpy().ravel() for each in self.module.parameters() if each.requires_grad]
-        w = np.concatenate(weights)
+        w = plain_weights(self.module)
         g = np.empty_like(w)
         try:
             self.value_and_gradient(w, g, x, y)

@@ -60,12 +60,12 @@ class Examples:
 def examples(X: Any, y: Any, test: Any = None) -> Examples:
     """The examples of :func:`torch_problem`. Raises OptbenchError for what are none."""
     x, targets = _numbers("X", X), _numbers("y", y)
-    _fit(x, targets, "X", "y")
+    _fit("X", x, targets)
     if test is not None:
         if not isinstance(test, tuple | list) or len(test) != 2:
             raise OptbenchError(f"torch_problem: test={shown(test)} must be X and y of the test rows, a pair")
         x_test, last = _numbers("X of test", test[0]), _numbers("y of test", test[1])
-        _fit(x_test, last, "X of test", "y")
+        _fit("X of test", x_test, last)
         if x_test.shape[1:] != x.shape[1:]:
             raise OptbenchError(
                 f"torch_problem: X is {x.shape}, and that of test {x_test.shape}: give both the same features"
@@ -125,6 +125,6 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     return found
 
 
-def _fit(x: np.ndarray, y: np.ndarray, *names: str) -> None:
+def _fit(name: str, x: np.ndarray, y: np.ndarray) -> None:
     if len(x) != len(y):
-        raise OptbenchError(f"torch_problem: {names[0]} has {len(x):,} rows, and {names[1]} {len(y):,}: give as many")
+        raise OptbenchError(f"torch_problem: {name} has {len(x):,} rows, and y {len(y):,}: give as many")

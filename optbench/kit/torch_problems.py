@@ -78,7 +78,7 @@ def torch_problem(
             f"torch_problem: {key}={shown(wrong)} must be {'a text' if key == 'name' else 'True or False'}"
         )
     layers, reason = ([], "loss is a function") if callable(loss) else torch_layers.dense_layers(module, loss)
-    if layers and (len(data.shape) == 1 or _begins_flat(module)) and not eager:
+    if layers and (len(data.shape) == 1 or _first(module) == "Flatten") and not eager:
         fields = _compiled(layers, loss, data)
         weights_of, kind = torch_layers.dense_weights, "compiled"
     else:
@@ -200,12 +200,8 @@ def _checked_loss(loss: Any, data: Examples) -> str | Callable:
     return loss
 
 
-def _begins_flat(module: Any) -> bool:
-    """Whether a module lays each example out as one row, whatever its shape."""
-    return type(next(module.modules())).__name__ == "Sequential" and _first(module) == "Flatten"
-
-
 def _first(module: Any) -> str:
+    """The kind of the module that an example meets first."""
     while type(module).__name__ == "Sequential" and len(module):
         module = module[0]
     return type(module).__name__

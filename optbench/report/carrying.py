@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from optbench.contract.equals import LIBRARIES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import number_text
 from optbench.sweeps import spec_files
+from optbench.sweeps.manifest import digest_of
 from optbench.sweeps.results import Results
 from optbench.translation.code import written
 from optbench.translation.places import WORDS
@@ -99,19 +99,10 @@ def _catalogue(results: Results) -> tuple[Catalogue, list[str]]:
     known, changed = set((results.provenance.get("plugins") or {}).values()), []
     try:
         files = spec_files.read(results.directory / "spec.toml").plugins
-        changed = [path.name for path in map(Path, files) if not path.is_file() or _digest(path) not in known]
-        catalogue = loader.load(tuple(files))
-        if all(digest in known for _, digest in _digests(catalogue)):
+        changed = [path.name for path in map(Path, files) if not path.is_file() or digest_of(path) not in known]
+        catalogue, shipped = loader.load(tuple(files)), set(loader.shipped_files())
+        if all(catalogue.hashes[key] in known for key, path in catalogue.files.items() if path not in shipped):
             return catalogue, []
     except (OptbenchError, OSError, AttributeError, TypeError):
         pass
     return loader.load(), changed
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _digests(catalogue: Catalogue) -> list[tuple[str, str]]:
-    shipped = set(loader.shipped_files())
-    return [(key, catalogue.hashes[key]) for key, path in catalogue.files.items() if path not in shipped]

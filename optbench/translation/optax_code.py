@@ -8,7 +8,7 @@ from optbench.translation.eager_loops import optax_needs_value
 from optbench.translation.loops import joined, lines, stepper_call, tabulated
 from optbench.translation.numbers import Numbers
 from optbench.translation.places import OWN, imported
-from optbench.translation.rates import schedule_call
+from optbench.translation.rates import Rate, schedule_call
 from optbench.translation.setting import Setting, equal_of, header
 
 _REPORTING = ("contrib.schedule_free", "contrib.schedule_free_sgd", "contrib.schedule_free_adamw")
@@ -76,13 +76,8 @@ class _Placed(ast.NodeTransformer):
             return Numbers({"lr": self.setting.lr}).placed(node)
         if isinstance(node, ast.Name) or not any(isinstance(n, ast.Name) and n.id == "lr" for n in ast.walk(node)):
             return node
-        code = ast.unparse(_Called().visit(node))
+        code = ast.unparse(Rate("lr(step)").visit(node))
         return ast.parse(f"lambda step: {code}", mode="eval").body
-
-
-class _Called(ast.NodeTransformer):
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.parse("lr(step)", mode="eval").body if node.id == "lr" else node
 
 
 def _own(setting: Setting, call: ast.expr, own: str, before: str) -> str:
@@ -98,7 +93,7 @@ def _own(setting: Setting, call: ast.expr, own: str, before: str) -> str:
     if own:
         setup += f"lr = optax.{own}\n"
     elif before:
-        setup += f"rates = {setting.lr!r} * jnp.asarray(factors(total_steps, {_per_epoch(before)}))\n"
+        setup += f"rates = {setting.lr!r} * jnp.asarray(factors(total_steps, steps_per_epoch))\n"
         setup += "lr = lambda step: rates[jnp.minimum(step, total_steps - 1)]\n"
     setup += f"optimizer = {text}\nstate = optimizer.init(params)\n"
     setup += f"ema = optax.ema({average})\naverages = ema.init(params)\n" * bool(average)
@@ -146,10 +141,6 @@ def _path(call: ast.expr) -> list[int] | None:
         if path is not None:
             return [place, *path]
     return None
-
-
-def _per_epoch(code: str) -> str:
-    return "steps_per_epoch" if "steps_per_epoch" in code else "1"
 
 
 def _kernel(setting: Setting, before: str) -> str:

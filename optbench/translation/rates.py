@@ -50,12 +50,12 @@ def schedule_call(schedule: Schedule, library: str, lr: str) -> str:
     numbers = Numbers(schedule.parameters)
     for branch in stated.branches if schedule.inner is None else ():
         if numbers.holds(branch.condition):
-            tree = _Rate(lr).visit(numbers.placed(branch.call))
+            tree = Rate(lr).visit(numbers.placed(branch.call))
             return ast.unparse(ast.fix_missing_locations(tree))
     return ""
 
 
-class _Rate(ast.NodeTransformer):
+class Rate(ast.NodeTransformer):
     """The code of the rate in the place of ``lr``."""
 
     def __init__(self, code: str):

@@ -133,7 +133,7 @@ def _own(setting: Setting, call: ast.expr) -> tuple[str, str, list[str]]:
     placed = f"torch.optim.{_code(call, setting.lr)}".replace(f"torch.optim.{OWN}.", "")
     setup = [f"optimizer = {placed.replace('(', '(parameters, ', 1)}"]
     setup += ["optimizer.train()"] * modes
-    setup += [f"rates = factors(total_steps, {_per_epoch(own or before)})"] * bool(before)
+    setup += ["rates = factors(total_steps, steps_per_epoch)"] * bool(before)
     setup += [f"scheduler = {scheduler}"] * bool(scheduler)
     setup += [part["setup"].strip().format(*given) for part, given in wrapped if "setup" in part]
     loss = "loss_function(model(inputs), targets)"
@@ -147,10 +147,6 @@ def _own(setting: Setting, call: ast.expr) -> tuple[str, str, list[str]]:
     modules = ["math"] * ("math." in own) + ["numpy as np"] * bool(before) + ["torch"]
     text = "\n".join(setup)
     return _function(setting, text, inside, end, own or before), before, modules
-
-
-def _per_epoch(code: str) -> str:
-    return "steps_per_epoch" if "steps_per_epoch" in code else "len(loader)"
 
 
 def _code(node: ast.expr, lr: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def problem_courses(catalogue: Catalogue) -> Iterator[Course]:
 
 def made_courses(shapes: Shapes = ((3, 2), (4,))) -> Iterator[Course]:
     """Sequences of gradients that are given to both sides whatever their weights."""
-    dim = int(sum(np.prod(shape, dtype=int) for shape in shapes))
+    dim = sum(map(prod, shapes))
     rng = np.random.default_rng(14)
     signs = rng.choice([-1.0, 1.0], (STEPS, dim))
     start = np.where(np.arange(dim) % 2, 0.0, 1.0)  # at 0 the least step is seen, elsewhere a decay

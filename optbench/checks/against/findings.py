@@ -1,5 +1,7 @@
 """Two sides' measurements -> the conventions in which they differ, in words."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from optbench.checks.against.lengths import CLOSE, Finding, lengths, same
@@ -12,7 +14,7 @@ def findings(a: Probe, b: Probe, first: str, second: str) -> list[Finding]:
     names = first, second
     found = _sign(a, b, names)
     if found:
-        b = _turned(b)
+        b = replace(b, weights=-b.weights)
     kind = _kind(a, b, names)
     if kind:
         return [*found, *kind]
@@ -41,10 +43,6 @@ def findings(a: Probe, b: Probe, first: str, second: str) -> list[Finding]:
             Finding("by block", f"{first} sees {words[a.neighbours]}, {second} {words[b.neighbours]}")
         )  # fmt: skip
     return found
-
-
-def _turned(probe: Probe) -> Probe:
-    return Probe(**{**vars(probe), "weights": -probe.weights})
 
 
 def _sign(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:

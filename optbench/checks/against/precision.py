@@ -1,5 +1,7 @@
 """Whether a side keeps numbers in less than float64, as its answer to a very small change of a gradient shows."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from optbench.checks.against.probes import MATRIX, steps
@@ -22,7 +24,7 @@ def is_coarse(side: Side) -> bool:
     """Whether the step hardly ever goes along with a gradient that changes by less than float32 can tell."""
     for shapes in (side.asked_on, MATRIX):
         try:
-            return _is_coarse(Side(side.name, side.hyperparameters, side.begin, asked_on=shapes))
+            return _is_coarse(replace(side, asked_on=shapes))
         except OptbenchError:
             continue
     return False

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Protocol
 
 import numpy as np
@@ -62,7 +63,7 @@ class _Rule:
 
     def __init__(self, record: Optimizer, shapes: Shapes, values: Mapping[str, float]):
         self.update = Update(record, "rows", shapes, "float64", [values])
-        dim = int(sum(np.prod(shape, dtype=int) for shape in shapes))
+        dim = sum(map(prod, shapes))
         self.w, self.g, self.t = aligned((1, dim), "float64"), aligned((1, dim), "float64"), 0
         self.reports = record.report is not None
 
@@ -81,7 +82,7 @@ class _Foreign:
     """Another library's optimizer; what it raises becomes one line."""
 
     def __init__(self, record: Eager, shapes: Shapes, values: Mapping[str, float], name: str):
-        dim = int(sum(np.prod(shape, dtype=int) for shape in shapes))
+        dim = sum(map(prod, shapes))
         self.w, self.name = np.zeros((1, dim)), name
         self.update = EagerUpdate(record, tuple(shapes), [values], self.w, True)
 
