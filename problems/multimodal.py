@@ -151,24 +151,24 @@ def griewank(dim=2, radius=100.0, noise=0.1):
 
 
 def levy_gradient(w, g, f):
-    dim, runs = w.shape
+    last, runs = w.shape[0] - 1, w.shape[1]
+    for r in range(runs):
+        a = (w[last, r] - 1.0) / 4.0
+        s, c = sin(2.0 * pi * a), cos(2.0 * pi * a)
+        f[r] = a * a * (1.0 + s * s)
+        g[last, r] = 0.5 * a * (1.0 + s * (s + 2.0 * pi * a * c))
+    for i in range(last):
+        here, slope = w[i], g[i]
+        for r in range(runs):
+            a = (here[r] - 1.0) / 4.0
+            s, c = sin(pi * a + 1.0), cos(pi * a + 1.0)
+            f[r] += a * a * (1.0 + 10.0 * s * s)
+            slope[r] = a * (0.5 + 5.0 * s * (s + pi * a * c))
     for r in range(runs):
         a = (w[0, r] - 1.0) / 4.0
         s, c = sin(pi * a), cos(pi * a)
-        f[r] = s * s
-        g[0, r] = pi / 2.0 * s * c
-    for i in range(1, dim):
-        for r in range(runs):
-            a = (w[i - 1, r] - 1.0) / 4.0
-            s, c = sin(pi * a + 1.0), cos(pi * a + 1.0)
-            f[r] += a * a * (1.0 + 10.0 * s * s)
-            g[i - 1, r] += a * (0.5 + 5.0 * s * (s + pi * a * c))
-            g[i, r] = 0.0
-    for r in range(runs):
-        a = (w[dim - 1, r] - 1.0) / 4.0
-        s, c = sin(2.0 * pi * a), cos(2.0 * pi * a)
-        f[r] += a * a * (1.0 + s * s)
-        g[dim - 1, r] += 0.5 * a * (1.0 + s * (s + 2.0 * pi * a * c))
+        f[r] += s * s
+        g[0, r] += pi / 2.0 * s * c
 
 
 @problem(source="Levy & Montalvo 1985, SIAM J. Sci. Stat. Comput. 6, 15-29; as in Laguna & Marti 2005")
