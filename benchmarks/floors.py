@@ -6,9 +6,9 @@
 
 The floor of a call is the larger of two times: that of moving the bytes that it must read and write at least once, at
 the bandwidth of the cache in which its arrays fit; and that of its operations, as the plain Python source declares
-them, at full rate (bounds/counting.py says what counts). All rates are measured in this process, pinned to one core, in CPU time
-(bounds/machine.py). The share is the floor over the time measured. A floor is a bound, not a promise: it knows
-nothing of latencies, of the call itself (some 10 ns), or of operations that cannot be computed side by side.
+them, at full rate (bounds/counting.py says what counts). All rates are measured in this process, pinned to one core,
+in CPU time (bounds/machine.py). The share is the floor over the time measured. A floor is a bound, not a promise: it
+knows nothing of latencies, of the call itself (some 10 ns), or of operations that cannot be computed side by side.
 
 Problems are timed at 64 lanes, on mini-batches of 64 where they have data, by themselves; rules with the driver's loop
 around them, on 64 lanes of a 10 x 10 block whose gradient is a constant (bounds/calls.py).
@@ -69,8 +69,9 @@ def row(kind: str, name: str, machine: Any, repeats: int, seconds: float) -> dic
         spent = calls.step_ns(name, machine.dtype, LANES, seconds, repeats)
     floor, bound = machine.floor(work)
     return {
-        "kind": kind, "name": name, "dtype": machine.dtype, "lanes": LANES, "ns": spent / LANES, "floor_ns": floor / LANES,
-        "share": floor / spent, "bound": bound, "operations": dict(work.operations), "bytes": work.numbers * machine.size,
+        "kind": kind, "name": name, "dtype": machine.dtype, "lanes": LANES, "ns": spent / LANES,
+        "floor_ns": floor / LANES, "share": floor / spent, "bound": bound, "operations": dict(work.operations),
+        "bytes": work.numbers * machine.size,
     }  # fmt: skip
 
 

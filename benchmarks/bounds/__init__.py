@@ -1,1 +1,1 @@
-"""What a problem's gradient and an optimizer's step must cost at least: counted operations and bytes, measured rates."""
+"""What a gradient and a step must cost at least: operations and bytes that are counted, rates that are measured."""

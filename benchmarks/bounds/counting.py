@@ -4,7 +4,7 @@ A function's source is the declaration; the compiler may find cheaper ways, and 
 each addition, subtraction and multiplication of a number that depends on weights, gradients, state or data; divisions
 by such a number, roots and transcendental functions by name; the two operations a term of a matrix product. What does
 not: arithmetic of constants, hyperparameters and indices, which no loop must repeat, a division by them (a product),
-adding 0 and multiplying by 1, signs, comparisons and choices.
+adding to 0, as every sum begins, signs, comparisons and choices.
 """
 
 from __future__ import annotations
@@ -56,20 +56,20 @@ class Real:
         return Real(abs(self.value))
 
     def __add__(self, other: Any) -> Real:
-        return _made("add", self.value + float(other), other, 0.0)
+        return _made("add", self.value + float(other), other)
 
     def __sub__(self, other: Any) -> Real:
-        return _made("add", self.value - float(other), other, 0.0)
+        return _made("add", self.value - float(other), other)
 
     def __rsub__(self, other: Any) -> Real:
-        return _made("add", float(other) - self.value, other, 0.0)
+        return _made("add", float(other) - self.value, other)
 
     def __mul__(self, other: Any) -> Real:
-        return _made("multiply", self.value * float(other), other, 1.0)
+        return _made("multiply", self.value * float(other))
 
     def __truediv__(self, other: Any) -> Real:
         quotient = float(np.float64(self.value) / np.float64(float(other)))
-        return _made("divide" if isinstance(other, Real) else "multiply", quotient, other, 1.0)
+        return _made("divide" if isinstance(other, Real) else "multiply", quotient)
 
     def __rtruediv__(self, other: Any) -> Real:
         return _made("divide", float(np.float64(float(other)) / np.float64(self.value)))
@@ -100,8 +100,8 @@ class Real:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _made(operation: str, value: float, other: Any = None, idle: float | None = None) -> Real:
-    if isinstance(other, Real) or other is None or float(other) != idle:
+def _made(operation: str, value: float, other: Any = None) -> Real:
+    if operation != "add" or isinstance(other, Real) or float(other) != 0.0:
         TALLY[operation] += 1
     return Real(value)
 

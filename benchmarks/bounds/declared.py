@@ -15,6 +15,8 @@ from benchmarks.bounds.counting import Real, counted, counting, reals
 
 _STEP = 3
 """The step that is counted: neither the first, at which some rules begin, nor one at which every k-th is special."""
+_SMALL = 1e-3
+"""In the place of a hyperparameter's 0, with which a kernel computes as with any other number."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,11 @@ def rule_work(rule: optbench.Optimizer, shape: tuple[int, int], lanes: int) -> W
     size = shape[0] * shape[1]
     memory = sum(stage.memory(*shape) for stage in rule.matrix.values())
     given: dict[str, Any] = {name: Real(0.5) for name in ("w", "g", *rule.own)}
-    given |= {name: 1.0 for name in (*rule.shared, *rule.total, *rule.block)} | {name: Real(0.5) for name in rule.matrix}
-    given |= {"lr": 0.01, "t": float(_STEP), "rows": shape[0], "columns": shape[1]} | dict(rule.hyperparameters)
+    given |= {name: 4.0**k for k, name in enumerate((*rule.shared, *rule.total, *rule.block))} | {
+        name: Real(0.5) for name in rule.matrix
+    }
+    given |= {"lr": 0.01, "t": float(_STEP), "rows": shape[0], "columns": shape[1]}
+    given |= {name: value or _SMALL for name, value in rule.hyperparameters.items()}
     given |= {f"{name}_t": rule.hyperparameters[name] ** _STEP for name in rule.powers}
     operations: Counter[str] = Counter()
     for stage in (*rule.total.values(), *rule.block.values()):

@@ -115,7 +115,10 @@ class Machine:
     def nanoseconds(self, operations: Counter[str]) -> dict[str, float]:
         """Of each kind of operation, at full rate; those of additions and multiplications together, as "flops"."""
         flops = operations["add"] + operations["multiply"]
-        parts = {"flops": flops / self.peak, "product": operations["product"] / self.product if operations["product"] else 0.0}
+        parts = {
+            "flops": flops / self.peak,
+            "product": operations["product"] / self.product if operations["product"] else 0.0,
+        }
         for name in operations.keys() - {"add", "multiply", "product"}:
             parts[name] = operations[name] * self.function(name)
         return parts

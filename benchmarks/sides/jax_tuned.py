@@ -16,6 +16,10 @@ def variants(case: Case) -> list[Variant]:
         return [_rosenbrock_pair()]
     if case.kind == "logistic":
         return _logistic_by_hand()
+    if case.own is not None:
+        return [_lanes_last(case)] if case.lanes > 1 and not case.own.shapes else []
+    if case.activation != "relu":
+        return []
     return [_mlp_by_hand(case)] + ([_mlp_wide(case)] if case.lanes > 1 and len(case.layers) == 3 else [])
 
 
@@ -30,6 +34,20 @@ def _rosenbrock_pair() -> Variant:
         lambda pair: np.stack(pair, axis=1),
         gradient,
     )
+
+
+def _lanes_last(case: Case) -> Variant:
+    """The weights as (dim, lanes), so that the lanes are neighbors and products serve all of them: no vmap."""
+    import jax
+    import jax.numpy as jnp
+
+    def total(w: Any, x: Any = None, y: Any = None) -> Any:
+        return case.own.loss(w, x, y, jnp.asarray(case.problem.constants, case.dtype)).sum()
+
+    def pack(weights: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(weights.T)
+
+    return Variant("lanes last", pack, np.transpose, jax.grad(total), mapped=False, rates=lambda lr: lr)
 
 
 def _logistic_by_hand() -> list[Variant]:
