@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 import optbench
-from benchmarks.sides import records
-from benchmarks.sides.kinds import Kind, kinds
+from benchmarks.sides import kinds_of_data, kinds_of_functions, kinds_of_networks, records
+from benchmarks.sides.kinds import Kind
 
 BATCH_SIZE = 64
 DTYPES = ("float64", "float32")
+KINDS = (*kinds_of_functions.KINDS, *kinds_of_data.KINDS, *kinds_of_networks.KINDS)
 # Largest error that passes, relative to how far the weights moved (for EWA: to the largest output).
 TOLERANCE = {"float64": 1e-8, "float32": 1e-2}
 
@@ -115,7 +116,7 @@ GOALS = (
     ("adam-update-2e7/*/1 PyTorch fused*", 1.0),
     ("adam-list-2e7/*/1 PyTorch fused*", 1.0),
     ("ewa-*/*/1 pandas*", 0.25),
-    *((f"{kind.name}-*/*/* JAX", 0.8) for kind in kinds()),
+    *((f"{kind.name}-*/*/* JAX", 0.8) for kind in KINDS),
 )
 
 
@@ -249,7 +250,7 @@ def cases(quick: bool = False) -> Iterator[tuple[str, Callable[[], Case]]]:
 def _more(dtype: str, lanes: int, scale: float) -> Iterator[tuple[str, Callable[[], Case]]]:
     """The kinds of kinds.py, a deep network and one with tanh, each with gd and with adam."""
     for rule in ("gd", "adam"):
-        for kind in kinds():
+        for kind in KINDS:
             if kind.steps[lanes > 1]:
                 name = f"{kind.name}-{rule}/{dtype}/{lanes}"
                 yield name, lambda a=(kind, rule, dtype, lanes): catalogue(*a, scale)

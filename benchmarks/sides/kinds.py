@@ -1,8 +1,8 @@
-"""More kinds of objectives beside JAX: what a kind consists of, and the list of them."""
+"""More kinds of objectives beside JAX: what a kind consists of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,3 @@ class Kind:
     rates: tuple[float, float]
     """Of gd and of adam: at which all lanes move and none arrives."""
     shapes: tuple[tuple[int, ...], ...] = ()
-
-
-def kinds() -> Iterator[Kind]:
-    """All of them."""
-    from benchmarks.sides import kinds_of_data, kinds_of_functions, kinds_of_networks
-
-    yield from (*kinds_of_functions.KINDS, *kinds_of_data.KINDS, *kinds_of_networks.KINDS)

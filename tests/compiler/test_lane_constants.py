@@ -81,7 +81,9 @@ def test_other_rules_stay_whole(rule):
     assert split(optbench.optimizer(source="a test", beta=0.7)(rule)) is None
 
 
-@pytest.mark.parametrize("name", ["asgd(alpha=0.6)", "nadam", "lookahead(radam, k=3)", "clip(prodigy(d0=0.1), norm=0.1)"])
+@pytest.mark.parametrize(
+    "name", ["asgd(alpha=0.6)", "nadam", "lookahead(radam, k=3)", "clip(prodigy(d0=0.1), norm=0.1)"]
+)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_lanes_of_other_settings_are_their_rows(name, dtype):
     """Each lane has constants of its own, and so has a run that steps by itself."""
