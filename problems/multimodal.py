@@ -114,26 +114,30 @@ def ackley(dim=2, radius=5.0, noise=0.1):
 
 
 def griewank_gradient(w, g, f, constants, work):
+    # f holds running products until the end: of the cosines before the i-th in one pass, of those behind it in the next.
     dim, runs = w.shape
-    waves = work[: dim * runs].reshape(dim, runs)
-    product = work[dim * runs :]
+    waves = work.reshape(dim, runs)
     for r in range(runs):
         f[r] = 1.0
-        product[r] = 1.0
     for i in range(dim):
         for r in range(runs):
             waves[i, r] = cos(constants[i] * w[i, r])
-            g[i, r] = product[r]  # of all cosines before the i-th
-            product[r] *= waves[i, r]
-            f[r] += w[i, r] * w[i, r] / 4000.0
+        for r in range(runs):
+            g[i, r] = f[r]
+            f[r] *= waves[i, r]
     for r in range(runs):
-        f[r] -= product[r]
-        product[r] = 1.0
+        f[r] = 1.0
     for i in range(dim - 1, -1, -1):
         for r in range(runs):
-            others = g[i, r] * product[r]
+            others = g[i, r] * f[r]
             g[i, r] = w[i, r] / 2000.0 + constants[i] * sin(constants[i] * w[i, r]) * others
-            product[r] *= waves[i, r]
+        for r in range(runs):
+            f[r] *= waves[i, r]
+    for r in range(runs):
+        f[r] = 1.0 - f[r]
+    for i in range(dim):
+        for r in range(runs):
+            f[r] += w[i, r] * w[i, r] / 4000.0
 
 
 @problem(source="Griewank 1981, J. Optim. Theory Appl. 34, 11-39")
@@ -146,7 +150,7 @@ def griewank(dim=2, radius=100.0, noise=0.1):
     """
     return _function(
         "griewank", dim, radius, griewank_gradient, 0.0, 0.0, "closed form: w = 0", noise,
-        constants=1 / np.sqrt(np.arange(1.0, dim + 1)), work=lambda rows, runs: (dim + 1) * runs,
+        constants=1 / np.sqrt(np.arange(1.0, dim + 1)), work=lambda rows, runs: dim * runs,
     )  # fmt: skip
 
 

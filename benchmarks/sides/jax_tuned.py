@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.sides.cases import BATCH_SIZE, Case
-from benchmarks.sides.jax_variants import Variant, split_layers
+from benchmarks.sides.jax_variants import Variant, split_layers, split_shapes
 
 
 def variants(case: Case) -> list[Variant]:
@@ -17,7 +17,9 @@ def variants(case: Case) -> list[Variant]:
     if case.kind == "logistic":
         return _logistic_by_hand()
     if case.own is not None:
-        return [_lanes_last(case)] if case.lanes > 1 and not case.own.shapes else []
+        if case.own.shapes:
+            return [_other_loss(case)] if case.own.tuned else []
+        return [_lanes_last(case)] if case.lanes > 1 else []
     if case.activation != "relu":
         return []
     return [_mlp_by_hand(case)] + ([_mlp_wide(case)] if case.lanes > 1 and len(case.layers) == 3 else [])
@@ -34,6 +36,14 @@ def _rosenbrock_pair() -> Variant:
         lambda pair: np.stack(pair, axis=1),
         gradient,
     )
+
+
+def _other_loss(case: Case) -> Variant:
+    """A network's loss as the kind writes it for this."""
+    import jax
+
+    gradient = jax.grad(lambda parameters, x, y: case.own.tuned(parameters, x, y, None))
+    return Variant("patches as products", *split_shapes(case.own.shapes), gradient)
 
 
 def _lanes_last(case: Case) -> Variant:

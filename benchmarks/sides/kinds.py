@@ -31,3 +31,5 @@ class Kind:
     rates: tuple[float, float]
     """Of gd and of adam: at which all lanes move and none arrives."""
     shapes: tuple[tuple[int, ...], ...] = ()
+    tuned: Callable[[Any, Any, Any, Any], Any] | None = None
+    """The same loss in another way, for the tuned program of a kind with shapes."""
