@@ -35,6 +35,9 @@ def different_powers(dim=10, noise=0.01):
 
     Convex, with a curvature of 0 at the minimum in all directions but one: no rate converges linearly, and rules that
     scale each coordinate by itself have the advantage. Starts uniformly in [-1, 1]^n.
+
+    Its gradient takes four times its floor (benchmarks/floors.py: 5.1 ns a lane, 1.3): 41 passes over a row of lanes,
+    of 8 ns each at 64 lanes, where a product is but a quarter of a pass.
     """
     return Problem(
         form="lanes",

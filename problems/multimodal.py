@@ -114,7 +114,8 @@ def ackley(dim=2, radius=5.0, noise=0.1):
 
 
 def griewank_gradient(w, g, f, constants, work):
-    # f holds running products until the end: of the cosines before the i-th in one pass, of those behind it in the next.
+    # f holds running products until the end: of the cosines before the i-th in one pass, of those behind it in the
+    # next.
     dim, runs = w.shape
     waves = work.reshape(dim, runs)
     for r in range(runs):
