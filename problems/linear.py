@@ -7,6 +7,7 @@ import numpy as np
 
 from optbench import datasets, problem
 from optbench.kit.linear_models import finish, linear_model, penalize, scores
+from optbench.kit.products import product_of_transposed
 
 
 def least_squares_gradient(w, g, f, x, y, constants, work):
@@ -16,7 +17,7 @@ def least_squares_gradient(w, g, f, x, y, constants, work):
         for r in range(w.shape[1]):
             residual[i, r] -= y[i]
             f[r] += 0.5 * residual[i, r] * residual[i, r]
-    np.dot(x.T, residual, g)
+    product_of_transposed(x, residual, g)
     finish(w, g, f, x.shape[0], constants[0])
 
 
@@ -53,6 +54,11 @@ def logistic_gradient(w, g, f, x, y, constants, work):
     rows, runs = x.shape[0], w.shape[1]
     score = work[: rows * runs].reshape(rows, runs)
     scores(x, w, f, score)
+    if runs == 1:
+        slopes_of_one(score.reshape(rows), y, f)
+        product_of_transposed(x, score, g)
+        finish(w, g, f, rows, constants[0])
+        return
     product = work[rows * runs : (rows + 1) * runs]
     for r in range(runs):
         product[r] = 1.0
@@ -69,8 +75,23 @@ def logistic_gradient(w, g, f, x, y, constants, work):
             for r in range(runs):
                 f[r] += log(product[r])
                 product[r] = 1.0
-    np.dot(x.T, score, g)
+    product_of_transposed(x, score, g)
     finish(w, g, f, rows, constants[0])
+
+
+def slopes_of_one(score, y, f):
+    """The same for one run: along the rows, so that they fill vectors."""
+    for first in range(0, score.shape[0], 64):
+        part, labels = score[first : first + 64], y[first : first + 64]
+        total, product = 0.0, 1.0
+        for i in range(part.shape[0]):
+            sign = 2.0 * labels[i] - 1.0
+            margin = sign * part[i]
+            e = exp(-abs(margin))
+            total += max(-margin, 0.0)
+            product *= 1.0 + e
+            part[i] = -sign * (e if margin > 0 else 1.0) / (1.0 + e)
+        f[0] += total + log(product)
 
 
 def logistic_evaluate(w, out, x, y, constants, work):

@@ -6,6 +6,7 @@ import numpy as np
 
 from optbench import OptbenchError, datasets, problem
 from optbench.kit.linear_models import finish, linear_model, penalize, scores
+from optbench.kit.products import product_of_transposed
 
 
 def huber_gradient(w, g, f, x, y, constants, work):
@@ -19,7 +20,7 @@ def huber_gradient(w, g, f, x, y, constants, work):
             slope = residual if abs(residual) <= delta else far
             f[r] += slope * (residual - 0.5 * slope)
             score[i, r] = slope
-    np.dot(x.T, score, g)
+    product_of_transposed(x, score, g)
     finish(w, g, f, x.shape[0], constants[0])
 
 
@@ -53,7 +54,7 @@ def squared_hinge_gradient(w, g, f, x, y, constants, work):
             missing = 0.0 if missing < 0.0 else missing  # NaN stays
             f[r] += missing * missing
             score[i, r] = -2.0 * sign * missing
-    np.dot(x.T, score, g)
+    product_of_transposed(x, score, g)
     finish(w, g, f, x.shape[0], constants[0])
 
 
@@ -108,7 +109,7 @@ def poisson_gradient(w, g, f, x, y, constants, work):
             rate = exp(score[i, r])
             f[r] += rate - y[i] * score[i, r] - least
             score[i, r] = rate - y[i]
-    np.dot(x.T, score, g)
+    product_of_transposed(x, score, g)
     finish(w, g, f, x.shape[0], constants[0])
 
 

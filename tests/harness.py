@@ -102,7 +102,7 @@ def drive_rule(
 
     ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
     ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run. ``blocks``: shapes, by default one vector.
-    ``reported``: the path of what the rule reports instead of that of w. ``strict``: by a kernel that takes no liberties.
+    ``reported``: the path of what the rule reports instead of that of w. ``strict``: by the kernel that is so.
     """
     runs, dim = w.shape
     shape = (runs, dim) if order == "rows" else (dim, runs)
