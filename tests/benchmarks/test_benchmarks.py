@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["averages", "executors", "objectives", "sizes", "sweeps", "updates"]
+MODULES = ["averages", "executors", "networks", "objectives", "sizes", "sweeps", "updates"]
 
 # One small combination of parameters for each class.
 SMALL = {
     "averages.Ewa": ("float64", True, (3, 50)),
     "executors.Executors": ("dask",),
+    "networks.SmallNetworks": ((64, 32, 10), "float32", 1),
+    "networks.Evaluations": ((64, 32, 10), "float64"),
     "objectives.ValueAndGradient": ("rosenbrock", "float64", 2),
     "objectives.Driver": ("rosenbrock", "gd", 1),
     "updates.OneRun": ("gd", "float64", 100),
@@ -76,6 +78,8 @@ def test_a_benchmark_runs(name, monkeypatch):
     benchmark, parameters = getattr(load(module), kind)(), SMALL[name]
     if kind in ("Bandwidth", "Lists"):
         benchmark.parameters = 1000  # not 20 million
+    if module == "networks":
+        monkeypatch.setattr(load(module), "_REPEATS", 2)
     if kind == "Executors":
         benchmark.cohorts, benchmark.steps = 2, 10
     assert len(benchmark.params) == len(benchmark.param_names) == len(parameters)
