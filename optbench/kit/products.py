@@ -7,28 +7,24 @@ import numpy as np
 
 # Up to here OpenBLAS multiplies without packing the matrices first, where it knows AVX-512: 1.2 to 1.6 times as fast.
 UNPACKED = 1_000_000
-NARROWEST = 8  # rows or columns of a block: fewer would not pay
+EIGHT = 8  # the rows or columns of a piece come in eights, as in BLAS's own blocks
 SMALL = 8_192  # weights of a layer up to which a copy costs less than it saves
 
 
 def product(a, b, out):
-    """out = a b, in blocks of rows."""
+    """out = a b, in pieces of rows."""
     rows = a.shape[0]
-    step = block(b.shape[0] * b.shape[1])
-    if not NARROWEST <= step < rows:
-        step = rows
+    step = piece(rows, b.shape[0] * b.shape[1])
     for first in range(0, rows, step):
         last = min(first + step, rows)
         np.dot(a[first:last], b, out[first:last])
 
 
 def product_transposed(a, b, out, room):
-    """out = a' b: the sum over blocks of rows, or in blocks of a's columns."""
+    """out = a' b: the sum over pieces of rows, or in pieces of a's columns."""
     rows, inputs, outputs = a.shape[0], a.shape[1], b.shape[1]
-    step, width = block(inputs * outputs), block(rows * outputs)
-    if step >= rows or (inputs * outputs > SMALL and not NARROWEST <= width < inputs):
-        np.dot(a.T, b, out)
-    elif inputs * outputs <= SMALL:
+    step, width = piece(rows, inputs * outputs), piece(inputs, rows * outputs)
+    if step < rows and inputs * outputs <= SMALL:
         np.dot(a[:step].T, b[:step], out)
         part = room[: inputs * outputs].reshape(inputs, outputs)
         for first in range(step, rows, step):
@@ -38,12 +34,14 @@ def product_transposed(a, b, out, room):
                 total, share = out[i], part[i]
                 for j in range(outputs):
                     total[j] += share[j]
-    else:
+    elif width < inputs:
         for first in range(0, inputs, width):
             last = min(first + width, inputs)
             copied = room[: rows * (last - first)].reshape(rows, last - first)
             copy_columns(a, first, last, copied)
             np.dot(copied.T, b, out[first:last])
+    else:
+        np.dot(a.T, b, out)
 
 
 def product_back(a, b, out, room):
@@ -66,9 +64,13 @@ def products_room(rows, sizes):
     return max(rows * max(sizes[:-1]), *(count for count in [0, *weights] if count <= SMALL))
 
 
-def block(others):
-    """How many rows or columns a block has whose every one is multiplied with so many numbers."""
-    return UNPACKED // others // 8 * 8
+def piece(count, others):
+    """How many of ``count`` rows or columns go into a piece, where each is multiplied with so many other numbers."""
+    most = UNPACKED // others // EIGHT
+    if most == 0 or count * others <= UNPACKED:
+        return count
+    pieces = -(-count // (EIGHT * most))
+    return EIGHT * -(-count // (EIGHT * pieces))
 
 
 def copy_columns(a, first, last, out):
