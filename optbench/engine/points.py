@@ -12,7 +12,7 @@ _SHARE = 0.15
 _LEAST = 6
 """Points that a run on data gets whatever they cost."""
 _PASS = 3
-"""A training pass over an example costs about as much as this many forward passes."""
+"""A training pass over an example costs about as much as this many forward passes; with one hidden layer two."""
 _TAIL = 12
 """Points in the tail, where that share allows them."""
 ENOUGH = 10
@@ -24,7 +24,8 @@ def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarr
 
     At most 24 log-spaced ones. On data all of them may cost about 15% of the run's own work (an evaluation is a forward
     pass over all examples, a third of what a training pass costs); where that is too little, the last fifth gets none
-    of its own, and six stay. What it did cost is in the table ``timings``. Returns (p,) int, in order.
+    of its own, and six stay, which cost short runs of networks a third of their time. What it did cost is in the table
+    ``timings``. Returns (p,) int, in order.
     """
     count, tail, epochs = _MOST, _TAIL, True
     per_epoch = steps_per_epoch(problem.examples, batch_size)

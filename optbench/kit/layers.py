@@ -3,21 +3,21 @@
 A stack of dense layers is described by ``layout``: for each layer the number of its activation in ``ACTIVATIONS``, plus
 ``BARE`` where it has no bias; then the sizes of all layers from the input to the output. Its parameters are, layer by
 layer, the weights (in, out) and the bias (out,). ``work`` holds the activations of every layer but the input, one
-behind the other, then room for two layers' errors, then room for the blocks of a product: ``scratch`` numbers.
+behind the other, then room for two layers' errors, then room for the copies of products: ``scratch`` numbers.
 
 These are plain functions that the engine compiles together with the kernel that calls them.
 """
 
 from math import exp, log
 
-import numpy as np
+from optbench.kit.products import product, product_back, product_transposed, products_room
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "linear")
 BARE = len(ACTIVATIONS)
 
-# Up to here OpenBLAS multiplies without packing the matrices first, where it knows AVX-512: 1.2 to 1.6 times as fast.
-UNPACKED = 1_000_000
-NARROWEST = 32  # narrower blocks would not pay
+# One logarithm serves for the sums of many rows of a softmax, until their product is larger than this: times one more
+# sum, which is at most the number of classes, it is still within float32.
+PRODUCT = 1e20
 
 
 def forward(w, x, layout, work):
@@ -27,12 +27,16 @@ def forward(w, x, layout, work):
     for layer in range(layers):
         inputs, outputs = layout[layers + layer], layout[layers + layer + 1]
         a = work[place : place + rows * outputs].reshape(rows, outputs)
-        product(before, w[offset : offset + inputs * outputs].reshape(inputs, outputs), a, layout, work)
+        product(before, w[offset : offset + inputs * outputs].reshape(inputs, outputs), a)
         offset += inputs * outputs
-        if layout[layer] < BARE:
-            add_bias(a, w[offset : offset + outputs])
+        if layout[layer] == 0:
+            add_bias_relu(a, w[offset : offset + outputs])
             offset += outputs
-        activate(work[place : place + rows * outputs], layout[layer] % BARE)
+        else:
+            if layout[layer] < BARE:
+                add_bias(a, w[offset : offset + outputs])
+                offset += outputs
+            activate(work[place : place + rows * outputs], layout[layer] % BARE)
         if layer < layers - 1:
             place += rows * outputs
             before = a
@@ -45,6 +49,7 @@ def backward(w, g, x, place, layout, work):
     """
     rows, count, layers = x.shape[0], layout[-1], layout.shape[0] // 2
     error = work[place : place + rows * count].reshape(rows, count)
+    copies = work[products_place(rows, layout) :]
     # The errors of the hidden layers take turns in two rooms behind the activations.
     offset, end, turn = w.shape[0], place + rows * count, 0
     for layer in range(layers - 1, -1, -1):
@@ -55,15 +60,15 @@ def backward(w, g, x, place, layout, work):
         offset -= inputs * outputs
         slope = g[offset : offset + inputs * outputs].reshape(inputs, outputs)
         if layer == 0:
-            product_transposed(x, error, slope, layout, work)
+            product_transposed(x, error, slope, copies)
         else:
             place -= rows * inputs
             a = work[place : place + rows * inputs].reshape(rows, inputs)
-            product_transposed(a, error, slope, layout, work)
+            product_transposed(a, error, slope, copies)
             room = end + turn * rows * widest(layout)
             behind = work[room : room + rows * inputs].reshape(rows, inputs)
             weights = w[offset : offset + inputs * outputs].reshape(inputs, outputs)
-            np.dot(error, weights.T, behind)
+            product_back(error, weights, behind, copies)
             back_through(
                 work[room : room + rows * inputs], work[place : place + rows * inputs], layout[layer - 1] % BARE
             )
@@ -73,51 +78,10 @@ def backward(w, g, x, place, layout, work):
 
 def scratch(rows, sizes):
     """How many numbers ``work`` must hold for layers of these sizes, the input's first."""
-    return rows * (sum(sizes[1:]) + 2 * max(sizes[1:]) + max(sizes[:-1]) + max(sizes[1:]))
+    return rows * (sum(sizes[1:]) + 2 * max(sizes[1:])) + products_room(rows, sizes)
 
 
-def product(a, b, out, layout, work):
-    """out = a b, in blocks of a's columns."""
-    rows, inputs, outputs = a.shape[0], a.shape[1], b.shape[1]
-    step = block_width(rows, outputs)
-    if not NARROWEST <= step < inputs:
-        np.dot(a, b, out)
-        return
-    room = work[block_room(rows, layout) :]
-    part = room[rows * step : rows * (step + outputs)].reshape(rows, outputs)
-    for first in range(0, inputs, step):
-        last = min(first + step, inputs)
-        target = part if first > 0 else out
-        copied = room[: rows * (last - first)].reshape(rows, last - first)
-        copy_columns(a, first, last, copied)
-        np.dot(copied, b[first:last], target)
-        if first > 0:
-            for i in range(rows):
-                total, share = out[i], part[i]
-                for j in range(outputs):
-                    total[j] += share[j]
-
-
-def product_transposed(a, b, out, layout, work):
-    """out = a' b, in blocks of a's columns."""
-    rows, inputs, outputs = a.shape[0], a.shape[1], b.shape[1]
-    step = block_width(rows, outputs)
-    if not NARROWEST <= step < inputs:
-        np.dot(a.T, b, out)
-        return
-    room = work[block_room(rows, layout) :]
-    for first in range(0, inputs, step):
-        last = min(first + step, inputs)
-        copied = room[: rows * (last - first)].reshape(rows, last - first)
-        copy_columns(a, first, last, copied)
-        np.dot(copied.T, b, out[first:last])
-
-
-def block_width(rows, outputs):
-    return UNPACKED // (rows * outputs) // 8 * 8
-
-
-def block_room(rows, layout):
+def products_place(rows, layout):
     """Where the part of ``work`` behind the activations and the errors begins."""
     total = 0
     for layer in range(layout.shape[0] // 2 + 1, layout.shape[0]):
@@ -134,26 +98,31 @@ def widest(layout):
     return size
 
 
-def copy_columns(a, first, last, out):
-    """Some columns of a as an array of their own, for BLAS takes whole arrays."""
-    for i in range(a.shape[0]):
-        source, target = a[i][first:last], out[i]
-        for j in range(last - first):
-            target[j] = source[j]
-
-
 def add_bias(a, bias):
     for i in range(a.shape[0]):
         for j in range(bias.shape[0]):
             a[i, j] += bias[j]
 
 
+def add_bias_relu(a, bias):
+    for i in range(a.shape[0]):
+        row = a[i]
+        for j in range(bias.shape[0]):
+            biased = row[j] + bias[j]
+            row[j] = 0.0 if biased < 0.0 else biased
+
+
 def sum_rows(a, total):
     for j in range(total.shape[0]):
         total[j] = 0.0
-    for i in range(a.shape[0]):
+    rows, first = a.shape[0], a.shape[0] % 4
+    for i in range(first):
         for j in range(total.shape[0]):
             total[j] += a[i, j]
+    for i in range(first, rows, 4):  # four at a time: each sum in memory waits for the one before
+        one, two, three, four = a[i], a[i + 1], a[i + 2], a[i + 3]
+        for j in range(total.shape[0]):
+            total[j] += (one[j] + two[j]) + (three[j] + four[j])
 
 
 def activate(a, kind):
@@ -182,10 +151,10 @@ def back_through(error, a, kind):
             error[k] *= a[k] * (1.0 - a[k])
 
 
-def softmax_loss(scores, y):
-    """The sum over rows of the cross-entropy; ``scores`` become the probabilities."""
+def softmax_error(scores, y):
+    """The mean cross-entropy of the rows; ``scores`` become its slope by them."""
     rows, classes = scores.shape
-    loss = 0.0
+    loss, sums, share = 0.0, 1.0, scores.dtype.type(1.0 / rows)
     for i in range(rows):
         largest = scores[i, 0]
         for j in range(1, classes):
@@ -193,41 +162,50 @@ def softmax_loss(scores, y):
         loss += largest - scores[i, int(y[i])]
         for j in range(classes):
             scores[i, j] -= largest
-    flat = scores.reshape(rows * classes)
-    for k in range(flat.shape[0]):  # one long loop: ten classes alone do not fill the vectors
-        flat[k] = exp(flat[k])
+    exponentials(scores.reshape(rows * classes))
     for i in range(rows):
         total = 0.0
         for j in range(classes):
             total += scores[i, j]
-        loss += log(total)
-        inverse = 1.0 / total
+        sums *= total
+        if sums > PRODUCT:
+            loss += log(sums)
+            sums = 1.0
+        scale = share / total
         for j in range(classes):
-            scores[i, j] *= inverse
-    return loss
-
-
-def softmax_error(scores, y):
-    """The mean cross-entropy of the rows; ``scores`` become its slope by them."""
-    rows, classes = scores.shape
-    loss = softmax_loss(scores, y)
-    share = scores.dtype.type(1.0 / rows)
-    for i in range(rows):
-        scores[i, int(y[i])] -= 1.0
-        for j in range(classes):
-            scores[i, j] *= share
-    return loss * share
+            scores[i, j] *= scale
+    for i in range(rows):  # once the rows are done: a store of one number holds up the wider load behind it
+        scores[i, int(y[i])] -= share
+    return (loss + log(sums)) * share
 
 
 def softmax_report(scores, y, out):
     """``out`` = the mean cross-entropy, and the share of rows whose largest score is the right one."""
     rows, classes = scores.shape
-    right = 0.0
+    loss, right, sums, share = 0.0, 0.0, 1.0, scores.dtype.type(1.0 / rows)
     for i in range(rows):
-        top = 0
+        top, largest = 0, scores[i, 0]
         for j in range(1, classes):
-            top = j if scores[i, j] > scores[i, top] else top
+            higher = scores[i, j] > largest
+            top = j if higher else top
+            largest = scores[i, j] if higher else largest
         right += 1.0 if top == int(y[i]) else 0.0
-    share = scores.dtype.type(1.0 / rows)
-    out[0] = softmax_loss(scores, y) * share
+        loss += largest - scores[i, int(y[i])]
+        for j in range(classes):
+            scores[i, j] -= largest
+    exponentials(scores.reshape(rows * classes))
+    for i in range(rows):
+        total = 0.0
+        for j in range(classes):
+            total += scores[i, j]
+        sums *= total
+        if sums > PRODUCT:
+            loss += log(sums)
+            sums = 1.0
+    out[0] = (loss + log(sums)) * share
     out[1] = right * share
+
+
+def exponentials(a):
+    for k in range(a.shape[0]):  # one long loop: ten classes alone do not fill the vectors
+        a[k] = exp(a[k])

@@ -10,7 +10,7 @@ import numpy as np
 
 from optbench import datasets
 from optbench.contract.problems import Problem
-from optbench.kit.products import product
+from optbench.kit.lane_products import product
 
 
 def scores(x, w, f, score):

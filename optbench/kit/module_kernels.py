@@ -11,12 +11,12 @@ from optbench.kit.layers import (
     BARE,
     back_through,
     backward,
-    copy_columns,
     forward,
     scratch,
     softmax_error,
     softmax_report,
 )
+from optbench.kit.products import copy_columns
 
 LINEAR = ACTIVATIONS.index("linear")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["averages", "executors", "floors", "objectives", "sizes", "sweeps", "updates"]
+MODULES = ["averages", "executors", "floors", "networks", "objectives", "sizes", "sweeps", "updates"]
 
 # One small combination of parameters for each class.
 SMALL = {
@@ -22,6 +22,8 @@ SMALL = {
     "executors.Executors": ("dask",),
     "floors.Problems": ("rosenbrock", "float64"),
     "floors.Rules": ("gd", "float64"),
+    "networks.SmallNetworks": ((64, 32, 10), "float32", 1),
+    "networks.Evaluations": ((64, 32, 10), "float64"),
     "objectives.ValueAndGradient": ("rosenbrock", "float64", 2),
     "objectives.Driver": ("rosenbrock", "gd", 1),
     "updates.OneRun": ("gd", "float64", 100),
@@ -80,6 +82,8 @@ def test_a_benchmark_runs(name, monkeypatch):
         benchmark.parameters = 1000  # not 20 million
     if module == "floors":
         monkeypatch.setattr(load(module), "_REPEATS", 1)
+    if module == "networks":
+        monkeypatch.setattr(load(module), "_REPEATS", 2)
     if kind == "Executors":
         benchmark.cohorts, benchmark.steps = 2, 10
     assert len(benchmark.params) == len(benchmark.param_names) == len(parameters)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from harness import CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
+from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
 from noise_twin import noise
 from schedule_twins import completed_epochs, factors
 from scipy.special import expit
@@ -19,6 +19,7 @@ from optbench.contract.schedules import Schedule
 from optbench.engine import runner as runner_module
 from optbench.engine.batches import Batches, start_point
 from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cpu.code import lanes_per_call
 from optbench.engine.run import run as engine_run
 
 LOGISTIC = "logistic(data=gaussian(examples=150, features=4, classes=2), l2=0.05)"  # 120 training examples
@@ -257,3 +258,10 @@ def test_minimize_refuses_a_bad_schedule():
 def test_metrics_need_an_evaluate_function():
     with pytest.raises(PluginError, match="problem line: metrics .* need an evaluate function"):
         run(line(metrics=("accuracy",)), "gd", [lane("gd", 0.1)], batch_size=10)
+
+
+def test_wide_networks_share_their_mini_batches():
+    """Four lanes gather one together, though they do not fit into the cache; a network's lanes are many, anyway."""
+    rule = CATALOGUE.optimizer("gd")[0]
+    wide, narrow = (problem_of(f"mlp(hidden=({width},))") for width in (4_000, 8))
+    assert lanes_per_call(wide, rule, 64, "float64") == 4 < lanes_per_call(narrow, rule, 64, "float64")

@@ -80,6 +80,33 @@ def test_mlp_equals_backpropagation(hidden, activation):
             np.testing.assert_allclose(told[r], [loss, accuracy], rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("hidden", [(1,), (33,), (65, 3), (300, 300)])
+@pytest.mark.parametrize("rows", [1, 3, 65, 1438])
+def test_products_in_pieces_equal_backpropagation(rows, hidden, dtype):
+    """Shapes that divide by nothing, and all the ways to multiply: see optbench/kit/products.py."""
+    problem = problem_of(f"mlp(hidden={hidden}, activation=tanh)")
+    w = start_point(problem, 0).astype(dtype)
+    x, y = batch(problem, np.arange(rows), dtype)
+    loss, slope, accuracy = backpropagation(w.astype(float), x.astype(float), y, (64, *hidden, 10), "tanh")
+    values, slopes = gradient(problem, w, (x, y), dtype)
+    close = {"float64": 1e-11, "float32": 1e-4}[dtype]
+    assert values.dtype == dtype and values[0] == pytest.approx(loss, rel=close)
+    assert_close(slopes[0].astype(float), slope, close)
+    np.testing.assert_allclose(evaluate(problem, w, (x, y), dtype)[0], [loss, accuracy], rtol=close)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_weight_that_is_no_number_shows_in_the_loss(bad):
+    """By which divergence is told, wherever in the network it stands."""
+    problem = problem_of("mlp(hidden=(5,))")
+    w = np.tile(start_point(problem, 0), (4, 1))
+    for run, at in enumerate((30 * 5 + 1, 64 * 5 + 1, 65 * 5 + 13, problem.dim - 1)):
+        w[run, at] = bad
+    assert not np.isfinite(gradient(problem, w)[0]).any()
+    assert not np.isfinite(evaluate(problem, w)[:, 0]).any()
+
+
 @pytest.mark.parametrize(
     ("initialization", "deviation"),
     [("he", (2 / 64) ** 0.5), ("xavier", (2 / 164) ** 0.5), ("large", 1.0), ("zero", 0.0)],

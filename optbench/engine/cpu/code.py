@@ -21,6 +21,7 @@ _BYTES = 1 << 20  # what the lanes of one call may fill: half of a core's L2 cac
 _SCRATCH = 1 << 30  # what the scratch of one call may take: it grows with lanes times examples
 _MAX_LANES = 256
 _MIN_LANES = 2  # one alone is quicker as a row; reports/constants.md
+_SHARING = 4  # lanes that share the gathering of a mini-batch, whatever they fill; reports/constants.md
 
 
 class ProblemCode:
@@ -86,6 +87,8 @@ def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: 
         return 1
     size = np.dtype(dtype).itemsize
     lanes = int(np.clip(_BYTES // (problem.dim * (2 + len(optimizer.slots)) * size), 1, _MAX_LANES))
+    if problem.form == "single" and problem.data is not None:
+        lanes = max(lanes, _SHARING)
     if problem.form == "lanes":
         rows = len(problem.data[0]) if problem.data else 1
         room = _SCRATCH // max(scratch_size(problem, rows, 1) * size, 1) if problem.work else _MAX_LANES

@@ -30,16 +30,18 @@ class Evaluation:
         return self._mean(w, *self.arrays.test)
 
     def _mean(self, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.single and len(w) > 1 and (w[-1] == w[0]).all() and (w == w[0]).all():
+            # The start of all runs of a cohort, of which each is computed by itself: the same bytes.
+            return np.repeat(self._mean(w[:1], x, y), len(w), axis=1)
         runs, count = w.shape[0 if self.single else 1], max(len(x), 1)
-        if runs not in self._work:
-            rows = min(_ROWS, max(len(self.arrays.x), len(self.arrays.x_test)))
-            self._work[runs] = aligned(scratch_size(self.problem, rows, runs), self.dtype)
         total = np.zeros((1 + len(self.problem.metrics), runs))
         out = np.zeros(total.T.shape if self.single else total.shape, self.dtype)
-        g, f = np.zeros_like(w), np.zeros(runs, self.dtype)
+        work = self._scratch(1 if self.single else runs)
+        if self.code.evaluate is None:
+            g, f = np.zeros_like(w), np.zeros(runs, self.dtype)
         for first in range(0, count, _ROWS):
             part, target = x[first : first + _ROWS], y[first : first + _ROWS]
-            rest = (part, target, self.arrays.constants, self.arrays.layout, self._work[runs])
+            rest = part, target, self.arrays.constants, self.arrays.layout, work
             if self.code.evaluate is not None:
                 self.code.evaluate(w, out, *rest)
                 values = out.T if self.single else out
@@ -48,3 +50,9 @@ class Evaluation:
                 values = f[None]
             total += values * (max(len(part), 1) / count)
         return total
+
+    def _scratch(self, runs: int) -> np.ndarray:
+        if runs not in self._work:
+            rows = min(_ROWS, max(len(self.arrays.x), len(self.arrays.x_test)))
+            self._work[runs] = aligned(scratch_size(self.problem, rows, runs), self.dtype)
+        return self._work[runs]

@@ -85,8 +85,17 @@ class CpuLanes:
         return self.update.reported(self.w, self.done)
 
     def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], w: np.ndarray) -> np.ndarray:
-        """(1 + metrics, runs): what the evaluation's ``mean`` gives of all lanes."""
-        return mean(w)
+        """(1 + metrics, runs): what the evaluation's ``mean`` gives of all lanes.
+
+        Those that diverged have no values from there on: in single form, where each is computed by itself, they are
+        passed over.
+        """
+        going = self.diverged_at == 0
+        if not self.single or going.all():
+            return mean(w)
+        values = np.full((1 + len(self.problem.metrics), self.runs), np.nan)
+        values[:, going] = mean(w[going])
+        return values
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
         """The (runs, dim) view of an array of either form."""

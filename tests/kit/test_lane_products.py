@@ -4,9 +4,9 @@ import numba
 import numpy as np
 import pytest
 
-from optbench.kit import products
+from optbench.kit import lane_products
 
-PRODUCT, TRANSPOSED = numba.njit(products.product), numba.njit(products.product_of_transposed)
+PRODUCT, TRANSPOSED = numba.njit(lane_products.product), numba.njit(lane_products.product_of_transposed)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -1,0 +1,68 @@
+"""Loss and metrics on whole data sets: of runs that share a point, of runs that diverged, in pieces of the data."""
+
+import numpy as np
+import pytest
+from harness import evaluate, lane, problem_of, run
+
+from optbench.engine.batches import start_point
+from optbench.engine.cpu.code import ProblemCode
+from optbench.engine.cpu.evaluation import Evaluation
+
+MLP = "mlp(data=gaussian(examples=1500, features=4, classes=3), hidden=(5,))"
+
+
+class Counting(ProblemCode):
+    """A problem's functions; ``runs`` are those of each call of ``evaluate``."""
+
+    def __init__(self, problem, dtype):
+        super().__init__(problem, dtype)
+        self.kernel, self.runs = self.evaluate, []
+        self.evaluate = self._counted
+
+    def _counted(self, w, *rest):
+        self.runs.append(len(w))
+        self.kernel(w, *rest)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_start_of_all_runs_is_evaluated_once(dtype):
+    problem = problem_of(MLP)
+    code = Counting(problem, dtype)
+    evaluation = Evaluation(problem, code, dtype)
+    start = start_point(problem, 0).astype(dtype)
+    same = np.tile(start, (4, 1))
+    values = evaluation.train(same)
+    assert set(code.runs) == {1}
+    code.runs.clear()
+    other = same.copy()
+    other[1:3] *= 0.5  # the first and the last are the same still
+    found = evaluation.train(other)
+    assert set(code.runs) == {4}
+    np.testing.assert_array_equal(values, np.tile(found[:, :1], 4))
+    np.testing.assert_array_equal(found[:, 3], found[:, 0])
+    assert (found[0, 1:3] != found[0, 0]).all()
+
+
+def test_pieces_of_the_data_give_the_mean_of_all():
+    problem = problem_of(MLP)
+    w = np.stack([start_point(problem, seed) for seed in range(3)])
+    evaluation = Evaluation(problem, ProblemCode(problem, "float64"), "float64")
+    assert len(problem.data[0]) > 1024  # three pieces, the last of them smaller
+    np.testing.assert_allclose(evaluation.train(w), evaluate(problem, w).T, rtol=1e-12)
+    np.testing.assert_allclose(evaluation.test(w), evaluate(problem, w, problem.test).T, rtol=1e-12)
+
+
+def test_runs_that_diverged_are_passed_over(monkeypatch):
+    """The others have the bytes that they have without them."""
+    problem = problem_of(MLP)
+    seen, real = [], Evaluation.train
+    monkeypatch.setattr(Evaluation, "train", lambda self, w: seen.append(len(w)) or real(self, w))
+    lanes, points = [lane("gd", lr) for lr in (0.1, 1e9, 0.2)], np.array([0, 1, 2, 20, 40])
+    every = run(problem, "gd", lanes, points=points)
+    diverged = every["diverged_at"]
+    assert 0 < diverged[1] < 20 and not diverged[[0, 2]].any()
+    assert seen == [2 if 0 < diverged[1] < point else 3 for point in points]
+    assert np.isnan(every["train"][points >= diverged[1], :, 1]).all()
+    alone = run(problem, "gd", lanes[::2], points=points)
+    for name in ("train", "test"):
+        np.testing.assert_array_equal(every[name][:, :, ::2], alone[name])
