@@ -124,6 +124,8 @@ def test_the_commands_that_are_timed_run(monkeypatch):
 def test_the_peers_modules_load_without_the_peers():
     names = ["benchmarks.peers"]
     names += [f"benchmarks.sides.{path.stem}" for path in sorted((ROOT / "benchmarks" / "sides").glob("[a-z]*.py"))]
+    jobs = ROOT / "benchmarks" / "jobs"
+    names += [f"benchmarks.jobs.{path.stem}" for path in sorted(jobs.glob("[a-z]*.py")) if path.stem != "jax_programs"]
     assert {"jax_side", "numpy_side", "optbench_side", "torch_side"} <= {name.rpartition(".")[2] for name in names}
     script = (
         "import importlib, sys\nfor name in ('torch', 'jax', 'jaxlib', 'optax'):\n    sys.modules[name] = None\n"
