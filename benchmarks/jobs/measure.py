@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,13 @@ def call(side: str, arguments: list[str], cores: int, **environment: str) -> tup
     if child.returncode:
         raise RuntimeError(f"{side} ended with {child.returncode}")
     return spent, usage.ru_utime + usage.ru_stime
+
+
+def sweep(spec: Mapping[str, Any], out: Path, cores: int, kernels: Path) -> tuple[float, float]:
+    """What :func:`call` says of optbench's side, with its kernels in that folder."""
+    file = out.with_suffix(".json")
+    file.write_text(json.dumps(dict(spec)))
+    return call("optbench_side", [str(file), str(out), str(cores)], cores, NUMBA_CACHE_DIR=str(kernels))
 
 
 def rows(peers: tuple[str, ...] = ("JAX", "PyTorch"), tiny: bool = False, warm: int = 2) -> Iterator[dict[str, Any]]:
@@ -85,7 +92,7 @@ def _of_job(job: Any, cores: list[int], peers: tuple[str, ...], folder: Path, wa
 def _ours(job: Any, folder: Path, cores: int) -> tuple[float, float]:
     kernels = _made(folder / f"kernels-{cores}")
     with tempfile.TemporaryDirectory(dir=folder) as out:
-        times = call("optbench_side", [json.dumps(job.spec), out, str(cores)], cores, NUMBA_CACHE_DIR=str(kernels))
+        times = sweep(job.spec, Path(out), cores, kernels)
         Path(out).rename(folder / "last")
         Path(out).mkdir()
     _replace(folder / "last", folder / "optbench")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 
 def main(spec: str, out: str, cores: str) -> None:
-    """``spec``: the sweep as JSON."""
+    """``spec``: the file of the sweep as JSON."""
     import optbench
 
-    optbench.sweep(json.loads(spec), out=out, workers=int(cores))
+    optbench.sweep(json.loads(Path(spec).read_text()), out=out, workers=int(cores))
 
 
 if __name__ == "__main__":
