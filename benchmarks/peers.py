@@ -201,13 +201,13 @@ def write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(known | content, indent=1) + "\n")
 
 
-def whole_jobs(path: Path | None, warm: int) -> int:
-    """Measure the whole jobs, each side so often with a warm start, and show them."""
+def whole_jobs(path: Path | None, warm: int, only: str = "*") -> int:
+    """Measure the whole jobs, those whose JOB/CORES fits, each side so often with a warm start, and show them."""
     from benchmarks.jobs import measure
 
     print(measure.line([name for name, _ in measure.COLUMNS]))
     rows = []
-    for row in measure.rows(warm=warm):
+    for row in measure.rows(warm=warm, only=only):
         rows.append(row)
         print(measure.show(row), flush=True)
     if path:
@@ -231,7 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     if options.jobs:
-        return whole_jobs(options.json, 1 if options.quick else 2)
+        return whole_jobs(options.json, 1 if options.quick else 2, options.only)
     core = pin()
     import torch
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,22 @@ def sweep(spec: Mapping[str, Any], out: Path, cores: int, kernels: Path) -> tupl
     return call("optbench_side", [str(file), str(out), str(cores)], cores, NUMBA_CACHE_DIR=str(kernels))
 
 
-def rows(peers: tuple[str, ...] = ("JAX", "PyTorch"), tiny: bool = False, warm: int = 2) -> Iterator[dict[str, Any]]:
-    """A row for each job, number of cores, start and peer; without peers optbench's own seconds."""
+def rows(
+    peers: tuple[str, ...] = ("JAX", "PyTorch"), tiny: bool = False, warm: int = 2, only: str = "*"
+) -> Iterator[dict[str, Any]]:
+    """A row for each job, number of cores, start and peer; without peers optbench's own seconds.
+
+    only: a pattern of JOB/CORES, or a part of that.
+    """
     from benchmarks.jobs.cases import jobs
 
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for job in jobs(tiny):
         with tempfile.TemporaryDirectory(prefix="jobs-") as folder:
-            yield from _of_job(job, [cores for cores in (1, 2) if cores <= here], peers, Path(folder), warm)
+            names = {cores: f"{job.name}/{cores}" for cores in (1, 2) if cores <= here}
+            chosen = [cores for cores, name in names.items() if fnmatch(name, only) or only in name]
+            if chosen:
+                yield from _of_job(job, chosen, peers, Path(folder), warm)
 
 
 def _of_job(job: Any, cores: list[int], peers: tuple[str, ...], folder: Path, warm: int) -> Iterator[dict[str, Any]]:

@@ -27,8 +27,10 @@ SMALL = {
     "updates.ManyLanes": ("gd", "float64", 4),
     "updates.Bandwidth": ("gd", "float32"),
     "sizes.DryRun": (10_000,),
+    "sizes.Growth": (1_000, 1),
     "sizes.Report": (320,),
     "sweeps.Commands": (),
+    "sweeps.FirstStart": (),
 }
 
 
@@ -49,7 +51,7 @@ def measures(benchmark):
     ]
 
 
-LONG = ("sizes.Report", "sizes.DryRun", "executors.Executors")
+LONG = ("sizes.Report", "sizes.DryRun", "sizes.Growth", "sweeps.FirstStart", "executors.Executors")
 """Which only CI runs."""
 
 
@@ -76,10 +78,13 @@ def test_a_benchmark_runs(name, monkeypatch):
     benchmark, parameters = getattr(load(module), kind)(), SMALL[name]
     if kind in ("Bandwidth", "Lists"):
         benchmark.parameters = 1000  # not 20 million
+    if kind == "FirstStart":
+        benchmark.arguments = load(module)._SMALL
     if kind == "Executors":
         benchmark.cohorts, benchmark.steps = 2, 10
-    assert len(benchmark.params) == len(benchmark.param_names) == len(parameters)
-    for values, value in zip(benchmark.params, parameters, strict=True):
+    params, names = getattr(benchmark, "params", []), getattr(benchmark, "param_names", [])
+    assert len(params) == len(names) == len(parameters)
+    for values, value in zip(params, parameters, strict=True):
         assert len(values) > 0 and isinstance(value, type(values[0]))
     names = measures(benchmark)
     assert names

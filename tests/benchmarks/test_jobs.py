@@ -77,7 +77,7 @@ def test_jobs_and_cases_stand_side_by_side_in_one_file(tmp_path, monkeypatch, ca
     from benchmarks.jobs import measure
 
     row = measure._row(tiny("quadratic"), 1, "warm", "JAX", (1.0, 1.0), (4.0, 3.0), {"wrong": False}, "as it is")
-    monkeypatch.setattr(measure, "rows", lambda warm: iter([row]))
+    monkeypatch.setattr(measure, "rows", lambda warm, only: iter([row]))
     path = tmp_path / "peers.json"
     path.write_text(json.dumps({"rows": [1]}))
     assert peers.whole_jobs(path, 1) == 0
