@@ -114,26 +114,31 @@ def ackley(dim=2, radius=5.0, noise=0.1):
 
 
 def griewank_gradient(w, g, f, constants, work):
+    # f holds running products until the end: of the cosines before the i-th in one pass, of those behind it in the
+    # next.
     dim, runs = w.shape
-    waves = work[: dim * runs].reshape(dim, runs)
-    product = work[dim * runs :]
+    waves = work.reshape(dim, runs)
     for r in range(runs):
         f[r] = 1.0
-        product[r] = 1.0
     for i in range(dim):
         for r in range(runs):
             waves[i, r] = cos(constants[i] * w[i, r])
-            g[i, r] = product[r]  # of all cosines before the i-th
-            product[r] *= waves[i, r]
-            f[r] += w[i, r] * w[i, r] / 4000.0
+        for r in range(runs):
+            g[i, r] = f[r]
+            f[r] *= waves[i, r]
     for r in range(runs):
-        f[r] -= product[r]
-        product[r] = 1.0
+        f[r] = 1.0
     for i in range(dim - 1, -1, -1):
         for r in range(runs):
-            others = g[i, r] * product[r]
+            others = g[i, r] * f[r]
             g[i, r] = w[i, r] / 2000.0 + constants[i] * sin(constants[i] * w[i, r]) * others
-            product[r] *= waves[i, r]
+        for r in range(runs):
+            f[r] *= waves[i, r]
+    for r in range(runs):
+        f[r] = 1.0 - f[r]
+    for i in range(dim):
+        for r in range(runs):
+            f[r] += w[i, r] * w[i, r] / 4000.0
 
 
 @problem(source="Griewank 1981, J. Optim. Theory Appl. 34, 11-39")
@@ -146,29 +151,29 @@ def griewank(dim=2, radius=100.0, noise=0.1):
     """
     return _function(
         "griewank", dim, radius, griewank_gradient, 0.0, 0.0, "closed form: w = 0", noise,
-        constants=1 / np.sqrt(np.arange(1.0, dim + 1)), work=lambda rows, runs: (dim + 1) * runs,
+        constants=1 / np.sqrt(np.arange(1.0, dim + 1)), work=lambda rows, runs: dim * runs,
     )  # fmt: skip
 
 
 def levy_gradient(w, g, f):
-    dim, runs = w.shape
+    last, runs = w.shape[0] - 1, w.shape[1]
+    for r in range(runs):
+        a = (w[last, r] - 1.0) / 4.0
+        s, c = sin(2.0 * pi * a), cos(2.0 * pi * a)
+        f[r] = a * a * (1.0 + s * s)
+        g[last, r] = 0.5 * a * (1.0 + s * (s + 2.0 * pi * a * c))
+    for i in range(last):
+        here, slope = w[i], g[i]
+        for r in range(runs):
+            a = (here[r] - 1.0) / 4.0
+            s, c = sin(pi * a + 1.0), cos(pi * a + 1.0)
+            f[r] += a * a * (1.0 + 10.0 * s * s)
+            slope[r] = a * (0.5 + 5.0 * s * (s + pi * a * c))
     for r in range(runs):
         a = (w[0, r] - 1.0) / 4.0
         s, c = sin(pi * a), cos(pi * a)
-        f[r] = s * s
-        g[0, r] = pi / 2.0 * s * c
-    for i in range(1, dim):
-        for r in range(runs):
-            a = (w[i - 1, r] - 1.0) / 4.0
-            s, c = sin(pi * a + 1.0), cos(pi * a + 1.0)
-            f[r] += a * a * (1.0 + 10.0 * s * s)
-            g[i - 1, r] += a * (0.5 + 5.0 * s * (s + pi * a * c))
-            g[i, r] = 0.0
-    for r in range(runs):
-        a = (w[dim - 1, r] - 1.0) / 4.0
-        s, c = sin(2.0 * pi * a), cos(2.0 * pi * a)
-        f[r] += a * a * (1.0 + s * s)
-        g[dim - 1, r] += 0.5 * a * (1.0 + s * (s + 2.0 * pi * a * c))
+        f[r] += s * s
+        g[0, r] += pi / 2.0 * s * c
 
 
 @problem(source="Levy & Montalvo 1985, SIAM J. Sci. Stat. Comput. 6, 15-29; as in Laguna & Marti 2005")

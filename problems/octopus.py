@@ -43,21 +43,27 @@ def opened_slope(a, tau):
 
 
 def value_and_gradient(w, g, f, constants):
+    # Every loop writes one row of g: one that also adds to the row before it does not vectorize.
     L, gamma, tau = constants[0], constants[1], constants[2]
-    for r in range(w.shape[1]):
+    last, runs = w.shape[0] - 1, w.shape[1]
+    for r in range(runs):
         f[r] = well(abs(w[0, r]), L, gamma, tau)
         g[0, r] = well_slope(abs(w[0, r]), L, gamma, tau)
-    for i in range(1, w.shape[0]):
-        for r in range(w.shape[1]):
-            a, before = abs(w[i, r]), abs(w[i - 1, r])
-            share = opened(before, tau)
-            gain = well(a, L, gamma, tau) - L * a * a
-            f[r] += L * a * a + share * gain
-            g[i, r] = 2.0 * L * a + share * (well_slope(a, L, gamma, tau) - 2.0 * L * a)
-            g[i - 1, r] += opened_slope(before, tau) * gain
+    for i in range(1, last + 1):
+        before, here, slope = w[i - 1], w[i], g[i]
+        for r in range(runs):
+            a, share = abs(here[r]), opened(abs(before[r]), tau)
+            f[r] += L * a * a + share * (well(a, L, gamma, tau) - L * a * a)
+            slope[r] = 2.0 * L * a + share * (well_slope(a, L, gamma, tau) - 2.0 * L * a)
+    for i in range(last):
+        here, after, slope = w[i], w[i + 1], g[i]
+        for r in range(runs):
+            a = abs(after[r])
+            slope[r] += opened_slope(abs(here[r]), tau) * (well(a, L, gamma, tau) - L * a * a)
     for i in range(w.shape[0]):
-        for r in range(w.shape[1]):
-            g[i, r] = g[i, r] if w[i, r] > 0.0 else -g[i, r]
+        here, slope = w[i], g[i]
+        for r in range(runs):
+            slope[r] = slope[r] if here[r] > 0.0 else -slope[r]
 
 
 @problem(source="Du et al. 2017, Gradient Descent Can Take Exponential Time to Escape Saddle Points, sec. 4")

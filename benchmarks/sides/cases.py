@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 import optbench
-from benchmarks.sides import records
+from benchmarks.sides import kinds_of_data, kinds_of_functions, kinds_of_networks, records
+from benchmarks.sides.kinds import Kind
 
 BATCH_SIZE = 64
 DTYPES = ("float64", "float32")
+KINDS = (*kinds_of_functions.KINDS, *kinds_of_data.KINDS, *kinds_of_networks.KINDS)
 # Largest error that passes, relative to how far the weights moved (for EWA: to the largest output).
 TOLERANCE = {"float64": 1e-8, "float32": 1e-2}
 
@@ -26,14 +28,16 @@ TOLERANCE = {"float64": 1e-8, "float32": 1e-2}
 class Case:
     """One piece of work.
 
-    ``name`` says what it is; ``kind`` is one of ``rosenbrock``, ``logistic``, ``mlp``, ``update``, ``ewa``. All arrays
-    have the case's dtype, but for ``y`` of an MLP and ``batches``, which are int64.
+    ``name`` says what it is; ``kind`` is one of ``rosenbrock``, ``logistic``, ``mlp``, ``catalogue``, ``update``,
+    ``ewa``. All arrays have the case's dtype, but for ``y`` of an MLP and ``batches``, which are int64.
 
     - rosenbrock: ``start`` (2,).
     - logistic: ``x`` (n, dim), ``y`` (n,) of 0 and 1, loss ``mean(log(1 + exp(z)) - y z)`` with ``z = x @ w``; no
       intercept, no penalty.
-    - mlp: ``layers`` such as (64, 32, 10), ``x`` (n, layers[0]), ``y`` (n,) class numbers; ReLU between the layers,
-      mean cross-entropy of the softmax. ``start`` holds for each layer W (in, out) in row-major order, then b (out,).
+    - mlp: ``layers`` such as (64, 32, 10), ``x`` (n, layers[0]), ``y`` (n,) class numbers; ``activation`` between the
+      layers, mean cross-entropy of the softmax. ``start`` holds for each layer W (in, out) in row-major order, then b
+      (out,).
+    - catalogue: ``own`` says what; ``x`` and ``y`` are the data of optbench's record, if it has any.
     - update: ``x`` (dim,) is the gradient, the same at every step; only the optimizer's update is timed. The parameters
       are one array, or ``arrays`` of about the same size.
     - ewa: ``x`` (n,) is the series; ``optimizer`` is ``plain`` or ``corrected``.
@@ -57,6 +61,8 @@ class Case:
     y: np.ndarray | None = None
     batches: np.ndarray | None = None
     layers: tuple[int, ...] = ()
+    activation: str = "relu"
+    own: Kind | None = None
     arrays: int = 1
     # PyTorch eager needs 10 to 10,000 times as long a step: it makes fewer of them, and all times are per step.
     eager_steps: int = 0
@@ -97,6 +103,9 @@ class Side:
 # (case and peer, largest ratio optbench/peer). The first pattern that fits counts. The goals are against the plain JAX
 # program; "JAX tuned" is printed beside it, to show what is left.
 GOALS = (
+    # Bound by the products on both sides; what is left there is activations and errors, and Adam's update.
+    ("mlp-64-128-128-10*/*/64 JAX", 0.8),
+    ("mlp-64-32-10-*/*/64 JAX", 0.8),
     ("rosenbrock-gd/*/64 JAX", 1.1),
     ("rosenbrock-adam/*/64 JAX", 0.8),
     ("logistic/*/64 JAX", 0.9),
@@ -107,6 +116,7 @@ GOALS = (
     ("adam-update-2e7/*/1 PyTorch fused*", 1.0),
     ("adam-list-2e7/*/1 PyTorch fused*", 1.0),
     ("ewa-*/*/1 pandas*", 0.25),
+    *((f"{kind.name}-*/*/* JAX", 0.8) for kind in KINDS),
 )
 
 
@@ -150,8 +160,10 @@ def logistic(dtype: str, lanes: int, scale: float = 1.0, examples: int = 9_984, 
     )  # fmt: skip
 
 
-def mlp(layers: tuple[int, ...], dtype: str, lanes: int, scale: float = 1.0, examples: int = 2_048) -> Case:
-    rng = np.random.default_rng(2)
+def mlp(
+    layers: tuple[int, ...], dtype: str, lanes: int, scale: float = 1.0, optimizer: str = "gd", activation: str = "relu"
+) -> Case:
+    rng, examples = np.random.default_rng(2), 2_048
     small = layers[0] < 200
     # Not more: in float32, a unit of the ReLU that rounding turns on or off sends two correct sides apart.
     steps = max(2, int({(True, 1): 500, (True, 64): 32, (False, 1): 120, (False, 64): 16}[small, lanes] * scale))
@@ -159,11 +171,30 @@ def mlp(layers: tuple[int, ...], dtype: str, lanes: int, scale: float = 1.0, exa
     for inside, outside in zip(layers, layers[1:], strict=False):
         parts += [rng.standard_normal(inside * outside) * np.sqrt(2 / inside), np.zeros(outside)]
     x, y = rng.standard_normal((examples, layers[0])).astype(dtype), rng.integers(0, layers[-1], examples)
-    problem = records.mlp(layers, x, y)
+    problem = records.mlp(layers, x, y, activation)
+    rate, hyper = (0.05, {}) if optimizer == "gd" else (1e-3, LECTURE_ADAM)
     return Case(
-        "mlp-" + "-".join(map(str, layers)), "mlp", dtype, lanes, steps, "gd", _rates(0.05, lanes, dtype),
-        np.concatenate(parts).astype(dtype), problem=problem, x=x, y=y, batches=batch_order(problem, steps),
-        layers=layers, eager_steps=min(steps, max(2, int(300 * scale))),
+        _mlp_name(layers, optimizer, activation), "mlp", dtype, lanes, steps, optimizer, _rates(rate, lanes, dtype),
+        np.concatenate(parts).astype(dtype), hyper, problem, x, y, batch_order(problem, steps), layers, activation,
+        eager_steps=min(steps, max(2, int(300 * scale))),
+    )  # fmt: skip
+
+
+def _mlp_name(layers: tuple[int, ...], optimizer: str, activation: str) -> str:
+    ends = ("" if activation == "relu" else f"-{activation}") + ("" if optimizer == "gd" else f"-{optimizer}")
+    return "mlp-" + "-".join(map(str, layers)) + ends
+
+
+def catalogue(kind: Kind, optimizer: str, dtype: str, lanes: int, scale: float = 1.0) -> Case:
+    """A kind of kinds.py at optbench's own start point of seed 0."""
+    steps = max(2, int(kind.steps[lanes > 1] * scale))
+    problem = records.of_kind(kind, dtype)
+    x, y = problem.data or (None, None)
+    rate, hyper = (kind.rates[0], {}) if optimizer == "gd" else (kind.rates[1], LECTURE_ADAM)
+    return Case(
+        f"{kind.name}-{optimizer}", "catalogue", dtype, lanes, steps, optimizer, _rates(rate, lanes, dtype),
+        optbench.objective(problem).start(0).astype(dtype), hyper, problem, x, y,
+        None if x is None else batch_order(problem, steps), own=kind,
     )  # fmt: skip
 
 
@@ -205,6 +236,7 @@ def cases(quick: bool = False) -> Iterator[tuple[str, Callable[[], Case]]]:
             for layers in ((64, 32, 10), (784, 64, 10)):
                 name = "mlp-" + "-".join(map(str, layers))
                 yield f"{name}/{dtype}/{lanes}", lambda a=(layers, dtype, lanes): mlp(*a, scale)
+            yield from _more(dtype, lanes, scale)
         for dim, digits in ((10_000, "1e4"), (1_000_000, "1e6"), (20_000_000, "2e7")):
             if not (quick and dim > 1_000_000):
                 yield f"adam-update-{digits}/{dtype}/1", lambda a=(dim, dtype): adam_update(*a, scale)
@@ -213,3 +245,16 @@ def cases(quick: bool = False) -> Iterator[tuple[str, Callable[[], Case]]]:
                 yield f"adam-list-{digits}/{dtype}/1", lambda a=(dim, dtype, scale, arrays): adam_update(*a)
         for form in ("plain", "corrected"):
             yield f"ewa-{form}/{dtype}/1", lambda a=(form, dtype): ewa(*a, 1_000_000 if quick else 10_000_000)
+
+
+def _more(dtype: str, lanes: int, scale: float) -> Iterator[tuple[str, Callable[[], Case]]]:
+    """The kinds of kinds.py, a deep network and one with tanh, each with gd and with adam."""
+    for rule in ("gd", "adam"):
+        for kind in KINDS:
+            if kind.steps[lanes > 1]:
+                name = f"{kind.name}-{rule}/{dtype}/{lanes}"
+                yield name, lambda a=(kind, rule, dtype, lanes): catalogue(*a, scale)
+        if lanes > 1:
+            for layers, activation in (((64, 128, 128, 10), "relu"), ((64, 32, 10), "tanh")):
+                name = f"{_mlp_name(layers, rule, activation)}/{dtype}/{lanes}"
+                yield name, lambda a=(layers, dtype, lanes, scale, rule, activation): mlp(*a)

@@ -19,18 +19,18 @@ import numpy as np
 
 from benchmarks.sides import jax_tuned
 from benchmarks.sides.cases import Case, Side
-from benchmarks.sides.jax_variants import Variant, split_layers
+from benchmarks.sides.jax_variants import Variant, split_layers, split_shapes
 
 
 def sides(case: Case) -> list[Side]:
     """The peers "JAX" and "JAX tuned" of a case; when the plain program is the fastest, both are the same one."""
-    if case.kind not in ("rosenbrock", "logistic", "mlp"):
+    if case.kind not in ("rosenbrock", "logistic", "mlp", "catalogue"):
         return []
     import jax
 
     jax.config.update("jax_enable_x64", True)
     # Longer unrolling was tried and made every one of these slower, and to compile for seconds.
-    factors = (1, 4) if case.kind == "rosenbrock" else (1, 2)
+    factors = (1, 4) if case.kind == "rosenbrock" else (1,) if case.own and case.own.shapes else (1, 2)
     plain = _fastest([_side(case, variant, unroll) for variant in plain_variants(case) for unroll in factors])
     if case.name == "rosenbrock-gd":
         factors = (1, 4, 16)
@@ -133,12 +133,18 @@ def plain_variants(case: Case) -> list[Variant]:
         return jnp.mean(jax.nn.softplus(z) - y * z)
 
     def mlp(parameters: Any, x: Any, y: Any) -> Any:
+        between = getattr(jax.nn, case.activation)
         for w, b in parameters[:-1]:
-            x = jax.nn.relu(x @ w + b)
+            x = between(x @ w + b)
         w, b = parameters[-1]
         z = x @ w + b
         return jnp.mean(jax.nn.logsumexp(z, axis=1) - jnp.sum(z * jax.nn.one_hot(y, case.layers[-1], dtype=z.dtype), 1))
 
-    loss = {"rosenbrock": rosenbrock, "logistic": logistic, "mlp": mlp}[case.kind]
+    def catalogue(w: Any, x: Any = None, y: Any = None) -> Any:
+        return case.own.loss(w, x, y, jnp.asarray(case.problem.constants, case.dtype))
+
+    loss = {"rosenbrock": rosenbrock, "logistic": logistic, "mlp": mlp, "catalogue": catalogue}[case.kind]
     pack, unpack = split_layers(case.layers) if case.kind == "mlp" else (np.asarray, np.asarray)
+    if case.own and case.own.shapes:
+        pack, unpack = split_shapes(case.own.shapes)
     return [Variant("grad" if case.lanes == 1 else "vmap of grad", pack, unpack, jax.grad(loss))]

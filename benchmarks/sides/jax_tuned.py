@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.sides.cases import BATCH_SIZE, Case
-from benchmarks.sides.jax_variants import Variant, split_layers
+from benchmarks.sides.jax_variants import Variant, split_layers, split_shapes
 
 
 def variants(case: Case) -> list[Variant]:
@@ -16,6 +16,12 @@ def variants(case: Case) -> list[Variant]:
         return [_rosenbrock_pair()]
     if case.kind == "logistic":
         return _logistic_by_hand()
+    if case.own is not None:
+        if case.own.shapes:
+            return [_other_loss(case)] if case.own.tuned else []
+        return [_lanes_last(case)] if case.lanes > 1 else []
+    if case.activation != "relu":
+        return []
     return [_mlp_by_hand(case)] + ([_mlp_wide(case)] if case.lanes > 1 and len(case.layers) == 3 else [])
 
 
@@ -30,6 +36,28 @@ def _rosenbrock_pair() -> Variant:
         lambda pair: np.stack(pair, axis=1),
         gradient,
     )
+
+
+def _other_loss(case: Case) -> Variant:
+    """A network's loss as the kind writes it for this."""
+    import jax
+
+    gradient = jax.grad(lambda parameters, x, y: case.own.tuned(parameters, x, y, None))
+    return Variant("patches as products", *split_shapes(case.own.shapes), gradient)
+
+
+def _lanes_last(case: Case) -> Variant:
+    """The weights as (dim, lanes), so that the lanes are neighbors and products serve all of them: no vmap."""
+    import jax
+    import jax.numpy as jnp
+
+    def total(w: Any, x: Any = None, y: Any = None) -> Any:
+        return case.own.loss(w, x, y, jnp.asarray(case.problem.constants, case.dtype)).sum()
+
+    def pack(weights: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(weights.T)
+
+    return Variant("lanes last", pack, np.transpose, jax.grad(total), mapped=False, rates=lambda lr: lr)
 
 
 def _logistic_by_hand() -> list[Variant]:

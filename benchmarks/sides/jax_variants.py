@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,19 @@ class Variant:
     gradient: Callable[..., Any]
     mapped: bool = True
     rates: Callable[[np.ndarray], Any] | None = None
+
+
+def split_shapes(
+    shapes: tuple[tuple[int, ...], ...],
+) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]:
+    """How to turn weights (lanes, dim) into a list of arrays (lanes, *shape), and back."""
+    ends = np.cumsum([prod(shape) for shape in shapes])[:-1]
+
+    def pack(weights: np.ndarray) -> Any:
+        parts = np.split(weights, ends, axis=1)
+        return [part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    return pack, lambda parameters: np.concatenate([a.reshape(len(a), -1) for a in parameters], axis=1)
 
 
 def split_layers(layers: tuple[int, ...]) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]:

@@ -39,6 +39,10 @@ def error(case: Case, weights: np.ndarray, expected: np.ndarray) -> float:
 def _gradient(case: Case, w: np.ndarray, step: int) -> np.ndarray:
     if case.kind == "update":
         return case.x[case.sample].astype(np.float64)[None]
+    if case.own is not None:
+        batch = [] if case.batches is None else case.batches[step - 1]
+        x, y = (None if a is None else a[batch].astype(np.float64) for a in (case.x, case.y))
+        return case.own.gradient(w, x, y, np.asarray(case.problem.constants, np.float64))
     if case.kind == "rosenbrock":
         valley = w[:, 1] - w[:, 0] ** 2
         return np.stack([-2 * (1 - w[:, 0]) - 400 * w[:, 0] * valley, 200 * valley], axis=1)
@@ -46,18 +50,20 @@ def _gradient(case: Case, w: np.ndarray, step: int) -> np.ndarray:
     x, y = case.x[batch].astype(np.float64), case.y[batch]
     if case.kind == "logistic":
         return (1 / (1 + np.exp(-(w @ x.T))) - y) @ x / len(y)
-    return np.stack([_mlp_gradient(case.layers, lane, x, y) for lane in w])
+    return np.stack([_mlp_gradient(case, lane, x, y) for lane in w])
 
 
-def _mlp_gradient(layers: tuple[int, ...], w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _mlp_gradient(case: Case, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     weights, biases, at = [], [], 0
-    for inside, outside in zip(layers, layers[1:], strict=False):
+    relu = case.activation == "relu"
+    for inside, outside in zip(case.layers, case.layers[1:], strict=False):
         weights.append(w[at : at + inside * outside].reshape(inside, outside))
         biases.append(w[at + inside * outside : at + (inside + 1) * outside])
         at += (inside + 1) * outside
     activations = [x]
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-        activations.append(np.maximum(activations[-1] @ weight + bias, 0))
+        z = activations[-1] @ weight + bias
+        activations.append(np.maximum(z, 0) if relu else np.tanh(z))
     z = activations[-1] @ weights[-1] + biases[-1]
     p = np.exp(z - z.max(axis=1, keepdims=True))
     delta = p / p.sum(axis=1, keepdims=True)
@@ -66,7 +72,7 @@ def _mlp_gradient(layers: tuple[int, ...], w: np.ndarray, x: np.ndarray, y: np.n
     parts = []
     for weight, activation in zip(reversed(weights), reversed(activations), strict=True):
         parts = [(activation.T @ delta).ravel(), delta.sum(axis=0), *parts]
-        delta = delta @ weight.T * (activation > 0)
+        delta = delta @ weight.T * ((activation > 0) if relu else 1 - activation**2)
     return np.concatenate(parts)
 
 

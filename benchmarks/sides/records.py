@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import optbench
+from benchmarks.sides.kinds import Kind
 
 
 def no_evaluation(w, out):
@@ -29,10 +30,19 @@ def logistic(x: np.ndarray, y: np.ndarray) -> Any:
     return _ours("logistic", {"data": data, "l2": 0.0}, x, y)
 
 
-def mlp(layers: tuple[int, ...], x: np.ndarray, y: np.ndarray) -> Any:
+def of_kind(kind: Kind, dtype: str) -> Any:
+    """A kind's problem: as in the catalogue, on as many of its examples as whole mini-batches take."""
+    record = optbench.problems()[kind.problem].build(kind.parameters)
+    if record.data is None:
+        return replace(record, minimum=0.0, metrics=(), evaluate=no_evaluation)
+    x, y = (np.ascontiguousarray(part[: len(record.data[0]) // 64 * 64], dtype) for part in record.data)
+    return replace(record, data=(x, y), test=None, minimum=0.0, metrics=(), evaluate=no_evaluation)
+
+
+def mlp(layers: tuple[int, ...], x: np.ndarray, y: np.ndarray, activation: str = "relu") -> Any:
     inside, *hidden, classes = layers
     data = f"gaussian(examples=100, features={inside}, classes={classes})"
-    return _ours("mlp", {"data": data, "hidden": tuple(hidden), "activation": "relu"}, x, y)
+    return _ours("mlp", {"data": data, "hidden": tuple(hidden), "activation": activation}, x, y)
 
 
 def _ours(name: str, parameters: dict[str, Any], x: np.ndarray | None = None, y: np.ndarray | None = None) -> Any:

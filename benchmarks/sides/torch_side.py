@@ -14,7 +14,7 @@ def sides(case: Case) -> list[Side]:
     """Eager mode for one lane; for Adam's update alone, the fused and the foreach implementation."""
     if case.kind == "update":
         return [_update(case, fused=True), _update(case, foreach=True)]
-    return [_eager(case)] if case.lanes == 1 and case.kind != "ewa" else []
+    return [_eager(case)] if case.lanes == 1 and case.kind not in ("ewa", "catalogue") else []
 
 
 def _update(case: Case, **implementation: bool) -> Side:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import FunctionType
 
+from optbench.compiler import lane_constants
 from optbench.compiler.contracts import ThreadUpdateArguments, UpdateArguments
 from optbench.compiler.signatures import names
 from optbench.compiler.translator import Translator, compile_tree, translator
@@ -17,8 +18,12 @@ def scalar_rows(record: Optimizer) -> tuple[str, ...]:
 
 
 def scalar_count(record: Optimizer, blocks: int) -> int:
-    """How many rows ``scalars`` has: two a shared slot, whose new value the rest of the block must not see."""
-    return len(scalar_rows(record)) + 2 * len(record.shared) * (blocks if record.by_block else 1)
+    """How many rows ``scalars`` has.
+
+    Two a shared slot, whose new value the rest of the block must not see; at the end those of lane_constants.py.
+    """
+    rows = len(scalar_rows(record)) + 2 * len(record.shared) * (blocks if record.by_block else 1)
+    return rows + (parts.count if (parts := lane_constants.split(record)) else 0)
 
 
 def together(stages: Mapping) -> list[list[tuple]]:
@@ -108,13 +113,30 @@ class Writer:
             self._matrix(at, *bounds)
         results = ", ".join(["_n", *(f"_n{k}" for k in range(len(record.slots)))])
         values = ", ".join(map(self.value, ("w", "g", *record.slots, "lr", *record.scalars)))
-        call = f"{results} = _rule({values})"
+        call = f"{results} = {self._constants_first(at, values)}"
         stores = ["_w[@] = _n"]
         for k, slot in enumerate(record.slots):
             place = f"_s{record.own.index(slot)}[@]" if slot in record.own else self._fresh(slot)
             stores.append(f"{place} = _n{k}")
         self._loop(at, *bounds, [call, *stores])
         self._keep_shared(at)
+
+    def _constants_first(self, at: int, values: str) -> str:
+        """Lines that compute what is dear and the same for all parameters. Returns the call of the rule."""
+        parts = lane_constants.split(self.record)
+        if parts is None:
+            return f"_rule({values})"
+        made = [f"_k{j}" for j in range(parts.count)]
+        call = f"{self.helper(parts.first)}({', '.join(map(self.value, parts.names))})"
+        if self.flat:
+            self.add(at, f"{', '.join(made)} = {call}")
+        else:
+            for j, name in enumerate(made):
+                self.add(at, f"{name} = scalars[scalars.shape[0] - {parts.count - j}]")
+            made = [f"{name}[r]" for name in made]
+            self.add(at, "for r in range(w.shape[1]):")
+            self.add(at + 1, f"{', '.join(made)} = {call}")
+        return f"{self.helper(parts.rest)}({values}, {', '.join(made)})"
 
     # The pieces; ``@`` in a line stands for the place of the element. GPU kernels are put together of some of them.
 

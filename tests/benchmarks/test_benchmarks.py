@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["averages", "executors", "objectives", "sizes", "sweeps", "updates"]
+MODULES = ["averages", "executors", "floors", "objectives", "sizes", "sweeps", "updates"]
 
 # One small combination of parameters for each class.
 SMALL = {
     "averages.Ewa": ("float64", True, (3, 50)),
     "executors.Executors": ("dask",),
+    "floors.Problems": ("rosenbrock", "float64"),
+    "floors.Rules": ("gd", "float64"),
     "objectives.ValueAndGradient": ("rosenbrock", "float64", 2),
     "objectives.Driver": ("rosenbrock", "gd", 1),
     "updates.OneRun": ("gd", "float64", 100),
@@ -80,6 +82,8 @@ def test_a_benchmark_runs(name, monkeypatch):
         benchmark.parameters = 1000  # not 20 million
     if kind == "FirstStart":
         benchmark.arguments = load(module)._SMALL
+    if module == "floors":
+        monkeypatch.setattr(load(module), "_REPEATS", 1)
     if kind == "Executors":
         benchmark.cohorts, benchmark.steps = 2, 10
     params, names = getattr(benchmark, "params", []), getattr(benchmark, "param_names", [])
@@ -207,3 +211,19 @@ def test_our_side_of_a_case_arrives_where_the_reference_does(name):
     case = dict(cases(quick=True))[name]()
     errors = peers.check(case, [optbench_side(case)])
     assert errors["optbench"] <= TOLERANCE[case.dtype]
+
+
+@pytest.mark.parametrize("rule", ["gd", "adam"])
+def test_our_side_of_every_kind_arrives_where_its_gradient_does(rule):
+    """A tenth of the benchmark's steps; of networks, whose reference is PyTorch's, where that is there."""
+    from benchmarks import peers
+    from benchmarks.sides.cases import KINDS, TOLERANCE, catalogue
+    from benchmarks.sides.optbench_side import optbench_side
+
+    assert len({kind.name for kind in KINDS}) == len(KINDS) >= 10
+    for kind in KINDS:
+        if kind.shapes and not importlib.util.find_spec("torch"):
+            continue
+        case = catalogue(kind, rule, "float64", 64 if kind.shapes else 1, 0.02)
+        errors = peers.check(case, [optbench_side(case)])
+        assert errors["optbench"] <= TOLERANCE[case.dtype], kind.name

@@ -1,4 +1,4 @@
-"""The exponential that kernels use in place of the library's."""
+"""The functions of a number that kernels use in place of the library's."""
 
 import math
 
@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from optbench.compiler.fastmath import exp32, exp64
+from optbench.compiler.fastmath import REPLACED, exp32, exp64
 
 # The largest and smallest arguments whose result is a normal number; nearer than 1 to them, 0 and inf are allowed, too.
 LIMITS = {"float64": (-708.396, 709.782), "float32": (-87.336, 88.722)}
@@ -76,3 +76,41 @@ def test_limits_are_clean(exponential):
     for part in (below, above):
         made = function(part)
         assert (made[1:] >= made[:-1]).all(), "it falls somewhere"
+
+
+POINTS = np.random.default_rng(1)
+ARGUMENTS = {
+    math.sin: [POINTS.uniform(-size, size, 20_000) for size in (1.0, 30.0, 1e6)],
+    math.cos: [POINTS.uniform(-size, size, 20_000) for size in (1.0, 30.0, 1e6)],
+    math.expm1: [POINTS.uniform(-80, 80, 20_000), POINTS.standard_normal(20_000)],
+    math.tanh: [POINTS.uniform(-30, 30, 20_000), POINTS.standard_normal(20_000)],
+}
+SMALL = [np.geomspace(1e-30, 1, 500), -np.geomspace(1e-30, 1, 500), np.arange(-40, 40) * math.pi / 2]
+EDGES = {
+    math.sin: {0.0: 0.0, math.inf: math.nan, -math.inf: math.nan, 2.0**50: math.nan},
+    math.cos: {0.0: 1.0, math.inf: math.nan, -math.inf: math.nan, -(2.0**50): math.nan},
+    math.expm1: {0.0: 0.0, math.inf: math.inf, -math.inf: -1.0, -1e6: -1.0, 1e6: math.inf},
+    math.tanh: {0.0: 0.0, math.inf: 1.0, -math.inf: -1.0, 1e6: 1.0, -1e6: -1.0},
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("function", ARGUMENTS, ids=lambda function: function.__name__)
+def test_functions_within_three_units_in_the_last_place(function, dtype):
+    """Beside the C library's, whose own error is below one; neighbors of multiples of pi/2 are among the arguments."""
+    compiled = REPLACED[dtype][function]
+    assert compiled is REPLACED[dtype][getattr(np, function.__name__)]
+
+    @numba.njit
+    def apply(x):
+        out = np.empty_like(x)
+        for i in range(x.shape[0]):
+            out[i] = compiled(x[i])
+        return out
+
+    x = np.concatenate([*ARGUMENTS[function], *SMALL]).astype(dtype)
+    made = apply(x)
+    assert made.dtype == np.dtype(dtype)
+    assert ulps(made, np.array([function(float(each)) for each in x]), np.dtype(dtype)).max() <= 3.0
+    edges = EDGES[function] | {math.nan: math.nan}
+    np.testing.assert_array_equal(apply(np.array(list(edges), dtype)), list(edges.values()))

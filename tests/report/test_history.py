@@ -63,12 +63,27 @@ def test_commits_are_in_the_order_of_their_dates_and_gaps_are_jumped(folder):
 def test_the_page_lists_what_got_worse_first_and_escapes_what_files_say(folder):
     told = []
     text = write_history(folder, tell=told.append).read_text()
-    assert told == ["Lanes.time_step (gd, 1): 1.2 ms, \u25b2 +20% against 1 ms in bbbbbbbb"]
+    assert told == [
+        "here: 1 of 5 benchmarks over 10% worse in cccccccc than in bbbbbbbb",
+        "Lanes.time_step (gd, 1): 1.2 ms, \u25b2 +20% against 1 ms in bbbbbbbb",
+    ]
     start, end = text.index("Regressions: 1"), text.index("Improvements: 1")
     worse, better = text[start:end], text[end : text.index("All benchmarks</h2>")]
     assert worse.count("Lanes.time_step") == 1 and "Lanes.track_share" not in worse and "\u25b2 +20%" in worse
     assert "gd, 64" in better and "700 \u00b5s" in better and "&lt;b&gt;fast" in text and "<b>fast" not in text
     assert "http" not in text and "Beside other libraries" not in text
+
+
+def test_without_a_regression_that_is_told_and_of_one_commit_nothing(tmp_path):
+    folder, told = three_commits(tmp_path / "asv" / "results"), []
+    record(folder, NEW, 3000, [1.0e-3, 1.0e-3, 3e-3, 4e-3], 0.6)
+    write_history(folder, tell=told.append)
+    assert told == ["here: 0 of 5 benchmarks over 10% worse in cccccccc than in bbbbbbbb"]
+    for path in (folder / "here").glob("[ab]*.json"):
+        path.unlink()
+    told.clear()
+    write_history(folder, tell=told.append)
+    assert told == []
 
 
 def test_a_commit_is_named_by_its_version(folder, tmp_path):

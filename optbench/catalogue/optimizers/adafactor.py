@@ -68,6 +68,9 @@ def adafactor(w, g, lr, update, w_square, eps2, weight_decay, rows, columns, t):
     1 - t^-beta2_decay on the past. For a vector that is g over the root of its own average. Steps are relative to
     the size of the parameters: lr = 0.01 moves them by about 1%. (PyTorch's beta2_decay has the other sign, its eps1
     is the precision of the dtype.)
+
+    Of a 10 x 10 block a step takes 0.5 to 0.8 us where a root and two divisions an element at full rate would take 0.16
+    (benchmarks/floors.py): the block is one run's, and its columns are too few for the vectors.
     """
     size = sqrt(w_square / (rows * columns))
     rate = larger(eps2, size) * (lr if lr < 1 / sqrt(t) else 1 / sqrt(t))

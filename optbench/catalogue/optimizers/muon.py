@@ -77,6 +77,9 @@ def muon(w, g, m, v, lr, along, beta1, beta2, beta_adam, eps, weight_decay, beta
     O is the nearest orthogonal matrix to beta1 m + (1 - beta1) g, roughly: ns_steps Newton-Schulz steps leave singular
     values of 0.7 to 1.2. Both terms are bias-corrected (m for one step more). A vector, and a matrix of one column,
     gets Adam with the same Nesterov momentum, beta_adam, beta2 and eps, at the same rate.
+
+    Of a 10 x 10 block a step takes 3.3 us where its operations at BLAS's rate would take 0.9 (benchmarks/floors.py):
+    fifteen products of BLAS, each of which costs 0.15 us however small it is.
     """
     beta = beta_adam if columns == 1 else beta1
     m = beta * m + (1 - beta) * g

@@ -28,7 +28,7 @@ def write_history(
     Args:
         results: the folder of asv's results. peers.json two folders above it, if there is one, is shown, too.
         page: the file; by default history.html beside the folder.
-        tell: hears of every regression of the newest version, the worst first.
+        tell: hears how many regressions the newest version has, and of every one, the worst first.
 
     Returns:
         The page's path.
@@ -45,6 +45,9 @@ def write_history(
     except OSError as error:
         raise OptbenchError(f"cannot write the page {str(target)!r}: {error.strerror}") from None
     for machine in machines:
+        if machine["before"]:
+            count = f"{len(machine['regressions'])} of {machine['count']} benchmarks over {THRESHOLD:.0%} worse"
+            tell(f"{machine['name']}: {count} in {machine['newest']} than in {machine['before']}")
         for line in machine["regressions"]:
             what = f"{line['benchmark']} ({line['parameters']})".removesuffix(" ()")
             tell(f"{what}: {line['now']}, {line['change']} against {line['earlier']} in {line['since']}")

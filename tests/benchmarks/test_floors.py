@@ -1,0 +1,139 @@
+"""What floors.py counts, by hand; that a floor is the larger of its two times; and the table."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optbench
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def checkout(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def problem(name):
+    return optbench.objective(name).problem
+
+
+def test_rosenbrock_by_hand():
+    """Two coordinates: 1 - x; y - x x; a a + 100 b b; -2 a - 400 x b; 200 (y - x x). Four numbers and f a lane."""
+    from benchmarks.bounds.declared import gradient_work
+
+    for lanes in (1, 64):
+        work = gradient_work(problem("rosenbrock"), 64, lanes)
+        assert work.operations == Counter(add=(1 + 1 + 1 + 1 + 1) * lanes, multiply=(1 + 3 + 3 + 2) * lanes)
+        assert work.numbers == work.arrays == 5 * lanes
+
+
+def test_quadratic_by_hand():
+    """w - w*, the product (20, 20) (20, lanes), 0.5 offset g summed up; the first sum adds to 0."""
+    from benchmarks.bounds.declared import gradient_work
+
+    work = gradient_work(problem("quadratic"), 64, 8)
+    assert work.operations == Counter(product=2 * 20 * 20 * 8, add=(20 + 19) * 8, multiply=2 * 20 * 8)
+    assert work.numbers == 8 * (2 * 20 + 1) + 20 * 20 + 20
+
+
+def test_data_counts_once_for_all_lanes_and_each_lane_of_single_form_by_itself():
+    from benchmarks.bounds.declared import gradient_work
+
+    one, many = (gradient_work(problem("logistic"), 64, lanes) for lanes in (1, 10))
+    assert many.operations["product"] == 10 * one.operations["product"] == 10 * 2 * (2 * 64 * 31)
+    assert many.operations["exp"] == 64 * 10 and many.operations["log"] == 10  # of 64 rows one logarithm
+    assert many.numbers - one.numbers == 9 * (2 * 31 + 1)
+    one, many = (gradient_work(problem("mlp(hidden=4)"), 8, lanes) for lanes in (1, 3))
+    assert many.operations == Counter({name: 3 * count for name, count in one.operations.items()})
+    assert one.operations["product"] == 2 * 8 * (2 * 64 * 4 + 3 * 4 * 10)  # the input has no slope
+
+
+def test_adam_by_hand():
+    """m: 2 products and a sum; v: 3 and a sum; m over a number, v over a number; w - lr m / (sqrt(v + eps) + eps).
+
+    1 - beta and 1 - beta^t are constants of a lane.
+    """
+    from benchmarks.bounds.declared import rule_work
+
+    work = rule_work(optbench.optimizers()["adam"], (10, 10), 2)
+    assert work.operations == Counter(multiply=8 * 200, add=5 * 200, sqrt=200, divide=200)
+    assert work.numbers == 200 * 7 and work.arrays == 200 * 4  # w, g, m, v; w, m and v are written, too
+
+
+def test_sums_and_matrices_of_rules():
+    from benchmarks.bounds.declared import rule_work
+
+    clipped = optbench.stepper("clip(gd)", np.ones(1), lr=0.1).optimizer
+    muon = optbench.optimizers()["muon"]
+    assert rule_work(clipped, (3, 4), 1).operations == Counter(multiply=12 * (1 + 2 + 1), add=12 * (1 + 1))
+    assert rule_work(muon, (3, 4), 1).operations["product"] == 5 * (2 * 3 * 4 * 3 + 2 * 3 * 3 * 3 + 2 * 3 * 3 * 4)
+
+
+def test_every_record_can_be_counted():
+    from benchmarks.bounds.declared import gradient_work, rule_work
+
+    for name in optbench.problems():
+        if name not in ("convolution", "autoencoder"):  # long
+            assert sum(gradient_work(problem(name), 2, 2).operations.values()) > 0, name
+    for name, record in optbench.optimizers().items():
+        if isinstance(record, optbench.Optimizer):
+            assert sum(rule_work(record, (2, 3), 1).operations.values()) > 0, name
+
+
+def test_numbers_that_count_compute_what_floats_do():
+    from benchmarks.bounds.counting import Real, counted, counting, reals
+
+    def formula(x, y):
+        return math.exp(-abs(x)) * max(y, 0.5) / (1.0 + x**3) + 2.0 / y - x / 4 + math.sqrt(y)
+
+    values = []
+    tally = counted(lambda: values.append(counting(formula)(Real(1.25), Real(0.75))))
+    assert float(values[0]) == pytest.approx(formula(1.25, 0.75), rel=1e-15)
+    assert tally == Counter(exp=1, multiply=1 + 2 + 1, divide=2, add=1 + 3, sqrt=1)
+    a, b = np.arange(6.0).reshape(2, 3), np.arange(12.0).reshape(3, 4)
+    out = reals(np.zeros((2, 4)))
+    assert counted(lambda: np.dot(reals(a), reals(b), out)) == Counter(product=2 * 2 * 3 * 4)
+    assert np.array_equal(out.astype(float), a @ b)
+
+
+def test_the_floor_is_the_larger_of_two_times():
+    from benchmarks.bounds.declared import Work
+    from benchmarks.bounds.machine import Machine
+
+    machine = Machine("float32", repeats=1)
+    machine.peak, machine.product = 10.0, 20.0
+    machine._bandwidths, machine._functions = {1 << 14: 8.0, 1 << 21: 2.0}, {"exp": 0.5}
+    operations = Counter(add=40, multiply=60, product=100, exp=8)  # 10 + 5 + 4 ns
+    assert machine.floor(Work(operations, 10, 1000)) == (pytest.approx(19.0), "flops")
+    assert machine.floor(Work(operations, 1000, 1000)) == (pytest.approx(500.0), "memory, 3.91 KiB")
+    assert machine.floor(Work(operations, 1000, 500_000)) == (pytest.approx(2000.0), "memory, 1.91 MiB")
+
+
+def test_the_table_is_written(tmp_path, capsys, monkeypatch):
+    from benchmarks import floors, peers
+
+    monkeypatch.setattr(peers.os, "environ", dict(peers.os.environ))
+    monkeypatch.setattr(floors, "pin", lambda: None)
+    files = tmp_path / "floors.json", tmp_path / "floors.md"
+    arguments = ["--quick", "--only", "beale", "--json", str(files[0]), "--table", str(files[1])]
+    assert floors.main(arguments) == 0
+    (row,) = json.loads(files[0].read_text())["rows"]
+    assert row["name"] == "beale" and row["share"] == pytest.approx(row["floor_ns"] / row["ns"])
+    assert 0 < row["share"] and "| problem | beale |" in files[1].read_text()
+    assert "beale" in capsys.readouterr().out
+    assert floors.main(["--only", "nothing"]) == 2
+
+
+def test_what_is_measured_is_all_there_is(monkeypatch):
+    from benchmarks import floors
+
+    names = [name for _, name in floors.entries("*")]
+    rules = [name for name, record in optbench.optimizers().items() if isinstance(record, optbench.Optimizer)]
+    assert {*optbench.problems(), *rules} <= set(names) and len(set(names)) == len(names)
+    assert {"clip(gd)", "clip(adam)", "lookahead(adam)"} <= set(names)
+    assert len(floors.wrappers()) == 5

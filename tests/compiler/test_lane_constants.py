@@ -1,0 +1,95 @@
+"""Rules in two parts: which have one, that both together are the rule, and that kernels say the same."""
+
+import ast
+import math
+from math import sqrt
+
+import numpy as np
+import pytest
+
+import optbench
+from optbench.compiler.lane_constants import split
+from optbench.contract.optimizers import Optimizer
+from optbench.kit.scalars import larger
+
+RULES = [name for name, record in optbench.optimizers().items() if isinstance(record, Optimizer)]
+RULES += ["clip(gd)", "clip(adam)", "lookahead(momentum)", "average(nadam)"]
+DEAR = {"adabound", "asgd", "nadam", "radam", "lars", "novograd", "prodigy", "mars", "clip(gd)", "lookahead(momentum)"}
+
+
+def record_of(name):
+    return optbench.stepper(name, np.ones(1), lr=0.1).optimizer
+
+
+def arguments_of(record, step):
+    rng = np.random.default_rng(step)
+    given = {name: rng.uniform(0.1, 1.0) for name in ("w", "g", *record.slots, "lr", *record.scalars)}
+    given |= record.hyperparameters | {"t": float(step), "rows": 3.0, "columns": 4.0}
+    return [given[name] for name in ("w", "g", *record.slots, "lr", *record.scalars)], given
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("step", [1, 4, 5, 30])
+def test_both_parts_together_are_the_rule(name, step):
+    record = record_of(name)
+    parts = split(record)
+    assert (parts is not None) or name not in DEAR
+    if parts is None:
+        return
+    values, given = arguments_of(record, step)
+    constants = parts.first(*(given[name] for name in parts.names))
+    made = constants if parts.count > 1 else (constants,)
+    assert len(made) == parts.count and all(isinstance(value, int | float) for value in made)
+    assert parts.rest(*values, *made) == record.rule(*values)
+
+
+def test_nothing_that_varies_is_in_the_first_part():
+    for name in RULES:
+        record = record_of(name)
+        if parts := split(record):
+            assert not {"w", "g", *record.own, *record.matrix} & set(parts.names), name
+
+
+def swapped(w, g, a, lr, beta):
+    a, lr = lr * sqrt(beta), larger(lr, 0.5)
+    lr = lr / beta
+    return w - lr * g if beta % 0.3 > 0.1 else w + lr * a, a + lr
+
+
+def branched(w, g, lr, beta):
+    if beta > 0.5:
+        lr = lr / beta
+    return w - lr * g
+
+
+def cheap(w, g, lr, beta):
+    return w - (1 - beta) * lr * g
+
+
+def test_names_that_are_assigned_again():
+    record = optbench.optimizer(source="a test", beta=0.7)(swapped)
+    parts = split(record)
+    for beta in (0.2, 0.35, 0.7):
+        given = {"lr": 0.3, "beta": beta}
+        made = parts.first(*(given[name] for name in parts.names))
+        assert parts.rest(1.0, 2.0, 3.0, 0.3, beta, *made) == swapped(1.0, 2.0, 3.0, 0.3, beta)
+    assert "%" in ast.unparse(parts.first.tree) and "%" not in ast.unparse(parts.rest.tree)
+
+
+@pytest.mark.parametrize("rule", [branched, cheap])
+def test_other_rules_stay_whole(rule):
+    assert split(optbench.optimizer(source="a test", beta=0.7)(rule)) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["asgd(alpha=0.6)", "nadam", "lookahead(radam, k=3)", "clip(prodigy(d0=0.1), norm=0.1)"]
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_lanes_of_other_settings_are_their_rows(name, dtype):
+    """Each lane has constants of its own, and so has a run that steps by itself."""
+    settings = [{"lr": rate} for rate in np.geomspace(1e-5, 1e-4, 5)]
+    given = {"steps": 12, "batch_size": "full", "seed": 0, "dtype": dtype, "points": [12]}
+    together = optbench.cohort("rosenbrock(dim=4)", name, settings, **given)
+    alone = [optbench.cohort("rosenbrock(dim=4)", name, [each], **given).w[0] for each in settings]
+    assert np.allclose(together.w, np.stack(alone), rtol=1e-12 if dtype == "float64" else 1e-4, atol=0)
+    assert math.isfinite(float(together.w.sum())) and len(np.unique(together.w[:, 0])) == 5
