@@ -11,8 +11,8 @@ _GRID = ("--problems", "rosenbrock", "--optimizers", "gd", "--batch-sizes", "64"
 _SCHEDULES = ",".join(f"inverse(decay_rate={i / 10})" for i in range(1, 11))
 
 
-def _peak(*arguments):
-    """MiB that a command takes at most."""
+def _usage(*arguments):
+    """What a command has used, as the system counts it."""
     child = subprocess.Popen(
         [sys.executable, "-m", "optbench", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -20,7 +20,12 @@ def _peak(*arguments):
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise RuntimeError(f"{arguments} ended with {child.returncode}")
-    return usage.ru_maxrss / 1024
+    return usage
+
+
+def _peak(*arguments):
+    """MiB that a command takes at most."""
+    return _usage(*arguments).ru_maxrss / 1024
 
 
 class DryRun(Prepared):
@@ -66,3 +71,30 @@ class Report(Prepared):
         return _peak("report", self.folder)
 
     track_memory.unit = "MiB"
+
+
+class Growth(Prepared):
+    """Sweeps of so many runs of 20 steps in so many cohorts, on one worker: benchmarks/growth.py has larger ones."""
+
+    params = ([1_000, 20_000], [1, 100])
+    param_names = ("runs", "cohorts")
+    timeout = 600
+    number, repeat, warmup_time, rounds = 1, 5, 0, 1
+
+    def prepare(self, runs, cohorts):
+        self.folder = tempfile.mkdtemp(dir=".")  # asv removes what it has run in
+        self.spent(runs, cohorts)  # kernels
+
+    def spent(self, runs, cohorts):
+        """Seconds of the cores."""
+        grid = ("--problems", "rosenbrock", "--optimizers", "gd", "--batch-sizes", "full", "--schedules", "constant")
+        size = ("--lr", f"1e-6:1e-3:{runs // cohorts}", "--seeds", str(cohorts), "--steps", "20", "--workers", "1")
+        with tempfile.TemporaryDirectory(dir=self.folder) as out:
+            usage = _usage("sweep", *grid, *size, "--no-report", "--out", out)
+        return usage.ru_utime + usage.ru_stime
+
+    def track_microseconds_per_run(self, runs, cohorts):
+        """Of the cores, imports and all."""
+        return 1e6 * self.spent(runs, cohorts) / runs
+
+    track_microseconds_per_run.unit = "us"

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from pathlib import Path
 
 from .versions import Prepared
 
@@ -48,3 +50,33 @@ class Commands(Prepared):
             self.call(*_SMALL, NUMBA_CACHE_DIR=cache)
 
     time_one_run_cold.warmup_time = 0
+
+
+class FirstStart(Prepared):
+    """The default sweep with every kernel compiled anew, until the first of its cohorts is in the folder."""
+
+    timeout = 600
+    arguments = ("sweep", "--no-report")
+
+    def prepare(self):
+        self.folder = tempfile.mkdtemp(dir=".")  # asv removes what it has run in
+
+    def track_seconds_to_first_table(self):
+        with tempfile.TemporaryDirectory(dir=self.folder) as place:
+            out, kernels = Path(place) / "out", Path(place) / "kernels"
+            around, began = os.environ | {"NUMBA_CACHE_DIR": str(kernels)}, time.perf_counter()
+            child = subprocess.Popen(
+                [sys.executable, "-m", "optbench", *self.arguments, "--out", str(out)],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=around,
+            )  # fmt: skip
+            try:
+                while not any((out / "cohorts").glob("*.cohort")):
+                    if child.poll():
+                        raise RuntimeError(f"the sweep ended with {child.returncode}")
+                    time.sleep(0.01)
+                return time.perf_counter() - began
+            finally:
+                child.kill()
+                child.wait()
+
+    track_seconds_to_first_table.unit = "seconds"

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri, stdtr, stdtrit  # scipy.stats has the same, and takes half a second to import
 
 POWER = 0.8
 TRIMMED = 8
@@ -34,6 +33,11 @@ def mean_effects(differences: ArrayLike, confidence: float = 0.95, common: Array
     """
     rows = np.asarray(differences, dtype=np.float64)
     n = np.sum(~np.isnan(rows), axis=1)
+    if not (n > 1).any():  # and SciPy, which takes a while to import, has nothing to tell
+        mean, nothing = np.where(n > 0, np.nansum(rows, axis=1), np.nan), np.full(len(rows), np.nan)
+        return {"mean": mean, "sd": nothing, "low": nothing, "high": nothing, "p": nothing, "n": n}
+    from scipy.special import stdtr, stdtrit  # here and below: see intervals.py
+
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.nansum(rows, axis=1) / n
         sd = np.sqrt(np.nansum((rows - mean[:, None]) ** 2, axis=1) / (n - 1))
@@ -62,6 +66,8 @@ def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.n
         mean, h = kept.mean(axis=1), kept.shape[1]
         result["mean"][here] = mean
         if h > 1:
+            from scipy.special import stdtrit
+
             winsorized = np.clip(rows[here, :count], kept[:, :1], kept[:, -1:])
             error = np.sqrt((count - 1) * winsorized.var(axis=1, ddof=1) / (h * (h - 1)))
             half = stdtrit(h - 1, (1 + confidence) / 2) * error
@@ -77,6 +83,10 @@ def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95, common: Ar
     Source: Cohen 1988, Statistical Power Analysis, section 2.4, with the normal quantile for the power.
     """
     n = np.asarray(n, dtype=np.float64)
+    if not (n > 1).any():
+        return np.full(np.broadcast_shapes(n.shape, np.shape(sd), np.shape(common)), np.nan)
+    from scipy.special import ndtri, stdtrit
+
     quantile = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2)
     error = np.sqrt(np.asarray(sd) ** 2 / np.maximum(n, 1) + np.asarray(common))
     return np.where(n > 1, (quantile + ndtri(POWER)) * error, np.nan)
@@ -87,6 +97,10 @@ def blocks_needed(sd: ArrayLike, effect: ArrayLike, confidence: float = 0.95, co
 
     inf where the variance that all blocks share, `common`, is too large for any number of them.
     """
+    if not np.size(sd):
+        return np.zeros(np.shape(sd))
+    from scipy.special import ndtri
+
     factor = ndtri((1 + confidence) / 2) + ndtri(POWER)
     room = (np.asarray(effect) / factor) ** 2 - np.asarray(common)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from optbench.contract import columns
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.cohort_file import Damaged, check, decode, stream
+from optbench.sweeps.cohort_file import Damaged, check, decode, schemas_of, stream
 from optbench.sweeps.files import scratch_of, to_disk
 from optbench.sweeps.manifest import AGAIN, Entry
 
@@ -44,10 +44,10 @@ def put_together(cohorts: Path, pairs: Sequence[tuple[Entry, str]], target: Path
 
     Raises OptbenchError for a file that is damaged, OSError where the disk refuses.
     """
+    schemas = _schemas(cohorts, pairs, TABLES)
     with ExitStack() as stack:
         writers = {
-            name: stack.enter_context(_Writer(target / f"{name}.parquet", _schema(cohorts, pairs, name)))
-            for name in TABLES
+            name: stack.enter_context(_Writer(target / f"{name}.parquet", schema)) for name, schema in schemas.items()
         }
         for entry, cohort_id in pairs:
             tables = whole(cohorts, cohort_id)
@@ -62,7 +62,7 @@ def runs_of(cohorts: Path, pairs: Sequence[tuple[Entry, str]], wanted: Callable[
     """The runs of these files, which were checked before: the columns whose names are ``wanted``."""
     if not pairs:
         return pd.DataFrame(columns=list(columns.RUNS))
-    schema = _schema(cohorts, pairs, "runs")
+    schema = _schemas(cohorts, pairs, ("runs",))["runs"]
     kept = [name for name in schema.names if wanted(name)]
     parts = [schema.empty_table().select(kept)]
     for entry, cohort_id in pairs:
@@ -99,11 +99,19 @@ def _placed(runs: pa.Table, entry: Entry) -> pa.Table:
     return runs
 
 
-def _schema(cohorts: Path, pairs: Iterable[tuple[Entry, str]], name: str) -> pa.Schema:
+def _schemas(cohorts: Path, pairs: Iterable[tuple[Entry, str]], names: Sequence[str]) -> dict[str, pa.Schema]:
+    """The schema of each table; a file is opened once."""
+    known: dict[str, dict[pa.Schema, None]] = {name: {} for name in names}
+    for _, cohort_id in pairs:
+        for name, schema in schemas_of(file_of(cohorts, cohort_id), names).items():
+            known[name][schema] = None
+    return {name: _schema(name, list(schemas)) for name, schemas in known.items()}
+
+
+def _schema(name: str, schemas: Sequence[pa.Schema]) -> pa.Schema:
     """All columns that any part has: the fixed ones, with the hyperparameters behind the optimizer's name and the
     metrics at the end."""
-    schemas = dict.fromkeys(stream(file_of(cohorts, cohort_id), name).schema for _, cohort_id in pairs)
-    schema = pa.unify_schemas(list(schemas), promote_options="default") if schemas else pa.schema([])
+    schema = pa.unify_schemas(schemas, promote_options="default") if schemas else pa.schema([])
     fixed = {"runs": columns.RUNS, "curves": columns.CURVES}.get(name, tuple(schema.names))
     rest = [column for column in schema.names if column not in fixed]
     metrics = [column for column in rest if columns.is_metric(column)]

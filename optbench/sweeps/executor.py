@@ -1,17 +1,17 @@
 """Runs the cohorts of a plan over threads, cohort by cohort into the store."""
 
 import contextlib
+import heapq
 import queue
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
-from optbench.engine.run import compile_for, one_blas_thread, refusal
+from optbench.engine.run import one_blas_thread, refusal
 from optbench.sweeps import interrupts
+from optbench.sweeps.compilation import Compilation
 from optbench.sweeps.crews.contract import Crew, Finished
 from optbench.sweeps.crews.threads import ThreadCrew
 from optbench.sweeps.failures import failed_file, has_failed
@@ -115,12 +115,15 @@ def run_all(
             status.cohorts += 1
         else:
             missing.append(each)
-    # Once before the threads start: parallel writers of one kernel's cache can clash.
     apart = [each for each in missing if ways.apart(each)]
     here = [each for each in missing if not ways.apart(each)] if apart else missing
-    jobs = _in_order([*_compile(here, status, watch, store), *(Job((each,)) for each in apart)], planned, ways.rank)
+    launched, refused = _launches(here, status, watch)
+    reasons = {each.cohort_id: reason for each, reason in refused}
+    rest = [*(each for each in here if each.cohort.device == "cpu"), *(on_cpu(each) for each, _ in refused)]
+    place_of = {each.cohort_id: i for i, each in enumerate(planned)}
     spent: dict[int, float] = {}
-    events: queue.SimpleQueue[Job | BaseException] = queue.SimpleQueue()
+    events: queue.SimpleQueue[Job | list[Job] | BaseException] = queue.SimpleQueue()
+    """Jobs that have ended, those that may begin, and what ends the sweep."""
 
     def done(ended: Finished) -> None:
         try:
@@ -135,6 +138,20 @@ def run_all(
         with lock:
             status.ended(ended.job.planned, spent.pop(id(ended.job), 0.0), ended.failure)
         events.put(ended.job)
+
+    def compiled(group: Sequence[PlannedCohort], reason: str) -> None:
+        if reason:
+            for each in group:
+                store.save(each.cohort_id, failed_file(each, reason))
+        with lock:
+            status.compiled += 1
+            if reason:
+                status.ended(group, 0.0, reason)
+        events.put([] if reason else [Job((each,), reasons.get(each.cohort_id, "")) for each in group])
+
+    compilation = Compilation(rest, compiled, events.put)
+    to_come = len(compilation.groups)
+    status.to_compile = status.compiled + to_come
 
     def submit(crew: Crew, job: Job) -> None:
         step_cost = job.planned[0].step_cost
@@ -158,29 +175,43 @@ def run_all(
         def place(job: Job) -> str:
             return _APART if job.planned[0].cohort_id in outside else job.device
 
-        waiting: dict[str, deque[Job]] = {name: deque() for name in crews}
-        for job in jobs:
-            waiting[place(job)].append(job)
+        waiting: dict[str, list[tuple]] = {name: [] for name in crews}
+        """Heaps, the job that comes first on top."""
+
+        def ready(jobs: Iterable[Job]) -> None:
+            for job in jobs:
+                heapq.heappush(waiting[place(job)], (*_order(job, ways.rank, place_of), job))
+
         held = dict.fromkeys(crews, 0)
         try:
-            while any(waiting.values()) or any(held.values()):
+            ready([*launched, *(Job((each,)) for each in apart)])
+            compilation.begin()
+            compilation.start()
+            if ways.until is not None:  # what comes first counts: all must be there to choose from
+                compilation.wait()
+            while to_come or any(waiting.values()) or any(held.values()):
                 if ways.late():
                     status.out_of_time = True
                     break
                 for device, crew in crews.items():
-                    if device == _APART and (waiting["cpu"] or held["cpu"]):
+                    if device == _APART and (to_come or waiting["cpu"] or held["cpu"]):
                         continue  # the cores are taken
                     # Few at a time: a hundred thousand that wait would slow each other down.
                     while waiting[device] and held[device] < crew.width:
                         held[device] += 1
-                        submit(crew, waiting[device].popleft())
+                        submit(crew, heapq.heappop(waiting[device])[-1])
                 for event in _heard_from(events):
                     if isinstance(event, BaseException):
                         raise event
-                    held[place(event)] -= 1
+                    if isinstance(event, Job):
+                        held[place(event)] -= 1
+                    else:
+                        to_come -= 1
+                        ready(event)
                 watch(status)
                 interrupts.look()
         finally:
+            compilation.stop()
             for name, crew in crews.items():
                 if status.out_of_time or (
                     crew is not ways.hired and name != _APART
@@ -190,7 +221,9 @@ def run_all(
     return status
 
 
-def _heard_from(events: "queue.SimpleQueue[Job | BaseException]") -> Iterator[Job | BaseException]:
+def _heard_from(
+    events: "queue.SimpleQueue[Job | list[Job] | BaseException]",
+) -> Iterator[Job | list[Job] | BaseException]:
     """What has come by now; a moment is waited for the first."""
     with contextlib.suppress(queue.Empty):
         yield events.get(timeout=_WATCH_SECONDS)
@@ -198,54 +231,25 @@ def _heard_from(events: "queue.SimpleQueue[Job | BaseException]") -> Iterator[Jo
             yield events.get_nowait()
 
 
-def _compile(
-    planned: Sequence[PlannedCohort], status: Status, watch: Callable[[Status], None], store: Store
-) -> list[Job]:
-    """Compile every pair once, those that a GPU refuses for the CPU; what will not compile at all has failed."""
-    jobs: list[Job] = []
-    reasons: dict[str, str] = {}
-    rest = [each for each in planned if each.cohort.device == "cpu"]
+def _launches(
+    planned: Sequence[PlannedCohort], status: Status, watch: Callable[[Status], None]
+) -> tuple[list[Job], list[tuple[PlannedCohort, str]]]:
+    """Compile what a GPU runs: the jobs, and the cohorts that it refuses, with the reason."""
     launches = grouped((each for each in planned if each.cohort.device == "cuda"), same_launch)
-    status.to_compile = len(launches) + len(grouped(rest, _lanes))
+    status.to_compile = len(launches)
+    jobs, refused = list[Job](), list[tuple[PlannedCohort, str]]()
     for group in launches:
         reason = refusal(group[0].cohort)
         if reason is None:
             jobs.append(Job(tuple(group)))
         else:
-            reasons |= {each.cohort_id: reason for each in group}
-            rest += map(on_cpu, group)
+            refused += [(each, reason) for each in group]
         status.compiled += 1
         watch(status)
-    pairs = grouped(rest, _lanes)
-    status.to_compile = status.compiled + len(pairs)
-    for group in pairs:
-        try:
-            with interrupts.noted(long=True):  # numba takes an exception from outside for one of its own
-                compile_for(group[0].cohort)
-            interrupts.look()
-            jobs += [Job((each,), reasons.get(each.cohort_id, "")) for each in group]
-        except (Exception, SystemExit) as error:
-            for each in group:
-                store.save(each.cohort_id, failed_file(each, in_one_line(error)))
-            status.ended(group, 0.0, in_one_line(error))
-        status.compiled += 1
-        watch(status)
-    return jobs
+    return jobs, refused
 
 
-def _in_order(jobs: list[Job], planned: Iterable[PlannedCohort], rank: Callable[[PlannedCohort], int]) -> list[Job]:
+def _order(job: Job, rank: Callable[[PlannedCohort], int], place_of: Mapping[str, int]) -> tuple[int, float, int]:
     """The longest first: one that begins last would keep a core waiting. The tables are in the plan's order anyway."""
-    order = {each.cohort_id: i for i, each in enumerate(planned)}
-    return sorted(
-        jobs,
-        key=lambda job: (
-            rank(job.planned[0]),
-            -sum(each.cost for each in job.planned),
-            order[job.planned[0].cohort_id],
-        ),
-    )
-
-
-def _lanes(planned: PlannedCohort) -> int:
-    """How many runs it has: few ask for another kernel than many."""
-    return planned.runs
+    first = job.planned[0]
+    return rank(first), -sum(each.cost for each in job.planned), place_of[first.cohort_id]

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import isfinite
 from typing import overload
 
 from optbench.contract.eager import Eager
@@ -45,8 +46,13 @@ class Identities:
                 schedules[schedule] = _schedule_text(lane.schedule)
             if values not in hyperparameters:
                 hyperparameters[values] = json.dumps(dict(lane.hyperparameters), sort_keys=True)
-            texts.append(f"[{json.dumps(lane.lr)}, {schedules[schedule]}, {hyperparameters[values]}]".encode())
+            texts.append(f"[{_number_text(lane.lr)}, {schedules[schedule]}, {hyperparameters[values]}]".encode())
         return texts
+
+
+def _number_text(number: float) -> str:
+    """As JSON has it, in a tenth of the time."""
+    return repr(number) if type(number) is float and isfinite(number) else json.dumps(number)
 
 
 def _schedule_text(schedule: Schedule) -> str:

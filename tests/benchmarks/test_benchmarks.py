@@ -31,8 +31,10 @@ SMALL = {
     "updates.ManyLanes": ("gd", "float64", 4),
     "updates.Bandwidth": ("gd", "float32"),
     "sizes.DryRun": (10_000,),
+    "sizes.Growth": (1_000, 1),
     "sizes.Report": (320,),
     "sweeps.Commands": (),
+    "sweeps.FirstStart": (),
 }
 
 
@@ -53,7 +55,7 @@ def measures(benchmark):
     ]
 
 
-LONG = ("sizes.Report", "sizes.DryRun", "executors.Executors")
+LONG = ("sizes.Report", "sizes.DryRun", "sizes.Growth", "sweeps.FirstStart", "executors.Executors")
 """Which only CI runs."""
 
 
@@ -80,14 +82,17 @@ def test_a_benchmark_runs(name, monkeypatch):
     benchmark, parameters = getattr(load(module), kind)(), SMALL[name]
     if kind in ("Bandwidth", "Lists"):
         benchmark.parameters = 1000  # not 20 million
+    if kind == "FirstStart":
+        benchmark.arguments = load(module)._SMALL
     if module == "floors":
         monkeypatch.setattr(load(module), "_REPEATS", 1)
     if module == "networks":
         monkeypatch.setattr(load(module), "_REPEATS", 2)
     if kind == "Executors":
         benchmark.cohorts, benchmark.steps = 2, 10
-    assert len(benchmark.params) == len(benchmark.param_names) == len(parameters)
-    for values, value in zip(benchmark.params, parameters, strict=True):
+    params, names = getattr(benchmark, "params", []), getattr(benchmark, "param_names", [])
+    assert len(params) == len(names) == len(parameters)
+    for values, value in zip(params, parameters, strict=True):
         assert len(values) > 0 and isinstance(value, type(values[0]))
     names = measures(benchmark)
     assert names
@@ -132,6 +137,8 @@ def test_the_commands_that_are_timed_run(monkeypatch):
 def test_the_peers_modules_load_without_the_peers():
     names = ["benchmarks.peers"]
     names += [f"benchmarks.sides.{path.stem}" for path in sorted((ROOT / "benchmarks" / "sides").glob("[a-z]*.py"))]
+    jobs = ROOT / "benchmarks" / "jobs"
+    names += [f"benchmarks.jobs.{path.stem}" for path in sorted(jobs.glob("[a-z]*.py")) if path.stem != "jax_programs"]
     assert {"jax_side", "numpy_side", "optbench_side", "torch_side"} <= {name.rpartition(".")[2] for name in names}
     script = (
         "import importlib, sys\nfor name in ('torch', 'jax', 'jaxlib', 'optax'):\n    sys.modules[name] = None\n"

@@ -171,6 +171,20 @@ def test_peers_stand_beside_it(folder):
     assert '40<span class="under better">0.74</span>' in table and '20<span class="under worse">1.50</span>' in table
 
 
+def test_whole_jobs_stand_below_them(folder):
+    row = {
+        "job": "digits-mlp", "cores": 2, "start": "first", "peer": "JAX", "variant": "scan", "optbench_seconds": 20.0,
+        "peer_seconds": 50.0, "ratio": 0.4,
+    }  # fmt: skip
+    around = {"cpu": "two cores", "versions": {"optbench": "7.8.9"}}
+    content = {"environment": around, "rows": [], "jobs": {"environment": around, "rows": [row]}}
+    (folder.parent.parent / "peers.json").write_text(json.dumps(content))
+    text = write_history(folder).read_text()
+    table = text[text.index("<h3>Whole jobs</h3>") :]
+    assert "of two cores; optbench 7.8.9" in table and '50<span class="under better">0.40</span>' in table
+    assert '<th scope="col">start</th><th scope="col" class="number">cores</th>' in table
+
+
 def test_a_sparkline_has_a_point_for_each_value():
     drawing = sparkline([1.0, None, 4.0])
     # from the lower left to the upper right of 84 x 22 with an edge of 3

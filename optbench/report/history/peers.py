@@ -24,6 +24,7 @@ def peers_beside(path: Path) -> dict[str, Any] | None:
             "ours": str(versions.pop("optbench", "")),
             "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
             "tables": [_peer_table(per, [row for row in rows if row["per"] == per]) for per in _unique(rows, "per")],
+            "jobs": _jobs_table(content["jobs"]) if "jobs" in content else None,
         }
     except OSError as error:
         raise OptbenchError(f"cannot read {str(path)!r}: {error.strerror}") from None
@@ -31,7 +32,25 @@ def peers_beside(path: Path) -> dict[str, Any] | None:
         raise OptbenchError(f"{str(path)!r} is damaged or not by benchmarks/peers.py: {error}") from None
 
 
-def _peer_table(per: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _jobs_table(jobs: dict[str, Any]) -> dict[str, Any]:
+    """Whole jobs as rows of such a table, in seconds."""
+    rows = [
+        {
+            "case": row["job"], "dtype": row["start"], "lanes": row["cores"], "peer": row["peer"],
+            "variant": row["variant"], "optbench_ns": row["optbench_seconds"], "peer_ns": row["peer_seconds"],
+            "ratio": row["ratio"],
+        }
+        for row in jobs["rows"]
+    ]  # fmt: skip
+    versions = jobs["environment"].get("versions", {})
+    return _peer_table("job", rows, ("start", "cores")) | {
+        "cpu": str(jobs["environment"]["cpu"]),
+        "ours": str(versions.get("optbench", "")),
+    }
+
+
+def _peer_table(per: str, rows: list[dict[str, Any]], columns: tuple[str, str] = ("dtype", "lanes")) -> dict[str, Any]:
+    """``columns``: what the two are called that tell a kind of work's rows apart."""
     peers = _unique(rows, "peer")
     lines = []
     for key in dict.fromkeys((row["case"], row["dtype"], row["lanes"]) for row in rows):
@@ -41,7 +60,7 @@ def _peer_table(per: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         lines.append(
             {"work": key[0], "dtype": key[1], "lanes": key[2], "ours": digits(ours), "sort": ours, "cells": cells}
         )
-    return {"per": str(per), "peers": peers, "rows": lines}
+    return {"per": str(per), "peers": peers, "rows": lines, "columns": columns}
 
 
 def _peer_cell(row: dict[str, Any] | None) -> dict[str, str]:

@@ -1,0 +1,88 @@
+"""Whole jobs of ``peers.py --jobs``, tiny ones: what they take is no matter here, that the sides agree is."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def checkout(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def tiny(name):
+    from benchmarks.jobs.cases import jobs
+
+    return next(job for job in jobs(tiny=True) if job.name == name)
+
+
+def test_the_jobs_are_parts_of_the_default_sweep():
+    import tomllib
+
+    import optbench
+    from benchmarks.jobs.cases import DEFAULT, jobs
+
+    default = tomllib.loads((Path(optbench.__file__).parent / "sweeps" / "default.toml").read_text())
+    assert {key: default[key] for key in DEFAULT} == DEFAULT
+    epochs = {"mlp": default["epochs"]} | {p["name"]: p["epochs"] for p in default["problems"] if p != "mlp"}
+    assert all(job.spec["epochs"] == epochs[job.kind] for job in jobs())
+
+
+@pytest.mark.parametrize("name", ["digits-mlp", "quadratic"])
+def test_optbench_makes_a_job_and_the_plan_that_the_others_are_given(name, tmp_path):
+    import optbench
+    from benchmarks.jobs import jax_side
+    from benchmarks.jobs.cases import agreement, write_plan
+
+    job = tiny(name)
+    results = optbench.sweep(dict(job.spec))
+    write_plan(job, results, tmp_path)
+    told = json.loads((tmp_path / "job.json").read_text())
+    runs, arrays = pd.read_parquet(tmp_path / "runs.parquet"), np.load(tmp_path / "arrays.npz")
+    assert len(runs) == len(results.runs) and len(arrays["starts"]) == len(told["seeds"])
+    for size, part in runs.groupby("batch_size"):
+        assert part["steps"].nunique() == 1 and part["steps"].iloc[0] % told["evaluations"][str(size)] == 0
+        assert jax_side.rates_of(part, told["examples"]).shape == (len(part), part["steps"].iloc[0])
+    known = results.curves.merge(results.runs[["run_id", "batch_size", "schedule"]], on="run_id")
+    first = known[(known["step"] == known["step"].max()) & (known["schedule"] == "sqrt_epoch(k=1.0)")].iloc[0]
+    one = runs[runs["run_id"] == first["run_id"]]
+    assert jax_side.rates_of(one, told["examples"])[0, -1] == pytest.approx(first["lr"])
+    assert not agreement(job, results.runs, results.runs)["wrong"]
+    other = results.runs.assign(loss_final=results.runs["loss_final"] * 1.01)
+    assert agreement(job, results.runs, other)["wrong"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
+@pytest.mark.parametrize("name", ["digits-mlp", "quadratic"])
+def test_jax_ends_where_optbench_does(name, tmp_path):
+    from benchmarks.jobs import measure
+
+    rows = list(measure._of_job(tiny(name), [1], ("JAX",), tmp_path, 1))
+    assert [row["start"] for row in rows] == ["first", "warm"]
+    for row in rows:
+        assert row["agreement"]["share"] == 1.0 and not row["wrong"]
+        assert row["optbench_seconds"] > 0 and row["ratio"] > 0
+        assert measure.show(row).startswith(name)
+
+
+def test_jobs_and_cases_stand_side_by_side_in_one_file(tmp_path, monkeypatch, capsys):
+    from benchmarks import peers
+    from benchmarks.jobs import measure
+
+    row = measure._row(tiny("quadratic"), 1, "warm", "JAX", (1.0, 1.0), (4.0, 3.0), {"wrong": False}, "as it is")
+    monkeypatch.setattr(measure, "rows", lambda warm, only: iter([row]))
+    path = tmp_path / "peers.json"
+    path.write_text(json.dumps({"rows": [1]}))
+    assert peers.whole_jobs(path, 1) == 0
+    content = json.loads(path.read_text())
+    assert content["rows"] == [1] and content["jobs"]["rows"] == [row] and row["met"]
+    peers.write(path, {"rows": [2]})
+    assert json.loads(path.read_text())["jobs"] == content["jobs"]
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["quadratic", "1", "warm", "JAX"]
