@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps({"environment": around, "rows": rows}, indent=1) + "\n")
     if options.table:
-        command = " ".join(["python benchmarks/floors.py", *(sys.argv[1:] if arguments is None else arguments)])
+        command = f"python benchmarks/floors.py --dtype {options.dtype} --table reports/floors.md"
         options.table.write_text(markdown(rows, around, command))
     return 0
 
