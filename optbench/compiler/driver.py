@@ -7,7 +7,7 @@ from optbench.compiler import numba_inside
 from optbench.compiler.contracts import DriveArguments, Whole
 from optbench.compiler.problem_kernels import gradient_signature
 from optbench.compiler.signatures import flat, signature
-from optbench.compiler.translator import compile_tree, jit
+from optbench.compiler.translator import STRICT, compile_tree, jit
 from optbench.compiler.update_kernels import update_signature
 from optbench.contract.types import DtypeName
 
@@ -93,4 +93,4 @@ def driver(dtype: DtypeName) -> Callable[..., int]:
     """The compiled loop: takes the addresses of gradient and update, then the fields of DriveArguments one by one."""
     types = signature(_drive, dtype)
     # No noalias here: w and w_rows are the same memory, and so are g and g_rows. It costs nothing measurable.
-    return jit(compile_tree(flat(_drive), "drive", _drive, _drive.__globals__, str(types)), types)
+    return jit(compile_tree(flat(_drive), "drive", _drive, _drive.__globals__, str(types)), types, **STRICT)

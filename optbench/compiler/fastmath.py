@@ -14,7 +14,6 @@ from optbench.compiler.numba_inside import bits_of, real_of
 
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 """Never nnan or ninf: they would let the compiler remove the checks that find a diverged run."""
-
 _careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"})
 
 

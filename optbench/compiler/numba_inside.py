@@ -1,4 +1,4 @@
-"""All that reaches beyond numba's documented interface, but for GPUs, which cuda_inside.py is for.
+"""All that reaches beyond numba's documented interface, but for what cuda_inside.py and fused_inside.py are for.
 
 Nothing else here imports numba.core, llvmlite or cudadrv. Each trick says why it is worth it, with what was measured,
 and what to do when it breaks; each has a test of its own, tests/compiler/test_numba_inside.py.
@@ -73,6 +73,18 @@ def kept_on_disk(decorate: Callable[..., Any], function: Callable) -> Any:
     return kernel
 
 
+def is_kept(kernel: Any, signature: Any) -> bool:
+    """Whether a kernel that is not compiled yet would be found on disk for that signature.
+
+    When it breaks, kernels are compiled anew where that pays: see ``_index_key`` of numba/core/caching.py.
+    """
+    try:
+        cache = kernel._cache
+        return cache._cache_file.path(cache._index_key(signature, kernel.targetctx.codegen())).exists()
+    except AttributeError:
+        return False
+
+
 _FORK_SECONDS = 20.0
 """How long a fork waits at most for another thread's compilation."""
 
@@ -105,7 +117,9 @@ def forks_between_compilations() -> None:
 forks_between_compilations()
 
 
-class _OwnCode(JITCodeLibrary):
+class OwnLibrary(JITCodeLibrary):
+    """What OwnCode compiles into."""
+
     def _finalize_final_module(self):
         for function in self._final_module.functions:
             if function.linkage is Linkage.linkonce_odr and not function.is_declaration:
@@ -124,7 +138,7 @@ class OwnCode(Compiler):
 
     def compile_extra(self, func: Callable) -> Any:
         """Compile into a library of that kind, instead of the one that lowering would make."""
-        self.state.library = _OwnCode(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library = OwnLibrary(self.state.targetctx.codegen(), func.__qualname__)
         self.state.library.enable_object_caching()
         return super().compile_extra(func)
 

@@ -9,7 +9,7 @@ from functools import cache, partial
 
 from optbench.compiler.contracts import EvaluateArguments, GradientArguments
 from optbench.compiler.signatures import names, signature
-from optbench.compiler.translator import compile_tree, finish, translator
+from optbench.compiler.translator import STRICT, compile_tree, finish, translator
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import arguments
 from optbench.contract.types import DtypeName, Form
@@ -21,19 +21,23 @@ _CALL = ("first", "last")
 
 
 @cache
-def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str) -> Callable:
-    """``value_and_gradient`` behind the common signature. Raises PluginError where it does not compile."""
+def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str, strict: bool = False) -> Callable:
+    """``value_and_gradient`` behind the common signature. Raises PluginError where it does not compile.
+
+    ``strict``: in lanes form, with the bits that a fused kernel has, too.
+    """
     hidden = _CALL if form == "lanes" else ("f", *_CALL)
     own = _check_arguments(function, owner, [a for a in GradientArguments._fields if a not in hidden], ("w", "g"))
     tree: ast.FunctionDef | str
-    tree, namespace, key = translator(dtype).prepare(function, owner, GradientArguments._fields)
+    tree, namespace, key = translator(dtype, strict=strict).prepare(function, owner, GradientArguments._fields)
     if form == "single":
         inner, key = translator(dtype).translate(function, owner)
         call = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)
         lines = ["    for r in range(first, last):", f"        f[r] = _inner({call})"]
         text = "\n".join([f"def NAME({names(GradientArguments)}):", *lines])
         tree, namespace = text, {"_inner": inner}
-    return _build(tree, "value_and_gradient", function, namespace, key, gradient_signature(dtype), owner)
+    kind, options = gradient_signature(dtype), STRICT if strict else {}
+    return _build(tree, "value_and_gradient", function, namespace, key, kind, owner, options)
 
 
 @cache
@@ -47,7 +51,7 @@ def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str
         call = ", ".join(f"{name}[r]" if name in ("w", "out") else name for name in own)
         text = f"def NAME({names(EvaluateArguments)}):\n    for r in range(w.shape[0]):\n        _inner({call})\n"
         tree, namespace = text, {"_inner": inner}
-    return _build(tree, "evaluate", function, namespace, key, evaluate_signature(dtype), owner)
+    return _build(tree, "evaluate", function, namespace, key, evaluate_signature(dtype), owner, {})
 
 
 def _check_arguments(function, owner, known, required) -> list[str]:
@@ -60,6 +64,6 @@ def _check_arguments(function, owner, known, required) -> list[str]:
     return own
 
 
-def _build(tree, name, home, namespace, key, signature, owner):
+def _build(tree, name, home, namespace, key, signature, owner, options):
     function = compile_tree(tree, name, home, namespace, key + str(signature))
-    return finish(function, signature, owner, home.__name__)
+    return finish(function, signature, owner, home.__name__, **options)

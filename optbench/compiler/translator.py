@@ -10,7 +10,7 @@ import builtins
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -28,13 +28,15 @@ from optbench.contract.types import DtypeName
 _BASE = inspect.getsource(fastmath) + inspect.getsource(numba_inside) + numba.__version__
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+STRICT: dict[str, Any] = {"fastmath": False}
+"""The option of kernels that take no liberty at all: whatever is compiled around them, they compute the same bits."""
 
 
 def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
     """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
     options = OPTIONS | options
     if signature is not None:
-        options["pipeline_class"] = numba_inside.OwnCode
+        options.setdefault("pipeline_class", numba_inside.OwnCode)
     kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
     if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
         kernel.compile(signature)
@@ -54,10 +56,10 @@ def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespa
     return function_of(tree, home, namespace)
 
 
-def finish(function: FunctionType, signature: Any, owner: str, name: str) -> Callable:
+def finish(function: FunctionType, signature: Any, owner: str, name: str, **options: Any) -> Callable:
     """The kernel of one signature. Raises PluginError, with numba's reason for the plug-in's function ``name``."""
     try:
-        return jit(function, signature, **numba_inside.noalias())
+        return jit(function, signature, **numba_inside.noalias(), **options)
     except KernelCacheWarning:  # where the user made errors of warnings; no fault of the plug-in's
         raise
     except Exception as error:  # numba raises many kinds
@@ -71,7 +73,8 @@ class Translator:
 
     ``whole_literals``: also type the integers of the function itself (an update rule's ``1 - beta`` is a real).
     ``compile``, ``replaced``, ``rewrite(tree, namespace, scope)``: what another target than this machine's cores has
-    in the place of :func:`jit` and REPLACED, and what it changes in a function's tree.
+    in the place of :func:`jit` and REPLACED, and what it changes in a function's tree. ``mark``: part of every key,
+    where the same tree is compiled in another way.
     """
 
     def __init__(
@@ -81,10 +84,11 @@ class Translator:
         compile: Callable[..., Callable] = jit,
         replaced: Mapping[Callable, Callable] | None = None,
         rewrite: Callable[..., ast.FunctionDef] = lambda tree, *names: tree,
+        mark: str = "",
     ):
         self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
-        self.compile, self.rewrite = compile, rewrite
+        self.compile, self.rewrite, self.mark = compile, rewrite, mark
         self.replaced = REPLACED[dtype] if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
@@ -107,7 +111,7 @@ class Translator:
         if function.__closure__:
             raise PluginError(f"{owner}: {function.__name__} must be a function of the file, not of another function")
         tree = definition(function, owner)
-        namespace, key = {"_real": self.real}, [self.real.__name__]
+        namespace, key = {"_real": self.real}, [self.real.__name__ + self.mark]
         for name in sorted(_names(function.__code__)):
             if name not in function.__globals__:
                 if not hasattr(builtins, name):
@@ -149,8 +153,10 @@ class Translator:
 
 
 @cache
-def translator(dtype: DtypeName, whole_literals: bool = False) -> Translator:
+def translator(dtype: DtypeName, whole_literals: bool = False, strict: bool = False) -> Translator:
     """One for all kernels of a dtype: what a wrapped rule calls is compiled already."""
+    if strict:
+        return Translator(dtype, whole_literals, partial(jit, **STRICT), mark=" strict")
     return Translator(dtype, whole_literals)
 
 

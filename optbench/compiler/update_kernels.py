@@ -9,7 +9,7 @@ from functools import partial
 
 from optbench.compiler.contracts import UpdateArguments
 from optbench.compiler.signatures import signature
-from optbench.compiler.translator import finish, translator
+from optbench.compiler.translator import STRICT, finish, translator
 from optbench.compiler.update_text import Writer
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
@@ -18,18 +18,27 @@ from optbench.contract.types import DtypeName, Order
 _MADE: dict[tuple, Callable] = {}
 
 
+def parts_of(record: Optimizer) -> tuple:
+    """What a rule's kernels are made from; a variant with other values has the same."""
+    parts = (record.rule, record.slots, record.scalars, record.shared, tuple(record.hyperparameters))
+    return *parts, tuple(record.total.items()), tuple(record.block.items()), tuple(record.matrix.items())
+
+
 update_signature = partial(signature, UpdateArguments)
 
 
-def update_kernel(record: Optimizer, order: Order, dtype: DtypeName) -> Callable:
-    """The rule as a loop over a cohort. Raises PluginError where it does not compile."""
+def update_kernel(record: Optimizer, order: Order, dtype: DtypeName, strict: bool = False) -> Callable:
+    """The rule as a loop over a cohort. Raises PluginError where it does not compile.
+
+    ``strict``: with the bits that a fused kernel has, too, as order "lanes" always is; in order "rows" a rule then
+    divides where it might multiply by one inverse.
+    """
     if record.matrix and order != "rows":
         raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
-    parts = (record.rule, record.slots, record.scalars, record.shared, tuple(record.hyperparameters))
-    stages = (tuple(record.total.items()), tuple(record.block.items()), tuple(record.matrix.items()))
-    key = (*parts, *stages, order, dtype)  # a variant has the same kernel
+    strict = strict or order == "lanes"
+    key = (*parts_of(record), order, dtype, strict)
     if key not in _MADE:
-        function = Writer(record, order, translator(dtype, whole_literals=True)).function()
-        owner = f"optimizer {record.name}"
-        _MADE[key] = finish(function, update_signature(dtype), owner, record.rule.__name__)
+        function = Writer(record, order, translator(dtype, whole_literals=True, strict=strict)).function()
+        owner, options = f"optimizer {record.name}", STRICT if strict else {}
+        _MADE[key] = finish(function, update_signature(dtype), owner, record.rule.__name__, **options)
     return _MADE[key]

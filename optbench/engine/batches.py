@@ -75,18 +75,26 @@ class Batches:
         self.per_epoch = steps_per_epoch(problem.examples, batch_size)
         self.done = 0
         self._order, self._noise = _generator(seed, _ORDER), _generator(seed, _NOISE)
-        self._permutation = np.zeros(0, np.int32)
+        self._permutation, self._full = np.zeros(0, np.int32), np.zeros(0, np.int64)
         if self.noisy:
             self._means, self._left = finite_sums.means(dtype), np.zeros(problem.dim + 1)
             self._normal = np.empty((max(1, _AT_ONCE // (problem.dim + 1)), problem.dim + 1))
             self._centre, self._spread = np.append(np.zeros(problem.dim), 1.0), np.append(_spread(problem), WEIGHTS)
 
+    def _sizes(self, count: int) -> np.ndarray:
+        """(count,): as many examples a step as a batch has; kept, for to write it takes as long as a small step."""
+        if len(self._full) < count:
+            self._full = np.full(count, self.batch_size)
+        return self._full[:count]
+
     def draw(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The next ``count`` steps, as the class says."""
         size, per_epoch = self.batch_size, self.per_epoch
         order, noise = np.zeros((0, 0), np.int32), np.zeros((0, 0), self.dtype)
-        sizes = np.full(count, size)
-        sizes[per_epoch - 1 - self.done % per_epoch :: per_epoch] = self.problem.examples - (per_epoch - 1) * size
+        sizes, last = self._sizes(count), self.problem.examples - (per_epoch - 1) * size
+        if last < size:
+            sizes = sizes.copy()
+            sizes[per_epoch - 1 - self.done % per_epoch :: per_epoch] = last
         if self.noisy:
             noise = np.empty((count, self.problem.dim + 1), self.dtype)
             for at in range(0, count, len(self._normal)):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from optbench.catalogue import loader
 from optbench.contract.bounds import DIVERGENCE_FACTOR
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line
 from optbench.contract.problems import Problem
@@ -92,9 +93,16 @@ class Rates:
         """Why a schedule could not be used, which is a matter of its own lanes alone."""
         self.factors = np.full((len(self.schedules), 1), np.nan)
         """The factor of every schedule at each of the steps that were drawn last, (schedules, size)."""
+        self.steady = False
+        """Whether none of these changes from step to step."""
+        plain = loader.load_all().schedule("constant").function
+        self._constant = all(schedule.function is plain for schedule in self.schedules)
 
     def draw(self, done: int, size: int) -> bool:
         """Find the factors of the next steps; whether a schedule has failed that had not before."""
+        if self._constant:  # what the others take is more than a step of a small problem
+            self.factors, self.steady = np.broadcast_to(1.0, (len(self.schedules), size)), True
+            return False
         step = np.arange(done + 1, done + size + 1)
         # a division a step shows with small problems
         epoch = (step - 1) // self.per_epoch if self.per_epoch > 1 else step - 1
@@ -108,6 +116,7 @@ class Rates:
                 except (Exception, SystemExit) as error:  # a plug-in may raise anything; the other lanes go on
                     self.failures[place] = in_one_line(_told(schedule, error))
                     failed = True
+        self.steady = bool((self.factors == self.factors[:, :1]).all())
         return failed
 
     def _begin(self, schedule: Schedule) -> tuple[np.ndarray, np.ndarray]:

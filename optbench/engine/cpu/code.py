@@ -15,6 +15,7 @@ from optbench.contract.types import DtypeName, Order
 from optbench.engine import settings
 from optbench.engine.arrays import scratch_size
 from optbench.engine.cpu import interpreted
+from optbench.engine.cpu.fusing import can_be_fused
 
 _BYTES = 1 << 20  # what the lanes of one call may fill: half of a core's L2 cache, the batch needs the rest
 _SCRATCH = 1 << 30  # what the scratch of one call may take: it grows with lanes times examples
@@ -34,7 +35,8 @@ class ProblemCode:
             self.gradient = interpreted.gradient(problem, owner)
             self.evaluate = interpreted.evaluate(problem, owner) if problem.evaluate is not None else None
             return
-        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner)
+        strict = can_be_fused(problem)
+        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner, strict)
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
 
@@ -45,11 +47,14 @@ class CohortCode(ProblemCode):
     ``order`` is how ``update`` runs: "rows" for (runs, dim), "lanes" for (dim, runs).
     """
 
+    fusing_seconds = 0.0
+    """What it took, between steps, to get a kernel that stands for both."""
+
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
         super().__init__(problem, dtype)
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
         self.order: Order = "lanes" if problem.form == "lanes" and self.lanes_per_call > 1 else "rows"
-        self.update = update_kernel(optimizer, self.order, dtype)
+        self.update = update_kernel(optimizer, self.order, dtype, strict=can_be_fused(problem))
         if problem.noise:
             finite_sums.means(dtype)  # batches takes it: let it be compiled by now
         self.drive = partial(

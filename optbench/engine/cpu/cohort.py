@@ -44,8 +44,9 @@ def run_cohort(
         parts = [
             BaselineRun(cohort, code, evaluation).run(lane.hyperparameters, clock.of_call(1)) for lane in cohort.lanes
         ]
-    seconds = time.perf_counter() - ready
-    return CohortOutcome(parts, seconds, sum(part.evaluation_seconds for part in parts), ready - begin)
+    seconds, fusing = time.perf_counter() - ready, getattr(code, "fusing_seconds", 0.0)
+    evaluation_seconds = sum(part.evaluation_seconds for part in parts)
+    return CohortOutcome(parts, seconds - fusing, evaluation_seconds, ready - begin + fusing)
 
 
 def _run_lanes(

@@ -1,19 +1,40 @@
 """Some lanes on this machine's cores: their arrays, and one call of the compiled driver after the other."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from optbench.compiler.contracts import DriveArguments
+from optbench.compiler.contracts import DriveArguments, FusedArguments
 from optbench.engine import batches
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import CohortCode, EagerCode
 from optbench.engine.cpu.evaluation import Evaluation
+from optbench.engine.cpu.fusing import Pair, can_be_fused, pair
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Look
 from optbench.engine.runner import Rates
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps to be made after step ``done``, with what was drawn for them, as in DriveArguments."""
+
+    rates: Rates
+    done: int
+    size: int
+    tail: np.ndarray
+    order: np.ndarray
+    sizes: np.ndarray
+    noise: np.ndarray
+
+    @property
+    def factors(self) -> np.ndarray:
+        """(schedules, steps), or (schedules, 0) where they do not change."""
+        return self.rates.factors if not self.rates.steady else np.empty((len(self.rates.schedules), 0))
 
 
 class CpuLanes:
@@ -24,7 +45,7 @@ class CpuLanes:
 
     def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: CohortCode | EagerCode, evaluation: Evaluation):
         problem, dtype = cohort.problem, cohort.dtype
-        self.problem, self.code, self.evaluation = problem, code, evaluation
+        self.cohort, self.problem, self.code, self.evaluation = cohort, problem, code, evaluation
         self.done = 0
         self.batches = batches.Batches(problem, cohort.batch_size, cohort.seed, dtype)
         self.runs, self.single = len(lanes), problem.form == "single"
@@ -44,11 +65,15 @@ class CpuLanes:
         size = cohort.batch_size if self.batches.mini else 0
         self.batch = aligned((size, self.arrays.x.shape[1]), dtype), aligned(size, dtype)
         self.work = aligned(scratch_size(problem, size or len(self.arrays.x), self.runs), dtype)
+        self.pair: Pair | None = None
+        if isinstance(code, CohortCode):
+            self.pair = pair(problem, cohort.rule, dtype, code.order == "rows", len(self.update.scalars))
         self.width = max(size, problem.dim + 1 if problem.noise else 1)
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """What changes the weights, with what it keeps for the lanes of these hyperparameters."""
-        return Update(cohort.rule, self.code.order, cohort.problem.blocks, cohort.dtype, hyperparameters)
+        strict = can_be_fused(cohort.problem)
+        return Update(cohort.rule, self.code.order, cohort.problem.blocks, cohort.dtype, hyperparameters, strict)
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -68,28 +93,67 @@ class CpuLanes:
         return array if self.single else array.T
 
     def advance(self, rates: Rates, done: int, size: int, heard: bool) -> None:
-        assert isinstance(self.code, CohortCode)
         order, sizes, noise = self.batches.draw(size)
-        factors = rates.factors
-        steady = (factors == factors[:, :1]).all()
-        at = 0
-        while at < size:
-            base = rates.base * self.alive
-            self.update.scalars[0] = base * factors[rates.schedule_of, at]
-            (x, y), (x_batch, y_batch), update = self.arrays.train, self.batch, self.update
+        steps = Steps(rates, done, size, self.tail if heard else self.tail[:0], order, sizes, noise)
+        if self.pair is not None and self.pair.kernel is not None:
+            self._fused(self.pair.kernel, steps)
+            return
+        begin = time.perf_counter()
+        self._driven(steps)
+        if self.pair is not None and self.cohort.deadline is None:  # nothing may be compiled while a clock runs
+            assert isinstance(self.code, CohortCode)
+            seconds = time.perf_counter() - begin
+            left = seconds / size * (self.cohort.steps - done - size)
+            self.code.fusing_seconds += self.pair.spent(seconds, left)
+
+    def _driven(self, steps: "Steps") -> None:
+        """By the kernels of problem and rule: all lanes step together, and stop where one has diverged."""
+        assert isinstance(self.code, CohortCode)
+        at, update = 0, self.update
+        (x, y), (x_batch, y_batch) = self.arrays.train, self.batch
+        while at < steps.size:
+            base = self._base(steps, at)
             arguments = DriveArguments(
                 w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
                 scalars=update.scalars, powers=update.powers, blocks=update.blocks,
-                factors=factors[:, :0] if steady else factors, base=base, schedule_of=rates.schedule_of,
-                limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
-                tail=self.tail if heard else self.tail[:0], x=x, y=y, order=order[at:],
-                sizes=sizes[at:], x_batch=x_batch, y_batch=y_batch, noise=noise[at:], constants=self.arrays.constants,
-                layout=self.arrays.layout, work=self.work, done=done, skip=at, single=self.single,
+                factors=steps.factors, base=base, schedule_of=steps.rates.schedule_of,
+                limit=self.limit, alive=self.alive, diverged_at=self.diverged_at, tail=steps.tail, x=x, y=y,
+                order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
+                noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
+                done=steps.done, skip=at, single=self.single,
             )  # fmt: skip
             at += self.code.drive(*arguments)
-            self.done = done + at
-            if at < size:
+            self.done = steps.done + at
+            if at < steps.size:
                 self.park()
+
+    def _fused(self, kernel: Callable[..., None], steps: "Steps") -> None:
+        """By the one kernel of both: a few lanes make all steps, then the next; each stops where it has diverged."""
+        place, update = np.zeros(6, np.int64), self.update
+        x, y = self.arrays.train
+        while True:
+            arguments = FusedArguments(
+                w=self.w, g=self.g, f=self.f, state=update.state, scalars=update.scalars, powers=update.powers,
+                blocks=update.blocks, factors=steps.factors, base=self._base(steps, 0),
+                schedule_of=steps.rates.schedule_of, limit=self.limit, tail=steps.tail, x=x, y=y, noise=steps.noise,
+                constants=self.arrays.constants, layout=self.arrays.layout, done=steps.done, skip=0, steps=steps.size,
+                place=place,
+            )  # fmt: skip
+            kernel(*arguments)
+            if place[0] == self.runs:
+                break
+            self.done = steps.done + int(place[1])
+            judged = np.arange(place[4], place[5])
+            fresh = judged[self.alive[judged] & ~(self.f[judged] <= self.limit[judged])]
+            self.alive[fresh], self.diverged_at[fresh] = False, self.done + 1
+            self.park()
+        self.done = steps.done + steps.size
+
+    def _base(self, steps: "Steps", at: int) -> np.ndarray:
+        """(runs,): the rates without their schedules, 0 where a lane stands still; those of step ``at`` are set."""
+        base = steps.rates.base * self.alive
+        self.update.scalars[0] = base * steps.rates.factors[steps.rates.schedule_of, at]
+        return base
 
     def park(self) -> None:
         fresh = ~self.alive & ~self.parked

@@ -1,0 +1,233 @@
+"""A problem's gradient and a rule's update as one kernel: many steps of a few lanes before the next lanes have theirs.
+
+The kernels that the driver calls by address take some sixty arguments each, and hand w, g and f on through memory. Here
+both stand in one function, sizes are constants, and the lanes of a vector stay in registers or the L1 cache for as many
+steps as a chunk has. It takes over a second to compile for each pair: engine/cpu/fusing.py says when that pays.
+"""
+
+import ast
+import inspect
+from collections.abc import Callable
+from functools import cached_property
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+
+from optbench.compiler import fused_inside, numba_inside
+from optbench.compiler.contracts import FusedArguments, GradientArguments, UpdateArguments
+from optbench.compiler.fused_inside import on_stack, turned
+from optbench.compiler.signatures import call, names, signature
+from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, finish, jit, translator
+from optbench.compiler.update_text import Writer
+from optbench.contract.optimizers import Optimizer
+from optbench.contract.problem_values import scratch
+from optbench.contract.problems import Problem
+from optbench.contract.syntax import definition
+from optbench.contract.types import DtypeName, Order
+
+VECTOR = 64
+"""Bytes of the lanes that go together: a cache line, and the widest vectors there are."""
+TOGETHER = 16
+"""Parameters, of all vectors that step in turn: enough to hide how long an operation takes, few enough for the L1 cache
+with what a rule keeps of them."""
+UNROLLED = 4
+"""Parameters up to which the update is written out one by one, so that their gradients never go through memory."""
+_PART = OPTIONS | STRICT | {"forceinline": True, "pipeline_class": fused_inside.Part}
+
+
+class Fused:
+    """The fused kernel of a pair, for one lane (``one``) or for vectors of them; compiled when it is first asked for.
+
+    The problem is in lanes form, has no data and multiplies no matrices; the rule is none on matrices. ``rows``: of the
+    rule's scalars, as many as its parameter blocks ask for.
+    """
+
+    def __init__(self, problem: Problem, rule: Optimizer, dtype: DtypeName, one: bool, rows: int):
+        self.problem, self.rule, self.dtype, self.one, self.rows = problem, rule, dtype, one, rows
+        self.lanes = 1 if one else VECTOR // np.dtype(dtype).itemsize
+        self.vectors = 1 if one else max(1, TOGETHER // problem.dim)
+        self._signature = signature(FusedArguments, dtype)
+        self._owner = f"problem {problem.name or '(unnamed)'} with {rule.name}"
+
+    @cached_property
+    def kernel(self) -> Callable[..., None]:
+        """Takes the fields of FusedArguments. Raises PluginError where it does not compile."""
+        return finish(self._function, self._signature, self._owner, "its fused kernel", **self._options)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether an earlier process has left the kernel on disk."""
+        return numba_inside.is_kept(jit(self._function, **self._options), self._signature)
+
+    @property
+    def _options(self) -> dict:
+        return STRICT | {"pipeline_class": fused_inside.One if self.one else fused_inside.Vectors}
+
+    @cached_property
+    def _function(self) -> Any:
+        gradient = self._gradient()
+        writer = _Writer(self.rule, "rows" if self.one else "lanes", self.dtype, self.problem.dim)
+        update = writer.function()
+        namespace = {"_gradient": numba.njit(**_PART)(gradient), "_update": numba.njit(**_PART)(update)}
+        namespace |= {"_turned": turned} | self._rooms()
+        key = f"{gradient.__name__} {update.__name__} {self.dtype} {inspect.getsource(fused_inside)}"
+        return compile_tree(self._text(), "fused", self.problem.value_and_gradient, namespace, key)
+
+    def _gradient(self) -> FunctionType:
+        function = self.problem.value_and_gradient
+        scalar = translator(self.dtype, strict=True)
+        tree, namespace, key = scalar.prepare(function, self._owner, GradientArguments._fields)
+        return compile_tree(tree, "gradient", function, namespace, key)
+
+    def _rooms(self) -> dict[str, Callable]:
+        """What makes the kernel's own arrays: (vectors, what is kept of a lane, lanes)."""
+        real, n, v, dim = REALS[self.dtype], self.lanes, self.vectors, self.problem.dim
+        plane = (n, dim) if self.one else (dim, n)
+        work = 0
+        if self.problem.work is not None:
+            work = scratch(self._owner, self.problem.work, 1, n)
+        shapes = {
+            "w": (v, dim, n), "state": (v, len(self.rule.own), *plane), "scalars": (v, self.rows, n),
+            "limit": (v, n), "f": (v, n), "g": (v, dim, n), "a_g": (dim, n), "a_f": (n,), "work": (work,),
+        }  # fmt: skip
+        rooms = {f"_room_{name}": on_stack(real, shape) for name, shape in shapes.items()}
+        for name, shape in {"powers": (v, len(self.rule.powers), n), "tail": (v, n), "base": (v, n)}.items():
+            rooms[f"_room_{name}"] = on_stack(numba.float64, shape)
+        return rooms | {"_room_schedule_of": on_stack(numba.int64, (v, n))}
+
+    def _text(self) -> str:
+        turn = "_turned({})" if self.one else "{}"
+        own = {name: f"_{name}[v]" for name in ("scalars", "powers")}
+        update = call(
+            UpdateArguments, "_update", w=turn.format("_w[v]"), g=turn.format("_a_g"), state="_state[v]", first="0",
+            last=str(self.lanes), **own,
+        )  # fmt: skip
+        gradient = call(
+            GradientArguments, "_gradient", w="_w[v]", g="_a_g", f="_a_f", work="_work", first="0", last=str(self.lanes)
+        )
+        at = ("k, r, i", "k, lane, i") if self.one else ("k, i, r", "k, i, lane")
+        return _TEXT.format(
+            names=names(FusedArguments), lanes=self.lanes, vectors=self.vectors, together=self.lanes * self.vectors,
+            dim=self.problem.dim, slots=len(self.rule.own), rows=self.rows,
+            powers=len(self.rule.powers), gradient=gradient, update=update, own=at[0], all=at[1],
+            parts="range(1)" if self.one else "range(part, parts)",
+            rooms="\n    ".join(f"{name.replace('_room', '', 1)} = {name}()" for name in self._rooms()),
+        )  # fmt: skip
+
+
+class _Writer(Writer):
+    """The text of the update for the lanes of a vector, whose parameters are written out where they are few."""
+
+    def __init__(self, rule: Optimizer, order: Order, dtype: DtypeName, dim: int):
+        super().__init__(rule, order, translator(dtype, whole_literals=True, strict=True))
+        self.dim = dim
+
+    def _loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
+        if self.dim > UNROLLED or first != "0":
+            super()._loop(at, first, last, lines)
+            return
+        for d in range(self.dim):
+            if not self.flat:
+                self._views(at, str(d))
+                self.add(at, "for r in range(w.shape[1]):")
+            for line in lines:
+                self.add(at if self.flat else at + 1, line.replace("@", str(d) if self.flat else "r"))
+
+
+def multiplies(function: Callable) -> bool:
+    """Whether a problem's function, or one that it calls, multiplies matrices: as one product for all lanes, then."""
+    for node in ast.walk(definition(function, function.__name__)):
+        if isinstance(node, ast.MatMult) or getattr(node, "attr", None) in ("dot", "matmul"):
+            return True
+        called = function.__globals__.get(node.id) if isinstance(node, ast.Name) else None
+        if isinstance(called, FunctionType) and called is not function and multiplies(called):
+            return True
+    return False
+
+
+_TEXT = """
+def NAME({names}):
+    runs = f.shape[0]
+    heard, noisy, scheduled = tail.shape[0] > 0, noise.shape[0] > 0, factors.shape[1] > 0
+    {rooms}
+    s, part, checked = place[1], place[2], place[3] > 0
+    for first in range(place[0], runs, {together}):
+        parts = min({vectors}, (runs - first + {lanes} - 1) // {lanes})
+        for v in range(parts):
+            for r in range({lanes}):
+                # A vector that is not full goes on with the last lane.
+                lane = min(first + v * {lanes} + r, runs - 1)
+                _f[v, r] = f[lane]
+                for i in range({dim}):
+                    _w[v, i, r], _g[v, i, r] = w[i, lane], g[i, lane]
+                for k in range({slots}):
+                    for i in range({dim}):
+                        _state[v, {own}] = state[{all}]
+                for k in range({rows}):
+                    _scalars[v, k, r] = scalars[k, lane]
+                for k in range({powers}):
+                    _powers[v, k, r] = powers[k, lane]
+                _limit[v, r], _base[v, r], _schedule_of[v, r] = limit[lane], base[lane], schedule_of[lane]
+                _tail[v, r] = 0.0
+        fine = True
+        while s < steps:
+            t = done + skip + s + 1
+            for v in {parts}:
+                if scheduled:
+                    for r in range({lanes}):
+                        _scalars[v, 0, r] = _base[v, r] * factors[_schedule_of[v, r], skip + s]
+                {gradient}
+                below = True
+                for r in range({lanes}):
+                    below &= _a_f[r] <= _limit[v, r]
+                if not below or s == steps - 1:
+                    for r in range({lanes}):
+                        _f[v, r] = _a_f[r]
+                    if not below and not checked:
+                        part, fine = v, False
+                        break
+                checked = False
+                if heard:
+                    for r in range({lanes}):
+                        _tail[v, r] += _a_f[r]
+                if noisy:
+                    weight = noise[s, {dim}]
+                    for i in range({dim}):
+                        e = noise[s, i]
+                        for r in range({lanes}):
+                            _a_g[i, r] = weight * _a_g[i, r] + e
+                if s == steps - 1:
+                    for i in range({dim}):
+                        for r in range({lanes}):
+                            _g[v, i, r] = _a_g[i, r]
+                {update}
+            if not fine:
+                break
+            part = 0
+            s += 1
+        for v in range(parts):
+            for r in range({lanes}):
+                lane = first + v * {lanes} + r
+                if lane < runs:
+                    f[lane] = _f[v, r]
+                    for i in range({dim}):
+                        w[i, lane], g[i, lane] = _w[v, i, r], _g[v, i, r]
+                    for k in range({slots}):
+                        for i in range({dim}):
+                            state[{all}] = _state[v, {own}]
+                    for k in range({rows}):
+                        scalars[k, lane] = _scalars[v, k, r]
+                    for k in range({powers}):
+                        powers[k, lane] = _powers[v, k, r]
+                    if heard:
+                        tail[lane] += _tail[v, r]
+        if not fine:
+            place[0], place[1], place[2], place[3] = first, s, part, 1
+            place[4] = first + part * {lanes}
+            place[5] = min(place[4] + {lanes}, runs)
+            return
+        s, part, checked = 0, 0, False
+    place[0] = runs
+"""

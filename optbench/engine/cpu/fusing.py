@@ -1,0 +1,81 @@
+"""When a pair of problem and rule has a fused kernel: once it has run for as long as the kernel takes to compile.
+
+So nothing waits for a kernel that does not pay: at worst the whole takes twice as long as it would have with the better
+choice. A kernel that an earlier process has left on disk is taken as soon as it is worth loading. Which of them makes
+the steps cannot be seen in the numbers: both compute the same bits.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from optbench.compiler.fused import Fused, multiplies
+from optbench.compiler.update_kernels import parts_of
+from optbench.contract.errors import PluginError
+from optbench.contract.optimizers import Optimizer
+from optbench.contract.problems import Problem
+from optbench.contract.types import DtypeName
+from optbench.engine.arrays import scratch_size
+
+LOADING = 0.05
+"""Seconds of steps, made or still to be made, from which a kernel on disk is looked for."""
+COMPILING = 2.0
+"""Seconds that a pair's steps have taken in this process before its kernel is compiled."""
+MOST_PARAMETERS = 256
+"""Beyond, what the kernels hand each other is small beside what they compute."""
+
+
+class Pair:
+    """A problem and a rule in one precision, for one lane or for many; all threads of the process share it."""
+
+    def __init__(self, make: Callable[[], Fused]):
+        self._make, self._lock = make, threading.Lock()
+        self._fused: Fused | None = None
+        self._asked, self._fails = False, False
+        self.kernel: Callable | None = None
+        self.seconds = 0.0
+        """What its steps have taken by kernels of their own."""
+
+    def spent(self, seconds: float, left: float) -> float:
+        """Steps have taken so long, and those of the call that follow will take about ``left``; get what then pays.
+
+        Returns the seconds that this took.
+        """
+        self.seconds += seconds
+        wanted = self.seconds > COMPILING or (not self._asked and max(self.seconds, left) > LOADING)
+        if self.kernel is not None or self._fails or not wanted or not self._lock.acquire(blocking=False):
+            return 0.0
+        begin = time.perf_counter()
+        try:
+            self._get()
+        except PluginError:  # its kernels by themselves do compile
+            self._fails = True
+        finally:
+            self._lock.release()
+        return time.perf_counter() - begin
+
+    def _get(self) -> None:
+        self._asked = True
+        self._fused = self._fused or self._make()
+        if self.seconds > COMPILING or self._fused.is_kept:
+            self.kernel = self._fused.kernel
+
+
+_pairs: dict[tuple, Pair] = {}
+
+
+def pair(problem: Problem, rule: Optimizer, dtype: DtypeName, one: bool, rows: int) -> Pair | None:
+    """The pair; None where there is no fused kernel for it. ``rows``: of the rule's scalars."""
+    if not can_be_fused(problem) or rule.matrix:
+        return None
+    key = (problem.value_and_gradient, problem.dim, scratch_size(problem, 1, 1), *parts_of(rule), dtype, one, rows)
+    return _pairs.setdefault(key, Pair(lambda: Fused(problem, rule, dtype, one, rows)))
+
+
+def can_be_fused(problem: Problem) -> bool:
+    """Whether a kernel of a few lanes can stand for one of all: not for those of data, or of matrix products."""
+    if problem.form != "lanes" or problem.data is not None or problem.dim > MOST_PARAMETERS:
+        return False
+    if "multiplies" not in problem.kept:
+        problem.kept["multiplies"] = multiplies(problem.value_and_gradient)
+    return not problem.kept["multiplies"]
