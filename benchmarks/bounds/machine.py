@@ -136,6 +136,15 @@ class Machine:
         compiled = _compiled(loop)
         return arrays * count * self.size / quickest(lambda n: compiled(n, *given), _SECONDS, self.repeats)
 
+    def again(self) -> None:
+        """Measure all rates that were asked for once more, and keep the better of both."""
+        peak, product, levels, functions = self.peak, self.product, self._bandwidths, self._functions
+        del self.peak, self.product
+        self._bandwidths, self._functions = {}, {}
+        self.peak, self.product = max(peak, self.peak), max(product, self.product)
+        self._bandwidths = {size: max(rate, self.bandwidth(size)) for size, rate in levels.items()}
+        self._functions = {name: min(time, self.function(name)) for name, time in functions.items()}
+
     @cached_property
     def peak(self) -> float:
         """Additions and multiplications a nanosecond: of a polynomial, where each goes with the next as one."""

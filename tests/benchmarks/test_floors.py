@@ -137,3 +137,14 @@ def test_what_is_measured_is_all_there_is(monkeypatch):
     assert {*optbench.problems(), *rules} <= set(names) and len(set(names)) == len(names)
     assert {"clip(gd)", "clip(adam)", "lookahead(adam)"} <= set(names)
     assert len(floors.wrappers()) == 5
+
+
+def test_of_two_measurements_of_a_rate_the_better_one_counts():
+    from benchmarks.bounds.machine import Machine
+
+    machine = Machine("float64", repeats=1)
+    machine.peak, machine.product = 1e9, 1e-9
+    machine._bandwidths, machine._functions = {1 << 14: 1e-9, 1 << 15: 1e9}, {"sqrt": 1e9, "divide": 1e-9}
+    machine.again()
+    assert machine.peak == machine.bandwidth(1 << 15) == 1e9 and machine.function("divide") == 1e-9
+    assert 1 < machine.product < 1e4 and 1 < machine.bandwidth(1 << 14) < 1e4 and 0.01 < machine.function("sqrt") < 100
