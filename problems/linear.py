@@ -6,8 +6,8 @@ from math import exp, log
 import numpy as np
 
 from optbench import datasets, problem
-from optbench.kit.linear_models import finish, linear_model, penalize, scores
 from optbench.kit.lane_products import product_of_transposed
+from optbench.kit.linear_models import finish, linear_model, penalize, scores
 
 
 def least_squares_gradient(w, g, f, x, y, constants, work):

@@ -5,8 +5,8 @@ from math import exp, log
 import numpy as np
 
 from optbench import OptbenchError, datasets, problem
-from optbench.kit.linear_models import finish, linear_model, penalize, scores
 from optbench.kit.lane_products import product_of_transposed
+from optbench.kit.linear_models import finish, linear_model, penalize, scores
 
 
 def huber_gradient(w, g, f, x, y, constants, work):

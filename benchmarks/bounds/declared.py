@@ -32,17 +32,16 @@ class Work:
 
 
 def gradient_work(problem: optbench.Problem, rows: int, lanes: int) -> Work:
-    """Of ``value_and_gradient`` on the first ``rows`` examples: once for one lane and once for two, the rest follows.
+    """Of ``value_and_gradient`` on the first ``rows`` examples: for one lane, or for two and for three, from which the rest follows.
 
     Read are weights, examples and constants, written the gradient and the value.
     """
     x, y = (np.zeros((0, 0)), np.zeros(0)) if problem.data is None else (part[:rows] for part in problem.data)
-    one = _gradient(problem, x, y, 1)
-    if problem.form == "single":
-        operations = Counter({name: count * lanes for name, count in one.items()})
+    if problem.form == "single" or lanes == 1:  # of one lane a product is another loop
+        operations = Counter({name: count * lanes for name, count in _gradient(problem, x, y, 1).items()})
     else:
-        two = _gradient(problem, x, y, 2)
-        operations = Counter({name: two[name] - (2 - lanes) * (two[name] - one[name]) for name in two})
+        two, three = (_gradient(problem, x, y, few) for few in (2, 3))
+        operations = Counter({name: two[name] + (lanes - 2) * (three[name] - two[name]) for name in two})
     given = np.size(x) + np.size(y) + np.size(problem.constants)
     return Work(operations, *2 * (lanes * (2 * problem.dim + 1) + given,))
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -95,8 +96,7 @@ class Rates:
         """The factor of every schedule at each of the steps that were drawn last, (schedules, size)."""
         self.steady = False
         """Whether none of these changes from step to step."""
-        plain = loader.load_all().schedule("constant").function
-        self._constant = all(schedule.function is plain for schedule in self.schedules)
+        self._constant = all(schedule.function is _constant() for schedule in self.schedules)
 
     def draw(self, done: int, size: int) -> bool:
         """Find the factors of the next steps; whether a schedule has failed that had not before."""
@@ -132,6 +132,12 @@ class Rates:
     def failures_of_lanes(self) -> tuple[str, ...]:
         """Why each lane's schedule could not be used; "" where it could."""
         return tuple(self.failures[place] for place in self.schedule_of)
+
+
+@cache
+def _constant() -> Callable:
+    """The function of the schedule that changes nothing."""
+    return loader.load_all().schedule("constant").function
 
 
 def _checked(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:
