@@ -32,7 +32,7 @@ class Work:
 
 
 def gradient_work(problem: optbench.Problem, rows: int, lanes: int) -> Work:
-    """Of ``value_and_gradient`` on the first ``rows`` examples: for one lane, or for two and for three, from which the rest follows.
+    """Of ``value_and_gradient`` on the first ``rows`` examples: for one lane; or for two and three, the rest follows.
 
     Read are weights, examples and constants, written the gradient and the value.
     """

@@ -18,6 +18,7 @@ from optbench.engine.outcome import Look, Outcome, Trace
 
 _CHUNK_SECONDS = 0.1  # how often the caller is asked whether to stop
 _CHUNK_NUMBERS = 1 << 17  # random numbers and rates drawn ahead at a time
+_AHEAD = 1 << 12  # factors of a schedule at a time
 
 
 class Cancelled(Exception):
@@ -96,6 +97,8 @@ class Rates:
         """The factor of every schedule at each of the steps that were drawn last, (schedules, size)."""
         self.steady = False
         """Whether none of these changes from step to step."""
+        self._table, self._from = np.zeros((len(self.schedules), 0)), 0
+        """The factors from after step ``_from`` on: to ask for a few at a time takes as long as their steps."""
         self._constant = all(schedule.function is _constant() for schedule in self.schedules)
 
     def draw(self, done: int, size: int) -> bool:
@@ -103,21 +106,34 @@ class Rates:
         if self._constant:  # what the others take is more than a step of a small problem
             self.factors, self.steady = np.broadcast_to(1.0, (len(self.schedules), size)), True
             return False
-        step = np.arange(done + 1, done + size + 1)
+        first = done - self._from
+        if not 0 <= first <= first + size <= self._table.shape[1]:
+            first, self._from = 0, done
+            reasons = self._tabulate(max(size, min(_AHEAD, self.steps - done)))
+            if any(reasons):  # not before the steps that it is about
+                reasons = self._tabulate(size)
+        else:
+            reasons = [""] * len(self.schedules)
+        self.failures = [before or now for before, now in zip(self.failures, reasons, strict=True)]
+        self.factors = np.ascontiguousarray(self._table[:, first : first + size])
+        self.steady = bool((self.factors == self.factors[:, :1]).all())
+        return any(reasons)
+
+    def _tabulate(self, size: int) -> list[str]:
+        """Ask the schedules that have not failed for the steps from ``_from`` on. Returns why each cannot be used."""
+        step = np.arange(self._from + 1, self._from + size + 1)
         # a division a step shows with small problems
         epoch = (step - 1) // self.per_epoch if self.per_epoch > 1 else step - 1
-        self.factors, failed = np.zeros((len(self.schedules), size)), False
+        self._table, reasons = np.zeros((len(self.schedules), size)), [""] * len(self.schedules)
         for place, schedule in enumerate(self.schedules):
             if not self.failures[place]:
                 try:
-                    if done == 0 and size == 1:  # a single factor for whatever is asked must not pass for once
+                    if self._from == 0 and size == 1:  # a single factor for whatever is asked must not pass for once
                         _checked(schedule, *self._begin(schedule))
-                    self.factors[place] = _checked(schedule, step, schedule(step, epoch, self.steps))
+                    self._table[place] = _checked(schedule, step, schedule(step, epoch, self.steps))
                 except (Exception, SystemExit) as error:  # a plug-in may raise anything; the other lanes go on
-                    self.failures[place] = in_one_line(_told(schedule, error))
-                    failed = True
-        self.steady = bool((self.factors == self.factors[:, :1]).all())
-        return failed
+                    reasons[place] = in_one_line(_told(schedule, error))
+        return reasons
 
     def _begin(self, schedule: Schedule) -> tuple[np.ndarray, np.ndarray]:
         """The first two steps, and what the schedule gives for them."""
