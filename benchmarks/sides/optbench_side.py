@@ -21,7 +21,6 @@ import numpy as np
 import optbench
 from benchmarks.sides.cases import BATCH_SIZE, Case, Side
 
-
 _WARM = 5.0
 
 
