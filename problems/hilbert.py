@@ -6,6 +6,7 @@ Hilbert's: the least squares of polynomials in powers of t. Values are sums of s
 import numpy as np
 
 from optbench import Problem, problem
+from optbench.kit.lane_products import product, product_of_transposed
 
 
 def hilbert_gradient(w, g, f, constants, work):
@@ -16,13 +17,13 @@ def hilbert_gradient(w, g, f, constants, work):
     for i in range(dim):
         for r in range(runs):
             offset[i, r] = w[i, r] - 1.0
-    np.dot(root, offset, value)
+    product(root, offset, value)
     for r in range(runs):
         f[r] = 0.0
     for i in range(dim):
         for r in range(runs):
             f[r] += 0.5 * value[i, r] * value[i, r]
-    np.dot(root.T, value, g)
+    product_of_transposed(root, value, g)
 
 
 @problem(source="Hilbert 1894, Acta Math. 18; its condition numbers: Todd 1954")

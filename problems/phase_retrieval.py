@@ -3,21 +3,22 @@
 import numpy as np
 
 from optbench import Problem, problem
+from optbench.kit.lane_products import product, product_of_transposed
 
 
 def value_and_gradient(w, g, f, x, y, work):
     rows, runs = x.shape[0], w.shape[1]
-    product = work[: rows * runs].reshape(rows, runs)
+    projection = work[: rows * runs].reshape(rows, runs)
     share = w.dtype.type(1.0 / rows)
-    np.dot(x, w, product)
+    product(x, w, projection)
     for r in range(runs):
         f[r] = 0.0
     for i in range(rows):
         for r in range(runs):
-            excess = product[i, r] * product[i, r] - y[i]
+            excess = projection[i, r] * projection[i, r] - y[i]
             f[r] += 0.25 * share * excess * excess
-            product[i, r] *= share * excess
-    np.dot(x.T, product, g)
+            projection[i, r] *= share * excess
+    product_of_transposed(x, projection, g)
 
 
 @problem(source="Candès, Li & Soltanolkotabi 2015 (Wirtinger flow); Sun, Qu & Wright 2018; here real")

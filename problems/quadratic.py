@@ -3,6 +3,7 @@
 import numpy as np
 
 from optbench import OptbenchError, Problem, problem
+from optbench.kit.lane_products import product
 
 
 def value_and_gradient(w, g, f, constants, work):
@@ -13,7 +14,7 @@ def value_and_gradient(w, g, f, constants, work):
     for i in range(dim):
         for r in range(runs):
             offset[i, r] = w[i, r] - minimizer[i]
-    np.dot(hessian, offset, g)
+    product(hessian, offset, g)
     for r in range(runs):
         f[r] = 0.0
     for i in range(dim):

@@ -5,6 +5,7 @@ from math import cos, sin
 import numpy as np
 
 from optbench import OptbenchError, Problem, problem
+from optbench.kit.lane_products import product, product_of_transposed
 
 
 def value_and_gradient(w, g, f, constants, layout, work):
@@ -13,7 +14,7 @@ def value_and_gradient(w, g, f, constants, layout, work):
     phases = constants[waves * dim : waves * dim + waves]
     height, confinement = constants[waves * dim + waves], constants[waves * dim + waves + 1]
     wave = work[: waves * runs].reshape(waves, runs)
-    np.dot(frequencies, w, wave)
+    product(frequencies, w, wave)
     for r in range(runs):
         f[r] = 0.0
     for j in range(waves):
@@ -21,7 +22,7 @@ def value_and_gradient(w, g, f, constants, layout, work):
             angle = wave[j, r] + phases[j]
             f[r] += height * cos(angle)
             wave[j, r] = -height * sin(angle)
-    np.dot(frequencies.T, wave, g)
+    product_of_transposed(frequencies, wave, g)
     for i in range(dim):
         for r in range(runs):
             f[r] += 0.5 * confinement * w[i, r] * w[i, r]
