@@ -157,8 +157,9 @@ def test_clones_are_seldom_told_apart(kind):
     p = table["p"].to_numpy()
     assert len(p) == 400 and abs(np.mean(p < 0.05) - 0.05) < 2.5 * math.sqrt(0.05 * 0.95 / 400)
     families, worse = p.reshape(100, 4), table["ratio"].to_numpy().reshape(100, 4) > 1
-    adjusted = np.array([multipletests(each, method="holm")[1] for each in families])
-    shown = ((adjusted < 0.05) & worse).any(axis=1)
+    steps = np.sort(families, axis=1) * (4, 3, 2, 1)  # Holm's, by hand: statsmodels collects all garbage at every call
+    rejected = np.cumprod(steps < 0.05, axis=1)
+    shown = (np.take_along_axis(rejected, families.argsort(axis=1).argsort(axis=1), axis=1) * worse).any(axis=1)
     assert np.mean(shown) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 100)
 
 
