@@ -26,7 +26,7 @@ DEFAULT: dict[str, Any] = {
     "blocks": 8, "screen": 1, "finalists": 5, "race": 2, "report": 4,
 }  # fmt: skip
 TINY: dict[str, Any] = DEFAULT | {
-    "optimizers": ["momentum", "adam"], "batch_sizes": [16, "full"], "schedules": ["constant", "sqrt_epoch"],
+    "optimizers": ["adam"], "batch_sizes": [16, "full"], "schedules": ["constant", "sqrt_epoch"],
     "learning_rates": [0.01, 0.1], "blocks": 2, "finalists": 2, "race": 1, "report": 1,
 }  # fmt: skip
 """So small that a test can make it."""
