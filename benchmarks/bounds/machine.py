@@ -147,8 +147,9 @@ class Machine:
 
     @cached_property
     def peak(self) -> float:
-        """Additions and multiplications a nanosecond: of a polynomial, where each goes with the next as one."""
-        return 2 * _TERMS * _ROWS * _LANES / self._loop(polynomial_of)
+        """Additions and multiplications a nanosecond: of BLAS, where each goes with the next as one, or of a polynomial,
+        which kernels of problems compute one operation at a time."""
+        return max(self.product, 2 * _TERMS * _ROWS * _LANES / self._loop(polynomial_of))
 
     @cached_property
     def product(self) -> float:

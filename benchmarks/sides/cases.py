@@ -139,8 +139,8 @@ def rosenbrock(optimizer: str, dtype: str, lanes: int, scale: float = 1.0) -> Ca
     # So many steps that a call's own milliseconds do not drown them, at rates so small that no lane arrives: at the
     # minimum the averages decay to denormal numbers, which some sides flush to zero and others compute slowly. But not
     # so small that float32 rounds a step away by more than a percent.
-    steps = int({("gd", 1): 3e5, ("gd", 64): 3e5, ("adam", 1): 1e5, ("adam", 64): 1e5}[optimizer, lanes] * scale)
-    way, hyper = (4.0, {}) if optimizer == "gd" else (1.0 if lanes == 1 else 0.4, LECTURE_ADAM)
+    steps = int({("gd", 1): 2e6, ("gd", 64): 1e6, ("adam", 1): 3e5, ("adam", 64): 2e5}[optimizer, lanes] * scale)
+    way, hyper = (12.0, {}) if optimizer == "gd" else (1.0 if lanes == 1 else 0.4, LECTURE_ADAM)
     return Case(
         f"rosenbrock-{optimizer}", "rosenbrock", dtype, lanes, steps, optimizer, _rates(way / steps, lanes, dtype),
         np.array([-1.2, 1.0], dtype), hyper, records.rosenbrock(), eager_steps=int(500 * scale),
