@@ -147,7 +147,7 @@ class Machine:
 
     @cached_property
     def peak(self) -> float:
-        """Additions and multiplications a nanosecond: of BLAS, where each goes with the next as one, or of a polynomial,
+        """Additions and multiplications a nanosecond: of BLAS, where two go as one, or of a polynomial,
         which kernels of problems compute one operation at a time."""
         return max(self.product, 2 * _TERMS * _ROWS * _LANES / self._loop(polynomial_of))
 

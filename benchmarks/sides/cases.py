@@ -139,7 +139,7 @@ def rosenbrock(optimizer: str, dtype: str, lanes: int, scale: float = 1.0) -> Ca
     # So many steps that a call's own milliseconds do not drown them, at rates so small that no lane arrives: at the
     # minimum the averages decay to denormal numbers, which some sides flush to zero and others compute slowly. But not
     # so small that float32 rounds a step away by more than a percent.
-    steps = int({("gd", 1): 2e6, ("gd", 64): 1e6, ("adam", 1): 3e5, ("adam", 64): 2e5}[optimizer, lanes] * scale)
+    steps = int({("gd", 1): 2e6, ("gd", 64): 1e6, ("adam", 1): 3e5, ("adam", 64): 1e5}[optimizer, lanes] * scale)
     way, hyper = (12.0, {}) if optimizer == "gd" else (1.0 if lanes == 1 else 0.4, LECTURE_ADAM)
     return Case(
         f"rosenbrock-{optimizer}", "rosenbrock", dtype, lanes, steps, optimizer, _rates(way / steps, lanes, dtype),
@@ -168,6 +168,7 @@ def mlp(
     small = layers[0] < 200
     # Not more: in float32, a unit of the ReLU that rounding turns on or off sends two correct sides apart.
     steps = max(2, int({(True, 1): 500, (True, 64): 32, (False, 1): 120, (False, 64): 16}[small, lanes] * scale))
+    steps = max(2, steps // 2) if optimizer == "adam" else steps  # whose rounding grows by divisions
     parts = []
     for inside, outside in zip(layers, layers[1:], strict=False):
         parts += [rng.standard_normal(inside * outside) * np.sqrt(2 / inside), np.zeros(outside)]
@@ -257,5 +258,7 @@ def _more(dtype: str, lanes: int, scale: float) -> Iterator[tuple[str, Callable[
                 yield name, lambda a=(kind, rule, dtype, lanes): catalogue(*a, scale)
         if lanes > 1:
             for layers, activation in (((64, 128, 128, 10), "relu"), ((64, 32, 10), "tanh")):
+                if (len(layers), rule, dtype) == (4, "adam", "float32"):
+                    continue  # its first steps go by the signs of slopes that rounding decides: no two sides agree
                 name = f"{_mlp_name(layers, rule, activation)}/{dtype}/{lanes}"
                 yield name, lambda a=(layers, dtype, lanes, scale, rule, activation): mlp(*a)
