@@ -187,7 +187,9 @@ def run_all(
             ready([*launched, *(Job((each,)) for each in apart)])
             compilation.begin()
             compilation.start()
-            if ways.until is not None:  # what comes first counts: all must be there to choose from
+            # Within a budget what comes first counts: all must be there to choose from. Hired workers compile for
+            # themselves, and a plug-in that does not compile here is not sent to them.
+            if ways.until is not None or ways.hired is not None:
                 compilation.wait()
             while to_come or any(waiting.values()) or any(held.values()):
                 if ways.late():
