@@ -165,9 +165,8 @@ class FusedArguments(NamedTuple):
     constants: Reals1
     layout: Wholes1
     done: Whole
-    skip: Whole
     steps: Whole
-    """To be made, after those that ``done`` and ``skip`` count; ``noise`` begins with the first of them."""
+    """To be made, after step ``done``; ``factors`` and ``noise`` begin with the first of them."""
     place: Wholes1
     """(6,): where to begin, and where a lane has diverged before its update: the first of the lanes that step in turn,
     the step, which of their vectors, whether the losses there have been judged already; then from which lane to before

@@ -173,11 +173,11 @@ def NAME({names}):
                 _tail[v, r] = 0.0
         fine = True
         while s < steps:
-            t = done + skip + s + 1
+            t = done + s + 1
             for v in {parts}:
                 if scheduled:
                     for r in range({lanes}):
-                        _scalars[v, 0, r] = _base[v, r] * factors[_schedule_of[v, r], skip + s]
+                        _scalars[v, 0, r] = _base[v, r] * factors[_schedule_of[v, r], s]
                 {gradient}
                 below = True
                 for r in range({lanes}):

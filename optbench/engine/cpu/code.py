@@ -27,6 +27,9 @@ _SHARING = 4  # lanes that share the gathering of a mini-batch, whatever they fi
 class ProblemCode:
     """A problem's compiled functions. Raises PluginError where they do not compile."""
 
+    fusing_seconds = 0.0
+    """What it took, between steps, to get a kernel that stands for them and an optimizer's."""
+
     def __init__(self, problem: Problem, dtype: DtypeName):
         settings.dtype(dtype)
         owner = f"problem {problem.name or '(unnamed)'}"
@@ -47,9 +50,6 @@ class CohortCode(ProblemCode):
 
     ``order`` is how ``update`` runs: "rows" for (runs, dim), "lanes" for (dim, runs).
     """
-
-    fusing_seconds = 0.0
-    """What it took, between steps, to get a kernel that stands for both."""
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
         super().__init__(problem, dtype)

@@ -44,7 +44,7 @@ def run_cohort(
         parts = [
             BaselineRun(cohort, code, evaluation).run(lane.hyperparameters, clock.of_call(1)) for lane in cohort.lanes
         ]
-    seconds, fusing = time.perf_counter() - ready, getattr(code, "fusing_seconds", 0.0)
+    seconds, fusing = time.perf_counter() - ready, code.fusing_seconds
     evaluation_seconds = sum(part.evaluation_seconds for part in parts)
     return CohortOutcome(parts, seconds - fusing, evaluation_seconds, ready - begin + fusing)
 

@@ -110,12 +110,11 @@ class CpuLanes:
         begin = time.perf_counter()
         self._driven(steps)
         if self.pair is not None and self.cohort.deadline is None:  # nothing may be compiled while a clock runs
-            assert isinstance(self.code, CohortCode)
             seconds = time.perf_counter() - begin
             left = seconds / size * (self.cohort.steps - done - size)
             self.code.fusing_seconds += self.pair.spent(seconds, left)
 
-    def _driven(self, steps: "Steps") -> None:
+    def _driven(self, steps: Steps) -> None:
         """By the kernels of problem and rule: all lanes step together, and stop where one has diverged."""
         assert isinstance(self.code, CohortCode)
         at, update = 0, self.update
@@ -136,7 +135,7 @@ class CpuLanes:
             if at < steps.size:
                 self.park()
 
-    def _fused(self, kernel: Callable[..., None], steps: "Steps") -> None:
+    def _fused(self, kernel: Callable[..., None], steps: Steps) -> None:
         """By the one kernel of both: a few lanes make all steps, then the next; each stops where it has diverged."""
         place, update = np.zeros(6, np.int64), self.update
         x, y = self.arrays.train
@@ -145,7 +144,7 @@ class CpuLanes:
                 w=self.w, g=self.g, f=self.f, state=update.state, scalars=update.scalars, powers=update.powers,
                 blocks=update.blocks, factors=steps.factors, base=self._base(steps, 0),
                 schedule_of=steps.rates.schedule_of, limit=self.limit, tail=steps.tail, x=x, y=y, noise=steps.noise,
-                constants=self.arrays.constants, layout=self.arrays.layout, done=steps.done, skip=0, steps=steps.size,
+                constants=self.arrays.constants, layout=self.arrays.layout, done=steps.done, steps=steps.size,
                 place=place,
             )  # fmt: skip
             kernel(*arguments)
@@ -158,7 +157,7 @@ class CpuLanes:
             self.park()
         self.done = steps.done + steps.size
 
-    def _base(self, steps: "Steps", at: int) -> np.ndarray:
+    def _base(self, steps: Steps, at: int) -> np.ndarray:
         """(runs,): the rates without their schedules, 0 where a lane stands still; those of step ``at`` are set."""
         base = steps.rates.base * self.alive
         self.update.scalars[0] = base * steps.rates.factors[steps.rates.schedule_of, at]
