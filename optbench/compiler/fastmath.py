@@ -10,11 +10,11 @@ import math
 import numba
 import numpy as np
 
-from optbench.compiler.numba_inside import bits_of, real_of
+from optbench.compiler.numba_inside import CALLED_INSIDE, bits_of, real_of
 
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 """Never nnan or ninf: they would let the compiler remove the checks that find a diverged run."""
-_careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"})
+_careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, **CALLED_INSIDE)
 
 
 @_careful
