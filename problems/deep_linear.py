@@ -65,6 +65,10 @@ def deep_linear(size=10, hidden=(10, 10), condition=10.0, gain=1.0, noise=0.01, 
     global, but the origin and each part of A not yet learned make a saddle, flatter with every layer. Starts at normal
     weights of standard deviation gain/sqrt(inputs of the layer); a small gain starts next to the saddle at the origin,
     with a plateau before each singular value. ``seed`` chooses A.
+
+    Its gradient takes six times its floor (benchmarks/floors.py: 1,500 ns a lane, 245): nine tenths of it are six
+    calls of BLAS, for matrices so small that 0.7 of a call is to begin it (2 x 2 take 156 ns, 10 x 10 take 208 to 226).
+    Loops took 2.3 times as long in its place; with the lanes innermost as long as BLAS, and for one lane 18 times.
     """
     if condition < 1 or gain <= 0:
         raise OptbenchError(f"problem deep_linear: condition={condition!r} must be at least 1, gain={gain!r} positive")

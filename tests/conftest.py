@@ -9,6 +9,7 @@ import shutil
 import stat
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -97,12 +98,27 @@ LONG = ("test_damage", "test_kernel_cache", "test_fuzz_folders", "test_isolation
 left; xdist begins with the groups of most tests, unless it is told --no-loadscope-reorder."""
 
 
+@cache
+def _speaks_of_slow_tests(file: Path) -> bool:
+    return "slow" in file.read_text(encoding="utf-8")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Under ``-m slow``, open the files with slow tests alone, one in four: to collect all takes each worker 10 s."""
+    if config.option.markexpr == "slow" and collection_path.match("test_*.py"):
+        return True if not _speaks_of_slow_tests(collection_path) else None
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in its own hook of this name, and at no later ones
 def pytest_collection_modifyitems(config, items):
     """Under ``--dist loadgroup``, one worker gets all tests of a plug-in: no two compile the same kernel at once.
 
     And all tests that share a fixture of their file, or what its process of the simulator computed.
     """
+    for file in {item.path for item in items if item.get_closest_marker("slow")}:
+        if not _speaks_of_slow_tests(file):
+            raise pytest.UsageError(f"{file}: -m slow does not find its slow tests, for it never says that word")
     gc.collect()
     gc.freeze()
     if not config.pluginmanager.hasplugin("xdist"):

@@ -22,12 +22,13 @@ SMALL = {
     "deep_linear": "deep_linear(size=3, hidden=(2,))",
     "deep_narrow": "deep_narrow(depth=2, width=3)",
     "matrix_factorization": "matrix_factorization(size=4, rank=2)",
-    "mlp": "mlp(hidden=(3,))",
+    "mlp": "mlp(data=gaussian(examples=60, features=5, classes=3), hidden=(3,))",
     "nesterov_worst": "nesterov_worst(dim=4)",
     "quadratic": "quadratic(dim=4)",
     "quadratic_deep": "quadratic_deep(dim=4)",
     "random_field": "random_field(dim=3, waves=5)",
     "rotated_saddle": "rotated_saddle(dim=4, index=1)",
+    "softmax": "softmax(data=gaussian(examples=60, features=5, classes=3))",
 }
 
 

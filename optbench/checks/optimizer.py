@@ -5,7 +5,7 @@ import numpy as np
 from optbench.checks.interpreter import Interpreter
 from optbench.checks.search import fits
 from optbench.checks.verdict import Wrong, close
-from optbench.compiler.translator import Translator
+from optbench.compiler.translator import REALS, Translator
 from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.optimizers import Optimizer
 from optbench.engine.cpu.update import Update
@@ -65,7 +65,7 @@ def _stays_float32(record: Optimizer):
     """computes in float32 where it is asked to, and stays near the float64 result"""
     inner, _ = Translator("float32", whole_literals=True).translate(record.rule, f"optimizer {record.name}")
     count = 2 + len(record.slots) + 1 + len(record.scalars)
-    inner(*[np.float32(0.5)] * count)
+    inner.compile((REALS["float32"],) * count)
     found = str(inner.nopython_signatures[0].return_type)
     if "float64" in found:
         raise Wrong(f"returns {found}: a float64 constant or function widens it; write numbers as plain literals")

@@ -10,16 +10,16 @@ import math
 import numba
 import numpy as np
 
-from optbench.compiler.numba_inside import bits_of, real_of
+from optbench.compiler.numba_inside import CALLED_INSIDE, bits_of, real_of
 
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 """Never nnan or ninf: they would let the compiler remove the checks that find a diverged run."""
-_careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"})
+_careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, **CALLED_INSIDE)
 
 
 @_careful
-def exp64(x: float) -> float:
-    """e^x; 0 below x = -708, where results cease to be normal numbers, inf from x = 709 on, NaN of NaN."""
+def reduced64(x: float) -> tuple[float, int]:
+    """(e^r - 1, k) where x = k ln 2 + r, with the digits of a small r; k as what it adds to the bits of a float."""
     t = x * 1.4426950408889634 + 6755399441055744.0  # 1.5 * 2^52: the sum's low bits are the nearest integer
     k = t - 6755399441055744.0
     r = (x - k * 0.6931471803691238) - k * 1.9082149292705877e-10  # ln 2 in two parts
@@ -35,8 +35,14 @@ def exp64(x: float) -> float:
     p = p * r + 1 / 24
     p = p * r + 1 / 6
     p = p * r + 0.5
-    p = p * r * r + r + 1.0
-    e = real_of(bits_of(p) + (bits_of(t) << 52))
+    return p * r * r + r, bits_of(t) << 52
+
+
+@_careful
+def exp64(x: float) -> float:
+    """e^x; 0 below x = -708, where results cease to be normal numbers, inf from x = 709 on, NaN of NaN."""
+    p, power = reduced64(x)
+    e = real_of(bits_of(p + 1.0) + power)
     e = e if x > -708.0 else 0.0
     e = e if x < 709.0 else np.inf
     return e if x == x else x
@@ -64,23 +70,8 @@ def exp32(x: np.float32) -> np.float32:
 @_careful
 def expm1_64(x: float) -> float:
     """e^x - 1; -1 below x = -708, inf from x = 709 on, NaN of NaN."""
-    t = x * 1.4426950408889634 + 6755399441055744.0  # as in exp64
-    k = t - 6755399441055744.0
-    r = (x - k * 0.6931471803691238) - k * 1.9082149292705877e-10
-    p = 1 / 6227020800
-    p = p * r + 1 / 479001600
-    p = p * r + 1 / 39916800
-    p = p * r + 1 / 3628800
-    p = p * r + 1 / 362880
-    p = p * r + 1 / 40320
-    p = p * r + 1 / 5040
-    p = p * r + 1 / 720
-    p = p * r + 1 / 120
-    p = p * r + 1 / 24
-    p = p * r + 1 / 6
-    p = p * r + 0.5
-    p = p * r * r + r  # e^r - 1, which keeps the digits of a small r
-    scale = real_of(bits_of(1.0) + (bits_of(t) << 52))
+    p, power = reduced64(x)
+    scale = real_of(bits_of(1.0) + power)
     e = scale * p + (scale - 1.0)
     e = e if x > -708.0 else -1.0
     e = e if x < 709.0 else np.inf

@@ -34,7 +34,7 @@ TOGETHER = 16
 with what a rule keeps of them."""
 UNROLLED = 4
 """Parameters up to which the update is written out one by one, so that their gradients never go through memory."""
-_PART = OPTIONS | STRICT | {"forceinline": True, "pipeline_class": fused_inside.Part}
+_PART = OPTIONS | STRICT | numba_inside.CALLED_INSIDE | {"forceinline": True, "pipeline_class": fused_inside.Part}
 
 
 class Fused:

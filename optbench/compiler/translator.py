@@ -33,10 +33,12 @@ STRICT: dict[str, Any] = {"fastmath": False}
 
 
 def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
-    """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
-    options = OPTIONS | options
-    if signature is not None:
-        options.setdefault("pipeline_class", numba_inside.OwnCode)
+    """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew.
+
+    Without a ``signature``, for kernels to call: Python must not, for there is nothing that takes its arguments.
+    """
+    own: dict[str, Any] = {"pipeline_class": numba_inside.OwnCode}
+    options = OPTIONS | (numba_inside.CALLED_INSIDE if signature is None else own) | options
     kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
     if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
         kernel.compile(signature)

@@ -1,7 +1,7 @@
 """Arguments of the public functions, whatever they were given: each check names the argument that it refuses."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -88,10 +88,11 @@ def items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
     try:
         if isinstance(value, str | bytes | Mapping | type):
             raise TypeError
-        found = list(itertools.islice(iter(value), most + 1))
+        counted = len(value) if isinstance(value, Sized) else 0  # before anybody makes objects of a range of a billion
+        found = [] if counted > most else list(itertools.islice(iter(value), most + 1))
     except TypeError:
         raise OptbenchError(f"{name}: {shown(value)} must be a list") from None
-    if len(found) > most:
+    if max(counted, len(found)) > most:
         raise OptbenchError(f"{name}: more than {most:,} entries")
     return found
 

@@ -38,6 +38,11 @@ def gradient_of(name: Any, x: Any) -> np.ndarray:
         return view_of(name, x)
 
 
+def detached(x: Any) -> Any:
+    """A tensor without its history, of the same memory; anything else as it is."""
+    return x.detach() if hasattr(x, "detach") else x
+
+
 def view_of(name: Any, x: Any) -> np.ndarray:
     """A NumPy array of the same memory, float32 or float64; it may be read-only or have gaps. Raises OptbenchError."""
     if isinstance(x, np.ma.MaskedArray):
@@ -48,7 +53,7 @@ def view_of(name: Any, x: Any) -> np.ndarray:
     if not hasattr(x, "__dlpack__"):
         raise OptbenchError(f"{name}={shown(x)} must be a NumPy array or a CPU tensor")
     try:
-        x = x.detach() if hasattr(x, "detach") else x
+        x = detached(x)
         on_cpu = x.__dlpack_device__()[0] in _ON_CPU
         if on_cpu:
             real(name, x)

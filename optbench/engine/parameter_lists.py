@@ -9,7 +9,7 @@ import numpy as np
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.types import DtypeName
-from optbench.engine.array_views import Place, gradient_of, repeats, share, view_of
+from optbench.engine.array_views import Place, detached, gradient_of, repeats, share, view_of
 from optbench.engine.one_array import OneArray
 
 
@@ -178,8 +178,7 @@ class ArrayList:
         """Rows in the form of w: NumPy arrays, and tensors where those of w are."""
         found = []
         for x, own, row, shape in zip(self.given, self.rows, rows, self.shapes, strict=True):
-            same = x.detach() if hasattr(x, "detach") else x
-            found.append(same if row is own else self.like(x, row, shape))
+            found.append(detached(x) if row is own else self.like(x, row, shape))
         return found if self.keys is None else dict(zip(self.keys, found, strict=True))
 
 

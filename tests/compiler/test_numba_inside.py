@@ -157,6 +157,27 @@ def test_a_kernel_has_its_own_copies_of_what_it_calls():
     assert a[0, 0] == 7.0
 
 
+def test_what_compiled_code_alone_calls_has_no_entrance_but_its_own():
+    def called(x):
+        return x + x
+
+    def calling(x):  # another one, or it would be found on disk as the first was left there
+        return x + x
+
+    signature = float64(float64)
+    inside = translator.jit(called)
+    inside.compile(signature)
+    for kernel, ways in ((inside, {""}), (translator.jit(calling, signature), {"", "cpython", "cfunc"})):
+        result = kernel.get_compile_result(signature)
+        name = result.fndesc
+        names = {
+            "": name.llvm_func_name,
+            "cpython": name.llvm_cpython_wrapper_name,
+            "cfunc": name.llvm_cfunc_wrapper_name,
+        }
+        assert {way for way in names if result.library.get_pointer_to_function(names[way])} == ways
+
+
 def test_a_kernel_is_called_by_its_address():
     kernel = numba.njit(ADD)(add)
     at = numba_inside.function_at(lambda dtype: {"float64": ADD}[dtype])

@@ -6,7 +6,7 @@ import numpy as np
 
 from optbench.compiler.cuda import cuda
 from optbench.contract.errors import OptbenchError, in_one_line, shown
-from optbench.engine.array_views import dense, real
+from optbench.engine.array_views import dense, detached, real
 from optbench.engine.one_array import OneArray
 from optbench.engine.parameter_lists import ArrayList, check_list
 
@@ -15,7 +15,7 @@ def view_of(name: Any, x: Any) -> Any:
     """A device array of numba of the same memory, C-contiguous, float32 or float64. Raises OptbenchError."""
     dense(name, x)
     try:
-        x = x.detach() if hasattr(x, "detach") else x
+        x = detached(x)
         if not _on_card(x):
             raise OptbenchError(
                 f"{name}={shown(x)} must lie on the card, as an array of numba, CuPy or PyTorch does: "
@@ -49,7 +49,7 @@ class CardList(ArrayList):
     """Arrays on a card, of any shapes."""
 
     def view(self, name: Any, x: Any) -> Any:
-        interface = getattr(x.detach() if hasattr(x, "detach") else x, "__cuda_array_interface__", {"data": (0, False)})
+        interface = getattr(detached(x), "__cuda_array_interface__", {"data": (0, False)})
         if interface["data"][1]:
             raise OptbenchError(f"{name} is read-only, and would have to be changed in place")
         return view_of(name, x)
@@ -91,7 +91,7 @@ class CardList(ArrayList):
 
 def parameters_of(w: Any, blocks: Any) -> ArrayList | OneArray:
     """What kernels take of one array on a card, or of a list. Raises OptbenchError."""
-    if _on_card(w.detach() if hasattr(w, "detach") else w):
+    if _on_card(detached(w)):
         return CardArray(w, blocks)
     if isinstance(w, np.ndarray):
         raise OptbenchError("stepper: w lies in the CPU's memory, and device='cuda' takes arrays on the card")
