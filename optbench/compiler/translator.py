@@ -35,8 +35,7 @@ STRICT: dict[str, Any] = {"fastmath": False}
 def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
     """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew."""
     options = OPTIONS | options
-    if signature is not None:
-        options.setdefault("pipeline_class", numba_inside.OwnCode)
+    options.setdefault("pipeline_class", numba_inside.Helper if signature is None else numba_inside.OwnCode)
     kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
     if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
         kernel.compile(signature)
