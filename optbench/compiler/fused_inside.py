@@ -13,10 +13,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
-from optbench.compiler.numba_inside import OwnCode, OwnLibrary
+from optbench.compiler.numba_inside import Helper, OwnCode, OwnLibrary
 
 _WHOLE = ir.IntType(64)
 
@@ -83,28 +82,21 @@ class _InVectors(OwnLibrary):
     def _optimize_functions(self, ll_module):
         _Untouched._optimize_functions(self, ll_module)
 
-    def _optimize_final_module(self):
+    def _first_passes(self):
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization, options.slp_vectorization, options.loop_unrolling = True, False, False
         builder = llvm.create_pass_builder(self._codegen._tm, options)
         builder.getModulePassManager().run(self._final_module, builder)
-        super()._optimize_final_module()
 
 
-class Part(Compiler):
+class Part(Helper):
     """Compiles what a fused kernel calls: without optimizing, for that is done once all of it stands in one function.
 
     numba links what it has optimized by itself: loops over a number of lanes that was not known yet stay so. When it
     breaks: numba/core/codegen.py, ``finalize``.
     """
 
-    library: Any = _Untouched
-
-    def compile_extra(self, func: Callable) -> Any:
-        """As in numba_inside.OwnCode, into a library of its kind."""
-        self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)
-        self.state.library.enable_object_caching()
-        return super().compile_extra(func)
+    library = _Untouched
 
 
 class Vectors(Part):

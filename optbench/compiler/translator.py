@@ -37,8 +37,8 @@ def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
 
     Without a ``signature``, for kernels to call: Python must not, for there is nothing that takes its arguments.
     """
-    own: dict[str, Any] = {"pipeline_class": numba_inside.OwnCode}
-    options = OPTIONS | (numba_inside.CALLED_INSIDE if signature is None else own) | options
+    own = numba_inside.INSIDE if signature is None else {"pipeline_class": numba_inside.OwnCode}
+    options = OPTIONS | own | options
     kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
     if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
         kernel.compile(signature)
