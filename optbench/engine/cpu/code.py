@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from optbench.compiler import finite_sums, problem_kernels
+from optbench.compiler import finite_sums, permutations, problem_kernels
 from optbench.compiler.driver import address, driver
 from optbench.compiler.update_kernels import update_kernel, update_signature
 from optbench.contract.eager import AnyOptimizer
@@ -56,8 +56,7 @@ class CohortCode(ProblemCode):
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
         self.order: Order = "lanes" if problem.form == "lanes" and self.lanes_per_call > 1 else "rows"
         self.update = update_kernel(optimizer, self.order, dtype, strict=can_be_fused(problem))
-        if problem.noise:
-            finite_sums.means(dtype)  # batches takes it: let it be compiled by now
+        _compile_draws(problem, dtype)
         self.drive = partial(
             driver(dtype),
             address(self.gradient, problem_kernels.gradient_signature(dtype)),
@@ -72,8 +71,15 @@ class EagerCode(ProblemCode):
         super().__init__(problem, dtype)
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
         self.order: Order = "rows" if problem.form == "single" else "lanes"
-        if problem.noise:
-            finite_sums.means(dtype)
+        _compile_draws(problem, dtype)
+
+
+def _compile_draws(problem: Problem, dtype: DtypeName) -> None:
+    """Let what batches takes be compiled by now."""
+    if problem.noise:
+        finite_sums.means(dtype)
+    if problem.data is not None:
+        permutations.shuffle()
 
 
 def is_compiled(problem: Problem, optimizer: AnyOptimizer) -> bool:
