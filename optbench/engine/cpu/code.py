@@ -25,13 +25,17 @@ _SHARING = 4  # lanes that share the gathering of a mini-batch, whatever they fi
 
 
 class ProblemCode:
-    """A problem's compiled functions. Raises PluginError where they do not compile."""
+    """A problem's compiled functions. Raises PluginError where they do not compile.
+
+    ``alone``: of a problem in lanes form, whose gradient is then that of one lane a call.
+    """
 
     fusing_seconds = 0.0
     """What it took, between steps, to get a kernel that stands for them and an optimizer's."""
 
-    def __init__(self, problem: Problem, dtype: DtypeName):
+    def __init__(self, problem: Problem, dtype: DtypeName, alone: bool = False):
         settings.dtype(dtype)
+        self.alone = alone
         owner = f"problem {problem.name or '(unnamed)'}"
         self.gradient: Callable
         self.evaluate: Callable | None = None
@@ -40,7 +44,9 @@ class ProblemCode:
             self.evaluate = interpreted.evaluate(problem, owner) if problem.evaluate is not None else None
             return
         strict = can_be_fused(problem)
-        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner, strict)
+        self.gradient = problem_kernels.gradient_kernel(
+            problem.value_and_gradient, problem.form, dtype, owner, strict, alone
+        )
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
 
@@ -52,9 +58,9 @@ class CohortCode(ProblemCode):
     """
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
-        super().__init__(problem, dtype)
-        self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
-        self.order: Order = "lanes" if problem.form == "lanes" and self.lanes_per_call > 1 else "rows"
+        self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.dtype(dtype))
+        super().__init__(problem, dtype, problem.form == "lanes" and self.lanes_per_call == 1)
+        self.order: Order = "lanes" if problem.form == "lanes" and not self.alone else "rows"
         self.update = update_kernel(optimizer, self.order, dtype, strict=can_be_fused(problem))
         _compile_draws(problem, dtype)
         self.drive = partial(
