@@ -8,6 +8,7 @@ from math import acos, cos, e, expm1, pi, sin, sqrt
 import numpy as np
 
 from optbench import OptbenchError, Problem, problem
+from optbench.kit.sums import add_up
 
 
 def _function(name, dim, radius, gradient, value, at, source, noise, **more):
@@ -28,14 +29,17 @@ def _function(name, dim, radius, gradient, value, at, source, noise, **more):
     )
 
 
-def styblinski_tang_gradient(w, g, f):
-    for r in range(w.shape[1]):
+def styblinski_tang_gradient(w, g, f, work):
+    dim, runs = w.shape
+    terms = work.reshape(dim, runs)
+    for r in range(runs):
         f[r] = 0.0
-    for i in range(w.shape[0]):
-        for r in range(w.shape[1]):
+    for i in range(dim):
+        for r in range(runs):
             x = w[i, r]
-            f[r] += 0.5 * x * (x * (x * x - 16.0) + 5.0)
+            terms[i, r] = 0.5 * x * (x * (x * x - 16.0) + 5.0)
             g[i, r] = x * (2.0 * x * x - 16.0) + 2.5
+    add_up(terms, f)
 
 
 @problem(source="Styblinski & Tang 1990, Neural Networks 3, 467-483")
@@ -49,7 +53,15 @@ def styblinski_tang(dim=2, radius=5.0, noise=1.0):
     at = 2 * sqrt(8 / 3) * cos(acos(-15 / 64 * sqrt(3 / 8)) / 3 + 2 * pi / 3)
     value = 0.5 * at * (at * (at * at - 16) + 5)
     return _function(
-        "styblinski_tang", dim, radius, styblinski_tang_gradient, value, at, "closed form: 4 w^3 - 32 w + 5 = 0", noise
+        "styblinski_tang",
+        dim,
+        radius,
+        styblinski_tang_gradient,
+        value,
+        at,
+        "closed form: 4 w^3 - 32 w + 5 = 0",
+        noise,
+        work=lambda rows, runs: dim * runs,
     )
 
 

@@ -102,13 +102,17 @@ def squared_hinge(data="breast_cancer", l2=0.01):
 def poisson_gradient(w, g, f, x, y, constants, work):
     score = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
     scores(x, w, f, score)
+    least = 0.0  # of the saturated model, whose rates are the counts themselves
     for i in range(x.shape[0]):
-        # Of the saturated model, whose rate is the count itself.
-        least = y[i] - y[i] * log(y[i]) if y[i] > 0.0 else 0.0
+        if y[i] > 0.0:
+            least += y[i] - y[i] * log(y[i])
+    for i in range(x.shape[0]):  # without a call, so that the exponentials of a single run fill vectors
         for r in range(w.shape[1]):
             rate = exp(score[i, r])
-            f[r] += rate - y[i] * score[i, r] - least
+            f[r] += rate - y[i] * score[i, r]
             score[i, r] = rate - y[i]
+    for r in range(w.shape[1]):
+        f[r] -= least
     product_of_transposed(x, score, g)
     finish(w, g, f, x.shape[0], constants[0])
 

@@ -69,9 +69,9 @@ def _arguments(problem, w, xy, dtype):
     return w, [x, y, constants, layout], Guarded((size,), dtype)
 
 
-def gradient(problem, w, xy=None, dtype="float64"):
+def gradient(problem, w, xy=None, dtype="float64", **options):
     """Values (runs,) and gradients (runs, dim) at ``w`` (runs, dim), on the batch ``xy`` or on all data."""
-    kernel = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, problem.name)
+    kernel = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, problem.name, **options)
     w, rest, work = _arguments(problem, np.atleast_2d(w), xy, dtype)
     inputs = [array.copy() for array in (w, *rest)]
     g, f = Guarded(w.shape, dtype), Guarded((w.shape[0 if problem.form == "single" else 1],), dtype)

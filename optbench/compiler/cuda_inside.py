@@ -12,9 +12,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
+
+from optbench.compiler import fused_inside
 
 
 def strided_view(simulated: bool) -> Callable:
@@ -27,7 +26,7 @@ def strided_view(simulated: bool) -> Callable:
         return _simulated_view
     from numba.cuda.extending import intrinsic
 
-    return intrinsic(_view)
+    return intrinsic(fused_inside.view)
 
 
 def _simulated_view(array, shape):
@@ -39,36 +38,6 @@ def _simulated_view(array, shape):
         strides.insert(0, step)
         step *= size
     return np.lib.stride_tricks.as_strided(whole, shape, strides)
-
-
-def _view(context, array, shape):
-    if not isinstance(array, types.Array) or not isinstance(shape, types.BaseTuple):
-        return None
-    result = array.copy(ndim=len(shape), layout="C" if array.layout == "C" else "A")
-
-    def generate(context, builder, signature, arguments):
-        source = context.make_array(signature.args[0])(context, builder, arguments[0])
-        target = context.make_array(signature.return_type)(context, builder)
-        sizes = [
-            context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
-            for i, kind in enumerate(signature.args[1])
-        ]
-        step = builder.extract_value(source.strides, signature.args[0].ndim - 1)
-        strides: list = []
-        for size in reversed(sizes):
-            strides.insert(0, step)
-            step = builder.mul(step, size)
-        target.data, target.meminfo, target.parent = source.data, source.meminfo, source.parent
-        target.itemsize = source.itemsize
-        count = sizes[0]
-        for size in sizes[1:]:
-            count = builder.mul(count, size)
-        target.nitems = count
-        target.shape, target.strides = cgutils.pack_array(builder, sizes), cgutils.pack_array(builder, strides)
-        # Where memory is counted, which a GPU's is not, the view holds it, too.
-        return impl_ret_borrowed(context, builder, signature.return_type, target._getvalue())
-
-    return result(array, shape), generate
 
 
 def open_wheels(home: str) -> None:

@@ -6,7 +6,6 @@ steps as a chunk has. It takes over a second to compile for each pair: engine/cp
 """
 
 import ast
-import inspect
 from collections.abc import Callable
 from functools import cached_property
 from types import FunctionType
@@ -18,8 +17,9 @@ import numpy as np
 from optbench.compiler import fused_inside, numba_inside
 from optbench.compiler.contracts import FusedArguments, GradientArguments, UpdateArguments
 from optbench.compiler.fused_inside import on_stack, turned
+from optbench.compiler.problem_kernels import gradient_of_lanes
 from optbench.compiler.signatures import call, names, signature
-from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, finish, jit, translator
+from optbench.compiler.translator import OPTIONS, PART, REALS, STRICT, compile_tree, finish, jit, translator
 from optbench.compiler.update_text import Writer
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problem_values import scratch
@@ -34,7 +34,8 @@ TOGETHER = 16
 with what a rule keeps of them."""
 UNROLLED = 4
 """Parameters up to which the update is written out one by one, so that their gradients never go through memory."""
-_PART = OPTIONS | STRICT | numba_inside.CALLED_INSIDE | {"forceinline": True, "pipeline_class": fused_inside.Part}
+_PART = OPTIONS | STRICT | PART
+_OPTIONS = STRICT | {"pipeline_class": fused_inside.Vectors}
 
 
 class Fused:
@@ -54,32 +55,22 @@ class Fused:
     @cached_property
     def kernel(self) -> Callable[..., None]:
         """Takes the fields of FusedArguments. Raises PluginError where it does not compile."""
-        return finish(self._function, self._signature, self._owner, "its fused kernel", **self._options)
+        return finish(self._function, self._signature, self._owner, "its fused kernel", **_OPTIONS)
 
     @property
     def is_kept(self) -> bool:
         """Whether an earlier process has left the kernel on disk."""
-        return numba_inside.is_kept(jit(self._function, **self._options), self._signature)
-
-    @property
-    def _options(self) -> dict:
-        return STRICT | {"pipeline_class": fused_inside.One if self.one else fused_inside.Vectors}
+        return numba_inside.is_kept(jit(self._function, **_OPTIONS), self._signature)
 
     @cached_property
     def _function(self) -> Any:
-        gradient = self._gradient()
+        gradient = gradient_of_lanes(self.problem.value_and_gradient, self.dtype, self._owner, strict=True)
         writer = _Writer(self.rule, "rows" if self.one else "lanes", self.dtype, self.problem.dim)
         update = writer.function()
         namespace = {"_gradient": numba.njit(**_PART)(gradient), "_update": numba.njit(**_PART)(update)}
         namespace |= {"_turned": turned} | self._rooms()
-        key = f"{gradient.__name__} {update.__name__} {self.dtype} {inspect.getsource(fused_inside)}"
+        key = f"{gradient.__name__} {update.__name__} {self.dtype}"
         return compile_tree(self._text(), "fused", self.problem.value_and_gradient, namespace, key)
-
-    def _gradient(self) -> FunctionType:
-        function = self.problem.value_and_gradient
-        scalar = translator(self.dtype, strict=True)
-        tree, namespace, key = scalar.prepare(function, self._owner, GradientArguments._fields)
-        return compile_tree(tree, "gradient", function, namespace, key)
 
     def _rooms(self) -> dict[str, Callable]:
         """What makes the kernel's own arrays: (vectors, what is kept of a lane, lanes)."""

@@ -1,4 +1,4 @@
-"""What fused kernels take beyond numba's documented interface: arrays on the stack, and code that is compiled as one.
+"""What kernels take beyond numba's documented interface to be compiled as one: arrays that the compiler sees through.
 
 As in numba_inside.py, each trick says why it is worth it, with what was measured, and what to do when it breaks;
 tests/compiler/test_fused_inside.py tries them.
@@ -13,9 +13,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary
-from numba.extending import intrinsic
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic, overload
 
-from optbench.compiler.numba_inside import Helper, OwnCode, OwnLibrary
+from optbench.compiler.numba_inside import Helper, OwnLibrary
 
 _WHOLE = ir.IntType(64)
 
@@ -55,6 +56,21 @@ def turned(context: Any, column: Any) -> tuple[Any, Callable]:
     return column(column), generate
 
 
+@intrinsic
+def alone(context: Any, array: Any) -> tuple[Any, Callable]:
+    """An array in C order as one whose last axis is known to be 1: loops over it are none, those around it vectors.
+
+    A gradient of softmax, one lane, takes 10 us instead of 16. For arguments of a kernel, whose caller holds them.
+    """
+
+    def generate(context, builder, _, arguments):
+        old = context.make_array(array)(context, builder, arguments[0])
+        shape = cgutils.unpack_tuple(builder, old.shape)
+        return _array(context, builder, array, old.data, [*shape[:-1], ir.Constant(_WHOLE, 1)])
+
+    return array(array), generate
+
+
 def _array(context, builder, kind, memory, shape):
     """numba's structure of an array in C order whose memory is nobody's to count."""
     item = context.get_data_type(kind.dtype)
@@ -68,6 +84,77 @@ def _array(context, builder, kind, memory, shape):
         strides=cgutils.pack_array(builder, strides), itemsize=size, meminfo=None,
     )  # fmt: skip
     return array._getvalue()
+
+
+def view(context: Any, array: Any, shape: Any) -> tuple[Any, Callable] | None:
+    """An intrinsic's ``view(array, shape)``: of an array whose elements stand at one distance, whatever that is.
+
+    Nothing is asked: the shape must be that of as many elements. When it breaks: numba/np/arrayobj.py builds arrays as
+    it is done here.
+    """
+    if not isinstance(array, types.Array) or not isinstance(shape, types.BaseTuple):
+        return None
+    result = array.copy(ndim=len(shape), layout="C" if array.layout == "C" else "A")
+
+    def generate(context, builder, signature, arguments):
+        source = context.make_array(signature.args[0])(context, builder, arguments[0])
+        target = context.make_array(signature.return_type)(context, builder)
+        sizes = [
+            context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
+            for i, kind in enumerate(signature.args[1])
+        ]
+        step = builder.extract_value(source.strides, signature.args[0].ndim - 1)
+        strides: list = []
+        for size in reversed(sizes):
+            strides.insert(0, step)
+            step = builder.mul(step, size)
+        target.data, target.meminfo, target.parent = source.data, source.meminfo, source.parent
+        target.itemsize = source.itemsize
+        count = sizes[0]
+        for size in sizes[1:]:
+            count = builder.mul(count, size)
+        target.nitems = count
+        target.shape, target.strides = cgutils.pack_array(builder, sizes), cgutils.pack_array(builder, strides)
+        # Where memory is counted, which a GPU's is not, the view holds it, too.
+        return impl_ret_borrowed(context, builder, signature.return_type, target._getvalue())
+
+    return result(array, shape), generate
+
+
+_view = intrinsic(view)
+
+
+@intrinsic
+def _fits(context: Any, array: Any, shape: Any) -> tuple[Any, Callable]:
+    """Whether a shape without negative sizes has as many elements as an array."""
+
+    def generate(context, builder, signature, arguments):
+        count, fine = ir.Constant(ir.IntType(64), 1), cgutils.true_bit
+        for i, kind in enumerate(signature.args[1]):
+            size = context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
+            count, fine = builder.mul(count, size), builder.and_(fine, builder.icmp_signed(">=", size, size.type(0)))
+        source = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.and_(fine, builder.icmp_signed("==", count, source.nitems))
+
+    return types.boolean(array, shape), generate
+
+
+def reshaped(array: Any, *shape: Any) -> Any:
+    """``array.reshape(*shape)`` for kernels, which numba asks the C library for, whatever stands in the array.
+
+    The compiler cannot see through that call, so that what it knows of sizes ends there.
+    """
+    return array.reshape(*shape)
+
+
+@overload(reshaped, jit_options={"forceinline": True})
+def _reshaped(array, *shape):
+    if array.layout != "C":
+        return lambda array, *shape: array.reshape(shape)
+    if isinstance(shape[0], types.BaseTuple):
+        return lambda array, *shape: reshaped(array, *shape[0])
+    # Of numba's own only the sizes are taken: what they are of is the same memory in any case.
+    return lambda array, *shape: _view(array, shape if _fits(array, shape) else array.reshape(shape).shape)
 
 
 class _Untouched(JITCodeLibrary):
@@ -84,13 +171,14 @@ class _InVectors(OwnLibrary):
 
     def _first_passes(self):
         options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_vectorization, options.slp_vectorization, options.loop_unrolling = True, False, False
+        options.loop_vectorization, options.slp_vectorization = True, False
+        options.loop_unrolling, options.loop_interleaving = False, False
         builder = llvm.create_pass_builder(self._codegen._tm, options)
         builder.getModulePassManager().run(self._final_module, builder)
 
 
 class Part(Helper):
-    """Compiles what a fused kernel calls: without optimizing, for that is done once all of it stands in one function.
+    """Compiles what such a kernel calls: without optimizing, for that is done once all of it stands in one function.
 
     numba links what it has optimized by itself: loops over a number of lanes that was not known yet stay so. When it
     breaks: numba/core/codegen.py, ``finalize``.
@@ -100,14 +188,11 @@ class Part(Helper):
 
 
 class Vectors(Part):
-    """Compiles a fused kernel whose loops over lanes are as long as a vector.
+    """Compiles a kernel with its parts; sizes may be constants, such as the eight lanes of a vector.
 
     LLVM unrolls loops of eight before it vectorizes, into eight times scalar code (numba leaves SLP off): it is run
-    once without unrolling, then as numba does. 64 lanes of Rosenbrock with gd take 24 ns a step instead of 130.
+    once without unrolling, then as numba does. 64 lanes of Rosenbrock with gd, fused, take 24 ns a step instead of 130.
+    Nor does it interleave vectors: of the 20 parameters of a lane, four would be left for a loop of scalars.
     """
 
     library = _InVectors
-
-
-One = OwnCode
-"""Compiles a fused kernel of a single lane: as numba does."""

@@ -17,7 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.compiler import fastmath, numba_inside
+from optbench.compiler import fastmath, fused_inside, numba_inside
 from optbench.compiler.fastmath import FASTMATH, REPLACED
 from optbench.compiler.kernel_files import KernelCacheWarning
 from optbench.contract.errors import PluginError
@@ -25,11 +25,13 @@ from optbench.contract.syntax import definition, function_of
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
-_BASE = inspect.getsource(fastmath) + inspect.getsource(numba_inside) + numba.__version__
+_BASE = "".join(map(inspect.getsource, (fastmath, numba_inside, fused_inside))) + numba.__version__
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 STRICT: dict[str, Any] = {"fastmath": False}
 """The option of kernels that take no liberty at all: whatever is compiled around them, they compute the same bits."""
+PART: dict[str, Any] = numba_inside.CALLED_INSIDE | {"forceinline": True, "pipeline_class": fused_inside.Part}
+"""The options of what is compiled as one with the kernel that calls it."""
 
 
 def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
@@ -85,12 +87,12 @@ class Translator:
         whole_literals: bool = False,
         compile: Callable[..., Callable] = jit,
         replaced: Mapping[Callable, Callable] | None = None,
-        rewrite: Callable[..., ast.FunctionDef] = lambda tree, *names: tree,
+        rewrite: Callable[..., ast.FunctionDef] | None = None,
         mark: str = "",
     ):
         self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
-        self.compile, self.rewrite, self.mark = compile, rewrite, mark
+        self.compile, self.rewrite, self.mark = compile, rewrite or _reshaping, mark
         self.replaced = REPLACED[dtype] if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
@@ -155,11 +157,12 @@ class Translator:
 
 
 @cache
-def translator(dtype: DtypeName, whole_literals: bool = False, strict: bool = False) -> Translator:
-    """One for all kernels of a dtype: what a wrapped rule calls is compiled already."""
-    if strict:
-        return Translator(dtype, whole_literals, partial(jit, **STRICT), mark=" strict")
-    return Translator(dtype, whole_literals)
+def translator(dtype: DtypeName, whole_literals: bool = False, strict: bool = False, parts: bool = False) -> Translator:
+    """One for all kernels of a dtype: what a wrapped rule calls is compiled already. ``parts``: as PART says."""
+    options, mark = STRICT if strict else {}, " strict" if strict else ""
+    if parts:
+        return Translator(dtype, whole_literals, numba.njit(**OPTIONS | options | PART), mark=f"{mark} part")
+    return Translator(dtype, whole_literals, partial(jit, **options), mark=mark)
 
 
 def _names(code) -> set[str]:
@@ -183,6 +186,17 @@ def _spelled(name, value) -> str:
         if isinstance(value, np.ndarray)
         else f"{name}={value!r}"
     )
+
+
+def _reshaping(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str, Any]) -> ast.FunctionDef:
+    """``array.reshape(...)`` by a function that the compiler sees through."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
+            if of_module(node.func, scope) is None and not node.keywords:
+                node.args.insert(0, node.func.value)
+                node.func = ast.copy_location(ast.Name("_reshaped", ast.Load()), node.func)
+                namespace["_reshaped"] = fused_inside.reshaped
+    return tree
 
 
 class _TypeLiterals(ast.NodeTransformer):

@@ -11,6 +11,7 @@ import numpy as np
 
 from optbench.catalogue import loader
 from optbench.compiler import finite_sums
+from optbench.compiler.permutations import Permutations
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
@@ -74,8 +75,10 @@ class Batches:
         self.mini, self.noisy = drawn(problem, batch_size)
         self.per_epoch = steps_per_epoch(problem.examples, batch_size)
         self.done = 0
-        self._order, self._noise = _generator(seed, _ORDER), _generator(seed, _NOISE)
+        self._noise = _generator(seed, _NOISE)
         self._permutation, self._full = np.zeros(0, np.int32), np.zeros(0, np.int64)
+        if self.mini:
+            self._orders = Permutations(_generator(seed, _ORDER), problem.examples)
         if self.noisy:
             self._means, self._left = finite_sums.means(dtype), np.zeros(problem.dim + 1)
             self._normal = np.empty((max(1, _AT_ONCE // (problem.dim + 1)), problem.dim + 1))
@@ -107,7 +110,7 @@ class Batches:
             while at < count:  # one epoch at a time
                 first = (self.done + at) % per_epoch
                 if first == 0:
-                    self._permutation = self._order.permutation(self.problem.examples).astype(np.int32)
+                    self._permutation = self._orders.draw()
                 steps = min(count - at, per_epoch - first)
                 examples = self._permutation[first * size : (first + steps) * size]
                 order[at : at + steps].reshape(-1)[: len(examples)] = examples

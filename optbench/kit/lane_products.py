@@ -12,7 +12,17 @@ def product(a, b, out):
         np.dot(a, b, out)
         return
     column, result = b.reshape(b.shape[0]), out.reshape(out.shape[0])
-    for i in range(a.shape[0]):
+    whole = a.shape[0] - a.shape[0] % 4
+    for i in range(0, whole, 4):  # four rows at a time share what they read, and do not wait for each other's sums
+        p, q, s, t = a[i], a[i + 1], a[i + 2], a[i + 3]
+        sum_p, sum_q, sum_s, sum_t = 0.0, 0.0, 0.0, 0.0
+        for j in range(column.shape[0]):
+            sum_p += p[j] * column[j]
+            sum_q += q[j] * column[j]
+            sum_s += s[j] * column[j]
+            sum_t += t[j] * column[j]
+        result[i], result[i + 1], result[i + 2], result[i + 3] = sum_p, sum_q, sum_s, sum_t
+    for i in range(whole, a.shape[0]):
         row, total = a[i], 0.0
         for j in range(row.shape[0]):
             total += row[j] * column[j]
@@ -27,7 +37,13 @@ def product_of_transposed(a, b, out):
     column, result = b.reshape(b.shape[0]), out.reshape(out.shape[0])
     for j in range(result.shape[0]):
         result[j] = 0.0
-    for i in range(a.shape[0]):
+    whole = a.shape[0] - a.shape[0] % 4
+    for i in range(0, whole, 4):
+        p, q, s, t = a[i], a[i + 1], a[i + 2], a[i + 3]
+        by_p, by_q, by_s, by_t = column[i], column[i + 1], column[i + 2], column[i + 3]
+        for j in range(result.shape[0]):
+            result[j] += (by_p * p[j] + by_q * q[j]) + (by_s * s[j] + by_t * t[j])
+    for i in range(whole, a.shape[0]):
         row, factor = a[i], column[i]
         for j in range(row.shape[0]):
             result[j] += factor * row[j]

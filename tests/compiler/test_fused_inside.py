@@ -2,6 +2,7 @@
 
 import re
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 import pytest
@@ -91,9 +92,10 @@ def body(kernel) -> str:
     return text[text.index("define") :].partition("\n}")[0]
 
 
-@pytest.mark.parametrize("way", [fused_inside.Vectors, fused_inside.One])
-def test_parts_are_compiled_into_one(way):
-    kernel = numba.njit(_TABLE, pipeline_class=way, **OPTIONS | STRICT, **numba_inside.noalias())(lanes)
+def test_parts_are_compiled_into_one():
+    kernel = numba.njit(_TABLE, pipeline_class=fused_inside.Vectors, **OPTIONS | STRICT, **numba_inside.noalias())(
+        lanes
+    )
     w = np.linspace(0.0, 1.0, 16).reshape(2, 8)
     expected = w.copy()
     for _ in range(5):
@@ -102,8 +104,43 @@ def test_parts_are_compiled_into_one(way):
     assert np.array_equal(w, expected)
     calls = [line for line in body(kernel).splitlines() if re.search(r"\bcall\b.*slope", line)]
     assert calls == [], "a part was not inlined"
-    if way is fused_inside.Vectors:
-        assert re.search(r"fmul <\d+ x double>", body(kernel)), "loops of eight were unrolled, not vectorized"
+    assert re.search(r"fmul <\d+ x double>", body(kernel)), "loops of eight were unrolled, not vectorized"
+    if "+avx512f" in llvm.get_host_cpu_features().flatten():
+        assert "fmul <8 x double>" in body(kernel), "half of the machine's vectors are empty"
+
+
+def squares(w, out):
+    part, room = w[1:], out[1:]
+    for i in range(part.shape[0]):
+        row, slope = part[i], room[i]
+        for r in range(row.shape[0]):
+            slope[r] = row[r] * row[r]
+
+
+_squares = numba.njit(**_PART)(squares)
+_alone = fused_inside.alone
+
+
+def squares_of_one(w, out):
+    _squares(_alone(w), _alone(out))
+
+
+def squares_of_all(w, out):
+    _squares(w, out)
+
+
+@pytest.mark.parametrize("kernel, runs", [(squares_of_one, 1), (squares_of_all, 3)])
+def test_nobody_counts_views_of_a_kernels_arguments(kernel, runs):
+    kind = numba.types.Array(float64, 2, "C")
+    options = OPTIONS | STRICT | numba_inside.noalias()
+    compiled = numba.njit(numba.void(kind, kind), pipeline_class=fused_inside.Vectors, **options)(kernel)
+    w, out = np.arange(12.0 * runs).reshape(12, runs), np.zeros((12, runs))
+    compiled(w, out)
+    assert np.array_equal(out[1:], w[1:] ** 2) and not out[0].any()
+    text = compiled.inspect_llvm((kind, kind))
+    text = text[text.index("define") :].partition("\n}")[0]
+    assert "NRT_incref" not in text
+    assert re.search(r"fmul <\d+ x double>", text), "no vectors, of lanes or of one lane's parameters"
 
 
 def test_a_kernel_on_disk_is_seen(monkeypatch, tmp_path):
@@ -113,3 +150,29 @@ def test_a_kernel_on_disk_is_seen(monkeypatch, tmp_path):
     jit(fill, one)
     assert numba_inside.is_kept(jit(fill), one) and not numba_inside.is_kept(jit(fill), _TABLE)
     assert not numba_inside.is_kept(fill, one)
+
+
+def reshapes(a, rows):
+    b = fused_inside.reshaped(a, rows, 3)
+    b[0, 1] = 7.0
+    own = fused_inside.reshaped(np.zeros(6) + 1.0, 2, 3)  # nobody else holds that memory
+    return b, fused_inside.reshaped(b, (3, rows)), fused_inside.reshaped(b, -1), own
+
+
+def test_reshaped_is_a_reshape_without_a_call():
+    a = np.arange(6.0)
+    b, turned, flat, own = numba.njit(reshapes)(a, 2)
+    assert a[1] == 7.0 and np.shares_memory(a, flat)
+    for array, shape in ((b, (2, 3)), (turned, (3, 2)), (flat, (6,))):
+        np.testing.assert_array_equal(array, a.reshape(shape))
+    np.testing.assert_array_equal(own, np.ones((2, 3)))
+    with pytest.raises(ValueError, match="total size"):
+        numba.njit(reshapes)(a, 4)
+    for array in reshapes(a, 2):
+        assert array.size == 6
+
+
+def test_reshaped_leaves_other_arrays_to_numba():
+    kernel = numba.njit(lambda a: fused_inside.reshaped(a, 4))
+    with pytest.raises(numba.TypingError, match="contiguous"):
+        kernel(np.ones((4, 2))[:, :1])

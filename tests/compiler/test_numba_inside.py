@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numba import float64, int64, types, void
 
-from optbench.compiler import cuda_inside, kernel_files, numba_inside, translator
+from optbench.compiler import cuda_inside, fused_inside, kernel_files, numba_inside, translator
 
 ROOT = Path(__file__).parents[2]
 TABLE = types.Array(float64, 2, "C")
@@ -210,7 +210,7 @@ SHAPES = [((12,), (3, 4)), ((12,), (3, 2, 2)), ((3, 4), (4, 3))]
 @pytest.mark.parametrize(("before", "after"), SHAPES)
 def test_a_strided_view_is_a_reshape(before, after):
     """As numba compiles it, here for this machine's cores, and as the simulator does it."""
-    view = numba.extending.intrinsic(cuda_inside._view)
+    view = numba.extending.intrinsic(fused_inside.view)
 
     @numba.njit
     def compiled(array, shape):
@@ -225,7 +225,7 @@ def test_a_strided_view_is_a_reshape(before, after):
 
 
 def test_a_strided_view_of_something_else_is_no_view():
-    assert cuda_inside._view(None, types.int64, types.UniTuple(types.int64, 2)) is None
+    assert fused_inside.view(None, types.int64, types.UniTuple(types.int64, 2)) is None
 
 
 def driver(**parts):

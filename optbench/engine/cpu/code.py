@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from optbench.compiler import finite_sums, problem_kernels
+from optbench.compiler import finite_sums, permutations, problem_kernels
 from optbench.compiler.driver import address, driver
 from optbench.compiler.update_kernels import update_kernel, update_signature
 from optbench.contract.eager import AnyOptimizer
@@ -25,13 +25,17 @@ _SHARING = 4  # lanes that share the gathering of a mini-batch, whatever they fi
 
 
 class ProblemCode:
-    """A problem's compiled functions. Raises PluginError where they do not compile."""
+    """A problem's compiled functions. Raises PluginError where they do not compile.
+
+    ``alone``: of a problem in lanes form, whose gradient is then that of one lane a call.
+    """
 
     fusing_seconds = 0.0
     """What it took, between steps, to get a kernel that stands for them and an optimizer's."""
 
-    def __init__(self, problem: Problem, dtype: DtypeName):
+    def __init__(self, problem: Problem, dtype: DtypeName, alone: bool = False):
         settings.dtype(dtype)
+        self.alone = alone
         owner = f"problem {problem.name or '(unnamed)'}"
         self.gradient: Callable
         self.evaluate: Callable | None = None
@@ -40,7 +44,9 @@ class ProblemCode:
             self.evaluate = interpreted.evaluate(problem, owner) if problem.evaluate is not None else None
             return
         strict = can_be_fused(problem)
-        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner, strict)
+        self.gradient = problem_kernels.gradient_kernel(
+            problem.value_and_gradient, problem.form, dtype, owner, strict, alone
+        )
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
 
@@ -52,12 +58,11 @@ class CohortCode(ProblemCode):
     """
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
-        super().__init__(problem, dtype)
-        self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
-        self.order: Order = "lanes" if problem.form == "lanes" and self.lanes_per_call > 1 else "rows"
+        self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.dtype(dtype))
+        super().__init__(problem, dtype, problem.form == "lanes" and self.lanes_per_call == 1)
+        self.order: Order = "lanes" if problem.form == "lanes" and not self.alone else "rows"
         self.update = update_kernel(optimizer, self.order, dtype, strict=can_be_fused(problem))
-        if problem.noise:
-            finite_sums.means(dtype)  # batches takes it: let it be compiled by now
+        _compile_draws(problem, dtype)
         self.drive = partial(
             driver(dtype),
             address(self.gradient, problem_kernels.gradient_signature(dtype)),
@@ -72,8 +77,15 @@ class EagerCode(ProblemCode):
         super().__init__(problem, dtype)
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
         self.order: Order = "rows" if problem.form == "single" else "lanes"
-        if problem.noise:
-            finite_sums.means(dtype)
+        _compile_draws(problem, dtype)
+
+
+def _compile_draws(problem: Problem, dtype: DtypeName) -> None:
+    """Let what batches takes be compiled by now."""
+    if problem.noise:
+        finite_sums.means(dtype)
+    if problem.data is not None:
+        permutations.shuffle()
 
 
 def is_compiled(problem: Problem, optimizer: AnyOptimizer) -> bool:

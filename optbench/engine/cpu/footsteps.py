@@ -51,7 +51,8 @@ def footsteps(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @np.errstate(all="ignore")
 def _losses(evaluation: Evaluation, w: np.ndarray) -> np.ndarray:
     parts = []
-    for first in range(0, len(w), _AT_ONCE):
-        part = np.ascontiguousarray(w[first : first + _AT_ONCE] if evaluation.single else w[first : first + _AT_ONCE].T)
+    size = 1 if evaluation.code.alone else _AT_ONCE
+    for first in range(0, len(w), size):
+        part = np.ascontiguousarray(w[first : first + size] if evaluation.single else w[first : first + size].T)
         parts.append(evaluation.train(part)[0])
     return np.concatenate(parts)

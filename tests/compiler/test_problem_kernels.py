@@ -1,0 +1,25 @@
+"""Kernels of problems: that of a single lane computes what that of many does."""
+
+import numpy as np
+import pytest
+from harness import batch, gradient, problem_of
+
+QUICK = ["rosenbrock(dim=13)", "styblinski_tang(dim=9)", "phase_retrieval", "logistic", "matrix_factorization"]
+SLOW = ["griewank", "poisson", "huber", "squared_hinge", "softmax", "quadratic", "ellipsoid", "hilbert", "random_field"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+def test_a_single_lane_has_what_it_has_among_others(name, dtype):
+    problem = problem_of(name)
+    rng = np.random.default_rng(4)
+    w = np.array([problem.start(rng) for _ in range(3)])
+    rows = None if problem.data is None else rng.permutation(len(problem.data[0]))[:63]
+    xy, strict = batch(problem, rows, dtype), problem.data is None
+    together = gradient(problem, w, xy, dtype, strict=strict)
+    for run in range(3):
+        value, slope = gradient(problem, w[run], xy, dtype, strict=strict, one=True)
+        tolerance = {"float64": 1e-12, "float32": 1e-4}[dtype]
+        np.testing.assert_allclose(value[0], together[0][run], rtol=tolerance)
+        scale = np.abs(together[1][run]).max()
+        np.testing.assert_allclose(slope[0], together[1][run], rtol=0, atol=tolerance * scale)
