@@ -66,5 +66,9 @@ def scratch_size(problem: Problem, rows: int, runs: int) -> int:
     """Numbers of scratch for a call on so many rows and runs; in single form the runs of a call share it."""
     if problem.work is None:
         return 0
-    owner = f"problem {problem.name or '(unnamed)'}"
-    return scratch(owner, problem.work, max(rows, 1), 1 if problem.form == "single" else runs)
+    runs = 1 if problem.form == "single" else runs
+    key = "scratch", rows, runs
+    if key not in problem.kept:
+        owner = f"problem {problem.name or '(unnamed)'}"
+        problem.kept[key] = scratch(owner, problem.work, max(rows, 1), runs)
+    return problem.kept[key]

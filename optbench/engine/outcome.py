@@ -1,6 +1,7 @@
 """What the lanes of a cohort saw, as arrays."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,8 +60,7 @@ class CohortOutcome:
     """Who took the steps, where no compiled driver did: "PyTorch", "optax", or "Python" for a problem's gradients."""
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What lanes have after a step; shapes as in Outcome, without the axis of points."""
 
     batch_loss: np.ndarray

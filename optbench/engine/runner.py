@@ -86,11 +86,9 @@ class Rates:
     def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
         self.per_epoch, self.steps = per_epoch, steps
         self.base = np.array([lane.lr for lane in lanes])
-        self.schedules: list[Schedule] = []
-        for lane in lanes:
-            if lane.schedule not in self.schedules:
-                self.schedules.append(lane.schedule)
-        self.schedule_of = np.array([self.schedules.index(lane.schedule) for lane in lanes])
+        places: dict[int, int] = {}
+        self.schedule_of = np.array([places.setdefault(id(lane.schedule), len(places)) for lane in lanes])
+        self.schedules = list({id(lane.schedule): lane.schedule for lane in lanes}.values())
         self.failures = [""] * len(self.schedules)
         """Why a schedule could not be used, which is a matter of its own lanes alone."""
         self.factors = np.full((len(self.schedules), 1), np.nan)
@@ -99,6 +97,8 @@ class Rates:
         """Whether none of these changes from step to step."""
         self._table, self._from = np.zeros((len(self.schedules), 0)), 0
         """The factors from after step ``_from`` on: to ask for a few at a time takes as long as their steps."""
+        self._changes = np.zeros(0, np.int64)
+        """Of each of these, how often any of them has changed by then."""
         self._constant = all(schedule.function is _constant() for schedule in self.schedules)
 
     def draw(self, done: int, size: int) -> bool:
@@ -107,17 +107,18 @@ class Rates:
             self.factors, self.steady = np.broadcast_to(1.0, (len(self.schedules), size)), True
             return False
         first = done - self._from
-        if not 0 <= first <= first + size <= self._table.shape[1]:
+        failed = False
+        if not 0 <= first <= first + size <= len(self._changes):
             first, self._from = 0, done
             reasons = self._tabulate(max(size, min(_AHEAD, self.steps - done)))
             if any(reasons):  # not before the steps that it is about
                 reasons = self._tabulate(size)
-        else:
-            reasons = [""] * len(self.schedules)
-        self.failures = [before or now for before, now in zip(self.failures, reasons, strict=True)]
+            self.failures = [before or now for before, now in zip(self.failures, reasons, strict=True)]
+            changed = (self._table[:, 1:] != self._table[:, :-1]).any(axis=0)
+            self._changes, failed = np.append(0, changed).cumsum(), any(reasons)
         self.factors = np.ascontiguousarray(self._table[:, first : first + size])
-        self.steady = bool((self.factors == self.factors[:, :1]).all())
-        return any(reasons)
+        self.steady = bool(self._changes[first] == self._changes[first + size - 1])
+        return failed
 
     def _tabulate(self, size: int) -> list[str]:
         """Ask the schedules that have not failed for the steps from ``_from`` on. Returns why each cannot be used."""
@@ -236,8 +237,11 @@ class Runner:
             engine.limit[:] = divergence_limit(problem, look.train[0])
         trace.points.append(step)
         trace.lr.append(self.rates.last(engine.alive, self.dtype))
-        for name in ("batch_loss", "gradient_norm", "train", "test", "positions"):
-            getattr(trace, name).append(getattr(look, name))
+        trace.batch_loss.append(look.batch_loss)
+        trace.gradient_norm.append(look.gradient_norm)
+        trace.train.append(look.train)
+        trace.test.append(look.test)
+        trace.positions.append(look.positions)
         fresh = engine.alive & ~((look.train[0] <= engine.limit) & look.finite)
         if fresh.any():
             engine.alive[fresh], engine.diverged_at[fresh] = False, step

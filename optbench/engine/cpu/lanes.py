@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,7 @@ from optbench.engine.outcome import Look
 from optbench.engine.runner import Rates
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(NamedTuple):
     """Steps to be made after step ``done``, with what was drawn for them, as in DriveArguments."""
 
     rates: Rates
@@ -61,6 +59,7 @@ class CpuLanes:
         self.limit = aligned(self.runs, dtype)
         self.limit[:] = np.inf
         self.tail = np.zeros(self.runs)
+        self._nothing = np.full((1 + len(problem.metrics), self.runs), np.nan)
         self.arrays = arrays_of(problem, dtype)
         size = cohort.batch_size if self.batches.mini else 0
         self.batch = aligned((size, self.arrays.x.shape[1]), dtype), aligned(size, dtype)
@@ -164,7 +163,9 @@ class CpuLanes:
         return base
 
     def park(self) -> None:
-        fresh = ~self.alive & ~self.parked
+        fresh = ~(self.alive | self.parked)
+        if not fresh.any():
+            return
         self.parked |= fresh
         self.last_w[fresh] = self.by_run(self._reported())[fresh]
         if not self.single:
@@ -173,15 +174,20 @@ class CpuLanes:
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def look(self, seen: bool) -> Look:
-        w, nothing = self._reported(), np.full(self.runs, np.nan)
+        w, g = self._reported(), self.by_run(self.g)
+        finite = self._finite(self.w)
         return Look(
-            batch_loss=self.f.copy() if seen else nothing,
-            gradient_norm=np.linalg.norm(self.by_run(self.g), axis=1) if seen else nothing,
+            batch_loss=self.f.copy() if seen else self._nothing[0],
+            gradient_norm=np.sqrt(np.add.reduce(g * g, axis=1)) if seen else self._nothing[0],
             train=self._assessed(self.evaluation.train, w),
-            test=self._assessed(self.evaluation.test, w),
-            positions=self.by_run(w).T.copy() if self.problem.dim == 2 else np.empty((0, self.runs)),
-            finite=np.isfinite(self.by_run(self.w)).all(axis=1) & np.isfinite(self.by_run(w)).all(axis=1),
+            test=self._nothing if self.problem.test is None else self._assessed(self.evaluation.test, w),
+            positions=self.by_run(w).T.copy() if self.problem.dim == 2 else self._nothing[:0],
+            finite=finite if w is self.w else finite & self._finite(w),
         )
+
+    def _finite(self, w: np.ndarray) -> np.ndarray:
+        """(runs,): whether all weights are, in the problem's form."""
+        return np.logical_and.reduce(np.isfinite(w), axis=1 if self.single else 0)
 
     def weights(self) -> np.ndarray:
         return np.where(self.parked[:, None], self.last_w, self.by_run(self._reported()))
