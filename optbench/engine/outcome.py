@@ -61,7 +61,7 @@ class CohortOutcome:
 
 
 class Look(NamedTuple):
-    """What lanes have after a step; shapes as in Outcome, without the axis of points."""
+    """What lanes have at the points that the last steps passed; shapes as in Outcome."""
 
     batch_loss: np.ndarray
     gradient_norm: np.ndarray
@@ -69,7 +69,7 @@ class Look(NamedTuple):
     test: np.ndarray
     positions: np.ndarray
     finite: np.ndarray
-    """(runs,): whether the weights are, and what the rule reports."""
+    """(p, runs): whether the weights are, and what the rule reports."""
 
 
 @dataclass
