@@ -1,5 +1,6 @@
 """A problem's arrays as kernels want them: of one precision, C-contiguous, writable."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ _LINE = 64  # bytes of a cache line
 
 def aligned(shape: int | tuple[int, ...], dtype: DtypeName) -> np.ndarray:
     """Zeros that begin at a cache line: off it, as numpy's own may be, small kernels take up to 1.3 times as long."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = np.dtype(dtype).itemsize * (math.prod(shape) if isinstance(shape, tuple) else int(shape))
     room = np.zeros(size + _LINE, np.uint8)
     first = -room.ctypes.data % _LINE
     return room[first : first + size].view(dtype).reshape(shape)
