@@ -9,9 +9,10 @@ beside its steps, for those take a microsecond together. A row is a whole proces
 What the same process takes with one run is taken off. Seconds are of the cores: a second worker takes less on the wall,
 and should take no more in all.
 
-What to expect (measured on a shared machine): 1.2 s for the start, 45 us for each run of 21 points, most of it Arrow's
-and Parquet's, and 5 ms for each cohort, half of that between points of evaluation, a fifth for the file that outlasts a
-power cut. So the cost of a run is flat from 100,000 to a million; a cohort of one run of twenty steps costs its 5 ms.
+What to expect (measured on a shared machine): 1.2 s for the start, 30 us for each run of 21 points, most of it Arrow's
+and Parquet's, and 3 to 4 ms for each cohort: 1.3 of them between points of evaluation, 0.5 for the file that outlasts a
+power cut, 0.6 for its tables and 0.9 where the sweep's are put together. So a cohort of one run of twenty steps costs
+its 4 ms, and a run costs twice as much in cohorts of a hundred as in those of a thousand.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """A problem's arrays as kernels want them: of one precision, C-contiguous, writable."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ _LINE = 64  # bytes of a cache line
 
 def aligned(shape: int | tuple[int, ...], dtype: DtypeName) -> np.ndarray:
     """Zeros that begin at a cache line: off it, as numpy's own may be, small kernels take up to 1.3 times as long."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = np.dtype(dtype).itemsize * (math.prod(shape) if isinstance(shape, tuple) else int(shape))
     room = np.zeros(size + _LINE, np.uint8)
     first = -room.ctypes.data % _LINE
     return room[first : first + size].view(dtype).reshape(shape)
@@ -66,5 +67,9 @@ def scratch_size(problem: Problem, rows: int, runs: int) -> int:
     """Numbers of scratch for a call on so many rows and runs; in single form the runs of a call share it."""
     if problem.work is None:
         return 0
-    owner = f"problem {problem.name or '(unnamed)'}"
-    return scratch(owner, problem.work, max(rows, 1), 1 if problem.form == "single" else runs)
+    runs = 1 if problem.form == "single" else runs
+    key = "scratch", rows, runs
+    if key not in problem.kept:
+        owner = f"problem {problem.name or '(unnamed)'}"
+        problem.kept[key] = scratch(owner, problem.work, max(rows, 1), runs)
+    return problem.kept[key]

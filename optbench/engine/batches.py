@@ -10,21 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.compiler import finite_sums
 from optbench.compiler.permutations import Permutations
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
+from optbench.engine.noise import Noise
 
 _START, _ORDER, _NOISE = range(3)
-WEIGHTS = 0.5
-"""Standard deviation of the weights of examples in a problem without data, whose mean is 1."""
-
 MOST_BATCHES = 1_000_000
 """Mini-batches in one list."""
-_AT_ONCE = 1 << 12
-"""Normal numbers drawn at a time: they stay in the L1 cache."""
 
 
 def _generator(*key: int) -> np.random.Generator:
@@ -53,21 +48,12 @@ def drawn(problem: Problem, batch_size: int) -> tuple[bool, bool]:
     return problem.data is not None and not full, problem.data is None and problem.noise > 0 and not full
 
 
-def _spread(problem: Problem) -> np.ndarray:
-    """Standard deviation of what one example of a problem without data adds to the gradient, (dim,)."""
-    curvature = np.ones(problem.dim) if problem.curvature is None else np.asarray(problem.curvature, float)
-    return problem.noise * np.sqrt(curvature / curvature.mean())
-
-
 class Batches:
     """The mini-batches of one run, in order: each epoch is a fresh permutation, its last batch may be smaller.
 
     ``draw(count)`` gives the next ``count`` steps as ``(order, sizes, noise)`` in the driver's form: example numbers
-    (count, batch_size) int32, or (0, 0) for the full batch; sizes (count,); noise (count, dim + 1), or (0, 0).
-
-    A problem without data is a finite sum of nominal examples f_i(w) = weight_i f(w) + b_i'w, whose weights have the
-    mean 1 and whose b_i the mean 0, both normal. Their means over each mini-batch are drawn, the weight behind the
-    b_i; an epoch's come from new examples, and the mean over it is f.
+    (count, batch_size) int32, or (0, 0) for the full batch; sizes (count,); noise (count, dim + 1), or (0, 0), as
+    noise.py says. What is given is not to be written.
     """
 
     def __init__(self, problem: Problem, batch_size: int, seed: int, dtype: DtypeName):
@@ -75,14 +61,12 @@ class Batches:
         self.mini, self.noisy = drawn(problem, batch_size)
         self.per_epoch = steps_per_epoch(problem.examples, batch_size)
         self.done = 0
-        self._noise = _generator(seed, _NOISE)
         self._permutation, self._full = np.zeros(0, np.int32), np.zeros(0, np.int64)
+        self._nothing = np.zeros((0, 0), np.int32), np.zeros((0, 0), dtype)
         if self.mini:
             self._orders = Permutations(_generator(seed, _ORDER), problem.examples)
         if self.noisy:
-            self._means, self._left = finite_sums.means(dtype), np.zeros(problem.dim + 1)
-            self._normal = np.empty((max(1, _AT_ONCE // (problem.dim + 1)), problem.dim + 1))
-            self._centre, self._spread = np.append(np.zeros(problem.dim), 1.0), np.append(_spread(problem), WEIGHTS)
+            self._noise = Noise(problem, batch_size, (seed, _NOISE), dtype)
 
     def _sizes(self, count: int) -> np.ndarray:
         """(count,): as many examples a step as a batch has; kept, for to write it takes as long as a small step."""
@@ -93,18 +77,13 @@ class Batches:
     def draw(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The next ``count`` steps, as the class says."""
         size, per_epoch = self.batch_size, self.per_epoch
-        order, noise = np.zeros((0, 0), np.int32), np.zeros((0, 0), self.dtype)
+        order, noise = self._nothing
         sizes, last = self._sizes(count), self.problem.examples - (per_epoch - 1) * size
         if last < size:
             sizes = sizes.copy()
             sizes[per_epoch - 1 - self.done % per_epoch :: per_epoch] = last
         if self.noisy:
-            noise = np.empty((count, self.problem.dim + 1), self.dtype)
-            for at in range(0, count, len(self._normal)):
-                done, part = self.done + at, noise[at : at + len(self._normal)]
-                lasts = (done + len(part)) // per_epoch - done // per_epoch
-                z = self._noise.standard_normal(out=self._normal[: len(part) - lasts])
-                self._means(z, self._centre, self._spread, self._left, self.problem.examples, size, done, part)
+            noise = self._noise.draw(count)
         elif self.mini:
             order, at = np.zeros((count, size), np.int32), 0
             while at < count:  # one epoch at a time

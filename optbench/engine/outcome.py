@@ -1,6 +1,7 @@
 """What the lanes of a cohort saw, as arrays."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,9 +60,8 @@ class CohortOutcome:
     """Who took the steps, where no compiled driver did: "PyTorch", "optax", or "Python" for a problem's gradients."""
 
 
-@dataclass(frozen=True)
-class Look:
-    """What lanes have after a step; shapes as in Outcome, without the axis of points."""
+class Look(NamedTuple):
+    """What lanes have at the points that the last steps passed; shapes as in Outcome."""
 
     batch_loss: np.ndarray
     gradient_norm: np.ndarray
@@ -69,7 +69,7 @@ class Look:
     test: np.ndarray
     positions: np.ndarray
     finite: np.ndarray
-    """(runs,): whether the weights are, and what the rule reports."""
+    """(p, runs): whether the weights are, and what the rule reports."""
 
 
 @dataclass

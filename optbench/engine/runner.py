@@ -1,24 +1,21 @@
 """The lanes that run in one call, driven from one point of evaluation to the next: on the CPU's cores or on a GPU."""
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Protocol
 
 import numpy as np
 
-from optbench.catalogue import loader
 from optbench.contract.bounds import DIVERGENCE_FACTOR
-from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
-from optbench.contract.schedules import Schedule
-from optbench.engine.cohort import Lane
 from optbench.engine.outcome import Look, Outcome, Trace
+from optbench.engine.rates import Rates
 
 _CHUNK_SECONDS = 0.1  # how often the caller is asked whether to stop
 _CHUNK_NUMBERS = 1 << 17  # random numbers and rates drawn ahead at a time
-_AHEAD = 1 << 12  # factors of a schedule at a time
 
 
 class Cancelled(Exception):
@@ -59,122 +56,31 @@ class Engine(Protocol):
     """(runs,) float64: the sum of the losses of the steps that were heard."""
     width: int
     """Random numbers that a step takes."""
+    ahead: int
+    """Points of evaluation that one call of :meth:`advance` may pass."""
 
     @property
     def failures(self) -> tuple[str, ...]:
         """(runs,): why a lane could not go on; "" where it could."""
 
-    def advance(self, rates: "Rates", done: int, size: int, heard: bool) -> None:
+    def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
         """Make ``size`` steps after step ``done``; lanes whose loss is over the limit stop before their update.
 
-        ``heard``: whether the losses that the steps see are added to ``tail``.
+        ``heard``: whether the losses that the steps see are added to ``tail``. ``inner``: steps before the last one
+        after which the next :meth:`look` sees the lanes, too; fewer than ``ahead``.
         """
 
     def look(self, seen: bool) -> Look:
         """Evaluate all lanes; ``seen``: whether they have made a step."""
 
-    def park(self) -> None:
-        """Put the lanes that are no longer alive aside."""
+    def park(self, fell: np.ndarray | None = None) -> None:
+        """Put the lanes that are no longer alive aside.
+
+        ``fell``: (runs,) of each that the last look has found diverged, after which of its points; else -1.
+        """
 
     def weights(self) -> np.ndarray:
         """(runs, dim): what is reported, of dead lanes when they stopped."""
-
-
-class Rates:
-    """The learning rates of some lanes: a base each, times the factor of one of their schedules."""
-
-    def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
-        self.per_epoch, self.steps = per_epoch, steps
-        self.base = np.array([lane.lr for lane in lanes])
-        self.schedules: list[Schedule] = []
-        for lane in lanes:
-            if lane.schedule not in self.schedules:
-                self.schedules.append(lane.schedule)
-        self.schedule_of = np.array([self.schedules.index(lane.schedule) for lane in lanes])
-        self.failures = [""] * len(self.schedules)
-        """Why a schedule could not be used, which is a matter of its own lanes alone."""
-        self.factors = np.full((len(self.schedules), 1), np.nan)
-        """The factor of every schedule at each of the steps that were drawn last, (schedules, size)."""
-        self.steady = False
-        """Whether none of these changes from step to step."""
-        self._table, self._from = np.zeros((len(self.schedules), 0)), 0
-        """The factors from after step ``_from`` on: to ask for a few at a time takes as long as their steps."""
-        self._constant = all(schedule.function is _constant() for schedule in self.schedules)
-
-    def draw(self, done: int, size: int) -> bool:
-        """Find the factors of the next steps; whether a schedule has failed that had not before."""
-        if self._constant:  # what the others take is more than a step of a small problem
-            self.factors, self.steady = np.broadcast_to(1.0, (len(self.schedules), size)), True
-            return False
-        first = done - self._from
-        if not 0 <= first <= first + size <= self._table.shape[1]:
-            first, self._from = 0, done
-            reasons = self._tabulate(max(size, min(_AHEAD, self.steps - done)))
-            if any(reasons):  # not before the steps that it is about
-                reasons = self._tabulate(size)
-        else:
-            reasons = [""] * len(self.schedules)
-        self.failures = [before or now for before, now in zip(self.failures, reasons, strict=True)]
-        self.factors = np.ascontiguousarray(self._table[:, first : first + size])
-        self.steady = bool((self.factors == self.factors[:, :1]).all())
-        return any(reasons)
-
-    def _tabulate(self, size: int) -> list[str]:
-        """Ask the schedules that have not failed for the steps from ``_from`` on. Returns why each cannot be used."""
-        step = np.arange(self._from + 1, self._from + size + 1)
-        # a division a step shows with small problems
-        epoch = (step - 1) // self.per_epoch if self.per_epoch > 1 else step - 1
-        self._table, reasons = np.zeros((len(self.schedules), size)), [""] * len(self.schedules)
-        for place, schedule in enumerate(self.schedules):
-            if not self.failures[place]:
-                try:
-                    if self._from == 0 and size == 1:  # a single factor for whatever is asked must not pass for once
-                        _checked(schedule, *self._begin(schedule))
-                    self._table[place] = _checked(schedule, step, schedule(step, epoch, self.steps))
-                except (Exception, SystemExit) as error:  # a plug-in may raise anything; the other lanes go on
-                    reasons[place] = in_one_line(_told(schedule, error))
-        return reasons
-
-    def _begin(self, schedule: Schedule) -> tuple[np.ndarray, np.ndarray]:
-        """The first two steps, and what the schedule gives for them."""
-        step = np.arange(1, 3)
-        return step, schedule(step, (step - 1) // self.per_epoch, self.steps)
-
-    def last(self, alive: np.ndarray, dtype: str) -> np.ndarray:
-        """(runs,): what the optimizer had at the last step asked for, in its precision; 0 where a lane stands still."""
-        return (self.base * alive * self.factors[self.schedule_of, -1]).astype(dtype)
-
-    @property
-    def failures_of_lanes(self) -> tuple[str, ...]:
-        """Why each lane's schedule could not be used; "" where it could."""
-        return tuple(self.failures[place] for place in self.schedule_of)
-
-
-@cache
-def _constant() -> Callable:
-    """The function of the schedule that changes nothing."""
-    return loader.load_all().schedule("constant").function
-
-
-def _checked(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:
-    """What a schedule gave for these steps. Raises PluginError unless it is a finite factor for each, not below 0."""
-    factor = np.asarray(value)
-    if factor.dtype.kind not in "fiub":
-        raise PluginError(f"schedule {schedule.text}: factors must be real numbers, got {factor.dtype.name}")
-    if factor.shape != step.shape:
-        # How many are asked for at a time is the clock's choice, and no part of what tables tell.
-        kind = "a single one" if factor.ndim == 0 else f"{factor.ndim} axes" if factor.ndim > 1 else "another number"
-        raise PluginError(f"schedule {schedule.text} must give one factor for each step, got {kind}")
-    sound = np.isfinite(factor) & (factor >= 0)
-    if not sound.all():
-        bad = step[np.flatnonzero(~sound)[0]]
-        raise PluginError(f"schedule {schedule.text}: the factor of step {bad} is negative or not a finite number")
-    return factor
-
-
-def _told(schedule: Schedule, error: BaseException) -> BaseException:
-    """The error, with the schedule's name where it has none."""
-    return error if isinstance(error, OptbenchError) else PluginError(f"schedule {schedule.text}: {in_one_line(error)}")
 
 
 def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
@@ -195,53 +101,78 @@ class Runner:
 
         ``heard_from``: the first step of those whose losses are averaged; None for none.
         """
-        engine, trace, done, chunk, evaluating = self.engine, Trace(), 0, 8, 0.0
+        engine, trace, done, chunk = self.engine, Trace(), 0, 8
         width = max(engine.width, len(self.rates.schedules))
         last, silent = int(points[-1]), int(points[-1]) if heard_from is None else heard_from - 1
-        evaluated = set(points.tolist())
-        for point in sorted(evaluated | {silent}):
-            while done < point and engine.alive.any() and not clock.late():
-                begin = time.perf_counter()
-                size = int(min(chunk, point - done, max(1, _CHUNK_NUMBERS // width)))
-                if self.rates.draw(done, size):
-                    engine.alive &= np.array([not reason for reason in self.rates.failures_of_lanes])
-                    engine.park()
-                engine.advance(self.rates, done, size, done >= silent)
-                done += size
-                clock.progress(size * self.runs)
-                spent = time.perf_counter() - begin
-                # The same steps in other chunks give the same numbers, so the clock may decide.
-                growth = 0.5 * _CHUNK_SECONDS / max(spent, 1e-9)
-                chunk = max(1, int(min(chunk * min(max(growth, 0.5), 16.0), _CHUNK_NUMBERS)))
+        to_come, evaluating = points[1:].tolist(), self._assess(trace, points[:1], 0)
+        while done < last:
             if not engine.alive.any():
                 clock.progress((self.rates.steps - done) * self.runs)
                 break
-            if trace.points and trace.points[-1] == done:
-                break  # the clock ran out before a step was made
-            if point in evaluated or done < point:
-                begin = time.perf_counter()
-                self._assess(trace, done)
-                evaluating += time.perf_counter() - begin
-            if done < point:
+            if clock.late():
+                if trace.points[-1] != done:
+                    evaluating += self._assess(trace, np.array([done]), done)
                 break
+            begin, first = time.perf_counter(), done
+            end = min(done + min(chunk, max(1, _CHUNK_NUMBERS // width)), last if done >= silent else silent)
+            passed = self._passed(to_come, done, end, clock)
+            end = min(end, to_come[max(passed, 1) - 1])
+            size = end - done
+            if self.rates.draw(done, size):
+                engine.alive &= np.array([not reason for reason in self.rates.failures_of_lanes])
+                engine.park()
+            engine.advance(self.rates, done, size, done >= silent, to_come[: max(passed - 1, 0)])
+            done = end
+            clock.progress(size * self.runs)
+            spent = time.perf_counter() - begin
+            # The same steps in other chunks give the same numbers, so the clock may decide.
+            growth = 0.5 * _CHUNK_SECONDS / max(spent, 1e-9)
+            chunk = max(1, int(min(chunk * min(max(growth, 0.5), 16.0), _CHUNK_NUMBERS)))
+            if passed:
+                evaluating += self._assess(trace, np.array(to_come[:passed]), first)
+                del to_come[:passed]
         return self._outcome(trace, done, evaluating, engine.tail / (last - silent) if silent < last else None)
 
-    def _assess(self, trace: Trace, step: int) -> None:
-        """Append what the lanes have after ``step``; find those that have diverged by now."""
-        engine, problem = self.engine, self.engine.problem
-        look = engine.look(step > 0)
-        if step == 0:
-            if not np.isfinite(look.train[0]).all():
-                raise OptbenchError(f"problem {problem.name}: the loss at the start point is {look.train[0, 0]}")
-            engine.limit[:] = divergence_limit(problem, look.train[0])
-        trace.points.append(step)
-        trace.lr.append(self.rates.last(engine.alive, self.dtype))
-        for name in ("batch_loss", "gradient_norm", "train", "test", "positions"):
-            getattr(trace, name).append(getattr(look, name))
-        fresh = engine.alive & ~((look.train[0] <= engine.limit) & look.finite)
-        if fresh.any():
-            engine.alive[fresh], engine.diverged_at[fresh] = False, step
-            engine.park()
+    def _passed(self, to_come: Sequence[int], done: int, end: int, clock: Clock) -> int:
+        """How many points of evaluation the steps to ``end`` pass; no more than one where the clock, or a schedule that
+        fails, may end them before."""
+        sure, ahead = 0, 1
+        if to_come[0] < end and self.engine.ahead > 1 and clock.until is None:
+            sure, ahead = min(end, done + self.rates.known(done)), self.engine.ahead
+        return max(int(to_come[0] <= end), min(bisect_right(to_come, sure), ahead))
+
+    def _assess(self, trace: Trace, points: np.ndarray, before: int) -> float:
+        """Append what the lanes have at these points, all after step ``before`` unless they are it; find those that
+        have diverged by then. Returns the seconds that it took."""
+        begin, engine, problem = time.perf_counter(), self.engine, self.engine.problem
+        going = self._going(points, before)
+        look = engine.look(points[0] > 0)
+        if points[0] == 0:
+            if not np.isfinite(look.train[0, 0]).all():
+                raise OptbenchError(f"problem {problem.name}: the loss at the start point is {look.train[0, 0, 0]}")
+            engine.limit[:] = divergence_limit(problem, look.train[0, 0])
+        fallen = going & self._going(points, before) & ~((look.train[:, 0] <= engine.limit) & look.finite)
+        if fallen.any():
+            fell = np.where(fallen.any(axis=0), fallen.argmax(axis=0), -1)
+            lanes = fell >= 0
+            engine.alive[lanes], engine.diverged_at[lanes] = False, points[fell[lanes]]
+            engine.park(fell)
+            going &= (fell < 0) | (np.arange(len(points))[:, None] <= fell)
+        lr = self.rates.at(points, going, self.dtype)
+        for place in range(int(going.any(axis=1).sum())):  # where no lane is left there is nothing to tell
+            trace.points.append(int(points[place]))
+            trace.lr.append(lr[place])
+            trace.batch_loss.append(look.batch_loss[place])
+            trace.gradient_norm.append(look.gradient_norm[place])
+            trace.train.append(look.train[place])
+            trace.test.append(look.test[place])
+            trace.positions.append(look.positions[place])
+        return time.perf_counter() - begin
+
+    def _going(self, points: np.ndarray, before: int) -> np.ndarray:
+        """(p, runs): which lanes came to these points, for all that their steps have told."""
+        died = self.engine.diverged_at
+        return (self.engine.alive | (died > before)) & ((died == 0) | (points[:, None] < died))
 
     def _failures(self) -> tuple[str, ...]:
         pairs = zip(self.rates.failures_of_lanes, self.engine.failures, strict=True)

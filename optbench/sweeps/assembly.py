@@ -23,6 +23,9 @@ TABLES = ("runs", "curves", "timings")
 T = TypeVar("T")
 ROWS = 1 << 19
 """Of a row group."""
+_MEASURED = ("batch_loss", "train_loss", "test_loss", "gradient_norm")
+"""Columns whose values hardly ever repeat: a dictionary of them, beside the metrics', takes longer than to write them,
+and room besides."""
 
 
 def file_of(cohorts: Path, cohort_id: str) -> Path:
@@ -44,7 +47,7 @@ def put_together(cohorts: Path, pairs: Sequence[tuple[Entry, str]], target: Path
 
     Raises OptbenchError for a file that is damaged, OSError where the disk refuses.
     """
-    schemas = _schemas(cohorts, pairs, TABLES)
+    schemas = _schemas(cohorts, pairs)
     with ExitStack() as stack:
         writers = {
             name: stack.enter_context(_Writer(target / f"{name}.parquet", schema)) for name, schema in schemas.items()
@@ -62,14 +65,12 @@ def runs_of(cohorts: Path, pairs: Sequence[tuple[Entry, str]], wanted: Callable[
     """The runs of these files, which were checked before: the columns whose names are ``wanted``."""
     if not pairs:
         return pd.DataFrame(columns=list(columns.RUNS))
-    schema = _schemas(cohorts, pairs, ("runs",))["runs"]
-    kept = [name for name in schema.names if wanted(name)]
-    parts = [schema.empty_table().select(kept)]
+    parts = []
     for entry, cohort_id in pairs:
         table = _placed(stream(file_of(cohorts, cohort_id), "runs").read_all(), entry)
-        names = set(table.column_names)
-        parts.append(table.select([name for name in kept if name in names]))
-    return pa.concat_tables(parts, promote_options="default").to_pandas()
+        parts.append(table.select([name for name in table.column_names if wanted(name)]))
+    schema = _schema("runs", list(dict.fromkeys(part.schema for part in parts)))
+    return pa.concat_tables([schema.empty_table(), *parts], promote_options="default").to_pandas()
 
 
 def whole(cohorts: Path, cohort_id: str) -> dict[str, pa.Table]:
@@ -99,11 +100,11 @@ def _placed(runs: pa.Table, entry: Entry) -> pa.Table:
     return runs
 
 
-def _schemas(cohorts: Path, pairs: Iterable[tuple[Entry, str]], names: Sequence[str]) -> dict[str, pa.Schema]:
+def _schemas(cohorts: Path, pairs: Iterable[tuple[Entry, str]]) -> dict[str, pa.Schema]:
     """The schema of each table; a file is opened once."""
-    known: dict[str, dict[pa.Schema, None]] = {name: {} for name in names}
+    known: dict[str, dict[pa.Schema, None]] = {name: {} for name in TABLES}
     for _, cohort_id in pairs:
-        for name, schema in schemas_of(file_of(cohorts, cohort_id), names).items():
+        for name, schema in schemas_of(file_of(cohorts, cohort_id), TABLES).items():
             known[name][schema] = None
     return {name: _schema(name, list(schemas)) for name, schemas in known.items()}
 
@@ -128,7 +129,8 @@ class _Writer:
         self._path, self._scratch, self._empty = path, scratch_of(path), schema.empty_table()
         self._parts: list[pa.Table] = []
         self._rows = 0
-        self._file = pq.ParquetWriter(self._scratch, schema, compression="zstd")
+        repeated = [name for name in schema.names if name not in _MEASURED and not columns.is_metric(name)]
+        self._file = pq.ParquetWriter(self._scratch, schema, compression="zstd", use_dictionary=repeated)
 
     def __enter__(self) -> "_Writer":
         return self

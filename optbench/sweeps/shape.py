@@ -119,7 +119,7 @@ def _check_runs(runs: pd.DataFrame) -> None:
         raise OptbenchError("the column 'run_id' has an id twice")
     if not ((runs["lr"] > 0) & (runs["lr"] < float("inf"))).all():
         raise OptbenchError("the column 'lr' must hold positive finite numbers")
-    if strange := set(runs["status"]) - set(_STATUS):
+    if strange := set(runs["status"].unique()) - set(_STATUS):
         raise OptbenchError(f"the column 'status' has {shown(min(strange))}, which is none of {', '.join(_STATUS)}")
 
 

@@ -103,13 +103,23 @@ def _on_seeds(plan: Plan, stage: Stage, settings: Iterable[tuple[int, tuple[Coho
 def placed(plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[Cohort, Lane]]]:
     """Settings that the tables name, each once a block, with the cohort and lane of the plan that each of them is."""
     keys = ["problem", *configuration_columns(runs)]
-    first = runs[runs["stage"].isin(["screen", "grid"])].drop_duplicates(keys)[[*keys, "run_id"]]
-    rows = settings.merge(first, on=keys).drop_duplicates(["run_id", "block"] if "block" in settings else "run_id")
+    first = runs[runs["stage"].isin(["screen", "grid"])].drop_duplicates(keys)
+    rows = settings.merge(first[[*keys, "run_id"]], on=keys).drop_duplicates(
+        ["run_id", "block"] if "block" in settings else "run_id"
+    )
     wanted = set(rows["run_id"])
+    # The ids of a run are a hash: those of all cohorts would take longer than what is done with a few of them.
+    of_them = first[first["run_id"].isin(wanted)]
+    cohorts = set(of_them[["problem", "optimizer", "batch_size", "seed"]].itertuples(index=False, name=None))
     known = {
         run_id: (planned.cohort, lane)
         for planned in plan.cohorts
+        if _place(planned.cohort) in cohorts
         for run_id, lane in zip(planned.run_ids, planned.cohort.lanes, strict=True)
         if run_id in wanted
     }
     return rows, [known[run_id] for run_id in rows["run_id"]]
+
+
+def _place(cohort: Cohort) -> tuple[str, str, int, int]:
+    return cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.seed

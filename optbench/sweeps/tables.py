@@ -145,7 +145,7 @@ def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str]) -> pa.Table:
 
     step = np.tile(points, count)[kept]
     columns = {
-        "run_id": pa.array(np.repeat(ids, len(points))[kept]),
+        "run_id": pa.array(ids, pa.string()).take(pa.array(np.repeat(np.arange(count), len(points))[kept])),
         "step": step,
         "epoch": step / per_epoch,
         "samples": _samples(cohort, step),

@@ -36,7 +36,7 @@ def test_progress_adds_up_to_all_steps_of_all_lanes(text, count):
     told = []
     lanes = [lane("gd", 0.01)] * (count - 1) + [lane("gd", 1e200)]
     cohort(text, lanes, progress=told.append)
-    assert sum(told) == count * 300 and min(told) > 0 and len(told) > 3
+    assert sum(told) == count * 300 and min(told) > 0 and len(told) > 2
 
 
 @pytest.fixture

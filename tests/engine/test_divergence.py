@@ -148,3 +148,19 @@ def test_a_run_that_rises_but_stays_below_the_limit_has_not_diverged(count):
     assert not run(problem, "gd", lanes, steps=60, points=np.array([0, 60]))["diverged_at"].any()
     at = run(problem, "gd", lanes, steps=80, points=np.arange(81))["diverged_at"]
     assert (at == int(np.floor(np.log(DIVERGENCE_FACTOR) / np.log(1.21))) + 1).all()
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "adam", "average(momentum)"])
+@pytest.mark.parametrize("problem", ["rosenbrock", "quadratic", "quartic", "logistic", MLP])
+def test_points_passed_in_one_call_see_what_they_see_one_by_one(problem, optimizer, monkeypatch):
+    """Bit by bit, beside lanes that diverge between two of them, at one of them, and one after the other."""
+    problem = quartic() if problem == "quartic" else problem_of(problem)
+    lanes = [
+        lane(optimizer, lr, schedule) for lr in np.geomspace(1e-4, 1e6, 11) for schedule in ("constant", "sqrt_step")
+    ]
+    together = run(problem, optimizer, lanes, batch_size=100, steps=120)
+    monkeypatch.setattr("optbench.engine.cpu.lanes._KEPT", 0)
+    alone = run(problem, optimizer, lanes, batch_size=100, steps=120)
+    assert (alone["diverged_at"] > 0).any() and (alone["diverged_at"] == 0).any()
+    for name in ("points", "diverged_at", "w", *CURVES):
+        np.testing.assert_array_equal(together[name], alone[name], name)

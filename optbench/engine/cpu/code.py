@@ -98,7 +98,7 @@ def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: 
     if isinstance(optimizer, Optimizer) and optimizer.matrix:
         return 1
     size = np.dtype(dtype).itemsize
-    lanes = int(np.clip(_BYTES // (problem.dim * (2 + len(optimizer.slots)) * size), 1, _MAX_LANES))
+    lanes = min(max(_BYTES // (problem.dim * (2 + len(optimizer.slots)) * size), 1), _MAX_LANES)
     if problem.form == "single" and problem.data is not None:
         lanes = max(lanes, _SHARING)
     if problem.form == "lanes":

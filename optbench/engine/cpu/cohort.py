@@ -13,7 +13,8 @@ from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.cpu.scipy_baselines import BaselineRun
 from optbench.engine.outcome import CohortOutcome, Outcome
-from optbench.engine.runner import Clock, Rates, Runner
+from optbench.engine.rates import Rates
+from optbench.engine.runner import Clock, Runner
 
 
 def compiled(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:

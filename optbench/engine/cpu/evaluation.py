@@ -17,7 +17,7 @@ class Evaluation:
         self.problem, self.code, self.dtype = problem, code, dtype
         self.arrays = arrays_of(problem, dtype)
         self.single = problem.form == "single"
-        self._work: dict[int, np.ndarray] = {}
+        self._runs = 0
 
     def train(self, w: np.ndarray) -> np.ndarray:
         """Loss and metrics on the training data, (1 + metrics, runs) float64; ``w`` in the problem's form."""
@@ -34,11 +34,8 @@ class Evaluation:
             # The start of all runs of a cohort, of which each is computed by itself: the same bytes.
             return np.repeat(self._mean(w[:1], x, y), len(w), axis=1)
         runs, count = w.shape[0 if self.single else 1], max(len(x), 1)
+        g, f, out, work = self._scratch(runs)
         total = np.zeros((1 + len(self.problem.metrics), runs))
-        out = np.zeros(total.T.shape if self.single else total.shape, self.dtype)
-        work = self._scratch(1 if self.single else runs)
-        if self.code.evaluate is None:
-            g, f = np.zeros_like(w), np.zeros(runs, self.dtype)
         for first in range(0, count, _ROWS):
             part, target = x[first : first + _ROWS], y[first : first + _ROWS]
             rest = part, target, self.arrays.constants, self.arrays.layout, work
@@ -51,8 +48,14 @@ class Evaluation:
             total += values * (max(len(part), 1) / count)
         return total
 
-    def _scratch(self, runs: int) -> np.ndarray:
-        if runs not in self._work:
+    def _scratch(self, runs: int) -> tuple[np.ndarray, ...]:
+        """What the calls for so many runs write to: g, f, out and work; it serves until it is asked for others."""
+        if runs != self._runs:
             rows = min(_ROWS, max(len(self.arrays.x), len(self.arrays.x_test)))
-            self._work[runs] = aligned(scratch_size(self.problem, rows, runs), self.dtype)
-        return self._work[runs]
+            work = aligned(scratch_size(self.problem, rows, runs), self.dtype)  # in single form the runs share it
+            dim, values = self.problem.dim if self.code.evaluate is None else 0, 1 + len(self.problem.metrics)
+            shapes = ((runs, dim), (runs, values)) if self.single else ((dim, runs), (values, runs))
+            g, out = (np.zeros(shape, self.dtype) for shape in shapes)
+            self._runs, self._rooms = runs, (g, np.zeros(runs, self.dtype), out, work)
+        self._rooms[2].fill(0.0)
+        return self._rooms

@@ -13,7 +13,8 @@ from optbench.engine.cpu.code import CohortCode
 from optbench.engine.cpu.cohort import compiled
 from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.lanes import CpuLanes
-from optbench.engine.runner import Rates, divergence_limit
+from optbench.engine.rates import Rates
+from optbench.engine.runner import divergence_limit
 
 _CHUNK = 512
 _AT_ONCE = 2048
@@ -29,7 +30,7 @@ def footsteps(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     evaluation = Evaluation(cohort.problem, code, cohort.dtype)
     together = cohort.lanes[: code.lanes_per_call]
     lanes, rates = CpuLanes(cohort, together, code, evaluation), Rates(together, cohort.per_epoch, cohort.steps)
-    lanes.limit[:] = divergence_limit(cohort.problem, lanes.look(False).train[0])
+    lanes.limit[:] = divergence_limit(cohort.problem, lanes.look(False).train[0, 0])
     done, w = 0, [lanes.weights()[0]]
     end = time.monotonic() + (cohort.deadline or math.inf)
     while done < cohort.steps and lanes.alive[0] and time.monotonic() <= end:

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,25 +15,48 @@ from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.fusing import Pair, can_be_fused, pair
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Look
-from optbench.engine.runner import Rates
+from optbench.engine.rates import Rates
+
+_KEPT = 1 << 18  # bytes of what lanes had at points between the steps of one call
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(NamedTuple):
     """Steps to be made after step ``done``, with what was drawn for them, as in DriveArguments."""
 
-    rates: Rates
     done: int
     size: int
+    factors: np.ndarray
+    """(schedules, size)"""
+    steady: bool
     tail: np.ndarray
     order: np.ndarray
     sizes: np.ndarray
     noise: np.ndarray
 
+    def part(self, first: int, last: int) -> "Steps":
+        """Those from the place ``first`` to before ``last``."""
+        if last - first == self.size:
+            return self
+        part = slice(first, last)
+        factors = np.ascontiguousarray(self.factors[:, part])
+        drawn = self.order[part], self.sizes[part], self.noise[part]
+        return Steps(self.done + first, last - first, factors, self.steady, self.tail, *drawn)
+
     @property
-    def factors(self) -> np.ndarray:
+    def changes(self) -> np.ndarray:
         """(schedules, steps), or (schedules, 0) where they do not change."""
-        return self.rates.factors if not self.rates.steady else np.empty((len(self.rates.schedules), 0))
+        return np.empty((len(self.factors), 0)) if self.steady else self.factors
+
+
+class Seen(NamedTuple):
+    """What lanes had after a step."""
+
+    step: int
+    w: np.ndarray
+    reported: np.ndarray
+    """What is evaluated, in the problem's form: w, or what the rule reports instead."""
+    g: np.ndarray
+    f: np.ndarray
 
 
 class CpuLanes:
@@ -69,6 +91,8 @@ class CpuLanes:
         if isinstance(code, CohortCode):
             self.pair = pair(problem, cohort.rule, dtype, code.order == "rows", len(self.update.scalars))
         self.width = max(size, problem.dim + 1 if problem.noise else 1)
+        self.ahead = max(1, _KEPT // (2 * self.w.nbytes))
+        self._inner: list[Seen] = []
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """What changes the weights, with what it keeps for the lanes of these hyperparameters."""
@@ -84,47 +108,54 @@ class CpuLanes:
         """The iterates that are evaluated, in the problem's form: w, or what the rule reports instead."""
         return self.update.reported(self.w, self.done)
 
-    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], w: np.ndarray) -> np.ndarray:
+    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], seen: Seen) -> np.ndarray:
         """(1 + metrics, runs): what the evaluation's ``mean`` gives of all lanes.
 
         Those that diverged have no values from there on: in single form, where each is computed by itself, they are
         passed over.
         """
-        going = self.diverged_at == 0
-        if not self.single or going.all():
-            return mean(w)
+        going = (self.diverged_at == 0) | (self.diverged_at > seen.step) if self.single else None
+        if going is None or going.all():
+            return mean(seen.reported)
         values = np.full((1 + len(self.problem.metrics), self.runs), np.nan)
-        values[:, going] = mean(w[going])
+        values[:, going] = mean(seen.reported[going])
         return values
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
         """The (runs, dim) view of an array of either form."""
         return array if self.single else array.T
 
-    def advance(self, rates: Rates, done: int, size: int, heard: bool) -> None:
-        order, sizes, noise = self.batches.draw(size)
-        steps = Steps(rates, done, size, self.tail if heard else self.tail[:0], order, sizes, noise)
-        if self.pair is not None and self.pair.kernel is not None:
-            self._fused(self.pair.kernel, steps)
-            return
-        begin = time.perf_counter()
-        self._driven(steps)
-        if self.pair is not None and self.cohort.deadline is None:  # nothing may be compiled while a clock runs
-            seconds = time.perf_counter() - begin
+    def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
+        drawn = self.batches.draw(size)
+        steps = Steps(done, size, rates.factors, rates.steady, self.tail if heard else self.tail[:0], *drawn)
+        kernel, begin, first = self.pair.kernel if self.pair is not None else None, time.perf_counter(), 0
+        self._inner = []
+        for last in (*(point - done for point in inner), size):
+            if kernel is not None:
+                self._fused(kernel, rates, steps.part(first, last))
+            else:
+                self._driven(rates, steps.part(first, last))
+            if last < size:
+                w, reported = self.w.copy(), self._reported()
+                reported = w if reported is self.w else reported.copy()
+                self._inner.append(Seen(self.done, w, reported, self.g.copy(), self.f.copy()))
+            first = last
+        if self.pair is not None and kernel is None and self.cohort.deadline is None:
+            seconds = time.perf_counter() - begin  # nothing may be compiled while a clock runs
             left = seconds / size * (self.cohort.steps - done - size)
             self.code.fusing_seconds += self.pair.spent(seconds, left)
 
-    def _driven(self, steps: Steps) -> None:
+    def _driven(self, rates: Rates, steps: Steps) -> None:
         """By the kernels of problem and rule: all lanes step together, and stop where one has diverged."""
         assert isinstance(self.code, CohortCode)
         at, update = 0, self.update
         (x, y), (x_batch, y_batch) = self.arrays.train, self.batch
         while at < steps.size:
-            base = self._base(steps, at)
+            base = self._base(rates, steps, at)
             arguments = DriveArguments(
                 w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
                 scalars=update.scalars, powers=update.powers, blocks=update.blocks,
-                factors=steps.factors, base=base, schedule_of=steps.rates.schedule_of,
+                factors=steps.changes, base=base, schedule_of=rates.schedule_of,
                 limit=self.limit, alive=self.alive, diverged_at=self.diverged_at, tail=steps.tail, x=x, y=y,
                 order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
@@ -135,15 +166,15 @@ class CpuLanes:
             if at < steps.size:
                 self.park()
 
-    def _fused(self, kernel: Callable[..., None], steps: Steps) -> None:
+    def _fused(self, kernel: Callable[..., None], rates: Rates, steps: Steps) -> None:
         """By the one kernel of both: a few lanes make all steps, then the next; each stops where it has diverged."""
         place, update = np.zeros(6, np.int64), self.update
         x, y = self.arrays.train
         while True:
             arguments = FusedArguments(
                 w=self.w, g=self.g, f=self.f, state=update.state, scalars=update.scalars, powers=update.powers,
-                blocks=update.blocks, factors=steps.factors, base=self._base(steps, 0),
-                schedule_of=steps.rates.schedule_of, limit=self.limit, tail=steps.tail, x=x, y=y, noise=steps.noise,
+                blocks=update.blocks, factors=steps.changes, base=self._base(rates, steps, 0),
+                schedule_of=rates.schedule_of, limit=self.limit, tail=steps.tail, x=x, y=y, noise=steps.noise,
                 constants=self.arrays.constants, layout=self.arrays.layout, done=steps.done, steps=steps.size,
                 place=place,
             )  # fmt: skip
@@ -157,31 +188,50 @@ class CpuLanes:
             self.park()
         self.done = steps.done + steps.size
 
-    def _base(self, steps: Steps, at: int) -> np.ndarray:
+    def _base(self, rates: Rates, steps: Steps, at: int) -> np.ndarray:
         """(runs,): the rates without their schedules, 0 where a lane stands still; those of step ``at`` are set."""
-        base = steps.rates.base * self.alive
-        self.update.scalars[0] = base * steps.rates.factors[steps.rates.schedule_of, at]
+        base = rates.base * self.alive
+        self.update.scalars[0] = base * steps.factors[rates.schedule_of, at]
         return base
 
-    def park(self) -> None:
-        fresh = ~self.alive & ~self.parked
-        self.parked |= fresh
-        self.last_w[fresh] = self.by_run(self._reported())[fresh]
-        if not self.single:
-            self.w[:, fresh] = self.start[:, None]
-            self.update.clear(fresh)
+    def park(self, fell: np.ndarray | None = None) -> None:
+        fresh = ~(self.alive | self.parked)
+        if fresh.any():
+            self.parked |= fresh
+            self.last_w[fresh] = self.by_run(self._reported())[fresh]
+            if not self.single:
+                self.w[:, fresh] = self.start[:, None]
+                self.update.clear(fresh)
+        for place, seen in enumerate(self._inner if fell is not None else ()):  # they went on from there
+            self.last_w[fell == place] = self.by_run(seen.reported)[fell == place]
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def look(self, seen: bool) -> Look:
-        w, nothing = self._reported(), np.full(self.runs, np.nan)
+        reported = self._reported()  # may tell of failures, and so comes first
+        points = [*self._inner, Seen(self.done, self.w, reported, self.g, self.f)]
+        nothing = np.full((len(points), 1 + len(self.problem.metrics), self.runs), np.nan)
+        w, shown, g, f = (self._stacked(arrays) for arrays in list(zip(*points, strict=True))[1:])
+        g = g if self.single else g.swapaxes(1, 2)
+        shown_by_run = shown if self.single else shown.swapaxes(1, 2)
         return Look(
-            batch_loss=self.f.copy() if seen else nothing,
-            gradient_norm=np.linalg.norm(self.by_run(self.g), axis=1) if seen else nothing,
-            train=self._assessed(self.evaluation.train, w),
-            test=self._assessed(self.evaluation.test, w),
-            positions=self.by_run(w).T.copy() if self.problem.dim == 2 else np.empty((0, self.runs)),
-            finite=np.isfinite(self.by_run(self.w)).all(axis=1) & np.isfinite(self.by_run(w)).all(axis=1),
+            batch_loss=f.copy() if seen else nothing[:, 0],
+            gradient_norm=np.sqrt(np.add.reduce(g * g, axis=2)) if seen else nothing[:, 0],
+            train=self._stacked([self._assessed(self.evaluation.train, point) for point in points]),
+            test=nothing
+            if self.problem.test is None
+            else self._stacked([self._assessed(self.evaluation.test, point) for point in points]),
+            positions=shown_by_run.swapaxes(1, 2).copy() if self.problem.dim == 2 else nothing[:, :0],
+            finite=self._finite(w) if reported is self.w else self._finite(w) & self._finite(shown),
         )
+
+    @staticmethod
+    def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """One array of all, whose first axis counts them."""
+        return arrays[0][None] if len(arrays) == 1 else np.array(arrays)
+
+    def _finite(self, w: np.ndarray) -> np.ndarray:
+        """(p, runs): whether all weights are, each in the problem's form."""
+        return np.logical_and.reduce(np.isfinite(w), axis=2 if self.single else 1)
 
     def weights(self) -> np.ndarray:
         return np.where(self.parked[:, None], self.last_w, self.by_run(self._reported()))

@@ -18,7 +18,8 @@ from optbench.engine import batches
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cuda import lanes as gpu
 from optbench.engine.outcome import CohortOutcome, Outcome
-from optbench.engine.runner import Clock, Rates, Runner
+from optbench.engine.rates import Rates
+from optbench.engine.runner import Clock, Runner
 
 _SHARE = 0.4  # of the card's free memory that lanes may fill: a sweep has two calls under way
 _MAX_LANES = 1 << 20  # several times what fills a large card (270,000 threads at once), and bounds the host's arrays

@@ -16,7 +16,7 @@ from optbench.engine import batches
 from optbench.engine.arrays import arrays_of, scratch_size
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import Look
-from optbench.engine.runner import Rates
+from optbench.engine.rates import Rates
 from optbench.engine.update_arrays import block_table, first_scalars
 
 _BATCH_BYTES = 1 << 26  # of the mini-batches gathered for one launch: little beside a card's memory; an estimate
@@ -29,7 +29,7 @@ class GpuLanes:
         first = members[0][0]
         problem, optimizer, batch_size, dtype = first.problem, first.rule, first.batch_size, first.dtype
         self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
-        self.done, self.batch_size = 0, batch_size
+        self.done, self.batch_size, self.ahead = 0, batch_size, 1
         self.stream = cuda.stream()
         lanes = [lane for _, part in members for lane in part]
         self.runs, dim = len(lanes), problem.dim
@@ -68,7 +68,7 @@ class GpuLanes:
     def _get(self, array) -> np.ndarray:
         return array.copy_to_host(stream=self.stream)
 
-    def advance(self, rates: Rates, done: int, size: int, heard: bool) -> None:
+    def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
         """Make ``size`` steps after step ``done``, in launches whose mini-batches fill no more than _BATCH_BYTES."""
         factors, at = rates.factors, 0
         alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
@@ -112,7 +112,7 @@ class GpuLanes:
         self.code.gather[numbers, BLOCK, self.stream](*self.train, self._put(order), x_batch, y_batch)
         return x_batch, y_batch
 
-    def park(self) -> None:
+    def park(self, fell: np.ndarray | None = None) -> None:
         """Nothing to do: a dead lane's thread touches nothing."""
 
     def _reported(self):
@@ -127,7 +127,7 @@ class GpuLanes:
         train, finite = self._mean(*self.train)
         test = np.full_like(train, np.nan) if self.test is None else self._mean(*self.test)[0]
         positions = self._get(self._reported()) if self.problem.dim == 2 else np.empty((0, self.runs))
-        return Look(f, norm, train, test, positions, finite)
+        return Look(*(part[None] for part in (f, norm, train, test, positions, finite)))
 
     def _mean(self, x, y):
         """Loss and metrics on all examples, (1 + metrics, runs), and which lanes are finite."""

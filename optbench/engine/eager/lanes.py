@@ -9,10 +9,10 @@ from optbench.contract.errors import PluginError
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import EagerCode
 from optbench.engine.cpu.evaluation import Evaluation
-from optbench.engine.cpu.lanes import CpuLanes
+from optbench.engine.cpu.lanes import CpuLanes, Seen
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.update import EagerUpdate
-from optbench.engine.runner import Rates
+from optbench.engine.rates import Rates
 
 
 class EagerLanes(CpuLanes):
@@ -23,6 +23,7 @@ class EagerLanes(CpuLanes):
         self._eager: EagerUpdate | None = None
         self._raised = [""] * len(lanes)
         super().__init__(cohort, lanes, code, evaluation)
+        self.ahead = 1
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
         if not isinstance(cohort.optimizer, Eager):
@@ -44,7 +45,7 @@ class EagerLanes(CpuLanes):
         return 0.0 if self._eager is None else self._eager.making
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
-    def advance(self, rates: Rates, done: int, size: int, heard: bool) -> None:
+    def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
         order, sizes, noise = self.batches.draw(size)
         for s in range(size):
             self._gradients(order[s, : sizes[s]] if len(order) else None)
@@ -82,10 +83,10 @@ class EagerLanes(CpuLanes):
         self.alive &= np.array([not reason for reason in self.failures])  # it may fail when it is looked at
         return out
 
-    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], w: np.ndarray) -> np.ndarray:
+    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], seen: Seen) -> np.ndarray:
         if not (self.problem.eager and self.done):  # where all begin, what is raised is everybody's
-            return super()._assessed(mean, w)
-        return np.concatenate([self._of_lane(mean, w, r) for r in range(self.runs)], axis=1)
+            return super()._assessed(mean, seen)
+        return np.concatenate([self._of_lane(mean, seen.reported, r) for r in range(self.runs)], axis=1)
 
     def _of_lane(self, mean: Callable[[np.ndarray], np.ndarray], w: np.ndarray, r: int) -> np.ndarray:
         if not self._raised[r]:

@@ -1,0 +1,133 @@
+"""The learning rates of some lanes at each step: what their schedules give, asked for many steps at a time."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+
+from optbench.catalogue import loader
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract.schedules import Schedule
+from optbench.engine.cohort import Lane
+
+_AHEAD = 1 << 12
+"""Factors of a schedule at a time."""
+
+
+class Rates:
+    """The learning rates of some lanes: a base each, times the factor of one of their schedules."""
+
+    def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
+        self.per_epoch, self.steps = per_epoch, steps
+        self.base = np.array([lane.lr for lane in lanes])
+        places: dict[int, int] = {}
+        self.schedule_of = np.array([places.setdefault(id(lane.schedule), len(places)) for lane in lanes])
+        self.schedules = list({id(lane.schedule): lane.schedule for lane in lanes}.values())
+        self.failures = [""] * len(self.schedules)
+        """Why a schedule could not be used, which is a matter of its own lanes alone."""
+        self.factors = np.full((len(self.schedules), 1), np.nan)
+        """The factor of every schedule at each of the steps that were drawn last, (schedules, size)."""
+        self._drawn = 0
+        """The step after which they begin."""
+        self.steady = False
+        """Whether none of these changes from step to step."""
+        self._table, self._from = np.zeros((len(self.schedules), 0)), 0
+        """The factors from after step ``_from`` on: to ask for a few at a time takes as long as their steps."""
+        self._changes = np.zeros(0, np.int64)
+        """Of each of these, how often any of them has changed by then."""
+        self._constant = all(schedule.function is _constant() for schedule in self.schedules)
+
+    def known(self, done: int) -> int:
+        """How many of the steps after ``done`` have factors that are there, and sound."""
+        if self._constant:
+            return self.steps - done
+        there = self._from + len(self._changes) - done
+        if done >= self._from and there > 0:
+            return there
+        if any(self._cover(done, min(_AHEAD, self.steps - done))):
+            self._changes = self._changes[:0]
+        return len(self._changes)
+
+    def draw(self, done: int, size: int) -> bool:
+        """Find the factors of the next steps; whether a schedule has failed that had not before."""
+        if self._constant:  # what the others take is more than a step of a small problem
+            self.factors, self.steady = np.broadcast_to(1.0, (len(self.schedules), size)), True
+            self._drawn = done
+            return False
+        first, failed = done - self._from, False
+        if not 0 <= first <= first + size <= len(self._changes):
+            first, reasons = 0, self._cover(done, max(size, min(_AHEAD, self.steps - done)))
+            if any(reasons):  # not before the steps that it is about
+                reasons = self._cover(done, size)
+            self.failures = [before or now for before, now in zip(self.failures, reasons, strict=True)]
+            failed = any(reasons)
+        self.factors, self._drawn = np.ascontiguousarray(self._table[:, first : first + size]), done
+        self.steady = bool(self._changes[first] == self._changes[first + size - 1])
+        return failed
+
+    def _cover(self, done: int, size: int) -> list[str]:
+        """Ask the schedules for the factors of so many steps after ``done``. Returns why each cannot be used."""
+        self._from = done
+        reasons = self._tabulate(size)
+        changed = (self._table[:, 1:] != self._table[:, :-1]).any(axis=0)
+        self._changes = np.append(0, changed).cumsum()
+        return reasons
+
+    def _tabulate(self, size: int) -> list[str]:
+        """Ask the schedules that have not failed for the steps from ``_from`` on. Returns why each cannot be used."""
+        step = np.arange(self._from + 1, self._from + size + 1)
+        # a division a step shows with small problems
+        epoch = (step - 1) // self.per_epoch if self.per_epoch > 1 else step - 1
+        self._table, reasons = np.zeros((len(self.schedules), size)), [""] * len(self.schedules)
+        for place, schedule in enumerate(self.schedules):
+            if not self.failures[place]:
+                try:
+                    if self._from == 0 and size == 1:  # a single factor for whatever is asked must not pass for once
+                        _checked(schedule, *self._begin(schedule))
+                    self._table[place] = _checked(schedule, step, schedule(step, epoch, self.steps))
+                except (Exception, SystemExit) as error:  # a plug-in may raise anything; the other lanes go on
+                    reasons[place] = in_one_line(_told(schedule, error))
+        return reasons
+
+    def _begin(self, schedule: Schedule) -> tuple[np.ndarray, np.ndarray]:
+        """The first two steps, and what the schedule gives for them."""
+        step = np.arange(1, 3)
+        return step, schedule(step, (step - 1) // self.per_epoch, self.steps)
+
+    def at(self, points: np.ndarray, going: np.ndarray, dtype: str) -> np.ndarray:
+        """(p, runs): what the optimizer had at these of the steps drawn last, in its precision; 0 for lanes that are
+        not ``going``, (p, runs)."""
+        factors = self.factors[:, points - 1 - self._drawn].T
+        return (self.base * going * factors[:, self.schedule_of]).astype(dtype)
+
+    @property
+    def failures_of_lanes(self) -> tuple[str, ...]:
+        """Why each lane's schedule could not be used; "" where it could."""
+        return tuple(self.failures[place] for place in self.schedule_of)
+
+
+@cache
+def _constant() -> Callable:
+    """The function of the schedule that changes nothing."""
+    return loader.load_all().schedule("constant").function
+
+
+def _checked(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:
+    """What a schedule gave for these steps. Raises PluginError unless it is a finite factor for each, not below 0."""
+    factor = np.asarray(value)
+    if factor.dtype.kind not in "fiub":
+        raise PluginError(f"schedule {schedule.text}: factors must be real numbers, got {factor.dtype.name}")
+    if factor.shape != step.shape:
+        # How many are asked for at a time is the clock's choice, and no part of what tables tell.
+        kind = "a single one" if factor.ndim == 0 else f"{factor.ndim} axes" if factor.ndim > 1 else "another number"
+        raise PluginError(f"schedule {schedule.text} must give one factor for each step, got {kind}")
+    sound = np.isfinite(factor) & (factor >= 0)
+    if not sound.all():
+        bad = step[np.flatnonzero(~sound)[0]]
+        raise PluginError(f"schedule {schedule.text}: the factor of step {bad} is negative or not a finite number")
+    return factor
+
+
+def _told(schedule: Schedule, error: BaseException) -> BaseException:
+    """The error, with the schedule's name where it has none."""
+    return error if isinstance(error, OptbenchError) else PluginError(f"schedule {schedule.text}: {in_one_line(error)}")
