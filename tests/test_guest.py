@@ -14,7 +14,7 @@ from test_api import NAMES
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import optbench
-from optbench.engine.run import one_blas_thread
+from optbench.engine.run import side_by_side
 
 ROOT = Path(__file__).parent.parent
 
@@ -100,21 +100,21 @@ def test_eight_threads_at_once(tmp_path, two_blas_threads):
     assert changed(before, state()) == []
 
 
-def test_limits_of_one_blas_thread_overlap_in_any_order(two_blas_threads):
-    first, second = one_blas_thread(), one_blas_thread()
+def test_limits_of_side_by_side_overlap_in_any_order(two_blas_threads):
+    first, second, turn = side_by_side(), side_by_side(), sys.getswitchinterval()
     first.__enter__()
-    assert blas_threads() == {1}
+    assert blas_threads() == {1} and sys.getswitchinterval() < turn
     second.__enter__()
     first.__exit__(None, None, None)
-    assert blas_threads() == {1}, "the second still runs"
-    with one_blas_thread():
+    assert blas_threads() == {1} and sys.getswitchinterval() < turn, "the second still runs"
+    with side_by_side():
         pass
     assert blas_threads() == {1}
     second.__exit__(None, None, None)
     assert blas_threads() == {2}
-    with pytest.raises(KeyError), one_blas_thread():
+    with pytest.raises(KeyError), side_by_side():
         raise KeyError
-    assert blas_threads() == {2}
+    assert blas_threads() == {2} and sys.getswitchinterval() == turn
 
 
 def test_inside_a_running_loop_as_in_a_notebook(tmp_path, two_blas_threads):
@@ -135,7 +135,7 @@ FORKED = """
 import os, sys, threading, time
 import numba, numpy as np
 import optbench
-from optbench.engine.run import one_blas_thread
+from optbench.engine.run import side_by_side
 from threadpoolctl import threadpool_info, threadpool_limits
 
 threadpool_limits(2, user_api="blas")
@@ -152,7 +152,7 @@ def compile_on():
 
 def run_on():
     while not stopping.is_set():
-        with one_blas_thread():
+        with side_by_side():
             optbench.minimize("rosenbrock", "adam", lr=0.05, steps=50)
 
 

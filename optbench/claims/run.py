@@ -22,7 +22,7 @@ from optbench.claims.page import write_page
 from optbench.claims.record import Budget, Claim, Outcome, Paper
 from optbench.claims.verdict import Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.engine.run import one_blas_thread
+from optbench.engine.run import side_by_side
 from optbench.figures import styles
 from optbench.sweeps.provenance import environment
 from optbench.sweeps.store import write_text
@@ -77,7 +77,7 @@ def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
 def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
     begin = time.perf_counter()
     try:
-        with one_blas_thread():
+        with side_by_side():
             tables = claim.experiment(budget)
         verdict = claim.judged(tables)
         with styles.styled(), styles.apart():

@@ -70,8 +70,14 @@ def refusal(cohort: Cohort) -> str | None:
     return reason
 
 
-class _OneBlasThread:
-    """The limit of all that run at a time: the first of them sets it, the last one lifts it.
+_TURN = 5e-4
+"""Seconds that a thread may hold the interpreter while another waits. A sweep's threads take it between two kernels,
+for less than that: with Python's own 5 ms two of them took as long as one (a quadratic's 458 cohorts 3.3 s instead of
+2.7)."""
+
+
+class _SideBySide:
+    """The limits of all that run at a time: the first of them sets them, the last one lifts them.
 
     ``threadpool_limits`` alone gives back what it has found, and one that began inside another's finds its one thread.
     """
@@ -81,6 +87,8 @@ class _OneBlasThread:
         self._users: dict[object, int] = {}
         """The thread of each, in no order."""
         self._limit: Any = None
+        self._turn = 0.0
+        """What was set before."""
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=lambda: self._lock.acquire(),
@@ -98,6 +106,8 @@ class _OneBlasThread:
         with self._lock:
             if not self._users:
                 self._limit = threadpool_limits(1, user_api="blas")
+                self._turn = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._turn, _TURN))
             self._users[user] = threading.get_ident()
         try:
             yield
@@ -110,6 +120,7 @@ class _OneBlasThread:
         if not self._users and self._limit is not None:
             limit, self._limit = self._limit, None
             limit.restore_original_limits()
+            sys.setswitchinterval(self._turn)
 
     def _after_fork(self) -> None:
         """A child has the thread that forked, and none of the others."""
@@ -135,12 +146,12 @@ def _load_blas() -> None:
     import scipy.linalg.blas  # noqa: F401
 
 
-_BLAS = _OneBlasThread()
+_LIMITS = _SideBySide()
 
 
-def one_blas_thread() -> AbstractContextManager[None]:
-    """A context in which matrix products do not start threads: the runs are what goes in parallel.
+def side_by_side() -> AbstractContextManager[None]:
+    """A context for runs in parallel: matrix products start no threads, and threads of Python take short turns.
 
-    Contexts may overlap, in any threads: when the last one ends, the number of threads is what it was before the first.
+    Contexts may overlap, in any threads: when the last one ends, both are what they were before the first.
     """
-    return _BLAS.held()
+    return _LIMITS.held()

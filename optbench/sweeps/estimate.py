@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from optbench.contract.eager import LIBRARIES, Eager
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
-from optbench.engine.run import compile_for, one_blas_thread, run
+from optbench.engine.run import compile_for, run, side_by_side
 from optbench.sweeps.isolated import foreign
 from optbench.sweeps.planned import COHORT_COST, Series, step_cost
 
@@ -103,7 +103,7 @@ def _probes(kinds: Sequence[tuple[tuple, list[Series]]]) -> tuple[dict[tuple, Se
     """What the probes took over what the model says, by kind, and whether one of them was given up."""
     ratios: dict[tuple, Seconds] = {}
     begin, compiling, late = time.perf_counter(), 0.0, False
-    with one_blas_thread():
+    with side_by_side():
         for kind, group in kinds:
             spent = time.perf_counter() - begin
             if spent - compiling > _PATIENCE or spent > _PATIENCE_TO_COMPILE:

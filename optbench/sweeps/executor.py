@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optbench.contract.types import Stage
-from optbench.engine.run import one_blas_thread, refusal
+from optbench.engine.run import refusal, side_by_side
 from optbench.sweeps import interrupts
 from optbench.sweeps.compilation import Compilation
 from optbench.sweeps.crews.contract import Crew, Finished
@@ -163,7 +163,7 @@ def run_all(
 
         crew.submit(job, heard, done)
 
-    with one_blas_thread(), interrupts.noted():
+    with side_by_side(), interrupts.noted():
         crews: dict[str, Crew] = {
             "cpu": ways.hired or ThreadCrew(workers, workers),
             "cuda": ThreadCrew(_LAUNCHERS, workers),

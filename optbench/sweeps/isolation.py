@@ -14,7 +14,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
 from optbench.engine import settings
-from optbench.engine.run import one_blas_thread
+from optbench.engine.run import side_by_side
 from optbench.sweeps import walks
 from optbench.sweeps.crews.process import Died, Limits, Process
 from optbench.sweeps.crews.processes import ProcessCrew, limits_for
@@ -133,7 +133,7 @@ class Isolation:
 
         def here(planned: PlannedCohort) -> pa.Table | None:
             try:
-                with one_blas_thread():
+                with side_by_side():
                     return walks.curves_of(planned)
             except (Exception, SystemExit):  # its runs are there; the steps between their points are not
                 return None

@@ -150,7 +150,7 @@ def run_single(
         if device == "cuda":
             raise OptbenchError(f"{owner}: device: {request.pair} cannot run on a GPU: {reason}")
         request = replace(request, device="cpu")
-    with engine.one_blas_thread():
+    with engine.side_by_side():
         outcome = engine.run(request)
     wrong = next((reason for part in outcome.parts for reason in part.failures if reason), "")
     if wrong:

@@ -13,7 +13,7 @@ from optbench.catalogue.remembering import remembering
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.datasets.cache import cache_folder
 from optbench.datasets.copies import copies
-from optbench.engine.run import compile_for, one_blas_thread
+from optbench.engine.run import compile_for, side_by_side
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.jobs import Job
 from optbench.sweeps.lock import alone
@@ -93,7 +93,7 @@ def work(parcel: Parcel, orders: Sequence[Order], threads: int) -> list[Answer]:
             _WORKSHOPS[parcel.key] = Workshop(remembering(files), places)
         workshop = _WORKSHOPS[parcel.key]
     stop = _stop()
-    with one_blas_thread():
+    with side_by_side():
         return [_answer(workshop, order, threads, stop) for order in orders]
 
 

@@ -117,14 +117,14 @@ class _Worker:
 
     def do_run(self, recipe: Any, threads: int, without: dict[str, str]) -> tuple[bytes, ...]:
         """Run the cohort of a recipe: its file's content. without: schedules that are not called, and why."""
-        from optbench.engine.run import one_blas_thread
+        from optbench.engine.run import side_by_side
         from optbench.sweeps.crews.watched import watched
         from optbench.sweeps.jobs import Job
 
         planned = self._ready(recipe)
         progress, stop = self._signs()
         request = replace(planned, cohort=watched(planned.cohort, self._inside, without))
-        with one_blas_thread():
+        with side_by_side():
             return Job((request,)).files(threads, progress, stop)
 
     def do_grid(self, plugins: tuple[str, ...], problem: str) -> Any:
@@ -137,12 +137,12 @@ class _Worker:
 
     def do_path(self, recipe: Any) -> Any:
         """What `walks.curves_of` gives of the cohort of a recipe."""
-        from optbench.engine.run import one_blas_thread
+        from optbench.engine.run import side_by_side
         from optbench.sweeps.crews.watched import watched
         from optbench.sweeps.walks import curves_of
 
         planned = self._ready(recipe)
-        with one_blas_thread():
+        with side_by_side():
             return curves_of(replace(planned, cohort=watched(planned.cohort, self._inside, {})))
 
     @contextlib.contextmanager
