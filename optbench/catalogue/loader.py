@@ -1,7 +1,6 @@
 """One loader for the files that define optimizers, schedules and problems, the shipped ones and the user's own."""
 
 import hashlib
-import importlib.util
 import inspect
 import itertools
 import os
@@ -17,6 +16,7 @@ from typing import Any
 from optbench.catalogue import libraries
 from optbench.catalogue.field_words import unknown_name
 from optbench.catalogue.guard import put_back
+from optbench.catalogue.modules import as_module
 from optbench.catalogue.sources import shipped_files
 from optbench.contract import names
 from optbench.contract.composition import wrap
@@ -274,22 +274,16 @@ def _said(target: Any) -> str:
 @cache
 def _execute(path: Path, digest: str) -> tuple[ModuleType, list]:
     """A file, which runs as a module of a private name, once per content; and its records."""
-    # By content, not by place: kernels in numba's cache name this module, and a copied checkout finds them, too.
-    label = f"_optbench_plugin_{path.stem}_{digest[:8]}"
-    spec = importlib.util.spec_from_file_location(label, path)
-    if spec is None:
-        raise PluginError(f"{path.name} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[label] = module
+    module = as_module(path, digest)
     try:
         with put_back():
-            spec.loader.exec_module(module)
+            module.__loader__.exec_module(module)
         records = [record for record in vars(module).values() if type(record) in _KINDS]
         for record in records:
             record.__post_init__()  # a file can have done anything to them
         taken = {record.name for record in records}
         records += [record for record in libraries.classes_of(module) if record.name not in taken]
     except BaseException:
-        sys.modules.pop(label, None)
+        sys.modules.pop(module.__name__, None)
         raise
     return module, records

@@ -98,6 +98,15 @@ def test_a_changed_file_is_loaded_afresh(tmp_path):
     assert "after" in second.optimizers
 
 
+def test_a_change_that_keeps_size_and_time_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for name in ("one", "two"):
+        path = write(tmp_path, "quick.py", RULE.format(name=name))
+        os.utime(path, (1e9, 1e9))
+        assert name in loader.load([path]).optimizers
+    assert not (tmp_path / "__pycache__").exists()
+
+
 @pytest.mark.parametrize("name", ["adam", "gd"])
 def test_a_shipped_name_is_taken(tmp_path, name):
     path = write(tmp_path, "mine.py", RULE.format(name=name))
