@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.compiler import fused_inside
+from optbench.compiler import arrays_inside
 
 
 def strided_view(simulated: bool) -> Callable:
@@ -26,7 +26,7 @@ def strided_view(simulated: bool) -> Callable:
         return _simulated_view
     from numba.cuda.extending import intrinsic
 
-    return intrinsic(fused_inside.view)
+    return intrinsic(arrays_inside.view)
 
 
 def _simulated_view(array, shape):

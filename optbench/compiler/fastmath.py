@@ -10,7 +10,8 @@ import math
 import numba
 import numpy as np
 
-from optbench.compiler.numba_inside import CALLED_INSIDE, bits_of, real_of
+from optbench.compiler.numba_inside import bits_of, real_of
+from optbench.compiler.pipelines_inside import CALLED_INSIDE
 
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 """Never nnan or ninf: they would let the compiler remove the checks that find a diverged run."""

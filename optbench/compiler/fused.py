@@ -14,12 +14,13 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.compiler import fused_inside, numba_inside
+from optbench.compiler import numba_inside
+from optbench.compiler.arrays_inside import on_stack, turned
 from optbench.compiler.contracts import FusedArguments, GradientArguments, UpdateArguments
-from optbench.compiler.fused_inside import on_stack, turned
+from optbench.compiler.pipelines_inside import PART, Vectors
 from optbench.compiler.problem_kernels import gradient_of_lanes
 from optbench.compiler.signatures import call, names, signature
-from optbench.compiler.translator import OPTIONS, PART, REALS, STRICT, compile_tree, finish, jit, translator
+from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, finish, jit, translator
 from optbench.compiler.update_text import Writer
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problem_values import scratch
@@ -35,7 +36,7 @@ with what a rule keeps of them."""
 UNROLLED = 4
 """Parameters up to which the update is written out one by one, so that their gradients never go through memory."""
 _PART = OPTIONS | STRICT | PART
-_OPTIONS = STRICT | {"pipeline_class": fused_inside.Vectors}
+_OPTIONS = STRICT | {"pipeline_class": Vectors}
 
 
 class Fused:

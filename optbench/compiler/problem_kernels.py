@@ -11,10 +11,11 @@ from typing import Any
 
 import numba
 
+from optbench.compiler.arrays_inside import alone
 from optbench.compiler.contracts import EvaluateArguments, GradientArguments
-from optbench.compiler.fused_inside import Vectors, alone
+from optbench.compiler.pipelines_inside import PART, Vectors
 from optbench.compiler.signatures import call, names, signature
-from optbench.compiler.translator import OPTIONS, PART, STRICT, compile_tree, finish, translator
+from optbench.compiler.translator import OPTIONS, STRICT, compile_tree, finish, translator
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import arguments
 from optbench.contract.types import DtypeName, Form

@@ -17,7 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.compiler import fastmath, fused_inside, numba_inside
+from optbench.compiler import arrays_inside, fastmath, numba_inside, pipelines_inside
 from optbench.compiler.fastmath import FASTMATH, REPLACED
 from optbench.compiler.kernel_files import KernelCacheWarning
 from optbench.contract.errors import PluginError
@@ -25,13 +25,11 @@ from optbench.contract.syntax import definition, function_of
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
-_BASE = "".join(map(inspect.getsource, (fastmath, numba_inside, fused_inside))) + numba.__version__
+_BASE = "".join(map(inspect.getsource, (fastmath, numba_inside, arrays_inside, pipelines_inside))) + numba.__version__
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 STRICT: dict[str, Any] = {"fastmath": False}
 """The option of kernels that take no liberty at all: whatever is compiled around them, they compute the same bits."""
-PART: dict[str, Any] = numba_inside.CALLED_INSIDE | {"forceinline": True, "pipeline_class": fused_inside.Part}
-"""The options of what is compiled as one with the kernel that calls it."""
 
 
 def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
@@ -39,7 +37,7 @@ def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
 
     Without a ``signature``, for kernels to call: Python must not, for there is nothing that takes its arguments.
     """
-    own = numba_inside.INSIDE if signature is None else {"pipeline_class": numba_inside.OwnCode}
+    own = pipelines_inside.INSIDE if signature is None else {"pipeline_class": pipelines_inside.OwnCode}
     options = OPTIONS | own | options
     kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
     if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
@@ -161,7 +159,9 @@ def translator(dtype: DtypeName, whole_literals: bool = False, strict: bool = Fa
     """One for all kernels of a dtype: what a wrapped rule calls is compiled already. ``parts``: as PART says."""
     options, mark = STRICT if strict else {}, " strict" if strict else ""
     if parts:
-        return Translator(dtype, whole_literals, numba.njit(**OPTIONS | options | PART), mark=f"{mark} part")
+        return Translator(
+            dtype, whole_literals, numba.njit(**OPTIONS | options | pipelines_inside.PART), mark=f"{mark} part"
+        )
     return Translator(dtype, whole_literals, partial(jit, **options), mark=mark)
 
 
@@ -195,7 +195,7 @@ def _reshaping(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str
             if of_module(node.func, scope) is None and not node.keywords:
                 node.args.insert(0, node.func.value)
                 node.func = ast.copy_location(ast.Name("_reshaped", ast.Load()), node.func)
-                namespace["_reshaped"] = fused_inside.reshaped
+                namespace["_reshaped"] = arrays_inside.reshaped
     return tree
 
 

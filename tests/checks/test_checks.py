@@ -23,7 +23,7 @@ def first_failure_of(kind, name, catalogue):
     return next(finding for finding in checks.run(kind, name, catalogue) if not finding.ok)
 
 
-LONG = {"convolution", "autoencoder", "deep_linear"}
+LONG = {"convolution", "autoencoder", "deep_linear", "mlp"}
 """Problems whose check takes seconds, where that of the others takes a fraction of one."""
 
 

@@ -85,7 +85,7 @@ def test_damage_is_never_taken_for_a_result(folders, tmp_path, number, file, cut
 
 
 @pytest.mark.slow
-@settings(max_examples=120, **FIXED)
+@settings(max_examples=60, **FIXED)
 @given(**CASES)
-def test_of_120_flips_and_cuts_none_is_taken_for_a_result(folders, tmp_path, number, file, cut, where, bit):
+def test_of_60_flips_and_cuts_none_is_taken_for_a_result(folders, tmp_path, number, file, cut, where, bit):
     try_one(folders, tmp_path, number, file, cut, where, bit)

@@ -1,0 +1,153 @@
+"""Arrays that the compiler sees through, for kernels that are compiled as one: beyond numba's documented interface.
+
+As in numba_inside.py, each trick says why it is worth it, with what was measured, and what to do when it breaks;
+tests/compiler/test_arrays_inside.py tries them.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic, overload
+
+_WHOLE = ir.IntType(64)
+
+
+def on_stack(number: Any, shape: tuple[int, ...]) -> Callable:
+    """A function for kernels that gives an array of that constant shape in C order, on the stack, not yet filled.
+
+    LLVM sees the sizes, so that loops over lanes become vectors, and keeps small arrays in registers: a step of
+    Rosenbrock with gd, one lane, takes 4 ns instead of 34. An array of NumPy's comes from the heap and goes nowhere.
+    When it breaks: numba/np/arrayobj.py, ``populate_array``.
+    """
+    kind = types.Array(number, len(shape), "C")
+
+    @intrinsic
+    def room(context):
+        def generate(context, builder, _, arguments):
+            item = context.get_data_type(number)
+            with builder.goto_entry_block():
+                memory = builder.alloca(ir.ArrayType(item, max(math.prod(shape), 1)))
+                memory.align = 64
+            return _array(context, builder, kind, memory, [ir.Constant(_WHOLE, n) for n in shape])
+
+        return kind(), generate
+
+    return room
+
+
+@intrinsic
+def turned(context: Any, column: Any) -> tuple[Any, Callable]:
+    """An array (dim, 1) as (1, dim): the same memory, without the questions that numba's ``reshape`` asks."""
+
+    def generate(context, builder, _, arguments):
+        old = context.make_array(column)(context, builder, arguments[0])
+        dim, one = cgutils.unpack_tuple(builder, old.shape)
+        return _array(context, builder, column, old.data, [one, dim])
+
+    return column(column), generate
+
+
+@intrinsic
+def alone(context: Any, array: Any) -> tuple[Any, Callable]:
+    """An array in C order as one whose last axis is known to be 1: loops over it are none, those around it vectors.
+
+    A gradient of softmax, one lane, takes 10 us instead of 16. For arguments of a kernel, whose caller holds them.
+    """
+
+    def generate(context, builder, _, arguments):
+        old = context.make_array(array)(context, builder, arguments[0])
+        shape = cgutils.unpack_tuple(builder, old.shape)
+        return _array(context, builder, array, old.data, [*shape[:-1], ir.Constant(_WHOLE, 1)])
+
+    return array(array), generate
+
+
+def _array(context, builder, kind, memory, shape):
+    """numba's structure of an array in C order whose memory is nobody's to count."""
+    item = context.get_data_type(kind.dtype)
+    size = ir.Constant(_WHOLE, context.get_abi_sizeof(item))
+    strides = [size]
+    for n in shape[:0:-1]:
+        strides.insert(0, builder.mul(n, strides[0]))
+    array = context.make_array(kind)(context, builder)
+    context.populate_array(
+        array, data=builder.bitcast(memory, item.as_pointer()), shape=cgutils.pack_array(builder, shape),
+        strides=cgutils.pack_array(builder, strides), itemsize=size, meminfo=None,
+    )  # fmt: skip
+    return array._getvalue()
+
+
+def view(context: Any, array: Any, shape: Any) -> tuple[Any, Callable] | None:
+    """An intrinsic's ``view(array, shape)``: of an array whose elements stand at one distance, whatever that is.
+
+    Nothing is asked: the shape must be that of as many elements. When it breaks: numba/np/arrayobj.py builds arrays as
+    it is done here.
+    """
+    if not isinstance(array, types.Array) or not isinstance(shape, types.BaseTuple):
+        return None
+    result = array.copy(ndim=len(shape), layout="C" if array.layout == "C" else "A")
+
+    def generate(context, builder, signature, arguments):
+        source = context.make_array(signature.args[0])(context, builder, arguments[0])
+        target = context.make_array(signature.return_type)(context, builder)
+        sizes = [
+            context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
+            for i, kind in enumerate(signature.args[1])
+        ]
+        step = builder.extract_value(source.strides, signature.args[0].ndim - 1)
+        strides: list = []
+        for size in reversed(sizes):
+            strides.insert(0, step)
+            step = builder.mul(step, size)
+        target.data, target.meminfo, target.parent = source.data, source.meminfo, source.parent
+        target.itemsize = source.itemsize
+        count = sizes[0]
+        for size in sizes[1:]:
+            count = builder.mul(count, size)
+        target.nitems = count
+        target.shape, target.strides = cgutils.pack_array(builder, sizes), cgutils.pack_array(builder, strides)
+        # Where memory is counted, which a GPU's is not, the view holds it, too.
+        return impl_ret_borrowed(context, builder, signature.return_type, target._getvalue())
+
+    return result(array, shape), generate
+
+
+_view = intrinsic(view)
+
+
+@intrinsic
+def _fits(context: Any, array: Any, shape: Any) -> tuple[Any, Callable]:
+    """Whether a shape without negative sizes has as many elements as an array."""
+
+    def generate(context, builder, signature, arguments):
+        count, fine = ir.Constant(ir.IntType(64), 1), cgutils.true_bit
+        for i, kind in enumerate(signature.args[1]):
+            size = context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
+            count, fine = builder.mul(count, size), builder.and_(fine, builder.icmp_signed(">=", size, size.type(0)))
+        source = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.and_(fine, builder.icmp_signed("==", count, source.nitems))
+
+    return types.boolean(array, shape), generate
+
+
+def reshaped(array: Any, *shape: Any) -> Any:
+    """``array.reshape(*shape)`` for kernels, which numba asks the C library for, whatever stands in the array.
+
+    The compiler cannot see through that call, so that what it knows of sizes ends there.
+    """
+    return array.reshape(*shape)
+
+
+@overload(reshaped, jit_options={"forceinline": True})
+def _reshaped(array, *shape):
+    if array.layout != "C":
+        return lambda array, *shape: array.reshape(shape)
+    if isinstance(shape[0], types.BaseTuple):
+        return lambda array, *shape: reshaped(array, *shape[0])
+    # Of numba's own only the sizes are taken: what they are of is the same memory in any case.
+    return lambda array, *shape: _view(array, shape if _fits(array, shape) else array.reshape(shape).shape)

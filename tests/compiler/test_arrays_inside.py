@@ -1,0 +1,178 @@
+"""What fused kernels take of numba's inside: arrays on the stack, parts left alone, vectors before unrolling."""
+
+import re
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+import pytest
+from numba import float32, float64
+
+from optbench.compiler import arrays_inside, numba_inside, pipelines_inside
+from optbench.compiler.translator import OPTIONS, STRICT, jit
+
+_PART = OPTIONS | STRICT | {"forceinline": True, "pipeline_class": pipelines_inside.Part}
+_room = arrays_inside.on_stack(float64, (3, 2, 8))
+_narrow = arrays_inside.on_stack(float32, (5,))
+_column = arrays_inside.on_stack(float64, (4, 1))
+_turned = arrays_inside.turned
+
+
+def fill(a):
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            a[i, j] = 10.0 * i + j
+
+
+_fill = numba.njit(**_PART)(fill)
+
+
+def shapes(out):
+    room, narrow = _room(), _narrow()
+    for i in range(3):
+        for j in range(2):
+            for k in range(8):
+                room[i, j, k] = 100.0 * i + 10.0 * j + k
+    for i in range(3):
+        for j in range(2):
+            for k in range(8):
+                out[i, j, k] = room[i][j, k]
+    return room.shape, narrow.shape, narrow.itemsize
+
+
+def test_arrays_on_the_stack_hold_what_they_are_given():
+    out = np.zeros((3, 2, 8))
+    assert numba.njit(shapes)(out) == ((3, 2, 8), (5,), 4)
+    assert np.array_equal(out, np.arange(3)[:, None, None] * 100 + np.arange(2)[:, None] * 10 + np.arange(8))
+
+
+def turn(out):
+    column = _column()
+    _fill(column)
+    row = _turned(column)
+    for i in range(4):
+        out[i] = row[0, i]
+    return row.shape
+
+
+def test_a_column_as_a_row_is_the_same_memory():
+    out = np.zeros(4)
+    assert numba.njit(turn)(out) == (1, 4) and out.tolist() == [0, 10, 20, 30]
+
+
+def lanes(a, steps):
+    w, g = _wide(), _wide()
+    for i in range(2):
+        for r in range(8):
+            w[i, r] = a[i, r]
+    for _ in range(steps):
+        _slope(w, g)
+        for i in range(2):
+            for r in range(8):
+                w[i, r] -= 0.25 * g[i, r]
+    for i in range(2):
+        for r in range(8):
+            a[i, r] = w[i, r]
+
+
+def slope(w, g):
+    for i in range(w.shape[0]):
+        for r in range(w.shape[1]):
+            g[i, r] = w[i, r] * w[i, r]
+
+
+_wide = arrays_inside.on_stack(float64, (2, 8))
+_slope = numba.njit(**_PART)(slope)
+_TABLE = numba.void(numba.types.Array(float64, 2, "C"), numba.int64)
+
+
+def body(kernel) -> str:
+    """LLVM's text of the kernel's own function."""
+    text = kernel.inspect_llvm(_TABLE.args)
+    return text[text.index("define") :].partition("\n}")[0]
+
+
+def test_parts_are_compiled_into_one():
+    kernel = numba.njit(_TABLE, pipeline_class=pipelines_inside.Vectors, **OPTIONS | STRICT, **numba_inside.noalias())(
+        lanes
+    )
+    w = np.linspace(0.0, 1.0, 16).reshape(2, 8)
+    expected = w.copy()
+    for _ in range(5):
+        expected -= 0.25 * (expected * expected)
+    kernel(w, 5)
+    assert np.array_equal(w, expected)
+    calls = [line for line in body(kernel).splitlines() if re.search(r"\bcall\b.*slope", line)]
+    assert calls == [], "a part was not inlined"
+    assert re.search(r"fmul <\d+ x double>", body(kernel)), "loops of eight were unrolled, not vectorized"
+    if "+avx512f" in llvm.get_host_cpu_features().flatten():
+        assert "fmul <8 x double>" in body(kernel), "half of the machine's vectors are empty"
+
+
+def squares(w, out):
+    part, room = w[1:], out[1:]
+    for i in range(part.shape[0]):
+        row, slope = part[i], room[i]
+        for r in range(row.shape[0]):
+            slope[r] = row[r] * row[r]
+
+
+_squares = numba.njit(**_PART)(squares)
+_alone = arrays_inside.alone
+
+
+def squares_of_one(w, out):
+    _squares(_alone(w), _alone(out))
+
+
+def squares_of_all(w, out):
+    _squares(w, out)
+
+
+@pytest.mark.parametrize("kernel, runs", [(squares_of_one, 1), (squares_of_all, 3)])
+def test_nobody_counts_views_of_a_kernels_arguments(kernel, runs):
+    kind = numba.types.Array(float64, 2, "C")
+    options = OPTIONS | STRICT | numba_inside.noalias()
+    compiled = numba.njit(numba.void(kind, kind), pipeline_class=pipelines_inside.Vectors, **options)(kernel)
+    w, out = np.arange(12.0 * runs).reshape(12, runs), np.zeros((12, runs))
+    compiled(w, out)
+    assert np.array_equal(out[1:], w[1:] ** 2) and not out[0].any()
+    text = compiled.inspect_llvm((kind, kind))
+    text = text[text.index("define") :].partition("\n}")[0]
+    assert "NRT_incref" not in text
+    assert re.search(r"fmul <\d+ x double>", text), "no vectors, of lanes or of one lane's parameters"
+
+
+def test_a_kernel_on_disk_is_seen(monkeypatch, tmp_path):
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    assert not numba_inside.is_kept(jit(fill), _TABLE)
+    one = numba.void(numba.types.Array(float64, 2, "C"))
+    jit(fill, one)
+    assert numba_inside.is_kept(jit(fill), one) and not numba_inside.is_kept(jit(fill), _TABLE)
+    assert not numba_inside.is_kept(fill, one)
+
+
+def reshapes(a, rows):
+    b = arrays_inside.reshaped(a, rows, 3)
+    b[0, 1] = 7.0
+    own = arrays_inside.reshaped(np.zeros(6) + 1.0, 2, 3)  # nobody else holds that memory
+    return b, arrays_inside.reshaped(b, (3, rows)), arrays_inside.reshaped(b, -1), own
+
+
+def test_reshaped_is_a_reshape_without_a_call():
+    a = np.arange(6.0)
+    b, turned, flat, own = numba.njit(reshapes)(a, 2)
+    assert a[1] == 7.0 and np.shares_memory(a, flat)
+    for array, shape in ((b, (2, 3)), (turned, (3, 2)), (flat, (6,))):
+        np.testing.assert_array_equal(array, a.reshape(shape))
+    np.testing.assert_array_equal(own, np.ones((2, 3)))
+    with pytest.raises(ValueError, match="total size"):
+        numba.njit(reshapes)(a, 4)
+    for array in reshapes(a, 2):
+        assert array.size == 6
+
+
+def test_reshaped_leaves_other_arrays_to_numba():
+    kernel = numba.njit(lambda a: arrays_inside.reshaped(a, 4))
+    with pytest.raises(numba.TypingError, match="contiguous"):
+        kernel(np.ones((4, 2))[:, :1])
