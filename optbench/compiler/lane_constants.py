@@ -4,6 +4,9 @@ A rule is written for one parameter, so that a root, a power or a remainder of h
 stands in the innermost loop. Where the lanes are that loop the compiler cannot take it out, for each lane has its own.
 Measured, float64, 64 lanes of 100 parameters: asgd 1,190 ns a lane with its power in the loop and 45 without, nadam
 2,100 and 140, lookahead(gd) 640 and 50. Cheap arithmetic stays where it is: to read a number takes as long.
+
+Nor may a strict compiler make a product with the reciprocal out of a division by a constant, for it rounds once more.
+That is done here, for all kernels alike: Adam divides by both corrections of its bias, and takes 190 ns instead of 317.
 """
 
 import ast
@@ -116,6 +119,9 @@ class _Outside(ast.NodeTransformer):
                 self.parts.keep(name, ast.IfExp(node, ast.Constant(1), ast.Constant(0)) if truth else node)
             made = ast.Compare(_load(name), [ast.NotEq()], [ast.Constant(0)]) if truth else _load(name)
             return ast.copy_location(made, node)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and self.parts.constant(node.right):
+            reciprocal = ast.BinOp(ast.Constant(1), ast.Div(), node.right)
+            node = ast.copy_location(ast.BinOp(node.left, ast.Mult(), ast.copy_location(reciprocal, node)), node)
         return self.generic_visit(node)
 
 
