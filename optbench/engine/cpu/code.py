@@ -59,8 +59,10 @@ class CohortCode(ProblemCode):
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.dtype(dtype))
-        super().__init__(problem, dtype, problem.form == "lanes" and self.lanes_per_call == 1)
-        self.order: Order = "lanes" if problem.form == "lanes" and not self.alone else "rows"
+        alone = problem.form == "lanes" and self.lanes_per_call == 1
+        # What has a fused kernel needs no other of one lane, which takes a second of a first start to compile.
+        super().__init__(problem, dtype, alone and (not can_be_fused(problem) or bool(optimizer.matrix)))
+        self.order: Order = "lanes" if problem.form == "lanes" and not alone else "rows"
         self.update = update_kernel(optimizer, self.order, dtype, strict=can_be_fused(problem))
         _compile_draws(problem, dtype)
         self.drive = partial(
