@@ -45,9 +45,9 @@ def matrix_factorization(size=20, rank=3, condition=10.0, tail=0.0, offset=1e-2,
     start, gradient descent learns one eigenvector after the other, with a plateau before each. Starts near the saddle
     at U = 0: normal times ``offset``.
 
-    Its gradient takes five times its floor (benchmarks/floors.py: 440 to 480 ns a lane, 84): eleven passes over a row
-    of lanes for each of 210 entries, 13 ns a pass at 64 lanes, half of which is to begin it. Fewer and longer passes
-    over all entries of a row of the residual took 550 and 640 ns, for they read more.
+    Its gradient takes three times its floor (benchmarks/floors.py: 206 ns a lane, 66): eleven passes over a row of
+    lanes for each of 210 entries, 6 ns a pass. Fewer and longer passes over all entries of a row of the residual took
+    550 and 640 ns where these took 440 to 480, for they read more.
     """
     if not 1 <= rank <= size:
         raise OptbenchError(f"problem matrix_factorization: rank={rank!r} must be between 1 and size={size}")
