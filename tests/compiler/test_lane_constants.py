@@ -13,8 +13,9 @@ from optbench.contract.optimizers import Optimizer
 from optbench.kit.scalars import larger
 
 RULES = [name for name, record in optbench.optimizers().items() if isinstance(record, Optimizer)]
-RULES += ["clip(gd)", "clip(adam)", "lookahead(momentum)", "average(nadam)"]
-DEAR = {"adabound", "asgd", "nadam", "radam", "lars", "novograd", "prodigy", "mars", "clip(gd)", "lookahead(momentum)"}
+WRAPPED = ["clip(gd)", "clip(adam)", "lookahead(momentum)", "average(nadam)", "lookahead(clip(decoupled_decay(adam)))"]
+RULES += WRAPPED
+DEAR = {"adabound", "asgd", "nadam", "radam", "lars", "novograd", "prodigy", "mars", *WRAPPED}
 
 
 def record_of(name):
@@ -77,11 +78,12 @@ def test_names_that_are_assigned_again():
     assert "%" in ast.unparse(parts.first.tree) and "%" not in ast.unparse(parts.rest.tree)
 
 
-def test_a_division_by_a_constant_is_a_product():
-    parts = split(optbench.optimizers()["adam"])
+@pytest.mark.parametrize("name, count", [("adam", 2), ("clip(adam)", 3), ("average(decoupled_decay(adam))", 3)])
+def test_a_division_by_a_constant_is_a_product(name, count):
+    parts = split(record_of(name))
     divided = [ast.unparse(node.right) for node in ast.walk(parts.rest.tree) if isinstance(node, ast.BinOp)
                and isinstance(node.op, ast.Div)]  # fmt: skip
-    assert len(divided) == 1 and "sqrt" in divided[0] and parts.count == 2
+    assert len(divided) == 1 and "sqrt" in divided[0] and parts.count == count
 
 
 @pytest.mark.parametrize("rule", [branched, cheap])
