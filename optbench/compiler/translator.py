@@ -131,6 +131,8 @@ class Translator:
             elif isinstance(value, bool | int | float | str | tuple | np.generic | np.ndarray):
                 key.append(_spelled(name, value))
                 value = self._typed(value)
+            else:  # math's, NumPy's: a file may change which of them it means by a name
+                key.append(f"{name}={getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}")
             namespace[name] = value
         key += [
             _spelled(ast.unparse(node), value)

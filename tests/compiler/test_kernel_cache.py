@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = """
 import pieces
 from optbench import optimizer
-from pieces import DIGITS, SCALE, WEIGHTS, compiled_elsewhere, pull
+from pieces import DIGITS, SCALE, WEIGHTS, bent, compiled_elsewhere, pull
 from pieces import shift as moved
 
 @optimizer(source="a test")
@@ -27,6 +27,10 @@ def by_helper(w, g, lr):
 @optimizer(source="a test")
 def by_renamed_helper(w, g, lr):
     return moved(g)
+
+@optimizer(source="a test")
+def by_renamed_function_of_numpy(w, g, lr):
+    return bent(g)
 
 @optimizer(source="a test")
 def by_number(w, g, lr):
@@ -73,6 +77,11 @@ DIGITS = np.array([1.0 + {0}e-10])
 def deep(x):
     return {0}.0 * x
 
+bend = np.square if {0} == 2 else np.exp2
+
+def bent(x):
+    return 1.0 + bend(x)
+
 def pull(x):
     return deep(x)
 
@@ -86,6 +95,7 @@ def compiled_elsewhere(x):
 RULES = (
     "by_helper", "by_renamed_helper", "by_number", "by_array", "by_digits_of_an_array", "by_compiled_helper",
     "by_attribute", "by_whole_attribute", "by_array_attribute", "by_function_attribute",
+    "by_renamed_function_of_numpy",
 )  # fmt: skip
 SCRIPT = """
 import json, sys
