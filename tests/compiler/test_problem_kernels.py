@@ -1,15 +1,19 @@
 """Kernels of problems: that of a single lane computes what that of many does."""
 
+from itertools import cycle
+
 import numpy as np
 import pytest
 from harness import batch, gradient, problem_of
 
-QUICK = ["rosenbrock(dim=13)", "styblinski_tang(dim=9)", "phase_retrieval", "logistic", "matrix_factorization"]
+# Every structure, and every dtype: with data and without, in one loop and in more.
+QUICK = ["rosenbrock(dim=13)", "phase_retrieval", "styblinski_tang(dim=9)", "logistic", "matrix_factorization"]
 SLOW = ["griewank", "poisson", "huber", "squared_hinge", "softmax", "quadratic", "ellipsoid", "hilbert", "random_field"]
+CASES = list(zip(QUICK, cycle(["float64", "float64", "float32", "float32"])))
+CASES += [pytest.param(*case, marks=pytest.mark.slow) for case in zip(SLOW, cycle(["float32", "float64"]))]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+@pytest.mark.parametrize("name, dtype", CASES)
 def test_a_single_lane_has_what_it_has_among_others(name, dtype):
     problem = problem_of(name)
     rng = np.random.default_rng(4)
