@@ -57,8 +57,7 @@ def gradient_call(problem: optbench.Problem, dtype: str, rows: int, lanes: int) 
         w, g, f, _copy(x, dtype), _copy(np.reshape(y, -1), dtype), _copy(np.reshape(problem.constants, -1), dtype),
         np.array(problem.layout, np.int64).reshape(-1), aligned((room,), dtype), 0, lanes,
     )  # fmt: skip
-    again = _repeater(kernel.nopython_signatures[0])
-    return lambda count: again(kernel, count, *given)
+    return lambda count: kernel.repeat(count, *given)
 
 
 def _copy(values: Any, dtype: str) -> np.ndarray:
@@ -66,24 +65,6 @@ def _copy(values: Any, dtype: str) -> np.ndarray:
     out = aligned(plain.shape, dtype)
     out[...] = plain
     return out
-
-
-_REPEATERS: dict[Any, Any] = {}
-
-
-def _repeater(signature: Any) -> Any:
-    """A compiled loop of calls of any kernel of that signature."""
-    import numba
-
-    def again(kernel, count, w, g, f, x, y, constants, layout, work, first, last):
-        for _ in range(count):
-            kernel(w, g, f, x, y, constants, layout, work, first, last)
-
-    if signature not in _REPEATERS:
-        types = numba.types
-        whole = types.void(types.FunctionType(signature), types.int64, *signature.args)
-        _REPEATERS[signature] = numba.njit(whole)(again)
-    return _REPEATERS[signature]
 
 
 def slope(w, g, f):

@@ -11,7 +11,6 @@ from optbench.compiler.translator import STRICT, compile_tree, jit
 from optbench.compiler.update_kernels import update_signature
 from optbench.contract.types import DtypeName
 
-address = cache(numba_inside.address)
 _gradient_at = numba_inside.function_at(gradient_signature)
 _update_at = numba_inside.function_at(update_signature)
 

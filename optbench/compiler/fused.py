@@ -17,10 +17,11 @@ import numpy as np
 from optbench.compiler import numba_inside
 from optbench.compiler.arrays_inside import on_stack, turned
 from optbench.compiler.contracts import FusedArguments, GradientArguments, UpdateArguments
+from optbench.compiler.kernels import finish
 from optbench.compiler.pipelines_inside import PART, Vectors
 from optbench.compiler.problem_kernels import gradient_of_lanes
 from optbench.compiler.signatures import call, names, signature
-from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, finish, jit, translator
+from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, jit, translator
 from optbench.compiler.update_text import Writer
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problem_values import scratch
@@ -56,7 +57,7 @@ class Fused:
     @cached_property
     def kernel(self) -> Callable[..., None]:
         """Takes the fields of FusedArguments. Raises PluginError where it does not compile."""
-        return finish(self._function, self._signature, self._owner, "its fused kernel", **_OPTIONS)
+        return finish(self._function, self._signature, self._owner, "its fused kernel", **_OPTIONS).prepared()
 
     @property
     def is_kept(self) -> bool:

@@ -9,7 +9,8 @@ from functools import cache
 from typing import NamedTuple
 
 from optbench.compiler.contracts import UpdateArguments
-from optbench.compiler.translator import finish, translator
+from optbench.compiler.kernels import finish
+from optbench.compiler.translator import translator
 from optbench.compiler.update_kernels import update_signature
 from optbench.compiler.update_text import Writer, together
 from optbench.contract.optimizers import Optimizer

@@ -115,6 +115,10 @@ class OwnCode(Helper):
     library = OwnLibrary
 
 
+ENTRANCE: dict[str, Any] = {"no_cfunc_wrapper": True, "pipeline_class": OwnCode}
+"""The options of what Python calls; no C library does."""
+
+
 class _Untouched(JITCodeLibrary):
     def _optimize_functions(self, ll_module):
         ll_module.data_layout = self._codegen._data_layout

@@ -13,9 +13,10 @@ import numba
 
 from optbench.compiler.arrays_inside import alone
 from optbench.compiler.contracts import EvaluateArguments, GradientArguments
+from optbench.compiler.kernels import Kernel, finish
 from optbench.compiler.pipelines_inside import PART, Vectors
 from optbench.compiler.signatures import call, names, signature
-from optbench.compiler.translator import OPTIONS, STRICT, compile_tree, finish, translator
+from optbench.compiler.translator import OPTIONS, STRICT, compile_tree, translator
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import arguments
 from optbench.contract.types import DtypeName, Form
@@ -29,7 +30,7 @@ _CALL = ("first", "last")
 @cache
 def gradient_kernel(
     function: Callable, form: Form, dtype: DtypeName, owner: str, strict: bool = False, one: bool = False
-) -> Callable:
+) -> Kernel:
     """``value_and_gradient`` behind the common signature. Raises PluginError where it does not compile.
 
     Of lanes form, ``strict``: with the bits that a fused kernel has, too; ``one``: for calls of a single lane.
@@ -61,7 +62,7 @@ def gradient_of_lanes(function: Callable, dtype: DtypeName, owner: str, strict: 
 
 
 @cache
-def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str) -> Callable:
+def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str) -> Kernel:
     """``evaluate`` behind the common signature. Raises PluginError where it does not compile."""
     own = _check_arguments(function, owner, EvaluateArguments._fields, ("w", "out"))
     tree: ast.FunctionDef | str

@@ -19,7 +19,6 @@ import numpy as np
 
 from optbench.compiler import arrays_inside, fastmath, numba_inside, pipelines_inside
 from optbench.compiler.fastmath import FASTMATH, REPLACED
-from optbench.compiler.kernel_files import KernelCacheWarning
 from optbench.contract.errors import PluginError
 from optbench.contract.syntax import definition, function_of
 from optbench.contract.types import DtypeName
@@ -37,7 +36,7 @@ def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
 
     Without a ``signature``, for kernels to call: Python must not, for there is nothing that takes its arguments.
     """
-    own = pipelines_inside.INSIDE if signature is None else {"pipeline_class": pipelines_inside.OwnCode}
+    own = pipelines_inside.INSIDE if signature is None else pipelines_inside.ENTRANCE
     options = OPTIONS | own | options
     kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
     if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
@@ -56,18 +55,6 @@ def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespa
     digest = hashlib.sha256(f"{ast.unparse(tree)}{key}{home.__module__}{_BASE}".encode()).hexdigest()[:12]
     tree.name = f"{name}_{digest}"
     return function_of(tree, home, namespace)
-
-
-def finish(function: FunctionType, signature: Any, owner: str, name: str, **options: Any) -> Callable:
-    """The kernel of one signature. Raises PluginError, with numba's reason for the plug-in's function ``name``."""
-    try:
-        return jit(function, signature, **numba_inside.noalias(), **options)
-    except KernelCacheWarning:  # where the user made errors of warnings; no fault of the plug-in's
-        raise
-    except Exception as error:  # numba raises many kinds
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = next((line for line in lines if not line.startswith(("Failed in", "[1]"))), type(error).__name__)
-        raise PluginError(f"{owner}: {name} does not compile: {reason}") from error
 
 
 class Translator:

@@ -4,18 +4,18 @@ The kernel of a rule comes in two loop orders: "rows" for arrays (runs, dim), "l
 are UpdateArguments of contracts.py.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 from optbench.compiler.contracts import UpdateArguments
+from optbench.compiler.kernels import Kernel, finish
 from optbench.compiler.signatures import signature
-from optbench.compiler.translator import STRICT, finish, translator
+from optbench.compiler.translator import STRICT, translator
 from optbench.compiler.update_text import Writer
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.types import DtypeName, Order
 
-_MADE: dict[tuple, Callable] = {}
+_MADE: dict[tuple, Kernel] = {}
 
 
 def parts_of(record: Optimizer) -> tuple:
@@ -27,7 +27,7 @@ def parts_of(record: Optimizer) -> tuple:
 update_signature = partial(signature, UpdateArguments)
 
 
-def update_kernel(record: Optimizer, order: Order, dtype: DtypeName, strict: bool = False) -> Callable:
+def update_kernel(record: Optimizer, order: Order, dtype: DtypeName, strict: bool = False) -> Kernel:
     """The rule as a loop over a cohort. Raises PluginError where it does not compile.
 
     ``strict``: with the bits that a fused kernel has, too, as order "lanes" always is; in order "rows" a rule then

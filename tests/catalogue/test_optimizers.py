@@ -201,7 +201,7 @@ def test_hyperparameters_and_blocks_compile_nothing(name):
         Update(record, "rows", blocks, "float64", [values]).kernel
         for blocks, values in zip(BLOCKS.values(), varied(record, 3), strict=True)
     ]
-    assert made[0] is made[1] is made[2] and len(made[0].signatures) == 1
+    assert made[0] is made[1] is made[2]
 
 
 @EVERY_RULE

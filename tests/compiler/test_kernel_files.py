@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numba import float64, types
 
-from optbench.compiler import kernel_files, numba_inside, translator
+from optbench.compiler import kernel_files, kernels, numba_inside, translator
 from optbench.compiler.kernel_files import KernelCacheWarning, Sealed
 from optbench.contract.errors import PluginError
 
@@ -105,7 +105,7 @@ def scaled(tmp_path, monkeypatch):
     exec(compile(file.read_text(), str(file), "exec"), scope)
 
     def made():
-        kernel = translator.finish(scope["scaled"], SUM, "a test", "scaled")
+        kernel = translator.jit(scope["scaled"], SUM)
         assert kernel(np.arange(10.0), 2.0) == 90.0
         return sum(kernel.stats.cache_hits.values())
 
@@ -187,7 +187,7 @@ def test_an_error_made_of_the_warning_does_not_blame_the_plug_in(scaled, tmp_pat
         with pytest.raises(KernelCacheWarning):
             scaled()
     with pytest.raises(PluginError, match="a test: broken does not compile"):
-        translator.finish(lambda a, n: a.nothing, SUM, "a test", "broken")
+        kernels.finish(lambda a, n: a.nothing, SUM, "a test", "broken")
 
 
 @pytest.mark.slow

@@ -17,7 +17,15 @@ import numpy as np
 import pytest
 from numba import float64, int64, types, void
 
-from optbench.compiler import arrays_inside, cuda_inside, kernel_files, numba_inside, pipelines_inside, translator
+from optbench.compiler import (
+    arrays_inside,
+    cuda_inside,
+    kernel_files,
+    kernels,
+    numba_inside,
+    pipelines_inside,
+    translator,
+)
 
 ROOT = Path(__file__).parents[2]
 TABLE = types.Array(float64, 2, "C")
@@ -112,10 +120,10 @@ def without_noalias(monkeypatch):
 
 def test_without_noalias_kernels_are_made_after_one_warning(without_noalias):
     with pytest.warns(RuntimeWarning, match=r"this numba does not take noalias .*: kernels will be slower") as told:
-        kernel = translator.finish(add, ADD, "a test", "add")
+        kernel = kernels.finish(add, ADD, "a test", "add")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        translator.finish(add, ADD, "a test", "add")
+        kernels.finish(add, ADD, "a test", "add")
     assert len(told) == 1
     a = np.ones((2, 3))
     kernel(a, np.ones((2, 3)), 4)
@@ -168,7 +176,7 @@ def test_what_compiled_code_alone_calls_has_no_entrance_but_its_own():
     signature = float64(float64)
     inside = translator.jit(called)
     inside.compile(signature)
-    for kernel, ways in ((inside, {""}), (translator.jit(calling, signature), {"", "cpython", "cfunc"})):
+    for kernel, ways in ((inside, {""}), (translator.jit(calling, signature), {"", "cpython"})):
         result = kernel.get_compile_result(signature)
         name = result.fndesc
         names = {

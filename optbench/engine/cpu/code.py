@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 
 from optbench.compiler import finite_sums, permutations, problem_kernels
-from optbench.compiler.driver import address, driver
-from optbench.compiler.update_kernels import update_kernel, update_signature
+from optbench.compiler.driver import driver
+from optbench.compiler.kernels import Kernel
+from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
@@ -48,7 +49,9 @@ class ProblemCode:
             problem.value_and_gradient, problem.form, dtype, owner, strict, alone
         )
         if problem.evaluate is not None:
-            self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
+            self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner).prepared()
+        else:
+            self.gradient.prepared()  # what evaluates a run, then
 
 
 class CohortCode(ProblemCode):
@@ -65,11 +68,8 @@ class CohortCode(ProblemCode):
         self.order: Order = "lanes" if problem.form == "lanes" and not alone else "rows"
         self.update = update_kernel(optimizer, self.order, dtype, strict=can_be_fused(problem))
         _compile_draws(problem, dtype)
-        self.drive = partial(
-            driver(dtype),
-            address(self.gradient, problem_kernels.gradient_signature(dtype)),
-            address(self.update, update_signature(dtype)),
-        )
+        assert isinstance(self.gradient, Kernel) and isinstance(self.update, Kernel)
+        self.drive = partial(driver(dtype), self.gradient.address, self.update.address)
 
 
 class EagerCode(ProblemCode):

@@ -29,7 +29,7 @@ class Update:
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs = record, order, runs
-        self.kernel = update_kernel(record, order, dtype, strict)
+        self.kernel = update_kernel(record, order, dtype, strict).prepared()
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
         self.scalars = first_scalars(record, len(self.blocks), dtype, hyperparameters)

@@ -1,0 +1,56 @@
+"""Kernels and the entrance that those of a signature share."""
+
+import numpy as np
+import pytest
+from numba import float64, int64, types, void
+
+from optbench.compiler import kernels
+
+ROWS = types.Array(float64, 2, "C")
+KIND = void(ROWS, float64, int64)
+
+
+def add(a, x, row):
+    a[row] += x
+
+
+def multiply(a, x, row):
+    a[row] *= x
+
+
+def refuse(a, x, row):
+    if x < 0:
+        raise ValueError("below nothing")
+
+
+@pytest.fixture(scope="module")
+def made():
+    return {f.__name__: kernels.finish(f, KIND, "a test", f.__name__) for f in (add, multiply, refuse)}
+
+
+def test_kernels_of_one_signature_share_an_entrance(made):
+    kernels._entrance.cache_clear()
+    a = np.arange(6.0).reshape(2, 3)
+    made["add"](a, 2.0, 1)
+    made["multiply"](a, 3.0, 1)
+    assert a.tolist() == [[0, 1, 2], [15, 18, 21]]
+    assert kernels._entrance.cache_info().currsize == 1
+    assert len({kernel.address for kernel in made.values()}) == 3
+
+
+def test_a_kernel_has_no_entrance_of_its_own(made):
+    result = made["add"].compiled.get_compile_result(KIND)
+    for name in (result.fndesc.llvm_cpython_wrapper_name, result.fndesc.llvm_cfunc_wrapper_name):
+        assert not result.library.get_pointer_to_function(name)
+
+
+def test_an_error_comes_through(made):
+    made["refuse"](np.zeros((1, 1)), 1.0, 0)
+    with pytest.raises(ValueError, match="below nothing"):
+        made["refuse"](np.zeros((1, 1)), -1.0, 0)
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 2), np.float32), np.zeros(2), np.zeros((2, 2)).T, [[1.0]]])
+def test_what_the_signature_does_not_say_is_refused(made, array):
+    with pytest.raises(TypeError):
+        made["add"](array, 1.0, 0)
