@@ -2,7 +2,9 @@
 
 The kernels that the driver calls by address take some sixty arguments each, and hand w, g and f on through memory. Here
 both stand in one function, sizes are constants, and the lanes of a vector stay in registers or the L1 cache for as many
-steps as a chunk has. It takes over a second to compile for each pair: engine/cpu/fusing.py says when that pays.
+steps as a chunk has. Where parameters are few, a step waits for its own operations longer than it computes: several
+vectors step side by side then. It takes one to three seconds to compile for each pair: engine/cpu/fusing.py says when
+that pays.
 """
 
 import ast
@@ -30,7 +32,7 @@ from optbench.contract.types import DtypeName, Order
 
 VECTOR = 64
 """Bytes of the lanes that go together: a cache line, and the widest vectors there are."""
-TOGETHER = 16
+TOGETHER = 8
 """Parameters, of all vectors that step in turn: enough to hide how long an operation takes, few enough for the L1 cache
 with what a rule keeps of them."""
 UNROLLED = 4
@@ -82,7 +84,7 @@ class Fused:
             work = scratch(self._owner, self.problem.work, 1, n)
         shapes = {
             "w": (v, dim, n), "state": (v, len(self.rule.own), *plane), "scalars": (v, self.rows, n),
-            "limit": (v, n), "f": (v, n), "g": (v, dim, n), "a_g": (dim, n), "a_f": (n,), "work": (work,),
+            "limit": (v, n), "f": (v, n), "g": (v, dim, n), "work": (work,),
         }  # fmt: skip
         rooms = {f"_room_{name}": on_stack(real, shape) for name, shape in shapes.items()}
         for name, shape in {"powers": (v, len(self.rule.powers), n), "tail": (v, n), "base": (v, n)}.items():
@@ -90,23 +92,34 @@ class Fused:
         return rooms | {"_room_schedule_of": on_stack(numba.int64, (v, n))}
 
     def _text(self) -> str:
+        sizes = [self.vectors >> k for k in range(self.vectors.bit_length())]
+        choice = "1"
+        for size in reversed(sizes[:-1]):
+            choice = f"{size} if runs - first > {size // 2 * self.lanes} else {choice}"
+        at = ("k, r, i", "k, lane, i") if self.one else ("k, i, r", "k, i, lane")
+        return _TEXT.format(
+            names=names(FusedArguments), lanes=self.lanes, dim=self.problem.dim, slots=len(self.rule.own),
+            rows=self.rows, powers=len(self.rule.powers), own=at[0], all=at[1], choice=choice,
+            rooms="\n    ".join(f"{name.replace('_room', '', 1)} = {name}()" for name in self._rooms()),
+            steps="".join(map(self._steps, sizes)),
+        )  # fmt: skip
+
+    def _steps(self, parts: int) -> str:
+        """The text of the steps of so many vectors, each piece for all of them: one branch decides for all, too."""
         turn = "_turned({})" if self.one else "{}"
-        own = {name: f"_{name}[v]" for name in ("scalars", "powers")}
+        own = {name: f"_{name}[v]" for name in ("scalars", "powers", "state")}
         update = call(
-            UpdateArguments, "_update", w=turn.format("_w[v]"), g=turn.format("_a_g"), state="_state[v]", first="0",
+            UpdateArguments, "_update", w=turn.format("_w[v]"), g=turn.format("_g[v]"), first="0",
             last=str(self.lanes), **own,
         )  # fmt: skip
         gradient = call(
-            GradientArguments, "_gradient", w="_w[v]", g="_a_g", f="_a_f", work="_work", first="0", last=str(self.lanes)
-        )
-        at = ("k, r, i", "k, lane, i") if self.one else ("k, i, r", "k, i, lane")
-        return _TEXT.format(
-            names=names(FusedArguments), lanes=self.lanes, vectors=self.vectors, together=self.lanes * self.vectors,
-            dim=self.problem.dim, slots=len(self.rule.own), rows=self.rows,
-            powers=len(self.rule.powers), gradient=gradient, update=update, own=at[0], all=at[1],
-            parts="range(1)" if self.one else "range(part, parts)",
-            rooms="\n    ".join(f"{name.replace('_room', '', 1)} = {name}()" for name in self._rooms()),
+            GradientArguments, "_gradient", w="_w[v]", g="_g[v]", f="_f[v]", work="_work", first="0",
+            last=str(self.lanes),
         )  # fmt: skip
+        below = " & ".join(f"(_f[{v}, r] <= _limit[{v}, r])" for v in range(parts))
+        return _STEPS.format(
+            lanes=self.lanes, parts=parts, dim=self.problem.dim, gradient=gradient, update=update, below=below
+        )
 
 
 class _Writer(Writer):
@@ -144,16 +157,16 @@ def NAME({names}):
     runs = f.shape[0]
     heard, noisy, scheduled = tail.shape[0] > 0, noise.shape[0] > 0, factors.shape[1] > 0
     {rooms}
-    s, part, checked = place[1], place[2], place[3] > 0
-    for first in range(place[0], runs, {together}):
-        parts = min({vectors}, (runs - first + {lanes} - 1) // {lanes})
+    first, s, judged = place[0], place[1], place[2] > 0
+    while first < runs:
+        parts = {choice}
+        last = min(first + parts * {lanes}, runs)
         for v in range(parts):
             for r in range({lanes}):
                 # A vector that is not full goes on with the last lane.
                 lane = min(first + v * {lanes} + r, runs - 1)
-                _f[v, r] = f[lane]
                 for i in range({dim}):
-                    _w[v, i, r], _g[v, i, r] = w[i, lane], g[i, lane]
+                    _w[v, i, r] = w[i, lane]
                 for k in range({slots}):
                     for i in range({dim}):
                         _state[v, {own}] = state[{all}]
@@ -163,46 +176,11 @@ def NAME({names}):
                     _powers[v, k, r] = powers[k, lane]
                 _limit[v, r], _base[v, r], _schedule_of[v, r] = limit[lane], base[lane], schedule_of[lane]
                 _tail[v, r] = 0.0
-        fine = True
-        while s < steps:
-            t = done + s + 1
-            for v in {parts}:
-                if scheduled:
-                    for r in range({lanes}):
-                        _scalars[v, 0, r] = _base[v, r] * factors[_schedule_of[v, r], s]
-                {gradient}
-                below = True
-                for r in range({lanes}):
-                    below &= _a_f[r] <= _limit[v, r]
-                if not below or s == steps - 1:
-                    for r in range({lanes}):
-                        _f[v, r] = _a_f[r]
-                    if not below and not checked:
-                        part, fine = v, False
-                        break
-                checked = False
-                if heard:
-                    for r in range({lanes}):
-                        _tail[v, r] += _a_f[r]
-                if noisy:
-                    weight = noise[s, {dim}]
-                    for i in range({dim}):
-                        e = noise[s, i]
-                        for r in range({lanes}):
-                            _a_g[i, r] = weight * _a_g[i, r] + e
-                if s == steps - 1:
-                    for i in range({dim}):
-                        for r in range({lanes}):
-                            _g[v, i, r] = _a_g[i, r]
-                {update}
-            if not fine:
-                break
-            part = 0
-            s += 1
+{steps}
         for v in range(parts):
             for r in range({lanes}):
                 lane = first + v * {lanes} + r
-                if lane < runs:
+                if lane < last:
                     f[lane] = _f[v, r]
                     for i in range({dim}):
                         w[i, lane], g[i, lane] = _w[v, i, r], _g[v, i, r]
@@ -215,11 +193,41 @@ def NAME({names}):
                         powers[k, lane] = _powers[v, k, r]
                     if heard:
                         tail[lane] += _tail[v, r]
-        if not fine:
-            place[0], place[1], place[2], place[3] = first, s, part, 1
-            place[4] = first + part * {lanes}
-            place[5] = min(place[4] + {lanes}, runs)
+        if s < steps:
+            place[0], place[1], place[2], place[3] = first, s, 1, last
             return
-        s, part, checked = 0, 0, False
+        first, s, judged = last, 0, False
     place[0] = runs
+"""
+
+_STEPS = """
+        if parts == {parts}:
+            while s < steps:
+                t = done + s + 1
+                if scheduled:
+                    for v in range({parts}):
+                        for r in range({lanes}):
+                            _scalars[v, 0, r] = _base[v, r] * factors[_schedule_of[v, r], s]
+                for v in range({parts}):
+                    {gradient}
+                below = True
+                for r in range({lanes}):
+                    below &= {below}
+                if not below and not judged:
+                    break
+                judged = False
+                if heard:
+                    for v in range({parts}):
+                        for r in range({lanes}):
+                            _tail[v, r] += _f[v, r]
+                if noisy:
+                    weight = noise[s, {dim}]
+                    for i in range({dim}):
+                        e = noise[s, i]
+                        for v in range({parts}):
+                            for r in range({lanes}):
+                                _g[v, i, r] = weight * _g[v, i, r] + e
+                for v in range({parts}):
+                    {update}
+                s += 1
 """
