@@ -18,25 +18,23 @@ import numpy as np
 
 from optbench.compiler import numba_inside
 from optbench.compiler.arrays_inside import on_stack, turned
-from optbench.compiler.contracts import FusedArguments, GradientArguments, UpdateArguments
+from optbench.compiler.contracts import FusedArguments, GradientArguments
+from optbench.compiler.fused_update import FusedUpdateArguments, FusedWriter
 from optbench.compiler.pipelines_inside import PART, Vectors
 from optbench.compiler.problem_kernels import gradient_of_lanes
 from optbench.compiler.signatures import call, names, signature
-from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, finish, jit, translator
-from optbench.compiler.update_text import Writer
+from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, finish, jit
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problem_values import scratch
 from optbench.contract.problems import Problem
 from optbench.contract.syntax import definition
-from optbench.contract.types import DtypeName, Order
+from optbench.contract.types import DtypeName
 
 VECTOR = 64
 """Bytes of the lanes that go together: a cache line, and the widest vectors there are."""
 TOGETHER = 8
 """Parameters, of all vectors that step in turn: enough to hide how long an operation takes, few enough for the L1 cache
 with what a rule keeps of them."""
-UNROLLED = 4
-"""Parameters up to which the update is written out one by one, so that their gradients never go through memory."""
 _PART = OPTIONS | STRICT | PART
 _OPTIONS = STRICT | {"pipeline_class": Vectors}
 
@@ -52,6 +50,7 @@ class Fused:
         self.problem, self.rule, self.dtype, self.one, self.rows = problem, rule, dtype, one, rows
         self.lanes = 1 if one else VECTOR // np.dtype(dtype).itemsize
         self.vectors = 1 if one else max(1, TOGETHER // problem.dim)
+        self._writer = FusedWriter(rule, "rows" if one else "lanes", dtype, problem.dim)
         self._signature = signature(FusedArguments, dtype)
         self._owner = f"problem {problem.name or '(unnamed)'} with {rule.name}"
 
@@ -68,8 +67,7 @@ class Fused:
     @cached_property
     def _function(self) -> Any:
         gradient = gradient_of_lanes(self.problem.value_and_gradient, self.dtype, self._owner, strict=True)
-        writer = _Writer(self.rule, "rows" if self.one else "lanes", self.dtype, self.problem.dim)
-        update = writer.function()
+        update = self._writer.function()
         namespace = {"_gradient": numba.njit(**_PART)(gradient), "_update": numba.njit(**_PART)(update)}
         namespace |= {"_turned": turned} | self._rooms()
         key = f"{gradient.__name__} {update.__name__} {self.dtype}"
@@ -101,7 +99,7 @@ class Fused:
             names=names(FusedArguments), lanes=self.lanes, dim=self.problem.dim, slots=len(self.rule.own),
             rows=self.rows, powers=len(self.rule.powers), own=at[0], all=at[1], choice=choice,
             rooms="\n    ".join(f"{name.replace('_room', '', 1)} = {name}()" for name in self._rooms()),
-            steps="".join(map(self._steps, sizes)),
+            steps="".join(map(self._steps, sizes)), alike=self._writer.alike_if("v, r", "0, 0"),
         )  # fmt: skip
 
     def _steps(self, parts: int) -> str:
@@ -109,7 +107,7 @@ class Fused:
         turn = "_turned({})" if self.one else "{}"
         own = {name: f"_{name}[v]" for name in ("scalars", "powers", "state")}
         update = call(
-            UpdateArguments, "_update", w=turn.format("_w[v]"), g=turn.format("_g[v]"), first="0",
+            FusedUpdateArguments, "_update", w=turn.format("_w[v]"), g=turn.format("_g[v]"), first="0",
             last=str(self.lanes), **own,
         )  # fmt: skip
         gradient = call(
@@ -120,25 +118,6 @@ class Fused:
         return _STEPS.format(
             lanes=self.lanes, parts=parts, dim=self.problem.dim, gradient=gradient, update=update, below=below
         )
-
-
-class _Writer(Writer):
-    """The text of the update for the lanes of a vector, whose parameters are written out where they are few."""
-
-    def __init__(self, rule: Optimizer, order: Order, dtype: DtypeName, dim: int):
-        super().__init__(rule, order, translator(dtype, whole_literals=True, strict=True))
-        self.dim = dim
-
-    def _loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
-        if self.dim > UNROLLED or first != "0":
-            super()._loop(at, first, last, lines)
-            return
-        for d in range(self.dim):
-            if not self.flat:
-                self._views(at, str(d))
-                self.add(at, "for r in range(w.shape[1]):")
-            for line in lines:
-                self.add(at if self.flat else at + 1, line.replace("@", str(d) if self.flat else "r"))
 
 
 def multiplies(function: Callable) -> bool:
@@ -176,6 +155,10 @@ def NAME({names}):
                     _powers[v, k, r] = powers[k, lane]
                 _limit[v, r], _base[v, r], _schedule_of[v, r] = limit[lane], base[lane], schedule_of[lane]
                 _tail[v, r] = 0.0
+        alike = True
+        for v in range(parts):
+            for r in range({lanes}):
+                alike &= {alike}
 {steps}
         for v in range(parts):
             for r in range({lanes}):
