@@ -7,16 +7,18 @@ import numpy as np
 from optbench import OptbenchError, Problem, problem
 
 
-def well(a, L, gamma, tau):
-    """-gamma a^2 up to tau, then a spline down into L (a - 4 tau)^2 - nu from 2 tau on (the paper's g_1)."""
-    t, far = a / tau - 1.0, a - 4.0 * tau
+def well(a, t, L, gamma, tau):
+    """-gamma a^2 up to tau, then a spline down into L (a - 4 tau)^2 - nu from 2 tau on (the paper's g_1).
+
+    Here as below t is a / tau - 1: 0 where the spline begins, 1 where it ends.
+    """
+    far = a - 4.0 * tau
     spline = (10.0 * gamma - 14.0 * L) / 3.0 * t * t * t + (5.0 * L - 3.0 * gamma) / 2.0 * t * t * t * t
     inner = tau * tau * spline if t > 0.0 else 0.0
     return L * far * far - depth(L, gamma, tau) if t >= 1.0 else inner - gamma * a * a
 
 
-def well_slope(a, L, gamma, tau):
-    t = a / tau - 1.0
+def well_slope(a, t, L, gamma, tau):
     spline = tau * t * t * (10.0 * gamma - 14.0 * L + (10.0 * L - 6.0 * gamma) * t)
     inner = spline if t > 0.0 else 0.0
     return 2.0 * L * (a - 4.0 * tau) if t >= 1.0 else inner - 2.0 * gamma * a
@@ -27,39 +29,44 @@ def depth(L, gamma, tau):
     return (37.0 * L + 13.0 * gamma) / 6.0 * tau * tau
 
 
-def opened(a, tau):
+def opened(t):
     """0 up to tau, 1 from 2 tau on: (L - g_2) / (L + gamma) of the paper."""
-    t = a / tau - 1.0
     t = 0.0 if t < 0.0 else t
     t = 1.0 if t > 1.0 else t
     return t * t * t * (10.0 - 15.0 * t + 6.0 * t * t)
 
 
-def opened_slope(a, tau):
-    t = a / tau - 1.0
+def opened_slope(t, inverse):
     t = 0.0 if t < 0.0 else t
     t = 1.0 if t > 1.0 else t
-    return 30.0 * t * t * (1.0 - t) * (1.0 - t) / tau
+    rest = t - t * t
+    return 30.0 * inverse * rest * rest
 
 
 def value_and_gradient(w, g, f, constants):
     # Every loop writes one row of g: one that also adds to the row before it does not vectorize.
+    # None divides: a product takes a sixteenth of the time.
     L, gamma, tau = constants[0], constants[1], constants[2]
-    last, runs = w.shape[0] - 1, w.shape[1]
+    last, runs, inverse = w.shape[0] - 1, w.shape[1], 1.0 / tau
     for r in range(runs):
-        f[r] = well(abs(w[0, r]), L, gamma, tau)
-        g[0, r] = well_slope(abs(w[0, r]), L, gamma, tau)
+        a = abs(w[0, r])
+        t = a * inverse - 1.0
+        f[r] = well(a, t, L, gamma, tau)
+        g[0, r] = well_slope(a, t, L, gamma, tau)
     for i in range(1, last + 1):
         before, here, slope = w[i - 1], w[i], g[i]
         for r in range(runs):
-            a, share = abs(here[r]), opened(abs(before[r]), tau)
-            f[r] += L * a * a + share * (well(a, L, gamma, tau) - L * a * a)
-            slope[r] = 2.0 * L * a + share * (well_slope(a, L, gamma, tau) - 2.0 * L * a)
+            a, share = abs(here[r]), opened(abs(before[r]) * inverse - 1.0)
+            t, steep = a * inverse - 1.0, L * a
+            f[r] += steep * a + share * (well(a, t, L, gamma, tau) - steep * a)
+            steep += steep
+            slope[r] = steep + share * (well_slope(a, t, L, gamma, tau) - steep)
     for i in range(last):
         here, after, slope = w[i], w[i + 1], g[i]
         for r in range(runs):
             a = abs(after[r])
-            slope[r] += opened_slope(abs(here[r]), tau) * (well(a, L, gamma, tau) - L * a * a)
+            gap = well(a, a * inverse - 1.0, L, gamma, tau) - L * a * a
+            slope[r] += opened_slope(abs(here[r]) * inverse - 1.0, inverse) * gap
     for i in range(w.shape[0]):
         here, slope = w[i], g[i]
         for r in range(runs):

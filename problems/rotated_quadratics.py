@@ -23,9 +23,9 @@ def value_and_gradient(w, g, f, constants, layout):
     at = 2 * dim
     for stage in range(layout.shape[0]):
         half = layout[stage]
-        for i in range(dim - half):
-            if i & half == 0:
-                turn(g, i, i + half, constants[at], constants[at + 1])
+        for first in range(0, dim - half, 2 * half):
+            for i in range(first, min(first + half, dim - half)):
+                turn(g[i], g[i + half], constants[at], constants[at + 1])
                 at += 2
     for r in range(runs):
         f[r] = 0.0
@@ -36,17 +36,25 @@ def value_and_gradient(w, g, f, constants, layout):
             f[r] += 0.5 * g[i, r] * z
     for stage in range(layout.shape[0] - 1, -1, -1):
         half = layout[stage]
-        for i in range(dim - half - 1, -1, -1):
-            if i & half == 0:
-                at -= 2
-                turn(g, i, i + half, constants[at], -constants[at + 1])
+        at -= 2 * turns(dim, half)
+        place = at
+        for first in range(0, dim - half, 2 * half):
+            for i in range(first, min(first + half, dim - half)):
+                turn(g[i], g[i + half], constants[place], -constants[place + 1])
+                place += 2
 
 
-def turn(z, i, j, cosine, sine):
-    for r in range(z.shape[1]):
-        before = z[i, r]
-        z[i, r] = cosine * before - sine * z[j, r]
-        z[j, r] = sine * before + cosine * z[j, r]
+def turns(dim, half):
+    """Of a stage: how many numbers below dim - half lack the bit ``half``."""
+    whole = (dim - half) // (2 * half)
+    return whole * half + min(dim - half - whole * 2 * half, half)
+
+
+def turn(one, other, cosine, sine):
+    for r in range(one.shape[0]):
+        a, b = one[r], other[r]
+        one[r] = cosine * a - sine * b
+        other[r] = sine * a + cosine * b
 
 
 def rotated(eigenvalues, minimizer, rng, start, **fields):

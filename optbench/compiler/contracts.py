@@ -169,9 +169,9 @@ class FusedArguments(NamedTuple):
     steps: Whole
     """To be made, after step ``done``; ``factors`` and ``noise`` begin with the first of them."""
     place: Wholes1
-    """(6,): where to begin, and where a lane has diverged before its update: the first of the lanes that step in turn,
-    the step, which of their vectors, whether the losses there have been judged already; then from which lane to before
-    which they belong. The first lane is ``runs`` when all steps are made."""
+    """(4,): where to begin, and where a lane has diverged before its update: the first of the lanes that step side by
+    side, the step, whether the losses there have been judged already, and before which lane they end. The first lane is
+    ``runs`` when all steps are made."""
 
 
 class ThreadUpdateArguments(NamedTuple):

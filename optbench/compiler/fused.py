@@ -2,7 +2,9 @@
 
 The kernels that the driver calls by address take some sixty arguments each, and hand w, g and f on through memory. Here
 both stand in one function, sizes are constants, and the lanes of a vector stay in registers or the L1 cache for as many
-steps as a chunk has. It takes over a second to compile for each pair: engine/cpu/fusing.py says when that pays.
+steps as a chunk has. Where parameters are few, a step waits for its own operations longer than it computes: several
+vectors step side by side then. It takes one to three seconds to compile for each pair: engine/cpu/fusing.py says when
+that pays.
 """
 
 import ast
@@ -16,26 +18,24 @@ import numpy as np
 
 from optbench.compiler import numba_inside
 from optbench.compiler.arrays_inside import on_stack, turned
-from optbench.compiler.contracts import FusedArguments, GradientArguments, UpdateArguments
+from optbench.compiler.contracts import FusedArguments, GradientArguments
+from optbench.compiler.fused_update import FusedUpdateArguments, FusedWriter
 from optbench.compiler.kernels import finish
 from optbench.compiler.pipelines_inside import PART, Vectors
 from optbench.compiler.problem_kernels import gradient_of_lanes
 from optbench.compiler.signatures import call, names, signature
-from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, jit, translator
-from optbench.compiler.update_text import Writer
+from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, jit
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problem_values import scratch
 from optbench.contract.problems import Problem
 from optbench.contract.syntax import definition
-from optbench.contract.types import DtypeName, Order
+from optbench.contract.types import DtypeName
 
 VECTOR = 64
 """Bytes of the lanes that go together: a cache line, and the widest vectors there are."""
-TOGETHER = 16
+TOGETHER = 8
 """Parameters, of all vectors that step in turn: enough to hide how long an operation takes, few enough for the L1 cache
 with what a rule keeps of them."""
-UNROLLED = 4
-"""Parameters up to which the update is written out one by one, so that their gradients never go through memory."""
 _PART = OPTIONS | STRICT | PART
 _OPTIONS = STRICT | {"pipeline_class": Vectors}
 
@@ -51,6 +51,7 @@ class Fused:
         self.problem, self.rule, self.dtype, self.one, self.rows = problem, rule, dtype, one, rows
         self.lanes = 1 if one else VECTOR // np.dtype(dtype).itemsize
         self.vectors = 1 if one else max(1, TOGETHER // problem.dim)
+        self._writer = FusedWriter(rule, "rows" if one else "lanes", dtype, problem.dim)
         self._signature = signature(FusedArguments, dtype)
         self._owner = f"problem {problem.name or '(unnamed)'} with {rule.name}"
 
@@ -67,8 +68,7 @@ class Fused:
     @cached_property
     def _function(self) -> Any:
         gradient = gradient_of_lanes(self.problem.value_and_gradient, self.dtype, self._owner, strict=True)
-        writer = _Writer(self.rule, "rows" if self.one else "lanes", self.dtype, self.problem.dim)
-        update = writer.function()
+        update = self._writer.function()
         namespace = {"_gradient": numba.njit(**_PART)(gradient), "_update": numba.njit(**_PART)(update)}
         namespace |= {"_turned": turned} | self._rooms()
         key = f"{gradient.__name__} {update.__name__} {self.dtype}"
@@ -83,7 +83,7 @@ class Fused:
             work = scratch(self._owner, self.problem.work, 1, n)
         shapes = {
             "w": (v, dim, n), "state": (v, len(self.rule.own), *plane), "scalars": (v, self.rows, n),
-            "limit": (v, n), "f": (v, n), "g": (v, dim, n), "a_g": (dim, n), "a_f": (n,), "work": (work,),
+            "limit": (v, n), "f": (v, n), "g": (v, dim, n), "work": (work,),
         }  # fmt: skip
         rooms = {f"_room_{name}": on_stack(real, shape) for name, shape in shapes.items()}
         for name, shape in {"powers": (v, len(self.rule.powers), n), "tail": (v, n), "base": (v, n)}.items():
@@ -91,42 +91,34 @@ class Fused:
         return rooms | {"_room_schedule_of": on_stack(numba.int64, (v, n))}
 
     def _text(self) -> str:
+        sizes = [self.vectors >> k for k in range(self.vectors.bit_length())]
+        choice = "1"
+        for size in reversed(sizes[:-1]):
+            choice = f"{size} if runs - first > {size // 2 * self.lanes} else {choice}"
+        at = ("k, r, i", "k, lane, i") if self.one else ("k, i, r", "k, i, lane")
+        return _TEXT.format(
+            names=names(FusedArguments), lanes=self.lanes, dim=self.problem.dim, slots=len(self.rule.own),
+            rows=self.rows, powers=len(self.rule.powers), own=at[0], all=at[1], choice=choice,
+            rooms="\n    ".join(f"{name.replace('_room', '', 1)} = {name}()" for name in self._rooms()),
+            steps="".join(map(self._steps, sizes)), alike=self._writer.alike_if("v, r", "0, 0"),
+        )  # fmt: skip
+
+    def _steps(self, parts: int) -> str:
+        """The text of the steps of so many vectors, each piece for all of them: one branch decides for all, too."""
         turn = "_turned({})" if self.one else "{}"
-        own = {name: f"_{name}[v]" for name in ("scalars", "powers")}
+        own = {name: f"_{name}[v]" for name in ("scalars", "powers", "state")}
         update = call(
-            UpdateArguments, "_update", w=turn.format("_w[v]"), g=turn.format("_a_g"), state="_state[v]", first="0",
+            FusedUpdateArguments, "_update", w=turn.format("_w[v]"), g=turn.format("_g[v]"), first="0",
             last=str(self.lanes), **own,
         )  # fmt: skip
         gradient = call(
-            GradientArguments, "_gradient", w="_w[v]", g="_a_g", f="_a_f", work="_work", first="0", last=str(self.lanes)
-        )
-        at = ("k, r, i", "k, lane, i") if self.one else ("k, i, r", "k, i, lane")
-        return _TEXT.format(
-            names=names(FusedArguments), lanes=self.lanes, vectors=self.vectors, together=self.lanes * self.vectors,
-            dim=self.problem.dim, slots=len(self.rule.own), rows=self.rows,
-            powers=len(self.rule.powers), gradient=gradient, update=update, own=at[0], all=at[1],
-            parts="range(1)" if self.one else "range(part, parts)",
-            rooms="\n    ".join(f"{name.replace('_room', '', 1)} = {name}()" for name in self._rooms()),
+            GradientArguments, "_gradient", w="_w[v]", g="_g[v]", f="_f[v]", work="_work", first="0",
+            last=str(self.lanes),
         )  # fmt: skip
-
-
-class _Writer(Writer):
-    """The text of the update for the lanes of a vector, whose parameters are written out where they are few."""
-
-    def __init__(self, rule: Optimizer, order: Order, dtype: DtypeName, dim: int):
-        super().__init__(rule, order, translator(dtype, whole_literals=True, strict=True))
-        self.dim = dim
-
-    def _loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
-        if self.dim > UNROLLED or first != "0":
-            super()._loop(at, first, last, lines)
-            return
-        for d in range(self.dim):
-            if not self.flat:
-                self._views(at, str(d))
-                self.add(at, "for r in range(w.shape[1]):")
-            for line in lines:
-                self.add(at if self.flat else at + 1, line.replace("@", str(d) if self.flat else "r"))
+        below = " & ".join(f"(_f[{v}, r] <= _limit[{v}, r])" for v in range(parts))
+        return _STEPS.format(
+            lanes=self.lanes, parts=parts, dim=self.problem.dim, gradient=gradient, update=update, below=below
+        )
 
 
 def multiplies(function: Callable) -> bool:
@@ -145,16 +137,16 @@ def NAME({names}):
     runs = f.shape[0]
     heard, noisy, scheduled = tail.shape[0] > 0, noise.shape[0] > 0, factors.shape[1] > 0
     {rooms}
-    s, part, checked = place[1], place[2], place[3] > 0
-    for first in range(place[0], runs, {together}):
-        parts = min({vectors}, (runs - first + {lanes} - 1) // {lanes})
+    first, s, judged = place[0], place[1], place[2] > 0
+    while first < runs:
+        parts = {choice}
+        last = min(first + parts * {lanes}, runs)
         for v in range(parts):
             for r in range({lanes}):
                 # A vector that is not full goes on with the last lane.
                 lane = min(first + v * {lanes} + r, runs - 1)
-                _f[v, r] = f[lane]
                 for i in range({dim}):
-                    _w[v, i, r], _g[v, i, r] = w[i, lane], g[i, lane]
+                    _w[v, i, r] = w[i, lane]
                 for k in range({slots}):
                     for i in range({dim}):
                         _state[v, {own}] = state[{all}]
@@ -164,46 +156,15 @@ def NAME({names}):
                     _powers[v, k, r] = powers[k, lane]
                 _limit[v, r], _base[v, r], _schedule_of[v, r] = limit[lane], base[lane], schedule_of[lane]
                 _tail[v, r] = 0.0
-        fine = True
-        while s < steps:
-            t = done + s + 1
-            for v in {parts}:
-                if scheduled:
-                    for r in range({lanes}):
-                        _scalars[v, 0, r] = _base[v, r] * factors[_schedule_of[v, r], s]
-                {gradient}
-                below = True
-                for r in range({lanes}):
-                    below &= _a_f[r] <= _limit[v, r]
-                if not below or s == steps - 1:
-                    for r in range({lanes}):
-                        _f[v, r] = _a_f[r]
-                    if not below and not checked:
-                        part, fine = v, False
-                        break
-                checked = False
-                if heard:
-                    for r in range({lanes}):
-                        _tail[v, r] += _a_f[r]
-                if noisy:
-                    weight = noise[s, {dim}]
-                    for i in range({dim}):
-                        e = noise[s, i]
-                        for r in range({lanes}):
-                            _a_g[i, r] = weight * _a_g[i, r] + e
-                if s == steps - 1:
-                    for i in range({dim}):
-                        for r in range({lanes}):
-                            _g[v, i, r] = _a_g[i, r]
-                {update}
-            if not fine:
-                break
-            part = 0
-            s += 1
+        alike = True
+        for v in range(parts):
+            for r in range({lanes}):
+                alike &= {alike}
+{steps}
         for v in range(parts):
             for r in range({lanes}):
                 lane = first + v * {lanes} + r
-                if lane < runs:
+                if lane < last:
                     f[lane] = _f[v, r]
                     for i in range({dim}):
                         w[i, lane], g[i, lane] = _w[v, i, r], _g[v, i, r]
@@ -216,11 +177,41 @@ def NAME({names}):
                         powers[k, lane] = _powers[v, k, r]
                     if heard:
                         tail[lane] += _tail[v, r]
-        if not fine:
-            place[0], place[1], place[2], place[3] = first, s, part, 1
-            place[4] = first + part * {lanes}
-            place[5] = min(place[4] + {lanes}, runs)
+        if s < steps:
+            place[0], place[1], place[2], place[3] = first, s, 1, last
             return
-        s, part, checked = 0, 0, False
+        first, s, judged = last, 0, False
     place[0] = runs
+"""
+
+_STEPS = """
+        if parts == {parts}:
+            while s < steps:
+                t = done + s + 1
+                if scheduled:
+                    for v in range({parts}):
+                        for r in range({lanes}):
+                            _scalars[v, 0, r] = _base[v, r] * factors[_schedule_of[v, r], s]
+                for v in range({parts}):
+                    {gradient}
+                below = True
+                for r in range({lanes}):
+                    below &= {below}
+                if not below and not judged:
+                    break
+                judged = False
+                if heard:
+                    for v in range({parts}):
+                        for r in range({lanes}):
+                            _tail[v, r] += _f[v, r]
+                if noisy:
+                    weight = noise[s, {dim}]
+                    for i in range({dim}):
+                        e = noise[s, i]
+                        for v in range({parts}):
+                            for r in range({lanes}):
+                                _g[v, i, r] = weight * _g[v, i, r] + e
+                for v in range({parts}):
+                    {update}
+                s += 1
 """

@@ -1,6 +1,6 @@
 """An update rule -> the text of its kernel, whose arguments are those of contracts.py."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 
 from optbench.compiler import lane_constants
@@ -43,6 +43,8 @@ class Writer:
     and state (k, dim, runs). ``scalar`` compiles the functions that the kernel calls.
     """
 
+    contract: type = UpdateArguments
+
     def __init__(self, record: Optimizer, order: Order, scalar: Translator):
         self.record, self.order, self.scalar = record, order, scalar
         self.owner, self.rows = f"optimizer {record.name}", scalar_rows(record)
@@ -54,7 +56,7 @@ class Writer:
 
     def function(self) -> FunctionType:
         """The kernel as a function to be compiled."""
-        return self.compile(ThreadUpdateArguments if self.order == "thread" else UpdateArguments, self._body())
+        return self.compile(ThreadUpdateArguments if self.order == "thread" else self.contract, self._body())
 
     def compile(self, contract: type, body: list[str]) -> FunctionType:
         """The function of these lines, which takes the fields of a named tuple of contracts.py."""
@@ -80,9 +82,10 @@ class Writer:
             self._views(at, "r")
             self._steps(at)
         else:
-            out(1, "for r in range(w.shape[1]):")
-            self.powers(2)
-            out(2, "pass")
+            places = [f"powers[{i}, @]" for i in range(len(self.record.powers))]
+            if places:
+                places += [f"scalars[{self.rows.index(f'{power}_t')}, @]" for power in self.record.powers]
+                self.every_lane(1, self.powers, places)
             for i, name in enumerate(self.rows):
                 if name in self.needed:
                     out(1, f"_c{i} = scalars[{i}]")
@@ -133,9 +136,8 @@ class Writer:
         else:
             for j, name in enumerate(made):
                 self.add(at, f"{name} = scalars[scalars.shape[0] - {parts.count - j}]")
-            made = [f"{name}[r]" for name in made]
-            self.add(at, "for r in range(w.shape[1]):")
-            self.add(at + 1, f"{', '.join(made)} = {call}")
+            places, made = [f"{name}[@]" for name in made], [f"{name}[r]" for name in made]
+            self.every_lane(at, lambda at: self.add(at, f"{', '.join(made)} = {call}"), places)
         return f"{self.helper(parts.rest)}({values}, {', '.join(made)})"
 
     # The pieces; ``@`` in a line stands for the place of the element. GPU kernels are put together of some of them.
@@ -143,6 +145,11 @@ class Writer:
     def add(self, at: int, line: str) -> None:
         """One line."""
         self.lines.append("    " * at + line)
+
+    def every_lane(self, at: int, write: Callable[[int], None], places: Sequence[str]) -> None:
+        """Lines for every lane, which ``write(at)`` adds and which assign to ``places``, as below."""
+        self.add(at, "for r in range(w.shape[1]):")
+        write(at + 1)
 
     def _loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
         """Lines for every element."""

@@ -20,9 +20,10 @@ class Rates:
     def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
         self.per_epoch, self.steps = per_epoch, steps
         self.base = np.array([lane.lr for lane in lanes])
-        places: dict[int, int] = {}
-        self.schedule_of = np.array([places.setdefault(id(lane.schedule), len(places)) for lane in lanes])
-        self.schedules = list({id(lane.schedule): lane.schedule for lane in lanes}.values())
+        schedules = {_identity(lane.schedule): lane.schedule for lane in lanes}
+        places = {identity: place for place, identity in enumerate(schedules)}
+        self.schedule_of = np.array([places[_identity(lane.schedule)] for lane in lanes])
+        self.schedules = list(schedules.values())
         self.failures = [""] * len(self.schedules)
         """Why a schedule could not be used, which is a matter of its own lanes alone."""
         self.factors = np.full((len(self.schedules), 1), np.nan)
@@ -110,6 +111,11 @@ class Rates:
 def _constant() -> Callable:
     """The function of the schedule that changes nothing."""
     return loader.load_all().schedule("constant").function
+
+
+def _identity(schedule: Schedule) -> int:
+    """The same for two schedules that are one: lanes may have a record each, and every schedule fills a chunk."""
+    return id(_constant() if schedule.function is _constant() else schedule)
 
 
 def _checked(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:

@@ -20,6 +20,7 @@ from optbench.engine import runner as runner_module
 from optbench.engine.batches import Batches, start_point
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import lanes_per_call
+from optbench.engine.rates import Rates
 from optbench.engine.run import run as engine_run
 
 LOGISTIC = "logistic(data=gaussian(examples=150, features=4, classes=2), l2=0.05)"  # 120 training examples
@@ -265,3 +266,12 @@ def test_wide_networks_share_their_mini_batches():
     rule = CATALOGUE.optimizer("gd")[0]
     wide, narrow = (problem_of(f"mlp(hidden=({width},))") for width in (4_000, 8))
     assert lanes_per_call(wide, rule, 64, "float64") == 4 < lanes_per_call(narrow, rule, 64, "float64")
+
+
+def test_the_schedule_that_changes_nothing_is_one_for_all_lanes():
+    """Each lane may have a record of its own, and so many schedules would make chunks of steps as much shorter."""
+    lanes = [lane("gd", 0.1, text) for text in ("constant", "inverse", "constant", "inverse", "constant")]
+    assert lanes[0].schedule is not lanes[2].schedule
+    rates = Rates(lanes, 1, 10)
+    assert [one.name for one in rates.schedules] == ["constant", "inverse", "inverse"]
+    assert rates.schedule_of.tolist() == [0, 1, 0, 2, 0]

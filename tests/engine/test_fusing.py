@@ -24,9 +24,12 @@ def cohorts(monkeypatch):
     """A function that runs a cohort twice: by two kernels, and by one from the second chunk of steps on."""
     monkeypatch.setattr(fusing, "LOADING", np.inf)
 
-    def both(problem, optimizer, rates, steps=400, schedules=("constant",), **options):
+    def both(problem, optimizer, rates, steps=400, schedules=("constant",), own=({},), **options):
         results = []
-        settings = [{"lr": rate, "schedule": schedules[place % len(schedules)]} for place, rate in enumerate(rates)]
+        settings = [
+            {"lr": rate, "schedule": schedules[place % len(schedules)], **own[place % len(own)]}
+            for place, rate in enumerate(rates)
+        ]
         for compiling in (np.inf, -1.0):
             monkeypatch.setattr(fusing, "_pairs", {})
             monkeypatch.setattr(fusing, "COMPILING", compiling)
@@ -58,6 +61,12 @@ def test_rates_that_change_and_losses_that_are_heard(cohorts):
     schedules = ["exponential(base=0.9)", "constant", "inverse"]
     options = {"batch_size": 64, "points": [0, 400], "dtype": "float32"}
     same(cohorts("rosenbrock(dim=7)", "adam", RATES, schedules=schedules, **options))
+
+
+def test_lanes_that_are_alike_and_lanes_that_are_not(cohorts):
+    """Of a group of lanes whose betas are the same, powers and corrections are computed once."""
+    own = [{"beta1": 0.9}] * 33 + [{"beta1": 0.8}] + [{"beta2": 0.99}] * 36
+    same(cohorts("rosenbrock", "adam", RATES, own=own, steps=200))
 
 
 def test_state_that_turns_into_nothing(cohorts):

@@ -168,7 +168,7 @@ class CpuLanes:
 
     def _fused(self, kernel: Callable[..., None], rates: Rates, steps: Steps) -> None:
         """By the one kernel of both: a few lanes make all steps, then the next; each stops where it has diverged."""
-        place, update = np.zeros(6, np.int64), self.update
+        place, update = np.zeros(4, np.int64), self.update
         x, y = self.arrays.train
         while True:
             arguments = FusedArguments(
@@ -182,7 +182,7 @@ class CpuLanes:
             if place[0] == self.runs:
                 break
             self.done = steps.done + int(place[1])
-            judged = np.arange(place[4], place[5])
+            judged = np.arange(place[0], place[3])
             fresh = judged[self.alive[judged] & ~(self.f[judged] <= self.limit[judged])]
             self.alive[fresh], self.diverged_at[fresh] = False, self.done + 1
             self.park()
