@@ -265,3 +265,12 @@ def test_wide_networks_share_their_mini_batches():
     rule = CATALOGUE.optimizer("gd")[0]
     wide, narrow = (problem_of(f"mlp(hidden=({width},))") for width in (4_000, 8))
     assert lanes_per_call(wide, rule, 64, "float64") == 4 < lanes_per_call(narrow, rule, 64, "float64")
+
+
+@pytest.mark.parametrize(("dtype", "vector"), [("float64", 8), ("float32", 16)])
+def test_lanes_of_a_call_fill_whole_vectors(dtype, vector):
+    adam = CATALOGUE.optimizer("adam")[0]
+    for features in (200, 333, 400):
+        problem = problem_of(f"softmax(data=gaussian(examples=50, features={features}, classes=10))")
+        lanes = lanes_per_call(problem, adam, 64, dtype)
+        assert lanes % vector == 0 or lanes < vector
