@@ -1,8 +1,9 @@
 """A deep autoencoder: a network that must tell its input through a narrow middle; one run at a time on BLAS."""
 
 from optbench import OptbenchError, Problem, datasets, problem
-from optbench.kit.layers import ACTIVATIONS, backward, forward
+from optbench.kit.layers import ACTIVATIONS, TOGETHER, backward, forward
 from optbench.kit.networks import check_choice, check_widths, dense
+from optbench.kit.products import turn
 
 SIGMOID = ACTIVATIONS.index("sigmoid")
 
@@ -10,16 +11,17 @@ SIGMOID = ACTIVATIONS.index("sigmoid")
 def value_and_gradient(w, g, x, layout, work):
     rows, features = x.shape
     place = forward(w, x, layout, work)
-    output = work[place : place + rows * features].reshape(rows, features)
+    output, wanted = output_and_target(x, place, work)
     loss, bounded = 0.0, layout[layout.shape[0] // 2 - 1] == SIGMOID
     share = w.dtype.type(1.0 / (rows * features))
-    for i in range(rows):
-        part = 0.0  # a sum a row, and one of those: in float32 a single long sum would lose digits
-        for j in range(features):
-            made = output[i, j]
-            difference = made - x[i, j]
+    for j in range(features):
+        row, target = output[j], wanted[j]
+        part = 0.0  # a sum a feature, and one of those: in float32 a single long sum would lose digits
+        for i in range(rows):
+            made = row[i]
+            difference = made - target[i]
             part += difference * difference
-            output[i, j] = 2.0 * share * difference * (made * (1.0 - made) if bounded else 1.0)
+            row[i] = 2.0 * share * difference * (made * (1.0 - made) if bounded else 1.0)
         loss += part
     backward(w, g, x, place, layout, work)
     return loss * share
@@ -27,16 +29,26 @@ def value_and_gradient(w, g, x, layout, work):
 
 def evaluate(w, out, x, layout, work):
     rows, features = x.shape
-    place = forward(w, x, layout, work)
-    output = work[place : place + rows * features].reshape(rows, features)
     loss = 0.0
-    for i in range(rows):
-        part = 0.0
+    for first in range(0, rows, TOGETHER):
+        part = x[first : first + TOGETHER]
+        output, wanted = output_and_target(part, forward(w, part, layout, work), work)
         for j in range(features):
-            difference = output[i, j] - x[i, j]
-            part += difference * difference
-        loss += part
+            row, target, own = output[j], wanted[j], 0.0
+            for i in range(part.shape[0]):
+                difference = row[i] - target[i]
+                own += difference * difference
+            loss += own
     out[0] = loss * w.dtype.type(1.0 / (rows * features))
+
+
+def output_and_target(x, place, work):
+    """The last layer's activations, and the examples in the same order, (features, rows)."""
+    rows, features = x.shape
+    end = place + features * rows
+    target = work[end : end + features * rows].reshape(features, rows)
+    turn(x, target)
+    return work[place:end].reshape(features, rows), target
 
 
 @problem(source="Hinton & Salakhutdinov 2006; as a test of optimizers: Martens 2010")

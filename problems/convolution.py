@@ -62,34 +62,48 @@ def forward(w, x, layout, work):
         a = before.reshape(pixels, tall)
         np.dot(laid.reshape(pixels, wide), w[at : at + wide * tall].reshape(wide, tall), a)
         at += wide * tall
-        add_bias(a, w[at : at + tall])
+        add_bias_of_pixels(a, w[at : at + tall])
         at += tall
         activate(before, layout[0])
     wide = before.shape[0] // rows
-    scores = work[place : place + rows * classes].reshape(rows, classes)
-    np.dot(before.reshape(rows, wide), w[at : at + wide * classes].reshape(wide, classes), scores)
+    scores = work[place : place + rows * classes].reshape(classes, rows)
+    np.dot(w[at : at + wide * classes].reshape(wide, classes).T, before.reshape(rows, wide).T, scores)
     add_bias(scores, w[at + wide * classes :])
     return place
 
 
-def slopes(before, error, weights, g):
-    """Of a layer's weights, and behind them of its bias, in ``g``; ``weights`` says their shape."""
-    wide, tall = weights.shape
-    np.dot(before.T, error, g[: wide * tall].reshape(wide, tall))
-    sum_rows(error, g[wide * tall : (wide + 1) * tall])
+def add_bias_of_pixels(a, bias):
+    for i in range(a.shape[0]):
+        for j in range(bias.shape[0]):
+            a[i, j] += bias[j]
+
+
+def sum_pixels(a, total):
+    for j in range(total.shape[0]):
+        total[j] = 0.0
+    pixels, first = a.shape[0], a.shape[0] % 4
+    for i in range(first):
+        for j in range(total.shape[0]):
+            total[j] += a[i, j]
+    for i in range(first, pixels, 4):  # four at a time: each sum in memory waits for the one before
+        one, two, three, four = a[i], a[i + 1], a[i + 2], a[i + 3]
+        for j in range(total.shape[0]):
+            total[j] += (one[j] + two[j]) + (three[j] + four[j])
 
 
 def value_and_gradient(w, g, x, y, layout, work):
     rows, classes = x.shape[0], layout[2]
     place = forward(w, x, layout, work)
-    scores = work[place : place + rows * classes].reshape(rows, classes)
-    loss = softmax_error(scores, y)
+    scores = work[place : place + rows * classes].reshape(classes, rows)
     room = work[place + rows * classes :]  # for the error of one layer at a time
+    loss = softmax_error(scores, y, room)
     wide = side_before(layout, layout.shape[0] - 1) ** 2 * layout[-1]
     at = w.shape[0] - (wide + 1) * classes
     weights = w[at : at + wide * classes].reshape(wide, classes)
-    slopes(work[place - rows * wide : place].reshape(rows, wide), scores, weights, g[at:])
-    np.dot(scores, weights.T, room[: rows * wide].reshape(rows, wide))
+    before = work[place - rows * wide : place].reshape(rows, wide)
+    np.dot(before.T, scores.T, g[at : at + wide * classes].reshape(wide, classes))
+    sum_rows(scores, g[at + wide * classes :])
+    np.dot(scores.T, weights.T, room[: rows * wide].reshape(rows, wide))
     for layer in range(layout.shape[0] - 2, 3, -1):
         wide, tall = 9 * layout[layer], layout[layer + 1]
         pixels = rows * side_before(layout, layer + 1) ** 2
@@ -100,7 +114,8 @@ def value_and_gradient(w, g, x, y, layout, work):
         laid = work[place : place + pixels * wide]
         at -= (wide + 1) * tall
         weights = w[at : at + wide * tall].reshape(wide, tall)
-        slopes(laid.reshape(pixels, wide), error, weights, g[at:])
+        np.dot(laid.reshape(pixels, wide).T, error, g[at : at + wide * tall].reshape(wide, tall))
+        sum_pixels(error, g[at + wide * tall : at + (wide + 1) * tall])
         if layer > 4:  # the patches have served: their slopes take their place, and the error of the layer before room
             np.dot(error, weights.T, laid.reshape(pixels, wide))
             side = side_before(layout, layer)
@@ -111,7 +126,10 @@ def value_and_gradient(w, g, x, y, layout, work):
 def evaluate(w, out, x, y, layout, work):
     rows, classes = x.shape[0], layout[2]
     place = forward(w, x, layout, work)
-    softmax_report(work[place : place + rows * classes].reshape(rows, classes), y, out)
+    end = place + classes * rows
+    out[0], out[1] = 0.0, 0.0
+    softmax_report(work[place:end].reshape(classes, rows), y, work[end:], out)
+    out[0], out[1] = out[0] / rows, out[1] / rows
 
 
 @problem(source="LeCun et al. 1989 (strided convolutions, no pooling)")

@@ -7,7 +7,9 @@ import numpy as np
 
 from optbench import datasets, problem
 from optbench.kit.lane_products import product_of_transposed
+from optbench.kit.layers import softmax_error
 from optbench.kit.linear_models import finish, linear_model, penalize, scores
+from optbench.kit.products import product
 
 
 def least_squares_gradient(w, g, f, x, y, constants, work):
@@ -141,7 +143,17 @@ def softmax_gradient(w, g, f, x, y, constants, layout, work):
     score = work[: rows * wide].reshape(rows, wide)
     largest = work[rows * wide : rows * wide + runs]
     total = work[rows * wide + runs : rows * wide + 2 * runs]
-    np.dot(x, w.reshape(x.shape[1], wide), score)
+    weights, slopes = w.reshape(x.shape[1], wide), g.reshape(x.shape[1], wide)
+    if runs == 1:  # along the rows, so that they fill vectors
+        one = work[: rows * wide].reshape(wide, rows)
+        product(weights.T, x.T, one)
+        f[0] = rows * softmax_error(one, y, work[rows * wide :])
+        product(x.T, one.T, slopes)
+        for i in range(w.shape[0]):
+            g[i, 0] *= rows
+        finish(w, g, f, rows, constants[0])
+        return
+    product(x, weights, score)
     for r in range(runs):
         f[r] = 0.0
     for i in range(rows):
@@ -165,7 +177,7 @@ def softmax_gradient(w, g, f, x, y, constants, layout, work):
                 part[r] *= total[r]
         for r in range(runs):
             row[label + r] -= 1.0
-    np.dot(x.T, score, g.reshape(x.shape[1], wide))
+    product(x.T, score, slopes)
     finish(w, g, f, rows, constants[0])
 
 
@@ -231,7 +243,7 @@ def softmax(data="digits", l2=0.001):
         loss if l2 else None,
         outputs=(d.classes,),
         layout=(d.classes,),
-        work=lambda rows, runs: (rows * d.classes + 2) * runs,
+        work=lambda rows, runs: rows * d.classes * runs + 2 * max(rows, runs),
         metrics=("accuracy",),
         evaluate=softmax_evaluate,
     )

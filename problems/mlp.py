@@ -4,22 +4,28 @@ Layers of the widths that are given (mlp), and many equal narrow ones (deep_narr
 """
 
 from optbench import OptbenchError, Problem, datasets, problem
-from optbench.kit.layers import backward, forward, softmax_error, softmax_report
+from optbench.kit.layers import TOGETHER, backward, forward, softmax_error, softmax_report
 from optbench.kit.networks import check_widths, dense
 
 
 def value_and_gradient(w, g, x, y, layout, work):
     rows, classes = x.shape[0], layout[-1]
     place = forward(w, x, layout, work)
-    loss = softmax_error(work[place : place + rows * classes].reshape(rows, classes), y)
+    end = place + classes * rows
+    loss = softmax_error(work[place:end].reshape(classes, rows), y, work[end:])
     backward(w, g, x, place, layout, work)
     return loss
 
 
 def evaluate(w, out, x, y, layout, work):
     rows, classes = x.shape[0], layout[-1]
-    place = forward(w, x, layout, work)
-    softmax_report(work[place : place + rows * classes].reshape(rows, classes), y, out)
+    out[0], out[1] = 0.0, 0.0
+    for first in range(0, rows, TOGETHER):
+        last = min(first + TOGETHER, rows)
+        place = forward(w, x[first:last], layout, work)
+        end = place + classes * (last - first)
+        softmax_report(work[place:end].reshape(classes, last - first), y[first:last], work[end:], out)
+    out[0], out[1] = out[0] / rows, out[1] / rows
 
 
 @problem(source="Rumelhart, Hinton & Williams 1986; He et al. 2015, Glorot & Bengio 2010 (initialization)")

@@ -151,3 +151,47 @@ def _reshaped(array, *shape):
         return lambda array, *shape: reshaped(array, *shape[0])
     # Of numba's own only the sizes are taken: what they are of is the same memory in any case.
     return lambda array, *shape: _view(array, shape if _fits(array, shape) else array.reshape(shape).shape)
+
+
+@intrinsic
+def multiply(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable] | None:
+    """``np.matmul(a, b, out)`` by BLAS, of matrices one of whose axes is contiguous; the last one of ``out`` is.
+
+    numba's np.dot takes whole arrays only: pieces of columns would have to be copied, 784 x 64 of them for a step of
+    a network in half the time of their product. It calls the same function. When it breaks: ``call_xxgemm`` of
+    numba/np/linalg.py.
+    """
+    if any(not isinstance(kind, types.Array) or kind.ndim != 2 or kind.dtype != out.dtype for kind in (a, b, out)):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        item = context.get_data_type(out.dtype)
+        size, byte = ir.Constant(_WHOLE, context.get_abi_sizeof(item)), ir.IntType(8)
+        memory = byte.as_pointer()
+
+        def matrix(kind, value):
+            """BLAS's letter, the address, and the distance of rows or columns; BLAS sees rows as columns."""
+            array = context.make_array(kind)(context, builder, value)
+            rows, columns = cgutils.unpack_tuple(builder, array.shape)
+            along, between = cgutils.unpack_tuple(builder, array.strides)
+            straight = builder.icmp_signed("==", between, size)
+            length = builder.select(straight, columns, rows)
+            distance = builder.sdiv(builder.select(straight, along, between), size)
+            # A single row may have any distance to the next one, but BLAS asks for one that would do.
+            distance = builder.select(builder.icmp_signed("<", distance, length), length, distance)
+            letter = builder.select(straight, byte(ord("n")), byte(ord("t")))
+            return rows, columns, (letter, builder.bitcast(array.data, memory), distance)
+
+        (rows, inner, left), (_, columns, right) = (matrix(signature.args[i], arguments[i]) for i in (0, 1))
+        _, _, (_, result, distance) = matrix(signature.args[2], arguments[2])
+        one, zero = (builder.bitcast(cgutils.alloca_once_value(builder, item(n)), memory) for n in (1.0, 0.0))
+        kinds = [byte] * 3 + [_WHOLE] * 3 + [memory, memory, _WHOLE, memory, _WHOLE, memory, memory, _WHOLE]
+        gemm = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), kinds), "numba_xxgemm")
+        letter = byte(ord("d" if out.dtype == types.float64 else "s"))
+        builder.call(
+            gemm,
+            [letter, right[0], left[0], columns, rows, inner, one, *right[1:], *left[1:], zero, result, distance],
+        )
+        return context.get_dummy_value()
+
+    return types.void(a, b, out), generate

@@ -1,7 +1,8 @@
 """Plain functions of plug-in files -> device functions, from the same source as the CPU's.
 
-What a GPU's threads cannot call has a stand-in: ``np.dot(a, b, out)`` becomes loops, and ``array.reshape(...)`` a view
-that may have a stride, so that lanes can lie side by side in memory and their loads coalesce.
+What a GPU's threads cannot call has a stand-in: ``np.dot(a, b, out)`` and np.matmul become loops, and
+``array.reshape(...)`` a view that may have a stride, so that lanes can lie side by side in memory and their loads
+coalesce.
 """
 
 import ast
@@ -59,7 +60,7 @@ class _Rewrite(ast.NodeTransformer):
         if isinstance(node.func, ast.Name):
             if node.func.id in _PICKED and node.func.id not in self.scope and len(node.args) == 2:
                 self._stand_in(node, _PICKED[node.func.id])
-        elif of_module(node.func, self.scope) is np.dot:
+        elif of_module(node.func, self.scope) in (np.dot, np.matmul):
             self._stand_in(node, dot)
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
             self.namespace["_shaped"] = shaped

@@ -77,7 +77,7 @@ class Translator:
     ):
         self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
-        self.compile, self.rewrite, self.mark = compile, rewrite or _reshaping, mark
+        self.compile, self.rewrite, self.mark = compile, rewrite or _seen_through, mark
         self.replaced = REPLACED[dtype] if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
@@ -177,14 +177,19 @@ def _spelled(name, value) -> str:
     )
 
 
-def _reshaping(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str, Any]) -> ast.FunctionDef:
-    """``array.reshape(...)`` by a function that the compiler sees through."""
+def _seen_through(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str, Any]) -> ast.FunctionDef:
+    """``array.reshape(...)`` by a function that the compiler sees through, and ``np.matmul(a, b, out)`` by BLAS."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
-            if of_module(node.func, scope) is None and not node.keywords:
-                node.args.insert(0, node.func.value)
-                node.func = ast.copy_location(ast.Name("_reshaped", ast.Load()), node.func)
-                namespace["_reshaped"] = arrays_inside.reshaped
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
+            continue
+        known = of_module(node.func, scope)
+        if node.func.attr == "reshape" and known is None:
+            node.args.insert(0, node.func.value)
+            node.func = ast.copy_location(ast.Name("_reshaped", ast.Load()), node.func)
+            namespace["_reshaped"] = arrays_inside.reshaped
+        elif known is np.matmul and len(node.args) == 3:
+            node.func = ast.copy_location(ast.Name("_multiply", ast.Load()), node.func)
+            namespace["_multiply"] = arrays_inside.multiply
     return tree
 
 

@@ -61,7 +61,7 @@ class Batches:
         self.mini, self.noisy = drawn(problem, batch_size)
         self.per_epoch = steps_per_epoch(problem.examples, batch_size)
         self.done = 0
-        self._permutation, self._full = np.zeros(0, np.int32), np.zeros(0, np.int64)
+        self._left, self._full = np.zeros((0, batch_size), np.int32), np.zeros(0, np.int64)
         self._nothing = np.zeros((0, 0), np.int32), np.zeros((0, 0), dtype)
         if self.mini:
             self._orders = Permutations(_generator(seed, _ORDER), problem.examples)
@@ -74,6 +74,17 @@ class Batches:
             self._full = np.full(count, self.batch_size)
         return self._full[:count]
 
+    def _order(self, count: int) -> np.ndarray:
+        """(count, batch_size): of epochs that are drawn whole, as many as it takes at once."""
+        if count > len(self._left):
+            epochs = steps_per_epoch(count - len(self._left), self.per_epoch)
+            drawn = np.zeros((epochs, self.per_epoch * self.batch_size), np.int32)
+            self._orders.draw(drawn)
+            drawn = drawn.reshape(-1, self.batch_size)
+            self._left = np.concatenate([self._left, drawn]) if len(self._left) else drawn
+        order, self._left = self._left[:count], self._left[count:]
+        return order
+
     def draw(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The next ``count`` steps, as the class says."""
         size, per_epoch = self.batch_size, self.per_epoch
@@ -85,15 +96,7 @@ class Batches:
         if self.noisy:
             noise = self._noise.draw(count)
         elif self.mini:
-            order, at = np.zeros((count, size), np.int32), 0
-            while at < count:  # one epoch at a time
-                first = (self.done + at) % per_epoch
-                if first == 0:
-                    self._permutation = self._orders.draw()
-                steps = min(count - at, per_epoch - first)
-                examples = self._permutation[first * size : (first + steps) * size]
-                order[at : at + steps].reshape(-1)[: len(examples)] = examples
-                at += steps
+            order = self._order(count)
         self.done += count
         return order, sizes, noise
 

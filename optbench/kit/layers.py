@@ -3,31 +3,35 @@
 A stack of dense layers is described by ``layout``: for each layer the number of its activation in ``ACTIVATIONS``, plus
 ``BARE`` where it has no bias; then the sizes of all layers from the input to the output. Its parameters are, layer by
 layer, the weights (in, out) and the bias (out,). ``work`` holds the activations of every layer but the input, one
-behind the other, then room for two layers' errors, then room for the copies of products: ``scratch`` numbers.
+behind the other, then room for two layers' errors: ``scratch`` numbers. Activations and errors are (units, rows), so
+that vectors of examples are full however few units a layer has.
 
 These are plain functions that the engine compiles together with the kernel that calls them.
 """
 
 from math import exp, log
 
-from optbench.kit.products import product, product_back, product_transposed, products_room
+from optbench.kit.products import product, product_turned
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "linear")
 BARE = len(ACTIVATIONS)
 
-# One logarithm serves for the sums of many rows of a softmax, until their product is larger than this: times one more
-# sum, which is at most the number of classes, it is still within float32.
+# One logarithm serves for the sums of many rows of a softmax: of products up to FOLDED, vectors of them at a time, then
+# one by one until their product is larger than PRODUCT. The two multiplied are still within float32.
+FOLDED = 1e18
 PRODUCT = 1e20
+TOGETHER = 128  # examples that are evaluated at a time: their activations stay in the nearest cache
 
 
 def forward(w, x, layout, work):
     """Fill ``work`` with the layers' activations. Returns where the last layer's start."""
     rows, layers = x.shape[0], layout.shape[0] // 2
-    offset, place, before = 0, 0, x
+    offset, place, before = 0, 0, x.T
     for layer in range(layers):
         inputs, outputs = layout[layers + layer], layout[layers + layer + 1]
-        a = work[place : place + rows * outputs].reshape(rows, outputs)
-        product(before, w[offset : offset + inputs * outputs].reshape(inputs, outputs), a)
+        flat = work[place : place + outputs * rows]
+        a = flat.reshape(outputs, rows)
+        product(w[offset : offset + inputs * outputs].reshape(inputs, outputs).T, before, a)
         offset += inputs * outputs
         if layout[layer] == 0:
             add_bias_relu(a, w[offset : offset + outputs])
@@ -36,9 +40,9 @@ def forward(w, x, layout, work):
             if layout[layer] < BARE:
                 add_bias(a, w[offset : offset + outputs])
                 offset += outputs
-            activate(work[place : place + rows * outputs], layout[layer] % BARE)
+            activate(flat, layout[layer] % BARE)
         if layer < layers - 1:
-            place += rows * outputs
+            place += outputs * rows
             before = a
     return place
 
@@ -48,10 +52,9 @@ def backward(w, g, x, place, layout, work):
     applied to, which stands in place of the activations, at ``place``.
     """
     rows, count, layers = x.shape[0], layout[-1], layout.shape[0] // 2
-    error = work[place : place + rows * count].reshape(rows, count)
-    copies = work[products_place(rows, layout) :]
+    error = work[place : place + count * rows].reshape(count, rows)
     # The errors of the hidden layers take turns in two rooms behind the activations.
-    offset, end, turn = w.shape[0], place + rows * count, 0
+    offset, end, turn = w.shape[0], place + count * rows, 0
     for layer in range(layers - 1, -1, -1):
         inputs, outputs = layout[layers + layer], layout[layers + layer + 1]
         if layout[layer] < BARE:
@@ -60,33 +63,22 @@ def backward(w, g, x, place, layout, work):
         offset -= inputs * outputs
         slope = g[offset : offset + inputs * outputs].reshape(inputs, outputs)
         if layer == 0:
-            product_transposed(x, error, slope, copies)
+            product(x.T, error.T, slope)
         else:
-            place -= rows * inputs
-            a = work[place : place + rows * inputs].reshape(rows, inputs)
-            product_transposed(a, error, slope, copies)
-            room = end + turn * rows * widest(layout)
-            behind = work[room : room + rows * inputs].reshape(rows, inputs)
-            weights = w[offset : offset + inputs * outputs].reshape(inputs, outputs)
-            product_back(error, weights, behind, copies)
-            back_through(
-                work[room : room + rows * inputs], work[place : place + rows * inputs], layout[layer - 1] % BARE
-            )
+            place -= inputs * rows
+            a = work[place : place + inputs * rows]
+            room = work[end + turn * rows * widest(layout) :]
+            product_turned(a.reshape(inputs, rows), error, slope, room)
+            behind = room[: inputs * rows].reshape(inputs, rows)
+            product(w[offset : offset + inputs * outputs].reshape(inputs, outputs), error, behind)
+            back_through(room[: inputs * rows], a, layout[layer - 1] % BARE)
             error = behind
             turn = 1 - turn
 
 
 def scratch(rows, sizes):
     """How many numbers ``work`` must hold for layers of these sizes, the input's first."""
-    return rows * (sum(sizes[1:]) + 2 * max(sizes[1:])) + products_room(rows, sizes)
-
-
-def products_place(rows, layout):
-    """Where the part of ``work`` behind the activations and the errors begins."""
-    total = 0
-    for layer in range(layout.shape[0] // 2 + 1, layout.shape[0]):
-        total += layout[layer]
-    return rows * (total + 2 * widest(layout))
+    return rows * (sum(sizes[1:]) + 2 * max(sizes[1:]))
 
 
 def widest(layout):
@@ -99,30 +91,26 @@ def widest(layout):
 
 
 def add_bias(a, bias):
-    for i in range(a.shape[0]):
-        for j in range(bias.shape[0]):
-            a[i, j] += bias[j]
+    for j in range(bias.shape[0]):
+        row, own = a[j], bias[j]
+        for i in range(row.shape[0]):
+            row[i] += own
 
 
 def add_bias_relu(a, bias):
-    for i in range(a.shape[0]):
-        row = a[i]
-        for j in range(bias.shape[0]):
-            biased = row[j] + bias[j]
-            row[j] = 0.0 if biased < 0.0 else biased
+    for j in range(bias.shape[0]):
+        row, own = a[j], bias[j]
+        for i in range(row.shape[0]):
+            biased = row[i] + own
+            row[i] = 0.0 if biased < 0.0 else biased
 
 
 def sum_rows(a, total):
     for j in range(total.shape[0]):
-        total[j] = 0.0
-    rows, first = a.shape[0], a.shape[0] % 4
-    for i in range(first):
-        for j in range(total.shape[0]):
-            total[j] += a[i, j]
-    for i in range(first, rows, 4):  # four at a time: each sum in memory waits for the one before
-        one, two, three, four = a[i], a[i + 1], a[i + 2], a[i + 3]
-        for j in range(total.shape[0]):
-            total[j] += (one[j] + two[j]) + (three[j] + four[j])
+        row, own = a[j], 0.0
+        for i in range(row.shape[0]):
+            own += row[i]
+        total[j] = own
 
 
 def activate(a, kind):
@@ -151,61 +139,82 @@ def back_through(error, a, kind):
             error[k] *= a[k] * (1.0 - a[k])
 
 
-def softmax_error(scores, y):
-    """The mean cross-entropy of the rows; ``scores`` become its slope by them."""
-    rows, classes = scores.shape
-    loss, sums, share = 0.0, 1.0, scores.dtype.type(1.0 / rows)
+def softmax_error(scores, y, room):
+    """The mean cross-entropy of the examples; ``scores``, (classes, rows), become its slope by them.
+
+    ``room``: scratch, two numbers an example.
+    """
+    classes, rows = scores.shape
+    scale, total, share = room[:rows], room[rows : 2 * rows], scores.dtype.type(1.0 / rows)
+    loss, _ = exponentials(scores, y, scale, total)
     for i in range(rows):
-        largest = scores[i, 0]
-        for j in range(1, classes):
-            largest = max(largest, scores[i, j])
-        loss += largest - scores[i, int(y[i])]
-        for j in range(classes):
-            scores[i, j] -= largest
-    exponentials(scores.reshape(rows * classes))
+        scale[i] = share / total[i]
+    for c in range(classes):
+        row = scores[c]
+        for i in range(rows):
+            row[i] *= scale[i]
     for i in range(rows):
-        total = 0.0
-        for j in range(classes):
-            total += scores[i, j]
-        sums *= total
-        if sums > PRODUCT:
-            loss += log(sums)
-            sums = 1.0
-        scale = share / total
-        for j in range(classes):
-            scores[i, j] *= scale
-    for i in range(rows):  # once the rows are done: a store of one number holds up the wider load behind it
-        scores[i, int(y[i])] -= share
-    return (loss + log(sums)) * share
+        scores[int(y[i]), i] -= share
+    return (loss + log_of_product(total, float(classes))) * share
 
 
-def softmax_report(scores, y, out):
-    """``out`` = the mean cross-entropy, and the share of rows whose largest score is the right one."""
-    rows, classes = scores.shape
-    loss, right, sums, share = 0.0, 0.0, 1.0, scores.dtype.type(1.0 / rows)
-    for i in range(rows):
-        top, largest = 0, scores[i, 0]
-        for j in range(1, classes):
-            higher = scores[i, j] > largest
-            top = j if higher else top
-            largest = scores[i, j] if higher else largest
-        right += 1.0 if top == int(y[i]) else 0.0
-        loss += largest - scores[i, int(y[i])]
-        for j in range(classes):
-            scores[i, j] -= largest
-    exponentials(scores.reshape(rows * classes))
-    for i in range(rows):
-        total = 0.0
-        for j in range(classes):
-            total += scores[i, j]
-        sums *= total
-        if sums > PRODUCT:
-            loss += log(sums)
-            sums = 1.0
-    out[0] = (loss + log(sums)) * share
-    out[1] = right * share
+def softmax_report(scores, y, room, out):
+    """Add to ``out`` the sum of the examples' cross-entropies, and how many of them have the right largest score.
+
+    The first of equal scores counts as the largest. The ``scores`` are lost; ``room`` as for softmax_error.
+    """
+    classes, rows = scores.shape
+    total = room[rows : 2 * rows]
+    loss, right = exponentials(scores, y, room[:rows], total)
+    out[0] += loss + log_of_product(total, float(classes))
+    out[1] += right
 
 
-def exponentials(a):
-    for k in range(a.shape[0]):  # one long loop: ten classes alone do not fill the vectors
-        a[k] = exp(a[k])
+def exponentials(scores, y, top, total):
+    """e^(score - the example's largest) in place of ``scores``, and in ``total`` their sums.
+
+    Returns the sum of the differences between the largest score and the right one, and how often they are the same.
+    """
+    classes, rows = scores.shape
+    row, best = scores[0], total  # the number of the class with the largest score, until the sums are needed
+    for i in range(rows):
+        top[i], best[i] = row[i], 0.0
+    label = 0.0
+    for c in range(1, classes):
+        row = scores[c]
+        label += 1.0
+        for i in range(rows):  # all of it read before anything is written, so that it is no branch
+            score, highest, leader = row[i], top[i], best[i]
+            best[i] = label if score > highest else leader
+            top[i] = score if score > highest else highest
+    missing, right = 0.0, 0.0
+    for i in range(rows):
+        right += 1.0 if best[i] == y[i] else 0.0
+        missing += top[i] - scores[int(y[i]), i]
+    for i in range(rows):
+        total[i] = 0.0
+    for c in range(classes):
+        row = scores[c]
+        for i in range(rows):
+            row[i] = exp(row[i] - top[i])
+            total[i] += row[i]
+    return missing, right
+
+
+def log_of_product(a, most):
+    """The logarithm of the product of numbers from 1 to ``most``, which are lost."""
+    count, most = a.shape[0], most * most
+    while count > 3 and most * most < FOLDED:  # a quarter is multiplied with the others, so that vectors are full
+        quarter = count // 4
+        end = count - 3 * quarter
+        p, q, s, t = a[:quarter], a[end : end + quarter], a[end + quarter : count - quarter], a[count - quarter : count]
+        for i in range(quarter):
+            p[i] *= q[i] * (s[i] * t[i])
+        count, most = end, most * most * most * most
+    result, product = 0.0, 1.0
+    for i in range(count):
+        product *= a[i]
+        if product > PRODUCT:
+            result += log(product)
+            product = 1.0
+    return result + log(product)

@@ -9,6 +9,7 @@ from math import prod
 from optbench.kit.layers import (
     ACTIVATIONS,
     BARE,
+    TOGETHER,
     back_through,
     backward,
     forward,
@@ -16,7 +17,6 @@ from optbench.kit.layers import (
     softmax_error,
     softmax_report,
 )
-from optbench.kit.products import copy_columns
 
 LINEAR = ACTIVATIONS.index("linear")
 
@@ -25,15 +25,16 @@ def cross_entropy(w, g, x, y, layout, work):
     """The mean over rows of softmax cross-entropy of the last layer."""
     rows, classes = x.shape[0], layout[-1]
     place = forward(w, x, layout, work)
-    flat = work[place : place + rows * classes]
+    end = place + classes * rows
+    flat = work[place:end]
     last = layout[layout.shape[0] // 2 - 1] % BARE
     if last == LINEAR:
-        loss = softmax_error(flat.reshape(rows, classes), y)
+        loss = softmax_error(flat.reshape(classes, rows), y, work[end:])
     else:  # the softmax is taken in place, and the activation is needed for its slope
         kept = work[work.shape[0] - rows * classes :]
         for k in range(rows * classes):
             kept[k] = flat[k]
-        loss = softmax_error(flat.reshape(rows, classes), y)
+        loss = softmax_error(flat.reshape(classes, rows), y, work[end:])
         back_through(flat, kept, last)
     backward(w, g, x, place, layout, work)
     return loss
@@ -42,8 +43,13 @@ def cross_entropy(w, g, x, y, layout, work):
 def cross_entropy_report(w, out, x, y, layout, work):
     """The same mean, and the share of rows whose largest output is the right one."""
     rows, classes = x.shape[0], layout[-1]
-    place = forward(w, x, layout, work)
-    softmax_report(work[place : place + rows * classes].reshape(rows, classes), y, out)
+    out[0], out[1] = 0.0, 0.0
+    for first in range(0, rows, TOGETHER):
+        last = min(first + TOGETHER, rows)
+        place = forward(w, x[first:last], layout, work)
+        end = place + classes * (last - first)
+        softmax_report(work[place:end].reshape(classes, last - first), y[first:last], work[end:], out)
+    out[0], out[1] = out[0] / rows, out[1] / rows
 
 
 def squared_error(w, g, x, y, layout, work):
@@ -52,7 +58,7 @@ def squared_error(w, g, x, y, layout, work):
     room, first = work, x
     if outputs > 1:
         first = work[: rows * inputs].reshape(rows, inputs)
-        copy_columns(x, 0, inputs, first)
+        copy_features(x, first)
         room = work[rows * inputs :]
     place = forward(w, first, layout, room)
     flat = room[place : place + rows * outputs]
@@ -61,7 +67,7 @@ def squared_error(w, g, x, y, layout, work):
     if last != LINEAR:
         for k in range(rows * outputs):
             kept[k] = flat[k]
-    loss = squares(flat.reshape(rows, outputs), x, y, inputs)
+    loss = squares(flat.reshape(outputs, rows), x, y, inputs)
     if last != LINEAR:
         back_through(flat, kept, last)
     backward(w, g, first, place, layout, room)
@@ -74,24 +80,32 @@ def squared_error_report(w, out, x, y, layout, work):
     room, first = work, x
     if outputs > 1:
         first = work[: rows * inputs].reshape(rows, inputs)
-        copy_columns(x, 0, inputs, first)
+        copy_features(x, first)
         room = work[rows * inputs :]
     place = forward(w, first, layout, room)
-    out[0] = squares(room[place : place + rows * outputs].reshape(rows, outputs), x, y, inputs)
+    out[0] = squares(room[place : place + rows * outputs].reshape(outputs, rows), x, y, inputs)
+
+
+def copy_features(x, out):
+    """The rows of ``x`` without the targets behind them."""
+    for i in range(out.shape[0]):
+        source, target = x[i], out[i]
+        for j in range(out.shape[1]):
+            target[j] = source[j]
 
 
 def squares(made, x, y, inputs):
-    """The mean squared difference of outputs and targets; ``made`` becomes its slope by the outputs."""
-    rows, outputs = made.shape
+    """The mean squared difference of outputs, (outputs, rows), and targets; ``made`` becomes its slope by them."""
+    outputs, rows = made.shape
     share = made.dtype.type(1.0 / (rows * outputs))
     loss = 0.0
-    for i in range(rows):
-        part = 0.0  # a sum a row, and one of those: in float32 a single long sum would lose digits
-        for j in range(outputs):
+    for j in range(outputs):
+        row, part = made[j], 0.0  # a sum an output, and one of those: in float32 a single long sum would lose digits
+        for i in range(rows):
             target = y[i] if outputs == 1 else x[i, inputs + j]
-            difference = made[i, j] - target
+            difference = row[i] - target
             part += difference * difference
-            made[i, j] = 2.0 * share * difference
+            row[i] = 2.0 * share * difference
         loss += part
     return loss * share
 

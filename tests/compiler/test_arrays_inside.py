@@ -176,3 +176,24 @@ def test_reshaped_leaves_other_arrays_to_numba():
     kernel = numba.njit(lambda a: arrays_inside.reshaped(a, 4))
     with pytest.raises(numba.TypingError, match="contiguous"):
         kernel(np.ones((4, 2))[:, :1])
+
+
+@numba.njit
+def multiplied(a, b, out, first, last):
+    arrays_inside.multiply(a, b[:, first:last], out[:, first:last])
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+@pytest.mark.parametrize("turned", [(False, False), (False, True), (True, False), (True, True)])
+@pytest.mark.parametrize("shape", [(5, 7, 9), (1, 7, 9), (5, 1, 9), (5, 7, 1), (1, 1, 1)])
+def test_blas_multiplies_pieces_of_matrices_however_they_lie(shape, turned, kind):
+    rows, inner, columns = shape
+    a, b = (np.arange(1.0, 1.0 + n * m).reshape(n, m).astype(kind) for n, m in ((rows, inner), (inner, columns)))
+    sides = (np.ascontiguousarray(side.T).T if turn else side for side, turn in zip((a, b), turned, strict=True))
+    out = np.full((rows, columns), np.nan, kind)
+    last = max(columns - 2, 1)
+    multiplied(*sides, out, columns // 3, last)
+    expected = out.copy()
+    expected[:, columns // 3 : last] = (a @ b)[:, columns // 3 : last]
+    np.testing.assert_allclose(out, expected, rtol=1e-6)
+    assert np.isnan(out).sum() == rows * (columns - last + columns // 3)

@@ -16,10 +16,12 @@ def test_they_are_those_of_numpys_generator(examples):
     """One after the other: bits that the first has left are the next one's."""
     ours, theirs = generators(examples)
     drawn = Permutations(ours, examples)
-    for _ in range(4):
-        numbers = drawn.draw()
-        assert numbers.dtype == np.int32
-        np.testing.assert_array_equal(numbers, theirs.permutation(examples))
+    for count in (1, 3):
+        numbers = np.full((count, examples + 2), -1, np.int32)
+        drawn.draw(numbers)
+        for row in numbers:
+            np.testing.assert_array_equal(row[:examples], theirs.permutation(examples))
+        assert (numbers[:, examples:] == -1).all()
 
 
 def test_bits_that_run_out_at_any_place(monkeypatch):
@@ -27,5 +29,7 @@ def test_bits_that_run_out_at_any_place(monkeypatch):
     for examples in range(2, 30):
         ours, theirs = generators(examples)
         drawn = Permutations(ours, examples)
-        for _ in range(5):
-            np.testing.assert_array_equal(drawn.draw(), theirs.permutation(examples))
+        for count in (2, 1, 3):
+            numbers = np.zeros((count, examples), np.int32)
+            drawn.draw(numbers)
+            np.testing.assert_array_equal(numbers, [theirs.permutation(examples) for _ in range(count)])

@@ -275,3 +275,12 @@ def test_the_schedule_that_changes_nothing_is_one_for_all_lanes():
     rates = Rates(lanes, 1, 10)
     assert [one.name for one in rates.schedules] == ["constant", "inverse", "inverse"]
     assert rates.schedule_of.tolist() == [0, 1, 0, 2, 0]
+
+
+@pytest.mark.parametrize(("dtype", "vector"), [("float64", 8), ("float32", 16)])
+def test_lanes_of_a_call_fill_whole_vectors(dtype, vector):
+    adam = CATALOGUE.optimizer("adam")[0]
+    for features in (200, 333, 400):
+        problem = problem_of(f"softmax(data=gaussian(examples=50, features={features}, classes=10))")
+        lanes = lanes_per_call(problem, adam, 64, dtype)
+        assert lanes % vector == 0 or lanes < vector

@@ -7,7 +7,7 @@ from optbench.kit import layers, products
 
 RNG = np.random.default_rng(3)
 SHAPES = [(1, 1, 1), (1, 7, 3), (7, 1, 1), (33, 3, 65), (65, 33, 1), (20, 65, 7), (70, 40, 33)]
-LIMITS = [(10**6, 8_192), (1, 0), (2_000, 200), (20_000, 2_500), (16_000, 0), (30_000, 0)]
+LIMITS = [(10**6, 1_024), (1, 0), (2_000, 200), (20_000, 2_500), (4_000, 0), (30_000, 0)]
 """UNPACKED and SMALL: one product; too much for pieces; and pieces of rows or of columns at the last of the shapes."""
 
 
@@ -19,47 +19,58 @@ def test_products_in_pieces_are_the_products(shape, unpacked, small, dtype, monk
     monkeypatch.setattr(products, "SMALL", small)
     rows, inputs, outputs = shape
     a, weights, error = (
-        RNG.standard_normal(size).astype(dtype) for size in [(rows, inputs), (inputs, outputs), (rows, outputs)]
+        RNG.standard_normal(size).astype(dtype) for size in [(inputs, rows), (inputs, outputs), (outputs, rows)]
     )
-    room = np.full(products.products_room(rows, (inputs, outputs)), np.nan, dtype)
-    forth, back, slope = (np.full(size, np.nan, dtype) for size in (error.shape, a.shape, weights.shape))
-    products.product(a, weights, forth)
-    products.product_back(error, weights, back, room)
-    products.product_transposed(a, error, slope, room)
+    room = np.full(outputs * rows, np.nan, dtype)
+    forth, back, slope, across = (np.full(part.shape, np.nan, dtype) for part in (error, a, weights, a.T))
+    products.product(weights.T, a, forth)
+    products.product(weights, error, back)
+    products.product_turned(a, error, slope, room)
+    products.turn(a, across)
     exact = [part.astype(float) for part in (a, weights, error)]
     tolerance = {"float64": 1e-13, "float32": 1e-5}[dtype] * (rows + inputs + outputs)
-    np.testing.assert_allclose(forth, exact[0] @ exact[1], atol=tolerance)
-    np.testing.assert_allclose(back, exact[2] @ exact[1].T, atol=tolerance)
-    np.testing.assert_allclose(slope, exact[0].T @ exact[2], atol=tolerance)
+    np.testing.assert_allclose(forth, exact[1].T @ exact[0], atol=tolerance)
+    np.testing.assert_allclose(back, exact[1] @ exact[2], atol=tolerance)
+    np.testing.assert_allclose(slope, exact[0] @ exact[2].T, atol=tolerance)
+    np.testing.assert_array_equal(across, a.T)
 
 
 @pytest.mark.parametrize(
     ("limits", "forth", "slope"),
     [
-        (LIMITS[0], [(70, 40)], [(40, 70)]),
-        (LIMITS[1], [(70, 40)], [(40, 70)]),
-        (LIMITS[3], [(8, 40)] * 8 + [(6, 40)], [(40, 8)] * 8 + [(40, 6)]),
-        (LIMITS[5], [(16, 40)] * 4 + [(6, 40)], [(8, 70)] * 5),
+        (LIMITS[0], [(33, 70)], [(40, 33)]),
+        (LIMITS[1], [(33, 70)], [(40, 33)]),
+        (LIMITS[3], [(33, 8)] * 8 + [(33, 6)], [(8, 33)] * 5),
+        (LIMITS[4], [(33, 70)], [(40, 33)]),
+        (LIMITS[5], [(33, 16)] * 4 + [(33, 6)], [(40, 8)] * 4 + [(40, 1)]),
     ],
 )
 def test_pieces_are_as_large_as_blas_takes_them(limits, forth, slope, monkeypatch):
-    shapes, dot = [], np.dot
+    shapes, multiply = [], np.matmul
     monkeypatch.setattr(products, "UNPACKED", limits[0])
     monkeypatch.setattr(products, "SMALL", limits[1])
-    monkeypatch.setattr(products.np, "dot", lambda a, b, out: shapes.append(a.shape) or dot(a, b, out))
-    a, weights, error = np.ones((70, 40)), np.ones((40, 33)), np.ones((70, 33))
-    products.product(a, weights, error)
+    monkeypatch.setattr(products.np, "matmul", lambda a, b, out: shapes.append(out.shape) or multiply(a, b, out))
+    a, weights, error = np.ones((40, 70)), np.ones((40, 33)), np.ones((33, 70))
+    products.product(weights.T, a, error)
     assert shapes == forth
     shapes.clear()
-    products.product_transposed(a, error, weights, np.zeros(products.products_room(70, (40, 33))))
+    products.product_turned(a, error, weights, np.zeros(error.size))
     assert shapes == slope
+
+
+def test_pieces_are_of_rows_where_those_of_columns_would_be_too_narrow(monkeypatch):
+    shapes = []
+    monkeypatch.setattr(products, "UNPACKED", 4_000)
+    monkeypatch.setattr(products.np, "matmul", lambda a, b, out: shapes.append(out.shape))
+    products.product(np.ones((200, 5)), np.ones((5, 20)), np.ones((200, 20)))
+    assert shapes == [(40, 20)] * 5
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 64, 65])
 def test_rows_are_summed(rows):
-    a, total = RNG.standard_normal((rows, 5)), np.full(5, np.nan)
+    a, total = RNG.standard_normal((5, rows)), np.full(5, np.nan)
     layers.sum_rows(a, total)
-    np.testing.assert_allclose(total, a.sum(axis=0), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(total, a.sum(axis=1), rtol=1e-12, atol=1e-13)
 
 
 def cross_entropy(scores, y):
@@ -72,26 +83,36 @@ def cross_entropy(scores, y):
 def test_the_softmax_is_that_of_numpy(rows, classes, scale):
     scores, y = scale * RNG.standard_normal((rows, classes)), RNG.integers(0, classes, rows)
     expected = cross_entropy(scores, y).mean()
-    out, slope = np.zeros(2), scores.copy()
-    layers.softmax_report(scores.copy(), y.astype(float), out)
-    np.testing.assert_allclose(out, [expected, np.mean(scores.argmax(axis=1) == y)], rtol=1e-12, atol=1e-14)
-    assert layers.softmax_error(slope, y.astype(float)) == pytest.approx(expected, rel=1e-12, abs=1e-14)
+    out, slope, room = np.zeros(2), scores.T.copy(), np.full(2 * rows, np.nan)
+    layers.softmax_report(scores.T.copy(), y.astype(float), room, out)
+    np.testing.assert_allclose(out / rows, [expected, np.mean(scores.argmax(axis=1) == y)], rtol=1e-12, atol=1e-14)
+    assert layers.softmax_error(slope, y.astype(float), room) == pytest.approx(expected, rel=1e-12, abs=1e-14)
     probabilities = np.exp(scores - np.logaddexp.reduce(scores, axis=1)[:, None])
-    np.testing.assert_allclose(slope, (probabilities - np.eye(classes)[y]) / rows, atol=1e-14)
+    np.testing.assert_allclose(slope.T, (probabilities - np.eye(classes)[y]) / rows, atol=1e-14)
 
 
 def test_sums_of_many_classes_do_not_overflow_in_single_precision():
-    scores, y = np.zeros((500, 3_000), np.float32), np.zeros(500, np.float32)
-    assert layers.softmax_error(scores, y) == pytest.approx(np.log(3_000), rel=1e-5)
+    scores, y = np.zeros((3_000, 500), np.float32), np.zeros(500, np.float32)
+    assert layers.softmax_error(scores, y, np.zeros(1_000, np.float32)) == pytest.approx(np.log(3_000), rel=1e-5)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("at", [(0, 0), (0, 2), (40, 1), (69, 2)])
 def test_a_score_that_is_no_number_shows_in_the_loss(bad, at):
     """Only -inf of a wrong class may pass: its probability is 0."""
-    scores, y, out = RNG.standard_normal((70, 3)), np.zeros(70), np.zeros(2)
+    scores, y, out, room = RNG.standard_normal((3, 70)), np.zeros(70), np.zeros(2), np.zeros(140)
     y[at[0]] = at[1]
-    scores[at] = bad
+    scores.T[at] = bad
     with np.errstate(all="ignore"):
-        layers.softmax_report(scores.copy(), y, out)
-        assert not np.isfinite([out[0], layers.softmax_error(scores, y)]).any()
+        layers.softmax_report(scores.copy(), y, room, out)
+        assert not np.isfinite([out[0], layers.softmax_error(scores, y, room)]).any()
+
+
+@pytest.mark.parametrize("classes", [1, 2, 10, 31, 32, 3_000])
+@pytest.mark.parametrize("count", [1, 3, 4, 64, 65, 1_000])
+def test_the_logarithm_of_many_sums_is_the_sum_of_theirs(classes, count):
+    sums = RNG.uniform(1, classes, count)
+    sums[0] = classes
+    for dtype, error in (("float64", 1e-13), ("float32", 1e-6)):
+        found = layers.log_of_product(sums.astype(dtype), float(classes))
+        assert found == pytest.approx(np.log(sums).sum(), rel=error, abs=error * count)

@@ -7,6 +7,7 @@ import numpy as np
 
 from optbench.compiler import finite_sums, permutations, problem_kernels
 from optbench.compiler.driver import driver
+from optbench.compiler.fused import VECTOR
 from optbench.compiler.kernels import Kernel
 from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.eager import AnyOptimizer
@@ -96,7 +97,10 @@ def is_compiled(problem: Problem, optimizer: AnyOptimizer) -> bool:
 
 
 def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> int:
-    """As many lanes as a core's cache holds; one where too few for SIMD are left, and for rules on matrices."""
+    """As many lanes as a core's cache holds; one where too few for SIMD are left, and for rules on matrices.
+
+    In lanes form they fill whole vectors: of 50 the last two would run one by one, and 14 after them.
+    """
     if isinstance(optimizer, Optimizer) and optimizer.matrix:
         return 1
     size = np.dtype(dtype).itemsize
@@ -107,4 +111,6 @@ def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: 
         rows = len(problem.data[0]) if problem.data else 1
         room = _SCRATCH // max(scratch_size(problem, rows, 1) * size, 1) if problem.work else _MAX_LANES
         lanes = min(max(_MIN_LANES, lanes), room) if min(runs, room) >= _MIN_LANES else 1
+        vector = VECTOR // size
+        lanes -= lanes % vector if lanes > vector else 0
     return lanes
