@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+_EXACT = 64
+"""Up to so many values the coverage is counted in whole numbers."""
 
 
 @lru_cache(maxsize=1024)
@@ -32,6 +36,8 @@ def interval_ranks(n: int, confidence: float = 0.95) -> tuple[int, int, float]:
 
 
 def _coverage(n: int, k: int) -> float:
+    if n <= _EXACT:
+        return max(0, 2**n - 2 * sum(comb(n, i) for i in range(k))) / 2**n
     if k == 1:
         return 1.0 - 2.0 * 0.5**n
     from scipy.special import bdtr  # a sixth of a second; scipy.stats has the same, and takes half a second

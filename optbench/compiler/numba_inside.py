@@ -4,12 +4,18 @@ Nothing else here imports numba.core, llvmlite or cudadrv. Each trick says why i
 and what to do when it breaks; each has a test of its own, tests/compiler/test_numba_inside.py.
 """
 
+import ctypes
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
+from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -97,6 +103,41 @@ def is_kept(kernel: Any, signature: Any) -> bool:
         return cache._cache_file.path(cache._index_key(signature, kernel.targetctx.codegen())).exists()
     except AttributeError:
         return False
+
+
+_PRODUCTS = {"xxgemm": "bbbnnnppnpnppn", "xxgemv": "bbnnppnppp", "xxdot": "bbnppp"}
+"""numba's functions of matrix products, and their arguments: bytes, numbers and pointers."""
+_KINDS: dict[str, Any] = {"b": ctypes.c_char, "n": ctypes.c_ssize_t, "p": ctypes.c_void_p}
+
+
+@cache
+def load_products() -> None:
+    """Load SciPy's matrix products, which are numba's, without the package around them.
+
+    A kernel's first product imports scipy.linalg whole, which takes 0.12 to 0.2 s, for one file that loads in 2 ms.
+    numba looks for each function once in a process, so each is called here, with a single number, while that file
+    stands in for the package. When it breaks: see numba/_lapack.c, and the types of these calls in numba/np/linalg.py.
+    """
+    import scipy
+
+    functions: dict[str, int] = import_module("numba._helperlib").c_helpers
+    name = "scipy.linalg.cython_blas"
+    file = Path(scipy.__file__).parent / "linalg" / f"cython_blas{EXTENSION_SUFFIXES[0]}"
+    spec = spec_from_file_location(name, file)
+    if "scipy.linalg" in sys.modules or not file.exists() or spec is None or spec.loader is None:
+        import_module(name)
+        return
+    sys.modules[name] = module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        number = ctypes.c_double()
+        values = {"n": 1, "p": ctypes.addressof(number)}
+        for function, letters in _PRODUCTS.items():
+            call = ctypes.CFUNCTYPE(ctypes.c_int, *(_KINDS[letter] for letter in letters))(functions[function])
+            for kind in (b"d", b"s"):
+                call(kind, *(values.get(letter, b"n") for letter in letters[1:]))
+    finally:
+        del sys.modules[name]
 
 
 _FORK_SECONDS = 20.0

@@ -303,6 +303,27 @@ def test_a_kernel_is_compiled_for_a_card_that_is_not_there():
     assert dispatcher.get_current_device is known
 
 
+PRODUCTS = """
+import sys
+import numpy as np
+import optbench
+run = optbench.minimize("quadratic", "gd", lr=0.01, steps=3)
+assert np.isfinite(run.loss)
+print("scipy.linalg" in sys.modules)
+import scipy.linalg
+import scipy.linalg.cython_blas
+assert "dgemm" in scipy.linalg.cython_blas.__pyx_capi__
+assert (scipy.linalg.blas.dgemm(1.0, np.eye(2), np.eye(2)) == np.eye(2)).all()
+"""
+
+
+def test_a_kernel_that_was_compiled_before_multiplies_without_scipys_linalg():
+    for again in (False, True):
+        done = subprocess.run([sys.executable, "-c", PRODUCTS], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert not again or done.stdout == "False\n"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_fork_waits_for_another_threads_compilation():
