@@ -140,6 +140,15 @@ class DriveArguments(NamedTuple):
     skip: Whole
     single: Flag
     """Whether the problem is in single form."""
+    inner: Wholes1
+    """(p,): steps of the cohort's, in order, behind which the lanes are seen."""
+    seen_w: Reals3
+    """(p or more, *w.shape): w behind each of these; g and f likewise."""
+    seen_g: Reals3
+    seen_f: Reals2
+    kept: Reals3
+    """(p or more, *w_rows.shape): the slot of ``state`` behind each, where that is not -1."""
+    slot: Whole
 
 
 class FusedArguments(NamedTuple):

@@ -20,13 +20,16 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
     """Run ``len(sizes)`` steps of the kernels at the two addresses, after step ``done``; return how many were made.
 
     In lanes form the loop stops before the update that a diverged lane would make, so that the caller can park it; in
-    single form dead lanes are passed over.
+    single form dead lanes are passed over. What the lanes have at points of evaluation between is kept on the way.
     """
     gradient, update = _gradient_at(gradient_address, a.w), _update_at(update_address, a.w)
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
     noisy = a.noise.shape[0] > 0
     heard = a.tail.shape[0] > 0
+    place = 0
+    while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
+        place += 1
     for s in range(a.sizes.shape[0]):
         t = a.done + a.skip + s + 1
         if a.factors.shape[1] > 0:
@@ -85,6 +88,18 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                     for r in range(runs):
                         a.g[i, r] = weight * a.g[i, r] + e
             update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, 0, runs)
+        if place < a.inner.shape[0] and a.inner[place] == t:
+            for i in range(a.w.shape[0]):
+                for j in range(a.w.shape[1]):
+                    a.seen_w[place, i, j] = a.w[i, j]
+                    a.seen_g[place, i, j] = a.g[i, j]
+            for r in range(runs):
+                a.seen_f[place, r] = a.f[r]
+            if a.slot >= 0:
+                for i in range(a.w_rows.shape[0]):
+                    for j in range(a.w_rows.shape[1]):
+                        a.kept[place, i, j] = a.state[a.slot, i, j]
+            place += 1
     return a.sizes.shape[0]
 
 

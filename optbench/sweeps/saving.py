@@ -20,28 +20,31 @@ class Saving:
 
     def __init__(self, save: Callable[[Finished], None]):
         self._save, self._lock = save, threading.Lock()
-        self._tasks: queue.Queue[Finished | None] = queue.Queue(_WAITING)
+        self._tasks: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(_THREADS + _WAITING)
         self._threads, self._over = list[threading.Thread](), False
         self.unsaved = 0
         """How many are on their way."""
 
     def put(self, ended: Finished) -> None:
         """Save it soon; after :meth:`finish` at once."""
+        self._room.acquire()
         with self._lock:
             self.unsaved += 1
             over = self._over
-            if not over and len(self._threads) < min(_THREADS, self.unsaved):
-                self._threads.append(threading.Thread(target=self._serve, daemon=True))
-                self._threads[-1].start()
+            if not over:
+                self._tasks.put(ended)
+                if len(self._threads) < min(_THREADS, self.unsaved):
+                    self._threads.append(threading.Thread(target=self._serve, daemon=True))
+                    self._threads[-1].start()
         if over:
             self._one(ended)
-        else:
-            self._tasks.put(ended)
 
     def _one(self, ended: Finished) -> None:
         self._save(ended)
         with self._lock:
             self.unsaved -= 1
+        self._room.release()
 
     def _serve(self) -> None:
         while (ended := self._tasks.get()) is not None:
