@@ -142,13 +142,11 @@ class DriveArguments(NamedTuple):
     """Whether the problem is in single form."""
     inner: Wholes1
     """(p,): steps of the cohort's, in order, behind which the lanes are seen."""
-    seen_w: Reals3
-    """(p or more, *w.shape): w behind each of these; g and f likewise."""
-    seen_g: Reals3
+    seen: Reals4
+    """(p or more, 2 or 3, *w.shape): behind each of these first w, last g, before it ``reported``."""
     seen_f: Reals2
-    kept: Reals3
-    """(p or more, *w_rows.shape): the slot of ``state`` behind each, where that is not -1."""
-    slot: Whole
+    reported: Reals2
+    """What is evaluated, in w's shape; w itself where the rule reports nothing else."""
 
 
 class FusedArguments(NamedTuple):

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.compiler.contracts import DriveArguments, FusedArguments
-from optbench.contract.optimizers import Optimizer
 from optbench.engine import batches
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.cohort import Cohort, Lane
@@ -84,7 +83,7 @@ class CpuLanes:
             self.pair = pair(problem, cohort.rule, dtype, code.order == "rows", len(self.update.scalars))
         self.width = max(size, problem.dim + 1 if problem.noise else 1)
         self.ahead = max(1, _KEPT // (2 * self.w.nbytes))
-        self._seen = self._points(())
+        self._seen = Seen((), self.w, self.w, self.runs)
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """What changes the weights, with what it keeps for the lanes of these hyperparameters."""
@@ -95,13 +94,6 @@ class CpuLanes:
     def failures(self) -> tuple[str, ...]:
         """Why each lane could not go on, "" where it could: a kernel fails for no lane."""
         return ("",) * self.runs
-
-    def _points(self, inner: Sequence[int]) -> Seen:
-        """Room for what is seen after these steps, before the last."""
-        record = self.cohort.optimizer
-        slot = record.own.index(record.report) if isinstance(record, Optimizer) and record.report is not None else -1
-        state = self.update.state if slot >= 0 else self.w[None]
-        return Seen(inner, self.w, self.f, state, slot)
 
     def _reported(self) -> np.ndarray:
         """The iterates that are evaluated, in the problem's form: w, or what the rule reports instead."""
@@ -128,20 +120,21 @@ class CpuLanes:
         drawn = self.batches.draw(size)
         steps = Steps(done, size, rates.factors, rates.steady, self.tail if heard else self.tail[:0], *drawn)
         kernel, begin = self.pair.kernel if self.pair is not None else None, time.perf_counter()
-        self._seen = self._points(inner)
+        reported = self.update.reported(self.w, done + size)
+        self._seen = Seen(inner, self.w, reported, self.runs)
         if kernel is None:
-            self._driven(rates, steps)
+            self._driven(rates, steps, reported)
         else:
             for place, (first, last) in enumerate(pairwise([0, *(point - done for point in inner), size])):
                 self._fused(kernel, rates, steps.part(first, last))
                 if last < size:
-                    self._seen.keep(place, self.w, self.g, self.f, self.update.state)
+                    self._seen.keep(place, self.w, reported, self.g, self.f)
         if self.pair is not None and kernel is None and self.cohort.deadline is None:
             seconds = time.perf_counter() - begin  # nothing may be compiled while a clock runs
             left = seconds / size * (self.cohort.steps - done - size)
             self.code.fusing_seconds += self.pair.spent(seconds, left)
 
-    def _driven(self, rates: Rates, steps: Steps) -> None:
+    def _driven(self, rates: Rates, steps: Steps, reported: np.ndarray) -> None:
         """By the kernels of problem and rule: all lanes step together, and stop where one has diverged."""
         assert isinstance(self.code, CohortCode)
         at, update, seen = 0, self.update, self._seen
@@ -155,8 +148,8 @@ class CpuLanes:
                 limit=self.limit, alive=self.alive, diverged_at=self.diverged_at, tail=steps.tail, x=x, y=y,
                 order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
-                done=steps.done, skip=at, single=self.single, inner=seen.inner, seen_w=seen.w, seen_g=seen.g,
-                seen_f=seen.f, kept=seen.kept, slot=seen.slot,
+                done=steps.done, skip=at, single=self.single, inner=seen.inner, seen=seen.all, seen_f=seen.f,
+                reported=reported,
             )  # fmt: skip
             at += self.code.drive(*arguments)
             self.done = steps.done + at
@@ -208,7 +201,7 @@ class CpuLanes:
         reported = self._reported()  # may tell of failures, and so comes first
         inner, w, g, f, shown = self._seen.inner, self.w[None], self.g[None], self.f[None], reported[None]
         if len(inner):
-            self._seen.keep(-1, self.w, self.g, self.f, self.update.state)
+            self._seen.keep(-1, self.w, reported, self.g, self.f)
             w, g, f, shown = self._seen.w, self._seen.g, self._seen.f, self._seen.reported
         steps = [*inner.tolist(), self.done]
         nothing = np.full((len(steps), 1 + len(self.problem.metrics), self.runs), np.nan)
