@@ -9,8 +9,8 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -110,34 +110,60 @@ _PRODUCTS = {"xxgemm": "bbbnnnppnpnppn", "xxgemv": "bbnnppnppp", "xxdot": "bbnpp
 _KINDS: dict[str, Any] = {"b": ctypes.c_char, "n": ctypes.c_ssize_t, "p": ctypes.c_void_p}
 
 
-@cache
-def load_products() -> None:
-    """Load SciPy's matrix products, which are numba's, without the package around them.
+_BLAS = "scipy.linalg.cython_blas"
+_at_hand = threading.RLock()
 
-    A kernel's first product imports scipy.linalg whole, which takes 0.12 to 0.2 s, for one file that loads in 2 ms.
-    numba looks for each function once in a process, so each is called here, with a single number, while that file
-    stands in for the package. When it breaks: see numba/_lapack.c, and the types of these calls in numba/np/linalg.py.
-    """
+
+@cache
+def _blas() -> Any:
+    """SciPy's file of matrix products, loaded without the package around it; None where it cannot be."""
     import scipy
 
-    functions: dict[str, int] = import_module("numba._helperlib").c_helpers
-    name = "scipy.linalg.cython_blas"
     file = Path(scipy.__file__).parent / "linalg" / f"cython_blas{EXTENSION_SUFFIXES[0]}"
-    spec = spec_from_file_location(name, file)
+    spec = spec_from_file_location(_BLAS, file)
     if "scipy.linalg" in sys.modules or not file.exists() or spec is None or spec.loader is None:
-        import_module(name)
-        return
-    sys.modules[name] = module = module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        number = ctypes.c_double()
-        values = {"n": 1, "p": ctypes.addressof(number)}
+        return None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def products_alone() -> Iterator[None]:
+    """Within it numba finds SciPy's matrix products without the package around them, one thread at a time.
+
+    To import scipy.linalg whole takes 0.12 to 0.2 s, for one file that loads in 2 ms: numba does so when it first
+    compiles anything, and a kernel at its first product. When it breaks, the package is imported as before: see
+    ``ensure_blas`` in numba/np/linalg.py.
+    """
+    with _at_hand:
+        module = None if _BLAS in sys.modules else _blas()
+        if module is not None:
+            sys.modules[_BLAS] = module
+        try:
+            yield
+        finally:
+            if module is not None and "scipy.linalg" in sys.modules:  # another thread has imported the package
+                sys.modules["scipy.linalg"].cython_blas = module  # type: ignore[attr-defined]
+            elif module is not None:
+                del sys.modules[_BLAS]
+
+
+@cache
+def load_products() -> None:
+    """Load SciPy's matrix products, which are numba's.
+
+    numba looks for each once in a process, so each is called here, with a single number. When it breaks: see
+    numba/_lapack.c, and the types of these calls in numba/np/linalg.py.
+    """
+    functions: dict[str, int] = import_module("numba._helperlib").c_helpers
+    number = ctypes.c_double()
+    values = {"n": 1, "p": ctypes.addressof(number)}
+    with products_alone():
         for function, letters in _PRODUCTS.items():
             call = ctypes.CFUNCTYPE(ctypes.c_int, *(_KINDS[letter] for letter in letters))(functions[function])
             for kind in (b"d", b"s"):
                 call(kind, *(values.get(letter, b"n") for letter in letters[1:]))
-    finally:
-        del sys.modules[name]
 
 
 _FORK_SECONDS = 20.0
@@ -154,7 +180,7 @@ def forks_between_compilations() -> None:
         from llvmlite.binding.ffi import lib
         from numba.core.compiler_lock import global_compiler_lock
 
-        locks = global_compiler_lock._lock, lib._lock._lock  # in the order in which a compilation takes them
+        locks = global_compiler_lock._lock, _at_hand, lib._lock._lock  # in the order in which a compilation takes them
         held = threading.local()
 
         def acquire() -> None:
