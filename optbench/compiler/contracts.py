@@ -140,6 +140,13 @@ class DriveArguments(NamedTuple):
     skip: Whole
     single: Flag
     """Whether the problem is in single form."""
+    inner: Wholes1
+    """(p,): steps of the cohort's, in order, behind which the lanes are seen."""
+    seen: Reals4
+    """(p or more, 2 or 3, *w.shape): behind each of these first w, last g, before it ``reported``."""
+    seen_f: Reals2
+    reported: Reals2
+    """What is evaluated, in w's shape; w itself where the rule reports nothing else."""
 
 
 class FusedArguments(NamedTuple):

@@ -19,33 +19,34 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
     """Run ``len(sizes)`` steps of the kernels at the two addresses, after step ``done``; return how many were made.
 
     In lanes form the loop stops before the update that a diverged lane would make, so that the caller can park it; in
-    single form dead lanes are passed over.
+    single form dead lanes are passed over. What the lanes have at points of evaluation between is kept on the way.
     """
     gradient, update = _gradient_at(gradient_address, a.w), _update_at(update_address, a.w)
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
     noisy = a.noise.shape[0] > 0
     heard = a.tail.shape[0] > 0
+    place, last = 0, a.seen.shape[1] - 1
+    while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
+        place += 1
     for s in range(a.sizes.shape[0]):
         t = a.done + a.skip + s + 1
         if a.factors.shape[1] > 0:
             for r in range(runs):
                 a.scalars[0, r] = a.base[r] * a.factors[a.schedule_of[r], a.skip + s]
-        rows = a.sizes[s]
+        rows, examples, targets = a.sizes[s], a.x, a.y
         if gathered:
+            examples, targets = a.x_batch[:rows], a.y_batch[:rows]
             for i in range(rows):
                 k = a.order[s, i]
-                a.y_batch[i] = a.y[k]
+                targets[i] = a.y[k]
                 for j in range(a.x.shape[1]):
-                    a.x_batch[i, j] = a.x[k, j]
+                    examples[i, j] = a.x[k, j]
         if a.single:
             for r in range(runs):
                 if not a.alive[r]:
                     continue
-                if gathered:
-                    gradient(a.w, a.g, a.f, a.x_batch[:rows], a.y_batch[:rows], a.constants, a.layout, a.work, r, r + 1)
-                else:
-                    gradient(a.w, a.g, a.f, a.x, a.y, a.constants, a.layout, a.work, r, r + 1)
+                gradient(a.w, a.g, a.f, examples, targets, a.constants, a.layout, a.work, r, r + 1)
                 if not a.f[r] <= a.limit[r]:  # NaN fails, too
                     a.alive[r] = False
                     a.diverged_at[r] = t
@@ -58,10 +59,7 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                         a.g[r, i] = weight * a.g[r, i] + a.noise[s, i]
                 update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, r, r + 1)
         else:
-            if gathered:
-                gradient(a.w, a.g, a.f, a.x_batch[:rows], a.y_batch[:rows], a.constants, a.layout, a.work, 0, runs)
-            else:
-                gradient(a.w, a.g, a.f, a.x, a.y, a.constants, a.layout, a.work, 0, runs)
+            gradient(a.w, a.g, a.f, examples, targets, a.constants, a.layout, a.work, 0, runs)
             fine = True
             for r in range(runs):
                 fine &= a.f[r] <= a.limit[r]
@@ -84,6 +82,15 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                     for r in range(runs):
                         a.g[i, r] = weight * a.g[i, r] + e
             update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, 0, runs)
+        if place < a.inner.shape[0] and a.inner[place] == t:
+            for i in range(a.w.shape[0]):
+                for j in range(a.w.shape[1]):
+                    a.seen[place, 0, i, j] = a.w[i, j]
+                    a.seen[place, last - 1, i, j] = a.reported[i, j]
+                    a.seen[place, last, i, j] = a.g[i, j]
+            for r in range(runs):
+                a.seen_f[place, r] = a.f[r]
+            place += 1
     return a.sizes.shape[0]
 
 

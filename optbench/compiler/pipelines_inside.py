@@ -13,6 +13,8 @@ from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
+from optbench.compiler import numba_inside
+
 CALLED_INSIDE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """The options of what compiled code alone calls: a call from Python would end the process.
 
@@ -92,8 +94,16 @@ class Helper(Compiler):
 
     library: Any = WideLibrary
 
+    def __init__(self, *arguments: Any):
+        with numba_inside.products_alone():  # the first of all imports what numba can compile
+            super().__init__(*arguments)
+
     def compile_extra(self, func: Callable) -> Any:
         """Compile into a new library of that kind."""
+        with numba_inside.products_alone():
+            return self._compiled(func)
+
+    def _compiled(self, func: Callable) -> Any:
         self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)
         self.state.library.enable_object_caching()
         return super().compile_extra(func)

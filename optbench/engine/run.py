@@ -1,16 +1,13 @@
 """Cohorts -> what they saw, on the device that each names."""
 
-import ctypes
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from optbench.compiler import numba_inside
 from optbench.contract.errors import in_one_line
 from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import CohortOutcome
@@ -101,7 +98,7 @@ class _SideBySide:
         """The limit, from here to there."""
         from threadpoolctl import threadpool_limits
 
-        _load_blas()
+        numba_inside.load_products()  # they must be there to be limited
         user = object()
         with self._lock:
             if not self._users:
@@ -128,22 +125,6 @@ class _SideBySide:
         here = threading.get_ident()
         self._users = {user: thread for user, thread in self._users.items() if thread == here}
         self._lift()
-
-
-def _load_blas() -> None:
-    """Load the library of numba's matrix products, which are SciPy's: it must be there to be limited.
-
-    Where it can be had alone, without the package around it, which takes a tenth of a second to import.
-    """
-    found = find_spec("scipy")
-    if "scipy.linalg" not in sys.modules and found and found.origin and sys.platform == "linux":
-        file = Path(found.origin).parent / "linalg" / f"cython_blas{EXTENSION_SUFFIXES[0]}"
-        try:
-            ctypes.CDLL(str(file))
-            return
-        except OSError:
-            pass
-    import scipy.linalg.blas  # noqa: F401
 
 
 _LIMITS = _SideBySide()

@@ -3,12 +3,14 @@
 No more than a row group is in memory. Groups are cut by rows, so that a table's bytes depend on its rows alone.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +25,9 @@ TABLES = ("runs", "curves", "timings")
 T = TypeVar("T")
 ROWS = 1 << 19
 """Of a row group."""
+_PLACED = 1 << 10
+"""Cohorts whose runs are given their places at a time."""
+_ENDING = ".cohort"
 _MEASURED = ("batch_loss", "train_loss", "test_loss", "gradient_norm")
 """Columns whose values hardly ever repeat: a dictionary of them, beside the metrics', takes longer than to write them,
 and room besides."""
@@ -30,16 +35,26 @@ and room besides."""
 
 def file_of(cohorts: Path, cohort_id: str) -> Path:
     """Where a cohort is kept."""
-    return cohorts / f"{cohort_id}.cohort"
+    return cohorts / f"{cohort_id}{_ENDING}"
 
 
 def held(cohorts: Path, entries: Iterable[Entry]) -> list[tuple[Entry, str]]:
     """The files that hold the runs of the entries, in order: each entry's own, or else those of its parts."""
+    there = set(names(cohorts))
     pairs = []
     for entry in entries:
-        names = [entry.cohort_id] if file_of(cohorts, entry.cohort_id).is_file() else entry.parts
-        pairs += [(entry, name) for name in names if file_of(cohorts, name).is_file()]
+        files = [entry.cohort_id] if entry.cohort_id in there else entry.parts
+        pairs += [(entry, name) for name in files if name in there]
     return pairs
+
+
+def names(cohorts: Path) -> list[str]:
+    """The cohorts that have a file."""
+    try:
+        with os.scandir(cohorts) as files:
+            return [file.name.removesuffix(_ENDING) for file in files if file.name.endswith(_ENDING) and file.is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def put_together(cohorts: Path, pairs: Sequence[tuple[Entry, str]], target: Path) -> None:
@@ -52,11 +67,16 @@ def put_together(cohorts: Path, pairs: Sequence[tuple[Entry, str]], target: Path
         writers = {
             name: stack.enter_context(_Writer(target / f"{name}.parquet", schema)) for name, schema in schemas.items()
         }
+        runs: list[tuple[Entry, pa.Table]] = []
         for entry, cohort_id in pairs:
             tables = whole(cohorts, cohort_id)
-            tables["runs"] = _placed(tables["runs"], entry)
-            for name, writer in writers.items():
-                writer.add(tables[name])
+            runs.append((entry, tables.pop("runs")))
+            for name, table in tables.items():
+                writers[name].add(table)
+            if len(runs) == _PLACED or len(runs[-1][1]) > _PLACED:
+                writers["runs"].add(_placed(runs, schemas["runs"]))
+                runs.clear()
+        writers["runs"].add(_placed(runs, schemas["runs"]))
         for writer in writers.values():
             writer.finish()
 
@@ -65,12 +85,10 @@ def runs_of(cohorts: Path, pairs: Sequence[tuple[Entry, str]], wanted: Callable[
     """The runs of these files, which were checked before: the columns whose names are ``wanted``."""
     if not pairs:
         return pd.DataFrame(columns=list(columns.RUNS))
-    parts = []
-    for entry, cohort_id in pairs:
-        table = _placed(stream(file_of(cohorts, cohort_id), "runs").read_all(), entry)
-        parts.append(table.select([name for name in table.column_names if wanted(name)]))
-    schema = _schema("runs", list(dict.fromkeys(part.schema for part in parts)))
-    return pa.concat_tables([schema.empty_table(), *parts], promote_options="default").to_pandas()
+    parts = [(entry, stream(file_of(cohorts, cohort_id), "runs").read_all()) for entry, cohort_id in pairs]
+    schema = _schema("runs", list(dict.fromkeys(part.schema for _, part in parts)))
+    table = _placed(parts, schema)
+    return table.select([name for name in table.column_names if wanted(name)]).to_pandas()
 
 
 def whole(cohorts: Path, cohort_id: str) -> dict[str, pa.Table]:
@@ -92,21 +110,26 @@ def _undamaged(read: Callable[[bytes, str], T], cohorts: Path, cohort_id: str) -
         raise OptbenchError(f"{str(path)!r} is damaged ({error}): {AGAIN}") from None
 
 
-def _placed(runs: pa.Table, entry: Entry) -> pa.Table:
-    """The runs, with the stage and block that they have in this sweep."""
-    for name, value in (("stage", entry.stage), ("block", entry.block)):
+def _placed(parts: Sequence[tuple[Entry, pa.Table]], schema: pa.Schema) -> pa.Table:
+    """The runs of these entries, with the stage and block that they have in this sweep."""
+    runs = pa.concat_tables([schema.empty_table(), *(part for _, part in parts)], promote_options="default")
+    rows = pa.array(np.repeat(np.arange(len(parts)), [len(part) for _, part in parts]))
+    places = {"stage": [entry.stage for entry, _ in parts], "block": [entry.block for entry, _ in parts]}
+    for name, values in places.items():
         at = runs.column_names.index(name)
-        runs = runs.set_column(at, runs.field(at), pa.repeat(pa.scalar(value, runs.field(at).type), len(runs)))
+        runs = runs.set_column(at, runs.field(at), pa.array(values, runs.field(at).type).take(rows))
     return runs
 
 
 def _schemas(cohorts: Path, pairs: Iterable[tuple[Entry, str]]) -> dict[str, pa.Schema]:
     """The schema of each table; a file is opened once."""
-    known: dict[str, dict[pa.Schema, None]] = {name: {} for name in TABLES}
+    known: dict[str, dict[bytes, None]] = {name: {} for name in TABLES}
     for _, cohort_id in pairs:
-        for name, schema in schemas_of(file_of(cohorts, cohort_id), TABLES).items():
-            known[name][schema] = None
-    return {name: _schema(name, list(schemas)) for name, schemas in known.items()}
+        for name, text in schemas_of(file_of(cohorts, cohort_id), TABLES).items():
+            known[name][text] = None
+    return {
+        name: _schema(name, [pa.ipc.read_schema(pa.py_buffer(text)) for text in texts]) for name, texts in known.items()
+    }
 
 
 def _schema(name: str, schemas: Sequence[pa.Schema]) -> pa.Schema:

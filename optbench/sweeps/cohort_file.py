@@ -18,6 +18,7 @@ _AT_ONCE = 1 << 16
 _HEX = 64
 _START = len(_MAGIC) + _HEX + 1
 _HEAD = 200
+_PREFIX, _BUFFER = 8, 1 << 12
 
 
 class Damaged(Exception):
@@ -61,41 +62,43 @@ def check(content: bytes, cohort_id: str) -> int:
 
 def stream(path: Path, name: str) -> pa.RecordBatchStreamReader:
     """One table of a file that was checked before: its schema is there at once, its rows when they are read."""
-    file, places = _opened(path)
-    return _reader(file, places, name)
-
-
-def schemas_of(path: Path, names: Iterable[str]) -> dict[str, pa.Schema]:
-    """The schemas of some tables of such a file."""
-    file, places = _opened(path)
-    return {name: _reader(file, places, name).schema for name in names}
-
-
-def _opened(path: Path) -> tuple[pa.MemoryMappedFile, dict[str, int]]:
-    """A file, and where in it each table begins."""
     file = pa.memory_map(str(path))
     file.seek(_START)
     head = b""
     while b"\n" not in head:
         head += file.read(_HEAD)
-    line = head.split(b"\n", 1)[0]
-    lengths = json.loads(line)["tables"]
-    return file, dict(zip(lengths, accumulate(lengths.values(), initial=_START + len(line) + 1), strict=False))
-
-
-def _reader(file: pa.MemoryMappedFile, places: Mapping[str, int], name: str) -> pa.RecordBatchStreamReader:
+    places = _places(head[: head.index(b"\n") + 1])
     if name not in places:
         raise Damaged(f"it has no table {name}")
     file.seek(places[name])
     return pa.ipc.open_stream(file)
 
 
+def schemas_of(path: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """The schemas of some tables of such a file, as Arrow writes them: most cohorts of a sweep have the same."""
+    with path.open("rb", buffering=_BUFFER) as file:
+        file.seek(_START)
+        places, schemas = _places(file.readline()), {}
+        for name in names:
+            file.seek(places[name])
+            start = file.read(_PREFIX)
+            schemas[name] = start + file.read(int.from_bytes(start[-4:], "little"))
+    return schemas
+
+
+def _places(head: bytes) -> dict[str, int]:
+    """Where in a file with this line of JSON each table begins."""
+    lengths = json.loads(head)["tables"]
+    return dict(zip(lengths, accumulate(lengths.values(), initial=_START + len(head)), strict=False))
+
+
 def _stream(table: pa.Table) -> pa.Buffer:
     # A cohort of a few lanes takes a few milliseconds: to pack its tables would be a good part of that. And zstd would
     # take three times as long as lz4, for files a tenth smaller.
-    options = pa.ipc.IpcWriteOptions(compression=None if table.num_rows < _SMALL else "lz4")
-    sink = pa.BufferOutputStream()
+    rows, sink = table.num_rows, pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=None if rows < _SMALL else "lz4")
     with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
-        for first in range(0, max(table.num_rows, 1), _AT_ONCE):  # of a million rows no second copy is made
-            writer.write_table(table.slice(first, _AT_ONCE).combine_chunks())
+        for first in range(0, max(rows, 1), _AT_ONCE):  # of a million rows no second copy is made
+            part = table if rows <= _AT_ONCE else table.slice(first, _AT_ONCE)
+            writer.write_table(part.combine_chunks())
     return sink.getvalue()

@@ -18,6 +18,7 @@ from optbench.sweeps.failures import failed_file, has_failed
 from optbench.sweeps.jobs import Job, grouped, same_launch
 from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.reasons import in_short
+from optbench.sweeps.saving import Saving
 from optbench.sweeps.store import Store
 
 _LAUNCHERS = 2
@@ -25,6 +26,8 @@ _LAUNCHERS = 2
 _APART = "apart"
 _WATCH_SECONDS = 0.1
 """How often the caller hears how far the sweep is."""
+_Event = Job | list[Job] | BaseException | None
+"""A job that has ended, those that may begin, what ends the sweep; None: files are saved."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +125,9 @@ def run_all(
     rest = [*(each for each in here if each.cohort.device == "cpu"), *(on_cpu(each) for each, _ in refused)]
     place_of = {each.cohort_id: i for i, each in enumerate(planned)}
     spent: dict[int, float] = {}
-    events: queue.SimpleQueue[Job | list[Job] | BaseException] = queue.SimpleQueue()
-    """Jobs that have ended, those that may begin, and what ends the sweep."""
+    events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
 
-    def done(ended: Finished) -> None:
+    def save(ended: Finished) -> None:
         try:
             if ended.error:
                 raise ended.error
@@ -137,6 +139,10 @@ def run_all(
             return
         with lock:
             status.ended(ended.job.planned, spent.pop(id(ended.job), 0.0), ended.failure)
+        events.put(None)
+
+    def done(ended: Finished) -> None:
+        saving.put(ended)
         events.put(ended.job)
 
     def compiled(group: Sequence[PlannedCohort], reason: str) -> None:
@@ -149,7 +155,7 @@ def run_all(
                 status.ended(group, 0.0, reason)
         events.put([] if reason else [Job((each,), reasons.get(each.cohort_id, "")) for each in group])
 
-    compilation = Compilation(rest, compiled, events.put)
+    saving, compilation = Saving(save), Compilation(rest, compiled, events.put)
     to_come = len(compilation.groups)
     status.to_compile = status.compiled + to_come
 
@@ -191,7 +197,7 @@ def run_all(
             # themselves, and a plug-in that does not compile here is not sent to them.
             if ways.until is not None or ways.hired is not None:
                 compilation.wait()
-            while to_come or any(waiting.values()) or any(held.values()):
+            while to_come or any(waiting.values()) or any(held.values()) or saving.unsaved:
                 if ways.late():
                     status.out_of_time = True
                     break
@@ -207,7 +213,7 @@ def run_all(
                         raise event
                     if isinstance(event, Job):
                         held[place(event)] -= 1
-                    else:
+                    elif event is not None:
                         to_come -= 1
                         ready(event)
                 watch(status)
@@ -219,13 +225,12 @@ def run_all(
                     crew is not ways.hired and name != _APART
                 ):  # those two serve the next stage, too
                     crew.stop()
+            saving.finish()
     watch(status)
     return status
 
 
-def _heard_from(
-    events: "queue.SimpleQueue[Job | list[Job] | BaseException]",
-) -> Iterator[Job | list[Job] | BaseException]:
+def _heard_from(events: queue.SimpleQueue[_Event]) -> Iterator[_Event]:
     """What has come by now; a moment is waited for the first."""
     with contextlib.suppress(queue.Empty):
         yield events.get(timeout=_WATCH_SECONDS)

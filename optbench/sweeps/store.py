@@ -176,7 +176,7 @@ class Store:
     def elsewhere(self, planned: Sequence[PlannedCohort]) -> HeldRuns:
         """The runs in files that are no cohort of the plan."""
         names = {each.cohort_id for each in planned}
-        others = sorted(path.stem for path in self.cohorts.glob("*.cohort") if path.stem not in names)
+        others = sorted(name for name in assembly.names(self.cohorts) if name not in names)
         return HeldRuns.read(self.cohorts, [name for name in others if self.has(name)])
 
     def _compose(self, each: PlannedCohort, parts: Sequence[str]) -> None:

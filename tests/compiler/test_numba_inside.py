@@ -311,6 +311,53 @@ def test_a_kernel_is_compiled_for_a_card_that_is_not_there():
     assert dispatcher.get_current_device is known
 
 
+PRODUCTS = """
+import sys
+import numba
+import numpy as np
+from optbench.compiler import numba_inside, pipelines_inside
+
+numba_inside.load_products()
+real = numba.float64[:, ::1]
+
+@numba.njit(numba.void(real, real, real), pipeline_class=pipelines_inside.OwnCode)
+def multiply(a, b, out):
+    np.dot(a, b, out)
+
+out = np.empty((2, 2))
+multiply(np.eye(2), np.full((2, 2), 3.0), out)
+assert (out == 3.0).all() and "scipy.linalg" not in sys.modules
+assert "scipy.linalg.cython_blas" not in sys.modules
+import scipy.linalg.cython_blas
+assert "dgemm" in scipy.linalg.cython_blas.__pyx_capi__
+assert (scipy.linalg.blas.dgemm(1.0, np.eye(2), out) == out).all()
+with numba_inside.products_alone():
+    assert "scipy.linalg.cython_blas" in sys.modules
+assert scipy.linalg.cython_blas is sys.modules["scipy.linalg.cython_blas"]
+"""
+
+
+def test_kernels_multiply_without_the_whole_of_scipys_linalg():
+    done = subprocess.run([sys.executable, "-c", PRODUCTS], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+IMPORTED_MEANWHILE = """
+import sys
+from optbench.compiler import numba_inside
+
+with numba_inside.products_alone():
+    import scipy.linalg
+assert "dgemm" in scipy.linalg.cython_blas.__pyx_capi__
+assert sys.modules["scipy.linalg.cython_blas"] is scipy.linalg.cython_blas
+"""
+
+
+def test_a_package_that_another_thread_imports_meanwhile_is_whole():
+    done = subprocess.run([sys.executable, "-c", IMPORTED_MEANWHILE], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_fork_waits_for_another_threads_compilation():

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from harness import evaluate, lane, problem_of, run
+from harness import CURVES, ONE_OF_EACH_KIND, evaluate, lane, problem_of, run
 
 from optbench.engine.batches import start_point
+from optbench.engine.cpu import lanes
 from optbench.engine.cpu.code import ProblemCode
 from optbench.engine.cpu.evaluation import Evaluation
 
@@ -66,3 +67,17 @@ def test_runs_that_diverged_are_passed_over(monkeypatch):
     alone = run(problem, "gd", lanes[::2], points=points)
     for name in ("train", "test"):
         np.testing.assert_array_equal(every[name][:, :, ::2], alone[name])
+
+
+@pytest.mark.parametrize("optimizer", ONE_OF_EACH_KIND)
+@pytest.mark.parametrize("name", ["rosenbrock", "rastrigin", "quadratic", "logistic", MLP])
+@pytest.mark.parametrize("runs", [1, 3])
+def test_points_that_one_call_passes_are_seen_as_one_by_one(runs, name, optimizer, monkeypatch):
+    problem, given = problem_of(name), [lane(optimizer, lr) for lr in (1e-3, 1e9, 1e-4)[:runs]]
+    points = np.array([0, 1, 7, 8, 20, 33, 40])
+    together = run(problem, optimizer, given, points=points)
+    monkeypatch.setattr(lanes, "_KEPT", 0)
+    one_by_one = run(problem, optimizer, given, points=points)
+    assert set(together) == set(one_by_one)
+    for key in (*CURVES, "w", "diverged_at"):
+        np.testing.assert_array_equal(together[key], one_by_one[key], err_msg=key)

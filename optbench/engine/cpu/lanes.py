@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import CohortCode, EagerCode
 from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.fusing import Pair, can_be_fused, pair
+from optbench.engine.cpu.seen import Seen
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Look
 from optbench.engine.rates import Rates
@@ -48,17 +50,6 @@ class Steps(NamedTuple):
         return np.empty((len(self.factors), 0)) if self.steady else self.factors
 
 
-class Seen(NamedTuple):
-    """What lanes had after a step."""
-
-    step: int
-    w: np.ndarray
-    reported: np.ndarray
-    """What is evaluated, in the problem's form: w, or what the rule reports instead."""
-    g: np.ndarray
-    f: np.ndarray
-
-
 class CpuLanes:
     """Some ``lanes`` of a cohort; arrays as in DriveArguments.
 
@@ -92,7 +83,7 @@ class CpuLanes:
             self.pair = pair(problem, cohort.rule, dtype, code.order == "rows", len(self.update.scalars))
         self.width = max(size, problem.dim + 1 if problem.noise else 1)
         self.ahead = max(1, _KEPT // (2 * self.w.nbytes))
-        self._inner: list[Seen] = []
+        self._seen = Seen((), self.w, self.w, self.runs)
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """What changes the weights, with what it keeps for the lanes of these hyperparameters."""
@@ -108,17 +99,17 @@ class CpuLanes:
         """The iterates that are evaluated, in the problem's form: w, or what the rule reports instead."""
         return self.update.reported(self.w, self.done)
 
-    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], seen: Seen) -> np.ndarray:
-        """(1 + metrics, runs): what the evaluation's ``mean`` gives of all lanes.
+    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], step: int, reported: np.ndarray) -> np.ndarray:
+        """(1 + metrics, runs): what the evaluation's ``mean`` gives of all lanes, as they were after a step.
 
         Those that diverged have no values from there on: in single form, where each is computed by itself, they are
         passed over.
         """
-        going = (self.diverged_at == 0) | (self.diverged_at > seen.step) if self.single else None
+        going = (self.diverged_at == 0) | (self.diverged_at > step) if self.single else None
         if going is None or going.all():
-            return mean(seen.reported)
+            return mean(reported)
         values = np.full((1 + len(self.problem.metrics), self.runs), np.nan)
-        values[:, going] = mean(seen.reported[going])
+        values[:, going] = mean(reported[going])
         return values
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
@@ -128,27 +119,25 @@ class CpuLanes:
     def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
         drawn = self.batches.draw(size)
         steps = Steps(done, size, rates.factors, rates.steady, self.tail if heard else self.tail[:0], *drawn)
-        kernel, begin, first = self.pair.kernel if self.pair is not None else None, time.perf_counter(), 0
-        self._inner = []
-        for last in (*(point - done for point in inner), size):
-            if kernel is not None:
+        kernel, begin = self.pair.kernel if self.pair is not None else None, time.perf_counter()
+        reported = self.update.reported(self.w, done + size)
+        self._seen = Seen(inner, self.w, reported, self.runs)
+        if kernel is None:
+            self._driven(rates, steps, reported)
+        else:
+            for place, (first, last) in enumerate(pairwise([0, *(point - done for point in inner), size])):
                 self._fused(kernel, rates, steps.part(first, last))
-            else:
-                self._driven(rates, steps.part(first, last))
-            if last < size:
-                w, reported = self.w.copy(), self._reported()
-                reported = w if reported is self.w else reported.copy()
-                self._inner.append(Seen(self.done, w, reported, self.g.copy(), self.f.copy()))
-            first = last
+                if last < size:
+                    self._seen.keep(place, self.w, reported, self.g, self.f)
         if self.pair is not None and kernel is None and self.cohort.deadline is None:
             seconds = time.perf_counter() - begin  # nothing may be compiled while a clock runs
             left = seconds / size * (self.cohort.steps - done - size)
             self.code.fusing_seconds += self.pair.spent(seconds, left)
 
-    def _driven(self, rates: Rates, steps: Steps) -> None:
+    def _driven(self, rates: Rates, steps: Steps, reported: np.ndarray) -> None:
         """By the kernels of problem and rule: all lanes step together, and stop where one has diverged."""
         assert isinstance(self.code, CohortCode)
-        at, update = 0, self.update
+        at, update, seen = 0, self.update, self._seen
         (x, y), (x_batch, y_batch) = self.arrays.train, self.batch
         while at < steps.size:
             base = self._base(rates, steps, at)
@@ -159,7 +148,8 @@ class CpuLanes:
                 limit=self.limit, alive=self.alive, diverged_at=self.diverged_at, tail=steps.tail, x=x, y=y,
                 order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
-                done=steps.done, skip=at, single=self.single,
+                done=steps.done, skip=at, single=self.single, inner=seen.inner, seen=seen.all, seen_f=seen.f,
+                reported=reported,
             )  # fmt: skip
             at += self.code.drive(*arguments)
             self.done = steps.done + at
@@ -202,32 +192,40 @@ class CpuLanes:
             if not self.single:
                 self.w[:, fresh] = self.start[:, None]
                 self.update.clear(fresh)
-        for place, seen in enumerate(self._inner if fell is not None else ()):  # they went on from there
-            self.last_w[fell == place] = self.by_run(seen.reported)[fell == place]
+        for place in range(len(self._seen.inner)) if fell is not None else ():  # they went on from there
+            here = np.asarray(fell) == place
+            self.last_w[here] = self.by_run(self._seen.reported[place])[here]
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def look(self, seen: bool) -> Look:
         reported = self._reported()  # may tell of failures, and so comes first
-        points = [*self._inner, Seen(self.done, self.w, reported, self.g, self.f)]
-        nothing = np.full((len(points), 1 + len(self.problem.metrics), self.runs), np.nan)
-        w, shown, g, f = (self._stacked(arrays) for arrays in list(zip(*points, strict=True))[1:])
+        inner, w, g, f, shown = self._seen.inner, self.w[None], self.g[None], self.f[None], reported[None]
+        if len(inner):
+            self._seen.keep(-1, self.w, reported, self.g, self.f)
+            w, g, f, shown = self._seen.w, self._seen.g, self._seen.f, self._seen.reported
+        steps = [*inner.tolist(), self.done]
+        nothing = np.full((len(steps), 1 + len(self.problem.metrics), self.runs), np.nan)
         g = g if self.single else g.swapaxes(1, 2)
         shown_by_run = shown if self.single else shown.swapaxes(1, 2)
         return Look(
             batch_loss=f.copy() if seen else nothing[:, 0],
             gradient_norm=np.sqrt(np.add.reduce(g * g, axis=2)) if seen else nothing[:, 0],
-            train=self._stacked([self._assessed(self.evaluation.train, point) for point in points]),
-            test=nothing
-            if self.problem.test is None
-            else self._stacked([self._assessed(self.evaluation.test, point) for point in points]),
+            train=self._all_assessed(self.evaluation.train, steps, shown),
+            test=nothing if self.problem.test is None else self._all_assessed(self.evaluation.test, steps, shown),
             positions=shown_by_run.swapaxes(1, 2).copy() if self.problem.dim == 2 else nothing[:, :0],
             finite=self._finite(w) if reported is self.w else self._finite(w) & self._finite(shown),
         )
 
-    @staticmethod
-    def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
-        """One array of all, whose first axis counts them."""
-        return arrays[0][None] if len(arrays) == 1 else np.array(arrays)
+    def _all_assessed(
+        self, mean: Callable[[np.ndarray], np.ndarray], steps: Sequence[int], shown: np.ndarray
+    ) -> np.ndarray:
+        """(points, 1 + metrics, runs): what :meth:`_assessed` gives behind each of these steps."""
+        # A lane's numbers do not depend on how many stand beside it, but for a kernel of one alone.
+        if len(steps) > 1 and can_be_fused(self.problem) and not self.code.alone:
+            values = mean(np.concatenate(shown, axis=1))
+            return values.reshape(len(values), len(steps), self.runs).swapaxes(0, 1)
+        each = [self._assessed(mean, *point) for point in zip(steps, shown, strict=True)]
+        return each[0][None] if len(each) == 1 else np.array(each)
 
     def _finite(self, w: np.ndarray) -> np.ndarray:
         """(p, runs): whether all weights are, each in the problem's form."""

@@ -9,7 +9,7 @@ from optbench.contract.errors import PluginError
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import EagerCode
 from optbench.engine.cpu.evaluation import Evaluation
-from optbench.engine.cpu.lanes import CpuLanes, Seen
+from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.update import EagerUpdate
 from optbench.engine.rates import Rates
@@ -83,10 +83,10 @@ class EagerLanes(CpuLanes):
         self.alive &= np.array([not reason for reason in self.failures])  # it may fail when it is looked at
         return out
 
-    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], seen: Seen) -> np.ndarray:
+    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], step: int, reported: np.ndarray) -> np.ndarray:
         if not (self.problem.eager and self.done):  # where all begin, what is raised is everybody's
-            return super()._assessed(mean, seen)
-        return np.concatenate([self._of_lane(mean, seen.reported, r) for r in range(self.runs)], axis=1)
+            return super()._assessed(mean, step, reported)
+        return np.concatenate([self._of_lane(mean, reported, r) for r in range(self.runs)], axis=1)
 
     def _of_lane(self, mean: Callable[[np.ndarray], np.ndarray], w: np.ndarray, r: int) -> np.ndarray:
         if not self._raised[r]:

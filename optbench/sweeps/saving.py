@@ -1,0 +1,60 @@
+"""Finished cohorts on their way to the disk, in threads of their own: whoever ran them goes on meanwhile.
+
+To outlast a power cut a file takes milliseconds of waiting, as long as a small cohort takes to run.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+
+from optbench.sweeps.crews.contract import Finished
+
+_THREADS = 4
+"""Files that are waited for at once: a disk answers several at a time."""
+_WAITING = 8
+"""Files that wait for these; beyond, whoever brings one waits himself."""
+
+
+class Saving:
+    """Hands all that it is given to ``save``, from several threads. ``save`` does not raise."""
+
+    def __init__(self, save: Callable[[Finished], None]):
+        self._save, self._lock = save, threading.Lock()
+        self._tasks: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(_THREADS + _WAITING)
+        self._threads, self._over = list[threading.Thread](), False
+        self.unsaved = 0
+        """How many are on their way."""
+
+    def put(self, ended: Finished) -> None:
+        """Save it soon; after :meth:`finish` at once."""
+        self._room.acquire()
+        with self._lock:
+            self.unsaved += 1
+            over = self._over
+            if not over:
+                self._tasks.put(ended)
+                if len(self._threads) < min(_THREADS, self.unsaved):
+                    self._threads.append(threading.Thread(target=self._serve, daemon=True))
+                    self._threads[-1].start()
+        if over:
+            self._one(ended)
+
+    def _one(self, ended: Finished) -> None:
+        self._save(ended)
+        with self._lock:
+            self.unsaved -= 1
+        self._room.release()
+
+    def _serve(self) -> None:
+        while (ended := self._tasks.get()) is not None:
+            self._one(ended)
+
+    def finish(self) -> None:
+        """Return when all is saved that was given before."""
+        with self._lock:
+            self._over = True
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
