@@ -92,26 +92,29 @@ def rastrigin(dim=2, radius=5.12, noise=1.0):
 
 def ackley_gradient(w, g, f, work):
     dim, runs = w.shape
-    share = w.dtype.type(1.0 / dim)
-    ripple = work[:runs]
+    share, size = w.dtype.type(1.0 / dim), dim * runs
+    squares, waves = work[:size].reshape(dim, runs), work[size : 2 * size].reshape(dim, runs)
+    ripple, pull = work[2 * size : 2 * size + runs], work[2 * size + runs : 2 * size + 2 * runs]
     for r in range(runs):
         f[r] = 0.0
         ripple[r] = 0.0
     for i in range(dim):
         for r in range(runs):
             s = sin(pi * w[i, r])
-            f[r] += share * w[i, r] * w[i, r]
-            ripple[r] -= 2.0 * share * s * s
+            squares[i, r] = share * w[i, r] * w[i, r]
+            waves[i, r] = -2.0 * share * s * s
             g[i, r] = s * cos(pi * w[i, r])
+    add_up(squares, f)
+    add_up(waves, ripple)
     for r in range(runs):
         root = sqrt(f[r])
         cone, wave = expm1(-0.2 * root), expm1(ripple[r])
         f[r] = -20.0 * cone - e * wave
         ripple[r] = 4.0 * pi * share * e * (1.0 + wave)
-        work[runs + r] = 4.0 * share * (1.0 + cone) / root if root > 0.0 else 0.0
+        pull[r] = 4.0 * share * (1.0 + cone) / root if root > 0.0 else 0.0
     for i in range(dim):
         for r in range(runs):
-            g[i, r] = ripple[r] * g[i, r] + work[runs + r] * w[i, r]
+            g[i, r] = ripple[r] * g[i, r] + pull[r] * w[i, r]
 
 
 @problem(source="Ackley 1987, A Connectionist Machine for Genetic Hillclimbing; in n dimensions: Bäck 1996")
@@ -124,7 +127,15 @@ def ackley(dim=2, radius=5.0, noise=0.1):
     uniformly in [-radius, radius]^dim; many papers take 32.768, from where hardly any method that goes down arrives.
     """
     return _function(
-        "ackley", dim, radius, ackley_gradient, 0.0, 0.0, "closed form: w = 0", noise, work=lambda rows, runs: 2 * runs
+        "ackley",
+        dim,
+        radius,
+        ackley_gradient,
+        0.0,
+        0.0,
+        "closed form: w = 0",
+        noise,
+        work=lambda rows, runs: 2 * (dim + 1) * runs,
     )
 
 

@@ -75,7 +75,8 @@ KINDS = (
          (20_000, 2_000), (1e-5, 1e-4)),
     Kind("styblinski-tang-20", "styblinski_tang", {"dim": 20, **QUIET}, styblinski_tang, styblinski_tang_gradient,
          (100_000, 10_000), (1e-6, 5e-5)),
-    Kind("ackley-20", "ackley", {"dim": 20, **QUIET}, ackley, ackley_gradient, (20_000, 1_000), (1e-4, 1e-4)),
+    # Adam so slowly that it does not arrive: averages of gradients that are 0 in float32 decay to denormal numbers.
+    Kind("ackley-20", "ackley", {"dim": 20, **QUIET}, ackley, ackley_gradient, (20_000, 1_000), (1e-4, 2e-5)),
     Kind("quadratic-100", "quadratic", {"dim": 100, **QUIET}, quadratic, quadratic_gradient,
          (4_000, 800), (1e-3, 1e-4)),
     Kind("matrix-factorization", "matrix_factorization", {"offset": 0.3, **QUIET}, matrix_factorization,

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 
 from optbench.compiler import numba_inside
-from optbench.compiler.arrays_inside import on_stack, turned
+from optbench.compiler.arrays_inside import added, on_stack, turned
 from optbench.compiler.contracts import FusedArguments, GradientArguments
 from optbench.compiler.fused_update import FusedUpdateArguments, FusedWriter
 from optbench.compiler.kernels import finish
@@ -70,7 +70,7 @@ class Fused:
         gradient = gradient_of_lanes(self.problem.value_and_gradient, self.dtype, self._owner, strict=True)
         update = self._writer.function()
         namespace = {"_gradient": numba.njit(**_PART)(gradient), "_update": numba.njit(**_PART)(update)}
-        namespace |= {"_turned": turned} | self._rooms()
+        namespace |= {"_turned": turned, "_add": added(self.lanes)} | self._rooms()
         key = f"{gradient.__name__} {update.__name__} {self.dtype}"
         return compile_tree(self._text(), "fused", self.problem.value_and_gradient, namespace, key)
 
@@ -202,8 +202,7 @@ _STEPS = """
                 judged = False
                 if heard:
                     for v in range({parts}):
-                        for r in range({lanes}):
-                            _tail[v, r] += _f[v, r]
+                        _add(_tail[v], _f[v])
                 if noisy:
                     weight = noise[s, {dim}]
                     for i in range({dim}):
