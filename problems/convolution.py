@@ -157,7 +157,7 @@ def convolution(data="digits", channels=(8, 16), stride=2, activation="tanh", in
     shapes = [(9 * wide, tall) for wide, tall in zip(before, channels, strict=True)]
     # Numbers that one example takes: patches and activations, scores, the largest error.
     laid = sum(each**2 * (wide + tall) for each, (wide, tall) in zip(sides[1:], shapes, strict=True))
-    largest = max(each**2 * tall for each, tall in zip(sides[1:], channels, strict=True))
+    largest = max(2, *(each**2 * tall for each, tall in zip(sides[1:], channels, strict=True)))  # two for the softmax
     return Problem(
         form="single",
         **layered("convolution", [*shapes, (sides[-1] ** 2 * channels[-1], d.classes)], initialization),

@@ -146,9 +146,9 @@ def softmax_gradient(w, g, f, x, y, constants, layout, work):
     weights, slopes = w.reshape(x.shape[1], wide), g.reshape(x.shape[1], wide)
     if runs == 1:  # along the rows, so that they fill vectors
         one = work[: rows * wide].reshape(wide, rows)
-        product(weights.T, x.T, one)
+        np.matmul(weights.T, x.T, one)
         f[0] = rows * softmax_error(one, y, work[rows * wide :])
-        product(x.T, one.T, slopes)
+        np.matmul(x.T, one.T, slopes)
         for i in range(w.shape[0]):
             g[i, 0] *= rows
         finish(w, g, f, rows, constants[0])

@@ -133,6 +133,13 @@ class Array(np.ndarray):
             return tuple(reals(part) for part in np.linalg.eigh(_values(args[0])))
         return super().__array_function__(function, types, args, kwargs)
 
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, out: Any = (), **kwargs: Any) -> Any:
+        if function is np.matmul:
+            return _dot(*inputs, *out)
+        plain = [each.view(np.ndarray) if isinstance(each, Array) else each for each in (*inputs, *out)]
+        result = getattr(function, method)(*plain, **kwargs)
+        return result.view(Array) if isinstance(result, np.ndarray) else result
+
     def __imul__(self, other: Any) -> Array:  # type: ignore[override]
         return self._each(lambda number: number * other)
 

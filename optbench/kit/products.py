@@ -16,18 +16,15 @@ SMALL = 1_024
 def product(a, b, out):
     """out = a b, in pieces of columns of ``out``, or of rows where columns do not serve."""
     rows, columns, inner = a.shape[0], b.shape[1], a.shape[1]
-    if rows * columns * inner <= UNPACKED:
-        np.matmul(a, b, out)
-        return
-    width, height = piece(columns, rows * inner), piece(rows, columns * inner)
-    if width < columns or height == rows:
+    height, width = rows, columns
+    if rows * columns * inner > UNPACKED:
+        width = piece(columns, rows * inner)
+        if width == columns:
+            height = piece(rows, columns * inner)
+    for top in range(0, rows, height):
         for first in range(0, columns, width):
-            last = min(first + width, columns)
-            np.matmul(a, b[:, first:last], out[:, first:last])
-    else:
-        for first in range(0, rows, height):
-            last = min(first + height, rows)
-            np.matmul(a[first:last], b, out[first:last])
+            bottom, last = min(top + height, rows), min(first + width, columns)
+            np.matmul(a[top:bottom], b[:, first:last], out[top:bottom, first:last])
 
 
 def product_turned(a, b, out, room):
