@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from optbench.compiler import numba_inside
 from optbench.compiler.contracts import DriveArguments, Whole
@@ -11,7 +12,6 @@ from optbench.compiler.translator import STRICT, compile_tree, jit
 from optbench.compiler.update_kernels import update_signature
 from optbench.contract.types import DtypeName
 
-address = cache(numba_inside.address)
 _gradient_at = numba_inside.function_at(gradient_signature)
 _update_at = numba_inside.function_at(update_signature)
 
@@ -93,6 +93,12 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                 a.seen_f[place, r] = a.f[r]
             place += 1
     return a.sizes.shape[0]
+
+
+@cache
+def address(kernel: Any, signature_of: Callable[[str], Any], dtype: DtypeName) -> int:
+    """Where the code of a kernel of that precision stands. To look a signature up takes 20 us, as long as ten steps."""
+    return numba_inside.address(kernel, signature_of(dtype))
 
 
 @cache

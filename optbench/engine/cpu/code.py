@@ -67,8 +67,8 @@ class CohortCode(ProblemCode):
         _compile_draws(problem, dtype)
         self.drive = partial(
             driver(dtype),
-            address(self.gradient, problem_kernels.gradient_signature(dtype)),
-            address(self.update, update_signature(dtype)),
+            address(self.gradient, problem_kernels.gradient_signature, dtype),
+            address(self.update, update_signature, dtype),
         )
 
 
