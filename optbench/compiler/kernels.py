@@ -31,8 +31,12 @@ class Kernel:
 
     def prepared(self) -> "Kernel":
         """Itself, with the entrance compiled now instead of at the first call."""
-        _entrance(self.signature)
+        assert self._entrance
         return self
+
+    @cached_property
+    def _entrance(self) -> Callable[..., None]:
+        return _entrance(self.signature)  # kept, for to look a signature up takes as long as ten steps
 
     def __call__(self, *arguments: Any) -> None:
         """From Python: the arguments of the signature."""
@@ -40,7 +44,7 @@ class Kernel:
 
     def repeat(self, count: int, *arguments: Any) -> None:
         """So many calls in a row, with no Python between them: for what measures the kernel alone."""
-        _entrance(self.signature)(self.address, count, *arguments)
+        self._entrance(self.address, count, *arguments)
 
 
 @cache

@@ -182,7 +182,7 @@ class Runner:
         points, diverged_at = np.array(trace.points), self.engine.diverged_at
         gone = (diverged_at > 0) & (points[:, None] >= diverged_at)
         columns = {name: np.array(rows, dtype=float) for name, rows in vars(trace).items() if name != "points"}
-        for array in columns.values():
+        for array in columns.values() if gone.any() else ():
             array[gone if array.ndim == 2 else np.broadcast_to(gone[:, None], array.shape)] = np.nan
         self.engine.park()
         w = self.engine.weights()

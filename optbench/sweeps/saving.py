@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from optbench.sweeps.crews.contract import Finished
 
-_THREADS = 4
+_THREADS = 2
 """Files that are waited for at once: a disk answers several at a time."""
-_WAITING = 8
+_WAITING = 2
 """Files that wait for these; beyond, whoever brings one waits himself."""
 
 
