@@ -1,7 +1,7 @@
 """Kernels: what compiled code calls by an address, and Python through an entrance that all kernels of a kind share."""
 
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from types import FunctionType
 from typing import Any
 
@@ -29,22 +29,22 @@ class Kernel:
         """Where its code stands, as long as the kernel lives."""
         return numba_inside.address(self.compiled, self.signature)
 
+    @cached_property
+    def repeat(self) -> Callable[..., None]:
+        """``repeat(count, *arguments)``: so many calls in a row with no Python between them, for measurements.
+
+        Kept: to look the signature up takes 20 us.
+        """
+        return partial(_entrance(self.signature), self.address)
+
     def prepared(self) -> "Kernel":
         """Itself, with the entrance compiled now instead of at the first call."""
-        assert self._entrance
+        self.repeat  # noqa: B018 - makes it
         return self
-
-    @cached_property
-    def _entrance(self) -> Callable[..., None]:
-        return _entrance(self.signature)  # kept, for to look a signature up takes as long as ten steps
 
     def __call__(self, *arguments: Any) -> None:
         """From Python: the arguments of the signature."""
         self.repeat(1, *arguments)
-
-    def repeat(self, count: int, *arguments: Any) -> None:
-        """So many calls in a row, with no Python between them: for what measures the kernel alone."""
-        self._entrance(self.address, count, *arguments)
 
 
 @cache
