@@ -35,7 +35,13 @@ class Kernel:
 
         Kept: to look the signature up takes 20 us.
         """
+        if isinstance(self.compiled, FunctionType):  # where NUMBA_DISABLE_JIT leaves the function
+            return self._repeat_in_python
         return partial(_entrance(self.signature), self.address)
+
+    def _repeat_in_python(self, count: int, *arguments: Any) -> None:
+        for _ in range(count):
+            self.compiled(*arguments)
 
     def prepared(self) -> "Kernel":
         """Itself, with the entrance compiled now instead of at the first call."""

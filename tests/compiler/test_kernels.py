@@ -43,6 +43,12 @@ def test_a_kernel_has_no_entrance_of_its_own(made):
         assert not result.library.get_pointer_to_function(name)
 
 
+def test_a_function_that_numba_leaves_alone_is_called():
+    a = np.zeros((2, 3))
+    kernels.Kernel(add, KIND).prepared().repeat(2, a, 1.5, 0)
+    assert a.tolist() == [[3, 3, 3], [0, 0, 0]]
+
+
 def test_an_error_comes_through(made):
     made["refuse"](np.zeros((1, 1)), 1.0, 0)
     with pytest.raises(ValueError, match="below nothing"):
