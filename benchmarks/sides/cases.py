@@ -187,17 +187,12 @@ def _mlp_name(layers: tuple[int, ...], optimizer: str, activation: str) -> str:
     return "mlp-" + "-".join(map(str, layers)) + ends
 
 
-LONGER = 5
-"""Times as many steps of gd on functions: they take nanoseconds, and a call's own milliseconds would drown them. At so
-much smaller rates that they go as far; adam goes as far each step, and its rounding with it."""
-
-
 def catalogue(kind: Kind, optimizer: str, dtype: str, lanes: int, scale: float = 1.0) -> Case:
     """A kind of kinds.py at optbench's own start point of seed 0."""
     problem = records.of_kind(kind, dtype)
     x, y = problem.data or (None, None)
     rate, hyper = (kind.rates[0], {}) if optimizer == "gd" else (kind.rates[1], LECTURE_ADAM)
-    longer = LONGER if optimizer == "gd" and x is None else 1
+    longer = kind.longer if optimizer == "gd" else 1
     steps, rate = max(2, int(kind.steps[lanes > 1] * longer * scale)), rate / longer
     return Case(
         f"{kind.name}-{optimizer}", "catalogue", dtype, lanes, steps, optimizer, _rates(rate, lanes, dtype),

@@ -33,3 +33,6 @@ class Kind:
     shapes: tuple[tuple[int, ...], ...] = ()
     tuned: Callable[[Any, Any, Any, Any], Any] | None = None
     """The same loss in another way, for the tuned program of a kind with shapes."""
+    longer: int = 1
+    """Times as many steps with gd, at so much smaller a rate that they go as far: where they take nanoseconds, a call's
+    own milliseconds would drown them. Adam goes as far each step, and its rounding with it."""

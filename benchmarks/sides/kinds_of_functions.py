@@ -72,9 +72,9 @@ def matrix_factorization_gradient(w: np.ndarray, x: Any, y: Any, constants: np.n
 QUIET = {"noise": 0.0}
 KINDS = (
     Kind("rosenbrock-100", "rosenbrock", {"dim": 100, **QUIET}, rosenbrock, rosenbrock_gradient,
-         (20_000, 2_000), (1e-5, 1e-4)),
+         (20_000, 2_000), (1e-5, 1e-4), longer=5),
     Kind("styblinski-tang-20", "styblinski_tang", {"dim": 20, **QUIET}, styblinski_tang, styblinski_tang_gradient,
-         (100_000, 10_000), (1e-6, 5e-5)),
+         (100_000, 10_000), (1e-6, 5e-5), longer=5),
     # Adam so slowly that it does not arrive: averages of gradients that are 0 in float32 decay to denormal numbers.
     Kind("ackley-20", "ackley", {"dim": 20, **QUIET}, ackley, ackley_gradient, (20_000, 1_000), (1e-4, 2e-5)),
     Kind("quadratic-100", "quadratic", {"dim": 100, **QUIET}, quadratic, quadratic_gradient,
