@@ -20,7 +20,7 @@ import numpy as np
 from optbench.compiler import arrays_inside, fastmath, numba_inside, pipelines_inside
 from optbench.compiler.fastmath import FASTMATH, REPLACED
 from optbench.contract.errors import PluginError
-from optbench.contract.syntax import definition, function_of
+from optbench.contract.syntax import definition, function_of, parsed
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
@@ -48,7 +48,7 @@ def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
 def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespace: dict, key: str) -> FunctionType:
     """The function of a tree or text, under ``home``'s file, named ``name`` and a hash of its source and ``key``."""
     if isinstance(tree, str):
-        (definition,) = ast.parse(tree).body
+        (definition,) = parsed(tree).body
         assert isinstance(definition, ast.FunctionDef)
         tree = definition
     tree.name = "NAME"

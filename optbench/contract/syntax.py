@@ -5,9 +5,22 @@ import copy
 import inspect
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from types import FunctionType
 
 from optbench.contract.errors import PluginError
+
+
+def parsed(text: str) -> ast.Module:
+    """The tree of a text.
+
+    Tried again after a SystemError: Python 3.11 counts the depth of trees for all threads together, and says so of a
+    correct text where another thread parses at the same time ("AST constructor recursion depth mismatch").
+    """
+    for _ in range(9):
+        with suppress(SystemError):
+            return ast.parse(text)
+    return ast.parse(text)
 
 
 def definition(function: Callable, owner: str) -> ast.FunctionDef:
@@ -27,7 +40,7 @@ def definition(function: Callable, owner: str) -> ast.FunctionDef:
         return copy.deepcopy(function.tree)
     try:
         lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        tree = parsed(textwrap.dedent("".join(lines))).body[0]
     except (OSError, TypeError, SyntaxError):
         raise PluginError(f"{owner}: the source of {function.__name__!r} cannot be read; define it in a file") from None
     if not isinstance(tree, ast.FunctionDef):
