@@ -16,6 +16,15 @@ def parsed(text: str) -> ast.Module:
 
     Tried again after a SystemError: Python 3.11 counts the depth of trees for all threads together, and says so of a
     correct text where another thread parses at the same time ("AST constructor recursion depth mismatch").
+
+    Args:
+        text: of Python.
+
+    Returns:
+        The tree, the caller's to change.
+
+    Raises:
+        SyntaxError: it is not Python.
     """
     for _ in range(9):
         with suppress(SystemError):
