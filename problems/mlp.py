@@ -4,7 +4,7 @@ Layers of the widths that are given (mlp), and many equal narrow ones (deep_narr
 """
 
 from optbench import OptbenchError, Problem, datasets, problem
-from optbench.kit.layers import TOGETHER, backward, forward, softmax_error, softmax_report
+from optbench.kit.layers import backward, cross_entropy_report, forward, softmax_error
 from optbench.kit.networks import check_widths, dense
 
 
@@ -15,17 +15,6 @@ def value_and_gradient(w, g, x, y, layout, work):
     loss = softmax_error(work[place:end].reshape(classes, rows), y, work[end:])
     backward(w, g, x, place, layout, work)
     return loss
-
-
-def evaluate(w, out, x, y, layout, work):
-    rows, classes = x.shape[0], layout[-1]
-    out[0], out[1] = 0.0, 0.0
-    for first in range(0, rows, TOGETHER):
-        last = min(first + TOGETHER, rows)
-        place = forward(w, x[first:last], layout, work)
-        end = place + classes * (last - first)
-        softmax_report(work[place:end].reshape(classes, last - first), y[first:last], work[end:], out)
-    out[0], out[1] = out[0] / rows, out[1] / rows
 
 
 @problem(source="Rumelhart, Hinton & Williams 1986; He et al. 2015, Glorot & Bengio 2010 (initialization)")
@@ -66,5 +55,5 @@ def network(name, data, hidden, activation, initialization):
         data_text=d.text,
         data_warning=d.warning,
         metrics=("accuracy",),
-        evaluate=evaluate,
+        evaluate=cross_entropy_report,
     )

@@ -170,6 +170,18 @@ def softmax_report(scores, y, room, out):
     out[1] += right
 
 
+def cross_entropy_report(w, out, x, y, layout, work):
+    """The mean softmax cross-entropy of the last layer, and the share of rows whose largest output is the right one."""
+    rows, classes = x.shape[0], layout[-1]
+    out[0], out[1] = 0.0, 0.0
+    for first in range(0, rows, TOGETHER):
+        last = min(first + TOGETHER, rows)
+        place = forward(w, x[first:last], layout, work)
+        end = place + classes * (last - first)
+        softmax_report(work[place:end].reshape(classes, last - first), y[first:last], work[end:], out)
+    out[0], out[1] = out[0] / rows, out[1] / rows
+
+
 def exponentials(scores, y, top, total):
     """e^(score - the example's largest) in place of ``scores``, and in ``total`` their sums.
 

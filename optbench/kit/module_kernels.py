@@ -9,13 +9,12 @@ from math import prod
 from optbench.kit.layers import (
     ACTIVATIONS,
     BARE,
-    TOGETHER,
     back_through,
     backward,
+    cross_entropy_report,
     forward,
     scratch,
     softmax_error,
-    softmax_report,
 )
 
 LINEAR = ACTIVATIONS.index("linear")
@@ -38,18 +37,6 @@ def cross_entropy(w, g, x, y, layout, work):
         back_through(flat, kept, last)
     backward(w, g, x, place, layout, work)
     return loss
-
-
-def cross_entropy_report(w, out, x, y, layout, work):
-    """The same mean, and the share of rows whose largest output is the right one."""
-    rows, classes = x.shape[0], layout[-1]
-    out[0], out[1] = 0.0, 0.0
-    for first in range(0, rows, TOGETHER):
-        last = min(first + TOGETHER, rows)
-        place = forward(w, x[first:last], layout, work)
-        end = place + classes * (last - first)
-        softmax_report(work[place:end].reshape(classes, last - first), y[first:last], work[end:], out)
-    out[0], out[1] = out[0] / rows, out[1] / rows
 
 
 def squared_error(w, g, x, y, layout, work):
