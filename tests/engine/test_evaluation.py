@@ -26,7 +26,7 @@ class Counting(ProblemCode):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_the_start_of_all_runs_is_evaluated_once(dtype):
+def test_runs_that_share_a_point_are_evaluated_once(dtype):
     problem = problem_of(MLP)
     code = Counting(problem, dtype)
     evaluation = Evaluation(problem, code, dtype)
@@ -38,10 +38,19 @@ def test_the_start_of_all_runs_is_evaluated_once(dtype):
     other = same.copy()
     other[1:3] *= 0.5  # the first and the last are the same still
     found = evaluation.train(other)
-    assert set(code.runs) == {4}
+    assert set(code.runs) == {2}
     np.testing.assert_array_equal(values, np.tile(found[:, :1], 4))
     np.testing.assert_array_equal(found[:, 3], found[:, 0])
     assert (found[0, 1:3] != found[0, 0]).all()
+    swapped = start.copy()
+    swapped[:2] = start[1::-1]  # the sum of its bits is the other's
+    assert start[0] != start[1]
+    code.runs.clear()
+    both = evaluation.train(np.array([swapped, start, swapped]))
+    assert set(code.runs) == {2}
+    np.testing.assert_array_equal(both[:, 1], values[:, 0])
+    np.testing.assert_array_equal(both[:, 2], both[:, 0])
+    assert both[0, 0] != both[0, 1]
 
 
 def test_pieces_of_the_data_give_the_mean_of_all():

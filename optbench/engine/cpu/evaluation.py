@@ -30,9 +30,10 @@ class Evaluation:
         return self._mean(w, *self.arrays.test)
 
     def _mean(self, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        if self.single and len(w) > 1 and (w[-1] == w[0]).all() and (w == w[0]).all():
-            # The start of all runs of a cohort, of which each is computed by itself: the same bytes.
-            return np.repeat(self._mean(w[:1], x, y), len(w), axis=1)
+        if self.single and len(w) > 1:  # each is computed by itself: from the same bytes come the same
+            places, place_of = _distinct(w)
+            if len(places) < len(w):
+                return self._mean(w[places], x, y)[:, place_of]
         runs, count = w.shape[0 if self.single else 1], max(len(x), 1)
         g, f, out, work = self._scratch(runs)
         total = np.zeros((1 + len(self.problem.metrics), runs))
@@ -59,3 +60,21 @@ class Evaluation:
             self._runs, self._rooms = runs, (g, np.zeros(runs, self.dtype), out, work)
         self._rooms[2].fill(0.0)
         return self._rooms
+
+
+def _distinct(w: np.ndarray) -> tuple[list[int], list[int]]:
+    """Where each of the distinct rows stands first, and for each row which of these it is.
+
+    Runs of one start have many in common: those of one rate until their schedules differ, as in a whole first epoch.
+    """
+    bits = w.view(f"u{w.itemsize}")
+    first: dict[int, int] = {}  # by the sum of its bits; a row that only has the sum of another stands for itself
+    places: list[int] = []
+    place_of: list[int] = []
+    for row, total in enumerate(np.add.reduce(bits, axis=1, dtype=np.uint64).tolist()):
+        place = first.setdefault(total, len(places))
+        if place == len(places) or not (bits[row] == bits[places[place]]).all():
+            place = len(places)
+            places.append(row)
+        place_of.append(place)
+    return places, place_of
