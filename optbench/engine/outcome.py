@@ -1,9 +1,12 @@
 """What the lanes of a cohort saw, as arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+
+_BY_POINT = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
 
 
 @dataclass
@@ -32,17 +35,43 @@ class Outcome:
     """(runs,): mean mini-batch loss over the last fifth; None where evaluations tell."""
     failures: tuple[str, ...] = ()
     """(runs,): why a lane could not be run, "" where it could; empty where that holds of all."""
+    given: int = 0
+    """Run-steps that a lane did not make, for another that was the same so far had made them."""
 
     def of_lanes(self, first: int, last: int) -> "Outcome":
         """The part of these lanes; the time is shared out."""
         part = slice(first, last)
-        names = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
-        columns = {name: getattr(self, name)[..., part] for name in names}
+        columns = {name: getattr(self, name)[..., part] for name in _BY_POINT}
         columns |= {"w": self.w[part], "diverged_at": self.diverged_at[part]}
         columns["tail_loss"] = None if self.tail_loss is None else self.tail_loss[part]
         columns["failures"] = self.failures[first:last]
         seconds = self.evaluation_seconds * (last - first) / len(self.w)
         return replace(self, **columns, evaluation_seconds=seconds)
+
+
+def together(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
+    """Outcomes of calls as one: place ``order[i]`` is that of lane i of them all. A call ends early where all its lanes
+    have diverged, and has nothing from there on."""
+    most = max(parts, key=lambda part: len(part.points))
+    columns = {}
+    for name in _BY_POINT:
+        arrays = [getattr(part, name) for part in parts]
+        columns[name] = np.full((*getattr(most, name).shape[:-1], len(order)), np.nan)
+        at = 0
+        for array in arrays:
+            columns[name][: len(array), ..., order[at : at + array.shape[-1]]] = array
+            at += array.shape[-1]
+    back = np.argsort(order)
+    w, diverged_at = (np.concatenate([getattr(part, name) for part in parts])[back] for name in ("w", "diverged_at"))
+    tails = [part.tail_loss for part in parts if part.tail_loss is not None]
+    failures = [reason for part in parts for reason in part.failures]
+    return Outcome(
+        max(part.steps for part in parts), most.points, w=w, diverged_at=diverged_at, **columns,
+        evaluation_seconds=sum(part.evaluation_seconds for part in parts),
+        tail_loss=np.concatenate(tails)[back] if tails else None,
+        failures=tuple(failures[place] for place in back) if failures else (),
+        given=sum(part.given for part in parts),
+    )  # fmt: skip
 
 
 @dataclass

@@ -58,6 +58,8 @@ class Engine(Protocol):
     """Random numbers that a step takes."""
     ahead: int
     """Points of evaluation that one call of :meth:`advance` may pass."""
+    given: int
+    """Run-steps that a lane did not make, for another that was the same so far had made them."""
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -188,5 +190,5 @@ class Runner:
         w = self.engine.weights()
         return Outcome(
             done, points, w=w, diverged_at=diverged_at, evaluation_seconds=evaluating, tail_loss=tail_loss,
-            failures=self._failures(), **columns
+            failures=self._failures(), given=self.engine.given, **columns
         )  # fmt: skip

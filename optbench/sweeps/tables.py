@@ -34,7 +34,7 @@ def tables(
         runs.append(_runs(cohort, part, place, ids, cohort.lanes[at : at + len(ids)]))
         curves.append(_curves(cohort, part, ids))
         at += len(ids)
-    steps = sum(part.steps * len(part.diverged_at) for part in outcome.parts)
+    steps = sum(part.steps * len(part.diverged_at) - part.given for part in outcome.parts)
     stepping = outcome.seconds - outcome.evaluation_seconds
     numbers = {
         "lanes": len(cohort.lanes),

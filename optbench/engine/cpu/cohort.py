@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
@@ -12,7 +14,8 @@ from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_comp
 from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.cpu.scipy_baselines import BaselineRun
-from optbench.engine.outcome import CohortOutcome, Outcome
+from optbench.engine.cpu.twins import side_by_side
+from optbench.engine.outcome import CohortOutcome, Outcome, together
 from optbench.engine.rates import Rates
 from optbench.engine.runner import Clock, Runner
 
@@ -53,10 +56,14 @@ def run_cohort(
 def _run_lanes(
     cohort: Cohort, code: CohortCode | EagerCode, evaluation: Evaluation, clock: Clock, kind: Callable[..., CpuLanes]
 ) -> list[Outcome]:
-    parts, width = [], code.lanes_per_call
-    for first in range(0, len(cohort.lanes), width):
-        lanes = cohort.lanes[first : first + width]
+    count, width = len(cohort.lanes), code.lanes_per_call
+    # Where a clock may end a call, the lanes that share it may have other points than the rest.
+    mixed = cohort.problem.form == "single" and width < count and cohort.deadline is None
+    order = side_by_side(cohort.lanes) if mixed else np.arange(count)
+    parts = []
+    for first in range(0, count, width):
+        lanes = [cohort.lanes[place] for place in order[first : first + width]]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
         runner = Runner(kind(cohort, lanes, code, evaluation), rates, cohort.dtype)
         parts.append(runner.run(cohort.evaluated, cohort.heard_from, clock.of_call(len(lanes))))
-    return parts
+    return parts if (order == np.arange(count)).all() else [together(parts, order)]

@@ -15,6 +15,7 @@ from optbench.engine.cpu.code import CohortCode, EagerCode
 from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.fusing import Pair, can_be_fused, pair
 from optbench.engine.cpu.seen import Seen
+from optbench.engine.cpu.twins import Twins
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Look
 from optbench.engine.rates import Rates
@@ -84,6 +85,8 @@ class CpuLanes:
         self.width = max(size, problem.dim + 1 if problem.noise else 1)
         self.ahead = max(1, _KEPT // (2 * self.w.nbytes))
         self._seen = Seen((), self.w, self.w, self.runs)
+        self._twins = Twins(lanes) if self.single else None
+        self.given = 0
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """What changes the weights, with what it keeps for the lanes of these hyperparameters."""
@@ -122,7 +125,12 @@ class CpuLanes:
         kernel, begin = self.pair.kernel if self.pair is not None else None, time.perf_counter()
         reported = self.update.reported(self.w, done + size)
         self._seen = Seen(inner, self.w, reported, self.runs)
-        if kernel is None:
+        if kernel is None and self._twins is not None:
+            for first, last, followers in self._twins.pieces(steps.factors, rates.schedule_of, self.alive):
+                self.alive[followers] = False
+                self._driven(rates, steps.part(first, last), reported)
+                self._give(followers, self._twins.of[followers], steps.part(first, last))
+        elif kernel is None:
             self._driven(rates, steps, reported)
         else:
             for place, (first, last) in enumerate(pairwise([0, *(point - done for point in inner), size])):
@@ -155,6 +163,17 @@ class CpuLanes:
             self.done = steps.done + at
             if at < steps.size:
                 self.park()
+
+    def _give(self, followers: np.ndarray, leaders: np.ndarray, steps: Steps) -> None:
+        """Let lanes have what others, who made these steps, have."""
+        self.given += len(followers) * steps.size
+        update, seen = self.update, self._seen
+        for array in (self.w, self.g, self.f, self.alive, self.diverged_at, *([steps.tail] if len(steps.tail) else [])):
+            array[followers] = array[leaders]
+        here = slice(*np.searchsorted(seen.inner, (steps.done, steps.done + steps.size), "right"))
+        for array in (update.state, update.scalars, update.powers, seen.f[here]):
+            array[:, followers] = array[:, leaders]
+        seen.all[here, :, followers] = seen.all[here, :, leaders]
 
     def _fused(self, kernel: Callable[..., None], rates: Rates, steps: Steps) -> None:
         """By the one kernel of both: a few lanes make all steps, then the next; each stops where it has diverged."""

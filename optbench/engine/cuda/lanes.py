@@ -29,7 +29,7 @@ class GpuLanes:
         first = members[0][0]
         problem, optimizer, batch_size, dtype = first.problem, first.rule, first.batch_size, first.dtype
         self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
-        self.done, self.batch_size, self.ahead = 0, batch_size, 1
+        self.done, self.batch_size, self.ahead, self.given = 0, batch_size, 1, 0
         self.stream = cuda.stream()
         lanes = [lane for _, part in members for lane in part]
         self.runs, dim = len(lanes), problem.dim

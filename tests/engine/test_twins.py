@@ -1,0 +1,61 @@
+"""Lanes that are one run until their schedules differ: each has the bytes that it has alone, whoever made its steps."""
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
+
+from optbench.engine.cohort import Cohort
+from optbench.engine.cpu import code
+from optbench.engine.run import run as engine_run
+
+MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"  # 120 training examples
+BY_EPOCH = ["constant", "inverse(decay_rate=0.5)", "exponential(base=0.9)", "sqrt_epoch(k=1)"]
+SCHEDULES = [*BY_EPOCH, "sqrt_step", "warmup(cosine, fraction=0.2)"]
+
+
+def lanes_of(optimizer, rates):
+    """As a sweep has them: the rates of a schedule, then those of the next."""
+    return [lane(optimizer, lr, text) for text in SCHEDULES for lr in rates]
+
+
+def given(optimizer, lanes, **settings):
+    """How many run-steps lanes were given, of mini-batches of 32 in epochs of four."""
+    values = {"batch_size": 32, "steps": 10} | settings
+    cohort = Cohort(problem=problem_of(MLP), optimizer=CATALOGUE.optimizer(optimizer)[0], lanes=lanes, seed=3, **values)
+    return sum(part.given for part in engine_run(cohort).parts)
+
+
+@pytest.mark.parametrize(("optimizer", "width"), [*((name, 4) for name in ONE_OF_EACH_KIND), ("adam", 256)])
+def test_lanes_that_share_their_steps_have_what_they_have_alone(optimizer, width, monkeypatch):
+    """Among them lanes that diverge in the shared epoch, and calls that split a group."""
+    monkeypatch.setattr(code, "_MAX_LANES", width)
+    lanes = lanes_of(optimizer, (0.01, 1e150, 0.1))
+    together = run(MLP, optimizer, lanes)
+    for r, one in enumerate(lanes):
+        alone = run(MLP, optimizer, [one])
+        np.testing.assert_array_equal(together["w"][r], alone["w"][0])
+        assert together["diverged_at"][r] == alone["diverged_at"][0]
+        points = len(alone["points"])  # one that is alone ends where it diverges
+        for name in CURVES:
+            np.testing.assert_array_equal(together[name][:points, ..., r], alone[name][..., 0], err_msg=name)
+            assert np.isnan(together[name][points:, ..., r]).all()
+
+
+def test_the_first_of_equal_lanes_makes_the_steps():
+    """Schedules by the epoch have the first in common, which takes four steps."""
+    one_rate = [lane("adam", 0.01, text) for text in BY_EPOCH]
+    # k / sqrt(1) in the first epoch and in the second
+    assert given("adam", one_rate) == 3 * 4 + 4
+    assert given("adam", [*one_rate, lane("adam", 0.02)]) == 3 * 4 + 4
+    assert given("adam", [lane("adam", 0.01, beta1=0.5), lane("adam", 0.01)]) == 0
+    assert given("adam", [lane("adam", 0.01, "inverse"), lane("adam", 0.01, "sqrt_step")]) == 1
+    assert given("adam", [lane("adam", 0.01), lane("adam", 0.01)]) == 10
+    assert given("adam", one_rate, batch_size=120) == 3 + 1  # an epoch is a step
+
+
+def test_a_call_takes_lanes_of_one_rate(monkeypatch):
+    """They stand far apart in a sweep, whose calls hold a few lanes each. With a clock they stay where they stand."""
+    monkeypatch.setattr(code, "_MAX_LANES", 4)
+    lanes = [lane("gd", lr, text) for text in BY_EPOCH for lr in (0.01, 0.02, 0.05)]
+    assert given("gd", lanes) == 3 * (3 * 4 + 4)
+    assert given("gd", lanes, deadline=60.0) == 3 * 4  # each call has a pair
