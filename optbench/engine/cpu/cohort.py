@@ -14,7 +14,7 @@ from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_comp
 from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.cpu.scipy_baselines import BaselineRun
-from optbench.engine.cpu.twins import side_by_side
+from optbench.engine.cpu.twins import grouped
 from optbench.engine.outcome import CohortOutcome, Outcome, together
 from optbench.engine.rates import Rates
 from optbench.engine.runner import Clock, Runner
@@ -59,7 +59,7 @@ def _run_lanes(
     count, width = len(cohort.lanes), code.lanes_per_call
     # Where a clock may end a call, the lanes that share it may have other points than the rest.
     mixed = cohort.problem.form == "single" and width < count and cohort.deadline is None
-    order = side_by_side(cohort.lanes) if mixed else np.arange(count)
+    order = grouped(cohort.lanes) if mixed else np.arange(count)
     parts = []
     for first in range(0, count, width):
         lanes = [cohort.lanes[place] for place in order[first : first + width]]

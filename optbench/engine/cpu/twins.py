@@ -8,7 +8,11 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
-from optbench.engine.cohort import Lane
+from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cpu.code import is_compiled
+from optbench.engine.rates import Rates
+
+_ASKED = 1 << 12  # steps whose rates tell which lanes stay together behind them, too
 
 
 class Twins:
@@ -35,10 +39,8 @@ class Twins:
             now = factors[schedule_of, first].tolist()
             self.of = _first(list(zip(self.of.tolist(), now, alive.tolist(), strict=True)))
             followers = np.flatnonzero(self.of != np.arange(len(self.of)))
-            last = steps
-            for pair in set(
-                zip(schedule_of[followers].tolist(), schedule_of[self.of[followers]].tolist(), strict=True)
-            ):
+            last, leaders = steps, self.of[followers]
+            for pair in set(zip(schedule_of[followers].tolist(), schedule_of[leaders].tolist(), strict=True)):
                 mine, other = factors[pair, first:last]
                 apart = mine != other
                 last = first + int(apart.argmax()) if apart.any() else last
@@ -46,7 +48,22 @@ class Twins:
             first = last
 
 
-def side_by_side(lanes: Sequence[Lane]) -> np.ndarray:
+def made(cohort: Cohort) -> tuple[float, float]:
+    """Which share of its run-steps, and of its evaluations, a cohort makes; the rest is given to lanes by others."""
+    if cohort.problem.form != "single" or not is_compiled(cohort.problem, cohort.optimizer):
+        return 1.0, 1.0
+    lanes, asked = len(cohort.lanes), min(cohort.steps, _ASKED)
+    rates, twins = Rates(cohort.lanes, cohort.per_epoch, cohort.steps), Twins(cohort.lanes)
+    rates.draw(0, asked)
+    steps, looks, points = 0, 1, cohort.evaluated
+    for first, last, followers in twins.pieces(rates.factors, rates.schedule_of, np.ones(lanes, bool)):
+        last = cohort.steps if last == asked else last
+        steps += (last - first) * (lanes - len(followers))
+        looks += int(np.diff(np.searchsorted(points, (first, last), "right"))[0]) * (lanes - len(followers))
+    return steps / (cohort.steps * lanes), looks / (len(points) * lanes)
+
+
+def grouped(lanes: Sequence[Lane]) -> np.ndarray:
     """(lanes,): an order in which those that may be twins stand together, so that one call has them."""
     return np.argsort(_first(_settings(lanes)), kind="stable")
 
