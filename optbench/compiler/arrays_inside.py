@@ -67,6 +67,25 @@ def added(lanes: int) -> Callable:
 
 
 @intrinsic
+def put(context: Any, target: Any, place: Any, source: Any) -> tuple[Any, Callable] | None:
+    """``put(target, place, source)``: the whole of an array at that place of another that holds many like it.
+
+    Both are in C order and of one type of numbers. Loops over the axes of three such arrays took the driver 0.2 of the
+    1.2 seconds in which it was compiled. When it breaks: loops.
+    """
+    if not source.is_c_contig or not target.is_c_contig or source.dtype != target.dtype:
+        return None
+
+    def generate(context, builder, signature, arguments):
+        of, to = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (2, 0))
+        start = builder.gep(to.data, [builder.mul(arguments[1], of.nitems)])
+        cgutils.raw_memcpy(builder, start, of.data, of.nitems, of.itemsize)
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, source), generate
+
+
+@intrinsic
 def turned(context: Any, column: Any) -> tuple[Any, Callable]:
     """An array (dim, 1) as (1, dim): the same memory, without the questions that numba's ``reshape`` asks."""
 
@@ -147,18 +166,44 @@ _view = intrinsic(view)
 
 
 @intrinsic
-def _fits(context: Any, array: Any, shape: Any) -> tuple[Any, Callable]:
-    """Whether a shape without negative sizes has as many elements as an array."""
+def _sizes(context: Any, array: Any, shape: Any) -> tuple[Any, Callable]:
+    """A shape whose one negative size, if there is one, is what is left of the array; the kernel raises if none fits.
+
+    numba compiles two functions for that, a fifth of the time that a gradient takes which reshapes its scratch. When it
+    breaks: ``normalize_reshape_value`` of numba/np/arrayobj.py is what is done here.
+    """
 
     def generate(context, builder, signature, arguments):
-        count, fine = ir.Constant(ir.IntType(64), 1), cgutils.true_bit
+        zero, one = ir.Constant(_WHOLE, 0), ir.Constant(_WHOLE, 1)
+        total = context.make_array(signature.args[0])(context, builder, arguments[0]).nitems
+        sizes, negative, count, known = [], zero, one, one
         for i, kind in enumerate(signature.args[1]):
             size = context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
-            count, fine = builder.mul(count, size), builder.and_(fine, builder.icmp_signed(">=", size, size.type(0)))
-        source = context.make_array(signature.args[0])(context, builder, arguments[0])
-        return builder.and_(fine, builder.icmp_signed("==", count, source.nitems))
+            below = builder.icmp_signed("<", size, zero)
+            sizes.append((size, below))
+            negative = builder.add(negative, builder.zext(below, _WHOLE))
+            count, known = builder.mul(count, size), builder.mul(known, builder.select(below, one, size))
+        fine = builder.and_(builder.icmp_signed("==", negative, zero), builder.icmp_signed("==", count, total))
+        with builder.if_else(fine, likely=True) as (then, otherwise):
+            with then:
+                straight = builder.basic_block
+            with otherwise:
+                rest = builder.sdiv(total, builder.select(builder.icmp_signed("==", known, zero), one, known))
+                fits = builder.icmp_signed("==", builder.mul(known, rest), total)
+                fits = builder.and_(fits, builder.icmp_signed("==", negative, one))
+                with builder.if_then(builder.not_(fits), likely=False):
+                    message = "total size of new array must be unchanged"
+                    context.call_conv.return_user_exc(builder, ValueError, (message,))
+                filled = [builder.select(below, rest, size) for size, below in sizes]
+                detour = builder.basic_block
+        results = []
+        for (size, _), other in zip(sizes, filled, strict=True):
+            results.append(builder.phi(_WHOLE))
+            results[-1].add_incoming(size, straight)
+            results[-1].add_incoming(other, detour)
+        return context.make_tuple(builder, signature.return_type, results)
 
-    return types.boolean(array, shape), generate
+    return types.UniTuple(types.intp, len(shape))(array, shape), generate
 
 
 def reshaped(array: Any, *shape: Any) -> Any:
@@ -175,8 +220,7 @@ def _reshaped(array, *shape):
         return lambda array, *shape: array.reshape(shape)
     if isinstance(shape[0], types.BaseTuple):
         return lambda array, *shape: reshaped(array, *shape[0])
-    # Of numba's own only the sizes are taken: what they are of is the same memory in any case.
-    return lambda array, *shape: _view(array, shape if _fits(array, shape) else array.reshape(shape).shape)
+    return lambda array, *shape: _view(array, _sizes(array, shape))
 
 
 @intrinsic

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 
 from optbench.compiler import numba_inside
+from optbench.compiler.arrays_inside import put
 from optbench.compiler.contracts import DriveArguments, Whole
 from optbench.compiler.problem_kernels import gradient_signature
 from optbench.compiler.signatures import flat, signature
@@ -26,7 +27,7 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
     gathered = a.order.shape[0] > 0
     noisy = a.noise.shape[0] > 0
     heard = a.tail.shape[0] > 0
-    place, last = 0, a.seen.shape[1] - 1
+    place, kinds = 0, a.seen.shape[1]
     while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
         place += 1
     for s in range(a.sizes.shape[0]):
@@ -42,54 +43,44 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                 targets[i] = a.y[k]
                 for j in range(a.x.shape[1]):
                     examples[i, j] = a.x[k, j]
-        if a.single:
-            for r in range(runs):
-                if not a.alive[r]:
-                    continue
-                gradient(a.w, a.g, a.f, examples, targets, a.constants, a.layout, a.work, r, r + 1)
-                if not a.f[r] <= a.limit[r]:  # NaN fails, too
-                    a.alive[r] = False
-                    a.diverged_at[r] = t
-                    continue
-                if heard:
-                    a.tail[r] += a.f[r]
-                if noisy:
-                    weight = a.noise[s, a.g.shape[1]]
-                    for i in range(a.g.shape[1]):
-                        a.g[r, i] = weight * a.g[r, i] + a.noise[s, i]
-                update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, r, r + 1)
-        else:
-            gradient(a.w, a.g, a.f, examples, targets, a.constants, a.layout, a.work, 0, runs)
+        for turn in range(runs if a.single else 1):
+            if a.single and not a.alive[turn]:
+                continue
+            first, last = (turn, turn + 1) if a.single else (0, runs)
+            gradient(a.w, a.g, a.f, examples, targets, a.constants, a.layout, a.work, first, last)
             fine = True
-            for r in range(runs):
-                fine &= a.f[r] <= a.limit[r]
+            for r in range(first, last):
+                fine &= a.f[r] <= a.limit[r]  # NaN fails, too
             if not fine:
                 fresh = False
-                for r in range(runs):
+                for r in range(first, last):
                     if a.alive[r] and not a.f[r] <= a.limit[r]:
                         a.alive[r] = False
                         a.diverged_at[r] = t
                         fresh = True
+                if a.single:
+                    continue
                 if fresh:
                     return s
             if heard:
-                for r in range(runs):
+                for r in range(first, last):
                     a.tail[r] += a.f[r]
-            if noisy:
+            if noisy and a.single:
+                weight = a.noise[s, a.g.shape[1]]
+                for i in range(a.g.shape[1]):
+                    a.g[turn, i] = weight * a.g[turn, i] + a.noise[s, i]
+            elif noisy:
                 weight = a.noise[s, a.g.shape[0]]
                 for i in range(a.g.shape[0]):
                     e = a.noise[s, i]
                     for r in range(runs):
                         a.g[i, r] = weight * a.g[i, r] + e
-            update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, 0, runs)
+            update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, first, last)
         if place < a.inner.shape[0] and a.inner[place] == t:
-            for i in range(a.w.shape[0]):
-                for j in range(a.w.shape[1]):
-                    a.seen[place, 0, i, j] = a.w[i, j]
-                    a.seen[place, last - 1, i, j] = a.reported[i, j]
-                    a.seen[place, last, i, j] = a.g[i, j]
-            for r in range(runs):
-                a.seen_f[place, r] = a.f[r]
+            put(a.seen, place * kinds, a.w)
+            put(a.seen, place * kinds + kinds - 2, a.reported)
+            put(a.seen, place * kinds + kinds - 1, a.g)
+            put(a.seen_f, place, a.f)
             place += 1
     return a.sizes.shape[0]
 

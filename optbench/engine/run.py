@@ -1,13 +1,10 @@
 """Cohorts -> what they saw, on the device that each names."""
 
-import os
-import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from contextlib import contextmanager
 
 from optbench.compiler import numba_inside
+from optbench.contract import side_by_side as limits
 from optbench.contract.errors import in_one_line
 from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import CohortOutcome
@@ -67,72 +64,9 @@ def refusal(cohort: Cohort) -> str | None:
     return reason
 
 
-_TURN = 5e-4
-"""Seconds that a thread may hold the interpreter while another waits. A sweep's threads take it between two kernels,
-for less than that: with Python's own 5 ms two of them took as long as one (a quadratic's 458 cohorts 3.3 s instead of
-2.7)."""
-
-
-class _SideBySide:
-    """The limits of all that run at a time: the first of them sets them, the last one lifts them.
-
-    ``threadpool_limits`` alone gives back what it has found, and one that began inside another's finds its one thread.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._users: dict[object, int] = {}
-        """The thread of each, in no order."""
-        self._limit: Any = None
-        self._turn = 0.0
-        """What was set before."""
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(
-                before=lambda: self._lock.acquire(),
-                after_in_parent=lambda: self._lock.release(),
-                after_in_child=self._after_fork,
-            )
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """The limit, from here to there."""
-        from threadpoolctl import threadpool_limits
-
-        numba_inside.load_products()  # they must be there to be limited
-        user = object()
-        with self._lock:
-            if not self._users:
-                self._limit = threadpool_limits(1, user_api="blas")
-                self._turn = sys.getswitchinterval()
-                sys.setswitchinterval(min(self._turn, _TURN))
-            self._users[user] = threading.get_ident()
-        try:
-            yield
-        finally:
-            with self._lock:
-                if self._users.pop(user, None) is not None:
-                    self._lift()
-
-    def _lift(self) -> None:
-        if not self._users and self._limit is not None:
-            limit, self._limit = self._limit, None
-            limit.restore_original_limits()
-            sys.setswitchinterval(self._turn)
-
-    def _after_fork(self) -> None:
-        """A child has the thread that forked, and none of the others."""
-        self._lock = threading.RLock()
-        here = threading.get_ident()
-        self._users = {user: thread for user, thread in self._users.items() if thread == here}
-        self._lift()
-
-
-_LIMITS = _SideBySide()
-
-
-def side_by_side() -> AbstractContextManager[None]:
-    """A context for runs in parallel: matrix products start no threads, and threads of Python take short turns.
-
-    Contexts may overlap, in any threads: when the last one ends, both are what they were before the first.
-    """
-    return _LIMITS.held()
+@contextmanager
+def side_by_side() -> Iterator[None]:
+    """As of contract/side_by_side.py, once numba's matrix products are there to be limited, too."""
+    numba_inside.load_products()
+    with limits.side_by_side():
+        yield

@@ -1,5 +1,6 @@
 """What fused kernels take of numba's inside: arrays on the stack, parts left alone, vectors before unrolling."""
 
+import itertools
 import re
 
 import llvmlite.binding as llvm
@@ -54,6 +55,28 @@ def test_numbers_are_added_in_the_precision_of_the_sums(lanes, dtype):
     expected = sums + terms * np.array([[0], [1]])
     numba.njit(lambda sums, terms: add(sums[1], terms[1]))(sums, terms)
     assert np.array_equal(sums, expected)
+
+
+@numba.njit
+def put(target, place, source):
+    arrays_inside.put(target, place, source)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_array_is_put_whole_at_its_place_and_nowhere_else(dtype, shape):
+    target, source = np.zeros((4, 2, *shape), dtype), np.arange(1.0, 1.0 + np.prod(shape), dtype=dtype).reshape(shape)
+    put(target, 5, source)
+    expected = np.zeros_like(target)
+    expected[2, 1] = source
+    assert np.array_equal(target, expected)
+
+
+def test_an_array_is_put_among_those_of_its_type_alone():
+    with pytest.raises(numba.TypingError):
+        put(np.zeros((2, 3)), 0, np.zeros(3, "float32"))
+    with pytest.raises(numba.TypingError):
+        put(np.zeros((2, 3)), 0, np.zeros((3, 2))[:, 0])
 
 
 def turn(out):
@@ -180,6 +203,23 @@ def test_reshaped_is_a_reshape_without_a_call():
         numba.njit(reshapes)(a, 4)
     for array in reshapes(a, 2):
         assert array.size == 6
+
+
+@pytest.mark.parametrize("size", [0, 6])
+def test_an_open_size_is_what_numba_makes_of_it(size):
+    kernel = numba.njit(lambda a, n, m: arrays_inside.reshaped(a, n, m))
+    own = numba.njit(lambda a, n, m: a.reshape(n, m))
+    a, fitting = np.arange(float(size)), 0
+    for shape in itertools.product([-1, 0, 1, 2, 3, 4, 6], repeat=2):
+        try:
+            expected = own(a, *shape)
+        except ValueError:
+            with pytest.raises(ValueError, match="total size"):
+                kernel(a, *shape)
+        else:
+            np.testing.assert_array_equal(kernel(a, *shape), expected, str(shape))
+            fitting += 1
+    assert fitting == {0: 23, 6: 12}[size]
 
 
 def test_reshaped_leaves_other_arrays_to_numba():

@@ -166,7 +166,7 @@ def test_a_kernel_has_its_own_copies_of_what_it_calls():
     assert a[0, 0] == 7.0
 
 
-def test_what_compiled_code_alone_calls_has_no_entrance_but_its_own():
+def test_what_compiled_code_alone_calls_has_no_code_of_its_own():
     def called(x):
         return x + x
 
@@ -176,7 +176,7 @@ def test_what_compiled_code_alone_calls_has_no_entrance_but_its_own():
     signature = float64(float64)
     inside = translator.jit(called)
     inside.compile(signature)
-    for kernel, ways in ((inside, {""}), (translator.jit(calling, signature), {"", "cpython"})):
+    for kernel, ways in ((inside, set()), (translator.jit(calling, signature), {"", "cpython"})):
         result = kernel.get_compile_result(signature)
         name = result.fndesc
         names = {
@@ -185,6 +185,23 @@ def test_what_compiled_code_alone_calls_has_no_entrance_but_its_own():
             "cfunc": name.llvm_cfunc_wrapper_name,
         }
         assert {way for way in names if result.library.get_pointer_to_function(names[way])} == ways
+
+
+def test_what_a_kernel_calls_is_linked_as_compiled_and_as_found_on_disk(own_kernels):
+    signature = float64(float64)
+
+    def called(x):
+        return x + x
+
+    for found in (0, 1):
+        inside = translator.jit(called)
+
+        def calling(x):
+            return inside(x) + 1.0  # noqa: B023
+
+        inside.compile(signature)
+        assert sum(inside.stats.cache_hits.values()) == found
+        assert translator.jit(calling, signature)(2.0) == 5.0
 
 
 def test_a_kernel_is_called_by_its_address():

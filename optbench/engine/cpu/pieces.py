@@ -42,7 +42,9 @@ class CpuPieces(Pieces):
 
     def update(self, *arguments: Any) -> Update:
         shapes, values = arguments
-        return Update(self.record, "rows", shapes, self.dtype, values)
+        made = Update(self.record, "rows", shapes, self.dtype, values)
+        made.kernel.prepared()
+        return made
 
     def rate(self, rate: float) -> None:
         for piece in self.pieces:

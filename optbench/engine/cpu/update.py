@@ -13,7 +13,10 @@ from optbench.engine.update_arrays import block_table, first_scalars
 
 
 class Update:
-    """A rule's kernel with the arrays that it keeps for some lanes, one dictionary of hyperparameters each."""
+    """A rule's kernel with the arrays that it keeps for some lanes, one dictionary of hyperparameters each.
+
+    Its entrance from Python, which the compiled driver does not take, is compiled when it is first called or prepared.
+    """
 
     def __init__(
         self,
@@ -29,7 +32,7 @@ class Update:
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs = record, order, runs
-        self.kernel = update_kernel(record, order, dtype, strict).prepared()
+        self.kernel = update_kernel(record, order, dtype, strict)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
         self.scalars = first_scalars(record, len(self.blocks), dtype, hyperparameters)

@@ -27,7 +27,9 @@ class EagerLanes(CpuLanes):
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
         if not isinstance(cohort.optimizer, Eager):
-            return super()._update_of(cohort, hyperparameters)
+            update = super()._update_of(cohort, hyperparameters)
+            update.kernel.prepared()
+            return update
         place = (cohort.problem.blocks, hyperparameters, self.by_run(self.w), self.single, self._bases, cohort.seed)
         self._eager = EagerUpdate(cohort.optimizer, *place)
         return self._eager
