@@ -26,6 +26,8 @@ _LAUNCHERS = 2
 _APART = "apart"
 _WATCH_SECONDS = 0.1
 """How often the caller hears how far the sweep is."""
+_GATHERING = 0.003
+"""Seconds in which events come together: for each of them alone, whoever runs a cohort would be held up."""
 _Event = Job | list[Job] | BaseException | None
 """A job that has ended, those that may begin, what ends the sweep; None: files are saved."""
 
@@ -127,19 +129,23 @@ def run_all(
     spent: dict[int, float] = {}
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
 
-    def save(ended: Finished) -> None:
+    def save(together: Sequence[Finished]) -> None:
+        whole = [ended for ended in together if not ended.error]
         try:
-            if ended.error:
-                raise ended.error
-            files = ended.files or [failed_file(each, ended.failure) for each in ended.job.planned]
-            for each, content in zip(ended.job.planned, files, strict=True):
-                store.save(each.cohort_id, content)
+            store.save_all({cohort_id: content for ended in whole for cohort_id, content in contents(ended)})
+            for ended in together:
+                if ended.error:
+                    raise ended.error
         except BaseException as error:
             events.put(error)
             return
         with lock:
-            status.ended(ended.job.planned, spent.pop(id(ended.job), 0.0), ended.failure)
-        events.put(None)
+            for ended in whole:
+                status.ended(ended.job.planned, spent.pop(id(ended.job), 0.0), ended.failure)
+
+    def contents(ended: Finished) -> Iterator[tuple[str, bytes]]:
+        files = ended.files or [failed_file(each, ended.failure) for each in ended.job.planned]
+        yield from zip((each.cohort_id for each in ended.job.planned), files, strict=True)
 
     def done(ended: Finished) -> None:
         saving.put(ended)
@@ -155,7 +161,7 @@ def run_all(
                 status.ended(group, 0.0, reason)
         events.put([] if reason else [Job((each,), reasons.get(each.cohort_id, "")) for each in group])
 
-    saving, compilation = Saving(save), Compilation(rest, compiled, events.put)
+    saving, compilation = Saving(save, lambda: events.put(None)), Compilation(rest, compiled, events.put)
     to_come = len(compilation.groups)
     status.to_compile = status.compiled + to_come
 
@@ -231,9 +237,10 @@ def run_all(
 
 
 def _heard_from(events: queue.SimpleQueue[_Event]) -> Iterator[_Event]:
-    """What has come by now; a moment is waited for the first."""
+    """What has come by now; the first is waited for, and a moment for those that follow it."""
     with contextlib.suppress(queue.Empty):
         yield events.get(timeout=_WATCH_SECONDS)
+        time.sleep(_GATHERING)
         while True:
             yield events.get_nowait()
 

@@ -1,17 +1,19 @@
 """What a cohort saw -> its rows of the tidy tables, as Arrow tables."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from optbench.contract.columns import RUNS
 from optbench.contract.types import Stage
-from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import CohortOutcome, Outcome
-from optbench.engine.tail import log_tail, tail_source
+from optbench.engine.tail import log_tail
+from optbench.sweeps.alike import Alike, alike, same, samples, table_of
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ def tables(
     runs, curves, at = [], [], 0
     for part in outcome.parts:
         ids = run_ids[at : at + len(part.diverged_at)]
-        runs.append(_runs(cohort, part, place, ids, cohort.lanes[at : at + len(ids)]))
-        curves.append(_curves(cohort, part, ids))
+        shared = alike(cohort, part, at)
+        runs.append(_runs(cohort, part, place, ids, shared))
+        curves.append(_curves(cohort, part, ids, shared))
         at += len(ids)
     steps = sum(part.steps * len(part.diverged_at) - part.given for part in outcome.parts)
     stepping = outcome.seconds - outcome.evaluation_seconds
@@ -53,17 +56,11 @@ def tables(
         "device_note": [outcome.device_note],
         "eager": [outcome.eager],
     }
-    return {"runs": _joined(runs), "curves": _joined(curves), "timings": _table(timings)}
+    return {"runs": _joined(runs), "curves": _joined(curves), "timings": table_of(timings)}
 
 
 def _joined(parts: Sequence[pa.Table]) -> pa.Table:
     return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
-
-
-def _table(columns: Mapping[str, Any]) -> pa.Table:
-    """Of arrays and lists of texts, in half the time that pyarrow takes where it has to find out what it is given."""
-    arrays = [pa.array(each, pa.string() if isinstance(each, list) else None) for each in columns.values()]
-    return pa.Table.from_arrays(arrays, list(columns))
 
 
 def empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
@@ -86,12 +83,6 @@ def _failed(part: Outcome) -> np.ndarray:
     return np.array([bool(reason) for reason in part.failures])
 
 
-def _samples(cohort: Cohort, steps) -> np.ndarray:
-    """Examples seen after so many steps; the last mini-batch of an epoch may be smaller."""
-    per_epoch = cohort.per_epoch
-    return steps // per_epoch * cohort.problem.examples + steps % per_epoch * cohort.batch_size
-
-
 def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
     """Metrics and coordinates at every point, by column name, each (p, runs)."""
     columns = {}
@@ -104,56 +95,51 @@ def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
     return columns
 
 
-def _runs(cohort: Cohort, part: Outcome, place: Place, ids: Sequence[str], lanes: Sequence[Lane]) -> pa.Table:
-    count, schedules = len(ids), {id(lane.schedule): lane.schedule for lane in lanes}
-    texts = {key: schedule.text for key, schedule in schedules.items()}
-    failed, reasons = _failed(part), part.failures or [""] * count
+def _runs(cohort: Cohort, part: Outcome, place: Place, ids: Sequence[str], alike: Alike) -> pa.Table:
+    count, failed = len(ids), _failed(part)
     diverged = (part.diverged_at > 0) & ~failed
-    steps = np.where(failed, 0, np.where(diverged, part.diverged_at, part.steps))
-    loss = np.where(failed, np.nan, part.train[:, 0])
-    # A diverged run is a failure, whatever it last had.
-    final, test = np.where(diverged, np.inf, loss[-1]), part.test[-1, 0]
+    loss = part.train[:, 0]
+    final, test = loss[-1], part.test[-1, 0]
+    if failed.any() or diverged.any():  # a diverged run is a failure, whatever it last had
+        loss = np.where(failed, np.nan, loss)
+        final = np.where(diverged, np.inf, loss[-1])
+        test = _but(failed, np.where(diverged, np.inf, test) if cohort.problem.test else test)
+        ended = _ended(cohort, part, failed, diverged)
+    else:
+        ended = alike.ended
     columns = {
         "run_id": list(ids),
-        "cohort_id": _same(place.cohort_id, count),
-        "problem": _same(cohort.problem.name, count),
-        "optimizer": _same(cohort.optimizer.name, count),
-        "schedule": [texts[id(lane.schedule)] for lane in lanes],
-        "lr": np.array([lane.lr for lane in lanes]),
-        "batch_size": np.full(count, cohort.batch_size),
+        "cohort_id": same(place.cohort_id, count),
+        **alike.settings,
         "seed": np.full(count, cohort.seed),
-        "dtype": _same(cohort.dtype, count),
-        "stage": _same(place.stage, count),
+        "stage": same(place.stage, count),
         "block": np.full(count, place.block),
-        "steps": steps,
-        "epochs": steps / cohort.per_epoch,
-        "samples": _samples(cohort, steps),
-        "status": _status(failed, diverged, part.steps < cohort.steps),
-        "failure": list(reasons) if failed.any() else _same("", count),
-        "diverged_at": pa.array(part.diverged_at, mask=~diverged),
+        **ended,
         "loss_initial": loss[0],
         "loss_final": final,
         "loss_best": np.fmin.reduce(loss, axis=0),
         "suboptimality_final": final - cohort.problem.minimum,
-        "test_loss_final": _but(failed, np.where(diverged, np.inf, test) if cohort.problem.test else test),
+        "test_loss_final": test,
+        "log_tail": _but(failed, log_tail(cohort, part)),
+        "tail_source": alike.tail_source,
     }
-    columns |= {"log_tail": _but(failed, log_tail(cohort, part)), "tail_source": _same(tail_source(cohort), count)}
-    columns |= {
-        name: np.array([lane.hyperparameters[name] for lane in lanes]) for name in cohort.optimizer.hyperparameters
-    }
+    columns = {name: columns[name] for name in RUNS} | alike.hyperparameters
     columns |= {name: _but(failed, values[-1]) for name, values in _metrics(cohort, part).items()}
-    return _table(columns)
+    return table_of(columns)
 
 
-def _status(failed: np.ndarray, diverged: np.ndarray, late: bool) -> pa.Array | list[str]:
-    ended = "deadline" if late else "ok"
-    if not (failed | diverged).any():
-        return _same(ended, len(failed))
-    return np.select([failed, diverged], ["failed", "diverged"], ended).tolist()
-
-
-def _same(text: str, count: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text), count)
+def _ended(cohort: Cohort, part: Outcome, failed: np.ndarray, diverged: np.ndarray) -> dict[str, Any]:
+    """How far the runs came, where not all of them came to the end."""
+    steps = np.where(failed, 0, np.where(diverged, part.diverged_at, part.steps))
+    late = "deadline" if part.steps < cohort.steps else "ok"
+    return {
+        "steps": steps,
+        "epochs": steps / cohort.per_epoch,
+        "samples": samples(cohort, steps),
+        "status": np.select([failed, diverged], ["failed", "diverged"], late).tolist(),
+        "failure": list(part.failures) if failed.any() else same("", len(steps)),
+        "diverged_at": pa.array(part.diverged_at, mask=~diverged),
+    }
 
 
 def _but(failed: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -161,23 +147,23 @@ def _but(failed: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(failed, np.nan, values) if failed.any() else values
 
 
-def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str]) -> pa.Table:
+def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str], alike: Alike) -> pa.Table:
     # Run by run, each up to its last point before it diverged.
-    points, count = part.points, len(ids)
-    whole = (part.diverged_at == 0) | (points[:, None] < part.diverged_at)
-    kept = (whole & ~_failed(part)).T
-    rows = slice(None) if kept.all() else np.flatnonzero(kept)
-    per_epoch = cohort.per_epoch
+    places = alike.places
+    rows: Any = slice(None)
+    if part.diverged_at.any() or any(part.failures):
+        whole = (part.diverged_at == 0) | (part.points[:, None] < part.diverged_at)
+        rows = np.flatnonzero((whole & ~_failed(part)).T)
+        places = {name: column.take(pa.array(rows)) for name, column in places.items()}
 
     def column(values: np.ndarray) -> np.ndarray:
         return values.T.ravel()[rows]
 
-    step = np.tile(points, count)[rows]
     columns = {
-        "run_id": pa.array(ids, pa.string()).take(pa.array(np.repeat(np.arange(count), len(points))[rows])),
-        "step": step,
-        "epoch": step / per_epoch,
-        "samples": _samples(cohort, step),
+        "run_id": pa.array(ids, pa.string()).take(places["run"]),
+        "step": places["step"],
+        "epoch": places["epoch"],
+        "samples": places["samples"],
         "lr": column(part.lr),
         "batch_loss": column(part.batch_loss),
         "train_loss": column(part.train[:, 0]),
@@ -185,4 +171,4 @@ def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str]) -> pa.Table:
         "gradient_norm": column(part.gradient_norm),
     }
     columns |= {name: column(values) for name, values in _metrics(cohort, part).items()}
-    return _table(columns)
+    return table_of(columns)

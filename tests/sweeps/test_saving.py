@@ -1,6 +1,7 @@
 """What has ended is saved beside what runs, all of it, and never too much of it waits."""
 
 import threading
+import time
 
 from optbench.sweeps import saving
 
@@ -10,7 +11,7 @@ def test_all_is_saved_when_it_finishes():
 
     def save(ended):
         with lock:
-            seen.append(ended)
+            seen.extend(ended)
 
     kept = saving.Saving(save)
     for number in range(100):
@@ -33,8 +34,35 @@ def test_what_cannot_be_saved_yet_holds_up_whoever_brings_more():
     bringer = threading.Thread(target=bring)
     bringer.start()
     bringer.join(0.3)
-    assert len(brought) == saving._THREADS + saving._WAITING
+    assert len(brought) == saving._MOST
     go.set()
     bringer.join(60)
     kept.finish()
     assert kept.unsaved == 0
+
+
+def test_what_comes_meanwhile_is_saved_together():
+    go, calls = threading.Event(), []
+
+    def save(ended):
+        calls.append(list(ended))
+        go.wait(60)
+
+    kept = saving.Saving(save)
+    kept.put(0)
+    while not calls:
+        time.sleep(0.001)
+    for number in range(1, 9):
+        kept.put(number)
+    go.set()
+    kept.finish()
+    assert calls == [[0], list(range(1, 9))]
+
+
+def test_it_is_told_when_no_more_is_on_its_way():
+    heard = []
+    kept = saving.Saving(lambda ended: None, lambda: heard.append(kept.unsaved))
+    for number in range(3):
+        kept.put(number)
+    kept.finish()
+    assert heard[-1] == 0

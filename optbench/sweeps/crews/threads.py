@@ -13,6 +13,9 @@ from optbench.sweeps.jobs import Job
 _STOPPING = 0.6
 """Seconds that a kernel is waited for which was asked to stop: one that loops for ever cannot be ended."""
 
+_DEPTH = 8
+"""Jobs a thread: the one that runs, and those that wait for it."""
+
 _Task = tuple[Job, Callable[[int], None], Callable[[Finished], None]]
 
 
@@ -20,7 +23,7 @@ class ThreadCrew:
     """Some threads. ``told``: the number of threads that the timings' table names."""
 
     def __init__(self, threads: int, told: int):
-        self.width, self._told = 2 * threads, told
+        self.width, self._told = _DEPTH * threads, told
         self._stopping = threading.Event()
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         # An interpreter that ends waits for no daemon, and so for no kernel that loops for ever.
