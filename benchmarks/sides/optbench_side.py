@@ -4,8 +4,8 @@ Training is a whole call of :func:`optbench.cohort`, as a user makes it: it chec
 mini-batches, judges divergence and makes its tables. Two things are not counted, for no other side does them. The
 evaluation on all training data costs nothing (``records.no_evaluation``). And what a call costs however few steps it
 makes, some milliseconds, is measured by a call of one step in the same turns and taken off: a step costs the same
-after a million others, and the JSON of ``peers.py`` has what was taken off. That optbench draws its mini-batches
-anew in every call, while the others are given them, is counted.
+after a million others, and the JSON of ``peers.py`` has what was taken off. The others are given their mini-batches;
+optbench draws them in its first call and keeps them for those that follow, as it does for all optimizers of a sweep.
 
 A small problem without data has a fused kernel once the pair has run for some seconds, or an earlier process has left
 it on disk: such a case runs for ``_WARM`` seconds before it is timed, as compiling is timed for no side.

@@ -10,6 +10,7 @@ from optbench.compiler.problem_kernels import gradient_signature
 from optbench.compiler.signatures import flat, signature
 from optbench.compiler.translator import STRICT, compile_tree, jit
 from optbench.compiler.update_kernels import update_signature
+from optbench.compiler.vectors_inside import gather
 from optbench.contract.types import DtypeName
 
 _gradient_at = numba_inside.function_at(gradient_signature)
@@ -38,11 +39,10 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
         rows, examples, targets = a.sizes[s], a.x, a.y
         if gathered:
             examples, targets = a.x_batch[:rows], a.y_batch[:rows]
+            numbers = a.order[s]
+            gather(a.x, numbers, examples)
             for i in range(rows):
-                k = a.order[s, i]
-                targets[i] = a.y[k]
-                for j in range(a.x.shape[1]):
-                    examples[i, j] = a.x[k, j]
+                targets[i] = a.y[numbers[i]]
         for turn in range(runs if a.single else 1):
             if a.single and not a.alive[turn]:
                 continue

@@ -51,18 +51,18 @@ class Permutations:
 
     def __init__(self, generator: np.random.Generator, examples: int):
         self.examples = examples
-        self._bits, self._shuffle = generator.bit_generator, shuffle()
+        self._bits = generator.bit_generator
         self._words, self._place = np.zeros(0, np.uint32), np.zeros(3, np.int64)
 
     def draw(self, numbers: np.ndarray) -> None:
         """The next ones, one in each row of ``numbers``, int32, where what is behind the examples stays as it is."""
         numbers[:, : self.examples] = np.arange(self.examples)
         self._place[1:] = 0, self.examples - 1
-        self._shuffle(self._words, numbers, self.examples, self._place)
+        shuffle()(self._words, numbers, self.examples, self._place)
         while self._place[1] < len(numbers):
             # A generator of 64 bits gives 32 of them at a time, the lower ones first.
             self._words, self._place[0] = self._bits.random_raw(_AT_ONCE).view(np.uint32), 0
-            self._shuffle(self._words, numbers, self.examples, self._place)
+            shuffle()(self._words, numbers, self.examples, self._place)
 
 
 _AT_ONCE = 1 << 11

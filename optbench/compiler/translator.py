@@ -17,14 +17,17 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.compiler import arrays_inside, fastmath, numba_inside, pipelines_inside
+from optbench.compiler import arrays_inside, fastmath, numba_inside, pipelines_inside, vectors_inside
 from optbench.compiler.fastmath import FASTMATH, REPLACED
 from optbench.contract.errors import PluginError
 from optbench.contract.syntax import definition, function_of, parsed
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
-_BASE = "".join(map(inspect.getsource, (fastmath, numba_inside, arrays_inside, pipelines_inside))) + numba.__version__
+_BASE = (
+    "".join(map(inspect.getsource, (fastmath, numba_inside, arrays_inside, pipelines_inside, vectors_inside)))
+    + numba.__version__
+)
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 STRICT: dict[str, Any] = {"fastmath": False}
@@ -78,7 +81,7 @@ class Translator:
         self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
         self.compile, self.rewrite, self.mark = compile, rewrite or _seen_through, mark
-        self.replaced = REPLACED[dtype] if replaced is None else replaced
+        self.replaced = REPLACED[dtype] | vectors_inside.STAND_INS[dtype] if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
     def translate(self, function: Callable, owner: str) -> tuple[Callable, str]:

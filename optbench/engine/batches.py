@@ -15,7 +15,8 @@ from optbench.contract.errors import OptbenchError, PluginError, in_one_line, sh
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
-from optbench.engine.noise import Noise
+from optbench.engine.kept_draws import Drawn
+from optbench.engine.noise import noise
 
 _START, _ORDER, _NOISE = range(3)
 MOST_BATCHES = 1_000_000
@@ -48,6 +49,28 @@ def drawn(problem: Problem, batch_size: int) -> tuple[bool, bool]:
     return problem.data is not None and not full, problem.data is None and problem.noise > 0 and not full
 
 
+class _Orders:
+    """Draws the mini-batch of one step after the other, B example numbers, from epochs that are drawn whole."""
+
+    def __init__(self, examples: int, size: int, seed: int):
+        self.done, self.row = 0, (size, np.int32)
+        self._per_epoch = steps_per_epoch(examples, size)
+        self._permutations = Permutations(_generator(seed, _ORDER), examples)
+        self._left = np.zeros((0, size), np.int32)
+        self.ahead = self._per_epoch * size * self._left.itemsize
+
+    def draw(self, out: np.ndarray) -> None:
+        """Write those of the next ``len(out)`` steps, (steps, B)."""
+        self.done += len(out)
+        if len(out) > len(self._left):
+            epochs = steps_per_epoch(len(out) - len(self._left), self._per_epoch)
+            drawn = np.zeros((epochs, self._per_epoch * out.shape[1]), np.int32)
+            self._permutations.draw(drawn)
+            drawn = drawn.reshape(-1, out.shape[1])
+            self._left = np.concatenate([self._left, drawn]) if len(self._left) else drawn
+        out[:], self._left = self._left[: len(out)], self._left[len(out) :]
+
+
 class Batches:
     """The mini-batches of one run, in order: each epoch is a fresh permutation, its last batch may be smaller.
 
@@ -61,12 +84,14 @@ class Batches:
         self.mini, self.noisy = drawn(problem, batch_size)
         self.per_epoch = steps_per_epoch(problem.examples, batch_size)
         self.done = 0
-        self._left, self._full = np.zeros((0, batch_size), np.int32), np.zeros(0, np.int64)
+        self._full = np.zeros(0, np.int64)
         self._nothing = np.zeros((0, 0), np.int32), np.zeros((0, 0), dtype)
         if self.mini:
-            self._orders = Permutations(_generator(seed, _ORDER), problem.examples)
-        if self.noisy:
-            self._noise = Noise(problem, batch_size, (seed, _NOISE), dtype)
+            examples = problem.examples
+            name = ("mini-batches", examples, batch_size, seed)
+            self._drawn = Drawn(name, lambda: _Orders(examples, batch_size, seed))
+        elif self.noisy:
+            self._drawn = noise(problem, batch_size, (seed, _NOISE), dtype)
 
     def _sizes(self, count: int) -> np.ndarray:
         """(count,): as many examples a step as a batch has; kept, for to write it takes as long as a small step."""
@@ -74,31 +99,20 @@ class Batches:
             self._full = np.full(count, self.batch_size)
         return self._full[:count]
 
-    def _order(self, count: int) -> np.ndarray:
-        """(count, batch_size): of epochs that are drawn whole, as many as it takes at once."""
-        if count > len(self._left):
-            epochs = steps_per_epoch(count - len(self._left), self.per_epoch)
-            drawn = np.zeros((epochs, self.per_epoch * self.batch_size), np.int32)
-            self._orders.draw(drawn)
-            drawn = drawn.reshape(-1, self.batch_size)
-            self._left = np.concatenate([self._left, drawn]) if len(self._left) else drawn
-        order, self._left = self._left[:count], self._left[count:]
-        return order
-
     def draw(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The next ``count`` steps, as the class says."""
         size, per_epoch = self.batch_size, self.per_epoch
-        order, noise = self._nothing
+        order, noisy = self._nothing
         sizes, last = self._sizes(count), self.problem.examples - (per_epoch - 1) * size
         if last < size:
             sizes = sizes.copy()
             sizes[per_epoch - 1 - self.done % per_epoch :: per_epoch] = last
         if self.noisy:
-            noise = self._noise.draw(count)
+            noisy = self._drawn.draw(count)
         elif self.mini:
-            order = self._order(count)
+            order = self._drawn.draw(count)
         self.done += count
-        return order, sizes, noise
+        return order, sizes, noisy
 
 
 def mini_batches(

@@ -1,17 +1,31 @@
 """Matrix products for kernels in lanes form, whose right side has a column for each run.
 
-Plain functions that the engine compiles together with the kernel that calls them.
+Plain functions that the engine compiles together with the kernel that calls them. For a single run BLAS's product of
+matrices takes three times as long as loops; and where the machine has the vectors for it, kernels have the products
+with a column from compiler/vectors_inside.py.
 """
 
 import numpy as np
 
 
 def product(a, b, out):
-    """out = a b, (rows, runs). For a single run row by row: BLAS's product of matrices takes three times as long."""
+    """out = a b, (rows, runs)."""
     if b.shape[1] > 1:
         np.dot(a, b, out)
-        return
-    column, result = b.reshape(b.shape[0]), out.reshape(out.shape[0])
+    else:
+        rows_times(a, b.reshape(b.shape[0]), out.reshape(out.shape[0]))
+
+
+def product_of_transposed(a, b, out):
+    """out = a' b, (columns of a, runs)."""
+    if b.shape[1] > 1:
+        np.dot(a.T, b, out)
+    else:
+        columns_times(a, b.reshape(b.shape[0]), out.reshape(out.shape[0]))
+
+
+def rows_times(a, column, result):
+    """result = a column, (rows,)."""
     whole = a.shape[0] - a.shape[0] % 4
     for i in range(0, whole, 4):  # four rows at a time share what they read, and do not wait for each other's sums
         p, q, s, t = a[i], a[i + 1], a[i + 2], a[i + 3]
@@ -29,12 +43,8 @@ def product(a, b, out):
         result[i] = total
 
 
-def product_of_transposed(a, b, out):
-    """out = a' b, (columns of a, runs)."""
-    if b.shape[1] > 1:
-        np.dot(a.T, b, out)
-        return
-    column, result = b.reshape(b.shape[0]), out.reshape(out.shape[0])
+def columns_times(a, column, result):
+    """result = a' column, (columns of a,)."""
     for j in range(result.shape[0]):
         result[j] = 0.0
     whole = a.shape[0] - a.shape[0] % 4

@@ -1,16 +1,22 @@
 """Mini-batches, start points and points of evaluation; test_noise.py has the noise."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 from harness import problem_of
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
+from optbench.engine import kept_draws
 from optbench.engine.arrays import scratch_size
 from optbench.engine.batches import Batches, start_point, steps_per_epoch
 from optbench.engine.points import evaluation_points
 
 DATA = "logistic(data=gaussian(examples=125, features=2, classes=2))"  # 100 of them for training
+
+SMALLER = "logistic(data=gaussian(examples=100, features=2, classes=2))"  # 80 of them
+OTHERS = [(DATA, 32), (DATA, 48), (SMALLER, 32)]
 
 
 def draw(text, batch_size, pieces, seed=0, dtype="float64"):
@@ -54,6 +60,29 @@ def test_batches_come_from_the_seed():
     first, again, other = (draw(DATA, 32, [8], seed)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+@pytest.mark.parametrize("head", [0, 4 * 4 * 32 + 10 * 4 * 32, 1 << 23])
+def test_runs_that_share_their_mini_batches_see_the_same_as_alone(monkeypatch, head):
+    """None, ten steps beside an epoch or all of them are kept; two runs go on in turns, in pieces of other sizes."""
+    alone = np.random.default_rng(np.random.SeedSequence((11, 1)))
+    epochs = [np.append(alone.permutation(100), np.zeros(28, int)).reshape(4, 32) for _ in range(10)]
+    monkeypatch.setattr(kept_draws, "_heads", OrderedDict())
+    monkeypatch.setattr(kept_draws, "_HEAD", head)
+    one, other = (Batches(problem_of(DATA), 32, 11, "float64") for _ in range(2))
+    first, second = [], []
+    for count in (3, 9, 1, 20, 7):
+        first.append(one.draw(count)[0].copy())
+        second += [other.draw(part)[0].copy() for part in (1, count - 1) if part]
+    for parts in (first, second):
+        np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(epochs))
+
+
+def test_another_number_of_examples_or_batch_size_has_other_mini_batches():
+    orders = [Batches(problem_of(text), size, 3, "float64").draw(1)[0][0] for text, size in OTHERS]
+    for order, (examples, size) in zip(orders, [(100, 32), (100, 48), (80, 32)], strict=True):
+        alone = np.random.default_rng(np.random.SeedSequence((3, 1))).permutation(examples)[:size]
+        np.testing.assert_array_equal(order, alone)
 
 
 @pytest.mark.parametrize("batch_size", [100, 101, 5000])

@@ -12,7 +12,7 @@ from noise_twin import covariance, noise
 from toy_problems import bowl
 
 from optbench.contract.schedules import Schedule
-from optbench.engine import noise as shared
+from optbench.engine import kept_draws
 from optbench.engine.batches import Batches, start_point
 
 SHAPED = "hilbert(dim=4, noise=0.3)"
@@ -105,8 +105,8 @@ def test_a_step_of_many_parameters_takes_no_memory_for_its_epoch():
 def test_runs_that_share_their_noise_see_the_same_as_alone(monkeypatch, head):
     """None, ten steps or all of them are kept; two runs go on in turns, in pieces of different sizes."""
     whole = draw(SHAPED, 100, [40], seed=11)[0]
-    monkeypatch.setattr(shared, "_heads", OrderedDict())
-    monkeypatch.setattr(shared, "_HEAD", head)
+    monkeypatch.setattr(kept_draws, "_heads", OrderedDict())
+    monkeypatch.setattr(kept_draws, "_HEAD", head)
     one, other = (Batches(problem_of(SHAPED), 100, 11, "float64") for _ in range(2))
     first, second = [], []
     for count in (3, 9, 1, 20, 7):
@@ -117,12 +117,12 @@ def test_runs_that_share_their_noise_see_the_same_as_alone(monkeypatch, head):
 
 
 def test_noise_is_kept_for_others_within_bounds(monkeypatch):
-    monkeypatch.setattr(shared, "_heads", OrderedDict())
-    monkeypatch.setattr(shared, "_KEPT", 10_000)
+    monkeypatch.setattr(kept_draws, "_heads", OrderedDict())
+    monkeypatch.setattr(kept_draws, "_KEPT", 10_000)
     for seed in range(20):
         for _ in range(2):
             draw(SHAPED, 100, [50], seed)
-    assert 1 < len(shared._heads) < 7, "2,000 bytes each"
+    assert 1 < len(kept_draws._heads) < 7, "2,000 bytes each"
 
 
 @pytest.mark.parametrize(("level", "size"), [(0.0, 16), (0.3, 1024), (0.3, 5000)])

@@ -4,9 +4,26 @@ import numba
 import numpy as np
 import pytest
 
+from optbench.compiler.translator import translator
 from optbench.kit import lane_products
 
-PRODUCT, TRANSPOSED = numba.njit(lane_products.product), numba.njit(lane_products.product_of_transposed)
+_PRODUCT, _TRANSPOSED = (
+    {name: translator(name).translate(function, "a test")[0] for name in ("float64", "float32")}
+    for function in (lane_products.product, lane_products.product_of_transposed)
+)
+
+
+@numba.njit
+def _by(function, a, b, out):
+    function(a, b, out)
+
+
+def PRODUCT(a, b, out):
+    _by(_PRODUCT[a.dtype.name], a, b, out)
+
+
+def TRANSPOSED(a, b, out):
+    _by(_TRANSPOSED[a.dtype.name], a, b, out)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
