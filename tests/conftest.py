@@ -185,8 +185,9 @@ def catalogue():
 
 @pytest.fixture
 def own_kernels(tmp_path, monkeypatch):
-    """A cache of their own for the kernels of a test's temporary plug-in files, which nobody will ask for again."""
+    """A cache that ends with the session, for the kernels of a test's temporary plug-in files: nobody will ask for them
+    again. What else its processes compile, the next such test finds there."""
     import numba
 
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kernels"))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(Path(os.environ["OPTBENCH_TESTS_SHARED"]) / "kernels"))
     return tmp_path

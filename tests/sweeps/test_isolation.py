@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numba
 import pytest
 from hostile_plugins import HEAD, LOADS, LOOP, OUT_OF_BOUNDS, SCHEDULE, START, STARTS
 
@@ -24,7 +25,7 @@ SMALL = {"problems": ["rosenbrock", "bad"], "optimizers": ["gd"], "batch_sizes":
 @pytest.fixture
 def run(tmp_path, own_kernels, monkeypatch):
     """run(text of the plug-in, stall, memory, changes) -> the table runs"""
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", numba.config.CACHE_DIR)
 
     def call(text, stall=60.0, memory=None, mode="auto", again=False, **changes):
         file = tmp_path / "plugin.py"
