@@ -22,9 +22,11 @@ class Rates:
     def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
         self.per_epoch, self.steps = per_epoch, steps
         self.base = np.array([lane.lr for lane in lanes])
-        schedules = {_identity(lane.schedule): lane.schedule for lane in lanes}
-        places = {identity: place for place, identity in enumerate(schedules)}
-        self.schedule_of = np.array([places[_identity(lane.schedule)] for lane in lanes])
+        records = {id(lane.schedule): lane.schedule for lane in lanes}  # hundreds of lanes share a few
+        schedules = {_identity(schedule): schedule for schedule in records.values()}
+        numbers = {identity: number for number, identity in enumerate(schedules)}
+        places = {record: numbers[_identity(schedule)] for record, schedule in records.items()}
+        self.schedule_of = np.array([places[id(lane.schedule)] for lane in lanes])
         self.schedules = list(schedules.values())
         self.failures = [""] * len(self.schedules)
         """Why a schedule could not be used, which is a matter of its own lanes alone."""
@@ -107,6 +109,8 @@ class Rates:
     @property
     def failures_of_lanes(self) -> tuple[str, ...]:
         """Why each lane's schedule could not be used; "" where it could."""
+        if not any(self.failures):
+            return ("",) * len(self.schedule_of)
         return tuple(self.failures[place] for place in self.schedule_of)
 
 

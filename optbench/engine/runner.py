@@ -177,6 +177,8 @@ class Runner:
         return (self.engine.alive | (died > before)) & ((died == 0) | (points[:, None] < died))
 
     def _failures(self) -> tuple[str, ...]:
+        if not any(self.rates.failures):
+            return self.engine.failures
         pairs = zip(self.rates.failures_of_lanes, self.engine.failures, strict=True)
         return tuple(of_schedule or of_engine for of_schedule, of_engine in pairs)
 
