@@ -19,7 +19,7 @@ def value_and_gradient(w, g, constants, layout, work):
             copy(weights, after)
         else:
             before = layout[layer] * inputs
-            np.dot(weights, work[place - before : place].reshape(layout[layer], inputs), after)
+            np.matmul(weights, work[place - before : place].reshape(layout[layer], inputs), after)
         place += size
     room = place
     place -= layout[depth] * inputs
@@ -33,10 +33,12 @@ def value_and_gradient(w, g, constants, layout, work):
     for layer in range(depth - 1, 0, -1):
         size, at, end = layout[layer] * inputs, first_of(layout, layer), first_of(layout, layer + 1)
         slope = g[at:end].reshape(layout[layer + 1], layout[layer])
-        np.dot(error, work[place - size : place].reshape(layout[layer], inputs).T, slope)
         first = room if layer % 2 == 0 else work.shape[0] - size
+        turned = work[first : first + size].reshape(inputs, layout[layer])
+        turn(work[place - size : place].reshape(layout[layer], inputs), turned)
+        np.matmul(error, turned, slope)
         behind = work[first : first + size].reshape(layout[layer], inputs)
-        np.dot(w[at:end].reshape(layout[layer + 1], layout[layer]).T, error, behind)
+        np.matmul(w[at:end].reshape(layout[layer + 1], layout[layer]).T, error, behind)
         error = behind
         place -= size
     copy(error, g[: first_of(layout, 1)].reshape(layout[1], inputs))
@@ -47,6 +49,13 @@ def copy(source, target):
     for i in range(source.shape[0]):
         for j in range(source.shape[1]):
             target[i, j] = source[i, j]
+
+
+def turn(source, target):
+    """target = source': small matrices times a transposed one take BLAS twice as long as times a copy of it."""
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[j, i] = source[i, j]
 
 
 def first_of(layout, layer):
@@ -66,9 +75,10 @@ def deep_linear(size=10, hidden=(10, 10), condition=10.0, gain=1.0, noise=0.01, 
     weights of standard deviation gain/sqrt(inputs of the layer); a small gain starts next to the saddle at the origin,
     with a plateau before each singular value. ``seed`` chooses A.
 
-    Its gradient takes six times its floor (benchmarks/floors.py: 1,500 ns a lane, 245): nine tenths of it are six
-    calls of BLAS, for matrices so small that 0.7 of a call is to begin it (2 x 2 take 156 ns, 10 x 10 take 208 to 226).
-    Loops took 2.3 times as long in its place; with the lanes innermost as long as BLAS, and for one lane 18 times.
+    Its gradient takes four times its floor (benchmarks/floors.py on an AMD Zen 4: 820 ns a lane, 220): six products of
+    BLAS, of 110 to 140 ns each. Ten columns fill 10/16 of two vectors, which makes 70 ns of it the least, where 32 are
+    the operations' rate; the rest is the call. Products written in vectors took 125 to 135 ns, loops 2.3 times as long;
+    with the lanes innermost as long as BLAS, and for one lane 18 times.
     """
     if condition < 1 or gain <= 0:
         raise OptbenchError(f"problem deep_linear: condition={condition!r} must be at least 1, gain={gain!r} positive")

@@ -1,4 +1,7 @@
-"""A wrapped rule as one list of statements: in ``clip(adam)``, what adam does stands where clip calls it."""
+"""A wrapped rule as one list of statements: in ``clip(adam)``, what adam does stands where clip calls it.
+
+So are the sums of a wrapped rule, which return what those of the rule inside do.
+"""
 
 import ast
 import builtins
@@ -19,7 +22,7 @@ def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
     if not is_plain(inner):
         return tree, scope
     at, call = next((i, node) for i, node in enumerate(tree.body) if _calls_inner(node))
-    assert isinstance(call, ast.Assign) and isinstance(call.value, ast.Call)
+    assert isinstance(call, ast.Assign | ast.Return) and isinstance(call.value, ast.Call)
     names = _names_inside(inner, call.value.args) | _names_of_its_file(inner, inner_scope, tree, scope)
     copied = [
         ast.Assign([ast.Name(names[argument.arg], ast.Store())], value)
@@ -27,7 +30,7 @@ def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
         if not (isinstance(value, ast.Name) and value.id == names[argument.arg])
     ]
     *body, last = (_Renamed(names).visit(node) for node in inner.body)
-    result = ast.Assign(call.targets, last.value)
+    result = ast.Assign(call.targets, last.value) if isinstance(call, ast.Assign) else last
     tree.body[at : at + 1] = [ast.copy_location(node, call) for node in (*copied, *body, result)]
     del scope["_inner"]
     return tree, scope

@@ -23,7 +23,15 @@ def scalar_count(record: Optimizer, blocks: int) -> int:
     Two a shared slot, whose new value the rest of the block must not see; at the end those of lane_constants.py.
     """
     rows = len(scalar_rows(record)) + 2 * len(record.shared) * (blocks if record.by_block else 1)
-    return rows + (parts.count if (parts := lane_constants.split(record)) else 0)
+    return rows + constant_count(record)
+
+
+def constant_count(record: Optimizer) -> int:
+    """How many constants of a run are kept at a time: those of the rule, or before it of one group of sums."""
+    rule = lane_constants.split(record)
+    groups = [*together(record.total), *together(record.block)]
+    sums = [[lane_constants.split_sum(record, function) for _, function in group] for group in groups]
+    return max([rule.count if rule else 0, *(sum(parts.count for parts in group if parts) for group in sums)])
 
 
 def together(stages: Mapping) -> list[list[tuple]]:
@@ -129,16 +137,25 @@ class Writer:
         parts = lane_constants.split(self.record)
         if parts is None:
             return f"_rule({values})"
-        made = [f"_k{j}" for j in range(parts.count)]
+        made = self._constants_of(at, parts, [f"_k{j}" for j in range(parts.count)], 0, alike=True)
+        return f"{self.helper(parts.rest)}({values}, {', '.join(made)})"
+
+    def _constants_of(
+        self, at: int, parts: lane_constants.Split, made: list[str], first: int, alike: bool
+    ) -> list[str]:
+        """Lines that compute constants under these names, and what stands for them in a line of an element.
+
+        Of all that are kept they are those from ``first`` on; ``alike``: as every_lane takes places.
+        """
         call = f"{self.helper(parts.first)}({', '.join(map(self.value, parts.names))})"
         if self.flat:
             self.add(at, f"{', '.join(made)} = {call}")
-        else:
-            for j, name in enumerate(made):
-                self.add(at, f"{name} = scalars[scalars.shape[0] - {parts.count - j}]")
-            places, made = [f"{name}[@]" for name in made], [f"{name}[r]" for name in made]
-            self.every_lane(at, lambda at: self.add(at, f"{', '.join(made)} = {call}"), places)
-        return f"{self.helper(parts.rest)}({values}, {', '.join(made)})"
+            return made
+        for j, name in enumerate(made):
+            self.add(at, f"{name} = scalars[scalars.shape[0] - {constant_count(self.record) - first - j}]")
+        places, made = [f"{name}[@]" for name in made], [f"{name}[r]" for name in made]
+        self.every_lane(at, lambda at: self.add(at, f"{', '.join(made)} = {call}"), places if alike else ())
+        return made
 
     # The pieces; ``@`` in a line stands for the place of the element. GPU kernels are put together of some of them.
 
@@ -205,7 +222,8 @@ class Writer:
     def _sum(self, at: int, stages: Mapping, first: str, last: str) -> None:
         """Sums of scalar functions; those that need no other's result share a loop."""
         for taken in together(stages):
-            lines = []
+            lines: list[str] = []
+            count = 0
             for name, function in taken:
                 row = self.rows.index(name)
                 target = f"_c{row}" if self.flat else f"_c{row}[r]"
@@ -214,8 +232,12 @@ class Writer:
                 else:
                     self.add(at, "for r in range(w.shape[1]):")
                     self.add(at + 1, f"{target} = 0.0")
-                values = ", ".join(map(self.value, arguments(function)))
-                lines.append(f"{target} += {self.helper(function)}({values})")
+                values = [*map(self.value, arguments(function))]
+                if parts := lane_constants.split_sum(self.record, function):
+                    own = [f"_q{count + j}" for j in range(parts.count)]
+                    values += self._constants_of(at, parts, own, count, alike=False)
+                    function, count = parts.rest, count + parts.count
+                lines.append(f"{target} += {self.helper(function)}({', '.join(values)})")
             self._loop(at, first, last, lines)
 
     def _matrix(self, at: int, first: str, last: str) -> None:

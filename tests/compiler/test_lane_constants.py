@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import optbench
-from optbench.compiler.lane_constants import split
-from optbench.contract.optimizers import Optimizer
+from optbench.compiler.lane_constants import split, split_sum
+from optbench.contract.optimizers import Optimizer, arguments
 from optbench.kit.scalars import larger
 
 RULES = [name for name, record in optbench.optimizers().items() if isinstance(record, Optimizer)]
@@ -43,6 +43,37 @@ def test_both_parts_together_are_the_rule(name, step):
     assert len(made) == parts.count and all(isinstance(value, int | float) for value in made)
     # Divisions by a constant are products with its reciprocal, which rounds once more.
     np.testing.assert_allclose(parts.rest(*values, *made), record.rule(*values), rtol=2e-15)
+
+
+def sums_of(name):
+    """(record, function) of all that a rule adds up."""
+    record = record_of(name)
+    return [(record, function) for function in (*record.total.values(), *record.block.values())]
+
+
+@pytest.mark.parametrize("name", [name for name in RULES if sums_of(name)])
+@pytest.mark.parametrize("step", [1, 4, 30])
+def test_both_parts_together_are_what_is_added_up(name, step):
+    for record, function in sums_of(name):
+        _, given = arguments_of(record, step)
+        values = [given[argument] for argument in arguments(function)]
+        if parts := split_sum(record, function):
+            assert not {"w", "g", *record.own} & set(parts.names)
+            constants = parts.first(*(given[name] for name in parts.names))
+            made = constants if parts.count > 1 else (constants,)
+            assert len(made) == parts.count
+            np.testing.assert_allclose(parts.rest(*values, *made), function(*values), rtol=2e-15)
+
+
+@pytest.mark.parametrize(("name", "dear"), [("prodigy", 1), ("lamb", 1), ("mars", 1), ("clip(prodigy)", 2)])
+def test_a_sum_takes_no_root_and_no_quotient_of_constants_for_every_parameter(name, dear):
+    parts = [made for record, function in sums_of(name) if (made := split_sum(record, function))]
+    assert len(parts) == dear
+    for made in parts:
+        for node in ast.walk(made.rest.tree):
+            if isinstance(node, ast.Call) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
+                read = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+                assert read & {"w", "g", "m", "v", "s", "previous", "start"}, ast.unparse(node)
 
 
 def test_nothing_that_varies_is_in_the_first_part():
@@ -92,7 +123,8 @@ def test_other_rules_stay_whole(rule):
 
 
 @pytest.mark.parametrize(
-    "name", ["asgd(alpha=0.6)", "nadam", "lookahead(radam, k=3)", "clip(prodigy(d0=0.1), norm=0.1)"]
+    "name",
+    ["asgd(alpha=0.6)", "nadam", "lookahead(radam, k=3)", "clip(prodigy(d0=0.1), norm=0.1)", "lamb", "mars(gamma=0.5)"],
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_lanes_of_other_settings_are_their_rows(name, dtype):

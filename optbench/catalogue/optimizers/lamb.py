@@ -13,14 +13,15 @@ def _w_square(w):
     return w * w
 
 
-def _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, beta1_t, beta2_t):
+# Reciprocals of both corrections: where it is called they are seen to be the same for all parameters.
+def _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, by1, by2):
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
-    return (m / (1 - beta1_t)) / (sqrt(v / (1 - beta2_t)) + eps) + weight_decay * w
+    return by1 * m / (sqrt(by2 * v) + eps) + weight_decay * w
 
 
 def _step_square(w, g, m, v, beta1, beta2, eps, weight_decay, beta1_t, beta2_t):
-    step = _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, beta1_t, beta2_t)
+    step = _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, 1 / (1 - beta1_t), 1 / (1 - beta2_t))
     return step * step
 
 
@@ -50,6 +51,6 @@ def lamb(w, g, m, v, lr, w_square, step_square, beta1, beta2, eps, weight_decay,
 
     Norms are those of the parameter block; where one is 0 their ratio counts as 1.
     """
-    step = _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, beta1_t, beta2_t)
+    step = _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, 1 / (1 - beta1_t), 1 / (1 - beta2_t))
     w = w - lr * ratio(sqrt(w_square), sqrt(step_square)) * step
     return w, beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g

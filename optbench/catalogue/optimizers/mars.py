@@ -9,13 +9,13 @@ from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import larger
 
 
-def _corrected(g, previous, beta1, gamma):
+def _corrected(g, previous, factor):
     """MARS: the gradient with gamma of its change, as momentum would have carried it."""
-    return g + gamma * beta1 / (1 - beta1) * (g - previous)
+    return g + factor * (g - previous)
 
 
 def _corrected_square(g, previous, beta1, gamma):
-    return _corrected(g, previous, beta1, gamma) ** 2
+    return _corrected(g, previous, gamma * beta1 / (1 - beta1)) ** 2
 
 
 @optimizer(
@@ -41,7 +41,7 @@ def mars(w, g, m, v, previous, lr, square, beta1, beta2, gamma, eps, weight_deca
     The correction reduces the variance of m. The paper evaluates both gradients on the same batch; this is its
     cheaper form, which takes the gradient of the step before. The norm is that of the parameter block.
     """
-    c = _corrected(g, previous, beta1, gamma) / larger(1, sqrt(square))
+    c = _corrected(g, previous, gamma * beta1 / (1 - beta1)) / larger(1, sqrt(square))
     m = beta1 * m + (1 - beta1) * c
     v = beta2 * v + (1 - beta2) * c * c
     along = (m / (1 - beta1_t)) / (sqrt(v / (1 - beta2_t)) + eps)

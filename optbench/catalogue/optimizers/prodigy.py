@@ -15,13 +15,9 @@ def _progress(w, g, start, t):
     return 0 if t == 1 else g * (start - w)
 
 
-def _summed(g, s, d, lr, beta2, d0, beta1_t, beta2_t, t):
-    """The new s: a sum of gradients with the weight that the distance gives them."""
-    return sqrt(beta2) * s + (d0 if t == 1 else d) / d0 * _factor(d, lr, d0, beta1_t, beta2_t, t) * g
-
-
 def _length(g, s, d, lr, beta2, d0, beta1_t, beta2_t, t):
-    return abs(_summed(g, s, d, lr, beta2, d0, beta1_t, beta2_t, t))
+    """Of the new s: a sum of gradients with the weight that the distance gives them."""
+    return abs(sqrt(beta2) * s + (d0 if t == 1 else d) / d0 * _factor(d, lr, d0, beta1_t, beta2_t, t) * g)
 
 
 @optimizer(

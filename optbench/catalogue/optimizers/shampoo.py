@@ -79,6 +79,7 @@ def shampoo(w, g, lr, along):
     n rows. For vectors and matrices of one column, s = s + g^2, w = w - lr g / sqrt(s + eps).
 
     Of a 10 x 10 block a step takes 12 us where its operations at BLAS's rate would take 0.8 (benchmarks/floors.py): two
-    decompositions by LAPACK, whose matrices are too small for the vectors.
+    decompositions by LAPACK, whose matrices are too small for the vectors. On an AMD Zen 4 they are 14 of 17 us: 7 us
+    each, 2 of them to make a matrix tridiagonal, 5 for its eigenvalues and vectors, by numba as by SciPy.
     """
     return w - lr * along
