@@ -14,14 +14,16 @@ def value_and_gradient(w, g, f, work):
         a = 1.0 - w[0, r]
         b = w[1, r] - w[0, r] * w[0, r]
         f[r] = a * a + 100.0 * b * b
-        g[0, r] = -2.0 * a - 400.0 * w[0, r] * b
+        g[0, r] = -(a + a) - 400.0 * w[0, r] * b
     for i in range(1, last):
         before, here, after, slope, term = w[i - 1], w[i], w[i + 1], g[i], terms[i - 1]
         for r in range(runs):
             a = 1.0 - here[r]
             b = after[r] - here[r] * here[r]
-            term[r] = a * a + 100.0 * b * b
-            slope[r] = 200.0 * (here[r] - before[r] * before[r]) - 2.0 * a - 400.0 * here[r] * b
+            c = 100.0 * b
+            term[r] = a * a + c * b
+            half = 100.0 * (here[r] - before[r] * before[r]) - a - (here[r] + here[r]) * c
+            slope[r] = half + half
     add_up(terms, f)
     before, here, slope = w[last - 1], w[last], g[last]
     for r in range(runs):

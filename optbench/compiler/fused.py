@@ -19,6 +19,7 @@ import numpy as np
 from optbench.compiler import numba_inside
 from optbench.compiler.arrays_inside import added, on_stack, turned
 from optbench.compiler.contracts import FusedArguments, GradientArguments
+from optbench.compiler.fused_steps import can_step_at_once, parts_at_once, steps_at_once
 from optbench.compiler.fused_update import FusedUpdateArguments, FusedWriter
 from optbench.compiler.kernels import finish
 from optbench.compiler.pipelines_inside import PART, Vectors
@@ -52,6 +53,7 @@ class Fused:
         self.lanes = 1 if one else VECTOR // np.dtype(dtype).itemsize
         self.vectors = 1 if one else max(1, TOGETHER // problem.dim)
         self._writer = FusedWriter(rule, "rows" if one else "lanes", dtype, problem.dim)
+        self.at_once = self.vectors == 1 and can_step_at_once(problem, rule)
         self._signature = signature(FusedArguments, dtype)
         self._owner = f"problem {problem.name or '(unnamed)'} with {rule.name}"
 
@@ -72,6 +74,9 @@ class Fused:
         namespace = {"_gradient": numba.njit(**_PART)(gradient), "_update": numba.njit(**_PART)(update)}
         namespace |= {"_turned": turned, "_add": added(self.lanes)} | self._rooms()
         key = f"{gradient.__name__} {update.__name__} {self.dtype}"
+        if self.at_once:
+            parts, names_of_parts = parts_at_once(self.rule, self.dtype, self.problem.dim, self.one)
+            namespace, key = namespace | parts, f"{key} {names_of_parts}"
         return compile_tree(self._text(), "fused", self.problem.value_and_gradient, namespace, key)
 
     def _rooms(self) -> dict[str, Callable]:
@@ -85,8 +90,11 @@ class Fused:
             "w": (v, dim, n), "state": (v, len(self.rule.own), *plane), "scalars": (v, self.rows, n),
             "limit": (v, n), "f": (v, n), "g": (v, dim, n), "work": (work,),
         }  # fmt: skip
+        if self.at_once:
+            shapes |= {"new": shapes["w"][1:], "fresh": shapes["state"][1:]}
         rooms = {f"_room_{name}": on_stack(real, shape) for name, shape in shapes.items()}
-        for name, shape in {"powers": (v, len(self.rule.powers), n), "tail": (v, n), "base": (v, n)}.items():
+        powers = {"powers": (v, len(self.rule.powers), n), "before": (len(self.rule.powers), n)}
+        for name, shape in (powers | {"tail": (v, n), "base": (v, n)}).items():
             rooms[f"_room_{name}"] = on_stack(numba.float64, shape)
         return rooms | {"_room_schedule_of": on_stack(numba.int64, (v, n))}
 
@@ -117,8 +125,9 @@ class Fused:
         )  # fmt: skip
         below = " & ".join(f"(_f[{v}, r] <= _limit[{v}, r])" for v in range(parts))
         return _STEPS.format(
-            lanes=self.lanes, parts=parts, dim=self.problem.dim, gradient=gradient, update=update, below=below
-        )
+            lanes=self.lanes, parts=parts, dim=self.problem.dim, gradient=gradient, update=update, below=below,
+            at_once=steps_at_once(self.rule, self.lanes, self.problem.dim) if self.at_once else "",
+        )  # fmt: skip
 
 
 def multiplies(function: Callable) -> bool:
@@ -135,7 +144,8 @@ def multiplies(function: Callable) -> bool:
 _TEXT = """
 def NAME({names}):
     runs = f.shape[0]
-    heard, noisy, scheduled = tail.shape[0] > 0, noise.shape[0] > 0, factors.shape[1] > 0
+    heard, noisy = tail.shape[0] > 0, noise.shape[0] > 0
+    changing = {lanes} if factors.shape[1] > 0 else 0  # not a question in a loop of lanes: they would look all, masked
     {rooms}
     first, s, judged = place[0], place[1], place[2] > 0
     while first < runs:
@@ -156,7 +166,7 @@ def NAME({names}):
                     _powers[v, k, r] = powers[k, lane]
                 _limit[v, r], _base[v, r], _schedule_of[v, r] = limit[lane], base[lane], schedule_of[lane]
                 _tail[v, r] = 0.0
-        alike = True
+        alike = first < last  # a constant would have the update compiled for it, too
         for v in range(parts):
             for r in range({lanes}):
                 alike &= {alike}
@@ -186,12 +196,11 @@ def NAME({names}):
 
 _STEPS = """
         if parts == {parts}:
-            while s < steps:
+            while s < steps:{at_once}
                 t = done + s + 1
-                if scheduled:
-                    for v in range({parts}):
-                        for r in range({lanes}):
-                            _scalars[v, 0, r] = _base[v, r] * factors[_schedule_of[v, r], s]
+                for v in range({parts}):
+                    for r in range(changing):
+                        _scalars[v, 0, r] = _base[v, r] * factors[_schedule_of[v, r], s]
                 for v in range({parts}):
                     {gradient}
                 below = True

@@ -5,10 +5,11 @@ Adam's corrections of its bias are the same for all lanes of one beta: a number,
 """
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import NamedTuple
 
 from optbench.compiler import lane_constants
-from optbench.compiler.contracts import Doubles2, Flag, Reals2, Reals3, Whole, Wholes2
+from optbench.compiler.contracts import Double, Doubles2, Flag, Reals2, Reals3, Whole, Wholes2
 from optbench.compiler.translator import translator
 from optbench.compiler.update_text import Writer
 from optbench.contract.optimizers import GIVEN, Optimizer
@@ -82,3 +83,59 @@ class FusedWriter(Writer):
                 self.add(at, "for r in range(w.shape[1]):")
             for line in lines:
                 self.add(at if self.flat else at + 1, line.replace("@", str(d) if self.flat else "r"))
+
+
+class FusedBeginArguments(NamedTuple):
+    """What a step begins with: the powers of all lanes, and what is constant along their parameters. As above."""
+
+    w: Reals2
+    scalars: Reals2
+    powers: Doubles2
+    t: Whole
+    alike: Flag
+
+
+class FusedStepArguments(NamedTuple):
+    """The step of parameter ``i`` of lane ``r``, from ``w`` and ``state`` to ``new`` and ``fresh``. As above."""
+
+    w: Reals2
+    new: Reals2
+    state: Reals3
+    fresh: Reals3
+    scalars: Reals2
+    t: Whole
+    i: Whole
+    r: Whole
+    slope: Double
+    """Of the loss, by this parameter: g there."""
+
+
+class StepWriter(FusedWriter):
+    """The text of the update in two, for rules whose steps depend on one parameter alone: as the arguments above say.
+
+    All arrays but the state are those of order "lanes", of ``one`` lane, too.
+    """
+
+    def __init__(self, rule: Optimizer, dtype: DtypeName, dim: int, one: bool):
+        super().__init__(rule, "lanes", dtype, dim)
+        self.place = "{}, r, i" if one else "{}, i, r"
+
+    def functions(self) -> tuple[FunctionType, FunctionType]:
+        """Both as functions to be compiled."""
+        step = self.compile(FusedStepArguments, self._step())
+        self.add(1, "_t = _real(t)")
+        self.first_of_lanes()
+        self._constants_first(1, "")
+        return self.compile(FusedBeginArguments, [*self.lines, "    return"]), step
+
+    def _step(self) -> list[str]:
+        record, parts = self.record, lane_constants.split(self.record)
+        values = ["w[i, r]", "slope", *(f"state[{self.place.format(k)}]" for k in range(len(record.own)))]
+        for name in ("lr", *record.scalars):
+            values.append(f"_{name}" if name in GIVEN else f"scalars[{self.rows.index(name)}, r]")
+        function = "_rule"
+        if parts is not None:
+            function = self.helper(parts.rest)
+            values += [f"scalars[scalars.shape[0] - {parts.count - j}, r]" for j in range(parts.count)]
+        results = ["new[i, r]", *(f"fresh[{self.place.format(k)}]" for k in range(len(record.own)))]
+        return ["    _t = _real(t)", f"    {', '.join(results)} = {function}({', '.join(values)})"]

@@ -17,17 +17,22 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.compiler import arrays_inside, fastmath, numba_inside, pipelines_inside, vectors_inside
+from optbench.compiler import (
+    arrays_inside,
+    fastmath,
+    multiply_add_inside,
+    numba_inside,
+    pipelines_inside,
+    vectors_inside,
+)
 from optbench.compiler.fastmath import FASTMATH, REPLACED
 from optbench.contract.errors import PluginError
 from optbench.contract.syntax import definition, function_of, parsed
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
-_BASE = (
-    "".join(map(inspect.getsource, (fastmath, numba_inside, arrays_inside, pipelines_inside, vectors_inside)))
-    + numba.__version__
-)
+_USED = fastmath, numba_inside, arrays_inside, pipelines_inside, multiply_add_inside, vectors_inside
+_BASE = "".join(map(inspect.getsource, _USED)) + numba.__version__
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 STRICT: dict[str, Any] = {"fastmath": False}
@@ -149,12 +154,11 @@ class Translator:
 @cache
 def translator(dtype: DtypeName, whole_literals: bool = False, strict: bool = False, parts: bool = False) -> Translator:
     """One for all kernels of a dtype: what a wrapped rule calls is compiled already. ``parts``: as PART says."""
-    options, mark = STRICT if strict else {}, " strict" if strict else ""
+    options, mark, rewrite = (STRICT, " strict", _at_once) if strict else ({}, "", _seen_through)
     if parts:
-        return Translator(
-            dtype, whole_literals, numba.njit(**OPTIONS | options | pipelines_inside.PART), mark=f"{mark} part"
-        )
-    return Translator(dtype, whole_literals, partial(jit, **options), mark=mark)
+        compile = numba.njit(**OPTIONS | options | pipelines_inside.PART)
+        return Translator(dtype, whole_literals, compile, rewrite=rewrite, mark=f"{mark} part")
+    return Translator(dtype, whole_literals, partial(jit, **options), rewrite=rewrite, mark=mark)
 
 
 def _names(code) -> set[str]:
@@ -194,6 +198,12 @@ def _seen_through(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[
             node.func = ast.copy_location(ast.Name("_multiply", ast.Load()), node.func)
             namespace["_multiply"] = arrays_inside.multiply
     return tree
+
+
+def _at_once(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str, Any]) -> ast.FunctionDef:
+    """Strict kernels' trees: the compiler fuses no product and sum, so the tree says which are one operation."""
+    namespace.update(multiply_add_inside.NAMES)
+    return multiply_add_inside.MultiplyAdds().visit(_seen_through(tree, namespace, scope))
 
 
 class _TypeLiterals(ast.NodeTransformer):

@@ -90,15 +90,19 @@ class Writer:
             self._views(at, "r")
             self._steps(at)
         else:
-            places = [f"powers[{i}, @]" for i in range(len(self.record.powers))]
-            if places:
-                places += [f"scalars[{self.rows.index(f'{power}_t')}, @]" for power in self.record.powers]
-                self.every_lane(1, self.powers, places)
-            for i, name in enumerate(self.rows):
-                if name in self.needed:
-                    out(1, f"_c{i} = scalars[{i}]")
+            self.first_of_lanes()
             self._steps(1)
         return self.lines
+
+    def first_of_lanes(self) -> None:
+        """Lines with the powers of all lanes, and the rows of what is constant along the parameters."""
+        places = [f"powers[{i}, @]" for i in range(len(self.record.powers))]
+        if places:
+            places += [f"scalars[{self.rows.index(f'{power}_t')}, @]" for power in self.record.powers]
+            self.every_lane(1, self.powers, places)
+        for i, name in enumerate(self.rows):
+            if name in self.needed:
+                self.add(1, f"_c{i} = scalars[{i}]")
 
     def constants(self, at: int) -> None:
         """Lines that read what is constant along the parameters; ``at``: their level of indentation, as below."""

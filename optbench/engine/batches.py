@@ -5,6 +5,7 @@ ones (common random numbers), however the work is cut into pieces.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -94,9 +95,9 @@ class Batches:
             self._drawn = noise(problem, batch_size, (seed, _NOISE), dtype)
 
     def _sizes(self, count: int) -> np.ndarray:
-        """(count,): as many examples a step as a batch has; kept, for to write it takes as long as a small step."""
+        """(count,): as many examples a step as a batch has."""
         if len(self._full) < count:
-            self._full = np.full(count, self.batch_size)
+            self._full = _same(self.batch_size, 1 << (count - 1).bit_length())
         return self._full[:count]
 
     def draw(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -113,6 +114,12 @@ class Batches:
             order = self._drawn.draw(count)
         self.done += count
         return order, sizes, noisy
+
+
+@lru_cache(maxsize=8)
+def _same(size: int, count: int) -> np.ndarray:
+    """(count,) of ``size``, kept for other runs: to write it takes as long as small steps, in fresh memory as many."""
+    return np.full(count, size)
 
 
 def mini_batches(

@@ -23,6 +23,7 @@ STRUCTURES = ["lamb", "lars", "novograd", "prodigy", "schedule_free_adamw", "mar
 def cohorts(monkeypatch):
     """A function that runs a cohort twice: by two kernels, and by one from the second chunk of steps on."""
     monkeypatch.setattr(fusing, "LOADING", np.inf)
+    monkeypatch.setattr(fusing, "TIMED", np.inf)
 
     def both(problem, optimizer, rates, steps=400, schedules=("constant",), own=({},), **options):
         results = []
@@ -55,6 +56,19 @@ def test_lanes_that_diverge_and_noise(cohorts, lanes, batch_size):
     """Three lanes leave a vector half empty, and seventy are several groups of vectors."""
     runs = same(cohorts("rosenbrock", "gd", RATES[:: 70 // lanes][:lanes], batch_size=batch_size))
     assert set(runs.status) == ({"ok"} if lanes == 1 else {"ok", "diverged"})
+
+
+@pytest.mark.parametrize(("optimizer", "lanes"), [("gd", 1), ("momentum", 70), ("adam", 70)])
+def test_gradients_that_make_the_steps(cohorts, optimizer, lanes):
+    """With more parameters than are written out; lanes diverge at the first and at the second of two such steps."""
+    own = [{"beta1": 0.9}, {"beta1": 0.8}] if optimizer == "adam" else [{}]
+    rates = [rate * (1e3 if optimizer == "adam" else 1) for rate in RATES[:: 70 // lanes][:lanes]]
+    runs = same(cohorts("rosenbrock(dim=6)", optimizer, rates, own=own, batch_size="full", steps=301))
+    assert set(runs.status) == ({"ok"} if lanes == 1 else {"ok", "diverged"})
+    if optimizer == "momentum":
+        assert set(runs.diverged_at.dropna() % 2) == {0, 1}
+    schedules = ["exponential(base=0.9)", "constant", "inverse"]
+    same(cohorts("rosenbrock(dim=6)", optimizer, rates, own=own, schedules=schedules, batch_size="full", steps=301))
 
 
 def test_rates_that_change_and_losses_that_are_heard(cohorts):
@@ -148,6 +162,19 @@ def test_one_that_does_not_compile_is_not_tried_again():
     for _ in range(3):
         pair.spent(2 * fusing.COMPILING, left=0.0)
     assert pair.kernel is None and Kept.made == before + 1
+
+
+def test_both_are_timed_and_the_quicker_makes_the_rest():
+    for pace, chosen in ((1.0, len), (3.0, None)):
+        pair, kind, other = fusing.Pair(Kept), (64, False), (64, True)
+        pair.kernel = len
+        pair.took(kind, True, 0.5 * fusing.TIMED, 1)
+        for fused in (True, False):
+            for seconds in (10 * fusing.TIMED, (pace if fused else 2.0) * fusing.TIMED, 9 * fusing.TIMED):
+                assert pair.choice(kind) is (len if fused else None)
+                pair.took(kind, fused, seconds, 1)
+        assert pair.choice(kind) is chosen
+        assert pair.choice(other) is len
 
 
 def test_another_thread_goes_on_meanwhile():

@@ -1,10 +1,13 @@
 """When a pair of problem and rule has a fused kernel: once it has run for as long as the kernel takes to compile.
 
 So nothing waits for a kernel that does not pay: at worst the whole takes twice as long as it would have with the better
-choice. A kernel that an earlier process has left on disk is taken as soon as it is worth loading. Which of them makes
-the steps cannot be seen in the numbers: both compute the same bits.
+choice. A kernel that an earlier process has left on disk is taken as soon as it is worth loading. From then on the two
+kernels that it stands for take turns with it until both have been timed, and the quicker makes the rest: few lanes that
+are turned by many short loops, as discus is, take twice as long fused. Which of them makes the steps cannot be seen in
+the numbers: both compute the same bits.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -21,8 +24,16 @@ LOADING = 0.05
 """Seconds of steps, made or still to be made, from which a kernel on disk is looked for."""
 COMPILING = 2.0
 """Seconds that a pair's steps have taken in this process before its kernel is compiled."""
+TIMED = 1e-3
+"""Seconds from which a call tells how quick its kernels are: what is around them takes a tenth."""
+TURNS = 3
+"""Such calls of each before the quicker is taken."""
 MOST_PARAMETERS = 256
 """Beyond, what the kernels hand each other is small beside what they compute."""
+
+
+Kind = tuple[int, bool]
+"""Of steps: how many lanes make them together, and whether their gradients are given noise."""
 
 
 class Pair:
@@ -35,6 +46,21 @@ class Pair:
         self.kernel: Callable | None = None
         self.seconds = 0.0
         """What its steps have taken by kernels of their own."""
+        self._paces: dict[tuple[Kind, bool], tuple[float, int]] = {}
+        """Seconds of a step at best, and of how many calls; by whether the fused kernel made them."""
+
+    def choice(self, kind: Kind) -> Callable | None:
+        """The fused kernel, if it is to make the next steps of that kind."""
+        (fused, calls), (own, others) = (self._paces.get((kind, one), (math.inf, 0)) for one in (True, False))
+        if calls < TURNS:
+            return self.kernel
+        return self.kernel if others >= TURNS and fused <= own else None
+
+    def took(self, kind: Kind, fused: bool, seconds: float, steps: int) -> None:
+        """A call has made so many steps, in so many seconds."""
+        if seconds >= TIMED:
+            best, calls = self._paces.get((kind, fused), (math.inf, 0))
+            self._paces[kind, fused] = min(best, seconds / steps), calls + 1
 
     def spent(self, seconds: float, left: float) -> float:
         """Steps have taken so long, and those of the call that follow will take about ``left``; get what then pays.

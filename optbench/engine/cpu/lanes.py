@@ -122,7 +122,9 @@ class CpuLanes:
     def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
         drawn = self.batches.draw(size)
         steps = Steps(done, size, rates.factors, rates.steady, self.tail if heard else self.tail[:0], *drawn)
-        kernel, begin = self.pair.kernel if self.pair is not None else None, time.perf_counter()
+        kind = self.runs, len(steps.noise) > 0
+        kernel = self.pair.choice(kind) if self.pair is not None else None
+        begin = time.perf_counter()
         reported = self.update.reported(self.w, done + size)
         self._seen = Seen(inner, self.w, reported, self.runs)
         if kernel is None and self._twins is not None:
@@ -137,10 +139,12 @@ class CpuLanes:
                 self._fused(kernel, rates, steps.part(first, last))
                 if last < size:
                     self._seen.keep(place, self.w, reported, self.g, self.f)
-        if self.pair is not None and kernel is None and self.cohort.deadline is None:
-            seconds = time.perf_counter() - begin  # nothing may be compiled while a clock runs
-            left = seconds / size * (self.cohort.steps - done - size)
-            self.code.fusing_seconds += self.pair.spent(seconds, left)
+        if self.pair is not None:
+            seconds = time.perf_counter() - begin
+            self.pair.took(kind, kernel is not None, seconds, size)
+            if kernel is None and self.cohort.deadline is None:  # nothing may be compiled while a clock runs
+                left = seconds / size * (self.cohort.steps - done - size)
+                self.code.fusing_seconds += self.pair.spent(seconds, left)
 
     def _driven(self, rates: Rates, steps: Steps, reported: np.ndarray) -> None:
         """By the kernels of problem and rule: all lanes step together, and stop where one has diverged."""
