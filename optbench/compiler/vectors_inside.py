@@ -237,8 +237,18 @@ def columns_times(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable
     return types.void(a, b, out), generate
 
 
+@intrinsic
+def is_single(context: Any, runs: Any) -> tuple[Any, Callable]:
+    """Whether there is one run: where that is a constant, the other branch is gone."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.icmp_signed("==", arguments[0], arguments[0].type(1))
+
+    return types.boolean(runs), generate
+
+
 STAND_INS: dict[DtypeName, dict[Callable, Callable]] = {"float64": {}, "float32": {}}
 """By dtype: functions of the kit, and what kernels call instead."""
 if vector_bytes():
-    STAND_INS["float64"] = {lane_products.columns_times: columns_times}
+    STAND_INS["float64"] = {lane_products.columns_times: columns_times, lane_products.is_single: is_single}
     STAND_INS["float32"] = STAND_INS["float64"] | {lane_products.rows_times: rows_times}

@@ -8,6 +8,11 @@ with a column from compiler/vectors_inside.py.
 import numpy as np
 
 
+def is_single(runs):
+    """Whether a kernel has one run, whose numbers fill vectors by themselves if at all; never where it has a thread."""
+    return False
+
+
 def product(a, b, out):
     """out = a b, (rows, runs)."""
     if b.shape[1] > 1:

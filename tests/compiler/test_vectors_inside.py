@@ -91,3 +91,12 @@ def test_kernels_have_them_in_place_of_the_loops(dtype):
     if vectors_inside.vector_bytes():
         assert made.replaced[lane_products.columns_times] is vectors_inside.columns_times
         assert (lane_products.rows_times in made.replaced) == (dtype == "float32")
+
+
+@numba.njit
+def alone(runs):
+    return vectors_inside.is_single(runs)
+
+
+def test_one_run_is_a_single_one():
+    assert alone(1) and not alone(2) and not lane_products.is_single(1), "the kit's own is for threads"

@@ -165,6 +165,23 @@ def test_factors_of_a_matrix_are_minima_up_to_a_rotation_and_else_saddles():
     assert signs(hessian(text, np.zeros(12))) == (12, 0, 0)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("size", "rank"), [(1, 1), (5, 2), (16, 3), (17, 4), (20, 3)])
+def test_one_factorization_has_the_gradient_that_it_has_among_others(size, rank, dtype):
+    """To the last bit, whichever kernel it has: a run by itself goes through the residual in another order."""
+    problem = problem_of(f"matrix_factorization(size={size}, rank={rank})")
+    factors = np.random.default_rng(size).standard_normal((2, size, rank))
+    values, slopes = gradient(problem, factors.reshape(2, -1), dtype=dtype, strict=True)
+    for one in (False, True):
+        value, found = gradient(problem, factors[0].ravel(), dtype=dtype, strict=True, one=one)
+        np.testing.assert_array_equal(found[0], slopes[0])
+        np.testing.assert_allclose(value[0], values[0], rtol={"float64": 1e-14, "float32": 1e-5}[dtype])
+    residual = factors[0] @ factors[0].T - target_matrix(size, rank, condition=10.0, tail=0.0)
+    tolerance = {"float64": 1e-12, "float32": 1e-4}[dtype]
+    np.testing.assert_allclose(found[0], (residual @ factors[0]).ravel(), rtol=tolerance, atol=tolerance)
+    assert value[0] == pytest.approx((residual**2).sum() / 4, rel=tolerance)
+
+
 def test_phase_retrieval_has_saddles_across_from_its_minima():
     text = "phase_retrieval(dim=4, examples=20000)"
     problem = problem_of(text)
