@@ -129,23 +129,18 @@ def run_all(
     spent: dict[int, float] = {}
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
 
-    def save(together: Sequence[Finished]) -> None:
-        whole = [ended for ended in together if not ended.error]
+    def save(ended: Finished) -> None:
         try:
-            store.save_all({cohort_id: content for ended in whole for cohort_id, content in contents(ended)})
-            for ended in together:
-                if ended.error:
-                    raise ended.error
+            if ended.error:
+                raise ended.error
+            files = ended.files or [failed_file(each, ended.failure) for each in ended.job.planned]
+            for each, content in zip(ended.job.planned, files, strict=True):
+                store.save(each.cohort_id, content)
         except BaseException as error:
             events.put(error)
             return
         with lock:
-            for ended in whole:
-                status.ended(ended.job.planned, spent.pop(id(ended.job), 0.0), ended.failure)
-
-    def contents(ended: Finished) -> Iterator[tuple[str, bytes]]:
-        files = ended.files or [failed_file(each, ended.failure) for each in ended.job.planned]
-        yield from zip((each.cohort_id for each in ended.job.planned), files, strict=True)
+            status.ended(ended.job.planned, spent.pop(id(ended.job), 0.0), ended.failure)
 
     def done(ended: Finished) -> None:
         saving.put(ended)

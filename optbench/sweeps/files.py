@@ -1,7 +1,7 @@
 """Files that appear whole or not at all: written aside, brought to the disk, renamed."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 SCRATCH = ".tmp-"
@@ -13,23 +13,9 @@ def scratch_of(path: Path) -> Path:
     return path.with_name(f"{SCRATCH}{os.getpid()}-{path.name}.part")
 
 
-def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
-    """Write files, all of them before the disk is waited for, which takes half of the time of one by one.
-
-    Raises OSError for the first that cannot be written: those before it are in their place, no other is.
-    """
-    written, refusal = list[Path](), None
-    try:
-        for path, content in files:
-            written.append(path)
-            scratch_of(path).write_bytes(content)
-    except OSError as error:
-        scratch_of(written.pop()).unlink(missing_ok=True)
-        refusal = error
-    for path in written:
-        put(path, lambda scratch: None)
-    if refusal is not None:
-        raise refusal
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file. Raises OSError, and leaves what was there before."""
+    put(path, lambda scratch: scratch.write_bytes(content))
 
 
 def write_text(path: Path, text: str) -> None:

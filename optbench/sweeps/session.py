@@ -131,7 +131,9 @@ def write_tables(
     only: frozenset[str] | None = None,
     until: float | None = None,
 ) -> pd.DataFrame:
-    """Write the final tables, and what the whole sweep recommends where all its stages have ``begun``; the runs.
+    """Write the final tables, and what the whole sweep recommends where all its stages have ``begun``.
+
+    Returns of all runs what tells which have failed.
 
     only: the cohorts that count; until: on time.monotonic, when no further path is begun.
     """
@@ -146,8 +148,10 @@ def write_tables(
     if settings:
         with isolation.reruns(plan.spec.plugins) as curves_of:
             paths = walks.walks(settings, runs, plan.spec.split_seeds()[0], curves_of, until)
+    ended = runs[["problem", "optimizer", "status", "failure"]]
+    del runs, settings  # a million take as much memory as what puts the tables together
     store.finish({**landscapes.facts(problems, grids), "paths": paths}, begun, only)
-    return runs
+    return ended
 
 
 def long_eager(plan: Plan) -> bool:

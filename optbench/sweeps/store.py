@@ -20,7 +20,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.sweeps import assembly, claim, manifest
 from optbench.sweeps.cohort_file import Damaged, check, encode
 from optbench.sweeps.extension import unkept
-from optbench.sweeps.files import SCRATCH, put, to_disk, write_all, write_text
+from optbench.sweeps.files import SCRATCH, put, to_disk, write_bytes, write_text
 from optbench.sweeps.held_runs import HeldRuns, composed
 from optbench.sweeps.lock import locked
 from optbench.sweeps.manifest import Entry, Manifest
@@ -111,15 +111,11 @@ class Store:
 
     def save(self, cohort_id: str, content: bytes) -> None:
         """Keep a finished cohort's file. Raises OptbenchError where the disk refuses; what was saved before stays."""
-        self.save_all({cohort_id: content})
-
-    def save_all(self, contents: Mapping[str, bytes]) -> None:
-        """Keep the files of finished cohorts, as :meth:`save` does."""
         try:
-            write_all([(assembly.file_of(self.cohorts, cohort_id), content) for cohort_id, content in contents.items()])
+            write_bytes(assembly.file_of(self.cohorts, cohort_id), content)
         except OSError as error:
             raise unwritable(self.directory, error) from None
-        self._whole.update(contents)
+        self._whole.add(cohort_id)
 
     def begin(self, planned: Sequence[PlannedCohort], first: int = 0) -> list[PlannedCohort]:
         """What is to run of the cohorts from the number ``first`` on: a cohort of which some runs are there in other

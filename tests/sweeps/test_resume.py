@@ -32,13 +32,13 @@ from optbench.cli import app
 from optbench.sweeps.store import Store
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
-save = Store.save_all
+save = Store.save
 
 def rest(*arguments):
     save(*arguments)
     time.sleep(0.25)
 
-Store.save_all = rest
+Store.save = rest
 app.main()
 """
 LONG = """
