@@ -37,6 +37,8 @@ VECTOR = 64
 TOGETHER = 8
 """Parameters, of all vectors that step in turn: enough to hide how long an operation takes, few enough for the L1 cache
 with what a rule keeps of them."""
+FEW = 32
+"""Parameters of one lane up to which its gradient makes no steps: they stay in registers as they are."""
 _PART = OPTIONS | STRICT | PART
 _OPTIONS = STRICT | {"pipeline_class": Vectors}
 
@@ -53,7 +55,8 @@ class Fused:
         self.lanes = 1 if one else VECTOR // np.dtype(dtype).itemsize
         self.vectors = 1 if one else max(1, TOGETHER // problem.dim)
         self._writer = FusedWriter(rule, "rows" if one else "lanes", dtype, problem.dim)
-        self.at_once = self.vectors == 1 and can_step_at_once(problem, rule)
+        many = self.vectors == 1 and not (one and problem.dim <= FEW)
+        self.at_once = many and can_step_at_once(problem, rule)
         self._signature = signature(FusedArguments, dtype)
         self._owner = f"problem {problem.name or '(unnamed)'} with {rule.name}"
 
