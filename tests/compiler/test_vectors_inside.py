@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from optbench.compiler import vectors_inside
+from optbench.compiler.pipelines_inside import ENTRANCE
 from optbench.compiler.translator import Translator, translator
 from optbench.kit import lane_products
 
@@ -70,7 +71,7 @@ def kernels(name, dtype):
     if key not in _MADE:
         loops = Translator(dtype, replaced={}).translate(getattr(lane_products, name), "a test")[0]
         stand_in = getattr(vectors_inside, name)
-        _MADE[key] = [numba.njit(called(function)) for function in (loops, stand_in)]
+        _MADE[key] = [numba.njit(**ENTRANCE)(called(function)) for function in (loops, stand_in)]
     return _MADE[key]
 
 
