@@ -8,7 +8,7 @@ instead of 18. Where a machine has no such operation it multiplies and adds, as 
 
 import ast
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from llvmlite import ir
 from numba import types
@@ -67,7 +67,7 @@ NAMES = {"_added": added, "_reduced": reduced, "_taken": taken}
 class MultiplyAdds(ast.NodeTransformer):
     """``a * b + c`` by the functions of NAMES; of two products the right one, which as a rule is known later."""
 
-    def visit_BinOp(self, node):
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         left, right = node.left, node.right
         if not isinstance(node.op, ast.Add | ast.Sub):
@@ -80,7 +80,7 @@ class MultiplyAdds(ast.NodeTransformer):
             return node
         return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), [a, b, c], []), node)
 
-    def visit_AugAssign(self, node):
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         self.generic_visit(node)
         if not isinstance(node.op, ast.Add | ast.Sub) or not _is_product(node.value):
             return node
@@ -89,15 +89,15 @@ class MultiplyAdds(ast.NodeTransformer):
         value = ast.Call(ast.Name(name, ast.Load()), [node.value.left, node.value.right, was], [])
         return ast.fix_missing_locations(ast.copy_location(ast.Assign([node.target], value), node))
 
-    def visit_Subscript(self, node):
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         node.value = self.visit(node.value)  # places are whole numbers
         return node
 
-    def visit_Call(self, node):
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id in ("range", "int", "len"):
             return node
         return self.generic_visit(node)
 
 
-def _is_product(node: ast.expr) -> bool:
+def _is_product(node: ast.expr) -> TypeGuard[ast.BinOp]:
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)

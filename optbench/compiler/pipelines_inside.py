@@ -80,8 +80,9 @@ class LinkedLibrary(WideLibrary):
     """What Helper compiles into: kernels link their copies of its functions, and nobody calls those themselves.
 
     numba makes machine code of them all the same, which is a quarter of the time that Rosenbrock's gradient takes to
-    compile. When it breaks: ``finalize`` and ``set_env`` in numba/core/codegen.py, which looks for the one variable
-    that is left.
+    compile. Who calls one from a function that is no kernel has to compile it with OwnCode, too: the loader would give
+    it some kernel's copy, which counts no arrays. When it breaks: ``finalize`` and ``set_env`` in
+    numba/core/codegen.py, which looks for the one variable that is left.
     """
 
     def _finalize_final_module(self):

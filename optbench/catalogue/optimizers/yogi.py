@@ -37,5 +37,6 @@ def yogi(w, g, m, v, lr, beta1, beta2, eps, initial, beta1_t, beta2_t, t):
     """
     v = initial if t == 1 else v
     m = beta1 * m + (1 - beta1) * g
-    v = v - (1 - beta2) * sign(v - g * g) * g * g
+    square = g * g  # rounded: where v is about as large, a multiply-add would give the difference another sign
+    v = v - (1 - beta2) * sign(v - square) * square
     return w - lr * (m / (1 - beta1_t)) / (sqrt(v / (1 - beta2_t)) + eps), m, v
