@@ -58,7 +58,9 @@ def test_lanes_that_diverge_and_noise(cohorts, lanes, batch_size):
     assert set(runs.status) == ({"ok"} if lanes == 1 else {"ok", "diverged"})
 
 
-@pytest.mark.parametrize(("optimizer", "lanes"), [("gd", 1), ("momentum", 70), ("adam", 70)])
+@pytest.mark.parametrize(
+    ("optimizer", "lanes"), [("gd", 1), ("momentum", 70), pytest.param("adam", 70, marks=pytest.mark.slow)]
+)
 def test_gradients_that_make_the_steps(cohorts, optimizer, lanes):
     """With more parameters than are written out; lanes diverge at the first and at the second of two such steps."""
     own = [{"beta1": 0.9}, {"beta1": 0.8}] if optimizer == "adam" else [{}]
