@@ -21,19 +21,23 @@ class Evaluation:
 
     def train(self, w: np.ndarray) -> np.ndarray:
         """Loss and metrics on the training data, (1 + metrics, runs) float64; ``w`` in the problem's form."""
-        return self._mean(w, *self.arrays.train)
+        return self._shared(w, *self.arrays.train)
 
     def test(self, w: np.ndarray) -> np.ndarray:
         """The same on the test data; NaN where there are none."""
         if self.problem.test is None:
             return np.full((1 + len(self.problem.metrics), w.shape[0 if self.single else 1]), np.nan)
-        return self._mean(w, *self.arrays.test)
+        return self._shared(w, *self.arrays.test)
+
+    def _shared(self, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The means; in single form, where each is computed by itself and the same bytes come from the same, of those
+        that are at one point once."""
+        if not self.single or len(w) == 1:
+            return self._mean(w, x, y)
+        places, place_of = _distinct(w)
+        return self._mean(w, x, y) if len(places) == len(w) else self._mean(w[places], x, y)[:, place_of]
 
     def _mean(self, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        if self.single and len(w) > 1:  # each is computed by itself: from the same bytes come the same
-            places, place_of = _distinct(w)
-            if len(places) < len(w):
-                return self._mean(w[places], x, y)[:, place_of]
         runs, count = w.shape[0 if self.single else 1], max(len(x), 1)
         g, f, out, work = self._scratch(runs)
         total = np.zeros((1 + len(self.problem.metrics), runs))
