@@ -3,6 +3,7 @@
 import numpy as np
 
 from optbench import OptbenchError, Problem, problem
+from optbench.kit.products import turn
 
 # ``layout``: the sizes of the layers, inputs first. ``work`` holds the products W_1, W_2 W_1, ..., W_L ... W_1, one
 # behind the other, then room for the error in front of two layers.
@@ -34,6 +35,7 @@ def value_and_gradient(w, g, constants, layout, work):
         size, at, end = layout[layer] * inputs, first_of(layout, layer), first_of(layout, layer + 1)
         slope = g[at:end].reshape(layout[layer + 1], layout[layer])
         first = room if layer % 2 == 0 else work.shape[0] - size
+        # Small matrices times a transposed one take BLAS twice as long as times a copy of it.
         turned = work[first : first + size].reshape(inputs, layout[layer])
         turn(work[place - size : place].reshape(layout[layer], inputs), turned)
         np.matmul(error, turned, slope)
@@ -49,13 +51,6 @@ def copy(source, target):
     for i in range(source.shape[0]):
         for j in range(source.shape[1]):
             target[i, j] = source[i, j]
-
-
-def turn(source, target):
-    """target = source': small matrices times a transposed one take BLAS twice as long as times a copy of it."""
-    for i in range(source.shape[0]):
-        for j in range(source.shape[1]):
-            target[j, i] = source[i, j]
 
 
 def first_of(layout, layer):

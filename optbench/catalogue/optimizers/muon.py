@@ -5,6 +5,7 @@ from math import sqrt
 import numpy as np
 
 from optbench import Matrix, log_uniform, one_minus_log_uniform, optimizer
+from optbench.kit.products import turn
 from optbench.kit.scalars import larger
 
 # The quintic p(x) = a x + b x^3 + c x^5, applied to all singular values at once: its slope at 0 is as large as it can
@@ -38,9 +39,7 @@ def _orthogonal(block, memory, eps, ns_steps):
     flat_wide, flat_moved = wide.reshape(rows * columns), moved.reshape(rows * columns)
     flat_gram, flat_square = gram.reshape(gram.size), square.reshape(gram.size)
     for _ in range(int(ns_steps)):
-        for i in range(wide.shape[0]):  # small matrices times a transposed one take BLAS twice as long
-            for j in range(wide.shape[1]):
-                turned[j, i] = wide[i, j]
+        turn(wide, turned)  # small matrices times a transposed one take BLAS twice as long
         np.matmul(wide, turned, gram)
         np.matmul(gram, gram, square)
         for k in range(flat_gram.shape[0]):
