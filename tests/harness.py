@@ -138,6 +138,18 @@ def execute(spec, folder, watch=lambda status: None, **options):
     return session.execute(plan_of(spec), folder, session.Options(**options), watch=watch)
 
 
+def drawn_in_turns(one, other, place):
+    """What the Batches of two runs have drawn that go on in turns, in pieces of other sizes.
+
+    ``place``: which part of each draw.
+    """
+    first, second = [], []
+    for count in (3, 9, 1, 20, 7):
+        first.append(one.draw(count)[place].copy())
+        second += [other.draw(part)[place].copy() for part in (1, count - 1) if part]
+    return np.concatenate(first), np.concatenate(second)
+
+
 def run(problem, optimizer, lanes, *, batch_size=32, steps=40, seed=3, **more):
     """The cohort as one dictionary of arrays, the lanes of all its calls side by side.
 

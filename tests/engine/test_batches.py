@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-from harness import problem_of
+from harness import drawn_in_turns, problem_of
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
@@ -70,12 +70,8 @@ def test_runs_that_share_their_mini_batches_see_the_same_as_alone(monkeypatch, h
     monkeypatch.setattr(kept_draws, "_heads", OrderedDict())
     monkeypatch.setattr(kept_draws, "_HEAD", head)
     one, other = (Batches(problem_of(DATA), 32, 11, "float64") for _ in range(2))
-    first, second = [], []
-    for count in (3, 9, 1, 20, 7):
-        first.append(one.draw(count)[0].copy())
-        second += [other.draw(part)[0].copy() for part in (1, count - 1) if part]
-    for parts in (first, second):
-        np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(epochs))
+    for orders in drawn_in_turns(one, other, 0):
+        np.testing.assert_array_equal(orders, np.concatenate(epochs))
 
 
 def test_another_number_of_examples_or_batch_size_has_other_mini_batches():

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from harness import CATALOGUE, lane, problem_of, run_cohort
+from harness import CATALOGUE, drawn_in_turns, lane, problem_of, run_cohort
 from noise_twin import covariance, noise
 from toy_problems import bowl
 
@@ -108,12 +108,8 @@ def test_runs_that_share_their_noise_see_the_same_as_alone(monkeypatch, head):
     monkeypatch.setattr(kept_draws, "_heads", OrderedDict())
     monkeypatch.setattr(kept_draws, "_HEAD", head)
     one, other = (Batches(problem_of(SHAPED), 100, 11, "float64") for _ in range(2))
-    first, second = [], []
-    for count in (3, 9, 1, 20, 7):
-        first.append(one.draw(count)[2].copy())
-        second += [other.draw(part)[2].copy() for part in (1, count - 1) if part]
-    for parts in (first, second):
-        np.testing.assert_array_equal(np.concatenate(parts)[:, :-1], whole)
+    for pulls in drawn_in_turns(one, other, 2):
+        np.testing.assert_array_equal(pulls[:, :-1], whole)
 
 
 def test_noise_is_kept_for_others_within_bounds(monkeypatch):
