@@ -45,14 +45,18 @@ class _Head:
     def rows(self, first: int, last: int) -> np.ndarray:
         """What the steps after ``first`` up to ``last`` need, which is no more than ``most``; not to be written."""
         with self._lock:
-            if last > len(self._rows):
+            grows = last > len(self._rows)
+            if grows:
                 room = min(max(last, 2 * len(self._rows)), self.most)
                 rows = np.empty((room, self._rows.shape[1]), self._rows.dtype)
                 rows[: self._source.done] = self._rows[: self._source.done]
                 self._rows = rows
             if last > self._source.done:
                 self._source.draw(self._rows[self._source.done : last])
-            return self._rows[first:last]
+            rows = self._rows[first:last]
+        if grows:
+            _forget()
+        return rows
 
     def rest(self) -> Source:
         """What draws for the steps behind those that are kept."""
@@ -65,14 +69,20 @@ _lock = threading.Lock()
 
 
 def _head(name: tuple, source: Callable[[], Source]) -> _Head:
-    """That of a name, for which another run may have drawn. What was not asked for longest is forgotten."""
+    """That of a name, for which another run may have drawn."""
     with _lock:
         if name not in _heads:
             _heads[name] = _Head(source())
         _heads.move_to_end(name)
-        while len(_heads) > 1 and sum(head.nbytes for head in _heads.values()) > _KEPT:
-            _heads.popitem(last=False)
         return _heads[name]
+
+
+def _forget() -> None:
+    """Leave room where what is kept has grown: what was not asked for longest goes first."""
+    with _lock:
+        most = sum(head.nbytes for head in _heads.values())
+        while len(_heads) > 1 and most > _KEPT:
+            most -= _heads.popitem(last=False)[1].nbytes
 
 
 class Drawn:

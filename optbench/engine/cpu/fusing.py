@@ -20,8 +20,8 @@ from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import scratch_size
 
-LOADING = 0.05
-"""Seconds of steps, made or still to be made, from which a kernel on disk is looked for."""
+LOADING = 0.2
+"""Seconds of steps, made or still to be made, from which a kernel on disk is looked for: its text takes 0.04."""
 COMPILING = 2.0
 """Seconds that a pair's steps have taken in this process before its kernel is compiled."""
 TIMED = 1e-3
