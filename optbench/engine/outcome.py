@@ -103,12 +103,25 @@ class Look(NamedTuple):
 
 @dataclass
 class Trace:
-    """The rows of an Outcome while they are collected."""
+    """The rows of an Outcome while they are collected, a piece for each look."""
 
-    points: list[int] = field(default_factory=list)
+    points: list[np.ndarray] = field(default_factory=list)
     lr: list[np.ndarray] = field(default_factory=list)
     batch_loss: list[np.ndarray] = field(default_factory=list)
     gradient_norm: list[np.ndarray] = field(default_factory=list)
     train: list[np.ndarray] = field(default_factory=list)
     test: list[np.ndarray] = field(default_factory=list)
     positions: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, points: np.ndarray, lr: np.ndarray, look: Look) -> None:
+        """Append what a look has of these points, which are its first ones."""
+        count = len(points)
+        self.points.append(points)
+        self.lr.append(lr[:count])
+        for name in ("batch_loss", "gradient_norm", "train", "test", "positions"):
+            getattr(self, name).append(getattr(look, name)[:count])
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """All pieces in one, by name; all but the points float64."""
+        whole = {name: np.concatenate(pieces) for name, pieces in vars(self).items()}
+        return {name: array if name == "points" else array.astype(float, copy=False) for name, array in whole.items()}

@@ -112,7 +112,7 @@ class Runner:
                 clock.progress((self.rates.steps - done) * self.runs)
                 break
             if clock.late():
-                if trace.points[-1] != done:
+                if trace.points[-1][-1] != done:
                     evaluating += self._assess(trace, np.array([done]), done)
                 break
             begin, first = time.perf_counter(), done
@@ -161,14 +161,9 @@ class Runner:
             engine.park(fell)
             going &= (fell < 0) | (np.arange(len(points))[:, None] <= fell)
         lr = self.rates.at(points, going, self.dtype)
-        for place in range(int(going.any(axis=1).sum())):  # where no lane is left there is nothing to tell
-            trace.points.append(int(points[place]))
-            trace.lr.append(lr[place])
-            trace.batch_loss.append(look.batch_loss[place])
-            trace.gradient_norm.append(look.gradient_norm[place])
-            trace.train.append(look.train[place])
-            trace.test.append(look.test[place])
-            trace.positions.append(look.positions[place])
+        there = int(going.any(axis=1).sum())  # where no lane is left there is nothing to tell
+        if there:
+            trace.add(points[:there], lr, look)
         return time.perf_counter() - begin
 
     def _going(self, points: np.ndarray, before: int) -> np.ndarray:
@@ -183,9 +178,9 @@ class Runner:
         return tuple(of_schedule or of_engine for of_schedule, of_engine in pairs)
 
     def _outcome(self, trace: Trace, done: int, evaluating: float, tail_loss: np.ndarray | None) -> Outcome:
-        points, diverged_at = np.array(trace.points), self.engine.diverged_at
+        columns, diverged_at = trace.columns(), self.engine.diverged_at
+        points = columns.pop("points")
         gone = (diverged_at > 0) & (points[:, None] >= diverged_at)
-        columns = {name: np.array(rows, dtype=float) for name, rows in vars(trace).items() if name != "points"}
         for array in columns.values() if gone.any() else ():
             array[gone if array.ndim == 2 else np.broadcast_to(gone[:, None], array.shape)] = np.nan
         self.engine.park()

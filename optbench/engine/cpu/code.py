@@ -9,6 +9,7 @@ from optbench.compiler import finite_sums, permutations, problem_kernels
 from optbench.compiler.driver import driver
 from optbench.compiler.fused import VECTOR
 from optbench.compiler.kernels import Kernel
+from optbench.compiler.means import means
 from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.optimizers import Optimizer
@@ -50,9 +51,8 @@ class ProblemCode:
             problem.value_and_gradient, problem.form, dtype, owner, strict, alone
         )
         if problem.evaluate is not None:
-            self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner).prepared()
-        else:
-            self.gradient.prepared()  # what evaluates a run, then
+            self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
+        means(dtype)
 
 
 class CohortCode(ProblemCode):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from optbench.compiler.kernels import Kernel
+from optbench.compiler.means import means
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
@@ -29,39 +31,61 @@ class Evaluation:
             return np.full((1 + len(self.problem.metrics), w.shape[0 if self.single else 1]), np.nan)
         return self._shared(w, *self.arrays.test)
 
+    def train_at(self, points: np.ndarray) -> np.ndarray:
+        """The same of many points, (p, 1 + metrics, runs); ``points``: one behind the other, in the problem's form."""
+        return self._means(points, *self.arrays.train)
+
+    def test_at(self, points: np.ndarray) -> np.ndarray:
+        """That of the test data, which are there."""
+        return self._means(points, *self.arrays.test)
+
     def _shared(self, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The means; in single form, where each is computed by itself and the same bytes come from the same, of those
         that are at one point once."""
         if not self.single or len(w) == 1:
-            return self._mean(w, x, y)
+            return self._means(w[None], x, y)[0]
         places, place_of = _distinct(w)
-        return self._mean(w, x, y) if len(places) == len(w) else self._mean(w[places], x, y)[:, place_of]
+        if len(places) == len(w):
+            return self._means(w[None], x, y)[0]
+        return self._means(w[None, places], x, y)[0][:, place_of]
 
-    def _mean(self, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        runs, count = w.shape[0 if self.single else 1], max(len(x), 1)
-        g, f, out, work = self._scratch(runs)
-        total = np.zeros((1 + len(self.problem.metrics), runs))
-        for first in range(0, count, _ROWS):
-            part, target = x[first : first + _ROWS], y[first : first + _ROWS]
-            rest = part, target, self.arrays.constants, self.arrays.layout, work
-            if self.code.evaluate is not None:
-                self.code.evaluate(w, out, *rest)
-                values = out.T if self.single else out
-            else:
-                self.code.gradient(w, g, f, *rest, 0, runs)
-                values = f[None]
-            total += values * (max(len(part), 1) / count)
+    def _means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        runs, arrays, code = points.shape[1 if self.single else 2], self.arrays, self.code
+        total = np.zeros((len(points), 1 + len(self.problem.metrics), runs))
+        g, f, out, share, work = self._scratch(runs)
+        data = x, y, arrays.constants, arrays.layout, work
+        if isinstance(code.gradient, Kernel) and isinstance(code.evaluate, Kernel | None):
+            at = code.gradient.address, code.evaluate.address if code.evaluate is not None else 0
+            points = np.ascontiguousarray(points)
+            means(self.dtype)(*at, points, total, g, f, out, share, *data, _ROWS, self.single)
+            return total
+        for w, values in zip(points, total, strict=True):
+            self._add_mean(values, w, *data)
         return total
 
+    def _add_mean(self, total: np.ndarray, w: np.ndarray, x: np.ndarray, y: np.ndarray, *rest: np.ndarray) -> None:
+        """Add the means of a point by functions in Python, to which what is compiled cannot go."""
+        runs, count = total.shape[1], max(len(x), 1)
+        g, f, out, *_ = self._scratch(runs)
+        for first in range(0, count, _ROWS):
+            part, target = x[first : first + _ROWS], y[first : first + _ROWS]
+            if self.code.evaluate is not None:
+                self.code.evaluate(w, out, part, target, *rest)
+                values = out.T if self.single else out
+            else:
+                self.code.gradient(w, g, f, part, target, *rest, 0, runs)
+                values = f[None]
+            total += values * (max(len(part), 1) / count)
+
     def _scratch(self, runs: int) -> tuple[np.ndarray, ...]:
-        """What the calls for so many runs write to: g, f, out and work; it serves until it is asked for others."""
+        """What the calls for so many runs write to, as in compiler/means.py: it serves until it is asked for others."""
         if runs != self._runs:
             rows = min(_ROWS, max(len(self.arrays.x), len(self.arrays.x_test)))
             work = aligned(scratch_size(self.problem, rows, runs), self.dtype)  # in single form the runs share it
             dim, values = self.problem.dim if self.code.evaluate is None else 0, 1 + len(self.problem.metrics)
             shapes = ((runs, dim), (runs, values)) if self.single else ((dim, runs), (values, runs))
             g, out = (np.zeros(shape, self.dtype) for shape in shapes)
-            self._runs, self._rooms = runs, (g, np.zeros(runs, self.dtype), out, work)
+            self._runs, self._rooms = runs, (g, np.zeros(runs, self.dtype), out, np.zeros(1, self.dtype), work)
         self._rooms[2].fill(0.0)
         return self._rooms
 

@@ -20,6 +20,7 @@ from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Look
 from optbench.engine.rates import Rates
 
+_Mean = Callable[[np.ndarray], np.ndarray]
 _KEPT = 1 << 18  # bytes of what lanes had at points between the steps of one call
 
 
@@ -102,14 +103,12 @@ class CpuLanes:
         """The iterates that are evaluated, in the problem's form: w, or what the rule reports instead."""
         return self.update.reported(self.w, self.done)
 
-    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], step: int, reported: np.ndarray) -> np.ndarray:
-        """(1 + metrics, runs): what the evaluation's ``mean`` gives of all lanes, as they were after a step.
-
-        Those that diverged have no values from there on: in single form, where each is computed by itself, they are
-        passed over.
+    def _assessed(self, mean: _Mean, step: int, reported: np.ndarray) -> np.ndarray:
+        """(1 + metrics, runs): what the evaluation's ``mean`` gives of all lanes in single form, as they were after a
+        step. Those that diverged have no values from there on: each is computed by itself, and they are passed over.
         """
-        going = (self.diverged_at == 0) | (self.diverged_at > step) if self.single else None
-        if going is None or going.all():
+        going = (self.diverged_at == 0) | (self.diverged_at > step)
+        if going.all():
             return mean(reported)
         values = np.full((1 + len(self.problem.metrics), self.runs), np.nan)
         values[:, going] = mean(reported[going])
@@ -233,20 +232,22 @@ class CpuLanes:
         return Look(
             batch_loss=f.copy() if seen else nothing[:, 0],
             gradient_norm=np.sqrt(np.add.reduce(g * g, axis=2)) if seen else nothing[:, 0],
-            train=self._all_assessed(self.evaluation.train, steps, shown),
-            test=nothing if self.problem.test is None else self._all_assessed(self.evaluation.test, steps, shown),
+            train=self._all_assessed(self.evaluation.train, self.evaluation.train_at, steps, shown),
+            test=nothing
+            if self.problem.test is None
+            else self._all_assessed(self.evaluation.test, self.evaluation.test_at, steps, shown),
             positions=shown_by_run.swapaxes(1, 2).copy() if self.problem.dim == 2 else nothing[:, :0],
             finite=self._finite(w) if reported is self.w else self._finite(w) & self._finite(shown),
         )
 
-    def _all_assessed(
-        self, mean: Callable[[np.ndarray], np.ndarray], steps: Sequence[int], shown: np.ndarray
-    ) -> np.ndarray:
+    def _all_assessed(self, mean: _Mean, means: _Mean, steps: Sequence[int], shown: np.ndarray) -> np.ndarray:
         """(points, 1 + metrics, runs): what :meth:`_assessed` gives behind each of these steps."""
         # A lane's numbers do not depend on how many stand beside it, but for a kernel of one alone.
         if len(steps) > 1 and can_be_fused(self.problem) and not self.code.alone:
             values = mean(np.concatenate(shown, axis=1))
             return values.reshape(len(values), len(steps), self.runs).swapaxes(0, 1)
+        if not self.single:
+            return means(shown)
         each = [self._assessed(mean, *point) for point in zip(steps, shown, strict=True)]
         return each[0][None] if len(each) == 1 else np.array(each)
 
