@@ -88,7 +88,8 @@ class Side:
     call, but in the ``update`` cases, where it goes on from where it stopped (a reset costs as much as a step).
     ``weights(result)`` turns what the FIRST call returned into an array (lanes, dim), outside of the timing; None says
     that there is nothing to check (a memory copy). ``note`` says which variant this is. ``short()`` is the same with
-    ``short_steps`` steps only; where a side has it, its time is that of the steps between the two.
+    ``short_steps`` steps only; where a side has it, its time is that of the steps between the two, or between it and
+    ``long()``, which makes ``long_steps``: so many that their time does not drown in what a call costs.
     """
 
     peer: str
@@ -98,6 +99,8 @@ class Side:
     note: str = ""
     short: Callable[[], Any] | None = None
     short_steps: int = 0
+    long: Callable[[], Any] | None = None
+    long_steps: int = 0
 
 
 # (case and peer, largest ratio optbench/peer). The first pattern that fits counts. Most goals are against the plain JAX

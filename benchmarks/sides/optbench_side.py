@@ -4,8 +4,11 @@ Training is a whole call of :func:`optbench.cohort`, as a user makes it: it chec
 mini-batches, judges divergence and makes its tables. Two things are not counted, for no other side does them. The
 evaluation on all training data costs nothing (``records.no_evaluation``). And what a call costs however few steps it
 makes, some milliseconds, is measured by a call of one step in the same turns and taken off: a step costs the same
-after a million others, and the JSON of ``peers.py`` has what was taken off. The others are given their mini-batches;
-optbench draws them in its first call and keeps them for those that follow, as it does for all optimizers of a sweep.
+after a million others, and the JSON of ``peers.py`` has what was taken off. Where the steps of a case take less than
+``_LONG`` seconds, the call that is timed makes more of them, at so much smaller a rate: two calls differ by some tenths
+of a millisecond without any reason, which was a third of what was compared. The others are given their mini-batches;
+optbench draws them in its first call and keeps the first ``_KEPT`` for those that follow, as it does for all optimizers
+of a sweep.
 
 A small problem without data has a fused kernel once the pair has run for some seconds, or an earlier process has left
 it on disk: such a case runs for ``_WARM`` seconds before it is timed, as compiling is timed for no side.
@@ -13,7 +16,9 @@ it on disk: such a case runs for ``_WARM`` seconds before it is timed, as compil
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +27,8 @@ import optbench
 from benchmarks.sides.cases import BATCH_SIZE, Case, Side
 
 _WARM = 5.0
+_LONG = 0.04
+_KEPT = 32_000  # steps whose mini-batches of 64 examples are kept: a longer call would draw the rest each time
 _WARM_STEPS = 500_000  # of a lane, in a call: the time of steps counts, and a call has some milliseconds besides
 
 
@@ -35,13 +42,14 @@ def optbench_side(case: Case) -> Side:
 
 
 def _training(case: Case) -> Side:
-    settings = [{"lr": float(lr), **case.hyper} for lr in case.lr]
     batch_size = "full" if case.batches is None else BATCH_SIZE
 
-    def call(steps: int) -> Any:
+    def call(steps: int, times: int = 1) -> Any:
+        """``times`` as many steps, which go as far."""
+        settings = [{"lr": float(lr) / times, **case.hyper} for lr in case.lr]
         return optbench.cohort(
-            case.problem, case.optimizer, settings, steps=steps, batch_size=batch_size, seed=0, dtype=case.dtype,
-            points=[steps], start=case.start,
+            case.problem, case.optimizer, settings, steps=steps * times, batch_size=batch_size, seed=0,
+            dtype=case.dtype, points=[steps * times], start=case.start,
         )  # fmt: skip
 
     if case.batches is None:
@@ -49,7 +57,25 @@ def _training(case: Case) -> Side:
         begin = time.process_time()
         while time.process_time() - begin < _WARM:
             call(max(case.steps, _WARM_STEPS // case.lanes))
-    return Side("optbench", lambda: call(case.steps), case.steps, lambda result: result.w, "cohort", lambda: call(1), 1)
+    times = _times(case, call)
+    return Side(
+        "optbench", lambda: call(case.steps), case.steps, lambda result: result.w, "cohort", lambda: call(1), 1,
+        lambda: call(case.steps, times), case.steps * times,
+    )  # fmt: skip
+
+
+def _times(case: Case, call: Callable[[int], Any]) -> int:
+    """How many times the steps of a case take ``_LONG`` seconds."""
+
+    def spent(steps: int) -> float:
+        begin = time.process_time()
+        call(steps)
+        return time.process_time() - begin
+
+    call(case.steps)  # compiles, and draws
+    steps = min(spent(case.steps) for _ in range(3)) - min(spent(1) for _ in range(3))
+    most = 100 if case.batches is None else max(1, _KEPT // case.steps)
+    return min(max(1, math.ceil(_LONG / max(steps, 1e-6))), most)
 
 
 def _update(case: Case) -> Side:

@@ -175,8 +175,12 @@ def test_what_a_short_call_costs_is_taken_off(monkeypatch):
 
     monkeypatch.setattr(peers, "best_clock", lambda: lambda: now)
     ours = Side("optbench", call(5e-3, 1000), 1000, short=call(5e-3, 1), short_steps=1)
-    times, shorts = peers.measure([ours, Side("JAX", call(0, 1000), 1000)], items=2, repeats=2, seconds=0.05)
-    assert times[0] == pytest.approx([500, 500]) and times[1] == pytest.approx([500, 500])
+    longer = Side(
+        "optbench", call(9.0, 1), 1, short=call(5e-3, 1), short_steps=1, long=call(5e-3, 9000), long_steps=9000
+    )
+    sides = [ours, Side("JAX", call(0, 1000), 1000), longer]
+    times, shorts = peers.measure(sides, items=2, repeats=2, seconds=0.05)
+    assert all(each == pytest.approx([500, 500]) for each in times)
     assert shorts[0] == pytest.approx([5.001e6, 5.001e6]) and shorts[1] == []
 
 
