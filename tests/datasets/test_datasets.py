@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.datasets
 from sklearn.linear_model import LogisticRegression
 
 from optbench import datasets
@@ -47,6 +48,21 @@ def test_a_teacher_has_a_student_that_makes_no_error():
     assert 0.1 < np.mean(noisy.y != d.y) < 0.6
     real = datasets.load("teacher(classes=0)")
     assert real.classes == 0 and len(np.unique(real.y)) == len(real.y)
+
+
+@pytest.mark.parametrize("name", ["diabetes", "breast_cancer", "digits"])
+def test_bundled_sets_have_the_numbers_that_scikit_learn_loads(name, monkeypatch):
+    bundled = datasets.bundled
+    x, y = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
+    monkeypatch.setattr(bundled, "_loaded", None)
+    read = bundled.SETS[name].make()
+    np.testing.assert_array_equal(read.x, x / 16.0 if name == "digits" else x)
+    np.testing.assert_array_equal(read.y, y)
+    monkeypatch.undo()
+    monkeypatch.setattr(bundled, "find_spec", lambda module: None)  # where its files lie elsewhere
+    loaded = bundled.SETS[name].make()
+    np.testing.assert_array_equal(read.x, loaded.x)
+    assert read.y.dtype.kind == loaded.y.dtype.kind
 
 
 @pytest.mark.parametrize("text", ["spirals", "teacher", "gaussian", "diabetes", "breast_cancer", "teacher(classes=0)"])
