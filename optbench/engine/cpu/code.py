@@ -7,9 +7,9 @@ import numpy as np
 
 from optbench.compiler import finite_sums, permutations, problem_kernels
 from optbench.compiler.driver import driver
+from optbench.compiler.evaluations import evaluations
 from optbench.compiler.fused import VECTOR
 from optbench.compiler.kernels import Kernel
-from optbench.compiler.means import means
 from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.optimizers import Optimizer
@@ -52,7 +52,7 @@ class ProblemCode:
         )
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
-        means(dtype)
+        evaluations(dtype)
 
 
 class CohortCode(ProblemCode):

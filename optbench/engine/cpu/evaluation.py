@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from optbench.compiler.evaluations import evaluations
 from optbench.compiler.kernels import Kernel
-from optbench.compiler.means import means
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
@@ -50,43 +50,40 @@ class Evaluation:
         return self._means(w[None, places], x, y)[0][:, place_of]
 
     def _means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        runs, arrays, code = points.shape[1 if self.single else 2], self.arrays, self.code
-        total = np.zeros((len(points), 1 + len(self.problem.metrics), runs))
-        g, f, out, share, work = self._scratch(runs)
-        data = x, y, arrays.constants, arrays.layout, work
-        if isinstance(code.gradient, Kernel) and isinstance(code.evaluate, Kernel | None):
-            at = code.gradient.address, code.evaluate.address if code.evaluate is not None else 0
-            points = np.ascontiguousarray(points)
-            means(self.dtype)(*at, points, total, g, f, out, share, *data, _ROWS, self.single)
-            return total
-        for w, values in zip(points, total, strict=True):
-            self._add_mean(values, w, *data)
-        return total
-
-    def _add_mean(self, total: np.ndarray, w: np.ndarray, x: np.ndarray, y: np.ndarray, *rest: np.ndarray) -> None:
-        """Add the means of a point by functions in Python, to which what is compiled cannot go."""
-        runs, count = total.shape[1], max(len(x), 1)
-        g, f, out, *_ = self._scratch(runs)
+        """(p, 1 + metrics, runs): of each point, a piece of the examples after the other."""
+        count, runs = max(len(x), 1), points.shape[1 if self.single else 2]
+        values, (g, work) = 1 + len(self.problem.metrics), self._scratch(runs)
+        points, f = np.ascontiguousarray(points), np.zeros((len(points), runs), self.dtype)
+        out = np.zeros((len(points), *((runs, values) if self.single else (values, runs))), self.dtype)
+        total = np.zeros((len(points), values, runs))
         for first in range(0, count, _ROWS):
             part, target = x[first : first + _ROWS], y[first : first + _ROWS]
-            if self.code.evaluate is not None:
-                self.code.evaluate(w, out, part, target, *rest)
-                values = out.T if self.single else out
-            else:
-                self.code.gradient(w, g, f, part, target, *rest, 0, runs)
-                values = f[None]
-            total += values * (max(len(part), 1) / count)
+            self._evaluate(points, g, f, out, part, target, self.arrays.constants, self.arrays.layout, work)
+            means = f[:, None] if self.code.evaluate is None else out.swapaxes(1, 2) if self.single else out
+            total += means * (max(len(part), 1) / count)
+        return total
 
-    def _scratch(self, runs: int) -> tuple[np.ndarray, ...]:
-        """What the calls for so many runs write to, as in compiler/means.py: it serves until it is asked for others."""
+    def _evaluate(self, points: np.ndarray, g: np.ndarray, f: np.ndarray, out: np.ndarray, *rest: np.ndarray) -> None:
+        """Fill f or out, as compiler/evaluations.py says, which needs compiled functions."""
+        gradient, evaluate = self.code.gradient, self.code.evaluate
+        if isinstance(gradient, Kernel) and isinstance(evaluate, Kernel | None):
+            at = gradient.address, evaluate.address if evaluate is not None else 0
+            evaluations(self.dtype)(*at, points, g, f, out, *rest)
+            return
+        for w, loss, values in zip(points, f, out, strict=True):
+            if evaluate is not None:
+                evaluate(w, values, *rest)
+            else:
+                gradient(w, g, loss, *rest, 0, len(loss))
+
+    def _scratch(self, runs: int) -> tuple[np.ndarray, np.ndarray]:
+        """g and work of the calls for so many runs: they serve until others are asked for."""
         if runs != self._runs:
             rows = min(_ROWS, max(len(self.arrays.x), len(self.arrays.x_test)))
             work = aligned(scratch_size(self.problem, rows, runs), self.dtype)  # in single form the runs share it
-            dim, values = self.problem.dim if self.code.evaluate is None else 0, 1 + len(self.problem.metrics)
-            shapes = ((runs, dim), (runs, values)) if self.single else ((dim, runs), (values, runs))
-            g, out = (np.zeros(shape, self.dtype) for shape in shapes)
-            self._runs, self._rooms = runs, (g, np.zeros(runs, self.dtype), out, np.zeros(1, self.dtype), work)
-        self._rooms[2].fill(0.0)
+            dim = self.problem.dim if self.code.evaluate is None else 0
+            g = np.zeros((runs, dim) if self.single else (dim, runs), self.dtype)
+            self._runs, self._rooms = runs, (g, work)
         return self._rooms
 
 
