@@ -229,23 +229,20 @@ class CpuLanes:
         nothing = np.full((len(steps), 1 + len(self.problem.metrics), self.runs), np.nan)
         g = g if self.single else g.swapaxes(1, 2)
         shown_by_run = shown if self.single else shown.swapaxes(1, 2)
+        evaluation, test = self.evaluation, nothing
+        if self.problem.test is not None:
+            test = self._all_assessed(evaluation.test, evaluation.test_at, steps, shown)
         return Look(
             batch_loss=f.copy() if seen else nothing[:, 0],
             gradient_norm=np.sqrt(np.add.reduce(g * g, axis=2)) if seen else nothing[:, 0],
-            train=self._all_assessed(self.evaluation.train, self.evaluation.train_at, steps, shown),
-            test=nothing
-            if self.problem.test is None
-            else self._all_assessed(self.evaluation.test, self.evaluation.test_at, steps, shown),
+            train=self._all_assessed(evaluation.train, evaluation.train_at, steps, shown),
+            test=test,
             positions=shown_by_run.swapaxes(1, 2).copy() if self.problem.dim == 2 else nothing[:, :0],
             finite=self._finite(w) if reported is self.w else self._finite(w) & self._finite(shown),
         )
 
     def _all_assessed(self, mean: _Mean, means: _Mean, steps: Sequence[int], shown: np.ndarray) -> np.ndarray:
         """(points, 1 + metrics, runs): what :meth:`_assessed` gives behind each of these steps."""
-        # A lane's numbers do not depend on how many stand beside it, but for a kernel of one alone.
-        if len(steps) > 1 and can_be_fused(self.problem) and not self.code.alone:
-            values = mean(np.concatenate(shown, axis=1))
-            return values.reshape(len(values), len(steps), self.runs).swapaxes(0, 1)
         if not self.single:
             return means(shown)
         each = [self._assessed(mean, *point) for point in zip(steps, shown, strict=True)]
