@@ -9,12 +9,13 @@ import shutil
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import pytest
 from browser import chromium  # noqa: F401  a fixture
-from shared import one_writer_at_a_time
+from shared import locked, one_writer_at_a_time
 
 ROOT = Path(__file__).parent.parent
 MEASURED = any(argument.startswith("--cov") for argument in sys.argv) or "NUMBA_JIT_COVERAGE" in os.environ
@@ -183,11 +184,21 @@ def catalogue():
     return loader.load()
 
 
+def _copy_if_there(source: str, target: str) -> None:
+    """What another worker saves meanwhile has another name while it is written; numba passes over what is missing."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)
+
+
 @pytest.fixture
 def own_kernels(tmp_path, monkeypatch):
     """A cache that ends with the session, for the kernels of a test's temporary plug-in files: nobody will ask for them
-    again. What else its processes compile, the next such test finds there."""
+    again. It begins as a copy of the other one, and what else its processes compile, the next such test finds there."""
     import numba
 
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(Path(os.environ["OPTBENCH_TESTS_SHARED"]) / "kernels"))
+    kernels = Path(os.environ["OPTBENCH_TESTS_SHARED"]) / "kernels"
+    with locked(kernels.with_suffix(".lock")):
+        if not kernels.exists():
+            shutil.copytree(os.environ["NUMBA_CACHE_DIR"], kernels, copy_function=_copy_if_there)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(kernels))
     return tmp_path

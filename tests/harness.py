@@ -8,6 +8,7 @@ from optbench.catalogue import loader
 from optbench.compiler import problem_kernels
 from optbench.engine import run as engine
 from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cpu.fusing import can_be_fused
 from optbench.engine.cpu.update import Update
 from optbench.sweeps import session
 
@@ -71,6 +72,7 @@ def _arguments(problem, w, xy, dtype):
 
 def gradient(problem, w, xy=None, dtype="float64", **options):
     """Values (runs,) and gradients (runs, dim) at ``w`` (runs, dim), on the batch ``xy`` or on all data."""
+    options = {"strict": can_be_fused(problem)} | options  # as the engine compiles it: one kernel for both
     kernel = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, problem.name, **options)
     w, rest, work = _arguments(problem, np.atleast_2d(w), xy, dtype)
     inputs = [array.copy() for array in (w, *rest)]

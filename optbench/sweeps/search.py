@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -40,7 +41,12 @@ class ScheduleSpace:
 
     def schedule(self, values: Sequence[object]) -> Schedule:
         """The schedule with a value for each range, or for the first ones; raises OptbenchError where it refuses it."""
-        return self.catalogue.schedule(_filled(self.text, iter(values)))
+        return self.catalogue.schedule(_filled(self.text, iter(values))) if self.ranges else self._only
+
+    @cached_property
+    def _only(self) -> Schedule:
+        """What a text without ranges names; read once, not for every trial."""
+        return self.catalogue.schedule(self.text)
 
 
 @dataclass(frozen=True, eq=False)

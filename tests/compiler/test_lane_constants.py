@@ -6,20 +6,21 @@ from math import sqrt
 
 import numpy as np
 import pytest
+from harness import CATALOGUE
 
 import optbench
 from optbench.compiler.lane_constants import split, split_sum
 from optbench.contract.optimizers import Optimizer, arguments
 from optbench.kit.scalars import larger
 
-RULES = [name for name, record in optbench.optimizers().items() if isinstance(record, Optimizer)]
+RULES = [name for name, record in CATALOGUE.optimizers.items() if isinstance(record, Optimizer)]
 WRAPPED = ["clip(gd)", "clip(adam)", "lookahead(momentum)", "average(nadam)", "lookahead(clip(decoupled_decay(adam)))"]
 RULES += WRAPPED
 DEAR = {"adabound", "asgd", "nadam", "radam", "lars", "novograd", "prodigy", "mars", *WRAPPED}
 
 
 def record_of(name):
-    return optbench.stepper(name, np.ones(1), lr=0.1).optimizer
+    return CATALOGUE.optimizer(name)[0]
 
 
 def arguments_of(record, step):
