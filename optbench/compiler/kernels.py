@@ -29,13 +29,18 @@ class Kernel:
         """Where its code stands, as long as the kernel lives."""
         return numba_inside.address(self.compiled, self.signature)
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether there is code; NUMBA_DISABLE_JIT leaves the function."""
+        return not isinstance(self.compiled, FunctionType)
+
     @cached_property
     def repeat(self) -> Callable[..., None]:
         """``repeat(count, *arguments)``: so many calls in a row with no Python between them, for measurements.
 
         Kept: to look the signature up takes 20 us.
         """
-        if isinstance(self.compiled, FunctionType):  # where NUMBA_DISABLE_JIT leaves the function
+        if not self.is_compiled:
             return self._repeat_in_python
         return partial(_entrance(self.signature), self.address)
 

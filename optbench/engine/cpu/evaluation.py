@@ -66,7 +66,7 @@ class Evaluation:
     def _evaluate(self, points: np.ndarray, g: np.ndarray, f: np.ndarray, out: np.ndarray, *rest: np.ndarray) -> None:
         """Fill f or out, as compiler/evaluations.py says, which needs compiled functions."""
         gradient, evaluate = self.code.gradient, self.code.evaluate
-        if isinstance(gradient, Kernel) and isinstance(evaluate, Kernel | None):
+        if isinstance(gradient, Kernel) and gradient.is_compiled and isinstance(evaluate, Kernel | None):
             at = gradient.address, evaluate.address if evaluate is not None else 0
             evaluations(self.dtype)(*at, points, g, f, out, *rest)
             return
