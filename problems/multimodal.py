@@ -29,39 +29,20 @@ def _function(name, dim, radius, gradient, value, at, source, noise, **more):
     )
 
 
-def styblinski_tang_gradient(w, g, f, layout, work):
+def styblinski_tang_gradient(w, g, f, work):
     dim, runs = w.shape
-    floor, four, count = w.dtype.type(32 * dim), 4 * runs, dim * runs
-    squares, places, depths = work[:four], work[four : 2 * four], work[2 * four :]
-    for k in range(four):
-        squares[k], places[k] = 0.0, 0.0
-    # Rows by fours, whose sums stay in registers. How many is not said by dim: all rows would be kept there, too.
-    for first in range(0, layout[0] if runs > 1 else 0, 4):
-        for j in range(4):
-            for r in range(runs):
-                x = w[first + j, r]
-                depth = x * x - 8.0  # x^4 - 16 x^2 is its square less 64
-                g[first + j, r] = (x + x) * depth + 2.5
-                squares[j * runs + r] += depth * depth
-                places[j * runs + r] += x
-    rest = dim % 4 if runs > 1 else dim  # of a single run all, whose vectors go along the rows
-    for i in range(dim - rest, dim):
+    terms, floor = work.reshape(dim, runs), w.dtype.type(32 * dim)
+    for r in range(runs):
+        f[r] = 0.0
+    for i in range(dim):
         for r in range(runs):
             x = w[i, r]
-            depths[i * runs + r] = x * x - 8.0
-            g[i, r] = (x + x) * depths[i * runs + r] + 2.5
-    flat = w.reshape(count)
-    for first in range((dim - rest) * runs, count, four):
-        size = min(four, count - first)
-        here, deep = flat[first : first + size], depths[first : first + size]
-        for k in range(size):
-            squares[k] += deep[k] * deep[k]
-            places[k] += here[k]
-    for k in range(four):
-        squares[k] += 5.0 * places[k]
+            depth = x * x - 8.0  # x^4 - 16 x^2 is its square less 64
+            terms[i, r] = depth * depth + 5.0 * x
+            g[i, r] = (x + x) * depth + 2.5
+    add_up(terms, f)
     for r in range(runs):
-        total = (squares[r] + squares[2 * runs + r]) + (squares[runs + r] + squares[3 * runs + r])
-        f[r] = 0.5 * total - floor
+        f[r] = 0.5 * f[r] - floor
 
 
 @problem(source="Styblinski & Tang 1990, Neural Networks 3, 467-483")
@@ -83,8 +64,7 @@ def styblinski_tang(dim=2, radius=5.0, noise=1.0):
         at,
         "closed form: 4 w^3 - 32 w + 5 = 0",
         noise,
-        work=lambda rows, runs: (dim + 8) * runs,
-        layout=(dim // 4 * 4,),
+        work=lambda rows, runs: dim * runs,
     )
 
 
