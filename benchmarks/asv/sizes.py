@@ -76,7 +76,7 @@ class Report(Prepared):
 class Growth(Prepared):
     """Sweeps of so many runs of 20 steps in so many cohorts, on one worker: benchmarks/growth.py has larger ones."""
 
-    params = ([1_000, 20_000], [1, 100])
+    params = ([1_000, 10_000], [1, 100])
     param_names = ("runs", "cohorts")
     timeout = 600
     number, repeat, warmup_time, rounds = 1, 5, 0, 1
@@ -88,7 +88,7 @@ class Growth(Prepared):
     def spent(self, runs, cohorts):
         """Seconds of the cores."""
         grid = ("--problems", "rosenbrock", "--optimizers", "gd", "--batch-sizes", "full", "--schedules", "constant")
-        size = ("--lr", f"1e-6:1e-3:{runs // cohorts}", "--seeds", str(cohorts), "--steps", "20", "--workers", "1")
+        size = ("--lr", f"1e-9:1e-3:{runs // cohorts}", "--seeds", str(cohorts), "--steps", "20", "--workers", "1")
         with tempfile.TemporaryDirectory(dir=self.folder) as out:
             usage = _usage("sweep", *grid, *size, "--no-report", "--out", out)
         return usage.ru_utime + usage.ru_stime
