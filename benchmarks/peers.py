@@ -78,16 +78,12 @@ def measure(sides: list[Any], items: int, repeats: int, seconds: float) -> tuple
     def many(call: Callable[[], Any]) -> int:
         return math.ceil(seconds * 1e9 / max(spent(call, 1), 1))
 
-    whole_calls = [(side.long, side.long_steps) if side.long else (side.run, side.steps) for side in sides]
-    counts = [
-        (many(call), many(side.short) if side.short else 0) for side, (call, _) in zip(sides, whole_calls, strict=True)
-    ]
+    counts = [(many(side.timed[0]), many(side.short) if side.short else 0) for side in sides]
     times: list[list[float]] = [[] for _ in sides]
     shorts: list[list[float]] = [[] for _ in sides]
     for _ in range(repeats):
-        for side, (call, steps), (long, short), time_of, short_of in zip(
-            sides, whole_calls, counts, times, shorts, strict=True
-        ):
+        for side, (long, short), time_of, short_of in zip(sides, counts, times, shorts, strict=True):
+            call, steps = side.timed
             whole, less = spent(call, long), 0.0
             if side.short:
                 less = spent(side.short, short)

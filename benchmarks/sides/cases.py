@@ -102,6 +102,11 @@ class Side:
     long: Callable[[], Any] | None = None
     long_steps: int = 0
 
+    @property
+    def timed(self) -> tuple[Callable[[], Any], int]:
+        """The call that is timed, and its steps."""
+        return (self.long, self.long_steps) if self.long else (self.run, self.steps)
+
 
 # (case and peer, largest ratio optbench/peer). The first pattern that fits counts. Most goals are against the plain JAX
 # program; "JAX tuned" is printed beside it, to show what is left. Adam's divisions and roots bound all sides.
