@@ -33,6 +33,8 @@ class ProblemCode:
     ``alone``: of a problem in lanes form, whose gradient is then that of one lane a call.
     """
 
+    from_python = True
+    """Whether Python calls the gradient: the way in is compiled now, not while a run is timed."""
     fusing_seconds = 0.0
     """What it took, between steps, to get a kernel that stands for them and an optimizer's."""
 
@@ -52,6 +54,8 @@ class ProblemCode:
         )
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
+        if self.from_python:
+            self.gradient.prepared()
         evaluations(dtype)
 
 
@@ -60,6 +64,8 @@ class CohortCode(ProblemCode):
 
     ``order`` is how ``update`` runs: "rows" for (runs, dim), "lanes" for (dim, runs).
     """
+
+    from_python = False  # the driver has its address
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.dtype(dtype))
