@@ -45,10 +45,10 @@ def _classes(name: str, file: str, **options: Any) -> tuple[np.ndarray, np.ndarr
 
 def _table(file: str, **options: Any) -> np.ndarray | None:
     """The numbers of one of scikit-learn's files; None where it is not there, or something else is."""
-    spec = find_spec("sklearn")
-    if spec is None or spec.origin is None:
-        return None
     try:
+        spec = find_spec("sklearn")
+        if spec is None or spec.origin is None:
+            return None
         return np.loadtxt(Path(spec.origin).parent / "datasets" / "data" / file, **options)
     except (OSError, ValueError):
         return None

@@ -115,11 +115,10 @@ class Trace:
 
     def add(self, points: np.ndarray, lr: np.ndarray, look: Look) -> None:
         """Append what a look has of these points, which are its first ones."""
-        count = len(points)
         self.points.append(points)
-        self.lr.append(lr[:count])
-        for name in ("batch_loss", "gradient_norm", "train", "test", "positions"):
-            getattr(self, name).append(getattr(look, name)[:count])
+        rows = {"lr": lr} | look._asdict()
+        for name in _BY_POINT:
+            getattr(self, name).append(rows[name][: len(points)])
 
     def columns(self) -> dict[str, np.ndarray]:
         """All pieces in one, by name; all but the points float64."""

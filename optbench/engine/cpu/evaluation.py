@@ -42,12 +42,11 @@ class Evaluation:
     def _shared(self, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The means; in single form, where each is computed by itself and the same bytes come from the same, of those
         that are at one point once."""
-        if not self.single or len(w) == 1:
-            return self._means(w[None], x, y)[0]
-        places, place_of = _distinct(w)
-        if len(places) == len(w):
-            return self._means(w[None], x, y)[0]
-        return self._means(w[None, places], x, y)[0][:, place_of]
+        if self.single and len(w) > 1:
+            places, place_of = _distinct(w)
+            if len(places) < len(w):
+                return self._means(w[None, places], x, y)[0][:, place_of]
+        return self._means(w[None], x, y)[0]
 
     def _means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """(p, 1 + metrics, runs): of each point, a piece of the examples after the other."""
