@@ -98,18 +98,27 @@ def slopes_of_one(score, y, f):
 
 def logistic_evaluate(w, out, x, y, constants, work):
     rows, runs = x.shape[0], w.shape[1]
-    score = work[: rows * runs].reshape(rows, runs)
-    scores(x, w, out[0], score)
-    share = w.dtype.type(1.0 / rows)
+    score, product = work[: rows * runs].reshape(rows, runs), work[rows * runs : (rows + 1) * runs]
+    f, right = out[0], out[1]
+    scores(x, w, f, score)
     for r in range(runs):
-        out[1, r] = 0.0
+        right[r], product[r] = 0.0, 1.0
     for i in range(rows):
         sign = 2.0 * y[i] - 1.0
         for r in range(runs):
             margin = sign * score[i, r]
-            out[0, r] += share * (max(-margin, 0.0) + log(1.0 + exp(-abs(margin))))
-            out[1, r] += share if margin > 0 else 0.0
-    penalize(w, out[0], constants[0])
+            f[r] += max(-margin, 0.0)
+            product[r] *= 1.0 + exp(-abs(margin))
+            right[r] += 1.0 if margin > 0 else 0.0
+        if i % 64 == 63 or i == rows - 1:
+            for r in range(runs):
+                f[r] += log(product[r])
+                product[r] = 1.0
+    share = w.dtype.type(1.0 / rows)
+    for r in range(runs):
+        f[r] *= share
+        right[r] *= share
+    penalize(w, f, constants[0])
 
 
 @problem(source="Cox 1958; Bishop 2006, sec. 4.3.2")
