@@ -10,6 +10,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 
 _LINE = 64  # bytes of a cache line
+_COPIED = 1 << 24  # bytes of examples that are put where a line begins
 
 
 def aligned(shape: int | tuple[int, ...], dtype: DtypeName) -> np.ndarray:
@@ -56,10 +57,15 @@ def arrays_of(problem: Problem, dtype: DtypeName) -> ProblemArrays:
 
 
 def pair_of(pair: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, np.ndarray]:
-    """(x, y) of training or test data, (n, features) and (n,): not copied where they are so already; empty for None."""
+    """(x, y) of training or test data, (n, features) and (n,); empty for None. Many are not copied where they are so
+    already; few are put where a line begins: to gather 64 rows of 20 numbers takes 170 ns then, and else 210."""
     if pair is None:
         return np.zeros((0, 0), dtype), np.zeros(0, dtype)
     x, y = (np.require(part, dtype, ["C", "W"]) for part in pair)  # kernels are compiled for writable arrays only
+    if x.nbytes <= _COPIED and x.__array_interface__["data"][0] % _LINE:
+        there = aligned(x.shape, dtype)
+        there[:] = x
+        x = there
     return x, y.reshape(-1)
 
 
