@@ -39,10 +39,7 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
         rows, examples, targets = a.sizes[s], a.x, a.y
         if gathered:
             examples, targets = a.x_batch[:rows], a.y_batch[:rows]
-            numbers = a.order[s]
-            gather(a.x, numbers, examples)
-            for i in range(rows):
-                targets[i] = a.y[numbers[i]]
+            gather(a.x, a.y, a.order[s], examples, targets)
         for turn in range(runs if a.single else 1):
             if a.single and not a.alive[turn]:
                 continue

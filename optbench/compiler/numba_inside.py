@@ -18,7 +18,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import __version__ as numba_version
 from numba import float32, float64, int32, int64, types
 from numba.core import cgutils
@@ -26,6 +26,14 @@ from numba.core.serialize import dumps
 from numba.extending import intrinsic
 
 from optbench.compiler import kernel_files
+
+
+def host_features() -> Any:
+    """By name, which of the processor's features are there; nothing of processors that LLVM does not know."""
+    try:
+        return binding.get_host_cpu_features()
+    except RuntimeError:
+        return {}
 
 
 @cache

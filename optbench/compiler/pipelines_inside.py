@@ -49,7 +49,7 @@ def _width() -> str:
     (Ice Lake, 2019) do not: 64 lanes of Rosenbrock with gd take 0.78 of the time, Rastrigin 0.64, a network 0.94. When
     it breaks: "prefer-vector-width" in LLVM's sources.
     """
-    return ' "prefer-vector-width"="512"' if llvm.get_host_cpu_features().get("avx512vbmi2") else ""
+    return ' "prefer-vector-width"="512"' if numba_inside.host_features().get("avx512vbmi2") else ""
 
 
 def _wide(function: str) -> str:

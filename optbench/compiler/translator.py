@@ -86,7 +86,7 @@ class Translator:
         self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
         self.compile, self.rewrite, self.mark = compile, rewrite or _seen_through, mark
-        self.replaced = REPLACED[dtype] | vectors_inside.STAND_INS[dtype] if replaced is None else replaced
+        self.replaced = REPLACED[dtype] | vectors_inside.STAND_INS if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
     def translate(self, function: Callable, owner: str) -> tuple[Callable, str]:

@@ -27,25 +27,32 @@ def untouched(whole, size):
     return (whole[:32] == BESIDE).all() and (whole[32 + size :] == BESIDE).all()
 
 
-@numba.njit
-def gathered(x, numbers, out):
-    vectors_inside.gather(x, numbers, out)
+def compiled(way):
+    return numba.njit(lambda x, y, numbers, examples, targets: way(x, y, numbers, examples, targets))
 
 
+GATHERING = [compiled(vectors_inside.gather_vectors), compiled(numba.njit(vectors_inside.gather_one_by_one))]
+"""As a machine with such vectors has it, and as one without."""
+
+
+@pytest.mark.parametrize("gathered", GATHERING)
 @pytest.mark.parametrize("columns", [0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 100])
-def test_rows_are_gathered(columns, dtype):
-    x = np.arange(20.0 * columns).reshape(20, columns).astype(dtype)
+def test_examples_are_gathered(columns, gathered, dtype):
+    x, y = np.arange(20.0 * columns).reshape(20, columns).astype(dtype), np.arange(20.0).astype(dtype)
     numbers = np.array([3, 19, 0, 3, 7, 5, 5], np.int32)
-    out, whole = surrounded(7, columns, dtype)
-    gathered(x, numbers, out)
+    (out, whole), (targets, around) = surrounded(7, columns, dtype), surrounded(1, 7, dtype)
+    gathered(x, y, numbers, out, targets[0])
     np.testing.assert_array_equal(out, x[numbers])
-    assert untouched(whole, out.size)
+    np.testing.assert_array_equal(targets[0], y[numbers])
+    assert untouched(whole, out.size) and untouched(around, 7)
 
 
-def test_a_smaller_batch_gathers_fewer_rows():
-    x, out = np.arange(30.0).reshape(10, 3), np.full((4, 3), BESIDE)
-    gathered(x, np.array([9, 2, 0, 0], np.int32), out[:2])
+@pytest.mark.parametrize("gathered", GATHERING)
+def test_a_smaller_batch_gathers_fewer_rows(gathered):
+    x, y, out, targets = np.arange(30.0).reshape(10, 3), np.arange(10.0), np.full((4, 3), BESIDE), np.full(4, BESIDE)
+    gathered(x, y, np.array([9, 2, 0, 0], np.int32), out[:2], targets[:2])
     assert out[:2].tolist() == [[27, 28, 29], [6, 7, 8]] and (out[2:] == BESIDE).all()
+    assert targets.tolist() == [9, 2, BESIDE, BESIDE]
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 8, 17, 64])
@@ -91,7 +98,7 @@ def test_kernels_have_them_in_place_of_the_loops(dtype):
     made = translator(dtype)
     if vectors_inside.vector_bytes():
         assert made.replaced[lane_products.columns_times] is vectors_inside.columns_times
-        assert (lane_products.rows_times in made.replaced) == (dtype == "float32")
+        assert made.replaced[lane_products.rows_times] is vectors_inside.rows_times
 
 
 @numba.njit

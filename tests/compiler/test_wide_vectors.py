@@ -3,10 +3,9 @@
 import numba
 import numpy as np
 import pytest
-from llvmlite import binding as llvm
 from numba import float64, types, void
 
-from optbench.compiler import pipelines_inside
+from optbench.compiler import numba_inside, pipelines_inside
 
 LINE = types.Array(float64, 1, "C")
 KIND = void(LINE, LINE)
@@ -25,7 +24,7 @@ def halves(a, b):
 
 @pytest.mark.parametrize("features, width", [({"avx512f": True, "avx512vbmi2": True}, WIDE), ({"avx512f": True}, "")])
 def test_only_later_machines_take_all_of_512_bits(monkeypatch, features, width):
-    monkeypatch.setattr(llvm, "get_host_cpu_features", lambda: features)
+    monkeypatch.setattr(numba_inside, "host_features", lambda: features)
     assert pipelines_inside._width.__wrapped__() == width
 
 
