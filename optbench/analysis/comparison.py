@@ -18,6 +18,7 @@ from optbench.analysis.measures import LOG_TAIL
 
 ALL = "all"
 EQUIVALENT = 1.1
+_SINGLE = "a single block of seeds: more are needed"
 
 
 class Sides(NamedTuple):
@@ -127,12 +128,13 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
     trials = sides.full.trials
     rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": count}
     names = sides.table.cells.iloc[:, 1].to_numpy()
-    reason = np.where((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut or a failed run", "")
-    return (
-        judged(problem, names[a], names[b], differences, confidence, common)
-        .assign(**rest, seeds=seeds, probability=probability)[list(COLUMNS)]
-        .assign(reason=lambda rows: np.where(reason != "", reason, rows["reason"]))
-    )
+    table = judged(problem, names[a], names[b], differences, confidence, common)
+    table = table.assign(**rest, seeds=seeds, probability=probability)[list(COLUMNS)]
+    reason = table["reason"]
+    fewer = (count > 0) & (count < np.maximum(trials[a], trials[b]))  # of which only the screening's seeds can tell
+    reason = reason.mask(fewer & (reason == _SINGLE), f"at equal trials there is {_SINGLE}")
+    reason = reason.mask((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut or a failed run")
+    return table.assign(reason=reason)
 
 
 COLUMNS = (
@@ -157,9 +159,7 @@ def judged(
     p, n = effect["p"], effect["n"]
     rows = {"problem": problem, "a": a, "b": b, "ratio": effect["mean"], "low": effect["low"], "high": effect["high"]}
     table = pd.DataFrame({**rows, "p": p, "p_adjusted": holm(p), "blocks": n})
-    table["reason"] = np.select(
-        [n == 0, n == 1], ["no reporting seeds", "a single block of seeds: more are needed"], ""
-    )
+    table["reason"] = np.select([n == 0, n == 1], ["no reporting seeds", _SINGLE], "")
     table["verdict"] = verdict_words(table, confidence)
     open_ = (table["verdict"] == "undecided").to_numpy()
     goal = np.maximum(np.abs(effect["mean"]), np.log(EQUIVALENT))

@@ -181,6 +181,16 @@ def test_unequal_trials_are_compared_at_equal_ones():
     assert error == pytest.approx(np.std(best), rel=0.1) and row["verdict"] == "undecided"
 
 
+def test_a_single_block_at_equal_trials_is_said_to_be_that_alone():
+    """Three blocks of three seeds each: on the screening's nine, which all trials ran, one block is left."""
+    runs = staged_table(lambda problem, optimizer, *_: {"gd": 1.0, "adam": 0.5}[optimizer], blocks=3)
+    first = runs.loc[runs["optimizer"] == "gd", "lr"].min()
+    fewer = verdicts(runs[(runs["optimizer"] == "adam") | (runs["lr"] == first)]).iloc[0]
+    assert fewer["trials"] == 1 and fewer["blocks"] == 1 and fewer["verdict"] == "undecided"
+    assert fewer["reason"] == "at equal trials there is a single block of seeds: more are needed"
+    assert verdicts(runs).iloc[0][["blocks", "reason"]].tolist() == [3, ""]
+
+
 def test_fewer_trials_that_win_all_the_same_stand():
     """gd with three settings, adam with twelve: ahead of all that they can do."""
     row = verdicts(grids({"gd": -1.0, "adam": 0.0})).iloc[0]
