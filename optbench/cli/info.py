@@ -28,9 +28,9 @@ def facts() -> dict[str, Any]:
     import platform
 
     from optbench.compiler import cuda
+    from optbench.contract.room import cores
     from optbench.contract.version import __version__
     from optbench.sweeps.provenance import cpu, versions
-    from optbench.sweeps.session import cores
 
     gpu = asdict(cuda.found())
     return {

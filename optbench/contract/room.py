@@ -1,4 +1,4 @@
-"""How much memory and disk there is, and the refusal of what needs more, before it is begun."""
+"""How many cores, how much memory and disk there is, and the refusal of what needs more, before it is begun."""
 
 import contextlib
 import os
@@ -12,6 +12,15 @@ REAL = 8
 """Bytes of a float64."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def cores() -> int:
+    """How many cores this process may use.
+
+    Returns:
+        The count.
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

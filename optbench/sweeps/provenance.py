@@ -2,7 +2,6 @@
 
 import datetime
 import importlib.metadata
-import os
 import platform
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from optbench.compiler.fastmath import FASTMATH
 from optbench.contract.bounds import DIVERGENCE_FACTOR
+from optbench.contract.room import cores
 from optbench.contract.version import __version__
 from optbench.sweeps.plan import Plan
 
@@ -44,7 +44,7 @@ def environment(command: str, device: str = "cpu", card: str = "") -> dict[str, 
         **versions(),
         "platform": platform.platform(),
         "cpu": cpu(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "device": device,
         **_gpu(device, card),
         "fastmath": sorted(FASTMATH),

@@ -1,6 +1,5 @@
 """A whole sweep, from its spec to its folder: what the command and the Python function share."""
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.room import cores
 from optbench.contract.values import is_whole
 from optbench.sweeps import landscapes, stages, walks
 from optbench.sweeps.budget import Budget, Run, run_within
@@ -51,11 +51,6 @@ class Options:
     """Whether what has failed before is tried again."""
     budget: Budget | None = None
     """The time that there is; the tables then are of what came to its end, and all settings had the same."""
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def checked_workers(workers: int | None) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from optbench.compiler.partial_updates import partial_update
 from optbench.compiler.update_text import scalar_rows
+from optbench.contract.room import cores
 from optbench.engine.arrays import aligned
 from optbench.engine.cpu.update import Update
 from optbench.engine.pieces import Piece, Pieces
@@ -25,7 +26,7 @@ class CpuPieces(Pieces):
 
     def __init__(self, *arguments: Any, threads: int | None = None):
         super().__init__(*arguments)
-        self.threads = threads or _cores()
+        self.threads = threads or cores()
         self._partial = partial_update(self.record, self.dtype) if self.joint else None
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
@@ -105,8 +106,3 @@ def _drain(kernel: Callable, work: Iterator[Piece], lock: threading.Lock) -> Non
             return
         update = piece.update
         kernel(piece.w, piece.g, *update.arrays, piece.clock, 0, update.runs)
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
