@@ -80,7 +80,7 @@ def kept_on_disk(decorate: Callable[..., Any], function: Callable) -> Any:
         cache = kernel._cache
         stamp = cache._impl.locator.get_source_stamp(), numba_version
         files = kernel_files.Sealed(cache.cache_path, cache._impl.filename_base, stamp, dumps)
-        cache.load_overload = partial(_loaded, cache)
+        cache.load_overload, cache.save_overload = partial(_loaded, cache), partial(_saved, cache)
         cache._cache_file, cache._guard_against_spurious_io_errors = files, files.forgiving
     return kernel
 
@@ -99,6 +99,17 @@ def _loaded(cache: Any, signature: Any, context: Any) -> Any:
     with cache._guard_against_spurious_io_errors():
         return cache._load_overload(signature, context)
     return None
+
+
+def _saved(cache: Any, signature: Any, result: Any) -> None:
+    """What Cache.save_overload does, but for the annotation: the types of each line of what numba takes for the source.
+
+    A generated kernel stands in its rule's file without being there. Where its line lies within a text, Python 3.13
+    cannot read the file from there on, and the kernel was not kept. When it breaks: see _reduce of CompileResult.
+    """
+    if hasattr(result, "type_annotation"):
+        result = result._replace(type_annotation="")
+    type(cache).save_overload(cache, signature, result)
 
 
 def is_kept(kernel: Any, signature: Any) -> bool:

@@ -121,6 +121,19 @@ def test_a_kernel_comes_back(scaled, tmp_path):
     assert kept(tmp_path)[0].parent.exists() and not list(tmp_path.rglob("*.nbi"))
 
 
+def test_where_a_kernel_says_it_stands_is_not_read(tmp_path, monkeypatch):
+    """A generated kernel has its rule's file and some line of it: here one that ends a text, and so begins one."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "kernels"))
+    file = tmp_path / "rule.py"
+    file.write_text('"""A text\nof lines.\n"""\n\n\ndef rule(w):\n    return w\n')
+    scope = {"__name__": "rule"}
+    exec(compile("\n\ndef halved(w):\n    return 0.5 * w\n", str(file), "exec"), scope)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert translator.jit(scope["halved"], float64(float64))(3.0) == 1.5
+    assert len(kept(tmp_path)) == 1
+
+
 DAMAGE = {
     "empty": lambda data: b"",
     "cut short": lambda data: data[: len(data) // 2],
