@@ -50,6 +50,8 @@ def definition(function: Callable, owner: str) -> ast.FunctionDef:
     try:
         lines, first = inspect.getsourcelines(function)
         tree = parsed(textwrap.dedent("".join(lines))).body[0]
+        if not isinstance(tree, ast.FunctionDef) and function.__name__ != "<lambda>":
+            raise OSError  # Python 3.13 takes the text of python -c for that of all that is made from a text
     except (OSError, TypeError, SyntaxError):
         raise PluginError(f"{owner}: the source of {function.__name__!r} cannot be read; define it in a file") from None
     if not isinstance(tree, ast.FunctionDef):
