@@ -1,11 +1,10 @@
 """Runs the cohorts of a plan over threads, cohort by cohort into the store."""
 
 import contextlib
-import heapq
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from optbench.contract.types import Stage
@@ -20,10 +19,11 @@ from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.reasons import in_short
 from optbench.sweeps.saving import Saving
 from optbench.sweeps.store import Store
+from optbench.sweeps.waiting import Waiting
 
 _LAUNCHERS = 2
 """Threads that drive a GPU: while one evaluates on the host, the other's kernels run."""
-_APART = "apart"
+_APART, _SMALL = "apart", "small"
 _WATCH_SECONDS = 0.1
 """How often the caller hears how far the sweep is."""
 _GATHERING = 0.003
@@ -170,9 +170,10 @@ def run_all(
 
         crew.submit(job, heard, done)
 
+    threads = ThreadCrew(workers, workers)
     with side_by_side(), interrupts.noted():
         crews: dict[str, Crew] = {
-            "cpu": ways.hired or ThreadCrew(workers, workers),
+            "cpu": ways.hired or threads,
             "cuda": ThreadCrew(_LAUNCHERS, workers),
         }
         if ways.processes:
@@ -182,14 +183,20 @@ def run_all(
         def place(job: Job) -> str:
             return _APART if job.planned[0].cohort_id in outside else job.device
 
-        waiting: dict[str, list[tuple]] = {name: [] for name in crews}
-        """Heaps, the job that comes first on top."""
+        waiting = {name: Waiting(ways.rank, place_of) for name in crews}
+        # Within a budget all threads do what comes first.
+        small = threads.small if ways.hired is None and ways.until is None else None
+        if small is not None:
+            crews[_SMALL] = small
 
         def ready(jobs: Iterable[Job]) -> None:
+            places: dict[str, list[Job]] = {}
             for job in jobs:
-                heapq.heappush(waiting[place(job)], (*_order(job, ways.rank, place_of), job))
+                places.setdefault(place(job), []).append(job)
+            for name, there in places.items():
+                waiting[name].add(there)
 
-        held = dict.fromkeys(crews, 0)
+        held, held_by = dict.fromkeys(crews, 0), dict[int, str]()
         try:
             ready([*launched, *(Job((each,)) for each in apart)])
             compilation.begin()
@@ -202,18 +209,21 @@ def run_all(
                 if ways.late():
                     status.out_of_time = True
                     break
-                for device, crew in crews.items():
-                    if device == _APART and (to_come or waiting["cpu"] or held["cpu"]):
+                for name, crew in crews.items():
+                    if name == _APART and (to_come or waiting["cpu"] or held["cpu"] or held.get(_SMALL)):
                         continue  # the cores are taken
+                    queued = waiting["cpu" if name == _SMALL else name]
                     # Few at a time: a hundred thousand that wait would slow each other down.
-                    while waiting[device] and held[device] < crew.width:
-                        held[device] += 1
-                        submit(crew, heapq.heappop(waiting[device])[-1])
+                    while queued and held[name] < crew.width:
+                        job = queued.shortest() if name == _SMALL else queued.longest()
+                        held[name] += 1
+                        held_by[id(job)] = name
+                        submit(crew, job)
                 for event in _heard_from(events):
                     if isinstance(event, BaseException):
                         raise event
                     if isinstance(event, Job):
-                        held[place(event)] -= 1
+                        held[held_by.pop(id(event))] -= 1
                     elif event is not None:
                         to_come -= 1
                         ready(event)
@@ -256,9 +266,3 @@ def _launches(
         status.compiled += 1
         watch(status)
     return jobs, refused
-
-
-def _order(job: Job, rank: Callable[[PlannedCohort], int], place_of: Mapping[str, int]) -> tuple[int, float, int]:
-    """The longest first: one that begins last would keep a core waiting. The tables are in the plan's order anyway."""
-    first = job.planned[0]
-    return rank(first), -sum(each.cost for each in job.planned), place_of[first.cohort_id]
