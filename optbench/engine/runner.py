@@ -147,13 +147,15 @@ class Runner:
         """Append what the lanes have at these points, all after step ``before`` unless they are it; find those that
         have diverged by then. Returns the seconds that it took."""
         begin, engine, problem = time.perf_counter(), self.engine, self.engine.problem
-        going = self._going(points, before)
+        going, alive = self._going(points, before), np.count_nonzero(engine.alive)
         look = engine.look(points[0] > 0)
+        if np.count_nonzero(engine.alive) < alive:  # it has told of failures
+            going &= self._going(points, before)
         if points[0] == 0:
             if not np.isfinite(look.train[0, 0]).all():
                 raise OptbenchError(f"problem {problem.name}: the loss at the start point is {look.train[0, 0, 0]}")
             engine.limit[:] = divergence_limit(problem, look.train[0, 0])
-        fallen = going & self._going(points, before) & ~((look.train[:, 0] <= engine.limit) & look.finite)
+        fallen = going & ~((look.train[:, 0] <= engine.limit) & look.finite)
         if fallen.any():
             fell = np.where(fallen.any(axis=0), fallen.argmax(axis=0), -1)
             lanes = fell >= 0
