@@ -8,10 +8,11 @@ import numba
 import numpy as np
 import pytest
 
+from optbench.compiler import numba_inside
 from optbench.compiler.multiply_add_inside import MultiplyAdds
 from optbench.compiler.translator import STRICT, translator
 
-_HAS_IT = llvm.get_host_cpu_features().get("fma") or llvm.get_process_triple().startswith(("aarch64", "arm64"))
+_HAS_IT = numba_inside.host_features().get("fma") or llvm.get_process_triple().startswith(("aarch64", "arm64"))
 
 
 @pytest.mark.parametrize(
