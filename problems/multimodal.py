@@ -33,10 +33,22 @@ def _function(name, dim, radius, gradient, value, at, source, noise, **more):
 def styblinski_tang_gradient(w, g, f, work):
     dim, runs = w.shape
     floor = w.dtype.type(32 * dim)
-    if is_single(runs):
-        f[0] = 0.5 * styblinski_tang_of_one(w.reshape(dim), g.reshape(dim), work) - floor
+    if is_single(runs) and dim >= 8:  # squares and places apart, by fours, so that they fill vectors
+        squares, places = work[:4], work[4:8]
+        for k in range(4):
+            squares[k], places[k] = 0.0, 0.0
+        for i in range(0, dim, 4):
+            for k in range(min(4, dim - i)):
+                x = w[i + k, 0]
+                depth = x * x - 8.0
+                g[i + k, 0] = (x + x) * depth + 2.5
+                squares[k] += depth * depth
+                places[k] += x
+        for k in range(4):
+            squares[k] += 5.0 * places[k]
+        f[0] = 0.5 * ((squares[0] + squares[2]) + (squares[1] + squares[3])) - floor
         return
-    terms = work[: dim * runs].reshape(dim, runs)
+    terms = work.reshape(dim, runs)
     for r in range(runs):
         f[r] = 0.0
     for i in range(dim):
@@ -48,23 +60,6 @@ def styblinski_tang_gradient(w, g, f, work):
     add_up(terms, f)
     for r in range(runs):
         f[r] = 0.5 * f[r] - floor
-
-
-def styblinski_tang_of_one(w, g, work):
-    """The same sum for one run: squares and places apart, by fours, so that they fill vectors."""
-    squares, places = work[:4], work[4:8]
-    for k in range(4):
-        squares[k], places[k] = 0.0, 0.0
-    for first in range(0, w.shape[0], 4):
-        here, slope = w[first : first + 4], g[first : first + 4]
-        for k in range(here.shape[0]):
-            depth = here[k] * here[k] - 8.0
-            slope[k] = (here[k] + here[k]) * depth + 2.5
-            squares[k] += depth * depth
-            places[k] += here[k]
-    for k in range(4):
-        squares[k] += 5.0 * places[k]
-    return (squares[0] + squares[2]) + (squares[1] + squares[3])
 
 
 @problem(source="Styblinski & Tang 1990, Neural Networks 3, 467-483")
@@ -86,7 +81,7 @@ def styblinski_tang(dim=2, radius=5.0, noise=1.0):
         at,
         "closed form: 4 w^3 - 32 w + 5 = 0",
         noise,
-        work=lambda rows, runs: dim * runs if runs > 1 else max(dim, 8),
+        work=lambda rows, runs: dim * runs,
     )
 
 
