@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -100,6 +101,7 @@ def test_eight_threads_at_once(tmp_path, two_blas_threads):
             for found in pool.map(call, range(len(kinds))):
                 assert np.array_equal(found.w, alone.w)
     assert set(changed(before, state())) <= {"warnings"}
+    assert set(before["warnings"]) <= set(warnings.filters), "those that there were are there"
 
 
 def test_limits_of_side_by_side_overlap_in_any_order(two_blas_threads):

@@ -193,14 +193,11 @@ def rows_times(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable]:
             write.clear(sums)
             start = write.beyond(matrix, (i, between))
             lines = [builder.gep(start, [each]) for each in down]
-
-            def add_up(j, mask):
+            with write.loop(_WHOLE(0), inner, write.count) as j:
+                mask = write.first(builder.sub(inner, j))
                 factors = write.load(write.beyond(column, (j, size)), mask)
                 for line, place in zip(lines, sums, strict=True):
                     write.add_product(place, write.load(write.beyond(line, (j, size)), mask), factors)
-
-            with write.loop(_WHOLE(0), inner, write.count) as j:
-                add_up(j, write.first(builder.sub(inner, j)))
             for k in range(0, _SUMS, write.count):
                 totals = write.totals([builder.load(place) for place in sums[k : k + write.count]])
                 first = builder.add(i, _WHOLE(k))

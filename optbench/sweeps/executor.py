@@ -190,11 +190,8 @@ def run_all(
             crews[_SMALL] = small
 
         def ready(jobs: Iterable[Job]) -> None:
-            places: dict[str, list[Job]] = {}
             for job in jobs:
-                places.setdefault(place(job), []).append(job)
-            for name, there in places.items():
-                waiting[name].add(there)
+                waiting[place(job)].add(job)
 
         held, held_by = dict.fromkeys(crews, 0), dict[int, str]()
         try:

@@ -1,6 +1,7 @@
 """The jobs that nobody runs yet, from the longest to the shortest."""
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import insort
+from collections.abc import Callable, Mapping
 
 from optbench.sweeps.jobs import Job
 from optbench.sweeps.planned import PlannedCohort
@@ -17,10 +18,11 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def add(self, jobs: Iterable[Job]) -> None:
-        """Let these wait, too."""
-        self._jobs += [(*self._order(job), job) for job in jobs]
-        self._jobs.sort(reverse=True)
+    def add(self, job: Job) -> None:
+        """Let it wait, too."""
+        first = job.planned[0]
+        cost = sum(each.cost for each in job.planned)
+        insort(self._jobs, (-self._rank(first), cost, -self._place_of[first.cohort_id], job))
 
     def longest(self) -> Job:
         """Take it; one that begins last would keep a core waiting. The tables are in the plan's order anyway."""
@@ -29,7 +31,3 @@ class Waiting:
     def shortest(self) -> Job:
         """Take that one, of the last rank."""
         return self._jobs.pop(0)[-1]
-
-    def _order(self, job: Job) -> tuple[int, float, int]:
-        first = job.planned[0]
-        return self._rank(first), -sum(each.cost for each in job.planned), self._place_of[first.cohort_id]

@@ -16,7 +16,7 @@ def job(name, cost, rank=0):
 def waiting(*jobs):
     made = Waiting(lambda each: each.rank, {each.planned[0].cohort_id: place for place, each in enumerate(jobs)})
     for each in jobs:
-        made.add([each])
+        made.add(each)
     return made
 
 
