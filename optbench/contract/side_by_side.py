@@ -24,6 +24,8 @@ class _SideBySide:
         self._users: dict[object, int] = {}
         """The thread of each, in no order."""
         self._limit: Any = None
+        self._libraries: tuple[int, Any] = (0, None)
+        """What sets their threads, and how many modules there were when it looked for them."""
         self._turn = 0.0
         """What was set before."""
         if hasattr(os, "register_at_fork"):
@@ -36,12 +38,10 @@ class _SideBySide:
     @contextmanager
     def held(self) -> Iterator[None]:
         """The limit, from here to there."""
-        from threadpoolctl import threadpool_limits
-
         user = object()
         with self._lock:
             if not self._users:
-                self._limit = threadpool_limits(1, user_api="blas")
+                self._limit = self._loaded().limit(limits=1, user_api="blas")
                 self._turn = sys.getswitchinterval()
                 sys.setswitchinterval(min(self._turn, _TURN))
             self._users[user] = threading.get_ident()
@@ -51,6 +51,16 @@ class _SideBySide:
             with self._lock:
                 if self._users.pop(user, None) is not None:
                     self._lift()
+
+    def _loaded(self) -> Any:
+        """What sets the threads of the libraries that are loaded. To look for them takes 2.5 ms, as long as a short run
+        does, so only after an import: no library comes without one."""
+        from threadpoolctl import ThreadpoolController
+
+        modules, controller = self._libraries
+        if modules != len(sys.modules):
+            modules, controller = self._libraries = (len(sys.modules), ThreadpoolController())
+        return controller
 
     def _lift(self) -> None:
         if not self._users and self._limit is not None:
