@@ -22,15 +22,17 @@ def merge(
 ) -> None:
     """Join result folders: their cohorts are copied, their specs put together, and what is missing then is named."""
     from optbench.cli.console import load_catalogue, paragraph, warn
+    from optbench.report.finished import Finished
     from optbench.sweeps.merge import merge_folders
     from optbench.sweeps.provenance import typed_command
 
     check_folder(out)
     missing = merge_folders(folders, Path(out), load_catalogue, typed_command(), warn)
-    print_summary(Path(out))
+    finished = Finished(Path(out))
+    print_summary(finished)
     if missing:
         spec, folder = shlex.quote(str(Path(out) / "spec.toml")), shlex.quote(out)
         paragraph("what is missing runs by:")
         print(f"    optbench sweep {spec} --out {folder}")
     if report:
-        report_command.draw(Path(out))
+        report_command.draw(finished)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from optbench.cli.groups import OUTPUT, PAGE
 from optbench.cli.options import Plugin, flag, option
 from optbench.contract.errors import OptbenchError
 from optbench.contract.lists import split_list
+
+if TYPE_CHECKING:
+    from optbench.report.finished import Finished
 
 
 def report(
@@ -81,7 +84,8 @@ def report(
 
     load_catalogue(tuple(plugin or ()))
     options = {"out": out, "static": static, "style": style, "formats": _list(formats), "tables": _list(tables)}
-    draw(directories or [Path("results")], warn, **options)
+    folders = directories or [Path("results")]
+    draw(folders if len(folders) > 1 else folders[0], warn, **options)
 
 
 def draw_history(directories: Sequence[Path], out: Path | None = None) -> None:
@@ -98,20 +102,26 @@ def draw_history(directories: Sequence[Path], out: Path | None = None) -> None:
     show(f"performance history: {write_history(results, page, tell=show)}")
 
 
-def draw(directories: Path | Sequence[Path], tell: Callable[[str], None] | None = None, **options) -> None:
+def draw(of: Path | Finished | Sequence[Path], tell: Callable[[str], None] | None = None, **options) -> None:
     """Write the report, and say where it is. ``tell`` hears what an unfinished sweep lacks."""
     from rich.text import Text
 
     from optbench.cli.console import console, errors
     from optbench.report import write_report, write_side_by_side
 
-    folders = [directories] if isinstance(directories, Path) else list(directories)
-    write, what = (write_report, folders[0]) if len(folders) == 1 else (write_side_by_side, folders)
     try:
         with errors.status("drawing the report") as spinner:
-            page = write(what, lambda text: spinner.update(Text(f"drawing the report: {text}")), tell, **options)
+
+            def progress(text: str) -> None:
+                spinner.update(Text(f"drawing the report: {text}"))
+
+            if isinstance(of, Sequence):
+                page = write_side_by_side(of, progress, tell, **options)
+            else:
+                page = write_report(of, progress, tell, **options)
     except OSError as error:
-        place = error.filename or options.get("out") or folders[-1]
+        last = of[-1] if isinstance(of, Sequence) else of
+        place = error.filename or options.get("out") or getattr(last, "directory", last)
         raise OptbenchError(f"cannot write the report to {str(place)!r}: {error.strerror}") from None
     console.print(f"report: {page}", soft_wrap=True)
 

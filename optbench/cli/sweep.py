@@ -16,6 +16,7 @@ from optbench.contract.errors import OptbenchError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from optbench.report.finished import Finished
     from optbench.sweeps.plan import Plan
 
 
@@ -53,6 +54,7 @@ def sweep(
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
     from optbench.cli.console import command, load_catalogue, paragraph, warn
+    from optbench.report.finished import Finished
     from optbench.sweeps import session
     from optbench.sweeps.budget import Budget
     from optbench.sweeps.extension import extended
@@ -92,9 +94,10 @@ def sweep(
                 print_notes(plan)
                 tell_if_long(plan, session.checked_workers(workers), Path(out))
                 status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
-            print_summary(Path(out))
+            finished = Finished(Path(out))
+            print_summary(finished)
             if report:
-                report_command.draw(Path(out))
+                report_command.draw(finished)
             if time and status.out_of_time:
                 paragraph(
                     f"the budget of {budget} is over, and what was incomplete is left out; {stopping.KEPT}", hang=2
@@ -117,21 +120,17 @@ def print_notes(plan: Plan) -> None:
         errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)
 
 
-def print_summary(directory: Path) -> None:
+def print_summary(finished: Finished) -> None:
     """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
     from optbench.cli.console import command, paragraph
-    from optbench.report.failures import failure_texts, without_lost
-    from optbench.sweeps.results import load
     from optbench.wording import answers
     from optbench.wording.eager import eager_text
 
-    everything = load(directory)
-    for text in failure_texts(everything.runs):
+    for text in finished.failures:
         paragraph(text, hang=2)
         paragraph("")
-    results = without_lost(everything)
+    results, answer, directory = finished.results, finished.answer, finished.directory
     runs, timings = results.runs, results.timings
-    answer = answers.answer_of(runs, results.tuning_seeds, results.choose_by, results.searched)
     settings = answers.setting_texts(answer, runs)
     facts = results.problems
     if "data" in facts and facts["data"].any():

@@ -76,10 +76,14 @@ class Walk:
 
 
 class Evidence:
-    """The tables of a sweep, and what analysis makes of them for all who draw or write."""
+    """The tables of a sweep, and what analysis makes of them for all who draw or write.
 
-    def __init__(self, results: Tables):
+    answer: that of the results, where it is known.
+    """
+
+    def __init__(self, results: Tables, answer: Answer | None = None):
         self.results = results
+        self._answer = answer
         self._bands: dict[str, pd.DataFrame] = {}
         self._walks: dict[str, dict[str, Walk]] = {}
         self.noises: dict[tuple, Any] = {}
@@ -89,7 +93,7 @@ class Evidence:
     def answer(self) -> Answer:
         """The verdicts, and the settings behind them."""
         of = self.results
-        return answer_of(of.runs, of.tuning_seeds, of.choose_by, of.searched)
+        return self._answer or answer_of(of.runs, of.tuning_seeds, of.choose_by, of.searched)
 
     @property
     def best(self) -> pd.DataFrame:

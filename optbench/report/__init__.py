@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optbench.report.finished import Finished
 
 __all__ = ["write_report", "write_side_by_side"]
 
 
 def write_report(
-    directory: str | Path,
+    directory: str | Path | Finished,
     progress: Callable[[str], None] | None = None,
     tell: Callable[[str], None] | None = None,
     **options,
 ) -> Path:
-    """Write the report of the result folder `directory` and return the path of its page.
+    """Write the report of the result folder `directory`, which may have been read, and return the path of its page.
 
     Writes directory/report/index.html, one file with all that it shows, replacing that of an earlier report. `progress`
     is called with a few words before each part, and `tell` with what an unfinished sweep lacks. options: the fields of
@@ -27,7 +31,8 @@ def write_report(
     from optbench.report.options import Options
     from optbench.report.page import write_page
 
-    return write_page(Path(directory), Options(**options), progress or (lambda text: None), tell or (lambda text: None))
+    of = Path(directory) if isinstance(directory, str) else directory
+    return write_page(of, Options(**options), progress or (lambda text: None), tell or (lambda text: None))
 
 
 def write_side_by_side(

@@ -13,8 +13,8 @@ from optbench.report import environment
 from optbench.report.cards import cards
 from optbench.report.explorer import explorer
 from optbench.report.exports import write_tables
-from optbench.report.failures import failure_texts, without_lost
 from optbench.report.filling import fill, write_file
+from optbench.report.finished import Finished
 from optbench.report.kinds import EXPLORED, KINDS
 from optbench.report.options import Options
 from optbench.report.pictures import OVERALL, embedded, write_pictures
@@ -23,7 +23,6 @@ from optbench.report.tables.costs import cost_tables
 from optbench.report.tables.pairs import pair_table
 from optbench.report.tables.settings import SettingsTables
 from optbench.report.tables.times import time_tables
-from optbench.sweeps.results import load
 from optbench.wording import answers, labels
 from optbench.wording.certainty import EQUIVALENT, FIRST, state, sure_text
 from optbench.wording.eager import eager_text
@@ -32,22 +31,23 @@ ROOM, ROOM_BESIDE_EXPLORER = 6_000_000, 800_000
 """Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
 
 
-def write_page(directory: Path, options: Options, progress: Callable[[str], None], tell: Callable[[str], None]) -> Path:
-    """Read the tables of `directory` and write the page; see `optbench.report.write_report`."""
+def write_page(
+    of: Path | Finished, options: Options, progress: Callable[[str], None], tell: Callable[[str], None]
+) -> Path:
+    """Write the page of a folder, which may have been read already; see `optbench.report.write_report`."""
     progress("tables")
-    everything = load(directory)
-    if everything.missing:
-        tell(everything.missing)
-    results = without_lost(everything)
-    if results.runs.empty:
-        raise OptbenchError("every run failed: there is nothing to report; " + failure_texts(everything.runs)[0])
-    evidence = Evidence(results)
+    finished = Finished(of) if isinstance(of, Path) else of
+    if finished.results.missing:
+        tell(finished.results.missing)
+    if finished.results.runs.empty:
+        raise OptbenchError("every run failed: there is nothing to report; " + finished.failures[0])
+    evidence = Evidence(finished.results, finished.answer)
     room = ROOM if options.static else ROOM_BESIDE_EXPLORER
     kinds = [name for name in KINDS if options.static or name not in EXPLORED]
     pictures, undrawn = embedded(evidence, progress, kinds, room)
     progress("page")
-    text = render(evidence, pictures, failure_texts(everything.runs), undrawn, not options.static)
-    page = options.page(directory / "report")
+    text = render(evidence, pictures, finished.failures, undrawn, not options.static)
+    page = options.page(finished.directory / "report")
     write_file(page, text)
     if options.tables:
         progress("tables as files")

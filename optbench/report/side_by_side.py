@@ -14,12 +14,11 @@ from optbench.analysis.comparison import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.figures.evidence import Evidence
 from optbench.report import environment
-from optbench.report.failures import failure_texts, without_lost
 from optbench.report.filling import fill, write_file
+from optbench.report.finished import Finished
 from optbench.report.options import Options
 from optbench.report.tables.parts import BEST, OPEN, Cell, Table, cell, number
 from optbench.sweeps.candidates import compare
-from optbench.sweeps.results import load
 from optbench.wording import answers, labels
 from optbench.wording.comparisons import comparison_text
 
@@ -110,10 +109,10 @@ def _sentence(side: Side, problem: str) -> str:
 
 
 def _side(directory: Path, letter: str, first: Side | None, tell: Callable[[str], None]) -> Side:
-    everything = load(directory)
-    if everything.missing:
-        tell(f"{directory}: {everything.missing}")
-    results, lost = without_lost(everything), failure_texts(everything.runs)
+    finished = Finished(directory)
+    results, lost = finished.results, finished.failures
+    if results.missing:
+        tell(f"{directory}: {results.missing}")
     if results.runs.empty:
         raise OptbenchError(f"{str(directory)!r}: every run failed: there is nothing to report; {lost[0]}")
     table, why = None, ""
@@ -122,7 +121,7 @@ def _side(directory: Path, letter: str, first: Side | None, tell: Callable[[str]
             table = compare(first.evidence.results, results)
         except OptbenchError as error:
             why = f"not compared with {first.letter}: {error}"
-    warnings = ([everything.missing] if everything.missing else []) + lost
+    warnings = ([results.missing] if results.missing else []) + lost
     problems = list(results.runs["problem"].unique())
     return Side(letter, str(directory), Evidence(results), problems, table, why, warnings)
 
