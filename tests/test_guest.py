@@ -1,6 +1,7 @@
 """A guest in someone's process: the public functions leave it as they found it, wherever they are called."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
@@ -107,9 +108,9 @@ def test_eight_threads_at_once(tmp_path, two_blas_threads):
 
 
 def test_limits_of_side_by_side_overlap_in_any_order(two_blas_threads):
-    first, second, turn = side_by_side(), side_by_side(), sys.getswitchinterval()
+    first, second, turn, often = side_by_side(), side_by_side(), sys.getswitchinterval(), gc.get_threshold()
     first.__enter__()
-    assert blas_threads() == {1} and sys.getswitchinterval() < turn
+    assert blas_threads() == {1} and sys.getswitchinterval() < turn and gc.get_threshold()[0] > often[0]
     second.__enter__()
     first.__exit__(None, None, None)
     assert blas_threads() == {1} and sys.getswitchinterval() < turn, "the second still runs"
@@ -120,7 +121,19 @@ def test_limits_of_side_by_side_overlap_in_any_order(two_blas_threads):
     assert blas_threads() == {2}
     with pytest.raises(KeyError), side_by_side():
         raise KeyError
-    assert blas_threads() == {2} and sys.getswitchinterval() == turn
+    assert blas_threads() == {2} and sys.getswitchinterval() == turn and gc.get_threshold() == often
+
+
+def test_circles_are_looked_for_as_rarely_as_before_or_more_rarely():
+    often = gc.get_threshold()
+    try:
+        for objects, during in ((0, 0), (700, 100_000), (10**6, 10**6)):  # 0: never
+            gc.set_threshold(objects, 7, 3)
+            with side_by_side():
+                assert gc.get_threshold() == (during, 7, 3)
+            assert gc.get_threshold() == (objects, 7, 3)
+    finally:
+        gc.set_threshold(*often)
 
 
 def test_libraries_of_an_import_are_limited_too_and_looked_for_after_one_alone(two_blas_threads, monkeypatch):

@@ -1,5 +1,9 @@
-"""Limits of what computes in parallel, once for the whole process: matrix products on one thread, short turns."""
+"""Limits of what computes in parallel, once for the whole process: matrix products on one thread, short turns.
 
+And Python looks for circles of objects less often.
+"""
+
+import gc
 import os
 import sys
 import threading
@@ -11,6 +15,10 @@ _TURN = 5e-4
 """Seconds that a thread may hold the interpreter while another waits. A sweep's threads take it between two kernels,
 for less than that: with Python's own 5 ms two of them took as long as one (a quadratic's 458 cohorts 3.3 s instead of
 2.7)."""
+_OBJECTS = 100_000
+"""Objects more than before, at which Python looks for circles among the youngest: numba makes millions while it
+compiles, and few circles. With Python's own 700 the kernels of three problems and two optimizers took 7.9 s of CPU
+instead of 6.9."""
 
 
 class _SideBySide:
@@ -27,6 +35,7 @@ class _SideBySide:
         self._libraries: tuple[int, Any] = (0, None)
         """What sets their threads, and how many modules there were when it looked for them."""
         self._turn = 0.0
+        self._objects = gc.get_threshold()
         """What was set before."""
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
@@ -44,6 +53,9 @@ class _SideBySide:
                 self._limit = self._loaded().limit(limits=1, user_api="blas")
                 self._turn = sys.getswitchinterval()
                 sys.setswitchinterval(min(self._turn, _TURN))
+                self._objects = gc.get_threshold()
+                if 0 < self._objects[0] < _OBJECTS:  # 0: never
+                    gc.set_threshold(_OBJECTS, *self._objects[1:])
             self._users[user] = threading.get_ident()
         try:
             yield
@@ -67,6 +79,7 @@ class _SideBySide:
             limit, self._limit = self._limit, None
             limit.restore_original_limits()
             sys.setswitchinterval(self._turn)
+            gc.set_threshold(*self._objects)
 
     def _after_fork(self) -> None:
         """A child has the thread that forked, and none of the others."""
