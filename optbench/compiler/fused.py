@@ -9,7 +9,7 @@ that pays.
 
 import ast
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import FunctionType
 from typing import Any
 
@@ -133,6 +133,7 @@ class Fused:
         )  # fmt: skip
 
 
+@lru_cache(1024)  # to read one takes 4 ms, and a short run itself less
 def multiplies(function: Callable) -> bool:
     """Whether a problem's function, or one that it calls, multiplies matrices: as one product for all lanes, then."""
     for node in ast.walk(definition(function, function.__name__)):

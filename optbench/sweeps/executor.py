@@ -216,7 +216,7 @@ def run_all(
                         held[name] += 1
                         held_by[id(job)] = name
                         submit(crew, job)
-                for event in _heard_from(events):
+                for event in _heard_from(events, sum(held.values()) > workers):
                     if isinstance(event, BaseException):
                         raise event
                     if isinstance(event, Job):
@@ -238,11 +238,12 @@ def run_all(
     return status
 
 
-def _heard_from(events: queue.SimpleQueue[_Event]) -> Iterator[_Event]:
-    """What has come by now; the first is waited for, and a moment for those that follow it."""
+def _heard_from(events: queue.SimpleQueue[_Event], gather: bool) -> Iterator[_Event]:
+    """What has come by now; the first is waited for, and where all have enough to do, those that follow it, a moment."""
     with contextlib.suppress(queue.Empty):
         yield events.get(timeout=_WATCH_SECONDS)
-        time.sleep(_GATHERING)
+        if gather:
+            time.sleep(_GATHERING)
         while True:
             yield events.get_nowait()
 

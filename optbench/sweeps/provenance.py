@@ -4,6 +4,7 @@ import datetime
 import importlib.metadata
 import platform
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,9 @@ def typed_command() -> str:
     return " ".join([program, *(repr(part) if " " in part or "(" in part else part for part in sys.argv[1:])])
 
 
+@cache
 def versions() -> dict[str, str]:
-    """Of the packages that numbers depend on."""
+    """Of the packages that numbers depend on. To read them takes as long as a small sweep's runs."""
     return {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy", "pandas", "scikit-learn")}
 
 

@@ -102,6 +102,4 @@ def can_be_fused(problem: Problem) -> bool:
     """Whether a kernel of a few lanes can stand for one of all: not for those of data, or of matrix products."""
     if problem.form != "lanes" or problem.data is not None or problem.dim > MOST_PARAMETERS:
         return False
-    if "multiplies" not in problem.kept:
-        problem.kept["multiplies"] = multiplies(problem.value_and_gradient)
-    return not problem.kept["multiplies"]
+    return not multiplies(problem.value_and_gradient)
