@@ -1,4 +1,4 @@
-"""Whole commands in processes of their own: help, a small sweep, the first start and the later ones."""
+"""Whole commands in processes of their own: help, a small sweep, the first start and the later ones; and calls."""
 
 import os
 import subprocess
@@ -7,7 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from .versions import Prepared
+import optbench
+
+from .versions import Prepared, since
 
 _SMALL = (
     "sweep", "--problems", "rosenbrock", "--optimizers", "adam", "--batch-sizes", "64", "--schedules", "constant",
@@ -50,6 +52,21 @@ class Commands(Prepared):
             self.call(*_SMALL, NUMBA_CACHE_DIR=cache)
 
     time_one_run_cold.warmup_time = 0
+
+
+class Calls(Prepared):
+    """From Python, when all is loaded: what they take beside their steps."""
+
+    spec = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [1e-3, 1e-2], "steps": 50}
+
+    def prepare(self):
+        since("0.12.0")  # earlier ones were not tried
+
+    def time_minimize(self):
+        optbench.minimize("rosenbrock", "adam", lr=0.01, steps=100)
+
+    def time_sweep(self):
+        optbench.sweep(self.spec, seeds=8)
 
 
 class FirstStart(Prepared):

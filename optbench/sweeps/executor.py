@@ -239,7 +239,7 @@ def run_all(
 
 
 def _heard_from(events: queue.SimpleQueue[_Event], gather: bool) -> Iterator[_Event]:
-    """What has come by now; the first is waited for, and where all have enough to do, those that follow it, a moment."""
+    """What has come by now; the first is waited for, and a moment for more, where all have enough to do meanwhile."""
     with contextlib.suppress(queue.Empty):
         yield events.get(timeout=_WATCH_SECONDS)
         if gather:

@@ -33,6 +33,7 @@ SMALL = {
     "sizes.DryRun": (10_000,),
     "sizes.Growth": (1_000, 1),
     "sizes.Report": (320,),
+    "sweeps.Calls": (),
     "sweeps.Commands": (),
     "sweeps.FirstStart": (),
 }
