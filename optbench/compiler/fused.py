@@ -19,7 +19,7 @@ import numpy as np
 from optbench.compiler import numba_inside
 from optbench.compiler.arrays_inside import added, on_stack, turned
 from optbench.compiler.contracts import FusedArguments, GradientArguments
-from optbench.compiler.fused_steps import can_step_at_once, parts_at_once, steps_at_once
+from optbench.compiler.fused_steps import can_step_at_once, hearing, parts_at_once, steps_at_once
 from optbench.compiler.fused_update import FusedUpdateArguments, FusedWriter
 from optbench.compiler.kernels import finish
 from optbench.compiler.pipelines_inside import PART, Vectors
@@ -129,6 +129,7 @@ class Fused:
         below = " & ".join(f"(_f[{v}, r] <= _limit[{v}, r])" for v in range(parts))
         return _STEPS.format(
             lanes=self.lanes, parts=parts, dim=self.problem.dim, gradient=gradient, update=update, below=below,
+            hearing=hearing(self.lanes),
             at_once=steps_at_once(self.rule, self.lanes, self.problem.dim) if self.at_once else "",
         )  # fmt: skip
 
@@ -213,7 +214,7 @@ _STEPS = """
                 if not below and not judged:
                     break
                 judged = False
-                if heard:
+                if {hearing}:
                     for v in range({parts}):
                         _add(_tail[v], _f[v])
                 if noisy:
