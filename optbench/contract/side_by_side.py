@@ -15,10 +15,10 @@ _TURN = 5e-4
 """Seconds that a thread may hold the interpreter while another waits. A sweep's threads take it between two kernels,
 for less than that: with Python's own 5 ms two of them took as long as one (a quadratic's 458 cohorts 3.3 s instead of
 2.7)."""
-_OBJECTS = 100_000
+_OBJECTS = 10_000
 """Objects more than before, at which Python looks for circles among the youngest: numba makes millions while it
-compiles, and few circles. With Python's own 700 the kernels of three problems and two optimizers took 7.9 s of CPU
-instead of 6.9."""
+compiles, and few circles. With Python's own 700 a first start took 7.3 s of CPU instead of 6.7. Ten times as many would
+save 0.3 s more, but whoever's steps leave circles that hold arrays would need the memory."""
 
 
 class _SideBySide:
