@@ -110,7 +110,7 @@ def test_eight_threads_at_once(tmp_path, two_blas_threads):
 def test_limits_of_side_by_side_overlap_in_any_order(two_blas_threads):
     first, second, turn, often = side_by_side(), side_by_side(), sys.getswitchinterval(), gc.get_threshold()
     first.__enter__()
-    assert blas_threads() == {1} and sys.getswitchinterval() < turn and gc.get_threshold()[0] >= often[0]
+    assert blas_threads() == {1} and sys.getswitchinterval() < turn
     second.__enter__()
     first.__exit__(None, None, None)
     assert blas_threads() == {1} and sys.getswitchinterval() < turn, "the second still runs"
@@ -129,7 +129,7 @@ def test_circles_are_looked_for_as_rarely_as_before_or_more_rarely():
     try:
         for objects, during in ((0, 0), (700, 10_000), (10**6, 10**6)):  # 0: never
             gc.set_threshold(objects, 7, 3)
-            with side_by_side():
+            with side_by_side(), side_by_side():
                 assert gc.get_threshold() == (during, 7, 3)
             assert gc.get_threshold() == (objects, 7, 3)
     finally:
