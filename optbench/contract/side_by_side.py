@@ -95,7 +95,8 @@ _LIMITS = _SideBySide()
 def side_by_side() -> AbstractContextManager[None]:
     """A context for runs in parallel: matrix products start no threads, and threads of Python take short turns.
 
-    Contexts may overlap, in any threads: when the last one ends, both are what they were before the first.
+    Python looks for circles of objects less often, too. Contexts may overlap, in any threads: when the last one ends,
+    all three are what they were before the first.
 
     Returns:
         The context.
