@@ -70,9 +70,12 @@ def _card(card: dict[str, Any]) -> str:
 
 
 def _kernels() -> str | None:
-    """Where numba keeps compiled kernels: in one folder where it was told so, else each beside its own source file."""
+    """Where numba keeps compiled kernels: in one folder where it was told so, else each beside its own source file.
+
+    Of those it is the folder of the loop over the steps, which lies beside the translator and serves every run.
+    """
     import numba
 
     from optbench.compiler.translator import jit
 
-    return numba.config.CACHE_DIR or jit(_kernels).stats.cache_path
+    return numba.config.CACHE_DIR or jit(jit).stats.cache_path

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 from functools import cache
+from math import ceil
 from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
@@ -12,15 +13,29 @@ REAL = 8
 """Bytes of a float64."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_QUOTAS = (("/sys/fs/cgroup/cpu.max",), ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
+"""Where a container is told how much time its cores may take together, and of which: two numbers in all."""
 
 
 def cores() -> int:
-    """How many cores this process may use.
+    """How many cores this process may use: of the machine's, or as many as its container's quota of time keeps busy.
 
     Returns:
-        The count.
+        The count; a part of a core counts as one.
     """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, ceil(_quota())))
+
+
+@cache
+def _quota() -> float:
+    """Cores' worth of time; as many as the machine can have where nobody says. Read once."""
+    for paths in _QUOTAS:
+        with contextlib.suppress(ValueError, OSError):  # "max" where there is no limit, and -1 in the older kind
+            quota, period = map(int, " ".join(Path(path).read_text() for path in paths).split())
+            if quota > 0 and period > 0:
+                return quota / period
+    return os.cpu_count() or 1
 
 
 @cache

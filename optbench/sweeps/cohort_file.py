@@ -96,7 +96,7 @@ def _stream(table: pa.Table) -> pa.Buffer:
     # A cohort of a few lanes takes a few milliseconds: to pack its tables would be a good part of that. And zstd would
     # take three times as long as lz4, for files a tenth smaller.
     rows, sink = table.num_rows, pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression=None if rows < _SMALL else "lz4")
+    options = pa.ipc.IpcWriteOptions(compression=None if rows < _SMALL else "lz4", use_threads=False)
     with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         for first in range(0, max(rows, 1), _AT_ONCE):  # of a million rows no second copy is made
             part = table if rows <= _AT_ONCE else table.slice(first, _AT_ONCE)

@@ -1,0 +1,39 @@
+"""How many cores there are: of the machine's, those that a container's quota of time keeps busy."""
+
+import os
+
+import pytest
+
+from optbench.contract import room
+
+NEW, QUOTA, PERIOD = "cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us"
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ({NEW: "400000 100000\n"}, 4),
+        ({NEW: "150000 100000\n"}, 2),
+        ({NEW: "5000 100000\n"}, 1),
+        ({NEW: "9900000 100000\n"}, 8),
+        ({NEW: "max 100000\n"}, 8),
+        ({NEW: ""}, 8),
+        ({NEW: "300000\n"}, 8),
+        ({QUOTA: "300000\n", PERIOD: "100000\n"}, 3),
+        ({QUOTA: "-1\n", PERIOD: "100000\n"}, 8),
+        ({QUOTA: "300000\n", PERIOD: "0\n"}, 8),
+        ({QUOTA: "300000\n"}, 8),
+        ({}, 8),
+    ],
+)
+def test_a_quota_of_time_is_so_many_cores(files, wanted, tmp_path, monkeypatch):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(room, "_QUOTAS", ((tmp_path / NEW,), (tmp_path / QUOTA, tmp_path / PERIOD)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    room._quota.cache_clear()
+    try:
+        assert room.cores() == wanted
+    finally:
+        room._quota.cache_clear()
