@@ -1,10 +1,12 @@
 """The JAX sides of ``peers.py``: one jitted ``lax.scan`` over the steps, the runs side by side.
 
-Two peers come out of it. "JAX" is the program that JAX's documentation teaches: ``jax.grad`` of one run's loss,
+Three peers come out of it. "JAX" is the program that JAX's documentation teaches: ``jax.grad`` of one run's loss,
 scanned, and ``jax.vmap`` over the lanes. "JAX tuned" is the fastest of that and of what an expert would try next:
-gradients by hand, other layouts (``jax_tuned.py``). Both take the best of several unroll factors; the choice is
-made by timing in the setup. Both do a little less than the others: nothing reads the loss value, so that XLA leaves it
-out, while PyTorch computes it at every step, and optbench does too (it looks for divergence).
+gradients by hand, other layouts (``jax_tuned.py``). All take the best of several unroll factors; the choice is
+made by timing in the setup. Those two do a little less than the others: nothing reads the loss value, so that XLA
+leaves it out, while PyTorch computes it at every step, and optbench does too (it looks for divergence). "JAX watching"
+does that as well, for the kinds of the catalogue: ``jax.value_and_grad``, the largest loss of every run kept, in both
+layouts.
 
 Nothing is donated: every call begins at the same start weights, which a donated buffer would lose.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,8 +38,13 @@ def sides(case: Case) -> list[Side]:
     if case.name == "rosenbrock-gd":
         factors = (1, 4, 16)
     others = [_side(case, variant, unroll) for variant in jax_tuned.variants(case) for unroll in factors]
-    tuned = _fastest([plain, *others])
-    return [plain, Side("JAX tuned", tuned.run, tuned.steps, tuned.weights, tuned.note)]
+    sides = [plain, _called("JAX tuned", _fastest([plain, *others]))]
+    watching = [_side(case, variant, unroll) for variant in jax_tuned.watching(case) for unroll in factors]
+    return sides + ([_called("JAX watching", _fastest(watching))] if watching else [])
+
+
+def _called(peer: str, side: Side) -> Side:
+    return replace(side, peer=peer)
 
 
 def _fastest(candidates: list[Side]) -> Side:
@@ -74,35 +82,37 @@ def _side(case: Case, variant: Variant, unroll: int) -> Side:
         return jax.block_until_ready(compiled(parameters, lr, data))
 
     def to_numpy(result: Any) -> np.ndarray:
-        arrays = jax.tree.map(np.asarray, result)
+        arrays = jax.tree.map(np.asarray, result[0])
         return variant.unpack(jax.tree.map(lambda a: a[None], arrays) if one_run else arrays)
 
     return Side("JAX", run, case.steps, to_numpy, f"{variant.name}, unroll {unroll}")
 
 
 def _trainer(case: Case, variant: Variant, unroll: int) -> Callable[..., Any]:
-    """(parameters, rates, data) -> final parameters, in one scan; of one run, or of all if the variant is so."""
+    """(parameters, rates, data) -> final parameters and largest loss, in one scan; of one run, or of all if the variant
+    is so. The loss is none where the variant does not watch it."""
     import jax
     import jax.numpy as jnp
 
     hyper = case.hyper
 
-    def gradient(parameters: Any, data: Any, batch: Any) -> Any:
-        if batch is None:
-            return variant.gradient(parameters)
-        x, y = (a.at[batch].get(mode="promise_in_bounds") for a in data[:2])
-        return variant.gradient(parameters, x, y)
+    def gradient(parameters: Any, top: Any, data: Any, batch: Any) -> tuple[Any, Any]:
+        examples = () if batch is None else (a.at[batch].get(mode="promise_in_bounds") for a in data[:2])
+        found = variant.gradient(parameters, *examples)
+        return (found[1], jnp.maximum(top, found[0])) if variant.watched else (found, top)
 
     def train(parameters: Any, lr: Any, data: Any) -> Any:
         rates = lr if variant.rates is not None else jax.tree.map(lambda _: lr, parameters)
 
-        def gd(w: Any, batch: Any) -> Any:
-            return jax.tree.map(lambda w, g, lr: w - lr * g, w, gradient(w, data, batch), rates), None
+        def gd(carry: Any, batch: Any) -> Any:
+            w, top = carry
+            g, top = gradient(w, top, data, batch)
+            return (jax.tree.map(lambda w, g, lr: w - lr * g, w, g, rates), top), None
 
         def adam(carry: Any, batch: Any) -> Any:
-            w, m, v, beta1_t, beta2_t = carry
+            w, top, m, v, beta1_t, beta2_t = carry
             beta1, beta2, eps, eps_root = (hyper[name] for name in ("beta1", "beta2", "eps", "eps_root"))
-            g = gradient(w, data, batch)
+            g, top = gradient(w, top, data, batch)
             beta1_t, beta2_t = beta1_t * beta1, beta2_t * beta2
             m = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, m, g)
             v = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g * g, v, g)
@@ -110,12 +120,13 @@ def _trainer(case: Case, variant: Variant, unroll: int) -> Callable[..., Any]:
             def update(w: Any, m: Any, v: Any, lr: Any) -> Any:
                 return w - lr * (m / (1 - beta1_t)) / (jnp.sqrt(v / (1 - beta2_t) + eps_root) + eps)
 
-            return (jax.tree.map(update, w, m, v, rates), m, v, beta1_t, beta2_t), None
+            return (jax.tree.map(update, w, m, v, rates), top, m, v, beta1_t, beta2_t), None
 
-        if case.optimizer == "gd":
-            return jax.lax.scan(gd, parameters, data[2], case.steps, unroll=unroll)[0]
         zeros, one = jax.tree.map(jnp.zeros_like, parameters), jnp.ones((), case.dtype)
-        return jax.lax.scan(adam, (parameters, zeros, zeros, one, one), data[2], case.steps, unroll=unroll)[0][0]
+        lanes = () if variant.mapped else (case.lanes,)
+        top = jnp.full(lanes, -jnp.inf, case.dtype) if variant.watched else None
+        step, state = (gd, ()) if case.optimizer == "gd" else (adam, (zeros, zeros, one, one))
+        return jax.lax.scan(step, (parameters, top, *state), data[2], case.steps, unroll=unroll)[0][:2]
 
     return train
 

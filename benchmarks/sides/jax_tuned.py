@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,33 @@ def variants(case: Case) -> list[Variant]:
     if case.activation != "relu":
         return []
     return [_mlp_by_hand(case)] + ([_mlp_wide(case)] if case.lanes > 1 and len(case.layers) == 3 else [])
+
+
+def watching(case: Case) -> list[Variant]:
+    """Those of the catalogue's kinds that compute the loss as well, the plain one among them."""
+    import jax
+    import jax.numpy as jnp
+
+    if case.own is None:
+        return []
+
+    def loss(w: Any, x: Any = None, y: Any = None) -> Any:
+        return case.own.loss(w, x, y, jnp.asarray(case.problem.constants, case.dtype))
+
+    def total(w: Any, x: Any = None, y: Any = None) -> Any:
+        losses = loss(w, x, y)
+        return losses.sum(), losses
+
+    def all_lanes(w: Any, *examples: Any) -> Any:
+        (_, losses), g = jax.value_and_grad(total, has_aux=True)(w, *examples)
+        return losses, g
+
+    split = split_shapes(case.own.shapes) if case.own.shapes else (np.asarray, np.asarray)
+    name = "value_and_grad" if case.lanes == 1 else "vmap of value_and_grad"
+    variants = [Variant(name, *split, jax.value_and_grad(loss), watched=True)]
+    if case.lanes > 1 and not case.own.shapes:
+        variants.append(replace(_lanes_last(case), gradient=all_lanes, watched=True))
+    return variants
 
 
 def _rosenbrock_pair() -> Variant:

@@ -16,7 +16,8 @@ class Variant:
 
     ``pack`` makes the parameters, a pytree of arrays with the lanes first, from weights (lanes, dim), and ``unpack``
     the reverse, in NumPy. ``gradient(parameters, x, y)`` is that of one run, unless ``mapped`` is False: then it is
-    that of all lanes at once, and ``rates`` makes a pytree of rates that fits the parameters.
+    that of all lanes at once, and ``rates`` makes a pytree of rates that fits the parameters. ``watched``: it gives the
+    pair of the losses and that, and the program keeps the largest loss.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Variant:
     gradient: Callable[..., Any]
     mapped: bool = True
     rates: Callable[[np.ndarray], Any] | None = None
+    watched: bool = False
 
 
 def split_shapes(
