@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optbench.contract.bounds import DIVERGENCE_FACTOR, FLOOR
+from optbench.contract.bounds import DIVERGENCE_FACTOR, FLOOR, is_bound
 
 
 def landmarks(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -53,6 +53,6 @@ def _minima(runs: pd.DataFrame, problems: pd.DataFrame | None, names: pd.Index) 
         stated = stated.where(np.isfinite(stated))
         minimum = stated.fillna(minimum)
         source = table["minimum_source"] if "minimum_source" in table else pd.Series("", index=names)
-        only = source.astype(str).str.contains("bound", case=False)
+        only = source.astype(str).map(is_bound)
         bound = (stated.notna() & only) | (stated.isna() & bound)
     return minimum.to_numpy(dtype=np.float64), bound.to_numpy(dtype=bool)

@@ -92,7 +92,7 @@ class Cohort:
     @property
     def heard_from(self) -> int | None:
         """The first step of the tail where the losses of its steps stand in for evaluations; None where not."""
-        return None if tail_is_evaluated(self.evaluated, self.steps) else first_of_tail(self.steps)
+        return None if tail_is_evaluated(self.problem, self.evaluated, self.steps) else first_of_tail(self.steps)
 
     @property
     def rule(self) -> Optimizer:

@@ -10,7 +10,8 @@ from optbench.engine.points import first_of_tail, tail_is_evaluated
 
 def tail_source(cohort: Cohort) -> str:
     """What the tail's value comes from: "evaluations" of the full loss, or "batches": the losses of its steps."""
-    return "evaluations" if tail_is_evaluated(cohort.evaluated, cohort.steps) else "batches"
+    evaluated = tail_is_evaluated(cohort.problem, cohort.evaluated, cohort.steps)
+    return "evaluations" if evaluated else "batches"
 
 
 def log_tail(cohort: Cohort, part: Outcome) -> np.ndarray:

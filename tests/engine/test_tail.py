@@ -5,11 +5,13 @@ import pytest
 from harness import CATALOGUE, lane, problem_of
 
 from optbench.engine.cohort import Cohort
-from optbench.engine.points import ENOUGH, evaluation_points, first_of_tail, tail_is_evaluated
+from optbench.engine.points import ENOUGH, EXACT, evaluation_points, first_of_tail, tail_is_evaluated
 from optbench.engine.run import run
 from optbench.engine.tail import log_tail, tail_source
 
 CHEAP, COSTLY = "quadratic(dim=4)", "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
+REACHED = "logistic(data=gaussian(examples=150, features=4))"
+"""On data as dear as COSTLY, but with a minimum that runs come near, not a bound."""
 GD = CATALOGUE.optimizers["gd"]
 
 
@@ -30,9 +32,30 @@ def test_ten_evaluations_lie_in_it_or_the_steps_own_losses_stand_in(steps):
         points = evaluation_points(problem_of(text), steps, 32)
         tail = points[points >= first_of_tail(steps)]
         enough = len(tail) >= min(ENOUGH, max(1, steps // 5))
-        assert tail_is_evaluated(points, steps) == enough and (enough or text == COSTLY)
+        assert tail_is_evaluated(problem_of(text), points, steps) == enough and (enough or text == COSTLY)
         start = first_of_tail(steps)
         assert cohort(text, steps=steps).heard_from == (None if enough else start)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 60, 1000])
+def test_near_a_known_minimum_the_tail_is_evaluated_whatever_it_costs(steps):
+    points = evaluation_points(problem_of(REACHED), steps, 32)
+    assert (points >= first_of_tail(steps)).sum() >= min(EXACT, max(1, steps // 5))
+    for some in (None, [1]):
+        assert cohort(REACHED, steps=steps, points=some).heard_from is None
+
+
+@pytest.mark.parametrize("batch_size", [16, 64])
+def test_batches_below_the_minimum_of_all_make_no_run_seem_to_have_reached_it(batch_size):
+    """The rest of an epoch is a batch of seven examples, whose loss is often below f*."""
+    lanes, problem = tuple(lane("gd", rate) for rate in (0.3, 1.0, 3.0)), problem_of("logistic")
+    steps, few, every = 5 * -(-problem.examples // batch_size), [], []
+    for seed in range(10):
+        for points, values in ((None, few), ("every", every)):
+            each = Cohort(problem, GD, lanes, batch_size=batch_size, steps=steps, seed=seed, points=points)
+            values.append(log_tail(each, run(each).parts[0]))
+    assert np.corrcoef(np.ravel(few), np.ravel(every))[0, 1] > 0.97
+    np.testing.assert_allclose(few, every, atol=1.0)
 
 
 def test_from_evaluations_it_is_the_mean_of_the_logarithms():
