@@ -11,13 +11,19 @@ from optbench.contract.types import DtypeName
 
 _LINE = 64  # bytes of a cache line
 _COPIED = 1 << 24  # bytes of examples that are put where a line begins
+APART = 1 << 10
+"""Bytes between two arrays of which a kernel writes one. Where they are closer than what its loop takes at a time, LLVM
+has the loop made without vectors, which may add up in another order."""
 
 
 def aligned(shape: int | tuple[int, ...], dtype: DtypeName) -> np.ndarray:
-    """Zeros that begin at a cache line: off it, as numpy's own may be, small kernels take up to 1.3 times as long."""
+    """Zeros that begin at a cache line: off it, as numpy's own may be, small kernels take up to 1.3 times as long.
+
+    Nothing else lies within APART of them, so that the same numbers give the same bits wherever memory is.
+    """
     size = np.dtype(dtype).itemsize * (math.prod(shape) if isinstance(shape, tuple) else int(shape))
-    room = np.zeros(size + _LINE, np.uint8)
-    first = -room.__array_interface__["data"][0] % _LINE  # a fifth of the time of .ctypes
+    room = np.zeros(size + _LINE + 2 * APART, np.uint8)
+    first = APART + -room.__array_interface__["data"][0] % _LINE  # a fifth of the time of .ctypes
     return room[first : first + size].view(dtype).reshape(shape)
 
 

@@ -12,7 +12,7 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import batches, settings
-from optbench.engine.arrays import arrays_of, scratch_size
+from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.cpu.code import ProblemCode
 from optbench.engine.cpu.evaluation import Evaluation
 
@@ -58,12 +58,12 @@ class Objective:
         if problem.data is not None and not len(self._x):
             raise OptbenchError(f"objective: rows={shown(rows)} leaves none of the {problem.examples} examples")
         shape = (runs, problem.dim) if problem.form == "single" else (problem.dim, runs)
-        self._w, self._g, self._f = np.zeros(shape, dtype), np.zeros(shape, dtype), np.zeros(runs, dtype)
+        self._w, self._g, self._f = aligned(shape, dtype), aligned(shape, dtype), aligned(runs, dtype)
         self._evaluation = Evaluation(problem, self.code, dtype)
 
     @cached_property
     def _work(self) -> np.ndarray:
-        return np.zeros(scratch_size(self.problem, len(self._x), self.runs), self.dtype)
+        return aligned(scratch_size(self.problem, len(self._x), self.runs), self.dtype)
 
     def start(self, seed: int = 0) -> np.ndarray:
         """The problem's start point of a seed.

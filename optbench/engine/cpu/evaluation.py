@@ -52,8 +52,8 @@ class Evaluation:
         """(p, 1 + metrics, runs): of each point, a piece of the examples after the other."""
         count, runs = max(len(x), 1), points.shape[1 if self.single else 2]
         values, (g, work) = 1 + len(self.problem.metrics), self._scratch(runs)
-        points, f = np.ascontiguousarray(points), np.zeros((len(points), runs), self.dtype)
-        out = np.zeros((len(points), *((runs, values) if self.single else (values, runs))), self.dtype)
+        points, f = np.ascontiguousarray(points), aligned((len(points), runs), self.dtype)
+        out = aligned((len(points), *((runs, values) if self.single else (values, runs))), self.dtype)
         total = np.zeros((len(points), values, runs))
         for first in range(0, count, _ROWS):
             part, target = x[first : first + _ROWS], y[first : first + _ROWS]
@@ -81,7 +81,7 @@ class Evaluation:
             rows = min(_ROWS, max(len(self.arrays.x), len(self.arrays.x_test)))
             work = aligned(scratch_size(self.problem, rows, runs), self.dtype)  # in single form the runs share it
             dim = self.problem.dim if self.code.evaluate is None else 0
-            g = np.zeros((runs, dim) if self.single else (dim, runs), self.dtype)
+            g = aligned((runs, dim) if self.single else (dim, runs), self.dtype)
             self._runs, self._rooms = runs, (g, work)
         return self._rooms
 
