@@ -11,19 +11,21 @@ import pandas as pd
 def timing_summary(timings: pd.DataFrame, runs: pd.DataFrame, by: Sequence[str] = ("problem",)) -> pd.DataFrame:
     """Totals of the `timings` table per group of runs.
 
-    Returns columns `by`, runs, run_steps, seconds, ns_per_run_step (mean over run-steps, so that long cohorts weigh
-    more), evaluation_share (of the seconds, 0 to 1; NaN where no time was recorded), compile_seconds.
+    Returns columns `by`, runs, run_steps (those that were made: a run that diverged made fewer), seconds,
+    ns_per_run_step (mean over the steps that were timed, so that long cohorts weigh more), evaluation_share (of the
+    seconds, 0 to 1; NaN where no time was recorded), compile_seconds.
     """
     by = list(by)
-    place = runs.drop_duplicates("cohort_id")[["cohort_id", *by]]
-    table = timings.merge(place, on="cohort_id", how="inner")
-    table["run_steps"] = table["lanes"].astype(np.float64) * table["steps"]
-    table["weighted"] = table["ns_per_run_step"] * table["run_steps"]
-    sums = ["lanes", "run_steps", "weighted", "seconds", "evaluation_seconds", "compile_seconds"]
+    made = runs.groupby("cohort_id")["steps"].sum().rename("run_steps").reset_index()
+    place = runs.drop_duplicates("cohort_id")[["cohort_id", *by]].merge(made, on="cohort_id")
+    table = timings.drop(columns="steps").merge(place, on="cohort_id", how="inner")
+    table["stepping"] = table["seconds"] - table["evaluation_seconds"]
+    table["timed"] = table["stepping"] / table["ns_per_run_step"].where(table["ns_per_run_step"] > 0)
+    sums = ["lanes", "run_steps", "stepping", "timed", "seconds", "evaluation_seconds", "compile_seconds"]
     total = table.groupby(by, sort=False)[sums].sum().reset_index()
     out = total[by].assign(runs=total["lanes"].astype(np.int64), run_steps=total["run_steps"].astype(np.int64))
     out["seconds"] = total["seconds"]
-    out["ns_per_run_step"] = total["weighted"] / total["run_steps"].where(total["run_steps"] > 0)
+    out["ns_per_run_step"] = total["stepping"] / total["timed"].where(total["timed"] > 0)
     out["evaluation_share"] = total["evaluation_seconds"] / total["seconds"].where(total["seconds"] > 0)
     out["compile_seconds"] = total["compile_seconds"]
     return out

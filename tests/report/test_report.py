@@ -178,18 +178,33 @@ def test_odd_names_no_minimum_no_landscape_one_batch(tmp_path):
 
 
 def test_timing_summary_by_hand():
-    runs = runs_table([{"problem": "a"}, {"problem": "a"}, {"problem": "b"}]).assign(cohort_id=["x", "x", "y"])
+    runs = runs_table([{"problem": "a"}, {"problem": "a"}, {"problem": "b"}]).assign(
+        cohort_id=["x", "x", "y"], steps=[100, 7, 10]
+    )
     timings = pd.DataFrame(
         {
             "cohort_id": ["x", "y"], "lanes": [2, 1], "steps": [100, 10], "seconds": [2.0, 0.0],
-            "evaluation_seconds": [0.5, 0.0], "ns_per_run_step": [10.0, 30.0], "compile_seconds": [1.0, 0.0],
+            "evaluation_seconds": [0.5, 0.0], "ns_per_run_step": [10.0, 0.0], "compile_seconds": [1.0, 0.0],
         }
     )  # fmt: skip
     one, two = timing_summary(timings, runs).to_dict("records")
-    assert (one["runs"], one["run_steps"], one["ns_per_run_step"], one["evaluation_share"]) == (2, 200, 10.0, 0.25)
-    assert two["compile_seconds"] == 0.0 and np.isnan(two["evaluation_share"])
-    total = timing_summary(timings.assign(cohort_id="x"), runs).iloc[0]
-    assert total["ns_per_run_step"] == pytest.approx((200 * 10 + 10 * 30) / 210)
+    assert (one["runs"], one["run_steps"], one["evaluation_share"]) == (2, 107, 0.25)
+    assert one["ns_per_run_step"] == pytest.approx(10)
+    assert two["compile_seconds"] == 0.0 and np.isnan(two["evaluation_share"]) and np.isnan(two["ns_per_run_step"])
+
+
+def test_time_per_step_is_all_time_by_all_steps_that_were_timed():
+    """A cohort whose lanes all diverged after ten of a thousand steps weighs as much as it took."""
+    runs = runs_table([{"problem": "a"}, {"problem": "a"}]).assign(cohort_id=["x", "y"], steps=[1000, 10])
+    seconds = np.array([1000 * 20e-9, 10 * 4000e-9])
+    timings = pd.DataFrame(
+        {
+            "cohort_id": ["x", "y"], "lanes": [1, 1], "steps": [1000, 1000], "seconds": seconds + 1.0,
+            "evaluation_seconds": [1.0, 1.0], "ns_per_run_step": [20.0, 4000.0], "compile_seconds": [0.0, 0.0],
+        }
+    )  # fmt: skip
+    total = timing_summary(timings, runs).iloc[0]
+    assert total["run_steps"] == 1010 and total["ns_per_run_step"] == pytest.approx(1e9 * seconds.sum() / 1010)
 
 
 @pytest.mark.parametrize(
