@@ -38,11 +38,13 @@ def run(
     paper: Paper,
     command: str = "",
     watch: Callable[[Claim, int], None] = lambda claim, done: None,
+    known: Sequence[Claim] = (),
 ) -> list[Outcome]:
     """Try `claims` in turn, or those that the folder does not have yet; write results, provenance and page.
 
     A claim whose experiment cannot run has an `error`, and the others go on. `command`: what was typed. `watch` hears
-    of each claim before it starts, and how many are done. Raises OptbenchError where the folder cannot be written.
+    of each claim before it starts, and how many are done. `known`: all that there are, in order; what the folder has of
+    them stays on its page. Raises OptbenchError where the folder cannot be written.
     """
     folder, outcomes, written = Path(directory), [], []
     try:
@@ -53,8 +55,11 @@ def run(
             outcomes.append(finished(claim, folder, budget) or _try(claim, folder, budget, written))
         about = environment(command or paper.program)
         write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
-        _write_results(outcomes, paper, folder)
-        write_page(outcomes, paper, about, folder)
+        tried = {outcome.claim.id: outcome for outcome in outcomes}
+        there = [tried.get(claim.id) or finished(claim, folder, budget) for claim in known or claims]
+        shown = [outcome for outcome in there if outcome]
+        _write_results(shown, paper, folder)
+        write_page(shown, paper, about, folder)
     except OSError as error:
         raise OptbenchError(f"cannot write to {str(directory)!r}: {error.strerror or error}") from None
     return outcomes

@@ -90,7 +90,8 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
         def watch(claim, done):
             spinner.update(Text(f"{claim.id} ({done + 1} of {len(chosen)}): {claim.sentence}"))
 
-        outcomes = run(chosen, out, Budget(quick, checked_workers(workers)), PAPER, typed_command(), watch)
+        budget = Budget(quick, checked_workers(workers))
+        outcomes = run(chosen, out, budget, PAPER, typed_command(), watch, select(()))
     console.print(_table(outcomes))
     console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", soft_wrap=True)
     broken = [f"{item.claim.id}: {item.error}" for item in outcomes if item.error]

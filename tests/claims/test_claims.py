@@ -129,6 +129,16 @@ def test_what_another_budget_or_other_code_found_is_not_taken_over(tmp_path, mon
     assert claim.calls == [Budget(quick=True), Budget(), Budget(workers=2)]
 
 
+def test_a_claim_tried_alone_leaves_the_others_on_the_page(tmp_path):
+    claims = [planted(id) for id in ("A1", "A2", "A3")]
+    run.run(claims[:2], tmp_path, Budget(), PAPER)
+    assert [each.claim.id for each in run.run(claims[2:], tmp_path, Budget(), PAPER, known=claims)] == ["A3"]
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert [row["id"] for row in rows] == ["A1", "A2", "A3"]
+    run.run(claims[:1], tmp_path, Budget(quick=True), PAPER, known=claims)
+    assert len(json.loads((tmp_path / "results.json").read_text())) == 1, "what another budget found is no such result"
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OptbenchError, match="cannot write to"):
