@@ -17,7 +17,7 @@ import pandas as pd
 from optbench.analysis import best_configurations, ranking, varied_hyperparameters, verdicts
 from optbench.analysis.edges import edges
 from optbench.analysis.measures import LOG_TAIL, metric_name
-from optbench.wording import labels
+from optbench.wording import extremes, labels
 from optbench.wording.schedule_names import short_schedules
 
 MOST_BLOCKS = 1000
@@ -101,8 +101,16 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
         text += f" There is none on {listed(without)}, where suboptimality in the last fifth of a run stands in."
     if trials.nunique() > 1:
         numbers = listed([f"{name} {count:,}" for name, count in trials.items()])
-        text += f" Trials were unequal ({numbers}): pairs are compared at the smaller number."
-    return text
+        text += f" Trials were unequal ({numbers}): {_at_fewer(answer.verdicts)}."
+    return " ".join([text, *extremes.texts(runs, choose_by)])
+
+
+def _at_fewer(verdicts: pd.DataFrame) -> str:
+    """How pairs of unequal trials are compared."""
+    fewer = verdicts[(verdicts["trials"] > 0) & (verdicts["trials_a"] != verdicts["trials_b"])]
+    blocks = sorted({int(count) for count in fewer["blocks"] if count > 1})
+    where = f" ({' or '.join(map(str, blocks))} blocks)" if blocks else ""
+    return f"pairs are compared at the smaller number, and only by the seeds on which all settings ran{where}"
 
 
 def _without(runs: pd.DataFrame, choose_by: str) -> list[str]:

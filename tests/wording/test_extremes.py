@@ -1,0 +1,36 @@
+"""What is said where suboptimalities end at the floor, or lie below the stated minimum."""
+
+import numpy as np
+import pytest
+from synthetic import runs_table
+
+from optbench.wording.extremes import texts
+
+FLOOR = float(np.log(1e-14))
+
+
+def said(rows, choose_by="log_tail"):
+    return list(texts(runs_table(rows), choose_by))
+
+
+def row(gap, minimum=0.0, **more):
+    return {"problem": "bowl", "loss_final": minimum + gap, "suboptimality_final": gap, "log_tail": -3.0} | more
+
+
+def test_nothing_is_said_of_usual_runs():
+    assert said([row(0.1), row(1e-15), row(-1e-12, minimum=5.0), row(np.nan)]) == []
+    assert said([row(-1e-5, minimum=1.0, dtype="float32")]) == []
+
+
+@pytest.mark.parametrize(("gap", "minimum", "words"), [(-3.0, 0.0, "up to 3 below"), (-1e-8, 1.0, "up to 1e-8 below")])
+def test_losses_below_the_stated_minimum_are_told(gap, minimum, words):
+    (text,) = said([row(gap / 2, minimum), row(gap, minimum), row(0.5, minimum, problem="other")])
+    assert text.startswith("Losses of bowl lie") and words in text
+    assert text in said([row(gap, minimum)], "test_accuracy")
+
+
+@pytest.mark.parametrize(("value", "minimum", "told"), [(FLOOR, 0.0, 1), (FLOOR, -7.0, 1), (FLOOR + 1, 0.0, 0),
+                                                        (FLOOR + np.log(7), -7.0, 1), (FLOOR + np.log(8), -7.0, 0)])  # fmt: skip
+def test_the_floor_is_told_where_it_counts(value, minimum, told):
+    runs = [row(0.0, minimum, log_tail=value), row(0.1, minimum)]
+    assert len(said(runs)) == told and said(runs, "test_accuracy") == []
