@@ -266,11 +266,10 @@ def _checked(directory: str | Path, spec: Spec) -> Path:
 
 
 def unwritable(directory: Path, error: OSError) -> OptbenchError:
-    """The disk's refusal, in a line."""
-    return OptbenchError(
-        f"cannot write to {str(directory)!r}: {reason(error)}; what was finished is kept, "
-        "run the same command again to go on"
-    )
+    """The disk's refusal, in a line, with what to do."""
+    begun = assembly.names(directory / "cohorts")
+    cure = "what was finished is kept, run the same command again to go on" if begun else "choose another --out"
+    return OptbenchError(f"cannot write to {str(directory)!r}: {reason(error)}; {cure}")
 
 
 def reason(error: OSError) -> str:

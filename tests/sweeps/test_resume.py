@@ -142,6 +142,17 @@ def test_more_of_the_same_is_another_sweep(small):
     assert str(small) in message and content(small) == before
 
 
+def test_a_sweep_that_was_refused_is_in_nobodys_way(tmp_path):
+    with pytest.raises(OptbenchError, match="unknown executor 'thread': did you mean 'threads'"):
+        optbench.sweep(SMALL, out=tmp_path, learning_rates=[0.1], executor="thread")
+    optbench.sweep(SMALL, out=tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "spec.toml").write_text(spec := "seeds = 3\n")
+    with pytest.raises(OptbenchError, match="holds another sweep"):
+        optbench.sweep(SMALL, out=tmp_path / "mine")
+    assert (tmp_path / "mine" / "spec.toml").read_text() == spec
+
+
 @pytest.mark.parametrize("text", ["", "not toml [", "\x00"])
 def test_a_damaged_spec_in_the_folder_is_no_licence_to_overwrite_it(text, tmp_path):
     (tmp_path / "spec.toml").write_text(text)
