@@ -262,7 +262,9 @@ def _add(catalogue: Catalogue, path: Path) -> None:
 
 
 def _trace(error: BaseException, path: Path) -> str:
-    """The traceback from the user's file on; what called it is no help to its author."""
+    """The traceback from the user's file on; what called it is no help to its author. Of a broken contract, a line."""
+    if isinstance(error, OptbenchError):
+        return f"{error}\n"
     told = traceback.TracebackException.from_exception(error, limit=None)
     own = next((i for i, frame in enumerate(told.stack) if frame.filename == str(path)), len(told.stack))
     told.stack = traceback.StackSummary.from_list(told.stack[own : own + 3])

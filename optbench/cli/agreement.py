@@ -8,7 +8,7 @@ from rich.text import Text
 from optbench.catalogue.loader import Catalogue, plugin_path
 from optbench.checks.against.agreement import Agreement, compared, side
 from optbench.checks.against.courses import STEPS
-from optbench.cli.console import console, load_catalogue, paragraph, print_json
+from optbench.cli.console import console, load_catalogue, paragraph, print_json, refuse_broken
 from optbench.contract.errors import OptbenchError
 
 
@@ -27,8 +27,7 @@ def print_agreement(rule: str, other: str, tolerance: float, files: Sequence[Pat
 
 
 def _names(catalogue: Catalogue, path: Path) -> list[str]:
-    if path in catalogue.broken:
-        raise OptbenchError(f"{path.name} does not load (the traceback stands above)")
+    refuse_broken(catalogue, path)
     there = {key.split(" ", 1)[1] for key, place in catalogue.files.items() if place == path}
     names = [name for name in (*catalogue.optimizers, *catalogue.eager) if name in there]
     if not names:

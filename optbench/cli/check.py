@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from optbench.cli import completion, groups
-from optbench.cli.options import Json, Plugin
+from optbench.cli.options import Json, Plugin, option
 from optbench.contract.errors import OptbenchError
 
 
@@ -37,6 +37,9 @@ def check(
             help="With --against: up to this difference, over the way the weights have come, two are equal.",
         ),
     ] = 1e-9,
+    stall: Annotated[
+        str, option("stall", "TIME", "A check that does not end in so long has failed.", groups.INPUT)
+    ] = "60s",
     json: Json = False,
     plugin: Plugin = None,
 ) -> None:
@@ -52,7 +55,9 @@ def check(
             raise OptbenchError(
                 f"no plug-in file {file!r}; with --against OPTIMIZER it may be the name of an optimizer"
             )
-        fine = print_checks(Path(file), files)
+        from optbench.engine import settings
+
+        fine = print_checks(Path(file), files, float(settings.checked("stall", stall)))
     else:
         from optbench.cli.agreement import print_agreement
 
@@ -63,19 +68,22 @@ def check(
         raise typer.Exit(1)
 
 
-def print_checks(file: Path, files: Sequence[Path]) -> bool:
-    """Print the verdict of every check on every record of ``file``; True where all hold."""
+def print_checks(file: Path, files: Sequence[Path], stall: float) -> bool:
+    """Print the verdict of every check on every record of ``file``; True where all hold.
+
+    Where one takes longer than ``stall`` seconds the process ends with code 1, for no other way ends a loop for ever.
+    """
     from rich.text import Text
 
     from optbench import checks
     from optbench.catalogue.libraries import unfit
     from optbench.catalogue.loader import plugin_path
-    from optbench.cli.console import console, load_catalogue
+    from optbench.cli.console import console, load_catalogue, refuse_broken
+    from optbench.cli.patience import ended_within
 
     path = plugin_path(file)
     catalogue = load_catalogue((file, *files))
-    if path in catalogue.broken:
-        raise OptbenchError(f"{file} does not load (the traceback stands above)")
+    refuse_broken(catalogue, path)
     names = [key for key, place in catalogue.files.items() if place == path]
     if not names:
         if reasons := unfit(catalogue.modules[path]):
@@ -85,7 +93,7 @@ def print_checks(file: Path, files: Sequence[Path]) -> bool:
     for key in names:
         kind, name = key.split(" ", 1)
         console.print(f"{kind} {name}", style="bold")
-        for finding in checks.run(kind, name, catalogue):
+        for finding in ended_within(stall, checks.run(kind, name, catalogue)):
             mark = ("ok  ", "green") if finding.ok else ("FAIL", "red")
             text = f" {finding.name}" + f": {finding.message}" * bool(finding.message)
             console.print(Text.assemble("  ", mark, text), soft_wrap=True)

@@ -5,11 +5,13 @@ Imported when a command runs, for rich and the catalogue take their time.
 
 import json
 import textwrap
+from pathlib import Path
 
 from rich.console import Console
 
 from optbench.catalogue import loader
 from optbench.cli.options import WARNING
+from optbench.contract.errors import OptbenchError
 
 # What is printed holds names and paths of the user's: nothing in it is markup. What has a style is a Text.
 console = Console(highlight=False, markup=False)
@@ -20,8 +22,16 @@ def load_catalogue(files) -> loader.Catalogue:
     """The catalogue with the user's files; a broken one is shown with its traceback, and the others load."""
     catalogue = loader.load(tuple(files))
     for path, trace in catalogue.broken.items():
-        errors.print(f"the plug-in {path} does not load:\n{trace}", style="yellow", soft_wrap=True)
+        text = trace.rstrip("\n")
+        gap = "\n" if "\n" in text else " "
+        errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
     return catalogue
+
+
+def refuse_broken(catalogue: loader.Catalogue, path: Path) -> None:
+    """Raises OptbenchError where a plug-in file, of which :func:`load_catalogue` has told, does not load."""
+    if path in catalogue.broken:
+        raise OptbenchError(f"{path.name} does not load (what is wrong stands above)")
 
 
 def warn(text: str) -> None:

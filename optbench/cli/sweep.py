@@ -61,6 +61,7 @@ def sweep(
     from optbench.sweeps.interrupts import listening
     from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.provenance import typed_command
+    from optbench.sweeps.reasons import together
     from optbench.sweeps.shards import part
     from optbench.sweeps.spec_files import read
 
@@ -106,7 +107,7 @@ def sweep(
     except KeyboardInterrupt as error:
         stopping.leave(error)
     if status.failed:
-        raise OptbenchError("some cohorts could not run: " + "; ".join(f"{k}: {v}" for k, v in status.failed.items()))
+        raise OptbenchError(f"some cohorts could not run: {together(status.failed)}")
 
 
 def print_notes(plan: Plan) -> None:

@@ -1,7 +1,9 @@
 """Kernels: what compiled code calls by an address, and Python through an entrance that all kernels of a kind share."""
 
+import re
 from collections.abc import Callable
 from functools import cache, cached_property, partial
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -58,6 +60,9 @@ class Kernel:
         self.repeat(1, *arguments)
 
 
+_PLACE = re.compile(r'^File "(.+)", line (\d+)')
+
+
 @cache
 def _entrance(signature: Any) -> Callable[..., None]:
     """Calls the kernel at an address so many times."""
@@ -75,7 +80,19 @@ def finish(function: FunctionType, signature: Any, owner: str, name: str, **opti
     except KernelCacheWarning:  # where the user made errors of warnings; no fault of the plug-in's
         raise
     except Exception as error:  # numba raises many kinds
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = next((line for line in lines if not line.startswith(("Failed in", "[1]"))), type(error).__name__)
-        raise PluginError(f"{owner}: {name} does not compile: {reason}") from error
+        # A rule stands in a loop that is written around it, which has other lines.
+        raise PluginError(f"{owner}: {name} does not compile: {_reason(error, owner.startswith('problem'))}") from error
     return Kernel(compiled, signature)
+
+
+def _reason(error: Exception, lines_tell: bool) -> str:
+    """What numba says, without what it was about to do, and in which file; ``lines_tell``: at which of its lines."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(("Failed in", "[1]"))] or [type(error).__name__]
+    reason = said[0].removesuffix("Raised from None").rstrip(". ")
+    if reason.endswith(":") and len(said) > 1:  # the signature that there is no such function for
+        reason = f"{reason} {said[1].removeprefix('>>> ')}"
+    place = next((found for line in lines if (found := _PLACE.search(line))), None)
+    if place is None:
+        return reason
+    return f"{reason} ({Path(place[1]).name}{f', line {place[2]}' * lines_tell})"

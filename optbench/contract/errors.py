@@ -96,6 +96,20 @@ def in_one_line(error: BaseException) -> str:
     return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text}"
 
 
+def near(name: str, valid: Iterable[str]) -> str:
+    """What to say behind a name that is not among ``valid``.
+
+    Args:
+        name: the name, as it was typed.
+        valid: the names that exist.
+
+    Returns:
+        A question that offers the nearest one, behind a colon; nothing where none is near.
+    """
+    found = difflib.get_close_matches(name[:_HEAD], list(valid), n=1, cutoff=0.5)
+    return f": did you mean {found[0]!r}?" if found else ""
+
+
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
     """The error for a name that is not among ``valid``: it offers the nearest one, or else all of them.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from optbench.contract import columns
-from optbench.contract.errors import PluginError, shown
+from optbench.contract.errors import PluginError, near, shown
 from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, Wrapper, arguments
 from optbench.contract.record_values import check_search
 from optbench.contract.search import Range
@@ -24,7 +24,7 @@ def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, 
     known = {*values, *(f"{key}_t" for key in values), *GIVEN, *stages}
     strange = next((scalar for scalar in scalars if scalar not in known), None)
     if strange:
-        raise PluginError(f"{owner}: {strange!r} has no default in its decorator")
+        raise PluginError(f"{owner}: {strange!r} has no default in its decorator{near(strange, values)}")
     taken = next((key for key in values if columns.is_taken(key)), None)
     if taken:
         raise PluginError(f"{owner}: {taken!r} is the name of a column of the tables; choose another")

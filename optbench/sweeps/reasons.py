@@ -27,6 +27,14 @@ def told(runs: pd.DataFrame) -> dict[str, str]:
     return texts
 
 
+def together(texts: dict[str, str]) -> str:
+    """What :func:`told` says, in one line: a reason that several have once."""
+    pairs: dict[str, list[str]] = {}
+    for pair, reason in texts.items():
+        pairs.setdefault(reason, []).append(pair)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in pairs.items())
+
+
 def why(lost: pd.DataFrame) -> str:
     """The first reason of runs that failed, and how many others there are."""
     reasons = lost["failure"].unique()

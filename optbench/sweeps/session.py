@@ -23,7 +23,7 @@ from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.planned import PlannedCohort, cohort_cost
 from optbench.sweeps.provenance import provenance
-from optbench.sweeps.reasons import told
+from optbench.sweeps.reasons import together, told
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 from optbench.sweeps.store import Store, opened
@@ -113,7 +113,7 @@ def execute(
         runs = write_tables(plan, store, isolation, only=counted, until=until)
         status.failed = told(runs)
         if lost(runs).all():
-            raise OptbenchError("; ".join(f"{pair}: {reason}" for pair, reason in status.failed.items()))
+            raise OptbenchError(together(status.failed))
         return status
 
 

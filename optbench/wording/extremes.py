@@ -23,8 +23,8 @@ def texts(runs: pd.DataFrame, choose_by: str) -> Iterator[str]:
         lowest = runs[LOG_TAIL].astype(np.float64) <= np.log(FLOOR * size) + 1e-9
         if lowest.any():
             yield (
-                f"Below {labels.number(FLOOR)} (times the minimum, if that is more than 1) rounding decides: a run there "
-                "counts as having that, and is better than another by at least the ratio."
+                f"Below {labels.number(FLOOR)} (times the minimum, if that is more than 1) rounding decides: a run "
+                "there counts as having that, and is better than another by at least the ratio."
             )
     below = gap / size < -runs["dtype"].map(_ROUNDING).astype(np.float64)
     for problem, most in (-gap[below]).groupby(runs["problem"][below], sort=False).max().items():

@@ -1,5 +1,7 @@
 """Files of the user's own on the command line: in a sweep, and checked."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -60,10 +62,39 @@ def test_a_broken_plugin_is_shown_and_the_rest_goes_on(run):
     assert code == 2 and "RuntimeError: spoilt" in err and "optbench: broken.py does not load" in err
 
 
+def test_a_broken_contract_is_told_in_a_line_with_the_nearest_name(run):
+    Path("mine.py").write_text(OPTIMIZER.replace("lr, drag)", "lr, drog)"))
+    code, _, err = run("check", "mine.py")
+    assert code == 2 and err.endswith("optbench: mine.py does not load (what is wrong stands above)")
+    told = "mine.py does not load: optimizer mine: 'drog' has no default in its decorator: did you mean 'drag'?"
+    assert told in " ".join(err.split()) and "Traceback" not in err
+
+
+def test_the_reason_why_a_rule_does_not_compile_is_whole_and_names_the_line(run, own_kernels):
+    Path("mine.py").write_text(OPTIMIZER.replace("w - lr * drag * g", "w - lr * drag * g, g"))
+    _, out, _ = run(*SMALL, "--plugin", "mine.py", "--optimizers", "gd, mine")
+    told = " ".join(out.split())
+    assert "found for signature: setitem(array(float64, 1d, C), int64, UniTuple(float64 x 2)) (mine.py)" in told
+    Path("bowl.py").write_text(PROBLEM.replace("SIGN", "w.nothing"))
+    _, _, err = run("sweep", "--plugin", "bowl.py", *SMALL[1:], "--problems", "bowl", "--out", "other")
+    assert line(err).startswith("bowl with gd, bowl with momentum: problem bowl: value_and_gradient does not compile: ")
+    assert "Unknown attribute 'nothing'" in err and "(bowl.py, line 8)" in err
+
+
+def test_a_check_of_a_loop_for_ever_ends(tmp_path):
+    (tmp_path / "mine.py").write_text(OPTIMIZER.replace("    return", "    while g == g:\n        w += lr\n    return"))
+    command = [sys.executable, "-m", "optbench", "check", str(tmp_path / "mine.py"), "--stall", "2s"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1 and not done.stderr
+    assert done.stdout.splitlines()[-1].startswith("  FAIL no answer in 2 s")
+
+
 def test_a_problem_that_cannot_run_is_told_at_the_end(run, own_kernels):
     Path("bowl.py").write_text(PROBLEM.replace("SIGN", "w.nothing"))
     code, out, err = run(*SMALL, "--plugin", "bowl.py", "--problems", "rosenbrock, bowl")
-    assert code == 2 and "24 runs" in out and "some cohorts could not run: bowl with gd: " in line(err)
+    assert (
+        code == 2 and "24 runs" in out and "some cohorts could not run: bowl with gd, bowl with momentum: " in line(err)
+    )
 
 
 def test_check_says_what_is_wrong(run, own_kernels):

@@ -29,8 +29,10 @@ def test_losses_below_the_stated_minimum_are_told(gap, minimum, words):
     assert text in said([row(gap, minimum)], "test_accuracy")
 
 
-@pytest.mark.parametrize(("value", "minimum", "told"), [(FLOOR, 0.0, 1), (FLOOR, -7.0, 1), (FLOOR + 1, 0.0, 0),
-                                                        (FLOOR + np.log(7), -7.0, 1), (FLOOR + np.log(8), -7.0, 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "minimum", "told"),
+    [(FLOOR, 0.0, 1), (FLOOR + 1, 0.0, 0), (FLOOR + np.log(7), -7.0, 1), (FLOOR + np.log(8), -7.0, 0)],
+)
 def test_the_floor_is_told_where_it_counts(value, minimum, told):
     runs = [row(0.0, minimum, log_tail=value), row(0.1, minimum)]
     assert len(said(runs)) == told and said(runs, "test_accuracy") == []
