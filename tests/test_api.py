@@ -222,7 +222,7 @@ def test_a_sweep_without_a_folder_leaves_nothing_behind(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"optimizer": "gd"}, "unknown key in .* 'optimizer': did you mean 'optimizers'"),
+    [({"optimizer": "gd"}, "unknown key 'optimizer': did you mean 'optimizers'"),
      ({"optimizers": "adm"}, "did you mean 'adam'"), ({"workers": 0}, "workers=0 must be at least 1")],
 )  # fmt: skip
 def test_sweep_refuses_in_one_line(changes, words):

@@ -25,13 +25,14 @@ def print_comparison(table: pd.DataFrame, sides: list[dict[str, Any]], above: fl
     print_lines("")
     same = bool((rows["identical"] == 1).all())
     if same:
-        print_lines(f"all {rows['runs'].sum():,} pairs of runs are identical")
+        count = int(rows["runs"].sum())
+        print_lines(f"all {count:,} pairs of runs are identical" if count > 1 else "the only pair of runs is identical")
     for problem, part in () if same else rows.groupby("problem", sort=False):
         print_lines(filled(f"{problem}: {_sentence(part, one)}", 2))
     for row in () if same else over.to_dict("records"):
         several = "" if one or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
-        print_lines(filled(f"over all {row['blocks']:.0f} problems{several}: {_overall(row, one)}", 2))
-    print_lines("", *_table(table, one), "")
+        print_lines(filled(f"over all {counted(int(row['blocks']), 'problem')}{several}: {_overall(row, one)}", 2))
+    print_lines("", *_table(rows if same else table, one), "")
     for line in _foot(table, rows, above):
         print_lines(filled(line, 2))
 
@@ -39,18 +40,21 @@ def print_comparison(table: pd.DataFrame, sides: list[dict[str, Any]], above: fl
 def _head(table: pd.DataFrame, rows: pd.DataFrame, sides: list[dict[str, Any]]) -> Iterator[str]:
     for name, side in zip("AB", sides, strict=True):
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
-        yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {side['runs']:,} runs)"
+        yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {counted(side['runs'], 'run')})"
     if table.attrs["by"] == SECONDS:
         cohorts = counted(int(rows["runs"].sum()), "cohort")
         yield f"compared: seconds of a run, by {cohorts} in common; what else the machine had to do is in them"
     elif table.attrs["by"] == SETTINGS:
         what = f"the same settings in both, {_span(rows['trials'])} a row"
-        yield f"compared: {what}, by {table.attrs['measure']}, on {_span(rows['seeds'])} seeds in common"
+        yield (
+            f"compared: {what}, by {table.attrs['measure']}, on the {_span(rows['seeds'])} "
+            f"seed{'s' if rows['seeds'].max() != 1 else ''} on which both ran all of them"
+        )
     else:
         where = f"{_span(rows['blocks'])} block{'s' if rows['blocks'].max() != 1 else ''}"
         yield (
             f"compared: each side as it was tuned, by {table.attrs['measure']}, in {where}, "
-            f"on {_span(rows['seeds'])} seeds in common that chose nothing"
+            f"on {_span(rows['seeds'])} seed{'s' if rows['seeds'].max() != 1 else ''} in common that chose nothing"
         )
     unequal = rows[rows["trials_a"] != rows["trials_b"]]
     if len(unequal) and table.attrs["by"] != SETTINGS:

@@ -28,7 +28,7 @@ def list_names(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="optimizers, schedules, problems or datasets; wrappers, baselines or eager alone; by default all.",
+            help="optimizers, schedules, problems or datasets; wrappers, schedule_wrappers, baselines or eager alone.",
             autocompletion=completion.kinds,
         ),
     ] = None,

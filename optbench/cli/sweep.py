@@ -124,6 +124,7 @@ def print_notes(plan: Plan) -> None:
 def print_summary(finished: Finished) -> None:
     """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
     from optbench.cli.console import command, paragraph
+    from optbench.cli.entries import counted
     from optbench.wording import answers
     from optbench.wording.eager import eager_text
 
@@ -158,7 +159,7 @@ def print_summary(finished: Finished) -> None:
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
     paragraph(
-        f"{len(runs):,} runs ({diverged:,} diverged"
+        f"{counted(len(runs), 'run')} ({diverged:,} diverged"
         + (": they count as failures" if diverged else "")
         + (f"; {late:,} cut by the deadline: their settings are not chosen" if late else "")
         + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",

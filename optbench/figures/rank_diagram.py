@@ -126,7 +126,11 @@ def draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about: 
         ranks = rows["mean_rank"].to_numpy()
         low, high = math.floor(ranks.min()), max(math.ceil(ranks.max()), math.floor(ranks.min()) + 1)
         inch = (high - low) / max(wide - sum(rooms), 0.2 * wide)
-        ax.set(xlim=(low - rooms[0] * inch, high + rooms[1] * inch), ylim=(max(total, tall / unit), 0))
+        right = high + rooms[1] * inch
+        if low + gap + 0.1 * inch > right:  # the ruler is longer than the scale
+            inch = gap / max(wide - rooms[0] - 0.1, 0.2 * wide)
+            right = low + gap + 0.1 * inch
+        ax.set(xlim=(low - rooms[0] * inch, right), ylim=(max(total, tall / unit), 0))
         ax.axis("off")
         _scale(ax, low, high, line, points, about)
         if gap == gap:

@@ -87,15 +87,16 @@ def draw_best_of_n(ax: Axes, table: pd.DataFrame, looks: dict, texts: dict) -> N
     trials, marks = table[table["kind"] == TRIALS], table[table["kind"] == DEFAULTS]
     parts = dict(iter(trials.groupby("optimizer", sort=False)))
     log = bool((table["value"] > 0).all())
-    lowest = float(table["value"].min()) / 100 if log else -np.inf
+    # Where a setting fails now and then a band is hundreds of decades tall, beside which no line could be seen.
+    lowest, highest = (table["value"].min() / 100, table["value"].max() * 100) if log else (-np.inf, np.inf)
     for place, (name, look) in enumerate(looks.items()):
         if name not in parts:
             continue
         n, value, low, high = (parts[name][column].to_numpy() for column in ("n", "value", "low", "high"))
         style.draw_line(ax, n, value, look, texts[name], zorder=3, markevery=(place % 3, 3))
         seen = np.isfinite(low) & np.isfinite(high)
-        ax.fill_between(n[seen], np.maximum(low[seen], lowest), high[seen], color=look["color"], alpha=0.12,
-                        linewidth=0, zorder=2, gid=f"band {name}")  # fmt: skip
+        ax.fill_between(n[seen], np.clip(low[seen], lowest, highest), np.clip(high[seen], lowest, highest),
+                        color=look["color"], alpha=0.12, linewidth=0, zorder=2, gid=f"band {name}")  # fmt: skip
     if gray := [(part["n"], part["value"]) for name, part in parts.items() if name not in looks]:
         style.draw_others(ax, gray, len(gray))
     for row in marks.itertuples():

@@ -45,7 +45,7 @@ def provenance_rows(provenance: dict) -> list[tuple[str, str]]:
     rows = []
     for key, value in provenance.items():
         if isinstance(value, dict):
-            rows += [(f"{key}: {name}", _flat(part)) for name, part in value.items()]
+            rows += [(f"{key}: {name}", _flat(part)) for name, part in value.items() if part != ""]
         else:
             rows.append((key, _flat(value)))
     return rows

@@ -51,12 +51,15 @@ def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = Non
         raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
     if isinstance(raw.get("plugins"), list):
         raw["plugins"] = [str(source.parent / item) if isinstance(item, str) else item for item in raw["plugins"]]
-    return merge(spec_plugins.beside(raw, source.parent), changes or {}, source.name)
+    return merge(spec_plugins.beside(raw, source.parent), changes or {}, "" if path is None else source.name)
 
 
 def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
-    """``raw`` with every non-None value of ``changes`` in its place; a changed budget replaces the old one."""
-    raw, changes = (_plain(each, label) for each in (raw, changes))
+    """``raw`` with every non-None value of ``changes`` in its place; a changed budget replaces the old one.
+
+    label: the file that ``raw`` stands in, for errors of it; empty where it is nobody's.
+    """
+    raw, changes = _plain(raw, label), _plain(changes, "")
     changes = {key: value for key, value in changes.items() if value is not None}
     if {"epochs", "steps"} & changes.keys():
         raw.pop("epochs", None)
@@ -66,9 +69,11 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
     if {"seeds", "tuning_seeds"} & changes.keys() and "blocks" not in changes:
         for key in BLOCK_KEYS:
             raw.pop(key, None)  # seeds of one's own are a plain grid
+    if changes.get("blocks") == 0:
+        raise OptbenchError("blocks: 0 must be at least 2; seeds = 8 is a plain grid")
     if changes.get("blocks"):
         if "tuning_seeds" in changes:
-            raise OptbenchError(f"{label}: tuning_seeds and blocks: give one")
+            raise OptbenchError("tuning_seeds and blocks: give one")
         raw.pop("seeds", None)
     raw.update(changes)
     if raw.get("blocks"):
@@ -81,12 +86,13 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
     except ValidationError as error:
         first = min(error.errors(include_input=False), key=lambda each: each["type"] == "missing")
         where = ".".join(str(part) for part in first["loc"])
+        label = f"{label}: " if label and where.partition(".")[0] not in changes else ""
         if first["type"] == "extra_forbidden":
             *place, key = map(str, first["loc"])
             said = unknown(f"key in {'.'.join(place)}", key, _ENTRIES[place[0]])
-            raise OptbenchError(f"{label}: {said}") from None
+            raise OptbenchError(f"{label}{said}") from None
         message = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise OptbenchError(f"{label}: {where + ': ' if where else ''}{message}") from None
+        raise OptbenchError(f"{label}{where + ': ' if where else ''}{message}") from None
 
 
 def _plain(raw: Mapping, label: str) -> dict:
@@ -94,11 +100,11 @@ def _plain(raw: Mapping, label: str) -> dict:
     found = {}
     for key, value in raw.items():
         if key not in Spec.model_fields:
-            raise unknown(f"key in {label}", key, Spec.model_fields)
+            raise unknown(f"key in {label}" if label else "key", key, Spec.model_fields)
         try:
             found[key] = plain(value)
         except OptbenchError as error:
-            raise OptbenchError(f"{label}: {key}: {error}") from None
+            raise OptbenchError(f"{label + ': ' if label else ''}{key}: {error}") from None
     return found
 
 

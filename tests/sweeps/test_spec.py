@@ -160,7 +160,7 @@ def test_the_built_in_spec_is_read_back_too(tmp_path):
 def test_the_device():
     assert merge(BASE, {}).device == "cpu" and merge(BASE | {"device": "cuda"}, {"device": "auto"}).device == "auto"
     message = refused(lambda: merge(BASE, {"device": "cud"}))
-    assert message == "spec: device: unknown device 'cud': did you mean 'cuda'?"
+    assert message == "device: unknown device 'cud': did you mean 'cuda'?"
     # A folder from before there was a choice of devices still holds the same sweep.
     assert "device" not in to_toml(merge(BASE, {"device": "cpu"}))
 

@@ -47,8 +47,9 @@ optbench.views.ranks = (() => {
         marker: { size: 14, color: rows.map(color), line: { color: optbench.theme.colors().paper, width: 1.5 } },
       },
     ];
-    // The bar stands at the right end, where few dots are: two means further apart than it differ.
-    const bar = critical === null || critical > shown.length ? {} : {
+    // The bar stands above the dots: two means further apart than it differ.
+    const barred = critical !== null && critical <= shown.length;
+    const bar = !barred ? {} : {
       shapes: [{ type: "line", x0: 1, x1: 1 + critical, y0: -0.8, y1: -0.8, line: { color: ink, width: 2 } }],
       annotations: [{
         x: 1, xanchor: "left", y: -0.8, yanchor: "bottom", text: `critical difference ${number(critical)}`,
@@ -60,7 +61,7 @@ optbench.views.ranks = (() => {
       layout: {
         height: EDGES + ROOM * Math.max(rows.length, 2),
         xaxis: {
-          type: "linear", range: [0.8, Math.max(shown.length, 2) + 0.2], dtick: shown.length > 12 ? 5 : 1, text: "rank (1 is best)",
+          type: "linear", range: [0.8, Math.max(shown.length, 2, barred ? 1 + critical : 0) + 0.2], dtick: shown.length > 12 ? 5 : 1, text: "rank (1 is best)",
         },
         yaxis: {
           type: "linear", range: [rows.length - 0.4, -1.3], tickfont: { color: ink, size: 12.5 }, gridcolor: line,
