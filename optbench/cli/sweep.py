@@ -99,6 +99,8 @@ def sweep(
             print_summary(finished)
             if report:
                 report_command.draw(finished)
+            elif (page := Path(out) / "report" / "index.html").exists():
+                paragraph(f"{page} is of before: optbench report {out} makes it anew", hang=2)
             if time and status.out_of_time:
                 paragraph(
                     f"the budget of {budget} is over, and what was incomplete is left out; {stopping.KEPT}", hang=2

@@ -80,7 +80,8 @@ def file_of(path: str) -> Path:
         kinds = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
         raise OptbenchError(f"data set {path}: the path must end in {kinds}{hint}")
     if not is_file(place):
-        raise OptbenchError(f"data set {path}: no such file{_nearest(place)}")
+        where = "" if place.is_absolute() else f" in {Path.cwd()}"
+        raise OptbenchError(f"data set {path}: no such file{where}{_nearest(place)}")
     return place
 
 
@@ -91,7 +92,7 @@ def _nearest(place: Path) -> str:
     except (OSError, ValueError):
         return ""
     near = difflib.get_close_matches(place.name, beside, n=1)
-    return f": did you mean {near[0]!r}?" if near else ""
+    return f": did you mean {str(place.with_name(near[0]))!r}?" if near else ""
 
 
 def _file(**given: Any) -> Raw:

@@ -233,7 +233,9 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
     """
     text = y.dtype.kind not in "biuf"
     if classes is False and text:
-        raise OptbenchError(f"data set {name}: the target is text, not real numbers")
+        raise OptbenchError(
+            f"data set {name}: the target is text, not real numbers: logistic, softmax and mlp take classes"
+        )
     whole = text or bool((y == np.floor(y)).all())
     values, place = np.unique(y, return_inverse=True) if classes is not False and whole else (y, y)
     if classes is None:
@@ -241,7 +243,9 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
     if not classes:
         return y.astype(float), ()
     if not whole:
-        raise OptbenchError(f"data set {name}: the target has real values, not classes")
+        raise OptbenchError(
+            f"data set {name}: the target has real values, not classes: least_squares, ridge and huber take those"
+        )
     if len(values) < 2:
         raise OptbenchError(f"data set {name}: all examples are of one class, {values.tolist()[0]!r}")
     if len(values) > MOST_CLASSES:

@@ -113,6 +113,8 @@ def _rows(given, columns: list[Column]):
         raise OptbenchError(
             f"data set {path}: column {name!r} has {count[name]:,} missing values{all_of_them}: "
             f"{ask}, missing=drop) leaves those rows out, missing=mean fills in the mean of the training rows"
+            + " and leaves out those without a target"
+            * bool(gaps[columns[-1].name].any())
         )
     if missing == "drop":
         for name, where in gaps.items():

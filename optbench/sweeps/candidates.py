@@ -121,8 +121,13 @@ def _sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
     if pair and b is None and pair[0] == pair[1]:
         raise OptbenchError(f"{pair[0]!r} stands twice: name two optimizers")
     for results, name in zip((first, second), pair or (), strict=False):
-        if name not in set(results.runs["optimizer"]):
-            raise unknown("optimizer", name, results.runs["optimizer"].unique())
+        there = set(results.runs["optimizer"])
+        if name not in there and results.missing:
+            raise OptbenchError(
+                f"no run of {name!r} is there yet, of {', '.join(sorted(there))} alone: {results.missing}"
+            )
+        if name not in there:
+            raise unknown("optimizer", name, there)
     wanted = [((pair[0],), (pair[1],)) if pair else (optimizers, optimizers), (problems, problems)]
     runs = [first.runs, second.runs]
     for kind, names in zip(("optimizer", "problem"), wanted, strict=True):
