@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MEASURED = 600
 """Seconds by the model from which on a sweep is worth a few seconds of probes: the model is off by several times."""
+_NARROWEST = 72
+"""Columns that the table takes even where a terminal has fewer: all words and numbers in it are whole then."""
 _LONG = 3600
 """Seconds from which on a sweep says first how long it takes."""
 
@@ -29,8 +31,8 @@ def print_plan(plan: Plan, workers: int) -> None:
     from optbench.wording.answers import data_texts
 
     table = Table(box=None)
-    for name in ("problem", "optimizer", "batch sizes"):
-        table.add_column(name, overflow="fold")
+    for name, least in (("problem", 12), ("optimizer", 12), ("batch sizes", 8)):
+        table.add_column(name, overflow="fold", min_width=least)
     for name in ("cohorts", "trials", "runs", "run-steps"):
         table.add_column(name, justify="right", no_wrap=True)
     groups: dict[tuple[str, str], list[Series]] = {}
@@ -46,7 +48,7 @@ def print_plan(plan: Plan, workers: int) -> None:
         steps = sum(each.runs * each.cohort.steps for each in group)
         numbers = (cohorts, trials[problem, optimizer], sum(each.runs for each in group), steps)
         table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
-    console.print(table)
+    console.print(table, width=max(console.width, _NARROWEST), crop=False)
     for text in data_texts((problem.name, problem.data_text) for problem in plan.problems):
         paragraph(text, hang=2)
     for optimizer, ranges in plan.searched.items():

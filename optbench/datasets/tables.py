@@ -24,7 +24,9 @@ def examples(table: Any, given: Mapping[str, Any]) -> Raw:
     columns = list(table.columns)
     if not len(table):
         raise OptbenchError(f"data set {path}: the file holds no examples")
-    if all(_is_number(name) for name in columns):
+    numbers = [name for name in columns if _is_number(name)]
+    # Years may be names, and 0.2 may not: of a file without names the last column is often the class in words.
+    if len(numbers) == len(columns) or (len(numbers) == len(columns) - 1 > 0 and any("." in name for name in numbers)):
         raise OptbenchError(f"data set {path}: the first line must name the columns; it holds numbers")
     if len(set(columns)) < len(columns):
         twice = Counter(columns).most_common(1)[0][0]

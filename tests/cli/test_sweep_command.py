@@ -103,16 +103,22 @@ def test_a_dry_run_says_what_follows_the_screen(run):
     assert "in each of 2 blocks; then what each block has chosen, and what all of them" in out and "(up to 16 ru" in out
 
 
-def test_nothing_of_a_dry_run_is_cut_at_80_columns(run, monkeypatch):
+@pytest.mark.parametrize("width", [80, 40])
+def test_nothing_of_a_dry_run_is_cut(run, monkeypatch, width):
     from optbench.cli.console import console
 
-    monkeypatch.setattr(console, "_width", 80)
+    monkeypatch.setattr(console, "_width", width)
     name = "logistic(data='gaussian(classes=2, examples=400, features=33)', l2=0.25)"
     flags = ["--problems", name, "--optimizers", "clip(lookahead(adam(beta1=[0.8, 0.9, 0.95])), norm=2)", "--dry-run"]
     code, out, err = run("sweep", "--batch-sizes", "8,16,32,64,128,full", *flags)
     assert code == 0 and not err and "…" not in out
     # 5 schedules x 10 rates x 3 values x 6 sizes, on 8 seeds; 6 epochs of 40 + 20 + 10 + 5 + 3 + 1 steps.
-    assert "48 900 7,200 568,800" in out and "(up to 80 runs)" in out and "(up to 64 runs)" in out
+    assert (
+        "problem optimizer" in out
+        and "48 900 7,200 568,800" in out
+        and "(up to 80 runs)" in out
+        and "(up to 64 runs)" in out
+    )
 
 
 def test_flags_reach_the_spec_over_the_file(run):

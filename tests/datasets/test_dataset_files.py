@@ -111,6 +111,11 @@ BROKEN = [
     ("", None, "the file holds no examples"),
     ("a,b\n", None, "the file holds no examples"),
     ("1,2\n3,4\n", None, "the first line must name the columns"),
+    (
+        "5.1,3.5,setosa\n4.9,3.0,setosa\n6.3,3.3,virginica\n",
+        None,
+        "the first line must name the columns; it holds numbers",
+    ),
     ("a,b\n1,2\n3,4\n", None, "2 examples are too few"),
     ("a,b\n1,2\n3,4,5,6\n", None, "cannot be read with sep=',': "),
     ("target\n1\n", None, "there is no column but the target 'target'"),
