@@ -93,8 +93,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
                 0, place, f"{value:.2f}", ha="center", va="center", fontsize=5.5, color="white" if dark else "black"
             )
         named = layer == LAYER
-        ax.set_title(f"a^[{layer}]{{{BATCH}}}({EXAMPLE})", fontsize=8.5, fontweight="bold" if named else "normal",
-                     color="#b03a00" if named else "black")  # fmt: skip
+        ax.set_title(f"a^[{layer}]{{{BATCH}}}({EXAMPLE})", fontsize=8.5, color="#b03a00" if named else "black")
         for side in ax.spines.values():
             side.set(edgecolor="#b03a00" if named else drawing.GRAY, linewidth=2.2 if named else 0.8)
         words = ("the example x", "layer 1", "layer 2", "layer 3", "layer 4:\nprobabilities")[layer]

@@ -50,6 +50,7 @@ optbench.controls = (() => {
       if (box.children[place] !== label) box.insertBefore(label, box.children[place] || null);
     });
     there.forEach((child) => child.remove());
+    box.hidden = [...box.children].every((child) => child.hidden);
   };
 
   // The buttons of the views, of which one is pressed.
