@@ -24,7 +24,7 @@ class SettingsTables:
         self.evidence, self.short = evidence, evidence.short
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
         self.eager = eager_optimizers(runs, evidence.results.timings)
-        self.metrics = ["test_loss", *metric_columns(runs)]
+        self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
         self.several = runs["dtype"].nunique() > 1
         self.most = max(FEWEST_ROWS, ROWS_OF_PROBLEMS // max(runs["problem"].nunique(), 1))
 
@@ -57,9 +57,10 @@ class SettingsTables:
         names = [name.replace("_", " ") for name in metrics]
         numbers = ["place", "rate", "median", "failed", *names]
         headings = [*(before or []), "optimizer", "place", "batch", "schedule", "rate", "median", "interval", "failed"]
-        headings += [*names, "note"]
-        if all(not row[-1].text for row in rows):
-            return headings[:-1], [row[:-1] for row in rows], numbers
+        place = len(headings)  # of the note, before the metrics: what stands behind them is out of sight at first
+        headings += ["note", *names]
+        if all(not row[place].text for row in rows):
+            return [*headings[:place], *names], [(*row[:place], *row[place + 1 :]) for row in rows], numbers
         return headings, rows, numbers
 
     def _cells(self, row: dict, metrics: list[str], undecided: bool) -> tuple[Cell, ...]:
@@ -79,6 +80,6 @@ class SettingsTables:
             number(row["median"], marks=marks[:1]),
             span(row["low"], row["high"], covers) if several and pd.notna(row["low"]) else cell("–"),
             cell(labels.failure_text(row), value=float(row["failures"]), marks=("bad",) if row["failures"] else ()),
-            *(number(row[name]) for name in metrics),
             cell("; ".join(labels.notes(row)), marks=("bad",)),
+            *(number(row[name]) for name in metrics),
         )
