@@ -33,7 +33,7 @@ class Result:
     """
 
     w: np.ndarray
-    """(dim,)"""
+    """(dim,): the last weights, or what the rule reports in their place, such as their average"""
     curve: pd.DataFrame = field(repr=False)
     """One row an evaluation; the columns are those of the table ``curves``."""
     status: str
@@ -58,7 +58,7 @@ class CohortResult:
     curves: pd.DataFrame = field(repr=False)
     """One row an evaluation of a run, as in the table ``curves``."""
     w: np.ndarray = field(repr=False)
-    """(runs, dim): the last weights."""
+    """(runs, dim): the last weights, or what the rule reports in their place."""
     seconds: float
     """Of the steps and evaluations, without compilation."""
     evaluation_seconds: float
