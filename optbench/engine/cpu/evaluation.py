@@ -19,7 +19,7 @@ class Evaluation:
         self.problem, self.code, self.dtype = problem, code, dtype
         self.arrays = arrays_of(problem, dtype)
         self.single = problem.form == "single"
-        self._runs = 0
+        self._runs, self._points = 0, (0, 0)
 
     def train(self, w: np.ndarray) -> np.ndarray:
         """Loss and metrics on the training data, (1 + metrics, runs) float64; ``w`` in the problem's form."""
@@ -51,10 +51,8 @@ class Evaluation:
     def _means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """(p, 1 + metrics, runs): of each point, a piece of the examples after the other."""
         count, runs = max(len(x), 1), points.shape[1 if self.single else 2]
-        values, (g, work) = 1 + len(self.problem.metrics), self._scratch(runs)
-        points, f = np.ascontiguousarray(points), aligned((len(points), runs), self.dtype)
-        out = aligned((len(points), *((runs, values) if self.single else (values, runs))), self.dtype)
-        total = np.zeros((len(points), values, runs))
+        (g, work), (f, out) = self._scratch(runs), self._results(len(points), runs)
+        points, total = np.ascontiguousarray(points), np.zeros((len(points), 1 + len(self.problem.metrics), runs))
         for first in range(0, count, _ROWS):
             part, target = x[first : first + _ROWS], y[first : first + _ROWS]
             self._evaluate(points, g, f, out, part, target, self.arrays.constants, self.arrays.layout, work)
@@ -74,6 +72,17 @@ class Evaluation:
                 evaluate(w, values, *rest)
             else:
                 gradient(w, g, loss, *rest, 0, len(loss))
+
+    def _results(self, points: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
+        """f and out of a call for so many points and runs, zeros: they serve until others are asked for, too."""
+        if (points, runs) != self._points:
+            values = 1 + len(self.problem.metrics)
+            f = aligned((points, runs), self.dtype)
+            out = aligned((points, *((runs, values) if self.single else (values, runs))), self.dtype)
+            self._points, self._found = (points, runs), (f, out)
+        for array in self._found:
+            array.fill(0)
+        return self._found
 
     def _scratch(self, runs: int) -> tuple[np.ndarray, np.ndarray]:
         """g and work of the calls for so many runs: they serve until others are asked for."""
