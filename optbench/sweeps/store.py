@@ -8,7 +8,7 @@ the whole sweep are put together in the order of the plan, and so do not depend 
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -267,7 +267,9 @@ def _checked(directory: str | Path, spec: Spec) -> Path:
 
 def unwritable(directory: Path, error: OSError) -> OptbenchError:
     """The disk's refusal, in a line, with what to do."""
-    begun = assembly.names(directory / "cohorts")
+    begun = False
+    with suppress(OSError):  # of a path that no disk can have
+        begun = bool(assembly.names(directory / "cohorts"))
     cure = "what was finished is kept, run the same command again to go on" if begun else "choose another --out"
     return OptbenchError(f"cannot write to {str(directory)!r}: {reason(error)}; {cure}")
 
