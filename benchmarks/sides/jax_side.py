@@ -26,7 +26,7 @@ from benchmarks.sides.jax_variants import Variant, split_layers, split_shapes
 
 
 def sides(case: Case) -> list[Side]:
-    """The peers "JAX" and "JAX tuned" of a case; when the plain program is the fastest, both are the same one."""
+    """The peers "JAX", "JAX tuned" and "JAX watching" of a case; the first two are the same where that is fastest."""
     if case.kind not in ("rosenbrock", "logistic", "mlp", "catalogue"):
         return []
     import jax
@@ -38,13 +38,9 @@ def sides(case: Case) -> list[Side]:
     if case.name == "rosenbrock-gd":
         factors = (1, 4, 16)
     others = [_side(case, variant, unroll) for variant in jax_tuned.variants(case) for unroll in factors]
-    sides = [plain, _called("JAX tuned", _fastest([plain, *others]))]
+    sides = [plain, replace(_fastest([plain, *others]), peer="JAX tuned")]
     watching = [_side(case, variant, unroll) for variant in jax_tuned.watching(case) for unroll in factors]
-    return sides + ([_called("JAX watching", _fastest(watching))] if watching else [])
-
-
-def _called(peer: str, side: Side) -> Side:
-    return replace(side, peer=peer)
+    return sides + ([replace(_fastest(watching), peer="JAX watching")] if watching else [])
 
 
 def _fastest(candidates: list[Side]) -> Side:
@@ -151,10 +147,8 @@ def plain_variants(case: Case) -> list[Variant]:
         z = x @ w + b
         return jnp.mean(jax.nn.logsumexp(z, axis=1) - jnp.sum(z * jax.nn.one_hot(y, case.layers[-1], dtype=z.dtype), 1))
 
-    def catalogue(w: Any, x: Any = None, y: Any = None) -> Any:
-        return case.own.loss(w, x, y, jnp.asarray(case.problem.constants, case.dtype))
-
-    loss = {"rosenbrock": rosenbrock, "logistic": logistic, "mlp": mlp, "catalogue": catalogue}[case.kind]
+    own = jax_tuned.loss_of(case)
+    loss = {"rosenbrock": rosenbrock, "logistic": logistic, "mlp": mlp, "catalogue": own}[case.kind]
     pack, unpack = split_layers(case.layers) if case.kind == "mlp" else (np.asarray, np.asarray)
     if case.own and case.own.shapes:
         pack, unpack = split_shapes(case.own.shapes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,16 +27,21 @@ def variants(case: Case) -> list[Variant]:
     return [_mlp_by_hand(case)] + ([_mlp_wide(case)] if case.lanes > 1 and len(case.layers) == 3 else [])
 
 
+def loss_of(case: Case) -> Callable[..., Any]:
+    """(weights, x, y) -> the loss of one run of the catalogue's kind, or those of lanes that stand last."""
+    import jax.numpy as jnp
+
+    return lambda w, x=None, y=None: case.own.loss(w, x, y, jnp.asarray(case.problem.constants, case.dtype))
+
+
 def watching(case: Case) -> list[Variant]:
     """Those of the catalogue's kinds that compute the loss as well, the plain one among them."""
     import jax
-    import jax.numpy as jnp
 
     if case.own is None:
         return []
 
-    def loss(w: Any, x: Any = None, y: Any = None) -> Any:
-        return case.own.loss(w, x, y, jnp.asarray(case.problem.constants, case.dtype))
+    loss = loss_of(case)
 
     def total(w: Any, x: Any = None, y: Any = None) -> Any:
         losses = loss(w, x, y)
@@ -77,10 +83,11 @@ def _other_loss(case: Case) -> Variant:
 def _lanes_last(case: Case) -> Variant:
     """The weights as (dim, lanes), so that the lanes are neighbors and products serve all of them: no vmap."""
     import jax
-    import jax.numpy as jnp
+
+    loss = loss_of(case)
 
     def total(w: Any, x: Any = None, y: Any = None) -> Any:
-        return case.own.loss(w, x, y, jnp.asarray(case.problem.constants, case.dtype)).sum()
+        return loss(w, x, y).sum()
 
     def pack(weights: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(weights.T)

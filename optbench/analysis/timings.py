@@ -16,9 +16,9 @@ def timing_summary(timings: pd.DataFrame, runs: pd.DataFrame, by: Sequence[str] 
     seconds, 0 to 1; NaN where no time was recorded), compile_seconds.
     """
     by = list(by)
-    made = runs.groupby("cohort_id")["steps"].sum().rename("run_steps").reset_index()
-    place = runs.drop_duplicates("cohort_id")[["cohort_id", *by]].merge(made, on="cohort_id")
-    table = timings.drop(columns="steps").merge(place, on="cohort_id", how="inner")
+    place = runs.drop_duplicates("cohort_id")[["cohort_id", *by]]
+    table = timings.merge(place, on="cohort_id", how="inner")
+    table["run_steps"] = table["cohort_id"].map(runs.groupby("cohort_id")["steps"].sum())
     table["stepping"] = table["seconds"] - table["evaluation_seconds"]
     table["timed"] = table["stepping"] / table["ns_per_run_step"].where(table["ns_per_run_step"] > 0)
     sums = ["lanes", "run_steps", "stepping", "timed", "seconds", "evaluation_seconds", "compile_seconds"]

@@ -38,7 +38,7 @@ def check(
         ),
     ] = 1e-9,
     stall: Annotated[
-        str, option("stall", "TIME", "A check that does not end in so long has failed.", groups.INPUT)
+        str, option("stall", "TIME", "Without --against: a check that does not end in so long failed.", groups.INPUT)
     ] = "60s",
     json: Json = False,
     plugin: Plugin = None,

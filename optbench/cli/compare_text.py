@@ -47,14 +47,13 @@ def _head(table: pd.DataFrame, rows: pd.DataFrame, sides: list[dict[str, Any]]) 
     elif table.attrs["by"] == SETTINGS:
         what = f"the same settings in both, {_span(rows['trials'])} a row"
         yield (
-            f"compared: {what}, by {table.attrs['measure']}, on the {_span(rows['seeds'])} "
-            f"seed{'s' if rows['seeds'].max() != 1 else ''} on which both ran all of them"
+            f"compared: {what}, by {table.attrs['measure']}, on the {_some(rows['seeds'], 'seed')} "
+            "on which both ran all of them"
         )
     else:
-        where = f"{_span(rows['blocks'])} block{'s' if rows['blocks'].max() != 1 else ''}"
         yield (
-            f"compared: each side as it was tuned, by {table.attrs['measure']}, in {where}, "
-            f"on {_span(rows['seeds'])} seed{'s' if rows['seeds'].max() != 1 else ''} in common that chose nothing"
+            f"compared: each side as it was tuned, by {table.attrs['measure']}, in {_some(rows['blocks'], 'block')}, "
+            f"on {_some(rows['seeds'], 'seed')} in common that chose nothing"
         )
     unequal = rows[rows["trials_a"] != rows["trials_b"]]
     if len(unequal) and table.attrs["by"] != SETTINGS:
@@ -66,6 +65,11 @@ def _head(table: pd.DataFrame, rows: pd.DataFrame, sides: list[dict[str, Any]]) 
         )
     for line in table.attrs["differences"]:
         yield f"note: {line}"
+
+
+def _some(values: pd.Series, word: str) -> str:
+    """``1 seed``, ``4 seeds``, ``3 to 4 seeds``."""
+    return f"{_span(values)} {word}{'' if values.max() == 1 else 's'}"
 
 
 def _span(values: pd.Series) -> str:

@@ -60,7 +60,7 @@ class Kernel:
         self.repeat(1, *arguments)
 
 
-_PLACE = re.compile(r'^File "(.+)", line (\d+)')
+_PLACE = re.compile(r'File "(.+)", line (\d+)')
 
 
 @cache
@@ -92,7 +92,7 @@ def _reason(error: Exception, lines_tell: bool) -> str:
     reason = said[0].removesuffix("Raised from None").rstrip(". ")
     if reason.endswith(":") and len(said) > 1:  # the signature that there is no such function for
         reason = f"{reason} {said[1].removeprefix('>>> ')}"
-    place = next((found for line in lines if (found := _PLACE.search(line))), None)
+    place = next((found for line in lines if (found := _PLACE.match(line))), None)
     if place is None:
         return reason
     return f"{reason} ({Path(place[1]).name}{f', line {place[2]}' * lines_tell})"

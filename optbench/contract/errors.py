@@ -106,8 +106,14 @@ def near(name: str, valid: Iterable[str]) -> str:
     Returns:
         A question that offers the nearest one, behind a colon; nothing where none is near.
     """
-    found = difflib.get_close_matches(name[:_HEAD], list(valid), n=1, cutoff=0.5)
-    return f": did you mean {found[0]!r}?" if found else ""
+    found = _nearest(name, list(valid))
+    return f": did you mean {found!r}?" if found else ""
+
+
+def _nearest(name: str, valid: list[str]) -> str:
+    """The same name in other letters, or else the one most like it; empty where none is."""
+    same = [each for each in valid if each.lower() == name.lower()]
+    return next(iter(same or difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)), "")
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
@@ -124,10 +130,8 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
     """
     valid = sorted(map(str, valid))
     name = name if isinstance(name, str) else shown(name)
-    near = [each for each in valid if each.lower() == name.lower()]
-    near = near or difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)
-    if near:
-        hint = f"did you mean {near[0]!r}?"
+    if found := _nearest(name, valid):
+        hint = f"did you mean {found!r}?"
     elif shown_by:
         hint = f"{shown_by!r} shows what there is"
     else:

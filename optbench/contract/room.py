@@ -24,18 +24,18 @@ def cores() -> int:
         The count; a part of a core counts as one.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, ceil(_quota())))
+    return max(1, ceil(min(allowed, _quota())))
 
 
 @cache
 def _quota() -> float:
-    """Cores' worth of time; as many as the machine can have where nobody says. Read once."""
+    """Cores' worth of time; infinity where nobody says. Read once."""
     for paths in _QUOTAS:
         with contextlib.suppress(ValueError, OSError):  # "max" where there is no limit, and -1 in the older kind
             quota, period = map(int, " ".join(Path(path).read_text() for path in paths).split())
             if quota > 0 and period > 0:
                 return quota / period
-    return os.cpu_count() or 1
+    return float("inf")
 
 
 @cache

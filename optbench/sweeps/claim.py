@@ -24,19 +24,13 @@ def claimed(directory: Path, spec: Spec, tell: Callable[[str], None], extend: bo
     if extend and old is not None and not differences(joined(old, spec), spec):
         return before
     changed = ["what is in spec.toml"] if old is None else differences(old, spec)
-    if changed and not (before is None and _was_refused(directory)):
+    if changed:
         raise OptbenchError(
             f"{str(directory)!r} holds another sweep (different: {', '.join(changed)}); choose another --out, "
             + ("add --extend to keep its runs and run what is missing, " if old and _serves(old, spec) else "")
             + "or delete it"
         )
     return before
-
-
-def _was_refused(directory: Path) -> bool:
-    """Whether a sweep began in the folder and ended before it planned a run: it has nothing to keep."""
-    cohorts = directory / "cohorts"
-    return (directory / "provenance.json").exists() and cohorts.is_dir() and not any(cohorts.iterdir())
 
 
 def kept(directory: Path, tell: Callable[[str], None]) -> tuple[Manifest | None, str | None]:

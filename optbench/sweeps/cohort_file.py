@@ -94,7 +94,7 @@ def _places(head: bytes) -> dict[str, int]:
 
 def _stream(table: pa.Table) -> pa.Buffer:
     # A cohort of a few lanes takes a few milliseconds: to pack its tables would be a good part of that. And zstd would
-    # take three times as long as lz4, for files a tenth smaller.
+    # take three times as long as lz4, for files a tenth smaller. Arrow's own threads would wait for the workers' cores.
     rows, sink = table.num_rows, pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=None if rows < _SMALL else "lz4", use_threads=False)
     with pa.ipc.new_stream(sink, table.schema, options=options) as writer:

@@ -93,8 +93,9 @@ def execute(
         raise OptbenchError("workers are those of the scheduler: leave --workers out")
     workers, isolation = checked_workers(options.workers), options.isolation
     with (
-        opened(directory, plan.spec, provenance(command, plan), tell, plan.shard, options.extend) as store,
+        # First: what it refuses leaves no folder behind, which would be in the way of the next sweep.
         crew_for(plan, options.executor, options.scheduler, workers) as hired,
+        opened(directory, plan.spec, provenance(command, plan), tell, plan.shard, options.extend) as store,
         isolation.crew(workers, plugins) as processes,
     ):
         again = options.retry_failed

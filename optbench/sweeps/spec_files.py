@@ -86,13 +86,13 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
     except ValidationError as error:
         first = min(error.errors(include_input=False), key=lambda each: each["type"] == "missing")
         where = ".".join(str(part) for part in first["loc"])
-        label = f"{label}: " if label and where.partition(".")[0] not in changes else ""
+        file = _before(label) if where.partition(".")[0] not in changes else ""
         if first["type"] == "extra_forbidden":
             *place, key = map(str, first["loc"])
             said = unknown(f"key in {'.'.join(place)}", key, _ENTRIES[place[0]])
-            raise OptbenchError(f"{label}{said}") from None
+            raise OptbenchError(f"{file}{said}") from None
         message = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise OptbenchError(f"{label}{where + ': ' if where else ''}{message}") from None
+        raise OptbenchError(f"{file}{_before(where)}{message}") from None
 
 
 def _plain(raw: Mapping, label: str) -> dict:
@@ -104,8 +104,13 @@ def _plain(raw: Mapping, label: str) -> dict:
         try:
             found[key] = plain(value)
         except OptbenchError as error:
-            raise OptbenchError(f"{label + ': ' if label else ''}{key}: {error}") from None
+            raise OptbenchError(f"{_before(label)}{_before(key)}{error}") from None
     return found
+
+
+def _before(place: str) -> str:
+    """A place in front of what is said of it; nothing where it has none."""
+    return f"{place}: " if place else ""
 
 
 def raw(spec: Spec) -> dict[str, Any]:

@@ -105,9 +105,9 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     return " ".join([text, *extremes.texts(runs, choose_by)])
 
 
-def _at_fewer(verdicts: pd.DataFrame) -> str:
+def _at_fewer(pairs: pd.DataFrame) -> str:
     """How pairs of unequal trials are compared."""
-    fewer = verdicts[(verdicts["trials"] > 0) & (verdicts["trials_a"] != verdicts["trials_b"])]
+    fewer = pairs[(pairs["trials"] > 0) & (pairs["trials_a"] != pairs["trials_b"])]
     blocks = sorted({int(count) for count in fewer["blocks"] if count > 1})
     where = f" ({' or '.join(map(str, blocks))} blocks)" if blocks else ""
     return f"pairs are compared at the smaller number, and only by the seeds on which all settings ran{where}"
