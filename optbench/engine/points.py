@@ -64,6 +64,6 @@ def _batches_may_stand_in(problem: Problem) -> bool:
     """Whether the mean loss of mini-batches may stand for that of all examples.
 
     Not where runs come near a minimum above the bound of all losses: batches then lie as often below it as above, by
-    more than a good run differs from it. Of logistic regressions of five epochs a quarter seemed to have reached it.
+    more than a good run differs from it. Of gd's runs of five epochs on logistic a quarter seemed to have reached it.
     """
     return problem.data is None or is_bound(problem.minimum_source)
