@@ -11,6 +11,7 @@ from optbench.cli import check, compare, completion, ewa, groups, info, lecture,
 from optbench.cli import list as listing
 from optbench.cli.options import WARNING, TakesNumbers
 from optbench.contract.errors import OptbenchError
+from optbench.contract.room import memory_ran_out, need_addresses
 from optbench.contract.version import __version__
 
 
@@ -19,6 +20,7 @@ class Commands(groups.Commands):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
+        need_addresses()
         stopping.raise_from_now_on()
         try:
             return super().invoke(ctx)
@@ -77,6 +79,11 @@ def main() -> None:
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(141)
+    except (MemoryError, OSError, ImportError, RuntimeError) as error:
+        if not (text := memory_ran_out(error)):
+            raise
+        print(f"optbench: {text}", file=sys.stderr)
+        sys.exit(2)
     finally:
         warnings.showwarning = known
 

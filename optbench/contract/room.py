@@ -1,6 +1,7 @@
 """How many cores, how much memory and disk there is, and the refusal of what needs more, before it is begun."""
 
 import contextlib
+import errno
 import os
 import shutil
 from functools import cache
@@ -9,8 +10,15 @@ from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
 
+with contextlib.suppress(ImportError):  # POSIX has it
+    import resource
+
 REAL = 8
 """Bytes of a float64."""
+_ADDRESSES = 3e9
+"""Bytes of address space that the default sweep takes on two cores; most of it is reserved and never used."""
+_LEAST_ADDRESSES = 1.5e9
+"""Bytes of address space without which nothing is begun: where OpenBLAS gets none it waits for some for ever."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _QUOTAS = (("/sys/fs/cgroup/cpu.max",), ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
@@ -40,18 +48,55 @@ def _quota() -> float:
 
 @cache
 def memory() -> float:
-    """The bytes of memory that this process may have: the machine's, or its container's; read once.
+    """The bytes of memory that this process may have: the machine's, its container's, or its own limit's; read once.
 
     Returns:
         The bytes; infinity where nobody says.
     """
-    known = [float("inf")]
+    known = [_address_limit()]
     with contextlib.suppress(AttributeError, ValueError, OSError):
         known.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     for path in _LIMITS:
         with contextlib.suppress(ValueError, OSError):  # "max" where there is no limit
             known.append(int(Path(path).read_text()))
     return min(each for each in known if each > 0)
+
+
+def _address_limit() -> float:
+    """Return the bytes that ``ulimit -v`` allows; infinity where there is no such limit."""
+    with contextlib.suppress(NameError, ValueError, OSError):
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            return float(limit)
+    return float("inf")
+
+
+def need_addresses() -> None:
+    """Refuse to begin under a limit (``ulimit -v``) at which libraries hang or crash.
+
+    Raises:
+        OptbenchError: the limit is too low.
+    """
+    if (limit := _address_limit()) < _LEAST_ADDRESSES:
+        raise OptbenchError(f"out of memory: ulimit -v allows {size_text(limit)}, {_NEEDS}")
+
+
+def memory_ran_out(error: BaseException) -> str:
+    """Say how much memory is needed, where an error means that there is too little.
+
+    Args:
+        error: any exception.
+
+    Returns:
+        One line; empty where the error has another cause.
+    """
+    text = str(error)
+    full = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    if not (full or "start new thread" in text or "failed to map segment" in text):
+        return ""
+    limit = _address_limit()
+    there = f"ulimit -v allows {size_text(limit)}" if limit < float("inf") else f"there are {size_text(memory())}"
+    return f"out of memory ({' '.join(text.split())[:100]}): {there}, {_NEEDS}"
 
 
 def disk(folder: Path) -> float:
@@ -109,3 +154,6 @@ def size_text(size: float) -> str:
     """
     unit = min(max((int(size).bit_length() - 1) // 10, 0), len(_UNITS) - 1)
     return f"{size / 1024**unit:.3g} {_UNITS[unit]}"
+
+
+_NEEDS = f"and a sweep on two cores needs about {size_text(_ADDRESSES)}"

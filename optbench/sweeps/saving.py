@@ -22,9 +22,13 @@ class Saving:
         self._save, self._told, self._lock = save, told, threading.Lock()
         self._tasks: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(_THREADS + _WAITING)
-        self._threads, self._over = list[threading.Thread](), False
+        self._over = False
         self.unsaved = 0
         """How many are on their way."""
+        # Started here: where the system refuses a thread, whoever begins the sweep hears of it, and not a worker.
+        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(_THREADS)]
+        for thread in self._threads:
+            thread.start()
 
     def put(self, ended: Finished) -> None:
         """Save it soon; after :meth:`finish` at once."""
@@ -34,9 +38,6 @@ class Saving:
             over = self._over
             if not over:
                 self._tasks.put(ended)
-                if len(self._threads) < min(_THREADS, self.unsaved):
-                    self._threads.append(threading.Thread(target=self._serve, daemon=True))
-                    self._threads[-1].start()
         if over:
             self._one(ended)
 

@@ -48,8 +48,9 @@ class ThreadCrew:
         """Have it done, as one of these."""
         if len(self._threads) < self._most:
             order = [self._large, self._small] if self._threads else [self._small, self._large]
-            self._threads.append(threading.Thread(target=self._serve, args=order, daemon=True))
-            self._threads[-1].start()
+            thread = threading.Thread(target=self._serve, args=order, daemon=True)
+            thread.start()
+            self._threads.append(thread)
         tasks.append(task)
         self._there.put(True)
 
