@@ -285,8 +285,7 @@ def _execute(spec, folder, options) -> "Results":
     from optbench.sweeps.interrupts import listening
 
     with listening(["SIGINT"]):
-        options.isolation.probe(spec)
-        plan = session.plan(spec, loader.load_all(spec.plugins))
+        plan = session.planned(spec, options.isolation, loader.refuse_broken)
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)
         status = session.execute(plan, folder, options, tell=lambda text: warnings.warn(text, stacklevel=5))

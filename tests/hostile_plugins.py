@@ -93,3 +93,22 @@ SCHEDULE = """
 def harsh(step, epoch, total_steps):
     os._exit(5)
 """
+
+# What a file leaves behind in the process that loads it.
+LEAVES = {
+    "a child process": "import subprocess; subprocess.Popen(['sleep', '600'])",
+    "a child of its own session": "import subprocess; subprocess.Popen(['sleep', '20'], start_new_session=True)",
+    "a fork": "if os.fork() == 0: time.sleep(600); os._exit(0)",
+    "a thread": "import threading; threading.Thread(target=time.sleep, args=(600,)).start()",
+    "work at the end": "import atexit; atexit.register(time.sleep, 600)",
+    "an alarm": "signal.alarm(1)",
+    "no print": "import builtins; builtins.print = None",
+    "no paths": "import pathlib; pathlib.Path.exists = None",
+    "no environment": "os.environ.clear()",
+}
+# What makes a worker fail, and the sweep end in one line.
+BREAKS = {
+    "no JSON": "import json; json.dumps = json.loads = None",
+    "no lengths": "import builtins; builtins.len = lambda value: 0",
+    "no arrays": "np.array = np.asarray = None",
+}

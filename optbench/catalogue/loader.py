@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from optbench.catalogue import libraries
 from optbench.catalogue.field_words import unknown_name
@@ -35,14 +35,9 @@ _MOST_BYTES = 1 << 24
 _WIDEST = 300
 """Letters of a line of a traceback."""
 _KINDS = {
-    Optimizer: "optimizers",
-    Wrapper: "wrappers",
-    Baseline: "baselines",
-    Eager: "eager",
-    Schedule: "schedules",
-    ScheduleWrapper: "schedule_wrappers",
-    Family: "problems",
-}
+    Optimizer: "optimizers", Wrapper: "wrappers", Baseline: "baselines", Eager: "eager", Schedule: "schedules",
+    ScheduleWrapper: "schedule_wrappers", Family: "problems",
+}  # fmt: skip
 _ONE_NAMESPACE = (("optimizers", "wrappers", "baselines", "eager"), ("schedules", "schedule_wrappers"))
 
 
@@ -106,7 +101,7 @@ class Catalogue:
             if (path := plugin_path(file)) not in self.modules:
                 _add(self, path)
             if path in self.broken:
-                raise OptbenchError(f"the plug-in {path.name} does not load: {last_line(self.broken[path])}")
+                refuse_broken(path, self.broken[path])
             modules, only = [self.modules[path]], path.name
         label = ":".join(parts)
         if label not in self.eager or (only and path not in {origin.file for origin in self.eager[label].origins}):
@@ -212,13 +207,18 @@ def load_all(files: str | Path | Iterable[str | Path] = ()) -> Catalogue:
         files = _some(files)
     catalogue = load(tuple(files))
     for path, trace in catalogue.broken.items():
-        raise OptbenchError(f"the plug-in {path.name} does not load: {last_line(trace)}")
+        refuse_broken(path, trace)
     return catalogue
 
 
 def last_line(trace: str) -> str:
-    """What a traceback says at its end."""
+    """Return the last line of a traceback."""
     return trace.strip().splitlines()[-1]
+
+
+def refuse_broken(path: Path, trace: str) -> NoReturn:
+    """Raise OptbenchError for a file that does not load, with the last line of its traceback."""
+    raise OptbenchError(f"the plug-in {path.name} does not load: {last_line(trace)}")
 
 
 def _some(files: Any) -> tuple:

@@ -163,3 +163,5 @@ CHECKS = (
     _batches_average,
     _compiled_once,
 )
+QUICK = (_starts,)
+"""Those that compile nothing and take a moment."""

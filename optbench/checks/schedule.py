@@ -22,3 +22,5 @@ def _factors(record: Schedule):
 
 FIRST = ()
 CHECKS = (_factors,)
+QUICK = (_factors,)
+"""Those that compile nothing."""

@@ -22,10 +22,15 @@ def load_catalogue(files) -> loader.Catalogue:
     """The catalogue with the user's files; a broken one is shown with its traceback, and the others load."""
     catalogue = loader.load(tuple(files))
     for path, trace in catalogue.broken.items():
-        text = trace.rstrip("\n")
-        gap = "\n" if "\n" in text else " "
-        errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
+        show_broken(path, trace)
     return catalogue
+
+
+def show_broken(path: Path, trace: str) -> None:
+    """Print why a plug-in file does not load."""
+    text = trace.rstrip("\n")
+    gap = "\n" if "\n" in text else " "
+    errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
 
 
 def refuse_broken(catalogue: loader.Catalogue, path: Path) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import OUTPUT, PAGE
-from optbench.cli.options import Plugin, flag, option
+from optbench.cli.options import flag, option
 from optbench.contract.errors import OptbenchError
 from optbench.contract.lists import split_list
 
@@ -66,7 +66,6 @@ def report(
             completion.word_list("csv", "tex"),
         ),
     ] = None,
-    plugin: Plugin = None,
 ) -> None:
     """Write the page of a finished sweep: the answer first, then what it rests on.
 
@@ -74,15 +73,14 @@ def report(
     by side, the first being the baseline.
     """
     if asv:
-        given = {"--format": formats, "--tables": tables, "--plugin": plugin, "--static": static}
+        given = {"--format": formats, "--tables": tables, "--static": static}
         if unused := [name for name, value in given.items() if value]:
             raise OptbenchError(
                 f"report --asv has no use for {unused[0]}: its page holds all there is, and saves its tables"
             )
         return draw_history(directories or [], out)
-    from optbench.cli.console import load_catalogue, warn
+    from optbench.cli.console import warn
 
-    load_catalogue(tuple(plugin or ()))
     options = {"out": out, "static": static, "style": style, "formats": _list(formats), "tables": _list(tables)}
     folders = directories or [Path("results")]
     draw(folders if len(folders) > 1 else folders[0], warn, **options)

@@ -53,7 +53,7 @@ def sweep(
     report: options.Report = True,
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
-    from optbench.cli.console import command, load_catalogue, paragraph, warn
+    from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.report.finished import Finished
     from optbench.sweeps import session
     from optbench.sweeps.budget import Budget
@@ -78,11 +78,9 @@ def sweep(
     try:
         with listening(last_word=stopping.tell):
             checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
-            isolation.probe(checked)
-            catalogue = load_catalogue(checked.plugins)
 
             def planned() -> Plan:
-                whole = session.plan(checked, catalogue)
+                whole = session.planned(checked, isolation, show_broken)
                 return part(whole, shard) if shard is not None else whole
 
             if dry_run:

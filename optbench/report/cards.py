@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
 from optbench.analysis import hyperparameter_columns, varied_hyperparameters
 from optbench.figures.evidence import Evidence
-from optbench.report.carrying import Carrier
+from optbench.sweeps.snippets import values_text
 from optbench.wording import labels
 from optbench.wording.certainty import (
     ALONE,
@@ -34,21 +38,19 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
     spent = {(row["problem"], row["optimizer"]): row for row in evidence.costs.to_dict("records")}
     eager = eager_optimizers(runs, evidence.results.timings)
     given = dict(iter(evidence.reported.groupby(["problem", "optimizer"], sort=False)))
-    carrier, out = Carrier(evidence.results), []
+    snippets, out = evidence.results.snippets, []
     for problem, anchor in anchors.items():
         firsts = evidence.answer.firsts(problem)
         settings = []
         for name in firsts[:MOST_SETTINGS]:
             row = best[problem, name]
             batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
-            codes = carrier.codes(row, hyperparameters)
             rate = f"rate {labels.number(row['lr'], 4)}"
             settings.append({
                 "name": labels.optimizer_label(row, varied),
                 "setting": f"{batch} · {evidence.short[row['schedule']]} · {rate}" + " · eager" * (name in eager),
                 "more": labels.hyperparameter_text(row, hyperparameters),
-                "notes": "; ".join(labels.notes(row)), "codes": codes,
-                "gone": carrier.gone(codes),
+                "notes": "; ".join(labels.notes(row)), "codes": _codes(snippets, row, hyperparameters),
             })  # fmt: skip
         lead = (problem, firsts[0]) if firsts else None
         known = state(evidence.answer, problem)
@@ -63,6 +65,17 @@ def cards(evidence: Evidence, anchors: dict[str, str]) -> list[dict]:
             "budget": budget_text(given[lead]) if lead in given else "",
         })  # fmt: skip
     return out
+
+
+def _codes(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:
+    """Return the code of a setting for each library, as the sweep has written it; none for another setting."""
+    values = {key: row[key] for key in hyperparameters if not pd.isna(row[key])}
+    lr = 1.0 if pd.isna(row["lr"]) else row["lr"]
+    same = (snippets["hyperparameters"] == values_text(values)) & (snippets["lr"] == lr)
+    for key in ("problem", "optimizer", "schedule", "batch_size"):
+        same &= snippets[key] == row[key]
+    found = snippets.loc[same, ["library", "equal", "code"]]
+    return [{"name": each.library, "equal": bool(each.equal), "code": each.code} for each in found.itertuples()]
 
 
 def seeds_of_a_block(runs) -> int:

@@ -37,11 +37,11 @@ class Ways:
     """How cohorts are run, beside the number of threads."""
 
     apart: Callable[[PlannedCohort], bool] = lambda each: False
-    """What ``processes`` run."""
+    """Whether a cohort comes from a user's file, and so is neither compiled nor run in this process."""
     processes: Crew | None = None
-    """Whoever made them stops them, and so it is with the next."""
+    """What runs those cohorts. Its owner stops it, as for ``hired``."""
     hired: Crew | None = None
-    """Who runs the rest of what is for the CPU, in the place of threads."""
+    """What runs all cohorts for the CPU, in the place of threads and processes."""
     again: bool = False
     """Whether what has failed before is tried again."""
     rank: Callable[[PlannedCohort], int] = lambda each: 0
@@ -181,7 +181,7 @@ def run_all(
         outside = {each.cohort_id for each in apart}
 
         def place(job: Job) -> str:
-            return _APART if job.planned[0].cohort_id in outside else job.device
+            return _APART if ways.processes and job.planned[0].cohort_id in outside else job.device
 
         waiting = {name: Waiting(ways.rank, place_of) for name in crews}
         # Within a budget all threads do what comes first.
@@ -199,7 +199,7 @@ def run_all(
             compilation.begin()
             compilation.start()
             # Within a budget what comes first counts: all must be there to choose from. Hired workers compile for
-            # themselves, and a plug-in that does not compile here is not sent to them.
+            # themselves.
             if ways.until is not None or ways.hired is not None:
                 compilation.wait()
             while to_come or any(waiting.values()) or any(held.values()) or saving.unsaved:

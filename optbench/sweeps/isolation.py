@@ -2,9 +2,9 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,22 +12,26 @@ import pyarrow as pa
 
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
+from optbench.contract.origins import Origin
 from optbench.contract.problems import Problem
 from optbench.engine import settings
+from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.run import side_by_side
 from optbench.sweeps import walks
 from optbench.sweeps.crews.process import Died, Limits, Process
 from optbench.sweeps.crews.processes import ProcessCrew, limits_for
 from optbench.sweeps.executor import Ways
 from optbench.sweeps.isolated import foreign
-from optbench.sweeps.planned import PlannedCohort
-from optbench.sweeps.recipes import recipe_of
+from optbench.sweeps.planned import PlannedCohort, planned_cohort
+from optbench.sweeps.recipes import recipe_of, to_json
+from optbench.sweeps.snippets import Code, codes
 from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec_files import to_toml
 
 Mode = Literal["auto", "always", "never"]
 MODES = ("auto", "always", "never")
 _DEATHS = 2
-"""So often a process may die of paths."""
+"""So often a process may die of what the tables need beside the runs."""
 
 
 @dataclass(frozen=True)
@@ -79,67 +83,37 @@ class Isolation:
         finally:
             crew.stop()
 
-    def probe(self, spec: Spec) -> None:
-        """Load the user's files and build the problems in a process of its own first, for what they do to one.
+    def plans_apart(self, spec: Spec) -> bool:
+        """Return whether the user's files are loaded in worker processes only."""
+        return self.mode != "never" and bool(spec.plugins)
 
-        Raises OptbenchError where that process dies, is silent for too long or takes too much memory. What is wrong
-        with a file otherwise is found when it is loaded here.
+    def plan_data(self, spec: Spec) -> Mapping[str, Any]:
+        """Return what a worker process gives of the sweep: its plan as data, and what is wrong with the user's files.
+
+        Raises OptbenchError where that process dies, is silent for too long or takes too much memory.
         """
-        if self.mode == "never" or not spec.plugins:
-            return
+        files = ", ".join(Path(file).name for file in spec.plugins)
         with self._process() as process:
             try:
-                process.ask(("probe", spec.plugins, tuple(entry.name for entry in spec.problems)))
+                ok, answer, _ = process.ask("plan", to_toml(spec))
             except Died as error:
-                files = ", ".join(Path(file).name for file in spec.plugins)
                 raise OptbenchError(f"the plug-in {files}: while {process.state}: {error}") from None
+            if not ok:
+                raise OptbenchError(f"the plug-in {files}: {answer}")
+            if "plan" in answer:
+                with contextlib.suppress(Died):  # its runs will say why
+                    answer["findings"] = process.ask("findings")[1]
+        return answer
 
-    def grids(self, problems: Sequence[Problem], plugins: Sequence[str]) -> Mapping[str, pa.Table | None]:
-        """The landscapes of the users' problems, by name, made in a process of its own; None where it died of one."""
-        mine = [each for each in problems if self.mode == "always" or (self.mode == "auto" and foreign(each.origins))]
-        made: dict[str, pa.Table | None] = {}
-        for problem in mine:
-            made[problem.name] = None
-            if problem.dim == 2 and problem.domain is not None:
-                with self._process() as process:
-                    try:
-                        kind, content = process.ask(("grid", tuple(plugins), problem.name))
-                        made[problem.name] = content if kind == "done" else None
-                    except Died:
-                        pass  # its runs are there; a figure of it is not
-        return made
+    def is_apart(self, origins: tuple[Origin, ...]) -> bool:
+        """Return whether a record with these files runs in worker processes."""
+        return self.mode == "always" or (self.mode == "auto" and foreign(origins))
 
     @contextmanager
-    def reruns(self, plugins: Sequence[str]) -> Iterator[Callable[[PlannedCohort], pa.Table | None]]:
-        """What runs a cohort once more and gives the rows of ``curves`` of its first lane; None where it could not.
-
-        What comes from a user's file runs in a process of its own, as it did before; when that has died a few times
-        of such cohorts, the others are not tried any more.
-        """
-        deaths, open_ones = 0, contextlib.ExitStack()
-        process: Process | None = None
-
-        def apart(planned: PlannedCohort) -> pa.Table | None:
-            nonlocal deaths, process
-            if deaths >= _DEATHS:
-                return None
-            process = process or open_ones.enter_context(self._process())
-            try:
-                kind, content = process.ask(("path", recipe_of(planned, plugins)))
-            except Died:
-                deaths, process = deaths + 1, None
-                return None
-            return content if kind == "done" else None
-
-        def here(planned: PlannedCohort) -> pa.Table | None:
-            try:
-                with side_by_side():
-                    return walks.curves_of(planned)
-            except (Exception, SystemExit):  # its runs are there; the steps between their points are not
-                return None
-
-        with open_ones:
-            yield lambda planned: (apart if self.apart(planned) else here)(planned)
+    def user_code(self, plugins: Sequence[str]) -> Iterator["UserCode"]:
+        """Give what runs the user's code for a sweep's tables, beside its runs."""
+        with contextlib.ExitStack() as processes:
+            yield UserCode(self, plugins, lambda: processes.enter_context(self._process()))
 
     @contextmanager
     def _process(self) -> Iterator[Process]:
@@ -150,3 +124,55 @@ class Isolation:
                 yield process
             finally:
                 process.end()
+
+
+class UserCode:
+    """Runs what a sweep's tables need beside its runs; where that is a user's code, in a worker process.
+
+    The process is started when it is needed, and again after it has died. After a few deaths nothing more is tried:
+    the runs are there, and what is missing in the tables is a figure's, or a snippet's.
+    """
+
+    def __init__(self, isolation: Isolation, plugins: Sequence[str], start: Callable[[], Process]):
+        self._isolation, self._plugins, self._start = isolation, list(plugins), start
+        self._process: Process | None = None
+        self._deaths = 0
+
+    def _ask(self, kind: str, *arguments: Any) -> Any | None:
+        if self._deaths >= _DEATHS:
+            return None
+        self._process = self._process or self._start()
+        try:
+            ok, answer, _ = self._process.ask(kind, *arguments)
+        except Died:
+            self._deaths, self._process = self._deaths + 1, None
+            return None
+        return answer if ok else None
+
+    def grids(self, problems: Iterable[Problem]) -> Mapping[str, pa.Table | None]:
+        """Return the landscapes of the users' problems, by name; None where there is none."""
+        made: dict[str, pa.Table | None] = {}
+        for problem in problems:
+            if self._isolation.is_apart(problem.origins):
+                flat = problem.dim == 2 and problem.domain is not None
+                columns = self._ask("grid", self._plugins, problem.name) if flat else None
+                made[problem.name] = None if columns is None else pa.table(columns)
+        return made
+
+    def curves_of(self, planned: PlannedCohort) -> pa.Table | None:
+        """Run a cohort and return the rows of ``curves`` of its first lane; None where it could not run."""
+        if self._isolation.apart(planned):
+            columns = self._ask("path", to_json(recipe_of(planned, self._plugins)))
+            return None if columns is None else pa.table(columns)
+        try:
+            with side_by_side():
+                return walks.curves_of(planned)
+        except (Exception, SystemExit):  # its runs are there; the steps between their points are not
+            return None
+
+    def codes_of(self, cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
+        """Return the code of a setting for each library that can express it."""
+        if not self._isolation.is_apart(cohort.optimizer.origins + lane.schedule.origins):
+            return codes(cohort, lane, epochs, remark)
+        one = planned_cohort(replace(cohort, lanes=(lane,)))
+        return self._ask("codes", to_json(recipe_of(one, self._plugins)), epochs, remark) or []

@@ -7,9 +7,11 @@ from functools import cached_property
 from typing import Literal
 
 from optbench.catalogue.loader import Catalogue
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.origins import Origin
 from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
 from optbench.contract.types import Device, Stage
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
@@ -35,6 +37,8 @@ class Plan:
     """By optimizer, the ranges that its trials are drawn from, by name; empty without trials."""
     shard: str = ""
     """Which part of the sweep it is, such as "2/8"; empty for the whole."""
+    findings: tuple[str, ...] = ()
+    """What quick checks found wrong with the user's records, a line each."""
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -61,8 +65,11 @@ class Plan:
 
     @property
     def warnings(self) -> list[str]:
-        """What looks wrong with the user's data, a line a file."""
-        return list(dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning))
+        """What looks wrong with the user's data and records, a line each."""
+        return [
+            *dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning),
+            *self.findings,
+        ]
 
     @property
     def unequal(self) -> str:
@@ -76,12 +83,16 @@ class Plan:
                 return f"unequal numbers of trials, and the best of more is better: {told}"
         return ""
 
+    def records(self) -> list[Problem | AnyOptimizer | Schedule]:
+        """Return the problems, optimizers and schedules of the sweep, each once."""
+        lanes = {id(each.cohort.lanes): each.cohort.lanes for each in self.series}.values()
+        records = [record for each in self.series for record in (each.cohort.problem, each.cohort.optimizer)]
+        schedules = [lane.schedule for each in lanes for lane in each]
+        return list({id(record): record for record in (*records, *schedules)}.values())
+
     def origins(self) -> list[Origin]:
         """The files behind all names of the sweep, by key."""
-        lanes = {id(each.cohort.lanes): each.cohort.lanes for each in self.series}.values()
-        schedules = {id(lane.schedule): lane.schedule for each in lanes for lane in each}
-        records = [record for each in self.series for record in (each.cohort.problem, each.cohort.optimizer)]
-        origins = {origin.key: origin for record in (*records, *schedules.values()) for origin in record.origins}
+        origins = {origin.key: origin for record in self.records() for origin in record.origins}
         return [origins[key] for key in sorted(origins)]
 
 

@@ -1,7 +1,7 @@
 """A planned cohort as plain data, for a process that has none of the records: names, numbers and files."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from optbench.catalogue.loader import Catalogue
@@ -46,6 +46,18 @@ def recipe_of(planned: PlannedCohort, plugins: Iterable[str]) -> Recipe:
         deadline=cohort.deadline, device=cohort.device, stage=planned.stage, block=planned.block,
         plugins=tuple(plugins),
     )  # fmt: skip
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as JSON can hold it."""
+    return asdict(recipe)
+
+
+def from_json(data: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that :func:`to_json` gave."""
+    lanes = tuple((rate, schedule, values) for rate, schedule, values in data["lanes"])
+    points = tuple(data["points"]) if isinstance(data["points"], list) else data["points"]
+    return Recipe(**{**data, "lanes": lanes, "points": points, "plugins": tuple(data["plugins"])})
 
 
 def cohort_of(recipe: Recipe, catalogue: Catalogue) -> PlannedCohort:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 _LANDSCAPES = ("problem", "w_1", "w_2", "value")
+_SNIPPETS = ("problem", "optimizer", "schedule", "hyperparameters", "batch_size", "lr", "library", "equal", "code")
 _PATHS = ("run_id", "problem", "optimizer", "step", "w_1", "w_2", "train_loss")
 
 
@@ -35,6 +36,7 @@ class Results(Verdicts):
         source: what reads its tables; ``missing`` says what an unfinished sweep lacks, and is "" of a finished one.
         paths: a row a step of the recommended runs of up to 20,000 steps on problems of two parameters; no rows
             where there are none.
+        snippets: a row a recommended setting and library: the setting as code of it; no rows where there are none.
 
     Example:
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 10}
@@ -53,11 +55,13 @@ class Results(Verdicts):
         directory: Path | None = None,
         source: Folder | None = None,
         paths: pd.DataFrame | None = None,
+        snippets: pd.DataFrame | None = None,
     ):
         self.runs, self.timings, self.directory = runs, timings, directory
         self.problems = pd.DataFrame(columns=["problem"]) if problems is None else problems
         self.landscapes = pd.DataFrame(columns=_LANDSCAPES) if landscapes is None else landscapes
         self.paths = pd.DataFrame(columns=_PATHS) if paths is None else paths
+        self.snippets = pd.DataFrame(columns=_SNIPPETS) if snippets is None else snippets
         self.provenance = dict(provenance or {})
         self.missing = source.missing if source else ""
         self._curves, self._source = curves, source
@@ -136,7 +140,7 @@ class Results(Verdicts):
             Results that hold all their tables.
         """
         tables = (self.runs, self.curves, self.timings, self.problems, self.landscapes)
-        held = Results(*tables, self.provenance, paths=self.paths)
+        held = Results(*tables, self.provenance, paths=self.paths, snippets=self.snippets)
         held.missing = self.missing
         return held
 
@@ -167,5 +171,6 @@ def load(path: str | Path) -> Results:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
-    problems, landscapes, paths = (folder.optional(name) for name in ("problems", "landscapes", "paths"))
-    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths)
+    names = ("problems", "landscapes", "paths", "snippets")
+    problems, landscapes, paths, snippets = (folder.optional(name) for name in names)
+    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths, snippets)

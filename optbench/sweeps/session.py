@@ -1,26 +1,29 @@
 """A whole sweep, from its spec to its folder: what the command and the Python function share."""
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from optbench.analysis.columns import lost
+from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.room import cores
 from optbench.contract.values import is_whole
-from optbench.sweeps import landscapes, stages, walks
+from optbench.datasets import copies
+from optbench.sweeps import landscapes, snippets, stages, walks
 from optbench.sweeps.budget import Budget, Run, run_within
 from optbench.sweeps.chosen import chosen_spec, recommended
 from optbench.sweeps.crews.choice import crew_for
 from optbench.sweeps.executor import Status, Ways, run_all
 from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.plan import Plan, expand
+from optbench.sweeps.plan_data import from_data
 from optbench.sweeps.planned import PlannedCohort, cohort_cost
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.reasons import together, told
@@ -60,6 +63,30 @@ def checked_workers(workers: int | None) -> int:
     return cores() if workers is None else min(int(workers), MOST_WORKERS)
 
 
+def planned(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], None]) -> Plan:
+    """Expand ``spec``; a worker process does so where it names files of the user's, which stay out of this process.
+
+    on_broken: called with each file that does not load, and its traceback. Raises OptbenchError.
+    """
+    apart = isolation.plans_apart(spec)
+    data = isolation.plan_data(spec) if apart else {}
+    catalogue = loader.load(() if apart else spec.plugins)
+    broken = {Path(path): trace for path, trace in data["broken"].items()} if apart else catalogue.broken
+    for path, trace in broken.items():
+        on_broken(path, trace)
+    if "error" in data:
+        raise _naming(broken, OptbenchError(data["error"]))
+    device, note = devices.choose(spec.device)
+    if not apart or device == "cuda":  # a GPU's memory is shared by all: its cohorts run in this process
+        expanded = plan(spec, loader.load(spec.plugins))
+    else:
+        expanded = from_data(data["plan"], spec, catalogue, device, note)
+        for digest, sets in data["files"].items():
+            for name, files in sets.items():
+                copies.remember(digest, name, list(map(Path, files)))
+    return replace(expanded, findings=tuple(data.get("findings", ())))
+
+
 def plan(spec: Spec, catalogue: Catalogue) -> Plan:
     """The cohorts of ``spec``, for the device that it asks for.
 
@@ -69,10 +96,13 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
     try:
         return expand(spec, catalogue, device, note)
     except OptbenchError as error:
-        files = ", ".join(path.name for path in catalogue.broken if path.name not in str(error))
-        if files:
-            raise OptbenchError(f"{error} (broken plug-in files: {files})") from None
-        raise
+        raise _naming(catalogue.broken, error) from None
+
+
+def _naming(broken: Iterable[Path], error: OptbenchError) -> OptbenchError:
+    """Return the error with the files that do not load, which may be why a name is unknown."""
+    files = ", ".join(path.name for path in broken if path.name not in str(error))
+    return OptbenchError(f"{error} (broken plug-in files: {files})") if files else error
 
 
 def execute(
@@ -100,7 +130,7 @@ def execute(
     ):
         again = options.retry_failed
         ways = (
-            Ways(hired=hired, again=again)
+            Ways(hired=hired, apart=isolation.apart, again=again)
             if hired
             else isolation.ways(processes, plugins, long_eager(plan), again=again)
         )
@@ -139,14 +169,15 @@ def write_tables(
         store.leave("chosen.toml", to_toml(left))
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]
-    grids = isolation.grids(problems, plan.spec.plugins)
-    paths = walks.SCHEMA.empty_table()
-    if settings:
-        with isolation.reruns(plan.spec.plugins) as curves_of:
-            paths = walks.walks(settings, runs, plan.spec.split_seeds()[0], curves_of, until)
+    paths, code = walks.SCHEMA.empty_table(), snippets.SCHEMA.empty_table()
+    with isolation.user_code(plan.spec.plugins) as user_code:
+        grids = user_code.grids(problems)
+        if settings:
+            paths = walks.walks(settings, runs, plan.spec.split_seeds()[0], user_code.curves_of, until)
+            code = snippets.snippets(settings, runs, user_code.codes_of)
     ended = runs[["problem", "optimizer", "status", "failure"]]
     del runs, settings  # a million take as much memory as what puts the tables together
-    store.finish({**landscapes.facts(problems, grids), "paths": paths}, begun, only)
+    store.finish({**landscapes.facts(problems, grids), "paths": paths, "snippets": code}, begun, only)
     return ended
 
 

@@ -14,7 +14,9 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.values import is_number
 
 _STATUS = ("ok", "diverged", "deadline", "failed")
-_TEXTS = {"run_id", "cohort_id", "problem", "optimizer", "schedule", "dtype", "status"}
+_TEXTS = {
+    "run_id", "cohort_id", "problem", "optimizer", "schedule", "dtype", "status", "hyperparameters", "library", "code",
+}  # fmt: skip
 """Columns that hold a text in every row."""
 _SOME_TEXTS = {"stage", "tail_source", "failure", "host", "device", "device_note", "eager", "data", "minimum_source"}
 """Columns that may hold a text, and may be missing in older folders."""
@@ -55,6 +57,7 @@ _NEEDED = {
     "problems": {"problem"},
     "landscapes": {"problem", "w_1", "w_2", "value"},
     "paths": {"run_id", "problem", "optimizer", "step", "w_1", "w_2"},
+    "snippets": {"problem", "optimizer", "schedule", "hyperparameters", "batch_size", "lr", "library", "equal", "code"},
 }
 _PROVENANCE: dict[str, Callable[[Any], bool]] = {
     "command": lambda value: isinstance(value, str),

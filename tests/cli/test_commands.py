@@ -32,7 +32,7 @@ def test_help(run, command):
             "--out",
             "--device",
         ),
-        "report": ("--plugin", "finished sweep"),
+        "report": ("--static", "finished sweep"),
         "check": ("--plugin", "contract"),
         "info": ("--json", "GPU"),
     }.get(*command or ["none"], ("sweep", "report", "check", "--version", "how sure are we?"))

@@ -113,7 +113,7 @@ def test_a_problem_without_two_parameters_has_none():
 class Dying:
     asked = 0
 
-    def ask(self, request):
+    def ask(self, *request):
         Dying.asked += 1
         raise Died("it did")
 
@@ -126,9 +126,9 @@ def test_a_file_that_kills_its_process_costs_its_paths_alone(monkeypatch, tmp_pa
 
     monkeypatch.setattr(isolation, "Process", lambda *_: Dying())
     everything = Isolation(mode="always")
-    with everything.reruns(()) as curves_of:
+    with everything.user_code(()) as user_code:
         planned = next(iter(planned_rosenbrock()))
-        assert [curves_of(planned) for _ in range(5)] == [None] * 5
+        assert [user_code.curves_of(planned) for _ in range(5)] == [None] * 5
     assert Dying.asked == 2
 
 

@@ -1,32 +1,63 @@
-"""Python objects over a pipe: each as a pickle, its length before it."""
+"""Messages between a sweep and its worker processes: JSON, with the content of files behind it.
 
-import pickle
+Reading a message executes nothing: what a user's file has done to its worker stays there.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-_HEAD = 8
+_HEAD = 16
+"""Bytes before a message: the lengths of its text and of what follows."""
+_MOST_TEXT = 1 << 28
+"""Bytes of JSON in one message: the plan of a sweep with a million settings takes a tenth of it."""
+
+Message = tuple[Any, tuple[bytes, ...]]
+"""What stands in the JSON, and the files behind it."""
 
 
-def send(stream: BinaryIO, message: Any) -> None:
+def send(stream: BinaryIO, content: Any, files: Iterable[bytes] = ()) -> None:
     """Write one message. Raises OSError where nobody reads any more."""
-    content = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    stream.write(len(content).to_bytes(_HEAD, "little"))
-    stream.write(content)
+    files = tuple(files)
+    text = json.dumps([content, [len(file) for file in files]]).encode()
+    stream.write(len(text).to_bytes(_HEAD // 2, "little") + sum(map(len, files)).to_bytes(_HEAD // 2, "little"))
+    stream.write(text)
+    for file in files:
+        stream.write(file)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Any:
-    """The next message. Raises EOFError where the other side has ended, or has written what is none."""
+class Decoder:
+    """Puts messages together from bytes as they arrive."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[Message]:
+        """Yield the messages that are complete with ``chunk``. Raises ValueError where the bytes are no message."""
+        self._bytes += chunk
+        while len(self._bytes) >= _HEAD:
+            text, rest = (int.from_bytes(self._bytes[i : i + _HEAD // 2], "little") for i in (0, _HEAD // 2))
+            if text > _MOST_TEXT:
+                raise ValueError("this is no message")
+            if len(self._bytes) < _HEAD + text + rest:
+                return
+            content, lengths = json.loads(bytes(self._bytes[_HEAD : _HEAD + text]))
+            if sum(lengths) != rest or min(lengths, default=0) < 0:
+                raise ValueError("this is no message")
+            files, at = [], _HEAD + text
+            for length in lengths:
+                files.append(bytes(self._bytes[at : at + length]))
+                at += length
+            del self._bytes[:at]
+            yield content, tuple(files)
+
+
+def receive(stream: BinaryIO) -> Message:
+    """Return the next message. Raises EOFError where the other side has ended."""
     head = stream.read(_HEAD)
     if len(head) < _HEAD:
         raise EOFError
-    size = int.from_bytes(head, "little")
-    try:
-        content = stream.read(size)
-    except (MemoryError, OverflowError):
-        raise EOFError from None
-    if len(content) < size:
-        raise EOFError
-    try:
-        return pickle.loads(content)
-    except Exception:
-        raise EOFError from None
+    rest = sum(int.from_bytes(head[i : i + _HEAD // 2], "little") for i in (0, _HEAD // 2))
+    (message,) = Decoder().feed(head + stream.read(rest))
+    return message

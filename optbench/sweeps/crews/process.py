@@ -1,28 +1,32 @@
-"""One worker process, as seen from outside: what it is asked, what it tells, and why it has died."""
+"""One worker process, as seen from outside: what it is asked, what it answers, and why it has died."""
 
 import contextlib
 import os
 import queue
+import selectors
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.crews.pipes import receive, send
+from optbench.sweeps.crews.pipes import Decoder, Message, send
 
 _LOOK = 0.1
 """Seconds between two looks at a worker's memory and clock."""
 _COMPILING = 300.0
 """Seconds that loading and compiling may take, where --stall is not longer."""
+_CHECKING = 5.0
+"""Seconds that quick checks of a record may take; Python's part of them ends after half of one."""
 _WORDS = 2000
 """Bytes of its last words that are kept."""
+_CHUNK = 1 << 20
+"""Bytes of an answer that are read at once."""
 _GIGABYTE = 1e9
 
 
@@ -45,7 +49,7 @@ class Limits:
 
 
 class Process:
-    """A worker process. It is killed by :meth:`end`, or with this one."""
+    """A worker process in a session of its own. :meth:`end` kills it and all it has started; it dies with this one."""
 
     def __init__(self, lock: Path, limits: Limits):
         self._limits, self._state, self._schedule = limits, "starting", ""
@@ -57,62 +61,95 @@ class Process:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": paths}, start_new_session=True,
             )  # fmt: skip
+            wake, self._closing = (os.fdopen(end, mode, 0) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
         except OSError as error:
             raise OptbenchError(f"cannot start a worker process: {error.strerror}") from None
-        self._heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._words: deque[bytes] = deque(maxlen=2)
-        self._threads = [threading.Thread(target=each, daemon=True) for each in (self._read, self._drain)]
-        for thread in self._threads:
-            thread.start()
+        self._answers: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._words = b""
+        self._reader = threading.Thread(target=self._read, args=(wake,), daemon=True)
+        try:
+            self._reader.start()
+        except RuntimeError:  # the system gives no thread
+            self._process.kill()
+            raise
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with contextlib.suppress(EOFError, OSError, ValueError):
-            while True:
-                self._heard.put(receive(self._process.stdout))  # type: ignore[arg-type]
-        self._heard.put(None)
+    def _read(self, wake: IO[bytes]) -> None:
+        """Pass messages on, and keep the last words, until both pipes end or :meth:`end` closes the other end of wake.
 
-    def _drain(self) -> None:
-        """Keep the last words: a worker whose standard error nobody reads would stand still."""
-        assert self._process.stderr is not None
-        with contextlib.suppress(OSError, ValueError):
-            while words := self._process.stderr.read1(_WORDS):  # type: ignore[attr-defined]
-                self._words.append(words)
+        A process that the plug-in has started may hold the pipes for ever, so nothing here waits for their end alone.
+        """
+        out, err = self._process.stdout, self._process.stderr
+        assert out is not None and err is not None
+        decoder, open_pipes = Decoder(), {out, err}
+        with selectors.DefaultSelector() as selector, out, err, wake:
+            for pipe in (out, err, wake):
+                selector.register(pipe, selectors.EVENT_READ)
+            while open_pipes:
+                for key, _ in selector.select():
+                    if key.fileobj is wake:
+                        return
+                    chunk = os.read(key.fd, _CHUNK)
+                    if key.fd == err.fileno():
+                        self._words = (self._words + chunk)[-_WORDS:]
+                    try:
+                        messages = decoder.feed(chunk) if key.fd == out.fileno() else ()
+                        for message in messages:
+                            self._answers.put(message)
+                    except Exception:  # whatever a plug-in has written there
+                        chunk = b""
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+                        open_pipes.discard(key.fileobj)
+                        if key.fileobj is out:
+                            self._answers.put(None)
 
     def ask(
-        self, request: tuple, heard: Callable[[int], None] = lambda steps: None, stopping: Callable[[], bool] = bool
-    ) -> tuple[str, Any]:
-        """("done", answer) or ("failed", reason). Raises Died, and Stopped once ``stopping`` says yes."""
+        self,
+        kind: str,
+        *arguments: Any,
+        on_progress: Callable[[int], None] = lambda steps: None,
+        stopping: Callable[[], bool] = bool,
+    ) -> tuple[bool, Any, tuple[bytes, ...]]:
+        """Ask for what the worker's method ``do_<kind>`` gives of these arguments, which JSON can hold.
+
+        Returns whether it succeeded, its answer or the reason, and the files that it made. Raises Died, and Stopped
+        once ``stopping`` says yes.
+        """
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
-            send(self._process.stdin, request)  # type: ignore[arg-type]
+            send(self._process.stdin, [kind, *arguments])  # type: ignore[arg-type]
         begin = time.monotonic()
         while True:
             try:
-                message = self._heard.get(timeout=_LOOK)
+                message = self._answers.get(timeout=_LOOK)
             except queue.Empty:
+                if self._process.poll() is not None and self._answers.empty():
+                    raise Died(self._last_words()) from None
                 self._check(time.monotonic() - begin)
-                message = ("steps", 0) if stopping() else ()
+                if stopping():
+                    raise Stopped from None
+                continue
             if stopping():
                 raise Stopped
-            if message is None:
-                raise Died(self._last_words())
-            if message:
-                kind, content = message
-                if kind in ("done", "failed"):
-                    return kind, content
-                if kind == "state":
-                    self._state = content
-                elif kind == "schedule":
-                    self._schedule = content
-                else:
-                    heard(content)
-                begin = time.monotonic()
+            match message:
+                case [("done" | "failed") as how, answer], files:
+                    return how == "done", answer, files
+                case ["state", str(text)], ():
+                    self._state = text
+                case ["schedule", str(text)], ():
+                    self._schedule = text
+                case ["steps", int(count)], ():
+                    on_progress(count)
+                case _:  # its end, or what no worker writes
+                    raise Died(self._last_words())
+            begin = time.monotonic()
 
     def _check(self, silent: float) -> None:
         limit = self._limits.stall if self._state == "running" else max(self._limits.stall, _COMPILING)
-        if self._state.startswith(("loading ", "building ")):
+        if self._state.startswith(("loading ", "building ", "planning")):
             limit = self._limits.stall
+        elif self._state.startswith("checking "):
+            limit = _CHECKING
         if self._state != "waiting" and silent > limit:
             what = "it showed no sign of progress" if self._state == "running" else f"{self._state} took more than"
             self.end()
@@ -135,31 +172,27 @@ class Process:
     def _last_words(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
-        self._threads[1].join(1)
         code = self._process.returncode
+        self.end()
         if code is None:
-            self.end()
             how = "its worker process sent what cannot be read"
         elif code < 0:
             how = f"its worker process died of {_signal_name(-code)}"
         else:
             how = f"its worker process ended by itself with exit code {code}"
-        lines = b"".join(self._words).decode(errors="replace").strip().splitlines()
+        lines = self._words.decode(errors="replace").strip().splitlines()
         return f"{how}; its last words: {lines[-1].strip()[:160]}" if lines else how
 
     def end(self) -> None:
-        """Kill it, if it lives."""
-        with contextlib.suppress(OSError):
-            self._process.kill()
+        """Kill it and whatever it has started in its session."""
+        with contextlib.suppress(OSError):  # its group may be gone
+            os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
             self._process.stdin.close()  # type: ignore[union-attr]
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
-        for thread in self._threads:
-            thread.join(1)
-        for stream in (self._process.stdout, self._process.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.close()  # type: ignore[union-attr]
+        self._closing.close()
+        self._reader.join()
 
 
 def _signal_name(number: int) -> str:

@@ -5,16 +5,15 @@ import queue
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optbench.contract import room
-from optbench.contract.errors import OptbenchError
 from optbench.sweeps.cohort_file import Damaged, decode
 from optbench.sweeps.crews.contract import Finished
 from optbench.sweeps.crews.process import Died, Limits, Process, Stopped
 from optbench.sweeps.jobs import Job
-from optbench.sweeps.recipes import recipe_of
+from optbench.sweeps.recipes import recipe_of, to_json
 
 _DEATHS = 3
 """Workers that may die of a pair in a row, before it is given up."""
@@ -60,8 +59,9 @@ class ProcessCrew:
     def submit(self, job: Job, heard: Callable[[int], None], done: Callable[[Finished], None]) -> None:
         self._folder = self._folder or tempfile.TemporaryDirectory(prefix="optbench-", ignore_cleanup_errors=True)
         if len(self._threads) < self._most:
-            self._threads.append(threading.Thread(target=self._serve, daemon=True))
-            self._threads[-1].start()
+            thread = threading.Thread(target=self._serve, daemon=True)
+            thread.start()
+            self._threads.append(thread)
         self._tasks.put((job, heard, done))
 
     def _start(self, deadline: float | None) -> Process:
@@ -98,8 +98,11 @@ class ProcessCrew:
                 while ended is None:
                     try:
                         process = process or self._start(job.planned[0].cohort.deadline)
-                        answer = process.ask(self._request(job, without), heard, stopping.is_set)
-                        ended = self._finished(job, *answer)
+                        recipe = to_json(recipe_of(job.planned[0], self._plugins))
+                        ok, reason, files = process.ask(
+                            "run", recipe, self._most, without, on_progress=heard, stopping=stopping.is_set
+                        )
+                        ended = self._finished(job, files) if ok else Finished(job, failure=str(reason))
                         deaths.clear()
                     except Died as error:
                         schedule, text = process.schedule if process else "", str(error)
@@ -111,7 +114,7 @@ class ProcessCrew:
                         else:
                             deaths.append(text)
                             ended = Finished(job, failure=text)
-                    except OptbenchError as error:
+                    except Exception as error:  # the system gives no process, or no thread
                         ended = Finished(job, error=error)
                 done(ended)
         except Stopped:
@@ -126,18 +129,13 @@ class ProcessCrew:
             if self._blamed[schedule] >= _DEATHS:
                 self._bad_schedules[schedule] = reason
 
-    def _request(self, job: Job, without: Mapping[str, str]) -> tuple:
-        return "run", recipe_of(job.planned[0], self._plugins), self._most, dict(without)
-
-    def _finished(self, job: Job, kind: str, content) -> Finished:
-        if kind == "failed":
-            return Finished(job, failure=content)
+    def _finished(self, job: Job, files: tuple[bytes, ...]) -> Finished:
         try:  # a plug-in that writes where it must not may have hit anything
-            for each, file in zip(job.planned, content, strict=True):
+            for each, file in zip(job.planned, files, strict=True):
                 decode(file, each.cohort_id)
         except (Damaged, TypeError, ValueError) as error:
             raise Died(f"its worker process made a file that is damaged: {error}") from None
-        return Finished(job, files=tuple(content))
+        return Finished(job, files=files)
 
     def stop(self) -> None:
         with self._guard:

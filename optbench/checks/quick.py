@@ -1,0 +1,90 @@
+"""Checks of a user's record that compile nothing and take a moment: a sweep runs them before it starts."""
+
+import inspect
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from optbench.checks import optimizer, problem, schedule
+from optbench.checks.guarded_arrays import Guarded
+from optbench.checks.interpreter import Interpreter
+from optbench.checks.verdict import Wrong
+from optbench.contract.optimizers import Optimizer
+from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
+
+_SECONDS = 0.5
+"""What the checks of one record may take. Those that do not end by then find nothing."""
+
+
+def findings(record: Any) -> list[str]:
+    """Return what is wrong with a problem, an optimizer or a schedule, in words; nothing for other records.
+
+    Found are records that run without an error and give results that mean nothing: a start or a rule that differs from
+    call to call, a gradient that is not written, an index beyond an array. Call it from the main thread.
+    """
+    found = []
+    try:
+        with _time_limit(_SECONDS):
+            for check in _CHECKS.get(type(record), ()):
+                try:
+                    check(record)
+                except (Wrong, IndexError) as error:
+                    title = inspect.getdoc(check)
+                    found.append(f"{type(record).__name__.lower()} {record.name}: {title}: {error}")
+    except (Exception, SystemExit):  # what a plug-in raises besides, its runs report
+        pass
+    return found
+
+
+def _writes_its_gradient(record: Problem) -> None:
+    """writes the whole gradient, within its arrays"""
+    guarded = Guarded(record, "float64", 2, rows=5)
+    guarded.view["g"][...] = np.nan
+    guarded.in_python()
+    unwritten = int(np.isnan(guarded.view["g"][0] if guarded.single else guarded.view["g"]).sum())
+    if unwritten:
+        raise Wrong(f"{unwritten} of the numbers in g are not written, or NaN at the start point")
+    if wrong := guarded.trespasses():
+        raise Wrong(f"writes to or beyond {', '.join(wrong)}")
+
+
+def _repeats(record: Optimizer) -> None:
+    """takes the same step when it is called again"""
+    dim = sum(int(np.prod(shape)) for shape in optimizer.SHAPES)
+    steps = [Interpreter(record, optimizer.SHAPES).step(np.ones(dim), np.full(dim, 0.5), 0.1) for _ in range(2)]
+    if not np.array_equal(*steps, equal_nan=True):
+        raise Wrong("the same weights and gradients give other weights")
+
+
+_CHECKS: dict[type, tuple] = {
+    Problem: (*problem.QUICK, _writes_its_gradient),
+    Optimizer: (_repeats,),
+    Schedule: schedule.QUICK,
+}
+
+
+class _TimeOver(BaseException):
+    """The checks of a record take too long; no handler of a plug-in's for Exception keeps it."""
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Leave the block when the time is over."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise _TimeOver
+
+    before = signal.signal(signal.SIGALRM, leave)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except _TimeOver:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,169 @@
+"""A plan as plain data: what a process needs that must not load the user's files itself.
+
+A worker loads the files, expands the sweep and sends this. The records that are rebuilt from it have all their numbers
+and texts. Their functions are missing, and arrays of data have their shape alone: such cohorts run in workers only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from optbench.catalogue.loader import Catalogue
+from optbench.contract.eager import Eager
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.origins import Origin
+from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
+from optbench.contract.search import Range
+from optbench.contract.types import Device
+from optbench.engine.cohort import Cohort, Lane
+from optbench.sweeps.isolated import foreign
+from optbench.sweeps.plan import Plan
+from optbench.sweeps.planned import Cohorts, Identities, Series
+from optbench.sweeps.spec import Spec
+
+_RECORDS = {record.__name__: record for record in (Problem, Optimizer, Baseline, Eager, Schedule)}
+_SHAPE_ALONE = ("data", "test", "constants")
+"""Fields of a problem whose numbers only its kernels use."""
+
+
+def to_data(plan: Plan) -> dict[str, Any]:
+    """Return the plan as numbers, texts, lists and dictionaries."""
+    lanes = {id(each.cohort.lanes): each.cohort.lanes for each in plan.series}
+    places = {key: place for place, key in enumerate(lanes)}
+    schedules = {lane.schedule.text: lane.schedule for each in lanes.values() for lane in each}
+    problems = {each.cohort.problem.name: each.cohort.problem for each in plan.series}
+    optimizers = {each.cohort.optimizer.name: each.cohort.optimizer for each in plan.series}
+    settings = [[[lane.lr, lane.schedule.text, dict(lane.hyperparameters)] for lane in each] for each in lanes.values()]
+    return {
+        "problems": {name: _record(record) for name, record in problems.items()},
+        "optimizers": {name: _record(record) for name, record in optimizers.items()},
+        "schedules": {text: _record(record) for text, record in schedules.items()},
+        "lanes": settings,
+        "series": [_series(each, places[id(each.cohort.lanes)]) for each in plan.series],
+        "searched": {name: dict(ranges) for name, ranges in plan.searched.items()},
+    }  # fmt: skip
+
+
+def from_data(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, device: Device, note: str) -> Plan:
+    """Return the plan of ``spec`` that :func:`to_data` gave.
+
+    Args:
+        data: as it came from another process.
+        spec: the design that was expanded.
+        catalogue: the shipped records: what comes from no file of the user's is taken from here, and can run here.
+        device: the device that was chosen, with ``note`` on the choice.
+    """
+    problems = {name: _rebuilt(each) or catalogue.problem(name) for name, each in data["problems"].items()}
+    optimizers = {name: _rebuilt(each) or catalogue.optimizer(name)[0] for name, each in data["optimizers"].items()}
+    schedules = {text: _rebuilt(each) or catalogue.schedule(text) for text, each in data["schedules"].items()}
+    lanes = [tuple(Lane(lr, schedules[text], values) for lr, text, values in each) for each in data["lanes"]]
+    identities, series = [Identities(each) for each in lanes], []
+    for each in data["series"]:
+        points = each["points"]
+        cohort = Cohort(
+            problem=problems[each["problem"]], optimizer=optimizers[each["optimizer"]], lanes=lanes[each["lanes"]],
+            batch_size=each["batch_size"], steps=each["steps"], seed=each["seeds"][0], dtype=each["dtype"],
+            points=tuple(points) if isinstance(points, list) else points, deadline=each["deadline"], device=device,
+        )  # fmt: skip
+        blocks = spec.block_of if spec.blocks else {}
+        series.append(Series(cohort, each["seeds"], identities[each["lanes"]], each["stage"], blocks))
+    return Plan(spec, Cohorts(series), device, note, data["searched"])
+
+
+def _series(series: Series, lanes: int) -> dict[str, Any]:
+    cohort = series.cohort
+    return {
+        "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "lanes": lanes,
+        "batch_size": cohort.batch_size, "steps": cohort.steps, "dtype": cohort.dtype, "points": cohort.points,
+        "deadline": cohort.deadline, "seeds": list(series.seeds), "stage": series.stage,
+    }  # fmt: skip
+
+
+def _record(record: Any) -> dict[str, Any] | None:
+    """Return the fields of a user's record; None of a shipped one, which every process has."""
+    return _fields(record) if foreign(record.origins) else None
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    values = {each.name: getattr(record, each.name) for each in fields(record) if each.name != "kept"}
+    return {
+        "kind": type(record).__name__,
+        "fields": {
+            key: _shape_of(value) if key in _SHAPE_ALONE else _plain(value) for key, value in values.items()
+        },
+    }  # fmt: skip
+
+
+def _rebuilt(data: Mapping[str, Any] | None) -> Any:
+    """Return the record of :func:`_record`; None of a shipped one."""
+    if data is None:
+        return None
+    kind = _RECORDS[data["kind"]]
+    record = object.__new__(kind)  # the worker has checked it, and it has none of the functions that are checked
+    for key, value in data["fields"].items():
+        object.__setattr__(record, key, _value(value))
+    if kind is Problem:
+        object.__setattr__(record, "kept", {})
+    return record
+
+
+def _shape_of(value: Any) -> Any:
+    """Return the shape of an array, or those of a pair of arrays."""
+    if value is None or not isinstance(value, tuple) or not all(isinstance(part, np.ndarray) for part in value):
+        return None if value is None else {"shape": list(np.shape(value))}
+    return [{"shape": list(part.shape)} for part in value]
+
+
+def _plain(value: Any) -> Any:
+    """Return a field's value as JSON can hold it; what JSON does not know stands in a dictionary with its kind."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return {"array": value.tolist()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Range):
+        return {"range": [value.kind, list(value.values)]}
+    if isinstance(value, Origin):
+        return {"origin": [value.key, str(value.file), value.sha256]}
+    if isinstance(value, Schedule):
+        return {"record": _fields(value)}
+    if isinstance(value, Mapping):
+        return {"mapping": {str(key): _plain(item) for key, item in value.items()}}
+    if isinstance(value, Sequence):
+        return [_plain(item) for item in value]
+    return {"function": getattr(value, "__name__", type(value).__name__)}
+
+
+def _value(data: Any) -> Any:
+    """Return what :func:`_plain` and :func:`_shape_of` were given; functions are replaced by one that refuses."""
+    if isinstance(data, list):
+        return tuple(_value(item) for item in data)
+    if not isinstance(data, dict):
+        return data
+    ((kind, content),) = data.items()
+    return _READERS[kind](content)
+
+
+def _missing(name: str) -> Any:
+    def refuse(*arguments: Any, **keywords: Any) -> NoReturn:
+        raise OptbenchError(f"{name} is not loaded in this process: it runs in worker processes only")
+
+    refuse.__name__ = name
+    return refuse
+
+
+_READERS: dict[str, Any] = {
+    "array": np.array,
+    "shape": lambda shape: np.broadcast_to(np.float64(0), tuple(shape)),
+    "range": lambda parts: Range(parts[0], tuple(parts[1])),
+    "origin": lambda parts: Origin(parts[0], Path(parts[1]), parts[2]),
+    "mapping": lambda items: {key: _value(item) for key, item in items.items()},
+    "function": _missing,
+    "record": _rebuilt,
+}
