@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("heeded_signals")
 ROOT = Path(__file__).parents[2]
 # The signal comes when this module is about to be imported.
 SCRIPT = """

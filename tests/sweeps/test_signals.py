@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and SIGHUP: within two seconds, at any number of cohorts, with the command that goes on."""
 
+import os
 import random
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from hostile_plugins import HEAD, LOOP
 import optbench
 from optbench.sweeps import interrupts
 
+pytestmark = pytest.mark.usefixtures("heeded_signals")
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 # Far more than two seconds: machines that run tests are busy.
 PATIENCE = 20.0
@@ -131,6 +133,17 @@ def test_a_signal_is_noted_where_it_must_not_strike_and_strikes_where_it_may():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     interrupts.look()  # nothing listens any more
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell with trap")
+def test_these_tests_pass_where_the_shell_ignores_signals():
+    """As those of `pytest ... &` in a script do, whose children would never hear Ctrl-C."""
+    test = f"{__file__}::{test_a_signal_is_noted_where_it_must_not_strike_and_strikes_where_it_may.__name__}"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+    ignoring = ["sh", "-c", "trap '' INT TERM HUP; exec \"$@\"", "sh", *command]
+    done = subprocess.run(ignoring, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_from_python_ctrl_c_is_a_keyboard_interrupt(tmp_path):
