@@ -22,6 +22,19 @@ def bowl(dim=3, noise=0.0):
     )
 
 
+def raised_gradient(w, g):
+    total = 1e8
+    for i in range(w.shape[0]):
+        total += 0.5 * w[i] * w[i]
+        g[i] = w[i]
+    return total
+
+
+def raised():
+    """Single form, 1e8 + |w|^2 / 2 from 1e8 + 1 on: the minimum is large beside the first suboptimality."""
+    return Problem("single", 2, lambda rng: np.ones(2), raised_gradient, 1e8, "closed form", name="raised")
+
+
 def quartic_gradient(w, g):
     total = 0.0
     for i in range(w.shape[0]):

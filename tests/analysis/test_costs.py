@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from synthetic import failure, make_tables, runs_table
 
-from optbench.analysis import fixed_targets, targets_of, time_to_target
+from optbench.analysis import fixed_targets, tail_values, targets_of, time_to_target
 from optbench.analysis.suboptimality import landmarks
 
 TABLES = make_tables(problems=("saddle", "rosenbrock", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(4),
@@ -153,6 +153,16 @@ def test_without_a_minimum_there_are_targets_for_losses_above_0(lowest, minimum)
 def test_a_failure_counts_as_a_million_times_the_first():
     (row,) = landmarks(runs_table([failure(loss_initial=3.0, loss_best=0.0)])).itertuples()
     assert row.failure == pytest.approx(math.log(3e6)) and row.floor == 1e-14
+
+
+@pytest.mark.parametrize(("minimum", "failure_gap"), [(0.0, 3e6), (-5e8, 5e8), (1e4, 3e6)])
+def test_a_failure_counts_as_the_minimum_itself_where_that_is_more(minimum, failure_gap):
+    """As `divergence_limit` has it: runs that stopped there have not passed a million times the first."""
+    rows = [{"loss_final": minimum + 1.0, "suboptimality_final": 1.0, "loss_best": minimum + 1.0}, failure()]
+    runs = runs_table([{**row, "loss_initial": minimum + 3.0} for row in rows])
+    (row,) = landmarks(runs).itertuples()
+    assert row.failure == pytest.approx(math.log(failure_gap))
+    assert tail_values(runs) == pytest.approx([0.0, math.log(failure_gap)], abs=1e-6)
 
 
 def test_bad_tables_are_refused():

@@ -1,10 +1,12 @@
 """Runs that diverge: found at their step, kept as data, and nothing to do with their neighbours."""
 
+import math
+
 import noise_twin
 import numpy as np
 import pytest
 from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run, run_cohort
-from toy_problems import blind, bowl, quartic, undefined
+from toy_problems import blind, bowl, quartic, raised, undefined
 
 from optbench.contract.bounds import DIVERGENCE_FACTOR
 from optbench.contract.errors import OptbenchError
@@ -148,6 +150,12 @@ def test_a_run_that_rises_but_stays_below_the_limit_has_not_diverged(count):
     assert not run(problem, "gd", lanes, steps=60, points=np.array([0, 60]))["diverged_at"].any()
     at = run(problem, "gd", lanes, steps=80, points=np.arange(81))["diverged_at"]
     assert (at == int(np.floor(np.log(DIVERGENCE_FACTOR) / np.log(1.21))) + 1).all()
+
+
+def test_a_large_minimum_raises_the_limit():
+    """|w|^2 grows by 1.21 a step, and a suboptimality of 1e6 is but a hundredth of the minimum 1e8."""
+    at = run(raised(), "gd", [lane("gd", 2.1)], batch_size=1024, steps=110, points=np.arange(111))["diverged_at"]
+    assert at.tolist() == [math.floor(math.log(1e8) / math.log(1.21)) + 1]
 
 
 @pytest.mark.parametrize("optimizer", ["gd", "adam", "average(momentum)"])
