@@ -44,11 +44,12 @@ def runs_table(rows):
     defaults = {
         "problem": "p", "optimizer": "gd", "beta1": np.nan, "schedule": "constant", "lr": 0.1, "batch_size": 16,
         "seed": 0, "dtype": "float64", "steps": 100, "epochs": 10.0, "samples": 1600, "status": "ok",
-        "diverged_at": pd.NA, "loss_initial": 1.0, "loss_final": None, "loss_best": 0.0, "suboptimality_final": 0.5,
+        "diverged_at": pd.NA, "loss_initial": 1.0, "loss_final": None, "loss_best": None, "suboptimality_final": 0.5,
         "test_loss_final": np.nan, "test_accuracy": np.nan,
     }  # fmt: skip
     table = pd.DataFrame([{**defaults, **row} for row in rows])
     table["loss_final"] = table["loss_final"].fillna(table["suboptimality_final"]).astype(float)
+    table["loss_best"] = table["loss_best"].fillna(table["loss_final"]).astype(float)
     table.insert(0, "run_id", [f"r{place}" for place in range(len(table))])
     table.insert(1, "cohort_id", "c")
     return table

@@ -6,6 +6,8 @@ spread between blocks holds the luck of tuning, which more reporting seeds of on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ import pandas as pd
 from optbench.analysis.blocks import SCREEN, Coded, coded
 from optbench.analysis.effects import blocks_needed, detectable, holm, mean_effects, signed_ranks
 from optbench.analysis.held_out import HeldOut, held_out, held_out_at
-from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.measures import LOG_TAIL, unmeasured
 
 ALL = "all"
 EQUIVALENT = 1.1
@@ -30,6 +32,8 @@ class Sides(NamedTuple):
     """At all the trials that each level was given."""
     screens: Coded
     """The runs on which all settings ran, for comparisons at fewer trials."""
+    unmeasured: Mapping[str, str] = MappingProxyType({})
+    """The problems on which nothing can be compared, and why (`measures.unmeasured`)."""
 
 
 def verdicts(
@@ -47,7 +51,8 @@ def verdicts(
     over all pairs of the problem. verdict: "better" or "worse" where p_adjusted < 1 - confidence, else "equivalent"
     where the interval lies within [1/1.1, 1.1], else "undecided" with the detectable ratio (80% power) and
     blocks_needed, the blocks that would show the ratio, or 1.1 where it is nearer to 1. probability: that a has the
-    lower y on a seed. reason: why nothing could be decided.
+    lower y on a seed. reason: why nothing could be decided, such as losses below a stated minimum that is too high: no
+    ratio of suboptimalities is right then.
 
     trials_a, trials_b: what each side could choose from. Where they differ and the side with fewer is ahead all the
     same, that stands, for more trials would not set it back (trials is 0 then). Else both are compared at the smaller
@@ -80,7 +85,8 @@ def prepared(runs: pd.DataFrame, choose_by: str, of: str) -> Sides:
     """What `verdicts` and `ranking` compare."""
     table = coded(runs, choose_by, of)
     staged = of == "optimizer" and "stage" in runs and (runs["stage"] == SCREEN).any()
-    return Sides(table, held_out(table), coded(runs, choose_by, of, screens=True) if staged else table)
+    screens = coded(runs, choose_by, of, screens=True) if staged else table
+    return Sides(table, held_out(table), screens, unmeasured(runs, choose_by))
 
 
 class Paired(NamedTuple):
@@ -125,6 +131,8 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
     first, second = np.triu_indices(len(cells), 1)
     a, b = cells[first], cells[second]
     differences, seeds, probability, count, common = paired(sides, a, b)
+    if problem in sides.unmeasured:
+        differences = np.full_like(differences, np.nan)
     trials = sides.full.trials
     rest = {"trials_a": trials[a], "trials_b": trials[b], "trials": count}
     names = sides.table.cells.iloc[:, 1].to_numpy()
@@ -134,7 +142,7 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
     fewer = (count > 0) & (count < np.maximum(trials[a], trials[b]))  # of which only the screening's seeds can tell
     reason = reason.mask(fewer & (reason == _SINGLE), f"at equal trials there is {_SINGLE}")
     reason = reason.mask((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut or a failed run")
-    return table.assign(reason=reason)
+    return table.assign(reason=sides.unmeasured.get(problem, reason))
 
 
 COLUMNS = (
@@ -165,7 +173,7 @@ def judged(
     goal = np.maximum(np.abs(effect["mean"]), np.log(EQUIVALENT))
     with np.errstate(over="ignore"):
         table["detectable"] = np.where(open_, np.exp(detectable(effect["sd"], n, confidence, common)), np.nan)
-    table["blocks_needed"] = np.where(open_, blocks_needed(effect["sd"], goal, confidence, common), np.nan)
+    table["blocks_needed"] = np.where(open_ & (n > 0), blocks_needed(effect["sd"], goal, confidence, common), np.nan)
     return _as_ratios(table)
 
 

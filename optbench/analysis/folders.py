@@ -10,7 +10,7 @@ import pandas as pd
 from optbench.analysis.comparison import ALL, judged, verdict_words
 from optbench.analysis.differences import listed
 from optbench.analysis.effects import holm, mean_effects, signed_ranks
-from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.measures import LOG_TAIL, unmeasured
 from optbench.analysis.pairing import (
     Effects,
     Pairs,
@@ -61,7 +61,8 @@ def compare_tables(
     regression, where `above` is given: "shown" where the ratio lies above 1 + above, "ruled out" where it lies below,
     both by the two-sided t test against that limit with p_regression by Holm over the rows, else "open".
 
-    seeds: those that both have; runs: pairs of runs; identical: the share of these that are equal to the last bit;
+    seeds: those that both have; runs: pairs of runs; identical: the share of these that are equal to the last bit
+    in all that was recorded of them;
     probability: that B is lower on one; failures_a, failures_b: shares of failed runs. The rest is that of `verdicts`.
 
     The row "all" takes each problem's mean over its rows, and ranks problems as `verdicts` does; its p-values are not
@@ -85,6 +86,12 @@ def compare_tables(
         effects = of_settings(table, pairs, measure)
     if effects.rows.empty:
         raise OptbenchError("A and B have no setting with a seed in common: compare them as they are tuned")
+    for problem, why in unmeasured(table, measure).items():
+        spoiled = (effects.rows["problem"] == problem).to_numpy()
+        effects = effects._replace(
+            rows=effects.rows.assign(reason=np.where(spoiled, why, effects.rows["reason"])),
+            differences=np.where(spoiled[:, None], np.nan, effects.differences),
+        )
     table = _judged_rows(effects, by, above, confidence)
     table.attrs["without_measure"] = without
     return table

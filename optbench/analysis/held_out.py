@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -61,12 +61,16 @@ def choice_weights(trials: np.ndarray | int, of: np.ndarray | int, place: np.nda
     return np.where(inside, np.exp(value) * drawn / total, 0.0)
 
 
-def held_out(table: Coded) -> HeldOut:
-    """The chosen setting of each cell and block on the block's reporting seeds."""
+def held_out(table: Coded, values: np.ndarray | None = None) -> HeldOut:
+    """The chosen setting of each cell and block on the block's reporting seeds.
+
+    values: other numbers of the runs, in the place of the y by which settings are chosen.
+    """
     best = choices(table)
     weights = best[["setting", "block"]].assign(weight=1.0)
     trials = best.groupby("cell")["trials"].max().reindex(range(len(table.cells)), fill_value=0)
-    return HeldOut(*_weighted(table, weights), trials.to_numpy(), np.zeros(len(table.cells)))
+    reported = table if values is None else replace(table, y=values)
+    return HeldOut(*_weighted(reported, weights), trials.to_numpy(), np.zeros(len(table.cells)))
 
 
 def held_out_at(table: Coded, count: np.ndarray | int) -> HeldOut:

@@ -11,6 +11,8 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 
 LEAST_ERROR = 1e-3
 LOG_TAIL = "log_tail"
+ROUNDING_OF_LOSSES = {"float64": 1e-9, "float32": 1e-4}
+"""By which share of its size, or of 1, rounding may put a loss below a minimum."""
 
 
 def tail_values(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> np.ndarray:
@@ -49,6 +51,31 @@ def metric_name(runs: pd.DataFrame, choose_by: str) -> str:
     if choose_by not in metrics:
         raise unknown("measure to choose by", choose_by, [LOG_TAIL, "test_loss", *metrics])
     return choose_by
+
+
+def below_minimum(runs: pd.DataFrame) -> pd.Series:
+    """By problem, how far its lowest loss lies below its stated minimum, where rounding does not explain it."""
+    final, best, gap = (
+        runs[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        for name in ("loss_final", "loss_best", "suboptimality_final")
+    )
+    with np.errstate(invalid="ignore"):
+        depth = final - best - gap  # the minimum is final - gap
+        below = np.flatnonzero(depth > 0)
+    rounding = runs["dtype"].iloc[below].map(ROUNDING_OF_LOSSES).to_numpy(dtype=np.float64)
+    size = np.maximum(1.0, np.maximum(np.abs(final[below]), np.abs(best[below])))
+    below = below[depth[below] > rounding * size]
+    return pd.Series(depth[below]).groupby(runs["problem"].to_numpy()[below], sort=False).max()
+
+
+def unmeasured(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> dict[str, str]:
+    """Why y cannot compare runs on a problem, by its name: a stated minimum that is too high spoils suboptimalities."""
+    column = metric_name(runs, choose_by)
+    if column != LOG_TAIL:
+        has = runs[column].notna().groupby(runs["problem"]).transform("any")
+        runs = runs[~has]
+    depths = below_minimum(runs)
+    return {name: f"losses lie up to {depth:.3g} below the stated minimum" for name, depth in depths.items()}
 
 
 def _tail(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -19,11 +19,16 @@ from optbench.analysis.columns import failed, hyperparameter_columns, unfinished
 from optbench.analysis.comparison import Sides, paired
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOG_TAIL, metric_name, tail_values
+from optbench.contract.columns import is_metric
 from optbench.contract.errors import OptbenchError
 
 Pairs = Sequence[tuple[str, str]]
 """The optimizers that are compared: that of A, and that of B."""
 SIDES = ("A", "B")
+_OUTCOME = (
+    "status", "steps", "loss_initial", "loss_final", "loss_best", "suboptimality_final", "test_loss_final", LOG_TAIL,
+)  # fmt: skip
+"""What runs must have in common to be called identical, beside their metrics."""
 
 
 class Effects(NamedTuple):
@@ -84,13 +89,15 @@ def settings_in_common(table: pd.DataFrame) -> pd.DataFrame:
     runs = table[table["stage"].isin(["grid", SCREEN])]
     keys = ["problem", "pair", *_setting_columns(runs), "seed"]
     a, b = (runs[runs["side"] == side].drop_duplicates(keys) for side in SIDES)
-    values = [name for name in ("y", "bad", "cut") if name in runs]
+    values = [name for name in ("y", "bad", "cut", "outcome") if name in runs]
     return a[[*keys, *values]].merge(b[[*keys, *values]], on=keys, suffixes=("_a", "_b"))
 
 
 def _setting_columns(runs: pd.DataFrame) -> list[str]:
     """What a setting is; the dtype only where the sides share one."""
-    names = [name for name in hyperparameter_columns(runs) if name not in ("pair", "side", "y", "bad", "cut")]
+    names = [
+        name for name in hyperparameter_columns(runs) if name not in ("pair", "side", "y", "bad", "cut", "outcome")
+    ]
     sides = [set(runs.loc[runs["side"] == side, "dtype"]) for side in SIDES]
     return [*names, *(["dtype"] if sides[0] & sides[1] else []), "batch_size", "schedule", "lr"]
 
@@ -106,12 +113,10 @@ def of_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
 
     A setting that fails on both sides says nothing of either and is left out of the mean.
     """
-    bad, cut = failed(table), unfinished(table)
-    runs = settings_in_common(
-        table.assign(y=tail_values(table.drop(columns=["pair", "side"]), measure), bad=bad, cut=cut)
-    )
+    y = tail_values(table.drop(columns=["pair", "side"]), measure)
+    runs = settings_in_common(table.assign(y=y, bad=failed(table), cut=unfinished(table), outcome=outcomes(table)))
     whole = runs[~(runs["cut_a"] | runs["cut_b"])].assign(difference=lambda each: each["y_b"] - each["y_a"])
-    whole = whole.assign(same=whole["difference"] == 0, lower=_lower(whole["difference"].to_numpy()))
+    whole = whole.assign(same=whole["outcome_a"] == whole["outcome_b"], lower=_lower(whole["difference"].to_numpy()))
     whole["difference"] = whole["difference"].mask(whole["bad_a"] & whole["bad_b"])
     cells = _cells(runs)
     groups = whole.groupby(["problem", "pair"])
@@ -142,6 +147,17 @@ def of_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
     ]
     cases = [rows["runs"] == 0, rows["seeds"] == 0, rows["seeds"] == 1]
     return Effects(rows.assign(reason=np.select(cases, why, "")), differences)
+
+
+def outcomes(table: pd.DataFrame) -> np.ndarray:
+    """(runs,) a number for how each run of `joined` ended: the same for runs that are equal to the last bit.
+
+    Equal in all that both sides recorded, and not in y alone, which is one number for all failures and for all runs
+    that came to the floor.
+    """
+    there = [name for name in (*_OUTCOME, *(name for name in table if is_metric(name))) if name in table]
+    both = [name for name in there if table[name].notna().groupby(table["side"]).any().all()]
+    return table.groupby(both, dropna=False, sort=False).ngroup().to_numpy()
 
 
 def _cells(runs: pd.DataFrame) -> pd.DataFrame:
@@ -199,7 +215,8 @@ def of_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[s
     with np.errstate(invalid="ignore"):
         count = np.sum(~np.isnan(y), axis=(1, 2))
         bad = [np.sum(np.where(np.isnan(y), 0.0, sides.full.bad[side]), axis=(1, 2)) / count for side in (a, b)]
-        same = np.sum(y == 0, axis=(1, 2)) / count
+        ends = held_out(levels, outcomes(table)[levels.row].astype(np.float64)).y
+        same = np.sum(ends[a] == ends[b], axis=(1, 2)) / count
     rows = _named(cells, pairs).assign(
         seeds=pair.seeds, runs=count, identical=same, probability=1 - pair.probability, failures_a=bad[0],
         failures_b=bad[1], trials=pair.trials, trials_a=trials[a], trials_b=trials[b],

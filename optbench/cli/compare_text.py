@@ -87,7 +87,9 @@ def _sentence(part: pd.DataFrame, one: bool) -> str:
     same = [row for row in rows if row["identical"] == 1.0]
     near = [row for row in rows if row["verdict"] == "equivalent" and row not in same]
     rest = [row for row in rows if row["verdict"] == "undecided" and row not in same]
-    groups = [(same, "identical in both"), (near, "equivalent"), (rest, "undecided")]
+    reasons = {row["reason"] for row in rest}
+    why = f" ({reasons.pop()})" if len(reasons) == 1 and "" not in reasons else ""
+    groups = [(same, "identical in both"), (near, "equivalent"), (rest, f"undecided{why}")]
     words += [f"{_names(group)} {'is' if len(group) == 1 else 'are'} {what}" for group, what in groups if group]
     return "; ".join(words)
 

@@ -13,6 +13,7 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.lists import split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load
+from optbench.wording.extremes import too_high
 
 COSTS = ("loss", "seconds")
 
@@ -100,6 +101,7 @@ def compare(
     lines = [] if b is None else differences(first, alike)
     if without := table.attrs.pop("without_measure", []):
         lines.append(f"{listed(without)} without {measure}, compared by {LOG_TAIL}")
+    lines += too_high(pd.concat([first.runs, second.runs]))
     table.attrs["differences"] = lines
     table.attrs["time"] = paired_times(*times, pairs)
     return table

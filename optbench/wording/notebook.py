@@ -7,7 +7,7 @@ from html import escape
 from optbench.analysis.columns import comparable
 from optbench.analysis.points import Tables
 from optbench.contract.errors import OptbenchError
-from optbench.wording import labels
+from optbench.wording import extremes, labels
 from optbench.wording.answers import answer_of, listed
 from optbench.wording.winners import winners_table
 
@@ -26,6 +26,7 @@ def notebook_html(results: Tables, tuning_seeds, choose_by: str, searched=None) 
         return f"{head}<p>{escape(str(error))}</p>"
     problems = list(runs["problem"].unique())
     lines = [answer.sentence(problem) for problem in problems] + [answer.overall()]
+    lines += extremes.too_high(runs)
     items = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
     rows = winners_table(answer, answer.best[:0], []).query("problem in @problems")
     body = "".join(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from staged import naive_choices, only, shuffled, staged_table
+from staged import naive_choices, only, plain_table, shuffled, staged_table
 from statsmodels.stats.multitest import multipletests
 from synthetic import failure, runs_table
 
@@ -229,3 +229,20 @@ def test_test_metrics_decide_where_asked():
     rows.append({"optimizer": "gd", "seed": 6, "test_accuracy": 0.95})
     row = verdicts(runs_table(rows), choose_by="test_accuracy").iloc[0]
     assert row["ratio"] > 1.9 and row["blocks"] == 7 and verdicts(runs_table(rows)).iloc[0]["verdict"] != "better"
+
+
+def test_nothing_is_decided_by_suboptimalities_from_a_minimum_that_is_too_high():
+    """Of p losses lie 0.3 below it; q stands, and so does the accuracy on test data."""
+    runs = plain_table({"adam": 0.01}, seeds=8, spread=0.1)
+    runs["test_accuracy"] = runs["optimizer"].map({"gd": 0.5, "adam": 0.9})
+    lower = runs["problem"].eq("p") & runs["seed"].eq(3)
+    runs.loc[lower, "loss_best"] = runs.loc[lower, "loss_final"] - runs.loc[lower, "suboptimality_final"] - 0.3
+    table = verdicts(runs).set_index("problem")
+    assert table["verdict"].to_dict() == {"p": "undecided", "q": "worse"}
+    assert table.loc["p", "reason"] == "losses lie up to 0.3 below the stated minimum"
+    assert (
+        table.loc["p", ["ratio", "low", "high", "p", "blocks_needed"]].isna().all() and table.loc["q", "reason"] == ""
+    )
+    places = ranking(runs).set_index(["problem", "optimizer"])["place"].to_dict()
+    assert places == {("p", "gd"): 1, ("p", "adam"): 1, ("q", "gd"): 2, ("q", "adam"): 1}
+    assert verdicts(runs, "test_accuracy")["verdict"].tolist()[:2] == ["worse", "worse"]

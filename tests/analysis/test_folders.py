@@ -184,6 +184,37 @@ def test_failures_count_and_those_of_both_sides_do_not():
     assert row["reason"][0] == "every run failed on both sides" and row["verdict"][0] == "undecided"
 
 
+@pytest.mark.parametrize("by", ["tuned", "settings"])
+def test_runs_that_differ_are_never_called_identical(by):
+    """At the floor, as failures at different steps, or by a test metric alone y is the same, and the runs are not."""
+    a = plain_table(seeds=8, optimizers=("gd",), problems=("p",))
+    for values, changes in (
+        ({"log_tail": math.log(1e-14)}, {"loss_final": 1e-17, "suboptimality_final": 1e-17, "loss_best": 1e-17}),
+        ({"status": "diverged", "loss_final": np.inf, "suboptimality_final": np.inf, "loss_best": 0.5}, {"steps": 7}),
+        ({}, {"test_loss_final": 0.25}),
+    ):
+        first = a.assign(test_loss_final=0.5).assign(**values)
+        second = first.assign(**changes)
+        assert (compare_tables(first, first, by=by)["identical"] == 1.0).all()
+        assert (compare_tables(first, second, by=by)["identical"] == 0.0).all()
+        half = second.where(second["seed"] < 4, first)
+        assert 0 < compare_tables(first, half.astype(first.dtypes), by=by)["identical"][0] < 1
+
+
+@pytest.mark.parametrize("by", ["tuned", "settings"])
+def test_a_minimum_that_is_too_high_decides_nothing(by):
+    a = plain_table(seeds=8, spread=0.01)
+    b = a.assign(log_tail=a["log_tail"] + 1, suboptimality_final=lambda runs: runs["suboptimality_final"] * math.e)
+    b = b.assign(loss_final=b["suboptimality_final"], loss_best=b["suboptimality_final"])
+    assert (compare_tables(a, b, by=by, above=0.05)["regression"][:4] == "shown").all()
+    b.loc[b["problem"] == "q", "loss_best"] -= 2 * b["loss_best"]
+    table = compare_tables(a, b, by=by, above=0.05).set_index("problem")
+    assert (table.loc["p", "regression"] == "shown").all()
+    assert (table.loc["q", "verdict"] == "undecided").all() and (table.loc["q", "regression"] == "open").all()
+    assert table.loc["q", "reason"].str.startswith("losses lie up to 2.").all() and table.loc["q", "ratio"].isna().all()
+    assert table.loc["all", "blocks"] == 1
+
+
 def test_what_can_be_paired_is_paired():
     """A new hyperparameter with one value, another dtype, a plain side and a staged one, cut runs."""
     a = plain_table()

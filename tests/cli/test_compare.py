@@ -60,6 +60,31 @@ def test_a_folder_with_itself(run):
     assert "no regression above 0% is shown" in out
 
 
+def test_a_minimum_that_is_too_high_is_told(run, folders):
+    """All runs count as having reached it, and so as equal, whatever their losses are."""
+    results = optbench.load("old")
+    runs, momentum = results.runs, results.runs["optimizer"] == "momentum"
+    gap = runs["suboptimality_final"] - 1e6
+    low = runs.assign(suboptimality_final=gap, log_tail=math.log(1e-8))
+    tables = {"curves": results.curves, "timings": results.timings, "problems": results.problems}
+    write_folder(folders / "low", {"runs": low, **tables, "provenance": results.provenance})
+    losses = {name: low[name] + momentum for name in ("loss_final", "loss_best", "suboptimality_final")}
+    write_folder(folders / "lower", {"runs": low.assign(**losses), **tables, "provenance": results.provenance})
+    code, out, err = run("low", "lower", "--fail-above", "5%")
+    assert code == 0 and not err
+    assert (
+        "note: Losses of rosenbrock lie up to 1e6 below the minimum that it states: its suboptimalities are wrong"
+        in out
+    )
+    words = "momentum is undecided (losses lie up to 1e+06 below the stated minimum)"
+    assert words in out and "gd is identical in both" in out and "all 48 pairs" not in out
+    (line,) = json.loads(run("low", "lower", "gd", "momentum", "--json")[1])["differences"][-1:]
+    assert line.startswith("Losses of quadratic(dim=4) lie up to 1e6 below")
+    assert "pairs of runs are identical" not in run("low", "gd", "momentum")[1]
+    for html in (optbench.load("low")._repr_html_(), optbench.load("low").in_memory()._repr_html_()):
+        assert "rosenbrock: undecided (losses lie up to 1e+06 below the stated minimum)" in html
+
+
 def test_a_planted_regression_ends_with_1(run):
     code, out, err = run("old", "new", "--fail-above", "5%")
     assert code == 1 and not err

@@ -29,6 +29,12 @@ def test_losses_below_the_stated_minimum_are_told(gap, minimum, words):
     assert text in said([row(gap, minimum)], "test_accuracy")
 
 
+def test_a_loss_that_was_below_the_minimum_on_the_way_is_told():
+    (text,) = said([row(0.5, 2.0, loss_best=1.75), row(0.5, 2.0, loss_best=2.25)])
+    assert "up to 0.25 below" in text
+    assert said([row(0.5, 2.0, loss_best=2.0 - 1e-10), row(1e12, 2.0, loss_best=2.0 - 1e-5)]) == []
+
+
 @pytest.mark.parametrize(
     ("value", "minimum", "told"),
     [(FLOOR, 0.0, 1), (FLOOR + 1, 0.0, 0), (FLOOR + np.log(7), -7.0, 1), (FLOOR + np.log(8), -7.0, 0)],
