@@ -44,6 +44,20 @@ def plain_table(
     return runs_table(rows)
 
 
+def with_effects(effects, seeds=8):
+    """Tables of one setting on a problem p0, p1, ... each, whose B - A has these means and standard deviations."""
+    rows = {"A": [], "B": []}
+    for place, (mean, spread) in enumerate(effects):
+        noise = np.random.default_rng(place).normal(size=seeds)
+        y = mean + spread * (noise - noise.mean()) / noise.std(ddof=1)
+        for seed in range(seeds):
+            for side, value in (("A", 0.0), ("B", y[seed])):
+                gap = math.exp(value)
+                row = {"problem": f"p{place}", "seed": seed, "log_tail": value, "suboptimality_final": gap}
+                rows[side].append(row)
+    return runs_table(rows["A"]), runs_table(rows["B"])
+
+
 def shuffled(runs, seed=0):
     """The same rows in another order."""
     order = np.random.default_rng(seed).permutation(len(runs))

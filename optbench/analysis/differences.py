@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import hyperparameter_columns
 from optbench.analysis.measures import LOG_TAIL
+from optbench.contract.names import number_text
 
+MOST_VALUES = 4
+"""Of a parameter; where more were tried, their number and range are named."""
 VERSIONS = ("optbench", "python", "numpy", "numba", "scipy", "pandas", "scikit-learn", "cpu")
 SAME_START = 1e-5
 
@@ -45,6 +48,54 @@ def differences(a: Tables, b: Tables) -> list[str]:
         *_hyperparameters(a.runs, b.runs),
         *_tails(a.runs, b.runs),
     ]
+
+
+class Tried(NamedTuple):
+    """What was tried of an optimizer's parameter, in A and in B."""
+
+    optimizer: str
+    parameter: str
+    values: tuple[str, str]
+    """In words, of A and of B."""
+    single: tuple[bool, bool]
+    """Whether it is one value."""
+
+    @property
+    def text(self) -> str:
+        """As `differences` has it."""
+        return f"{self.optimizer}: {self.parameter} {self.values[0]} in A, {self.values[1]} in B"
+
+
+def tried_otherwise(a: Tables, b: Tables) -> list[Tried]:
+    """The parameters of which A and B did not try the same, of the optimizers and problems that both have.
+
+    Looked at are the rate, the batch size, the schedule, and hyperparameters that both sides know. Trials that were
+    drawn from the same range are the same, whatever their values.
+    """
+    found = []
+    problems = set(a.runs["problem"]) & set(b.runs["problem"])
+    sides = [side.runs[side.runs["problem"].isin(problems)] for side in (a, b)]
+    names = ["lr", "batch_size", "schedule", *(name for name in hyperparameter_columns(sides[0]) if name in sides[1])]
+    for optimizer in [name for name in sides[0]["optimizer"].unique() if name in set(sides[1]["optimizer"])]:
+        runs = [side[side["optimizer"] == optimizer] for side in sides]
+        for name in names:
+            values = [sorted(side[name].dropna().unique().tolist()) for side in runs]
+            ranges = [((side.provenance.get("searched") or {}).get(optimizer) or {}).get(name) for side in (a, b)]
+            if values[0] != values[1] and all(values) and (ranges[0] != ranges[1] or ranges[0] is None):
+                words = [_values(each, text) for each, text in zip(values, ranges, strict=True)]
+                single = (len(values[0]) == 1, len(values[1]) == 1)
+                found.append(Tried(optimizer, name, (words[0], words[1]), single))
+    return found
+
+
+def _values(values: list, searched: str | None) -> str:
+    """``0.9``, ``0.8 and 0.9``, ``7 values from 0.001 to 1``, or the range that they were drawn from."""
+    if searched is not None:
+        return searched
+    texts = [number_text(value) if isinstance(value, float) else str(value) for value in values]
+    if len(texts) > MOST_VALUES:
+        return f"{len(texts)} values" + f" from {texts[0]} to {texts[-1]}" * (not isinstance(values[0], str))
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def _versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:

@@ -59,7 +59,8 @@ def compare_tables(
     seeds ("settings", the mean over settings each) of y_B - y_A, paired by seed, with the t interval. Differences
     below a millionth are rounding, and count as none. verdict: told of B, with p_adjusted by Holm over all rows.
     regression, where `above` is given: "shown" where the ratio lies above 1 + above, "ruled out" where it lies below,
-    both by the two-sided t test against that limit with p_regression by Holm over the rows, else "open".
+    both by the two-sided t test against that limit with p_regression by Holm over the rows, else "open". One follows
+    from the other: a row with a regression shown is worse, and a better one has it ruled out, whatever their other p.
 
     seeds: those that both have; runs: pairs of runs; identical: the share of these that are equal to the last bit
     in all that was recorded of them;
@@ -179,6 +180,10 @@ def _judged_rows(effects: Effects, by: str, above: float | None, confidence: flo
         table["regression"], table["p_regression"] = _regressions(values - np.log1p(above), effects.common, confidence)
     over = _over_problems(table, above, confidence)
     table["verdict"] = _of_b(table["verdict"])
+    if above is not None:  # what lies above the limit is worse, and what is better lies below it
+        table.loc[table["verdict"] == "better", "regression"] = "ruled out"
+        shown = table["regression"] == "shown"
+        table.loc[shown, ["verdict", "detectable", "blocks_needed"]] = ["worse", np.nan, np.nan]
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
     table = table.reindex(columns=list(COLUMNS))
     table["regression"] = table["regression"].astype(object).where(table["regression"].notna(), None)

@@ -33,7 +33,7 @@ def print_comparison(table: pd.DataFrame, sides: list[dict[str, Any]], above: fl
         several = "" if one or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
         print_lines(filled(f"over all {counted(int(row['blocks']), 'problem')}{several}: {_overall(row, one)}", 2))
     print_lines("", *_table(rows if same else table, one), "")
-    for line in _foot(table, rows, above):
+    for line in _foot(table, rows, above, one):
         print_lines(filled(line, 2))
 
 
@@ -174,8 +174,17 @@ def _percent(share: float) -> str:
     return "<1%" if 0 < share < 0.01 else f"{share:.0%}" if np.isfinite(share) else "-"
 
 
-def _foot(table: pd.DataFrame, rows: pd.DataFrame, above: float | None) -> Iterator[str]:
-    """The time, and the regressions."""
+def _foot(table: pd.DataFrame, rows: pd.DataFrame, above: float | None, one: bool) -> Iterator[str]:
+    """Why a verdict is not what its interval lets expect; the time; and the regressions."""
+    tests = int(rows["p"].notna().sum())
+    apart = rows[(rows["verdict"] == "undecided") & ((rows["low"] > 1) | (rows["high"] < 1))].to_dict("records")
+    if apart:
+        words = [f"{_place(row, one)}, p = {number(row['p_adjusted'])}" for row in apart[:_OPEN]]
+        more = f" and {len(apart) - _OPEN} more" if len(apart) > _OPEN else ""
+        yield (
+            f"undecided though the interval leaves 1 out: {'; '.join(words)}{more} (an interval is of its row alone, "
+            f"and p of all {tests} rows together, by Holm's correction)"
+        )
     time = table.attrs["time"]
     if time and table.attrs["by"] != SECONDS:
         articles = {"step": "a step", "evaluation": "an evaluation"}
@@ -190,23 +199,27 @@ def _foot(table: pd.DataFrame, rows: pd.DataFrame, above: float | None) -> Itera
     limit = f"{100 * above:.4g}%"
     shown, still = (table[table["regression"] == word].to_dict("records") for word in ("shown", "open"))
     if shown:
-        words = [f"{_place(row)}, {number(row['ratio'])} times {_interval(row, turned=False)}" for row in shown]
+        words = [f"{_place(row, one)}, {number(row['ratio'])} times {_interval(row, turned=False)}" for row in shown]
         yield f"regression above {limit} shown: {'; '.join(words)}"
     else:
         yield f"no regression above {limit} is shown"
     still = [row for row in still if row["problem"] != ALL or not row["reason"]]
     if still:
         still = sorted(still, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
-        words = [f"{_place(row)} ({_most(row)})" for row in still[:_OPEN]]
+        words = [f"{_place(row, one)} ({_most(row, above, tests)})" for row in still[:_OPEN]]
         more = f" and {len(still) - _OPEN} more" if len(still) > _OPEN else ""
         yield f"not ruled out in {len(still)} of {counted(len(rows), 'row')}: {', '.join(words)}{more}"
 
 
-def _most(row: dict[str, Any]) -> str:
+def _most(row: dict[str, Any], above: float, tests: int) -> str:
+    """How much worse B may be; or where its interval has no room for the limit, why that is not enough."""
+    if row["low"] > 1 + above or row["high"] < 1 + above:
+        p = f"p = {number(row['p_regression'])} for {tests} rows together, by Holm's correction"
+        return f"{number(row['ratio'])} times {_interval(row, turned=False)}, but {p}"
     return f"up to {number(row['high'])} times" if np.isfinite(row["high"]) else row["reason"] or "no limit is known"
 
 
-def _place(row: dict[str, Any]) -> str:
+def _place(row: dict[str, Any], one: bool) -> str:
     if row["problem"] == ALL:
         return "over all problems"
-    return row["problem"] if row["a"] != row["b"] else f"{row['b']} on {row['problem']}"
+    return row["problem"] if one else f"{_names([row])} on {row['problem']}"

@@ -147,7 +147,7 @@ def _facts(sides: Sequence[Side]) -> list[tuple[str, list[str], bool]]:
 def _table(problem: str, file: str, sides: Sequence[Side]) -> Table:
     """A row an optimizer: its value in each folder, and the ratio to the first where seeds are shared."""
     ranked = [_of(side.evidence.answer.ranking, problem).set_index("optimizer") for side in sides]
-    compared = [None if side.against is None else _of(side.against, problem).set_index("b") for side in sides]
+    compared = [None if side.against is None else _by_name(side.against, problem) for side in sides]
     headings, numbers = ["optimizer"], []
     for side, pairs in zip(sides, compared, strict=True):
         headings.append(f"value in {side.letter}")
@@ -164,6 +164,12 @@ def _table(problem: str, file: str, sides: Sequence[Side]) -> Table:
                 row += _ratio(pairs, name)
         rows.append(row)
     return Table(f"side-by-side-{file}", f"{problem}: each optimizer in each folder", headings, rows, numbers)
+
+
+def _by_name(against: pd.DataFrame, problem: str) -> pd.DataFrame:
+    """The rows of a problem by the name that the optimizer has in the tables."""
+    rows = _of(against, problem)
+    return rows.set_index(rows["b"].replace(against.attrs["names"]))
 
 
 def _of(table: pd.DataFrame, problem: str) -> pd.DataFrame:

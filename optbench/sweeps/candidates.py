@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.differences import differences, listed
+from optbench.analysis.differences import Tried, differences, listed, tried_otherwise
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOG_TAIL
 from optbench.contract import arguments
@@ -13,6 +13,7 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.lists import split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load
+from optbench.wording import labels
 from optbench.wording.extremes import too_high
 
 COSTS = ("loss", "seconds")
@@ -52,11 +53,13 @@ def compare(
 
     Returns:
         A row a problem and pair of optimizers, and a row "all" where there are several problems: problem, a, b (the
-        optimizers), verdict of B ("better", "worse", "equivalent" within a tenth, "undecided"), ratio of B over A with
-        low and high (above 1 B is worse), p, p_adjusted (Holm), regression ("shown", "ruled out", "open"; None without
-        ``fail_above``), p_regression, detectable, blocks_needed, blocks, seeds, runs, identical (the share of pairs of
-        runs with equal results), probability (that B is lower), failures_a, failures_b, trials, trials_a, trials_b and
-        reason. ``attrs`` of the table has "by", "measure", "differences" (what else is not the same in A and B, a
+        optimizers; ``adam(beta1=0.5)`` where a side tried that value alone, and the other did not), verdict of B
+        ("better", "worse", "equivalent" within a tenth, "undecided"), ratio of B over A with low and high (above 1 B is
+        worse), p, p_adjusted (Holm), regression ("shown", "ruled out", "open"; None without ``fail_above``),
+        p_regression, detectable, blocks_needed, blocks, seeds, runs, identical (the share of pairs of runs that are
+        equal in all that was recorded), probability (that B is lower), failures_a, failures_b, trials, trials_a,
+        trials_b and reason. What is shown to lie above ``fail_above`` is "worse", too. ``attrs`` of the table has "by",
+        "measure", "names" (of a and b, those of the tables), "differences" (what else is not the same in A and B, a
         sentence each) and "time" (the ratios of a "step" and of "evaluation", told and not tested).
 
     Raises:
@@ -101,9 +104,28 @@ def compare(
     lines = [] if b is None else differences(first, alike)
     if without := table.attrs.pop("without_measure", []):
         lines.append(f"{listed(without)} without {measure}, compared by {LOG_TAIL}")
-    lines += too_high(pd.concat([first.runs, second.runs]))
+    tried = [] if cost == "seconds" else tried_otherwise(first, second)
+    lines += [each.text for each in tried]
+    if cost != "seconds":
+        lines += too_high(pd.concat([first.runs, second.runs]))
     table.attrs["differences"] = lines
     table.attrs["time"] = paired_times(*times, pairs)
+    return _named_apart(table, tried if table.attrs["by"] == TUNED else [])
+
+
+def _named_apart(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
+    """The rows, in which an optimizer's name has what its side tried one value of and the other did not.
+
+    So two settings never share a name. ``attrs["names"]`` has the name in the tables of each.
+    """
+    table.attrs["names"] = {}
+    for place, side in enumerate(("a", "b")):
+        names = {}
+        for name in table[side].unique():
+            mine = [each for each in tried if each.optimizer == name and each.single[place]]
+            names[name] = labels.with_values(name, [f"{each.parameter}={each.values[place]}" for each in mine])
+        table[side] = table[side].replace(names)
+        table.attrs["names"] |= {long: name for name, long in names.items()}
     return table
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from staged import naive_choices, only, plain_table, shuffled, staged_table
+from staged import naive_choices, only, plain_table, shuffled, staged_table, with_effects
 from statsmodels.stats.multitest import multipletests
 from synthetic import failure, runs_table
 
@@ -161,6 +161,26 @@ def test_clones_are_seldom_told_apart(kind):
     rejected = np.cumprod(steps < 0.05, axis=1)
     shown = (np.take_along_axis(rejected, families.argsort(axis=1).argsort(axis=1), axis=1) * worse).any(axis=1)
     assert np.mean(shown) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 100)
+
+
+UNDECIDED_ALONE = [(math.log(1.32), 0.215), *[(0.001 * k, 0.01) for k in range(7)]]
+"""By Holm over eight rows the first is undecided, [1.10, 1.58]; over those that are not below 1.05 it is one alone."""
+
+
+def test_a_regression_that_is_shown_is_worse_and_what_is_better_has_none():
+    a, b = with_effects(UNDECIDED_ALONE)
+    alone, row = (compare_tables(a, b, above=above).iloc[0] for above in (None, 0.05))
+    assert alone["verdict"] == "undecided" and alone["p_adjusted"] > 0.05
+    assert (row["regression"], row["verdict"]) == ("shown", "worse") and math.isnan(row["blocks_needed"])
+    assert row["p_adjusted"] == alone["p_adjusted"] and row["p_regression"] < 0.05
+    # Three rows that are clearly worse, and neither above nor below the limit, leave the first p to the better one.
+    row = compare_tables(*with_effects([(-0.4, 0.45), *[(math.log(1.05), 0.001)] * 3]), above=0.05).iloc[0]
+    assert (row["verdict"], row["regression"]) == ("better", "ruled out") and row["p_regression"] > 0.05
+    for limit in (0.0, 0.01, 0.05, 0.1):
+        for effects in (UNDECIDED_ALONE, [(0.06, 0.02), (4.08, 4.06)], [(-0.2, 0.1), (0.2, 0.1), (0.1, 0.01)]):
+            table = compare_tables(*with_effects(effects), above=limit).iloc[:-1]
+            assert (table.loc[table["regression"] == "shown", "verdict"] == "worse").all()
+            assert (table.loc[table["verdict"] == "better", "regression"] == "ruled out").all()
 
 
 def test_rounding_is_no_difference():

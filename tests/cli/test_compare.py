@@ -6,6 +6,7 @@ import sys
 
 import pandas as pd
 import pytest
+from staged import with_effects
 from synthetic import make_tables, runs_table, write_folder
 
 import optbench
@@ -95,6 +96,58 @@ def test_a_planted_regression_ends_with_1(run):
     assert run("old", "new")[0] == 0 and run("old", "new", "--fail-above", "150%")[0] == 0
     assert run("new", "old", "--fail-above", "0.05")[0] == 0
     assert run("old", "new", "--fail-above", "5%", "--optimizers", "gd")[0] == 0
+
+
+def test_what_an_interval_lets_expect_and_does_not_hold_has_its_reason(run, tmp_path):
+    """A verdict and a regression hold for all rows together, an interval for its row."""
+    tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2)) | {"landscapes": None}
+
+    def compared(effects, *arguments):
+        for name, runs in zip("ab", with_effects(effects), strict=True):
+            write_folder(tmp_path / name, {**tables, "runs": runs})
+        code, out, err = run(str(tmp_path / "a"), str(tmp_path / "b"), *arguments)
+        assert not err
+        return code, out
+
+    code, out = compared([(math.log(59.3), 4.06), (0.06, 0.02)], "--fail-above", "5%")
+    assert code == 0 and "p0: gd is 59.3 times worse in B [1.99, 1.77e+03]" in out
+    assert (
+        "no regression above 5% is shown\nnot ruled out in 2 of 2 rows: gd on p0 (59.3 times [1.99, 1.77e+03], but"
+        in out
+    )
+    assert "but p = 0.0523 for 2 rows together, by Holm's correction), gd on p1 (up to 1.08 times)" in out
+    many = [(math.log(1.32), 0.215), *[(0.0, 0.01)] * 7]
+    code, out = compared(many)
+    assert code == 0 and "p0: gd is undecided" in out
+    assert "undecided though the interval leaves 1 out: gd on p0, p = 0.0652 (an interval is of its row alone" in out
+    code, out = compared(many, "--fail-above", "5%")
+    assert code == 1 and "p0: gd is 1.32 times worse in B [1.1, 1.58]" in out and "though" not in out
+    assert "regression above 5% shown: gd on p0, 1.32 times [1.1, 1.58]" in out
+
+
+def test_two_settings_of_one_rule_have_two_names(run, tmp_path, monkeypatch):
+    """And what else was tried on one side alone is told."""
+    monkeypatch.chdir(tmp_path)
+    small = {"problems": ["rosenbrock"], "batch_sizes": ["full"], "steps": 20, "seeds": 4, "schedules": ["constant"]}
+    for folder, text, rates in (("a", "momentum(beta1=0.9)", [1e-4]), ("b", "momentum(beta1=0.5)", [1e-4, 3e-4])):
+        optbench.sweep({**small, "optimizers": [text, "gd"], "learning_rates": rates}, out=folder, workers=1)
+    monkeypatch.undo()
+    first, second = str(tmp_path / "a"), str(tmp_path / "b")
+    code, out, err = run(first, second, "momentum", "momentum")
+    assert code == 0 and not err
+    assert "momentum(lr=0.0001, beta1=0.9)" in out and "momentum(beta1=0.5)" in out
+    assert (
+        "note: momentum: lr 0.0001 in A, 0.0001 and 0.0003 in B" in out
+        and "note: momentum: beta1 0.9 in A, 0.5 in B" in out
+    )
+    assert "note: gd" not in out and "momentum and momentum" not in out
+    table = optbench.compare(first, second, by="tuned")
+    assert table[["a", "b"]].to_numpy().tolist() == [
+        ["momentum(lr=0.0001, beta1=0.9)", "momentum(beta1=0.5)"], ["gd(lr=0.0001)", "gd"],
+    ]  # fmt: skip
+    same = optbench.compare(first, second, optimizers="gd")
+    assert same.attrs["by"] == "settings" and same[["a", "b"]].to_numpy().tolist() == [["gd", "gd"]]
+    assert "gd: lr 0.0001 in A, 0.0001 and 0.0003 in B" in same.attrs["differences"]
 
 
 def test_time_alone_fails_where_it_is_asked_for(run, folders):

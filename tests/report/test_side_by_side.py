@@ -32,6 +32,17 @@ def test_a_version_beside_another(tmp_path):
     assert {link[1:] for link in page.links} <= set(page.anchors)
 
 
+def test_other_settings_of_an_optimizer_are_beside_each_other_and_named(tmp_path):
+    """Of which the values stand in one row, and the comparison says whose they are."""
+    for name, beta in (("a", 0.9), ("b", 0.5)):
+        tables = make_tables(**{**SMALL, "problems": ["saddle"], "optimizers": ["adam"]}, seeds=range(4))
+        tables["runs"]["beta1"] = tables["runs"]["beta1"].replace(0.9, beta)
+        write_folder(tmp_path / name, tables)
+    page = Page(write_side_by_side([tmp_path / "a", tmp_path / "b"], out=tmp_path / "page.html"))
+    assert "adam: beta1 0.9 in A, 0.5 in B" in page.text and "adam(beta1=0.5) for adam(beta1=0.9) is" in page.text
+    assert page.text.rstrip().endswith("1 [1, 1] identical")  # in the row of adam, for the losses are the same here
+
+
 def test_nothing_in_common_is_told_and_the_rest_is_shown(tmp_path):
     write_folder(tmp_path / "a", make_tables(**{**SMALL, "problems": ["saddle"]}))
     write_folder(tmp_path / "b", make_tables(**{**SMALL, "problems": ["diabetes"]}))
