@@ -5,6 +5,7 @@ from typing import Any
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError
+from optbench.contract.search import parse_range
 from optbench.sweeps.spec import BLOCK_KEYS, Spec
 from optbench.sweeps.spec_files import merge
 
@@ -123,9 +124,23 @@ def _optimizers(old: Iterable[str], new: Iterable[str]) -> list[str]:
 def _spaces(old: Iterable[str], new: Iterable[str]) -> list[str]:
     """Of optimizers whose settings are drawn: the new ranges of one stand in the place of its old ones."""
     found: dict[str, dict] = {}
-    for name, given in (names.parse(text) for text in (*old, *new)):
-        found[name] = {**found.get(name, {}), **given}
-    return [names.canonical(name, given) for name, given in found.items()]
+    for text in (*old, *new):
+        rule = _rule(text)
+        found[rule] = {**found.get(rule, {}), **names.parse(text)[1]}
+    return [names.canonical(names.parse(rule)[0], given) for rule, given in found.items()]
+
+
+def _rule(text: str) -> str:
+    """The optimizer that a text names, without its numbers: ``clip(adam)``, ``torch:SGD(nesterov=True)``."""
+    name, given = names.parse(text)
+    inner = {names.INNER: _rule(given.pop(names.INNER))} if names.INNER in given else {}
+    words = {key: value for key, value in sorted(given.items()) if _is_word(value)}
+    return names.canonical(name, {**inner, **words})
+
+
+def _is_word(value: object) -> bool:
+    """Whether it is a word or a yes or no, which is a part of a library's optimizer, and no number, list or range."""
+    return isinstance(value, bool) or (isinstance(value, str) and ":" not in value and parse_range(value) is None)
 
 
 def _rates(old: Any, new: Any) -> Any:

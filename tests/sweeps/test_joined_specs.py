@@ -70,6 +70,14 @@ def test_a_range_stands_in_the_place_of_the_old_one():
     assert joined(spec(DRAWN), spec(DRAWN, learning_rates="log_uniform(1e-3, 1)")).learning_rates is not None
 
 
+def test_rules_of_one_wrapper_or_class_with_trials_stay_apart():
+    texts = ("clip(adam)", "clip(gd, norm=2)", "torch:SGD", "torch:SGD(nesterov=True, momentum=0.9)")
+    old, new = (merge({**DRAWN, "optimizers": [*texts], "trials": trials}, {}) for trials in (4, 5))
+    assert joined(old, new).optimizers == old.optimizers and len(old.optimizers) == 4
+    wider = merge({**DRAWN, "optimizers": ["clip(gd, norm=log_uniform(1, 9))"]}, {})
+    assert joined(old, wider).optimizers[:2] == ("clip(adam)", "clip(gd, norm='log_uniform(1, 9)')")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
