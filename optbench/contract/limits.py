@@ -1,9 +1,12 @@
 """Where a parameter may lie: an interval, written as in mathematics, or one of some words."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from optbench.contract.errors import OptbenchError
+
+_NOT_NEGATIVE = re.compile("eps|(weight_)?decay")
 
 
 def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
@@ -28,8 +31,25 @@ def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
                 continue
             if not math.isfinite(number):
                 raise OptbenchError(f"{owner}: {key}={value!r} must be finite")
-            if not _inside(number, limit):
+            if not inside(number, limit):
                 raise OptbenchError(f"{owner}: {key}={value!r} must be in {limit}")
+
+
+def limits_by_name(names: Iterable[str]) -> dict[str, str]:
+    """The intervals of hyperparameters whose names mean the same everywhere: betas, eps and decays.
+
+    Args:
+        names: of hyperparameters.
+
+    Returns:
+        The interval of each that has such a name.
+
+    Example:
+        >>> limits_by_name(["beta1", "eps", "norm"])
+        {'beta1': '[0, 1)', 'eps': '[0, inf)'}
+    """
+    betas = [name for name in names if name.startswith("beta")]
+    return dict.fromkeys(betas, "[0, 1)") | {name: "[0, inf)" for name in names if _NOT_NEGATIVE.match(name)}
 
 
 def is_interval(limit: object) -> bool:
@@ -44,13 +64,43 @@ def is_interval(limit: object) -> bool:
     if not isinstance(limit, str) or limit[:1] not in ("[", "(") or limit[-1:] not in ("]", ")"):
         return False
     try:
-        low, high = map(float, limit[1:-1].split(","))
+        low, high = bounds(limit)
     except ValueError:
         return False
     return low <= high
 
 
-def _inside(number: float, interval: str) -> bool:
+def bounds(interval: str) -> tuple[float, float]:
+    """The lower and the upper end of an interval.
+
+    Args:
+        interval: as :func:`enforce` reads it.
+
+    Returns:
+        Both numbers.
+
+    Example:
+        >>> bounds("[1, inf)")
+        (1.0, inf)
+    """
     low, high = map(float, interval[1:-1].split(","))
+    return low, high
+
+
+def inside(number: float, interval: str) -> bool:
+    """Whether a number lies in an interval.
+
+    Args:
+        number: any.
+        interval: as :func:`enforce` reads it.
+
+    Returns:
+        The answer.
+
+    Example:
+        >>> inside(1, "[0, 1)")
+        False
+    """
+    low, high = bounds(interval)
     above = number >= low if interval[0] == "[" else number > low
     return above and (number <= high if interval[-1] == "]" else number < high)

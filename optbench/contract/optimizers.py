@@ -1,18 +1,15 @@
 """The frozen records of update rules, of wrappers around them, and of SciPy's methods."""
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from optbench.contract import equals, names, values
-from optbench.contract.limits import enforce
+from optbench.contract.limits import enforce, limits_by_name
 from optbench.contract.origins import Origin
 from optbench.contract.record_values import check_rule
 from optbench.contract.search import RATE, RATES, Range
-
-_NOT_NEGATIVE = re.compile("eps|(weight_)?decay")  # these mean the same everywhere, and so does beta, in [0, 1)
 
 GIVEN = ("t", "rows", "columns")
 """Scalars that the engine knows: the step, from 1, and the shape of the parameter's block (a vector's is (n, 1))."""
@@ -268,8 +265,7 @@ class Baseline(Valued):
 
 
 def _all_limits(hyperparameters: Mapping[str, float], limits: Mapping[str, str]) -> dict[str, str]:
-    betas = {key: "[0, 1)" for key in hyperparameters if key.startswith("beta")}
-    return betas | {key: "[0, inf)" for key in hyperparameters if _NOT_NEGATIVE.match(key)} | dict(limits)
+    return limits_by_name(hyperparameters) | dict(limits)
 
 
 def arguments(function: Callable) -> list[str]:

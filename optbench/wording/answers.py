@@ -9,7 +9,7 @@ import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +17,9 @@ import pandas as pd
 from optbench.analysis import best_configurations, ranking, varied_hyperparameters, verdicts
 from optbench.analysis.edges import edges
 from optbench.analysis.measures import LOG_TAIL, metric_name
+from optbench.contract import names
+from optbench.contract.eager import library_and_name
+from optbench.contract.errors import OptbenchError
 from optbench.wording import extremes, labels
 from optbench.wording.schedule_names import short_schedules
 
@@ -75,8 +78,21 @@ def answer_of(
     places = ranking(runs, choose_by)
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
     best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
-    wider = edges(runs, best, searched)
+    wider = edges(runs, best, searched, limits_of)
     return Answer(places, verdicts(runs, choose_by), _with_edges(best, wider), wider)
+
+
+@cache
+def limits_of(optimizer: str) -> dict[str, str] | None:
+    """The intervals of a shipped optimizer's hyperparameters; None for others: what a folder names is not loaded."""
+    from optbench.catalogue import loader  # a folder without choices at an edge needs no catalogue
+
+    if library_and_name(names.parse(optimizer)[0]):
+        return None
+    try:
+        return loader.load().optimizer(optimizer)[0].all_limits
+    except OptbenchError:
+        return None
 
 
 def _with_edges(best: pd.DataFrame, wider: pd.DataFrame) -> pd.DataFrame:

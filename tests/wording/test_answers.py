@@ -7,7 +7,11 @@ import pytest
 from staged import staged_table
 from synthetic import failure, runs_table
 
-from optbench.wording.answers import answer_of, edge_texts, measure_text, setting_texts
+from optbench.analysis import best_configurations
+from optbench.analysis.edges import edges
+from optbench.contract.limits import inside
+from optbench.contract.search import parse_range
+from optbench.wording.answers import answer_of, edge_texts, limits_of, measure_text, setting_texts
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """How many times worse each optimizer is than adam."""
@@ -101,6 +105,35 @@ def test_edges_come_with_the_option_that_searches_wider():
         [{"lr": lr, "seed": s, "suboptimality_final": abs(lr - 2)} for lr in (1, 2, 3) for s in range(4)]
     )
     assert edge_texts(answer_of(inside, [0, 1]).edges) == []
+
+
+@pytest.mark.parametrize("best", ["lowest", "highest"])
+def test_every_shipped_optimizer_takes_the_value_that_is_advised(best, catalogue):
+    """Of each hyperparameter, beyond values that it takes; and each end of a wider range."""
+    rows, searched = [], {}
+    for name in [*catalogue.optimizers, *catalogue.baselines, *(f"{wrapper}(gd)" for wrapper in catalogue.wrappers)]:
+        record = catalogue.optimizer(name)[0]
+        for key, default in record.hyperparameters.items():
+            values = [value for value in (default / 10, default, 0.3, 1.0, 5.0) if inside(value, record.all_limits[key])
+                      ] if key in record.all_limits else [default, 2 * default + 1]  # fmt: skip
+            order = sorted(set(values), reverse=best == "lowest")
+            for drawn in (False, True) if key in record.search else (False,):
+                optimizer, low_high = (f"{name}, drawn" if drawn else name), record.space.get(key)
+                if drawn:
+                    searched[optimizer] = {**searched.get(optimizer, {}), key: low_high.text}
+                    low, high = low_high.ends if low_high.kind != "choice" else (min(values), max(values))
+                    order = [low + share * (high - low) for share in (0.5, 0.999 if best == "highest" else 0.001)]
+                rows += [
+                    {"problem": key, "optimizer": optimizer, key: value, "suboptimality_final": 1.0 / (1 + place)}
+                    for place, value in enumerate(order)
+                ]
+    runs = runs_table(rows)
+    advice = edges(runs, best_configurations(runs, []), searched, lambda name: limits_of(name.removesuffix(", drawn")))
+    assert len(advice) > 60 and (advice["range"] != "").sum() > 20
+    for row in advice.itertuples():
+        record = catalogue.optimizer(row.optimizer.removesuffix(", drawn"))[0]
+        for value in parse_range(row.range).ends if row.range else (row.wider,):
+            record.with_values({row.parameter: value})
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
