@@ -121,7 +121,7 @@ def _wider(name: str, values: np.ndarray, limit: str) -> float | None:
     before, last = float(values[-2]), float(values[-1])
     if name == "batch_size":
         return float(max(1, round(last / 2)) if last < before else 2 * last)
-    if re.match(r"beta|b\d$", name) and last < 1 and before < 1:
+    if re.match(r"(beta|b\d$|momentum$)", name) and last < 1 and before < 1:
         beta = max(0.0, float(f"{1 - _rounded((1 - last) ** 2 / (1 - before)):.12g}"))
         return beta if beta < 1 and inside(beta, limit) else None
     further = 2 * last - before if before <= 0 or last <= 0 else last**2 / before

@@ -11,6 +11,7 @@ import numpy as np
 from optbench import datasets
 from optbench.catalogue import data_sets
 from optbench.catalogue.field_words import meant, sentence, unknown_name
+from optbench.catalogue.libraries import search_of
 from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
@@ -133,7 +134,7 @@ def _optimizer(catalogue, text) -> dict:
         record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
         facts = _record(catalogue, "baseline", text, record, values, record.hyperparameters, record.limits)
-        return facts | {"state": None, "reported": None, "sums": None} | _search(record, record.space)
+        return facts | {"state": None, "reported": None, "sums": None} | _search(record.space, record.search_source)
     kind = "wrapper" if bare else "optimizer"
     facts = _record(catalogue, kind, text, record, values, record.hyperparameters, record.all_limits)
     memory = [stage.memory(*BLOCK) for stage in record.matrix.values()]
@@ -147,7 +148,7 @@ def _optimizer(catalogue, text) -> dict:
     sums = {key: _plain_names(stages) for key, stages in sums.items()}
     facts |= {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
     facts["equals"] = dict(catalogue.wrappers[name].equals if bare else record.equals)
-    return facts | _search(record, record.search if bare else record.space)
+    return facts | _search(record.search if bare else record.space, record.search_source)
 
 
 def _eager(catalogue, text) -> dict:
@@ -157,11 +158,11 @@ def _eager(catalogue, text) -> dict:
     facts |= {"kind": "eager optimizer", "description": told, "name": record.name, "library": LIBRARIES[record.library]}
     facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in others(record).items()}}
     facts |= {"state": None, "reported": None, "sums": None}
-    return facts | _search(record, record.space)
+    return facts | _search(*search_of(record, values, catalogue.optimizers.values()))
 
 
-def _search(record, space) -> dict:
-    source = record.search_source or ("the rates of every optimizer that states none" if RATE in space else "")
+def _search(space, source) -> dict:
+    source = source or ("the rates of every optimizer that states none" if RATE in space else "")
     return {"search": {key: range_.text for key, range_ in space.items()}, "search_source": source}
 
 

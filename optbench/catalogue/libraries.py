@@ -1,5 +1,6 @@
 """Optimizers of PyTorch and optax by name: those of the library, of any installed package, and of a user's files."""
 
+import ast
 import hashlib
 import importlib
 import inspect
@@ -11,12 +12,13 @@ from types import ModuleType
 from typing import Any
 
 from optbench.catalogue.guard import put_back
-from optbench.contract import eager_signatures, names
-from optbench.contract.eager import LIBRARIES, Eager, Library
+from optbench.contract import eager_signatures, equals, names
+from optbench.contract.eager import LIBRARIES, Eager, Library, library_and_name
 from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, unknown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.origins import Origin
+from optbench.contract.search import RATE, RATES, Range
 
 
 def imported(library: Library) -> ModuleType:
@@ -111,6 +113,54 @@ def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[s
         return record, record.with_values(numbers)
     made = eager_signatures.again(record, names.canonical(name, fixed | options), options)
     return made, made.with_values(numbers)
+
+
+def search_of(record: Eager, values: Mapping[str, float], rules: Iterable[Optimizer]) -> tuple[dict[str, Range], str]:
+    """Where tuning looks for values of an eager optimizer, and where these ranges come from.
+
+    Where nobody stated it, and a rule takes the same steps by what it ``equals``, it is what that rule searches, so
+    that both are tuned alike. Of several such rules it is the one whose defaults the values are most like.
+    """
+    if record.search and record.search_source != eager_signatures.USUAL:
+        return record.space, record.search_source
+    library, name = library_and_name(names.parse(record.name)[0]) or (record.library, "")
+    home: Any = imported(library)
+    if _member(home.optim if library == "torch" else home, name) is not record.target:
+        return record.space, record.search_source  # the user's own class
+    found: list[tuple[int, int, Optimizer, dict[str, str]]] = []
+    for rule in rules:
+        for branch in equals.read(rule.name, library, rule.equals.get(library, "#")).branches:
+            if equals.callee(branch.call) == name and (own := _own_names(branch.call, record, values)) is not None:
+                alike = sum(values[key] == rule.hyperparameters[own[key]] for key in own)
+                found.append((alike - len(own), alike, rule, own))
+    if not found:
+        return record.space, record.search_source
+    *_, rule, own = max(found, key=lambda each: each[:2])
+    mine = {RATE: RATE} | {theirs: key for key, theirs in own.items()}
+    ranges = {mine[key]: range_ for key, range_ in rule.search.items() if key in mine}
+    return {RATE: RATES} | ranges, f"as {rule.name}, which takes the same steps ({rule.search_source})"
+
+
+def _own_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[str, str] | None:
+    """The rule's hyperparameter for each of the record's that a call is given; None where the call is another one.
+
+    It is another one where its rate is translated, where it gives an argument another value than the record has, or
+    leaves out one that the record has not by default.
+    """
+    given = {each.arg: each.value for each in call.keywords}
+    rate = given.pop(record.rate, None) or (call.args[0] if call.args else None)
+    have = {**eager_signatures.others(record), **record.arguments(values)}
+    own: dict[str, str] = {}
+    for key, value in given.items():
+        mine, parts = record.tuples.get(key, (key,)), value.elts if isinstance(value, ast.Tuple) else [value]
+        if len(parts) == len(mine) and all(isinstance(part, ast.Name) for part in parts):
+            own |= zip(mine, (part.id for part in parts), strict=True)
+        elif not isinstance(value, ast.Constant) or have.get(key) != value.value:
+            return None
+    unnamed = [key for key in record.hyperparameters if key not in own and key not in given]
+    plain = all(values[key] == record.hyperparameters[key] for key in unnamed) and set(record.options) <= set(given)
+    straight = isinstance(rate, ast.Name) and rate.id == RATE
+    return own if plain and straight and own.keys() <= values.keys() else None
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -19,6 +19,8 @@ _SPACES = {
     "weight_decay": Range("log_uniform", (1e-5, 0.1)),
 }
 """Where tuning looks for what means the same everywhere, as for adamw."""
+USUAL = "beta1, beta2 and weight_decay as for adamw, where their defaults are not 0"
+"""What `search_source` says of a search space that nobody stated."""
 
 
 def torch_optimizer(
@@ -177,12 +179,11 @@ def _record(
         elif default is inspect.Parameter.empty:
             raise PluginError(f"{owner}: {key!r} has no default: give it a value")
     known = {key: range_ for key, range_ in _SPACES.items() if numbers.get(key)}
-    told = "beta1, beta2 and weight_decay as for adamw, where their defaults are not 0"
     return Eager(
         name=label, library=library, target=target, hyperparameters=numbers, options=others, tuples=tuples,
         whole=tuple(whole), rate=rate, source=source or f"{target.__module__}.{target.__qualname__}",
         doc=inspect.cleandoc(target.__doc__ or ""), search=known if search is None else search,
-        search_source=search_source or told * (search is None and bool(known)),
+        search_source=search_source or USUAL * (search is None and bool(known)),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.origins import Origin
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
+from optbench.contract.search import RATE, RATES
 from optbench.contract.types import Device, Stage
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
@@ -65,11 +66,19 @@ class Plan:
 
     @property
     def warnings(self) -> list[str]:
-        """What looks wrong with the user's data and records, a line each."""
-        return [
-            *dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning),
-            *self.findings,
-        ]
+        """What looks wrong with the user's data and records, and who is tuned by rates that nobody chose for it."""
+        data = dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning)
+        return [*data, *self.findings, *self._unstated()]
+
+    def _unstated(self) -> Iterator[str]:
+        """Who states no range of rates, where others search another one than the usual."""
+        rates = {name: ranges[RATE] for name, ranges in self.searched.items() if RATE in ranges}
+        usual = [name for name, text in rates.items() if text == RATES.text]
+        if usual and len(usual) < len(rates) and self.spec.learning_rates is None:
+            yield (
+                f"no range of rates is stated for {', '.join(usual)}: searched is {RATES.text}, and for the other "
+                "optimizers their own; learning_rates, or --lr, is one for all"
+            )
 
     @property
     def unequal(self) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from optbench.catalogue.libraries import search_of
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
 from optbench.contract.eager import AnyOptimizer, Eager, library_and_name
@@ -163,9 +164,7 @@ def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogu
     bare = _bare(text)
     optimizer, _ = catalogue.optimizer(bare)
     said = names.parse(bare)[1] if isinstance(optimizer, Eager) else {}
-    fixed: dict[str, float | int | str] = {}
-    ranges = dict(optimizer.space)
-    rates = ranges.pop(RATE, choice(1.0))
+    given: dict[str, Range] = {}
     for key, value in _given(text).items():
         if key in said and key not in optimizer.hyperparameters:
             continue  # no number: a part of the name
@@ -175,11 +174,15 @@ def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogu
                 optimizer.with_values({key: end})
             except OptbenchError as error:
                 raise OptbenchError(f"{error}{f', and {made.text} reaches it' * (made.count != 1)}") from None
-        ranges.pop(key, None)
-        if made.count == 1:
-            fixed[key] = made.values[0]
-        else:
-            ranges[key] = made
+        given[key] = made
+    ranges = dict(optimizer.space)
+    if isinstance(optimizer, Eager):
+        values = optimizer.with_values({key: made.ends[-1] for key, made in given.items()})
+        ranges, _ = search_of(optimizer, values, catalogue.optimizers.values())
+    rates = ranges.pop(RATE, choice(1.0))
+    fixed = {key: made.values[0] for key, made in given.items() if made.count == 1}
+    ranges = {key: made for key, made in ranges.items() if key not in given}
+    ranges |= {key: made for key, made in given.items() if made.count != 1}
     if isinstance(optimizer, Baseline):  # its line search begins at the rate 1
         rates, schedules = choice(1.0), (_schedule_space("constant", catalogue),)
         return Space(optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Answer:
     ``place`` and the number of ``trials``."""
     edges: pd.DataFrame
     """`optbench.analysis.edges.edges` of them."""
+    searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Of a sweep with trials, by optimizer: the ranges that they were drawn from, by parameter."""
 
     @cached_property
     def pairs(self) -> dict[tuple[str, frozenset], dict]:
@@ -79,7 +81,7 @@ def answer_of(
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
     best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
     wider = edges(runs, best, searched, limits_of)
-    return Answer(places, verdicts(runs, choose_by), _with_edges(best, wider), wider)
+    return Answer(places, verdicts(runs, choose_by), _with_edges(best, wider), wider, searched or {})
 
 
 @cache
@@ -118,7 +120,7 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     if trials.nunique() > 1:
         numbers = listed([f"{name} {count:,}" for name, count in trials.items()])
         text += f" Trials were unequal ({numbers}): {_at_fewer(answer.verdicts)}."
-    return " ".join([text, *extremes.texts(runs, choose_by)])
+    return " ".join([text, *extremes.ranges(answer.searched), *extremes.texts(runs, choose_by)])
 
 
 def _at_fewer(pairs: pd.DataFrame) -> str:

@@ -1,13 +1,15 @@
-"""What is said of suboptimalities that end at the floor of rounding, or below a minimum that is stated too high."""
+"""What is to be known before a comparison is believed: the floor of rounding, a minimum that is stated too high, and
+ranges that were not the same for all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis import landmarks
+from optbench.analysis.differences import listed
 from optbench.analysis.measures import LOG_TAIL, below_minimum
 from optbench.contract.bounds import FLOOR
 from optbench.wording import labels
@@ -32,3 +34,21 @@ def too_high(runs: pd.DataFrame) -> Iterator[str]:
             f"Losses of {problem} lie up to {labels.number(most)} below the minimum that it states: its "
             "suboptimalities are wrong, and decide nothing, until it states a lower one."
         )
+
+
+def ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """A sentence on the parameters that several optimizers searched, and not in the same range.
+
+    searched: by optimizer, the ranges that trials were drawn from, by parameter.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for optimizer, parameters in searched.items():
+        for name, text in parameters.items():
+            found.setdefault(name, {}).setdefault(text, []).append(optimizer)
+    apart = [
+        f"{name} ({'; '.join(f'{text} of {listed(who)}' for text, who in by_range.items())})"
+        for name, by_range in found.items()
+        if len(by_range) > 1
+    ]
+    if apart:
+        yield f"Not all optimizers searched the same ranges: {', '.join(apart)}."

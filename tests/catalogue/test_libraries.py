@@ -8,6 +8,7 @@ import pytest
 
 import optbench
 from optbench.catalogue import libraries, loader
+from optbench.contract.search import RATES
 
 
 @pytest.fixture
@@ -18,6 +19,10 @@ def torch(monkeypatch, tmp_path):
         "class Optimizer:\n    def __init__(self, params, defaults): ...\n"
         "class Adam(Optimizer):\n    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), amsgrad=False): ...\n"
         "class AdamW(Adam): ...\n"
+        "class SGD(Optimizer):\n    def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0,\n"
+        "                 nesterov=False): ...\n"
+        "class RMSprop(Optimizer):\n    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, momentum=0,\n"
+        "                 centered=False): ...\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("torch", "torch.version", "torch.optim", "like_torch"):
@@ -139,6 +144,40 @@ def test_a_library_that_is_missing_is_told_with_its_extra(text, library, extra, 
     name = f"{extra}:Mine(file='{file}')"
     assert refused(loader.load(), name).endswith(f"pip install 'optbench[{extra}]'")
     assert libraries.extra_of("numpy") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "names"),
+    [
+        ("torch:SGD", "gd", {}),
+        ("torch:SGD(momentum=0.9)", "heavy_ball", {"momentum": "beta1"}),
+        ("torch:RMSprop", "rmsprop_torch", {"alpha": "beta2"}),
+        ("torch:RMSprop(centered=True)", "rmsprop_centered", {"alpha": "beta2"}),
+        ("torch:RMSprop(momentum=0.5)", "rmsprop_momentum", {"momentum": "beta1", "alpha": "beta2"}),
+        ("torch:SGD(momentum=0.9, nesterov=True)", None, {}),  # whose rate is another one
+        ("torch:SGD(weight_decay=0.1)", None, {}),
+        ("torch:Mine(file=mine.py)", None, {}),
+        ("torch:SGD(file=own.py)", None, {}),
+    ],
+)
+def test_what_equals_a_rule_is_tuned_as_that_rule(text, rule, names, mine, monkeypatch):
+    """By the same ranges, under the library's names, and in the same order: trials take their coordinates by it."""
+    monkeypatch.chdir(mine.parent)
+    (mine.parent / "own.py").write_text("import torch\n\nclass SGD(torch.optim.SGD):\n    pass\n")
+    catalogue = loader.load()
+    record, values = catalogue.optimizer(text)
+    found, source = libraries.search_of(record, values, catalogue.optimizers.values())
+    known = dict.fromkeys(["lr"], RATES) if rule is None else catalogue.optimizers[rule].search
+    expected = {"lr": known["lr"], **{mine: known[theirs] for mine, theirs in names.items()}}
+    assert list(found.items()) == list(expected.items())
+    assert source.startswith(f"as {rule}, which takes the same steps" if rule else "")
+
+
+def test_a_space_that_is_stated_stays(torch):
+    stated = optbench.torch_optimizer(torch.optim.SGD, "torch:SGD", search={"lr": optbench.log_uniform(1, 2)})
+    catalogue = loader.load()
+    found, _ = libraries.search_of(stated, {}, catalogue.optimizers.values())
+    assert found == {"lr": optbench.log_uniform(1, 2)}
 
 
 def test_a_name_of_the_users_that_is_no_optimizer_hides_none(torch, tmp_path):

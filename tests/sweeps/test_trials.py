@@ -209,6 +209,33 @@ def test_an_optimizer_without_a_space_is_tuned_by_its_rate(tmp_path):
     assert made.searched == {"mine": {"lr": RATES.text}} and made.trials == {("rosenbrock", "mine"): 20}
 
 
+def test_rates_that_nobody_chose_for_an_optimizer_are_told_beside_others(tmp_path):
+    """Such a sweep does not tune all alike; with one range for all, it does."""
+    (tmp_path / "mine.py").write_text(
+        "from optbench import optimizer\n\n\n@optimizer(source='a test')\ndef mine(w, g, lr):\n    return w - lr * g\n"
+    )
+    catalogue = optbench.catalogue.loader.load((tmp_path / "mine.py",))
+    (text,) = make(catalogue, optimizers="mine, adam").warnings
+    assert text.startswith("no range of rates is stated for mine: searched is log_uniform(0.0001, 10)")
+    assert "--lr" in text and make(catalogue, optimizers="mine").warnings == []
+    assert make(catalogue, optimizers="gd, adam").warnings == []
+    assert make(catalogue, optimizers="mine, adam", learning_rates="log_uniform(1e-4, 10)").warnings == []
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("rule", "other"), [("adamw", "torch:AdamW"), ("heavy_ball", "torch:SGD(momentum=[0.8, 0.9])")]
+)
+def test_a_rule_and_its_equal_in_pytorch_try_the_same(catalogue, rule, other):
+    """What takes the same steps is not to be told apart by where it was tuned."""
+    ours = rule if rule == "adamw" else f"{rule}(beta1=[0.8, 0.9])"
+    made = make(catalogue, optimizers=[ours, other])
+    first, second = ([(lane.lr, lane.schedule.text, *lane.hyperparameters.values()) for lane in each.cohort.lanes]
+                     for each in made.cohorts)  # fmt: skip
+    assert len(first) == 20 and [trial[:3] for trial in first] == [trial[:3] for trial in second]
+    assert set(first) == set(second) or rule != "adamw"
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -163,6 +163,7 @@ def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, opt
     ]
     answer = answer_of(runs_table(rows), [0, 1], searched={"gd": {"lr": text}})
     texts = edge_texts(answer.edges)
+    assert "same ranges" not in measure_text(answer, "log_tail", runs_table(rows))
     assert answer.best["edge"].tolist() == [option is not None], "the note in a table says the same"
     assert [each.split("wider: ")[1] for each in texts] == ([option] if option else [])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic import runs_table
 
-from optbench.wording.extremes import texts
+from optbench.wording.extremes import ranges, texts
 
 FLOOR = float(np.log(1e-14))
 
@@ -42,3 +42,17 @@ def test_a_loss_that_was_below_the_minimum_on_the_way_is_told():
 def test_the_floor_is_told_where_it_counts(value, minimum, told):
     runs = [row(0.0, minimum, log_tail=value), row(0.1, minimum)]
     assert len(said(runs)) == told and said(runs, "test_accuracy") == []
+
+
+def test_ranges_that_were_not_the_same_are_told():
+    searched = {
+        "gd": {"lr": "log_uniform(0.001, 30)"},
+        "adam": {"lr": "log_uniform(0.0001, 1)", "beta1": "uniform(0, 0.9)", "eps": "log_uniform(1e-8, 1)"},
+        "lion": {"lr": "log_uniform(0.0001, 1)", "beta1": "uniform(0, 0.9)"},
+    }
+    (text,) = ranges(searched)
+    assert text == (
+        "Not all optimizers searched the same ranges: lr (log_uniform(0.001, 30) of gd; log_uniform(0.0001, 1) of "
+        "adam, lion)."
+    )
+    assert list(ranges({"adam": searched["adam"], "lion": searched["lion"]})) == list(ranges({})) == []
