@@ -85,7 +85,7 @@ def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
         with side_by_side():
             tables = claim.experiment(budget)
         verdict = claim.judged(tables)
-        with styles.styled(), styles.apart():
+        with styles.apart(), styles.styled():
             figure = claim.figure(dict(tables), verdict)
             _save_figure(figure, folder / "figures" / claim.id, claim)
     except OSError:

@@ -126,7 +126,7 @@ def _draw(path: Path, series: Series, averages: dict, bias_correction: bool) -> 
     if np.abs(series.values).max() > _LARGEST:
         raise OptbenchError(f"cannot draw {str(path)!r}: no axis holds numbers beyond {_LARGEST:g}")
     kind = "with" if bias_correction else "without"
-    with styles.styled(), styles.apart():
+    with styles.apart(), styles.styled():
         ax = draw_averages(
             None, series.rows if series.dates is None else series.dates, series.values, averages, name=series.name,
             title=f"{series.name}: exponentially weighted averages, {kind} bias correction",

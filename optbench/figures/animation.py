@@ -61,7 +61,7 @@ def animate_paths(
     looks = frame.looks_of(evidence, problem, optimizers)
     scene, file = trajectories.scene_of(evidence, problem, looks), path_of("file", file)
     steps = shown_steps(scene.walks.values(), frames)
-    with styles.of_figure(), styles.apart():
+    with styles.apart(), styles.of_figure():
         with trajectories.scenery(evidence, problem, scene, None) as ax:
             moving = [
                 _Moving(ax, walk, looks[name], scene, trajectories.legend_text(evidence, name, scene))

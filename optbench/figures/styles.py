@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from threading import RLock
 
 import matplotlib as mpl
+import matplotlib.style
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -96,7 +97,13 @@ def styled(name: str = "screen", columns: int = 1) -> Iterator[Style]:
     style = STYLES[name]
     if name == "paper" and columns == 2:
         style = replace(style, **_WIDE)
-    with _inside(_settings(style), style):
+    if not _apart.get():
+        from matplotlib import pyplot
+
+        # A backend changes settings when it is loaded: Jupyter's turns "interactive" on, without which it shows no
+        # figure. Loaded inside the context, it would lose them at the context's end.
+        pyplot.switch_backend(mpl.get_backend())
+    with _inside(["default", _settings(style)], style):
         yield style
 
 
@@ -120,7 +127,7 @@ def of_axes() -> Iterator[Style]:
     lines = rc["lines.linewidth"] / 1.5
     style = Style("given", label, tick, legend, title, title, 0.9 * tick, lines=lines, told=False)
     families = {"font.family": [*rc["font.family"], *fonts.families()[1:]]}
-    with _inside({**families, "text.parse_math": False}, style):
+    with _inside([{**families, "text.parse_math": False}], style):
         yield style
 
 
@@ -165,7 +172,7 @@ def figure_of(width: float, height: float) -> Figure:
 
 
 def _settings(style: Style) -> dict:
-    settings = {**mpl.rcParamsDefault, **sns.axes_style("whitegrid"), **sns.plotting_context("paper", font_scale=1.1)}
+    settings = {**sns.axes_style("whitegrid"), **sns.plotting_context("paper", font_scale=1.1)}
     settings |= {"grid.color": "#e3e3e3", "grid.linewidth": 0.6, "axes.edgecolor": "#8c8c8c", "legend.frameon": False}
     settings |= {"axes.labelsize": style.label, "xtick.labelsize": style.tick, "ytick.labelsize": style.tick}
     settings |= {"font.size": style.label, "axes.titlesize": style.title, "legend.fontsize": style.legend}
@@ -175,14 +182,13 @@ def _settings(style: Style) -> dict:
     settings |= {"text.parse_math": False}  # names are text: a "$" in one is a dollar
     # Fonts as a whole for what reads and edits PDF; SVG cannot hold fonts, so its letters are drawn as lines.
     settings |= {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "optbench"}
-    settings.pop("backend", None)
-    settings.pop("backend_fallback", None)
     return settings
 
 
 @contextmanager
-def _inside(settings: dict, style: Style) -> Iterator[None]:
-    with _drawing, mpl.rc_context(settings), warnings.catch_warnings():
+def _inside(settings: list, style: Style) -> Iterator[None]:
+    """settings: what `matplotlib.style.use` takes, which changes no setting of the session, such as "interactive"."""
+    with _drawing, mpl.style.context(settings), warnings.catch_warnings():
         # A name in a script that no font of the system has is drawn as boxes; the page has it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         token = _active.set(style)

@@ -39,12 +39,12 @@ def write_pictures(
     still = [name for name in formats if name != "gif"]
     folder.mkdir(parents=True, exist_ok=True)
     names, out, foot = _file_names(evidence), [], evidence.results.foot
-    with styles.styled(style_name):
+    with styles.apart(), styles.styled(style_name):
         for kind, problem, about in _all(evidence, progress, None):
             stem = kind if problem == OVERALL else f"{kind}-{names[problem]}"
             files = [f"{stem}.{ending}" for ending in still]
             if still:
-                figure = _drawn(evidence, kind, problem)
+                figure = KINDS[kind].draw(evidence, problem or None)
                 for file in files:
                     style.save(figure, folder / file, foot, about["alt"], about["caption"])
             if kind == "paths" and "gif" in formats:
@@ -72,12 +72,12 @@ def embedded(
     """
     out: dict[str, list[dict]] = {OVERALL: [], **{problem: [] for problem in _file_names(evidence)}}
     left_out = 0
-    with styles.styled():
+    with styles.apart(), styles.styled():
         for kind, problem, about in _all(evidence, progress, kinds):
             if room < 0:  # not drawn at all, for each takes a moment
                 left_out += 1
                 continue
-            picture = {**about, **_source(_drawn(evidence, kind, problem), evidence.results.foot)}
+            picture = {**about, **_source(KINDS[kind].draw(evidence, problem or None), evidence.results.foot)}
             room -= len(picture["source"])
             if room >= 0:
                 out[problem].append(picture)
@@ -105,11 +105,6 @@ def _all(
                 alt = f"{problem}: {kind.words}" if problem else kind.words
                 about = {"kind": name, "problem": problem, "alt": alt, "caption": kind.caption(evidence, key)}
                 yield name, problem, about
-
-
-def _drawn(evidence: Evidence, kind: str, problem: str) -> Figure:
-    with styles.apart():
-        return KINDS[kind].draw(evidence, problem or None)
 
 
 def _source(figure: Figure, foot: str) -> dict:
