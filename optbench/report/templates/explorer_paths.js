@@ -47,10 +47,15 @@ optbench.views.paths = (() => {
       const look = data.look(line.optimizer, entry.problem);
       return look ? optbench.theme.seen(look.color) : soft;
     };
-    for (const line of lines) {
-      traces.push({ ...walked(line, stops[at]), mode: "lines", type: "scatter", hoverinfo: "skip", line: { color: color(line), width: 2 } });
-    }
-    for (const line of lines) traces.push(head(line, stops[at], color(line), paper, data));
+    const dash = (line) => (data.look(line.optimizer, entry.problem) || { dash: "solid" }).dash;
+    const moving = (step) => [
+      ...lines.map((line) => ({
+        ...walked(line, step), mode: "lines", type: "scatter", hoverinfo: "skip",
+        line: { color: color(line), width: 2, dash: dash(line) },
+      })),
+      ...lines.map((line) => head(line, step, color(line), paper, data)),
+    ];
+    traces.push(...moving(stops[at]));
     for (const line of lines.slice(0, 1)) {
       const marker = { size: 10, color: ink, line: { color: paper, width: 1.5 } };
       traces.push(mark([line.x[0], line.y[0]], "start", marker));
@@ -60,8 +65,12 @@ optbench.views.paths = (() => {
       traces.push(mark(entry.minimizer, "minimum", marker));
     }
     const problem = data.problems[entry.problem];
+    const label = (step) => [
+      `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.name} up to step ${step}:`,
+      lines.map((line) => `${data.short(line.optimizer)} at ${where(walked(line, step))}`).join("; "),
+    ].join(" ");
     return {
-      traces, player: player(lines, stops, at),
+      traces, player: { stops, at, seconds: SECONDS, show: (chart, place) => show(chart, moving(stops[place]), label(stops[place])) },
       layout: {
         height: 520,
         xaxis: { type: "linear", range: entry.across, text: "w₁", showgrid: false },
@@ -72,10 +81,7 @@ optbench.views.paths = (() => {
         "Contours are spaced evenly in the logarithm of the loss above the minimum; the star is the minimum.",
         "The slider is spaced evenly in the logarithm of the step.",
       ].join(" "),
-      label: [
-        `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.name} up to step ${stops[at]}:`,
-        lines.map((line) => `${data.short(line.optimizer)} at ${where(walked(line, stops[at]))}`).join("; "),
-      ].join(" "),
+      label: label(stops[at]),
     };
   };
 
@@ -103,17 +109,12 @@ optbench.views.paths = (() => {
     };
   };
 
-  // stops: steps; at: the place among them; show(chart, place): only what moves is drawn anew.
-  const player = (lines, stops, at) => ({
-    stops, at, seconds: SECONDS,
-    show: (chart, place) => {
-      const parts = lines.map((line) => walked(line, stops[place]));
-      const moved = [...parts, ...parts.map(({ x, y }) => ({ x: x.slice(-1), y: y.slice(-1) }))];
-      const data = moved.map(({ x, y }) => ({ x, y }));
-      const atOnce = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
-      return Plotly.animate(chart, { data, traces: moved.map((_, number) => number + 1) }, atOnce);
-    },
-  });
+  // Draws paths and heads at another step. Not by Plotly.animate, which deletes the contours.
+  const show = (chart, traces, label) => {
+    const each = (key) => traces.map((trace) => trace[key]);
+    chart.setAttribute("aria-label", label);
+    return Plotly.restyle(chart, { x: each("x"), y: each("y"), hovertext: each("hovertext") }, traces.map((_, place) => place + 1));
+  };
 
   return { title: "Paths", there: (data) => data.paths.length > 0, controls, draw, decoded };
 })();
