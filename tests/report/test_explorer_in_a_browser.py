@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -360,14 +361,64 @@ def test_phone(chromium, usual):
                 assert where["x"] >= 0 and where["x"] + where["width"] <= 360
 
 
-def test_pictures_are_saved(chromium, usual):
+class Ends(NamedTuple):
+    """Where a part of a picture ends, in pixels."""
+
+    top: float
+    bottom: float
+    right: float
+
+
+def ends(box):
+    return Ends(box["y"], box["y"] + box["height"], box["x"] + box["width"])
+
+
+def saved(view, name):
+    with view.expect_download() as download:
+        press(view, name)
+    return download.value.suggested_filename, download.value.path().read_bytes()
+
+
+PICTURES = {
+    "curves": ("suboptimality (loss − minimum)", "batch size 16", ["4 other settings"]),
+    "rates": ("where each learning rate ends", "batch size 16", []),
+    "tuning": ("what the best of n trials gives", "", []),
+    "profiles": ("Performance profiles over 3 problems", "", []),
+    "ranks": ("Mean ranks over 3 problems", "", None),  # the names stand at the axis
+    "paths": ("Paths on rosenbrock", "step 3 of 96", []),
+}
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_saved_picture_has_a_title_and_a_legend(chromium, usual, width):
+    with opened(chromium, usual, width=width, accept_downloads=True) as view:
+        reader = view.context.new_page()
+        for name, (title, subtitle, others) in PICTURES.items():
+            view.evaluate(f"location.hash = '#?view={name}&hide=adam&batch=16&step=3'")
+            view.wait_for_function(f"optbench.explorer.shown().name === '{name}'")
+            file, content = saved(view, "SVG")
+            assert file == f"optbench-{name}.svg"
+            reader.set_content(content.decode())
+            legend = [text.text_content() for text in reader.locator(".legendtext").all()]
+            assert legend == ([] if others is None else ["gd", "momentum", "rmsprop", "adagrad", *others])
+            assert reader.locator(".gtitle").text_content().endswith(title)
+            assert "".join(reader.locator(".gtitle-subtitle").all_text_contents()) == subtitle
+            lowest = ".gtitle-subtitle" if subtitle else ".gtitle"
+            parts = (".main-svg", ".gtitle", lowest, ".yaxislayer-above", ".xtitle", ".legend" if legend else ".xtitle")
+            picture, head, under, panel, axis, foot = (
+                ends(reader.locator(part).first.bounding_box()) for part in parts
+            )
+            # From the top: the title, the panel, the title of its axis, the legend; nothing is cut.
+            order = [picture.top, head.top, under.bottom, panel.top, axis.top]
+            order += [axis.bottom, foot.top, foot.bottom, picture.bottom] if legend else [axis.bottom, picture.bottom]
+            assert order == sorted(order), name
+            assert max(head.right, under.right, foot.right) <= picture.right, name
+
+
+def test_a_picture_of_dots(chromium, usual):
     with opened(chromium, usual, accept_downloads=True) as view:
-        for name in ("PNG", "SVG"):
-            with view.expect_download() as download:
-                press(view, name)
-            content = download.value.path().read_bytes()
-            assert download.value.suggested_filename == f"optbench-curves.{name.lower()}"
-            assert content.startswith(b"\x89PNG" if name == "PNG" else b"<svg") and len(content) > 5_000
+        name, content = saved(view, "PNG")
+        assert name == "optbench-curves.png" and content.startswith(b"\x89PNG") and len(content) > 5_000
 
 
 def test_names_are_literal(chromium, tmp_path):

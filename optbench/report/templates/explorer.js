@@ -6,6 +6,8 @@ optbench.explorer = (() => {
   const KEYS = [
     "view", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "clock", "hide", "step", "zoom",
   ];
+  const TITLE_ROOM = 28; // pixels above the chart of a picture, for a line
+  const NARROWEST = 720; // pixels of a picture, whose title and legend need more room than a phone has
   const chart = element("chart");
   let current = null;
   let timer = 0;
@@ -46,6 +48,10 @@ optbench.explorer = (() => {
       const one = all.filter((place) => data.problems[place].name === state.get("over"));
       return one.length ? one : all;
     },
+    overWords: () => {
+      const over = choose.problemsOver();
+      return over.length === 1 ? data.problems[over[0]].short : `${over.length} problems`;
+    },
     filters: (rows) => {
       const used = (key) => [...new Set(rows.map((row) => row[key]))].sort((a, b) => a - b);
       const batches = used("batch").map((place) => [data.batches[place], data.batches[place]]);
@@ -77,7 +83,7 @@ optbench.explorer = (() => {
     const problem = ["curves", "rates", "tuning", "paths"].includes(name) ? choose.problem() : null;
     legend.draw(element("legend"), data, problem, hidden(), hide);
     current = view.draw(data, choose);
-    current.name = name;
+    Object.assign(current, { name, problem });
     const zoom = state.get("zoom").split(",").map(Number);
     if (view.zooms && zoom.length === 4 && zoom.every(Number.isFinite)) {
       current.layout.xaxis.range = zoom.slice(0, 2);
@@ -176,9 +182,44 @@ optbench.explorer = (() => {
       say(done ? "Copied." : "The link is this page's address.");
     }
   };
+  // The chart with a title and a legend, which on the page stand around it.
+  const picture = () => {
+    const { plain, count, shorten } = optbench.text;
+    const chosen = views[current.name].controls(data, choose).filter(({ key, value }) => ["batch", "schedule"].includes(key) && value);
+    const filters = chosen.map(({ label, options, value }) => `${label} ${options.find(([each]) => each === value)[1]}`);
+    const step = current.player ? [element("at").textContent] : [];
+    const drawn = new Set(chart.data.map(({ name }) => name));
+    const here = choose.shown().filter((place) => drawn.has(plain(data.short(place))));
+    const looks = here.map((place) => data.look(place, current.problem));
+    const sample = (name, line) => ({ x: [null], y: [null], mode: "lines", type: "scatter", name: plain(name), line, showlegend: true });
+    const samples = here.flatMap((place, at) =>
+      looks[at] ? [sample(data.short(place), { color: theme.seen(looks[at].color), width: 2.4, dash: looks[at].dash })] : []);
+    const others = looks.filter((look) => !look).length;
+    const gray = current.gray || (others ? count(others, "other optimizer") : "");
+    if (gray) samples.push(sample(gray, { color: theme.gray(), width: 1.2 }));
+    const width = Math.max(chart.clientWidth, NARROWEST);
+    const fitting = (text, letter) => plain(shorten(text, Math.floor(width / letter)));
+    const subtitle = [...filters, ...step].join(", ");
+    const room = subtitle ? 2 * TITLE_ROOM : TITLE_ROOM;
+    const height = chart.clientHeight + room + (samples.length && element("legend").clientHeight);
+    const { margin } = chart.layout;
+    return {
+      data: [...chart.data.map((trace) => ({ ...trace, showlegend: false })), ...samples],
+      layout: {
+        ...chart.layout, width, height, showlegend: samples.length > 0, margin: { ...margin, t: margin.t + room },
+        title: {
+          text: fitting(current.heading, 9), font: { size: 15 }, subtitle: { text: fitting(subtitle, 8) },
+          xref: "paper", x: 0, xanchor: "left", yref: "container", y: 1, yanchor: "top", pad: { t: 12 },
+        },
+        legend: { orientation: "h", xref: "paper", x: 0, xanchor: "left", yref: "container", y: 0.01, yanchor: "bottom" },
+      },
+      config,
+    };
+  };
   const save = (format) => {
-    const { clientWidth: width, clientHeight: height } = chart;
-    return Plotly.downloadImage(chart, { format, width, height, scale: format === "png" ? 2 : 1, filename: `optbench-${current.name}` });
+    const figure = picture();
+    const { width, height } = figure.layout;
+    return Plotly.downloadImage(figure, { format, width, height, scale: format === "png" ? 2 : 1, filename: `optbench-${current.name}` });
   };
 
   const listen = () => {

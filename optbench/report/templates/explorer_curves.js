@@ -72,6 +72,7 @@ optbench.views.curves = (() => {
         ...start(problem, values.y, range.y, log.y),
       },
       note: note(data, values, curves, front, back), label: label(data, values, problem, front, back),
+      heading: `${problem.short}: ${nameOf(data, values.y)}`, gray: back.length ? count(back.length, "other setting") : "",
     };
   };
 

@@ -81,7 +81,7 @@ optbench.views.paths = (() => {
         "Contours are spaced evenly in the logarithm of the loss above the minimum; the star is the minimum.",
         "The slider is spaced evenly in the logarithm of the step.",
       ].join(" "),
-      label: label(stops[at]),
+      heading: `Paths on ${problem.short}`, label: label(stops[at]),
     };
   };
 

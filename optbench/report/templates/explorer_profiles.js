@@ -57,6 +57,7 @@ optbench.views.profiles = (() => {
         "The runs are those that the verdicts compare. Hide an optimizer, and the others are compared anew.",
         lacks && `Without ${lacks}, where not all of these optimizers have runs.`,
       ].filter(Boolean).join(" "),
+      heading: `Performance profiles over ${choose.overWords()}`,
       label: `Performance profiles over ${count(pairs, "pair")} of problem and target, cost in ${values.clock}. Cheapest on: ${ones.join(", ")}.`,
     };
   };

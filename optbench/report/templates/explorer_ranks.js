@@ -75,6 +75,7 @@ optbench.views.ranks = (() => {
         critical !== null && "Two means that lie further apart than the critical difference differ (Nemenyi's test).",
         "A rank depends on who takes part: hide an optimizer, and the others are ranked anew. The verdicts of the page stay.",
       ].filter(Boolean).join(" "),
+      heading: `Mean ranks over ${choose.overWords()}`,
       label: `Mean ranks: ${rows.map((row) => `${data.short(row.optimizer)} ${number(row.mean)}`).join(", ")}.`,
     };
   };

@@ -68,6 +68,7 @@ optbench.views.rates = (() => {
         ...strip(lost, real(top), real(upper), (top + upper) / 2),
       },
       note: note(data, rows), label: label(data, problem, rows),
+      heading: `${problem.short}: where each learning rate ends`,
     };
   };
 

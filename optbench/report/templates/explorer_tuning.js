@@ -48,6 +48,7 @@ optbench.views.tuning = (() => {
       },
       note: "What the best of so many trials is expected to give on fresh seeds; bars: intervals of 95% over blocks of seeds. "
         + "Low at the left is what is easy to tune, low at the right what is good where it is tuned.",
+      heading: `${problem.short}: what the best of n trials gives`,
       label: `Chart of ${problem.name}: ${data.value} of the best of n trials, ${count(rows.length, "point")}. ${ends(rows, data)}.`,
     };
   };
