@@ -64,15 +64,22 @@ def more_text(blocks: float, seeds: int) -> str:
 def cost_text(costs: dict) -> str:
     """What an easy and the hardest target that is reached cost on average, from a row of the table of costs.
 
-    Empty where no target is known or none is reached.
+    A target that not all runs reach costs more than a run is given, so the text says how many arrived. Empty where no
+    target is known or none is reached.
     """
     spent = {share: costs.get(f"samples_to_{share:g}", math.nan) for share in SHARES}
     reached = [share for share, cost in spent.items() if cost is not None and math.isfinite(cost)]
     if not reached:
         return ""
-    easy, hard = reached[min(1, len(reached) - 1)], reached[-1]
-    text = f"{samples_text(spent[easy])} samples to {100 * easy:g}% of the first suboptimality"
-    return text if hard == easy else f"{text}, {samples_text(spent[hard])} to {100 * hard:g}%"
+    shown = reached[-2:] if len(reached) < 3 else [reached[1], reached[-1]]
+    texts = [f"{samples_text(spent[share])} samples{_arrived(costs, share)} to {100 * share:g}%" for share in shown]
+    return f"{', '.join(texts)} of the first suboptimality"
+
+
+def _arrived(costs: dict, share: float) -> str:
+    runs = int(costs["runs"])
+    arrived = round(costs[f"reached_{share:g}"] * runs)
+    return "" if arrived == runs else f" ({arrived} of {runs} runs arrived)"
 
 
 def samples_text(cost: float) -> str:

@@ -43,16 +43,28 @@ def test_more_seeds_in_words():
     assert certainty.more_text(5000, 7) == "over 1,000 more blocks of seeds"
 
 
-def test_costs_in_words():
-    costs = {
-        "samples_to_0.1": 353.2,
-        "samples_to_0.01": 1703.0,
-        "samples_to_0.001": 40747.7,
-        "samples_to_1e-05": math.inf,
-    }
-    assert certainty.cost_text(costs) == "1,700 samples to 1% of the first suboptimality, 40,700 to 0.1%"
-    assert certainty.cost_text({"samples_to_0.1": 2.0}) == "2 samples to 10% of the first suboptimality"
-    assert certainty.cost_text({"samples_to_0.1": math.inf}) == certainty.cost_text({}) == ""
+def costs(runs=32, **targets):
+    """A row of the table of costs: to each target its cost and how many runs arrived."""
+    row = {"runs": runs}
+    for target, (cost, arrived) in targets.items():
+        row |= {f"samples_to_{target}": cost, f"reached_{target}": arrived / runs}
+    return row
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (costs(**{"0.1": (353.2, 32), "0.01": (1703.0, 32), "0.001": (40747.7, 32), "1e-05": (math.inf, 0)}),
+         "1,700 samples to 1%, 40,700 samples to 0.1% of the first suboptimality"),
+        (costs(**{"0.1": (1480.0, 32), "0.01": (68900.0, 4), "0.001": (math.inf, 0)}),
+         "1,480 samples to 10%, 68,900 samples (4 of 32 runs arrived) to 1% of the first suboptimality"),
+        (costs(**{"0.1": (2.0, 32)}), "2 samples to 10% of the first suboptimality"),
+        (costs(**{"0.1": (math.inf, 0)}), ""),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_costs_in_words(row, text):
+    assert certainty.cost_text(row) == text
 
 
 def test_winners_have_setting_lead_and_verdict():
