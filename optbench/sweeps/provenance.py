@@ -13,26 +13,37 @@ from optbench.contract.bounds import DIVERGENCE_FACTOR
 from optbench.contract.room import cores
 from optbench.contract.version import __version__
 from optbench.sweeps.plan import Plan
+from optbench.sweeps.spec import Spec
 
 
 def provenance(command: str, plan: Plan) -> dict[str, Any]:
     """What provenance.json holds of a sweep."""
     spec = plan.spec
     tuning, reporting = spec.split_seeds()
-    budget = f"{spec.epochs:g} epochs" if spec.epochs is not None else f"{spec.steps} steps"
-    own = any(entry.epochs is not None or entry.steps is not None for entry in spec.problems)
     return environment(command, plan.device, plan.device_note) | {
         "tuning_seeds": tuning,
         "seeds": list(spec.seeds),
         "reporting_seeds": reporting,
         "blocks": spec.blocks,
         "choose_by": spec.choose_by,
-        "budget": budget + (" (own budgets for some problems: see spec.toml)" if own else ""),
+        "budget": budget_text(spec),
         "dtype": list(spec.dtypes),
         "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
         "data": {problem.name: problem.digest for problem in plan.problems if problem.data is not None},
         **({} if spec.trials is None else {"trials": spec.trials, "searched": plan.searched}),
     }
+
+
+def budget_text(spec: Spec) -> str:
+    """How long the runs of most problems are, then those of the others: "60 epochs (mlp: 6 epochs)"."""
+    problems: dict[str, list[str]] = {}
+    for entry in spec.problems:
+        given = spec if entry.epochs is None and entry.steps is None else entry
+        text = f"{given.steps} steps" if given.epochs is None else f"{given.epochs:g} epochs"
+        problems.setdefault(text, []).append(entry.name)
+    most = max(problems, key=lambda text: len(problems[text]))
+    others = [f"{', '.join(names)}: {text}" for text, names in problems.items() if text != most]
+    return f"{most} ({'; '.join(others)})" if others else most
 
 
 def environment(command: str, device: str = "cpu", card: str = "") -> dict[str, Any]:

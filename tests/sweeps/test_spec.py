@@ -7,6 +7,7 @@ import pytest
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import grid
+from optbench.sweeps.provenance import budget_text
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import merge, read, to_toml
 
@@ -193,6 +194,17 @@ def test_a_budget_by_flag_replaces_every_budget_of_the_file(budget, flag):
     spec = merge(raw | budget | {"problems": ["rosenbrock", {"name": "mlp", "epochs": 2}]}, flag)
     assert {"epochs": spec.epochs, "steps": spec.steps} == {"epochs": None, "steps": None} | flag
     assert all(entry.epochs is None and entry.steps is None for entry in spec.problems)
+
+
+@pytest.mark.parametrize(
+    ("problems", "text"),
+    [(["rosenbrock", "saddle"], "3 steps"),
+     (["mlp", {"name": "rosenbrock", "epochs": 60}, {"name": "saddle", "epochs": 60}], "60 epochs (mlp: 3 steps)"),
+     ([{"name": "mlp", "epochs": 0.5}, "saddle", "rosenbrock", {"name": "plateau", "epochs": 0.5},
+       {"name": "logistic", "steps": 9}, "quadratic"], "3 steps (mlp, plateau: 0.5 epochs; logistic: 9 steps)")],
+)  # fmt: skip
+def test_the_budget_in_words_is_that_of_most_problems_and_then_of_each_other(problems, text):
+    assert budget_text(merge(BASE | {"problems": problems}, {})) == text
 
 
 @pytest.mark.parametrize(
