@@ -90,7 +90,8 @@ def render(
         measure=answers.measure_text(answer, results.choose_by, results.runs),
         overall=answer.overall(),
         overall_sure=_sure_of_all(answer, problems),
-        wider=answers.edge_texts(answer.edges, results.directory),
+        # The page is read anywhere, so its commands are to be run where the results are.
+        wider=[text.split("; wider: ") for text in answers.edge_texts(answer.edges, ".")],
         failures=failures,
         staged=staged(results.runs),
         value=answers.value_word(results.choose_by),

@@ -166,7 +166,7 @@ def test_a_setting_is_carried_away_by_the_keyboard_and_on_paper(chromium, usual)
     for width, scheme in ((360, "dark"), (1280, "light")):
         with opened(chromium, usual, width=width, color_scheme=scheme) as view:
             card = view.locator(".card").first
-            assert card.locator("pre:visible").count() == 0 and not view.locator(".copy:visible").count()
+            assert card.locator("pre:visible").count() == 0 and not view.locator(".card .copy:visible").count()
             card.locator(".carry > summary").first.press("Enter")
             assert card.locator("pre:visible").count() == 1 and not scrolls_sideways(view)
             names = card.locator(".code > summary").all_inner_texts()[:3]
@@ -183,7 +183,7 @@ def test_a_setting_is_carried_away_by_the_keyboard_and_on_paper(chromium, usual)
             assert view.locator("[role=status].unseen").inner_text() == "Copied"
             view.wait_for_function("document.querySelector('.code[open] .copy').firstChild.textContent === 'Copy'")
             view.emulate_media(media="print")
-            assert card.locator("pre:visible").count() == 1 and not view.locator(".copy:visible").count()
+            assert card.locator("pre:visible").count() == 1 and not view.locator(".card .copy:visible").count()
             assert view.locator(".carry:visible").count() == 1
             assert code.evaluate("e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1")
 
@@ -191,4 +191,4 @@ def test_a_setting_is_carried_away_by_the_keyboard_and_on_paper(chromium, usual)
 def test_without_scripts_the_code_is_there_and_no_button(chromium, usual):
     with opened(chromium, usual, java_script_enabled=False) as view:
         view.locator(".carry > summary").first.click()
-        assert view.locator("pre:visible").count() == 1 and not view.locator(".copy:visible").count()
+        assert view.locator(".card pre:visible").count() == 1 and not view.locator(".card .copy:visible").count()

@@ -85,6 +85,13 @@ def test_settings_in_words():
     assert texts["z", "gd"].endswith("(6/6 stopped by the deadline)")
 
 
+def test_the_next_rate_of_a_grid_is_a_round_number():
+    """The grid 1:31.6228:4, as it stands in the tables: with 4 digits."""
+    rows = [{"lr": lr, "seed": s, "suboptimality_final": 1 / lr} for lr in (1, 3.162, 10, 31.62) for s in range(4)]
+    (text,) = edge_texts(answer_of(runs_table(rows), [0, 1]).edges)
+    assert text.endswith("wider: --lr 100")
+
+
 def test_edges_come_with_the_option_that_searches_wider():
     rows = [
         {"problem": problem, "optimizer": "momentum", "beta1": beta, "lr": lr, "batch_size": size, "seed": seed,
