@@ -17,7 +17,8 @@ DARK, LIGHT = "rgb(20, 22, 26)", "rgb(251, 251, 252)"
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory):
-    tables = make_tables(problems=["rosenbrock", "breast_cancer", ODD], **SMALL)
+    optimizers = ["gd", "momentum", "rmsprop", "adam", "lbfgs"]  # the last one has the full batch alone
+    tables = make_tables(problems=["rosenbrock", "breast_cancer", ODD], optimizers=optimizers, **SMALL)
     return write_report(write_folder(tmp_path_factory.mktemp("usual"), tables), static=True)
 
 
@@ -64,6 +65,9 @@ def test_tables_sort_filter_and_save(chromium, usual):
         table.locator("thead th", has_text="interval").locator("button").click()
         lows = [float(text.strip("[]").split(",")[0]) for text in column(view, "settings", 8) if text != "–"]
         assert lows == sorted(lows) and len(set(lows)) > 5  # as numbers, not digit by digit
+        table.locator("thead th", has_text="batch").locator("button").click()
+        batches = column(view, "settings", 4)
+        assert batches == ["16"] * batches.count("16") + ["full"] * batches.count("full")
         names = table.locator("thead th", has_text="optimizer")
         names.locator("button").press("Enter")  # by keyboard
         assert column(view, "settings", 2) == sorted(column(view, "settings", 2))
@@ -82,17 +86,17 @@ def test_tables_sort_filter_and_save(chromium, usual):
         tools.locator("input").fill("")
         assert len(column(view, "settings", 1)) == 15 and tools.locator("[role=status]").inner_text() == ""
         _, text = saved(view, tools.locator("button", has_text="CSV"))
-        assert {row[0] for row in csv.reader(io.StringIO(text))} == {
-            "problem",
-            "rosenbrock",
-            "breast_cancer",
-            ODD.strip(),
-        }
+        head, *rows = csv.reader(io.StringIO(text))
+        assert head[:5] == ["problem", "optimizer", "place", "batch", "schedule"]
+        assert {row[0] for row in rows} == {"rosenbrock", "breast_cancer", ODD.strip()}
+        assert {row[2] for row in rows} <= set("12345") and {row[3] for row in rows} == {"16", "full"}
         name, text = saved(view, tools.locator("button", has_text="LaTeX"))
         assert (
             name == "settings.tex" and "\\toprule" in text and "\\textless{}img src=x" in text and "\\& 최적화" in text
         )
-        assert text.count("\\\\\n") == 16 and "\\textbf{" in text and " \\times 10^{" in text
+        assert text.count("\\\\\n") == 16
+        # \textbf sets no formula in bold; a best value that is a power of ten needs \boldmath.
+        assert " & \\textbf{\\boldmath$" in text and "\\textbf{$" not in text and "\\textbf{gd}" in text
 
 
 def test_theme_by_the_switch_by_the_system_and_in_the_address(chromium, usual):
@@ -183,7 +187,7 @@ def test_a_setting_is_carried_away_by_the_keyboard_and_on_paper(chromium, usual)
             assert view.locator("[role=status].unseen").inner_text() == "Copied"
             view.wait_for_function("document.querySelector('.code[open] .copy').firstChild.textContent === 'Copy'")
             view.emulate_media(media="print")
-            assert card.locator("pre:visible").count() == 1 and not view.locator(".card .copy:visible").count()
+            assert card.locator("pre:visible").count() == 1 and not view.locator(".copy:visible").count()
             assert view.locator(".carry:visible").count() == 1
             assert code.evaluate("e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1")
 

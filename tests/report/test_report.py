@@ -102,6 +102,12 @@ def test_page_reports_the_held_out_numbers(usual):
     assert "Not held out" not in page.text and "tuning seeds (0, 1, 2)" in page.text
 
 
+def test_whole_numbers_are_saved_as_such(usual):
+    values = re.findall(r'data-label="([^"]+)"[^>]* data-value="([^"]+)"', usual[2].read_text(encoding="utf-8"))
+    assert {("place", "1"), ("place", "2")} <= set(values)
+    assert not [each for each in values if each[1].endswith(".0") or each[0] == "batch"]
+
+
 def test_page_carries_provenance_timings_and_words(usual):
     _, page, path, _ = usual
     for text in ("python -m optbench sweep --out results --seeds 9", "0.1.0", "Example CPU <8 cores>", "nsz, arcp",

@@ -30,7 +30,7 @@ class Cell:
     def sorted_by(self) -> str:
         """The value for ``data-value``; empty where the text is the value."""
         if isinstance(self.value, float | int):
-            return "" if math.isnan(self.value) else repr(float(self.value))
+            return "" if math.isnan(self.value) else repr(float(self.value)).removesuffix(".0")
         return self.value or ""
 
 

@@ -74,7 +74,7 @@ class SettingsTables:
         return (
             cell(labels.optimizer_label(row, self.varied), under=" ".join(filter(None, under)), marks=marks),
             number(place),
-            cell(batch, value=float(row["batch_size"])),
+            cell(batch),
             cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
             number(row["lr"], 4),
             number(row["median"], marks=marks[:1]),

@@ -19,8 +19,11 @@ optbench.exports = (() => {
   // rows: arrays of {value, text, marks}, the headings first. numbers: whether each column holds numbers.
   const csv = (rows) => rows.map((row) => row.map((cell) => csvText(cell.value)).join(",")).join("\r\n") + "\r\n";
 
+  // \textbf leaves formulas as they are: \boldmath sets them in bold.
+  const bold = (text) => `\\textbf{${text.startsWith("$") ? "\\boldmath" : ""}${text}}`;
+
   const latexCell = (cell) => {
-    const text = cell.marks.includes("best") ? `\\textbf{${latexText(cell.text)}}` : latexText(cell.text);
+    const text = cell.marks.includes("best") ? bold(latexText(cell.text)) : latexText(cell.text);
     return cell.marks.includes("open") ? `${text}\\textsuperscript{\\textdagger}` : text;
   };
 
