@@ -150,11 +150,15 @@ def test_the_readme_is_short():
     assert len(TEXT.splitlines()) <= MOST_LINES
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "reports/README.md"])
+PAGES = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "reports").rglob("*.html"))]
+LINKS = {".md": r"\]\(([^)#:]+)(?:#[\w-]+)?\)", ".html": r'(?:href|src)="([^"#:]+)(?:#[^"]*)?"'}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "reports/README.md", *PAGES])
 def test_linked_files_are_there(name):
     path = ROOT / name
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", path.read_text(encoding="utf-8")):
-        assert (path.parent / target).exists(), target
+    targets = re.findall(LINKS[path.suffix], path.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
 def test_every_data_set_and_named_folder_is_there():
@@ -176,5 +180,9 @@ def test_the_answer_that_the_readme_quotes_is_that_of_the_committed_report():
     problem, sentence = quoted.split(": ", 1)
     page = (ROOT / "reports" / "sweep" / "report" / "index.html").read_text(encoding="utf-8")
     assert problem == "mlp" and page.count(f"{sentence}.") == 2
-    provenance = json.loads((ROOT / "reports" / "sweep" / "provenance.json").read_text(encoding="utf-8"))
-    assert provenance["optbench"] == __version__ and provenance["command"].startswith("python -m optbench sweep")
+
+
+@pytest.mark.parametrize("name", ["sweep", "lecture"])
+def test_committed_pages_are_of_this_version(name):
+    made = json.loads((ROOT / "reports" / name / "provenance.json").read_text(encoding="utf-8"))
+    assert made["optbench"] == __version__ and made["command"].startswith(f"python -m optbench {name}")

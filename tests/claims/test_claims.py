@@ -96,7 +96,8 @@ def test_a_run_leaves_tables_figures_verdicts_and_a_page(tmp_path):
     assert json.loads((tmp_path / "provenance.json").read_text())["command"] == "the command"
     text = (tmp_path / "index.html").read_text()
     assert text.count("data:image/png;base64,") == 2 and "one &amp; two are &lt;three&gt;" in text
-    assert not re.search(r'(src|href)="(?!data:|#|tables/)', text), "the page must be whole by itself"
+    assert not re.search(r'(src|href)="(?!data:|#)', text), "the page must be whole by itself"
+    assert "tables: <code>tables/A1-numbers.csv</code>" in text
 
 
 def test_claims_of_one_experiment_write_its_tables_once(tmp_path):
