@@ -12,8 +12,9 @@ SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 
 
 def executable() -> str | None:
-    """The browser of this machine; OPTBENCH_BROWSER names another."""
-    return os.environ.get("OPTBENCH_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+    """Return the browser of this machine; OPTBENCH_BROWSER names another, or none where it is empty."""
+    named = os.environ.get("OPTBENCH_BROWSER")
+    return next(filter(None, map(shutil.which, NAMES)), None) if named is None else named or None
 
 
 @pytest.fixture(scope="session")

@@ -100,15 +100,19 @@ LONG = ("test_damage", "test_kernel_cache", "test_fuzz_folders", "test_isolation
 left; xdist begins with the groups of most tests, unless it is told --no-loadscope-reorder."""
 
 
+SLOW_PART = "slow or browser or fonts"
+"""What CI runs after the README's tests: what takes long, and what needs a browser or fonts, which they must not need."""
+
+
 @cache
-def _speaks_of_slow_tests(file: Path) -> bool:
-    return "slow" in file.read_text(encoding="utf-8")
+def _has_tests_of_the_slow_part(file: Path) -> bool:
+    return any(word in file.read_text(encoding="utf-8") for word in SLOW_PART.split(" or "))
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Under ``-m slow``, open the files with slow tests alone, one in four: to collect all takes each worker 10 s."""
-    if config.option.markexpr == "slow" and collection_path.match("test_*.py"):
-        return True if not _speaks_of_slow_tests(collection_path) else None
+    """Open the files alone that have tests of CI's slow part, one in four: to collect all takes each worker 10 s."""
+    if config.option.markexpr in ("slow", SLOW_PART) and collection_path.match("test_*.py"):
+        return None if _has_tests_of_the_slow_part(collection_path) else True
     return None
 
 
@@ -119,7 +123,7 @@ def pytest_collection_modifyitems(config, items):
     And all tests that share a fixture of their file, or what its process of the simulator computed.
     """
     for file in {item.path for item in items if item.get_closest_marker("slow")}:
-        if not _speaks_of_slow_tests(file):
+        if not _has_tests_of_the_slow_part(file):
             raise pytest.UsageError(f"{file}: -m slow does not find its slow tests, for it never says that word")
     gc.collect()
     gc.freeze()
@@ -146,10 +150,15 @@ KINDS = ("simulated", "ptx", "ptxas", "browser", "fonts", *LIBRARIES)
 
 
 def pytest_runtest_setup(item):
-    """Skip what needs a library that is not here: it is imported inside the tests, not above them."""
+    """Skip what needs a library, or fonts, that are not here; a library is imported inside the tests, not above them."""
     for name in LIBRARIES:
         if item.get_closest_marker(name) and importlib.util.find_spec(name) is None:
             pytest.skip(f"needs the extra {name}: pip install 'optbench[{name}]'")
+    if item.get_closest_marker("fonts"):
+        from optbench.figures import fonts
+
+        if lacking := [script for script, letters in fonts.SCRIPTS.items() if not fonts.drawable(letters)]:
+            pytest.skip(f"no font of this system has {', '.join(lacking)}: apt-get install fonts-wqy-microhei")
 
 
 def pytest_sessionfinish(session):

@@ -135,6 +135,7 @@ def test_new_figures_are_pyplots_to_show(results):
     assert [text.get_text() for text in ax.figure.texts] == ["Loss over time: rosenbrock"]
 
 
+@pytest.mark.fonts
 def test_names_are_literal(tmp_path):
     tables = make_tables([ODD], ["gd", "adam", ODD], [32], rates=(0.001, 0.1), seeds=range(4), points=6,
                          schedules=["constant"])  # fmt: skip

@@ -45,6 +45,7 @@ def test_a_factor_that_goes_to_zero_does_not_flatten_a_logarithmic_axis():
     assert 1e-5 < low < 1 < high < 2
 
 
+@pytest.mark.fonts
 @pytest.mark.parametrize("bias_correction", [False, True])
 def test_averages_are_those_of_pandas(bias_correction):
     days = pd.date_range("2024-01-01", periods=90)
