@@ -39,7 +39,7 @@ SECONDS = ("seconds",)
 """Columns that are measured: two runs of one version differ in them."""
 OUTCOMES = (
     "steps", "epochs", "samples", "status", "diverged_at", "loss_initial", "loss_final", "loss_best",
-    "suboptimality_final", "test_loss_final",
+    "suboptimality_final", "test_loss_final", "log_tail",
 )  # fmt: skip
 METRICS = ("train_", "test_", "w_")
 """How the columns of metrics begin; every other column of ``runs`` is part of what was asked for."""

@@ -140,11 +140,8 @@ COHORTS += [
 ]
 COHORTS += [Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("lamb", "lookahead(momentum)", "novograd", "prodigy")]
 
-# Two steps lie in the last fifth, of which one is evaluated: the losses of both are averaged.
-COHORTS += [Sweep(text, steps=10) for text in ("rosenbrock", "mlp")]
-
-SEEN = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions", "w", "diverged_at", "tail_loss")
-ONCE = ("w", "diverged_at", "tail_loss")
+SEEN = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions", "w", "diverged_at")
+ONCE = ("w", "diverged_at")
 """What there is once a lane, not once a point."""
 
 
@@ -153,11 +150,6 @@ def collected(cohort) -> dict[str, np.ndarray]:
     most, found = max(len(part.points) for part in cohort.parts), {}
     for name in SEEN:
         parts = [getattr(part, name) for part in cohort.parts]
-        if name == "tail_loss":  # a lane that diverged has none
-            tails = [np.nan if tail is None else tail for tail in parts]
-            parts = [
-                np.where(part.diverged_at > 0, np.nan, tail) for part, tail in zip(cohort.parts, tails, strict=True)
-            ]
         if name in ONCE:
             found[name] = np.concatenate(parts)
         else:

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.contract.columns import RUNS, is_metric
+from optbench.contract.columns import FORMER, RUNS, is_metric
 
 COORDINATES = ("w_1", "w_2")
 
 
 def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
     """Names of the hyperparameter columns, in the table's order."""
-    return [name for name in runs.columns if name not in RUNS and not is_metric(name)]
+    return [name for name in runs.columns if name not in (*RUNS, *FORMER) and not is_metric(name)]
 
 
 def metric_columns(runs: pd.DataFrame) -> list[str]:

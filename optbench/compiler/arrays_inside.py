@@ -40,32 +40,6 @@ def on_stack(number: Any, shape: tuple[int, ...]) -> Callable:
     return room
 
 
-def added(lanes: int) -> Callable:
-    """A function for kernels, ``add(sums, terms)``: sums += terms, of so many numbers each, in the precision of sums.
-
-    As one vector: in a loop LLVM takes float32 in halves, and puts the second together from single numbers. 64 lanes
-    of Rosenbrock with gd whose losses are heard take 0.30 ns a lane in float32 instead of 0.46. When it breaks: a loop.
-    """
-
-    @intrinsic
-    def add(context, sums, terms):
-        def generate(context, builder, signature, arguments):
-            places, values = [], []
-            for kind, argument in zip(signature.args, arguments, strict=True):
-                vector = ir.VectorType(context.get_data_type(kind.dtype), lanes)
-                data = context.make_array(kind)(context, builder, argument).data
-                places.append(builder.bitcast(data, vector.as_pointer()))
-                values.append(builder.load(places[-1], align=context.get_abi_sizeof(vector.element)))
-            if values[1].type != values[0].type:
-                values[1] = builder.fpext(values[1], values[0].type)
-            builder.store(builder.fadd(*values), places[0], align=context.get_abi_sizeof(values[0].type.element))
-            return context.get_dummy_value()
-
-        return types.void(sums, terms), generate
-
-    return add
-
-
 @intrinsic
 def put(context: Any, target: Any, place: Any, source: Any) -> tuple[Any, Callable] | None:
     """``put(target, place, source)``: the whole of an array at that place of another that holds many like it.

@@ -117,8 +117,6 @@ class DriveArguments(NamedTuple):
     alive: Flags1
     """(runs,), like diverged_at: written where a lane diverges, with the step at which it did."""
     diverged_at: Wholes1
-    tail: Doubles1
-    """(runs,): what the loss of every step is added to, or (0,)."""
     x: Reals2
     """All examples, and y theirs."""
     y: Reals1
@@ -165,7 +163,6 @@ class FusedArguments(NamedTuple):
     base: Doubles1
     schedule_of: Wholes1
     limit: Reals1
-    tail: Doubles1
     x: Reals2
     """(0, 0), and y (0,): a fused problem has no data."""
     y: Reals1
@@ -221,7 +218,6 @@ class StepsArguments(NamedTuple):
     limit: Reals1
     alive: Flags1
     diverged_at: Wholes1
-    tail: Doubles1
     x: Reals2
     y: Reals1
     x_batch: Reals4

@@ -97,8 +97,6 @@ def NAME({names(StepsArguments)}):
                 alive[r] = False
                 diverged_at[r] = done + s + 1
                 break
-            if tail.shape[0] == f.shape[0]:
-                tail[r] += _f[0]
             {noise if shape.noisy else ""}
             _scalars[0, k] = base[r] * factors[schedule_of[r], s]
             {update}

@@ -27,7 +27,6 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
     noisy = a.noise.shape[0] > 0
-    heard = a.tail.shape[0] > 0
     place, kinds = 0, a.seen.shape[1]
     while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
         place += 1
@@ -59,9 +58,6 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                     continue
                 if fresh:
                     return s
-            if heard:
-                for r in range(first, last):
-                    a.tail[r] += a.f[r]
             if noisy and a.single:
                 weight = a.noise[s, a.g.shape[1]]
                 for i in range(a.g.shape[1]):

@@ -17,9 +17,9 @@ import numba
 import numpy as np
 
 from optbench.compiler import numba_inside
-from optbench.compiler.arrays_inside import added, on_stack, turned
+from optbench.compiler.arrays_inside import on_stack, turned
 from optbench.compiler.contracts import FusedArguments, GradientArguments
-from optbench.compiler.fused_steps import can_step_at_once, hearing, parts_at_once, steps_at_once
+from optbench.compiler.fused_steps import can_step_at_once, parts_at_once, steps_at_once
 from optbench.compiler.fused_update import FusedUpdateArguments, FusedWriter
 from optbench.compiler.kernels import finish
 from optbench.compiler.pipelines_inside import PART, Vectors
@@ -75,7 +75,7 @@ class Fused:
         gradient = gradient_of_lanes(self.problem.value_and_gradient, self.dtype, self._owner, strict=True)
         update = self._writer.function()
         namespace = {"_gradient": numba.njit(**_PART)(gradient), "_update": numba.njit(**_PART)(update)}
-        namespace |= {"_turned": turned, "_add": added(self.lanes)} | self._rooms()
+        namespace |= {"_turned": turned} | self._rooms()
         key = f"{gradient.__name__} {update.__name__} {self.dtype}"
         if self.at_once:
             parts, names_of_parts = parts_at_once(self.rule, self.dtype, self.problem.dim, self.one)
@@ -97,7 +97,7 @@ class Fused:
             shapes |= {"new": shapes["w"][1:], "fresh": shapes["state"][1:]}
         rooms = {f"_room_{name}": on_stack(real, shape) for name, shape in shapes.items()}
         powers = {"powers": (v, len(self.rule.powers), n), "before": (len(self.rule.powers), n)}
-        for name, shape in (powers | {"tail": (v, n), "base": (v, n)}).items():
+        for name, shape in (powers | {"base": (v, n)}).items():
             rooms[f"_room_{name}"] = on_stack(numba.float64, shape)
         return rooms | {"_room_schedule_of": on_stack(numba.int64, (v, n))}
 
@@ -129,7 +129,6 @@ class Fused:
         below = " & ".join(f"(_f[{v}, r] <= _limit[{v}, r])" for v in range(parts))
         return _STEPS.format(
             lanes=self.lanes, parts=parts, dim=self.problem.dim, gradient=gradient, update=update, below=below,
-            hearing=hearing(self.lanes),
             at_once=steps_at_once(self.rule, self.lanes, self.problem.dim) if self.at_once else "",
         )  # fmt: skip
 
@@ -149,7 +148,7 @@ def multiplies(function: Callable) -> bool:
 _TEXT = """
 def NAME({names}):
     runs = f.shape[0]
-    heard, noisy = tail.shape[0] > 0, noise.shape[0] > 0
+    noisy = noise.shape[0] > 0
     changing = {lanes} if factors.shape[1] > 0 else 0  # not a question in a loop of lanes: they would look all, masked
     {rooms}
     first, s, judged = place[0], place[1], place[2] > 0
@@ -170,7 +169,6 @@ def NAME({names}):
                 for k in range({powers}):
                     _powers[v, k, r] = powers[k, lane]
                 _limit[v, r], _base[v, r], _schedule_of[v, r] = limit[lane], base[lane], schedule_of[lane]
-                _tail[v, r] = 0.0
         alike = first < last  # a constant would have the update compiled for it, too
         for v in range(parts):
             for r in range({lanes}):
@@ -190,8 +188,6 @@ def NAME({names}):
                         scalars[k, lane] = _scalars[v, k, r]
                     for k in range({powers}):
                         powers[k, lane] = _powers[v, k, r]
-                    if heard:
-                        tail[lane] += _tail[v, r]
         if s < steps:
             place[0], place[1], place[2], place[3] = first, s, 1, last
             return
@@ -214,9 +210,6 @@ _STEPS = """
                 if not below and not judged:
                     break
                 judged = False
-                if {hearing}:
-                    for v in range({parts}):
-                        _add(_tail[v], _f[v])
                 if noisy:
                     weight = noise[s, {dim}]
                     for i in range({dim}):

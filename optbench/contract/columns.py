@@ -24,7 +24,6 @@ RUNS = (
     "suboptimality_final",
     "test_loss_final",
     "log_tail",
-    "tail_source",
 )
 CURVES = (
     "run_id",
@@ -37,6 +36,8 @@ CURVES = (
     "test_loss",
     "gradient_norm",
 )
+FORMER = ("tail_source",)
+"""Columns of ``runs`` that folders of older versions have."""
 METRICS = ("train_", "test_", "w_")
 """Prefixes of the metrics' columns: on the training data, on the test data, and coordinates of the weights."""
 

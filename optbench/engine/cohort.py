@@ -17,7 +17,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.types import Device, DtypeName
 from optbench.engine import batches, settings
-from optbench.engine.points import evaluation_points, first_of_tail, tail_is_evaluated
+from optbench.engine.points import evaluation_points
 
 MOST_EVERY = 10_000_000
 """The most steps that are evaluated one by one: their curve of one run takes a gigabyte."""
@@ -88,11 +88,6 @@ class Cohort:
         other = copy.copy(self)
         object.__setattr__(other, "seed", settings.seed(seed))
         return other
-
-    @property
-    def heard_from(self) -> int | None:
-        """The first step of the tail where the losses of its steps stand in for evaluations; None where not."""
-        return None if tail_is_evaluated(self.problem, self.evaluated, self.steps) else first_of_tail(self.steps)
 
     @property
     def rule(self) -> Optimizer:

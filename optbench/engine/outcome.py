@@ -31,8 +31,6 @@ class Outcome:
     diverged_at: np.ndarray
     """(runs,): the step, 0 where the run did not diverge."""
     evaluation_seconds: float
-    tail_loss: np.ndarray | None = None
-    """(runs,): mean mini-batch loss over the last fifth; None where evaluations tell."""
     failures: tuple[str, ...] = ()
     """(runs,): why a lane could not be run, "" where it could; empty where that holds of all."""
     given: int = 0
@@ -43,7 +41,6 @@ class Outcome:
         part = slice(first, last)
         columns = {name: getattr(self, name)[..., part] for name in _BY_POINT}
         columns |= {"w": self.w[part], "diverged_at": self.diverged_at[part]}
-        columns["tail_loss"] = None if self.tail_loss is None else self.tail_loss[part]
         columns["failures"] = self.failures[first:last]
         seconds = self.evaluation_seconds * (last - first) / len(self.w)
         return replace(self, **columns, evaluation_seconds=seconds)
@@ -63,12 +60,10 @@ def together(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
             at += array.shape[-1]
     back = np.argsort(order)
     w, diverged_at = (np.concatenate([getattr(part, name) for part in parts])[back] for name in ("w", "diverged_at"))
-    tails = [part.tail_loss for part in parts if part.tail_loss is not None]
     failures = [reason for part in parts for reason in part.failures]
     return Outcome(
         max(part.steps for part in parts), most.points, w=w, diverged_at=diverged_at, **columns,
         evaluation_seconds=sum(part.evaluation_seconds for part in parts),
-        tail_loss=np.concatenate(tails)[back] if tails else None,
         failures=tuple(failures[place] for place in back) if failures else (),
         given=sum(part.given for part in parts),
     )  # fmt: skip

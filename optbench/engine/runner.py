@@ -52,8 +52,6 @@ class Engine(Protocol):
     """(runs,): the step whose loss was over the limit, 0 where there was none."""
     limit: np.ndarray
     """(runs,): the largest loss that is no divergence yet."""
-    tail: np.ndarray
-    """(runs,) float64: the sum of the losses of the steps that were heard."""
     width: int
     """Random numbers that a step takes."""
     ahead: int
@@ -65,11 +63,11 @@ class Engine(Protocol):
     def failures(self) -> tuple[str, ...]:
         """(runs,): why a lane could not go on; "" where it could."""
 
-    def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
+    def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make ``size`` steps after step ``done``; lanes whose loss is over the limit stop before their update.
 
-        ``heard``: whether the losses that the steps see are added to ``tail``. ``inner``: steps before the last one
-        after which the next :meth:`look` sees the lanes, too; fewer than ``ahead``.
+        ``inner``: steps before the last one after which the next :meth:`look` sees the lanes, too; fewer than
+        ``ahead``.
         """
 
     def look(self, seen: bool) -> Look:
@@ -98,14 +96,11 @@ class Runner:
         self.engine, self.rates, self.dtype = engine, rates, dtype
         self.runs = len(rates.base)
 
-    def run(self, points: np.ndarray, heard_from: int | None, clock: Clock) -> Outcome:
-        """Run to the last of ``points`` (steps, from 0), or to the clock's end, or until every lane has diverged.
-
-        ``heard_from``: the first step of those whose losses are averaged; None for none.
-        """
+    def run(self, points: np.ndarray, clock: Clock) -> Outcome:
+        """Run to the last of ``points`` (steps, from 0), or to the clock's end, or until every lane has diverged."""
         engine, trace, done, chunk = self.engine, Trace(), 0, 8
         width = max(engine.width, len(self.rates.schedules))
-        last, silent = int(points[-1]), int(points[-1]) if heard_from is None else heard_from - 1
+        last = int(points[-1])
         to_come, evaluating = points[1:].tolist(), self._assess(trace, points[:1], 0)
         while done < last:
             if not engine.alive.any():
@@ -116,14 +111,14 @@ class Runner:
                     evaluating += self._assess(trace, np.array([done]), done)
                 break
             begin, first = time.perf_counter(), done
-            end = min(done + min(chunk, max(1, _CHUNK_NUMBERS // width)), last if done >= silent else silent)
+            end = min(done + min(chunk, max(1, _CHUNK_NUMBERS // width)), last)
             passed = self._passed(to_come, done, end, clock)
             end = min(end, to_come[max(passed, 1) - 1])
             size = end - done
             if self.rates.draw(done, size):
                 engine.alive &= np.array([not reason for reason in self.rates.failures_of_lanes])
                 engine.park()
-            engine.advance(self.rates, done, size, done >= silent, to_come[: max(passed - 1, 0)])
+            engine.advance(self.rates, done, size, to_come[: max(passed - 1, 0)])
             done = end
             clock.progress(size * self.runs)
             spent = time.perf_counter() - begin
@@ -133,7 +128,7 @@ class Runner:
             if passed:
                 evaluating += self._assess(trace, np.array(to_come[:passed]), first)
                 del to_come[:passed]
-        return self._outcome(trace, done, evaluating, engine.tail / (last - silent) if silent < last else None)
+        return self._outcome(trace, done, evaluating)
 
     def _passed(self, to_come: Sequence[int], done: int, end: int, clock: Clock) -> int:
         """How many points of evaluation the steps to ``end`` pass; no more than one where the clock, or a schedule that
@@ -179,7 +174,7 @@ class Runner:
         pairs = zip(self.rates.failures_of_lanes, self.engine.failures, strict=True)
         return tuple(of_schedule or of_engine for of_schedule, of_engine in pairs)
 
-    def _outcome(self, trace: Trace, done: int, evaluating: float, tail_loss: np.ndarray | None) -> Outcome:
+    def _outcome(self, trace: Trace, done: int, evaluating: float) -> Outcome:
         columns, diverged_at = trace.columns(), self.engine.diverged_at
         points = columns.pop("points")
         gone = (diverged_at > 0) & (points[:, None] >= diverged_at)
@@ -188,6 +183,6 @@ class Runner:
         self.engine.park()
         w = self.engine.weights()
         return Outcome(
-            done, points, w=w, diverged_at=diverged_at, evaluation_seconds=evaluating, tail_loss=tail_loss,
-            failures=self._failures(), given=self.engine.given, **columns
+            done, points, w=w, diverged_at=diverged_at, evaluation_seconds=evaluating, failures=self._failures(),
+            given=self.engine.given, **columns
         )  # fmt: skip

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import Outcome
-from optbench.engine.tail import tail_source
 
 _KEPT = 64
 """So many parts of cohorts have theirs kept."""
@@ -33,7 +32,6 @@ class Alike:
     hyperparameters: dict[str, pa.Array]
     ended: dict[str, pa.Array]
     """How far the runs came, where all of them came to the end."""
-    tail_source: pa.Array
     places: dict[str, pa.Array]
     """Of ``curves``, run by run, where all of them came to the end: the number of the run, step, epoch and samples."""
 
@@ -92,7 +90,7 @@ def _made(cohort: Cohort, part: Outcome, first: int, of: tuple[object, ...]) -> 
     }
     return Alike(
         of=of, settings=_arrays(settings), hyperparameters=_arrays(hyperparameters), ended=_arrays(ended),
-        tail_source=same(tail_source(cohort), count), places=_arrays(places),
+        places=_arrays(places),
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ _NUMBERS = {
     "w_2",
 }
 _NEEDED = {
-    "runs": {*RUNS} - {"stage", "block", "log_tail", "tail_source", "failure", "diverged_at"},
+    "runs": {*RUNS} - {"stage", "block", "log_tail", "failure", "diverged_at"},
     "curves": {"run_id", "step", "epoch", "samples", "train_loss"},
     "timings": {"cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds"},
     "problems": {"problem"},

@@ -121,7 +121,6 @@ def _runs(cohort: Cohort, part: Outcome, place: Place, ids: Sequence[str], alike
         "suboptimality_final": final - cohort.problem.minimum,
         "test_loss_final": test,
         "log_tail": _but(failed, log_tail(cohort, part)),
-        "tail_source": alike.tail_source,
     }
     columns = {name: columns[name] for name in RUNS} | alike.hyperparameters
     columns |= {name: _but(failed, values[-1]) for name, values in _metrics(cohort, part).items()}

@@ -46,16 +46,6 @@ def test_arrays_on_the_stack_hold_what_they_are_given():
     assert np.array_equal(out, np.arange(3)[:, None, None] * 100 + np.arange(2)[:, None] * 10 + np.arange(8))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("lanes", [1, 16])
-def test_numbers_are_added_in_the_precision_of_the_sums(lanes, dtype):
-    add = arrays_inside.added(lanes)
-    sums, terms = np.full((2, lanes), 0.1), np.linspace(0, 1 / 3, 2 * lanes, dtype=dtype).reshape(2, lanes)
-    expected = sums + terms * np.array([[0], [1]])
-    numba.njit(lambda sums, terms: add(sums[1], terms[1]))(sums, terms)
-    assert np.array_equal(sums, expected)
-
-
 @numba.njit
 def put(target, place, source):
     arrays_inside.put(target, place, source)

@@ -74,7 +74,7 @@ def test_gradients_that_make_the_steps(cohorts, optimizer, lanes):
     same(cohorts(problem, optimizer, rates, own=own, schedules=schedules, batch_size="full", steps=301))
 
 
-def test_rates_that_change_and_losses_that_are_heard(cohorts):
+def test_rates_that_change_between_few_evaluations(cohorts):
     schedules = ["exponential(base=0.9)", "constant", "inverse"]
     options = {"batch_size": 64, "points": [0, 400], "dtype": "float32"}
     same(cohorts("rosenbrock(dim=7)", "adam", RATES, schedules=schedules, **options))

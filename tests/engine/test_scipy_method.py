@@ -171,6 +171,7 @@ def test_a_baseline_in_a_sweep_runs_once_a_seed():
     baseline = results.runs[results.runs["optimizer"] != "gd"]
     assert set(baseline["batch_size"]) == {1024} and set(baseline["lr"]) == {1.0}
     assert (baseline["suboptimality_final"] < 1e-8).all()
+    assert (results.timings["evaluation_seconds"] > 0).all()  # which time per step leaves out
 
 
 def test_a_deadline_ends_a_baseline():

@@ -1,23 +1,30 @@
-"""The last fifth of a run, by which runs are compared: against the losses of every step, kept one by one."""
+"""The last fifth of a run, by which runs are compared: evaluations of what a rule reports, the same for all rules."""
 
 import numpy as np
 import pytest
 from harness import CATALOGUE, lane, problem_of
+from scipy.optimize import minimize
 
 from optbench.engine.cohort import Cohort
-from optbench.engine.points import ENOUGH, EXACT, evaluation_points, first_of_tail, tail_is_evaluated
+from optbench.engine.points import evaluation_points, first_of_tail
 from optbench.engine.run import run
-from optbench.engine.tail import log_tail, tail_source
+from optbench.engine.tail import log_tail
 
 CHEAP, COSTLY = "quadratic(dim=4)", "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
 REACHED = "logistic(data=gaussian(examples=150, features=4))"
 """On data as dear as COSTLY, but with a minimum that runs come near, not a bound."""
+LINEAR = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=())"
 GD = CATALOGUE.optimizers["gd"]
 
 
-def cohort(text, rates=(0.01, 0.05), steps=60, **more):
-    lanes = tuple(lane("gd", rate) for rate in rates)
-    return Cohort(problem_of(text), GD, lanes, batch_size=32, steps=steps, seed=2, **more)
+def cohort(text, rates=(0.01, 0.05), steps=60, rule="gd", batch_size=32, **more):
+    lanes = tuple(lane(rule, rate) for rate in rates)
+    optimizer = CATALOGUE.optimizer(rule)[0]
+    return Cohort(problem_of(text), optimizer, lanes, batch_size=batch_size, steps=steps, seed=2, **more)
+
+
+def tail_of(cohort):
+    return np.concatenate([log_tail(cohort, part) for part in run(cohort).parts])
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 5, 6, 10, 99, 100, 12345])
@@ -27,22 +34,80 @@ def test_the_last_fifth(steps):
 
 
 @pytest.mark.parametrize("steps", [1, 7, 60, 1000, 30_000])
-def test_ten_evaluations_lie_in_it_or_the_steps_own_losses_stand_in(steps):
-    for text in (CHEAP, COSTLY):
-        points = evaluation_points(problem_of(text), steps, 32)
-        tail = points[points >= first_of_tail(steps)]
-        enough = len(tail) >= min(ENOUGH, max(1, steps // 5))
-        assert tail_is_evaluated(problem_of(text), points, steps) == enough and (enough or text == COSTLY)
-        start = first_of_tail(steps)
-        assert cohort(text, steps=steps).heard_from == (None if enough else start)
+@pytest.mark.parametrize("text", [CHEAP, COSTLY, REACHED])
+def test_five_evaluations_lie_in_it_whatever_they_cost(text, steps):
+    points = evaluation_points(problem_of(text), steps, 32)
+    assert (points >= first_of_tail(steps)).sum() >= min(5, max(1, steps // 5))
 
 
-@pytest.mark.parametrize("steps", [1, 7, 60, 1000])
-def test_near_a_known_minimum_the_tail_is_evaluated_whatever_it_costs(steps):
-    points = evaluation_points(problem_of(REACHED), steps, 32)
-    assert (points >= first_of_tail(steps)).sum() >= min(EXACT, max(1, steps // 5))
-    for some in (None, [1]):
-        assert cohort(REACHED, steps=steps, points=some).heard_from is None
+def loss_and_gradient(w):
+    """Of LINEAR on all training examples, from its formula."""
+    x, y = problem_of(LINEAR).data
+    scores, right = x @ w[:12].reshape(4, 3) + w[12:], np.eye(3)[y.astype(int)]
+    total = np.logaddexp.reduce(scores, axis=1)
+    errors = (np.exp(scores - total[:, None]) - right) / len(x)
+    return np.mean(total - (scores * right).sum(axis=1)), np.concatenate([(x.T @ errors).ravel(), errors.sum(axis=0)])
+
+
+def loss_at(w):
+    return loss_and_gradient(w)[0]
+
+
+def weights_after(steps, rule, **more):
+    return run(cohort(LINEAR, (1.0,), steps=steps, rule=rule, **more)).parts[0].w[0]
+
+
+@pytest.mark.parametrize("batch_size", [8, 32, 150])
+def test_what_is_compared_is_the_iterate_that_is_reported(batch_size):
+    """The average's from its formula, out of the iterates of gd, which runs that end at each step leave."""
+    steps, beta = 35, 0.99
+    averaged = cohort(LINEAR, (1.0,), steps, "average(gd)", batch_size)
+    late = [step for step in run(averaged).parts[0].points if step > 28]
+    iterates = np.array([weights_after(step, "gd", batch_size=batch_size) for step in range(1, steps + 1)])
+    shares = (1 - beta) * beta ** np.arange(steps)[::-1]
+    means = [shares[-step:] @ iterates[:step] / (1 - beta**step) for step in late]
+    assert len(late) >= 5
+    np.testing.assert_allclose(tail_of(averaged), np.log([*map(loss_at, means)]).mean(), rtol=1e-11)
+    plain = np.log([loss_at(iterates[step - 1]) for step in late]).mean()
+    np.testing.assert_allclose(tail_of(cohort(LINEAR, (1.0,), steps, "gd", batch_size)), plain, rtol=1e-11)
+
+
+@pytest.mark.parametrize("rule", ["lookahead(gd)", "asgd", "schedule_free_sgd"])
+def test_so_it_is_of_every_rule_that_reports_another(rule):
+    whole = cohort(LINEAR, (1.0,), 35, rule, 8)
+    late = [step for step in run(whole).parts[0].points if step > 28]
+    losses = [loss_at(weights_after(step, rule, batch_size=8)) for step in late]
+    np.testing.assert_allclose(tail_of(whole), np.log(losses).mean(), rtol=1e-11)
+
+
+@pytest.mark.parametrize(("name", "method"), [("lbfgs", "L-BFGS-B"), ("cg", "CG")])
+@pytest.mark.parametrize("steps", [8, 30])
+def test_methods_of_scipy_are_compared_at_the_same_points_by_the_same_formula(name, method, steps):
+    """What they report is the best point so far, here of SciPy's own run on the formula."""
+    baseline, plain = (cohort(LINEAR, (1.0,), steps, rule, 10**6) for rule in (name, "gd"))
+    assert (run(baseline).parts[0].points == run(plain).parts[0].points).all()
+    late, losses = [step for step in baseline.evaluated if step >= first_of_tail(steps)], []
+
+    def kept(w):
+        loss, gradient = loss_and_gradient(w)
+        losses.append(loss)
+        return loss, gradient
+
+    options = {"maxiter": steps, "gtol": 0.0} | ({"ftol": 0.0} if name == "lbfgs" else {})
+    minimize(kept, baseline.start_point(), jac=True, method=method, options=options)
+    best = np.minimum.accumulate(losses)[np.array(late) - 1]
+    assert len(late) == min(5, steps // 5)
+    np.testing.assert_allclose(tail_of(baseline), np.log(best).mean(), rtol=1e-6)
+
+
+def test_five_evaluations_tell_what_those_of_every_step_do():
+    """Beside a network's mini-batches, whose losses are those of the iterates that are stepped, and noisy."""
+    rules, rates = ("gd", "adam", "average(adam)", "lookahead(adam)"), (0.03, 0.1)
+    few, every = (
+        np.concatenate([tail_of(cohort("mlp", rates, 180, rule, 16, points=points)) for rule in rules])
+        for points in (None, "every")
+    )
+    np.testing.assert_allclose(few, every, atol=0.15)
 
 
 @pytest.mark.parametrize("batch_size", [16, 64])
@@ -53,47 +118,22 @@ def test_batches_below_the_minimum_of_all_make_no_run_seem_to_have_reached_it(ba
     for seed in range(10):
         for points, values in ((None, few), ("every", every)):
             each = Cohort(problem, GD, lanes, batch_size=batch_size, steps=steps, seed=seed, points=points)
-            values.append(log_tail(each, run(each).parts[0]))
+            values.append(tail_of(each))
     assert np.corrcoef(np.ravel(few), np.ravel(every))[0, 1] > 0.97
     np.testing.assert_allclose(few, every, atol=1.0)
 
 
-def test_from_evaluations_it_is_the_mean_of_the_logarithms():
+def test_it_is_the_mean_of_the_logarithms():
     whole = cohort(CHEAP, steps=300)
-    part = run(whole).parts[0]
+    late = [point for point in whole.evaluated if point > 240]
     every = run(cohort(CHEAP, steps=300, points="every")).parts[0]
-    at = [point for point in part.points if point > 240]
-    gaps = every.train[at, 0] - problem_of(CHEAP).minimum
-    assert tail_source(whole) == "evaluations" and len(at) >= ENOUGH
-    np.testing.assert_allclose(log_tail(whole, part), np.log(gaps).mean(axis=0), rtol=1e-12)
-
-
-@pytest.mark.parametrize("batch", [8, 32, 150])
-def test_from_batches_it_is_the_logarithm_of_their_mean(batch):
-    sparse, dense = (
-        Cohort(problem_of(COSTLY), GD, (lane("gd", 0.1), lane("gd", 0.3)), batch_size=batch, steps=35, seed=1, points=p)
-        for p in ([3], "every")
-    )
-    losses = run(dense).parts[0].batch_loss[29:36]
-    assert tail_source(sparse) == "batches" and tail_source(dense) == "evaluations"
-    np.testing.assert_allclose(log_tail(sparse, run(sparse).parts[0]), np.log(losses.mean(axis=0)), rtol=1e-12)
+    gaps = every.train[late, 0] - problem_of(CHEAP).minimum
+    np.testing.assert_allclose(tail_of(whole), np.log(gaps).mean(axis=0), rtol=1e-12)
 
 
 def test_runs_that_diverged_were_cut_or_reached_the_bottom():
-    wild = cohort(CHEAP, rates=(0.05, 1e3), steps=300)
-    value = np.concatenate([log_tail(wild, part) for part in run(wild).parts])
+    value = tail_of(cohort(CHEAP, rates=(0.05, 1e3), steps=300))
     assert np.isfinite(value[0]) and value[1] == np.inf
     there = cohort("quadratic(dim=2, condition=1, noise=0)", rates=(1.0,), steps=50)
-    np.testing.assert_allclose(log_tail(there, run(there).parts[0]), np.log(1e-14))
-    cut = cohort(COSTLY, steps=10**6, deadline=1e-9)
-    assert np.isnan(log_tail(cut, run(cut).parts[0])).all()
-
-
-def test_a_method_of_scipy_has_one_too():
-    lbfgs = CATALOGUE.optimizer("lbfgs")[0]
-    for text in (CHEAP, COSTLY):
-        alone = Cohort(problem_of(text), lbfgs, (lane("lbfgs", 1.0),), batch_size=10**6, steps=40)
-        part = run(alone).parts[0]
-        value = log_tail(alone, part)
-        late = part.train[part.points > 32, 0] - problem_of(text).minimum
-        assert np.isfinite(value).all() and np.exp(value[0]) <= late.max() + 1e-13
+    np.testing.assert_allclose(tail_of(there), np.log(1e-14))
+    assert np.isnan(tail_of(cohort(COSTLY, steps=10**6, deadline=1e-9))).all()

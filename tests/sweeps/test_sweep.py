@@ -14,7 +14,7 @@ from optbench.analysis.columns import hyperparameter_columns, metric_columns
 # Hyperparameters stand behind the optimizer, metrics behind everything.
 RUNS = ["run_id", "cohort_id", "problem", "optimizer", "beta1", "schedule", "lr", "batch_size", "seed", "dtype",
         "stage", "block", "steps", "epochs", "samples", "status", "failure", "diverged_at", "loss_initial",
-        "loss_final", "loss_best", "suboptimality_final", "test_loss_final", "log_tail", "tail_source"]  # fmt: skip
+        "loss_final", "loss_best", "suboptimality_final", "test_loss_final", "log_tail"]  # fmt: skip
 CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm"]
 TIMINGS = ["cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds", "host",
            "threads", "device", "device_note", "eager"]  # fmt: skip
@@ -95,6 +95,24 @@ def test_curves_tell_what_runs_sum_up(swept):
             assert last["step"] < row["diverged_at"] == row["steps"] <= 4 * per_epoch(row)
             assert row["loss_final"] == row["suboptimality_final"] == np.inf
             np.testing.assert_equal(row["test_loss_final"], np.nan if row["problem"] == "rosenbrock" else np.inf)
+
+
+def test_what_runs_are_compared_by_is_the_mean_of_their_curves_last_fifth():
+    """Curves show the iterate that a rule reports, and so does what verdicts are made of, whatever a sweep holds."""
+    network = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
+    rules = ["gd", "average(gd)", "lookahead(gd)", "schedule_free_sgd", "lbfgs"]
+    settings = {"learning_rates": [0.3], "schedules": ["constant"], "batch_sizes": [16, "full"], "epochs": 20}
+    found = optbench.sweep(problems=[network, "rosenbrock"], optimizers=rules, seeds=2, **settings, workers=1)
+    problems, runs = found.problems.set_index("problem"), found.runs[found.runs["status"] == "ok"]
+    curves = dict(iter(found.curves.groupby("run_id")))
+    for row in runs.itertuples():
+        curve, minimum = curves[row.run_id], problems.loc[row.problem, "minimum"]
+        late = curve.loc[curve["step"] > row.steps - row.steps // 5, "train_loss"]
+        assert len(late) >= min(5, row.steps // 5)
+        np.testing.assert_allclose(row.log_tail, np.log(np.fmax(late - minimum, 1e-14)).mean(), rtol=1e-12)
+    assert set(runs["optimizer"]) == {*rules} and runs["batch_size"].nunique() == 3
+    means = runs[(runs["problem"] != "rosenbrock") & (runs["batch_size"] == 16)].groupby("optimizer")["log_tail"].mean()
+    assert abs(means["average(gd)"] - means["gd"]) > 0.01
 
 
 @cache

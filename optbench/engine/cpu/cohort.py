@@ -65,5 +65,5 @@ def _run_lanes(
         lanes = [cohort.lanes[place] for place in order[first : first + width]]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
         runner = Runner(kind(cohort, lanes, code, evaluation), rates, cohort.dtype)
-        parts.append(runner.run(cohort.evaluated, cohort.heard_from, clock.of_call(len(lanes))))
+        parts.append(runner.run(cohort.evaluated, clock.of_call(len(lanes))))
     return parts if (order == np.arange(count)).all() else [together(parts, order)]

@@ -40,7 +40,7 @@ def footsteps(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         factors = rates.factors
         for place in range(size):
             rates.factors = factors[:, place : place + 1]
-            lanes.advance(rates, done, 1, False)
+            lanes.advance(rates, done, 1)
             done += 1
             if not lanes.alive[0]:
                 break

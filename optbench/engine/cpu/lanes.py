@@ -32,7 +32,6 @@ class Steps(NamedTuple):
     factors: np.ndarray
     """(schedules, size)"""
     steady: bool
-    tail: np.ndarray
     order: np.ndarray
     sizes: np.ndarray
     noise: np.ndarray
@@ -44,7 +43,7 @@ class Steps(NamedTuple):
         part = slice(first, last)
         factors = np.ascontiguousarray(self.factors[:, part])
         drawn = self.order[part], self.sizes[part], self.noise[part]
-        return Steps(self.done + first, last - first, factors, self.steady, self.tail, *drawn)
+        return Steps(self.done + first, last - first, factors, self.steady, *drawn)
 
     @property
     def changes(self) -> np.ndarray:
@@ -75,7 +74,6 @@ class CpuLanes:
         self.parked, self.last_w = np.zeros(self.runs, bool), np.zeros((self.runs, problem.dim), dtype)
         self.limit = aligned(self.runs, dtype)
         self.limit[:] = np.inf
-        self.tail = np.zeros(self.runs)
         self.arrays = arrays_of(problem, dtype)
         size = cohort.batch_size if self.batches.mini else 0
         self.batch = aligned((size, self.arrays.x.shape[1]), dtype), aligned(size, dtype)
@@ -118,9 +116,9 @@ class CpuLanes:
         """The (runs, dim) view of an array of either form."""
         return array if self.single else array.T
 
-    def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
+    def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         drawn = self.batches.draw(size)
-        steps = Steps(done, size, rates.factors, rates.steady, self.tail if heard else self.tail[:0], *drawn)
+        steps = Steps(done, size, rates.factors, rates.steady, *drawn)
         kind = self.runs, len(steps.noise) > 0
         kernel = self.pair.choice(kind) if self.pair is not None else None
         begin = time.perf_counter()
@@ -156,7 +154,7 @@ class CpuLanes:
                 w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
                 scalars=update.scalars, powers=update.powers, blocks=update.blocks,
                 factors=steps.changes, base=base, schedule_of=rates.schedule_of,
-                limit=self.limit, alive=self.alive, diverged_at=self.diverged_at, tail=steps.tail, x=x, y=y,
+                limit=self.limit, alive=self.alive, diverged_at=self.diverged_at, x=x, y=y,
                 order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
                 done=steps.done, skip=at, single=self.single, inner=seen.inner, seen=seen.all, seen_f=seen.f,
@@ -171,7 +169,7 @@ class CpuLanes:
         """Let lanes have what others, who made these steps, have."""
         self.given += len(followers) * steps.size
         update, seen = self.update, self._seen
-        for array in (self.w, self.g, self.f, self.alive, self.diverged_at, *([steps.tail] if len(steps.tail) else [])):
+        for array in (self.w, self.g, self.f, self.alive, self.diverged_at):
             array[followers] = array[leaders]
         here = slice(*np.searchsorted(seen.inner, (steps.done, steps.done + steps.size), "right"))
         for array in (update.state, update.scalars, update.powers, seen.f[here]):
@@ -186,7 +184,7 @@ class CpuLanes:
             arguments = FusedArguments(
                 w=self.w, g=self.g, f=self.f, state=update.state, scalars=update.scalars, powers=update.powers,
                 blocks=update.blocks, factors=steps.changes, base=self._base(rates, steps, 0),
-                schedule_of=rates.schedule_of, limit=self.limit, tail=steps.tail, x=x, y=y, noise=steps.noise,
+                schedule_of=rates.schedule_of, limit=self.limit, x=x, y=y, noise=steps.noise,
                 constants=self.arrays.constants, layout=self.arrays.layout, done=steps.done, steps=steps.size,
                 place=place,
             )  # fmt: skip

@@ -1,5 +1,6 @@
 """SciPy's line-search methods as full-batch baselines: a step is one evaluation of value and gradient."""
 
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -78,11 +79,12 @@ class BaselineRun:
 
     def _outcome(self, kept) -> Outcome:
         steps = np.array([step for step, *_ in kept])
-        train, test = [], []
+        begin, train, test = time.perf_counter(), [], []
         for _, w, _, _ in kept:
             at = w.astype(self.dtype).reshape(self.w.shape)
             train.append(self.evaluation.train(at))
             test.append(self.evaluation.test(at))
+        evaluating = time.perf_counter() - begin
         positions = np.array([w for _, w, _, _ in kept])[:, :, None]
         return Outcome(
             steps=int(steps[-1]),
@@ -95,5 +97,5 @@ class BaselineRun:
             positions=positions if self.problem.dim == 2 else positions[:, :0],
             w=kept[-1][1][None],
             diverged_at=np.zeros(1, np.int64),
-            evaluation_seconds=0.0,
+            evaluation_seconds=evaluating,
         )

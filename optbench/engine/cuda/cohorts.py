@@ -91,10 +91,8 @@ def run_cohorts(
         for call in calls:
             engine = gpu.GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
-            outcome, at = (
-                Runner(engine, rates, dtype).run(first.evaluated, first.heard_from, clock.of_call(len(rates.base))),
-                0,
-            )
+            outcome = Runner(engine, rates, dtype).run(first.evaluated, clock.of_call(len(rates.base)))
+            at = 0
             for m, lanes in call:
                 parts[m].append(outcome.of_lanes(at, at + len(lanes)))
                 at += len(lanes)

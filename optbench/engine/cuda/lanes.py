@@ -38,7 +38,6 @@ class GpuLanes:
         self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
         self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
         self.limit, self.unmoved = np.full(self.runs, np.inf, dtype), np.zeros(self.runs, bool)
-        self.tail = np.zeros(self.runs)
 
         table, _, _ = block_table(optimizer, problem.blocks)
         scalars = first_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
@@ -68,11 +67,10 @@ class GpuLanes:
     def _get(self, array) -> np.ndarray:
         return array.copy_to_host(stream=self.stream)
 
-    def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
+    def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make ``size`` steps after step ``done``, in launches whose mini-batches fill no more than _BATCH_BYTES."""
         factors, at = rates.factors, 0
         alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
-        tail = self._put(self.tail if heard else self.tail[:0])
         base, schedule_of = self._put(rates.base), self._put(rates.schedule_of.astype(np.int32))
         limit, (scalars, powers), (x, y) = self._put(self.limit), self.update, self.train
         one_batch = len(self.batches) * self.batch_size * (1 + self.train[0].shape[1]) * np.dtype(self.dtype).itemsize
@@ -88,14 +86,12 @@ class GpuLanes:
                 w=self.w, g=self.g, f=self.f, norm=self.norm, state=self.state, scalars=scalars, powers=powers,
                 work=self.work, blocks=self.table, factors=self._put(np.ascontiguousarray(factors[:, at : at + count])),
                 base=base, schedule_of=schedule_of, member=self.members, limit=limit, alive=alive,
-                diverged_at=diverged_at, tail=tail, x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
+                diverged_at=diverged_at, x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
                 noise=noise, constants=self.constants, layout=self.layout, done=done + at,
             )  # fmt: skip
             self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments)
             at += count
         self.alive[:], self.diverged_at[:] = self._get(alive), self._get(diverged_at)
-        if heard:
-            self.tail[:] = self._get(tail)
         self.stream.synchronize()
         if done == 0:
             self.unmoved = self.diverged_at == 1

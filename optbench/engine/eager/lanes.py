@@ -47,14 +47,12 @@ class EagerLanes(CpuLanes):
         return 0.0 if self._eager is None else self._eager.making
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
-    def advance(self, rates: Rates, done: int, size: int, heard: bool, inner: Sequence[int] = ()) -> None:
+    def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         order, sizes, noise = self.batches.draw(size)
         for s in range(size):
             self._gradients(order[s, : sizes[s]] if len(order) else None)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN fails, too
             self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
-            if heard:
-                self.tail[self.alive] += self.f[self.alive]
             if len(noise):
                 self.g *= noise[s, -1]
                 self.by_run(self.g)[:] += noise[s, :-1]
