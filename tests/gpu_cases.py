@@ -79,6 +79,20 @@ class Steps:
         return np.array(seen)
 
 
+class Constant(Steps):
+    """Adam's with one gradient at every step, from 0: they are of the length of the rate, whatever beta is."""
+
+    rate = 2.0**-7
+
+    def __init__(self, order):
+        super().__init__("adam_torch", order, "float32", count=100)
+
+    def arrays(self):
+        w, gradients, rates, _ = super().arrays()
+        values = [record_of(self.text).with_values({"beta2": beta}) for beta in (0.9, 0.999, 0.99999)]
+        return np.zeros_like(w), np.ones_like(gradients), np.full_like(rates, self.rate), values
+
+
 STEPS = [Steps(text, order, dtype) for text in TEXTS for order in ORDERS for dtype in DTYPES]
 """On a card, where they are quick."""
 PAIRED = [case for case in STEPS if case.text in EVERY_WAY or ORDERS.index(case.order) == DTYPES.index(case.dtype)]

@@ -78,10 +78,10 @@ class UpdateArguments(NamedTuple):
     state: Reals3
     """(k, *w.shape): the slots of one number a parameter, and the memory of a rule on matrices."""
     scalars: Reals2
-    """(rows, runs): what is constant along the parameters: the rate, the hyperparameters, their powers, then the sums
-    of the block at hand, then the shared slots."""
+    """(rows, runs): what is constant along the parameters: the rate, the hyperparameters, then the sums of the block
+    at hand, then the shared slots."""
     powers: Doubles2
-    """(powers, runs): the running products."""
+    """(powers, runs): the running products beta^t."""
     blocks: Wholes2
     """(blocks, 6): of each parameter block its first and last parameter, rows, columns, and the first and last number
     of its memory."""
@@ -266,6 +266,7 @@ class ShareArguments(NamedTuple):
     g: Reals2
     state: Reals3
     scalars: Reals2
+    powers: Doubles2
     sums: Reals3
     """(sums, blocks, runs): those that are complete."""
     blocks: Wholes2
@@ -281,6 +282,7 @@ class ApplyArguments(NamedTuple):
     g: Reals2
     state: Reals3
     scalars: Reals2
+    powers: Doubles2
     sums: Reals3
     blocks: Wholes2
     t: Whole

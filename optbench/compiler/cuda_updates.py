@@ -27,7 +27,7 @@ from optbench.compiler.cuda_translator import translator
 from optbench.compiler.signatures import signature
 from optbench.compiler.update_text import Writer, together
 from optbench.contract.errors import PluginError
-from optbench.contract.optimizers import Optimizer, arguments
+from optbench.contract.optimizers import Optimizer
 from optbench.contract.types import DtypeName, Order
 
 WARP = min(32, BLOCK // 2)
@@ -138,9 +138,12 @@ class _Text:
         self._loops()
         for k in range(count):
             out(3, f"_a{k} = _real(0)")
-        values = [", ".join(map(self.writer.value, arguments(function))) for _, function in group]
-        helpers = [self.writer.helper(function) for _, function in group]
-        self._elements([f"_a{k} += {helpers[k]}({values[k]})" for k in range(count)])
+        lines, constants = [], 0
+        for k, (_, function) in enumerate(group):
+            call, more = self.writer.term(3, function, constants)
+            lines.append(f"_a{k} += {call}")
+            constants += more
+        self._elements(lines)
         if not self.rows:
             for k in range(count):
                 out(3, f"partial[{k}, i0, b, r] = _a{k}")
@@ -166,8 +169,7 @@ class _Text:
         self._begin()
         self._loops()
         results = ", ".join(["_n", *(f"_n{k}" for k in range(len(record.slots)))])
-        values = ", ".join(map(write.value, ("w", "g", *record.slots, "lr", *record.scalars)))
-        lines, once = [f"{results} = _rule({values})", "_w[@] = _n"], []
+        lines, once = [f"{results} = {write.call_of_rule(3)}", "_w[@] = _n"], []
         for k, slot in enumerate(record.slots):
             if slot in record.own:
                 lines.append(f"_s{record.own.index(slot)}[@] = _n{k}")

@@ -41,8 +41,8 @@ def steps_at_once(rule: Optimizer, lanes: int, dim: int) -> str:
 def _one_step(rule: Optimizer, lanes: int, arrays: tuple[str, ...], restored: str) -> str:
     begin = call(FusedBeginArguments, "_begin", w=arrays[0], scalars="_scalars[0]", powers="_powers[0]")
     gradient = call(
-        GradientArguments, "_gradient", w=arrays[0], g=f"_steps({', '.join(arrays)}, _scalars[0], t)", f="_f[0]",
-        work="_work", first="0", last=str(lanes),
+        GradientArguments, "_gradient", w=arrays[0], g=f"_steps({', '.join(arrays)}, _scalars[0], _powers[0], t)",
+        f="_f[0]", work="_work", first="0", last=str(lanes),
     )  # fmt: skip
     powers = len(rule.powers)
     return _ONE_STEP.format(lanes=lanes, powers=powers, begin=begin, gradient=gradient, restored=restored)

@@ -103,6 +103,7 @@ class FusedStepArguments(NamedTuple):
     state: Reals3
     fresh: Reals3
     scalars: Reals2
+    powers: Doubles2
     t: Whole
     i: Whole
     r: Whole
@@ -125,14 +126,17 @@ class StepWriter(FusedWriter):
         step = self.compile(FusedStepArguments, self._step())
         self.add(1, "_t = _real(t)")
         self.first_of_lanes()
-        self._constants_first(1, "")
+        self.call_of_rule(1)
         return self.compile(FusedBeginArguments, [*self.lines, "    return"]), step
 
     def _step(self) -> list[str]:
         record, parts = self.record, lane_constants.split(self.record)
         values = ["w[i, r]", "slope", *(f"state[{self.place.format(k)}]" for k in range(len(record.own)))]
         for name in ("lr", *record.scalars):
-            values.append(f"_{name}" if name in GIVEN else f"scalars[{self.rows.index(name)}, r]")
+            if name in self.power_names:
+                values.append(f"powers[{self.power_names.index(name)}, r]")
+            else:
+                values.append(f"_{name}" if name in GIVEN else f"scalars[{self.rows.index(name)}, r]")
         function = "_rule"
         if parts is not None:
             function = self.helper(parts.rest)

@@ -15,7 +15,7 @@ def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
 
     Only a rule of assignments is: the call stays where the inner one branches. A rule may be wrapped more than once.
     """
-    tree, scope = definition(rule, owner), dict(rule.__globals__)
+    tree, scope = _SpelledOut().visit(definition(rule, owner)), dict(rule.__globals__)
     if "_inner" not in scope or not any(map(_calls_inner, tree.body)):
         return tree, scope
     inner, inner_scope = inlined(scope["_inner"], owner)
@@ -76,6 +76,17 @@ def _names_of_its_file(inner: ast.FunctionDef, inner_scope: dict, tree: ast.Func
 
 def _used(tree: ast.FunctionDef, context: type) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+
+
+class _SpelledOut(ast.NodeTransformer):
+    """``a += b`` as ``a = a + b``."""
+
+    def visit_AugAssign(self, node):
+        if not isinstance(node.target, ast.Name):
+            return node
+        name = node.target.id
+        value = ast.copy_location(ast.BinOp(ast.Name(name, ast.Load()), node.op, node.value), node)
+        return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), node)
 
 
 class _Renamed(ast.NodeTransformer):

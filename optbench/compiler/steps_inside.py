@@ -17,12 +17,12 @@ from numba.extending import intrinsic, make_attribute_wrapper, models, overload,
 
 from optbench.contract.syntax import definition
 
-_FIELDS = ("w", "new", "state", "fresh", "scalars", "t", "i")
+_FIELDS = ("w", "new", "state", "fresh", "scalars", "powers", "t", "i")
 
 
 class Steps(types.Type):
-    """numba's type of it; ``step(w, new, state, fresh, scalars, t, i, r, slope)`` makes one. ``row``: of the parameter
-    ``i``, whose lanes are set."""
+    """numba's type of it; ``step(w, new, state, fresh, scalars, powers, t, i, r, slope)`` makes one. ``row``: of the
+    parameter ``i``, whose lanes are set."""
 
     def __init__(self, kinds: tuple[Any, ...], step: Callable, row: bool):
         self.kinds, self.step, self.row = kinds, step, row
@@ -40,14 +40,14 @@ for _name in _FIELDS:
 
 
 def steps(step: Callable) -> Callable:
-    """A function for kernels, of (w, new, state, fresh, scalars, t), that gives what stands for g.
+    """A function for kernels, of (w, new, state, fresh, scalars, powers, t), that gives what stands for g.
 
     When it breaks: numba's documentation, "Low-level extension API", on structures.
     """
 
     @intrinsic
-    def begin(context, w, new, state, fresh, scalars, t):
-        kinds = (w, new, state, fresh, scalars, t)
+    def begin(context, w, new, state, fresh, scalars, powers, t):
+        kinds = (w, new, state, fresh, scalars, powers, t)
         whole = Steps((*kinds, types.intp), step, row=False)
         return whole(*kinds), _filled
 
@@ -82,13 +82,15 @@ def _set(target, at, slope):
     if target.row and isinstance(at, types.Integer):
 
         def one(target, at, slope):
-            step(target.w, target.new, target.state, target.fresh, target.scalars, target.t, target.i, at, slope)
+            s = target
+            step(s.w, s.new, s.state, s.fresh, s.scalars, s.powers, s.t, s.i, at, slope)
 
         return one
     if not target.row and isinstance(at, types.UniTuple) and at.count == 2:
 
         def of_both(target, at, slope):
-            step(target.w, target.new, target.state, target.fresh, target.scalars, target.t, at[0], at[1], slope)
+            s = target
+            step(s.w, s.new, s.state, s.fresh, s.scalars, s.powers, s.t, at[0], at[1], slope)
 
         return of_both
     return None

@@ -25,7 +25,7 @@ from optbench.compiler import (
     pipelines_inside,
     vectors_inside,
 )
-from optbench.compiler.fastmath import FASTMATH, REPLACED
+from optbench.compiler.fastmath import FASTMATH, IN_ORDER, REPLACED
 from optbench.contract.errors import PluginError
 from optbench.contract.syntax import definition, function_of, parsed
 from optbench.contract.types import DtypeName
@@ -154,7 +154,12 @@ class Translator:
 @cache
 def translator(dtype: DtypeName, whole_literals: bool = False, strict: bool = False, parts: bool = False) -> Translator:
     """One for all kernels of a dtype: what a wrapped rule calls is compiled already. ``parts``: as PART says."""
-    options, mark, rewrite = (STRICT, " strict", _at_once) if strict else ({}, "", _seen_through)
+    options: dict[str, Any] = {}
+    mark, rewrite = "", _seen_through
+    if strict:
+        options, mark, rewrite = STRICT, " strict", _at_once
+    elif whole_literals:
+        options, mark = {"fastmath": IN_ORDER}, " in order"
     if parts:
         compile = numba.njit(**OPTIONS | options | pipelines_inside.PART)
         return Translator(dtype, whole_literals, compile, rewrite=rewrite, mark=f"{mark} part")

@@ -13,8 +13,7 @@ from optbench.contract.types import Order
 
 def scalar_rows(record: Optimizer) -> tuple[str, ...]:
     """The rows of ``scalars`` before the shared slots."""
-    powers = (f"{power}_t" for power in record.powers)
-    return ("lr", *record.hyperparameters, *powers, *record.total, *record.block)
+    return ("lr", *record.hyperparameters, *record.total, *record.block)
 
 
 def scalar_count(record: Optimizer, blocks: int) -> int:
@@ -56,6 +55,7 @@ class Writer:
     def __init__(self, record: Optimizer, order: Order, scalar: Translator):
         self.record, self.order, self.scalar = record, order, scalar
         self.owner, self.rows = f"optimizer {record.name}", scalar_rows(record)
+        self.power_names = [f"{power}_t" for power in record.powers]
         self.flat = order != "lanes"
         self.needed = {"lr", *record.asked()}
         inner, key = scalar.translate(record.rule, self.owner)
@@ -96,16 +96,18 @@ class Writer:
 
     def first_of_lanes(self) -> None:
         """Lines with the powers of all lanes, and the rows of what is constant along the parameters."""
-        places = [f"powers[{i}, @]" for i in range(len(self.record.powers))]
-        if places:
-            places += [f"scalars[{self.rows.index(f'{power}_t')}, @]" for power in self.record.powers]
-            self.every_lane(1, self.powers, places)
+        if self.power_names:
+            self.every_lane(1, self.powers, [f"powers[{i}, @]" for i in range(len(self.power_names))])
+        for i in range(len(self.power_names)):
+            self.add(1, f"_p{i} = powers[{i}]")
         for i, name in enumerate(self.rows):
             if name in self.needed:
                 self.add(1, f"_c{i} = scalars[{i}]")
 
     def constants(self, at: int) -> None:
         """Lines that read what is constant along the parameters; ``at``: their level of indentation, as below."""
+        for i in range(len(self.power_names)):
+            self.add(at, f"_p{i} = powers[{i}, r]")
         for i, name in enumerate(self.rows):
             if name in self.needed and name not in {**self.record.total, **self.record.block}:
                 self.add(at, f"_c{i} = scalars[{i}, r]")
@@ -127,8 +129,7 @@ class Writer:
         if record.matrix:
             self._matrix(at, *bounds)
         results = ", ".join(["_n", *(f"_n{k}" for k in range(len(record.slots)))])
-        values = ", ".join(map(self.value, ("w", "g", *record.slots, "lr", *record.scalars)))
-        call = f"{results} = {self._constants_first(at, values)}"
+        call = f"{results} = {self.call_of_rule(at)}"
         stores = ["_w[@] = _n"]
         for k, slot in enumerate(record.slots):
             place = f"_s{record.own.index(slot)}[@]" if slot in record.own else self._fresh(slot)
@@ -136,13 +137,25 @@ class Writer:
         self._loop(at, *bounds, [call, *stores])
         self._keep_shared(at)
 
-    def _constants_first(self, at: int, values: str) -> str:
-        """Lines that compute what is dear and the same for all parameters. Returns the call of the rule."""
-        parts = lane_constants.split(self.record)
+    def call_of_rule(self, at: int) -> str:
+        """Add lines that compute what is dear and the same for all parameters. Return the call of the rule."""
+        record, parts = self.record, lane_constants.split(self.record)
+        values = [*map(self.value, ("w", "g", *record.slots, "lr", *record.scalars))]
         if parts is None:
-            return f"_rule({values})"
-        made = self._constants_of(at, parts, [f"_k{j}" for j in range(parts.count)], 0, alike=True)
-        return f"{self.helper(parts.rest)}({values}, {', '.join(made)})"
+            return f"_rule({', '.join(values)})"
+        values += self._constants_of(at, parts, [f"_k{j}" for j in range(parts.count)], 0, alike=True)
+        return f"{self.helper(parts.rest)}({', '.join(values)})"
+
+    def term(self, at: int, function: Callable, first: int) -> tuple[str, int]:
+        """Add such lines of what a rule adds up, whose constants are those from ``first`` on of the group's.
+
+        Return the call of the function, and how many constants there are.
+        """
+        values, parts = [*map(self.value, arguments(function))], lane_constants.split_sum(self.record, function)
+        if parts is None:
+            return f"{self.helper(function)}({', '.join(values)})", 0
+        values += self._constants_of(at, parts, [f"_q{first + j}" for j in range(parts.count)], first, alike=False)
+        return f"{self.helper(parts.rest)}({', '.join(values)})", parts.count
 
     def _constants_of(
         self, at: int, parts: lane_constants.Split, made: list[str], first: int, alike: bool
@@ -151,9 +164,12 @@ class Writer:
 
         Of all that are kept they are those from ``first`` on; ``alike``: as every_lane takes places.
         """
-        call = f"{self.helper(parts.first)}({', '.join(map(self.value, parts.names))})"
-        if self.flat:
-            self.add(at, f"{', '.join(made)} = {call}")
+        function = self.helper(parts.first)
+        call = f"{function}({', '.join(map(self.value, parts.names))})"
+        if self.flat:  # in the kernel's dtype, also what is made of a power
+            self.add(at, f"_wide{function} = {call}")
+            wide = [f"_wide{function}[{j}]" for j in range(len(made))] if len(made) > 1 else [f"_wide{function}"]
+            self.add(at, f"{', '.join(made)} = {', '.join(f'_real({each})' for each in wide)}")
             return made
         for j, name in enumerate(made):
             self.add(at, f"{name} = scalars[scalars.shape[0] - {constant_count(self.record) - first - j}]")
@@ -193,12 +209,14 @@ class Writer:
             self.add(at, f"_s{k} = state[{k}, {':, ' if alone else ''}{index}]{part}")
 
     def powers(self, at: int) -> None:
-        """Lines that multiply the running products on, in float64, and hand them to the rule."""
+        """Lines that multiply the running products on.
+
+        The rule is given them in float64: in float32 1 - beta^t would have few digits left while beta^t is near 1.
+        """
         # Below 1e-30 a power is nothing beside 1; left alone it would become a denormal number, ten times as slow.
         for i, name in enumerate(self.record.powers):
-            base, row = self.rows.index(name), self.rows.index(f"{name}_t")
+            base = self.rows.index(name)
             self.add(at, f"powers[{i}, r] = powers[{i}, r] * scalars[{base}, r] if powers[{i}, r] > 1e-30 else 0.0")
-            self.add(at, f"scalars[{row}, r] = powers[{i}, r]")
 
     def value(self, name: str) -> str:
         """What stands for an argument in a kernel's line."""
@@ -213,6 +231,8 @@ class Writer:
             return f"_s{len(record.own)}[@]"
         if name in GIVEN:
             return f"_{name}"
+        if name in self.power_names:
+            return f"_p{self.power_names.index(name)}{lane}"
         return f"_c{self.rows.index(name)}{lane}"
 
     def helper(self, function: Callable, other: Translator | None = None) -> str:
@@ -236,12 +256,9 @@ class Writer:
                 else:
                     self.add(at, "for r in range(w.shape[1]):")
                     self.add(at + 1, f"{target} = 0.0")
-                values = [*map(self.value, arguments(function))]
-                if parts := lane_constants.split_sum(self.record, function):
-                    own = [f"_q{count + j}" for j in range(parts.count)]
-                    values += self._constants_of(at, parts, own, count, alike=False)
-                    function, count = parts.rest, count + parts.count
-                lines.append(f"{target} += {self.helper(function)}({', '.join(values)})")
+                call, more = self.term(at, function, count)
+                lines.append(f"{target} += {call}")
+                count += more
             self._loop(at, first, last, lines)
 
     def _matrix(self, at: int, first: str, last: str) -> None:

@@ -110,6 +110,19 @@ def test_names_that_are_assigned_again():
     assert "%" in ast.unparse(parts.first.tree) and "%" not in ast.unparse(parts.rest.tree)
 
 
+def in_place(w, g, m, lr, beta, beta_t):
+    m *= beta
+    m += (1 - beta) * g
+    return w - lr * m / (1 - beta_t), m
+
+
+def test_assignments_in_place_are_assignments():
+    parts = split(optbench.optimizer(source="a test", beta=0.7)(in_place))
+    made = parts.first(0.49)
+    assert parts.names == ("beta_t",) and parts.count == 1
+    np.testing.assert_allclose(parts.rest(1.0, 2.0, 3.0, 0.3, 0.7, 0.49, made), in_place(1.0, 2.0, 3.0, 0.3, 0.7, 0.49))
+
+
 @pytest.mark.parametrize("name, count", [("adam", 2), ("clip(adam)", 3), ("average(decoupled_decay(adam))", 3)])
 def test_a_division_by_a_constant_is_a_product(name, count):
     parts = split(record_of(name))

@@ -70,7 +70,7 @@ def test_problems_of_many_parameters_only_set(name):
     assert steps_inside.only_sets(optbench.problems()[name].build({}).value_and_gradient)
 
 
-def step(w, new, state, fresh, scalars, t, i, r, slope):
+def step(w, new, state, fresh, scalars, powers, t, i, r, slope):
     fresh[0, i, r] = state[0, i, r] + slope
     new[i, r] = w[i, r] - scalars[0, r] * slope * t
 
@@ -81,7 +81,7 @@ def test_what_is_set_makes_the_step(function):
 
     @numba.njit
     def kernel(w, new, state, fresh, scalars, f):
-        gradient(w, begin(w, new, state, fresh, scalars, 3), f)
+        gradient(w, begin(w, new, state, fresh, scalars, scalars, 3), f)
 
     w, state, scalars = np.arange(6.0).reshape(3, 2), np.ones((1, 3, 2)), np.array([[0.5, 0.25]])
     new, fresh, before = np.zeros((3, 2)), np.zeros((1, 3, 2)), w.copy()

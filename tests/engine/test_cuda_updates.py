@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gpu_cases import PAIRED, RULES, record_of
+from gpu_cases import ORDERS, PAIRED, RULES, Constant, record_of
 from simulated import results
 
 from optbench import PluginError
@@ -26,6 +26,14 @@ def test_grid_kernels_do_what_the_cpu_does(case):
     wanted = case.drive(Update)
     assert np.isfinite(wanted).all() and (wanted[1:] != wanted[:-1]).any()
     close(found, wanted, case.dtype, LOOSE.get(case.text, 1.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ORDERS)
+def test_corrections_of_the_bias_keep_their_digits_in_float32(order):
+    path = results("updates")[order]
+    steps = np.arange(1, len(path) + 1)[:, None, None]
+    np.testing.assert_allclose(path, np.broadcast_to(-steps * Constant.rate, path.shape), rtol=5e-6)
 
 
 def test_a_rule_on_matrices_is_refused_in_words(catalogue):

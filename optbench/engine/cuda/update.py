@@ -80,4 +80,6 @@ class Update:
         self.code.apply[self.grid, self.threads, stream](*self._arguments(w, g, t))
 
     def _arguments(self, w: Any, g: Any, t: int) -> ApplyArguments:
-        return ApplyArguments(w=w, g=g, state=self.state, scalars=self.scalars, sums=self.sums, blocks=self.table, t=t)
+        return ApplyArguments(
+            w=w, g=g, state=self.state, scalars=self.scalars, powers=self.powers, sums=self.sums, blocks=self.table, t=t
+        )

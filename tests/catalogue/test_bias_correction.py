@@ -1,0 +1,124 @@
+"""Corrections of the bias in float32, with beta^t near 1: against twins in float64, closed forms and plain Python."""
+
+from math import exp, sqrt
+
+import numpy as np
+import pytest
+from harness import CATALOGUE, ONE_OF_EACH_KIND, drive_rule
+from twins import TWINS, WRAPPERS
+
+import optbench
+
+NEAR = float(np.float32(0.99999))
+"""A beta that float32 holds exactly; of 1 - NEAR^t it would hold 8 bits at the first steps, taken from NEAR^t."""
+CORRECTED = {name: record for name, record in CATALOGUE.optimizers.items() if getattr(record, "powers", ())}
+KERNELS = [  # each takes half a second to compile: CI has them all
+    pytest.param(name, order, marks=[] if name in ONE_OF_EACH_KIND else pytest.mark.slow)
+    for name, record in CORRECTED.items()
+    for order in (("rows",) if record.matrix else ("rows", "lanes"))
+]
+BLOCKS = ((2, 2), (2,))
+STEPS = 30
+DIGITS = 2e-5
+"""Of the largest step: a hundred roundings, beside 1e-3 with a power of 24 bits."""
+
+
+def near(record):
+    """Values with such a beta in every power, and a distance with which prodigy moves at once."""
+    wanted = {name: NEAR for name in record.powers} | ({"d0": 2.0**-7} if "d0" in record.hyperparameters else {})
+    return record.with_values(wanted)
+
+
+def task():
+    """Start, gradients and rates that float32 holds exactly; w is small, so that it can hold steps as well."""
+    rng = np.random.default_rng(4)
+    w, gradients = rng.normal(size=(1, 6)) / 64, rng.normal(size=(STEPS, 6)) + 1
+    return w.astype(np.float32), gradients.astype(np.float32), np.full((STEPS, 1), 2.0**-6)
+
+
+def assert_same_steps(path, wanted):
+    moved = np.diff(np.asarray(wanted, float), axis=0)
+    assert np.abs(moved).max() > 1e-4 and np.isfinite(path).all()
+    error = np.abs(np.diff(path.astype(float), axis=0) - moved).max() / np.abs(moved).max()
+    assert error < DIGITS, error
+
+
+def compiled(record, order, values, **options):
+    w, gradients, rates = task()
+    lanes = 1 if record.matrix or order == "rows" else 3
+    together = np.repeat(w, lanes, axis=0), gradients, np.repeat(rates, lanes, axis=1), [values] * lanes
+    return drive_rule(record, order, *together, "float32", BLOCKS, **options)[:, -1]
+
+
+@pytest.mark.parametrize(("name", "order"), KERNELS)
+def test_every_rule_with_a_correction(name, order):
+    record = CORRECTED[name]
+    (w, gradients, rates), values = task(), near(record)
+    twin = TWINS[name](w[0].astype(float), gradients.astype(float), rates[:, 0], blocks=BLOCKS, **values)
+    assert_same_steps(compiled(record, order, values), twin)
+
+
+@pytest.mark.parametrize("order", ["rows", "lanes"])
+def test_the_average_of_iterates(order):
+    w, gradients, rates = task()
+    twin = WRAPPERS["average"](TWINS["gd"], {}, beta=NEAR)
+    wanted = twin(w[0].astype(float), gradients.astype(float), rates[:, 0], reported=True)
+    record = CATALOGUE.optimizer("average(gd)")[0]
+    assert_same_steps(compiled(record, order, {"beta": NEAR}, reported=True)[1:], wanted[1:])
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_constant_gradient(listed):
+    """Both averages, corrected, are those of the gradient itself, and every step is lr long: in closed form."""
+    w, g, lr = np.zeros(4, np.float32), np.float32([0.5, 1.0, 3.0, -2.0]), 2.0**-10
+    adamw = optbench.stepper("adamw", [w] if listed else w, lr=lr, beta2=0.99999, weight_decay=0.0)
+    for t in range(1, 301):
+        adamw.step([g] if listed else g)
+        np.testing.assert_allclose(w, -t * lr * np.sign(g), rtol=5e-6)
+
+
+def corrected(m, beta_t):
+    return m / (1 - beta_t)
+
+
+def with_a_helper(w, g, m, lr, beta, beta_t):
+    m = beta * m + (1 - beta) * g
+    return w - lr * corrected(m, beta_t), m
+
+
+def in_place(w, g, m, lr, beta, beta_t):
+    m *= beta
+    m += (1 - beta) * g
+    return w - lr * m / (1 - beta_t), m
+
+
+def branched(w, g, m, lr, beta, beta_t):
+    m = beta * m + (1 - beta) * g
+    if beta_t > 0.5:
+        return w - lr * m / (1 - beta_t), m
+    return w - lr * m, m
+
+
+def with_exp(w, g, m, lr, beta, beta_t):
+    m = beta * m + (1 - beta) * g
+    return w - lr * exp(-beta_t) * m / (1 - beta_t), m
+
+
+def root_of_both(w, g, m, lr, beta, beta_t):
+    m = beta * m + (1 - beta) * g
+    rest = 1 - beta * beta_t
+    return w - lr * m / sqrt(rest * (1 - beta_t)), m
+
+
+@pytest.mark.parametrize("order", ["rows", "lanes"])
+@pytest.mark.parametrize("rule", [with_a_helper, in_place, branched, with_exp, root_of_both])
+def test_rules_of_ones_own_however_they_are_written(rule, order):
+    """Against the same function in plain Python, whose numbers are float64."""
+    record = optbench.optimizer(source="a test", beta=0.9)(rule)
+    (w, gradients, rates), path = task(), []
+    at, m = w[0].astype(float).tolist(), [0.0] * 6
+    for t, g in enumerate(gradients.astype(float), start=1):
+        pairs = [rule(at[i], g[i], m[i], float(rates[0, 0]), NEAR, NEAR**t) for i in range(6)]
+        at, m = [list(part) for part in zip(*pairs, strict=True)]
+        path.append(at)
+    assert_same_steps(compiled(record, order, {"beta": NEAR}), [w[0], *path])
