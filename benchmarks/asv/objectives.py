@@ -1,5 +1,6 @@
 """Value and gradient of every problem on a mini-batch of 64, and a cohort's whole way around them."""
 
+import numpy as np
 import scipy.linalg.blas  # noqa: F401  its matrix products are the kernels': it must be loaded to be limited
 from threadpoolctl import threadpool_limits
 
@@ -50,7 +51,9 @@ class Driver(_OneThread):
 
     def prepare(self, name, optimizer, lanes):
         since("0.2.0")  # which has optbench.cohort
-        self.problem, self.optimizer, self.settings = name, optimizer, [{"lr": 1e-3}] * lanes
+        self.problem, self.optimizer = name, optimizer
+        # Of a network's lanes of one setting the first alone would make steps: the others get what it has.
+        self.settings = [{"lr": rate} for rate in np.geomspace(1e-3, 5e-4, lanes)]
         self.run(2)
 
     def run(self, steps):

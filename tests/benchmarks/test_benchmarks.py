@@ -12,6 +12,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from harness import CATALOGUE, lane, problem_of
+
+from optbench.engine.cohort import Cohort
+from optbench.engine.run import run
 
 ROOT = Path(__file__).parents[2]
 MODULES = ["averages", "executors", "floors", "networks", "objectives", "sizes", "sweeps", "updates"]
@@ -103,6 +107,20 @@ def test_a_benchmark_runs(name, monkeypatch):
     finally:
         getattr(benchmark, "teardown", lambda *parameters: None)(*parameters)
     assert all(result > 0 for measure, result in results.items() if measure.startswith("track_"))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("objectives.Driver", ("mlp", "gd", 64)), ("networks.SmallNetworks", ((64, 32, 10), "float64", 64))],
+)
+def test_every_lane_of_a_network_makes_its_own_steps(name, parameters):
+    """Lanes of one setting are one run: 63 of 64 would be given what the first one has."""
+    module, kind = name.split(".")
+    benchmark = getattr(load(module), kind)()
+    benchmark.prepare(*parameters)
+    lanes = [lane("gd", settings["lr"]) for settings in benchmark.settings]
+    cohort = Cohort(problem_of(benchmark.problem), CATALOGUE.optimizers["gd"], lanes, batch_size=64, steps=10)
+    assert len(lanes) == 64 and run(cohort).parts[0].given == 0
 
 
 def test_the_commands_that_are_timed_run(monkeypatch):
