@@ -12,12 +12,18 @@ from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import merge
 
 
-def claimed(directory: Path, spec: Spec, tell: Callable[[str], None], extend: bool = False) -> Manifest | None:
-    """What the folder holds of this sweep; None where that is nothing. extend: it may hold a part of it.
+def claimed(
+    directory: Path, spec: Spec, tell: Callable[[str], None], extend: bool = False, shard: str = ""
+) -> Manifest | None:
+    """What the folder holds of this sweep; None where that is nothing. extend: it may hold a smaller sweep.
 
-    Raises OptbenchError where it holds another one, or one of optbench 0.3.0 or before.
+    Raises OptbenchError where it holds another sweep, more of this one than ``shard`` or another part of it, or a sweep
+    of optbench 0.3.0 or before.
     """
     before, text = kept(directory, tell)
+    if before is not None and shard and before.shard != shard:
+        held = f"part {before.shard}" if before.shard else "the whole"
+        raise OptbenchError(f"{str(directory)!r} holds {held} of a sweep: choose another --out for part {shard}")
     if text is None:
         return before
     old = parsed(text)

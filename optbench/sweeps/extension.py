@@ -53,11 +53,12 @@ def extended(
 
 
 def unkept(
-    planned: Sequence[PlannedCohort], there: Sequence[Entry], held: HeldRuns, before: Mapping, now: Mapping
+    planned: Sequence[PlannedCohort], there: Sequence[Entry], held: HeldRuns, before: Mapping, now: Mapping, shard: str
 ) -> str:
     """How many of a folder's runs a plan keeps, and why not all; empty where it keeps all.
 
-    there: the folder's cohorts; held: the runs of those that are not the plan's; before, now: the provenance of both.
+    there: the folder's cohorts; held: the runs of those that are not the plan's; before, now: the provenance of both;
+    shard: the part of the sweep that the plan is, empty for the whole.
     """
     lost = held.outside(np.concatenate([np.array(each.run_ids, "S16") for each in planned])) if held else {}
     if not lost:
@@ -66,7 +67,7 @@ def unkept(
     reasons: dict[str, dict[str, int]] = {}
     for entry in there:
         if count := lost.get(entry.cohort_id):
-            counts = reasons.setdefault(_reason(entry, before, now), {})
+            counts = reasons.setdefault(_reason(entry, before, now, shard), {})
             counts[entry.optimizer] = counts.get(entry.optimizer, 0) + count
     told = [
         f"{', '.join(f'{count:,} of {name}' for name, count in counts.items())} are not: {reason}"
@@ -75,7 +76,7 @@ def unkept(
     return f"{total - missing:,} of {total:,} runs are kept; {'; '.join(told)}"
 
 
-def _reason(entry: Entry, before: Mapping, now: Mapping) -> str:
+def _reason(entry: Entry, before: Mapping, now: Mapping, shard: str) -> str:
     version, device = (before.get(key) for key in ("optbench", "device"))
     if version != now.get("optbench"):
         return f"they are of optbench {version}, and this is {now.get('optbench')}"
@@ -89,7 +90,7 @@ def _reason(entry: Entry, before: Mapping, now: Mapping) -> str:
         return f"{', '.join(mine)} has changed"
     if entry.problem in _changed(before.get("data", {}), now.get("data", {})):
         return f"the data of {entry.problem} have changed"
-    return "the sweep has such settings no more"
+    return f"part {shard} has them no more" if shard else "the sweep has such settings no more"
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterable[str]:

@@ -14,8 +14,6 @@ from optbench.sweeps.files import write_text
 
 NAME = "manifest.json"
 FORMAT = 1
-MERGED = "merged"
-"""The name of the part in a folder that parts were joined in."""
 
 
 class DamagedManifest(OptbenchError):
@@ -100,6 +98,8 @@ def read(directory: Path) -> Manifest | None:
         raise OptbenchError(f"{str(path)!r} has format {raw['format']}, and optbench {__version__} reads {FORMAT}")
     cohorts = [Entry._make([*row[:-1], tuple(row[-1])]) for row in raw["cohorts"]]
     fields: dict[str, Any] = {key: raw[key] for key in ("spec", "finished", "missing", "shard", "files")}
+    if fields["shard"] == "merged":  # written by merge in optbench 0.13.0 and before
+        fields["shard"] = ""
     return Manifest(cohorts=cohorts, version=raw["optbench"], **fields)
 
 

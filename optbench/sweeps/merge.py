@@ -9,8 +9,8 @@ from optbench.sweeps import session, stages
 from optbench.sweeps.claim import kept, parsed
 from optbench.sweeps.cohort_file import Damaged, check
 from optbench.sweeps.isolation import Isolation
-from optbench.sweeps.joined_specs import joined
-from optbench.sweeps.manifest import MERGED, Manifest
+from optbench.sweeps.joined_specs import differences, joined
+from optbench.sweeps.manifest import Manifest
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.store import Store, opened, read_json
@@ -27,8 +27,9 @@ def merge_folders(
 
     Nothing runs but what makes the table of paths anew.
 
-    catalogue: what loads plug-in files. Returns the number of cohorts that are missing in the first stage that lacks
-    any. Raises OptbenchError where no sweep holds what they hold.
+    Where ``out`` holds this sweep already, its cohorts stay. catalogue: what loads plug-in files. Returns the number of
+    cohorts that are missing in the first stage that lacks any. Raises OptbenchError where no sweep holds what they
+    hold, or ``out`` holds another one.
     """
     if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
         raise OptbenchError("merge needs folders that differ, and another one as --out")
@@ -39,15 +40,21 @@ def merge_folders(
             spec = joined(spec, other)
         except OptbenchError as error:
             raise OptbenchError(f"cannot merge {str(folders[0])!r} and {str(folder)!r}: {error}") from None
+    _, text = kept(out, lambda text: None) if out.is_dir() else (None, None)
+    there = None if text is None else parsed(text)
+    if there is not None and (changed := differences(there, spec)):
+        raise OptbenchError(
+            f"{str(out)!r} holds another sweep than these folders (different: {', '.join(changed)}); choose another "
+            "--out, and name this folder among the others to keep what it holds"
+        )
     plan = session.plan(spec, catalogue(spec.plugins))
-    shard = MERGED if any(before is not None and before.shard for _, before in held) else ""
-    with opened(out, spec, provenance(command, plan), tell, shard) as store:
+    with opened(out, spec, provenance(command, plan), tell) as store:
         for folder in folders:
             _copy(folder / "cohorts", store, tell)
         planned = list(plan.cohorts)
         elsewhere = store.elsewhere(planned)
         for folder, (_, before) in zip(folders, held, strict=True):
-            if before is not None and not before.shard:
+            if before is not None:
                 made = read_json(folder / "provenance.json")
                 store.tell_unkept(planned, before.cohorts, made, elsewhere, f"{folder}: ")
         rest = store.begin(planned)

@@ -16,7 +16,7 @@ from pyarrow import ArrowException
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_folder
 from optbench.sweeps import assembly, manifest, shape
-from optbench.sweeps.manifest import MERGED, Entry, Manifest
+from optbench.sweeps.manifest import Entry, Manifest
 from optbench.sweeps.points import Points, points_of, reason, unreadable
 
 TABLES = tuple(f"{name}.parquet" for name in assembly.TABLES)
@@ -106,8 +106,7 @@ def missing_text(made: Manifest, pairs: Iterable[tuple[Entry, str]], begun: bool
 
     pairs: its cohorts and the files that hold their runs; begun: all stages were planned.
     """
-    part = made.shard and made.shard != MERGED
-    texts = [f"part {made.shard} of the sweep: optbench merge joins the parts" if part else ""]
+    texts = [f"part {made.shard} of the sweep: optbench merge joins the parts" if made.shard else ""]
     there = {entry.cohort_id for entry, name in pairs if name == entry.cohort_id}
     if missing := [entry for entry in made.cohorts if entry.cohort_id not in there]:
         verb = "is" if len(missing) == 1 else "are"

@@ -72,10 +72,7 @@ class Store:
         self._whole: set[str] = set()
         self._bad: dict[str, str] = {}
         try:
-            self._before = claim.claimed(self.directory, spec, tell, extend)
-            # The cohorts of a shard are those of the sweep or parts of them. To end with the sweep's very bytes, parts
-            # are run again: the last bits of a run may depend on how many run beside it, for vectors have a width.
-            self._exact = bool(self._before and self._before.shard)
+            self._before = claim.claimed(self.directory, spec, tell, extend, shard)
             self._made, self._provenance = read_json(self.directory / "provenance.json"), provenance
             self.cohorts.mkdir(parents=True, exist_ok=True)
             for folder in (self.directory, self.cohorts):
@@ -119,28 +116,30 @@ class Store:
 
     def begin(self, planned: Sequence[PlannedCohort], first: int = 0) -> list[PlannedCohort]:
         """What is to run of the cohorts from the number ``first`` on: a cohort of which some runs are there in other
-        files becomes one of the others alone. The manifest has them all from now on."""
+        files becomes one of the others alone, and what is there stands in the tables meanwhile. The manifest has them
+        all from now on."""
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
         elsewhere = self.elsewhere(planned) if missing else HeldRuns()
-        if first == 0 and self._before and not self._manifest.shard:
+        if first == 0 and self._before:
             self.tell_unkept(planned, self._before.cohorts, self._made, elsewhere)
         rest, entries = [], []
         for each in new:
             parts: tuple[str, ...] = ()
             if each.cohort_id in missing and elsewhere:
                 lanes, parts = elsewhere.missing(each.run_ids)
-                if self._exact and (lanes or len(parts) > 1):
-                    lanes, parts = [], ()
                 if parts and not lanes:
                     self._compose(each, parts)
                     parts = ()
-                elif parts:
-                    rest.append(_part(each, lanes))
-            if not parts:
-                rest.append(each)
-            inside = parts if parts and elsewhere.within(parts, each.run_ids) else ()
-            entries.append(_entry(each, inside))
+                elif parts and not elsewhere.within(parts, each.run_ids):
+                    there = _part(each, sorted({*range(each.runs)} - {*lanes}))
+                    self._compose(there, parts)
+                    parts = (there.cohort_id,)
+            # A shard reports on what each block has chosen, the sweep on what all recommend as well. To end with the
+            # sweep's very bytes, such a cohort runs as a whole: the last bits of a run may depend on how many run
+            # beside it, for vectors have a width.
+            rest.append(_part(each, lanes) if parts and each.stage != "report" else each)
+            entries.append(_entry(each, parts))
         self._report_damage()
         self._manifest = replace(
             self._manifest, cohorts=(*self._manifest.cohorts, *entries), finished=False, missing=""
@@ -160,7 +159,7 @@ class Store:
         stages = {each.stage for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
         held = elsewhere.only({entry.cohort_id for entry in there})
-        if text := unkept(planned, there, held, made, self._provenance):
+        if text := unkept(planned, there, held, made, self._provenance, self._manifest.shard):
             self._tell(f"{where}{text}")
 
     def complete(self, planned: Sequence[PlannedCohort], first: int = 0) -> None:

@@ -56,6 +56,8 @@ def test_parts_end_as_the_whole_would(count, tmp_path):
         *(right := optbench.load(tmp_path / "whole").runs).loc[right["stage"] != "report", "run_id"]
     }
     assert set(found.runs["run_id"]) <= set(right["run_id"])
+    assert joined(folders, tmp_path / "all") == (lacking, []), "the same merge again changes nothing"
+    pd.testing.assert_frame_equal(optbench.load(tmp_path / "all").runs, found.runs)
     assert optbench.sweep(BLOCKS, out=tmp_path / "all", workers=1).missing == ""
     same_bytes(tmp_path / "all", tmp_path / "whole")
 
@@ -132,6 +134,25 @@ def test_what_is_not_of_a_kind_is_refused(tmp_path):
     with pytest.raises(OptbenchError, match="another one as --out"):
         joined([tmp_path / "a", tmp_path / "b"], tmp_path / "a")
     assert not (tmp_path / "out").exists()
+    optbench.sweep(GRID, out=tmp_path / "c", workers=1, learning_rates=[1e-2])
+    message = "holds another sweep than these folders .different: learning_rates, steps.; choose another"
+    with pytest.raises(OptbenchError, match=message):
+        joined([tmp_path / "a", tmp_path / "c"], tmp_path / "b")
+
+
+def test_a_folder_is_for_one_part_or_for_the_whole(tmp_path):
+    """Another part's tables would stand in the place of those that are there."""
+    spec = {**GRID, "seeds": 4}
+    first, _ = run_parts(spec, tmp_path, 2)
+    before = (first / "runs.parquet").read_bytes()
+    plan = session.plan(merge(spec, {}), CATALOGUE)
+    with pytest.raises(OptbenchError, match="part-1' holds part 1/2 of a sweep: choose another --out for part 2/2"):
+        session.execute(part(plan, "2/2"), first)
+    assert (first / "runs.parquet").read_bytes() == before
+    session.execute(plan, first)
+    assert len(optbench.load(first).runs) == 4
+    with pytest.raises(OptbenchError, match="holds the whole of a sweep: choose another --out for part 2/2"):
+        session.execute(part(plan, "2/2"), first)
 
 
 def test_damage_in_a_folder_is_told_and_not_copied(tmp_path):

@@ -1,0 +1,144 @@
+"""Any order of parts, merges, extensions and sweeps, killed anywhere: the end is the sweep in one piece."""
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from harness import CATALOGUE
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps import session
+from optbench.sweeps.extension import extended
+from optbench.sweeps.merge import merge_folders
+from optbench.sweeps.shards import part
+from optbench.sweeps.spec_files import merge, read
+
+SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": "1e-3:1e-1:5", "steps": 8,
+        "blocks": 2, "screen": 1, "race": 1, "report": 1, "finalists": 2}  # fmt: skip
+MORE = [{"learning_rates": [1e-2, 1.0]}, {"optimizers": ["momentum"]}, {"batch_sizes": [64]}, {"blocks": 3}]
+TABLES = ("runs.parquet", "curves.parquet", "paths.parquet")
+FIRST, REPLACED = 6, 30
+"""Files that a killed sweep has written: a cohort at least, and about as many as one of these sweeps writes."""
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def attempt(do: Callable[[], object], rng: random.Random, monkeypatch, killed: float = 0.4) -> bool:
+    """Whether ``do`` came to its end: with probability ``killed`` it ends before one of the files it writes."""
+    left = rng.randrange(FIRST, REPLACED) if rng.random() < killed else 10**9
+    replace = os.replace
+
+    def counted(*arguments):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        return replace(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", counted)
+        try:
+            do()
+        except Killed:
+            return False
+    return True
+
+
+def run(folder: Path, spec, shard: str = "", extend: bool = False) -> None:
+    plan = session.plan(spec, CATALOGUE)
+    options = session.Options(workers=1, extend=extend)
+    session.execute(part(plan, shard) if shard else plan, folder, options, tell=str)
+
+
+def extend(folder: Path, changes) -> None:
+    run(folder, extended(folder, None, changes, str), extend=True)
+
+
+def join(folders: list[Path], out: Path) -> None:
+    merge_folders(folders, out, lambda plugins: CATALOGUE, "a test", str)
+
+
+def loaded(folder: Path) -> set[str]:
+    """The ids of the runs that ``load`` gives."""
+    try:
+        return set(optbench.load(folder).runs["run_id"])
+    except OptbenchError:
+        return set()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    run(folder, merge(SPEC, {}))
+    return folder
+
+
+def parts_and_merges(seed: int, whole: Path, folder: Path, monkeypatch) -> None:
+    """Merge, go on with the parts and with the merged folder: no run goes, and the end has the bytes of one sweep."""
+    rng, out, spec = random.Random(seed), folder / "out", merge(SPEC, {})
+    parts = {f"{number}/2": folder / f"part-{number}" for number in (1, 2)}
+    every = loaded(whole)
+
+    def one(name: str) -> None:
+        place = parts.get(name, out)
+        before = loaded(place)
+        if name in parts:
+            done = attempt(lambda: run(place, spec, name), rng, monkeypatch)
+        elif name == "merge":
+            folders = rng.sample(list(parts.values()), 2)
+            done = attempt(lambda: join(folders, out), rng, monkeypatch)
+        else:
+            done = attempt(lambda: run(out, spec), rng, monkeypatch)
+        assert loaded(place) <= every
+        assert not done or before <= loaded(place), name
+
+    order = [*parts, "merge", "merge", *rng.choices(["merge", "sweep", *parts], k=2)]
+    for name in order:
+        one(name)
+    run(out, spec)
+    for name in TABLES:
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), (order, name)
+
+
+def extensions_and_merges(seed: int, folder: Path, monkeypatch) -> None:
+    """Extend folders, and merge them: each ends with the tables of a new sweep, up to the last bits."""
+    rng = random.Random(seed)
+    folders = [folder / name for name in "ab"]
+    for place in folders:
+        attempt(lambda place=place: run(place, merge({**SPEC, **rng.choice(MORE)}, {})), rng, monkeypatch)
+    log = []
+    for _ in range(3):
+        place, changes = rng.choice(folders), rng.choice(MORE)
+        log.append((place.name, changes))
+        attempt(lambda place=place, changes=changes: extend(place, changes), rng, monkeypatch)
+    for _ in range(2):
+        attempt(lambda: join(folders, folder / "out"), rng, monkeypatch)
+    out = folder / rng.choice(["a", "b", "out"])
+    extend(out, {})
+    run(folder / "whole", read(out / "spec.toml"))
+    for name in TABLES:
+        mine, right = (pd.read_parquet(place / name) for place in (out, folder / "whole"))
+        pd.testing.assert_frame_equal(mine, right, rtol=1e-9, obj=f"{name} of {out.name} after {log}")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_and_merges(seed, whole, tmp_path, monkeypatch):
+    parts_and_merges(seed, whole, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_extensions_and_merges(seed, tmp_path, monkeypatch):
+    extensions_and_merges(seed, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_many_orders(seed, whole, tmp_path, monkeypatch):
+    parts_and_merges(seed, whole, tmp_path / "parts", monkeypatch)
+    extensions_and_merges(seed, tmp_path / "extensions", monkeypatch)
