@@ -8,6 +8,8 @@ import datetime
 import json
 import os
 import platform
+import shlex
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,8 +52,11 @@ def alone(path: Path) -> Iterator[None]:
 
 def _open(directory: Path, path: Path) -> int:
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        # A link in a folder of somebody else's may lead to any file of the user's, and the lock's is emptied.
+        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
         try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise OptbenchError(f"{str(path)!r} is no plain file, and so no lock: {_removal(path)}")
             has = _take(file)
             if not has:
                 raise OptbenchError(f"{str(directory)!r} is in use{_owner(path)}: wait for it, or choose another --out")
@@ -89,11 +94,17 @@ def _write(directory: Path, path: Path, file: int) -> None:
     if told.get("host", platform.node()) != platform.node():
         # The kernels of two hosts need not know of each other's locks.
         raise OptbenchError(
-            f"{str(directory)!r} is in use{_owner(path)}; if that is over, delete {str(path)!r} and run again"
+            f"{str(directory)!r} is in use{_owner(path)}, which cannot be asked from here; if that process has ended, "
+            f"{_removal(path)}"
         )
     now = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     os.ftruncate(file, 0)
     os.pwrite(file, json.dumps({"pid": os.getpid(), "host": platform.node(), "since": now}).encode(), 0)
+
+
+def _removal(path: Path) -> str:
+    """How to remove a lock, in words."""
+    return f"remove it and run again: rm {shlex.quote(str(path))}"
 
 
 def _owner(path: Path) -> str:

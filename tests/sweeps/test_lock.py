@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import threading
@@ -44,14 +45,33 @@ def test_a_second_process_is_refused_and_a_dead_ones_lock_is_taken_over(tmp_path
     assert not (tmp_path / NAME).exists()
 
 
-def test_the_lock_of_another_host_is_left_to_the_user(tmp_path):
+def test_the_lock_of_another_host_is_left_to_the_user_who_is_told_the_command(tmp_path):
     told = {"pid": 7, "host": "elsewhere", "since": "2026-01-01 00:00:00+00:00"}
-    (tmp_path / NAME).write_text(json.dumps(told))
-    with pytest.raises(OptbenchError, match="process 7 on elsewhere since 2026-01-01 .* delete .*lock"):
+    folder = tmp_path / "it's mine"
+    folder.mkdir()
+    (folder / NAME).write_text(json.dumps(told))
+    with pytest.raises(OptbenchError, match="process 7 on elsewhere since 2026-01-01 .*if that process has") as caught:
+        optbench.sweep(SMALL, out=folder)
+    assert json.loads((folder / NAME).read_text()) == told
+    _, command = str(caught.value).split("remove it and run again: ")
+    subprocess.run(shlex.split(command), check=True)
+    optbench.sweep(SMALL, out=folder)
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("keep this")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / NAME).symlink_to(mine)
+    with pytest.raises(OptbenchError, match="cannot write to"):
+        optbench.sweep(SMALL, out=tmp_path / "out")
+    assert mine.read_text() == "keep this"
+
+
+def test_a_pipe_in_the_place_of_the_lock_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / NAME)
+    with pytest.raises(OptbenchError, match="is no plain file, and so no lock: remove it and run again: rm "):
         optbench.sweep(SMALL, out=tmp_path)
-    assert json.loads((tmp_path / NAME).read_text()) == told
-    (tmp_path / NAME).unlink()
-    optbench.sweep(SMALL, out=tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"pid": 1}', "\x00"])
