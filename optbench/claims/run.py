@@ -24,6 +24,7 @@ from optbench.claims.verdict import Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.engine.run import side_by_side
 from optbench.figures import styles
+from optbench.report.exports import csv_text
 from optbench.sweeps.provenance import environment
 from optbench.sweeps.store import write_text
 
@@ -115,7 +116,7 @@ def _save_table(table: pd.DataFrame, name: str, folder: Path, written: list) -> 
         if earlier is table:
             return known
     table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
-    table.to_csv(folder / f"{name}.csv", index=False)
+    write_text(folder / f"{name}.csv", csv_text(table))
     written.append((table, name))
     return name
 
@@ -126,7 +127,7 @@ def _write_results(outcomes: list[Outcome], paper: Paper, folder: Path) -> None:
     frame = pd.DataFrame(rows)
     frame["tables"] = frame["tables"].map(" ".join)
     frame.to_parquet(folder / "results.parquet", index=False)
-    frame.to_csv(folder / "results.csv", index=False)
+    write_text(folder / "results.csv", csv_text(frame))
 
 
 def _row(outcome: Outcome, paper: Paper) -> dict:

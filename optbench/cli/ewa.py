@@ -13,6 +13,7 @@ import typer
 from optbench.cli import completion
 from optbench.cli.groups import INPUT, OUTPUT
 from optbench.cli.options import flag, numbers, option
+from optbench.contract.columns import spreadsheet_text
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -109,8 +110,9 @@ def _write(path: Path, series: Series, averages: dict, bias_correction: bool) ->
     columns = {"row": series.rows}
     if series.dates is not None:
         columns["date"] = _days(series.dates)
-    columns |= {series.name: series.values}
-    columns |= {f"{series.name}_ewa_{beta!r}": average for beta, average in averages.items()}
+    name = spreadsheet_text(series.name) if path.suffix == ".csv" else series.name
+    columns |= {name: series.values}
+    columns |= {f"{name}_ewa_{beta!r}": average for beta, average in averages.items()}
     table = pa.table(columns)
     (csv.write_csv if path.suffix == ".csv" else parquet.write_table)(table, str(path))
 

@@ -64,3 +64,22 @@ def is_taken(name: str) -> bool:
         True where it would.
     """
     return name in RUNS or name in CURVES or is_metric(name)
+
+
+def spreadsheet_text(text: str) -> str:
+    """Return a text as it stands in a CSV file: a spreadsheet would run one that begins like a formula.
+
+    Args:
+        text: a name or whatever else is no number of ours.
+
+    Returns:
+        The text, behind an apostrophe where it begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break and is no
+        number.
+    """
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns
+from optbench.contract.columns import spreadsheet_text
 from optbench.figures.evidence import Evidence
 from optbench.report import latex
 from optbench.report.filling import write_file
@@ -50,13 +51,23 @@ def write_tables(evidence: Evidence, folder: Path, formats: Sequence[str]) -> li
         for kind in formats:
             path = folder / f"{name}.{kind}"
             if kind == "csv":
-                content = table.to_csv(index=False, lineterminator="\n")
+                content = csv_text(table)
             else:
                 comment = f"{name}: {evidence.results.foot}"
                 content = latex.tabular(table, LATEX[name], comment, bold, dagger, MARKED[name])
             write_file(path, content)
             written.append(path)
     return written
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return the table as CSV, without an index. Names in it may come from anybody: none becomes a formula."""
+
+    def plain(value: object) -> object:
+        return spreadsheet_text(value) if isinstance(value, str) else value
+
+    texts = {name: table[name].map(plain) for name in table.select_dtypes(["object", "string", "category"])}
+    return table.assign(**texts).rename(columns=plain).to_csv(index=False, lineterminator="\n")
 
 
 def frames(evidence: Evidence) -> dict[str, pd.DataFrame]:

@@ -45,6 +45,11 @@ def written(run, *arguments, file="days.csv"):
     return pd.read_csv("averages.csv")
 
 
+def test_a_heading_that_begins_like_a_formula_is_none_in_csv(run):
+    Path("days.csv").write_text(DAYS.replace("temp", "=temp"))
+    assert written(run, "--column", "=temp", "--beta", "0.5").columns[-2:].tolist() == ["'=temp", "'=temp_ewa_0.5"]
+
+
 def test_the_table_and_nothing_else_is_standard_output(run):
     code, out, err = run("days.csv", "--column", "temp", "--beta", "0.5", "0.9")
     assert code == 0 and not err

@@ -1,5 +1,6 @@
 """Tables as files: what pandas reads back, and LaTeX whose braces, ampersands and marks are counted by hand."""
 
+import io
 import re
 
 import pandas as pd
@@ -9,9 +10,10 @@ from synthetic import make_tables, write_folder
 from optbench import OptbenchError, load
 from optbench.figures import styles
 from optbench.report import latex, options, pictures, write_report
+from optbench.report.exports import csv_text
 from optbench.report.options import Options
 
-ODD = 'a_"b" & <c>, 50% of $x^2$ ~ {d}#\\ 최적화'
+ODD = '=a_"b" & <c>, 50% of $x^2$ ~ {d}#\\ 최적화'
 SMALL = {"problems": ["saddle", ODD], "optimizers": ["gd", "adam", "momentum"], "batch_sizes": (16,), "points": 6,
          "rates": (0.01, 0.1), "schedules": ("constant",)}  # fmt: skip
 
@@ -30,10 +32,19 @@ def test_csv_is_what_the_results_say(exported):
     )
     for name in ("winners", "verdicts", "ranking"):
         wanted, read = getattr(results, name)(), pd.read_csv(folder / f"{name}.csv")
-        assert list(read.columns) == list(wanted.columns) and set(read["problem"]) == {"saddle", ODD, "all"}
+        assert list(read.columns) == list(wanted.columns) and set(read["problem"]) == {"saddle", f"'{ODD}", "all"}
         for column in wanted:
             if pd.api.types.is_float_dtype(wanted[column]):  # to the last digit
                 assert read[column].tolist() == pytest.approx(wanted[column].tolist(), rel=0, abs=0, nan_ok=True)
+
+
+def test_no_text_becomes_a_formula_and_numbers_stay_numbers():
+    texts = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-0.5", "+inf", "plain", "a=b", ""]
+    table = pd.DataFrame({"=name": texts, "value": [-1.5, 2.0] * 5, "kind": pd.Categorical(["=x", "y"] * 5)})
+    read = pd.read_csv(io.StringIO(csv_text(table)), keep_default_na=False, dtype={"'=name": str})
+    assert list(read) == ["'=name", "value", "kind"]
+    assert read["'=name"].tolist() == [f"'{text}" for text in texts[:5]] + texts[5:]
+    assert read["value"].tolist() == table["value"].tolist() and read["kind"].tolist() == ["'=x", "y"] * 5
 
 
 @pytest.mark.parametrize("name", ["winners", "settings", "verdicts", "ranking", "costs"])

@@ -85,6 +85,9 @@ def test_tables_sort_filter_and_save(chromium, usual):
         assert rows[1][:2] == ["breast_cancer", "adam"] and float(rows[1][6]) > 0 and len(rows[1][6]) > 10
         tools.locator("input").fill("")
         assert len(column(view, "settings", 1)) == 15 and tools.locator("[role=status]").inner_text() == ""
+        values = ["=1+1", "-2+3", "@x", "-0.5", "-inf", "plain", '=a,"b"']
+        text = view.evaluate("values => optbench.exports.csv([values.map(value => ({value}))])", values)
+        assert next(csv.reader(io.StringIO(text))) == ["'=1+1", "'-2+3", "'@x", "-0.5", "-inf", "plain", '\'=a,"b"']
         _, text = saved(view, tools.locator("button", has_text="CSV"))
         head, *rows = csv.reader(io.StringIO(text))
         assert head[:5] == ["problem", "optimizer", "place", "batch", "schedule"]

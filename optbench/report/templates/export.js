@@ -14,7 +14,13 @@ optbench.exports = (() => {
     return text.replace(/[\\{}&%$#_~^<>–…·→]/g, (each) => SPECIAL[each]);
   };
 
-  const csvText = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  // A spreadsheet would run a text that begins like a formula: an apostrophe before it says that it is none.
+  const isFormula = (text) => /^[=+\-@\t\r\n]/.test(text) && Number.isNaN(Number(text)) && !/^[+-]inf$/.test(text);
+
+  const csvText = (text) => {
+    const plain = isFormula(text) ? `'${text}` : text;
+    return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+  };
 
   // rows: arrays of {value, text, marks}, the headings first. numbers: whether each column holds numbers.
   const csv = (rows) => rows.map((row) => row.map((cell) => csvText(cell.value)).join(",")).join("\r\n") + "\r\n";
