@@ -7,6 +7,7 @@ is compiled anew, after one warning a process.
 import hashlib
 import os
 import pickle
+import stat
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,10 +17,11 @@ from typing import Any
 
 
 class KernelCacheWarning(RuntimeWarning):
-    """Compiled kernels cannot be kept or read: the next start will take as long as the first."""
+    """Compiled kernels cannot be kept or read, so that the next start takes as long as the first; or others can too."""
 
 
 _told: list[str] = []
+_shared: list[str] = []
 _SEAL = hashlib.sha256().digest_size
 
 
@@ -32,6 +34,29 @@ def tell(what: str) -> None:
     if not _told:
         _told.append(what)
         warnings.warn(f"{what}: kernels are compiled anew, which takes seconds each", KernelCacheWarning, 2)
+
+
+def warn_if_shared(folder: str | os.PathLike) -> None:
+    """Warn, once in a process, of a folder in which somebody else can put kernels: they would run as this user's.
+
+    Args:
+        folder: where kernels are kept; one that is not there is nobody's.
+    """
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return
+    mine = not hasattr(os, "geteuid") or found.st_uid in (os.geteuid(), 0)
+    private = found.st_gid == found.st_uid  # a group for each user, as many systems have it
+    open_to = stat.S_IWOTH if private else stat.S_IWOTH | stat.S_IWGRP
+    if (not mine or found.st_mode & open_to) and not _shared:
+        _shared.append(str(folder))
+        warnings.warn(
+            f"others can write to {str(folder)!r}, where compiled kernels are kept, and what they put there would run: "
+            "set NUMBA_CACHE_DIR to a folder of your own",
+            KernelCacheWarning,
+            2,
+        )
 
 
 def in_words(error: Exception) -> str:

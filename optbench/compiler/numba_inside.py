@@ -7,6 +7,7 @@ and what to do when it breaks; each has a test of its own, tests/compiler/test_n
 import ctypes
 import os
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from typing import Any
 
 from llvmlite import binding, ir
 from numba import __version__ as numba_version
-from numba import float32, float64, int32, int64, types
+from numba import config, float32, float64, int32, int64, types
 from numba.core import cgutils
 from numba.core.serialize import dumps
 from numba.extending import intrinsic
@@ -78,11 +79,22 @@ def kept_on_disk(decorate: Callable[..., Any], function: Callable) -> Any:
         return decorate()(function)
     with suppress(AttributeError):  # a simulator's kernels have no cache
         cache = kernel._cache
+        for folder in _foreign_places(cache.cache_path):
+            kernel_files.warn_if_shared(folder)
         stamp = cache._impl.locator.get_source_stamp(), numba_version
         files = kernel_files.Sealed(cache.cache_path, cache._impl.filename_base, stamp, dumps)
         cache.load_overload, cache.save_overload = partial(_loaded, cache), partial(_saved, cache)
         cache._cache_file, cache._guard_against_spurious_io_errors = files, files.forgiving
     return kernel
+
+
+@cache
+def _foreign_places(folder: str) -> list[str]:
+    """Where kernels in ``folder`` stand that may be a place of others: beside its file they are as safe as the code."""
+    if config.CACHE_DIR:
+        return [config.CACHE_DIR, folder]
+    temporary = Path(tempfile.gettempdir()).resolve()
+    return [folder] if temporary in Path(folder).resolve().parents else []
 
 
 def _loaded(cache: Any, signature: Any, context: Any) -> Any:

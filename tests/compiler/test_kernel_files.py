@@ -6,9 +6,11 @@ import pickle
 import random
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from numba import float64, types
@@ -250,3 +252,47 @@ def test_numba_still_has_what_is_replaced(scaled, tmp_path):
     scaled()
     assert kept(tmp_path), "numba's cache has other parts now: see numba_inside.kept_on_disk"
     assert numba_inside.kept_on_disk(lambda **options: lambda function: function, scaled) is scaled
+
+
+MINE = os.geteuid()
+OWNERS = {
+    "mine alone": (0o700, MINE, MINE, False),
+    "others read": (0o755, MINE, MINE, False),
+    "my own group writes": (0o775, MINE, MINE, False),
+    "another group writes": (0o775, MINE, MINE + 1, True),
+    "all write": (0o777, MINE, MINE, True),
+    "all write, and remove their own alone": (0o1777, 0, 0, True),
+    "root's": (0o755, 0, 0, False),
+    "another user's": (0o755, MINE + 1, MINE + 1, True),
+}
+
+
+@pytest.mark.parametrize("case", OWNERS)
+def test_a_folder_in_which_others_can_put_kernels_is_named_once(case, monkeypatch):
+    mode, uid, gid, warned = OWNERS[case]
+    found = os.stat_result((mode, 0, 0, 0, uid, gid, 0, 0, 0, 0))
+    monkeypatch.setattr(kernel_files, "_shared", [])
+    monkeypatch.setattr(kernel_files.os, "stat", lambda path: found)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        kernel_files.warn_if_shared("/a/folder")
+        kernel_files.warn_if_shared("/another")
+    lines = [str(each.message) for each in told]
+    assert [line.startswith("others can write to '/a/folder'") for line in lines] == [True] * warned
+
+
+@pytest.mark.parametrize("variable", ["NUMBA_CACHE_DIR", "TMPDIR"])
+def test_kernels_in_an_open_folder_are_warned_of(variable, tmp_path, monkeypatch):
+    """NUMBA_CACHE_DIR itself, or what lies in the temporary folder."""
+    monkeypatch.setattr(kernel_files, "_shared", [])
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path) if variable == "NUMBA_CACHE_DIR" else "")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    source = tmp_path / "rule.py"
+    source.write_text("def rule(w):\n    return w\n")
+    (tmp_path / "__pycache__").mkdir()
+    for folder in (tmp_path, tmp_path / "__pycache__"):
+        folder.chmod(0o777)
+    space = {}
+    exec(compile(source.read_text(), source, "exec"), space)
+    with pytest.warns(KernelCacheWarning, match=f"others can write to '{tmp_path}.*set NUMBA_CACHE_DIR to a folder of"):
+        numba_inside.kept_on_disk(numba.njit, space["rule"])
