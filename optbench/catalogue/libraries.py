@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from optbench.catalogue.guard import put_back
+from optbench.catalogue.sources import digest
 from optbench.contract import eager_signatures, equals, names
 from optbench.contract.eager import LIBRARIES, Eager, Library, library_and_name
 from optbench.contract.equals import RATE_ARGUMENTS
@@ -90,7 +91,11 @@ def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapp
     source = _place(target, place, home) if mine and place in modules else source
     label = f"{library}:{name}"
     needed = {key: given[key] for key in eager_signatures.required(label, library, target) if key in given}
-    return with_origins(make(target, names.canonical(label, needed), source=source, **needed))
+    made = make(target, names.canonical(label, needed), source=source, **needed)
+    if mine and not _own_origins(made):  # a class of a module beside the plug-in, which is no longer there by its name
+        file = next(str(module.__file__) for module in modules if name in vars(module))
+        made = replace(made, origins=(_of_plugin(made, Path(file)),))
+    return with_origins(made)
 
 
 def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[str, float]]:
@@ -191,12 +196,16 @@ def _own_origins(record: Eager) -> tuple[Origin, ...]:
         file = Path(inspect.getsourcefile(target) or "")
     except (OSError, TypeError):
         return ()
-    return (_origin(f"optimizer {record.name}", file),) if file.is_file() else ()
+    return (_of_plugin(record, file),) if file.is_file() else ()
+
+
+def _of_plugin(record: Eager, file: Path) -> Origin:
+    return Origin(f"optimizer {record.name}", file, digest(file))
 
 
 def _is_class(value: Any, torch: Any) -> bool:
     """Whether it is a class of PyTorch's kind."""
-    return isinstance(value, type) and issubclass(value, torch.optim.Optimizer)
+    return issubclass(type(value), type) and issubclass(value, torch.optim.Optimizer)  # a value may lie of its class
 
 
 def _fits(library: Library, value: Any, home: Any) -> bool:

@@ -1,6 +1,5 @@
 """One loader for the files that define optimizers, schedules and problems, the shipped ones and the user's own."""
 
-import hashlib
 import inspect
 import itertools
 import os
@@ -16,7 +15,8 @@ from typing import Any, NoReturn
 from optbench.catalogue import libraries
 from optbench.catalogue.field_words import unknown_name
 from optbench.catalogue.guard import put_back
-from optbench.catalogue.modules import as_module
+from optbench.catalogue.modules import as_module, siblings_found
+from optbench.catalogue.sources import digest as digest_of
 from optbench.catalogue.sources import shipped_files
 from optbench.contract import names
 from optbench.contract.composition import wrap
@@ -234,7 +234,7 @@ def _some(files: Any) -> tuple:
 
 def _add(catalogue: Catalogue, path: Path) -> None:
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = digest_of(path)
         module, records = _execute(path, digest)
     except KeyboardInterrupt:
         raise
@@ -287,7 +287,7 @@ def _execute(path: Path, digest: str) -> tuple[ModuleType, list]:
     """A file, which runs as a module of a private name, once per content; and its records."""
     module = as_module(path, digest)
     try:
-        with put_back():
+        with put_back(), siblings_found(path):
             module.__loader__.exec_module(module)
         records = [record for record in vars(module).values() if type(record) in _KINDS]
         for record in records:

@@ -1,13 +1,15 @@
 """Files as modules of private names."""
 
+import importlib
 import importlib.util
 import sys
-from functools import cache
-from importlib.machinery import SourceFileLoader
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
-from optbench.catalogue.sources import shipped_files
+from optbench.catalogue.sources import is_shipped, siblings
 from optbench.contract.errors import PluginError
 
 
@@ -21,11 +23,6 @@ class _Text(SourceFileLoader):
         raise OSError
 
 
-@cache
-def _shipped() -> frozenset[Path]:
-    return frozenset(shipped_files())
-
-
 def as_module(path: Path, digest: str) -> ModuleType:
     """A file as a module that has not run yet, the same name for the same content. Raises PluginError for no Python."""
     # By content, not by place: kernels in numba's cache name this module, and a copied checkout finds them, too.
@@ -33,8 +30,47 @@ def as_module(path: Path, digest: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(label, path)
     if spec is None:
         raise PluginError(f"{path.name} is not a Python file")
-    if type(spec.loader) is SourceFileLoader and path not in _shipped():
+    if type(spec.loader) is SourceFileLoader and not is_shipped(path):
         spec.loader = _Text(label, str(path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[label] = module
     return module
+
+
+class _Beside:
+    """Finds modules of some names in a folder, and reads their text."""
+
+    def __init__(self, folder: Path, names: set[str]):
+        self.folder, self.names = folder, names
+
+    def has(self, name: str) -> bool:
+        """Whether the module, or the package that it is in, has one of the names."""
+        return name.partition(".")[0] in self.names
+
+    def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
+        """As Python's import asks for it."""
+        found = PathFinder.find_spec(name, path or [str(self.folder)]) if self.has(name) else None
+        if found is not None and type(found.loader) is SourceFileLoader:
+            found.loader = _Text(name, str(found.origin))
+        return found
+
+
+@contextmanager
+def siblings_found(path: Path) -> Iterator[None]:
+    """While a plug-in loads, let it import the modules beside it: its own, whatever of their name was imported before.
+
+    They go with the end of that, so that the next plug-in gets its own, and an edited one is read again.
+    """
+    finder = _Beside(path.parent, {*siblings(path)})
+    before = {name: module for name, module in sys.modules.items() if finder.has(name)}
+    for name in before:
+        del sys.modules[name]
+    importlib.invalidate_caches()  # of folders in which a file has just been written
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name in sys.modules if finder.has(name)]:
+            del sys.modules[name]
+        sys.modules.update(before)

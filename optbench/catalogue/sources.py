@@ -4,7 +4,10 @@ A shell that completes names asks at every press of a key, and must not wait for
 """
 
 import ast
+import hashlib
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -32,6 +35,52 @@ def shipped_files() -> list[Path]:
         *sorted((_HERE / "schedules").glob("*.py")),
         *sorted(folder.glob("*.py")),
     ]
+
+
+@cache
+def is_shipped(path: Path) -> bool:
+    """Return whether a file ships, and is no user's."""
+    return path in shipped_files()
+
+
+def siblings(path: Path) -> dict[str, list[Path]]:
+    """Return the modules beside a plug-in that it imports, and that these import, by name: a file, or all of a package.
+
+    As in a script, they are found before installed ones of their name; Python's own library and optbench come first.
+    """
+    found: dict[str, list[Path]] = {}
+    waiting = [] if is_shipped(path) else [path]
+    while waiting:
+        for name in _imported(waiting.pop()) - found.keys() - sys.stdlib_module_names - {"optbench"}:
+            package, file = path.parent / name, path.parent / f"{name}.py"
+            if (package / "__init__.py").is_file():
+                found[name] = sorted(package.rglob("*.py"))
+            elif file.is_file():
+                found[name] = [file]
+            waiting += found.get(name, [])
+    return dict(sorted(found.items()))
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a plug-in's own file, and behind it those beside it that it imports."""
+    return [path, *(file for files in siblings(path).values() for file in files if file != path)]
+
+
+def digest(path: Path) -> str:
+    """Return the sha256 of a plug-in; with what it imports from its folder, that of all their hashes. Raise OSError."""
+    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files_of(path)]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
+def _imported(path: Path) -> set[str]:
+    """The first names of the modules that a file imports; none of a file that cannot be read."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
+        return set()
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+    return {name.partition(".")[0] for name in names}
 
 
 def registered_names(files: list[Path]) -> dict[str, list[str]]:

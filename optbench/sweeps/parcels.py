@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
+from optbench.catalogue.sources import files_of
 from optbench.contract.errors import OptbenchError
 from optbench.contract.version import __version__
 from optbench.datasets.cache import cache_folder
@@ -33,7 +34,8 @@ class Packed:
 class Parcel:
     """All files that the cohorts of a sweep need besides the package itself, and the versions that they ask for."""
 
-    plugins: tuple[Packed, ...]
+    plugins: tuple[tuple[Packed, ...], ...]
+    """Each with the modules beside it that it imports, the plug-in first."""
     data: tuple[tuple[str, tuple[Packed, ...]], ...]
     """The name of each file or folder, with what it holds."""
     versions: Mapping[str, str]
@@ -41,7 +43,7 @@ class Parcel:
     @cached_property
     def key(self) -> str:
         """One text for one content."""
-        told = [[(file.path.name, file.sha256) for file in files] for files in (self.plugins, *self._held)]
+        told = [[(file.path.name, file.sha256) for file in files] for files in (*self.plugins, *self._held)]
         return _sha256(repr((told, [name for name, _ in self.data], sorted(self.versions.items()))).encode())
 
     def unpacked(self) -> tuple[list[Path], dict[str, Path]]:
@@ -50,7 +52,7 @@ class Parcel:
         for name, files in self.data:
             copies = _unpacked(files)
             places[name] = copies[0] if len(copies) == 1 else copies[0].parent
-        return [place for file in self.plugins for place in _unpacked((file,))], places
+        return [_unpacked(files)[0] for files in self.plugins], places
 
     @property
     def _held(self) -> list[tuple[Packed, ...]]:
@@ -67,7 +69,7 @@ def pack(plugins: Iterable[str], digests: Iterable[str]) -> Parcel:
         if all(file.is_file() for file in files)
     }
     return Parcel(
-        tuple(_packed(Path(path).resolve()) for path in plugins),
+        tuple(tuple(map(_packed, files_of(Path(path).resolve()))) for path in plugins),
         tuple((name, tuple(map(_packed, files))) for name, files in data.items()),
         versions(),
     )
@@ -99,16 +101,19 @@ def _sha256(content: bytes) -> str:
 
 
 def _unpacked(files: Sequence[Packed]) -> list[Path]:
-    """Where files of these contents stand together on this machine: where they came from, or else in a copy."""
+    """Where files of these contents stand together on this machine: where they came from, or else in a copy.
+
+    The first one's folder holds the others, or folders of them.
+    """
     if all(map(_is_there, files, (file.path for file in files))):
         return [file.path for file in files]
     for parent in (cache_folder, _scratch):  # a home may be read-only
         folder = parent() / "received" / _sha256("".join(file.sha256 for file in files).encode())[:16]
-        places = [folder / file.path.name for file in files]
+        places = [folder / file.path.relative_to(files[0].path.parent) for file in files]
         with contextlib.suppress(OSError):
             for file, place in zip(files, places, strict=True):
                 if not _is_there(file, place):
-                    folder.mkdir(parents=True, exist_ok=True)
+                    place.parent.mkdir(parents=True, exist_ok=True)
                     scratch = folder / f".part-{os.getpid()}"
                     scratch.write_bytes(file.content)
                     scratch.replace(place)

@@ -123,7 +123,7 @@ def process(folder, rules=RULES, warned="", **environment):
     ``warned``: what it warns of, once.
     """
     environment = (
-        os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PYTHONDONTWRITEBYTECODE": "1"} | environment
+        os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder / 'lib'}", "PYTHONDONTWRITEBYTECODE": "1"} | environment
     )
     command = [
         sys.executable,
@@ -139,6 +139,12 @@ def process(folder, rules=RULES, warned="", **environment):
     return json.loads(done.stdout)
 
 
+def write_pieces(folder, number):
+    """What the plug-in imports; not beside it, where a change would make it another plug-in."""
+    (folder / "lib").mkdir(exist_ok=True)
+    (folder / "lib" / "pieces.py").write_text(PIECES.format(number))
+
+
 def kept(folder):
     return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
@@ -151,7 +157,7 @@ def story(tmp_path_factory):
     (folder / "plugin.py").write_text(PLUGIN)
     told = {}
     for chapter, number in (("first", 2), ("again", 2), ("changed", 3)):
-        (folder / "pieces.py").write_text(PIECES.format(number))
+        write_pieces(folder, number)
         told[chapter] = process(folder, NUMBA_CACHE_DIR=str(cache))
         told[chapter]["kept"] = kept(cache)
     return told
@@ -179,7 +185,7 @@ def test_a_copied_checkout_finds_its_kernels(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     (here / "plugin.py").write_text(PLUGIN)
-    (here / "pieces.py").write_text(PIECES.format(2))
+    write_pieces(here, 2)
     made = [process(here, ("by_helper",), NUMBA_CACHE_DIR="")]
     shutil.copytree(here, there)
     made.append(process(there, ("by_helper",), NUMBA_CACHE_DIR=""))
@@ -190,7 +196,7 @@ def test_a_copied_checkout_finds_its_kernels(tmp_path):
 def test_without_a_place_for_the_cache_kernels_are_compiled(tmp_path):
     """Nothing can be written beside the file, in the home folder, or where NUMBA_CACHE_DIR points."""
     (tmp_path / "plugin.py").write_text(PLUGIN)
-    (tmp_path / "pieces.py").write_text(PIECES.format(2))
+    write_pieces(tmp_path, 2)
     (tmp_path / "__pycache__").write_text("a file where the folder would be")
     nowhere = str(tmp_path / "__pycache__" / "nowhere")
     told = process(
