@@ -61,8 +61,15 @@ def test_what_it_imports_is_a_part_of_its_hash(tmp_path):
     assert sources.digest(plugin) != before
 
 
-@pytest.mark.parametrize("text", ["import random\nimport optbench\nfrom . import x\n", "def (", "\0", "(" * 10**5, ""])
-def test_a_file_that_imports_nothing_from_its_folder_has_the_hash_of_its_text(text, tmp_path):
+ALONE = {
+    "imports others": "import random\nimport optbench\nfrom . import x\n", "is cut": "def (", "is no text": "\0",
+    "is deep": "(" * 10**5, "is empty": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_a_file_that_imports_nothing_from_its_folder_has_the_hash_of_its_text(case, tmp_path):
+    text = ALONE[case]
     for name in ("random.py", "optbench.py", "x.py"):
         (tmp_path / name).write_text("1 / 0\n")
     plugin = tmp_path / "mine.py"
