@@ -153,7 +153,8 @@ def _problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Iterator[st
             if first == second or (pd.isna(first) and pd.isna(second)):
                 continue
             if name == "digest":
-                hashes = f"sha256 {first[:8] or 'none'} in A, {second[:8] or 'none'} in B"
+                first, second = (value[:8] if isinstance(value, str) and value else "none" for value in (first, second))
+                hashes = f"sha256 {first} in A, {second} in B"
                 yield f"{problem}: {words} is another one ({hashes})"
             elif name != "minimum" or not np.isclose(first, second, rtol=1e-9, atol=1e-12):
                 yield f"{problem}: {words}: {first:,.8g} in A, {second:,.8g} in B"

@@ -53,6 +53,6 @@ def _minima(runs: pd.DataFrame, problems: pd.DataFrame | None, names: pd.Index) 
         stated = stated.where(np.isfinite(stated))
         minimum = stated.fillna(minimum)
         source = table["minimum_source"] if "minimum_source" in table else pd.Series("", index=names)
-        only = source.astype(str).map(is_bound)
+        only = source.astype(object).fillna("").map(is_bound)  # a problem may be missing in the table
         bound = (stated.notna() & only) | (stated.isna() & bound)
     return minimum.to_numpy(dtype=np.float64), bound.to_numpy(dtype=bool)

@@ -12,6 +12,7 @@ from optbench.cli.dry_run import print_plan, tell_if_long
 from optbench.cli.options import Workers, check_folder
 from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
+from optbench.contract.paths import is_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +98,7 @@ def sweep(
             print_summary(finished)
             if report:
                 report_command.draw(finished)
-            elif (page := Path(out) / "report" / "index.html").exists():
+            elif is_file(page := Path(out) / "report" / "index.html"):
                 paragraph(f"{page} is of before: optbench report {out} makes it anew", hang=2)
             if time and status.out_of_time:
                 paragraph(
@@ -165,7 +166,7 @@ def print_summary(finished: Finished) -> None:
         + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",
         hang=2,
     )
-    if (chosen := directory / "chosen.toml").exists():
+    if is_file(chosen := directory / "chosen.toml"):
         paragraph(f"the settings above, as a spec that runs: {chosen}", hang=2)
     for text in filter(None, (eager_text(runs, timings), _left_to_the_cpu(runs, timings))):
         paragraph(text, hang=2)

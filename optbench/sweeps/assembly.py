@@ -6,6 +6,7 @@ No more than a row group is in memory. Groups are cut by rows, so that a table's
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -17,8 +18,9 @@ import pyarrow.parquet as pq
 
 from optbench.contract import columns
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.cohort_file import Damaged, check, decode, schemas_of, stream
-from optbench.sweeps.files import scratch_of, to_disk
+from optbench.sweeps import cohort_file, shape
+from optbench.sweeps.cohort_file import Damaged, decode, schema_in, schemas_of
+from optbench.sweeps.files import read_bytes, scratch_of, to_disk
 from optbench.sweeps.manifest import AGAIN, Entry
 
 TABLES = ("runs", "curves", "timings")
@@ -49,12 +51,14 @@ def held(cohorts: Path, entries: Iterable[Entry]) -> list[tuple[Entry, str]]:
 
 
 def names(cohorts: Path) -> list[str]:
-    """The cohorts that have a file."""
+    """The cohorts that have a file. Raises OptbenchError where the folder cannot be read."""
     try:
         with os.scandir(cohorts) as files:
             return [file.name.removesuffix(_ENDING) for file in files if file.name.endswith(_ENDING) and file.is_file()]
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise OptbenchError(f"cannot read {str(cohorts)!r}: {error.strerror}") from None
 
 
 def put_together(cohorts: Path, pairs: Sequence[tuple[Entry, str]], target: Path) -> None:
@@ -71,8 +75,8 @@ def put_together(cohorts: Path, pairs: Sequence[tuple[Entry, str]], target: Path
         for entry, cohort_id in pairs:
             tables = whole(cohorts, cohort_id)
             runs.append((entry, tables.pop("runs")))
-            for name, table in tables.items():
-                writers[name].add(table)
+            for name in tables.keys() & writers.keys():
+                writers[name].add(tables[name])
             if len(runs) == _PLACED or len(runs[-1][1]) > _PLACED:
                 writers["runs"].add(_placed(runs, schemas["runs"]))
                 runs.clear()
@@ -85,27 +89,54 @@ def runs_of(cohorts: Path, pairs: Sequence[tuple[Entry, str]], wanted: Callable[
     """The runs of these files, which were checked before: the columns whose names are ``wanted``."""
     if not pairs:
         return pd.DataFrame(columns=list(columns.RUNS))
-    parts = [(entry, stream(file_of(cohorts, cohort_id), "runs").read_all()) for entry, cohort_id in pairs]
+    parts = [(entry, runs_in(cohorts, cohort_id)) for entry, cohort_id in pairs]
     schema = _schema("runs", list(dict.fromkeys(part.schema for _, part in parts)))
-    table = _placed(parts, schema)
-    return table.select([name for name in table.column_names if wanted(name)]).to_pandas()
+    runs = _placed(parts, schema)
+    return runs.select([name for name in runs.column_names if wanted(name)]).to_pandas()
+
+
+def checked(path: Path, cohort_id: str) -> bytes:
+    """The content of a cohort's file. Raises OSError or Damaged where it is not whole, or holds other tables."""
+    content = read_bytes(path)
+    places = cohort_file.check(content, cohort_id)
+    for name in TABLES:
+        if name not in places:
+            raise Damaged(f"it has no table {name}")
+        if wrong := _wrong_in(name, schema_in(content, places[name])):
+            raise Damaged(f"its table {name} is none of a sweep: {wrong}")
+    return content
+
+
+@lru_cache(maxsize=1000)
+def _wrong_in(name: str, schema: bytes) -> str:
+    """What is wrong with the schema of that table; empty where nothing is."""
+    try:
+        shape.check_cohort(name, pa.ipc.read_schema(pa.py_buffer(schema)))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def whole(cohorts: Path, cohort_id: str) -> dict[str, pa.Table]:
     """A cohort's tables. Raises OptbenchError where its file is damaged."""
-    return _undamaged(decode, cohorts, cohort_id)
+    return _undamaged(lambda path: decode(read_bytes(path), cohort_id), cohorts, cohort_id)
+
+
+def runs_in(cohorts: Path, cohort_id: str) -> pa.Table:
+    """The runs of a cohort, whose file was checked before. Raises OptbenchError where it is damaged."""
+    return _undamaged(lambda path: cohort_file.table(path, "runs"), cohorts, cohort_id)
 
 
 def check_all(cohorts: Path, pairs: Iterable[tuple[Entry, str]]) -> None:
     """Raises OptbenchError where a file is damaged."""
     for _, cohort_id in pairs:
-        _undamaged(check, cohorts, cohort_id)
+        _undamaged(partial(checked, cohort_id=cohort_id), cohorts, cohort_id)
 
 
-def _undamaged(read: Callable[[bytes, str], T], cohorts: Path, cohort_id: str) -> T:
+def _undamaged(read: Callable[[Path], T], cohorts: Path, cohort_id: str) -> T:
     path = file_of(cohorts, cohort_id)
     try:
-        return read(path.read_bytes(), cohort_id)
+        return read(path)
     except (OSError, Damaged) as error:
         raise OptbenchError(f"{str(path)!r} is damaged ({error}): {AGAIN}") from None
 

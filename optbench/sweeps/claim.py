@@ -6,6 +6,7 @@ from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import manifest
+from optbench.sweeps.files import read_bytes
 from optbench.sweeps.joined_specs import differences, joined
 from optbench.sweeps.manifest import Manifest
 from optbench.sweeps.spec import Spec
@@ -55,7 +56,12 @@ def kept(directory: Path, tell: Callable[[str], None]) -> tuple[Manifest | None,
             f"{str(directory)!r} is a folder of optbench 0.3.0 or before: it can be loaded and reported, "
             "and no sweep can go on in it; choose another --out"
         )
-    text = path.read_bytes().decode(errors="replace") if path.exists() else None
+    try:
+        text = read_bytes(path).decode(errors="replace")
+    except FileNotFoundError:
+        text = None
+    except OSError as error:
+        raise OptbenchError(f"cannot read {str(path)!r}: {error.strerror}") from None
     if before is not None and text != before.spec:
         written = None if text is None else parsed(text)
         known = parsed(before.spec)
@@ -69,7 +75,7 @@ def parsed(text: str) -> Spec | None:
     """The spec that a text gives; None where it gives none."""
     try:
         return merge(tomllib.loads(text), {})
-    except (tomllib.TOMLDecodeError, OptbenchError, RecursionError):
+    except (ValueError, RecursionError):  # of TOML, or of the keys in it
         return None
 
 

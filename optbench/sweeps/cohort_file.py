@@ -38,58 +38,76 @@ def encode(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
 
 def decode(content: bytes, cohort_id: str) -> dict[str, pa.Table]:
     """The tables. Raises Damaged where a bit is not what it was, something is missing, or it is another cohort's."""
-    at = check(content, cohort_id)
-    lengths = json.loads(content[_START : at - 1])["tables"]
-    tables, whole = {}, memoryview(content)
-    for name, length in lengths.items():
-        tables[name] = pa.ipc.open_stream(pa.py_buffer(whole[at : at + length])).read_all()
-        at += length
-    return tables
+    places, whole = check(content, cohort_id), memoryview(content)
+    return {name: _table(pa.py_buffer(whole[place])) for name, place in places.items()}
 
 
-def check(content: bytes, cohort_id: str) -> int:
-    """Where the tables begin in the content of a whole file. Raises Damaged like :func:`decode`."""
+def check(content: bytes, cohort_id: str) -> dict[str, slice]:
+    """Where each table stands in the content of a whole file. Raises Damaged like :func:`decode`."""
     if not content.startswith(_MAGIC):
         raise Damaged("it is not a file of a cohort")
     if hashlib.sha256(memoryview(content)[_START:]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
         raise Damaged("its checksum is wrong")
-    end = content.index(b"\n", _START)
-    held = json.loads(content[_START:end])["cohort"]
+    held, places = _head(content[_START : content.find(b"\n", _START) + 1])
     if held != cohort_id:
         raise Damaged(f"it holds cohort {held}")
-    return end + 1
+    if len(content) != max((place.stop for place in places.values()), default=0):
+        raise Damaged("its tables are not as long as it says")
+    return places
 
 
-def stream(path: Path, name: str) -> pa.RecordBatchStreamReader:
-    """One table of a file that was checked before: its schema is there at once, its rows when they are read."""
-    file = pa.memory_map(str(path))
-    file.seek(_START)
-    head = b""
-    while b"\n" not in head:
-        head += file.read(_HEAD)
-    places = _places(head[: head.index(b"\n") + 1])
-    if name not in places:
-        raise Damaged(f"it has no table {name}")
-    file.seek(places[name])
-    return pa.ipc.open_stream(file)
+def table(path: Path, name: str) -> pa.Table:
+    """One table of a file that was checked before. Raises Damaged, and OSError where it has gone."""
+    with pa.memory_map(str(path)) as file:
+        file.seek(_START)
+        head = b""
+        while b"\n" not in head:
+            head += file.read(_HEAD)
+        _, places = _head(head[: head.index(b"\n") + 1])
+        file.seek(places[name].start)
+        return _table(file)
+
+
+def schema_in(content: bytes, place: slice) -> bytes:
+    """The schema of the table at that place, as Arrow writes it: most cohorts of a sweep have the same."""
+    start = place.start + _PREFIX
+    return content[place.start : start + int.from_bytes(content[start - 4 : start], "little")]
 
 
 def schemas_of(path: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """The schemas of some tables of such a file, as Arrow writes them: most cohorts of a sweep have the same."""
+    """The schemas of some tables of a file that was checked before."""
     with path.open("rb", buffering=_BUFFER) as file:
         file.seek(_START)
-        places, schemas = _places(file.readline()), {}
+        _, places = _head(file.readline())
+        schemas = {}
         for name in names:
-            file.seek(places[name])
+            file.seek(places[name].start)
             start = file.read(_PREFIX)
             schemas[name] = start + file.read(int.from_bytes(start[-4:], "little"))
     return schemas
 
 
-def _places(head: bytes) -> dict[str, int]:
-    """Where in a file with this line of JSON each table begins."""
-    lengths = json.loads(head)["tables"]
-    return dict(zip(lengths, accumulate(lengths.values(), initial=_START + len(head)), strict=False))
+def _head(line: bytes) -> tuple[str, dict[str, slice]]:
+    """What the line of JSON says: the cohort's id, and where in the file each table stands. Raises Damaged."""
+    try:
+        head = json.loads(line)
+        held, lengths = head["cohort"], head["tables"]
+        if not isinstance(held, str) or not all(type(length) is int and length > 0 for length in lengths.values()):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Damaged("its first lines are not those of a cohort's file") from None
+    ends = [*accumulate(lengths.values(), initial=_START + len(line))]
+    return held, {name: slice(*ends[place : place + 2]) for place, name in enumerate(lengths)}
+
+
+def _table(source: pa.Buffer | pa.NativeFile) -> pa.Table:
+    """The table that stands there. Raises Damaged where Arrow cannot read it: what it is given it does not check."""
+    try:
+        found = pa.ipc.open_stream(source).read_all()
+        found.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Damaged(f"its tables cannot be read: {' '.join(str(error).split())}") from None
+    return found
 
 
 def _stream(table: pa.Table) -> pa.Buffer:

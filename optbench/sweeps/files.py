@@ -1,6 +1,8 @@
-"""Files that appear whole or not at all: written aside, brought to the disk, renamed."""
+"""Files that appear whole or not at all: written aside, brought to the disk, renamed. What is no file is not read."""
 
+import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,18 @@ SCRATCH = ".tmp-"
 def scratch_of(path: Path) -> Path:
     """Where a file is written before it has its name."""
     return path.with_name(f"{SCRATCH}{os.getpid()}-{path.name}.part")
+
+
+def check_plain(path: Path) -> None:
+    """Raise OSError where no plain file is there: a pipe or a device may never come to an end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a plain file. Raise OSError."""
+    check_plain(path)
+    return path.read_bytes()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

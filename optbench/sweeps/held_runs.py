@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from optbench.sweeps.assembly import file_of
-from optbench.sweeps.cohort_file import stream
+from optbench.sweeps.assembly import runs_in
 
 _ID = "S16"
 
@@ -27,9 +26,7 @@ class HeldRuns:
         """Those of these cohorts, whose files were checked before."""
         if not names:
             return cls()
-        parts = [
-            np.array(stream(file_of(cohorts, name), "runs").read_all()["run_id"].to_pylist(), _ID) for name in names
-        ]
+        parts = [np.array(runs_in(cohorts, name)["run_id"].to_pylist(), _ID) for name in names]
         run_ids = np.concatenate(parts)
         files = np.repeat(np.arange(len(names), dtype=np.int32), [len(part) for part in parts])
         order = np.argsort(run_ids, kind="stable")

@@ -5,12 +5,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.contract.version import __version__
-from optbench.sweeps.files import write_text
+from optbench.sweeps.files import check_plain, read_bytes, write_text
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -77,13 +77,16 @@ class Manifest:
 
 
 AGAIN = "run the sweep again, and it is put right from what is there"
+_FIELDS = {"spec": str, "finished": bool, "missing": str, "shard": str, "files": dict}
+_ROW = [str, str, int, str, str, int, list]
+_STAGES = get_args(Stage)
 
 
 def read(directory: Path) -> Manifest | None:
     """The folder's manifest; None where there is none. Raises OptbenchError where it is damaged."""
     path = directory / NAME
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -93,17 +96,43 @@ def read(directory: Path) -> Manifest | None:
     digest = hashlib.sha256(body).hexdigest()
     if content != b'{"sha256": "%s",\n"manifest": %s}\n' % (digest.encode(), body):
         raise DamagedManifest(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
-    raw: dict[str, Any] = json.loads(body)
-    if raw["format"] != FORMAT:
-        raise OptbenchError(f"{str(path)!r} has format {raw['format']}, and optbench {__version__} reads {FORMAT}")
-    cohorts = [Entry._make([*row[:-1], tuple(row[-1])]) for row in raw["cohorts"]]
-    fields: dict[str, Any] = {key: raw[key] for key in ("spec", "finished", "missing", "shard", "files")}
+    try:
+        raw = json.loads(body)
+        version = str(raw["optbench"])
+        made = _parsed(raw) if raw["format"] == FORMAT else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise DamagedManifest(f"{str(path)!r} is no list of a sweep's cohorts: {AGAIN}") from None
+    if made is None:
+        raise OptbenchError(
+            f"optbench {version} wrote {str(path)!r} in another format than {__version__} reads: use that version"
+        )
+    return made
+
+
+def _parsed(raw: dict[str, Any]) -> Manifest:
+    """The manifest of what JSON gave. Raises KeyError or TypeError where that is something else."""
+    cohorts = [_entry(row) for row in raw["cohorts"]]
+    fields: dict[str, Any] = {key: raw[key] for key in _FIELDS}
+    if any(type(fields[key]) is not kind for key, kind in _FIELDS.items()):
+        raise TypeError
     if fields["shard"] == "merged":  # written by merge in optbench 0.13.0 and before
         fields["shard"] = ""
     return Manifest(cohorts=cohorts, version=raw["optbench"], **fields)
 
 
+def _entry(row: list) -> Entry:
+    """The entry of a row. Raises TypeError where it is none."""
+    if list(map(type, row)) != _ROW:
+        raise TypeError
+    entry = Entry._make([*row[:-1], tuple(row[-1])])
+    texts = all(type(part) is str for part in entry.parts)
+    if not texts or entry.stage not in _STAGES or not -1 <= entry.block < 2**63:
+        raise TypeError
+    return entry
+
+
 def digest_of(path: Path) -> str:
     """The sha256 of a file. Raises OSError."""
+    check_plain(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import session, stages
+from optbench.sweeps import assembly, session, stages
 from optbench.sweeps.claim import kept, parsed
-from optbench.sweeps.cohort_file import Damaged, check
+from optbench.sweeps.cohort_file import Damaged
 from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.joined_specs import differences, joined
 from optbench.sweeps.manifest import Manifest
@@ -86,8 +86,7 @@ def _copy(cohorts: Path, store: Store, tell: Callable[[str], None]) -> None:
     for path in sorted(cohorts.glob("[!.]*.cohort")):
         if not store.has(path.stem):
             try:
-                content = path.read_bytes()
-                check(content, path.stem)
+                content = assembly.checked(path, path.stem)
             except (OSError, Damaged) as error:
                 bad.append(f"{path.name} ({error})")
                 continue

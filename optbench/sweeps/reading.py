@@ -16,6 +16,7 @@ from pyarrow import ArrowException
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_folder
 from optbench.sweeps import assembly, manifest, shape
+from optbench.sweeps.files import read_bytes
 from optbench.sweeps.manifest import Entry, Manifest
 from optbench.sweeps.points import Points, points_of, reason, unreadable
 
@@ -48,7 +49,7 @@ class Folder:
         pairs = assembly.held(cohorts, made.cohorts)
         if not pairs:
             raise OptbenchError(f"no cohort of the sweep in {str(self.path)!r} is finished yet: run it again to go on")
-        assembly.check_all(cohorts, pairs)  # Arrow is not meant to be given what may be anything
+        assembly.check_all(cohorts, pairs)
         self._tables = Path(tempfile.mkdtemp(prefix="optbench-"))
         weakref.finalize(self, shutil.rmtree, self._tables, ignore_errors=True)
         try:
@@ -61,10 +62,10 @@ class Folder:
         """What ``provenance.json`` holds; nothing where there is none."""
         path = self.path / "provenance.json"
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_bytes(path))
         except FileNotFoundError:
             content = {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise OptbenchError(f"cannot read {str(path)!r} ({reason(error)}): {manifest.AGAIN}") from None
         self._check(path)
         return shape.provenance(path, content)
@@ -81,12 +82,18 @@ class Folder:
 
     def _read(self, path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
         self._check(path)
+        shown = self.path / path.name  # that of an unfinished sweep stands elsewhere
         try:
-            columns = [column for column in wanted if column in pq.read_schema(path).names] or None
-            table = pq.read_table(path, columns=columns, **options).to_pandas()
+            schema = pq.read_schema(path)
+            shape.check_schema(path.stem, schema)
+            columns = [column for column in wanted if column in schema.names] or None
+            # What pandas may have left beside the schema is not asked for: it can name columns that are not there.
+            table = pq.read_table(path, columns=columns, **options).to_pandas(ignore_metadata=True)
+            return shape.checked(path.stem, table)
+        except OptbenchError as error:
+            raise shape.no_table(shown, error) from None
         except (ArrowException, OSError, ValueError) as error:
-            raise unreadable(path, error) from None
-        return shape.checked(path, table)
+            raise unreadable(shown, error) from None
 
     def optional(self, name: str) -> pd.DataFrame | None:
         """A table that a folder may lack: that of an unfinished sweep, or of an old one."""

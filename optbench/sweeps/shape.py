@@ -18,7 +18,10 @@ _TEXTS = {
     "run_id", "cohort_id", "problem", "optimizer", "schedule", "dtype", "status", "hyperparameters", "library", "code",
 }  # fmt: skip
 """Columns that hold a text in every row."""
-_SOME_TEXTS = {"stage", "tail_source", "failure", "host", "device", "device_note", "eager", "data", "minimum_source"}
+_SOME_TEXTS = {
+    "stage", "tail_source", "failure", "host", "device", "device_note", "eager", "data", "minimum_source", "source",
+    "digest",
+}  # fmt: skip
 """Columns that may hold a text, and may be missing in older folders."""
 _WHOLE = {"batch_size": 1, "seed": 0, "steps": 0, "samples": 0, "step": 0, "lanes": 1}
 """Columns of whole numbers, with the least."""
@@ -50,6 +53,7 @@ _NUMBERS = {
     "w_1",
     "w_2",
 }
+_INTEGERS = {*_WHOLE, "diverged_at", "block", "threads"}
 _NEEDED = {
     "runs": {*RUNS} - {"stage", "block", "log_tail", "failure", "diverged_at"},
     "curves": {"run_id", "step", "epoch", "samples", "train_loss"},
@@ -70,24 +74,52 @@ _PROVENANCE: dict[str, Callable[[Any], bool]] = {
 """What is read of provenance.json beside showing it."""
 
 
-def checked(path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """A table of a result folder, as its readers expect it.
+def check_schema(kind: str, schema: pa.Schema) -> None:
+    """Raise OptbenchError where a column of that table is missing, stands twice, or holds what it cannot hold."""
+    if missing := sorted(_NEEDED[kind] - set(schema.names)):
+        raise OptbenchError(f"the column {missing[0]!r} is missing")
+    for name, column in zip(schema.names, schema.types, strict=True):
+        if schema.names.count(name) > 1:
+            raise OptbenchError(f"the column {name!r} stands there twice")
+        if pa.types.is_null(column):  # of a table without rows, too
+            continue
+        words = pa.types.is_dictionary(column) and pa.types.is_string(column.value_type)
+        text = words or pa.types.is_string(column) or pa.types.is_large_string(column)
+        number = pa.types.is_integer(column) or pa.types.is_floating(column)
+        if name in _TEXTS | _SOME_TEXTS:
+            right, what = text, "texts"
+        elif _is_number(kind, name):
+            right, what = number, "numbers"
+        else:
+            right, what = text or number, "numbers or texts"
+        if not right:
+            raise OptbenchError(f"the column {name!r} must hold {what}")
 
-    Raises OptbenchError that names the file and the column where one is missing, stands twice, or holds something else.
+
+def check_cohort(kind: str, schema: pa.Schema) -> None:
+    """Raise OptbenchError where a cohort's table is not as every version writes it: others cannot be joined with it."""
+    check_schema(kind, schema)
+    for name, column in zip(schema.names, schema.types, strict=True):
+        right = pa.string() if name in _TEXTS | _SOME_TEXTS else pa.int64() if name in _INTEGERS else pa.float64()
+        if column != right:
+            raise OptbenchError(f"the column {name!r} is of the type {column}")
+
+
+def _is_number(kind: str, name: str) -> bool:
+    """Whether a column that holds no text must hold numbers: beside the fixed ones, hyperparameters and metrics."""
+    return name in _WHOLE or name in _NUMBERS or kind in ("runs", "curves") or is_metric(name)
+
+
+def checked(kind: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A table of a schema that was checked before, as its readers expect it.
+
+    Raises OptbenchError that names the column where it holds something else.
     """
-    kind = path.stem
-    try:
-        if missing := sorted(_NEEDED[kind] - set(table.columns)):
-            raise OptbenchError(f"the column {missing[0]!r} is missing")
-        if twice := table.columns[table.columns.duplicated()].tolist():
-            raise OptbenchError(f"the column {twice[0]!r} stands there twice")
-        table = table.assign(**{name: _column(kind, name, table[name]) for name in table.columns})
-        if kind == "runs":
-            _check_runs(table)
-        if kind == "landscapes" and table.duplicated(["problem", "w_1", "w_2"]).any():
-            raise OptbenchError("a grid point stands there twice")
-    except OptbenchError as error:
-        raise _no_table(path, error) from None
+    table = table.assign(**{name: _column(kind, name, table[name]) for name in table.columns})
+    if kind == "runs":
+        _check_runs(table)
+    if kind == "landscapes" and table.duplicated(["problem", "w_1", "w_2"]).any():
+        raise OptbenchError("a grid point stands there twice")
     return table
 
 
@@ -101,7 +133,7 @@ def _column(kind: str, name: str, values: pd.Series) -> pd.Series:
         if name in _TEXTS and empty.any():
             raise OptbenchError(f"the column {name!r} has empty rows")
         return values
-    if not (name in _WHOLE or name in _NUMBERS or kind in ("runs", "curves") or is_metric(name)):
+    if not _is_number(kind, name):
         if not all(isinstance(value, str) or is_number(value) for value in values.unique()):
             raise OptbenchError(f"the column {name!r} must hold numbers or texts")
         return values
@@ -130,14 +162,14 @@ def check_points(path: Path, schema: pa.Schema, numbers: Iterable[str]) -> None:
     """Raise OptbenchError where a table that is read some rows at a time lacks run_id or one of the numbers."""
     for name in ("run_id", *numbers):
         if schema.get_field_index(name) < 0:
-            raise _no_table(path, f"the column {name!r} is missing, or stands there twice")
+            raise no_table(path, f"the column {name!r} is missing, or stands there twice")
         kind = schema.field(name).type
         text = pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type)
         if not text if name == "run_id" else not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-            raise _no_table(path, f"the column {name!r} must hold {'texts' if name == 'run_id' else 'numbers'}")
+            raise no_table(path, f"the column {name!r} must hold {'texts' if name == 'run_id' else 'numbers'}")
 
 
-def _no_table(path: Path, reason: object) -> OptbenchError:
+def no_table(path: Path, reason: object) -> OptbenchError:
     return OptbenchError(f"{str(path)!r} is no table of a sweep: {reason}; run the sweep again")
 
 

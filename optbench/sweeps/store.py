@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import assembly, claim, manifest
-from optbench.sweeps.cohort_file import Damaged, check, encode
+from optbench.sweeps.cohort_file import Damaged, encode
 from optbench.sweeps.extension import unkept
-from optbench.sweeps.files import SCRATCH, put, to_disk, write_bytes, write_text
+from optbench.sweeps.files import SCRATCH, put, read_bytes, to_disk, write_bytes, write_text
 from optbench.sweeps.held_runs import HeldRuns, composed
 from optbench.sweeps.lock import locked
 from optbench.sweeps.manifest import Entry, Manifest
@@ -89,7 +89,7 @@ class Store:
         if cohort_id not in self._whole:
             path = assembly.file_of(self.cohorts, cohort_id)
             try:
-                check(path.read_bytes(), cohort_id)
+                assembly.checked(path, cohort_id)
             except FileNotFoundError:
                 return False
             except (OSError, Damaged) as error:
@@ -239,8 +239,8 @@ class Store:
 def read_json(path: Path) -> Mapping:
     """What a file holds; nothing where it is not there, or damaged."""
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        content = json.loads(read_bytes(path))
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, Mapping) else {}
 
@@ -267,7 +267,7 @@ def _checked(directory: str | Path, spec: Spec) -> Path:
 def unwritable(directory: Path, error: OSError) -> OptbenchError:
     """The disk's refusal, in a line, with what to do."""
     begun = False
-    with suppress(OSError):  # of a path that no disk can have
+    with suppress(OSError, OptbenchError):  # of a path that no disk can have
         begun = bool(assembly.names(directory / "cohorts"))
     cure = "what was finished is kept, run the same command again to go on" if begun else "choose another --out"
     return OptbenchError(f"cannot write to {str(directory)!r}: {reason(error)}; {cure}")
