@@ -72,11 +72,12 @@ def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
         kept = json.loads((folder / "claims" / f"{claim.id}.json").read_text(encoding="utf-8"))
         if kept["key"] != _key(budget):
             return None
-        verdict = Verdict(
-            **kept["verdict"] | {name: float(kept["verdict"][name]) for name in ("effect", "low", "high")}
-        )
-        return Outcome(claim, verdict, kept["seconds"], budget.quick, tuple(kept["tables"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        numbers = {name: float(kept["verdict"].pop(name)) for name in ("effect", "low", "high")}
+        verdict, tables = Verdict(**kept["verdict"], **numbers), tuple(kept["tables"])
+        if not all(isinstance(text, str) for text in (*kept["verdict"].values(), *tables)):
+            return None
+        return Outcome(claim, verdict, float(kept["seconds"]), budget.quick, tables)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

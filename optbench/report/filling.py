@@ -19,7 +19,7 @@ def write_file(path: Path, text: str) -> None:
     """Write a text in one go, so that whoever reads the file finds the old one or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.tmp")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # JSON may hold halves of letters
     os.replace(draft, path)
 
 

@@ -120,6 +120,20 @@ def test_a_second_start_goes_on_where_the_first_was_interrupted(tmp_path):
     assert (tmp_path / "index.html").read_text().count("data:image/png") == 2
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("verdict", []), ("seconds", "x"), ("tables", [1]), ("verdict", {"verdict": [], "unit": 1})]
+)
+def test_what_somebody_has_changed_is_tried_again(key, value, tmp_path):
+    claim = planted("A1")
+    run.run([claim], tmp_path, Budget(), PAPER)
+    file = tmp_path / "claims" / "A1.json"
+    kept = json.loads(file.read_text())
+    kept[key] = {**kept[key], **value} if isinstance(value, dict) else value
+    file.write_text(json.dumps(kept))
+    run.run([claim], tmp_path, Budget(), PAPER)
+    assert len(claim.calls) == 2 and (tmp_path / "index.html").exists()
+
+
 def test_what_another_budget_or_other_code_found_is_not_taken_over(tmp_path, monkeypatch):
     claim = planted("A1")
     run.run([claim], tmp_path, Budget(quick=True), PAPER)

@@ -128,6 +128,12 @@ def test_two_machines_are_two_histories(folder):
         ("benchmarks.json", "[]", "holds no object"),
         ("here/aaaaaaaa-py.json", '{"commit_hash": "--upload-pack=x"}', "is no result of asv in its format 2"),
         ("here/aaaaaaaa-py.json", '{"results": {}, "result_columns": []}', "is no result of asv in its format 2"),
+        pytest.param("here/aaaaaaaa-py.json", "[" * 10**5, "is damaged", id="brackets without end"),
+        (
+            "here/aaaaaaaa-py.json",
+            '{"commit_hash": "abcdef12", "results": {"updates.Lanes.time_step": [1]}, "result_columns": [{}]}',
+            "is no result of asv in its format 2",
+        ),
         ("../../peers.json", '{"rows": 3}', "is damaged or not by benchmarks/peers.py"),
     ],
 )
@@ -136,6 +142,14 @@ def test_a_bad_file_is_one_line(folder, file, text, message):
     with pytest.raises(OptbenchError, match=message) as error:
         write_history(folder)
     assert "\n" not in str(error.value) and not (folder.parent / "history.html").exists()
+
+
+def test_half_a_letter_is_spelled_out(folder):
+    path = record(folder, NEW, 3000, [1.2e-3, 0.7e-3, 3e-3, 4e-3], 0.5)
+    content = json.loads(path.read_text())
+    content["params"] = {"cpu": "half \ud800"}
+    path.write_text(json.dumps(content))
+    assert "half \\ud800" in write_history(folder).read_text(encoding="utf-8")
 
 
 def test_rows_of_a_wrong_shape_are_one_line(folder):

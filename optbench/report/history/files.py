@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.contract.errors import OptbenchError
+from optbench.sweeps.files import read_bytes
 
 _HASH = re.compile(r"[0-9a-f]{7,40}")
 _VERSION_FILES = ("optbench/contract/version.py", "optbench/__init__.py")
@@ -85,8 +86,8 @@ def read(folder: Path) -> list[History]:
         if path.name != "machine.json":
             content = _load(path)
             commit, columns, results = (content.get(key) for key in ("commit_hash", "result_columns", "results"))
-            whole = isinstance(columns, list) and isinstance(results, dict)
-            if not (whole and isinstance(commit, str) and _HASH.fullmatch(commit)):
+            whole = isinstance(columns, list) and all(isinstance(column, str) for column in columns)
+            if not (whole and isinstance(results, dict) and isinstance(commit, str) and _HASH.fullmatch(commit)):
                 raise OptbenchError(f"{str(path)!r} is no result of asv in its format 2: it lacks commit and results")
             files[path.parent.name, str(content.get("env_name", ""))].append((path, content))
     if not files:
@@ -96,10 +97,10 @@ def read(folder: Path) -> list[History]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path))
     except OSError as error:
         raise OptbenchError(f"cannot read {str(path)!r}: {error.strerror}") from None
-    except ValueError as error:  # no JSON, or no UTF-8
+    except (ValueError, RecursionError) as error:  # no JSON, or no UTF-8
         raise OptbenchError(f"{str(path)!r} is damaged: {error}") from None
     if not isinstance(content, dict):
         raise OptbenchError(f"{str(path)!r} is no file of asv: it holds no object")
