@@ -15,10 +15,18 @@ def fill(template: str, **values) -> str:
     return _environment().get_template(template).render(**values)
 
 
+def without_link(path: Path) -> Path:
+    """Return the path, and remove a link in its place: in a folder from somebody else it may lead to a file of the
+    user's, which would be overwritten. Raise OSError."""
+    if path.is_symlink():
+        path.unlink()
+    return path
+
+
 def write_file(path: Path, text: str) -> None:
     """Write a text in one go, so that whoever reads the file finds the old one or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.tmp")
+    draft = without_link(path.with_name(f"{path.name}.tmp"))
     draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # JSON may hold halves of letters
     os.replace(draft, path)
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from optbench.contract.errors import unknown
 from optbench.figures import dots, style, styles
 from optbench.figures.evidence import Evidence
+from optbench.report.filling import without_link, write_file
 from optbench.report.kinds import KINDS
 from optbench.report.options import FORMATS
 from optbench.wording import labels
@@ -46,16 +47,16 @@ def write_pictures(
             if still:
                 figure = KINDS[kind].draw(evidence, problem or None)
                 for file in files:
-                    style.save(figure, folder / file, foot, about["alt"], about["caption"])
+                    style.save(figure, without_link(folder / file), foot, about["alt"], about["caption"])
             if kind == "paths" and "gif" in formats:
                 from optbench.figures.animation import animate_paths
 
-                animate_paths(evidence, problem, folder / f"{stem}.gif")
+                animate_paths(evidence, problem, without_link(folder / f"{stem}.gif"))
                 files.append(f"{stem}.gif")
             if files:
                 out.append({**about, "files": files})
     texts = [f"{', '.join(each['files'])}\n{each['alt']}. {each['caption']}\n" for each in out]
-    (folder / "captions.txt").write_text("\n".join([*texts, f"{foot}\n"]), encoding="utf-8")
+    write_file(folder / "captions.txt", "\n".join([*texts, f"{foot}\n"]))
     return out
 
 

@@ -64,9 +64,16 @@ def test_files_of_all_formats_with_their_captions(evidence, tmp_path):
     assert described["Comment"].startswith("Each optimizer at each rate")
 
 
-def test_a_film_of_each_paths(evidence, tmp_path):
-    (only,) = write_pictures(evidence, tmp_path, ("gif",))
-    assert only["files"] == ["paths-rosenbrock.gif"] and (tmp_path / "paths-rosenbrock.gif").is_file()
+def test_a_film_of_each_paths_and_no_link_is_followed(evidence, tmp_path):
+    """A folder may come from somebody else, with links to files of the user's."""
+    folder, mine = tmp_path / "figures", tmp_path / "mine"
+    folder.mkdir()
+    mine.write_text("keep this")
+    for name in ("paths-rosenbrock.gif", "captions.txt", "captions.txt.tmp"):
+        (folder / name).symlink_to(mine)
+    (only,) = write_pictures(evidence, folder, ("gif",))
+    assert only["files"] == ["paths-rosenbrock.gif"] and mine.read_text() == "keep this"
+    assert sorted(path.name for path in folder.iterdir() if not path.is_symlink()) == ["captions.txt", *only["files"]]
 
 
 def test_captions_say_which_steps_a_path_has(evidence):
