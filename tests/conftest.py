@@ -101,7 +101,7 @@ left; xdist begins with the groups of most tests, unless it is told --no-loadsco
 
 
 SLOW_PART = "slow or browser or fonts"
-"""What CI runs after the README's tests: what takes long, and what needs a browser or fonts, which they must not need."""
+"""What CI runs after the README's tests: what takes long, and what needs the browser or fonts that they do without."""
 
 
 @cache
@@ -150,7 +150,7 @@ KINDS = ("simulated", "ptx", "ptxas", "browser", "fonts", *LIBRARIES)
 
 
 def pytest_runtest_setup(item):
-    """Skip what needs a library, or fonts, that are not here; a library is imported inside the tests, not above them."""
+    """Skip what needs a library or fonts that are not here; tests import libraries themselves, so this can be asked."""
     for name in LIBRARIES:
         if item.get_closest_marker(name) and importlib.util.find_spec(name) is None:
             pytest.skip(f"needs the extra {name}: pip install 'optbench[{name}]'")

@@ -8,7 +8,7 @@ import typer
 
 from optbench.cli import report as report_command
 from optbench.cli.groups import WHERE
-from optbench.cli.options import check_folder, option
+from optbench.cli.options import check_folder, option, plugin_option
 from optbench.cli.sweep import print_summary
 from optbench.cli.sweep_options import Report
 
@@ -18,16 +18,17 @@ def merge(
         list[Path], typer.Argument(metavar="DIR", help="Two result folders or more.", show_default=False)
     ],
     out: Annotated[str, option("out", "FOLDER", "The folder to make; those that are merged stay as they are.", WHERE)],
+    plugin: Annotated[list[Path] | None, plugin_option(WHERE)] = None,
     report: Report = True,
 ) -> None:
     """Join result folders: their cohorts are copied, their specs put together, and what is missing then is named."""
-    from optbench.cli.console import load_catalogue, paragraph, warn
+    from optbench.cli.console import paragraph, show_broken, warn
     from optbench.report.finished import Finished
     from optbench.sweeps.merge import merge_folders
     from optbench.sweeps.provenance import typed_command
 
     check_folder(out)
-    missing = merge_folders(folders, Path(out), load_catalogue, typed_command(), warn)
+    missing = merge_folders(folders, Path(out), plugin or (), typed_command(), warn, show_broken)
     finished = Finished(Path(out))
     print_summary(finished)
     if missing:

@@ -153,7 +153,7 @@ def print_summary(finished: Finished) -> None:
         paragraph("")
         paragraph(overall, hang=2)
     paragraph("")
-    for text in answers.edge_texts(answer.edges, directory):
+    for text in answers.edge_texts(answer.edges, directory, results.provenance.get("plugin_files")):
         told, _, wider = text.partition("wider: ")
         paragraph(f"{told}wider:", hang=2)
         command(wider)

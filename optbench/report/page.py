@@ -91,7 +91,10 @@ def render(
         overall=answer.overall(),
         overall_sure=_sure_of_all(answer, problems),
         # The page is read anywhere, so its commands are to be run where the results are.
-        wider=[text.split("; wider: ") for text in answers.edge_texts(answer.edges, ".")],
+        wider=[
+            text.split("; wider: ")
+            for text in answers.edge_texts(answer.edges, ".", results.provenance.get("plugin_files"))
+        ],
         failures=failures,
         staged=staged(results.runs),
         value=answers.value_word(results.choose_by),

@@ -14,6 +14,7 @@ from optbench.sweeps.joined_specs import COUNTS, joined
 from optbench.sweeps.manifest import Entry
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec_plugins import refuse_unnamed
 
 
 def extended(
@@ -40,6 +41,7 @@ def extended(
         new = spec_files.merge(spec, changes)
     else:
         new = spec_files.read(spec, changes)
+    refuse_unnamed(old.plugins, () if spec is None and changes.get("plugins") is None else new.plugins)
     for key in COUNTS:
         have, want = getattr(old, key), getattr(new, key)
         if changes.get(key) is not None and have is not None and want is not None and want < have:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from optbench.catalogue.loader import Catalogue
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import assembly, session, stages
 from optbench.sweeps.claim import kept, parsed
@@ -13,23 +12,26 @@ from optbench.sweeps.joined_specs import differences, joined
 from optbench.sweeps.manifest import Manifest
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec_plugins import refuse_unnamed
 from optbench.sweeps.store import Store, opened, read_json
 
 
 def merge_folders(
     folders: Sequence[Path],
     out: Path,
-    catalogue: Callable[[Sequence[str]], Catalogue],
+    plugins: Sequence[str | Path],
     command: str,
     tell: Callable[[str], None],
+    on_broken: Callable[[Path, str], None],
 ) -> int:
     """Copy the cohorts of the folders into ``out`` and put its tables together, as far as they go.
 
     Nothing runs but what makes the table of paths anew.
 
-    Where ``out`` holds this sweep already, its cohorts stay. catalogue: what loads plug-in files. Returns the number of
-    cohorts that are missing in the first stage that lacks any. Raises OptbenchError where no sweep holds what they
-    hold, or ``out`` holds another one.
+    Where ``out`` holds this sweep already, its cohorts stay. plugins: the user's files that may be loaded; on_broken is
+    called with each that does not load, and its traceback. Returns the number of cohorts that are missing in the first
+    stage that lacks any. Raises OptbenchError where no sweep holds what they hold, where they name other files of the
+    user's, or where ``out`` holds another sweep.
     """
     if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
         raise OptbenchError("merge needs folders that differ, and another one as --out")
@@ -47,7 +49,9 @@ def merge_folders(
             f"{str(out)!r} holds another sweep than these folders (different: {', '.join(changed)}); choose another "
             "--out, and name this folder among the others to keep what it holds"
         )
-    plan = session.plan(spec, catalogue(spec.plugins))
+    refuse_unnamed(spec.plugins, plugins)
+    isolation = Isolation()
+    plan = session.planned(spec, isolation, on_broken)
     with opened(out, spec, provenance(command, plan), tell) as store:
         for folder in folders:
             _copy(folder / "cohorts", store, tell)
@@ -68,7 +72,7 @@ def merge_folders(
             raise OptbenchError(
                 "none of these folders has a finished cohort of this version: there is nothing to merge"
             )
-        session.write_tables(plan, store, Isolation(), begun=not missing)
+        session.write_tables(plan, store, isolation, begun=not missing)
     return missing
 
 

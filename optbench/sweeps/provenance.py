@@ -28,6 +28,7 @@ def provenance(command: str, plan: Plan) -> dict[str, Any]:
         "choose_by": spec.choose_by,
         "budget": budget_text(spec),
         "dtype": list(spec.dtypes),
+        "plugin_files": list(spec.plugins),
         "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
         "data": {problem.name: problem.digest for problem in plan.problems if problem.data is not None},
         **({} if spec.trials is None else {"trials": spec.trials, "searched": plan.searched}),

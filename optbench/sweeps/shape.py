@@ -68,6 +68,7 @@ _PROVENANCE: dict[str, Callable[[Any], bool]] = {
     "optbench": lambda value: isinstance(value, str),
     "choose_by": lambda value: isinstance(value, str),
     "tuning_seeds": lambda value: isinstance(value, list) and all(type(seed) is int for seed in value),
+    "plugin_files": lambda value: isinstance(value, list) and all(isinstance(file, str) for file in value),
     "plugins": lambda value: value is None or _texts_by_name(value),
     "searched": lambda value: value is None or (isinstance(value, dict) and all(map(_texts_by_name, value.values()))),
 }

@@ -1,6 +1,7 @@
 """Files that an optimizer names itself, ``torch:Mine(file=mine.py)``: plug-ins of the spec, by their whole path."""
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ def drawn_out(raw: Mapping[str, Any]) -> dict[str, Any]:
     mine = [plugins] if isinstance(plugins, Path) else list(values.listed(plugins))
     mine = [str(path_of("a plug-in", item).resolve()) for item in mine]
     return changed | {"plugins": tuple(dict.fromkeys([*mine, *files]))}
+
+
+def refuse_unnamed(found: Iterable[str], named: Iterable[str | Path]) -> None:
+    """Refuse the user's files that a results folder names and the caller does not: a folder may be anybody's.
+
+    Raises:
+        OptbenchError: the message says how to name them.
+    """
+    known = {str(path_of("a plug-in", file).resolve()) for file in named}
+    if strange := [file for file in found if file not in known]:
+        files = " ".join(f"--plugin {shlex.quote(file)}" for file in strange)
+        raise OptbenchError(f"nothing that a results folder names is run: to use its plug-ins, name them: {files}")
 
 
 def beside(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:

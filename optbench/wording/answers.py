@@ -176,13 +176,16 @@ def setting_texts(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], s
     return texts
 
 
-def edge_texts(table: pd.DataFrame, directory: str | Path | None = None) -> list[str]:
+def edge_texts(
+    table: pd.DataFrame, directory: str | Path | None = None, plugins: Sequence[str] | None = ()
+) -> list[str]:
     """One text a parameter and side: whose choices lie at its end, and the command that searches wider.
 
-    directory: that of the results; without one it is the option alone.
+    directory: that of the results; without one it is the option alone. plugins: the user's files that the sweep used.
     """
     texts = []
     command = "" if directory is None else f"optbench sweep --extend --out {shlex.quote(str(directory))} "
+    command += "".join(f"--plugin {shlex.quote(file)} " for file in plugins or ())
     for (name, side), part in table.groupby(["parameter", "side"], sort=False):
         word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
         where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fuzzing import ODD, cases, refusal
-from harness import CATALOGUE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -199,7 +198,7 @@ def test_forged_folders_are_read_or_refused(case, sound, tmp_path):
 
 USES = {
     "compared": lambda folder, sound, out: optbench.compare(folder, sound),
-    "merged": lambda folder, sound, out: merge_folders([folder, sound], out, lambda files: CATALOGUE, "a test", str),
+    "merged": lambda folder, sound, out: merge_folders([folder, sound], out, (), "a test", str, print),
     "gone on with": lambda folder, sound, out: optbench.sweep(SPEC, out=folder, workers=1),
     "extended": lambda folder, sound, out: optbench.sweep(out=folder, extend=True, learning_rates=[1e-2], workers=1),
 }

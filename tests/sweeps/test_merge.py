@@ -1,5 +1,6 @@
 """Folders joined: the parts of a sweep end as the sweep would, and sweeps of a kind become one."""
 
+import dataclasses
 import shutil
 
 import pandas as pd
@@ -11,7 +12,7 @@ import optbench
 from optbench.catalogue import loader
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import jobs, session
+from optbench.sweeps import jobs, manifest, session
 from optbench.sweeps.merge import merge_folders
 from optbench.sweeps.shards import part
 from optbench.sweeps.spec_files import merge
@@ -23,9 +24,9 @@ GRID = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-
         "steps": 10}  # fmt: skip
 
 
-def joined(folders, out):
+def joined(folders, out, plugins=()):
     told = []
-    return merge_folders(folders, out, loader.load_all, "a test", told.append), told
+    return merge_folders(folders, out, plugins, "a test", told.append, loader.refuse_broken), told
 
 
 def run_parts(spec, folder, count):
@@ -85,7 +86,7 @@ def test_parts_of_which_an_optimizer_cannot_run(tmp_path):
     with pytest.warns(UserWarning, match="could not run rosenbrock with bad"):
         optbench.sweep(spec, out=tmp_path / "whole", workers=1)
     folders = run_parts(spec, tmp_path, 1)
-    lacking, _ = joined(folders, tmp_path / "all")
+    lacking, _ = joined(folders, tmp_path / "all", [file])
     assert lacking == 0 and optbench.load(tmp_path / "all").missing == ""
     with pytest.warns(UserWarning, match="could not run rosenbrock with bad"):
         optbench.sweep(spec, out=tmp_path / "all", workers=1)
@@ -191,7 +192,33 @@ def test_runs_of_another_rule_are_counted(tmp_path):
     optbench.sweep(spec, out=tmp_path / "a", workers=1)
     optbench.sweep(spec, out=tmp_path / "b", workers=1, optimizers=["adam"])
     file.write_text(rule.format("2 * lr"))
-    lacking, told = joined([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    lacking, told = joined([tmp_path / "a", tmp_path / "b"], tmp_path / "all", [file])
     assert lacking == 2
     assert told == [f"{tmp_path / 'a'}: 2 of 4 runs are kept; 2 of mine are not: optimizer mine has changed"]
     assert set(optbench.load(tmp_path / "all").runs["optimizer"]) == {"gd", "adam"}
+
+
+def test_nothing_that_a_folder_names_is_run(tmp_path):
+    """Whoever sends a folder must not run code by it: page, comparison and merge need the tables alone."""
+    witness, evil = tmp_path / "witness", tmp_path / "evil.py"
+    evil.write_text(f"open({str(witness)!r}, 'w').write('it ran')\n")
+    for name in ("a", "b"):
+        optbench.sweep(GRID, out=tmp_path / name, workers=1, seeds=2 + (name == "b"))
+        spec = tmp_path / name / "spec.toml"
+        spec.write_text(spec.read_text().replace("plugins = []", f"plugins = [{str(evil)!r}]"))
+        forge_manifest(tmp_path / name, spec.read_text())
+    a, b, new, call = (*(str(tmp_path / name) for name in ("a", "b", "new")), CliRunner().invoke)
+    assert call(app, ["report", a]).exit_code == 0
+    assert call(app, ["compare", a, b]).exit_code == 0
+    optbench.load(a).verdicts()
+    for words in (["merge", a, b, "--out", new], ["sweep", "--extend", "--out", a, "--seeds", "4"]):
+        done = call(app, words)
+        assert isinstance(done.exception, OptbenchError) and f"--plugin {evil}" in str(done.exception), done.output
+    assert not witness.exists()
+
+
+def forge_manifest(folder, spec):
+    """Have the manifest say that this is the sweep, with a checksum that is right."""
+    before = manifest.read(folder)
+    files = before.files | {"spec.toml": manifest.digest_of(folder / "spec.toml")}
+    dataclasses.replace(before, spec=spec, files=files).write(folder)
