@@ -3,11 +3,18 @@
 import csv
 import io
 
+import pandas as pd
 import pytest
 from browser import opened, scrolls_sideways
+from harness import CATALOGUE
 from synthetic import make_tables, write_folder
 
+from optbench.contract.equals import LIBRARIES
 from optbench.report import write_report, write_side_by_side
+from optbench.sweeps.snippets import values_text
+from optbench.translation.code import written
+from optbench.translation.places import WORDS
+from optbench.translation.setting import Setting
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ODD = 'a "very" odd <img src=x onerror=alert(1)> & 최적화 ' + "long " * 36
@@ -19,7 +26,22 @@ DARK, LIGHT = "rgb(20, 22, 26)", "rgb(251, 251, 252)"
 def usual(tmp_path_factory):
     optimizers = ["gd", "momentum", "rmsprop", "adam", "lbfgs"]  # the last one has the full batch alone
     tables = make_tables(problems=["rosenbrock", "breast_cancer", ODD], optimizers=optimizers, **SMALL)
+    tables["snippets"] = codes(tables["runs"])
     return write_report(write_folder(tmp_path_factory.mktemp("usual"), tables), static=True)
+
+
+def codes(runs):
+    """Return the table of every setting's code, as a sweep would have written it."""
+    rows, keys = [], ["problem", "optimizer", "schedule", "batch_size", "lr"]
+    hyperparameters = list(runs.columns[runs.columns.get_loc("optimizer") + 1 : runs.columns.get_loc("schedule")])
+    for row in runs.drop_duplicates(keys).to_dict("records"):
+        values = {key: row[key] for key in hyperparameters if pd.notna(row[key])}
+        (record, defaults), schedule = CATALOGUE.optimizer(row["optimizer"]), CATALOGUE.schedule(row["schedule"])
+        setting = Setting(record, defaults | values, row["lr"], schedule, int(row["batch_size"]), 20)
+        for library in LIBRARIES:
+            code = {"library": WORDS[library], "equal": 1, "code": written(setting, library)}
+            rows.append({**{key: row[key] for key in keys}, "hyperparameters": values_text(values), **code})
+    return pd.DataFrame(rows)
 
 
 def paper(view):

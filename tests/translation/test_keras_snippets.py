@@ -24,12 +24,14 @@ def keras():
     import keras
     import torch
 
-    known = torch.get_default_dtype(), keras.config.floatx()
+    known = torch.get_default_dtype(), keras.config.floatx(), keras.config.dtype_policy()
     torch.set_default_dtype(torch.float64)
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # the first model of the process has fixed it
     yield keras
     torch.set_default_dtype(known[0])
     keras.config.set_floatx(known[1])
+    keras.config.set_dtype_policy(known[2])
 
 
 def walk(keras, each):
