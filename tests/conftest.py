@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from browser import chromium  # noqa: F401  a fixture
 from shared import locked, one_writer_at_a_time
+from slow_cases import SLOW_CASES, is_slow_case
 
 ROOT = Path(__file__).parent.parent
 MEASURED = any(argument.startswith("--cov") for argument in sys.argv) or "NUMBA_JIT_COVERAGE" in os.environ
@@ -106,7 +107,12 @@ SLOW_PART = "slow or browser or fonts"
 
 @cache
 def _has_tests_of_the_slow_part(file: Path) -> bool:
-    return any(word in file.read_text(encoding="utf-8") for word in SLOW_PART.split(" or "))
+    named = any(word in file.read_text(encoding="utf-8") for word in SLOW_PART.split(" or "))
+    return named or _below_tests(file) in SLOW_CASES
+
+
+def _below_tests(file: Path) -> str:
+    return file.relative_to(ROOT / "tests").as_posix() if file.is_relative_to(ROOT / "tests") else file.name
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -122,6 +128,9 @@ def pytest_collection_modifyitems(config, items):
 
     And all tests that share a fixture of their file, or what its process of the simulator computed.
     """
+    for item in items:
+        if is_slow_case(_below_tests(item.path), item.name):
+            item.add_marker(pytest.mark.slow)
     for file in {item.path for item in items if item.get_closest_marker("slow")}:
         if not _has_tests_of_the_slow_part(file):
             raise pytest.UsageError(f"{file}: -m slow does not find its slow tests, for it never says that word")
