@@ -4,6 +4,8 @@ import gc
 
 from optbench.cli import stopping
 
+# Objects: Python's 700 let the collector of cycles run hundreds of times while libraries are imported, which make no
+# cycles to be freed: 0.97 s with it, 0.83 s without for numba, pandas, pyarrow and scipy.linalg; measured
 _OBJECTS = 100_000
 """More objects than before before the collector of cycles looks at the youngest."""
 

@@ -16,6 +16,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.values import is_real
 
+# Trials: about three a decade, up to what people tune by hand
 COUNTS = (1, 3, 5, 10, 20, 50)
 TRIALS, DEFAULTS = "trials", "defaults"
 

@@ -16,6 +16,8 @@ from optbench.analysis.measures import LOG_TAIL, tail_values
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 
+# Blocks formed of a plain grid's seeds: the quantile of t at 7 degrees of freedom is 2.4; more blocks would leave
+# fewer seeds to each
 MOST_BLOCKS = 8
 SCREEN, RACE, REPORT = "screen", "race", "report"
 LEVELS = ("optimizer", "batch_size", "schedule")

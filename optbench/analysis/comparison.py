@@ -19,6 +19,7 @@ from optbench.analysis.held_out import HeldOut, held_out, held_out_at
 from optbench.analysis.measures import LOG_TAIL, unmeasured
 
 ALL = "all"
+# Ratio: losses within a tenth of each other are equal for every use that we know of; a choice
 EQUIVALENT = 1.1
 _SINGLE = "a single block of seeds: more are needed"
 

@@ -15,6 +15,8 @@ from optbench.analysis.trajectories import log_area, log_tail, pace, planned_ste
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 
+# Shares of the first suboptimality: what a short run, a usual one and a sharp one reach; two decades between the last
+# two, as few runs with noise end between them; estimate
 SHARES = (1e-1, 1e-2, 1e-3, 1e-5)
 CLOCKS = ("steps", "samples", "seconds")
 

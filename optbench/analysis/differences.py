@@ -15,6 +15,7 @@ from optbench.contract.names import number_text
 MOST_VALUES = 4
 """Of a parameter; where more were tried, their number and range are named."""
 VERSIONS = ("optbench", "python", "numpy", "numba", "scipy", "pandas", "scikit-learn", "cpu")
+# Relative: first losses of float32 and float64 differ by less, those of other data by far more
 SAME_START = 1e-5
 
 

@@ -13,6 +13,7 @@ from optbench.contract.limits import bounds, inside, limits_by_name
 from optbench.contract.search import RATE, Range, parse_range
 
 COLUMNS = ("problem", "optimizer", "parameter", "side", "value", "lowest", "highest", "tried", "wider", "range")
+# Share of a range: a choice so near to an end of it may have wanted to lie beyond; 20 trials put one there
 EDGE = 0.05
 ROUND = 1e-3
 """By which share a value may be rounded to fewer digits: those that were tried have four."""

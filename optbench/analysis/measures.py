@@ -9,6 +9,7 @@ from optbench.analysis.columns import failed, metric_columns
 from optbench.contract.bounds import DIVERGENCE_FACTOR, FLOOR
 from optbench.contract.errors import OptbenchError, shown, unknown
 
+# Share of errors: none of 360 test examples (digits) is then a third of one error, so that the logarithm stays finite
 LEAST_ERROR = 1e-3
 LOG_TAIL = "log_tail"
 ROUNDING_OF_LOSSES = {"float64": 1e-9, "float32": 1e-4}

@@ -14,6 +14,8 @@ from optbench.analysis.columns import failed
 from optbench.analysis.points import Part, Tables, Trajectories, pieces
 from optbench.analysis.suboptimality import landmarks, log_gap
 
+# Share of a run's steps: long enough to average the noise of mini-batches out, short enough to be the end of the run;
+# estimate
 TAIL = 0.2
 
 

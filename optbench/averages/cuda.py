@@ -21,6 +21,7 @@ from optbench.compiler.translator import REALS
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import DtypeName
 
+# Values along a square's side: a warp has 32 threads
 SIDE = 32
 SQUARE = SIDE * SIDE
 PADDED = (SIDE, SIDE + 1)

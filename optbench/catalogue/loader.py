@@ -31,6 +31,7 @@ from optbench.contract.schedules import Schedule, ScheduleWrapper
 
 MOST_FILES = 1000
 """Of plug-ins in one call."""
+# Bytes of a plug-in: 16 MiB are 400,000 lines: nobody has written more by hand
 _MOST_BYTES = 1 << 24
 _WIDEST = 300
 """Letters of a line of a traceback."""

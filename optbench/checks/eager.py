@@ -9,6 +9,7 @@ from optbench.engine.eager.update import EagerUpdate
 
 SHAPES = ((2, 3), (2,))
 """A matrix and a vector."""
+# Parameters: those of the two blocks
 _DIM = 8
 
 

@@ -11,6 +11,7 @@ from optbench.engine.arrays import arrays_of, scratch_size
 from optbench.engine.cpu.code import ProblemCode
 
 _GUARD = 64  # numbers before and behind each array
+# Mark: exact in float32 and float64, and no result of a small problem
 _MARK = 1.25e7
 
 

@@ -28,6 +28,7 @@ from optbench.report.exports import csv_text
 from optbench.sweeps.provenance import environment
 from optbench.sweeps.store import write_text
 
+# Dots an inch: sharp on screens with two dots a pixel
 DPI = 192
 _PACKAGE = Path(__file__).parents[1]
 

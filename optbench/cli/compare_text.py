@@ -12,7 +12,9 @@ from optbench.analysis.comparison import ALL
 from optbench.analysis.folders import SECONDS, SETTINGS
 from optbench.cli.entries import counted, filled, print_lines
 
+# Letters: with it a line of the table has 80 columns; longer names have a line to themselves
 _NAME = 20
+# Rows: the widest that a regression is not ruled out in; the table has all
 _OPEN = 4
 
 

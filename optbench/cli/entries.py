@@ -6,6 +6,7 @@ from rich.text import Text
 
 from optbench.cli.console import console
 
+# Columns: longer lines are hard to read, however wide the terminal
 _WIDEST = 120
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from optbench.cli.options import Json
 
+# Bytes: what the unit means
 _GIB = 2**30
 
 

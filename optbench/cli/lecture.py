@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 90  # letters of what a verdict depends on
 _COLORS = {"holds": "green", "does not hold": "red", "depends": "yellow", "undecided": "blue"}
+# _INDENT, Letters: as wide as the widest id, and a space
+# _WIDEST, Columns: longer lines are hard to read, however wide the terminal
 _INDENT, _WIDEST = 6, 100
 
 

@@ -34,9 +34,13 @@ from optbench.contract.types import DtypeName
 
 VECTOR = 64
 """Bytes of the lanes that go together: a cache line, and the widest vectors there are."""
+# Parameters of the vectors that step side by side: measured, 64 lanes in float64, at 2, 4, 8, 16: Rosenbrock with gd
+# 2.7, 1.32, 1.00, 0.92, with adam 1.10, 1.00, 1.00, 1.02, where 16 takes 0.8 s longer to compile than 8
 TOGETHER = 8
 """Parameters, of all vectors that step in turn: enough to hide how long an operation takes, few enough for the L1 cache
 with what a rule keeps of them."""
+# Parameters of one lane whose gradient makes no steps: measured, without and with: 20 of Styblinski-Tang with gd 5.8
+# and 6.6 ns, with adam 28.6 and 27.5; 100 of Rosenbrock with gd 51 and 37
 FEW = 32
 """Parameters of one lane up to which its gradient makes no steps: they stay in registers as they are."""
 _PART = OPTIONS | STRICT | PART

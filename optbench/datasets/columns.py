@@ -11,6 +11,7 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.datasets.asking import asked_for
 from optbench.datasets.written import WAYS, number, refuse_dates_and_numbers
 
+# Levels of a text: a feature each: beyond it, names and numbers of tickets; as many as classes
 MOST_LEVELS = 100
 _FEW_LEVELS = 10
 """Different texts that are levels however few rows there are."""

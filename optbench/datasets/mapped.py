@@ -20,6 +20,7 @@ from optbench.datasets.record import FEWEST_EXAMPLES, Dataset, Entry
 
 _VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
 _PIECE = 1 << 16  # examples generated at a time, each piece from a stream of its own
+# Test examples: the standard error of an accuracy is then below 0.2%
 _MOST_TEST = 100_000
 _OWNER = "data set mapped"
 

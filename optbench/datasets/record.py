@@ -8,8 +8,11 @@ import numpy as np
 
 from optbench.contract.errors import OptbenchError
 
+# Share of the examples: the usual split
 TEST_SHARE = 0.2
+# Classes: a whole-numbered target with more values is a real one
 MOST_CLASSES = 100
+# Examples: the fewest of which a fifth is one
 FEWEST_EXAMPLES = 5
 SPLIT = "drawn with seed 0 (one in five)"
 """In words, how ``split`` chooses the test examples."""

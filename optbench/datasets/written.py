@@ -7,6 +7,7 @@ from typing import Any
 from optbench.contract.errors import OptbenchError, shown
 from optbench.datasets.asking import asked_for
 
+# Numbers among texts: 1, 2, 3+ are levels; a column of measured numbers with a word in it has more; a choice
 _MOST_NUMBERS = 10
 """Different numbers among texts that can be levels, such as 1, 2, 3+; more are a column of numbers with a few words."""
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"

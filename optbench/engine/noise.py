@@ -12,8 +12,12 @@ from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.kept_draws import Drawn
 
+# Standard deviation of an example's weight: measured on data, as the examples' gradients along the mean one, over its
+# square: 0.25 to 1.7 at the start and after 10 and 100 steps of gd on softmax, logistic and mlp.
 WEIGHTS = 0.5
 """Standard deviation of the weights of examples in a problem without data, whose mean is 1."""
+# Normal numbers drawn at a time: 32 KiB. Measured, Rosenbrock gd 50 lanes, ns a step: 187, and 196 where a whole
+# chunk of steps is drawn at once
 _AT_ONCE = 1 << 12
 """Normal numbers drawn at a time: they stay in the L1 cache."""
 

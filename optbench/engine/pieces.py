@@ -13,10 +13,15 @@ import numpy as np
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.types import DtypeName
 
+# _LARGEST, Numbers of a piece of an array: measured on a pinned core, Adam on 2e7 parameters, beside torch's fused
+# one, at 2^16, 2^18, 2^20, whole: float32 0.88, 0.87, 0.82, 0.76; float64 0.86, 0.84, 0.85, 0.80. Whole, one thread
+# would do it all.
 _SMALLEST, _LARGEST = 1 << 16, 1 << 20
-"""Numbers of a piece. A call costs 2 us, which is little even beside the smallest; see reports/constants.md."""
+"""Numbers of a piece. A call costs 2 us, which is little even beside the smallest."""
 _SHARES = 16
 """Pieces that all parameters together make at least, within these sizes: what several threads have to share."""
+# _BESIDE, Numbers: 17 or 34 cache lines. Two slots of a piece of 2^20 would begin at the same place of a page:
+# measured as above, with and without: float32 0.87, 0.89; float64 0.76, 0.86
 _LINE, _BESIDE = 1 << 10, 272
 """A piece has a multiple of the one and the other besides: the next one begins at a cache line where the array does,
 and its slots lie at different places of a page, or the core would take one for another."""

@@ -10,6 +10,8 @@ from optbench.contract.errors import OptbenchError, PluginError, in_one_line
 from optbench.contract.schedules import Schedule
 from optbench.engine.cohort import Lane
 
+# Factors of a schedule: to ask four schedules for 30 steps takes 27 us, a third of those steps on a small problem
+# (measured); a table of so many takes 100 us and 128 KiB
 _AHEAD = 1 << 12
 """Factors of a schedule at a time."""
 _ONE = np.ones(1)

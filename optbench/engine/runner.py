@@ -15,7 +15,9 @@ from optbench.engine.outcome import Look, Outcome, Trace
 from optbench.engine.rates import Rates
 
 _CHUNK_SECONDS = 0.1  # how often the caller is asked whether to stop
-_CHUNK_NUMBERS = 1 << 17  # random numbers and rates drawn ahead at a time
+# Numbers drawn ahead: 1 MiB of float64. Measured at 2^11, 2^14, 2^17, 2^20: Rosenbrock gd 64 lanes 1.30, 1.01, 1.00,
+# 1.00; MLP gd 16 lanes 1.02, 1.00, 1.00, 1.00
+_CHUNK_NUMBERS = 1 << 17
 
 
 class Cancelled(Exception):

@@ -13,6 +13,7 @@ from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
 from optbench.engine.one_array import shapes_of
 
+# Largest gradient entry: SciPy's own default
 _GTOL = 1e-5
 _DIFFERENCE = float(np.sqrt(np.finfo(float).eps))
 """The distance of the forward difference, as in scipy.optimize's BFGS."""

@@ -11,6 +11,7 @@ from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings, stepper_state
 from optbench.engine.parameter_lists import parameters_of
 
+# Threads: more than a machine has cores; beyond it is a typing error
 _MOST_THREADS = 1024
 
 

@@ -17,9 +17,13 @@ from optbench.contract.paths import path_of
 from optbench.figures import dots, frame, style, styles, trajectories
 from optbench.figures.evidence import Evidence, Tables, Walk
 
+# Pictures: five seconds
 FRAMES = 60
+# Pictures a second: by eye: it moves, and the file stays small
 PER_SECOND = 12
+# Milliseconds: by eye: the end is to be seen
 PAUSE = 2000
+# Dots an inch: about those of a screen
 DOTS = 100
 
 

@@ -13,6 +13,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.figures import frame, style, styles
 
+# Values back: what a line can be drawn through at once; beyond it no weight can be seen
 MOST_AGES = 100_000
 
 

@@ -26,6 +26,8 @@ CAPTION = (
     "and seeds: pale where none did, dark where all did. Hatched: not run."
 )
 COLORS = "Reds"
+# MOST_ROWS, Different values on one side: more cells than that have no room for their text
+# BINS, Groups of drawn values: some 30 runs in each of a sweep of 200 trials
 MOST_ROWS, BINS = 24, 6
 
 

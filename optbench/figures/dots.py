@@ -7,6 +7,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+# Colors: as many as a palette has. Measured, a PNG of paths: 43 kB, all colors 400 kB; lines keep their colors within
+# 1 of 255, with the median cut of 64 colors 46
 COLORS = 256
 
 

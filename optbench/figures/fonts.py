@@ -18,7 +18,10 @@ _LIKELY = (
 """Parts of the names of files that are looked at first: a system may have thousands of fonts."""
 
 
+# Dots an inch: fine enough that letters have the widths of their outlines
 _FINE = 720
+# Widths of a text: what it may be wider where its letters are moved to a screen's dots. Measured at 144 dots an inch,
+# 5.5 to 10.5 points: 1.002 to 1.023
 _HINTED = 1.025
 
 

@@ -10,6 +10,8 @@ from optbench.figures import batch_and_schedule, divergence_map, style, styles, 
 from optbench.figures.evidence import Evidence
 from optbench.wording import labels
 
+# SIDE, Inches: by eye
+# GAP, Inches: by eye
 SIDE, GAP = 2.0, 0.24
 
 

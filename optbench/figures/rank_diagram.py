@@ -21,8 +21,18 @@ CAPTION = (
     "Mean ranks, the best at the left. A bar joins optimizers of which no verdict says that one is better than the "
     "other; its dots are those that it joins. Two that share no bar are told apart."
 )
+# RULER, Inches at text of 8.5 points: by eye: Nemenyi's ruler and its text
+# NUMBERS, Inches at text of 8.5 points: by eye: the scale's numbers and its name
+# BELOW, Inches at text of 8.5 points: by eye: from the scale to the first bar, and from the last to the names
+# BAR, Inches at text of 8.5 points: by eye: a bar
+# ROW, Inches at text of 8.5 points: by eye: a name
+# NOTE, Inches at text of 8.5 points: by eye: the line at the foot
 RULER, NUMBERS, BELOW, BAR, ROW, NOTE = 0.32, 0.42, 0.24, 0.1, 0.2, 0.2
+# _POINTS, Points: text that its inches are for
+# _LEAST, Points: smaller text is none
+# _WIDE, Inches: by eye: in narrower axes text gets smaller
 _POINTS, _LEAST, _WIDE = 8.5, 3.0, 3.3
+# Share of the width: by eye: names at either side leave room for the ranks
 _NAMES = 0.36
 
 

@@ -16,7 +16,9 @@ from optbench.figures import frame, style
 from optbench.figures.moving_averages import thinned
 from optbench.wording.schedule_names import short_schedules
 
+# Steps: every one is computed; a longer run looks the same
 MOST_STEPS = 10**6
+# Ratio of the ends of a logarithmic axis: a factor that goes to 0 would flatten all others
 DECADES = 1e4
 _AXIS = {"epochs": "epochs (passes over the data)", "steps": "steps"}
 

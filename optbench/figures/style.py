@@ -15,10 +15,16 @@ from optbench.figures.fonts import fitting, text_width
 from optbench.figures.styles import current, size, theme
 
 __all__ = ["fitting", "text_width", "theme"]
+# Inches: a line of footer and its margin
 FOOT_INCHES = 0.25
+# Points: by eye
 TITLE_SIZE = 10.5
+# Points: by eye
 LEGEND_SIZE = 8
+# PANEL_TITLE, Points: by eye
+# SMALLEST, Points: by eye: what can still be read
 PANEL_TITLE, SMALLEST = 8.5, 5.5
+# Points: by eye: the footer is there to be found, not to be read
 FOOT_SIZE = 5.6
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 # fmt: off
@@ -29,6 +35,7 @@ DASHES = (
 GRAY = "#5c5c5c"
 FOOT = "foot"
 PALE, BLACK = "#c3c3c3", "#262626"
+# Colors: as many as a palette has that color-blind readers can tell apart
 COLORS = 10
 HANDLE = 3.2  # letters long: dashes and a marker can be told
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

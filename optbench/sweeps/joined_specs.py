@@ -13,6 +13,7 @@ LISTS = ("problems", "optimizers", "batch_sizes", "schedules", "learning_rates",
 """Keys that are joined entry by entry."""
 COUNTS = ("blocks", "trials", "tuning_seeds", "finalists")
 """Keys of which the larger number holds the smaller one: the first blocks and trials are those of a shorter sweep."""
+# Relative difference: rates of a grid have four digits; below it two are one that was computed twice
 _SAME_RATE = 1e-9
 
 

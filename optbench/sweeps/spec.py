@@ -21,6 +21,7 @@ LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 STAGE_SEEDS = ("screen", "race", "report")
 BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists")
 """Keys that mean nothing without blocks."""
+# Trials of an optimizer: beyond, a typing error is more likely than a wish
 MOST_TRIALS = 10_000
 
 

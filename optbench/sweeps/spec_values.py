@@ -13,8 +13,11 @@ from optbench.contract.search import Range, parse_range
 from optbench.contract.values import is_number, is_whole
 from optbench.engine import settings
 
+# Seeds: beyond, a typing error is more likely than a wish
 MOST_SEEDS = 100_000
+# Settings of an optimizer: a cohort of so many takes gigabytes of state; a sweep of them never ends
 MOST_LANES = 1_000_000
+# Runs of a sweep: at the default sweep's speed, more than a day on two cores
 MOST_RUNS = 100_000_000
 _DEEPEST = 5
 """Lists and mappings inside each other; a spec has three."""

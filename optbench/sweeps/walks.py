@@ -24,8 +24,12 @@ from optbench.sweeps.chosen import Recommended
 from optbench.sweeps.planned import PlannedCohort, planned_cohort
 from optbench.sweeps.tables import tables
 
+# Steps of a path: most of a second to run them one by one: 32 us each, measured; a longer run would keep a sweep
+# waiting
 MOST_STEPS = 20_000
 """Steps of the longest run that is made again: of a longer one a picture shows the points that it keeps."""
+# Steps of all paths of a sweep: half a minute at 32 us a step, measured; the file would be 100 MB beyond it; by
+# reasoning
 MOST_IN_ALL = 1_000_000
 """Steps of all paths of a sweep; settings beyond them have none."""
 _SECONDS = 10.0

@@ -27,12 +27,19 @@ from optbench.engine.eager.cohort import steady
 if TYPE_CHECKING:
     import pandas as pd
 
+# Relative difference: rounding alone leaves 4e-15 to 3e-14 after 200 steps (adamw and torch.optim.AdamW, measured);
+# the least planted difference, eps in another place, 3e-9 to 1
 TOLERANCE = 1e-9
 """Up to this difference two optimizers are equal: rounding alone leaves about 1e-14 after 200 steps."""
+# Steps: enough to see where a ratio begins; by eye
 _SHOWN_STEPS = 4
+# Relative difference: float32 has 6e-8, and some steps add up; torch.optim.NAdam, which keeps a product in float32,
+# measured: 1.2e-8
 _SINGLE = 1e-6
 """A difference below this may be that of numbers kept in float32."""
+# Shapes: a tall and a wide matrix, for optimizers that take nothing else
 _MATRICES = ((3, 2), (2, 3))
+# Shapes: as many weights again, for optimizers that take no matrix
 _VECTORS = ((6,), (4,))
 
 

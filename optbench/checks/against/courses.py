@@ -12,6 +12,7 @@ from optbench.engine.objective import Objective
 
 STEPS = 200
 """Of every walk."""
+# Examples: as in the default sweep
 _BATCH = 64
 GIVEN = "given gradients"
 """The kind of course whose gradients do not depend on the weights."""

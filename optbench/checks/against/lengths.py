@@ -7,8 +7,10 @@ import numpy as np
 from optbench.checks.against.probes import Decay, Probe
 from optbench.checks.against.shape import Shape
 
+# Relative difference: measured numbers are exact to 1e-7 where eps is 1e-3, and conventions differ by more
 CLOSE = 1e-5
 """How near two measured numbers must be to count as the same."""
+# Of rate * decay: steps of 1 are measured to 1e-11, rate * decay is 1e-6 where the decay is 1e-4
 _EXACT = 1e-3
 """How near a factor must be to 1 - rate * decay, as a part of rate * decay."""
 

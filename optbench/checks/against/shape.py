@@ -7,6 +7,7 @@ import numpy as np
 
 from optbench.checks.against.probes import STEPS, Probe
 
+# Relative difference: between the rounding of a measured number and another formula
 _CLOSE = 1e-6
 """How near a measured number must be to a formula."""
 

@@ -11,7 +11,9 @@ from optbench.contract.errors import OptbenchError, in_one_line
 _ROUNDING = float(np.finfo(float).eps)
 RATE = 0.1
 """The rate that is tried first; a tenth of it where the first side runs away."""
+# Weight: far above where any of the problems has its minimum
 _AWAY = 1e6
+# Digits: those of float64
 _MOST_DIGITS = 15
 
 

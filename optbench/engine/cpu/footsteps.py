@@ -16,7 +16,9 @@ from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.rates import Rates
 from optbench.engine.runner import divergence_limit
 
+# Steps: whose rates are drawn ahead, about as quickly as those of one; estimate
 _CHUNK = 512
+# Weights evaluated in a call: of two parameters, with their scratch, they stay in the cache; estimate
 _AT_ONCE = 2048
 
 

@@ -16,6 +16,8 @@ from optbench.report.explorer.numbers import short
 from optbench.wording import labels
 
 CELL = ["problem", "optimizer", "batch_size", "schedule"]
+# Curves in the page: of the default sweep's seven problems there are 525; more than a hundred of one problem nobody
+# tells apart
 MOST_CURVES = 1_000
 MOST_NUMBERS = 160_000
 """Medians and ends of intervals in the page, which take about 8 bytes each."""

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+# Significant digits: a thousandth of a chart's height is below a pixel
 DIGITS = 4
 
 

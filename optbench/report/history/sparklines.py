@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+# WIDTH, Pixels: a column of a table, by eye
+# HEIGHT, Pixels: the height of a row of text
+# EDGE, Pixels: room for the dot at the end
 WIDTH, HEIGHT, EDGE = 84, 22, 3
 
 

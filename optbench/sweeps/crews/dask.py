@@ -25,10 +25,13 @@ from optbench.sweeps.jobs import Job
 from optbench.sweeps.parcels import Parcel
 from optbench.sweeps.recipes import recipe_of
 
+# Seconds: of a task of several short cohorts. Measured on two cores, a task costs 10 ms of CPU time over client,
+# scheduler and worker, and a cohort in it 0.3 ms: 2%; and a core waits so long at most when a sweep ends
 _TASK_SECONDS = 0.5
 """How long a task of several short cohorts takes, about."""
 _MOST_JOBS = 32
 """How many jobs a task takes at most."""
+# Runs in a task: a run's setting takes some 100 bytes on the way; by reasoning, not measured
 _MOST_RUNS = 5000
 """How many runs it takes, unless one job has more: their settings travel with it."""
 _DEPTH = 2

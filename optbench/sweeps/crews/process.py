@@ -27,6 +27,7 @@ _WORDS = 2000
 """Bytes of its last words that are kept."""
 _CHUNK = 1 << 20
 """Bytes of an answer that are read at once."""
+# Bytes: the unit of messages
 _GIGABYTE = 1e9
 
 
