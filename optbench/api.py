@@ -245,10 +245,10 @@ def sweep(
         ['ok']
     """
     from optbench.sweeps.budget import Budget
-    from optbench.sweeps.extension import extended
     from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.session import Options, checked_workers
     from optbench.sweeps.spec_files import merge, read
+    from optbench.sweeps.store.extension import extended
 
     checked_workers(workers)
     folder = None if out is None else path_of("out", out)

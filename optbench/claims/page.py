@@ -14,7 +14,7 @@ from jinja2 import Environment
 from optbench.claims.criterion import RULE
 from optbench.claims.record import Outcome, Paper
 from optbench.claims.verdict import ESTIMATE, IDENTITY, VERDICTS, Verdict
-from optbench.sweeps.store import write_text
+from optbench.sweeps.store.files import write_text
 from optbench.wording.labels import number
 
 SYMBOLS = dict(zip(VERDICTS, "✓✗◐○", strict=True))

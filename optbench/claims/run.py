@@ -26,7 +26,7 @@ from optbench.engine.run import side_by_side
 from optbench.figures import styles
 from optbench.report.exports import csv_text
 from optbench.sweeps.provenance import environment
-from optbench.sweeps.store import write_text
+from optbench.sweeps.store.files import write_text
 
 # Dots an inch: sharp on screens with two dots a pixel
 DPI = 192

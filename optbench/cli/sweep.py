@@ -58,13 +58,13 @@ def sweep(
     from optbench.report.finished import Finished
     from optbench.sweeps import session
     from optbench.sweeps.budget import Budget
-    from optbench.sweeps.extension import extended
     from optbench.sweeps.interrupts import listening
     from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.reasons import together
     from optbench.sweeps.shards import part
     from optbench.sweeps.spec_files import read
+    from optbench.sweeps.store.extension import extended
 
     check_folder(out)
     changes = {

@@ -18,7 +18,7 @@ from optbench.sweeps import stages
 from optbench.sweeps.executor import Status, Ways
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.planned import PlannedCohort
-from optbench.sweeps.store import Store
+from optbench.sweeps.store.folder import Store
 
 _TABLES = 2.0
 """Seconds that tables, verdicts and the page take."""

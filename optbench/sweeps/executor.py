@@ -18,7 +18,7 @@ from optbench.sweeps.jobs import Job, grouped, same_launch
 from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.reasons import in_short
 from optbench.sweeps.saving import Saving
-from optbench.sweeps.store import Store
+from optbench.sweeps.store.folder import Store
 from optbench.sweeps.waiting import Waiting
 
 _LAUNCHERS = 2

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from optbench.sweeps.assembly import whole
-from optbench.sweeps.cohort_file import encode
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.reasons import in_short
+from optbench.sweeps.store.cohort_files import encode
+from optbench.sweeps.store.final_tables import whole
 from optbench.sweeps.tables import empty_outcome, tables
 
 

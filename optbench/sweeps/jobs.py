@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from optbench.engine.outcome import CohortOutcome
 from optbench.engine.run import run_together
-from optbench.sweeps.cohort_file import encode
 from optbench.sweeps.planned import PlannedCohort
+from optbench.sweeps.store.cohort_files import encode
 from optbench.sweeps.tables import tables
 
 

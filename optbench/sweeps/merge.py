@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import assembly, session, stages
-from optbench.sweeps.claim import kept, parsed
-from optbench.sweeps.cohort_file import Damaged
+from optbench.sweeps import session, stages
 from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.joined_specs import differences, joined
-from optbench.sweeps.manifest import Manifest
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_plugins import refuse_unnamed
-from optbench.sweeps.store import Store, opened, read_json
+from optbench.sweeps.store import final_tables
+from optbench.sweeps.store.cohort_files import Damaged
+from optbench.sweeps.store.folder import Store, opened, read_json
+from optbench.sweeps.store.manifest import Manifest
+from optbench.sweeps.store.resume import kept, parsed
 
 
 def merge_folders(
@@ -90,7 +91,7 @@ def _copy(cohorts: Path, store: Store, tell: Callable[[str], None]) -> None:
     for path in sorted(cohorts.glob("[!.]*.cohort")):
         if not store.has(path.stem):
             try:
-                content = assembly.checked(path, path.stem)
+                content = final_tables.checked(path, path.stem)
             except (OSError, Damaged) as error:
                 bad.append(f"{path.name} ({error})")
                 continue

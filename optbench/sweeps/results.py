@@ -8,9 +8,9 @@ import pandas as pd
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import path_of
-from optbench.sweeps import shape
-from optbench.sweeps.points import Points
-from optbench.sweeps.reading import Folder
+from optbench.sweeps.store import schemas
+from optbench.sweeps.store.points import Points
+from optbench.sweeps.store.reading import Folder
 from optbench.sweeps.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Results(Verdicts):
         Returns:
             The columns that figures draw, and ``more``, as far as there are such.
         """
-        wanted, columns = shape.names("run_ids", run_ids), [*_DRAWN, *shape.names("more", more)]
+        wanted, columns = schemas.names("run_ids", run_ids), [*_DRAWN, *schemas.names("more", more)]
         if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in columns if name in rows.columns]]

@@ -29,7 +29,7 @@ from optbench.sweeps.provenance import provenance
 from optbench.sweeps.reasons import together, told
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
-from optbench.sweeps.store import Store, opened
+from optbench.sweeps.store.folder import Store, opened
 
 _LONG = 2e10
 """Nanoseconds of other libraries' steps from which on they run in processes of their own."""

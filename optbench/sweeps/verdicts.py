@@ -7,7 +7,7 @@ import pandas as pd
 
 from optbench import analysis
 from optbench.analysis.measures import LOG_TAIL
-from optbench.sweeps import shape
+from optbench.sweeps.store import schemas
 from optbench.wording.notebook import notebook_html
 from optbench.wording.winners import winners
 
@@ -145,7 +145,7 @@ class Verdicts:
             >>> table[["kind", "n", "value"]].round(1).values.tolist()
             [['defaults', 0, 9.5], ['trials', 1, 5.3], ['trials', 3, 4.0]]
         """
-        settings = None if defaults is None else shape.settings(defaults)
+        settings = None if defaults is None else schemas.settings(defaults)
         return analysis.best_of_n(self.runs, counts, self._measure(choose_by), of, defaults=settings)
 
     def winners(self, choose_by: str | None = None) -> pd.DataFrame:

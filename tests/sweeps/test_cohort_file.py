@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from optbench.sweeps.cohort_file import Damaged, decode, encode
+from optbench.sweeps.store.cohort_files import Damaged, decode, encode
 
 
 def _tables(rows: int) -> dict[str, pa.Table]:

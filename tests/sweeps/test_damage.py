@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import manifest
+from optbench.sweeps.store import manifest
 
 SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "learning_rates": [1e-4, 1e-3],
         "seeds": 2, "tuning_seeds": 1, "steps": 8}  # fmt: skip

@@ -11,7 +11,7 @@ from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import jobs, session
 from optbench.sweeps.spec_files import read
-from optbench.sweeps.store import Store
+from optbench.sweeps.store.folder import Store
 from optbench.wording import answers
 
 GRID = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "seeds": 3,

@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optbench
-from optbench.sweeps import cohort_file, manifest
 from optbench.sweeps.merge import merge_folders
+from optbench.sweeps.store import cohort_files, manifest
 
 SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "learning_rates": [1e-3], "steps": 4,
         "blocks": 2, "screen": 1, "race": 1, "report": 1, "finalists": 2}  # fmt: skip
@@ -65,9 +65,9 @@ def forge_manifest(folder, raw):
 def forge_cohort(folder, change):
     """Change the line of JSON, or the tables, of the first cohort; ``change`` gives the new bytes behind the seal."""
     path = min((folder / "cohorts").glob("*.cohort"))
-    rest = path.read_bytes()[cohort_file._START :]
+    rest = path.read_bytes()[cohort_files._START :]
     rest = change(rest)
-    path.write_bytes(cohort_file._MAGIC + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
+    path.write_bytes(cohort_files._MAGIC + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
 
 
 def head(key, value):
@@ -85,9 +85,9 @@ def table(name, change):
 
     def forge(folder):
         path = min((folder / "cohorts").glob("*.cohort"))
-        tables = cohort_file.decode(path.read_bytes(), path.stem)
+        tables = cohort_files.decode(path.read_bytes(), path.stem)
         made = change(tables.pop(name))
-        path.write_bytes(cohort_file.encode(path.stem, tables if made is None else {**tables, name: made}))
+        path.write_bytes(cohort_files.encode(path.stem, tables if made is None else {**tables, name: made}))
 
     return forge
 

@@ -24,7 +24,7 @@ from optbench.engine.run import run
 from optbench.engine.runner import Cancelled
 from optbench.sweeps import executor
 from optbench.sweeps.spec_files import merge
-from optbench.sweeps.store import Store
+from optbench.sweeps.store.folder import Store
 
 SMALL = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "learning_rates": [1e-4, 1e-3],
          "batch_sizes": [100, "full"], "seeds": 3, "tuning_seeds": 1, "steps": 5}  # fmt: skip

@@ -12,13 +12,13 @@ import pytest
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.lock import NAME, locked
+from optbench.sweeps.store.lock import NAME, locked
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "seeds": 3, "steps": 5}
 HOLD = """
 import sys, time
 from pathlib import Path
-from optbench.sweeps.lock import locked
+from optbench.sweeps.store.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

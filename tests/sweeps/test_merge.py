@@ -12,10 +12,11 @@ import optbench
 from optbench.catalogue import loader
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import jobs, manifest, session
+from optbench.sweeps import jobs, session
 from optbench.sweeps.merge import merge_folders
 from optbench.sweeps.shards import part
 from optbench.sweeps.spec_files import merge
+from optbench.sweeps.store import manifest
 
 BLOCKS = {"problems": ["rosenbrock", "logistic"], "optimizers": ["gd", "momentum"], "batch_sizes": [64],
           "learning_rates": "1e-4:1e-1:4", "steps": 20, "blocks": 2, "screen": 1, "race": 1, "report": 2,

@@ -11,8 +11,8 @@ from synthetic import make_tables, write_folder
 
 from optbench.analysis import against_budget, costs, log_area, time_to_target, values_at
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import points
 from optbench.sweeps.results import load
+from optbench.sweeps.store import points
 
 TABLES = make_tables(problems=("rosenbrock", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(4), points=9,
                      schedules=("constant",), rates=(0.01, 0.1), batch_sizes=(16, 64))  # fmt: skip

@@ -15,8 +15,9 @@ from harness import execute, plan_of
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import assembly, jobs
+from optbench.sweeps import jobs
 from optbench.sweeps.spec_files import merge, read
+from optbench.sweeps.store import final_tables
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("runs.parquet", "curves.parquet")
@@ -29,7 +30,7 @@ RESTING = """
 import signal
 import time
 from optbench.cli import app
-from optbench.sweeps.store import Store
+from optbench.sweeps.store.folder import Store
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
 save = Store.save
@@ -205,8 +206,8 @@ def refuse(code, call, after=0):
 def test_a_full_disk_costs_only_what_was_not_finished(after, small, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", refuse(errno.ENOSPC, Path.write_bytes, after))
-        write = assembly.pq.ParquetWriter.write_table
-        patch.setattr(assembly.pq.ParquetWriter, "write_table", refuse(errno.ENOSPC, write, max(after - 24, 0)))
+        write = final_tables.pq.ParquetWriter.write_table
+        patch.setattr(final_tables.pq.ParquetWriter, "write_table", refuse(errno.ENOSPC, write, max(after - 24, 0)))
         with pytest.raises(OptbenchError) as caught:
             optbench.sweep(SMALL, out=tmp_path, workers=1)
     message = str(caught.value)

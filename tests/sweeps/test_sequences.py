@@ -12,10 +12,10 @@ from harness import CATALOGUE
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
-from optbench.sweeps.extension import extended
 from optbench.sweeps.merge import merge_folders
 from optbench.sweeps.shards import part
 from optbench.sweeps.spec_files import merge, read
+from optbench.sweeps.store.extension import extended
 
 SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": "1e-3:1e-1:5", "steps": 8,
         "blocks": 2, "screen": 1, "race": 1, "report": 1, "finalists": 2}  # fmt: skip

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import shape
+from optbench.sweeps.store import schemas
 
 FULL, WITH_GAPS, OTHER = "texts", "texts with gaps", "something else"
 
@@ -35,7 +35,7 @@ def test_texts(values, kind):
     said = {"problem": FULL, "stage": FULL}
     for name in said:
         try:
-            shape._column("runs", name, values)
+            schemas._column("runs", name, values)
         except OptbenchError as error:
             said[name] = str(error).removeprefix(f"the column '{name}' ")
     full = {FULL: FULL, WITH_GAPS: "has empty rows", OTHER: "must hold texts"}[kind]

@@ -9,7 +9,7 @@ import pytest
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.report import write_report
-from optbench.sweeps import manifest
+from optbench.sweeps.store import manifest
 
 SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "batch_sizes": [100],
         "learning_rates": "1e-4:1e-2:4", "steps": 20,

@@ -8,7 +8,7 @@ import optbench
 from optbench.sweeps import walks
 from optbench.sweeps.crews.process import Died
 from optbench.sweeps.isolation import Isolation
-from optbench.sweeps.manifest import read
+from optbench.sweeps.store.manifest import read
 
 SPEC = {"problems": ["rosenbrock", "saddle", "logistic"], "optimizers": ["gd", "adam"],
         "learning_rates": [1e-4, 1e-3, 1e3], "batch_sizes": [64, "full"], "seeds": 4, "tuning_seeds": 2,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.files import read_bytes
+from optbench.sweeps.store.files import read_bytes
 
 _HASH = re.compile(r"[0-9a-f]{7,40}")
 _VERSION_FILES = ("optbench/contract/version.py", "optbench/__init__.py")

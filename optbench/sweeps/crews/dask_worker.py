@@ -16,10 +16,10 @@ from optbench.datasets.copies import copies
 from optbench.engine.run import compile_for, side_by_side
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.jobs import Job
-from optbench.sweeps.lock import alone
 from optbench.sweeps.parcels import Parcel, difference
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.recipes import Recipe, cohort_of
+from optbench.sweeps.store.lock import alone
 
 _PARCELS = 4
 """Sweeps whose files and problems a worker keeps."""

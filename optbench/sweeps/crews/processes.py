@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optbench.contract import room
-from optbench.sweeps.cohort_file import Damaged, decode
 from optbench.sweeps.crews.contract import Finished
 from optbench.sweeps.crews.process import Died, Limits, Process, Stopped
 from optbench.sweeps.jobs import Job
 from optbench.sweeps.recipes import recipe_of, to_json
+from optbench.sweeps.store.cohort_files import Damaged, decode
 
 _DEATHS = 3
 """Workers that may die of a pair in a row, before it is given up."""

@@ -107,9 +107,9 @@ class _Worker:
         The answer has the plan as data, or what is wrong with it, and the tracebacks of files that do not load.
         """
         from optbench.datasets.copies import read_for
-        from optbench.sweeps.claim import parsed
         from optbench.sweeps.plan import expand
         from optbench.sweeps.plan_data import to_data
+        from optbench.sweeps.store.resume import parsed
 
         spec = parsed(spec_text)
         assert spec is not None
@@ -197,7 +197,7 @@ class _Worker:
 
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:
-        from optbench.sweeps.lock import alone
+        from optbench.sweeps.store.lock import alone
 
         self._tell("waiting")
         with alone(Path(self.lock)):

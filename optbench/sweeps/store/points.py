@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import shape
-from optbench.sweeps.manifest import AGAIN
+from optbench.sweeps.store import schemas
+from optbench.sweeps.store.manifest import AGAIN
 
 _COLUMNS = ("step", "samples", "train_loss")
 _ROWS = 1 << 19
@@ -80,7 +80,7 @@ def _batches(path: Path, ids: pd.Index) -> Iterator[tuple[np.ndarray, np.ndarray
     """(points,) the place of each point's run in `ids`, and (3, points) step, samples and loss; others are left out."""
     try:
         file = pq.ParquetFile(path, read_dictionary=["run_id"])
-        shape.check_points(path, file.schema_arrow, _COLUMNS)
+        schemas.check_points(path, file.schema_arrow, _COLUMNS)
         held: list[pa.RecordBatch] = []
         for batch in file.iter_batches(_ROWS, columns=["run_id", *_COLUMNS]):
             held.append(batch)

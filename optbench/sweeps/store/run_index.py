@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from optbench.sweeps.assembly import runs_in
+from optbench.sweeps.store.final_tables import runs_in
 
 _ID = "S16"
 

@@ -17,17 +17,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import assembly, claim, manifest
-from optbench.sweeps.cohort_file import Damaged, encode
-from optbench.sweeps.extension import unkept
-from optbench.sweeps.files import SCRATCH, put, read_bytes, to_disk, write_bytes, write_text
-from optbench.sweeps.held_runs import HeldRuns, composed
-from optbench.sweeps.lock import locked
-from optbench.sweeps.manifest import Entry, Manifest
 from optbench.sweeps.planned import PlannedCohort, planned_cohort
-from optbench.sweeps.reading import missing_text
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
+from optbench.sweeps.store import final_tables, manifest, resume
+from optbench.sweeps.store.cohort_files import Damaged, encode
+from optbench.sweeps.store.extension import unkept
+from optbench.sweeps.store.files import SCRATCH, put, read_bytes, to_disk, write_bytes, write_text
+from optbench.sweeps.store.lock import locked
+from optbench.sweeps.store.manifest import Entry, Manifest
+from optbench.sweeps.store.reading import missing_text
+from optbench.sweeps.store.run_index import HeldRuns, composed
 
 _NAMED = 5
 """So many damaged files are named; of more the number is told."""
@@ -72,7 +72,7 @@ class Store:
         self._whole: set[str] = set()
         self._bad: dict[str, str] = {}
         try:
-            self._before = claim.claimed(self.directory, spec, tell, extend, shard)
+            self._before = resume.claimed(self.directory, spec, tell, extend, shard)
             self._made, self._provenance = read_json(self.directory / "provenance.json"), provenance
             self.cohorts.mkdir(parents=True, exist_ok=True)
             for folder in (self.directory, self.cohorts):
@@ -87,9 +87,9 @@ class Store:
     def has(self, cohort_id: str) -> bool:
         """Whether a cohort's file is there, and whole: a damaged one is set aside, as if it had never been written."""
         if cohort_id not in self._whole:
-            path = assembly.file_of(self.cohorts, cohort_id)
+            path = final_tables.file_of(self.cohorts, cohort_id)
             try:
-                assembly.checked(path, cohort_id)
+                final_tables.checked(path, cohort_id)
             except FileNotFoundError:
                 return False
             except (OSError, Damaged) as error:
@@ -109,7 +109,7 @@ class Store:
     def save(self, cohort_id: str, content: bytes) -> None:
         """Keep a finished cohort's file. Raises OptbenchError where the disk refuses; what was saved before stays."""
         try:
-            write_bytes(assembly.file_of(self.cohorts, cohort_id), content)
+            write_bytes(final_tables.file_of(self.cohorts, cohort_id), content)
         except OSError as error:
             raise unwritable(self.directory, error) from None
         self._whole.add(cohort_id)
@@ -175,16 +175,16 @@ class Store:
     def elsewhere(self, planned: Sequence[PlannedCohort]) -> HeldRuns:
         """The runs in files that are no cohort of the plan."""
         names = {each.cohort_id for each in planned}
-        others = sorted(name for name in assembly.names(self.cohorts) if name not in names)
+        others = sorted(name for name in final_tables.names(self.cohorts) if name not in names)
         return HeldRuns.read(self.cohorts, [name for name in others if self.has(name)])
 
     def _compose(self, each: PlannedCohort, parts: Sequence[str]) -> None:
-        tables = {name: assembly.whole(self.cohorts, name) for name in parts}
+        tables = {name: final_tables.whole(self.cohorts, name) for name in parts}
         self.save(each.cohort_id, encode(each.cohort_id, composed(each.cohort_id, each.run_ids, tables)))
         held = set(each.run_ids)
         for name, part in tables.items():
             if held.issuperset(part["runs"]["run_id"].to_pylist()):
-                assembly.file_of(self.cohorts, name).unlink()
+                final_tables.file_of(self.cohorts, name).unlink()
                 self._whole.discard(name)
 
     def _report_damage(self) -> None:
@@ -197,10 +197,10 @@ class Store:
     def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
         """The runs that are there, in the order of the plan: what the next stage is planned from. only: of these."""
         pairs = self._held(only)
-        return assembly.runs_of(self.cohorts, pairs, lambda name: name != "cohort_id" and not name.startswith("w_"))
+        return final_tables.runs_of(self.cohorts, pairs, lambda name: name != "cohort_id" and not name.startswith("w_"))
 
     def _held(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
-        pairs = assembly.held(self.cohorts, self._manifest.cohorts)
+        pairs = final_tables.held(self.cohorts, self._manifest.cohorts)
         return pairs if only is None else [pair for pair in pairs if pair[0].cohort_id in only]
 
     def finish(self, extra: Mapping[str, pa.Table], begun: bool = True, only: frozenset[str] | None = None) -> None:
@@ -209,14 +209,14 @@ class Store:
         pairs = self._held(only)
         try:
             if pairs:
-                assembly.put_together(self.cohorts, pairs, self.directory)
+                final_tables.put_together(self.cohorts, pairs, self.directory)
             for name, table in extra.items():
                 write_table(self.directory / f"{name}.parquet", table)
         except OSError as error:
             raise unwritable(self.directory, error) from None
         missing = missing_text(self._manifest, pairs, begun)
         self._manifest = replace(self._manifest, finished=True, missing=missing)
-        self._write_manifest([f"{name}.parquet" for name in (*assembly.TABLES, *extra)])
+        self._write_manifest([f"{name}.parquet" for name in (*final_tables.TABLES, *extra)])
         to_disk(self.directory)
 
     def _write_manifest(self, names: Sequence[str] = ()) -> None:
@@ -268,7 +268,7 @@ def unwritable(directory: Path, error: OSError) -> OptbenchError:
     """The disk's refusal, in a line, with what to do."""
     begun = False
     with suppress(OSError, OptbenchError):  # of a path that no disk can have
-        begun = bool(assembly.names(directory / "cohorts"))
+        begun = bool(final_tables.names(directory / "cohorts"))
     cure = "what was finished is kept, run the same command again to go on" if begun else "choose another --out"
     return OptbenchError(f"cannot write to {str(directory)!r}: {reason(error)}; {cure}")
 

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 
 from optbench.contract import columns
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import cohort_file, shape
-from optbench.sweeps.cohort_file import Damaged, decode, schema_in, schemas_of
-from optbench.sweeps.files import read_bytes, scratch_of, to_disk
-from optbench.sweeps.manifest import AGAIN, Entry
+from optbench.sweeps.store import cohort_files, schemas
+from optbench.sweeps.store.cohort_files import Damaged, decode, schema_in, schemas_of
+from optbench.sweeps.store.files import read_bytes, scratch_of, to_disk
+from optbench.sweeps.store.manifest import AGAIN, Entry
 
 TABLES = ("runs", "curves", "timings")
 T = TypeVar("T")
@@ -101,7 +101,7 @@ def runs_of(cohorts: Path, pairs: Sequence[tuple[Entry, str]], wanted: Callable[
 def checked(path: Path, cohort_id: str) -> bytes:
     """The content of a cohort's file. Raises OSError or Damaged where it is not whole, or holds other tables."""
     content = read_bytes(path)
-    places = cohort_file.check(content, cohort_id)
+    places = cohort_files.check(content, cohort_id)
     for name in TABLES:
         if name not in places:
             raise Damaged(f"it has no table {name}")
@@ -114,7 +114,7 @@ def checked(path: Path, cohort_id: str) -> bytes:
 def _wrong_in(name: str, schema: bytes) -> str:
     """What is wrong with the schema of that table; empty where nothing is."""
     try:
-        shape.check_cohort(name, pa.ipc.read_schema(pa.py_buffer(schema)))
+        schemas.check_cohort(name, pa.ipc.read_schema(pa.py_buffer(schema)))
     except (pa.ArrowException, OSError, ValueError) as error:
         return " ".join(str(error).split())
     return ""
@@ -127,7 +127,7 @@ def whole(cohorts: Path, cohort_id: str) -> dict[str, pa.Table]:
 
 def runs_in(cohorts: Path, cohort_id: str) -> pa.Table:
     """The runs of a cohort, whose file was checked before. Raises OptbenchError where it is damaged."""
-    return _undamaged(lambda path: cohort_file.table(path, "runs"), cohorts, cohort_id)
+    return _undamaged(lambda path: cohort_files.table(path, "runs"), cohorts, cohort_id)
 
 
 def check_all(cohorts: Path, pairs: Iterable[tuple[Entry, str]]) -> None:

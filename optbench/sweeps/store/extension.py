@@ -8,13 +8,13 @@ import numpy as np
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import spec_files
-from optbench.sweeps.claim import kept, parsed
-from optbench.sweeps.held_runs import HeldRuns
 from optbench.sweeps.joined_specs import COUNTS, joined
-from optbench.sweeps.manifest import Entry
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_plugins import refuse_unnamed
+from optbench.sweeps.store.manifest import Entry
+from optbench.sweeps.store.resume import kept, parsed
+from optbench.sweeps.store.run_index import HeldRuns
 
 
 def extended(

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import manifest
-from optbench.sweeps.files import read_bytes
 from optbench.sweeps.joined_specs import differences, joined
-from optbench.sweeps.manifest import Manifest
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import merge
+from optbench.sweeps.store import manifest
+from optbench.sweeps.store.files import read_bytes
+from optbench.sweeps.store.manifest import Manifest
 
 
 def claimed(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.contract.version import __version__
-from optbench.sweeps.files import check_plain, read_bytes, write_text
+from optbench.sweeps.store.files import check_plain, read_bytes, write_text
 
 NAME = "manifest.json"
 # Version of the manifest's layout: rises when it changes

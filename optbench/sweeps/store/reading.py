@@ -15,12 +15,12 @@ from pyarrow import ArrowException
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_folder
-from optbench.sweeps import assembly, manifest, shape
-from optbench.sweeps.files import read_bytes
-from optbench.sweeps.manifest import Entry, Manifest
-from optbench.sweeps.points import Points, points_of, reason, unreadable
+from optbench.sweeps.store import final_tables, manifest, schemas
+from optbench.sweeps.store.files import read_bytes
+from optbench.sweeps.store.manifest import Entry, Manifest
+from optbench.sweeps.store.points import Points, points_of, reason, unreadable
 
-TABLES = tuple(f"{name}.parquet" for name in assembly.TABLES)
+TABLES = tuple(f"{name}.parquet" for name in final_tables.TABLES)
 _NAMED = 4
 """So many problems are named of which something is missing."""
 
@@ -46,14 +46,14 @@ class Folder:
 
     def _put_together(self, made: Manifest) -> None:
         cohorts = self.path / "cohorts"
-        pairs = assembly.held(cohorts, made.cohorts)
+        pairs = final_tables.held(cohorts, made.cohorts)
         if not pairs:
             raise OptbenchError(f"no cohort of the sweep in {str(self.path)!r} is finished yet: run it again to go on")
-        assembly.check_all(cohorts, pairs)
+        final_tables.check_all(cohorts, pairs)
         self._tables = Path(tempfile.mkdtemp(prefix="optbench-"))
         weakref.finalize(self, shutil.rmtree, self._tables, ignore_errors=True)
         try:
-            assembly.put_together(cohorts, pairs, self._tables)
+            final_tables.put_together(cohorts, pairs, self._tables)
         except OSError as error:
             raise OptbenchError(f"cannot write to {str(self._tables)!r}: {reason(error)}") from None
         self.missing = missing_text(made, pairs, begun=False)
@@ -68,7 +68,7 @@ class Folder:
         except (OSError, ValueError, RecursionError) as error:
             raise OptbenchError(f"cannot read {str(path)!r} ({reason(error)}): {manifest.AGAIN}") from None
         self._check(path)
-        return shape.provenance(path, content)
+        return schemas.provenance(path, content)
 
     def table(self, name: str, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
         """A table, or those of the ``wanted`` columns that it has."""
@@ -85,13 +85,13 @@ class Folder:
         shown = self.path / path.name  # that of an unfinished sweep stands elsewhere
         try:
             schema = pq.read_schema(path)
-            shape.check_schema(path.stem, schema)
+            schemas.check_schema(path.stem, schema)
             columns = [column for column in wanted if column in schema.names] or None
             # What pandas may have left beside the schema is not asked for: it can name columns that are not there.
             table = pq.read_table(path, columns=columns, **options).to_pandas(ignore_metadata=True)
-            return shape.checked(path.stem, table)
+            return schemas.checked(path.stem, table)
         except OptbenchError as error:
-            raise shape.no_table(shown, error) from None
+            raise schemas.no_table(shown, error) from None
         except (ArrowException, OSError, ValueError) as error:
             raise unreadable(shown, error) from None
 
