@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import failed, metric_columns
-from optbench.contract.bounds import DIVERGENCE_FACTOR, FLOOR
 from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR
 
 # Share of errors: none of 360 test examples (digits) is then a third of one error, so that the logarithm stays finite
 LEAST_ERROR = 1e-3

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optbench.contract.bounds import DIVERGENCE_FACTOR, FLOOR, is_bound
+from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR, is_bound
 
 
 def landmarks(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -10,19 +10,17 @@ import numpy as np
 
 from optbench import datasets
 from optbench.catalogue import data_sets
-from optbench.catalogue.field_words import meant, sentence, unknown_name
+from optbench.catalogue.aliases import meant, sentence, unknown_name
 from optbench.catalogue.libraries import search_of
 from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
 from optbench.contract.composition import wrap
-from optbench.contract.eager import LIBRARIES, library_and_name
-from optbench.contract.eager_signatures import others
+from optbench.contract.eager import LIBRARIES, library_and_name, others
 from optbench.contract.errors import OptbenchError
-from optbench.contract.names import unique
+from optbench.contract.names import missing_name_error, unique
 from optbench.contract.optimizers import Baseline
 from optbench.contract.search import RATE
-from optbench.contract.typed import nameless
 from optbench.datasets import files
 
 BLOCK = (64, 32)
@@ -112,7 +110,7 @@ def _known(catalogue, text) -> str:
         if name in known or library_and_name(name):
             return name
     except OptbenchError as error:
-        if "(" in text or nameless(text):
+        if "(" in text or missing_name_error(text):
             raise
         name, wrong = text.strip(), error  # heavy-ball, "heavy ball"
     if wrong and not meant(name, known) and not difflib.get_close_matches(name, known, n=1, cutoff=0.5):

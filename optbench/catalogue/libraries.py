@@ -11,21 +11,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from optbench.catalogue.guard import put_back
 from optbench.catalogue.sources import digest
-from optbench.contract import eager_signatures, equals, names
+from optbench.contract import eager, equals, names
 from optbench.contract.eager import LIBRARIES, Eager, Library, library_and_name
 from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, unknown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
-from optbench.contract.origins import Origin
+from optbench.contract.process_state import restored_process
 from optbench.contract.search import RATE, RATES, Range
+from optbench.contract.source_code import SourceFile
 
 
 def imported(library: Library) -> ModuleType:
     """The library. Raises OptbenchError where it is not installed."""
     try:
-        with put_back():
+        with restored_process():
             return importlib.import_module(library)
     except ImportError as error:
         if error.name not in (library, "jax"):
@@ -54,7 +54,7 @@ def _made(module: ModuleType) -> Iterator[Eager | PluginError]:
     for value in list(vars(module).values()) if torch else []:
         if _is_class(value, torch) and value.__module__ == module.__name__:
             try:
-                yield eager_signatures.torch_optimizer(value, source=_place(value, module, torch))
+                yield eager.torch_optimizer(value, source=_place(value, module, torch))
             except PluginError as error:  # a base of others; who asks for it by name hears why
                 yield error
 
@@ -77,7 +77,7 @@ def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapp
         target, mine = own[0], True  # what it lacks is told
     if isinstance(target, Eager):
         return with_origins(target)
-    make = eager_signatures.torch_optimizer if library == "torch" else eager_signatures.optax_optimizer
+    make = eager.torch_optimizer if library == "torch" else eager.optax_optimizer
     if library == "torch" and not _is_class(target, home):
         if mine:
             raise PluginError(f"optimizer torch:{name}: it is no subclass of torch.optim.Optimizer")
@@ -90,7 +90,7 @@ def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapp
     source = f"{target.__module__}.{target.__qualname__}, {version}" if hasattr(target, "__qualname__") else version
     source = _place(target, place, home) if mine and place in modules else source
     label = f"{library}:{name}"
-    needed = {key: given[key] for key in eager_signatures.required(label, library, target) if key in given}
+    needed = {key: given[key] for key in eager.required(label, library, target) if key in given}
     made = make(target, names.canonical(label, needed), source=source, **needed)
     if mine and not _own_origins(made):  # a class of a module beside the plug-in, which is no longer there by its name
         file = next(str(module.__file__) for module in modules if name in vars(module))
@@ -106,7 +106,7 @@ def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[s
     joined = next((key for key in rest if key in record.tuples), None)
     if joined:
         raise OptbenchError(f"optimizer {record.name}: for {joined} write {', '.join(record.tuples[joined])}")
-    known = eager_signatures.others(record)
+    known = eager.others(record)
     strange = next((key for key in rest if key not in known), None)
     if strange is not None:  # "" is what stands in brackets without a name
         if strange == names.INNER:
@@ -116,7 +116,7 @@ def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[s
     options = {key: rest[key] for key, default in known.items() if key in rest and not _same(rest[key], default)}
     if not options:
         return record, record.with_values(numbers)
-    made = eager_signatures.again(record, names.canonical(name, fixed | options), options)
+    made = eager.again(record, names.canonical(name, fixed | options), options)
     return made, made.with_values(numbers)
 
 
@@ -126,7 +126,7 @@ def search_of(record: Eager, values: Mapping[str, float], rules: Iterable[Optimi
     Where nobody stated it, and a rule takes the same steps by what it ``equals``, it is what that rule searches, so
     that both are tuned alike. Of several such rules it is the one whose defaults the values are most like.
     """
-    if record.search and record.search_source != eager_signatures.USUAL:
+    if record.search and record.search_source != eager.USUAL:
         return record.space, record.search_source
     library, name = library_and_name(names.parse(record.name)[0]) or (record.library, "")
     home: Any = imported(library)
@@ -154,7 +154,7 @@ def _own_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[st
     """
     given = {each.arg: each.value for each in call.keywords}
     rate = given.pop(record.rate, None) or (call.args[0] if call.args else None)
-    have = {**eager_signatures.others(record), **record.arguments(values)}
+    have = {**eager.others(record), **record.arguments(values)}
     own: dict[str, str] = {}
     for key, value in given.items():
         mine, parts = record.tuples.get(key, (key,)), value.elts if isinstance(value, ast.Tuple) else [value]
@@ -189,7 +189,7 @@ def with_origins(record: Eager) -> Eager:
     return replace(record, origins=(*own, *behind))
 
 
-def _own_origins(record: Eager) -> tuple[Origin, ...]:
+def _own_origins(record: Eager) -> tuple[SourceFile, ...]:
     """Its file; none for what was typed in, in a notebook or after ``python -c``."""
     target = getattr(record.target, "func", record.target)  # optax has functions with some arguments filled in
     try:
@@ -199,8 +199,8 @@ def _own_origins(record: Eager) -> tuple[Origin, ...]:
     return (_of_plugin(record, file),) if file.is_file() else ()
 
 
-def _of_plugin(record: Eager, file: Path) -> Origin:
-    return Origin(f"optimizer {record.name}", file, digest(file))
+def _of_plugin(record: Eager, file: Path) -> SourceFile:
+    return SourceFile(f"optimizer {record.name}", file, digest(file))
 
 
 def _is_class(value: Any, torch: Any) -> bool:
@@ -233,8 +233,8 @@ def _place(target: Any, module: ModuleType | None, home: Any) -> str:
     return f"{target.__qualname__} in {Path(str(getattr(module, '__file__', ''))).name}, {library} {home.__version__}"
 
 
-def _origin(key: str, file: Path) -> Origin:
-    return Origin(key, file, hashlib.sha256(file.read_bytes()).hexdigest())
+def _origin(key: str, file: Path) -> SourceFile:
+    return SourceFile(key, file, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def _member(home: Any, dotted: str) -> Any:
@@ -249,7 +249,7 @@ def _installed(dotted: str) -> Any:
     if not rest:
         return None
     try:
-        with put_back():
+        with restored_process():
             return _member(importlib.import_module(package), rest)
     except ImportError:
         return None

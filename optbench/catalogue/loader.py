@@ -13,21 +13,21 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from optbench.catalogue import libraries
-from optbench.catalogue.field_words import unknown_name
-from optbench.catalogue.guard import put_back
+from optbench.catalogue.aliases import unknown_name
 from optbench.catalogue.modules import as_module, siblings_found
 from optbench.catalogue.sources import digest as digest_of
 from optbench.catalogue.sources import shipped_files
 from optbench.contract import names
+from optbench.contract.arguments import path_of
 from optbench.contract.composition import wrap
 from optbench.contract.eager import LIBRARIES, AnyOptimizer, Eager, library_and_name
 from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
-from optbench.contract.origins import Origin
-from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
-from optbench.contract.room import size_text
+from optbench.contract.process_state import restored_process
+from optbench.contract.resources import size_text
 from optbench.contract.schedules import Schedule, ScheduleWrapper
+from optbench.contract.source_code import SourceFile
 
 MOST_FILES = 1000
 """Of plug-ins in one call."""
@@ -171,6 +171,15 @@ def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
     return catalogue
 
 
+def cached_catalogue(plugins: Iterable[str | Path]) -> Catalogue:
+    """Return the catalogue with these files, which builds every problem once."""
+    catalogue = load(tuple(plugins))
+    build = catalogue.problem
+    cached = cache(build)
+    catalogue.problem = lambda text: cached(text) if isinstance(text, str) else build(text)
+    return catalogue
+
+
 @cache
 def _shipped(files: tuple[tuple[Path, int, int], ...]) -> Catalogue:
     """That of the shipped files, each with when it was last written and its size: to read them all takes as long as a
@@ -256,7 +265,7 @@ def _add(catalogue: Catalogue, path: Path) -> None:
             )
         own = key.replace("eager ", "optimizer ") if kind == "eager" else key
         if not any(origin.key == own for origin in record.origins):  # what another file defines keeps its own
-            object.__setattr__(record, "origins", (Origin(own, path, digest), *record.origins))
+            object.__setattr__(record, "origins", (SourceFile(own, path, digest), *record.origins))
         registry[record.name] = record
         catalogue.hashes[key] = digest
         catalogue.files[key] = path
@@ -288,7 +297,7 @@ def _execute(path: Path, digest: str) -> tuple[ModuleType, list]:
     """A file, which runs as a module of a private name, once per content; and its records."""
     module = as_module(path, digest)
     try:
-        with put_back(), siblings_found(path):
+        with restored_process(), siblings_found(path):
             module.__loader__.exec_module(module)
         records = [record for record in vars(module).values() if type(record) in _KINDS]
         for record in records:

@@ -11,7 +11,7 @@ from optbench.cli import check, compare, completion, ewa, groups, info, lecture,
 from optbench.cli import list as listing
 from optbench.cli.options import WARNING, TakesNumbers
 from optbench.contract.errors import OptbenchError
-from optbench.contract.room import memory_ran_out, need_addresses
+from optbench.contract.resources import memory_ran_out, need_addresses
 from optbench.contract.version import __version__
 
 

@@ -38,8 +38,8 @@ def print_code(
 
 def _led(catalogue: Any, name: str) -> str:
     """What another spelling means, AdamW, where it means one name and nothing is to be said about it."""
+    from optbench.catalogue.aliases import meant
     from optbench.catalogue.description import everything
-    from optbench.catalogue.field_words import meant
 
     known, (word, bracket, inside) = everything(catalogue), name.strip().partition("(")
     leads = {} if word in known or library_and_name(word) else meant(name.strip(), known)

@@ -29,7 +29,7 @@ def facts() -> dict[str, Any]:
     import platform
 
     from optbench.compiler import cuda
-    from optbench.contract.room import cores
+    from optbench.contract.resources import cores
     from optbench.contract.version import __version__
     from optbench.sweeps.provenance import cpu, versions
 

@@ -13,7 +13,7 @@ from optbench.cli import completion
 from optbench.cli.groups import OUTPUT, PAGE
 from optbench.cli.options import flag, option
 from optbench.contract.errors import OptbenchError
-from optbench.contract.lists import split_list
+from optbench.contract.names import split_list
 
 if TYPE_CHECKING:
     from optbench.report.finished import Finished

@@ -11,8 +11,8 @@ from optbench.cli import sweep_options as options
 from optbench.cli.dry_run import print_plan, tell_if_long
 from optbench.cli.options import Workers, check_folder
 from optbench.cli.progress import watching
+from optbench.contract.arguments import is_file
 from optbench.contract.errors import OptbenchError
-from optbench.contract.paths import is_file
 
 if TYPE_CHECKING:
     import pandas as pd

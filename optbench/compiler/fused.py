@@ -29,7 +29,7 @@ from optbench.compiler.translator import OPTIONS, REALS, STRICT, compile_tree, j
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problem_values import scratch
 from optbench.contract.problems import Problem
-from optbench.contract.syntax import definition
+from optbench.contract.source_code import definition
 from optbench.contract.types import DtypeName
 
 VECTOR = 64

@@ -7,7 +7,7 @@ import ast
 import builtins
 from collections.abc import Callable
 
-from optbench.contract.syntax import definition
+from optbench.contract.source_code import definition
 
 
 def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:

@@ -19,7 +19,7 @@ from functools import cache
 
 from optbench.compiler.inlined import inlined, is_plain
 from optbench.contract.optimizers import Optimizer
-from optbench.contract.syntax import function_of
+from optbench.contract.source_code import function_of
 
 _DEAR = (ast.Pow, ast.Mod, ast.Div, ast.FloorDiv)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
-from optbench.contract.syntax import definition
+from optbench.contract.source_code import definition
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, make_attribute_wrapper, models, overload, overload_attribute, register_model
 
-from optbench.contract.syntax import definition
+from optbench.contract.source_code import definition
 
 _FIELDS = ("w", "new", "state", "fresh", "scalars", "powers", "t", "i")
 

@@ -27,7 +27,7 @@ from optbench.compiler import (
 )
 from optbench.compiler.fastmath import FASTMATH, IN_ORDER, REPLACED
 from optbench.contract.errors import PluginError
-from optbench.contract.syntax import definition, function_of, parsed
+from optbench.contract.source_code import definition, function_of, parsed
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.

@@ -1,7 +1,9 @@
 """Arguments of the public functions, whatever they were given: each check names the argument that it refuses."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sized
+import os
+from collections.abc import Callable, Iterable, Mapping, Sized
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,3 +121,58 @@ def reals(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
         return found if found.dtype.kind == "f" else found.astype(np.float64, casting="safe")
     except (TypeError, ValueError, OverflowError, RecursionError):
         raise OptbenchError(f"{name}: {shown(value)} must be {shape}") from None
+
+
+def path_of(key: str, value: object) -> Path:
+    """A path that a user has given, with ``~`` filled in.
+
+    Args:
+        key: what it is for; the message begins with it.
+        value: a text or a path.
+
+    Returns:
+        The path.
+
+    Raises:
+        OptbenchError: it is neither, is empty, or holds what no path can.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise OptbenchError(f"{key}: {shown(value)} must be a path")
+    text = os.fspath(value)
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise OptbenchError(f"{key}: {shown(text)} is no path")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~ of a user that does not exist
+        return Path(text)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, for any path: one whose name is too long is not there, either.
+
+    Args:
+        path: as it was given.
+
+    Returns:
+        True where there is.
+    """
+    return _is(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder, in the same way.
+
+    Args:
+        path: as it was given.
+
+    Returns:
+        True where there is.
+    """
+    return _is(path.is_dir)
+
+
+def _is(ask: Callable[[], bool]) -> bool:
+    try:
+        return ask()
+    except (OSError, ValueError):
+        return False

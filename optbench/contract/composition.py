@@ -10,7 +10,7 @@ from optbench.contract.equals_around import combine
 from optbench.contract.errors import PluginError
 from optbench.contract.names import unique
 from optbench.contract.optimizers import Matrix, Optimizer, Wrapper, arguments
-from optbench.contract.syntax import definition, function_of
+from optbench.contract.source_code import definition, function_of
 
 
 @cache

@@ -1,20 +1,37 @@
-"""The frozen record of another library's optimizer, PyTorch's or optax's, which steps outside the compiled kernels."""
+"""Optimizers of PyTorch and optax, which step outside the compiled kernels: their record, and how it is made.
 
+The signature of a class or a function says which of its arguments can be tuned.
+"""
+
+import inspect
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from optbench.contract import values
+from optbench.contract.equals import RATE_ARGUMENTS
+from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer, Valued
-from optbench.contract.origins import Origin
 from optbench.contract.record_values import check_rule, check_search
 from optbench.contract.search import Range
+from optbench.contract.source_code import SourceFile
 
 Library = Literal["torch", "optax"]
 LIBRARIES: dict[Library, str] = {"torch": "PyTorch", "optax": "optax"}
 """The libraries whose optimizers run here, by the name of module and extra: how each is called."""
+
+_SPACES = {
+    "beta1": Range("one_minus_log_uniform", (0.02, 0.5)),
+    "beta2": Range("one_minus_log_uniform", (1e-3, 0.2)),
+    "b1": Range("one_minus_log_uniform", (0.02, 0.5)),
+    "b2": Range("one_minus_log_uniform", (1e-3, 0.2)),
+    "weight_decay": Range("log_uniform", (1e-5, 0.1)),
+}
+"""Where tuning looks for what means the same everywhere, as for adamw."""
+USUAL = "beta1, beta2 and weight_decay as for adamw, where their defaults are not 0"
+"""What `search_source` says of a search space that nobody stated."""
 
 RANDOM_NUMBERS = threading.RLock()
 """Held by whoever sets the random numbers of a library: they are of the whole process."""
@@ -59,7 +76,7 @@ class Eager(Valued):
     """Where these ranges come from."""
     slots: tuple[str, ...] = ()
     """None: the library keeps the state."""
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[SourceFile, ...] = ()
     """The files that define it: its own, and the one that names the library's version."""
 
     def __post_init__(self) -> None:
@@ -106,3 +123,185 @@ def library_and_name(text: str) -> tuple[Library, str] | None:
         return None
     library: Library = "torch" if match[1] == "torch" else "optax"
     return library, match[2].removeprefix("optim.")
+
+
+def torch_optimizer(
+    optimizer_class: type,
+    name: str = "",
+    *,
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
+    source: str = "",
+    **options: Any,
+) -> Eager:
+    """Make a class of PyTorch's kind an optimizer of a plug-in: it runs eagerly, as a member of the same cohorts.
+
+    Args:
+        optimizer_class: a subclass of ``torch.optim.Optimizer``.
+        name: by which a spec asks for it; by default ``torch:`` and the name of the class.
+        search: where tuning looks for values of hyperparameters and of ``lr``, by name.
+        search_source: where these ranges come from.
+        source: the paper; by default where the class is from.
+        **options: other defaults, numbers or whatever the class takes.
+
+    Returns:
+        The record.
+
+    Raises:
+        PluginError: the class has no learning rate ``lr``, or an option that it does not take.
+
+    Example:
+        >>> class Descent:
+        ...     def __init__(self, params, lr=0.1, momentum=0.0):
+        ...         ...
+        >>> torch_optimizer(Descent, momentum=0.9).hyperparameters
+        {'momentum': 0.9}
+    """
+    return _record("torch", optimizer_class, name, search, search_source, source, options)
+
+
+def optax_optimizer(
+    factory: Callable,
+    name: str = "",
+    *,
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
+    source: str = "",
+    **options: Any,
+) -> Eager:
+    """Make a function that gives a ``GradientTransformation`` an optimizer of a plug-in, which runs eagerly.
+
+    Args:
+        factory: takes ``learning_rate``, and gives the transformation.
+        name: by which a spec asks for it; by default ``optax:`` and the name of the function.
+        search: where tuning looks for values of hyperparameters and of ``lr``, by name.
+        search_source: where these ranges come from.
+        source: the paper; by default where the function is from.
+        **options: other defaults, numbers or whatever the function takes.
+
+    Returns:
+        The record.
+
+    Raises:
+        PluginError: the function has no ``learning_rate``, or an option that it does not take.
+
+    Example:
+        >>> def averaged(learning_rate, b1=0.9):
+        ...     ...
+        >>> optax_optimizer(averaged, "averaged").space["b1"].text
+        'one_minus_log_uniform(0.02, 0.5)'
+    """
+    return _record("optax", factory, name, search, search_source, source, options)
+
+
+def required(owner: str, library: Library, target: Callable) -> list[str]:
+    """Which arguments have no default, the rate aside.
+
+    Args:
+        owner: whose they are, for the message.
+        library: "torch" or "optax".
+        target: the class or the function.
+
+    Returns:
+        Their names.
+
+    Raises:
+        PluginError: it is neither.
+    """
+    given = _parameters(owner, library, target)
+    return [key for key, default in given.items() if default is inspect.Parameter.empty and key not in RATE_ARGUMENTS]
+
+
+def others(record: Eager) -> dict[str, Any]:
+    """What it can be given besides its numbers and its rate.
+
+    Args:
+        record: the optimizer.
+
+    Returns:
+        What it has without being told, by argument.
+    """
+    taken = {record.rate, *record.hyperparameters, *record.tuples}
+    every = _parameters(record.name, record.library, record.target) | dict(record.options)
+    return {key: default for key, default in every.items() if key not in taken}
+
+
+def again(record: Eager, name: str, options: Mapping[str, Any]) -> Eager:
+    """The same optimizer under another name, with further options.
+
+    Args:
+        record: the optimizer.
+        name: the new name.
+        options: arguments by name.
+
+    Returns:
+        The new record.
+
+    Raises:
+        PluginError: an option that it does not take.
+    """
+    given = {**record.arguments(record.hyperparameters), **options}
+    made = _record(record.library, record.target, name, record.search, record.search_source, record.source, given)
+    return replace(made, origins=record.origins)
+
+
+def _record(
+    library: Library,
+    target: Callable,
+    name: str,
+    search: Mapping[str, Range] | None,
+    search_source: str,
+    source: str,
+    options: Mapping[str, Any],
+) -> Eager:
+    label = name or f"{library}:{getattr(target, '__name__', '')}"
+    owner = f"optimizer {label}"
+    parameters = _parameters(owner, library, target)
+    rate = next((key for key in RATE_ARGUMENTS if key in parameters), None)
+    if rate is None:
+        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS)}")
+    strange = next((key for key in options if key not in parameters or key == rate), None)
+    if strange is not None:
+        raise PluginError(f"{owner}: it takes no {strange!r}; it has {', '.join(parameters)}")
+    numbers: dict[str, float] = {}
+    others: dict[str, Any] = {}
+    tuples, whole = {}, []
+    for key, default in parameters.items():
+        value = options.get(key, default)
+        if key == rate:
+            continue
+        if values.is_number(value):
+            numbers[key] = float(value)
+            whole += [key] * values.is_whole(value)
+        elif isinstance(value, tuple) and value and all(values.is_number(part) for part in value):
+            tuples[key] = tuple(f"{key.removesuffix('s')}{place}" for place in range(1, len(value) + 1))
+            numbers |= zip(tuples[key], map(float, value), strict=True)
+        elif key in options:
+            others[key] = value
+        elif default is inspect.Parameter.empty:
+            raise PluginError(f"{owner}: {key!r} has no default: give it a value")
+    known = {key: range_ for key, range_ in _SPACES.items() if numbers.get(key)}
+    return Eager(
+        name=label, library=library, target=target, hyperparameters=numbers, options=others, tuples=tuples,
+        whole=tuple(whole), rate=rate, source=source or f"{target.__module__}.{target.__qualname__}",
+        doc=inspect.cleandoc(target.__doc__ or ""), search=known if search is None else search,
+        search_source=search_source or USUAL * (search is None and bool(known)),
+    )  # fmt: skip
+
+
+def _parameters(owner: str, library: Library, target: Any) -> dict[str, Any]:
+    """The arguments with their defaults; of a class without the parameters that it optimizes, its first argument."""
+    if library == "optax" and hasattr(target, "update") and not callable(target):
+        raise PluginError(
+            f"{owner}: target is a transformation whose rate is fixed; it must be a function of learning_rate that "
+            "gives the transformation: def mine(learning_rate): return optax.chain(...)"
+        )
+    if not callable(target) or (library == "torch" and not isinstance(target, type)):
+        wanted = "a class" if library == "torch" else "a function of learning_rate that gives the transformation"
+        raise values.wrong(owner.removesuffix(f" {library}:"), "target", target, wanted)
+    try:
+        found = list(inspect.signature(target).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"{owner}: {in_one_line(error)}") from None
+    named = [each for each in found if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    return {each.name: each.default for each in named[library == "torch" :]}

@@ -1,26 +1,45 @@
-"""Names with parameters, as they are typed: ``quadratic(dim=100, condition=1e4)``."""
+"""Names with parameters, as users type them: ``quadratic(dim=100, condition=1e4)``, ``clip(adam, norm=1)``."""
 
 import ast
 import itertools
+import keyword
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.typed import DOTTED, as_python, nameless
 
 _LONGEST = 100_000
-"""Letters of a name with its parameters: more are a typing error, and take long to read."""
+"""Letters of a name with its parameters: more are a typing error, and take long to parse."""
 INNER = ""
-"""The key of what stands first inside the brackets, without a key of its own."""
+"""The key of the first, unnamed argument in the brackets: the optimizer or schedule that a wrapper goes around."""
+MOST_VALUES = 10_000
+"""Values of a grid: more are a typing error."""
+_TYPES = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}
+
+_TEXT = r"[^\s,()\[\]{}'\"=]"
+_ENDINGS = "csv|tsv|npz|parquet|svm|libsvm|gz|py|zip|xlsx?|jsonl?|txt|dat|data|arff|feather|h5|pkl"
+_WORDS = "|".join(word for word in keyword.kwlist if word.islower())
+# Skips what stands in quotes. Matches a value that holds a slash, ends like a file, or is a grid; and words that
+# Python would read as something else, such as utf-8 or class (names of an encoding, of a column), and ;
+_UNQUOTED = re.compile(
+    r"""'[^']*'|"[^"]*"|(?<==)\s*"""
+    rf"(?P<value>{_TEXT}*[/\\]{_TEXT}*|{_TEXT}+\.(?i:{_ENDINGS})|[-+.\deE]+:[-+.\deE]+:\d+"
+    rf"|[^\W\d]\w*(?:-\w+)+|{_WORDS}|[;|])(?=\s*[,)])"
+)
+# ``torch:AdamW`` is parsed as ``torch.AdamW``, which is valid Python.
+_LIBRARY = re.compile(r"""'[^']*'|"[^"]*"|\b(?P<library>torch|optax):(?=[A-Za-z_])""")
+_DOTTED = re.compile(r"^(torch|optax)\.")
+_EXAMPLES = {"torch": "torch:AdamW", "optax": "optax:adamw"}
 
 
 def parse(text: str) -> tuple[str, dict]:
     """Split ``name(key=value, ...)`` into the name and its parameters.
 
-    Values are Python literals. What a wrapper stands around, ``clip(adam, norm=1)``, is the parameter INNER, a text of
-    that form again. A bare word is a text, and so are a path, ``logistic(data=~/points.csv)``, and a grid,
-    ``adam(eps=1e-8:1e-2:4)``; a path with blanks or brackets needs quotes. The name may be one of another library's,
+    Values are Python literals. The inner name of a wrapper, ``clip(adam, norm=1)``, is the parameter INNER, a text of
+    the same form. A bare word is a text, and so are a path, ``logistic(data=~/points.csv)``, and a grid,
+    ``adam(eps=1e-8:1e-2:4)``; a path with blanks or brackets needs quotes. The name may be one of another library,
     ``torch:AdamW``.
 
     Args:
@@ -36,13 +55,13 @@ def parse(text: str) -> tuple[str, dict]:
         >>> parse("clip(adam(beta1=0.8), norm=1)")
         ('clip', {'': 'adam(beta1=0.8)', 'norm': 1})
     """
-    if isinstance(text, str) and (wrong := nameless(text)):
-        raise wrong
+    if isinstance(text, str) and (error := missing_name_error(text)):
+        raise error
     bad = OptbenchError(f"cannot read {shown(text)}: write a name, or name(parameter=value, ...)")
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise bad
     try:
-        node = ast.parse(as_python(text.strip()), mode="eval").body
+        node = ast.parse(to_python_syntax(text.strip()), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise bad from None
     if _is_name(node):
@@ -65,19 +84,18 @@ def parse(text: str) -> tuple[str, dict]:
 
 
 def _is_name(node: ast.AST) -> bool:
-    """Whether it is a word, or one of another library's: ``torch.optim.AdamW``."""
+    """Return True for a word and for a name of another library, ``torch.optim.AdamW``."""
     return isinstance(node, ast.Name) or (
-        isinstance(node, ast.Attribute) and DOTTED.match(ast.unparse(node)) is not None
+        isinstance(node, ast.Attribute) and _DOTTED.match(ast.unparse(node)) is not None
     )
 
 
 def _text(node: ast.AST) -> str:
-    return DOTTED.sub(r"\1:", ast.unparse(node))
+    return _DOTTED.sub(r"\1:", ast.unparse(node))
 
 
 def _value(node: ast.expr) -> Any:
-    """What stands for a parameter. A bare word (data=digits, drop=(id, name)) is meant as a text: nobody quotes inside
-    a shell's quotes."""
+    """Return the value of a parameter. A bare word (data=digits) is a text: users do not quote within shell quotes."""
     if isinstance(node, ast.Name | ast.Call):
         return ast.unparse(node)
     if isinstance(node, ast.Tuple):
@@ -85,12 +103,70 @@ def _value(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def canonical(name: str, parameters: Mapping) -> str:
-    """The text that :func:`parse` reads back.
+def to_python_syntax(text: str) -> str:
+    """Quote what Python would read as something else, and write ``torch.AdamW`` for ``torch:AdamW``.
 
     Args:
-        name: what is named.
-        parameters: in the order in which they shall stand.
+        text: as it was typed.
+
+    Returns:
+        The text to parse; quoted parts are unchanged.
+    """
+    quoted = _UNQUOTED.sub(lambda match: repr(match["value"]) if match["value"] else match[0], text)
+    return _LIBRARY.sub(lambda match: f"{match['library']}." if match["library"] else match[0], quoted)
+
+
+def missing_name_error(text: str) -> OptbenchError | None:
+    """Return the error for a library without a name in it, ``torch:``.
+
+    Args:
+        text: as it was typed.
+
+    Returns:
+        The error; None for any other text.
+    """
+    head = text.strip().partition("(")[0].strip()
+    if head[-1:] in (":", ".") and head[:-1] in _EXAMPLES:
+        return OptbenchError(f"{head} needs a name behind it, such as {_EXAMPLES[head[:-1]]}")
+    return None
+
+
+def split_list(text: str) -> list[str]:
+    """Split ``a, b(x=1, y=2), c`` at the commas outside brackets and quotes.
+
+    Args:
+        text: as it was typed.
+
+    Returns:
+        The parts, stripped; empty ones are left out.
+
+    Example:
+        >>> split_list("adam, clip(adam, norm=1)")
+        ['adam', 'clip(adam, norm=1)']
+    """
+    parts, depth, quote, start = [], 0, "", 0
+    for i, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def canonical(name: str, parameters: Mapping) -> str:
+    """Return the text that :func:`parse` reads back.
+
+    Args:
+        name: the name alone.
+        parameters: in the order of the text.
 
     Returns:
         The text; the plain name without parameters.
@@ -102,7 +178,7 @@ def canonical(name: str, parameters: Mapping) -> str:
 
 
 def alternatives(text: str) -> list[str]:
-    """Every text that one with lists or grids for values stands for, also inside a wrapper.
+    """Expand a text with lists or grids as values into one text for each combination, also inside wrappers.
 
     Args:
         text: such as ``adam(beta1=[0.8, 0.9])`` or ``adam(eps=1e-8:1e-2:4)``.
@@ -130,10 +206,10 @@ def alternatives(text: str) -> list[str]:
 
 
 def count(text: str) -> int:
-    """How many texts :func:`alternatives` gives, without any of them.
+    """Count the texts that :func:`alternatives` returns, without making them.
 
     Args:
-        text: as there.
+        text: as for :func:`alternatives`.
 
     Returns:
         The number.
@@ -150,7 +226,7 @@ def count(text: str) -> int:
 
 
 def listed(value: Any) -> list:
-    """What a list, a grid or a single value holds.
+    """Return the values of a list, a grid, or a single value.
 
     Args:
         value: as :func:`parse` gives it.
@@ -166,12 +242,8 @@ def listed(value: Any) -> list:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-MOST_VALUES = 10_000
-"""Of a grid: more are a typing error."""
-
-
 def grid(text: str) -> list[float]:
-    """``from:to:count`` -> numbers, evenly spaced on a logarithmic axis, rounded to four digits.
+    """Return the numbers of ``from:to:count``, evenly spaced on a logarithmic axis and rounded to four digits.
 
     Args:
         text: as it was typed.
@@ -202,11 +274,11 @@ def grid(text: str) -> list[float]:
 
 
 def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
-    """The defaults with the given values, each converted to the type of its default.
+    """Fill in the defaults: all parameters, each given value converted to the type of its default.
 
     Args:
-        kind: what the name names, for the message.
-        name: whose parameters they are.
+        kind: such as "optimizer", for the message.
+        name: the owner of the parameters.
         given: values by name.
         defaults: all parameters, in their order.
 
@@ -227,13 +299,13 @@ def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
 
 
 def convert(owner: str, key: str, value: Any, default: Any) -> Any:
-    """A value as the type of its default: 1e4 serves as an int, 3 as a float, nothing else is bent.
+    """Convert a value to the type of its default: 1e4 to an int, 3 to a float; nothing else is converted.
 
     Args:
-        owner: whose value it is, for the message.
-        key: the value's name.
+        owner: the message begins with it.
+        key: the name of the value.
         value: as it was given.
-        default: what it replaces.
+        default: the value that it replaces.
 
     Returns:
         The value, of the default's type.
@@ -254,14 +326,11 @@ def convert(owner: str, key: str, value: Any, default: Any) -> Any:
         return tuple(value)
     if kind is type(value) and (kind is not int or number):
         return value
-    raise OptbenchError(f"{owner}: {key}={shown(value)} must be {_KINDS.get(kind, kind.__name__)}, like {default!r}")
-
-
-_KINDS = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}
+    raise OptbenchError(f"{owner}: {key}={shown(value)} must be {_TYPES.get(kind, kind.__name__)}, like {default!r}")
 
 
 def number_text(value: float | int) -> str:
-    """A number as it is typed in a spec.
+    """Write a number as it is typed in a spec.
 
     Args:
         value: any number.
@@ -277,7 +346,7 @@ def number_text(value: float | int) -> str:
 
 
 def unique(items: Iterable) -> list:
-    """The items in order, each once.
+    """Return the items in order, each once.
 
     Args:
         items: hashable.

@@ -7,9 +7,9 @@ from typing import Any
 
 from optbench.contract import equals, names, values
 from optbench.contract.limits import enforce, limits_by_name
-from optbench.contract.origins import Origin
 from optbench.contract.record_values import check_rule
 from optbench.contract.search import RATE, RATES, Range
+from optbench.contract.source_code import SourceFile
 
 GIVEN = ("t", "rows", "columns")
 """Scalars that the engine knows: the step, from 1, and the shape of the parameter's block (a vector's is (n, 1))."""
@@ -111,7 +111,7 @@ class Optimizer(Valued):
     """Where these ranges come from."""
     equals: Mapping[str, str] = field(default_factory=dict)
     """What takes the same steps in ``torch``, ``optax``, ``keras``: a call of each, as in contract/equals.py."""
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
@@ -202,7 +202,7 @@ class Wrapper:
     """Where these ranges come from."""
     equals: Mapping[str, str] = field(default_factory=dict)
     """As an optimizer's, where ``inner`` is the call of what it goes around."""
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
@@ -250,7 +250,7 @@ class Baseline(Valued):
     """Where tuning looks for values of hyperparameters; there is no rate."""
     search_source: str = ""
     """Where these ranges come from."""
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from optbench.contract import room, values
+from optbench.contract import resources, values
 from optbench.contract.errors import PluginError, in_one_line, shown
 from optbench.contract.types import Form
 
@@ -34,7 +34,7 @@ def checked(record: Any) -> dict[str, Any]:
     if not isinstance(record.form, str) or record.form not in get_args(Form):
         raise values.wrong(owner, "form", record.form, "'single' or 'lanes'")
     dim = values.whole(owner, "dim", record.dim, 1, 2**63 - 1)
-    room.need_memory(f"problem: dim={dim}", _VECTORS * room.REAL * dim)
+    resources.need_memory(f"problem: dim={dim}", _VECTORS * resources.REAL * dim)
     for key in _TEXTS:
         values.text(owner, key, getattr(record, key))
     values.function(owner, "start", record.start, 1)
@@ -94,7 +94,9 @@ def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
         raise PluginError(f"{owner}: work(rows={rows}, runs={runs}) fails: {in_one_line(error)}") from error
     if not values.is_whole(size) or size < 0:
         raise PluginError(f"{owner}: work(rows={rows}, runs={runs}) must give a whole number, not {shown(size)}")
-    room.need_memory(f"{owner}: the scratch that work(rows={rows}, runs={runs}) asks for", room.REAL * int(size))
+    resources.need_memory(
+        f"{owner}: the scratch that work(rows={rows}, runs={runs}) asks for", resources.REAL * int(size)
+    )
     return int(size)
 
 

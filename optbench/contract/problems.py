@@ -7,10 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from optbench.contract import names, problem_values, room, values
+from optbench.contract import names, problem_values, resources, values
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
-from optbench.contract.origins import Origin
+from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Form
+
+FLOOR = 1e-14
+"""Share of the minimum's size (or of 1) below which rounding decides: the least value of a suboptimality."""
+DIVERGENCE_FACTOR = 1e6
+"""A run has diverged when its loss or its weights are not finite, or when its suboptimality exceeds this multiple of
+the first one (and the minimum's own size, where the first one is next to nothing). A failure counts as this much."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Problem:
     """The family's, with the parameters that differ from their defaults; set when the family builds it."""
     source: str = ""
     """The family's."""
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What the engine has made of the record and wants again, such as its arrays in another precision."""
@@ -132,7 +138,7 @@ class Family:
     """Where the problem comes from."""
     doc: str = ""
     """The factory's docstring, which begins with the formula."""
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
@@ -156,7 +162,7 @@ class Family:
         if key in LEAST and (not values.is_real(value) or value < LEAST[key]):
             raise OptbenchError(f"{owner}: {key}={shown(value)} must be at least {LEAST[key]}")
         if key in SIZES and values.is_whole(value):
-            room.need_memory(f"{owner}: {key}={shown(value)}", room.REAL * value)
+            resources.need_memory(f"{owner}: {key}={shown(value)}", resources.REAL * value)
 
     def build(self, given: Mapping | None = None) -> Problem:
         """The problem with these parameters.
@@ -234,3 +240,15 @@ def problem(*, source: str) -> Callable[[Callable], Family]:
         return Family(label, factory, parameters, source, inspect.getdoc(factory) or "")
 
     return decorate
+
+
+def is_bound(minimum_source: str) -> bool:
+    """Return True where a problem's minimum is only a lower bound, which no run need come near.
+
+    Args:
+        minimum_source: of the problem.
+
+    Returns:
+        True where it speaks of a bound.
+    """
+    return "bound" in minimum_source.lower()

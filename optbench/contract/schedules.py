@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from optbench.contract import equals, names, values
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import enforce
-from optbench.contract.origins import Origin
 from optbench.contract.record_values import check_schedule
+from optbench.contract.source_code import SourceFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ class Schedule:
     name ``lr``, ``total_steps`` and ``steps_per_epoch``, too."""
     inner: "Schedule | None" = None
     """The schedule that this one goes around."""
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ class ScheduleWrapper:
     check: Callable | None = None
     """As a schedule's."""
 
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:

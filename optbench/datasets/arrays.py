@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract import room
+from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.datasets.asking import asked_for
 from optbench.datasets.reading import unpacked_size
@@ -44,7 +44,7 @@ def svm(place: Path, given: Mapping[str, Any]) -> Raw:
     """Lines of a target and the features that are not 0, ``1 3:0.5 7:-2``, made dense. Raises OptbenchError."""
     path = given["path"]
     size = unpacked_size(path, place) if place.suffix.lower() == ".gz" else place.stat().st_size
-    room.need_memory(f"data set {path}: the file", size)
+    resources.need_memory(f"data set {path}: the file", size)
     if not size:
         raise OptbenchError(f"data set {path}: the file holds no examples")
     from sklearn.datasets import load_svmlight_file
@@ -57,9 +57,9 @@ def svm(place: Path, given: Mapping[str, Any]) -> Raw:
         told = in_one_line(error).removeprefix("ValueError: ")
         raise OptbenchError(f"data set {path}: cannot be read as lines of 'target feature:value ...': {told}") from None
     rows, features = sparse.shape
-    room.need_memory(
+    resources.need_memory(
         f"data set {path}: {rows:,} rows of {features:,} features, which it keeps without their zeros; dense it",
-        3 * room.REAL * rows * features,
+        3 * resources.REAL * rows * features,
     )
     if not sparse.nnz:
         raise OptbenchError(f"data set {path}: the file holds no examples, or none with a feature")
@@ -75,8 +75,8 @@ def _need_room(path, place, held):
                 version = np.lib.format.read_magic(file)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(file)
-            size = math.prod(shape) * max(dtype.itemsize, 2 * room.REAL * name.startswith("x"))
-            room.need_memory(f"data set {path}: array {name} {shape}", size)
+            size = math.prod(shape) * max(dtype.itemsize, 2 * resources.REAL * name.startswith("x"))
+            resources.need_memory(f"data set {path}: array {name} {shape}", size)
 
 
 def _pair(path, found, end):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optbench.contract import room
+from optbench.contract import resources
 from optbench.contract.errors import OptbenchError
 from optbench.datasets.record import FEWEST_EXAMPLES, Entry, Raw
 
@@ -15,8 +15,8 @@ def need(name: str, condition: bool, what: str) -> None:
 
 def need_room(name: str, examples: int, columns: int) -> None:
     """Raise OptbenchError where so many numbers do not fit into memory: as they are drawn, and as they are scaled."""
-    size = 2 * room.REAL * examples * columns
-    room.need_memory(f"data set {name}: {examples:,} examples of {columns:,} numbers", size)
+    size = 2 * resources.REAL * examples * columns
+    resources.need_memory(f"data set {name}: {examples:,} examples of {columns:,} numbers", size)
 
 
 def _gaussian(examples, features, classes, seed):

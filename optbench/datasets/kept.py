@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract import arguments, room
+from optbench.contract import arguments, resources
+from optbench.contract.arguments import is_file, path_of
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.contract.paths import is_file, path_of
 from optbench.datasets.asking import several
 from optbench.datasets.cache import cache_folder, write_whole
 from optbench.datasets.record import decoded
@@ -77,7 +77,9 @@ def _array(owner, name, values) -> np.ndarray:
     _refuse_ranges(owner, name, values)
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         rows, features = values.shape
-        room.need_memory(f"{owner}: {name} of {rows:,} x {features:,} without its zeros; dense it", 8 * rows * features)
+        resources.need_memory(
+            f"{owner}: {name} of {rows:,} x {features:,} without its zeros; dense it", 8 * rows * features
+        )
         values = values.toarray()
     if isinstance(values, np.ma.MaskedArray):
         values = values.astype(float).filled(np.nan)
@@ -140,7 +142,7 @@ def _keep_arrays(owner, x, y, test, place) -> Kept:
     parts = [part for name, each in arrays.items() for part in (name, each.dtype.str, each.shape, _bytes(each))]
     path = place / f"{_hash(parts)}.npz"
     if not is_file(path):
-        room.need_disk(f"{owner}: the file of X and y", place, sum(each.nbytes for each in arrays.values()))
+        resources.need_disk(f"{owner}: the file of X and y", place, sum(each.nbytes for each in arrays.values()))
         write_whole(path, lambda new: np.savez(new, **arrays), f"{owner}: folder")
     return Kept(_short(path), "")
 
@@ -224,7 +226,7 @@ def _keep_table(owner, table, target, place) -> Kept:
             arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise OptbenchError(f"{owner}: X cannot be kept in a file: {in_one_line(error)}") from error
-        room.need_disk(f"{owner}: the file of X and y", place, arrow.nbytes)
+        resources.need_disk(f"{owner}: the file of X and y", place, arrow.nbytes)
         write_whole(path, lambda new: parquet.write_table(arrow, new), f"{owner}: folder")
     return Kept(_short(path), target)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optbench.contract import room
+from optbench.contract import resources
 from optbench.contract.errors import OptbenchError
 from optbench.contract.values import MOST_EXAMPLES
 from optbench.datasets.cache import cache_folder, cannot, write_whole
@@ -81,7 +81,7 @@ class Files:
         folder = self.folder / dtype
         if not folder.is_dir():
             size = np.dtype(dtype).itemsize * self.rows * (self.features + 2)
-            room.need_disk(f"data set mapped: {self.rows:,} examples of {self.features:,} features", folder, size)
+            resources.need_disk(f"data set mapped: {self.rows:,} examples of {self.features:,} features", folder, size)
             write_whole(folder, lambda place: self._write(place, dtype), _OWNER)
         try:
             array = np.load(folder / f"{name}.npy", mmap_mode="c")

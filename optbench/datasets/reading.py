@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from optbench.contract import room
+from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.datasets.asking import asked_for
 
@@ -98,7 +98,7 @@ def parquet(path: str, place: Path) -> Any:
 
     with ParquetFile(place) as file:
         rows, columns = file.metadata.num_rows, file.metadata.num_columns
-    room.need_memory(f"data set {path}: {rows:,} rows of {columns:,} columns", room.REAL * rows * columns)
+    resources.need_memory(f"data set {path}: {rows:,} rows of {columns:,} columns", resources.REAL * rows * columns)
     table = pd.read_parquet(place)
     return table.set_axis([str(name).strip() for name in table.columns], axis=1)
 
@@ -109,7 +109,7 @@ def unpacked_size(path: str, place: Path) -> int:
     with gzip.open(place, "rb") as file:
         while piece := file.read(1 << 20):
             size += len(piece)
-            room.need_memory(f"data set {path}: what it unpacks to", size)
+            resources.need_memory(f"data set {path}: what it unpacks to", size)
     return size
 
 
@@ -178,7 +178,7 @@ def _need_room(path, place, packed, head, columns):
     size = unpacked_size(path, place) if packed else place.stat().st_size
     fields = max(head.count(b"\n"), 1) * columns
     cells = size * fields / max(len(head), 1)
-    room.need_memory(f"data set {path}: about {cells:,.0f} numbers", 2 * room.REAL * cells)
+    resources.need_memory(f"data set {path}: about {cells:,.0f} numbers", 2 * resources.REAL * cells)
 
 
 def _other_encoding(given, head, encoding):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract import room
+from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.datasets.asking import asked_for, several
 from optbench.datasets.columns import Column, column
@@ -40,7 +40,9 @@ def examples(table: Any, given: Mapping[str, Any]) -> Raw:
     aim = column(given, target, table[target], target=True)
     rows, gaps = _rows(given, [*kept, aim])
     width = sum(each.width for each in kept)
-    room.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", 3 * room.REAL * len(rows) * width)
+    resources.need_memory(
+        f"data set {path}: {len(rows):,} rows of {width:,} features", 3 * resources.REAL * len(rows) * width
+    )
     y, labels = _targets(path, aim, given["positive"], rows)
     x = np.empty((len(rows), width))
     place = 0

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from optbench.compiler import numba_inside
-from optbench.contract import side_by_side as limits
 from optbench.contract.errors import in_one_line
+from optbench.contract.process_state import limited_threads
 from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import CohortOutcome
 
@@ -66,7 +66,7 @@ def refusal(cohort: Cohort) -> str | None:
 
 @contextmanager
 def side_by_side() -> Iterator[None]:
-    """As of contract/side_by_side.py, once numba's matrix products are there to be limited, too."""
+    """As of contract/process_state.py, once numba's matrix products are there to be limited, too."""
     numba_inside.load_products()
-    with limits.side_by_side():
+    with limited_threads():
         yield

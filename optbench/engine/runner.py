@@ -8,9 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from optbench.contract.bounds import DIVERGENCE_FACTOR
 from optbench.contract.errors import OptbenchError
-from optbench.contract.problems import Problem
+from optbench.contract.problems import DIVERGENCE_FACTOR, Problem
 from optbench.engine.outcome import Look, Outcome, Trace
 from optbench.engine.rates import Rates
 

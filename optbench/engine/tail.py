@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optbench.contract.bounds import FLOOR
+from optbench.contract.problems import FLOOR
 from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import Outcome
 from optbench.engine.points import first_of_tail

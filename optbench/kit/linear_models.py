@@ -10,7 +10,7 @@ import numpy as np
 
 from optbench import datasets
 from optbench.contract.problems import Problem
-from optbench.contract.side_by_side import side_by_side
+from optbench.contract.process_state import limited_threads
 from optbench.kit.lane_products import product
 
 
@@ -85,5 +85,5 @@ def _solve(objective, dim):
     from scipy.optimize import minimize  # half a second that only some problems need
 
     options = {"maxiter": 5000, "ftol": 1e-16, "gtol": 1e-9}
-    with side_by_side():  # its matrices are small: two threads, which wait for each other, take ten times as long
+    with limited_threads():  # its matrices are small: two threads, which wait for each other, take ten times as long
         return minimize(objective, np.zeros(dim), jac=True, method="L-BFGS-B", options=options).x

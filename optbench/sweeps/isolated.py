@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from optbench.catalogue.loader import shipped_files
-from optbench.contract.origins import Origin
+from optbench.contract.source_code import SourceFile
 
 
 @cache
@@ -13,6 +13,6 @@ def _shipped() -> frozenset[Path]:
 
 
 @cache
-def foreign(origins: tuple[Origin, ...]) -> bool:
+def foreign(origins: tuple[SourceFile, ...]) -> bool:
     """Whether one of the files is not part of this package."""
     return any(origin.file.resolve() not in _shipped() for origin in origins)

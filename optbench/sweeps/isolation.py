@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
-from optbench.contract.origins import Origin
 from optbench.contract.problems import Problem
+from optbench.contract.source_code import SourceFile
 from optbench.engine import settings
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.run import side_by_side
@@ -105,7 +105,7 @@ class Isolation:
                     answer["findings"] = process.ask("findings")[1]
         return answer
 
-    def is_apart(self, origins: tuple[Origin, ...]) -> bool:
+    def is_apart(self, origins: tuple[SourceFile, ...]) -> bool:
         """Return whether a record with these files runs in worker processes."""
         return self.mode == "always" or (self.mode == "auto" and foreign(origins))
 

@@ -9,10 +9,10 @@ from typing import Literal
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.contract.origins import Origin
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import RATE, RATES
+from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Device, Stage
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
@@ -99,7 +99,7 @@ class Plan:
         schedules = [lane.schedule for each in lanes for lane in each]
         return list({id(record): record for record in (*records, *schedules)}.values())
 
-    def origins(self) -> list[Origin]:
+    def origins(self) -> list[SourceFile]:
         """The files behind all names of the sweep, by key."""
         origins = {origin.key: origin for record in self.records() for origin in record.origins}
         return [origins[key] for key in sorted(origins)]

@@ -15,10 +15,10 @@ from optbench.catalogue.loader import Catalogue
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
-from optbench.contract.origins import Origin
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import Range
+from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Device
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.isolated import foreign
@@ -129,7 +129,7 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, Range):
         return {"range": [value.kind, list(value.values)]}
-    if isinstance(value, Origin):
+    if isinstance(value, SourceFile):
         return {"origin": [value.key, str(value.file), value.sha256]}
     if isinstance(value, Schedule):
         return {"record": _fields(value)}
@@ -162,7 +162,7 @@ _READERS: dict[str, Any] = {
     "array": np.array,
     "shape": lambda shape: np.broadcast_to(np.float64(0), tuple(shape)),
     "range": lambda parts: Range(parts[0], tuple(parts[1])),
-    "origin": lambda parts: Origin(parts[0], Path(parts[1]), parts[2]),
+    "origin": lambda parts: SourceFile(parts[0], Path(parts[1]), parts[2]),
     "mapping": lambda items: {key: _value(item) for key, item in items.items()},
     "function": _missing,
     "record": _rebuilt,

@@ -11,8 +11,8 @@ from math import isfinite
 from typing import overload
 
 from optbench.contract.eager import Eager
-from optbench.contract.origins import digest
 from optbench.contract.schedules import Schedule
+from optbench.contract.source_code import digest
 from optbench.contract.types import Device, Stage
 from optbench.contract.version import __version__
 from optbench.engine.cohort import Cohort, Lane

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from optbench.compiler.fastmath import FASTMATH
-from optbench.contract.bounds import DIVERGENCE_FACTOR
-from optbench.contract.room import cores
+from optbench.contract.problems import DIVERGENCE_FACTOR
+from optbench.contract.resources import cores
 from optbench.contract.version import __version__
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.spec import Spec

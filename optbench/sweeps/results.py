@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from optbench.contract.arguments import path_of
 from optbench.contract.errors import OptbenchError
-from optbench.contract.paths import path_of
 from optbench.sweeps.store import schemas
 from optbench.sweeps.store.points import Points
 from optbench.sweeps.store.reading import Folder

@@ -13,7 +13,7 @@ from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, shown
-from optbench.contract.room import cores
+from optbench.contract.resources import cores
 from optbench.contract.values import is_whole
 from optbench.datasets import copies
 from optbench.sweeps import landscapes, snippets, stages, walks

@@ -8,7 +8,7 @@ import numpy as np
 
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, shown
-from optbench.contract.lists import split_list
+from optbench.contract.names import split_list
 from optbench.contract.search import Range, parse_range
 from optbench.contract.values import is_number, is_whole
 from optbench.engine import settings

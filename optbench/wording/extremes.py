@@ -11,7 +11,7 @@ import pandas as pd
 from optbench.analysis import landmarks
 from optbench.analysis.differences import listed
 from optbench.analysis.measures import LOG_TAIL, below_minimum
-from optbench.contract.bounds import FLOOR
+from optbench.contract.problems import FLOOR
 from optbench.wording import labels
 
 

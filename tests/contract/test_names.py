@@ -3,8 +3,7 @@
 import pytest
 
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.contract.lists import split_list
-from optbench.contract.names import canonical, convert, fill, parse
+from optbench.contract.names import canonical, convert, fill, parse, split_list
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from harness import CATALOGUE
 
 from optbench import OptbenchError, PluginError, Problem, problem
-from optbench.contract import room
+from optbench.contract import resources
 from optbench.contract.problems import LEAST, SIZES, Family
 
 
@@ -260,13 +260,13 @@ def test_sizes_are_whole_numbers_of_shipped_problems():
 
 
 def test_memory_and_disk_are_known(monkeypatch, tmp_path):
-    assert 1 << 28 < room.memory() < 1 << 50
-    assert 0 < room.disk(tmp_path / "not" / "there") == pytest.approx(room.disk(tmp_path), rel=0.1)
-    assert room.size_text(1023) == "1.02e+03 B" or room.size_text(1024) == "1 KiB"
-    monkeypatch.setattr(room, "_LIMITS", (str(tmp_path / "limit"), str(tmp_path / "none")))
+    assert 1 << 28 < resources.memory() < 1 << 50
+    assert 0 < resources.disk(tmp_path / "not" / "there") == pytest.approx(resources.disk(tmp_path), rel=0.1)
+    assert resources.size_text(1023) == "1.02e+03 B" or resources.size_text(1024) == "1 KiB"
+    monkeypatch.setattr(resources, "_LIMITS", (str(tmp_path / "limit"), str(tmp_path / "none")))
     (tmp_path / "limit").write_text("1048576\n")
-    room.memory.cache_clear()
-    assert room.memory() == 1 << 20, "a container's limit counts"
+    resources.memory.cache_clear()
+    assert resources.memory() == 1 << 20, "a container's limit counts"
     (tmp_path / "limit").write_text("max\n")
-    room.memory.cache_clear()
-    assert room.memory() > 1 << 28
+    resources.memory.cache_clear()
+    assert resources.memory() > 1 << 28

@@ -10,7 +10,7 @@ import pytest
 from harness import CATALOGUE
 
 from optbench import datasets
-from optbench.contract import room
+from optbench.contract import resources
 from optbench.contract.errors import OptbenchError
 
 ROWS = range(24)
@@ -236,7 +236,7 @@ def test_several_values_where_two_are_wanted():
 def test_what_unpacks_to_more_than_the_memory_is_not_unpacked(monkeypatch):
     with gzip.open("d.csv.gz", "wb") as file:
         file.write(COMMAS.encode() + b"0,0,0\n" * 500_000)
-    monkeypatch.setattr(room, "memory", lambda: 2 << 20)
+    monkeypatch.setattr(resources, "memory", lambda: 2 << 20)
     assert "what it unpacks to needs 2" in refusal("d.csv.gz")
     with open("d.csv", "wb") as file:
         file.write(COMMAS.encode() + b"0,0,0\n" * 50_000)

@@ -8,8 +8,8 @@ import pytest
 from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run, run_cohort
 from toy_problems import blind, bowl, quartic, raised, undefined
 
-from optbench.contract.bounds import DIVERGENCE_FACTOR
 from optbench.contract.errors import OptbenchError
+from optbench.contract.problems import DIVERGENCE_FACTOR
 from optbench.engine.batches import start_point
 
 ENDS = np.array([0, 200])

@@ -78,6 +78,6 @@ def _foreign(series):
     """The optimizer with a file behind it that is not the package's, as all of other libraries have one."""
     from pathlib import Path
 
-    from optbench.contract.origins import Origin
+    from optbench.contract.source_code import SourceFile
 
-    return replace(series.cohort.optimizer, origins=(Origin("optimizer torch:Plain", Path(__file__), "0"),))
+    return replace(series.cohort.optimizer, origins=(SourceFile("optimizer torch:Plain", Path(__file__), "0"),))

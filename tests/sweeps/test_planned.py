@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from optbench.contract.origins import Origin
+from optbench.contract.source_code import SourceFile
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps import planned
 from optbench.sweeps.plan import expand
@@ -17,7 +17,7 @@ SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "lea
 
 def at(record, letter):
     """The record as if it came from a file with a hash of this letter."""
-    return replace(record, origins=(Origin("a record", Path("anywhere"), 64 * letter),))
+    return replace(record, origins=(SourceFile("a record", Path("anywhere"), 64 * letter),))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from optbench.catalogue import loader
-from optbench.catalogue.remembering import remembering
+from optbench.catalogue.loader import cached_catalogue
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
 from optbench.sweeps.recipes import cohort_of, recipe_of
@@ -73,4 +73,4 @@ def test_a_problem_that_is_another_one_whenever_it_is_built_is_told_so(tmp_path)
     spec = merge({"problems": ["restless"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}, {})
     planned = session.plan(spec, loader.load_all(file)).cohorts[0]
     with pytest.raises(OptbenchError, match="problem restless is another one whenever it is built: seed its random"):
-        cohort_of(recipe_of(planned, [str(file)]), remembering([file]))
+        cohort_of(recipe_of(planned, [str(file)]), cached_catalogue([file]))

@@ -10,7 +10,7 @@ import numpy as np
 
 from optbench.compiler.partial_updates import partial_update
 from optbench.compiler.update_text import scalar_rows
-from optbench.contract.room import cores
+from optbench.contract.resources import cores
 from optbench.engine.arrays import aligned
 from optbench.engine.cpu.update import Update
 from optbench.engine.pieces import Piece, Pieces

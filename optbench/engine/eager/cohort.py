@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
-from optbench.contract.whole_process import libraries_as_they_were
+from optbench.contract.process_state import restored_libraries
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu import cohort as cpu
 from optbench.engine.eager.lanes import EagerLanes
@@ -45,7 +45,7 @@ def steady(seed: int = 0) -> Iterator[None]:
     All are of the whole process, as PyTorch's settings are: one cohort at a time has them, and finds them, and leaves
     them, as they were. A transformation of optax' draws from the key that it is given: the same for every seed.
     """
-    with RANDOM_NUMBERS, libraries_as_they_were():
+    with RANDOM_NUMBERS, restored_libraries():
         states = random.getstate(), np.random.get_state()
         torch: Any = sys.modules.get("torch")
         threads = torch.get_num_threads() if torch else 1
@@ -69,7 +69,7 @@ def make_ready(cohort: Cohort) -> None:
     """Have the library load what it loads at its first step, which takes seconds, before runs are on the clock."""
     if not isinstance(cohort.optimizer, Eager):
         return
-    with RANDOM_NUMBERS, libraries_as_they_were():
+    with RANDOM_NUMBERS, restored_libraries():
         if cohort.optimizer.library == "torch":
             import torch
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from optbench.catalogue.guard import put_back
+from optbench.contract.process_state import restored_process
 from optbench.figures.evidence import Evidence
 from optbench.report.explorer.data import explorer_data
 from optbench.report.explorer.numbers import json_text
@@ -20,7 +20,7 @@ __all__ = ["explorer", "explorer_data"]
 
 def explorer(evidence: Evidence) -> dict[str, Any]:
     """What the template `explorer.html` is filled with: `data`, the JSON, and `plotly`, the script of that library."""
-    with put_back():  # its import leaves a filter of warnings
+    with restored_process():  # its import leaves a filter of warnings
         from plotly.offline import get_plotlyjs
 
     return {"data": Markup(json_text(explorer_data(evidence))), "plotly": Markup(get_plotlyjs())}

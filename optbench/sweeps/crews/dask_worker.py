@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from optbench.catalogue import loader
-from optbench.catalogue.remembering import remembering
+from optbench.catalogue.loader import cached_catalogue
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.datasets.cache import cache_folder
 from optbench.datasets.copies import copies
@@ -90,7 +90,7 @@ def work(parcel: Parcel, orders: Sequence[Order], threads: int) -> list[Answer]:
             files, places = parcel.unpacked()
             while len(_WORKSHOPS) >= _PARCELS:
                 _WORKSHOPS.pop(next(iter(_WORKSHOPS)))
-            _WORKSHOPS[parcel.key] = Workshop(remembering(files), places)
+            _WORKSHOPS[parcel.key] = Workshop(cached_catalogue(files), places)
         workshop = _WORKSHOPS[parcel.key]
     stop = _stop()
     with side_by_side():

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from optbench.contract import room
+from optbench.contract import resources
 from optbench.sweeps.crews.contract import Finished
 from optbench.sweeps.crews.process import Died, Limits, Process, Stopped
 from optbench.sweeps.jobs import Job
@@ -30,7 +30,7 @@ _Task = tuple[Job, Callable[[int], None], Callable[[Finished], None]]
 
 def limits_for(processes: int, stall: float, memory: float | None) -> Limits:
     """What each of so many workers may take; memory: bytes, by default a share of the machine's."""
-    share = max(room.memory() * _SHARE / processes, _LEAST)
+    share = max(resources.memory() * _SHARE / processes, _LEAST)
     return Limits(stall, share if memory is None else memory)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from optbench.catalogue import loader
-from optbench.catalogue.remembering import remembering
+from optbench.catalogue.loader import cached_catalogue
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.sweeps.crews.pipes import receive, send
 from optbench.sweeps.isolated import foreign
@@ -35,7 +35,7 @@ _QUIET = {
     "JAX_PLATFORMS": "cpu",
     "OMP_NUM_THREADS": "1",
 }
-"""What libraries hear before they load; jax' threads: contract/whole_process.py, as in every process."""
+"""What libraries hear before they load; jax' threads: contract/process_state.py, as in every process."""
 _DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
 
@@ -98,7 +98,7 @@ class _Worker:
         plugins = tuple(plugins)
         if plugins not in self.loaded:
             self._tell("loading plug-ins")
-            self.loaded[plugins] = remembering(plugins)
+            self.loaded[plugins] = cached_catalogue(plugins)
         return self.loaded[plugins]
 
     def do_plan(self, spec_text: str) -> Answer:

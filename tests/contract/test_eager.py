@@ -3,8 +3,7 @@
 import pytest
 
 from optbench import OptbenchError, optax_optimizer, torch_optimizer
-from optbench.contract.eager import library_and_name
-from optbench.contract.eager_signatures import again, others, required
+from optbench.contract.eager import again, library_and_name, others, required
 
 
 class Momentum:

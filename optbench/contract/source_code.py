@@ -1,14 +1,40 @@
-"""A plug-in's function <-> its syntax tree."""
+"""The source code of plug-ins: the file of a record with its hash, and the syntax tree of a function."""
 
 import ast
 import copy
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType
 
 from optbench.contract.errors import PluginError
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """The file of one record. A composed record has one for each of its parts, outermost first."""
+
+    key: str
+    """Kind and name: ``optimizer adam``."""
+    file: Path
+    """Where it stands."""
+    sha256: str
+    """Of the file's content."""
+
+
+def digest(origins: Iterable[SourceFile]) -> str:
+    """The sha256 of all files that a record is made from: results depend on them.
+
+    Args:
+        origins: those of the record.
+
+    Returns:
+        The hashes, in their order, with blanks between.
+    """
+    return " ".join(origin.sha256 for origin in origins)
 
 
 def parsed(text: str) -> ast.Module:

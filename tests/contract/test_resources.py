@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from optbench.contract import room
+from optbench.contract import resources
 
 NEW, QUOTA, PERIOD = "cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us"
 
@@ -29,11 +29,11 @@ NEW, QUOTA, PERIOD = "cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us"
 def test_a_quota_of_time_is_so_many_cores(files, wanted, tmp_path, monkeypatch):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(room, "_QUOTAS", ((tmp_path / NEW,), (tmp_path / QUOTA, tmp_path / PERIOD)))
+    monkeypatch.setattr(resources, "_QUOTAS", ((tmp_path / NEW,), (tmp_path / QUOTA, tmp_path / PERIOD)))
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    room._quota.cache_clear()
+    resources._quota.cache_clear()
     try:
-        assert room.cores() == wanted
+        assert resources.cores() == wanted
     finally:
-        room._quota.cache_clear()
+        resources._quota.cache_clear()

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from optbench.catalogue.guard import put_back
-from optbench.contract.whole_process import libraries_as_they_were
+from optbench.contract.process_state import restored_libraries, restored_process
 from optbench.engine.eager.cohort import steady
 
 
@@ -17,7 +16,7 @@ from optbench.engine.eager.cohort import steady
         ("--xla_cpu_multi_thread_eigen=true", "--xla_cpu_multi_thread_eigen=true"),
     ],
 )
-@pytest.mark.parametrize("around", [libraries_as_they_were, put_back, steady])
+@pytest.mark.parametrize("around", [restored_libraries, restored_process, steady])
 def test_jax_hears_of_one_thread_and_the_environment_is_as_it_was(own, inside, around, monkeypatch):
     if own is None:
         monkeypatch.delenv("XLA_FLAGS", raising=False)
@@ -32,7 +31,7 @@ def test_jax_hears_of_one_thread_and_the_environment_is_as_it_was(own, inside, a
 
 @pytest.mark.torch
 @pytest.mark.slow
-@pytest.mark.parametrize("around", [put_back, steady])
+@pytest.mark.parametrize("around", [restored_process, steady])
 def test_settings_of_pytorch_are_put_back(around):
     import torch
 

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from optbench.contract import syntax
+from optbench.contract import source_code
 
 
 def test_a_thread_that_disturbs_another_costs_a_try(monkeypatch):
@@ -16,10 +16,10 @@ def test_a_thread_that_disturbs_another_costs_a_try(monkeypatch):
             raise errors.pop()
         return plain(text)
 
-    monkeypatch.setattr(syntax.ast, "parse", disturbed)
-    assert ast.unparse(syntax.parsed("a = 1")) == "a = 1" and not errors
+    monkeypatch.setattr(source_code.ast, "parse", disturbed)
+    assert ast.unparse(source_code.parsed("a = 1")) == "a = 1" and not errors
 
 
 def test_a_wrong_text_is_told_at_once():
     with pytest.raises(SyntaxError):
-        syntax.parsed("a = ")
+        source_code.parsed("a = ")

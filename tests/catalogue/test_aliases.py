@@ -7,9 +7,9 @@ from contextlib import suppress
 import pytest
 
 from optbench import OptbenchError
-from optbench.catalogue import field_words
+from optbench.catalogue import aliases
+from optbench.catalogue.aliases import LEADS, NONE, meant
 from optbench.catalogue.description import describe, describe_word, everything
-from optbench.catalogue.field_words import LEADS, NONE, meant
 from optbench.cli import app
 
 TORCH = (
@@ -122,4 +122,4 @@ def test_a_sweep_says_what_a_word_means_among_its_kind(catalogue, kind, text, wo
 
 def test_words_of_another_kind_or_that_are_names_already_say_nothing():
     assert meant("sgd", ["cosine"]) == {} and meant("", ["adam"]) == {} and meant("zzz", ["adam"]) == {}
-    assert field_words.sentence({"gd": "a", "adam": ""}) == "gd (a), or adam"
+    assert aliases.sentence({"gd": "a", "adam": ""}) == "gd (a), or adam"

@@ -1,0 +1,206 @@
+"""Process-wide state: limits while runs go in parallel, and its restoration after a user's code."""
+
+import gc
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from typing import Any
+
+import numpy as np
+
+# A thread holds the interpreter between two kernels, for less than this. Measured with two workers, a quadratic's sweep
+# of 458 cohorts, seconds of its runs at 20, 5 (Python's own), 0.5 and 0.1 ms: 3.25, 3.35, 2.65, 2.67
+_SWITCH_SECONDS = 5e-4
+# numba makes millions of objects while it compiles, and few cycles. CPU seconds of a first start of `minimize` on
+# logistic, rosenbrock and quadratic with adam and prodigy at 700 (Python's own), 5,000, 10,000, 20,000 and 100,000:
+# 7.27, 6.66, 6.72, 6.73, 6.44 (AMD Zen 4). The last would cost memory where a user's steps make cycles that hold arrays
+_GC_THRESHOLD = 10_000
+_XLA_FLAGS = "XLA_FLAGS"
+_XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_LOADING = threading.RLock()
+"""Held while a user's file loads: two threads would restore each other's state. A file may load others."""
+
+
+class _ThreadLimits:
+    """Limits that all open contexts share: the first one sets them, the last one restores what was there.
+
+    ``threadpool_limits`` alone would restore the limit of an outer context where contexts overlap.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._open: dict[object, int] = {}
+        """The thread of each open context."""
+        self._before = ExitStack()
+        """Restores what was set before the first context."""
+        self._controller: tuple[int, Any] = (0, None)
+        """Number of loaded modules, and the controller of the libraries that were loaded by then."""
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=lambda: self._lock.acquire(),
+                after_in_parent=lambda: self._lock.release(),
+                after_in_child=self._after_fork,
+            )
+
+    @contextmanager
+    def apply(self) -> Iterator[None]:
+        context = object()
+        with self._lock:
+            if not self._open:
+                self._set()
+            self._open[context] = threading.get_ident()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._open.pop(context, None) is not None and not self._open:
+                    self._before.close()
+
+    def _set(self) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        count, controller = self._controller
+        if count != len(sys.modules):  # to look for libraries takes 2.5 ms, as long as a short run: only after imports
+            count, controller = self._controller = (len(sys.modules), ThreadpoolController())
+        self._before.callback(controller.limit(limits=1, user_api="blas").restore_original_limits)
+        seconds, thresholds = sys.getswitchinterval(), gc.get_threshold()
+        self._before.callback(sys.setswitchinterval, seconds)
+        sys.setswitchinterval(min(seconds, _SWITCH_SECONDS))
+        self._before.callback(gc.set_threshold, *thresholds)
+        if 0 < thresholds[0] < _GC_THRESHOLD:  # 0: the collector is off
+            gc.set_threshold(_GC_THRESHOLD, *thresholds[1:])
+
+    def _after_fork(self) -> None:
+        """Close the contexts of other threads, which a child process does not have."""
+        self._lock = threading.RLock()
+        here = threading.get_ident()
+        self._open = {context: thread for context, thread in self._open.items() if thread == here}
+        if not self._open:
+            self._before.close()
+
+
+limited_threads = _ThreadLimits().apply
+"""A context for runs in parallel: BLAS uses one thread, Python's threads take short turns, and the cyclic garbage
+collector runs less often. Contexts may overlap in any threads; the last one restores what was set before the first."""
+
+
+class _XlaFlags:
+    """The environment variable that jax reads at its first computation, while any context is open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = 0
+        self._before: str | None = None
+
+    @contextmanager
+    def one_thread(self) -> Iterator[None]:
+        with self._lock:
+            if not self._open:
+                self._before = os.environ.get(_XLA_FLAGS)
+                if "xla_cpu_multi_thread_eigen" not in (self._before or ""):
+                    os.environ[_XLA_FLAGS] = f"{self._before or ''} {_XLA_ONE_THREAD}".strip()
+            self._open += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open -= 1
+                if not self._open and self._before is None:
+                    os.environ.pop(_XLA_FLAGS, None)
+                elif not self._open and self._before is not None:
+                    os.environ[_XLA_FLAGS] = self._before
+
+
+_one_xla_thread = _XlaFlags().one_thread
+
+
+@contextmanager
+def restored_libraries() -> Iterator[None]:
+    """Restore PyTorch's default precision, gradient mode and determinism after a user's code.
+
+    jax is told to use one thread, so that numbers are the same in this process, in a worker and on a cluster. A process
+    that has computed with jax before keeps its setting.
+
+    Returns:
+        The context.
+    """
+    before = _torch_settings()
+    with _one_xla_thread():
+        try:
+            yield
+        finally:
+            _restore_torch(before or ("float32", True, False, False))
+
+
+def _torch_settings() -> tuple[str, bool, bool, bool] | None:
+    """Return default precision, gradient mode, determinism, and whether that only warns; None without PyTorch."""
+    torch: Any = sys.modules.get("torch")
+    if not hasattr(torch, "is_deterministic_algorithms_warn_only_enabled"):  # not loaded, or only in part
+        return None
+    return (
+        str(torch.get_default_dtype()).removeprefix("torch."),
+        torch.is_grad_enabled(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+
+
+def _restore_torch(wanted: tuple[str, bool, bool, bool]) -> None:
+    torch: Any = sys.modules.get("torch")
+    now = _torch_settings()
+    if now is None or now == wanted:  # setting them takes time
+        return
+    torch.set_default_dtype(getattr(torch, wanted[0]))
+    torch.set_grad_enabled(wanted[1])
+    torch.use_deterministic_algorithms(wanted[2], warn_only=wanted[3])
+
+
+@contextmanager
+def restored_process() -> Iterator[None]:
+    """Restore the state of the process after a user's file was loaded.
+
+    That is the working folder, streams, warnings, NumPy's error handling, signal handlers, and settings of matplotlib
+    and PyTorch. What the file prints goes to standard error: standard output is for answers that programs read.
+
+    Returns:
+        The context.
+    """
+    with _LOADING, restored_libraries(), warnings.catch_warnings():
+        with suppress(OSError):
+            folder = os.getcwd()
+        streams = sys.stdin, sys.stdout, sys.stderr
+        recursion, numeric = sys.getrecursionlimit(), np.geterr()
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        plotting: Any = sys.modules.get("matplotlib")
+        settings = None if plotting is None else dict.copy(plotting.rcParams)  # reading some of them has effects
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        finally:
+            sys.stdin, sys.stdout, sys.stderr = streams
+            sys.setrecursionlimit(recursion)
+            np.seterr(**numeric)
+            with suppress(OSError, NameError):  # the folder is gone
+                os.chdir(folder)
+            for number, handler in handlers.items():
+                if handler is not None and signal.getsignal(number) is not handler:
+                    with suppress(ValueError):  # only the main thread could have changed it
+                        signal.signal(number, handler)
+            _restore_matplotlib(settings)
+
+
+def _restore_matplotlib(settings: dict | None) -> None:
+    """Restore its settings; to those of its own file where the user's code was the first to load it."""
+    plotting: Any = sys.modules.get("matplotlib")
+    if not hasattr(plotting, "rcParams"):
+        return
+    warnings.simplefilter("ignore")  # some settings are deprecated; the caller restores the filters
+    if settings is None:
+        plotting.rc_file_defaults()
+    else:
+        dict.update(plotting.rcParams, settings)
