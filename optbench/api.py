@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from optbench.catalogue import loader
 from optbench.contract.arguments import path_of
 from optbench.contract.eager import AnyOptimizer
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import RENAMED, OptbenchError, unknown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Family, Problem
 from optbench.contract.schedules import Schedule
@@ -92,7 +92,7 @@ def minimize(
     dtype: str = "float64",
     points: Points = None,
     start: Any = None,
-    deadline: float | str | None = None,
+    run_timeout: float | str | None = None,
     device: str = "cpu",
     plugin: Plugins = (),
     **hyperparameters: float,
@@ -111,7 +111,7 @@ def minimize(
         dtype: "float64" or "float32".
         points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
         start: (dim,), in the place of the problem's own start point.
-        deadline: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
+        run_timeout: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
             time of those that run beside it.
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
         plugin: a file, or several, with records of your own.
@@ -131,6 +131,8 @@ def minimize(
 
     catalogue = loader.load_all(plugin)
     record, values = catalogue.optimizer(optimizer)
+    if "deadline" in hyperparameters and "deadline" not in record.hyperparameters:
+        raise unknown("keyword", "deadline", ["run_timeout"])
     if isinstance(record, Baseline):
         if batch_size != "full" or schedule != "constant" or lr is not None:
             raise OptbenchError(f"minimize: {record.name} has no lr and no schedule, and runs on the full batch")
@@ -140,7 +142,8 @@ def minimize(
     setting = {"lr": lr, "schedule": schedule} | values | hyperparameters
     single = run_single(
         "minimize", problem, record, [setting], steps=steps, epochs=epochs, batch_size=batch_size, seed=seed,
-        dtype=dtype, points=points, start=start, deadline=deadline, device=device, catalogue=catalogue,
+        dtype=dtype, points=points, start=start, run_timeout=run_timeout, device=device,
+        catalogue=catalogue,
     )  # fmt: skip
     return single.result()
 
@@ -157,7 +160,7 @@ def cohort(
     dtype: str = "float64",
     points: Points = None,
     start: Any = None,
-    deadline: float | str | None = None,
+    run_timeout: float | str | None = None,
     device: str = "cpu",
     plugin: Plugins = (),
 ) -> "CohortResult":
@@ -174,7 +177,7 @@ def cohort(
         dtype: "float64" or "float32".
         points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
         start: (dim,), in the place of the problem's own start point.
-        deadline: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
+        run_timeout: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
             time of those that run beside it.
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
         plugin: a file, or several, with records of your own.
@@ -194,7 +197,8 @@ def cohort(
 
     single = run_single(
         "cohort", problem, optimizer, settings, steps=steps, epochs=epochs, batch_size=batch_size, seed=seed,
-        dtype=dtype, points=points, start=start, deadline=deadline, device=device, catalogue=loader.load_all(plugin),
+        dtype=dtype, points=points, start=start, run_timeout=run_timeout, device=device,
+        catalogue=loader.load_all(plugin),
     )  # fmt: skip
     return single.cohort_result()
 
@@ -208,9 +212,9 @@ def sweep(
     scheduler: str | None = None,
     extend: bool = False,
     isolate: str = "auto",
-    stall: float | str = 60.0,
+    worker_timeout: float | str = 60.0,
     retry_failed: bool = False,
-    budget: float | str | None = None,
+    time_limit: float | str | None = None,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
@@ -225,10 +229,10 @@ def sweep(
         extend: add to the sweep that ``out`` holds, and run what is missing: problems, optimizers, rates and other
             lists are added to its lists, numbers of seeds, blocks and trials may grow.
         isolate: "auto": cohorts of your own plug-ins run in worker processes, which may die; "always" or "never".
-        stall: seconds, or a text such as "2m", without a sign of progress after which a worker process is ended.
+        worker_timeout: seconds, or a text such as "2m", after which a worker process without progress is ended.
         retry_failed: whether runs that have failed before are tried again.
-        budget: seconds, or a text such as "10m", in which the sweep ends with what is complete by then; a later call
-            goes on in the same folder.
+        time_limit: seconds, or a text such as "10m", after which the sweep ends with what is complete; a later call
+            resumes it in the same folder.
         **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
@@ -250,9 +254,12 @@ def sweep(
     from optbench.sweeps.spec_files import merge, read
     from optbench.sweeps.store.extension import extended
 
+    for old in ("budget", "stall"):  # keywords that are no keys of a spec
+        if old in changes:
+            raise unknown("keyword", old, [RENAMED[old]])
     checked_workers(workers)
     folder = None if out is None else path_of("out", out)
-    isolation, time = Isolation(isolate, stall), Budget.of(budget)
+    isolation, time = Isolation(isolate, worker_timeout), Budget.of(time_limit)
     options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     if extend:
         if folder is None:

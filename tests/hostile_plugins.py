@@ -32,7 +32,7 @@ STARTS = {
     "leaves": ("print('so long', file=sys.stderr); os._exit(0)", "exit code 0; its last words: so long"),
     "kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", "died of SIGKILL"),
     "crashes": ("ctypes.string_at(0)", "died of SIGSEGV"),
-    "sleeps": ("time.sleep(600)", "it showed no sign of progress for 8 s, and was ended (--stall)"),
+    "sleeps": ("time.sleep(600)", "it showed no sign of progress for 8 s, and was ended (--worker-timeout)"),
     "eats memory": ("[np.ones(10**7) for _ in iter(int, 1)]", "of memory"),
     "raises KeyboardInterrupt": ("raise KeyboardInterrupt('no')", "KeyboardInterrupt: no"),
     "closes its pipes": ("[os.close(n) for n in range(3, 64) if _closes(n)]; time.sleep(600)", ""),
@@ -85,7 +85,7 @@ def bad():
 LOADS = {
     "leaves": ("os._exit(3)", "ended by itself with exit code 3"),
     "is killed": ("os.kill(os.getpid(), signal.SIGTERM)", "died of SIGTERM"),
-    "loops": ("while True: pass", "took more than 4 s, and was ended (--stall)"),
+    "loops": ("while True: pass", "took more than 4 s, and was ended (--worker-timeout)"),
 }
 SCHEDULE = """
 

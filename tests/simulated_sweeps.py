@@ -33,7 +33,7 @@ class Design(NamedTuple):
 def shipped(name: str) -> Design:
     """The design of a shipped spec, which must be calibrated, whatever it says."""
     spec = tomllib.loads((ROOT / "optbench" / "sweeps" / name).read_text(encoding="utf-8"))
-    return Design(spec["blocks"], *(spec[key] for key in ("screen", "race", "report")), spec.get("finalists", 10))
+    return Design(spec["blocks"], *(spec[key] for key in ("screen", "race", "holdout")), spec.get("finalists", 10))
 
 
 def archive() -> dict[str, np.ndarray]:
@@ -61,14 +61,14 @@ def tuned(y: np.ndarray, seeds: np.ndarray, design: Design) -> np.ndarray:
 
 def clones(y: np.ndarray, sweeps: int, names: int, design: Design, rng) -> np.ndarray:
     """(names, sweeps, blocks, report): one optimizer under several names, none of which shares its draws."""
-    size = design.screen + design.race + design.report
+    size = design.screen + design.race + design.holdout
     seeds = drawn_seeds(names * sweeps * design.blocks, size, y.shape[1], rng)
     return tuned(y, seeds, design).reshape(names, sweeps, design.blocks, -1)
 
 
 def as_runs(parts: dict[str, tuple[np.ndarray, np.ndarray]], design: Design) -> pd.DataFrame:
     """The `runs` table of one sweep, its race and report run on all settings. parts: name -> (y, seeds by block)."""
-    stages = np.repeat(["screen", "race", "report"], [design.screen, design.race, design.report])
+    stages = np.repeat(["screen", "race", "holdout"], [design.screen, design.race, design.holdout])
     rows = []
     for name, (y, seeds) in parts.items():
         first = y[:, seeds[:, : design.screen]].mean(axis=2)

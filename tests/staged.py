@@ -11,13 +11,13 @@ FAILED = math.log(1e6 * 1.0)  # runs_table: the first loss is 1, the minimum 0
 
 
 def staged_table(
-    value, optimizers=("gd", "adam"), rates=(0.1, 0.2, 0.3), blocks=2, screen=1, race=2, report=2, problems=("p",)
+    value, optimizers=("gd", "adam"), rates=(0.1, 0.2, 0.3), blocks=2, screen=1, race=2, holdout=2, problems=("p",)
 ):
     """All settings on all seeds of all stages. value: (problem, optimizer, rate, stage, block, seed) -> y, inf for a
     failure, None for a run cut by a deadline."""
     rows, seed = [], 0
     for block in range(blocks):
-        for stage, count in (("screen", screen), ("race", race), ("report", report)):
+        for stage, count in (("screen", screen), ("race", race), ("holdout", holdout)):
             for _ in range(count):
                 for problem, optimizer, rate in itertools.product(problems, optimizers, rates):
                     y = value(problem, optimizer, rate, stage, block, seed)
@@ -81,7 +81,7 @@ def naive_choices(runs, count):
     for row in runs.itertuples():
         y = FAILED if math.isinf(row.log_tail) else row.log_tail
         cell = cells.setdefault((row.problem, row.optimizer, row.block), {})
-        cell.setdefault(row.lr, {"screen": [], "race": [], "report": []})[row.stage].append(
+        cell.setdefault(row.lr, {"screen": [], "race": [], "holdout": []})[row.stage].append(
             (y, math.isinf(row.log_tail))
         )
 

@@ -150,7 +150,8 @@ def test_float32():
         ({"seed": 1.5}, "a seed must be between 0 and 2^63, and a whole number, got 1.5"),
         ({"seed": 2**70}, "seed"),
         ({"dtype": "float16"}, "minimize: dtype: unknown dtype 'float16'"),
-        ({"deadline": 0}, "minimize: deadline: 0 must be a positive number of seconds"),
+        ({"run_timeout": 0}, "minimize: run_timeout: 0 must be a positive number of seconds"),
+        ({"deadline": 1}, "unknown keyword 'deadline': since 0.14 it is 'run_timeout'"),
         ({"points": "some"}, "'some' must be 'every' or a list of steps"),
         ({"points": [1, 4]}, "step 4 must lie between 0 and 3"),
         ({"start": [1.0]}, "start: must be 2 finite numbers"),
@@ -223,6 +224,10 @@ def test_a_sweep_without_a_folder_leaves_nothing_behind(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [({"optimizer": "gd"}, "unknown key 'optimizer': did you mean 'optimizers'"),
+     ({"budget": "1h"}, "unknown keyword 'budget': since 0.14 it is 'time_limit'"),
+     ({"stall": 9}, "unknown keyword 'stall': since 0.14 it is 'worker_timeout'"),
+     ({"deadline": 9}, "unknown key 'deadline': since 0.14 it is 'run_timeout'"),
+     ({"report": 9}, "unknown key 'report': since 0.14 it is 'holdout'"),
      ({"optimizers": "adm"}, "did you mean 'adam'"), ({"workers": 0}, "workers=0 must be at least 1")],
 )  # fmt: skip
 def test_sweep_refuses_in_one_line(changes, words):

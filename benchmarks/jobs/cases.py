@@ -23,11 +23,11 @@ DEFAULT: dict[str, Any] = {
     "batch_sizes": [16, 64, "full"],
     "schedules": ["constant", "inverse", "exponential", "sqrt_epoch", "sqrt_step"],
     "learning_rates": "1e-3:31.6228:10",
-    "blocks": 8, "screen": 1, "finalists": 5, "race": 2, "report": 4,
+    "blocks": 8, "screen": 1, "finalists": 5, "race": 2, "holdout": 4,
 }  # fmt: skip
 TINY: dict[str, Any] = DEFAULT | {
     "optimizers": ["adam"], "batch_sizes": [16, "full"], "schedules": ["constant", "sqrt_epoch"],
-    "learning_rates": [0.01, 0.1], "blocks": 2, "finalists": 2, "race": 1, "report": 1,
+    "learning_rates": [0.01, 0.1], "blocks": 2, "finalists": 2, "race": 1, "holdout": 1,
 }  # fmt: skip
 """So small that a test can make it."""
 

@@ -19,7 +19,7 @@ from optbench.contract.errors import OptbenchError
 # Blocks formed of a plain grid's seeds: the quantile of t at 7 degrees of freedom is 2.4; more blocks would leave
 # fewer seeds to each
 MOST_BLOCKS = 8
-SCREEN, RACE, REPORT = "screen", "race", "report"
+SCREEN, RACE, HOLDOUT = "screen", "race", "holdout"
 LEVELS = ("optimizer", "batch_size", "schedule")
 
 
@@ -106,7 +106,7 @@ def _cells(problem: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, pd.DataF
 def _stages(runs, setting, cell, problems, screens: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Stage and block of each run, and which runs take part at all."""
     name = runs["stage"].to_numpy(dtype=object) if "stage" in runs else np.full(len(runs), "grid", dtype=object)
-    stage = np.select([name == SCREEN, name == RACE, name == REPORT], [0, 1, 2], -1)
+    stage = np.select([name == SCREEN, name == RACE, name == HOLDOUT], [0, 1, 2], -1)
     block = runs["block"].to_numpy(dtype=np.int64).copy() if "block" in runs else np.full(len(runs), -1)
     of_problem = pd.factorize(problems.to_numpy()[cell])[0]
     staged = np.bincount(of_problem, weights=stage >= 0) > 0

@@ -58,7 +58,7 @@ def against_budget(
     """How batch sizes, schedules or optimizers rank at each budget, and which are not told apart.
 
     At each budget, every level is tuned by what its runs had at that time and measured on seeds that did not tune, a
-    block of seeds at a time, as `ranking` has it for the ends of runs. Runs of the race and the report are left out:
+    block of seeds at a time, as `ranking` has it for the ends of runs. Runs of the race and the holdout are left out:
     there only some settings have all seeds. A run that had ended keeps its last value, so that a level that is quick
     is not dropped before the slow ones are done; `ended` is the share of its runs for which this is so. The schedule
     of a run knows its own end, not the budget.

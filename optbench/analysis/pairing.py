@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import REPORT, SCREEN, Coded, coded
+from optbench.analysis.blocks import HOLDOUT, SCREEN, Coded, coded
 from optbench.analysis.columns import failed, hyperparameter_columns, unfinished
 from optbench.analysis.comparison import Sides, paired
 from optbench.analysis.held_out import held_out
@@ -104,7 +104,7 @@ def _setting_columns(runs: pd.DataFrame) -> list[str]:
 
 def reports_in_common(table: pd.DataFrame) -> bool:
     """Whether both sides are staged, and some block of both reports on the same seed."""
-    runs = table.loc[table["stage"] == REPORT, ["problem", "pair", "block", "seed", "side"]].drop_duplicates()
+    runs = table.loc[table["stage"] == HOLDOUT, ["problem", "pair", "block", "seed", "side"]].drop_duplicates()
     return bool(runs.duplicated(["problem", "pair", "block", "seed"]).any())
 
 
@@ -223,7 +223,7 @@ def of_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[s
     )  # fmt: skip
     none = (rows["trials_a"] == 0) | (rows["trials_b"] == 0)
     blocks, most = np.sum(~np.isnan(pair.differences), axis=1), int(levels.block.max(initial=0)) + 1
-    missing = (blocks < most) & (trials[a] == trials[b]) & bool((runs["stage"] == REPORT).any())
+    missing = (blocks < most) & (trials[a] == trials[b]) & bool((runs["stage"] == HOLDOUT).any())
     lost = [
         f"{each} of {most} blocks: elsewhere what was chosen did not run on shared reporting seeds" for each in blocks
     ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import REPORT, SCREEN
+from optbench.analysis.blocks import HOLDOUT, SCREEN
 from optbench.analysis.columns import (
     comparable,
     configuration_columns,
@@ -119,7 +119,7 @@ def every_setting(runs: pd.DataFrame) -> pd.DataFrame:
 def _split(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
     """(runs,) bool each: which runs choose, and which report."""
     if staged(runs):
-        return (runs["stage"] == SCREEN).to_numpy(), (runs["stage"] == REPORT).to_numpy()
+        return (runs["stage"] == SCREEN).to_numpy(), (runs["stage"] == HOLDOUT).to_numpy()
     tuning = runs["seed"].isin(list(tuning_seeds)).to_numpy()
     return tuning, ~tuning
 

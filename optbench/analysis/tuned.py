@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from optbench.analysis.blocks import REPORT, coded
+from optbench.analysis.blocks import HOLDOUT, coded
 from optbench.analysis.measures import LOG_TAIL
 from optbench.analysis.protocol import choices
 
@@ -16,10 +16,10 @@ def chosen_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimi
     choose_by, of: as for `verdicts`, which also says how the seeds of a plain table form blocks. Runs that a deadline
     cut are left out.
 
-    Returns rows of `runs` in their order, with `stage` "report" and the `block` that each belongs to; where every
+    Returns rows of `runs` in their order, with `stage` "holdout" and the `block` that each belongs to; where every
     level has a single setting, each seed is a block.
     """
     table = coded(runs, choose_by, of)
     best = pd.MultiIndex.from_frame(choices(table)[["setting", "block"]])
     chosen = pd.MultiIndex.from_arrays([table.setting, table.block]).isin(best) & (table.stage == 2) & ~table.cut
-    return runs.iloc[table.row[chosen]].assign(stage=REPORT, block=table.block[chosen])
+    return runs.iloc[table.row[chosen]].assign(stage=HOLDOUT, block=table.block[chosen])

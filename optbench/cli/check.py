@@ -37,8 +37,11 @@ def check(
             help="With --against: up to this difference, over the way the weights have come, two are equal.",
         ),
     ] = 1e-9,
-    stall: Annotated[
-        str, option("stall", "TIME", "Without --against: a check that does not end in so long failed.", groups.INPUT)
+    check_timeout: Annotated[
+        str,
+        option(
+            "check-timeout", "TIME", "Without --against: a check that does not end in so long failed.", groups.INPUT
+        ),
     ] = "60s",
     json: Json = False,
     plugin: Plugin = None,
@@ -57,7 +60,7 @@ def check(
             )
         from optbench.engine import settings
 
-        fine = print_checks(Path(file), files, float(settings.checked("stall", stall)))
+        fine = print_checks(Path(file), files, float(settings.checked("check_timeout", check_timeout)))
     else:
         from optbench.cli.agreement import print_agreement
 
@@ -68,10 +71,10 @@ def check(
         raise typer.Exit(1)
 
 
-def print_checks(file: Path, files: Sequence[Path], stall: float) -> bool:
+def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> bool:
     """Print the verdict of every check on every record of ``file``; True where all hold.
 
-    Where one takes longer than ``stall`` seconds the process ends with code 1, for no other way ends a loop for ever.
+    Ends the process with code 1 where one takes longer than ``check_timeout`` seconds: it may loop for ever.
     """
     from rich.text import Text
 
@@ -93,7 +96,7 @@ def print_checks(file: Path, files: Sequence[Path], stall: float) -> bool:
     for key in names:
         kind, name = key.split(" ", 1)
         console.print(f"{kind} {name}", style="bold")
-        for finding in ended_within(stall, checks.run(kind, name, catalogue)):
+        for finding in ended_within(check_timeout, checks.run(kind, name, catalogue)):
             mark = ("ok  ", "green") if finding.ok else ("FAIL", "red")
             text = f" {finding.name}" + f": {finding.message}" * bool(finding.message)
             console.print(Text.assemble("  ", mark, text), soft_wrap=True)

@@ -78,7 +78,7 @@ def tell_if_long(plan: Plan, workers: int, directory: Path) -> None:
     told = estimate(series, workers)
     if told.seconds >= _LONG:
         begun = " from the beginning" if (directory / "cohorts").is_dir() else ""
-        text = f"{_about(told, workers)}{begun}: --dry-run shows more, --budget 10m ends earlier"
+        text = f"{_about(told, workers)}{begun}: --dry-run shows more, --time-limit 10m ends earlier"
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -109,14 +109,14 @@ def _later_text(plan: Plan, later: dict[Stage, Cohorts]) -> str:
     spec = plan.spec
     if not spec.blocks:
         return ""
-    race, report = (f"up to {later[stage].runs:,} runs" for stage in ("race", "report"))
+    race, holdout = (f"up to {later[stage].runs:,} runs" for stage in ("race", "holdout"))
     text = f" screen all settings on {_seeds(spec.screen)} in each of {spec.blocks} blocks; then "
     if spec.race:
         racing = f"the best {spec.finalists} of each problem, optimizer and block race"
         text += f"{racing} on {_seeds(spec.race, 'more ')} ({race}); "
     return text + (
         "what each block has chosen, and what all of them recommend, runs on "
-        f"{_seeds(spec.report, 'fresh ')} a block ({report})"
+        f"{_seeds(spec.holdout, 'fresh ')} a block ({holdout})"
     )
 
 

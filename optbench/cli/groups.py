@@ -10,14 +10,22 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from optbench.cli.examples import EXAMPLES
+from optbench.contract.errors import OptbenchError
 
 RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The lecture, and what is here"
 """The headings of the commands."""
-WHAT, HOW, SEEDS, TIME = "What to run", "How settings are tried and chosen", "Seeds", "Budget and time"
+WHAT, HOW, SEEDS, TIME = "What to run", "How settings are tried and chosen", "Seeds", "Length and time limits"
 WHERE, PAGE, INPUT, OUTPUT = "Where and how", "The report", "What to look at", "What is printed and written"
 CODE = "As code of another library"
 """The headings of the options that more than one command has."""
 _OTHERS = "Besides"
+_RENAMED = {
+    ("sweep", "--budget"): "--time-limit",
+    ("sweep", "--deadline"): "--run-timeout",
+    ("sweep", "--stall"): "--worker-timeout",
+    ("check", "--stall"): "--check-timeout",
+}
+"""Options that had another name before 0.14, and their names since."""
 _FEW = 4
 """So many options need no headings."""
 
@@ -34,6 +42,13 @@ def write_groups(formatter: Any, rows: Sequence[tuple[str | None, tuple[str, str
 
 class Command(TyperCommand):
     """A command whose help is in groups, and ends with an example."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; refuse the old name of an option with its new one."""
+        for arg in args:
+            if new := _RENAMED.get((self.name, old := arg.partition("=")[0])):
+                raise OptbenchError(f"no option {old}: since 0.14 it is {new}")
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments first, then the options by heading."""

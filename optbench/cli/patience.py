@@ -29,6 +29,9 @@ def ended_within(seconds: float, findings: Iterable[T]) -> Iterator[T]:
 
 
 def _give_up(seconds: float) -> None:
-    print(f"  FAIL no answer in {seconds:g} s: what is checked next loops, or takes longer (--stall 10m)", flush=True)
+    print(
+        f"  FAIL no answer in {seconds:g} s: what is checked next loops, or takes longer (--check-timeout 10m)",
+        flush=True,
+    )
     sys.stderr.flush()
     os._exit(1)

@@ -38,9 +38,9 @@ def sweep(
     blocks: options.Blocks = None,
     epochs: options.Epochs = None,
     steps: options.Steps = None,
-    deadline: options.Deadline = None,
-    budget: options.BudgetTime = None,
-    stall: options.Stall = "60s",
+    run_timeout: options.RunTimeout = None,
+    time_limit: options.TimeLimit = None,
+    worker_timeout: options.WorkerTimeout = "60s",
     out: options.Out = "results",
     extend: options.Extend = False,
     shard: options.Shard = None,
@@ -71,10 +71,10 @@ def sweep(
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
         "learning_rates": lr, "trials": trials, "search_seed": search_seed, "seeds": seeds,
         "tuning_seeds": tuning_seeds, "blocks": blocks, "choose_by": choose_by, "epochs": epochs, "steps": steps,
-        "dtypes": dtype, "deadline": deadline, "device": device,
+        "dtypes": dtype, "run_timeout": run_timeout, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
-    isolation, time = Isolation(isolate, stall), Budget.of(budget)
+    isolation, time = Isolation(isolate, worker_timeout), Budget.of(time_limit)
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
         with listening(last_word=stopping.tell):
@@ -102,7 +102,8 @@ def sweep(
                 paragraph(f"{page} is of before: optbench report {out} makes it anew", hang=2)
             if time and status.out_of_time:
                 paragraph(
-                    f"the budget of {budget} is over, and what was incomplete is left out; {stopping.KEPT}", hang=2
+                    f"the time limit of {time_limit} is over, and what was incomplete is left out; {stopping.KEPT}",
+                    hang=2,
                 )
                 command(stopping.go_on())
     except KeyboardInterrupt as error:

@@ -64,19 +64,21 @@ Blocks = Annotated[
     option("blocks", "N", "Blocks of seeds, each of which tunes and reports by itself; in place of --seeds.", SEEDS),
 ]
 
-Epochs = Annotated[float | None, option("epochs", "NUMBER", "Budget of a run: passes over the data.", TIME)]
-Steps = Annotated[int | None, option("steps", "N", "Budget of a run: updates, instead of epochs.", TIME)]
-Deadline = Annotated[
+Epochs = Annotated[float | None, option("epochs", "NUMBER", "Length of a run: passes over the data.", TIME)]
+Steps = Annotated[int | None, option("steps", "N", "Length of a run: updates, instead of epochs.", TIME)]
+RunTimeout = Annotated[
     str | None,
-    option("deadline", "TIME", "What a run may take before it ends where it is: 30s, 2m, 1h.", TIME),
+    option("run-timeout", "TIME", "Stop a run after this time: 30s, 2m, 1h.", TIME),
 ]
-BudgetTime = Annotated[
+TimeLimit = Annotated[
     str | None,
     option(
-        "budget", "TIME", "End the sweep within 10m, or 1h, with what is complete by then; the rest can go on.", TIME
+        "time-limit", "TIME", "End the sweep after 10m, or 1h, and report what is complete; it can be resumed.", TIME
     ),
 ]
-Stall = Annotated[str, option("stall", "TIME", "A worker process that shows no progress for so long is ended.", TIME)]
+WorkerTimeout = Annotated[
+    str, option("worker-timeout", "TIME", "End a worker process that makes no progress for so long.", TIME)
+]
 
 Out = Annotated[str, option("out", "FOLDER", "The result folder; a sweep that was interrupted goes on there.", WHERE)]
 Extend = Annotated[bool, flag("extend", "Add to the sweep in --out, and run what is missing: see README.", WHERE)]

@@ -8,6 +8,8 @@ _HEAD, _TAIL, _GAP = 600, 250, " ... "
 """Letters of a message that is too long: its begin names the key, its end says how to mend it."""
 _SHOWN = 60
 """Letters of a value in a message."""
+RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_timeout", "report": "holdout"}
+"""Keywords and keys of a spec that had another name before 0.14, and their names since."""
 
 
 class OptbenchError(ValueError):
@@ -130,7 +132,9 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
     """
     valid = sorted(map(str, valid))
     name = name if isinstance(name, str) else shown(name)
-    if found := _nearest(name, valid):
+    if RENAMED.get(name) in valid:
+        hint = f"since 0.14 it is {RENAMED[name]!r}"
+    elif found := _nearest(name, valid):
         hint = f"did you mean {found!r}?"
     elif shown_by:
         hint = f"{shown_by!r} shows what there is"

@@ -12,7 +12,7 @@ Device = Literal["cpu", "cuda"]
 """Where a cohort has run."""
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 """Where the user wants it to run; "auto" takes a GPU where one can be used."""
-Stage = Literal["grid", "screen", "race", "report"]
+Stage = Literal["grid", "screen", "race", "holdout"]
 """What a run of a sweep is for: one of a full grid, or a stage of a sweep whose seeds stand in blocks."""
 Status = Literal["ok", "diverged", "deadline", "failed"]
 """How a run ended."""

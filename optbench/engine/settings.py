@@ -73,7 +73,7 @@ def seconds(value: Any) -> float:
     return float(number)
 
 
-def deadline(value: Any) -> float | None:
+def run_timeout(value: Any) -> float | None:
     """Seconds, or None."""
     return None if value is None else seconds(value)
 
@@ -127,8 +127,9 @@ _NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 _TIME = rf"({_NUMBER}h)?({_NUMBER}m)?({_NUMBER}s?)?"
 
 _CHECKS: dict[str, Callable[..., Any]] = {
-    "lr": learning_rate, "batch_size": batch_size, "seed": seed, "dtype": dtype, "deadline": deadline,
-    "points": points, "stall": seconds, "budget": deadline,
+    "lr": learning_rate, "batch_size": batch_size, "seed": seed, "dtype": dtype, "deadline": run_timeout,
+    "points": points, "run_timeout": run_timeout, "worker_timeout": seconds, "check_timeout": seconds,
+    "time_limit": run_timeout,
 }  # fmt: skip
 
 

@@ -29,9 +29,9 @@ _PATHS = 0.5
 _MOST = 0.4
 """Share of the budget that is kept for them at most."""
 _UNKNOWN = 0.35
-"""Share of the time for runs that is kept for the report's seeds before a block has told what they take."""
+"""Share of the time for runs that is kept for the holdout's seeds before a block has told what they take."""
 _ROOM = 1.3
-"""What the report's seeds are given beyond their estimate."""
+"""What the holdout's seeds are given beyond their estimate."""
 _OVER = 0.08
 """Share of the budget by which they may run over it."""
 
@@ -48,7 +48,7 @@ class Budget:
     @classmethod
     def of(cls, value: float | str | None) -> "Budget | None":
         """The budget that a number of seconds, or a text such as "10m", means."""
-        return None if value is None else cls(settings.checked("budget", value))
+        return None if value is None else cls(settings.checked("time_limit", value))
 
     def end_of_runs(self, problems: int) -> float:
         """When runs must end, on time.monotonic, for tables and page to be there in time."""
@@ -79,7 +79,7 @@ def run_within(budget: Budget, plan: Plan, store: Store, run: Run, ways: Ways) -
     if not counted:
         unit = "block of seeds" if plan.spec.blocks else "seed"
         raise OptbenchError(
-            f"the budget of {budget.seconds:g} s ended before all settings of a problem had run on a first {unit}; "
+            f"the time limit of {budget.seconds:g} s ended before all settings of a problem had run on a first {unit}; "
             "what was finished is kept, run the same command again to go on"
         )
     return status, counted
@@ -107,13 +107,13 @@ def _blocks(
         if status.out_of_time:
             break
         done.append(block)
-        # The next block makes the report longer, too.
-        cost = sum(each.cost for each in _report(plan, store, done)) * (len(done) + 1) / len(done)
+        # The next block makes the holdout longer, too.
+        cost = sum(each.cost for each in _holdout(plan, store, done)) * (len(done) + 1) / len(done)
         reserve = _ROOM * cost * (time.monotonic() - begin) / max(status.cost, 1.0)
     if done:
         assert budget.seconds is not None
         first = len(planned)
-        planned += _report(plan, store, done)
+        planned += _holdout(plan, store, done)
         limited = replace(ways, until=end + _OVER * budget.seconds)
         late, status.out_of_time = status.out_of_time, False
         status = run(store.begin(planned, first), limited, status)
@@ -129,9 +129,9 @@ def _of(store: Store, blocks: Iterable[int]) -> pd.DataFrame | None:
     return None if runs.empty else runs
 
 
-def _report(plan: Plan, store: Store, blocks: Sequence[int]) -> list[PlannedCohort]:
+def _holdout(plan: Plan, store: Store, blocks: Sequence[int]) -> list[PlannedCohort]:
     runs = _of(store, blocks)
-    return [] if runs is None else stages.report(plan, runs)
+    return [] if runs is None else stages.holdout(plan, runs)
 
 
 def _interleaved(tuning: Sequence[int], reporting: Sequence[int]) -> list[int]:
@@ -147,7 +147,7 @@ def _complete(planned: Sequence[PlannedCohort], store: Store, blocks: bool) -> f
         unit = each.block if blocks else each.cohort.seed
         units.setdefault((each.cohort.problem.name, unit), []).append(each)
     whole = [unit for unit in units.values() if all(store.has(each.cohort_id) for each in unit)]
-    if blocks:  # a block that was not raced or reported on is as good as not begun
+    if blocks:  # a block that was not raced or confirmed on its holdout seeds is as good as not begun
         last = planned[-1].stage if planned else "screen"
-        whole = [unit for unit in whole if any(each.stage == last == "report" for each in unit)]
+        whole = [unit for unit in whole if any(each.stage == last == "holdout" for each in unit)]
     return frozenset(each.cohort_id for unit in whole for each in unit)

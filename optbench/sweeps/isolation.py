@@ -49,7 +49,7 @@ class Isolation:
 
     def __post_init__(self) -> None:
         arguments.word("isolate", self.mode, MODES)
-        object.__setattr__(self, "stall", settings.checked("stall", self.stall))
+        object.__setattr__(self, "stall", settings.checked("worker_timeout", self.stall))
 
     @property
     def patience(self) -> float:

@@ -138,7 +138,7 @@ def _cohorts(
         steps = _steps(spec, entry, steps_per_epoch(problem.examples, size))
         yield Cohort(
             problem=problem, optimizer=tried.optimizer, lanes=by_size[size], batch_size=size, steps=steps,
-            seed=spec.seeds[0], dtype=dtype, points=_points(spec, steps), deadline=spec.deadline, device=device,
+            seed=spec.seeds[0], dtype=dtype, points=_points(spec, steps), deadline=spec.run_timeout, device=device,
         )  # fmt: skip
 
 

@@ -120,6 +120,7 @@ def run_single(
     steps: int | None,
     epochs: float | None,
     batch_size: int | str,
+    run_timeout: float | str | None,
     device: str,
     catalogue: loader.Catalogue,
     **shared: Any,
@@ -136,6 +137,7 @@ def run_single(
             raise OptbenchError(f"settings: {shown(strange[0])} must be a mapping, such as {{'lr': 0.01}}")
         values.budget(epochs, steps)
         size = values.checked("batch_size", batch_size)
+        deadline = values.checked("run_timeout", run_timeout)
         rates = [values.checked("lr", setting.get("lr")) for setting in wanted]
     lanes = [_lane(catalogue, record, given, rate, setting) for rate, setting in zip(rates, wanted, strict=True)]
     objective = catalogue.problem(problem)
@@ -143,7 +145,7 @@ def run_single(
     taken, _ = choose(device)
     with _told_by(owner):
         request = Cohort(
-            problem=objective, optimizer=record, lanes=lanes, batch_size=size, device=taken,
+            problem=objective, optimizer=record, lanes=lanes, batch_size=size, deadline=deadline, device=taken,
             steps=values.step_count(epochs, steps, steps_per_epoch(objective.examples, size)), **shared,
         )  # fmt: skip
     if taken == "cuda" and (reason := engine.refusal(request)):

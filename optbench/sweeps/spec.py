@@ -18,7 +18,7 @@ from optbench.sweeps.spec_values import MOST_SEEDS
 Real = Annotated[float, Strict()]  # a number: neither a text nor True
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 """Keys whose product a sweep runs, where it is not told whole settings."""
-STAGE_SEEDS = ("screen", "race", "report")
+STAGE_SEEDS = ("screen", "race", "holdout")
 BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists")
 """Keys that mean nothing without blocks."""
 # Trials of an optimizer: beyond, a typing error is more likely than a wish
@@ -83,7 +83,7 @@ class Spec(BaseModel):
     """Seeds of a block on which all settings run."""
     race: StrictInt = 2
     """Seeds of a block on which its ``finalists`` run besides."""
-    report: StrictInt = 4
+    holdout: StrictInt = 4
     """Seeds of a block on which the setting that it has chosen runs, and which no choice has seen."""
     finalists: StrictInt = 5
     choose_by: str = "log_tail"
@@ -91,7 +91,7 @@ class Spec(BaseModel):
     epochs: Real | None = None
     steps: StrictInt | None = None
     dtypes: tuple[DtypeName, ...] = ("float64",)
-    deadline: Real | None = None
+    run_timeout: Real | None = None
     """Seconds that a run may take; or a text with units, such as "2m"."""
     points: Literal["every"] | tuple[StrictInt, ...] | None = None
     """Steps to evaluate at, besides the first and the last, or "every"; without it, some, log-spaced."""
@@ -180,7 +180,7 @@ class Spec(BaseModel):
         huge = next((key for key in BLOCK_KEYS if isinstance(raw.get(key), int) and raw[key] > MOST_SEEDS), None)
         if huge:
             raise OptbenchError(f"{huge}={shown(raw[huge])} must be at most {MOST_SEEDS:,}")
-        for key, lowest in {"blocks": 2, "screen": 1, "race": 0, "report": 1, "finalists": 1}.items():
+        for key, lowest in {"blocks": 2, "screen": 1, "race": 0, "holdout": 1, "finalists": 1}.items():
             value = raw.get(key, cls.model_fields[key].default)
             if isinstance(value, int) and value < lowest:
                 raise ValueError(f"{key}={value} must be at least {lowest}")
@@ -252,13 +252,13 @@ class Spec(BaseModel):
     def _dtypes(cls, value):
         return tuple(settings.dtype(dtype) for dtype in values.listed(value))
 
-    @field_validator("deadline", mode="before")
+    @field_validator("run_timeout", mode="before")
     @classmethod
-    def _deadline(cls, value):
-        return settings.deadline(value)
+    def _run_timeout(cls, value):
+        return settings.run_timeout(value)
 
     def seeds_of(self, stage: str) -> list[list[int]]:
-        """The seeds of a stage, "screen", "race" or "report", block by block."""
+        """The seeds of a stage, "screen", "race" or "holdout", block by block."""
         parts = [getattr(self, key) for key in STAGE_SEEDS]
         first = sum(parts[: STAGE_SEEDS.index(stage)])
         starts = [block * sum(parts) + first for block in range(self.blocks)]

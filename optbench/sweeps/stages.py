@@ -1,8 +1,8 @@
 """The later stages of a sweep whose seeds stand in blocks, planned from the tables of the earlier ones.
 
-In each block of seeds every optimizer is tuned and reported on by itself, so that the luck of tuning is part of what is
+In each block of seeds every optimizer is tuned and tested by itself, so that the luck of tuning is part of what is
 compared. All settings run on the first seeds of a block (``screen``), its best on some more (``race``); the one that
-is chosen then runs on seeds that no choice has seen (``report``), beside the one setting that all blocks recommend.
+is chosen then runs on seeds that no choice has seen (``holdout``), beside the one setting that all blocks recommend.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,8 +27,8 @@ def race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     return _cohorts(plan, runs, "race", protocol.finalists(runs, plan.spec.finalists, plan.spec.choose_by))
 
 
-def report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
-    """What every block has chosen, and what all of them recommend, on the block's report seeds.
+def holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """What every block has chosen, and what all of them recommend, on the block's holdout seeds.
 
     runs: those of the screen and the race.
     """
@@ -37,13 +37,13 @@ def report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
         return []
     chosen = protocol.chosen(runs, spec.choose_by)
     if plan.shard:  # what all blocks recommend is known where all blocks are
-        return _cohorts(plan, runs, "report", chosen)
+        return _cohorts(plan, runs, "holdout", chosen)
     recommended = protocol.recommended(runs, spec.choose_by)
     everywhere = recommended.merge(pd.DataFrame({"block": sorted(set(runs["block"]))}), how="cross")
-    return _cohorts(plan, runs, "report", pd.concat([chosen, everywhere]))
+    return _cohorts(plan, runs, "holdout", pd.concat([chosen, everywhere]))
 
 
-STAGES = {"race": race, "report": report}
+STAGES = {"race": race, "holdout": holdout}
 """What follows the screen, in order."""
 T = TypeVar("T")
 
@@ -54,8 +54,8 @@ def expected(plan: Plan) -> dict[Stage, Cohorts]:
     Which these will be nobody knows; here they are spread evenly over all that are screened.
     """
     spec = plan.spec
-    # A block reports on what it has chosen, and on what all of them recommend.
-    most: dict[Stage, int] = {"race": spec.finalists, "report": 2}
+    # A block's holdout runs what it has chosen, and what all of them recommend.
+    most: dict[Stage, int] = {"race": spec.finalists, "holdout": 2}
     pairs: dict[tuple[str, str], list[Cohort]] = {}
     for cohort in (series.cohort for series in plan.series if spec.blocks):
         pairs.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)

@@ -60,7 +60,7 @@ def test_the_screens_of_a_staged_sweep_serve_as_a_grid():
     runs = grid(seeds=8)
     staged = runs.assign(stage="screen", block=runs["seed"])
     other = staged[staged["lr"] == 0.3].assign(
-        stage="report", seed=lambda rows: rows["seed"] + 100, suboptimality_final=9
+        stage="holdout", seed=lambda rows: rows["seed"] + 100, suboptimality_final=9
     )
     pd.testing.assert_frame_equal(best_of_n(pd.concat([staged, other])), best_of_n(runs))
 

@@ -122,7 +122,7 @@ def test_a_run_is_cut_only_once_its_deadline_has_come():
 
 def test_of_a_staged_sweep_the_screening_counts():
     results = planted(seeds=8)
-    stage = np.where(results.runs["seed"] < 4, "screen", "report")
+    stage = np.where(results.runs["seed"] < 4, "screen", "holdout")
     staged = SimpleNamespace(**vars(results) | {"runs": results.runs.assign(stage=stage, block=0)})
     few = results.runs[results.runs["seed"] < 4]
     plain = SimpleNamespace(**vars(results) | {"runs": few})

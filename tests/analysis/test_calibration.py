@@ -45,7 +45,7 @@ def at_most(share, total):
 def test_a_simulated_sweep_is_what_the_analysis_makes_of_its_table():
     """The protocol in NumPy against `verdicts` and `ranking` of the table of the same runs."""
     y, design, rng = archive()["logistic.adam"][::5], DESIGNS["default"], np.random.default_rng(0)
-    size = design.screen + design.race + design.report
+    size = design.screen + design.race + design.holdout
     parts = {
         name: (y + shift, drawn_seeds(design.blocks, size, y.shape[1], rng)) for name, shift in (("a", 0), ("b", 1))
     }
@@ -112,7 +112,7 @@ def test_intervals_cover_what_a_tuned_optimizer_gives(name):
 def test_intervals_cover_the_ratio_of_two_optimizers(name):
     """On shared seeds, as in a sweep: 93 to 97%."""
     design, rng, hits = DESIGNS[name], np.random.default_rng(6), []
-    size = design.screen + design.race + design.report
+    size = design.screen + design.race + design.holdout
     for problem in sorted({level.split(".")[0] for level in LEVELS}):
         a, b = (y for level, y in archive().items() if level.startswith(f"{problem}."))
         seeds = drawn_seeds(6000, size, a.shape[1], rng)
@@ -153,7 +153,7 @@ def test_without_the_luck_of_the_draw_finer_grids_would_win():
 def test_a_planted_factor_of_two_is_found_among_five():
     """From the table to the verdict: five names on one problem, one of them twice as good, which alone is first."""
     y, design, rng = archive()["logistic.adam"][::5], DESIGNS["default"], np.random.default_rng(1)
-    size = design.screen + design.race + design.report
+    size = design.screen + design.race + design.holdout
     parts = {
         name: (y - np.log(2) * (name == "c"), drawn_seeds(design.blocks, size, y.shape[1], rng)) for name in "abcde"
     }

@@ -11,17 +11,17 @@ from optbench.analysis import chosen, chosen_runs, verdicts
 def value(problem, optimizer, rate, stage, block, seed):
     """Another rate is best in each block; on the reporting seeds all are alike."""
     luck = np.random.default_rng([seed, int(10 * rate), len(optimizer)]).normal()
-    return luck if stage == "report" else luck - 9 * (round(10 * rate) == 1 + block % 3)
+    return luck if stage == "holdout" else luck - 9 * (round(10 * rate) == 1 + block % 3)
 
 
-RUNS = staged_table(value, blocks=4, screen=2, race=1, report=3, problems=("p", "q"))
+RUNS = staged_table(value, blocks=4, screen=2, race=1, holdout=3, problems=("p", "q"))
 
 
 @pytest.mark.parametrize("table", [RUNS, shuffled(RUNS)], ids=["in order", "shuffled"])
 def test_of_each_block_the_chosen_rate_reports(table):
     found = chosen_runs(table)
     assert found["run_id"].tolist() == table.loc[found.index, "run_id"].tolist() and found.index.is_monotonic_increasing
-    assert len(found) == 4 * 3 * 2 * 2 and (found["stage"] == "report").all()
+    assert len(found) == 4 * 3 * 2 * 2 and (found["stage"] == "holdout").all()
     assert (np.round(10 * found["lr"]) == 1 + found["block"] % 3).all()
     pairs = found.merge(chosen(table), on=["problem", "optimizer", "block"])
     assert (pairs["lr_x"] == pairs["lr_y"]).all()

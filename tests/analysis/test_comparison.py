@@ -36,7 +36,7 @@ def naive(runs):
     y = {
         (row.problem, row.optimizer, row.block, row.seed): worst if math.isinf(row.log_tail) else row.log_tail
         for row in runs.itertuples()
-        if row.stage == "report" and row.lr == rates[row.problem, row.optimizer, row.block]
+        if row.stage == "holdout" and row.lr == rates[row.problem, row.optimizer, row.block]
     }
     result = {}
     for problem, (a, b) in itertools.product(runs["problem"].unique(), itertools.combinations(OPTIMIZERS, 2)):
@@ -52,7 +52,7 @@ def naive(runs):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_verdicts_equal_a_naive_twin(seed):
-    runs = noisy(seed, report=3)
+    runs = noisy(seed, holdout=3)
     expected = naive(runs)
     table = verdicts(shuffled(runs, seed))
     assert len(table) == 9 and (table["blocks"] == [6] * 6 + [2] * 3).all() and (table["seeds"][:6] == 18).all()
@@ -76,7 +76,7 @@ def test_verdicts_equal_a_naive_twin(seed):
 
 
 def test_a_ranking_follows_from_the_verdicts():
-    runs = noisy(report=4)
+    runs = noisy(holdout=4)
     table = ranking(runs)
     assert table["optimizer"].tolist() == list(OPTIMIZERS) * 3
     first = table[(table["problem"] == "p")].set_index("optimizer")
@@ -86,7 +86,7 @@ def test_a_ranking_follows_from_the_verdicts():
     y = [
         (row.block, row.seed, row.optimizer, math.log(1e6) if math.isinf(row.log_tail) else row.log_tail)
         for row in runs.itertuples()
-        if row.problem == "p" and row.stage == "report" and row.lr == rates["p", row.optimizer, row.block]
+        if row.problem == "p" and row.stage == "holdout" and row.lr == rates["p", row.optimizer, row.block]
     ]
     grid = pd.DataFrame(y, columns=["block", "seed", "optimizer", "y"])
     ranks = grid.pivot(index="seed", columns="optimizer", values="y").rank(axis=1).mean()
@@ -155,7 +155,7 @@ def test_what_cannot_be_decided_says_why():
     assert (row["verdict"], row["blocks"]) == ("undecided", 1) and "more are needed" in row["reason"]
     cut = staged_table(lambda p, optimizer, *_: None if optimizer == "gd" else 1.0)
     assert "deadline" in verdicts(cut)["reason"][0] and verdicts(cut)["verdict"][0] == "undecided"
-    unreported = staged_table(lambda *_: 1.0, report=0)
+    unreported = staged_table(lambda *_: 1.0, holdout=0)
     assert verdicts(unreported)["reason"][0] == "no reporting seeds"
     assert verdicts(runs_table([{}])).empty and ranking(runs_table([{}]))["place"].tolist() == [1]
 

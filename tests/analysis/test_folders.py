@@ -70,7 +70,7 @@ def test_tuned_sides_equal_a_naive_twin():
             rates = {key: rate for key, (_, rate) in naive_choices(runs, 10).items()}
             sides.append(
                 {(r.block, r.seed): r.log_tail for r in runs.itertuples()
-                 if r.stage == "report" and r.optimizer == row.a and r.lr == rates["p", row.a, r.block]}
+                 if r.stage == "holdout" and r.optimizer == row.a and r.lr == rates["p", row.a, r.block]}
             )  # fmt: skip
         blocks = [np.median([sides[1][key] - sides[0][key] for key in sides[0] if key[0] == k]) for k in range(8)]
         expected = np.exp([np.mean(blocks), *stats.ttest_1samp(blocks, 0.0).confidence_interval(0.95)])
@@ -86,7 +86,7 @@ def test_each_side_keeps_its_choice_whatever_is_measured():
     for row in table.itertuples():
         expected = np.mean([2 * (rates["p", row.a, block] - 0.1) for block in range(8)])
         assert row.ratio == pytest.approx(math.exp(expected)) and expected > 0
-    runs = only(runs, lambda row: row.stage != "report" or row.lr == rates["p", row.optimizer, row.block])
+    runs = only(runs, lambda row: row.stage != "holdout" or row.lr == rates["p", row.optimizer, row.block])
     reason = compare_tables(runs, runs, measure="test_loss")["reason"][0]
     assert re.match(r"\d of 8 blocks: elsewhere what was chosen did not run", reason)
     assert (compare_tables(runs, runs, measure="test_loss", choose_by=("log_tail",) * 2)["blocks"] == 8).all()

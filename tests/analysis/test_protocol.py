@@ -50,7 +50,7 @@ def test_the_order_of_rows_is_of_no_matter(function):
 def test_ties_go_to_fewer_failures_then_to_the_smaller_rate():
     ys = {0.1: (0.0, 0.0, FAILED), 0.2: (0.0, 0.0, math.inf), 0.3: (0.0, 0.0, FAILED)}
     runs = staged_table(
-        lambda problem, optimizer, rate, stage, block, seed: ys[rate][seed % 3], blocks=1, screen=3, race=0, report=0
+        lambda problem, optimizer, rate, stage, block, seed: ys[rate][seed % 3], blocks=1, screen=3, race=0, holdout=0
     )
     assert finalists(shuffled(runs))["lr"].tolist() == [0.1, 0.3, 0.2] * 2
     assert recommended(runs)["lr"].tolist() == [0.1, 0.1]
@@ -58,14 +58,14 @@ def test_ties_go_to_fewer_failures_then_to_the_smaller_rate():
 
 def test_the_recommended_setting_is_the_best_of_all_blocks_on_seeds_of_its_own():
     def value(problem, optimizer, rate, stage, block, seed):
-        if stage == "report":
+        if stage == "holdout":
             return math.inf if (rate, block) == (0.2, 0) else math.log(rate)
         return {0.1: 3 * block, 0.2: 1, 0.3: 3 * (1 - block)}[rate] + 0.01 * seed
 
-    runs = staged_table(value, report=3)
+    runs = staged_table(value, holdout=3)
     result = recommended(runs)
     assert result["lr"].tolist() == [0.2, 0.2] and result["optimizer"].tolist() == ["gd", "adam"]
-    pooled = runs[(runs["lr"] == 0.2) & (runs["stage"] != "report") & (runs["optimizer"] == "gd")]["log_tail"]
+    pooled = runs[(runs["lr"] == 0.2) & (runs["stage"] != "holdout") & (runs["optimizer"] == "gd")]["log_tail"]
     assert result["score"][0] == pytest.approx(pooled.mean()) and result["n_tuning"][0] == 6
     assert (result[["n", "failures"]] == [6, 3]).all(axis=None) and math.isinf(result["high"][0])
     assert result["low"][0] == pytest.approx(0.2) and chosen(runs)["lr"].tolist() == [0.1, 0.3] * 2

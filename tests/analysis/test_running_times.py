@@ -147,7 +147,7 @@ def test_blocks_are_drawn_where_there_are_some():
 
 
 def test_times_of_some_runs_have_their_blocks_and_all_runs_targets():
-    chosen = TABLES.runs[TABLES.runs["seed"] < 2].assign(stage="report", block=lambda rows: rows["seed"])
+    chosen = TABLES.runs[TABLES.runs["seed"] < 2].assign(stage="holdout", block=lambda rows: rows["seed"])
     found = time_to_target(TABLES, runs=chosen)
     whole = time_to_target(TABLES)
     rest = whole[whole["seed"] < 2].reset_index(drop=True)

@@ -275,7 +275,7 @@ def test_nothing_is_cut_or_wrapped_where_it_is_piped(run, folders, tmp_path):
 def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
     """The runs of the report are those of the sweep's own choice, whatever they are measured by."""
     spec = {**SPEC, "problems": ["logistic(data=gaussian(examples=60, features=3, classes=2))", "rosenbrock"],
-            "blocks": 2, "screen": 1, "race": 1, "report": 2}  # fmt: skip
+            "blocks": 2, "screen": 1, "race": 1, "holdout": 2}  # fmt: skip
     spec.pop("seeds")
     results = optbench.sweep(spec, workers=1)
     assert results.provenance["choose_by"] == "log_tail"
@@ -286,7 +286,7 @@ def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
 
 
 def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
-    spec = {**SPEC, "problems": ["quadratic(dim=4)"], "blocks": 3, "screen": 1, "race": 1, "report": 2}
+    spec = {**SPEC, "problems": ["quadratic(dim=4)"], "blocks": 3, "screen": 1, "race": 1, "holdout": 2}
     spec.pop("seeds")
     results = optbench.sweep(spec, workers=1)
     table = optbench.compare(results, results, fail_above=0.05)

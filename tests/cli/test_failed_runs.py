@@ -96,7 +96,7 @@ def test_in_blocks_too():
     chosen = chosen_runs(tuned)
     rates = chosen[chosen["optimizer"] == "gd"].groupby("block")["lr"].unique()
     assert rates[0].tolist() == [0.2] and rates[1].tolist() == [0.3]
-    late = broken(runs, setting(runs, "gd", 0.3) & (runs["stage"] == "report") & (runs["block"] == 1))
+    late = broken(runs, setting(runs, "gd", 0.3) & (runs["stage"] == "holdout") & (runs["block"] == 1))
     chosen = chosen_runs(late)
     assert set(chosen["lr"]) == {0.3} and (chosen["status"] == "failed").sum() == 2
     places = ranking(late).set_index("optimizer")

@@ -67,8 +67,8 @@ def test_every_option_of_a_long_command_has_a_heading():
 
 def test_the_headings_of_a_sweep(page):
     assert headings(page("sweep", "--help")) == [
-        "Arguments", "What to run", "How settings are tried and chosen", "Seeds", "Budget and time", "Where and how",
-        "The report", "Besides", "Example",
+        "Arguments", "What to run", "How settings are tried and chosen", "Seeds", "Length and time limits",
+        "Where and how", "The report", "Besides", "Example",
     ]  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def test_the_reason_why_a_rule_does_not_compile_is_whole_and_names_the_line(run,
 
 def test_a_check_of_a_loop_for_ever_ends(tmp_path):
     (tmp_path / "mine.py").write_text(OPTIMIZER.replace("    return", "    while g == g:\n        w += lr\n    return"))
-    command = [sys.executable, "-m", "optbench", "check", str(tmp_path / "mine.py"), "--stall", "2s"]
+    command = [sys.executable, "-m", "optbench", "check", str(tmp_path / "mine.py"), "--check-timeout", "2s"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1 and not done.stderr
     assert done.stdout.splitlines()[-1].startswith("  FAIL no answer in 2 s")

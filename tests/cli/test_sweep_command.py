@@ -125,7 +125,7 @@ def test_flags_reach_the_spec_over_the_file(run):
     Path("my.toml").write_text('problems = ["rosenbrock"]\noptimizers = ["gd"]\nlearning_rates = [0.001]\nepochs = 1\n')
     flags = ["--problems", "saddle", "--optimizers", "momentum(beta1=0.5)", "--batch-sizes", "512", "--schedules",
              "inverse(decay_rate=2)", "--lr", "0.01:0.1:2", "--seeds", "3,4", "--tuning-seeds", "1", "--steps", "3",
-             "--dtype", "float32", "--deadline", "60", "--out", "mine", "--workers", "1", "--no-report"]  # fmt: skip
+             "--dtype", "float32", "--run-timeout", "60", "--out", "mine", "--workers", "1", "--no-report"]  # fmt: skip
     assert run("sweep", "my.toml", *flags)[0] == 0
     runs = pd.read_parquet("mine/runs.parquet")
     columns = ["problem", "optimizer", "beta1", "batch_size", "schedule", "lr", "seed", "steps", "dtype"]
@@ -162,7 +162,7 @@ def test_settings_are_chosen_by_the_measure_that_is_asked_for(run):
 
 def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, monkeypatch, capsys):
     """It is there to be copied: the command alone, not wrapped, however narrow the terminal."""
-    typed = [*SMALL, "--budget", "1h", "--workers", "1", "--out", "my folder"]
+    typed = [*SMALL, "--time-limit", "1h", "--workers", "1", "--out", "my folder"]
     left = [True]
 
     def late(ways):

@@ -192,5 +192,5 @@ def test_another_thread_goes_on_meanwhile():
 def test_no_deadline_pays_for_a_compilation(monkeypatch):
     monkeypatch.setattr(fusing, "_pairs", {})
     monkeypatch.setattr(fusing, "COMPILING", -1.0)
-    optbench.cohort("rosenbrock", "gd", [{"lr": 1e-4}] * 2, steps=300, deadline=60.0)
+    optbench.cohort("rosenbrock", "gd", [{"lr": 1e-4}] * 2, steps=300, run_timeout=60.0)
     assert [pair.kernel for pair in fusing._pairs.values()] == [None]

@@ -64,7 +64,7 @@ def test_all_diverged_and_what_was_not_run():
 
 
 def test_of_sweeps_in_stages_only_what_every_setting_had():
-    runs = ((0.1, "screen", "ok"), (0.2, "screen", "diverged"), (0.2, "report", "ok"))
+    runs = ((0.1, "screen", "ok"), (0.2, "screen", "diverged"), (0.2, "holdout", "ok"))
     rows = [{"lr": rate, "stage": stage, "block": 0, "status": status} for rate, stage, status in runs]
     assert shares(figures.divergence(Results(runs_table(rows), None, pd.DataFrame()))).tolist() == [[0, 1]]
 

@@ -17,7 +17,7 @@ from optbench.wording import answers
 GRID = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "seeds": 3,
         "tuning_seeds": 1, "steps": 10}  # fmt: skip
 BLOCKS = {"problems": ["rosenbrock"], "optimizers": ["gd", "momentum"], "learning_rates": "1e-4:1e-2:3", "blocks": 2,
-          "screen": 1, "race": 1, "report": 2, "finalists": 2, "steps": 20}  # fmt: skip
+          "screen": 1, "race": 1, "holdout": 2, "finalists": 2, "steps": 20}  # fmt: skip
 RULE = """
 from optbench import optimizer
 

@@ -24,7 +24,7 @@ from optbench.sweeps.merge import merge_folders
 from optbench.sweeps.store import cohort_files, manifest
 
 SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "learning_rates": [1e-3], "steps": 4,
-        "blocks": 2, "screen": 1, "race": 1, "report": 1, "finalists": 2}  # fmt: skip
+        "blocks": 2, "screen": 1, "race": 1, "holdout": 1, "finalists": 2}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

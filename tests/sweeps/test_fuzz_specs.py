@@ -93,7 +93,7 @@ USUAL = {
     "choose_by": st.sampled_from(["log_tail", "test_loss", "test_accuracy", "x"]),
     "device": st.sampled_from(["cpu", "gpu", "auto", ""]),
     "epochs": st.one_of(st.floats(-1, 3), st.integers(-1, 3)),
-    "deadline": st.floats(),
+    "run_timeout": st.floats(),
     "chosen": st.lists(
         st.fixed_dictionaries(
             {"problem": PROBLEMS, "optimizer": RULES},
@@ -199,7 +199,7 @@ FLAGS = {
     "steps": COUNTS,
     "tuning_seeds": COUNTS,
     "search_seed": COUNTS,
-    "deadline": st.floats(),
+    "run_timeout": st.floats(),
     "epochs": st.floats(0, 2),
 }
 

@@ -19,7 +19,7 @@ from optbench.sweeps.spec_files import merge
 from optbench.sweeps.store import manifest
 
 BLOCKS = {"problems": ["rosenbrock", "logistic"], "optimizers": ["gd", "momentum"], "batch_sizes": [64],
-          "learning_rates": "1e-4:1e-1:4", "steps": 20, "blocks": 2, "screen": 1, "race": 1, "report": 2,
+          "learning_rates": "1e-4:1e-1:4", "steps": 20, "blocks": 2, "screen": 1, "race": 1, "holdout": 2,
           "finalists": 2}  # fmt: skip
 GRID = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "seeds": 2, "tuning_seeds": 1,
         "steps": 10}  # fmt: skip
@@ -54,8 +54,8 @@ def test_parts_end_as_the_whole_would(count, tmp_path):
     assert not told
     found = optbench.load(tmp_path / "all")
     assert bool(lacking) == bool(found.missing)
-    assert set(found.runs.loc[found.runs["stage"] != "report", "run_id"]) == {
-        *(right := optbench.load(tmp_path / "whole").runs).loc[right["stage"] != "report", "run_id"]
+    assert set(found.runs.loc[found.runs["stage"] != "holdout", "run_id"]) == {
+        *(right := optbench.load(tmp_path / "whole").runs).loc[right["stage"] != "holdout", "run_id"]
     }
     assert set(found.runs["run_id"]) <= set(right["run_id"])
     assert joined(folders, tmp_path / "all") == (lacking, []), "the same merge again changes nothing"

@@ -100,7 +100,7 @@ def test_a_list_of_values_stands_for_each_of_them(catalogue):
         {"batch_sizes": [32]},
         {"batch_sizes": ["full"]},
         {"steps": 4},
-        {"deadline": 9.0},
+        {"run_timeout": 9.0},
         {"problems": ["saddle"]},
         {"problems": ["rosenbrock(noise=2.0)"]},
         {"problems": [{"name": "rosenbrock", "steps": 5}]},

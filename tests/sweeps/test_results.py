@@ -8,7 +8,7 @@ import optbench
 from optbench.contract.errors import OptbenchError
 
 SPEC = {"problems": ["quadratic(dim=4, noise=0)", "rosenbrock"], "optimizers": ["gd", "momentum"], "batch_sizes": [256],
-        "learning_rates": "1e-4:1:4", "steps": 40, "points": "every", "blocks": 3, "screen": 1, "race": 1, "report": 2,
+        "learning_rates": "1e-4:1:4", "steps": 40, "points": "every", "blocks": 3, "screen": 1, "race": 1, "holdout": 2,
         "finalists": 2}  # fmt: skip
 
 
@@ -20,11 +20,11 @@ def results():
 def chosen(runs):
     """The rate of every problem, optimizer and block with the lowest mean over both tuning seeds."""
     failure = 1e9
-    tuning = runs[runs["stage"] != "report"].assign(y=lambda table: table["log_tail"].clip(upper=failure))
+    tuning = runs[runs["stage"] != "holdout"].assign(y=lambda table: table["log_tail"].clip(upper=failure))
     raced = tuning[tuning["stage"] == "race"][["problem", "optimizer", "block", "lr"]]
     both = tuning.merge(raced, on=list(raced.columns)).groupby(["problem", "optimizer", "block", "lr"])["y"].mean()
     best = both.reset_index().sort_values("y").drop_duplicates(["problem", "optimizer", "block"])
-    return runs[runs["stage"] == "report"].merge(best.drop(columns="y"), on=["problem", "optimizer", "block", "lr"])
+    return runs[runs["stage"] == "holdout"].merge(best.drop(columns="y"), on=["problem", "optimizer", "block", "lr"])
 
 
 def test_costs_are_those_of_what_every_block_has_chosen(results):

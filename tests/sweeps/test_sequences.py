@@ -18,7 +18,7 @@ from optbench.sweeps.spec_files import merge, read
 from optbench.sweeps.store.extension import extended
 
 SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": "1e-3:1e-1:5", "steps": 8,
-        "blocks": 2, "screen": 1, "race": 1, "report": 1, "finalists": 2}  # fmt: skip
+        "blocks": 2, "screen": 1, "race": 1, "holdout": 1, "finalists": 2}  # fmt: skip
 MORE = [{"learning_rates": [1e-2, 1.0]}, {"optimizers": ["momentum"]}, {"batch_sizes": [64]}, {"blocks": 3}]
 TABLES = ("runs.parquet", "curves.parquet", "paths.parquet")
 FIRST, REPLACED = 6, 30

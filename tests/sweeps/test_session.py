@@ -117,7 +117,7 @@ def test_both_dtypes(tmp_path):
 
 
 def test_a_deadline_ends_runs_where_they_are(tmp_path):
-    status, found = execute(tmp_path, deadline=1e-9, steps=1000)
+    status, found = execute(tmp_path, run_timeout=1e-9, steps=1000)
     runs, curves = found.runs, found.curves
     assert (runs["status"] == "deadline").all() and (runs["steps"] < 1000).all() and status.runs == len(runs) == 4
     assert np.isfinite(runs["loss_final"]).all() and runs["diverged_at"].isna().all()
@@ -129,7 +129,7 @@ def test_a_deadline_ends_runs_where_they_are(tmp_path):
 
 
 def test_a_deadline_that_is_not_met_changes_nothing_but_ids(tmp_path):
-    _, late = execute(tmp_path, deadline=1e9)
+    _, late = execute(tmp_path, run_timeout=1e9)
     plain = optbench.sweep(SMALL)
     ids = ["run_id", "cohort_id"]
     pd.testing.assert_frame_equal(late.runs.drop(columns=ids), plain.runs.drop(columns=ids))

@@ -33,7 +33,7 @@ BAD = [
     *(("tuning_seeds", value) for value in (-1, 1.5, "a", NAN, [1], 10, None, True)),
     *(("steps", value) for value in (0, -1, 1.5, NAN, INF, "a", "", [1], True, 10**30)),
     *(("dtypes", value) for value in ("", "float16", "float64,float65", [], [64], 64, ["float64"] * 2, {"a": 1})),
-    *(("deadline", value) for value in (0, -1, NAN, INF, "a", [1], True, HUGE)),
+    *(("run_timeout", value) for value in (0, -1, NAN, INF, "a", [1], True, HUGE)),
     *(("device", value) for value in ("", "gpu", "CUDA", "cuda:0", 0, True, ["cpu"], ["cpu", "cuda"], {"a": 1})),
     *(("problems", value) for value in (
         "", [], 1, True, [1], [None], [["rosenbrock"]], {"name": "rosenbrock"}, [{}], [{"nam": "rosenbrock"}],
@@ -134,7 +134,11 @@ def test_a_grid_of_rates(text, rates):
 SPECS = [
     BASE,
     BASE
-    | {"learning_rates": [1e-5, 1 / 3, 5e-324, 1.7976931348623157e308], "deadline": 0.1, "dtypes": "float32,float64"},
+    | {
+        "learning_rates": [1e-5, 1 / 3, 5e-324, 1.7976931348623157e308],
+        "run_timeout": 0.1,
+        "dtypes": "float32,float64",
+    },
     BASE | {"problems": ["mlp(activation='tanh')", 'logistic(data="a b")', {"name": "saddle", "epochs": 0.25}]},
     BASE | {"problems": [{"name": "saddle", "steps": 7}, {"name": "mlp(hidden=(8, 4))", "epochs": 1e-9}]},
     BASE | {"plugins": ["/a b/c.py", "C:\\users\\new\\täst\t'\"#.py", "/tmp/\u2028\x7f\x01.py"], "steps": 2**53},
@@ -178,13 +182,13 @@ def test_flags_go_over_the_file_and_none_leaves_it(tmp_path):
     flags = {
         "problems": "quadratic(dim=3, condition=1e4), saddle", "optimizers": "gd, adam(beta1=[0.8, 0.9])",
         "batch_sizes": "32,full", "schedules": "constant, inverse(decay_rate=0.1)", "learning_rates": "0.1,1e-2",
-        "dtypes": "float64,float32", "deadline": 2.5,
+        "dtypes": "float64,float32", "run_timeout": 2.5,
     }  # fmt: skip
     spec = read(file, flags)
     assert [entry.name for entry in spec.problems] == ["quadratic(dim=3, condition=1e4)", "saddle"]
     assert spec.optimizers == ("gd", "adam(beta1=[0.8, 0.9])") and spec.schedules[1] == "inverse(decay_rate=0.1)"
     assert spec.batch_sizes == (32, "full") and spec.learning_rates == (0.1, 0.01)
-    assert spec.dtypes == ("float64", "float32") and spec.deadline == 2.5
+    assert spec.dtypes == ("float64", "float32") and spec.run_timeout == 2.5
     assert (spec.epochs, spec.steps, spec.tuning_seeds) == (5, None, 2)
 
 

@@ -19,7 +19,7 @@ from optbench.wording.answers import answer_of
 SPEC = {"problems": ["quadratic(dim=4)", "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"],
         "optimizers": ["gd", "momentum(beta1=[0.5, 0.9])", "lbfgs"], "batch_sizes": [16, "full"],
         "schedules": ["constant", "sqrt_step"], "learning_rates": "1e-3:10:5", "epochs": 10, "blocks": 3, "screen": 2,
-        "race": 2, "report": 2, "finalists": 3}  # fmt: skip
+        "race": 2, "holdout": 2, "finalists": 3}  # fmt: skip
 KEYS = ["problem", "optimizer", "beta1", "batch_size", "schedule", "lr"]
 
 
@@ -44,7 +44,7 @@ def test_every_seed_belongs_to_one_stage_of_one_block(runs):
     places = runs.groupby("seed")[["stage", "block"]].agg(["nunique", "first"])
     assert (places.xs("nunique", axis=1, level=1) == 1).all().all()
     stages = places["stage"]["first"].tolist()
-    assert stages == ["screen", "screen", "race", "race", "report", "report"] * 3
+    assert stages == ["screen", "screen", "race", "race", "holdout", "holdout"] * 3
     assert places["block"]["first"].tolist() == [0] * 6 + [1] * 6 + [2] * 6
 
 
@@ -68,18 +68,18 @@ def test_reported_are_the_blocks_choice_and_what_all_recommend(runs):
         raced = set(part.loc[part["stage"] == "race", "setting"])
         tuning = part[part["stage"].isin(["screen", "race"]) & part["setting"].isin(raced)]
         (chosen,), _ = best(tuning, 1)
-        reported = part[part["stage"] == "report"]
+        reported = part[part["stage"] == "holdout"]
         settings = set(reported["setting"])
         assert chosen in settings and len(settings) <= 2, name
         assert (reported.groupby("setting")["seed"].nunique() == 2).all()
-    for _, part in runs[runs["stage"] == "report"].groupby(["problem", "optimizer"]):
+    for _, part in runs[runs["stage"] == "holdout"].groupby(["problem", "optimizer"]):
         blocks = part.groupby("setting")["block"].nunique()
         assert blocks.max() == 3, "one setting is reported on in every block"
 
 
 def test_what_later_stages_may_take_is_counted_beforehand(runs):
     later = expected(plan_of(merge(SPEC, {})))
-    for stage, limit in {"race": 3, "report": 2}.items():
+    for stage, limit in {"race": 3, "holdout": 2}.items():
         planned = later[stage]
         count = pd.Series({(p.cohort.problem.name, p.cohort.optimizer.name): 0 for p in planned})
         for each in planned:
@@ -90,27 +90,29 @@ def test_what_later_stages_may_take_is_counted_beforehand(runs):
         assert {(name, number) for (_, name), number in count.items()} == {
             ("gd", 6 * limit), ("momentum", 6 * limit), ("lbfgs", 6)
         }  # fmt: skip
-        assert (ran <= count[ran.index]).all() and (stage == "report" or (ran == count[ran.index]).all())
+        assert (ran <= count[ran.index]).all() and (stage == "holdout" or (ran == count[ran.index]).all())
     both = expected(plan_of(merge(SPEC, {"dtypes": "float64,float32", "problems": SPEC["problems"][0]})))
     assert sum(each.runs for each in both["race"]) == 6 * (3 + 3 + 2)
     assert {stage: len(each) for stage, each in expected(plan_of(merge(SPEC, {"seeds": 3}))).items()} == {
         "race": 0,
-        "report": 0,
+        "holdout": 0,
     }
 
 
 def test_no_reporting_seed_has_a_tuning_run(runs):
     tuning, reporting = (
-        set(runs.loc[runs["stage"].isin(names), "seed"]) for names in (("screen", "race"), ("report",))
+        set(runs.loc[runs["stage"].isin(names), "seed"]) for names in (("screen", "race"), ("holdout",))
     )
     assert not tuning & reporting and len(reporting) == 6
 
 
 def test_a_run_keeps_its_id_in_a_plain_grid(runs):
-    grid = {key: value for key, value in SPEC.items() if key not in ("blocks", "screen", "race", "report", "finalists")}
+    grid = {
+        key: value for key, value in SPEC.items() if key not in ("blocks", "screen", "race", "holdout", "finalists")
+    }
     plain = optbench.sweep(grid, seeds=[0, 4], workers=1).runs
     both = runs.merge(plain, on="run_id", suffixes=("", "_grid"))
-    assert len(both) == (runs["seed"].isin([0, 4])).sum() and set(both["stage"]) == {"screen", "report"}
+    assert len(both) == (runs["seed"].isin([0, 4])).sum() and set(both["stage"]) == {"screen", "holdout"}
     assert set(plain["stage"]) == {"grid"} and set(plain["block"]) == {-1}
     np.testing.assert_allclose(both["loss_final"], both["loss_final_grid"], rtol=1e-9)
 
@@ -140,7 +142,7 @@ def test_the_same_bytes_from_any_number_of_workers_and_after_a_cut(tmp_path, mon
 def test_choices_by_a_metric_of_the_test_data():
     spec = {**SPEC, "problems": SPEC["problems"][1:], "optimizers": ["gd"], "choose_by": "test_loss", "race": 0}
     runs = optbench.sweep(spec, workers=1).runs
-    screen, report = (runs[runs["stage"] == stage] for stage in ("screen", "report"))
+    screen, report = (runs[runs["stage"] == stage] for stage in ("screen", "holdout"))
     pooled = np.log(screen["test_loss_final"]).groupby([screen[key] for key in KEYS[3:]]).mean()
     value = report.groupby(KEYS[3:])["block"].nunique()
     assert pooled[value.idxmax()] == pytest.approx(pooled.min())
@@ -150,7 +152,7 @@ def test_choices_by_a_metric_of_the_test_data():
     ("changes", "message"),
     [
         ({"blocks": 1}, "blocks=1 must be at least 2"),
-        ({"blocks": 3, "report": 0}, "report=0 must be at least 1"),
+        ({"blocks": 3, "holdout": 0}, "holdout=0 must be at least 1"),
         ({"blocks": 3, "seeds": 5}, "seeds and blocks: give one; 3 blocks take 18 seeds"),
         ({"choose_by": "test_los"}, "did you mean 'test_loss'"),
         ({"finalists": 0}, "finalists=0 must be at least 1"),
@@ -174,7 +176,7 @@ def test_the_shipped_specs_ask_the_same_question():
     default, thorough = read(), read("thorough")
     same = {"problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "epochs", "steps", "dtypes"}
     assert default.model_dump(include=same) == thorough.model_dump(include=same)
-    assert thorough.blocks > default.blocks >= 8 and thorough.report >= default.report >= 3
+    assert thorough.blocks > default.blocks >= 8 and thorough.holdout >= default.holdout >= 3
     with pytest.raises(OptbenchError, match="unknown spec 'thorogh': did you mean 'thorough'"):
         read("thorogh")
 
@@ -190,7 +192,7 @@ def test_the_chosen_settings_are_left_as_a_spec_that_runs(tmp_path):
     again = optbench.sweep(tmp_path / "whole" / "chosen.toml", seeds=4, workers=1).runs
     assert again.groupby("optimizer").size().to_dict() == {"gd": 4, "clip(adam)": 4, "lbfgs": 4}
     keys = ["optimizer", "batch_size", "schedule", "lr"]
-    everywhere = runs[runs["stage"] == "report"].groupby(keys)["block"].nunique()
+    everywhere = runs[runs["stage"] == "holdout"].groupby(keys)["block"].nunique()
     for setting in again[keys].drop_duplicates().itertuples(index=False, name=None):
         assert everywhere[setting] == 3, "what is chosen was reported on in every block"
     assert set(again["norm"].dropna()) == {1.0}
@@ -237,7 +239,7 @@ def test_tuning_seeds_and_blocks_are_not_both_asked_for():
 
 def test_a_sweep_that_a_deadline_cut_at_once_still_has_a_page(tmp_path):
     """Every run ended before its first step: nothing to choose, nothing against the budget, and no traceback."""
-    spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "deadline": 1e-9}
+    spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "run_timeout": 1e-9}
     results = optbench.sweep(spec, out=tmp_path / "cut", workers=1)
     assert (results.runs["status"] == "deadline").all() and len(results.curves_of([])) == 0
     assert optbench.load(tmp_path / "cut").curves_of([]).empty

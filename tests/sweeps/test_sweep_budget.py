@@ -11,7 +11,7 @@ from optbench.sweeps.executor import Ways
 PLAIN = {"problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["gd", "adam"], "batch_sizes": ["full"],
          "learning_rates": [0.001, 0.01], "steps": 200, "seeds": 6, "tuning_seeds": 2}  # fmt: skip
 BLOCKS = {key: value for key, value in PLAIN.items() if key not in ("seeds", "tuning_seeds")}
-BLOCKS |= {"blocks": 4, "screen": 1, "race": 1, "report": 2, "finalists": 1}
+BLOCKS |= {"blocks": 4, "screen": 1, "race": 1, "holdout": 2, "finalists": 1}
 FILES = ("runs", "curves", "problems", "landscapes")
 
 
@@ -38,7 +38,7 @@ def over(monkeypatch):
 )
 def test_what_counts_is_fair_and_the_rest_goes_on(spec, unit, count, tmp_path, over):
     over(tmp_path / "cut", count)
-    cut = optbench.sweep(spec, out=tmp_path / "cut", workers=1, budget="1h")
+    cut = optbench.sweep(spec, out=tmp_path / "cut", workers=1, time_limit="1h")
     assert cut.missing, "it says what is left out"
     runs = cut.runs
     stage = "grid" if unit == "seed" else "screen"
@@ -48,7 +48,7 @@ def test_what_counts_is_fair_and_the_rest_goes_on(spec, unit, count, tmp_path, o
     assert (settings_of.map(len) == 4).all() and 1 <= len(settings_of) < len(set(settings_of)) * 12
     assert not runs["run_id"].duplicated().any() and len(runs) < 2 * 4 * 6 + (unit == "block") * 100
     if unit == "block":
-        reported = runs[runs["stage"] == "report"].groupby(["problem", "block"]).size()
+        reported = runs[runs["stage"] == "holdout"].groupby(["problem", "block"]).size()
         assert set(reported.index) == set(settings_of.index)
     assert len(cut.verdicts()) >= 1
     optbench.sweep(spec, out=tmp_path / "cut", workers=2)
@@ -61,7 +61,7 @@ def test_what_counts_is_fair_and_the_rest_goes_on(spec, unit, count, tmp_path, o
 
 
 def test_a_budget_that_suffices_changes_no_run(tmp_path):
-    found, plain = optbench.sweep(BLOCKS, budget=3600), optbench.sweep(BLOCKS)
+    found, plain = optbench.sweep(BLOCKS, time_limit=3600), optbench.sweep(BLOCKS)
     names = [name for name in plain.runs.columns if name != "cohort_id"]
     one, other = (each.runs[names].sort_values("run_id", ignore_index=True) for each in (found, plain))
     pd.testing.assert_frame_equal(one, other)
@@ -70,15 +70,17 @@ def test_a_budget_that_suffices_changes_no_run(tmp_path):
 
 def test_a_budget_in_which_nothing_comes_to_its_end_is_one_line(tmp_path, over):
     over(tmp_path / "out", 0, times=9)
-    with pytest.raises(OptbenchError, match="budget of 60 s ended before all settings of a problem had run on a first"):
-        optbench.sweep(PLAIN, out=tmp_path / "out", budget="1m")
+    with pytest.raises(
+        OptbenchError, match="time limit of 60 s ended before all settings of a problem had run on a first"
+    ):
+        optbench.sweep(PLAIN, out=tmp_path / "out", time_limit="1m")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("2m", 120), ("1h", 3600), ("1h30m", 5400), ("90", 90),
                                                ("1.5h", 5400), (" 2 M ", 120), (0.5, 0.5), ("1e2", 100)])  # fmt: skip
 def test_times_have_units(text, seconds):
     assert settings.seconds(text) == seconds
-    assert optbench.sweep({**PLAIN, "steps": 1, "seeds": 2, "tuning_seeds": 1}, deadline=text).provenance
+    assert optbench.sweep({**PLAIN, "steps": 1, "seeds": 2, "tuning_seeds": 1}, run_timeout=text).provenance
 
 
 @pytest.mark.parametrize("text", ["", "s", "m2", "2x", "-1s", "0s", "nan", "1m2h", "1s1s", True, [1], "1e400s"])

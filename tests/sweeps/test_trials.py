@@ -109,7 +109,7 @@ def test_all_optimizers_see_the_same_points(catalogue):
 
 def test_only_the_search_seed_changes_them(catalogue):
     first = settings(catalogue)
-    same = {"seeds": [5], "steps": 9, "problems": ["saddle"], "deadline": 9.0}
+    same = {"seeds": [5], "steps": 9, "problems": ["saddle"], "run_timeout": 9.0}
     assert settings(catalogue, **same) == first != settings(catalogue, search_seed=1)
 
 

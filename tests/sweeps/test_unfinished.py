@@ -13,7 +13,7 @@ from optbench.sweeps.store import manifest
 
 SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "batch_sizes": [100],
         "learning_rates": "1e-4:1e-2:4", "steps": 20,
-        "blocks": 3, "screen": 1, "race": 1, "report": 2, "finalists": 2}  # fmt: skip
+        "blocks": 3, "screen": 1, "race": 1, "holdout": 2, "finalists": 2}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,10 @@ def unfinished(whole, folder, stages, lacking):
 
 
 CASES = {
-    "in the screen": (["screen"], [0, 1], "2 of 12 cohorts are missing (rosenbrock: gd); the race and the report have"),
-    "before the race": (["screen"], [], "unfinished: the race and the report have not begun"),
-    "in the race": (["screen", "race"], [-1], "1 of 24 cohorts is missing (saddle: momentum); the report has not"),
-    "in the report": (["screen", "race", "report"], [-1], "1 of 48 cohorts is missing (saddle: momentum)"),
+    "in the screen": (["screen"], [0, 1], "2 of 12 cohorts are missing (rosenbrock: gd); the race and the holdout"),
+    "before the race": (["screen"], [], "unfinished: the race and the holdout have not begun"),
+    "in the race": (["screen", "race"], [-1], "1 of 24 cohorts is missing (saddle: momentum); the holdout has not"),
+    "in the holdout": (["screen", "race", "holdout"], [-1], "1 of 48 cohorts is missing (saddle: momentum)"),
     "at the first cohort": (["screen"], range(1, 12), "11 of 12 cohorts are missing (rosenbrock: gd, momentum; saddle"),
 }
 
@@ -58,7 +58,7 @@ def test_what_is_there_is_read_and_what_is_missing_is_said(case, whole, tmp_path
         there = right[right["run_id"].isin(found.runs["run_id"])].reset_index(drop=True)
         pd.testing.assert_frame_equal(mine, there[list(mine)])  # of an optimizer without runs there is no column
     assert len(found.ranking()) and found.in_memory().missing == found.missing
-    if case in ("in the screen", "in the report"):
+    if case in ("in the screen", "in the holdout"):
         told = []
         page = write_report(folder, tell=told.append).read_text()
         assert told == [found.missing] and found.missing.removeprefix("u") in page

@@ -26,7 +26,7 @@ def planted(optimizers, spread=0.05, blocks=8, problems=("p", "q"), failing=()):
             return np.inf
         return np.log(1e-3 * WORSE[optimizer]) + 10 * abs(rate - 0.2) + spread * rng.standard_normal()
 
-    return staged_table(value, optimizers, blocks=blocks, problems=problems, report=3)
+    return staged_table(value, optimizers, blocks=blocks, problems=problems, holdout=3)
 
 
 def test_who_is_first_and_by_how_much():
@@ -176,7 +176,7 @@ def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, opt
 
 
 def test_failures_have_no_ratio():
-    lost = [(name, stage) for name in ("gd", "adam") for stage in ("screen", "race", "report")]
+    lost = [(name, stage) for name in ("gd", "adam") for stage in ("screen", "race", "holdout")]
     assert answer_of(planted(["gd", "adam"], failing=lost), []).sentence("p") == (
         "p: every run failed, so there is nothing to compare"
     )

@@ -20,7 +20,7 @@ def table(factors, spread=0.02):
     def value(problem, optimizer, rate, stage, block, seed):
         return math.log(factors[optimizer]) + spread * math.sin(17 * seed + len(optimizer))
 
-    return staged_table(value, list(factors), blocks=8, problems=("p",), report=3)
+    return staged_table(value, list(factors), blocks=8, problems=("p",), holdout=3)
 
 
 @pytest.mark.parametrize(

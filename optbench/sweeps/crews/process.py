@@ -20,7 +20,7 @@ from optbench.sweeps.crews.pipes import Decoder, Message, send
 _LOOK = 0.1
 """Seconds between two looks at a worker's memory and clock."""
 _COMPILING = 300.0
-"""Seconds that loading and compiling may take, where --stall is not longer."""
+"""Seconds that loading and compiling may take, where --worker-timeout is not longer."""
 _CHECKING = 5.0
 """Seconds that quick checks of a record may take; Python's part of them ends after half of one."""
 _WORDS = 2000
@@ -154,7 +154,9 @@ class Process:
         if self._state != "waiting" and silent > limit:
             what = "it showed no sign of progress" if self._state == "running" else f"{self._state} took more than"
             self.end()
-            raise Died(f"{what}{' for' if self._state == 'running' else ''} {limit:g} s, and was ended (--stall)")
+            raise Died(
+                f"{what}{' for' if self._state == 'running' else ''} {limit:g} s, and was ended (--worker-timeout)"
+            )
         if (size := _memory(self._process.pid)) > self._limits.memory:
             self.end()
             limit_text = f"{self._limits.memory / _GIGABYTE:.2g} GB"

@@ -138,7 +138,7 @@ class Store:
             # A shard reports on what each block has chosen, the sweep on what all recommend as well. To end with the
             # sweep's very bytes, such a cohort runs as a whole: the last bits of a run may depend on how many run
             # beside it, for vectors have a width.
-            rest.append(_part(each, lanes) if parts and each.stage != "report" else each)
+            rest.append(_part(each, lanes) if parts and each.stage != "holdout" else each)
             entries.append(_entry(each, parts))
         self._report_damage()
         self._manifest = replace(

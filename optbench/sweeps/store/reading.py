@@ -119,7 +119,7 @@ def missing_text(made: Manifest, pairs: Iterable[tuple[Entry, str]], begun: bool
         verb = "is" if len(missing) == 1 else "are"
         texts.append(f"{len(missing):,} of {len(made.cohorts):,} cohorts {verb} missing ({_pairs(missing)})")
     stages = {entry.stage for entry in made.cohorts}
-    later = [stage for stage in ("race", "report") if "screen" in stages - {stage} and stage not in stages]
+    later = [stage for stage in ("race", "holdout") if "screen" in stages - {stage} and stage not in stages]
     seeds = _spec(made.spec) if later and not begun else {}  # a long list of rates takes seconds to be read
     if (later := [stage for stage in later if seeds.get(stage, 1)]) and not begun:
         texts.append(f"the {' and the '.join(later)} {'have' if len(later) > 1 else 'has'} not begun")
