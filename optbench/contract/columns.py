@@ -1,43 +1,114 @@
-"""The fixed columns of the tidy tables; hyperparameters and metrics have columns of their own beside them."""
+"""The fixed columns of the tidy tables, one list a table; hyperparameters and metrics have columns beside them.
 
-RUNS = (
-    "run_id",
-    "cohort_id",
-    "problem",
-    "optimizer",
-    "schedule",
-    "lr",
-    "batch_size",
-    "seed",
-    "dtype",
-    "stage",
-    "block",
-    "steps",
-    "epochs",
-    "samples",
-    "status",
-    "failure",
-    "diverged_at",
-    "loss_initial",
-    "loss_final",
-    "loss_best",
-    "suboptimality_final",
-    "test_loss_final",
-    "log_tail",
-)
-CURVES = (
-    "run_id",
-    "step",
-    "epoch",
-    "samples",
-    "lr",
-    "batch_loss",
-    "train_loss",
-    "test_loss",
-    "gradient_norm",
-)
+All else follows from these lists: the order of the columns, their types in the files, what a reader demands of a table.
+A new column of ``curves`` that a step measures is a line in `TABLES`, and an array of its name in the engine's outcome.
+"""
+
+from typing import Literal, NamedTuple
+
+
+class Column(NamedTuple):
+    """A column of a table."""
+
+    name: str
+    kind: Literal["text", "integer", "number"] = "number"
+    optional: bool = False
+    """It may lack in folders of older versions, and may have empty rows."""
+    least: int = 0
+    """The least value of an integer."""
+    per_step: bool = False
+    """Of ``curves``: the engine's outcome has an array of this name, empty at step 0."""
+
+
+TABLES: dict[str, tuple[Column, ...]] = {
+    "runs": (
+        Column("run_id", "text"),
+        Column("cohort_id", "text"),
+        Column("problem", "text"),
+        Column("optimizer", "text"),
+        Column("schedule", "text"),
+        Column("lr"),
+        Column("batch_size", "integer", least=1),
+        Column("seed", "integer"),
+        Column("dtype", "text"),
+        Column("stage", "text", optional=True),
+        Column("block", "integer", optional=True),
+        Column("steps", "integer"),
+        Column("epochs"),
+        Column("samples", "integer"),
+        Column("status", "text"),
+        Column("failure", "text", optional=True),
+        Column("diverged_at", "integer", optional=True),
+        Column("loss_initial"),
+        Column("loss_final"),
+        Column("loss_best"),
+        Column("suboptimality_final"),
+        Column("test_loss_final"),
+        Column("log_tail", optional=True),
+    ),
+    "curves": (
+        Column("run_id", "text"),
+        Column("step", "integer"),
+        Column("epoch"),
+        Column("samples", "integer"),
+        Column("lr", optional=True, per_step=True),
+        Column("batch_loss", optional=True, per_step=True),
+        Column("train_loss"),
+        Column("test_loss", optional=True),
+        Column("gradient_norm", optional=True, per_step=True),
+    ),
+    "timings": (
+        Column("cohort_id", "text"),
+        Column("lanes", "integer", least=1),
+        Column("steps", "integer"),
+        Column("seconds"),
+        Column("evaluation_seconds"),
+        Column("ns_per_run_step"),
+        Column("compile_seconds"),
+        Column("host", "text", optional=True),
+        Column("threads", "integer", optional=True),
+        Column("device", "text", optional=True),
+        Column("device_note", "text", optional=True),
+        Column("eager", "text", optional=True),
+    ),
+    "problems": (
+        Column("problem", "text"),
+        Column("minimum", optional=True),
+        Column("minimum_source", "text", optional=True),
+        Column("dim", optional=True),
+        Column("examples", optional=True),
+        Column("data", "text", optional=True),
+        Column("source", "text", optional=True),
+        Column("digest", "text", optional=True),
+    ),
+    "landscapes": (Column("problem", "text"), Column("w_1"), Column("w_2"), Column("value")),
+    "paths": (
+        Column("run_id", "text"),
+        Column("problem", "text"),
+        Column("optimizer", "text"),
+        Column("step", "integer"),
+        Column("w_1"),
+        Column("w_2"),
+        Column("train_loss", optional=True),
+    ),
+    "snippets": (
+        Column("problem", "text"),
+        Column("optimizer", "text"),
+        Column("schedule", "text"),
+        Column("hyperparameters", "text"),
+        Column("batch_size", "integer", least=1),
+        Column("lr"),
+        Column("library", "text"),
+        Column("equal", "integer"),
+        Column("code", "text"),
+    ),
+}
+RUNS = tuple(column.name for column in TABLES["runs"])
+CURVES = tuple(column.name for column in TABLES["curves"])
 FORMER = ("tail_source",)
 """Columns of ``runs`` that folders of older versions have."""
+_ANYWHERE = {column.name: column for table in reversed(TABLES.values()) for column in table}
+_ANYWHERE |= {name: Column(name, "text", optional=True) for name in FORMER}
 METRICS = ("train_", "test_", "w_")
 """Prefixes of the metrics' columns: on the training data, on the test data, and coordinates of the weights."""
 
@@ -52,6 +123,19 @@ def is_metric(column: str) -> bool:
         True for a metric.
     """
     return column.startswith(METRICS)
+
+
+def column_of(table: str, name: str) -> Column | None:
+    """Return what is fixed of a column.
+
+    Args:
+        table: the name of the table.
+        name: that of the column.
+
+    Returns:
+        The column of that table, or else of another; None for a hyperparameter, a metric or a stranger.
+    """
+    return next((column for column in TABLES.get(table, ()) if column.name == name), _ANYWHERE.get(name))
 
 
 def is_taken(name: str) -> bool:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from optbench.contract import arguments
 from optbench.contract.arguments import path_of
-from optbench.contract.errors import OptbenchError
-from optbench.sweeps.store import schemas
+from optbench.contract.columns import TABLES
+from optbench.contract.errors import OptbenchError, shown
 from optbench.sweeps.store.points import Points
 from optbench.sweeps.store.reading import Folder
 from optbench.sweeps.verdicts import Verdicts
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from optbench.figures.accessor import Plot
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
-_LANDSCAPES = ("problem", "w_1", "w_2", "value")
-_SNIPPETS = ("problem", "optimizer", "schedule", "hyperparameters", "batch_size", "lr", "library", "equal", "code")
-_PATHS = ("run_id", "problem", "optimizer", "step", "w_1", "w_2", "train_loss")
 
 
 class Results(Verdicts):
@@ -58,10 +56,10 @@ class Results(Verdicts):
         snippets: pd.DataFrame | None = None,
     ):
         self.runs, self.timings, self.directory = runs, timings, directory
-        self.problems = pd.DataFrame(columns=["problem"]) if problems is None else problems
-        self.landscapes = pd.DataFrame(columns=_LANDSCAPES) if landscapes is None else landscapes
-        self.paths = pd.DataFrame(columns=_PATHS) if paths is None else paths
-        self.snippets = pd.DataFrame(columns=_SNIPPETS) if snippets is None else snippets
+        self.problems = _empty("problems") if problems is None else problems
+        self.landscapes = _empty("landscapes") if landscapes is None else landscapes
+        self.paths = _empty("paths") if paths is None else paths
+        self.snippets = _empty("snippets") if snippets is None else snippets
         self.provenance = dict(provenance or {})
         self.missing = source.missing if source else ""
         self._curves, self._source = curves, source
@@ -96,7 +94,7 @@ class Results(Verdicts):
         Returns:
             The columns that figures draw, and ``more``, as far as there are such.
         """
-        wanted, columns = schemas.names("run_ids", run_ids), [*_DRAWN, *schemas.names("more", more)]
+        wanted, columns = _texts("run_ids", run_ids), [*_DRAWN, *_texts("more", more)]
         if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in columns if name in rows.columns]]
@@ -174,3 +172,17 @@ def load(path: str | Path) -> Results:
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.optional(name) for name in names)
     return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths, snippets)
+
+
+def _empty(table: str) -> pd.DataFrame:
+    """Return that table without rows, as a folder that lacks it has it."""
+    names = ["problem"] if table == "problems" else [column.name for column in TABLES[table]]
+    return pd.DataFrame(columns=names)
+
+
+def _texts(key: str, given: Any) -> list[str]:
+    """Return texts, such as the ids of runs. Raise OptbenchError for anything else."""
+    found = arguments.items(key, given, 10**8)
+    if strange := [name for name in found if not isinstance(name, str) or not name.isprintable()]:
+        raise OptbenchError(f"{key}: {shown(strange[0])} must be a text")
+    return found

@@ -7,7 +7,8 @@ import pandas as pd
 
 from optbench import analysis
 from optbench.analysis.measures import LOG_TAIL
-from optbench.sweeps.store import schemas
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, shown
 from optbench.wording.notebook import notebook_html
 from optbench.wording.winners import winners
 
@@ -145,7 +146,7 @@ class Verdicts:
             >>> table[["kind", "n", "value"]].round(1).values.tolist()
             [['defaults', 0, 9.5], ['trials', 1, 5.3], ['trials', 3, 4.0]]
         """
-        settings = None if defaults is None else schemas.settings(defaults)
+        settings = None if defaults is None else _settings(defaults)
         return analysis.best_of_n(self.runs, counts, self._measure(choose_by), of, defaults=settings)
 
     def winners(self, choose_by: str | None = None) -> pd.DataFrame:
@@ -176,3 +177,14 @@ class Verdicts:
 
     def _measure(self, choose_by: str | None) -> str:
         return self.choose_by if choose_by is None else choose_by
+
+
+def _settings(defaults: Any) -> pd.DataFrame:
+    """Return a row a setting, of a table or of mappings. Raise OptbenchError for anything else."""
+    if isinstance(defaults, pd.DataFrame):
+        return defaults
+    rows = arguments.items("defaults", defaults)
+    if strange := [row for row in rows if not isinstance(row, Mapping)]:
+        example = {"optimizer": "gd", "lr": 0.1}
+        raise OptbenchError(f"defaults: {shown(strange[0])} must be a mapping, such as {example}")
+    return pd.DataFrame(rows)

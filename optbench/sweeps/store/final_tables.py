@@ -33,9 +33,7 @@ ROWS = 1 << 19
 _PLACED = 1 << 10
 """Cohorts whose runs are given their places at a time."""
 _ENDING = ".cohort"
-_MEASURED = ("batch_loss", "train_loss", "test_loss", "gradient_norm")
-"""Columns whose values hardly ever repeat: a dictionary of them, beside the metrics', takes longer than to write them,
-and room besides."""
+_PER_STEP = {column.name for column in columns.TABLES["curves"] if column.per_step} - {"lr"}
 
 
 def file_of(cohorts: Path, cohort_id: str) -> Path:
@@ -186,7 +184,9 @@ class _Writer:
         self._path, self._scratch, self._empty = path, scratch_of(path), schema.empty_table()
         self._parts: list[pa.Table] = []
         self._rows = 0
-        repeated = [name for name in schema.names if name not in _MEASURED and not columns.is_metric(name)]
+        # Measured values hardly ever repeat: a dictionary of them takes longer than to write them, and more space.
+        measured = {name for name in schema.names if columns.is_metric(name) or name in _PER_STEP}
+        repeated = [name for name in schema.names if name not in measured]
         self._file = pq.ParquetWriter(self._scratch, schema, compression="zstd", use_dictionary=repeated)
 
     def __enter__(self) -> "_Writer":

@@ -80,7 +80,7 @@ def _batches(path: Path, ids: pd.Index) -> Iterator[tuple[np.ndarray, np.ndarray
     """(points,) the place of each point's run in `ids`, and (3, points) step, samples and loss; others are left out."""
     try:
         file = pq.ParquetFile(path, read_dictionary=["run_id"])
-        schemas.check_points(path, file.schema_arrow, _COLUMNS)
+        _check(path, file.schema_arrow)
         held: list[pa.RecordBatch] = []
         for batch in file.iter_batches(_ROWS, columns=["run_id", *_COLUMNS]):
             held.append(batch)
@@ -93,6 +93,15 @@ def _batches(path: Path, ids: pd.Index) -> Iterator[tuple[np.ndarray, np.ndarray
         raise
     except (ArrowException, OSError, ValueError, KeyError) as error:
         raise unreadable(path, error) from None
+
+
+def _check(path: Path, schema: pa.Schema) -> None:
+    try:
+        schemas.check_schema("curves", schema)
+    except OptbenchError as error:
+        raise schemas.no_table(path, error) from None
+    if not pa.types.is_dictionary(schema.field("run_id").type):  # it is null in all rows
+        raise schemas.no_table(path, "the column 'run_id' has empty rows")
 
 
 def _placed(table: pa.Table, ids: pd.Index) -> tuple[np.ndarray, np.ndarray]:

@@ -87,9 +87,7 @@ class Folder:
             schema = pq.read_schema(path)
             schemas.check_schema(path.stem, schema)
             columns = [column for column in wanted if column in schema.names] or None
-            # What pandas may have left beside the schema is not asked for: it can name columns that are not there.
-            table = pq.read_table(path, columns=columns, **options).to_pandas(ignore_metadata=True)
-            return schemas.checked(path.stem, table)
+            return schemas.to_frame(path.stem, pq.read_table(path, columns=columns, **options))
         except OptbenchError as error:
             raise schemas.no_table(shown, error) from None
         except (ArrowException, OSError, ValueError) as error:
