@@ -37,7 +37,7 @@ class Job:
         """Run them, and the content of the file of each. ``threads``: how many the timings' table names."""
         outcomes = zip(self.planned, self.run(progress, stop), strict=True)
         return tuple(
-            encode(each.cohort_id, tables(each.cohort, outcome, each.place, each.run_ids, threads))
+            encode(each.cohort_id, tables(each.cohort, outcome, each.key, each.run_ids, threads))
             for each, outcome in outcomes
         )
 

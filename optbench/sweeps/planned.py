@@ -16,7 +16,7 @@ from optbench.contract.source_code import digest
 from optbench.contract.types import Device, Stage
 from optbench.contract.version import __version__
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.tables import Place
+from optbench.sweeps.tables import CohortKey
 
 # Nanoseconds: what a cohort costs beside its steps, for progress and order.
 COHORT_COST = 4e6
@@ -91,8 +91,8 @@ class PlannedCohort:
         return base.hexdigest()[:16]
 
     @property
-    def place(self) -> Place:
-        return Place(self.cohort_id, self.stage, self.block)
+    def key(self) -> CohortKey:
+        return CohortKey(self.cohort_id, self.stage, self.block)
 
     @property
     def runs(self) -> int:

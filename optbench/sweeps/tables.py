@@ -1,6 +1,8 @@
-"""What a cohort saw -> its rows of the tidy tables, as Arrow tables."""
+"""The outcome of a cohort as rows of the tidy tables, in Arrow."""
 
 import platform
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,33 +10,56 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from optbench.contract.columns import RUNS
+from optbench.contract.columns import CURVES, RUNS, TABLES
 from optbench.contract.types import Stage
-from optbench.engine.cohort import Cohort
+from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import CohortOutcome, Outcome
 from optbench.engine.tail import log_tail
-from optbench.sweeps.alike import Alike, alike, same, samples, table_of
+
+_PER_STEP = tuple(column.name for column in TABLES["curves"] if column.per_step)
+# Settings of cohorts whose seeds run one after the other; to make their columns takes as long as a small cohort's steps
+_CACHED = 64
+"""Parts of cohorts whose shared columns are cached."""
+# Rows of a curve: 256 lanes, the most of a call, of 64 points; all cached columns then take 35 MB at most. To make
+# them takes 0.25 of 0.55 ms that the tables of 100 runs take (measured)
+_MOST_CACHED = 1 << 14
+"""Rows of ``curves`` beyond which shared columns are not cached."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where in a sweep a cohort stands: its id, and the stage and block of the protocol that it belongs to."""
+class CohortKey:
+    """The place of a cohort in a sweep: its id, and its stage and block of the protocol."""
 
     cohort_id: str
     stage: Stage = "grid"
     block: int = -1
 
 
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """Columns of some lanes of a cohort that cohorts of other seeds have, too."""
+
+    settings: dict[str, pa.Array]
+    """Of ``runs``: the setting, without its hyperparameters."""
+    hyperparameters: dict[str, pa.Array]
+    ended: dict[str, pa.Array]
+    """Of ``runs``, where every run came to its end."""
+    points: dict[str, pa.Array]
+    """Of ``curves``, where every run came to its end: the number of the run, step, epoch and samples."""
+
+
 def tables(
-    cohort: Cohort, outcome: CohortOutcome, place: Place, run_ids: Sequence[str], threads: int
+    cohort: Cohort, outcome: CohortOutcome, key: CohortKey, run_ids: Sequence[str], threads: int
 ) -> dict[str, pa.Table]:
-    """The cohort's rows of ``runs``, ``curves`` and ``timings``, under the ids that are given."""
-    cohort_id = place.cohort_id
+    """Return the cohort's rows of ``runs``, ``curves`` and ``timings``.
+
+    run_ids: an id for each lane; threads: the number of threads that ``timings`` states.
+    """
     runs, curves, at = [], [], 0
     for part in outcome.parts:
         ids = run_ids[at : at + len(part.diverged_at)]
-        shared = alike(cohort, part, at)
-        runs.append(_runs(cohort, part, place, ids, shared))
+        shared = _shared_columns(cohort, part, at)
+        runs.append(_runs(cohort, part, key, ids, shared))
         curves.append(_curves(cohort, part, ids, shared))
         at += len(ids)
     steps = sum(part.steps * len(part.diverged_at) - part.given for part in outcome.parts)
@@ -48,7 +73,7 @@ def tables(
         "compile_seconds": outcome.compile_seconds,
     }
     timings = {
-        "cohort_id": [cohort_id],
+        "cohort_id": [key.cohort_id],
         **{name: np.array([number]) for name, number in numbers.items()},
         "host": [platform.node()],
         "threads": np.array([threads]),
@@ -56,15 +81,19 @@ def tables(
         "device_note": [outcome.device_note],
         "eager": [outcome.eager],
     }
-    return {"runs": _joined(runs), "curves": _joined(curves), "timings": table_of(timings)}
+    return {"runs": pa.concat_tables(runs), "curves": pa.concat_tables(curves), "timings": pa.table(timings)}
 
 
-def _joined(parts: Sequence[pa.Table]) -> pa.Table:
-    return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
+def failed_tables(cohort: Cohort, key: CohortKey, run_ids: Sequence[str], reason: str) -> dict[str, pa.Table]:
+    """Return the tables of a cohort that could not run: a failed row a run, no curves, no timings.
+
+    Failed runs are results like all others: they are kept, count as failures, and run again only where that is asked.
+    """
+    made = tables(cohort, _empty_outcome(cohort, reason), key, run_ids, 1)
+    return {**made, "timings": made["timings"].slice(0, 0)}
 
 
-def empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
-    """What a cohort saw none of whose lanes could run."""
+def _empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
     count, nothing = len(cohort.lanes), np.full((1, len(cohort.lanes)), np.nan)
     values = np.full((1, 1 + len(cohort.problem.metrics), count), np.nan)
     part = Outcome(
@@ -77,14 +106,14 @@ def empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
 
 
 def _failed(part: Outcome) -> np.ndarray:
-    """(runs,) bool: the lane could not be run, and what is there of it is nothing to show."""
+    """(runs,) bool: the lane could not be run, and has no values to show."""
     if not any(part.failures):
         return np.zeros(len(part.diverged_at), bool)
     return np.array([bool(reason) for reason in part.failures])
 
 
 def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
-    """Metrics and coordinates at every point, by column name, each (p, runs)."""
+    """Return metrics and coordinates at every point, by column name, each (p, runs)."""
     columns = {}
     for k, name in enumerate(cohort.problem.metrics, start=1):
         columns[f"train_{name}"] = part.train[:, k]
@@ -95,7 +124,7 @@ def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
     return columns
 
 
-def _runs(cohort: Cohort, part: Outcome, place: Place, ids: Sequence[str], alike: Alike) -> pa.Table:
+def _runs(cohort: Cohort, part: Outcome, key: CohortKey, ids: Sequence[str], shared: _Shared) -> pa.Table:
     count, failed = len(ids), _failed(part)
     diverged = (part.diverged_at > 0) & ~failed
     loss = part.train[:, 0]
@@ -103,71 +132,117 @@ def _runs(cohort: Cohort, part: Outcome, place: Place, ids: Sequence[str], alike
     if failed.any() or diverged.any():  # a diverged run is a failure, whatever it last had
         loss = np.where(failed, np.nan, loss)
         final = np.where(diverged, np.inf, loss[-1])
-        test = _but(failed, np.where(diverged, np.inf, test) if cohort.problem.test else test)
+        test = _without(failed, np.where(diverged, np.inf, test) if cohort.problem.test else test)
         ended = _ended(cohort, part, failed, diverged)
     else:
-        ended = alike.ended
+        ended = shared.ended
     columns = {
         "run_id": list(ids),
-        "cohort_id": same(place.cohort_id, count),
-        **alike.settings,
+        "cohort_id": _repeated(key.cohort_id, count),
+        **shared.settings,
         "seed": np.full(count, cohort.seed),
-        "stage": same(place.stage, count),
-        "block": np.full(count, place.block),
+        "stage": _repeated(key.stage, count),
+        "block": np.full(count, key.block),
         **ended,
         "loss_initial": loss[0],
         "loss_final": final,
         "loss_best": np.fmin.reduce(loss, axis=0),
         "suboptimality_final": final - cohort.problem.minimum,
         "test_loss_final": test,
-        "log_tail": _but(failed, log_tail(cohort, part)),
+        "log_tail": _without(failed, log_tail(cohort, part)),
     }
-    columns = {name: columns[name] for name in RUNS} | alike.hyperparameters
-    columns |= {name: _but(failed, values[-1]) for name, values in _metrics(cohort, part).items()}
-    return table_of(columns)
+    columns = {name: columns[name] for name in RUNS} | shared.hyperparameters
+    columns |= {name: _without(failed, values[-1]) for name, values in _metrics(cohort, part).items()}
+    return pa.table(columns)
 
 
-def _ended(cohort: Cohort, part: Outcome, failed: np.ndarray, diverged: np.ndarray) -> dict[str, Any]:
-    """How far the runs came, where not all of them came to the end."""
+def _ended(cohort: Cohort, part: Outcome, failed: np.ndarray, diverged: np.ndarray) -> dict[str, pa.Array]:
+    """Return the columns of how runs ended, where some failed or diverged."""
     steps = np.where(failed, 0, np.where(diverged, part.diverged_at, part.steps))
     late = "deadline" if part.steps < cohort.steps else "ok"
     return {
-        "steps": steps,
-        "epochs": steps / cohort.per_epoch,
-        "samples": samples(cohort, steps),
-        "status": np.select([failed, diverged], ["failed", "diverged"], late).tolist(),
-        "failure": list(part.failures) if failed.any() else same("", len(steps)),
+        **{name: pa.array(column) for name, column in _progress(cohort, steps).items()},
+        "status": pa.array(np.select([failed, diverged], ["failed", "diverged"], late).tolist()),
+        "failure": pa.array(list(part.failures)) if failed.any() else _repeated("", len(steps)),
         "diverged_at": pa.array(part.diverged_at, mask=~diverged),
     }
 
 
-def _but(failed: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The values, NaN for lanes that failed."""
+def _without(failed: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the values, NaN for lanes that failed."""
     return np.where(failed, np.nan, values) if failed.any() else values
 
 
-def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str], alike: Alike) -> pa.Table:
-    # Run by run, each up to its last point before it diverged.
-    places = alike.places
+def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str], shared: _Shared) -> pa.Table:
+    """Return the points run by run, each up to its last one before it diverged."""
+    points = dict(shared.points)
     rows: Any = slice(None)
     if part.diverged_at.any() or any(part.failures):
         whole = (part.diverged_at == 0) | (part.points[:, None] < part.diverged_at)
         rows = np.flatnonzero((whole & ~_failed(part)).T)
-        places = {name: column.take(pa.array(rows)) for name, column in places.items()}
+        points = {name: column.take(pa.array(rows)) for name, column in points.items()}
 
     def column(values: np.ndarray) -> np.ndarray:
         return values.T.ravel()[rows]
 
-    columns = {
-        "run_id": pa.array(ids, pa.string()).take(places["run"]),
-        "step": places["step"],
-        "epoch": places["epoch"],
-        "samples": places["samples"],
-        "lr": column(part.lr),
-        "batch_loss": column(part.batch_loss),
-        "train_loss": column(part.train[:, 0]),
-        "test_loss": column(part.test[:, 0]),
-        "gradient_norm": column(part.gradient_norm),
+    measured = {"train_loss": part.train[:, 0], "test_loss": part.test[:, 0]}
+    measured |= {name: getattr(part, name) for name in _PER_STEP}
+    run_id = pa.array(ids, pa.string()).take(points.pop("run"))
+    fixed = {"run_id": run_id, **points}
+    fixed |= {name: column(values) for name, values in measured.items()}
+    metrics = {name: column(values) for name, values in _metrics(cohort, part).items()}
+    return pa.table({name: fixed[name] for name in CURVES} | metrics)
+
+
+_cached: OrderedDict[tuple, tuple[tuple, _Shared]] = OrderedDict()
+"""By identities; the objects are kept beside the columns, so that nothing else takes an identity."""
+_lock = threading.Lock()
+
+
+def _shared_columns(cohort: Cohort, part: Outcome, first: int) -> _Shared:
+    """Return those of the lanes of a part, which are the cohort's from the number ``first`` on."""
+    objects, count = (cohort.problem, cohort.optimizer, cohort.lanes), len(part.diverged_at)
+    size = cohort.batch_size, cohort.dtype, cohort.steps, first, count, part.steps, part.points.tobytes()
+    key = (*map(id, objects), *size)
+    with _lock:
+        if key in _cached:
+            return _cached[key][1]
+    made = _make_shared(cohort, part, cohort.lanes[first : first + count])
+    if count * len(part.points) <= _MOST_CACHED:
+        with _lock:
+            _cached[key] = objects, made
+            if len(_cached) > _CACHED:
+                _cached.popitem(last=False)
+    return made
+
+
+def _make_shared(cohort: Cohort, part: Outcome, lanes: Sequence[Lane]) -> _Shared:
+    count, points = len(lanes), part.points
+    settings = {
+        "problem": _repeated(cohort.problem.name, count),
+        "optimizer": _repeated(cohort.optimizer.name, count),
+        "schedule": pa.array([lane.schedule.text for lane in lanes]),
+        "lr": pa.array([lane.lr for lane in lanes], pa.float64()),
+        "batch_size": pa.array(np.full(count, cohort.batch_size)),
+        "dtype": _repeated(cohort.dtype, count),
     }
-    columns |= {name: column(values) for name, values in _metrics(cohort, part).items()}
-    return table_of(columns)
+    hyperparameters = {
+        name: pa.array(np.array([lane.hyperparameters[name] for lane in lanes]))
+        for name in cohort.optimizer.hyperparameters
+    }
+    ran = np.zeros(count, dtype=bool)
+    step = np.tile(points, count)
+    places = {"run": np.repeat(np.arange(count), len(points)), **_progress(cohort, step, "step", "epoch")}
+    arrays = {name: pa.array(column) for name, column in places.items()}
+    return _Shared(settings, hyperparameters, _ended(cohort, part, ran, ran), arrays)
+
+
+def _progress(cohort: Cohort, steps: np.ndarray, step: str = "steps", epoch: str = "epochs") -> dict[str, np.ndarray]:
+    """Return so many steps as columns of steps, epochs and examples; the last mini-batch of an epoch may be smaller."""
+    per_epoch = cohort.per_epoch
+    samples = steps // per_epoch * cohort.problem.examples + steps % per_epoch * cohort.batch_size
+    return {step: steps, epoch: steps / per_epoch, "samples": samples}
+
+
+def _repeated(text: str, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text), count)

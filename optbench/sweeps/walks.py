@@ -105,7 +105,7 @@ def curves_of(planned: PlannedCohort) -> pa.Table:
     """Run a cohort here, and give what a path needs of its ``curves``: of an optimizer's the first lane's alone."""
     cohort = planned.cohort
     if not is_compiled(cohort.problem, cohort.optimizer):
-        return tables(cohort, run(cohort), planned.place, planned.run_ids, 1)["curves"]
+        return tables(cohort, run(cohort), planned.key, planned.run_ids, 1)["curves"]
     step, w, loss = footsteps(cohort)
     return pa.table({"step": step, "w_1": w[:, 0].astype(float), "w_2": w[:, 1].astype(float), "train_loss": loss})
 

@@ -97,7 +97,7 @@ def test_parts_of_which_an_optimizer_cannot_run(tmp_path):
 def test_groups_stay_together_and_are_dealt_by_cost():
     plan = session.plan(merge(BLOCKS, {}), CATALOGUE)
     parts = [part(plan, f"{number}/3").cohorts for number in (1, 2, 3)]
-    groups = [{(c.cohort.problem.name, c.cohort.optimizer.name, c.place.block) for c in each} for each in parts]
+    groups = [{(c.cohort.problem.name, c.cohort.optimizer.name, c.block) for c in each} for each in parts]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 8
     assert sorted(c.cohort_id for each in parts for c in each) == sorted(c.cohort_id for c in plan.cohorts)
     costs = [sum(c.cost for c in each) for each in parts]

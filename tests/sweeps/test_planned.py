@@ -55,7 +55,7 @@ def test_ids_are_those_of_version_0_3_0(catalogue, lanes, monkeypatch, options, 
     assert (planned.on_cpu(cohort).cohort_id, planned.on_cpu(cohort).run_ids) == (whole, tuple(run_ids))
     one = planned.planned_cohort(Cohort(*records, lanes[:1], 16, 30, seed=5, **options), "race", 3)
     assert (one.cohort_id, list(one.run_ids)) == (alone, run_ids[:1])
-    assert (one.place.cohort_id, one.place.stage, one.place.block) == (alone, "race", 3)
+    assert (one.key.cohort_id, one.key.stage, one.key.block) == (alone, "race", 3)
 
 
 @pytest.mark.parametrize("seeds", [{"seeds": [4, 0, 7]}, {"blocks": 3, "screen": 2}])
@@ -69,7 +69,7 @@ def test_cohorts_are_the_same_however_they_are_asked_for(catalogue, seeds):
         cohorts[:],
         [cohorts[i - len(once)] for i in range(len(once))],
     ):
-        assert [(each.place, each.run_ids) for each in other] == [(each.place, each.run_ids) for each in once]
+        assert [(each.key, each.run_ids) for each in other] == [(each.key, each.run_ids) for each in once]
     places = [(each.cohort.seed, each.stage, each.block) for each in cohorts[:6]]
     if "seeds" in seeds:
         assert places[:3] == [(4, "grid", -1), (0, "grid", -1), (7, "grid", -1)]

@@ -33,7 +33,7 @@ def test_every_cohort_comes_back_with_its_ids(spec):
         seen |= names
         recipe = pickle.loads(pickle.dumps(recipe_of(planned, spec.plugins)))
         again = cohort_of(recipe, CATALOGUE)
-        assert (again.place, again.run_ids) == (planned.place, planned.run_ids)
+        assert (again.key, again.run_ids) == (planned.key, planned.run_ids)
         assert again.cohort.evaluated.tolist() == planned.cohort.evaluated.tolist()
 
 

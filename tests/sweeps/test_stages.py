@@ -83,7 +83,7 @@ def test_what_later_stages_may_take_is_counted_beforehand(runs):
         planned = later[stage]
         count = pd.Series({(p.cohort.problem.name, p.cohort.optimizer.name): 0 for p in planned})
         for each in planned:
-            assert each.place.stage == stage and each.cohort.seed in set(runs.loc[runs["stage"] == stage, "seed"])
+            assert each.key.stage == stage and each.cohort.seed in set(runs.loc[runs["stage"] == stage, "seed"])
             count[each.cohort.problem.name, each.cohort.optimizer.name] += each.runs
         ran = runs[runs["stage"] == stage].groupby(["problem", "optimizer"]).size()
         # 3 blocks of 2 seeds; lbfgs has but one setting a problem.
