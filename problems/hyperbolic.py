@@ -28,7 +28,7 @@ def hyperbolic(radius=1.0, offset=1e-3, noise=0.01):
     the path into the saddle: x standard normal, y normal times ``offset``.
 
     Its gradient takes four times its floor (benchmarks/floors.py on a Xeon): 28 ns a call of 64 lanes, of which a call
-    that only writes zeros takes 21. A fused kernel, which makes the steps of longer runs, has no such calls.
+    that only writes zeros takes 21.
     """
     if radius <= 0:
         raise OptbenchError(f"problem hyperbolic: radius={radius!r} must be positive")

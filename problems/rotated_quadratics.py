@@ -52,7 +52,7 @@ def turns(dim, half):
 
 def turn(one, other, cosine, sine, work):
     # A loop over two rows of one array is a vector only where the compiler asks whether they overlap, which it does not
-    # for the few lanes of a fused kernel: those go by way of two rows of another.
+    # for few lanes: those go by way of two rows of another.
     runs = one.shape[0]
     if runs > 16:
         for r in range(runs):

@@ -8,7 +8,6 @@ from optbench.catalogue import loader
 from optbench.compiler import problem_kernels
 from optbench.engine import run as engine
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.cpu.fusing import can_be_fused
 from optbench.engine.cpu.update import Update
 from optbench.sweeps import session
 
@@ -72,7 +71,6 @@ def _arguments(problem, w, xy, dtype):
 
 def gradient(problem, w, xy=None, dtype="float64", **options):
     """Values (runs,) and gradients (runs, dim) at ``w`` (runs, dim), on the batch ``xy`` or on all data."""
-    options = {"strict": can_be_fused(problem)} | options  # as the engine compiles it: one kernel for both
     kernel = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, problem.name, **options)
     w, rest, work = _arguments(problem, np.atleast_2d(w), xy, dtype)
     inputs = [array.copy() for array in (w, *rest)]
@@ -97,21 +95,19 @@ def evaluate(problem, w, xy=None, dtype="float64"):
     return (out.array if problem.form == "single" else out.array.T).copy()
 
 
-def drive_rule(
-    record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False, strict=False
-):
+def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False):
     """Trajectories (steps + 1, runs, dim) of a compiled rule.
 
     ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
     ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run. ``blocks``: shapes, by default one vector.
-    ``reported``: the path of what the rule reports instead of that of w. ``strict``: by the kernel that is so.
+    ``reported``: the path of what the rule reports instead of that of w.
     """
     runs, dim = w.shape
     shape = (runs, dim) if order == "rows" else (dim, runs)
     at, g = np.empty(shape, dtype), np.empty(shape, dtype)
     by_run, g_by_run = (at, g) if order == "rows" else (at.T, g.T)
     by_run[:] = w
-    update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters, strict)
+    update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters)
     path = [by_run.copy()]
     for step, rate in enumerate(rates):
         g_by_run[:] = gradients(step, by_run.copy()) if callable(gradients) else gradients[step]

@@ -9,9 +9,6 @@ after a million others, and the JSON of ``peers.py`` has what was taken off. Whe
 of a millisecond without any reason, which was a third of what was compared. The others are given their mini-batches;
 optbench draws them in its first call and keeps the first ``_KEPT`` for those that follow, as it does for all optimizers
 of a sweep.
-
-A small problem without data has a fused kernel once the pair has run for some seconds, or an earlier process has left
-it on disk: such a case runs for ``_WARM`` seconds before it is timed, as compiling is timed for no side.
 """
 
 from __future__ import annotations
@@ -26,10 +23,8 @@ import numpy as np
 import optbench
 from benchmarks.sides.cases import BATCH_SIZE, Case, Side
 
-_WARM = 5.0
 _LONG = 0.04
 _KEPT = 32_000  # steps whose mini-batches of 64 examples are kept: a longer call would draw the rest each time
-_WARM_STEPS = 500_000  # of a lane, in a call: the time of steps counts, and a call has some milliseconds besides
 
 
 def optbench_side(case: Case) -> Side:
@@ -52,11 +47,6 @@ def _training(case: Case) -> Side:
             dtype=case.dtype, points=[steps * times], start=case.start,
         )  # fmt: skip
 
-    if case.batches is None:
-        call(1)  # compiles
-        begin = time.process_time()
-        while time.process_time() - begin < _WARM:
-            call(max(case.steps, _WARM_STEPS // case.lanes))
     times = _times(case, call)
     return Side(
         "optbench", lambda: call(case.steps), case.steps, lambda result: result.w, "cohort", lambda: call(1), 1,

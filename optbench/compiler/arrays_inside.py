@@ -4,7 +4,6 @@ As in numba_inside.py, each trick says why it is worth it, with what was measure
 tests/compiler/test_arrays_inside.py tries them.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,29 +14,6 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 _WHOLE = ir.IntType(64)
-
-
-def on_stack(number: Any, shape: tuple[int, ...]) -> Callable:
-    """A function for kernels that gives an array of that constant shape in C order, on the stack, not yet filled.
-
-    LLVM sees the sizes, so that loops over lanes become vectors, and keeps small arrays in registers: a step of
-    Rosenbrock with gd, one lane, takes 4 ns instead of 34. An array of NumPy's comes from the heap and goes nowhere.
-    When it breaks: numba/np/arrayobj.py, ``populate_array``.
-    """
-    kind = types.Array(number, len(shape), "C")
-
-    @intrinsic
-    def room(context):
-        def generate(context, builder, _, arguments):
-            item = context.get_data_type(number)
-            with builder.goto_entry_block():
-                memory = builder.alloca(ir.ArrayType(item, max(math.prod(shape), 1)))
-                memory.align = 64
-            return _array(context, builder, kind, memory, [ir.Constant(_WHOLE, n) for n in shape])
-
-        return kind(), generate
-
-    return room
 
 
 @intrinsic
@@ -57,18 +33,6 @@ def put(context: Any, target: Any, place: Any, source: Any) -> tuple[Any, Callab
         return context.get_dummy_value()
 
     return types.void(target, types.int64, source), generate
-
-
-@intrinsic
-def turned(context: Any, column: Any) -> tuple[Any, Callable]:
-    """An array (dim, 1) as (1, dim): the same memory, without the questions that numba's ``reshape`` asks."""
-
-    def generate(context, builder, _, arguments):
-        old = context.make_array(column)(context, builder, arguments[0])
-        dim, one = cgutils.unpack_tuple(builder, old.shape)
-        return _array(context, builder, column, old.data, [one, dim])
-
-    return column(column), generate
 
 
 @intrinsic

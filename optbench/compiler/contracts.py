@@ -147,37 +147,6 @@ class DriveArguments(NamedTuple):
     """What is evaluated, in w's shape; w itself where the rule reports nothing else."""
 
 
-class FusedArguments(NamedTuple):
-    """Steps of a cohort's lanes in one kernel of problem and rule. Arrays as in DriveArguments."""
-
-    w: Reals2
-    """(dim, runs), like g."""
-    g: Reals2
-    f: Reals1
-    """As of the last step, like g."""
-    state: Reals3
-    scalars: Reals2
-    powers: Doubles2
-    blocks: Wholes2
-    factors: Doubles2
-    base: Doubles1
-    schedule_of: Wholes1
-    limit: Reals1
-    x: Reals2
-    """(0, 0), and y (0,): a fused problem has no data."""
-    y: Reals1
-    noise: Reals2
-    constants: Reals1
-    layout: Wholes1
-    done: Whole
-    steps: Whole
-    """To be made, after step ``done``; ``factors`` and ``noise`` begin with the first of them."""
-    place: Wholes1
-    """(4,): where to begin, and where a lane has diverged before its update: the first of the lanes that step side by
-    side, the step, whether the losses there have been judged already, and before which lane they end. The first lane is
-    ``runs`` when all steps are made."""
-
-
 class ThreadUpdateArguments(NamedTuple):
     """A rule's step of the one lane ``r`` of a GPU's thread, inside StepsArguments' kernel."""
 

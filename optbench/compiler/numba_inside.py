@@ -124,18 +124,6 @@ def _saved(cache: Any, signature: Any, result: Any) -> None:
     type(cache).save_overload(cache, signature, result)
 
 
-def is_kept(kernel: Any, signature: Any) -> bool:
-    """Whether a kernel that is not compiled yet would be found on disk for that signature.
-
-    When it breaks, kernels are compiled anew where that pays: see ``_index_key`` of numba/core/caching.py.
-    """
-    try:
-        cache = kernel._cache
-        return cache._cache_file.path(cache._index_key(signature, kernel.targetctx.codegen())).exists()
-    except AttributeError:
-        return False
-
-
 _PRODUCTS = {"xxgemm": "bbbnnnppnpnppn", "xxgemv": "bbnnppnppp", "xxdot": "bbnppp"}
 """numba's functions of matrix products, and their arguments: bytes, numbers and pointers."""
 _KINDS: dict[str, Any] = {"b": ctypes.c_char, "n": ctypes.c_ssize_t, "p": ctypes.c_void_p}

@@ -6,7 +6,6 @@ Their arguments are GradientArguments and EvaluateArguments of contracts.py.
 import ast
 from collections.abc import Callable
 from functools import cache, partial
-from types import FunctionType
 from typing import Any
 
 import numba
@@ -16,7 +15,7 @@ from optbench.compiler.contracts import EvaluateArguments, GradientArguments
 from optbench.compiler.kernels import Kernel, finish
 from optbench.compiler.pipelines_inside import PART, Vectors
 from optbench.compiler.signatures import call, names, signature
-from optbench.compiler.translator import OPTIONS, STRICT, compile_tree, translator
+from optbench.compiler.translator import OPTIONS, compile_tree, translator
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import arguments
 from optbench.contract.types import DtypeName, Form
@@ -28,37 +27,27 @@ _CALL = ("first", "last")
 
 
 @cache
-def gradient_kernel(
-    function: Callable, form: Form, dtype: DtypeName, owner: str, strict: bool = False, one: bool = False
-) -> Kernel:
+def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str, one: bool = False) -> Kernel:
     """``value_and_gradient`` behind the common signature. Raises PluginError where it does not compile.
 
-    Of lanes form, ``strict``: with the bits that a fused kernel has, too; ``one``: for calls of a single lane.
+    ``one``: of lanes form, for calls of a single lane.
     """
     hidden = _CALL if form == "lanes" else ("f", *_CALL)
     own = _check_arguments(function, owner, [a for a in GradientArguments._fields if a not in hidden], ("w", "g"))
     head, kind = f"def NAME({names(GradientArguments)}):", gradient_signature(dtype)
     if form == "lanes":
-        options: dict[str, Any] = STRICT if strict else {}
-        part = gradient_of_lanes(function, dtype, owner, strict)
+        tree, namespace, key = translator(dtype, parts=True).prepare(function, owner, GradientArguments._fields)
+        part = compile_tree(tree, "gradient", function, namespace, key)
         taken = {name: f"_alone({name})" for name in "wgf" if one}
-        namespace = {"_inner": numba.njit(**OPTIONS | options | PART)(part), "_alone": alone}
-        text, key = f"{head}\n    {call(GradientArguments, '_inner', **taken)}\n", f"{part.__name__}{options}"
-        options = options | {"pipeline_class": Vectors}
+        namespace = {"_inner": numba.njit(**OPTIONS | PART)(part), "_alone": alone}
+        text, key = f"{head}\n    {call(GradientArguments, '_inner', **taken)}\n", part.__name__
+        options: dict[str, Any] = {"pipeline_class": Vectors}
     else:
         inner, key = translator(dtype).translate(function, owner)
         values = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)
         text = f"{head}\n    for r in range(first, last):\n        f[r] = _inner({values})\n"
         namespace, options = {"_inner": inner}, {}
     return _build(text, "value_and_gradient", function, namespace, key, kind, owner, options)
-
-
-def gradient_of_lanes(function: Callable, dtype: DtypeName, owner: str, strict: bool) -> FunctionType:
-    """``value_and_gradient`` of a problem in lanes form, of GradientArguments, as a part of a kernel."""
-    tree, namespace, key = translator(dtype, strict=strict, parts=True).prepare(
-        function, owner, GradientArguments._fields
-    )
-    return compile_tree(tree, "gradient", function, namespace, key)
 
 
 @cache

@@ -17,26 +17,19 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.compiler import (
-    arrays_inside,
-    fastmath,
-    multiply_add_inside,
-    numba_inside,
-    pipelines_inside,
-    vectors_inside,
-)
+from optbench.compiler import arrays_inside, fastmath, numba_inside, pipelines_inside, vectors_inside
 from optbench.compiler.fastmath import FASTMATH, IN_ORDER, REPLACED
 from optbench.contract.errors import PluginError
 from optbench.contract.source_code import definition, function_of, parsed
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
-_USED = fastmath, numba_inside, arrays_inside, pipelines_inside, multiply_add_inside, vectors_inside
+_USED = fastmath, numba_inside, arrays_inside, pipelines_inside, vectors_inside
 _BASE = "".join(map(inspect.getsource, _USED)) + numba.__version__
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 STRICT: dict[str, Any] = {"fastmath": False}
-"""The option of kernels that take no liberty at all: whatever is compiled around them, they compute the same bits."""
+"""The option of functions that take no liberty at all, such as the loops that call kernels."""
 
 
 def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
@@ -152,18 +145,14 @@ class Translator:
 
 
 @cache
-def translator(dtype: DtypeName, whole_literals: bool = False, strict: bool = False, parts: bool = False) -> Translator:
+def translator(dtype: DtypeName, whole_literals: bool = False, parts: bool = False) -> Translator:
     """One for all kernels of a dtype: what a wrapped rule calls is compiled already. ``parts``: as PART says."""
-    options: dict[str, Any] = {}
-    mark, rewrite = "", _seen_through
-    if strict:
-        options, mark, rewrite = STRICT, " strict", _at_once
-    elif whole_literals:
-        options, mark = {"fastmath": IN_ORDER}, " in order"
     if parts:
-        compile = numba.njit(**OPTIONS | options | pipelines_inside.PART)
-        return Translator(dtype, whole_literals, compile, rewrite=rewrite, mark=f"{mark} part")
-    return Translator(dtype, whole_literals, partial(jit, **options), rewrite=rewrite, mark=mark)
+        compile = numba.njit(**OPTIONS | pipelines_inside.PART)
+        return Translator(dtype, whole_literals, compile, mark=" part")
+    if whole_literals:
+        return Translator(dtype, whole_literals, partial(jit, fastmath=IN_ORDER), mark=" in order")
+    return Translator(dtype)
 
 
 def _names(code) -> set[str]:
@@ -203,12 +192,6 @@ def _seen_through(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[
             node.func = ast.copy_location(ast.Name("_multiply", ast.Load()), node.func)
             namespace["_multiply"] = arrays_inside.multiply
     return tree
-
-
-def _at_once(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str, Any]) -> ast.FunctionDef:
-    """Strict kernels' trees: the compiler fuses no product and sum, so the tree says which are one operation."""
-    namespace.update(multiply_add_inside.NAMES)
-    return multiply_add_inside.MultiplyAdds().visit(_seen_through(tree, namespace, scope))
 
 
 class _TypeLiterals(ast.NodeTransformer):

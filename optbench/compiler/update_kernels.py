@@ -9,7 +9,7 @@ from functools import partial
 from optbench.compiler.contracts import UpdateArguments
 from optbench.compiler.kernels import Kernel, finish
 from optbench.compiler.signatures import signature
-from optbench.compiler.translator import STRICT, translator
+from optbench.compiler.translator import translator
 from optbench.compiler.update_text import Writer
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
@@ -27,18 +27,13 @@ def parts_of(record: Optimizer) -> tuple:
 update_signature = partial(signature, UpdateArguments)
 
 
-def update_kernel(record: Optimizer, order: Order, dtype: DtypeName, strict: bool = False) -> Kernel:
-    """The rule as a loop over a cohort. Raises PluginError where it does not compile.
-
-    ``strict``: with the bits that a fused kernel has, too, as order "lanes" always is; in order "rows" a rule then
-    divides where it might multiply by one inverse.
-    """
+def update_kernel(record: Optimizer, order: Order, dtype: DtypeName) -> Kernel:
+    """The rule as a loop over a cohort. Raises PluginError where it does not compile."""
     if record.matrix and order != "rows":
         raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
-    strict = strict or order == "lanes"
-    key = (*parts_of(record), order, dtype, strict)
+    key = (*parts_of(record), order, dtype)
     if key not in _MADE:
-        function = Writer(record, order, translator(dtype, whole_literals=True, strict=strict)).function()
-        owner, options = f"optimizer {record.name}", STRICT if strict else {}
-        _MADE[key] = finish(function, update_signature(dtype), owner, record.rule.__name__, **options)
+        function = Writer(record, order, translator(dtype, whole_literals=True)).function()
+        owner = f"optimizer {record.name}"
+        _MADE[key] = finish(function, update_signature(dtype), owner, record.rule.__name__)
     return _MADE[key]

@@ -1,6 +1,6 @@
 """An update rule -> the text of its kernel, whose arguments are those of contracts.py."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import FunctionType
 
 from optbench.compiler import lane_constants
@@ -97,7 +97,8 @@ class Writer:
     def first_of_lanes(self) -> None:
         """Lines with the powers of all lanes, and the rows of what is constant along the parameters."""
         if self.power_names:
-            self.every_lane(1, self.powers, [f"powers[{i}, @]" for i in range(len(self.power_names))])
+            self.add(1, "for r in range(w.shape[1]):")
+            self.powers(2)
         for i in range(len(self.power_names)):
             self.add(1, f"_p{i} = powers[{i}]")
         for i, name in enumerate(self.rows):
@@ -143,7 +144,7 @@ class Writer:
         values = [*map(self.value, ("w", "g", *record.slots, "lr", *record.scalars))]
         if parts is None:
             return f"_rule({', '.join(values)})"
-        values += self._constants_of(at, parts, [f"_k{j}" for j in range(parts.count)], 0, alike=True)
+        values += self._constants_of(at, parts, [f"_k{j}" for j in range(parts.count)], 0)
         return f"{self.helper(parts.rest)}({', '.join(values)})"
 
     def term(self, at: int, function: Callable, first: int) -> tuple[str, int]:
@@ -154,15 +155,13 @@ class Writer:
         values, parts = [*map(self.value, arguments(function))], lane_constants.split_sum(self.record, function)
         if parts is None:
             return f"{self.helper(function)}({', '.join(values)})", 0
-        values += self._constants_of(at, parts, [f"_q{first + j}" for j in range(parts.count)], first, alike=False)
+        values += self._constants_of(at, parts, [f"_q{first + j}" for j in range(parts.count)], first)
         return f"{self.helper(parts.rest)}({', '.join(values)})", parts.count
 
-    def _constants_of(
-        self, at: int, parts: lane_constants.Split, made: list[str], first: int, alike: bool
-    ) -> list[str]:
+    def _constants_of(self, at: int, parts: lane_constants.Split, made: list[str], first: int) -> list[str]:
         """Lines that compute constants under these names, and what stands for them in a line of an element.
 
-        Of all that are kept they are those from ``first`` on; ``alike``: as every_lane takes places.
+        Of all that are kept they are those from ``first`` on.
         """
         function = self.helper(parts.first)
         call = f"{function}({', '.join(map(self.value, parts.names))})"
@@ -173,8 +172,9 @@ class Writer:
             return made
         for j, name in enumerate(made):
             self.add(at, f"{name} = scalars[scalars.shape[0] - {constant_count(self.record) - first - j}]")
-        places, made = [f"{name}[@]" for name in made], [f"{name}[r]" for name in made]
-        self.every_lane(at, lambda at: self.add(at, f"{', '.join(made)} = {call}"), places if alike else ())
+        made = [f"{name}[r]" for name in made]
+        self.add(at, "for r in range(w.shape[1]):")
+        self.add(at + 1, f"{', '.join(made)} = {call}")
         return made
 
     # The pieces; ``@`` in a line stands for the place of the element. GPU kernels are put together of some of them.
@@ -182,11 +182,6 @@ class Writer:
     def add(self, at: int, line: str) -> None:
         """One line."""
         self.lines.append("    " * at + line)
-
-    def every_lane(self, at: int, write: Callable[[int], None], places: Sequence[str]) -> None:
-        """Lines for every lane, which ``write(at)`` adds and which assign to ``places``, as below."""
-        self.add(at, "for r in range(w.shape[1]):")
-        write(at + 1)
 
     def _loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
         """Lines for every element."""

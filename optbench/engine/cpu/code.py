@@ -8,7 +8,6 @@ import numpy as np
 from optbench.compiler import finite_sums, permutations, problem_kernels
 from optbench.compiler.driver import driver
 from optbench.compiler.evaluations import evaluations
-from optbench.compiler.fused import VECTOR
 from optbench.compiler.kernels import Kernel
 from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.eager import AnyOptimizer
@@ -18,7 +17,6 @@ from optbench.contract.types import DtypeName, Order
 from optbench.engine import settings
 from optbench.engine.arrays import scratch_size
 from optbench.engine.cpu import interpreted
-from optbench.engine.cpu.fusing import can_be_fused
 
 # Bytes of w, g and state in one call: half of a core's L2 cache. Measured, Adam, at 1/8, 1/2, 1, 2, 8 MiB:
 # quadratic(dim=100) 256 lanes 1.06, 1.10, 1.00, 0.99, 1.00; rosenbrock(dim=100) 1.15, 1.05, 1.00, 0.99, 0.99; MLP 64
@@ -31,6 +29,7 @@ _MAX_LANES = 256
 # Lanes: one alone runs as a row. Measured, Adam, all lanes in one call over one by one, at 2, 4, 8, 15 lanes:
 # Rosenbrock 0.63, 0.35, 0.20, 0.19; quadratic 0.64, 0.33, 0.19, 0.19; logistic 0.61, 0.31, 0.19, 0.19
 _MIN_LANES = 2
+_VECTOR = 64  # bytes of the widest vectors there are, and of a cache line
 # Lanes: those of a wide network that take a mini-batch together, though they do not fit into the cache.
 _SHARING = 4
 
@@ -43,8 +42,6 @@ class ProblemCode:
 
     from_python = True
     """Whether Python calls the gradient: the way in is compiled now, not while a run is timed."""
-    fusing_seconds = 0.0
-    """What it took, between steps, to get a kernel that stands for them and an optimizer's."""
 
     def __init__(self, problem: Problem, dtype: DtypeName, alone: bool = False):
         settings.dtype(dtype)
@@ -56,10 +53,7 @@ class ProblemCode:
             self.gradient = interpreted.gradient(problem, owner)
             self.evaluate = interpreted.evaluate(problem, owner) if problem.evaluate is not None else None
             return
-        strict = can_be_fused(problem)
-        self.gradient = problem_kernels.gradient_kernel(
-            problem.value_and_gradient, problem.form, dtype, owner, strict, alone
-        )
+        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner, alone)
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
         if self.from_python:
@@ -78,10 +72,9 @@ class CohortCode(ProblemCode):
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.dtype(dtype))
         alone = problem.form == "lanes" and self.lanes_per_call == 1
-        # What has a fused kernel needs no other of one lane, which takes a second of a first start to compile.
-        super().__init__(problem, dtype, alone and (not can_be_fused(problem) or bool(optimizer.matrix)))
+        super().__init__(problem, dtype, alone)
         self.order: Order = "lanes" if problem.form == "lanes" and not alone else "rows"
-        self.update = update_kernel(optimizer, self.order, dtype, strict=can_be_fused(problem))
+        self.update = update_kernel(optimizer, self.order, dtype)
         _compile_draws(problem, dtype)
         assert isinstance(self.gradient, Kernel) and isinstance(self.update, Kernel)
         self.drive = partial(driver(dtype), self.gradient.address, self.update.address)
@@ -125,6 +118,6 @@ def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: 
         rows = len(problem.data[0]) if problem.data else 1
         room = _SCRATCH // max(scratch_size(problem, rows, 1) * size, 1) if problem.work else _MAX_LANES
         lanes = min(max(_MIN_LANES, lanes), room) if min(runs, room) >= _MIN_LANES else 1
-        vector = VECTOR // size
+        vector = _VECTOR // size
         lanes -= lanes % vector if lanes > vector else 0
     return lanes

@@ -48,9 +48,9 @@ def run_cohort(
         parts = [
             BaselineRun(cohort, code, evaluation).run(lane.hyperparameters, clock.of_call(1)) for lane in cohort.lanes
         ]
-    seconds, fusing = time.perf_counter() - ready, code.fusing_seconds
+    seconds = time.perf_counter() - ready
     evaluation_seconds = sum(part.evaluation_seconds for part in parts)
-    return CohortOutcome(parts, seconds - fusing, evaluation_seconds, ready - begin + fusing)
+    return CohortOutcome(parts, seconds, evaluation_seconds, ready - begin)
 
 
 def _run_lanes(

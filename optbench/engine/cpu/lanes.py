@@ -1,19 +1,16 @@
 """Some lanes on this machine's cores: their arrays, and one call of the compiled driver after the other."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from optbench.compiler.contracts import DriveArguments, FusedArguments
+from optbench.compiler.contracts import DriveArguments
 from optbench.engine import batches
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import CohortCode, EagerCode
 from optbench.engine.cpu.evaluation import Evaluation
-from optbench.engine.cpu.fusing import Pair, can_be_fused, pair
 from optbench.engine.cpu.seen import Seen
 from optbench.engine.cpu.twins import Twins
 from optbench.engine.cpu.update import Update
@@ -81,9 +78,6 @@ class CpuLanes:
         size = cohort.batch_size if self.batches.mini else 0
         self.batch = aligned((size, self.arrays.x.shape[1]), dtype), aligned(size, dtype)
         self.work = aligned(scratch_size(problem, size or len(self.arrays.x), self.runs), dtype)
-        self.pair: Pair | None = None
-        if isinstance(code, CohortCode):
-            self.pair = pair(problem, cohort.rule, dtype, code.order == "rows", len(self.update.scalars))
         self.width = max(size, problem.dim + 1 if problem.noise else 1)
         self.ahead = max(1, _KEPT // (2 * self.w.nbytes))
         self._seen = Seen((), self.w, self.w, self.runs)
@@ -92,8 +86,7 @@ class CpuLanes:
 
     def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """What changes the weights, with what it keeps for the lanes of these hyperparameters."""
-        strict = can_be_fused(cohort.problem)
-        return Update(cohort.rule, self.code.order, cohort.problem.blocks, cohort.dtype, hyperparameters, strict)
+        return Update(cohort.rule, self.code.order, cohort.problem.blocks, cohort.dtype, hyperparameters)
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -122,29 +115,15 @@ class CpuLanes:
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         drawn = self.batches.draw(size)
         steps = Steps(done, size, rates.factors, rates.steady, *drawn)
-        kind = self.runs, len(steps.noise) > 0
-        kernel = self.pair.choice(kind) if self.pair is not None else None
-        begin = time.perf_counter()
         reported = self.update.reported(self.w, done + size)
         self._seen = Seen(inner, self.w, reported, self.runs)
-        if kernel is None and self._twins is not None:
-            for first, last, followers in self._twins.pieces(steps.factors, rates.schedule_of, self.alive):
-                self.alive[followers] = False
-                self._driven(rates, steps.part(first, last), reported)
-                self._give(followers, self._twins.of[followers], steps.part(first, last))
-        elif kernel is None:
+        if self._twins is None:
             self._driven(rates, steps, reported)
-        else:
-            for place, (first, last) in enumerate(pairwise([0, *(point - done for point in inner), size])):
-                self._fused(kernel, rates, steps.part(first, last))
-                if last < size:
-                    self._seen.keep(place, self.w, reported, self.g, self.f)
-        if self.pair is not None:
-            seconds = time.perf_counter() - begin
-            self.pair.took(kind, kernel is not None, seconds, size)
-            if kernel is None and self.cohort.deadline is None:  # nothing may be compiled while a clock runs
-                left = seconds / size * (self.cohort.steps - done - size)
-                self.code.fusing_seconds += self.pair.spent(seconds, left)
+            return
+        for first, last, followers in self._twins.pieces(steps.factors, rates.schedule_of, self.alive):
+            self.alive[followers] = False
+            self._driven(rates, steps.part(first, last), reported)
+            self._give(followers, self._twins.of[followers], steps.part(first, last))
 
     def _driven(self, rates: Rates, steps: Steps, reported: np.ndarray) -> None:
         """By the kernels of problem and rule: all lanes step together, and stop where one has diverged."""
@@ -178,28 +157,6 @@ class CpuLanes:
         for array in (update.state, update.scalars, update.powers, seen.f[here]):
             array[:, followers] = array[:, leaders]
         seen.all[here, :, followers] = seen.all[here, :, leaders]
-
-    def _fused(self, kernel: Callable[..., None], rates: Rates, steps: Steps) -> None:
-        """By the one kernel of both: a few lanes make all steps, then the next; each stops where it has diverged."""
-        place, update = np.zeros(4, np.int64), self.update
-        x, y = self.arrays.train
-        while True:
-            arguments = FusedArguments(
-                w=self.w, g=self.g, f=self.f, state=update.state, scalars=update.scalars, powers=update.powers,
-                blocks=update.blocks, factors=steps.changes, base=self._base(rates, steps, 0),
-                schedule_of=rates.schedule_of, limit=self.limit, x=x, y=y, noise=steps.noise,
-                constants=self.arrays.constants, layout=self.arrays.layout, done=steps.done, steps=steps.size,
-                place=place,
-            )  # fmt: skip
-            kernel(*arguments)
-            if place[0] == self.runs:
-                break
-            self.done = steps.done + int(place[1])
-            judged = np.arange(place[0], place[3])
-            fresh = judged[self.alive[judged] & ~(self.f[judged] <= self.limit[judged])]
-            self.alive[fresh], self.diverged_at[fresh] = False, self.done + 1
-            self.park()
-        self.done = steps.done + steps.size
 
     def _base(self, rates: Rates, steps: Steps, at: int) -> np.ndarray:
         """(runs,): the rates without their schedules, 0 where a lane stands still; those of step ``at`` are set."""

@@ -25,14 +25,13 @@ class Update:
         shapes: Sequence[tuple[int, ...]],
         dtype: DtypeName,
         hyperparameters: Sequence[Mapping[str, float]],
-        strict: bool = False,
     ):
         runs = len(hyperparameters)
         self.blocks, dim, memory = block_table(record, shapes)
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs = record, order, runs
-        self.kernel = update_kernel(record, order, dtype, strict)
+        self.kernel = update_kernel(record, order, dtype)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
         self.scalars = first_scalars(record, len(self.blocks), dtype, hyperparameters)
