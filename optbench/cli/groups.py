@@ -19,13 +19,14 @@ WHERE, PAGE, INPUT, OUTPUT = "Where and how", "The report", "What to look at", "
 CODE = "As code of another library"
 """The headings of the options that more than one command has."""
 _OTHERS = "Besides"
-_RENAMED = {
-    ("sweep", "--budget"): "--time-limit",
-    ("sweep", "--deadline"): "--run-timeout",
-    ("sweep", "--stall"): "--worker-timeout",
-    ("check", "--stall"): "--check-timeout",
+_GONE = {
+    ("sweep", "--budget"): "since 0.14 it is --time-limit",
+    ("sweep", "--deadline"): "since 0.14 it is --run-timeout",
+    ("sweep", "--stall"): "since 0.14 it is --worker-timeout",
+    ("check", "--stall"): "since 0.14 it is --check-timeout",
+    ("report", "--asv"): "since 0.14 it is the script benchmarks/history.py of the repository",
 }
-"""Options that had another name before 0.14, and their names since."""
+"""Options of earlier versions, and what took their place."""
 _FEW = 4
 """So many options need no headings."""
 
@@ -44,10 +45,10 @@ class Command(TyperCommand):
     """A command whose help is in groups, and ends with an example."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; refuse the old name of an option with its new one."""
+        """Parse the arguments; refuse an option of an earlier version with its successor."""
         for arg in args:
-            if new := _RENAMED.get((self.name, old := arg.partition("=")[0])):
-                raise OptbenchError(f"no option {old}: since 0.14 it is {new}")
+            if successor := _GONE.get((self.name or "", option := arg.partition("=")[0])):
+                raise OptbenchError(f"no option {option}: {successor}")
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,9 +31,6 @@ def report(
     ] = None,
     static: Annotated[
         bool, flag("static", "All figures as pictures, no foreign script: a smaller file.", PAGE)
-    ] = False,
-    asv: Annotated[
-        bool, flag("asv", "The performance history in place of a sweep: asv's results in DIR.", PAGE)
     ] = False,
     formats: Annotated[
         str | None,
@@ -72,32 +68,11 @@ def report(
     One file, which needs nothing beside it and no network. Several folders (versions, machines, sweeps) are shown side
     by side, the first being the baseline.
     """
-    if asv:
-        given = {"--format": formats, "--tables": tables, "--static": static}
-        if unused := [name for name, value in given.items() if value]:
-            raise OptbenchError(
-                f"report --asv has no use for {unused[0]}: its page holds all there is, and saves its tables"
-            )
-        return draw_history(directories or [], out)
     from optbench.cli.console import warn
 
     options = {"out": out, "static": static, "style": style, "formats": _list(formats), "tables": _list(tables)}
     folders = directories or [Path("results")]
     draw(folders if len(folders) > 1 else folders[0], warn, **options)
-
-
-def draw_history(directories: Sequence[Path], out: Path | None = None) -> None:
-    """Write the page of what asv has recorded; without a folder, of the checkout that is the current folder."""
-    from optbench.cli.console import console
-    from optbench.report.history.page import write_history
-    from optbench.report.options import Options
-
-    if len(directories) > 1:
-        raise OptbenchError("report --asv takes one folder, that of asv's results")
-    results = directories[0] if directories else Path("reports", "asv", "results")
-    page = Options(out=out).page(results.absolute().parent, "history.html")
-    show = partial(console.print, soft_wrap=True, markup=False, highlight=False)
-    show(f"performance history: {write_history(results, page, tell=show)}")
 
 
 def draw(of: Path | Finished | Sequence[Path], tell: Callable[[str], None] | None = None, **options) -> None:

@@ -83,6 +83,7 @@ def test_help_imports_nothing_heavy():
         ([*SMALL, "--deadline=1m"], "no option --deadline: since 0.14 it is --run-timeout"),
         ([*SMALL, "--stall", "1m"], "no option --stall: since 0.14 it is --worker-timeout"),
         (["check", "mine.py", "--stall", "1m"], "no option --stall: since 0.14 it is --check-timeout"),
+        (["report", "--asv"], "no option --asv: since 0.14 it is the script benchmarks/history.py of the repository"),
         (["report", "none"], "none"),
         (["check", "none.py"], "no plug-in file 'none.py'"),
         (["check", "."], "no plug-in file '.'"),

@@ -1,0 +1,247 @@
+"""The performance history on one page: what ``asv run`` has recorded, version by version, regressions first.
+
+    python benchmarks/history.py                                     # reports/asv/results -> reports/asv/history.html
+    python benchmarks/history.py RESULTS --out PAGE.html
+
+A change counts as worse or better when it exceeds a tenth and the two 99% intervals, as asv computes them, do not
+overlap. Sizes have no noise: there the ratio alone decides. Regressions are also printed. The page ends with the
+comparison with other libraries, where ``peers.json`` lies two folders above the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import subprocess
+from dataclasses import dataclass
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+THRESHOLD = 0.10  # asv's own threshold in `asv continuous`
+UNITS = {
+    "seconds": ((1, "s"), (1e-3, "ms"), (1e-6, "\u00b5s"), (1e-9, "ns")),
+    "bytes": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B")),
+}
+MARKS = {"worse": "\u25b2 ", "better": "\u25bc ", "unclear": "~ ", "same": ""}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A median with its 99% interval; infinite ends where asv computed none."""
+
+    value: float
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclass(frozen=True)
+class Change:
+    """The cost of one version relative to an earlier one: above 1 is worse."""
+
+    ratio: float
+    verdict: str
+    """worse, better, unclear (more than the threshold, within the noise) or same."""
+
+    @property
+    def text(self) -> str:
+        """The change as a percentage, or as a factor from a doubling on."""
+        if self.ratio >= 2:
+            text = f"\u00d7 {self.ratio:.3g}"
+        elif self.ratio <= 0.5:
+            text = f"\u00f7 {1 / self.ratio:.3g}"
+        else:
+            text = f"{self.ratio - 1:+.0%}".replace("-", "\u2212")
+        return MARKS[self.verdict] + text
+
+
+@dataclass
+class Series:
+    """One benchmark with one set of parameters, over the commits that have a value."""
+
+    benchmark: str
+    parameters: str
+    unit: str
+    more_is_better: bool
+    values: dict[str, Measured | None]
+    """By commit; None where the benchmark failed."""
+
+    @property
+    def name(self) -> str:
+        """The benchmark with its parameters."""
+        return f"{self.benchmark} ({self.parameters})".removesuffix(" ()")
+
+    def change(self, new: Measured, old: Measured) -> Change | None:
+        """Compare two values; None where a ratio makes no sense."""
+        cost, before = (old.value, new.value) if self.more_is_better else (new.value, old.value)
+        if not (cost > 0 and before > 0):
+            return None
+        ratio = cost / before
+        if 1 / (1 + THRESHOLD) <= ratio <= 1 + THRESHOLD:
+            return Change(ratio, "same")
+        if self.unit not in ("bytes", "MiB") and new.low <= old.high and old.low <= new.high:
+            return Change(ratio, "unclear")
+        return Change(ratio, "worse" if ratio > 1 else "better")
+
+
+def read(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Read asv's results: by machine and environment, its commits from the oldest on, its facts and its series."""
+    if not (folder / "benchmarks.json").is_file():
+        raise SystemExit(f"history.py: {folder} holds no benchmarks.json: it is not a folder of asv's results")
+    known = json.loads((folder / "benchmarks.json").read_text())
+    files = [json.loads(path.read_text()) for path in folder.glob("*/*.json") if path.name != "machine.json"]
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for content in sorted(files, key=lambda each: each["date"]):
+        facts = content.get("params", {})
+        key = (facts.get("machine", ""), content["env_name"])
+        history = found.setdefault(key, {"commits": [], "series": {}, "other": 0})
+        history["facts"] = ", ".join(str(facts[name]) for name in ("cpu", "ram", "os") if facts.get(name))
+        history["commits"].append(content["commit_hash"])
+        for name, row in content["results"].items():
+            cells = dict(zip(content["result_columns"], row, strict=False))
+            if name not in known:
+                continue  # the benchmark no longer exists
+            if cells.get("version") != known[name].get("version"):
+                history["other"] += 1
+                continue
+            for parameters, value in measured(cells):
+                new = Series(".".join(name.split(".")[-2:]), parameters, known[name].get("unit", ""),
+                             bool(known[name].get("more_is_better")), {})  # fmt: skip
+                history["series"].setdefault((name, parameters), new).values[content["commit_hash"]] = value
+    return found
+
+
+def measured(cells: dict[str, Any]) -> list[tuple[str, Measured | None]]:
+    """List (parameters, value) of all that ran: null in the file is a failure, NaN does not exist in that version."""
+    axes = cells.get("params") or []
+    results = cells.get("result") or [None] * math.prod(map(len, axes))
+    lows, highs = cells.get("stats_ci_99_a") or [], cells.get("stats_ci_99_b") or []
+    found: list[tuple[str, Measured | None]] = []
+    for k, names in enumerate(product(*axes)):
+        label = ", ".join(str(name).strip("'\"") for name in names)
+        if results[k] is None:
+            found.append((label, None))
+        elif math.isfinite(results[k]):
+            has_interval = k < len(lows) and lows[k] is not None and math.isfinite(lows[k])
+            found.append((label, Measured(results[k], *((lows[k], highs[k]) if has_interval else ()))))
+    return found
+
+
+def version(folder: Path, commit: str) -> str:
+    """Return the package's version at a commit, from the repository that the folder is in, or else the short hash."""
+    for file in ("optbench/contract/version.py", "optbench/__init__.py"):
+        command = ["git", "-C", str(folder), "show", f"{commit}:{file}"]
+        shown = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
+        if found := re.search(r'^__version__ = "([^"]+)"', shown.stdout, re.MULTILINE):
+            return found[1]
+    return commit[:8]
+
+
+def compared(folder: Path, history: dict[str, Any]) -> dict[str, Any]:
+    """Compare each value with the one before it and the last with the best: rows of the page, regressions first."""
+    commits = history["commits"]
+    names = {commit: version(folder, commit) for commit in commits}
+    rows, failed, changed = [], [], []
+    for _, series in sorted(history["series"].items()):
+        values = {commit: value for commit in commits if (value := series.values.get(commit)) is not None}
+        if series.values.get(commits[-1], 0) is None:
+            failed.append(series.name)
+        if not values:
+            continue
+        steps = {new: series.change(values[new], values[old]) for old, new in pairwise(values)}
+        *earlier, last = values
+        best = (max if series.more_is_better else min)(earlier, key=lambda c: values[c].value) if earlier else None
+        against = series.change(values[last], values[best]) if best else None
+        cells = [(quantity(values[c], series.unit), steps.get(c)) if c in values else ("", None) for c in commits]
+        drawing = sparkline([values[c].value if c in values else None for c in commits])
+        rows.append((series, cells, against, drawing))
+        if last == commits[-1]:
+            step = steps.get(last)
+            for kind, change, since in (("step", step, earlier[-1:]), ("best", against, [best])):
+                if change and change.verdict in ("worse", "better"):
+                    before = quantity(values[since[0]], series.unit)
+                    changed.append((kind, series, before, names[since[0]], quantity(values[last], series.unit), change))
+    changed.sort(key=lambda each: -each[-1].ratio)
+    worse = [each for each in changed if each[0] == "step" and each[-1].verdict == "worse"]
+    hit = {id(each[1]) for each in worse}
+    return history | {
+        "names": [names[commit] for commit in commits], "rows": rows, "failed": failed,
+        "count": sum(commits[-1] in series.values for series, *_ in rows),
+        "regressions": worse,
+        "behind": [e for e in changed if e[0] == "best" and e[-1].verdict == "worse" and id(e[1]) not in hit],
+        "improvements": [e for e in reversed(changed) if e[0] == "step" and e[-1].verdict == "better"],
+    }  # fmt: skip
+
+
+def quantity(measured: Measured, unit: str) -> str:
+    """Write a value with three digits and a unit of a handy size."""
+    for size, name in UNITS.get(unit, ()):
+        if abs(measured.value) >= size:
+            return f"{digits(measured.value / size)} {name}"
+    return f"{digits(measured.value)} {unit}".strip()
+
+
+def digits(value: float) -> str:
+    """Write three significant digits, or all of a number from a thousand on."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def sparkline(values: list[float | None]) -> str:
+    """Draw a line of 84 by 22 pixels on a log axis that spans a factor of two at least; None is a gap."""
+    logs = {i: math.log2(value) for i, value in enumerate(values) if value is not None and value > 0}
+    if len(logs) < 2:
+        return ""
+    middle, span = (max(logs.values()) + min(logs.values())) / 2, max(max(logs.values()) - min(logs.values()), 1.0)
+    points = " ".join(
+        f"{3 + 78 * i / (len(values) - 1):.1f},{11 - 16 * (y - middle) / span:.1f}" for i, y in logs.items()
+    )
+    return f'<svg class="spark" width="84" height="22"><polyline points="{points}"/></svg>'
+
+
+def peers(path: Path) -> dict[str, list[tuple[str, ...]]]:
+    """Read the rows of ``benchmarks/peers.py``: by unit of work, each with both times and their ratio."""
+    content = json.loads(path.read_text()) if path.is_file() else {"rows": []}
+    tables: dict[str, list[tuple[str, ...]]] = {}
+    for row in content["rows"]:
+        times = digits(row["optbench_ns"]), digits(row["peer_ns"]), f"{row['ratio']:.2g}"
+        tables.setdefault(f"ns per {row['per']}", []).append(
+            (row["case"], f"{row['dtype']}, {row['lanes']} lanes", f"{row['peer']} ({row['variant']})", *times)
+        )
+    for row in content.get("jobs", {}).get("rows", []):
+        times = digits(row["optbench_seconds"]), digits(row["peer_seconds"]), f"{row['ratio']:.2g}"
+        tables.setdefault("seconds per job", []).append(
+            (row["job"], f"{row['start']}, {row['cores']} cores", f"{row['peer']} ({row['variant']})", *times)
+        )
+    return tables
+
+
+def main() -> None:
+    """Write the page, and print its regressions."""
+    from jinja2 import Environment, FileSystemLoader
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="?", type=Path, default=ROOT / "reports" / "asv" / "results")
+    parser.add_argument("--out", metavar="PAGE", type=Path, help="by default history.html beside the results")
+    given = parser.parse_args()
+    folder = given.results.absolute()
+    histories = {key: compared(folder, history) for key, history in read(folder).items()}
+    template = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True).get_template("history.html")
+    page = given.out or folder.parent / "history.html"
+    text = template.render(
+        histories=histories, peers=peers(folder.parents[1] / "peers.json"), percent=f"{THRESHOLD:.0%}"
+    )
+    page.write_text(text, encoding="utf-8")
+    for (machine, _), history in histories.items():
+        if len(history["names"]) > 1:
+            count = f"{len(history['regressions'])} of {history['count']} benchmarks over {THRESHOLD:.0%} worse"
+            print(f"{machine}: {count} in {history['names'][-1]} than in {history['names'][-2]}")
+        for _, series, before, since, now, change in history["regressions"]:
+            print(f"{series.name}: {now}, {change.text} against {before} in {since}")
+    print(f"performance history: {page}")
+
+
+if __name__ == "__main__":
+    main()
