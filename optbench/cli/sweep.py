@@ -11,7 +11,6 @@ from optbench.cli import sweep_options as options
 from optbench.cli.dry_run import print_plan, tell_if_long
 from optbench.cli.options import Workers, check_folder
 from optbench.cli.progress import watching
-from optbench.contract.arguments import is_file
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ def sweep(
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
     from optbench.cli.console import command, paragraph, show_broken, warn
+    from optbench.contract.arguments import is_file
     from optbench.report.finished import Finished
     from optbench.sweeps import session
     from optbench.sweeps.budget import Budget
@@ -127,6 +127,7 @@ def print_summary(finished: Finished) -> None:
     """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
     from optbench.cli.console import command, paragraph
     from optbench.cli.entries import counted
+    from optbench.contract.arguments import is_file
     from optbench.wording import answers
     from optbench.wording.eager import eager_text
 
