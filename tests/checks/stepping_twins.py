@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from optbench.checks.against.sides import Side
+from optbench.checks.against.implementations import Implementation
 
 
 @dataclass
@@ -102,11 +102,11 @@ class Summed:
         return None
 
 
-def side(twin, name="mine", **given):
-    """A twin as a side; hyperparameters are its numbers."""
+def implementation(twin, name="mine", **given):
+    """Return a twin as an implementation; hyperparameters are its numbers."""
     values = {key: getattr(twin, key) for key in ("beta1", "beta2", "eps", "decay", "dampening") if hasattr(twin, key)}
 
     def begin(shapes, chosen):
         return replace(twin, state=dict(type(twin)().state), **chosen)
 
-    return Side(name, {**values, **given}, begin)
+    return Implementation(name, {**values, **given}, begin)

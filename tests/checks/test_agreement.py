@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from stepping_twins import Adaptive, Summed, side
+from stepping_twins import Adaptive, Summed, implementation
 
-from optbench.checks.against import meanings
-from optbench.checks.against.courses import STEPS, made_courses
-from optbench.checks.against.cures import cured, other_values
-from optbench.checks.against.findings import findings
-from optbench.checks.against.probes import probe_both
-from optbench.checks.against.walks import apart, compare, digits
+from optbench.checks.against.findings import find_differences
+from optbench.checks.against.fixes import match_names, search_values, try_fixes
+from optbench.checks.against.measurements import measure_both
+from optbench.checks.against.rollouts import STEPS, compare, digits, distance, given_streams
 
 PLANTED = [
     (Adaptive(), Adaptive(), [], ""),
@@ -59,18 +57,18 @@ PLANTED = [
 ]  # fmt: skip
 
 
+def both(mine, theirs):
+    return implementation(mine), implementation(theirs, "theirs")
+
+
 @pytest.mark.parametrize(("mine", "theirs", "names", "words"), PLANTED)
-def test_what_was_planted_is_named_and_nothing_else(mine, theirs, names, words):
-    found = findings(*probe_both(side(mine), side(theirs)), "mine", "theirs")
+def test_each_planted_difference_is_named_and_nothing_else(mine, theirs, names, words):
+    found = find_differences(*measure_both(*both(mine, theirs)))
     assert [each.name for each in found] == names
     assert not words or words in found[0].text
-
-
-@pytest.mark.parametrize(("mine", "theirs", "names", "words"), PLANTED)
-def test_walks_tell_apart_what_differs(mine, theirs, names, words):
-    walks = [compare(side(mine), side(theirs), course, 1e-9) for course in made_courses()]
-    assert (mine != theirs) == any(each.difference > 1e-9 for each in walks)
-    assert all((each.step is None) == (each.difference <= 1e-9) for each in walks)
+    compared = [compare(*both(mine, theirs), stream, 1e-9) for stream in given_streams()]
+    assert (mine != theirs) == any(each.difference > 1e-9 for each in compared)
+    assert all((each.step is None) == (each.difference <= 1e-9) for each in compared)
 
 
 @pytest.mark.parametrize(
@@ -83,37 +81,36 @@ def test_walks_tell_apart_what_differs(mine, theirs, names, words):
     ],
 )
 def test_a_remedy_was_tried(mine, theirs, words):
-    mine, theirs = side(mine), side(theirs, "theirs")
-    found = findings(*probe_both(mine, theirs), "mine", "theirs")
-    said = cured(mine, theirs, found, list(made_courses()), 1e-9)
-    assert words in said and bool(words) == bool(said)
+    pair = both(mine, theirs)
+    remedy = try_fixes(*pair, find_differences(*measure_both(*pair)), list(given_streams()), 1e-9)
+    assert words in remedy and bool(words) == bool(remedy)
 
 
 def test_other_values_are_found_where_no_convention_is():
-    courses = list(made_courses())
-    found, said = other_values(side(Summed()), side(Summed(dampening=0.5), "theirs"), courses, 1e-9)
-    assert [each.name for each in found] == ["dampening"] and "with dampening=0 in theirs they agree to 1" in said
-    assert other_values(side(Adaptive()), side(Adaptive(inside=True), "theirs"), courses, 1e-9) is None
+    streams = list(given_streams())
+    found, remedy = search_values(*both(Summed(), Summed(dampening=0.5)), streams, 1e-9)
+    assert [each.name for each in found] == ["dampening"] and "with dampening=0 in theirs they agree to 1" in remedy
+    assert search_values(*both(Adaptive(), Adaptive(inside=True)), streams, 1e-9) is None
 
 
 def test_names_of_one_meaning():
     rule = {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "decay": 0.1}
-    assert meanings.matched(rule, {"momentum": 0.0, "alpha": 0.99, "epsilon": 1e-8, "weight_decay": 0.0}) == {
+    assert match_names(rule, {"momentum": 0.0, "alpha": 0.99, "epsilon": 1e-8, "weight_decay": 0.0}) == {
         "beta1": "momentum", "beta2": "alpha", "eps": "epsilon", "decay": "weight_decay"
     }  # fmt: skip
-    assert meanings.matched({"beta2": 0.9, "drag": 1.0}, {"decay": 0.9, "b1": 0.0}) == {"beta2": "decay"}
-    assert meanings.matched({"decay": 0.9}, {"decay": 0.9}) == {"decay": "decay"}
+    assert match_names({"beta2": 0.9, "drag": 1.0}, {"decay": 0.9, "b1": 0.0}) == {"beta2": "decay"}
+    assert match_names({"decay": 0.9}, {"decay": 0.9}) == {"decay": "decay"}
 
 
 def test_the_difference_is_relative_to_the_way_and_knows_rounding():
     start = np.ones(2)
     a = start - 1e-3 * np.arange(1, STEPS + 1)[:, None]
-    assert apart(a, a, start).max() == 0 and digits(0.0) == 15
+    assert distance(a, a, start).max() == 0 and digits(0.0) == 15
     b = a.copy()
     b[9:] += 1e-8
-    gaps = apart(a, b, start)
+    gaps = distance(a, b, start)
     assert gaps[8] == 0 and gaps[9] == pytest.approx(1e-8 / 1e-2, rel=1e-2)
     b[5], a[7] = np.nan, np.inf
-    gaps = apart(a, b, start)
+    gaps = distance(a, b, start)
     assert np.isinf(gaps[5]) and np.isinf(gaps[7]) and np.isfinite(gaps[6])
-    assert apart(a, np.where(np.isfinite(a), a, np.nan), start).max() == 0
+    assert distance(a, np.where(np.isfinite(a), a, np.nan), start).max() == 0

@@ -3,10 +3,10 @@
 import pytest
 
 import optbench
-from optbench.checks.against import courses, cures
-from optbench.checks.against.agreement import side
-from optbench.checks.against.findings import findings
-from optbench.checks.against.probes import probe_both
+from optbench.checks.against import fixes, rollouts
+from optbench.checks.against.agreement import implementation
+from optbench.checks.against.findings import find_differences
+from optbench.checks.against.measurements import measure_both
 from optbench.cli.agreement import print_agreement
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ PLANTED = [
 @pytest.fixture(autouse=True)
 def one_problem(monkeypatch):
     """Matrices, vectors and mini-batches: the others show nothing more of a library, and cost as much each."""
-    monkeypatch.setattr(courses, "PROBLEMS", courses.PROBLEMS[-1:])
+    monkeypatch.setattr(rollouts, "PROBLEMS", rollouts.PROBLEMS[-1:])
 
 
 @pytest.mark.torch
@@ -50,8 +50,9 @@ def one_problem(monkeypatch):
 def test_rules_are_pytorchs(rule, other, catalogue):
     found = optbench.agreement(rule, other)
     assert found.equal and found.digits >= 11 and not found.findings and not found.remedy
-    if rule != "adafactor":  # its eps differs in float64, below 1e-15, where no gradient of a walk is
-        assert findings(*probe_both(side(rule, catalogue), side(other, catalogue)), rule, other) == []
+    if rule != "adafactor":  # its eps differs in float64, below 1e-15, where no gradient of a rollout is
+        measured = measure_both(implementation(rule, catalogue), implementation(other, catalogue))
+        assert find_differences(*measured) == []
 
 
 @pytest.mark.optax
@@ -70,7 +71,7 @@ def test_what_differs_from_pytorch_is_named_and_nothing_else(rule, other, names,
 
 @pytest.mark.torch
 def test_one_that_takes_matrices_only(monkeypatch):
-    monkeypatch.setattr(cures, "_TRIES", 0)  # no value would make them equal: it computes in bfloat16
+    monkeypatch.setattr(fixes, "_TRIES", 0)  # no value would make them equal: it computes in bfloat16
     found = optbench.agreement("muon", "torch:Muon")
     refused = found.table.query("refused != ''")
     assert len(refused) == 1 and refused["refused"].str.contains("Muon only supports 2D parameters").all()

@@ -4,22 +4,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from stepping_twins import Adaptive, Summed, side
+from stepping_twins import Adaptive, Summed, implementation
 
 from optbench import OptbenchError
-from optbench.checks.against import agreement, cures
-from optbench.checks.against.agreement import compared
-from optbench.checks.against.courses import made_courses
-from optbench.checks.against.cures import other_values
-from optbench.checks.against.precision import is_coarse
-from optbench.checks.against.walks import apart
+from optbench.checks.against import agreement, fixes
+from optbench.checks.against.agreement import compare_all
+from optbench.checks.against.fixes import search_values
+from optbench.checks.against.measurements import is_coarse
+from optbench.checks.against.rollouts import distance, given_streams
 from optbench.cli.agreement import _print
 
 
 def _by_shapes(twin, choose, name="theirs"):
     """A twin that is ``choose(shapes)`` where that is another one, or raises."""
-    made = side(twin, name)
-    return replace(made, begin=lambda shapes, values: side(choose(shapes) or twin).begin(shapes, {}))
+    made = implementation(twin, name)
+    return replace(made, begin=lambda shapes, values: implementation(choose(shapes) or twin).begin(shapes, {}))
 
 
 @dataclass
@@ -50,7 +49,7 @@ class Broken:
 
 
 def _broken(after, name):
-    return replace(side(Summed(), name), begin=lambda shapes, values: Broken(after))
+    return replace(implementation(Summed(), name), begin=lambda shapes, values: Broken(after))
 
 
 def _no_matrices(shapes):
@@ -59,7 +58,7 @@ def _no_matrices(shapes):
 
 
 def test_one_that_takes_vectors_only_is_still_asked(catalogue):
-    found = compared(side(Summed()), _by_shapes(Summed(beta1=0.5), _no_matrices), catalogue, 1e-9)
+    found = compare_all(implementation(Summed()), _by_shapes(Summed(beta1=0.5), _no_matrices), catalogue, 1e-9)
     assert [each.name for each in found.findings] == ["beta1"] and found.table["refused"].ne("").sum() < 5
     assert "agree to 1" in found.remedy or not found.remedy
 
@@ -68,62 +67,62 @@ def test_one_that_differs_on_large_blocks_only(catalogue):
     def larger(shapes):
         return Adaptive(factor=2.0) if max(np.prod(shape) for shape in shapes) > 50 else None
 
-    found = compared(side(Adaptive()), _by_shapes(Adaptive(), larger), catalogue, 1e-9)
+    found = compare_all(implementation(Adaptive()), _by_shapes(Adaptive(), larger), catalogue, 1e-9)
     assert not found.equal and [each.name for each in found.findings] == ["blocks"] and not found.remedy
     assert "differ only on larger or other blocks" in found.findings[0].text
     assert "mlp(hidden=(8,))" in found.findings[0].text and "rosenbrock" not in found.findings[0].text
 
 
 def test_what_is_evaluated_is_told_from_what_is_stepped(catalogue):
-    found = compared(side(Summed()), side(Averaged(), "theirs"), catalogue, 1e-9)
+    found = compare_all(implementation(Summed()), implementation(Averaged(), "theirs"), catalogue, 1e-9)
     assert [each.name for each in found.findings] == ["reported weights"] and not found.equal
-    found = compared(side(Summed()), side(Averaged(beta1=0.5), "theirs"), catalogue, 1e-9)
+    found = compare_all(implementation(Summed()), implementation(Averaged(beta1=0.5), "theirs"), catalogue, 1e-9)
     assert [each.name for each in found.findings] == ["beta1"]
 
 
 def test_two_that_give_no_number_are_not_equal(catalogue):
     with pytest.raises(OptbenchError, match="neither mine nor theirs is finite, from step 1 on"):
-        compared(_broken(0, "mine"), _broken(0, "theirs"), catalogue, 1e-9)
+        compare_all(_broken(0, "mine"), _broken(0, "theirs"), catalogue, 1e-9)
 
 
 def test_steps_that_are_no_numbers_are_not_counted(catalogue, capsys):
-    _print(compared(_broken(7, "mine"), _broken(7, "theirs"), catalogue, 1e-9))
+    _print(compare_all(_broken(7, "mine"), _broken(7, "theirs"), catalogue, 1e-9))
     assert "over 7 steps" in capsys.readouterr().out
-    found = compared(_broken(7, "mine"), _broken(8, "theirs"), catalogue, 1e-9)
-    assert not found.equal and min(each.step for each in found.walks) == 8
+    found = compare_all(_broken(7, "mine"), _broken(8, "theirs"), catalogue, 1e-9)
+    assert not found.equal and min(each.step for each in found.comparisons) == 8
 
 
 def test_how_many_were_compared_is_said(catalogue, capsys):
-    _print(compared(side(Summed()), _by_shapes(Summed(), _no_matrices), catalogue, 1e-9))
+    _print(compare_all(implementation(Summed()), _by_shapes(Summed(), _no_matrices), catalogue, 1e-9))
     out = " ".join(capsys.readouterr().out.split())
     assert "steps on each of the 8 compared (2 of 10 were not)" in out and "not on" in out
 
 
 def test_numbers_kept_in_float32_are_named_before_all_else(catalogue):
-    single = side(Adaptive(single=True), "theirs")
-    found = compared(side(Adaptive()), single, catalogue, 1e-9)
+    single = implementation(Adaptive(single=True), "theirs")
+    found = compare_all(implementation(Adaptive()), single, catalogue, 1e-9)
     assert [each.name for each in found.findings] == ["precision"] and found.digits >= 6
     assert "theirs keeps a part in float32" in found.findings[0].text
-    found = compared(side(Adaptive(inside=True, eps=1e-4)), single, catalogue, 1e-9)
+    found = compare_all(implementation(Adaptive(inside=True, eps=1e-4)), single, catalogue, 1e-9)
     assert [each.name for each in found.findings][:2] == ["precision", "eps"]
 
 
 @pytest.mark.parametrize("name", ["adam", "muon", "adafactor", "rprop", "lion", "lookahead(gd)"])
 def test_rules_in_float64_are_not_taken_for_float32(name, catalogue):
-    assert not is_coarse(agreement.side(name, catalogue))
+    assert not is_coarse(agreement.implementation(name, catalogue))
 
 
 def test_a_number_of_tries_and_no_clock_decides_what_is_found(monkeypatch):
     begun = []
-    theirs = side(Adaptive(inside=True), "theirs")
+    theirs = implementation(Adaptive(inside=True), "theirs")
     counted = replace(theirs, begin=lambda *given: begun.append(1) or theirs.begin(*given))
-    monkeypatch.setattr(cures, "_TRIES", 7)
-    assert other_values(side(Adaptive()), counted, list(made_courses()), 1e-9) is None
+    monkeypatch.setattr(fixes, "_TRIES", 7)
+    assert search_values(implementation(Adaptive()), counted, list(given_streams()), 1e-9) is None
     assert len(begun) == 1 + 7
 
 
 def test_what_does_not_add_up_is_not_said_to_look_ahead(catalogue):
-    found = compared(side(Adaptive()), side(Adaptive(cautious=True), "theirs"), catalogue, 1e-9)
+    found = compare_all(implementation(Adaptive()), implementation(Adaptive(cautious=True), "theirs"), catalogue, 1e-9)
     assert not found.equal and not found.findings and len(found.steps) == 4
 
 
@@ -131,4 +130,4 @@ def test_a_weight_of_no_number_hides_no_other():
     a = np.cumsum(np.ones((5, 2)), axis=0)
     b = a + [0.0, 0.5]
     a[:, 0] = b[:, 0] = np.nan
-    assert apart(a, b, np.zeros(2)).min() > 0.09
+    assert distance(a, b, np.zeros(2)).min() > 0.09

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_cases import line
 
-from optbench.checks.against.courses import problem_courses
+from optbench.checks.against.rollouts import problem_streams
 
 RULES = """
 from math import sqrt
@@ -25,7 +25,7 @@ def mine(w, g, m, v, lr, b1, b2, epsilon, b1_t, b2_t):
 @pytest.fixture
 def problems(catalogue):
     """Compiled before the kernels get a cache of their own."""
-    return list(problem_courses(catalogue))
+    return list(problem_streams(catalogue))
 
 
 def test_a_rule_of_a_file_against_one_of_the_catalogue(problems, run, own_kernels):
@@ -44,7 +44,7 @@ def test_json_and_names(run):
     code, out, err = run("check", "momentum", "--against", "heavy_ball", "--json")
     found = json.loads(out)[0]
     assert code == 1 and not err and not found["equal"] and [each["name"] for each in found["findings"]] == ["rate"]
-    assert len(found["walks"]) == 10 and found["walks"][0]["step"] == 1
+    assert len(found["comparisons"]) == 10 and found["comparisons"][0]["step"] == 1
     assert "with 0.1 times the rate in heavy_ball they agree to 1" in found["remedy"]
 
 

@@ -1,4 +1,4 @@
-"""Whether two optimizers are the same, to how many digits, and where not, why."""
+"""Compare two optimizers: to how many digits they agree, and where they do not, which convention differs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,15 +9,20 @@ import numpy as np
 
 from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
-from optbench.checks.against import meanings
-from optbench.checks.against.courses import GIVEN, Course, made_courses, problem_courses
-from optbench.checks.against.cures import cured, other_values
-from optbench.checks.against.findings import findings
-from optbench.checks.against.lengths import Finding
-from optbench.checks.against.precision import is_coarse
-from optbench.checks.against.probes import probe_both
-from optbench.checks.against.sides import Side, side_of
-from optbench.checks.against.walks import Walked, apart, compare, digits, walk
+from optbench.checks.against.findings import Finding, find_differences
+from optbench.checks.against.fixes import match_names, search_values, try_fixes
+from optbench.checks.against.implementations import Implementation, from_record
+from optbench.checks.against.measurements import is_coarse, measure_both
+from optbench.checks.against.rollouts import (
+    Comparison,
+    GradientStream,
+    compare,
+    digits,
+    distance,
+    given_streams,
+    problem_streams,
+    rollout,
+)
 from optbench.contract import arguments
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
@@ -45,7 +50,7 @@ _VECTORS = ((6,), (4,))
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a comparison of two optimizers gave; :func:`optbench.agreement` makes it.
+    """The comparison of two optimizers that :func:`optbench.agreement` returns.
 
     Example:
         >>> print(agreement("momentum", "heavy_ball").findings[0].text)
@@ -53,28 +58,28 @@ class Agreement:
     """
 
     first: str
-    """The one."""
+    """The name of the first."""
     second: str
-    """The other."""
+    """The name of the second."""
     tolerance: float
-    """The largest difference of equal ones."""
-    walks: tuple[Walked, ...]
-    """What was found on each problem and on each sequence of gradients."""
-    findings: tuple[Finding, ...]
+    """The largest difference of equal optimizers."""
+    comparisons: tuple[Comparison, ...]
+    """The difference on each problem and on each sequence of gradients."""
+    findings: tuple[Finding, ...] = ()
     """The conventions in which they differ, as measured; empty where they are equal, or where none explains it."""
-    remedy: str
-    """What makes them equal, where that is a rate or a value: tried, with the digits to which they then agree."""
-    values: tuple[tuple[str, float, str, float], ...]
+    remedy: str = ""
+    """The rate or the values that make them equal, if any: tried, with the digits to which they then agree."""
+    values: tuple[tuple[str, float, str, float], ...] = ()
     """Hyperparameters of the same meaning: name and value of the first, name and value of the second."""
-    alone: tuple[dict[str, float], dict[str, float]]
+    unmatched: tuple[dict[str, float], dict[str, float]] = ({}, {})
     """The hyperparameters that only one has, with their values."""
-    steps: tuple[tuple[int, float, float, float], ...]
-    """Step number, gradient, and how a weight changed with the first and with the second: where it is unexplained."""
+    steps: tuple[tuple[int, float, float, float], ...] = ()
+    """Step number, gradient, and the change of a weight by the first and by the second: where it is unexplained."""
 
     @property
     def difference(self) -> float:
         """The largest difference of all."""
-        return max(each.difference for each in self.walks if not each.refused)
+        return max(each.difference for each in self.comparisons if not each.refused)
 
     @property
     def equal(self) -> bool:
@@ -83,15 +88,15 @@ class Agreement:
 
     @property
     def digits(self) -> int:
-        """To how many digits they agree."""
+        """The number of digits to which they agree."""
         return digits(self.difference)
 
     @property
     def table(self) -> "pd.DataFrame":
-        """A row for each walk, with the names of its fields as columns."""
+        """A row for each comparison, with the names of its fields as columns."""
         import pandas as pd
 
-        return pd.DataFrame([vars(each) for each in self.walks])
+        return pd.DataFrame([vars(each) for each in self.comparisons])
 
 
 def agreement(
@@ -101,11 +106,11 @@ def agreement(
     tolerance: float = TOLERANCE,
     plugin: str | Path | Iterable[str | Path] = (),
 ) -> Agreement:
-    """Walk two optimizers side by side, and say whether they are equal, and if not, in which convention they differ.
+    """Run two optimizers side by side, and say whether they are equal, and if not, in which convention they differ.
 
     Both get the same gradients, taken at the weights of the first one, over 200 steps in float64 with a schedule of
-    the rate; so a difference is the rules' and is not made larger by the problem. What they do each at its own weights
-    is told beside it.
+    the rate; so a difference is the rules' and is not made larger by the problem. The difference with each one's
+    gradients at its own weights is given beside it.
 
     Args:
         first: a name, with hyperparameters if need be, or a record: a rule, or ``torch:AdamW``, ``optax:adamw``.
@@ -127,117 +132,118 @@ def agreement(
     tolerance = arguments.number("agreement: tolerance", tolerance)
     if not 0 < tolerance < 1:
         raise OptbenchError(f"agreement: tolerance={tolerance} must lie between 0 and 1")
-    return compared(side(first, catalogue), side(second, catalogue), catalogue, tolerance)
+    return compare_all(implementation(first, catalogue), implementation(second, catalogue), catalogue, tolerance)
 
 
-def side(text: str | AnyOptimizer, catalogue: Catalogue) -> Side:
-    """The side that a text or a record names. Raises OptbenchError."""
+def implementation(text: str | AnyOptimizer, catalogue: Catalogue) -> Implementation:
+    """Return the optimizer of a text or a record. Raises OptbenchError."""
     record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
         raise OptbenchError(f"{record.name} is a method of SciPy, which takes no gradient and rate step by step")
-    return side_of(record, values, text if isinstance(text, str) else record.name)
+    return from_record(record, values, text if isinstance(text, str) else record.name)
 
 
-def compared(a: Side, b: Side, catalogue: Catalogue, tolerance: float) -> Agreement:
-    """Two sides on all courses. Raises OptbenchError where none of them suits both."""
+def compare_all(a: Implementation, b: Implementation, catalogue: Catalogue, tolerance: float) -> Agreement:
+    """Compare two optimizers on all streams. Raises OptbenchError where none of them suits both."""
     with steady():
-        return _compared(a, b, catalogue, tolerance)
+        given = list(given_streams())
+        for shapes in (_MATRICES, _VECTORS):
+            if compare(a, b, given[0], tolerance).refused:
+                given = list(given_streams(shapes))
+        streams = [*problem_streams(catalogue), *given]
+        comparisons = tuple(compare(a, b, stream, tolerance) for stream in streams)
+        compared = [pair for pair in zip(streams, comparisons, strict=True) if not pair[1].refused]
+        if not compared:
+            raise OptbenchError(comparisons[0].refused)
+        one, two = a.hyperparameters, b.hyperparameters
+        pairs = match_names(one, two)
+        result = Agreement(
+            a.name, b.name, tolerance, comparisons,
+            values=tuple((name, one[name], other, two[other]) for name, other in pairs.items()),
+            unmatched=(
+                {name: value for name, value in one.items() if name not in pairs},
+                {name: value for name, value in two.items() if name not in pairs.values()},
+            ),
+        )  # fmt: skip
+        return result if result.equal else _explain(result, a, b, compared)
 
 
-def _compared(a: Side, b: Side, catalogue: Catalogue, tolerance: float) -> Agreement:
-    made = list(made_courses())
-    for shapes in (_MATRICES, _VECTORS):
-        if compare(a, b, made[0], tolerance).refused:
-            made = list(made_courses(shapes))
-    courses = [*problem_courses(catalogue), *made]
-    walks = tuple(compare(a, b, course, tolerance) for course in courses)
-    useful = [each for each in walks if not each.refused]
-    if not useful:
-        raise OptbenchError(walks[0].refused)
-    pairs = meanings.matched(a.hyperparameters, b.hyperparameters)
-    result = Agreement(
-        a.name, b.name, tolerance, walks, (), "",
-        tuple((one, a.hyperparameters[one], other, b.hyperparameters[other]) for one, other in pairs.items()),
-        (_without(a, pairs), _without(b, pairs.values())), (),
-    )  # fmt: skip
-    if result.equal:
-        return result
-    walked = [(course, each) for course, each in zip(courses, walks, strict=True) if not each.refused]
-    return _explained(result, a, b, walked)
-
-
-def _without(each: Side, names: Iterable[str]) -> dict[str, float]:
-    return {name: value for name, value in each.hyperparameters.items() if name not in set(names)}
-
-
-def _explained(result: Agreement, a: Side, b: Side, walked: Sequence[tuple[Course, Walked]]) -> Agreement:
-    """The result with what explains it; walked: the courses that suit both sides."""
+def _explain(
+    result: Agreement, a: Implementation, b: Implementation, compared: Sequence[tuple[GradientStream, Comparison]]
+) -> Agreement:
+    """Add what explains the difference; compared: the streams that suit both."""
     tolerance = result.tolerance
-    if all(each.weights <= tolerance for _, each in walked):
-        reports = [f"{each.name} {f'evaluates {each.reports}' if each.reports else 'its weights'}" for each in (a, b)]
-        if not (a.reports or b.reports):  # a library's optimizer does not say what it evaluates
-            reports = ["one of them evaluates other weights than those at which gradients are taken"]
-        text = f"their steps agree, what is evaluated does not: {', '.join(reports)}"
-        return replace(result, findings=(Finding("reported weights", text),))
-    made = [(course, each) for course, each in walked if course.kind == GIVEN]
-    where = _only_on_problems(a, b, walked, tolerance) if all(each.step is None for _, each in made) else None
-    if where and where.name == "blocks":
-        return replace(result, findings=(where,))
+    if all(each.weights <= tolerance for _, each in compared):
+        return replace(result, findings=(_reported_weights(a, b),))
+    given = [(stream, each) for stream, each in compared if stream.is_given]
+    only_problems = None
+    if given and all(each.step is None for _, each in given):
+        only_problems = _differ_on_problems_only(a, b, compared, tolerance)
+        if only_problems.name == "blocks":
+            return replace(result, findings=(only_problems,))
     coarse = [each.name for each in (a, b) if is_coarse(each)]
-    kept = f"{' and '.join(coarse)} {'keep' if len(coarse) > 1 else 'keeps'} a part in float32, or in less"
-    if coarse and result.difference < _SINGLE:  # what else is measured of it may be that rounding
-        return replace(result, findings=(Finding("precision", f"{kept}: the difference is that of its rounding"),))
-    trials = made if made and not where else walked
-    courses = [course for course, each in sorted(trials, key=lambda pair: pair[1].step is not None)]
+    text = f"{' and '.join(coarse)} {'keep' if len(coarse) > 1 else 'keeps'} a part in float32, or in less"
+    if coarse and result.difference < _SINGLE:  # whatever else is measured may be that rounding
+        return replace(result, findings=(Finding("precision", f"{text}: the difference is that of its rounding"),))
+    trials = given if given and not only_problems else compared
+    streams = [stream for stream, each in sorted(trials, key=lambda pair: pair[1].step is not None)]
     try:
-        found = findings(*probe_both(a, b), a.name, b.name)
-    except OptbenchError:  # neither one number nor one matrix
+        found = find_differences(*measure_both(a, b))
+    except OptbenchError:  # it takes neither one number nor one matrix
         found = []
-    remedy = cured(a, b, found, courses, tolerance)
-    if "agree" not in remedy and (more := other_values(a, b, courses, tolerance)):
-        found, remedy = more
+    remedy = try_fixes(a, b, found, streams, tolerance)
+    if "agree" not in remedy and (better := search_values(a, b, streams, tolerance)):
+        found, remedy = better
     if not found and result.difference < _SINGLE:
-        text = "a part is likely computed in float32: the difference is that of its rounding, and no other was found"
-        found = [Finding("precision", text)]
+        rounding = "a part is likely computed in float32: the difference is that of its rounding, and no other was "
+        found = [Finding("precision", f"{rounding}found")]
     if len(coarse) == 1:
-        found = [Finding("precision", f"{kept}, the other does not"), *found]
-    steps = () if found else _first_steps(a, b, *max(walked, key=lambda pair: pair[1].difference))
-    return replace(result, findings=tuple([where] if where and not found else found), remedy=remedy, steps=steps)
+        found = [Finding("precision", f"{text}, the other does not"), *found]
+    steps = () if found else _first_steps(a, b, *max(compared, key=lambda pair: pair[1].difference))
+    findings = (only_problems,) if only_problems and not found else tuple(found)
+    return replace(result, findings=findings, remedy=remedy, steps=steps)
 
 
-def _only_on_problems(a: Side, b: Side, walked: Sequence[tuple[Course, Walked]], tolerance: float) -> Finding | None:
-    """Where sides that agree on all given gradients, if there are any, differ: on which blocks, or on whose gradients.
+def _reported_weights(a: Implementation, b: Implementation) -> Finding:
+    reports = [f"{each.name} evaluates {each.reports or 'its weights'}" for each in (a, b)]
+    if not (a.reports or b.reports):  # a library's optimizer does not say what it evaluates
+        reports = ["one of them evaluates other weights than those at which gradients are taken"]
+    text = f"their steps agree, what is evaluated does not: {', '.join(reports)}"
+    return Finding("reported weights", text)
 
-    It is the blocks where they differ on given gradients for such blocks, too.
-    """
-    if not any(course.kind == GIVEN for course, _ in walked):
-        return None
-    differing = [course for course, each in walked if each.step is not None]
-    blocks = {course.name: tuple(map(tuple, course.shapes)) for course in differing}
+
+def _differ_on_problems_only(
+    a: Implementation, b: Implementation, compared: Sequence[tuple[GradientStream, Comparison]], tolerance: float
+) -> Finding:
+    """Explain a difference on problems alone: by their blocks where given gradients for such blocks show it, too."""
+    blocks = {stream.name: tuple(map(tuple, stream.shapes)) for stream, each in compared if each.step is not None}
     on_blocks = all(
-        any(compare(a, b, course, tolerance).step is not None for course in made_courses(shapes))
+        any(compare(a, b, stream, tolerance).step is not None for stream in given_streams(shapes))
         for shapes in set(blocks.values())
     )
-    if on_blocks:
-        listed = [f"{name} ({', '.join(map(_size, shapes))})" for name, shapes in blocks.items()]
-        small = next(course.shapes for course, _ in walked if course.kind == GIVEN)
-        text = f"they differ only on larger or other blocks: {'; '.join(listed)}; on blocks of "
-        return Finding("blocks", f"{text}{' and '.join(map(_size, small))} they agree")
-    return Finding("gradients", f"they differ only on the gradients of {', '.join(blocks)}, not on those made by hand")
+    if not on_blocks:
+        text = f"they differ only on the gradients of {', '.join(blocks)}, not on those made by hand"
+        return Finding("gradients", text)
+    larger = [f"{name} ({', '.join(map(_size, shapes))})" for name, shapes in blocks.items()]
+    small = next(stream.shapes for stream, _ in compared if stream.is_given)
+    text = f"they differ only on larger or other blocks: {'; '.join(larger)}; on blocks of "
+    return Finding("blocks", f"{text}{' and '.join(map(_size, small))} they agree")
 
 
 def _size(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape)) or "1"
 
 
-def _first_steps(a: Side, b: Side, course: Course, walked: Walked) -> tuple[tuple[int, float, float, float], ...]:
-    """The first steps that differ, of the weight that differs most in them."""
-    mine = walk(a, course, walked.rate)
-    paths = [mine.w, walk(b, course, walked.rate, mine.g).w]
-    first = max(int(np.argmax(apart(*paths, course.start) > 0)) - 1, 0)
-    one, other = (np.diff(np.vstack([course.start, path]), axis=0)[first : first + _SHOWN_STEPS] for path in paths)
+def _first_steps(
+    a: Implementation, b: Implementation, stream: GradientStream, compared: Comparison
+) -> tuple[tuple[int, float, float, float], ...]:
+    """Return the first steps that differ, of the weight that differs most in them."""
+    path = rollout(a, stream, compared.rate)
+    paths = [path.w, rollout(b, stream, compared.rate, path.g).w]
+    first = max(int(np.argmax(distance(*paths, stream.start) > 0)) - 1, 0)
+    one, other = (np.diff(np.vstack([stream.start, w]), axis=0)[first : first + _SHOWN_STEPS] for w in paths)
     weight = int(np.argmax(np.nan_to_num(np.abs(one - other)).max(axis=0)))
     return tuple(
-        (first + i + 1, float(mine.g[first + i, weight]), *map(float, pair))
+        (first + i + 1, float(path.g[first + i, weight]), *map(float, pair))
         for i, pair in enumerate(zip(one[:, weight], other[:, weight], strict=True))
     )

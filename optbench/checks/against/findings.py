@@ -1,212 +1,282 @@
-"""Two sides' measurements -> the conventions in which they differ, in words."""
+"""Name the conventions in which two measured optimizers differ."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from optbench.checks.against.lengths import CLOSE, Finding, lengths, same
-from optbench.checks.against.probes import EPS_STEPS, Probe
-from optbench.checks.against.shape import Shape, correction, shape_of
+from optbench.checks.against.measurements import EPS_STEPS, Decay, Measurement, UpdateForm, correction
+
+# Relative difference: measured numbers are exact to 1e-7 where eps is 1e-3, and conventions differ by more
+CLOSE = 1e-5
+"""The relative difference of measured numbers that count as the same."""
+# Of rate * decay: steps of 1 are measured to 1e-11, rate * decay is 1e-6 where the decay is 1e-4
+_DECAY_ERROR = 1e-3
+"""The difference of a factor from 1 - rate * decay, as a part of rate * decay."""
 
 
-def findings(a: Probe, b: Probe, first: str, second: str) -> list[Finding]:
-    """The conventions in which the two sides, called ``first`` and ``second``, differ; empty where none was found."""
-    names = first, second
-    found = _sign(a, b, names)
+@dataclass(frozen=True)
+class Finding:
+    """A convention in which two optimizers differ."""
+
+    name: str
+    """In a word or two: "rate", "eps", "bias correction"."""
+    text: str
+    """The convention of each."""
+    fix: dict[str, float] = field(default_factory=dict)
+    """Values by meaning ("beta1", "eps", ...) that make the second equal; "rate" is a factor. Empty: none helps."""
+
+
+def find_differences(a: Measurement, b: Measurement) -> list[Finding]:
+    """Return the conventions in which two optimizers differ; empty where none was found."""
+    found = _sign(a, b)
     if found:
         b = replace(b, weights=-b.weights)
-    kind = _kind(a, b, names)
-    if kind:
+    if kind := _kind(a, b):
         return [*found, *kind]
-    one, other = shape_of(a), shape_of(b)
-    if one and other:
-        found += _momentum(one, other, names)
-        found += _corrections(one, other, names)
-    found += lengths(a, b, one, other, names)
-    found += _squares(a, b, names)
-    if np.isclose(a.drift, b.drift, rtol=CLOSE):
-        found += _eps(a, b, one, other, names)
+    if a.form and b.form:
+        found += _momentum(a, b, a.form, b.form) + _corrections(a, b, a.form, b.form) + _rate(a, b, a.form, b.form)
+    elif a.linear and b.linear:
+        found += _rate_of_unusual_steps(a, b)
+    found += _squares(a, b)
+    if _same(a.drift, b.drift, atol=1e-8):
+        found += _eps(a, b)
     else:
-        moves, drift, rests = (first, a.drift, second) if abs(a.drift) > abs(b.drift) else (second, b.drift, first)
-        text = f"{moves} moves where weight and gradient are 0, {drift:.4g} times the rate: its state begins elsewhere "
-        found.append(Finding("initial state", text + f"than that of {rests}"))
-    found += _decay(a, b, names)
-    if a.rate_inside != b.rate_inside:
-        inside, outside = names if a.rate_inside else names[::-1]
-        text = (
-            f"{inside} keeps the rate inside its state, where earlier rates count on; {outside} multiplies at the end"
-        )
-        found.append(Finding("rate in the state", text))
-    if a.neighbours != b.neighbours:
+        moves, rests = (a, b) if abs(a.drift) > abs(b.drift) else (b, a)
+        text = f"{moves.name} moves where weight and gradient are 0, {moves.drift:.4g} times the rate: "
+        found.append(Finding("initial state", f"{text}its state begins elsewhere than that of {rests.name}"))
+    found += _decay(a, b)
+    found += _only_one(
+        "rate in the state", a, b, lambda each: each.rate_in_state,
+        "{has} keeps the rate inside its state, where earlier rates count on; {lacks} multiplies at the end",
+    )  # fmt: skip
+    if a.depends_on != b.depends_on:
         words = {"": "each weight by itself", "block": "a parameter block as a whole", "all": "all weights as a whole"}
-        found.append(
-            Finding("by block", f"{first} sees {words[a.neighbours]}, {second} {words[b.neighbours]}")
-        )  # fmt: skip
+        text = f"{a.name} sees {words[a.depends_on]}, {b.name} {words[b.depends_on]}"
+        found.append(Finding("by block", text))
     return found
 
 
-def _sign(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
+def _same(x: Any, y: Any, rtol: float = CLOSE, atol: float = 0.0) -> bool:
+    return bool(np.allclose(x, y, rtol=rtol, atol=atol))
+
+
+def _only_one(name: str, a: Measurement, b: Measurement, has: Callable[[Measurement], Any], text: str) -> list[Finding]:
+    """Return a finding where exactly one has a feature; the text names the optimizers as {has} and {lacks}."""
+    if bool(has(a)) == bool(has(b)):
+        return []
+    one, other = (a, b) if has(a) else (b, a)
+    return [Finding(name, text.format(has=one.name, lacks=other.name))]
+
+
+def _sign(a: Measurement, b: Measurement) -> list[Finding]:
     with np.errstate(all="ignore"):
         up = [float(np.sign(np.nan_to_num(each.weights[-1].sum()))) for each in (a, b)]
     if up[0] * up[1] >= 0:
         return []
-    climbs = names[0 if up[0] < 0 else 1]
-    return [
-        Finding("sign", f"{climbs} climbs: its steps go along the gradient, the other's against it", {"rate": -1.0})
-    ]
+    climbs = (a if up[0] < 0 else b).name
+    text = f"{climbs} climbs: its steps go along the gradient, the other's against it"
+    return [Finding("sign", text, {"rate": -1.0})]
 
 
-def _kind(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
-    """Steps that grow with the gradient beside steps that do not."""
+def _kind(a: Measurement, b: Measurement) -> list[Finding]:
+    """Compare how steps grow with the gradient."""
     if round(a.degree) == round(b.degree):
         if round(a.first_degree) == round(b.first_degree):
             return []
-        grows, other = names if a.first_degree > b.first_degree else names[::-1]
+        grows, other = (a.name, b.name) if a.first_degree > b.first_degree else (b.name, a.name)
         text = f"the first steps of {grows} grow with the gradient, before its squares count; not those of {other}"
         return [Finding("first steps", text)]
-    grows, other = names if a.degree > b.degree else names[::-1]
+    grows, other = (a.name, b.name) if a.degree > b.degree else (b.name, a.name)
     if round(a.small_degree) == round(b.small_degree):
         return [Finding("clipping", f"{other} limits the step of large gradients, {grows} does not")]
     text = f"the steps of {grows} grow with the gradient, those of {other} are divided by its size: two kinds of rule"
     return [Finding("kind", text)]
 
 
-def _momentum(a: Shape, b: Shape, names: tuple[str, str]) -> list[Finding]:
+def _momentum(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) -> list[Finding]:
+    if bool(one.beta1) != bool(other.beta1):
+        has, lacks = (a.name, b.name) if one.beta1 else (b.name, a.name)
+        text = f"{has} has momentum ({max(one.beta1, other.beta1):.6g}), {lacks} has none"
+        return [Finding("momentum", text, {"beta1": one.beta1})]
     found = []
-    if bool(a.beta1) != bool(b.beta1):
-        with_it, without = names if a.beta1 else names[::-1]
-        text = f"{with_it} has momentum ({max(a.beta1, b.beta1):.6g}), {without} has none"
-        return [Finding("momentum", text, {"beta1": a.beta1})]
-    if not same(1 - a.beta1, 1 - b.beta1):
-        text = f"beta1 is {a.beta1:.6g} in {names[0]} and {b.beta1:.6g} in {names[1]}"
-        found.append(Finding("beta1", text, {"beta1": a.beta1}))
-    if not same(a.first, b.first):
-        full, name = max((a.first, names[0]), (b.first, names[1]))
-        other = names[0] if name == names[1] else names[1]
+    if not _same(1 - one.beta1, 1 - other.beta1):
+        text = f"beta1 is {one.beta1:.6g} in {a.name} and {other.beta1:.6g} in {b.name}"
+        found.append(Finding("beta1", text, {"beta1": one.beta1}))
+    if not _same(one.first, other.first):
+        (full, first), (_, second) = sorted([(one.first, a.name), (other.first, b.name)], reverse=True)
         text = (
-            f"at the first step {name} takes the gradient as it is (m = g), {other} as at all others "
+            f"at the first step {first} takes the gradient as it is (m = g), {second} as at all others "
             f"({1 / full:.4g} of it): dampening {1 - 1 / full:.4g} from the second step on"
         )
         found.append(Finding("first step", text))
-    looks = [bool(np.abs(each.ahead - 1).max() > 1e-6) for each in (a, b)]
-    if looks[0] != looks[1]:
-        with_it, without = names if looks[0] else names[::-1]
-        text = f"{with_it} looks ahead (Nesterov), {without} does not"
-        found.append(Finding("Nesterov", text))
-    elif not found and not np.allclose(a.ahead, b.ahead, rtol=CLOSE):
+    if one.looks_ahead != other.looks_ahead:
+        return [*found, _nesterov(*((a, b) if one.looks_ahead else (b, a)))]
+    if not found and not _same(one.ahead, other.ahead, atol=1e-8):
         found.append(Finding("Nesterov", "both look ahead, by other amounts"))
     return found
 
 
-def _corrections(a: Shape, b: Shape, names: tuple[str, str]) -> list[Finding]:
+def _nesterov(has: Measurement, lacks: Measurement) -> Finding:
+    return Finding("Nesterov", f"{has.name} looks ahead (Nesterov), {lacks.name} does not")
+
+
+def _corrections(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) -> list[Finding]:
     found = []
-    for what, beta, one, other in (
-        ("the average of gradients", "beta1", a.corrected, b.corrected),
-        ("the average of squares", "beta2", a.corrected_squares, b.corrected_squares),
+    for average, beta, first, second in (
+        ("the average of gradients", "beta1", one.corrects_mean, other.corrects_mean),
+        ("the average of squares", "beta2", one.corrects_squares, other.corrects_squares),
     ):
-        if None not in (one, other) and one != other:
-            with_it, without = names if one else names[::-1]
-            text = f"{without} does not divide {what} by 1 - {beta}^t, {with_it} does"
-            found.append(Finding("bias correction", text))
-    if not found and a.offset != b.offset:
-        text = f"their corrections count steps from another number: t is {abs(a.offset - b.offset)} "
-        text += f"{'more' if b.offset > a.offset else 'less'} in {names[1]} than in {names[0]}"
+        if first is not None and second is not None and first != second:
+            has, lacks = (a.name, b.name) if first else (b.name, a.name)
+            found.append(Finding("bias correction", f"{lacks} does not divide {average} by 1 - {beta}^t, {has} does"))
+    if not found and one.offset != other.offset:
+        text = f"their corrections count steps from another number: t is {abs(one.offset - other.offset)} "
+        text += f"{'more' if other.offset > one.offset else 'less'} in {b.name} than in {a.name}"
         found.append(Finding("step count", text))
     return found
 
 
-def _squares(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
-    keeping = [each.beta2 is not None and not np.isclose(each.beta2, each.after_small, rtol=1e-4) for each in (a, b)]
-    if all(keeping) and not np.isclose(a.after_small or 0, b.after_small or 0, rtol=1e-4):
-        text = "both keep the largest mean square so far (AMSGrad), one before and one after its bias correction"
-        return [Finding("largest square", text)]
-    if keeping[0] != keeping[1] and None not in (a.beta2, b.beta2):
-        keeps, other = names if keeping[0] else names[::-1]
-        return [
-            Finding("largest square", f"{keeps} keeps the largest mean square so far (AMSGrad), {other} the last one")
-        ]
-    if a.beta2 is None or b.beta2 is None or np.isclose(1 - a.beta2, 1 - b.beta2, rtol=1e-4):
+def _rate(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) -> list[Finding]:
+    factor = other.gain / one.gain
+    if (found := _order_of_decay(factor, a, b)) is not None:
+        return found
+    if _same(factor, 1) or _same(one.scale, other.scale):
         return []
-    said = [f"{beta:.6g}" if beta < 1 - 1e-9 else "1 (a sum)" for beta in (a.beta2, b.beta2)]
-    text = f"beta2 is {said[0]} in {names[0]} and {said[1]} in {names[1]}"
-    return [Finding("beta2", text, {"beta2": a.beta2})]
+    formulas = {"1 / (1 - beta1)": 1 / (1 - one.beta1), "1 - beta1": 1 - one.beta1} if one.beta1 else {}
+    if a.beta2 is not None and 0 < a.beta2 < 1:
+        root = float(np.sqrt(1 - a.beta2))
+        formulas |= {"1 / sqrt(1 - beta2)": 1 / root, "sqrt(1 - beta2)": root}
+    formula = next((f", which is {text}" for text, value in formulas.items() if _same(value, factor)), "")
+    return [_longer(factor, formula, b)]
 
 
-def _eps(a: Probe, b: Probe, one: Shape | None, other: Shape | None, names: tuple[str, str]) -> list[Finding]:
+def _longer(factor: float, formula: str, b: Measurement) -> Finding:
+    text = f"the steps of {b.name} are {factor:.6g} times as long{formula}: give it {1 / factor:.6g} times the rate"
+    return Finding("rate", text, {"rate": 1 / factor})
+
+
+def _order_of_decay(factor: float, a: Measurement, b: Measurement) -> list[Finding] | None:
+    """Explain a factor between steps by a decay of the weights after the step, which shortens it; None if it is not."""
+    one, other = a.decay, b.decay
+    if "coupled" in (one.kind, other.kind):
+        return None
+    for first, second in ((0.0, other.shrinks), (one.shrinks, 0.0), (one.shrinks, other.shrinks)):
+        if not abs(factor * (1 - first) - (1 - second)) < _DECAY_ERROR * max(first, second):
+            continue
+        if "none" in (one.kind, other.kind) or (first and second):
+            return []  # a finding of its own says that only one has a decay, or another one
+        after, before = (a.name, b.name) if first else (b.name, a.name)
+        text = f"{after} decays the weights after the step, which shortens the step by 1 - rate * decay, too"
+        return [Finding("order of decay", f"{text}; {before} does it before the step")]
+    return None
+
+
+def _rate_of_unusual_steps(a: Measurement, b: Measurement) -> list[Finding]:
+    """Compare the lengths of steps that have no usual form: one may be a multiple of the other."""
+    one, other = a.weights, b.weights
+    lower = np.tril_indices(len(one))
+    if not all(np.isfinite(each).all() and each[lower].all() for each in (one, other)):
+        return []
+    ratio = np.where(np.tri(len(one)) > 0, other / np.where(one == 0, 1.0, one), 0.0)
+    ahead = (np.diag(ratio) / ratio[:, 0])[2:]
+    earlier_alike = all(_same(ratio[t, :t] / ratio[t, 0], 1, atol=1e-8) for t in range(2, len(one)))
+    if earlier_alike and (np.all(ahead > 1.01) or np.all(ahead < 0.99)):
+        return [_nesterov(*((b, a) if ahead[0] > 1 else (a, b)))]
+    factor = float(ratio[0, 0])
+    if _same(ratio[lower], factor, atol=1e-8):
+        found = _order_of_decay(factor, a, b)
+        return found if found is not None else [] if _same(ratio[lower], 1, atol=1e-8) else [_longer(factor, "", b)]
+    if _same(ratio[lower], (ratio[:, :1] * np.tri(len(one)))[lower], atol=1e-8):
+        factors = ", ".join(f"{value:.4g}" for value in ratio[:4, 0])
+        text = f"the steps of {b.name} are {factors}, ... times as long: a factor that depends on the step alone"
+        return [Finding("bias correction", text)]
+    return []
+
+
+def _squares(a: Measurement, b: Measurement) -> list[Finding]:
+    if a.beta2 is None or b.beta2 is None:
+        return []
+    if a.keeps_largest_square and b.keeps_largest_square:
+        if not _same(a.beta2_after_small, b.beta2_after_small, 1e-4, 1e-8):
+            text = "both keep the largest mean square so far (AMSGrad), one before and one after its bias correction"
+            return [Finding("largest square", text)]
+    elif found := _only_one(
+        "largest square", a, b, lambda each: each.keeps_largest_square,
+        "{has} keeps the largest mean square so far (AMSGrad), {lacks} the last one",
+    ):  # fmt: skip
+        return found
+    if _same(1 - a.beta2, 1 - b.beta2, 1e-4, 1e-8):
+        return []
+    one, other = (f"{beta:.6g}" if beta < 1 - 1e-9 else "1 (a sum)" for beta in (a.beta2, b.beta2))
+    return [Finding("beta2", f"beta2 is {one} in {a.name} and {other} in {b.name}", {"beta2": a.beta2})]
+
+
+def _eps(a: Measurement, b: Measurement) -> list[Finding]:
     if round(a.degree) != 0 or not (a.linear and b.linear):
         return []
-    if np.allclose(a.eps, b.eps, rtol=CLOSE, atol=0) and _place(a) == _place(b):
+    if _same(a.eps, b.eps) and a.eps_place == b.eps_place:
         return []
     if not a.eps[0] or not b.eps[0]:
-        has, name, without = (a, *names) if a.eps[0] else (b, *names[::-1])
-        text = f"{name} has an eps of {_value(has, one if has is a else other)} {_place(has)}, {without} has none"
+        has, lacks = (a, b) if a.eps[0] else (b, a)
+        text = f"{has.name} has an eps of {_eps_value(has):.4g} {has.eps_place}, {lacks.name} has none"
         return [Finding("eps", text, {"eps": 0.0} if has is b else {})]
-    if _place(a) != _place(b):
-        text = f"eps stands {_place(a)} in {names[0]}, {_place(b)} in {names[1]}: "
-        text += f"{_value(a, one)} and {_value(b, other)}; steps differ where gradients are of the size "
-        return [Finding("eps", text + f"{max(a.eps[0], b.eps[0]):.2g} or less")]
-    ratio = (b.eps / a.eps) * _natural(b, other) / _natural(a, one)
-    if np.allclose(ratio, 1, rtol=CLOSE):
+    values = f"{_eps_value(a):.4g} and {_eps_value(b):.4g}"
+    if a.eps_place != b.eps_place:
+        text = f"eps stands {a.eps_place} in {a.name}, {b.eps_place} in {b.name}: {values}; steps differ where "
+        return [Finding("eps", f"{text}gradients are of the size {max(a.eps[0], b.eps[0]):.2g} or less")]
+    ratio = b.eps_written / a.eps_written
+    if _same(ratio, 1, atol=1e-8):
         return []
-    if np.allclose(ratio, ratio[-1], rtol=CLOSE):
-        text = f"eps is {_value(a, one)} in {names[0]} and {_value(b, other)} in {names[1]}, {_place(a)} both"
-        power = 2 if "inside" in _place(a) else 1
-        return [Finding("eps", text, {"eps": float((a.eps * _natural(a, one))[-1] ** power)})]
-    t = np.array(EPS_STEPS)
-    root = np.sqrt(correction(a.beta2 or 0.0, t))
-    for scaled, power in ((names[1], -1), (names[0], 1)):
-        if np.allclose(ratio / root**power, (ratio / root**power)[-1], rtol=CLOSE):
-            text = f"{scaled} adds eps before the squares are corrected, so that it counts 1 / sqrt(1 - beta2^t) times"
-            return [Finding("eps scaled", text)]
+    if _same(ratio, ratio[-1], atol=1e-8):
+        text = f"eps is {_eps_value(a):.4g} in {a.name} and {_eps_value(b):.4g} in {b.name}, {a.eps_place} both"
+        return [Finding("eps", text, {"eps": _eps_value(a)})]
+    root = np.sqrt(correction(a.beta2 or 0.0, np.array(EPS_STEPS)))
+    for scaled, factor in ((b, 1 / root), (a, root)):
+        if _same(ratio / factor, (ratio / factor)[-1], atol=1e-8):
+            text = f"{scaled.name} adds eps before the squares are corrected, so that it counts 1 / sqrt(1 - beta2^t) "
+            return [Finding("eps scaled", f"{text}times")]
     return [Finding("eps", "the eps of the two change with the step in different ways")]
 
 
-def _place(probe: Probe) -> str:
-    if abs(probe.eps_curve - 2) < 1e-3:
-        return "outside the root"
-    return "inside the root" if abs(probe.eps_curve - np.sqrt(2)) < 1e-3 else "in the denominator"
+def _eps_value(measured: Measurement) -> float:
+    size = float(measured.eps_written[-1])
+    return size**2 if measured.eps_place == "inside the root" else size
 
 
-def _natural(probe: Probe, shape: Shape | None) -> np.ndarray:
-    """By what an eps as it is written is smaller than the measured one: by the correction that squares do not get."""
-    t = np.array(EPS_STEPS)
-    if shape is None or shape.corrected_squares is None or probe.beta2 is None:
-        return np.ones(len(t))
-    root = np.sqrt(correction(probe.beta2, t))
-    return root / np.sqrt(correction(probe.beta2, t + shape.offset)) if shape.corrected_squares else root
+_DECAYS = {"coupled": "added to the gradient", "decoupled": "beside the step", "either": "of the weights"}
 
 
-def _value(probe: Probe, shape: Shape | None) -> str:
-    size = float((probe.eps * _natural(probe, shape))[-1])
-    return f"{size**2 if 'inside' in _place(probe) else size:.4g}"
-
-
-def _decay(a: Probe, b: Probe, names: tuple[str, str]) -> list[Finding]:
+def _decay(a: Measurement, b: Measurement) -> list[Finding]:
     one, other = a.decay, b.decay
-    scales = [each.kind == "scale" for each in (one, other)]
-    if scales[0] != scales[1]:
-        name, without = names if scales[0] else names[::-1]
-        text = f"the step of {name} depends on the size of the weights, that of {without} does not"
-        return [Finding("trust ratio", text)]
+    if found := _only_one(
+        "trust ratio", a, b, lambda each: each.decay.kind == "scale",
+        "the step of {has} depends on the size of the weights, that of {lacks} does not",
+    ):  # fmt: skip
+        return found
+    if one.kind == other.kind == "none":
+        return []
     if "none" in (one.kind, other.kind):
-        if one.kind == other.kind:
-            return []
-        has, name, without = (one, *names) if one.kind != "none" else (other, *names[::-1])
-        words = {"coupled": "added to the gradient", "decoupled": "beside the step", "either": "of the weights"}
-        text = f"{name} has a weight decay of {has.value:.6g} ({words[has.kind]}), {without} has none"
-        return [Finding("weight decay", text, {"weight_decay": one.value})]
+        has, lacks = (a, b) if other.kind == "none" else (b, a)
+        text = f"{has.name} has a weight decay of {has.decay.value:.6g} ({_DECAYS[has.decay.kind]})"
+        return [Finding("weight decay", f"{text}, {lacks.name} has none", {"weight_decay": one.value})]
     if one.kind != other.kind and "either" not in (one.kind, other.kind):
-        coupled, beside = names if one.kind == "coupled" else names[::-1]
-        text = f"weight decay is coupled in {coupled} (in the gradient, which the state sees), decoupled in {beside}"
-        return [Finding("weight decay", text)]
-    if one.with_rate != other.with_rate:
-        with_rate, without = names if one.with_rate else names[::-1]
-        return [Finding("weight decay", f"weight decay is multiplied by the rate in {with_rate}, not in {without}")]
-    beside = "coupled" not in (
-        one.kind,
-        other.kind,
-    )  # with no state to tell, what is in the gradient and what is beside
-    if not (same(one.value, other.value) or (beside and same(one.shrinks, other.shrinks))):
-        text = f"the weight decay is {one.value:.6g} in {names[0]} and {other.value:.6g} in {names[1]}"
-        return [Finding("weight decay", text, {"weight_decay": one.value})]
-    return []
+        return _only_one(
+            "weight decay", a, b, lambda each: each.decay.kind == "coupled",
+            "weight decay is coupled in {has} (in the gradient, which the state sees), decoupled in {lacks}",
+        )  # fmt: skip
+    if found := _only_one(
+        "weight decay", a, b, lambda each: each.decay.with_rate,
+        "weight decay is multiplied by the rate in {has}, not in {lacks}",
+    ):  # fmt: skip
+        return found
+    if _same(one.value, other.value) or (_is_uncoupled(one, other) and _same(one.shrinks, other.shrinks)):
+        return []
+    text = f"the weight decay is {one.value:.6g} in {a.name} and {other.value:.6g} in {b.name}"
+    return [Finding("weight decay", text, {"weight_decay": one.value})]
+
+
+def _is_uncoupled(one: Decay, other: Decay) -> bool:
+    """Return True where the decay stands beside the step in both, or no state can tell."""
+    return "coupled" not in (one.kind, other.kind)

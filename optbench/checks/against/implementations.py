@@ -1,4 +1,4 @@
-"""An optimizer as a black box: what comes in are weights, a gradient and a rate, what comes out are new weights."""
+"""Optimizers as black boxes: weights, a gradient and a rate go in, new weights come out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,49 +17,63 @@ from optbench.engine.eager.update import EagerUpdate
 Shapes = Sequence[tuple[int, ...]]
 
 
-class Walker(Protocol):
-    """An optimizer that has begun; what it remembers is its own."""
+class Stepper(Protocol):
+    """An optimizer with its state."""
 
     def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:
-        """The new weights, (dim,), after a step from ``w`` along ``g``; neither is written to."""
+        """Return the new weights, (dim,), after a step from ``w`` along ``g``; neither is written to."""
 
     def reported(self) -> np.ndarray | None:
-        """The weights that are evaluated, (dim,), where they are not those at which gradients are taken."""
+        """Return the weights that are evaluated, (dim,), where they are not those at which gradients are taken."""
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of two optimizers that are compared."""
+class Implementation:
+    """One of the two optimizers that are compared."""
 
     name: str
-    """How it is called in what is said about it."""
+    """Its name in messages."""
     hyperparameters: Mapping[str, float]
-    """Its values, by its own names."""
-    begin: Callable[[Shapes, Mapping[str, float]], Walker]
-    """``begin(shapes, hyperparameters)`` -> a walker on parameter blocks of these shapes."""
+    """Values by its own names."""
+    begin: Callable[[Shapes, Mapping[str, float]], Stepper]
+    """Makes a stepper for parameter blocks of these shapes with these hyperparameters."""
     reports: str | None = None
-    """What it evaluates in the place of its weights, where it says so."""
-    asked_on: Shapes = ((1,),)
-    """The block on whose equal weights questions are asked."""
+    """The slot that it evaluates in place of its weights, where it states one."""
+    probe_shapes: Shapes = ((1,),)
+    """The block, of equal weights, on which it is measured."""
 
-    def start(self, shapes: Shapes) -> Walker:
-        """A walker that has not stepped yet."""
+    def start(self, shapes: Shapes) -> Stepper:
+        """Return a stepper in its initial state."""
         return self.begin(shapes, self.hyperparameters)
 
-    def given(self, **values: float) -> "Side":
-        """The same with other values of some hyperparameters."""
+    def with_values(self, **values: float) -> "Implementation":
+        """Return the same optimizer with other values of some hyperparameters."""
         return replace(self, hyperparameters={**self.hyperparameters, **values})
 
+    def at_rate(self, factor: float) -> "Implementation":
+        """Return the same optimizer at a multiple of every rate."""
+        return replace(self, begin=lambda shapes, values: _Scaled(self.begin(shapes, values), factor))
 
-def side_of(record: Optimizer | Eager, values: Mapping[str, float], name: str) -> Side:
-    """The side of a record of the catalogue's, or of another library's."""
+
+def from_record(record: Optimizer | Eager, values: Mapping[str, float], name: str) -> Implementation:
+    """Return the implementation of a rule of the catalogue, or of another library's optimizer."""
     if isinstance(record, Eager):
-        return Side(name, values, lambda shapes, given: _Foreign(record, shapes, given, name))
-    return Side(name, values, lambda shapes, given: _Rule(record, shapes, given), record.report)
+        return Implementation(name, values, lambda shapes, chosen: _Eager(record, shapes, chosen, name))
+    return Implementation(name, values, lambda shapes, chosen: _Rule(record, shapes, chosen), record.report)
+
+
+class _Scaled:
+    """A stepper at a multiple of the rate."""
+
+    def __init__(self, stepper: Stepper, factor: float):
+        self.stepper, self.factor, self.reported = stepper, factor, stepper.reported
+
+    def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:
+        return self.stepper.step(w, g, self.factor * rate)
 
 
 class _Rule:
-    """A rule by its compiled kernel."""
+    """The compiled kernel of a rule."""
 
     def __init__(self, record: Optimizer, shapes: Shapes, values: Mapping[str, float]):
         self.update = Update(record, "rows", shapes, "float64", [values])
@@ -78,12 +92,11 @@ class _Rule:
         return self.update.reported(self.w, self.t)[0].copy() if self.reports else None
 
 
-class _Foreign:
-    """Another library's optimizer; what it raises becomes one line."""
+class _Eager:
+    """Another library's optimizer; its exceptions become one-line errors."""
 
     def __init__(self, record: Eager, shapes: Shapes, values: Mapping[str, float], name: str):
-        dim = sum(map(prod, shapes))
-        self.w, self.name = np.zeros((1, dim)), name
+        self.w, self.name = np.zeros((1, sum(map(prod, shapes)))), name
         self.update = EagerUpdate(record, tuple(shapes), [values], self.w, True)
 
     def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:

@@ -1,0 +1,358 @@
+"""Measure how an optimizer makes its steps, as a black box: no name and no source is read.
+
+Gradients of one size and of either sign leave the scale of an adaptive rule as it is, so that its step is linear in
+them. Flipping one sign then shows how much each earlier gradient counts in each step, which tells most of the rest.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from optbench.checks.against.implementations import Implementation
+from optbench.contract.errors import OptbenchError
+
+STEPS = 12
+"""Steps over which the memory of a state is measured."""
+# Rate: any: weights are put back after each step
+RATE = 0.01
+# Gradient: an eps of 0.1 changes the step by 1e-9, and a beta2 of 0.999 is measured to 1e-7
+LARGE = 1e8
+"""A gradient so large that no eps is seen."""
+TINY = 1e-40
+"""A gradient so small that only eps is seen, and whose square is still a number."""
+MATRIX = ((2, 3),)
+"""The block for optimizers that take no vectors."""
+EPS_STEPS = (1, 2, 5, 12)
+"""Steps at which eps is measured: the last one is STEPS."""
+# Relative difference: the accuracy of a measured memory of squares
+_SQUARES_ERROR = 1e-7
+# Change of a weight of 1: more than rounding
+_SEEN = 1e-13
+# Relative difference: between the rounding of a measured number and another formula
+_FORMULA_ERROR = 1e-6
+
+
+@dataclass
+class Decay:
+    """The effect of the weights themselves on a step."""
+
+    kind: str
+    """"none", "coupled" (in the gradient), "decoupled", "either" (no state could tell), or "scale"."""
+    value: float = 0.0
+    """The factor of the weight, before the rate."""
+    with_rate: bool = True
+    """Whether a decoupled one is multiplied by the rate."""
+    shrinks: float = 0.0
+    """The part of itself that a weight loses in a step at RATE where the gradient is 0; not of a coupled one."""
+
+
+@dataclass
+class UpdateForm:
+    """The parameters of a step of the usual kind: momentum, bias corrections, look-ahead, scale."""
+
+    beta1: float
+    """The factor by which an earlier gradient counts less with each step; 0 without momentum."""
+    first: float
+    """The extra factor of the first gradient."""
+    ahead: np.ndarray
+    """The extra factor of the last gradient, at each step: 1 without a look-ahead."""
+    corrects_mean: bool | None
+    """Whether the average of gradients is bias-corrected; None without momentum."""
+    corrects_squares: bool | None
+    """The same of the squares; None where there are none, or no average of them."""
+    offset: int
+    """The step that the corrections count, minus the step's number."""
+    scale: float
+    """The factor of a gradient in its own step, over the rate, without look-ahead and corrections."""
+    gain: float
+    """The length of a step on equal gradients, over the rate, in the long run."""
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Return True with Nesterov's momentum."""
+        return bool(np.abs(self.ahead - 1).max() > _FORMULA_ERROR)
+
+
+@dataclass
+class Measurement:
+    """The measurements of one optimizer."""
+
+    name: str
+    degree: float
+    """The power of a large gradient with which a step grows: 1 for gradient descent, 0 for Adam."""
+    small_degree: float
+    """The same of a small gradient."""
+    first_degree: float
+    """The same of the first step on large ones."""
+    weights: np.ndarray
+    """(steps, steps): the factor of gradient k in step t, over the rate; positive where it descends."""
+    linear: bool
+    """Whether these factors add up to the step."""
+    beta2: float | None
+    """The share of the square of the last gradient but one beside that of the last; None for degree 1."""
+    beta2_after_small: float | None
+    """The same where the last gradient is almost 0: another number where the scale does not fall with gradients."""
+    eps: np.ndarray
+    """The gradient at which eps takes over, at EPS_STEPS; 0 where there is none."""
+    eps_curve: float
+    """Denominator over eps where the gradient is as large: 2 outside the root, sqrt(2) inside."""
+    decay: Decay
+    rate_in_state: bool
+    """Whether the rate of an earlier step counts in a later step."""
+    depends_on: str
+    """The other weights on which a weight's step depends: "", "block" or "all"."""
+    drift: float
+    """The first step of a weight of 0 where the gradient is 0, over the rate."""
+
+    @cached_property
+    def form(self) -> UpdateForm | None:
+        """The form of the update; None where it is not of the usual kind."""
+        return _update_form(self)
+
+    @property
+    def eps_place(self) -> str:
+        """The place of eps in the formula."""
+        if abs(self.eps_curve - 2) < 1e-3:
+            return "outside the root"
+        return "inside the root" if abs(self.eps_curve - np.sqrt(2)) < 1e-3 else "in the denominator"
+
+    @property
+    def eps_written(self) -> np.ndarray:
+        """The measured eps as it stands in the formula: with the bias correction that the squares do not get."""
+        form, t = self.form, np.array(EPS_STEPS)
+        if form is None or form.corrects_squares is None or self.beta2 is None:
+            return self.eps
+        factor = np.sqrt(correction(self.beta2, t))
+        if form.corrects_squares:
+            factor = factor / np.sqrt(correction(self.beta2, t + form.offset))
+        return self.eps * factor
+
+    @property
+    def keeps_largest_square(self) -> bool:
+        """Whether the mean square does not fall with the gradients (AMSGrad)."""
+        small = self.beta2_after_small or 0.0
+        return self.beta2 is not None and not np.isclose(self.beta2, small, rtol=1e-4)
+
+
+def measure_both(a: Implementation, b: Implementation) -> tuple[Measurement, Measurement]:
+    """Measure both on one number, or where one takes no vectors, on a matrix. Raises OptbenchError where that fails."""
+    try:
+        return measure(a), measure(b)
+    except OptbenchError:
+        return measure(replace(a, probe_shapes=MATRIX)), measure(replace(b, probe_shapes=MATRIX))
+
+
+@np.errstate(all="ignore")
+def steps(
+    optimizer: Implementation, gradients: np.ndarray, rates: np.ndarray | float = RATE,
+    weights: np.ndarray | float = 0.0,
+) -> np.ndarray:  # fmt: skip
+    """Return the change of a weight in each step, (steps,), where it is put back to ``weights`` before every step."""
+    gradients = np.asarray(gradients, float)
+    rates, weights = np.broadcast_to(rates, gradients.shape), np.broadcast_to(weights, gradients.shape)
+    dim = int(np.prod(optimizer.probe_shapes[0]))
+    stepper, out = optimizer.start(optimizer.probe_shapes), np.empty(len(gradients))
+    for i, g in enumerate(gradients):
+        w = np.full(dim, weights[i])
+        out[i] = (stepper.step(w, np.full(dim, g), float(rates[i])) - w)[0]
+    return out
+
+
+def measure(optimizer: Implementation) -> Measurement:
+    """Measure an optimizer. Raises OptbenchError where it takes no block of this shape."""
+    gradients = np.full(STEPS, LARGE)
+    base = steps(optimizer, gradients)
+    degree = _degree(optimizer, LARGE)
+    scale = -RATE * (LARGE if round(degree) == 1 else 1.0)
+    factors = np.zeros((STEPS, STEPS))
+    for k in range(STEPS):
+        flipped = np.where(np.arange(STEPS) == k, -LARGE, LARGE)
+        factors[k:, k] = ((base - steps(optimizer, flipped)) / (2 * scale))[k:]
+    total = factors.sum(axis=1)
+    linear = bool(np.isfinite(total).all()) and bool(
+        np.allclose(total, base / scale, rtol=1e-6, atol=1e-9 * np.abs(total).max())
+    )
+    beta2, after_small, eps, eps_curve = None, None, np.zeros(len(EPS_STEPS)), 0.0
+    if round(degree) == 0 and linear:
+        beta2, after_small = _measure_beta2(optimizer, factors)
+        eps, eps_curve = _measure_eps(optimizer, base)
+    drift = float(np.nan_to_num(steps(optimizer, np.zeros(1))[0])) / RATE
+    after_double = steps(optimizer, gradients[:3], np.array([2 * RATE, RATE, RATE]))[1:]
+    return Measurement(
+        optimizer.name, degree, _degree(optimizer, 1e-3), _degree(optimizer, LARGE, 1), factors, linear, beta2,
+        after_small, eps, eps_curve, _measure_decay(optimizer, degree),
+        not np.allclose(after_double, base[1:3], rtol=1e-6, atol=0), _dependence(optimizer), drift,
+    )  # fmt: skip
+
+
+def _degree(optimizer: Implementation, size: float, count: int = STEPS) -> float:
+    one, ten = (float(steps(optimizer, np.full(count, s * size))[-1]) for s in (1.0, 10.0))
+    with np.errstate(all="ignore"):
+        return float(np.nan_to_num(np.log10(np.abs(ten / one)), nan=0.0, posinf=9.0, neginf=-9.0)) if one else 9.0
+
+
+def _measure_beta2(optimizer: Implementation, factors: np.ndarray) -> tuple[float | None, float | None]:
+    """Return beta2 from a larger gradient after a smaller one, and from a tiny one; None where it is no average."""
+
+    def beta2(ratio: float) -> float:
+        change = abs(float(steps(optimizer, LARGE * np.array([1.0, ratio]))[1]))
+        with np.errstate(all="ignore"):
+            last = ((RATE * (factors[1, 0] + factors[1, 1] * ratio) / change) ** 2 - 1) / (ratio**2 - 1)
+            found = float((1 - last) / last)
+        return 1.0 if abs(found - 1) < _SQUARES_ERROR else found
+
+    one, other = beta2(3.0), beta2(2.0)
+    if not 0 <= one <= 1 or not np.isclose(one, other, rtol=1e-4, atol=_SQUARES_ERROR):
+        return None, None
+    return one, beta2(1e-3)
+
+
+def _measure_eps(optimizer: Implementation, base: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the gradient from which on the step of equal small gradients is in proportion to them, and the curve."""
+    at = np.array(EPS_STEPS) - 1
+    tiny = np.abs(steps(optimizer, np.full(STEPS, TINY)))[at]
+    with np.errstate(all="ignore"):
+        eps = np.abs(base[at]) * TINY / tiny
+    eps = np.where(np.isfinite(eps) & (eps > 1e3 * TINY), eps, 0.0)
+    if not eps[0]:
+        return eps, 0.0
+    change = abs(float(steps(optimizer, np.array([eps[0]]))[0]))
+    return eps, abs(base[0]) / change if change else 0.0
+
+
+def _measure_decay(optimizer: Implementation, degree: float) -> Decay:
+    def change(w: float, g: float, rate: float = RATE) -> float:
+        return float(steps(optimizer, np.array([g]), rate, w)[0])
+
+    gradients = np.array([1.0, 3.0])
+    first, second = steps(optimizer, gradients, RATE, np.array([1.0, 0.0])) - steps(optimizer, gradients)
+    drift = change(0.0, 0.0)
+    still = change(1.0, 0.0) - drift
+    seen = _SEEN * (1 + abs(still))
+    if not max(abs(first), abs(second), abs(still)) > seen:
+        return Decay("none")
+    remembered = abs(second) > seen
+    mirrored = change(-1.0, 0.0) - drift
+    if abs(still + mirrored) > 1e-6 * abs(still) + seen or (not still and not remembered):
+        return Decay("scale")
+    doubled = change(1.0, 0.0, 2 * RATE)
+    has_state = steps(optimizer, gradients)[1] != steps(optimizer, np.array([2.0, 3.0]))[1]
+    if round(degree) == 1 and not has_state:
+        if abs(doubled - 2 * still) < 1e-6 * abs(still) + seen:
+            return Decay("either", still / change(0.0, 1.0), shrinks=-still)
+        return Decay("decoupled", -still, False, -still)
+    if remembered:  # the coupled decay of a weight of 1 is minus the gradient that keeps the weight where it is
+        low, high = -12.0, 3.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (low, middle) if change(1.0, -(10.0**middle)) * change(0.0, -1.0) > 0 else (middle, high)
+        return Decay("coupled", 10.0**low)
+    if abs(change(2.0, LARGE) - change(0.0, LARGE) - 2 * still) > 1e-6 * abs(still) + seen * LARGE:
+        return Decay("scale")  # a trust ratio: the step grows with the weights
+    with_rate = abs(doubled - 2 * still) < abs(doubled - still)
+    return Decay("decoupled", -still / (RATE if with_rate else 1.0), with_rate, -still)
+
+
+@np.errstate(all="ignore")
+def _dependence(optimizer: Implementation) -> str:
+    """Return "block" or "all" where the gradient of another weight changes a weight's step."""
+    for name, shapes in (("all", ((1,), (1,))), ("block", ((2,),))):
+        try:
+            one, other = (
+                optimizer.start(shapes).step(np.zeros(2), np.array([LARGE, g]), RATE)[0] for g in (LARGE, 3 * LARGE)
+            )
+        except OptbenchError:
+            return ""
+        if not np.isclose(one, other, rtol=1e-9, atol=0):
+            return name
+    return ""
+
+
+def _update_form(measured: Measurement) -> UpdateForm | None:
+    h = measured.weights
+    last, largest = h[-1], float(np.abs(h).max())
+    if not measured.linear or not largest or not np.isfinite(h).all():
+        return None
+    diagonal = np.diag(h)
+    if np.abs(h - np.diag(diagonal)).max() < 1e-9 * largest:
+        beta1, ahead, first, rows = 0.0, np.ones(STEPS - 2), 1.0, diagonal[2:]
+    else:
+        if np.any(last == 0):
+            return None
+        ratios = last[1:-2] / last[2:-1]
+        beta1 = float(np.median(ratios))
+        if not 0 < beta1 < 1 or np.abs(ratios / beta1 - 1).max() > _FORMULA_ERROR:
+            return None
+        rows = np.array([h[t, t - 1] for t in range(2, STEPS)])
+        ahead = diagonal[2:] * beta1 / rows
+        first = float(last[0] / (beta1 * last[1]))
+    found = _find_corrections(rows, beta1, measured.beta2)
+    if found is None:
+        return None
+    mean, squares, offset, level = found
+    form = UpdateForm(beta1, first, ahead, mean, squares, offset, level, level)
+    if beta1:
+        form.scale = level / beta1 ** (2 if form.looks_ahead else 1)
+        form.gain = level * float(ahead[-1]) / beta1 + level / (1 - beta1)
+    return form
+
+
+def correction(beta: float, t: np.ndarray) -> np.ndarray:
+    """Return 1 - beta^t, and t for a sum."""
+    return t.astype(float) if beta > 1 - 1e-9 else 1 - beta**t
+
+
+def _find_corrections(rows: np.ndarray, beta1: float, beta2: float | None):
+    """Find the simplest bias corrections that leave the same number in all rows, which are those of steps 3 to STEPS.
+
+    Returns (of gradients, of squares, offset of the step count, number), or None.
+    """
+    t = np.arange(3, STEPS + 1)
+    has_squares = beta2 is not None and 0 < beta2 < 1 + 1e-9
+    for offset, mean, squares in product((0, 1, -1), (False, True), (True, False)):
+        if (mean and not beta1) or not (squares or has_squares) or (offset and not (mean or (squares and has_squares))):
+            continue
+        factor = 1 / correction(beta1, t + offset) if mean else np.ones(len(t))
+        if has_squares:
+            factor = factor * np.sqrt((correction(beta2, t + offset) if squares else 1.0) / correction(beta2, t))
+        level = rows / factor
+        if np.abs(level / level[-1] - 1).max() < _FORMULA_ERROR:
+            return mean if beta1 else None, squares if has_squares else None, offset, float(level[-1])
+    return None
+
+
+_SECOND_GRADIENTS = (0.6, 1.1, 1.7, 2.3, 3.1)
+"""Gradients, after one of 1, that are changed a little to see whether the step changes with them."""
+# Of the gradient: float32 knows 6e-8
+_SMALL_CHANGE = 1e-9
+# Of the gradient: for the slope that is expected
+_SLOPE_CHANGE = 1e-3
+# Of the step: the expected change must exceed rounding in float64
+_LEAST_CHANGE = 1e-12
+# Of the expected change: 100 times the rounding at `_LEAST_CHANGE`; none of 41 rules in float64 is taken for float32
+_MOST_DEVIATION = 0.01
+
+
+def is_coarse(optimizer: Implementation) -> bool:
+    """Return True where numbers are kept in less than float64: tiny changes of a gradient hardly change the step."""
+    for shapes in (optimizer.probe_shapes, MATRIX):
+        try:
+            return _is_coarse(replace(optimizer, probe_shapes=shapes))
+        except OptbenchError:
+            continue
+    return False
+
+
+def _is_coarse(optimizer: Implementation) -> bool:
+    votes = []
+    for second in _SECOND_GRADIENTS:
+        base, near, low, high = (
+            float(steps(optimizer, np.array([1.0, second * (1 + change), 1.0]))[-1])
+            for change in (0.0, _SMALL_CHANGE, -_SLOPE_CHANGE, _SLOPE_CHANGE)
+        )
+        expected = (high - low) / (2 * _SLOPE_CHANGE) * _SMALL_CHANGE
+        if abs(expected) > _LEAST_CHANGE * abs(base) and np.isfinite(near - base):
+            votes.append(abs(near - base - expected) > _MOST_DEVIATION * abs(expected))
+    return sum(votes) > len(votes) / 2
