@@ -1,4 +1,4 @@
-"""Exponentially weighted averages (lecture B): of arrays, of streams, on the GPU, and a file's column to average.
+"""Exponentially weighted averages (lecture B): of arrays, of streams, on the GPU, and of a column of a file.
 
-Stands on the compiler alone; the engine does not need it.
+Depends on the compiler alone; the engine does not need it.
 """

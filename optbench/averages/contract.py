@@ -1,4 +1,4 @@
-"""What all forms of the averages agree on: which values and betas they take, and when the correction ends."""
+"""Checks of the arguments of averages, and the end of the bias correction."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from optbench.contract.errors import OptbenchError, shown
 FADED = 1e-17
 """Once beta^t is below this, 1 - beta^t is 1, and the correction stops."""
 _MOST = 100_000_000
-"""Numbers of a range, which is none yet."""
+"""The longest range that becomes an array."""
 
 
 def real_array(x: ArrayLike, owner: str) -> np.ndarray:
-    """x as an array, float32 or float64. Raises OptbenchError for what is no real number; it begins with `owner`."""
+    """Return x as an array, float32 or float64. Raises OptbenchError, which begins with `owner`, for other values."""
     kind = shown(x) if isinstance(x, range) and len(x) > _MOST else ""
     try:
         x = np.asarray(None if kind else x)
@@ -27,14 +27,14 @@ def real_array(x: ArrayLike, owner: str) -> np.ndarray:
 
 
 def checked_flag(value: Any, owner: str) -> bool:
-    """bias_correction as a truth value. Raises OptbenchError for what is none."""
+    """Return bias_correction as a bool. Raises OptbenchError for other values."""
     if not isinstance(value, bool | np.bool_ | int | None):
         raise OptbenchError(f"{owner}: bias_correction={shown(value)} must be True or False")
     return bool(value)
 
 
 def checked_beta(beta: Any, owner: str) -> float:
-    """beta as a float. Raises OptbenchError unless it is in [0, 1)."""
+    """Return beta as a float. Raises OptbenchError unless it is in [0, 1)."""
     if not (isinstance(beta, int | float | np.floating) and 0 <= beta < 1):
         raise OptbenchError(f"{owner}: beta={shown(beta)} must be a number in [0, 1)")
     return float(beta)

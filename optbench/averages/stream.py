@@ -50,7 +50,7 @@ class EWA:
         return f"EWA(beta={self.beta!r}, bias_correction={self.bias_correction}), steps={self.steps}"
 
     def update(self, theta: ArrayLike) -> np.ndarray | np.floating:
-        """Take theta_t; the new average.
+        """Take theta_t and return the new average.
 
         Args:
             theta: a number or an array of any shape, averaged element by element; float32 stays float32, and is

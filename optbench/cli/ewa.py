@@ -1,6 +1,6 @@
-"""``optbench ewa``: the averages of one column of a file, as a table, a file and a picture.
+"""``optbench ewa``: print, write and draw the averages of one column of a file.
 
-The table goes to standard output, all that is said about it to standard error.
+The table goes to standard output, messages to standard error.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from optbench.averages.series import Series
 
-_HOW = "How it is averaged"
+_AVERAGING = "How it is averaged"
 _LARGEST = 1e300
 """The largest number of a picture: what lies between the ends of an axis must be a number, too."""
 _LAST = 3
-"""How many of the last values the table shows."""
+"""Values at the end of the series that the table shows."""
 
 
 def ewa(
@@ -38,10 +38,10 @@ def ewa(
     skip_missing: Annotated[bool, flag("skip-missing", "Leave rows without a value out.", INPUT)] = False,
     beta: Annotated[
         list[str] | None,
-        option("beta", "NUMBERS", "In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9.", _HOW),
+        option("beta", "NUMBERS", "In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9.", _AVERAGING),
     ] = None,
     bias_correction: Annotated[
-        bool, typer.Option("--bias-correction/--no-bias-correction", help="Divide by 1 - beta^t.", rich_help_panel=_HOW)
+        bool, typer.Option("--bias-correction/--no-bias-correction", help="Divide by 1 - beta^t.", rich_help_panel=_AVERAGING)
     ] = True,
     png: Annotated[Path | None, option("png", "FILE", "Draw the series and its averages.", OUTPUT)] = None,
     out: Annotated[Path | None, option("out", "FILE", "Write the averages, .csv or .parquet.", OUTPUT)] = None,
@@ -77,7 +77,7 @@ def _check_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> N
 
 
 def _table(series: Series, averages: dict) -> Table:
-    """The last values of the series and of its averages, a row each.
+    """Return a table of the last values of the series and of its averages, a row each.
 
     window: 1 / (1 - beta) values (lecture B2). lag: beta / (1 - beta), the mean age of what is averaged.
     """
@@ -98,7 +98,7 @@ def _table(series: Series, averages: dict) -> Table:
 
 
 def _days(dates: np.ndarray) -> np.ndarray:
-    """Dates without their time, if that is midnight."""
+    """Return dates without their time, if that is midnight."""
     days = dates.astype("datetime64[D]")
     return days if (days == dates).all() else dates.astype("datetime64[s]")
 

@@ -173,7 +173,9 @@ def test_missing_values_are_refused_or_left_out(run, gap):
         ("a,b\n1,2\n", "days.csv", "name a column of 'days.csv' with --column; the numeric ones are: a, b"),
         ("a\nx\n", "days.csv", "name a column of 'days.csv' with --column; the numeric ones are: none"),
         ("a,a\n1,2\n", "days.csv --column a", "'days.csv' has 2 columns 'a'"),
-        ("a,b\n1,2\n3\n", "days.csv --column a", "cannot read 'days.csv'"),
+        ("a,b\n1,2\n3,4,5\n", "days.csv --column a", "cannot read 'days.csv'"),
+        ("a,b\n1,2,3\n4,5,6\n", "days.csv --column a", "cannot read 'days.csv'"),
+        ("a,b\n1,2\n3\n", "days.csv --column b", "has 1 missing value, the first in row 2"),
     ],
 )
 def test_a_mistake_is_one_line(run, text, arguments, words):
