@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from optbench.averages.series import Series
 
-_AVERAGING = "How it is averaged"
+_PANEL = "How it is averaged"
 _LARGEST = 1e300
 """The largest number of a picture: what lies between the ends of an axis must be a number, too."""
 _LAST = 3
@@ -38,10 +38,11 @@ def ewa(
     skip_missing: Annotated[bool, flag("skip-missing", "Leave rows without a value out.", INPUT)] = False,
     beta: Annotated[
         list[str] | None,
-        option("beta", "NUMBERS", "In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9.", _AVERAGING),
+        option("beta", "NUMBERS", "In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9.", _PANEL),
     ] = None,
     bias_correction: Annotated[
-        bool, typer.Option("--bias-correction/--no-bias-correction", help="Divide by 1 - beta^t.", rich_help_panel=_AVERAGING)
+        bool,
+        typer.Option("--bias-correction/--no-bias-correction", help="Divide by 1 - beta^t.", rich_help_panel=_PANEL),
     ] = True,
     png: Annotated[Path | None, option("png", "FILE", "Draw the series and its averages.", OUTPUT)] = None,
     out: Annotated[Path | None, option("out", "FILE", "Write the averages, .csv or .parquet.", OUTPUT)] = None,
