@@ -1,6 +1,6 @@
-"""Snippets of other libraries, run on given gradients, beside the rules of optbench in plain Python.
+"""Code for other libraries, run on given gradients, and the rules of optbench in plain Python.
 
-The loss is linear, mean(inputs) . w, so that a batch is its own gradient whatever w is, and what a snippet saw can be
+The loss is linear, mean(inputs) . w, so that a batch is its own gradient whatever w is, and what the code got can be
 given to the rule step by step. The parameters stand in two blocks, SHAPES.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from harness import CATALOGUE, SCHEDULES
 
 from optbench.checks.interpreter import Interpreter
-from optbench.translation.rates import schedule_call
+from optbench.translation.schedules import schedule_call
 from optbench.translation.setting import Setting, equal_of
 
 SHAPES = ((2, 3), (4,))
@@ -41,13 +41,13 @@ NAMES = [*sorted(CATALOGUE.optimizers), *SPECIAL, *WRAPPED]
 
 
 def setting(text, schedule="constant", lr=0.05, batch_size=BATCH, epochs=EPOCHS):
-    """The setting that the texts mean."""
+    """Return the setting of these texts."""
     record, values = CATALOGUE.optimizer(text)
     return Setting(record, values, lr, CATALOGUE.schedule(schedule), batch_size, epochs)
 
 
 def forms(library):
-    """The settings that a library has an equal for, one for each form of the call, whatever the numbers in it."""
+    """Return the settings that a library has an equal for, one for each form of the call."""
     found = {}
     for name in NAMES:
         call = equal_of(setting(name), library).call
@@ -57,18 +57,18 @@ def forms(library):
 
 
 def has_equal(text, library, schedule="constant"):
-    """Whether the library takes the same steps."""
+    """Return whether the library takes the same steps."""
     return equal_of(setting(text, schedule), library).call is not None
 
 
 def rates(each):
-    """The rate of every step of a run of EXAMPLES."""
+    """Return the rate of every step of a run of EXAMPLES."""
     done = np.arange(STEPS)
     return each.lr * np.asarray(each.schedule(done + 1, done // PER_EPOCH, STEPS), float)
 
 
 def ours(each, gradients):
-    """The path of the rule on those gradients, element by element in plain Python, and the iterate that it reports."""
+    """Return the path of the rule on those gradients, in plain Python, and the iterate that it reports."""
     rule = Interpreter(replace(each.optimizer, hyperparameters=each.values), SHAPES)
     path = [START]
     for gradient, rate in zip(gradients, rates(each), strict=True):
@@ -78,7 +78,7 @@ def ours(each, gradients):
 
 
 def data(dtype="float64"):
-    """Examples whose columns are of different sizes, and targets that nothing looks at."""
+    """Return examples whose columns are of different sizes, and targets that nothing uses."""
     random = np.random.default_rng(5)
     return (random.standard_normal((EXAMPLES, 10)) * np.geomspace(0.1, 3, 10)).astype(dtype), np.zeros(
         (EXAMPLES, 1), dtype
@@ -86,7 +86,7 @@ def data(dtype="float64"):
 
 
 def split(flat):
-    """The blocks of a vector."""
+    """Return the blocks of a vector."""
     parts, at = [], 0
     for shape in SHAPES:
         size = int(np.prod(shape))
@@ -96,14 +96,14 @@ def split(flat):
 
 
 def definitions(code):
-    """What a snippet defines; its example does not run."""
+    """Return what the code defines; its example does not run."""
     scope = {"__name__": "snippet"}
     exec(compile(code, "<snippet>", "exec"), scope)
     return scope
 
 
 def agree(each, path, gradients, last, rtol):
-    """The snippet's path is the rule's, and so is what is left at the end."""
+    """Assert that the path of the code is the rule's, and so are its last weights."""
     expected, reported = ours(each, gradients)
     assert len(path) == STEPS and np.abs(path[-1] - path[0]).max() > 0
     scale = np.abs(expected).max()
@@ -112,7 +112,7 @@ def agree(each, path, gradients, last, rtol):
 
 
 def schedules_of(library):
-    """The shipped schedules that a library has of its own, at values for which it has, and two that are formulas."""
+    """Return the schedules that a library has of its own, and two that are formulas."""
     texts = [*SCHEDULES, "cosine(final=0.1)", "staircase(epochs=1)", "staircase(steps=5)", "linear(start=0.5, end=0.1)"]
     own = [text for text in texts if schedule_call(CATALOGUE.schedule(text), library, "1")]
     return [*own, "constant", "warmup(linear)", "cosine_restarts"]

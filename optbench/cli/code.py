@@ -1,4 +1,4 @@
-"""``optbench show NAME --as LIBRARY``: the code of a setting and nothing else, so that it can go into a file."""
+"""``optbench show NAME --as LIBRARY``: print the code of a setting and nothing else, so that it can go into a file."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from optbench.contract.errors import OptbenchError, unknown
 def print_code(
     name: str, library: str | None, given: Mapping[str, Any], json: bool, plugins: Iterable[str | Path]
 ) -> None:
-    """Print it; OptbenchError for words that do not go together."""
+    """Print the code of a setting. Raises OptbenchError for options that do not go together."""
     from optbench.catalogue import loader
     from optbench.translation.code import training_code
 
@@ -25,7 +25,7 @@ def print_code(
     if json:
         raise OptbenchError("--as prints code, and --json facts: give one of them")
     catalogue = loader.load_all(plugins)
-    name = _led(catalogue, name)
+    name = _resolve(catalogue, name)
     bare = name.strip().partition("(")[0]
     for kind in ("problem", "schedule", "schedule_wrapper"):
         if bare in getattr(catalogue, f"{kind}s"):
@@ -36,8 +36,8 @@ def print_code(
     print(training_code(name, library, plugin=tuple(plugins), **options), end="")
 
 
-def _led(catalogue: Any, name: str) -> str:
-    """What another spelling means, AdamW, where it means one name and nothing is to be said about it."""
+def _resolve(catalogue: Any, name: str) -> str:
+    """Return the name that another spelling, such as AdamW, stands for, if it is one and needs no remark."""
     from optbench.catalogue.aliases import meant
     from optbench.catalogue.description import everything
 

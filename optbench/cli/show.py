@@ -126,7 +126,7 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
 def _elsewhere(library: str, text: str) -> str:
     """What equals it in a library; what the loop does around that is no name of the library."""
     from optbench.contract.equals import Branch, Equal, callee, read, text_of
-    from optbench.translation.places import LOOPS
+    from optbench.translation.libraries import LOOPS
 
     stated, branches = read("", library, text), []
     for branch in stated.branches:

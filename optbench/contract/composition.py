@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
-from optbench.contract.equals_around import combine
+from optbench.contract.equals import combine
 from optbench.contract.errors import PluginError
 from optbench.contract.names import unique
 from optbench.contract.optimizers import Matrix, Optimizer, Wrapper, arguments

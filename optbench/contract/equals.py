@@ -1,14 +1,15 @@
-"""What a rule is called elsewhere: a call of another library that takes the same steps, with the condition for it.
+"""The equals of a rule in other libraries: calls that take the same steps, each with its condition.
 
 A record's ``equals`` has a text for each library: ``"SGD(lr=lr * (1 - beta1), momentum=beta1)"``. It names
 hyperparameters, ``lr``, and what the library has; with a condition, ``A(...) if eps == 0 else B(...)``, where a last
-``else`` may be left out. ``constant`` is true where the rate stays as it is. Behind a ``#`` stands why there is no
+``else`` may be left out. ``constant`` is true where the rate stays as it is. After a ``#`` stands why there is no
 equal where no condition holds. In a wrapper's text ``inner`` is the wrapped rule's call, which may get keywords,
 ``inner(weight_decay=decay)``, or give its own to another, ``AdamW(**inner, weight_decay=decay)``; a condition may ask
 what it is or holds, ``inner in (SGD, Adam)``, ``lookahead not in inner``, and ``share`` is its rate over ``lr``.
 """
 
 import ast
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,10 +20,10 @@ from optbench.contract.errors import PluginError, shown, unknown
 LIBRARIES = ("torch", "optax", "keras")
 """PyTorch's torch.optim, optax, and keras.optimizers."""
 GIVEN = ("lr", "constant")
-"""What every text may name: the rate, and whether it stays as it is."""
+"""Names that every text may use: the rate, and whether it stays as it is."""
 RATE_ARGUMENTS = ("lr", "learning_rate")
-"""What libraries call the rate."""
-_AROUND = ("inner", "share")
+"""The names of the rate in libraries."""
+_WRAPPER_NAMES = ("inner", "share")
 
 
 @dataclass(frozen=True)
@@ -37,24 +38,21 @@ class Branch:
 
 @dataclass(frozen=True)
 class Equal:
-    """A text that was read."""
+    """A parsed text."""
 
     branches: tuple[Branch, ...]
     """The first one counts whose condition holds."""
     why: str
-    """Why there is none where none does."""
+    """The reason why there is no equal where no condition holds."""
 
 
 def read(owner: str, library: str, text: str) -> Equal:
-    """The calls of a text, and their conditions.
+    """Parse a text; the result has no branches where the text is a remark alone.
 
     Args:
         owner: whose text it is, for the message.
         library: of LIBRARIES.
         text: as it was stated.
-
-    Returns:
-        What was read; no branches where the text is a remark alone.
 
     Raises:
         PluginError: it is no call, or no expression.
@@ -69,8 +67,7 @@ def read(owner: str, library: str, text: str) -> Equal:
         node = node.orelse
     if node is not None and not (isinstance(node, ast.Constant) and node.value is None):
         branches.append(Branch(None, node))
-    plain = [each.call for each in branches if not isinstance(each.call, ast.Call | ast.Name)]
-    if not branches or plain or any(isinstance(each.call, ast.Name) and each.call.id != "inner" for each in branches):
+    if not branches or not all(isinstance(each.call, ast.Call) or is_inner(each.call) for each in branches):
         wanted = "a call such as 'SGD(lr=lr)', with 'if ...' behind it where it is equal only then"
         raise values.wrong(owner, f"equals[{library!r}]", text, wanted)
     return Equal(tuple(branches), why.strip())
@@ -84,7 +81,7 @@ def _parsed(text: str) -> ast.expr | None:
 
 
 def check(owner: str, equals: Mapping, known: Iterable[str], around: bool = False) -> dict[str, str]:
-    """Refuse texts for libraries that nobody knows, that cannot be read, or that name what is no hyperparameter.
+    """Return texts as a dictionary, if they are for known libraries, can be read and name known hyperparameters.
 
     Args:
         owner: whose they are; messages begin with it.
@@ -92,83 +89,179 @@ def check(owner: str, equals: Mapping, known: Iterable[str], around: bool = Fals
         known: the names of hyperparameters, and whatever else the texts may name.
         around: whether they belong to a wrapper.
 
-    Returns:
-        A dictionary.
-
     Raises:
         PluginError: in one line, with the nearest name.
     """
     checked = values.mapping(owner, "equals", equals)
-    allowed = {*known, *GIVEN, *(_AROUND if around else ())}
+    allowed = {*known, *GIVEN, *(_WRAPPER_NAMES if around else ())}
     for library, text in checked.items():
         if library not in LIBRARIES:
             raise PluginError(f"{owner}: {unknown('library', library, LIBRARIES)}")
-        for name in _stated(owner, library, values.text(owner, f"equals[{library!r}]", text)):
+        for name in _value_names(owner, library, values.text(owner, f"equals[{library!r}]", text)):
             if name not in allowed:
                 wrong = unknown("name", name, allowed)
                 raise PluginError(f"{owner}: equals[{library!r}]={shown(text)}: {wrong}")
     return checked
 
 
-@cache
-def _stated(owner: str, library: str, text: str) -> tuple[str, ...]:
-    """The names that stand for values in a text: it is looked at for each copy of its record, at every start."""
-    return tuple(name for branch in read(owner, library, text).branches for name in _names(branch))
-
-
-def _names(branch: Branch) -> list[str]:
-    """The names that stand for values: not what is called, and not what is compared with ``inner``."""
-    seen = [branch.call] if branch.condition is None else [branch.call, branch.condition]
-    nodes = [node for tree in seen for node in ast.walk(tree)]
-    passed: list[ast.expr] = []
-    local = {ast.unparse(node.target) for node in nodes if isinstance(node, ast.comprehension)}
-    for node in nodes:
-        if isinstance(node, ast.Call) and not is_inner(node.func):
-            passed.append(node.func)
-        elif isinstance(node, ast.Compare) and is_inner(node.left):
-            passed += node.comparators
-        elif isinstance(node, ast.Compare) and is_inner(node.comparators[0]):
-            passed.append(node.left)
-    words = {id(part) for each in passed for part in ast.walk(each)}
-    return [node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in words and node.id not in local]
+@cache  # a text is checked for each copy of its record, at every start
+def _value_names(owner: str, library: str, text: str) -> tuple[str, ...]:
+    """Return the names that stand for values in a text: not what is called, nor what ``inner`` is compared with."""
+    found: list[str] = []
+    for branch in read(owner, library, text).branches:
+        trees = [branch.call] if branch.condition is None else [branch.call, branch.condition]
+        nodes = [node for tree in trees for node in ast.walk(tree)]
+        loop_names = {ast.unparse(node.target) for node in nodes if isinstance(node, ast.comprehension)}
+        skipped: list[ast.expr] = []
+        for node in nodes:
+            if isinstance(node, ast.Call) and not is_inner(node.func):
+                skipped.append(node.func)
+            elif isinstance(node, ast.Compare) and is_inner(node.left):
+                skipped += node.comparators
+            elif isinstance(node, ast.Compare) and is_inner(node.comparators[0]):
+                skipped.append(node.left)
+        no_values = {id(part) for each in skipped for part in ast.walk(each)}
+        found += [node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in no_values
+                  and node.id not in loop_names]  # fmt: skip
+    return tuple(found)
 
 
 def is_inner(node: ast.expr) -> bool:
-    """Whether an expression is the name ``inner``.
-
-    Args:
-        node: an expression.
-
-    Returns:
-        The answer.
-    """
+    """Return whether an expression is the name ``inner``."""
     return isinstance(node, ast.Name) and node.id == "inner"
 
 
 def text_of(equal: Equal) -> str:
-    """The text that :func:`read` reads back.
-
-    Args:
-        equal: what was read.
-
-    Returns:
-        The text; empty where there is nothing to say.
-    """
-    parts = []
+    """Return the text that :func:`read` reads back; empty where there is nothing to say."""
+    branches = []
     for branch in equal.branches:
         condition = "" if branch.condition is None else f" if {ast.unparse(branch.condition)}"
-        parts.append(f"{ast.unparse(branch.call)}{condition}")
-    text = " else ".join(parts)
+        branches.append(f"{ast.unparse(branch.call)}{condition}")
+    text = " else ".join(branches)
     return " ".join(filter(None, (text, equal.why and f"# {equal.why}")))
 
 
 def callee(call: ast.expr) -> str:
-    """The dotted name of what is called.
+    """Return the dotted name of what is called, such as ``contrib.adopt``; empty for what is no call."""
+    return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+
+
+def rate(call: ast.expr) -> ast.expr | None:
+    """Return the argument of a call, or of the first call inside it, that is the rate: ``lr``, or ``lr`` times a share.
+
+    None where there is none.
+    """
+    if not isinstance(call, ast.Call):
+        return None
+    for keyword in call.keywords:
+        if keyword.arg in RATE_ARGUMENTS:
+            return keyword.value
+    for argument in call.args:
+        if (inner := rate(argument)) is not None:
+            return inner
+        if any(isinstance(node, ast.Name) and node.id == "lr" for node in ast.walk(argument)):
+            return argument
+    return None
+
+
+def combine(wrapper: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts of a wrapped rule, for each library for which the rule has one.
 
     Args:
-        call: an expression.
-
-    Returns:
-        Such as ``contrib.adopt``; empty for what is no call.
+        wrapper: the texts of the wrapper.
+        base: the texts of the rule inside.
     """
-    return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+    combined = {}
+    for library in LIBRARIES:
+        if library in base:
+            inner = read("", library, base[library])
+            if not inner.branches:
+                combined[library] = base[library]
+            elif library in wrapper:
+                combined[library] = text_of(_combined(read("", library, wrapper[library]), inner))
+    return {library: text for library, text in combined.items() if text}
+
+
+def _combined(outer: Equal, inner: Equal) -> Equal:
+    """Return a branch for every pair of calls that go together."""
+    branches: list[Branch] = []
+    failed: list[ast.expr] = []  # conditions of the inner rule's branches before this one, which did not hold
+    for base in inner.branches:
+        conditions = failed if base.condition is None else [*failed, base.condition]
+        for around in outer.branches:
+            test = None if around.condition is None else _resolved(around.condition, base.call)
+            if test is False:
+                continue
+            call = _Around(base.call).around(around.call)
+            if call is None:
+                continue
+            whole = [*conditions, *([test] if isinstance(test, ast.expr) else [])]
+            joined = ast.BoolOp(ast.And(), whole) if len(whole) > 1 else whole[0] if whole else None
+            branches.append(Branch(joined, call))
+            if not isinstance(test, ast.expr):
+                break
+        if base.condition is not None:
+            failed = [*failed, ast.UnaryOp(ast.Not(), base.condition)]
+    always = any(branch.condition is None for branch in branches)
+    return Equal(tuple(branches), "" if always else "; ".join(filter(None, (inner.why, outer.why))))
+
+
+def _resolved(condition: ast.expr, call: ast.expr) -> ast.expr | bool:
+    """Decide a condition on what the wrapped call is or holds; return any other as it is."""
+    if isinstance(condition, ast.Compare) and is_inner(condition.left):
+        other = condition.comparators[0]
+        named = [ast.unparse(each) for each in (other.elts if isinstance(other, ast.Tuple) else [other])]
+        return (callee(call) in named) != isinstance(condition.ops[0], ast.NotIn | ast.IsNot)
+    if isinstance(condition, ast.Compare) and is_inner(condition.comparators[0]):
+        held = {callee(node) for node in ast.walk(call) if isinstance(node, ast.Call)}
+        return (ast.unparse(condition.left) in held) != isinstance(condition.ops[0], ast.NotIn)
+    if isinstance(condition, ast.BoolOp):
+        parts = [_resolved(part, call) for part in condition.values]
+        decisive = isinstance(condition.op, ast.Or)  # one True decides an "or", one False an "and"
+        if any(part is decisive for part in parts):
+            return decisive
+        left = [part for part in parts if isinstance(part, ast.expr)]
+        return ast.BoolOp(condition.op, left) if len(left) > 1 else left[0] if left else not decisive
+    return condition
+
+
+class _Around(ast.NodeTransformer):
+    """Puts the wrapped rule's call into a wrapper's."""
+
+    def __init__(self, base: ast.expr):
+        self.base, self.impossible = base, False
+        whole = rate(base)
+        self.share: ast.expr = ast.Constant(1)
+        if isinstance(whole, ast.BinOp) and isinstance(whole.op, ast.Mult):
+            self.share = whole.right
+
+    def around(self, call: ast.expr) -> ast.expr | None:
+        """Return the combined call; None where both give the same keyword."""
+        placed = ast.fix_missing_locations(self.visit(copy.deepcopy(call)))
+        return None if self.impossible else placed
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Replace ``inner`` and ``share``."""
+        return copy.deepcopy({"inner": self.base, "share": self.share}.get(node.id, node))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Shorten ``decay / share`` where the share is 1."""
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant) and node.right.value == 1:
+            return node.left
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Join the keywords of ``inner(more=...)`` and ``Other(**inner)``."""
+        unpacked = [keyword for keyword in node.keywords if keyword.arg is None and is_inner(keyword.value)]
+        extended = is_inner(node.func)
+        if not (unpacked or extended):
+            self.generic_visit(node)
+            return node
+        base = copy.deepcopy(self.base)
+        if not isinstance(base, ast.Call):
+            self.impossible = True
+            return node
+        more = [ast.keyword(each.arg, self.visit(each.value)) for each in node.keywords if each not in unpacked]
+        self.impossible |= bool({each.arg for each in base.keywords} & {each.arg for each in more})
+        return ast.Call(base.func if extended else node.func, base.args, [*base.keywords, *more])

@@ -15,8 +15,8 @@ from optbench.contract.equals import LIBRARIES
 from optbench.contract.names import number_text
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.chosen import Recommended
-from optbench.translation.code import written
-from optbench.translation.places import WORDS
+from optbench.translation.code import render
+from optbench.translation.libraries import TITLES
 from optbench.translation.setting import Setting, equal_of
 
 SCHEMA = pa.schema(
@@ -63,7 +63,7 @@ def codes(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
     for library in LIBRARIES:
         try:
             equal = equal_of(setting, library).call is not None
-            found.append((WORDS[library], equal, written(setting, library)))
+            found.append((TITLES[library], equal, render(setting, library)))
         except Exception:  # an optimizer of another library, or a schedule without source
             continue
     return found

@@ -1,4 +1,4 @@
-"""How a setting is said in PyTorch, optax and Keras: code that a person pastes, and that takes the same steps.
+"""Settings as code of PyTorch, optax and Keras that takes the same steps: a template for each library.
 
 Records in, text out. None of these libraries is needed for it, and nothing is compiled or run.
 """

@@ -1,53 +1,29 @@
-"""Code of a setting for a library: the function that users call, and what it takes where nothing is said."""
+"""Write a setting as code of another library: its call, put into the library's template of a training loop."""
 
+import ast
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from optbench.catalogue import loader
-from optbench.contract.equals import LIBRARIES
+from optbench.contract.equals import LIBRARIES, callee, rate
 from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
 from optbench.contract.values import is_real, is_whole
-from optbench.translation.setting import Setting
+from optbench.translation.expressions import substitute
+from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, torch_needs
+from optbench.translation.schedules import formula, schedule_call
+from optbench.translation.setting import Setting, equal_of, header
 
 RATE, BATCH_SIZE, EPOCHS = 0.01, 64, 10
-"""Where nothing is said."""
+"""The defaults."""
 MOST = 10**9
-"""Examples of a batch, and epochs: more are a typing error."""
-
-
-def written(setting: Setting, library: str) -> str:
-    """The code of a setting.
-
-    Args:
-        setting: what is said.
-        library: of LIBRARIES.
-
-    Returns:
-        A file of Python, which needs the library, and optbench where that has no equal.
-
-    Raises:
-        OptbenchError: the library is unknown or cannot say it, or a schedule's source cannot be read.
-    """
-    if library not in LIBRARIES:
-        raise unknown("library", library, LIBRARIES)
-    if isinstance(setting.optimizer, Baseline):
-        from optbench.translation.baseline_code import baseline_code
-
-        return baseline_code(setting, library)
-    if library == "torch":
-        from optbench.translation.torch_code import torch_code
-
-        return torch_code(setting)
-    if library == "optax":
-        from optbench.translation.optax_code import optax_code
-
-        return optax_code(setting)
-    from optbench.translation.keras_code import keras_code
-
-    return keras_code(setting)
+"""The largest batch size and number of epochs: more are a typing error."""
+_REPORTING = ("contrib.schedule_free", "contrib.schedule_free_sgd", "contrib.schedule_free_adamw")
+"""Optimizers of optax whose state has the weights that are evaluated."""
 
 
 def training_code(
@@ -61,7 +37,7 @@ def training_code(
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> str:
-    """Code that trains a model in another library with the steps that optbench takes.
+    """Write code that trains a model in another library with the steps that optbench takes.
 
     Rates are translated: PyTorch's momentum is a sum, and its rate ``lr * (1 - beta1)``. Where the library has no
     optimizer that takes the same steps, a comment says why, and the code takes them by :func:`optbench.stepper`.
@@ -98,4 +74,160 @@ def training_code(
     record, values = catalogue.optimizer(optimizer)
     values = record.with_values(values | hyperparameters)
     size: int | Literal["full"] = "full" if isinstance(batch_size, str) else int(batch_size)
-    return written(Setting(record, values, float(lr), catalogue.schedule(schedule), size, int(epochs)), library)
+    return render(Setting(record, values, float(lr), catalogue.schedule(schedule), size, int(epochs)), library)
+
+
+def render(setting: Setting, library: str) -> str:
+    """Write a setting as a file of Python, which needs the library, and optbench where that has no equal.
+
+    Args:
+        setting: an optimizer with all that a run needs; of a Baseline, epochs are evaluations, and rate, schedule and
+            batch size mean nothing.
+        library: of LIBRARIES.
+
+    Returns:
+        The code.
+
+    Raises:
+        OptbenchError: the library is unknown or cannot say it, or a schedule's source cannot be read.
+    """
+    if library not in LIBRARIES:
+        raise unknown("library", library, LIBRARIES)
+    choice = equal_of(setting, library)
+    names: dict[str, Any] = {
+        "header": header(setting, library, choice),
+        "batch_size": None if setting.batch_size == "full" else setting.batch_size,
+        "epochs": setting.epochs,
+        "lr": repr(setting.lr),
+        "schedule": "",
+        "factors": "",
+        "matrices_only": False,
+    }
+    record = setting.optimizer
+    if isinstance(record, Baseline):
+        options = record.options(setting.values, setting.epochs)
+        listed = ", ".join(f'"{key}": {number_text(value)}' for key, value in options.items())
+        names |= {"baseline": repr(record.method), "options": f"{{{listed}}}"}
+    elif choice.call is None:
+        names |= _stepper(setting)
+    else:
+        names |= {"torch": _torch, "optax": _optax, "keras": _keras}[library](setting, choice.call)
+    if "baseline" not in names:
+        names["imported"] = import_code(record, setting.plugins)
+        if not (names["schedule"] or setting.constant):
+            names["factors"] = formula(setting.schedule)
+    return _template(library).render(names).rstrip("\n") + "\n"
+
+
+@cache
+def _template(library: str) -> Any:
+    import jinja2
+
+    folder = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    environment = jinja2.Environment(loader=folder, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    return environment.get_template(f"{library}.py.j2")
+
+
+def _stepper(setting: Setting) -> dict[str, Any]:
+    """Return what a template needs for optbench's kernel."""
+    values = {"lr": setting.lr, **setting.values}
+    files = [str(path) for path in setting.plugins]
+    if files:
+        values["plugin"] = files[0] if len(files) == 1 else files
+    return {
+        "stepper": repr(setting.optimizer.name),
+        "stepper_values": ", ".join(f"{key}={value!r}" for key, value in values.items()),
+        "reports": bool(getattr(setting.optimizer, "report", None)),
+    }
+
+
+def _code(node: ast.expr, lr: str) -> str:
+    return ast.unparse(substitute(node, {"lr": lr}))
+
+
+def _torch(setting: Setting, call: ast.expr) -> dict[str, Any]:
+    """Return what the template needs for an optimizer of torch.optim, and for the wrappers around it."""
+    lr, wrappers = repr(setting.lr), []
+    matrices_only = "Muon(" in ast.unparse(call)
+    while callee(call) in LOOPS["torch"]:
+        assert isinstance(call, ast.Call)
+        wrappers.append((callee(call), [_code(each, lr) for each in call.args[1:]]))
+        call = call.args[0]
+    share = rate(call)
+    needs_closure, has_modes = torch_needs(setting.optimizer)
+    schedule = schedule_call(setting.schedule, "torch", _code(share, lr) if share else lr)
+    return {
+        "optimizer": f"torch.optim.{_code(call, lr)}".replace(f"torch.optim.{OWN}.", "").replace(
+            "(", "(parameters, ", 1
+        ),
+        "schedule": schedule.replace("(", "(optimizer, ", 1),
+        "wrappers": wrappers,
+        "needs_closure": needs_closure,
+        "has_modes": has_modes,
+        "averages_itself": callee(call) == "ASGD",
+        "matrices_only": matrices_only,
+    }
+
+
+def _optax(setting: Setting, call: ast.expr) -> dict[str, Any]:
+    """Return what the template needs for an optimizer of optax, whose rate is a number or a function of the step."""
+    average = ""
+    if callee(call) == "averaged":
+        assert isinstance(call, ast.Call)
+        average, call = ast.unparse(call.args[1]), call.args[0]
+    record = setting.optimizer
+    given = {record.rate: setting.lr, **record.arguments(setting.values)} if hasattr(record, "target") else {}
+    state = _reporting_state(call)
+    return {
+        "optimizer": _optax_call(call, repr(setting.lr) if setting.constant else ""),
+        "schedule": schedule_call(setting.schedule, "optax", repr(setting.lr)),
+        "average": average,
+        "lookahead": any(callee(node) == "lookahead" for node in ast.walk(call) if isinstance(node, ast.Call)),
+        "needs_value": optax_needs_value(record, given),
+        "reporting_state": None if state is None else "".join(f"[{each}]" for each in state),
+    }
+
+
+def _optax_call(node: ast.expr, lr: str) -> str:
+    """Return the code of a call; lr: the code of the rate, or "" where ``lr`` is a function of the step."""
+    if isinstance(node, ast.Call):
+        name = f"optax.{callee(node)}".replace(f"optax.{OWN}.", "")
+        arguments = [_optax_call(each, lr) for each in node.args]
+        arguments += [f"{each.arg}={_optax_call(each.value, lr)}" for each in node.keywords]
+        return f"{name}({', '.join(arguments)})"
+    if lr:
+        return _code(node, lr)
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return (
+        f"lambda step: {_code(node, 'lr(step)')}"
+        if "lr" in names and not isinstance(node, ast.Name)
+        else ast.unparse(node)
+    )
+
+
+def _reporting_state(call: ast.expr) -> list[int] | None:
+    """Return the place, in the states of chains, of an optimizer that evaluates other weights; None without one."""
+    if callee(call) in _REPORTING:
+        return []
+    if isinstance(call, ast.Call) and callee(call) == "chain":
+        for i, each in enumerate(call.args):
+            if (path := _reporting_state(each)) is not None:
+                return [i, *path]
+    return None
+
+
+def _keras(setting: Setting, call: ast.expr) -> dict[str, Any]:
+    """Return what the template needs for an optimizer of Keras."""
+    share, lr = rate(call), repr(setting.lr)
+    code = _code(share, lr) if share is not None else lr
+    schedule = schedule_call(setting.schedule, "keras", code)
+    assert isinstance(call, ast.Call)
+    values = {each.arg: _code(each.value, lr) for each in call.keywords}
+    if "learning_rate" in values and not setting.constant:
+        values["learning_rate"] = "learning_rate"
+    listed = [*(_code(each, lr) for each in call.args), *(f"{key}={value}" for key, value in values.items())]
+    return {
+        "optimizer": f"keras.optimizers.{callee(call)}({', '.join(listed)})",
+        "schedule": schedule,
+        "rate": code,
+    }

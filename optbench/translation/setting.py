@@ -1,4 +1,4 @@
-"""What is to be said in another library: an optimizer with its values, rate, schedule, batch size and epochs."""
+"""A setting to be written in another library: an optimizer with its values, rate, schedule, batch size and epochs."""
 
 import ast
 import textwrap
@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from optbench.contract.equals import read
-from optbench.contract.equals_around import rate
+from optbench.contract.equals import rate, read
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
-from optbench.translation.numbers import Numbers
-from optbench.translation.places import HOMES, WORDS, dotted_name, owner
+from optbench.translation.expressions import holds, substitute
+from optbench.translation.libraries import MODULES, TITLES, dotted_name, owner
 
-WIDTH = 100
-"""Letters of a line of comment: what is pasted must fit beside what is there."""
+# Letters of a line of comment: pasted code must fit beside the code that is there
+_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,13 @@ class Setting:
     lr: float
     """The rate as optbench means it."""
     schedule: Schedule
-    """The rate's factor."""
+    """The factor of the rate."""
     batch_size: int | Literal["full"]
     """Examples in a batch."""
     epochs: int
     """Passes over the data."""
     remark: str = ""
-    """A sentence more about them, for the comment that the code begins with."""
+    """One more sentence for the comment at the top of the code."""
 
     @property
     def constant(self) -> bool:
@@ -57,7 +56,7 @@ class Setting:
 
     @property
     def plugins(self) -> tuple[Path, ...]:
-        """The user's own files that the optimizer is made of."""
+        """The user's files with parts of the optimizer."""
         shipped = Path(__file__).parents[1]
         files = [origin.file for origin in getattr(self.optimizer, "origins", ())]
         return tuple(dict.fromkeys(path for path in files if shipped not in path.parents))
@@ -65,91 +64,58 @@ class Setting:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a library has for a setting."""
+    """The equal of a setting in a library."""
 
     call: ast.expr | None
     """The call with its values, ``lr`` left as a name; None where the library has no equal."""
-    why: str
-    """Why it has none."""
+    why: str = ""
+    """The reason why it has none."""
 
 
 def equal_of(setting: Setting, library: str) -> Choice:
-    """What the library has for an optimizer with these values.
+    """Return the call of a library that takes the same steps, or the reason why there is none.
 
-    Args:
-        setting: what is to be said.
-        library: of LIBRARIES.
-
-    Returns:
-        The call, or why there is none.
+    Raises OptbenchError for an optimizer of another library.
     """
     record = setting.optimizer
     if hasattr(record, "library"):  # an eager optimizer is its own equal
-        return _eager(setting, library)
+        if record.library != library:
+            owned = f"{record.name} is an optimizer of {TITLES[record.library]}"
+            raise OptbenchError(f"{owned}: only {record.library} can say it")
+        given = {record.rate: "lr", **{key: repr(value) for key, value in record.arguments(setting.values).items()}}
+        values = ", ".join(f"{key}={value}" for key, value in given.items())
+        return Choice(ast.parse(f"{dotted_name(record)}({values})", mode="eval").body)
     if isinstance(record, Baseline):
         return Choice(None, f"SciPy's {record.method} takes the steps")
     stated = read(f"optimizer {record.name}", library, getattr(record, "equals", {}).get(library, "#"))
-    numbers = Numbers(dict(setting.values) | {"constant": setting.constant})
     for branch in stated.branches:
-        if numbers.holds(branch.condition):
-            return Choice(numbers.placed(branch.call), "")
+        if holds(branch.condition, {**setting.values, "constant": setting.constant}):
+            return Choice(substitute(branch.call, {key: repr(value) for key, value in setting.values.items()}))
     return Choice(None, stated.why or "it has no such rule")
 
 
-def _eager(setting: Setting, library: str) -> Choice:
-    record = setting.optimizer
-    if record.library != library:
-        home = WORDS[record.library]
-        raise OptbenchError(f"{record.name} is an optimizer of {home}: only {record.library} can say it")
-    given = {record.rate: "lr", **{key: repr(value) for key, value in record.arguments(setting.values).items()}}
-    values = ", ".join(f"{key}={value}" for key, value in given.items())
-    return Choice(ast.parse(f"{dotted_name(record)}({values})", mode="eval").body, "")
-
-
 def header(setting: Setting, library: str, choice: Choice) -> str:
-    """The comment that code begins with.
-
-    Args:
-        setting: what is said.
-        library: of LIBRARIES.
-        choice: what the library has for it.
-
-    Returns:
-        Lines of comment.
-    """
+    """Return the comment at the top of the code: the setting, and who takes the steps."""
     size = "the full batch" if setting.batch_size == "full" else f"batches of {setting.batch_size}"
     epochs = f"{setting.epochs} epoch{'s' * (setting.epochs != 1)}"
-    what = f"{setting.name}, at the rate {number_text(setting.lr)}, {size}, {epochs}, "
-    what += f"schedule {setting.schedule.text}: optbench's setting, for {WORDS[library]}."
-    what += f" {setting.remark}" * bool(setting.remark)
     if isinstance(setting.optimizer, Baseline):
-        what = f"{setting.name}, on all examples, for {WORDS[library]}; SciPy searches every step's length."
-        return "\n".join(comment(what)) + "\n"
+        return _comment(f"{setting.name}, on all examples, for {TITLES[library]}; SciPy searches every step's length.")
+    text = f"{setting.name}, at the rate {number_text(setting.lr)}, {size}, {epochs}, "
+    text += f"schedule {setting.schedule.text}: optbench's setting, for {TITLES[library]}."
+    text += f" {setting.remark}" * bool(setting.remark)
     if choice.call is not None:
-        # What sees whole blocks sees a matrix of one column as a vector, and what has more sides as one matrix.
+        share = rate(choice.call)
+        translated = share is not None and not isinstance(share, ast.Name)
+        at = f" at the rate {ast.unparse(substitute(share, {'lr': repr(setting.lr)}))}" if share and translated else ""
+        # A rule for whole blocks takes a matrix of one column for a vector, and a block of more sides for one matrix.
         shapes = " for vectors and matrices of several columns" * bool(getattr(setting.optimizer, "matrix", None))
-        how = f"{owner(setting.optimizer, library)} takes the same steps{_at(setting, choice.call)}{shapes}."
+        equal = f"{owner(setting.optimizer, library)} takes the same steps{at}{shapes}."
     else:
-        how = f"{HOMES[library]} has no equal: {choice.why}. So optbench's own kernel takes the steps, on the CPU."
-    return "\n".join(comment(what) + comment(how)) + "\n"
+        equal = f"{MODULES[library]} has no equal: {choice.why}. So optbench's own kernel takes the steps, on the CPU."
+    return f"{_comment(text)}\n{_comment(equal)}"
 
 
-def _at(setting: Setting, call: ast.expr) -> str:
-    """The rate, where it is translated."""
-    stated = rate(call)
-    plain = stated is None or isinstance(stated, ast.Name)
-    return "" if plain or stated is None else f" at the rate {Numbers({'lr': setting.lr}).code(stated)}"
-
-
-def comment(text: str, indent: int = 0) -> list[str]:
-    """A text as lines of comment.
-
-    Args:
-        text: one paragraph.
-        indent: blanks before each line.
-
-    Returns:
-        The lines.
-    """
-    lead = " " * indent + "# "
-    return textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=lead, break_long_words=False)
+def _comment(text: str) -> str:
+    """Return a paragraph as lines of comment."""
+    lines = textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+    return "\n".join(lines)

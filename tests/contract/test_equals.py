@@ -7,8 +7,7 @@ from harness import CATALOGUE
 
 from optbench import PluginError, optimizer, wrapper
 from optbench.contract.composition import wrap
-from optbench.contract.equals import LIBRARIES, read, text_of
-from optbench.contract.equals_around import combine
+from optbench.contract.equals import LIBRARIES, combine, read, text_of
 
 
 def made(**equals):

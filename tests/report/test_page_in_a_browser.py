@@ -12,8 +12,8 @@ from synthetic import make_tables, write_folder
 from optbench.contract.equals import LIBRARIES
 from optbench.report import write_report, write_side_by_side
 from optbench.sweeps.snippets import values_text
-from optbench.translation.code import written
-from optbench.translation.places import WORDS
+from optbench.translation.code import render
+from optbench.translation.libraries import TITLES
 from optbench.translation.setting import Setting
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -39,7 +39,7 @@ def codes(runs):
         (record, defaults), schedule = CATALOGUE.optimizer(row["optimizer"]), CATALOGUE.schedule(row["schedule"])
         setting = Setting(record, defaults | values, row["lr"], schedule, int(row["batch_size"]), 20)
         for library in LIBRARIES:
-            code = {"library": WORDS[library], "equal": 1, "code": written(setting, library)}
+            code = {"library": TITLES[library], "equal": 1, "code": render(setting, library)}
             rows.append({**{key: row[key] for key in keys}, "hyperparameters": values_text(values), **code})
     return pd.DataFrame(rows)
 

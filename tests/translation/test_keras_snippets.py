@@ -7,7 +7,7 @@ import pytest
 from snippets import START, STEPS, agree, data, definitions, forms, has_equal, schedules_of, setting, split
 
 import optbench
-from optbench.translation.code import written
+from optbench.translation.code import render
 
 pytestmark = [
     pytest.mark.keras,
@@ -34,8 +34,8 @@ def keras():
     keras.config.set_dtype_policy(known[2])
 
 
-def walk(keras, each):
-    """What a snippet does on a linear loss: its path, the gradients that it saw, and the parameters at its end."""
+def run_code(keras, each):
+    """Run the code on a linear loss; return its path, the gradients that it got, and its last parameters."""
     path, seen = [], []
 
     class Model(keras.Model):
@@ -53,7 +53,7 @@ def walk(keras, each):
             return keras.ops.matmul(inputs, w)[:, None]
 
     model = Model()
-    definitions(written(each, "keras"))["train"](model, lambda targets, outputs: outputs, *data())
+    definitions(render(each, "keras"))["train"](model, lambda targets, outputs: outputs, *data())
     last = np.concatenate([block.value.detach().numpy().ravel() for block in model.blocks])
     return np.array(path[-STEPS:]), np.array(seen[-STEPS:]), last
 
@@ -63,21 +63,21 @@ def test_every_optimizer_that_keras_has(keras):
     assert len(names) > 15
     for place, name in enumerate(names):
         each = setting(name, FORMULA if place % 2 and has_equal(name, "keras", FORMULA) else "constant")
-        agree(each, *walk(keras, each), rtol=1e-6)
+        agree(each, *run_code(keras, each), rtol=1e-6)
 
 
 def test_the_kernel_takes_the_steps_where_keras_has_no_equal(keras):
     for name, schedule in (("adam", FORMULA), ("schedule_free_sgd", "constant"), ("muon", "linear(fraction=0.5)")):
         assert not has_equal(name, "keras")
         each = setting(name, schedule)
-        agree(each, *walk(keras, each), rtol=1e-6)
+        agree(each, *run_code(keras, each), rtol=1e-6)
 
 
 def test_schedules_of_keras(keras):
     """And two formulas; the text of formulas is that of PyTorch's snippets, where all of them are run."""
     for schedule in schedules_of("keras"):
         each = setting("rmsprop", schedule)
-        agree(each, *walk(keras, each), rtol=1e-6)
+        agree(each, *run_code(keras, each), rtol=1e-6)
 
 
 @pytest.mark.parametrize("text", ["gd", "lbfgs"])

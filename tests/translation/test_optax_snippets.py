@@ -9,8 +9,8 @@ from harness import CATALOGUE
 from snippets import START, agree, data, definitions, forms, has_equal, schedules_of, setting, split
 
 import optbench
-from optbench.translation.code import written
-from optbench.translation.rates import schedule_call
+from optbench.translation.code import render
+from optbench.translation.schedules import schedule_call
 
 pytestmark = [pytest.mark.optax, pytest.mark.slow]
 FORMULA = "warmup(cosine, fraction=0.3)"
@@ -29,8 +29,8 @@ def jax():
             yield jax
 
 
-def walk(jax, each):
-    """What a snippet does on a linear loss: its path, the gradients that it saw, and the parameters at its end."""
+def run_code(jax, each):
+    """Run the code on a linear loss; return its path, the gradients that it got, and its last parameters."""
     path, seen = [], []
 
     def note(w, gradient):
@@ -42,9 +42,7 @@ def walk(jax, each):
         jax.debug.callback(note, w, inputs.mean(0), ordered=True)
         return (inputs @ w).mean()
 
-    last = definitions(written(each, "optax"))["train"](
-        [jax.numpy.asarray(part) for part in split(START)], loss, data()
-    )
+    last = definitions(render(each, "optax"))["train"]([jax.numpy.asarray(part) for part in split(START)], loss, data())
     jax.effects_barrier()
     return np.array(path), np.array(seen), np.concatenate([np.asarray(part).ravel() for part in last])
 
@@ -54,7 +52,7 @@ def test_every_optimizer_that_optax_has(jax):
     assert len(names) > 35
     for place, name in enumerate(names):
         each = setting(name, FORMULA if place % 2 and has_equal(name, "optax", FORMULA) else "constant")
-        agree(each, *walk(jax, each), rtol=1e-9)
+        agree(each, *run_code(jax, each), rtol=1e-9)
 
 
 def test_the_kernel_takes_the_steps_where_optax_has_no_equal(jax):
@@ -63,9 +61,9 @@ def test_the_kernel_takes_the_steps_where_optax_has_no_equal(jax):
     assert len(names) > 2
     for name in names:
         each = setting(name)
-        agree(each, *walk(jax, each), rtol=1e-9)
+        agree(each, *run_code(jax, each), rtol=1e-9)
     each = setting("schedule_free_sgd", "linear(fraction=0.5)")
-    agree(each, *walk(jax, each), rtol=1e-9)
+    agree(each, *run_code(jax, each), rtol=1e-9)
 
 
 def test_schedules_of_optax(jax):
@@ -73,7 +71,7 @@ def test_schedules_of_optax(jax):
     for schedule in schedules_of("optax"):
         each = setting("momentum", schedule)
         own = schedule_call(each.schedule, "optax", "1")
-        agree(each, *walk(jax, each), rtol=1e-6 if own else 1e-9)
+        agree(each, *run_code(jax, each), rtol=1e-6 if own else 1e-9)
 
 
 def test_functions_of_optax_are_said_as_they_are(jax):

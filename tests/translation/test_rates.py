@@ -5,7 +5,7 @@ import pytest
 
 import optbench
 from optbench import OptbenchError
-from optbench.translation.rates import formula
+from optbench.translation.schedules import formula
 
 HEAD = "import math\nfrom optbench import schedule\n"
 RULE = "\n@schedule(source='an example')\ndef waves(step, epoch, total_steps):\n    return {}\n"

@@ -6,7 +6,7 @@ from harness import CATALOGUE, SCHEDULES
 from snippets import BATCH, NAMES, START, agree, data, definitions, has_equal, setting, split
 
 import optbench
-from optbench.translation.code import written
+from optbench.translation.code import render
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 FORMULA = "warmup(cosine, fraction=0.3)"
@@ -23,8 +23,8 @@ def torch():
     torch.set_default_dtype(known)
 
 
-def walk(torch, each):
-    """What a snippet does on a linear loss: its path, the gradients that it saw, and the parameters at its end."""
+def run_code(torch, each):
+    """Run the code on a linear loss; return its path, the gradients that it got, and its last parameters."""
     path, seen = [], []
 
     class Model(torch.nn.Module):
@@ -42,7 +42,7 @@ def walk(torch, each):
 
     model, examples = Model(), torch.utils.data.TensorDataset(*map(torch.tensor, data()))
     loader = torch.utils.data.DataLoader(examples, batch_size=BATCH, shuffle=True)
-    definitions(written(each, "torch"))["train"](model, lambda outputs, targets: outputs.mean(), loader)
+    definitions(render(each, "torch"))["train"](model, lambda outputs, targets: outputs.mean(), loader)
     return np.array(path), np.array(seen), np.concatenate([p.detach().numpy().ravel() for p in model.blocks])
 
 
@@ -52,7 +52,7 @@ def test_every_optimizer_that_torch_has(torch):
         for schedule in ("constant", FORMULA):
             if has_equal(name, "torch", schedule):
                 each = setting(name, schedule)
-                agree(each, *walk(torch, each), rtol=1e-9)
+                agree(each, *run_code(torch, each), rtol=1e-9)
                 count += 1
     assert count > 80
 
@@ -63,7 +63,7 @@ def test_the_kernel_takes_the_steps_where_torch_has_no_equal(torch):
     assert len(names) > 15
     for name in [*names[::3], "adam", "average(adam)", "lookahead(aggmo)"]:
         each = setting(name, "linear(fraction=0.5)" if name == "adam" else FORMULA)
-        agree(each, *walk(torch, each), rtol=1e-9)
+        agree(each, *run_code(torch, each), rtol=1e-9)
 
 
 def test_every_schedule(torch):
@@ -71,7 +71,7 @@ def test_every_schedule(torch):
                      "staircase(epochs=1)", "staircase(steps=5)", "linear(start=0.5, end=0.1)", "polynomial(final=0.1)",
                      "multi_step(milestones=(0.2, 0.3, 0.9))"]:  # fmt: skip
         each = setting("momentum", schedule)
-        agree(each, *walk(torch, each), rtol=1e-9)
+        agree(each, *run_code(torch, each), rtol=1e-9)
 
 
 def test_classes_of_torch_are_said_as_they_are(torch):

@@ -10,8 +10,8 @@ from snippets import NAMES, setting
 import optbench
 from optbench import OptbenchError
 from optbench.contract.equals import LIBRARIES
-from optbench.translation.code import written
-from optbench.translation.rates import formula, schedule_call
+from optbench.translation.code import render
+from optbench.translation.schedules import formula, schedule_call
 from optbench.translation.setting import equal_of
 
 LIBRARY = pytest.mark.parametrize("library", LIBRARIES)
@@ -51,7 +51,7 @@ def line(code, begin):
 def test_every_optimizer_gives_code_that_compiles_and_says_whether_it_is_equal(library):
     for name in [*NAMES, *CATALOGUE.baselines]:
         each = setting(name, "warmup(cosine)" if len(name) % 2 else "constant")
-        code = written(each, library)
+        code = render(each, library)
         tree = ast.parse(code)
         equal = equal_of(each, library).call is not None
         assert equal == ("takes the same steps" in code.replace("\n#", "")), name
@@ -64,7 +64,7 @@ def test_every_optimizer_gives_code_that_compiles_and_says_whether_it_is_equal(l
 def test_every_schedule_gives_code_that_compiles(library):
     for schedule in EVERY_SCHEDULE:
         for size in (7, "full"):
-            compile(written(setting("momentum", schedule, batch_size=size), library), "<code>", "exec")
+            compile(render(setting("momentum", schedule, batch_size=size), library), "<code>", "exec")
 
 
 def test_the_formula_of_a_schedule_needs_numpy_alone_and_gives_its_factors():
