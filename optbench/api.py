@@ -252,7 +252,7 @@ def sweep(
     from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.session import Options, checked_workers
     from optbench.sweeps.spec_files import merge, read
-    from optbench.sweeps.store.extension import extended
+    from optbench.sweeps.store.resume import extended
 
     for old in ("budget", "stall"):  # keywords that are no keys of a spec
         if old in changes:

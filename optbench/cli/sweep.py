@@ -60,11 +60,11 @@ def sweep(
     from optbench.sweeps.budget import Budget
     from optbench.sweeps.interrupts import listening
     from optbench.sweeps.isolation import Isolation
+    from optbench.sweeps.merge import shard_of
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.reasons import together
-    from optbench.sweeps.shards import part
     from optbench.sweeps.spec_files import read
-    from optbench.sweeps.store.extension import extended
+    from optbench.sweeps.store.resume import extended
 
     check_folder(out)
     changes = {
@@ -82,7 +82,7 @@ def sweep(
 
             def planned() -> Plan:
                 whole = session.planned(checked, isolation, show_broken)
-                return part(whole, shard) if shard is not None else whole
+                return shard_of(whole, shard) if shard is not None else whole
 
             if dry_run:
                 plan = planned()

@@ -13,7 +13,7 @@ from optbench.sweeps import interrupts
 from optbench.sweeps.compilation import Compilation
 from optbench.sweeps.crews.contract import Crew, Finished
 from optbench.sweeps.crews.threads import ThreadCrew
-from optbench.sweeps.failures import failed_file, has_failed
+from optbench.sweeps.failures import failed_file
 from optbench.sweeps.jobs import Job, grouped, same_launch
 from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
 from optbench.sweeps.reasons import in_short
@@ -115,7 +115,7 @@ def run_all(
     missing = []
     status.begin(planned)
     for each in planned:
-        if store.has(each.cohort_id) and not (ways.again and has_failed(store.cohorts, each.cohort_id)):
+        if store.has(each.cohort_id) and not (ways.again and store.has_failed(each.cohort_id)):
             status.cost += each.cost
             status.runs += each.runs
             status.cohorts += 1

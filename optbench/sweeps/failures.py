@@ -1,11 +1,8 @@
 """The files of cohorts that could not run."""
 
-from pathlib import Path
-
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.reasons import in_short
 from optbench.sweeps.store.cohort_files import encode
-from optbench.sweeps.store.final_tables import whole
 from optbench.sweeps.tables import failed_tables
 
 
@@ -13,8 +10,3 @@ def failed_file(planned: PlannedCohort, reason: str) -> bytes:
     """Return the file of a cohort none of whose runs could run."""
     made = failed_tables(planned.cohort, planned.key, planned.run_ids, in_short(reason))
     return encode(planned.cohort_id, made)
-
-
-def has_failed(cohorts: Path, cohort_id: str) -> bool:
-    """Return whether a run of the cohort, whose file is in the folder ``cohorts``, failed."""
-    return "failed" in whole(cohorts, cohort_id)["runs"]["status"].to_pylist()

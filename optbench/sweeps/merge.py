@@ -1,20 +1,66 @@
-"""Folders of sweeps -> one folder that holds what they hold."""
+"""A sweep dealt to several machines: a part of the plan for each, and their folders merged into one."""
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session, stages
 from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.joined_specs import differences, joined
+from optbench.sweeps.plan import Plan
+from optbench.sweeps.planned import Cohorts, Series, cohort_cost
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_plugins import refuse_unnamed
-from optbench.sweeps.store import final_tables
-from optbench.sweeps.store.cohort_files import Damaged
-from optbench.sweeps.store.folder import Store, opened, read_json
+from optbench.sweeps.store.cohort_files import CohortFiles, Damaged
+from optbench.sweeps.store.folder import Store, opened
 from optbench.sweeps.store.manifest import Manifest
-from optbench.sweeps.store.resume import kept, parsed
+from optbench.sweeps.store.resume import read_provenance, spec_in
+
+
+def shard_of(plan: Plan, shard: str) -> Plan:
+    """Return the part of the plan that ``shard`` names, such as "2/8": the second of eight.
+
+    A problem, an optimizer and a block (a seed, where there are no blocks) stay together: what runs in a block is
+    chosen from what ran in it. Groups are dealt by their cost, the dearest first, to the part that has least.
+
+    Raises OptbenchError for a text that names no part, or one with nothing in it.
+    """
+    number, count = _numbers(shard)
+    costs: dict[tuple, float] = {}
+    for series in plan.series:
+        for key in _groups(series):
+            costs[key] = costs.get(key, 0.0) + cohort_cost(series.cohort)
+    loads, kept = [0.0] * count, set()
+    for key in sorted(costs, key=lambda key: -costs[key]):
+        least = loads.index(min(loads))
+        loads[least] += costs[key]
+        if least == number - 1:
+            kept.add(key)
+    if not kept:
+        raise OptbenchError(f"--shard {shard}: nothing is left for it, for the sweep has {len(costs)} parts at most")
+    parts = []
+    for series in plan.series:
+        seeds = [seed for seed, key in zip(series.seeds, _groups(series), strict=True) if key in kept]
+        if seeds:
+            parts.append(replace(series, cohort=series.cohort.with_seed(seeds[0]), seeds=seeds))
+    return replace(plan, cohorts=Cohorts(parts), shard=shard)
+
+
+def _groups(series: Series) -> list[tuple]:
+    """Return the group of the cohort of each seed."""
+    cohort = series.cohort
+    return [(cohort.problem.name, cohort.optimizer.name, series.blocks.get(seed, seed)) for seed in series.seeds]
+
+
+def _numbers(shard: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard.strip())
+    number, count = (int(text) for text in match.groups()) if match else (0, 0)
+    if not 1 <= number <= count:
+        raise OptbenchError(f"--shard {shard!r} must be the number of a part and how many there are, such as 2/8")
+    return number, count
 
 
 def merge_folders(
@@ -25,9 +71,7 @@ def merge_folders(
     tell: Callable[[str], None],
     on_broken: Callable[[Path, str], None],
 ) -> int:
-    """Copy the cohorts of the folders into ``out`` and put its tables together, as far as they go.
-
-    Nothing runs but what makes the table of paths anew.
+    """Copy the cohorts of the folders into ``out`` and write its tables, as far as they go. No cohort runs.
 
     Where ``out`` holds this sweep already, its cohorts stay. plugins: the user's files that may be loaded; on_broken is
     called with each that does not load, and its traceback. Returns the number of cohorts that are missing in the first
@@ -36,15 +80,14 @@ def merge_folders(
     """
     if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
         raise OptbenchError("merge needs folders that differ, and another one as --out")
-    held = [_held(folder, tell) for folder in folders]
-    spec = held[0][0]
-    for folder, (other, _) in zip(folders[1:], held[1:], strict=True):
+    parts = [_part_in(folder, tell) for folder in folders]
+    spec = parts[0][1]
+    for folder, (_, other) in zip(folders[1:], parts[1:], strict=True):
         try:
             spec = joined(spec, other)
         except OptbenchError as error:
             raise OptbenchError(f"cannot merge {str(folders[0])!r} and {str(folder)!r}: {error}") from None
-    _, text = kept(out, lambda text: None) if out.is_dir() else (None, None)
-    there = None if text is None else parsed(text)
+    _, there = spec_in(out, lambda text: None)
     if there is not None and (changed := differences(there, spec)):
         raise OptbenchError(
             f"{str(out)!r} holds another sweep than these folders (different: {', '.join(changed)}); choose another "
@@ -55,13 +98,12 @@ def merge_folders(
     plan = session.planned(spec, isolation, on_broken)
     with opened(out, spec, provenance(command, plan), tell) as store:
         for folder in folders:
-            _copy(folder / "cohorts", store, tell)
+            _copy(CohortFiles(folder), store, tell)
         planned = list(plan.cohorts)
-        elsewhere = store.elsewhere(planned)
-        for folder, (_, before) in zip(folders, held, strict=True):
+        index = store.index_beside(planned)
+        for folder, (before, _) in zip(folders, parts, strict=True):
             if before is not None:
-                made = read_json(folder / "provenance.json")
-                store.tell_unkept(planned, before.cohorts, made, elsewhere, f"{folder}: ")
+                store.tell_dropped(planned, before.cohorts, read_provenance(folder), index, f"{folder}: ")
         rest = store.begin(planned)
         missing = sum(not store.has(each.cohort_id) for each in rest)
         for plan_stage in stages.STAGES.values() if spec.blocks else ():
@@ -77,24 +119,21 @@ def merge_folders(
     return missing
 
 
-def _held(folder: Path, tell: Callable[[str], None]) -> tuple[Spec, Manifest | None]:
-    before, text = kept(folder, tell) if folder.is_dir() else (None, None)
-    spec = None if text is None else parsed(text)
+def _part_in(folder: Path, tell: Callable[[str], None]) -> tuple[Manifest | None, Spec]:
+    before, spec = spec_in(folder, tell)
     if spec is None:
         raise OptbenchError(f"no sweep in {str(folder)!r} to merge")
-    return spec, before
+    return before, spec
 
 
-def _copy(cohorts: Path, store: Store, tell: Callable[[str], None]) -> None:
-    """Copy what the store does not have; damaged files are told and left out."""
+def _copy(files: CohortFiles, store: Store, tell: Callable[[str], None]) -> None:
+    """Copy the cohorts that the store does not have; damaged files are told and left out."""
     bad = []
-    for path in sorted(cohorts.glob("[!.]*.cohort")):
-        if not store.has(path.stem):
+    for cohort_id in files.ids():
+        if not store.has(cohort_id):
             try:
-                content = final_tables.checked(path, path.stem)
+                store.save(cohort_id, files.content(cohort_id))
             except (OSError, Damaged) as error:
-                bad.append(f"{path.name} ({error})")
-                continue
-            store.save(path.stem, content)
+                bad.append(f"{files.path(cohort_id).name} ({error})")
     if bad:
-        tell(f"damaged in {cohorts}, and left out: {', '.join(bad)}")
+        tell(f"damaged in {files.folder}, and left out: {', '.join(bad)}")

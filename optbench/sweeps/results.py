@@ -10,8 +10,7 @@ from optbench.contract import arguments
 from optbench.contract.arguments import path_of
 from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, shown
-from optbench.sweeps.store.points import Points
-from optbench.sweeps.store.reading import Folder
+from optbench.sweeps.store.reading import Folder, Points
 from optbench.sweeps.verdicts import Verdicts
 
 if TYPE_CHECKING:

@@ -166,7 +166,7 @@ def write_tables(
     runs = store.runs(only)
     settings = recommended(plan, runs) if begun and not plan.shard else None
     if settings and (left := chosen_spec(plan, settings)) is not None:
-        store.leave("chosen.toml", to_toml(left))
+        store.write_text("chosen.toml", to_toml(left))
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]
     paths, code = walks.SCHEMA.empty_table(), snippets.SCHEMA.empty_table()

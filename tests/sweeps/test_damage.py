@@ -56,7 +56,7 @@ def try_one(folders, work, number, file, cut, where, bit):
     place = work / "copy"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(places[number], place)
-    files = sorted(path for path in place.rglob("*") if path.is_file())
+    files = sorted(path for path in place.rglob("*") if path.is_file() and path.name != ".lock")
     victim = files[int(file * len(files))]
     damage(victim, cut, where, bit)
     try:

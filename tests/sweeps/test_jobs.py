@@ -177,7 +177,7 @@ def test_an_interruption_stops_the_groups_and_keeps_what_was_finished(gpu, tmp_p
     with pytest.raises(KeyboardInterrupt):
         executor.run_all(plans, store, 1, watch)
     kept = {planned.cohort.problem.name for planned in plans if store.has(planned.cohort_id)}
-    assert kept == {"rosenbrock"} and len(list(store.cohorts.iterdir())) == 3
+    assert kept == {"rosenbrock"} and len(list(store.files.folder.iterdir())) == 3
     monkeypatch.setattr(gpu, "run_cohorts", run)
     gpu.calls.clear()
     assert executor.run_all(plans, store, 1).cohorts == 6

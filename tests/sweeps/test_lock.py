@@ -12,13 +12,13 @@ import pytest
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.store.lock import NAME, locked
+from optbench.sweeps.store.files import LOCK, locked
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "seeds": 3, "steps": 5}
 HOLD = """
 import sys, time
 from pathlib import Path
-from optbench.sweeps.store.lock import locked
+from optbench.sweeps.store.files import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -40,19 +40,19 @@ def test_a_second_process_is_refused_and_a_dead_ones_lock_is_taken_over(tmp_path
         assert str(tmp_path) in message and "\n" not in message
         assert f"in use by process {process.pid} on {platform.node()} since 20" in message
         process.kill()
-    assert (tmp_path / NAME).exists(), "a killed process cleans nothing"
+    assert (tmp_path / LOCK).stat().st_size, "a killed process cleans nothing"
     assert len(optbench.sweep(SMALL, out=tmp_path).runs) == 3
-    assert not (tmp_path / NAME).exists()
+    assert not (tmp_path / LOCK).stat().st_size
 
 
 def test_the_lock_of_another_host_is_left_to_the_user_who_is_told_the_command(tmp_path):
     told = {"pid": 7, "host": "elsewhere", "since": "2026-01-01 00:00:00+00:00"}
     folder = tmp_path / "it's mine"
     folder.mkdir()
-    (folder / NAME).write_text(json.dumps(told))
+    (folder / LOCK).write_text(json.dumps(told))
     with pytest.raises(OptbenchError, match="process 7 on elsewhere since 2026-01-01 .*if that process has") as caught:
         optbench.sweep(SMALL, out=folder)
-    assert json.loads((folder / NAME).read_text()) == told
+    assert json.loads((folder / LOCK).read_text()) == told
     _, command = str(caught.value).split("remove it and run again: ")
     subprocess.run(shlex.split(command), check=True)
     optbench.sweep(SMALL, out=folder)
@@ -62,21 +62,21 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
     mine = tmp_path / "mine"
     mine.write_text("keep this")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / NAME).symlink_to(mine)
+    (tmp_path / "out" / LOCK).symlink_to(mine)
     with pytest.raises(OptbenchError, match="cannot write to"):
         optbench.sweep(SMALL, out=tmp_path / "out")
     assert mine.read_text() == "keep this"
 
 
 def test_a_pipe_in_the_place_of_the_lock_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / NAME)
+    os.mkfifo(tmp_path / LOCK)
     with pytest.raises(OptbenchError, match="is no plain file, and so no lock: remove it and run again: rm "):
         optbench.sweep(SMALL, out=tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"pid": 1}', "\x00"])
 def test_a_lock_that_says_nothing_is_taken_over(content, tmp_path):
-    (tmp_path / NAME).write_text(content)
+    (tmp_path / LOCK).write_text(content)
     optbench.sweep(SMALL, out=tmp_path)
 
 

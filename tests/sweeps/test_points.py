@@ -12,7 +12,7 @@ from synthetic import make_tables, write_folder
 from optbench.analysis import against_budget, costs, log_area, time_to_target, values_at
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.results import load
-from optbench.sweeps.store import points
+from optbench.sweeps.store import reading
 
 TABLES = make_tables(problems=("rosenbrock", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(4), points=9,
                      schedules=("constant",), rates=(0.01, 0.1), batch_sizes=(16, 64))  # fmt: skip
@@ -35,7 +35,7 @@ ORDERS = {
 @pytest.fixture(params=ORDERS)
 def both(request, tmp_path, monkeypatch):
     """The same results from a folder and in memory; of the folder a few rows are read at a time."""
-    monkeypatch.setattr(points, "_ROWS", 50)
+    monkeypatch.setattr(reading, "_ROWS", 50)
     folder = write_folder(tmp_path, {**TABLES, "curves": ORDERS[request.param](TABLES["curves"])})
     return load(folder), load(folder).in_memory()
 
@@ -65,13 +65,13 @@ def test_costs_of_some_runs_are_those_of_all_that_concern_them(both):
 
 @pytest.mark.parametrize("rows", [1, 7, 10_000])
 def test_every_run_comes_once_and_whole(tmp_path, monkeypatch, rows):
-    monkeypatch.setattr(points, "_ROWS", rows)
+    monkeypatch.setattr(reading, "_ROWS", rows)
     curves = TABLES["curves"]
     path = tmp_path / "curves.parquet"
     pq.write_table(pa.Table.from_pandas(curves), path, row_group_size=100)
     ids = curves["run_id"].drop_duplicates().sample(frac=0.5, random_state=1).reset_index(drop=True)
     places = []
-    for piece in points.points_of(path, ids):
+    for piece in reading.points_of(path, ids):
         places += piece.places.tolist()
         for place, number in zip(piece.places, range(len(piece.places)), strict=True):
             wanted = curves[curves["run_id"] == ids[place]]

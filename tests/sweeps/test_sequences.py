@@ -12,10 +12,9 @@ from harness import CATALOGUE
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
-from optbench.sweeps.merge import merge_folders
-from optbench.sweeps.shards import part
+from optbench.sweeps.merge import merge_folders, shard_of
 from optbench.sweeps.spec_files import merge, read
-from optbench.sweeps.store.extension import extended
+from optbench.sweeps.store.resume import extended
 
 SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": "1e-3:1e-1:5", "steps": 8,
         "blocks": 2, "screen": 1, "race": 1, "holdout": 1, "finalists": 2}  # fmt: skip
@@ -53,7 +52,7 @@ def attempt(do: Callable[[], object], rng: random.Random, monkeypatch, killed: f
 def run(folder: Path, spec, shard: str = "", extend: bool = False) -> None:
     plan = session.plan(spec, CATALOGUE)
     options = session.Options(workers=1, extend=extend)
-    session.execute(part(plan, shard) if shard else plan, folder, options, tell=str)
+    session.execute(shard_of(plan, shard) if shard else plan, folder, options, tell=str)
 
 
 def extend(folder: Path, changes) -> None:

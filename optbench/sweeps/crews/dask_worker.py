@@ -19,7 +19,7 @@ from optbench.sweeps.jobs import Job
 from optbench.sweeps.parcels import Parcel, difference
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.recipes import Recipe, cohort_of
-from optbench.sweeps.store.lock import alone
+from optbench.sweeps.store.files import alone
 
 _PARCELS = 4
 """Sweeps whose files and problems a worker keeps."""

@@ -197,7 +197,7 @@ class _Worker:
 
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:
-        from optbench.sweeps.store.lock import alone
+        from optbench.sweeps.store.files import alone
 
         self._tell("waiting")
         with alone(Path(self.lock)):

@@ -1,32 +1,37 @@
-"""A cohort's tables as one file that tells whether it is whole, and whose it is.
+"""Cohort files: a set of cohorts on disk, each in a file named by its id, with a checksum over all of it.
 
-A line of magic, the sha256 of all that follows, a line of JSON (the cohort's id, the names and lengths of the tables),
-and the tables one behind the other as Arrow streams.
+A file is a line of magic, the sha256 of all behind it, a line of JSON (the cohort's id, the names and lengths of its
+tables), and the tables as Arrow streams. It appears by renaming a finished one, so a killed sweep loses no cohort.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from itertools import accumulate
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 
+from optbench.contract.errors import OptbenchError
+from optbench.sweeps.store import schemas
+from optbench.sweeps.store.files import read_bytes, write_bytes
+
+TABLES = ("runs", "curves", "timings")
+AGAIN = "run the sweep again, and it is put right from what is there"
 _MAGIC = b"optbench cohort 1\n"
-# Rows of a cohort's table: below, it is written as it is: its 250 rows of a curve take 0.2 ms, and packed several
-# times that
-_SMALL = 1000
-# Rows of a cohort's table written at a time: 5 MB of a curve, which stay in the L3 cache: two million rows at once
-# took 1.15 s, so 0.7 (measured)
-_AT_ONCE = 1 << 16
 # Characters: a sha256 in hexadecimal digits
 _HEX = 64
 _START = len(_MAGIC) + _HEX + 1
-# Bytes: a file's line of JSON is about 150 long; the rest of a longer one is read as well
-_HEAD = 200
-# _PREFIX, Bytes: of an Arrow stream: a mark, and the length of the schema behind it
-# _BUFFER, Bytes read at a time: a head with the first schema takes 2 to 3 KB
-_PREFIX, _BUFFER = 8, 1 << 12
+# Rows of a table: below, it is written as it is: its 250 rows of a curve take 0.2 ms, and packed several times that
+_SMALL = 1000
+# Rows written at a time: 5 MB of a curve, which stay in the L3 cache: two million rows at once took 1.15 s, so 0.7
+# (measured)
+_AT_ONCE = 1 << 16
+# Bytes: of an Arrow stream: a mark, and the length of the schema behind it
+_PREFIX = 8
+_ENDING = ".cohort"
 
 
 class Damaged(Exception):
@@ -34,87 +39,153 @@ class Damaged(Exception):
 
 
 def encode(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
-    """The file's content."""
-    bodies = [_stream(table) for table in tables.values()]
-    lengths = {name: len(body) for name, body in zip(tables, bodies, strict=True)}
+    """Return the content of a cohort's file."""
+    streams = {name: _stream(table) for name, table in tables.items()}
+    lengths = {name: stream.size for name, stream in streams.items()}
     head = json.dumps({"cohort": cohort_id, "tables": lengths}).encode() + b"\n"
     digest = hashlib.sha256(head)
-    for body in bodies:
-        digest.update(body)
-    return b"".join([_MAGIC, digest.hexdigest().encode(), b"\n", head, *bodies])
+    for stream in streams.values():
+        digest.update(stream)
+    return b"".join([_MAGIC, digest.hexdigest().encode(), b"\n", head, *streams.values()])
 
 
 def decode(content: bytes, cohort_id: str) -> dict[str, pa.Table]:
-    """The tables. Raises Damaged where a bit is not what it was, something is missing, or it is another cohort's."""
-    places, whole = check(content, cohort_id), memoryview(content)
-    return {name: _table(pa.py_buffer(whole[place])) for name, place in places.items()}
+    """Return the tables. Raise Damaged where a bit is wrong, something is missing, or the file is another cohort's."""
+    return {name: _table(stream) for name, stream in _checked(content, cohort_id).items()}
 
 
-def check(content: bytes, cohort_id: str) -> dict[str, slice]:
-    """Where each table stands in the content of a whole file. Raises Damaged like :func:`decode`."""
+class CohortFiles:
+    """The cohort files of a results folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "cohorts"
+        self._verified: set[str] = set()
+
+    def path(self, cohort_id: str) -> Path:
+        """Return the path of a cohort's file."""
+        return self.folder / f"{cohort_id}{_ENDING}"
+
+    def ids(self) -> list[str]:
+        """Return the ids of the cohorts that have a file. Raise OptbenchError where the folder cannot be read."""
+        try:
+            with os.scandir(self.folder) as found:
+                files = [file.name for file in found if file.name.endswith(_ENDING) and file.is_file()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise OptbenchError(f"cannot read {str(self.folder)!r}: {error.strerror}") from None
+        return sorted(name.removesuffix(_ENDING) for name in files if not name.startswith("."))
+
+    def verify(self, cohort_id: str) -> None:
+        """Check a file once. Raise OSError where it cannot be read, Damaged where it is not whole, or no cohort's."""
+        if cohort_id not in self._verified:
+            self.content(cohort_id)
+
+    def content(self, cohort_id: str) -> bytes:
+        """Return the content of a file. Raise as :meth:`verify`."""
+        content = read_bytes(self.path(cohort_id))
+        streams = _checked(content, cohort_id)
+        for name in TABLES:
+            if name not in streams:
+                raise Damaged(f"it has no table {name}")
+            if wrong := _wrong_schema(name, _schema_bytes(streams[name])):
+                raise Damaged(f"its table {name} is none of a sweep: {wrong}")
+        self._verified.add(cohort_id)
+        return content
+
+    def save(self, cohort_id: str, content: bytes) -> None:
+        """Write a file. Raise OSError where the disk refuses; what was there before stays."""
+        write_bytes(self.path(cohort_id), content)
+        self._verified.add(cohort_id)
+
+    def remove(self, cohort_id: str) -> None:
+        """Delete a file."""
+        self.path(cohort_id).unlink()
+        self._verified.discard(cohort_id)
+
+    def tables(self, cohort_id: str) -> dict[str, pa.Table]:
+        """Return the tables of a cohort. Raise OptbenchError where its file is damaged."""
+        with self.readable(cohort_id):
+            return decode(read_bytes(self.path(cohort_id)), cohort_id)
+
+    def table(self, cohort_id: str, name: str) -> pa.Table:
+        """Return one table of a cohort whose file was verified."""
+        with self.readable(cohort_id):
+            return _table(_split(read_bytes(self.path(cohort_id)))[1][name])
+
+    def schemas(self, cohort_id: str) -> dict[str, pa.Schema]:
+        """Return the schemas of the tables of a cohort whose file was verified."""
+        with self.readable(cohort_id):
+            streams = _split(read_bytes(self.path(cohort_id)))[1]
+            return {name: _schema(_schema_bytes(streams[name])) for name in TABLES}
+
+    @contextmanager
+    def readable(self, cohort_id: str) -> Iterator[None]:
+        """Turn what is wrong with a file into OptbenchError."""
+        try:
+            yield
+        except (OSError, Damaged) as error:
+            raise OptbenchError(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}") from None
+
+
+def _checked(content: bytes, cohort_id: str) -> dict[str, memoryview]:
+    """Return the streams by the names of their tables. Raise Damaged."""
     if not content.startswith(_MAGIC):
         raise Damaged("it is not a file of a cohort")
     if hashlib.sha256(memoryview(content)[_START:]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
         raise Damaged("its checksum is wrong")
-    held, places = _head(content[_START : content.find(b"\n", _START) + 1])
-    if held != cohort_id:
-        raise Damaged(f"it holds cohort {held}")
-    if len(content) != max((place.stop for place in places.values()), default=0):
-        raise Damaged("its tables are not as long as it says")
-    return places
+    found, streams = _split(content)
+    if found != cohort_id:
+        raise Damaged(f"it holds cohort {found}")
+    return streams
 
 
-def table(path: Path, name: str) -> pa.Table:
-    """One table of a file that was checked before. Raises Damaged, and OSError where it has gone."""
-    with pa.memory_map(str(path)) as file:
-        file.seek(_START)
-        head = b""
-        while b"\n" not in head:
-            head += file.read(_HEAD)
-        _, places = _head(head[: head.index(b"\n") + 1])
-        file.seek(places[name].start)
-        return _table(file)
-
-
-def schema_in(content: bytes, place: slice) -> bytes:
-    """The schema of the table at that place, as Arrow writes it: most cohorts of a sweep have the same."""
-    start = place.start + _PREFIX
-    return content[place.start : start + int.from_bytes(content[start - 4 : start], "little")]
-
-
-def schemas_of(path: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """The schemas of some tables of a file that was checked before."""
-    with path.open("rb", buffering=_BUFFER) as file:
-        file.seek(_START)
-        _, places = _head(file.readline())
-        schemas = {}
-        for name in names:
-            file.seek(places[name].start)
-            start = file.read(_PREFIX)
-            schemas[name] = start + file.read(int.from_bytes(start[-4:], "little"))
-    return schemas
-
-
-def _head(line: bytes) -> tuple[str, dict[str, slice]]:
-    """What the line of JSON says: the cohort's id, and where in the file each table stands. Raises Damaged."""
+def _split(content: bytes) -> tuple[str, dict[str, memoryview]]:
+    """Return the cohort's id, and the streams by name. Raise Damaged where the line of JSON is none of a cohort's."""
+    at = content.find(b"\n", _START) + 1
     try:
-        head = json.loads(line)
-        held, lengths = head["cohort"], head["tables"]
-        if not isinstance(held, str) or not all(type(length) is int and length > 0 for length in lengths.values()):
+        head = json.loads(content[_START:at])
+        cohort_id, lengths = head["cohort"], head["tables"]
+        if not isinstance(cohort_id, str) or not all(type(length) is int and length > 0 for length in lengths.values()):
             raise TypeError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Damaged("its first lines are not those of a cohort's file") from None
-    ends = [*accumulate(lengths.values(), initial=_START + len(line))]
-    return held, {name: slice(*ends[place : place + 2]) for place, name in enumerate(lengths)}
+    if at + sum(lengths.values()) != len(content):
+        raise Damaged("its tables are not as long as it says")
+    streams, whole = {}, memoryview(content)
+    for name, length in lengths.items():
+        streams[name] = whole[at : at + length]
+        at += length
+    return cohort_id, streams
 
 
-def _table(source: pa.Buffer | pa.NativeFile) -> pa.Table:
-    """The table that stands there. Raises Damaged where Arrow cannot read it: what it is given it does not check."""
+def _schema_bytes(stream: memoryview) -> bytes:
+    """Return the schema of a stream as Arrow writes it: most cohorts of a sweep have the same."""
+    return bytes(stream[: _PREFIX + int.from_bytes(stream[4:_PREFIX], "little")])
+
+
+@lru_cache(maxsize=1000)
+def _schema(text: bytes) -> pa.Schema:
+    return pa.ipc.read_schema(pa.py_buffer(text))
+
+
+@lru_cache(maxsize=1000)
+def _wrong_schema(name: str, text: bytes) -> str:
+    """Return what is wrong with the schema of that table; empty where nothing is."""
     try:
-        found = pa.ipc.open_stream(source).read_all()
+        schemas.check_cohort(name, _schema(text))
+    except (OptbenchError, pa.ArrowException, OSError, ValueError) as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+def _table(stream: memoryview) -> pa.Table:
+    """Return the table. Raise Damaged where Arrow cannot read it: Arrow does not check what it is given."""
+    try:
+        found = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
         found.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise Damaged(f"its tables cannot be read: {' '.join(str(error).split())}") from None
+        raise Damaged(" ".join(str(error).split())) from None
     return found
 
 

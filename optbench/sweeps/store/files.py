@@ -1,18 +1,28 @@
-"""Files that appear whole or not at all: written aside, brought to the disk, renamed. What is no file is not read."""
+"""Files that appear whole or not at all, and a lock by which one process at a time writes into a folder."""
 
+import datetime
 import errno
+import json
 import os
+import platform
+import shlex
 import stat
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from optbench.contract.errors import OptbenchError
+
+try:
+    import fcntl
+except ImportError:  # a system without it has no lock that goes with its owner, and so none
+    fcntl = None  # type: ignore[assignment]
 
 SCRATCH = ".tmp-"
-"""How the names of files begin that are not yet whole."""
-
-
-def scratch_of(path: Path) -> Path:
-    """Where a file is written before it has its name."""
-    return path.with_name(f"{SCRATCH}{os.getpid()}-{path.name}.part")
+"""The beginning of the names of files that are not yet whole."""
+LOCK = ".lock"
 
 
 def check_plain(path: Path) -> None:
@@ -28,18 +38,18 @@ def read_bytes(path: Path) -> bytes:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file. Raises OSError, and leaves what was there before."""
+    """Write a file. Raise OSError, and leave what was there before."""
     put(path, lambda scratch: scratch.write_bytes(content))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file in UTF-8. Raises OSError, and leaves what was there before."""
+    """Write a file in UTF-8. Raise OSError, and leave what was there before."""
     put(path, lambda scratch: scratch.write_text(text, encoding="utf-8"))
 
 
 def put(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file elsewhere, and put it in its place. Raises OSError."""
-    scratch = scratch_of(path)
+    """Let ``write`` make a file elsewhere, bring it to the disk, and rename it. Raise OSError."""
+    scratch = path.with_name(f"{SCRATCH}{os.getpid()}-{path.name}.part")
     try:
         write(scratch)
         to_disk(scratch)
@@ -50,9 +60,89 @@ def put(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would survive a power cut. Raises OSError."""
+    """Wait until a file, or the names in a folder, would survive a power cut. Raise OSError."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is in such a context with this file, which is made; without locks nobody waits.
+
+    Raises OSError where the file cannot be made or locked.
+    """
+    with path.open("wb") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed, or the process ends
+        yield
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the folder, against threads of this process, too.
+
+    The lock is flock's: the system releases it when its owner ends, even on SIGKILL. The file says who the owner is.
+    Raises OptbenchError where another has it, OSError where it cannot be written.
+    """
+    path = directory / LOCK
+    # A link in a folder of somebody else's may lead to any file of the user's, and the lock's is emptied.
+    file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OptbenchError(f"{str(path)!r} is no plain file, and so no lock: {_removal(path)}")
+        if not _take(file):
+            raise OptbenchError(f"{str(directory)!r} is in use{_owner(path)}: wait for it, or choose another --out")
+        if _content(path).get("host", platform.node()) != platform.node():
+            # The systems of two hosts need not know of each other's locks.
+            raise OptbenchError(
+                f"{str(directory)!r} is in use{_owner(path)}, which cannot be asked from here; if that process has "
+                f"ended, {_removal(path)}"
+            )
+        now = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        os.ftruncate(file, 0)
+        os.pwrite(file, json.dumps({"pid": os.getpid(), "host": platform.node(), "since": now}).encode(), 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(file, 0)  # the file stays: who waits for its lock has opened it already
+    finally:
+        os.close(file)
+
+
+def _take(file: int) -> bool:
+    """Return whether the system gives the lock; one that has none to give is taken to do so."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _removal(path: Path) -> str:
+    """Return how to remove a lock, in words."""
+    return f"remove it and run again: rm {shlex.quote(str(path))}"
+
+
+def _owner(path: Path) -> str:
+    """Return the owner of a lock, in words."""
+    for _ in range(10):
+        if owner := _content(path):
+            return f" by process {owner['pid']} on {owner['host']} since {owner['since']}"
+        time.sleep(0.02)  # it may have the lock and be about to write
+    return ""
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what the owner wrote; nothing where that cannot be read."""
+    try:
+        content = json.loads(path.read_bytes())
+        return {key: content[key] for key in ("pid", "host", "since")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,8 +1,9 @@
-"""What a result folder holds: the sweep's spec, its cohorts in order, and the checksums of what is not a cohort."""
+"""The plan of a results folder: the sweep's spec, its cohorts in order, and the checksums of all other files."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, get_args
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.contract.version import __version__
+from optbench.sweeps.store.cohort_files import AGAIN
 from optbench.sweeps.store.files import check_plain, read_bytes, write_text
 
 NAME = "manifest.json"
@@ -18,11 +20,11 @@ FORMAT = 1
 
 
 class DamagedManifest(OptbenchError):
-    """The file is not what was written."""
+    """The file is not the one that was written."""
 
 
 class Entry(NamedTuple):
-    """A cohort of the plan, and where in the sweep it stands."""
+    """A cohort of the plan, and its place in the sweep."""
 
     cohort_id: str
     stage: Stage
@@ -31,7 +33,7 @@ class Entry(NamedTuple):
     optimizer: str
     runs: int
     parts: tuple[str, ...] = ()
-    """The cohorts that hold some of its runs, until its own file does."""
+    """The files that hold some of its runs, until its own file is there."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,19 @@ class Manifest:
     spec: str
     """The text of ``spec.toml``."""
     cohorts: Sequence[Entry]
-    """In the order of the tables, as far as they are planned."""
+    """In the order of the tables; later stages are planned when earlier ones have run."""
     finished: bool = False
-    """Whether the final tables are those of these cohorts."""
+    """The final tables are those of these cohorts."""
     missing: str = ""
-    """What the final tables lack, in words."""
+    """What the final tables lack, in a sentence."""
     shard: str = ""
-    """Which part of the sweep this is, such as "2/8"; empty for the whole."""
+    """The part of the sweep that this is, such as "2/8"; empty for the whole."""
     files: dict[str, str] = field(default_factory=dict)
     """The sha256 of the spec, the provenance and the final tables, by name."""
     version: str = __version__
 
     def write(self, directory: Path) -> None:
-        """Write it. Raises OSError."""
+        """Write it. Raise OSError where the disk refuses."""
         head = {
             "format": FORMAT, "optbench": self.version, "finished": self.finished, "missing": self.missing,
             "shard": self.shard,
@@ -65,26 +67,55 @@ class Manifest:
         write_text(directory / NAME, f'{{"sha256": "{digest}",\n"manifest": {body}}}\n')
 
     def check(self, directory: Path, name: str) -> None:
-        """Raises OptbenchError where a file is not what was written, or is gone; one it does not know it leaves."""
+        """Raise OptbenchError where a file with a known checksum has another one, or is gone."""
         if name not in self.files:
             return
         path = directory / name
         try:
-            whole = digest_of(path) == self.files[name]
+            same = digest_of(path) == self.files[name]
         except OSError as error:
             raise OptbenchError(f"cannot read {str(path)!r} ({error.strerror}): {AGAIN}") from None
-        if not whole:
+        if not same:
             raise OptbenchError(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
 
+    def sources(self, files: Iterable[str]) -> list[tuple[Entry, str]]:
+        """Return the cohorts in order, each with the files that hold its runs: its own, or else those of its parts.
 
-AGAIN = "run the sweep again, and it is put right from what is there"
+        files: the ids of the files that are there.
+        """
+        there, pairs = set(files), []
+        for entry in self.cohorts:
+            ids = [entry.cohort_id] if entry.cohort_id in there else entry.parts
+            pairs += [(entry, cohort_id) for cohort_id in ids if cohort_id in there]
+        return pairs
+
+    def lacks(self, sources: Iterable[tuple[Entry, str]], begun: bool) -> str:
+        """Return what tables from these sources lack, in a sentence; empty where they lack nothing.
+
+        begun: all stages were planned.
+        """
+        texts = [f"part {self.shard} of the sweep: optbench merge joins the parts"] if self.shard else []
+        there = {entry.cohort_id for entry, cohort_id in sources if cohort_id == entry.cohort_id}
+        if missing := [entry for entry in self.cohorts if entry.cohort_id not in there]:
+            verb = "is" if len(missing) == 1 else "are"
+            texts.append(f"{len(missing):,} of {len(self.cohorts):,} cohorts {verb} missing ({_pairs(missing)})")
+        stages = {entry.stage for entry in self.cohorts}
+        if not begun and "screen" in stages and (later := [each for each in ("race", "holdout") if each not in stages]):
+            seeds = _spec(self.spec)  # only here: a long list of rates takes seconds to be read
+            if later := [stage for stage in later if seeds.get(stage, 1)]:
+                texts.append(f"the {' and the '.join(later)} {'have' if len(later) > 1 else 'has'} not begun")
+        return f"unfinished: {'; '.join(texts)}" if texts else ""
+
+
+_NAMED = 4
+"""Problems that are named of those of which something is missing."""
 _FIELDS = {"spec": str, "finished": bool, "missing": str, "shard": str, "files": dict}
 _ROW = [str, str, int, str, str, int, list]
 _STAGES = get_args(Stage)
 
 
 def read(directory: Path) -> Manifest | None:
-    """The folder's manifest; None where there is none. Raises OptbenchError where it is damaged."""
+    """Return the folder's manifest; None where there is none. Raise OptbenchError where it is damaged."""
     path = directory / NAME
     try:
         content = read_bytes(path)
@@ -100,18 +131,18 @@ def read(directory: Path) -> Manifest | None:
     try:
         raw = json.loads(body)
         version = str(raw["optbench"])
-        made = _parsed(raw) if raw["format"] == FORMAT else None
+        manifest = _parsed(raw) if raw["format"] == FORMAT else None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DamagedManifest(f"{str(path)!r} is no list of a sweep's cohorts: {AGAIN}") from None
-    if made is None:
+    if manifest is None:
         raise OptbenchError(
             f"optbench {version} wrote {str(path)!r} in another format than {__version__} reads: use that version"
         )
-    return made
+    return manifest
 
 
 def _parsed(raw: dict[str, Any]) -> Manifest:
-    """The manifest of what JSON gave. Raises KeyError or TypeError where that is something else."""
+    """Return the manifest of what JSON gave. Raise KeyError or TypeError where that is something else."""
     cohorts = [_entry(row) for row in raw["cohorts"]]
     fields: dict[str, Any] = {key: raw[key] for key in _FIELDS}
     if any(type(fields[key]) is not kind for key, kind in _FIELDS.items()):
@@ -122,7 +153,7 @@ def _parsed(raw: dict[str, Any]) -> Manifest:
 
 
 def _entry(row: list) -> Entry:
-    """The entry of a row. Raises TypeError where it is none."""
+    """Return the entry of a row. Raise TypeError where it is none."""
     if list(map(type, row)) != _ROW:
         raise TypeError
     entry = Entry._make([*row[:-1], tuple(row[-1])])
@@ -133,7 +164,24 @@ def _entry(row: list) -> Entry:
 
 
 def digest_of(path: Path) -> str:
-    """The sha256 of a file. Raises OSError."""
+    """Return the sha256 of a file. Raise OSError."""
     check_plain(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _pairs(entries: Sequence[Entry]) -> str:
+    """Return the problems of these cohorts with their optimizers, as text."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in entries:
+        found.setdefault(entry.problem, {})[entry.optimizer] = None
+    named = [f"{problem}: {', '.join(optimizers)}" for problem, optimizers in list(found.items())[:_NAMED]]
+    more = f"; and {len(found) - _NAMED:,} more problems" if len(found) > _NAMED else ""
+    return "; ".join(named) + more
+
+
+def _spec(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}

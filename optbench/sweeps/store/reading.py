@@ -1,14 +1,14 @@
-"""The tables of a result folder: the final ones, checked, or those put together from an unfinished sweep's cohorts."""
+"""A results folder that is read: its final tables, checked, or temporary ones of an unfinished sweep."""
 
 import json
 import shutil
 import tempfile
-import tomllib
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
@@ -16,17 +16,30 @@ from pyarrow import ArrowException
 from optbench.contract.arguments import is_folder
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.store import final_tables, manifest, schemas
+from optbench.sweeps.store.cohort_files import AGAIN, TABLES, CohortFiles
 from optbench.sweeps.store.files import read_bytes
-from optbench.sweeps.store.manifest import Entry, Manifest
-from optbench.sweeps.store.points import Points, points_of, reason, unreadable
+from optbench.sweeps.store.manifest import Manifest
 
-TABLES = tuple(f"{name}.parquet" for name in final_tables.TABLES)
-_NAMED = 4
-"""So many problems are named of which something is missing."""
+_POINT_COLUMNS = ("step", "samples", "train_loss")
+_ROWS = 1 << 19
+"""Rows of ``curves`` that are read at a time."""
+
+
+class Points(NamedTuple):
+    """The points of some runs."""
+
+    places: np.ndarray
+    """(runs,) int: the places of these runs among those that were asked for."""
+    run: np.ndarray
+    """(points,) int: the place in `places`."""
+    step: np.ndarray
+    """(points,) float64, like samples and loss."""
+    samples: np.ndarray
+    loss: np.ndarray
 
 
 class Folder:
-    """Reads a folder. Raises OptbenchError where it holds no run, and names what is damaged."""
+    """A results folder that is read. Raises OptbenchError where it holds no run, and names what is damaged."""
 
     def __init__(self, path: str | Path):
         self.path = self._tables = Path(path)
@@ -38,47 +51,50 @@ class Folder:
         self._checked: set[str] = set()
         self.missing = self._manifest.missing if self._manifest else ""
         if self._manifest and not self._manifest.finished:
-            self._put_together(self._manifest)
+            self._write_tables(self._manifest)
         for name in TABLES:
-            if not (self._tables / name).is_file():
-                missing = f"no finished sweep in {str(path)!r} ({name} is missing)"
+            if not (self._tables / f"{name}.parquet").is_file():
+                missing = f"no finished sweep in {str(path)!r} ({name}.parquet is missing)"
                 raise OptbenchError(f"{missing}: run optbench sweep --out {path}")
 
-    def _put_together(self, made: Manifest) -> None:
-        cohorts = self.path / "cohorts"
-        pairs = final_tables.held(cohorts, made.cohorts)
-        if not pairs:
+    def _write_tables(self, plan: Manifest) -> None:
+        """Write the tables of the cohorts that are there into a temporary folder."""
+        files = CohortFiles(self.path)
+        sources = plan.sources(files.ids())
+        if not sources:
             raise OptbenchError(f"no cohort of the sweep in {str(self.path)!r} is finished yet: run it again to go on")
-        final_tables.check_all(cohorts, pairs)
+        for _, cohort_id in sources:
+            with files.readable(cohort_id):
+                files.verify(cohort_id)
         self._tables = Path(tempfile.mkdtemp(prefix="optbench-"))
         weakref.finalize(self, shutil.rmtree, self._tables, ignore_errors=True)
         try:
-            final_tables.put_together(cohorts, pairs, self._tables)
+            final_tables.write_tables(files, sources, self._tables)
         except OSError as error:
-            raise OptbenchError(f"cannot write to {str(self._tables)!r}: {reason(error)}") from None
-        self.missing = missing_text(made, pairs, begun=False)
+            raise OptbenchError(f"cannot write to {str(self._tables)!r}: {_first_line(error)}") from None
+        self.missing = plan.lacks(sources, begun=False)
 
     def provenance(self) -> dict[str, Any]:
-        """What ``provenance.json`` holds; nothing where there is none."""
+        """Return the content of ``provenance.json``; nothing where there is none."""
         path = self.path / "provenance.json"
         try:
             content = json.loads(read_bytes(path))
         except FileNotFoundError:
             content = {}
         except (OSError, ValueError, RecursionError) as error:
-            raise OptbenchError(f"cannot read {str(path)!r} ({reason(error)}): {manifest.AGAIN}") from None
+            raise OptbenchError(f"cannot read {str(path)!r} ({_first_line(error)}): {AGAIN}") from None
         self._check(path)
         return schemas.provenance(path, content)
 
     def table(self, name: str, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
-        """A table, or those of the ``wanted`` columns that it has."""
+        """Return a table, or those of the ``wanted`` columns that it has."""
         return self._read(self._tables / f"{name}.parquet", wanted, **options)
 
-    def points(self, run_ids: pd.Series) -> Iterator[Points]:
-        """All points of these runs, some runs at a time."""
-        path = self._tables / "curves.parquet"
-        self._check(path)
-        return points_of(path, run_ids)
+    def optional(self, name: str) -> pd.DataFrame | None:
+        """Return a table that a folder may lack: an unfinished sweep's, or one of an older version."""
+        path = self.path / f"{name}.parquet"
+        there = path.is_file() if self._manifest is None else path.name in self._manifest.files
+        return self._read(path) if there else None
 
     def _read(self, path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
         self._check(path)
@@ -91,13 +107,13 @@ class Folder:
         except OptbenchError as error:
             raise schemas.no_table(shown, error) from None
         except (ArrowException, OSError, ValueError) as error:
-            raise unreadable(shown, error) from None
+            raise _unreadable(shown, error) from None
 
-    def optional(self, name: str) -> pd.DataFrame | None:
-        """A table that a folder may lack: that of an unfinished sweep, or of an old one."""
-        path = self.path / f"{name}.parquet"
-        there = path.is_file() if self._manifest is None else path.name in self._manifest.files
-        return self._read(path) if there else None
+    def points(self, run_ids: pd.Series) -> Iterator[Points]:
+        """Yield all points of these runs, some runs at a time."""
+        path = self._tables / "curves.parquet"
+        self._check(path)
+        return points_of(path, run_ids)
 
     def _check(self, path: Path) -> None:
         """Compare a file of the folder with its checksum, once."""
@@ -106,36 +122,64 @@ class Folder:
             self._checked.add(path.name)
 
 
-def missing_text(made: Manifest, pairs: Iterable[tuple[Entry, str]], begun: bool) -> str:
-    """What a sweep lacks, in a sentence; empty where it lacks nothing.
+def points_of(path: Path, run_ids: pd.Series) -> Iterator[Points]:
+    """Yield all points of these runs from a table of curves, each run whole; one without any does not come.
 
-    pairs: its cohorts and the files that hold their runs; begun: all stages were planned.
+    Some rows are read at a time, so that any number fits. Raises OptbenchError.
     """
-    texts = [f"part {made.shard} of the sweep: optbench merge joins the parts" if made.shard else ""]
-    there = {entry.cohort_id for entry, name in pairs if name == entry.cohort_id}
-    if missing := [entry for entry in made.cohorts if entry.cohort_id not in there]:
-        verb = "is" if len(missing) == 1 else "are"
-        texts.append(f"{len(missing):,} of {len(made.cohorts):,} cohorts {verb} missing ({_pairs(missing)})")
-    stages = {entry.stage for entry in made.cohorts}
-    later = [stage for stage in ("race", "holdout") if "screen" in stages - {stage} and stage not in stages]
-    seeds = _spec(made.spec) if later and not begun else {}  # a long list of rates takes seconds to be read
-    if (later := [stage for stage in later if seeds.get(stage, 1)]) and not begun:
-        texts.append(f"the {' and the '.join(later)} {'have' if len(later) > 1 else 'has'} not begun")
-    text = "; ".join(filter(None, texts))
-    return f"unfinished: {text}" if text else ""
+    ids = pd.Index(run_ids)
+    came, scattered = np.zeros(len(ids), dtype=bool), np.zeros(len(ids), dtype=bool)
+    for place, values in _whole_runs(_batches(path, ids)):
+        # The rows of a run stand together in all that optbench writes; what others have sorted is read again.
+        scattered[place[came[place]]] = True
+        came[place] = True
+        yield _numbered(place, values)
+    if scattered.any():
+        parts = [(place[scattered[place]], values[:, scattered[place]]) for place, values in _batches(path, ids)]
+        yield _numbered(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
 
 
-def _pairs(entries: Sequence[Entry]) -> str:
-    found: dict[str, dict[str, None]] = {}
-    for entry in entries:
-        found.setdefault(entry.problem, {})[entry.optimizer] = None
-    named = [f"{problem}: {', '.join(optimizers)}" for problem, optimizers in list(found.items())[:_NAMED]]
-    more = f"; and {len(found) - _NAMED:,} more problems" if len(found) > _NAMED else ""
-    return "; ".join(named) + more
+def _numbered(place: np.ndarray, values: np.ndarray) -> Points:
+    places, run = np.unique(place, return_inverse=True)
+    return Points(places, run, *values)
 
 
-def _spec(text: str) -> dict[str, Any]:
+def _whole_runs(batches: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the batches cut where a run ends."""
+    rest = np.empty(0, dtype=np.intp), np.empty((len(_POINT_COLUMNS), 0))
+    for batch in batches:
+        place, values = (np.concatenate(pair, axis=-1) for pair in zip(rest, batch, strict=True))
+        ends = np.flatnonzero(place[1:] != place[:-1]) + 1
+        cut = ends[-1] if len(ends) else 0
+        rest = place[cut:], values[:, cut:]
+        if cut:
+            yield place[:cut], values[:, :cut]
+    if len(rest[0]):
+        yield rest
+
+
+def _batches(path: Path, ids: pd.Index) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (points,) the place in `ids` of each point's run, and (3, points) step, samples and loss."""
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}
+        file = pq.ParquetFile(path, read_dictionary=["run_id"])
+        schemas.check_schema("curves", file.schema_arrow)
+        for batch in file.iter_batches(_ROWS, columns=["run_id", *_POINT_COLUMNS]):
+            names = batch.column("run_id")
+            if names.null_count:
+                raise OptbenchError("the column 'run_id' has empty rows")
+            place = ids.get_indexer(names.dictionary.to_pandas())[names.indices.to_numpy()]
+            kept = place >= 0
+            values = [batch.column(name).to_numpy(zero_copy_only=False)[kept] for name in _POINT_COLUMNS]
+            yield place[kept], np.array(values, dtype=np.float64)
+    except OptbenchError as error:
+        raise schemas.no_table(path, error) from None
+    except (ArrowException, OSError, ValueError, KeyError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["unknown"])[0]
+
+
+def _unreadable(path: Path, error: Exception) -> OptbenchError:
+    return OptbenchError(f"cannot read the table {str(path)!r} ({_first_line(error)}): {AGAIN}")

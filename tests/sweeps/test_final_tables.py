@@ -8,7 +8,8 @@ import pytest
 
 import optbench
 from optbench.sweeps.store import final_tables, manifest
-from optbench.sweeps.store.run_index import HeldRuns, composed
+from optbench.sweeps.store.cohort_files import TABLES, CohortFiles
+from optbench.sweeps.store.run_index import RunIndex, composed
 
 SPEC = {"problems": ["rosenbrock", "logistic"], "optimizers": ["gd", "adam"], "learning_rates": "1e-4:1e-2:5",
         "batch_sizes": [64], "seeds": 3, "tuning_seeds": 1, "steps": 12}  # fmt: skip
@@ -21,15 +22,16 @@ def swept(tmp_path_factory):
     return folder
 
 
-def pairs_of(folder):
-    return final_tables.held(folder / "cohorts", manifest.read(folder).cohorts)
+def write(folder, target):
+    files = CohortFiles(folder)
+    final_tables.write_tables(files, manifest.read(folder).sources(files.ids()), target)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 64, 10_000])
 def test_row_groups_are_cut_by_rows_and_hold_what_one_table_would(rows, swept, tmp_path, monkeypatch):
     monkeypatch.setattr(final_tables, "ROWS", rows)
-    final_tables.put_together(swept / "cohorts", pairs_of(swept), tmp_path)
-    for name in final_tables.TABLES:
+    write(swept, tmp_path)
+    for name in TABLES:
         mine, right = tmp_path / f"{name}.parquet", swept / f"{name}.parquet"
         pd.testing.assert_frame_equal(pd.read_parquet(mine), pd.read_parquet(right))
         held = pq.ParquetFile(mine).metadata
@@ -44,10 +46,8 @@ def test_how_rows_come_does_not_show(parts, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     table = pa.table({"name": rng.choice(["a", "b", "c"], 100).tolist(), "value": rng.normal(size=100)})
     for name, count in (("whole", 1), ("parts", parts)):
-        with final_tables._Writer(tmp_path / name, table.schema) as writer:
-            for at in range(0, 100, -(-100 // count)):
-                writer.add(table.slice(at, -(-100 // count)))
-            writer.finish()
+        size = -(-100 // count)
+        final_tables.write_parquet(tmp_path / name, table.schema, (table.slice(at, size) for at in range(0, 100, size)))
     assert (tmp_path / "whole").read_bytes() == (tmp_path / "parts").read_bytes()
 
 
@@ -59,7 +59,7 @@ def test_a_failure_leaves_the_old_tables(swept, tmp_path, monkeypatch):
 
     monkeypatch.setattr(final_tables.pq.ParquetWriter, "write_table", refuse)
     with pytest.raises(OSError, match="No space"):
-        final_tables.put_together(swept / "cohorts", pairs_of(swept), tmp_path)
+        write(swept, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["runs.parquet"]
     assert (tmp_path / "runs.parquet").read_bytes() == b"old"
 
@@ -74,15 +74,15 @@ def test_columns_that_a_problem_or_an_optimizer_lacks_are_empty(swept):
 
 
 def test_a_cohort_is_put_together_from_the_runs_of_several_files(swept):
-    cohorts = swept / "cohorts"
+    files = CohortFiles(swept)
     names = [entry.cohort_id for entry in manifest.read(swept).cohorts if entry.optimizer == "gd"][:2]
-    held = HeldRuns.read(cohorts, names)
-    first, second = (final_tables.whole(cohorts, name)["runs"]["run_id"].to_pylist() for name in names)
+    index = RunIndex.of(files, names)
+    first, second = (files.table(name, "runs")["run_id"].to_pylist() for name in names)
     wanted = [second[4], first[0], second[1]]
-    assert held.missing([*wanted, "0" * 16, first[2]]) == ([3], tuple(names))
-    assert held.within(names, [*first, *second]) and not held.within(names, first)
-    assert held.outside(np.array(first, "S16")) == {names[1]: 5}
-    tables = composed("abc", wanted, {name: final_tables.whole(cohorts, name) for name in names})
+    found, sources = index.find([*wanted, "0" * 16, first[2]])
+    assert found.tolist() == [True, True, True, False, True] and sources == tuple(names)
+    assert index.outside(np.array(first, "S16")) == {names[1]: 5}
+    tables = composed("abc", wanted, [files.tables(name) for name in names])
     assert tables["runs"]["run_id"].to_pylist() == wanted
     assert set(tables["runs"]["cohort_id"].to_pylist()) == {"abc"}
     curves = tables["curves"].to_pandas()
@@ -92,5 +92,5 @@ def test_a_cohort_is_put_together_from_the_runs_of_several_files(swept):
         right = everything[everything["run_id"] == run_id]
         assert rows["train_loss"].tolist() == right["train_loss"].tolist()
     (row,) = tables["timings"].to_pylist()
-    parts = [final_tables.whole(cohorts, name)["timings"].to_pylist()[0] for name in names]
+    parts = [files.table(name, "timings").to_pylist()[0] for name in names]
     assert row["lanes"] == 3 and row["seconds"] == pytest.approx(parts[0]["seconds"] / 5 + parts[1]["seconds"] * 2 / 5)
