@@ -248,18 +248,18 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
-    from optbench.sweeps.budget import Budget
     from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.session import Options, checked_workers
     from optbench.sweeps.spec_files import merge, read
     from optbench.sweeps.store.resume import extended
+    from optbench.sweeps.time_limit import TimeLimit
 
     for old in ("budget", "stall"):  # keywords that are no keys of a spec
         if old in changes:
             raise unknown("keyword", old, [RENAMED[old]])
     checked_workers(workers)
     folder = None if out is None else path_of("out", out)
-    isolation, time = Isolation(isolate, worker_timeout), Budget.of(time_limit)
+    isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     if extend:
         if folder is None:

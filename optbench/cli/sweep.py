@@ -57,14 +57,14 @@ def sweep(
     from optbench.contract.arguments import is_file
     from optbench.report.finished import Finished
     from optbench.sweeps import session
-    from optbench.sweeps.budget import Budget
     from optbench.sweeps.interrupts import listening
     from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.merge import shard_of
     from optbench.sweeps.provenance import typed_command
-    from optbench.sweeps.reasons import together
+    from optbench.sweeps.reasons import joined_failures
     from optbench.sweeps.spec_files import read
     from optbench.sweeps.store.resume import extended
+    from optbench.sweeps.time_limit import TimeLimit
 
     check_folder(out)
     changes = {
@@ -74,7 +74,7 @@ def sweep(
         "dtypes": dtype, "run_timeout": run_timeout, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip
-    isolation, time = Isolation(isolate, worker_timeout), Budget.of(time_limit)
+    isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
         with listening(last_word=stopping.tell):
@@ -109,7 +109,7 @@ def sweep(
     except KeyboardInterrupt as error:
         stopping.leave(error)
     if status.failed:
-        raise OptbenchError(f"some cohorts could not run: {together(status.failed)}")
+        raise OptbenchError(f"some cohorts could not run: {joined_failures(status.failed)}")
 
 
 def print_notes(plan: Plan) -> None:

@@ -7,7 +7,7 @@ import copy
 import pandas as pd
 
 from optbench.analysis.columns import comparable, lost
-from optbench.sweeps.reasons import why
+from optbench.sweeps.reasons import first_reason
 from optbench.sweeps.results import Results
 
 _SHOWN = 5
@@ -31,7 +31,9 @@ def failure_texts(runs: pd.DataFrame) -> list[str]:
         return []
     never, texts = lost(runs)[bad.index], []
     for (problem, optimizer), part in bad[never].groupby(["problem", "optimizer"], sort=False):
-        texts.append(f"{problem} with {optimizer}: every run failed ({len(part):,}), so it has no place: {why(part)}")
+        texts.append(
+            f"{problem} with {optimizer}: every run failed ({len(part):,}), so it has no place: {first_reason(part)}"
+        )
     rest = bad[~never]
     for reason, part in list(rest.groupby("failure", sort=False))[:_SHOWN]:
         where = list(dict.fromkeys(part["problem"] + " with " + part["optimizer"]))

@@ -16,7 +16,7 @@ from optbench.sweeps.crews.threads import ThreadCrew
 from optbench.sweeps.failures import failed_file
 from optbench.sweeps.jobs import Job, grouped, same_launch
 from optbench.sweeps.planned import COHORT_COST, PlannedCohort, on_cpu
-from optbench.sweeps.reasons import in_short
+from optbench.sweeps.reasons import shortened
 from optbench.sweeps.saving import Saving
 from optbench.sweeps.store.folder import Store
 from optbench.sweeps.waiting import Waiting
@@ -80,7 +80,7 @@ class Status:
     def ended(self, planned: Sequence[PlannedCohort], heard: float, failure: str = "") -> None:
         """Count a job that has ended, of which so much ``cost`` was counted while it ran."""
         if failure:
-            self.failed[planned[0].cohort.pair] = in_short(failure)
+            self.failed[planned[0].cohort.pair] = shortened(failure)
             self.cost += sum(each.cost for each in planned) - heard
         else:
             self.cost += COHORT_COST * len(planned)

@@ -1,4 +1,4 @@
-"""Two specs: whether they are the same sweep, what differs, and the sweep that holds both."""
+"""Two specs compared, and the sweep that runs all that both run."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,13 +12,13 @@ from optbench.sweeps.spec_files import merge
 LISTS = ("problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "dtypes", "plugins", "chosen")
 """Keys that are joined entry by entry."""
 COUNTS = ("blocks", "trials", "tuning_seeds", "finalists")
-"""Keys of which the larger number holds the smaller one: the first blocks and trials are those of a shorter sweep."""
+"""Keys of which the larger number is taken: a longer sweep begins with the blocks and trials of a shorter one."""
 # Relative difference: rates of a grid have four digits; below it two are one that was computed twice
 _SAME_RATE = 1e-9
 
 
 def canonical(spec: Spec) -> dict[str, Any]:
-    """The spec without what makes no difference: the order of its lists, and how names are typed."""
+    """Return the spec without what makes no difference: the order of its lists, and how names are typed."""
     raw = spec.model_dump()
     for key in ("optimizers", "schedules"):
         raw[key] = frozenset(text for each in raw[key] for text in _alternatives(each))
@@ -39,7 +39,7 @@ def canonical(spec: Spec) -> dict[str, Any]:
 
 
 def differences(old: Spec, new: Spec) -> list[str]:
-    """The keys in which two sweeps differ; none where they are the same."""
+    """Return the keys in which two sweeps differ; none where they are the same."""
     first, second = canonical(old), canonical(new)
     keys = [key for key in first if first[key] != second[key]]
     if "blocks" in keys:
@@ -48,7 +48,7 @@ def differences(old: Spec, new: Spec) -> list[str]:
 
 
 def joined(old: Spec, new: Spec) -> Spec:
-    """The sweep that runs all that the two run: their lists put together, and the larger of their numbers.
+    """Return the sweep that runs all that the two run: the union of their lists, and the larger of their numbers.
 
     Raises OptbenchError, and names the keys, where no sweep does that.
     """
@@ -65,8 +65,8 @@ def joined(old: Spec, new: Spec) -> Spec:
     raw = old.model_dump(exclude_none=True)
     other = new.model_dump(exclude_none=True)
     raw["optimizers"] = (_optimizers if old.trials is None else _spaces)(raw["optimizers"], other["optimizers"])
-    for key, alike in _ALIKE.items():
-        raw[key] = _adding(raw[key], other[key], alike)
+    for key, identity in _IDENTITY.items():
+        raw[key] = _union(raw[key], other[key], identity)
     raw["learning_rates"] = _rates(old.learning_rates, new.learning_rates)
     for key in COUNTS:
         values = [value for value in (getattr(old, key), getattr(new, key)) if value is not None]
@@ -82,14 +82,14 @@ def _alternatives(text: str) -> list[str]:
 
 
 def _name(text: str) -> str:
-    """A name with its parameters in the order of the alphabet, and what it goes around written alike."""
+    """Return a name with its parameters in alphabetical order, and so of the optimizer that it wraps."""
     name, given = names.parse(text)
     inner = {names.INNER: _name(given.pop(names.INNER))} if names.INNER in given else {}
     numbers = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in given.items()}
     return names.canonical(name, {**inner, **dict(sorted(numbers.items()))})
 
 
-_ALIKE: dict[str, Callable[[Any], Any]] = {
+_IDENTITY: dict[str, Callable[[Any], Any]] = {
     "schedules": _name,
     "problems": lambda entry: _name(entry["name"]),
     "chosen": lambda entry: str(sorted({**entry, "optimizer": _name(entry["optimizer"])}.items())),
@@ -97,21 +97,21 @@ _ALIKE: dict[str, Callable[[Any], Any]] = {
     "dtypes": lambda dtype: dtype,
     "plugins": lambda path: path,
 }
-"""What entries of a list have in common that are the same one."""
+"""The identity of an entry of each list."""
 
 
-def _adding(old: Iterable, new: Iterable, alike: Callable[[Any], Any]) -> list:
-    """The old entries, and the new ones that are not among them."""
-    known = {alike(each): each for each in old}
+def _union(old: Iterable, new: Iterable, identity: Callable[[Any], Any]) -> list:
+    """Return the old entries, and the new ones that are not among them."""
+    known = {identity(each): each for each in old}
     for each in new:
-        kept = known.setdefault(alike(each), each)
-        if alike is _ALIKE["problems"] and {**kept, "name": ""} != {**each, "name": ""}:
+        kept = known.setdefault(identity(each), each)
+        if identity is _IDENTITY["problems"] and {**kept, "name": ""} != {**each, "name": ""}:
             raise OptbenchError(f"{each['name']} has two budgets")
     return list(known.values())
 
 
 def _optimizers(old: Iterable[str], new: Iterable[str]) -> list[str]:
-    """The old texts, and of the new ones the settings that are not among theirs."""
+    """Return the old texts, and of the new ones the settings that are not among theirs."""
     known = {each for text in old for each in _alternatives(text)}
     texts = list(old)
     for text in new:
@@ -123,7 +123,7 @@ def _optimizers(old: Iterable[str], new: Iterable[str]) -> list[str]:
 
 
 def _spaces(old: Iterable[str], new: Iterable[str]) -> list[str]:
-    """Of optimizers whose settings are drawn: the new ranges of one stand in the place of its old ones."""
+    """Return optimizers whose settings are drawn: new ranges replace the old ones of the same optimizer."""
     found: dict[str, dict] = {}
     for text in (*old, *new):
         rule = _rule(text)
@@ -132,7 +132,7 @@ def _spaces(old: Iterable[str], new: Iterable[str]) -> list[str]:
 
 
 def _rule(text: str) -> str:
-    """The optimizer that a text names, without its numbers: ``clip(adam)``, ``torch:SGD(nesterov=True)``."""
+    """Return the optimizer that a text names, without its numbers: ``clip(adam)``, ``torch:SGD(nesterov=True)``."""
     name, given = names.parse(text)
     inner = {names.INNER: _rule(given.pop(names.INNER))} if names.INNER in given else {}
     words = {key: value for key, value in sorted(given.items()) if _is_word(value)}
@@ -140,12 +140,12 @@ def _rule(text: str) -> str:
 
 
 def _is_word(value: object) -> bool:
-    """Whether it is a word or a yes or no, which is a part of a library's optimizer, and no number, list or range."""
+    """Return whether a value is a word or a truth value: a part of a library's optimizer, and no setting."""
     return isinstance(value, bool) or (isinstance(value, str) and ":" not in value and parse_range(value) is None)
 
 
 def _rates(old: Any, new: Any) -> Any:
-    """Rates, each once; a range in the place of the old one."""
+    """Return rates, each once; a range replaces the old one."""
     if old is None or new is None or isinstance(old, str) or isinstance(new, str):
         return new if new is not None else old
     return [*old, *(rate for rate in new if not any(abs(rate - each) <= _SAME_RATE * each for each in old))]

@@ -1,4 +1,4 @@
-"""Where a result comes from: the command, the versions, the machine."""
+"""The provenance of results: the command, the versions, the machine."""
 
 import datetime
 import importlib.metadata
@@ -17,7 +17,7 @@ from optbench.sweeps.spec import Spec
 
 
 def provenance(command: str, plan: Plan) -> dict[str, Any]:
-    """What provenance.json holds of a sweep."""
+    """Return the content of provenance.json of a sweep."""
     spec = plan.spec
     tuning, reporting = spec.split_seeds()
     return environment(command, plan.device, plan.device_note) | {
@@ -36,7 +36,7 @@ def provenance(command: str, plan: Plan) -> dict[str, Any]:
 
 
 def budget_text(spec: Spec) -> str:
-    """How long the runs of most problems are, then those of the others: "60 epochs (mlp: 6 epochs)"."""
+    """Return the length of the runs of most problems, then of the others: "60 epochs (mlp: 6 epochs)"."""
     problems: dict[str, list[str]] = {}
     for entry in spec.problems:
         given = spec if entry.epochs is None and entry.steps is None else entry
@@ -48,7 +48,7 @@ def budget_text(spec: Spec) -> str:
 
 
 def environment(command: str, device: str = "cpu", card: str = "") -> dict[str, Any]:
-    """The part that is the same whatever was run: the command, the versions, the machine, the engine's constants."""
+    """Return the part that does not depend on the sweep: command, versions, machine, constants of the engine."""
     return {
         "command": command,
         "optbench": __version__,
@@ -66,7 +66,7 @@ def environment(command: str, device: str = "cpu", card: str = "") -> dict[str, 
 
 
 def typed_command() -> str:
-    """The command as it was typed, for the foot of figures."""
+    """Return the command as it was typed, for the foot of figures."""
     program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
     program = "python -m optbench" if program == "__main__.py" else program
     return " ".join([program, *(repr(part) if " " in part or "(" in part else part for part in sys.argv[1:])])
@@ -74,7 +74,7 @@ def typed_command() -> str:
 
 @cache
 def versions() -> dict[str, str]:
-    """Of the packages that numbers depend on. To read them takes as long as a small sweep's runs."""
+    """Return the versions of the packages that numbers depend on. Reading them takes as long as a small sweep."""
     return {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy", "pandas", "scikit-learn")}
 
 
@@ -88,7 +88,7 @@ def _gpu(device: str, card: str) -> dict[str, str | None]:
 
 
 def cpu() -> str:
-    """The processor's name."""
+    """Return the processor's name."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -17,7 +17,6 @@ from optbench.contract.resources import cores
 from optbench.contract.values import is_whole
 from optbench.datasets import copies
 from optbench.sweeps import landscapes, snippets, stages, walks
-from optbench.sweeps.budget import Budget, Run, run_within
 from optbench.sweeps.chosen import chosen_spec, recommended
 from optbench.sweeps.crews.choice import crew_for
 from optbench.sweeps.executor import Status, Ways, run_all
@@ -26,10 +25,11 @@ from optbench.sweeps.plan import Plan, expand
 from optbench.sweeps.plan_data import from_data
 from optbench.sweeps.planned import PlannedCohort, cohort_cost
 from optbench.sweeps.provenance import provenance
-from optbench.sweeps.reasons import together, told
+from optbench.sweeps.reasons import failures, joined_failures
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 from optbench.sweeps.store.folder import Store, opened
+from optbench.sweeps.time_limit import Run, TimeLimit, run_within
 
 _LONG = 2e10
 """Nanoseconds of other libraries' steps from which on they run in processes of their own."""
@@ -52,7 +52,7 @@ class Options:
     """Whether the folder may hold a part of the plan's sweep."""
     retry_failed: bool = False
     """Whether what has failed before is tried again."""
-    budget: Budget | None = None
+    time_limit: TimeLimit | None = None
     """The time that there is; the tables then are of what came to its end, and all settings had the same."""
 
 
@@ -138,13 +138,13 @@ def execute(
         def run(planned: Sequence[PlannedCohort], ways: Ways, status: Status) -> Status:
             return run_all(planned, store, workers, watch, status, ways)
 
-        within = options.budget
+        within = options.time_limit
         status, counted = run_within(within, plan, store, run, ways) if within else _whole(plan, store, run, ways)
-        until = within.end_of_paths(len(plan.problems)) if within and within.seconds else None
+        until = within.end_of_paths(len(plan.problems)) if within else None
         runs = write_tables(plan, store, isolation, only=counted, until=until)
-        status.failed = told(runs)
+        status.failed = failures(runs)
         if lost(runs).all():
-            raise OptbenchError(together(status.failed))
+            raise OptbenchError(joined_failures(status.failed))
         return status
 
 
