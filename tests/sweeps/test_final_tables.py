@@ -47,7 +47,9 @@ def test_how_rows_come_does_not_show(parts, tmp_path, monkeypatch):
     table = pa.table({"name": rng.choice(["a", "b", "c"], 100).tolist(), "value": rng.normal(size=100)})
     for name, count in (("whole", 1), ("parts", parts)):
         size = -(-100 // count)
-        final_tables.write_parquet(tmp_path / name, table.schema, (table.slice(at, size) for at in range(0, 100, size)))
+        with final_tables.parquet_writer(tmp_path / name, table.schema) as add:
+            for at in range(0, 100, size):
+                add(table.slice(at, size))
     assert (tmp_path / "whole").read_bytes() == (tmp_path / "parts").read_bytes()
 
 

@@ -8,7 +8,7 @@ import platform
 import shlex
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,19 +39,22 @@ def read_bytes(path: Path) -> bytes:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file. Raise OSError, and leave what was there before."""
-    put(path, lambda scratch: scratch.write_bytes(content))
+    with appearing(path) as scratch:
+        scratch.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file in UTF-8. Raise OSError, and leave what was there before."""
-    put(path, lambda scratch: scratch.write_text(text, encoding="utf-8"))
+    with appearing(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
 
 
-def put(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file elsewhere, bring it to the disk, and rename it. Raise OSError."""
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """Yield where to write a file; at the end it is brought to the disk and renamed. Raise OSError."""
     scratch = path.with_name(f"{SCRATCH}{os.getpid()}-{path.name}.part")
     try:
-        write(scratch)
+        yield scratch
         to_disk(scratch)
         os.replace(scratch, path)
     except BaseException:

@@ -4,6 +4,7 @@ No more than a row group is in memory. Groups are cut by rows, so that the bytes
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 
 from optbench.contract import columns
 from optbench.sweeps.store.cohort_files import TABLES, CohortFiles
-from optbench.sweeps.store.files import put
+from optbench.sweeps.store.files import appearing
 from optbench.sweeps.store.manifest import Entry
 
 # Rows of a row group: what is in memory while tables are written. Measured on a million runs with 7 million points, at
@@ -31,37 +32,37 @@ def write_tables(files: CohortFiles, pairs: Pairs, target: Path) -> None:
     Raises OptbenchError for a file that is damaged, OSError where the disk refuses.
     """
     schemas = [files.schemas(cohort_id) for _, cohort_id in pairs]
-    for name in TABLES:
-        schema = _union(name, dict.fromkeys(each[name] for each in schemas))
-        write_parquet(target / f"{name}.parquet", schema, _parts(files, pairs, name))
+    unions = {name: _union(name, [each[name] for each in schemas]) for name in TABLES}
+    with ExitStack() as stack:
+        paths = {name: target / f"{name}.parquet" for name in TABLES}
+        add = {name: stack.enter_context(parquet_writer(path, unions[name])) for name, path in paths.items()}
+        for entry, cohort_id in pairs:
+            for name, table in files.tables(cohort_id).items():
+                add[name](_placed(entry, table) if name == "runs" else table)
 
 
 def read_runs(files: CohortFiles, pairs: Pairs, wanted: Callable[[str], bool]) -> pd.DataFrame:
     """Return the runs of these cohorts, whose files were verified: the columns whose names are ``wanted``."""
-    parts = list(_parts(files, pairs, "runs"))
+    parts = [_placed(entry, files.table(cohort_id, "runs")) for entry, cohort_id in pairs]
     if not parts:
         return pd.DataFrame(columns=list(columns.RUNS))
-    schema = _union("runs", dict.fromkeys(part.schema for part in parts))
-    runs = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
-    return runs.select([name for name in runs.column_names if wanted(name)]).to_pandas()
+    runs = pa.concat_tables(parts, promote_options="default")
+    return runs.select([name for name in _union("runs", [runs.schema]).names if wanted(name)]).to_pandas()
 
 
-def _parts(files: CohortFiles, pairs: Pairs, name: str) -> Iterator[pa.Table]:
-    """Yield that table of each cohort; its runs with the stage and block that they have in this sweep."""
-    for entry, cohort_id in pairs:
-        if name == "curves":  # the largest: here the whole file is checked once more
-            yield files.tables(cohort_id)[name]
-            continue
-        table = files.table(cohort_id, name)
-        for column, value in (("stage", entry.stage), ("block", entry.block)) if name == "runs" else ():
-            at = table.column_names.index(column)
-            table = table.set_column(at, table.field(at), pa.repeat(pa.scalar(value, table.field(at).type), len(table)))
-        yield table
+def _placed(entry: Entry, runs: pa.Table) -> pa.Table:
+    """Return the runs with the stage and block that they have in this sweep."""
+    for name, value in (("stage", entry.stage), ("block", entry.block)):
+        at = runs.schema.get_field_index(name)
+        field = runs.field(at)
+        runs = runs.set_column(at, field, pa.repeat(pa.scalar(value, field.type), len(runs)))
+    return runs
 
 
 def _union(name: str, schemas: Iterable[pa.Schema]) -> pa.Schema:
     """Return all columns that a part has: the fixed ones, hyperparameters behind the optimizer, metrics at the end."""
-    schema = pa.unify_schemas(list(schemas), promote_options="default")
+    distinct = {each.serialize().to_pybytes(): each for each in {id(each): each for each in schemas}.values()}
+    schema = pa.unify_schemas(list(distinct.values()), promote_options="default")
     fixed = [column.name for column in columns.TABLES[name]]
     rest = [column for column in schema.names if column not in fixed]
     metrics = [column for column in rest if columns.is_metric(column)]
@@ -71,28 +72,31 @@ def _union(name: str, schemas: Iterable[pa.Schema]) -> pa.Schema:
     return pa.schema([schema.field(column) for column in order])
 
 
-def write_parquet(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
-    """Write tables as one Parquet file, which appears when it is whole. Raises OSError where the disk refuses."""
+@contextmanager
+def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Yield a function that adds rows to a Parquet file, which appears when all are added.
+
+    Raises OSError where the disk refuses, and leaves what was there before.
+    """
     # Measured values hardly ever repeat: a dictionary of them takes longer than to write them, and more space.
     repeated = [name for name in schema.names if not columns.is_metric(name) and name not in _PER_STEP]
-
-    def write(scratch: Path) -> None:
-        with pq.ParquetWriter(scratch, schema, compression="zstd", use_dictionary=repeated) as file:
-            for group in _row_groups(schema, parts):
-                file.write_table(group, row_group_size=ROWS)
-
-    put(path, write)
-
-
-def _row_groups(schema: pa.Schema, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
     waiting, rows = [schema.empty_table()], 0
-    for part in parts:
+
+    def write(table: pa.Table) -> None:
+        file.write_table(table.combine_chunks(), row_group_size=ROWS)
+
+    def add(part: pa.Table) -> None:
+        nonlocal waiting, rows
         waiting.append(part)
         rows += len(part)
         if rows >= ROWS:
             table = pa.concat_tables(waiting, promote_options="default")
             for at in range(0, rows - ROWS + 1, ROWS):
-                yield table.slice(at, ROWS).combine_chunks()
+                write(table.slice(at, ROWS))
             waiting, rows = [table.slice(rows - rows % ROWS)], rows % ROWS
-    if rows:
-        yield pa.concat_tables(waiting, promote_options="default").combine_chunks()
+
+    with appearing(path) as scratch:
+        with pq.ParquetWriter(scratch, schema, compression="zstd", use_dictionary=repeated) as file:
+            yield add
+            if rows:
+                write(pa.concat_tables(waiting, promote_options="default"))

@@ -223,7 +223,8 @@ class Store:
             if sources:
                 final_tables.write_tables(self.files, sources, self.directory)
             for name, table in extra.items():
-                final_tables.write_parquet(self.directory / f"{name}.parquet", table.schema, [table])
+                with final_tables.parquet_writer(self.directory / f"{name}.parquet", table.schema) as add:
+                    add(table)
             missing = self._manifest.lacks(sources, begun)
             self._write_manifest(replace(self._manifest, finished=True, missing=missing), (*TABLES, *extra))
             to_disk(self.directory)
