@@ -37,8 +37,9 @@ def write_tables(files: CohortFiles, pairs: Pairs, target: Path) -> None:
         paths = {name: target / f"{name}.parquet" for name in TABLES}
         add = {name: stack.enter_context(parquet_writer(path, unions[name])) for name, path in paths.items()}
         for entry, cohort_id in pairs:
-            for name, table in files.tables(cohort_id).items():
-                add[name](_placed(entry, table) if name == "runs" else table)
+            tables = files.tables(cohort_id)
+            for name in TABLES:
+                add[name](_placed(entry, tables[name]) if name == "runs" else tables[name])
 
 
 def read_runs(files: CohortFiles, pairs: Pairs, wanted: Callable[[str], bool]) -> pd.DataFrame:

@@ -56,6 +56,8 @@ def check_schema(table: str, schema: pa.Schema) -> None:
 def check_cohort(table: str, schema: pa.Schema) -> None:
     """Raise OptbenchError where a cohort's table has other types than all others, with which it is joined."""
     check_schema(table, schema)
+    if missing := [column.name for column in TABLES[table] if column.name not in schema.names]:
+        raise OptbenchError(f"the column {missing[0]!r} is missing")
     for name, kind in zip(schema.names, schema.types, strict=True):
         column = column_of(table, name)
         if kind != _TYPES["number" if column is None else column.kind]:
