@@ -1,6 +1,6 @@
-"""Public checks of a plug-in, a file for each kind of record: what is wrong with it, in words.
+"""Public checks of a plug-in by the kind of its records; a failed check says in words what is wrong.
 
-Stands on the engine; no sweep and no report is needed.
+Depends on the engine; no sweep and no report is needed.
 """
 
 import inspect
@@ -8,18 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from optbench.catalogue.loader import Catalogue
-from optbench.checks import baseline, eager, optimizer, problem, schedule
-from optbench.checks.verdict import NotApplicable, Wrong
+from optbench.checks import optimizers, problem, schedule
+from optbench.checks.failure import CheckFailed, NotApplicable
 from optbench.contract.errors import in_one_line
 
-_KINDS = {"optimizer": optimizer, "baseline": baseline, "eager": eager, "schedule": schedule, "problem": problem}
+_CHECKS: dict[str, tuple] = {
+    "optimizer": optimizers.RULE, "baseline": optimizers.BASELINE, "eager": optimizers.EAGER,
+    "schedule": schedule.CHECKS, "problem": problem.CHECKS,
+}  # fmt: skip
+_FIRST = {*optimizers.FIRST, *problem.FIRST}
+"""If one of these checks fails, the others of the record cannot run."""
 _WRAPPED = {"wrapper": ("optimizer", "gd"), "schedule_wrapper": ("schedule", "constant")}
-"""A wrapper is checked around the plainest of what it goes around."""
+"""A wrapper is checked around the plainest record of its kind."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: what was checked, whether it holds, and if not, what is wrong."""
+    """The result of one check."""
 
     name: str
     ok: bool
@@ -27,7 +32,7 @@ class Finding:
 
 
 def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
-    """The findings on ``name``, which is of the ``kind`` that the catalogue says. Raises OptbenchError if unknown."""
+    """Yield the findings on the record ``name`` of this ``kind``. Raises OptbenchError if it is unknown."""
     if kind in _WRAPPED:
         kind, inner = _WRAPPED[kind]
         name = f"{name}({inner})"
@@ -35,24 +40,24 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
         try:
             record = catalogue.problem(name)
         except Exception as error:
-            yield Finding("builds with its defaults", False, _told(error))
+            yield Finding("builds with its defaults", False, _message(error))
             return
     else:
         record = catalogue.schedule(name) if kind == "schedule" else catalogue.optimizer(name)[0]
-    for check in _KINDS[kind].CHECKS:
+    for check in _CHECKS[kind]:
         title = inspect.getdoc(check)
         try:
             check(record)
         except NotApplicable:
             continue
         except (Exception, SystemExit) as error:  # a plug-in may raise anything
-            yield Finding(title, False, _told(error))
-            if check in _KINDS[kind].FIRST:
+            yield Finding(title, False, _message(error))
+            if check in _FIRST:
                 return
         else:
             yield Finding(title, True)
 
 
-def _told(error: BaseException) -> str:
-    """A check says itself what is wrong; of anything else, the kind is part of the news."""
-    return str(error) if isinstance(error, Wrong) else in_one_line(error)
+def _message(error: BaseException) -> str:
+    """Return the text of a failed check; of any other exception, its type and its text."""
+    return str(error) if isinstance(error, CheckFailed) else in_one_line(error)

@@ -1,4 +1,4 @@
-"""A problem's kernel on arrays with a guard around each, to see what it writes where."""
+"""Run a problem's kernel on arrays with guard values around each, to find wrong writes."""
 
 from functools import cached_property
 
@@ -16,7 +16,7 @@ _MARK = 1.25e7
 
 
 class Guarded:
-    """``runs`` copies of a start point and some rows of the data (a count, a slice, or None for all)."""
+    """Guarded arrays for ``runs`` copies of a start point and some rows of the data (a count, a slice, or all)."""
 
     def __init__(self, problem: Problem, dtype: str, runs: int, rows: int | slice | None = None):
         self.problem, self.dtype, self.runs = problem, dtype, runs
@@ -40,10 +40,10 @@ class Guarded:
             "work": np.zeros(scratch, dtype),
             "out": np.zeros(shape[::-1] if self.single else shape, dtype),
         }
-        self.whole, self.view = {}, {}
+        self.guarded, self.view = {}, {}
         for name, array in (self.inputs | self.outputs).items():
-            self.whole[name] = np.full(array.size + 2 * _GUARD, _MARK).astype(array.dtype)
-            self.view[name] = self.whole[name][_GUARD : _GUARD + array.size].reshape(array.shape)
+            self.guarded[name] = np.full(array.size + 2 * _GUARD, _MARK).astype(array.dtype)
+            self.view[name] = self.guarded[name][_GUARD : _GUARD + array.size].reshape(array.shape)
             self.view[name][...] = array
         self._set(self.start)
 
@@ -59,7 +59,7 @@ class Guarded:
         return [self.view[name] for name in ("x", "y", "constants", "layout", "work")]
 
     def value_and_gradient(self, w=None):
-        """Values (runs,) and gradients (runs, dim) at ``w``, (dim,) or (runs, dim); by default at the start."""
+        """Return values (runs,) and gradients (runs, dim) at ``w``, (dim,) or (runs, dim); by default at the start."""
         if w is not None:
             self._set(w)
         self.code.gradient(self.view["w"], self.view["g"], self.view["f"], *self._rest(), 0, self.runs)
@@ -67,7 +67,7 @@ class Guarded:
         return self.view["f"].copy(), g.copy()
 
     def evaluate(self) -> np.ndarray:
-        """Loss and metrics, (1 + metrics, runs)."""
+        """Return loss and metrics, (1 + metrics, runs)."""
         self.code.evaluate(self.view["w"], self.view["out"], *self._rest())
         return (self.view["out"].T if self.single else self.view["out"]).copy()
 
@@ -84,12 +84,12 @@ class Guarded:
         if not self.single and value is not None:
             raise TypeError("value_and_gradient must write the values to f and return nothing")
 
-    def trespasses(self) -> list[str]:
-        """Arrays that were written to without leave, or beyond their ends."""
+    def out_of_bounds_writes(self) -> list[str]:
+        """Return the arrays that were written to although they are inputs, or beyond their ends."""
         wrong = []
-        for name, whole in self.whole.items():
-            mark = np.asarray(_MARK).astype(whole.dtype)
-            if (whole[:_GUARD] != mark).any() or (whole[len(whole) - _GUARD :] != mark).any():
+        for name, guarded in self.guarded.items():
+            mark = np.asarray(_MARK).astype(guarded.dtype)
+            if (guarded[:_GUARD] != mark).any() or (guarded[len(guarded) - _GUARD :] != mark).any():
                 wrong.append(f"the ends of {name}")
             elif name in self.inputs and not np.array_equal(self.view[name], self.inputs[name], equal_nan=True):
                 wrong.append(name)

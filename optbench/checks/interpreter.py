@@ -1,4 +1,4 @@
-"""An update rule run in plain Python, element by element, as its contract says: what a kernel is compared with."""
+"""Run an update rule in plain Python, element by element, as its contract says: the reference for kernels."""
 
 import math
 
@@ -29,38 +29,38 @@ class Interpreter:
         ]
 
     def step(self, w: np.ndarray, g: np.ndarray, lr: float) -> np.ndarray:
-        """The new weights, (dim,), after a step at the rate ``lr``."""
+        """Return the new weights, (dim,), after a step at the rate ``lr``."""
         record = self.record
         self.t += 1
         known = {"lr": lr, "t": float(self.t), **record.hyperparameters}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 
-        def seen(i, b):
-            """All that stands at parameter i of block b, by name."""
+        def names_at(i, b):
+            """Return the values of all names at parameter i of block b."""
             own = {slot: values[i] for slot, values in self.own.items()}
             return own | self.shared[b] | known | {"w": float(w[i]), "g": float(g[i])}
 
-        def at(i, b, function):
-            here = seen(i, b)
-            return function(**{name: here[name] for name in arguments(function)})
+        def call(i, b, function):
+            values = names_at(i, b)
+            return function(**{name: values[name] for name in arguments(function)})
 
         for name, function in record.total.items():
-            known[name] = sum(at(i, 0, function) for i in range(self.dim))
+            known[name] = sum(call(i, 0, function) for i in range(self.dim))
         new = np.array(w, dtype=float)
         for b, (places, rows, columns) in enumerate(self.blocks):
             known |= {"rows": float(rows), "columns": float(columns)}
             for name, function in record.block.items():
-                known[name] = sum(at(i, b, function) for i in places)
+                known[name] = sum(call(i, b, function) for i in places)
             along = {}
             for name, stage in record.matrix.items():
-                block = np.array([at(i, b, stage.term) for i in places]).reshape(rows, columns)
+                block = np.array([call(i, b, stage.term) for i in places]).reshape(rows, columns)
                 rest = {key: known[key] for key in arguments(stage.transform)[2:]}
                 stage.transform(block, self.memory[b], **rest)
                 along[name] = block.ravel()
             shared = self.shared[b]
             for k, i in enumerate(places):
-                here = seen(i, b) | {name: float(values[k]) for name, values in along.items()}
-                result = record.rule(*(here[name] for name in ("w", "g", *record.slots, "lr", *record.scalars)))
+                values = names_at(i, b) | {name: float(values[k]) for name, values in along.items()}
+                result = record.rule(*(values[name] for name in ("w", "g", *record.slots, "lr", *record.scalars)))
                 result = result if isinstance(result, tuple) else (result,)
                 if len(result) != 1 + len(record.slots):
                     slots = ", ".join(record.slots)

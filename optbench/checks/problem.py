@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from optbench.checks.failure import CheckFailed, NotApplicable, close
 from optbench.checks.guarded_arrays import Guarded
-from optbench.checks.verdict import NotApplicable, Wrong, close
 from optbench.contract.problems import Problem
 from optbench.engine.batches import start_point
 
@@ -12,7 +12,9 @@ def _starts(problem: Problem):
     """starts at a finite point that depends on nothing but the seed"""
     first = start_point(problem, 1)
     if not np.array_equal(first, start_point(problem, 1)):
-        raise Wrong("two calls with the same generator state give different points: use the generator that start gets")
+        raise CheckFailed(
+            "two calls with the same generator state give different points: use the generator that start gets"
+        )
 
 
 def _kernel_in_python(problem: Problem):
@@ -33,9 +35,9 @@ def _writes_inside(problem: Problem):
     for rows in (7, None):
         guarded = Guarded(problem, "float64", 3, rows=rows)
         guarded.value_and_gradient()
-        wrong = guarded.trespasses()
+        wrong = guarded.out_of_bounds_writes()
         if wrong:
-            raise Wrong(f"writes to or beyond {', '.join(wrong)}")
+            raise CheckFailed(f"writes to or beyond {', '.join(wrong)}")
 
 
 def _gradient(problem: Problem):
@@ -61,8 +63,8 @@ def _gradient(problem: Problem):
                 if abs(slopes[-1] - stated) <= 1e-4 * scale + 1e-7:
                     break
             else:
-                told = f"the gradient says {stated:.6g}, finite differences {slopes[0]:.6g}"
-                raise Wrong(f"along a random direction {told}")
+                text = f"the gradient says {stated:.6g}, finite differences {slopes[0]:.6g}"
+                raise CheckFailed(f"along a random direction {text}")
 
 
 def _minimum(problem: Problem):
@@ -77,20 +79,20 @@ def _minimum(problem: Problem):
         v = 0.9 * v + 0.1 * g[0] ** 2
         w = w - 0.1 / t**0.5 * g[0] / np.sqrt(v + 1e-8)
     if best < problem.minimum - slack:
-        raise Wrong(f"found the value {best:.9g}, below the stated minimum {problem.minimum:.9g}")
+        raise CheckFailed(f"found the value {best:.9g}, below the stated minimum {problem.minimum:.9g}")
     if problem.minimizer is not None:
         value, g = guarded.value_and_gradient(np.asarray(problem.minimizer, dtype=float))
         if not abs(float(value[0]) - problem.minimum) <= 1e-6 * max(1.0, abs(problem.minimum)):
-            raise Wrong(f"the value at the minimizer is {float(value[0]):.9g}, not {problem.minimum:.9g}")
+            raise CheckFailed(f"the value at the minimizer is {float(value[0]):.9g}, not {problem.minimum:.9g}")
         if not np.abs(g).max() <= 1e-5:
-            raise Wrong(f"the gradient at the minimizer is not zero but up to {np.abs(g).max():.3g}")
+            raise CheckFailed(f"the gradient at the minimizer is not zero but up to {np.abs(g).max():.3g}")
 
 
 def _runs_agree(problem: Problem):
     """a run has the same value and gradient alone as among others"""
-    together = Guarded(problem, "float64", 5, rows=7)
-    w = together.start + 0.1 * np.random.default_rng(0).standard_normal((5, problem.dim))
-    values, gradients = together.value_and_gradient(w)
+    several = Guarded(problem, "float64", 5, rows=7)
+    w = several.start + 0.1 * np.random.default_rng(0).standard_normal((5, problem.dim))
+    values, gradients = several.value_and_gradient(w)
     for r in range(5):
         value, g = Guarded(problem, "float64", 1, rows=7).value_and_gradient(w[r])
         close(values[r], value[0], 1e-10, f"value of run {r}")
@@ -110,7 +112,7 @@ def _nan_in(problem: Problem):
     guarded = Guarded(problem, "float64", 1, rows=7)
     value, _ = guarded.value_and_gradient(np.full(problem.dim, np.nan))
     if np.isfinite(value).any():
-        raise Wrong(f"the value at NaN weights is {float(value[0])}: a diverged run would go unnoticed")
+        raise CheckFailed(f"the value at NaN weights is {float(value[0])}: a diverged run would go unnoticed")
 
 
 def _evaluates(problem: Problem):
@@ -121,7 +123,7 @@ def _evaluates(problem: Problem):
     out = guarded.evaluate()
     close(out[0], guarded.value_and_gradient()[0], 1e-10, "value")
     if not np.isfinite(out).all():
-        raise Wrong("a metric is not finite at the start point")
+        raise CheckFailed("a metric is not finite at the start point")
 
 
 def _batches_average(problem: Problem):
@@ -146,11 +148,11 @@ def _compiled_once(problem: Problem):
     one.value_and_gradient()
     other.value_and_gradient()
     if one.code.gradient is not other.code.gradient:
-        raise Wrong("was compiled again for another number of rows or runs")
+        raise CheckFailed("was compiled again for another number of rows or runs")
 
 
 FIRST = (_starts, _kernel_in_python, _compiles)
-"""Where one of these fails, the others cannot run."""
+"""If one of these fails, the others cannot run."""
 CHECKS = (
     *FIRST,
     _writes_inside,

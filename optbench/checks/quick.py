@@ -1,4 +1,4 @@
-"""Checks of a user's record that compile nothing and take a moment: a sweep runs them before it starts."""
+"""Quick checks of a user's record, which compile nothing: a sweep runs them before it starts."""
 
 import inspect
 import signal
@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from optbench.checks import optimizer, problem, schedule
+from optbench.checks import optimizers, problem, schedule
+from optbench.checks.failure import CheckFailed
 from optbench.checks.guarded_arrays import Guarded
 from optbench.checks.interpreter import Interpreter
-from optbench.checks.verdict import Wrong
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 
 _SECONDS = 0.5
-"""What the checks of one record may take. Those that do not end by then find nothing."""
+"""The time limit for the checks of one record. Checks that do not end by then find nothing."""
 
 
 def findings(record: Any) -> list[str]:
@@ -33,7 +33,7 @@ def findings(record: Any) -> list[str]:
             for check in _CHECKS.get(type(record), ()):
                 try:
                     check(record)
-                except (Wrong, IndexError) as error:
+                except (CheckFailed, IndexError) as error:
                     title = inspect.getdoc(check)
                     found.append(f"{type(record).__name__.lower()} {record.name}: {title}: {error}")
     except (Exception, SystemExit):  # what a plug-in raises besides, its runs report
@@ -48,17 +48,17 @@ def _writes_its_gradient(record: Problem) -> None:
     guarded.in_python()
     unwritten = int(np.isnan(guarded.view["g"][0] if guarded.single else guarded.view["g"]).sum())
     if unwritten:
-        raise Wrong(f"{unwritten} of the numbers in g are not written, or NaN at the start point")
-    if wrong := guarded.trespasses():
-        raise Wrong(f"writes to or beyond {', '.join(wrong)}")
+        raise CheckFailed(f"{unwritten} of the numbers in g are not written, or NaN at the start point")
+    if wrong := guarded.out_of_bounds_writes():
+        raise CheckFailed(f"writes to or beyond {', '.join(wrong)}")
 
 
 def _repeats(record: Optimizer) -> None:
     """takes the same step when it is called again"""
-    dim = sum(int(np.prod(shape)) for shape in optimizer.SHAPES)
-    steps = [Interpreter(record, optimizer.SHAPES).step(np.ones(dim), np.full(dim, 0.5), 0.1) for _ in range(2)]
+    dim = sum(int(np.prod(shape)) for shape in optimizers.SHAPES)
+    steps = [Interpreter(record, optimizers.SHAPES).step(np.ones(dim), np.full(dim, 0.5), 0.1) for _ in range(2)]
     if not np.array_equal(*steps, equal_nan=True):
-        raise Wrong("the same weights and gradients give other weights")
+        raise CheckFailed("the same weights and gradients give other weights")
 
 
 _CHECKS: dict[type, tuple] = {
@@ -69,12 +69,12 @@ _CHECKS: dict[type, tuple] = {
 
 
 class _TimeOver(BaseException):
-    """The checks of a record take too long; no handler of a plug-in's for Exception keeps it."""
+    """Raised where the checks of a record take too long; a plug-in's handler of Exception does not catch it."""
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Leave the block when the time is over."""
+    """End the block when the time is over."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise _TimeOver

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optbench.checks.verdict import Wrong, close
+from optbench.checks.failure import CheckFailed, close
 from optbench.contract.schedules import Schedule
 
 
@@ -12,15 +12,14 @@ def _factors(record: Schedule):
     epoch = (step - 1) // 10
     values = np.asarray(record(step, epoch, 100), dtype=float)
     if values.shape != step.shape:
-        raise Wrong(f"gives shape {values.shape} for 100 steps")
+        raise CheckFailed(f"gives shape {values.shape} for 100 steps")
     if not (np.isfinite(values).all() and (values >= 0).all()):
         bad = int(np.flatnonzero(~(np.isfinite(values) & (values >= 0)))[0])
-        raise Wrong(f"the factor of step {step[bad]}, epoch {epoch[bad]}, is {values[bad]}")
+        raise CheckFailed(f"the factor of step {step[bad]}, epoch {epoch[bad]}, is {values[bad]}")
     alone = [float(np.ravel(record(step[i : i + 1], epoch[i : i + 1], 100))[0]) for i in range(100)]
     close(values, np.array(alone), 1e-12, "a step alone against all together")
 
 
-FIRST = ()
 CHECKS = (_factors,)
 QUICK = (_factors,)
 """Those that compile nothing."""

@@ -1,0 +1,20 @@
+"""Report that a check failed, or does not apply."""
+
+import numpy as np
+
+
+class CheckFailed(Exception):
+    """Raised by a check with a text that says what is wrong."""
+
+
+class NotApplicable(Exception):
+    """Raised by a check that has no meaning for this plug-in."""
+
+
+def close(found, expected, tolerance: float, what: str) -> None:
+    """Raise CheckFailed, its text after ``what``, where two arrays differ by more than ``tolerance`` of their size."""
+    found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
+    scale = float(np.max(np.abs(expected), initial=0.0)) + 1e-300
+    worst = float(np.max(np.abs(found - expected), initial=0.0)) / scale
+    if not worst <= tolerance:
+        raise CheckFailed(f"{what + ' ' if what else ''}differs by {worst:.2g} of its size")

@@ -1,0 +1,178 @@
+"""Checks of an update rule, of another library's optimizer, and of a method of SciPy."""
+
+import warnings
+
+import numpy as np
+
+from optbench.checks.failure import CheckFailed, close
+from optbench.checks.interpreter import Interpreter
+from optbench.compiler.translator import REALS, Translator
+from optbench.compiler.update_kernels import update_kernel
+from optbench.contract.eager import AnyOptimizer, Eager
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.search import RATE, check_space
+from optbench.engine.cpu.update import Update
+from optbench.engine.eager.update import EagerUpdate
+
+SHAPES = ((2, 3), (2,))
+"""A matrix and a vector, for rules that see the blocks."""
+# Parameters: those of the two blocks
+_DIM = 8
+
+
+def _gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:
+    """Return gradients (steps, dim, runs); a rule on matrices, and an eager optimizer, get one run."""
+    several = isinstance(record, Optimizer) and not record.matrix
+    return np.random.default_rng(0).standard_normal((steps, _DIM, 4 if several else 1))
+
+
+def _path(record: Optimizer | Eager, gradients: np.ndarray, dtype: str = "float64", order: str = "rows") -> np.ndarray:
+    """Return the weights after every step on given gradients, both (steps, dim, runs)."""
+    if isinstance(record, Eager):
+        return _eager_path(record, gradients[:, :, 0], dtype)[:, :, None]
+    steps, dim, runs = gradients.shape
+    w = np.ones((runs, dim) if order == "rows" else (dim, runs), dtype)
+    update, path = Update(record, order, SHAPES, dtype, [record.hyperparameters] * runs), np.empty((steps, dim, runs))
+    update.scalars[0] = 0.01
+    for t, g in enumerate(gradients, start=1):
+        update(w, np.ascontiguousarray(g.T if order == "rows" else g, dtype), t)
+        path[t - 1] = w.T if order == "rows" else w
+    return path
+
+
+def _eager_path(
+    record: Eager, gradients: np.ndarray, dtype: str = "float64", lr: float = 0.01, lanes: int = 1
+) -> np.ndarray:
+    """Return the weights of the last of several lanes after every step, (steps, dim)."""
+    w, alive = np.ones((lanes, _DIM), dtype), np.ones(lanes, bool)
+    update, path = EagerUpdate(record, SHAPES, [record.hyperparameters] * lanes, w, True), []
+    for g in gradients:
+        update(w, np.tile(g.astype(dtype), (lanes, 1)), np.ones(lanes, dtype), np.full(lanes, lr), alive)
+        if not alive.all():
+            raise CheckFailed(next(filter(None, update.failures)))
+        path.append(w[-1].copy())
+    return np.array(path)
+
+
+def _orders(record: Optimizer) -> tuple[str, ...]:
+    """Return the loop orders of a rule's kernel; a rule on matrices steps one run at a time."""
+    return ("rows",) if record.matrix else ("rows", "lanes")
+
+
+def _rule_in_python(record: Optimizer):
+    """returns the new w and every state slot"""
+    try:
+        Interpreter(record, SHAPES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1)
+    except TypeError as error:
+        raise CheckFailed(str(error)) from None
+
+
+def _rule_compiles(record: Optimizer):
+    """compiles in float64 and float32, in both loop orders"""
+    for dtype in ("float64", "float32"):
+        for order in _orders(record):
+            update_kernel(record, order, dtype)
+
+
+def _matches_python(record: Optimizer):
+    """the compiled rule computes what the Python rule computes, 200 steps"""
+    gradients = _gradients(record)[:, :, :1]
+    w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES)
+    for g in gradients[:, :, 0]:
+        w = python.step(w, g, 0.01)
+        expected.append(w)
+    for order in _orders(record):
+        close(_path(record, gradients, order=order)[:, :, 0], np.array(expected), 1e-10, f"order {order}")
+
+
+def _stays_float32(record: Optimizer):
+    """computes in float32 where it is asked to, and stays near the float64 result"""
+    inner, _ = Translator("float32", whole_literals=True).translate(record.rule, f"optimizer {record.name}")
+    count = 2 + len(record.slots) + 1 + len(record.scalars)
+    inner.compile((REALS["float32"],) * count)
+    found = str(inner.nopython_signatures[0].return_type)
+    if "float64" in found:
+        raise CheckFailed(f"returns {found}: a float64 constant or function widens it; write numbers as plain literals")
+    gradients = _gradients(record)
+    close(_path(record, gradients, "float32"), _path(record, gradients), 1e-3, "")
+
+
+def _steps(record: Eager):
+    """is made with its defaults, and steps on a matrix and a vector"""
+    path = _path(record, _gradients(record, 3))
+    if not np.isfinite(path).all():
+        raise CheckFailed("w becomes NaN or infinite in three steps on small gradients")
+    if (path[-1] == 1.0).all():
+        raise CheckFailed("three steps change no weight: does it write to the parameters that it is given?")
+
+
+def _uses_the_rate(record: Eager):
+    """moves at the rate that it is given: not at all at a rate of next to nothing"""
+    gradients = _gradients(record, 3)[:, :, 0]
+    near, far = (float(np.abs(_eager_path(record, gradients, lr=rate)[-1] - 1.0).max()) for rate in (1e-12, 1e-2))
+    if not near < 0.01 * far:
+        raise CheckFailed(f"moves by {near:.2g} at the rate 1e-12, and by {far:.2g} at 0.01: it does not use its rate")
+
+
+def _repeats(record: Eager):
+    """does the same again, alone and beside other runs"""
+    gradients = _gradients(record, 30)[:, :, 0]
+    first = _eager_path(record, gradients)
+    close(_eager_path(record, gradients), first, 0.0, "a second instance")
+    close(_eager_path(record, gradients, lanes=3), first, 1e-12, "one of three instances at a time")
+
+
+def _stays_near(record: Eager):
+    """in float32 it stays near the float64 result"""
+    gradients = _gradients(record, 30)
+    close(_path(record, gradients, "float32"), _path(record, gradients), 1e-3, "")
+
+
+def _finite(record: Optimizer | Eager):
+    """stays finite on bounded gradients, zero ones among them"""
+    gradients = _gradients(record, 30 if isinstance(record, Eager) else 200)
+    gradients[::7] = 0.0
+    gradients[:, 0] = 0.0
+    if not np.isfinite(_path(record, gradients)).all():
+        raise CheckFailed("w becomes NaN or infinite although every gradient is finite (a division by zero?)")
+
+
+def _shows_nan(record: Optimizer | Eager):
+    """passes a NaN gradient on to w, so that divergence is seen"""
+    gradients = _gradients(record, 3)
+    gradients[1] = np.nan
+    if np.isfinite(_path(record, gradients)[-1]).any():
+        raise CheckFailed("w stays finite after a NaN gradient: a diverged run would go unnoticed")
+
+
+def _finds_the_minimum(record: Baseline):
+    """finds the minimum of a small bowl, with options that SciPy knows"""
+    from scipy.optimize import minimize
+
+    axes = np.array([1.0, 10.0, 100.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = minimize(
+            lambda w: (0.5 * w @ (axes * w), axes * w), np.ones(3), jac=True, method=record.method,
+            options=record.options(record.hyperparameters, 200),
+        )  # fmt: skip
+    if not np.abs(found.x).max() < 1e-3:
+        raise CheckFailed(f"ends at {found.x.tolist()}, not at 0: {found.message}")
+
+
+def _searched(record: AnyOptimizer):
+    """is tuned where its hyperparameters may lie"""
+    try:
+        check_space(record.name, record.space, record.hyperparameters, record.all_limits)
+    except OptbenchError as error:
+        raise CheckFailed(str(error)) from None
+    if isinstance(record, Baseline) and RATE in record.search:
+        raise CheckFailed(f"searches {RATE}, which means nothing to a method of SciPy")
+
+
+FIRST = (_rule_in_python, _rule_compiles, _steps)
+"""If one of these fails, the others cannot run."""
+RULE = (_rule_in_python, _rule_compiles, _matches_python, _stays_float32, _finite, _shows_nan, _searched)
+EAGER = (_steps, _uses_the_rate, _repeats, _stays_near, _finite, _shows_nan, _searched)
+BASELINE = (_finds_the_minimum, _searched)
