@@ -1,4 +1,4 @@
-"""What an experiment with a verdict is: record, criterion, run, page.
+"""Experiments with a verdict: their records, criteria, runs and page.
 
 Knows no single claim; the lecture brings them.
 """

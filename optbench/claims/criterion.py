@@ -1,4 +1,4 @@
-"""What a claim is held to: an object that holds its thresholds, judges what was measured, and prints its sentence.
+"""The criterion of a claim: it has thresholds, judges what was measured, and prints its sentence.
 
 A number in one setting speaks for a claim, against it, or for neither. Over all settings: all for, `holds`; all
 against, `does not hold`; some for and some against, `depends`; otherwise `undecided`, as what is open could still
@@ -9,36 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from optbench.analysis.statistics import Interval
 from optbench.analysis.targets import interval_text, two_digits
-from optbench.claims.verdict import DEPENDS, ESTIMATE, FAILS, HOLDS, IDENTITY, NUMBER, UNDECIDED, Kind
+from optbench.claims.record import DEPENDS, ESTIMATE, FAILS, HOLDS, IDENTITY, NUMBER, UNDECIDED, Criterion, Kind
 
 RULE = (
     "Where a criterion has several settings or parts: all agree, holds; all disagree, does not hold; some agree and "
     "some disagree, depends; otherwise undecided."
 )
-"""What all criteria share; the page and the list of claims say it once."""
+"""The rule of all criteria, which the page and the list of claims print once."""
 
 _COUNTS = {2: "Two", 3: "Three"}
-
-
-class Criterion(Protocol):
-    """What all criteria can do."""
-
-    kind: ClassVar[Kind]
-
-    @property
-    def sentence(self) -> str:
-        """The criterion in words, with its thresholds."""
-
-    @property
-    def thresholds(self) -> tuple[str, ...]:
-        """All its thresholds as the sentence writes them."""
-
-    def judge(self, cells: Mapping) -> tuple[str, str]:
-        """(verdict, what it depends on or what is undecided) of a `Measured`'s cells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,16 +37,16 @@ class _Bounds:
     on: str = "the setting"
     percent: bool = False
     chance: bool = True
-    """Whether the number is an estimate with an interval."""
+    """True for an estimate with an interval."""
 
     kind: ClassVar[Kind] = ESTIMATE
-    _else: ClassVar[str] = "; else undecided"
+    _otherwise: ClassVar[str] = "; else undecided"
 
     @property
     def sentence(self) -> str:
         subject = f"the 95% interval of {self.what}" if self.chance else self.what
         if not self.each:
-            return f"Holds if {subject} {self._demand}; does not hold if it {self._refusal}{self._else}."
+            return f"Holds if {subject} {self._demand}; does not hold if it {self._refusal}{self._otherwise}."
         return (
             f"For {self.each}: {subject}. A setting agrees if it {self._demand}, and disagrees if it {self._refusal}."
         )
@@ -72,7 +55,7 @@ class _Bounds:
         sides = {HOLDS: [], FAILS: [], UNDECIDED: []}
         for name, interval in cells.items():
             sides[self._side(*interval)].append(name)
-        verdict = _together([side for side, names in sides.items() for _ in names])
+        verdict = _overall([side for side, names in sides.items() for _ in names])
         if verdict in (HOLDS, FAILS) or len(cells) < 2:
             return verdict, ""
         words = {HOLDS: "it holds at", FAILS: "not at", UNDECIDED: "undecided at"}
@@ -183,7 +166,7 @@ class AtMost(_Bounds):
     chance: bool = False
 
     kind: ClassVar[Kind] = NUMBER
-    _else: ClassVar[str] = ""
+    _otherwise: ClassVar[str] = ""
 
     @property
     def thresholds(self) -> tuple[str, ...]:
@@ -221,30 +204,32 @@ class Identity(AtMost):
 class Parts:
     """A claim of several parts, each judged by itself.
 
-    parts: (name, criterion), in order. needed: one part that does not hold refutes the claim, where it otherwise
+    parts: name -> criterion, in order. needed: one part that does not hold refutes the claim, where it otherwise
     depends on the part.
     """
 
-    parts: tuple[tuple[str, Criterion], ...]
+    parts: Mapping[str, Criterion]
     needed: bool = False
 
     kind: ClassVar[Kind] = ESTIMATE
 
     @property
     def sentence(self) -> str:
-        each = " ".join(f"({place}) {name}: {part.sentence}" for place, (name, part) in enumerate(self.parts, start=1))
+        each = " ".join(
+            f"({place}) {name}: {part.sentence}" for place, (name, part) in enumerate(self.parts.items(), start=1)
+        )
         needed = " A part that does not hold refutes the claim." if self.needed else ""
         return f"{_COUNTS[len(self.parts)]} parts. {each}{needed}"
 
     @property
     def thresholds(self) -> tuple[str, ...]:
-        return tuple(text for _, part in self.parts for text in part.thresholds)
+        return tuple(text for part in self.parts.values() for text in part.thresholds)
 
     def judge(self, cells: Mapping[str, Mapping[str, Interval]]) -> tuple[str, str]:
-        if list(cells) != [name for name, _ in self.parts]:
-            raise ValueError(f"cells of the parts {list(cells)} where the criterion's are {[n for n, _ in self.parts]}")
-        judged = {name: part.judge(cells[name]) for name, part in self.parts}
-        verdict = _together([each for each, _ in judged.values()])
+        if list(cells) != list(self.parts):
+            raise ValueError(f"cells of the parts {list(cells)} where the criterion's are {list(self.parts)}")
+        judged = {name: part.judge(cells[name]) for name, part in self.parts.items()}
+        verdict = _overall([each for each, _ in judged.values()])
         if self.needed and FAILS in (each for each, _ in judged.values()):
             return FAILS, ""
         if verdict in (HOLDS, FAILS):
@@ -255,8 +240,8 @@ class Parts:
         )
 
 
-def _together(verdicts: list[str]) -> str:
-    """The verdict over settings or parts."""
+def _overall(verdicts: list[str]) -> str:
+    """Return the verdict over settings or parts."""
     kinds = set(verdicts)
     if len(kinds) == 1:
         return kinds.pop()

@@ -1,4 +1,4 @@
-"""How figures of claims are drawn: the look of all the project's figures, and a number with its interval."""
+"""Drawing for the figures of claims: the style of all figures, single panels, and numbers with intervals."""
 
 from optbench.figures.average_weights import draw_weights
 from optbench.figures.batch_steps import draw_scaling
@@ -51,9 +51,11 @@ __all__ = [
     "draw_weights",
     "legend",
     "legend_width",
+    "log_axes",
     "log_ticks",
     "look",
     "new_figure",
+    "panel",
     "panel_title",
     "text_width",
     "theme",
@@ -64,6 +66,19 @@ INK = (BLACK, *(look(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
 
 
 def draw_interval(ax, x: float, interval: tuple[float, float, float], color, label: str | None = None) -> None:
-    """A number and its interval: a dot on a pale bar."""
+    """Draw a number and its interval: a dot on a pale bar."""
     ax.plot([x, x], interval[1:], color=color, linewidth=6, alpha=0.3, solid_capstyle="butt")
     ax.plot([x], interval[:1], "o", color=color, markersize=5, label=label)
+
+
+def panel(size: tuple[float, float], *, top: float = 0.4, bottom: float = 0.5, **layout):
+    """Return a figure and its one panel; layout: ``left``, ``right`` and ``title``, as in ``new_figure``."""
+    figure, grid = new_figure(size, top=top, bottom=bottom, **layout)
+    return figure, grid[0, 0]
+
+
+def log_axes(ax, plain: bool = False) -> None:
+    """Label the logarithmic axes of a panel; plain: 0.001 and not 10⁻³."""
+    for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+        if axis.get_scale() == "log":
+            log_ticks(axis, *limits, plain=plain)

@@ -12,8 +12,7 @@ from pathlib import Path
 from jinja2 import Environment
 
 from optbench.claims.criterion import RULE
-from optbench.claims.record import Outcome, Paper
-from optbench.claims.verdict import ESTIMATE, IDENTITY, VERDICTS, Verdict
+from optbench.claims.record import ESTIMATE, IDENTITY, VERDICTS, Outcome, Paper, Verdict
 from optbench.sweeps.store.files import write_text
 from optbench.wording.labels import number
 
@@ -22,7 +21,7 @@ NO_VERDICT = "no verdict"
 
 
 def write_page(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, folder: Path) -> Path:
-    """Write index.html into `folder`, which holds the figures already."""
+    """Write index.html into `folder`, which has the figures already."""
     pictures = {item.claim.id: _picture(folder / f"{item.figure}.png") for item in outcomes if item.verdict}
     path = folder / "index.html"
     write_text(path, render(outcomes, paper, environment, pictures))
@@ -30,7 +29,7 @@ def write_page(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, 
 
 
 def render(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, pictures: Mapping[str, dict]) -> str:
-    """The page as text, every value escaped. pictures: id -> {source, width, height}."""
+    """Return the page as text, every value escaped. pictures: id -> {source, width, height}."""
     template = (files(__package__) / "page.html").read_text(encoding="utf-8")
     sections = [
         {"letter": letter, "title": paper.sections[letter], "claims": list(group)}
@@ -55,7 +54,7 @@ def render(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, pict
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """How many claims there are, and how many got which verdict: "12 claims: 8 hold, 1 does not hold, 3 depend"."""
+    """Count the claims and their verdicts: "12 claims: 8 hold, 1 does not hold, 3 depend"."""
     count = Counter(item.verdict.verdict if item.verdict else NO_VERDICT for item in outcomes)
     plural = dict(zip(VERDICTS, ("hold", "do not hold", "depend", "are undecided"), strict=True))
     plural[NO_VERDICT] = "without a verdict"
@@ -68,7 +67,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 
 def effect(verdict: Verdict) -> str:
-    """The number with its interval, without its unit.
+    """Return the number with its interval, without its unit.
 
     "0.5 [0.48, 0.53]"; without chance "1 (exact)"; of an identity "exact: largest difference 2e-16".
     """
@@ -79,7 +78,7 @@ def effect(verdict: Verdict) -> str:
 
 
 def badge(outcome: Outcome) -> dict:
-    """What a verdict looks like: its words, a symbol for those who see no colors, and its class."""
+    """Return the words of a verdict, a symbol for those who see no colors, and its CSS class."""
     words = outcome.verdict.verdict if outcome.verdict else NO_VERDICT
     return {"words": words, "symbol": SYMBOLS.get(words, "?"), "kind": words.replace(" ", "-")}
 

@@ -1,19 +1,19 @@
-"""The records: a claim, what its experiment may spend, what came of it, and the paper that claims belong to."""
+"""The records of claims: a claim, its budget, what was measured, its verdict and outcome, and the paper around it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from optbench.claims.verdict import ESTIMATE, NUMBER, Measured, Verdict
+from optbench.analysis.statistics import Interval
+from optbench.contract.errors import unknown
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from optbench.claims.criterion import Criterion
 
 FIRST_SEED = 1000
 """Experiments draw from this seed on. Those below it served to choose settings and criteria, and report nothing."""
@@ -24,21 +24,102 @@ SECOND_SEED = 2000
 _ID = re.compile(r"[A-Z][1-9][0-9]*(\.[1-9][0-9]*)?")
 
 
+HOLDS, FAILS, DEPENDS, UNDECIDED = VERDICTS = ("holds", "does not hold", "depends", "undecided")
+
+Kind = Literal["estimate", "number", "identity"]
+ESTIMATE, NUMBER, IDENTITY = KINDS = ("estimate", "number", "identity")
+"""A number with its interval over seeds; one in which there is no chance; the largest difference of an identity."""
+
+
+def exact(number: float) -> Interval:
+    """Return a number without chance as an interval of no width."""
+    return (float(number),) * 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The tables of an experiment in numbers, before any verdict.
+
+    cells: setting -> (effect, low, high), all that the criterion judges; for a criterion of several parts, part ->
+    such cells. effect: the number to show, with its 95% interval. measure: what that number is; unit: the same in a
+    few words that follow the number ("of the steps rise"). detail: one sentence with further numbers.
+    exact: there is no chance in the number shown.
+    """
+
+    cells: Mapping[str, Interval] | Mapping[str, Mapping[str, Interval]]
+    effect: Interval
+    measure: str
+    unit: str
+    detail: str = ""
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on a claim.
+
+    verdict: `holds`, `does not hold`, `depends` (some settings speak for the claim and some against it) or
+    `undecided` (no two settings contradict each other, and not all decide). on: what it depends on, or what is
+    undecided, with the numbers that show it. effect, low, high: the measured number and its 95% interval over seeds;
+    measure and unit: what it is. kind: whether it is an estimate, a number without chance, or the largest
+    difference of an identity; without chance all three numbers are equal.
+    """
+
+    verdict: str
+    effect: float
+    low: float
+    high: float
+    measure: str
+    unit: str
+    on: str = ""
+    detail: str = ""
+    kind: Kind = ESTIMATE
+
+    def __post_init__(self):
+        if self.verdict not in VERDICTS:
+            raise ValueError(f"a verdict is one of {', '.join(VERDICTS)}, got {self.verdict!r}")
+        if self.on and self.verdict not in (DEPENDS, UNDECIDED) or self.verdict == DEPENDS and not self.on:
+            raise ValueError("`on` belongs to the verdict `depends`, may explain `undecided`, and has no other place")
+        if not (self.measure and self.unit):
+            raise ValueError("a verdict needs its measure and unit: what the number is")
+        if not self.low <= self.effect <= self.high:
+            raise ValueError(f"the effect {self.effect} lies outside its interval [{self.low}, {self.high}]")
+        if self.kind not in KINDS or self.kind != ESTIMATE and self.low != self.high:
+            raise ValueError(f"a number without chance has no interval, and is one of {', '.join(KINDS[1:])}")
+
+
+class Criterion(Protocol):
+    """The interface of all criteria."""
+
+    kind: ClassVar[Kind]
+
+    @property
+    def sentence(self) -> str:
+        """The criterion in words, with its thresholds."""
+
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        """All its thresholds as the sentence writes them."""
+
+    def judge(self, cells: Mapping) -> tuple[str, str]:
+        """Return (verdict, what it depends on or what is undecided) of a `Measured`'s cells."""
+
+
 @dataclass(frozen=True)
 class Budget:
-    """What an experiment may spend. It is hashable, so that claims can share one cached experiment."""
+    """The size of an experiment. It is hashable, so that claims can share one cached experiment."""
 
     quick: bool = False
     workers: int | None = None
 
 
 def fresh_seeds(count: int, first: int = FIRST_SEED) -> range:
-    """The first ``count`` of the seeds that report."""
+    """Return the first ``count`` of the seeds that report."""
     return range(first, first + count)
 
 
 def split_seeds(tuning: int, reporting: int, first: int = FIRST_SEED) -> tuple[list[int], list[int]]:
-    """So many seeds to choose rates on, and others to report on them."""
+    """Return seeds to choose rates on, and others to report on them."""
     seeds = list(fresh_seeds(tuning + reporting, first))
     return seeds[:tuning], seeds[tuning:]
 
@@ -72,7 +153,7 @@ class Claim:
         return self.id[0]
 
     def judged(self, tables: Mapping[str, pd.DataFrame]) -> Verdict:
-        """The verdict on tables."""
+        """Return the verdict on tables."""
         measured = self.measure(dict(tables))
         verdict, on = self.criterion.judge(measured.cells)
         kind = NUMBER if measured.exact and self.criterion.kind == ESTIMATE else self.criterion.kind
@@ -82,7 +163,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
-    """What claims belong to: the words around them on the page. about: a sentence below the title.
+    """The words around claims on the page. about: a sentence below the title.
 
     sections: letter -> title. program: the command that tries a claim when its id is added.
     """
@@ -111,5 +192,31 @@ class Outcome:
         return f"figures/{self.claim.id}"
 
     def command(self, program: str) -> str:
-        """What makes it anew."""
+        """Return the command that makes it anew."""
         return f"{program} {self.claim.id}{' --quick' if self.quick else ''}"
+
+
+def ordered(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Return claims in the order of their ids: A3.1, A3.2, A4, B1. Raises ValueError where two share one."""
+    by_id: dict[str, Claim] = {}
+    for claim in claims:
+        if by_id.setdefault(claim.id, claim) is not claim:
+            raise ValueError(f"two claims have the id {claim.id}")
+    return tuple(sorted(by_id.values(), key=lambda claim: (claim.section, *map(int, claim.id[1:].split(".")))))
+
+
+def select(claims: Sequence[Claim], ids: Iterable[str] = ()) -> tuple[Claim, ...]:
+    """Return the claims that `ids` name, all without any: a section "A", a claim "A3" with its parts, or a part "A3.1".
+
+    Raises OptbenchError, with the nearest name, for an id that does not exist.
+    """
+    wanted = [text.strip().upper() for text in ids]
+    for name in wanted:
+        if not any(name in _names(claim.id) for claim in claims):
+            raise unknown("claim", name, {near for claim in claims for near in _names(claim.id)[1:]})
+    return tuple(claim for claim in claims if not wanted or set(wanted) & set(_names(claim.id)))
+
+
+def _names(id: str) -> tuple[str, ...]:
+    """Return the names that select a claim: A, A3, A3.1."""
+    return id[0], id.partition(".")[0], id

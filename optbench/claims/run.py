@@ -1,4 +1,4 @@
-"""Runs claims one after the other; each leaves its tables, its figure and its verdict before the next one starts.
+"""Run claims one after the other; each writes its tables, its figure and its verdict before the next one starts.
 
 ``claims/ID.json`` is written last, so what has one is whole. It holds a hash of the code and the budget: a second start
 with the same of both goes on where the first one ended.
@@ -19,8 +19,7 @@ import pandas as pd
 
 from optbench.catalogue.loader import shipped_files
 from optbench.claims.page import write_page
-from optbench.claims.record import Budget, Claim, Outcome, Paper
-from optbench.claims.verdict import Verdict
+from optbench.claims.record import Budget, Claim, Outcome, Paper, Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.engine.run import side_by_side
 from optbench.figures import styles
@@ -44,9 +43,9 @@ def run(
 ) -> list[Outcome]:
     """Try `claims` in turn, or those that the folder does not have yet; write results, provenance and page.
 
-    A claim whose experiment cannot run has an `error`, and the others go on. `command`: what was typed. `watch` hears
-    of each claim before it starts, and how many are done. `known`: all that there are, in order; what the folder has of
-    them stays on its page. Raises OptbenchError where the folder cannot be written.
+    A claim whose experiment cannot run has an `error`, and the others go on. `command`: what was typed. `watch` is
+    called before each claim with the number of those that are done. `known`: all claims, in order; the
+    page keeps what the folder has of them. Raises OptbenchError where the folder cannot be written.
     """
     folder, outcomes, written = Path(directory), [], []
     try:
@@ -68,16 +67,16 @@ def run(
 
 
 def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
-    """What an earlier start of the same code and budget found out, or None."""
+    """Return the outcome of an earlier start with the same code and budget, or None."""
     try:
-        kept = json.loads((folder / "claims" / f"{claim.id}.json").read_text(encoding="utf-8"))
-        if kept["key"] != _key(budget):
+        saved = json.loads((folder / "claims" / f"{claim.id}.json").read_text(encoding="utf-8"))
+        if saved["key"] != _key(budget):
             return None
-        numbers = {name: float(kept["verdict"].pop(name)) for name in ("effect", "low", "high")}
-        verdict, tables = Verdict(**kept["verdict"], **numbers), tuple(kept["tables"])
-        if not all(isinstance(text, str) for text in (*kept["verdict"].values(), *tables)):
+        numbers = {name: float(saved["verdict"].pop(name)) for name in ("effect", "low", "high")}
+        verdict, tables = Verdict(**saved["verdict"], **numbers), tuple(saved["tables"])
+        if not all(isinstance(text, str) for text in (*saved["verdict"].values(), *tables)):
             return None
-        return Outcome(claim, verdict, float(kept["seconds"]), budget.quick, tables)
+        return Outcome(claim, verdict, float(saved["seconds"]), budget.quick, tables)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -97,8 +96,8 @@ def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
         return Outcome(claim, None, time.perf_counter() - begin, budget.quick, error=in_one_line(error))
     names = tuple(_save_table(table, f"tables/{claim.id}-{name}", folder, written) for name, table in tables.items())
     outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names)
-    kept = {"key": _key(budget), "verdict": _finite(asdict(verdict)), "seconds": outcome.seconds, "tables": names}
-    write_text(folder / "claims" / f"{claim.id}.json", json.dumps(kept, indent=1) + "\n")
+    saved = {"key": _key(budget), "verdict": _finite(asdict(verdict)), "seconds": outcome.seconds, "tables": names}
+    write_text(folder / "claims" / f"{claim.id}.json", json.dumps(saved, indent=1) + "\n")
     return outcome
 
 
@@ -113,7 +112,7 @@ def _save_figure(figure, path: Path, claim: Claim) -> None:
 
 
 def _save_table(table: pd.DataFrame, name: str, folder: Path, written: list) -> str:
-    """Write it, unless an earlier claim of the same experiment has; the name that it has."""
+    """Write a table, unless an earlier claim of the same experiment has; return its name."""
     for earlier, known in written:
         if earlier is table:
             return known
@@ -157,7 +156,7 @@ def _key(budget: Budget) -> str:
 
 @cache
 def _code() -> str:
-    """sha256 of all code that a verdict can depend on."""
+    """Return the sha256 of all code that a verdict can depend on."""
     digest = hashlib.sha256()
     for path in sorted({*_PACKAGE.rglob("*.py"), *shipped_files()}):
         digest.update(path.read_bytes())

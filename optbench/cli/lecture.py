@@ -1,4 +1,4 @@
-"""``optbench lecture``: the claim at work, then a table of verdicts; or the list of claims."""
+"""``optbench lecture``: try claims and print a table of verdicts, or list the claims."""
 
 from __future__ import annotations
 

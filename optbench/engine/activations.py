@@ -32,7 +32,7 @@ def trace(
     seed: int = 0,
     plugin: str | Path | Iterable[str | Path] = (),
 ) -> np.ndarray:
-    """The activation a^[layer]{batch}(example) that the lecture's notation names, of a network of dense layers.
+    """Return the activation a^[layer]{batch}(example) that the lecture's notation names, of a network of dense layers.
 
     z^[l] = W^[l]' a^[l-1] + b^[l] and a^[l] = h(z^[l]), with a^[0] = x. All three count from 1, as the notation does,
     and layer 0 is the input. The mini-batches are those of a run with this seed and batch size; they go on over the
@@ -84,7 +84,7 @@ def trace(
 def mini_batch(
     problem: Problem, batch: int, batch_size: int | str = 64, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(X{t}, Y{t}): the examples of a run's t-th mini-batch, counted from 1, (rows, features) and (rows,)."""
+    """Return (X{t}, Y{t}), the examples of a run's t-th mini-batch, counted from 1, (rows, features) and (rows,)."""
     _within("batch", batch, 1, MOST_BATCHES)
     rows = mini_batches(problem, batch_size=batch_size, seed=seed, steps=batch)[-1]
     assert problem.data is not None  # mini_batches refuses a problem without
@@ -93,7 +93,7 @@ def mini_batch(
 
 
 def _sizes(problem) -> tuple[int, ...]:
-    """The units of all layers, the input's first."""
+    """Return the number of units of all layers, the input's first."""
     sizes = problem.layout[len(problem.layout) // 2 :]
     blocks = [block for wide, tall in zip(sizes[:-1], sizes[1:], strict=True) for block in ((wide, tall), (tall,))]
     if len(sizes) < 2 or problem.blocks != tuple(blocks):

@@ -3,14 +3,12 @@
 Public API, `analysis` and `claims` only. A file ends with ``CLAIMS``; they are collected in the order of the ids.
 """
 
-from __future__ import annotations
-
 import pkgutil
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 
-from optbench.claims import selection
+from optbench.claims import record
 from optbench.claims.record import Claim, Paper
 
 SECTIONS = {
@@ -33,9 +31,9 @@ PAPER = Paper(
 def claims() -> tuple[Claim, ...]:
     """All claims, in the order of the lecture."""
     modules = [import_module(module.name) for module in pkgutil.iter_modules(__path__, f"{__name__}.")]
-    return selection.ordered(claim for module in modules for claim in getattr(module, "CLAIMS", ()))
+    return record.ordered(claim for module in modules for claim in getattr(module, "CLAIMS", ()))
 
 
 def select(ids: Iterable[str] = ()) -> tuple[Claim, ...]:
     """The claims that `ids` name, such as "A", "A3" and "A3.1", all without any; OptbenchError for one that is not."""
-    return selection.select(claims(), ids)
+    return record.select(claims(), ids)

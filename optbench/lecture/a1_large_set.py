@@ -1,19 +1,16 @@
 """A1: batch against mini-batch gradient descent on millions of examples, by passes over the data and by seconds."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 import optbench
-from optbench.analysis import best_configurations
 from optbench.analysis.statistics import crossing, median_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
-from optbench.claims.record import Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured, Verdict
+from optbench.claims.record import Budget, Claim, Measured, Verdict, fresh_seeds
+from optbench.lecture.runs import best_rate
 
 FULL, QUICK, TUNED_ON = 5_000_000, 500_000, 50_000
 BATCH_SIZE, PASSES = 1000, 4
@@ -24,14 +21,10 @@ SHOWN = 0.01
 """The target whose factor stands for the claim in the overview."""
 
 
-def _problem(examples: int) -> str:
-    return f"logistic(data=mapped(examples={examples}, features=5))"
-
-
-def _sweep(examples, size, **settings):
+def _spec(examples: int, size: int | str) -> dict:
     # The full batch gets several passes, the mini-batches one: 5,000 of 1,000 examples each.
-    spec = {"problems": [_problem(examples)], "optimizers": ["gd"], "batch_sizes": [size], "tuning_seeds": 0}
-    return optbench.sweep(spec | {"epochs": PASSES if size == "full" else 1}, **settings)
+    problem, epochs = f"logistic(data=mapped(examples={examples}, features=5))", PASSES if size == "full" else 1
+    return {"problems": [problem], "optimizers": ["gd"], "batch_sizes": [size], "epochs": epochs}
 
 
 @cache
@@ -39,9 +32,9 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """`curves`: the share of the first suboptimality left, by passes and seconds. `targets`: when each is reached."""
     examples, curves = QUICK if budget.quick else FULL, []
     for size in ("full", BATCH_SIZE):
-        trials = _sweep(TUNED_ON, size, learning_rates=RATES, seeds=list(TUNING), workers=budget.workers).runs
-        rate = float(best_configurations(trials, TUNING)["lr"].iloc[0])
-        results = _sweep(examples, size, learning_rates=[rate], seeds=list(REPORTING), workers=budget.workers)
+        rate = best_rate(_spec(TUNED_ON, size), TUNING, learning_rates=RATES, workers=budget.workers)
+        spec = _spec(examples, size) | {"learning_rates": [rate], "seeds": list(REPORTING), "tuning_seeds": 0}
+        results = optbench.sweep(spec, workers=budget.workers)
         runs = results.runs.merge(results.timings[["cohort_id", "ns_per_run_step"]], on="cohort_id")
         runs["minimum"] = runs["loss_final"] - runs["suboptimality_final"]
         runs = runs[["run_id", "seed", "loss_initial", "minimum", "ns_per_run_step"]]

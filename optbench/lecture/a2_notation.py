@@ -1,7 +1,5 @@
 """A2: the activation that a^[3]{8}(7) names, and that a run has the same one."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -11,8 +9,7 @@ from matplotlib.figure import Figure
 import optbench
 from optbench.claims import drawing
 from optbench.claims.criterion import Identity
-from optbench.claims.record import Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured, Verdict, exact
+from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, fresh_seeds
 
 BATCH_SIZE, RATE = 64, 0.1
 LAYER, BATCH, EXAMPLE = 3, 8, 7
@@ -33,7 +30,7 @@ def _network() -> optbench.Problem:
 
 
 def _weights(batch: int, seed: int = 0) -> np.ndarray:
-    """What a run of gradient descent has when it comes to that mini-batch."""
+    """Return the weights of a run of gradient descent before that mini-batch."""
     run = {"lr": RATE, "batch_size": BATCH_SIZE, "seed": seed}
     return optbench.minimize(_network(), "gd", steps=batch - 1, **run).w if batch > 1 else None
 

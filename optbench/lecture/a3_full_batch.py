@@ -1,7 +1,5 @@
 """A3.1: the cost of batch gradient descent, iteration by iteration, at its best rate and on both sides of 2/L."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -9,13 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import optbench
-from optbench.analysis import best_configurations
 from optbench.analysis.statistics import share_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
-from optbench.claims.record import SECOND_SEED, Budget, Claim, fresh_seeds, split_seeds
-from optbench.claims.verdict import Measured, Verdict
-from optbench.lecture.every_step import every_step
+from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, fresh_seeds, split_seeds
+from optbench.lecture.runs import best_rate, every_step
 
 STEPS = 40
 PROBLEMS = {
@@ -40,9 +36,8 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     tuning, reporting = split_seeds(3, QUICK_RUNS if budget.quick else RUNS, SECOND_SEED)
     rows = []
     for name, problem in PROBLEMS.items():
-        spec = {"problems": [problem], "optimizers": ["gd"], "learning_rates": RATES, "tuning_seeds": 0}
-        trials = optbench.sweep(spec, seeds=tuning, steps=STEPS, workers=budget.workers).runs
-        rate = float(best_configurations(trials, tuning)["lr"].iloc[0])
+        spec = {"problems": [problem], "optimizers": ["gd"], "learning_rates": RATES}
+        rate = best_rate(spec, tuning, steps=STEPS, workers=budget.workers)
         curve = every_step(problem, "gd", [rate], seeds=reporting, steps=STEPS)
         rises = curve.groupby("seed")["train_loss"].agg(lambda f: STEPS - _falling(f))
         rows += [(name, rate, seed, count) for seed, count in rises.items()]
@@ -64,7 +59,7 @@ def _around_two_over_l(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def _falling(cost: pd.Series) -> int:
-    """How many steps do not raise the cost; those that a diverged run did not live to see do not count."""
+    """Count the steps that do not raise the cost; steps after a divergence do not count."""
     return int(np.sum(np.diff(cost) <= _ROUNDING * np.abs(cost.to_numpy()[:-1])))
 
 
@@ -112,7 +107,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
         look = drawing.look(place)
         drawing.draw_line(left, part["step"], part["train_loss"], look, f"{rate:g}", markevery=8)
     left.set(yscale="log", xlabel="iteration", ylabel="cost", ylim=(None, 1e6))
-    drawing.log_ticks(left.yaxis, *left.get_ylim())
+    drawing.log_axes(left)
     left.set_title("Full batch on a quadratic, by rate", fontsize=drawing.PANEL_TITLE)
     left.legend(title="rate in 2/L", fontsize=7, title_fontsize=7, loc="upper right", ncols=2, columnspacing=0.8)
     means = tables["shares"].groupby(["problem", "rate"], sort=False)["share"].mean().reset_index()

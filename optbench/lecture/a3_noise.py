@@ -1,21 +1,16 @@
 """A3.2 and A3.3: the cost of mini-batches against the iteration, and how its noise depends on the batch size."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-import optbench
-from optbench.analysis import best_configurations
 from optbench.analysis.statistics import exponent_interval, median_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Parts, Within
-from optbench.claims.record import Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured, Verdict
-from optbench.lecture.every_step import every_step
+from optbench.claims.record import Budget, Claim, Measured, Verdict, fresh_seeds
+from optbench.lecture.runs import best_rate, every_step
 
 TUNING, REPORTING = fresh_seeds(12)[:3], fresh_seeds(12)[3:]
 DATA = "logistic(data=gaussian(examples=25000))"
@@ -26,8 +21,7 @@ FALL, NOISE = "the fall", "the noise"
 
 def _tuned_rate(batch_size: int) -> float:
     spec = {"problems": [DATA], "optimizers": ["gd"], "learning_rates": "0.015625:4:9"}
-    runs = optbench.sweep(spec, batch_sizes=[batch_size], seeds=list(TUNING), tuning_seeds=0, epochs=2, workers=1).runs
-    return float(best_configurations(runs, TUNING)["lr"].iloc[0])
+    return best_rate(spec, TUNING, batch_sizes=[batch_size], epochs=2, workers=1)
 
 
 @cache
@@ -113,13 +107,12 @@ CLAIMS = (
         sentence="Mini-batch gradient descent: the cost falls on the whole, with much noise.",
         experiment=noisy,
         criterion=Parts(
-            (
-                (
-                    FALL,
-                    Below(what="the mean cost of the last quarter of the mini-batches over the first one's", limit=1.0),
+            {
+                FALL: Below(
+                    what="the mean cost of the last quarter of the mini-batches over the first one's", limit=1.0
                 ),
-                (NOISE, Above(what="the share of steps at which the mini-batch cost rises", limit=0.2, percent=True)),
-            ),
+                NOISE: Above(what="the share of steps at which the mini-batch cost rises", limit=0.2, percent=True),
+            },
             needed=True,
         ),
         measure=measure_noisy,

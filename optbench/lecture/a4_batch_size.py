@@ -1,7 +1,5 @@
 """A4: what a target costs at each batch size, on a set below and on one above 2,000 examples."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -14,8 +12,7 @@ from optbench.analysis.statistics import median_interval, ratio_interval
 from optbench.analysis.targets import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
-from optbench.claims.record import Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured, Verdict
+from optbench.claims.record import Budget, Claim, Measured, Verdict, fresh_seeds
 
 SETS = {"small": 1250, "large": 25_000}  # 1,000 and 20,000 are trained on
 SIZES = (1, 8, 64, 128, 256, 512, 2048, "full")
@@ -28,7 +25,7 @@ TUNING, REPORTING = fresh_seeds(12)[:3], fresh_seeds(12)[3:]
 
 
 def _sweep(examples, sizes, rates, seeds, budget) -> pd.DataFrame:
-    """Runs with what the target cost them: a row each, inf where it was not reached, or not kept to the end."""
+    """Return the cost of the target, a row a run; inf where it was not reached, or not kept to the end."""
     spec = {"problems": [f"logistic(data=gaussian(examples={examples}))"], "optimizers": ["gd"], "epochs": EPOCHS}
     spec |= {"batch_sizes": sizes, "learning_rates": rates, "seeds": seeds, "tuning_seeds": 0}
     results = optbench.sweep(spec, workers=budget.workers)
@@ -82,13 +79,13 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _critical(costs: pd.DataFrame) -> str:
-    """Up to which batch size larger batches save steps."""
-    told = []
+    """Describe the batch size up to which larger batches save steps."""
+    parts = []
     for name, examples in SETS.items():
         size = critical_batch_size(costs[costs["set"] == name]).critical
         words = interval_text(size) if np.isfinite(size[0]) else "none, they fall as 1 / batch size throughout,"
-        told.append(f"{words} on {_train(examples):,} examples")
-    return f"Critical batch size, from steps = least steps (1 + critical / batch size): {' and '.join(told)}."
+        parts.append(f"{words} on {_train(examples):,} examples")
+    return f"Critical batch size, from steps = least steps (1 + critical / batch size): {' and '.join(parts)}."
 
 
 def _words(name, axis, case) -> str:
@@ -96,7 +93,7 @@ def _words(name, axis, case) -> str:
 
 
 def _train(examples: int) -> int:
-    """How many of them are trained on: a fifth is kept for tests."""
+    """Return the number of training examples: a fifth is kept for tests."""
     return examples * 4 // 5
 
 

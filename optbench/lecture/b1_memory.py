@@ -1,7 +1,5 @@
 """B1: the exponentially weighted average needs very little memory."""
 
-from __future__ import annotations
-
 import pickle
 from collections import deque
 from functools import cache
@@ -12,8 +10,7 @@ import pandas as pd
 from optbench import EWA, ewa
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, AtMost, Parts
-from optbench.claims.record import SECOND_SEED, Budget, Claim
-from optbench.claims.verdict import Measured, Verdict, exact
+from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact
 
 BETAS = (0.5, 0.9, 0.98, 0.99)
 _ELEMENTS = 100
@@ -71,14 +68,11 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     memory = tables["memory"]
     last = memory[memory["step"] == memory["step"].max()]
     with drawing.theme():
-        figure, grid = drawing.new_figure((4.0, 2.6), left=0.75, right=1.55, top=0.42, bottom=0.5,
-                                          title="What has to be kept")  # fmt: skip
-        ax = grid[0, 0]
+        figure, ax = drawing.panel((4.0, 2.6), left=0.75, right=1.55, top=0.42, title="What has to be kept")
         for place, (column, text) in enumerate({"window_bytes": "the last values", "ewa_bytes": "the EWA"}.items()):
             drawing.draw_line(ax, last["window"], last[column], drawing.look(place), text)
         ax.set(xscale="log", yscale="log", ylim=(12, 990), xlabel="values averaged, 1/(1−β)", ylabel="bytes an element")
-        for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
-            drawing.log_ticks(axis, *limits, plain=True)
+        drawing.log_axes(ax, plain=True)
         drawing.legend(figure, ax)
     return figure
 
@@ -89,32 +83,23 @@ CLAIMS = (
         sentence="The exponentially weighted average v_t = beta v_(t-1) + (1 - beta) theta_t needs very little memory.",
         experiment=experiment,
         criterion=Parts(
-            (
-                (
-                    SIZE,
-                    AtMost(
-                        what=f"the state's largest size over its smallest, at all beta and from value {FIRST_LOOK} on",
-                        limit=SAME_SIZE,
-                    ),
+            {
+                SIZE: AtMost(
+                    what=f"the state's largest size over its smallest, at all beta and from value {FIRST_LOOK} on",
+                    limit=SAME_SIZE,
                 ),
-                (
-                    SAVING,
-                    Above(
-                        what="the memory of the last 1/(1-beta) values over that of the state",
-                        each=f"each beta from {USUAL} on",
-                        on="beta",
-                        limit=1.0,
-                        chance=False,
-                    ),
+                SAVING: Above(
+                    what="the memory of the last 1/(1-beta) values over that of the state",
+                    each=f"each beta from {USUAL} on",
+                    on="beta",
+                    limit=1.0,
+                    chance=False,
                 ),
-                (
-                    BITS,
-                    AtMost(
-                        what="the number of values that differ in any bit from those that the whole series gives",
-                        limit=0.0,
-                    ),
+                BITS: AtMost(
+                    what="the number of values that differ in any bit from those that the whole series gives",
+                    limit=0.0,
                 ),
-            ),
+            },
             needed=True,
         ),
         measure=measure,

@@ -1,7 +1,5 @@
 """B2: over how many values an exponentially weighted average averages, and which beta is best."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 
@@ -12,8 +10,7 @@ from optbench import ewa
 from optbench.analysis.statistics import bootstrap_interval, median_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Parts, Within
-from optbench.claims.record import FIRST_SEED, Budget, Claim
-from optbench.claims.verdict import Measured, Verdict, exact
+from optbench.claims.record import FIRST_SEED, Budget, Claim, Measured, Verdict, exact
 from optbench.lecture import temperature
 
 BETAS = (0.5, 0.9, 0.98)
@@ -97,7 +94,7 @@ def best_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_best(tables: dict[str, pd.DataFrame]) -> Measured:
-    """What the usual beta loses to the best one, task by task; blocks of a quarter of a year are drawn anew."""
+    """Return the loss of the usual beta against the best one, by task; blocks of a quarter of a year are resampled."""
     lost, best = {}, []
     for ahead, rows in tables["errors"].groupby("ahead"):
         errors = rows.pivot(index="block", columns="beta", values="squares")
@@ -126,16 +123,16 @@ def draw_best(tables: dict[str, pd.DataFrame], verdict: Verdict):
     with drawing.theme():
         texts = {ahead: _task(ahead) for ahead in _AHEAD}
         right = drawing.legend_width(texts.values()) + 0.1
-        figure, grid = drawing.new_figure((4.0, 2.6), left=0.7, right=right, top=0.42, bottom=0.5,
-                                          title="Which average foretells the mean of the next days")  # fmt: skip
-        ax = grid[0, 0]
+        figure, ax = drawing.panel(
+            (4.0, 2.6), left=0.7, right=right, top=0.42, title="Which average foretells the mean of the next days"
+        )
         for place, (ahead, text) in enumerate(texts.items()):
             rows = tables["errors"][tables["errors"]["ahead"] == ahead].groupby("beta")["squares"].sum()
             error = np.sqrt(rows / rows.min())
             drawing.draw_line(ax, 1 - error.index.to_numpy(), error, drawing.look(place), text)
         ax.axvline(1 - _USUAL, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="β = 0.9", zorder=1)
         ax.set(xscale="log", xlabel="1 − β (left: the newest value alone)", ylabel="error over the least")
-        drawing.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
+        drawing.log_axes(ax, plain=True)
         ax.invert_xaxis()
         drawing.legend(figure, ax)
     return figure
@@ -147,28 +144,22 @@ CLAIMS = (
         sentence="v_t averages about 1/(1-beta) days: 10 for beta = 0.9, 2 for beta = 0.5.",
         experiment=window_experiment,
         criterion=Parts(
-            (
-                (
-                    WEIGHT,
-                    AtMost(
-                        what="the share of the weight outside of the newest 1/(1-beta) values (1/e)",
-                        each="every beta",
-                        on="beta",
-                        limit=1 / math.e,
-                        percent=True,
-                    ),
+            {
+                WEIGHT: AtMost(
+                    what="the share of the weight outside of the newest 1/(1-beta) values (1/e)",
+                    each="every beta",
+                    on="beta",
+                    limit=1 / math.e,
+                    percent=True,
                 ),
-                (
-                    NOISE,
-                    Within(
-                        what="the length of the plain mean that leaves as much white noise, over 1/(1-beta)",
-                        each="every beta",
-                        on="beta",
-                        least=0.75,
-                        most=1.25,
-                    ),
+                NOISE: Within(
+                    what="the length of the plain mean that leaves as much white noise, over 1/(1-beta)",
+                    each="every beta",
+                    on="beta",
+                    least=0.75,
+                    most=1.25,
                 ),
-            )
+            }
         ),
         measure=measure_window,
         figure=draw_window,

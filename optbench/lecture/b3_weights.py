@@ -1,7 +1,5 @@
 """B3: the weights of an exponentially weighted average."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -10,8 +8,7 @@ import pandas as pd
 from optbench import ewa
 from optbench.claims import drawing
 from optbench.claims.criterion import Identity
-from optbench.claims.record import Budget, Claim
-from optbench.claims.verdict import Measured, Verdict, exact
+from optbench.claims.record import Budget, Claim, Measured, Verdict, exact
 
 BETAS = (0.5, 0.9, 0.98)
 _T = 100
@@ -19,7 +16,7 @@ _T = 100
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """What v_100 makes of a 1 on one day and 0 on all others: the weight of that day."""
+    """Measure the weight of each day in v_100, by a series that is 1 on that day and 0 on all others."""
     days = np.eye(_T)[::-1]  # row `age` has its 1 that many days before the last
     rows = [
         (beta, age, weight, (1 - beta) * beta**age)

@@ -1,7 +1,5 @@
 """B4: where 1/(1-beta) comes from."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 
@@ -12,8 +10,7 @@ from optbench import ewa
 from optbench.analysis.statistics import exponent
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Parts, Within
-from optbench.claims.record import Budget, Claim
-from optbench.claims.verdict import Measured, Verdict, exact
+from optbench.claims.record import Budget, Claim, Measured, Verdict, exact
 
 EPS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 USUAL = 0.1
@@ -35,10 +32,10 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
-    """How near n eps is to 1 at the usual beta and at the smallest eps, and how it goes there."""
+    """Measure the distance of n eps from 1 at the usual beta and at the smallest eps, and its order."""
     horizon = tables["horizon"].sort_values("eps")
-    apart = (horizon["n_eps"] - 1).abs().to_numpy()
-    order = exponent(horizon["eps"], np.maximum(apart, 1e-300))
+    distance = (horizon["n_eps"] - 1).abs().to_numpy()
+    order = exponent(horizon["eps"], np.maximum(distance, 1e-300))
     products = horizon.set_index("eps")["n_eps"]
     each = ", ".join(f"{n:.3g} instead of {1 / eps:.3g} at beta = {1 - eps:g}" for eps, n in
                      horizon.set_index("eps")["n"].items() if eps in (0.5, 0.1, 0.02))  # fmt: skip
@@ -64,9 +61,9 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     with drawing.theme():
         texts = {"n_eps": "n · ε", "power": "(1−ε)^(1/ε)"}
         right = drawing.legend_width(texts.values()) + 0.1
-        figure, grid = drawing.new_figure((4.2, 2.6), left=0.7, right=right, top=0.42, bottom=0.5,
-                                          title="β = 1 − ε: when a weight has fallen to 1/e")  # fmt: skip
-        ax = grid[0, 0]
+        figure, ax = drawing.panel(
+            (4.2, 2.6), left=0.7, right=right, top=0.42, title="β = 1 − ε: when a weight has fallen to 1/e"
+        )
         for place, (column, text) in enumerate(texts.items()):
             drawing.draw_line(ax, horizon["eps"], horizon[column], drawing.look(place), text)
         for level, text in ((1.0, "1"), (1 / math.e, "1/e")):
@@ -74,7 +71,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
             ax.annotate(text, (0.52, level), xytext=(0, 3), textcoords="offset points", fontsize=8, color=drawing.GRAY,
                         ha="right")  # fmt: skip
         ax.set(xscale="log", xlabel="ε = 1 − β", ylim=(0, 1.12))
-        drawing.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
+        drawing.log_axes(ax, plain=True)
         drawing.legend(figure, ax)
     return figure
 
@@ -85,11 +82,11 @@ CLAIMS = (
         sentence="With beta = 1 - eps, the n with (1-eps)^n = 1/e is about 1/eps.",
         experiment=experiment,
         criterion=Parts(
-            (
-                (NEAR, Within(what="n eps", least=0.9, most=1.1, chance=False)),
-                (LIMIT, Within(what="n eps", least=0.99, most=1.01, chance=False)),
-                (ORDER, Above(what="the exponent p of |n eps - 1| ~ eps^p", limit=0.5, chance=False)),
-            )
+            {
+                NEAR: Within(what="n eps", least=0.9, most=1.1, chance=False),
+                LIMIT: Within(what="n eps", least=0.99, most=1.01, chance=False),
+                ORDER: Above(what="the exponent p of |n eps - 1| ~ eps^p", limit=0.5, chance=False),
+            }
         ),
         measure=measure,
         figure=draw,

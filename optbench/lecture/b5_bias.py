@@ -1,7 +1,5 @@
 """B5: what bias correction mends, and how fast its effect fades."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 
@@ -12,8 +10,7 @@ from optbench import ewa
 from optbench.analysis.statistics import bootstrap_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Identity, Parts
-from optbench.claims.record import SECOND_SEED, Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured, Verdict, exact
+from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds
 from optbench.lecture import temperature
 
 BETAS = (0.5, 0.9, 0.98)
@@ -120,28 +117,22 @@ CLAIMS = (
         "theta_1.",
         experiment=experiment,
         criterion=Parts(
-            (
-                (
-                    CONSTANT,
-                    Identity(
-                        what=f"the largest difference, over t = 1 to {STEPS}, of v_t from 1 - beta^t or 1",
-                        each="the plain average of a series that is always 1, and the corrected one",
-                        on="the average",
-                        limit=1e-12,
-                        because=f"{STEPS} steps round in the 16th digit",
-                    ),
+            {
+                CONSTANT: Identity(
+                    what=f"the largest difference, over t = 1 to {STEPS}, of v_t from 1 - beta^t or 1",
+                    each="the plain average of a series that is always 1, and the corrected one",
+                    on="the average",
+                    limit=1e-12,
+                    because=f"{STEPS} steps round in the 16th digit",
                 ),
-                (
-                    NOISY,
-                    Below(
-                        what="the mean distance of v_1 from the mean of the first 1/(1-beta) days, with the correction "
-                        "over without it, in summers like Seattle's",
-                        each="every beta of " + ", ".join(f"{beta:g}" for beta in BETAS),
-                        on="beta",
-                        limit=0.5,
-                    ),
+                NOISY: Below(
+                    what="the mean distance of v_1 from the mean of the first 1/(1-beta) days, with the correction "
+                    "over without it, in summers like Seattle's",
+                    each="every beta of " + ", ".join(f"{beta:g}" for beta in BETAS),
+                    on="beta",
+                    limit=0.5,
                 ),
-            )
+            }
         ),
         measure=measure_start,
         figure=draw_start,

@@ -1,7 +1,5 @@
 """B6 (quiz 7): a smaller beta oscillates more, a larger beta shifts the curve to the right."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -11,8 +9,7 @@ from optbench import ewa
 from optbench.analysis.statistics import median_interval, share_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Parts
-from optbench.claims.record import Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured, Verdict, exact
+from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, fresh_seeds
 from optbench.lecture import temperature
 
 BETAS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
@@ -34,7 +31,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     for seed in (_REAL, *fresh_seeds(15 if budget.quick else 60)):
         values = temperature.seattle()["temp_max"].to_numpy() if seed == _REAL else temperature.synthetic(seed)
         series = np.stack([values, *(ewa(values, beta, bias_correction=True) for beta in BETAS)])[:, _START:]
-        changes, places = np.diff(series).var(1), _places(series)
+        changes, places = np.diff(series).var(1), _best_lags(series)
         rows += zip([seed] * len(BETAS), BETAS, changes[1:] / changes[0], places[1:] - places[0], strict=True)
     return {"shape": pd.DataFrame(rows, columns=["seed", "beta", "oscillation", "lag"])}
 
@@ -47,13 +44,13 @@ def _moved(days: int) -> np.ndarray:
     return course / np.linalg.norm(course, axis=1, keepdims=True)
 
 
-def _places(series) -> np.ndarray:
-    """Where the course correlates best with each of the series, (series, days), in days."""
+def _best_lags(series) -> np.ndarray:
+    """Return the lag, in days, at which the course correlates best with each of the series, (series, days)."""
     return _LAGS[(_moved(series.shape[1]) @ series.T).argmax(0)]
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
-    """In what share of the series every larger beta oscillates less, and lags more."""
+    """Measure the share of the series in which every larger beta oscillates less, and lags more."""
     shape = tables["shape"]
     tidy = {name: shape.pivot(index="seed", columns="beta", values=name) for name in ("oscillation", "lag")}
     calmer, later = (
@@ -103,7 +100,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
             if column == "lag":
                 ax.plot(x, 1 / x - 1, color=drawing.GRAY, linewidth=1, linestyle=":", label="β/(1−β)")
             ax.set(xscale="log", yscale="log", xlabel="β", ylabel=text)
-            drawing.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+            drawing.log_axes(ax, plain=True)
             ax.set_xticks(x, [f"{beta:g}" for beta in real["beta"]], fontsize=7)
             ax.minorticks_off()
             ax.invert_xaxis()
@@ -123,17 +120,14 @@ CLAIMS = (
         sentence="A smaller beta makes the curve oscillate more; a larger beta shifts it to the right.",
         experiment=experiment,
         criterion=Parts(
-            (
-                (
-                    CALMER,
-                    Above(
-                        what="the share of series in which, from each of six betas to the next larger one, the "
-                        "variance of the increments falls",
-                        **_EACH,
-                    ),
+            {
+                CALMER: Above(
+                    what="the share of series in which, from each of six betas to the next larger one, the "
+                    "variance of the increments falls",
+                    **_EACH,
                 ),
-                (LATER, Above(what="the share of series in which, from each beta to the next, the lag grows", **_EACH)),
-            )
+                LATER: Above(what="the share of series in which, from each beta to the next, the lag grows", **_EACH),
+            }
         ),
         measure=measure,
         figure=draw,

@@ -1,7 +1,5 @@
 """C1: what momentum does to a path through a narrow bowl, against beta, each beta at the rate that is best for it."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -12,20 +10,19 @@ from optbench.analysis import best_configurations
 from optbench.analysis.statistics import median_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
-from optbench.claims.record import Budget, Claim
-from optbench.claims.verdict import Measured
+from optbench.claims.record import Budget, Claim, Measured
 from optbench.lecture.planes import (
-    Walker,
+    Method,
     bowl_panels,
     by_label,
     draw_bowl,
+    farthest_path,
     halving,
-    measured,
+    measure_paths,
+    path_length,
     reversals,
+    run_paths,
     seeds,
-    telling,
-    travel,
-    walks,
 )
 
 PROBLEM, CONDITION = "quadratic(dim=2, condition=100.0, noise=0.02)", 100.0
@@ -40,7 +37,7 @@ def label(beta: float, rate: str = OWN) -> str:
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """tuned: the rate of each beta; measured: a row a walk; paths: those of one seed."""
+    """tuned: the rate of each beta; measured: a row a path; paths: those of one seed."""
     split = seeds(budget, 36)
     results = optbench.sweep(
         {"problems": [PROBLEM], "optimizers": [f"momentum(beta1={list(BETAS)})"], "batch_sizes": [BATCH]}
@@ -50,17 +47,17 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     tuning = split["seeds"][: split["tuning_seeds"]]
     best = best_configurations(results.runs, tuning, by=("problem", "optimizer", "beta1"))
     rate = dict(zip(best["beta1"], best["lr"], strict=True))
-    walkers = [
-        Walker(label(beta, kind), "momentum", lr, {"beta1": beta})
+    methods = [
+        Method(label(beta, kind), "momentum", lr, {"beta1": beta})
         for beta in BETAS
         for kind, lr in {OWN: rate[beta], SAME: rate[0.0]}.items()
         if beta or kind == OWN
     ]
-    paths = walks(PROBLEM, walkers, split["seeds"][len(tuning) :], STEPS, BATCH)
+    paths = run_paths(PROBLEM, methods, split["seeds"][len(tuning) :], STEPS, BATCH)
     return {
         "tuned": best[["beta1", "lr", "tuning_median", "median", "low", "high", "n", "failures", "edge_side"]],
-        "measured": measured(paths, reversals=reversals, way=travel, steps=halving),
-        "paths": telling(paths),
+        "measured": measure_paths(paths, reversals=reversals, way=path_length, steps=halving),
+        "paths": farthest_path(paths),
     }
 
 
@@ -89,8 +86,8 @@ def figure_paths(tables, verdict):
     for ax, (beta, kind) in zip(grid.flat, shown, strict=True):
         name, rate = f"beta1 = {beta:g}" if beta else "GD", rates[beta if kind == OWN else 0.0]
         words = f"{name}, rate {rate:.2g} ({'its best' if kind == OWN else 'as GD'})"
-        walk = paths[paths["label"] == label(beta, kind)]
-        draw_bowl(ax, walk, paths, CONDITION, drawing.INK[BETAS.index(beta)], words)
+        path = paths[paths["label"] == label(beta, kind)]
+        draw_bowl(ax, path, paths, CONDITION, drawing.INK[BETAS.index(beta)], words)
     return figure
 
 
@@ -100,8 +97,7 @@ def figure_bars(column: str, title: str, unit: str):
     def draw(tables, verdict):
         values = by_label(tables["measured"], column)
         right = drawing.legend_width([f"at its {OWN}"])
-        figure, grid = drawing.new_figure((4.0, 2.6), left=0.85, right=right, top=0.4, bottom=0.5, title=title)
-        ax = grid[0, 0]
+        figure, ax = drawing.panel((4.0, 2.6), left=0.85, right=right, title=title)
         for kind, color, shift in ((OWN, drawing.INK[1], -0.1), (SAME, drawing.INK[2], 0.1)):
             for place, beta in enumerate(BETAS):
                 if beta or kind == OWN:
@@ -110,7 +106,7 @@ def figure_bars(column: str, title: str, unit: str):
                     drawing.draw_interval(ax, x, median_interval(values[label(beta, kind)]), ink, name)
         ax.set_xticks(range(len(BETAS)), ["GD", *(f"{beta:g}" for beta in BETAS[1:])])
         ax.set(xlabel="beta1", ylabel=unit, yscale="log")
-        drawing.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+        drawing.log_axes(ax, plain=True)
         drawing.legend(figure, ax)
         return figure
 

@@ -1,7 +1,5 @@
 """C1: momentum's missing bias correction, in the length of the first steps and in what it costs."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -12,10 +10,9 @@ from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import median_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below
-from optbench.claims.record import Budget, Claim
-from optbench.claims.verdict import Measured, exact
+from optbench.claims.record import Budget, Claim, Measured, exact
 from optbench.lecture.c1_momentum import BATCH, PROBLEM
-from optbench.lecture.planes import Walker, by_label, seeds, walks
+from optbench.lecture.planes import Method, by_label, run_paths, seeds
 
 BETAS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 WARM, SHORT_OF = 10, 0.1  # the lecture's number of steps, and the shortfall that still counts as warm
@@ -35,12 +32,12 @@ def warm_up(budget: Budget) -> dict[str, pd.DataFrame]:
     The rate is so small that the gradient does not change on the way, and rounding is far smaller than the rate.
     """
     rate, steps = 1e-6, 60
-    walkers = [Walker(f"{beta}", "momentum", rate, {"beta1": beta}) for beta in BETAS]
-    paths = walks("quadratic(dim=2, condition=1.0, noise=0.0)", walkers, [0], steps, 1024)
+    methods = [Method(f"{beta}", "momentum", rate, {"beta1": beta}) for beta in BETAS]
+    paths = run_paths("quadratic(dim=2, condition=1.0, noise=0.0)", methods, [0], steps, 1024)
     rows = []
-    for name, walk in paths.groupby("label", sort=False):
-        beta, way = float(name), walk[["w_1", "w_2"]].diff().iloc[1:]
-        full = rate * np.hypot(walk["gradient_1"], walk["gradient_2"]).iloc[:-1].to_numpy()
+    for name, path in paths.groupby("label", sort=False):
+        beta, way = float(name), path[["w_1", "w_2"]].diff().iloc[1:]
+        full = rate * np.hypot(path["gradient_1"], path["gradient_2"]).iloc[:-1].to_numpy()
         length = np.hypot(way["w_1"], way["w_2"]).to_numpy() / full
         rows += [(beta, t, 1 - beta**t, value) for t, value in enumerate(length, start=1)]
     return {"steps": pd.DataFrame(rows, columns=["beta1", "step", "exact", "measured"])}
@@ -62,10 +59,7 @@ def measure_warm_up(tables) -> Measured:
 
 
 def figure_warm_up(tables, verdict):
-    figure, grid = drawing.new_figure(
-        (4.3, 2.6), left=0.75, right=1.5, top=0.4, bottom=0.5, title="How far momentum's average has warmed up"
-    )
-    ax = grid[0, 0]
+    figure, ax = drawing.panel((4.3, 2.6), left=0.75, right=1.5, title="How far momentum's average has warmed up")
     ax.axhline(1 - SHORT_OF, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (3, 2)))
     ax.axvline(WARM, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (3, 2)))
     for (beta, part), color in zip(tables["steps"].groupby("beta1"), (*drawing.INK[1:], drawing.INK[0]), strict=False):
@@ -129,7 +123,7 @@ def figure_cost(tables, verdict):
                 )
         ax.set_xticks(range(rows["beta1"].nunique()), [f"{beta:g}" for beta in sorted(rows["beta1"].unique())])
         ax.set(xlabel="beta1", yscale="log")
-        drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+        drawing.log_axes(ax)
         drawing.panel_title(ax, f"{steps} steps", 2.4)
     grid[0, 0].set_ylabel("suboptimality")
     drawing.legend(figure, grid[0, 1])

@@ -1,7 +1,5 @@
 """C2: RMSProp's rate of each coordinate, and what it does to a path; the axes of the bowl turned step by step."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -12,20 +10,19 @@ from optbench.analysis import best_configurations
 from optbench.analysis.statistics import bootstrap_interval, median_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Below, Within
-from optbench.claims.record import Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured
+from optbench.claims.record import Budget, Claim, Measured, fresh_seeds
 from optbench.lecture.planes import (
-    Walker,
+    Method,
     bowl_panels,
     by_label,
     curvature,
     draw_bowl,
+    farthest_path,
     halving,
-    measured,
+    measure_paths,
+    path_length,
+    run_paths,
     seeds,
-    telling,
-    travel,
-    walks,
 )
 
 CONDITIONS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
@@ -54,11 +51,11 @@ def rates(budget: Budget) -> dict[str, pd.DataFrame]:
     """
     rows = []
     for condition in CONDITIONS:
-        walker = [Walker("rmsprop", "rmsprop", 0.02, {"beta2": 0.9})]
-        paths = walks(bowl(0, condition, 0.0), walker, fresh_seeds(6 if budget.quick else 20), 15, 1024)
-        for seed, walk in paths.groupby("seed"):
-            gradient = walk[["gradient_1", "gradient_2"]].to_numpy()[:-1]
-            rate = -np.diff(walk[["w_1", "w_2"]].to_numpy(), axis=0) / gradient
+        methods = [Method("rmsprop", "rmsprop", 0.02, {"beta2": 0.9})]
+        paths = run_paths(bowl(0, condition, 0.0), methods, fresh_seeds(6 if budget.quick else 20), 15, 1024)
+        for seed, path in paths.groupby("seed"):
+            gradient = path[["gradient_1", "gradient_2"]].to_numpy()[:-1]
+            rate = -np.diff(path[["w_1", "w_2"]].to_numpy(), axis=0) / gradient
             size, effective = np.sqrt(np.mean(gradient**2, axis=0)), np.exp(np.mean(np.log(rate), axis=0))
             rows.append((condition, seed, size[0] / size[1], effective[0] / effective[1]))
     return {"ratios": pd.DataFrame(rows, columns=["condition", "seed", "gradient_ratio", "rate_ratio"])}
@@ -77,10 +74,9 @@ def measure_rates(tables) -> Measured:
 
 
 def figure_rates(tables, verdict):
-    figure, grid = drawing.new_figure(
-        (3.9, 2.7), left=0.85, right=1.5, top=0.4, bottom=0.5, title="RMSProp divides large gradients by large numbers"
+    figure, ax = drawing.panel(
+        (3.9, 2.7), left=0.85, right=1.5, title="RMSProp divides large gradients by large numbers"
     )
-    ax = grid[0, 0]
     for (condition, part), color in zip(
         tables["ratios"].groupby("condition"), (*drawing.INK[1:], drawing.INK[0]), strict=False
     ):
@@ -89,15 +85,14 @@ def figure_rates(tables, verdict):
     ax.plot(ends, 1 / ends, color=drawing.GRAY, linewidth=0.9, label="slope -1", zorder=1)
     ax.plot(ends, [1, 1], color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="GD", zorder=1)
     ax.set(xscale="log", yscale="log", xlabel="ratio of the gradients", ylabel="ratio of the effective rates")
-    drawing.log_ticks(ax.xaxis, *ax.get_xlim())
-    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.log_axes(ax)
     drawing.legend(figure, ax)
     return figure
 
 
 @cache
 def turned(budget: Budget) -> dict[str, pd.DataFrame]:
-    """tuned: the best rates at each angle and condition; measured: a row a walk; paths: those of one seed."""
+    """tuned: the best rates at each angle and condition; measured: a row a path; paths: those of one seed."""
     split = seeds(budget, 24)
     tuning = split["seeds"][: split["tuning_seeds"]]
     problems = {bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
@@ -111,10 +106,10 @@ def turned(budget: Budget) -> dict[str, pd.DataFrame]:
     walked, table = [], []
     for problem, rows in best.groupby("problem", sort=False):
         setting = dict(zip(("angle", "condition"), problems[problem], strict=True))
-        walkers = [Walker(row.optimizer, row.optimizer, row.lr) for row in rows.itertuples()]
-        paths = walks(problem, walkers, split["seeds"][len(tuning) :], STEPS, BATCH)
-        table.append(measured(paths, way=travel, steps=halving).assign(**setting))
-        walked.append(telling(paths).assign(**setting))
+        methods = [Method(row.optimizer, row.optimizer, row.lr) for row in rows.itertuples()]
+        paths = run_paths(problem, methods, split["seeds"][len(tuning) :], STEPS, BATCH)
+        table.append(measure_paths(paths, way=path_length, steps=halving).assign(**setting))
+        walked.append(farthest_path(paths).assign(**setting))
     facts = ["angle", "condition", "optimizer", "lr", "tuning_median", "median", "low", "high", "failures", "edge_side"]
     return {
         "tuned": best[facts],
@@ -153,9 +148,9 @@ def figure_paths(tables, verdict):
     paths = paths[paths["condition"] == STEEPNESS[0]]
     for row, name in zip(grid, NAMES, strict=True):
         for ax, angle in zip(row, ANGLES, strict=True):
-            walk = paths[(paths["angle"] == angle) & (paths["label"] == name)]
+            path = paths[(paths["angle"] == angle) & (paths["label"] == name)]
             words = f"{NAMES[name][0]}, turned {angle}°, rate {rates[angle, STEEPNESS[0], name]:.2g}"
-            draw_bowl(ax, walk, paths, STEEPNESS[0], NAMES[name][1], words)
+            draw_bowl(ax, path, paths, STEEPNESS[0], NAMES[name][1], words)
     return figure
 
 
@@ -173,7 +168,7 @@ def figure_settings(tables, verdict):
                 drawing.draw_interval(ax, place + shift, interval, color, "" if place else words)
         ax.set_xticks(range(len(shown)), [name.replace("°, condition ", "°\n×") for name in shown], fontsize=7.5)
         ax.set_yscale("log")
-        drawing.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+        drawing.log_axes(ax, plain=True)
         drawing.panel_title(ax, text, 2.75)
     drawing.legend(figure, grid[0, 1])
     return figure

@@ -1,7 +1,5 @@
 """C3: what Adam becomes in its limits, and what it changes whether eps stands inside the root."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,8 +9,7 @@ import pandas as pd
 import optbench
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Identity
-from optbench.claims.record import SECOND_SEED, Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured, exact
+from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, exact, fresh_seeds
 
 DIM, STEPS, RATE, STARTS = 8, 60, 0.03, 3
 TOLERANCE = 1e-12
@@ -22,7 +19,7 @@ HARMLESS = 0.01
 
 @dataclass(frozen=True)
 class Limit:
-    """What Adam is in a limit: the two rules, the rates of their steps, and the scale of Adam's gradients."""
+    """A limit of Adam: the two rules, the rates of their steps, and the scale of Adam's gradients."""
 
     name: str
     adam: str
@@ -52,8 +49,8 @@ def limits() -> list[Limit]:
     ]  # fmt: skip
 
 
-def walk(optimizer: str, gradients: np.ndarray, rates: np.ndarray) -> np.ndarray:
-    """The weights after steps from 0 with these gradients, (steps, dim), and rates, (steps,)."""
+def final_weights(optimizer: str, gradients: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Return the weights after steps from 0 with these gradients, (steps, dim), and rates, (steps,)."""
     w = np.zeros(gradients.shape[1])
     stepper = optbench.stepper(optimizer, w, lr=float(rates[0]))
     for gradient, rate in zip(gradients, rates, strict=False):
@@ -65,15 +62,15 @@ def walk(optimizer: str, gradients: np.ndarray, rates: np.ndarray) -> np.ndarray
 def identities(budget: Budget) -> dict[str, pd.DataFrame]:
     """differences: for each limit and seed, the largest difference of the last weights over the way walked.
 
-    Both sides get the same gradients, drawn at random: gradients of their own walks would make a rounding error of one
-    step part of all that follow, and grow on the way.
+    Both sides get the same gradients, drawn at random: with gradients at their own weights a rounding error of one step
+    would be part of all that follow, and grow.
     """
     rows = []
     for limit in limits():
         for seed in fresh_seeds(STARTS, SECOND_SEED):
             gradients = np.random.default_rng(seed).standard_normal((len(limit.adam_rates), DIM))
-            adam = walk(limit.adam, limit.scale * gradients, limit.adam_rates)
-            other = walk(limit.other, gradients, limit.other_rates)
+            adam = final_weights(limit.adam, limit.scale * gradients, limit.adam_rates)
+            other = final_weights(limit.other, gradients, limit.other_rates)
             rows.append((limit.name, limit.adam, limit.other, seed, np.abs(adam - other).max() / np.abs(other).max()))
     return {"differences": pd.DataFrame(rows, columns=["limit", "adam", "other", "seed", "difference"])}
 
@@ -126,7 +123,7 @@ def inside(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def shrinking(tables) -> dict[str, tuple]:
-    """How much shorter eps inside makes the first step than eps outside, at the gradients nearest to 1, 1e-2, ..."""
+    """Return the part of the first step that eps inside the root takes off, at the gradients nearest to 1, 1e-2, ..."""
     lengths = tables["lengths"].pivot_table(index="gradient", columns=["optimizer", "eps"], values="length")
     cells = {}
     for size in (1.0, 1e-2, 1e-4, 1e-6, 1e-8):
@@ -150,17 +147,15 @@ def measure_inside(tables) -> Measured:
 
 
 def figure_inside(tables, verdict):
-    figure, grid = drawing.new_figure(
-        (4.0, 2.6), left=0.8, right=1.55, top=0.4, bottom=0.5, title="Adam's first step, eps = 1e-8 inside or outside"
+    figure, ax = drawing.panel(
+        (4.0, 2.6), left=0.8, right=1.55, title="Adam's first step, eps = 1e-8 inside or outside"
     )
-    ax = grid[0, 0]
     rows = tables["lengths"][tables["lengths"]["optimizer"] == "adam"]
     for (where, part), color in zip(rows.groupby("eps"), drawing.INK[1:], strict=False):
         ax.plot(part["gradient"], part["exact"], color=color, linewidth=1)
         ax.plot(part["gradient"], part["length"], "o", color=color, markersize=4, label=f"eps {where}")
     ax.set(xscale="log", yscale="log", xlabel="size of the gradient", ylabel="first step / lr")
-    drawing.log_ticks(ax.xaxis, *ax.get_xlim())
-    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.log_axes(ax)
     drawing.legend(figure, ax)
     return figure
 

@@ -1,6 +1,4 @@
-"""C4, quiz 8: can one tell from a path alone whether gradient descent made it, or momentum, and with which beta?"""
-
-from __future__ import annotations
+"""C4, quiz 8: classify paths by their shape alone: gradient descent, momentum with a small or with a large beta."""
 
 from functools import cache
 
@@ -10,9 +8,8 @@ import pandas as pd
 from optbench.analysis.statistics import share_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
-from optbench.claims.record import FIRST_SEED, Budget, Claim
-from optbench.claims.verdict import Measured
-from optbench.lecture.planes import Walker, bowl_panels, draw_bowl, walks
+from optbench.claims.record import FIRST_SEED, Budget, Claim, Measured
+from optbench.lecture.planes import Method, bowl_panels, draw_bowl, run_paths
 
 KINDS = {"GD": 0.0, "small beta": 0.5, "large beta": 0.9}
 FEATURES = ("turning", "reversals", "growth")
@@ -22,7 +19,7 @@ RATES = {"GD swings": (1.2, 1.9), "GD does not": (0.2, 0.9)}
 
 
 def features(w: np.ndarray) -> tuple[float, float, float]:
-    """What an eye sees of a path w, (steps + 1, 2), that knows neither the rate nor the loss nor the minimum.
+    """Return features of the shape of a path w, (steps + 1, 2), without the rate, the loss or the minimum.
 
     turning: cosine between one step and the next, the mean weighted by their lengths, as long steps meet the eye.
     reversals: share of the steps that turn by more than a right angle. growth: logarithm of the longest step over the
@@ -38,7 +35,7 @@ def features(w: np.ndarray) -> tuple[float, float, float]:
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """paths: a row a path, its features, the kind it is and the kind it is taken for.
 
-    On each bowl the three kinds walk from the same start at six rates. A third of the bowls is for training.
+    On each bowl the three kinds start at the same point at six rates. A third of the bowls is for training.
     """
     rng, rows, shown = np.random.default_rng(FIRST_SEED), [], []
     for place in range(12 if budget.quick else 36):
@@ -46,10 +43,10 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         problem = f"quadratic(dim=2, condition={condition}, noise=0.02, seed={FIRST_SEED + 100 + place})"
         rates = [(band, float(rate)) for band, ends in RATES.items() for rate in rng.uniform(*ends, 3)]
         known = {f"{kind} {rate}": (band, rate, kind) for band, rate in rates for kind in KINDS}
-        walkers = [Walker(name, "momentum", rate, {"beta1": KINDS[kind]}) for name, (_, rate, kind) in known.items()]
-        paths = walks(problem, walkers, [FIRST_SEED + place], STEPS, 64)
-        for name, walk in paths.groupby("label", sort=False):
-            rows.append((use, *known[name], condition, place, *features(walk[["w_1", "w_2"]].to_numpy())))
+        methods = [Method(name, "momentum", rate, {"beta1": KINDS[kind]}) for name, (_, rate, kind) in known.items()]
+        paths = run_paths(problem, methods, [FIRST_SEED + place], STEPS, 64)
+        for name, path in paths.groupby("label", sort=False):
+            rows.append((use, *known[name], condition, place, *features(path[["w_1", "w_2"]].to_numpy())))
         if use == "test" and condition == CONDITIONS[1]:
             parts = paths.drop(columns=["gradient_1", "gradient_2"])
             parts["band"], parts["rate"], parts["kind"] = zip(*parts["label"].map(known), strict=True)

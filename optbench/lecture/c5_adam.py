@@ -1,7 +1,5 @@
 """C5, quiz 10: Adam's rate of each parameter, and Adam on mini-batches against the full batch."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -12,10 +10,9 @@ from optbench.analysis.statistics import ert_interval, median_interval
 from optbench.analysis.targets import speedup
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
-from optbench.claims.record import Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured
+from optbench.claims.record import Budget, Claim, Measured, fresh_seeds
 from optbench.lecture.planes import gradients
-from optbench.lecture.tuned import tuned_costs
+from optbench.lecture.runs import tuned_costs
 
 STEPS = (1, 10, 50)
 RATES = (0.01, 0.03, 0.1)
@@ -63,11 +60,12 @@ def measure_rates(tables) -> Measured:
 
 
 def figure_rates(tables, verdict):
-    figure, grid = drawing.new_figure(
-        (4.2, 2.6), left=0.85, right=drawing.legend_width(["Adam"]), top=0.4, bottom=0.5,
+    figure, ax = drawing.panel(
+        (4.2, 2.6),
+        left=0.85,
+        right=drawing.legend_width(["Adam"]),
         title="The effective rates of 650 parameters: median, 10% to 90%",
-    )  # fmt: skip
-    ax = grid[0, 0]
+    )
     for (optimizer, rows), color in zip(tables["spread"].groupby("optimizer"), drawing.INK[1::-1], strict=True):
         name = "GD" if optimizer == "gd" else "Adam"
         for place, (_, part) in enumerate(rows.groupby("step")):
@@ -77,7 +75,7 @@ def figure_rates(tables, verdict):
             )
     ax.set_xticks(range(len(STEPS)), [f"step {step}" for step in STEPS])
     ax.set(yscale="log", ylabel="step / (lr × gradient)")
-    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.log_axes(ax)
     drawing.legend(figure, ax)
     return figure
 
@@ -133,7 +131,7 @@ def figure_batches(tables, verdict):
                     drawing.draw_interval(ax, place + shift, interval, color, "" if place else name)
         ax.set_xticks(range(len(BATCHES)), [str(batch) for batch in BATCHES])
         ax.set(yscale="log", xlabel="batch size")
-        drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+        drawing.log_axes(ax)
         drawing.panel_title(ax, text, 2.3)
     drawing.legend(figure, grid[0, 1])
     return figure

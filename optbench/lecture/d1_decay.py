@@ -1,7 +1,5 @@
 """D: noise, and learning-rate decay against it."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import pandas as pd
@@ -12,8 +10,7 @@ from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import exponent_interval, median_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below
-from optbench.claims.record import Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured, Verdict
+from optbench.claims.record import Budget, Claim, Measured, Verdict, fresh_seeds
 
 DECAYS = {
     "inverse(decay_rate=1.0)": "α₀ / (1 + epoch)",

@@ -1,7 +1,5 @@
 """D2: the four rates that decay, as a run uses them, against the formulas."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 
@@ -10,9 +8,8 @@ from matplotlib.figure import Figure
 
 from optbench.claims import drawing
 from optbench.claims.criterion import Identity
-from optbench.claims.record import Budget, Claim
-from optbench.claims.verdict import Measured, Verdict, exact
-from optbench.lecture.every_step import every_step
+from optbench.claims.record import Budget, Claim, Measured, Verdict, exact
+from optbench.lecture.runs import every_step
 
 DATA = "logistic(data=gaussian(examples=500))"  # 400 to train on
 EXAMPLES, BATCH_SIZE, PASSES = 400, 40, 30

@@ -1,19 +1,16 @@
 """E1: what the points of zero gradient are, by dimension: a random Gaussian landscape, and a small network."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import root
 
 import optbench
 from optbench.analysis.statistics import median_interval, share_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Parts
-from optbench.claims.record import SECOND_SEED, Budget, Claim, fresh_seeds
-from optbench.claims.verdict import Measured, Verdict, exact
-from optbench.lecture.critical_points import critical_points
+from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds
 
 EXACT = {1: 1 / 2, 2: 1 / 4, 3: (29 - 6 * 6**0.5) / 116}
 """Share of minima among all critical points of an isotropic Gaussian field. 1-D and 2-D: minima and maxima are as
@@ -21,6 +18,46 @@ many, and by Morse theory saddles as many as both together; 3-D: Bardeen, Bond, 
 extrema as 29 + 6 sqrt(6) to 29 - 6 sqrt(6)."""
 RARE, RARE_IN_NETWORKS, LIKELY = 0.1, 0.25, 0.5
 SHARE, DIMENSION = "rarity", "the dimension"
+_STEP, _ZERO, _FLAT, _APART = 1e-5, 1e-7, 1e-5, 1e-3
+_SEARCH = {"maxiter": 300, "xtol": 1e-13, "factor": 0.1}
+"""A short first step (factor): long ones throw the units of a network into saturation."""
+
+
+def critical_points(problem: optbench.Problem, starts: np.ndarray) -> pd.DataFrame:
+    """Minimize the norm of the gradient from each of the `starts`, (n, dim), and return a row a start.
+
+    Levenberg-Marquardt on |gradient|^2, with the Hessian by central differences of the exact gradient. Columns: found
+    (the gradient's norm fell below 1e-7 sqrt(dim), at a point not found before), value, negative and flat (how many
+    eigenvalues of the Hessian are below -1e-5 times the largest, and how many nearer to zero), plateau (none is
+    negative and more than half are flat: saturated units, say, and the loss hardly depends on most parameters), dim.
+    Most points that are not found are minima of the norm alone: Hessian times gradient is zero, the gradient is not.
+
+    Source: Dauphin et al. 2014, sec. 3; Frye et al. 2021, Critical Point-Finding Methods Reveal Gradient-Flat Regions.
+    """
+    one, many, dim = optbench.objective(problem), optbench.objective(problem, runs=2 * problem.dim), problem.dim
+    step = _STEP * np.concatenate([np.eye(dim), -np.eye(dim)])
+
+    def gradient(w):
+        return one(w)[1][0]
+
+    def hessian(w):
+        above, below = many(w + step)[1].reshape(2, dim, dim)
+        slopes = (above - below) / (2 * _STEP)
+        return (slopes + slopes.T) / 2
+
+    rows, known = [], np.empty((0, dim))
+    for start in starts:
+        with np.errstate(all="ignore"):
+            end = root(gradient, start, jac=hessian, method="lm", options=_SEARCH).x
+        new = not (np.linalg.norm(known - end, axis=1) < _APART).any()
+        found = new and np.linalg.norm(gradient(end)) < _ZERO * np.sqrt(dim)
+        eigenvalues = np.linalg.eigvalsh(hessian(end))
+        level = _FLAT * np.abs(eigenvalues).max()
+        negative, flat = int((eigenvalues < -level).sum()), int((np.abs(eigenvalues) <= level).sum())
+        plateau = negative == 0 and flat > dim / 2
+        rows.append((found, one(end)[0][0], negative, flat, plateau, dim))
+        known = np.vstack([known, end]) if found else known
+    return pd.DataFrame(rows, columns=["found", "value", "negative", "flat", "plateau", "dim"])
 
 
 def _search(problem: optbench.Problem, count: int, seed: int) -> pd.DataFrame:
@@ -76,7 +113,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
     table = shares(tables["points"])
     ends = [(part.iloc[0], part.iloc[-1]) for _, part in table.groupby("landscape", sort=False)]
     worst = max((last for _, last in ends), key=lambda last: last["high"])
-    told = "; ".join(
+    listed = "; ".join(
         f"{last['landscape']}: {first['minima']:.0%} minima in dimension {first['dim']}, {last['minima']:.1%} "
         f"[{last['low']:.1%}, {last['high']:.1%}] of {last['found']} points in {last['dim']}" for first, last in ends
     )  # fmt: skip
@@ -90,7 +127,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=(worst["minima"], worst["low"], worst["high"]),
         measure=f"share of minima among the critical points in dimension {worst['dim']} ({worst['landscape']})",
         unit="of the critical points are minima",
-        detail=f"{told}. There {index} of the Hessian's eigenvalues are negative on average. {found} critical points "
+        detail=f"{listed}. There {index} of the Hessian's eigenvalues are negative on average. {found} critical points "
         f"and {plateaus} plateaus from {starts} searches; the others found one again, or ended where the gradient's "
         "norm is stuck above zero."
         + _loss_and_index(tables["points"]),
@@ -98,7 +135,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _loss_and_index(points: pd.DataFrame) -> str:
-    """Whether minima lie lower than saddles, in the largest dimension where both were found (network only)."""
+    """Compare the losses of minima and saddles, in the largest dimension where both were found (network only)."""
     kept = points[points["found"] & ~points["plateau"] & (points["landscape"] == "network")]
     both = [part for _, part in kept.groupby("dim") if (part["negative"] == 0).any() and (part["negative"] > 0).any()]
     if not both:
@@ -152,29 +189,23 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
 
 def _criterion(rare: float) -> Parts:
     return Parts(
-        (
-            (
-                SHARE,
-                Below(
-                    what="the share of minima among the critical points in the largest dimension",
-                    each="every landscape",
-                    on="the landscape",
-                    limit=rare,
-                    against=LIKELY,
-                    percent=True,
-                ),
+        {
+            SHARE: Below(
+                what="the share of minima among the critical points in the largest dimension",
+                each="every landscape",
+                on="the landscape",
+                limit=rare,
+                against=LIKELY,
+                percent=True,
             ),
-            (
-                DIMENSION,
-                AtMost(
-                    what="this share minus that in the smallest dimension",
-                    each="every landscape",
-                    on="the landscape",
-                    limit=0.0,
-                    percent=True,
-                ),
+            DIMENSION: AtMost(
+                what="this share minus that in the smallest dimension",
+                each="every landscape",
+                on="the landscape",
+                limit=0.0,
+                percent=True,
             ),
-        )
+        }
     )
 
 

@@ -1,6 +1,4 @@
-"""E2: how long a plateau or a saddle holds each optimizer, by how close to it the optimizer starts."""
-
-from __future__ import annotations
+"""E2: the time that a plateau or a saddle takes each optimizer, by the distance of the start from it."""
 
 from functools import cache
 
@@ -11,9 +9,8 @@ from optbench.analysis.statistics import bootstrap_interval, ert_interval
 from optbench.analysis.targets import interval_text, speedup, two_digits
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
-from optbench.claims.record import Budget, Claim
-from optbench.claims.verdict import Measured, Verdict
-from optbench.lecture.tuned import tuned_costs
+from optbench.claims.record import Budget, Claim, Measured, Verdict
+from optbench.lecture.runs import tuned_costs
 
 OPTIMIZERS = ("gd", "momentum", "rmsprop", "adam")
 RATES = (0.01, 0.022, 0.046, 0.1, 0.22, 0.46, 1.0, 2.2, 4.6, 10.0, 22.0)
@@ -44,7 +41,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_slow(tables: dict[str, pd.DataFrame]) -> Measured:
-    """The factor by which gradient descent takes longer from the far end of the plateau."""
+    """Measure the factor by which gradient descent takes longer from the far end of the plateau."""
     table = tables["escapes"]
     plateau = table[(table["kind"] == "plateau") & (table["optimizer"] == "gd")]
     by_distance = {distance: part for distance, part in plateau.groupby("depth")}
@@ -65,7 +62,7 @@ def measure_slow(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _growth(parts: dict, distances: list) -> str:
-    """How the steps grow with the distance where all runs arrive; theory: exp(2) = 7.4 a unit."""
+    """Describe the growth of the steps with the distance where all runs arrive; theory: exp(2) = 7.4 a unit."""
     if len(distances) < 2:
         return ""
     steps = np.log(np.column_stack([parts[d].sort_values("seed")["steps"] for d in distances]))
@@ -78,8 +75,8 @@ def _gd_from_saddles(table: pd.DataFrame) -> str:
     each = {offset: ert_interval(part["steps"], part["reached"]) for offset, part in rows.groupby("depth")}
     if len(each) < 2:
         return ""
-    told = ", ".join(f"{two_digits(each[o][0])} from {o:g} off the ridge" for o in sorted(each, reverse=True))
-    return f"A strict saddle holds it far less: steps {told}."
+    listed = ", ".join(f"{two_digits(each[o][0])} from {o:g} off the ridge" for o in sorted(each, reverse=True))
+    return f"A strict saddle holds it far less: steps {listed}."
 
 
 def factors(table: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +92,7 @@ def factors(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_help(tables: dict[str, pd.DataFrame]) -> Measured:
-    """By how much each of the three methods leaves each of the situations sooner than gradient descent."""
+    """Measure the factor by which each method leaves each situation sooner than gradient descent."""
     table = tables["escapes"]
     each = factors(table)
     first = each[each["problem"] == COMPARED[0]]
@@ -109,11 +106,11 @@ def measure_help(tables: dict[str, pd.DataFrame]) -> Measured:
         measure=f"steps (ERT) of gradient descent over those of the slowest of the three, {weakest['optimizer']}, on "
         "the plateau",
         unit="times the method's steps",
-        detail=f"Factors over gradient descent: {_told(each)}. Runs that did not arrive, all situations: {lost}.",
+        detail=f"Factors over gradient descent: {_listed(each)}. Runs that did not arrive, all situations: {lost}.",
     )
 
 
-def _told(table: pd.DataFrame) -> str:
+def _listed(table: pd.DataFrame) -> str:
     return "; ".join(
         f"{label}: " + ", ".join(
             f"{row.optimizer} {interval_text((row.factor, row.low, row.high))}" for row in part.itertuples()
@@ -125,9 +122,13 @@ def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """Expected steps off the plateau against the distance, a line an optimizer."""
     table = tables["escapes"]
     plateau = table[table["kind"] == "plateau"]
-    figure, grid = drawing.new_figure((4.0, 2.8), left=0.75, right=drawing.legend_width(OPTIMIZERS) + 0.3, top=0.42,
-                                    bottom=0.5, title="How long a plateau holds each optimizer")  # fmt: skip
-    ax = grid[0, 0]
+    figure, ax = drawing.panel(
+        (4.0, 2.8),
+        left=0.75,
+        right=drawing.legend_width(OPTIMIZERS) + 0.3,
+        top=0.42,
+        title="How long a plateau holds each optimizer",
+    )
     for place, name in enumerate(OPTIMIZERS):
         runs = plateau[plateau["optimizer"] == name]
         rows = [(d, *ert_interval(part["steps"], part["reached"])) for d, part in runs.groupby("depth")]
@@ -138,7 +139,7 @@ def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict):
         drawing.draw_line(ax, across + shift, middle, drawing.look(place), name)
     ax.set(yscale="log", xlabel="distance of the start from the minimum", ylabel="expected steps (ERT)")
     ax.set_xticks(sorted(plateau["depth"].unique()))
-    drawing.log_ticks(ax.yaxis, *ax.get_ylim())
+    drawing.log_axes(ax)
     drawing.legend(figure, ax)
     return figure
 
@@ -147,11 +148,13 @@ def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """Each method's factor over gradient descent in each situation."""
     each = factors(tables["escapes"])
     labels = list(dict.fromkeys(each["label"]))
-    figure, grid = drawing.new_figure(
-        (3.4, 0.5 * len(labels) + 0.6), left=1.75, right=drawing.legend_width(OPTIMIZERS) + 0.2, top=0.42, bottom=0.5,
+    figure, ax = drawing.panel(
+        (3.4, 0.5 * len(labels) + 0.6),
+        left=1.75,
+        right=drawing.legend_width(OPTIMIZERS) + 0.2,
+        top=0.42,
         title="How many times sooner than gradient descent",
-    )  # fmt: skip
-    ax = grid[0, 0]
+    )
     ends = each[["low", "high"]].to_numpy().ravel()
     left, right = 0.7 * min(1, ends[ends > 0].min(initial=1)), 1.5 * ends[ends < np.inf].max(initial=10)
     for place, name in enumerate(OPTIMIZERS[1:], start=1):
@@ -170,7 +173,7 @@ def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict):
     return figure
 
 
-_HOW = (
+_CAPTION = (
     "Steps until the loss is half-way down from the plateau or saddle to the minimum and stays there; exact "
     "gradients, rates tuned for each method and situation on other seeds; a run that does not arrive costs all its "
     "steps. The loss is looked at at about 24 log-spaced steps, so that a single time is known to within a factor of "
@@ -188,7 +191,7 @@ CLAIMS = (
         ),
         measure=measure_slow,
         figure=draw_slow,
-        caption=f"{_HOW} A bar that is ten times as high as its point stands for infinity.",
+        caption=f"{_CAPTION} A bar that is ten times as high as its point stands for infinity.",
     ),
     Claim(
         id="E2.2",
@@ -202,6 +205,6 @@ CLAIMS = (
         ),
         measure=measure_help,
         figure=draw_help,
-        caption=_HOW,
+        caption=_CAPTION,
     ),
 )

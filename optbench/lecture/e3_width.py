@@ -1,6 +1,4 @@
-"""E3: how far apart the final losses of a network end from seed to seed, by its width."""
-
-from __future__ import annotations
+"""E3: the spread of the final losses of a network from seed to seed, by its width."""
 
 from functools import cache
 
@@ -8,12 +6,11 @@ import numpy as np
 import pandas as pd
 
 import optbench
-from optbench.analysis import best_configurations
 from optbench.analysis.statistics import bootstrap_interval, share_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
-from optbench.claims.record import Budget, Claim, split_seeds
-from optbench.claims.verdict import Measured, Verdict
+from optbench.claims.record import Budget, Claim, Measured, Verdict, split_seeds
+from optbench.lecture.runs import best_rate
 
 RATES = (0.02, 0.06, 0.2)
 POOR = 0.1
@@ -30,8 +27,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         problem = f"mlp(data=spirals(examples=200, turns=1.0), hidden=({width},), activation=tanh)"
         spec = {"problems": [problem], "optimizers": ["adam"], "steps": steps}
         first, rest = split_seeds(tuning, seeds)
-        trials = optbench.sweep(spec, learning_rates=list(RATES), seeds=first, workers=budget.workers).runs
-        rate = float(best_configurations(trials, first)["lr"].iloc[0])
+        rate = best_rate(spec, first, learning_rates=list(RATES), workers=budget.workers)
         runs = optbench.sweep(spec, learning_rates=[rate], seeds=rest, workers=budget.workers).runs
         parts.append(runs[["seed", "lr", "status", "loss_final"]].assign(width=width))
     return {"finals": pd.concat(parts, ignore_index=True)}
@@ -94,7 +90,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     left.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="final training loss")
     left.legend(fontsize=drawing.LEGEND_SIZE, loc="lower left", handlelength=2)
     left.set_ylim(bottom=floor / 5)
-    drawing.log_ticks(left.yaxis, *left.get_ylim())
+    drawing.log_axes(left)
     bars = np.maximum([table["stuck"] - table["low"], table["high"] - table["stuck"]], 0)
     right.errorbar(table["width"], table["stuck"], bars, fmt="none", ecolor=look["color"], elinewidth=1.2)
     drawing.draw_line(right, table["width"], table["stuck"], look, "stuck")

@@ -1,7 +1,5 @@
 """F1: batch gradient descent is too slow on a deep network: four remedies, each alone and all combinations."""
 
-from __future__ import annotations
-
 from functools import cache
 from itertools import product
 from math import prod
@@ -12,9 +10,8 @@ import optbench
 from optbench.analysis.targets import interval_text, speedup
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
-from optbench.claims.record import Budget, Claim, split_seeds
-from optbench.claims.verdict import Measured, Verdict
-from optbench.lecture.tuned import costs, tuned_costs
+from optbench.claims.record import Budget, Claim, Measured, Verdict, split_seeds
+from optbench.lecture.runs import costs, tuned_costs
 
 REMEDIES = ("adam", "initialization", "alpha", "mini-batch")
 NAMES = {"adam": "Adam", "initialization": "Xavier start", "alpha": "tuned alpha", "mini-batch": "mini-batches"}
@@ -24,7 +21,7 @@ UNTUNED = {"gd": 0.01, "adam": 0.001}
 RATES = {"gd": (0.03, 0.1, 0.3, 1.0), "adam": (0.003, 0.01, 0.03, 0.1)}
 _BATCH = 32
 _SHARES, _LEAST = {"adam": 0.5, "initialization": 0.5, "alpha": 0.1, "mini-batch": 0.12}, 0.02
-"""How much of the epochs without remedies an arm may spend; failures count as such, whatever it is."""
+"""The share of the epochs without remedies that an arm may spend; failures count as such, whatever it is."""
 CLOCKS = ("samples", "seconds")
 
 
@@ -74,7 +71,7 @@ def factors(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
-    """By how much each remedy alone saves time, on both clocks; the effect is that of the weakest in samples."""
+    """Measure the time that each single remedy saves, on both clocks; the effect is the weakest in samples."""
     table = tables["arms"]
     each = factors(table)
     alone, samples = each[each["count"] == 1], each[each["clock"] == "samples"]
@@ -88,14 +85,14 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
         measure="examples (ERT) that batch gradient descent needs over those of the weakest remedy, "
         f"{NAMES[weakest['remedies']]}",
         unit="times the remedy's examples",
-        detail=f"Alone, {_told(alone)}. All four together: {interval_text(together[['factor', 'low', 'high']])} in "
+        detail=f"Alone, {_listed(alone)}. All four together: {interval_text(together[['factor', 'low', 'high']])} in "
         f"examples; best of the 16: {best['remedies']}, {interval_text(best[['factor', 'low', 'high']])}. Without "
         f"remedies {base['reached'].mean():.0%} of {len(base)} runs arrive, after {base['steps'].median():,.0f} "
         f"epochs in the median. Runs that fail: {failed or 'none with a remedy'}.",
     )
 
 
-def _told(alone: pd.DataFrame) -> str:
+def _listed(alone: pd.DataFrame) -> str:
     return "; ".join(
         f"{NAMES[name]}: " + ", ".join(
             f"{interval_text((row.factor, row.low, row.high))} in {row.clock}" for row in part.itertuples()
@@ -109,9 +106,9 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     each = factors(table)
     order = each[each["clock"] == "samples"]["remedies"].tolist()
     rows = {name: len(order) - 1 - place for place, name in enumerate(order)}
-    figure, grid = drawing.new_figure((3.6, 3.4), left=2.5, right=0.2, top=0.68, bottom=0.5,
-                                    title="How many times sooner than batch gradient descent")  # fmt: skip
-    ax = grid[0, 0]
+    figure, ax = drawing.panel(
+        (3.6, 3.4), left=2.5, right=0.2, top=0.68, title="How many times sooner than batch gradient descent"
+    )
     ends = each[["low", "high"]].to_numpy().ravel()
     left, right = 0.7 * min(1, ends[ends > 0].min()), 1.5 * ends[ends < float("inf")].max(initial=10.0)
     for place, clock in enumerate(CLOCKS):

@@ -1,7 +1,5 @@
 """Paths in the plane, step by step, in the coordinates of the bowl, and how they are drawn."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,8 +14,8 @@ PANEL = 1.95
 
 
 @dataclass(frozen=True)
-class Walker:
-    """Who walks: an optimizer's name, its rate and hyperparameters, and the label of the walk in tables."""
+class Method:
+    """An optimizer's name, its rate and hyperparameters, and the label of its paths in tables."""
 
     label: str
     optimizer: str
@@ -25,35 +23,37 @@ class Walker:
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
 
 
-def walks(problem: str, walkers: Iterable[Walker], seeds: Iterable[int], steps: int, batch_size: int) -> pd.DataFrame:
-    """Every step of every walker from the start of every seed, on a quadratic of two parameters.
+def run_paths(
+    problem: str, methods: Iterable[Method], seeds: Iterable[int], steps: int, batch_size: int
+) -> pd.DataFrame:
+    """Run every method from the start of every seed and return every step, on a quadratic of two parameters.
 
     Returns label, seed, step, w_1, w_2, suboptimality; steep and flat: the offsets from the minimizer along the
-    eigenvectors of the largest and the smallest curvature; gradient_1, gradient_2: the exact gradient there. A walk
-    that diverged is inf from then on. The seeds' walkers see the same noise.
+    eigenvectors of the largest and the smallest curvature; gradient_1, gradient_2: the exact gradient there. A path
+    that diverged is inf from then on. The methods of a seed get the same noise.
     """
     bowl = optbench.objective(problem).problem
     hessian, (flat, steep) = curvature(bowl)
-    groups: dict[str, list[Walker]] = {}
-    for walker in walkers:
-        groups.setdefault(walker.optimizer, []).append(walker)
+    groups: dict[str, list[Method]] = {}
+    for method in methods:
+        groups.setdefault(method.optimizer, []).append(method)
     parts = []
     for optimizer, group in groups.items():
-        settings = [{"lr": walker.lr, **walker.hyperparameters} for walker in group]
+        settings = [{"lr": method.lr, **method.hyperparameters} for method in group]
         for seed in seeds:
             cohort = optbench.cohort(
                 bowl, optimizer, settings, steps=steps, batch_size=batch_size, seed=int(seed), points="every"
             )
             curves = dict(iter(cohort.curves.groupby("run_id")))
-            for place, walker in enumerate(group):
+            for place, method in enumerate(group):
                 w, loss = np.full((steps + 1, 2), np.inf), np.full(steps + 1, np.inf)
                 curve = curves[str(place)]
                 w[curve["step"]], loss[curve["step"]] = curve[["w_1", "w_2"]], curve["train_loss"]
-                parts.append(_walk(walker.label, seed, w, loss, bowl, hessian, steep, flat))
+                parts.append(_path_table(method.label, seed, w, loss, bowl, hessian, steep, flat))
     return pd.concat(parts, ignore_index=True)
 
 
-def _walk(label, seed, w, loss, problem, hessian, steep, flat) -> pd.DataFrame:
+def _path_table(label, seed, w, loss, problem, hessian, steep, flat) -> pd.DataFrame:
     offset = w - problem.minimizer
     with np.errstate(invalid="ignore"):
         along = {"steep": offset @ steep, "flat": offset @ flat}
@@ -65,7 +65,7 @@ def _walk(label, seed, w, loss, problem, hessian, steep, flat) -> pd.DataFrame:
 
 
 def curvature(problem) -> tuple[np.ndarray, np.ndarray]:
-    """The Hessian of a quadratic of two parameters and its eigenvectors as rows, flat first.
+    """Return the Hessian of a quadratic of two parameters and its eigenvectors as rows, flat first.
 
     Its columns are the gradients one unit beside the minimizer.
     """
@@ -75,7 +75,7 @@ def curvature(problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def gradients(problem, w: np.ndarray) -> np.ndarray:
-    """Exact gradients (on all examples) at the columns of w, (dim, points), of a problem in lanes form."""
+    """Return exact gradients (on all examples) at the columns of w, (dim, points), of a problem in lanes form."""
     g, f = np.zeros(w.shape), np.zeros(w.shape[1])
     x, y = problem.data or (np.zeros((1, 1)), np.zeros(1))
     work = np.zeros(problem.work(len(x), w.shape[1]) if problem.work else 0)
@@ -87,69 +87,69 @@ def gradients(problem, w: np.ndarray) -> np.ndarray:
     return g
 
 
-def travel(walk: pd.DataFrame, column: str = "steep") -> float:
-    """Way along an axis: the sum of |steps| in units of the walk's start distance; 1 goes to the middle straight."""
-    way = walk[column].to_numpy()
+def path_length(path: pd.DataFrame, column: str = "steep") -> float:
+    """Return the way along an axis: the sum of |steps| over the first distance; 1 goes to the middle straight."""
+    way = path[column].to_numpy()
     return float(np.abs(np.diff(way)).sum() / abs(way[0])) if np.isfinite(way).all() else np.inf
 
 
-def reversals(walk: pd.DataFrame, column: str = "steep") -> float:
-    """Share of the steps that go back along an axis, against the step before them; 1 for a walk that diverged."""
-    way = walk[column].to_numpy()
+def reversals(path: pd.DataFrame, column: str = "steep") -> float:
+    """Return the share of the steps that go back along an axis, against the step before; 1 for a diverged path."""
+    way = path[column].to_numpy()
     if not np.isfinite(way).all():
         return 1.0
     step = np.sign(np.diff(way))
     return float(np.mean(step[1:] != step[:-1]))
 
 
-def halving(walk: pd.DataFrame, column: str = "flat") -> float:
-    """Steps until the distance along an axis is first at most half of that at the start; inf if it never is."""
-    way = walk[column].abs().to_numpy()
+def halving(path: pd.DataFrame, column: str = "flat") -> float:
+    """Return the steps until the distance along an axis is at most half of that at the start; inf if it never is."""
+    way = path[column].abs().to_numpy()
     reached = np.flatnonzero(way <= way[0] / 2)
     return float(reached[0]) if len(reached) else np.inf
 
 
-def measured(paths: pd.DataFrame, **measures) -> pd.DataFrame:
-    """One row a walk: label, seed and each of the measures (walk -> number)."""
+def measure_paths(paths: pd.DataFrame, **measures) -> pd.DataFrame:
+    """Return a row a path: label, seed and each of the measures (path -> number)."""
     rows = [
-        {"label": label, "seed": seed, **{name: measure(walk) for name, measure in measures.items()}}
-        for (label, seed), walk in paths.groupby(["label", "seed"], sort=False)
+        {"label": label, "seed": seed, **{name: measure(path) for name, measure in measures.items()}}
+        for (label, seed), path in paths.groupby(["label", "seed"], sort=False)
     ]
     return pd.DataFrame(rows)
 
 
-def telling(paths: pd.DataFrame) -> pd.DataFrame:
-    """The walks to draw: those of the seed that starts farthest from both axes."""
+def farthest_path(paths: pd.DataFrame) -> pd.DataFrame:
+    """Return the paths to draw: those of the seed that starts farthest from both axes."""
     start = paths[paths["step"] == 0].set_index("seed")[["steep", "flat"]].abs().min(axis=1)
     return paths[paths["seed"] == start.idxmax()].drop(columns=["gradient_1", "gradient_2"]).reset_index(drop=True)
 
 
 def seeds(budget: Budget, count: int) -> dict:
-    """The sweep's keys for `count` seeds, a third of them to tune on; a quarter of that when it must be quick."""
+    """Return the keys of a sweep for `count` seeds, a third of them to tune on; for a third of that in a quick run."""
     count = max(count // 3, 9) if budget.quick else count
     return {"seeds": list(fresh_seeds(count)), "tuning_seeds": count // 3}
 
 
 def by_label(table: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
-    """The column's values of each label, ordered by seed, so that labels are paired."""
+    """Return the values of a column by label, ordered by seed, so that labels are paired."""
     ordered = table.sort_values("seed", kind="stable")
     return {label: part[column].to_numpy() for label, part in ordered.groupby("label", sort=False)}
 
 
-def draw_bowl(ax, walk: pd.DataFrame, shown: pd.DataFrame, condition: float, color, title: str) -> None:
-    """One walk over the contours of a bowl in its own axes, flat across and steep up, a dot a step.
+def draw_bowl(ax, path: pd.DataFrame, shown: pd.DataFrame, condition: float, color, title: str) -> None:
+    """Draw a path over the contours of a bowl in its own axes, flat across and steep up, a dot a step.
 
-    shown: the walks of all panels, which have the same axes; condition: how many times as steep as flat the bowl is.
+    shown: the paths of all panels, which have the same axes; condition: how many times as steep as flat the bowl is.
     """
     across, up = (1.15 * shown[name].abs().replace(np.inf, np.nan).max() for name in ("flat", "steep"))
     x, y = np.linspace(-across, across, 160), np.linspace(-up, up, 160)
-    way = walk[["flat", "steep"]].to_numpy()
-    seen = np.isfinite(way).all(axis=1)
-    path = drawing.Walk(walk["step"].to_numpy()[seen], way[seen], not seen.all(), int(walk["seed"].iloc[0]))
+    points = path[["flat", "steep"]].to_numpy()
+    finite = np.isfinite(points).all(axis=1)
+    drawn = drawing.Walk(path["step"].to_numpy()[finite], points[finite], not finite.all(), int(path["seed"].iloc[0]))
     height = x**2 / condition + y[:, None] ** 2
-    scene = drawing.Scene(x, y, height, (0.0, 0.0), {title: path}, path.seed, (-across, across), (-up, up))
+    scene = drawing.Scene(x, y, height, (0.0, 0.0), {title: drawn}, drawn.seed, (-across, across), (-up, up))
     drawing.draw_contours(ax, scene, bowl=True)
-    drawing.draw_walk(ax, path, {"color": color}, scene, every=True)
+    drawing.draw_walk(ax, drawn, {"color": color}, scene, every=True)
     drawing.draw_marks(ax, scene)
     ax.set(xlim=scene.across, ylim=scene.along)
     ax.locator_params(nbins=5)
@@ -159,7 +159,7 @@ def draw_bowl(ax, walk: pd.DataFrame, shown: pd.DataFrame, condition: float, col
 
 
 def bowl_panels(rows: int, columns: int, title: str, left: float = 0.6, between: float = 0.32, **share):
-    """(figure, array of axes) of walks through bowls."""
+    """Return (figure, array of axes) for paths through bowls."""
     figure, grid = drawing.new_figure(
         (PANEL, 1.45), rows, columns, left=left, right=0.12, top=0.62, bottom=0.45, gap=(0.12, between), title=title,
         **share,

@@ -1,7 +1,5 @@
 """The temperatures of section B: the lecture's five of London, four years of Seattle, and years like those."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib import resources
 

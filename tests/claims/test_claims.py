@@ -13,8 +13,19 @@ from matplotlib.figure import Figure
 from optbench import OptbenchError, lecture
 from optbench.claims import page, run
 from optbench.claims.criterion import Below
-from optbench.claims.record import Budget, Claim, Paper
-from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, IDENTITY, NUMBER, UNDECIDED, Measured, Verdict
+from optbench.claims.record import (
+    DEPENDS,
+    FAILS,
+    HOLDS,
+    IDENTITY,
+    NUMBER,
+    UNDECIDED,
+    Budget,
+    Claim,
+    Measured,
+    Paper,
+    Verdict,
+)
 from optbench.cli import app
 from optbench.cli import lecture as lecture_command
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from optbench.claims.criterion import Above, AtMost, Below, Identity, Parts, Within
-from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, IDENTITY, UNDECIDED, exact
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, IDENTITY, UNDECIDED, exact
 
 RATIO = {"what": "the ratio", "limit": 1.0}
 GOOD, BAD, OPEN = (0.5, 0.4, 0.6), (2.0, 1.5, 3.0), (1.0, 0.8, 1.2)
@@ -71,7 +71,7 @@ def test_settings_depend_only_where_some_agree_and_some_disagree(cells, expected
         Within(what="n", least=0.25, most=0.5, each="each one"),
         AtMost(what="n", limit=7.0),
         Identity(what="n", limit=1e-12, because="of rounding"),
-        Parts((("one", Below(what="n", limit=0.5)), ("two", AtMost(what="n", limit=9.0)))),
+        Parts({"one": Below(what="n", limit=0.5), "two": AtMost(what="n", limit=9.0)}),
     ],
     ids=lambda criterion: type(criterion).__name__,
 )
@@ -98,7 +98,7 @@ def test_an_identity_is_exact_and_tells_why():
 
 
 def parts(needed):
-    return Parts((("one", Below(**RATIO)), ("two", Below(**RATIO, each="each", on="it"))), needed)
+    return Parts({"one": Below(**RATIO), "two": Below(**RATIO, each="each", on="it")}, needed)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from lecture_claims import CLAIMS
 
-from optbench.claims.verdict import DEPENDS, FAILS, HOLDS
+from optbench.claims.record import DEPENDS, FAILS, HOLDS
 from optbench.lecture import a1_large_set
 
 SEEDS = range(9)

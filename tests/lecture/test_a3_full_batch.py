@@ -5,7 +5,7 @@ import pytest
 from lecture_claims import CLAIMS, QUICK, check
 
 from optbench.analysis.statistics import share_interval
-from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, UNDECIDED
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED
 from optbench.lecture import a3_full_batch
 
 

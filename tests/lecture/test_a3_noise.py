@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from lecture_claims import CLAIMS
 
-from optbench.claims.verdict import FAILS, HOLDS, UNDECIDED
-from optbench.lecture.every_step import every_step
+from optbench.claims.record import FAILS, HOLDS, UNDECIDED
+from optbench.lecture.runs import every_step
 
 SEEDS = range(9)
 

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from lecture_claims import CLAIMS
 
-from optbench.claims.record import Budget
-from optbench.claims.verdict import DEPENDS, FAILS, HOLDS
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, Budget
 from optbench.lecture import a4_batch_size
 
 SEEDS = range(9)

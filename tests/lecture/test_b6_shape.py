@@ -20,7 +20,7 @@ def test_b6_oscillation_and_lag_are_those_of_a_pure_sine(monkeypatch):
     series = np.sin(w * np.arange(1461))
     for beta in (0.5, 0.9, 0.98):
         both = np.stack([series, ewa(series, beta, True)])[:, 365:]
-        start, end = shape._places(both)
+        start, end = shape._best_lags(both)
         expected = math.atan2(beta * math.sin(w), 1 - beta * math.cos(w)) / w
         assert start == 0.0 and end == pytest.approx(expected, abs=0.5)
 

@@ -33,7 +33,7 @@ def test_momentum_is_judged_by_its_ratio_to_gradient_descent(name, column):
     assert same.verdict == "undecided" and "undecided at beta1" in same.on
 
 
-def test_walks_that_diverge_count_as_infinitely_bad():
+def test_paths_that_diverge_count_as_infinitely_bad():
     table = momentum_table("way", dict.fromkeys(c1_momentum.BETAS[1:], 0.5))
     table.loc[table["label"] != "GD", "way"] = np.inf
     assert judged("C1.2", measured=table).verdict == "does not hold"

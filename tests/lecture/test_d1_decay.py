@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from lecture_claims import CLAIMS
 
-from optbench.claims.record import Budget
-from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, UNDECIDED
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED, Budget
 from optbench.lecture import d1_decay
 
 

@@ -3,8 +3,7 @@
 import pytest
 from lecture_claims import CLAIMS
 
-from optbench.claims.record import Budget
-from optbench.claims.verdict import FAILS, HOLDS
+from optbench.claims.record import FAILS, HOLDS, Budget
 from optbench.lecture import d2_rates
 
 

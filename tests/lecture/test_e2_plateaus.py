@@ -7,7 +7,7 @@ from harness import problem_of
 from lecture_claims import check
 
 import optbench
-from optbench.claims.verdict import DEPENDS, FAILS, HOLDS, UNDECIDED
+from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED
 from optbench.lecture import e2_plateaus
 
 

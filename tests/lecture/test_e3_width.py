@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from lecture_claims import CLAIMS, check
 
-from optbench.claims.verdict import FAILS, HOLDS, UNDECIDED
+from optbench.claims.record import FAILS, HOLDS, UNDECIDED
 
 
 def finals(stuck):

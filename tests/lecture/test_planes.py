@@ -1,4 +1,4 @@
-"""Paths in the plane: gradients by finite differences, walks in closed form."""
+"""Paths in the plane: gradients by finite differences, paths in closed form."""
 
 import numpy as np
 import pandas as pd
@@ -23,27 +23,27 @@ def test_gradients_are_those_of_finite_differences():
     np.testing.assert_allclose(found, np.array(shifts) / (2 * step), rtol=1e-6, atol=1e-8)
 
 
-def test_a_walk_in_the_axes_of_the_bowl():
+def test_a_path_in_the_axes_of_the_bowl():
     """Gradient descent multiplies each offset by 1 - lr curvature at every step (exact, without noise)."""
-    walker = [planes.Walker("gd", "gd", 1.4)]
-    walk = planes.walks("quadratic(dim=2, condition=10.0, noise=0.0)", walker, [3], 8, 1024)
-    assert walk["step"].tolist() == list(range(9))
+    methods = [planes.Method("gd", "gd", 1.4)]
+    path = planes.run_paths("quadratic(dim=2, condition=10.0, noise=0.0)", methods, [3], 8, 1024)
+    assert path["step"].tolist() == list(range(9))
     for name, curvature in (("steep", 1.0), ("flat", 0.1)):
-        np.testing.assert_allclose(walk[name], walk[name].iloc[0] * (1 - 1.4 * curvature) ** np.arange(9), atol=1e-12)
-    assert planes.reversals(walk) == 1.0 and planes.reversals(walk, "flat") == 0.0
-    assert planes.travel(walk) == pytest.approx(1.4 * (1 - 0.4**8) / 0.6)
-    assert planes.halving(walk, "steep") == 1 and planes.halving(walk, "flat") == 5
+        np.testing.assert_allclose(path[name], path[name].iloc[0] * (1 - 1.4 * curvature) ** np.arange(9), atol=1e-12)
+    assert planes.reversals(path) == 1.0 and planes.reversals(path, "flat") == 0.0
+    assert planes.path_length(path) == pytest.approx(1.4 * (1 - 0.4**8) / 0.6)
+    assert planes.halving(path, "steep") == 1 and planes.halving(path, "flat") == 5
 
 
-def test_a_walk_that_diverges_is_infinite():
-    walker = [planes.Walker("gd", "gd", 1e4), planes.Walker("slow", "gd", 0.1)]
-    walk = planes.walks("quadratic(dim=2, condition=10.0, noise=0.0)", walker, [0], 20, 1024)
-    bad, good = (walk[walk["label"] == name] for name in ("gd", "slow"))
-    assert planes.travel(bad) == np.inf and planes.reversals(bad) == 1.0
-    assert np.isfinite(planes.travel(good)) and len(bad) == len(good) == 21
+def test_a_path_that_diverges_is_infinite():
+    methods = [planes.Method("gd", "gd", 1e4), planes.Method("slow", "gd", 0.1)]
+    path = planes.run_paths("quadratic(dim=2, condition=10.0, noise=0.0)", methods, [0], 20, 1024)
+    bad, good = (path[path["label"] == name] for name in ("gd", "slow"))
+    assert planes.path_length(bad) == np.inf and planes.reversals(bad) == 1.0
+    assert np.isfinite(planes.path_length(good)) and len(bad) == len(good) == 21
 
 
-def test_a_walk_is_drawn_with_every_step_over_contours_of_its_bowl():
+def test_a_path_is_drawn_with_every_step_over_contours_of_its_bowl():
     way = pd.DataFrame({"seed": 0, "step": range(4), "flat": [2.0, 1.0, 0.5, np.inf], "steep": [1.0, -1.0, 0.5, 0.1]})
     ax = Figure().subplots()
     planes.draw_bowl(ax, way, way, 4.0, "black", "lost")

@@ -1,7 +1,7 @@
 """Rates are tuned on seeds that do not report."""
 
 from optbench.claims.record import FIRST_SEED, Budget
-from optbench.lecture.tuned import tuned_costs
+from optbench.lecture.runs import tuned_costs
 
 
 def test_tuned_costs_tunes_and_reports_on_different_seeds():
