@@ -54,6 +54,9 @@ def read(owner: str, library: str, text: str) -> Equal:
         library: of LIBRARIES.
         text: as it was stated.
 
+    Returns:
+        The branches and the remark.
+
     Raises:
         PluginError: it is no call, or no expression.
     """
@@ -88,6 +91,9 @@ def check(owner: str, equals: Mapping, known: Iterable[str], around: bool = Fals
         equals: library -> text.
         known: the names of hyperparameters, and whatever else the texts may name.
         around: whether they belong to a wrapper.
+
+    Returns:
+        The texts by library.
 
     Raises:
         PluginError: in one line, with the nearest name.
@@ -127,12 +133,26 @@ def _value_names(owner: str, library: str, text: str) -> tuple[str, ...]:
 
 
 def is_inner(node: ast.expr) -> bool:
-    """Return whether an expression is the name ``inner``."""
+    """Test for the name ``inner``.
+
+    Args:
+        node: an expression.
+
+    Returns:
+        True for the name.
+    """
     return isinstance(node, ast.Name) and node.id == "inner"
 
 
 def text_of(equal: Equal) -> str:
-    """Return the text that :func:`read` reads back; empty where there is nothing to say."""
+    """Write the text that :func:`read` parses.
+
+    Args:
+        equal: a parsed text.
+
+    Returns:
+        The text; empty where there is nothing to say.
+    """
     branches = []
     for branch in equal.branches:
         condition = "" if branch.condition is None else f" if {ast.unparse(branch.condition)}"
@@ -142,14 +162,25 @@ def text_of(equal: Equal) -> str:
 
 
 def callee(call: ast.expr) -> str:
-    """Return the dotted name of what is called, such as ``contrib.adopt``; empty for what is no call."""
+    """Return the dotted name of the function in a call.
+
+    Args:
+        call: an expression.
+
+    Returns:
+        Such as ``contrib.adopt``; empty for what is no call.
+    """
     return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
 
 
 def rate(call: ast.expr) -> ast.expr | None:
-    """Return the argument of a call, or of the first call inside it, that is the rate: ``lr``, or ``lr`` times a share.
+    """Return the argument of a call, or of the first call inside it, that is the rate.
 
-    None where there is none.
+    Args:
+        call: an expression.
+
+    Returns:
+        The expression: ``lr``, or ``lr`` times something; None where there is none.
     """
     if not isinstance(call, ast.Call):
         return None
@@ -165,11 +196,14 @@ def rate(call: ast.expr) -> ast.expr | None:
 
 
 def combine(wrapper: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
-    """Return the texts of a wrapped rule, for each library for which the rule has one.
+    """Combine the texts of a wrapper and of the rule inside.
 
     Args:
         wrapper: the texts of the wrapper.
-        base: the texts of the rule inside.
+        base: the texts of the rule.
+
+    Returns:
+        A text for each library that has both, or says why not.
     """
     combined = {}
     for library in LIBRARIES:
