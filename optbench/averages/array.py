@@ -68,12 +68,12 @@ def _scan(x: Given2, beta: Double, correct: Flag, out: Reals2) -> None:
     """
     gain, square = 1.0 - beta, beta * beta
     cube, fourth = square * beta, square * beta * beta
-    whole = x.shape[1] - x.shape[1] % 4
+    full = x.shape[1] - x.shape[1] % 4
     for i in range(x.shape[0]):
         v, fading = 0.0, correct
         faded, rest = 1.0, 0.0  # beta^t, and 1 - beta^t without the cancellation
         # One loop for both: a second one, for what follows the correction, takes 1.3 times as long.
-        for t in range(0, whole, 4):
+        for t in range(0, full, 4):
             s1 = gain * x[i, t]
             s2 = beta * s1 + gain * x[i, t + 1]
             s3 = beta * s2 + gain * x[i, t + 2]
@@ -90,8 +90,8 @@ def _scan(x: Given2, beta: Double, correct: Flag, out: Reals2) -> None:
             else:
                 out[i, t], out[i, t + 1], out[i, t + 2], out[i, t + 3] = v1, v2, v3, v
         s, power = 0.0, 1.0
-        for t in range(whole, x.shape[1]):
-            s = gain * x[i, t] if t == whole else beta * s + gain * x[i, t]
+        for t in range(full, x.shape[1]):
+            s = gain * x[i, t] if t == full else beta * s + gain * x[i, t]
             power *= beta
             rest = beta * rest + gain if fading and faded > FADED else 1.0
             faded *= beta

@@ -65,8 +65,8 @@ def read_series(file: str | Path, column: str | None = None, skip_missing: bool 
     if missing == len(values):
         raise OptbenchError(f"column {column!r} of {str(file)!r} holds no values")
     rows = np.flatnonzero(present)
-    kept = None if found is None or np.isnat(found[rows]).any() else found[rows]
-    return Series(column, values[rows], rows + 1, kept, missing)
+    dates_kept = None if found is None or np.isnat(found[rows]).any() else found[rows]
+    return Series(column, values[rows], rows + 1, dates_kept, missing)
 
 
 def _dialect(path: Path) -> dict[str, Any]:

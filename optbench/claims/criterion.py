@@ -52,16 +52,16 @@ class _Bounds:
         )
 
     def judge(self, cells: Mapping[str, Interval]) -> tuple[str, str]:
-        sides = {HOLDS: [], FAILS: [], UNDECIDED: []}
+        by_verdict = {HOLDS: [], FAILS: [], UNDECIDED: []}
         for name, interval in cells.items():
-            sides[self._side(*interval)].append(name)
-        verdict = _overall([side for side, names in sides.items() for _ in names])
+            by_verdict[self._verdict(*interval)].append(name)
+        verdict = _overall([verdict_of for verdict_of, names in by_verdict.items() for _ in names])
         if verdict in (HOLDS, FAILS) or len(cells) < 2:
             return verdict, ""
         words = {HOLDS: "it holds at", FAILS: "not at", UNDECIDED: "undecided at"}
         parts = [
-            f"{words[side]} " + ", ".join(f"{name} ({self._shown(cells[name])})" for name in names)
-            for side, names in sides.items()
+            f"{words[verdict_of]} " + ", ".join(f"{name} ({self._shown(cells[name])})" for name in names)
+            for verdict_of, names in by_verdict.items()
             if names
         ]
         return verdict, f"{self.on}: {'; '.join(parts)}"
@@ -82,7 +82,7 @@ class _Bounds:
 
 @dataclass(frozen=True, kw_only=True)
 class _OneSided(_Bounds):
-    """limit: what the whole interval has to lie beyond. against: beyond what, on the other side, it disagrees."""
+    """limit: the interval must lie beyond it to agree. against: beyond it, on the other side, it disagrees."""
 
     limit: float
     against: float | None = None
@@ -109,7 +109,7 @@ class Below(_OneSided):
     def _refusal(self) -> str:
         return f"{self._verb} above {self._text(self._end)}"
 
-    def _side(self, effect: float, low: float, high: float) -> str:
+    def _verdict(self, effect: float, low: float, high: float) -> str:
         return HOLDS if high < self.limit else FAILS if low > self._end else UNDECIDED
 
 
@@ -125,7 +125,7 @@ class Above(_OneSided):
     def _refusal(self) -> str:
         return f"{self._verb} below {self._text(self._end)}"
 
-    def _side(self, effect: float, low: float, high: float) -> str:
+    def _verdict(self, effect: float, low: float, high: float) -> str:
         return HOLDS if low > self.limit else FAILS if high < self._end else UNDECIDED
 
 
@@ -148,7 +148,7 @@ class Within(_Bounds):
     def _refusal(self) -> str:
         return f"{self._verb} outside of these"
 
-    def _side(self, effect: float, low: float, high: float) -> str:
+    def _verdict(self, effect: float, low: float, high: float) -> str:
         return (
             HOLDS
             if self.least <= low and high <= self.most
@@ -180,13 +180,13 @@ class AtMost(_Bounds):
     def _refusal(self) -> str:
         return "is larger"
 
-    def _side(self, effect: float, low: float, high: float) -> str:
+    def _verdict(self, effect: float, low: float, high: float) -> str:
         return HOLDS if effect <= self.limit else FAILS  # NaN is not at most anything
 
 
 @dataclass(frozen=True, kw_only=True)
 class Identity(AtMost):
-    """Two sides that are the same number in exact arithmetic: their largest difference is rounding, or it is not.
+    """Two expressions that are the same number in exact arithmetic: their largest difference is rounding, or it is not.
 
     because: why rounding stays below the limit.
     """

@@ -57,8 +57,8 @@ def run(
         about = environment(command or paper.program)
         write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
         tried = {outcome.claim.id: outcome for outcome in outcomes}
-        there = [tried.get(claim.id) or finished(claim, folder, budget) for claim in known or claims]
-        shown = [outcome for outcome in there if outcome]
+        known_outcomes = [tried.get(claim.id) or finished(claim, folder, budget) for claim in known or claims]
+        shown = [outcome for outcome in known_outcomes if outcome]
         _write_results(shown, paper, folder)
         write_page(shown, paper, about, folder)
     except OSError as error:

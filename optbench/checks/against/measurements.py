@@ -29,7 +29,7 @@ EPS_STEPS = (1, 2, 5, 12)
 # Relative difference: the accuracy of a measured memory of squares
 _SQUARES_ERROR = 1e-7
 # Change of a weight of 1: more than rounding
-_SEEN = 1e-13
+_VISIBLE = 1e-13
 # Relative difference: between the rounding of a measured number and another formula
 _FORMULA_ERROR = 1e-6
 
@@ -230,17 +230,17 @@ def _measure_decay(optimizer: Implementation, degree: float) -> Decay:
     first, second = steps(optimizer, gradients, RATE, np.array([1.0, 0.0])) - steps(optimizer, gradients)
     drift = change(0.0, 0.0)
     still = change(1.0, 0.0) - drift
-    seen = _SEEN * (1 + abs(still))
-    if not max(abs(first), abs(second), abs(still)) > seen:
+    visible = _VISIBLE * (1 + abs(still))
+    if not max(abs(first), abs(second), abs(still)) > visible:
         return Decay("none")
-    remembered = abs(second) > seen
+    remembered = abs(second) > visible
     mirrored = change(-1.0, 0.0) - drift
-    if abs(still + mirrored) > 1e-6 * abs(still) + seen or (not still and not remembered):
+    if abs(still + mirrored) > 1e-6 * abs(still) + visible or (not still and not remembered):
         return Decay("scale")
     doubled = change(1.0, 0.0, 2 * RATE)
     has_state = steps(optimizer, gradients)[1] != steps(optimizer, np.array([2.0, 3.0]))[1]
     if round(degree) == 1 and not has_state:
-        if abs(doubled - 2 * still) < 1e-6 * abs(still) + seen:
+        if abs(doubled - 2 * still) < 1e-6 * abs(still) + visible:
             return Decay("either", still / change(0.0, 1.0), shrinks=-still)
         return Decay("decoupled", -still, False, -still)
     if remembered:  # the coupled decay of a weight of 1 is minus the gradient that keeps the weight where it is
@@ -249,7 +249,7 @@ def _measure_decay(optimizer: Implementation, degree: float) -> Decay:
             middle = (low + high) / 2
             low, high = (low, middle) if change(1.0, -(10.0**middle)) * change(0.0, -1.0) > 0 else (middle, high)
         return Decay("coupled", 10.0**low)
-    if abs(change(2.0, LARGE) - change(0.0, LARGE) - 2 * still) > 1e-6 * abs(still) + seen * LARGE:
+    if abs(change(2.0, LARGE) - change(0.0, LARGE) - 2 * still) > 1e-6 * abs(still) + visible * LARGE:
         return Decay("scale")  # a trust ratio: the step grows with the weights
     with_rate = abs(doubled - 2 * still) < abs(doubled - still)
     return Decay("decoupled", -still / (RATE if with_rate else 1.0), with_rate, -still)
