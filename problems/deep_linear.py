@@ -69,11 +69,6 @@ def deep_linear(size=10, hidden=(10, 10), condition=10.0, gain=1.0, noise=0.01, 
     global, but the origin and each part of A not yet learned make a saddle, flatter with every layer. Starts at normal
     weights of standard deviation gain/sqrt(inputs of the layer); a small gain starts next to the saddle at the origin,
     with a plateau before each singular value. ``seed`` chooses A.
-
-    Its gradient takes four times its floor (benchmarks/floors.py on an AMD Zen 4: 820 ns a lane, 220): six products of
-    BLAS, of 110 to 140 ns each. Ten columns fill 10/16 of two vectors, which makes 70 ns of it the least, where 32 are
-    the operations' rate; the rest is the call. Products written in vectors took 125 to 135 ns, loops 2.3 times as long;
-    with the lanes innermost as long as BLAS, and for one lane 18 times.
     """
     if condition < 1 or gain <= 0:
         raise OptbenchError(f"problem deep_linear: condition={condition!r} must be at least 1, gain={gain!r} positive")

@@ -9,25 +9,20 @@ from optbench import Problem, problem
 
 
 def dixon_price_gradient(w, g, f):
-    # A row of g is written once, from w alone: a loop that also adds to the row before it does not vectorize.
-    last, runs = w.shape[0] - 1, w.shape[1]
+    dim, runs = w.shape
     for r in range(runs):
-        first = w[0, r] - 1.0
-        f[r] = first * first
-        g[0, r] = 2.0 * first - (4.0 * (2.0 * w[1, r] * w[1, r] - w[0, r]) if last > 0 else 0.0)
-    for i in range(1, last):
+        f[r] = (w[0, r] - 1.0) ** 2
+        g[0, r] = 2.0 * (w[0, r] - 1.0)
+        if dim > 1:
+            g[0, r] -= 4.0 * (2.0 * w[1, r] ** 2 - w[0, r])
+    for i in range(1, dim):
         weight, following = w.dtype.type(i + 1), w.dtype.type(i + 2)
-        before, here, after, slope = w[i - 1], w[i], w[i + 1], g[i]
         for r in range(runs):
-            gap = 2.0 * here[r] * here[r] - before[r]
-            f[r] += weight * gap * gap
-            slope[r] = 8.0 * weight * gap * here[r] - 2.0 * following * (2.0 * after[r] * after[r] - here[r])
-    if last > 0:
-        weight = w.dtype.type(last + 1)
-        for r in range(runs):
-            gap = 2.0 * w[last, r] * w[last, r] - w[last - 1, r]
-            f[r] += weight * gap * gap
-            g[last, r] = 8.0 * weight * gap * w[last, r]
+            gap = 2.0 * w[i, r] ** 2 - w[i - 1, r]
+            f[r] += weight * gap**2
+            g[i, r] = 8.0 * weight * gap * w[i, r]
+            if i + 1 < dim:
+                g[i, r] -= 2.0 * following * (2.0 * w[i + 1, r] ** 2 - w[i, r])
 
 
 @problem(source="Dixon & Price 1989, J. Optim. Theory Appl. 60(2)")

@@ -26,9 +26,6 @@ def hyperbolic(radius=1.0, offset=1e-3, noise=0.01):
     diag(2, -2); outside, the slope goes on without a jump, but the curvature in y turns from -2 to 2. Tests how fast
     a method leaves a strict saddle: gradient descent at rate eta multiplies y by 1 + 2 eta a step. Starts almost on
     the path into the saddle: x standard normal, y normal times ``offset``.
-
-    Its gradient takes four times its floor (benchmarks/floors.py on a Xeon): 28 ns a call of 64 lanes, of which a call
-    that only writes zeros takes 21.
     """
     if radius <= 0:
         raise OptbenchError(f"problem hyperbolic: radius={radius!r} must be positive")

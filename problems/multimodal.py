@@ -1,6 +1,6 @@
 """Classical functions of any dimension with many local minima, in their plain forms.
 
-Styblinski and Tang's, Rastrigin's, Ackley's, Griewank's and Levy's.
+By Styblinski and Tang, Rastrigin, Ackley, Griewank and Levy.
 """
 
 from math import acos, cos, e, expm1, pi, sin, sqrt
@@ -8,8 +8,6 @@ from math import acos, cos, e, expm1, pi, sin, sqrt
 import numpy as np
 
 from optbench import OptbenchError, Problem, problem
-from optbench.kit.lane_products import is_single
-from optbench.kit.sums import add_up
 
 
 def _function(name, dim, radius, gradient, value, at, source, noise, **more):
@@ -30,36 +28,15 @@ def _function(name, dim, radius, gradient, value, at, source, noise, **more):
     )
 
 
-def styblinski_tang_gradient(w, g, f, work):
+def styblinski_tang_gradient(w, g, f):
     dim, runs = w.shape
-    floor = w.dtype.type(32 * dim)
-    if is_single(runs) and dim >= 8:  # squares and places apart, by fours, so that they fill vectors
-        squares, places = work[:4], work[4:8]
-        for k in range(4):
-            squares[k], places[k] = 0.0, 0.0
-        for i in range(0, dim, 4):
-            for k in range(min(4, dim - i)):
-                x = w[i + k, 0]
-                depth = x * x - 8.0
-                g[i + k, 0] = (x + x) * depth + 2.5
-                squares[k] += depth * depth
-                places[k] += x
-        for k in range(4):
-            squares[k] += 5.0 * places[k]
-        f[0] = 0.5 * ((squares[0] + squares[2]) + (squares[1] + squares[3])) - floor
-        return
-    terms = work.reshape(dim, runs)
     for r in range(runs):
         f[r] = 0.0
     for i in range(dim):
         for r in range(runs):
             x = w[i, r]
-            depth = x * x - 8.0  # x^4 - 16 x^2 is its square less 64
-            terms[i, r] = depth * depth + 5.0 * x
-            g[i, r] = (x + x) * depth + 2.5
-    add_up(terms, f)
-    for r in range(runs):
-        f[r] = 0.5 * f[r] - floor
+            f[r] += 0.5 * x * (x * (x * x - 16.0) + 5.0)
+            g[i, r] = 2.0 * x * (x * x - 8.0) + 2.5
 
 
 @problem(source="Styblinski & Tang 1990, Neural Networks 3, 467-483")
@@ -81,7 +58,6 @@ def styblinski_tang(dim=2, radius=5.0, noise=1.0):
         at,
         "closed form: 4 w^3 - 32 w + 5 = 0",
         noise,
-        work=lambda rows, runs: dim * runs,
     )
 
 
@@ -109,29 +85,24 @@ def rastrigin(dim=2, radius=5.12, noise=1.0):
 
 def ackley_gradient(w, g, f, work):
     dim, runs = w.shape
-    share, size = w.dtype.type(1.0 / dim), dim * runs
-    squares, waves = work[:size].reshape(dim, runs), work[size : 2 * size].reshape(dim, runs)
-    ripple, pull = work[2 * size : 2 * size + runs], work[2 * size + runs : 2 * size + 2 * runs]
+    size = w.dtype.type(dim)
+    ripple, pull = work[:runs], work[runs:]
     for r in range(runs):
         f[r] = 0.0
         ripple[r] = 0.0
     for i in range(dim):
         for r in range(runs):
-            s = sin(pi * w[i, r])
-            squares[i, r] = share * w[i, r] * w[i, r]
-            waves[i, r] = -2.0 * share * s * s
-            g[i, r] = s * cos(pi * w[i, r])
-    add_up(squares, f)
-    add_up(waves, ripple)
+            f[r] += w[i, r] ** 2 / size
+            ripple[r] -= 2.0 * sin(pi * w[i, r]) ** 2 / size  # cos(2 pi x) - 1, exact near the minimum
     for r in range(runs):
-        root = sqrt(f[r])
-        cone, wave = expm1(-0.2 * root), expm1(ripple[r])
+        root, wave = sqrt(f[r]), expm1(ripple[r])
+        cone = expm1(-0.2 * root)
         f[r] = -20.0 * cone - e * wave
-        ripple[r] = 4.0 * pi * share * e * (1.0 + wave)
-        pull[r] = 4.0 * share * (1.0 + cone) / root if root > 0.0 else 0.0
+        ripple[r] = 2.0 * pi * e * (1.0 + wave) / size
+        pull[r] = 4.0 * (1.0 + cone) / (size * root) if root > 0.0 else 0.0
     for i in range(dim):
         for r in range(runs):
-            g[i, r] = ripple[r] * g[i, r] + pull[r] * w[i, r]
+            g[i, r] = ripple[r] * sin(2.0 * pi * w[i, r]) + pull[r] * w[i, r]
 
 
 @problem(source="Ackley 1987, A Connectionist Machine for Genetic Hillclimbing; in n dimensions: Bäck 1996")
@@ -152,13 +123,13 @@ def ackley(dim=2, radius=5.0, noise=0.1):
         0.0,
         "closed form: w = 0",
         noise,
-        work=lambda rows, runs: 2 * (dim + 1) * runs,
+        work=lambda rows, runs: 2 * runs,
     )
 
 
 def griewank_gradient(w, g, f, constants, work):
-    # f holds running products until the end: of the cosines before the i-th in one pass, of those behind it in the
-    # next.
+    # The gradient needs the product of all cosines but the i-th: f holds the product of those before it in the first
+    # pass, and of those behind it in the second.
     dim, runs = w.shape
     waves = work.reshape(dim, runs)
     for r in range(runs):

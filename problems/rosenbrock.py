@@ -3,31 +3,21 @@
 import numpy as np
 
 from optbench import OptbenchError, Problem, problem
-from optbench.kit.sums import add_up
 
 
-def value_and_gradient(w, g, f, work):
-    # A row of g is written once, from w alone: a loop that also adds to the row before it does not vectorize.
-    last, runs = w.shape[0] - 1, w.shape[1]
-    terms = work.reshape(last - 1, runs)
+def value_and_gradient(w, g, f):
+    dim, runs = w.shape
     for r in range(runs):
-        a = 1.0 - w[0, r]
-        b = w[1, r] - w[0, r] * w[0, r]
-        f[r] = a * a + 100.0 * b * b
-        g[0, r] = -(a + a) - 400.0 * w[0, r] * b
-    for i in range(1, last):
-        before, here, after, slope, term = w[i - 1], w[i], w[i + 1], g[i], terms[i - 1]
+        f[r] = 0.0
+        g[dim - 1, r] = 200.0 * (w[dim - 1, r] - w[dim - 2, r] ** 2)
+    for i in range(dim - 1):
         for r in range(runs):
-            a = 1.0 - here[r]
-            b = after[r] - here[r] * here[r]
-            c = 100.0 * b
-            term[r] = a * a + c * b
-            half = 100.0 * (here[r] - before[r] * before[r]) - a - (here[r] + here[r]) * c
-            slope[r] = half + half
-    add_up(terms, f)
-    before, here, slope = w[last - 1], w[last], g[last]
-    for r in range(runs):
-        slope[r] = 200.0 * (here[r] - before[r] * before[r])
+            a = 1.0 - w[i, r]
+            b = w[i + 1, r] - w[i, r] ** 2
+            f[r] += a**2 + 100.0 * b**2
+            g[i, r] = -2.0 * a - 400.0 * w[i, r] * b
+            if i > 0:
+                g[i, r] += 200.0 * (w[i, r] - w[i - 1, r] ** 2)
 
 
 @problem(source="Rosenbrock 1960, Comput. J. 3(3); n-D: De Jong 1975")
@@ -48,6 +38,5 @@ def rosenbrock(dim=2, noise=1.0):
         minimum_source="closed form: every w_i = 1",
         minimizer=np.ones(dim),
         noise=noise,
-        work=lambda rows, runs: (dim - 2) * runs,
         domain=((-2.0, 2.0), (-1.0, 3.0)),
     )

@@ -14,7 +14,7 @@ from optbench import OptbenchError, Problem, problem
 # and Q'. ``constants`` are the eigenvalues, w*, then a cosine and a sine a turn.
 
 
-def value_and_gradient(w, g, f, constants, layout, work):
+def value_and_gradient(w, g, f, constants, layout):
     """f = 1/2 sum_i eigenvalue_i z_i^2 with z = Q (w - w*), g = Q' (eigenvalue z); z stands in g for a while."""
     dim, runs = w.shape
     for i in range(dim):
@@ -25,7 +25,7 @@ def value_and_gradient(w, g, f, constants, layout, work):
         half = layout[stage]
         for first in range(0, dim - half, 2 * half):
             for i in range(first, min(first + half, dim - half)):
-                turn(g[i], g[i + half], constants[at], constants[at + 1], work)
+                turn(g[i], g[i + half], constants[at], constants[at + 1])
                 at += 2
     for r in range(runs):
         f[r] = 0.0
@@ -40,7 +40,7 @@ def value_and_gradient(w, g, f, constants, layout, work):
         place = at
         for first in range(0, dim - half, 2 * half):
             for i in range(first, min(first + half, dim - half)):
-                turn(g[i], g[i + half], constants[place], -constants[place + 1], work)
+                turn(g[i], g[i + half], constants[place], -constants[place + 1])
                 place += 2
 
 
@@ -50,25 +50,11 @@ def turns(dim, half):
     return whole * half + min(dim - half - whole * 2 * half, half)
 
 
-def turn(one, other, cosine, sine, work):
-    # A loop over two rows of one array is a vector only where the compiler asks whether they overlap, which it does not
-    # for few lanes: those go by way of two rows of another.
-    runs = one.shape[0]
-    if runs > 16:
-        for r in range(runs):
-            a, b = one[r], other[r]
-            one[r] = cosine * a - sine * b
-            other[r] = sine * a + cosine * b
-        return
-    x, y = work[:runs], work[runs : 2 * runs]
-    for r in range(runs):
-        x[r] = cosine * one[r] - sine * other[r]
-    for r in range(runs):
-        y[r] = sine * one[r] + cosine * other[r]
-    for r in range(runs):
-        one[r] = x[r]
-    for r in range(runs):
-        other[r] = y[r]
+def turn(one, other, cosine, sine):
+    for r in range(one.shape[0]):
+        a, b = one[r], other[r]
+        one[r] = cosine * a - sine * b
+        other[r] = sine * a + cosine * b
 
 
 def rotated(eigenvalues, minimizer, rng, start, **fields):
@@ -89,7 +75,6 @@ def rotated(eigenvalues, minimizer, rng, start, **fields):
         minimizer=minimizer,
         constants=np.concatenate([eigenvalues, minimizer, np.column_stack([np.cos(angles), np.sin(angles)]).ravel()]),
         layout=tuple(halves),
-        work=lambda rows, runs: 2 * runs,
         domain=((-5.0, 5.0), (-5.0, 5.0)),
         **fields,
     )
