@@ -11,18 +11,18 @@ from optbench.contract.errors import OptbenchError
 from optbench.datasets import files
 
 WORD = "datasets"
-"""The kind, as it is listed."""
+"""The kind in listings."""
 _IMAGES = ("convolution",)
 """Problems that learn from square images only, which they say when they have the data."""
 _ON_DISK = ("mapped",)
 """Sets that would be written to a disk to be shown."""
 _WORDS = {"missing": ["drop", "mean"]}
-"""What parameters can be, where that is one of a few words."""
+"""Values of parameters that are one of a few words."""
 
 
 def rows() -> list[dict]:
-    """One row for each: kind, name, formula (its size and where it is from), defaults, source, family, file as for all
-    names; rows and features (None where that is up to a file), target, and extra: whether it needs ``datasets``.
+    """Return one row for each: kind, name, formula (its size and source), defaults, source, family and file as for all
+    names; rows and features (None for a file), target, and extra, True where it needs the extra ``datasets``.
     """
     return [_row(name, entry) for name, entry in datasets.ENTRIES.items()]
 
@@ -40,7 +40,7 @@ def _row(name, entry) -> dict:
 
 
 def is_one(text: str) -> bool:
-    """Whether a text names a data set, with parameters or without, or is the path of a file of data."""
+    """Return True for the name of a data set, with parameters or without, and for the path of a data file."""
     if files.is_path(text):
         return True
     try:
@@ -50,7 +50,7 @@ def is_one(text: str) -> bool:
 
 
 def describe(catalogue: Catalogue, text: str) -> dict:
-    """What is learned from a data set: a record with kind, name, formula, description, parameters, source and files as
+    """Describe a data set: a record with kind, name, formula, description, parameters, source and files as
     of all names; and rows, test_rows, features, classes (0: real), target, split, scaling, notes, sha256 (of the user's
     file), data_text, data_warning, problems (that take it), and missing: why it cannot be loaded here.
 
@@ -59,7 +59,7 @@ def describe(catalogue: Catalogue, text: str) -> dict:
     """
     name, given = ("file", {"path": text}) if files.is_path(text) else names.parse(text)
     entry = datasets.ENTRIES[name]
-    given = files.spoken(given) if name == "file" else given
+    given = files.as_texts(given) if name == "file" else given
     values = names.fill("data set", name, given, entry.parameters)
     doc = inspect.cleandoc(entry.make.__doc__ or entry.about).replace("``", "`")
     data, missing = None, ""
@@ -99,7 +99,7 @@ def _plain(value):
 
 
 def _problems(catalogue, text, data) -> list[str]:
-    """The problems that learn from such targets."""
+    """Return the problems that learn from such targets."""
     fitting = []
     for name, family in catalogue.problems.items():
         if "data" not in family.parameters:
@@ -112,7 +112,7 @@ def _problems(catalogue, text, data) -> list[str]:
 
 
 def markdown() -> str:
-    """The table of reports/catalogue.md."""
+    """Return the table of reports/catalogue.md."""
     head = ["| name | rows | features | target | what it is | parameters |", "|---|---|---|---|---|---|"]
     lines = []
     for row in rows():

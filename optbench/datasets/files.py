@@ -1,4 +1,4 @@
-"""The user's own data: which files it can be, and what can be asked of them."""
+"""The user's own files as a data set: their kinds and parameters."""
 
 import contextlib
 import difflib
@@ -16,7 +16,7 @@ from optbench.datasets.copies import copy_of
 from optbench.datasets.record import Entry, Raw
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".svm", ".libsvm")
-"""Of files of data; a text may be packed, .csv.gz."""
+"""Endings of data files; text files may be packed, .csv.gz."""
 PARAMETERS: Mapping[str, Any] = {
     "path": "", "target": "", "drop": (), "missing": "", "sep": "", "encoding": "", "decimal": "", "positive": "",
 }  # fmt: skip
@@ -30,13 +30,13 @@ _OTHERS = {
 
 
 def is_path(text: str) -> bool:
-    """Whether a text is a path, not a name with parameters."""
+    """Return True for a path, False for a name with parameters."""
     known = (*ENDINGS, ".gz", *_OTHERS)
     return "(" not in text and ("/" in text or "\\" in text or text.lower().endswith(known))
 
 
-def spoken(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of ``file`` as texts, however they were typed: positive=1, target=2024, drop='id,name'."""
+def as_texts(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of ``file`` as texts, also typed as positive=1, target=2024 or drop='id,name'."""
     texts = {}
     for key, value in given.items():
         if key == "drop":
@@ -61,7 +61,7 @@ def _text(key, value):
 
 
 def ending_of(place: Path) -> str:
-    """The ending that says what a file holds, in small letters, without .gz."""
+    """Return the ending that names the format, in lower case and without .gz."""
     name = place.name.lower()
     text = name.removesuffix(".gz")
     ending = Path(text).suffix
@@ -70,7 +70,7 @@ def ending_of(place: Path) -> str:
 
 
 def file_of(path: str) -> Path:
-    """The file that is read for a path. Raises OptbenchError where there is none, or none of a kind that is known."""
+    """Return the file to read for a path. Raises OptbenchError where there is none, or none of a kind that is known."""
     place = copy_of(path) or path_of("data set", path)
     if is_folder(place):
         raise OptbenchError(f"data set {path}: this is a folder; name a file in it")
@@ -86,7 +86,7 @@ def file_of(path: str) -> Path:
 
 
 def _nearest(place: Path) -> str:
-    """The file beside it that was perhaps meant."""
+    """Suggest a file beside it with a similar name."""
     try:
         beside = [each.name for each in place.parent.iterdir() if ending_of(each) in ENDINGS]
     except (OSError, ValueError):
@@ -116,12 +116,10 @@ def _file(**given: Any) -> Raw:
     _refuse_parameters(path, ending, given)
     try:
         if ending in _TABLES:
-            from optbench.datasets import reading, tables  # pandas, which only tables need
+            from optbench.datasets import tables  # pandas, which only tables need
 
-            if ending == ".parquet":
-                table = reading.parquet(path, place)
-            else:
-                table = reading.csv(place, ending, given)
+            parquet = ending == ".parquet"
+            table = tables.read_parquet(path, place) if parquet else tables.read_csv(place, ending, given)
             return tables.examples(table, given)
         from optbench.datasets import arrays
 

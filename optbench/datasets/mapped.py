@@ -55,17 +55,17 @@ class Mapped:
 
     dtype = np.dtype(float)
     known_finite = True
-    """It was generated so: nobody needs to read it all to know."""
+    """Generated so: no check needs to read all of it."""
 
     @property
     def features(self) -> int:
-        """Without the last column, which is ones."""
+        """The number of features without the last column, which is ones."""
         return self.files.features
 
 
 @dataclass(frozen=True)
 class Files:
-    """Where the arrays of a set are kept: x (rows, features + 1), its last column ones, and y (rows,), 0 or 1.
+    """The files of a set's arrays: x (rows, features + 1), its last column ones, and y (rows,), 0 or 1.
 
     x is there in each dtype that was asked for, y in float64 alone.
     """
@@ -77,7 +77,7 @@ class Files:
 
     @lru_cache(maxsize=8)  # noqa: B019  # maps, which cost nothing to keep
     def array(self, name: str, dtype: str) -> np.memmap:
-        """The array of a file, which is made if it is not there. Raises OptbenchError where that cannot be."""
+        """Return the array of a file, which is written if it is not there. Raises OptbenchError where that fails."""
         folder = self.folder / dtype
         if not folder.is_dir():
             size = np.dtype(dtype).itemsize * self.rows * (self.features + 2)
@@ -121,15 +121,16 @@ class Files:
 
 
 def with_intercept(data: Dataset) -> tuple:
-    """The set's x and x_test, with ones as the last column; a mapped one has them already, and is not copied."""
+    """Return x and x_test with ones as the last column; a mapped set has them already, and is not copied."""
     if isinstance(data.x, Mapped):
         return data.x, data.x_test
     return tuple(np.column_stack([part, np.ones(len(part))]) for part in (data.x, data.x_test))
 
 
 def remembered(data: Dataset, key: str, compute: Callable, valid: Callable) -> np.ndarray:
-    """``compute()``; for a mapped set kept beside its files under ``key``, and taken from there where it is ``valid``:
-    what takes many passes over all examples is done once.
+    """Return ``compute()``; for a mapped set, store the result beside its files and read it from there next time.
+
+    ``key``: the name of the file. ``valid``: tells whether a stored result can be used.
     """
     if not isinstance(data.x, Mapped):
         return compute()

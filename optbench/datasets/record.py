@@ -1,11 +1,12 @@
-"""What a data set is, and how examples as they come are split, encoded, filled in and scaled."""
+"""The record of a data set, and the preparation of raw examples: split, encode, fill in, scale."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from optbench.contract import names
 from optbench.contract.errors import OptbenchError
 
 # Share of the examples: the usual split
@@ -15,11 +16,11 @@ MOST_CLASSES = 100
 # Examples: the fewest of which a fifth is one
 FEWEST_EXAMPLES = 5
 SPLIT = "drawn with seed 0 (one in five)"
-"""In words, how ``split`` chooses the test examples."""
+"""The choice of test examples by ``split``, in words."""
 
 
 class Entry(NamedTuple):
-    """A data set that can be asked for: how it is made, its parameters, and what a list says of it."""
+    """A data set of the catalogue: how it is made, its parameters, and what ``list`` shows."""
 
     make: Callable
     """A function of the parameters -> Raw or Dataset."""
@@ -32,7 +33,7 @@ class Entry(NamedTuple):
     """"2 classes", "10 classes", "real"."""
     about: str
     extra: bool = False
-    """Whether it needs the extra ``datasets``."""
+    """True where it needs the extra ``datasets``."""
 
 
 @dataclass(frozen=True)
@@ -49,25 +50,25 @@ class Dataset:
     digest: str = ""
     """sha256 of the user's file; "" for a set that its name and parameters say all about."""
     name: str = ""
-    """As it is asked for: a name with the parameters that differ from their defaults, or the path of a file."""
+    """A name with the parameters that differ from their defaults, or the path of a file."""
     target: str = ""
-    """In words, what the targets are, and how many classes or in which range."""
+    """The targets in words, with the number of classes or their range."""
     warning: str = ""
-    """What to look at in the user's file, where its target is likely to be another column than the one taken."""
+    """What to check in the user's file, where its target is likely to be another column than the one taken."""
     hint: str = ""
     """How to ask the user's file for another target."""
     split: str = "the generator's"
-    """In words, which rows are for testing."""
+    """The choice of test rows, in words."""
     scaling: str = "as generated"
-    """In words, what is standardized, by which rows."""
+    """The scaling of features and target, in words."""
     notes: tuple[str, ...] = ()
-    """What was done to the rows and columns of the user's own data: left out, filled in, made numbers."""
+    """Changes to rows and columns of the user's own data: left out, filled in, made numbers."""
 
     @property
     def text(self) -> str:
-        """What is learned from: "digits: 1,438 training and 359 test rows, 64 features, target: the digit (...)".
+        """The data in words: "digits: 1,438 training and 359 test rows, 64 features, target: the digit (...)".
 
-        Of the user's own data also what was done to it, how it was split and what was standardized.
+        For the user's own data also its changes, split and scaling.
         """
         features = getattr(self.x, "features", self.x.shape[1])
         size = f"{len(self.x):,} training and {len(self.x_test):,} test rows"
@@ -79,7 +80,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Raw:
-    """Examples as they come: x (n, features) and y (n,), of which 20% become test examples unless ``test`` holds some.
+    """Raw examples: x (n, features) and y (n,), of which 20% become test examples unless ``test`` holds some.
 
     ``classes``: how many, y being 0, 1, ...; 0 for real targets; None where the values of y have yet to tell.
     ``scaled``: the features share one scale already (pixels), and stay as they are. ``target``: what y is, in words;
@@ -98,11 +99,11 @@ class Raw:
     suspicion: str = ""
     hint: str = ""
     labels: tuple[str, ...] = ()
-    """What the classes 0, 1, ... are called, where y holds their numbers."""
+    """The names of the classes 0, 1, ..., where y holds their numbers."""
     columns: tuple[str, ...] = ()
     """The names of the features, for messages."""
     fill: bool = False
-    """Whether x has gaps (NaN), to be filled with the mean of the training rows."""
+    """True where gaps (NaN) in x are to be filled with the mean of the training rows."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -130,8 +131,8 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
         count = len(labels)
         y, y_test = every[: len(y)], every[len(y) :]
     named = classes or raw.labels or raw.y.dtype.kind not in "biuf"  # whole numbers may be real targets
-    told = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if named and not raw.suspicion else ""))
-    warning = "; ".join(f"data set {raw.name}: {each}" for each in told)
+    warnings = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if named and not raw.suspicion else ""))
+    warning = "; ".join(f"data set {raw.name}: {each}" for each in warnings)
     target = _target_text(raw, every, count, labels)
     if raw.fill:
         x, x_test = _filled(raw, x, x_test)
@@ -156,14 +157,14 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
 
 
 def _unseen(y, labels) -> str:
-    """A warning of classes of the user's that no training row has."""
+    """Warn of classes that no training row has."""
     there = np.bincount(y.astype(int), minlength=len(labels)) if labels else ()
     unseen = [label for label, count in zip(labels, there, strict=True) if not count]
     return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
 
 
 def _filled(raw, x, x_test):
-    """The gaps of both parts with the mean of what the training rows have."""
+    """Fill the gaps of both parts with the mean of the training rows."""
     gaps = np.isnan(x)
     empty = np.flatnonzero(gaps.all(axis=0))
     if len(empty):
@@ -176,7 +177,7 @@ def _filled(raw, x, x_test):
 
 
 def _standardized(raw, x, x_test):
-    """Both parts by mean and standard deviation of the training rows; what is constant in those becomes 0 there."""
+    """Standardize both parts by the training rows; a feature that is constant there becomes 0."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = x.mean(axis=0), x.std(axis=0)
     large = np.flatnonzero(~np.isfinite(mean + scale))
@@ -193,7 +194,7 @@ def _column(raw, place):
 
 
 def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...]) -> str:
-    """What y (n,) holds, numbers of classes or real targets as they come; of the user's own data how many of each."""
+    """Describe y (n,), classes or raw real targets; of the user's own data with the rows of each class."""
     if not classes:
         return f"{raw.target}, real, from {y.min():.4g} to {y.max():.4g}"
     if not labels:
@@ -211,7 +212,7 @@ def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...])
 
 
 def split(x: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """(x, y) of the training and of the test examples."""
+    """Return (x, y) of the training and of the test examples."""
     order = np.random.default_rng(0).permutation(len(x))
     cut = round(len(x) * (1 - TEST_SHARE))
     train, test = order[:cut], order[cut:]
@@ -219,7 +220,7 @@ def split(x: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], 
 
 
 def decoded(owner: str, y: np.ndarray) -> np.ndarray:
-    """Texts that are stored as bytes as texts, b"yes" as "yes"; anything else as it is. Raises OptbenchError."""
+    """Decode texts that are stored as bytes; return anything else unchanged. Raises OptbenchError."""
     several = y.dtype.kind == "O" and y.size and all(isinstance(each, bytes) for each in y.flat)
     if y.dtype.kind != "S" and not several:
         return y
@@ -230,7 +231,7 @@ def decoded(owner: str, y: np.ndarray) -> np.ndarray:
 
 
 def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The targets as numbers and what the classes are called: their sorted values become 0, 1, ...; of real ones none.
+    """Return the targets as numbers, with the names of the classes: sorted values become 0, 1, ...; none for real ones.
 
     Texts and truth values are classes, and whole numbers can be. Raises OptbenchError where they are not as wanted.
     """
@@ -257,5 +258,24 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
 
 
 def label(value: object) -> str:
-    """A class as it is called: 1 for 1.0."""
+    """Return the name of a class: 1 for 1.0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def split_columns(texts: Iterable[str], columns: Iterable[str]) -> list[str]:
+    """Return the columns that ``drop`` names: each text is one of ``columns``, or several with commas between them."""
+    columns = set(columns)
+    parts = [part for text in texts for part in ([text] if text in columns else text.split(","))]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def file_query(given: Mapping[str, Any], drop: Iterable[str] = (), **more: str) -> str:
+    """Return how a user types a request for a file: these parameters and more, ``file(path='d.csv', ...)``.
+
+    ``drop``: columns to leave out besides those of ``given``.
+    """
+    asked = {key: value for key, value in {**given, **more}.items() if value}
+    left_out = (*asked.pop("drop", ()), *drop)
+    if left_out:
+        asked["drop"] = left_out if any("," in name for name in drop) else ",".join(left_out)
+    return names.canonical("file", asked)

@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
-from optbench.datasets import columns
+from optbench.datasets import tables
 
 ROWS = 60
 RNG = np.random.default_rng(3)
@@ -239,20 +239,20 @@ def test_a_class_without_a_training_row_is_warned_of():
     ids=["decimals", "whole with a gap", "truth with a gap", "numbers as texts", "float32", "large"],
 )
 def test_numbers_of_every_kind_are_numbers(column, values):
-    raw = columns.column({"path": "d.parquet"}, "c", pd.Series(column))
+    raw = tables.column({"path": "d.parquet"}, "c", pd.Series(column))
     assert raw.levels == () and raw.width == 1
     np.testing.assert_array_equal(raw.features(np.arange(24))[:, 0], np.asarray(values, float))
 
 
 def test_categories_and_mixed_columns_are_texts():
     for made in (pd.Series(pd.Categorical([3, 1, 3, None])), pd.Series(["3", 1, "3", None], dtype=object)):
-        column = columns.column({"path": "d"}, "c", made)
+        column = tables.column({"path": "d"}, "c", made)
         if made.dtype == object:  # they are all numbers
             np.testing.assert_array_equal(column.numbers, [3, 1, 3, np.nan])
         else:
             assert column.levels == ("1", "3") and column.codes.tolist() == [1, 0, 1, -1]
-    mixed = columns.column({"path": "d"}, "c", pd.Series(["b", 1, "b", None, 2.5], dtype=object))
+    mixed = tables.column({"path": "d"}, "c", pd.Series(["b", 1, "b", None, 2.5], dtype=object))
     assert mixed.levels == ("1", "2.5", "b")
     for odd in ([1 + 2j] * 4, [{"a": 1}] * 4, ["a", b"b", 3, {}]):
         with pytest.raises(OptbenchError, match="feature 'c' holds values of the kind .*, neither numbers nor texts"):
-            columns.column({"path": "d"}, "c", pd.Series(odd))
+            tables.column({"path": "d"}, "c", pd.Series(odd))

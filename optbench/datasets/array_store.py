@@ -1,7 +1,7 @@
-"""Arrays and tables in memory -> a file named by what is in it, which a spec, a worker and a resume can read.
+"""Keep arrays and tables in files named by their content, which a spec, a worker and a resume can read.
 
-Equal values give the same name, and the file is written once. It stands below ``OPTBENCH_DATA``, or else
-``XDG_CACHE_HOME`` or ``~/.cache``, where no other folder is asked for.
+Equal values give the same name, and the file is written once: below ``OPTBENCH_DATA``, or else ``XDG_CACHE_HOME`` or
+``~/.cache``, where the user names no folder.
 """
 
 import hashlib
@@ -15,24 +15,23 @@ import numpy as np
 from optbench.contract import arguments, resources
 from optbench.contract.arguments import is_file, path_of
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.datasets.asking import several
 from optbench.datasets.cache import cache_folder, write_whole
-from optbench.datasets.record import decoded
+from optbench.datasets.record import decoded, split_columns
 
 _LETTERS = 16
-"""Of a file's name."""
+"""Length of a file's name: hexadecimal digits of a hash."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Where examples are kept, as it is written in a spec, and the column that is the target, "" for arrays."""
+    """The path of a file as a spec has it, and the target column, "" for arrays."""
 
     path: str
     target: str
 
 
 def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (), folder: Any = None) -> Kept:
-    """A file of these examples.
+    """Write examples to a file, if it is not there.
 
     ``x``: an array (n, ...), or a table: a DataFrame, or what turns itself into one (``to_pandas``). ``y``: (n,), or
     the name of a column. ``test``: a pair of arrays, where the test examples are fixed. ``drop``: columns to leave out.
@@ -59,7 +58,7 @@ def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (),
 
 
 def _table(owner, x):
-    """A copy of X as a DataFrame with names as reading it strips them, or None where it is an array."""
+    """Return X as a DataFrame with stripped names; None where it is an array."""
     x = x.to_pandas() if hasattr(x, "to_pandas") else x
     if not (hasattr(x, "columns") and hasattr(x, "iloc")):
         if not (hasattr(x, "to_frame") and hasattr(x, "iloc")):
@@ -73,7 +72,7 @@ def _table(owner, x):
 
 
 def _array(owner, name, values) -> np.ndarray:
-    """An array of at least two axes, in memory and without a mask."""
+    """Return an array of at least two axes, in memory and without a mask."""
     _refuse_ranges(owner, name, values)
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         rows, features = values.shape
@@ -96,7 +95,7 @@ def _array(owner, name, values) -> np.ndarray:
 
 
 def _targets(owner, name, values, rows) -> np.ndarray:
-    """(n,) numbers or texts."""
+    """Return (n,) numbers or texts."""
     _refuse_ranges(owner, name, values)
     try:
         found = np.asarray(values.astype(float).filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values)
@@ -152,8 +151,8 @@ def _bytes(array):
 
 
 def _with_target(owner, table, y, drop):
-    """The table without what is dropped and with y among its columns, and what that one is called."""
-    drop = several(drop, table.columns)
+    """Return the table without dropped columns and with y as one, and the name of that."""
+    drop = split_columns(drop, table.columns)
     for name in drop:
         if name not in table.columns:
             raise unknown(f"column of X in {owner}: drop", name, table.columns)
@@ -185,15 +184,15 @@ def _with_target(owner, table, y, drop):
 
 
 def _one_column(owner, y):
-    """The column of a table of one; anything else as it is."""
+    """Return the column of a table of one; anything else unchanged."""
     if not hasattr(y, "columns"):
         return y
     y = y.to_pandas() if hasattr(y, "to_pandas") else y
     if not hasattr(y, "iloc"):
         return y
     if y.shape[1] != 1:
-        told = ", ".join(map(str, y.columns[:3])) + ", ..." * (y.shape[1] > 3)
-        raise OptbenchError(f"{owner}: y is a table of {y.shape[1]:,} columns ({told}): give one of them")
+        names = ", ".join(map(str, y.columns[:3])) + ", ..." * (y.shape[1] > 3)
+        raise OptbenchError(f"{owner}: y is a table of {y.shape[1]:,} columns ({names}): give one of them")
     return y.iloc[:, 0]
 
 
@@ -216,10 +215,10 @@ def _keep_table(owner, table, target, place) -> Kept:
             table = table.assign(**{name: [None if pd.isna(each) else str(each) for each in values]})
         values = table[name]
         plain = values.dtype.kind in "biufM" and isinstance(values.dtype, np.dtype)
-        told = (
+        content = (
             _bytes(values.to_numpy()) if plain else repr([None if each is pd.NA else each for each in values.tolist()])
         )
-        parts += [name, str(values.dtype), told]
+        parts += [name, str(values.dtype), content]
     path = place / f"{_hash(parts)}.parquet"
     if not is_file(path):
         try:
@@ -232,7 +231,7 @@ def _keep_table(owner, table, target, place) -> Kept:
 
 
 def _hash(parts) -> str:
-    """Of the values, not of the file, whose bytes differ from one version of a library to the next."""
+    """Return a hash of the values: the bytes of the file differ from one version of a library to the next."""
     digest = hashlib.sha256()
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
@@ -242,7 +241,7 @@ def _hash(parts) -> str:
 
 
 def _short(path: Path) -> str:
-    """The path from the user's home on, so that the name is the same wherever that is."""
+    """Return the path with ~ for the home folder, so that the name is the same for every user."""
     path = path.absolute()
     try:
         return f"~/{path.relative_to(Path.home()).as_posix()}"
