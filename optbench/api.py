@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from optbench.catalogue import loader
-from optbench.contract.arguments import path_of
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import RENAMED, OptbenchError, unknown
 from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
 from optbench.contract.schedules import Schedule
 

@@ -13,8 +13,8 @@ from optbench.analysis.effects import mean_effects, row_medians
 from optbench.analysis.held_out import held_out_at
 from optbench.analysis.measures import LOG_TAIL, tail_values
 from optbench.contract import arguments
+from optbench.contract.arguments import is_real
 from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.values import is_real
 
 # Trials: about three a decade, up to what people tune by hand
 COUNTS = (1, 3, 5, 10, 20, 50)

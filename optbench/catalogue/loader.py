@@ -18,11 +18,11 @@ from optbench.catalogue.modules import as_module, siblings_found
 from optbench.catalogue.sources import digest as digest_of
 from optbench.catalogue.sources import shipped_files
 from optbench.contract import names
-from optbench.contract.arguments import path_of
 from optbench.contract.composition import wrap
 from optbench.contract.eager import LIBRARIES, AnyOptimizer, Eager, library_and_name
 from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
+from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
 from optbench.contract.process_state import restored_process
 from optbench.contract.resources import size_text

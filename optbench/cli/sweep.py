@@ -12,6 +12,7 @@ from optbench.cli.dry_run import print_plan, tell_if_long
 from optbench.cli.options import Workers, check_folder
 from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
+from optbench.contract.paths import is_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,6 @@ def sweep(
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
     from optbench.cli.console import command, paragraph, show_broken, warn
-    from optbench.contract.arguments import is_file
     from optbench.report.finished import Finished
     from optbench.sweeps import session
     from optbench.sweeps.interrupts import listening
@@ -127,7 +127,6 @@ def print_summary(finished: Finished) -> None:
     """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
     from optbench.cli.console import command, paragraph
     from optbench.cli.entries import counted
-    from optbench.contract.arguments import is_file
     from optbench.wording import answers
     from optbench.wording.eager import eager_text
 

@@ -1,28 +1,180 @@
-"""Arguments of the public functions, whatever they were given: each check names the argument that it refuses."""
+"""Validation of what users give, by types of pydantic; each refusal is one line that names the value.
 
+A type is ``Annotated`` with its conditions. :func:`check` validates a value by a type, and :func:`refusal` words what
+pydantic refuses; the other functions are for arguments of the public functions and for fields of records.
+"""
+
+import inspect
 import itertools
-import os
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sized
-from pathlib import Path
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Le
+from pydantic import AllowInfNan, BeforeValidator, Strict, TypeAdapter, ValidationError
 
-from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.values import is_real, is_whole
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError, PluginError, shown, unknown
 
 MOST_ITEMS = 100_000
-"""Of a list that a user has written."""
+"""Items of a list that a user writes."""
+MOST_EXAMPLES = 2**31 - 1
+"""Examples of a problem: the kernels count them in 32 bits."""
+_LARGEST = 2**53
+"""The largest whole number up to which all are exact in float64."""
+_WORDS = {
+    "missing": "is missing",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a finite number",
+    "finite_number": "must be a finite number",
+    "string_type": "must be a text",
+    "string_unicode": "must be a text",
+    "bool_type": "must be True or False",
+    "dict_type": "must be a dictionary with names as keys",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge:,}",
+    "less_than_equal": "must be at most {le:,}",
+    "model_type": 'must be a name, or names in a table: {{ name = "mlp", epochs = 2 }}',
+}
+"""Our words for pydantic's errors, by their type."""
 
 
-def whole(name: str, value: Any, least: int, most: int = 2**53) -> int:
-    """A whole number between two.
+class Unfit(ValueError):
+    """Raised by a validator; its text says what the value must be: "must be a positive finite number"."""
+
+
+def plain(value: Any) -> Any:
+    """Return a NumPy number as Python's own; anything else unchanged."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def fit(test: Callable[[Any], bool], wanted: str) -> BeforeValidator:
+    """Return a condition for ``Annotated``: values that fail the test "must be" what is wanted."""
+
+    def validate(value: Any) -> Any:
+        if not test(value):
+            raise Unfit(f"must be {wanted}")
+        return value
+
+    return BeforeValidator(validate)
+
+
+def _are_identifiers(value: Any) -> bool:
+    names_ = value if isinstance(value, tuple | list) else ("",)
+    each = all(isinstance(name, str) and name.isidentifier() for name in names_)
+    return each and len(set(names_)) == len(names_)
+
+
+Whole = Annotated[int, Strict(), BeforeValidator(plain)]
+"""A whole number of Python or NumPy; True is none."""
+Real = Annotated[float, Strict(), AllowInfNan(False), BeforeValidator(plain)]
+"""A finite number of Python or NumPy; True is none."""
+Text = Annotated[str, Strict()]
+Flag = Annotated[bool, Strict()]
+SourceFunction = Annotated[Any, fit(inspect.isfunction, "a function written with def")]
+"""A function whose source can be compiled."""
+Identifiers = Annotated[
+    tuple[str, ...],
+    fit(_are_identifiers, "a tuple of names, each of them once, such as ('accuracy',)"),
+]
+
+
+def by_name(kind: Any = Any) -> Any:
+    """Return the type of a dictionary with names as keys and such values; None stands for an empty one."""
+    return Annotated[dict[Text, kind], BeforeValidator(_as_dictionary)]
+
+
+def _as_dictionary(value: Any) -> Any:
+    return {} if value is None else dict(value) if isinstance(value, Mapping) else value
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter:
+    return TypeAdapter(kind)
+
+
+def check(kind: Any, value: Any, head: str, error: type[OptbenchError] = OptbenchError) -> Any:
+    """Validate a value by a type.
+
+    Args:
+        kind: a type that pydantic knows, such as Real.
+        value: as it was given.
+        head: the begin of the message, up to the value: ``"lr="``, ``"optimizer adam: source="``.
+        error: the error to raise.
+
+    Returns:
+        The value, of that type.
+
+    Raises:
+        OptbenchError: pydantic refuses it.
+    """
+    try:
+        return _adapter(kind).validate_python(value)
+    except ValidationError as wrong:
+        raise error(refusal(wrong, head)) from None
+    except OverflowError:  # Python's int has no end, pydantic's float has one
+        raise error(f"{head}{shown(value)} must be a finite number") from None
+
+
+def refusal(error: ValidationError, head: str, known: Mapping[str, Iterable[str]] | None = None) -> str:
+    """Word the first error of pydantic in one line.
+
+    Args:
+        error: of pydantic.
+        head: as for :func:`check`; empty where the value's place in the model is its name.
+        known: the valid keys of each part of a model, for the nearest one to an unknown key.
+
+    Returns:
+        The line.
+    """
+    first = min(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
+    place, kind = [str(part) for part in first["loc"] if part != "[key]"], first["type"]
+    if kind == "extra_forbidden" and known:
+        *place, key = place
+        return str(unknown(f"key in {'.'.join(place)}", key, known[place[0]]))
+    reason = (first.get("ctx") or {}).get("error")
+    if head:
+        sign = head[len(head.rstrip("=: ")) :]
+        head = head.removesuffix(sign) + "".join(f"[{part!r}]" for part in place) + sign
+    else:
+        head = f"{'.'.join(place)}: " if place else ""
+    if isinstance(reason, ValueError) and not isinstance(reason, Unfit):  # a sentence of its own
+        return f"{head}{reason}"
+    words = str(reason) if reason else _WORDS.get(kind, first["msg"]).format(**first.get("ctx") or {})
+    return f"{head}{words}" if kind in ("missing", "model_type") else f"{head}{shown(first['input'])} {words}"
+
+
+def is_whole(value: Any) -> bool:
+    """Return True for a whole number of Python or NumPy; True and False are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Return True for a real number of Python or NumPy, finite or not; True and False are none."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def is_real(value: Any) -> bool:
+    """Return True for a number that is finite in float64."""
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def whole(name: str, value: Any, least: int, most: int = _LARGEST, error: type[OptbenchError] = OptbenchError) -> int:
+    """Return a whole number between two.
 
     Args:
         name: of the argument; the message begins with it.
         value: as it was given.
-        least: the lowest that is taken.
+        least: the smallest that is accepted.
         most: the largest.
+        error: the error to raise.
 
     Returns:
         The number.
@@ -30,43 +182,40 @@ def whole(name: str, value: Any, least: int, most: int = 2**53) -> int:
     Raises:
         OptbenchError: it is none.
     """
-    if not is_whole(value) or not least <= value <= most:
-        least_text = f"at least {least}" if most == 2**53 else f"from {least:,} to {most:,}"
-        raise OptbenchError(f"{name}={shown(value)} must be {least_text}, and a whole number")
-    return int(value)
+    return check(Annotated[Whole, Ge(least), Le(most)], value, f"{name}=", error)
 
 
-def number(name: str, value: Any) -> float:
-    """A finite number, and no truth value.
+def number(name: str, value: Any, least: float = -math.inf, error: type[OptbenchError] = OptbenchError) -> float:
+    """Return a finite number.
 
     Args:
         name: of the argument.
         value: as it was given.
+        least: the smallest that is accepted.
+        error: the error to raise.
 
     Returns:
         The number.
 
     Raises:
-        OptbenchError: it is none.
+        OptbenchError: it is none, or lies below.
     """
-    if not is_real(value):
-        raise OptbenchError(f"{name}={shown(value)} must be a finite number")
-    return float(value)
+    return check(Real if least == -math.inf else Annotated[Real, Ge(least)], value, f"{name}=", error)
 
 
 def word(name: str, value: Any, words: Iterable[str]) -> str:
-    """One of some words.
+    """Return one of some words.
 
     Args:
         name: of the argument.
         value: as it was given.
-        words: those that are taken.
+        words: those that are accepted.
 
     Returns:
         The word.
 
     Raises:
-        OptbenchError: it is none of them; the nearest one is named.
+        OptbenchError: it is none of them; the message names the nearest one.
     """
     if isinstance(value, str) and value in tuple(words):
         return value
@@ -74,12 +223,12 @@ def word(name: str, value: Any, words: Iterable[str]) -> str:
 
 
 def items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
-    """What a list holds, or anything else that can be counted up.
+    """Return the items of a list, or of any other iterable but texts and mappings.
 
     Args:
         name: of the argument.
-        value: as it was given; no text, no mapping.
-        most: how many are taken.
+        value: as it was given.
+        most: how many are accepted.
 
     Returns:
         The items.
@@ -90,26 +239,26 @@ def items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
     try:
         if isinstance(value, str | bytes | Mapping | type):
             raise TypeError
-        counted = len(value) if isinstance(value, Sized) else 0  # before anybody makes objects of a range of a billion
-        found = [] if counted > most else list(itertools.islice(iter(value), most + 1))
+        count = len(value) if isinstance(value, Sized) else 0  # without the objects of a range of a billion
+        found = [] if count > most else list(itertools.islice(iter(value), most + 1))
     except TypeError:
         raise OptbenchError(f"{name}: {shown(value)} must be a list") from None
-    if max(counted, len(found)) > most:
+    if max(count, len(found)) > most:
         raise OptbenchError(f"{name}: more than {most:,} entries")
     return found
 
 
 def reals(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
-    """An array of real numbers; its shape is for the caller to look at.
+    """Return an array of real numbers, of any shape.
 
     Args:
         name: of the argument.
         value: as it was given.
         shape: what it must be, in words for the message.
-        most: numbers that are taken.
+        most: how many numbers are accepted.
 
     Returns:
-        The array, as it was or float64.
+        The array, unchanged or as float64.
 
     Raises:
         OptbenchError: it holds anything else.
@@ -123,56 +272,83 @@ def reals(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
         raise OptbenchError(f"{name}: {shown(value)} must be {shape}") from None
 
 
-def path_of(key: str, value: object) -> Path:
-    """A path that a user has given, with ``~`` filled in.
+def field(kind: Any, owner: str, key: str, value: Any) -> Any:
+    """Validate a field of a user's record.
 
     Args:
-        key: what it is for; the message begins with it.
-        value: a text or a path.
+        kind: as for :func:`check`.
+        owner: such as ``optimizer adam``; the message begins with it.
+        key: the field.
+        value: as it was given.
 
     Returns:
-        The path.
+        The value, of that type.
 
     Raises:
-        OptbenchError: it is neither, is empty, or holds what no path can.
+        PluginError: it is of another type.
     """
-    if not isinstance(value, str | os.PathLike):
-        raise OptbenchError(f"{key}: {shown(value)} must be a path")
-    text = os.fspath(value)
-    if not isinstance(text, str) or not text.strip() or "\0" in text:
-        raise OptbenchError(f"{key}: {shown(text)} is no path")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # ~ of a user that does not exist
-        return Path(text)
+    return check(kind, value, f"{owner}: {key}=", PluginError)
 
 
-def is_file(path: Path) -> bool:
-    """Whether there is such a file, for any path: one whose name is too long is not there, either.
+def wrong(owner: str, key: str, value: Any, wanted: str) -> PluginError:
+    """Return the error for a field of a record.
 
     Args:
-        path: as it was given.
+        owner: as for :func:`field`, and so is ``key``.
+        key: the field.
+        value: as it was given.
+        wanted: what it must be.
 
     Returns:
-        True where there is.
+        The error, for the caller to raise.
     """
-    return _is(path.is_file)
+    return PluginError(f"{owner}: {key}={shown(value)} must be {wanted}")
 
 
-def is_folder(path: Path) -> bool:
-    """Whether there is such a folder, in the same way.
+def record_name(kind: str, value: Any) -> str:
+    """Return the name of a record: an identifier, so that a spec can name it.
 
     Args:
-        path: as it was given.
+        kind: of record.
+        value: as it was given; composed names hold brackets.
 
     Returns:
-        True where there is.
+        The name.
+
+    Raises:
+        PluginError: it cannot be typed in a spec.
     """
-    return _is(path.is_dir)
-
-
-def _is(ask: Callable[[], bool]) -> bool:
     try:
-        return ask()
-    except (OSError, ValueError):
-        return False
+        if isinstance(value, str) and re.sub("[:.]", "_", names.parse(value)[0]).isidentifier():
+            return value
+    except OptbenchError:
+        pass
+    raise wrong(kind, "name", value, "a word such as my_name: letters, digits and underscores")
+
+
+def function(owner: str, key: str, value: Any, arguments: int | None = None) -> Callable:
+    """Return a function that can be called with so many arguments.
+
+    Args:
+        owner: as for :func:`field`, and so is ``key``.
+        key: the field.
+        value: as it was given.
+        arguments: how many it will get, by place; None for any number.
+
+    Returns:
+        The function.
+
+    Raises:
+        PluginError: it cannot be called, or not so.
+    """
+    if not callable(value):
+        raise wrong(owner, key, value, "a function")
+    try:
+        if arguments is not None:
+            inspect.signature(value).bind(*[None] * arguments)
+    except TypeError:
+        count = f"{arguments} argument{'s' * (arguments != 1)}"
+        raise PluginError(f"{owner}: {key} must be a function of {count}") from None
+    except ValueError:
+        pass  # some of C have no signature
+    return value

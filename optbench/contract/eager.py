@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from optbench.contract import values
+from optbench.contract.arguments import function, is_number, is_whole, wrong
 from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer, Valued
-from optbench.contract.record_values import check_rule, check_search
+from optbench.contract.record_checks import check_rule, check_search
 from optbench.contract.search import Range
 from optbench.contract.source_code import SourceFile
 
@@ -81,8 +81,8 @@ class Eager(Valued):
 
     def __post_init__(self) -> None:
         if self.library not in LIBRARIES:
-            raise values.wrong("optimizer", "library", self.library, " or ".join(LIBRARIES))
-        values.function("optimizer", "target", self.target)
+            raise wrong("optimizer", "library", self.library, " or ".join(LIBRARIES))
+        function("optimizer", "target", self.target)
         check_rule("optimizer", self)
         check_search(f"optimizer {self.name}", self)
 
@@ -270,10 +270,10 @@ def _record(
         value = options.get(key, default)
         if key == rate:
             continue
-        if values.is_number(value):
+        if is_number(value):
             numbers[key] = float(value)
-            whole += [key] * values.is_whole(value)
-        elif isinstance(value, tuple) and value and all(values.is_number(part) for part in value):
+            whole += [key] * is_whole(value)
+        elif isinstance(value, tuple) and value and all(is_number(part) for part in value):
             tuples[key] = tuple(f"{key.removesuffix('s')}{place}" for place in range(1, len(value) + 1))
             numbers |= zip(tuples[key], map(float, value), strict=True)
         elif key in options:
@@ -298,7 +298,7 @@ def _parameters(owner: str, library: Library, target: Any) -> dict[str, Any]:
         )
     if not callable(target) or (library == "torch" and not isinstance(target, type)):
         wanted = "a class" if library == "torch" else "a function of learning_rate that gives the transformation"
-        raise values.wrong(owner.removesuffix(f" {library}:"), "target", target, wanted)
+        raise wrong(owner.removesuffix(f" {library}:"), "target", target, wanted)
     try:
         found = list(inspect.signature(target).parameters.values())
     except (TypeError, ValueError) as error:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from optbench.contract import values
+from optbench.contract.arguments import Text, by_name, field, wrong
 from optbench.contract.errors import PluginError, shown, unknown
 
 LIBRARIES = ("torch", "optax", "keras")
@@ -72,7 +72,7 @@ def read(owner: str, library: str, text: str) -> Equal:
         branches.append(Branch(None, node))
     if not branches or not all(isinstance(each.call, ast.Call) or is_inner(each.call) for each in branches):
         wanted = "a call such as 'SGD(lr=lr)', with 'if ...' behind it where it is equal only then"
-        raise values.wrong(owner, f"equals[{library!r}]", text, wanted)
+        raise wrong(owner, f"equals[{library!r}]", text, wanted)
     return Equal(tuple(branches), why.strip())
 
 
@@ -98,12 +98,12 @@ def check(owner: str, equals: Mapping, known: Iterable[str], around: bool = Fals
     Raises:
         PluginError: in one line, with the nearest name.
     """
-    checked = values.mapping(owner, "equals", equals)
+    checked = field(by_name(), owner, "equals", equals)
     allowed = {*known, *GIVEN, *(_WRAPPER_NAMES if around else ())}
     for library, text in checked.items():
         if library not in LIBRARIES:
             raise PluginError(f"{owner}: {unknown('library', library, LIBRARIES)}")
-        for name in _value_names(owner, library, values.text(owner, f"equals[{library!r}]", text)):
+        for name in _value_names(owner, library, field(Text, owner, f"equals[{library!r}]", text)):
             if name not in allowed:
                 wrong = unknown("name", name, allowed)
                 raise PluginError(f"{owner}: equals[{library!r}]={shown(text)}: {wrong}")

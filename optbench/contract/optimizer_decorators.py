@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from optbench.contract import columns
+from optbench.contract.arguments import Identifiers, SourceFunction, by_name, field, number, wrong
 from optbench.contract.errors import PluginError, near, shown
 from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, Wrapper, arguments
-from optbench.contract.record_values import check_search
+from optbench.contract.record_checks import check_search
 from optbench.contract.search import Range
-from optbench.contract.values import mapping, real, source_function, words, wrong
 
 
 def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]) -> dict:
@@ -20,7 +20,7 @@ def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, 
         raise PluginError(f"{owner}: arguments must be ({', '.join(head)}, slots..., lr, hyperparameters...)")
     cut = signature.index("lr")
     slots, scalars = tuple(signature[len(head) : cut]), tuple(signature[cut + 1 :])
-    values = {key: real(owner, key, value) for key, value in given.items()}
+    values = {key: number(f"{owner}: {key}", value, error=PluginError) for key, value in given.items()}
     known = {*values, *(f"{key}_t" for key in values), *GIVEN, *stages}
     strange = next((scalar for scalar in scalars if scalar not in known), None)
     if strange:
@@ -116,18 +116,18 @@ def optimizer(
     """
 
     def decorate(rule: Callable) -> Optimizer:
-        label = source_function("optimizer", "rule", rule).__name__ if name is None else name
+        label = field(SourceFunction, "optimizer", "rule", rule).__name__ if name is None else name
         owner = f"optimizer {label}"
         given = {"total": total, "block": block, "matrix": matrix}
-        stages = {key: mapping(owner, key, value) for key, value in given.items()}
+        stages = {key: field(by_name(), owner, key, value) for key, value in given.items()}
         parts = _parts(owner, rule, ["w", "g"], hyperparameters, [key for stage in stages.values() for key in stage])
         if len(stages["matrix"]) > 1:
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
-            shared=words(owner, "shared", shared), total=stages["total"], block=stages["block"],
-            matrix=stages["matrix"], search=mapping(owner, "search", search), search_source=search_source,
-            equals=mapping(owner, "equals", equals),
+            shared=field(Identifiers, owner, "shared", shared), total=stages["total"], block=stages["block"],
+            matrix=stages["matrix"], search=field(by_name(), owner, "search", search), search_source=search_source,
+            equals=field(by_name(), owner, "equals", equals),
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)
@@ -175,9 +175,11 @@ def variant(
     values = base.with_values(hyperparameters)
     record = replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
     if equals is not None:
-        record = replace(record, equals=mapping(f"optimizer {name}", "equals", equals))
+        record = replace(record, equals=field(by_name(), f"optimizer {name}", "equals", equals))
     if search is not None:
-        record = replace(record, search=mapping(f"optimizer {name}", "search", search), search_source=search_source)
+        record = replace(
+            record, search=field(by_name(), f"optimizer {name}", "search", search), search_source=search_source
+        )
         check_search(f"optimizer {name}", record)
     return record
 
@@ -224,13 +226,13 @@ def wrapper(
     """
 
     def decorate(function: Callable) -> Wrapper:
-        owner = f"wrapper {source_function('wrapper', 'function', function).__name__}"
-        stages = mapping(owner, "total", total)
+        owner = f"wrapper {field(SourceFunction, 'wrapper', 'function', function).__name__}"
+        stages = field(by_name(), owner, "total", total)
         parts = _parts(owner, function, ["step", "w", "g"], hyperparameters, stages)
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
-            limits=limits or {}, report=report, total=stages, search=mapping(owner, "search", search),
-            search_source=search_source, equals=mapping(owner, "equals", equals),
+            limits=limits or {}, report=report, total=stages, search=field(by_name(), owner, "search", search),
+            search_source=search_source, equals=field(by_name(), owner, "equals", equals),
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)

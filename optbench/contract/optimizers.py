@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from optbench.contract import equals, names, values
+from optbench.contract import equals, names
+from optbench.contract.arguments import SourceFunction, Text, by_name, function, wrong
+from optbench.contract.arguments import field as check_field
 from optbench.contract.limits import enforce, limits_by_name
-from optbench.contract.record_values import check_rule
+from optbench.contract.record_checks import check_rule
 from optbench.contract.search import RATE, RATES, Range
 from optbench.contract.source_code import SourceFile
 
@@ -34,9 +36,9 @@ class Matrix:
     """``memory(rows, columns)`` -> how many numbers, zero at first, are kept for a block from step to step."""
 
     def __post_init__(self) -> None:
-        values.source_function("Matrix", "term", self.term)
-        values.source_function("Matrix", "transform", self.transform)
-        values.function("Matrix", "memory", self.memory, 2)
+        check_field(SourceFunction, "Matrix", "term", self.term)
+        check_field(SourceFunction, "Matrix", "transform", self.transform)
+        function("Matrix", "memory", self.memory, 2)
 
 
 class Valued:
@@ -115,9 +117,9 @@ class Optimizer(Valued):
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
-        for name, stage in values.mapping("optimizer", "matrix", self.matrix).items():
+        for name, stage in check_field(by_name(), "optimizer", "matrix", self.matrix).items():
             if not isinstance(stage, Matrix):
-                raise values.wrong("optimizer", f"matrix[{name!r}]", stage, "an optbench.Matrix")
+                raise wrong("optimizer", f"matrix[{name!r}]", stage, "an optbench.Matrix")
         check_rule("optimizer", self)
         equals.check(f"optimizer {self.name}", self.equals, self.hyperparameters)
 
@@ -254,8 +256,8 @@ class Baseline(Valued):
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
-        values.text("optimizer", "method", self.method)
-        values.function("optimizer", "options", self.options, 2)
+        check_field(Text, "optimizer", "method", self.method)
+        function("optimizer", "options", self.options, 2)
         check_rule("optimizer", self)
 
     @property

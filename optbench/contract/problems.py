@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from optbench.contract import names, problem_values, resources, values
+from optbench.contract import names, record_checks, resources
+from optbench.contract.arguments import SourceFunction, Text, by_name, function, is_real, is_whole, record_name, wrong
+from optbench.contract.arguments import field as check_field
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Form
@@ -106,7 +108,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         try:
-            checked = problem_values.checked(self)
+            checked = record_checks.check_problem(self)
         except OptbenchError as error:
             raise type(error)(_named(str(error), self.name)) from None
         for key, value in checked.items():
@@ -142,15 +144,15 @@ class Family:
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
-        owner = f"problem {values.name('problem', self.name)}"
-        values.function(owner, "factory", self.factory)
-        values.mapping(owner, "parameters", self.parameters)
-        values.text(owner, "source", self.source)
-        values.text(owner, "doc", self.doc)
+        owner = f"problem {record_name('problem', self.name)}"
+        function(owner, "factory", self.factory)
+        check_field(by_name(), owner, "parameters", self.parameters)
+        check_field(Text, owner, "source", self.source)
+        check_field(Text, owner, "doc", self.doc)
         for key, default in self.parameters.items():
             if not isinstance(default, bool | int | float | str | tuple | None):
                 wanted = "a number, a text, a tuple, True or False: what a spec can say"
-                raise values.wrong(owner, key, default, wanted)
+                raise wrong(owner, key, default, wanted)
             self._check(key, default)
 
     def _check(self, key: str, value: Any) -> None:
@@ -159,9 +161,9 @@ class Family:
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
                 raise OptbenchError(f"{owner}: {key}={shown(value)} must be finite")
-        if key in LEAST and (not values.is_real(value) or value < LEAST[key]):
+        if key in LEAST and (not is_real(value) or value < LEAST[key]):
             raise OptbenchError(f"{owner}: {key}={shown(value)} must be at least {LEAST[key]}")
-        if key in SIZES and values.is_whole(value):
+        if key in SIZES and is_whole(value):
             resources.need_memory(f"{owner}: {key}={shown(value)}", resources.REAL * value)
 
     def build(self, given: Mapping | None = None) -> Problem:
@@ -229,7 +231,7 @@ def problem(*, source: str) -> Callable[[Callable], Family]:
     """
 
     def decorate(factory: Callable) -> Family:
-        label = values.source_function("problem", "factory", factory).__name__
+        label = check_field(SourceFunction, "problem", "factory", factory).__name__
         parameters = {}
         for key, parameter in inspect.signature(factory).parameters.items():
             if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from optbench.contract import equals, names, values
+from optbench.contract import equals, names
+from optbench.contract.arguments import SourceFunction, by_name, is_real
+from optbench.contract.arguments import field as check_field
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import enforce
-from optbench.contract.record_values import check_schedule
+from optbench.contract.record_checks import check_schedule
 from optbench.contract.source_code import SourceFile
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ class Schedule:
         owner = f"schedule {self.name}"
         filled = names.fill("schedule", self.name, given, self.parameters)
         for key, value in filled.items():
-            if isinstance(value, tuple) and not all(map(values.is_real, value)):
+            if isinstance(value, tuple) and not all(map(is_real, value)):
                 raise OptbenchError(f"{owner}: {key}={shown(value)}: a tuple must hold numbers that are finite")
         filled = {key: _as_parameter(value) for key, value in filled.items()}
         enforce(owner, filled, self.limits)
@@ -174,7 +176,7 @@ def schedule(
         >>> sawtooth.with_values({"low": 0.0})(np.array([5]), np.array([0]), 10).tolist()
         [0.5]
     """
-    make = partial(Schedule, equals=values.mapping("schedule", "equals", equals))
+    make = partial(Schedule, equals=check_field(by_name(), "schedule", "equals", equals))
     return _schedule(make, ["step", "epoch", "total_steps"], parameters, source, limits, check)
 
 
@@ -206,7 +208,7 @@ def schedule_wrapper(
 
 def _schedule(make, first, parameters, source, limits, check) -> Callable:
     def decorate(function: Callable) -> Schedule | ScheduleWrapper:
-        label = values.source_function("schedule", "function", function).__name__
+        label = check_field(SourceFunction, "schedule", "function", function).__name__
         expected = [*first, *parameters]
         if list(inspect.signature(function).parameters) != expected:
             raise PluginError(f"schedule {label}: arguments must be ({', '.join(expected)})")

@@ -5,10 +5,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from optbench.contract.arguments import is_real
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.limits import enforce
 from optbench.contract.names import number_text
-from optbench.contract.values import is_real
 
 KINDS = ("uniform", "log_uniform", "one_minus_log_uniform", "choice")
 RATE = "lr"

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from optbench.contract import arguments, resources
-from optbench.contract.arguments import is_file, path_of
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
+from optbench.contract.paths import is_file, path_of
 from optbench.datasets.cache import cache_folder, write_whole
 from optbench.datasets.record import decoded, split_columns
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from optbench.contract import arguments
-from optbench.contract.arguments import is_file, is_folder, path_of
 from optbench.contract.errors import OptbenchError, in_one_line, shown
+from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.datasets.copies import copy_of
 from optbench.datasets.record import Entry, Raw
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from optbench.contract import resources
+from optbench.contract.arguments import MOST_EXAMPLES
 from optbench.contract.errors import OptbenchError
-from optbench.contract.values import MOST_EXAMPLES
 from optbench.datasets.cache import cache_folder, cannot, write_whole
 from optbench.datasets.generated import need, need_room
 from optbench.datasets.record import FEWEST_EXAMPLES, Dataset, Entry

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optbench.contract.problem_values import scratch
 from optbench.contract.problems import Problem
+from optbench.contract.record_checks import scratch
 from optbench.contract.types import DtypeName
 
 # Bytes of a cache line: arrays that begin off it make small kernels up to 1.3 times as slow (measured when it was

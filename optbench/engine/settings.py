@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from optbench.contract.arguments import is_number, is_real, is_whole
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.types import DtypeName
-from optbench.contract.values import is_number, is_real, is_whole
 
 DTYPES = ("float32", "float64")
 MOST_STEPS = 2**53

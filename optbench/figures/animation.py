@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from optbench.contract import arguments
-from optbench.contract.arguments import path_of
+from optbench.contract.paths import path_of
 from optbench.figures import dots, frame, style, styles, trajectories
 from optbench.figures.evidence import Evidence, Tables, Walk
 

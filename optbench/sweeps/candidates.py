@@ -9,9 +9,9 @@ from optbench.analysis.differences import Tried, differences, listed, tried_othe
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOG_TAIL
 from optbench.contract import arguments
-from optbench.contract.arguments import path_of
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import split_list
+from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load
 from optbench.wording import labels
 from optbench.wording.extremes import too_high

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from optbench.contract import arguments
-from optbench.contract.arguments import path_of
 from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.paths import path_of
 from optbench.sweeps.store.reading import Folder, Points
 from optbench.sweeps.verdicts import Verdicts
 

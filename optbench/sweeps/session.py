@@ -11,10 +11,10 @@ from optbench.analysis.columns import lost
 from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
+from optbench.contract.arguments import is_whole
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.resources import cores
-from optbench.contract.values import is_whole
 from optbench.datasets import copies
 from optbench.sweeps import landscapes, snippets, stages, walks
 from optbench.sweeps.chosen import chosen_spec, recommended

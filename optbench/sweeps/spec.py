@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Strict, StrictInt, field_validator, model_validator
 
 from optbench.compiler import device as devices
-from optbench.contract.arguments import path_of
 from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.paths import path_of
 from optbench.contract.search import parse_range
 from optbench.contract.types import DtypeName
 from optbench.engine import settings

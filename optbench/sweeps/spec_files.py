@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from optbench.contract.arguments import is_file, is_folder, path_of
 from optbench.contract.errors import OptbenchError, in_one_line, unknown
+from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.sweeps import spec_plugins
 from optbench.sweeps.spec import BLOCK_KEYS, LISTS, ProblemEntry, SettingEntry, Spec
 from optbench.sweeps.spec_values import plain

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from optbench.contract import names
-from optbench.contract.arguments import path_of
 from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.paths import path_of
 from optbench.sweeps import spec_values as values
 
 _KEY = "file"

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from optbench.contract import names
+from optbench.contract.arguments import is_number, is_whole
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.names import split_list
 from optbench.contract.search import Range, parse_range
-from optbench.contract.values import is_number, is_whole
 from optbench.engine import settings
 
 # Seeds: beyond, a typing error is more likely than a wish

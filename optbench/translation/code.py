@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from optbench.catalogue import loader
+from optbench.contract.arguments import is_real, is_whole
 from optbench.contract.equals import LIBRARIES, callee, rate
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
-from optbench.contract.values import is_real, is_whole
 from optbench.translation.expressions import substitute
 from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, torch_needs
 from optbench.translation.schedules import formula, schedule_call

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
-from optbench.contract.arguments import is_folder
 from optbench.contract.errors import OptbenchError
+from optbench.contract.paths import is_folder
 from optbench.sweeps.store import final_tables, manifest, schemas
 from optbench.sweeps.store.cohort_files import AGAIN, TABLES, CohortFiles
 from optbench.sweeps.store.files import read_bytes

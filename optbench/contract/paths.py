@@ -1,0 +1,48 @@
+"""Paths that users give; asking for a file that cannot exist is no error."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from optbench.contract.errors import OptbenchError, shown
+
+
+def path_of(name: str, value: object) -> Path:
+    """Return a path that a user has given, with ``~`` expanded.
+
+    Args:
+        name: the message begins with it.
+        value: a text or a path.
+
+    Returns:
+        The path.
+
+    Raises:
+        OptbenchError: it is neither, is empty, or holds what no path can.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise OptbenchError(f"{name}: {shown(value)} must be a path")
+    text = os.fspath(value)
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise OptbenchError(f"{name}: {shown(text)} is no path")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~ of a user that does not exist
+        return Path(text)
+
+
+def is_file(path: Path) -> bool:
+    """Return True where there is such a file; False also for a name that is too long."""
+    return _exists(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Return True where there is such a folder; False also for a name that is too long."""
+    return _exists(path.is_dir)
+
+
+def _exists(ask: Callable[[], bool]) -> bool:
+    try:
+        return ask()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,316 @@
+"""Checks of users' records: the type of each field, and the fields that must fit together.
+
+Kernels check no index, and would read data of unequal length beyond their ends: a problem's arrays are checked here.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args
+
+import numpy as np
+from annotated_types import Ge, Le
+
+from optbench.contract import limits, resources
+from optbench.contract.arguments import (
+    MOST_EXAMPLES,
+    Flag,
+    Identifiers,
+    Real,
+    SourceFunction,
+    Text,
+    Whole,
+    by_name,
+    field,
+    fit,
+    function,
+    is_real,
+    is_whole,
+    number,
+    record_name,
+    wrong,
+)
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
+from optbench.contract.search import check_space
+from optbench.contract.types import Form
+
+_VECTORS = 3
+"""Vectors of a run at least: weights, gradient and start point."""
+_NUMERIC = "biuf"
+"""NumPy's kinds of truth values, whole numbers and reals."""
+
+
+def _is_limit(value: Any) -> bool:
+    words = isinstance(value, tuple) and value and all(isinstance(each, str) for each in value)
+    return bool(words) or limits.is_interval(value)
+
+
+def _is_parameter(value: Any) -> bool:
+    return all(is_real(each) or isinstance(each, str) for each in (value if isinstance(value, tuple) else (value,)))
+
+
+_LIMITS = by_name(Annotated[Any, fit(_is_limit, "an interval such as '(0, 1]' or '[0, inf)', or a tuple of words")])
+_RULE = {
+    "source": Text, "doc": Text, "search": by_name(), "search_source": Text, "limits": _LIMITS, "slots": Identifiers,
+    "scalars": Identifiers, "shared": Identifiers, "report": Text | None, "total": by_name(SourceFunction),
+    "block": by_name(SourceFunction),
+}  # fmt: skip
+_SCHEDULE = {"source": Text, "doc": Text, "limits": _LIMITS}
+_PARAMETER = Annotated[Any, fit(_is_parameter, "a finite number, a tuple of them, or a word")]
+_PROBLEM = {
+    "form": Annotated[
+        Any, fit(lambda value: isinstance(value, str) and value in get_args(Form), "'single' or 'lanes'")
+    ],
+    "dim": Annotated[Whole, Ge(1), Le(2**63 - 1)], "minimum": Real, "noise": Annotated[Real, Ge(0)],
+    "examples": Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)], "metrics": Identifiers, "eager": Flag,
+} | dict.fromkeys(("minimum_source", "digest", "data_text", "data_warning", "name", "source"), Text)  # fmt: skip
+
+
+def _check_fields(owner: str, record: Any, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a record, of these types."""
+    held = {key: kind for key, kind in kinds.items() if hasattr(record, key)}
+    return {key: field(kind, owner, key, getattr(record, key)) for key, kind in held.items()}
+
+
+def check_rule(kind: str, record: Any) -> None:
+    """Check the fields of a rule.
+
+    Args:
+        kind: "optimizer", "wrapper" or "baseline".
+        record: an Optimizer, a Wrapper, a Baseline or an Eager.
+
+    Raises:
+        PluginError: a value makes no sense; the message names the field.
+    """
+    owner = f"{kind} {record_name(kind, record.name)}"
+    for key, value in field(by_name(), owner, "hyperparameters", record.hyperparameters).items():
+        number(f"{owner}: {key}", value, error=PluginError)
+    _check_fields(owner, record, _RULE)
+    _check_limits(owner, record.limits, getattr(record, "all_limits", record.limits), record.hyperparameters)
+
+
+def check_search(owner: str, record: Any) -> None:
+    """Check that a search space names hyperparameters of the record and stays within their limits.
+
+    Args:
+        owner: the message begins with it.
+        record: an Optimizer, a Wrapper or an Eager.
+
+    Raises:
+        PluginError: the message names the hyperparameter.
+    """
+    try:
+        check_space(owner, record.search, record.hyperparameters, record.all_limits)
+    except OptbenchError as error:
+        raise PluginError(str(error)) from None
+
+
+def check_schedule(kind: str, record: Any) -> None:
+    """Check the fields of a schedule, or of a wrapper around schedules.
+
+    Args:
+        kind: "schedule".
+        record: a Schedule or a ScheduleWrapper.
+
+    Raises:
+        PluginError: a value makes no sense; the message names the field.
+    """
+    owner = f"{kind} {record_name(kind, record.name)}"
+    function(owner, "function", record.function)
+    if record.check is not None:
+        function(owner, "check", record.check)
+    _check_fields(owner, record, _SCHEDULE)
+    for key, value in field(by_name(), owner, "parameters", record.parameters).items():
+        field(_PARAMETER, owner, key, value)
+    _check_limits(owner, record.limits, record.limits, record.parameters)
+
+
+def _check_limits(owner: str, stated: Mapping, within: Mapping, defaults: Mapping) -> None:
+    """Refuse limits of unknown parameters, and defaults outside the limits."""
+    strange = next((key for key in stated if key not in defaults), None)
+    if strange is not None:
+        raise PluginError(f"{owner}: limits name {strange!r}, which is none of {', '.join(defaults) or 'its values'}")
+    try:
+        limits.enforce(owner, defaults, within)
+    except OptbenchError as error:
+        raise PluginError(str(error)) from None
+
+
+def check_problem(record: Any) -> dict[str, Any]:
+    """Check the fields of a problem.
+
+    Args:
+        record: a Problem with its fields as they were given.
+
+    Returns:
+        The fields whose value changes, by name: defaults that depend on others, and lists as tuples.
+
+    Raises:
+        PluginError: a value makes no sense; the message names the field.
+    """
+    owner = "problem"
+    fields = _check_fields(owner, record, _PROBLEM)
+    dim = fields["dim"]
+    resources.need_memory(f"problem: dim={dim}", _VECTORS * resources.REAL * dim)
+    function(owner, "start", record.start, 1)
+    if record.eager and record.form != "single":
+        raise PluginError("problem: an eager one has form='single'")
+    _check_code(owner, "value_and_gradient", record)
+    if record.evaluate is not None:
+        _check_code(owner, "evaluate", record)
+    elif record.metrics:
+        raise PluginError(f"problem: metrics {record.metrics} need an evaluate function")
+    if record.work is not None:
+        scratch(owner, record.work, 1, 1)
+    fields |= _of_data(record)
+    if record.minimizer is not None:
+        vector("minimizer", record.minimizer, dim)
+    if record.curvature is not None:
+        found = vector("curvature", record.curvature, dim, ", none below 0, not all 0")
+        if (found < 0).any() or not found.any():
+            raise PluginError(f"problem: curvature must be {dim} finite numbers, none below 0, not all 0")
+    numbers = _array(record.constants)
+    if numbers is None or not np.isfinite(numbers).all():
+        raise wrong(owner, "constants", record.constants, "finite real numbers, as one array")
+    fields["layout"] = _whole_numbers("layout", record.layout, -(2**63))
+    fields["blocks"] = _blocks(record.blocks, dim)
+    if record.domain is not None:
+        fields["domain"] = _domain(record.domain)
+    return fields
+
+
+def _check_code(owner: str, key: str, record: Any) -> None:
+    """Check a function that is compiled, or called as it is where the problem is eager."""
+    if record.eager:
+        function(owner, key, getattr(record, key))
+    else:
+        field(SourceFunction, owner, key, getattr(record, key))
+
+
+def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
+    """Return how many scratch numbers a problem's ``work`` asks for.
+
+    Args:
+        owner: whose it is, for the message.
+        work: the function.
+        rows: examples of a call.
+        runs: its runs.
+
+    Returns:
+        A number of numbers.
+
+    Raises:
+        PluginError: it fails, or gives no whole number.
+        OptbenchError: they do not fit into memory.
+    """
+    function(owner, "work", work, 2)
+    try:
+        size = work(rows, runs)
+    except (Exception, SystemExit) as error:  # a plug-in may raise anything
+        raise PluginError(f"{owner}: work(rows={rows}, runs={runs}) fails: {in_one_line(error)}") from error
+    if not is_whole(size) or size < 0:
+        raise PluginError(f"{owner}: work(rows={rows}, runs={runs}) must give a whole number, not {shown(size)}")
+    resources.need_memory(
+        f"{owner}: the scratch that work(rows={rows}, runs={runs}) asks for", resources.REAL * int(size)
+    )
+    return int(size)
+
+
+def vector(key: str, value: Any, dim: int, more: str = "") -> np.ndarray:
+    """Return one number a parameter.
+
+    Args:
+        key: the field.
+        value: as it was given.
+        dim: how many parameters there are.
+        more: what else is wanted, for the message.
+
+    Returns:
+        (dim,) float64
+
+    Raises:
+        PluginError: it has another shape, or holds what is no finite real number.
+    """
+    found = _array(value)
+    if found is None or found.shape != (dim,) or not np.isfinite(found).all():
+        shape = "" if found is None or found.shape == (dim,) else f" of the shape {found.shape}"
+        raise PluginError(f"problem: {key} must be {dim} finite numbers{more}, not {shown(value)}{shape}")
+    return found.astype(float)
+
+
+def _array(value: Any) -> np.ndarray | None:
+    """Return real numbers as an array; None for anything else."""
+    try:
+        found = np.asarray(value)
+    except Exception:  # ragged sequences, and objects that refuse
+        return None
+    if not found.size and found.dtype.kind not in "cOSUmMV":
+        return found.astype(float)
+    return found if found.dtype.kind in _NUMERIC else None
+
+
+def _of_data(record: Any) -> dict[str, Any]:
+    """Return the fields that depend on the data: the number of examples, and the data in words."""
+    if record.data is None:
+        if record.test is not None:
+            raise PluginError("problem: test examples are for problems with data: give data=(x, y), too")
+        return {}
+    if record.noise:
+        raise PluginError("problem: gradient noise is for problems without data")
+    rows, features = _pair("data", record.data)
+    if rows > MOST_EXAMPLES:
+        raise PluginError(f"problem: data holds {rows:,} examples, and at most {MOST_EXAMPLES:,} are possible")
+    more = ""
+    if record.test is not None:
+        test_rows, test_features = _pair("test", record.test)
+        more = f" and {test_rows:,} test"
+        if test_features != features:
+            raise PluginError(f"problem: data has {features} features and test {test_features}: give both the same")
+    return {"examples": rows, "data_text": record.data_text or f"{rows:,} training{more} rows"}
+
+
+def _pair(key: str, value: Any) -> tuple[int, int]:
+    """Return the numbers of rows and features of (x, y)."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise PluginError(f"problem: {key} must be a pair of arrays, x (n, features) and y (n,)")
+    x, y = (_array(part) for part in value)
+    if x is None or y is None:
+        raise PluginError(f"problem: {key} must hold real numbers: x and y with a dtype such as float64")
+    if x.ndim != 2 or not x.size or y.shape not in ((len(x),), (len(x), 1)):
+        raise PluginError(f"problem: {key} must be x (n, features) and y (n,), not {x.shape} and {y.shape}")
+    for letter, part, given in (("x", x, value[0]), ("y", y, value[1])):
+        if not getattr(given, "known_finite", False) and not _finite(part):
+            raise PluginError(f"problem: {letter} of {key} holds numbers that are missing or not finite")
+    return x.shape
+
+
+def _finite(part: np.ndarray) -> bool:
+    with np.errstate(all="ignore"):
+        if math.isfinite(part.sum(dtype=float)):  # four times as quick as a test of each
+            return True
+    return bool(np.isfinite(part).all())
+
+
+def _whole_numbers(key: str, value: Any, least: int) -> tuple[int, ...]:
+    found = _array(value)
+    if found is not None and (found.dtype.kind in "iu" or not found.size) and found.ndim == 1:
+        numbers = found.tolist()
+        if all(least <= number < 2**63 for number in numbers):
+            return tuple(map(int, numbers))
+    raise wrong("problem", key, value, f"a tuple of whole numbers{', each at least 1' * (least > 0)}")
+
+
+def _blocks(value: Any, dim: int) -> tuple[tuple[int, ...], ...]:
+    if not isinstance(value, tuple | list) or not all(isinstance(block, tuple | list) and block for block in value):
+        raise wrong("problem", "blocks", value, f"a tuple of shapes, such as (({dim},),)")
+    shapes = tuple(_whole_numbers("blocks", block, 1) for block in value) or ((dim,),)
+    if sum(math.prod(block) for block in shapes) != dim:
+        raise PluginError(f"problem: blocks {shown(shapes)} do not add up to dim={dim}")
+    return shapes
+
+
+def _domain(value: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+    found = _array(value)
+    if found is None or found.shape != (2, 2) or not np.isfinite(found).all() or not (found[:, 0] < found[:, 1]).all():
+        raise wrong("problem", "domain", value, "((left, right), (bottom, top)), the lower number first")
+    (left, right), (bottom, top) = found.tolist()
+    return (left, right), (bottom, top)
