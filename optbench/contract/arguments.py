@@ -136,7 +136,10 @@ def refusal(error: ValidationError, head: str, known: Mapping[str, Iterable[str]
     if kind == "extra_forbidden" and known:
         *place, key = place
         return str(unknown(f"key in {'.'.join(place)}", key, known[place[0]]))
-    reason = (first.get("ctx") or {}).get("error")
+    while place and place[-1].isdigit() and kind not in ("missing", "model_type"):
+        place.pop()  # the place in a list
+    context = first.get("ctx") or {}
+    reason = context.get("error")
     if head:
         sign = head[len(head.rstrip("=: ")) :]
         head = head.removesuffix(sign) + "".join(f"[{part!r}]" for part in place) + sign
@@ -144,7 +147,7 @@ def refusal(error: ValidationError, head: str, known: Mapping[str, Iterable[str]
         head = f"{'.'.join(place)}: " if place else ""
     if isinstance(reason, ValueError) and not isinstance(reason, Unfit):  # a sentence of its own
         return f"{head}{reason}"
-    words = str(reason) if reason else _WORDS.get(kind, first["msg"]).format(**first.get("ctx") or {})
+    words = str(reason) if reason else _WORDS[kind].format(**context) if kind in _WORDS else first["msg"]
     return f"{head}{words}" if kind in ("missing", "model_type") else f"{head}{shown(first['input'])} {words}"
 
 

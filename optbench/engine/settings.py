@@ -1,15 +1,16 @@
-"""The values of a run's setting, each checked in one place for the spec, the Python functions and the engine.
+"""The settings of a run: one check of each, for the spec, the Python functions and the engine.
 
-Every function gives the value as it is used, or raises OptbenchError with what is wrong with it and nothing else; only
-:func:`checked` puts the name of the key before it.
+A function returns the value as it is used, or raises OptbenchError without the name of its key; :func:`checked` puts
+that before. The types at the end are for pydantic.
 """
 
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BeforeValidator
 
 from optbench.contract.arguments import is_number, is_real, is_whole
 from optbench.contract.errors import OptbenchError, shown, unknown
@@ -25,19 +26,19 @@ _SAME = 1e-12
 
 
 def learning_rate(value: Any) -> float:
-    """A positive finite number."""
+    """Return a positive finite number."""
     if not (is_real(value) and value > 0):
         raise OptbenchError(f"{shown(value)} must be a positive finite number")
     return float(value)
 
 
 def rate_of_step(key: str, value: Any) -> float:
-    """The learning rate of a single step, which a schedule may have brought to 0."""
+    """Return the learning rate of a single step, which a schedule may have brought to 0."""
     return 0.0 if is_real(value) and value == 0 else checked(key, value)
 
 
 def batch_size(value: Any) -> int | Literal["full"]:
-    """A number of examples, or "full"."""
+    """Return a number of examples, or "full"."""
     if isinstance(value, str) and value == "full":
         return "full"
     if not (is_whole(value) and value >= 1):
@@ -46,21 +47,21 @@ def batch_size(value: Any) -> int | Literal["full"]:
 
 
 def seed(value: Any) -> int:
-    """A whole number that SeedSequence takes and the tables hold."""
+    """Return a whole number that SeedSequence takes and the tables hold."""
     if not (is_whole(value) and 0 <= value < 2**63):
         raise OptbenchError(f"a seed must be between 0 and 2^63, and a whole number, got {shown(value)}")
     return int(value)
 
 
 def dtype(value: Any) -> DtypeName:
-    """The precision of a run."""
+    """Return the precision of a run."""
     if not isinstance(value, str) or value not in DTYPES:
         raise unknown("dtype", value, DTYPES)
     return "float32" if value == "float32" else "float64"
 
 
 def seconds(value: Any) -> float:
-    """A time: a positive number of seconds, or a text with units, such as 30s, 2m or 1h30m."""
+    """Return a time in seconds: a positive number of seconds, or a text with units, such as 30s, 2m or 1h30m."""
     number = value
     if isinstance(value, str):
         match = re.fullmatch(_TIME, value.replace(" ", "").lower())
@@ -74,7 +75,7 @@ def seconds(value: Any) -> float:
 
 
 def run_timeout(value: Any) -> float | None:
-    """Seconds, or None."""
+    """Return seconds, or None."""
     return None if value is None else seconds(value)
 
 
@@ -92,7 +93,7 @@ def budget(epochs: Any, steps: Any) -> None:
 
 
 def step_count(epochs: float | None, steps: int | None, per_epoch: int) -> int:
-    """The number of steps of a budget that :func:`budget` took; an epoch that is begun is finished."""
+    """Return the number of steps of a budget that :func:`budget` took; an epoch that is begun is finished."""
     if steps is not None:
         return int(steps)
     assert epochs is not None
@@ -102,7 +103,7 @@ def step_count(epochs: float | None, steps: int | None, per_epoch: int) -> int:
 
 
 def points(value: Any, steps: int | None = None) -> tuple[int, ...] | Literal["every"] | None:
-    """Steps to evaluate at, in order: a sequence of them, "every", or None for the engine's own choice.
+    """Return the steps to evaluate at, in order: a sequence of them, "every", or None for the engine's own choice.
 
     ``steps``: the last step of the run, where it is known, beyond which no point may lie.
     """
@@ -134,8 +135,16 @@ _CHECKS: dict[str, Callable[..., Any]] = {
 
 
 def checked(key: str, value: Any, *limits: int) -> Any:
-    """The value of that key, checked; the error begins with the key, before which may stand whose it is."""
+    """Return the value of that key, checked; the error begins with the key, which may have an owner before it."""
     try:
         return _CHECKS[key.rpartition(" ")[2]](value, *limits)
     except OptbenchError as error:
         raise OptbenchError(f"{key}: {error}") from None
+
+
+Rate = Annotated[float, BeforeValidator(learning_rate)]
+BatchSize = Annotated[int | Literal["full"], BeforeValidator(batch_size)]
+Seed = Annotated[int, BeforeValidator(seed)]
+Dtype = Annotated[DtypeName, BeforeValidator(dtype)]
+Seconds = Annotated[float | None, BeforeValidator(run_timeout)]
+Points = Annotated[tuple[int, ...] | Literal["every"] | None, BeforeValidator(points)]

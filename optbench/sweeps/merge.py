@@ -13,7 +13,7 @@ from optbench.sweeps.plan import Plan
 from optbench.sweeps.planned import Cohorts, Series, cohort_cost
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_plugins import refuse_unnamed
+from optbench.sweeps.spec_files import refuse_unnamed
 from optbench.sweeps.store.cohort_files import CohortFiles, Damaged
 from optbench.sweeps.store.folder import Store, opened
 from optbench.sweeps.store.manifest import Manifest

@@ -1,28 +1,139 @@
-"""What a sweep shall run: the checked record that a file, flags or keywords become."""
+"""The design of a sweep: the checked record that a file, flags or keywords become."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Strict, StrictInt, field_validator, model_validator
+import numpy as np
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from optbench.compiler import device as devices
+from optbench.contract import names
+from optbench.contract.arguments import Real, Whole, is_number, is_whole
 from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.names import split_list
 from optbench.contract.paths import path_of
-from optbench.contract.search import parse_range
-from optbench.contract.types import DtypeName
+from optbench.contract.search import Range, parse_range
 from optbench.engine import settings
-from optbench.sweeps import spec_plugins
-from optbench.sweeps import spec_values as values
-from optbench.sweeps.spec_values import MOST_SEEDS
+from optbench.engine.settings import BatchSize, Dtype, Points, Rate, Seconds, Seed
 
-Real = Annotated[float, Strict()]  # a number: neither a text nor True
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
-"""Keys whose product a sweep runs, where it is not told whole settings."""
+"""Keys whose product a sweep runs, where ``chosen`` names no whole settings."""
 STAGE_SEEDS = ("screen", "race", "holdout")
 BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists")
 """Keys that mean nothing without blocks."""
-# Trials of an optimizer: beyond, a typing error is more likely than a wish
 MOST_TRIALS = 10_000
+"""Trials of an optimizer: more are a typing error."""
+MOST_SEEDS = 100_000
+"""Seeds: more are a typing error."""
+MOST_LANES = 1_000_000
+"""Settings of an optimizer: a cohort of so many takes gigabytes of state."""
+MOST_RUNS = 100_000_000
+"""Runs of a sweep: at the speed of the default sweep, more than a day on two cores."""
+_DEEPEST = 5
+"""Depth of lists and mappings; a spec has three."""
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Return a value without types of NumPy and pandas: numbers, texts, lists and mappings. Raises OptbenchError."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, range) or type(value).__name__ in ("Series", "Index"):
+        if len(value) > MOST_SEEDS:
+            raise OptbenchError(f"{len(value):,} entries are more than {MOST_SEEDS:,}")
+        return list(value) if isinstance(value, range) else plain(value.to_numpy(), depth)
+    if isinstance(value, np.ndarray):
+        if value.size > MOST_SEEDS:
+            raise OptbenchError(f"{value.size:,} entries are more than {MOST_SEEDS:,}")
+        return value.tolist()
+    if isinstance(value, str | int | float | PurePath | Range | None):
+        return value
+    if not isinstance(value, list | tuple | Mapping):
+        raise OptbenchError(f"{shown(value)} must be a list, a number or a text")
+    if depth == _DEEPEST:
+        raise OptbenchError("its lists are nested too deeply")
+    if isinstance(value, Mapping):
+        return {key: plain(item, depth + 1) for key, item in value.items()}
+    if len(value) > MOST_SEEDS:
+        raise OptbenchError(f"{len(value):,} entries are more than {MOST_SEEDS:,}")
+    return [plain(item, depth + 1) for item in value]
+
+
+def as_list(value: Any) -> Any:
+    """Return a comma-separated text as a list, and a number as a list of one. Raises OptbenchError for no list."""
+    if isinstance(value, str):
+        return split_list(value)
+    if is_number(value):
+        return [value]
+    if not isinstance(value, list | tuple):
+        raise OptbenchError(f"{shown(value)} must be a list")
+    return value
+
+
+def _rates(value: Any) -> Any:
+    """Return learning rates: numbers, or the text of a range. Raises OptbenchError."""
+    if found := parse_range(value[0] if isinstance(value, list | tuple) and len(value) == 1 else value):
+        for end in found.ends:
+            settings.learning_rate(end)
+        return found.text
+    if value is None:
+        return None
+    numbers = names.grid(value) if isinstance(value, str) and ":" in value else as_list(value)
+    return tuple(settings.learning_rate(_number(item) if isinstance(item, str) else item) for item in numbers)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise OptbenchError(f"{shown(text)} must be a number, or a grid such as 1e-4:1:9") from None
+
+
+def _sizes(value: Any) -> list[Any]:
+    """Return batch sizes, with the numbers of a text as numbers. Raises OptbenchError."""
+    return [_whole(item) if isinstance(item, str) else item for item in as_list(value)]
+
+
+def _seeds(value: Any) -> Any:
+    """Return the seeds 0, 1, ... for a count of them, or the list of seeds itself. Raises OptbenchError."""
+    if isinstance(value, str):
+        parts = [_whole(part.strip()) for part in value.split(",")]
+        if not all(is_whole(part) for part in parts):
+            raise OptbenchError(f"{shown(value)} must be how many seeds, or a list of them: 0,1,2")
+        value = parts[0] if len(parts) == 1 else parts
+    if is_whole(value):
+        if not 1 <= value <= MOST_SEEDS:
+            raise OptbenchError(
+                f"{shown(value)} must be between 1 and {MOST_SEEDS} (how many seeds), or a list of seeds"
+            )
+        return tuple(range(int(value)))
+    if isinstance(value, Sequence) and len(value) > MOST_SEEDS:
+        raise OptbenchError(f"{len(value):,} seeds are more than {MOST_SEEDS:,}")
+    if not isinstance(value, list | tuple | range):
+        raise OptbenchError(f"{shown(value)} must be how many seeds, or a list of them")
+    return tuple(value)
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else text
+
+
+def count_seeds(value: Any) -> int:
+    """Return how many seeds a value stands for. Raises OptbenchError."""
+    return len(_seeds(value))
+
+
+def _problems(value: Any) -> Any:
+    return [{"name": item} if isinstance(item, str) else item for item in as_list(value)]
+
+
+def _plugins(value: Any) -> Any:
+    """Return absolute paths: the spec is stored with the results, and must name the same files from there."""
+    files = [value] if isinstance(value, Path) else as_list(value)
+    return tuple(str(path_of("a plug-in", item).resolve()) for item in files)
+
+
+_Texts = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 
 
 class ProblemEntry(BaseModel):
@@ -32,7 +143,7 @@ class ProblemEntry(BaseModel):
 
     name: str
     epochs: Real | None = None
-    steps: StrictInt | None = None
+    steps: Whole | None = None
 
 
 class SettingEntry(BaseModel):
@@ -42,19 +153,9 @@ class SettingEntry(BaseModel):
 
     problem: str
     optimizer: str
-    batch_size: StrictInt | str = "full"
+    batch_size: BatchSize = "full"
     schedule: str = "constant"
-    lr: Real = 1.0
-
-    @field_validator("batch_size")
-    @classmethod
-    def _size(cls, value):
-        return settings.batch_size(value)
-
-    @field_validator("lr")
-    @classmethod
-    def _rate(cls, value):
-        return settings.learning_rate(value)
+    lr: Rate = 1.0
 
 
 class Spec(BaseModel):
@@ -66,110 +167,47 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    problems: tuple[ProblemEntry, ...]
-    optimizers: tuple[str, ...] = ()
-    batch_sizes: tuple[StrictInt | str, ...] = ("full",)
-    schedules: tuple[str, ...] = ("constant",)
-    learning_rates: tuple[Real, ...] | str | None = None
+    problems: Annotated[tuple[ProblemEntry, ...], BeforeValidator(_problems)]
+    optimizers: _Texts = ()
+    batch_sizes: Annotated[tuple[BatchSize, ...], BeforeValidator(_sizes)] = ("full",)
+    schedules: _Texts = ("constant",)
+    learning_rates: Annotated[tuple[float, ...] | str | None, BeforeValidator(_rates)] = None
     """Rates, or a range that trials are drawn from; trials need none, for each optimizer has its own range."""
     chosen: tuple[SettingEntry, ...] = ()
     """In the place of optimizers, batch sizes, schedules and rates: what runs on each problem, one by one."""
-    seeds: tuple[StrictInt, ...] = tuple(range(9))
-    tuning_seeds: StrictInt = 3
+    seeds: Annotated[tuple[Seed, ...], BeforeValidator(_seeds)] = tuple(range(9))
+    tuning_seeds: Whole = 3
     """Where it is not given: a third of the seeds, at most 3."""
-    blocks: StrictInt = 0
+    blocks: Whole = 0
     """How many blocks of seeds; the numbers of the seeds follow from this and the next three."""
-    screen: StrictInt = 1
+    screen: Whole = 1
     """Seeds of a block on which all settings run."""
-    race: StrictInt = 2
+    race: Whole = 2
     """Seeds of a block on which its ``finalists`` run besides."""
-    holdout: StrictInt = 4
+    holdout: Whole = 4
     """Seeds of a block on which the setting that it has chosen runs, and which no choice has seen."""
-    finalists: StrictInt = 5
+    finalists: Whole = 5
     choose_by: str = "log_tail"
     """The column that the choice is made by: log_tail (training loss), or a metric such as test_accuracy."""
     epochs: Real | None = None
-    steps: StrictInt | None = None
-    dtypes: tuple[DtypeName, ...] = ("float64",)
-    run_timeout: Real | None = None
+    steps: Whole | None = None
+    dtypes: Annotated[tuple[Dtype, ...], BeforeValidator(as_list)] = ("float64",)
+    run_timeout: Seconds = None
     """Seconds that a run may take; or a text with units, such as "2m"."""
-    points: Literal["every"] | tuple[StrictInt, ...] | None = None
+    points: Points = None
     """Steps to evaluate at, besides the first and the last, or "every"; without it, some, log-spaced."""
-    device: str = "cpu"
+    device: Annotated[str, AfterValidator(devices.checked)] = "cpu"
     """cpu; cuda; or auto: a GPU where one can be used."""
-    plugins: tuple[str, ...] = ()
-    trials: StrictInt | None = None
+    plugins: Annotated[tuple[str, ...], BeforeValidator(_plugins)] = ()
+    trials: Whole | None = None
     """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
-    search_seed: StrictInt = 0
-    """What the draw depends on, and nothing else."""
-
-    @field_validator("problems", mode="before")
-    @classmethod
-    def _problems(cls, value):
-        return [{"name": item} if isinstance(item, str) else item for item in values.listed(value)]
-
-    @field_validator("optimizers", "schedules", mode="before")
-    @classmethod
-    def _texts(cls, value):
-        return values.listed(value)
-
-    @field_validator("plugins", mode="before")
-    @classmethod
-    def _absolute(cls, value):
-        # The spec is kept with the results, and must name the same files from there.
-        files = [value] if isinstance(value, Path) else values.listed(value)
-        return tuple(str(path_of("a plug-in", item).resolve()) for item in files)
-
-    @field_validator("batch_sizes", mode="before")
-    @classmethod
-    def _sizes(cls, value):
-        return values.sizes(value)
-
-    @field_validator("device")
-    @classmethod
-    def _device(cls, value):
-        return devices.checked(value)
-
-    @field_validator("learning_rates", mode="before")
-    @classmethod
-    def _rates(cls, value):
-        return values.rates(value)
-
-    @field_validator("learning_rates")
-    @classmethod
-    def _positive(cls, value):
-        if isinstance(value, str):
-            made = parse_range(value)
-            for end in made.ends if made else ():
-                settings.learning_rate(end)
-            return value
-        return value and tuple(settings.learning_rate(rate) for rate in value)
-
-    @field_validator("seeds", mode="before")
-    @classmethod
-    def _seeds(cls, value):
-        return values.seeds(value)
-
-    @field_validator("seeds")
-    @classmethod
-    def _not_negative(cls, value):
-        return tuple(settings.seed(seed) for seed in value)
-
-    @field_validator("search_seed")
-    @classmethod
-    def _search_seed(cls, value):
-        return settings.seed(value)
-
-    @field_validator("points", mode="before")
-    @classmethod
-    def _points(cls, value):
-        return settings.points(value)
+    search_seed: Seed = 0
+    """The seed of the draw."""
 
     @model_validator(mode="before")
     @classmethod
     def _block_seeds(cls, raw):
-        """The seeds of all blocks, in the place of ``seeds``; files that optimizers name, among ``plugins``."""
-        raw = spec_plugins.drawn_out(raw)
+        """Fill in the seeds of all blocks."""
         blocks = raw.get("blocks", 0)
         parts = [raw.get(key, cls.model_fields[key].default) for key in STAGE_SEEDS]
         idle = next((key for key in BLOCK_KEYS if key in raw and key != "blocks"), None)
@@ -213,19 +251,19 @@ class Spec(BaseModel):
             raise ValueError(
                 f"tuning_seeds={shown(self.tuning_seeds)} must be between 0 and the {len(self.seeds)} seeds"
             )
-        self._refuse_too_many()
+        self._check_size()
         return self
 
-    def _refuse_too_many(self) -> None:
+    def _check_size(self) -> None:
         sizes, others = len(self.batch_sizes), len(self.problems) * len(self.seeds) * len(self.dtypes)
         if self.chosen:
-            values.refuse_too_many(["chosen"] * len(self.chosen), ["constant"], 1, len(self.seeds) * len(self.dtypes))
+            _refuse_too_many(["chosen"] * len(self.chosen), ["constant"], 1, len(self.seeds) * len(self.dtypes))
         elif self.trials is not None:
-            values.refuse_too_many(self.optimizers, self.schedules, 1, 1)
-            values.refuse_too_many(["trials"] * len(self.optimizers), ["constant"], self.trials, others)
+            _refuse_too_many(self.optimizers, self.schedules, 1, 1)
+            _refuse_too_many(["trials"] * len(self.optimizers), ["constant"], self.trials, others)
         else:
             rates = self.learning_rates or ()
-            values.refuse_too_many(self.optimizers, self.schedules, len(rates), sizes * others)
+            _refuse_too_many(self.optimizers, self.schedules, len(rates), sizes * others)
 
     def _check_chosen(self) -> None:
         for key in (*LISTS, "trials", "blocks"):
@@ -247,18 +285,8 @@ class Spec(BaseModel):
         elif not 1 <= self.trials <= MOST_TRIALS:
             raise ValueError(f"trials={shown(self.trials)} must be between 1 and {MOST_TRIALS:,}")
 
-    @field_validator("dtypes", mode="before")
-    @classmethod
-    def _dtypes(cls, value):
-        return tuple(settings.dtype(dtype) for dtype in values.listed(value))
-
-    @field_validator("run_timeout", mode="before")
-    @classmethod
-    def _run_timeout(cls, value):
-        return settings.run_timeout(value)
-
     def seeds_of(self, stage: str) -> list[list[int]]:
-        """The seeds of a stage, "screen", "race" or "holdout", block by block."""
+        """Return the seeds of a stage, "screen", "race" or "holdout", block by block."""
         parts = [getattr(self, key) for key in STAGE_SEEDS]
         first = sum(parts[: STAGE_SEEDS.index(stage)])
         starts = [block * sum(parts) + first for block in range(self.blocks)]
@@ -270,7 +298,7 @@ class Spec(BaseModel):
         return {seed: place * self.blocks // len(self.seeds) for place, seed in enumerate(self.seeds)}
 
     def split_seeds(self) -> tuple[list[int], list[int]]:
-        """The seeds that choose and the seeds that report; with too few of them, the same ones do both."""
+        """Return the seeds that choose and the seeds that report; with too few of them, the same ones do both."""
         if self.blocks:
             tuning, racing, reporting = ([s for block in self.seeds_of(key) for s in block] for key in STAGE_SEEDS)
             return sorted(tuning + racing), reporting
@@ -279,5 +307,32 @@ class Spec(BaseModel):
 
 
 def without_trials(text: str) -> str:
-    """What is wrong with a range in a spec that does not say how many trials are drawn from it."""
+    """Return the message for a range in a spec without a number of trials."""
     return f"{text} is a range: say how many settings are drawn, trials = 20 (--trials 20), or write a list"
+
+
+def _refuse_too_many(optimizers: Sequence[str], schedules: Sequence[str], rates: int, others: int) -> None:
+    """Raise OptbenchError where lists stand for too many settings or runs, without expanding them.
+
+    ``others``: problems times batch sizes, seeds and precisions.
+    """
+    runs = 0
+    for text in schedules:
+        _count("schedules", text)
+    for text in optimizers:
+        lanes = _count("optimizers", text) * len(schedules) * rates
+        if lanes > MOST_LANES:
+            raise OptbenchError(
+                f"optimizers: {shown(text)} stands for {lanes:,} settings with these schedules and learning_rates, "
+                f"more than {MOST_LANES:,}"
+            )
+        runs += lanes * others
+    if runs > MOST_RUNS:
+        raise OptbenchError(f"the spec stands for {runs:,} runs, more than {MOST_RUNS:,}: shorten its lists, or seeds")
+
+
+def _count(key: str, text: str) -> int:
+    try:
+        return names.count(text) or len(names.alternatives(text))  # raises for a parameter without values
+    except OptbenchError as error:
+        raise OptbenchError(f"{key}: {error}") from None

@@ -1,35 +1,31 @@
-"""A spec as a TOML file: read with flags or keywords on top, and written."""
+"""Read a spec from a TOML file with flags or keywords on top, and write it.
+
+A file that an optimizer names, ``torch:Mine(file=mine.py)``, becomes a plug-in of the spec.
+"""
 
 import json
+import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from optbench.contract.errors import OptbenchError, in_one_line, unknown
+from optbench.contract import names
+from optbench.contract.arguments import refusal
+from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.paths import is_file, is_folder, path_of
-from optbench.sweeps import spec_plugins
-from optbench.sweeps.spec import BLOCK_KEYS, LISTS, ProblemEntry, SettingEntry, Spec
-from optbench.sweeps.spec_values import plain
+from optbench.sweeps.spec import BLOCK_KEYS, LISTS, ProblemEntry, SettingEntry, Spec, as_list, count_seeds, plain
 
 SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 DEFAULT = SHIPPED["default"]
-_WORDS = {
-    "missing": "is missing",
-    "model_type": 'must be a name, or names in a table: { name = "mlp", epochs = 2 }',
-    "string_type": "must be a text",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-}
-"""Of pydantic's errors, by their kind."""
 _ENTRIES = {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields}
+_KEY = "file"
 
 
 def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
-    """The spec of a TOML file, with ``changes`` on top; None is the built-in default, a plain name one of SHIPPED.
+    """Return the spec of a TOML file, with ``changes`` on top; None: the built-in default; a plain name: one of SHIPPED.
 
     Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
     """
@@ -51,13 +47,13 @@ def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = Non
         raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
     if isinstance(raw.get("plugins"), list):
         raw["plugins"] = [str(source.parent / item) if isinstance(item, str) else item for item in raw["plugins"]]
-    return merge(spec_plugins.beside(raw, source.parent), changes or {}, "" if path is None else source.name)
+    return merge(_beside(raw, source.parent), changes or {}, "" if path is None else source.name)
 
 
 def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
-    """``raw`` with every non-None value of ``changes`` in its place; a changed budget replaces the old one.
+    """Return the spec of ``raw`` with the non-None values of ``changes``; a changed budget replaces the old one.
 
-    label: the file that ``raw`` stands in, for errors of it; empty where it is nobody's.
+    label: the file of ``raw``, for errors; empty without one.
     """
     raw, changes = _plain(raw, label), _plain(changes, "")
     changes = {key: value for key, value in changes.items() if value is not None}
@@ -82,21 +78,15 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
         most = raw.get("tuning_seeds", 3)
         raw["tuning_seeds"] = min(most, _tuning_share(raw.get("seeds", 9))) if isinstance(most, int) else most
     try:
-        return Spec.model_validate(raw)
+        return Spec.model_validate(_with_plugins(raw))
     except ValidationError as error:
-        first = min(error.errors(include_input=False), key=lambda each: each["type"] == "missing")
-        where = ".".join(str(part) for part in first["loc"])
-        file = _before(label) if where.partition(".")[0] not in changes else ""
-        if first["type"] == "extra_forbidden":
-            *place, key = map(str, first["loc"])
-            said = unknown(f"key in {'.'.join(place)}", key, _ENTRIES[place[0]])
-            raise OptbenchError(f"{file}{said}") from None
-        message = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise OptbenchError(f"{file}{_before(where)}{message}") from None
+        line = refusal(error, "", _ENTRIES)
+        file = _before(label) if line.partition(":")[0].partition(".")[0] not in changes else ""
+        raise OptbenchError(f"{file}{line}") from None
 
 
 def _plain(raw: Mapping, label: str) -> dict:
-    """The values without NumPy's kinds; raises OptbenchError for an unknown key."""
+    """Return the values without types of NumPy; raises OptbenchError for an unknown key."""
     found = {}
     for key, value in raw.items():
         if key not in Spec.model_fields:
@@ -109,26 +99,26 @@ def _plain(raw: Mapping, label: str) -> dict:
 
 
 def _before(place: str) -> str:
-    """A place in front of what is said of it; nothing where it has none."""
+    """Return a place as the begin of a message; nothing for none."""
     return f"{place}: " if place else ""
 
 
 def raw(spec: Spec) -> dict[str, Any]:
-    """The keys that a file would have."""
+    """Return the keys that a file would have."""
     return tomllib.loads(to_toml(spec))
 
 
 def _tuning_share(seeds) -> int:
-    """A third of the seeds, but one of two, and none of one (that one then does both)."""
+    """Return a third of the seeds, but one of two, and none of one (which then does both)."""
     try:
-        count = len(Spec._seeds(seeds))
+        count = count_seeds(seeds)
     except (TypeError, ValueError):
-        return 0  # the field's own check will say what is wrong
+        return 0  # the field's own check raises
     return max(count // 3, min(count - 1, 1))
 
 
 def to_toml(spec: Spec) -> str:
-    """The spec as a TOML file that spec.read reads back."""
+    """Return the text of a TOML file that :func:`read` reads back."""
     lines = []
     for key, value in spec.model_dump(exclude_none=True, mode="json").items():
         if (key, value) in (("device", "cpu"), ("search_seed", 0)):
@@ -156,5 +146,77 @@ def _inline(entry: Mapping) -> str:
 
 
 def _literal(value) -> str:
-    """Texts, numbers and lists are written alike in JSON and TOML, but for one control character."""
+    """Return a value in JSON, which for texts, numbers and lists is TOML but for one control character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _with_plugins(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Move the files that optimizers name to ``plugins``, so that names are short and the same from any folder."""
+    files: list[str] = []
+
+    def without(text: Any) -> Any:
+        return _each(text, lambda file: files.append(str(path_of(_KEY, file).resolve())))
+
+    changed = _with_optimizers(raw, without)
+    if not files:
+        return dict(raw)
+    plugins = raw.get("plugins") or ()
+    mine = [plugins] if isinstance(plugins, Path) else list(as_list(plugins))
+    mine = [str(path_of("a plug-in", item).resolve()) for item in mine]
+    return changed | {"plugins": tuple(dict.fromkeys([*mine, *files]))}
+
+
+def refuse_unnamed(found: Iterable[str], named: Iterable[str | Path]) -> None:
+    """Refuse plug-ins that a results folder names and the caller does not: a folder may come from anybody.
+
+    Raises:
+        OptbenchError: the message says how to name them.
+    """
+    known = {str(path_of("a plug-in", file).resolve()) for file in named}
+    if strange := [file for file in found if file not in known]:
+        files = " ".join(f"--plugin {shlex.quote(file)}" for file in strange)
+        raise OptbenchError(f"nothing that a results folder names is run: to use its plug-ins, name them: {files}")
+
+
+def _beside(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the keys of a spec in ``folder``, with the files of its optimizers as paths from there."""
+
+    def placed(text: Any) -> Any:
+        return _each(text, lambda file: str(folder / path_of(_KEY, file)))
+
+    return _with_optimizers(raw, placed)
+
+
+def _with_optimizers(raw: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return the keys with every text that names an optimizer changed; other values are left to their checks."""
+    new = dict(raw)
+    texts = raw.get("optimizers")
+    if isinstance(texts, str | list | tuple):
+        new["optimizers"] = [change(text) for text in as_list(texts)]
+    if isinstance(raw.get("chosen"), list | tuple):
+        new["chosen"] = [
+            {**entry, "optimizer": change(entry["optimizer"])}
+            if isinstance(entry, Mapping) and "optimizer" in entry
+            else entry
+            for entry in raw["chosen"]
+        ]
+    return new
+
+
+def _each(text: Any, use: Callable[[str], str | None]) -> Any:
+    """Return the text with the path of its file that ``use`` returns, without a file where that is None."""
+    if not isinstance(text, str) or _KEY not in text:
+        return text
+    try:
+        name, given = names.parse(text)
+    except OptbenchError:
+        return text  # reported where names are read
+    if names.INNER in given:
+        given[names.INNER] = _each(given[names.INNER], use)
+    if ":" in name and _KEY in given:
+        file = given.pop(_KEY)
+        if not isinstance(file, str):
+            raise OptbenchError(f"{name}: file={shown(file)} must be one path")
+        new = use(file)
+        given = {_KEY: new, **given} if new is not None else given
+    return names.canonical(name, given)

@@ -13,7 +13,7 @@ from optbench.sweeps import spec_files
 from optbench.sweeps.joined_specs import COUNTS, differences, joined
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_plugins import refuse_unnamed
+from optbench.sweeps.spec_files import refuse_unnamed
 from optbench.sweeps.store import manifest, schemas
 from optbench.sweeps.store.files import read_bytes
 from optbench.sweeps.store.manifest import Entry, Manifest
