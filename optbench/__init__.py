@@ -10,8 +10,15 @@ from optbench.contract.version import __version__
 _HOMES = {
     "optbench.contract.problems": ("Family", "Problem", "problem"),
     "optbench.contract.schedules": ("Schedule", "schedule", "schedule_wrapper"),
-    "optbench.contract.optimizers": ("Baseline", "Matrix", "Optimizer", "Wrapper"),
-    "optbench.contract.optimizer_decorators": ("optimizer", "variant", "wrapper"),
+    "optbench.contract.optimizers": (
+        "Baseline",
+        "Matrix",
+        "Optimizer",
+        "Wrapper",
+        "optimizer",
+        "variant",
+        "wrapper",
+    ),
     "optbench.contract.eager": ("Eager", "optax_optimizer", "torch_optimizer"),
     "optbench.contract.search": ("Range", "choice", "log_uniform", "one_minus_log_uniform", "uniform"),
     "optbench.contract.errors": ("OptbenchError", "PluginError"),

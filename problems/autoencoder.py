@@ -1,4 +1,4 @@
-"""A deep autoencoder: a network that must tell its input through a narrow middle; one run at a time on BLAS."""
+"""A deep autoencoder: a network that must pass its input through a narrow middle; one run at a time on BLAS."""
 
 from optbench import OptbenchError, Problem, datasets, problem
 from optbench.kit.layers import ACTIVATIONS, TOGETHER, backward, forward

@@ -54,7 +54,7 @@ def copy(source, target):
 
 
 def first_of(layout, layer):
-    """Where the block of W_{layer + 1}, (outputs, inputs) of the layer, begins."""
+    """Return the index in w where the block of W_{layer + 1}, (outputs, inputs) of the layer, begins."""
     at = 0
     for k in range(layer):
         at += layout[k] * layout[k + 1]

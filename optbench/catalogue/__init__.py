@@ -1,4 +1,4 @@
-"""What there is by name: the one loader of plug-in files, the shipped ones, and what list and show tell.
+"""The catalogue: the loader of plug-in files, the shipped ones, and the data of ``list`` and ``show``.
 
 Records in, records out; nothing here compiles or runs anything.
 """

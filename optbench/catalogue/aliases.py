@@ -1,7 +1,7 @@
-"""What others call what is here: words of the field, of PyTorch, optax and Keras, and the names that they lead to.
+"""Aliases: names in the field, in PyTorch, optax and Keras, and the names in this catalogue that they mean.
 
-A word leads to every name that it may mean, each with what tells it from the others; to none where there is none here,
-with the reason. ``sgd(momentum)`` is the word where it is typed with that parameter.
+An alias leads to every name that it may mean, each with a remark that distinguishes it; or to none, with a reason.
+``sgd(momentum)`` is an alias that is typed with that parameter.
 """
 
 import re
@@ -99,8 +99,8 @@ def _by_word(table: Mapping) -> dict:
 LEADS, NONE = _by_word(_LEADS), _by_word(_NONE)
 
 
-def meant(text: str, known: Iterable[str]) -> dict[str, str]:
-    """The names among ``known`` that ``text`` may mean, with a remark each: a word of the field, or another spelling.
+def resolve_alias(text: str, known: Iterable[str]) -> dict[str, str]:
+    """Return the names among ``known`` that ``text`` may mean, with a remark each: an alias, or another spelling.
 
     Args:
         text: a name as others write it, with parameters or without.
@@ -110,7 +110,7 @@ def meant(text: str, known: Iterable[str]) -> dict[str, str]:
         What to show or to type, by name or by name with parameters; nothing for a word that is not known.
 
     Example:
-        >>> meant("SGD(nesterov=True, momentum=0.9)", ["gd", "nesterov"])
+        >>> resolve_alias("SGD(nesterov=True, momentum=0.9)", ["gd", "nesterov"])
         {'nesterov': "on an average of gradients: PyTorch's SGD(nesterov=True) at the rate lr / (1 - beta1)"}
     """
     known = set(known)
@@ -124,12 +124,12 @@ def meant(text: str, known: Iterable[str]) -> dict[str, str]:
 
 
 def sentence(leads: Mapping[str, str]) -> str:
-    """``gd (PyTorch's SGD), or heavy_ball (...)``."""
+    """Write aliases in a sentence: ``gd (PyTorch's SGD), or heavy_ball (...)``."""
     return ", or ".join(f"{name} ({remark})" if remark else name for name, remark in leads.items())
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") -> OptbenchError:
-    """The error for a name of ``kind`` that is not among ``known``: what the field calls so, or else the nearest one.
+    """Return the error for a name of ``kind`` that is not among ``known``, with its meaning as an alias or the nearest.
 
     Args:
         kind: such as "optimizer", or "name" for one of any kind.
@@ -152,7 +152,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") 
     if another:
         article = "an" if another[0] in "aeiou" else "a"
         return OptbenchError(f"unknown {kind} {name!r}: there is {article} {another.replace('_', ' ')} of that name")
-    leads = meant(name, known)
+    leads = resolve_alias(name, known)
     if len(leads) == 1 and not any(leads.values()):
         return OptbenchError(f"unknown {kind} {name!r}: did you mean {next(iter(leads))!r}?")
     if leads:

@@ -10,7 +10,7 @@ import numpy as np
 
 from optbench import datasets
 from optbench.catalogue import data_sets
-from optbench.catalogue.aliases import meant, sentence, unknown_name
+from optbench.catalogue.aliases import resolve_alias, sentence, unknown_name
 from optbench.catalogue.libraries import search_of
 from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
@@ -30,7 +30,7 @@ STEPS, EPOCHS = 1000, 10
 
 
 def describe(catalogue: Catalogue, text: str) -> list[dict]:
-    """What a person needs to know about a name, with parameters or without: one record for each kind that has it.
+    """Describe a name, with parameters or without: one record for each kind that has it.
 
     A name of another library's, ``torch:AdamW``, has one record of the kind "eager optimizer".
 
@@ -77,7 +77,7 @@ def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
     if bracket:
         names.parse(text)
     known = everything(catalogue)
-    leads = {} if word in known or library_and_name(word) else meant(text, known)
+    leads = {} if word in known or library_and_name(word) else resolve_alias(text, known)
     if not leads:
         return describe(catalogue, text), ""
     descriptions, kept = [], True
@@ -113,7 +113,7 @@ def _known(catalogue, text) -> str:
         if "(" in text or missing_name_error(text):
             raise
         name, wrong = text.strip(), error  # heavy-ball, "heavy ball"
-    if wrong and not meant(name, known) and not difflib.get_close_matches(name, known, n=1, cutoff=0.5):
+    if wrong and not resolve_alias(name, known) and not difflib.get_close_matches(name, known, n=1, cutoff=0.5):
         raise wrong
     if name in {*KINDS, *(registry for registries in KINDS.values() for registry in registries)}:
         raise OptbenchError(f"{name!r} is a kind of names: 'optbench list {name}' shows them")
@@ -152,8 +152,8 @@ def _optimizer(catalogue, text) -> dict:
 def _eager(catalogue, text) -> dict:
     record, values = catalogue.optimizer(text)
     facts = _record(catalogue, "optimizer", text, record, values, record.hyperparameters, record.limits)
-    told = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
-    facts |= {"kind": "eager optimizer", "description": told, "name": record.name, "library": LIBRARIES[record.library]}
+    text = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
+    facts |= {"kind": "eager optimizer", "description": text, "name": record.name, "library": LIBRARIES[record.library]}
     facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in others(record).items()}}
     facts |= {"state": None, "reported": None, "sums": None}
     return facts | _search(*search_of(record, values, catalogue.optimizers.values()))

@@ -45,7 +45,7 @@ def classes_of(module: ModuleType) -> list[Eager]:
 
 
 def unfit(module: ModuleType) -> list[str]:
-    """Why the other classes of PyTorch's kind in a user's file are none that run here by themselves."""
+    """Return the reason why the other classes of PyTorch in a user's file do not run here by themselves."""
     return [str(made) for made in _made(module) if isinstance(made, PluginError)]
 
 
@@ -74,7 +74,7 @@ def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapp
     if target is None and not only:
         target = _member(home.optim if library == "torch" else home, name) or _installed(name)
     if target is None and own:
-        target, mine = own[0], True  # what it lacks is told
+        target, mine = own[0], True  # an error names what it lacks
     if isinstance(target, Eager):
         return with_origins(target)
     make = eager.torch_optimizer if library == "torch" else eager.optax_optimizer
@@ -86,7 +86,7 @@ def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapp
         fitting = [key for module in modules for key, value in vars(module).items() if _fits(library, value, home)]
         raise _unknown(library, name, fitting if only else [*_names(home, library), *fitting], only)
     version, place = f"{LIBRARIES[library]} {home.__version__}", sys.modules.get(getattr(target, "__module__", ""))
-    # Any callable may stand in a module: only by its arguments can an optimizer be told from the rest.
+    # Any callable may stand in a module: only its arguments distinguish an optimizer.
     source = f"{target.__module__}.{target.__qualname__}, {version}" if hasattr(target, "__qualname__") else version
     source = _place(target, place, home) if mine and place in modules else source
     label = f"{library}:{name}"
@@ -121,7 +121,7 @@ def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[s
 
 
 def search_of(record: Eager, values: Mapping[str, float], rules: Iterable[Optimizer]) -> tuple[dict[str, Range], str]:
-    """Where tuning looks for values of an eager optimizer, and where these ranges come from.
+    """Return the search ranges of an eager optimizer, and their source.
 
     Where nobody stated it, and a rule takes the same steps by what it ``equals``, it is what that rule searches, so
     that both are tuned alike. Of several such rules it is the one whose defaults the values are most like.
@@ -204,12 +204,12 @@ def _of_plugin(record: Eager, file: Path) -> SourceFile:
 
 
 def _is_class(value: Any, torch: Any) -> bool:
-    """Whether it is a class of PyTorch's kind."""
+    """Return True for an optimizer class of PyTorch."""
     return issubclass(type(value), type) and issubclass(value, torch.optim.Optimizer)  # a value may lie of its class
 
 
 def _fits(library: Library, value: Any, home: Any) -> bool:
-    """Whether it can be meant by the name of an optimizer of the library."""
+    """Return True where it may be an optimizer of the library."""
     if isinstance(value, Eager):
         return value.library == library
     if library == "torch":
@@ -244,7 +244,7 @@ def _member(home: Any, dotted: str) -> Any:
 
 
 def _installed(dotted: str) -> Any:
-    """What another package has under that name: ``schedulefree.AdamWScheduleFree``."""
+    """Return the object of another package under that name: ``schedulefree.AdamWScheduleFree``."""
     package, _, rest = dotted.partition(".")
     if not rest:
         return None
@@ -267,5 +267,5 @@ def _names(home: ModuleType, library: Library) -> Iterable[str]:
 def _has_rate(function: Any) -> bool:
     try:
         return any(rate in inspect.signature(function).parameters for rate in RATE_ARGUMENTS)
-    except (TypeError, ValueError):  # of some that are written in C nobody can tell
+    except (TypeError, ValueError):  # some functions in C have no signature
         return False

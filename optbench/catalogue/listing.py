@@ -1,4 +1,4 @@
-"""What is in the catalogue, as plain data: what ``list``, its ``--json`` and reports/catalogue.md share.
+"""The catalogue as plain data, for ``list``, its ``--json`` and reports/catalogue.md.
 
 Plain means as JSON has it: dicts, lists, texts and numbers; a tuple is a list, and a number that is not finite is None.
 """
@@ -21,14 +21,14 @@ KINDS = {
     "problems": ("problems",),
     data_sets.WORD: (),
 }
-"""What can be listed, and the catalogue's registries that belong to it; data sets have none."""
+"""Kinds that can be listed, with their registries in the catalogue; data sets have none."""
 PARTS = {
     "wrappers": ("wrappers", "schedule_wrappers"),
     "baselines": ("baselines",),
     "eager": ("eager",),
     "schedule_wrappers": ("schedule_wrappers",),
 }
-"""What can be listed besides: parts of the kinds."""
+"""Parts of kinds that can be listed, too."""
 
 
 def registries(kind: str) -> tuple[str, ...]:

@@ -30,11 +30,11 @@ from optbench.contract.schedules import Schedule, ScheduleWrapper
 from optbench.contract.source_code import SourceFile
 
 MOST_FILES = 1000
-"""Of plug-ins in one call."""
+"""Plug-ins in one call."""
 # Bytes of a plug-in: 16 MiB are 400,000 lines: nobody has written more by hand
 _MOST_BYTES = 1 << 24
 _WIDEST = 300
-"""Letters of a line of a traceback."""
+"""Characters of a line of a traceback."""
 _KINDS = {
     Optimizer: "optimizers", Wrapper: "wrappers", Baseline: "baselines", Eager: "eager", Schedule: "schedules",
     ScheduleWrapper: "schedule_wrappers", Family: "problems",
@@ -92,7 +92,7 @@ class Catalogue:
         try:
             name, given = names.parse(text)
         except OptbenchError:
-            return None  # whoever looks among the rest says what is wrong
+            return None  # reported by the search among the rest
         parts = library_and_name(name)
         if parts is None:
             return None
@@ -136,7 +136,7 @@ class Catalogue:
         return record.build(given)
 
     def _kind_of(self, name: str) -> str:
-        """What a name names that was looked for among another kind."""
+        """Return the other kind that has a name."""
         kinds = (registry for registry in _KINDS.values() if registry != "eager")
         return next((kind[:-1] for kind in kinds if name in getattr(self, kind)), "")
 
@@ -159,7 +159,7 @@ class Catalogue:
 
 
 def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
-    """The shipped catalogue with the user's ``files`` on top.
+    """Return the shipped catalogue with the user's ``files`` on top.
 
     Raises PluginError for a file that is not there, or a name that is already taken. A file that breaks while it
     loads is kept in ``broken``, and the others load all the same.
@@ -182,8 +182,8 @@ def cached_catalogue(plugins: Iterable[str | Path]) -> Catalogue:
 
 @cache
 def _shipped(files: tuple[tuple[Path, int, int], ...]) -> Catalogue:
-    """That of the shipped files, each with when it was last written and its size: to read them all takes as long as a
-    run of a few steps."""
+    """Return the catalogue of the shipped files, cached by their times and sizes: reading them takes as long as a short
+    run."""
     catalogue = Catalogue()
     for path, *_ in files:
         _add(catalogue, path)
@@ -194,7 +194,7 @@ def _shipped(files: tuple[tuple[Path, int, int], ...]) -> Catalogue:
 
 
 def plugin_path(file: str | Path) -> Path:
-    """The whole path of a plug-in; PluginError where no file of a sensible size is there."""
+    """Return the absolute path of a plug-in; raise PluginError where no file of a sensible size is there."""
     try:
         path = path_of("plugin", file).resolve()
         size, plain = path.stat().st_size, path.is_file()
@@ -210,7 +210,7 @@ def plugin_path(file: str | Path) -> Path:
 
 
 def load_all(files: str | Path | Iterable[str | Path] = ()) -> Catalogue:
-    """The same where nobody reads a traceback: a file that breaks while it loads is an error, OptbenchError."""
+    """Call :func:`load`; a file that does not load is an error, OptbenchError."""
     if isinstance(files, str | os.PathLike):
         files = (files,)
     elif not isinstance(files, list | tuple | set | frozenset):
@@ -232,7 +232,7 @@ def refuse_broken(path: Path, trace: str) -> NoReturn:
 
 
 def _some(files: Any) -> tuple:
-    """The first of whatever can be counted up, one more than are taken. Raises OptbenchError."""
+    """Return the items of an iterable. Raises OptbenchError for too many, and for anything else."""
     try:
         found = tuple(itertools.islice(files, MOST_FILES + 1))
     except TypeError:
@@ -275,17 +275,17 @@ def _trace(error: BaseException, path: Path) -> str:
     """The traceback from the user's file on; what called it is no help to its author. Of a broken contract, a line."""
     if isinstance(error, OptbenchError):
         return f"{error}\n"
-    told = traceback.TracebackException.from_exception(error, limit=None)
-    own = next((i for i, frame in enumerate(told.stack) if frame.filename == str(path)), len(told.stack))
-    told.stack = traceback.StackSummary.from_list(told.stack[own : own + 3])
-    lines = "".join(told.format()).splitlines()
+    trace = traceback.TracebackException.from_exception(error, limit=None)
+    own = next((i for i, frame in enumerate(trace.stack) if frame.filename == str(path)), len(trace.stack))
+    trace.stack = traceback.StackSummary.from_list(trace.stack[own : own + 3])
+    lines = "".join(trace.format()).splitlines()
     if isinstance(error, ModuleNotFoundError) and (extra := libraries.extra_of(error.name)):
         lines[-1] += f": pip install 'optbench[{extra}]'"
     return "".join(f"{line[:_WIDEST]}{'...' * (len(line) > _WIDEST)}\n" for line in lines)
 
 
 def _said(target: Any) -> str:
-    """How a class or a function of another library is asked for."""
+    """Return how a user names a class or a function of another library."""
     home, name = target.__module__.partition(".")[0], target.__name__
     if home in LIBRARIES:
         return f'say "{home}:{name}"'
@@ -294,7 +294,7 @@ def _said(target: Any) -> str:
 
 @cache
 def _execute(path: Path, digest: str) -> tuple[ModuleType, list]:
-    """A file, which runs as a module of a private name, once per content; and its records."""
+    """Run a file as a module of a private name, once per content; return it with its records."""
     module = as_module(path, digest)
     try:
         with restored_process(), siblings_found(path):

@@ -44,7 +44,7 @@ class _Beside:
         self.folder, self.names = folder, names
 
     def has(self, name: str) -> bool:
-        """Whether the module, or the package that it is in, has one of the names."""
+        """Return True where the module, or its package, has one of the names."""
         return name.partition(".")[0] in self.names
 
     def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:

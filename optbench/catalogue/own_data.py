@@ -13,9 +13,9 @@ from optbench.datasets.array_store import keep
 
 _OWNER = "with_data"
 _PLACE = ("path", "target")
-"""What a file is asked for with, and data in memory are not."""
+"""Parameters of a file that data in memory do not have."""
 _LONGEST = 1000
-"""Letters of the name of a class."""
+"""Characters of the name of a class."""
 
 
 def with_data(

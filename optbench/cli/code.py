@@ -38,11 +38,11 @@ def print_code(
 
 def _resolve(catalogue: Any, name: str) -> str:
     """Return the name that another spelling, such as AdamW, stands for, if it is one and needs no remark."""
-    from optbench.catalogue.aliases import meant
+    from optbench.catalogue.aliases import resolve_alias
     from optbench.catalogue.description import everything
 
     known, (word, bracket, inside) = everything(catalogue), name.strip().partition("(")
-    leads = {} if word in known or library_and_name(word) else meant(name.strip(), known)
+    leads = {} if word in known or library_and_name(word) else resolve_alias(name.strip(), known)
     lead, remark = next(iter(leads.items()), ("", ""))
     return f"{lead}{bracket}{inside}" if len(leads) == 1 and not remark and "(" not in lead else name
 

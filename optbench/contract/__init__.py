@@ -1,4 +1,4 @@
-"""What all floors share: the records of optimizers, schedules and problems, their decorators, and the words.
+"""The foundation of the package: records of optimizers, schedules and problems, their decorators, and validation.
 
 Imports nothing of this package; everything else may import it.
 """

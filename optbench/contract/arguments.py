@@ -275,7 +275,7 @@ def reals(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
         raise OptbenchError(f"{name}: {shown(value)} must be {shape}") from None
 
 
-def field(kind: Any, owner: str, key: str, value: Any) -> Any:
+def check_field(kind: Any, owner: str, key: str, value: Any) -> Any:
     """Validate a field of a user's record.
 
     Args:
@@ -297,7 +297,7 @@ def wrong(owner: str, key: str, value: Any, wanted: str) -> PluginError:
     """Return the error for a field of a record.
 
     Args:
-        owner: as for :func:`field`, and so is ``key``.
+        owner: as for :func:`check_field`, and so is ``key``.
         key: the field.
         value: as it was given.
         wanted: what it must be.
@@ -329,11 +329,11 @@ def record_name(kind: str, value: Any) -> str:
     raise wrong(kind, "name", value, "a word such as my_name: letters, digits and underscores")
 
 
-def function(owner: str, key: str, value: Any, arguments: int | None = None) -> Callable:
+def check_function(owner: str, key: str, value: Any, arguments: int | None = None) -> Callable:
     """Return a function that can be called with so many arguments.
 
     Args:
-        owner: as for :func:`field`, and so is ``key``.
+        owner: as for :func:`check_field`, and so is ``key``.
         key: the field.
         value: as it was given.
         arguments: how many it will get, by place; None for any number.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from optbench.contract.arguments import function, is_number, is_whole, wrong
+from optbench.contract.arguments import check_function, is_number, is_whole, wrong
 from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer, Valued
@@ -29,12 +29,12 @@ _SPACES = {
     "b2": Range("one_minus_log_uniform", (1e-3, 0.2)),
     "weight_decay": Range("log_uniform", (1e-5, 0.1)),
 }
-"""Where tuning looks for what means the same everywhere, as for adamw."""
+"""Search ranges of hyperparameters that mean the same in every library, as for adamw."""
 USUAL = "beta1, beta2 and weight_decay as for adamw, where their defaults are not 0"
-"""What `search_source` says of a search space that nobody stated."""
+"""The `search_source` of a search space that nobody stated."""
 
 RANDOM_NUMBERS = threading.RLock()
-"""Held by whoever sets the random numbers of a library: they are of the whole process."""
+"""Held while a cohort sets the random numbers of a library, which are process-wide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Eager(Valued):
     """
 
     name: str
-    """By which a spec asks for it: ``torch:AdamW``, with what differs from its defaults and is no number."""
+    """The name in a spec: ``torch:AdamW``, with what differs from its defaults and is no number."""
     library: Library
     """"torch" or "optax"."""
     target: Callable
@@ -57,11 +57,11 @@ class Eager(Valued):
     hyperparameters: Mapping[str, float]
     """The defaults of all numbers; ``betas=(0.9, 0.999)`` are ``beta1`` and ``beta2``."""
     source: str
-    """Where it is from, with the library's version."""
+    """Its library and version."""
     doc: str = ""
-    """What it says about itself."""
+    """Its docstring."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What it is given besides numbers, such as ``nesterov``."""
+    """Arguments besides numbers, such as ``nesterov``."""
     tuples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Arguments that are several numbers, and the hyperparameters that they are made of."""
     whole: tuple[str, ...] = ()
@@ -69,11 +69,11 @@ class Eager(Valued):
     rate: str = "lr"
     """The argument of the learning rate."""
     limits: Mapping[str, str] = field(default_factory=dict)
-    """Where a hyperparameter may lie; the library checks its own besides."""
+    """The interval of a hyperparameter; the library has checks of its own."""
     search: Mapping[str, Range] = field(default_factory=dict)
-    """Where tuning looks for values of hyperparameters and of ``lr``, by name; the others keep their defaults."""
+    """Search ranges of hyperparameters and of ``lr``, by name; the others keep their defaults."""
     search_source: str = ""
-    """Where these ranges come from."""
+    """The source of these ranges."""
     slots: tuple[str, ...] = ()
     """None: the library keeps the state."""
     origins: tuple[SourceFile, ...] = ()
@@ -82,12 +82,12 @@ class Eager(Valued):
     def __post_init__(self) -> None:
         if self.library not in LIBRARIES:
             raise wrong("optimizer", "library", self.library, " or ".join(LIBRARIES))
-        function("optimizer", "target", self.target)
+        check_function("optimizer", "target", self.target)
         check_rule("optimizer", self)
         check_search(f"optimizer {self.name}", self)
 
     def arguments(self, given: Mapping[str, float]) -> dict[str, Any]:
-        """What the class or the function is called with, besides parameters and the rate.
+        """Return the arguments of the class or the function, besides parameters and the rate.
 
         Args:
             given: a number for each hyperparameter.
@@ -95,7 +95,7 @@ class Eager(Valued):
         Returns:
             Arguments by name.
         """
-        # momentum=0 is the default of a real number; nobody writes 0.9 where a count is asked for, and is heard.
+        # momentum=0 is the default of a real number, so that a default alone does not make a hyperparameter whole.
         whole = {key for key in self.whole if float(given[key]).is_integer()}
         numbers = {key: int(value) if key in whole else value for key, value in given.items()}
         joined = {key: tuple(numbers.pop(part) for part in parts) for key, parts in self.tuples.items()}
@@ -103,14 +103,14 @@ class Eager(Valued):
 
 
 AnyOptimizer = Optimizer | Baseline | Eager
-"""What a cohort can run."""
+"""Any optimizer that a cohort can run."""
 
 
 _NAME = re.compile(r"(torch|optax)[:.]([A-Za-z_][\w.]*)$")
 
 
 def library_and_name(text: str) -> tuple[Library, str] | None:
-    """The library and the name in it that a name such as ``torch:AdamW`` means.
+    """Return the library and the name in it that a name such as ``torch:AdamW`` means.
 
     Args:
         text: a name, without parameters.
@@ -195,7 +195,7 @@ def optax_optimizer(
 
 
 def required(owner: str, library: Library, target: Callable) -> list[str]:
-    """Which arguments have no default, the rate aside.
+    """Return the arguments without a default, the rate aside.
 
     Args:
         owner: whose they are, for the message.
@@ -213,13 +213,13 @@ def required(owner: str, library: Library, target: Callable) -> list[str]:
 
 
 def others(record: Eager) -> dict[str, Any]:
-    """What it can be given besides its numbers and its rate.
+    """Return the arguments besides its numbers and its rate.
 
     Args:
         record: the optimizer.
 
     Returns:
-        What it has without being told, by argument.
+        The defaults, by argument.
     """
     taken = {record.rate, *record.hyperparameters, *record.tuples}
     every = _parameters(record.name, record.library, record.target) | dict(record.options)
@@ -227,7 +227,7 @@ def others(record: Eager) -> dict[str, Any]:
 
 
 def again(record: Eager, name: str, options: Mapping[str, Any]) -> Eager:
-    """The same optimizer under another name, with further options.
+    """Return the same optimizer under another name, with further options.
 
     Args:
         record: the optimizer.
@@ -290,7 +290,7 @@ def _record(
 
 
 def _parameters(owner: str, library: Library, target: Any) -> dict[str, Any]:
-    """The arguments with their defaults; of a class without the parameters that it optimizes, its first argument."""
+    """Return the arguments with their defaults, without the first one of a class: the parameters to optimize."""
     if library == "optax" and hasattr(target, "update") and not callable(target):
         raise PluginError(
             f"{owner}: target is a transformation whose rate is fixed; it must be a function of learning_rate that "

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from optbench.contract.arguments import Text, by_name, field, wrong
+from optbench.contract.arguments import Text, by_name, check_field, wrong
 from optbench.contract.errors import PluginError, shown, unknown
 
 LIBRARIES = ("torch", "optax", "keras")
@@ -98,12 +98,12 @@ def check(owner: str, equals: Mapping, known: Iterable[str], around: bool = Fals
     Raises:
         PluginError: in one line, with the nearest name.
     """
-    checked = field(by_name(), owner, "equals", equals)
+    checked = check_field(by_name(), owner, "equals", equals)
     allowed = {*known, *GIVEN, *(_WRAPPER_NAMES if around else ())}
     for library, text in checked.items():
         if library not in LIBRARIES:
             raise PluginError(f"{owner}: {unknown('library', library, LIBRARIES)}")
-        for name in _value_names(owner, library, field(Text, owner, f"equals[{library!r}]", text)):
+        for name in _value_names(owner, library, check_field(Text, owner, f"equals[{library!r}]", text)):
             if name not in allowed:
                 wrong = unknown("name", name, allowed)
                 raise PluginError(f"{owner}: equals[{library!r}]={shown(text)}: {wrong}")

@@ -5,15 +5,15 @@ import reprlib
 from collections.abc import Iterable
 
 _HEAD, _TAIL, _GAP = 600, 250, " ... "
-"""Letters of a message that is too long: its begin names the key, its end says how to mend it."""
+"""Characters kept of a message that is too long: the begin names the key, the end says how to mend it."""
 _SHOWN = 60
-"""Letters of a value in a message."""
+"""Characters of a value in a message."""
 RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_timeout", "report": "holdout"}
 """Keywords and keys of a spec that had another name before 0.14, and their names since."""
 
 
 class OptbenchError(ValueError):
-    """Bad input, told in one line that says what is wrong and how to mend it.
+    """Bad input: one line says what is wrong and how to mend it.
 
     The commands print that line and exit with code 2. It is shortened where it would echo a long input, and what a
     terminal would not print, line breaks among it, is spelled out.
@@ -50,14 +50,14 @@ def _printable(text: str) -> str:
 
 
 class _Shown(reprlib.Repr):
-    """What stands in a message for a value of any kind and size, and costs little."""
+    """The text of a value of any type and size in a message, at low cost."""
 
     def __init__(self) -> None:
         super().__init__()
         self.maxstring = self.maxother = self.maxlong = _SHOWN
 
     def repr_instance(self, x: object, level: int) -> str:
-        """Of a kind that reprlib does not know; its own text may raise anything."""
+        """Return the text of a type that reprlib does not know; its ``__repr__`` may raise anything."""
         try:
             text = " ".join(repr(x).split())
         except Exception:
@@ -71,7 +71,7 @@ _repr = _Shown()
 
 
 def shown(value: object) -> str:
-    """A value in a message.
+    """Return the text of a value in a message.
 
     Args:
         value: anything that a user may have given.
@@ -83,7 +83,7 @@ def shown(value: object) -> str:
 
 
 def in_one_line(error: BaseException) -> str:
-    """What an exception says, in one line; that of other code with its kind.
+    """Return the message of an exception in one line, with its type unless it is ours.
 
     Args:
         error: any exception.
@@ -93,13 +93,13 @@ def in_one_line(error: BaseException) -> str:
     """
     try:
         text = _shortened(" ".join(str(error).split()))
-    except Exception:  # a plug-in's own exception may not even be able to say what it is
+    except Exception:  # the exception of a plug-in may have a broken __str__
         text = "(its text cannot be shown)"
     return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text}"
 
 
 def near(name: str, valid: Iterable[str]) -> str:
-    """What to say behind a name that is not among ``valid``.
+    """Return the hint behind a name that is not among ``valid``.
 
     Args:
         name: the name, as it was typed.
@@ -113,13 +113,13 @@ def near(name: str, valid: Iterable[str]) -> str:
 
 
 def _nearest(name: str, valid: list[str]) -> str:
-    """The same name in other letters, or else the one most like it; empty where none is."""
+    """Return the same name in other letters, or else the nearest one; empty where none is near."""
     same = [each for each in valid if each.lower() == name.lower()]
     return next(iter(same or difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)), "")
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
-    """The error for a name that is not among ``valid``: it offers the nearest one, or else all of them.
+    """Return the error for a name that is not among ``valid``: it offers the nearest one, or else all of them.
 
     Args:
         kind: what the name was to name, such as "optimizer".

@@ -1,4 +1,4 @@
-"""Where a parameter may lie: an interval, written as in mathematics, or one of some words."""
+"""Limits of parameters: an interval, written as in mathematics, or one of some words."""
 
 import math
 import re
@@ -13,7 +13,7 @@ def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
     """Refuse values that are not finite or lie outside their limits.
 
     Args:
-        owner: whose values they are; the message begins with it.
+        owner: such as ``optimizer adam``; the message begins with it.
         values: numbers, tuples of numbers, or words, by name.
         limits: by name, an interval such as ``"(0, 1]"`` or ``"[0, inf)"``, or the tuple of the words that are allowed.
 
@@ -36,7 +36,7 @@ def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
 
 
 def limits_by_name(names: Iterable[str]) -> dict[str, str]:
-    """The intervals of hyperparameters whose names mean the same everywhere: betas, eps and decays.
+    """Return the intervals of hyperparameters whose names mean the same everywhere: betas, eps and decays.
 
     Args:
         names: of hyperparameters.
@@ -53,7 +53,7 @@ def limits_by_name(names: Iterable[str]) -> dict[str, str]:
 
 
 def is_interval(limit: object) -> bool:
-    """Whether a limit is an interval, as :func:`enforce` reads it.
+    """Return True for an interval, as :func:`enforce` reads it.
 
     Args:
         limit: anything.
@@ -71,7 +71,7 @@ def is_interval(limit: object) -> bool:
 
 
 def bounds(interval: str) -> tuple[float, float]:
-    """The lower and the upper end of an interval.
+    """Return the lower and the upper end of an interval.
 
     Args:
         interval: as :func:`enforce` reads it.
@@ -88,14 +88,14 @@ def bounds(interval: str) -> tuple[float, float]:
 
 
 def inside(number: float, interval: str) -> bool:
-    """Whether a number lies in an interval.
+    """Return True for a number in an interval.
 
     Args:
         number: any.
         interval: as :func:`enforce` reads it.
 
     Returns:
-        The answer.
+        True where it does.
 
     Example:
         >>> inside(1, "[0, 1)")

@@ -1,15 +1,24 @@
-"""The frozen records of update rules, of wrappers around them, and of SciPy's methods."""
+"""The records of update rules, wrappers and SciPy's methods, and the decorators that make them from functions."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from optbench.contract import equals, names
-from optbench.contract.arguments import SourceFunction, Text, by_name, function, wrong
-from optbench.contract.arguments import field as check_field
+from optbench.contract import columns, equals, names
+from optbench.contract.arguments import (
+    Identifiers,
+    SourceFunction,
+    Text,
+    by_name,
+    check_field,
+    check_function,
+    number,
+    wrong,
+)
+from optbench.contract.errors import PluginError, near, shown
 from optbench.contract.limits import enforce, limits_by_name
-from optbench.contract.record_checks import check_rule
+from optbench.contract.record_checks import check_rule, check_search
 from optbench.contract.search import RATE, RATES, Range
 from optbench.contract.source_code import SourceFile
 
@@ -19,7 +28,7 @@ GIVEN = ("t", "rows", "columns")
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """What turns a whole block into a number for each of its elements, before the rule runs.
+    """A transform of a whole block into a number for each of its elements, before the rule runs.
 
     Example:
         >>> def halve(block, memory):
@@ -38,11 +47,11 @@ class Matrix:
     def __post_init__(self) -> None:
         check_field(SourceFunction, "Matrix", "term", self.term)
         check_field(SourceFunction, "Matrix", "transform", self.transform)
-        function("Matrix", "memory", self.memory, 2)
+        check_function("Matrix", "memory", self.memory, 2)
 
 
 class Valued:
-    """What records with hyperparameters have in common."""
+    """The common part of records with hyperparameters."""
 
     @property
     def all_limits(self: Any) -> dict[str, str]:
@@ -51,11 +60,11 @@ class Valued:
 
     @property
     def space(self: Any) -> dict[str, Range]:
-        """What tuning varies, by name: ``search``, and where that has no rate, the usual ones."""
+        """The ranges of tuning by name: ``search``, and the usual rates where that has none."""
         return {RATE: RATES} | dict(self.search)
 
     def with_values(self: Any, given: Mapping) -> dict[str, float]:
-        """All hyperparameters: the given values, and the defaults of the others.
+        """Return all hyperparameters: the given values, and the defaults of the others.
 
         Args:
             given: values by name.
@@ -81,7 +90,7 @@ class Optimizer(Valued):
     """
 
     name: str
-    """By which a spec asks for it."""
+    """The name in a spec."""
     rule: Callable
     """``rule(w, g, *slots, lr, *scalars)`` -> the new ``w`` and slots, numbers all of them."""
     slots: tuple[str, ...]
@@ -96,7 +105,7 @@ class Optimizer(Valued):
     doc: str = ""
     """The function's docstring, which begins with the formula."""
     limits: Mapping[str, str] = field(default_factory=dict)
-    """Where a hyperparameter may lie, as in contract/limits.py; betas, eps and decays have theirs anyway."""
+    """The interval of a hyperparameter, as in contract/limits.py; betas, eps and decays have theirs anyway."""
     report: str | None = None
     """The slot that is the reported iterate, where that is not w, at which gradients are taken."""
     shared: tuple[str, ...] = ()
@@ -106,13 +115,13 @@ class Optimizer(Valued):
     block: Mapping[str, Callable] = field(default_factory=dict)
     """The same over each parameter block."""
     matrix: Mapping[str, Matrix] = field(default_factory=dict)
-    """What turns whole blocks into a number for each element, by the name under which the rule asks for it."""
+    """Transforms of whole blocks into a number for each element, by the name of the rule's argument."""
     search: Mapping[str, Range] = field(default_factory=dict)
-    """Where tuning looks for values of hyperparameters and of ``lr``, by name; the others keep their defaults."""
+    """Search ranges of hyperparameters and of ``lr``, by name; the others keep their defaults."""
     search_source: str = ""
-    """Where these ranges come from."""
+    """The source of these ranges."""
     equals: Mapping[str, str] = field(default_factory=dict)
-    """What takes the same steps in ``torch``, ``optax``, ``keras``: a call of each, as in contract/equals.py."""
+    """Calls of ``torch``, ``optax``, ``keras`` that take the same steps, as in contract/equals.py."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
@@ -135,12 +144,12 @@ class Optimizer(Valued):
 
     @property
     def by_block(self) -> bool:
-        """Whether the rule sees the parameter blocks."""
+        """True where the rule sees the parameter blocks."""
         return bool(self.block or self.matrix or {"rows", "columns"} & set(self.asked()))
 
     @property
     def elementwise(self) -> bool:
-        """Whether a parameter's step depends on that parameter alone."""
+        """True where a parameter's step depends on that parameter alone."""
         return not (self.total or self.by_block)
 
     @property
@@ -152,7 +161,7 @@ class Optimizer(Valued):
         return scalar.endswith("_t") and scalar[:-2] in self.hyperparameters and scalar not in self.hyperparameters
 
     def asked(self) -> list[str]:
-        """What the rule and its sums name behind lr.
+        """Return the arguments of the rule and its sums behind lr.
 
         Returns:
             Names, some of them more than once.
@@ -179,7 +188,7 @@ class Wrapper:
     """
 
     name: str
-    """By which a spec asks for it: ``name(optimizer)``."""
+    """The name in a spec: ``name(optimizer)``."""
     function: Callable
     """``function(step, w, g, *slots, lr, *scalars)``, with one statement ``name = step(w, g)``; returns like a rule."""
     slots: tuple[str, ...]
@@ -193,17 +202,17 @@ class Wrapper:
     doc: str = ""
     """The function's docstring, which begins with the formula."""
     limits: Mapping[str, str] = field(default_factory=dict)
-    """Where a hyperparameter may lie, as an optimizer's."""
+    """The interval of a hyperparameter, as of an optimizer."""
     report: str | None = None
     """The slot that is the reported iterate, where that is not w."""
     total: Mapping[str, Callable] = field(default_factory=dict)
     """Sums over all parameters, as an optimizer's."""
     search: Mapping[str, Range] = field(default_factory=dict)
-    """Where tuning looks for values of its hyperparameters, beside the space of what it goes around."""
+    """Search ranges of its hyperparameters, besides those of the wrapped optimizer."""
     search_source: str = ""
-    """Where these ranges come from."""
+    """The source of these ranges."""
     equals: Mapping[str, str] = field(default_factory=dict)
-    """As an optimizer's, where ``inner`` is the call of what it goes around."""
+    """As of an optimizer, where ``inner`` is the call of the wrapped one."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
@@ -233,7 +242,7 @@ class Baseline(Valued):
     """
 
     name: str
-    """By which a spec asks for it."""
+    """The name in a spec."""
     method: str
     """SciPy's name."""
     hyperparameters: Mapping[str, float]
@@ -241,28 +250,28 @@ class Baseline(Valued):
     source: str
     """The paper, and SciPy's method."""
     doc: str
-    """What it does, the formula first."""
+    """A description, the formula first."""
     options: Callable[[Mapping[str, float], int], dict]
     """``options(hyperparameters, evaluations)`` -> SciPy's options."""
     limits: Mapping[str, str] = field(default_factory=dict)
-    """Where a hyperparameter may lie, as an optimizer's."""
+    """The interval of a hyperparameter, as of an optimizer."""
     slots: tuple[str, ...] = ()
     """None: SciPy keeps the state."""
     search: Mapping[str, Range] = field(default_factory=dict)
-    """Where tuning looks for values of hyperparameters; there is no rate."""
+    """Search ranges of hyperparameters; there is no rate."""
     search_source: str = ""
-    """Where these ranges come from."""
+    """The source of these ranges."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
         check_field(Text, "optimizer", "method", self.method)
-        function("optimizer", "options", self.options, 2)
+        check_function("optimizer", "options", self.options, 2)
         check_rule("optimizer", self)
 
     @property
     def space(self) -> dict[str, Range]:
-        """What tuning varies, by name."""
+        """The ranges of tuning, by name."""
         return dict(self.search)
 
 
@@ -271,12 +280,240 @@ def _all_limits(hyperparameters: Mapping[str, float], limits: Mapping[str, str])
 
 
 def arguments(function: Callable) -> list[str]:
-    """What a function asks for, by name.
+    """Return the names of a function's arguments.
 
     Args:
         function: any.
 
     Returns:
-        The names of its arguments, in order.
+        The names, in order.
     """
     return list(inspect.signature(function).parameters)
+
+
+def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]) -> dict:
+    """Slots, scalars and hyperparameters of a signature. Raises PluginError where it is broken."""
+    signature, stages = arguments(function), tuple(stages)
+    if signature[: len(head)] != head or "lr" not in signature:
+        raise PluginError(f"{owner}: arguments must be ({', '.join(head)}, slots..., lr, hyperparameters...)")
+    cut = signature.index("lr")
+    slots, scalars = tuple(signature[len(head) : cut]), tuple(signature[cut + 1 :])
+    values = {key: number(f"{owner}: {key}", value, error=PluginError) for key, value in given.items()}
+    known = {*values, *(f"{key}_t" for key in values), *GIVEN, *stages}
+    strange = next((scalar for scalar in scalars if scalar not in known), None)
+    if strange:
+        raise PluginError(f"{owner}: {strange!r} has no default in its decorator{near(strange, values)}")
+    taken = next((key for key in values if columns.is_taken(key)), None)
+    if taken:
+        raise PluginError(f"{owner}: {taken!r} is the name of a column of the tables; choose another")
+    idle = next((name for name in stages if name not in scalars), None)
+    if idle:
+        raise PluginError(f"{owner}: {idle!r} is computed but is no argument of the rule")
+    return {"slots": slots, "scalars": scalars, "hyperparameters": values}
+
+
+def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
+    """Each stage names only what is known before it; no default is idle; report and shared are slots."""
+    names_ = {"w", "g", "lr", *record.slots, *record.hyperparameters, *GIVEN}
+    names_ |= {f"{key}_t" for key in record.hyperparameters}
+    matrix = getattr(record, "matrix", {})
+    stages = [*record.total.items(), *getattr(record, "block", {}).items()]
+    stages += [(name, stage.term) for name, stage in matrix.items()]
+    asked = [*record.scalars]
+    for name, function in stages:
+        asked += arguments(function)
+        strange = next((argument for argument in arguments(function) if argument not in names_), None)
+        if strange:
+            raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
+        names_.add(name)
+    for stage in matrix.values():
+        asked += arguments(stage.transform)[2:]
+    idle = next((k for k in record.hyperparameters if k not in asked and f"{k}_t" not in asked), None)
+    if idle:
+        raise PluginError(f"{owner}: {idle!r} has a default but is no argument of the rule")
+    if isinstance(record, Optimizer) and record.by_block:
+        early = {name for function in record.total.values() for name in arguments(function)}
+        if early & {*record.shared, "rows", "columns"}:
+            raise PluginError(f"{owner}: a sum over all parameters cannot see what is kept by block")
+    for slot in (*((record.report,) if record.report else ()), *getattr(record, "shared", ())):
+        if slot not in record.slots:
+            raise PluginError(f"{owner}: {slot!r} is no state slot of the rule")
+
+
+def optimizer(
+    *,
+    source: str,
+    name: str | None = None,
+    limits: Mapping[str, str] | None = None,
+    report: str | None = None,
+    shared: tuple[str, ...] = (),
+    total: Mapping[str, Callable] | None = None,
+    block: Mapping[str, Callable] | None = None,
+    matrix: Mapping[str, Matrix] | None = None,
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
+    equals: Mapping[str, str] | None = None,
+    **hyperparameters: float,
+) -> Callable[[Callable], Optimizer]:
+    """Register an update rule: a scalar function of one parameter, ``rule(w, g, *slots, lr, *scalars)``.
+
+    The rule returns the new ``w``, and the new slots behind it. State slots stand between ``g`` and ``lr`` and start at
+    zero. Behind ``lr`` stand hyperparameters, ``<name>_t`` for a hyperparameter to the power t, ``t`` for the step from
+    1, ``rows`` and ``columns`` for the shape of the parameter's block, and the names in ``total``, ``block`` and
+    ``matrix``.
+
+    Args:
+        source: the paper and the algorithm in it.
+        name: by default the function's.
+        limits: the interval of a hyperparameter, such as ``"(0, 1]"``; betas, eps and decays have theirs anyway.
+        report: the slot that is evaluated in place of ``w``.
+        shared: slots of one number for a block, or for the run.
+        total: sums over all parameters, taken before the rule runs: name -> scalar function of arguments by name.
+        block: the same over each parameter block.
+        matrix: name -> what turns a whole block into a number for each element; one at the most.
+        search: where tuning looks for values of ``lr`` and hyperparameters, ``{"lr": log_uniform(1e-4, 1)}``; where it
+            is not given, ``lr`` alone is tuned.
+        search_source: where these ranges come from.
+        equals: what takes the same steps elsewhere, ``{"torch": "SGD(lr=lr, momentum=beta1)"}``, for the libraries
+            torch, optax and keras; with a condition where that holds for some values only: ``... if eps == 0``.
+        **hyperparameters: their defaults.
+
+    Returns:
+        A decorator: the function becomes an Optimizer.
+
+    Raises:
+        PluginError: the signature is broken, or a name in it is not known.
+
+    Example:
+        >>> @optimizer(source="Polyak 1964", beta1=0.9)
+        ... def ball(w, g, m, lr, beta1):
+        ...     m = beta1 * m + g
+        ...     return w - lr * m, m
+        >>> ball.slots, ball.hyperparameters
+        (('m',), {'beta1': 0.9})
+    """
+
+    def decorate(rule: Callable) -> Optimizer:
+        label = check_field(SourceFunction, "optimizer", "rule", rule).__name__ if name is None else name
+        owner = f"optimizer {label}"
+        given = {"total": total, "block": block, "matrix": matrix}
+        stages = {key: check_field(by_name(), owner, key, value) for key, value in given.items()}
+        parts = _parts(owner, rule, ["w", "g"], hyperparameters, [key for stage in stages.values() for key in stage])
+        if len(stages["matrix"]) > 1:
+            raise PluginError(f"{owner}: only one matrix stage is possible")
+        record = Optimizer(
+            label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
+            shared=check_field(Identifiers, owner, "shared", shared), total=stages["total"], block=stages["block"],
+            matrix=stages["matrix"], search=check_field(by_name(), owner, "search", search),
+            search_source=search_source, equals=check_field(by_name(), owner, "equals", equals),
+        )  # fmt: skip
+        _check_stages(owner, record)
+        check_search(owner, record)
+        return record
+
+    return decorate
+
+
+def variant(
+    base: Optimizer,
+    name: str,
+    *,
+    source: str,
+    doc: str = "",
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
+    equals: Mapping[str, str] | None = None,
+    **hyperparameters: float,
+) -> Optimizer:
+    """The same rule under another name with other defaults.
+
+    Args:
+        base: the optimizer whose rule it is.
+        name: the new one.
+        source: where these defaults come from.
+        doc: its text; by default that of ``base``.
+        search: where tuning looks, as for :func:`optimizer`; by default where it does for ``base``.
+        search_source: where these ranges come from.
+        equals: as for :func:`optimizer`; by default those of ``base``.
+        **hyperparameters: the defaults that differ.
+
+    Returns:
+        An optimizer of its own.
+
+    Raises:
+        OptbenchError: a hyperparameter is unknown, or lies outside its limits.
+        PluginError: a range does.
+
+    Example:
+        >>> variant(optimizers()["adam"], "calm_adam", source="an example", beta1=0.95).hyperparameters["beta1"]
+        0.95
+    """
+    if not isinstance(base, Optimizer):
+        raise wrong(f"optimizer {shown(name)}", "base", base, "an optimizer's record")
+    values = base.with_values(hyperparameters)
+    record = replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
+    if equals is not None:
+        record = replace(record, equals=check_field(by_name(), f"optimizer {name}", "equals", equals))
+    if search is not None:
+        record = replace(
+            record, search=check_field(by_name(), f"optimizer {name}", "search", search), search_source=search_source
+        )
+        check_search(f"optimizer {name}", record)
+    return record
+
+
+def wrapper(
+    *,
+    source: str,
+    limits: Mapping[str, str] | None = None,
+    report: str | None = None,
+    total: Mapping[str, Callable] | None = None,
+    search: Mapping[str, Range] | None = None,
+    search_source: str = "",
+    equals: Mapping[str, str] | None = None,
+    **hyperparameters: float,
+) -> Callable[[Callable], Wrapper]:
+    """Register a wrapper around any optimizer: ``function(step, w, g, *slots, lr, *scalars)``.
+
+    Its body holds one statement ``name = step(w, g)``, which runs the wrapped rule; it returns like a rule.
+
+    Args:
+        source: the paper and the algorithm in it.
+        limits: the interval of a hyperparameter, as for :func:`optimizer`.
+        report: the slot that is evaluated in place of ``w``.
+        total: sums over all parameters, as for :func:`optimizer`.
+        search: where tuning looks for values of its hyperparameters, beside the space of what it goes around.
+        search_source: where these ranges come from.
+        equals: as for :func:`optimizer`, with ``inner`` for the call of what it goes around:
+            ``{"optax": "chain(clip_by_global_norm(norm), inner)"}``.
+        **hyperparameters: their defaults.
+
+    Returns:
+        A decorator: the function becomes a Wrapper.
+
+    Raises:
+        PluginError: the signature is broken, or a name in it is not known.
+
+    Example:
+        >>> @wrapper(source="an example", factor=0.5)
+        ... def gentle(step, w, g, lr, factor):
+        ...     w = step(w, factor * g)
+        ...     return w
+        >>> gentle.hyperparameters
+        {'factor': 0.5}
+    """
+
+    def decorate(function: Callable) -> Wrapper:
+        owner = f"wrapper {check_field(SourceFunction, 'wrapper', 'function', function).__name__}"
+        stages = check_field(by_name(), owner, "total", total)
+        parts = _parts(owner, function, ["step", "w", "g"], hyperparameters, stages)
+        record = Wrapper(
+            function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
+            limits=limits or {}, report=report, total=stages, search=check_field(by_name(), owner, "search", search),
+            search_source=search_source, equals=check_field(by_name(), owner, "equals", equals),
+        )  # fmt: skip
+        _check_stages(owner, record)
+        check_search(owner, record)
+        return record
+
+    return decorate

@@ -8,8 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optbench.contract import names, record_checks, resources
-from optbench.contract.arguments import SourceFunction, Text, by_name, function, is_real, is_whole, record_name, wrong
-from optbench.contract.arguments import field as check_field
+from optbench.contract.arguments import (
+    SourceFunction,
+    Text,
+    by_name,
+    check_field,
+    check_function,
+    is_real,
+    is_whole,
+    record_name,
+    wrong,
+)
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Form
@@ -47,7 +56,7 @@ class Problem:
     form: Form
     """"single" or "lanes"."""
     dim: int
-    """How many parameters."""
+    """The number of parameters."""
     start: Callable
     """``start(rng)`` -> the start point, (dim,)."""
     value_and_gradient: Callable
@@ -55,7 +64,7 @@ class Problem:
     minimum: float
     """The least value, or a bound of it: suboptimality is loss minus this."""
     minimum_source: str
-    """Where the minimum is known from: "closed form", a solver."""
+    """The source of the minimum: "closed form", a solver."""
     minimizer: Any = None
     """One minimizer, (dim,), where it is known."""
     blocks: tuple[tuple[int, ...], ...] = ()
@@ -67,9 +76,9 @@ class Problem:
     digest: str = ""
     """sha256 of the user's file that the data came from: results depend on its content, not on its name alone."""
     data_text: str = ""
-    """What is learned from, in words: the name of the set, how many rows and features, what the target is."""
+    """The data in words: the name of the set, its rows, features and target."""
     data_warning: str = ""
-    """What the user should look at before the numbers are believed; one line."""
+    """A warning about the data, in one line."""
     examples: int = 1024
     """Size of one epoch. Set from the data where there is any; else nominal: of how many examples the problem is the
     mean, which each epoch takes in another order."""
@@ -93,8 +102,8 @@ class Problem:
     """Takes the arguments of ``value_and_gradient`` with ``out`` in place of ``g`` and ``f``; it writes the value, and
     then one number for each of ``metrics``: ``out`` is (1 + metrics,), or (1 + metrics, runs) in lanes form."""
     eager: bool = False
-    """Whether ``value_and_gradient`` and ``evaluate`` are called as plain Python on NumPy arrays, in single form, and
-    not compiled: for what no kernel can say, at many times the cost."""
+    """True: ``value_and_gradient`` and ``evaluate`` are called as plain Python on NumPy arrays, in single form, and not
+    compiled. For problems that cannot be compiled; many times slower."""
     domain: tuple[tuple[float, float], tuple[float, float]] | None = None
     """For two parameters: the region of the plane that is worth drawing."""
     name: str = ""
@@ -104,7 +113,7 @@ class Problem:
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What the engine has made of the record and wants again, such as its arrays in another precision."""
+    """A cache of the engine, such as the record's arrays in another precision."""
 
     def __post_init__(self) -> None:
         try:
@@ -131,13 +140,13 @@ class Family:
     """
 
     name: str
-    """By which a spec asks for it."""
+    """The name in a spec."""
     factory: Callable
     """``factory(**parameters)`` -> Problem."""
     parameters: Mapping[str, Any]
     """The defaults, by name."""
     source: str
-    """Where the problem comes from."""
+    """The source of the problem."""
     doc: str = ""
     """The factory's docstring, which begins with the formula."""
     origins: tuple[SourceFile, ...] = ()
@@ -145,7 +154,7 @@ class Family:
 
     def __post_init__(self) -> None:
         owner = f"problem {record_name('problem', self.name)}"
-        function(owner, "factory", self.factory)
+        check_function(owner, "factory", self.factory)
         check_field(by_name(), owner, "parameters", self.parameters)
         check_field(Text, owner, "source", self.source)
         check_field(Text, owner, "doc", self.doc)
@@ -156,7 +165,7 @@ class Family:
             self._check(key, default)
 
     def _check(self, key: str, value: Any) -> None:
-        """Refuse a value that makes no sense whatever the problem, or that no machine has room for."""
+        """Refuse a value that makes no sense in any problem, or that does not fit into memory."""
         owner = f"problem {self.name}"
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
@@ -167,7 +176,7 @@ class Family:
             resources.need_memory(f"{owner}: {key}={shown(value)}", resources.REAL * value)
 
     def build(self, given: Mapping | None = None) -> Problem:
-        """The problem with these parameters.
+        """Build the problem with these parameters.
 
         Args:
             given: values by name; the others are the defaults.
@@ -205,7 +214,7 @@ class Family:
 
 
 def _named(message: str, name: Any) -> str:
-    """What is wrong with a record, with its name: mostly it does not know that before its family has built it."""
+    """Return a message with the problem's name, which its record mostly gets after its family has built it."""
     known = isinstance(name, str) and name and message.startswith("problem: ")
     return message.replace("problem: ", f"problem {name}: ", 1) if known else message
 

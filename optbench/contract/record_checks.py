@@ -20,9 +20,9 @@ from optbench.contract.arguments import (
     Text,
     Whole,
     by_name,
-    field,
+    check_field,
+    check_function,
     fit,
-    function,
     is_real,
     is_whole,
     number,
@@ -68,7 +68,7 @@ _PROBLEM = {
 def _check_fields(owner: str, record: Any, kinds: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a record, of these types."""
     held = {key: kind for key, kind in kinds.items() if hasattr(record, key)}
-    return {key: field(kind, owner, key, getattr(record, key)) for key, kind in held.items()}
+    return {key: check_field(kind, owner, key, getattr(record, key)) for key, kind in held.items()}
 
 
 def check_rule(kind: str, record: Any) -> None:
@@ -82,7 +82,7 @@ def check_rule(kind: str, record: Any) -> None:
         PluginError: a value makes no sense; the message names the field.
     """
     owner = f"{kind} {record_name(kind, record.name)}"
-    for key, value in field(by_name(), owner, "hyperparameters", record.hyperparameters).items():
+    for key, value in check_field(by_name(), owner, "hyperparameters", record.hyperparameters).items():
         number(f"{owner}: {key}", value, error=PluginError)
     _check_fields(owner, record, _RULE)
     _check_limits(owner, record.limits, getattr(record, "all_limits", record.limits), record.hyperparameters)
@@ -115,12 +115,12 @@ def check_schedule(kind: str, record: Any) -> None:
         PluginError: a value makes no sense; the message names the field.
     """
     owner = f"{kind} {record_name(kind, record.name)}"
-    function(owner, "function", record.function)
+    check_function(owner, "function", record.function)
     if record.check is not None:
-        function(owner, "check", record.check)
+        check_function(owner, "check", record.check)
     _check_fields(owner, record, _SCHEDULE)
-    for key, value in field(by_name(), owner, "parameters", record.parameters).items():
-        field(_PARAMETER, owner, key, value)
+    for key, value in check_field(by_name(), owner, "parameters", record.parameters).items():
+        check_field(_PARAMETER, owner, key, value)
     _check_limits(owner, record.limits, record.limits, record.parameters)
 
 
@@ -151,7 +151,7 @@ def check_problem(record: Any) -> dict[str, Any]:
     fields = _check_fields(owner, record, _PROBLEM)
     dim = fields["dim"]
     resources.need_memory(f"problem: dim={dim}", _VECTORS * resources.REAL * dim)
-    function(owner, "start", record.start, 1)
+    check_function(owner, "start", record.start, 1)
     if record.eager and record.form != "single":
         raise PluginError("problem: an eager one has form='single'")
     _check_code(owner, "value_and_gradient", record)
@@ -181,9 +181,9 @@ def check_problem(record: Any) -> dict[str, Any]:
 def _check_code(owner: str, key: str, record: Any) -> None:
     """Check a function that is compiled, or called as it is where the problem is eager."""
     if record.eager:
-        function(owner, key, getattr(record, key))
+        check_function(owner, key, getattr(record, key))
     else:
-        field(SourceFunction, owner, key, getattr(record, key))
+        check_field(SourceFunction, owner, key, getattr(record, key))
 
 
 def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
@@ -202,7 +202,7 @@ def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
         PluginError: it fails, or gives no whole number.
         OptbenchError: they do not fit into memory.
     """
-    function(owner, "work", work, 2)
+    check_function(owner, "work", work, 2)
     try:
         size = work(rows, runs)
     except (Exception, SystemExit) as error:  # a plug-in may raise anything

@@ -1,4 +1,4 @@
-"""How many cores, how much memory and disk there is, and the refusal of what needs more, before it is begun."""
+"""Cores, memory and disk of this machine, and the refusal of work that needs more."""
 
 import contextlib
 import errno
@@ -16,17 +16,17 @@ with contextlib.suppress(ImportError):  # POSIX has it
 REAL = 8
 """Bytes of a float64."""
 _ADDRESSES = 3e9
-"""Bytes of address space that the default sweep takes on two cores; most of it is reserved and never used."""
+"""Bytes of address space that the default sweep reserves on two cores; most of it is never used."""
 _LEAST_ADDRESSES = 1.5e9
-"""Bytes of address space without which nothing is begun: where OpenBLAS gets none it waits for some for ever."""
+"""Bytes of address space below which nothing starts: OpenBLAS waits for ever where it gets none."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _QUOTAS = (("/sys/fs/cgroup/cpu.max",), ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
-"""Where a container is told how much time its cores may take together, and of which: two numbers in all."""
+"""Files with a container's CPU quota and its period."""
 
 
 def cores() -> int:
-    """How many cores this process may use: of the machine's, or as many as its container's quota of time keeps busy.
+    """Return how many cores this process may use, within its container's CPU quota.
 
     Returns:
         The count; a part of a core counts as one.
@@ -37,7 +37,7 @@ def cores() -> int:
 
 @cache
 def _quota() -> float:
-    """Cores' worth of time; infinity where nobody says. Read once."""
+    """Return the CPU quota in cores; infinity without one. Read once."""
     for paths in _QUOTAS:
         with contextlib.suppress(ValueError, OSError):  # "max" where there is no limit, and -1 in the older kind
             quota, period = map(int, " ".join(Path(path).read_text() for path in paths).split())
@@ -48,10 +48,10 @@ def _quota() -> float:
 
 @cache
 def memory() -> float:
-    """The bytes of memory that this process may have: the machine's, its container's, or its own limit's; read once.
+    """Return the bytes of memory that this process may use, within its container's and its own limit. Read once.
 
     Returns:
-        The bytes; infinity where nobody says.
+        The bytes; infinity where that is unknown.
     """
     known = [_address_limit()]
     with contextlib.suppress(AttributeError, ValueError, OSError):
@@ -82,7 +82,7 @@ def need_addresses() -> None:
 
 
 def memory_ran_out(error: BaseException) -> str:
-    """Say how much memory is needed, where an error means that there is too little.
+    """Return a message about memory for an error that means that there is too little.
 
     Args:
         error: any exception.
@@ -100,13 +100,13 @@ def memory_ran_out(error: BaseException) -> str:
 
 
 def disk(folder: Path) -> float:
-    """The bytes that are free where a folder is, or will be.
+    """Return the free bytes on the disk of a folder, which need not exist.
 
     Args:
-        folder: it need not exist.
+        folder: any.
 
     Returns:
-        The bytes; infinity where nobody says.
+        The bytes; infinity where that is unknown.
     """
     for place in (folder, *folder.parents):
         with contextlib.suppress(OSError):
@@ -115,11 +115,11 @@ def disk(folder: Path) -> float:
 
 
 def need_memory(what: str, size: float) -> None:
-    """Refuse what does not fit into memory.
+    """Raise OptbenchError for work that does not fit into memory.
 
     Args:
-        what: needs it; the message begins with it.
-        size: bytes that it takes at least.
+        what: the begin of the message.
+        size: bytes that it needs at least.
 
     Raises:
         OptbenchError: there are less.
@@ -129,12 +129,12 @@ def need_memory(what: str, size: float) -> None:
 
 
 def need_disk(what: str, folder: Path, size: float) -> None:
-    """Refuse what does not fit on a disk.
+    """Raise OptbenchError for work that does not fit on a disk.
 
     Args:
-        what: needs it; the message begins with it.
-        folder: where it will lie.
-        size: bytes that it takes.
+        what: the begin of the message.
+        folder: on that disk.
+        size: bytes that it needs.
 
     Raises:
         OptbenchError: there are less.
@@ -144,7 +144,7 @@ def need_disk(what: str, folder: Path, size: float) -> None:
 
 
 def size_text(size: float) -> str:
-    """Bytes in the largest unit of which there is one.
+    """Write bytes in the largest unit that fits.
 
     Args:
         size: bytes.

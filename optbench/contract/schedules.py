@@ -7,8 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from optbench.contract import equals, names
-from optbench.contract.arguments import SourceFunction, by_name, is_real
-from optbench.contract.arguments import field as check_field
+from optbench.contract.arguments import SourceFunction, by_name, check_field, is_real
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import enforce
 from optbench.contract.record_checks import check_schedule
@@ -32,7 +31,7 @@ class Schedule:
     """
 
     name: str
-    """By which a spec asks for it."""
+    """The name in a spec."""
     function: Callable
     """``function(step, epoch, total_steps, **parameters)``, with ``inner`` before, where there is one."""
     parameters: Mapping[str, Any]
@@ -46,7 +45,7 @@ class Schedule:
     check: Callable | None = None
     """``check(**parameters)`` -> what is wrong with them together, in words, or nothing."""
     equals: Mapping[str, str] = field(default_factory=dict)
-    """What gives the same rates in ``torch``, ``optax``, ``keras``: a call of each, as in contract/equals.py, that may
+    """Calls of ``torch``, ``optax``, ``keras`` that give the same rates, as in contract/equals.py; they may
     name ``lr``, ``total_steps`` and ``steps_per_epoch``, too."""
     inner: "Schedule | None" = None
     """The schedule that this one goes around."""
@@ -68,7 +67,7 @@ class Schedule:
         return names.canonical(self.name, around | dict(self.parameters))
 
     def with_values(self, given: Mapping) -> "Schedule":
-        """The same schedule with these parameters.
+        """Return the same schedule with these parameters.
 
         Args:
             given: values by name; the others are the defaults.
@@ -103,7 +102,7 @@ class ScheduleWrapper:
     """
 
     name: str
-    """By which a spec asks for it: ``name(schedule)``."""
+    """The name in a spec: ``name(schedule)``."""
     function: Callable
     """``function(inner, step, epoch, total_steps, **parameters)`` -> factors."""
     parameters: Mapping[str, Any]
@@ -124,7 +123,7 @@ class ScheduleWrapper:
         check_schedule("schedule", self)
 
     def wrap(self, inner: Schedule, given: Mapping | None = None) -> Schedule:
-        """This one around another, with these parameters.
+        """Return this one around another, with these parameters.
 
         Args:
             inner: the schedule that it goes around.
@@ -141,7 +140,7 @@ class ScheduleWrapper:
 
 
 def _as_parameter(value):
-    """A number as a float, a tuple's numbers, too; a word as it is."""
+    """Return numbers, also in a tuple, as floats; a word unchanged."""
     if isinstance(value, tuple):
         return tuple(float(number) for number in value)
     return value if isinstance(value, str) else float(value)

@@ -1,4 +1,4 @@
-"""Where tuning looks for a value: a range, written as it stands in a spec, ``log_uniform(1e-4, 1)``."""
+"""Search ranges of tuning, as a spec has them: ``log_uniform(1e-4, 1)``."""
 
 import ast
 import math
@@ -52,7 +52,7 @@ class Range:
 
     @property
     def count(self) -> int:
-        """How many values a choice holds; 0 for the other ranges, which have no end of them."""
+        """The number of values of a choice; 0 for the other ranges."""
         return len(self.values) if self.kind == "choice" else 0
 
     def of(self, u: float) -> float | int | str:
@@ -75,7 +75,7 @@ class Range:
         return _one_minus(value) if self.kind == "one_minus_log_uniform" else value
 
     def share(self, value: float | int | str) -> float:
-        """Where in the range a value lies, the other way round: 0 at one end and 1 at the other.
+        """Return the position of a value in the range: 0 at one end and 1 at the other.
 
         Args:
             value: inside the range; of a choice, one of its values.

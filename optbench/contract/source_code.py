@@ -20,13 +20,13 @@ class SourceFile:
     key: str
     """Kind and name: ``optimizer adam``."""
     file: Path
-    """Where it stands."""
+    """Its path."""
     sha256: str
     """Of the file's content."""
 
 
 def digest(origins: Iterable[SourceFile]) -> str:
-    """The sha256 of all files that a record is made from: results depend on them.
+    """Return the sha256 of all files that a record is made from: results depend on them.
 
     Args:
         origins: those of the record.
@@ -38,10 +38,10 @@ def digest(origins: Iterable[SourceFile]) -> str:
 
 
 def parsed(text: str) -> ast.Module:
-    """The tree of a text.
+    """Parse a text.
 
-    Tried again after a SystemError: Python 3.11 counts the depth of trees for all threads together, and says so of a
-    correct text where another thread parses at the same time ("AST constructor recursion depth mismatch").
+    Tries again after a SystemError: Python 3.11 counts the depth of trees for all threads together, and fails on a
+    correct text while another thread parses ("AST constructor recursion depth mismatch").
 
     Args:
         text: of Python.
@@ -59,11 +59,13 @@ def parsed(text: str) -> ast.Module:
 
 
 def definition(function: Callable, owner: str) -> ast.FunctionDef:
-    """A copy of a function's syntax tree, without decorators, annotations and docstring; lines keep their numbers.
+    """Return a copy of a function's syntax tree, without decorators, annotations and docstring.
+
+    Line numbers are those of the file.
 
     Args:
         function: written with def, in a file; or made by :func:`function_of`.
-        owner: whose function it is, for the message.
+        owner: the begin of the message.
 
     Returns:
         The tree, the caller's to change.
@@ -93,12 +95,12 @@ def definition(function: Callable, owner: str) -> ast.FunctionDef:
 
 
 def function_of(tree: ast.FunctionDef, home: Callable, scope: dict) -> FunctionType:
-    """The function of a tree, as if it stood in another's file; :func:`definition` gives the tree back.
+    """Compile the function of a tree, as if it stood in another's file; :func:`definition` gives the tree back.
 
     Args:
         tree: of one function.
-        home: whose file and module it gets.
-        scope: the names that it sees.
+        home: the function whose file and module it gets.
+        scope: the global names that it sees.
 
     Returns:
         The function.

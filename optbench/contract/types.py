@@ -1,18 +1,18 @@
-"""The fixed words of the contracts, as types: what a checker can hold wherever one of them is passed on."""
+"""The fixed words of the contracts, as types."""
 
 from typing import Literal
 
 Form = Literal["single", "lanes"]
-"""How a problem's function sees its runs: one of shape (dim,), or all of them as (dim, runs)."""
+"""The arrays of a problem's function: one run of shape (dim,), or all runs as (dim, runs)."""
 Order = Literal["rows", "lanes", "thread"]
-"""How an update kernel walks through w: (runs, dim), (dim, runs), or the one lane of a GPU's thread."""
+"""The layout of w in an update kernel: (runs, dim), (dim, runs), or the one lane of a GPU's thread."""
 DtypeName = Literal["float32", "float64"]
-"""In what a run is computed."""
+"""The precision of a run."""
 Device = Literal["cpu", "cuda"]
-"""Where a cohort has run."""
+"""The device that a cohort has run on."""
 DeviceChoice = Literal["auto", "cpu", "cuda"]
-"""Where the user wants it to run; "auto" takes a GPU where one can be used."""
+"""The device that the user asks for; "auto" takes a GPU where one can be used."""
 Stage = Literal["grid", "screen", "race", "holdout"]
-"""What a run of a sweep is for: one of a full grid, or a stage of a sweep whose seeds stand in blocks."""
+"""The stage of a run: of a full grid, or of a sweep with blocks of seeds."""
 Status = Literal["ok", "diverged", "deadline", "failed"]
-"""How a run ended."""
+"""The end of a run."""

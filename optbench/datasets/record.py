@@ -54,9 +54,9 @@ class Dataset:
     target: str = ""
     """The targets in words, with the number of classes or their range."""
     warning: str = ""
-    """What to check in the user's file, where its target is likely to be another column than the one taken."""
+    """A warning about the user's file, where its target is likely to be another column than the one taken."""
     hint: str = ""
-    """How to ask the user's file for another target."""
+    """The request for another target of the user's file."""
     split: str = "the generator's"
     """The choice of test rows, in words."""
     scaling: str = "as generated"
@@ -82,7 +82,7 @@ class Dataset:
 class Raw:
     """Raw examples: x (n, features) and y (n,), of which 20% become test examples unless ``test`` holds some.
 
-    ``classes``: how many, y being 0, 1, ...; 0 for real targets; None where the values of y have yet to tell.
+    ``classes``: how many, y being 0, 1, ...; 0 for real targets; None where it follows from the values of y.
     ``scaled``: the features share one scale already (pixels), and stay as they are. ``target``: what y is, in words;
     ``suspicion``: what it looks like, where that is no target; ``hint``: how to ask for another one.
     """

@@ -173,12 +173,12 @@ class Column:
 
     @property
     def missing(self) -> np.ndarray:
-        """Where a value is missing, a truth value a row."""
+        """True in the rows whose value is missing."""
         return np.isnan(self.numbers) if self.codes is None else self.codes < 0
 
     @property
     def width(self) -> int:
-        """How many features it makes."""
+        """The number of features that it makes."""
         return 1 if self.codes is None or len(self.levels) == 2 else len(self.levels)
 
     def features(self, rows: np.ndarray) -> np.ndarray:

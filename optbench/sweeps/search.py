@@ -46,23 +46,23 @@ class ScheduleSpace:
 
     @cached_property
     def _only(self) -> Schedule:
-        """What a text without ranges names; read once, not for every trial."""
+        """The optimizer that a text without ranges names; parsed once, not for every trial."""
         return self.catalogue.schedule(self.text)
 
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """What the trials of one optimizer are drawn from."""
+    """The search space of one optimizer's trials."""
 
     optimizer: AnyOptimizer
     fixed: Mapping[str, float | int | str]
     """The hyperparameters that the spec gives."""
     ranges: Mapping[str, Range]
-    """Where others are searched; those in neither keep their defaults."""
+    """Search ranges of the others; those in neither keep their defaults."""
     rates: Range
     schedules: tuple[ScheduleSpace, ...]
     count: int
-    """How many trials are drawn."""
+    """The number of trials."""
     seed: int
     _drawn: dict[int, list[tuple[Lane, ...]]] = field(default_factory=dict, repr=False)
     """By the number of batch sizes: the settings of each of them, by its place."""
@@ -81,7 +81,7 @@ class Space:
 
     @property
     def searched(self) -> dict[str, str]:
-        """What differs between trials, the batch size aside, as it stands in a spec."""
+        """Return the parts that differ between trials, without the batch size, as a spec has them."""
         ranges = {RATE: self.rates, **self.ranges}
         found = {key: made.text for key, made in ranges.items() if made.count != 1}
         if len(self.schedules) > 1 or self.schedules[0].ranges:
@@ -131,7 +131,7 @@ class Space:
 
 
 def spaces(spec: Spec, catalogue: Catalogue) -> list[Space]:
-    """What each optimizer of a spec with trials is tuned on: what the spec says, and for the rest its own search space.
+    """Return the search space of each optimizer of a spec with trials: the spec's, and for the rest its own.
 
     Raises OptbenchError for a name that does not exist, an optimizer that is named twice, and a range that leaves the
     limits of what it is for.

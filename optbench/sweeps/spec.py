@@ -177,9 +177,9 @@ class Spec(BaseModel):
     """In the place of optimizers, batch sizes, schedules and rates: what runs on each problem, one by one."""
     seeds: Annotated[tuple[Seed, ...], BeforeValidator(_seeds)] = tuple(range(9))
     tuning_seeds: Whole = 3
-    """Where it is not given: a third of the seeds, at most 3."""
+    """Seeds that choose; by default a third, at most 3."""
     blocks: Whole = 0
-    """How many blocks of seeds; the numbers of the seeds follow from this and the next three."""
+    """Blocks of seeds; the numbers of the seeds follow from this and the next three."""
     screen: Whole = 1
     """Seeds of a block on which all settings run."""
     race: Whole = 2

@@ -25,7 +25,7 @@ _KEY = "file"
 
 
 def read(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
-    """Return the spec of a TOML file, with ``changes`` on top; None: the built-in default; a plain name: one of SHIPPED.
+    """Return the spec of a TOML file, with ``changes`` on top; None is the default one, a plain name one of SHIPPED.
 
     Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
     """

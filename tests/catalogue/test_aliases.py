@@ -8,7 +8,7 @@ import pytest
 
 from optbench import OptbenchError
 from optbench.catalogue import aliases
-from optbench.catalogue.aliases import LEADS, NONE, meant
+from optbench.catalogue.aliases import LEADS, NONE, resolve_alias
 from optbench.catalogue.description import describe, describe_word, everything
 from optbench.cli import app
 
@@ -25,18 +25,21 @@ KERAS = (
 
 def leads_somewhere(catalogue, word):
     known = everything(catalogue)
-    return bool(meant(word, known)) or word.lower() in NONE
+    return bool(resolve_alias(word, known)) or word.lower() in NONE
 
 
 def test_every_word_leads_to_names_that_there_are(catalogue):
     for word, leads in LEADS.items():
-        assert leads and meant(word.replace(")", "=1)"), everything(catalogue)) == leads, word
+        assert leads and resolve_alias(word.replace(")", "=1)"), everything(catalogue)) == leads, word
         for name in leads:
             assert describe(catalogue, name)
     assert not LEADS.keys() & NONE.keys()
     for word, (kind, reason) in NONE.items():
         assert (
-            kind in ("optimizer", "schedule") and reason and not meant(word, everything(catalogue)) or word == "plateau"
+            kind in ("optimizer", "schedule")
+            and reason
+            and not resolve_alias(word, everything(catalogue))
+            or word == "plateau"
         )
 
 
@@ -121,5 +124,9 @@ def test_a_sweep_says_what_a_word_means_among_its_kind(catalogue, kind, text, wo
 
 
 def test_words_of_another_kind_or_that_are_names_already_say_nothing():
-    assert meant("sgd", ["cosine"]) == {} and meant("", ["adam"]) == {} and meant("zzz", ["adam"]) == {}
+    assert (
+        resolve_alias("sgd", ["cosine"]) == {}
+        and resolve_alias("", ["adam"]) == {}
+        and resolve_alias("zzz", ["adam"]) == {}
+    )
     assert aliases.sentence({"gd": "a", "adam": ""}) == "gd (a), or adam"

@@ -104,5 +104,5 @@ def table(step, epoch, total_steps, factors, at):
 
 
 def _passed(step, total_steps, fractions):
-    """How many of the ascending ``fractions`` of the run are behind each step."""
+    """Return how many of the ascending ``fractions`` of the run are behind each step."""
     return np.searchsorted(np.array(fractions) * total_steps, step - 1 + _SLACK, side="right")
