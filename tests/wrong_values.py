@@ -3,18 +3,12 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import optbench
-
-
-def _endless() -> Any:
-    while True:
-        yield "x"
 
 
 class _Unsayable:
@@ -29,22 +23,15 @@ def _circle() -> list:
 
 
 VALUES: dict[str, Callable[[], Any]] = {
-    "None": lambda: None, "True": lambda: True, "three": lambda: 3, "minus one": lambda: -1, "zero": lambda: 0,
-    "half": lambda: 0.5, "nan": lambda: float("nan"), "inf": lambda: float("inf"), "a huge number": lambda: 10**5000,
-    "too large for 64 bits": lambda: 2**70, "imaginary": lambda: 1j, "a text": lambda: "x", "no text": lambda: "",
-    "a number as a text": lambda: "2", "NUL": lambda: "a\0b", "lines": lambda: "a\nb\x1b[31m",
+    "None": lambda: None, "True": lambda: True, "minus one": lambda: -1, "nan": lambda: float("nan"),
+    "a huge number": lambda: 10**5000, "imaginary": lambda: 1j, "NUL": lambda: "a\0b",
     "half a letter": lambda: "\udc80",
-    "a megabyte": lambda: "x" * 1_000_000, "many brackets": lambda: "(" * 5000, "bytes": lambda: b"x",
-    "an empty list": lambda: [], "a list": lambda: ["x"], "numbers": lambda: [1, 2], "a circle": _circle,
-    "a mapping": lambda: {"x": 1}, "a set": lambda: {"x"}, "a path": lambda: Path("x"),
-    "a long path": lambda: Path("x" * 5000),
-    "a generator": lambda: (each for each in ["x"]), "a billion": lambda: range(10**9), "an object": object,
-    "an object without a text": _Unsayable, "a type": lambda: int, "a function": lambda: _circle,
-    "a NumPy number": lambda: np.float64(0.5), "a NumPy text": lambda: np.str_("x"), "an array": lambda: np.ones(2),
-    "an empty array": lambda: np.ones(0), "an array of objects": lambda: np.array([None, "x"], dtype=object),
-    "a table": lambda: pd.DataFrame({"x": [1]}), "a column": lambda: pd.Series([1.0]), "a slice": lambda: slice(2),
-    "a user's home": lambda: "~nobody-of-this-name/x.csv",
+    "lines": lambda: "a\nb\x1b[31m", "a list": lambda: ["x"], "a circle": _circle, "a mapping": lambda: {"x": 1},
+    "a generator": lambda: (each for each in ["x"]), "a billion": lambda: range(10**9), "no text": _Unsayable,
+    "a type": lambda: int, "a NumPy number": lambda: np.float64(0.5), "an array": lambda: np.ones(2),
+    "a table": lambda: pd.DataFrame({"x": [1]}),
 }  # fmt: skip
+"""Values that have broken a check before, by what they are; one of each kind."""
 
 
 @dataclass(frozen=True)

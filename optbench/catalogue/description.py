@@ -1,4 +1,4 @@
-"""All about one name of the catalogue, as plain data: what ``show`` and its ``--json`` share."""
+"""Describe one name of the catalogue as plain data, for ``show`` and its ``--json``."""
 
 import difflib
 import inspect
@@ -91,12 +91,12 @@ def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
 
 
 def everything(catalogue: Catalogue) -> list[str]:
-    """All names, of every kind."""
+    """Return the names of every kind."""
     return unique(name for kind in KINDS for name in _names(catalogue, kind))
 
 
 def _names(catalogue, kind) -> list[str]:
-    """All names of one of KINDS."""
+    """Return the names of one of KINDS."""
     if kind == data_sets.WORD:
         return list(datasets.NAMES)
     return [name for registry in KINDS[kind] for name in getattr(catalogue, registry)]
@@ -165,7 +165,7 @@ def _search(space, source) -> dict:
 
 
 def _plain_names(of) -> list[str]:
-    """Without the prefix that a wrapped rule's names get."""
+    """Return a name without the prefix of a wrapped rule."""
     return [re.sub("^(_inner_)+", "", name) for name in of]
 
 

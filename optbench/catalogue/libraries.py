@@ -190,7 +190,7 @@ def with_origins(record: Eager) -> Eager:
 
 
 def _own_origins(record: Eager) -> tuple[SourceFile, ...]:
-    """Its file; none for what was typed in, in a notebook or after ``python -c``."""
+    """Return its file; none for code typed in a notebook or after ``python -c``."""
     target = getattr(record.target, "func", record.target)  # optax has functions with some arguments filled in
     try:
         file = Path(inspect.getsourcefile(target) or "")

@@ -45,7 +45,7 @@ def registries(kind: str) -> tuple[str, ...]:
 
 
 def rows(catalogue: Catalogue, kind: str) -> list[dict]:
-    """One row for each name of ``kind``: kind, name, formula, defaults, search, source, family, file.
+    """Return one row for each name of ``kind``: kind, name, formula, defaults, search, source, family, file.
 
     ``kind`` is one of KINDS or PARTS, as ``registries`` reads it. ``search`` has the ranges that an optimizer is tuned
     in, as a spec has them, by name; ``family`` is what the file says about itself. No problem is built. Raises
@@ -93,7 +93,7 @@ def ranges(record) -> dict[str, str]:
 
 
 def plain(value):
-    """``value`` as JSON has it."""
+    """Return a value that JSON can hold."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
@@ -111,7 +111,7 @@ def value_text(value) -> str:
 
 
 def values_text(values: Mapping) -> str:
-    """``beta1=0.9, eps=1e-8``, as it stands inside the brackets of a spec."""
+    """Write parameters as in the brackets of a spec: ``beta1=0.9, eps=1e-8``."""
     return ", ".join(f"{key}={value_text(value)}" for key, value in values.items())
 
 

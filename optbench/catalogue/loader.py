@@ -1,4 +1,4 @@
-"""One loader for the files that define optimizers, schedules and problems, the shipped ones and the user's own."""
+"""Load the files that define optimizers, schedules and problems: shipped ones and the user's own."""
 
 import inspect
 import itertools
@@ -44,18 +44,18 @@ _ONE_NAMESPACE = (("optimizers", "wrappers", "baselines", "eager"), ("schedules"
 
 @dataclass
 class Catalogue:
-    """Everything that was loaded, by name; the files' sha256; and the files that would not load, with tracebacks."""
+    """All loaded records by name, the sha256 of their files, and the files that did not load, with tracebacks."""
 
     optimizers: dict[str, Optimizer] = field(default_factory=dict)
     wrappers: dict[str, Wrapper] = field(default_factory=dict)
     baselines: dict[str, Baseline] = field(default_factory=dict)
     eager: dict[str, Eager] = field(default_factory=dict)
-    """Other libraries' optimizers that the user's files define; those of the libraries are found when asked for."""
+    """Optimizers of other libraries that the user's files define; those of the libraries are looked up on demand."""
     schedules: dict[str, Schedule] = field(default_factory=dict)
     schedule_wrappers: dict[str, ScheduleWrapper] = field(default_factory=dict)
     problems: dict[str, Family] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
-    """sha256 of the file that a name came from, by kind and name: ``optimizer adam``."""
+    """The sha256 of the file that a name came from, by kind and name: ``optimizer adam``."""
     files: dict[str, Path] = field(default_factory=dict)
     broken: dict[Path, str] = field(default_factory=dict)
     modules: dict[Path, ModuleType] = field(default_factory=dict)

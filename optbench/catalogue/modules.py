@@ -1,4 +1,4 @@
-"""Files as modules of private names."""
+"""Import files as modules of private names."""
 
 import importlib
 import importlib.util
@@ -38,7 +38,7 @@ def as_module(path: Path, digest: str) -> ModuleType:
 
 
 class _Beside:
-    """Finds modules of some names in a folder, and reads their text."""
+    """A finder and loader of modules of some names in a folder."""
 
     def __init__(self, folder: Path, names: set[str]):
         self.folder, self.names = folder, names
@@ -48,7 +48,7 @@ class _Beside:
         return name.partition(".")[0] in self.names
 
     def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
-        """As Python's import asks for it."""
+        """Return the spec of a module, for Python's import."""
         found = PathFinder.find_spec(name, path or [str(self.folder)]) if self.has(name) else None
         if found is not None and type(found.loader) is SourceFileLoader:
             found.loader = _Text(name, str(found.origin))
@@ -57,7 +57,7 @@ class _Beside:
 
 @contextmanager
 def siblings_found(path: Path) -> Iterator[None]:
-    """While a plug-in loads, let it import the modules beside it: its own, whatever of their name was imported before.
+    """Let a plug-in import the modules beside it while it loads, whatever modules of their names were imported before.
 
     They go with the end of that, so that the next plug-in gets its own, and an edited one is read again.
     """

@@ -1,4 +1,4 @@
-"""Which files ship, and the names that a file registers, read from its text: nothing is imported, nothing executed.
+"""Find the shipped files and the names that a file registers by its text, without importing anything.
 
 A shell that completes names asks at every press of a key, and must not wait for NumPy, nor run a user's file.
 """
@@ -22,7 +22,7 @@ _CALLS = {"variant": "optimizers", "Baseline": "baselines"} | dict.fromkeys(
     ("torch_optimizer", "optax_optimizer"), "optimizers"
 )
 REGISTRIES = (*_DECORATORS.values(), "baselines")
-"""Of the catalogue, by the words that its own fields have."""
+"""Kinds of names, called as the fields of the catalogue."""
 
 
 def shipped_files() -> list[Path]:
@@ -126,7 +126,7 @@ def _registered(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _called(node: ast.expr) -> str:
-    """``problem`` of ``problem(...)``, ``@problem`` and ``optbench.problem(...)``."""
+    """Return ``problem`` for ``problem(...)``, ``@problem`` and ``optbench.problem(...)``."""
     node = node.func if isinstance(node, ast.Call) else node
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 

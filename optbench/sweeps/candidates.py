@@ -60,7 +60,7 @@ def compare(
         equal in all that was recorded), probability (that B is lower), failures_a, failures_b, trials, trials_a,
         trials_b and reason. What is shown to lie above ``fail_above`` is "worse", too. ``attrs`` of the table has "by",
         "measure", "names" (of a and b, those of the tables), "differences" (what else is not the same in A and B, a
-        sentence each) and "time" (the ratios of a "step" and of "evaluation", told and not tested).
+        sentence each) and "time" (the ratios of a "step" and of "evaluation", without a test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
@@ -114,7 +114,7 @@ def compare(
 
 
 def _named_apart(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
-    """The rows, in which an optimizer's name has what its side tried one value of and the other did not.
+    """Add to optimizers' names the values that one side alone has tried.
 
     So two settings never share a name. ``attrs["names"]`` has the name in the tables of each.
     """
@@ -137,7 +137,7 @@ def _pair(pair: object) -> tuple[str, str]:
 
 
 def _sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
-    """Both sides, with what is asked for in them."""
+    """Return both sides, with the runs that the caller asks for."""
     first = _results("a", a)
     second = first if b is None else _results("b", b)
     if pair and optimizers is not None:
@@ -165,7 +165,7 @@ def _results(key: str, given: object) -> Results:
 
 
 def _named(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set[str]:
-    """Those of the known names that are meant: all, the very name, or all of one family."""
+    """Return the known names that are meant: all, one name, or all of one family."""
     if names is None:
         return known
     found: set[str] = set()
@@ -180,5 +180,5 @@ def _named(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set
 
 
 def _only(results: Results, runs: pd.DataFrame) -> Results:
-    """The same with these runs alone."""
+    """Return the results with these runs alone."""
     return Results(runs, None, results.timings, results.problems, None, results.provenance)

@@ -1,4 +1,4 @@
-"""Search: what the trials of an optimizer are drawn from, and the trials.
+"""The search space of an optimizer, and the trials that are drawn from it.
 
 All optimizers see the same points of one scrambled Sobol sequence, which the spec's ``search_seed`` gives and nothing
 else: two optimizers with the same range for their rate get the same rates, and the first n of N trials are those of n.
@@ -24,7 +24,7 @@ from optbench.engine.cohort import Lane
 from optbench.sweeps.spec import Spec, without_trials
 
 COLUMNS = 32
-"""Coordinates of a point: the most ranges that can be searched at once."""
+"""Ranges that can be searched at once: coordinates of a point."""
 _POINTS = 1 << 16
 """The most points that are looked at for settings that differ."""
 _PATIENCE = 16
@@ -37,7 +37,7 @@ class ScheduleSpace:
 
     text: str
     ranges: tuple[Range, ...]
-    """In the order in which they stand in the text."""
+    """The ranges in the order of the text."""
     catalogue: Catalogue
 
     def schedule(self, values: Sequence[object]) -> Schedule:
@@ -65,10 +65,10 @@ class Space:
     """The number of trials."""
     seed: int
     _drawn: dict[int, list[tuple[Lane, ...]]] = field(default_factory=dict, repr=False)
-    """By the number of batch sizes: the settings of each of them, by its place."""
+    """The settings of each batch size by its index, by the number of batch sizes."""
 
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
-        """``count`` settings that differ, by batch size; a space that holds fewer gives all that it holds.
+        """Return ``count`` different settings by batch size, or all where the space has fewer.
 
         Raises OptbenchError where ranges are too narrow for settings of four digits to differ.
         """
@@ -229,7 +229,7 @@ def _one(value: object) -> bool:
 
 
 def _given(text: str) -> dict:
-    """All hyperparameters that a text gives, of wrappers and of what stands inside them."""
+    """Return all hyperparameters that a text gives, also inside wrappers."""
     _, given = names.parse(text)
     inner = given.pop(names.INNER, None)
     return given if inner is None else _given(inner) | given
@@ -246,7 +246,7 @@ def _ranges(text: str, kind: str) -> Iterator[Range]:
 
 
 def _range(owner: str, key: str, value: object) -> Range | None:
-    """The value as a range; None where it is none. Raises OptbenchError, which tells whose it is."""
+    """Return the value as a range; None where it is none. Raises OptbenchError with the owner."""
     try:
         return parse_range(value)
     except OptbenchError as error:

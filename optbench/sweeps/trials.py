@@ -1,4 +1,4 @@
-"""All settings that a sweep tries of each optimizer: every combination of the spec's lists, or trials, drawn."""
+"""The settings of each optimizer in a sweep: all combinations of the spec's lists, or random trials."""
 
 import itertools
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Grid:
         return tuple(Lane(lr, schedule, values) for values, schedule, lr in every)
 
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
-        """By batch size: the same for all, and on all problems."""
+        """Return the settings by batch size, the same for all."""
         return dict.fromkeys(sizes, self._every)
 
 
@@ -44,12 +44,12 @@ class Fixed:
     by_size: dict[int, list[Lane]]
 
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
-        """By batch size, whatever else a spec has of those."""
+        """Return the settings by batch size."""
         return {size: tuple(lanes) for size, lanes in self.by_size.items()}
 
 
 def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
-    """The settings that ``chosen`` has for a problem. Raises OptbenchError for a name or value that does not exist."""
+    """Return the settings that ``chosen`` has for a problem. Raises OptbenchError for an unknown name or value."""
     each: dict[str, Fixed] = {}
     for entry in spec.chosen:
         if catalogue.problem(entry.problem).name != problem.name:
@@ -67,7 +67,7 @@ def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
 
 
 def settings_of(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
-    """Each optimizer of the spec once, with what is tried of it.
+    """Return each optimizer of the spec once, with its settings.
 
     Raises OptbenchError for a name or a value that does not exist, and for what stands twice.
     """
@@ -89,14 +89,14 @@ def settings_of(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
 
 
 def batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> list[int]:
-    """The batch sizes on a problem, each once: one above the data is the full batch, which is all that SciPy's take."""
+    """Return the batch sizes on a problem, each once; SciPy's methods take the full batch alone."""
     if isinstance(optimizer, Baseline):
         return [problem.examples]
     return list(dict.fromkeys(full_or(size, problem) for size in spec.batch_sizes))
 
 
 def _optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[AnyOptimizer, list[dict[str, float]]]]:
-    """Each optimizer once, with all its settings; a list as a value, adam(beta1=[0.8, 0.9]), stands for each."""
+    """Return each optimizer once, with all its settings; a list, adam(beta1=[0.8, 0.9]), stands for each value."""
     tried: dict[str, tuple[AnyOptimizer, list[dict[str, float]]]] = {}
     for text in spec.optimizers:
         for plain in names.alternatives(text):
