@@ -100,17 +100,8 @@ def _adapter(kind: Any) -> TypeAdapter:
 def check(kind: Any, value: Any, head: str, error: type[OptbenchError] = OptbenchError) -> Any:
     """Validate a value by a type.
 
-    Args:
-        kind: a type that pydantic knows, such as Real.
-        value: as it was given.
-        head: the begin of the message, up to the value: ``"lr="``, ``"optimizer adam: source="``.
-        error: the error to raise.
-
-    Returns:
-        The value, of that type.
-
-    Raises:
-        OptbenchError: pydantic refuses it.
+    ``kind``: a type that pydantic knows, such as Real. ``head``: the begin of the message, up to the value: ``"lr="``,
+    ``"optimizer adam: source="``. Raises OptbenchError: pydantic refuses it.
     """
     try:
         return _adapter(kind).validate_python(value)
@@ -123,13 +114,8 @@ def check(kind: Any, value: Any, head: str, error: type[OptbenchError] = Optbenc
 def refusal(error: ValidationError, head: str, known: Mapping[str, Iterable[str]] | None = None) -> str:
     """Word the first error of pydantic in one line.
 
-    Args:
-        error: of pydantic.
-        head: as for :func:`check`; empty where the value's place in the model is its name.
-        known: the valid keys of each part of a model, for the nearest one to an unknown key.
-
-    Returns:
-        The line.
+    ``head``: as for :func:`check`; empty where the value's place in the model is its name. ``known``: the valid keys of
+    each part of a model, for the nearest one to an unknown key.
     """
     first = min(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
     place, kind = [str(part) for part in first["loc"] if part != "[key]"], first["type"]
@@ -172,18 +158,7 @@ def is_real(value: Any) -> bool:
 def whole(name: str, value: Any, least: int, most: int = _LARGEST, error: type[OptbenchError] = OptbenchError) -> int:
     """Return a whole number between two.
 
-    Args:
-        name: of the argument; the message begins with it.
-        value: as it was given.
-        least: the smallest that is accepted.
-        most: the largest.
-        error: the error to raise.
-
-    Returns:
-        The number.
-
-    Raises:
-        OptbenchError: it is none.
+    ``name``: of the argument; the message begins with it. Raises OptbenchError: it is none.
     """
     return check(Annotated[Whole, Ge(least), Le(most)], value, f"{name}=", error)
 
@@ -191,17 +166,7 @@ def whole(name: str, value: Any, least: int, most: int = _LARGEST, error: type[O
 def number(name: str, value: Any, least: float = -math.inf, error: type[OptbenchError] = OptbenchError) -> float:
     """Return a finite number.
 
-    Args:
-        name: of the argument.
-        value: as it was given.
-        least: the smallest that is accepted.
-        error: the error to raise.
-
-    Returns:
-        The number.
-
-    Raises:
-        OptbenchError: it is none, or lies below.
+    Raises OptbenchError: it is none, or lies below.
     """
     return check(Real if least == -math.inf else Annotated[Real, Ge(least)], value, f"{name}=", error)
 
@@ -209,16 +174,7 @@ def number(name: str, value: Any, least: float = -math.inf, error: type[Optbench
 def word(name: str, value: Any, words: Iterable[str]) -> str:
     """Return one of some words.
 
-    Args:
-        name: of the argument.
-        value: as it was given.
-        words: those that are accepted.
-
-    Returns:
-        The word.
-
-    Raises:
-        OptbenchError: it is none of them; the message names the nearest one.
+    Raises OptbenchError: it is none of them; the message names the nearest one.
     """
     if isinstance(value, str) and value in tuple(words):
         return value
@@ -228,16 +184,7 @@ def word(name: str, value: Any, words: Iterable[str]) -> str:
 def items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
     """Return the items of a list, or of any other iterable but texts and mappings.
 
-    Args:
-        name: of the argument.
-        value: as it was given.
-        most: how many are accepted.
-
-    Returns:
-        The items.
-
-    Raises:
-        OptbenchError: it is no list, or too long.
+    Raises OptbenchError: it is no list, or too long.
     """
     try:
         if isinstance(value, str | bytes | Mapping | type):
@@ -254,17 +201,7 @@ def items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
 def reals(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
     """Return an array of real numbers, of any shape.
 
-    Args:
-        name: of the argument.
-        value: as it was given.
-        shape: what it must be, in words for the message.
-        most: how many numbers are accepted.
-
-    Returns:
-        The array, unchanged or as float64.
-
-    Raises:
-        OptbenchError: it holds anything else.
+    ``shape``: what it must be, in words for the message. Raises OptbenchError: it holds anything else.
     """
     if isinstance(value, range) and len(value) > most:
         raise OptbenchError(f"{name}: {shown(value)} must be {shape}")
@@ -278,17 +215,7 @@ def reals(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
 def check_field(kind: Any, owner: str, key: str, value: Any) -> Any:
     """Validate a field of a user's record.
 
-    Args:
-        kind: as for :func:`check`.
-        owner: such as ``optimizer adam``; the message begins with it.
-        key: the field.
-        value: as it was given.
-
-    Returns:
-        The value, of that type.
-
-    Raises:
-        PluginError: it is of another type.
+    ``owner``: such as ``optimizer adam``; the message begins with it. Raises PluginError: it is of another type.
     """
     return check(kind, value, f"{owner}: {key}=", PluginError)
 
@@ -296,14 +223,7 @@ def check_field(kind: Any, owner: str, key: str, value: Any) -> Any:
 def wrong(owner: str, key: str, value: Any, wanted: str) -> PluginError:
     """Return the error for a field of a record.
 
-    Args:
-        owner: as for :func:`check_field`, and so is ``key``.
-        key: the field.
-        value: as it was given.
-        wanted: what it must be.
-
-    Returns:
-        The error, for the caller to raise.
+    ``owner``: as for :func:`check_field`, and so is ``key``.
     """
     return PluginError(f"{owner}: {key}={shown(value)} must be {wanted}")
 
@@ -311,15 +231,7 @@ def wrong(owner: str, key: str, value: Any, wanted: str) -> PluginError:
 def record_name(kind: str, value: Any) -> str:
     """Return the name of a record: an identifier, so that a spec can name it.
 
-    Args:
-        kind: of record.
-        value: as it was given; composed names hold brackets.
-
-    Returns:
-        The name.
-
-    Raises:
-        PluginError: it cannot be typed in a spec.
+    ``value``: as it was given; composed names hold brackets. Raises PluginError: it cannot be typed in a spec.
     """
     try:
         if isinstance(value, str) and re.sub("[:.]", "_", names.parse(value)[0]).isidentifier():
@@ -332,17 +244,8 @@ def record_name(kind: str, value: Any) -> str:
 def check_function(owner: str, key: str, value: Any, arguments: int | None = None) -> Callable:
     """Return a function that can be called with so many arguments.
 
-    Args:
-        owner: as for :func:`check_field`, and so is ``key``.
-        key: the field.
-        value: as it was given.
-        arguments: how many it will get, by place; None for any number.
-
-    Returns:
-        The function.
-
-    Raises:
-        PluginError: it cannot be called, or not so.
+    ``owner``: as for :func:`check_field`, and so is ``key``. ``arguments``: how many it will get, by place; None for
+    any number. Raises PluginError: it cannot be called, or not so.
     """
     if not callable(value):
         raise wrong(owner, key, value, "a function")

@@ -17,15 +17,8 @@ from optbench.contract.source_code import definition, function_of
 def wrap(wrapper: Wrapper, base: Optimizer) -> Optimizer:
     """The optimizer that ``wrapper`` around ``base`` is, with both hyperparameters and both states.
 
-    Args:
-        wrapper: what goes around.
-        base: what stands inside; it may be wrapped already.
-
-    Returns:
-        One optimizer, whose rule is one function.
-
-    Raises:
-        PluginError: the two do not go together: they share a hyperparameter, or both report an iterate.
+    ``base``: what stands inside; it may be wrapped already. Raises PluginError: the two do not go together: they share
+    a hyperparameter, or both report an iterate.
     """
     return _Composition(wrapper, base).optimizer()
 

@@ -110,14 +110,7 @@ _NAME = re.compile(r"(torch|optax)[:.]([A-Za-z_][\w.]*)$")
 
 
 def library_and_name(text: str) -> tuple[Library, str] | None:
-    """Return the library and the name in it that a name such as ``torch:AdamW`` means.
-
-    Args:
-        text: a name, without parameters.
-
-    Returns:
-        Both, or None for a name of the catalogue's.
-    """
+    """Return the library and the name in it that a name such as ``torch:AdamW`` means."""
     match = _NAME.match(text)
     if match is None:
         return None
@@ -197,30 +190,14 @@ def optax_optimizer(
 def required(owner: str, library: Library, target: Callable) -> list[str]:
     """Return the arguments without a default, the rate aside.
 
-    Args:
-        owner: whose they are, for the message.
-        library: "torch" or "optax".
-        target: the class or the function.
-
-    Returns:
-        Their names.
-
-    Raises:
-        PluginError: it is neither.
+    Raises PluginError: it is neither.
     """
     given = _parameters(owner, library, target)
     return [key for key, default in given.items() if default is inspect.Parameter.empty and key not in RATE_ARGUMENTS]
 
 
 def others(record: Eager) -> dict[str, Any]:
-    """Return the arguments besides its numbers and its rate.
-
-    Args:
-        record: the optimizer.
-
-    Returns:
-        The defaults, by argument.
-    """
+    """Return the arguments besides its numbers and its rate."""
     taken = {record.rate, *record.hyperparameters, *record.tuples}
     every = _parameters(record.name, record.library, record.target) | dict(record.options)
     return {key: default for key, default in every.items() if key not in taken}
@@ -229,16 +206,7 @@ def others(record: Eager) -> dict[str, Any]:
 def again(record: Eager, name: str, options: Mapping[str, Any]) -> Eager:
     """Return the same optimizer under another name, with further options.
 
-    Args:
-        record: the optimizer.
-        name: the new name.
-        options: arguments by name.
-
-    Returns:
-        The new record.
-
-    Raises:
-        PluginError: an option that it does not take.
+    Raises PluginError: an option that it does not take.
     """
     given = {**record.arguments(record.hyperparameters), **options}
     made = _record(record.library, record.target, name, record.search, record.search_source, record.source, given)

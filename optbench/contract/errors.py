@@ -73,24 +73,13 @@ _repr = _Shown()
 def shown(value: object) -> str:
     """Return the text of a value in a message.
 
-    Args:
-        value: anything that a user may have given.
-
-    Returns:
-        Its text as Python writes it, shortened to about 60 letters.
+    ``value``: anything that a user may have given.
     """
     return _repr.repr(value)
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return the message of an exception in one line, with its type unless it is ours.
-
-    Args:
-        error: any exception.
-
-    Returns:
-        The line.
-    """
+    """Return the message of an exception in one line, with its type unless it is ours."""
     try:
         text = _shortened(" ".join(str(error).split()))
     except Exception:  # the exception of a plug-in may have a broken __str__
@@ -99,15 +88,7 @@ def in_one_line(error: BaseException) -> str:
 
 
 def near(name: str, valid: Iterable[str]) -> str:
-    """Return the hint behind a name that is not among ``valid``.
-
-    Args:
-        name: the name, as it was typed.
-        valid: the names that exist.
-
-    Returns:
-        A question that offers the nearest one, behind a colon; nothing where none is near.
-    """
+    """Return the hint behind a name that is not among ``valid``."""
     found = _nearest(name, list(valid))
     return f": did you mean {found!r}?" if found else ""
 
@@ -121,14 +102,8 @@ def _nearest(name: str, valid: list[str]) -> str:
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
     """Return the error for a name that is not among ``valid``: it offers the nearest one, or else all of them.
 
-    Args:
-        kind: what the name was to name, such as "optimizer".
-        name: the name, as it was typed.
-        valid: the names that exist.
-        shown_by: the command that lists them, where they are too many for one line.
-
-    Returns:
-        The error, for the caller to raise.
+    ``kind``: what the name was to name, such as "optimizer". ``shown_by``: the command that lists them, where they are
+    too many for one line.
     """
     valid = sorted(map(str, valid))
     name = name if isinstance(name, str) else shown(name)

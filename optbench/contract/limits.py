@@ -12,13 +12,9 @@ _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")
 def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
     """Refuse values that are not finite or lie outside their limits.
 
-    Args:
-        owner: such as ``optimizer adam``; the message begins with it.
-        values: numbers, tuples of numbers, or words, by name.
-        limits: by name, an interval such as ``"(0, 1]"`` or ``"[0, inf)"``, or the tuple of the words that are allowed.
-
-    Raises:
-        OptbenchError: a value lies outside.
+    ``owner``: such as ``optimizer adam``; the message begins with it. ``values``: numbers, tuples of numbers, or words,
+    by name. ``limits``: by name, an interval such as ``"(0, 1]"`` or ``"[0, inf)"``, or the tuple of the words that are
+    allowed. Raises OptbenchError: a value lies outside.
     """
     for key, value in values.items():
         limit = limits.get(key, "(-inf, inf)")
@@ -38,12 +34,6 @@ def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
 def limits_by_name(names: Iterable[str]) -> dict[str, str]:
     """Return the intervals of hyperparameters whose names mean the same everywhere: betas, eps and decays.
 
-    Args:
-        names: of hyperparameters.
-
-    Returns:
-        The interval of each that has such a name.
-
     Example:
         >>> limits_by_name(["beta1", "eps", "norm"])
         {'beta1': '[0, 1)', 'eps': '[0, inf)'}
@@ -53,14 +43,7 @@ def limits_by_name(names: Iterable[str]) -> dict[str, str]:
 
 
 def is_interval(limit: object) -> bool:
-    """Return True for an interval, as :func:`enforce` reads it.
-
-    Args:
-        limit: anything.
-
-    Returns:
-        True for a text such as ``"(0, 1]"`` with the lower number first.
-    """
+    """Return True for an interval, as :func:`enforce` reads it."""
     if not isinstance(limit, str) or limit[:1] not in ("[", "(") or limit[-1:] not in ("]", ")"):
         return False
     try:
@@ -73,12 +56,6 @@ def is_interval(limit: object) -> bool:
 def bounds(interval: str) -> tuple[float, float]:
     """Return the lower and the upper end of an interval.
 
-    Args:
-        interval: as :func:`enforce` reads it.
-
-    Returns:
-        Both numbers.
-
     Example:
         >>> bounds("[1, inf)")
         (1.0, inf)
@@ -89,13 +66,6 @@ def bounds(interval: str) -> tuple[float, float]:
 
 def inside(number: float, interval: str) -> bool:
     """Return True for a number in an interval.
-
-    Args:
-        number: any.
-        interval: as :func:`enforce` reads it.
-
-    Returns:
-        True where it does.
 
     Example:
         >>> inside(1, "[0, 1)")

@@ -42,14 +42,7 @@ def parse(text: str) -> tuple[str, dict]:
     ``adam(eps=1e-8:1e-2:4)``; a path with blanks or brackets needs quotes. The name may be one of another library,
     ``torch:AdamW``.
 
-    Args:
-        text: as it was typed.
-
-    Returns:
-        The name, and the parameters by name in their order.
-
-    Raises:
-        OptbenchError: the text is not of that form.
+    Raises OptbenchError: the text is not of that form.
 
     Example:
         >>> parse("clip(adam(beta1=0.8), norm=1)")
@@ -104,27 +97,13 @@ def _value(node: ast.expr) -> Any:
 
 
 def to_python_syntax(text: str) -> str:
-    """Quote what Python would read as something else, and write ``torch.AdamW`` for ``torch:AdamW``.
-
-    Args:
-        text: as it was typed.
-
-    Returns:
-        The text to parse; quoted parts are unchanged.
-    """
+    """Quote what Python would read as something else, and write ``torch.AdamW`` for ``torch:AdamW``."""
     quoted = _UNQUOTED.sub(lambda match: repr(match["value"]) if match["value"] else match[0], text)
     return _LIBRARY.sub(lambda match: f"{match['library']}." if match["library"] else match[0], quoted)
 
 
 def missing_name_error(text: str) -> OptbenchError | None:
-    """Return the error for a library without a name in it, ``torch:``.
-
-    Args:
-        text: as it was typed.
-
-    Returns:
-        The error; None for any other text.
-    """
+    """Return the error for a library without a name in it, ``torch:``."""
     head = text.strip().partition("(")[0].strip()
     if head[-1:] in (":", ".") and head[:-1] in _EXAMPLES:
         return OptbenchError(f"{head} needs a name behind it, such as {_EXAMPLES[head[:-1]]}")
@@ -133,12 +112,6 @@ def missing_name_error(text: str) -> OptbenchError | None:
 
 def split_list(text: str) -> list[str]:
     """Split ``a, b(x=1, y=2), c`` at the commas outside brackets and quotes.
-
-    Args:
-        text: as it was typed.
-
-    Returns:
-        The parts, stripped; empty ones are left out.
 
     Example:
         >>> split_list("adam, clip(adam, norm=1)")
@@ -162,15 +135,7 @@ def split_list(text: str) -> list[str]:
 
 
 def canonical(name: str, parameters: Mapping) -> str:
-    """Return the text that :func:`parse` reads back.
-
-    Args:
-        name: the name alone.
-        parameters: in the order of the text.
-
-    Returns:
-        The text; the plain name without parameters.
-    """
+    """Return the text that :func:`parse` reads back."""
     if not parameters:
         return name
     parts = [value if key == INNER else f"{key}={value!r}" for key, value in parameters.items()]
@@ -180,14 +145,7 @@ def canonical(name: str, parameters: Mapping) -> str:
 def alternatives(text: str) -> list[str]:
     """Expand a text with lists or grids as values into one text for each combination, also inside wrappers.
 
-    Args:
-        text: such as ``adam(beta1=[0.8, 0.9])`` or ``adam(eps=1e-8:1e-2:4)``.
-
-    Returns:
-        One text for each choice of values.
-
-    Raises:
-        OptbenchError: a list is empty, or a grid cannot be read.
+    Raises OptbenchError: a list is empty, or a grid cannot be read.
 
     Example:
         >>> alternatives("adam(beta1=[0.8, 0.9])")
@@ -208,14 +166,7 @@ def alternatives(text: str) -> list[str]:
 def count(text: str) -> int:
     """Count the texts that :func:`alternatives` returns, without making them.
 
-    Args:
-        text: as for :func:`alternatives`.
-
-    Returns:
-        The number.
-
-    Raises:
-        OptbenchError: the text or a grid in it cannot be read.
+    Raises OptbenchError: the text or a grid in it cannot be read.
 
     Example:
         >>> count("adam(beta1=[0.8, 0.9], beta2=[0.9, 0.99, 0.999])")
@@ -228,14 +179,7 @@ def count(text: str) -> int:
 def listed(value: Any) -> list:
     """Return the values of a list, a grid, or a single value.
 
-    Args:
-        value: as :func:`parse` gives it.
-
-    Returns:
-        The values.
-
-    Raises:
-        OptbenchError: a grid cannot be read.
+    Raises OptbenchError: a grid cannot be read.
     """
     if isinstance(value, str) and ":" in value and "(" not in value:
         return grid(value)
@@ -245,14 +189,7 @@ def listed(value: Any) -> list:
 def grid(text: str) -> list[float]:
     """Return the numbers of ``from:to:count``, evenly spaced on a logarithmic axis and rounded to four digits.
 
-    Args:
-        text: as it was typed.
-
-    Returns:
-        ``count`` numbers, the lowest first.
-
-    Raises:
-        OptbenchError: it is not of that form, or does not rise from above 0.
+    Raises OptbenchError: it is not of that form, or does not rise from above 0.
 
     Example:
         >>> grid("1e-2:1:3")
@@ -276,17 +213,7 @@ def grid(text: str) -> list[float]:
 def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
     """Fill in the defaults: all parameters, each given value converted to the type of its default.
 
-    Args:
-        kind: such as "optimizer", for the message.
-        name: the owner of the parameters.
-        given: values by name.
-        defaults: all parameters, in their order.
-
-    Returns:
-        All parameters, in the order of the defaults.
-
-    Raises:
-        OptbenchError: a parameter is unknown, or a value does not convert.
+    Raises OptbenchError: a parameter is unknown, or a value does not convert.
     """
     if not isinstance(given, Mapping):
         raise OptbenchError(f"{kind} {name}: its parameters must be a dictionary, not {shown(given)}")
@@ -301,17 +228,7 @@ def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
 def convert(owner: str, key: str, value: Any, default: Any) -> Any:
     """Convert a value to the type of its default: 1e4 to an int, 3 to a float; nothing else is converted.
 
-    Args:
-        owner: the message begins with it.
-        key: the name of the value.
-        value: as it was given.
-        default: the value that it replaces.
-
-    Returns:
-        The value, of the default's type.
-
-    Raises:
-        OptbenchError: it does not convert.
+    Raises OptbenchError: it does not convert.
     """
     kind = type(default)
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -330,14 +247,7 @@ def convert(owner: str, key: str, value: Any, default: Any) -> Any:
 
 
 def number_text(value: float | int) -> str:
-    """Write a number as it is typed in a spec.
-
-    Args:
-        value: any number.
-
-    Returns:
-        The shortest text that gives it back: ``1e-8``, not Python's ``1e-08``; ``1``, not ``1.0``.
-    """
+    """Write a number as it is typed in a spec."""
     if not isinstance(value, float):
         return str(value)
     mantissa, mark, exponent = f"{value:g}".partition("e")
@@ -346,12 +256,5 @@ def number_text(value: float | int) -> str:
 
 
 def unique(items: Iterable) -> list:
-    """Return the items in order, each once.
-
-    Args:
-        items: hashable.
-
-    Returns:
-        A list without repetitions.
-    """
+    """Return the items in order, each once."""
     return list(dict.fromkeys(items))

@@ -280,14 +280,7 @@ def _all_limits(hyperparameters: Mapping[str, float], limits: Mapping[str, str])
 
 
 def arguments(function: Callable) -> list[str]:
-    """Return the names of a function's arguments.
-
-    Args:
-        function: any.
-
-    Returns:
-        The names, in order.
-    """
+    """Return the names of a function's arguments."""
     return list(inspect.signature(function).parameters)
 
 

@@ -10,15 +10,7 @@ from optbench.contract.errors import OptbenchError, shown
 def path_of(name: str, value: object) -> Path:
     """Return a path that a user has given, with ``~`` expanded.
 
-    Args:
-        name: the message begins with it.
-        value: a text or a path.
-
-    Returns:
-        The path.
-
-    Raises:
-        OptbenchError: it is neither, is empty, or holds what no path can.
+    Raises OptbenchError: it is neither, is empty, or holds what no path can.
     """
     if not isinstance(value, str | os.PathLike):
         raise OptbenchError(f"{name}: {shown(value)} must be a path")

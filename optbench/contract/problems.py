@@ -254,12 +254,5 @@ def problem(*, source: str) -> Callable[[Callable], Family]:
 
 
 def is_bound(minimum_source: str) -> bool:
-    """Return True where a problem's minimum is only a lower bound, which no run need come near.
-
-    Args:
-        minimum_source: of the problem.
-
-    Returns:
-        True where it speaks of a bound.
-    """
+    """Return True where a problem's minimum is only a lower bound, which no run need come near."""
     return "bound" in minimum_source.lower()

@@ -74,12 +74,8 @@ def _check_fields(owner: str, record: Any, kinds: Mapping[str, Any]) -> dict[str
 def check_rule(kind: str, record: Any) -> None:
     """Check the fields of a rule.
 
-    Args:
-        kind: "optimizer", "wrapper" or "baseline".
-        record: an Optimizer, a Wrapper, a Baseline or an Eager.
-
-    Raises:
-        PluginError: a value makes no sense; the message names the field.
+    ``record``: an Optimizer, a Wrapper, a Baseline or an Eager. Raises PluginError: a value makes no sense; the message
+    names the field.
     """
     owner = f"{kind} {record_name(kind, record.name)}"
     for key, value in check_field(by_name(), owner, "hyperparameters", record.hyperparameters).items():
@@ -91,12 +87,7 @@ def check_rule(kind: str, record: Any) -> None:
 def check_search(owner: str, record: Any) -> None:
     """Check that a search space names hyperparameters of the record and stays within their limits.
 
-    Args:
-        owner: the message begins with it.
-        record: an Optimizer, a Wrapper or an Eager.
-
-    Raises:
-        PluginError: the message names the hyperparameter.
+    ``record``: an Optimizer, a Wrapper or an Eager. Raises PluginError: the message names the hyperparameter.
     """
     try:
         check_space(owner, record.search, record.hyperparameters, record.all_limits)
@@ -107,12 +98,7 @@ def check_search(owner: str, record: Any) -> None:
 def check_schedule(kind: str, record: Any) -> None:
     """Check the fields of a schedule, or of a wrapper around schedules.
 
-    Args:
-        kind: "schedule".
-        record: a Schedule or a ScheduleWrapper.
-
-    Raises:
-        PluginError: a value makes no sense; the message names the field.
+    Raises PluginError: a value makes no sense; the message names the field.
     """
     owner = f"{kind} {record_name(kind, record.name)}"
     check_function(owner, "function", record.function)
@@ -138,14 +124,8 @@ def _check_limits(owner: str, stated: Mapping, within: Mapping, defaults: Mappin
 def check_problem(record: Any) -> dict[str, Any]:
     """Check the fields of a problem.
 
-    Args:
-        record: a Problem with its fields as they were given.
-
-    Returns:
-        The fields whose value changes, by name: defaults that depend on others, and lists as tuples.
-
-    Raises:
-        PluginError: a value makes no sense; the message names the field.
+    ``record``: a Problem with its fields as they were given. Raises PluginError: a value makes no sense; the message
+    names the field.
     """
     owner = "problem"
     fields = _check_fields(owner, record, _PROBLEM)
@@ -189,18 +169,7 @@ def _check_code(owner: str, key: str, record: Any) -> None:
 def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
     """Return how many scratch numbers a problem's ``work`` asks for.
 
-    Args:
-        owner: whose it is, for the message.
-        work: the function.
-        rows: examples of a call.
-        runs: its runs.
-
-    Returns:
-        A number of numbers.
-
-    Raises:
-        PluginError: it fails, or gives no whole number.
-        OptbenchError: they do not fit into memory.
+    Raises PluginError: it fails, or gives no whole number; OptbenchError: they do not fit into memory.
     """
     check_function(owner, "work", work, 2)
     try:
@@ -218,17 +187,8 @@ def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
 def vector(key: str, value: Any, dim: int, more: str = "") -> np.ndarray:
     """Return one number a parameter.
 
-    Args:
-        key: the field.
-        value: as it was given.
-        dim: how many parameters there are.
-        more: what else is wanted, for the message.
-
-    Returns:
-        (dim,) float64
-
-    Raises:
-        PluginError: it has another shape, or holds what is no finite real number.
+    ``more``: what else is wanted, for the message. Raises PluginError: it has another shape, or holds what is no finite
+    real number.
     """
     found = _array(value)
     if found is None or found.shape != (dim,) or not np.isfinite(found).all():

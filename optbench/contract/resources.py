@@ -26,11 +26,7 @@ _QUOTAS = (("/sys/fs/cgroup/cpu.max",), ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", 
 
 
 def cores() -> int:
-    """Return how many cores this process may use, within its container's CPU quota.
-
-    Returns:
-        The count; a part of a core counts as one.
-    """
+    """Return how many cores this process may use, within its container's CPU quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, ceil(min(allowed, _quota())))
 
@@ -48,11 +44,7 @@ def _quota() -> float:
 
 @cache
 def memory() -> float:
-    """Return the bytes of memory that this process may use, within its container's and its own limit. Read once.
-
-    Returns:
-        The bytes; infinity where that is unknown.
-    """
+    """Return the bytes of memory that this process may use, within its container's and its own limit. Read once."""
     known = [_address_limit()]
     with contextlib.suppress(AttributeError, ValueError, OSError):
         known.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -74,22 +66,14 @@ def _address_limit() -> float:
 def need_addresses() -> None:
     """Refuse to begin under a limit (``ulimit -v``) at which libraries hang or crash.
 
-    Raises:
-        OptbenchError: the limit is too low.
+    Raises OptbenchError: the limit is too low.
     """
     if (limit := _address_limit()) < _LEAST_ADDRESSES:
         raise OptbenchError(f"out of memory: ulimit -v allows {size_text(limit)}, {_NEEDS}")
 
 
 def memory_ran_out(error: BaseException) -> str:
-    """Return a message about memory for an error that means that there is too little.
-
-    Args:
-        error: any exception.
-
-    Returns:
-        One line; empty where the error has another cause.
-    """
+    """Return a message about memory for an error that means that there is too little."""
     text = str(error)
     full = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
     if not (full or "start new thread" in text or "failed to map segment" in text):
@@ -100,14 +84,7 @@ def memory_ran_out(error: BaseException) -> str:
 
 
 def disk(folder: Path) -> float:
-    """Return the free bytes on the disk of a folder, which need not exist.
-
-    Args:
-        folder: any.
-
-    Returns:
-        The bytes; infinity where that is unknown.
-    """
+    """Return the free bytes on the disk of a folder, which need not exist."""
     for place in (folder, *folder.parents):
         with contextlib.suppress(OSError):
             return shutil.disk_usage(place).free
@@ -117,12 +94,7 @@ def disk(folder: Path) -> float:
 def need_memory(what: str, size: float) -> None:
     """Raise OptbenchError for work that does not fit into memory.
 
-    Args:
-        what: the begin of the message.
-        size: bytes that it needs at least.
-
-    Raises:
-        OptbenchError: there are less.
+    Raises OptbenchError: there is less.
     """
     if size > (there := memory()):
         raise OptbenchError(f"{what} needs {size_text(size)} of memory, and this machine has {size_text(there)}")
@@ -131,27 +103,14 @@ def need_memory(what: str, size: float) -> None:
 def need_disk(what: str, folder: Path, size: float) -> None:
     """Raise OptbenchError for work that does not fit on a disk.
 
-    Args:
-        what: the begin of the message.
-        folder: on that disk.
-        size: bytes that it needs.
-
-    Raises:
-        OptbenchError: there are less.
+    Raises OptbenchError: there is less.
     """
     if size > (free := disk(folder)):
         raise OptbenchError(f"{what} needs {size_text(size)} on disk, and {size_text(free)} are free in {folder}")
 
 
 def size_text(size: float) -> str:
-    """Write bytes in the largest unit that fits.
-
-    Args:
-        size: bytes.
-
-    Returns:
-        Such as "7.3 GiB".
-    """
+    """Write bytes in the largest unit that fits."""
     unit = min(max((int(size).bit_length() - 1) // 10, 0), len(_UNITS) - 1)
     return f"{size / 1024**unit:.3g} {_UNITS[unit]}"
 

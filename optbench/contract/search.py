@@ -184,14 +184,8 @@ _MAKERS = {each.__name__: each for each in (uniform, log_uniform, one_minus_log_
 def parse_range(value: object) -> Range | None:
     """The range that a text names.
 
-    Args:
-        value: a text such as ``log_uniform(1e-4, 1)``, or a range itself; anything else is none.
-
-    Returns:
-        The range; None for what does not look like one: a name with brackets and values in them.
-
-    Raises:
-        OptbenchError: there is no such kind of range, or its values make no sense.
+    ``value``: a text such as ``log_uniform(1e-4, 1)``, or a range itself; anything else is none. Raises OptbenchError:
+    there is no such kind of range, or its values make no sense.
     """
     if isinstance(value, Range):
         return value
@@ -219,14 +213,9 @@ def parse_range(value: object) -> Range | None:
 def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: Mapping) -> None:
     """Refuse a search space that does not fit the optimizer that it is for.
 
-    Args:
-        owner: whose space it is; the message begins with it.
-        search: range by name of a hyperparameter, and of ``lr``.
-        hyperparameters: their defaults, by name.
-        limits: where they may lie, as in contract/limits.py.
-
-    Raises:
-        OptbenchError: a name is unknown, a value is no range, or a range leaves the limits.
+    ``owner``: whose space it is; the message begins with it. ``search``: range by name of a hyperparameter, and of
+    ``lr``. ``limits``: where they may lie, as in contract/limits.py. Raises OptbenchError: a name is unknown, a value
+    is no range, or a range leaves the limits.
     """
     for key, range_ in search.items():
         if key != RATE and key not in hyperparameters:

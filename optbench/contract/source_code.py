@@ -26,14 +26,7 @@ class SourceFile:
 
 
 def digest(origins: Iterable[SourceFile]) -> str:
-    """Return the sha256 of all files that a record is made from: results depend on them.
-
-    Args:
-        origins: those of the record.
-
-    Returns:
-        The hashes, in their order, with blanks between.
-    """
+    """Return the sha256 of all files that a record is made from: results depend on them."""
     return " ".join(origin.sha256 for origin in origins)
 
 
@@ -43,14 +36,7 @@ def parsed(text: str) -> ast.Module:
     Tries again after a SystemError: Python 3.11 counts the depth of trees for all threads together, and fails on a
     correct text while another thread parses ("AST constructor recursion depth mismatch").
 
-    Args:
-        text: of Python.
-
-    Returns:
-        The tree, the caller's to change.
-
-    Raises:
-        SyntaxError: it is not Python.
+    Raises SyntaxError: it is not Python.
     """
     for _ in range(9):
         with suppress(SystemError):
@@ -63,15 +49,8 @@ def definition(function: Callable, owner: str) -> ast.FunctionDef:
 
     Line numbers are those of the file.
 
-    Args:
-        function: written with def, in a file; or made by :func:`function_of`.
-        owner: the begin of the message.
-
-    Returns:
-        The tree, the caller's to change.
-
-    Raises:
-        PluginError: the source cannot be read.
+    ``function``: written with def, in a file; or made by :func:`function_of`. Raises PluginError: the source cannot be
+    read.
     """
     if hasattr(function, "tree"):
         return copy.deepcopy(function.tree)
@@ -97,13 +76,7 @@ def definition(function: Callable, owner: str) -> ast.FunctionDef:
 def function_of(tree: ast.FunctionDef, home: Callable, scope: dict) -> FunctionType:
     """Compile the function of a tree, as if it stood in another's file; :func:`definition` gives the tree back.
 
-    Args:
-        tree: of one function.
-        home: the function whose file and module it gets.
-        scope: the global names that it sees.
-
-    Returns:
-        The function.
+    ``home``: the function whose file and module it gets.
     """
     scope = {**scope, "__name__": home.__module__}
     module = ast.fix_missing_locations(ast.Module([tree], []))
