@@ -62,7 +62,7 @@ def siblings_found(path: Path) -> Iterator[None]:
     They go with the end of that, so that the next plug-in gets its own, and an edited one is read again.
     """
     finder = _Beside(path.parent, {*siblings(path)})
-    before = {name: module for name, module in sys.modules.items() if finder.has(name)}
+    before = {name: module for name, module in list(sys.modules.items()) if finder.has(name)}
     for name in before:
         del sys.modules[name]
     importlib.invalidate_caches()  # of folders in which a file has just been written
@@ -71,6 +71,6 @@ def siblings_found(path: Path) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
-        for name in [name for name in sys.modules if finder.has(name)]:
+        for name in [name for name in list(sys.modules) if finder.has(name)]:
             del sys.modules[name]
         sys.modules.update(before)
