@@ -30,7 +30,6 @@ SLOW_CASES = {
     "compiler/test_kernel_files.py": r"command_tells",
     "compiler/test_lane_constants.py": r"other_settings_are_their_rows",
     "compiler/test_problem_kernels.py": r"among_others",
-    "compiler/test_vectors_inside.py": r"products_with_a_column",
     "contract/test_composition.py": r"three_wrappers_nest",
     "datasets/test_fuzz_files.py": r"any_file",
     "engine/test_clock.py": r"mlp",

@@ -17,25 +17,6 @@ _WHOLE = ir.IntType(64)
 
 
 @intrinsic
-def put(context: Any, target: Any, place: Any, source: Any) -> tuple[Any, Callable] | None:
-    """``put(target, place, source)``: the whole of an array at that place of another that holds many like it.
-
-    Both are in C order and of one type of numbers. Loops over the axes of three such arrays took the driver 0.2 of the
-    1.2 seconds in which it was compiled. When it breaks: loops.
-    """
-    if not source.is_c_contig or not target.is_c_contig or source.dtype != target.dtype:
-        return None
-
-    def generate(context, builder, signature, arguments):
-        of, to = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (2, 0))
-        start = builder.gep(to.data, [builder.mul(arguments[1], of.nitems)])
-        cgutils.raw_memcpy(builder, start, of.data, of.nitems, of.itemsize)
-        return context.get_dummy_value()
-
-    return types.void(target, types.int64, source), generate
-
-
-@intrinsic
 def alone(context: Any, array: Any) -> tuple[Any, Callable]:
     """An array in C order as one whose last axis is known to be 1: loops over it are none, those around it vectors.
 

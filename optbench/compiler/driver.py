@@ -4,13 +4,11 @@ from collections.abc import Callable
 from functools import cache
 
 from optbench.compiler import numba_inside
-from optbench.compiler.arrays_inside import put
 from optbench.compiler.contracts import DriveArguments, Whole
 from optbench.compiler.problem_kernels import gradient_signature
 from optbench.compiler.signatures import flat, signature
 from optbench.compiler.translator import STRICT, compile_tree, jit
 from optbench.compiler.update_kernels import update_signature
-from optbench.compiler.vectors_inside import gather
 from optbench.contract.types import DtypeName
 
 _gradient_at = numba_inside.function_at(gradient_signature)
@@ -38,7 +36,11 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
         rows, examples, targets = a.sizes[s], a.x, a.y
         if gathered:
             examples, targets = a.x_batch[:rows], a.y_batch[:rows]
-            gather(a.x, a.y, a.order[s], examples, targets)
+            for i in range(rows):
+                row, out = a.x[a.order[s, i]], examples[i]
+                targets[i] = a.y[a.order[s, i]]
+                for j in range(row.shape[0]):
+                    out[j] = row[j]
         for turn in range(runs if a.single else 1):
             if a.single and not a.alive[turn]:
                 continue
@@ -70,10 +72,13 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                         a.g[i, r] = weight * a.g[i, r] + e
             update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, first, last)
         if place < a.inner.shape[0] and a.inner[place] == t:
-            put(a.seen, place * kinds, a.w)
-            put(a.seen, place * kinds + kinds - 2, a.reported)
-            put(a.seen, place * kinds + kinds - 1, a.g)
-            put(a.seen_f, place, a.f)
+            for i in range(a.w.shape[0]):
+                for j in range(a.w.shape[1]):
+                    a.seen[place, 0, i, j] = a.w[i, j]
+                    a.seen[place, kinds - 2, i, j] = a.reported[i, j]
+                    a.seen[place, kinds - 1, i, j] = a.g[i, j]
+            for r in range(runs):
+                a.seen_f[place, r] = a.f[r]
             place += 1
     return a.sizes.shape[0]
 

@@ -10,7 +10,6 @@ import math
 import numba
 import numpy as np
 
-from optbench.compiler.numba_inside import bits_of, real_of
 from optbench.compiler.pipelines_inside import CALLED_INSIDE
 
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
@@ -22,7 +21,7 @@ _careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, **CALLE
 
 
 @_careful
-def reduced64(x: float) -> tuple[float, int]:
+def reduced64(x: float) -> tuple[float, np.int64]:
     """(e^r - 1, k) where x = k ln 2 + r, with the digits of a small r; k as what it adds to the bits of a float."""
     t = x * 1.4426950408889634 + 6755399441055744.0  # 1.5 * 2^52: the sum's low bits are the nearest integer
     k = t - 6755399441055744.0
@@ -39,14 +38,14 @@ def reduced64(x: float) -> tuple[float, int]:
     p = p * r + 1 / 24
     p = p * r + 1 / 6
     p = p * r + 0.5
-    return p * r * r + r, bits_of(t) << 52
+    return p * r * r + r, np.float64(t).view(np.int64) << 52
 
 
 @_careful
 def exp64(x: float) -> float:
     """e^x; 0 below x = -708, where results cease to be normal numbers, inf from x = 709 on, NaN of NaN."""
     p, power = reduced64(x)
-    e = real_of(bits_of(p + 1.0) + power)
+    e: float = np.int64(np.float64(p + 1.0).view(np.int64) + power).view(np.float64)
     e = e if x > -708.0 else 0.0
     e = e if x < 709.0 else np.inf
     return e if x == x else x
@@ -66,7 +65,10 @@ def exp32(x: np.float32) -> np.float32:
     p = p * r + np.float32(1 / 6)
     p = p * r + np.float32(0.5)
     p = p * r * r + r + np.float32(1.0)
-    e = real_of(np.int32(bits_of(p) + (bits_of(t) << 23)))  # numba adds int32 as int64
+    # numba adds int32 as int64
+    e = np.int32(np.float32(p).view(np.int32) + (np.float32(t).view(np.int32) << 23)).view(
+        np.float32
+    )  # numba adds int32 as int64
     e = e if x > np.float32(-87.0) else np.float32(0.0)
     e = e if x < np.float32(88.0) else np.float32(np.inf)
     return e if x == x else x
@@ -76,7 +78,7 @@ def exp32(x: np.float32) -> np.float32:
 def expm1_64(x: float) -> float:
     """e^x - 1; -1 below x = -708, inf from x = 709 on, NaN of NaN."""
     p, power = reduced64(x)
-    scale = real_of(bits_of(1.0) + power)
+    scale = np.int64(np.float64(1.0).view(np.int64) + power).view(np.float64)
     e = scale * p + (scale - 1.0)
     e = e if x > -708.0 else -1.0
     e = e if x < 709.0 else np.inf
@@ -116,7 +118,7 @@ def wave64(x: float, quarter: int) -> float:
     c = c * z - 1.38888888888741095749e-03
     c = c * z + 4.16666666666666019037e-02
     c = c * z * z - 0.5 * z + 1.0
-    turn = bits_of(t) + quarter
+    turn = np.float64(t).view(np.int64) + quarter
     y = c if turn & 1 else s
     y = -y if turn & 2 else y
     return y if abs(x) < 1125899906842624.0 else np.nan

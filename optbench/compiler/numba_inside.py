@@ -4,24 +4,19 @@ Nothing else here imports numba.core, llvmlite or cudadrv. Each trick says why i
 and what to do when it breaks; each has a test of its own, tests/compiler/test_numba_inside.py.
 """
 
-import ctypes
 import os
-import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
-from importlib import import_module
-from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 from llvmlite import binding, ir
 from numba import __version__ as numba_version
-from numba import config, float32, float64, int32, int64, types
+from numba import config, types
 from numba.core import cgutils
 from numba.core.serialize import dumps
 from numba.extending import intrinsic
@@ -124,67 +119,6 @@ def _saved(cache: Any, signature: Any, result: Any) -> None:
     type(cache).save_overload(cache, signature, result)
 
 
-_PRODUCTS = {"xxgemm": "bbbnnnppnpnppn", "xxgemv": "bbnnppnppp", "xxdot": "bbnppp"}
-"""numba's functions of matrix products, and their arguments: bytes, numbers and pointers."""
-_KINDS: dict[str, Any] = {"b": ctypes.c_char, "n": ctypes.c_ssize_t, "p": ctypes.c_void_p}
-
-
-_BLAS = "scipy.linalg.cython_blas"
-_at_hand = threading.RLock()
-
-
-@cache
-def _blas() -> Any:
-    """SciPy's file of matrix products, loaded without the package around it; None where it cannot be."""
-    import scipy
-
-    file = Path(scipy.__file__).parent / "linalg" / f"cython_blas{EXTENSION_SUFFIXES[0]}"
-    spec = spec_from_file_location(_BLAS, file)
-    if "scipy.linalg" in sys.modules or not file.exists() or spec is None or spec.loader is None:
-        return None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@contextmanager
-def products_alone() -> Iterator[None]:
-    """Within it numba finds SciPy's matrix products without the package around them, one thread at a time.
-
-    To import scipy.linalg whole takes 0.12 to 0.2 s, for one file that loads in 2 ms: numba does so when it first
-    compiles anything, and a kernel at its first product. When it breaks, the package is imported as before: see
-    ``ensure_blas`` in numba/np/linalg.py.
-    """
-    with _at_hand:
-        module = None if _BLAS in sys.modules else _blas()
-        if module is not None:
-            sys.modules[_BLAS] = module
-        try:
-            yield
-        finally:
-            if module is not None and "scipy.linalg" in sys.modules:  # another thread has imported the package
-                sys.modules["scipy.linalg"].cython_blas = module  # type: ignore[attr-defined]
-            elif module is not None:
-                del sys.modules[_BLAS]
-
-
-@cache
-def load_products() -> None:
-    """Load SciPy's matrix products, which are numba's.
-
-    numba looks for each once in a process, so each is called here, with a single number. When it breaks: see
-    numba/_lapack.c, and the types of these calls in numba/np/linalg.py.
-    """
-    functions: dict[str, int] = import_module("numba._helperlib").c_helpers
-    number = ctypes.c_double()
-    values = {"n": 1, "p": ctypes.addressof(number)}
-    with products_alone():
-        for function, letters in _PRODUCTS.items():
-            call = ctypes.CFUNCTYPE(ctypes.c_int, *(_KINDS[letter] for letter in letters))(functions[function])
-            for kind in (b"d", b"s"):
-                call(kind, *(values.get(letter, b"n") for letter in letters[1:]))
-
-
 _FORK_SECONDS = 20.0
 """How long a fork waits at most for another thread's compilation."""
 
@@ -199,7 +133,7 @@ def forks_between_compilations() -> None:
         from llvmlite.binding.ffi import lib
         from numba.core.compiler_lock import global_compiler_lock
 
-        locks = global_compiler_lock._lock, _at_hand, lib._lock._lock  # in the order in which a compilation takes them
+        locks = global_compiler_lock._lock, lib._lock._lock  # in the order in which a compilation takes them
         held = threading.local()
 
         def acquire() -> None:
@@ -248,23 +182,3 @@ def function_at(signature_of: Callable[[str], Any]) -> Callable:
         return kind(address, array), generate
 
     return at
-
-
-# The bits of a number, for fastmath's exponential, which is 3 times as quick as a call of the library's. What an
-# intrinsic writes is llvmlite's. When it breaks: numba also knows ``np.float64(x).view(np.int64)``, as documented.
-_BITS = {float64: (int64, ir.IntType(64)), float32: (int32, ir.IntType(32))}
-_REALS = {int64: (float64, ir.DoubleType()), int32: (float32, ir.FloatType())}
-
-
-@intrinsic
-def bits_of(context: Any, real: Any) -> tuple[Any, Callable]:
-    """The bits of a float as an integer of its width."""
-    whole, kind = _BITS[real]
-    return whole(real), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], kind)
-
-
-@intrinsic
-def real_of(context: Any, whole: Any) -> tuple[Any, Callable]:
-    """The float of these bits."""
-    real, kind = _REALS[whole]
-    return real(whole), lambda target, builder, signature, arguments: builder.bitcast(arguments[0], kind)

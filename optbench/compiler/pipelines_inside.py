@@ -112,16 +112,8 @@ class Helper(Compiler):
 
     library: Any = LinkedLibrary
 
-    def __init__(self, *arguments: Any):
-        with numba_inside.products_alone():  # the first of all imports what numba can compile
-            super().__init__(*arguments)
-
     def compile_extra(self, func: Callable) -> Any:
         """Compile into a new library of that kind."""
-        with numba_inside.products_alone():
-            return self._compiled(func)
-
-    def _compiled(self, func: Callable) -> Any:
         self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)
         self.state.library.enable_object_caching()
         return super().compile_extra(func)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.compiler.permutations import Permutations
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
@@ -56,7 +55,7 @@ class _Orders:
     def __init__(self, examples: int, size: int, seed: int):
         self.done, self.row = 0, (size, np.int32)
         self._per_epoch = steps_per_epoch(examples, size)
-        self._permutations = Permutations(_generator(seed, _ORDER), examples)
+        self._examples, self._generator = examples, _generator(seed, _ORDER)
         self._left = np.zeros((0, size), np.int32)
         self.ahead = self._per_epoch * size * self._left.itemsize
 
@@ -66,7 +65,8 @@ class _Orders:
         if len(out) > len(self._left):
             epochs = steps_per_epoch(len(out) - len(self._left), self._per_epoch)
             drawn = np.zeros((epochs, self._per_epoch * out.shape[1]), np.int32)
-            self._permutations.draw(drawn)
+            for row in drawn:
+                row[: self._examples] = self._generator.permutation(self._examples)
             drawn = drawn.reshape(-1, out.shape[1])
             self._left = np.concatenate([self._left, drawn]) if len(self._left) else drawn
         out[:], self._left = self._left[: len(out)], self._left[len(out) :]

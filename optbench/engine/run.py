@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from optbench.compiler import numba_inside
 from optbench.contract.errors import in_one_line
 from optbench.contract.process_state import limited_threads
 from optbench.engine.cohort import Cohort
@@ -66,7 +65,8 @@ def refusal(cohort: Cohort) -> str | None:
 
 @contextmanager
 def side_by_side() -> Iterator[None]:
-    """As of contract/process_state.py, once numba's matrix products are there to be limited, too."""
-    numba_inside.load_products()
+    """As of contract/process_state.py, once SciPy's BLAS, which numba calls, is loaded and can be limited, too."""
+    import scipy.linalg  # noqa: F401 - loads them
+
     with limited_threads():
         yield

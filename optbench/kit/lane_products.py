@@ -1,8 +1,7 @@
 """Matrix products for kernels in lanes form, whose right side has a column for each run.
 
 Plain functions that the engine compiles together with the kernel that calls them. For a single run BLAS's product of
-matrices takes three times as long as loops; and where the machine has the vectors for it, kernels have the products
-with a column from compiler/vectors_inside.py.
+matrices takes three times as long as loops.
 """
 
 import numpy as np

@@ -14,28 +14,6 @@ from optbench.compiler.translator import OPTIONS, STRICT
 _PART = OPTIONS | STRICT | {"forceinline": True, "pipeline_class": pipelines_inside.Part}
 
 
-@numba.njit
-def put(target, place, source):
-    arrays_inside.put(target, place, source)
-
-
-@pytest.mark.parametrize("shape", [(3,), (2, 3)])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_an_array_is_put_whole_at_its_place_and_nowhere_else(dtype, shape):
-    target, source = np.zeros((4, 2, *shape), dtype), np.arange(1.0, 1.0 + np.prod(shape), dtype=dtype).reshape(shape)
-    put(target, 5, source)
-    expected = np.zeros_like(target)
-    expected[2, 1] = source
-    assert np.array_equal(target, expected)
-
-
-def test_an_array_is_put_among_those_of_its_type_alone():
-    with pytest.raises(numba.TypingError):
-        put(np.zeros((2, 3)), 0, np.zeros(3, "float32"))
-    with pytest.raises(numba.TypingError):
-        put(np.zeros((2, 3)), 0, np.zeros((3, 2))[:, 0])
-
-
 def slope(w, g):
     for i in range(w.shape[0]):
         for r in range(w.shape[1]):

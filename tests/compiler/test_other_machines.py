@@ -21,9 +21,7 @@ from llvmlite import binding
 
 binding.get_host_cpu_features = lambda: {}
 import optbench
-from optbench.compiler import vectors_inside
 
-assert not vectors_inside.vector_bytes()
 RATES = [{"lr": 0.001 + 1e-4 * place} for place in range(16)]
 for name in sys.argv[2:]:
     problem, dtype = name.split("-")

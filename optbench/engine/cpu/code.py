@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from optbench.compiler import finite_sums, permutations, problem_kernels
+from optbench.compiler import finite_sums, problem_kernels
 from optbench.compiler.driver import driver
 from optbench.compiler.evaluations import evaluations
 from optbench.compiler.kernels import Kernel
@@ -94,8 +94,6 @@ def _compile_draws(problem: Problem, dtype: DtypeName) -> None:
     """Let what batches takes be compiled by now."""
     if problem.noise:
         finite_sums.means(dtype)
-    if problem.data is not None:
-        permutations.shuffle()
 
 
 def is_compiled(problem: Problem, optimizer: AnyOptimizer) -> bool:
