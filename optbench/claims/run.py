@@ -23,7 +23,7 @@ from optbench.claims.record import Budget, Claim, Outcome, Paper, Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.engine.run import side_by_side
 from optbench.figures import styles
-from optbench.report.exports import csv_text
+from optbench.report.tables import csv_text
 from optbench.sweeps.provenance import environment
 from optbench.sweeps.store.files import write_text
 

@@ -23,17 +23,17 @@ def merge(
 ) -> None:
     """Join result folders: their cohorts are copied, their specs put together, and what is missing then is named."""
     from optbench.cli.console import paragraph, show_broken, warn
-    from optbench.report.finished import Finished
+    from optbench.report.loaded import LoadedSweep
     from optbench.sweeps.merge import merge_folders
     from optbench.sweeps.provenance import typed_command
 
     check_folder(out)
     missing = merge_folders(folders, Path(out), plugin or (), typed_command(), warn, show_broken)
-    finished = Finished(Path(out))
-    print_summary(finished)
+    sweep = LoadedSweep(Path(out))
+    print_summary(sweep)
     if missing:
         spec, folder = shlex.quote(str(Path(out) / "spec.toml")), shlex.quote(out)
         paragraph("what is missing runs by:")
         print(f"    optbench sweep {spec} --out {folder}")
     if report:
-        report_command.draw(finished)
+        report_command.draw(sweep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.names import split_list
 
 if TYPE_CHECKING:
-    from optbench.report.finished import Finished
+    from optbench.report.loaded import LoadedSweep
 
 
 def report(
@@ -75,8 +75,10 @@ def report(
     draw(folders if len(folders) > 1 else folders[0], warn, **options)
 
 
-def draw(of: Path | Finished | Sequence[Path], tell: Callable[[str], None] | None = None, **options) -> None:
-    """Write the report, and say where it is. ``tell`` hears what an unfinished sweep lacks."""
+def draw(
+    of: Path | LoadedSweep | Sequence[Path], warn: Callable[[str], None] = lambda text: None, **options: Any
+) -> None:
+    """Write the report and print its path. ``warn`` is called with what an unfinished sweep lacks."""
     from rich.text import Text
 
     from optbench.cli.console import console, errors
@@ -89,9 +91,9 @@ def draw(of: Path | Finished | Sequence[Path], tell: Callable[[str], None] | Non
                 spinner.update(Text(f"drawing the report: {text}"))
 
             if isinstance(of, Sequence):
-                page = write_side_by_side(of, progress, tell, **options)
+                page = write_side_by_side(of, progress, warn, **options)
             else:
-                page = write_report(of, progress, tell, **options)
+                page = write_report(of, progress, warn, **options)
     except OSError as error:
         last = of[-1] if isinstance(of, Sequence) else of
         place = error.filename or options.get("out") or getattr(last, "directory", last)

@@ -17,7 +17,7 @@ from optbench.contract.paths import is_file
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.report.finished import Finished
+    from optbench.report.loaded import LoadedSweep
     from optbench.sweeps.plan import Plan
 
 
@@ -55,7 +55,7 @@ def sweep(
 ) -> None:
     """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
     from optbench.cli.console import command, paragraph, show_broken, warn
-    from optbench.report.finished import Finished
+    from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
     from optbench.sweeps.interrupts import listening
     from optbench.sweeps.isolation import Isolation
@@ -94,7 +94,7 @@ def sweep(
                 print_notes(plan)
                 tell_if_long(plan, session.checked_workers(workers), Path(out))
                 status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
-            finished = Finished(Path(out))
+            finished = LoadedSweep(Path(out))
             print_summary(finished)
             if report:
                 report_command.draw(finished)
@@ -123,7 +123,7 @@ def print_notes(plan: Plan) -> None:
         errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)
 
 
-def print_summary(finished: Finished) -> None:
+def print_summary(finished: LoadedSweep) -> None:
     """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
     from optbench.cli.console import command, paragraph
     from optbench.cli.entries import counted

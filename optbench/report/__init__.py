@@ -1,7 +1,4 @@
-"""Tables -> figures -> one page.
-
-Reads results and draws them; every number comes from analysis.
-"""
+"""Reports: tables -> figures -> one page. Every number comes from `analysis`."""
 
 from __future__ import annotations
 
@@ -10,43 +7,52 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from optbench.report.finished import Finished
+    from optbench.report.loaded import LoadedSweep
 
 __all__ = ["write_report", "write_side_by_side"]
 
 
+def _ignore(text: str) -> None:
+    pass
+
+
 def write_report(
-    directory: str | Path | Finished,
-    progress: Callable[[str], None] | None = None,
-    tell: Callable[[str], None] | None = None,
+    directory: str | Path | LoadedSweep,
+    progress: Callable[[str], None] = _ignore,
+    warn: Callable[[str], None] = _ignore,
     **options,
 ) -> Path:
-    """Write the report of the result folder `directory`, which may have been read, and return the path of its page.
+    """Write the report of a results folder, which may have been loaded already, and return the path of its page.
 
-    Writes directory/report/index.html, one file with all that it shows, replacing that of an earlier report. `progress`
-    is called with a few words before each part, and `tell` with what an unfinished sweep lacks. options: the fields of
-    `optbench.report.options.Options`. Raises OptbenchError, which says in one line what to do, where the folder or one
-    of its tables is not there, cannot be read, or holds no runs, or where an option has no such value.
+    The page is directory/report/index.html, one file with all that it shows; it replaces that of an earlier report.
+
+    Args:
+        directory: the results folder.
+        progress: called with a few words before each part.
+        warn: called with a sentence about what an unfinished sweep lacks.
+        **options: the fields of `optbench.report.output.Options`.
+
+    Raises:
+        OptbenchError: a table is missing, damaged or empty, or an option has an unknown value.
     """
-    from optbench.report.options import Options
+    from optbench.report.output import Options
     from optbench.report.page import write_page
 
     of = Path(directory) if isinstance(directory, str) else directory
-    return write_page(of, Options(**options), progress or (lambda text: None), tell or (lambda text: None))
+    return write_page(of, Options(**options), progress, warn)
 
 
 def write_side_by_side(
     directories: Sequence[str | Path],
-    progress: Callable[[str], None] | None = None,
-    tell: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] = _ignore,
+    warn: Callable[[str], None] = _ignore,
     **options,
 ) -> Path:
-    """Write the page that shows several result folders beside the first one, and return its path.
+    """Write the page that shows several results folders beside the first one, and return its path.
 
     Without the option `out` it is report/side-by-side.html in the last of them. Arguments and errors: `write_report`.
     """
-    from optbench.report.options import Options
+    from optbench.report.output import Options
     from optbench.report.side_by_side import write_page
 
-    folders = [Path(directory) for directory in directories]
-    return write_page(folders, Options(**options), progress or (lambda text: None), tell or (lambda text: None))
+    return write_page([Path(directory) for directory in directories], Options(**options), progress, warn)

@@ -1,24 +1,242 @@
-"""All figures of a report as pictures: files in the formats that are asked for, or parts of the page."""
+"""The figures of a report: which a sweep has, what their captions say, and pictures as files or as parts of a page."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
-from optbench.contract.errors import unknown
-from optbench.figures import dots, style, styles
+from optbench import figures
+from optbench.analysis import every_setting, failed, full_batch
+from optbench.analysis.comparison import ALL
+from optbench.analysis.selection import staged
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.figures import (
+    batch_steps,
+    cost_wiggles,
+    dimension_times,
+    divergence_map,
+    dots,
+    highlights,
+    panels,
+    profile_bands,
+    rank_diagram,
+    style,
+    styles,
+    tuning_value,
+)
 from optbench.figures.evidence import Evidence
-from optbench.report.filling import without_link, write_file
-from optbench.report.kinds import KINDS
-from optbench.report.options import FORMATS
+from optbench.figures.learning_rates import without_rates
+from optbench.report.output import FORMATS, without_link, write_file
 from optbench.wording import labels
+from optbench.wording.answers import value_word
 
 OVERALL = ""
-"""Where a page has the figures of all problems together."""
+"""The key of figures of all problems together."""
+EXPLORED = ("curves", "rates", "best_of_n", "profiles", "divergence")
+"""Kinds that are pictures on a static page only; elsewhere the explorer draws them."""
+MIN_SIZES = 4
+"""Batch sizes that a figure of a quantity against the batch size needs."""
+
+
+def some_diverged(evidence: Evidence, problem: str) -> bool:
+    """Return whether some runs diverged, at one of several rates."""
+    runs = _runs(evidence, problem)
+    return runs["lr"].nunique() > 1 and bool(failed(runs).any())
+
+
+def tuned(evidence: Evidence, problem: str) -> bool:
+    """Return whether some optimizer had more than two trials to choose from."""
+    rows = evidence.answer.ranking
+    return bool((rows.loc[rows["problem"] == problem, "trials"] > 2).any())
+
+
+def many_mini_batches(evidence: Evidence, problem: str) -> bool:
+    """Return whether enough mini-batch sizes were evaluated often enough to see their noise."""
+    runs = _runs(evidence, problem)
+    if runs.loc[~full_batch(runs), "batch_size"].nunique() < MIN_SIZES:
+        return False
+    try:
+        return len(cost_wiggles.noises_of(evidence, problem, evidence.looks[problem])[0]) > 0
+    except OptbenchError:  # evaluated too rarely, or all failed
+        return False
+
+
+def compared(evidence: Evidence, problem: Any) -> bool:
+    """Return whether optimizers have ranks over all problems."""
+    rows = evidence.answer.ranking
+    return bool(rows.loc[rows["problem"] == ALL, "mean_rank"].notna().any())
+
+
+def all_on_all(evidence: Evidence, problem: Any) -> bool:
+    """Return whether every optimizer has held-out runs on every problem, as profiles need it."""
+    runs, pairs = evidence.results.runs, evidence.chosen.groupby("problem")["optimizer"].nunique()
+    return len(pairs) == runs["problem"].nunique() > 1 and bool((pairs == runs["optimizer"].nunique()).all())
+
+
+def family(evidence: Evidence) -> str:
+    """Return the family of problems with the most dimensions; empty where none has two."""
+    problems = evidence.results.problems
+    if "dim" not in problems or problems.empty:
+        return ""
+    counts = problems.groupby(problems["problem"].astype(str).str.partition("(")[0], sort=False)["dim"].nunique()
+    return str(counts.idxmax()) if counts.max() > 1 else ""
+
+
+def _runs(evidence: Evidence, problem: str) -> pd.DataFrame:
+    runs = evidence.results.runs
+    return every_setting(runs[runs["problem"] == problem])
+
+
+def curves_caption(evidence: Evidence, problem: str) -> str:
+    """Return the caption of `figures.curves`."""
+    return _joined(
+        "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the "
+        f"{_seeds(evidence, evidence.best_of(problem))}. Band: the interval of that median. A failed run counts as "
+        "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only tell "
+        "the lines apart.",
+        _in_color(evidence, problem, "Gray: the medians of the others."),
+    )
+
+
+def rates_caption(evidence: Evidence, problem: str) -> str:
+    """Return the caption of `figures.rates`."""
+    table = evidence.by_rate[evidence.by_rate["problem"] == problem]
+    level = "A level line: an optimizer that takes no learning rate (it was given a single one)."
+    return _joined(
+        "Each optimizer at each rate, with the batch size and schedule that were best at this rate on the tuning "
+        f"seeds. Point: median over the {_seeds(evidence, table)}; bar: its interval; hollow: some runs failed, but "
+        "fewer than half. Points and bars are moved a little sideways so that they do not hide each other. In the "
+        "strip at the top, if there is one: rates at which half of the runs or more diverged, or ended above 1000 "
+        "times the suboptimality at the start.",
+        level if without_rates(table).any() else "",
+        _in_color(evidence, problem, "Gray: the medians of the others, where they did not diverge."),
+    )
+
+
+def heatmap_caption(evidence: Evidence, problem: str) -> str:
+    """Return the caption of `panels.heatmaps`."""
+    looks = evidence.looks[problem]
+    table = evidence.by_cell[evidence.by_cell["problem"] == problem]
+    shown = table[table["optimizer"].isin(list(looks))]
+    every = shown["batch_size"].nunique() * shown["schedule"].nunique() * len(looks)
+    rule = _rule(evidence, problem)
+    return _joined(
+        f"log₁₀ of the median {value_word(evidence.results.choose_by)} over the {_seeds(evidence, table)}, each cell "
+        "at the rate (and hyperparameters) that were best in this cell on the tuning seeds; lower is better. One color "
+        "scale for all panels. Hatched: half of the runs or more failed. Framed: what is recommended for each "
+        "optimizer in first place.",
+        "Light gray: not run." if len(shown) < every else "",
+        f"Shown: {rule}; color scale and frame are of these alone." if rule else "",
+    )
+
+
+def paths_caption(evidence: Evidence, problem: str) -> str:
+    """Return the caption of `panels.paths`."""
+    walks = evidence.walks(problem).values()
+    whole, rule = {walk.whole for walk in walks}, _rule(evidence, problem)
+    every = "Every step is drawn; dots stand at the steps 1, 10, 100 and so on."
+    few = "Dots are the evaluated steps, spaced evenly in the logarithm of the step: lines between them cut corners."
+    drawn = few if whole == {False} else every
+    if len(whole) > 1:
+        drawn = f"{every} Of long runs that is not so: {few[0].lower()}{few[1:]}"
+    return _joined(
+        f"The best configuration of each optimizer, one run of seed {min(walk.seed for walk in walks)} each, from the "
+        f"same start point. {drawn} Contours are spaced evenly in the logarithm of the loss above the minimum; darker "
+        "is higher.",
+        f"Shown: {rule}." if rule else "",
+    )
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(filter(None, parts))
+
+
+def _rule(evidence: Evidence, problem: str) -> str:
+    return highlights.rule(evidence.looks[problem], evidence.best_of(problem))
+
+
+def _in_color(evidence: Evidence, problem: str, gray: str) -> str:
+    """Return what a caption adds where only some optimizers are in color."""
+    rule = _rule(evidence, problem)
+    return f"In color: {rule}; the legend has them in this order, and the axes fit them. {gray}" if rule else ""
+
+
+def _seeds(evidence: Evidence, shown: pd.DataFrame) -> str:
+    """Return which seeds the numbers of a figure come from."""
+    if shown["held_out"].all():
+        return "held-out seeds"
+    if staged(evidence.results.runs):
+        return "tuning seeds (only chosen settings ran on others)"
+    return "same seeds (there are no others)"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure, of one problem or of all together."""
+
+    words: str
+    """The text for readers who do not see the picture."""
+    draw: Callable[[Evidence, Any], Figure]
+    """Draws it from the evidence and the problem, which is None for a figure of all."""
+    caption: Callable[[Evidence, Any], str] | str
+    applies: Callable[[Evidence, Any], bool] = lambda evidence, problem: True
+    """Returns whether the sweep has the data for it."""
+    overall: bool = False
+
+    def caption_of(self, evidence: Evidence, problem: Any) -> str:
+        """Return the caption for a problem."""
+        return self.caption if isinstance(self.caption, str) else self.caption(evidence, problem)
+
+
+def _drawn_by(name: str) -> Callable[[Evidence, Any], Figure]:
+    """Return the function of `optbench.figures` of that name, as a Kind takes it."""
+    return lambda evidence, problem: getattr(figures, name)(evidence, problem).figure
+
+
+KINDS = {
+    "curves": Kind(
+        "loss curves with intervals over seeds", _drawn_by("curves"), curves_caption,
+        lambda evidence, problem: bool((evidence.bands["problem"] == problem).any()),
+    ),
+    "rates": Kind("final loss against learning rate", _drawn_by("rates"), rates_caption),
+    "heatmap": Kind("final loss by batch size and schedule", panels.heatmaps, heatmap_caption),
+    "paths": Kind(
+        "paths over the contours of the loss", panels.paths, paths_caption,
+        lambda evidence, problem: len(evidence.landscape(problem)) > 0 and bool(evidence.walks(problem)),
+    ),
+    "best_of_n": Kind("value of the best of n trials", _drawn_by("best_of_n"), tuning_value.CAPTION, tuned),
+    "divergence": Kind(
+        "share of runs that diverged, by learning rate and batch size", panels.divergences, divergence_map.CAPTION,
+        some_diverged,
+    ),
+    "batch_scaling": Kind(
+        "steps to a target against batch size", _drawn_by("batch_scaling"), batch_steps.CAPTION,
+        lambda evidence, problem: _runs(evidence, problem)["batch_size"].nunique() >= MIN_SIZES,
+    ),
+    "noise": Kind(
+        "noise of the mini-batch cost against batch size", _drawn_by("noise"), cost_wiggles.CAPTION, many_mini_batches
+    ),
+    "critical_difference": Kind(
+        "mean ranks over all problems, and which are not told apart", _drawn_by("critical_difference"),
+        rank_diagram.CAPTION, compared, overall=True,
+    ),
+    "profiles": Kind(
+        "performance profiles over all problems", _drawn_by("profiles"), profile_bands.CAPTION, all_on_all, overall=True
+    ),
+    "time_per_step": Kind(
+        "time of a step against the number of parameters",
+        lambda evidence, problem: figures.time_per_step(evidence, family(evidence)).figure,
+        dimension_times.CAPTION, lambda evidence, problem: family(evidence) != "", overall=True,
+    ),
+}  # fmt: skip
+"""Kinds of figures by name, in the order of a page."""
 
 
 def write_pictures(
@@ -28,10 +246,9 @@ def write_pictures(
     style_name: str = "screen",
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[dict]:
-    """Write every figure into `folder` as KIND-PROBLEM.png, .svg or .pdf, paths as .gif, too, and their captions.
+    """Write every figure into `folder` as KIND-PROBLEM.png, .svg or .pdf, paths also as .gif, and their captions.
 
-    Returns what was written: {files, caption, alt, kind, problem}. Raises OptbenchError for a format or a style that
-    there is not.
+    Returns {files, caption, alt, kind, problem} of each. Raises OptbenchError for an unknown format or style.
     """
     formats = list(formats)
     for name in formats:
@@ -43,18 +260,18 @@ def write_pictures(
     with styles.apart(), styles.styled(style_name):
         for kind, problem, about in _all(evidence, progress, None):
             stem = kind if problem == OVERALL else f"{kind}-{names[problem]}"
-            files = [f"{stem}.{ending}" for ending in still]
+            paths = [f"{stem}.{ending}" for ending in still]
             if still:
                 figure = KINDS[kind].draw(evidence, problem or None)
-                for file in files:
-                    style.save(figure, without_link(folder / file), foot, about["alt"], about["caption"])
+                for path in paths:
+                    style.save(figure, without_link(folder / path), foot, about["alt"], about["caption"])
             if kind == "paths" and "gif" in formats:
                 from optbench.figures.animation import animate_paths
 
                 animate_paths(evidence, problem, without_link(folder / f"{stem}.gif"))
-                files.append(f"{stem}.gif")
-            if files:
-                out.append({**about, "files": files})
+                paths.append(f"{stem}.gif")
+            if paths:
+                out.append({**about, "files": paths})
     texts = [f"{', '.join(each['files'])}\n{each['alt']}. {each['caption']}\n" for each in out]
     write_file(folder / "captions.txt", "\n".join([*texts, f"{foot}\n"]))
     return out
@@ -64,23 +281,23 @@ def embedded(
     evidence: Evidence,
     progress: Callable[[str], None] = lambda text: None,
     kinds: Collection[str] | None = None,
-    room: int = 1_200_000,
+    most_bytes: int = 1_200_000,
 ) -> tuple[dict[str, list[dict]], int]:
-    """By problem its pictures for a page, those of all problems together under OVERALL; and how many had no room.
+    """Draw the pictures of a page: by problem, those of all problems under OVERALL; and count those left out.
 
     Each is {source, width, height, caption, alt, kind, problem}: a PNG of few colors as a data URI. An SVG of a path
-    is ten times as large, and one of a heatmap twice. kinds: those that are wanted; None: all. room: bytes for all.
+    is ten times as large, and one of a heatmap twice. kinds: None is all. most_bytes: the size of all together.
     """
     out: dict[str, list[dict]] = {OVERALL: [], **{problem: [] for problem in _file_names(evidence)}}
     left_out = 0
     with styles.apart(), styles.styled():
         for kind, problem, about in _all(evidence, progress, kinds):
-            if room < 0:  # not drawn at all, for each takes a moment
+            if most_bytes < 0:  # drawing takes a moment
                 left_out += 1
                 continue
             picture = {**about, **_source(KINDS[kind].draw(evidence, problem or None), evidence.results.foot)}
-            room -= len(picture["source"])
-            if room >= 0:
+            most_bytes -= len(picture["source"])
+            if most_bytes >= 0:
                 out[problem].append(picture)
             else:
                 left_out += 1
@@ -94,22 +311,25 @@ def _file_names(evidence: Evidence) -> dict[str, str]:
 def _all(
     evidence: Evidence, progress: Callable[[str], None], kinds: Collection[str] | None
 ) -> Iterator[tuple[str, str, dict]]:
-    """(kind, problem, what is said about it) of all figures that there are: of all problems together, then of each."""
+    """Iterate over (kind, problem, its texts) of all figures: of all problems together, then of each problem."""
     for problem in (OVERALL, *_file_names(evidence)):
         key = problem or None
-        wanted = {name: kind for name, kind in KINDS.items() if (kinds is None or name in kinds)}
-        wanted = {name: kind for name, kind in wanted.items() if kind.overall == (key is None)}
+        wanted = {
+            name: kind
+            for name, kind in KINDS.items()
+            if (kinds is None or name in kinds) and kind.overall == (key is None)
+        }
         if wanted:
             progress(f"figures of {problem or 'all problems'}")
         for name, kind in wanted.items():
-            if kind.there(evidence, key):
+            if kind.applies(evidence, key):
                 alt = f"{problem}: {kind.words}" if problem else kind.words
-                about = {"kind": name, "problem": problem, "alt": alt, "caption": kind.caption(evidence, key)}
+                about = {"kind": name, "problem": problem, "alt": alt, "caption": kind.caption_of(evidence, key)}
                 yield name, problem, about
 
 
 def _source(figure: Figure, foot: str) -> dict:
-    """The picture as a data URI, with its size on the page, where a dot is half as large as in the picture."""
+    """Return the picture as a data URI, with its size on the page, where a dot is half as large as in the picture."""
     style.write_foot(figure, foot)
     content = io.BytesIO()
     picture = dots.picture_of(dots.canvas_of(figure, styles.current().dpi))

@@ -12,18 +12,16 @@ import pandas as pd
 
 from optbench.analysis.comparison import ALL
 from optbench.contract.errors import OptbenchError
-from optbench.figures.evidence import Evidence
-from optbench.report import environment
-from optbench.report.filling import fill, write_file
-from optbench.report.finished import Finished
-from optbench.report.options import Options
-from optbench.report.tables.parts import BEST, OPEN, Cell, Table, cell, number
+from optbench.report.loaded import LoadedSweep
+from optbench.report.output import Options, fill, write_file
+from optbench.report.page import counts
+from optbench.report.tables import BEST, OPEN, Cell, Table, cell, number
 from optbench.sweeps.candidates import compare
 from optbench.wording import answers, labels
 from optbench.wording.comparisons import comparison_text
 
 FACTS = ("optbench", "date", "cpu", "cores", "device", "python", "numpy", "numba", "budget", "command")
-MOST = 8
+MAX_FOLDERS = 8
 """Folders of one page."""
 
 
@@ -32,28 +30,25 @@ class Side:
     """One folder."""
 
     letter: str
-    folder: str
-    evidence: Evidence
-    problems: list[str]
-    against: pd.DataFrame | None
+    sweep: LoadedSweep
+    against: pd.DataFrame | None = None
     """`optbench.compare` with the first folder; None for the first, and where they share nothing."""
-    why: str
-    """Why there is no comparison."""
-    warnings: list[str]
+    why: str = ""
+    """The reason why there is no comparison."""
 
 
 def write_page(
-    directories: Sequence[Path], options: Options, progress: Callable[[str], None], tell: Callable[[str], None]
+    directories: Sequence[Path], options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
 ) -> Path:
     """Read the folders and write the page; see `optbench.report.write_side_by_side`."""
     if options.formats or options.tables:
         raise OptbenchError("--format and --tables take one result folder: give the folders one by one")
-    if len(directories) > MOST:
-        raise OptbenchError(f"{len(directories)} result folders are too many for one page: name at most {MOST}")
+    if len(directories) > MAX_FOLDERS:
+        raise OptbenchError(f"{len(directories)} result folders are too many for one page: name at most {MAX_FOLDERS}")
     sides: list[Side] = []
     for directory, letter in zip(directories, ascii_uppercase, strict=False):
         progress(f"tables of {directory}")
-        sides.append(_side(directory, letter, sides[0] if sides else None, tell))
+        sides.append(_side(directory, letter, sides[0] if sides else None, warn))
     progress("page")
     page = options.page(Path(directories[-1]) / "report", "side-by-side.html")
     write_file(page, render(sides))
@@ -61,8 +56,8 @@ def write_page(
 
 
 def render(sides: Sequence[Side]) -> str:
-    """The page as text; every value from the tables is escaped."""
-    problems = list(dict.fromkeys(name for side in sides for name in side.problems))
+    """Return the page as text; every value from the tables is escaped."""
+    problems = list(dict.fromkeys(name for side in sides for name in side.sweep.files))
     files = labels.file_names(problems)
     return fill(
         "side_by_side.html",
@@ -86,48 +81,43 @@ def render(sides: Sequence[Side]) -> str:
 
 
 def _card(side: Side, first: Side) -> dict:
-    """The texts of what one folder says, and what it says beside the first."""
-    results, table = side.evidence.results, side.against
+    """Return the texts of one folder, and of its comparison with the first."""
+    sweep, results, table = side.sweep, side.sweep.results, side.against
     return {
         "letter": side.letter,
-        "folder": side.folder,
-        "counts": environment.counts(results),
-        "overall": side.evidence.answer.overall(),
-        "warnings": side.warnings,
+        "folder": str(sweep.directory),
+        "counts": counts(results),
+        "overall": sweep.answer.overall(),
+        "warnings": [*filter(None, [results.missing]), *sweep.failures],
         "why": side.why,
         "against": "" if table is None else comparison_text(table, ALL, first.letter, side.letter),
         "how": "" if table is None else _how(table),
         "differences": [] if table is None else table.attrs["differences"],
-        "measure": answers.measure_text(side.evidence.answer, results.choose_by, results.runs),
+        "measure": answers.measure_text(sweep.answer, results.choose_by, results.runs),
     }
 
 
 def _sentence(side: Side, problem: str) -> str:
-    if problem not in side.problems:
+    if problem not in side.sweep.files:
         return "not in this folder"
-    return side.evidence.answer.sentence(problem).removeprefix(f"{problem}: ")
+    return side.sweep.answer.sentence(problem).removeprefix(f"{problem}: ")
 
 
-def _side(directory: Path, letter: str, first: Side | None, tell: Callable[[str], None]) -> Side:
-    finished = Finished(directory)
-    results, lost = finished.results, finished.failures
-    if results.missing:
-        tell(f"{directory}: {results.missing}")
-    if results.runs.empty:
-        raise OptbenchError(f"{str(directory)!r}: every run failed: there is nothing to report; {lost[0]}")
-    table, why = None, ""
-    if first is not None:
-        try:
-            table = compare(first.evidence.results, results)
-        except OptbenchError as error:
-            why = f"not compared with {first.letter}: {error}"
-    warnings = ([results.missing] if results.missing else []) + lost
-    problems = list(results.runs["problem"].unique())
-    return Side(letter, str(directory), Evidence(results), problems, table, why, warnings)
+def _side(directory: Path, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
+    sweep = LoadedSweep(directory)
+    if sweep.results.missing:
+        warn(f"{directory}: {sweep.results.missing}")
+    sweep.check()
+    if first is None:
+        return Side(letter, sweep)
+    try:
+        return Side(letter, sweep, compare(first.sweep.results, sweep.results))
+    except OptbenchError as error:
+        return Side(letter, sweep, why=f"not compared with {first.letter}: {error}")
 
 
 def _how(table: pd.DataFrame) -> str:
-    """What was paired."""
+    """Describe what was paired."""
     rows = table[table["problem"] != ALL]
     seeds = f"{int(rows['seeds'].max()):,} seeds in common"
     return (
@@ -138,15 +128,15 @@ def _how(table: pd.DataFrame) -> str:
 
 
 def _facts(sides: Sequence[Side]) -> list[tuple[str, list[str], bool]]:
-    """(key, a text a side, whether they differ) of what says which version and machine it is."""
-    found = [side.evidence.results.provenance for side in sides]
+    """Return (key, a text a side, whether they differ) of versions and machines."""
+    found = [side.sweep.results.provenance for side in sides]
     rows = [(key, [str(each.get(key, "–")) for each in found]) for key in FACTS]
     return [(key, texts, len(set(texts)) > 1) for key, texts in rows if set(texts) != {"–"}]
 
 
 def _table(problem: str, file: str, sides: Sequence[Side]) -> Table:
-    """A row an optimizer: its value in each folder, and the ratio to the first where seeds are shared."""
-    ranked = [_of(side.evidence.answer.ranking, problem).set_index("optimizer") for side in sides]
+    """Return the optimizers' values in each folder, and their ratios to the first where seeds are shared."""
+    ranked = [_of(side.sweep.answer.ranking, problem).set_index("optimizer") for side in sides]
     compared = [None if side.against is None else _by_name(side.against, problem) for side in sides]
     headings, numbers = ["optimizer"], []
     for side, pairs in zip(sides, compared, strict=True):
@@ -167,7 +157,7 @@ def _table(problem: str, file: str, sides: Sequence[Side]) -> Table:
 
 
 def _by_name(against: pd.DataFrame, problem: str) -> pd.DataFrame:
-    """The rows of a problem by the name that the optimizer has in the tables."""
+    """Return the rows of a problem by the name that the optimizer has in the tables."""
     rows = _of(against, problem)
     return rows.set_index(rows["b"].replace(against.attrs["names"]))
 
@@ -180,17 +170,17 @@ def _value(table: pd.DataFrame, name: str) -> Cell:
     if name not in table.index:
         return Cell("–")
     row = table.loc[name]
-    known = not math.isnan(row["low"])
-    under = f"[{labels.number(row['low'])}, {labels.number(row['high'])}]" if known else ""
-    return number(row["value"], under=under, marks=(BEST,) if row["first"] else ())
+    return number(row["value"], under=_interval(row), marks=(BEST,) if row["first"] else ())
 
 
 def _ratio(pairs: pd.DataFrame, name: str) -> list[Cell]:
     if name not in pairs.index:
         return [Cell("–"), Cell("–")]
     row = pairs.loc[name]
-    known = not math.isnan(row["low"])
-    under = f"[{labels.number(row['low'])}, {labels.number(row['high'])}]" if known else ""
     marks = {"undecided": (OPEN,), "better": (BEST,), "worse": ("bad",)}.get(row["verdict"], ())
     word = "identical" if row["identical"] == 1 else row["verdict"]
-    return [number(row["ratio"], under=under), cell(word, marks=marks, title=row["reason"])]
+    return [number(row["ratio"], under=_interval(row)), cell(word, marks=marks, title=row["reason"])]
+
+
+def _interval(row: pd.Series) -> str:
+    return "" if math.isnan(row["low"]) else f"[{labels.number(row['low'])}, {labels.number(row['high'])}]"

@@ -35,7 +35,7 @@ def test_a_bad_schedule_and_a_rule_that_does_not_compile_are_told_and_have_no_pl
     code, out, err = run(*SWEEP, "gd,momentum,wrong", "--schedules", "constant,late")
     assert code == 2 and "some cohorts could not run" in err and "Traceback" not in err
     told = " ".join(out.split())
-    assert "quadratic(dim=4) with wrong: every run failed (24), so it has no place: " in told
+    assert "quadratic(dim=4) with wrong: every run failed (24), so it is left out: " in told
     assert "24 runs of quadratic(dim=4) with gd, quadratic(dim=4) with momentum failed: schedule late" in told
     found = optbench.load(tmp_path / "results")
     assert len(found.runs) == 3 * 2 * 2 * 6

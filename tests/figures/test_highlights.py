@@ -12,7 +12,7 @@ from synthetic import make_tables, write_folder
 from optbench import load
 from optbench.analysis import best_configurations
 from optbench.figures import frame, highlights, style, styles
-from optbench.report.kinds import KINDS
+from optbench.report.pictures import KINDS
 from optbench.wording import labels
 from optbench.wording.answers import answer_of, setting_texts
 from optbench.wording.schedule_names import short_schedules
@@ -29,10 +29,10 @@ def drawn(folder, tables):
     with styles.styled(), styles.apart():
         for kind in ("curves", "rates", "heatmap", "paths"):
             for problem in tables["problems"]["problem"]:
-                if KINDS[kind].there(evidence, problem):
+                if KINDS[kind].applies(evidence, problem):
                     figure = figures[kind, problem] = KINDS[kind].draw(evidence, problem)
                     style.write_foot(figure, evidence.results.foot)
-                    captions[kind, problem] = KINDS[kind].caption(evidence, problem)
+                    captions[kind, problem] = KINDS[kind].caption_of(evidence, problem)
     return figures, captions
 
 

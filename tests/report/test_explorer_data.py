@@ -9,9 +9,8 @@ from synthetic import make_tables
 from optbench import figures
 from optbench.analysis import chosen_runs, time_to_target
 from optbench.figures.evidence import COUNTS, Evidence, Walk
-from optbench.report.explorer import curves as curves_part
-from optbench.report.explorer import explorer_data, paths, rates
-from optbench.report.explorer.numbers import json_text, short
+from optbench.report import explorer
+from optbench.report.explorer import explorer_data, json_text, short
 from optbench.sweeps.results import Results
 
 SMALL = {
@@ -162,22 +161,22 @@ def test_paths_are_told_to_a_part_of_a_pixel(usual):
 def test_long_paths_are_thinned_and_wild_ones_cut():
     steps = np.arange(10_001)
     w = np.column_stack([np.exp(-steps / 500), np.zeros(len(steps))])
-    line = paths._line(Walk(steps, w, False, 0), (0.0, 1.0), (-1.0, 1.0))
+    line = explorer._line(Walk(steps, w, False, 0), (0.0, 1.0), (-1.0, 1.0))
     kept = np.cumsum(line["step"])
     assert kept[0] == 0 and kept[-1] == 10_000 and len(kept) <= 2_000 + 2 and (np.diff(kept) > 0).all()
     assert np.abs(np.diff(np.cumsum(line["x"]))).max() < 40  # of 16,384 parts: two pixels
     w[50:, 0] = np.inf
-    assert np.cumsum(paths._line(Walk(steps, w, True, 0), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
+    assert np.cumsum(explorer._line(Walk(steps, w, True, 0), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
 
 
 def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):
     evidence = Evidence(Results(**make_tables(**SMALL)))
-    monkeypatch.setattr(curves_part, "MOST_CURVES", 6)
-    monkeypatch.setattr(rates, "MOST_ROWS", 3)
+    monkeypatch.setattr(explorer, "MAX_CURVES", 6)
+    monkeypatch.setattr(explorer, "MAX_SETTINGS", 3)
     data = explorer_data(evidence)
     assert data["curves"]["recommended"] == [1] * 6 and data["curves"]["left_out"] == 12
     assert not data["rates"]["whole"] and len(data["rates"]["rate"]) == len(evidence.by_rate)
-    monkeypatch.setattr(curves_part, "MOST_NUMBERS", 1)
+    monkeypatch.setattr(explorer, "MAX_NUMBERS", 1)
     assert explorer_data(evidence)["curves"]["left_out"] == 17
 
 

@@ -9,9 +9,8 @@ from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, load
 from optbench.figures import styles
-from optbench.report import latex, options, pictures, write_report
-from optbench.report.exports import csv_text
-from optbench.report.options import Options
+from optbench.report import output, pictures, tables, write_report
+from optbench.report.output import Options
 
 ODD = '=a_"b" & <c>, 50% of $x^2$ ~ {d}#\\ 최적화'
 SMALL = {"problems": ["saddle", ODD], "optimizers": ["gd", "adam", "momentum"], "batch_sizes": (16,), "points": 6,
@@ -41,7 +40,7 @@ def test_csv_is_what_the_results_say(exported):
 def test_no_text_becomes_a_formula_and_numbers_stay_numbers():
     texts = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-0.5", "+inf", "plain", "a=b", ""]
     table = pd.DataFrame({"=name": texts, "value": [-1.5, 2.0] * 5, "kind": pd.Categorical(["=x", "y"] * 5)})
-    read = pd.read_csv(io.StringIO(csv_text(table)), keep_default_na=False, dtype={"'=name": str})
+    read = pd.read_csv(io.StringIO(tables.csv_text(table)), keep_default_na=False, dtype={"'=name": str})
     assert list(read) == ["'=name", "value", "kind"]
     assert read["'=name"].tolist() == [f"'{text}" for text in texts[:5]] + texts[5:]
     assert read["value"].tolist() == table["value"].tolist() and read["kind"].tolist() == ["'=x", "y"] * 5
@@ -60,7 +59,7 @@ def test_latex_is_balanced_and_escaped(exported, name):
     assert len(rows) == 1 + len(pd.read_csv(folder / f"{name}.csv"))
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns) - 1}
     assert [part for part in ("toprule", "midrule", "bottomrule") if body.count(part) != 1] == []
-    assert latex.text(ODD) in body
+    assert tables.latex_escaped(ODD) in body
 
 
 def test_first_place_is_bold_and_what_is_undecided_has_a_dagger(exported):
@@ -73,10 +72,10 @@ def test_first_place_is_bold_and_what_is_undecided_has_a_dagger(exported):
 
 def test_numbers_in_latex():
     values = (0.00123, 1.234e-5, 5857.2, 1024, 2e6, float("inf"), float("nan"), -2.5)
-    assert [latex.number(value) for value in values] == [
+    assert [tables.latex_number(value) for value in values] == [
         "0.00123", "$1.23 \\times 10^{-5}$", "5,860", "1,024", "$2 \\times 10^{6}$", "$\\infty$", "--", "$-2.5$",
     ]  # fmt: skip
-    assert latex.number(1.0046) == "1.005"
+    assert tables.latex_number(1.0046) == "1.005"
 
 
 def test_an_option_that_there_is_not():
@@ -91,7 +90,7 @@ def test_an_option_that_there_is_not():
 
 
 def test_options_name_what_can_be_drawn():
-    assert options.FORMATS == pictures.FORMATS and set(options.STYLES) == set(styles.STYLES)
+    assert output.FORMATS == pictures.FORMATS and set(output.STYLES) == set(styles.STYLES)
 
 
 def test_where_the_page_goes(tmp_path):

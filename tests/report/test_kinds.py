@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from synthetic import make_tables
 
 from optbench.figures import frame, panels, styles
-from optbench.report.kinds import EXPLORED, KINDS
+from optbench.report.pictures import EXPLORED, KINDS
 from optbench.sweeps.results import Results
 
 MORE = [name for name in KINDS if name not in ("curves", "rates", "heatmap", "paths")]
@@ -24,7 +24,7 @@ def evidence_of(problems=TWO, optimizers=("gd", "<$나"), **given):
 def there(evidence):
     problems = evidence.results.runs["problem"].unique()
     return {name for name in MORE for problem in ([None] if KINDS[name].overall else problems)
-            if KINDS[name].there(evidence, problem)}  # fmt: skip
+            if KINDS[name].applies(evidence, problem)}  # fmt: skip
 
 
 def test_each_is_there_where_it_tells_something():
@@ -49,7 +49,7 @@ def test_each_is_drawn_with_its_caption():
             problem = None if KINDS[name].overall else "rosenbrock"
             if name not in ("time_per_step", "noise"):
                 assert isinstance(KINDS[name].draw(evidence, problem), Figure)
-            assert KINDS[name].caption(evidence, problem)[-1] == "." and KINDS[name].words
+            assert KINDS[name].caption_of(evidence, problem)[-1] == "." and KINDS[name].words
     assert set(EXPLORED) < set(KINDS)
 
 

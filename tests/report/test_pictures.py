@@ -10,8 +10,7 @@ from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, load
 from optbench.figures import dots, frame, style
-from optbench.report.kinds import KINDS
-from optbench.report.pictures import OVERALL, embedded, write_pictures
+from optbench.report.pictures import KINDS, OVERALL, embedded, write_pictures
 
 SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "schedules": ("constant",), "seeds": range(5)}
 PROBLEM = "rosenbrock"
@@ -37,7 +36,7 @@ def test_parts_of_a_page(evidence):
             assert picture.width == pytest.approx(1.5 * each["width"], abs=2)
         assert len(content) < 60_000 and each["alt"].startswith("rosenbrock: ") and len(each["caption"]) > 80
     size = len(pictures[PROBLEM][0]["source"])
-    some, left_out = embedded(evidence, kinds=("curves",), room=size + 10)
+    some, left_out = embedded(evidence, kinds=("curves",), most_bytes=size + 10)
     assert len(some[PROBLEM]) == 1 and some["breast_cancer"] == [] and left_out == 1
 
 
@@ -77,7 +76,7 @@ def test_a_film_of_each_paths_and_no_link_is_followed(evidence, tmp_path):
 
 
 def test_captions_say_which_steps_a_path_has(evidence):
-    assert "lines between them cut corners" in KINDS["paths"].caption(evidence, PROBLEM)
+    assert "lines between them cut corners" in KINDS["paths"].caption_of(evidence, PROBLEM)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from synthetic import make_tables, runs_table, write_folder
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
 from optbench.report import write_report
-from optbench.report.kinds import KINDS
+from optbench.report.pictures import KINDS
 from optbench.wording import labels
 from optbench.wording.answers import answer_of, setting_texts
 

@@ -8,7 +8,7 @@ from harness import CATALOGUE
 
 import optbench
 from optbench.engine.cohort import Cohort, Lane
-from optbench.report.cards import _codes
+from optbench.report.page import _codes
 from optbench.sweeps.snippets import codes, values_text
 
 OWN = "from optbench import optimizer\n\n\n@optimizer(source='mine')\ndef mine(w, g, lr):\n    return w - lr * g\n"

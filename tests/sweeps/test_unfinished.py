@@ -60,7 +60,7 @@ def test_what_is_there_is_read_and_what_is_missing_is_said(case, whole, tmp_path
     assert len(found.ranking()) and found.in_memory().missing == found.missing
     if case in ("in the screen", "in the holdout"):
         told = []
-        page = write_report(folder, tell=told.append).read_text()
+        page = write_report(folder, warn=told.append).read_text()
         assert told == [found.missing] and found.missing.removeprefix("u") in page
     assert optbench.compare(found, everything)["identical"].eq(1).all()
     assert optbench.sweep(SPEC, out=folder, workers=1).missing == ""

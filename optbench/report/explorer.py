@@ -1,0 +1,456 @@
+"""The explorer: the interactive part of the page, whose data are one piece of JSON that its scripts draw.
+
+Statistics (medians, intervals, expected times, ranks) are computed here, so that a script only looks up, counts and
+adds. Tables are columns, `{"problem": [...], "rate": [...]}`; names are numbers that point into lists.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.colors import to_hex
+
+from optbench.analysis import (
+    best_configurations,
+    curve_bands,
+    metric_columns,
+    reported_runs,
+    time_to_target,
+    varied_hyperparameters,
+)
+from optbench.analysis.comparison import ALL
+from optbench.analysis.costs import CLOCKS
+from optbench.analysis.ranking import critical_difference
+from optbench.analysis.selection import staged
+from optbench.analysis.trajectories import pace
+from optbench.contract.errors import OptbenchError
+from optbench.contract.process_state import restored_process
+from optbench.figures.evidence import Evidence, Walk
+from optbench.figures.learning_rates import without_rates
+from optbench.wording import labels
+from optbench.wording.answers import value_word
+
+CELL = ["problem", "optimizer", "batch_size", "schedule"]
+LINE = 2.0
+"""Width of a line in pixels; matplotlib measures dashes in widths."""
+DIGITS = 4
+"""Significant digits of a number: a thousandth of a chart's height is below a pixel."""
+MAX_CURVES = 1_000
+"""Curves of a page: the default sweep has 525; more than a hundred of one problem nobody tells apart."""
+MAX_NUMBERS = 160_000
+"""Medians and ends of intervals of a page, about 8 bytes each."""
+MAX_SETTINGS = 8_000
+"""Settings of a page, about 50 bytes each; the default sweep has 5,250."""
+GRID_SIDE = 121
+"""Grid points along a side of a landscape: enough for smooth contours."""
+LOWEST = 3e-4
+"""The lowest contour as a share of the highest: valleys below are narrower than the grid."""
+MAX_POINTS = 2_000
+"""Points of a path: more than a line of a screen's width shows."""
+FINE = 1 << 14
+"""Parts of a side of the picture: points are whole numbers of them."""
+OUTSIDE = 4
+"""Times its own size by which a path may leave the picture before it is cut."""
+
+
+def explorer(evidence: Evidence) -> dict[str, Any]:
+    """Return the values of the template `explorer.html`: `data`, the JSON, and `plotly`, the script of that library."""
+    with restored_process():  # importing plotly leaves a filter of warnings
+        from plotly.offline import get_plotlyjs
+
+    return {"data": Markup(json_text(explorer_data(evidence))), "plotly": Markup(get_plotlyjs())}
+
+
+def explorer_data(evidence: Evidence) -> dict[str, Any]:
+    """Return what the scripts of the explorer draw; see the methods of ExplorerData."""
+    data, results = ExplorerData(evidence), evidence.results
+    return {
+        "optimizers": [{"name": str(name), "short": evidence.names[name]} for name in data.optimizers],
+        "problems": [data.problem(name) for name in data.problems],
+        "schedules": [{"name": str(name), "short": evidence.short[name]} for name in data.schedules],
+        "batches": data.batches,
+        "measures": data.measures,
+        "value": value_word(results.choose_by),
+        "staged": staged(results.runs),
+        **data.looks(),
+        "curves": data.curves(),
+        "rates": data.rates(),
+        "tuning": data.tuning(),
+        "profiles": data.profiles(),
+        "ranks": data.ranks(),
+        "paths": data.paths(),
+    }
+
+
+class Band(NamedTuple):
+    """A curve over seeds: arrays with an entry a step; `numbers` has columns of medians, lower and upper ends."""
+
+    step: np.ndarray
+    epoch: np.ndarray
+    samples: np.ndarray
+    numbers: np.ndarray
+
+
+class ExplorerData:
+    """The parts of the explorer's data. A batch size goes by its label: each problem's full batch is another number."""
+
+    def __init__(self, evidence: Evidence):
+        self.evidence, self.results = evidence, evidence.results
+        self.optimizers = list(evidence.best["optimizer"].unique())
+        self.problems = list(evidence.best["problem"].unique())
+        self.schedules = list(self.results.runs["schedule"].unique())
+        sizes = evidence.by_cell.drop_duplicates(["batch_size", "full_batch"])
+        self.batches = list(dict.fromkeys(_batches(sizes.sort_values(["full_batch", "batch_size"]))))
+
+    def problem(self, name: str) -> dict[str, Any]:
+        """Return the minimum of a problem, if known, its first suboptimality, and the height of smaller ones."""
+        start = self.evidence.start(name)
+        return {
+            "name": str(name), "short": labels.shorten(str(name), 60), "minimum": self.evidence.minimum(name),
+            "start": exact(start), "floor": labels.floor(start),
+        }  # fmt: skip
+
+    @cached_property
+    def measures(self) -> list[dict[str, Any]]:
+        """What curves show: the training loss, the test loss and the metrics that any run has."""
+        runs = self.results.runs
+        has = {"test_loss": runs["test_loss_final"], **{name: runs[name] for name in metric_columns(runs)}}
+        names = ["train_loss", *(name for name, values in has.items() if values.notna().any())]
+        return [
+            {"key": name, "name": "training loss" if name == "train_loss" else name.replace("_", " ")} for name in names
+        ]
+
+    def looks(self) -> dict[str, Any]:
+        """Return `looks`, colors and dashes, and `look`, the look of each optimizer on each problem; -1: gray.
+
+        `everywhere` is for charts over all problems: an optimizer's look on the first problem that shows it in color.
+        """
+        looks: list[dict[str, str]] = []
+        each = []
+        for problem in self.problems:
+            row = [-1] * len(self.optimizers)
+            for name, look in self.evidence.looks.get(problem, {}).items():
+                dash = ",".join(f"{LINE * length:g}px" for length in look["dashes"]) or "solid"
+                entry = {"color": to_hex(look["color"]), "dash": dash, "marker": look["marker"]}
+                if entry not in looks:
+                    looks.append(entry)
+                row[self.optimizers.index(name)] = looks.index(entry)
+            each.append(row)
+        columns = range(len(self.optimizers))
+        everywhere = [next((row[place] for row in each if row[place] >= 0), -1) for place in columns]
+        return {"looks": looks, "look": each, "everywhere": everywhere}
+
+    def described(self, table: pd.DataFrame) -> dict[str, list]:
+        """Return the columns that tell the settings of a table apart. `text`: varied hyperparameters."""
+        varied = varied_hyperparameters(self.results.runs)
+        texts = [
+            ", ".join(f"{key}={labels.number(row[key])}" for key in varied[row["optimizer"]] if pd.notna(row[key]))
+            for row in (table.to_dict("records") if any(varied.values()) else ())
+        ]
+        names = {
+            "problem": (table["problem"], self.problems), "optimizer": (table["optimizer"], self.optimizers),
+            "batch": (_batches(table), self.batches), "schedule": (table["schedule"], self.schedules),
+        }  # fmt: skip
+        return {
+            **{name: pd.Index(known).get_indexer(pd.Index(given)).tolist() for name, (given, known) in names.items()},
+            "rate": short(table["lr"]), "text": texts, "n": table["n"].tolist(),
+            "failures": table["failures"].tolist(), "held": table["held_out"].astype(int).tolist(),
+        }  # fmt: skip
+
+    def curves(self) -> dict[str, Any]:
+        """Return a row for each cell of optimizer, batch size and schedule at its best rate, the recommended one first.
+
+        `axis` points into `axes`, the steps, epochs and samples that curves share (a curve may end before its axis);
+        `values` has for each measure medians, lower and upper ends, or null. Losses are given as suboptimality where
+        the minimum is known: their difference to it might have no digit left. `pace` is the seconds of a step, the
+        median over all runs of the problem, optimizer and batch size: a run alone in its cohort shared its work with
+        no other. `left_out` counts the cells beyond the limit.
+        """
+        # The recommended setting stands for its cell: it ran on the held-out seeds.
+        table = pd.concat([self.evidence.best.assign(recommended=True),
+                           self.evidence.by_cell.assign(recommended=False)], ignore_index=True)  # fmt: skip
+        every = _preferred(table[~table.duplicated(CELL)], ["problem", "optimizer"])
+        cells = every[_turns(every) < MAX_CURVES].reset_index(drop=True)
+        columns = [measure["key"] for measure in self.measures]
+        runs = reported_runs(self.results.runs, cells, self.results.tuning_seeds)
+        rows = self.results.curves_of(runs["run_id"], [name for name in columns if name != "train_loss"])
+        bands = {name: _by_cell(_bands(rows, runs, name), cells) for name in columns if name in rows}
+        kept = _within_limit(cells, bands)
+        cells = cells[kept].reset_index(drop=True)
+        minima = {problem: self.evidence.minimum(problem) for problem in self.problems}
+        axes, axis = _axes(cells, [part for part, keep in zip(bands["train_loss"], kept, strict=True) if keep])
+        values = [
+            [
+                _values(parts[place], bands["train_loss"][place], minima[problem] if name == "train_loss" else None)
+                for name, parts in bands.items()
+            ]
+            for place, problem in zip(np.flatnonzero(kept), cells["problem"], strict=True)
+        ]
+        every_run = self.results.runs[CELL[:3]].assign(pace=pace(self.results.runs, self.results.timings))
+        seconds = every_run.groupby(CELL[:3], sort=False)["pace"].median()
+        return {
+            **self.described(cells),
+            "recommended": cells["recommended"].astype(int).tolist(),
+            "pace": short(seconds.reindex(pd.MultiIndex.from_frame(cells[CELL[:3]]))),
+            "axes": axes, "axis": axis, "values": values, "left_out": len(every) - len(cells),
+        }  # fmt: skip
+
+    def rates(self) -> dict[str, Any]:
+        """Return a row for each setting, those of one problem, optimizer and rate together, the best in tuning first.
+
+        `whole`: every batch size and schedule is there; beyond the limit, only the best of each rate is. `level`: the
+        optimizer was given a single rate where others were given several.
+        """
+        of, best, keys = self.results, self.evidence.by_rate, ["problem", "optimizer", "lr"]
+        columns = [*keys, "batch_size", "schedule"]
+        whole = len(of.runs.drop_duplicates(columns)) <= MAX_SETTINGS
+        table = best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=of.choose_by) if whole else best
+        level = set(map(tuple, best.loc[without_rates(best), ["problem", "optimizer"]].to_numpy()))
+        table = _preferred(table, keys)
+        pairs = zip(table["problem"], table["optimizer"], strict=True)
+        return {
+            **self.described(table), "level": [int(pair in level) for pair in pairs],
+            "median": short(table["median"]), "low": short(table["low"]), "high": short(table["high"]), "whole": whole,
+        }  # fmt: skip
+
+    def tuning(self) -> dict[str, Any]:
+        """Return a row for each problem, optimizer and number n of trials: the expected value of the best of n."""
+        try:
+            table = self.evidence.trials
+        except OptbenchError:  # no seed measures a choice
+            table = pd.DataFrame(columns=["problem", "optimizer", "n", "value", "low", "high", "blocks"])
+        return {
+            "problem": list(map(self.problems.index, table["problem"])),
+            "optimizer": list(map(self.optimizers.index, table["optimizer"])),
+            "n": list(map(int, table["n"])), "blocks": list(map(int, table["blocks"])),
+            "value": short(table["value"]), "low": short(table["low"]), "high": short(table["high"]),
+        }  # fmt: skip
+
+    def profiles(self) -> dict[str, Any]:
+        """Return expected running times, so that a script can leave an optimizer out and compare the rest anew.
+
+        `problem` and `target` of each pair; `times`: for each clock and pair, by optimizer; null: never reached. The
+        pairs are those of `optbench.analysis.performance_profiles`: of the runs that verdicts compare, each optimizer
+        at what its blocks chose. `missing`: problem and optimizer without such runs.
+        """
+        try:
+            times = time_to_target(self.results, None, self.evidence.chosen)
+        except OptbenchError:
+            times = pd.DataFrame(columns=["problem", "target", "optimizer", "reached", *CLOCKS])
+        pairs = times[["problem", "target"]].drop_duplicates(ignore_index=True)
+        row = pd.MultiIndex.from_frame(pairs).get_indexer(pd.MultiIndex.from_frame(times[["problem", "target"]]))
+        place = row, pd.Index(self.optimizers).get_indexer(times["optimizer"])
+        sums = {name: np.zeros((len(pairs), len(self.optimizers))) for name in ("reached", *CLOCKS)}
+        for name, total in sums.items():
+            np.add.at(total, place, times[name].to_numpy(dtype=np.float64))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spent = {clock: sums[clock] / sums["reached"] for clock in CLOCKS}
+        there = set(map(tuple, times[["problem", "optimizer"]].drop_duplicates().to_numpy()))
+        return {
+            "problem": list(map(self.problems.index, pairs["problem"])),
+            "target": list(map(exact, pairs["target"])),
+            "times": {clock: [list(map(exact, line)) for line in table] for clock, table in spent.items()},
+            "missing": [
+                [row, column]
+                for row, problem in enumerate(self.problems)
+                for column, name in enumerate(self.optimizers)
+                if (problem, name) not in there
+            ],
+        }
+
+    def ranks(self) -> dict[str, Any]:
+        """Return who is ahead of whom on each problem, from which a script computes mean ranks.
+
+        `ahead`: for each problem a matrix, 1 where the row's optimizer has the lower value, 0.5 for a tie, else 0;
+        null: not compared. A rank is 1 + the sum of what others are ahead, as in `optbench.analysis.ranking`.
+        `critical`: for k = 0, 1, 2, ... optimizers the critical difference of mean ranks on one problem (on N problems
+        smaller by the root of N). `value`: for each problem and optimizer what tuning and then running gives.
+        """
+        table = self.evidence.answer.verdicts
+        table = table[table["problem"] != ALL]
+        count = len(self.optimizers)
+        ahead = np.full((len(self.problems), count, count), np.nan)
+        row = pd.Index(self.problems).get_indexer(table["problem"])
+        a, b = (pd.Index(self.optimizers).get_indexer(table[side]) for side in ("a", "b"))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ahead[row, a, b] = np.sign(np.nan_to_num(np.log(table["ratio"].to_numpy(dtype=np.float64)))) / 2 + 0.5
+        ahead[row, b, a] = 1 - ahead[row, a, b]
+        value = self.evidence.answer.ranking.set_index(["problem", "optimizer"])["value"]
+        grid = pd.MultiIndex.from_product([self.problems, self.optimizers])
+        return {
+            "ahead": [[list(map(exact, line)) for line in matrix] for matrix in ahead],
+            "value": list(map(exact, value.reindex(grid))),
+            "critical": [0.0, 0.0, *(critical_difference(k, 1) for k in range(2, count + 1))],
+        }
+
+    def paths(self) -> list[dict[str, Any]]:
+        """Return an entry for each problem with a landscape and a path.
+
+        `x`, `y`: the grid; `z`: log10 of the height above the minimum; `minimizer`; `lines`: of each optimizer its
+        steps and points, as differences of whole numbers that count parts of the picture's sides from the lower left;
+        `every`: the points come from every step.
+        """
+        found = []
+        for problem in self.problems:
+            walks = self.evidence.walks(problem) if len(self.evidence.landscape(problem)) else {}
+            if walks := {name: walk for name, walk in walks.items() if len(walk.step)}:
+                found.append(self._path(problem, walks))
+        return found
+
+    def _path(self, problem: str, walks: dict[str, Walk]) -> dict[str, Any]:
+        x, y, height = self.evidence.surface(problem)
+        facts = self.results.problem(problem)
+        fewer_x, fewer_y = (np.unique(np.linspace(0, len(axis) - 1, GRID_SIDE).astype(int)) for axis in (x, y))
+        above = height[np.ix_(fewer_y, fewer_x)]
+        top = np.max(above, where=np.isfinite(above), initial=0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = np.log10(np.clip(above, LOWEST * top, None))
+        ranges = []
+        for side, axis in enumerate((x, y)):  # wider than the landscape where a start lies outside it
+            starts = [walk.w[0, side] for walk in walks.values() if np.isfinite(walk.w[0, side])]
+            ranges.append((min(float(axis[0]), *starts), max(float(axis[-1]), *starts)))
+        lines = [{"optimizer": self.optimizers.index(name), **_line(walk, *ranges)} for name, walk in walks.items()]
+        place = [facts.get("w_1"), facts.get("w_2")]
+        return {
+            "problem": self.problems.index(problem), "x": short(x[fewer_x]), "y": short(y[fewer_y]),
+            "z": [short(np.round(row, 3), 6) for row in z],
+            "across": ranges[0], "along": ranges[1], "fine": FINE,
+            "minimizer": [float(w) for w in place] if all(w is not None and pd.notna(w) for w in place) else None,
+            "lines": sorted(lines, key=lambda line: line["optimizer"]),
+            "every": all(walk.whole for walk in walks.values()),
+        }  # fmt: skip
+
+
+def _batches(table: pd.DataFrame) -> list[str]:
+    return [labels.batch_label(*pair) for pair in zip(table["batch_size"], table["full_batch"], strict=True)]
+
+
+def _preferred(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """Sort the rows, those of a group together, and within it as `best_configurations` prefers them."""
+    code = table.groupby(list(groups), sort=False).ngroup()
+    first = ~table["recommended"] if "recommended" in table else False
+    order = table.assign(_group=code, _later=first, _cut=table["tuning_unfinished"] > 0)
+    order = order.sort_values(["_group", "_later", "_cut", "tuning_median", "tuning_failures"], kind="stable")
+    return order.drop(columns=["_group", "_later", "_cut"]).reset_index(drop=True)
+
+
+def _bands(rows: pd.DataFrame, runs: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the bands of a measure; of an accuracy a failed run counts as the worst, too."""
+    if "accuracy" not in name:
+        return curve_bands(rows, runs, name, by=CELL)
+    turned = curve_bands(rows.assign(**{name: -rows[name]}), runs, name, by=CELL)
+    return turned.assign(median=-turned["median"], low=-turned["high"], high=-turned["low"])
+
+
+def _turns(cells: pd.DataFrame) -> np.ndarray:
+    """Return (cells,) the order in which cells enter the page: the first of every optimizer, then the second, ..."""
+    turn = cells.groupby(["problem", "optimizer"], sort=False).cumcount().to_numpy()
+    return np.argsort(np.argsort(turn, kind="stable"), kind="stable")
+
+
+def _within_limit(cells: pd.DataFrame, bands: dict[str, list[Band]]) -> np.ndarray:
+    """Return (cells,) bool: the cells whose numbers fit the page, in their turns; at least one."""
+    numbers = np.array([sum(3 * len(parts[place].step) for parts in bands.values()) for place in range(len(cells))])
+    order = np.argsort(_turns(cells), kind="stable")
+    kept = np.zeros(len(cells), dtype=bool)
+    kept[order] = np.cumsum(numbers[order]) <= MAX_NUMBERS
+    kept[order[:1]] = True
+    return kept
+
+
+def _by_cell(table: pd.DataFrame, cells: pd.DataFrame) -> list[Band]:
+    """Return the band of each cell."""
+    place = pd.MultiIndex.from_frame(cells[CELL]).get_indexer(pd.MultiIndex.from_frame(table[CELL]))
+    order = np.argsort(place, kind="stable")
+    clocks = [table[name].to_numpy()[order] for name in ("step", "epoch", "samples")]
+    numbers = table[["median", "low", "high"]].to_numpy(dtype=np.float64)[order]
+    ends = np.cumsum(np.bincount(place, minlength=len(cells)))
+    slices = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [Band(*(clock[part] for clock in clocks), numbers[part]) for part in slices]
+
+
+def _axes(cells: pd.DataFrame, bands: list[Band]) -> tuple[list[dict], list[int]]:
+    """Return the different axes, and for each curve its own: one that the curve is the first part of."""
+    axes: list[dict[str, list]] = []
+    mine: dict[tuple, list[int]] = {}
+    places = [0] * len(bands)
+    keys = list(zip(cells["problem"], cells["batch_size"], strict=True))
+    for place in sorted(range(len(bands)), key=lambda place: -len(bands[place].step)):
+        band = bands[place]
+        steps = band.step.tolist()
+        near = mine.setdefault(keys[place], [])
+        same = [axis for axis in near if axes[axis]["step"][: len(steps)] == steps]
+        if not same:
+            same = [len(axes)]
+            near.append(len(axes))
+            axes.append({"step": steps, "epoch": short(band.epoch, 6), "samples": band.samples.tolist()})
+        places[place] = same[0]
+    return axes, places
+
+
+def _values(band: Band, axis: Band, minimum: float | None) -> list[list]:
+    """Return medians, lower and upper ends at the steps of `axis`; no lists where there is nothing."""
+    if not len(band.step):
+        return []
+    numbers = band.numbers
+    if not np.array_equal(band.step, axis.step):
+        rows = pd.Index(band.step).get_indexer(axis.step)
+        numbers = np.where((rows >= 0)[:, None], numbers[rows], np.nan)
+    if minimum is not None:
+        numbers = numbers - minimum
+    return [short(column) for column in numbers.T]
+
+
+def _line(walk: Walk, across: tuple[float, float], along: tuple[float, float]) -> dict[str, list[int]]:
+    """Return one path, cut where it leaves the picture for good, and thinned."""
+    step = np.asarray(walk.step, dtype=np.int64)
+    low, high = np.array([across, along]).T
+    points = (walk.w - low) / (high - low)
+    wild = ~np.isfinite(points).all(axis=1) | (np.abs(points) > OUTSIDE).any(axis=1)
+    count = int(np.argmax(wild)) if wild.any() else len(step)
+    kept = _thinned(points[:count].T)
+    numbers = np.round(points[kept].T * FINE).astype(np.int64)
+    names = ("step", "x", "y")
+    return {name: np.diff(row, prepend=0).tolist() for name, row in zip(names, (step[kept], *numbers), strict=True)}
+
+
+def _thinned(points: np.ndarray) -> np.ndarray:
+    """Return the points to keep, the first and the last among them, at equal lengths of the path and of log steps."""
+    count = points.shape[1]
+    if count <= MAX_POINTS:
+        return np.arange(count)
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=1)))])
+    half = MAX_POINTS // 2
+    by_length = np.searchsorted(length, np.linspace(0, length[-1], half)).clip(0, count - 1)
+    by_step = np.geomspace(1, count, half).astype(np.int64) - 1
+    return np.unique(np.concatenate([[0], by_length, by_step, [count - 1]]))
+
+
+def short(values: Iterable[float], digits: int = DIGITS) -> list[float | int | None]:
+    """Round the values to so many significant digits; None for one that is not finite."""
+    return [_short(float(value), digits) for value in values]
+
+
+def exact(value: float) -> float | None:
+    """Return the value in full; None for one that is not finite, which JSON does not have."""
+    return float(value) if math.isfinite(value) else None
+
+
+def json_text(data: Any) -> str:
+    """Return JSON that may stand in a script element: nothing in it ends the element or opens a comment."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _short(value: float, digits: int) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    value = float(f"{value:.{digits}g}")
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value

@@ -1,0 +1,88 @@
+"""Output of a report: its options, templates filled with values, and files written in one go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from optbench.contract.errors import OptbenchError, unknown
+
+FORMATS = ("png", "svg", "pdf", "gif")
+STYLES = ("screen", "paper", "slides")
+TABLES = ("csv", "tex")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a report.
+
+    Raises OptbenchError for an unknown value, with the nearest valid one.
+    """
+
+    out: Path | None = None
+    """The file of the page, or its folder; None: the folder `report` of the results."""
+    static: bool = False
+    """Draw all figures as pictures, without a third-party script."""
+    formats: Sequence[str] = ()
+    """Formats of the picture files beside the page."""
+    style: str = "screen"
+    """Style of these pictures."""
+    tables: Sequence[str] = ()
+    """Formats of the tables beside the page."""
+
+    def __post_init__(self) -> None:
+        for kind, names, valid in (
+            ("format of pictures", self.formats, FORMATS),
+            ("style of pictures", (self.style,), STYLES),
+            ("format of tables", self.tables, TABLES),
+        ):
+            for name in names:
+                if name not in valid:
+                    raise unknown(kind, name, valid)
+
+    def page(self, default: Path, name: str = "index.html") -> Path:
+        """Return the file of the page; it lies in the folder ``default`` unless ``out`` names another place."""
+        if self.out is None:
+            return default / name
+        if self.out.suffix.lower() in (".html", ".htm") and not self.out.is_dir():
+            return self.out
+        if self.out.is_file():
+            raise OptbenchError(f"--out: {str(self.out)!r} is a file that is no page: name a folder, or a file.html")
+        return self.out / name
+
+
+def fill(template: str, **values) -> str:
+    """Fill a template of `templates/` with values; every value is escaped."""
+    return _environment().get_template(template).render(**values)
+
+
+def without_link(path: Path) -> Path:
+    """Return the path, and remove a link in its place: in a folder from somebody else it may lead to a file of the
+    user's, which would be overwritten. Raise OSError."""
+    if path.is_symlink():
+        path.unlink()
+    return path
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text and replace the file in one go: a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = without_link(path.with_name(f"{path.name}.tmp"))
+    draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # JSON may hold lone surrogates
+    os.replace(draft, path)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(lambda name: (files(__package__) / "templates" / name).read_text(encoding="utf-8")),
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
+    )  # fmt: skip
+    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    return environment

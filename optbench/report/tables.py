@@ -1,0 +1,366 @@
+"""The tables of a report: on the page, and as CSV and LaTeX files.
+
+On the page the template `table.html` writes a Table, and `tables.js` sorts and exports it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
+from optbench.analysis.budget import against_budget
+from optbench.analysis.comparison import ALL
+from optbench.analysis.costs import SHARES
+from optbench.contract.columns import spreadsheet_text
+from optbench.figures import highlights
+from optbench.report.loaded import LoadedSweep
+from optbench.report.output import write_file
+from optbench.wording import labels
+from optbench.wording.certainty import UNDECIDED, samples_text, state
+from optbench.wording.winners import winners_table
+
+BEST, OPEN = "best", "open"
+"""Marks: in first place (bold), and undecided (a dagger in LaTeX)."""
+MAX_ROWS = 500
+"""Rows of one table: more than anybody reads, and about half a megabyte."""
+ROWS_OF_PROBLEMS, MIN_ROWS = 900, 5
+"""Rows of the tables of all problems together, and of each problem at least."""
+BUDGETS = 4
+"""Run lengths at which batch sizes are compared: a table that fits the page; 0.7 s on the default sweep."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: the text, the value it is sorted by and exported as, and small print below."""
+
+    text: str
+    value: float | str | None = None
+    under: str = ""
+    marks: tuple[str, ...] = ()
+    link: str = ""
+    title: str = ""
+
+    @property
+    def sorted_by(self) -> str:
+        """The value for ``data-value``; empty where the text is the value."""
+        if isinstance(self.value, float | int):
+            return "" if math.isnan(self.value) else repr(float(self.value)).removesuffix(".0")
+        return self.value or ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the name of its files, a caption for screen readers, headings, and rows whose first cell heads them."""
+
+    name: str
+    caption: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    numbers: Sequence[str] = field(default=())
+    """The headings of columns with numbers."""
+    left_out: int = 0
+    """Rows beyond the limit."""
+
+
+def cell(text: object, **more) -> Cell:
+    """Return a cell with a text."""
+    return Cell(str(text), **more)
+
+
+def number(value: float | None, digits: int = 3, **more) -> Cell:
+    """Return a cell that shows a number to so many digits, and sorts and exports it in full."""
+    return Cell(labels.number(value, digits), None if value is None else float(value), **more)
+
+
+def span(low: float, high: float, under: str = "") -> Cell:
+    """Return a cell with an interval, sorted by its lower end."""
+    if math.isnan(low) or math.isnan(high):
+        return Cell("–")
+    return Cell(f"[{labels.number(low)}, {labels.number(high)}]", f"[{low:.6g}, {high:.6g}]", under)
+
+
+class SweepTables:
+    """The tables of one sweep's page."""
+
+    def __init__(self, sweep: LoadedSweep):
+        self.sweep, self.best, runs = sweep, sweep.answer.best, sweep.results.runs
+        self.short = sweep.evidence.short
+        self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
+        self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
+        self.several_dtypes = runs["dtype"].nunique() > 1
+        self.most = max(MIN_ROWS, ROWS_OF_PROBLEMS // max(runs["problem"].nunique(), 1))
+
+    def settings(self, problem: str) -> Table:
+        """Return the recommended settings of one problem, an optimizer a row, in the order of their places."""
+        rows = highlights.ranked(self.best[self.best["problem"] == problem])
+        metrics = [name for name in self.metrics if rows[name].notna().any()]
+        undecided = state(self.sweep.answer, problem) == UNDECIDED
+        cells = [self._setting(row, metrics, undecided) for row in rows.head(self.most).to_dict("records")]
+        name, caption = f"settings-{self.sweep.files[problem]}", f"{problem}: the recommended setting of each optimizer"
+        return Table(name, caption, *self._columns(cells, metrics), len(rows) - len(cells))
+
+    def all_settings(self, links: Mapping[str, str]) -> Table:
+        """Return the recommended settings of all problems; links: the anchor of each problem."""
+        metrics = [name for name in self.metrics if self.best[name].notna().any()]
+        rows = []
+        for problem, link in links.items():
+            undecided = state(self.sweep.answer, problem) == UNDECIDED
+            for row in highlights.ranked(self.best[self.best["problem"] == problem]).to_dict("records"):
+                rows.append((cell(problem, link=link), *self._setting(row, metrics, undecided)))
+        caption = "The recommended setting of each optimizer on each problem"
+        columns = self._columns(rows[:MAX_ROWS], metrics, ["problem"])
+        return Table("settings", caption, *columns, max(len(rows) - MAX_ROWS, 0))
+
+    def _columns(self, rows: list, metrics: list[str], before: Sequence[str] = ()) -> tuple:
+        """Return headings, rows and the headings of numbers; the note, where it is empty everywhere, is left out."""
+        names = [name.replace("_", " ") for name in metrics]
+        numbers = ["place", "rate", "median", "failed", *names]
+        headings = [*before, "optimizer", "place", "batch", "schedule", "rate", "median", "interval", "failed"]
+        note = len(headings)  # before the metrics, which are out of sight at first
+        if any(row[note].text for row in rows):
+            return [*headings, "note", *names], rows, numbers
+        return [*headings, *names], [(*row[:note], *row[note + 1 :]) for row in rows], numbers
+
+    def _setting(self, row: dict, metrics: list[str], undecided: bool) -> tuple[Cell, ...]:
+        place, schedule, several = int(row["place"]), row["schedule"], row["n"] > 1
+        marks = () if place > 1 else (BEST, OPEN) if undecided else (BEST,)
+        under = [labels.hyperparameter_text(row, self.hyperparameters), row["dtype"] if self.several_dtypes else ""]
+        under += ["(eager)"] * (row["optimizer"] in self.sweep.eager)
+        covers = f"covers {labels.number(100 * row['coverage'])}%" if several else ""
+        return (
+            cell(labels.optimizer_label(row, self.varied), under=" ".join(filter(None, under)), marks=marks),
+            number(place),
+            cell(labels.batch_label(row["batch_size"], row["full_batch"])),
+            cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
+            number(row["lr"], 4),
+            number(row["median"], marks=marks[:1]),
+            span(row["low"], row["high"], covers) if several and pd.notna(row["low"]) else cell("–"),
+            cell(labels.failure_text(row), value=float(row["failures"]), marks=("bad",) if row["failures"] else ()),
+            cell("; ".join(labels.notes(row)), marks=("bad",)),
+            *(number(row[name]) for name in metrics),
+        )
+
+    @cached_property
+    def costs(self) -> dict[str, Table]:
+        """By problem, the expected running time to each target in samples; no table where no target was reached."""
+        heads, out = share_texts(), {}
+        for problem, part in self.sweep.evidence.costs.groupby("problem", sort=False):
+            rows = [
+                [cell(row["optimizer"]), *(_cost(row, share) for share in SHARES)] for row in part.to_dict("records")
+            ]
+            shown = rows[: self.most]
+            if any(each.text != "–" for row in shown for each in row[1:]):
+                caption = f"{problem}: samples to reach a share of the first suboptimality"
+                name = f"costs-{self.sweep.files[problem]}"
+                out[problem] = Table(name, caption, ["optimizer", *heads], shown, heads, len(rows) - len(shown))
+        return out
+
+    @cached_property
+    def budgets(self) -> dict[str, Table]:
+        """By problem with several batch sizes, those that none beats at log-spaced numbers of samples."""
+        sizes = self.sweep.results.runs.groupby("problem")["batch_size"].nunique()
+        if (sizes < 2).all():
+            return {}
+        table = against_budget(self.sweep.results, "batch_size", "samples", BUDGETS)
+        rows: dict[str, list] = {}
+        for (problem, budget), part in table.groupby(["problem", "budget"], sort=False):
+            firsts = part[part["first"]].sort_values("value", kind="stable")["batch_size"].tolist()
+            if sizes[problem] > 1:
+                text = f"{float(f'{budget:.2g}'):,.0f}"
+                rows.setdefault(problem, []).append((cell(text, value=float(budget)), cell(" or ".join(firsts))))
+        return {
+            problem: Table(f"budgets-{self.sweep.files[problem]}", f"{problem}: batch size against the budget",
+                           ("samples", "batch size"), each, ("samples",))
+            for problem, each in rows.items()
+        }  # fmt: skip
+
+    def pairs(self) -> Table | None:
+        """Return the verdict on every pair of optimizers, a against b; None where there is only one."""
+        verdicts = self.sweep.answer.verdicts
+        if verdicts.empty:
+            return None
+        rows = [
+            (
+                cell("all problems" if row["problem"] == ALL else row["problem"]), cell(row["a"]), cell(row["b"]),
+                cell(row["verdict"], marks={"better": (BEST,), "undecided": (OPEN,)}.get(row["verdict"], ()),
+                     title=row["reason"]),
+                number(row["ratio"]), span(row["low"], row["high"]), number(row["p_adjusted"], 2),
+                number(row["blocks"]), number(row["blocks_needed"]),
+            )
+            for row in verdicts.head(MAX_ROWS).to_dict("records")
+        ]  # fmt: skip
+        headings = ("problem", "a", "b", "verdict", "ratio", "interval", "adjusted p", "blocks", "blocks needed")
+        caption = "Verdicts of every pair: a against b, the ratio being b over a, so above 1 where a is better"
+        numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
+        return Table("verdicts", caption, headings, rows, numbers, len(verdicts) - len(rows))
+
+    def times(self) -> list[Table]:
+        """Return the total time of each problem, and the time of a step by problem and optimizer."""
+        results, heads = self.sweep.results, ["problem", "run-steps", "seconds", "of it evaluation", "compile seconds"]
+        rows = [
+            (
+                cell(row.problem), number(row.run_steps), number(row.seconds), _percent(row.evaluation_share),
+                number(row.compile_seconds),
+            )
+            for row in timing_summary(results.timings, results.runs).itertuples(index=False)
+        ]  # fmt: skip
+        totals = Table("time", "Totals over all runs of a problem", heads, rows, heads[1:])
+        pairs = timing_summary(results.timings, results.runs, by=("problem", "optimizer"))
+        grid, kind = pairs.pivot_table("ns_per_run_step", "problem", "optimizer", sort=False), "problem"
+        if len(grid.columns) > max(len(grid), 6):  # the longer side as rows
+            grid, kind = grid.T, "optimizer"
+        heads = [kind, *map(str, grid.columns)]
+        steps = [(cell(name), *map(number, line)) for name, line in zip(grid.index, grid.to_numpy(), strict=True)]
+        table = Table("time-of-a-step", "Nanoseconds for a step of a run", heads, steps, heads[1:])
+        return [totals, table] if steps else [totals]
+
+
+def share_texts() -> list[str]:
+    """Return the targets as percentages: "10%", ..., "0.001%"."""
+    return [f"{100 * share:g}%" for share in SHARES]
+
+
+def _cost(row: dict, share: float) -> Cell:
+    reached, cost = row.get(f"reached_{share:g}"), row.get(f"samples_to_{share:g}")
+    if reached is None or pd.isna(reached) or cost is None:
+        return Cell("–")
+    count = f"{round(reached * row['runs'])}/{row['runs']}"
+    if not math.isfinite(cost):
+        return Cell(f"never ({count})", math.inf)
+    return Cell(samples_text(cost) if reached == 1 else f"{samples_text(cost)} ({count})", float(cost))
+
+
+def _percent(share: float) -> Cell:
+    return Cell("–") if pd.isna(share) else Cell(f"{100 * share:.3g}%", float(share))
+
+
+LATEX = {
+    "winners": {
+        "problem": "problem", "optimizer": "optimizer", "batch_size": "batch size", "schedule": "schedule",
+        "lr": "rate", "value": "value", "low": "low", "high": "high", "rival": "rival", "ratio": "ratio",
+        "samples_to_0.01": "samples to 1%",
+    },
+    "settings": {
+        "problem": "problem", "optimizer": "optimizer", "place": "place", "batch_size": "batch size",
+        "schedule": "schedule", "lr": "rate", "median": "median", "low": "low", "high": "high", "failures": "failed",
+    },
+    "verdicts": {
+        "problem": "problem", "a": "a", "b": "b", "verdict": "verdict", "ratio": "ratio", "low": "low", "high": "high",
+        "p_adjusted": "adjusted p", "blocks_needed": "blocks needed",
+    },
+    "ranking": {
+        "problem": "problem", "optimizer": "optimizer", "place": "place", "value": "value", "low": "low",
+        "high": "high", "mean_rank": "mean rank", "probability": "probability", "failures": "failures",
+    },
+    "costs": {
+        "problem": "problem", "optimizer": "optimizer", "samples_to_0.1": "10%", "samples_to_0.01": "1%",
+        "samples_to_0.001": "0.1%", "samples_to_1e-05": "0.001%", "failures": "failures",
+    },
+}  # fmt: skip
+"""The columns of each table in LaTeX, with their headings; CSV has all."""
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "–": "--", "…": r"\ldots{}", "·": r"\textperiodcentered{}", "\n": " ", "\r": " ",
+}  # fmt: skip
+_POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
+
+
+def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> None:
+    """Write winners, settings, verdicts, ranking and costs into `folder` in these formats: "csv", "tex"."""
+    answer, costs = sweep.answer, sweep.evidence.costs
+    tables = {
+        "winners": winners_table(answer, costs, hyperparameter_columns(sweep.results.runs)),
+        "settings": answer.best,
+        "verdicts": answer.verdicts,
+        "ranking": answer.ranking,
+        "costs": costs,
+    }
+    undecided = {name for name in answer.ranking["problem"].unique() if state(answer, name) == UNDECIDED}
+    first = set(
+        answer.ranking.loc[answer.ranking["first"], ["problem", "optimizer"]].itertuples(index=False, name=None)
+    )
+    for name, table in tables.items():
+        if name == "verdicts":
+            bold, dagger = table["verdict"].isin(["better", "worse"]), table["verdict"] == "undecided"
+        else:
+            pairs = zip(table["problem"], table["optimizer"], strict=True)
+            bold = pd.Series([pair in first for pair in pairs], dtype=bool)
+            dagger = bold & table["problem"].isin(undecided).to_numpy(dtype=bool)
+        if "csv" in formats:
+            write_file(folder / f"{name}.csv", csv_text(table))
+        if "tex" in formats:
+            comment, marked = f"{name}: {sweep.results.foot}", "verdict" if name == "verdicts" else "optimizer"
+            write_file(folder / f"{name}.tex", latex_text(table, LATEX[name], comment, bold, dagger, marked))
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return the table as CSV, without an index. Names in it may come from anybody: none becomes a formula."""
+
+    def plain(value: object) -> object:
+        return spreadsheet_text(value) if isinstance(value, str) else value
+
+    texts = {name: table[name].map(plain) for name in table.select_dtypes(["object", "string", "category"])}
+    return table.assign(**texts).rename(columns=plain).to_csv(index=False, lineterminator="\n")
+
+
+def latex_text(
+    table: pd.DataFrame,
+    columns: Mapping[str, str],
+    comment: str,
+    bold: pd.Series,
+    dagger: pd.Series,
+    marked: str,
+) -> str:
+    """Return the table as a LaTeX tabular of these columns, by heading, with the rules of booktabs; texts are escaped.
+
+    bold, dagger: the rows whose cell in the column `marked` is bold or has a dagger.
+    """
+    there = {name: heading for name, heading in columns.items() if name in table}
+    numeric = {name: pd.api.types.is_numeric_dtype(table[name]) and table[name].dtype != bool for name in there}
+    lines = [
+        f"% {' '.join(comment.split())}",
+        "% needs the package booktabs; bold: first place or better; dagger: undecided",
+        rf"\begin{{tabular}}{{{''.join('r' if numeric[name] else 'l' for name in there)}}}",
+        r"\toprule",
+        rf"{' & '.join(latex_escaped(heading) for heading in there.values())} \\",
+        r"\midrule",
+    ]
+    for place, row in enumerate(table.to_dict("records")):
+        cells = []
+        for name in there:
+            value = row[name]
+            text = latex_number(value) if numeric[name] else latex_escaped("–" if pd.isna(value) else str(value))
+            if name == marked and bold.iloc[place]:
+                text = rf"\textbf{{{text}}}"
+            if name == marked and dagger.iloc[place]:
+                text += r"\textsuperscript{\textdagger}"
+            cells.append(text)
+        lines.append(rf"{' & '.join(cells)} \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def latex_escaped(value: str) -> str:
+    """Return the LaTeX source that prints `value`."""
+    return "".join(_SPECIAL.get(each, each) for each in value)
+
+
+def latex_number(value: float, digits: int = 3) -> str:
+    """Return a number to three digits: 0.0012, $1.2 \\times 10^{-5}$, 5,860, $\\infty$, or a dash for none."""
+    if pd.notna(value) and 1000 <= value < 1e6:
+        return f"{value:,.0f}" if value == int(value) else f"{float(f'{value:.{digits}g}'):,.0f}"
+    if pd.notna(value) and value != 1 and abs(value - 1) < 0.005:
+        digits += 1  # a ratio that is not quite 1
+    short = labels.number(value, digits)
+    if short in ("inf", "-inf"):
+        return rf"${short.replace('inf', chr(92) + 'infty')}$"
+    if power := _POWER.fullmatch(short):
+        return rf"${power[1]} \times 10^{{{power[2]}}}$"
+    return f"${short}$" if short.startswith("-") else latex_escaped(short)

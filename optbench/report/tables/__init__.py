@@ -1,1 +1,0 @@
-"""Tables of the page: each module makes one from results, of the parts in `parts`."""
