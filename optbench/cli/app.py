@@ -66,14 +66,13 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on standard error and exit code 2."""
-    if completion.asked():
-        completion.answer(lambda: app(prog_name="optbench"))
     known, warnings.showwarning = warnings.showwarning, _show_warning
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a letter that the terminal does not have, or half of one in a path
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name=completion.program())
+        with completion.quiet():
+            app(prog_name=completion.program())
     except OptbenchError as error:
         print(f"optbench: {error}", file=sys.stderr)
         sys.exit(2)

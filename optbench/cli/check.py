@@ -17,7 +17,7 @@ def check(
         typer.Argument(
             metavar="FILE",
             help="A plug-in file; with --against the name of an optimizer, too.",
-            autocompletion=completion.checked,
+            autocompletion=completion.file_or_optimizer,
         ),
     ],
     against: Annotated[

@@ -30,7 +30,7 @@ def compare(
             help="Two result folders, the baseline and the candidate; or a folder and two of its optimizers; or two "
             "folders and an optimizer of each.",
             show_default=False,
-            autocompletion=completion.compared,
+            autocompletion=completion.folder_or_optimizer,
         ),
     ],
     by: Annotated[
@@ -80,7 +80,7 @@ def compare(
     ] = None,
     optimizers: Annotated[
         str | None,
-        option("optimizers", "LIST", "These alone, such as 'adam, gd'.", INPUT, completion.compared_optimizers),
+        option("optimizers", "LIST", "These alone, such as 'adam, gd'.", INPUT, completion.optimizers_of_folder),
     ] = None,
     fail_above: Annotated[
         str | None,

@@ -21,7 +21,7 @@ def show(
         typer.Argument(
             metavar="NAME",
             help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'; or what others call it.",
-            autocompletion=completion.anything,
+            autocompletion=completion.any_name,
         ),
     ],
     json: Json = False,

@@ -14,7 +14,7 @@ Spec = Annotated[
     typer.Argument(
         metavar="SPEC",
         help="A TOML file, or thorough; without it, the built-in default.",
-        autocompletion=completion.spec,
+        autocompletion=completion.file_or_spec,
     ),
 ]
 Problems = Annotated[

@@ -66,7 +66,6 @@ def test_names_read_from_the_text_are_those_of_the_catalogue(catalogue):
         (["list", "sch"], ["schedules", "schedule_wrappers"]),
         (["sweep", "--optimizers", "nest"], ["nesterov"]),
         (["sweep", "--optimizers", "gd,torc"], ["gd,torch:"]),
-        (["sweep", "--optimizers", '"clip(torc'], []),
         (["show", "opta"], ["optax:"]),
         (["check", "nest"], ["nesterov"]),
         (["list", "ea"], ["eager"]),
@@ -75,10 +74,6 @@ def test_names_read_from_the_text_are_those_of_the_catalogue(catalogue):
         (["sweep", "--optimizers", "'gd, clip(nest"], ["gd, clip(nesterov"]),
         (["sweep", "--optimizers", '"clip(lookahead(nest'], ["clip(lookahead(nesterov"]),
         (["sweep", "--optimizers", '"adam(beta1=0.8), nest'], ["adam(beta1=0.8), nesterov"]),
-        (["sweep", "--optimizers", '"adam(nest'], []),
-        (["sweep", "--optimizers", '"clip(adam, nest'], []),
-        (["sweep", "--optimizers", "=", "nest"], ["nesterov"]),
-        (["sweep", "--lr", "0.1", "--optimizers", "=", "nest"], ["nesterov"]),
         (["sweep", "--schedules", '"constant, warmup(cosine_'], ["constant, warmup(cosine_restarts"]),
         (["sweep", "--problems", "rosen"], ["rosenbrock"]),
         (["sweep", "--device", "c"], ["cpu", "cuda"]),
@@ -93,7 +88,6 @@ def test_names_read_from_the_text_are_those_of_the_catalogue(catalogue):
         (["sweep", "--plugin", ""], []),
         (["sweep", "--nonsense", ""], []),
         (["show", "zzz"], []),
-        (["show", '"('], []),
     ],
     ids=lambda value: " ".join(value or []),
 )
@@ -101,9 +95,7 @@ def test_bash(bash, words, completed):
     assert bash(*words) == completed
 
 
-def test_right_behind_a_sign_of_equality_all_names_are_offered(bash):
-    assert "cosine" in bash("sweep", "--schedules", "=")
-    assert bash("sweep", "--schedules", "=") == bash("sweep", "--schedules", "")
+def test_all_names_are_offered_where_none_is_begun(bash):
     assert {"adam", "warmup", "rosenbrock", "lbfgs"} <= set(bash("show", '"'))
 
 
@@ -152,30 +144,10 @@ def test_nothing_is_printed_where_completion_breaks(bash, monkeypatch):
     assert bash("show", "ad") == []
 
 
-@pytest.mark.parametrize(
-    ("shell", "line", "words"),
-    [
-        ("zsh", "optbench show heav", ['"heavy_ball"']),
-        ("zsh", 'optbench sweep --optimizers "gd, ', ['"gd, adamw"', '"gd, yogi"']),
-        ("fish", "optbench show heav", ["heavy_ball"]),
-        ("fish", "optbench sweep --optimizers 'gd, ", ["gd, adamw"]),
-        ("fish", "optbench sweep --problems rosen", ["rosenbrock"]),
-    ],
-)
-def test_zsh_and_fish(capsys, monkeypatch, tmp_path, shell, line, words):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["optbench"])
-    monkeypatch.setenv("_OPTBENCH_COMPLETE", f"complete_{shell}")
-    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
-    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
-    out = "\n".join(answer(capsys))
-    assert all(word in out for word in words)
-
-
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_shown_and_installed_for_a_shell(run, monkeypatch, tmp_path, shell):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "")  # what sets it is undone with this test
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")  # so that the shell can be named
     code, out, err = run("--show-completion", shell)
     assert code == 0 and not err and "_OPTBENCH_COMPLETE" in out and f"complete_{shell}" in out
     code, out, err = run("--install-completion", shell)
@@ -190,7 +162,7 @@ def test_a_real_bash_completes_and_nothing_heavy_is_imported(tmp_path):
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -X importtime -m optbench "$@" 2>>"{tmp_path}/imported"\n')
     program.chmod(0o755)
     script = (
-        f'eval "$({program} --show-completion bash)"\nrm "{tmp_path}/imported"\n'
+        f'eval "$({program} --show-completion)"\nrm "{tmp_path}/imported"\n'
         "COMP_WORDS=(optbench sweep --optimizers '\"gd, nest'); COMP_CWORD=3\n"
         f'_optbench_completion {program}; printf "%s\\n" "${{COMPREPLY[@]}}"\n'
     )
