@@ -26,7 +26,7 @@ class Design(NamedTuple):
     blocks: int
     screen: int
     race: int
-    report: int
+    holdout: int
     finalists: int
 
 

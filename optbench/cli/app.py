@@ -21,14 +21,14 @@ class Commands(groups.Commands):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
         need_addresses()
-        stopping.raise_from_now_on()
+        stopping.raise_on_signals()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            stopping.leave(error)
+            stopping.exit_with_signal(error)
         except Exception:
-            if signal := stopping.arrived():  # an import that it broke off may have raised anything
-                stopping.leave(signal)
+            if signal := stopping.received_signal():  # an import that it broke off may have raised anything
+                stopping.exit_with_signal(signal)
             raise
 
 

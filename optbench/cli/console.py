@@ -1,6 +1,6 @@
-"""Where the commands print: answers on standard output, all that is said about them on standard error.
+"""Printing: answers go to standard output, messages to standard error.
 
-Imported when a command runs, for rich and the catalogue take their time.
+Imported when a command runs, because rich and the catalogue take a while to import.
 """
 
 import json
@@ -13,13 +13,13 @@ from optbench.catalogue import loader
 from optbench.cli.options import WARNING
 from optbench.contract.errors import OptbenchError
 
-# What is printed holds names and paths of the user's: nothing in it is markup. What has a style is a Text.
+# Names and paths of the user's are no markup; text with a style is a rich Text.
 console = Console(highlight=False, markup=False)
 errors = Console(stderr=True, highlight=False, markup=False)
 
 
 def load_catalogue(files) -> loader.Catalogue:
-    """The catalogue with the user's files; a broken one is shown with its traceback, and the others load."""
+    """Load the catalogue with the user's files; print the traceback of a broken one and load the others."""
     catalogue = loader.load(tuple(files))
     for path, trace in catalogue.broken.items():
         show_broken(path, trace)
@@ -34,18 +34,18 @@ def show_broken(path: Path, trace: str) -> None:
 
 
 def refuse_broken(catalogue: loader.Catalogue, path: Path) -> None:
-    """Raises OptbenchError where a plug-in file, of which :func:`load_catalogue` has told, does not load."""
+    """Raise OptbenchError where a plug-in file is broken; :func:`load_catalogue` has printed its traceback."""
     if path in catalogue.broken:
-        raise OptbenchError(f"{path.name} does not load (what is wrong stands above)")
+        raise OptbenchError(f"{path.name} does not load (see above)")
 
 
 def warn(text: str) -> None:
-    """One line about what the user should look at."""
+    """Print a warning in one line."""
     errors.print(f"{WARNING} {text}", style="yellow", soft_wrap=True)
 
 
 def print_json(data) -> None:
-    """Print ``data`` as JSON; a number that is not finite must have become None before."""
+    """Print ``data`` as JSON; it must hold None in the place of numbers that are not finite."""
     print(json.dumps(data, indent=2, allow_nan=False))
 
 
@@ -60,5 +60,5 @@ def paragraph(text: str, indent: int = 0, hang: int = 0) -> None:
 
 
 def command(text: str) -> None:
-    """Print a command in one line, however long: it is there to be copied."""
+    """Print a command in one line, however long, so that it can be copied."""
     print(f"    {text}")

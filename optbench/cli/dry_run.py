@@ -1,4 +1,4 @@
-"""What a sweep would run, counted and estimated."""
+"""``sweep --dry-run``: what a sweep would run, counted, and an estimate of its time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from optbench.sweeps.planned import Cohorts, Series
 
 _MEASURED = 600
-"""Seconds by the model from which on a sweep is worth a few seconds of probes: the model is off by several times."""
+"""Modelled seconds from which on a few seconds of probes pay: the model is off by several times."""
 _NARROWEST = 72
-"""Columns that the table takes even where a terminal has fewer: all words and numbers in it are whole then."""
+"""Minimum width of the table, so that no word or number in it is cut."""
 _LONG = 3600
-"""Seconds from which on a sweep says first how long it takes."""
+"""A sweep that takes more seconds prints an estimate first."""
 
 
 def print_plan(plan: Plan, workers: int) -> None:
-    """Cohorts, runs, run-steps, and how long they would take."""
+    """Print the numbers of cohorts, runs and run-steps, and an estimate of the time."""
     from rich.table import Table
 
     from optbench.cli.console import console, errors, paragraph
@@ -59,15 +59,15 @@ def print_plan(plan: Plan, workers: int) -> None:
     if note := plan.unequal:
         paragraph(note, hang=2)
     if plan.device == "cuda":
-        paragraph("how long they take on a GPU is not estimated", hang=2)
+        paragraph("there is no estimate of the time on a GPU", hang=2)
         return
     with errors.status("measuring a few steps"):
-        told = estimate(_series(plan, later), workers)
-    paragraph(_estimate_text(told, workers), hang=2)
+        found = estimate(_series(plan, later), workers)
+    paragraph(_estimate_text(found, workers), hang=2)
 
 
-def tell_if_long(plan: Plan, workers: int, directory: Path) -> None:
-    """Say on standard error how long a sweep will take that takes more than an hour; nothing else is measured."""
+def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
+    """Print an estimate on standard error where a sweep takes more than an hour; only long sweeps are probed."""
     from optbench.cli.console import errors
     from optbench.sweeps.estimate import estimate, modelled
     from optbench.sweeps.stages import expected
@@ -75,10 +75,10 @@ def tell_if_long(plan: Plan, workers: int, directory: Path) -> None:
     series = _series(plan, expected(plan))
     if plan.device == "cuda" or modelled(series, workers) < _MEASURED:
         return
-    told = estimate(series, workers)
-    if told.seconds >= _LONG:
+    found = estimate(series, workers)
+    if found.seconds >= _LONG:
         begun = " from the beginning" if (directory / "cohorts").is_dir() else ""
-        text = f"{_about(told, workers)}{begun}: --dry-run shows more, --time-limit 10m ends earlier"
+        text = f"{_about(found, workers)}{begun}: --dry-run shows more, --time-limit 10m ends earlier"
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -86,26 +86,26 @@ def _series(plan: Plan, later: dict[Stage, Cohorts]) -> list[Series]:
     return [*plan.series, *(each for stage in later.values() for each in stage.series)]
 
 
-def _about(told: Estimate, workers: int) -> str:
+def _about(found: Estimate, workers: int) -> str:
     words = f"{workers} worker{'s' if workers > 1 else ''}"
-    return f"{'at least' if told.at_least else 'about'} {duration(told.seconds)} with {words}"
+    return f"{'at least' if found.at_least else 'about'} {duration(found.seconds)} with {words}"
 
 
-def _estimate_text(told: Estimate, workers: int) -> str:
-    """How long a sweep would take, and how rough that is."""
-    text = _about(told, workers)
-    if told.probed == told.kinds:
+def _estimate_text(found: Estimate, workers: int) -> str:
+    """Return the estimated time and its accuracy."""
+    text = _about(found, workers)
+    if found.probed == found.kinds:
         return f"{text}, by a short probe of every problem and batch size"
-    if not told.probed:
+    if not found.probed:
         return f"{text}, by the size of the work alone: it may be ten times as much or as little"
     return (
-        f"{text}, by short probes of {told.probed} of {told.kinds} kinds of work, which take {told.share:.0%} of it, "
+        f"{text}, by short probes of {found.probed} of {found.kinds} kinds of work ({found.share:.0%} of it) "
         "and the size of the rest: it may be three times as much or as little"
     )
 
 
 def _later_text(plan: Plan, later: dict[Stage, Cohorts]) -> str:
-    """What follows the screen, where the seeds stand in blocks."""
+    """Describe the stages of a sweep in blocks."""
     spec = plan.spec
     if not spec.blocks:
         return ""

@@ -1,4 +1,4 @@
-"""Labels and what stands beside them: wrapped to a terminal, and uncut, a line an entry, where it goes elsewhere."""
+"""Labelled entries: wrapped to the width of a terminal; elsewhere one line each."""
 
 import textwrap
 
@@ -11,12 +11,12 @@ _WIDEST = 120
 
 
 def counted(number: int, word: str) -> str:
-    """``3 numbers``, ``1 number``."""
+    """Return a number with its noun: ``3 numbers``, ``1 number``."""
     return f"{number:,} {word}{'s' * (number != 1)}"
 
 
 def print_entry(label, indent, text, remark="") -> None:
-    """A label and what hangs beside it; the remark goes below in a terminal, and on the same line elsewhere."""
+    """Print a label and its text; the remark goes below in a terminal, and on the same line elsewhere."""
     beside = bool(text and remark)
     between = f"\n{' ' * indent}" * beside if console.is_terminal else "   " * beside
     label = f"{label} ".ljust(indent) if text or remark else label
@@ -24,7 +24,7 @@ def print_entry(label, indent, text, remark="") -> None:
 
 
 def filled(text, indent=0) -> str:
-    """Wrapped to the terminal, the lines behind the first one indented; elsewhere one line."""
+    """Wrap a text to the terminal, the lines after the first one indented; elsewhere return one line."""
     text = text.replace("\n", " ")
     if not console.is_terminal:
         return text
@@ -34,6 +34,6 @@ def filled(text, indent=0) -> str:
 
 
 def print_lines(*lines: str | tuple[str, str] | Text) -> None:
-    """Each line as it is, not cut; a pair is a text and its style."""
+    """Print each line without cutting it; a pair is a text and its style."""
     for line in lines:
         console.print(Text.assemble(line), soft_wrap=True)

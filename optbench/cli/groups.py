@@ -1,6 +1,6 @@
-"""Help in groups: the commands and the options under headings, and one worked example at the end of each page.
+"""Help pages: commands and options under headings, and an example at the end of each page.
 
-Plain text in the terminal's width, the same in a pipe: boxes of rich would leave a long option's help 30 columns.
+Plain text in the width of the terminal: rich's boxes would leave 30 columns to the help of a long option.
 """
 
 import re
@@ -12,13 +12,13 @@ from typer.core import TyperCommand, TyperGroup
 from optbench.cli.examples import EXAMPLES
 from optbench.contract.errors import OptbenchError
 
-RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The lecture, and what is here"
+RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The lecture and this machine"
 """The headings of the commands."""
 WHAT, HOW, SEEDS, TIME = "What to run", "How settings are tried and chosen", "Seeds", "Length and time limits"
-WHERE, PAGE, INPUT, OUTPUT = "Where and how", "The report", "What to look at", "What is printed and written"
+WHERE, PAGE, INPUT, OUTPUT = "Where and how", "The report", "Input", "Output"
 CODE = "As code of another library"
 """The headings of the options that more than one command has."""
-_OTHERS = "Besides"
+_OTHERS = "Other"
 _GONE = {
     ("sweep", "--budget"): "since 0.14 it is --time-limit",
     ("sweep", "--deadline"): "since 0.14 it is --run-timeout",
@@ -28,11 +28,11 @@ _GONE = {
 }
 """Options of earlier versions, and what took their place."""
 _FEW = 4
-"""So many options need no headings."""
+"""A command with at most so many options has no headings."""
 
 
 def write_groups(formatter: Any, rows: Sequence[tuple[str | None, tuple[str, str]]]) -> None:
-    """Write rows of a name and its help under their headings, in the order of these; rows without one stand last."""
+    """Write rows of a name and its help under their headings, in order; rows without one come last."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for heading, row in sorted(rows, key=lambda each: each[0] is None):
         groups.setdefault(heading or _OTHERS, []).append(row)
@@ -52,7 +52,7 @@ class Command(TyperCommand):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Arguments first, then the options by heading."""
+        """Write the arguments first, then the options by heading."""
         arguments, options = [], []
         for parameter in self.get_params(ctx):
             if (row := parameter.get_help_record(ctx)) is not None:
@@ -70,11 +70,11 @@ class Command(TyperCommand):
                 formatter.write_dl([row for _, row in options])
 
     def get_short_help_str(self, limit: int = 0) -> str:
-        """The first sentence, whole: what is cut says nothing. The list of commands has it, and some shells."""
+        """Return the whole first sentence, for the list of commands and some shells."""
         return re.split(r"(?<=\.)\s", " ".join((self.help or "").split()), maxsplit=1)[0]
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """The example, in lines that can be copied."""
+        """Write the example, in lines that can be copied."""
         if self.name in EXAMPLES:
             write_example(formatter, *EXAMPLES[self.name])
 
@@ -99,7 +99,7 @@ class Commands(TyperGroup):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """The commands first: they are what somebody looks for."""
+        """Write the commands first, then the options."""
         commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
         write_groups(
             formatter,

@@ -1,4 +1,4 @@
-"""``optbench info``: the versions, the machine, where kernels are kept, and what there is of CUDA."""
+"""``optbench info``: versions, the machine, the kernel cache, and CUDA."""
 
 from collections.abc import Iterator
 from dataclasses import asdict

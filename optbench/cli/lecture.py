@@ -57,7 +57,7 @@ def lecture(
     try:
         try_claims(ids or (), out, quick, workers)
     except KeyboardInterrupt as error:
-        stopping.leave(error)
+        stopping.exit_with_signal(error)
 
 
 def show_claims(ids: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""``optbench merge``: the folders of several sweeps, or of the parts of one, as one folder."""
+"""``optbench merge``: several results folders as one."""
 
 import shlex
 from pathlib import Path
@@ -15,13 +15,13 @@ from optbench.cli.sweep_options import Report
 
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Two result folders or more.", show_default=False)
+        list[Path], typer.Argument(metavar="DIR", help="Two or more results folders.", show_default=False)
     ],
-    out: Annotated[str, option("out", "FOLDER", "The folder to make; those that are merged stay as they are.", WHERE)],
+    out: Annotated[str, option("out", "FOLDER", "The folder to create; the merged ones stay as they are.", WHERE)],
     plugin: Annotated[list[Path] | None, plugin_option(WHERE)] = None,
     report: Report = True,
 ) -> None:
-    """Join result folders: their cohorts are copied, their specs put together, and what is missing then is named."""
+    """Merge results folders: copy their cohorts, combine their specs, and name the runs that are missing."""
     from optbench.cli.console import paragraph, show_broken, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps.merge import merge_folders
@@ -33,7 +33,7 @@ def merge(
     print_summary(sweep)
     if missing:
         spec, folder = shlex.quote(str(Path(out) / "spec.toml")), shlex.quote(out)
-        paragraph("what is missing runs by:")
+        paragraph("this command runs what is missing:")
         print(f"    optbench sweep {spec} --out {folder}")
     if report:
         report_command.draw(sweep)

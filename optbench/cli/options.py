@@ -1,4 +1,4 @@
-"""What the commands share: options that several have, ``--beta 0.5 0.9`` for several numbers, a warning's beginning."""
+"""Options that several commands share, and options that take several numbers, as in ``--beta 0.5 0.9``."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +10,11 @@ from optbench.cli import groups
 from optbench.contract.errors import OptbenchError
 
 WARNING = "optbench: warning:"
-"""How a warning on standard error begins, whoever gives it; what ends a command begins with ``optbench:`` alone."""
+"""Prefix of a warning on standard error; an error that ends the command begins with ``optbench:``."""
 
 
 def plugin_option(group: str) -> Any:
-    """The option ``--plugin`` under the heading ``group``."""
+    """Return the option ``--plugin`` under the heading ``group``."""
     about = "A Python file with optimizers, schedules or problems; repeatable."
     return typer.Option("--plugin", metavar="FILE", help=about, rich_help_panel=group)
 
@@ -22,37 +22,37 @@ def plugin_option(group: str) -> Any:
 Plugin = Annotated[list[Path] | None, plugin_option(groups.INPUT)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=groups.OUTPUT)]
 Workers = Annotated[
-    int | None, typer.Option(metavar="N", help="Threads; by default one a core.", rich_help_panel=groups.WHERE)
+    int | None, typer.Option(metavar="N", help="Threads; by default one per core.", rich_help_panel=groups.WHERE)
 ]
 
 
 def option(name: str, metavar: str, help: str, group: str, complete: Callable | None = None) -> Any:
-    """The option ``--name`` that takes a value, under the heading ``group``."""
+    """Return the option ``--name`` that takes a value, under the heading ``group``."""
     return typer.Option(f"--{name}", metavar=metavar, help=help, rich_help_panel=group, autocompletion=complete)
 
 
 def flag(name: str, help: str, group: str) -> Any:
-    """The option ``--name`` that takes none."""
+    """Return the option ``--name`` that takes no value."""
     return typer.Option(f"--{name}", help=help, rich_help_panel=group)
 
 
 def check_folder(out: str) -> None:
-    """Raises OptbenchError for an ``--out`` that names no folder."""
+    """Raise OptbenchError where ``--out`` is empty."""
     if not out.strip():
         raise OptbenchError("--out must name a folder")
 
 
 class TakesNumbers(groups.Command):
-    """A command whose repeatable options take all the numbers behind them, as argparse's nargs="+" does:
+    """A command whose repeatable options take all the numbers that follow, as argparse's nargs="+" does:
 
-    ``--beta 0.5 0.9`` besides ``--beta 0.5 --beta 0.9`` and ``--beta 0.5,0.9``.
+    ``--beta 0.5 0.9`` as well as ``--beta 0.5 --beta 0.9`` and ``--beta 0.5,0.9``.
     """
 
     def parse_args(self, ctx, args):
         repeatable = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
         spelled, option = [], None
         for part in args:
-            awaited = option and spelled[-1] == option  # the option has no value yet: whatever comes is it
+            awaited = option and spelled[-1] == option  # the next word is its value
             if option and not awaited and _are_numbers(part):
                 spelled.append(option)
             elif not awaited:
@@ -63,7 +63,7 @@ class TakesNumbers(groups.Command):
 
 
 def numbers(name: str, texts) -> list[float]:
-    """The numbers of an option that was typed in any of these forms, each once. Raises OptbenchError."""
+    """Return the numbers of an option typed in any of these forms, without duplicates. Raises OptbenchError."""
     parts = [part.strip() for text in texts for part in text.split(",")]
     for part in parts:
         if not _are_numbers(part):

@@ -1,4 +1,4 @@
-"""How far a sweep is: a bar on a terminal, now and then a line elsewhere; and durations in words."""
+"""Progress of a sweep: a bar on a terminal, a line from time to time elsewhere; and durations as text."""
 
 from __future__ import annotations
 
@@ -10,52 +10,51 @@ if TYPE_CHECKING:
     from optbench.sweeps.executor import Status
 
 _QUIET_SECONDS = 5.0
-"""A sweep that has ended by then says nothing where there is no terminal."""
+"""Without a terminal, a shorter sweep prints no progress."""
 _LINE_SECONDS = 30.0
-"""At least so long between two lines."""
+"""Minimum time between two lines."""
 _LINE_SHARE = 0.1
-"""And at least so much of the stage's work, but for ``_SILENT_SECONDS``."""
+"""Minimum share of the stage's work between two lines, unless ``_SILENT_SECONDS`` have passed."""
 _SILENT_SECONDS = 600.0
-"""No longer than this without a line."""
-_LATELY_SECONDS = 5.0
-"""The speed is that of the last seconds, at least so many."""
-_LATELY_SHARE = 0.2
-"""Or of this share of the stage's time so far, if that is longer: long cohorts have slow and quick parts."""
+"""Maximum time between two lines."""
+_WINDOW_SECONDS = 5.0
+"""Minimum time over which the speed is averaged."""
+_WINDOW_SHARE = 0.2
+"""Share of the stage's time over which it is averaged, if longer: long cohorts have slow and fast parts."""
 _STEP_SHARE = 0.02
-"""What was heard is kept once in this share of that time: a day's sweep is heard of a million times."""
+"""Samples are kept at this share of that time: a day's sweep reports a million times."""
 
 
 def watching() -> Bar | Lines:
-    """What shows a sweep's progress on standard error; it is called with the sweep's status, and is a context."""
+    """Return a context that shows the status of a sweep on standard error each time it is called with it."""
     from optbench.cli.console import errors
 
     return Bar() if errors.is_interactive else Lines()
 
 
 class Speed:
-    """Runs a second and the time left of the stage that runs, as fast as it lately was.
+    """Runs per second and the time left of the current stage, from its recent speed.
 
-    The longest cohorts run first, and what is asked of short ones beside their steps is a guess: towards the end of a
-    stage the weight of its work is done at another rate than before.
+    The longest cohorts run first, and the overhead of short ones is a guess, so that the speed changes within a stage.
     """
 
     def __init__(self):
         self.stage, self.begin = "", 0.0
-        self.heard: deque[tuple[float, float, int]] = deque()
-        """When, and the cost and the runs by then: the first is as long ago as counts."""
+        self.samples: deque[tuple[float, float, int]] = deque()
+        """Samples of (time, cost, runs) within the averaging window."""
 
     def __call__(self, status: Status) -> str:
-        """In words; empty where nothing can be said yet."""
+        """Return speed and time left as text; empty while too little is known."""
         now = time.monotonic()
         if status.stage != self.stage:
             self.stage, self.begin = status.stage, now
-            self.heard.clear()
-        lately = max(_LATELY_SECONDS, _LATELY_SHARE * (now - self.begin))
-        if not self.heard or now - self.heard[-1][0] >= _STEP_SHARE * lately:
-            self.heard.append((now, status.cost, status.runs))
-        while len(self.heard) > 2 and now - self.heard[1][0] >= lately:
-            self.heard.popleft()
-        begin, cost, runs = self.heard[0]
+            self.samples.clear()
+        window = max(_WINDOW_SECONDS, _WINDOW_SHARE * (now - self.begin))
+        if not self.samples or now - self.samples[-1][0] >= _STEP_SHARE * window:
+            self.samples.append((now, status.cost, status.runs))
+        while len(self.samples) > 2 and now - self.samples[1][0] >= window:
+            self.samples.popleft()
+        begin, cost, runs = self.samples[0]
         spent, made = now - begin, status.cost - cost
         if spent <= 0.5 or not made:
             return ""
@@ -73,7 +72,7 @@ def _runs(status: Status) -> str:
 
 
 class Bar:
-    """A progress bar over the work of a sweep, or of one stage of it, with runs/s and the time left."""
+    """A progress bar of the current stage, with runs/s and the time left."""
 
     def __init__(self):
         from rich.progress import BarColumn, Progress, TextColumn
@@ -104,15 +103,15 @@ class Bar:
 
 
 class Lines:
-    """Plain lines: one when a sweep turns out to take its time, then at intervals, and at the end of each stage."""
+    """Plain lines: from _QUIET_SECONDS on at intervals, and at the end of each stage."""
 
     def __init__(self):
         self.speed = Speed()
         self.begin = time.monotonic()
-        self.told: float | None = None
-        """When the last line was told."""
+        self.printed: float | None = None
+        """The time of the last line."""
         self.stage, self.runs, self.share = "", "", 0.0
-        """The stage that runs, how far it is in words, and what was done of it at its last line."""
+        """The current stage, its progress as text, and the share done at its last line."""
 
     def __enter__(self) -> Lines:
         return self
@@ -126,10 +125,10 @@ class Lines:
         if status.stage != self.stage:
             self._end()
             self.stage, self.share = status.stage, 0.0
-        waited = float("inf") if self.told is None else now - self.told
+        waited = float("inf") if self.printed is None else now - self.printed
         if status.compiled < status.to_compile:
             if now - self.begin >= _QUIET_SECONDS and waited >= _LINE_SECONDS:
-                self._tell(_compiling(status))
+                self._print(_compiling(status))
             return
         speed, self.runs = self.speed(status), _runs(status)
         total = status.stage_total[0]
@@ -137,24 +136,24 @@ class Lines:
         due = waited >= _SILENT_SECONDS or (waited >= _LINE_SECONDS and share - self.share >= _LINE_SHARE)
         if due and share < 1 and now - self.begin >= _QUIET_SECONDS:
             self.share = share
-            self._tell(f"{self.runs}, {speed}" if speed else self.runs)
+            self._print(f"{self.runs}, {speed}" if speed else self.runs)
 
     def _end(self) -> None:
-        """Tell how a stage has ended, if its sweep takes its time."""
+        """Print the end of a stage, unless the sweep is short."""
         spent = time.monotonic() - self.begin
         if self.runs and spent >= _QUIET_SECONDS:
-            self._tell(f"{self.runs}, after {duration(spent)}")
+            self._print(f"{self.runs}, after {duration(spent)}")
         self.runs = ""
 
-    def _tell(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         from optbench.cli.console import errors
 
-        self.told = time.monotonic()
+        self.printed = time.monotonic()
         errors.print(text, markup=False, soft_wrap=True)
 
 
 def duration(seconds: float) -> str:
-    """In the unit that fits."""
+    """Return a duration in the unit that fits."""
     if seconds < 1:
         return "less than a second"
     if seconds < 100:

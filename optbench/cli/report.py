@@ -1,4 +1,4 @@
-"""``optbench report``: the page of a result folder, or of several side by side, and what to take along from it."""
+"""``optbench report``: the page of a results folder, or of several side by side, with figures and tables as files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def report(
     directories: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="DIR", help="The result folder of a sweep; of several, a page side by side."),
+        typer.Argument(metavar="DIR", help="The results folder of a sweep; several are shown side by side."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -30,7 +30,7 @@ def report(
         ),
     ] = None,
     static: Annotated[
-        bool, flag("static", "All figures as pictures, no foreign script: a smaller file.", PAGE)
+        bool, flag("static", "All figures as pictures, without the explorer: a smaller file.", PAGE)
     ] = False,
     formats: Annotated[
         str | None,
@@ -63,9 +63,9 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write the page of a finished sweep: the answer first, then what it rests on.
+    """Write the page of a finished sweep: the answer first, then the evidence.
 
-    One file, which needs nothing beside it and no network. Several folders (versions, machines, sweeps) are shown side
+    One file, which needs no other file and no network. Several folders (versions, machines, sweeps) are shown side
     by side, the first being the baseline.
     """
     from optbench.cli.console import warn

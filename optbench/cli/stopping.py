@@ -1,6 +1,6 @@
-"""Ctrl-C, SIGTERM and SIGHUP, from the first import on: one line and the exit code 130, 143 or 129.
+"""Ctrl-C, SIGTERM and SIGHUP: one line and the exit code 130, 143 or 129, from the first import on.
 
-Imported before all else, so it imports nothing that takes time.
+Imported before everything else, so it imports nothing slow.
 """
 
 import os
@@ -10,87 +10,88 @@ import sys
 from typing import NoReturn
 
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "ended by SIGTERM", "SIGHUP": "ended by SIGHUP"}
-_GO_ON = ("sweep", "lecture")
+_RESUMABLE = ("sweep", "lecture")
 """Commands that keep what they have finished."""
-KEPT = "what was finished is kept, to go on:"
-"""What is said before the command that goes on."""
-_arrived: list[int] = []
-"""The signals that came while a command was at work."""
+RESUME_HINT = "what was finished is kept; resume with:"
+"""Stands before the command that resumes."""
+_received: list[int] = []
+"""Signals that came while a command ran."""
 
 
 class Stopped(KeyboardInterrupt):
-    """What a signal raises in the main thread while a command is at work."""
+    """Raised in the main thread by a signal that comes while a command runs."""
 
     def __init__(self, signum: int):
         super().__init__(signum)
         self.signum = signum
 
 
-def listen() -> None:
-    """End at a signal, without a traceback whatever is being imported; one that is ignored, as by nohup, stays so."""
-    for name in _WORDS:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _end)
+def handle_signals() -> None:
+    """End the process at a signal, without a traceback from what is being imported; nohup stays in force."""
+    _replace_handlers(lambda handler: handler != signal.SIG_IGN, _end)
     sys.unraisablehook = _unraisable
 
 
-def raise_from_now_on() -> None:
-    """From now on the first signal raises :class:`Stopped`, so that a command can keep what it has."""
+def raise_on_signals() -> None:
+    """Raise :class:`Stopped` at the first signal from now on, so that a command can keep what it has finished."""
+    _replace_handlers(lambda handler: handler == _end, _stop)
+
+
+def _replace_handlers(applies, handler) -> None:
     for name in _WORDS:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == _end:
-            signal.signal(number, _stop)
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and applies(signal.getsignal(number)):
+            signal.signal(number, handler)
 
 
-def line(number: int) -> str:
-    """What is said at the end: which signal it was, and by which command that goes on which can."""
+def exit_text(number: int) -> str:
+    """Return the last line of a stopped command: the signal, and the command that resumes where one does."""
     text = f"optbench: {_WORDS[signal.Signals(number).name]}"
-    return f"{text}; {KEPT} {go_on()}" if sys.argv[1:2] and sys.argv[1] in _GO_ON else text
+    return f"{text}; {RESUME_HINT} {resume_command()}" if sys.argv[1:2] and sys.argv[1] in _RESUMABLE else text
 
 
-def go_on() -> str:
-    """The command that goes on, which is this one again."""
+def resume_command() -> str:
+    """Return the command that resumes, which is the one that was typed."""
     program = os.path.basename(sys.argv[0])
     program = "python -m optbench" if program == "__main__.py" else shlex.quote(program)
     return f"{program} {shlex.join(sys.argv[1:])}"
 
 
-def tell(number: int) -> None:
-    """Say it."""
-    print(line(number), file=sys.stderr)
+def print_exit_text(number: int) -> None:
+    """Print the last line of a command that a signal has stopped."""
+    print(exit_text(number), file=sys.stderr)
 
 
-def leave(error: BaseException | None) -> NoReturn:
+def exit_with_signal(error: BaseException | None) -> NoReturn:
     """End a command that was stopped by ``error``."""
     number = getattr(error, "signum", signal.SIGINT)
-    tell(number)
+    print_exit_text(number)
     sys.exit(128 + number)
 
 
-def arrived() -> Stopped | None:
-    """The signal that came, whatever became of the exception that it raised."""
-    return Stopped(_arrived[0]) if _arrived else None
+def received_signal() -> Stopped | None:
+    """Return the signal that came, even where its exception was swallowed or replaced."""
+    return Stopped(_received[0]) if _received else None
 
 
 def _stop(number, frame) -> None:
-    if _arrived:
+    if _received:
         _end(number, frame)
-    _arrived.append(number)
+    _received.append(number)
     raise Stopped(number)
 
 
 def _end(number, frame) -> NoReturn:
     try:
-        shown = "\x1b[?25h" if os.isatty(2) else ""  # a progress bar hides the cursor
-        os.write(2, f"{shown}{line(number)}\n".encode())
+        show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # a progress bar hides it
+        os.write(2, f"{show_cursor}{exit_text(number)}\n".encode())
     except OSError:
         pass
     os._exit(128 + number)
 
 
 def _unraisable(about) -> None:
-    """A signal that came while Python was tidying up has stopped nothing: it ends the command here."""
+    """End the command where a signal came during clean-up, in which Python would drop the exception."""
     if isinstance(about.exc_value, KeyboardInterrupt):
         _end(getattr(about.exc_value, "signum", signal.SIGINT), None)
     sys.__unraisablehook__(about)

@@ -1,4 +1,4 @@
-"""``optbench sweep``: run a sweep, or count it; its progress, its winners and what it cost."""
+"""``optbench sweep``: run a sweep, or count its runs; print its progress, its answer and its cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optbench.cli import report as report_command
 from optbench.cli import stopping
 from optbench.cli import sweep_options as options
-from optbench.cli.dry_run import print_plan, tell_if_long
+from optbench.cli.dry_run import print_if_long, print_plan
 from optbench.cli.options import Workers, check_folder
 from optbench.cli.progress import watching
 from optbench.contract.errors import OptbenchError
@@ -53,7 +53,7 @@ def sweep(
     scheduler: options.Scheduler = None,
     report: options.Report = True,
 ) -> None:
-    """Sweep algorithm x batch size x schedule over problems; leave tables and a report in a folder."""
+    """Sweep optimizer x batch size x schedule over problems; write tables and a report into a folder."""
     from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
@@ -77,7 +77,7 @@ def sweep(
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
-        with listening(last_word=stopping.tell):
+        with listening(last_word=stopping.print_exit_text):
             checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
 
             def planned() -> Plan:
@@ -92,28 +92,26 @@ def sweep(
             with watching() as watch:
                 plan = planned()
                 print_notes(plan)
-                tell_if_long(plan, session.checked_workers(workers), Path(out))
+                print_if_long(plan, session.checked_workers(workers), Path(out))
                 status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
             finished = LoadedSweep(Path(out))
             print_summary(finished)
             if report:
                 report_command.draw(finished)
             elif is_file(page := Path(out) / "report" / "index.html"):
-                paragraph(f"{page} is of before: optbench report {out} makes it anew", hang=2)
+                paragraph(f"{page} is out of date: optbench report {out} draws it again", hang=2)
             if time and status.out_of_time:
-                paragraph(
-                    f"the time limit of {time_limit} is over, and what was incomplete is left out; {stopping.KEPT}",
-                    hang=2,
-                )
-                command(stopping.go_on())
+                text = f"stopped at the time limit of {time_limit}; what was incomplete is left out"
+                paragraph(f"{text}; {stopping.RESUME_HINT}", hang=2)
+                command(stopping.resume_command())
     except KeyboardInterrupt as error:
-        stopping.leave(error)
+        stopping.exit_with_signal(error)
     if status.failed:
         raise OptbenchError(f"some cohorts could not run: {joined_failures(status.failed)}")
 
 
 def print_notes(plan: Plan) -> None:
-    """Say what looks wrong with the user's data, and which device was taken and why, unless the CPU was asked for."""
+    """Print warnings about the plan, and the device with its reason unless the CPU was asked for."""
     from optbench.cli.console import errors, warn
 
     for text in plan.warnings:
@@ -124,7 +122,7 @@ def print_notes(plan: Plan) -> None:
 
 
 def print_summary(finished: LoadedSweep) -> None:
-    """The verdict on each problem with the settings behind it, what to search wider, and what it all cost."""
+    """Print the verdict on each problem with its settings, where to search wider, and the cost."""
     from optbench.cli.console import command, paragraph
     from optbench.cli.entries import counted
     from optbench.wording import answers
@@ -155,26 +153,26 @@ def print_summary(finished: LoadedSweep) -> None:
         paragraph(overall, hang=2)
     paragraph("")
     for text in answers.edge_texts(answer.edges, directory, results.provenance.get("plugin_files")):
-        told, _, wider = text.partition("wider: ")
-        paragraph(f"{told}wider:", hang=2)
+        reason, _, wider = text.partition("wider: ")
+        paragraph(f"{reason}wider:", hang=2)
         command(wider)
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
     paragraph(
         f"{counted(len(runs), 'run')} ({diverged:,} diverged"
         + (": they count as failures" if diverged else "")
-        + (f"; {late:,} cut by the deadline: their settings are not chosen" if late else "")
+        + (f"; {late:,} stopped by --run-timeout: their settings are not chosen" if late else "")
         + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",
         hang=2,
     )
     if is_file(chosen := directory / "chosen.toml"):
-        paragraph(f"the settings above, as a spec that runs: {chosen}", hang=2)
+        paragraph(f"a spec that runs the settings above: {chosen}", hang=2)
     for text in filter(None, (eager_text(runs, timings), _left_to_the_cpu(runs, timings))):
         paragraph(text, hang=2)
 
 
 def _left_to_the_cpu(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
-    """How many cohorts a GPU was meant to run and could not, and why, reason by reason."""
+    """Count the cohorts that a GPU could not run, by reason."""
     notes = timings.get("device_note")  # older folders have none
     late = timings[(timings["device"] == "cpu") & notes.ne("")] if notes is not None else timings[:0]
     if late.empty:

@@ -46,9 +46,9 @@ Dtype = Annotated[
 ]  # fmt: skip
 
 Trials = Annotated[
-    int | None, option("trials", "N", "Draw so many settings of each optimizer from its search space.", HOW)
+    int | None, option("trials", "N", "Draw this many settings of each optimizer from its search space.", HOW)
 ]
-SearchSeed = Annotated[int | None, option("search-seed", "N", "What that draw depends on. By default 0.", HOW)]
+SearchSeed = Annotated[int | None, option("search-seed", "N", "Seed of that draw; by default 0.", HOW)]
 ChooseBy = Annotated[
     str | None,
     option(
@@ -58,10 +58,17 @@ ChooseBy = Annotated[
 ]  # fmt: skip
 
 Seeds = Annotated[str | None, option("seeds", "LIST", "How many seeds, or a list: 0,1,2.", SEEDS)]
-TuningSeeds = Annotated[int | None, option("tuning-seeds", "N", "How many of them choose; the others report.", SEEDS)]
+TuningSeeds = Annotated[
+    int | None, option("tuning-seeds", "N", "How many of them choose settings; the others confirm the choice.", SEEDS)
+]
 Blocks = Annotated[
     int | None,
-    option("blocks", "N", "Blocks of seeds, each of which tunes and reports by itself; in place of --seeds.", SEEDS),
+    option(
+        "blocks",
+        "N",
+        "Blocks of seeds, each of which tunes and confirms its choice by itself; replaces --seeds.",
+        SEEDS,
+    ),
 ]
 
 Epochs = Annotated[float | None, option("epochs", "NUMBER", "Length of a run: passes over the data.", TIME)]
@@ -80,14 +87,14 @@ WorkerTimeout = Annotated[
     str, option("worker-timeout", "TIME", "End a worker process that makes no progress for so long.", TIME)
 ]
 
-Out = Annotated[str, option("out", "FOLDER", "The result folder; a sweep that was interrupted goes on there.", WHERE)]
+Out = Annotated[str, option("out", "FOLDER", "The results folder; an interrupted sweep is resumed there.", WHERE)]
 Extend = Annotated[bool, flag("extend", "Add to the sweep in --out, and run what is missing: see README.", WHERE)]
 Shard = Annotated[
     str | None,
     option("shard", "I/N", "Run one of N parts, such as 2/8; optbench merge joins their folders.", WHERE),
 ]
-RetryFailed = Annotated[bool, flag("retry-failed", "Try again what has failed before.", WHERE)]
-DryRun = Annotated[bool, flag("dry-run", "Show cohorts, runs and an estimate; run nothing.", WHERE)]
+RetryFailed = Annotated[bool, flag("retry-failed", "Run failed runs again.", WHERE)]
+DryRun = Annotated[bool, flag("dry-run", "Print cohorts, runs and an estimate; run nothing.", WHERE)]
 Device = Annotated[
     str | None,
     option(
@@ -98,7 +105,7 @@ Device = Annotated[
 Isolate = Annotated[
     str,
     option(
-        "isolate", "WHEN", "Worker processes, which may die: auto (what is from --plugin), always, never.", WHERE,
+        "isolate", "WHEN", "Use worker processes, which may crash: auto (for --plugin), always or never.", WHERE,
         completion.words("auto", "always", "never"),
     ),
 ]  # fmt: skip

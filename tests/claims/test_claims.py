@@ -211,7 +211,7 @@ def test_an_interrupted_command_says_how_to_go_on(command, monkeypatch):
 
     monkeypatch.setattr(run, "run", stop)
     code, _, err = command()
-    assert code == 130 and "to go on: optbench lecture" in err
+    assert code == 130 and "resume with: optbench lecture" in err
 
 
 def test_the_list_names_each_claim_with_its_criterion(command, tmp_path):

@@ -39,7 +39,7 @@ def headings(text):
 
 def test_the_commands_stand_in_groups_and_alone_the_program_shows_its_help(page):
     text = page("--help")
-    assert headings(text) == ["Run", "Ask the results", "The catalogue", "The lecture, and what is here", "Options",
+    assert headings(text) == ["Run", "Ask the results", "The catalogue", "The lecture and this machine", "Options",
                               "Example"]  # fmt: skip
     assert page() == text == page("help") == page("help", "help")
     assert [line.split()[0] for line in text.splitlines() if re.match(r"  [a-z]+  ", line)] == list(COMMANDS)
@@ -68,7 +68,7 @@ def test_every_option_of_a_long_command_has_a_heading():
 def test_the_headings_of_a_sweep(page):
     assert headings(page("sweep", "--help")) == [
         "Arguments", "What to run", "How settings are tried and chosen", "Seeds", "Length and time limits",
-        "Where and how", "The report", "Besides", "Example",
+        "Where and how", "The report", "Other", "Example",
     ]  # fmt: skip
 
 

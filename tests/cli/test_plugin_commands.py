@@ -65,7 +65,7 @@ def test_a_broken_plugin_is_shown_and_the_rest_goes_on(run):
 def test_a_broken_contract_is_told_in_a_line_with_the_nearest_name(run):
     Path("mine.py").write_text(OPTIMIZER.replace("lr, drag)", "lr, drog)"))
     code, _, err = run("check", "mine.py")
-    assert code == 2 and err.endswith("optbench: mine.py does not load (what is wrong stands above)")
+    assert code == 2 and err.endswith("optbench: mine.py does not load (see above)")
     told = "mine.py does not load: optimizer mine: 'drog' has no default in its decorator: did you mean 'drag'?"
     assert told in " ".join(err.split()) and "Traceback" not in err
 
@@ -86,7 +86,7 @@ def test_a_check_of_a_loop_for_ever_ends(tmp_path):
     command = [sys.executable, "-m", "optbench", "check", str(tmp_path / "mine.py"), "--check-timeout", "2s"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1 and not done.stderr
-    assert done.stdout.splitlines()[-1].startswith("  FAIL no answer in 2 s")
+    assert done.stdout.splitlines()[-1].startswith("  FAIL timed out after 2 s")
 
 
 def test_a_problem_that_cannot_run_is_told_at_the_end(run, own_kernels):

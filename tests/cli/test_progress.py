@@ -23,7 +23,7 @@ def test_progress_says_which_stage_runs(run, monkeypatch):
     # 3 settings: all race, on 2 seeds in each of 2 blocks; 1 or 2 of them are reported on 4 seeds in each.
     ends = [text for text, done, total in said if done == pytest.approx(total) and "kernels" not in text]
     assert "screen: 6 of 6 runs" in ends and "race: 12 of 12 runs" in ends and "24 of 24 runs" in ends
-    assert any(re.fullmatch(r"report: (8|12|16) of \1 runs", text) for text in ends)
+    assert any(re.fullmatch(r"holdout: (8|12|16) of \1 runs", text) for text in ends)
     assert all(0 <= done <= total * (1 + 1e-9) for _, done, total in said)
 
 
@@ -102,7 +102,7 @@ def test_the_time_left_follows_the_speed(clock):
         said[clock.now] = words[1]
     assert said[0] is None and said[10] == "12 s"
     assert [said[second] for second in (26, 30, 35, 38)] == ["14 s", "10 s", "5 s", "2 s"]
-    assert len(speed.heard) < 100
+    assert len(speed.samples) < 100
 
 
 def test_kernels_that_take_their_time_are_told(clock, capsys):
@@ -132,7 +132,7 @@ def test_lines_have_no_colour_and_are_not_cut(run, monkeypatch):
     monkeypatch.setattr(progress, "_QUIET_SECONDS", 0.0)
     monkeypatch.setattr(console.errors, "width", 40)
     _, _, err = run(*BLOCKS)
-    assert re.search(r"screen: 6 of 6 runs, after .*race: 12 of 12 runs, after .*report: \d+ of \d+ runs, after", err)
+    assert re.search(r"screen: 6 of 6 runs, after .*race: 12 of 12 runs, after .*holdout: \d+ of \d+ runs, after", err)
     assert "\x1b" not in err
 
 

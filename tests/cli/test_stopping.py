@@ -29,7 +29,7 @@ SWEEP = ["sweep", "--problems", "rosenbrock", "--optimizers", "gd", "--lr", "1e-
          "--no-report"]  # fmt: skip
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 WORDS = {"SIGINT": "interrupted", "SIGTERM": "ended by SIGTERM", "SIGHUP": "ended by SIGHUP"}
-KEPT = f"; what was finished is kept, to go on: optbench {' '.join(SWEEP)}"
+KEPT = f"; what was finished is kept; resume with: optbench {' '.join(SWEEP)}"
 
 
 def call(folder, module, name, arguments, **more):

@@ -43,9 +43,9 @@ def test_a_report_is_drawn_at_the_end_and_on_demand(run):
 
 def test_a_page_that_is_older_than_the_tables_is_named(run):
     whole = [part for part in SMALL if part != "--no-report"]
-    assert "is of before" not in run(*whole, "--out", "mine")[1]
+    assert "is out of date" not in run(*whole, "--out", "mine")[1]
     _, out, _ = run(*SMALL, "--optimizers", "gd, momentum, adam", "--extend", "--out", "mine")
-    assert "mine/report/index.html is of before: optbench report mine makes it anew" in " ".join(out.split())
+    assert "mine/report/index.html is out of date: optbench report mine draws it again" in " ".join(out.split())
 
 
 def test_a_wrong_flag_is_told_without_a_file(run):
@@ -176,7 +176,7 @@ def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, 
     with pytest.raises(SystemExit):
         app.main()
     *told, command = capsys.readouterr().out.splitlines()
-    assert " ".join(" ".join(told).split()).endswith("left out; what was finished is kept, to go on:")
+    assert " ".join(" ".join(told).split()).endswith("left out; what was finished is kept; resume with:")
     assert command == f"    optbench {shlex.join(typed)}" and "'my folder'" in command
 
 

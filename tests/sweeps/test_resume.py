@@ -106,7 +106,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_bytes(number, long, tmp_path):
     if number == signal.SIGINT:
         assert code == 130
         (line,) = errors.strip().splitlines()
-        assert line.startswith("optbench: interrupted; what was finished is kept, to go on: ") and str(spec) in line
+        assert line.startswith("optbench: interrupted; what was finished is kept; resume with: ") and str(spec) in line
     kept = {name: (tmp_path / "out" / "cohorts" / name).stat() for name in cohorts(tmp_path / "out")}
     status = execute(read(spec), tmp_path / "out", workers=2)
     assert status.cohorts == 48 and content(tmp_path / "out") == content(whole)

@@ -64,7 +64,7 @@ def test_a_signal_ends_a_sweep_with_the_command_that_goes_on(name, tmp_path):
     until((tmp_path / "out" / "cohorts").exists, process)
     time.sleep(0.5)
     code, err, _ = ended(process, name)
-    assert code == CODES[name] and "what was finished is kept, to go on: python -m optbench sweep" in err
+    assert code == CODES[name] and "what was finished is kept; resume with: python -m optbench sweep" in err
     assert "--steps 2000000000" in err and "Traceback" not in err and "Exception" not in err
 
 
@@ -73,7 +73,7 @@ def test_at_any_number_of_cohorts(cohorts, tmp_path):
     process = begun(tmp_path, *ONE, "--seeds", str(cohorts), "--steps", "20000")
     until(lambda: len(list((tmp_path / "out" / "cohorts").glob("*"))) > 3, process)  # of a folder that may not be yet
     code, err, _ = ended(process, "SIGINT")
-    assert code == 130 and "to go on" in err and "Traceback" not in err
+    assert code == 130 and "resume with" in err and "Traceback" not in err
     assert not list((tmp_path / "out" / "cohorts").glob("*.parquet"))
 
 
@@ -85,7 +85,7 @@ def test_a_kernel_that_loops_for_ever_does_not_keep_the_command(tmp_path):
     until((tmp_path / "out" / "cohorts").exists, process)
     time.sleep(3)
     code, err, _ = ended(process, "SIGTERM")
-    assert code == 143 and "to go on" in err and "Traceback" not in err
+    assert code == 143 and "resume with" in err and "Traceback" not in err
 
 
 @pytest.mark.slow
