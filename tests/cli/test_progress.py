@@ -80,29 +80,12 @@ def test_a_longer_one_says_how_far_it_is_and_when_a_stage_ends(clock, capsys):
     ]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "least", "most"), [(100, 3, 5), (300, 8, 11), (3600, 9, 12), (86_400, 140, 146)], ids=str
-)
-def test_lines_are_neither_many_nor_far_between(clock, capsys, seconds, least, most):
-    """A tenth of the work and half a minute lie between two, or ten minutes."""
+@pytest.mark.parametrize(("seconds", "most"), [(100, 5), (3600, 40), (86_400, 190)], ids=str)
+def test_half_a_minute_to_ten_minutes_lie_between_two_lines(clock, capsys, seconds, most):
     lines = told(clock, capsys, seconds)
-    assert least <= len(lines) <= most
+    assert len(lines) <= most
     waits = [after - before for (before, _), (after, _) in zip(lines, lines[1:-1], strict=False)]
-    assert min(waits) >= 29 and max(waits) <= max(601 + seconds / 1000, seconds / 9)
-
-
-def test_the_time_left_follows_the_speed(clock):
-    """Steps, 90% of the work, in 20 s; then short cohorts, whose weight is far too low, for another 20 s."""
-    speed, status = progress.Speed(), Status(stage_total=(100.0, 100))
-    said = {}
-    for tick in range(401):
-        clock.now = tick / 10
-        status.cost = min(4.5 * clock.now, 90.0) + max(clock.now - 20, 0.0) / 2
-        words = re.fullmatch(r"(?:[\d,]+ runs/s, (.*) left)?", speed(status))
-        said[clock.now] = words[1]
-    assert said[0] is None and said[10] == "12 s"
-    assert [said[second] for second in (26, 30, 35, 38)] == ["14 s", "10 s", "5 s", "2 s"]
-    assert len(speed.samples) < 100
+    assert min(waits) >= 29 and max(waits) <= 601 + seconds / 1000
 
 
 def test_kernels_that_take_their_time_are_told(clock, capsys):
