@@ -142,7 +142,7 @@ def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float
     reason = table["reason"]
     fewer = (count > 0) & (count < np.maximum(trials[a], trials[b]))  # of which only the screening's seeds can tell
     reason = reason.mask(fewer & (reason == _SINGLE), f"at equal trials there is {_SINGLE}")
-    reason = reason.mask((trials[a] == 0) | (trials[b] == 0), "no setting without a deadline's cut or a failed run")
+    reason = reason.mask((trials[a] == 0) | (trials[b] == 0), "no setting without a stopped or failed run")
     return table.assign(reason=sides.unmeasured.get(problem, reason))
 
 

@@ -228,7 +228,7 @@ def of_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[s
         f"{each} of {most} blocks: elsewhere what was chosen did not run on shared reporting seeds" for each in blocks
     ]
     reason = np.select(
-        [none, missing], ["no setting without a deadline's cut or a failed run", np.array(lost, dtype=object)], ""
+        [none, missing], ["no setting without a stopped or failed run", np.array(lost, dtype=object)], ""
     )
     return Effects(rows.assign(reason=reason), pair.differences, pair.common)
 

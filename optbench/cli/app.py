@@ -16,7 +16,7 @@ from optbench.contract.version import __version__
 
 
 class Commands(groups.Commands):
-    """The commands; one that a signal stops ends with a line and its exit code."""
+    """The commands; a signal ends one with a line and its exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
@@ -27,7 +27,7 @@ class Commands(groups.Commands):
         except KeyboardInterrupt as error:
             stopping.exit_with_signal(error)
         except Exception:
-            if signal := stopping.received_signal():  # an import that it broke off may have raised anything
+            if signal := stopping.received_signal():  # an interrupted import may have raised anything
                 stopping.exit_with_signal(signal)
             raise
 
@@ -95,7 +95,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """One of this package's is for the user, and needs no line of source; others are shown as Python does."""
+    """Print a warning of this package without its line of source, and others as Python does."""
     if category.__module__.startswith("optbench."):
         print(f"{WARNING} {message}", file=sys.stderr)
     else:

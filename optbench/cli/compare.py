@@ -138,7 +138,7 @@ def _share(text: str) -> float:
 
 
 def _targets(targets: list[str]) -> tuple[Results, Results | None, tuple[str, str] | None]:
-    """The results of A and of B (None: those of A) and the pair of optimizers. Raises OptbenchError."""
+    """Return the results of A and of B (None: those of A) and the pair of optimizers. Raises OptbenchError."""
     from optbench.sweeps.results import load
 
     if not 2 <= len(targets) <= 4:
@@ -157,7 +157,7 @@ def _targets(targets: list[str]) -> tuple[Results, Results | None, tuple[str, st
 
 
 def _side(results: Results, optimizer: str | None) -> dict[str, Any]:
-    """What JSON has of a side."""
+    """Return a side as JSON."""
     version = results.provenance.get("optbench")
     return {"folder": str(results.directory), "optimizer": optimizer, "optbench": version, "runs": len(results.runs)}
 
@@ -183,7 +183,7 @@ def _as_json(table: pd.DataFrame, sides, above: float | None, failed: bool) -> d
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it: numbers that are not finite are null, whole ones are whole."""
+    """Convert a value for JSON: numbers that are not finite become null, whole ones integers."""
     if value is None or isinstance(value, str):
         return value
     number = float(value)

@@ -1,4 +1,4 @@
-"""What ``optbench compare`` prints: sentences first, then a table that fits into 80 columns."""
+"""The output of ``optbench compare``: sentences, then a table that fits into 80 columns."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _span(values: pd.Series) -> str:
 
 
 def _sentence(part: pd.DataFrame, one: bool) -> str:
-    """What is known of a problem: the clear rows each, the others together."""
+    """Describe a problem: each clear row, and the others together."""
     rows = part.to_dict("records")
     if one:
         return _of_pair(rows[0])
@@ -113,7 +113,7 @@ def _overall(row: dict[str, Any], one: bool) -> str:
 
 
 def _open(row: dict[str, Any]) -> str:
-    """What is known of an undecided row."""
+    """Describe an undecided row."""
     if row["reason"]:
         return f" ({row['reason']})"
     needed = row["blocks_needed"]
@@ -132,7 +132,7 @@ def _times(row: dict[str, Any]) -> str:
 
 
 def _interval(row: dict[str, Any], turned: bool = True) -> str:
-    """The interval in the words of the verdict: how many times better, or B over A."""
+    """Describe the interval as the verdict does: how many times better, or B over A."""
     low, high = row["low"], row["high"]
     if np.isnan(low):
         return ""
@@ -142,7 +142,7 @@ def _interval(row: dict[str, Any], turned: bool = True) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits, and as many more as tell it from 1."""
+    """Return a number to three digits, or more where it would read as 1."""
     if np.isnan(value):
         return "-"
     if np.isfinite(value) and value != 1 and f"{value:.3g}" == "1":
@@ -151,7 +151,7 @@ def number(value: float) -> str:
 
 
 def _table(table: pd.DataFrame, one: bool) -> Iterator[str | tuple[str, str]]:
-    """A line a row below its problem's; a name that is too long has a line to itself."""
+    """Yield a line per row below its problem's; a long name gets a line of its own."""
     failed = bool((table[["failures_a", "failures_b"]].max(axis=None)) > 0)
     names = table["problem"] if one else table["b"]
     width = min(_NAME, max(9, *(len(name) + 2 for name in names)))
@@ -195,7 +195,7 @@ def _foot(table: pd.DataFrame, rows: pd.DataFrame, above: float | None, one: boo
         ]
         cohorts = counted(next(iter(time.values()))["cohorts"], "cohort")
         times = f"{', '.join(parts)} times as long in B ({cohorts} in common; --cost seconds tests it)"
-        yield f"time, told but not tested: {times}"
+        yield f"time (not tested): {times}"
     if above is None:
         return
     limit = f"{100 * above:.4g}%"
@@ -214,7 +214,7 @@ def _foot(table: pd.DataFrame, rows: pd.DataFrame, above: float | None, one: boo
 
 
 def _most(row: dict[str, Any], above: float, tests: int) -> str:
-    """How much worse B may be; or where its interval has no room for the limit, why that is not enough."""
+    """Describe how much worse B may be, or why an interval within the limit is not enough."""
     if row["low"] > 1 + above or row["high"] < 1 + above:
         p = f"p = {number(row['p_regression'])} for {tests} rows together, by Holm's correction"
         return f"{number(row['ratio'])} times {_interval(row, turned=False)}, but {p}"

@@ -1,4 +1,4 @@
-"""One worked example a command, shown at the end of its help; in this order they run in one empty folder."""
+"""An example for each command, at the end of its help; in this order they run in one empty folder."""
 
 EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "": (

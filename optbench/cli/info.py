@@ -25,7 +25,7 @@ def info(json: Json = False) -> None:
 
 
 def facts() -> dict[str, Any]:
-    """What is known, as JSON has it."""
+    """Return the facts as JSON prints them."""
     import platform
 
     from optbench.compiler import cuda
@@ -71,7 +71,7 @@ def _card(card: dict[str, Any]) -> str:
 
 
 def _kernels() -> str | None:
-    """Where numba keeps compiled kernels: in one folder where it was told so, else each beside its own source file.
+    """Return the folder of compiled kernels; without NUMBA_CACHE_DIR numba keeps each beside its source file.
 
     Of those it is the folder of the loop over the steps, which lies beside the translator and serves every run.
     """

@@ -12,7 +12,7 @@ from optbench.cli import completion, groups
 from optbench.cli.options import Json, Plugin, option
 
 _SHOWN = 10
-"""The longest minimizer that is printed."""
+"""Maximum dimension of a minimizer that is printed."""
 
 
 def show(
@@ -124,7 +124,7 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _elsewhere(library: str, text: str) -> str:
-    """What equals it in a library; what the loop does around that is no name of the library."""
+    """Return its equals in other libraries, without what a training loop must add."""
     from optbench.contract.equals import Branch, Equal, callee, read, text_of
     from optbench.translation.libraries import LOOPS
 
@@ -147,7 +147,7 @@ def _eager(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _search(record: dict[str, Any]) -> dict[str, str]:
-    """Where ``sweep --trials`` looks, as it would be typed."""
+    """Return the search space of ``sweep --trials`` as it is typed."""
     ranges = ", ".join(f"{key}={text}" for key, text in record["search"].items())
     return {"search": ranges}
 

@@ -1,4 +1,4 @@
-"""The later stages of a sweep whose seeds stand in blocks, planned from the tables of the earlier ones.
+"""The stages race and holdout of a sweep in blocks, planned from the tables of the earlier stages.
 
 In each block of seeds every optimizer is tuned and tested by itself, so that the luck of tuning is part of what is
 compared. All settings run on the first seeds of a block (``screen``), its best on some more (``race``); the one that
@@ -20,7 +20,7 @@ from optbench.sweeps.planned import Cohorts, Identities, PlannedCohort, Series, 
 
 
 def race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
-    """The best settings of every block's screen, on its race seeds. runs: those of the screen."""
+    """Plan the race: the best settings of each block's screen, on its race seeds. runs: those of the screen."""
     runs = comparable(runs)
     if runs.empty:
         return []  # nothing ran
@@ -28,7 +28,7 @@ def race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
 
 def holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
-    """What every block has chosen, and what all of them recommend, on the block's holdout seeds.
+    """Plan the holdout: the choice of each block, and the recommendation of all, on the block's holdout seeds.
 
     runs: those of the screen and the race.
     """
@@ -44,12 +44,12 @@ def holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
 
 STAGES = {"race": race, "holdout": holdout}
-"""What follows the screen, in order."""
+"""The stages after the screen, in order."""
 T = TypeVar("T")
 
 
 def expected(plan: Plan) -> dict[Stage, Cohorts]:
-    """What the later stages may take, before anything has run: as many settings as they have at most.
+    """Return the largest possible later stages, before anything has run.
 
     Which these will be nobody knows; here they are spread evenly over all that are screened.
     """
@@ -82,13 +82,13 @@ def _spread(settings: Sequence[T], count: int) -> list[T]:
 
 
 def _cohorts(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
-    """The settings, rows of problem, block and configuration, each once, on the stage's seeds of its block."""
+    """Return the cohorts of distinct settings (problem, block, configuration) on the stage's seeds of their block."""
     rows, places = placed(plan, runs, settings)
     return _on_seeds(plan, stage, zip(rows["block"], places, strict=True))
 
 
 def _on_seeds(plan: Plan, stage: Stage, settings: Iterable[tuple[int, tuple[Cohort, Lane]]]) -> list[PlannedCohort]:
-    """The settings, each with its block, on the stage's seeds of that block."""
+    """Yield the cohorts of settings on the stage's seeds of their blocks."""
     groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
     for block, (cohort, lane) in settings:
         key = (cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.dtype, int(block))

@@ -1,4 +1,4 @@
-"""What a sweep says, in sentences: who is first on each problem, by how much the others are worse, and how sure it is.
+"""Answers of a sweep in sentences: the best optimizers of each problem, how much worse the others are, and how sure.
 
 The terminal and the page take their winners from here, and so from `optbench.analysis.ranking` and `verdicts`.
 """
@@ -41,7 +41,7 @@ class Answer:
     edges: pd.DataFrame
     """`optbench.analysis.edges.edges` of them."""
     searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Of a sweep with trials, by optimizer: the ranges that they were drawn from, by parameter."""
+    """For a sweep with trials: by optimizer and parameter, the range that trials were drawn from."""
 
     @cached_property
     def pairs(self) -> dict[tuple[str, frozenset], dict]:
@@ -54,11 +54,11 @@ class Answer:
         return rows.sort_values(["value", "mean_rank"], kind="stable")["optimizer"].tolist()
 
     def sentence(self, problem: str) -> str:
-        """Who is first on it, and how much worse the others are."""
+        """Return a sentence: which optimizers are first on a problem, and how much worse the others are."""
         return _sentence(self, problem)
 
     def overall(self) -> str:
-        """The same over all problems; empty where there is but one."""
+        """Return the sentence over all problems; empty where there is only one."""
         rows = self.ranking[self.ranking["problem"] == "all"].sort_values("mean_rank", kind="stable")
         if rows.empty:
             return ""
@@ -68,7 +68,7 @@ class Answer:
         return f"over {count} problems: {_first_place(self, 'all', open_)}; mean ranks: {ranks}"
 
     def reasons(self, problem: str) -> list[str]:
-        """Why pairs of it cannot be told apart whatever they did, such as too few blocks."""
+        """Return the reasons why pairs stay undecided whatever their runs, such as too few blocks."""
         reasons = self.verdicts.loc[self.verdicts["problem"] == problem, "reason"]
         return [reason for reason in reasons.unique() if reason]
 
@@ -76,7 +76,7 @@ class Answer:
 def answer_of(
     runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOG_TAIL, searched: Mapping | None = None
 ) -> Answer:
-    """What the table `runs` says; choose_by: what settings were chosen and are compared by; searched: see `edges`."""
+    """Return the answer of a table `runs`; choose_by: the measure of choice and comparison; searched: see `edges`."""
     places = ranking(runs, choose_by)
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
     best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
@@ -86,7 +86,7 @@ def answer_of(
 
 @cache
 def limits_of(optimizer: str) -> dict[str, str] | None:
-    """The intervals of a shipped optimizer's hyperparameters; None for others: what a folder names is not loaded."""
+    """Return the limits of a shipped optimizer's hyperparameters; None for others, which a folder must not load."""
     from optbench.catalogue import loader  # a folder without choices at an edge needs no catalogue
 
     if library_and_name(names.parse(optimizer)[0]):
@@ -98,7 +98,7 @@ def limits_of(optimizer: str) -> dict[str, str] | None:
 
 
 def _with_edges(best: pd.DataFrame, wider: pd.DataFrame) -> pd.DataFrame:
-    """`best`, its notes on the edge of the rates being those that `edges` has: trials from a range have other ends."""
+    """Return `best` with the edges of rates that `edges` found: trials from a range have other ends."""
     keys = ["problem", "optimizer"]
     sides = wider.loc[wider["parameter"] == "lr", [*keys, "side"]].rename(columns={"side": "edge_side"})
     best = best.drop(columns="edge_side").merge(sides, on=keys, how="left").fillna({"edge_side": ""})
@@ -106,7 +106,7 @@ def _with_edges(best: pd.DataFrame, wider: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
-    """What optimizers are compared by, how they were tuned, and whether they had equal numbers of trials."""
+    """Describe the measure of comparison, the tuning, and whether numbers of trials were equal."""
     blocks = runs.loc[runs["block"] >= 0, "block"].nunique() if "block" in runs else 0
     how = f"was tuned anew in each of {blocks} blocks of seeds" if blocks else "was tuned on some of the seeds"
     fresh = bool(answer.best["held_out"].all())
@@ -124,7 +124,7 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
 
 
 def _at_fewer(pairs: pd.DataFrame) -> str:
-    """How pairs of unequal trials are compared."""
+    """Describe how pairs with unequal numbers of trials are compared."""
     fewer = pairs[(pairs["trials"] > 0) & (pairs["trials_a"] != pairs["trials_b"])]
     blocks = sorted({int(count) for count in fewer["blocks"] if count > 1})
     where = f" ({' or '.join(map(str, blocks))} blocks)" if blocks else ""
@@ -132,7 +132,7 @@ def _at_fewer(pairs: pd.DataFrame) -> str:
 
 
 def _without(runs: pd.DataFrame, choose_by: str) -> list[str]:
-    """The problems on which no run has the measure."""
+    """Return the problems on which no run has the measure."""
     if choose_by == LOG_TAIL:
         return []
     has = runs[metric_name(runs, choose_by)].notna().groupby(runs["problem"], sort=False).any()
@@ -140,7 +140,7 @@ def _without(runs: pd.DataFrame, choose_by: str) -> list[str]:
 
 
 def data_texts(problems: Iterable[tuple[str, str]]) -> list[str]:
-    """A text a data set, with the problems that learn from it. problems: of each its name and the text of its data."""
+    """Return a text per data set with the problems that learn from it. problems: pairs of name and text of the data."""
     learners: dict[str, dict[str, None]] = {}
     for name, text in problems:
         if isinstance(text, str) and text:
@@ -149,14 +149,14 @@ def data_texts(problems: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def value_word(choose_by: str) -> str:
-    """What the numbers beside a setting are."""
+    """Return the name of the measure that is printed beside a setting."""
     if choose_by == LOG_TAIL:
         return "suboptimality in the last fifth of a run"
     return "share of errors on test data" if "accuracy" in choose_by else choose_by.replace("_", " ")
 
 
 def setting_texts(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """The recommended setting of each (problem, optimizer) in words: batch size, schedule, rate, and what it gave."""
+    """Describe the recommended setting of each (problem, optimizer): batch size, schedule, rate, and its result."""
     varied, short = varied_hyperparameters(runs), short_schedules(runs["schedule"].unique())
     texts = {}
     for row in answer.best.to_dict("records"):
@@ -179,9 +179,9 @@ def setting_texts(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], s
 def edge_texts(
     table: pd.DataFrame, directory: str | Path | None = None, plugins: Sequence[str] | None = ()
 ) -> list[str]:
-    """One text a parameter and side: whose choices lie at its end, and the command that searches wider.
+    """Return a text per parameter and side: the choices at the edge of the search, and the command that searches wider.
 
-    directory: that of the results; without one it is the option alone. plugins: the user's files that the sweep used.
+    directory: that of the results; None: the option only. plugins: the user's files that the sweep used.
     """
     texts = []
     command = "" if directory is None else f"optbench sweep --extend --out {shlex.quote(str(directory))} "
@@ -196,7 +196,7 @@ def edge_texts(
 
 
 def _option(name: str, part: pd.DataFrame) -> str:
-    """What ``--extend`` adds: the next value, or the wider range."""
+    """Return the option for ``--extend``: the next value, or the wider range."""
     first = part.iloc[0]
     if name == "lr":
         return f"--lr {shlex.quote(first['range'] or labels.number(first['wider'], 4))}"
@@ -226,11 +226,11 @@ def _sentence(answer: Answer, problem: str) -> str:
     lost = set(rows.loc[rows["failures"] == 1, "optimizer"])
     cut = set(rows.loc[rows["trials"] == 0, "optimizer"])
     for rival in rows[~rows["first"]].sort_values("value", kind="stable")["optimizer"]:
-        if rival in lost:  # a ratio would be that of what a failure counts as
+        if rival in lost:  # a ratio would only show how a failure is counted
             parts.append(f"{rival} failed on every seed")
             continue
         if rival in cut:
-            parts.append(f"{rival} has no setting without a deadline's cut or a failed run")
+            parts.append(f"{rival} has no setting without a stopped or failed run")
             continue
         others = [name for name in names if name != rival]
         beaters = [name for name in others if against(answer, problem, name, rival)[3] == "better"]
@@ -252,7 +252,7 @@ def _first_place(answer: Answer, problem: str, note: str) -> str:
 
 
 def _how_open(answer: Answer, problem: str, firsts: Sequence[str]) -> str:
-    """Whether those in first place are equal, or how many blocks would tell them apart."""
+    """Say whether those in first place are equivalent, or how many blocks would decide."""
     pairs = [pair(answer, problem, firsts[0], name) for name in firsts[1:]]
     if not pairs:
         return ""
@@ -266,12 +266,12 @@ def _how_open(answer: Answer, problem: str, firsts: Sequence[str]) -> str:
 
 
 def pair(answer: Answer, problem: str, a: str, b: str) -> dict:
-    """The row of ``verdicts`` that has both, in whatever order."""
+    """Return the row of ``verdicts`` with both optimizers, in either order."""
     return answer.pairs[problem, frozenset((a, b))]
 
 
 def against(answer: Answer, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
-    """(ratio, low, high, verdict) of a pair, told of a."""
+    """Return (ratio, low, high, verdict) of a pair from the side of a."""
     row = pair(answer, problem, a, b)
     if row["a"] == a:
         return row["ratio"], row["low"], row["high"], row["verdict"]
@@ -281,7 +281,7 @@ def against(answer: Answer, problem: str, a: str, b: str) -> tuple[float, float,
 
 
 def times(ratio: float) -> str:
-    """A ratio to two digits, and to more where it is near 1; "140" where `labels.number` has 1.4e2."""
+    """Return a ratio to two digits, and to more where it is near 1; "140" where `labels.number` has 1.4e2."""
     if abs(ratio - 1) < 0.1:
         return labels.number(ratio, 3 if abs(ratio - 1) >= 0.01 else 4)
     return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)

@@ -1,4 +1,4 @@
-"""How sure an answer is, what it costs and what more seeds would tell, in words."""
+"""The certainty of an answer, its cost, and the seeds that would decide it, in words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = "better", "equivalent", "undecided
 
 
 def state(answer: Answer, problem: str) -> str:
-    """What is known of first place: one is better than the rest, several are equivalent, or it is undecided.
+    """Return the state of first place: one is better than the rest, several are equivalent, or it is undecided.
 
     "alone" where there is nothing to compare with, "failed" where every run failed.
     """
@@ -31,7 +31,7 @@ def state(answer: Answer, problem: str) -> str:
 
 
 def sure_text(answer: Answer, problem: str, seeds: int) -> str:
-    """How sure first place is, or what would decide it; seeds: those of a block."""
+    """Describe how sure first place is, or what would decide it; seeds: the number in a block."""
     known = state(answer, problem)
     if known in (ALONE, FAILED):
         return ""
@@ -54,7 +54,7 @@ def sure_text(answer: Answer, problem: str, seeds: int) -> str:
 
 
 def more_text(blocks: float, seeds: int) -> str:
-    """So many more blocks, and the seeds in them: "34 more blocks (238 more seeds)"."""
+    """Return a number of blocks with their seeds: "34 more blocks (238 more seeds)"."""
     if blocks > MOST_BLOCKS:
         return f"over {MOST_BLOCKS:,} more blocks of seeds"
     count = max(int(math.ceil(blocks)), 1)
@@ -62,7 +62,7 @@ def more_text(blocks: float, seeds: int) -> str:
 
 
 def cost_text(costs: dict) -> str:
-    """What an easy and the hardest target that is reached cost on average, from a row of the table of costs.
+    """Describe the average cost of an easy target and of the hardest one reached, from a row of the table of costs.
 
     A target that not all runs reach costs more than a run is given, so the text says how many arrived. Empty where no
     target is known or none is reached.
@@ -83,12 +83,12 @@ def _arrived(costs: dict, share: float) -> str:
 
 
 def samples_text(cost: float) -> str:
-    """Three digits with commas: "5,700", "1.2e6"."""
+    """Return a number to two digits with commas: "5,700", "1.2e6"."""
     return f"{float(f'{cost:.3g}'):,.0f}" if cost < 1e6 else labels.number(cost)
 
 
 def budget_text(runs: pd.DataFrame) -> str:
-    """What each of these runs was given: "6 epochs, 6,144 samples a run"."""
+    """Return the length of these runs: "6 epochs, 6,144 samples a run"."""
     done = runs[runs["status"] == "ok"]
     rows = done if len(done) else runs
     epochs, samples = float(rows["epochs"].median()), float(rows["samples"].median())

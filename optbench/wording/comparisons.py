@@ -1,4 +1,4 @@
-"""What a comparison of two result folders says, in sentences: the candidate told against its baseline."""
+"""Comparison of two results folders in sentences, the candidate against its baseline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOWN = 4
 
 
 def comparison_text(table: pd.DataFrame, problem: str, a: str = "A", b: str = "B") -> str:
-    """One problem of `optbench.compare`, or all of them: who is better and worse in b, and what else is known."""
+    """Describe one problem of `optbench.compare`, or all together: which optimizers are better or worse in b."""
     rows = table[table["problem"] == problem].to_dict("records")
     if not rows:
         return ""
@@ -50,7 +50,7 @@ def _names(rows: list[dict]) -> str:
 
 
 def _much(row: dict) -> str:
-    """How many times better or worse, with the interval turned the same way."""
+    """Return how many times better or worse, with its interval."""
     ratio, low, high = row["ratio"], row["low"], row["high"]
     if row["verdict"] == "better":
         ratio, low, high = (1 / each if each else np.inf for each in (ratio, high, low))

@@ -1,4 +1,4 @@
-"""What of a sweep ran eagerly, step by step in another library or in plain Python, and what a step of it cost."""
+"""Eager optimizers of a sweep, stepped by another library or plain Python, and the time of their steps."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from optbench.wording import labels
 
 
 def eager_optimizers(runs: pd.DataFrame, timings: pd.DataFrame) -> dict[str, str]:
-    """The optimizers of other libraries, and whose they are: {"torch:AdamW": "PyTorch"}; empty for older folders."""
+    """Return eager optimizers with their library: {"torch:AdamW": "PyTorch"}; empty for older folders."""
     table = _joined(runs, timings)
     table = table[table["eager"].isin(LIBRARIES.values())]
     return dict(zip(table["optimizer"], table["eager"], strict=True))
 
 
 def eager_text(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
-    """One sentence: who was eager, and what a step of a run took beside compiled ones; empty where nothing was."""
+    """Return a sentence: the eager optimizers, and the time of their steps beside compiled ones; empty for none."""
     table = _joined(runs, timings)
     table = table[table["ns_per_run_step"] > 0]  # of what has failed there is no time
     parts = []
@@ -35,7 +35,7 @@ def eager_text(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
 
 
 def _joined(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
-    """A row a cohort: timings with problem, optimizer, and whose steps they were, "" for compiled ones."""
+    """Return the timings of cohorts with problem, optimizer, and the library of their steps, "" for compiled ones."""
     notes = timings["eager"] if "eager" in timings else pd.Series("", timings.index)
     place = runs.drop_duplicates("cohort_id")[["cohort_id", "problem", "optimizer"]]
     return timings.assign(eager=notes.fillna("").astype(str)).merge(place, on="cohort_id")
@@ -47,7 +47,7 @@ def _few(names: pd.Series) -> str:
 
 
 def _middle(group: pd.DataFrame) -> float:
-    """Nanoseconds of a run-step, the median over cohorts: the first one of a process takes its time."""
+    """Return the median nanoseconds of a run-step over cohorts: the first one of a process is slow."""
     return float(group["ns_per_run_step"].median())
 
 

@@ -1,5 +1,4 @@
-"""What is to be known before a comparison is believed: the floor of rounding, a minimum that is stated too high, and
-ranges that were not the same for all."""
+"""Warnings about a comparison: the limit of rounding, a stated minimum that is too high, and unequal search ranges."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from optbench.wording import labels
 
 
 def texts(runs: pd.DataFrame, choose_by: str) -> Iterator[str]:
-    """Sentences on the table `runs` of a sweep that was compared by `choose_by`."""
+    """Yield the warnings about a table `runs` that was compared by `choose_by`."""
     floor = runs["problem"].map(landmarks(runs).set_index("problem")["floor"])
     tail = runs[LOG_TAIL].astype(np.float64) if LOG_TAIL in runs else np.nan  # which folders of before do not have
     if choose_by == LOG_TAIL and (tail <= np.log(floor) + 1e-9).any():
@@ -28,7 +27,7 @@ def texts(runs: pd.DataFrame, choose_by: str) -> Iterator[str]:
 
 
 def too_high(runs: pd.DataFrame) -> Iterator[str]:
-    """A sentence on each problem whose stated minimum is above a loss of the table `runs`."""
+    """Yield a sentence for each problem whose stated minimum is above a loss of the table `runs`."""
     for problem, most in below_minimum(runs).items():
         yield (
             f"Losses of {problem} lie up to {labels.number(most)} below the minimum that it states: its "
@@ -37,7 +36,7 @@ def too_high(runs: pd.DataFrame) -> Iterator[str]:
 
 
 def ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """A sentence on the parameters that several optimizers searched, and not in the same range.
+    """Yield a sentence on parameters that several optimizers searched in different ranges.
 
     searched: by optimizer, the ranges that trials were drawn from, by parameter.
     """

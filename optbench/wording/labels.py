@@ -1,4 +1,4 @@
-"""How numbers and configurations are written, the same in the terminal, on the page and in the figures."""
+"""Labels: numbers and configurations as text, the same in the terminal, on the page and in figures."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ def number(value, digits: int = 3) -> str:
 
 
 def batch_label(batch_size: int, full: bool) -> str:
-    """The batch size, with the full batch by its name."""
+    """Return the batch size, or "full"."""
     return "full" if full else str(int(batch_size))
 
 
 def optimizer_label(row, varied: dict[str, list[str]]) -> str:
-    """The optimizer's name, with the hyperparameters that the sweep varied: "adam(beta1=0.8)", "clip(adam, norm=2)"."""
+    """Return the optimizer's name with the hyperparameters that the sweep varied: "clip(adam, norm=2)"."""
     values = [f"{name}={number(row[name])}" for name in varied.get(row["optimizer"], []) if not pd.isna(row[name])]
     return with_values(str(row["optimizer"]), values)
 
 
 def with_values(name: str, values: list[str]) -> str:
-    """The optimizer's text with more inside its brackets: "clip(adam)" and "norm=2" make "clip(adam, norm=2)"."""
+    """Add values inside the brackets of a name: "clip(adam)" and "norm=2" make "clip(adam, norm=2)"."""
     opened = f"{name[:-1]}, " if name.endswith(")") else f"{name}("
     return f"{opened}{', '.join(values)})" if values else name
 
 
 def hyperparameter_text(row, columns: list[str]) -> str:
-    """All hyperparameters of a configuration: "beta1=0.9, eps=1e-8"; columns: `hyperparameter_columns` of its table."""
+    """Return all hyperparameters of a row: "beta1=0.9, eps=1e-8"; columns: `hyperparameter_columns` of its table."""
     return ", ".join(f"{name}={number(row[name])}" for name in columns if not pd.isna(row[name]))
 
 
 def interval_text(row) -> str:
-    """[low, high]; empty where one seed gives no interval."""
+    """Return "[low, high]"; empty for one seed, which gives no interval."""
     return f"[{number(row['low'])}, {number(row['high'])}]" if row["n"] > 1 else ""
 
 
 def failure_text(row) -> str:
-    """Failed seeds of all seeds: "2/6"."""
+    """Return the failed seeds of all seeds: "2/6"."""
     return f"{int(row['failures'])}/{int(row['n'])}"
 
 
 def notes(row, confidence: float = 0.95, edge: bool = True) -> list[str]:
-    """What a reader must know before relying on this row; empty if nothing. edge: name an end of the rates."""
+    """Return warnings about a row; none for most. edge: also where its rate lies at the edge of the search."""
     out = []
     if row["failures"] == row["n"]:
         out.append("every seed failed")
@@ -61,7 +61,7 @@ def notes(row, confidence: float = 0.95, edge: bool = True) -> list[str]:
     if not row["held_out"]:
         out.append("reported on the seeds it was tuned on")
     if row["unfinished"]:
-        out.append(f"{int(row['unfinished'])}/{int(row['n'])} stopped by the deadline")
+        out.append(f"{int(row['unfinished'])}/{int(row['n'])} stopped by --run-timeout")
     if row["n"] == 1:
         out.append("one seed: no interval")
     elif row["coverage"] < confidence:
@@ -70,7 +70,7 @@ def notes(row, confidence: float = 0.95, edge: bool = True) -> list[str]:
 
 
 def file_names(problems) -> dict[str, str]:
-    """For each problem a name that is safe in any file system and in a link, and no two the same."""
+    """Return a different name for each problem that is safe in any file system and in a link."""
     out: dict[str, str] = {}
     for problem in problems:
         plain = re.sub(r"[^a-z0-9._]+", "-", str(problem).lower()).strip("-.")
@@ -81,10 +81,10 @@ def file_names(problems) -> dict[str, str]:
 
 
 def shorten(text: str, length: int) -> str:
-    """At most `length` characters, the cut marked."""
+    """Cut a text to at most `length` characters, with an ellipsis."""
     return text if len(text) <= length else text[: max(length - 1, 1)].rstrip() + "…"
 
 
 def floor(start: float) -> float:
-    """Suboptimalities under this are drawn at it: about the resolution of float64 at a loss of size `start`."""
+    """Return the height at which smaller suboptimalities are drawn: about float64's resolution at a loss of `start`."""
     return 1e-16 * start if math.isfinite(start) and start > 0 else 1e-16

@@ -1,4 +1,4 @@
-"""The answer as a notebook shows it: sentences and a small table, in plain HTML without a style sheet or a script."""
+"""The answer in a notebook: sentences and a small table in plain HTML, without a style sheet or a script."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEADINGS = ("problem", "first", "batch size", "schedule", "rate", "value", "verd
 
 
 def notebook_html(results: Tables, tuning_seeds, choose_by: str, searched=None) -> str:
-    """The sentences of each problem and over all, and a row a winner; every name is escaped."""
+    """Return the sentences of each problem and over all, and a table of winners; every name is escaped."""
     runs = comparable(results.runs)
     head = f"<p>{len(results.runs):,} runs</p>"
     if runs.empty:

@@ -1,4 +1,4 @@
-"""Schedules in few words. The tables hold the full text, every parameter written out."""
+"""Short labels of schedules; the tables hold the full text with every parameter."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from optbench.contract.names import INNER, canonical, parse
 from optbench.wording.labels import shorten
 
 LONG = 30
-"""Up to here a schedule's text stands as it is."""
+"""Length up to which a schedule's text is its label."""
 LONGEST = 48
-"""What is longer still is cut: about what a row of a table has room for."""
+"""Maximum length of a label: about the width of a table's column."""
 
 
 def short_schedules(texts: Iterable[str]) -> dict[str, str]:
-    """For each text what labels call it, no two the same.
+    """Return a different label for each text of a schedule.
 
     A text of at most LONG characters stands as it is. A longer one is left with the parameters that tell it from
     others of its form: "warmup(cosine(final=0.0), fraction=0.1, ...)" is "warmup(cosine)" where it is the only one, and
@@ -28,7 +28,7 @@ def short_schedules(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _levels(text: str) -> list[tuple[str, dict]]:
-    """(name, parameters) of the schedule and of those that it stands around, from outside in."""
+    """Return (name, parameters) of the schedule and of those that it wraps, from outside in."""
     levels = []
     try:
         while text:
@@ -41,7 +41,7 @@ def _levels(text: str) -> list[tuple[str, dict]]:
 
 
 def _telling(levels: dict[str, list], text: str) -> str:
-    """The text, without the parameters in which all texts of its form agree."""
+    """Return the text without the parameters that are equal in all texts of its form."""
     form = [name for name, _ in levels[text]]
     alike = [other for other in levels.values() if [name for name, _ in other] == form]
     short = ""

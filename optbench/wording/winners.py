@@ -1,4 +1,4 @@
-"""Who is first on each problem and over all, with setting, lead, verdict and cost, as one table."""
+"""The table of winners: the best optimizers of each problem and over all, with setting, verdict, lead and cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALUE = ("value", "low", "high", "mean_rank", "failures", "blocks", "trials")
 
 
 def winners(results: Tables, tuning_seeds, choose_by: str, searched=None) -> pd.DataFrame:
-    """A row a problem and optimizer in first place; see `optbench.Results.winners`."""
+    """Return a row per problem and optimizer in first place; see `optbench.Results.winners`."""
     runs = comparable(results.runs)
     if runs.empty:
         return winners_table(None, pd.DataFrame(), [])
@@ -28,7 +28,7 @@ def winners(results: Tables, tuning_seeds, choose_by: str, searched=None) -> pd.
 
 
 def winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparameters: list[str]) -> pd.DataFrame:
-    """The same of an answer. spent: `optbench.analysis.costs` of the settings that it recommends."""
+    """Return the table of an answer. spent: `optbench.analysis.costs` of the settings that it recommends."""
     setting = ["batch_size", "schedule", "lr", *hyperparameters]
     targets = [name for name in spent.columns if name.startswith(("reached_", "samples_to_", "seconds_to_"))]
     columns = ["problem", "optimizer", *setting, *VALUE, *LEAD, *targets]
@@ -51,7 +51,7 @@ def winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparameters: l
 
 
 def _lead(answer: Answer, problem: str, name: str, firsts: list[str]) -> dict:
-    """Against the nearest rival: another in first place, or else the lowest of those behind."""
+    """Compare with the nearest rival: another in first place, or else the best of the others."""
     rows = answer.ranking[answer.ranking["problem"] == problem]
     others = rows[rows["optimizer"] != name]
     near = others[others["first"]] if len(firsts) > 1 else others
@@ -62,5 +62,5 @@ def _lead(answer: Answer, problem: str, name: str, firsts: list[str]) -> dict:
     rival = near.sort_values(by, kind="stable")["optimizer"].iloc[0]
     ratio, low, high, _ = against(answer, problem, name, rival)
     row = pair(answer, problem, name, rival)
-    told = {"rival": rival, "ratio": ratio, "ratio_low": low, "ratio_high": high}
-    return lead | told | {key: row[key] for key in ("p_adjusted", "blocks_needed")}
+    against_rival = {"rival": rival, "ratio": ratio, "ratio_low": low, "ratio_high": high}
+    return lead | against_rival | {key: row[key] for key in ("p_adjusted", "blocks_needed")}

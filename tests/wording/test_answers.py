@@ -52,9 +52,9 @@ def test_an_optimizer_whose_every_setting_was_cut_is_told_with_the_rest():
     rng = np.random.default_rng(0)
     runs = staged_table(lambda p, optimizer, *_: None if optimizer == "adam" else rng.standard_normal(), blocks=4)
     answer = answer_of(runs, [])
-    assert "no setting without a deadline's cut or a failed run" in answer.sentence("p")
+    assert "no setting without a stopped or failed run" in answer.sentence("p")
     texts = setting_texts(answer, runs)
-    assert sorted(texts) == [("p", "adam"), ("p", "gd")] and "8/8 stopped by the deadline" in texts["p", "adam"]
+    assert sorted(texts) == [("p", "adam"), ("p", "gd")] and "8/8 stopped by --run-timeout" in texts["p", "adam"]
 
 
 def test_over_all_problems():
@@ -82,7 +82,7 @@ def test_settings_in_words():
     runs = runs_table(rows)
     texts = setting_texts(answer_of(runs, [0, 1, 2]), runs)
     assert texts["p", "gd"].endswith("; 0.5 [0.5, inf] on 6 fresh seeds, 1 failed")
-    assert texts["z", "gd"].endswith("(6/6 stopped by the deadline)")
+    assert texts["z", "gd"].endswith("(6/6 stopped by --run-timeout)")
 
 
 def test_the_next_rate_of_a_grid_is_a_round_number():
@@ -205,4 +205,4 @@ def test_who_has_no_setting_left_shares_no_place():
 
     answer = answer_of(staged_table(value, blocks=4), [])
     assert answer.firsts("p") == ["adam"]
-    assert answer.sentence("p") == "p: adam is first; gd has no setting without a deadline's cut or a failed run"
+    assert answer.sentence("p") == "p: adam is first; gd has no setting without a stopped or failed run"
