@@ -10,7 +10,7 @@ import pandas as pd
 
 from optbench.analysis.comparison import ALL
 from optbench.analysis.folders import SECONDS, SETTINGS
-from optbench.cli.entries import counted, filled, print_lines
+from optbench.cli.console import counted, filled, print_lines
 
 # Letters: with it a line of the table has 80 columns; longer names have a line to themselves
 _NAME = 20

@@ -38,8 +38,7 @@ def list_names(
 ) -> None:
     """List optimizers, schedules or problems with formula and defaults, or data sets."""
     from optbench.catalogue import listing
-    from optbench.cli.console import load_catalogue, print_json
-    from optbench.cli.entries import counted, filled, print_entry, print_lines
+    from optbench.cli.console import counted, filled, load_catalogue, print_entry, print_json, print_lines
 
     catalogue = load_catalogue(plugin or ())
     rows = [row for each in ([kind] if kind is not None else listing.KINDS) for row in listing.rows(catalogue, each)]
@@ -59,7 +58,7 @@ def list_names(
 
 def _print_families(rows: Sequence[dict[str, Any]]) -> None:
     from optbench.catalogue.listing import values_text
-    from optbench.cli.entries import filled, print_entry, print_lines
+    from optbench.cli.console import filled, print_entry, print_lines
 
     indent = max(len(row["name"]) for row in rows) + 4
     for i, (title, group) in enumerate(_grouped(rows, lambda row: _TITLES.get(row["kind"], row["family"]))):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from optbench.cli import completion, groups
 from optbench.cli.options import Json, Plugin, option
+from optbench.contract.errors import OptbenchError, unknown
 
 _SHOWN = 10
 """Maximum dimension of a minimizer that is printed."""
@@ -49,13 +51,10 @@ def show(
     """Show all about a name: formula, parameters, memory, minimum, source; or as code of another library."""
     given = {"lr": lr, "schedule": schedule, "batch-size": batch_size, "epochs": epochs}
     if library is not None or any(value is not None for value in given.values()):
-        from optbench.cli.code import print_code
-
         print_code(name, library, given, json, plugin or ())
         return
     from optbench.catalogue import description
-    from optbench.cli.console import errors, load_catalogue, print_json, warn
-    from optbench.cli.entries import print_lines
+    from optbench.cli.console import errors, load_catalogue, print_json, print_lines, warn
 
     catalogue = load_catalogue(plugin or ())
     records, leads = description.describe_word(catalogue, name)
@@ -74,7 +73,7 @@ def show(
 
 def _print_record(record: dict[str, Any]) -> None:
     from optbench.catalogue.listing import value_text
-    from optbench.cli.entries import filled, print_entry, print_lines
+    from optbench.cli.console import filled, print_entry, print_lines
 
     print_lines((f"{record['kind'].replace('_', ' ')} {record['name']}", "bold"))
     for paragraph in record["description"].split("\n\n"):
@@ -104,7 +103,7 @@ def _remark(parameter: dict[str, Any]) -> str:
 
 
 def _optimizer(record: dict[str, Any]) -> dict[str, str]:
-    from optbench.cli.entries import counted
+    from optbench.cli.console import counted
 
     state, sums = record["state"], record["sums"]
     slots = {place: state[f"by_{place}"] for place in ("parameter", "block", "run")}
@@ -212,3 +211,47 @@ def _shape(block: Sequence[int]) -> str:
 
 def _point(coordinates: Sequence[float]) -> str:
     return f"({', '.join(f'{each:.6g}' for each in coordinates)})"
+
+
+def print_code(
+    name: str, library: str | None, given: Mapping[str, Any], json: bool, plugins: Iterable[str | Path]
+) -> None:
+    """Print the code of a setting for a library, and nothing else; raise OptbenchError for options that conflict."""
+    from optbench.catalogue import loader
+    from optbench.contract import names
+    from optbench.contract.equals import LIBRARIES
+    from optbench.translation.code import training_code
+
+    options = {key: value for key, value in given.items() if value is not None}
+    if library is None:
+        raise OptbenchError(f"--{next(iter(options))} is for code: say in which library, --as {', '.join(LIBRARIES)}")
+    if library not in LIBRARIES:
+        raise unknown("library", library, LIBRARIES)
+    if json:
+        raise OptbenchError("--as prints code, and --json facts: give one of them")
+    catalogue = loader.load_all(plugins)
+    name = _resolve(catalogue, name)
+    bare = name.strip().partition("(")[0]
+    for kind in ("problem", "schedule", "schedule_wrapper"):
+        if bare in getattr(catalogue, f"{kind}s"):
+            hint = f"; its schedule is an option: --schedule {names.parse(name)[0]}" if kind != "problem" else ""
+            raise OptbenchError(f"--as wants an optimizer, and {bare} is a {kind.replace('_', ' ')}{hint}")
+    if "batch-size" in options:
+        options["batch_size"] = _batch_size(options.pop("batch-size"))
+    print(training_code(name, library, plugin=tuple(plugins), **options), end="")
+
+
+def _resolve(catalogue: Any, name: str) -> str:
+    """Return the name that another spelling, such as AdamW, stands for, if it is one and needs no remark."""
+    from optbench.catalogue.aliases import resolve_alias
+    from optbench.catalogue.description import everything
+    from optbench.contract.eager import library_and_name
+
+    known, (word, bracket, inside) = everything(catalogue), name.strip().partition("(")
+    leads = {} if word in known or library_and_name(word) else resolve_alias(name.strip(), known)
+    lead, remark = next(iter(leads.items()), ("", ""))
+    return f"{lead}{bracket}{inside}" if len(leads) == 1 and not remark and "(" not in lead else name
+
+
+def _batch_size(text: str) -> int | str:
+    return int(text) if text.strip().isdecimal() else text

@@ -123,8 +123,7 @@ def print_notes(plan: Plan) -> None:
 
 def print_summary(finished: LoadedSweep) -> None:
     """Print the verdict on each problem with its settings, where to search wider, and the cost."""
-    from optbench.cli.console import command, paragraph
-    from optbench.cli.entries import counted
+    from optbench.cli.console import command, counted, paragraph
     from optbench.wording import answers
     from optbench.wording.eager import eager_text
 
