@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optbench.catalogue import loader
+from optbench.contract.columns import PER_STEP
 from optbench.engine.cohort import Cohort, Lane
 
 CATALOGUE = loader.load()
@@ -154,7 +155,7 @@ COHORTS += [
 ]
 COHORTS += [Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("lamb", "lookahead(momentum)", "novograd", "prodigy")]
 
-SEEN = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions", "w", "diverged_at")
+SEEN = (*PER_STEP, "train", "test", "positions", "w", "diverged_at")
 ONCE = ("w", "diverged_at")
 """What there is once a lane, not once a point."""
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from optbench.catalogue import loader
 from optbench.compiler import problem_kernels
+from optbench.contract.columns import PER_STEP
 from optbench.engine import run as engine
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.update import Update
@@ -21,7 +22,7 @@ KINDS = {
 ONE_OF_EACH_KIND = sorted({"gd", "momentum", "rmsprop", "adam", *KINDS.values()})
 SCHEDULES = sorted(CATALOGUE.schedules)
 PROBLEMS = sorted(CATALOGUE.problems)
-CURVES = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
+CURVES = (*PER_STEP, "train", "test", "positions")
 GUARD = 12345.0
 
 

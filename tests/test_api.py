@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import optbench
+from optbench.contract.columns import CURVES
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.spec_files import read
 
@@ -58,9 +59,7 @@ def test_minimize_gives_weights_curve_and_status():
     x, y = found.w
     loss = (1 - x) ** 2 + 100 * (y - x**2) ** 2
     assert found.loss == pytest.approx(loss, rel=1e-12) == found.suboptimality and loss < 1e-6
-    assert list(found.curve)[:8] == [
-        "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm"
-    ]  # fmt: skip
+    assert tuple(found.curve)[: len(CURVES) - 1] == CURVES[1:]
     assert found.curve["step"].iloc[[0, -1]].tolist() == [0, 2000] and found.curve["lr"].iloc[1:].eq(0.05).all()
     assert found.curve["train_loss"].iloc[-1] == found.loss and "run_id" not in found.curve
 

@@ -105,6 +105,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
 }
 RUNS = tuple(column.name for column in TABLES["runs"])
 CURVES = tuple(column.name for column in TABLES["curves"])
+PER_STEP = tuple(column.name for column in TABLES["curves"] if column.per_step)
 FORMER = ("tail_source",)
 """Columns of ``runs`` that folders of older versions have."""
 _ANYWHERE = {column.name: column for table in reversed(TABLES.values()) for column in table}

@@ -1,4 +1,4 @@
-"""The one loader of a result folder: its tables, read when they are asked for."""
+"""The results of a sweep, and the one loader of a results folder."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -76,15 +76,15 @@ class Results(Verdicts):
 
     @property
     def points(self) -> Callable[[pd.Series], Iterable[Points]] | None:
-        """What reads the points of runs from the folder, some runs at a time; None where the curves are in memory.
+        """The function that reads the points of runs from the folder, some runs at a time.
 
         Returns:
-            A function of run ids, or None.
+            A function of run ids; None where the curves are in memory.
         """
         return None if self._curves is not None or self._source is None else self._source.points
 
     def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame:
-        """The rows of ``curves`` of these runs alone.
+        """Return the rows of ``curves`` of these runs alone.
 
         Args:
             run_ids: those of the runs.
@@ -106,7 +106,7 @@ class Results(Verdicts):
         ``results.plot.curves(problem="mlp")`` is ``optbench.figures.curves(results, problem="mlp")``.
 
         Returns:
-            What has them as methods; each returns the axes that it drew on.
+            An object with a method a figure, which returns the axes that it drew on.
         """
         from optbench.figures.accessor import Plot
 
@@ -119,7 +119,7 @@ class Results(Verdicts):
         return f"optbench {version}  ·  {self.provenance.get('command', 'command not recorded')}"
 
     def problem(self, name: str) -> dict[str, Any]:
-        """The row of ``problems`` for one problem.
+        """Return the row of ``problems`` for one problem.
 
         Args:
             name: as it stands in the tables.
@@ -131,10 +131,10 @@ class Results(Verdicts):
         return rows.iloc[0].to_dict() if len(rows) else {}
 
     def in_memory(self) -> "Results":
-        """The same without the folder, which may go then.
+        """Return these results with all tables in memory, so that the folder may be deleted.
 
         Returns:
-            Results that hold all their tables.
+            The same results without a folder.
         """
         tables = (self.runs, self.curves, self.timings, self.problems, self.landscapes)
         held = Results(*tables, self.provenance, paths=self.paths, snippets=self.snippets)
@@ -143,7 +143,7 @@ class Results(Verdicts):
 
 
 def load(path: str | Path) -> Results:
-    """The results of a sweep, or of as much of it as is finished: ``missing`` then says what is not.
+    """Load the results of a sweep, or of as much of it as is finished: ``missing`` then says what is not.
 
     Args:
         path: the folder that ``sweep --out`` wrote.

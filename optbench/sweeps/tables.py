@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from optbench.contract.columns import CURVES, RUNS, TABLES
+from optbench.contract.columns import CURVES, PER_STEP, RUNS
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import CohortOutcome, Outcome
 from optbench.engine.tail import log_tail
 
-_PER_STEP = tuple(column.name for column in TABLES["curves"] if column.per_step)
 # Settings of cohorts whose seeds run one after the other; to make their columns takes as long as a small cohort's steps
 _CACHED = 64
 """Parts of cohorts whose shared columns are cached."""
@@ -96,8 +95,9 @@ def failed_tables(cohort: Cohort, key: CohortKey, run_ids: Sequence[str], reason
 def _empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
     count, nothing = len(cohort.lanes), np.full((1, len(cohort.lanes)), np.nan)
     values = np.full((1, 1 + len(cohort.problem.metrics), count), np.nan)
+    per_step: dict[str, Any] = dict.fromkeys(PER_STEP, nothing)
     part = Outcome(
-        steps=0, points=np.array([0]), lr=nothing, batch_loss=nothing, gradient_norm=nothing, train=values, test=values,
+        steps=0, points=np.array([0]), **per_step, train=values, test=values,
         positions=np.full((1, 2 if cohort.problem.dim == 2 else 0, count), np.nan),
         w=np.full((count, cohort.problem.dim), np.nan), diverged_at=np.zeros(count, np.int64), evaluation_seconds=0.0,
         failures=(reason,) * count,
@@ -186,7 +186,7 @@ def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str], shared: _Shared) 
         return values.T.ravel()[rows]
 
     measured = {"train_loss": part.train[:, 0], "test_loss": part.test[:, 0]}
-    measured |= {name: getattr(part, name) for name in _PER_STEP}
+    measured |= {name: getattr(part, name) for name in PER_STEP}
     run_id = pa.array(ids, pa.string()).take(points.pop("run"))
     fixed = {"run_id": run_id, **points}
     fixed |= {name: column(values) for name, values in measured.items()}

@@ -20,7 +20,7 @@ from optbench.sweeps.store.manifest import Entry
 # 2^18, 2^19, 2^20: peak of the whole sweep 1.04, 1.18, 1.44 GiB; curves 433, 400, 384 MB
 ROWS = 1 << 19
 """Rows of a row group."""
-_PER_STEP = {column.name for column in columns.TABLES["curves"] if column.per_step} - {"lr"}
+_MEASURED = {*columns.PER_STEP} - {"lr"}
 
 Pairs = Sequence[tuple[Entry, str]]
 """Cohorts of the plan, each with the id of a file that holds runs of it."""
@@ -80,7 +80,7 @@ def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table
     Raises OSError where the disk refuses, and leaves what was there before.
     """
     # Measured values hardly ever repeat: a dictionary of them takes longer than to write them, and more space.
-    repeated = [name for name in schema.names if not columns.is_metric(name) and name not in _PER_STEP]
+    repeated = [name for name in schema.names if not columns.is_metric(name) and name not in _MEASURED]
     waiting, rows = [schema.empty_table()], 0
 
     def write(table: pa.Table) -> None:
