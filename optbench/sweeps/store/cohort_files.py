@@ -182,7 +182,8 @@ def _wrong_schema(name: str, text: bytes) -> str:
 def _table(stream: memoryview) -> pa.Table:
     """Return the table. Raise Damaged where Arrow cannot read it: Arrow does not check what it is given."""
     try:
-        found = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
+        # A copy: the table may point into it, and would else keep the whole file in memory.
+        found = pa.ipc.open_stream(pa.py_buffer(bytes(stream))).read_all()
         found.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Damaged(" ".join(str(error).split())) from None
