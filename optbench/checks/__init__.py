@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from optbench.catalogue.loader import Catalogue
-from optbench.checks import optimizers, problem, schedule
+from optbench.checks import optimizers, problem, quick
 from optbench.checks.failure import CheckFailed, NotApplicable
 from optbench.contract.errors import in_one_line
 
 _CHECKS: dict[str, tuple] = {
     "optimizer": optimizers.RULE, "baseline": optimizers.BASELINE, "eager": optimizers.EAGER,
-    "schedule": schedule.CHECKS, "problem": problem.CHECKS,
+    "schedule": quick.SCHEDULE, "problem": problem.CHECKS,
 }  # fmt: skip
 _FIRST = {*optimizers.FIRST, *problem.FIRST}
 """If one of these checks fails, the others of the record cannot run."""

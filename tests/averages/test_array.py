@@ -16,20 +16,16 @@ def series(*shape, dtype="float64"):
     return (3 + np.random.default_rng(0).standard_normal(shape)).astype(dtype)
 
 
+@CORRECTED
 @pytest.mark.parametrize("beta", BETAS)
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 5, 7, 8, 1001])
-def test_plain_average_follows_the_recurrence(beta, length):
+def test_the_average_follows_the_recurrence(beta, length, corrected):
     x = series(length)
-    made = ewa(x, beta)
+    made = ewa(x, beta, bias_correction=corrected)
     assert made.shape == (length,) and made.dtype == np.float64
-    np.testing.assert_allclose(made, twin(x, beta), rtol=1e-13)
-
-
-@pytest.mark.parametrize("beta", BETAS[:-1])
-@pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 5, 7, 8, 1001])
-def test_corrected_average_follows_the_formula(beta, length):
-    x = series(length)
-    np.testing.assert_allclose(ewa(x, beta, bias_correction=True), twin(x, beta, bias_correction=True), rtol=1e-12)
+    if corrected and beta == BETAS[-1]:
+        return  # the naive 1 - beta^t loses digits there; the plain mean is the reference below
+    np.testing.assert_allclose(made, twin(x, beta, corrected), rtol=1e-12 if corrected else 1e-13)
 
 
 @pytest.mark.parametrize("beta", [*BETAS[:-1], 0.99999])

@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pytest
-from twins import ewa as twin
 
 from optbench import EWA, OptbenchError, ewa
 
@@ -72,18 +71,6 @@ def test_what_is_not_finite_or_too_large_goes_the_same_way(beta, bad, corrected)
 def test_after_the_correction_has_faded(beta, corrected):
     x = series(1000)
     assert_same_bits(streamed(x, beta, corrected), ewa(x, beta, corrected))
-
-
-@CORRECTED
-@pytest.mark.parametrize("beta", BETAS[:-1])
-def test_the_recurrence_of_the_lecture(beta, corrected):
-    x = series(40)
-    np.testing.assert_allclose(streamed(x, beta, corrected), twin(x, beta, corrected), rtol=1e-12)
-
-
-def test_the_lectures_temperatures():
-    average = EWA(0.9)
-    np.testing.assert_allclose([average.update(theta) for theta in (40, 49, 45)], [4.0, 8.5, 12.15], rtol=1e-14)
 
 
 @pytest.mark.parametrize("theta", [1, 1.0, np.float32(1), np.float64(1), np.ones(3, "float32"), np.ones((2, 2), int)])
