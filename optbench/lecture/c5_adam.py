@@ -11,7 +11,6 @@ from optbench.analysis.targets import speedup
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
 from optbench.claims.record import Budget, Claim, Measured, fresh_seeds
-from optbench.lecture.planes import gradients
 from optbench.lecture.runs import tuned_costs
 
 STEPS = (1, 10, 50)
@@ -29,11 +28,12 @@ def rates(budget: Budget) -> dict[str, pd.DataFrame]:
     the direction of this gradient and no memory of others; the second moment, which makes the rate, is untouched.
     """
     problem, rate, rows = optbench.problems()["softmax"].build(), 0.003, []
+    objective = optbench.objective(problem)
     for optimizer in ("gd", "adam(beta1=0)"):
         for seed in fresh_seeds(1 if optimizer == "gd" else 3 if budget.quick else 6):
             for steps in STEPS:
                 before, after = (_weights(problem, optimizer, rate, count, seed) for count in (steps - 1, steps))
-                gradient = gradients(problem, before[:, None])[:, 0]
+                gradient = objective(before)[1][0]
                 moving = np.abs(gradient) > 1e-9  # the pixels of the corners are always black
                 effective = (before - after)[moving] / gradient[moving] / rate
                 rows.append((optimizer, seed, steps, *np.quantile(effective, [0.1, 0.5, 0.9])))

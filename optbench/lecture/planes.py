@@ -64,27 +64,13 @@ def _path_table(label, seed, w, loss, problem, hessian, steep, flat) -> pd.DataF
     return pd.DataFrame(columns | {"gradient_1": gradient[:, 0], "gradient_2": gradient[:, 1]})
 
 
-def curvature(problem) -> tuple[np.ndarray, np.ndarray]:
+def curvature(problem: optbench.Problem) -> tuple[np.ndarray, np.ndarray]:
     """Return the Hessian of a quadratic of two parameters and its eigenvectors as rows, flat first.
 
     Its columns are the gradients one unit beside the minimizer.
     """
-    w = problem.minimizer[:, None] + np.eye(problem.dim)
-    hessian = gradients(problem, w)
+    hessian = optbench.objective(problem, runs=problem.dim)(problem.minimizer + np.eye(problem.dim))[1].T
     return hessian, np.linalg.eigh(hessian)[1].T
-
-
-def gradients(problem, w: np.ndarray) -> np.ndarray:
-    """Return exact gradients (on all examples) at the columns of w, (dim, points), of a problem in lanes form."""
-    g, f = np.zeros(w.shape), np.zeros(w.shape[1])
-    x, y = problem.data or (np.zeros((1, 1)), np.zeros(1))
-    work = np.zeros(problem.work(len(x), w.shape[1]) if problem.work else 0)
-    known = {"w": np.ascontiguousarray(w), "g": g, "f": f, "x": np.asarray(x, float), "y": np.asarray(y, float)}
-    known |= {"constants": np.asarray(problem.constants, float), "layout": np.asarray(problem.layout, np.int64)}
-    known["work"] = work
-    function = problem.value_and_gradient
-    function(**{name: known[name] for name in function.__code__.co_varnames[: function.__code__.co_argcount]})
-    return g
 
 
 def path_length(path: pd.DataFrame, column: str = "steep") -> float:

@@ -1,26 +1,11 @@
-"""Paths in the plane: gradients by finite differences, paths in closed form."""
+"""Paths in the plane, in closed form."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from harness import problem_of
 from matplotlib.figure import Figure
 
 from optbench.lecture import planes
-
-
-def test_gradients_are_those_of_finite_differences():
-    problem = problem_of("quadratic(dim=2, condition=30.0)")
-    w, step = np.array([[0.3, -1.0], [2.0, 0.5]]), 1e-6
-
-    def value(points):
-        g, f = np.zeros(points.shape), np.zeros(points.shape[1])
-        problem.value_and_gradient(points, g, f, np.asarray(problem.constants), np.zeros(points.size))
-        return f
-
-    shifts = [value(w + step * unit[:, None]) - value(w - step * unit[:, None]) for unit in np.eye(2)]
-    found = planes.gradients(problem, w)
-    np.testing.assert_allclose(found, np.array(shifts) / (2 * step), rtol=1e-6, atol=1e-8)
 
 
 def test_a_path_in_the_axes_of_the_bowl():
