@@ -5,7 +5,8 @@ Equal values give the same name, and the file is written once: below ``OPTBENCH_
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (),
 
     ``x``: an array (n, ...), or a table: a DataFrame, or what turns itself into one (``to_pandas``). ``y``: (n,), or
     the name of a column. ``test``: a pair of arrays, where the test examples are fixed. ``drop``: columns to leave out.
-    Raises OptbenchError, which begins with ``owner``, for what is none of these, and where no file can be written.
+    Raises OptbenchError, which begins with ``owner``, for anything else, and where no file can be written.
     """
     place = cache_folder() / "arrays" if folder is None else path_of(f"{owner}: folder", folder)
     table, drop = _table(owner, x), [each.strip() for each in drop]
@@ -43,15 +44,14 @@ def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (),
         if isinstance(y, str):
             raise OptbenchError(f"{owner}: y={shown(y)} names a column, and X is no table: a DataFrame has names")
         x = _array(owner, "X", x)
-        if x.dtype.kind not in "biuf":
-            import pandas as pd
+        if x.dtype.kind in "biuf":
+            if drop:
+                raise OptbenchError(f"{owner}: drop= is for tables, whose columns have names; here X is an array")
+            return _keep_arrays(owner, x, y, test, place)
+        import pandas as pd
 
-            table = pd.DataFrame(x.reshape(len(x), -1)).infer_objects()
-            table = table.set_axis([f"x{i}" for i in range(table.shape[1])], axis=1)
-    if table is None:
-        if drop:
-            raise OptbenchError(f"{owner}: drop= is for tables, whose columns have names; here X is an array")
-        return _keep_arrays(owner, x, y, test, place)
+        table = pd.DataFrame(x.reshape(len(x), -1)).infer_objects()
+        table = table.set_axis([f"x{i}" for i in range(table.shape[1])], axis=1)
     if test is not None:
         raise OptbenchError(f"{owner}: test= is for arrays of numbers; of a table, a fifth of the rows is for testing")
     return _keep_table(owner, *_with_target(owner, table, y, drop), place)
@@ -60,10 +60,9 @@ def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (),
 def _table(owner, x):
     """Return X as a DataFrame with stripped names; None where it is an array."""
     x = x.to_pandas() if hasattr(x, "to_pandas") else x
-    if not (hasattr(x, "columns") and hasattr(x, "iloc")):
-        if not (hasattr(x, "to_frame") and hasattr(x, "iloc")):
-            return None
-        x = x.to_frame()
+    if not hasattr(x, "iloc"):
+        return None
+    x = x if hasattr(x, "columns") else x.to_frame()
     table = x.set_axis([name.strip() if isinstance(name, str) else f"x{name}" for name in x.columns], axis=1)
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]
@@ -71,36 +70,37 @@ def _table(owner, x):
     return table
 
 
-def _array(owner, name, values) -> np.ndarray:
-    """Return an array of at least two axes, in memory and without a mask."""
-    _refuse_ranges(owner, name, values)
+def _in_memory(owner, name, values) -> np.ndarray:
+    """Return values as an array in memory, without a mask, and decoded."""
+    if isinstance(values, range) and len(values) > arguments.MOST_ITEMS:  # NumPy would write it out first
+        raise OptbenchError(f"{owner}: {name}={shown(values)} must be an array")
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
-        rows, features = values.shape
-        resources.need_memory(
-            f"{owner}: {name} of {rows:,} x {features:,} without its zeros; dense it", 8 * rows * features
-        )
+        size = f"{owner}: {name} of {values.shape[0]:,} x {values.shape[1]:,} without its zeros; dense it"
+        resources.need_memory(size, resources.REAL * values.shape[0] * values.shape[1])
         values = values.toarray()
-    if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(float).filled(np.nan)
     try:
-        found = np.asarray(values)
-    except Exception as error:  # a tensor that has a gradient, or stands on a GPU; rows of several lengths
+        values = values.astype(float).filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values
+        return decoded(f"{owner}: {name}", np.asarray(values))
+    except OptbenchError:
+        raise
+    except Exception as error:  # a tensor that has a gradient, or is on a GPU; rows of several lengths
         raise OptbenchError(f"{owner}: {name} is no array: {in_one_line(error)}") from error
+
+
+def _array(owner, name, values) -> np.ndarray:
+    """Return an array of at least two axes."""
+    found = _in_memory(owner, name, values)
     if found.ndim < 2 or not found.size:
         hint = f"; one feature is {name}.reshape(-1, 1)" if found.ndim == 1 else ""
         raise OptbenchError(f"{owner}: {name} must be (rows, features), not {found.shape}{hint}")
-    if found.dtype.kind not in "biufOUS":
+    if found.dtype.kind not in "biufOU":
         raise OptbenchError(f"{owner}: {name} must hold numbers or texts, not {found.dtype}")
-    return decoded(f"{owner}: {name}", found)
+    return found
 
 
 def _targets(owner, name, values, rows) -> np.ndarray:
-    """Return (n,) numbers or texts."""
-    _refuse_ranges(owner, name, values)
-    try:
-        found = np.asarray(values.astype(float).filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values)
-    except Exception as error:
-        raise OptbenchError(f"{owner}: {name} is no array: {in_one_line(error)}") from error
+    """Return (rows,) numbers or texts."""
+    found = _in_memory(owner, name, values)
     if found.ndim == 2 and found.shape[1] > 1:
         raise OptbenchError(
             f"{owner}: {name} must be (rows,), not {found.shape}; of one column a class, {name}.argmax(axis=1)"
@@ -108,26 +108,17 @@ def _targets(owner, name, values, rows) -> np.ndarray:
     if found.shape not in ((rows,), (rows, 1)):
         raise OptbenchError(f"{owner}: X has {rows:,} rows, and {name} is {found.shape}")
     found = found.reshape(-1)
-    found = decoded(f"{owner}: {name}", found)
+    if found.dtype.kind == "O" and all(isinstance(each, str) for each in found):
+        return found.astype(str)
     if found.dtype.kind == "O":
-        found = found.astype(str) if all(isinstance(each, str) for each in found) else _numbers(owner, name, found)
+        try:
+            numbers = [np.nan if each is None else each for each in found.tolist()]
+            return np.array(numbers).astype(float, casting="safe")
+        except (TypeError, ValueError, OverflowError):
+            raise OptbenchError(f"{owner}: {name} holds values of several kinds: give texts, or numbers") from None
     if found.dtype.kind not in "biufU":
         raise OptbenchError(f"{owner}: {name} must hold numbers or texts, not {found.dtype}")
     return found
-
-
-def _refuse_ranges(owner, name, values):
-    if isinstance(values, range) and len(values) > arguments.MOST_ITEMS:  # which NumPy would write out first
-        raise OptbenchError(f"{owner}: {name}={shown(values)} must be an array")
-
-
-def _numbers(owner, name, values):
-    try:
-        return np.array([np.nan if each is None else each for each in values.tolist()]).astype(float, casting="safe")
-    except (TypeError, ValueError, OverflowError):
-        raise OptbenchError(
-            f"{owner}: {name} holds values of several kinds: texts, or numbers, are asked for"
-        ) from None
 
 
 def _keep_arrays(owner, x, y, test, place) -> Kept:
@@ -153,52 +144,39 @@ def _bytes(array):
 def _with_target(owner, table, y, drop):
     """Return the table without dropped columns and with y as one, and the name of that."""
     drop = split_columns(drop, table.columns)
-    for name in drop:
-        if name not in table.columns:
-            raise unknown(f"column of X in {owner}: drop", name, table.columns)
     y = _one_column(owner, y)
+    wanted = [("drop", name) for name in drop] + ([("y", y.strip())] if isinstance(y, str) else [])
+    for key, name in wanted:
+        if name not in table.columns:
+            raise unknown(f"column of X in {owner}: {key}", name, table.columns)
     if isinstance(y, str):
-        y = y.strip()
-        if y not in table.columns:
-            raise unknown(f"column of X in {owner}: y", y, table.columns)
-        if y in drop:
-            raise OptbenchError(f"{owner}: drop= leaves out {y!r}, which is y")
-        return table.drop(columns=list(drop)), y
-    table = table.drop(columns=list(drop))
-    if hasattr(y, "to_frame") and hasattr(y, "index") and not y.index.equals(table.index):
+        if y.strip() in drop:
+            raise OptbenchError(f"{owner}: drop= leaves out {y.strip()!r}, which is y")
+        return table.drop(columns=drop), y.strip()
+    table = table.drop(columns=drop)
+    labeled = hasattr(y, "iloc")
+    if labeled and hasattr(y, "index") and not y.index.equals(table.index):
         raise OptbenchError(
             f"{owner}: the rows of X and y have different labels: bring both in one order, reset_index(drop=True)"
         )
     name = getattr(y, "name", None)
     name = "" if name is None else str(name).strip()
     if name and name in table.columns:
-        raise OptbenchError(
-            f"{owner}: y is called {name!r}, and so is a column of X, which would tell it: drop={name!r}"
-        )
-    name = name or next(each for each in _free() if each not in table.columns)
-    if hasattr(y, "iloc"):
-        if len(y) != len(table):
-            raise OptbenchError(f"{owner}: X has {len(table):,} rows, and y {len(y):,}")
-        return table.assign(**{name: y.array}), name
-    return table.assign(**{name: _targets(owner, "y", y, len(table))}), name
+        raise OptbenchError(f"{owner}: y is called {name!r}, and so is a column of X, which has y: drop={name!r}")
+    free = itertools.chain(["target"], (f"target_{i}" for i in itertools.count()))
+    name = name or next(each for each in free if each not in table.columns)
+    return table.assign(**{name: y.array if labeled else _targets(owner, "y", y, len(table))}), name
 
 
 def _one_column(owner, y):
     """Return the column of a table of one; anything else unchanged."""
-    if not hasattr(y, "columns"):
-        return y
-    y = y.to_pandas() if hasattr(y, "to_pandas") else y
-    if not hasattr(y, "iloc"):
+    y = y.to_pandas() if hasattr(y, "columns") and hasattr(y, "to_pandas") else y
+    if not (hasattr(y, "columns") and hasattr(y, "iloc")):
         return y
     if y.shape[1] != 1:
         names = ", ".join(map(str, y.columns[:3])) + ", ..." * (y.shape[1] > 3)
         raise OptbenchError(f"{owner}: y is a table of {y.shape[1]:,} columns ({names}): give one of them")
     return y.iloc[:, 0]
-
-
-def _free() -> Iterable[str]:
-    yield "target"
-    yield from (f"target_{i}" for i in range(10**9))
 
 
 def _keep_table(owner, table, target, place) -> Kept:

@@ -154,7 +154,7 @@ WRONG = [
     ("logistic", TABLE, "chrn", {}, "unknown column of X in with_data: y 'chrn': did you mean 'churn'?"),
     ("logistic", TABLE, "churn", {"drop": "ctiy"}, "column of X in with_data: drop 'ctiy': did you mean 'city'?"),
     ("logistic", TABLE, "churn", {"drop": ["churn"]}, "with_data: drop= leaves out 'churn', which is y"),
-    ("logistic", TABLE, TABLE.churn, {}, "y is called 'churn', and so is a column of X, which would tell it"),
+    ("logistic", TABLE, TABLE.churn, {}, "y is called 'churn', and so is a column of X, which has y"),
     ("logistic", TABLE, TABLE.churn[::-1].rename("y"), {}, "the rows of X and y have different labels"),
     ("logistic", TABLE, "churn", {"test": (X, Y)}, "test= is for arrays of numbers"),
     ("logistic", TABLE.assign(o=[object()] * ROWS), "churn", {}, "X cannot be kept in a file"),
