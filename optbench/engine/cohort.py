@@ -1,6 +1,6 @@
-"""A cohort: the one object that says what is to be run, from the spec and the Python functions down to the engine.
+"""A cohort: runs that share problem, optimizer, start point, mini-batches and precision, and when they are evaluated.
 
-Its runs share problem, optimizer, start point, mini-batches and precision; a single run is a cohort of one lane.
+A single run is a cohort of one lane.
 """
 
 import copy
@@ -17,15 +17,26 @@ from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.types import Device, DtypeName
 from optbench.engine import batches, settings
-from optbench.engine.points import evaluation_points
 
 MOST_EVERY = 10_000_000
 """The most steps that are evaluated one by one: their curve of one run takes a gigabyte."""
+_MOST = 24
+"""Points between start and end: eight a decade over three decades of steps draw a smooth curve on a log axis."""
+_SHARE = 0.15
+"""The cost of evaluations on data, as a share of the run's own work."""
+_LEAST = 6
+"""Points of a run on data whatever they cost."""
+_PASS = 3
+"""A training pass over an example costs about as much as this many forward passes; with one hidden layer two."""
+_TAIL = 12
+"""Points in the last fifth, where that share allows them."""
+_LEAST_TAIL = 5
+"""Points in the last fifth, whatever they cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What one run of a cohort does not share with the others."""
+    """The settings of one run of a cohort that the others need not share."""
 
     lr: float
     schedule: Schedule
@@ -36,7 +47,15 @@ class Lane:
 class Cohort:
     """Runs that share all but rate, schedule and hyperparameters. Raises OptbenchError for a value that cannot run.
 
-    batch_size: examples a step; a larger one than the problem has is the full batch. steps: updates.
+    Attributes:
+        batch_size: examples a step; a larger one than the problem has is the full batch.
+        steps: updates of each run.
+        seed: of the start point, the order of the examples, and the gradient noise.
+        points: steps to evaluate at, besides the first and the last; None: the engine's choice, log-spaced.
+        start: (dim,), in place of the problem's own start point.
+        deadline: seconds after which a run ends where it is. Lanes of one call take turns, and each adds its own
+            deadline to that of the call, so that all have the same however many there are.
+        evaluated: (p,): the steps to evaluate at, in order.
     """
 
     problem: Problem
@@ -45,18 +64,12 @@ class Cohort:
     batch_size: int
     steps: int
     seed: int = 0
-    """Of the start point, the order of the examples, and the gradient noise."""
     dtype: DtypeName = "float64"
     points: Sequence[int] | Literal["every"] | None = None
-    """Steps to evaluate at, besides the first and the last; None: some, log-spaced."""
     start: np.ndarray | None = None
-    """(dim,), in the place of the problem's own start point."""
     deadline: float | None = None
-    """Seconds after which a run ends where it is. One of several that run together takes its share of their time, so
-    that all have the same, however many there are and however many calls they take."""
     device: Device = "cpu"
     evaluated: np.ndarray = field(init=False, repr=False)
-    """(p,): the steps to evaluate at, in order."""
 
     def __post_init__(self) -> None:
         for name in ("seed", "dtype", "deadline"):
@@ -81,10 +94,11 @@ class Cohort:
             if self.steps > MOST_EVERY:
                 raise OptbenchError(f"points='every' serves up to {MOST_EVERY:,} steps: give a list of them")
             return np.arange(self.steps + 1)
-        return np.array(sorted({0, *points, self.steps}))  # the first loss tells divergence, the last is the result
+        # The first loss sets the limit of divergence, the last one is the result.
+        return np.array(sorted({0, *points, self.steps}))
 
     def with_seed(self, seed: int) -> "Cohort":
-        """The same with another seed, without checking the rest again."""
+        """Return the same cohort with another seed, without checking the rest again."""
         other = copy.copy(self)
         object.__setattr__(other, "seed", settings.seed(seed))
         return other
@@ -112,12 +126,42 @@ class Cohort:
         return f"{self.problem.name} with {self.optimizer.name}"
 
     def start_point(self) -> np.ndarray:
-        """Where all lanes start, (dim,) float64."""
+        """Return the start point of all lanes, (dim,) float64."""
         return batches.start_point(self.problem, self.seed) if self.start is None else self.start
 
 
+def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarray:
+    """Return the steps to evaluate at: start, end, log-spaced ones, some in the last fifth, and each epoch if few.
+
+    A run's score is the mean over the last fifth (engine/outcome.py). The number of points there depends on problem,
+    steps and batch size alone, never on the optimizer, so that all optimizers of a problem are scored in one way.
+
+    At most 24 points are log-spaced and twelve lie in the last fifth. On data all of them may cost about 15% of the
+    run's own work (an evaluation is a forward pass over all examples, a third of a training pass). Where that is too
+    little six and five remain, which takes 30 to 50% of the time of short runs. The table ``timings`` has their actual
+    cost. Returns (p,) int, in order.
+    """
+    count, tail, epochs = _MOST, _TAIL, True
+    per_epoch = batches.steps_per_epoch(problem.examples, batch_size)
+    if problem.data is not None:
+        examples = len(problem.data[0]) + (len(problem.test[0]) if problem.test is not None else 0)
+        payable = _SHARE * _PASS * steps * min(batch_size, problem.examples) / examples
+        tail = _TAIL if payable >= _LEAST + _TAIL else _LEAST_TAIL
+        count, epochs = int(np.clip(payable - tail, _LEAST, _MOST)), payable >= _LEAST
+    points = {0, steps, *np.geomspace(1, max(steps, 1), count).astype(int).tolist()}
+    points.update(np.linspace(first_of_tail(steps), steps, tail).astype(int).tolist())
+    if epochs and steps // per_epoch <= count:
+        points.update(range(per_epoch, steps, per_epoch))
+    return np.array(sorted(point for point in points if point <= steps))
+
+
+def first_of_tail(steps: int) -> int:
+    """Return the first step of the last fifth of a run of so many steps."""
+    return max(1, steps - max(1, steps // 5) + 1)
+
+
 def full_or(size: int | str, problem: Problem) -> int:
-    """The examples of a step: ``size``, or all of the problem's where it is "full" or there are no more."""
+    """Return the examples of a step: ``size``, or all of the problem's where it is "full" or larger."""
     return problem.examples if isinstance(size, str) else min(size, problem.examples)
 
 

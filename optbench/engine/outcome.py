@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optbench.contract.problems import FLOOR
+from optbench.engine.cohort import Cohort, first_of_tail
+
 _BY_POINT = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
 
 
@@ -119,3 +122,21 @@ class Trace:
         """All pieces in one, by name; all but the points float64."""
         whole = {name: np.concatenate(pieces) for name, pieces in vars(self).items()}
         return {name: array if name == "points" else array.astype(float, copy=False) for name, array in whole.items()}
+
+
+def log_tail(cohort: Cohort, part: Outcome) -> np.ndarray:
+    """Return the mean of ln max(f - f*, floor) over the evaluations in the last fifth of the steps, lower is better.
+
+    f is the loss on all training data of the iterate that is reported, which some rules do not step (``average``,
+    ``lookahead``). inf for a run that diverged, NaN for one that a deadline cut.
+
+    Returns:
+        (runs,) float64
+    """
+    minimum = cohort.problem.minimum
+    if part.steps < cohort.steps and (part.diverged_at == 0).any():
+        value = np.full(len(part.diverged_at), np.nan)
+    else:
+        late = part.points >= min(first_of_tail(cohort.steps), part.points[-1])
+        value = np.log(np.fmax(part.train[late, 0] - minimum, FLOOR * max(1.0, abs(minimum)))).mean(axis=0)
+    return np.where(part.diverged_at > 0, np.inf, value)

@@ -13,8 +13,7 @@ import pyarrow as pa
 from optbench.contract.columns import CURVES, PER_STEP, RUNS
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.outcome import CohortOutcome, Outcome
-from optbench.engine.tail import log_tail
+from optbench.engine.outcome import CohortOutcome, Outcome, log_tail
 
 # Settings of cohorts whose seeds run one after the other; to make their columns takes as long as a small cohort's steps
 _CACHED = 64

@@ -8,10 +8,10 @@ from harness import drawn_in_turns, problem_of
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
-from optbench.engine import kept_draws
+from optbench.engine import batches
 from optbench.engine.arrays import scratch_size
 from optbench.engine.batches import Batches, start_point, steps_per_epoch
-from optbench.engine.points import evaluation_points
+from optbench.engine.cohort import evaluation_points
 
 DATA = "logistic(data=gaussian(examples=125, features=2, classes=2))"  # 100 of them for training
 
@@ -20,8 +20,8 @@ OTHERS = [(DATA, 32), (DATA, 48), (SMALLER, 32)]
 
 
 def draw(text, batch_size, pieces, seed=0, dtype="float64"):
-    batches = Batches(problem_of(text), batch_size, seed, dtype)
-    drawn = [batches.draw(count) for count in pieces]
+    one = Batches(problem_of(text), batch_size, seed, dtype)
+    drawn = [one.draw(count) for count in pieces]
     return [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
 
 
@@ -62,16 +62,16 @@ def test_batches_come_from_the_seed():
     assert (first != other).any()
 
 
-@pytest.mark.parametrize("head", [0, 4 * 4 * 32 + 10 * 4 * 32, 1 << 23])
-def test_runs_that_share_their_mini_batches_see_the_same_as_alone(monkeypatch, head):
-    """None, ten steps beside an epoch or all of them are kept; two runs go on in turns, in pieces of other sizes."""
+@pytest.mark.parametrize("shared_bytes", [0, 1 << 23])
+def test_runs_that_share_their_mini_batches_see_the_same_as_alone(monkeypatch, shared_bytes):
     alone = np.random.default_rng(np.random.SeedSequence((11, 1)))
     epochs = [np.append(alone.permutation(100), np.zeros(28, int)).reshape(4, 32) for _ in range(10)]
-    monkeypatch.setattr(kept_draws, "_heads", OrderedDict())
-    monkeypatch.setattr(kept_draws, "_HEAD", head)
-    one, other = (Batches(problem_of(DATA), 32, 11, "float64") for _ in range(2))
+    monkeypatch.setattr(batches, "_cache", OrderedDict())
+    monkeypatch.setattr(batches, "_SHARED_BYTES", shared_bytes)
+    one, other = (Batches(problem_of(DATA), 32, 11, "float64", 40) for _ in range(2))
     for orders in drawn_in_turns(one, other, 0):
         np.testing.assert_array_equal(orders, np.concatenate(epochs))
+    assert bool(batches._cache) == bool(shared_bytes)
 
 
 def test_another_number_of_examples_or_batch_size_has_other_mini_batches():

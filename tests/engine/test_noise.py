@@ -12,7 +12,7 @@ from noise_twin import covariance, noise
 from toy_problems import bowl
 
 from optbench.contract.schedules import Schedule
-from optbench.engine import kept_draws
+from optbench.engine import batches
 from optbench.engine.batches import Batches, start_point
 
 SHAPED = "hilbert(dim=4, noise=0.3)"
@@ -22,8 +22,8 @@ CURVATURE = np.array([1, 1 / 3, 1 / 5, 1 / 7])
 def draw(problem, batch_size, pieces, seed=0, dtype="float64"):
     """Pulls (steps, dim), weights (steps,), sizes (steps,)."""
     problem = problem_of(problem) if isinstance(problem, str) else problem
-    batches = Batches(problem, batch_size, seed, dtype)
-    drawn = [batches.draw(count)[1:] for count in pieces]
+    one = Batches(problem, batch_size, seed, dtype)
+    drawn = [one.draw(count)[1:] for count in pieces]
     sizes, numbers = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
     return numbers[:, :-1], numbers[:, -1], sizes
 
@@ -93,32 +93,30 @@ def test_both_dtypes_see_the_same_noise():
 
 def test_a_step_of_many_parameters_takes_no_memory_for_its_epoch():
     """An epoch of 1,024 steps would take 820 MB."""
-    batches = Batches(bowl(100_000, noise=1.0), 1, 0, "float64")
+    one = Batches(bowl(100_000, noise=1.0), 1, 0, "float64", 1024)
     tracemalloc.start()
     for _ in range(3):
-        batches.draw(1)
+        one.draw(1)
     assert tracemalloc.get_traced_memory()[1] < 1e7
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize("head", [0, 8 * 5 * 10, 1 << 23])
-def test_runs_that_share_their_noise_see_the_same_as_alone(monkeypatch, head):
-    """None, ten steps or all of them are kept; two runs go on in turns, in pieces of different sizes."""
+@pytest.mark.parametrize("shared_bytes", [0, 1 << 23])
+def test_runs_that_share_their_noise_see_the_same_as_alone(monkeypatch, shared_bytes):
     whole = draw(SHAPED, 100, [40], seed=11)[0]
-    monkeypatch.setattr(kept_draws, "_heads", OrderedDict())
-    monkeypatch.setattr(kept_draws, "_HEAD", head)
-    one, other = (Batches(problem_of(SHAPED), 100, 11, "float64") for _ in range(2))
+    monkeypatch.setattr(batches, "_cache", OrderedDict())
+    monkeypatch.setattr(batches, "_SHARED_BYTES", shared_bytes)
+    one, other = (Batches(problem_of(SHAPED), 100, 11, "float64", 40) for _ in range(2))
     for pulls in drawn_in_turns(one, other, 2):
         np.testing.assert_array_equal(pulls[:, :-1], whole)
 
 
-def test_noise_is_kept_for_others_within_bounds(monkeypatch):
-    monkeypatch.setattr(kept_draws, "_heads", OrderedDict())
-    monkeypatch.setattr(kept_draws, "_KEPT", 10_000)
+def test_noise_is_cached_within_bounds(monkeypatch):
+    monkeypatch.setattr(batches, "_cache", OrderedDict())
+    monkeypatch.setattr(batches, "_CACHE_BYTES", 10_000)
     for seed in range(20):
-        for _ in range(2):
-            draw(SHAPED, 100, [50], seed)
-    assert 1 < len(kept_draws._heads) < 7, "2,000 bytes each"
+        Batches(problem_of(SHAPED), 100, seed, "float64", 50)
+    assert len(batches._cache) == 5, "2,000 bytes each"
 
 
 @pytest.mark.parametrize(("level", "size"), [(0.0, 16), (0.3, 1024), (0.3, 5000)])

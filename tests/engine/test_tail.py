@@ -5,10 +5,9 @@ import pytest
 from harness import CATALOGUE, lane, problem_of
 from scipy.optimize import minimize
 
-from optbench.engine.cohort import Cohort
-from optbench.engine.points import evaluation_points, first_of_tail
+from optbench.engine.cohort import Cohort, evaluation_points, first_of_tail
+from optbench.engine.outcome import log_tail
 from optbench.engine.run import run
-from optbench.engine.tail import log_tail
 
 CHEAP, COSTLY = "quadratic(dim=4)", "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
 REACHED = "logistic(data=gaussian(examples=150, features=4))"
