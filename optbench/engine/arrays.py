@@ -1,84 +1,80 @@
-"""A problem's arrays as kernels want them: of one precision, C-contiguous, writable."""
+"""Arrays as kernels take them, of one precision, C-contiguous and writable: a problem's data, a rule's scalars."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from optbench.compiler.update_text import scalar_count
+from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.record_checks import scratch
 from optbench.contract.types import DtypeName
 
-# Bytes of a cache line: arrays that begin off it make small kernels up to 1.3 times as slow (measured when it was
-# written)
+# Bytes of a cache line: arrays that begin off it make small kernels up to 1.3 times as slow (measured)
 _LINE = 64
-_COPIED = 1 << 24  # bytes of examples that are put where a line begins
-APART = 1 << 10
-"""Bytes between two arrays of which a kernel writes one. Where they are closer than what its loop takes at a time, LLVM
-has the loop made without vectors, which may add up in another order."""
+_COPIED = 1 << 24
+"""Bytes of examples up to which they are copied to where a cache line begins; an estimate."""
+PADDING = 1 << 10
+"""Bytes kept free on both sides of an array. Where an array that a kernel writes lies closer to another than one vector
+of its loop, the loop runs without vectors, and may add up in another order."""
 
 
 def aligned(shape: int | tuple[int, ...], dtype: DtypeName) -> np.ndarray:
-    """Zeros that begin at a cache line: off it, as numpy's own may be, small kernels take up to 1.3 times as long.
-
-    Nothing else lies within APART of them, so that the same numbers give the same bits wherever memory is.
-    """
+    """Return zeros that begin at a cache line, with PADDING on both sides: the same bits wherever memory is."""
     size = np.dtype(dtype).itemsize * (math.prod(shape) if isinstance(shape, tuple) else int(shape))
-    room = np.zeros(size + _LINE + 2 * APART, np.uint8)
-    first = APART + -room.__array_interface__["data"][0] % _LINE  # a fifth of the time of .ctypes
-    return room[first : first + size].view(dtype).reshape(shape)
+    memory = np.zeros(size + _LINE + 2 * PADDING, np.uint8)
+    first = PADDING + -memory.__array_interface__["data"][0] % _LINE  # a fifth of the time of .ctypes
+    return memory[first : first + size].view(dtype).reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
 class ProblemArrays:
-    """What a problem's kernels read besides the weights, and never write."""
+    """A problem's data and constants, which kernels read and never write.
 
-    x: np.ndarray
-    """(n, features): the training examples; (0, 0) where there are no data, as below."""
-    y: np.ndarray
-    """(n,)"""
-    x_test: np.ndarray
-    y_test: np.ndarray
+    Attributes:
+        train, test: examples (n, features) and targets (n,); (0, 0) and (0,) where there are none.
+        constants, layout: as in a kernel's arguments.
+    """
+
+    train: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
     constants: np.ndarray
     layout: np.ndarray
 
-    @property
-    def train(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.x, self.y
-
-    @property
-    def test(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.x_test, self.y_test
-
 
 def arrays_of(problem: Problem, dtype: DtypeName) -> ProblemArrays:
-    """The arrays of a problem in that precision: made once, and kept with the problem."""
+    """Return the arrays of a problem in that precision: made once, and kept with the problem."""
     key = "arrays", dtype
     if key not in problem.kept:
         problem.kept[key] = ProblemArrays(
-            *pair_of(problem.data, dtype),
-            *pair_of(problem.test, dtype),
+            examples_of(problem.data, dtype),
+            examples_of(problem.test, dtype),
             np.require(problem.constants, dtype, ["C", "W"]).reshape(-1),
             np.require(problem.layout, np.int64, ["C", "W"]).reshape(-1),
         )
     return problem.kept[key]
 
 
-def pair_of(pair: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, np.ndarray]:
-    """(x, y) of training or test data, (n, features) and (n,); empty for None. Many are not copied where they are so
-    already; few are put where a line begins: to gather 64 rows of 20 numbers takes 170 ns then, and else 210."""
-    if pair is None:
+def examples_of(data: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, np.ndarray]:
+    """Return examples (n, features) and targets (n,) of training or test data; empty arrays for None.
+
+    Large arrays of the right kind are not copied. Smaller ones are moved to where a cache line begins: to gather 64
+    rows of 20 numbers takes 170 ns then, and 210 elsewhere (measured).
+    """
+    if data is None:
         return np.zeros((0, 0), dtype), np.zeros(0, dtype)
-    x, y = (np.require(part, dtype, ["C", "W"]) for part in pair)  # kernels are compiled for writable arrays only
+    x, y = (np.require(part, dtype, ["C", "W"]) for part in data)  # kernels are compiled for writable arrays only
     if x.nbytes <= _COPIED and x.__array_interface__["data"][0] % _LINE:
-        there = aligned(x.shape, dtype)
-        there[:] = x
-        x = there
+        moved = aligned(x.shape, dtype)
+        moved[:] = x
+        x = moved
     return x, y.reshape(-1)
 
 
 def scratch_size(problem: Problem, rows: int, runs: int) -> int:
-    """Numbers of scratch for a call on so many rows and runs; in single form the runs of a call share it."""
+    """Return the numbers of scratch for a call on so many rows and runs; in single form the runs share it."""
     if problem.work is None:
         return 0
     runs = 1 if problem.form == "single" else runs
@@ -87,3 +83,25 @@ def scratch_size(problem: Problem, rows: int, runs: int) -> int:
         owner = f"problem {problem.name or '(unnamed)'}"
         problem.kept[key] = scratch(owner, problem.work, max(rows, 1), runs)
     return problem.kept[key]
+
+
+def first_scalars(
+    record: Optimizer, blocks: int, dtype: DtypeName, hyperparameters: Sequence[Mapping[str, float]]
+) -> np.ndarray:
+    """Return ``scalars`` of a rule before its first step: the hyperparameters of each run."""
+    scalars = aligned((scalar_count(record, blocks), len(hyperparameters)), dtype)
+    for row, name in enumerate(record.hyperparameters, start=1):
+        scalars[row] = [values[name] for values in hyperparameters]
+    return scalars
+
+
+def block_table(record: Optimizer, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, int, int]:
+    """Return ``blocks`` of a rule's kernel, the number of parameters, and the numbers of memory that they need."""
+    need = next((stage.memory for stage in record.matrix.values()), lambda rows, columns: 0)
+    table, at, memory = [], 0, 0
+    for shape in shapes:
+        rows, columns = shape[0], int(np.prod(shape[1:], dtype=int))
+        size = int(need(rows, columns))
+        table.append((at, at + rows * columns, rows, columns, memory, memory + size))
+        at, memory = at + rows * columns, memory + size
+    return np.array(table, np.int64), at, memory

@@ -1,18 +1,25 @@
-"""An update rule on arrays of one's own, one step at a time."""
+"""An update rule for arrays of your own, one step at a time, with a state that can be saved and loaded."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from optbench.catalogue import loader
+from optbench.compiler.update_text import scalar_rows
 from optbench.contract import arguments
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
-from optbench.engine import settings, stepper_state
-from optbench.engine.parameter_lists import parameters_of
+from optbench.engine import settings
+from optbench.engine.parameter_arrays import parameter_arrays
 
-# Threads: more than a machine has cores; beyond it is a typing error
 _MOST_THREADS = 1024
+"""More than a machine has cores: beyond it is a typing error."""
+_FORMAT = 1
+"""The version of a state dictionary; another one is refused."""
 
 
 class Stepper:
@@ -52,7 +59,7 @@ class Stepper:
         self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
         rate = settings.checked("stepper: lr", lr)
         count = None if threads is None else arguments.whole("stepper: threads", threads, 1, _MOST_THREADS)
-        self._parameters, self._update = _parts(self.device, optimizer, w, blocks, self.hyperparameters, count)
+        self._parameters, self._rule = _on_device(self.device, optimizer, w, blocks, self.hyperparameters, count)
         self.lr = rate
 
     @property
@@ -63,14 +70,14 @@ class Stepper:
     @lr.setter
     def lr(self, rate: float) -> None:
         self._rate = settings.rate_of_step("stepper: lr", rate)
-        self._update.rate(self._rate)
+        self._rule.set_rate(self._rate)
 
     def step(self, g: Any, lr: float | None = None) -> None:
         """Take one step.
 
         Args:
-            g: the gradient, of w's shape and dtype; of a list, one for each array in its order, of a mapping, by name.
-                There None says that an array stays, with its state, as in PyTorch.
+            g: the gradient, of w's shape and dtype. Of a list: one for each array, in its order; of a mapping: by name.
+                None in a list or mapping leaves that array and its state as they are, as in PyTorch.
             lr: the learning rate from now on; None: as before.
 
         Raises:
@@ -80,21 +87,21 @@ class Stepper:
         if lr is not None:
             self.lr = lr
         self.steps += 1
-        self._parameters.begin()
-        self._update.step(rows)
-        self._parameters.end()
+        self._parameters.read()
+        self._rule.step(rows)
+        self._parameters.write()
 
     @property
     def reported(self) -> Any:
-        """What the rule reports, in the form of w: w itself, or for some rules an average of it, in new arrays."""
-        return self._parameters.reported([self._update.reported(k) for k in range(len(self._parameters.rows))])
+        """The iterate that the rule reports, in the form of w: w itself, or an average in new arrays."""
+        return self._parameters.reported([self._rule.reported(k) for k in range(len(self._parameters.rows))])
 
     def state_dict(self) -> dict[str, Any]:
-        """What it takes to go on later as if there had been no break, beside w itself.
+        """Return all that is needed, beside w, to go on later with the same bits.
 
         Returns:
-            Texts, numbers and NumPy arrays, copies all of them, in a flat dictionary: for pickle, ``torch.save``
-            (loaded with ``weights_only=False``) or ``np.savez(file, **state)``.
+            Texts, numbers and copies of arrays in a flat dictionary, for pickle, ``torch.save`` (to be loaded with
+            ``weights_only=False``) or ``np.savez(file, **state)``.
 
         Example:
             >>> w = [np.ones((2, 2)), np.ones(3)]
@@ -108,21 +115,33 @@ class Stepper:
             >>> other.steps, other.lr
             (1, 0.1)
         """
-        return stepper_state.state_of(self)
+        return _heading(self) | {entry.key: entry.read() for entry in _entries(self)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from such a state: rate and hyperparameters are taken over, too.
+        """Go on from a saved state; its rate and hyperparameters replace those of this stepper.
 
         Args:
-            state: what :meth:`state_dict` gave, or ``np.load`` of what ``np.savez`` made of it.
+            state: the result of :meth:`state_dict`, or ``np.load`` of the file that ``np.savez`` made of it.
 
         Raises:
             OptbenchError: it is of another rule, other shapes or another dtype; nothing has changed then.
         """
-        stepper_state.restore(self, state)
+        if not isinstance(state, Mapping):
+            raise OptbenchError(f"load_state_dict: {shown(state)} must be what state_dict gave")
+        state = {key: state[key] for key in state}  # np.load reads the file at each access
+        entries = list(_entries(self))
+        rate, steps, values = _checked_heading(self, state, entries)
+        arrays = [_checked(entry, state[entry.key]) for entry in entries]
+        for entry, array in zip(entries, arrays, strict=True):
+            entry.write(array)
+        self.steps, self.hyperparameters = steps, values
+        for chunk in self._rule.chunks:
+            for row, name in enumerate(self.optimizer.hyperparameters, start=1):
+                _put(chunk.update, "scalars", row, np.asarray(values[name]))
+        self.lr = rate
 
 
-def _parts(
+def _on_device(
     device: str,
     record: Optimizer,
     w: Any,
@@ -130,22 +149,154 @@ def _parts(
     values: Mapping[str, float],
     threads: int | None,
 ) -> tuple[Any, Any]:
-    """The arrays as kernels take them, and what keeps a rule's arrays for them, on that device."""
+    """Return the user's arrays in the kernels' form, and the rule with its state for them, on that device."""
     if device == "cuda":
         from optbench.compiler import cuda
 
         if missing := cuda.found().missing:
             raise OptbenchError(f"stepper: device='cuda' cannot run here: {missing}")
-        from optbench.engine.cuda.parameter_lists import parameters_of as on_card
-        from optbench.engine.cuda.pieces import CudaPieces
+        from optbench.engine.cuda.stepper import CudaChunks, gpu_arrays
 
-        parameters: Any = on_card(w, blocks)
-        return parameters, CudaPieces(record, parameters.rows, parameters.blocks, parameters.dtype, values)
-    from optbench.engine.cpu.pieces import CpuPieces
+        gpu = gpu_arrays(w, blocks)
+        return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values)
+    from optbench.engine.cpu.update import CpuChunks
 
-    parameters = parameters_of(w, blocks)
-    kept = record, parameters.rows, parameters.blocks, parameters.dtype, values, parameters.split
-    return parameters, CpuPieces(*kept, threads=threads)
+    given = parameter_arrays(w, blocks)
+    return given, CpuChunks(record, given.rows, given.blocks, given.dtype, values, given.can_split, threads)
+
+
+class _Entry(NamedTuple):
+    """An array of a state dictionary; ``read`` gives a copy of it, ``write`` puts one back."""
+
+    key: str
+    dtype: Any
+    shape: tuple[int, ...]
+    read: Callable[[], np.ndarray]
+    write: Callable[[np.ndarray], None]
+
+
+def _heading(stepper: Stepper) -> dict[str, Any]:
+    """Return all of a state dictionary but the arrays."""
+    parameters = stepper._parameters
+    arrays = zip(parameters.labels, parameters.shapes, parameters.blocks, strict=True)
+    shapes = [[label, list(shape), [list(block) for block in blocks]] for label, shape, blocks in arrays]
+    return {
+        "format": _FORMAT,
+        "optimizer": stepper.optimizer.name,
+        "dtype": parameters.dtype,
+        "shapes": json.dumps(shapes),
+        "steps": stepper.steps,
+        "lr": stepper.lr,
+        **{f"hyperparameter.{name}": value for name, value in stepper.hyperparameters.items()},
+    }
+
+
+def _entries(stepper: Stepper) -> Iterator[_Entry]:
+    """Yield the arrays of the state: clocks, slots, matrices' memory, powers and shared slots."""
+    rule, parameters, record = stepper._rule, stepper._parameters, stepper.optimizer
+    first_shared, dtype = len(scalar_rows(record)), np.dtype(parameters.dtype)
+
+    def set_clocks(array: np.ndarray) -> None:
+        rule.clocks = array.tolist()
+
+    yield _Entry("clocks", np.int64, (len(rule.clocks),), lambda: np.array(rule.clocks, np.int64), set_clocks)
+    for label, shape, chunks in zip(parameters.labels, parameters.shapes, rule.arrays, strict=True):
+        if not chunks:
+            continue
+        for k, slot in enumerate(record.own):
+            yield _Entry(f"slot.{slot}.{label}", dtype, shape, *_slot(chunks, k, shape))
+        (runs, _), update = chunks[0].w.shape, chunks[0].update
+        if record.matrix:
+            memory = update.state[len(record.own) + 1 :].reshape(-1)[: int(update.blocks[-1, 5])]
+            yield _Entry(f"memory.{label}", dtype, memory.shape, memory.copy, partial(np.copyto, memory))
+        if record.powers:
+            yield _Entry(f"powers.{label}", np.dtype(float), (len(record.powers), runs), *_rows(chunks, "powers", 0))
+        if record.shared:
+            shape = update.scalars.shape[0] - first_shared, runs
+            yield _Entry(f"shared.{label}", dtype, shape, *_rows(chunks, "scalars", first_shared))
+
+
+def _slot(chunks: Any, k: int, shape: tuple[int, ...]) -> tuple[Callable, Callable]:
+    """Return functions that read and write slot ``k`` of an array."""
+
+    def read() -> np.ndarray:
+        return np.concatenate([_on_host(chunk.update.state)[k] for chunk in chunks], axis=1).reshape(shape)
+
+    def write(array: np.ndarray) -> None:
+        rows = array.reshape(chunks[0].w.shape[0], -1)
+        for chunk in chunks:
+            _put(chunk.update, "state", k, rows[:, chunk.first : chunk.last])
+
+    return read, write
+
+
+def _rows(chunks: Any, name: str, first: int) -> tuple[Callable, Callable]:
+    """Return functions that read and write what all chunks of an array share: the rows from ``first`` on."""
+
+    def read() -> np.ndarray:
+        return _on_host(getattr(chunks[0].update, name))[first:].copy()
+
+    def write(array: np.ndarray) -> None:
+        for chunk in chunks:
+            _put(chunk.update, name, slice(first, None), array)
+
+    return read, write
+
+
+def _on_host(array: Any) -> np.ndarray:
+    return array.copy_to_host() if hasattr(array, "copy_to_host") else array
+
+
+def _put(update: Any, name: str, index: Any, values: np.ndarray) -> None:
+    """Write into one of an update's arrays, on either device."""
+    array = _on_host(getattr(update, name))
+    array[index] = values
+    if array is not getattr(update, name):
+        from optbench.compiler.cuda import put
+
+        setattr(update, name, put(array))
+
+
+def _checked_heading(
+    stepper: Stepper, state: dict[str, Any], entries: list[_Entry]
+) -> tuple[float, int, dict[str, float]]:
+    """Return the rate, the number of steps and the hyperparameters of a state. Raises OptbenchError."""
+    wanted = _heading(stepper)
+    known = [*wanted, *(entry.key for entry in entries)]
+    # np.savez makes an array without axes of a text or a number.
+    heading = {key: _plain(value) for key, value in state.items() if key in wanted}
+    for key in ("format", "optimizer", "dtype", "shapes"):
+        if key in heading and heading[key] != wanted[key]:
+            given, here = shown(heading[key]), shown(wanted[key])
+            raise OptbenchError(f"load_state_dict: the state is of {key} {given}, and this stepper of {here}")
+    for key in known:
+        if key not in state:
+            raise OptbenchError(f"load_state_dict: the state has no {key!r}")
+    for key in state:
+        if key not in known:
+            raise OptbenchError(f"load_state_dict: the state has {shown(key)}, which is unknown here")
+    prefix = "hyperparameter."
+    values = stepper.optimizer.with_values(
+        {key.removeprefix(prefix): value for key, value in heading.items() if key.startswith(prefix)}
+    )
+    steps = heading["steps"]
+    rate = settings.rate_of_step("load_state_dict: lr", heading["lr"])
+    if type(steps) is not int or steps < 0:
+        raise OptbenchError(f"load_state_dict: steps={shown(steps)} must be a whole number from 0")
+    return rate, steps, values
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.ndarray | np.generic) and value.ndim == 0 else value
+
+
+def _checked(entry: _Entry, array: Any) -> np.ndarray:
+    if not isinstance(array, np.ndarray) or array.shape != entry.shape or array.dtype != entry.dtype:
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else shown(array)
+        raise OptbenchError(
+            f"load_state_dict: {entry.key} is {found}, and must be {np.dtype(entry.dtype)} {entry.shape}"
+        )
+    return array
 
 
 def stepper(
@@ -163,20 +314,20 @@ def stepper(
 
     Args:
         optimizer: a name, with hyperparameters if need be, or a record.
-        w: the parameters, all float64 or all float32, which are changed in place. A list (or what else can be counted
-            up, such as ``module.parameters()``) of NumPy arrays or CPU tensors of any shapes, each a parameter block;
-            or a mapping of names to them; or one NumPy array, C-contiguous, (dim,) or (runs, dim) for so many runs of
-            the same setting. Tensors stay where they are: their memory is shared. What is to have another rate or
-            other hyperparameters gets a stepper of its own; what a rule sums up, it sums over its own arrays.
+        w: the parameters, all float64 or all float32, which are changed in place. A list, or another iterable such as
+            ``module.parameters()``, of NumPy arrays or CPU tensors of any shapes, each a parameter block; or a mapping
+            of names to them; or one NumPy array, C-contiguous, (dim,), or (runs, dim) for several runs of the same
+            setting. Tensors share their memory. Use a stepper for each group of parameters with its own rate or
+            hyperparameters; a rule's sums run over the arrays of its stepper.
         lr: the learning rate.
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
         device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``.
-        threads: at most so many work on a list; None: one a core. Numbers do not depend on it. One array has one.
+        threads: the most threads that work on a list; None: one a core. They change no number. One array has one.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        What steps: ``.step(g, lr=None)``, along gradients in the form of w; ``.lr``, ``.reported``, ``.state_dict()``.
+        The stepper: ``.step(g, lr=None)`` with gradients in the form of w; ``.lr``, ``.reported``, ``.state_dict()``.
 
     Raises:
         OptbenchError: the optimizer does not exist, or an array or a value does not serve.

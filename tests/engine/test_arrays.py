@@ -3,7 +3,7 @@
 import numpy as np
 from toy_problems import bowl
 
-from optbench.engine.arrays import APART, aligned
+from optbench.engine.arrays import PADDING, aligned
 from optbench.engine.cpu.code import ProblemCode
 
 
@@ -13,12 +13,12 @@ def test_arrays_begin_at_a_cache_line_and_lie_apart():
     last = first + [array.nbytes for array in kept]
     assert (first % 64 == 0).all() and not any(array.any() for array in kept)
     order = np.argsort(first)
-    assert (first[order][1:] - last[order][:-1] >= APART).all()
+    assert (first[order][1:] - last[order][:-1] >= PADDING).all()
 
 
 def test_a_loop_over_arrays_apart_adds_up_in_one_order():
     """The bowl's loop adds up w while it writes g: with vectors where these are apart, and one by one where not."""
-    code, rng, apart = ProblemCode(bowl(20), "float64"), np.random.default_rng(0), APART // 8
+    code, rng, apart = ProblemCode(bowl(20), "float64"), np.random.default_rng(0), PADDING // 8
     room, data = np.zeros(50_000), (np.zeros((0, 0)), np.zeros(0))
     rest = np.zeros(0), np.zeros(0, np.int64), np.zeros(0)
     begin = -room.__array_interface__["data"][0] // 8 % 8

@@ -13,7 +13,7 @@ from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_compiled
 from optbench.engine.cpu.evaluation import Evaluation
 from optbench.engine.cpu.lanes import CpuLanes
-from optbench.engine.cpu.scipy_baselines import BaselineRun
+from optbench.engine.cpu.scipy_methods import BaselineRun
 from optbench.engine.cpu.twins import grouped
 from optbench.engine.outcome import CohortOutcome, Outcome, together
 from optbench.engine.rates import Rates

@@ -90,7 +90,7 @@ class Evaluation:
     def _scratch(self, runs: int) -> tuple[np.ndarray, np.ndarray]:
         """g and work of the calls for so many runs: they serve until others are asked for."""
         if runs != self._runs:
-            rows = min(_ROWS, max(len(self.arrays.x), len(self.arrays.x_test)))
+            rows = min(_ROWS, max(len(self.arrays.train[0]), len(self.arrays.test[0])))
             work = aligned(scratch_size(self.problem, rows, runs), self.dtype)  # in single form the runs share it
             dim = self.problem.dim if self.code.evaluate is None else 0
             g = aligned((runs, dim) if self.single else (dim, runs), self.dtype)

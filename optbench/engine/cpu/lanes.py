@@ -61,7 +61,7 @@ class CpuLanes:
         problem, dtype = cohort.problem, cohort.dtype
         self.cohort, self.problem, self.code, self.evaluation = cohort, problem, code, evaluation
         self.done = 0
-        self.batches = batches.Batches(problem, cohort.batch_size, cohort.seed, dtype)
+        self.batches = batches.Batches(problem, cohort.batch_size, cohort.seed, dtype, cohort.steps)
         self.runs, self.single = len(lanes), problem.form == "single"
         shape = (self.runs, problem.dim) if self.single else (problem.dim, self.runs)
         self.start = cohort.start_point().astype(dtype)
@@ -76,8 +76,8 @@ class CpuLanes:
         self.limit[:] = np.inf
         self.arrays = arrays_of(problem, dtype)
         size = cohort.batch_size if self.batches.mini else 0
-        self.batch = aligned((size, self.arrays.x.shape[1]), dtype), aligned(size, dtype)
-        self.work = aligned(scratch_size(problem, size or len(self.arrays.x), self.runs), dtype)
+        self.batch = aligned((size, self.arrays.train[0].shape[1]), dtype), aligned(size, dtype)
+        self.work = aligned(scratch_size(problem, size or len(self.arrays.train[0]), self.runs), dtype)
         self.width = max(size, problem.dim + 1 if problem.noise else 1)
         self.ahead = max(1, _KEPT // (2 * self.w.nbytes))
         self._seen = Seen((), self.w, self.w, self.runs)

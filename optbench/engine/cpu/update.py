@@ -1,15 +1,27 @@
-"""A rule's kernel on this machine's cores, with the arrays that it keeps for some lanes."""
+"""A rule's kernel on the CPU with its arrays: for the lanes of a cohort, and for the chunks of a stepper's list."""
 
-from collections.abc import Mapping, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
+from optbench.compiler.partial_updates import partial_update
 from optbench.compiler.update_kernels import update_kernel
+from optbench.compiler.update_text import scalar_rows
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
+from optbench.contract.resources import cores
 from optbench.contract.types import DtypeName, Order
-from optbench.engine.arrays import aligned
-from optbench.engine.update_arrays import block_table, first_scalars
+from optbench.engine.arrays import aligned, block_table, first_scalars
+from optbench.engine.chunks import Chunk, ChunkedRule
+
+_LINE = 16
+"""Numbers of a cache line of float32, where each chunk's slots begin."""
+_ONE_THREAD = 1 << 18
+"""Parameters below which one thread makes the step: to wake another takes as long as it would save; an estimate."""
 
 
 class Update:
@@ -56,3 +68,94 @@ class Update:
         if self.record.report is None or t == 0:
             return w
         return self.state[self.record.own.index(self.record.report)].reshape(w.shape)
+
+
+class CpuChunks(ChunkedRule):
+    """A rule on chunks of arrays, on as many threads as are allowed; None: one a core."""
+
+    def __init__(self, record: Optimizer, rows: Any, shapes: Any, dtype: DtypeName, values: Any, can_split: bool,
+                 threads: int | None = None):  # fmt: skip
+        super().__init__(record, rows, shapes, dtype, values, can_split)
+        self.threads = threads or cores()
+        self._partial = partial_update(self.record, self.dtype) if self.has_global_sums else None
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
+        self._join_states()
+
+    def _join_states(self) -> None:
+        """Move the slots of all chunks into one array, whose memory pages can be large; none has been written yet."""
+        sizes = [-(-chunk.update.state.size // _LINE) * _LINE for chunk in self.chunks]
+        memory, first = aligned(sum(sizes), self.dtype), 0
+        for chunk, size in zip(self.chunks, sizes, strict=True):
+            state = chunk.update.state
+            chunk.update.state = memory[first : first + state.size].reshape(state.shape)
+            first += size
+
+    def new_update(self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]]) -> Update:
+        update = Update(self.record, "rows", shapes, self.dtype, values)
+        update.kernel.prepared()
+        return update
+
+    def set_rate(self, rate: float) -> None:
+        for chunk in self.chunks:
+            chunk.update.scalars[0] = rate
+
+    def step_chunks(self, present: Sequence[Chunk]) -> None:
+        if self._partial is None:
+            return self._run(present[0].update.kernel, present)
+        for rows, kernel in zip(self._partial.groups, self._partial.sums, strict=True):
+            self._run(kernel, present)
+            for row in rows:
+                total = sum(float(chunk.update.scalars[row, 0]) for chunk in present)
+                with np.errstate(over="ignore"):  # a run that diverges may exceed float32
+                    for chunk in present:
+                        chunk.update.scalars[row, 0] = total
+        self._run(self._partial.apply, present)
+
+    def start_at_rest(self, chunk: Chunk, other: Chunk) -> None:
+        assert self._partial is not None
+        shared = len(scalar_rows(self.record))
+        other.update.powers[:] = chunk.update.powers
+        other.update.scalars[:shared] = chunk.update.scalars[:shared]
+        before, other.g, other.clock = other.w.copy(), np.zeros_like(other.w), chunk.clock
+        self._run(self._partial.apply, [other])
+        other.w[:], other.g = before, None
+
+    def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
+        other.update.powers[:] = chunk.update.powers
+        other.update.scalars[:] = chunk.update.scalars
+
+    def concatenate(self, parts: list[Any]) -> np.ndarray:
+        return np.concatenate(parts, axis=1)
+
+    def _run(self, kernel: Callable, chunks: Sequence[Chunk]) -> None:
+        """Call the kernel on each chunk, on several threads where that pays."""
+        threads, work = min(self.threads, len(chunks)), iter(chunks)
+        if threads == 1 or sum(chunk.last - chunk.first for chunk in chunks) < _ONE_THREAD:
+            return _run_all(kernel, work)
+        if self._pool is None or self._process != os.getpid():  # a forked process has none of the threads
+            self._pool, self._process = ThreadPoolExecutor(self.threads - 1, "stepper"), os.getpid()
+        shared = _Shared(work)
+        others = [self._pool.submit(_run_all, kernel, shared) for _ in range(threads - 1)]
+        try:
+            _run_all(kernel, shared)
+        finally:
+            for other in others:
+                other.result()
+
+
+def _run_all(kernel: Callable, chunks: Iterator[Chunk]) -> None:
+    for chunk in chunks:
+        update = chunk.update
+        kernel(chunk.w, chunk.g, *update.arrays, chunk.clock, 0, update.runs)
+
+
+class _Shared(Iterator[Chunk]):
+    """An iterator that several threads may use."""
+
+    def __init__(self, chunks: Iterator[Chunk]):
+        self._chunks, self._lock = chunks, threading.Lock()
+
+    def __next__(self) -> Chunk:
+        with self._lock:
+            return next(self._chunks)

@@ -13,11 +13,10 @@ from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import batches
-from optbench.engine.arrays import arrays_of, scratch_size
+from optbench.engine.arrays import arrays_of, block_table, first_scalars, scratch_size
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import Look
 from optbench.engine.rates import Rates
-from optbench.engine.update_arrays import block_table, first_scalars
 
 _BATCH_BYTES = 1 << 26  # of the mini-batches gathered for one launch: little beside a card's memory; an estimate
 
@@ -34,7 +33,7 @@ class GpuLanes:
         lanes = [lane for _, part in members for lane in part]
         self.runs, dim = len(lanes), problem.dim
         self.member = np.repeat(np.arange(len(members), dtype=np.int32), [len(part) for _, part in members])
-        self.batches = [batches.Batches(problem, batch_size, cohort.seed, dtype) for cohort, _ in members]
+        self.batches = [batches.Batches(problem, batch_size, cohort.seed, dtype, cohort.steps) for cohort, _ in members]
         self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
         self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
         self.limit, self.unmoved = np.full(self.runs, np.inf, dtype), np.zeros(self.runs, bool)

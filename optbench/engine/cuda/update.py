@@ -10,7 +10,7 @@ from optbench.compiler.cuda import BLOCK, GRID, blocks, put
 from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, compiled, total
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.types import DtypeName, Order
-from optbench.engine.update_arrays import block_table, first_scalars
+from optbench.engine.arrays import block_table, first_scalars
 
 
 class Update:

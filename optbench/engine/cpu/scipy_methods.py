@@ -1,8 +1,9 @@
-"""An optimizer as a method of ``scipy.optimize.minimize``."""
+"""SciPy in both directions: an optimizer as a method of ``scipy.optimize.minimize``, and its methods as baselines."""
 
 import inspect
+import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,17 @@ from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
-from optbench.engine.one_array import shapes_of
+from optbench.engine.arrays import aligned, scratch_size
+from optbench.engine.cohort import Cohort
+from optbench.engine.cpu.code import ProblemCode
+from optbench.engine.cpu.evaluation import Evaluation
+from optbench.engine.cpu.update import Update
+from optbench.engine.outcome import Outcome
+from optbench.engine.parameter_arrays import block_shapes
+from optbench.engine.runner import Clock
 
-# Largest gradient entry: SciPy's own default
 _GTOL = 1e-5
+"""The largest gradient entry at which to stop: SciPy's own default."""
 _DIFFERENCE = float(np.sqrt(np.finfo(float).eps))
 """The distance of the forward difference, as in scipy.optimize's BFGS."""
 
@@ -43,7 +51,7 @@ def scipy_method(
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        What SciPy takes as ``method``.
+        The function that SciPy takes as ``method``.
 
     Raises:
         OptbenchError: a name or a value makes no sense.
@@ -64,7 +72,7 @@ def scipy_method(
         lr = settings.checked("lr", lr)
     except OptbenchError as error:
         raise OptbenchError(f"scipy_method: {error}") from None
-    shapes = None if blocks is None else shapes_of("scipy_method: blocks", blocks, 1)
+    shapes = None if blocks is None else block_shapes("scipy_method: blocks", blocks, 1)
     values, plan = record.with_values(given | hyperparameters), catalogue.schedule(schedule)
 
     @np.errstate(over="ignore", invalid="ignore")  # a run that explodes overflows on its way
@@ -73,8 +81,6 @@ def scipy_method(
         **unknown,
     ):  # fmt: skip
         from scipy.optimize import OptimizeResult, OptimizeWarning, approx_fprime
-
-        from optbench.engine.cpu.update import Update
 
         unknown = {key: value for key, value in unknown.items() if value is not None and key not in ("hess", "hessp")}
         if unknown:
@@ -85,7 +91,7 @@ def scipy_method(
         update = Update(record, "rows", shapes or (w.shape[1:],), "float64", [values])
         if update.blocks[-1, 1] != w.size:
             raise OptbenchError(f"scipy_method: blocks={shown(blocks)} do not add up to the {w.size} parameters of x0")
-        if gtol is None:  # as SciPy does for its own methods: ``tol`` is the default of the option, not its master
+        if gtol is None:  # as in SciPy's own methods, ``tol`` is the default of the option
             gtol = _GTOL if tol is None else tol
         step, counts = np.arange(1, maxiter + 1), {"f": 0, "g": 0}
         factors = plan(step, step - 1, maxiter)
@@ -116,7 +122,7 @@ def scipy_method(
             if callback is not None:
                 x = update.reported(w, done)[0].copy()
                 try:
-                    # SciPy's two kinds of callback, told apart by the argument's name as SciPy does.
+                    # The argument's name tells SciPy's two kinds of callback apart, as in SciPy.
                     if "intermediate_result" in inspect.signature(callback).parameters:
                         callback(intermediate_result=OptimizeResult(x=x, fun=value(x)))
                     else:
@@ -134,8 +140,93 @@ def scipy_method(
 
 
 def _scalar(value) -> float:
-    """The objective's value as SciPy takes it: a number, or an array of one number whatever its shape."""
+    """Return the objective's value, a number or an array of one number. Raises OptbenchError."""
     try:
         return float(np.asarray(value).item())
     except (TypeError, ValueError):
         raise OptbenchError("scipy_method: the objective must return one number") from None
+
+
+class _OutOfBudget(Exception):
+    """The evaluations, or the time, are used up."""
+
+
+class BaselineRun:
+    """A run of one of SciPy's line-search methods on the full batch: a step is one evaluation of value and gradient.
+
+    After ``k`` evaluations the run stands at the best point of those, the start being the first one.
+    """
+
+    def __init__(self, cohort: Cohort, code: ProblemCode, evaluation: Evaluation):
+        problem, dtype = cohort.problem, cohort.dtype
+        self.cohort, self.problem, self.code, self.evaluation = cohort, problem, code, evaluation
+        self.start = cohort.start_point()
+        shape = (1, problem.dim) if problem.form == "single" else (problem.dim, 1)
+        self.w, self.g, self.f = aligned(shape, dtype), aligned(shape, dtype), aligned(1, dtype)
+        self.arrays = evaluation.arrays
+        self.work = aligned(scratch_size(problem, len(self.arrays.train[0]), 1), dtype)
+        self.count, self.best, self.best_w = 0, np.inf, self.start
+
+    def run(self, hyperparameters: Mapping[str, float], clock: Clock) -> Outcome:
+        """Run to the last step, or to the clock's end; a run that has converged stays where it is."""
+        from scipy.optimize import minimize
+
+        points = self.cohort.evaluated
+        last, wanted = int(points[-1]), set(points.tolist())
+        reached = [(0, self.start.copy(), np.nan, np.nan)]  # step, w, value, norm of the gradient
+
+        def value_and_gradient(w):
+            if self.count >= last or clock.late():
+                raise _OutOfBudget
+            value, g = self.evaluate(w)
+            clock.progress(1)
+            if self.count in wanted:
+                reached.append((self.count, self.best_w.copy(), value, float(np.linalg.norm(g))))
+            return value, g
+
+        baseline, is_finished = self.cohort.baseline, True
+        try:
+            minimize(
+                value_and_gradient, self.start, jac=True, method=baseline.method,
+                options=baseline.options(hyperparameters, last),
+            )  # fmt: skip
+        except _OutOfBudget:
+            is_finished = self.count >= last
+        if is_finished:  # at its budget's end, or converged, or its line search found nothing lower
+            clock.progress(last - self.count)
+            reached += [(int(step), self.best_w, *reached[-1][2:]) for step in points if step > reached[-1][0]]
+        elif reached[-1][0] < self.count:
+            reached.append((self.count, self.best_w, *reached[-1][2:]))
+        return self._outcome(reached)
+
+    @np.errstate(all="ignore")  # a line search may look far out
+    def evaluate(self, w: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return value and gradient on all data, in float64 for SciPy."""
+        self.w.reshape(-1)[:] = w
+        self.code.gradient(
+            self.w, self.g, self.f, *self.arrays.train, self.arrays.constants, self.arrays.layout, self.work, 0, 1
+        )
+        self.count += 1
+        value = float(self.f[0])
+        if value < self.best:
+            self.best, self.best_w = value, np.array(w)
+        return value, self.g.reshape(-1).astype(float)
+
+    def _outcome(self, reached: list[tuple[int, np.ndarray, float, float]]) -> Outcome:
+        steps, places, values, norms = map(np.array, zip(*reached, strict=True))
+        begin = time.perf_counter()
+        at = [w.astype(self.cohort.dtype).reshape(self.w.shape) for w in places]
+        train, test = (np.array([means(w) for w in at]) for means in (self.evaluation.train, self.evaluation.test))
+        return Outcome(
+            steps=int(steps[-1]),
+            points=steps,
+            lr=np.where(steps > 0, 1.0, np.nan)[:, None],
+            batch_loss=values[:, None],
+            gradient_norm=norms[:, None],
+            train=train,
+            test=test,
+            positions=places[:, : 2 * (self.problem.dim == 2), None],
+            w=places[-1][None],
+            diverged_at=np.zeros(1, np.int64),
+            evaluation_seconds=time.perf_counter() - begin,
+        )

@@ -1,0 +1,156 @@
+"""A stepper's arrays on a GPU, anything with ``__cuda_array_interface__``, and a rule's kernels on a list of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from optbench.compiler.cuda import cuda, put
+from optbench.compiler.cuda_updates import across
+from optbench.contract.errors import OptbenchError, in_one_line, shown
+from optbench.contract.optimizers import Optimizer
+from optbench.contract.types import DtypeName
+from optbench.engine.chunks import Chunk, ChunkedRule
+from optbench.engine.cuda.update import Update
+from optbench.engine.parameter_arrays import ArrayList, OneArray, check_dense, check_dtype, check_list, detached
+
+
+def gpu_view(name: str, x: Any) -> Any:
+    """Return a device array of numba of x's memory, C-contiguous, float32 or float64. Raises OptbenchError."""
+    check_dense(name, x)
+    try:
+        x = detached(x)
+        if not _is_on_gpu(x):
+            raise OptbenchError(
+                f"{name}={shown(x)} must lie on the card, as an array of numba, CuPy or PyTorch does: "
+                "it has no __cuda_array_interface__"
+            )
+        view = check_dtype(name, x if hasattr(x, "__cuda_ndarray__") else cuda.as_cuda_array(x))
+    except OptbenchError:
+        raise
+    except Exception as error:  # each library has errors of its own
+        raise OptbenchError(f"{name}: {in_one_line(error)}") from None
+    if not view.is_c_contiguous():
+        raise OptbenchError(f"{name} has gaps or another order: on a card arrays must be C-contiguous")
+    return view
+
+
+def _is_on_gpu(x: Any) -> bool:
+    return hasattr(x, "__cuda_ndarray__") or hasattr(x, "__cuda_array_interface__")
+
+
+class GpuArray(OneArray):
+    """One array on a GPU, (dim,) or (runs, dim)."""
+
+    def row(self, array: Any) -> Any:
+        view = gpu_view("stepper: w and g", array)
+        if len(view.shape) not in (1, 2) or 0 in tuple(view.shape):
+            raise OptbenchError("stepper: w and g must be (dim,) or (runs, dim), or lists of arrays")
+        return view if len(view.shape) == 2 else view.reshape(1, view.shape[0])
+
+
+class GpuList(ArrayList):
+    """Arrays of any shapes on a GPU."""
+
+    def view(self, name: str, x: Any) -> Any:
+        interface = getattr(detached(x), "__cuda_array_interface__", {"data": (0, False)})
+        if interface["data"][1]:
+            raise OptbenchError(f"{name} is read-only, and would have to be changed in place")
+        return gpu_view(name, x)
+
+    def is_contiguous(self, array: Any) -> bool:
+        return True
+
+    def row(self, array: Any) -> Any:
+        size = int(np.prod(tuple(array.shape)))
+        # An empty array has no view on a GPU, and no kernel is called on it.
+        return array.reshape(1, size) if size else np.empty((1, 0), array.dtype)
+
+    def bounds(self, array: Any) -> tuple[int, int]:
+        first = self.address(array)
+        return first, first + array.nbytes
+
+    def address(self, array: Any) -> int:
+        interface = getattr(array, "__cuda_array_interface__", None)
+        return interface["data"][0] if interface else array.ctypes.data  # in the simulator they are NumPy's
+
+    def overlap(self, one: Any, other: Any) -> bool:
+        return True
+
+    def gradient(self, name: str, x: Any) -> Any:
+        return gpu_view(name, x)
+
+    def copy(self, array: Any) -> Any:
+        copy = cuda.device_array(tuple(array.shape), array.dtype)
+        copy.copy_to_device(array)
+        return copy
+
+    def like(self, x: Any, row: Any, shape: tuple[int, ...]) -> Any:
+        if hasattr(x, "detach") and hasattr(x, "clone"):
+            x = x.detach().clone()
+            gpu_view("", x).reshape(*row.shape).copy_to_device(row)
+            return x
+        return row.reshape(shape)
+
+
+def gpu_arrays(w: Any, blocks: Any) -> ArrayList | OneArray:
+    """Return one array on a GPU, or a list, as kernels take them. Raises OptbenchError."""
+    if _is_on_gpu(detached(w)):
+        return GpuArray(w, blocks)
+    if isinstance(w, np.ndarray):
+        raise OptbenchError("stepper: w lies in the CPU's memory, and device='cuda' takes arrays on the card")
+    check_list(w, blocks)
+    return GpuList(w)
+
+
+class CudaChunks(ChunkedRule):
+    """A rule on whole arrays on a GPU, in one stream. Raises PluginError for a rule that cannot run there."""
+
+    def __init__(self, record: Optimizer, rows: Sequence[Any], shapes: Any, dtype: DtypeName, values: Any):
+        super().__init__(record, rows, shapes, dtype, values, False)
+        if self.has_global_sums:  # the sums of all arrays side by side, so that a kernel can add them up
+            self._sums = put(np.zeros((len(self.chunks), *self.chunks[0].update.sums.shape), self.dtype))
+            for k, chunk in enumerate(self.chunks):
+                chunk.update.sums = self._sums[k]
+
+    def new_update(self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]]) -> Update:
+        return Update(self.record, "rows", shapes, self.dtype, values)
+
+    def set_rate(self, rate: float) -> None:
+        for chunk in self.chunks:
+            chunk.update.scalars[0] = put(np.full(chunk.update.runs, rate, self.dtype))
+
+    def step_chunks(self, present: Sequence[Chunk]) -> None:
+        if not self.has_global_sums:
+            for chunk in present:
+                chunk.update(chunk.w, chunk.g, chunk.clock)
+            return
+        present_ids = set(map(id, present))
+        members = put(np.array([id(chunk) in present_ids for chunk in self.chunks]))
+        for chunk in present:
+            chunk.update.begin()
+        first = 0
+        for k, (group, whole) in enumerate(present[0].update.code.shares):
+            for chunk in present:
+                chunk.update.share(k, chunk.w, chunk.g, chunk.clock)
+            if whole:
+                across[1, 1](self._sums, members, first, len(group))
+            first += len(group)
+        for chunk in present:
+            chunk.update.apply(chunk.w, chunk.g, chunk.clock)
+
+    def start_at_rest(self, chunk: Chunk, other: Chunk) -> None:
+        self.copy_shared(chunk, other)
+        before = self.concatenate([other.w])
+        other.update.apply(other.w, put(np.zeros(other.w.shape, self.dtype)), chunk.clock)
+        other.w.copy_to_device(before)
+
+    def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
+        other.update.scalars.copy_to_device(chunk.update.scalars)
+        other.update.powers.copy_to_device(chunk.update.powers)
+
+    def concatenate(self, parts: list[Any]) -> Any:
+        (part,) = parts
+        copy = cuda.device_array(tuple(part.shape), self.dtype)
+        copy.copy_to_device(part)
+        return copy
