@@ -7,21 +7,20 @@ automatic differentiation.
 
 Run it with the extra `peers` and the packages pytorch_optimizer, schedulefree and prodigyopt installed:
     python tests/reference/record_optimizers.py
-What is recorded stands in optimizer_rows.py, the layout of the file in README.md. No part of optbench is imported here,
-and no test imports this file.
+    python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
+With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
+README.md. No part of optbench is imported here, and no test imports this file.
 """
 
+import argparse
 import importlib
 import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
-import jax
 import numpy as np
-import optax
 import optimizer_rows
-import torch
 
 HERE = Path(__file__).parent
 STEPS = {5: 120, 10: 80}
@@ -55,6 +54,9 @@ def starts(shapes):
 
 def torch_run(module, name, settings, shapes):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others."""
+    import torch
+
+    torch.set_default_dtype(torch.float64)
     matrix = torch.tensor(MATRICES[_dim(shapes)])
     parameters = [torch.tensor(part, requires_grad=True) for part in starts(shapes)]
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
@@ -91,6 +93,8 @@ def torch_run(module, name, settings, shapes):
 
 def optax_optimizer(name, settings):
     """The transformation; names that are not optax's own stand for what wraps another one here."""
+    import optax
+
     outer, _, inner = name.partition(" ")
     rate = settings.pop("learning_rate")
     if name == "ema" or name.startswith("scale_by"):
@@ -109,6 +113,11 @@ def optax_optimizer(name, settings):
 
 def optax_run(name, settings, shapes):
     """The same for optax."""
+    import jax
+    import optax
+
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_enable_x64", True)
     matrix, own = jax.numpy.asarray(MATRICES[_dim(shapes)]), dict(settings)
     optimizer = optax_optimizer(name, own)
     blocks = [jax.numpy.asarray(part) for part in starts(shapes)]
@@ -179,16 +188,29 @@ def entries():
                 )
 
 
-def main():
-    jax.config.update("jax_platforms", "cpu")
-    jax.config.update("jax_enable_x64", True)
-    torch.set_default_dtype(torch.float64)
+def recorded(key, before):
+    """The arrays of a row as they are in the file."""
+    names = [f"{key}.{part}" for part in ("trajectory", "gradients", "reported")]
+    if names[0] not in before:
+        raise SystemExit(f"{key} has never been recorded: record its optimizer, too")
+    return {name: before[name] for name in names if name in before}
+
+
+def main(only=""):
+    before = dict(np.load(HERE / "trajectories.npz")) if only else {}
+    entries_before = {entry["key"]: entry for entry in map(json.loads, before.get("index", ()))}
     arrays = {"problem.quartic": QUARTIC, "problem.statement": STATEMENT}
     for dim, problem in PROBLEMS.items():
         arrays |= {f"{problem}.matrix": MATRICES[dim], f"{problem}.start": STARTS[dim]}
     index = []
     for entry, run in entries():
+        if only and entry["optimizer"].partition("(")[0] != only:
+            arrays |= recorded(entry["key"], before)
+            index.append(entries_before[entry["key"]])
+            continue
         trajectory, gradients, reported = run()
+        if only:
+            entry["version"] = version(entry["library"])
         arrays |= {f"{entry['key']}.trajectory": trajectory, f"{entry['key']}.gradients": gradients}
         if reported is not None:
             arrays[f"{entry['key']}.reported"] = reported
@@ -199,6 +221,9 @@ def main():
         if values.dtype.kind == "f" and not (values.dtype == np.float64 and np.isfinite(values).all()):
             raise ValueError(f"{name} is not finite float64: was x64 on?")
     np.savez_compressed(HERE / "trajectories.npz", **arrays)
+    if only:
+        print(f"the rows of {only} recorded in {HERE / 'trajectories.npz'}")
+        return
     packages = ("torch", "optax", "jax", "numpy", "pytorch_optimizer", "schedulefree", "prodigyopt")
     versions = {package: version(package) for package in packages} | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
@@ -206,4 +231,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone")
+    main(**vars(parser.parse_args()))
