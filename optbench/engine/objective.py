@@ -1,4 +1,4 @@
-"""A problem's compiled functions as a function of the weights, for code of one's own."""
+"""A problem's compiled functions as a function of the weights, for your own code."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,7 +14,7 @@ from optbench.contract.types import DtypeName
 from optbench.engine import batches, settings
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
 from optbench.engine.cpu.code import ProblemCode
-from optbench.engine.cpu.evaluation import Evaluation
+from optbench.engine.cpu.evaluation import Evaluator
 
 MOST_RUNS = 1_000_000
 """Points of one call."""
@@ -59,14 +59,14 @@ class Objective:
             raise OptbenchError(f"objective: rows={shown(rows)} leaves none of the {problem.examples} examples")
         shape = (runs, problem.dim) if problem.form == "single" else (problem.dim, runs)
         self._w, self._g, self._f = aligned(shape, dtype), aligned(shape, dtype), aligned(runs, dtype)
-        self._evaluation = Evaluation(problem, self.code, dtype)
+        self._evaluator = Evaluator(problem, self.code, dtype)
 
     @cached_property
     def _work(self) -> np.ndarray:
         return aligned(scratch_size(self.problem, len(self._x), self.runs), self.dtype)
 
     def start(self, seed: int = 0) -> np.ndarray:
-        """The problem's start point of a seed.
+        """Return the problem's start point of a seed.
 
         Args:
             seed: a whole number from 0.
@@ -77,7 +77,7 @@ class Objective:
         return batches.start_point(self.problem, settings.checked("objective: seed", seed))
 
     def __call__(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values and gradients.
+        """Return values and gradients.
 
         Args:
             w: (runs, dim), or (dim,) for all runs.
@@ -93,7 +93,7 @@ class Objective:
         return self._f.copy(), self._by_run(self._g).copy()
 
     def evaluate(self, w: np.ndarray) -> np.ndarray:
-        """Loss and metrics on all training data.
+        """Return loss and metrics on all training data.
 
         Args:
             w: (runs, dim), or (dim,) for all runs.
@@ -102,7 +102,7 @@ class Objective:
             (1 + metrics, runs) float64
         """
         self._set(w)
-        return self._evaluation.train(self._w)
+        return self._evaluator.train(self._w[None])[0]
 
     def _by_run(self, array: np.ndarray) -> np.ndarray:
         return array if self.problem.form == "single" else array.T
@@ -124,7 +124,7 @@ def objective(
     runs: int = 1,
     plugin: str | Path | Iterable[str | Path] = (),
 ) -> Objective:
-    """A problem's compiled value and gradient, for code of your own.
+    """Return a problem's compiled value and gradient, for your own code.
 
     Args:
         problem: a name, with parameters if need be, or a record.

@@ -1,4 +1,4 @@
-"""The learning rates of some lanes at each step: what their schedules give, asked for many steps at a time."""
+"""The learning rates of some lanes at each step; schedules are called for many steps at a time."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -10,16 +10,23 @@ from optbench.contract.errors import OptbenchError, PluginError, in_one_line
 from optbench.contract.schedules import Schedule
 from optbench.engine.cohort import Lane
 
-# Factors of a schedule: to ask four schedules for 30 steps takes 27 us, a third of those steps on a small problem
-# (measured); a table of so many takes 100 us and 128 KiB
-_AHEAD = 1 << 12
-"""Factors of a schedule at a time."""
+# Factors of a schedule at a time. To call four schedules for 30 steps takes 27 us, a third of those steps on a small
+# problem (measured); a table of so many takes 100 us and 128 KiB
+_TABLE = 1 << 12
 _ONE = np.ones(1)
-"""All factors of the schedule that changes nothing: NumPy's own broadcast takes 10 us, as long as a few steps."""
+"""The memory of all factors of the constant schedule: NumPy's own broadcast takes 10 us, as long as a few steps."""
 
 
 class Rates:
-    """The learning rates of some lanes: a base each, times the factor of one of their schedules."""
+    """The learning rates of some lanes: a base each, times the factor of one of their schedules.
+
+    Attributes:
+        base: (runs,): the rates before any schedule.
+        schedules: the distinct schedules; schedule_of: (runs,): the number of each lane's.
+        failures: why a schedule could not be used; only its own lanes fail.
+        factors: (schedules, size): of the steps that were drawn last.
+        steady: whether none of these changes from step to step.
+    """
 
     def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
         self.per_epoch, self.steps = per_epoch, steps
@@ -31,41 +38,35 @@ class Rates:
         self.schedule_of = np.array([places[id(lane.schedule)] for lane in lanes])
         self.schedules = list(schedules.values())
         self.failures = [""] * len(self.schedules)
-        """Why a schedule could not be used, which is a matter of its own lanes alone."""
         self.factors = np.full((len(self.schedules), 1), np.nan)
-        """The factor of every schedule at each of the steps that were drawn last, (schedules, size)."""
-        self._drawn = 0
-        """The step after which they begin."""
         self.steady = False
-        """Whether none of these changes from step to step."""
-        self._table, self._from = np.zeros((len(self.schedules), 0)), 0
-        """The factors from after step ``_from`` on: to ask for a few at a time takes as long as their steps."""
-        self._changes = np.zeros(0, np.int64)
-        """Of each of these, how often any of them has changed by then."""
+        self._drawn = 0  # the step after which ``factors`` begins
+        self._table, self._from = np.zeros((len(self.schedules), 0)), 0  # the factors after step ``_from``
+        self._changes = np.zeros(0, np.int64)  # by each step of the table, how often any factor has changed
         self._constant = all(schedule.function is _constant() for schedule in self.schedules)
 
     def known(self, done: int) -> int:
-        """How many of the steps after ``done`` have factors that are there, and sound."""
+        """Return for how many of the steps after ``done`` the table has valid factors."""
         if self._constant:
             return self.steps - done
         there = self._from + len(self._changes) - done
         if done >= self._from and there > 0:
             return there
-        if any(self._cover(done, min(_AHEAD, self.steps - done))):
+        if any(self._cover(done, min(_TABLE, self.steps - done))):
             self._changes = self._changes[:0]
         return len(self._changes)
 
     def draw(self, done: int, size: int) -> bool:
-        """Find the factors of the next steps; whether a schedule has failed that had not before."""
-        if self._constant:  # what the others take is more than a step of a small problem
+        """Set the factors of the next steps. Return whether a schedule has failed that had not before."""
+        if self._constant:  # the rest takes longer than a step of a small problem
             self.factors = np.ndarray((len(self.schedules), size), float, _ONE, strides=(0, 0))
             self.steady = True
             self._drawn = done
             return False
         first, failed = done - self._from, False
         if not 0 <= first <= first + size <= len(self._changes):
-            first, reasons = 0, self._cover(done, max(size, min(_AHEAD, self.steps - done)))
-            if any(reasons):  # not before the steps that it is about
+            first, reasons = 0, self._cover(done, max(size, min(_TABLE, self.steps - done)))
+            if any(reasons):  # a failure counts at its own steps only
                 reasons = self._cover(done, size)
             self.failures = [before or now for before, now in zip(self.failures, reasons, strict=True)]
             failed = any(reasons)
@@ -74,7 +75,7 @@ class Rates:
         return failed
 
     def _cover(self, done: int, size: int) -> list[str]:
-        """Ask the schedules for the factors of so many steps after ``done``. Returns why each cannot be used."""
+        """Fill the table with so many steps after ``done``. Return why each schedule cannot be used."""
         self._from = done
         reasons = self._tabulate(size)
         changed = (self._table[:, 1:] != self._table[:, :-1]).any(axis=0)
@@ -82,7 +83,7 @@ class Rates:
         return reasons
 
     def _tabulate(self, size: int) -> list[str]:
-        """Ask the schedules that have not failed for the steps from ``_from`` on. Returns why each cannot be used."""
+        """Call the schedules that have not failed. Return why each cannot be used."""
         step = np.arange(self._from + 1, self._from + size + 1)
         # a division a step shows with small problems
         epoch = (step - 1) // self.per_epoch if self.per_epoch > 1 else step - 1
@@ -90,21 +91,23 @@ class Rates:
         for place, schedule in enumerate(self.schedules):
             if not self.failures[place]:
                 try:
-                    if self._from == 0 and size == 1:  # a single factor for whatever is asked must not pass for once
+                    if self._from == 0 and size == 1:  # one factor for any number of steps must not pass
                         _checked(schedule, *self._begin(schedule))
                     self._table[place] = _checked(schedule, step, schedule(step, epoch, self.steps))
                 except (Exception, SystemExit) as error:  # a plug-in may raise anything; the other lanes go on
-                    reasons[place] = in_one_line(_told(schedule, error))
+                    reasons[place] = in_one_line(_with_name(schedule, error))
         return reasons
 
     def _begin(self, schedule: Schedule) -> tuple[np.ndarray, np.ndarray]:
-        """The first two steps, and what the schedule gives for them."""
+        """Return the first two steps, and the schedule's factors for them."""
         step = np.arange(1, 3)
         return step, schedule(step, (step - 1) // self.per_epoch, self.steps)
 
     def at(self, points: np.ndarray, going: np.ndarray, dtype: str) -> np.ndarray:
-        """(p, runs): what the optimizer had at these of the steps drawn last, in its precision; 0 for lanes that are
-        not ``going``, (p, runs)."""
+        """Return the rates (p, runs) at these of the steps drawn last, in the optimizer's precision.
+
+        going: (p, runs) bool; the rate of the other lanes is 0.
+        """
         factors = self.factors[:, points - 1 - self._drawn].T
         return (self.base * going * factors[:, self.schedule_of]).astype(dtype)
 
@@ -118,22 +121,22 @@ class Rates:
 
 @cache
 def _constant() -> Callable:
-    """The function of the schedule that changes nothing."""
+    """Return the function of the constant schedule."""
     return loader.load_all().schedule("constant").function
 
 
 def _identity(schedule: Schedule) -> int:
-    """The same for two schedules that are one: lanes may have a record each, and every schedule fills a chunk."""
+    """Return a key that is equal for equal schedules: lanes may have a record each."""
     return id(_constant() if schedule.function is _constant() else schedule)
 
 
 def _checked(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:
-    """What a schedule gave for these steps. Raises PluginError unless it is a finite factor for each, not below 0."""
+    """Return a schedule's factors. Raises PluginError unless there is a finite one for each step, not below 0."""
     factor = np.asarray(value)
     if factor.dtype.kind not in "fiub":
         raise PluginError(f"schedule {schedule.text}: factors must be real numbers, got {factor.dtype.name}")
     if factor.shape != step.shape:
-        # How many are asked for at a time is the clock's choice, and no part of what tables tell.
+        # The clock decides how many steps a call has, so the number is no part of the message.
         kind = "a single one" if factor.ndim == 0 else f"{factor.ndim} axes" if factor.ndim > 1 else "another number"
         raise PluginError(f"schedule {schedule.text} must give one factor for each step, got {kind}")
     sound = np.isfinite(factor) & (factor >= 0)
@@ -143,6 +146,6 @@ def _checked(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:
     return factor
 
 
-def _told(schedule: Schedule, error: BaseException) -> BaseException:
-    """The error, with the schedule's name where it has none."""
+def _with_name(schedule: Schedule, error: BaseException) -> BaseException:
+    """Return the error, with the schedule's name where it has none."""
     return error if isinstance(error, OptbenchError) else PluginError(f"schedule {schedule.text}: {in_one_line(error)}")

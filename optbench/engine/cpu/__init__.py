@@ -1,4 +1,4 @@
-"""Lanes on this machine's cores.
+"""Lanes on the CPU.
 
 Beside engine/cuda, of which it knows nothing.
 """

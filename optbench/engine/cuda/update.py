@@ -1,4 +1,4 @@
-"""A rule's kernels on a GPU, with the arrays on the card that it keeps for some runs."""
+"""A rule's kernels on a GPU with its arrays for some runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from optbench.engine.arrays import block_table, first_scalars
 
 
 class Update:
-    """A rule's kernels with the arrays on the card that it keeps for some runs, as the CPU's Update.
+    """A rule's kernels with its arrays on the card for some runs, as the CPU's Update.
 
     Raises PluginError for a rule that cannot run there.
     """
@@ -52,22 +52,22 @@ class Update:
         self.runs = runs
 
     def __call__(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
-        """Step ``t`` (from 1) of every run; the rates stand in ``scalars[0]``, and w and g are on the card."""
+        """Make step ``t`` (from 1) of every run; the rates stand in ``scalars[0]``, and w and g are on the card."""
         self.begin(stream)
         for k in range(len(self.code.shares)):
             self.share(k, w, g, t, stream)
         self.apply(w, g, t, stream)
 
-    # The parts of a step, which one on several arrays takes one by one.
+    # The parts of a step: a step on several arrays takes them one by one.
 
     def begin(self, stream: Any = 0) -> None:
-        """Multiply the powers on, and make the shared slots' new values theirs."""
+        """Multiply the powers, and take over the new values of shared slots."""
         if self.code.begin is not None:
             arguments = BeginArguments(scalars=self.scalars, powers=self.powers, blocks=self.table)
             self.code.begin[blocks(self.runs), BLOCK, stream](*arguments)
 
     def share(self, k: int, w: Any, g: Any, t: int, stream: Any = 0) -> None:
-        """The sums of group ``k``."""
+        """Compute the sums of group ``k``."""
         group, whole = self.code.shares[k]
         first = sum(len(earlier) for earlier, _ in self.code.shares[:k])
         partial = self.partial[: len(group)]
@@ -76,7 +76,7 @@ class Update:
         total[blocks(self.runs), BLOCK, stream](partial, self.sums, first, self.used, whole)
 
     def apply(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
-        """The rule."""
+        """Apply the rule."""
         self.code.apply[self.grid, self.threads, stream](*self._arguments(w, g, t))
 
     def _arguments(self, w: Any, g: Any, t: int) -> ApplyArguments:

@@ -1,4 +1,4 @@
-"""Cohorts with what is not compiled: other libraries' optimizers, and problems that are plain Python.
+"""Cohorts that are not compiled: other libraries' optimizers, and problems in plain Python.
 
-The lanes, their mini-batches and evaluations are the CPU part's; only a step is taken here, one lane after the other.
+Lanes, mini-batches and evaluations are those of engine/cpu; only steps are taken here, one lane after the other.
 """
