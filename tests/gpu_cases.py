@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.contract.columns import PER_STEP
 from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.outcome import merge_outcomes
 
 CATALOGUE = loader.load()
 DTYPES, ORDERS = ("float32", "float64"), ("rows", "lanes")
@@ -148,27 +148,20 @@ COHORTS = [
     Sweep(text, batch_size=size, steps=FEW.get(text, 5)) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)
 ]
 COHORTS += [Sweep("rosenbrock", rule) for rule in TEXTS]
-# In float32 one of what a kernel may have to do beside its elements; every rule is tried in test_cuda_updates.py.
+# In float32 one of what a kernel may have to do beside its elements; every rule is tried on its own.
 COHORTS += [
     Sweep("rosenbrock", rule, dtype="float32")
     for rule in ("adam", "asgd", "gd", "mars", "novograd", "prodigy", "radam", "schedule_free_adamw", *WRAPPED)
 ]
 COHORTS += [Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("lamb", "lookahead(momentum)", "novograd", "prodigy")]
 
-SEEN = (*PER_STEP, "train", "test", "positions", "w", "diverged_at")
+
 ONCE = ("w", "diverged_at")
-"""What there is once a lane, not once a point."""
+"""Results of a lane, not of each of its points."""
 
 
 def collected(cohort) -> dict[str, np.ndarray]:
-    """What a cohort saw, its lanes side by side; NaN where a call ended early because all its lanes had diverged."""
-    most, found = max(len(part.points) for part in cohort.parts), {}
-    for name in SEEN:
-        parts = [getattr(part, name) for part in cohort.parts]
-        if name in ONCE:
-            found[name] = np.concatenate(parts)
-        else:
-            ends = [[(0, most - len(part)), *[(0, 0)] * (part.ndim - 1)] for part in parts]
-            parts = [np.pad(part, end, constant_values=np.nan) for part, end in zip(parts, ends, strict=True)]
-            found[name] = np.concatenate(parts, axis=-1)
-    return found
+    """The results of a cohort, its lanes side by side; NaN where a call ended early as all its lanes had diverged."""
+    whole = merge_outcomes(cohort.parts, np.arange(sum(len(part.w) for part in cohort.parts)))
+    names = ("train", "test", "positions", *ONCE)
+    return whole.measures | {name: getattr(whole, name) for name in names}

@@ -10,6 +10,7 @@ from optbench.contract.columns import PER_STEP
 from optbench.engine import run as engine
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.update import Update
+from optbench.engine.outcome import merge_outcomes
 from optbench.sweeps import session
 
 CATALOGUE = loader.load()
@@ -157,15 +158,9 @@ def run(problem, optimizer, lanes, *, batch_size=32, steps=40, seed=3, **more):
     problem = problem_of(problem) if isinstance(problem, str) else problem
     optimizer = CATALOGUE.optimizer(optimizer)[0] if isinstance(optimizer, str) else optimizer
     parts = run_cohort(problem, optimizer, lanes, seed=seed, batch_size=batch_size, steps=steps, **more).parts
-    points = max((part.points for part in parts), key=len)
-    joined = {"points": points, "steps": max(part.steps for part in parts)}
-    for name in CURVES:
-        curves = []
-        for part in parts:
-            assert len(part.points) == len(points) or part.diverged_at.all()
-            np.testing.assert_array_equal(part.points, points[: len(part.points)])
-            curve = np.full((len(points), *getattr(part, name).shape[1:]), np.nan)
-            curve[: len(part.points)] = getattr(part, name)
-            curves.append(curve)
-        joined[name] = np.concatenate(curves, axis=-1)
-    return joined | {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("w", "diverged_at")}
+    whole = merge_outcomes(parts, np.arange(len(lanes)))
+    for part in parts:
+        assert len(part.points) == len(whole.points) or part.diverged_at.all()
+        np.testing.assert_array_equal(part.points, whole.points[: len(part.points)])
+    names = ("points", "steps", "w", "diverged_at", "train", "test", "positions")
+    return {name: getattr(whole, name) for name in names} | whole.measures

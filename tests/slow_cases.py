@@ -35,7 +35,6 @@ SLOW_CASES = {
     "engine/test_clock.py": r"mlp",
     "engine/test_cohort.py": r"mlp",
     "engine/test_eager_problems.py": r"compiled_twin\[.*float32",
-    "engine/test_evaluation.py": r"seen_as_one_by_one",
     "figures/test_highlights.py": r"best_ten_are_in_color\[(?!rosenbrock)",
     "figures/test_odd_tables.py": r"says_why_not\[(?!one run)",
     "figures/test_profile_bands.py": r"all_diverged",

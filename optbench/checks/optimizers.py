@@ -13,7 +13,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.search import RATE, check_space
 from optbench.engine.cpu.update import Update
-from optbench.engine.eager.update import EagerUpdate
+from optbench.engine.eager.lanes import eager_update
 
 SHAPES = ((2, 3), (2,))
 """A matrix and a vector, for rules that see the blocks."""
@@ -46,7 +46,7 @@ def _eager_path(
 ) -> np.ndarray:
     """Return the weights of the last of several lanes after every step, (steps, dim)."""
     w, alive = np.ones((lanes, _DIM), dtype), np.ones(lanes, bool)
-    update, path = EagerUpdate(record, SHAPES, [record.hyperparameters] * lanes, w, True), []
+    update, path = eager_update(record, SHAPES, [record.hyperparameters] * lanes, w, True), []
     for g in gradients:
         update(w, np.tile(g.astype(dtype), (lanes, 1)), np.ones(lanes, dtype), np.full(lanes, lr), alive)
         if not alive.all():

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -68,13 +67,6 @@ def drawn(problem: Problem, batch_size: int) -> tuple[bool, bool]:
     return problem.data is not None and not full, problem.data is None and problem.noise > 0 and not full
 
 
-class _Source(Protocol):
-    """Draws a row of numbers for one step after the other."""
-
-    def draw(self, out: np.ndarray) -> None:
-        """Fill the rows of the next ``len(out)`` steps."""
-
-
 class _Orders:
     """Draws mini-batches, rows of B example numbers, from a fresh permutation for each epoch."""
 
@@ -84,6 +76,7 @@ class _Orders:
         self._left = np.zeros((0, size), np.int32)
 
     def draw(self, out: np.ndarray) -> None:
+        """Fill the rows of the next ``len(out)`` steps."""
         if len(out) > len(self._left):
             epochs = steps_per_epoch(len(out) - len(self._left), self._per_epoch)
             numbers = np.zeros((epochs, self._per_epoch * out.shape[1]), np.int32)
@@ -109,6 +102,7 @@ class _Noise:
         self._centre[-1] = 1.0
 
     def draw(self, out: np.ndarray) -> None:
+        """Fill the rows of the next ``len(out)`` steps."""
         per_epoch = steps_per_epoch(self._examples, self._size)
         for at in range(0, len(out), len(self._normal)):
             part, done = out[at : at + len(self._normal)], self._done

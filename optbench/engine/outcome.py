@@ -1,80 +1,115 @@
-"""What the lanes of a cohort saw, as arrays."""
+"""The results of a cohort's lanes, as arrays, and the score by which runs are compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from optbench.contract.columns import PER_STEP
 from optbench.contract.problems import FLOOR
 from optbench.engine.cohort import Cohort, first_of_tail
 
-_BY_POINT = ("lr", "batch_loss", "gradient_norm", "train", "test", "positions")
+
+class Evaluation(NamedTuple):
+    """Measurements of ``runs`` lanes at p points; k are a problem's metrics. NaN where there is nothing.
+
+    Attributes:
+        measures: (p, runs) each, by the names in PER_STEP; a name that lanes do not fill is NaN in their outcome.
+        train, test: (p, 1 + k, runs): loss and metrics on all training or test data.
+        positions: (p, 2, runs) for problems of two parameters, else (p, 0, runs).
+        finite: (p, runs): whether the weights are, and what the rule reports.
+    """
+
+    measures: dict[str, np.ndarray]
+    train: np.ndarray
+    test: np.ndarray
+    positions: np.ndarray
+    finite: np.ndarray
 
 
 @dataclass
 class Outcome:
-    """What the lanes of one call saw: p evaluation points, ``runs`` lanes, k metrics; NaN where there is nothing."""
+    """The results of the lanes of one call: arrays of p points, as in Evaluation.
+
+    Attributes:
+        steps: steps made, fewer than asked for after a deadline.
+        points: (p,): the steps of the evaluations.
+        w: (runs, dim): the last weights.
+        diverged_at: (runs,): the step, 0 where the run did not diverge.
+        failures: (runs,): why a lane could not be run, "" where it could; empty where all could.
+        reused_steps: run-steps that were copied from a lane with the same settings.
+    """
 
     steps: int
-    """Steps made: fewer than asked for after a deadline."""
     points: np.ndarray
-    """(p,) steps"""
-    lr: np.ndarray
-    """(p, runs), like batch_loss and gradient_norm: what the optimizer had at the step that led to the point."""
-    batch_loss: np.ndarray
-    gradient_norm: np.ndarray
+    measures: dict[str, np.ndarray]
     train: np.ndarray
-    """(p, 1 + k, runs): loss and metrics on all training data."""
     test: np.ndarray
     positions: np.ndarray
-    """(p, 2, runs) for problems of two parameters, else (p, 0, runs)."""
     w: np.ndarray
-    """(runs, dim): the last weights."""
     diverged_at: np.ndarray
-    """(runs,): the step, 0 where the run did not diverge."""
     evaluation_seconds: float
     failures: tuple[str, ...] = ()
-    """(runs,): why a lane could not be run, "" where it could; empty where that holds of all."""
-    given: int = 0
-    """Run-steps that a lane did not make, for another that was the same so far had made them."""
+    reused_steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.measures = {name: self.measures.get(name, np.full_like(self.train[:, 0], np.nan)) for name in PER_STEP}
 
     def of_lanes(self, first: int, last: int) -> "Outcome":
-        """The part of these lanes; the time is shared out."""
+        """Return the part of these lanes; the time is shared out."""
         part = slice(first, last)
-        columns = {name: getattr(self, name)[..., part] for name in _BY_POINT}
-        columns |= {"w": self.w[part], "diverged_at": self.diverged_at[part]}
-        columns["failures"] = self.failures[first:last]
-        seconds = self.evaluation_seconds * (last - first) / len(self.w)
-        return replace(self, **columns, evaluation_seconds=seconds)
+        return replace(
+            self,
+            measures={name: array[:, part] for name, array in self.measures.items()},
+            train=self.train[..., part],
+            test=self.test[..., part],
+            positions=self.positions[..., part],
+            w=self.w[part],
+            diverged_at=self.diverged_at[part],
+            failures=self.failures[part],
+            evaluation_seconds=self.evaluation_seconds * (last - first) / len(self.w),
+        )
 
 
-def together(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
-    """Outcomes of calls as one: place ``order[i]`` is that of lane i of them all. A call ends early where all its lanes
-    have diverged, and has nothing from there on."""
-    most = max(parts, key=lambda part: len(part.points))
-    columns = {}
-    for name in _BY_POINT:
-        arrays = [getattr(part, name) for part in parts]
-        columns[name] = np.full((*getattr(most, name).shape[:-1], len(order)), np.nan)
-        at = 0
-        for array in arrays:
-            columns[name][: len(array), ..., order[at : at + array.shape[-1]]] = array
-            at += array.shape[-1]
+def merge_outcomes(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
+    """Return outcomes of calls as one: place ``order[i]`` of the result is lane i of all parts, one behind the other.
+
+    A call ends early where all its lanes have diverged, and has NaN from there on.
+    """
+    longest = max(parts, key=lambda part: len(part.points))
     back = np.argsort(order)
-    w, diverged_at = (np.concatenate([getattr(part, name) for part in parts])[back] for name in ("w", "diverged_at"))
+
+    def by_point(arrays: list[np.ndarray]) -> np.ndarray:
+        ends = [[(0, len(longest.points) - len(array)), *[(0, 0)] * (array.ndim - 1)] for array in arrays]
+        padded = [np.pad(array, end, constant_values=np.nan) for array, end in zip(arrays, ends, strict=True)]
+        return np.concatenate(padded, axis=-1)[..., back]
+
     failures = [reason for part in parts for reason in part.failures]
     return Outcome(
-        max(part.steps for part in parts), most.points, w=w, diverged_at=diverged_at, **columns,
+        steps=max(part.steps for part in parts),
+        points=longest.points,
+        measures={name: by_point([part.measures[name] for part in parts]) for name in PER_STEP},
+        train=by_point([part.train for part in parts]),
+        test=by_point([part.test for part in parts]),
+        positions=by_point([part.positions for part in parts]),
+        w=np.concatenate([part.w for part in parts])[back],
+        diverged_at=np.concatenate([part.diverged_at for part in parts])[back],
         evaluation_seconds=sum(part.evaluation_seconds for part in parts),
         failures=tuple(failures[place] for place in back) if failures else (),
-        given=sum(part.given for part in parts),
-    )  # fmt: skip
+        reused_steps=sum(part.reused_steps for part in parts),
+    )
 
 
 @dataclass
 class CohortOutcome:
-    """The outcomes of a cohort's calls, which together hold its lanes in order, and where the time went."""
+    """The outcomes of a cohort's calls, which together hold its lanes in order, and the times.
+
+    Attributes:
+        device_note: the GPU's name, or why the CPU did what a GPU was asked for.
+        eager: the library that took the steps outside the compiled loop: "PyTorch", "optax", or "Python" for a
+            problem's gradients.
+    """
 
     parts: list[Outcome]
     seconds: float
@@ -82,53 +117,14 @@ class CohortOutcome:
     compile_seconds: float
     device: str = "cpu"
     device_note: str = ""
-    """The GPU's name; or why the CPU had to do what a GPU was asked for."""
     eager: str = ""
-    """Who took the steps, where no compiled driver did: "PyTorch", "optax", or "Python" for a problem's gradients."""
-
-
-class Look(NamedTuple):
-    """What lanes have at the points that the last steps passed; shapes as in Outcome."""
-
-    batch_loss: np.ndarray
-    gradient_norm: np.ndarray
-    train: np.ndarray
-    test: np.ndarray
-    positions: np.ndarray
-    finite: np.ndarray
-    """(p, runs): whether the weights are, and what the rule reports."""
-
-
-@dataclass
-class Trace:
-    """The rows of an Outcome while they are collected, a piece for each look."""
-
-    points: list[np.ndarray] = field(default_factory=list)
-    lr: list[np.ndarray] = field(default_factory=list)
-    batch_loss: list[np.ndarray] = field(default_factory=list)
-    gradient_norm: list[np.ndarray] = field(default_factory=list)
-    train: list[np.ndarray] = field(default_factory=list)
-    test: list[np.ndarray] = field(default_factory=list)
-    positions: list[np.ndarray] = field(default_factory=list)
-
-    def add(self, points: np.ndarray, lr: np.ndarray, look: Look) -> None:
-        """Append what a look has of these points, which are its first ones."""
-        self.points.append(points)
-        rows = {"lr": lr} | look._asdict()
-        for name in _BY_POINT:
-            getattr(self, name).append(rows[name][: len(points)])
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """All pieces in one, by name; all but the points float64."""
-        whole = {name: np.concatenate(pieces) for name, pieces in vars(self).items()}
-        return {name: array if name == "points" else array.astype(float, copy=False) for name, array in whole.items()}
 
 
 def log_tail(cohort: Cohort, part: Outcome) -> np.ndarray:
     """Return the mean of ln max(f - f*, floor) over the evaluations in the last fifth of the steps, lower is better.
 
-    f is the loss on all training data of the iterate that is reported, which some rules do not step (``average``,
-    ``lookahead``). inf for a run that diverged, NaN for one that a deadline cut.
+    f is the loss on all training data of the iterate that is reported, which for some rules is not the one that is
+    stepped (``average``, ``lookahead``). inf for a run that diverged, NaN for one that a deadline cut.
 
     Returns:
         (runs,) float64

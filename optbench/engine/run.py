@@ -1,4 +1,4 @@
-"""Cohorts -> what they saw, on the device that each names."""
+"""Run cohorts on the device that each names."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import CohortOutcome
 
 
-def _unheard(run_steps: int) -> None:
+def _ignore(run_steps: int) -> None:
     pass
 
 
@@ -17,17 +17,17 @@ def _never() -> bool:
     return False
 
 
-def run(cohort: Cohort, progress: Callable[[int], None] = _unheard, stop: Callable[[], bool] = _never) -> CohortOutcome:
+def run(cohort: Cohort, progress: Callable[[int], None] = _ignore, stop: Callable[[], bool] = _never) -> CohortOutcome:
     """Run all lanes of a cohort from the same start point on the same mini-batches.
 
-    ``progress`` hears of run-steps done; ``stop`` is asked about ten times a second. Raises runner.Cancelled when it
-    says yes, OptbenchError on input that cannot run.
+    ``progress`` is called with the number of run-steps made; ``stop`` is asked about ten times a second whether to
+    stop. Raises runner.Cancelled when it returns True, OptbenchError on input that cannot run.
     """
     return run_together([cohort], progress, stop)[0]
 
 
 def run_together(
-    cohorts: Sequence[Cohort], progress: Callable[[int], None] = _unheard, stop: Callable[[], bool] = _never
+    cohorts: Sequence[Cohort], progress: Callable[[int], None] = _ignore, stop: Callable[[], bool] = _never
 ) -> list[CohortOutcome]:
     """Run cohorts that differ in nothing but seed, start and lanes: in one launch on a GPU, in turn on the CPU."""
     if cohorts[0].device == "cuda":
@@ -35,8 +35,8 @@ def run_together(
 
         return gpu.run_cohorts(cohorts, progress, stop)
     from optbench.engine.cpu.cohort import run_cohort
-    from optbench.engine.eager.cohort import is_eager
-    from optbench.engine.eager.cohort import run_cohort as run_eagerly
+    from optbench.engine.eager.lanes import is_eager
+    from optbench.engine.eager.lanes import run_cohort as run_eagerly
 
     return [(run_eagerly if is_eager(cohort) else run_cohort)(cohort, progress, stop) for cohort in cohorts]
 
@@ -44,21 +44,21 @@ def run_together(
 def compile_for(cohort: Cohort) -> None:
     """Compile the kernels that the cohort needs on the CPU. Raises PluginError where they do not compile."""
     from optbench.engine.cpu.cohort import compiled
-    from optbench.engine.eager.cohort import make_ready
+    from optbench.engine.eager.lanes import make_ready
 
     make_ready(cohort)
     compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
 
 
 def refusal(cohort: Cohort) -> str | None:
-    """Why a GPU cannot run the cohort, after its kernels were compiled for it; None where it can."""
+    """Compile the cohort's kernels for a GPU. Return why it cannot run there, or None."""
     from optbench.engine.cuda import cohorts as gpu
 
     reason = gpu.refuses(cohort.problem, cohort.optimizer)
     if reason is None:
         try:
             gpu.compiled(cohort.problem, cohort.rule, cohort.dtype, cohort.batch_size)
-        except Exception as error:  # a plug-in that is fine on the CPU may ask too much of a GPU
+        except Exception as error:  # a plug-in that runs on the CPU may not compile for a GPU
             reason = in_one_line(error)
     return reason
 

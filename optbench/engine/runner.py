@@ -1,4 +1,4 @@
-"""The lanes that run in one call, driven from one point of evaluation to the next: on the CPU's cores or on a GPU."""
+"""The control of a run: when lanes step, when they are evaluated, when they stop; on a CPU or on a GPU."""
 
 import time
 from bisect import bisect_right
@@ -10,12 +10,15 @@ import numpy as np
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import DIVERGENCE_FACTOR, Problem
-from optbench.engine.outcome import Look, Outcome, Trace
+from optbench.engine.outcome import Evaluation, Outcome
 from optbench.engine.rates import Rates
 
-_CHUNK_SECONDS = 0.1  # how often the caller is asked whether to stop
-# Numbers drawn ahead: 1 MiB of float64. Measured at 2^11, 2^14, 2^17, 2^20: Rosenbrock gd 64 lanes 1.30, 1.01, 1.00,
-# 1.00; MLP gd 16 lanes 1.02, 1.00, 1.00, 1.00
+_FIRST_CHUNK = 8
+"""Steps of the first call; the next ones have as many as fit into half of _CHUNK_SECONDS."""
+_CHUNK_SECONDS = 0.1
+"""The time between two questions whether to stop."""
+# Numbers drawn for a call: 1 MiB of float64. Measured at 2^11, 2^14, 2^17, 2^20: Rosenbrock gd 64 lanes 1.30, 1.01,
+# 1.00, 1.00; MLP gd 16 lanes 1.02, 1.00, 1.00, 1.00
 _CHUNK_NUMBERS = 1 << 17
 
 
@@ -25,165 +28,188 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Clock:
-    """How long a run may take, whom to tell of run-steps done, whom to ask whether to stop."""
+    """The time limit of a run, and the caller's functions.
+
+    Attributes:
+        deadline: seconds for each lane, or None.
+        progress: is called with the number of run-steps made.
+        stop: is asked whether to stop.
+        until: the time on time.perf_counter at which the present call of lanes must end.
+    """
 
     deadline: float | None
     progress: Callable[[int], None]
     stop: Callable[[], bool]
     until: float | None = None
-    """When the call that runs must end, on time.perf_counter."""
 
-    def of_call(self, lanes: int) -> "Clock":
-        """The same for a call of so many lanes that begins now: each lane has the whole deadline, wherever it runs."""
+    def for_call(self, lanes: int) -> "Clock":
+        """Return the clock of a call of so many lanes that begins now: each lane has the whole deadline."""
         return self if self.deadline is None else replace(self, until=time.perf_counter() + self.deadline * lanes)
 
     def late(self) -> bool:
+        """Return whether the time is up. Raises Cancelled."""
         if self.stop():
             raise Cancelled
         return self.until is not None and time.perf_counter() > self.until
 
 
-class Engine(Protocol):
-    """Some lanes with their arrays, wherever those are. A lane that is not ``alive`` stays where it is."""
+class Lanes(Protocol):
+    """Some lanes of a cohort with their arrays, on a CPU or on a GPU. A lane that is not ``alive`` stays where it is.
+
+    Attributes:
+        alive: (runs,) bool.
+        diverged_at: (runs,): the step whose loss was over the limit, 0 where there was none.
+        limit: (runs,): the largest loss that is no divergence.
+        numbers_per_step: random numbers of a step.
+        max_snapshots: points of evaluation that one call of :meth:`advance` may pass.
+        reused_steps: run-steps that were copied from a lane with the same settings.
+        failures: (runs,): why a lane could not go on; "" where it could.
+    """
 
     problem: Problem
     alive: np.ndarray
-    """(runs,) bool, like the next two on the host."""
     diverged_at: np.ndarray
-    """(runs,): the step whose loss was over the limit, 0 where there was none."""
     limit: np.ndarray
-    """(runs,): the largest loss that is no divergence yet."""
-    width: int
-    """Random numbers that a step takes."""
-    ahead: int
-    """Points of evaluation that one call of :meth:`advance` may pass."""
-    given: int
-    """Run-steps that a lane did not make, for another that was the same so far had made them."""
+    numbers_per_step: int
+    max_snapshots: int
+    reused_steps: int
 
     @property
-    def failures(self) -> tuple[str, ...]:
-        """(runs,): why a lane could not go on; "" where it could."""
+    def failures(self) -> tuple[str, ...]: ...
 
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make ``size`` steps after step ``done``; lanes whose loss is over the limit stop before their update.
 
-        ``inner``: steps before the last one after which the next :meth:`look` sees the lanes, too; fewer than
-        ``ahead``.
+        inner: steps before the last one, fewer than ``max_snapshots``, which the next :meth:`evaluate` includes.
         """
 
-    def look(self, seen: bool) -> Look:
-        """Evaluate all lanes; ``seen``: whether they have made a step."""
+    def evaluate(self, has_stepped: bool) -> Evaluation:
+        """Evaluate all lanes at the inner points and now; ``has_stepped``: whether there is a loss and a gradient."""
 
-    def park(self, fell: np.ndarray | None = None) -> None:
+    def freeze(self, fell: np.ndarray | None = None) -> None:
         """Put the lanes that are no longer alive aside.
 
-        ``fell``: (runs,) of each that the last look has found diverged, after which of its points; else -1.
+        fell: (runs,): at which point of the last evaluation a lane was found diverged; -1 where it was not.
         """
 
     def weights(self) -> np.ndarray:
-        """(runs, dim): what is reported, of dead lanes when they stopped."""
+        """Return what is reported, (runs, dim); of dead lanes when they stopped."""
 
 
 def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
-    """(runs,): the largest loss that is no divergence yet, of runs that began at these losses."""
+    """Return the largest losses (runs,) that are no divergence, of runs that began at the losses ``first``."""
     minimum = problem.minimum
     return minimum + DIVERGENCE_FACTOR * np.maximum(first - minimum, max(1.0, abs(minimum)) / DIVERGENCE_FACTOR)
 
 
 class Runner:
-    """Drives an engine's lanes, and keeps what they saw at each point."""
+    """Steps and evaluates some lanes, and collects their evaluations."""
 
-    def __init__(self, engine: Engine, rates: Rates, dtype: str):
-        self.engine, self.rates, self.dtype = engine, rates, dtype
+    def __init__(self, lanes: Lanes, rates: Rates, dtype: str):
+        self.lanes, self.rates, self.dtype = lanes, rates, dtype
         self.runs = len(rates.base)
+        self._points: list[np.ndarray] = []
+        self._evaluations: list[Evaluation] = []
+        self._evaluation_seconds = 0.0
 
     def run(self, points: np.ndarray, clock: Clock) -> Outcome:
         """Run to the last of ``points`` (steps, from 0), or to the clock's end, or until every lane has diverged."""
-        engine, trace, done, chunk = self.engine, Trace(), 0, 8
-        width = max(engine.width, len(self.rates.schedules))
-        last = int(points[-1])
-        to_come, evaluating = points[1:].tolist(), self._assess(trace, points[:1], 0)
+        lanes, done, last, chunk = self.lanes, 0, int(points[-1]), _FIRST_CHUNK
+        most = max(1, _CHUNK_NUMBERS // max(lanes.numbers_per_step, len(self.rates.schedules)))
+        pending = points[1:].tolist()
+        self._evaluate(points[:1], 0)
         while done < last:
-            if not engine.alive.any():
+            if not lanes.alive.any():
                 clock.progress((self.rates.steps - done) * self.runs)
                 break
             if clock.late():
-                if trace.points[-1][-1] != done:
-                    evaluating += self._assess(trace, np.array([done]), done)
+                if self._points[-1][-1] != done:
+                    self._evaluate(np.array([done]), done)
                 break
             begin, first = time.perf_counter(), done
-            end = min(done + min(chunk, max(1, _CHUNK_NUMBERS // width)), last)
-            passed = self._passed(to_come, done, end, clock)
-            end = min(end, to_come[max(passed, 1) - 1])
-            size = end - done
-            if self.rates.draw(done, size):
-                engine.alive &= np.array([not reason for reason in self.rates.failures_of_lanes])
-                engine.park()
-            engine.advance(self.rates, done, size, to_come[: max(passed - 1, 0)])
+            end = min(done + min(chunk, most), last)
+            passed = self._count_passed(pending, done, end)
+            end = min(end, pending[max(passed, 1) - 1])
+            if self.rates.draw(done, end - done):
+                lanes.alive &= np.array([not reason for reason in self.rates.failures_of_lanes])
+                lanes.freeze()
+            lanes.advance(self.rates, done, end - done, pending[: max(passed - 1, 0)])
             done = end
-            clock.progress(size * self.runs)
-            spent = time.perf_counter() - begin
+            clock.progress((done - first) * self.runs)
             # The same steps in other chunks give the same numbers, so the clock may decide.
-            growth = 0.5 * _CHUNK_SECONDS / max(spent, 1e-9)
+            growth = 0.5 * _CHUNK_SECONDS / max(time.perf_counter() - begin, 1e-9)
             chunk = max(1, int(min(chunk * min(max(growth, 0.5), 16.0), _CHUNK_NUMBERS)))
             if passed:
-                evaluating += self._assess(trace, np.array(to_come[:passed]), first)
-                del to_come[:passed]
-        return self._outcome(trace, done, evaluating)
+                self._evaluate(np.array(pending[:passed]), first)
+                del pending[:passed]
+        return self._outcome(done)
 
-    def _passed(self, to_come: Sequence[int], done: int, end: int, clock: Clock) -> int:
-        """How many points of evaluation the steps to ``end`` pass; no more than one where the clock, or a schedule that
-        fails, may end them before."""
-        sure, ahead = 0, 1
-        if to_come[0] < end and self.engine.ahead > 1 and clock.until is None:
-            sure, ahead = min(end, done + self.rates.known(done)), self.engine.ahead
-        return max(int(to_come[0] <= end), min(bisect_right(to_come, sure), ahead))
+    def _count_passed(self, pending: Sequence[int], done: int, end: int) -> int:
+        """Return how many points of evaluation the next call may pass: one where its schedules may yet fail."""
+        sure, most = 0, 1
+        if pending[0] < end and self.lanes.max_snapshots > 1:
+            sure, most = min(end, done + self.rates.known(done)), self.lanes.max_snapshots
+        return max(int(pending[0] <= end), min(bisect_right(pending, sure), most))
 
-    def _assess(self, trace: Trace, points: np.ndarray, before: int) -> float:
-        """Append what the lanes have at these points, all after step ``before`` unless they are it; find those that
-        have diverged by then. Returns the seconds that it took."""
-        begin, engine, problem = time.perf_counter(), self.engine, self.engine.problem
-        going, alive = self._going(points, before), np.count_nonzero(engine.alive)
-        look = engine.look(points[0] > 0)
-        if np.count_nonzero(engine.alive) < alive:  # it has told of failures
+    def _evaluate(self, points: np.ndarray, before: int) -> None:
+        """Append the evaluations at these points, all after step ``before`` or equal to it, and find divergence."""
+        begin, lanes = time.perf_counter(), self.lanes
+        going, alive = self._going(points, before), np.count_nonzero(lanes.alive)
+        evaluation = lanes.evaluate(bool(points[0] > 0))
+        losses = evaluation.train[:, 0]
+        if np.count_nonzero(lanes.alive) < alive:  # a lane has failed in its evaluation
             going &= self._going(points, before)
         if points[0] == 0:
-            if not np.isfinite(look.train[0, 0]).all():
-                raise OptbenchError(f"problem {problem.name}: the loss at the start point is {look.train[0, 0, 0]}")
-            engine.limit[:] = divergence_limit(problem, look.train[0, 0])
-        fallen = going & ~((look.train[:, 0] <= engine.limit) & look.finite)
+            if not np.isfinite(losses[0]).all():
+                raise OptbenchError(f"problem {lanes.problem.name}: the loss at the start point is {losses[0, 0]}")
+            lanes.limit[:] = divergence_limit(lanes.problem, losses[0])
+        fallen = going & ~((losses <= lanes.limit) & evaluation.finite)
         if fallen.any():
             fell = np.where(fallen.any(axis=0), fallen.argmax(axis=0), -1)
-            lanes = fell >= 0
-            engine.alive[lanes], engine.diverged_at[lanes] = False, points[fell[lanes]]
-            engine.park(fell)
+            diverged = fell >= 0
+            lanes.alive[diverged], lanes.diverged_at[diverged] = False, points[fell[diverged]]
+            lanes.freeze(fell)
             going &= (fell < 0) | (np.arange(len(points))[:, None] <= fell)
-        lr = self.rates.at(points, going, self.dtype)
-        there = int(going.any(axis=1).sum())  # where no lane is left there is nothing to tell
-        if there:
-            trace.add(points[:there], lr, look)
-        return time.perf_counter() - begin
+        if count := int(going.any(axis=1).sum()):  # points that no lane reaches are left out
+            evaluation.measures["lr"] = self.rates.at(points, going, self.dtype)
+            self._points.append(points[:count])
+            self._evaluations.append(evaluation)
+        self._evaluation_seconds += time.perf_counter() - begin
 
     def _going(self, points: np.ndarray, before: int) -> np.ndarray:
-        """(p, runs): which lanes came to these points, for all that their steps have told."""
-        died = self.engine.diverged_at
-        return (self.engine.alive | (died > before)) & ((died == 0) | (points[:, None] < died))
+        """Return which lanes have reached these points, (p, runs), by the losses of their steps."""
+        died = self.lanes.diverged_at
+        return (self.lanes.alive | (died > before)) & ((died == 0) | (points[:, None] < died))
 
     def _failures(self) -> tuple[str, ...]:
         if not any(self.rates.failures):
-            return self.engine.failures
-        pairs = zip(self.rates.failures_of_lanes, self.engine.failures, strict=True)
-        return tuple(of_schedule or of_engine for of_schedule, of_engine in pairs)
+            return self.lanes.failures
+        pairs = zip(self.rates.failures_of_lanes, self.lanes.failures, strict=True)
+        return tuple(of_schedule or of_lane for of_schedule, of_lane in pairs)
 
-    def _outcome(self, trace: Trace, done: int, evaluating: float) -> Outcome:
-        columns, diverged_at = trace.columns(), self.engine.diverged_at
-        points = columns.pop("points")
+    def _outcome(self, done: int) -> Outcome:
+        diverged_at, points = self.lanes.diverged_at, np.concatenate(self._points)
         gone = (diverged_at > 0) & (points[:, None] >= diverged_at)
-        for array in columns.values() if gone.any() else ():
-            array[gone if array.ndim == 2 else np.broadcast_to(gone[:, None], array.shape)] = np.nan
-        self.engine.park()
-        w = self.engine.weights()
+
+        def joined(parts: list[np.ndarray]) -> np.ndarray:
+            rows = [part[: len(steps)] for part, steps in zip(parts, self._points, strict=True)]
+            array = np.concatenate(rows).astype(float, copy=False)
+            if gone.any():
+                array[gone if array.ndim == 2 else np.broadcast_to(gone[:, None], array.shape)] = np.nan
+            return array
+
+        evaluations = self._evaluations
+        self.lanes.freeze()
         return Outcome(
-            done, points, w=w, diverged_at=diverged_at, evaluation_seconds=evaluating, failures=self._failures(),
-            given=self.engine.given, **columns
-        )  # fmt: skip
+            steps=done,
+            points=points,
+            measures={name: joined([each.measures[name] for each in evaluations]) for name in evaluations[0].measures},
+            train=joined([each.train for each in evaluations]),
+            test=joined([each.test for each in evaluations]),
+            positions=joined([each.positions for each in evaluations]),
+            w=self.lanes.weights(),
+            diverged_at=diverged_at,
+            evaluation_seconds=self._evaluation_seconds,
+            failures=self._failures(),
+            reused_steps=self.lanes.reused_steps,
+        )

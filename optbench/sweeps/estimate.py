@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from optbench.contract.eager import LIBRARIES, Eager
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
-from optbench.engine.cpu.twins import made
+from optbench.engine.cpu.duplicates import computed_shares
 from optbench.engine.run import compile_for, run, side_by_side
 from optbench.sweeps.isolated import foreign
 from optbench.sweeps.planned import COHORT_COST, Series, step_cost
@@ -193,7 +193,7 @@ def _model(cohort: Cohort) -> Seconds:
         step = _STEP_SECONDS + lanes * _STEP * 1e-9 * step_cost(cohort)
     look = _LOOK_SECONDS + lanes * _PASS_SECONDS * examples * problem.dim
     plugin = any(foreign(lane.schedule.origins) for lane in cohort.lanes)  # whose schedules are not asked here
-    stepping, evaluating = (1.0, 1.0) if plugin else made(cohort)
+    stepping, evaluating = (1.0, 1.0) if plugin else computed_shares(cohort)
     return Seconds(cohort.steps * step * stepping, len(cohort.evaluated) * look * evaluating)
 
 

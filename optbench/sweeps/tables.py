@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from optbench.contract.columns import CURVES, PER_STEP, RUNS
+from optbench.contract.columns import CURVES, RUNS
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import CohortOutcome, Outcome, log_tail
@@ -60,7 +60,7 @@ def tables(
         runs.append(_runs(cohort, part, key, ids, shared))
         curves.append(_curves(cohort, part, ids, shared))
         at += len(ids)
-    steps = sum(part.steps * len(part.diverged_at) - part.given for part in outcome.parts)
+    steps = sum(part.steps * len(part.diverged_at) - part.reused_steps for part in outcome.parts)
     stepping = outcome.seconds - outcome.evaluation_seconds
     numbers = {
         "lanes": len(cohort.lanes),
@@ -92,11 +92,10 @@ def failed_tables(cohort: Cohort, key: CohortKey, run_ids: Sequence[str], reason
 
 
 def _empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
-    count, nothing = len(cohort.lanes), np.full((1, len(cohort.lanes)), np.nan)
+    count = len(cohort.lanes)
     values = np.full((1, 1 + len(cohort.problem.metrics), count), np.nan)
-    per_step: dict[str, Any] = dict.fromkeys(PER_STEP, nothing)
     part = Outcome(
-        steps=0, points=np.array([0]), **per_step, train=values, test=values,
+        steps=0, points=np.array([0]), measures={}, train=values, test=values,
         positions=np.full((1, 2 if cohort.problem.dim == 2 else 0, count), np.nan),
         w=np.full((count, cohort.problem.dim), np.nan), diverged_at=np.zeros(count, np.int64), evaluation_seconds=0.0,
         failures=(reason,) * count,
@@ -185,7 +184,7 @@ def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str], shared: _Shared) 
         return values.T.ravel()[rows]
 
     measured = {"train_loss": part.train[:, 0], "test_loss": part.test[:, 0]}
-    measured |= {name: getattr(part, name) for name in PER_STEP}
+    measured |= part.measures
     run_id = pa.array(ids, pa.string()).take(points.pop("run"))
     fixed = {"run_id": run_id, **points}
     fixed |= {name: column(values) for name, values in measured.items()}

@@ -18,11 +18,9 @@ from optbench.analysis import reported_runs
 from optbench.analysis.columns import comparable
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import is_compiled
-from optbench.engine.cpu.footsteps import footsteps
 from optbench.engine.run import run
 from optbench.sweeps.chosen import Recommended
 from optbench.sweeps.planned import PlannedCohort, planned_cohort
-from optbench.sweeps.tables import tables
 
 # Steps of a path: most of a second to run them one by one: 32 us each, measured; a longer run would keep a sweep
 # waiting
@@ -102,12 +100,17 @@ def _step_by_step(cohort: Cohort, lane: Lane, seed: int, beside: int) -> Cohort:
 
 
 def curves_of(planned: PlannedCohort) -> pa.Table:
-    """Run a cohort here, and give what a path needs of its ``curves``: of an optimizer's the first lane's alone."""
-    cohort = planned.cohort
-    if not is_compiled(cohort.problem, cohort.optimizer):
-        return tables(cohort, run(cohort), planned.key, planned.run_ids, 1)["curves"]
-    step, w, loss = footsteps(cohort)
-    return pa.table({"step": step, "w_1": w[:, 0].astype(float), "w_2": w[:, 1].astype(float), "train_loss": loss})
+    """Run a cohort here, and return the path of its first lane up to where that diverged."""
+    part = run(planned.cohort).parts[0].of_lanes(0, 1)
+    count = len(part.points)
+    if part.diverged_at[0]:
+        count = int(np.searchsorted(part.points, part.diverged_at[0]))
+    if any(part.failures):
+        count = 0
+    w = part.positions[:count, :, 0]
+    return pa.table(
+        {"step": part.points[:count], "w_1": w[:, 0], "w_2": w[:, 1], "train_loss": part.train[:count, 0, 0]}
+    )
 
 
 def _walk(row: dict[str, Any], planned: PlannedCohort, curves: Curves) -> pa.Table:

@@ -120,7 +120,7 @@ def test_every_lane_of_a_network_makes_its_own_steps(name, parameters):
     benchmark.prepare(*parameters)
     lanes = [lane("gd", settings["lr"]) for settings in benchmark.settings]
     cohort = Cohort(problem_of(benchmark.problem), CATALOGUE.optimizers["gd"], lanes, batch_size=64, steps=10)
-    assert len(lanes) == 64 and run(cohort).parts[0].given == 0
+    assert len(lanes) == 64 and run(cohort).parts[0].reused_steps == 0
 
 
 def test_the_commands_that_are_timed_run(monkeypatch):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from optbench.contract.process_state import restored_libraries, restored_process
-from optbench.engine.eager.cohort import steady
+from optbench.engine.eager.lanes import steady
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,8 @@ def test_a_large_minimum_raises_the_limit():
     assert at.tolist() == [math.floor(math.log(1e8) / math.log(1.21)) + 1]
 
 
-@pytest.mark.parametrize("optimizer", ["gd", "adam", "average(momentum)"])
+# One that reports another iterate, and one of which a call takes a single lane, among them.
+@pytest.mark.parametrize("optimizer", ["gd", "schedule_free_adamw", "average(momentum)", "shampoo"])
 @pytest.mark.parametrize("problem", ["rosenbrock", "quadratic", "quartic", "logistic", MLP])
 def test_points_passed_in_one_call_see_what_they_see_one_by_one(problem, optimizer, monkeypatch):
     """Bit by bit, beside lanes that diverge between two of them, at one of them, and one after the other."""
@@ -167,7 +168,7 @@ def test_points_passed_in_one_call_see_what_they_see_one_by_one(problem, optimiz
         lane(optimizer, lr, schedule) for lr in np.geomspace(1e-4, 1e6, 11) for schedule in ("constant", "sqrt_step")
     ]
     together = run(problem, optimizer, lanes, batch_size=100, steps=120)
-    monkeypatch.setattr("optbench.engine.cpu.lanes._KEPT", 0)
+    monkeypatch.setattr("optbench.engine.cpu.lanes._SNAPSHOT_BYTES", 0)
     alone = run(problem, optimizer, lanes, batch_size=100, steps=120)
     assert (alone["diverged_at"] > 0).any() and (alone["diverged_at"] == 0).any()
     for name in ("points", "diverged_at", "w", *CURVES):

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from harness import CURVES, evaluate, lane, problem_of, run
+from harness import evaluate, lane, problem_of, run
 
 from optbench.engine.batches import start_point
-from optbench.engine.cpu import lanes
 from optbench.engine.cpu.code import ProblemCode
-from optbench.engine.cpu.evaluation import Evaluation
+from optbench.engine.cpu.evaluation import Evaluator
 
 MLP = "mlp(data=gaussian(examples=1500, features=4, classes=3), hidden=(5,))"
 
@@ -29,15 +28,15 @@ class Counting(ProblemCode):
 def test_runs_that_share_a_point_are_evaluated_once(dtype):
     problem = problem_of(MLP)
     code = Counting(problem, dtype)
-    evaluation = Evaluation(problem, code, dtype)
+    evaluator = Evaluator(problem, code, dtype)
     start = start_point(problem, 0).astype(dtype)
     same = np.tile(start, (4, 1))
-    values = evaluation.train(same)
+    values = evaluator.train(same[None])[0]
     assert set(code.runs) == {1}
     code.runs.clear()
     other = same.copy()
     other[1:3] *= 0.5  # the first and the last are the same still
-    found = evaluation.train(other)
+    found = evaluator.train(other[None])[0]
     assert set(code.runs) == {2}
     np.testing.assert_array_equal(values, np.tile(found[:, :1], 4))
     np.testing.assert_array_equal(found[:, 3], found[:, 0])
@@ -46,7 +45,7 @@ def test_runs_that_share_a_point_are_evaluated_once(dtype):
     swapped[:2] = start[1::-1]  # the sum of its bits is the other's
     assert start[0] != start[1]
     code.runs.clear()
-    both = evaluation.train(np.array([swapped, start, swapped]))
+    both = evaluator.train(np.array([[swapped, start, swapped]]))[0]
     assert set(code.runs) == {2}
     np.testing.assert_array_equal(both[:, 1], values[:, 0])
     np.testing.assert_array_equal(both[:, 2], both[:, 0])
@@ -56,17 +55,17 @@ def test_runs_that_share_a_point_are_evaluated_once(dtype):
 def test_pieces_of_the_data_give_the_mean_of_all():
     problem = problem_of(MLP)
     w = np.stack([start_point(problem, seed) for seed in range(3)])
-    evaluation = Evaluation(problem, ProblemCode(problem, "float64"), "float64")
+    evaluator = Evaluator(problem, ProblemCode(problem, "float64"), "float64")
     assert len(problem.data[0]) > 1024  # three pieces, the last of them smaller
-    np.testing.assert_allclose(evaluation.train(w), evaluate(problem, w).T, rtol=1e-12)
-    np.testing.assert_allclose(evaluation.test(w), evaluate(problem, w, problem.test).T, rtol=1e-12)
+    np.testing.assert_allclose(evaluator.train(w[None])[0], evaluate(problem, w).T, rtol=1e-12)
+    np.testing.assert_allclose(evaluator.test(w[None])[0], evaluate(problem, w, problem.test).T, rtol=1e-12)
 
 
 def test_runs_that_diverged_are_passed_over(monkeypatch):
     """The others have the bytes that they have without them."""
     problem = problem_of(MLP)
-    seen, real = [], Evaluation.train
-    monkeypatch.setattr(Evaluation, "train", lambda self, w: seen.append(len(w)) or real(self, w))
+    seen, real = [], Evaluator.train
+    monkeypatch.setattr(Evaluator, "train", lambda self, w: seen.append(w.shape[1]) or real(self, w))
     lanes, points = [lane("gd", lr) for lr in (0.1, 1e9, 0.2)], np.array([0, 1, 2, 20, 40])
     every = run(problem, "gd", lanes, points=points)
     diverged = every["diverged_at"]
@@ -76,18 +75,3 @@ def test_runs_that_diverged_are_passed_over(monkeypatch):
     alone = run(problem, "gd", lanes[::2], points=points)
     for name in ("train", "test"):
         np.testing.assert_array_equal(every[name][:, :, ::2], alone[name])
-
-
-# One that reports what it steps on, one that reports another iterate, one of which a call takes a single lane.
-@pytest.mark.parametrize("optimizer", ["momentum", "schedule_free_adamw", "shampoo"])
-@pytest.mark.parametrize("name", ["rosenbrock", "rastrigin", "quadratic", "logistic", MLP])
-@pytest.mark.parametrize("runs", [1, 3])
-def test_points_that_one_call_passes_are_seen_as_one_by_one(runs, name, optimizer, monkeypatch):
-    problem, given = problem_of(name), [lane(optimizer, lr) for lr in (1e-3, 1e9, 1e-4)[:runs]]
-    points = np.array([0, 1, 7, 8, 20, 33, 40])
-    together = run(problem, optimizer, given, points=points)
-    monkeypatch.setattr(lanes, "_KEPT", 0)
-    one_by_one = run(problem, optimizer, given, points=points)
-    assert set(together) == set(one_by_one)
-    for key in (*CURVES, "w", "diverged_at"):
-        np.testing.assert_array_equal(together[key], one_by_one[key], err_msg=key)

@@ -149,8 +149,8 @@ def test_a_baseline_is_scipys_method_on_the_full_batch(text, name):
     minimize(both, start_point(problem, 3), jac=True, method=BASELINES[name], options=options | {"maxiter": 12})
     best = np.minimum.accumulate(values[:12])
     np.testing.assert_allclose(part.train[1:, 0, 0], best, rtol=1e-10)
-    np.testing.assert_allclose(part.batch_loss[1:, 0], values[:12], rtol=1e-10)
-    assert part.steps == 12 and part.points.tolist() == list(range(13)) and np.isnan(part.lr[0, 0])
+    np.testing.assert_allclose(part.measures["batch_loss"][1:, 0], values[:12], rtol=1e-10)
+    assert part.steps == 12 and part.points.tolist() == list(range(13)) and np.isnan(part.measures["lr"][0, 0])
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -27,7 +27,7 @@ from optbench.contract import arguments
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
-from optbench.engine.eager.cohort import steady
+from optbench.engine.eager.lanes import steady
 
 if TYPE_CHECKING:
     import pandas as pd

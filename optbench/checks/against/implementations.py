@@ -12,7 +12,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Optimizer
 from optbench.engine.arrays import aligned
 from optbench.engine.cpu.update import Update
-from optbench.engine.eager.update import EagerUpdate
+from optbench.engine.eager.lanes import eager_update
 
 Shapes = Sequence[tuple[int, ...]]
 
@@ -97,7 +97,7 @@ class _Eager:
 
     def __init__(self, record: Eager, shapes: Shapes, values: Mapping[str, float], name: str):
         self.w, self.name = np.zeros((1, sum(map(prod, shapes)))), name
-        self.update = EagerUpdate(record, tuple(shapes), [values], self.w, True)
+        self.update = eager_update(record, tuple(shapes), [values], self.w, True)
 
     def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:
         self.w[0], alive = w, np.ones(1, bool)

@@ -1,79 +1,89 @@
-"""The compiled functions that a cohort needs, and how many of its lanes go into one call."""
+"""The compiled functions of a cohort, and the number of its lanes in one call."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from optbench.compiler import finite_sums, problem_kernels
+from optbench.compiler.contracts import EvaluateArguments, GradientArguments
 from optbench.compiler.driver import driver
 from optbench.compiler.evaluations import evaluations
 from optbench.compiler.kernels import Kernel
 from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.eager import AnyOptimizer
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.errors import PluginError, in_one_line
+from optbench.contract.optimizers import Optimizer, arguments
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName, Order
 from optbench.engine import settings
 from optbench.engine.arrays import scratch_size
-from optbench.engine.cpu import interpreted
 
 # Bytes of w, g and state in one call: half of a core's L2 cache. Measured, Adam, at 1/8, 1/2, 1, 2, 8 MiB:
 # quadratic(dim=100) 256 lanes 1.06, 1.10, 1.00, 0.99, 1.00; rosenbrock(dim=100) 1.15, 1.05, 1.00, 0.99, 0.99; MLP 64
 # lanes 1.78, 1.09, 1.00, 0.98, 0.97
 _BYTES = 1 << 20
-_SCRATCH = 1 << 30  # what the scratch of one call may take: it grows with lanes times examples
+_SCRATCH = 1 << 30
+"""Bytes of scratch of one call: it grows with lanes times examples; an estimate."""
 # Lanes: measured, Adam, 1024 lanes, at 32, 64, 128, 256, 512, 1024: Rosenbrock 1.52, 1.22, 1.07, 1.00, 1.13, 1.14;
 # logistic 1.46, 1.22, 1.09, 1.00, 1.04, 1.00
 _MAX_LANES = 256
 # Lanes: one alone runs as a row. Measured, Adam, all lanes in one call over one by one, at 2, 4, 8, 15 lanes:
 # Rosenbrock 0.63, 0.35, 0.20, 0.19; quadratic 0.64, 0.33, 0.19, 0.19; logistic 0.61, 0.31, 0.19, 0.19
 _MIN_LANES = 2
-_VECTOR = 64  # bytes of the widest vectors there are, and of a cache line
-# Lanes: those of a wide network that take a mini-batch together, though they do not fit into the cache.
+_VECTOR = 64
+"""Bytes of the widest vectors, and of a cache line."""
 _SHARING = 4
+"""Lanes of a wide network that share a mini-batch, though they do not fit into the cache; an estimate."""
 
 
 class ProblemCode:
     """A problem's compiled functions. Raises PluginError where they do not compile.
 
-    ``alone``: of a problem in lanes form, whose gradient is then that of one lane a call.
+    Attributes:
+        gradient, evaluate: the kernels; of an eager problem plain Python functions of the same arguments.
+        one_lane: of a problem in lanes form, whether a call of ``gradient`` has one lane.
     """
 
-    from_python = True
-    """Whether Python calls the gradient: the way in is compiled now, not while a run is timed."""
+    called_from_python = True
+    """Whether Python calls the gradient: then its entry is compiled now, and not while a run is timed."""
 
-    def __init__(self, problem: Problem, dtype: DtypeName, alone: bool = False):
+    def __init__(self, problem: Problem, dtype: DtypeName, one_lane: bool = False):
         settings.dtype(dtype)
-        self.alone = alone
+        self.one_lane = one_lane
         owner = f"problem {problem.name or '(unnamed)'}"
         self.gradient: Callable
         self.evaluate: Callable | None = None
         if problem.eager:
-            self.gradient = interpreted.gradient(problem, owner)
-            self.evaluate = interpreted.evaluate(problem, owner) if problem.evaluate is not None else None
+            self.gradient = _interpreted_gradient(problem, owner)
+            self.evaluate = _interpreted_evaluate(problem, owner) if problem.evaluate is not None else None
             return
-        self.gradient = problem_kernels.gradient_kernel(problem.value_and_gradient, problem.form, dtype, owner, alone)
+        self.gradient = problem_kernels.gradient_kernel(
+            problem.value_and_gradient, problem.form, dtype, owner, one_lane
+        )
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
-        if self.from_python:
+        if self.called_from_python:
             self.gradient.prepared()
         evaluations(dtype)
 
 
 class CohortCode(ProblemCode):
-    """The compiled functions of a pair of problem and optimizer.
+    """The compiled functions of a problem and an optimizer.
 
-    ``order`` is how ``update`` runs: "rows" for (runs, dim), "lanes" for (dim, runs).
+    Attributes:
+        order: of the arrays of ``update``: "rows" for (runs, dim), "lanes" for (dim, runs).
+        drive: the compiled loop over steps.
     """
 
-    from_python = False  # the driver has its address
+    called_from_python = False  # the loop calls the gradient by its address
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.dtype(dtype))
-        alone = problem.form == "lanes" and self.lanes_per_call == 1
-        super().__init__(problem, dtype, alone)
-        self.order: Order = "lanes" if problem.form == "lanes" and not alone else "rows"
+        one_lane = problem.form == "lanes" and self.lanes_per_call == 1
+        super().__init__(problem, dtype, one_lane)
+        self.order: Order = "lanes" if problem.form == "lanes" and not one_lane else "rows"
         self.update = update_kernel(optimizer, self.order, dtype)
         _compile_draws(problem, dtype)
         assert isinstance(self.gradient, Kernel) and isinstance(self.update, Kernel)
@@ -81,7 +91,7 @@ class CohortCode(ProblemCode):
 
 
 class EagerCode(ProblemCode):
-    """The functions of a pair of which one part is not compiled."""
+    """The functions of a problem and an optimizer of which one is not compiled."""
 
     def __init__(self, problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName):
         super().__init__(problem, dtype)
@@ -91,20 +101,53 @@ class EagerCode(ProblemCode):
 
 
 def _compile_draws(problem: Problem, dtype: DtypeName) -> None:
-    """Let what batches takes be compiled by now."""
+    """Compile the kernel that draws noise."""
     if problem.noise:
         finite_sums.means(dtype)
 
 
+def _interpreted_gradient(problem: Problem, owner: str) -> Callable[..., None]:
+    """Return ``value_and_gradient`` of an eager problem as a kernel in single form; it raises PluginError."""
+    function, fields = problem.value_and_gradient, GradientArguments._fields
+    names = [name for name in arguments(function) if name in fields]
+
+    def kernel(*given: Any) -> None:
+        a = dict(zip(fields, given, strict=True))
+        for r in range(a["first"], a["last"]):
+            try:
+                a["f"][r] = function(**{name: a[name] for name in names} | {"w": a["w"][r], "g": a["g"][r]})
+            except (Exception, SystemExit) as error:  # a plug-in may raise anything
+                raise PluginError(f"{owner}: value_and_gradient fails: {in_one_line(error)}") from error
+
+    return kernel
+
+
+def _interpreted_evaluate(problem: Problem, owner: str) -> Callable[..., None]:
+    """Return ``evaluate`` of an eager problem as a kernel in single form; it raises PluginError."""
+    function, fields = problem.evaluate, EvaluateArguments._fields
+    assert function is not None
+    names = [name for name in arguments(function) if name in fields]
+
+    def kernel(*given: Any) -> None:
+        a = dict(zip(fields, given, strict=True))
+        for r in range(len(a["w"])):
+            try:
+                function(**{name: a[name] for name in names} | {"w": a["w"][r], "out": a["out"][r]})
+            except (Exception, SystemExit) as error:
+                raise PluginError(f"{owner}: evaluate fails: {in_one_line(error)}") from error
+
+    return kernel
+
+
 def is_compiled(problem: Problem, optimizer: AnyOptimizer) -> bool:
-    """Whether a compiled driver takes the steps of the pair."""
+    """Return whether the compiled loop takes the steps of the pair."""
     return isinstance(optimizer, Optimizer) and not problem.eager
 
 
 def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> int:
-    """As many lanes as a core's cache holds; one where too few for SIMD are left, and for rules on matrices.
+    """Return as many lanes as a core's cache holds; one where too few for SIMD are left, and for rules on matrices.
 
-    In lanes form they fill whole vectors: of 50 the last two would run one by one, and 14 after them.
+    In lanes form they fill whole vectors: of 50 lanes the last two would run one by one, and 14 after them.
     """
     if isinstance(optimizer, Optimizer) and optimizer.matrix:
         return 1
@@ -114,8 +157,8 @@ def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: 
         lanes = max(lanes, _SHARING)
     if problem.form == "lanes":
         rows = len(problem.data[0]) if problem.data else 1
-        room = _SCRATCH // max(scratch_size(problem, rows, 1) * size, 1) if problem.work else _MAX_LANES
-        lanes = min(max(_MIN_LANES, lanes), room) if min(runs, room) >= _MIN_LANES else 1
+        most = _SCRATCH // max(scratch_size(problem, rows, 1) * size, 1) if problem.work else _MAX_LANES
+        lanes = min(max(_MIN_LANES, lanes), most) if min(runs, most) >= _MIN_LANES else 1
         vector = _VECTOR // size
         lanes -= lanes % vector if lanes > vector else 0
     return lanes

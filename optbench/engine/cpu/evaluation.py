@@ -15,44 +15,41 @@ from optbench.engine.cpu.code import ProblemCode
 _ROWS = 512
 
 
-class Evaluation:
-    """Means over the examples of a problem, with the scratch that they take. One thread at a time may use it."""
+class Evaluator:
+    """Means over the examples of a problem, with the scratch that they take. One thread at a time may use it.
+
+    ``train`` and ``test`` take weights of p points, (p, runs, dim) in single form, (p, dim, runs) in lanes form.
+    """
 
     def __init__(self, problem: Problem, code: ProblemCode, dtype: DtypeName):
         self.problem, self.code, self.dtype = problem, code, dtype
         self.arrays = arrays_of(problem, dtype)
         self.single = problem.form == "single"
-        self._runs, self._points = 0, (0, 0)
+        self._scratch_runs, self._results_shape = 0, (0, 0)
 
-    def train(self, w: np.ndarray) -> np.ndarray:
-        """Loss and metrics on the training data, (1 + metrics, runs) float64; ``w`` in the problem's form."""
-        return self._shared(w, *self.arrays.train)
+    def train(self, points: np.ndarray) -> np.ndarray:
+        """Return loss and metrics on the training data, (p, 1 + metrics, runs) float64."""
+        return self._distinct_means(points, *self.arrays.train)
 
-    def test(self, w: np.ndarray) -> np.ndarray:
-        """The same on the test data; NaN where there are none."""
+    def test(self, points: np.ndarray) -> np.ndarray:
+        """Return the same on the test data; NaN where there are none."""
         if self.problem.test is None:
-            return np.full((1 + len(self.problem.metrics), w.shape[0 if self.single else 1]), np.nan)
-        return self._shared(w, *self.arrays.test)
+            runs = points.shape[1 if self.single else 2]
+            return np.full((len(points), 1 + len(self.problem.metrics), runs), np.nan)
+        return self._distinct_means(points, *self.arrays.test)
 
-    def train_at(self, points: np.ndarray) -> np.ndarray:
-        """The same of many points, (p, 1 + metrics, runs); ``points``: one behind the other, in the problem's form."""
-        return self._means(points, *self.arrays.train)
-
-    def test_at(self, points: np.ndarray) -> np.ndarray:
-        """That of the test data, which are there."""
-        return self._means(points, *self.arrays.test)
-
-    def _shared(self, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The means; in single form, where each is computed by itself and the same bytes come from the same, of those
-        that are at one point once."""
-        if self.single and len(w) > 1:
+    def _distinct_means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the means; in single form equal weights of several runs are computed once, with the same bits."""
+        if not self.single or points.shape[1] < 2:
+            return self._means(points, x, y)
+        values = []
+        for w in points:
             places, place_of = _distinct(w)
-            if len(places) < len(w):
-                return self._means(w[None, places], x, y)[0][:, place_of]
-        return self._means(w[None], x, y)[0]
+            some = w[places] if len(places) < len(w) else w
+            values.append(self._means(some[None], x, y)[0][:, place_of])
+        return np.array(values)
 
     def _means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """(p, 1 + metrics, runs): of each point, a piece of the examples after the other."""
         count, runs = max(len(x), 1), points.shape[1 if self.single else 2]
         (g, work), (f, out) = self._scratch(runs), self._results(len(points), runs)
         points, total = np.ascontiguousarray(points), np.zeros((len(points), 1 + len(self.problem.metrics), runs))
@@ -64,11 +61,11 @@ class Evaluation:
         return total
 
     def _evaluate(self, points: np.ndarray, g: np.ndarray, f: np.ndarray, out: np.ndarray, *rest: np.ndarray) -> None:
-        """Fill f or out, as compiler/evaluations.py says, which needs compiled functions."""
+        """Fill f or out, by the compiled loop over points where there is one."""
         gradient, evaluate = self.code.gradient, self.code.evaluate
         if isinstance(gradient, Kernel) and gradient.is_compiled and isinstance(evaluate, Kernel | None):
-            at = gradient.address, evaluate.address if evaluate is not None else 0
-            evaluations(self.dtype)(*at, points, g, f, out, *rest)
+            addresses = gradient.address, evaluate.address if evaluate is not None else 0
+            evaluations(self.dtype)(*addresses, points, g, f, out, *rest)
             return
         for w, loss, values in zip(points, f, out, strict=True):
             if evaluate is not None:
@@ -77,40 +74,32 @@ class Evaluation:
                 gradient(w, g, loss, *rest, 0, len(loss))
 
     def _results(self, points: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
-        """f and out of a call for so many points and runs, zeros: they serve until others are asked for, too."""
-        if (points, runs) != self._points:
+        """Return f and out, zeros, for so many points and runs; the arrays are reused by the next call of that size."""
+        if (points, runs) != self._results_shape:
             values = 1 + len(self.problem.metrics)
             f = aligned((points, runs), self.dtype)
             out = aligned((points, *((runs, values) if self.single else (values, runs))), self.dtype)
-            self._points, self._found = (points, runs), (f, out)
-        for array in self._found:
+            self._results_shape, self._result_arrays = (points, runs), (f, out)
+        for array in self._result_arrays:
             array.fill(0)
-        return self._found
+        return self._result_arrays
 
     def _scratch(self, runs: int) -> tuple[np.ndarray, np.ndarray]:
-        """g and work of the calls for so many runs: they serve until others are asked for."""
-        if runs != self._runs:
+        """Return g and work for so many runs; the arrays are reused by the next call of as many."""
+        if runs != self._scratch_runs:
             rows = min(_ROWS, max(len(self.arrays.train[0]), len(self.arrays.test[0])))
             work = aligned(scratch_size(self.problem, rows, runs), self.dtype)  # in single form the runs share it
             dim = self.problem.dim if self.code.evaluate is None else 0
             g = aligned((runs, dim) if self.single else (dim, runs), self.dtype)
-            self._runs, self._rooms = runs, (g, work)
-        return self._rooms
+            self._scratch_runs, self._scratch_arrays = runs, (g, work)
+        return self._scratch_arrays
 
 
-def _distinct(w: np.ndarray) -> tuple[list[int], list[int]]:
-    """Where each of the distinct rows stands first, and for each row which of these it is.
+def _distinct(w: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Return the first place of each distinct row, and for each row which of these it equals.
 
-    Runs of one start have many in common: those of one rate until their schedules differ, as in a whole first epoch.
+    Runs of one start point and one rate are equal until their schedules differ, for example in the first epoch.
     """
-    bits = w.view(f"u{w.itemsize}")
-    first: dict[int, int] = {}  # by the sum of its bits; a row that only has the sum of another stands for itself
-    places: list[int] = []
-    place_of: list[int] = []
-    for row, total in enumerate(np.add.reduce(bits, axis=1, dtype=np.uint64).tolist()):
-        place = first.setdefault(total, len(places))
-        if place == len(places) or not (bits[row] == bits[places[place]]).all():
-            place = len(places)
-            places.append(row)
-        place_of.append(place)
-    return places, place_of
+    numbers: dict[bytes, int] = {}
+    place_of = [numbers.setdefault(row.tobytes(), len(numbers)) for row in w]
+    return np.unique(place_of, return_index=True)[1], place_of

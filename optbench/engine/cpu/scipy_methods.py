@@ -15,7 +15,7 @@ from optbench.engine import settings
 from optbench.engine.arrays import aligned, scratch_size
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.code import ProblemCode
-from optbench.engine.cpu.evaluation import Evaluation
+from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Outcome
 from optbench.engine.parameter_arrays import block_shapes
@@ -157,13 +157,13 @@ class BaselineRun:
     After ``k`` evaluations the run stands at the best point of those, the start being the first one.
     """
 
-    def __init__(self, cohort: Cohort, code: ProblemCode, evaluation: Evaluation):
+    def __init__(self, cohort: Cohort, code: ProblemCode, evaluator: Evaluator):
         problem, dtype = cohort.problem, cohort.dtype
-        self.cohort, self.problem, self.code, self.evaluation = cohort, problem, code, evaluation
+        self.cohort, self.problem, self.code, self.evaluator = cohort, problem, code, evaluator
         self.start = cohort.start_point()
         shape = (1, problem.dim) if problem.form == "single" else (problem.dim, 1)
         self.w, self.g, self.f = aligned(shape, dtype), aligned(shape, dtype), aligned(1, dtype)
-        self.arrays = evaluation.arrays
+        self.arrays = evaluator.arrays
         self.work = aligned(scratch_size(problem, len(self.arrays.train[0]), 1), dtype)
         self.count, self.best, self.best_w = 0, np.inf, self.start
 
@@ -215,14 +215,16 @@ class BaselineRun:
     def _outcome(self, reached: list[tuple[int, np.ndarray, float, float]]) -> Outcome:
         steps, places, values, norms = map(np.array, zip(*reached, strict=True))
         begin = time.perf_counter()
-        at = [w.astype(self.cohort.dtype).reshape(self.w.shape) for w in places]
-        train, test = (np.array([means(w) for w in at]) for means in (self.evaluation.train, self.evaluation.test))
+        at = places.astype(self.cohort.dtype).reshape(-1, *self.w.shape)
+        train, test = self.evaluator.train(at), self.evaluator.test(at)
         return Outcome(
             steps=int(steps[-1]),
             points=steps,
-            lr=np.where(steps > 0, 1.0, np.nan)[:, None],
-            batch_loss=values[:, None],
-            gradient_norm=norms[:, None],
+            measures={
+                "lr": np.where(steps > 0, 1.0, np.nan)[:, None],
+                "batch_loss": values[:, None],
+                "gradient_norm": norms[:, None],
+            },
             train=train,
             test=test,
             positions=places[:, : 2 * (self.problem.dim == 2), None],

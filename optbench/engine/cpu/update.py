@@ -25,9 +25,10 @@ _ONE_THREAD = 1 << 18
 
 
 class Update:
-    """A rule's kernel with the arrays that it keeps for some lanes, one dictionary of hyperparameters each.
+    """A rule's kernel with its arrays for some lanes, each with a dictionary of hyperparameters.
 
-    Its entrance from Python, which the compiled driver does not take, is compiled when it is first called or prepared.
+    The kernel's entry from Python, which the compiled loop does not use, is compiled at its first call, or by
+    ``kernel.prepared()``.
     """
 
     def __init__(
@@ -51,20 +52,20 @@ class Update:
 
     @property
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """What the kernel takes between g and t."""
+        """The arguments of the kernel between g and t."""
         return self.state, self.scalars, self.powers, self.blocks
 
     def __call__(self, w: np.ndarray, g: np.ndarray, t: int, first: int = 0, last: int | None = None) -> None:
-        """Step ``t`` (from 1) of the lanes from ``first`` to ``last``; the rates stand in ``scalars[0]``."""
+        """Make step ``t`` (from 1) of the lanes from ``first`` to ``last``; the rates stand in ``scalars[0]``."""
         self.kernel(w, g, *self.arrays, t, first, self.runs if last is None else last)
 
     def clear(self, lanes: np.ndarray) -> None:
-        """Begin anew with the state of some lanes, given as (runs,) bool, of those that run in vectors."""
+        """Set the state of some lanes, (runs,) bool, to zero where lanes run in vectors."""
         if self.order == "lanes":
             self.state[:, :, lanes] = 0.0
 
     def reported(self, w: np.ndarray, t: int) -> np.ndarray:
-        """The reported iterate after step ``t``, in the shape of ``w``."""
+        """Return the reported iterate after step ``t``, in the shape of ``w``."""
         if self.record.report is None or t == 0:
             return w
         return self.state[self.record.own.index(self.record.report)].reshape(w.shape)

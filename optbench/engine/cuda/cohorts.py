@@ -1,34 +1,43 @@
-"""Many cohorts of a sweep in one launch: the GPU's counterpart of engine/cohort.py."""
+"""Cohorts on a GPU: the lanes of many cohorts in one launch, with their arrays on the card."""
 
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
-from optbench.compiler import cuda, cuda_updates, finite_sums
+from optbench.compiler import cuda as device
 from optbench.compiler import cuda_steps as kernels
+from optbench.compiler import cuda_updates, finite_sums
+from optbench.compiler.contracts import AssessArguments, StepsArguments
+from optbench.compiler.cuda import BLOCK, blocks, cuda, put
+from optbench.compiler.update_text import scalar_count
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import batches
+from optbench.engine.arrays import arrays_of, block_table, first_scalars, scratch_size
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.cuda import lanes as gpu
-from optbench.engine.outcome import CohortOutcome, Outcome
+from optbench.engine.outcome import CohortOutcome, Evaluation, Outcome
 from optbench.engine.rates import Rates
 from optbench.engine.runner import Clock, Runner
 
-_SHARE = 0.4  # of the card's free memory that lanes may fill: a sweep has two calls under way
-_MAX_LANES = 1 << 20  # several times what fills a large card (270,000 threads at once), and bounds the host's arrays
+_SHARE = 0.4
+"""The share of the GPU's free memory that lanes may fill: a sweep has two calls under way; an estimate."""
+_MAX_LANES = 1 << 20
+"""Several times what fills a large GPU (270,000 threads at once); bounds the host's arrays. An estimate."""
+_BATCH_BYTES = 1 << 26
+"""Bytes of mini-batches gathered for one launch: little beside a GPU's memory; an estimate."""
 # The simulator launches one kernel at a time.
-_ALONE = threading.Lock() if cuda.SIMULATED else nullcontext()
+_LAUNCHES = threading.Lock() if device.SIMULATED else nullcontext()
 
 
 def refuses(problem: Problem, optimizer: AnyOptimizer) -> str | None:
-    """Why the pair cannot run on a GPU, as far as that is known without compiling."""
+    """Return why the pair cannot run on a GPU, as far as that is known without compiling; None where it can."""
     if isinstance(optimizer, Baseline):
         return "SciPy's methods run on the CPU"
     if problem.eager or not isinstance(optimizer, Optimizer):
@@ -46,7 +55,7 @@ class Kernels:
         mini, noisy = batches.drawn(problem, batch_size)
         if noisy:
             finite_sums.means(dtype)
-        work, self.scratch = gpu.scratch(problem, batch_size if mini else 0)
+        work, self.scratch = scratch(problem, batch_size if mini else 0)
         self.shape = kernels.shape_of(problem, optimizer, dtype, mini, noisy, work)
         self.owner, evaluate = f"problem {problem.name or '(unnamed)'}", problem.evaluate or problem.value_and_gradient
         self.gather = kernels.gather
@@ -59,9 +68,9 @@ class Kernels:
 
 
 def compiled(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int) -> Kernels:
-    """The kernels of a pair, compiled for the card, if they are not yet. Raises PluginError where they cannot be."""
+    """Return the kernels of a pair, compiled for the GPU. Raises PluginError where they cannot be."""
     code = Kernels(problem, optimizer, dtype, batch_size)
-    for name, signature in () if cuda.SIMULATED else kernels.signatures(dtype).items():
+    for name, signature in () if device.SIMULATED else kernels.signatures(dtype).items():
         try:
             getattr(code, name).compile(signature)
         except Exception as error:  # numba raises many kinds
@@ -80,25 +89,25 @@ def run_cohorts(
     first = cohorts[0]
     problem, optimizer, dtype = first.problem, first.rule, first.dtype
     begin = time.perf_counter()
-    with _ALONE:
+    with _LAUNCHES:
         code = compiled(problem, optimizer, dtype, first.batch_size)
         ready = time.perf_counter()
         clock = Clock(first.deadline, progress, stop)
         parts: list[list[Outcome]] = [[] for _ in cohorts]
         size = first.batch_size if code.shape.batches else 0
-        room = cuda.free_bytes() * _SHARE / gpu.bytes_per_lane(problem, optimizer, size, dtype)
-        calls = _calls(cohorts, room)
+        most = device.free_bytes() * _SHARE / bytes_per_lane(problem, optimizer, size, dtype)
+        calls = _calls(cohorts, most)
         for call in calls:
-            engine = gpu.GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
+            engine = GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
-            outcome = Runner(engine, rates, dtype).run(first.evaluated, clock.of_call(len(rates.base)))
+            outcome = Runner(engine, rates, dtype).run(first.evaluated, clock.for_call(len(rates.base)))
             at = 0
             for m, lanes in call:
                 parts[m].append(outcome.of_lanes(at, at + len(lanes)))
                 at += len(lanes)
     seconds, compiling = time.perf_counter() - ready, ready - begin
     total = sum(len(cohort.lanes) for cohort in cohorts)
-    card = cuda.card_name()
+    card = device.card_name()
     return [
         CohortOutcome(
             parts=outcomes,
@@ -113,7 +122,7 @@ def run_cohorts(
 
 
 def _calls(cohorts: Sequence[Cohort], most: float) -> list[list[tuple[int, Sequence[Lane]]]]:
-    """Cohorts' lanes in portions that the card's memory holds: lists of (number of the cohort, some of its lanes)."""
+    """Return lanes in portions that the GPU's memory holds: lists of (number of the cohort, some of its lanes)."""
     size, room = int(np.clip(most, 1, _MAX_LANES)), 0
     calls: list[list[tuple[int, Sequence[Lane]]]] = []
     for m, cohort in enumerate(cohorts):
@@ -126,3 +135,151 @@ def _calls(cohorts: Sequence[Cohort], most: float) -> list[list[tuple[int, Seque
             calls[-1].append((m, part))
             room -= len(part)
     return calls
+
+
+class GpuLanes:
+    """Some lanes of cohorts that differ by seed, start and lanes, as in runner.Lanes. Arrays as in StepsArguments.
+
+    Attributes:
+        members: the cohorts, each with some of its lanes; member: (runs,), the number of a lane's cohort.
+        stream: the launches and copies of these lanes, in order.
+        unmoved: (runs,) bool: lanes that diverged before their first update.
+    """
+
+    def __init__(self, members: Sequence[tuple[Cohort, Sequence[Lane]]], code: Any):
+        first = members[0][0]
+        problem, optimizer, batch_size, dtype = first.problem, first.rule, first.batch_size, first.dtype
+        self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
+        self.done, self.batch_size, self.max_snapshots, self.reused_steps = 0, batch_size, 1, 0
+        self.stream = cuda.stream()
+        lanes = [lane for _, part in members for lane in part]
+        self.runs, dim = len(lanes), problem.dim
+        self.member = np.repeat(np.arange(len(members), dtype=np.int32), [len(part) for _, part in members])
+        self.batches = [batches.Batches(problem, batch_size, cohort.seed, dtype, cohort.steps) for cohort, _ in members]
+        self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
+        self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
+        self.limit, self.unmoved = np.full(self.runs, np.inf, dtype), np.zeros(self.runs, bool)
+
+        table, _, _ = block_table(optimizer, problem.blocks)
+        scalars = first_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
+        self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
+        self.g, self.state = self._zeros(dim, self.runs), self._zeros(len(optimizer.own), dim, self.runs)
+        self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)
+        self.update = self._put(scalars), self._put(np.ones((len(optimizer.powers), self.runs)))
+        self.table, self.members = self._put(table), self._put(self.member)
+        arrays = arrays_of(problem, dtype)
+        self.train = tuple(map(self._put, arrays.train))
+        self.test = None if problem.test is None else tuple(map(self._put, arrays.test))
+        self.constants, self.layout = self._put(arrays.constants), self._put(arrays.layout)
+        self.work = self._zeros(code.scratch, self.runs)
+        numbers = max(batch_size if code.shape.batches else 1, dim + 1 if code.shape.noisy else 1)
+        self.numbers_per_step = len(members) * numbers
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why each lane could not go on: a kernel fails for no lane."""
+        return ("",) * self.runs
+
+    def _put(self, array: np.ndarray):
+        return put(array, self.stream)
+
+    def _zeros(self, *shape):
+        return self._put(np.zeros(shape, self.dtype))
+
+    def _get(self, array) -> np.ndarray:
+        return array.copy_to_host(stream=self.stream)
+
+    def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
+        """Make ``size`` steps after step ``done``, in launches whose mini-batches fill no more than _BATCH_BYTES."""
+        factors, at = rates.factors, 0
+        alive, diverged_at = self._put(self.alive), self._put(self.diverged_at)
+        base, schedule_of = self._put(rates.base), self._put(rates.schedule_of.astype(np.int32))
+        limit, (scalars, powers), (x, y) = self._put(self.limit), self.update, self.train
+        one_batch = len(self.batches) * self.batch_size * (1 + self.train[0].shape[1]) * np.dtype(self.dtype).itemsize
+        most = max(1, _BATCH_BYTES // one_batch) if self.code.shape.batches else size
+        while at < size:
+            count = min(size - at, most)
+            drawn = [member.draw(count) for member in self.batches]
+            sizes = drawn[0][1]
+            (x_batch, y_batch), noise = self._gathered([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
+            if self.code.shape.noisy:
+                noise = self._put(np.array([noise for _, _, noise in drawn]))
+            arguments = StepsArguments(
+                w=self.w, g=self.g, f=self.f, norm=self.norm, state=self.state, scalars=scalars, powers=powers,
+                work=self.work, blocks=self.table, factors=self._put(np.ascontiguousarray(factors[:, at : at + count])),
+                base=base, schedule_of=schedule_of, member=self.members, limit=limit, alive=alive,
+                diverged_at=diverged_at, x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
+                noise=noise, constants=self.constants, layout=self.layout, done=done + at,
+            )  # fmt: skip
+            self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments)
+            at += count
+        self.alive[:], self.diverged_at[:] = self._get(alive), self._get(diverged_at)
+        self.stream.synchronize()
+        if done == 0:
+            self.unmoved = self.diverged_at == 1
+        self.done = done + size
+
+    def _gathered(self, orders: list[np.ndarray]):
+        """Return every member's next mini-batches, (members, steps, B, features) and (members, steps, B)."""
+        if not self.code.shape.batches:
+            return self._zeros(0, 0, 0, 0), self._zeros(0, 0, 0)
+        order = np.array(orders)
+        x_batch = cuda.device_array((*order.shape, self.train[0].shape[1]), self.dtype, stream=self.stream)
+        y_batch = cuda.device_array(order.shape, self.dtype, stream=self.stream)
+        numbers = blocks(order.size * self.train[0].shape[1])
+        self.code.gather[numbers, BLOCK, self.stream](*self.train, self._put(order), x_batch, y_batch)
+        return x_batch, y_batch
+
+    def freeze(self, fell: np.ndarray | None = None) -> None:
+        """Do nothing: a dead lane's thread touches nothing."""
+
+    def _reported(self):
+        """Return the weights that are evaluated, on the GPU."""
+        record = self.optimizer
+        return self.w if record.report is None or self.done == 0 else self.state[record.own.index(record.report)]
+
+    def evaluate(self, has_stepped: bool) -> Evaluation:
+        """Evaluate all lanes, as in runner.Lanes; arrays on the host."""
+        nothing = np.full((1, self.runs), np.nan)
+        f, norm = (self._get(self.f)[None], self._get(self.norm)[None]) if has_stepped else (nothing, nothing)
+        train, finite = self._mean(*self.train)
+        test = np.full_like(train, np.nan) if self.test is None else self._mean(*self.test)[0]
+        positions = self._get(self._reported()) if self.problem.dim == 2 else np.empty((0, self.runs))
+        measures = {"batch_loss": f, "gradient_norm": norm}
+        return Evaluation(measures, train[None], test[None], positions[None], finite[None])
+
+    def _mean(self, x, y):
+        """Return loss and metrics on all examples, (1 + metrics, runs), and which lanes are finite."""
+        out = self._put(np.zeros((1 + len(self.problem.metrics), self.runs)))
+        good = self._put(np.zeros(self.runs, bool))
+        arguments = AssessArguments(
+            w=self.w, reported=self._reported(), g=self.g, work=self.work, out=out, good=good, x=x, y=y,
+            constants=self.constants, layout=self.layout,
+        )  # fmt: skip
+        self.code.evaluate[blocks(self.runs), BLOCK, self.stream](*arguments)
+        outcome = self._get(out), self._get(good)
+        self.stream.synchronize()
+        return outcome
+
+    def weights(self) -> np.ndarray:
+        """Return the last weights (runs, dim), or what the rule reports instead."""
+        w = self._get(self._reported()).T.copy()
+        w[self.unmoved] = self.starts[self.member[self.unmoved]]  # before a first update, nothing was reported
+        return w
+
+
+def scratch(problem: Problem, batch: int) -> tuple[int, int]:
+    """Return the numbers of ``work`` for a lane's gradient on a batch (0: all data), and for all of its calls."""
+    if problem.work is None:
+        return 0, 0
+    rows = batch or (len(problem.data[0]) if problem.data else 1)
+    gradient = scratch_size(problem, rows, 1)
+    return gradient, max(gradient, scratch_size(problem, kernels.ROWS, 1))
+
+
+def bytes_per_lane(problem: Problem, optimizer: Optimizer, batch: int, dtype: DtypeName) -> int:
+    """Return the bytes of a lane on the GPU."""
+    size = np.dtype(dtype).itemsize
+    slots = len(optimizer.own) + 2
+    rows = scalar_count(optimizer, len(problem.blocks))
+    return size * (problem.dim * slots + rows + scratch(problem, batch)[1] + 8) + 8 * (len(optimizer.powers) + 8)

@@ -1,69 +1,167 @@
-"""Some lanes whose steps are taken one by one in Python, with the arrays of those that the compiled driver takes."""
+"""Cohorts that are not compiled: arrays and evaluations of the CPU, and steps that Python takes one by one."""
 
-from collections.abc import Callable, Mapping, Sequence
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
-from optbench.contract.eager import Eager
+from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
 from optbench.contract.errors import PluginError
+from optbench.contract.process_state import restored_libraries
 from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cpu import cohort as cpu
 from optbench.engine.cpu.code import EagerCode
-from optbench.engine.cpu.evaluation import Evaluation
+from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.lanes import CpuLanes
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.update import EagerUpdate
+from optbench.engine.outcome import CohortOutcome
 from optbench.engine.rates import Rates
 
 
-class EagerLanes(CpuLanes):
-    """Lanes of a cohort whose optimizer or problem is not compiled; a step is the driver's, in the same order."""
+def is_eager(cohort: Cohort) -> bool:
+    """Return whether Python takes the cohort's steps or computes its gradients, those of SciPy's methods, too."""
+    return isinstance(cohort.optimizer, Eager) or cohort.problem.eager
 
-    def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: EagerCode, evaluation: Evaluation):
+
+def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[], bool]) -> CohortOutcome:
+    """Run all lanes; arguments and errors as in engine/run.py."""
+    calls: list[EagerLanes] = []
+
+    def new_lanes(*arguments: Any) -> EagerLanes:
+        calls.append(EagerLanes(*arguments))
+        return calls[-1]
+
+    with steady(cohort.seed):
+        outcome = cpu.run_cohort(cohort, progress, stop, new_lanes)
+    making = sum(lanes.making for lanes in calls)
+    outcome.seconds, outcome.compile_seconds = outcome.seconds - making, outcome.compile_seconds + making
+    optimizer = cohort.optimizer
+    outcome.eager = LIBRARIES[optimizer.library] if isinstance(optimizer, Eager) else "Python"
+    return outcome
+
+
+@contextmanager
+def steady(seed: int = 0) -> Iterator[None]:
+    """Set the global random generators to the seed, and the libraries to one thread: runs go in parallel.
+
+    These settings are the whole process's, so one cohort at a time has them; they are restored at the end. A
+    transformation of optax draws from the key that it is given, the same for every seed.
+    """
+    with RANDOM_NUMBERS, restored_libraries():
+        states = random.getstate(), np.random.get_state()
+        torch: Any = sys.modules.get("torch")
+        threads = torch.get_num_threads() if torch else 1
+        torch_state = torch.get_rng_state() if torch else None
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        if torch:
+            torch.set_num_threads(1)
+            torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            if torch:
+                torch.set_num_threads(threads)
+                torch.set_rng_state(torch_state)
+
+
+def make_ready(cohort: Cohort) -> None:
+    """Import what the library loads at its first step, which takes seconds, before runs are timed."""
+    if not isinstance(cohort.optimizer, Eager):
+        return
+    with RANDOM_NUMBERS, restored_libraries():
+        if cohort.optimizer.library == "torch":
+            import torch
+
+            torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.0)
+        else:
+            import optbench.engine.eager.optax_update  # noqa: F401
+
+
+def eager_update(
+    record: Eager,
+    blocks: Sequence[tuple[int, ...]],
+    hyperparameters: Sequence[Mapping[str, float]],
+    w: np.ndarray,
+    rows: bool,
+    rates: np.ndarray | None = None,
+    seed: int = 0,
+) -> EagerUpdate:
+    """Return the optimizers of some lanes; imports the library.
+
+    Args:
+        record: the optimizer.
+        blocks: shapes of the parameter blocks.
+        hyperparameters: those of each lane.
+        w: (runs, dim): the weights.
+        rows: whether w is the engine's own memory, and contiguous.
+        rates: (runs,), before any schedule; by default those of the first step.
+        seed: of the random numbers that an optimizer draws.
+    """
+    if record.library == "optax":
+        from optbench.engine.eager.optax_update import OptaxUpdate
+
+        return OptaxUpdate(record, blocks, hyperparameters, w, rows)
+    from optbench.engine.eager.torch_update import TorchUpdate
+
+    return TorchUpdate(record, blocks, hyperparameters, w, rows, rates, seed)
+
+
+class EagerLanes(CpuLanes):
+    """Lanes whose optimizer or problem is not compiled. A step does what the compiled loop does, in the same order."""
+
+    def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: EagerCode, evaluator: Evaluator):
         self._bases = np.array([lane.lr for lane in lanes])
         self._eager: EagerUpdate | None = None
-        self._raised = [""] * len(lanes)
-        super().__init__(cohort, lanes, code, evaluation)
-        self.ahead = 1
+        self._errors = [""] * len(lanes)  # raised by the problem
+        super().__init__(cohort, lanes, code, evaluator)
+        self.max_snapshots = 1
 
-    def _update_of(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
+    def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
         if not isinstance(cohort.optimizer, Eager):
-            update = super()._update_of(cohort, hyperparameters)
+            update = super()._new_update(cohort, hyperparameters)
             update.kernel.prepared()
             return update
-        place = (cohort.problem.blocks, hyperparameters, self.by_run(self.w), self.single, self._bases, cohort.seed)
-        self._eager = EagerUpdate(cohort.optimizer, *place)
+        lanes = cohort.problem.blocks, hyperparameters, self.by_run(self.w), self.single, self._bases, cohort.seed
+        self._eager = eager_update(cohort.optimizer, *lanes)
         return self._eager
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Of the problem or of the optimizer; a lane that had diverged before has ended already."""
+        """Errors of the problem or of the optimizer; a lane that had diverged before has ended already."""
         of_step = super().failures if self._eager is None else self._eager.failures
-        pairs = zip(self._raised, of_step, self.diverged_at, strict=True)
-        return tuple("" if diverged else mine or other for mine, other, diverged in pairs)
+        lanes = zip(self._errors, of_step, self.diverged_at, strict=True)
+        return tuple("" if diverged else error or failure for error, failure, diverged in lanes)
 
     @property
     def making(self) -> float:
-        """Seconds that the library took to prepare its steps."""
+        """The seconds that the library took to prepare its steps."""
         return 0.0 if self._eager is None else self._eager.making
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         order, sizes, noise = self.batches.draw(size)
         for s in range(size):
-            self._gradients(order[s, : sizes[s]] if len(order) else None)
-            fresh = self.alive & ~(self.f <= self.limit)  # NaN fails, too
+            self._compute_gradients(order[s, : sizes[s]] if len(order) else None)
+            fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
             self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
             if len(noise):
                 self.g *= noise[s, -1]
                 self.by_run(self.g)[:] += noise[s, :-1]
             if fresh.any():
-                self.park()
+                self.freeze()
             self._step(rates.base * rates.factors[rates.schedule_of, s], done + s + 1)
             self.done = done + s + 1
             if not self.alive.any():
                 break
 
-    def _gradients(self, chosen: np.ndarray | None) -> None:
+    def _compute_gradients(self, chosen: np.ndarray | None) -> None:
         x, y = self.arrays.train
         if chosen is not None:
             rows = len(chosen)
@@ -75,26 +173,8 @@ class EagerLanes(CpuLanes):
         for r in np.flatnonzero(self.alive).tolist():
             try:
                 self.code.gradient(self.w, self.g, self.f, *rest, r, r + 1)
-            except PluginError as error:  # a problem in plain Python; what it cannot compute is this lane's matter
-                self._raised[r], self.alive[r] = str(error), False
-
-    def _reported(self) -> np.ndarray:
-        out = super()._reported()
-        self.alive &= np.array([not reason for reason in self.failures])  # it may fail when it is looked at
-        return out
-
-    def _assessed(self, mean: Callable[[np.ndarray], np.ndarray], step: int, reported: np.ndarray) -> np.ndarray:
-        if not (self.problem.eager and self.done):  # where all begin, what is raised is everybody's
-            return super()._assessed(mean, step, reported)
-        return np.concatenate([self._of_lane(mean, reported, r) for r in range(self.runs)], axis=1)
-
-    def _of_lane(self, mean: Callable[[np.ndarray], np.ndarray], w: np.ndarray, r: int) -> np.ndarray:
-        if not self._raised[r]:
-            try:
-                return mean(w[r : r + 1])
-            except PluginError as error:
-                self._raised[r], self.alive[r] = str(error), False
-        return np.full((1 + len(self.problem.metrics), 1), np.nan)
+            except PluginError as error:  # of a problem in plain Python: only this lane fails
+                self._errors[r], self.alive[r] = str(error), False
 
     def _step(self, rates: np.ndarray, t: int) -> None:
         if self._eager is not None:
@@ -103,3 +183,20 @@ class EagerLanes(CpuLanes):
         self.update.scalars[0] = rates
         for r in np.flatnonzero(self.alive).tolist():
             self.update(self.w, self.g, t, r, r + 1)
+
+    def _reported(self) -> np.ndarray:
+        out = super()._reported()
+        self.alive &= np.array([not reason for reason in self.failures])  # an optimizer may fail here
+        return out
+
+    def _means(self, means: Callable, steps: Sequence[int], shown: np.ndarray) -> np.ndarray:
+        if not (self.problem.eager and self.done):  # an error at the common start point concerns all lanes
+            return super()._means(means, steps, shown)
+        values = np.full((1, 1 + len(self.problem.metrics), self.runs), np.nan)
+        for r in range(self.runs):
+            if not self._errors[r]:
+                try:
+                    values[:, :, r] = means(shown[:, r : r + 1])[:, :, 0]
+                except PluginError as error:
+                    self._errors[r], self.alive[r] = str(error), False
+        return values

@@ -1,4 +1,4 @@
-"""Gradient transformations of optax's: one compiled step for all lanes that differ in numbers alone."""
+"""Gradient transformations of optax: one compiled step for all lanes that differ in numbers alone."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,17 +14,17 @@ import numpy as np
 import optax
 
 from optbench.contract.eager import Eager
-from optbench.contract.errors import in_one_line
+from optbench.engine.eager.update import EagerUpdate
 
 _X64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 
 
-class OptaxUpdate:
+class OptaxUpdate(EagerUpdate):
     """The transformation on the parameter blocks of all lanes.
 
-    Lanes with the same options and whole numbers are a group, and stepped in one call; real numbers are traced, where
-    the function can do with that, and otherwise tell groups apart, too. Where a group fails, its lanes are tried one by
-    one: who fails, fails alone.
+    Lanes with the same options and whole numbers form a group, which one call steps. Real numbers are traced; where the
+    function cannot be traced with them, they tell groups apart, too. Where a group fails, its lanes are tried one by
+    one, so that only the lanes at fault fail.
     """
 
     def __init__(
@@ -33,96 +33,95 @@ class OptaxUpdate:
         blocks: Sequence[tuple[int, ...]],
         hyperparameters: Sequence[Mapping[str, float]],
         w: np.ndarray,
+        rows: bool,
     ):
-        self.record, self.making = record, 0.0
-        self.blocks, self.dtype = tuple(tuple(shape) for shape in blocks), w.dtype
-        self.arguments = [record.arguments(each) for each in hyperparameters]
-        self.failures = [""] * len(w)
+        super().__init__(record, blocks, hyperparameters, w, rows)
+        self._dtype = w.dtype
         self._groups: list[_Group] | None = None
 
-    def step(self, w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray, alive: np.ndarray) -> None:
-        """A step, group by group."""
-        with self._here():
+    def __call__(self, w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray, alive: np.ndarray) -> None:
+        with self._settings():
             if self._groups is None:
                 begin = time.perf_counter()
-                self._groups = self._grouped(range(len(w)), w, rates, True)
+                self._groups = self._new_groups(range(len(w)), w, rates, True)
                 self.making += time.perf_counter() - begin
             self._groups = [
                 stepped
                 for group in self._groups
-                for stepped in (self._stepped(group, w, g, f, rates) if alive[group.lanes].any() else [group])
+                for stepped in (self._step(group, w, g, f, rates) if alive[group.lanes].any() else [group])
             ]
         alive &= [not reason for reason in self.failures]
 
-    def _stepped(
-        self, group: "_Group", w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray
-    ) -> "list[_Group]":
-        """The group after a step; or its lanes, each a group from now on, those that could be stepped."""
+    def _step(self, group: "_Group", w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray) -> "list[_Group]":
+        """Make a step of a group. Return the group; or after a failure a group for each lane that could be stepped."""
         own = group.lanes
         try:
             w[own] = group.step(w[own], g[own], f[own], rates[own])
-        except (Exception, SystemExit) as error:  # it may be anybody's code
+            return [group]
+        except (Exception, SystemExit) as error:  # a user's function may raise anything
             if len(own) == 1:
-                self._failed(own[0], error)
+                self.fail(own[0], error)
                 return []
-            alone = [self._stepped(group.of_lane(i), w, g, f, rates) for i in range(len(own))]
-            return [each for found in alone for each in found]
-        return [group]
+        return [each for i in range(len(own)) for each in self._step(group.of_lane(i), w, g, f, rates)]
 
-    def _failed(self, r: int, error: BaseException) -> None:
-        told = str(error).strip()
-        if "Traceback (most recent call last)" in told:  # of a callback: what it says is in the last line
-            self.failures[r] = f"{self.record.name}: {told.splitlines()[-1].strip()}"
+    def fail(self, r: int, error: BaseException) -> None:
+        lines = str(error).strip().splitlines()
+        if "Traceback (most recent call last)" in str(error):  # of a callback: its message is the last line
+            self.failures[r] = f"{self.record.name}: {lines[-1].strip()}"
         else:
-            self.failures[r] = f"{self.record.name}: {in_one_line(error)}"
+            super().fail(r, error)
 
-    def _here(self) -> ExitStack:
-        """On the CPU, in the cohort's precision, whatever the process has else."""
+    def _settings(self) -> ExitStack:
+        """Return a context in which JAX uses the CPU and the cohort's precision, whatever the process has else."""
         stack = ExitStack()
-        stack.enter_context(_X64(self.dtype == np.float64))
+        stack.enter_context(_X64(self._dtype == np.float64))
         stack.enter_context(jax.default_device(_cpu()))
         return stack
 
-    def _grouped(self, lanes: Sequence[int], w: np.ndarray, rates: np.ndarray, traced: bool) -> "list[_Group]":
-        """The groups of some lanes; those whose function raises have failed."""
-        found: dict[_Fixed, list[int]] = {}
-        for r in lanes:
-            found.setdefault(_Fixed(self._parts(r, traced)[1]), []).append(r)
+    def _new_groups(self, lanes: Sequence[int], w: np.ndarray, rates: np.ndarray, traced: bool) -> "list[_Group]":
+        """Return the groups of some lanes, without those whose function raises.
+
+        traced: whether real numbers are, so that lanes that differ in them alone stand in one group.
+        """
         groups = []
-        for fixed, members in found.items():
-            numbers = [self._parts(r, traced)[0] for r in members]
-            columns = {key: np.array([each[key] for each in numbers], self.dtype) for key in numbers[0]}
+        for members in self._alike(lanes, traced).values():
+            given = [self.arguments[r] for r in members]
+            names = [key for key, value in given[0].items() if traced and isinstance(value, float)]
+            columns = {key: np.array([each[key] for each in given], self._dtype) for key in names}
+            fixed = _Fixed({key: value for key, value in given[0].items() if key not in columns})
             functions = _functions(self.record.target, self.record.rate, fixed, self.blocks)
             try:
                 groups.append(_Group(members, functions, w[members], rates[members], columns))
-            except (Exception, SystemExit) as error:  # it may be anybody's code
-                if traced and columns:
-                    groups += self._grouped(members, w, rates, False)
+            except (Exception, SystemExit) as error:  # a user's function may raise anything
+                if columns:
+                    groups += self._new_groups(members, w, rates, False)
                 elif len(members) > 1:
-                    groups += [group for r in members for group in self._grouped([r], w, rates, traced)]
+                    groups += [group for r in members for group in self._new_groups([r], w, rates, traced)]
                 else:
-                    self._failed(members[0], error)
+                    self.fail(members[0], error)
         return groups
 
-    def _parts(self, r: int, traced: bool) -> tuple[dict[str, float], dict[str, Any]]:
-        """The numbers of a lane that are traced, and all else."""
-        given = self.arguments[r]
-        numbers = {key: value for key, value in given.items() if traced and isinstance(value, float)}
-        return numbers, {key: value for key, value in given.items() if key not in numbers}
+    def _alike(self, lanes: Sequence[int], traced: bool) -> "dict[_Fixed, list[int]]":
+        """Return the lanes by the arguments that are not traced."""
+        alike: dict[_Fixed, list[int]] = {}
+        for r in lanes:
+            fixed = {k: v for k, v in self.arguments[r].items() if not (traced and isinstance(v, float))}
+            alike.setdefault(_Fixed(fixed), []).append(r)
+        return alike
 
     def points(self) -> dict[int, np.ndarray]:
-        """The points that schedule-free transformations give for evaluation."""
-        with self._here():
+        """Return the points that schedule-free transformations evaluate, by lane."""
+        with self._settings():
             return {
                 r: point
                 for group in self._groups or ()
-                if group.two_points
+                if group.has_two_points
                 for r, point in zip(group.lanes.tolist(), group.points(), strict=True)
             }
 
 
 class _Group:
-    """Lanes that one call steps; weights and state stay with the library from step to step."""
+    """Lanes that one call steps; weights and state stay with JAX from step to step."""
 
     def __init__(
         self,
@@ -135,38 +134,37 @@ class _Group:
         init, self._step, self._reported = functions
         self.lanes, self._rates = np.array(lanes), rates
         self._numbers = jax.device_put({"": rates.astype(w.dtype), **numbers})
-        self._w, self._known = jax.device_put(w), np.array(w)
+        self._w, self._w_on_host = jax.device_put(w), np.array(w)
         self._state = init(self._w, self._numbers)
-        self.two_points = isinstance(self._state, optax.contrib.ScheduleFreeState)
+        self.has_two_points = isinstance(self._state, optax.contrib.ScheduleFreeState)
         jax.block_until_ready(self._step(self._w, self._state, np.zeros_like(w), w[:, 0], self._numbers))
 
     def step(self, w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray) -> np.ndarray:
-        """The weights after a step from ``w`` (lanes, dim) along ``g``, at losses ``f`` (lanes,)."""
+        """Return the weights after a step from ``w`` (lanes, dim) along ``g``, at losses ``f`` (lanes,)."""
         if not np.array_equal(rates, self._rates):
             self._rates = rates
             self._numbers[""] = jax.device_put(rates.astype(g.dtype))
-        mine = self._w if np.array_equal(w, self._known) else w  # what is there already need not be brought again
-        after, state = self._step(mine, self._state, g, f, self._numbers)
-        self._known = np.asarray(after)  # what fails, fails here at the latest: with the state of before
+        before = self._w if np.array_equal(w, self._w_on_host) else w  # equal weights need no second transfer
+        after, state = self._step(before, self._state, g, f, self._numbers)
+        self._w_on_host = np.asarray(after)  # an error is raised here at the latest, before the state changes
         self._w, self._state = after, state
-        return self._known
+        return self._w_on_host
 
     def of_lane(self, i: int) -> "_Group":
-        """The same with one of the lanes alone."""
-        part = slice(i, i + 1)
-        alone = copy(self)
-        alone.lanes, alone._rates, alone._known = self.lanes[part], self._rates[part], self._known[part]
-        alone._numbers = {key: value[part] for key, value in self._numbers.items()}
-        alone._w, alone._state = self._w[part], jax.tree.map(lambda leaf: leaf[part], self._state)
-        return alone
+        """Return a group of one of the lanes."""
+        part, one = slice(i, i + 1), copy(self)
+        one.lanes, one._rates, one._w_on_host = self.lanes[part], self._rates[part], self._w_on_host[part]
+        one._numbers = {key: value[part] for key, value in self._numbers.items()}
+        one._w, one._state = self._w[part], jax.tree.map(lambda leaf: leaf[part], self._state)
+        return one
 
     def points(self) -> np.ndarray:
-        """(lanes, dim): where a schedule-free transformation is evaluated."""
+        """Return the points (lanes, dim) that a schedule-free transformation evaluates."""
         return np.asarray(self._reported(self._w, self._state))
 
 
 class _Fixed(dict):
-    """Arguments by which compiled functions are kept: equal ones share theirs."""
+    """Arguments that are not traced; hashable, so that equal ones share compiled functions."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted((key, repr(value)) for key, value in self.items())))
@@ -181,32 +179,35 @@ def _cpu() -> Any:
 def _functions(
     target: Callable, rate: str, fixed: _Fixed, blocks: tuple[tuple[int, ...], ...]
 ) -> tuple[Callable, Callable, Callable]:
-    """``init(w, numbers)``, ``step(w, state, g, f, numbers)`` and ``reported(w, state)`` of lanes; the rate is ""."""
+    """Return ``init(w, numbers)``, ``step(w, state, g, f, numbers)`` and ``reported(w, state)`` of lanes.
+
+    numbers: the traced arguments by name; the learning rate's name is "".
+    """
     ends = np.cumsum([prod(shape) for shape in blocks])[:-1].tolist()
 
-    def parts(row: Any) -> list[Any]:
+    def split(row: Any) -> list[Any]:
         return [part.reshape(shape) for part, shape in zip(jnp.split(row, ends), blocks, strict=True)]
 
-    def row(parts: Sequence[Any]) -> Any:
+    def join(parts: Sequence[Any]) -> Any:
         return jnp.concatenate([part.reshape(-1) for part in parts])
 
-    def made(numbers: Mapping[str, Any]) -> Any:
+    def transformation(numbers: Mapping[str, Any]) -> Any:
         rest = {key: value for key, value in numbers.items() if key}
         return optax.with_extra_args_support(target(**{rate: numbers[""]}, **rest, **fixed))
 
     def init(w: Any, numbers: Mapping[str, Any]) -> Any:
-        return made(numbers).init(parts(w))
+        return transformation(numbers).init(split(w))
 
     def step(w: Any, state: Any, g: Any, f: Any, numbers: Mapping[str, Any]) -> Any:
-        updates, state = made(numbers).update(parts(g), state, parts(w), value=f)
-        return row(optax.apply_updates(parts(w), updates)), state
+        updates, state = transformation(numbers).update(split(g), state, split(w), value=f)
+        return join(optax.apply_updates(split(w), updates)), state
 
     def reported(w: Any, state: Any) -> Any:
-        return row(optax.contrib.schedule_free_eval_params(state, parts(w)))
+        return join(optax.contrib.schedule_free_eval_params(state, split(w)))
 
     return _compiled(init), _compiled(step), _compiled(reported)
 
 
 def _compiled(function: Callable) -> Callable:
-    """For all lanes, on one thread: more would round otherwise, and here and in a worker are to give the same."""
+    """Compile a function for all lanes, on one thread: several would round otherwise in a worker process."""
     return jax.jit(jax.vmap(function), compiler_options={"xla_cpu_multi_thread_eigen": False})

@@ -1,4 +1,4 @@
-"""Lanes that are one run until their schedules differ: each has the bytes that it has alone, whoever made its steps."""
+"""Lanes that are equal until their schedules differ: each has the bytes that it has alone."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
 
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu import code
-from optbench.engine.cpu.twins import made
+from optbench.engine.cpu.duplicates import computed_shares
 from optbench.engine.run import run as engine_run
 
 MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"  # 120 training examples
@@ -23,7 +23,7 @@ def given(optimizer, lanes, **settings):
     """How many run-steps lanes were given, of mini-batches of 32 in epochs of four."""
     values = {"batch_size": 32, "steps": 10} | settings
     cohort = Cohort(problem=problem_of(MLP), optimizer=CATALOGUE.optimizer(optimizer)[0], lanes=lanes, seed=3, **values)
-    return sum(part.given for part in engine_run(cohort).parts)
+    return sum(part.reused_steps for part in engine_run(cohort).parts)
 
 
 @pytest.mark.parametrize(("optimizer", "width"), [*((name, 4) for name in ONE_OF_EACH_KIND), ("adam", 256)])
@@ -59,7 +59,7 @@ def test_what_lanes_make_themselves_is_told_before(batch_size):
     lanes = lanes_of("adam", (0.01, 0.1))
     cohort = Cohort(problem=problem_of(MLP), optimizer=CATALOGUE.optimizer("adam")[0], lanes=lanes, seed=3, steps=10,
                     batch_size=batch_size, points=[0, 2, 10])  # fmt: skip
-    steps, looks = made(cohort)
+    steps, looks = computed_shares(cohort)
     assert steps == 1 - given("adam", lanes, batch_size=batch_size) / (10 * len(lanes))
     (outcome,) = engine_run(cohort).parts
     distinct = [len(set(outcome.train[place, 0].tolist())) for place in range(3)]

@@ -1,0 +1,246 @@
+"""Optimizers of PyTorch, an instance for each lane, on memory that NumPy shares and without autograd."""
+
+import inspect
+import random
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from math import prod
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from optbench.contract.eager import Eager
+from optbench.contract.errors import OptbenchError
+from optbench.engine.eager.update import EagerUpdate
+
+
+class TorchUpdate(EagerUpdate):
+    """Instances of PyTorch's class, one a lane. They are made at the first step: if the class refuses its arguments,
+    the run has begun and fails."""
+
+    def __init__(
+        self,
+        record: Eager,
+        blocks: Sequence[tuple[int, ...]],
+        hyperparameters: Sequence[Mapping[str, float]],
+        w: np.ndarray,
+        rows: bool,
+        rates: np.ndarray | None,
+        seed: int,
+    ):
+        super().__init__(record, blocks, hyperparameters, w, rows)
+        self._rates, self._seed = rates, seed
+        # In lanes form a lane is not contiguous, as PyTorch asks: each gets a row of its own.
+        self._w = w if rows else np.array(w, order="C")
+        self._steppers: list[TorchStepper | None] = [None] * len(w)
+
+    def __call__(self, w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray, alive: np.ndarray) -> None:
+        for r in np.flatnonzero(alive).tolist():
+            try:
+                stepper = self._steppers[r]
+                if stepper is None:
+                    stepper = self._steppers[r] = self._new(r, float(rates[r]))
+                stepper.step(g[r], float(f[r]), float(rates[r]))
+            except (Exception, SystemExit) as error:  # a user's class may raise anything
+                self.fail(r, error)
+                alive[r] = False
+            if not self.rows:
+                w[r] = self._w[r]
+
+    def _new(self, r: int, rate: float) -> "TorchStepper":
+        begin = time.perf_counter()
+        try:
+            base = rate if self._rates is None else float(self._rates[r])
+            return TorchStepper(self.record, self.blocks, self._w[r], self.arguments[r], base, self._seed)
+        finally:
+            self.making += time.perf_counter() - begin
+
+    def points(self) -> dict[int, np.ndarray]:
+        found = {}
+        for r, stepper in enumerate(self._steppers):
+            if stepper is None or self.failures[r]:
+                continue
+            try:
+                point = stepper.reported()
+            except (Exception, SystemExit) as error:
+                self.fail(r, error)
+                continue
+            if point is not None:
+                found[r] = point
+        return found
+
+
+class TorchStepper:
+    """An instance of the class on the parameter blocks of one run, with random numbers of its own.
+
+    Args:
+        record: the optimizer.
+        blocks: shapes of the parameter blocks.
+        w: (dim,): their memory, changed in place.
+        arguments: of the class, by name.
+        rate: the learning rate that the class is given.
+        seed: of the random numbers.
+    """
+
+    def __init__(
+        self,
+        record: Eager,
+        blocks: Sequence[tuple[int, ...]],
+        w: np.ndarray,
+        arguments: Mapping[str, Any],
+        rate: float,
+        seed: int,
+    ):
+        self.rate_name, self.w, self.rate = record.rate, w, rate
+        self.blocks, self.sizes = blocks, [prod(shape) for shape in blocks]
+        self.views = self._split(torch.from_numpy(w))
+        self.addresses = [view.data_ptr() for view in self.views]
+        self.parameters = [torch.nn.Parameter(view) for view in self.views]
+        self.generators = _Generators(seed, draws(record.target))
+        with self.generators:
+            self.optimizer = record.target(self.parameters, **{record.rate: rate}, **arguments)
+            # Schedule-free optimizers have two points, and methods that go from one to the other.
+            modes = (getattr(self.optimizer, name, None) for name in ("train", "eval"))
+            self.has_two_points = all(callable(mode) for mode in modes)
+            if self.has_two_points:
+                self.optimizer.train()
+        step = inspect.signature(self.optimizer.step).parameters
+        self.needs_closure = bool(step) and next(iter(step.values())).default is inspect.Parameter.empty
+
+    def _split(self, vector: torch.Tensor) -> list[torch.Tensor]:
+        """Return each block of a vector, in its shape."""
+        if len(self.sizes) == 1:
+            return [vector.view(self.blocks[0])]
+        return [part.view(shape) for part, shape in zip(vector.split(self.sizes), self.blocks, strict=True)]
+
+    def step(self, g: np.ndarray, loss: float, rate: float) -> None:
+        """Change the weights along a gradient (dim,), which is copied: the optimizer may change or keep it."""
+        for parameter, gradient in zip(self.parameters, self._split(torch.from_numpy(g.copy())), strict=True):
+            parameter.grad = gradient
+        if rate != self.rate:  # as a scheduler does; an optimizer may change its rate itself in between
+            self._set_rate(rate)
+        with self.generators:
+            if self.needs_closure:
+                self.optimizer.step(self._closure(loss))
+            else:
+                self.optimizer.step()
+        self._restore_memory()
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            if torch.is_tensor(group[self.rate_name]):
+                group[self.rate_name].fill_(rate)
+            else:
+                group[self.rate_name] = rate
+        self.rate = rate
+
+    def _restore_memory(self) -> None:
+        """Copy weights that the optimizer has replaced (``p.data = ...``) into the run's memory."""
+        for parameter, view, address in zip(self.parameters, self.views, self.addresses, strict=True):
+            if parameter.data_ptr() != address:
+                if parameter.shape != view.shape:
+                    raise OptbenchError(f"a step turns a block of {tuple(view.shape)} into {tuple(parameter.shape)}")
+                view.copy_(parameter.detach())
+                parameter.data = view
+
+    def _closure(self, loss: float) -> Callable[[], torch.Tensor]:
+        """Return a closure that gives the loss of the present weights, once: a step has one gradient."""
+        before, calls = self.w.copy(), 0
+
+        def closure() -> torch.Tensor:
+            nonlocal calls
+            calls += 1
+            self._restore_memory()
+            if calls > 1 or not np.array_equal(self.w, before, equal_nan=True):
+                what = "more than once" if calls > 1 else "at other weights than its own"
+                raise OptbenchError(f"a step evaluates its closure {what}; here a step has one gradient")
+            return torch.tensor(loss, dtype=self.views[0].dtype)
+
+        return closure
+
+    def reported(self) -> np.ndarray | None:
+        """Return the point (dim,) that a schedule-free optimizer evaluates; None for others."""
+        if not self.has_two_points:
+            return None
+        before = self.w.copy()
+        try:
+            with self.generators:
+                self.optimizer.eval()
+                self._restore_memory()
+                out = self.w.copy()
+                self.optimizer.train()
+                self._restore_memory()
+            return out
+        finally:
+            self.w[:] = before  # there and back rounds, and an evaluation must change nothing
+
+
+class _Generators:
+    """The global random generators in the state of one run, inside ``with``.
+
+    everything: Python's and NumPy's, too; these two take longer than a small step.
+    """
+
+    def __init__(self, seed: int, everything: bool):
+        self.everything = everything
+        self.torch = torch.Generator().manual_seed(seed).get_state()
+        if everything:
+            self.others = random.Random(seed).getstate(), np.random.RandomState(seed % 2**32).get_state()
+
+    def __enter__(self) -> None:
+        self._swap()
+
+    def __exit__(self, *error: object) -> None:
+        self._swap()
+
+    def _swap(self) -> None:
+        state, self.torch = self.torch, torch.default_generator.get_state()
+        torch.default_generator.set_state(state)
+        if self.everything:
+            others, self.others = self.others, (random.getstate(), np.random.get_state())
+            random.setstate(others[0])
+            np.random.set_state(others[1])
+
+
+_DRAWS = re.compile(r"random|np\.rand|numpy\.rand|^[ \t]+(import|from)\s", re.MULTILINE)
+"""Found in a file that may draw random numbers, or that may load in a function what draws them."""
+_KNOWN = {"torch", "numpy", "builtins", *sys.stdlib_module_names}
+"""Modules that draw where their names are written, or not at all."""
+
+
+@cache
+def draws(target: Callable) -> bool:
+    """Return whether a class may draw from Python's or NumPy's global generators.
+
+    Decided by the text of its file, of its bases' files, and of those whose names these use.
+    """
+    todo = [each.__module__ for each in inspect.getmro(target)] if isinstance(target, type) else [target.__module__]
+    done = set()
+    while todo:
+        name = todo.pop()
+        if name in done or name.partition(".")[0] in _KNOWN - {"__main__"}:
+            continue
+        done.add(name)
+        module = sys.modules.get(name)
+        try:
+            text = Path(str(getattr(module, "__file__", ""))).read_text(errors="replace")
+        except OSError:  # typed in, or compiled
+            return True
+        if _DRAWS.search(text):
+            return True
+        todo += [used for value in list(vars(module).values()) if isinstance(used := _module_name(value), str)]
+    return False
+
+
+def _module_name(value: Any) -> Any:
+    """Return the name of the module that a value is, or is from."""
+    try:
+        return value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    except Exception:  # a user's object may raise anything
+        return None
