@@ -5,9 +5,14 @@ import json
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple
 
+from annotated_types import Ge, Lt
+from pydantic import TypeAdapter
+
+from optbench.contract.arguments import Flag, Text, Whole
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.contract.version import __version__
@@ -26,13 +31,13 @@ class DamagedManifest(OptbenchError):
 class Entry(NamedTuple):
     """A cohort of the plan, and its place in the sweep."""
 
-    cohort_id: str
+    cohort_id: Text
     stage: Stage
-    block: int
-    problem: str
-    optimizer: str
-    runs: int
-    parts: tuple[str, ...] = ()
+    block: Annotated[Whole, Ge(-1), Lt(2**63)]
+    problem: Text
+    optimizer: Text
+    runs: Whole
+    parts: tuple[Text, ...] = ()
     """The files that hold some of its runs, until its own file is there."""
 
 
@@ -40,17 +45,17 @@ class Entry(NamedTuple):
 class Manifest:
     """The content of ``manifest.json``."""
 
-    spec: str
+    spec: Text
     """The text of ``spec.toml``."""
-    cohorts: Sequence[Entry]
+    cohorts: tuple[Entry, ...]
     """In the order of the tables; later stages are planned when earlier ones have run."""
-    finished: bool = False
+    finished: Flag = False
     """The final tables are those of these cohorts."""
-    missing: str = ""
+    missing: Text = ""
     """What the final tables lack, in a sentence."""
-    shard: str = ""
+    shard: Text = ""
     """The part of the sweep that this is, such as "2/8"; empty for the whole."""
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[Text, Text] = field(default_factory=dict)
     """The sha256 of the spec, the provenance and the final tables, by name."""
     version: str = __version__
 
@@ -109,9 +114,11 @@ class Manifest:
 
 _NAMED = 4
 """Problems that are named of those of which something is missing."""
-_FIELDS = {"spec": str, "finished": bool, "missing": str, "shard": str, "files": dict}
-_ROW = [str, str, int, str, str, int, list]
-_STAGES = get_args(Stage)
+
+
+@cache
+def _type() -> TypeAdapter:
+    return TypeAdapter(Manifest)
 
 
 def read(directory: Path) -> Manifest | None:
@@ -131,36 +138,13 @@ def read(directory: Path) -> Manifest | None:
     try:
         raw = json.loads(body)
         version = str(raw["optbench"])
-        manifest = _parsed(raw) if raw["format"] == FORMAT else None
+        if raw["format"] == FORMAT:
+            return _type().validate_python({**raw, "version": version})
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DamagedManifest(f"{str(path)!r} is no list of a sweep's cohorts: {AGAIN}") from None
-    if manifest is None:
-        raise OptbenchError(
-            f"optbench {version} wrote {str(path)!r} in another format than {__version__} reads: use that version"
-        )
-    return manifest
-
-
-def _parsed(raw: dict[str, Any]) -> Manifest:
-    """Return the manifest of what JSON gave. Raise KeyError or TypeError where that is something else."""
-    cohorts = [_entry(row) for row in raw["cohorts"]]
-    fields: dict[str, Any] = {key: raw[key] for key in _FIELDS}
-    if any(type(fields[key]) is not kind for key, kind in _FIELDS.items()):
-        raise TypeError
-    if fields["shard"] == "merged":  # written by merge in optbench 0.13.0 and before
-        fields["shard"] = ""
-    return Manifest(cohorts=cohorts, version=raw["optbench"], **fields)
-
-
-def _entry(row: list) -> Entry:
-    """Return the entry of a row. Raise TypeError where it is none."""
-    if list(map(type, row)) != _ROW:
-        raise TypeError
-    entry = Entry._make([*row[:-1], tuple(row[-1])])
-    texts = all(type(part) is str for part in entry.parts)
-    if not texts or entry.stage not in _STAGES or not -1 <= entry.block < 2**63:
-        raise TypeError
-    return entry
+    raise OptbenchError(
+        f"optbench {version} wrote {str(path)!r} in another format than {__version__} reads: use that version"
+    )
 
 
 def digest_of(path: Path) -> str:
