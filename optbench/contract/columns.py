@@ -115,7 +115,7 @@ METRICS = ("train_", "test_", "w_")
 
 
 def is_metric(column: str) -> bool:
-    """Whether a column beside the fixed ones holds a metric; if not, it is a hyperparameter.
+    """Return whether a column beside the fixed ones holds a metric; if not, it is a hyperparameter.
 
     Args:
         column: its name.
@@ -140,7 +140,7 @@ def column_of(table: str, name: str) -> Column | None:
 
 
 def is_taken(name: str) -> bool:
-    """Whether a hyperparameter of this name would clash with a column.
+    """Return whether a hyperparameter of this name would clash with a column.
 
     Args:
         name: the hyperparameter's.

@@ -68,7 +68,7 @@ def merge_folders(
     out: Path,
     plugins: Sequence[str | Path],
     command: str,
-    tell: Callable[[str], None],
+    warn: Callable[[str], None],
     on_broken: Callable[[Path, str], None],
 ) -> int:
     """Copy the cohorts of the folders into ``out`` and write its tables, as far as they go. No cohort runs.
@@ -80,7 +80,7 @@ def merge_folders(
     """
     if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
         raise OptbenchError("merge needs folders that differ, and another one as --out")
-    parts = [_part_in(folder, tell) for folder in folders]
+    parts = [_part_in(folder, warn) for folder in folders]
     spec = parts[0][1]
     for folder, (_, other) in zip(folders[1:], parts[1:], strict=True):
         try:
@@ -96,14 +96,14 @@ def merge_folders(
     refuse_unnamed(spec.plugins, plugins)
     isolation = Isolation()
     plan = session.planned(spec, isolation, on_broken)
-    with opened(out, spec, provenance(command, plan), tell) as store:
+    with opened(out, spec, provenance(command, plan), warn) as store:
         for folder in folders:
-            _copy(CohortFiles(folder), store, tell)
+            _copy(CohortFiles(folder), store, warn)
         planned = list(plan.cohorts)
         index = store.index_beside(planned)
         for folder, (before, _) in zip(folders, parts, strict=True):
             if before is not None:
-                store.tell_dropped(planned, before.cohorts, read_provenance(folder), index, f"{folder}: ")
+                store.warn_of_dropped(planned, before.cohorts, read_provenance(folder), index, f"{folder}: ")
         rest = store.begin(planned)
         missing = sum(not store.has(each.cohort_id) for each in rest)
         for plan_stage in stages.STAGES.values() if spec.blocks else ():
@@ -119,15 +119,15 @@ def merge_folders(
     return missing
 
 
-def _part_in(folder: Path, tell: Callable[[str], None]) -> tuple[Manifest | None, Spec]:
-    before, spec = spec_in(folder, tell)
+def _part_in(folder: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, Spec]:
+    before, spec = spec_in(folder, warn)
     if spec is None:
         raise OptbenchError(f"no sweep in {str(folder)!r} to merge")
     return before, spec
 
 
-def _copy(files: CohortFiles, store: Store, tell: Callable[[str], None]) -> None:
-    """Copy the cohorts that the store does not have; damaged files are told and left out."""
+def _copy(files: CohortFiles, store: Store, warn: Callable[[str], None]) -> None:
+    """Copy the cohorts that the store does not have; damaged files are left out, with a warning."""
     bad = []
     for cohort_id in files.ids():
         if not store.has(cohort_id):
@@ -136,4 +136,4 @@ def _copy(files: CohortFiles, store: Store, tell: Callable[[str], None]) -> None
             except (OSError, Damaged) as error:
                 bad.append(f"{files.path(cohort_id).name} ({error})")
     if bad:
-        tell(f"damaged in {files.folder}, and left out: {', '.join(bad)}")
+        warn(f"damaged in {files.folder}, and left out: {', '.join(bad)}")

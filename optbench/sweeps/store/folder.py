@@ -1,8 +1,8 @@
 """A results folder that a sweep writes: a plan (``manifest.json``) and a set of cohort files.
 
-Resume, extension, shards and merge are operations on that set. A run is looked for in all files, so that of a cohort
-some of whose runs are there only the others run. The tables are written in the order of the plan, and so do not depend
-on who ran what when.
+Resume, extension, shards and merge are operations on that set. A run counts as finished whichever file holds it, so a
+sweep runs only the runs that no file holds. The tables are written in the order of the plan, and so depend neither on
+the number of workers nor on interruptions.
 """
 
 import json
@@ -35,7 +35,7 @@ def opened(
     directory: str | Path,
     spec: Spec,
     provenance: Mapping,
-    tell: Callable[[str], None],
+    warn: Callable[[str], None],
     shard: str = "",
     extend: bool = False,
 ) -> Iterator["Store"]:
@@ -51,7 +51,7 @@ def opened(
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
         with locked(path):
-            yield Store(path, spec, provenance, tell, shard, extend)
+            yield Store(path, spec, provenance, warn, shard, extend)
 
 
 @contextmanager
@@ -77,15 +77,15 @@ class Store:
         directory: Path,
         spec: Spec,
         provenance: Mapping,
-        tell: Callable[[str], None] = lambda text: None,
+        warn: Callable[[str], None] = lambda text: None,
         shard: str = "",
         extend: bool = False,
     ):
-        self.directory, self.files, self._tell = directory, CohortFiles(directory), tell
+        self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
         self._damaged: dict[str, str] = {}
         self._provenance = provenance
         with writing(directory):
-            self._before = resume.check_resumable(directory, spec, tell, extend, shard)
+            self._before = resume.check_resumable(directory, spec, warn, extend, shard)
             self._provenance_before = resume.read_provenance(directory)
             self.files.folder.mkdir(parents=True, exist_ok=True)
             for folder in (directory, self.files.folder):
@@ -122,14 +122,14 @@ class Store:
     def begin(self, planned: Sequence[PlannedCohort], first: int = 0) -> list[PlannedCohort]:
         """Plan the cohorts from the number ``first`` on, and return what is to run of them.
 
-        A cohort of which some runs are there in other files becomes one of the others alone; a file of the runs that
-        are there stands in the tables meanwhile.
+        Where other files hold some runs of a cohort, these are composed into one file, which the tables use until the
+        cohort is complete, and only the other runs are returned.
         """
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
         index = self.index_beside(planned) if missing else RunIndex()
         if first == 0 and self._before:
-            self.tell_dropped(planned, self._before.cohorts, self._provenance_before, index)
+            self.warn_of_dropped(planned, self._before.cohorts, self._provenance_before, index)
         to_run, entries = [], []
         for each in new:
             rest: PlannedCohort = each
@@ -140,15 +140,15 @@ class Store:
                     there = _subset(each, found)
                     self._compose(there, sources)
                     parts = (there.cohort_id,)
-                    # A shard holds out what each block has chosen, the sweep what all recommend as well. To end
-                    # with the sweep's very bytes, such a cohort runs as a whole: the last bits of a run may depend on
-                    # how many run beside it, for vectors have a width.
+                    # In the holdout a shard lacks the settings that all blocks recommend. To end with the bytes of the
+                    # whole sweep, such a cohort runs as a whole: the last bits of a run may depend on the number of
+                    # runs in its cohort, for vectors have a width.
                     if each.stage != "holdout" and not found.all():
                         rest = _subset(each, ~found)
             to_run.append(rest)
             names = each.cohort.problem.name, each.cohort.optimizer.name
             entries.append(Entry(each.cohort_id, each.stage, each.block, *names, each.runs, parts))
-        self._tell_damage()
+        self._warn_of_damage()
         cohorts = (*self._manifest.cohorts, *entries)
         self._write_manifest(replace(self._manifest, cohorts=cohorts, finished=False, missing=""))
         return to_run
@@ -179,7 +179,7 @@ class Store:
             if run_ids.issuperset(source["runs"]["run_id"].to_pylist()):
                 self.files.remove(cohort_id)
 
-    def tell_dropped(
+    def warn_of_dropped(
         self,
         planned: Sequence[PlannedCohort],
         before: Sequence[Entry],
@@ -187,19 +187,19 @@ class Store:
         index: RunIndex,
         prefix: str = "",
     ) -> None:
-        """Tell how many runs of a folder with these cohorts and this provenance the plan does not keep."""
+        """Warn of how many runs of a folder with these cohorts and this provenance the plan does not keep."""
         stages = {each.stage for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
         index = index.only({entry.cohort_id for entry in there})
         if text := resume.describe_dropped(planned, there, index, provenance, self._provenance, self._manifest.shard):
-            self._tell(f"{prefix}{text}")
+            self._warn(f"{prefix}{text}")
 
-    def _tell_damage(self) -> None:
+    def _warn_of_damage(self) -> None:
         if self._damaged:
             named = [f"{name} ({why})" for name, why in list(self._damaged.items())[:_NAMED]]
             more = f" and {len(self._damaged) - _NAMED:,} more" if len(self._damaged) > _NAMED else ""
             aside = self.files.folder / "damaged"
-            self._tell(f"damaged, set aside in {aside} and run again: {', '.join(named)}{more}")
+            self._warn(f"damaged, set aside in {aside} and run again: {', '.join(named)}{more}")
             self._damaged.clear()
 
     def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
@@ -243,7 +243,7 @@ class Store:
 
 
 def _subset(planned: PlannedCohort, lanes: np.ndarray) -> PlannedCohort:
-    """Return the cohort of the lanes that are True alone."""
+    """Return the cohort of the lanes that are True."""
     if lanes.all():
         return planned
     kept = tuple(lane for lane, used in zip(planned.cohort.lanes, lanes, strict=True) if used)

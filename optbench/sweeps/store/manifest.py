@@ -52,7 +52,7 @@ class Manifest:
     finished: Flag = False
     """The final tables are those of these cohorts."""
     missing: Text = ""
-    """What the final tables lack, in a sentence."""
+    """A sentence on what the final tables lack; empty where they lack nothing."""
     shard: Text = ""
     """The part of the sweep that this is, such as "2/8"; empty for the whole."""
     files: dict[Text, Text] = field(default_factory=dict)

@@ -20,10 +20,10 @@ from optbench.sweeps.store.manifest import Entry, Manifest
 from optbench.sweeps.store.run_index import RunIndex
 
 
-def read_state(directory: Path, tell: Callable[[str], None]) -> tuple[Manifest | None, str | None]:
+def read_state(directory: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, str | None]:
     """Return the folder's manifest and the text of its spec, None where there is none.
 
-    Of two that differ the damaged one is told, and taken from the other. Raises OptbenchError for a folder of optbench
+    Where one is damaged it is taken from the other, with a warning. Raises OptbenchError for a folder of optbench
     0.3.0 or before.
     """
     path = directory / "spec.toml"
@@ -31,7 +31,7 @@ def read_state(directory: Path, tell: Callable[[str], None]) -> tuple[Manifest |
         before = manifest.read(directory)
     except manifest.DamagedManifest as error:
         before = None
-        tell(str(error).rpartition(": ")[0] + "; it is written anew")
+        warn(str(error).rpartition(": ")[0] + "; it is written anew")
     if before is None and any(each.is_dir() and each.name != "damaged" for each in directory.glob("cohorts/*")):
         raise OptbenchError(
             f"{str(directory)!r} is a folder of optbench 0.3.0 or before: it can be loaded and reported, "
@@ -46,7 +46,7 @@ def read_state(directory: Path, tell: Callable[[str], None]) -> tuple[Manifest |
     if before is not None and text != before.spec:
         written, known = (None if each is None else parsed(each) for each in (text, before.spec))
         if written is None or known is None or differences(known, written):
-            tell(f"{str(path)!r} is not what was written; it is written anew")
+            warn(f"{str(path)!r} is not what was written; it is written anew")
         text = before.spec
     return before, text
 
@@ -59,21 +59,21 @@ def parsed(text: str) -> Spec | None:
         return None
 
 
-def spec_in(directory: Path, tell: Callable[[str], None]) -> tuple[Manifest | None, Spec | None]:
+def spec_in(directory: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, Spec | None]:
     """Return the folder's manifest and its spec, None where it holds no sweep that can be read."""
-    before, text = read_state(directory, tell) if directory.is_dir() else (None, None)
+    before, text = read_state(directory, warn) if directory.is_dir() else (None, None)
     return before, None if text is None else parsed(text)
 
 
 def check_resumable(
-    directory: Path, spec: Spec, tell: Callable[[str], None], extend: bool = False, shard: str = ""
+    directory: Path, spec: Spec, warn: Callable[[str], None], extend: bool = False, shard: str = ""
 ) -> Manifest | None:
     """Return the manifest of the folder; None where it has none.
 
     extend: the folder may hold a smaller sweep. Raises OptbenchError where it holds another sweep, more of this one
     than ``shard``, or another part of it.
     """
-    before, text = read_state(directory, tell)
+    before, text = read_state(directory, warn)
     if before is not None and shard and before.shard != shard:
         held = f"part {before.shard}" if before.shard else "the whole"
         raise OptbenchError(f"{str(directory)!r} holds {held} of a sweep: choose another --out for part {shard}")
@@ -104,7 +104,7 @@ def extended(
     directory: str | Path,
     spec: str | Path | Mapping[str, Any] | None,
     changes: Mapping[str, Any],
-    tell: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> Spec:
     """Return the folder's own spec with what ``spec``, if any, and ``changes`` add.
 
@@ -112,7 +112,7 @@ def extended(
     Raises OptbenchError where there is no sweep in the folder, or no sweep holds both.
     """
     directory = Path(directory)
-    text = read_state(directory, tell)[1] if directory.is_dir() else None
+    text = read_state(directory, warn)[1] if directory.is_dir() else None
     if text is None:
         raise OptbenchError(f"no sweep in {str(directory)!r} to extend: leave --extend out, or choose another --out")
     old = parsed(text)
