@@ -24,7 +24,7 @@ def check(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A plug-in file; with --against the name of an optimizer, too.",
+            help="A plug-in file; with --against also the name of an optimizer.",
             autocompletion=completion.file_or_optimizer,
         ),
     ],
@@ -42,21 +42,19 @@ def check(
         typer.Option(
             metavar="SHARE",
             rich_help_panel=groups.INPUT,
-            help="With --against: up to this difference, over the way the weights have come, two are equal.",
+            help="With --against: the largest relative difference at which two are equal.",
         ),
     ] = 1e-9,
     check_timeout: Annotated[
         str,
-        option(
-            "check-timeout", "TIME", "Without --against: a check that does not end in so long failed.", groups.INPUT
-        ),
+        option("check-timeout", "TIME", "Without --against: the time after which a check has failed.", groups.INPUT),
     ] = "60s",
     json: Json = False,
     plugin: Plugin = None,
 ) -> None:
-    """Check a plug-in's optimizers, schedules and problems against the contract, and say in words what is wrong.
+    """Check a plug-in's optimizers, schedules and problems against the contract, and describe what is wrong.
 
-    With --against: whether its optimizer takes the same steps as another one, and which convention differs if not.
+    With --against: compare its optimizer's steps with those of another, and name the convention that differs.
     """
     files = tuple(plugin or ())
     if against is None:

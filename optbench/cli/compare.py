@@ -76,11 +76,13 @@ def compare(
     ] = "loss",
     problems: Annotated[
         str | None,
-        option("problems", "LIST", "These alone, such as 'quadratic, mlp'.", INPUT, completion.problems),
+        option("problems", "LIST", "Only these problems, such as 'quadratic, mlp'.", INPUT, completion.problems),
     ] = None,
     optimizers: Annotated[
         str | None,
-        option("optimizers", "LIST", "These alone, such as 'adam, gd'.", INPUT, completion.optimizers_of_folder),
+        option(
+            "optimizers", "LIST", "Only these optimizers, such as 'adam, gd'.", INPUT, completion.optimizers_of_folder
+        ),
     ] = None,
     fail_above: Annotated[
         str | None,
@@ -99,7 +101,7 @@ def compare(
     "differences" (sentences), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one such row, or
     null), each with problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression ("shown",
     "ruled out", "open"), p_regression, detectable, blocks_needed, blocks, seeds, runs, identical, probability,
-    failures_a, failures_b, trials, trials_a, trials_b, reason. What is not finite is null.
+    failures_a, failures_b, trials, trials_a, trials_b, reason. A number that is not finite is null.
     """
     from optbench.cli import compare_text
     from optbench.cli.console import print_json, warn

@@ -15,7 +15,7 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ('optbench sweep --problems quadratic --optimizers "gd, adam" --out first',),
     ),
     "merge": (
-        "Two sweeps, which may have run on two machines, as one folder:",
+        "Merge two sweeps, perhaps of two machines, into one folder:",
         (
             'optbench sweep --problems beale --optimizers "gd, adam" --lr 0.01,0.1 \\',
             "    --epochs 5 --out one --no-report",
@@ -61,11 +61,11 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "list": (
-        "The schedules, and the wrappers that go around one:",
+        "List the schedules and their wrappers:",
         ("optbench list schedules",),
     ),
     "show": (
-        "What is PyTorch's SGD called here? All about one setting of a wrapped optimizer; and one as code for PyTorch:",
+        "Find PyTorch's SGD; show a wrapped optimizer; and print a setting as code for PyTorch:",
         (
             "optbench show sgd",
             'optbench show "clip(heavy_ball(beta1=0.95), norm=1)"',
@@ -73,7 +73,7 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "info": (
-        "Can a GPU be used here, and what is missing?",
+        "Can a GPU be used on this machine, and what is missing?",
         ("optbench info --json",),
     ),
 }

@@ -16,7 +16,7 @@ RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The l
 """The headings of the commands."""
 WHAT, HOW, SEEDS, TIME = "What to run", "How settings are tried and chosen", "Seeds", "Length and time limits"
 WHERE, PAGE, INPUT, OUTPUT = "Where and how", "The report", "Input", "Output"
-CODE = "As code of another library"
+CODE = "Code for another library"
 """The headings of the options that more than one command has."""
 _OTHERS = "Other"
 _GONE = {

@@ -28,7 +28,7 @@ def list_names(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="optimizers, schedules, problems or datasets; wrappers, schedule_wrappers, baselines or eager alone; "
+            help="optimizers, schedules, problems or datasets; also wrappers, schedule_wrappers, baselines or eager; "
             "by default all.",
             autocompletion=completion.kinds,
         ),

@@ -22,7 +22,7 @@ def show(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'; or what others call it.",
+            help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'; or another library's name.",
             autocompletion=completion.any_name,
         ),
     ],
@@ -48,7 +48,7 @@ def show(
     ] = None,
     epochs: Annotated[int | None, option("epochs", "NUMBER", "Its epochs; by default 10.", groups.CODE)] = None,
 ) -> None:
-    """Show all about a name: formula, parameters, memory, minimum, source; or as code of another library."""
+    """Show a name of the catalogue: formula, parameters, memory, minimum, source; or code for another library."""
     given = {"lr": lr, "schedule": schedule, "batch-size": batch_size, "epochs": epochs}
     if library is not None or any(value is not None for value in given.values()):
         print_code(name, library, given, json, plugin or ())

@@ -19,15 +19,15 @@ Spec = Annotated[
 ]
 Problems = Annotated[
     str | None,
-    option("problems", "LIST", "Such as 'rosenbrock, quadratic(dim=100, condition=1e4)'.", WHAT, completion.problems),
+    option("problems", "LIST", "Problems: 'rosenbrock, quadratic(dim=100, condition=1e4)'.", WHAT, completion.problems),
 ]
 Optimizers = Annotated[
-    str | None, option("optimizers", "LIST", "Such as 'gd, adam(beta1=[0.8, 0.9])'.", WHAT, completion.optimizers)
+    str | None, option("optimizers", "LIST", "Optimizers: 'gd, adam(beta1=[0.8, 0.9])'.", WHAT, completion.optimizers)
 ]
-BatchSizes = Annotated[str | None, option("batch-sizes", "LIST", "Such as 16,64,full.", WHAT)]
+BatchSizes = Annotated[str | None, option("batch-sizes", "LIST", "Batch sizes: 16,64,full.", WHAT)]
 Schedules = Annotated[
     str | None,
-    option("schedules", "LIST", "Such as 'constant, inverse(decay_rate=0.1)'.", WHAT, completion.schedules),
+    option("schedules", "LIST", "Schedules: 'constant, inverse(decay_rate=0.1)'.", WHAT, completion.schedules),
 ]
 Rates = Annotated[
     str | None,
@@ -84,11 +84,11 @@ TimeLimit = Annotated[
     ),
 ]
 WorkerTimeout = Annotated[
-    str, option("worker-timeout", "TIME", "End a worker process that makes no progress for so long.", TIME)
+    str, option("worker-timeout", "TIME", "End a worker process that makes no progress for this long.", TIME)
 ]
 
 Out = Annotated[str, option("out", "FOLDER", "The results folder; an interrupted sweep is resumed there.", WHERE)]
-Extend = Annotated[bool, flag("extend", "Add to the sweep in --out, and run what is missing: see README.", WHERE)]
+Extend = Annotated[bool, flag("extend", "Add to the sweep in --out, and run only what is new.", WHERE)]
 Shard = Annotated[
     str | None,
     option("shard", "I/N", "Run one of N parts, such as 2/8; optbench merge joins their folders.", WHERE),
@@ -112,12 +112,12 @@ Isolate = Annotated[
 Executor = Annotated[
     str,
     option(
-        "executor", "NAME", "threads, or dask: processes here, or the workers of --scheduler.", WHERE,
+        "executor", "NAME", "threads, or dask: local processes, or the workers of --scheduler.", WHERE,
         completion.words("threads", "dask"),
     ),
 ]  # fmt: skip
 Scheduler = Annotated[
-    str | None, option("scheduler", "ADDRESS", "Of a dask scheduler, such as tcp://host:8786.", WHERE)
+    str | None, option("scheduler", "ADDRESS", "Address of a dask scheduler, such as tcp://host:8786.", WHERE)
 ]
 
 Report = Annotated[bool, typer.Option("--report/--no-report", help="Draw the report at the end.", rich_help_panel=PAGE)]
