@@ -88,6 +88,9 @@ class _OneSided(_Bounds):
     against: float | None = None
     """By default the limit itself."""
 
+    _directions: ClassVar[tuple[str, str]]
+    """The side of the limit on which a setting agrees, and the other one."""
+
     @property
     def thresholds(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self._text(self.limit), self._text(self._end))))
@@ -96,34 +99,28 @@ class _OneSided(_Bounds):
     def _end(self) -> float:
         return self.limit if self.against is None else self.against
 
-
-@dataclass(frozen=True, kw_only=True)
-class Below(_OneSided):
-    """An estimate that has to be small: its whole interval below `limit` agrees, above `against` disagrees."""
-
     @property
     def _demand(self) -> str:
-        return f"{self._verb} below {self._text(self.limit)}"
+        return f"{self._verb} {self._directions[0]} {self._text(self.limit)}"
 
     @property
     def _refusal(self) -> str:
-        return f"{self._verb} above {self._text(self._end)}"
+        return f"{self._verb} {self._directions[1]} {self._text(self._end)}"
+
+
+class Below(_OneSided):
+    """An estimate that has to be small: its whole interval below `limit` agrees, above `against` disagrees."""
+
+    _directions = ("below", "above")
 
     def _verdict(self, effect: float, low: float, high: float) -> str:
         return HOLDS if high < self.limit else FAILS if low > self._end else UNDECIDED
 
 
-@dataclass(frozen=True, kw_only=True)
 class Above(_OneSided):
     """An estimate that has to be large: its whole interval above `limit` agrees, below `against` disagrees."""
 
-    @property
-    def _demand(self) -> str:
-        return f"{self._verb} above {self._text(self.limit)}"
-
-    @property
-    def _refusal(self) -> str:
-        return f"{self._verb} below {self._text(self._end)}"
+    _directions = ("above", "below")
 
     def _verdict(self, effect: float, low: float, high: float) -> str:
         return HOLDS if low > self.limit else FAILS if high < self._end else UNDECIDED
@@ -149,13 +146,9 @@ class Within(_Bounds):
         return f"{self._verb} outside of these"
 
     def _verdict(self, effect: float, low: float, high: float) -> str:
-        return (
-            HOLDS
-            if self.least <= low and high <= self.most
-            else FAILS
-            if high < self.least or low > self.most
-            else UNDECIDED
-        )
+        if self.least <= low and high <= self.most:
+            return HOLDS
+        return FAILS if high < self.least or low > self.most else UNDECIDED
 
 
 @dataclass(frozen=True, kw_only=True)
