@@ -1,4 +1,4 @@
-"""C1: what momentum does to a path through a narrow bowl, against beta, each beta at the rate that is best for it."""
+"""C1: paths of momentum through a narrow bowl, each beta at its best rate, and the cost of its cold start."""
 
 from functools import cache
 
@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 import optbench
-from optbench.analysis import best_configurations
+from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import median_interval, ratio_interval
 from optbench.claims import drawing
-from optbench.claims.criterion import Below
-from optbench.claims.record import Budget, Claim, Measured
+from optbench.claims.criterion import AtMost, Below
+from optbench.claims.record import Budget, Claim, Measured, exact
 from optbench.lecture.planes import (
     Method,
     bowl_panels,
@@ -29,6 +29,10 @@ PROBLEM, CONDITION = "quadratic(dim=2, condition=100.0, noise=0.02)", 100.0
 BATCH, STEPS = 64, 100
 BETAS = (0.0, 0.5, 0.8, 0.9, 0.98)
 OWN, SAME = "own best rate", "rate of GD"
+START_BETAS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+WARM, SHORT_OF = 10, 0.1  # the lecture's number of steps, and the shortfall that still counts as warm
+HORIZONS = (10, 100)
+COST = 1.25
 
 
 def label(beta: float, rate: str = OWN) -> str:
@@ -123,6 +127,118 @@ def _criterion(what: str) -> Below:
 
 
 _CAPTION = "Median over seeds with its 95% interval; rates were chosen on other seeds."
+
+
+def correction(beta: float, steps: int) -> str:
+    """The schedule that makes `momentum` divide its average by 1 - beta^t."""
+    return f"table(factors={tuple(1 / (1 - beta**t) for t in range(1, steps + 1))})"
+
+
+@cache
+def warm_up(budget: Budget) -> dict[str, pd.DataFrame]:
+    """steps: the length of momentum's steps over that of corrected ones, exactly and as walked.
+
+    The rate is so small that the gradient does not change on the way, and rounding is far smaller than the rate.
+    """
+    rate, steps = 1e-6, 60
+    methods = [Method(f"{beta}", "momentum", rate, {"beta1": beta}) for beta in START_BETAS]
+    paths = run_paths("quadratic(dim=2, condition=1.0, noise=0.0)", methods, [0], steps, 1024)
+    rows = []
+    for name, path in paths.groupby("label", sort=False):
+        beta, way = float(name), path[["w_1", "w_2"]].diff().iloc[1:]
+        full = rate * np.hypot(path["gradient_1"], path["gradient_2"]).iloc[:-1].to_numpy()
+        length = np.hypot(way["w_1"], way["w_2"]).to_numpy() / full
+        rows += [(beta, t, 1 - beta**t, value) for t, value in enumerate(length, start=1)]
+    return {"steps": pd.DataFrame(rows, columns=["beta1", "step", "exact", "measured"])}
+
+
+def measure_warm_up(tables) -> Measured:
+    tenth = tables["steps"][tables["steps"]["step"] == WARM].set_index("beta1")["measured"]
+    cells = {f"beta1 {beta:g}": exact(1 - length) for beta, length in tenth.items()}
+    enough = tables["steps"][tables["steps"]["measured"] >= 1 - SHORT_OF].groupby("beta1")["step"].min()
+    return Measured(
+        cells=cells,
+        effect=cells["beta1 0.9"],
+        measure=f"share that step {WARM} is short of, at beta1 = 0.9",
+        unit="of the corrected step is missing",
+        detail=f"Steps until {1 - SHORT_OF:.0%} are reached: "
+        + ", ".join(f"{step} at {beta:g}" for beta, step in enough.items())
+        + ".",
+    )
+
+
+def figure_warm_up(tables, verdict):
+    figure, ax = drawing.panel((4.3, 2.6), left=0.75, right=1.5, title="How far momentum's average has warmed up")
+    ax.axhline(1 - SHORT_OF, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (3, 2)))
+    ax.axvline(WARM, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (3, 2)))
+    for (beta, part), color in zip(tables["steps"].groupby("beta1"), (*drawing.INK[1:], drawing.INK[0]), strict=False):
+        ax.plot(part["step"], part["measured"], color=color, label=f"beta1 = {beta:g}")
+    ax.set(xlabel="step", ylabel="step length / corrected step length", xlim=(1, 60), ylim=(0, 1.03))
+    drawing.legend(figure, ax)
+    return figure
+
+
+@cache
+def cost(budget: Budget) -> dict[str, pd.DataFrame]:
+    """final: the suboptimality with and without the correction on the reporting seeds, each at its own best rate."""
+    split = seeds(budget, 36)
+    tuning, parts = split["seeds"][: split["tuning_seeds"]], []
+    for steps in HORIZONS:
+        for beta in (0.5, 0.9, 0.98):
+            results = optbench.sweep(
+                {"problems": [PROBLEM], "optimizers": [f"momentum(beta1={beta})"], "batch_sizes": [BATCH]}
+                | {"schedules": ["constant", correction(beta, steps)], "learning_rates": "0.1:200:45"}
+                | {"steps": steps, **split},
+                workers=budget.workers,
+            )
+            best = best_configurations(results.runs, tuning, by=("problem", "schedule"))
+            runs = reported_runs(results.runs, best, tuning)
+            corrected = np.where(runs["schedule"] == "constant", "plain", "corrected")
+            final = runs["suboptimality_final"].to_numpy()
+            parts.append(runs[["beta1", "seed", "lr"]].assign(steps=steps, average=corrected, suboptimality=final))
+    return {"final": pd.concat(parts, ignore_index=True)}
+
+
+def ratios(tables) -> dict[str, tuple]:
+    """The loss without over that with the correction, by setting: median and interval over seeds."""
+    cells = {}
+    for (beta, steps), part in tables["final"].groupby(["beta1", "steps"], sort=True):
+        values = by_label(part.rename(columns={"average": "label"}), "suboptimality")
+        cells[f"beta1 {beta:g}, {steps} steps"] = ratio_interval(values["plain"], values["corrected"])
+    return cells
+
+
+def measure_cost(tables) -> Measured:
+    cells = ratios(tables)
+    return Measured(
+        cells=cells,
+        effect=cells["beta1 0.9, 10 steps"],
+        measure="final loss without the correction over that with it, after 10 steps at beta1 = 0.9",
+        unit="times the loss with the correction",
+    )
+
+
+def figure_cost(tables, verdict):
+    names = {"plain": "without", "corrected": "with correction"}
+    figure, grid = drawing.new_figure(
+        (2.4, 2.4), 1, 2, left=0.85, right=drawing.legend_width(names.values()), top=0.6, bottom=0.5, gap=(0.5, 0.1),
+        title="Final loss with and without bias correction, each at its best rate",
+    )  # fmt: skip
+    for ax, (steps, rows) in zip(grid[0], tables["final"].groupby("steps"), strict=True):
+        for (name, text), color, shift in zip(names.items(), drawing.INK[1:], (-0.12, 0.12), strict=False):
+            for place, (_, part) in enumerate(rows[rows["average"] == name].groupby("beta1")):
+                drawing.draw_interval(
+                    ax, place + shift, median_interval(part["suboptimality"]), color, "" if place else text
+                )
+        ax.set_xticks(range(rows["beta1"].nunique()), [f"{beta:g}" for beta in sorted(rows["beta1"].unique())])
+        ax.set(xlabel="beta1", yscale="log")
+        drawing.log_axes(ax)
+        drawing.panel_title(ax, f"{steps} steps", 2.4)
+    grid[0, 0].set_ylabel("suboptimality")
+    drawing.legend(figure, grid[0, 1])
+    return figure
+
+
 CLAIMS = (
     Claim(
         id="C1.1",
@@ -151,5 +267,34 @@ CLAIMS = (
         measure=measure("steps", "steps to halve the distance along the flat axis", "steps"),
         figure=figure_bars("steps", "Steps to halve the distance along the flat axis", "steps"),
         caption=_CAPTION,
+    ),
+    Claim(
+        id="C1.4",
+        sentence="After about 10 steps the average has warmed up.",
+        experiment=warm_up,
+        criterion=AtMost(
+            what=f"the share that step {WARM} is shorter than the bias-corrected one, on a constant slope",
+            each="every beta1 from 0.5 to 0.98",
+            on="beta1",
+            limit=SHORT_OF,
+            percent=True,
+        ),
+        measure=measure_warm_up,
+        figure=figure_warm_up,
+        caption="Exactly 1 - beta1^t; the lines are walked. Dashed: the lecture's 10 steps, and nine tenths.",
+    ),
+    Claim(
+        id="C1.5",
+        sentence="Momentum does without bias correction.",
+        experiment=cost,
+        criterion=Below(
+            what="the final loss without the correction over that with it, each at its best rate",
+            each="three beta1, after 10 and after 100 steps",
+            on="beta1 and the steps",
+            limit=COST,
+        ),
+        measure=measure_cost,
+        figure=figure_cost,
+        caption="Medians over seeds with 95% intervals; rates were chosen on other seeds.",
     ),
 )

@@ -1,10 +1,11 @@
-"""C1.1 to C1.3: the verdict turns with the ratio to gradient descent, beta by beta."""
+"""C1: verdicts that turn with their tables, and the warm-up exactly."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from lecture_claims import judged, spread
+from lecture_claims import QUICK, judged, spread
 
+import optbench
 from optbench.lecture import c1_momentum
 
 
@@ -37,3 +38,45 @@ def test_paths_that_diverge_count_as_infinitely_bad():
     table = momentum_table("way", dict.fromkeys(c1_momentum.BETAS[1:], 0.5))
     table.loc[table["label"] != "GD", "way"] = np.inf
     assert judged("C1.2", measured=table).verdict == "does not hold"
+
+
+def test_the_first_steps_of_momentum_are_short_by_beta_to_the_t():
+    table = c1_momentum.warm_up(QUICK)["steps"]
+    np.testing.assert_allclose(table["measured"], table["exact"], rtol=0, atol=1e-4)
+    assert table.query("beta1 == 0.9 and step == 10")["exact"].item() == pytest.approx(1 - 0.9**10, abs=1e-15)
+
+
+def test_the_correction_makes_momentum_the_numerator_of_adam():
+    """With eps far above any gradient, Adam's denominator is a constant, and its numerator is corrected."""
+    huge, steps = 2.0**40, 20
+    bowl, schedule = "quadratic(dim=3)", c1_momentum.correction(0.9, steps)
+    adam = optbench.minimize(bowl, f"adam(eps={huge}, eps_root=0)", lr=0.5 * huge, steps=steps).w
+    made = optbench.minimize(bowl, "momentum", lr=0.5, steps=steps, schedule=schedule).w
+    np.testing.assert_allclose(made, adam, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("short", "expected"), [(0.01, "holds"), (0.5, "does not hold"), (None, "depends")])
+def test_warm_up(short, expected):
+    rows = [
+        (beta, step, 1 - (short if short is not None else beta**step))
+        for beta in c1_momentum.START_BETAS
+        for step in (5, 10, 20)
+    ]
+    found = judged("C1.4", steps=pd.DataFrame(rows, columns=["beta1", "step", "measured"]))
+    assert found.verdict == expected
+    assert found.effect == pytest.approx(0.9**10 if short is None else short)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "expected"), [((1.0, 1.0), "holds"), ((2.0, 2.0), "does not hold"), ((2.0, 1.0), "depends")]
+)
+def test_cost_of_the_missing_correction(ratios, expected):
+    rows = [
+        {"beta1": beta, "seed": seed, "steps": steps, "average": average, "suboptimality": base * factor}
+        for steps, ratio in zip(c1_momentum.HORIZONS, ratios, strict=True)
+        for beta in (0.5, 0.9)
+        for average, factor in (("plain", ratio), ("corrected", 1.0))
+        for seed, base in enumerate(spread(1e-3))
+    ]
+    found = judged("C1.5", final=pd.DataFrame(rows))
+    assert (found.verdict, found.effect) == (expected, ratios[0])
