@@ -12,6 +12,7 @@ from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.search import RATE, check_space
+from optbench.engine.arrays import StepInputs
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.lanes import eager_update
 
@@ -34,9 +35,8 @@ def _path(record: Optimizer | Eager, gradients: np.ndarray, dtype: str = "float6
     steps, dim, runs = gradients.shape
     w = np.ones((runs, dim) if order == "rows" else (dim, runs), dtype)
     update, path = Update(record, order, SHAPES, dtype, [record.hyperparameters] * runs), np.empty((steps, dim, runs))
-    update.scalars[0] = 0.01
     for t, g in enumerate(gradients, start=1):
-        update(w, np.ascontiguousarray(g.T if order == "rows" else g, dtype), t)
+        update.step(w, np.ascontiguousarray(g.T if order == "rows" else g, dtype), StepInputs(t, 0.01))
         path[t - 1] = w.T if order == "rows" else w
     return path
 
@@ -47,8 +47,10 @@ def _eager_path(
     """Return the weights of the last of several lanes after every step, (steps, dim)."""
     w, alive = np.ones((lanes, _DIM), dtype), np.ones(lanes, bool)
     update, path = eager_update(record, SHAPES, [record.hyperparameters] * lanes, w, True), []
-    for g in gradients:
-        update(w, np.tile(g.astype(dtype), (lanes, 1)), np.ones(lanes, dtype), np.full(lanes, lr), alive)
+    for t, g in enumerate(gradients, start=1):
+        update.step(
+            w, np.tile(g.astype(dtype), (lanes, 1)), StepInputs(t, np.full(lanes, lr), np.ones(lanes, dtype)), alive
+        )
         if not alive.all():
             raise CheckFailed(next(filter(None, update.failures)))
         path.append(w[-1].copy())

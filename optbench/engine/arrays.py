@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -83,6 +84,22 @@ def scratch_size(problem: Problem, rows: int, runs: int) -> int:
         owner = f"problem {problem.name or '(unnamed)'}"
         problem.kept[key] = scratch(owner, problem.work, max(rows, 1), runs)
     return problem.kept[key]
+
+
+class StepInputs(NamedTuple):
+    """All that an optimizer sees of a step besides weights, gradients and its state. Every stepping loop fills it.
+
+    The compiled loops of the CPU and of CUDA fill the rows of ``scalars`` instead, and t as an argument.
+
+    Attributes:
+        t: the step, from 1.
+        lr: the learning rate, one number or one a lane.
+        loss: the losses (runs,) on the mini-batch, where the loop has them. Other libraries' optimizers see them.
+    """
+
+    t: int
+    lr: Any
+    loss: Any = None
 
 
 def first_scalars(

@@ -10,7 +10,7 @@ import numpy as np
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Optimizer
-from optbench.engine.arrays import aligned
+from optbench.engine.arrays import StepInputs, aligned
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.lanes import eager_update
 
@@ -83,9 +83,9 @@ class _Rule:
 
     def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:
         self.t += 1
-        self.w[0], self.g[0], self.update.scalars[0] = w, g, rate
+        self.w[0], self.g[0] = w, g
         with np.errstate(all="ignore"):
-            self.update(self.w, self.g, self.t)
+            self.update.step(self.w, self.g, StepInputs(self.t, rate))
         return self.w[0].copy()
 
     def reported(self) -> np.ndarray | None:
@@ -101,7 +101,7 @@ class _Eager:
 
     def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:
         self.w[0], alive = w, np.ones(1, bool)
-        self.update(self.w, np.array(g)[None], np.zeros(1), np.array([rate]), alive)
+        self.update.step(self.w, np.array(g)[None], StepInputs(1, np.array([rate]), np.zeros(1)), alive)
         if not alive[0]:
             raise OptbenchError(self.update.failures[0])
         return self.w[0].copy()

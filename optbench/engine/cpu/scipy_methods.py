@@ -12,7 +12,7 @@ from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
-from optbench.engine.arrays import aligned, scratch_size
+from optbench.engine.arrays import StepInputs, aligned, scratch_size
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.code import ProblemCode
 from optbench.engine.cpu.evaluation import Evaluator
@@ -115,8 +115,7 @@ def scipy_method(
             if np.abs(g).max() <= gtol:
                 status, message = 0, "Optimization terminated successfully."
                 break
-            update.scalars[0] = lr * factors[done]
-            update(w, g, done + 1)
+            update.step(w, g, StepInputs(done + 1, lr * factors[done]))
             done += 1
             g[0] = gradient(w[0].copy())
             if callback is not None:

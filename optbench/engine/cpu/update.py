@@ -15,7 +15,7 @@ from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.resources import cores
 from optbench.contract.types import DtypeName, Order
-from optbench.engine.arrays import aligned, block_table, first_scalars
+from optbench.engine.arrays import StepInputs, aligned, block_table, first_scalars
 from optbench.engine.chunks import Chunk, ChunkedRule
 
 _LINE = 16
@@ -54,6 +54,11 @@ class Update:
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The arguments of the kernel between g and t."""
         return self.state, self.scalars, self.powers, self.blocks
+
+    def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, first: int = 0, last: int | None = None) -> None:
+        """Make a step of the lanes from ``first`` to ``last``."""
+        self.scalars[0] = inputs.lr
+        self(w, g, inputs.t, first, last)
 
     def __call__(self, w: np.ndarray, g: np.ndarray, t: int, first: int = 0, last: int | None = None) -> None:
         """Make step ``t`` (from 1) of the lanes from ``first`` to ``last``; the rates stand in ``scalars[0]``."""

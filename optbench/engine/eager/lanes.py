@@ -11,6 +11,7 @@ import numpy as np
 from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
 from optbench.contract.errors import PluginError
 from optbench.contract.process_state import restored_libraries
+from optbench.engine.arrays import StepInputs
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu import cohort as cpu
 from optbench.engine.cpu.code import EagerCode
@@ -156,7 +157,7 @@ class EagerLanes(CpuLanes):
                 self.by_run(self.g)[:] += noise[s, :-1]
             if fresh.any():
                 self.freeze()
-            self._step(rates.base * rates.factors[rates.schedule_of, s], done + s + 1)
+            self._step(StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], self.f))
             self.done = done + s + 1
             if not self.alive.any():
                 break
@@ -176,13 +177,12 @@ class EagerLanes(CpuLanes):
             except PluginError as error:  # of a problem in plain Python: only this lane fails
                 self._errors[r], self.alive[r] = str(error), False
 
-    def _step(self, rates: np.ndarray, t: int) -> None:
+    def _step(self, inputs: StepInputs) -> None:
         if self._eager is not None:
-            self._eager(self.by_run(self.w), self.by_run(self.g), self.f, rates, self.alive)
+            self._eager.step(self.by_run(self.w), self.by_run(self.g), inputs, self.alive)
             return
-        self.update.scalars[0] = rates
         for r in np.flatnonzero(self.alive).tolist():
-            self.update(self.w, self.g, t, r, r + 1)
+            self.update.step(self.w, self.g, inputs, r, r + 1)
 
     def _reported(self) -> np.ndarray:
         out = super()._reported()

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from optbench.contract.eager import Eager
+from optbench.engine.arrays import StepInputs
 from optbench.engine.eager.update import EagerUpdate
 
 _X64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
@@ -39,7 +40,8 @@ class OptaxUpdate(EagerUpdate):
         self._dtype = w.dtype
         self._groups: list[_Group] | None = None
 
-    def __call__(self, w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray, alive: np.ndarray) -> None:
+    def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray) -> None:
+        f, rates = inputs.loss, inputs.lr
         with self._settings():
             if self._groups is None:
                 begin = time.perf_counter()

@@ -17,6 +17,7 @@ import torch
 
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
+from optbench.engine.arrays import StepInputs
 from optbench.engine.eager.update import EagerUpdate
 
 
@@ -40,7 +41,8 @@ class TorchUpdate(EagerUpdate):
         self._w = w if rows else np.array(w, order="C")
         self._steppers: list[TorchStepper | None] = [None] * len(w)
 
-    def __call__(self, w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray, alive: np.ndarray) -> None:
+    def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray) -> None:
+        f, rates = inputs.loss, inputs.lr
         for r in np.flatnonzero(alive).tolist():
             try:
                 stepper = self._steppers[r]

@@ -6,6 +6,7 @@ import numpy as np
 
 from optbench.contract.eager import Eager
 from optbench.contract.errors import in_one_line
+from optbench.engine.arrays import StepInputs
 
 
 class EagerUpdate:
@@ -29,13 +30,12 @@ class EagerUpdate:
         self.arguments = [record.arguments(values) for values in hyperparameters]
         self.failures = [""] * len(w)
 
-    def __call__(self, w: np.ndarray, g: np.ndarray, f: np.ndarray, rates: np.ndarray, alive: np.ndarray) -> None:
-        """Make a step of every lane that is alive, of ``w`` (runs, dim) along ``g``; one that fails is alive no more.
+    def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray) -> None:
+        """Make a step of every lane that is ``alive``, (runs,) bool; one that fails is alive no more.
 
         Args:
             w, g: (runs, dim).
-            f: (runs,): the losses.
-            rates: (runs,): the learning rates.
+            inputs: with a rate and a loss for each lane.
             alive: (runs,) bool.
         """
         raise NotImplementedError
