@@ -248,7 +248,7 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
-    from optbench.sweeps.isolation import Isolation
+    from optbench.sweeps.run.isolation import Isolation
     from optbench.sweeps.session import Options, checked_workers
     from optbench.sweeps.spec_files import merge, read
     from optbench.sweeps.store.resume import extended
@@ -289,9 +289,9 @@ def info() -> dict[str, Any]:
 
 def _execute(spec, folder, options) -> "Results":
     from optbench.sweeps import results, session
-    from optbench.sweeps.interrupts import listening
+    from optbench.sweeps.run.interrupts import handle_signals
 
-    with listening(["SIGINT"]):
+    with handle_signals(["SIGINT"]):
         plan = session.planned(spec, options.isolation, loader.refuse_broken)
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)

@@ -49,7 +49,7 @@ SLOW_CASES = {
     "sweeps/test_fuzz_folders.py": r"test_reading",
     "sweeps/test_isolation.py": r"leaves_behind|one_line\[(?!leaves-loaded)",
     "sweeps/test_merge.py": r"whole_would\[3",
-    "sweeps/test_plan_data.py": r"says_once",
+    "sweeps/test_serialization.py": r"says_once",
     "sweeps/test_points.py": r"by_pieces",
     "sweeps/test_resume.py": r"same_bytes\[killed",
     "sweeps/test_sequences.py": r"extensions|merges\[1",

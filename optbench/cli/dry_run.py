@@ -88,7 +88,7 @@ def _series(plan: Plan, later: dict[Stage, Cohorts]) -> list[Series]:
 
 def _about(found: Estimate, workers: int) -> str:
     words = f"{workers} worker{'s' if workers > 1 else ''}"
-    return f"{'at least' if found.at_least else 'about'} {duration(found.seconds)} with {words}"
+    return f"about {duration(found.seconds)} with {words}"
 
 
 def _estimate_text(found: Estimate, workers: int) -> str:

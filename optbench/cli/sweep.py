@@ -57,11 +57,11 @@ def sweep(
     from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
-    from optbench.sweeps.interrupts import listening
-    from optbench.sweeps.isolation import Isolation
     from optbench.sweeps.merge import shard_of
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.reasons import joined_failures
+    from optbench.sweeps.run.interrupts import handle_signals
+    from optbench.sweeps.run.isolation import Isolation
     from optbench.sweeps.spec_files import read
     from optbench.sweeps.store.resume import extended
     from optbench.sweeps.time_limit import TimeLimit
@@ -77,7 +77,7 @@ def sweep(
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
-        with listening(last_word=stopping.print_exit_text):
+        with handle_signals(on_kill=stopping.print_exit_text):
             checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
 
             def planned() -> Plan:

@@ -1,47 +1,44 @@
-"""How long a sweep will take: by a model of its work, and by short probes of the kinds of work that take longest.
+"""Estimate the duration of a sweep by a model of its work, corrected by short probes of what takes longest.
 
-A kind of work is a problem with a batch size, a precision and a stage. Whatever the size of a plan, a few seconds go
-into probes; what they leave out is scaled by what they have shown of the model.
+A kind of work is a problem with a batch size, a precision and a stage. Probes take a few seconds, whatever the size of
+a plan; a kind that is not probed is corrected like those that are.
 """
 
 import heapq
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from optbench.contract.eager import LIBRARIES, Eager
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.duplicates import computed_shares
 from optbench.engine.run import compile_for, run, side_by_side
-from optbench.sweeps.isolated import foreign
-from optbench.sweeps.planned import COHORT_COST, Series, step_cost
+from optbench.sweeps.planned import COHORT_COST, Series, has_user_code, step_cost
 
 _STEP = 2.0
-"""What a run-step takes, as a multiple of the plan's weight for it."""
+"""Duration of a run-step, as a multiple of the plan's weight for it."""
 _STEP_SECONDS = 1.5e-7
-"""What a step takes whatever it does and for however many lanes; one of SciPy's takes a thousand times as long."""
-_LOOK_SECONDS = 1e-4
-"""What an evaluation takes whatever it does and for however many lanes."""
-_PASS_SECONDS = 1.2e-10
-"""What an evaluation takes for each parameter and example."""
+"""Duration of a step of any number of lanes, besides; one of SciPy's takes a thousand times as long."""
+_EVALUATION_SECONDS = 1e-4
+"""Duration of an evaluation of any number of lanes, besides that of its examples."""
+_EXAMPLE_SECONDS = 1.2e-10
+"""Duration of an evaluation for each parameter and example."""
 _ROW_SECONDS = 1e-6
-"""What a row of the curves takes, to be collected, kept and written; a row of the runs takes ten times as long."""
+"""Duration of collecting and writing a row of the curves; a row of the runs takes ten times as long."""
 _LANES = 64
-"""Lanes of a probe at most: more cost as much each."""
+"""Most lanes of a probe: more cost as much each."""
 _PROBE_SECONDS = 0.02
-"""How long a probe steps at least, where it can: a hundred times what a clock's resolution asks for."""
+"""Seconds that a probe steps at least, if its runs are long enough: a hundred times the resolution of a clock."""
 _STEP_LIMIT = 0.5
-"""Seconds that one step of one lane may take by the model; one that takes longer is not probed."""
+"""Seconds that one step of one lane may take by the model; a longer one is not probed."""
 _LIMIT = 1.5
-"""Seconds after which a probe is given up."""
+"""Seconds after which a probe is stopped."""
 _PATIENCE = 3.0
-"""Seconds of all probes together."""
+"""Seconds of all probes together; the last one may take longer."""
 _PATIENCE_TO_COMPILE = 8.0
-"""Seconds of all probes together with the kernels that have to be compiled for them; none is begun after it."""
+"""Seconds of all probes together with the kernels that are compiled for them."""
 
 
 class Seconds(NamedTuple):
@@ -56,41 +53,38 @@ _AS_MODELLED = Seconds(1.0, 1.0)
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a sweep will take, and what that stands on."""
+    """The duration of a sweep, and what it is based on."""
 
     seconds: float
     """From begin to end, with all workers."""
     probed: int
     """Kinds of work that were probed."""
     kinds: int
-    """How many there are."""
+    """All kinds of work."""
     share: float
     """Of the time, that of the kinds that were probed."""
-    at_least: bool
-    """Whether some work took longer than a probe may."""
 
 
 def modelled(series: Iterable[Series], workers: int) -> float:
-    """Seconds that the cohorts take with so many workers by the model alone, which may be off by a factor of ten."""
-    return sum(map(_whole, series)) / workers
+    """Return the seconds that the cohorts take by the model alone, which may be off by a factor of ten."""
+    return sum(map(_seconds, series)) / workers
 
 
 def estimate(series: Iterable[Series], workers: int) -> Estimate:
-    """The same from short probes, those that stand for most work first, within a few seconds of this process."""
+    """Probe the kinds of work that take longest, for a few seconds, and return the corrected duration."""
     kinds: dict[tuple, list[Series]] = {}
     for each in series:
         if each.seeds:
             kinds.setdefault(_kind(each), []).append(each)
-    order = sorted(kinds, key=lambda kind: -sum(map(_whole, kinds[kind])))
-    ratios, at_least = _probes([(kind, kinds[kind]) for kind in order])
-    total = measured = 0.0
+    order = sorted(kinds, key=lambda kind: -sum(map(_seconds, kinds[kind])))
+    ratios = _ratios([(kind, kinds[kind]) for kind in order])
+    total = probed = 0.0
     for kind, group in kinds.items():
         ratio = ratios.get(kind) or (_AS_MODELLED if kind[1] in LIBRARIES else _nearest(kind, ratios))
-        seconds = sum(_whole(each, ratio) for each in group)
+        seconds = sum(_seconds(each, ratio) for each in group)
         total += seconds
-        measured += seconds * (kind in ratios)
-    share = measured / total if total else 0.0
-    return Estimate(total / workers, len(ratios), len(kinds), share, at_least)
+        probed += seconds * (kind in ratios)
+    return Estimate(total / workers, len(ratios), len(kinds), probed / total if total else 0.0)
 
 
 def _kind(series: Series) -> tuple:
@@ -100,90 +94,63 @@ def _kind(series: Series) -> tuple:
     return cohort.problem.name, by, cohort.dtype, cohort.batch_size, series.stage
 
 
-def _probes(kinds: Sequence[tuple[tuple, list[Series]]]) -> tuple[dict[tuple, Seconds], bool]:
-    """What the probes took over what the model says, by kind, and whether one of them was given up."""
+def _ratios(kinds: Sequence[tuple[tuple, list[Series]]]) -> dict[tuple, Seconds]:
+    """Return by kind the duration of probes over that of the model."""
     ratios: dict[tuple, Seconds] = {}
-    begin, compiling, late = time.perf_counter(), 0.0, False
+    begin, compiling = time.perf_counter(), 0.0
     with side_by_side():
         for kind, group in kinds:
             spent = time.perf_counter() - begin
             if spent - compiling > _PATIENCE or spent > _PATIENCE_TO_COMPILE:
                 break
-            # A user's file may do anything to this process, and an estimate is not worth that.
-            cohorts = [each.cohort for each in group]
-            # Nor is it to load another library: what its optimizers take is modelled.
-            ours = [
-                each
-                for each in cohorts
-                if not isinstance(each.optimizer, Eager) and not foreign(each.problem.origins + each.optimizer.origins)
-            ]
-            if not ours:
+            cohorts = [each.cohort for each in group if _may_be_probed(each.cohort)]
+            if not cohorts:
                 continue
-            cohort = _small(max(ours, key=step_cost))
-            if any(foreign(lane.schedule.origins) for lane in cohort.lanes):
-                continue
-            if _model(replace(cohort, lanes=cohort.lanes[:1], steps=1, points=(0,))).stepping > _STEP_LIMIT:
-                continue
+            cohort = _small(max(cohorts, key=step_cost))
             ready = time.perf_counter()
             try:
                 compile_for(cohort)
                 compiling += time.perf_counter() - ready
-                ratio = _within(_LIMIT, partial(_probe, cohort))
-            except Exception:  # a plug-in may raise anything, and the sweep will tell
+                ratios[kind] = _probe(cohort)
+            except Exception:  # it is too slow, or breaks: the sweep will say so
                 continue
-            if ratio is None:
-                late = True
-            else:
-                ratios[kind] = ratio
-    return ratios, late
+    return ratios
+
+
+def _may_be_probed(cohort: Cohort) -> bool:
+    """Return whether it is harmless: a user's file may do anything, and another library takes long to load."""
+    origins = cohort.problem.origins + cohort.optimizer.origins
+    origins += tuple(origin for lane in cohort.lanes for origin in lane.schedule.origins)
+    if isinstance(cohort.optimizer, Eager) or has_user_code(origins):
+        return False
+    return _model(replace(cohort, lanes=cohort.lanes[:1], steps=1, points=(0,))).stepping <= _STEP_LIMIT
 
 
 def _small(cohort: Cohort) -> Cohort:
-    """The cohort with as many lanes as a probe has, those with the lowest rates: they are the last to diverge."""
+    """Return the cohort with the lanes of the lowest rates, the last to diverge, as many as a probe has."""
     step = max(step_cost(cohort), 1.0) * _STEP * 1e-9
     most = max(1, min(_LANES, int(_PROBE_SECONDS / step)))
     lanes = heapq.nsmallest(most, cohort.lanes, key=lambda lane: lane.lr)
     return replace(cohort, lanes=lanes, points=(0,), deadline=None, device="cpu")
 
 
-def _probe(cohort: Cohort, stop: Callable[[], bool]) -> Seconds:
-    """More and more steps, until they take long enough to be measured."""
+def _probe(cohort: Cohort) -> Seconds:
+    """Run more and more steps, until they take long enough to be measured. Raises Cancelled after _LIMIT seconds."""
+    end = time.monotonic() + _LIMIT
     steps = max(1, min(cohort.steps, int(_PROBE_SECONDS / 4 * cohort.steps / _model(cohort).stepping)))
     while True:
         probe = replace(cohort, steps=steps)
-        outcome = run(probe, stop=stop)
+        outcome = run(probe, stop=lambda: time.monotonic() > end)
         evaluating = outcome.evaluation_seconds
         stepping = outcome.seconds - evaluating
-        if stepping >= _PROBE_SECONDS or steps >= cohort.steps or stop():
+        if stepping >= _PROBE_SECONDS or steps >= cohort.steps or time.monotonic() > end:
             model = _model(probe)
             return Seconds(stepping / model.stepping, evaluating / model.evaluating)
         steps = min(4 * steps, cohort.steps)
 
 
-T = TypeVar("T")
-
-
-def _within(seconds: float, call: Callable[[Callable[[], bool]], T]) -> T | None:
-    """What ``call`` gives, or None where it takes longer: a thread cannot be ended, it is asked to and left alone."""
-    stopping, results, errors = threading.Event(), [], []
-
-    def work() -> None:
-        try:
-            results.append(call(stopping.is_set))
-        except Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    stopping.set()
-    if errors:
-        raise errors[0]
-    return results[0] if results else None
-
-
 def _model(cohort: Cohort) -> Seconds:
-    """What a cohort takes by the model."""
+    """Return the duration of a cohort by the model."""
     problem, lanes = cohort.problem, len(cohort.lanes)
     parts = [part for part in (problem.data, problem.test) if part is not None]
     examples = sum(len(part[0]) for part in parts) or 1
@@ -191,14 +158,15 @@ def _model(cohort: Cohort) -> Seconds:
         step = lanes * (1000 * _STEP_SECONDS + _STEP * 1e-9 * step_cost(cohort))
     else:
         step = _STEP_SECONDS + lanes * _STEP * 1e-9 * step_cost(cohort)
-    look = _LOOK_SECONDS + lanes * _PASS_SECONDS * examples * problem.dim
-    plugin = any(foreign(lane.schedule.origins) for lane in cohort.lanes)  # whose schedules are not asked here
+    evaluation = _EVALUATION_SECONDS + lanes * _EXAMPLE_SECONDS * examples * problem.dim
+    # A user's schedule is not called here, which tells how many lanes are duplicates.
+    plugin = any(has_user_code(lane.schedule.origins) for lane in cohort.lanes)
     stepping, evaluating = (1.0, 1.0) if plugin else computed_shares(cohort)
-    return Seconds(cohort.steps * step * stepping, len(cohort.evaluated) * look * evaluating)
+    return Seconds(cohort.steps * step * stepping, len(cohort.evaluated) * evaluation * evaluating)
 
 
-def _whole(series: Series, ratio: Seconds = _AS_MODELLED) -> float:
-    """Seconds of all cohorts of a series, for one worker, where probes took so many times what the model says."""
+def _seconds(series: Series, ratio: Seconds = _AS_MODELLED) -> float:
+    """Return the duration of the cohorts of a series with one worker; ratio: of probes over the model."""
     stepping, evaluating = _model(series.cohort)
     seconds = stepping * ratio.stepping + evaluating * ratio.evaluating
     rows = len(series.cohort.lanes) * (10 + len(series.cohort.evaluated)) * _ROW_SECONDS
@@ -206,7 +174,7 @@ def _whole(series: Series, ratio: Seconds = _AS_MODELLED) -> float:
 
 
 def _nearest(kind: tuple, ratios: dict[tuple, Seconds]) -> Seconds:
-    """The ratio of a kind that was not probed: the mean of those that share most with it."""
+    """Return the mean ratio of the kinds that share most with one that was not probed."""
     for shared in range(len(kind) - 1, -1, -1):
         alike = [ratio for other, ratio in ratios.items() if other[:shared] == kind[:shared]]
         if alike:

@@ -12,9 +12,9 @@ GRID = 121  # points along each axis
 
 
 def facts(problems: Iterable[Problem], made: Mapping[str, pa.Table | None] | None = None) -> dict[str, pa.Table]:
-    """The tables ``problems`` and ``landscapes``, a row or a grid for each name.
+    """Return the tables ``problems`` and ``landscapes``, a row or a grid for each name.
 
-    made: the landscapes that another process has made, by name; None where it could not.
+    made: by name the landscapes that another process has made; None where it could not.
     """
     made = made or {}
     problems = list({problem.name: problem for problem in problems}.values())
@@ -41,7 +41,7 @@ def facts(problems: Iterable[Problem], made: Mapping[str, pa.Table | None] | Non
 
 
 def grid(problem: Problem) -> pa.Table:
-    """The values of a problem of two parameters over its domain."""
+    """Return the values of a problem of two parameters over its domain."""
     assert problem.domain is not None
     (left, right), (bottom, top) = problem.domain
     w_1, w_2 = np.meshgrid(np.linspace(left, right, GRID), np.linspace(bottom, top, GRID))

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session, stages
-from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.joined_specs import differences, joined
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.planned import Cohorts, Series, cohort_cost
 from optbench.sweeps.provenance import provenance
+from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import refuse_unnamed
 from optbench.sweeps.store.cohort_files import CohortFiles, Damaged

@@ -1,4 +1,4 @@
-"""A spec and the catalogue -> the cohorts to run, each with its lanes."""
+"""Expand a spec to the cohorts to run, each with its lanes."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from optbench.contract.types import Device, Stage
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort
-from optbench.sweeps.planned import Cohorts, Identities, Series
+from optbench.sweeps.planned import Cohorts, LaneHashes, Series
 from optbench.sweeps.search import Space
 from optbench.sweeps.spec import ProblemEntry, Spec
 from optbench.sweeps.trials import Fixed, Grid, batch_sizes, fixed, settings_of
@@ -25,25 +25,25 @@ from optbench.sweeps.trials import Fixed, Grid, batch_sizes, fixed, settings_of
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep, expanded: what is to run, where, and which files it comes from."""
+    """An expanded sweep: its cohorts, their device, and the files that they come from."""
 
     spec: Spec
     cohorts: Cohorts
-    """Of a sweep whose seeds stand in blocks, those of the first stage: stages.py plans the others from its tables."""
+    """If seeds form blocks, those of the first stage: stages.py plans the others from its tables."""
     device: Device = "cpu"
-    """The device that was taken: "cpu" or "cuda"."""
+    """The chosen device, "cpu" or "cuda"."""
     device_note: str = ""
     """The card's name, or why "auto" found none."""
     searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By optimizer, the ranges that its trials are drawn from, by name; empty without trials."""
     shard: str = ""
-    """Which part of the sweep it is, such as "2/8"; empty for the whole."""
+    """The part of the sweep that this is, such as "2/8"; empty for the whole."""
     findings: tuple[str, ...] = ()
-    """What quick checks found wrong with the user's records, a line each."""
+    """Faults of the user's records that quick checks found, a line each."""
 
     @property
     def series(self) -> tuple[Series, ...]:
-        """What to ask about a plan of any size: there are few, however many seeds."""
+        """The cohorts without their seeds: few, however large the plan is."""
         return self.cohorts.series
 
     @property
@@ -52,7 +52,7 @@ class Plan:
 
     @cached_property
     def trials(self) -> dict[tuple[str, str], int]:
-        """How many settings, batch sizes among them, each pair of a problem and an optimizer tries."""
+        """The number of settings, batch sizes included, that each pair of a problem and an optimizer tries."""
         trials: dict[tuple[str, str], dict[int, int]] = {}
         for cohort in (each.cohort for each in self.series):
             by_size = trials.setdefault((cohort.problem.name, cohort.optimizer.name), {})
@@ -66,12 +66,12 @@ class Plan:
 
     @property
     def warnings(self) -> list[str]:
-        """What looks wrong with the user's data and records, and who is tuned by rates that nobody chose for it."""
+        """Doubts about the user's data and records, and optimizers whose range of rates nobody chose."""
         data = dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning)
         return [*data, *self.findings, *self._unstated()]
 
     def _unstated(self) -> Iterator[str]:
-        """Who states no range of rates, where others search another one than the usual."""
+        """Yield the optimizers without a range of rates of their own, if others have one."""
         rates = {name: ranges[RATE] for name, ranges in self.searched.items() if RATE in ranges}
         usual = [name for name, text in rates.items() if text == RATES.text]
         if usual and len(usual) < len(rates) and self.spec.learning_rates is None:
@@ -82,14 +82,14 @@ class Plan:
 
     @property
     def unequal(self) -> str:
-        """In words, on which problem optimizers try unequal numbers of settings; empty where there is none."""
+        """A problem on which optimizers try unequal numbers of settings, as text; empty if there is none."""
         numbers: dict[str, dict[str, int]] = {}
         for (problem, optimizer), number in self.trials.items():
             numbers.setdefault(problem, {})[optimizer] = number
         for each in numbers.values():
             if len(set(each.values())) > 1:
-                told = ", ".join(f"{optimizer} {number:,}" for optimizer, number in each.items())
-                return f"unequal numbers of trials, and the best of more is better: {told}"
+                counts = ", ".join(f"{optimizer} {number:,}" for optimizer, number in each.items())
+                return f"unequal numbers of trials, and the best of more is better: {counts}"
         return ""
 
     def records(self) -> list[Problem | AnyOptimizer | Schedule]:
@@ -100,7 +100,7 @@ class Plan:
         return list({id(record): record for record in (*records, *schedules)}.values())
 
     def origins(self) -> list[SourceFile]:
-        """The files behind all names of the sweep, by key."""
+        """Return the files that the records of the sweep come from, by key."""
         origins = {origin.key: origin for record in self.records() for origin in record.origins}
         return [origins[key] for key in sorted(origins)]
 
@@ -120,11 +120,11 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
         for setting in (fixed(spec, problem, catalogue) if spec.chosen else tried)
         for cohort in _cohorts(spec, entry, problem, setting, device)
     ]
-    identities = {id(cohort.lanes): Identities(cohort.lanes) for cohort in cohorts}
+    hashes = {id(cohort.lanes): LaneHashes(cohort.lanes) for cohort in cohorts}
     seeds = [seed for block in spec.seeds_of("screen") for seed in block] if spec.blocks else spec.seeds
     stage: Stage = "screen" if spec.blocks else "grid"
     blocks = spec.block_of if spec.blocks else {}
-    series = [Series(cohort, seeds, identities[id(cohort.lanes)], stage, blocks) for cohort in cohorts]
+    series = [Series(cohort, seeds, hashes[id(cohort.lanes)], stage, blocks) for cohort in cohorts]
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     return Plan(spec, Cohorts(series), device, device_note, searched)
 
@@ -132,7 +132,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
 def _cohorts(
     spec: Spec, entry: ProblemEntry, problem: Problem, tried: Grid | Space | Fixed, device: Device
 ) -> Iterator[Cohort]:
-    """The cohorts of one problem and optimizer, for the first of all seeds."""
+    """Yield the cohorts of one problem and optimizer, for the first of all seeds."""
     by_size = tried.lanes(batch_sizes(spec, problem, tried.optimizer))
     for size, dtype in itertools.product(by_size, spec.dtypes):
         steps = _steps(spec, entry, steps_per_epoch(problem.examples, size))
@@ -160,7 +160,7 @@ def _steps(spec: Spec, entry: ProblemEntry, per_epoch: int) -> int:
 
 
 def _points(spec: Spec, steps: int) -> Literal["every"] | tuple[int, ...] | None:
-    """The spec's points, without those behind the end of a shorter run."""
+    """Return the spec's points, without those after the end of a shorter run."""
     if not isinstance(spec.points, tuple):
         return spec.points
     return tuple(point for point in spec.points if point <= steps) or (steps,)

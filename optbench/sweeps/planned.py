@@ -1,4 +1,4 @@
-"""The cohorts of a plan, each made when it is asked for, and the ids of their runs: a plan of any size is small."""
+"""The cohorts of a plan, made one by one when they are needed, and the ids of their runs: any plan is small."""
 
 import hashlib
 import itertools
@@ -6,38 +6,51 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from math import isfinite
+from pathlib import Path
 from typing import overload
 
+from optbench.catalogue.loader import shipped_files
 from optbench.contract.eager import Eager
 from optbench.contract.schedules import Schedule
-from optbench.contract.source_code import digest
+from optbench.contract.source_code import SourceFile, digest
 from optbench.contract.types import Device, Stage
 from optbench.contract.version import __version__
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.tables import CohortKey
 
-# Nanoseconds: what a cohort costs beside its steps, for progress and order.
 COHORT_COST = 4e6
-"""Nanoseconds that a cohort takes beside its steps: preparations, evaluations, files."""
+"""Nanoseconds that a cohort takes beside its steps, for preparations, evaluations and files."""
 
 _TORCH_STEP = 3e4
-"""Nanoseconds that a step of PyTorch's takes for each parameter block, however small."""
+"""Nanoseconds that a step of PyTorch takes for each parameter block, however small."""
 _OPTAX_STEP = 3e3
-"""Nanoseconds that a step of optax' takes for a run among others."""
+"""Nanoseconds that a step of optax takes for a run among others."""
 _PYTHON_STEP = 1e4
 """Nanoseconds that a gradient in plain Python takes at least."""
 
 
-class Identities:
-    """The texts that identify lanes, made when the first is asked for and then kept."""
+@cache
+def _shipped() -> frozenset[Path]:
+    return frozenset(path.resolve() for path in shipped_files())
+
+
+@cache
+def has_user_code(origins: tuple[SourceFile, ...]) -> bool:
+    """Return whether one of the files is not part of this package."""
+    return any(origin.file.resolve() not in _shipped() for origin in origins)
+
+
+class LaneHashes:
+    """The parts of run ids that lanes contribute, computed when they are first needed."""
 
     def __init__(self, lanes: Sequence[Lane]):
         self.lanes = lanes
 
     @cached_property
     def texts(self) -> list[bytes]:
+        """Rate, schedule and hyperparameters of each lane, as text to be hashed."""
         schedules: dict[int, str] = {}
         hyperparameters: dict[int, str] = {}
         texts = []
@@ -52,7 +65,7 @@ class Identities:
 
 
 def _number_text(number: float) -> str:
-    """As JSON has it, in a tenth of the time."""
+    """Return the text of a number as JSON has it, in a tenth of the time."""
     return repr(number) if type(number) is float and isfinite(number) else json.dumps(number)
 
 
@@ -62,30 +75,30 @@ def _schedule_text(schedule: Schedule) -> str:
 
 @dataclass(frozen=True)
 class PlannedCohort:
-    """A cohort of a sweep, where it stands there, and the ids that its tables carry."""
+    """A cohort of a sweep, its stage and block, and the ids that its tables carry."""
 
     cohort: Cohort
     stage: Stage
     block: int
-    identities: Identities = field(repr=False)
-    """Of its lanes; cohorts that differ in their seed share them."""
+    hashes: LaneHashes = field(repr=False)
+    """Those of its lanes; cohorts that differ in their seed share them."""
     device: Device
-    """The device that was asked for: ids depend on it, and not on where the cohort runs at last."""
+    """The requested device: ids depend on it, and not on where the cohort runs in the end."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """Hashes of all that a run's numbers depend on, computed anew each time: few are ever asked for twice."""
+        """Hashes of all that the numbers of a run depend on; not kept, for few are needed twice."""
         base = self._shared()
         run_ids = []
-        for identity in self.identities.texts:
+        for text in self.hashes.texts:
             own = base.copy()
-            own.update(identity)
+            own.update(text)
             run_ids.append(own.hexdigest()[:16])
         return tuple(run_ids)
 
     @cached_property
     def cohort_id(self) -> str:
-        """A hash over all of its runs."""
+        """A hash of all of its runs."""
         base = self._shared()
         base.update("".join(self.run_ids).encode())
         return base.hexdigest()[:16]
@@ -100,15 +113,16 @@ class PlannedCohort:
 
     @property
     def step_cost(self) -> float:
-        """About how many nanoseconds a run-step takes: a weight for progress, not a promise."""
+        """Nanoseconds that a run-step takes, roughly: a weight for progress and order."""
         return step_cost(self.cohort)
 
     @property
     def cost(self) -> float:
+        """Nanoseconds that the cohort takes, roughly."""
         return cohort_cost(self.cohort)
 
     def _shared(self):
-        """The hash of what all lanes share."""
+        """Return the hash of what all lanes share."""
         cohort = self.cohort
         shared = {
             "version": __version__,
@@ -130,19 +144,19 @@ class PlannedCohort:
 
 
 def planned_cohort(
-    cohort: Cohort, stage: Stage = "grid", block: int = -1, identities: Identities | None = None
+    cohort: Cohort, stage: Stage = "grid", block: int = -1, hashes: LaneHashes | None = None
 ) -> PlannedCohort:
-    """The cohort at its place; ``identities``: those of its lanes, where other cohorts have them too."""
-    return PlannedCohort(cohort, stage, block, identities or Identities(cohort.lanes), cohort.device)
+    """Return the cohort of a stage and block; hashes: those of its lanes, if other cohorts share them."""
+    return PlannedCohort(cohort, stage, block, hashes or LaneHashes(cohort.lanes), cohort.device)
 
 
 def on_cpu(planned: PlannedCohort) -> PlannedCohort:
-    """The same cohort, with the same ids, on the CPU: what a GPU cannot run runs there all the same."""
+    """Return the same cohort, with the same ids, for the CPU: there runs what a GPU cannot run."""
     return replace(planned, cohort=replace(planned.cohort, device="cpu"))
 
 
 def step_cost(cohort: Cohort) -> float:
-    """About how many nanoseconds a run-step of the cohort takes."""
+    """Return the nanoseconds that a run-step of the cohort takes, roughly."""
     problem, slots = cohort.problem, len(cohort.optimizer.slots)
     rows = cohort.batch_size if problem.data is not None else 1
     python = 0.0
@@ -154,36 +168,36 @@ def step_cost(cohort: Cohort) -> float:
 
 
 def cohort_cost(cohort: Cohort) -> float:
-    """The plan's weight of a cohort, about nanoseconds."""
+    """Return the nanoseconds that a cohort takes, roughly."""
     return step_cost(cohort) * cohort.steps * len(cohort.lanes) + COHORT_COST
 
 
 @dataclass(frozen=True)
 class Series:
-    """Cohorts of one stage that differ in their seed alone."""
+    """Cohorts of one stage that differ only in their seed."""
 
     cohort: Cohort
     """One of them."""
     seeds: Sequence[int]
-    identities: Identities = field(repr=False)
-    """Of its lanes."""
+    hashes: LaneHashes = field(repr=False)
+    """Those of its lanes."""
     stage: Stage = "grid"
     blocks: Mapping[int, int] = field(default_factory=dict, repr=False)
-    """The block of each seed; -1 for one that stands in none."""
+    """The block of each seed; -1 for a seed of no block."""
 
     @property
     def runs(self) -> int:
         return len(self.seeds) * len(self.cohort.lanes)
 
-    def planned(self, place: int) -> PlannedCohort:
-        """The cohort of the seed at that place."""
-        seed = self.seeds[place]
+    def planned(self, index: int) -> PlannedCohort:
+        """Return the cohort of the seed at that index."""
+        seed = self.seeds[index]
         cohort = self.cohort if self.cohort.seed == seed else self.cohort.with_seed(seed)
-        return planned_cohort(cohort, self.stage, self.blocks.get(seed, -1), self.identities)
+        return planned_cohort(cohort, self.stage, self.blocks.get(seed, -1), self.hashes)
 
 
 class Cohorts(Sequence[PlannedCohort]):
-    """The cohorts of some series, one after the other, each made when it is asked for."""
+    """The cohorts of some series, one after the other, each made when it is accessed."""
 
     def __init__(self, series: Iterable[Series] = ()):
         self.series = tuple(series)
@@ -197,22 +211,22 @@ class Cohorts(Sequence[PlannedCohort]):
         return self._ends[-1] if self._ends else 0
 
     @overload
-    def __getitem__(self, place: int) -> PlannedCohort: ...
+    def __getitem__(self, index: int) -> PlannedCohort: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Sequence[PlannedCohort]: ...
+    def __getitem__(self, index: slice) -> Sequence[PlannedCohort]: ...
 
-    def __getitem__(self, place: int | slice) -> PlannedCohort | Sequence[PlannedCohort]:
-        if isinstance(place, slice):
-            return [self[i] for i in range(*place.indices(len(self)))]
-        place = place + len(self) if place < 0 else place
-        if not 0 <= place < len(self):
-            raise IndexError(f"cohort {place} of {len(self)}")
-        number = bisect_right(self._ends, place)
+    def __getitem__(self, index: int | slice) -> PlannedCohort | Sequence[PlannedCohort]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        index = index + len(self) if index < 0 else index
+        if not 0 <= index < len(self):
+            raise IndexError(f"cohort {index} of {len(self)}")
+        number = bisect_right(self._ends, index)
         series = self.series[number]
-        return series.planned(place - self._ends[number] + len(series.seeds))
+        return series.planned(index - self._ends[number] + len(series.seeds))
 
     def __iter__(self) -> Iterator[PlannedCohort]:
         for series in self.series:
-            for place in range(len(series.seeds)):
-                yield series.planned(place)
+            for index in range(len(series.seeds)):
+                yield series.planned(index)

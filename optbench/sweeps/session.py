@@ -1,7 +1,8 @@
-"""A whole sweep, from its spec to its folder: what the command and the Python function share."""
+"""Run a whole sweep, from its spec to its folder: the common part of the command and the Python function."""
 
+import contextlib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,51 +14,52 @@ from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.arguments import is_whole
 from optbench.contract.eager import Eager
-from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.resources import cores
 from optbench.datasets import copies
-from optbench.sweeps import landscapes, snippets, stages, walks
+from optbench.sweeps import landscapes, snippets, stages, trajectories
 from optbench.sweeps.chosen import chosen_spec, recommended
-from optbench.sweeps.crews.choice import crew_for
-from optbench.sweeps.executor import Status, Ways, run_all
-from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.plan import Plan, expand
-from optbench.sweeps.plan_data import from_data
-from optbench.sweeps.planned import PlannedCohort, cohort_cost
+from optbench.sweeps.planned import cohort_cost
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.reasons import failures, joined_failures
+from optbench.sweeps.run.executors import Executor
+from optbench.sweeps.run.isolation import Isolation
+from optbench.sweeps.run.loop import ExecutionOptions, Status, SweepRun
+from optbench.sweeps.serialization import plan_from_json
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 from optbench.sweeps.store.folder import Store, opened
-from optbench.sweeps.time_limit import Run, TimeLimit, run_within
+from optbench.sweeps.time_limit import TimeLimit, run_within
 
 _LONG = 2e10
 """Nanoseconds of other libraries' steps from which on they run in processes of their own."""
 MOST_WORKERS = 1024
-"""Of threads: more are as good as so many."""
+"""Most threads: more are no quicker."""
+EXECUTORS = ("threads", "dask")
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a sweep is run: nothing that its numbers depend on."""
+    """Options of a sweep that its numbers do not depend on."""
 
     workers: int | None = None
-    """Threads, or worker processes; None: one a core."""
+    """The number of threads, or worker processes; None: one for each core."""
     executor: str = "threads"
-    """Or "dask", for the workers of ``scheduler``, by default of one on this machine."""
+    """Or "dask": the workers of ``scheduler``, by default of a new one on this machine."""
     scheduler: str | None = None
     isolation: Isolation = field(default_factory=Isolation)
-    """What runs in processes of its own."""
+    """The choice of what runs in worker processes."""
     extend: bool = False
-    """Whether the folder may hold a part of the plan's sweep."""
+    """Accept a folder that holds a part of the sweep."""
     retry_failed: bool = False
-    """Whether what has failed before is tried again."""
+    """Run cohorts again that failed before."""
     time_limit: TimeLimit | None = None
-    """The time that there is; the tables then are of what came to its end, and all settings had the same."""
+    """The time limit; the tables then have the seeds or blocks that all settings have finished."""
 
 
 def checked_workers(workers: int | None) -> int:
-    """The number of threads; by default one a core. Raises OptbenchError below 1."""
+    """Return the number of threads, by default one for each core. Raises OptbenchError below 1."""
     if workers is not None and not (is_whole(workers) and workers >= 1):
         raise OptbenchError(f"workers={shown(workers)} must be at least 1, and a whole number")
     return cores() if workers is None else min(int(workers), MOST_WORKERS)
@@ -68,19 +70,19 @@ def planned(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], N
 
     on_broken: called with each file that does not load, and its traceback. Raises OptbenchError.
     """
-    apart = isolation.plans_apart(spec)
-    data = isolation.plan_data(spec) if apart else {}
-    catalogue = loader.load(() if apart else spec.plugins)
-    broken = {Path(path): trace for path, trace in data["broken"].items()} if apart else catalogue.broken
+    isolated = isolation.isolates_plan(spec)
+    data = isolation.plan_data(spec) if isolated else {}
+    catalogue = loader.load(() if isolated else spec.plugins)
+    broken = {Path(path): trace for path, trace in data["broken"].items()} if isolated else catalogue.broken
     for path, trace in broken.items():
         on_broken(path, trace)
     if "error" in data:
         raise _naming(broken, OptbenchError(data["error"]))
     device, note = devices.choose(spec.device)
-    if not apart or device == "cuda":  # a GPU's memory is shared by all: its cohorts run in this process
+    if not isolated or device == "cuda":  # a GPU's memory is shared by all: its cohorts run in this process
         expanded = plan(spec, loader.load(spec.plugins))
     else:
-        expanded = from_data(data["plan"], spec, catalogue, device, note)
+        expanded = plan_from_json(data["plan"], spec, catalogue, device, note)
         for digest, sets in data["files"].items():
             for name, files in sets.items():
                 copies.remember(digest, name, list(map(Path, files)))
@@ -88,9 +90,9 @@ def planned(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], N
 
 
 def plan(spec: Spec, catalogue: Catalogue) -> Plan:
-    """The cohorts of ``spec``, for the device that it asks for.
+    """Return the cohorts of ``spec``, for the device that it asks for.
 
-    Raises OptbenchError, and names the plug-in files that would not load.
+    Raises OptbenchError, which names the plug-in files that do not load.
     """
     device, note = devices.choose(spec.device)
     try:
@@ -114,38 +116,54 @@ def execute(
     watch: Callable[[Status], None] = lambda status: None,
     tell: Callable[[str], None] = warnings.warn,
 ) -> Status:
-    """Run ``plan`` into ``directory``, or the rest of it; write the tables. Raises OptbenchError.
+    """Run ``plan`` into ``directory``, or what is missing there, and write the tables. Raises OptbenchError.
 
-    ``tell`` hears what the user should know, a line each.
+    ``watch`` is called with the progress, ``tell`` with what the user should know, a line each.
     """
-    options, plugins = options or Options(), plan.spec.plugins
+    options = options or Options()
     if options.scheduler is not None and options.workers is not None:
         raise OptbenchError("workers are those of the scheduler: leave --workers out")
-    workers, isolation = checked_workers(options.workers), options.isolation
+    workers, isolation, limit = checked_workers(options.workers), options.isolation, options.time_limit
     with (
         # First: what it refuses leaves no folder behind, which would be in the way of the next sweep.
-        crew_for(plan, options.executor, options.scheduler, workers) as hired,
+        _external_executor(plan, options, workers) as external,
         opened(directory, plan.spec, provenance(command, plan), tell, plan.shard, options.extend) as store,
-        isolation.crew(workers, plugins) as processes,
+        isolation.executor(workers, plan.spec.plugins) as processes,
     ):
-        again = options.retry_failed
-        ways = (
-            Ways(hired=hired, apart=isolation.apart, again=again)
-            if hired
-            else isolation.ways(processes, plugins, long_eager(plan), again=again)
-        )
-
-        def run(planned: Sequence[PlannedCohort], ways: Ways, status: Status) -> Status:
-            return run_all(planned, store, workers, watch, status, ways)
-
-        within = options.time_limit
-        status, counted = run_within(within, plan, store, run, ways) if within else _whole(plan, store, run, ways)
-        until = within.end_of_paths(len(plan.problems)) if within else None
+        execution = ExecutionOptions(external_executor=external, retry_failed=options.retry_failed)
+        if external is None and (plan.spec.plugins or isolation.mode == "always" or long_eager(plan)):
+            execution = replace(execution, is_isolated=isolation.is_isolated, process_executor=processes)
+        sweep, counted = SweepRun(plan, store, workers, watch, execution), None
+        if limit:
+            counted = run_within(limit, sweep)
+        else:
+            run_stages(sweep)
+        until = limit.end_of_paths(len(plan.problems)) if limit else None
         runs = write_tables(plan, store, isolation, only=counted, until=until)
-        status.failed = failures(runs)
+        sweep.status.failed = failures(runs)
         if lost(runs).all():
-            raise OptbenchError(joined_failures(status.failed))
-        return status
+            raise OptbenchError(joined_failures(sweep.status.failed))
+        return sweep.status
+
+
+@contextlib.contextmanager
+def _external_executor(plan: Plan, options: Options, workers: int) -> Iterator[Executor | None]:
+    """Yield what runs all cohorts in the place of this process; None for threads. Raises OptbenchError."""
+    if options.executor not in EXECUTORS:
+        raise unknown("executor", options.executor, EXECUTORS)
+    if options.executor == "threads":
+        if options.scheduler is not None:
+            raise OptbenchError("a scheduler needs the executor dask: --executor dask --scheduler ADDRESS")
+        yield None
+        return
+    if plan.device != "cpu":
+        raise OptbenchError("the executor dask runs on CPUs: leave --device out, or take --executor threads")
+    from optbench.sweeps.run.dask import DaskExecutor
+    from optbench.sweeps.run.file_bundle import pack
+
+    bundle = pack(plan.spec.plugins, [problem.digest for problem in plan.problems])
+    with contextlib.closing(DaskExecutor(options.scheduler, workers, bundle)) as executor:
+        yield executor
 
 
 def write_tables(
@@ -157,11 +175,18 @@ def write_tables(
     only: frozenset[str] | None = None,
     until: float | None = None,
 ) -> pd.DataFrame:
-    """Write the final tables, and what the whole sweep recommends where all its stages have ``begun``.
+    """Write the final tables, and what the sweep recommends.
 
-    Returns of all runs what tells which have failed.
+    Args:
+        plan: the sweep.
+        store: the results folder.
+        isolation: where the user's code runs.
+        begun: whether all stages have begun, so that there is something to recommend.
+        only: the ids of the cohorts that count; None: all.
+        until: the value of time.monotonic() after which no further path begins.
 
-    only: the cohorts that count; until: on time.monotonic, when no further path is begun.
+    Returns:
+        Problem, optimizer, status and failure of all runs.
     """
     runs = store.runs(only)
     settings = recommended(plan, runs) if begun and not plan.shard else None
@@ -169,11 +194,11 @@ def write_tables(
         store.write_text("chosen.toml", to_toml(left))
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]
-    paths, code = walks.SCHEMA.empty_table(), snippets.SCHEMA.empty_table()
+    paths, code = trajectories.SCHEMA.empty_table(), snippets.SCHEMA.empty_table()
     with isolation.user_code(plan.spec.plugins) as user_code:
         grids = user_code.grids(problems)
         if settings:
-            paths = walks.walks(settings, runs, plan.spec.split_seeds()[0], user_code.curves_of, until)
+            paths = trajectories.trajectories(settings, runs, plan.spec.split_seeds()[0], user_code.trajectory, until)
             code = snippets.snippets(settings, runs, user_code.codes_of)
     ended = runs[["problem", "optimizer", "status", "failure"]]
     del runs, settings  # a million take as much memory as what puts the tables together
@@ -182,19 +207,13 @@ def write_tables(
 
 
 def long_eager(plan: Plan) -> bool:
-    """Whether the steps of other libraries take long enough for processes of their own, which load these anew."""
+    """Return whether the steps of other libraries take long: threads take turns at them, processes do not."""
     eager = [each for each in plan.series if isinstance(each.cohort.optimizer, Eager)]
     return sum(len(each.seeds) * cohort_cost(each.cohort) for each in eager) > _LONG
 
 
-def _whole(plan: Plan, store: Store, run: Run, ways: Ways) -> tuple[Status, None]:
-    """Run all stages, each to its end."""
-    planned, status = list(plan.cohorts), Status()
-    stage_plans = stages.STAGES.values() if plan.spec.blocks else ()
-    for plan_stage in (None, *stage_plans):
-        first = len(planned) if plan_stage else 0
-        if plan_stage:
-            planned += plan_stage(plan, store.runs())
-        status = run(store.begin(planned, first), ways, status)
-        store.complete(planned, first)
-    return status, None
+def run_stages(sweep: SweepRun) -> None:
+    """Run all stages to their end, each planned from the tables of those before it."""
+    sweep.run(sweep.add(sweep.plan.cohorts))
+    for plan_stage in stages.STAGES.values() if sweep.plan.spec.blocks else ():
+        sweep.run(sweep.add(plan_stage(sweep.plan, sweep.store.runs())))

@@ -1,4 +1,4 @@
-"""One cohort outside any sweep, as minimize and cohort run it: checked, run, and told in the sweep's tables."""
+"""Run one cohort outside any sweep, for ``minimize`` and ``cohort``: check it, run it, make its tables."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from optbench.sweeps.tables import CohortKey, tables
 
 @dataclass(frozen=True)
 class Result:
-    """One run: the last weights, what it saw on the way, and how it ended.
+    """One run: the last weights, its curve, and its status.
 
     Example:
         >>> minimize("rosenbrock", "gd", lr=10.0, steps=50).status
@@ -60,25 +60,25 @@ class CohortResult:
     w: np.ndarray = field(repr=False)
     """(runs, dim): the last weights, or what the rule reports in their place."""
     seconds: float
-    """Of the steps and evaluations, without compilation."""
+    """Duration of steps and evaluations, without compilation."""
     evaluation_seconds: float
-    """Of these, in evaluations on all data."""
+    """Part of it in evaluations on all data."""
     compile_seconds: float
-    """Of compiling kernels, or of finding them in the cache."""
+    """Duration of compiling kernels, or of loading them from the cache."""
     device: str
     """cpu or cuda"""
 
 
 @dataclass(frozen=True, eq=False)
 class Single:
-    """A cohort that has run: its tables, and what its lanes saw."""
+    """A finished cohort: its tables and the outcome of its lanes."""
 
     tables: Mapping[str, pa.Table]
     """runs, curves and timings."""
     outcome: CohortOutcome
 
     def result(self) -> Result:
-        """That of the first run."""
+        """Return the result of the first run."""
         (run, *_) = self.tables["runs"].to_pylist()
         return Result(
             w=self.outcome.parts[0].w[0],
@@ -89,7 +89,7 @@ class Single:
         )
 
     def cohort_result(self) -> CohortResult:
-        """That of all runs."""
+        """Return the result of all runs."""
         outcome = self.outcome
         return CohortResult(
             runs=self.tables["runs"].to_pandas(),
@@ -103,8 +103,8 @@ class Single:
 
 
 @contextmanager
-def _told_by(owner: str) -> Iterator[None]:
-    """Errors begin with the name of the function that was called."""
+def _errors_begin_with(owner: str) -> Iterator[None]:
+    """Put the name of the public function before errors."""
     try:
         yield
     except OptbenchError as error:
@@ -131,7 +131,7 @@ def run_single(
     those of :func:`optbench.cohort`. Raises OptbenchError.
     """
     record, given = catalogue.optimizer(optimizer)
-    with _told_by(owner):
+    with _errors_begin_with(owner):
         wanted = arguments.items("settings", settings)
         if strange := [setting for setting in wanted if not isinstance(setting, Mapping)]:
             raise OptbenchError(f"settings: {shown(strange[0])} must be a mapping, such as {{'lr': 0.01}}")
@@ -143,7 +143,7 @@ def run_single(
     objective = catalogue.problem(problem)
     size = full_or(size, objective)
     taken, _ = choose(device)
-    with _told_by(owner):
+    with _errors_begin_with(owner):
         request = Cohort(
             problem=objective, optimizer=record, lanes=lanes, batch_size=size, deadline=deadline, device=taken,
             steps=values.step_count(epochs, steps, steps_per_epoch(objective.examples, size)), **shared,

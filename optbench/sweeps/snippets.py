@@ -30,7 +30,7 @@ and the code."""
 Code = list[tuple[str, bool, str]]
 """A library's name, whether it takes the same steps, and the code."""
 CodesOf = Callable[[Cohort, Lane, int, str], Code]
-"""What gives the code of a setting, with its epochs and a remark on them."""
+"""Returns the code of a setting, given its epochs and a remark on them."""
 
 
 def snippets(settings: Recommended, runs: pd.DataFrame, codes_of: CodesOf) -> pa.Table:

@@ -16,7 +16,7 @@ from optbench.analysis.columns import comparable, configuration_columns
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Plan
-from optbench.sweeps.planned import Cohorts, Identities, PlannedCohort, Series, planned_cohort
+from optbench.sweeps.planned import Cohorts, LaneHashes, PlannedCohort, Series, planned_cohort
 
 
 def race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -72,7 +72,7 @@ def _expected(plan: Plan, stage: Stage, count: int, pairs: Iterable[list[Cohort]
             lanes = tuple(cohort.lanes[i - first] for i in places if first <= i < first + len(cohort.lanes))
             first += len(cohort.lanes)
             if lanes:
-                yield Series(replace(cohort, lanes=lanes), seeds, Identities(lanes), stage, blocks)
+                yield Series(replace(cohort, lanes=lanes), seeds, LaneHashes(lanes), stage, blocks)
 
 
 def _spread(settings: Sequence[T], count: int) -> list[T]:

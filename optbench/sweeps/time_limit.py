@@ -5,8 +5,8 @@ the other, each tuning seed before one of the holdout; what is incomplete stays 
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
 import pandas as pd
@@ -15,9 +15,9 @@ from optbench.analysis.columns import comparable
 from optbench.contract.errors import OptbenchError
 from optbench.engine import settings
 from optbench.sweeps import stages
-from optbench.sweeps.executor import Status, Ways
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.planned import PlannedCohort
+from optbench.sweeps.run.loop import SweepRun
 from optbench.sweeps.store.folder import Store
 
 # Seconds for tables, verdicts and the page: so many, and so many more for each problem, of which paths take some; at
@@ -30,8 +30,6 @@ _MARGIN = 1.3
 """The time for the holdout, in terms of its estimate."""
 _OVERTIME = 0.08
 """Share of the limit by which the holdout may exceed the time for runs."""
-
-Run = Callable[[Sequence[PlannedCohort], Ways, Status], Status]
 
 
 @dataclass(frozen=True)
@@ -55,50 +53,41 @@ class TimeLimit:
         return self.end_of_runs(problems) + _PATHS_PER_PROBLEM * problems
 
 
-def run_within(limit: TimeLimit, plan: Plan, store: Store, run: Run, ways: Ways) -> tuple[Status, frozenset[str]]:
-    """Run as much as the limit allows. Return the status, and the ids of the cohorts that count.
+def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
+    """Run as much as the limit allows. Return the ids of the cohorts that count.
 
     Raises OptbenchError where no seed, or no block of seeds, is complete.
     """
-    end = limit.end_of_runs(len(plan.problems))
-    if plan.spec.blocks:
-        planned, status = _run_blocks(limit, end, plan, store, run, ways)
+    spec, end = sweep.plan.spec, limit.end_of_runs(len(sweep.plan.problems))
+    if spec.blocks:
+        _run_blocks(limit, end, sweep)
     else:
-        planned = list(plan.cohorts)
-        pairs = chain.from_iterable(zip_longest(*plan.spec.split_seeds()))
+        pairs = chain.from_iterable(zip_longest(*spec.split_seeds()))
         order = {seed: place for place, seed in enumerate(seed for seed in pairs if seed is not None)}
-        rank = replace(ways, until=end, rank=lambda each: order[each.cohort.seed])
-        status = run(store.begin(planned), rank, Status())
-        store.complete(planned)
-    counted = _complete(planned, store, bool(plan.spec.blocks))
+        sweep.run(sweep.add(sweep.plan.cohorts), until=end, priority=lambda each: order[each.cohort.seed])
+    counted = _complete(sweep.planned, sweep.store, bool(spec.blocks))
     if not counted:
-        unit = "block of seeds" if plan.spec.blocks else "seed"
+        unit = "block of seeds" if spec.blocks else "seed"
         raise OptbenchError(
             f"the time limit of {limit.seconds:g} s ended before all settings of a problem had run on a first {unit}; "
             "what was finished is kept, run the same command again to go on"
         )
-    return status, counted
+    return counted
 
 
-def _run_blocks(
-    limit: TimeLimit, end: float, plan: Plan, store: Store, run: Run, ways: Ways
-) -> tuple[list[PlannedCohort], Status]:
+def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
     """Screen and race block by block; then run the holdout of all blocks that came so far."""
-    planned = list(plan.cohorts)
-    todo, done, status = store.begin(planned), list[int](), Status()
+    plan, store, status, done = sweep.plan, sweep.store, sweep.status, list[int]()
+    screens = sweep.add(plan.cohorts)
     begin, reserve = time.monotonic(), _HOLDOUT * (end - time.monotonic())
     for block in range(plan.spec.blocks):
-        limited = replace(ways, until=end - reserve)
-        status = run([each for each in todo if each.block == block], limited, status)
-        store.complete(planned)
+        until = end - reserve
+        sweep.run([each for each in screens if each.block == block], until=until)
         if status.out_of_time:
             break
-        first = len(planned)
         if (runs := _runs_of(store, [block])) is None:
             continue
-        planned += stages.race(plan, runs)
-        status = run(store.begin(planned, first), limited, status)
-        store.complete(planned, first)
+        sweep.run(sweep.add(stages.race(plan, runs)), until=until)
         if status.out_of_time:
             break
         done.append(block)
@@ -106,14 +95,9 @@ def _run_blocks(
         cost = sum(each.cost for each in _holdout(plan, store, done)) * (len(done) + 1) / len(done)
         reserve = _MARGIN * cost * (time.monotonic() - begin) / max(status.cost, 1.0)
     if done:
-        first = len(planned)
-        planned += _holdout(plan, store, done)
-        limited = replace(ways, until=end + _OVERTIME * limit.seconds)
         late, status.out_of_time = status.out_of_time, False
-        status = run(store.begin(planned, first), limited, status)
-        store.complete(planned, first)
+        sweep.run(sweep.add(_holdout(plan, store, done)), until=end + _OVERTIME * limit.seconds)
         status.out_of_time |= late
-    return planned, status
 
 
 def _runs_of(store: Store, blocks: Iterable[int]) -> pd.DataFrame | None:

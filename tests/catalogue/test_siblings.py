@@ -8,7 +8,7 @@ import pytest
 
 import optbench
 from optbench.catalogue import loader, sources
-from optbench.sweeps import parcels
+from optbench.sweeps.run import file_bundle
 
 RULE = """
 from helper import step
@@ -81,7 +81,7 @@ def test_a_file_that_imports_nothing_from_its_folder_has_the_hash_of_its_text(ca
 def test_they_travel_together(tmp_path, monkeypatch):
     monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
     plugin = write(tmp_path / "here", 2.0)
-    parcel = pickle.loads(pickle.dumps(parcels.pack([str(plugin)], [])))
+    parcel = pickle.loads(pickle.dumps(file_bundle.pack([str(plugin)], [])))
     (tmp_path / "here").rename(tmp_path / "away")
     (place,), _ = parcel.unpacked()
     assert tmp_path / "cache" in place.parents and moved(place) == -2.0

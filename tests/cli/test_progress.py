@@ -7,7 +7,7 @@ from command_cases import BLOCKS, SMALL
 from rich.progress import Progress
 
 from optbench.cli import console, progress, sweep
-from optbench.sweeps.executor import Status
+from optbench.sweeps.run.loop import Status
 
 
 def test_progress_says_which_stage_runs(run, monkeypatch):

@@ -14,7 +14,7 @@ from command_cases import BLOCKS, SMALL, line
 
 from optbench.cli import app
 from optbench.cli.options import WARNING
-from optbench.sweeps.executor import Ways
+from optbench.sweeps.run.loop import ExecutionOptions
 
 
 def test_a_sweep_ends_with_its_winners(run):
@@ -170,7 +170,7 @@ def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, 
         left[0] &= not over
         return over
 
-    monkeypatch.setattr(Ways, "late", late)
+    monkeypatch.setattr(ExecutionOptions, "is_late", late)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["/usr/bin/optbench", *typed])
     with pytest.raises(SystemExit):

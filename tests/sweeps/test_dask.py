@@ -14,8 +14,7 @@ from harness import execute
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import parcels
-from optbench.sweeps.crews import dask, dask_connection, dask_local
+from optbench.sweeps.run import dask, file_bundle, loop
 from optbench.sweeps.spec_files import merge
 
 TABLES = ("runs.parquet", "curves.parquet")
@@ -111,8 +110,8 @@ def scheduler(ends, file, ending=None):
     if ending is not None:
         ending.append(process.kill)
     for _ in range(600):
-        if file.exists() and (told := re.search(r'"address": "(\S+)"', file.read_text())):
-            return told[1]
+        if file.exists() and (found := re.search(r'"address": "(\S+)"', file.read_text())):
+            return found[1]
         time.sleep(0.05)
     raise AssertionError("the scheduler did not come up")
 
@@ -130,14 +129,14 @@ def cluster(tmp_path_factory):
 
 def test_the_bytes_of_threads_from_files_that_the_workers_cannot_see(cluster, files, by_threads, tmp_path, monkeypatch):
     address, cache = cluster
-    away, submit = files.with_name("elsewhere"), dask.DaskCrew.submit
+    away, submit = files.with_name("elsewhere"), dask.DaskExecutor.submit
 
     def submitted(*arguments):
         if files.exists():
             files.rename(away)
-        submit(*arguments)
+        return submit(*arguments)
 
-    monkeypatch.setattr(dask.DaskCrew, "submit", submitted)
+    monkeypatch.setattr(dask.DaskExecutor, "submit", submitted)
     spec = spec_of(files)
     try:
         status = execute(spec, tmp_path, executor="dask", scheduler=address)
@@ -152,28 +151,28 @@ def test_the_bytes_of_threads_from_files_that_the_workers_cannot_see(cluster, fi
 @pytest.fixture
 def own_workers(monkeypatch):
     """The workers that a sweep starts on this machine, as they come."""
-    seen, init = [], dask_local.LocalWorkers.__init__
+    seen, init = [], dask.LocalWorkers.__init__
 
     def start(workers, *arguments):
         seen.append(workers)
         init(workers, *arguments)
 
-    monkeypatch.setattr(dask_local.LocalWorkers, "__init__", start)
+    monkeypatch.setattr(dask.LocalWorkers, "__init__", start)
     return seen
 
 
 @pytest.fixture
 def after_the_first(monkeypatch):
-    """Tasks of one job each; what is put into the list is called once, after the first one has come back."""
-    calls, succeeded = [], dask.DaskCrew._succeeded
+    """Tasks of one cohort each; what is put into the list is called once, after the first one has come back."""
+    calls, receive = [], dask.DaskExecutor._receive
 
     def wrapped(*arguments):
-        succeeded(*arguments)
+        receive(*arguments)
         while calls:
             calls.pop()()
 
-    monkeypatch.setattr(dask, "_MOST_JOBS", 1)
-    monkeypatch.setattr(dask.DaskCrew, "_succeeded", wrapped)
+    monkeypatch.setattr(loop, "_BATCH_COHORTS", 1)
+    monkeypatch.setattr(dask.DaskExecutor, "_receive", wrapped)
     return calls
 
 
@@ -239,8 +238,8 @@ def _busy(dask_worker):
 
 def test_another_version_is_refused_by_the_name_of_its_worker(cluster, files, tmp_path, monkeypatch):
     address, _ = cluster
-    there = parcels.versions() | {"numpy": "0.1"}
-    monkeypatch.setattr(parcels, "versions", lambda: there)
+    there = file_bundle.versions() | {"numpy": "0.1"}
+    monkeypatch.setattr(file_bundle, "versions", lambda: there)
     with pytest.raises(
         OptbenchError, match=rf"the dask worker tcp://\S+ on .* has numpy {np.__version__}, not 0.1: install"
     ):
@@ -264,7 +263,7 @@ def test_without_dask_one_line_says_how_to_get_it(files, tmp_path, monkeypatch):
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(options, message, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(dask_connection, "_CONNECTING", 0.3)
+    monkeypatch.setattr(dask, "_CONNECT_SECONDS", 0.3)
     with pytest.raises(OptbenchError) as caught:
         execute(spec_of(files), tmp_path, **options)
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)

@@ -8,11 +8,9 @@ from toy_problems import bowl
 from optbench import optax_optimizer, torch_optimizer
 from optbench.catalogue import loader
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.crews.processes import ProcessCrew
 from optbench.sweeps.estimate import estimate, modelled
-from optbench.sweeps.isolation import Isolation
 from optbench.sweeps.plan import Plan
-from optbench.sweeps.planned import Cohorts, Identities, Series, step_cost
+from optbench.sweeps.planned import Cohorts, LaneHashes, Series, step_cost
 from optbench.sweeps.session import long_eager
 from optbench.sweeps.spec_files import merge
 
@@ -37,7 +35,7 @@ def cohort(catalogue, optimizer, problem=None, steps=1000):
 
 
 def plan(catalogue, optimizer, steps):
-    series = Series(made := cohort(catalogue, optimizer, steps=steps), range(10), Identities(made.lanes))
+    series = Series(made := cohort(catalogue, optimizer, steps=steps), range(10), LaneHashes(made.lanes))
     spec = merge({"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": steps}, {})
     return Plan(spec, Cohorts([series]))
 
@@ -61,10 +59,6 @@ def test_only_long_sweeps_pay_for_processes_of_their_own(catalogue):
     torch, rule = torch_optimizer(Plain), catalogue.optimizer("gd")[0]
     assert not long_eager(plan(catalogue, torch, 10)) and not long_eager(plan(catalogue, rule, 10**8))
     assert long_eager(plan(catalogue, torch, 10**6))
-    crew = ProcessCrew(1, ())
-    assert Isolation().ways(crew, (), long=True).processes is crew
-    assert Isolation().ways(crew, ()).processes is None
-    assert not Isolation("never").ways(crew, (), long=True).apart(plan(catalogue, torch, 10**6).cohorts[0])
 
 
 def test_an_estimate_of_them_is_that_of_the_model(catalogue):

@@ -1,4 +1,4 @@
-"""Sweeps with PyTorch's optimizers: the same bytes however they are run, and what of it is told."""
+"""Sweeps with optimizers of PyTorch: the same bytes however they are run, and their messages."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 import optbench
 from optbench.catalogue import loader
 from optbench.sweeps import session
-from optbench.sweeps.isolation import Isolation
+from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.spec_files import merge
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
@@ -53,7 +53,7 @@ def swept(tmp_path, monkeypatch):
 
 def test_the_same_bytes_in_processes_and_from_an_extended_folder(swept):
     whole = swept("whole")
-    assert swept("apart", "auto") == whole
+    assert swept("isolated", "auto") == whole
     swept("part", learning_rates=[1e-3])
     assert swept("part", extend=True) == whole
     timings = pd.read_parquet("whole/timings.parquet").merge(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import optbench
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import jobs, session
+from optbench.sweeps.run import executors, loop
 from optbench.sweeps.spec_files import read
 from optbench.sweeps.store.folder import Store
 from optbench.wording import answers
@@ -31,13 +31,13 @@ def mine(w, g, lr):
 @pytest.fixture
 def ran(monkeypatch):
     """The number of runs that the engine is asked for, as they come."""
-    counts, run = [], jobs.run_together
+    counts, run = [], executors.run_together
 
     def counted(cohorts, *rest):
         counts.append(sum(len(each.lanes) for each in cohorts))
         return run(cohorts, *rest)
 
-    monkeypatch.setattr(jobs, "run_together", counted)
+    monkeypatch.setattr(executors, "run_together", counted)
     return counts
 
 
@@ -176,7 +176,7 @@ def test_an_extension_that_is_killed_shows_what_was_there_and_goes_on(ran, tmp_p
     out = tmp_path / "out"
     optbench.sweep(GRID, out=out, workers=1)
     with monkeypatch.context() as patch:
-        patch.setattr(session, "run_all", stop)
+        patch.setattr(loop, "run_all", stop)
         with pytest.raises(KeyboardInterrupt):
             optbench.sweep(out=out, extend=True, learning_rates=0.01, workers=1)
     found = optbench.load(out)

@@ -22,7 +22,7 @@ from optbench.contract.errors import OptbenchError, PluginError
 from optbench.engine import cuda as engine
 from optbench.engine.run import run
 from optbench.engine.runner import Cancelled
-from optbench.sweeps import executor
+from optbench.sweeps.run import loop
 from optbench.sweeps.spec_files import merge
 from optbench.sweeps.store.folder import Store
 
@@ -95,7 +95,7 @@ def test_what_differs_in_more_than_its_seed_does_not_go_together(gpu):
     changes = {
         "problems": ["rosenbrock", {"name": "saddle", "steps": 3}],
         "dtypes": "float64,float32",
-        "deadline": 60.0,
+        "run_timeout": 60.0,
     }
     optbench.sweep(SMALL, device="cuda", optimizers="gd", batch_sizes="full", **changes)
     assert sorted(gpu.calls) == sorted(
@@ -149,7 +149,7 @@ def test_progress_comes_to_the_whole(gpu, tmp_path):
     gpu.refused["momentum"] = "momentum is refused"
     plans, store = prepared(tmp_path, seeds=2)
     seen = []
-    status = executor.run_all(plans, store, 1, lambda status: seen.append((status.compiled, status.to_compile)))
+    status = loop.run_all(plans, store, 1, lambda status: seen.append((status.compiled, status.to_compile)))
     assert status.cost == pytest.approx(status.total_cost) and status.runs == status.total_runs == 32
     # Compiled for the GPU: 2 problems x 2 optimizers x 2 batch sizes; for the CPU momentum on each problem.
     assert seen[-1] == (10, 10) and all(done <= count for done, count in seen)
@@ -175,19 +175,19 @@ def test_an_interruption_stops_the_groups_and_keeps_what_was_finished(gpu, tmp_p
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        executor.run_all(plans, store, 1, watch)
+        loop.run_all(plans, store, 1, watch)
     kept = {planned.cohort.problem.name for planned in plans if store.has(planned.cohort_id)}
     assert kept == {"rosenbrock"} and len(list(store.files.folder.iterdir())) == 3
     monkeypatch.setattr(gpu, "run_cohorts", run)
     gpu.calls.clear()
-    assert executor.run_all(plans, store, 1).cohorts == 6
+    assert loop.run_all(plans, store, 1).cohorts == 6
     assert [call[0] for call in gpu.calls] == ["saddle"], "what was finished is not run again"
 
 
 def test_only_the_seeds_that_are_left_run(gpu, tmp_path):
     plans, store = prepared(tmp_path, problems="rosenbrock", optimizers="gd", batch_sizes="full")
-    executor.run_all(plans[1:2], store, 1)
-    executor.run_all(plans, store, 1)
+    loop.run_all(plans[1:2], store, 1)
+    loop.run_all(plans, store, 1)
     assert [call[-1] for call in gpu.calls] == [[1], [0, 2]]
 
 
@@ -195,10 +195,10 @@ def test_provenance_names_the_device(gpu, tmp_path):
     optbench.sweep(SMALL, device="auto", out=tmp_path / "gpu", seeds=1)
     optbench.sweep(SMALL, out=tmp_path / "cpu", seeds=1)
     on_gpu, on_cpu = (json.loads((tmp_path / name / "provenance.json").read_text()) for name in ("gpu", "cpu"))
-    told = {"device": "cuda", "card": "a card", "cuda": "numba 1.0", "cuda_driver": "13.0",
+    gpu_alone = {"device": "cuda", "card": "a card", "cuda": "numba 1.0", "cuda_driver": "13.0",
             "cuda_toolkit": "/toolkit/libnvvm.so"}  # fmt: skip
-    assert told.items() <= on_gpu.items()
-    assert on_cpu["device"] == "cpu" and set(on_gpu) - set(on_cpu) == set(told) - {"device"}
+    assert gpu_alone.items() <= on_gpu.items()
+    assert on_cpu["device"] == "cpu" and set(on_gpu) - set(on_cpu) == set(gpu_alone) - {"device"}
     with pytest.raises(OptbenchError, match=r"holds another sweep \(different: device\)"):
         optbench.sweep(SMALL, device="cuda", out=tmp_path / "cpu", seeds=1)
 

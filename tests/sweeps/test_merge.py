@@ -12,8 +12,9 @@ import optbench
 from optbench.catalogue import loader
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import jobs, session
+from optbench.sweeps import session
 from optbench.sweeps.merge import merge_folders, shard_of
+from optbench.sweeps.run import executors
 from optbench.sweeps.spec_files import merge
 from optbench.sweeps.store import manifest
 
@@ -69,7 +70,7 @@ def test_parts_of_a_grid_are_whole_when_they_are_joined(monkeypatch, tmp_path):
     folders = run_parts(spec, tmp_path, 3)
     runs = [set(optbench.load(each).runs["run_id"]) for each in folders]
     assert sum(map(len, runs)) == len(set.union(*runs)) == 8 and max(map(len, runs)) <= 4
-    monkeypatch.setattr(jobs, "run_together", None)
+    monkeypatch.setattr(executors, "run_together", None)
     assert joined(folders, tmp_path / "all") == (0, [])
     same_bytes(tmp_path / "all", tmp_path / "whole")
     assert (tmp_path / "all" / "chosen.toml").read_text() == (tmp_path / "whole" / "chosen.toml").read_text()

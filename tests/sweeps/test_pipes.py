@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from optbench.sweeps.crews.pipes import Decoder, receive, send
+from optbench.sweeps.run.pipes import Decoder, receive, send
 
 MESSAGES = [(["done", {"a": [1.5, None, "é"]}], (b"one", b"", b"\0" * 1000)), (["steps", 3], ())]
 

@@ -85,7 +85,7 @@ def test_a_plan_of_ten_million_runs_makes_neither_cohorts_nor_ids(catalogue, mon
     """Counts of what is made, in the place of a clock."""
     rates = {"learning_rates": "1e-5:1:1000", "schedules": [f"inverse(decay_rate={i})" for i in range(1, 11)]}
     monkeypatch.setattr(planned, "PlannedCohort", None)
-    monkeypatch.setattr(planned.Identities, "texts", None)
+    monkeypatch.setattr(planned.LaneHashes, "texts", None)
     plan = expand(merge(SPEC, {"problems": ["saddle"], "optimizers": ["gd"], "seeds": 1000, **rates}), catalogue)
     assert (plan.runs, len(plan.cohorts), len(plan.series)) == (20_000_000, 2000, 2)
     assert plan.trials == {("saddle", "gd"): 20_000} and plan.unequal == "" and plan.warnings == []

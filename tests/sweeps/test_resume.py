@@ -15,7 +15,7 @@ from harness import execute, plan_of
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps import jobs
+from optbench.sweeps.run import executors
 from optbench.sweeps.spec_files import merge, read
 from optbench.sweeps.store import final_tables
 
@@ -129,7 +129,7 @@ def test_leftovers_of_a_killed_write_are_cleaned_and_their_cohort_run_again(smal
 def test_a_finished_sweep_is_not_run_again(small, tmp_path, monkeypatch):
     optbench.sweep(SMALL, out=tmp_path)
     before = content(tmp_path)
-    monkeypatch.setattr(jobs, "run_together", None)
+    monkeypatch.setattr(executors, "run_together", None)
     optbench.sweep(SMALL, out=tmp_path)
     assert content(tmp_path) == before == content(small)
 

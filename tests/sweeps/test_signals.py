@@ -13,7 +13,7 @@ import pytest
 from hostile_plugins import HEAD, LOOP
 
 import optbench
-from optbench.sweeps import interrupts
+from optbench.sweeps.run import interrupts
 
 pytestmark = pytest.mark.usefixtures("heeded_signals")
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
@@ -117,22 +117,22 @@ def test_handlers_are_as_they_were_after_a_call_and_in_other_threads():
     mine = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         kept = signal.getsignal(signal.SIGINT)
-        with interrupts.listening():
+        with interrupts.handle_signals():
             assert signal.getsignal(signal.SIGINT) is kept, "a program's own handler stays"
     finally:
         signal.signal(signal.SIGINT, mine)
 
 
 def test_a_signal_is_noted_where_it_must_not_strike_and_strikes_where_it_may():
-    with interrupts.listening(["SIGINT"]):
-        with interrupts.noted():
+    with interrupts.handle_signals(["SIGINT"]):
+        with interrupts.defer_signals():
             signal.raise_signal(signal.SIGINT)
             with pytest.raises(interrupts.Interrupted) as caught:
-                interrupts.look()
+                interrupts.check_signals()
         assert caught.value.signum == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    interrupts.look()  # nothing listens any more
+    interrupts.check_signals()  # nothing listens any more
 
 
 @pytest.mark.slow

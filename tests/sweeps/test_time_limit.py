@@ -6,7 +6,7 @@ import pytest
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.engine import settings
-from optbench.sweeps.executor import Ways
+from optbench.sweeps.run.loop import ExecutionOptions
 
 PLAIN = {"problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["gd", "adam"], "batch_sizes": ["full"],
          "learning_rates": [0.001, 0.01], "steps": 200, "seeds": 6, "tuning_seeds": 2}  # fmt: skip
@@ -28,7 +28,7 @@ def over(monkeypatch):
             left[0] -= 1
             return True
 
-        monkeypatch.setattr(Ways, "late", late)
+        monkeypatch.setattr(ExecutionOptions, "is_late", late)
 
     return call
 

@@ -1,6 +1,6 @@
-"""The user's files on their way to a machine that does not have them: plug-ins and data, by content.
+"""A sweep's files for machines that do not have them: plug-ins and data, by content.
 
-Names stay those that the sweep was given, and with them all ids; only where a file is read differs.
+Names stay those that the sweep was given, and with them all ids; only the places of the files differ.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import platform
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 from optbench.catalogue.sources import files_of
@@ -22,8 +22,8 @@ from optbench.datasets.copies import read_for
 
 
 @dataclass(frozen=True)
-class Packed:
-    """A file: where it was, and its content."""
+class PackedFile:
+    """A file: its original path, and its content."""
 
     path: Path
     sha256: str
@@ -31,36 +31,26 @@ class Packed:
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """All files that the cohorts of a sweep need besides the package itself, and the versions that they ask for."""
+class FileBundle:
+    """All files that the cohorts of a sweep need besides the package itself, and the versions that they need."""
 
-    plugins: tuple[tuple[Packed, ...], ...]
-    """Each with the modules beside it that it imports, the plug-in first."""
-    data: tuple[tuple[str, tuple[Packed, ...]], ...]
-    """The name of each file or folder, with what it holds."""
+    plugins: tuple[tuple[PackedFile, ...], ...]
+    """Each plug-in, followed by the modules beside it that it imports."""
+    data: tuple[tuple[str, tuple[PackedFile, ...]], ...]
+    """The name of each file or folder, with the files in it."""
     versions: Mapping[str, str]
 
-    @cached_property
-    def key(self) -> str:
-        """One text for one content."""
-        told = [[(file.path.name, file.sha256) for file in files] for files in (*self.plugins, *self._held)]
-        return _sha256(repr((told, [name for name, _ in self.data], sorted(self.versions.items()))).encode())
-
     def unpacked(self) -> tuple[list[Path], dict[str, Path]]:
-        """The plug-ins on this machine, and the place of each file or folder of data by its name."""
+        """Write what is missing on this machine; return the plug-ins, and by name the place of each file of data."""
         places = {}
         for name, files in self.data:
             copies = _unpacked(files)
             places[name] = copies[0] if len(copies) == 1 else copies[0].parent
         return [_unpacked(files)[0] for files in self.plugins], places
 
-    @property
-    def _held(self) -> list[tuple[Packed, ...]]:
-        return [files for _, files in self.data]
 
-
-def pack(plugins: Iterable[str], digests: Iterable[str]) -> Parcel:
-    """The parcel of a sweep with these plug-in files, whose problems' data have these digests, "" for none."""
+def pack(plugins: Iterable[str], digests: Iterable[str]) -> FileBundle:
+    """Return the files of a sweep with these plug-ins, whose problems' data have these digests, "" for none."""
     # A set of the same content that was read before, and whose files have gone since, is not the one that is asked for.
     data = {
         name: files
@@ -68,7 +58,7 @@ def pack(plugins: Iterable[str], digests: Iterable[str]) -> Parcel:
         for name, files in (read_for(digest).items() if digest else ())
         if all(file.is_file() for file in files)
     }
-    return Parcel(
+    return FileBundle(
         tuple(tuple(map(_packed, files_of(Path(path).resolve()))) for path in plugins),
         tuple((name, tuple(map(_packed, files))) for name, files in data.items()),
         versions(),
@@ -77,33 +67,33 @@ def pack(plugins: Iterable[str], digests: Iterable[str]) -> Parcel:
 
 @cache
 def versions() -> dict[str, str]:
-    """What must be the same everywhere for the same numbers."""
+    """Return the versions that must be the same everywhere for the same numbers."""
     packages = {name: importlib.metadata.version(name) for name in ("numba", "numpy", "scipy")}
     return {"optbench": __version__, **packages, "Python": platform.python_version()}
 
 
 def difference(there: Mapping[str, str]) -> str:
-    """In words, in which version this process differs from ``there``; "" where in none."""
+    """Return the versions that differ from ``there``, as text; "" if none does."""
     here = versions()
     return ", ".join(f"{name} {here[name]}, not {version}" for name, version in there.items() if here[name] != version)
 
 
-def _packed(path: Path) -> Packed:
+def _packed(path: Path) -> PackedFile:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise OptbenchError(f"cannot read {str(path)!r}: {error.strerror}") from None
-    return Packed(path, _sha256(content), content)
+    return PackedFile(path, _sha256(content), content)
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _unpacked(files: Sequence[Packed]) -> list[Path]:
-    """Where files of these contents stand together on this machine: where they came from, or else in a copy.
+def _unpacked(files: Sequence[PackedFile]) -> list[Path]:
+    """Return where files of these contents are on this machine: at their original paths, or else in copies.
 
-    The first one's folder holds the others, or folders of them.
+    The folder of the first one holds the others, or folders of them.
     """
     if all(map(_is_there, files, (file.path for file in files))):
         return [file.path for file in files]
@@ -122,7 +112,7 @@ def _unpacked(files: Sequence[Packed]) -> list[Path]:
     raise OptbenchError(f"{platform.node()} cannot keep a copy of {files[0].path.name} in {folder}")
 
 
-def _is_there(file: Packed, place: Path) -> bool:
+def _is_there(file: PackedFile, place: Path) -> bool:
     try:
         return _sha256(place.read_bytes()) == file.sha256
     except OSError:

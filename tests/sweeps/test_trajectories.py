@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import optbench
-from optbench.sweeps import walks
-from optbench.sweeps.crews.process import Died
-from optbench.sweeps.isolation import Isolation
+from optbench.sweeps import trajectories
+from optbench.sweeps.run.isolation import Isolation
+from optbench.sweeps.run.processes import Died
 from optbench.sweeps.store.manifest import read
 
 SPEC = {"problems": ["rosenbrock", "saddle", "logistic"], "optimizers": ["gd", "adam"],
@@ -17,7 +17,7 @@ SPEC = {"problems": ["rosenbrock", "saddle", "logistic"], "optimizers": ["gd", "
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("walks") / "sweep"
+    folder = tmp_path_factory.mktemp("trajectories") / "sweep"
     return optbench.sweep(SPEC, out=folder, workers=1), folder
 
 
@@ -83,25 +83,26 @@ def test_in_blocks_too_every_pair_has_its_path(tmp_path):
 
 
 def test_a_slow_path_ends_in_time(monkeypatch):
-    monkeypatch.setattr(walks, "_SECONDS", 1e-9)
+    monkeypatch.setattr(trajectories, "_SECONDS", 1e-9)
+    monkeypatch.setattr(trajectories, "has_user_code", lambda origins: True)
     spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd"], "steps": 2000}
     assert optbench.sweep(spec, workers=1).paths.empty
 
 
 def test_all_paths_together_have_a_limit(monkeypatch):
-    monkeypatch.setattr(walks, "MOST_IN_ALL", 3 * 40)
+    monkeypatch.setattr(trajectories, "MOST_IN_ALL", 3 * 40)
     assert optbench.sweep(SPEC, workers=1).paths["run_id"].nunique() == 3
 
 
 def test_a_long_run_and_one_of_other_numbers_are_left_out(monkeypatch):
     spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd"]}
-    monkeypatch.setattr(walks, "MOST_STEPS", 40)
+    monkeypatch.setattr(trajectories, "MOST_STEPS", 40)
     assert optbench.sweep(spec, workers=1).paths["step"].tolist() == list(range(41))
-    monkeypatch.setattr(walks, "MOST_STEPS", 39)
+    monkeypatch.setattr(trajectories, "MOST_STEPS", 39)
     none = optbench.sweep(spec, workers=1).paths
-    assert none.empty and list(none) == walks.SCHEMA.names
+    assert none.empty and list(none) == trajectories.SCHEMA.names
     monkeypatch.undo()
-    monkeypatch.setattr(walks, "_alike", lambda known, value, same: False)
+    monkeypatch.setattr(trajectories, "_is_close", lambda known, value, same: False)
     assert optbench.sweep(spec, workers=1).paths.empty
 
 
@@ -122,13 +123,13 @@ class Dying:
 
 
 def test_a_file_that_kills_its_process_costs_its_paths_alone(monkeypatch, tmp_path):
-    from optbench.sweeps import isolation
+    from optbench.sweeps.run import isolation
 
-    monkeypatch.setattr(isolation, "Process", lambda *_: Dying())
+    monkeypatch.setattr(isolation, "WorkerProcess", lambda *_: Dying())
     everything = Isolation(mode="always")
     with everything.user_code(()) as user_code:
         planned = next(iter(planned_rosenbrock()))
-        assert [user_code.curves_of(planned) for _ in range(5)] == [None] * 5
+        assert [user_code.trajectory(planned) for _ in range(5)] == [None] * 5
     assert Dying.asked == 2
 
 
@@ -142,7 +143,7 @@ def planned_rosenbrock():
 
 
 @pytest.mark.slow
-def test_a_users_rule_walks_in_a_process_of_its_own(tmp_path):
+def test_a_users_rule_runs_again_in_a_process_of_its_own(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(
         "from optbench import optimizer\n@optimizer(source='a test')\ndef mine(w, g, lr):\n    return w - 2 * lr * g\n"

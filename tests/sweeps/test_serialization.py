@@ -1,4 +1,4 @@
-"""A plan that goes through JSON to a process without the user's files is the same plan."""
+"""Plans and cohorts that are written as JSON and made again elsewhere are the same ones."""
 
 import json
 import sys
@@ -8,11 +8,12 @@ from harness import CATALOGUE
 
 import optbench
 from optbench.catalogue import loader
+from optbench.catalogue.loader import cached_catalogue
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
-from optbench.sweeps.isolation import Isolation
-from optbench.sweeps.plan_data import from_data, to_data
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.run.isolation import Isolation
+from optbench.sweeps.serialization import cohort_from_json, cohort_to_json, plan_from_json, plan_to_json
+from optbench.sweeps.spec_files import SHIPPED, merge, read
 
 MINE = """
 import numpy as np
@@ -86,7 +87,7 @@ def file(tmp_path_factory):
 def test_all_that_planning_uses_is_there(spec, file):
     spec = merge({**COMMON, **{k: v for k, v in spec.items() if v is not None}, "plugins": [str(file)]}, {})
     plan = session.plan(spec, loader.load_all(file))
-    again = from_data(json.loads(json.dumps(to_data(plan))), spec, CATALOGUE, "cpu", "")
+    again = plan_from_json(json.loads(json.dumps(plan_to_json(plan))), spec, CATALOGUE, "cpu", "")
     assert [each.cohort_id for each in again.cohorts] == [each.cohort_id for each in plan.cohorts]
     assert [each.run_ids for each in again.cohorts] == [each.run_ids for each in plan.cohorts]
     assert (again.trials, again.searched, again.origins()) == (plan.trials, plan.searched, plan.origins())
@@ -112,7 +113,70 @@ def test_the_users_file_stays_out_of_this_process(file, tmp_path):
 def test_a_sweep_says_once_what_quick_checks_found(tmp_path):
     file = tmp_path / "drawn.py"
     file.write_text(MINE.replace("rng.uniform(1, 2, 2)", "np.random.default_rng().uniform(1, 2, 2)"))
-    with pytest.warns(UserWarning, match=r"problem bowl: .* different points.* \(optbench check drawn.py\)") as told:
+    with pytest.warns(UserWarning, match=r"problem bowl: .* different points.* \(optbench check drawn.py\)") as caught:
         optbench.sweep(problems=["bowl"], optimizers=["gd"], batch_sizes=["full"], learning_rates=[0.1], steps=3,
                        schedules=["constant"], seeds=2, plugins=[file])  # fmt: skip
-    assert sum("different points" in str(each.message) for each in told) == 1
+    assert sum("different points" in str(each.message) for each in caught) == 1
+
+
+EVERYTHING = {
+    "problems": sorted(set(CATALOGUE.problems) - {"flights", "weather", "mnist"}),
+    "optimizers": [*CATALOGUE.optimizers, *CATALOGUE.baselines, *(f"{name}(adam)" for name in CATALOGUE.wrappers)],
+    "schedules": [*CATALOGUE.schedules, *(f"{name}(cosine)" for name in CATALOGUE.schedule_wrappers)],
+    "learning_rates": [0.1, 0.3], "batch_sizes": [16, "full"], "steps": 3, "seeds": 1, "dtypes": ["float32"],
+    "points": [1, 2],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", [*map(read, sorted(SHIPPED)), merge(EVERYTHING, {})], ids=[*sorted(SHIPPED), "all"])
+def test_every_cohort_comes_back_with_its_ids(spec):
+    """Every problem and every optimizer once."""
+    seen = set()
+    for planned in session.plan(spec, CATALOGUE).cohorts:
+        names = {planned.cohort.problem.name, planned.cohort.optimizer.name}
+        if names <= seen:
+            continue
+        seen |= names
+        data = json.loads(json.dumps(cohort_to_json(planned)))
+        again = cohort_from_json(data, CATALOGUE)
+        assert (again.key, again.run_ids) == (planned.key, planned.run_ids)
+        assert again.cohort.evaluated.tolist() == planned.cohort.evaluated.tolist()
+
+
+def test_another_version_or_file_is_refused(tmp_path):
+    file = tmp_path / "rule.py"
+    text = "from optbench import optimizer\n@optimizer(source='x')\ndef mine(w, g, lr):\n    return w - lr * g\n"
+    file.write_text(text)
+    spec = merge({"problems": ["rosenbrock"], "optimizers": ["mine"], "learning_rates": [0.1], "steps": 3}, {})
+    planned = session.plan(spec, loader.load_all(file)).cohorts[0]
+    data = cohort_to_json(planned)
+    with pytest.raises(OptbenchError, match="this is optbench .* and the sweep is of 0.0.1"):
+        cohort_from_json(data | {"version": "0.0.1"}, loader.load_all(file))
+    file.write_text(text.replace("lr * g", "0.5 * lr * g"))
+    with pytest.raises(OptbenchError, match="rosenbrock with mine: plug-in or data files differ"):
+        cohort_from_json(data, loader.load_all(file))
+
+
+RANDOM = """
+import os
+import numpy as np
+from optbench import Problem, problem
+
+def half_square(w, g):
+    g[0] = w[0]
+    return 0.5 * w[0] * w[0]
+
+@problem(source="x")
+def restless():
+    return Problem(form="single", dim=1, start=np.ones, value_and_gradient=half_square, minimum=0.0,
+                   minimum_source="x", digest=os.urandom(4).hex(), eager=True)
+"""
+
+
+def test_a_problem_that_is_another_one_whenever_it_is_built_is_told_so(tmp_path):
+    file = tmp_path / "restless.py"
+    file.write_text(RANDOM)
+    spec = merge({"problems": ["restless"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}, {})
+    planned = session.plan(spec, loader.load_all(file)).cohorts[0]
+    with pytest.raises(OptbenchError, match="problem restless is another one whenever it is built: seed its random"):
+        cohort_from_json(cohort_to_json(planned), cached_catalogue([file]))

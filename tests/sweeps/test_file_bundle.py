@@ -11,7 +11,7 @@ import pytest
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
 from optbench.datasets.copies import copies
-from optbench.sweeps import parcels
+from optbench.sweeps.run import file_bundle
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def sent(tmp_path, cache):
-    """(parcel, digests by name) of a plug-in, a table, arrays and the folder of Fashion-MNIST; the files are gone."""
+    """(bundle, digests by name) of a plug-in, a table, arrays and the folder of Fashion-MNIST; the files are gone."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "rules.py").write_text("# nothing\n")
@@ -38,15 +38,15 @@ def sent(tmp_path, cache):
     names = [str(home / "measured.csv"), str(home / "arrays.npz"), f"fashion_mnist(path='{home}')"]
     names.append(f"file(path='{home}/measured.csv', target='b', drop=('ill',), positive='4')")
     digests = {name: datasets.load(name).digest for name in names}
-    parcel = pickle.loads(pickle.dumps(parcels.pack([str(home / "rules.py")], ["", *digests.values()])))
+    bundle = pickle.loads(pickle.dumps(file_bundle.pack([str(home / "rules.py")], ["", *digests.values()])))
     home.rename(tmp_path / "away")
-    return parcel, digests
+    return bundle, digests
 
 
 def test_sets_are_read_from_copies_under_their_names(sent, cache):
-    parcel, digests = sent
+    bundle, digests = sent
     home = Path(next(iter(digests))).parent
-    files, places = parcel.unpacked()
+    files, places = bundle.unpacked()
     assert [file.read_text() for file in files] == ["# nothing\n"] and cache in files[0].parents
     with copies(places):
         for name, digest in digests.items():
@@ -55,40 +55,36 @@ def test_sets_are_read_from_copies_under_their_names(sent, cache):
             assert (again.name, again.digest) == (asked, digest)
     with pytest.raises(OptbenchError, match="no such file"):
         datasets.load(next(iter(digests)))
-    assert parcel.unpacked() == (files, places)
+    assert bundle.unpacked() == (files, places)
 
 
 def test_a_copy_that_was_changed_is_written_again(sent):
-    parcel, _ = sent
-    (file,), _ = parcel.unpacked()
+    bundle, _ = sent
+    (file,), _ = bundle.unpacked()
     file.write_text("# something else\n")
-    assert parcel.unpacked()[0] == [file] and file.read_text() == "# nothing\n"
+    assert bundle.unpacked()[0] == [file] and file.read_text() == "# nothing\n"
 
 
 def test_files_of_the_same_content_are_used_where_they_stand(sent, tmp_path, cache):
-    parcel, _ = sent
+    bundle, _ = sent
     (tmp_path / "away").rename(tmp_path / "home")
-    files, places = parcel.unpacked()
+    files, places = bundle.unpacked()
     assert files == [tmp_path / "home" / "rules.py"] and not cache.exists()
     assert places[str(tmp_path / "home")] == tmp_path / "home"
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(sent, cache):
-    parcel, _ = sent
+    bundle, _ = sent
     cache.parent.write_text("no folder")
-    files, _ = parcel.unpacked()
+    files, _ = bundle.unpacked()
     assert files[0].read_text() == "# nothing\n" and files[0].name == "rules.py"
 
 
-def test_another_content_or_version_is_another_parcel(sent, tmp_path):
-    parcel, _ = sent
-    other = tmp_path / "rules.py"
-    other.write_text("# other\n")
-    assert parcels.pack([str(other)], []).key != parcels.pack([], []).key != parcel.key
-    assert parcels.difference(parcels.versions()) == ""
-    assert parcels.difference(parcels.versions() | {"numpy": "0.1"}) == f"numpy {np.__version__}, not 0.1"
+def test_another_version_is_named():
+    assert file_bundle.difference(file_bundle.versions()) == ""
+    assert file_bundle.difference(file_bundle.versions() | {"numpy": "0.1"}) == f"numpy {np.__version__}, not 0.1"
 
 
 def test_a_file_that_has_gone_is_named(tmp_path):
     with pytest.raises(OptbenchError, match="cannot read .*gone.py': No such file"):
-        parcels.pack([str(tmp_path / "gone.py")], [])
+        file_bundle.pack([str(tmp_path / "gone.py")], [])

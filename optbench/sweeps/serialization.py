@@ -1,7 +1,9 @@
-"""A plan as plain data: what a process needs that must not load the user's files itself.
+"""Plans and cohorts as plain data, for processes that have other parts of the user's code.
 
-A worker loads the files, expands the sweep and sends this. The records that are rebuilt from it have all their numbers
-and texts. Their functions are missing, and arrays of data have their shape alone: such cohorts run in workers only.
+A cohort names its records, and is made again wherever the same files and the same version are. A plan carries the
+fields of the user's records: it is for a process that must not load the user's files itself. Records rebuilt from it
+have all their numbers and texts, but no functions, and of arrays of data only the shape: their cohorts run in worker
+processes only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +22,10 @@ from optbench.contract.schedules import Schedule
 from optbench.contract.search import Range
 from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Device
+from optbench.contract.version import __version__
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.isolated import foreign
 from optbench.sweeps.plan import Plan
-from optbench.sweeps.planned import Cohorts, Identities, Series
+from optbench.sweeps.planned import Cohorts, LaneHashes, PlannedCohort, Series, has_user_code, planned_cohort
 from optbench.sweeps.spec import Spec
 
 _RECORDS = {record.__name__: record for record in (Problem, Optimizer, Baseline, Eager, Schedule)}
@@ -31,62 +33,108 @@ _SHAPE_ALONE = ("data", "test", "constants")
 """Fields of a problem whose numbers only its kernels use."""
 
 
-def to_data(plan: Plan) -> dict[str, Any]:
-    """Return the plan as numbers, texts, lists and dictionaries."""
+def cohort_to_json(planned: PlannedCohort) -> dict[str, Any]:
+    """Return a cohort as JSON can hold it."""
+    return {
+        **_settings(planned.cohort), "lanes": _lanes(planned.cohort.lanes), "seed": planned.cohort.seed,
+        "device": planned.cohort.device, "stage": planned.stage, "block": planned.block,
+        "cohort_id": planned.cohort_id, "version": __version__,
+    }  # fmt: skip
+
+
+def cohort_from_json(data: Mapping[str, Any], catalogue: Catalogue) -> PlannedCohort:
+    """Return the cohort that :func:`cohort_to_json` was given.
+
+    Raises OptbenchError where it is not the same one here: other files, or another version.
+    """
+    if data["version"] != __version__:
+        raise OptbenchError(f"this is optbench {__version__}, and the sweep is of {data['version']}")
+    schedules = {text: catalogue.schedule(text) for text in dict.fromkeys(text for _, text, _ in data["lanes"])}
+    problem, (optimizer, _) = catalogue.problem(data["problem"]), catalogue.optimizer(data["optimizer"])
+    lanes = tuple(Lane(lr, schedules[text], values) for lr, text, values in data["lanes"])
+    cohort = _cohort(data, problem, optimizer, lanes, data["seed"], data["device"])
+    planned = planned_cohort(cohort, data["stage"], data["block"])
+    if planned.cohort_id != data["cohort_id"]:
+        # Unbound, for a catalogue may keep the problems that it has built: is this one another one each time?
+        if problem.digest != Catalogue.problem(catalogue, data["problem"]).digest:
+            raise OptbenchError(
+                f"problem {problem.name} is another one whenever it is built: seed its random numbers, or give "
+                "torch_problem a function that makes the module"
+            )
+        raise OptbenchError(f"{cohort.pair}: plug-in or data files differ from those of the sweep")
+    return planned
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """Return a plan as JSON can hold it."""
     lanes = {id(each.cohort.lanes): each.cohort.lanes for each in plan.series}
     places = {key: place for place, key in enumerate(lanes)}
     schedules = {lane.schedule.text: lane.schedule for each in lanes.values() for lane in each}
     problems = {each.cohort.problem.name: each.cohort.problem for each in plan.series}
     optimizers = {each.cohort.optimizer.name: each.cohort.optimizer for each in plan.series}
-    settings = [[[lane.lr, lane.schedule.text, dict(lane.hyperparameters)] for lane in each] for each in lanes.values()]
+    series = [
+        {
+            **_settings(each.cohort), "lanes": places[id(each.cohort.lanes)], "seeds": list(each.seeds),
+            "stage": each.stage,
+        }
+        for each in plan.series
+    ]  # fmt: skip
     return {
         "problems": {name: _record(record) for name, record in problems.items()},
         "optimizers": {name: _record(record) for name, record in optimizers.items()},
         "schedules": {text: _record(record) for text, record in schedules.items()},
-        "lanes": settings,
-        "series": [_series(each, places[id(each.cohort.lanes)]) for each in plan.series],
+        "lanes": [_lanes(each) for each in lanes.values()],
+        "series": series,
         "searched": {name: dict(ranges) for name, ranges in plan.searched.items()},
-    }  # fmt: skip
+    }
 
 
-def from_data(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, device: Device, note: str) -> Plan:
-    """Return the plan of ``spec`` that :func:`to_data` gave.
+def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, device: Device, note: str) -> Plan:
+    """Return the plan of ``spec`` that :func:`plan_to_json` was given.
 
     Args:
         data: as it came from another process.
         spec: the design that was expanded.
-        catalogue: the shipped records: what comes from no file of the user's is taken from here, and can run here.
+        catalogue: the shipped records: they are taken from here, and can run here.
         device: the device that was chosen, with ``note`` on the choice.
     """
     problems = {name: _rebuilt(each) or catalogue.problem(name) for name, each in data["problems"].items()}
     optimizers = {name: _rebuilt(each) or catalogue.optimizer(name)[0] for name, each in data["optimizers"].items()}
     schedules = {text: _rebuilt(each) or catalogue.schedule(text) for text, each in data["schedules"].items()}
     lanes = [tuple(Lane(lr, schedules[text], values) for lr, text, values in each) for each in data["lanes"]]
-    identities, series = [Identities(each) for each in lanes], []
+    hashes, series = [LaneHashes(each) for each in lanes], []
+    blocks = spec.block_of if spec.blocks else {}
     for each in data["series"]:
-        points = each["points"]
-        cohort = Cohort(
-            problem=problems[each["problem"]], optimizer=optimizers[each["optimizer"]], lanes=lanes[each["lanes"]],
-            batch_size=each["batch_size"], steps=each["steps"], seed=each["seeds"][0], dtype=each["dtype"],
-            points=tuple(points) if isinstance(points, list) else points, deadline=each["deadline"], device=device,
-        )  # fmt: skip
-        blocks = spec.block_of if spec.blocks else {}
-        series.append(Series(cohort, each["seeds"], identities[each["lanes"]], each["stage"], blocks))
+        problem, optimizer, number = problems[each["problem"]], optimizers[each["optimizer"]], each["lanes"]
+        cohort = _cohort(each, problem, optimizer, lanes[number], each["seeds"][0], device)
+        series.append(Series(cohort, each["seeds"], hashes[number], each["stage"], blocks))
     return Plan(spec, Cohorts(series), device, note, data["searched"])
 
 
-def _series(series: Series, lanes: int) -> dict[str, Any]:
-    cohort = series.cohort
+def _settings(cohort: Cohort) -> dict[str, Any]:
+    """Return what cohorts that differ in lanes and seed share."""
     return {
-        "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "lanes": lanes,
-        "batch_size": cohort.batch_size, "steps": cohort.steps, "dtype": cohort.dtype, "points": cohort.points,
-        "deadline": cohort.deadline, "seeds": list(series.seeds), "stage": series.stage,
+        "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "batch_size": cohort.batch_size,
+        "steps": cohort.steps, "dtype": cohort.dtype, "points": cohort.points, "deadline": cohort.deadline,
     }  # fmt: skip
+
+
+def _lanes(lanes: Sequence[Lane]) -> list[list[Any]]:
+    return [[lane.lr, lane.schedule.text, dict(lane.hyperparameters)] for lane in lanes]
+
+
+def _cohort(data: Mapping[str, Any], problem: Any, optimizer: Any, lanes: Any, seed: int, device: Device) -> Cohort:
+    points = data["points"]
+    return Cohort(
+        problem=problem, optimizer=optimizer, lanes=lanes, batch_size=data["batch_size"], steps=data["steps"],
+        seed=seed, dtype=data["dtype"], points=tuple(points) if isinstance(points, list) else points,
+        deadline=data["deadline"], device=device,
+    )  # fmt: skip
 
 
 def _record(record: Any) -> dict[str, Any] | None:
     """Return the fields of a user's record; None of a shipped one, which every process has."""
-    return _fields(record) if foreign(record.origins) else None
+    return _fields(record) if has_user_code(record.origins) else None
 
 
 def _fields(record: Any) -> dict[str, Any]:

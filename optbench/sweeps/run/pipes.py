@@ -1,6 +1,6 @@
-"""Messages between a sweep and its worker processes: JSON, with the content of files behind it.
+"""Messages between a sweep and its worker processes: JSON, followed by the content of files.
 
-Reading a message executes nothing: what a user's file has done to its worker stays there.
+Reading a message executes nothing: whatever a user's file has done to its worker stays there.
 """
 
 import json
@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 _HEAD = 16
-"""Bytes before a message: the lengths of its text and of what follows."""
-_MOST_TEXT = 1 << 28
+"""Bytes before a message: the length of its JSON, and that of its files."""
+_MOST_JSON = 1 << 28
 """Bytes of JSON in one message: the plan of a sweep with a million settings takes a tenth of it."""
 
 Message = tuple[Any, tuple[bytes, ...]]
-"""What stands in the JSON, and the files behind it."""
+"""The content of the JSON, and the files."""
 
 
 def send(stream: BinaryIO, content: Any, files: Iterable[bytes] = ()) -> None:
-    """Write one message. Raises OSError where nobody reads any more."""
+    """Write one message. Raises OSError if the reader has gone."""
     files = tuple(files)
     text = json.dumps([content, [len(file) for file in files]]).encode()
     stream.write(len(text).to_bytes(_HEAD // 2, "little") + sum(map(len, files)).to_bytes(_HEAD // 2, "little"))
@@ -28,17 +28,17 @@ def send(stream: BinaryIO, content: Any, files: Iterable[bytes] = ()) -> None:
 
 
 class Decoder:
-    """Puts messages together from bytes as they arrive."""
+    """Decodes messages from bytes as they arrive."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
 
     def feed(self, chunk: bytes) -> Iterator[Message]:
-        """Yield the messages that are complete with ``chunk``. Raises ValueError where the bytes are no message."""
+        """Yield the messages that ``chunk`` completes. Raises ValueError for bytes that are no message."""
         self._bytes += chunk
         while len(self._bytes) >= _HEAD:
             text, rest = (int.from_bytes(self._bytes[i : i + _HEAD // 2], "little") for i in (0, _HEAD // 2))
-            if text > _MOST_TEXT:
+            if text > _MOST_JSON:
                 raise ValueError("this is no message")
             if len(self._bytes) < _HEAD + text + rest:
                 return
@@ -54,7 +54,7 @@ class Decoder:
 
 
 def receive(stream: BinaryIO) -> Message:
-    """Return the next message. Raises EOFError where the other side has ended."""
+    """Return the next message. Raises EOFError if the writer has ended."""
     head = stream.read(_HEAD)
     if len(head) < _HEAD:
         raise EOFError

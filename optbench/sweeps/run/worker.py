@@ -1,7 +1,7 @@
-"""A worker process: it runs what may not harm the sweep, and may die of it. Started by ``process.py``, never by hand.
+"""A worker process: it runs a user's code, and may die of it. ``processes.py`` starts it; it is no command for users.
 
-It gets requests on its standard input, and answers on what was its standard output; all that a plug-in prints goes to
-standard error. It ends with the process that started it.
+It reads requests from its standard input and writes answers to what was its standard output; all that a plug-in prints
+goes to standard error. It ends with the process that started it.
 """
 
 import contextlib
@@ -11,50 +11,50 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from optbench.catalogue import loader
 from optbench.catalogue.loader import cached_catalogue
-from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.sweeps.crews.pipes import receive, send
-from optbench.sweeps.isolated import foreign
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract.schedules import Schedule
+from optbench.sweeps.run.pipes import receive, send
 
 if TYPE_CHECKING:
     from optbench.sweeps.plan import Plan
     from optbench.sweeps.planned import PlannedCohort
 
 Answer = tuple[Any, tuple[bytes, ...]]
-"""What JSON can hold, and files."""
+"""A value that JSON can hold, and files."""
 
-_BEAT = 0.2
+_PROGRESS_SECONDS = 0.2
 """Seconds between two signs of progress."""
-_QUIET = {
+_ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",
     "OMP_NUM_THREADS": "1",
 }
-"""What libraries hear before they load; jax' threads: contract/process_state.py, as in every process."""
+"""Set before libraries load; jax' threads: contract/process_state.py, as in every process."""
 _DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
 
 
 def main(lock: str) -> None:
-    """Serve until standard input ends. ``lock``: a file that whoever compiles holds, for kernels' caches can clash."""
+    """Serve until standard input ends. lock: the file that a process holds while it compiles, for caches can clash."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     _die_with_the_parent()
-    for name, value in _QUIET.items():
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    requests_to_do: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests, requests_to_do), daemon=True).start()
+    pending: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests, pending), daemon=True).start()
     worker = _Worker(answers, lock)
     while True:
-        kind, *arguments = requests_to_do.get()
+        kind, *arguments = pending.get()
         try:
             answer, files = getattr(worker, f"do_{kind}")(*arguments)
         except BaseException as error:  # whatever a plug-in raises, SystemExit among it, is an answer
@@ -63,11 +63,11 @@ def main(lock: str) -> None:
             send(answers, ("done", answer), files)
 
 
-def _listen(requests: BinaryIO, requests_to_do: "queue.SimpleQueue[Any]") -> None:
+def _listen(requests: BinaryIO, pending: "queue.SimpleQueue[Any]") -> None:
     """Pass requests on; where they end, so does the process, whatever it is doing."""
     try:
         while True:
-            requests_to_do.put(receive(requests)[0])
+            pending.put(receive(requests)[0])
     except BaseException:
         os._exit(1)
 
@@ -82,91 +82,112 @@ def _die_with_the_parent() -> None:
 
 
 class _Worker:
-    """What can be asked of it."""
+    """The requests that it answers."""
 
     def __init__(self, answers: BinaryIO, lock: str):
         self.answers, self.lock, self.loaded = answers, lock, dict[tuple[str, ...], loader.Catalogue]()
         self.plan: Plan | None = None
 
-    def _tell(self, state: str) -> None:
+    def _send_state(self, state: str) -> None:
         send(self.answers, ("state", state))
-
-    def _inside(self, schedule: str) -> None:
-        send(self.answers, ("schedule", schedule))
 
     def _catalogue(self, plugins: Iterable[str]) -> loader.Catalogue:
         plugins = tuple(plugins)
         if plugins not in self.loaded:
-            self._tell("loading plug-ins")
+            self._send_state("loading plug-ins")
             self.loaded[plugins] = cached_catalogue(plugins)
         return self.loaded[plugins]
 
     def do_plan(self, spec_text: str) -> Answer:
-        """Load the user's files, build the problems and expand the sweep; say before each what is to come.
+        """Load the user's files, build the problems and expand the sweep; send before each what is to come.
 
         The answer has the plan as data, or what is wrong with it, and the tracebacks of files that do not load.
         """
         from optbench.datasets.copies import read_for
         from optbench.sweeps.plan import expand
-        from optbench.sweeps.plan_data import to_data
+        from optbench.sweeps.serialization import plan_to_json
         from optbench.sweeps.store.resume import parsed
 
         spec = parsed(spec_text)
         assert spec is not None
         for file in spec.plugins:
-            self._tell(f"loading {os.path.basename(file)}")
+            self._send_state(f"loading {os.path.basename(file)}")
             with contextlib.suppress(OptbenchError, OSError):
                 loader.load((file,))
         catalogue = self._catalogue(spec.plugins)
         answer: dict[str, Any] = {"broken": {str(path): trace for path, trace in catalogue.broken.items()}}
         for entry in spec.problems:
-            self._tell(f"building the problem {entry.name}")
+            self._send_state(f"building the problem {entry.name}")
             with contextlib.suppress(OptbenchError):
                 catalogue.problem(entry.name)
-        self._tell("planning")
+        self._send_state("planning")
         try:
             plan = self.plan = expand(spec, catalogue)
         except OptbenchError as error:
             return {**answer, "error": str(error)}, ()
         digests = [problem.digest for problem in plan.problems if problem.digest]
         files = {digest: {name: list(map(str, each)) for name, each in read_for(digest).items()} for digest in digests}
-        return {**answer, "plan": to_data(plan), "files": files}, ()
+        return {**answer, "plan": plan_to_json(plan), "files": files}, ()
 
     def do_findings(self) -> Answer:
         """Send what quick checks find wrong with the user's records of the plan, a line each."""
         from optbench.checks.quick import findings
+        from optbench.sweeps.planned import has_user_code
 
         assert self.plan is not None
         found = []
         for record in self.plan.records():
-            if foreign(record.origins):
-                self._tell(f"checking {record.name}")
+            if has_user_code(record.origins):
+                self._send_state(f"checking {record.name}")
                 found += [f"{text} (optbench check {record.origins[0].file.name})" for text in findings(record)]
         return found, ()
 
-    def _ready(self, recipe_data: dict[str, Any]) -> "PlannedCohort":
-        """Return the cohort of a recipe, compiled."""
-        from optbench.engine.run import compile_for
-        from optbench.sweeps.recipes import cohort_of, from_json
+    def _cohort(self, plugins: Sequence[str], data: Mapping[str, Any], skipped: Mapping[str, str]) -> "PlannedCohort":
+        """Return a cohort, compiled; the users' schedules send their text when they are called.
 
-        recipe = from_json(recipe_data)
-        planned = cohort_of(recipe, self._catalogue(recipe.plugins))
+        skipped: by their texts, why schedules are not called: their lanes fail for that reason.
+        """
+        from optbench.engine.run import compile_for
+        from optbench.sweeps.serialization import cohort_from_json
+
+        planned = cohort_from_json(data, self._catalogue(plugins))
         with self._compiling():
             compile_for(planned.cohort)
-        self._tell("running")
-        return planned
+        self._send_state("running")
+        schedules = {id(lane.schedule): lane.schedule for lane in planned.cohort.lanes}
+        traced = {key: self._traced(schedule, skipped) for key, schedule in schedules.items()}
+        if all(traced[key] is schedule for key, schedule in schedules.items()):
+            return planned
+        lanes = tuple(replace(lane, schedule=traced[id(lane.schedule)]) for lane in planned.cohort.lanes)
+        return replace(planned, cohort=replace(planned.cohort, lanes=lanes))
 
-    def do_run(self, recipe: dict[str, Any], threads: int, without: dict[str, str]) -> Answer:
-        """Run the cohort of a recipe and send its file. without: schedules that are not called, and why."""
+    def _traced(self, schedule: Schedule, skipped: Mapping[str, str]) -> Schedule:
+        """Return the schedule; if it is a user's, with a function that sends when it begins and ends."""
+        from optbench.sweeps.planned import has_user_code
+
+        def skip(*arguments: Any, **parameters: Any) -> NoReturn:
+            raise PluginError(skipped[schedule.text])
+
+        def trace(*arguments: Any, **parameters: Any) -> Any:
+            send(self.answers, ("schedule", schedule.text))
+            try:
+                return schedule.function(*arguments, **parameters)
+            finally:
+                send(self.answers, ("schedule", ""))
+
+        if schedule.text in skipped:
+            return replace(schedule, function=skip)
+        return replace(schedule, function=trace) if has_user_code(schedule.origins) else schedule
+
+    def do_run(self, plugins: Sequence[str], cohort: dict[str, Any], threads: int, skipped: dict[str, str]) -> Answer:
+        """Run a cohort and send its file. skipped: schedules that are not called, and why."""
         from optbench.engine.run import side_by_side
-        from optbench.sweeps.crews.watched import watched
-        from optbench.sweeps.jobs import Job
+        from optbench.sweeps.run.executors import Job
 
-        planned = self._ready(recipe)
+        planned = self._cohort(plugins, cohort, skipped)
         progress, stop = self._signs()
-        request = replace(planned, cohort=watched(planned.cohort, self._inside, without))
         with side_by_side():
-            return None, Job((request,)).files(threads, progress, stop)
+            return None, Job((planned,)).run(threads, progress, stop)
 
     def do_grid(self, plugins: Sequence[str], problem: str) -> Answer:
         """Send a problem's landscape, column by column."""
@@ -176,36 +197,34 @@ class _Worker:
         with self._compiling():
             return grid(record).to_pydict(), ()
 
-    def do_path(self, recipe: dict[str, Any]) -> Answer:
-        """Send what `walks.curves_of` gives of the cohort of a recipe, column by column."""
+    def do_trajectory(self, plugins: Sequence[str], cohort: dict[str, Any]) -> Answer:
+        """Send the trajectory of a cohort, column by column."""
         from optbench.engine.run import side_by_side
-        from optbench.sweeps.crews.watched import watched
-        from optbench.sweeps.walks import curves_of
+        from optbench.sweeps.trajectories import trajectory
 
-        planned = self._ready(recipe)
+        planned = self._cohort(plugins, cohort, {})
         with side_by_side():
-            return curves_of(replace(planned, cohort=watched(planned.cohort, self._inside, {}))).to_pydict(), ()
+            return trajectory(planned).to_pydict(), ()
 
-    def do_codes(self, recipe_data: dict[str, Any], epochs: int, remark: str) -> Answer:
-        """Send the code of the setting of a recipe's first lane, library by library."""
-        from optbench.sweeps.recipes import cohort_of, from_json
+    def do_codes(self, plugins: Sequence[str], cohort: dict[str, Any], epochs: int, remark: str) -> Answer:
+        """Send the code of the setting of a cohort's first lane, library by library."""
+        from optbench.sweeps.serialization import cohort_from_json
         from optbench.sweeps.snippets import codes
 
-        recipe = from_json(recipe_data)
-        cohort = cohort_of(recipe, self._catalogue(recipe.plugins)).cohort
-        return codes(cohort, cohort.lanes[0], epochs, remark), ()
+        made = cohort_from_json(cohort, self._catalogue(plugins)).cohort
+        return codes(made, made.lanes[0], epochs, remark), ()
 
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:
         from optbench.sweeps.store.files import alone
 
-        self._tell("waiting")
+        self._send_state("waiting")
         with alone(Path(self.lock)):
-            self._tell("compiling")
+            self._send_state("compiling")
             yield
 
     def _signs(self) -> tuple[Callable[[int], None], Callable[[], bool]]:
-        """What the engine tells of run-steps, and asks; both tell the parent that something goes on."""
+        """Return what the engine reports run-steps to, and asks whether to stop; both tell the parent of progress."""
         made, last = 0, time.monotonic()
 
         def progress(run_steps: int) -> None:
@@ -215,7 +234,7 @@ class _Worker:
         def stop() -> bool:
             nonlocal made, last
             now = time.monotonic()
-            if now - last > _BEAT:
+            if now - last > _PROGRESS_SECONDS:
                 send(self.answers, ("steps", made))
                 made, last = 0, now
             return False

@@ -1,0 +1,1 @@
+"""Running the cohorts of a sweep: executors, the loop over them, and the isolation of users' code."""

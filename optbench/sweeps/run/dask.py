@@ -1,0 +1,335 @@
+"""Workers of dask: processes of this machine, or of all machines of a cluster that somebody else has started.
+
+A task is a job: a cohort, or several short ones. A worker plug-in brings the user's files to every worker; cohorts
+travel as plain data, and come back as files. Bytes are those of threads wherever workers have the same versions (which
+is checked) on the same kind of processor. Workers may come and go while a sweep runs.
+"""
+
+import contextlib
+import json
+import logging
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.sweeps.run.executors import Job, Result
+from optbench.sweeps.run.file_bundle import FileBundle
+from optbench.sweeps.serialization import cohort_to_json
+
+_CONNECT_SECONDS = 10
+"""Seconds that a scheduler may take to answer."""
+_COUNT_SECONDS = 2
+"""Seconds between two counts of a cluster's workers."""
+_CLOSE_SECONDS = 1
+"""Seconds that leaving a scheduler may take."""
+_TASKS_PER_THREAD = 2
+"""Tasks that a worker's thread holds: the one that runs, and one that waits for it."""
+_ATTEMPTS = 2
+"""Workers of this machine that may die of a task before it is given up."""
+_POLL_SECONDS = 0.2
+"""Seconds between two checks of the worker processes of this machine."""
+_MOST_FAILURES = 3
+"""Deaths of each worker process after which none is started again, if no task has come back."""
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": _ATTEMPTS - 1,
+    # dask's statistics, which nobody reads here, take 7% of a core.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+}
+_ANY_PORT = "127.0.0.1:0"
+
+
+class DaskExecutor:
+    """Jobs as tasks of the scheduler at ``address``, or of a new one with so many ``workers`` on this machine.
+
+    Raises OptbenchError where dask is not installed, no scheduler answers, or a worker has other versions.
+    """
+
+    def __init__(self, address: str | None, workers: int, bundle: FileBundle):
+        try:
+            import distributed  # noqa: F401
+        except ImportError:
+            raise OptbenchError("--executor dask needs the extra 'dask': pip install 'optbench[dask]'") from None
+        self._lock = threading.RLock()
+        """Held to use what stands below."""
+        self._waiting: deque[tuple[Job, Future[Result]]] = deque()
+        self._suspects: deque[tuple[Job, Future[Result]]] = deque()
+        """Jobs of one cohort that may have killed a worker: each runs while nothing else does."""
+        self._running: dict[Any, Future[Result]] = {}
+        """The futures of dask, each with the one of the job."""
+        self._key, self._workers, self._threads, self._counted = uuid.uuid4().hex, workers, 0, -math.inf
+        self._local: LocalWorkers | None = None
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(_silent())
+            if address is None:
+                address, self._local = undo.enter_context(_local_workers(workers, self._fail))
+            self._address = address
+            self._client = _connected(address, direct=self._local is not None)
+            undo.callback(self._client.close, timeout=_CLOSE_SECONDS)
+            if self._local is None:
+                undo.callback(self._forget_files)
+            self._send_files(bundle)
+            self._undo = undo.pop_all()
+
+    def _send_files(self, bundle: FileBundle) -> None:
+        from optbench.sweeps.run.dask_worker import FilesPlugin, refusal
+
+        for worker, answer in sorted(self._client.run(refusal, bundle.versions, on_error="return").items()):
+            if isinstance(answer, BaseException):
+                raise OptbenchError(f"the dask worker {worker} cannot run optbench: {in_one_line(answer)}")
+            if answer:
+                raise OptbenchError(f"the dask worker {worker} {answer}")
+        self._client.register_plugin(FilesPlugin(self._key, bundle), name=f"optbench-{self._key}")
+
+    def _forget_files(self) -> None:
+        """Remove the files from workers of others; one that does not answer is not waited for."""
+
+        def forget() -> None:
+            with contextlib.suppress(Exception):
+                self._client.unregister_worker_plugin(f"optbench-{self._key}")
+
+        if self._client.status == "running":
+            thread = threading.Thread(target=forget, daemon=True)
+            thread.start()
+            thread.join(_CLOSE_SECONDS)
+
+    @property
+    def _thread_count(self) -> int:
+        """Threads of all workers, at least 1; of a cluster that grows and shrinks, counted every few seconds."""
+        if self._local is not None:
+            return self._workers
+        if (now := time.monotonic()) > self._counted + _COUNT_SECONDS:
+            try:
+                self._threads, self._counted = sum(self._client.nthreads().values()), now
+            except Exception as error:
+                raise self._reason(error) from None
+        return max(self._threads, 1)
+
+    @property
+    def capacity(self) -> int:
+        return _TASKS_PER_THREAD * self._thread_count
+
+    def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":
+        future: Future[Result] = Future()
+        with self._lock:
+            self._waiting.append((job, future))
+            self._start_waiting()
+        return future
+
+    def _start_waiting(self) -> None:
+        """Send what waits; what may have killed a worker only while nothing else runs: a worker that dies is its."""
+        with self._lock:
+            if self._suspects:
+                if not self._running:
+                    self._send(*self._suspects.popleft(), is_suspect=True)
+                return
+            while self._waiting:
+                self._send(*self._waiting.popleft(), is_suspect=False)
+
+    def _send(self, job: Job, future: "Future[Result]", is_suspect: bool) -> None:
+        from optbench.sweeps.run.dask_worker import run_cohorts
+
+        cohorts = json.dumps([cohort_to_json(each) for each in job.cohorts])  # as text: dask looks into containers
+        try:
+            task = self._client.submit(run_cohorts, self._key, cohorts, job.note, self._thread_count, pure=False)
+        except Exception as error:
+            future.set_exception(self._reason(error))
+            return
+        self._running[task] = future
+        task.add_done_callback(partial(self._receive, job, future, is_suspect))
+
+    def _receive(self, job: Job, future: "Future[Result]", is_suspect: bool, task: Any) -> None:
+        """Pass the result of a task on; called in a thread of the client's."""
+        from distributed import KilledWorker
+
+        with self._lock:
+            if self._running.pop(task, None) is None:
+                return  # it was cancelled
+        try:
+            future.set_result(task.result())
+            if self._local:
+                self._local.has_worked = True
+        except KilledWorker:
+            if is_suspect:
+                future.set_result(job.failed("the worker that ran it died, and so did the next one"))
+            else:
+                self._quarantine(job, future)
+        except BaseException as error:
+            future.set_exception(self._reason(error))
+        task.release()
+        self._start_waiting()
+
+    def _quarantine(self, job: Job, future: "Future[Result]") -> None:
+        """Run the cohorts of a job once more, one at a time."""
+        parts: list[Future[Result]] = [Future() for _ in job.cohorts]
+
+        def complete(ended: "Future[Result]") -> None:
+            if all(part.done() for part in parts) and not future.done():
+                errors = [error for part in parts if (error := part.exception())]
+                if errors:
+                    future.set_exception(errors[0])
+                else:
+                    future.set_result(tuple(content for part in parts for content in part.result()))
+
+        for part in parts:
+            part.add_done_callback(complete)
+        with self._lock:
+            self._suspects.extend((Job((each,), job.note), part) for each, part in zip(job.cohorts, parts, strict=True))
+
+    def _reason(self, error: BaseException) -> OptbenchError:
+        if isinstance(error, OptbenchError):
+            return error
+        if isinstance(error, CancelledError | OSError) or self._client.status != "running":
+            return OptbenchError(
+                f"the dask scheduler at {self._address} or its workers have gone; what was finished is kept, run the "
+                "same command again to go on"
+            )
+        return OptbenchError(f"a dask worker: {in_one_line(error)}")
+
+    def _fail(self, text: str) -> None:
+        """End the sweep."""
+        with self._lock:
+            running, self._running = self._running, {}
+            for future in running.values():
+                future.set_exception(OptbenchError(text))
+
+    def stop(self) -> None:
+        with self._lock:
+            running, self._running = list(self._running), {}
+            self._waiting.clear()
+            self._suspects.clear()
+        if running and self._client.status == "running":
+            with contextlib.suppress(Exception):
+                self._client.cancel(running, force=True)
+
+    def close(self) -> None:
+        """Cancel what runs, and leave; a scheduler that somebody else has started goes on."""
+        self.stop()
+        self._undo.close()
+
+
+def _connected(address: str, direct: bool) -> Any:
+    """Return a client; without ``direct``, results come by way of the scheduler: workers may be out of reach."""
+    from distributed import Client
+
+    try:
+        return Client(
+            address, timeout=_CONNECT_SECONDS, set_as_default=False, name="optbench", direct_to_workers=direct
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise OptbenchError(f"no dask scheduler answers at {address!r}: {in_one_line(error)}") from None
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep dask's own messages from the terminal: the sweep has its own."""
+    levels = {}
+    for name in list(logging.root.manager.loggerDict):
+        logger = logging.getLogger(name)
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio"):
+            levels[logger] = logger.level
+            logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
+class LocalWorkers:
+    """Worker processes of one thread each, on this machine; one that dies is replaced.
+
+    They are started as commands: that needs no guard around a script's main part, as multiprocessing does, and in a
+    session of their own, so that Ctrl-C reaches this process alone.
+    """
+
+    def __init__(self, address: str, count: int, folder: Path, on_failure: Callable[[str], None]):
+        self._address, self._folder, self._on_failure = address, folder, on_failure
+        self._stopping = threading.Event()
+        self.has_worked = False
+        """True once a task has come back: a worker that ends later has died of a task."""
+        self._processes = [self._start(number) for number in range(count)]
+        self._thread = threading.Thread(target=self._replace_dead_ones, name="optbench-dask-workers", daemon=True)
+        self._thread.start()
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._processes]
+
+    def stop(self) -> None:
+        """Kill them: asked to end they would take a second or more."""
+        self._stopping.set()
+        self._thread.join()
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.wait()
+
+    def _start(self, number: int) -> subprocess.Popen:
+        command = [
+            sys.executable, "-m", "dask", "worker", self._address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
+            "--memory-limit", "0", "--host", "127.0.0.1", "--local-directory", str(self._folder),
+            "--death-timeout", "30", "--dashboard-address", _ANY_PORT,
+        ]  # fmt: skip
+        path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+        settings = {
+            f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": f"{_SETTINGS[key]}" for key in _SETTINGS
+        }
+        quiet = {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "error"} | settings
+        with self._log(number).open("wb") as log:
+            return subprocess.Popen(
+                command, env=os.environ | quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def _log(self, number: int) -> Path:
+        return self._folder / f"worker-{number}.log"
+
+    def _replace_dead_ones(self) -> None:
+        failures = 0
+        while not self._stopping.wait(_POLL_SECONDS):
+            for number, process in enumerate(self._processes):
+                if process.poll() is None:
+                    continue
+                failures += 1
+                if failures >= _MOST_FAILURES * len(self._processes) and not self.has_worked:
+                    lines = self._log(number).read_text(errors="replace").split("\n")
+                    reason = next((line for line in reversed(lines) if line.strip()), "they give no reason")
+                    self._on_failure(f"the workers of dask do not start: {reason}")
+                    return
+                self._processes[number] = self._start(number)
+
+
+@contextlib.contextmanager
+def _local_workers(count: int, on_failure: Callable[[str], None]) -> Iterator[tuple[str, LocalWorkers]]:
+    """Start a scheduler in this process, and workers; yield its address, and them."""
+    import dask
+    from distributed import LocalCluster
+    from distributed.gc import disable_gc_diagnosis
+
+    with contextlib.ExitStack() as undo:
+        folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="optbench-dask-", ignore_cleanup_errors=True))
+        with dask.config.set(_SETTINGS):
+            cluster = undo.enter_context(
+                LocalCluster(
+                    n_workers=0, processes=True, silence_logs=False, dashboard_address=None,
+                    scheduler_kwargs={"dashboard_address": _ANY_PORT},
+                )
+            )  # fmt: skip
+        # The scheduler watches this process's garbage collector by a callback: a Ctrl-C that falls into one is lost.
+        disable_gc_diagnosis()
+        workers = LocalWorkers(cluster.scheduler_address, count, Path(folder), on_failure)
+        undo.callback(workers.stop)
+        yield cluster.scheduler_address, workers

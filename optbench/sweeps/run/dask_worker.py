@@ -1,0 +1,133 @@
+"""The part of a sweep that runs in a dask worker: it unpacks the user's files, and runs cohorts given as plain data."""
+
+import contextlib
+import json
+import platform
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distributed import Status, WorkerPlugin, get_worker
+
+from optbench.catalogue import loader
+from optbench.catalogue.loader import cached_catalogue
+from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.datasets.cache import cache_folder
+from optbench.datasets.copies import copies
+from optbench.engine.run import compile_for, side_by_side
+from optbench.engine.runner import Cancelled
+from optbench.sweeps.planned import PlannedCohort
+from optbench.sweeps.run.executors import CohortFailed, Job, Result
+from optbench.sweeps.run.file_bundle import FileBundle, difference
+from optbench.sweeps.serialization import cohort_from_json
+from optbench.sweeps.store.files import alone
+
+
+class FilesPlugin(WorkerPlugin):
+    """Brings the files of a sweep to every worker, those that join later among them."""
+
+    def __init__(self, key: str, bundle: FileBundle):
+        self.key, self.bundle = key, bundle
+
+    def setup(self, worker: Any) -> None:
+        _CONTEXTS[self.key] = _Context(self.bundle)
+
+    def teardown(self, worker: Any) -> None:
+        _CONTEXTS.pop(self.key, None)
+
+
+@dataclass
+class _Context:
+    """The part of a sweep that a worker has: its files, the catalogue with its plug-ins, and compiled kernels."""
+
+    bundle: FileBundle
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    loaded: tuple[loader.Catalogue, dict[str, Path]] | None = None
+    """The catalogue, and where the files of its data are."""
+    compiled: set[tuple] = field(default_factory=set)
+    """The kernels of this process, by pair, dtype and number of runs."""
+
+    def cohort(self, data: Mapping[str, Any]) -> PlannedCohort:
+        """Return the cohort, its kernels compiled. Raises OptbenchError where it differs from the sweep's."""
+        with self.lock:
+            if self.loaded is None:
+                plugins, files = self.bundle.unpacked()
+                self.loaded = cached_catalogue(plugins), files
+            catalogue, files = self.loaded
+            with copies(files):
+                planned = cohort_from_json(data, catalogue)
+            cohort = planned.cohort
+            if (kernels := (cohort.pair, cohort.dtype, planned.runs)) not in self.compiled:
+                with _only_compiler():
+                    compile_for(cohort)
+                self.compiled.add(kernels)
+        return planned
+
+
+_CONTEXTS: dict[str, _Context] = {}
+
+
+def refusal(versions: Mapping[str, str]) -> str:
+    """Return why this process cannot take part, or "": other versions compute other numbers."""
+    differing = difference(versions)
+    return f"on {platform.node()} has {differing}: install the same versions everywhere" if differing else ""
+
+
+def run_cohorts(key: str, cohorts: str, note: str, threads: int) -> Result:
+    """Run cohorts one after another.
+
+    Args:
+        key: that of the sweep's plug-in of files.
+        cohorts: a list of what :func:`cohort_to_json` returns, as JSON.
+        note: why the CPU runs what a GPU was asked for.
+        threads: the number of threads that the table of timings names.
+
+    Raises:
+        OptbenchError: this process cannot work on that sweep at all.
+    """
+    context = _CONTEXTS[key]
+    if reason := refusal(context.bundle.versions):
+        raise OptbenchError(f"the dask worker {get_worker().address} {reason}")
+    should_stop = _stop_check()
+    with side_by_side():
+        return tuple(_run(context, cohort, note, threads, should_stop) for cohort in json.loads(cohorts))
+
+
+def _run(
+    context: _Context, data: Mapping[str, Any], note: str, threads: int, should_stop: Callable[[], bool]
+) -> bytes | CohortFailed:
+    try:
+        (file,) = Job((context.cohort(data),), note).run(threads, lambda run_steps: None, should_stop)
+    except Cancelled:
+        raise
+    except (Exception, SystemExit) as error:  # a plug-in may raise anything, and the other cohorts go on
+        return CohortFailed(in_one_line(error))
+    return file
+
+
+def _stop_check() -> Callable[[], bool]:
+    """Return what tells whether this task was cancelled, or its worker closes: dask stops no running thread."""
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def should_stop() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is None or task.state == "cancelled" or worker.status not in (Status.running, Status.paused)
+
+    return should_stop
+
+
+@contextlib.contextmanager
+def _only_compiler() -> Iterator[None]:
+    """Wait until no other worker of this user compiles, here or on hosts with the same home.
+
+    numba replaces the files of its cache whole, but of two writers at once one loses its entry in the index, or both
+    take one name for two kernels. And what one has compiled, the next one finds.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # a home that cannot be written
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            held.enter_context(alone(cache_folder() / "kernels.lock"))
+        yield

@@ -1,0 +1,163 @@
+"""Isolation: which parts of a sweep run in worker processes, by default what comes from a user's file."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError
+from optbench.contract.problems import Problem
+from optbench.contract.source_code import SourceFile
+from optbench.engine import settings
+from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.run import side_by_side
+from optbench.sweeps import trajectories
+from optbench.sweeps.planned import PlannedCohort, has_user_code, planned_cohort
+from optbench.sweeps.run.processes import Died, Limits, ProcessExecutor, WorkerProcess, limits_for
+from optbench.sweeps.serialization import cohort_to_json
+from optbench.sweeps.snippets import Code, codes
+from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec_files import to_toml
+
+Mode = Literal["auto", "always", "never"]
+MODES = ("auto", "always", "never")
+_MOST_CRASHES = 2
+"""Processes that may die of what the tables need beside the runs."""
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """A choice of cohorts that run in worker processes, and their limits. Raises OptbenchError for an unknown mode."""
+
+    mode: str = "auto"
+    stall: float | str = Limits.stall
+    """Seconds without a sign of progress after which a worker is killed."""
+    memory: float | None = None
+    """Bytes that a worker may take; by default a share of the machine's."""
+
+    _schedules: dict[int, tuple[object, bool]] = field(default_factory=dict, repr=False, compare=False)
+    """By the identity of lanes, which cohorts of other seeds share: the lanes, and whether a schedule is a user's."""
+
+    def __post_init__(self) -> None:
+        arguments.word("isolate", self.mode, MODES)
+        object.__setattr__(self, "stall", settings.checked("worker_timeout", self.stall))
+
+    def is_isolated(self, planned: PlannedCohort) -> bool:
+        """Return whether the cohort runs in a worker process. A GPU's do not: all share its memory."""
+        cohort = planned.cohort
+        if self.mode != "auto" or cohort.device != "cpu":
+            return self.mode == "always" and cohort.device == "cpu"
+        lanes = cohort.lanes
+        if id(lanes) not in self._schedules:
+            schedules = {id(lane.schedule): lane.schedule for lane in lanes}
+            self._schedules[id(lanes)] = lanes, any(has_user_code(each.origins) for each in schedules.values())
+        return has_user_code(cohort.problem.origins + cohort.optimizer.origins) or self._schedules[id(lanes)][1]
+
+    def isolates(self, origins: tuple[SourceFile, ...]) -> bool:
+        """Return whether a record with these files is used in worker processes only."""
+        return self.mode == "always" or (self.mode == "auto" and has_user_code(origins))
+
+    def isolates_plan(self, spec: Spec) -> bool:
+        """Return whether the user's files are loaded in worker processes only."""
+        return self.mode != "never" and bool(spec.plugins)
+
+    @contextmanager
+    def executor(self, workers: int, plugins: Sequence[str]) -> Iterator[ProcessExecutor]:
+        """Yield the worker processes; none starts before there is work for it."""
+        executor = ProcessExecutor(workers, plugins, float(self.stall), self.memory)
+        try:
+            yield executor
+        finally:
+            executor.stop()
+
+    def plan_data(self, spec: Spec) -> Mapping[str, Any]:
+        """Return what a worker process answers: the sweep's plan as data, and what is wrong with the user's files.
+
+        Raises OptbenchError where that process dies, is silent for too long or takes too much memory.
+        """
+        files = ", ".join(Path(file).name for file in spec.plugins)
+        with self._worker() as worker:
+            try:
+                ok, answer, _ = worker.ask("plan", to_toml(spec))
+            except Died as error:
+                raise OptbenchError(f"the plug-in {files}: while {worker.state}: {error}") from None
+            if not ok:
+                raise OptbenchError(f"the plug-in {files}: {answer}")
+            if "plan" in answer:
+                with contextlib.suppress(Died):  # its runs will say why
+                    answer["findings"] = worker.ask("findings")[1]
+        return answer
+
+    @contextmanager
+    def user_code(self, plugins: Sequence[str]) -> Iterator["UserCode"]:
+        """Yield what runs the user's code for the tables of a sweep, beside its runs."""
+        with contextlib.ExitStack() as workers:
+            yield UserCode(self, plugins, lambda: workers.enter_context(self._worker()))
+
+    @contextmanager
+    def _worker(self) -> Iterator[WorkerProcess]:
+        limits = limits_for(1, float(self.stall), self.memory)
+        with tempfile.TemporaryDirectory(prefix="optbench-", ignore_cleanup_errors=True) as folder:
+            worker = WorkerProcess(Path(folder) / "compiling", limits)
+            try:
+                yield worker
+            finally:
+                worker.end()
+
+
+class UserCode:
+    """Runs what the tables of a sweep need beside its runs; a user's code in a worker process.
+
+    The process starts when it is needed, and again after it has died. After a few crashes nothing more is tried: the
+    runs are there, and only a figure or a snippet is missing.
+    """
+
+    def __init__(self, isolation: Isolation, plugins: Sequence[str], start: Callable[[], WorkerProcess]):
+        self._isolation, self._plugins, self._start = isolation, list(plugins), start
+        self._worker: WorkerProcess | None = None
+        self._crashes = 0
+
+    def _ask(self, kind: str, *arguments: Any) -> Any | None:
+        if self._crashes >= _MOST_CRASHES:
+            return None
+        self._worker = self._worker or self._start()
+        try:
+            ok, answer, _ = self._worker.ask(kind, self._plugins, *arguments)
+        except Died:
+            self._crashes, self._worker = self._crashes + 1, None
+            return None
+        return answer if ok else None
+
+    def grids(self, problems: Iterable[Problem]) -> Mapping[str, pa.Table | None]:
+        """Return the landscapes of the users' problems, by name; None where there is none."""
+        grids: dict[str, pa.Table | None] = {}
+        for problem in problems:
+            if self._isolation.isolates(problem.origins):
+                flat = problem.dim == 2 and problem.domain is not None
+                columns = self._ask("grid", problem.name) if flat else None
+                grids[problem.name] = None if columns is None else pa.table(columns)
+        return grids
+
+    def trajectory(self, planned: PlannedCohort) -> pa.Table | None:
+        """Run a cohort and return the trajectory of its first lane; None where it could not run."""
+        if self._isolation.is_isolated(planned):
+            columns = self._ask("trajectory", cohort_to_json(planned))
+            return None if columns is None else pa.table(columns)
+        try:
+            with side_by_side():
+                return trajectories.trajectory(planned)
+        except (Exception, SystemExit):  # its runs are there; the steps between their points are not
+            return None
+
+    def codes_of(self, cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
+        """Return the code of a setting for each library that can express it."""
+        if not self._isolation.isolates(cohort.optimizer.origins + lane.schedule.origins):
+            return codes(cohort, lane, epochs, remark)
+        one = planned_cohort(replace(cohort, lanes=(lane,)))
+        return self._ask("codes", cohort_to_json(one), epochs, remark) or []
