@@ -22,7 +22,6 @@ from optbench.compiler.fastmath import FASTMATH, IN_ORDER, REPLACED
 from optbench.contract.errors import PluginError
 from optbench.contract.source_code import definition, function_of, parsed
 from optbench.contract.types import DtypeName
-from optbench.kit import lane_products
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
 _USED = fastmath, numba_inside, arrays_inside, pipelines_inside
@@ -31,15 +30,6 @@ REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 STRICT: dict[str, Any] = {"fastmath": False}
 """The option of functions that take no liberty at all, such as the loops that call kernels."""
-
-
-def _is_single(runs: int) -> bool:
-    """Whether a kernel has one run, as the kit's function of that name says."""
-    return runs == 1
-
-
-STAND_INS: dict[Callable, Callable] = {lane_products.is_single: _is_single}
-"""Functions of the kit, and what kernels call instead."""
 
 
 def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
@@ -89,7 +79,7 @@ class Translator:
         self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
         self.compile, self.rewrite, self.mark = compile, rewrite or _with_blas, mark
-        self.replaced = REPLACED[dtype] | STAND_INS if replaced is None else replaced
+        self.replaced = REPLACED[dtype] if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
     def translate(self, function: Callable, owner: str) -> tuple[Callable, str]:

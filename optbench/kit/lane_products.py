@@ -7,11 +7,6 @@ matrices takes three times as long as loops.
 import numpy as np
 
 
-def is_single(runs):
-    """Whether a kernel has one run, whose numbers fill vectors by themselves if at all; never where it has a thread."""
-    return False
-
-
 def product(a, b, out):
     """out = a b, (rows, runs)."""
     if b.shape[1] > 1:
