@@ -16,7 +16,8 @@ from optbench import OptbenchError, datasets
 from optbench.catalogue import loader
 from optbench.catalogue.description import describe
 from optbench.catalogue.listing import KINDS, formula, markdown, plain, rows, value_text, values_text
-from optbench.cli import app, entries
+from optbench.cli import app
+from optbench.cli import console as terminal
 from optbench.contract import names
 
 ROOT = Path(__file__).parents[2]
@@ -249,7 +250,7 @@ def test_elsewhere_every_entry_is_one_line(run, catalogue, kind):
 def test_a_terminal_gets_the_same_words_in_its_width(run, monkeypatch, arguments, width):
     _, elsewhere, _ = run(*arguments)
     there = io.StringIO()
-    monkeypatch.setattr(entries, "console", Console(file=there, force_terminal=True, width=width))
+    monkeypatch.setattr(terminal, "console", Console(file=there, force_terminal=True, width=width))
     assert run(*arguments)[:2] == (0, "")
     shown = re.sub(r"\x1b\[[0-9;]*m", "", there.getvalue())
     assert shown.split() == elsewhere.split()
