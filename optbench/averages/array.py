@@ -100,7 +100,7 @@ def _scan(x: Given2, beta: Double, correct: Flag, out: Reals2) -> None:
 
 @cache
 def _kernel(dtype):
-    from optbench.compiler.numba_inside import noalias
+    from optbench.compiler.numba_compat import noalias
     from optbench.compiler.translator import jit
 
     # No fast math: the stream's NumPy could not follow a fused or a reordered sum. It costs nothing here.

@@ -17,7 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.compiler import cuda_inside, numba_inside
+from optbench.compiler import cuda_inside, numba_compat
 from optbench.contract.errors import in_one_line
 
 
@@ -182,7 +182,7 @@ def kernel(function: Callable) -> Any:
     """A kernel, compiled for the types it is launched with and kept on disk where that can be."""
     if SIMULATED:
         return cuda.jit(function)
-    return numba_inside.kept_on_disk(cuda.jit, function)
+    return numba_compat.cached(cuda.jit, function)
 
 
 def put(array: np.ndarray, stream: Any = 0) -> Any:

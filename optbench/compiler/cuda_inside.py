@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from optbench.compiler import arrays_inside
-
 
 def strided_view(simulated: bool) -> Callable:
     """``view(array, shape)`` for kernels: a reshape of an array whose elements stand at one distance, whatever that is.
@@ -26,7 +24,9 @@ def strided_view(simulated: bool) -> Callable:
         return _simulated_view
     from numba.cuda.extending import intrinsic
 
-    return intrinsic(arrays_inside.view)
+    from optbench.compiler.numba_inside import view
+
+    return intrinsic(view)
 
 
 def _simulated_view(array, shape):

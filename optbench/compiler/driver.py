@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from functools import cache
 
-from optbench.compiler import numba_inside
+from optbench.compiler import numba_compat
 from optbench.compiler.contracts import DriveArguments, Whole
+from optbench.compiler.kernels import with_callees
 from optbench.compiler.problem_kernels import gradient_signature
 from optbench.compiler.signatures import flat, signature
 from optbench.compiler.translator import STRICT, compile_tree, jit
 from optbench.compiler.update_kernels import update_signature
 from optbench.contract.types import DtypeName
 
-_gradient_at = numba_inside.function_at(gradient_signature)
-_update_at = numba_inside.function_at(update_signature)
+_gradient_at = numba_compat.function_at(gradient_signature)
+_update_at = numba_compat.function_at(update_signature)
 
 
 def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) -> Whole:
@@ -85,7 +86,7 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
 
 @cache
 def driver(dtype: DtypeName) -> Callable[..., int]:
-    """The compiled loop: takes the addresses of gradient and update, then the fields of DriveArguments one by one."""
-    types = signature(_drive, dtype)
+    """The compiled loop: takes the callees of gradient and update, then the fields of DriveArguments one by one."""
+    types = with_callees(signature(_drive, dtype), gradient_signature(dtype), update_signature(dtype))
     # No noalias here: w and w_rows are the same memory, and so are g and g_rows. It costs nothing measurable.
     return jit(compile_tree(flat(_drive), "drive", _drive, _drive.__globals__, str(types)), types, **STRICT)

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from functools import cache
 
-from optbench.compiler import numba_inside
+from optbench.compiler import numba_compat
 from optbench.compiler.contracts import Reals1, Reals2, Reals3, Whole, Wholes1
 from optbench.compiler.problem_kernels import evaluate_signature, gradient_signature
 from optbench.compiler.signatures import flat, signature
 from optbench.compiler.translator import STRICT, compile_tree, jit
 from optbench.contract.types import DtypeName
 
-_gradient_at = numba_inside.function_at(gradient_signature)
-_evaluate_at = numba_inside.function_at(evaluate_signature)
+_gradient_at = numba_compat.function_at(gradient_signature)
+_evaluate_at = numba_compat.function_at(evaluate_signature)
 
 
 def _evaluations(

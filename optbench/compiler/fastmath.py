@@ -10,14 +10,12 @@ import math
 import numba
 import numpy as np
 
-from optbench.compiler.pipelines_inside import CALLED_INSIDE
-
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 """Never nnan or ninf: they would let the compiler remove the checks that find a diverged run."""
 IN_ORDER = FASTMATH - {"reassoc"}
 """The liberties of update rules. Reordered, beta v + (1 - beta) g becomes g + beta (v - g), which in float32 has lost
 most digits while v is small: 1 - beta = 1e-5 left errors of 2e-3. Sums over parameters are reordered all the same."""
-_careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, **CALLED_INSIDE)
+_careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"})
 
 
 @_careful

@@ -5,7 +5,7 @@ from functools import cache
 from math import sqrt
 
 from optbench.compiler.contracts import Doubles1, Doubles2, Reals2, Whole
-from optbench.compiler.numba_inside import noalias
+from optbench.compiler.numba_compat import noalias
 from optbench.compiler.signatures import signature
 from optbench.compiler.translator import jit
 from optbench.contract.types import DtypeName

@@ -9,9 +9,8 @@ from typing import Any
 
 import numba
 
-from optbench.compiler import numba_inside
+from optbench.compiler import numba_compat
 from optbench.compiler.kernel_files import KernelCacheWarning
-from optbench.compiler.pipelines_inside import CALLED_INSIDE
 from optbench.compiler.translator import STRICT, compile_tree, jit
 from optbench.contract.errors import PluginError
 
@@ -27,14 +26,9 @@ class Kernel:
         self.compiled, self.signature = compiled, signature
 
     @cached_property
-    def address(self) -> int:
-        """Where its code stands, as long as the kernel lives."""
-        return numba_inside.address(self.compiled, self.signature)
-
-    @property
-    def is_compiled(self) -> bool:
-        """Whether there is code; NUMBA_DISABLE_JIT leaves the function."""
-        return not isinstance(self.compiled, FunctionType)
+    def callee(self) -> Any:
+        """What compiled loops take to call it, as long as the kernel lives: its address, in plain mode itself."""
+        return numba_compat.callee(self.compiled, self.signature)
 
     @cached_property
     def repeat(self) -> Callable[..., None]:
@@ -42,9 +36,9 @@ class Kernel:
 
         Kept: to look the signature up takes 20 us.
         """
-        if not self.is_compiled:
+        if numba_compat.is_plain():
             return self._repeat_in_python
-        return partial(_entrance(self.signature), self.address)
+        return partial(_entrance(self.signature), self.callee)
 
     def _repeat_in_python(self, count: int, *arguments: Any) -> None:
         for _ in range(count):
@@ -67,16 +61,22 @@ _PLACE = re.compile(r'File "(.+)", line (\d+)')
 def _entrance(signature: Any) -> Callable[..., None]:
     """Calls the kernel at an address so many times."""
     names = ", ".join(f"a{i}" for i in range(len(signature.args)))
-    namespace = {"_kernel_at": numba_inside.function_at(lambda _: signature)}
+    namespace = {"_kernel_at": numba_compat.function_at(lambda _: signature)}
     text = f"def NAME(address, count, {names}):\n    for _ in range(count):\n        _kernel_at(address, a0)({names})\n"
     function = compile_tree(text, "entrance", _entrance.__wrapped__, namespace, str(signature))
     return jit(function, signature.return_type(numba.int64, numba.int64, *signature.args), **STRICT)
 
 
+def with_callees(types: Any, *callees: Any) -> Any:
+    """The signature of a compiled loop whose first arguments are kernels of these signatures."""
+    first = map(numba_compat.callee_type, callees)
+    return types.return_type(*first, *types.args[len(callees) :])
+
+
 def finish(function: FunctionType, signature: Any, owner: str, name: str, **options: Any) -> Kernel:
     """The kernel of one signature. Raises PluginError, with numba's reason for the plug-in's function ``name``."""
     try:
-        compiled = jit(function, signature, **CALLED_INSIDE, **numba_inside.noalias(), **options)
+        compiled = jit(function, signature, **numba_compat.options().kernel, **options)
     except KernelCacheWarning:  # where the user made errors of warnings; no fault of the plug-in's
         raise
     except Exception as error:  # numba raises many kinds

@@ -6,14 +6,12 @@ Their arguments are GradientArguments and EvaluateArguments of contracts.py.
 import ast
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
 
 import numba
 
-from optbench.compiler.arrays_inside import alone
+from optbench.compiler import numba_compat
 from optbench.compiler.contracts import EvaluateArguments, GradientArguments
 from optbench.compiler.kernels import Kernel, finish
-from optbench.compiler.pipelines_inside import PART, Vectors
 from optbench.compiler.signatures import call, names, signature
 from optbench.compiler.translator import OPTIONS, compile_tree, translator
 from optbench.contract.errors import PluginError
@@ -39,9 +37,12 @@ def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str
         tree, namespace, key = translator(dtype, parts=True).prepare(function, owner, GradientArguments._fields)
         part = compile_tree(tree, "gradient", function, namespace, key)
         taken = {name: f"_alone({name})" for name in "wgf" if one}
-        namespace = {"_inner": numba.njit(**OPTIONS | PART)(part), "_alone": alone}
+        namespace = {
+            "_inner": numba.njit(**OPTIONS | numba_compat.options().part)(part),
+            "_alone": numba_compat.alone(),
+        }
         text, key = f"{head}\n    {call(GradientArguments, '_inner', **taken)}\n", part.__name__
-        options: dict[str, Any] = {"pipeline_class": Vectors}
+        options = numba_compat.options().vectors
     else:
         inner, key = translator(dtype).translate(function, owner)
         values = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)

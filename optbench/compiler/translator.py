@@ -11,21 +11,22 @@ import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numba
 import numpy as np
 
-from optbench.compiler import arrays_inside, fastmath, numba_inside, pipelines_inside
+from optbench.compiler import numba_compat
 from optbench.compiler.fastmath import FASTMATH, IN_ORDER, REPLACED
 from optbench.contract.errors import PluginError
 from optbench.contract.source_code import definition, function_of, parsed
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
-_USED = fastmath, numba_inside, arrays_inside, pipelines_inside
-_BASE = "".join(map(inspect.getsource, _USED)) + numba.__version__
+_USED = ("fastmath.py", "numba_compat.py", "numba_inside.py")
+_BASE = "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _USED) + numba.__version__
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 STRICT: dict[str, Any] = {"fastmath": False}
@@ -37,10 +38,12 @@ def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
 
     Without a ``signature``, for kernels to call: Python must not, for there is nothing that takes its arguments.
     """
-    own = pipelines_inside.INSIDE if signature is None else pipelines_inside.ENTRANCE
+    if not numba_compat.is_compiling():
+        return function if signature is None else np.errstate(all="ignore")(function)  # no kernel warns
+    own = numba_compat.options().helper if signature is None else numba_compat.options().entrance
     options = OPTIONS | own | options
-    kernel = numba_inside.kept_on_disk(lambda **more: numba.njit(**options, **more), function)
-    if signature is not None and hasattr(kernel, "compile"):  # NUMBA_DISABLE_JIT leaves the function
+    kernel = numba_compat.cached(lambda **more: numba.njit(**options, **more), function)
+    if signature is not None:
         kernel.compile(signature)
         kernel.disable_compile()
     return kernel
@@ -53,7 +56,9 @@ def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespa
         assert isinstance(definition, ast.FunctionDef)
         tree = definition
     tree.name = "NAME"
-    digest = hashlib.sha256(f"{ast.unparse(tree)}{key}{home.__module__}{_BASE}".encode()).hexdigest()[:12]
+    digest = hashlib.sha256(
+        f"{ast.unparse(tree)}{key}{home.__module__}{_BASE}{numba_compat.is_plain()}".encode()
+    ).hexdigest()[:12]
     tree.name = f"{name}_{digest}"
     return function_of(tree, home, namespace)
 
@@ -148,7 +153,7 @@ class Translator:
 def translator(dtype: DtypeName, whole_literals: bool = False, parts: bool = False) -> Translator:
     """One for all kernels of a dtype: what a wrapped rule calls is compiled already. ``parts``: as PART says."""
     if parts:
-        compile = numba.njit(**OPTIONS | pipelines_inside.PART)
+        compile = numba.njit(**OPTIONS | numba_compat.options().part)
         return Translator(dtype, whole_literals, compile, mark=" part")
     if whole_literals:
         return Translator(dtype, whole_literals, partial(jit, fastmath=IN_ORDER), mark=" in order")
@@ -184,13 +189,13 @@ def _with_blas(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
             continue
         known = of_module(node.func, scope)
-        if node.func.attr == "reshape" and known is None:
+        if node.func.attr == "reshape" and known is None and numba_compat.reshaped() is not None:
             node.args.insert(0, node.func.value)
             node.func = ast.copy_location(ast.Name("_reshaped", ast.Load()), node.func)
-            namespace["_reshaped"] = arrays_inside.reshaped
+            namespace["_reshaped"] = numba_compat.reshaped()
         elif known is np.matmul and len(node.args) == 3:
             node.func = ast.copy_location(ast.Name("_multiply", ast.Load()), node.func)
-            namespace["_multiply"] = arrays_inside.multiply
+            namespace["_multiply"] = numba_compat.multiply()
     return tree
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numba import float64
 
-from optbench.compiler import arrays_inside, numba_inside, pipelines_inside
+from optbench.compiler import numba_inside
 from optbench.compiler.translator import OPTIONS, STRICT
 
-_PART = OPTIONS | STRICT | {"forceinline": True, "pipeline_class": pipelines_inside.Part}
+_PART = OPTIONS | STRICT | {"forceinline": True, "pipeline_class": numba_inside.Part}
 
 
 def slope(w, g):
@@ -35,7 +35,7 @@ def body(kernel) -> str:
 
 
 def test_parts_are_compiled_into_one():
-    kernel = numba.njit(_TABLE, pipeline_class=pipelines_inside.Vectors, **OPTIONS | STRICT, **numba_inside.noalias())(
+    kernel = numba.njit(_TABLE, pipeline_class=numba_inside.Vectors, **OPTIONS | STRICT, **numba_inside.noalias())(
         lanes
     )
     w, g = np.linspace(0.0, 1.0, 16).reshape(2, 8), np.zeros((2, 8))
@@ -55,7 +55,7 @@ def squares(w, out):
 
 
 _squares = numba.njit(**_PART)(squares)
-_alone = arrays_inside.alone
+_alone = numba_inside.alone
 
 
 def squares_of_one(w, out):
@@ -70,7 +70,7 @@ def squares_of_all(w, out):
 def test_nobody_counts_views_of_a_kernels_arguments(kernel, runs):
     kind = numba.types.Array(float64, 2, "C")
     options = OPTIONS | STRICT | numba_inside.noalias()
-    compiled = numba.njit(numba.void(kind, kind), pipeline_class=pipelines_inside.Vectors, **options)(kernel)
+    compiled = numba.njit(numba.void(kind, kind), pipeline_class=numba_inside.Vectors, **options)(kernel)
     w, out = np.arange(12.0 * runs).reshape(12, runs), np.zeros((12, runs))
     compiled(w, out)
     assert np.array_equal(out[1:], w[1:] ** 2) and not out[0].any()
@@ -81,10 +81,10 @@ def test_nobody_counts_views_of_a_kernels_arguments(kernel, runs):
 
 
 def reshapes(a, rows):
-    b = arrays_inside.reshaped(a, rows, 3)
+    b = numba_inside.reshaped(a, rows, 3)
     b[0, 1] = 7.0
-    own = arrays_inside.reshaped(np.zeros(6) + 1.0, 2, 3)  # nobody else holds that memory
-    return b, arrays_inside.reshaped(b, (3, rows)), arrays_inside.reshaped(b, -1), own
+    own = numba_inside.reshaped(np.zeros(6) + 1.0, 2, 3)  # nobody else holds that memory
+    return b, numba_inside.reshaped(b, (3, rows)), numba_inside.reshaped(b, -1), own
 
 
 def test_reshaped_is_a_reshape_without_a_call():
@@ -102,7 +102,7 @@ def test_reshaped_is_a_reshape_without_a_call():
 
 @pytest.mark.parametrize("size", [0, 6])
 def test_an_open_size_is_what_numba_makes_of_it(size):
-    kernel = numba.njit(lambda a, n, m: arrays_inside.reshaped(a, n, m))
+    kernel = numba.njit(lambda a, n, m: numba_inside.reshaped(a, n, m))
     own = numba.njit(lambda a, n, m: a.reshape(n, m))
     a, fitting = np.arange(float(size)), 0
     for shape in itertools.product([-1, 0, 1, 2, 3, 4, 6], repeat=2):
@@ -118,14 +118,14 @@ def test_an_open_size_is_what_numba_makes_of_it(size):
 
 
 def test_reshaped_leaves_other_arrays_to_numba():
-    kernel = numba.njit(lambda a: arrays_inside.reshaped(a, 4))
+    kernel = numba.njit(lambda a: numba_inside.reshaped(a, 4))
     with pytest.raises(numba.TypingError, match="contiguous"):
         kernel(np.ones((4, 2))[:, :1])
 
 
 @numba.njit
 def multiplied(a, b, out, first, last):
-    arrays_inside.multiply(a, b[:, first:last], out[:, first:last])
+    numba_inside.multiply(a, b[:, first:last], out[:, first:last])
 
 
 @pytest.mark.parametrize("kind", ["float64", "float32"])

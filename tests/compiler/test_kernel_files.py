@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numba import float64, types
 
-from optbench.compiler import kernel_files, kernels, numba_inside, translator
+from optbench.compiler import kernel_files, kernels, numba_compat, translator
 from optbench.compiler.kernel_files import KernelCacheWarning, Sealed
 from optbench.contract.errors import PluginError
 
@@ -250,8 +250,8 @@ def test_the_command_tells_in_one_line(tmp_path):
 
 def test_numba_still_has_what_is_replaced(scaled, tmp_path):
     scaled()
-    assert kept(tmp_path), "numba's cache has other parts now: see numba_inside.kept_on_disk"
-    assert numba_inside.kept_on_disk(lambda **options: lambda function: function, scaled) is scaled
+    assert kept(tmp_path), "numba's cache has other parts now: see numba_inside.seal"
+    assert numba_compat.cached(lambda **options: lambda function: function, scaled) is scaled
 
 
 MINE = os.geteuid()
@@ -295,4 +295,4 @@ def test_kernels_in_an_open_folder_are_warned_of(variable, tmp_path, monkeypatch
     space = {}
     exec(compile(source.read_text(), source, "exec"), space)
     with pytest.warns(KernelCacheWarning, match=f"others can write to '{tmp_path}.*set NUMBA_CACHE_DIR to a folder of"):
-        numba_inside.kept_on_disk(numba.njit, space["rule"])
+        numba_compat.cached(numba.njit, space["rule"])

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,15 +16,7 @@ import numpy as np
 import pytest
 from numba import float64, int64, types, void
 
-from optbench.compiler import (
-    arrays_inside,
-    cuda_inside,
-    kernel_files,
-    kernels,
-    numba_inside,
-    pipelines_inside,
-    translator,
-)
+from optbench.compiler import cuda_inside, kernel_files, numba_compat, numba_inside, translator
 
 ROOT = Path(__file__).parents[2]
 TABLE = types.Array(float64, 2, "C")
@@ -63,14 +54,12 @@ def trespasses(text):
     ]
 
 
-def test_four_modules_reach_into_numba():
+def test_two_modules_reach_into_numba():
     files = [*(ROOT / "optbench").rglob("*.py"), *(ROOT / "problems").rglob("*.py")]
     found = {file.relative_to(ROOT).as_posix(): trespasses(file.read_text(encoding="utf-8")) for file in files}
     assert sorted(name for name, names in found.items() if names) == [
-        "optbench/compiler/arrays_inside.py",
         "optbench/compiler/cuda_inside.py",
         "optbench/compiler/numba_inside.py",
-        "optbench/compiler/pipelines_inside.py",
     ]
 
 
@@ -109,27 +98,6 @@ def test_noalias_reaches_the_arguments():
     assert promised.count("noalias") >= plain.count("noalias") + 4, "numba no longer passes noalias on"
 
 
-@pytest.fixture
-def without_noalias(monkeypatch):
-    """A numba that has lost the flag."""
-    monkeypatch.setitem(sys.modules, "numba.core.options", None)
-    numba_inside.noalias.cache_clear()
-    yield
-    numba_inside.noalias.cache_clear()
-
-
-def test_without_noalias_kernels_are_made_after_one_warning(without_noalias):
-    with pytest.warns(RuntimeWarning, match=r"this numba does not take noalias .*: kernels will be slower") as told:
-        kernel = kernels.finish(add, ADD, "a test", "add")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        kernels.finish(add, ADD, "a test", "add")
-    assert len(told) == 1
-    a = np.ones((2, 3))
-    kernel(a, np.ones((2, 3)), 4)
-    assert (a == 5).all()
-
-
 def test_what_has_no_place_for_a_cache_is_compiled_without(monkeypatch):
     scope = {}
     exec(compile("def plus(x):\n    return x + 1\n", "<nowhere>", "exec"), scope)
@@ -137,7 +105,7 @@ def test_what_has_no_place_for_a_cache_is_compiled_without(monkeypatch):
         numba.njit(cache=True)(scope["plus"])
     monkeypatch.setattr(kernel_files, "_told", [])
     with pytest.warns(kernel_files.KernelCacheWarning, match="no folder in which compiled kernels of <nowhere> can be"):
-        assert numba_inside.kept_on_disk(numba.njit, scope["plus"])(1) == 2
+        assert numba_compat.cached(numba.njit, scope["plus"])(1) == 2
 
 
 def test_another_error_of_a_decorator_is_not_hidden():
@@ -145,7 +113,7 @@ def test_another_error_of_a_decorator_is_not_hidden():
         raise RuntimeError("something else")
 
     with pytest.raises(RuntimeError, match="something else"):
-        numba_inside.kept_on_disk(decorate, add)
+        numba_compat.cached(decorate, add)
 
 
 def test_a_kernel_has_its_own_copies_of_what_it_calls():
@@ -159,7 +127,7 @@ def test_a_kernel_has_its_own_copies_of_what_it_calls():
         text = kernel.inspect_llvm(kernel.signatures[0])
         return set(re.findall(r"^define (\S+) [^\n]*@NRT_", text, flags=re.M))
 
-    plain, own = numba.njit(ADD)(outer), numba.njit(ADD, pipeline_class=pipelines_inside.OwnCode)(outer)
+    plain, own = numba.njit(ADD)(outer), numba.njit(ADD, pipeline_class=numba_inside.OwnCode)(outer)
     assert linkages(plain) == {"linkonce_odr"} and linkages(own) == {"internal"}
     a = np.arange(4.0).reshape(2, 2)
     own(a, a, 1)
@@ -227,7 +195,7 @@ SHAPES = [((12,), (3, 4)), ((12,), (3, 2, 2)), ((3, 4), (4, 3))]
 @pytest.mark.parametrize(("before", "after"), SHAPES)
 def test_a_strided_view_is_a_reshape(before, after):
     """As numba compiles it, here for this machine's cores, and as the simulator does it."""
-    view = numba.extending.intrinsic(arrays_inside.view)
+    view = numba.extending.intrinsic(numba_inside.view)
 
     @numba.njit
     def compiled(array, shape):
@@ -242,7 +210,7 @@ def test_a_strided_view_is_a_reshape(before, after):
 
 
 def test_a_strided_view_of_something_else_is_no_view():
-    assert arrays_inside.view(None, types.int64, types.UniTuple(types.int64, 2)) is None
+    assert numba_inside.view(None, types.int64, types.UniTuple(types.int64, 2)) is None
 
 
 def driver(**parts):

@@ -8,7 +8,7 @@ import pytest
 from numba import float64, types, void
 from numba.core.runtime import _nrt_python, rtsys
 
-from optbench.compiler import pipelines_inside
+from optbench.compiler import numba_inside
 
 TABLE = types.Array(float64, 2, "C")
 KIND = void(TABLE, TABLE)
@@ -25,7 +25,7 @@ def products_of_a_copy(a, b):
 
 
 def compiled(function):
-    return numba.njit(KIND, pipeline_class=pipelines_inside.OwnCode)(function)
+    return numba.njit(KIND, pipeline_class=numba_inside.OwnCode)(function)
 
 
 def counts(kernel) -> int:

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from numba import float64, types, void
 
-from optbench.compiler import numba_inside, pipelines_inside
+from optbench.compiler import numba_inside
 
 LINE = types.Array(float64, 1, "C")
 KIND = void(LINE, LINE)
 WIDE = ' "prefer-vector-width"="512"'
 
 
-@numba.njit(pipeline_class=pipelines_inside.Helper)
+@numba.njit(pipeline_class=numba_inside.Helper)
 def halved(x):
     return 0.5 * x
 
@@ -25,13 +25,13 @@ def halves(a, b):
 @pytest.mark.parametrize("features, width", [({"avx512f": True, "avx512vbmi2": True}, WIDE), ({"avx512f": True}, "")])
 def test_only_later_machines_take_all_of_512_bits(monkeypatch, features, width):
     monkeypatch.setattr(numba_inside, "host_features", lambda: features)
-    assert pipelines_inside._width.__wrapped__() == width
+    assert numba_inside._width.__wrapped__() == width
 
 
 @pytest.mark.parametrize("width", [WIDE, ""])
 def test_kernels_and_what_they_call_have_the_width(monkeypatch, width):
-    monkeypatch.setattr(pipelines_inside, "_width", lambda: width)
-    kernel = numba.njit(KIND, pipeline_class=pipelines_inside.OwnCode)(halves)
+    monkeypatch.setattr(numba_inside, "_width", lambda: width)
+    kernel = numba.njit(KIND, pipeline_class=numba_inside.OwnCode)(halves)
     text = kernel.inspect_llvm(kernel.signatures[0])
     assert ('"prefer-vector-width"="512"' in text) == bool(width)
     a, b = np.arange(100.0), np.zeros(100)

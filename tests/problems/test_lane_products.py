@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from optbench.compiler.pipelines_inside import ENTRANCE
+from optbench.compiler.numba_compat import options
 from optbench.compiler.translator import OPTIONS, translator
 from optbench.kit import lane_products
 
@@ -13,7 +13,7 @@ def _called(function, dtype):
     """The function as kernels have it, which run copies of their own: what numba links under one name is whichever copy
     came first, and may be another's that counts no arrays."""
     inner = translator(dtype).translate(function, "a test")[0]
-    return numba.njit(**OPTIONS | ENTRANCE)(lambda a, b, out: inner(a, b, out))
+    return numba.njit(**OPTIONS | options().entrance)(lambda a, b, out: inner(a, b, out))
 
 
 _PRODUCT, _TRANSPOSED = (

@@ -11,6 +11,7 @@ from optbench.compiler.contracts import EvaluateArguments, GradientArguments
 from optbench.compiler.driver import driver
 from optbench.compiler.evaluations import evaluations
 from optbench.compiler.kernels import Kernel
+from optbench.compiler.numba_compat import is_plain
 from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import PluginError, in_one_line
@@ -66,7 +67,8 @@ class ProblemCode:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
         if self.called_from_python:
             self.gradient.prepared()
-        evaluations(dtype)
+        if not is_plain():
+            evaluations(dtype)
 
 
 class CohortCode(ProblemCode):
@@ -87,7 +89,7 @@ class CohortCode(ProblemCode):
         self.update = update_kernel(optimizer, self.order, dtype)
         _compile_draws(problem, dtype)
         assert isinstance(self.gradient, Kernel) and isinstance(self.update, Kernel)
-        self.drive = partial(driver(dtype), self.gradient.address, self.update.address)
+        self.drive = partial(driver(dtype), self.gradient.callee, self.update.callee)
 
 
 class EagerCode(ProblemCode):

@@ -4,6 +4,7 @@ import numpy as np
 
 from optbench.compiler.evaluations import evaluations
 from optbench.compiler.kernels import Kernel
+from optbench.compiler.numba_compat import is_plain
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import aligned, arrays_of, scratch_size
@@ -63,9 +64,9 @@ class Evaluator:
     def _evaluate(self, points: np.ndarray, g: np.ndarray, f: np.ndarray, out: np.ndarray, *rest: np.ndarray) -> None:
         """Fill f or out, by the compiled loop over points where there is one."""
         gradient, evaluate = self.code.gradient, self.code.evaluate
-        if isinstance(gradient, Kernel) and gradient.is_compiled and isinstance(evaluate, Kernel | None):
-            addresses = gradient.address, evaluate.address if evaluate is not None else 0
-            evaluations(self.dtype)(*addresses, points, g, f, out, *rest)
+        if isinstance(gradient, Kernel) and not is_plain() and isinstance(evaluate, Kernel | None):
+            callees = gradient.callee, evaluate.callee if evaluate is not None else 0
+            evaluations(self.dtype)(*callees, points, g, f, out, *rest)
             return
         for w, loss, values in zip(points, f, out, strict=True):
             if evaluate is not None:

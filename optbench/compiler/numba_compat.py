@@ -1,0 +1,171 @@
+"""Compile by numba's inside, which is quicker, or in plain mode by its documented interface alone.
+
+In plain mode everything works and gives the same numbers to 1e-9; a step takes up to ten times as long, and a kernel
+three times as long to compile. OPTBENCH_PLAIN=1 asks for it. It is chosen, after one warning, where the self-test of
+numba_inside.py fails, as it may with a numba that nobody has tried. NUMBA_DISABLE_JIT=1 implies it.
+
+Each function below has a fast way, in numba_inside.py, where it stands what it buys; and a plain one:
+
+* ``options``: none. Wrappers are compiled around every function, and arrays may overlap.
+* ``cached``: numba's own files, without checksums.
+* ``callee``: the kernel as a first-class function, which makes a call of a loop 30 to 60 us longer.
+* ``alone``: the array as it is. ``reshaped``: the array's own method. ``multiply``: ``np.dot`` of contiguous copies.
+"""
+
+import os
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import config, types
+from numba.extending import register_jitable
+
+from optbench.compiler import kernel_files
+
+
+class Options(NamedTuple):
+    """Options of numba.njit for each kind of function."""
+
+    helper: dict[str, Any]
+    """What kernels call."""
+    entrance: dict[str, Any]
+    """What Python calls."""
+    kernel: dict[str, Any]
+    """What other compiled code calls by its address, and with arrays that do not overlap."""
+    part: dict[str, Any]
+    """What is compiled as one with the kernel that calls it."""
+    vectors: dict[str, Any]
+    """A kernel of such parts, whose loops over lanes become vectors."""
+
+
+def is_compiling() -> bool:
+    """Return whether numba compiles at all: not with NUMBA_DISABLE_JIT=1."""
+    return not config.DISABLE_JIT
+
+
+@cache
+def is_plain() -> bool:
+    """Return whether only numba's documented interface is used."""
+    if os.environ.get("OPTBENCH_PLAIN", "") not in ("", "0") or not is_compiling():
+        return True
+    try:
+        from optbench.compiler import numba_inside
+
+        numba_inside.self_test()
+    except Exception as error:  # whatever a numba does that nobody has tried
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        warnings.warn(
+            f"numba {numba.__version__} is not as optbench knows it ({reason}): kernels are compiled in plain mode, "
+            "which is slower",
+            RuntimeWarning,
+            2,
+        )
+        return True
+    return False
+
+
+@cache
+def options() -> Options:
+    """Return the options of numba.njit for each kind of function."""
+    if is_plain():
+        return Options({}, {}, {}, {}, {})
+    from optbench.compiler import numba_inside as inside
+
+    kernel = inside.CALLED_INSIDE | inside.noalias()
+    return Options(inside.INSIDE, inside.ENTRANCE, kernel, inside.PART, {"pipeline_class": inside.Vectors})
+
+
+def noalias() -> dict[str, bool]:
+    """Return the option that promises that no two arrays of a kernel share memory, where there is one."""
+    if is_plain():
+        return {}
+    from optbench.compiler import numba_inside
+
+    return numba_inside.noalias()
+
+
+def cached(decorate: Callable[..., Any], function: Callable) -> Any:
+    """Return ``decorate(cache=True)(function)``, not yet compiled; without the cache where there is no place for one.
+
+    numba tells that by the words of a RuntimeError alone, and by no kind of its own.
+    """
+    try:
+        kernel = decorate(cache=True)(function)
+    except (RuntimeError, OSError) as error:
+        if isinstance(error, RuntimeError) and "cannot cache" not in str(error):
+            raise
+        kernel_files.tell(
+            f"there is no folder in which compiled kernels of {function.__code__.co_filename} can be kept"
+        )
+        return decorate()(function)
+    if not is_plain():
+        from optbench.compiler import numba_inside
+
+        numba_inside.seal(kernel)
+    return kernel
+
+
+def callee(kernel: Any, signature: Any) -> Any:
+    """Return what a compiled loop takes to call a kernel that was compiled for ``signature``: its address."""
+    if is_plain():
+        return kernel
+    from optbench.compiler import numba_inside
+
+    return numba_inside.address(kernel, signature)
+
+
+def callee_type(signature: Any) -> Any:
+    """Return numba's type of a callee."""
+    return types.FunctionType(signature) if is_plain() else types.int64
+
+
+def function_at(signature_of: Callable[[str], Any]) -> Callable:
+    """Return ``at(callee, array)`` for compiled loops: the function to call, whose first argument is an array.
+
+    ``signature_of`` gives its signature by the array's dtype.
+    """
+    if is_plain():
+        return register_jitable(lambda callee, array: callee)
+    from optbench.compiler import numba_inside
+
+    return numba_inside.function_at(signature_of)
+
+
+@register_jitable
+def _same(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+@register_jitable
+def _dot(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    out[:, :] = np.dot(np.ascontiguousarray(a), np.ascontiguousarray(b))
+
+
+def alone() -> Callable:
+    """Return ``alone(array)`` for kernels: the same array, whose last axis the compiler knows to be 1."""
+    if is_plain():
+        return _same
+    from optbench.compiler import numba_inside
+
+    return numba_inside.alone
+
+
+def multiply() -> Callable:
+    """Return ``multiply(a, b, out)`` for kernels: ``np.matmul``, which numba has of whole arrays only."""
+    if is_plain():
+        return _dot
+    from optbench.compiler import numba_inside
+
+    return numba_inside.multiply
+
+
+def reshaped() -> Callable | None:
+    """Return ``reshaped(array, *shape)`` for kernels, which the compiler sees through; None for the array's own."""
+    if is_plain():
+        return None
+    from optbench.compiler import numba_inside
+
+    return numba_inside.reshaped
