@@ -92,6 +92,13 @@ def table(name, change):
     return forge
 
 
+def more_tables(folder):
+    """A table in the first cohort that no sweep has."""
+    path = min((folder / "cohorts").glob("*.cohort"))
+    tables = cohort_files.decode(path.read_bytes(), path.stem)
+    path.write_bytes(cohort_files.encode(path.stem, {**tables, "more": tables["runs"]}))
+
+
 def column(name, values):
     """Another column; ``values`` of a number of rows."""
     return lambda rows: rows.set_column(rows.column_names.index(name), name, pa.array(values(len(rows))))
@@ -169,6 +176,8 @@ FORGERIES = {
     "whole numbers for a loss": table("curves", column("train_loss", range)),
     "no optimizers": table("runs", column("optimizer", lambda rows: [None] * rows)),
     "no seconds": table("timings", lambda rows: rows.drop_columns(["compile_seconds"])),
+    "no stages": table("runs", lambda rows: rows.drop_columns(["stage"])),
+    "a table more": more_tables,
     "runs twice": table("runs", lambda rows: pa.concat_tables([rows, rows])),
     "no rows": table("runs", lambda rows: rows.slice(0, 0)),
     "a column twice": table("runs", lambda rows: rows.append_column("lr", rows["lr"])),

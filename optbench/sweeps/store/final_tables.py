@@ -42,13 +42,14 @@ def write_tables(files: CohortFiles, pairs: Pairs, target: Path) -> None:
                 add[name](_placed(entry, tables[name]) if name == "runs" else tables[name])
 
 
-def read_runs(files: CohortFiles, pairs: Pairs, wanted: Callable[[str], bool]) -> pd.DataFrame:
-    """Return the runs of these cohorts, whose files were verified: the columns whose names are ``wanted``."""
+def read_runs(files: CohortFiles, pairs: Pairs) -> pd.DataFrame:
+    """Return the runs of these cohorts, whose files were verified, without their cohorts' ids and last weights."""
     parts = [_placed(entry, files.table(cohort_id, "runs")) for entry, cohort_id in pairs]
     if not parts:
         return pd.DataFrame(columns=list(columns.RUNS))
     runs = pa.concat_tables(parts, promote_options="default")
-    return runs.select([name for name in _union("runs", [runs.schema]).names if wanted(name)]).to_pandas()
+    names = [name for name in _union("runs", [runs.schema]).names if name != "cohort_id" and not name.startswith("w_")]
+    return runs.select(names).to_pandas()
 
 
 def _placed(entry: Entry, runs: pa.Table) -> pa.Table:

@@ -204,10 +204,7 @@ class Store:
 
     def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
         """Return the runs that are there, in the order of the plan; only: those of these cohorts."""
-        sources = self._sources(only)
-        return final_tables.read_runs(
-            self.files, sources, lambda name: name != "cohort_id" and not name.startswith("w_")
-        )
+        return final_tables.read_runs(self.files, self._sources(only))
 
     def _sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
         sources = self._manifest.sources(self.files.ids())
