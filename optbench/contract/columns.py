@@ -1,7 +1,7 @@
 """The fixed columns of the tidy tables, one list a table; hyperparameters and metrics have columns beside them.
 
 All else follows from these lists: the order of the columns, their types in the files, what a reader demands of a table.
-A new column of ``curves`` that a step measures is a line in `TABLES`, and an array of its name in the engine's outcome.
+A new column of ``curves`` is a line in `TABLES`, and an entry in ``measures`` of the engine's outcome.
 """
 
 from typing import Literal, NamedTuple
@@ -17,7 +17,7 @@ class Column(NamedTuple):
     least: int = 0
     """The least value of an integer."""
     per_step: bool = False
-    """Of ``curves``: the engine's outcome has an array of this name, empty at step 0."""
+    """Of ``curves``: ``measures`` of the engine's outcome has it, empty at step 0."""
 
 
 TABLES: dict[str, tuple[Column, ...]] = {
