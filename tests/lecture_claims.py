@@ -37,7 +37,7 @@ def check(claim, tables, expected):
     """The verdict on the tables is as expected, and they can be drawn."""
     outcome = claim.judged(tables)
     assert outcome.verdict == expected
-    with drawing.theme():
+    with drawing.styled():
         assert claim.figure(tables, outcome).axes
     return outcome
 

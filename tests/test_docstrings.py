@@ -19,7 +19,7 @@ import pytest
 
 import optbench
 from optbench import figures
-from optbench.figures import styles
+from optbench.figures import style
 
 SECTIONS = ("Args", "Returns", "Raises", "Example", "Source")
 PUBLIC = sorted(set(optbench.__all__) - {"__version__"})
@@ -230,7 +230,7 @@ def test_examples_are_true(home, tmp_path, monkeypatch):
     """The doctests of every module that holds a public name; they may use all of these, and leave no file behind."""
     monkeypatch.chdir(tmp_path)
     names = {name: getattr(optbench, name) for name in PUBLIC}
-    with styles.apart():
+    with style.detached():
         found = doctest.testmod(
             importlib.import_module(home), extraglobs={"optbench": optbench, "np": np, **names},
             optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL,

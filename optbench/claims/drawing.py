@@ -1,67 +1,22 @@
 """Drawing for the figures of claims: the style of all figures, single panels, and numbers with intervals."""
 
-from optbench.figures.average_weights import draw_weights
-from optbench.figures.batch_steps import draw_scaling
-from optbench.figures.cost_wiggles import draw_noise
-from optbench.figures.evidence import Walk
-from optbench.figures.frame import axes
-from optbench.figures.loss_curves import draw_band
-from optbench.figures.moving_averages import draw_averages
-from optbench.figures.schedule_curves import draw_factors
-from optbench.figures.style import (
-    BLACK,
-    GRAY,
-    LEGEND_SIZE,
-    PALE,
-    PANEL_TITLE,
-    TITLE_SIZE,
-    draw_line,
-    legend,
-    legend_width,
-    log_ticks,
-    look,
-    new_figure,
-    panel_title,
-    text_width,
-    theme,
-)
-from optbench.figures.trajectories import Scene, draw_contours, draw_marks, draw_walk
+from optbench.figures.averages_and_schedules import draw_averages, draw_factors, draw_weights
+from optbench.figures.batch_sizes import draw_noise, draw_scaling
+from optbench.figures.data import Trajectory
+from optbench.figures.fonts import text_width
+from optbench.figures.loss_curves import draw_bands
+from optbench.figures.panels import axes, draw_line, legend_width, log_ticks, new_figure, panel_title, set_legend
+from optbench.figures.style import BLACK, GRAY, LEGEND_SIZE, PALE, PANEL_TITLE, TITLE_SIZE, line_style, styled
+from optbench.figures.trajectories import Scene, draw_contours, draw_marks, draw_path
 
 __all__ = [
-    "BLACK",
-    "GRAY",
-    "INK",
-    "LEGEND_SIZE",
-    "PALE",
-    "PANEL_TITLE",
-    "TITLE_SIZE",
-    "Scene",
-    "Walk",
-    "axes",
-    "draw_averages",
-    "draw_band",
-    "draw_contours",
-    "draw_factors",
-    "draw_interval",
-    "draw_line",
-    "draw_marks",
-    "draw_noise",
-    "draw_scaling",
-    "draw_walk",
-    "draw_weights",
-    "legend",
-    "legend_width",
-    "log_axes",
-    "log_ticks",
-    "look",
-    "new_figure",
-    "panel",
-    "panel_title",
-    "text_width",
-    "theme",
-]
+    "BLACK", "GRAY", "INK", "LEGEND_SIZE", "PALE", "PANEL_TITLE", "TITLE_SIZE", "Scene", "Trajectory", "axes",
+    "draw_averages", "draw_bands", "draw_contours", "draw_factors", "draw_interval", "draw_line", "draw_marks",
+    "draw_noise", "draw_path", "draw_scaling", "draw_weights", "legend_width", "line_style", "log_axes", "log_ticks",
+    "new_figure", "panel", "panel_title", "set_legend", "styled", "text_width",
+]  # fmt: skip
 
-INK = (BLACK, *(look(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
+INK = (BLACK, *(line_style(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
 """The plain method black, then the colors of the others."""
 
 

@@ -22,7 +22,7 @@ from optbench.claims.page import write_page
 from optbench.claims.record import Budget, Claim, Outcome, Paper, Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.engine.run import side_by_side
-from optbench.figures import styles
+from optbench.figures import style
 from optbench.report.tables import csv_text
 from optbench.sweeps.provenance import environment
 from optbench.sweeps.store.files import write_text
@@ -87,7 +87,7 @@ def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
         with side_by_side():
             tables = claim.experiment(budget)
         verdict = claim.judged(tables)
-        with styles.apart(), styles.styled():
+        with style.detached(), style.styled():
             figure = claim.figure(dict(tables), verdict)
             _save_figure(figure, folder / "figures" / claim.id, claim)
     except OSError:

@@ -122,14 +122,14 @@ def _draw(path: Path, series: Series, averages: dict, bias_correction: bool) -> 
     import numpy as np
 
     from optbench.contract.version import __version__
-    from optbench.figures import style, styles
-    from optbench.figures.moving_averages import draw_averages
+    from optbench.figures import style
+    from optbench.figures.averages_and_schedules import draw_averages
     from optbench.sweeps.provenance import typed_command
 
     if np.abs(series.values).max() > _LARGEST:
         raise OptbenchError(f"cannot draw {str(path)!r}: no axis holds numbers beyond {_LARGEST:g}")
     kind = "with" if bias_correction else "without"
-    with styles.apart(), styles.styled():
+    with style.detached(), style.styled():
         ax = draw_averages(
             None, series.rows if series.dates is None else series.dates, series.values, averages, name=series.name,
             title=f"{series.name}: exponentially weighted averages, {kind} bias correction",

@@ -1,13 +1,20 @@
-"""Tables -> figures, by matplotlib and seaborn.
+"""Tables -> figures, by seaborn on matplotlib axes.
 
 Draws what analysis computes, on axes that are given or new; reads no folder. The names below load on first use, so
-that who draws nothing does not wait for matplotlib.
+that commands that draw nothing do not wait for matplotlib.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from optbench.contract.errors import unknown
+
+if TYPE_CHECKING:
+    from optbench.figures.data import Tables
 
 __all__ = [
     "Plot", "animate_paths", "batch_scaling", "best_of_n", "critical_difference", "curves", "divergence", "ewa",
@@ -18,34 +25,58 @@ __all__ = [
 OF_RESULTS = {
     "curves": "loss_curves",
     "rates": "learning_rates",
-    "heatmap": "batch_and_schedule",
+    "heatmap": "maps",
+    "divergence": "maps",
     "paths": "trajectories",
-    "best_of_n": "tuning_value",
-    "profiles": "profile_bands",
+    "best_of_n": "comparisons",
+    "profiles": "comparisons",
+    "time_per_step": "comparisons",
     "critical_difference": "rank_diagram",
-    "batch_scaling": "batch_steps",
-    "divergence": "divergence_map",
-    "time_per_step": "dimension_times",
-    "noise": "cost_wiggles",
+    "batch_scaling": "batch_sizes",
+    "noise": "batch_sizes",
 }
-"""Functions whose first argument is results: they are what ``results.plot`` offers, too."""
+"""Functions whose first argument is results: ``results.plot`` offers them, too."""
 _OTHERS = {
-    "schedules": "schedule_curves",
-    "ewa": "moving_averages",
-    "ewa_weights": "average_weights",
-    "animate_paths": "animation",
-    "styled": "styles",
-    "Plot": "accessor",
+    "schedules": "averages_and_schedules",
+    "ewa": "averages_and_schedules",
+    "ewa_weights": "averages_and_schedules",
+    "animate_paths": "trajectories",
+    "styled": "style",
 }
+
+
+class Plot:
+    """The functions of `optbench.figures` that take results, with these as the first argument."""
+
+    def __init__(self, results: Tables):
+        self._results = results
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name not in OF_RESULTS:
+            raise AttributeError(str(unknown("figure", name, OF_RESULTS)))
+        function, results = _function(name), self._results
+
+        @wraps(function)
+        def draw(*arguments: Any, **keywords: Any) -> Any:
+            return function(results, *arguments, **keywords)
+
+        return draw
+
+    def __dir__(self) -> list[str]:
+        return sorted(OF_RESULTS)
+
+
+def _function(name: str) -> Any:
+    return getattr(import_module(f"{__name__}.{(OF_RESULTS | _OTHERS)[name]}"), name)
 
 
 def __getattr__(name: str) -> Any:
-    home = {**OF_RESULTS, **_OTHERS}.get(name)
-    if home is None:
+    if name not in OF_RESULTS and name not in _OTHERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+    globals()[name] = _function(name)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

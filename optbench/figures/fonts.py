@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager, get_font
 from matplotlib.ft2font import FT2Font, LoadFlags
 
-FONT = "DejaVu Sans"  # comes with matplotlib, so figures look the same everywhere
+FONT = "DejaVu Sans"  # comes with matplotlib, so figures are the same everywhere
 SCRIPTS = {"Korean": "한글값학률", "Chinese": "中文步长", "Japanese": "あア学習率"}
 """Letters that a font of the script has."""
 _LIKELY = (

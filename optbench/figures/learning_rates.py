@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from optbench.figures import frame, style, styles
-from optbench.figures.evidence import Evidence, Tables
+from optbench.figures import panels, selection, style
+from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.loss_curves import START
 from optbench.wording import labels
 
-STRIP = 0.1  # share of the height that holds what has no place on the axis: medians that diverged
+# Share of the height: it holds medians that diverged, which have no place on the axis
+STRIP = 0.1
 DIVERGED = "diverged"
 
 
 def rates(
-    results: Tables | Evidence,
+    results: Tables | ReportData,
     problem: str | None = None,
     *,
     optimizers: Iterable[str] | None = None,
@@ -46,56 +47,73 @@ def rates(
         >>> optbench.figures.rates(sweep(small, seeds=3)).get_xlabel()
         'learning rate'
     """
-    evidence = frame.evidence_of(results)
-    problem = frame.problem_of(evidence, problem)
-    looks, names = frame.looks_of(evidence, problem, optimizers), evidence.names
-    by_rate = evidence.by_rate[evidence.by_rate["problem"] == problem]
-    gray = by_rate["optimizer"].nunique() - len(looks)
-    legend = [DIVERGED, *(names[name] for name in looks), START, style.others(gray)]
-    with frame.axes(ax, frame.titled("Final loss against learning rate", problem), legend) as ax:
-        _draw(ax, by_rate, evidence.start(problem), looks, names, gray)
+    data = report_data(results)
+    problem = selection.problem_of(data, problem)
+    styles, names = selection.styles_of(data, problem, optimizers), data.names
+    by_rate = data.by_rate[data.by_rate["problem"] == problem]
+    gray = by_rate["optimizer"].nunique() - len(styles)
+    legend = [DIVERGED, *(names[name] for name in styles), START, panels.others(gray)]
+    with panels.axes(ax, panels.titled("Final loss against learning rate", problem), legend) as ax:
+        _draw(ax, by_rate, data.start(problem), styles, names)
     return ax
 
 
-def _draw(ax: Axes, by_rate: pd.DataFrame, start: float, looks: dict, names: dict, gray: int) -> None:
+def _draw(ax: Axes, by_rate: pd.DataFrame, start: float, styles: Mapping[str, dict], names: dict) -> None:
     known = bool(np.isfinite(start))
     table, log = _table(by_rate, start)
-    front = table[table["optimizer"].isin(list(looks))]
+    front = table[table["optimizer"].isin(list(styles))]
     bottom, top, middle, upper = _limits(front, start, log)
     if front["lost"].any():
         ax.axhspan(top, upper, color="#f3dfdb", zorder=0.5, linewidth=0, label=DIVERGED)
 
     rates = np.unique(table.loc[~table["level"], "lr"].to_numpy())
     gap = float(np.log10(rates[1:] / rates[:-1]).min()) if len(rates) > 1 else 0.5
-    left, end = rates[0] / 10 ** (0.6 * gap), rates[-1] * 10 ** (0.6 * gap)
-    # What has no rate to choose stands in the middle, at the height of its line.
-    table.loc[table["level"], "lr"] = np.sqrt(left * end)
-    parts = dict(iter(table.sort_values("lr", kind="stable").groupby("optimizer", sort=False)))
-    for place, name in enumerate(looks):
-        # Each optimizer is moved a little along the axis, so that bars and markers stand side by side.
-        side = gap * (place - (len(looks) - 1) / 2) / len(looks)
-        _draw_optimizer(ax, parts[name], looks[name], names[name], side, (bottom, top, middle))
-    if gray:
-        lines = [_gray_line(part, (left, end)) for name, part in parts.items() if name not in looks]
-        style.draw_others(ax, lines, gray)
+    ends = rates[0] / 10 ** (0.6 * gap), rates[-1] * 10 ** (0.6 * gap)
+    # An optimizer without a rate to choose stands in the middle, at the height of its line.
+    table.loc[table["level"], "lr"] = np.sqrt(ends[0] * ends[1])
+    # Each optimizer is moved a little along the axis, so that bars and markers stand side by side.
+    side = {name: gap * (place - (len(styles) - 1) / 2) / len(styles) for place, name in enumerate(styles)}
+    moved = table["optimizer"].map(side).fillna(0.0)
+    table = table.assign(
+        lr=table["lr"] * 10 ** (np.where(table["lost"], 0.75, 0.35) * moved),
+        median=table["median"].mask(table["lost"]),
+        low=table["low"].clip(bottom, top), high=table["high"].clip(bottom, top),
+    )  # fmt: skip
+    panels.draw_lines(ax, _with_level_ends(table, styles, ends), "lr", "median", styles, names, interval="bars")
+    ax.set(xscale="log", yscale="log" if log else "linear")
+    size = style.current().lines
+    for name, of_line in styles.items():
+        part, color = table[table["optimizer"] == name], of_line["color"]
+        dots = {"linestyle": "none", "marker": of_line["marker"], "markersize": 5.4 * size, "zorder": 4, "color": color}
+        some = part[(part["failures"] > 0) & ~part["lost"]]
+        ax.plot(some["lr"], some["median"], **dots, markerfacecolor="white", markeredgewidth=1.2 * size)
+        lost = part[part["lost"]]
+        ax.plot(lost["lr"], np.full(len(lost), middle), **dots, markeredgecolor="white", markeredgewidth=0.6 * size)
+        for height in part.loc[part["level"] & ~part["lost"], "median"]:
+            ax.axhline(height, color=color, linewidth=1.5 * size, zorder=2.5).set_dashes(of_line["dashes"] or ())
     if known and bottom < start < top:
-        style.draw_level(ax, start, START)
-    ax.set(xscale="log", yscale="log" if log else "linear", ylim=(bottom, upper), xlabel="learning rate")
-    if log:
-        style.log_ticks(ax.yaxis, bottom, upper)
+        panels.draw_level(ax, start, START)
+    ax.set(xlim=ends, ylim=(bottom, upper), xlabel="learning rate")
     ax.set_ylabel("suboptimality, last fifth" if known else "training loss, last fifth")
-    ax.set_xlim(left, end)
-    style.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
+    if log:
+        panels.log_ticks(ax.yaxis, bottom, upper)
+    panels.log_ticks(ax.xaxis, *ends, plain=True)
 
 
 def without_rates(by_rate: pd.DataFrame) -> pd.Series:
-    """For each row, whether its optimizer was given a single rate where others were given several: a baseline."""
+    """Return for each row whether its optimizer was given a single rate where others were given several: a baseline."""
     count = by_rate.groupby(["problem", "optimizer"], sort=False)["lr"].transform("nunique")
     return (count == 1) & (count.groupby(by_rate["problem"]).transform("max") > 1)
 
 
+def _with_level_ends(table: pd.DataFrame, styles: Mapping[str, dict], ends: tuple[float, float]) -> pd.DataFrame:
+    """Return the table with baselines in gray from one end of the axis to the other."""
+    gray = table["level"] & ~table["optimizer"].isin(list(styles))
+    return pd.concat([table[~gray], *(table[gray].assign(lr=end) for end in ends)])
+
+
 def _table(by_rate: pd.DataFrame, start: float) -> tuple[pd.DataFrame, bool]:
-    """The rows with `lost` (no place on the axis) and `level` (no rate), nothing under the floor; is the axis log."""
+    """Return the rows with `lost` (no place on the axis) and `level` (no rate to choose), and whether to use logs."""
     ceiling = 1e3 * start if np.isfinite(start) and start > 0 else np.inf
     lost = ~(np.isfinite(by_rate["median"]) & (by_rate["median"] <= ceiling))
     table = by_rate.assign(lost=lost, level=without_rates(by_rate))
@@ -106,38 +124,10 @@ def _table(by_rate: pd.DataFrame, start: float) -> tuple[pd.DataFrame, bool]:
     return table, log
 
 
-def _draw_optimizer(ax, part: pd.DataFrame, look: dict, text: str, side: float, heights: tuple) -> None:
-    """One optimizer, moved by a share of `side` decades; heights: of the axis' ends, and of the strip for the lost."""
-    bottom, top, middle = heights
-    lines = styles.current().lines
-    lost, some = part["lost"].to_numpy(), (part["failures"] > 0).to_numpy()
-    x, median = part["lr"].to_numpy() * 10 ** (0.35 * side), part["median"].to_numpy()
-    line = style.draw_line(ax, x, np.where(lost, np.nan, median), look, text, zorder=3)
-    if part["level"].any() and not lost.any():
-        ax.axhline(median[0], color=look["color"], linewidth=line.get_linewidth(), zorder=2.5).set_dashes(
-            look["dashes"]
-        )
-    under, over = (np.clip(part[end].to_numpy(), bottom, top)[~lost] for end in ("low", "high"))
-    ax.vlines(x[~lost], under, over, color=look["color"], linewidth=1.0 * lines, alpha=0.5, zorder=2)
-    dots = {"linestyle": "none", "marker": look["marker"], "markersize": 5.4 * lines, "zorder": 4}
-    ax.plot(
-        x[some & ~lost], median[some & ~lost], **dots, markerfacecolor="white", markeredgecolor=look["color"],
-        markeredgewidth=1.2 * lines,
-    )  # fmt: skip
-    apart = part["lr"].to_numpy()[lost] * 10 ** (0.75 * side)
-    white = {"markeredgecolor": "white", "markeredgewidth": 0.6 * lines}
-    ax.plot(apart, np.full(lost.sum(), middle), **dots, color=look["color"], **white)
-
-
-def _gray_line(part: pd.DataFrame, ends: tuple[float, float]) -> tuple:
-    x, median = part["lr"].to_numpy(), np.where(part["lost"], np.nan, part["median"])
-    return (ends, np.repeat(median, 2)) if part["level"].any() else (x, median)
-
-
 def _limits(table: pd.DataFrame, start: float, log: bool) -> tuple[float, float, float, float]:
-    """(bottom, top, middle of the strip, its upper end); the last two are top where nothing was lost.
+    """Return (bottom, top, middle of the strip, its upper end); the last two are top where nothing was lost.
 
-    All medians, and their intervals as far as those do not flatten the medians.
+    The axis shows all medians, and their intervals as far as those do not flatten the medians.
     """
     shown = table[~table["lost"]]
     if shown.empty:

@@ -1,126 +1,306 @@
-"""Figures of many panels, one for each optimizer: what a page shows of heatmaps and paths."""
+"""Panels of figures and what most of them have: lines and intervals by seaborn, legends, guides, log ticks."""
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.figure import Figure
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from optbench.analysis import every_setting
-from optbench.figures import batch_and_schedule, divergence_map, style, styles, trajectories
-from optbench.figures.evidence import Evidence
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from optbench.contract.errors import OptbenchError
+from optbench.figures.fonts import families, fitting, text_width
+from optbench.figures.style import FOOT_INCHES, GRAY, LEGEND_SIZE, PALE, current, figure_of, for_axes, for_figure
 from optbench.wording import labels
 
-# SIDE, Inches: by eye
-# GAP, Inches: by eye
-SIDE, GAP = 2.0, 0.24
+# Letters: dashes and a marker of a legend can be distinguished
+_HANDLE = 3.2
+# Inches: the foot has room for the version and the start of the command
+_LEAST_WIDTH = 5.2
+# Points: the smallest title of a panel, beside one of usual size
+_SMALLEST_TITLE = 5.5 / 8.5
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def heatmaps(evidence: Evidence, problem: str) -> Figure:
-    """Batch size x schedule of all optimizers in color, in one scale of colors."""
-    now, names = styles.current(), evidence.names
-    optimizers = list(evidence.looks[problem])
-    cells = batch_and_schedule.cells_of(evidence, problem, optimizers)
-    size = batch_and_schedule.inches(cells)
-    left, right = batch_and_schedule.label_inches(cells, evidence.short) + 0.1, 0.9 * now.zoom
-    wide, tall = style.balanced(len(optimizers), _columns(size[0] + 0.12, left + right, 5))
-    title = max(style.text_width(names[name], now.panel) for name in optimizers)
-    gap = 0.12 if wide == 1 else min(max(0.12, title + 0.08 - size[0]), 0.3)
-    figure, grid = style.new_figure(
-        size, tall, wide, left=left, right=right, top=_top(now), bottom=0.42 * now.zoom, gap=(gap, 0.5 * now.zoom),
-        title=f"Batch size × schedule: {labels.shorten(problem, 60)}",
+@contextmanager
+def axes(
+    ax: Axes | None,
+    title: str = "",
+    legend: Iterable[str] = (),
+    height: float = 1.0,
+    left: float = 0.75,
+    right: float = 0.12,
+    width: float | None = None,
+) -> Iterator[Axes]:
+    """Yield the axes that are given, or those of a new figure of a good size, in the style of the context.
+
+    At the end what was drawn with a label gets a legend: beside or below the panel of a new figure, inside axes that
+    are given.
+
+    title: of a new figure; legend: its texts, which room is made for; height: of the panel, as a multiple of the
+    usual; left, right: inches beside the panel, right where no legend stands; width: of the figure, by default the
+    style's.
+    """
+    if ax is not None:
+        if not isinstance(ax, Axes):
+            raise OptbenchError(f"ax must be an Axes of matplotlib, not {type(ax).__name__}")
+        with for_axes() as now:
+            yield ax
+            handles, texts = ax.get_legend_handles_labels()
+            if handles:
+                box: dict = {"frameon": True, "framealpha": 0.8, "edgecolor": "none", "labelspacing": 0.3}
+                ax.legend(handles, texts, fontsize=now.legend, handlelength=2.6, loc="best", **box)
+        return
+    with for_figure() as now:
+        texts, below = tuple(filter(None, legend)), now.width < 5  # a column has no room beside the panel
+        left, right, bottom = left * now.scale, right * now.scale, 0.5 * now.scale
+        if texts and below:
+            bottom += legend_height(texts, now.width)
+        elif texts:
+            right = legend_width(texts)
+        if width is None:  # a long legend does not squeeze the panel
+            width = max(now.width, left + right + 0.4 * now.width)
+        figure, grid = new_figure(
+            (width - left - right, height * now.height), left=left, right=right, title=title, detached=False,
+            top=(0.38 if now.titled else 0.1) * now.scale, bottom=bottom,
+        )  # fmt: skip
+        yield grid[0, 0]
+        if grid[0, 0].get_legend_handles_labels()[0]:
+            set_legend(figure, grid[0, 0], below=below)
+
+
+def titled(words: str, problem: str) -> str:
+    """Return the title of a figure of one problem."""
+    return f"{words}: {labels.shorten(problem, 60)}"
+
+
+def new_figure(
+    panel: tuple[float, float], rows: int = 1, columns: int = 1, left: float = 0.1, right: float = 0.1,
+    top: float = 0.1, bottom: float = 0.1, gap: tuple[float, float] = (0.1, 0.1), title: str = "",
+    detached: bool = True, **share: Any,
+) -> tuple[Figure, np.ndarray]:  # fmt: skip
+    """Return a figure around a grid of panels of exactly `panel` = (width, height) inches, and the array of axes.
+
+    left, right, top, bottom: inches around the grid, for labels, legend and titles; gap: inches between panels. Room
+    for the foot is added. Sizes are given, for matplotlib's layout engines take longer than the drawing.
+    """
+    now = current()
+    wide, tall = panel[0] * columns + gap[0] * (columns - 1), panel[1] * rows + gap[1] * (rows - 1)
+    width = left + wide + right
+    if now.titled:
+        width = max(width, text_width(title, now.title) + 0.2, _LEAST_WIDTH)
+        bottom += FOOT_INCHES
+    height = bottom + tall + top
+    figure = Figure(figsize=(width, height)) if detached else figure_of(width, height)
+    place = {"left": left / width, "right": (left + wide) / width, "bottom": bottom / height, "top": 1 - top / height}
+    place |= {"wspace": gap[0] / panel[0], "hspace": gap[1] / panel[1]}
+    grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw=place, **share)
+    for ax in grid.flat:  # ticks that are made after the style's context would have the user's settings
+        ax.tick_params(labelsize=now.tick, labelfontfamily=list(families()))
+        ax.grid(True, color="#e3e3e3", linewidth=0.6)
+    if now.titled:
+        figure.text(0.1 / width, 1 - 0.08 * now.scale / height, title, fontsize=now.title, va="top", ha="left")
+    return figure, grid
+
+
+def panel_for_each(
+    names: Sequence[str], panel: tuple[float, float], title: str, axis: tuple[str, str], left: float, most: int = 5,
+    right: float = 0.2, gap: tuple[float | None, float] = (None, 0.5), bottom: float = 0.45, **share: Any,
+) -> tuple[Figure, list[Axes]]:  # fmt: skip
+    """Return a figure with a panel for each name, which is its title, at most `most` in a row, and the panels.
+
+    axis: labels of x, at the lowest panel of each column, and of y, at the first of each row; gap: inches between
+    panels, None: as wide as `left`, where every panel has labels of its own; the rest is as of `new_figure`.
+    """
+    now = current()
+    between = left if gap[0] is None else gap[0]
+    most = max(1, min(most, int((now.widest - left - right + between) / (panel[0] + between))))
+    rows = -(-len(names) // most)
+    columns = -(-len(names) // rows)  # rows are about equally full
+    figure, grid = new_figure(
+        panel, rows, columns, left, right, top=(0.58 if now.titled else 0.25) * now.scale, title=title,
+        bottom=bottom * now.scale, gap=(between, gap[1] * now.scale), **share,
     )  # fmt: skip
-    for place, ax in enumerate(grid.flat):
-        if place >= len(optimizers):
-            ax.set_visible(False)
-            continue
-        name = optimizers[place]
-        batch_and_schedule.draw_cells(ax, evidence, cells, name)
-        style.panel_title(ax, names[name], size[0] + gap - 0.06 if wide > 1 else np.inf)
-        if place + wide >= len(optimizers):
-            ax.set_xlabel("batch size", fontsize=now.panel)
-        if place % wide:
-            ax.set_yticklabels([])
-    batch_and_schedule.draw_scale(grid[0, -1], cells)
-    return figure
+    for ax in grid.flat[len(names) :]:
+        ax.set_visible(False)
+    panels = list(grid.flat[: len(names)])
+    for place, (name, ax) in enumerate(zip(names, panels, strict=True)):
+        panel_title(ax, name, panel[0] + between - 0.06 if columns > 1 else np.inf)
+        ax.tick_params(labelsize=now.small, labelbottom=not share or place + columns >= len(names))
+        if place + columns >= len(names):
+            ax.set_xlabel(axis[0], fontsize=now.panel)
+        if place % columns == 0:
+            ax.set_ylabel(axis[1], fontsize=now.panel)
+    return figure, panels
 
 
-def paths(evidence: Evidence, problem: str) -> Figure:
-    """Paths over the contours, a panel for each optimizer in color."""
-    now, names, looks = styles.current(), evidence.names, evidence.looks[problem]
-    scene = trajectories.scene_of(evidence, problem, looks)
-    optimizers = [name for name in looks if name in scene.walks]
-    side = min(SIDE * now.zoom, (now.widest - 0.77 * now.zoom) / 3 - GAP)
-    wide, tall = style.balanced(len(optimizers), _columns(side + GAP, 0.77 * now.zoom, 4))
-    left, zoom = 0.62 * now.zoom, now.zoom
-    figure, grid = style.new_figure(
-        (side, side), tall, wide, left=left, right=0.15 * zoom, top=_top(now), bottom=0.72 * zoom,
-        gap=(GAP, 0.36 * zoom), sharex=True, sharey=True,
-        title=f"Paths over the loss: {labels.shorten(problem, 60)} (seed {scene.seed})",
-    )  # fmt: skip
-    marks: list = []
-    for place, ax in enumerate(grid.flat):
-        if place >= len(optimizers):
-            ax.set_visible(False)
-            continue
-        name = optimizers[place]
-        walk = scene.walks[name]
-        trajectories.draw_contours(ax, scene)
-        trajectories.draw_walk(ax, walk, looks[name], scene)
-        marks = trajectories.draw_marks(ax, scene)
-        ax.set(xlim=scene.across, ylim=scene.along)
-        ax.grid(False)
-        lowest_of_column = place + wide >= len(optimizers)
-        ax.tick_params(labelsize=now.small, labelbottom=lowest_of_column)
-        style.panel_title(ax, names[name] + trajectories.remark(walk, scene), side + GAP - 0.06)
-        ax.set_xlabel("w₁" if lowest_of_column else "", fontsize=now.tick)
-        if place % wide == 0:
-            ax.set_ylabel("w₂", fontsize=now.tick, rotation=0, labelpad=8)
-    foot = style.FOOT_INCHES if now.told else 0.0
+def panel_title(ax: Axes, text: str, room: float) -> None:
+    """Set the title of a panel that has `room` inches for it: smaller where it must be, then cut."""
+    usual = current().panel
+    points, least = min(usual, usual * room / text_width(text, usual)), _SMALLEST_TITLE * usual
+    if points < least:
+        points, text = least, fitting(text, least, room)
+    ax.set_title(text, fontsize=points, pad=4)
+
+
+def draw_lines(
+    ax: Axes, table: pd.DataFrame, x: str, y: str, styles: Mapping[str, dict], texts: dict[str, str],
+    interval: str = "", marks: int = 0, **keywords: Any,
+) -> None:  # fmt: skip
+    """Draw a line for each optimizer in `styles`, and the others of the table thin and gray under one label.
+
+    table: a row a point, with the column optimizer; points that are not finite are left out. texts: the labels.
+    interval: "band" or "bars", from the columns low to high. marks: about so many markers a line, none beside those of
+    the other lines; 0: one at each point. keywords: those of `Axes.plot`.
+    """
+    lines = current().lines
+    table = table[np.isfinite(table[y].to_numpy(dtype=np.float64))]
+    parts = {name: part for name, part in table.groupby("optimizer", sort=False) if name in styles}
+    names, first = [name for name in styles if name in parts], len(ax.lines)
+    form: dict = {"linewidth": 1.5 * lines, "markersize": 5.4 * lines, "zorder": 3}
+    form |= {"markeredgewidth": 0.6 * lines, "markeredgecolor": "white"}
+    if names:
+        mine = {what: {name: styles[name][what] for name in names} for what in ("color", "marker", "dashes")}
+        sns.lineplot(
+            pd.concat([parts[name] for name in names]), x=x, y=y, hue="optimizer", style="optimizer", hue_order=names,
+            style_order=names, palette=mine["color"], markers=mine["marker"], dashes=mine["dashes"], estimator=None,
+            errorbar=None, legend=False, ax=ax, **form | keywords,
+        )  # fmt: skip
+    for place, (name, line) in enumerate(zip(names, list(ax.lines)[first:], strict=True)):
+        part, color = parts[name].sort_values(x, kind="stable"), styles[name]["color"]
+        line.set_label(texts[name])
+        if marks:
+            every = max(1, len(part) // marks)
+            line.set_markevery((min(place * every // len(names), len(part) - 1), every))
+        if interval:
+            low, high = (part[end].where(np.isfinite(part[end]), part[y]) for end in ("low", "high"))
+        if interval == "band":
+            step = "post" if "drawstyle" in keywords else None
+            edge = {"facecolor": (color, 0.1), "edgecolor": (color, 0.4), "linewidth": 0.6 * lines}
+            ax.fill_between(part[x], low, high, step=step, zorder=2, gid=f"band {name}", **edge)
+        elif interval == "bars":
+            ax.vlines(part[x], low, high, color=color, linewidth=lines, alpha=0.5, zorder=2)
+    for name in [name for name in styles if name not in parts]:  # for the legend
+        color, marker = styles[name]["color"], styles[name]["marker"]
+        line = ax.plot([], [], color=color, marker=marker, label=texts[name], **form)[0]
+        line.set_dashes(styles[name]["dashes"] or ())
+    gray = table[~table["optimizer"].isin(list(styles))]
+    if len(gray):
+        thin = {"color": PALE, "linewidth": 0.7 * lines, "zorder": 1.5, "drawstyle": keywords.get("drawstyle")}
+        sns.lineplot(gray, x=x, y=y, units="optimizer", estimator=None, errorbar=None, legend=False, ax=ax, **thin)
+        ax.lines[-1].set_label(others(gray["optimizer"].nunique()))
+
+
+def draw_line(ax: Axes, x: Any, y: Any, style: dict, label: str, **keywords: Any) -> Line2D:
+    """Draw one line in a line style, as `draw_lines` does."""
+    table = pd.DataFrame({"x": np.asarray(x), "y": np.asarray(y), "optimizer": label})
+    draw_lines(ax, table, "x", "y", {label: style}, {label: label})
+    line = ax.lines[-1]
+    line.set(**keywords)
+    return line
+
+
+def draw_level(ax: Axes, height: float, label: str) -> None:
+    """Draw a dotted gray line at a height that others are read against."""
+    ax.axhline(height, color=GRAY, label=label, zorder=1, linewidth=0.9 * current().lines, linestyle=(0, (1, 2)))
+
+
+def draw_guide(ax: Axes, x: Any, y: Any, label: str) -> None:
+    """Draw a dashed gray line of a law that others are read against."""
+    ax.plot(x, y, color=GRAY, linewidth=current().lines, linestyle=(0, (4, 3)), label=label, zorder=1)
+
+
+def draw_note(ax: Axes, text: str) -> None:
+    """Say in axes why they have nothing to show."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=GRAY)
+
+
+def others(count: int) -> str:
+    """Return the legend's text for optimizers in gray; empty for none."""
+    return f"{count} other{'' if count == 1 else 's'}" if count else ""
+
+
+def fitting_label(ax: Axes, text: str) -> str:
+    """Return the label of the y axis, cut where the axes are not as tall."""
+    return fitting(text, current().label, ax.bbox.height / ax.get_figure(root=True).dpi + 0.3)
+
+
+def set_legend(figure: Figure, ax: Axes, title: str | None = None, below: bool = False) -> None:
+    """Set the legend of `ax` in the margin at its right, top aligned; or below it, in columns."""
+    box, points = ax.get_position(), current().legend
+    handles, texts = ax.get_legend_handles_labels()
+    columns = _legend_columns(texts, figure.get_figwidth()) if below else 1
+    place = (box.x1 + 0.1 / figure.get_figwidth(), box.y1 + 0.06 / figure.get_figheight())
+    if below:
+        place = (0.5, 0.03 / figure.get_figheight())
     figure.legend(
-        handles=marks, loc="lower left", ncols=4, fontsize=now.legend, borderpad=0, borderaxespad=0,
-        bbox_to_anchor=(left / figure.get_figwidth(), (foot + 0.05) / figure.get_figheight()),
+        handles, texts, loc="lower center" if below else "upper left", bbox_to_anchor=place, fontsize=points,
+        handlelength=_HANDLE, borderpad=0, borderaxespad=0, title=title, alignment="left", title_fontsize=points,
+        ncols=columns, columnspacing=1.0, labelspacing=0.3 if below else 0.5,
     )  # fmt: skip
-    return figure
 
 
-def divergences(evidence: Evidence, problem: str) -> Figure:
-    """The share of runs that diverged, rate x batch size, a panel for each optimizer in color."""
-    now, names = styles.current(), evidence.names
-    runs = every_setting(evidence.results.runs[evidence.results.runs["problem"] == problem])
-    shares = {
-        name: divergence_map.divergence_shares(runs[runs["optimizer"] == name], "batch_size")
-        for name in evidence.looks[problem] if (runs["optimizer"] == name).any()
-    }  # fmt: skip
-    cell = (0.29 * now.zoom, 0.27 * now.zoom)
-    size = tuple(
-        edge * max(len(each[side]) for each in shares.values()) for edge, side in zip(cell, (1, 2), strict=True)
-    )
-    left = max(style.text_width(text, now.tick) for *_, sizes in shares.values() for text in sizes) + 0.4 * now.zoom
-    wide, tall = style.balanced(len(shares), _columns(size[0] + 0.3, left + 0.2, 4))
-    figure, grid = style.new_figure(
-        size, tall, wide, left=left, right=0.2, top=_top(now), bottom=0.45 * now.zoom, gap=(left, 0.62 * now.zoom),
-        title=f"Share of runs that diverged, in %: {labels.shorten(problem, 60)}",
-    )  # fmt: skip
-    for place, ax in enumerate(grid.flat):
-        if place >= len(shares):
-            ax.set_visible(False)
-            continue
-        name = list(shares)[place]
-        divergence_map.draw_shares(ax, *shares[name], bar=False)
-        ax.tick_params(labelsize=now.small)
-        style.panel_title(ax, names[name], size[0] + left - 0.06)
-        if place + wide >= len(shares):
-            ax.set_xlabel("learning rate", fontsize=now.panel)
-        if place % wide == 0:
-            ax.set_ylabel("batch size", fontsize=now.panel)
-    return figure
+def legend_width(texts: Iterable[str]) -> float:
+    """Return the inches that a legend with these texts takes, its distance from the panel included."""
+    points = current().legend
+    return max(text_width(text, points) for text in texts) + 0.47 * points / LEGEND_SIZE + 0.25
 
 
-def _top(now: styles.Style) -> float:
-    """Inches above the panels, for their titles and the figure's."""
-    return (0.58 if now.told else 0.25) * now.zoom
+def legend_height(texts: Sequence[str], room: float) -> float:
+    """Return the inches that such a legend takes below a panel, its distance from the panel included."""
+    return -(-len(texts) // _legend_columns(texts, room)) * 1.35 * current().legend / 72 + 0.1
 
 
-def _columns(each: float, margins: float, most: int) -> int:
-    """How many panels stand side by side."""
-    return max(1, min(most, int((styles.current().widest - margins) / each)))
+def _legend_columns(texts: Sequence[str], room: float) -> int:
+    points = current().legend
+    each = max(text_width(text, points) for text in texts) + (_HANDLE + 1.8) * points / 72
+    return max(1, min(len(texts), int(room / each)))
+
+
+def size_ticks(ax: Axes, sizes: Iterable[int]) -> None:
+    """Set ticks of a logarithmic axis at these batch sizes alone, as far as their texts have room side by side."""
+    sizes = sorted(sizes)
+    ends = (sizes[0] / 1.3, sizes[-1] * 1.3)
+    inch = ax.bbox.width / ax.get_figure(root=True).dpi / np.log(ends[1] / ends[0])
+    kept, free = [], -np.inf
+    for each in sizes:
+        middle, half = inch * np.log(each / ends[0]), text_width(f"{each:,.0f}", current().tick) / 2
+        if middle - half >= free:
+            kept.append(each)
+            free = middle + half + 0.05
+    ax.set_xscale("log")
+    ax.set_xlim(ends)
+    ax.set_xticks(kept, [f"{each:,.0f}" for each in kept])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def log_ticks(axis: Any, low: float, high: float, plain: bool = False) -> None:
+    """Set the labels of a log axis that shows low to high: 10⁻³, or 0.001 where `plain` and the numbers stay short.
+
+    Plain text instead of matplotlib's mathtext, and no minor ticks where decades suffice: those cost time only.
+    """
+    if not 0 < low <= high < np.inf:
+        return
+    write = _plain if plain and 1e-5 <= low and high <= 1e5 else _power
+    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+    if high / low >= 30:
+        axis.set_minor_locator(NullLocator())
+    else:
+        wanted = "25" if high / low >= 8 else "2357"
+        axis.set_minor_formatter(FuncFormatter(lambda value, _: write(value) if f"{value:e}"[0] in wanted else ""))
+
+
+def _plain(value: float) -> str:
+    return f"{float(f'{value:.3g}'):g}" if value >= 1e-4 else _power(value)  # 1000, not 1e+03
+
+
+def _power(value: float) -> str:
+    mantissa, exponent = f"{value:.2e}".split("e")
+    factor = "" if float(mantissa) == 1 else f"{float(mantissa):g}×"
+    return f"{factor}10{str(int(exponent)).translate(_SUPERSCRIPT)}"

@@ -1,25 +1,26 @@
-"""The critical-difference diagram: mean ranks on a line, and bars that join whom nothing tells apart."""
+"""The critical-difference diagram: mean ranks on a line, and bars that join those that no verdict separates."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from optbench.analysis import ranking, verdicts
 from optbench.analysis.comparison import ALL
 from optbench.contract.errors import OptbenchError
-from optbench.figures import frame, style, styles
-from optbench.figures.evidence import Evidence, Tables
-from optbench.figures.rank_groups import groups, told_apart
-from optbench.figures.subjects import looks_over, some_optimizers, some_problems
+from optbench.figures import panels, selection
+from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.fonts import fitting, text_width
+from optbench.figures.style import BLACK, FOOT_INCHES, GRAY, current, figure_of, for_figure
 
 CAPTION = (
     "Mean ranks, the best at the left. A bar joins optimizers of which no verdict says that one is better than the "
-    "other; its dots are those that it joins. Two that share no bar are told apart."
+    "other; its dots are those that it joins. Two that share no bar are distinguished."
 )
 # RULER, Inches at text of 8.5 points: by eye: Nemenyi's ruler and its text
 # NUMBERS, Inches at text of 8.5 points: by eye: the scale's numbers and its name
@@ -37,7 +38,7 @@ _NAMES = 0.36
 
 
 def critical_difference(
-    results: Tables | Evidence,
+    results: Tables | ReportData,
     problem: str | None = None,
     *,
     optimizers: Iterable[str] | None = None,
@@ -46,7 +47,7 @@ def critical_difference(
     confidence: float = 0.95,
     ruler: bool = True,
 ) -> Axes:
-    """Mean ranks of the optimizers on a line, and bars that join those that are not told apart.
+    """Mean ranks of the optimizers on a line, and bars that join those that no verdict distinguishes.
 
     Over several problems these are the mean ranks over problems, and two share a bar unless ``verdicts`` says better
     or worse of them in its rows "all": the signed-rank test of the problems' log ratios, its p-values adjusted by
@@ -79,9 +80,9 @@ def critical_difference(
         Demsar 2006, JMLR 7, section 3.2.4 and figure 1; the signed-rank test in the place of Nemenyi's as in Benavoli
         et al. 2016, JMLR 17.
     """
-    evidence = frame.evidence_of(results)
-    names, problems = some_optimizers(evidence, optimizers), some_problems(evidence, problem)
-    places, pairs = _compared(evidence, names, choose_by, confidence)
+    data = report_data(results)
+    names, problems = selection.optimizers_of(data, optimizers), selection.problems_of(data, problem)
+    places, pairs = _compared(data, names, choose_by, confidence)
     subject = problems[0] if len(problems) == 1 or ALL not in set(places["problem"]) else ALL
     rows = places[places["problem"] == subject].sort_values("mean_rank", kind="stable")
     if len(rows) == 1:
@@ -91,47 +92,47 @@ def critical_difference(
     rows = rows[rows["mean_rank"].notna()]
     if not ruler:
         rows = rows.assign(critical_difference=math.nan)
-    colors = {name: look["color"] for name, look in looks_over(evidence, subject, optimizers).items()}
+    colors = {name: each["color"] for name, each in selection.styles_over(data, subject, optimizers).items()}
     rows = rows.assign(
-        text=rows["optimizer"].map(evidence.names), color=[colors.get(name, style.GRAY) for name in rows["optimizer"]]
+        text=rows["optimizer"].map(data.names), color=[colors.get(name, GRAY) for name in rows["optimizer"]]
     )
     pairs = pairs[pairs["problem"] == subject]
     count = len(problems) if len(rows) == 1 else int(rows["blocks"].max())
-    about = f"{count} problems" if len(problems) > 1 else f"the seeds of {style.fitting(problems[0], 8.5, 2.5)}"
+    about = f"{count} problems" if len(problems) > 1 else f"the seeds of {fitting(problems[0], 8.5, 2.5)}"
     reason = next(filter(None, pairs["reason"]), "")
     if reason.endswith("problems are needed"):
         reason += f" to tell two of {len(rows)} apart, and there are {count}"
     if len(rows) == 1:
         reason = "one optimizer alone: there is none to compare it with"
-    return draw_ranks(ax, rows, pairs, f"mean rank over {about}", reason)
+    return _draw_ranks(ax, rows, pairs, f"mean rank over {about}", reason)
 
 
-def _compared(evidence: Evidence, names: list[str], choose_by: str | None, confidence: float) -> tuple:
-    """`ranking` and `verdicts` of these optimizers."""
-    of = evidence.results
+def _compared(data: ReportData, names: list[str], choose_by: str | None, confidence: float) -> tuple:
+    """Return `ranking` and `verdicts` of these optimizers."""
+    of = data.results
     by, whole = choose_by or of.choose_by, len(names) == of.runs["optimizer"].nunique()
     if by == of.choose_by and whole and confidence == 0.95:
-        return evidence.answer.ranking, evidence.answer.verdicts
+        return data.answer.ranking, data.answer.verdicts
     runs = of.runs[of.runs["optimizer"].isin(names)]
     return ranking(runs, by, confidence=confidence), verdicts(runs, by, confidence=confidence)
 
 
-def draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about: str, note: str = "") -> Axes:
+def _draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about: str, note: str = "") -> Axes:
     """rows: of `ranking`, the best first, with `text` and `color`; pairs: of `verdicts`; about: what the ranks are."""
-    bars = groups(told_apart(pairs, rows["optimizer"].tolist()))
+    bars = bars_of(distinguished(pairs, rows["optimizer"].tolist()))
     gap = float(rows["critical_difference"].iloc[0])
     line = NUMBERS + (RULER if gap == gap else 0.0)
     first = line + BELOW + BAR * len(bars)
     total = first + ROW * math.ceil(len(rows) / 2) + (NOTE if note else 0.0)
     with _axes(ax, total) as ax:
-        dpi, now = ax.get_figure(root=True).dpi, styles.current()
+        dpi, now = ax.get_figure(root=True).dpi, current()
         wide, tall = ax.bbox.width / dpi, ax.bbox.height / dpi
         # All heights are those of text of `_POINTS`; y is the distance from the upper end in their inches.
         points = max(min(now.tick, _POINTS * tall / total, _POINTS * wide / _WIDE), _LEAST)
         unit = points / _POINTS
-        texts = [style.fitting(text, points, _NAMES * wide - 0.6 * unit) for text in rows["text"]]
+        texts = [fitting(text, points, _NAMES * wide - 0.6 * unit) for text in rows["text"]]
         half = math.ceil(len(rows) / 2)
-        rooms = [max([style.text_width(text, points) for text in part] or [0.0]) + 0.6 * unit
+        rooms = [max([text_width(text, points) for text in part] or [0.0]) + 0.6 * unit
                  for part in (texts[:half], texts[half:])]  # fmt: skip
         ranks = rows["mean_rank"].to_numpy()
         low, high = math.floor(ranks.min()), max(math.ceil(ranks.max()), math.floor(ranks.min()) + 1)
@@ -147,56 +148,56 @@ def draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about: 
             _ruler(ax, low, gap, line - NUMBERS, points)
         for place, members in enumerate(bars):
             y = line + 0.16 + BAR * place
-            ax.plot(ranks[members], [y] * len(members), color=style.BLACK, linewidth=3.2 * unit, marker="o",
+            ax.plot(ranks[members], [y] * len(members), color=BLACK, linewidth=3.2 * unit, marker="o",
                     markersize=5 * unit, solid_capstyle="round", gid="bar", zorder=4)  # fmt: skip
         ends = (low - 0.12 * inch * unit, high + 0.12 * inch * unit)
         _elbows(ax, rows, texts, ends, (line, first), inch * unit, points)
         if note:
-            note = style.fitting(note, 0.85 * points, wide - 0.1)
-            ax.text(ax.get_xlim()[0], total, note, fontsize=0.85 * points, color=style.GRAY, va="bottom")
+            note = fitting(note, 0.85 * points, wide - 0.1)
+            ax.text(ax.get_xlim()[0], total, note, fontsize=0.85 * points, color=GRAY, va="bottom")
     return ax
 
 
 @contextmanager
 def _axes(ax: Axes | None, total: float) -> Iterator[Axes]:
-    """The axes that are given, or those that fill a new figure, in which text has its usual size."""
+    """Yield the axes that are given, or those that fill a new figure, in which text has its usual size."""
     if ax is not None:
-        with frame.axes(ax) as given:
+        with panels.axes(ax) as given:
             yield given
         return
-    with styles.of_figure() as now:
+    with for_figure() as now:
         unit = now.tick / _POINTS
-        foot, head = (style.FOOT_INCHES, 0.38 * now.zoom) if now.told else (0.0, 0.0)
+        foot, head = (FOOT_INCHES, 0.38 * now.scale) if now.titled else (0.0, 0.0)
         tall = total * unit + foot + head + 0.05
-        figure = styles.figure_of(now.width, tall)
-        if now.told:
-            figure.text(0.1 / now.width, 1 - 0.08 * now.zoom / tall, "Mean ranks", fontsize=now.title, va="top")
+        figure = figure_of(now.width, tall)
+        if now.titled:
+            figure.text(0.1 / now.width, 1 - 0.08 * now.scale / tall, "Mean ranks", fontsize=now.title, va="top")
         yield figure.add_axes((0.01, foot / tall, 0.98, total * unit / tall))
 
 
 def _scale(ax: Axes, low: int, high: int, y: float, points: float, text: str) -> None:
-    """The line of ranks, its numbers above it."""
-    ax.plot([low, high], [y, y], color=style.BLACK, linewidth=points / _POINTS)
+    """Draw the line of ranks, its numbers above it."""
+    ax.plot([low, high], [y, y], color=BLACK, linewidth=points / _POINTS)
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if (high - low) / step <= 12)
     for rank in range(low, high + 1):
         major = (rank - low) % step == 0
-        ax.plot([rank, rank], [y - (0.06 if major else 0.035), y], color=style.BLACK, linewidth=0.8 * points / _POINTS)
+        ax.plot([rank, rank], [y - (0.06 if major else 0.035), y], color=BLACK, linewidth=0.8 * points / _POINTS)
         if major:
             ax.text(rank, y - 0.08, str(rank), ha="center", va="bottom", fontsize=points)
-    ax.text((low + high) / 2, y - 0.24, text, ha="center", va="bottom", fontsize=0.9 * points, color=style.GRAY)
+    ax.text((low + high) / 2, y - 0.24, text, ha="center", va="bottom", fontsize=0.9 * points, color=GRAY)
 
 
 def _ruler(ax: Axes, low: float, gap: float, y: float, points: float) -> None:
-    """Nemenyi's critical difference, as long as it is on the scale, and its name above it."""
+    """Draw Nemenyi's critical difference, as long as it is on the scale, and its name above it."""
     unit = points / _POINTS
-    ax.plot([low, low + gap], [y - 0.06, y - 0.06], color=style.GRAY, linewidth=1.2 * unit, marker="|",
+    ax.plot([low, low + gap], [y - 0.06, y - 0.06], color=GRAY, linewidth=1.2 * unit, marker="|",
             markersize=6 * unit, gid="ruler")  # fmt: skip
     text = f"critical difference {gap:.2f} (Nemenyi)"
-    ax.text(low, y - 0.12, text, va="bottom", fontsize=0.85 * points, color=style.GRAY)
+    ax.text(low, y - 0.12, text, va="bottom", fontsize=0.85 * points, color=GRAY)
 
 
 def _elbows(ax: Axes, rows: pd.DataFrame, texts: list, ends: tuple, heights: tuple, inch: float, points: float) -> None:
-    """From each rank a line down to its name: the better half at the left, the others at the right.
+    """Draw from each rank a line down to its name: the better half at the left, the others at the right.
 
     heights: of the scale, and of the first row of names.
     """
@@ -208,5 +209,54 @@ def _elbows(ax: Axes, rows: pd.DataFrame, texts: list, ends: tuple, heights: tup
         ax.plot([rank, rank, end], [heights[0], y, y], color=color, linewidth=unit, zorder=3)
         ax.plot([rank], [heights[0]], marker="o", markersize=4 * unit, color=color, zorder=5)
         where = {"y": y, "ha": "right" if left else "left", "va": "center"}
-        ax.text(end + side * 0.04 * inch, s=f"{rank:.2f}", fontsize=0.8 * points, color=style.GRAY, **where)
+        ax.text(end + side * 0.04 * inch, s=f"{rank:.2f}", fontsize=0.8 * points, color=GRAY, **where)
         ax.text(end + side * 0.4 * inch, s=text, fontsize=points, gid="name", **where)
+
+
+def distinguished(verdicts: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """Return (n, n) bool: a verdict of the pair says better or worse.
+
+    verdicts: the rows of one problem, or of "all". A pair without a row was never compared, so it is not distinguished.
+    """
+    place = {name: number for number, name in enumerate(names)}
+    different = np.zeros((len(names), len(names)), dtype=bool)
+    for row in verdicts[verdicts["verdict"].isin(["better", "worse"])].itertuples():
+        if row.a in place and row.b in place:
+            a, b = place[row.a], place[row.b]
+            different[a, b] = different[b, a] = True
+    return different
+
+
+def bars_of(different: np.ndarray) -> list[list[int]]:
+    """Return groups of two and more, no two of which differ, and which hold every pair that does not.
+
+    different: (n, n), symmetric, in the order of mean ranks. Of the pairs without a group the one furthest apart in
+    rank begins one, and all that fit join it: first those in such a pair with a member, nearest in rank first. So no
+    group could take one more in; and they are the bars of Demsar's figures where those are defined.
+    """
+    joined = ~different & ~np.eye(len(different), dtype=bool)
+    covered = ~joined
+    found = []
+    while not covered.all():
+        first, last = _widest(~covered)
+        members = [first, last]
+        fits = joined[first] & joined[last]
+        while fits.any():
+            candidates = np.flatnonzero(fits)
+            gain = (~covered[np.ix_(candidates, members)]).sum(axis=1)
+            inside = (candidates > first) & (candidates < last)
+            middle = np.abs(candidates - (first + last) / 2)
+            best = candidates[np.lexsort((middle, ~inside, -gain))[0]]
+            members.append(int(best))
+            fits &= joined[best]
+        members.sort()
+        covered[np.ix_(members, members)] = True
+        found.append(members)
+    return sorted(found)
+
+
+def _widest(pairs: np.ndarray) -> tuple[int, int]:
+    """Return the pair (i, j), i < j, that is furthest apart; of several the first."""
+    i, j = np.nonzero(np.triu(pairs, 1))
+    widest = int(np.argmax(j - i))
+    return int(i[widest]), int(j[widest])

@@ -1,31 +1,47 @@
-"""Where the optimizers walk: paths over the contours of a 2-D problem."""
+"""Paths of the optimizers over the contours of a problem of two parameters: side by side, together, and moving."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, PowerNorm
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
+from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
-from optbench.figures import frame, style, styles
-from optbench.figures.evidence import Evidence, Tables, Walk
+from optbench.contract.paths import path_of
+from optbench.figures import panels, raster, selection
+from optbench.figures.data import ReportData, Tables, Trajectory, report_data
+from optbench.figures.style import FOOT_INCHES, GRAY, current, detached, for_figure, write_foot
+from optbench.wording import labels
 
 # Widths of the picture: points further away are drawn there: matplotlib cannot clip numbers of any size
 _BEYOND = 20.0
-# Places across the picture: points at one place cannot be told apart at 300 dots an inch
+# Places across the picture: at 300 dots an inch, points at one place are one
 _GRID = 2000
 # Contours: by eye
 LEVELS = 11
+# SIDE, Inches: of a panel among others: by eye
+# GAP, Inches: by eye
+SIDE, GAP = 2.0, 0.24
+# Pictures of a film: five seconds at 12 a second, which moves, and keeps the file small
+FRAMES, PER_SECOND = 60, 12
+# Milliseconds: by eye: the end stays
+PAUSE = 2000
+# Dots an inch: about those of a screen
+DOTS = 100
 
 
 def paths(
-    results: Tables | Evidence,
+    results: Tables | ReportData,
     problem: str | None = None,
     *,
     optimizers: Iterable[str] | None = None,
@@ -53,22 +69,122 @@ def paths(
         >>> optbench.figures.paths(sweep(small, seeds=3)).get_xlabel()
         'w₁'
     """
-    evidence = frame.evidence_of(results)
-    problem = frame.problem_of(evidence, problem)
-    looks = frame.looks_of(evidence, problem, optimizers)
-    scene = scene_of(evidence, problem, looks)
-    with scenery(evidence, problem, scene, ax) as ax:
-        for name, walk in scene.walks.items():
-            draw_walk(ax, walk, looks[name], scene, legend_text(evidence, name, scene))
+    data = report_data(results)
+    problem = selection.problem_of(data, problem)
+    styles = selection.styles_of(data, problem, optimizers)
+    scene = _scene_of(data, problem, styles)
+    with _contours(data, problem, scene, ax) as ax:
+        for name, path in scene.paths.items():
+            draw_path(ax, path, styles[name], scene, _legend_text(data, name, scene))
     return ax
 
 
+def path_panels(data: ReportData, problem: str) -> Figure:
+    """Draw paths over the contours, a panel for each optimizer in color."""
+    now, styles = current(), data.line_styles[problem]
+    scene = _scene_of(data, problem, styles)
+    names = list(scene.paths)
+    side, left = min(SIDE * now.scale, (now.widest - 0.77 * now.scale) / 3 - GAP), 0.62 * now.scale
+    figure, grid = panels.panel_for_each(
+        [data.names[name] + remark(scene.paths[name], scene) for name in names], (side, side),
+        f"Paths over the loss: {labels.shorten(problem, 60)} (seed {scene.seed})", ("w₁", "w₂"), left, most=4,
+        right=0.15 * now.scale, gap=(GAP, 0.36), bottom=0.72, sharex=True, sharey=True,
+    )  # fmt: skip
+    marks: list = []
+    for name, ax in zip(names, grid, strict=True):
+        draw_contours(ax, scene)
+        draw_path(ax, scene.paths[name], styles[name], scene)
+        marks = draw_marks(ax, scene)
+        ax.set(xlim=scene.across, ylim=scene.along)
+        ax.yaxis.label.set(rotation=0, va="center")
+        ax.grid(False)
+    foot = FOOT_INCHES if now.titled else 0.0
+    place = left / figure.get_figwidth(), (foot + 0.05) / figure.get_figheight()
+    figure.legend(handles=marks, loc="lower left", ncols=4, borderpad=0, borderaxespad=0, bbox_to_anchor=place)
+    return figure
+
+
+def animate_paths(
+    results: Tables | ReportData,
+    problem: str | None = None,
+    file: str | Path = "paths.gif",
+    *,
+    optimizers: Iterable[str] | None = None,
+    frames: int = FRAMES,
+) -> Path:
+    """Paths over the contours as a GIF: all optimizers are at the same step in a frame.
+
+    Steps are spaced evenly in their logarithm, so that the start is slow and the long end is short.
+
+    Args:
+        results: those of a sweep.
+        problem: by default the only one.
+        file: where it is written.
+        optimizers: by default all, or the best ten of more.
+        frames: how many, beside a pause at the end.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        OptbenchError: there is no such problem or optimizer, or it has no paths; fewer than two frames.
+
+    Example:
+        >>> import tempfile
+        >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 50}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     optbench.figures.animate_paths(sweep(small, seeds=3), file=f"{folder}/gd.gif", frames=5).name
+        'gd.gif'
+    """
+    frames = arguments.whole("frames", frames, 2)
+    data = report_data(results)
+    problem = selection.problem_of(data, problem)
+    styles = selection.styles_of(data, problem, optimizers)
+    scene, file = _scene_of(data, problem, styles), path_of("file", file)
+    with detached(), for_figure():
+        with _contours(data, problem, scene, None) as ax:
+            heads = [ax.plot([], [], **_end_style(styles[name], False), zorder=7)[0] for name in scene.paths]
+            lines = [
+                ax.plot([], [], color=styles[name]["color"], linewidth=1.3 * current().lines, zorder=3,
+                        label=_legend_text(data, name, scene))[0]
+                for name in scene.paths
+            ]  # fmt: skip
+            text = ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=current().tick, zorder=9)
+        write_foot(ax.figure, data.results.foot)
+        canvas = raster.render(ax.figure, DOTS)
+        still, pictures = canvas.copy_from_bbox(ax.figure.bbox), []  # what does not move is drawn once
+        for step in shown_steps(scene.paths.values(), frames):
+            canvas.restore_region(still)
+            text.set_text(f"step {step:,}")
+            for name, line, head in zip(scene.paths, lines, heads, strict=True):
+                path = scene.paths[name]
+                upto = int(np.searchsorted(path.step, step, side="right"))
+                w = _drawn_points(path, scene, upto)
+                line.set_data(*w.T)
+                head.set(data=w[-1:].T, **_end_style(styles[name], path.failed and upto == len(path.step)))
+            for artist in (*lines, *heads, text):
+                ax.figure.draw_artist(artist)
+            pictures.append(raster.image_of(canvas))
+    times = [1000 // PER_SECOND] * (len(pictures) - 1) + [PAUSE]
+    # The last picture has all colors; of each picture what differs from the one before is kept.
+    last = raster.quantized(pictures[-1])
+    first, *rest = (picture.quantize(palette=last, dither=Image.Dither.NONE) for picture in pictures)
+    first.save(file, "GIF", save_all=True, append_images=rest, duration=times, loop=0, comment=data.results.foot)
+    return file
+
+
+def shown_steps(paths: Iterable[Trajectory], frames: int) -> list[int]:
+    """Return steps spaced evenly in their logarithm, from the start to the longest path's end."""
+    last = max(int(path.step[-1]) for path in paths)
+    return [0, *np.unique(np.geomspace(1, max(last, 1), frames - 1).round().astype(int)).tolist()]
+
+
 @contextmanager
-def scenery(evidence: Evidence, problem: str, scene: Scene, ax: Axes | None) -> Iterator[Axes]:
-    """Axes with the contours, the start and the minimum, on which paths are drawn."""
-    texts = [legend_text(evidence, name, scene) for name in scene.walks]
-    title = f"{frame.titled('Paths over the loss', problem)} (seed {scene.seed})"
-    with frame.axes(ax, title, [*texts, "start", "minimum"], height=1.15, left=0.62) as ax:
+def _contours(data: ReportData, problem: str, scene: Scene, ax: Axes | None) -> Iterator[Axes]:
+    """Yield axes with the contours, the start and the minimum, to draw paths on."""
+    texts = [_legend_text(data, name, scene) for name in scene.paths]
+    title = f"{panels.titled('Paths over the loss', problem)} (seed {scene.seed})"
+    with panels.axes(ax, title, [*texts, "start", "minimum"], height=1.15, left=0.62) as ax:
         draw_contours(ax, scene)
         yield ax
         draw_marks(ax, scene)
@@ -77,9 +193,9 @@ def scenery(evidence: Evidence, problem: str, scene: Scene, ax: Axes | None) -> 
         ax.grid(False)
 
 
-def legend_text(evidence: Evidence, name: str, scene: Scene) -> str:
-    """An optimizer in a legend, with what became of it."""
-    return evidence.names[name] + remark(scene.walks[name], scene)
+def _legend_text(data: ReportData, name: str, scene: Scene) -> str:
+    """Return an optimizer's text in a legend, with how its path ended."""
+    return data.names[name] + remark(scene.paths[name], scene)
 
 
 @dataclass(frozen=True)
@@ -91,29 +207,29 @@ class Scene:
     height: np.ndarray
     """(y, x): the loss above the minimum, or above the lowest of the grid."""
     minimizer: tuple[float, float] | None
-    walks: dict[str, Walk]
+    paths: dict[str, Trajectory]
     seed: int
     across: tuple[float, float]
     along: tuple[float, float]
 
 
-def scene_of(evidence: Evidence, problem: str, optimizers: Iterable[str]) -> Scene:
-    """The contours of a problem and the paths on them. Raises OptbenchError where it has none."""
-    landscape = evidence.landscape(problem)
-    known = evidence.walks(problem)
-    walks = {name: known[name] for name in optimizers if name in known}
-    if landscape.empty or not walks:
+def _scene_of(data: ReportData, problem: str, optimizers: Iterable[str]) -> Scene:
+    """Return the contours of a problem and the paths on them. Raises OptbenchError where it has none."""
+    landscape = data.landscape(problem)
+    known = data.trajectories(problem)
+    paths = {name: known[name] for name in optimizers if name in known}
+    if landscape.empty or not paths:
         raise OptbenchError(f"{problem} has no paths: only problems of two parameters with a domain do")
-    x, y, height = evidence.surface(problem)
-    facts = evidence.results.problem(problem)
+    x, y, height = data.surface(problem)
+    facts = data.results.problem(problem)
     place = (facts.get("w_1"), facts.get("w_2"))
-    across, along = (_view(axis, walks, column) for column, axis in enumerate((x, y)))
+    across, along = (_view(axis, paths, column) for column, axis in enumerate((x, y)))
     minimizer = None if any(pd.isna(w) for w in place) else (float(place[0]), float(place[1]))
-    return Scene(x, y, height, minimizer, walks, next(iter(walks.values())).seed, across, along)
+    return Scene(x, y, height, minimizer, paths, next(iter(paths.values())).seed, across, along)
 
 
 def draw_contours(ax: Axes, scene: Scene, bowl: bool = False) -> None:
-    """The loss, gray; bowl: contours spaced evenly in its square root, which a quadratic has evenly apart."""
+    """Draw the loss, gray; bowl: contours spaced evenly in its square root, which are even on a quadratic."""
     height = scene.height
     positive = height[np.isfinite(height) & (height > 0)]
     if not len(positive):
@@ -131,51 +247,51 @@ def draw_contours(ax: Axes, scene: Scene, bowl: bool = False) -> None:
     ax.contour(scene.x, scene.y, inside, levels=levels, norm=norm, colors="white", linewidths=0.6, zorder=1)
 
 
-def draw_walk(ax: Axes, walk: Walk, look: dict, scene: Scene, label: str = "", every: bool = False) -> None:
-    """A path and its end; every: with a dot at each step, for paths of a hundred or so."""
-    lines = styles.current().lines
-    w = _inside(walk.w, scene)
-    ax.plot(*w[_moved(w, scene)].T, color=look["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
+def draw_path(ax: Axes, path: Trajectory, style: dict, scene: Scene, label: str = "", every: bool = False) -> None:
+    """Draw a path and its end; every: with a dot at each step, for paths of a hundred or so."""
+    lines = current().lines
+    w = _inside(path.w, scene)
+    ax.plot(*w[_moved(w, scene)].T, color=style["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
     # Of a path through every step few can be marked, unless it is short.
-    few = walk.whole and not every
-    dots = np.isin(walk.step, 10 ** np.arange(12)) if few else np.ones(len(w), bool)
-    ax.plot(*w[dots].T, color=look["color"], linestyle="none", marker=".", markersize=4.5 * lines, zorder=3.5)
-    ax.plot(*w[-1:].T, zorder=6, **end_look(look, walk.failed))
+    few = path.every_step and not every
+    dots = np.isin(path.step, 10 ** np.arange(12)) if few else np.ones(len(w), bool)
+    ax.plot(*w[dots].T, color=style["color"], linestyle="none", marker=".", markersize=4.5 * lines, zorder=3.5)
+    ax.plot(*w[-1:].T, zorder=6, **_end_style(style, path.failed))
 
 
-def drawn_points(walk: Walk, scene: Scene, upto: int) -> np.ndarray:
-    """The first points of a path, without those that cannot be told from the one before."""
-    w = _inside(walk.w[:upto], scene)
+def _drawn_points(path: Trajectory, scene: Scene, upto: int) -> np.ndarray:
+    """Return the first points of a path, without those at the place of the one before."""
+    w = _inside(path.w[:upto], scene)
     return w[_moved(w, scene)]
 
 
-def end_look(look: dict, failed: bool) -> dict:
-    """How the end of a path is marked."""
-    end = {"marker": "X", "color": "#b2182b"} if failed else {"marker": "s", "color": look["color"]}
-    lines = styles.current().lines
+def _end_style(style: dict, failed: bool) -> dict:
+    """Return the marker at the end of a path."""
+    end = {"marker": "X", "color": "#b2182b"} if failed else {"marker": "s", "color": style["color"]}
+    lines = current().lines
     return {"markersize": 5 * lines, **end, **_edge(lines)}
 
 
 def draw_marks(ax: Axes, scene: Scene) -> list[Line2D]:
-    """The start and the minimum, and what a legend says of them and of the end of a path."""
-    lines = styles.current().lines
-    start = next(iter(scene.walks.values())).w[:1]
+    """Draw the start and the minimum; return them for a legend, with the end of a path."""
+    lines = current().lines
+    start = next(iter(scene.paths.values())).w[:1]
     marks = ax.plot(*start.T, marker="o", color="black", markersize=6 * lines, label="start", zorder=5, **_edge(lines))
     if scene.minimizer:
         star = {**_edge(lines), "markeredgecolor": "black"}
         x, y = ([w] for w in scene.minimizer)
         marks += ax.plot(x, y, marker="*", color="#f6d55c", markersize=12 * lines, label="minimum", zorder=4, **star)
     # In a legend the end is gray: its color is the optimizer's.
-    marks.append(Line2D([], [], marker="s", color=style.GRAY, markersize=5 * lines, label="end", **_edge(lines)))
+    marks.append(Line2D([], [], marker="s", color=GRAY, markersize=5 * lines, label="end", **_edge(lines)))
     return marks
 
 
-def remark(walk: Walk, scene: Scene) -> str:
-    """What is said behind the name of a path that ends elsewhere."""
-    if walk.failed:
+def remark(path: Trajectory, scene: Scene) -> str:
+    """Return what follows the name of a path that does not end in the picture."""
+    if path.failed:
         return " (diverged)"
     (left, right), (bottom, top) = scene.across, scene.along
-    x, y = walk.w.T
+    x, y = path.w.T
     outside = (x < left) | (x > right) | (y < bottom) | (y > top)
     return " (leaves the picture)" if outside.any() else ""
 
@@ -184,17 +300,17 @@ def _edge(lines: float) -> dict:
     return {"markeredgecolor": "white", "markeredgewidth": 0.8 * lines, "linestyle": "none"}
 
 
-def _view(axis: np.ndarray, walks: dict[str, Walk], column: int) -> tuple[float, float]:
-    """The range of the landscape, made wider where a start lies outside it."""
+def _view(axis: np.ndarray, paths: dict[str, Trajectory], column: int) -> tuple[float, float]:
+    """Return the range of the landscape, made wider where a start lies outside it."""
     far = _BEYOND * (axis[-1] - axis[0])
-    starts = [np.clip(walk.w[0, column], axis[0] - far, axis[-1] + far) for walk in walks.values()]
+    starts = [np.clip(path.w[0, column], axis[0] - far, axis[-1] + far) for path in paths.values()]
     low, high = min(axis[0], *starts), max(axis[-1], *starts)
     room = 0.05 * (high - low)
     return (low - room if low < axis[0] else low), (high + room if high > axis[-1] else high)
 
 
 def _inside(w: np.ndarray, scene: Scene) -> np.ndarray:
-    """The points, none further away than what a picture's numbers can bear."""
+    """Return the points, none further away than matplotlib can draw."""
     out = np.array(w, dtype=float)
     for column, (low, high) in enumerate((scene.across, scene.along)):
         far = _BEYOND * (high - low)
@@ -203,7 +319,7 @@ def _inside(w: np.ndarray, scene: Scene) -> np.ndarray:
 
 
 def _moved(w: np.ndarray, scene: Scene) -> np.ndarray:
-    """Which points are drawn: not those that would be at the very place of the one before."""
+    """Tell the points that are drawn: not those at the very place of the one before."""
     (left, right), (bottom, top) = scene.across, scene.along
     place = np.round((w - (left, bottom)) / (right - left, top - bottom) * _GRID)
     moved = np.ones(len(w), bool)

@@ -90,10 +90,13 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     curves = curves[curves["step"] > 0]
     names = {"full": "full batch", str(BATCH_SIZE): f"mini-batches of {BATCH_SIZE:,}"}
     for ax, clock in zip(axes, ("passes", "seconds"), strict=True):
-        for place, (batch, part) in enumerate(curves.groupby("batch", sort=False)):
-            rows = [(run[clock].median(), *median_interval(run["left"])) for _, run in part.groupby("step")]
-            band = pd.DataFrame(rows, columns=["x", "median", "low", "high"])
-            drawing.draw_band(ax, band, drawing.look(place), names[batch], (place, 2), 1.0)
+        rows = [
+            (batch, run[clock].median(), *median_interval(run["left"]))
+            for (batch, _), run in curves.groupby(["batch", "step"], sort=False)
+        ]
+        bands = pd.DataFrame(rows, columns=["optimizer", "x", "median", "low", "high"])
+        styles = {batch: drawing.line_style(place) for place, batch in enumerate(curves["batch"].unique())}
+        drawing.draw_bands(ax, bands, styles, names, 1.0)
         ax.set(xscale="log", yscale="log", xlabel={"passes": "passes over the data", "seconds": "seconds"}[clock])
         drawing.log_ticks(ax.xaxis, curves[clock].min(), curves[clock].max(), plain=True)
         for target in TARGETS:

@@ -109,7 +109,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     one = cost[(cost["problem"] == "quadratic") & (cost["seed"] == cost["seed"].min())]
     for place, rate in enumerate((0.25, 0.95, 1.05, 1.25)):
         part = one[one["rate"] == rate]
-        look = drawing.look(place)
+        look = drawing.line_style(place)
         drawing.draw_line(left, part["step"], part["train_loss"], look, f"{rate:g}", markevery=8)
     left.set(yscale="log", xlabel="iteration", ylabel="cost", ylim=(None, 1e6))
     drawing.log_axes(left)
@@ -117,7 +117,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     left.legend(title="rate in 2/L", fontsize=7, title_fontsize=7, loc="upper right", ncols=2, columnspacing=0.8)
     means = tables["shares"].groupby(["problem", "rate"], sort=False)["share"].mean().reset_index()
     for place, (name, part) in enumerate(means.groupby("problem", sort=False)):
-        drawing.draw_line(right, part["rate"], 100 * part["share"], drawing.look(place), name)
+        drawing.draw_line(right, part["rate"], 100 * part["share"], drawing.line_style(place), name)
     right.axvline(1, color=drawing.GRAY, linewidth=1, linestyle=(0, (2, 2)))
     right.set(xlabel="rate in units of 2/L", ylabel="steps that fall (%)", ylim=(0, 105))
     right.set_title("Share of steps that fall", fontsize=drawing.PANEL_TITLE)
@@ -170,14 +170,14 @@ def draw_noisy(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     figure.subplots_adjust(left=0.1, right=0.8, top=0.88, bottom=0.14)
     cost = tables["cost"]
     one = cost[cost["seed"] == cost["seed"].min()]
-    for name, color, width in (("16", drawing.look(1)["color"], 0.8), ("64", drawing.look(0)["color"], 1.2),
+    for name, color, width in (("16", drawing.line_style(1)["color"], 0.8), ("64", drawing.line_style(0)["color"], 1.2),
                                ("full", drawing.BLACK, 1.8)):  # fmt: skip
         part = one[one["batch_size"] == name]
         ax.plot(part["step"], part["cost"], color=color, linewidth=width, label=name)
     ax.set(xlabel="iteration (steps)", ylabel="cost of the step's own batch")
     ax.set_ylim(bottom=0)
     ax.set_title("Batch and mini-batch gradient descent, at the same rate", fontsize=drawing.TITLE_SIZE, loc="left")
-    drawing.legend(figure, ax, "batch size")
+    drawing.set_legend(figure, ax, "batch size")
     return figure
 
 
@@ -208,7 +208,7 @@ def draw_law(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     texts = {"gd": f"median; fitted exponent {verdict.effect:.3f}"}
     title = "Deviation of a mini-batch's cost from the cost of all examples"
     with drawing.axes(None, title, [*texts.values(), "1/sqrt(B)"]) as ax:
-        drawing.draw_noise(ax, noises, {"gd": drawing.look(0)}, texts)
+        drawing.draw_noise(ax, noises, {"gd": drawing.line_style(0)}, texts)
         ax.set(xlabel="batch size B", ylabel="noise of the mini-batch cost")
     return ax.figure
 

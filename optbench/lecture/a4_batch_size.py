@@ -102,7 +102,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     axes = figure.subplots(1, len(AXES))
     figure.subplots_adjust(left=0.085, right=0.97, top=0.78, bottom=0.2, wspace=0.36)
     texts = {name: f"{_train(examples):,} examples" for name, examples in SETS.items()}
-    looks = {name: drawing.look(place) for place, name in enumerate(texts)}
+    looks = {name: drawing.line_style(place) for place, name in enumerate(texts)}
     perfect = dict.fromkeys(AXES, "") | {"steps": "perfect scaling"}
     for ax, (axis, words) in zip(axes, AXES.items(), strict=True):
         points = [

@@ -67,13 +67,13 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """Bytes an element against the window."""
     memory = tables["memory"]
     last = memory[memory["step"] == memory["step"].max()]
-    with drawing.theme():
+    with drawing.styled():
         figure, ax = drawing.panel((4.0, 2.6), left=0.75, right=1.55, top=0.42, title="What has to be kept")
         for place, (column, text) in enumerate({"window_bytes": "the last values", "ewa_bytes": "the EWA"}.items()):
-            drawing.draw_line(ax, last["window"], last[column], drawing.look(place), text)
+            drawing.draw_line(ax, last["window"], last[column], drawing.line_style(place), text)
         ax.set(xscale="log", yscale="log", ylim=(12, 990), xlabel="values averaged, 1/(1−β)", ylabel="bytes an element")
         drawing.log_axes(ax, plain=True)
-        drawing.legend(figure, ax)
+        drawing.set_legend(figure, ax)
     return figure
 
 

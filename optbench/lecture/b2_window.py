@@ -120,7 +120,7 @@ def _lost(squares, usual: int) -> float:
 
 def draw_best(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """The error against beta, a line a task."""
-    with drawing.theme():
+    with drawing.styled():
         texts = {ahead: _task(ahead) for ahead in _AHEAD}
         right = drawing.legend_width(texts.values()) + 0.1
         figure, ax = drawing.panel(
@@ -129,12 +129,12 @@ def draw_best(tables: dict[str, pd.DataFrame], verdict: Verdict):
         for place, (ahead, text) in enumerate(texts.items()):
             rows = tables["errors"][tables["errors"]["ahead"] == ahead].groupby("beta")["squares"].sum()
             error = np.sqrt(rows / rows.min())
-            drawing.draw_line(ax, 1 - error.index.to_numpy(), error, drawing.look(place), text)
+            drawing.draw_line(ax, 1 - error.index.to_numpy(), error, drawing.line_style(place), text)
         ax.axvline(1 - _USUAL, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="β = 0.9", zorder=1)
         ax.set(xscale="log", xlabel="1 − β (left: the newest value alone)", ylabel="error over the least")
         drawing.log_axes(ax, plain=True)
         ax.invert_xaxis()
-        drawing.legend(figure, ax)
+        drawing.set_legend(figure, ax)
     return figure
 
 

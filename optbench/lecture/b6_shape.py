@@ -81,7 +81,7 @@ def _shares(each: pd.Series) -> dict[str, tuple[float, float, float]]:
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     """Oscillation and lag against beta, over the synthetic series and in Seattle."""
     shape = tables["shape"]
-    with drawing.theme():
+    with drawing.styled():
         figure, grid = drawing.new_figure(
             (2.0, 2.4), columns=2, left=0.7, right=1.35, top=0.42, bottom=0.5, gap=(0.7, 0),
             title="A smaller β oscillates, a larger one lags",
@@ -93,10 +93,10 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
             x = 1 - real["beta"].to_numpy()
             low, high = seeds.quantile(0.025), seeds.quantile(0.975)
             ax.fill_between(
-                x, low, high, color=drawing.look(0)["color"], alpha=0.25, linewidth=0, label="95% of series"
+                x, low, high, color=drawing.line_style(0)["color"], alpha=0.25, linewidth=0, label="95% of series"
             )
-            drawing.draw_line(ax, x, seeds.median(), drawing.look(0), "like Seattle")
-            drawing.draw_line(ax, x, real[column], drawing.look(1), "Seattle")
+            drawing.draw_line(ax, x, seeds.median(), drawing.line_style(0), "like Seattle")
+            drawing.draw_line(ax, x, real[column], drawing.line_style(1), "Seattle")
             if column == "lag":
                 ax.plot(x, 1 / x - 1, color=drawing.GRAY, linewidth=1, linestyle=":", label="β/(1−β)")
             ax.set(xscale="log", yscale="log", xlabel="β", ylabel=text)
@@ -104,7 +104,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
             ax.set_xticks(x, [f"{beta:g}" for beta in real["beta"]], fontsize=7)
             ax.minorticks_off()
             ax.invert_xaxis()
-        drawing.legend(figure, grid[0, 1])
+        drawing.set_legend(figure, grid[0, 1])
     return figure
 
 

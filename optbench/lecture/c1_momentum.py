@@ -111,7 +111,7 @@ def figure_bars(column: str, title: str, unit: str):
         ax.set_xticks(range(len(BETAS)), ["GD", *(f"{beta:g}" for beta in BETAS[1:])])
         ax.set(xlabel="beta1", ylabel=unit, yscale="log")
         drawing.log_axes(ax, plain=True)
-        drawing.legend(figure, ax)
+        drawing.set_legend(figure, ax)
         return figure
 
     return draw
@@ -174,7 +174,7 @@ def figure_warm_up(tables, verdict):
     for (beta, part), color in zip(tables["steps"].groupby("beta1"), (*drawing.INK[1:], drawing.INK[0]), strict=False):
         ax.plot(part["step"], part["measured"], color=color, label=f"beta1 = {beta:g}")
     ax.set(xlabel="step", ylabel="step length / corrected step length", xlim=(1, 60), ylim=(0, 1.03))
-    drawing.legend(figure, ax)
+    drawing.set_legend(figure, ax)
     return figure
 
 
@@ -235,7 +235,7 @@ def figure_cost(tables, verdict):
         drawing.log_axes(ax)
         drawing.panel_title(ax, f"{steps} steps", 2.4)
     grid[0, 0].set_ylabel("suboptimality")
-    drawing.legend(figure, grid[0, 1])
+    drawing.set_legend(figure, grid[0, 1])
     return figure
 
 

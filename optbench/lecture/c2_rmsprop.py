@@ -86,7 +86,7 @@ def figure_rates(tables, verdict):
     ax.plot(ends, [1, 1], color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="GD", zorder=1)
     ax.set(xscale="log", yscale="log", xlabel="ratio of the gradients", ylabel="ratio of the effective rates")
     drawing.log_axes(ax)
-    drawing.legend(figure, ax)
+    drawing.set_legend(figure, ax)
     return figure
 
 
@@ -170,7 +170,7 @@ def figure_settings(tables, verdict):
         ax.set_yscale("log")
         drawing.log_axes(ax, plain=True)
         drawing.panel_title(ax, text, 2.75)
-    drawing.legend(figure, grid[0, 1])
+    drawing.set_legend(figure, grid[0, 1])
     return figure
 
 

@@ -156,7 +156,7 @@ def figure_inside(tables, verdict):
         ax.plot(part["gradient"], part["length"], "o", color=color, markersize=4, label=f"eps {where}")
     ax.set(xscale="log", yscale="log", xlabel="size of the gradient", ylabel="first step / lr")
     drawing.log_axes(ax)
-    drawing.legend(figure, ax)
+    drawing.set_legend(figure, ax)
     return figure
 
 

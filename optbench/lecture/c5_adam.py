@@ -76,7 +76,7 @@ def figure_rates(tables, verdict):
     ax.set_xticks(range(len(STEPS)), [f"step {step}" for step in STEPS])
     ax.set(yscale="log", ylabel="step / (lr × gradient)")
     drawing.log_axes(ax)
-    drawing.legend(figure, ax)
+    drawing.set_legend(figure, ax)
     return figure
 
 
@@ -133,7 +133,7 @@ def figure_batches(tables, verdict):
         ax.set(yscale="log", xlabel="batch size")
         drawing.log_axes(ax)
         drawing.panel_title(ax, text, 2.3)
-    drawing.legend(figure, grid[0, 1])
+    drawing.set_legend(figure, grid[0, 1])
     return figure
 
 

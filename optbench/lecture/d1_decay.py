@@ -88,7 +88,7 @@ def _draw_sizes(title: str, runs: pd.DataFrame, texts: dict[str, str], law: str 
         for (schedule, size), part in runs.groupby(["schedule", "batch_size"])
     ]
     points = pd.DataFrame(points, columns=["optimizer", "batch_size", "median", "low", "high"])
-    looks = {name: drawing.look(place) for place, name in enumerate(texts)}
+    looks = {name: drawing.line_style(place) for place, name in enumerate(texts)}
     with drawing.axes(None, title, [*texts.values(), law]) as ax:
         drawing.draw_scaling(ax, points, {}, looks, texts, law)
         ax.set(xlabel="batch size", ylabel="final suboptimality")

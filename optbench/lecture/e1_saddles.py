@@ -154,7 +154,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     floor = np.append(table["high"] / 2, table.loc[table["minima"] > 0, "minima"] / 1.5).min()
     rng = np.random.default_rng(0)
     for place, name in enumerate(names):
-        part, look = table[table["landscape"] == name], drawing.look(place)
+        part, look = table[table["landscape"] == name], drawing.line_style(place)
         shift = 1 + 0.03 * (place - (len(names) - 1) / 2)
         bars = np.maximum([part["minima"] - part["low"], part["high"] - part["minima"]], 0)
         left.errorbar(part["dim"] * shift, part["minima"], bars, fmt="none", ecolor=look["color"], elinewidth=1)

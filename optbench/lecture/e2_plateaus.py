@@ -135,12 +135,12 @@ def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict):
         across, middle, low, high = np.array([row for row in rows if np.isfinite(row[1])]).reshape(-1, 4).T
         shift, top = 0.03 * (place - 1.5), np.where(np.isfinite(high), high, 10 * middle)
         bars = np.maximum([middle - low, top - middle], 0)
-        ax.errorbar(across + shift, middle, bars, fmt="none", ecolor=drawing.look(place)["color"], elinewidth=1)
-        drawing.draw_line(ax, across + shift, middle, drawing.look(place), name)
+        ax.errorbar(across + shift, middle, bars, fmt="none", ecolor=drawing.line_style(place)["color"], elinewidth=1)
+        drawing.draw_line(ax, across + shift, middle, drawing.line_style(place), name)
     ax.set(yscale="log", xlabel="distance of the start from the minimum", ylabel="expected steps (ERT)")
     ax.set_xticks(sorted(plateau["depth"].unique()))
     drawing.log_axes(ax)
-    drawing.legend(figure, ax)
+    drawing.set_legend(figure, ax)
     return figure
 
 
@@ -158,7 +158,7 @@ def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict):
     ends = each[["low", "high"]].to_numpy().ravel()
     left, right = 0.7 * min(1, ends[ends > 0].min(initial=1)), 1.5 * ends[ends < np.inf].max(initial=10)
     for place, name in enumerate(OPTIMIZERS[1:], start=1):
-        part, look = each[each["optimizer"] == name], drawing.look(place)
+        part, look = each[each["optimizer"] == name], drawing.line_style(place)
         height = [len(labels) - 1 - labels.index(label) + 0.22 * (2 - place) for label in part["label"]]
         low, high = (part[name].clip(left, right) for name in ("low", "high"))
         ax.hlines(height, low, high, color=look["color"], linewidth=1.4)
@@ -169,7 +169,7 @@ def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict):
     ax.set(xscale="log", xlim=(left, right), ylim=(-0.5, len(labels) - 0.5))
     ax.set_xlabel("steps (ERT) of gradient descent over the method's")
     drawing.log_ticks(ax.xaxis, left, right, plain=True)
-    drawing.legend(figure, ax)
+    drawing.set_legend(figure, ax)
     return figure
 
 

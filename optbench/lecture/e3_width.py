@@ -79,7 +79,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     figure, grid = drawing.new_figure((2.6, 2.6), 1, 2, left=0.7, right=0.15, top=0.42, bottom=0.5, gap=(0.75, 0),
                                     title="Where training ends from seed to seed, against the width")  # fmt: skip
     left, right = grid[0]
-    rng, look = np.random.default_rng(0), drawing.look(0)
+    rng, look = np.random.default_rng(0), drawing.line_style(0)
     kept = runs[np.isfinite(runs["loss_final"])]
     floor = 1e-5
     left.plot(kept["width"] * np.exp(rng.uniform(-0.12, 0.12, len(kept))), np.maximum(kept["loss_final"], floor), ".",

@@ -112,7 +112,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
     ends = each[["low", "high"]].to_numpy().ravel()
     left, right = 0.7 * min(1, ends[ends > 0].min()), 1.5 * ends[ends < float("inf")].max(initial=10.0)
     for place, clock in enumerate(CLOCKS):
-        part, look = each[each["clock"] == clock], drawing.look(place)
+        part, look = each[each["clock"] == clock], drawing.line_style(place)
         height = [rows[name] + 0.16 - 0.32 * place for name in part["remedies"]]
         low, high = (part[name].clip(left, right) for name in ("low", "high"))
         ax.hlines(height, low, high, color=look["color"], linewidth=1.4)

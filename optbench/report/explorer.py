@@ -32,7 +32,7 @@ from optbench.analysis.selection import staged
 from optbench.analysis.trajectories import pace
 from optbench.contract.errors import OptbenchError
 from optbench.contract.process_state import restored_process
-from optbench.figures.evidence import Evidence, Walk
+from optbench.figures.data import ReportData, Trajectory
 from optbench.figures.learning_rates import without_rates
 from optbench.wording import labels
 from optbench.wording.answers import value_word
@@ -60,7 +60,7 @@ OUTSIDE = 4
 """Times its own size by which a path may leave the picture before it is cut."""
 
 
-def explorer(evidence: Evidence) -> dict[str, Any]:
+def explorer(evidence: ReportData) -> dict[str, Any]:
     """Return the values of the template `explorer.html`: `data`, the JSON, and `plotly`, the script of that library."""
     with restored_process():  # importing plotly leaves a filter of warnings
         from plotly.offline import get_plotlyjs
@@ -68,7 +68,7 @@ def explorer(evidence: Evidence) -> dict[str, Any]:
     return {"data": Markup(json_text(explorer_data(evidence))), "plotly": Markup(get_plotlyjs())}
 
 
-def explorer_data(evidence: Evidence) -> dict[str, Any]:
+def explorer_data(evidence: ReportData) -> dict[str, Any]:
     """Return what the scripts of the explorer draw; see the methods of ExplorerData."""
     data, results = ExplorerData(evidence), evidence.results
     return {
@@ -101,7 +101,7 @@ class Band(NamedTuple):
 class ExplorerData:
     """The parts of the explorer's data. A batch size goes by its label: each problem's full batch is another number."""
 
-    def __init__(self, evidence: Evidence):
+    def __init__(self, evidence: ReportData):
         self.evidence, self.results = evidence, evidence.results
         self.optimizers = list(evidence.best["optimizer"].unique())
         self.problems = list(evidence.best["problem"].unique())
@@ -136,7 +136,7 @@ class ExplorerData:
         each = []
         for problem in self.problems:
             row = [-1] * len(self.optimizers)
-            for name, look in self.evidence.looks.get(problem, {}).items():
+            for name, look in self.evidence.line_styles.get(problem, {}).items():
                 dash = ",".join(f"{LINE * length:g}px" for length in look["dashes"]) or "solid"
                 entry = {"color": to_hex(look["color"]), "dash": dash, "marker": look["marker"]}
                 if entry not in looks:
@@ -299,12 +299,12 @@ class ExplorerData:
         """
         found = []
         for problem in self.problems:
-            walks = self.evidence.walks(problem) if len(self.evidence.landscape(problem)) else {}
+            walks = self.evidence.trajectories(problem) if len(self.evidence.landscape(problem)) else {}
             if walks := {name: walk for name, walk in walks.items() if len(walk.step)}:
                 found.append(self._path(problem, walks))
         return found
 
-    def _path(self, problem: str, walks: dict[str, Walk]) -> dict[str, Any]:
+    def _path(self, problem: str, walks: dict[str, Trajectory]) -> dict[str, Any]:
         x, y, height = self.evidence.surface(problem)
         facts = self.results.problem(problem)
         fewer_x, fewer_y = (np.unique(np.linspace(0, len(axis) - 1, GRID_SIDE).astype(int)) for axis in (x, y))
@@ -324,7 +324,7 @@ class ExplorerData:
             "across": ranges[0], "along": ranges[1], "fine": FINE,
             "minimizer": [float(w) for w in place] if all(w is not None and pd.notna(w) for w in place) else None,
             "lines": sorted(lines, key=lambda line: line["optimizer"]),
-            "every": all(walk.whole for walk in walks.values()),
+            "every": all(walk.every_step for walk in walks.values()),
         }  # fmt: skip
 
 
@@ -408,7 +408,7 @@ def _values(band: Band, axis: Band, minimum: float | None) -> list[list]:
     return [short(column) for column in numbers.T]
 
 
-def _line(walk: Walk, across: tuple[float, float], along: tuple[float, float]) -> dict[str, list[int]]:
+def _line(walk: Trajectory, across: tuple[float, float], along: tuple[float, float]) -> dict[str, list[int]]:
     """Return one path, cut where it leaves the picture for good, and thinned."""
     step = np.asarray(walk.step, dtype=np.int64)
     low, high = np.array([across, along]).T

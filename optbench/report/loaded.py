@@ -19,7 +19,7 @@ from optbench.wording.answers import Answer, answer_of
 from optbench.wording.eager import eager_optimizers
 
 if TYPE_CHECKING:
-    from optbench.figures.evidence import Evidence
+    from optbench.figures.data import ReportData
 
 _SHOWN = 5
 """Reasons of failures that are listed."""
@@ -49,11 +49,11 @@ class LoadedSweep:
         return answer_of(of.runs, of.tuning_seeds, of.choose_by, of.searched)
 
     @cached_property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> ReportData:
         """The tables that figures are drawn from."""
-        from optbench.figures.evidence import Evidence
+        from optbench.figures.data import ReportData
 
-        return Evidence(self.results, self.answer)
+        return ReportData(self.results, self.answer)
 
     @cached_property
     def files(self) -> dict[str, str]:

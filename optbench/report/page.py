@@ -10,7 +10,7 @@ import pandas as pd
 from optbench.analysis import hyperparameter_columns, varied_hyperparameters
 from optbench.analysis.comparison import ALL
 from optbench.analysis.selection import staged
-from optbench.figures.evidence import Tables
+from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file

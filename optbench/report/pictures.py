@@ -17,21 +17,8 @@ from optbench.analysis import every_setting, failed, full_batch
 from optbench.analysis.comparison import ALL
 from optbench.analysis.selection import staged
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.figures import (
-    batch_steps,
-    cost_wiggles,
-    dimension_times,
-    divergence_map,
-    dots,
-    highlights,
-    panels,
-    profile_bands,
-    rank_diagram,
-    style,
-    styles,
-    tuning_value,
-)
-from optbench.figures.evidence import Evidence
+from optbench.figures import batch_sizes, comparisons, highlights, maps, rank_diagram, raster, style, trajectories
+from optbench.figures.data import ReportData
 from optbench.figures.learning_rates import without_rates
 from optbench.report.output import FORMATS, without_link, write_file
 from optbench.wording import labels
@@ -45,42 +32,42 @@ MIN_SIZES = 4
 """Batch sizes that a figure of a quantity against the batch size needs."""
 
 
-def some_diverged(evidence: Evidence, problem: str) -> bool:
+def some_diverged(evidence: ReportData, problem: str) -> bool:
     """Return whether some runs diverged, at one of several rates."""
     runs = _runs(evidence, problem)
     return runs["lr"].nunique() > 1 and bool(failed(runs).any())
 
 
-def tuned(evidence: Evidence, problem: str) -> bool:
+def tuned(evidence: ReportData, problem: str) -> bool:
     """Return whether some optimizer had more than two trials to choose from."""
     rows = evidence.answer.ranking
     return bool((rows.loc[rows["problem"] == problem, "trials"] > 2).any())
 
 
-def many_mini_batches(evidence: Evidence, problem: str) -> bool:
+def many_mini_batches(evidence: ReportData, problem: str) -> bool:
     """Return whether enough mini-batch sizes were evaluated often enough to see their noise."""
     runs = _runs(evidence, problem)
     if runs.loc[~full_batch(runs), "batch_size"].nunique() < MIN_SIZES:
         return False
     try:
-        return len(cost_wiggles.noises_of(evidence, problem, evidence.looks[problem])[0]) > 0
+        return len(batch_sizes.noise_of_runs(evidence, problem, evidence.line_styles[problem])[0]) > 0
     except OptbenchError:  # evaluated too rarely, or all failed
         return False
 
 
-def compared(evidence: Evidence, problem: Any) -> bool:
+def compared(evidence: ReportData, problem: Any) -> bool:
     """Return whether optimizers have ranks over all problems."""
     rows = evidence.answer.ranking
     return bool(rows.loc[rows["problem"] == ALL, "mean_rank"].notna().any())
 
 
-def all_on_all(evidence: Evidence, problem: Any) -> bool:
+def all_on_all(evidence: ReportData, problem: Any) -> bool:
     """Return whether every optimizer has held-out runs on every problem, as profiles need it."""
     runs, pairs = evidence.results.runs, evidence.chosen.groupby("problem")["optimizer"].nunique()
     return len(pairs) == runs["problem"].nunique() > 1 and bool((pairs == runs["optimizer"].nunique()).all())
 
 
-def family(evidence: Evidence) -> str:
+def family(evidence: ReportData) -> str:
     """Return the family of problems with the most dimensions; empty where none has two."""
     problems = evidence.results.problems
     if "dim" not in problems or problems.empty:
@@ -89,12 +76,12 @@ def family(evidence: Evidence) -> str:
     return str(counts.idxmax()) if counts.max() > 1 else ""
 
 
-def _runs(evidence: Evidence, problem: str) -> pd.DataFrame:
+def _runs(evidence: ReportData, problem: str) -> pd.DataFrame:
     runs = evidence.results.runs
     return every_setting(runs[runs["problem"] == problem])
 
 
-def curves_caption(evidence: Evidence, problem: str) -> str:
+def curves_caption(evidence: ReportData, problem: str) -> str:
     """Return the caption of `figures.curves`."""
     return _joined(
         "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the "
@@ -105,7 +92,7 @@ def curves_caption(evidence: Evidence, problem: str) -> str:
     )
 
 
-def rates_caption(evidence: Evidence, problem: str) -> str:
+def rates_caption(evidence: ReportData, problem: str) -> str:
     """Return the caption of `figures.rates`."""
     table = evidence.by_rate[evidence.by_rate["problem"] == problem]
     level = "A level line: an optimizer that takes no learning rate (it was given a single one)."
@@ -120,9 +107,9 @@ def rates_caption(evidence: Evidence, problem: str) -> str:
     )
 
 
-def heatmap_caption(evidence: Evidence, problem: str) -> str:
-    """Return the caption of `panels.heatmaps`."""
-    looks = evidence.looks[problem]
+def heatmap_caption(evidence: ReportData, problem: str) -> str:
+    """Return the caption of `maps.heatmap_panels`."""
+    looks = evidence.line_styles[problem]
     table = evidence.by_cell[evidence.by_cell["problem"] == problem]
     shown = table[table["optimizer"].isin(list(looks))]
     every = shown["batch_size"].nunique() * shown["schedule"].nunique() * len(looks)
@@ -137,10 +124,10 @@ def heatmap_caption(evidence: Evidence, problem: str) -> str:
     )
 
 
-def paths_caption(evidence: Evidence, problem: str) -> str:
-    """Return the caption of `panels.paths`."""
-    walks = evidence.walks(problem).values()
-    whole, rule = {walk.whole for walk in walks}, _rule(evidence, problem)
+def paths_caption(evidence: ReportData, problem: str) -> str:
+    """Return the caption of `trajectories.path_panels`."""
+    walks = evidence.trajectories(problem).values()
+    whole, rule = {walk.every_step for walk in walks}, _rule(evidence, problem)
     every = "Every step is drawn; dots stand at the steps 1, 10, 100 and so on."
     few = "Dots are the evaluated steps, spaced evenly in the logarithm of the step: lines between them cut corners."
     drawn = few if whole == {False} else every
@@ -158,17 +145,17 @@ def _joined(*parts: str) -> str:
     return " ".join(filter(None, parts))
 
 
-def _rule(evidence: Evidence, problem: str) -> str:
-    return highlights.rule(evidence.looks[problem], evidence.best_of(problem))
+def _rule(evidence: ReportData, problem: str) -> str:
+    return highlights.highlight_rule(evidence.line_styles[problem], evidence.best_of(problem))
 
 
-def _in_color(evidence: Evidence, problem: str, gray: str) -> str:
+def _in_color(evidence: ReportData, problem: str, gray: str) -> str:
     """Return what a caption adds where only some optimizers are in color."""
     rule = _rule(evidence, problem)
     return f"In color: {rule}; the legend has them in this order, and the axes fit them. {gray}" if rule else ""
 
 
-def _seeds(evidence: Evidence, shown: pd.DataFrame) -> str:
+def _seeds(evidence: ReportData, shown: pd.DataFrame) -> str:
     """Return which seeds the numbers of a figure come from."""
     if shown["held_out"].all():
         return "held-out seeds"
@@ -183,19 +170,19 @@ class Kind:
 
     words: str
     """The text for readers who do not see the picture."""
-    draw: Callable[[Evidence, Any], Figure]
+    draw: Callable[[ReportData, Any], Figure]
     """Draws it from the evidence and the problem, which is None for a figure of all."""
-    caption: Callable[[Evidence, Any], str] | str
-    applies: Callable[[Evidence, Any], bool] = lambda evidence, problem: True
+    caption: Callable[[ReportData, Any], str] | str
+    applies: Callable[[ReportData, Any], bool] = lambda evidence, problem: True
     """Returns whether the sweep has the data for it."""
     overall: bool = False
 
-    def caption_of(self, evidence: Evidence, problem: Any) -> str:
+    def caption_of(self, evidence: ReportData, problem: Any) -> str:
         """Return the caption for a problem."""
         return self.caption if isinstance(self.caption, str) else self.caption(evidence, problem)
 
 
-def _drawn_by(name: str) -> Callable[[Evidence, Any], Figure]:
+def _drawn_by(name: str) -> Callable[[ReportData, Any], Figure]:
     """Return the function of `optbench.figures` of that name, as a Kind takes it."""
     return lambda evidence, problem: getattr(figures, name)(evidence, problem).figure
 
@@ -206,41 +193,45 @@ KINDS = {
         lambda evidence, problem: bool((evidence.bands["problem"] == problem).any()),
     ),
     "rates": Kind("final loss against learning rate", _drawn_by("rates"), rates_caption),
-    "heatmap": Kind("final loss by batch size and schedule", panels.heatmaps, heatmap_caption),
+    "heatmap": Kind("final loss by batch size and schedule", maps.heatmap_panels, heatmap_caption),
     "paths": Kind(
-        "paths over the contours of the loss", panels.paths, paths_caption,
-        lambda evidence, problem: len(evidence.landscape(problem)) > 0 and bool(evidence.walks(problem)),
+        "paths over the contours of the loss", trajectories.path_panels, paths_caption,
+        lambda evidence, problem: len(evidence.landscape(problem)) > 0 and bool(evidence.trajectories(problem)),
     ),
-    "best_of_n": Kind("value of the best of n trials", _drawn_by("best_of_n"), tuning_value.CAPTION, tuned),
+    "best_of_n": Kind("value of the best of n trials", _drawn_by("best_of_n"), comparisons.BEST_OF_N_CAPTION, tuned),
     "divergence": Kind(
-        "share of runs that diverged, by learning rate and batch size", panels.divergences, divergence_map.CAPTION,
+        "share of runs that diverged, by learning rate and batch size", maps.divergence_panels, maps.DIVERGENCE_CAPTION,
         some_diverged,
     ),
     "batch_scaling": Kind(
-        "steps to a target against batch size", _drawn_by("batch_scaling"), batch_steps.CAPTION,
+        "steps to a target against batch size", _drawn_by("batch_scaling"), batch_sizes.SCALING_CAPTION,
         lambda evidence, problem: _runs(evidence, problem)["batch_size"].nunique() >= MIN_SIZES,
     ),
     "noise": Kind(
-        "noise of the mini-batch cost against batch size", _drawn_by("noise"), cost_wiggles.CAPTION, many_mini_batches
+        "noise of the mini-batch cost against batch size",
+        _drawn_by("noise"),
+        batch_sizes.NOISE_CAPTION,
+        many_mini_batches,
     ),
     "critical_difference": Kind(
         "mean ranks over all problems, and which are not told apart", _drawn_by("critical_difference"),
         rank_diagram.CAPTION, compared, overall=True,
     ),
     "profiles": Kind(
-        "performance profiles over all problems", _drawn_by("profiles"), profile_bands.CAPTION, all_on_all, overall=True
+        "performance profiles over all problems", _drawn_by("profiles"), comparisons.PROFILES_CAPTION, all_on_all,
+        overall=True,
     ),
     "time_per_step": Kind(
         "time of a step against the number of parameters",
         lambda evidence, problem: figures.time_per_step(evidence, family(evidence)).figure,
-        dimension_times.CAPTION, lambda evidence, problem: family(evidence) != "", overall=True,
+        comparisons.TIME_CAPTION, lambda evidence, problem: family(evidence) != "", overall=True,
     ),
 }  # fmt: skip
 """Kinds of figures by name, in the order of a page."""
 
 
 def write_pictures(
-    evidence: Evidence,
+    evidence: ReportData,
     folder: Path,
     formats: Iterable[str] = ("png",),
     style_name: str = "screen",
@@ -257,7 +248,7 @@ def write_pictures(
     still = [name for name in formats if name != "gif"]
     folder.mkdir(parents=True, exist_ok=True)
     names, out, foot = _file_names(evidence), [], evidence.results.foot
-    with styles.apart(), styles.styled(style_name):
+    with style.detached(), style.styled(style_name):
         for kind, problem, about in _all(evidence, progress, None):
             stem = kind if problem == OVERALL else f"{kind}-{names[problem]}"
             paths = [f"{stem}.{ending}" for ending in still]
@@ -266,7 +257,7 @@ def write_pictures(
                 for path in paths:
                     style.save(figure, without_link(folder / path), foot, about["alt"], about["caption"])
             if kind == "paths" and "gif" in formats:
-                from optbench.figures.animation import animate_paths
+                from optbench.figures.trajectories import animate_paths
 
                 animate_paths(evidence, problem, without_link(folder / f"{stem}.gif"))
                 paths.append(f"{stem}.gif")
@@ -278,7 +269,7 @@ def write_pictures(
 
 
 def embedded(
-    evidence: Evidence,
+    evidence: ReportData,
     progress: Callable[[str], None] = lambda text: None,
     kinds: Collection[str] | None = None,
     most_bytes: int = 1_200_000,
@@ -290,7 +281,7 @@ def embedded(
     """
     out: dict[str, list[dict]] = {OVERALL: [], **{problem: [] for problem in _file_names(evidence)}}
     left_out = 0
-    with styles.apart(), styles.styled():
+    with style.detached(), style.styled():
         for kind, problem, about in _all(evidence, progress, kinds):
             if most_bytes < 0:  # drawing takes a moment
                 left_out += 1
@@ -304,12 +295,12 @@ def embedded(
     return out, left_out
 
 
-def _file_names(evidence: Evidence) -> dict[str, str]:
+def _file_names(evidence: ReportData) -> dict[str, str]:
     return labels.file_names(evidence.results.runs["problem"].unique())
 
 
 def _all(
-    evidence: Evidence, progress: Callable[[str], None], kinds: Collection[str] | None
+    evidence: ReportData, progress: Callable[[str], None], kinds: Collection[str] | None
 ) -> Iterator[tuple[str, str, dict]]:
     """Iterate over (kind, problem, its texts) of all figures: of all problems together, then of each problem."""
     for problem in (OVERALL, *_file_names(evidence)):
@@ -332,8 +323,8 @@ def _source(figure: Figure, foot: str) -> dict:
     """Return the picture as a data URI, with its size on the page, where a dot is half as large as in the picture."""
     style.write_foot(figure, foot)
     content = io.BytesIO()
-    picture = dots.picture_of(dots.canvas_of(figure, styles.current().dpi))
-    dots.in_few_colors(picture).save(content, "PNG", compress_level=6)
+    picture = raster.image_of(raster.render(figure, style.current().dpi))
+    raster.quantized(picture).save(content, "PNG", compress_level=6)
     width, height = figure.get_size_inches() * 96
     source = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
     return {"source": source, "width": round(width), "height": round(height)}

@@ -14,7 +14,7 @@ from optbench.sweeps.store.reading import Folder, Points
 from optbench.sweeps.verdicts import Verdicts
 
 if TYPE_CHECKING:
-    from optbench.figures.accessor import Plot
+    from optbench.figures import Plot
 
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 
@@ -108,7 +108,7 @@ class Results(Verdicts):
         Returns:
             An object with a method a figure, which returns the axes that it drew on.
         """
-        from optbench.figures.accessor import Plot
+        from optbench.figures import Plot
 
         return Plot(self)
 

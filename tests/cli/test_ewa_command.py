@@ -10,7 +10,7 @@ import pytest
 from twins import ewa as twin
 
 from optbench.cli import app
-from optbench.figures.moving_averages import thinned
+from optbench.figures.averages_and_schedules import thinned
 
 DAYS = "date,temp,sky\n2020-01-01,40,sun\n2020-01-02,49,rain\n2020-01-03,45,rain\n"
 VALUES = np.array([40.0, 49.0, 45.0])

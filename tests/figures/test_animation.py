@@ -6,14 +6,14 @@ from PIL import Image
 from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, figures, load
-from optbench.figures.animation import shown_steps
-from optbench.figures.evidence import Walk
+from optbench.figures.data import Trajectory
+from optbench.figures.trajectories import shown_steps
 
 SIZES = {"batch_sizes": (16,), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant",), "seeds": range(4)}
 
 
 def walk(last):
-    return Walk(np.arange(last + 1), np.zeros((last + 1, 2)), False, 0)
+    return Trajectory(np.arange(last + 1), np.zeros((last + 1, 2)), False, 0)
 
 
 def test_steps_begin_one_by_one_and_end_at_the_longest_path():

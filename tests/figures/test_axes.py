@@ -182,7 +182,7 @@ def test_all_figures_of_results_are_offered(results):
 
 def test_one_sweep_is_analyzed_once(results, monkeypatch):
     results.plot.curves("rosenbrock")
-    monkeypatch.setattr("optbench.figures.evidence.answer_of", None)
+    monkeypatch.setattr("optbench.figures.data.answer_of", None)
     results.plot.curves("breast_cancer")
 
 

@@ -8,7 +8,7 @@ from synthetic import runs_table
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
-from optbench.figures import styles
+from optbench.figures import style
 from optbench.sweeps.results import Results
 
 SIZES = (4, 16, 64, 256)
@@ -16,7 +16,7 @@ SIZES = (4, 16, 64, 256)
 
 @pytest.fixture(autouse=True)
 def apart():
-    with styles.apart():
+    with style.detached():
         yield
 
 

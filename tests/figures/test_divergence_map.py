@@ -7,7 +7,7 @@ from synthetic import make_tables, runs_table
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
-from optbench.figures import styles
+from optbench.figures import style
 from optbench.sweeps.results import Results
 
 SMALL = {"problems": ("breast_cancer",), "optimizers": ("gd", "adam"), "seeds": range(4), "points": 4}
@@ -15,7 +15,7 @@ SMALL = {"problems": ("breast_cancer",), "optimizers": ("gd", "adam"), "seeds": 
 
 @pytest.fixture(autouse=True)
 def apart():
-    with styles.apart():
+    with style.detached():
         yield
 
 
@@ -60,7 +60,7 @@ def test_all_diverged_and_what_was_not_run():
     assert (shares(lost) == 1).all()
     rows = [{"lr": rate, "batch_size": size} for rate, size in ((0.1, 1), (0.2, 1), (0.1, 8))]
     ax = figures.divergence(Results(runs_table(rows), None, pd.DataFrame()))
-    assert np.isnan(shares(ax)[1, 1]) and np.nansum(shares(ax)) == 0 and len(ax.patches) == 1
+    assert np.isnan(shares(ax)[1, 1]) and np.nansum(shares(ax)) == 0 and ax.patch.get_hatch()
 
 
 def test_of_sweeps_in_stages_only_what_every_setting_had():
@@ -120,4 +120,4 @@ def test_times_are_means_over_run_steps_and_the_guide_has_slope_one():
 
 def test_one_dimension_and_thirty_optimizers():
     ax = figures.time_per_step(timed({(f"규칙 {place} <$", "saddle"): [(1, 1, 5.0)] for place in range(30)}))
-    assert [line.get_label() for line in ax.lines][-1] == "20 others" and len(ax.lines) == 11
+    assert [line.get_label() for line in ax.lines][-1] == "20 others" and len(ax.lines) == 30

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from synthetic import make_tables, write_folder
 
 from optbench import load
-from optbench.figures import fonts, styles
+from optbench.figures import fonts, style
 
 NAMES = {"Korean": "학습률 한국어", "Chinese": "中文步长", "Japanese": "あア学習率"}
 
@@ -17,7 +17,7 @@ NAMES = {"Korean": "학습률 한국어", "Chinese": "中文步长", "Japanese":
 @pytest.mark.fonts
 @pytest.mark.parametrize("script", list(NAMES))
 def test_a_script_is_drawn_and_measured(script):
-    with styles.styled():
+    with style.styled():
         figure = Figure(dpi=144)
         text = figure.text(0, 0.5, f"{NAMES[script]} $x<", fontsize=9)
         with warnings.catch_warnings():
@@ -42,7 +42,7 @@ def test_a_problem_with_a_korean_name_has_no_boxes(tmp_path):
 def test_widths_are_those_that_are_drawn():
     for size in (5.5, 7, 8.5, 10.5):
         figure = Figure(dpi=144)
-        with styles.styled():
+        with style.styled():
             text = figure.text(0, 0.5, "long_long_long_long rate…", fontsize=size)
         width = text.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width / 144
         assert width <= fonts.text_width(text.get_text(), size) * 1.01
@@ -56,7 +56,7 @@ def test_without_such_fonts_there_are_boxes_and_no_word(monkeypatch):
     try:
         assert fonts.families() == ("DejaVu Sans",)
         assert fonts.drawable("µ × log₁₀") and not fonts.drawable("학")
-        with styles.styled():
+        with style.styled():
             figure = Figure()
             figure.text(0, 0.5, "학습률")
             FigureCanvasAgg(figure).draw()

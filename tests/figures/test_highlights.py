@@ -11,7 +11,7 @@ from synthetic import make_tables, write_folder
 
 from optbench import load
 from optbench.analysis import best_configurations
-from optbench.figures import frame, highlights, style, styles
+from optbench.figures import data, highlights, style
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
 from optbench.wording.answers import answer_of, setting_texts
@@ -24,9 +24,9 @@ FIELD = [f"rule_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"] + ["lbfgs"
 
 def drawn(folder, tables):
     """Every figure of a report by its kind and problem, and its caption."""
-    evidence = frame.evidence_of(load(write_folder(folder, tables)))
+    evidence = data.report_data(load(write_folder(folder, tables)))
     figures, captions = {}, {}
-    with styles.styled(), styles.apart():
+    with style.styled(), style.detached():
         for kind in ("curves", "rates", "heatmap", "paths"):
             for problem in tables["problems"]["problem"]:
                 if KINDS[kind].applies(evidence, problem):
@@ -75,7 +75,7 @@ def test_the_others_are_thin_gray_lines_behind(large):
     for kind in ("curves", "rates"):
         lines = figures[kind, "breast_cancer"].axes[0].get_lines()
         (gray,) = [line for line in lines if line.get_label() == "19 others"]
-        assert np.isnan(gray.get_ydata()).sum() >= 19
+        assert sum(line.get_color() == gray.get_color() for line in lines) == 19
         colored = [line for line in lines if line.get_label() in FIELD]
         assert len(colored) >= 8
         assert all(line.get_zorder() > gray.get_zorder() for line in colored)
@@ -112,7 +112,7 @@ def test_ten_are_told_apart_and_eleven_are_not(tmp_path, count, last):
 
 def test_failures_rank_last():
     medians = {f"o{place}": np.inf if place < 5 else 20.0 - place for place in range(14)}
-    (names,) = (list(part) for part in highlights.looks(best_of({"p": medians})).values())
+    (names,) = (list(part) for part in highlights.highlighted(best_of({"p": medians})).values())
     assert names == [f"o{place}" for place in range(13, 4, -1)] + ["o0"]
 
 
@@ -121,7 +121,7 @@ def test_one_look_on_the_whole_page_where_ten_colors_suffice():
         problem: {f"o{place}": float((place * step) % 23) for place in range(23)}
         for problem, step in {"a": 1, "b": 22, "c": 2}.items()
     }
-    looks = highlights.looks(best_of(medians))
+    looks = highlights.highlighted(best_of(medians))
     seen = {}
     for part in looks.values():
         assert len(part) == 10 and len({look["color"] for look in part.values()}) == 10
@@ -134,8 +134,10 @@ def test_one_look_on_the_whole_page_where_ten_colors_suffice():
 
 
 def test_a_small_sweep_takes_the_colors_in_its_order():
-    looks = highlights.looks(best_of({"p": {"x": 3.0, "y": 1.0}, "q": {"y": 1.0}}))
-    assert looks["p"] == {"x": style.look(0), "y": style.look(1)} and looks["q"] == {"y": style.look(1)}
+    looks = highlights.highlighted(best_of({"p": {"x": 3.0, "y": 1.0}, "q": {"y": 1.0}}))
+    assert looks["p"] == {"x": style.line_style(0), "y": style.line_style(1)} and looks["q"] == {
+        "y": style.line_style(1)
+    }
 
 
 def test_a_baseline_is_a_level_line(tmp_path):

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
-from optbench.figures import styles
+from optbench.figures import style
 
 
 @pytest.fixture(autouse=True)
 def apart():
-    with styles.apart():
+    with style.detached():
         yield
 
 

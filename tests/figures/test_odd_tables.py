@@ -5,7 +5,7 @@ from synthetic import make_tables
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
-from optbench.figures import styles
+from optbench.figures import style
 from optbench.sweeps.results import Results
 
 NEW = ("batch_scaling", "best_of_n", "critical_difference", "divergence", "noise", "profiles", "time_per_step")
@@ -39,7 +39,7 @@ def test_each_is_drawn_or_says_why_not(odd, name):
     for case, results in odd.items():
         one = results.runs["optimizer"].iloc[0] if name == "divergence" else None
         try:
-            with styles.styled("paper"), styles.apart():
+            with style.styled("paper"), style.detached():
                 getattr(figures, name)(results, optimizers=one).figure.canvas.draw()
             drawn.add(case)
         except OptbenchError as error:

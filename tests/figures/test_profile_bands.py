@@ -8,7 +8,7 @@ from synthetic import make_tables
 from optbench import figures
 from optbench.analysis import chosen_runs, time_to_target
 from optbench.contract.errors import OptbenchError
-from optbench.figures import styles
+from optbench.figures import style
 from optbench.sweeps.results import Results
 
 SMALL = {"batch_sizes": (16,), "schedules": ("constant",), "rates": (0.01, 0.1), "seeds": range(6), "points": 8}
@@ -20,7 +20,7 @@ def results_of(**given) -> Results:
 
 
 def drawn(*arguments, **keywords):
-    with styles.apart():
+    with style.detached():
         return figures.profiles(*arguments, **keywords)
 
 

@@ -12,7 +12,7 @@ from synthetic import runs_table
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
-from optbench.figures import styles
+from optbench.figures import style
 from optbench.sweeps.results import Results
 
 ODD = ["가나다", "<b>$x$</b>", 'say "q" & more', "long_" * 40]
@@ -33,7 +33,7 @@ def field(names, problems, spread=0.4, seed=0):
 
 
 def diagram(*arguments, **keywords):
-    with styles.apart():
+    with style.detached():
         return figures.critical_difference(*arguments, **keywords)
 
 
@@ -84,10 +84,10 @@ def test_of_one_problem_it_follows_that_problem_s_verdicts():
     assert ranks_by_name(ax) == pytest.approx(rows.to_dict())
 
 
-@pytest.mark.parametrize(("count", "style"), [(1, "screen"), (2, "slides"), (5, "paper"), (30, "paper")])
-def test_names_stay_in_the_picture_and_apart(count, style):
+@pytest.mark.parametrize(("count", "name"), [(1, "screen"), (2, "slides"), (5, "paper"), (30, "paper")])
+def test_names_stay_in_the_picture_and_apart(count, name):
     names = (ODD + [f"rule_{place}" for place in range(30)])[:count]
-    with styles.styled(style):
+    with style.styled(name):
         ax = diagram(field(names, 8)[0])
         ax.figure.canvas.draw()
         boxes = [text.get_window_extent() for text in ax.texts]

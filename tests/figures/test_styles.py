@@ -8,7 +8,7 @@ from matplotlib import pyplot
 from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, figures, load
-from optbench.figures import style, styles
+from optbench.figures import style
 
 SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "schedules": ("constant",), "seeds": range(5)}
 
@@ -48,7 +48,7 @@ def test_the_users_settings_are_as_they_were(results):
             assert matplotlib.rcParams["pdf.fonttype"] == 42
             results.plot.curves()
             raise ZeroDivisionError
-        assert dict(matplotlib.rcParams) == before and styles.current() is styles.SCREEN
+        assert dict(matplotlib.rcParams) == before and style.current() is style.SCREEN
 
 
 def test_axes_of_the_user_have_the_style_of_the_context(results):
@@ -59,7 +59,7 @@ def test_axes_of_the_user_have_the_style_of_the_context(results):
 
 
 def test_fonts_are_in_a_pdf_and_letters_are_lines_in_an_svg(results, tmp_path):
-    with figures.styled("paper"), styles.apart():
+    with figures.styled("paper"), style.detached():
         figure = results.plot.curves().figure
         for ending in ("pdf", "svg", "png"):
             style.save(figure, tmp_path / f"a.{ending}", "the foot", "the title", "the caption")

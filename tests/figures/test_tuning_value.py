@@ -10,7 +10,7 @@ from synthetic import runs_table
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
-from optbench.figures import styles
+from optbench.figures import style
 from optbench.sweeps.results import Results
 
 
@@ -19,7 +19,7 @@ def results_of(runs):
 
 
 def drawn(*arguments, **keywords):
-    with styles.apart():
+    with style.detached():
         return figures.best_of_n(*arguments, **keywords)
 
 

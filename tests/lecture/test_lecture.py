@@ -75,7 +75,7 @@ def test_a_quick_run_gives_a_verdict_and_a_picture(name):
     figure = CLAIMS[name].figure(before, outcome)
     width, height = figure.get_size_inches()
     assert width <= 7.4 and height <= 4.2
-    with drawing.theme():
+    with drawing.styled():
         figure.canvas.draw()
     for key, table in tables(name).items():
         pd.testing.assert_frame_equal(before[key], table)
@@ -84,7 +84,7 @@ def test_a_quick_run_gives_a_verdict_and_a_picture(name):
 @pytest.mark.parametrize(("name", "least"), [("C1.4", 360), ("C3.1", 6), ("C3.2", 44)])
 def test_figures_show_every_row(name, least):
     rows = tables(name)
-    with drawing.theme():
+    with drawing.styled():
         figure = CLAIMS[name].figure(rows, CLAIMS[name].judged(rows))
         figure.draw_without_rendering()
     shown = sum(np.isfinite(np.asarray(line.get_ydata(), float)).sum() for line in figure.axes[0].lines)

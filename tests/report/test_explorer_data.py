@@ -8,7 +8,7 @@ from synthetic import make_tables
 
 from optbench import figures
 from optbench.analysis import chosen_runs, time_to_target
-from optbench.figures.evidence import COUNTS, Evidence, Walk
+from optbench.figures.data import COUNTS, ReportData, Trajectory
 from optbench.report import explorer
 from optbench.report.explorer import explorer_data, json_text, short
 from optbench.sweeps.results import Results
@@ -21,7 +21,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def usual():
-    evidence = Evidence(Results(**make_tables(**SMALL)))
+    evidence = ReportData(Results(**make_tables(**SMALL)))
     return evidence, explorer_data(evidence)
 
 
@@ -161,16 +161,16 @@ def test_paths_are_told_to_a_part_of_a_pixel(usual):
 def test_long_paths_are_thinned_and_wild_ones_cut():
     steps = np.arange(10_001)
     w = np.column_stack([np.exp(-steps / 500), np.zeros(len(steps))])
-    line = explorer._line(Walk(steps, w, False, 0), (0.0, 1.0), (-1.0, 1.0))
+    line = explorer._line(Trajectory(steps, w, False, 0), (0.0, 1.0), (-1.0, 1.0))
     kept = np.cumsum(line["step"])
     assert kept[0] == 0 and kept[-1] == 10_000 and len(kept) <= 2_000 + 2 and (np.diff(kept) > 0).all()
     assert np.abs(np.diff(np.cumsum(line["x"]))).max() < 40  # of 16,384 parts: two pixels
     w[50:, 0] = np.inf
-    assert np.cumsum(explorer._line(Walk(steps, w, True, 0), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
+    assert np.cumsum(explorer._line(Trajectory(steps, w, True, 0), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
 
 
 def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):
-    evidence = Evidence(Results(**make_tables(**SMALL)))
+    evidence = ReportData(Results(**make_tables(**SMALL)))
     monkeypatch.setattr(explorer, "MAX_CURVES", 6)
     monkeypatch.setattr(explorer, "MAX_SETTINGS", 3)
     data = explorer_data(evidence)
@@ -184,7 +184,7 @@ def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
     tables = make_tables(**{**SMALL, "problems": ("saddle </script>",), "optimizers": ("gd",)}, diverge_above=0)
     tables["problems"]["minimum"] = np.nan
     tables["runs"]["suboptimality_final"] = np.nan
-    text = json_text(explorer_data(Evidence(Results(**tables))))
+    text = json_text(explorer_data(ReportData(Results(**tables))))
     assert "<" not in text
     data = json.loads(text, parse_constant=lambda word: pytest.fail(word))
     assert data["problems"][0]["name"] == "saddle </script>" and data["problems"][0]["minimum"] is None
@@ -195,7 +195,7 @@ def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
 def test_a_landscape_without_a_number_is_a_grid_without_heights():
     tables = make_tables(**SMALL)
     tables["landscapes"] = tables["landscapes"].assign(value=np.nan)
-    evidence = Evidence(Results(**tables))
+    evidence = ReportData(Results(**tables))
     (entry,) = explorer_data(evidence)["paths"]
     assert {value for row in entry["z"] for value in row} == {None} and entry["lines"]
     assert figures.paths(evidence, "rosenbrock").lines

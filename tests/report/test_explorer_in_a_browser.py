@@ -11,7 +11,7 @@ from synthetic import make_tables, write_folder
 
 from optbench import load
 from optbench.analysis import best_of_n, chosen_runs, performance_profiles, ranking, rankings_without, time_to_target
-from optbench.figures.evidence import COUNTS
+from optbench.figures.data import COUNTS
 from optbench.report import write_report
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -8,7 +8,7 @@ import pytest
 from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, load
-from optbench.figures import styles
+from optbench.figures import style
 from optbench.report import output, pictures, tables, write_report
 from optbench.report.output import Options
 
@@ -90,7 +90,7 @@ def test_an_option_that_there_is_not():
 
 
 def test_options_name_what_can_be_drawn():
-    assert output.FORMATS == pictures.FORMATS and set(output.STYLES) == set(styles.STYLES)
+    assert output.FORMATS == pictures.FORMATS and set(output.STYLES) == set(style.STYLES)
 
 
 def test_where_the_page_goes(tmp_path):

@@ -6,7 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 from synthetic import make_tables
 
-from optbench.figures import frame, panels, styles
+from optbench.figures import data, maps
+from optbench.figures.style import detached, styled
 from optbench.report.pictures import EXPLORED, KINDS
 from optbench.sweeps.results import Results
 
@@ -18,7 +19,7 @@ SMALL = {"schedules": ("constant",), "rates": (0.01, 0.1, 3.0), "points": 30, "s
 def evidence_of(problems=TWO, optimizers=("gd", "<$나"), **given):
     tables = make_tables(problems, optimizers, **{**SMALL, **given})
     names = ("runs", "curves", "timings", "problems", "landscapes", "provenance")
-    return frame.evidence_of(Results(*(tables[name] for name in names)))
+    return data.report_data(Results(*(tables[name] for name in names)))
 
 
 def there(evidence):
@@ -34,7 +35,7 @@ def test_each_is_there_where_it_tells_something():
     assert there(many) == {"best_of_n", "batch_scaling"}  # evaluated too seldom for noise
     curves = many.results.curves.assign(step=lambda rows: rows.groupby("run_id").cumcount())
     often = Results(many.results.runs, curves, many.results.timings, many.results.problems)
-    assert there(frame.evidence_of(often)) == {"best_of_n", "batch_scaling", "noise"}
+    assert there(data.report_data(often)) == {"best_of_n", "batch_scaling", "noise"}
     dims = evidence_of(("quadratic(dim=10)", "quadratic(dim=100)"))
     dims.results.problems["dim"] = [10, 100]
     assert "time_per_step" in there(dims)
@@ -44,7 +45,7 @@ def test_each_is_drawn_with_its_caption():
     evidence = evidence_of(("rosenbrock", "quadratic(dim=100)"), batch_sizes=(2, 4, 8, 16, "full"))
     evidence.results.problems = pd.DataFrame({"problem": ["rosenbrock", "quadratic(dim=100)"], "minimum": 0.0,
                                               "dim": [2, 100], "examples": 256})  # fmt: skip
-    with styles.styled(), styles.apart():
+    with styled(), detached():
         for name in MORE:
             problem = None if KINDS[name].overall else "rosenbrock"
             if name not in ("time_per_step", "noise"):
@@ -56,8 +57,8 @@ def test_each_is_drawn_with_its_caption():
 @pytest.mark.parametrize("style", ["screen", "paper", "slides"])
 def test_maps_of_divergence_side_by_side(style):
     evidence = evidence_of(optimizers=("gd", "adam", "lion"))
-    with styles.styled(style), styles.apart():
-        figure = panels.divergences(evidence, "breast_cancer")
+    with styled(style), detached():
+        figure = maps.divergence_panels(evidence, "breast_cancer")
     shown = [ax for ax in figure.axes if ax.get_visible()]
     assert [ax.get_title() for ax in shown] == ["gd", "adam", "lion"]
     runs = evidence.results.runs[evidence.results.runs["problem"] == "breast_cancer"]

@@ -9,7 +9,7 @@ from PIL import Image
 from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, load
-from optbench.figures import dots, frame, style
+from optbench.figures import data, raster, style
 from optbench.report.pictures import KINDS, OVERALL, embedded, write_pictures
 
 SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "schedules": ("constant",), "seeds": range(5)}
@@ -20,7 +20,7 @@ PROBLEM = "rosenbrock"
 def evidence(tmp_path_factory):
     tables = make_tables([PROBLEM, "breast_cancer"], ["gd", "adam"], **SIZES)
     tables["provenance"]["command"] = "python -m optbench sweep " + "--problem saddle " * 40
-    return frame.evidence_of(load(write_folder(tmp_path_factory.mktemp("pictures"), tables)))
+    return data.report_data(load(write_folder(tmp_path_factory.mktemp("pictures"), tables)))
 
 
 def test_parts_of_a_page(evidence):
@@ -44,8 +44,8 @@ def test_few_colors_keep_those_of_lines():
     picture = np.full((60, 400, 3), 255, np.uint8)
     picture[:, :300] = np.random.default_rng(0).integers(0, 256, (60, 300, 1))  # contours: many grays
     for place in range(style.COLORS):
-        picture[5 * place : 5 * place + 2, 300:] = np.round(255 * np.array(style.look(place)["color"]))
-    few = np.asarray(dots.in_few_colors(Image.fromarray(picture)).convert("RGB")).astype(int)
+        picture[5 * place : 5 * place + 2, 300:] = np.round(255 * np.array(style.line_style(place)["color"]))
+    few = np.asarray(raster.quantized(Image.fromarray(picture)).convert("RGB")).astype(int)
     assert abs(few[:50, 300:] - picture[:50, 300:]).max() <= 8
 
 

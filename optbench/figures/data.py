@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -21,13 +23,15 @@ from optbench.analysis import (
     metric_columns,
     reported_runs,
 )
+from optbench.analysis.columns import comparable
+from optbench.contract.errors import OptbenchError
 from optbench.figures import highlights
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
 from optbench.wording.schedule_names import short_schedules
 
 COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
-"""Numbers of trials at which the best of them is told."""
+"""Numbers of trials at which the value of the best is computed."""
 
 
 class Tables(Protocol):
@@ -60,7 +64,7 @@ class Tables(Protocol):
 
 
 @dataclass(frozen=True)
-class Walk:
+class Trajectory:
     """Where one run went on a problem of two parameters."""
 
     step: np.ndarray
@@ -70,13 +74,13 @@ class Walk:
     seed: int
 
     @property
-    def whole(self) -> bool:
+    def every_step(self) -> bool:
         """Whether it has every step, and not a few alone."""
         return bool((np.diff(self.step) == 1).all())
 
 
-class Evidence:
-    """The tables of a sweep, and what analysis makes of them for all who draw or write.
+class ReportData:
+    """The tables of a sweep, and what analysis makes of them, for figures and pages.
 
     answer: that of the results, where it is known.
     """
@@ -85,7 +89,7 @@ class Evidence:
         self.results = results
         self._answer = answer
         self._bands: dict[str, pd.DataFrame] = {}
-        self._walks: dict[str, dict[str, Walk]] = {}
+        self._trajectories: dict[str, dict[str, Trajectory]] = {}
         self.noises: dict[tuple, Any] = {}
         """What `cost_wiggles.noises_of` has computed."""
 
@@ -181,30 +185,25 @@ class Evidence:
         lowest = np.min(losses, where=np.isfinite(losses), initial=np.inf) if minimum is None else minimum
         return value.columns.to_numpy(), value.index.to_numpy(), losses - (lowest if np.isfinite(lowest) else 0.0)
 
-    def walks(self, problem: str) -> dict[str, Walk]:
-        """By optimizer, where its first reported run went: all steps, or those that a run keeps of which there are no
-        others, such as one of over 20,000."""
-        if problem not in self._walks:
+    def trajectories(self, problem: str) -> dict[str, Trajectory]:
+        """Return by optimizer the path of its first reported run.
+
+        It has all steps, or of a run whose steps are not kept, such as one of over 20,000, the points of its curve.
+        """
+        if problem not in self._trajectories:
             reported = self.reported[self.reported["problem"] == problem].set_index("run_id")
             table = self.results.paths
             table = table[table["run_id"].isin(reported.index)]
+            table = table[np.isfinite(table[["w_1", "w_2"]].astype(float)).all(axis=1)]
             found = {}
             if {"w_1", "w_2"} <= set(self.curves.columns):
                 few = self.curves[self.curves["run_id"].isin(reported.index)].dropna(subset=["w_1", "w_2"])
                 seeds = few["run_id"].map(reported["seed"])
-                found = self._walks_in(few[seeds == seeds.min()], reported)
-            found |= self._walks_in(table[np.isfinite(table[["w_1", "w_2"]].astype(float)).all(axis=1)], reported)
-            self._walks[problem] = {name: found[name] for name in reported["optimizer"].unique() if name in found}
-        return self._walks[problem]
-
-    @staticmethod
-    def _walks_in(table: pd.DataFrame, reported: pd.DataFrame) -> dict[str, Walk]:
-        walks = {}
-        for run_id, rows in table.sort_values("step").groupby("run_id", sort=False):
-            run, step = reported.loc[run_id], rows["step"].to_numpy()
-            w, failed = rows[["w_1", "w_2"]].to_numpy(), run["status"] == "diverged"
-            walks[run["optimizer"]] = Walk(step, w, failed, int(run["seed"]))
-        return walks
+                found = _trajectories_in(few[seeds == seeds.min()], reported)
+            found |= _trajectories_in(table, reported)
+            names = reported["optimizer"].unique()
+            self._trajectories[problem] = {name: found[name] for name in names if name in found}
+        return self._trajectories[problem]
 
     def step_seconds(self, problem: str) -> dict[str, float]:
         """By optimizer, the median time of a step of its reported runs."""
@@ -218,9 +217,9 @@ class Evidence:
         return costs(self.results, ("problem", "optimizer"), runs=self.reported)
 
     @cached_property
-    def looks(self) -> dict[str, dict[str, dict]]:
-        """For each problem the optimizers in color, each with its look: see `highlights.looks`."""
-        return highlights.looks(self.best)
+    def line_styles(self) -> dict[str, dict[str, dict]]:
+        """Return for each problem the optimizers in color, each with its line style: see `highlights.highlighted`."""
+        return highlights.highlighted(self.best)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -235,3 +234,37 @@ class Evidence:
     def _best_by(self, *columns: str) -> pd.DataFrame:
         of = self.results
         return best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=of.choose_by)
+
+
+def _trajectories_in(table: pd.DataFrame, reported: pd.DataFrame) -> dict[str, Trajectory]:
+    found = {}
+    for run_id, rows in table.sort_values("step").groupby("run_id", sort=False):
+        run, step = reported.loc[run_id], rows["step"].to_numpy()
+        w, failed = rows[["w_1", "w_2"]].to_numpy(), run["status"] == "diverged"
+        found[run["optimizer"]] = Trajectory(step, w, failed, int(run["seed"]))
+    return found
+
+
+_known: WeakKeyDictionary[Any, tuple[pd.DataFrame, ReportData]] = WeakKeyDictionary()
+
+
+def report_data(results: Tables | ReportData) -> ReportData:
+    """Return what analysis makes of the results, kept as long as they are: several figures share the computing.
+
+    Pairs of problem and optimizer all of whose runs failed have no place in it.
+    """
+    if isinstance(results, ReportData):
+        return results
+    if not hasattr(results, "runs"):
+        raise OptbenchError(f"results must be those of a sweep or of load(), not {type(results).__name__}")
+    of, kept = _known.get(results, (None, None))
+    if kept is None or of is not results.runs:  # the user has set other runs
+        runs = comparable(results.runs)
+        if runs.empty:
+            raise OptbenchError("no run of these results came anywhere: there is nothing to draw")
+        # A copy, for a value that refers to its own key is never forgotten.
+        held: Any = copy.copy(results)
+        held.runs = runs
+        kept = ReportData(held)
+        _known[results] = results.runs, kept
+    return kept

@@ -12,7 +12,7 @@ from PIL import Image
 COLORS = 256
 
 
-def canvas_of(figure: Figure, dpi: int) -> FigureCanvasAgg:
+def render(figure: Figure, dpi: int) -> FigureCanvasAgg:
     """The figure, drawn at so many dots an inch."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
@@ -20,12 +20,12 @@ def canvas_of(figure: Figure, dpi: int) -> FigureCanvasAgg:
     return canvas
 
 
-def picture_of(canvas: FigureCanvasAgg) -> Image.Image:
+def image_of(canvas: FigureCanvasAgg) -> Image.Image:
     """What is on it now."""
     return Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
 
 
-def in_few_colors(picture: Image.Image) -> Image.Image:
+def quantized(picture: Image.Image) -> Image.Image:
     """The picture with a palette: a third of the size or less; the color of its corner stays exactly that.
 
     An octree keeps the colors of thin lines, which the median cut takes for each other.

@@ -1,0 +1,283 @@
+"""Figures against the batch size: steps to a target, and the noise of the cost of mini-batches (lecture A3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from optbench.analysis import (
+    batch_times,
+    cost_noise,
+    critical_batch_size,
+    every_setting,
+    fixed_targets,
+    full_batch,
+    grouped_intervals,
+    targets_of,
+)
+from optbench.analysis.batch_scaling import Scaling
+from optbench.analysis.columns import final_suboptimality
+from optbench.analysis.costs import CLOCKS
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.figures import panels, selection
+from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.style import current
+from optbench.wording.labels import number
+
+SCALING_CAPTION = (
+    "Steps until the loss is at the target to stay, all but the batch size tuned for each size: the median over seeds "
+    "and its interval. Dashed: perfect scaling, half the steps at twice the size. Thin: the fit S(B) = S (1 + C / B), "
+    "with a bar at its critical size C."
+)
+NOISE_CAPTION = (
+    "The standard deviation of successive mini-batch costs around their local mean, in the last fifth of runs at one "
+    "rate: the median over seeds and its interval. Dashed: 1/sqrt(B). The full batch has no such noise."
+)
+PERFECT, ROOT = "perfect scaling", "1/sqrt(B)"
+
+
+def batch_scaling(
+    results: Tables | ReportData,
+    problem: str | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    target: float | None = None,
+    loss: float | None = None,
+    clock: str = "steps",
+) -> Axes:
+    """Steps to a target against the batch size, on two logarithmic axes, with the critical batch size of each line.
+
+    All but the batch size is tuned for each size and target, on seeds that do not report (``batch_times``). A size
+    whose median run does not arrive has no point. The legend has a fitted critical size where it lies among the sizes.
+
+    Args:
+        results: of a sweep over several batch sizes.
+        problem: one of its problems; by default the only one.
+        optimizers: those to show; by default all.
+        ax: where to draw; by default a new figure.
+        target: a share of the first suboptimality; by default the smallest of 0.1, 0.01, 0.001 and 1e-5 at which as
+            many optimizers and sizes arrive as at any of them.
+        loss: a training loss as the target, instead.
+        clock: "steps", "samples" or "seconds"; perfect scaling and the critical size are of steps.
+
+    Returns:
+        The axes, whose x is the batch size and whose y is the clock.
+
+    Raises:
+        OptbenchError: a problem, an optimizer or a clock does not exist, or there are both a target and a loss.
+
+    Example:
+        >>> sizes = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "batch_sizes": [8, 64]}
+        >>> optbench.figures.batch_scaling(sweep(sizes, seeds=4, steps=50), loss=10).get_ylabel()
+        'steps to loss 10'
+
+    Source:
+        McCandlish et al. 2018, arXiv:1812.06162; Shallue et al. 2019, JMLR 20, section 4.
+    """
+    data = report_data(results)
+    problem = selection.problem_of(data, problem)
+    styles = selection.styles_of(data, problem, optimizers)
+    arguments.word("clock", clock, CLOCKS)
+    if target is not None and loss is not None:
+        raise OptbenchError("give one goal: target or loss")
+    of = data.results
+    if loss is not None:
+        targets = fixed_targets(of.runs, loss, of.problems)
+    elif target is not None:
+        targets = targets_of(of.runs, of.problems, [arguments.number("target", target)])
+    else:
+        targets = targets_of(of.runs, of.problems)
+    runs = of.runs[(of.runs["problem"] == problem) & of.runs["optimizer"].isin(list(styles))]
+    times = batch_times(of, runs, of.tuning_seeds, targets[targets["problem"] == problem], clock)
+    points = _medians(times, clock)
+    arrived = points["median"].map(np.isfinite).groupby(points["target"]).sum()
+    goal = min(arrived.index[arrived == arrived.max()])
+    points, times = points[points["target"] == goal], times[times["target"] == goal]
+    fits = {name: _fit(times[times["optimizer"] == name]) for name in styles if clock == "steps"}
+    fits = {name: fit for name, fit in fits.items() if fit}
+    sizes = points["batch_size"]
+    texts = {name: data.names[name] + _critical(fits.get(name), sizes.min(), sizes.max()) for name in styles}
+    with panels.axes(ax, panels.titled("Steps against batch size", problem), [*texts.values(), PERFECT]) as ax:
+        draw_scaling(ax, points, fits, styles, texts, PERFECT if clock == "steps" else "")
+        what = f"loss {number(goal)}" if loss is not None else f"{number(goal)} of the first suboptimality"
+        ax.set(xlabel="batch size", ylabel=panels.fitting_label(ax, f"{clock} to {what}"))
+    return ax
+
+
+def _medians(times: pd.DataFrame, clock: str) -> pd.DataFrame:
+    """Return the median over seeds and its interval, a run that does not arrive counting as inf."""
+    groups = times.groupby(["optimizer", "target", "batch_size"], sort=True)
+    cost = times[clock].where(times["reached"], np.inf).to_numpy(dtype=np.float64)
+    table = groups.size().reset_index()[["optimizer", "target", "batch_size"]]
+    median, low, high, _, _ = grouped_intervals(cost, groups.ngroup().to_numpy(), len(table))
+    return table.assign(median=median, low=low, high=high)
+
+
+def _fit(times: pd.DataFrame) -> Scaling | None:
+    """Return the fit of one optimizer and target; None where there are not two sizes, or not the same seeds, to fit."""
+    try:
+        fit = critical_batch_size(times) if len(times) else None
+    except OptbenchError:
+        return None
+    return None if fit is None or np.isnan(fit.critical[0]) else fit
+
+
+def _critical(fit: Scaling | None, least: int, most: int) -> str:
+    """Return the critical size for a legend: outside of the sizes that ran only its side is known."""
+    if fit is None:
+        return ""
+    if not least <= fit.critical[0] <= most:
+        return f" (critical above {most:,})" if fit.critical[0] > most else f" (critical below {least:,})"
+    low, high = (f"{value:,.0f}" if np.isfinite(value) else "∞" for value in fit.critical[1:])
+    return f" (critical {fit.critical[0]:,.0f} [{low}, {high}])"
+
+
+def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, styles: dict, texts: dict, perfect: str = "") -> None:
+    """points: optimizer, batch_size, median, low, high; fits: optimizer -> `Scaling`; perfect: names a line of 1/B."""
+    lines = current().lines
+    arrived = points[np.isfinite(points["median"])]
+    panels.draw_lines(ax, arrived, "batch_size", "median", styles, texts, interval="bars")
+    ax.set_yscale("log" if len(arrived) else "linear")
+    for name, fit in fits.items():
+        sizes = arrived.loc[arrived["optimizer"] == name, "batch_size"]
+        if np.isfinite(fit.critical[0]) and len(sizes):
+            critical, least, color = fit.critical[0], fit.least_steps[0], styles[name]["color"]
+            along = np.geomspace(sizes.min(), sizes.max(), 60)
+            ax.plot(along, least * (1 + critical / along), color=color, linewidth=0.7 * lines, alpha=0.6, zorder=2)
+            if along[0] <= critical <= along[-1]:
+                ax.plot([critical], [2 * least], marker="|", markersize=15 * lines, markeredgewidth=1.6 * lines,
+                        color=color, zorder=4, gid=f"critical {name}")  # fmt: skip
+    if len(arrived) and perfect:
+        ends = np.array([arrived["batch_size"].min(), arrived["batch_size"].max()], dtype=np.float64)
+        first = np.exp(np.log(arrived.loc[arrived["batch_size"] == ends[0], "median"]).mean())
+        panels.draw_guide(ax, ends, first * ends[0] / ends, perfect)
+    elif not len(arrived):
+        panels.draw_note(ax, "no run stays at the target")
+    panels.size_ticks(ax, points["batch_size"].unique())
+    if len(arrived):
+        # Bars are shown whole as far as those do not flatten the medians.
+        least, most = arrived["median"].min(), arrived["median"].max()
+        bottom, top = arrived["low"].min(), arrived["high"].where(np.isfinite(arrived["high"]), most).max()
+        ax.set_ylim(max(min(least / 2, bottom / 1.2), least / 10), min(max(most * 2, top * 1.2), most * 10))
+        panels.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+
+
+def noise(
+    results: Tables | ReportData,
+    problem: str | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    lr: float | None = None,
+    schedule: str | None = None,
+) -> Axes:
+    """The noise of the mini-batch cost against the batch size, at one rate for all sizes, a line an optimizer.
+
+    It is measured in each run by itself, by what its costs differ from the line through their neighbors
+    (``analysis.cost_noise``), so that the way down does not count. Runs that differ in hyperparameters count together.
+
+    Args:
+        results: of a sweep over several batch sizes.
+        problem: one of its problems; by default the only one.
+        optimizers: those to show; by default all.
+        ax: where to draw; by default a new figure.
+        lr: the rate; by default of each optimizer the one with the lowest median final loss over all sizes.
+        schedule: by default "constant", or the first where that is not there.
+
+    Returns:
+        The axes, whose x is the batch size and whose y is the standard deviation.
+
+    Raises:
+        OptbenchError: a problem, an optimizer, a rate or a schedule does not exist, there are no mini-batches, or runs
+            were evaluated too seldom.
+
+    Example:
+        >>> sizes = {"problems": ["logistic"], "optimizers": ["gd"], "learning_rates": [0.1], "batch_sizes": [8, 32]}
+        >>> optbench.figures.noise(sweep(sizes, seeds=2, epochs=4, points="every")).lines[0].get_xdata().tolist()
+        [8, 32]
+
+    Source:
+        Lecture A3.
+    """
+    data = report_data(results)
+    problem = selection.problem_of(data, problem)
+    styles = selection.styles_of(data, problem, optimizers)
+    runs, rates = noise_of_runs(data, problem, styles, lr, schedule)
+    texts = {name: f"{data.names[name]} (rate {number(rate, 2)})" for name, rate in rates.items()}
+    with panels.axes(ax, panels.titled("Noise of the mini-batch cost", problem), [*texts.values(), ROOT]) as ax:
+        draw_noise(ax, runs, {name: styles[name] for name in texts}, texts)
+        ax.set(xlabel="batch size B", ylabel="noise of the mini-batch cost")
+    return ax
+
+
+def noise_of_runs(
+    data: ReportData, problem: str, optimizers: Iterable[str], lr: float | None = None, schedule: str | None = None
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Return the runs on mini-batches with their `noise`, and each optimizer's rate. Raises as `noise` does."""
+    key = problem, tuple(optimizers), lr, schedule
+    if key not in data.noises:
+        data.noises[key] = _noise_of_runs(data, *key)
+    return data.noises[key]
+
+
+def _noise_of_runs(
+    data: ReportData, problem: str, optimizers: Sequence[str], lr: float | None, schedule: str | None
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    of = data.results
+    runs = every_setting(of.runs[of.runs["problem"] == problem])
+    runs = runs[~full_batch(runs) & runs["optimizer"].isin(list(optimizers))]
+    runs = runs[runs["schedule"] == _schedule(runs, schedule)]
+    if runs.empty:
+        raise OptbenchError(f"noise: {problem} ran with no mini-batches of these optimizers")
+    rates = {name: rate for name in optimizers if (rate := _rate(runs[runs["optimizer"] == name], lr)) is not None}
+    if lr is not None and not rates:
+        raise unknown("rate", number(lr, 4), [number(rate, 4) for rate in np.unique(runs["lr"])])
+    if not rates:
+        raise OptbenchError(f"noise: at every rate half of the runs on {problem} failed: name one as lr")
+    runs = runs[runs["lr"] == runs["optimizer"].map(rates)]
+    curves = of.curves_of(runs["run_id"], ["batch_loss"])
+    runs = runs.assign(noise=runs["run_id"].map(cost_noise(curves))).dropna(subset=["noise"])
+    if runs.empty:
+        raise OptbenchError('noise: runs have too few evaluations near their end: let the sweep have points = "every"')
+    return runs, rates
+
+
+def _schedule(runs: pd.DataFrame, schedule: str | None) -> str:
+    there = list(runs["schedule"].unique())
+    if schedule is None:
+        return "constant" if "constant" in there or not there else there[0]
+    return schedule if schedule in there else arguments.word("schedule", schedule, there)
+
+
+def _rate(runs: pd.DataFrame, lr: float | None) -> float | None:
+    """Return the rate that is asked for, or that of the lowest median final loss; None where there is none such."""
+    if lr is not None:
+        near = runs["lr"][np.isclose(runs["lr"], arguments.number("lr", lr), rtol=1e-3)]
+        return float(near.iloc[0]) if len(near) else None
+    final = pd.Series(final_suboptimality(runs)).groupby(runs["lr"].to_numpy()).median()
+    return float(final.idxmin()) if np.isfinite(final).any() else None
+
+
+def draw_noise(ax: Axes, noises: pd.DataFrame, styles: dict, texts: dict) -> None:
+    """noises: optimizer, batch_size and noise of each run; styles, texts: in the order of the legend."""
+    shown = noises[(noises["noise"] > 0) & noises["optimizer"].isin(list(styles))]
+    if shown.empty:
+        panels.draw_note(ax, "no noise to be seen")
+        return
+    groups = shown.groupby(["optimizer", "batch_size"], sort=True)
+    table = groups.size().reset_index()[["optimizer", "batch_size"]]
+    median, low, high, _, _ = grouped_intervals(shown["noise"].to_numpy(), groups.ngroup().to_numpy(), len(table))
+    table = table.assign(median=median, low=low, high=high)
+    panels.draw_lines(ax, table, "batch_size", "median", styles, texts, interval="bars")
+    ax.set_yscale("log")
+    least = table.groupby("optimizer").first()
+    first = np.exp(np.mean(np.log(least["median"] * np.sqrt(least["batch_size"]))))
+    sizes = np.unique(shown["batch_size"]).astype(np.float64)
+    panels.draw_guide(ax, sizes, first / np.sqrt(sizes), ROOT)
+    panels.size_ticks(ax, sizes)
+    panels.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)

@@ -1,0 +1,284 @@
+"""How optimizers compare: the value of tuning, performance profiles, and the time of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator, PercentFormatter
+
+from optbench.analysis import best_of_n as trials_table
+from optbench.analysis import chosen_runs, fixed_targets, performance_profiles, time_to_target, timing_summary
+from optbench.analysis.best_of_n import DEFAULTS, TRIALS
+from optbench.analysis.comparison import ALL
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.figures import panels, selection
+from optbench.figures.data import COUNTS, ReportData, Tables, report_data
+from optbench.figures.style import GRAY, current
+from optbench.wording.answers import value_word
+
+BEST_OF_N_CAPTION = (
+    "What the best of so many trials is expected to give on fresh seeds, with its 95% interval over blocks of seeds: "
+    "low at the left is what is easy to tune, low at the right what is good where it is tuned."
+)
+PROFILES_CAPTION = (
+    "The share of pairs of problem and target that an optimizer solves within a multiple of the least expected cost "
+    "among all; at 1 it is the share that it solves at the least cost. Bands are 95% of bootstrap samples, of problems "
+    "and of seeds."
+)
+TIME_CAPTION = (
+    "Nanoseconds of one step of one run against the number of parameters, evaluations left out. Dashed: slope 1, the "
+    "same time for every parameter."
+)
+LINEAR = "slope 1"
+# Place on the axis of trials: left of 1, where the first trial stands
+_DEFAULTS = 0.6
+
+
+def best_of_n(
+    results: Tables | ReportData,
+    problem: str | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    counts: Sequence[int] = COUNTS,
+    defaults: pd.DataFrame | Sequence[Mapping[str, Any]] | None = None,
+    choose_by: str | None = None,
+    confidence: float = 0.95,
+) -> Axes:
+    """The expected value on fresh seeds of the best of n trials, a line an optimizer, and what defaults give.
+
+    With few trials an optimizer that is easy to tune lies low, with many one that is good where it is tuned.
+
+    Args:
+        results: of a sweep.
+        problem: one of its problems; by default the only one.
+        optimizers: those to show; by default all.
+        ax: where to draw; by default a new figure.
+        counts: the numbers n of trials; all the trials that were made come last.
+        defaults: settings to mark, as for ``results.best_of_n``: a row or mapping an optimizer.
+        choose_by: the measure, as for ``results.verdicts``.
+        confidence: of the intervals.
+
+    Returns:
+        The axes, whose x is n, with defaults at 0.6, and whose y is the value.
+
+    Raises:
+        OptbenchError: a problem, an optimizer or a column does not exist.
+
+    Example:
+        >>> three = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": "1e-5:1e-3:3", "steps": 50}
+        >>> optbench.figures.best_of_n(sweep(three, seeds=8)).lines[0].get_xdata().tolist()
+        [1, 2, 3]
+    """
+    data = report_data(results)
+    problem = selection.problem_of(data, problem)
+    styles = selection.styles_of(data, problem, optimizers)
+    of, by = data.results, choose_by or data.results.choose_by
+    counts = tuple(arguments.items("counts", counts))
+    if defaults is None and (by, counts, confidence) == (of.choose_by, COUNTS, 0.95):
+        table = data.trials[data.trials["problem"] == problem]
+    else:
+        runs = of.runs[of.runs["problem"] == problem]
+        settings = None if defaults is None else pd.DataFrame(defaults)
+        table = trials_table(runs, counts, by, confidence=confidence, defaults=settings)
+    texts = {name: data.names[name] for name in styles}
+    rest = table["optimizer"].nunique() - len(styles) if optimizers is None else 0
+    if not rest:
+        table = table[table["optimizer"].isin(list(styles))]
+    legend = [*texts.values(), panels.others(rest)]
+    with panels.axes(ax, panels.titled("Best of n trials", problem), legend) as ax:
+        _draw_best_of_n(ax, table, styles, texts)
+        ax.set(xlabel="n, trials that the best is chosen from", ylabel=panels.fitting_label(ax, value_word(by)))
+    return ax
+
+
+def _draw_best_of_n(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict) -> None:
+    trials, marks = table[table["kind"] == TRIALS], table[table["kind"] == DEFAULTS]
+    log = bool((table["value"] > 0).all())
+    if log:  # a band of a setting that fails now and then is hundreds of decades tall, beside which lines are flat
+        ends = table["value"].min() / 100, table["value"].max() * 100
+        trials = trials.assign(low=trials["low"].clip(*ends), high=trials["high"].clip(*ends))
+    if trials.empty:
+        panels.draw_note(ax, "no setting without a run cut short")
+        return
+    panels.draw_lines(ax, trials, "n", "value", styles, texts, interval="band", marks=6)
+    ax.set(xscale="log", yscale="log" if log else "linear")
+    for row in marks[marks["optimizer"].isin(list(styles))].itertuples():
+        form = {"marker": styles[row.optimizer]["marker"], "color": styles[row.optimizer]["color"], "markersize": 6.5}
+        ax.plot([_DEFAULTS], [row.value], "", markeredgecolor="white", zorder=4, gid=f"default {row.optimizer}", **form)
+    ticks = [n for n in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if n <= trials["n"].max()]
+    if len(marks):
+        ax.axvspan(0.45, 0.8, color="#f1f1f1", zorder=0, linewidth=0)
+        where = {"x": _DEFAULTS, "y": 0.03, "rotation": 90, "transform": ax.get_xaxis_transform()}
+        ax.text(s="defaults", ha="center", va="bottom", color=GRAY, fontsize=current().tick, **where)
+    ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlim(0.45 if len(marks) else 0.9, trials["n"].max() * 1.1)
+    if log:
+        low, high = ax.get_ylim()
+        if high < low * 1.001:  # every run failed, and all values are what a failure counts as
+            ax.set_ylim(low / 2, high * 2)
+        panels.log_ticks(ax.yaxis, *ax.get_ylim())
+
+
+def profiles(
+    results: Tables | ReportData,
+    problem: str | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    clock: str = "samples",
+    losses: float | Mapping[str, float] | None = None,
+    choose_by: str | None = None,
+    confidence: float = 0.95,
+) -> Axes:
+    """Performance profiles of the tuned optimizers over pairs of problem and target, with bootstrap bands.
+
+    A line is the share of pairs whose target the optimizer is expected to reach within r times the least expected cost
+    of all, which is that of the best one of those shown. It is right of all ratios a share of what it reaches at all.
+
+    Args:
+        results: of a sweep.
+        problem: one of its problems, whose targets alone then count; by default all of them.
+        optimizers: those to compare, anew among themselves; by default all.
+        ax: where to draw; by default a new figure.
+        clock: the cost, "samples", "steps" or "seconds".
+        losses: targets as for ``results.costs``; by default shares of the first suboptimality.
+        choose_by: what settings are chosen by, as for ``results.verdicts``.
+        confidence: of the bands, at each ratio by itself.
+
+    Returns:
+        The axes, whose x is the ratio and whose y is the share.
+
+    Raises:
+        OptbenchError: a problem, an optimizer or a clock does not exist, or an optimizer has no runs on a
+            problem, or no run reports.
+
+    Example:
+        >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+        >>> [line.get_label() for line in optbench.figures.profiles(sweep(two, seeds=8)).lines]
+        ['gd', 'adam']
+
+    Source:
+        Dolan & Moré 2002, Mathematical Programming 91.
+    """
+    data = report_data(results)
+    names, problems = selection.optimizers_of(data, optimizers), selection.problems_of(data, problem)
+    of = data.results
+    if optimizers is None and choose_by in (None, of.choose_by):
+        runs = data.chosen
+    else:
+        runs = chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or of.choose_by)
+    runs = runs[runs["problem"].isin(problems)]
+    if runs.empty:
+        raise OptbenchError("profiles: no run reports on a chosen setting: more seeds are needed")
+    targets = None if losses is None else fixed_targets(of.runs, losses, of.problems)
+    table = performance_profiles(time_to_target(of, targets, runs), clock=clock, confidence=confidence)
+    styles = selection.styles_over(data, problems[0] if len(problems) == 1 else ALL, optimizers)
+    texts = {name: data.names[name] for name in styles}
+    rest = len(names) - len(styles)
+    title = panels.titled("Performance profiles", problems[0] if len(problems) == 1 else f"{len(problems)} problems")
+    with panels.axes(ax, title, [*texts.values(), panels.others(rest)]) as ax:
+        ends = table["ratio"].min(), table["ratio"].max()
+        step = {"interval": "band", "marks": 8, "drawstyle": "steps-post"}
+        panels.draw_lines(ax, table, "ratio", "share", styles, texts, **step)
+        ax.set(xscale="log", xlim=ends, ylim=(-0.02, 1.02))
+        panels.log_ticks(ax.xaxis, *ends, plain=True)
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        ax.set(xlabel=f"{clock}, as a multiple of the least", ylabel="share of targets reached")
+    return ax
+
+
+def time_per_step(
+    results: Tables | ReportData,
+    problem: str | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    batch_size: int | None = None,
+) -> Axes:
+    """Nanoseconds a run-step against the dimension, a line an optimizer, over the problems of one family.
+
+    The times are those that the sweep took itself (``timings``): the mean over all steps of all runs that shared a
+    kernel. Problems of one dimension count together.
+
+    Args:
+        results: of a sweep over several dimensions, such as ``quadratic(dim=10)`` and ``quadratic(dim=1000)``.
+        problem: the family, ``"quadratic"``; by default the only one.
+        optimizers: those to show; by default all.
+        ax: where to draw; by default a new figure.
+        batch_size: only runs of this size; by default all of them.
+
+    Returns:
+        The axes, whose x is the dimension and whose y is nanoseconds.
+
+    Raises:
+        OptbenchError: the family, an optimizer or a batch size does not exist, or there are several families and none
+            is named.
+
+    Example:
+        >>> dims = {"problems": ["quadratic(dim=2)", "quadratic(dim=20)"], "optimizers": ["gd"], "learning_rates": [1]}
+        >>> optbench.figures.time_per_step(sweep(dims, seeds=1, steps=50)).lines[0].get_xdata().tolist()
+        [2, 20]
+    """
+    data = report_data(results)
+    names = selection.optimizers_of(data, optimizers)
+    runs, problems = data.results.runs, data.results.problems
+    family = _family(list(runs["problem"].unique()), problem)
+    dim = (
+        problems.drop_duplicates("problem").set_index("problem")["dim"] if "dim" in problems else pd.Series(dtype=float)
+    )
+    mine = runs[runs["optimizer"].isin(names) & (runs["problem"].map(_head) == family)]
+    mine = mine.assign(dim=mine["problem"].map(dim)).dropna(subset=["dim"])
+    if mine.empty:
+        raise OptbenchError(f"the dimension of {family} does not stand in the table of problems")
+    if batch_size is not None:
+        if batch_size not in set(mine["batch_size"]):
+            raise unknown("batch size", batch_size, map(str, np.unique(mine["batch_size"])))
+        mine = mine[mine["batch_size"] == batch_size]
+    table = timing_summary(data.results.timings, mine, ("optimizer", "dim")).dropna(subset=["ns_per_run_step"])
+    styles = selection.styles_over(data, ALL, optimizers)
+    texts = {name: data.names[name] for name in styles}
+    rest = len(names) - len(styles)
+    legend = [*texts.values(), LINEAR, panels.others(rest)]
+    with panels.axes(ax, panels.titled("Time of a step", family), legend) as ax:
+        _draw_times(ax, table, styles, texts)
+        ax.set(xlabel="parameters", ylabel="nanoseconds a step of a run")
+    return ax
+
+
+def _head(problem: str) -> str:
+    return str(problem).partition("(")[0]
+
+
+def _family(problems: list[str], family: str | None) -> str:
+    known = list(dict.fromkeys(map(_head, problems)))
+    if family is None:
+        if len(known) > 1:
+            raise OptbenchError(f"problem: the results are of {len(known)} families, name one: {', '.join(known)}")
+        return known[0]
+    if _head(family) not in known:
+        raise unknown("family of problems", family, known)
+    return _head(family)
+
+
+def _draw_times(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict) -> None:
+    """table: optimizer, dim, ns_per_run_step."""
+    panels.draw_lines(ax, table, "dim", "ns_per_run_step", styles, texts)
+    ax.set(xscale="log", yscale="log")
+    dims, times = table["dim"].to_numpy(), table["ns_per_run_step"].to_numpy()
+    if not len(table):
+        return
+    # Through the fastest at the largest dimension, so that the line lies below where a step has a cost of its own.
+    ends, last = np.array([dims.min(), dims.max()]), times[dims == dims.max()].min()
+    if ends[0] < ends[1]:
+        panels.draw_guide(ax, ends, last * ends / ends[1], LINEAR)
+        ax.set_xlim(ends[0] / 1.3, ends[1] * 1.3)
+        panels.log_ticks(ax.xaxis, *ax.get_xlim(), plain=True)
+    ax.set_ylim(times.min() / 2, times.max() * 2)
+    panels.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)

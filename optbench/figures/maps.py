@@ -1,0 +1,324 @@
+"""Maps of cells, by seaborn: batch size x schedule of an optimizer, and the share of runs that diverged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from optbench.analysis import every_setting, failed, full_batch, hyperparameter_columns
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError
+from optbench.figures import highlights, panels, selection
+from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.fonts import text_width
+from optbench.figures.style import SCREEN, current
+from optbench.wording import labels
+from optbench.wording.schedule_names import short_schedules
+
+DIVERGENCE_CAPTION = (
+    "The share of runs of one optimizer that diverged, at each learning rate and batch size, over all other settings "
+    "and seeds: pale where none did, dark where all did. Hatched: not run."
+)
+# Inches of a cell on a screen: by eye
+CELL, SHARE_CELL = (0.37, 0.29), (0.29, 0.27)
+# MOST_ROWS, Different values on one side: more cells than that have no room for their text
+# BINS, Groups of drawn values: some 30 runs in each of a sweep of 200 trials
+MOST_ROWS, BINS = 24, 6
+
+
+def heatmap(
+    results: Tables | ReportData,
+    problem: str | None = None,
+    *,
+    optimizer: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Batch size by schedule, of one optimizer: the median at the end, each cell at the rate that was best in it.
+
+    A cell is hatched where half of its runs or more failed, and gray where nothing ran. A frame is around what is
+    recommended, where the optimizer is in first place.
+
+    Args:
+        results: those of a sweep.
+        problem: by default the only one.
+        optimizer: by default the first of the ranking.
+        ax: where to draw; by default on a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        OptbenchError: there is no such problem or optimizer.
+
+    Example:
+        >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 50}
+        >>> optbench.figures.heatmap(sweep(small, seeds=3)).get_xlabel()
+        'batch size'
+    """
+    data = report_data(results)
+    problem = selection.problem_of(data, problem)
+    if optimizer is None:
+        optimizer = highlights.ranked(data.best_of(problem))["optimizer"].iloc[0]
+    selection.styles_of(data, problem, [optimizer])
+    cells = _cells_of(data, problem, [optimizer])
+    now = current()
+    wide, tall = cells.inches
+    left = cells.label_inches / now.scale + 0.1
+    title = f"{data.names[optimizer]}: {labels.shorten(problem, 60)}"
+    width = wide + (left + 0.9) * now.scale
+    with panels.axes(ax, title, height=tall / now.height, left=left, right=0.9, width=width) as ax:
+        _draw_cells(ax, cells, optimizer, scale=True)
+        ax.set(xlabel="batch size", ylabel="")
+    return ax
+
+
+def heatmap_panels(data: ReportData, problem: str) -> Figure:
+    """Draw batch size x schedule of all optimizers in color, a panel each, in one scale of colors."""
+    now, optimizers = current(), list(data.line_styles[problem])
+    cells = _cells_of(data, problem, optimizers)
+    size = cells.inches
+    title = max(text_width(data.names[name], now.panel) for name in optimizers)
+    gap = min(max(0.12, title + 0.08 - size[0]), 0.3) if len(optimizers) > 1 else 0.12
+    figure, grid = panels.panel_for_each(
+        [data.names[name] for name in optimizers], size, f"Batch size × schedule: {labels.shorten(problem, 60)}",
+        ("batch size", ""), left=cells.label_inches + 0.1, right=0.9 * now.scale, gap=(gap, 0.5), bottom=0.42,
+    )  # fmt: skip
+    last = max(range(len(grid)), key=lambda place: (grid[place].get_position().y0, grid[place].get_position().x0))
+    first = min(ax.get_position().x0 for ax in grid)
+    for place, (name, ax) in enumerate(zip(optimizers, grid, strict=True)):
+        _draw_cells(ax, cells, name, scale=place == last)
+        if ax.get_position().x0 > first + 1e-9:
+            ax.set_yticklabels([])
+    return figure
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """What panels of one figure share: the numbers, their order and their colors."""
+
+    table: pd.DataFrame
+    sizes: dict[int, str]
+    """Batch size -> its label, in order."""
+    schedules: dict[str, str]
+    """Schedule -> its label, in order."""
+    low: float
+    high: float
+    quantity: str
+    firsts: pd.DataFrame
+    """The rows of `best` in first place."""
+
+    @property
+    def inches(self) -> tuple[float, float]:
+        """Width and height of a panel."""
+        scale = current().small / SCREEN.small
+        return max(CELL[0] * len(self.sizes), 0.7) * scale, max(CELL[1] * len(self.schedules), 0.7) * scale
+
+    @property
+    def label_inches(self) -> float:
+        """Width of the schedules' labels, with the distance from the panel."""
+        return max(text_width(label, current().small) for label in self.schedules.values()) + 0.12
+
+
+def _cells_of(data: ReportData, problem: str, optimizers: list[str]) -> _Cells:
+    """Return the cells of these optimizers; the colors fit them all."""
+    rows = data.by_cell
+    rows = rows[(rows["problem"] == problem) & rows["optimizer"].isin(optimizers)]
+    start = data.start(problem)
+    known = bool(np.isfinite(start))
+    log = known or bool((rows["median"] > 0).all())
+    value = np.log10(np.maximum(rows["median"], labels.floor(start))) if log else rows["median"]
+    pairs = rows[["batch_size", "full_batch"]].drop_duplicates().sort_values("batch_size")
+    finite = value[np.isfinite(value)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+    best = data.best_of(problem)
+    firsts = best[best["place"] == 1] if len(finite) else best.iloc[:0]
+    return _Cells(
+        rows.assign(value=value),
+        {size: labels.batch_label(size, full) for size, full in pairs.itertuples(index=False)},
+        {name: data.short[name] for name in rows["schedule"].unique()},
+        low - 0.05,
+        high + 0.05,
+        ("log₁₀ " if log else "") + ("suboptimality" if known else "loss"),
+        firsts.set_index("optimizer"),
+    )
+
+
+def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
+    """Draw the panel of one optimizer; scale: with the scale of colors, unless all cells are alike."""
+    part = cells.table[cells.table["optimizer"] == optimizer]
+    table = part.pivot(index="schedule", columns="batch_size", values="value")
+    table = table.reindex(list(cells.schedules), columns=list(cells.sizes))
+    table.index, table.columns = list(cells.schedules.values()), list(cells.sizes.values())
+    digits = 1 if cells.high - cells.low > 1 else 2
+    texts = table.map(lambda value: f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−"))
+    points = current().small
+    options: dict = {"cmap": "viridis", "vmin": cells.low, "vmax": cells.high, "cbar": scale}
+    if scale and cells.high - cells.low > 0.1:
+        wide = ax.get_position().width * ax.get_figure(root=True).get_figwidth()
+        options["cbar_ax"] = ax.inset_axes((1 + 0.14 / wide, 0, 0.11 / wide, 1))
+        options["cbar_kws"] = {"label": cells.quantity, "ticks": MaxNLocator(5)}
+    else:
+        options["cbar"] = False
+    _draw_map(ax, table, texts, points * 7 / SCREEN.small, **options)
+    for row, column in np.argwhere(np.isinf(table.to_numpy(dtype=float))):
+        hatched = {"facecolor": "#f0d9d5", "edgecolor": "#b5645a", "hatch": "////", "linewidth": 0}
+        ax.add_patch(Rectangle((column, row), 1, 1, **hatched))
+    ax.tick_params(labelsize=points)
+    if optimizer in cells.firsts.index:
+        first = cells.firsts.loc[optimizer]
+        corner = list(cells.sizes).index(first["batch_size"]), list(cells.schedules).index(first["schedule"])
+        edge = {"fill": False, "edgecolor": "#d55e00", "linewidth": 2.2 * current().lines, "zorder": 5}
+        ax.add_patch(Rectangle(corner, 1, 1, clip_on=False, **edge))
+
+
+def _draw_map(ax: Axes, table: pd.DataFrame, texts: pd.DataFrame | bool, points: float, **options) -> None:
+    """Draw seaborn's heatmap, each finite cell with its text; axis labels stay, and cells without a value are gray."""
+    names = ax.get_xlabel(), ax.get_ylabel()
+    sns.heatmap(
+        table, ax=ax, mask=~np.isfinite(table.to_numpy(dtype=float)), annot=texts, fmt="", linewidths=1,
+        linecolor="white", annot_kws={"fontsize": points}, **options,
+    )  # fmt: skip
+    ax.set(xlabel=names[0], ylabel=names[1], facecolor="#f3f3f3")
+    ax.tick_params(length=0, rotation=0)
+    ax.grid(False)
+    if options["cbar"]:
+        bar = options["cbar_ax"]
+        bar.tick_params(labelsize=current().small, length=2)
+        bar.yaxis.label.set_fontsize(current().small)
+
+
+def divergence(
+    results: Tables | ReportData,
+    problem: str | None = None,
+    *,
+    optimizers: str | Iterable[str] | None = None,
+    ax: Axes | None = None,
+    by: str = "batch_size",
+) -> Axes:
+    """The share of an optimizer's runs that diverged, a cell for each rate and batch size, schedule or hyperparameter.
+
+    All runs of a cell count alike, whatever else their settings are; of a sweep in stages those count that every
+    setting had, for later stages leave out what diverged. More than 24 different values, as trials that are drawn
+    have, stand in groups: rates in half decades, others in six of equal numbers of runs.
+
+    Args:
+        results: of a sweep.
+        problem: one of its problems; by default the only one.
+        optimizers: the one to show; by default the only one.
+        ax: where to draw; by default a new figure.
+        by: what stands along the other side: "batch_size", "schedule" or a hyperparameter.
+
+    Returns:
+        The axes, whose mesh holds the shares, (values of ``by``, rates), NaN where nothing ran.
+
+    Raises:
+        OptbenchError: a problem, an optimizer or a column does not exist, or there are several and none is named.
+
+    Example:
+        >>> rates = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001, 1.0], "steps": 50}
+        >>> optbench.figures.divergence(sweep(rates, seeds=2)).collections[0].get_array().tolist()
+        [[0.0, 1.0]]
+    """
+    data = report_data(results)
+    problem = selection.problem_of(data, problem)
+    names = selection.optimizers_of(data, optimizers)
+    if len(names) > 1:
+        raise OptbenchError(f"optimizers: one map is of one optimizer, name it: {', '.join(names)}")
+    runs = data.results.runs
+    arguments.word("by", by, ["batch_size", "schedule", *hyperparameter_columns(runs)])
+    mine = runs[(runs["problem"] == problem) & (runs["optimizer"] == names[0])]
+    if mine.empty:
+        raise OptbenchError(f"{names[0]} has no runs on {problem}")
+    shares = _shares(every_setting(mine), by)
+    title = f"Share of runs that diverged: {data.names[names[0]]} on {labels.shorten(problem, 40)}"
+    left = max(text_width(value, current().tick) for value in shares.index) / current().scale + 0.5
+    with panels.axes(ax, title, height=min(1.5, 0.25 + 0.12 * len(shares)), left=left, right=0.9) as ax:
+        _draw_shares(ax, shares, scale=True)
+        ax.set(xlabel="learning rate", ylabel={"batch_size": "batch size"}.get(by, by))
+    return ax
+
+
+def divergence_panels(data: ReportData, problem: str) -> Figure:
+    """Draw the share of runs that diverged, rate x batch size, a panel for each optimizer in color."""
+    now = current()
+    runs = every_setting(data.results.runs[data.results.runs["problem"] == problem])
+    shares = {
+        name: _shares(runs[runs["optimizer"] == name], "batch_size")
+        for name in data.line_styles[problem] if (runs["optimizer"] == name).any()
+    }  # fmt: skip
+    tall, wide = (max(each.shape[side] for each in shares.values()) for side in (0, 1))
+    left = max(text_width(text, now.tick) for each in shares.values() for text in each.index) + 0.4 * now.scale
+    figure, grid = panels.panel_for_each(
+        [data.names[name] for name in shares], (SHARE_CELL[0] * now.scale * wide, SHARE_CELL[1] * now.scale * tall),
+        f"Share of runs that diverged, in %: {labels.shorten(problem, 60)}", ("learning rate", "batch size"), left,
+        most=4, gap=(None, 0.62),
+    )  # fmt: skip
+    for share, ax in zip(shares.values(), grid, strict=True):
+        _draw_shares(ax, share, scale=False)
+        ax.tick_params(labelsize=now.small)
+    return figure
+
+
+def _shares(runs: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return the share of runs that failed, a row for each value of `by` and a column for each rate."""
+    rows, values = _sides(runs, by)
+    columns, rates = _sides(runs, "lr")
+    table = pd.DataFrame({"row": rows, "column": columns, "failed": np.asarray(failed(runs), dtype=float)})
+    table = table.pivot_table(index="row", columns="column", values="failed", aggfunc="mean")
+    return table.reindex(range(len(values)), columns=range(len(rates))).set_axis(values).set_axis(rates, axis=1)
+
+
+def _sides(runs: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
+    """Return the place of each run along one side, and the texts there."""
+    column = runs[name]
+    if name == "schedule":
+        code, texts = pd.factorize(column)
+        short = short_schedules(texts)
+        return code, [short[text] for text in texts]
+    if name == "batch_size":
+        full = dict(zip(column, full_batch(runs), strict=True))
+        sizes, code = np.unique(column, return_inverse=True)
+        return code, [labels.batch_label(size, full[size]) for size in sizes]
+    column = column.to_numpy(dtype=np.float64)
+    if np.isnan(column).all():
+        raise OptbenchError(f"by: this optimizer has no {name}")
+    different, code = np.unique(column, return_inverse=True)
+    if len(different) <= MOST_ROWS:
+        texts = [labels.number(value, 2) for value in different]
+        return code, texts if len(set(texts)) == len(texts) else [labels.number(value, 4) for value in different]
+    if name == "lr":
+        half = np.floor(2 * np.log10(column)).astype(np.int64)
+        ends = np.arange(half.min(), half.max() + 1)
+        return half - half.min(), [f"{labels.number(10 ** (end / 2), 2)}–" for end in ends]
+    cut = pd.qcut(column, BINS, duplicates="drop")
+    return cut.codes.astype(np.int64), [
+        f"{labels.number(each.left, 3)}–{labels.number(each.right, 3)}" for each in cut.categories
+    ]
+
+
+def _draw_shares(ax: Axes, shares: pd.DataFrame, scale: bool) -> None:
+    """Draw cells of shares, the first row at the bottom, each with its percentage where there is room."""
+    now, figure = current(), ax.get_figure(root=True)
+    wide, tall = ax.bbox.width / figure.dpi / shares.shape[1], ax.bbox.height / figure.dpi / shares.shape[0]
+    texts: pd.DataFrame | bool = False
+    if wide > text_width("100", now.small) + 0.04 and tall > now.small / 60:
+        texts = shares.map(lambda share: f"{100 * share if share in (0, 1) else np.clip(100 * share, 1, 99):.0f}")
+    # Every so many have a text, as far as texts have room side by side.
+    every = math.ceil((max(text_width(text, now.tick) for text in shares.columns) + 0.06) / wide)
+    options: dict = {"cmap": "Reds", "vmin": 0, "vmax": 1, "cbar": scale, "xticklabels": every, "yticklabels": 1}
+    if scale:
+        options["cbar_ax"] = ax.inset_axes((1.02, 0, 0.025, 1))
+        options["cbar_kws"] = {"ticks": [0, 0.5, 1], "format": lambda share, _: f"{100 * share:.0f}%"}
+    _draw_map(ax, shares, texts, now.small, **options)
+    ax.collections[0].set_gid("shares")
+    ax.invert_yaxis()
+    ax.patch.set(hatch="////", edgecolor="#d4d4d4", linewidth=0)
