@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from optbench.contract.problems import Problem
 from optbench.engine.objective import Objective
+from optbench.sweeps.store.schemas import schema_of
 
 GRID = 121  # points along each axis
 
@@ -34,9 +35,7 @@ def facts(problems: Iterable[Problem], made: Mapping[str, pa.Table | None] | Non
     }
     flat = [problem for problem in problems if problem.dim == 2 and problem.domain is not None]
     grids = [made[problem.name] if problem.name in made else grid(problem) for problem in flat]
-    empty = pa.table(
-        {"problem": pa.array([], pa.string()), **{c: pa.array([], pa.float64()) for c in ("w_1", "w_2", "value")}}
-    )
+    empty = schema_of("landscapes").empty_table()
     return {"problems": pa.table(table), "landscapes": pa.concat_tables([empty, *filter(None, grids)])}
 
 

@@ -15,15 +15,12 @@ from optbench.contract.equals import LIBRARIES
 from optbench.contract.names import number_text
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.chosen import Recommended
+from optbench.sweeps.store.schemas import schema_of
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
 from optbench.translation.setting import Setting, equal_of
 
-SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("problem", "optimizer", "schedule", "hyperparameters")]
-    + [("batch_size", pa.int64()), ("lr", pa.float64()), ("library", pa.string()), ("equal", pa.int64())]
-    + [("code", pa.string())]
-)
+SCHEMA = schema_of("snippets")
 """A row a setting and library: the setting, with its hyperparameters as JSON, 1 where the library takes the same steps,
 and the code."""
 

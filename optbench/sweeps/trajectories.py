@@ -21,6 +21,7 @@ from optbench.engine.cpu.code import is_compiled
 from optbench.engine.run import run
 from optbench.sweeps.chosen import Recommended
 from optbench.sweeps.planned import PlannedCohort, has_user_code, planned_cohort
+from optbench.sweeps.store.schemas import schema_of
 
 # Steps of a path: 0.1 s of a shipped rule and problem at 5 us a step, measured; of a user's seconds
 MOST_STEPS = 20_000
@@ -38,11 +39,7 @@ _COHORT_COLUMNS = ["problem", "optimizer", "batch_size", "dtype", "seed", "stage
 """Columns of ``runs`` whose values the runs of a cohort share."""
 _VECTOR_LANES = 16
 """Lanes of the widest vector: with as many beside it, a run has the numbers that it has in its cohort."""
-SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("run_id", "problem", "optimizer")]
-    + [("step", pa.int64())]
-    + [(name, pa.float64()) for name in ("w_1", "w_2", "train_loss")]
-)
+SCHEMA = schema_of("paths")
 
 
 def trajectories(

@@ -35,7 +35,7 @@ def test_an_unforeseen_error_costs_the_code_and_no_sweep(monkeypatch):
     def broken(*_):
         raise AttributeError("nobody thought of it")
 
-    monkeypatch.setattr("optbench.sweeps.snippets.written", broken)
+    monkeypatch.setattr("optbench.sweeps.snippets.render", broken)
     assert of("momentum") == []
 
 

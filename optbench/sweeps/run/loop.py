@@ -17,7 +17,6 @@ from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
 from optbench.engine.cpu.code import is_compiled
 from optbench.engine.run import compile_for, refusal, side_by_side
-from optbench.sweeps.failures import failed_file
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.planned import PlannedCohort, on_cpu
 from optbench.sweeps.reasons import shortened
@@ -341,7 +340,7 @@ class _StageRun:
         """Save the files of a finished job, and count it."""
         for each, content in zip(job.cohorts, result, strict=True):
             if isinstance(content, CohortFailed):
-                self.store.save(each.cohort_id, failed_file(each, str(content)))
+                self.store.save_failed(each, str(content))
                 self.status.failed[each.cohort.pair] = shortened(str(content))
             else:
                 self.store.save(each.cohort_id, content)

@@ -216,10 +216,10 @@ class _Worker:
 
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:
-        from optbench.sweeps.store.files import alone
+        from optbench.sweeps.store.files import exclusive
 
         self._send_state("waiting")
-        with alone(Path(self.lock)):
+        with exclusive(Path(self.lock)):
             self._send_state("compiling")
             yield
 

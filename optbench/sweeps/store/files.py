@@ -72,8 +72,8 @@ def to_disk(path: Path) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process is in such a context with this file, which is made; without locks nobody waits.
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock on a file, which is made, once no other process holds it; a system without locks does not wait.
 
     Raises OSError where the file cannot be made or locked.
     """

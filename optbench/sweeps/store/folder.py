@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.planned import PlannedCohort, planned_cohort
+from optbench.sweeps.reasons import shortened
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 from optbench.sweeps.store import final_tables, resume
@@ -25,6 +26,7 @@ from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, enc
 from optbench.sweeps.store.files import SCRATCH, locked, to_disk, write_text
 from optbench.sweeps.store.manifest import Entry, Manifest, digest_of
 from optbench.sweeps.store.run_index import RunIndex, composed
+from optbench.sweeps.tables import failed_tables
 
 _NAMED = 5
 """Damaged files that are named; of more the number is stated."""
@@ -114,6 +116,11 @@ class Store:
         """Keep a finished cohort's file. Raises OptbenchError where the disk refuses; what was saved before stays."""
         with writing(self.directory):
             self.files.save(cohort_id, content)
+
+    def save_failed(self, planned: PlannedCohort, reason: str) -> None:
+        """Keep a cohort none of whose runs could run, with the reason. Raises OptbenchError like :meth:`save`."""
+        tables = failed_tables(planned.cohort, planned.key, planned.run_ids, shortened(reason))
+        self.save(planned.cohort_id, encode(planned.cohort_id, tables))
 
     def has_failed(self, cohort_id: str) -> bool:
         """Return whether a run of a cohort that is there failed."""
