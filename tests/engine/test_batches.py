@@ -109,9 +109,9 @@ def test_bad_start_points_are_refused(start):
 def test_a_start_that_fails_is_told_in_one_line():
     for start in (lambda rng: rng.nothing, lambda rng: [[1.0], [1.0, 2.0]]):
         problem = Problem("single", 2, start, still, 0.0, "a test", name="odd")
-        with pytest.raises(OptbenchError, match=r"problem odd: start\(rng\) fails: \w+Error: ") as told:
+        with pytest.raises(OptbenchError, match=r"problem odd: start\(rng\) fails: \w+Error: ") as caught:
             start_point(problem, 0)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("size", ["many", -1, 0.5, None, 10**16, 1j])

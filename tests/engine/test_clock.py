@@ -35,10 +35,10 @@ def cohort(text, lanes, steps=300, **more):
 
 @pytest.mark.parametrize(("text", "count"), [(LOGISTIC, 20), (LOGISTIC, 3), (MLP, 3)])
 def test_progress_adds_up_to_all_steps_of_all_lanes(text, count):
-    told = []
+    progress = []
     lanes = [lane("gd", 0.01)] * (count - 1) + [lane("gd", 1e200)]
-    cohort(text, lanes, steps=3000, progress=told.append)
-    assert sum(told) == count * 3000 and min(told) > 0 and len(told) > 3
+    cohort(text, lanes, steps=3000, progress=progress.append)
+    assert sum(progress) == count * 3000 and min(progress) > 0 and len(progress) > 3
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def one_by_one(monkeypatch):
     monkeypatch.setattr(code_module, "_MIN_LANES", 100)
 
 
-def test_parts_and_times_are_told(one_by_one):
+def test_parts_and_times_are_reported(one_by_one):
     made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3)
     assert len(made.parts) == 3
     assert 0 <= made.evaluation_seconds <= made.seconds and made.compile_seconds >= 0
@@ -96,11 +96,11 @@ def test_a_run_beside_others_takes_its_share_of_their_time(ticking):
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
-def test_a_request_to_stop_is_heard(after, ticking):
-    asked, told = itertools.count(), []
+def test_a_request_to_stop_is_followed(after, ticking):
+    asked, progress = itertools.count(), []
     with pytest.raises(Cancelled):
-        cohort(LOGISTIC, [lane("gd", 0.01)] * 20, progress=told.append, stop=lambda: next(asked) >= after)
-    assert len(told) == after, "it is asked before each chunk"
+        cohort(LOGISTIC, [lane("gd", 0.01)] * 20, progress=progress.append, stop=lambda: next(asked) >= after)
+    assert len(progress) == after, "it is asked before each chunk"
 
 
 RULE = """

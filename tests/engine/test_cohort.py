@@ -72,12 +72,12 @@ def test_runs_on_data_follow_a_naive_loop(optimizer, count):
             return logistic_formula(w, x[rows[s]], y[rows[s]])[1]
 
         path, rates = replay(optimizer, one, start_point(problem, 3), gradient, steps, 4)
-        told, _ = replay(optimizer, one, start_point(problem, 3), gradient, steps, 4, reported=True)
-        np.testing.assert_allclose(made["w"][r], told[-1], rtol=1e-9, atol=1e-11)
-        losses = [logistic_formula(w, x, y)[0] for w in told[points]]
+        reported, _ = replay(optimizer, one, start_point(problem, 3), gradient, steps, 4, reported=True)
+        np.testing.assert_allclose(made["w"][r], reported[-1], rtol=1e-9, atol=1e-11)
+        losses = [logistic_formula(w, x, y)[0] for w in reported[points]]
         np.testing.assert_allclose(made["train"][:, 0, r], losses, rtol=1e-10)
-        np.testing.assert_allclose(made["train"][:, 1, r], [np.mean((x @ w > 0) == y) for w in told[points]])
-        unseen = [logistic_formula(w, *problem.test)[0] for w in told[points]]
+        np.testing.assert_allclose(made["train"][:, 1, r], [np.mean((x @ w > 0) == y) for w in reported[points]])
+        unseen = [logistic_formula(w, *problem.test)[0] for w in reported[points]]
         np.testing.assert_allclose(made["test"][:, 0, r], unseen, rtol=1e-10)
         seen = [logistic_formula(path[p - 1], x[rows[p - 1]], y[rows[p - 1]]) for p in points[1:]]
         np.testing.assert_allclose(made["batch_loss"][1:, r], [value for value, _ in seen], rtol=1e-9)

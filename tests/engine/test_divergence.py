@@ -106,14 +106,14 @@ def test_weights_that_are_not_finite_are_found_where_the_loss_is_blind(count):
 
 @pytest.mark.parametrize("count", [17, 2])
 def test_a_cohort_without_survivors_ends_early(count):
-    told = []
+    progress = []
     lanes = [lane("gd", lr) for lr in np.geomspace(3.5, 1e5, count)]
     problem = problem_of("quadratic(noise=0.0)")
     cohort = run_cohort(
         problem, CATALOGUE.optimizers["gd"], lanes, seed=3, batch_size=32, steps=10**9, points=np.array([0, 10**9]),
-        progress=told.append,
+        progress=progress.append,
     )  # fmt: skip
-    assert sum(told) == count * 10**9, "the steps that need not be made are done, too"
+    assert sum(progress) == count * 10**9, "the steps that need not be made are done, too"
     for part in cohort.parts:
         assert (part.diverged_at > 0).all() and part.steps < 1000
         assert part.points.tolist() == [0] and np.isfinite(part.train).all()

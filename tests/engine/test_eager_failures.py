@@ -38,17 +38,17 @@ def far(w, out):
 
 
 @pytest.mark.parametrize(
-    ("fields", "rates", "told"),
+    ("fields", "rates", "message"),
     [
         ({"value_and_gradient": steep}, [0.01, 100.0], "value_and_gradient fails: OverflowError: math range error"),
         ({"evaluate": far}, [0.01, 20.0], "evaluate fails: RuntimeError: too far out"),
     ],
 )
-def test_a_lane_of_a_problem_in_plain_python_fails_alone(fields, rates, told):
+def test_a_lane_of_a_problem_in_plain_python_fails_alone(fields, rates, message):
     problem = replace(bowl(), eager=True, **fields)
     more = {"steps": 6, "start": START, "points": "every"}
     both, alone = outcome(problem, "gd", rates, **more), outcome(problem, "gd", rates[:1], **more)
-    assert both.failures == ("", f"problem bowl: {told}")
+    assert both.failures == ("", f"problem bowl: {message}")
     np.testing.assert_array_equal(both.w[0], alone.w[0])
 
 

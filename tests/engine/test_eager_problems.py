@@ -64,10 +64,12 @@ def test_what_it_raises_is_one_line():
     assert str(error.value) == "problem bowl: value_and_gradient fails: RuntimeError: no luck"
 
 
-@pytest.mark.parametrize(("more", "told"), [({"form": "lanes"}, "has form='single'"), ({"eager": 1}, "True or False")])
-def test_only_single_form_is_eager(more, told):
+@pytest.mark.parametrize(
+    ("more", "message"), [({"form": "lanes"}, "has form='single'"), ({"eager": 1}, "True or False")]
+)
+def test_only_single_form_is_eager(more, message):
     fields = {"form": "single", "eager": True} | more
-    with pytest.raises(optbench.OptbenchError, match=told):
+    with pytest.raises(optbench.OptbenchError, match=message):
         Problem(
             dim=1,
             start=lambda rng: np.ones(1),

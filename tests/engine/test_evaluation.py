@@ -64,13 +64,13 @@ def test_pieces_of_the_data_give_the_mean_of_all():
 def test_runs_that_diverged_are_passed_over(monkeypatch):
     """The others have the bytes that they have without them."""
     problem = problem_of(MLP)
-    seen, real = [], Evaluator.train
-    monkeypatch.setattr(Evaluator, "train", lambda self, w: seen.append(w.shape[1]) or real(self, w))
+    evaluated, real = [], Evaluator.train
+    monkeypatch.setattr(Evaluator, "train", lambda self, w: evaluated.append(w.shape[1]) or real(self, w))
     lanes, points = [lane("gd", lr) for lr in (0.1, 1e9, 0.2)], np.array([0, 1, 2, 20, 40])
     every = run(problem, "gd", lanes, points=points)
     diverged = every["diverged_at"]
     assert 0 < diverged[1] < 20 and not diverged[[0, 2]].any()
-    assert seen == [2 if 0 < diverged[1] < point else 3 for point in points]
+    assert evaluated == [2 if 0 < diverged[1] < point else 3 for point in points]
     assert np.isnan(every["train"][points >= diverged[1], :, 1]).all()
     alone = run(problem, "gd", lanes[::2], points=points)
     for name in ("train", "test"):

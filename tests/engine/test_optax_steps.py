@@ -137,7 +137,7 @@ def test_a_chain_of_the_users_whose_numbers_steer_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("optax:adamW", "unknown optimizer of optax 'adamW': did you mean 'adamw'?"),
         ("optax:chain", "optimizer optax:chain: it has no learning rate, an argument lr or learning_rate"),
@@ -145,10 +145,10 @@ def test_a_chain_of_the_users_whose_numbers_steer_it(tmp_path):
         ("optax:contrib.dpsgd", "'l2_norm_clip' has no default: give it a value"),
     ],
 )
-def test_what_is_wrong_is_one_line(text, told):
+def test_what_is_wrong_is_one_line(text, message):
     with pytest.raises(optbench.OptbenchError) as error:
         ours(text)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_transformation_without_a_rate_to_be_tuned_is_refused():

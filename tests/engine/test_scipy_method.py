@@ -33,12 +33,12 @@ def test_a_wrapper_a_schedule_and_hyperparameters_count():
 
 
 def test_it_stops_at_a_small_gradient_and_counts_evaluations():
-    method, seen = optbench.scipy_method("adam", lr=0.05), []
+    method, calls = optbench.scipy_method("adam", lr=0.05), []
     found = minimize(
-        rosen, START, jac=lambda x: seen.append(1) or rosen_der(x), method=method, tol=1e-3, options={"maxiter": 9000}
+        rosen, START, jac=lambda x: calls.append(1) or rosen_der(x), method=method, tol=1e-3, options={"maxiter": 9000}
     )
     assert found.success and found.status == 0 and np.abs(found.jac).max() <= 1e-3
-    assert found.njev == len(seen) == found.nit + 1
+    assert found.njev == len(calls) == found.nit + 1
 
 
 def test_without_a_gradient_scipy_differentiates():
@@ -92,7 +92,7 @@ def test_an_objective_of_several_numbers_is_refused():
 def test_an_explicit_gtol_wins_over_tol(given, limit):
     """On w^2 / 2, where the gradient is w and a step of rate 0.1 takes it to 0.9 w: from 1 it is counted by hand.
 
-    SciPy's BFGS, told the same on a valley, keeps the same limit.
+    SciPy's BFGS, with the same options on a valley, keeps the same limit.
     """
     bowl = {"fun": lambda x: 0.5 * x @ x, "jac": lambda x: x.copy()}
     found = minimize(x0=[1.0], method=optbench.scipy_method("gd", lr=0.1), **bowl, **given)

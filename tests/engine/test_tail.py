@@ -13,7 +13,6 @@ CHEAP, COSTLY = "quadratic(dim=4)", "mlp(data=gaussian(examples=150, features=4,
 REACHED = "logistic(data=gaussian(examples=150, features=4))"
 """On data as dear as COSTLY, but with a minimum that runs come near, not a bound."""
 LINEAR = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=())"
-GD = CATALOGUE.optimizers["gd"]
 
 
 def cohort(text, rates=(0.01, 0.05), steps=60, rule="gd", batch_size=32, **more):
@@ -107,19 +106,6 @@ def test_five_evaluations_tell_what_those_of_every_step_do():
         for points in (None, "every")
     )
     np.testing.assert_allclose(few, every, atol=0.15)
-
-
-@pytest.mark.parametrize("batch_size", [16, 64])
-def test_batches_below_the_minimum_of_all_make_no_run_seem_to_have_reached_it(batch_size):
-    """The rest of an epoch is a batch of seven examples, whose loss is often below f*."""
-    lanes, problem = tuple(lane("gd", rate) for rate in (0.3, 1.0, 3.0)), problem_of("logistic")
-    steps, few, every = 5 * -(-problem.examples // batch_size), [], []
-    for seed in range(10):
-        for points, values in ((None, few), ("every", every)):
-            each = Cohort(problem, GD, lanes, batch_size=batch_size, steps=steps, seed=seed, points=points)
-            values.append(tail_of(each))
-    assert np.corrcoef(np.ravel(few), np.ravel(every))[0, 1] > 0.97
-    np.testing.assert_allclose(few, every, atol=1.0)
 
 
 def test_it_is_the_mean_of_the_logarithms():

@@ -259,7 +259,7 @@ def test_what_is_drawn_depends_on_the_seed_alone(file):
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "message"),
     [
         ("Raises(at=4, {})", "ValueError: enough of this"),
         ("Grows({})", "a step turns a block of (3, 2) into (6, 2)"),
@@ -270,10 +270,10 @@ def test_what_is_drawn_depends_on_the_seed_alone(file):
         ("Plain({}, lr=0.9)", "unknown parameter of optimizer torch:Plain 'lr'"),
     ],
 )
-def test_what_breaks_is_one_line(kind, told, file):
+def test_what_breaks_is_one_line(kind, message, file):
     with pytest.raises(optbench.OptbenchError) as error:
         ours("torch:" + kind.format(f"file='{file}'"))
-    assert told in str(error.value) and "\n" not in str(error.value)
+    assert message in str(error.value) and "\n" not in str(error.value)
 
 
 def test_one_lane_that_fails_takes_no_other_down(file):
