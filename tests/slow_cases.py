@@ -28,7 +28,7 @@ SLOW_CASES = {
     "compiler/test_cuda_ptx.py": r"",
     "compiler/test_kernel_cache.py": r"",
     "compiler/test_kernel_files.py": r"command_tells",
-    "compiler/test_lane_constants.py": r"other_settings_are_their_rows",
+    "compiler/test_hoisting.py": r"other_settings_are_their_rows",
     "compiler/test_problem_kernels.py": r"among_others",
     "contract/test_composition.py": r"three_wrappers_nest",
     "datasets/test_fuzz_files.py": r"any_file",

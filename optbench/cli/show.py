@@ -47,9 +47,15 @@ def show(
         str | None, option("batch-size", "SIZE", "Its batch size, or full; by default 64.", groups.CODE)
     ] = None,
     epochs: Annotated[int | None, option("epochs", "NUMBER", "Its epochs; by default 10.", groups.CODE)] = None,
+    kernel: Annotated[
+        bool, typer.Option("--kernel", help="Print the text of an optimizer's kernel.", rich_help_panel=groups.CODE)
+    ] = False,
 ) -> None:
     """Show a name of the catalogue: formula, parameters, memory, minimum, source; or code for another library."""
     given = {"lr": lr, "schedule": schedule, "batch-size": batch_size, "epochs": epochs}
+    if kernel:
+        print_kernel(name, plugin or ())
+        return
     if library is not None or any(value is not None for value in given.values()):
         print_code(name, library, given, json, plugin or ())
         return
@@ -211,6 +217,19 @@ def _shape(block: Sequence[int]) -> str:
 
 def _point(coordinates: Sequence[float]) -> str:
     return f"({', '.join(f'{each:.6g}' for each in coordinates)})"
+
+
+def print_kernel(name: str, plugins: Iterable[str | Path]) -> None:
+    """Print the text of an optimizer's kernel; raise OptbenchError for what has none."""
+    from optbench.cli.console import load_catalogue
+    from optbench.compiler.update_text import kernel_text
+    from optbench.contract.optimizers import Optimizer
+
+    catalogue = load_catalogue(plugins)
+    record, _ = catalogue.optimizer(name)
+    if not isinstance(record, Optimizer):
+        raise OptbenchError(f"{name} has no kernel of its own: its steps are another library's")
+    print(kernel_text(record), end="")
 
 
 def print_code(

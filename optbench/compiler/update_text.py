@@ -1,9 +1,30 @@
-"""An update rule -> the text of its kernel, whose arguments are those of contracts.py."""
+"""Write the text of a rule's kernel, whose arguments are those of contracts.py.
 
+``optbench show NAME --kernel`` prints it. For momentum, in order "lanes", it is::
+
+    def update(w, g, state, scalars, powers, blocks, t, first, last):
+        _t = _real(t)                    # the step as a real number
+        _c0 = scalars[0]                 # the rate of each run
+        _c1 = scalars[1]                 # beta of each run
+        for d in range(0, w.shape[0]):   # each parameter
+            _w = w[d]
+            _g = g[d]
+            _s0 = state[0, d]            # its m
+            for r in range(w.shape[1]):  # of each run: this loop becomes vector instructions
+                _n, _n0 = _rule(_w[r], _g[r], _s0[r], _c0[r], _c1[r])
+                _w[r] = _n
+                _s0[r] = _n0
+
+Names: ``_c`` rows of ``scalars`` (the rate, hyperparameters, sums), ``_p`` powers beta^t, ``_s`` slots of one number a
+parameter, ``_h`` and ``_m`` slots that a block of parameters shares, before and after the step, ``_k`` constants that
+are hoisted out of the rule and ``_q`` those of a sum (hoisting.py), ``_n`` new values, ``_f`` compiled functions.
+"""
+
+import ast
 from collections.abc import Callable, Mapping
 from types import FunctionType
 
-from optbench.compiler import lane_constants
+from optbench.compiler import hoisting
 from optbench.compiler.contracts import ThreadUpdateArguments, UpdateArguments
 from optbench.compiler.signatures import names
 from optbench.compiler.translator import Translator, compile_tree, translator
@@ -19,7 +40,7 @@ def scalar_rows(record: Optimizer) -> tuple[str, ...]:
 def scalar_count(record: Optimizer, blocks: int) -> int:
     """How many rows ``scalars`` has.
 
-    Two a shared slot, whose new value the rest of the block must not see; at the end those of lane_constants.py.
+    Two a shared slot, whose new value the rest of the block must not see; at the end those of hoisting.py.
     """
     rows = len(scalar_rows(record)) + 2 * len(record.shared) * (blocks if record.by_block else 1)
     return rows + constant_count(record)
@@ -27,9 +48,9 @@ def scalar_count(record: Optimizer, blocks: int) -> int:
 
 def constant_count(record: Optimizer) -> int:
     """How many constants of a run are kept at a time: those of the rule, or before it of one group of sums."""
-    rule = lane_constants.split(record)
+    rule = hoisting.hoist(record)
     groups = [*together(record.total), *together(record.block)]
-    sums = [[lane_constants.split_sum(record, function) for _, function in group] for group in groups]
+    sums = [[hoisting.hoist_sum(record, function) for _, function in group] for group in groups]
     return max([rule.count if rule else 0, *(sum(parts.count for parts in group if parts) for group in sums)])
 
 
@@ -41,6 +62,21 @@ def together(stages: Mapping) -> list[list[tuple]]:
             groups.append([])
         groups[-1].append((name, function))
     return groups
+
+
+def kernel_text(record: Optimizer) -> str:
+    """Return the text of a rule's kernel for many runs, behind that of the functions that it calls."""
+    scalar = translator("float64", whole_literals=True)
+    writer = Writer(record, "rows" if record.matrix else "lanes", scalar)
+    writer.function()
+    body = "\n".join(writer.lines)
+    texts = []
+    for name, function in writer.called.items():
+        if name in body:
+            tree = scalar.prepare(function, writer.owner)[0]
+            tree.name = name
+            texts.append(ast.unparse(tree))
+    return "\n\n\n".join([*texts, f"def update({names(writer.contract)}):\n{body}\n"])
 
 
 class Writer:
@@ -61,6 +97,7 @@ class Writer:
         inner, key = scalar.translate(record.rule, self.owner)
         self.namespace, self.keys = {"_rule": inner, "_real": scalar.real_type}, [key]
         self.lines: list[str] = []
+        self.called: dict[str, Callable] = {"_rule": record.rule}
 
     def function(self) -> FunctionType:
         """The kernel as a function to be compiled."""
@@ -140,7 +177,7 @@ class Writer:
 
     def call_of_rule(self, at: int) -> str:
         """Add lines that compute what is dear and the same for all parameters. Return the call of the rule."""
-        record, parts = self.record, lane_constants.split(self.record)
+        record, parts = self.record, hoisting.hoist(self.record)
         values = [*map(self.value, ("w", "g", *record.slots, "lr", *record.scalars))]
         if parts is None:
             return f"_rule({', '.join(values)})"
@@ -152,13 +189,13 @@ class Writer:
 
         Return the call of the function, and how many constants there are.
         """
-        values, parts = [*map(self.value, arguments(function))], lane_constants.split_sum(self.record, function)
+        values, parts = [*map(self.value, arguments(function))], hoisting.hoist_sum(self.record, function)
         if parts is None:
             return f"{self.helper(function)}({', '.join(values)})", 0
         values += self._constants_of(at, parts, [f"_q{first + j}" for j in range(parts.count)], first)
         return f"{self.helper(parts.rest)}({', '.join(values)})", parts.count
 
-    def _constants_of(self, at: int, parts: lane_constants.Split, made: list[str], first: int) -> list[str]:
+    def _constants_of(self, at: int, parts: hoisting.Hoisted, made: list[str], first: int) -> list[str]:
         """Lines that compute constants under these names, and what stands for them in a line of an element.
 
         Of all that are kept they are those from ``first`` on.
@@ -234,7 +271,7 @@ class Writer:
         """The name, in the kernel, of a compiled function."""
         compiled, key = (other or self.scalar).translate(function, self.owner)
         label = f"_f{len(self.namespace)}"
-        self.namespace[label] = compiled
+        self.namespace[label], self.called[label] = compiled, function
         self.keys.append(key)
         return label
 

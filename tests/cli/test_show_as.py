@@ -78,3 +78,18 @@ def test_a_class_is_no_name():
 
 def _like(module):
     return type("AdamW", (), {"__module__": f"{module}.optim.adamw"})
+
+
+def test_the_kernel_of_an_optimizer_is_printed(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["optbench", "show", "clip(adam)", "--kernel"])
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    out, err = capsys.readouterr()
+    compile(out, "<kernel>", "exec")
+    assert not end.value.code and not err
+    assert "\n\n\ndef update(w, g, state, scalars, powers, blocks, t, first, last):\n" in out
+
+
+def test_what_has_no_kernel_is_told_in_one_line(run):
+    code, out, err = run("show", "lbfgs", "--kernel")
+    assert (code, out, err) == (2, "", "optbench: lbfgs has no kernel of its own: its steps are another library's")

@@ -8,8 +8,7 @@ import numpy as np
 
 from optbench.compiler import finite_sums, problem_kernels
 from optbench.compiler.contracts import EvaluateArguments, GradientArguments
-from optbench.compiler.driver import driver
-from optbench.compiler.evaluations import evaluations
+from optbench.compiler.driver import driver, evaluations
 from optbench.compiler.kernels import Kernel
 from optbench.compiler.numba_compat import is_plain
 from optbench.compiler.update_kernels import update_kernel

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optbench.compiler.evaluations import evaluations
+from optbench.compiler.driver import evaluations
 from optbench.compiler.kernels import Kernel
 from optbench.compiler.numba_compat import is_plain
 from optbench.contract.problems import Problem

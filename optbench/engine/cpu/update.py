@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.compiler.partial_updates import partial_update
-from optbench.compiler.update_kernels import update_kernel
+from optbench.compiler.update_kernels import partial_update, update_kernel
 from optbench.compiler.update_text import scalar_rows
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer

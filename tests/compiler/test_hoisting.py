@@ -9,7 +9,8 @@ import pytest
 from harness import CATALOGUE
 
 import optbench
-from optbench.compiler.lane_constants import split, split_sum
+from optbench.compiler.hoisting import hoist, hoist_sum, inlined
+from optbench.contract.composition import wrap
 from optbench.contract.optimizers import Optimizer, arguments
 from optbench.kit.scalars import larger
 
@@ -34,7 +35,7 @@ def arguments_of(record, step):
 @pytest.mark.parametrize("step", [1, 4, 5, 30])
 def test_both_parts_together_are_the_rule(name, step):
     record = record_of(name)
-    parts = split(record)
+    parts = hoist(record)
     assert (parts is not None) or name not in DEAR
     if parts is None:
         return
@@ -58,7 +59,7 @@ def test_both_parts_together_are_what_is_added_up(name, step):
     for record, function in sums_of(name):
         _, given = arguments_of(record, step)
         values = [given[argument] for argument in arguments(function)]
-        if parts := split_sum(record, function):
+        if parts := hoist_sum(record, function):
             assert not {"w", "g", *record.own} & set(parts.names)
             constants = parts.first(*(given[name] for name in parts.names))
             made = constants if parts.count > 1 else (constants,)
@@ -68,7 +69,7 @@ def test_both_parts_together_are_what_is_added_up(name, step):
 
 @pytest.mark.parametrize(("name", "dear"), [("prodigy", 1), ("lamb", 1), ("mars", 1), ("clip(prodigy)", 2)])
 def test_a_sum_takes_no_root_and_no_quotient_of_constants_for_every_parameter(name, dear):
-    parts = [made for record, function in sums_of(name) if (made := split_sum(record, function))]
+    parts = [made for record, function in sums_of(name) if (made := hoist_sum(record, function))]
     assert len(parts) == dear
     for made in parts:
         for node in ast.walk(made.rest.tree):
@@ -80,7 +81,7 @@ def test_a_sum_takes_no_root_and_no_quotient_of_constants_for_every_parameter(na
 def test_nothing_that_varies_is_in_the_first_part():
     for name in RULES:
         record = record_of(name)
-        if parts := split(record):
+        if parts := hoist(record):
             assert not {"w", "g", *record.own, *record.matrix} & set(parts.names), name
 
 
@@ -102,7 +103,7 @@ def cheap(w, g, lr, beta):
 
 def test_names_that_are_assigned_again():
     record = optbench.optimizer(source="a test", beta=0.7)(swapped)
-    parts = split(record)
+    parts = hoist(record)
     for beta in (0.2, 0.35, 0.7):
         given = {"lr": 0.3, "beta": beta}
         made = parts.first(*(given[name] for name in parts.names))
@@ -117,7 +118,7 @@ def in_place(w, g, m, lr, beta, beta_t):
 
 
 def test_assignments_in_place_are_assignments():
-    parts = split(optbench.optimizer(source="a test", beta=0.7)(in_place))
+    parts = hoist(optbench.optimizer(source="a test", beta=0.7)(in_place))
     made = parts.first(0.49)
     assert parts.names == ("beta_t",) and parts.count == 1
     np.testing.assert_allclose(parts.rest(1.0, 2.0, 3.0, 0.3, 0.7, 0.49, made), in_place(1.0, 2.0, 3.0, 0.3, 0.7, 0.49))
@@ -125,7 +126,7 @@ def test_assignments_in_place_are_assignments():
 
 @pytest.mark.parametrize("name, count", [("adam", 2), ("clip(adam)", 3), ("average(decoupled_decay(adam))", 3)])
 def test_a_division_by_a_constant_is_a_product(name, count):
-    parts = split(record_of(name))
+    parts = hoist(record_of(name))
     divided = [ast.unparse(node.right) for node in ast.walk(parts.rest.tree) if isinstance(node, ast.BinOp)
                and isinstance(node.op, ast.Div)]  # fmt: skip
     assert len(divided) == 1 and "sqrt" in divided[0] and parts.count == count
@@ -133,7 +134,7 @@ def test_a_division_by_a_constant_is_a_product(name, count):
 
 @pytest.mark.parametrize("rule", [branched, cheap])
 def test_other_rules_stay_whole(rule):
-    assert split(optbench.optimizer(source="a test", beta=0.7)(rule)) is None
+    assert hoist(optbench.optimizer(source="a test", beta=0.7)(rule)) is None
 
 
 @pytest.mark.parametrize(
@@ -149,3 +150,81 @@ def test_lanes_of_other_settings_are_their_rows(name, dtype):
     alone = [optbench.cohort("rosenbrock(dim=4)", name, [each], **given).w[0] for each in settings]
     assert np.allclose(together.w, np.stack(alone), rtol=1e-12 if dtype == "float64" else 1e-4, atol=0)
     assert math.isfinite(float(together.w.sum())) and len(np.unique(together.w[:, 0])) == 5
+
+
+decay, last, moved = 0.5, 0.25, 0.75  # of this file; in the wrapper they are its own
+
+
+def power(x):
+    return x * x
+
+
+def inner(w, g, m, lr, beta):
+    g = power(abs(g)) - 1  # what the rule calls g is its own: the wrapper goes on with another
+    kept = beta * m
+    m = kept + g * decay - last * moved
+    return w - lr * m / (1 - beta), m
+
+
+def branching(w, g, lr, beta):
+    if g > beta:
+        return w
+    return w - lr * g
+
+
+def outer(step, w, g, last, lr, decay):
+    kept = abs(w - last) / 3
+    moved = step(power(w), g + decay * w)
+    return moved - power(decay) * g - kept, w
+
+
+def made_record(function=inner):
+    return optbench.optimizer(source="a test", beta=0.7)(function)
+
+
+def around(function):
+    return optbench.wrapper(source="a test", decay=0.1)(function)
+
+
+OTHER = {"power": sqrt, "abs": lambda x: x + 5}
+VALUES = {"w": 0.3, "g": 1.7, "last": 0.2, "_inner_m": 0.4, "lr": 0.1, "decay": 0.2, "beta": 0.6}
+
+
+def elsewhere(function, names):
+    """The function as if it stood in a file where these names mean something else."""
+    made = type(function)(function.__code__, {**function.__globals__, **names}, function.__name__)
+    made.__module__ = function.__module__
+    return made
+
+
+def run(rule, values):
+    tree, scope = inlined(rule, "a test")
+    assert not any(isinstance(node, ast.Name) and node.id == "_inner" for node in ast.walk(tree))
+    exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "a test", "exec"), scope)
+    return scope[tree.name](*values)
+
+
+@pytest.mark.parametrize("names", [{}, OTHER, {"abs": OTHER["abs"]}])
+@pytest.mark.parametrize("names_inside", [{}, {"decay": 7.0}, {"last": 3.0, "moved": 2.0}])
+def test_one_list_of_statements_is_both_rules(names, names_inside):
+    wrapped = wrap(around(elsewhere(outer, names)), made_record(elsewhere(inner, names_inside)))
+    values = [VALUES[name] for name in ("w", "g", *wrapped.slots, "lr", *wrapped.scalars)]
+    assert run(wrapped.rule, values) == wrapped.rule(*values)
+
+
+def test_a_rule_that_is_wrapped_twice():
+    twice = wrap(optbench.wrapper(source="a test")(outermost), wrap(around(elsewhere(outer, OTHER)), made_record()))
+    values = {**VALUES, "_inner_last": 0.2, "_inner__inner_m": 0.4}
+    values = [values[name] for name in ("w", "g", *twice.slots, "lr", *twice.scalars)]
+    assert run(twice.rule, values) == twice.rule(*values)
+
+
+def outermost(step, w, g, lr):
+    g = power(g)
+    w = step(w, g)
+    return w
+
+
+def test_a_rule_that_branches_is_called():
+    tree, scope = inlined(wrap(around(outer), made_record(branching)).rule, "a test")
+    assert "_inner(" in ast.unparse(tree) and "_inner" in scope
