@@ -94,14 +94,10 @@ def _about(found: Estimate, workers: int) -> str:
 def _estimate_text(found: Estimate, workers: int) -> str:
     """Return the estimated time and its accuracy."""
     text = _about(found, workers)
-    if found.probed == found.kinds:
-        return f"{text}, by a short probe of every problem and batch size"
-    if not found.probed:
+    if not found.share:
         return f"{text}, by the size of the work alone: it may be ten times as much or as little"
-    return (
-        f"{text}, by short probes of {found.probed} of {found.kinds} kinds of work ({found.share:.0%} of it) "
-        "and the size of the rest: it may be three times as much or as little"
-    )
+    rest = " and the size of the rest: it may be three times as much or as little" if found.share < 1 else ""
+    return f"{text}, by short probes of {found.share:.0%} of the work{rest}"
 
 
 def _later_text(plan: Plan, later: dict[Stage, Cohorts]) -> str:

@@ -57,12 +57,8 @@ class Estimate:
 
     seconds: float
     """From begin to end, with all workers."""
-    probed: int
-    """Kinds of work that were probed."""
-    kinds: int
-    """All kinds of work."""
     share: float
-    """Of the time, that of the kinds that were probed."""
+    """The share of it that kinds of work take which were probed."""
 
 
 def modelled(series: Iterable[Series], workers: int) -> float:
@@ -84,7 +80,7 @@ def estimate(series: Iterable[Series], workers: int) -> Estimate:
         seconds = sum(_seconds(each, ratio) for each in group)
         total += seconds
         probed += seconds * (kind in ratios)
-    return Estimate(total / workers, len(ratios), len(kinds), probed / total if total else 0.0)
+    return Estimate(total / workers, probed / total if total else 0.0)
 
 
 def _kind(series: Series) -> tuple:

@@ -65,7 +65,7 @@ def test_an_estimate_of_them_is_that_of_the_model(catalogue):
     series = plan(catalogue, torch_optimizer(Plain), 10**4).series
     series = [replace(each, cohort=replace(each.cohort, optimizer=_foreign(each))) for each in series]
     found = estimate(series, 2)
-    assert found.probed == 0 and found.seconds == pytest.approx(modelled(series, 2))
+    assert found.share == 0 and found.seconds == pytest.approx(modelled(series, 2))
 
 
 def _foreign(series):

@@ -41,7 +41,7 @@ def test_an_estimate_is_what_the_work_takes(slow):
     evaluations = len(series.cohort.evaluated)
     one = estimate.estimate([series], 1)
     assert one.seconds == pytest.approx(2 * 2 * (5 + 0.01 * evaluations), rel=0.05)
-    assert (one.probed, one.kinds, one.share) == (1, 1, 1.0)
+    assert one.share == 1.0
     assert estimate.estimate([series], 2).seconds == pytest.approx(one.seconds / 2)
     assert estimate.estimate([series, series], 1).seconds == pytest.approx(2 * one.seconds)
     assert estimate.estimate(series_of(seeds=2000), 1).seconds == pytest.approx(1000 * one.seconds)
@@ -56,7 +56,7 @@ def test_every_stage_counts(slow):
     whole = estimate.estimate([screen, race, report], 1)
     evaluations = len(screen.cohort.evaluated)
     assert whole.seconds == pytest.approx(3 * (25 + 5 * 2 + 2 * 4) * (0.1 + 0.01 * evaluations), rel=0.1)
-    assert whole.probed == whole.kinds == 3
+    assert whole.share == 1.0
 
 
 def test_work_that_was_not_probed_is_scaled_by_what_was(slow, monkeypatch):
@@ -64,12 +64,12 @@ def test_work_that_was_not_probed_is_scaled_by_what_was(slow, monkeypatch):
     both = series_of(batch_sizes=[100, 64])
     all_probed = estimate.estimate(both, 1)
     monkeypatch.setattr(estimate, "_PATIENCE", -1.0)
-    assert estimate.estimate(both, 1).probed == 0
+    assert estimate.estimate(both, 1).share == 0
     clock = iter([0.0, 0.0, 0.0, 0.0, 100.0, 100.0, 100.0])
     monkeypatch.setattr(estimate, "_PATIENCE", 3.0)
     monkeypatch.setattr(estimate.time, "perf_counter", lambda: next(clock))
     half = estimate.estimate(both, 1)
-    assert (half.probed, half.kinds) == (1, 2) and half.share == pytest.approx(0.5)
+    assert half.share == pytest.approx(0.5)
     assert half.seconds == pytest.approx(all_probed.seconds)
 
 
@@ -83,13 +83,13 @@ def test_a_probe_that_takes_too_long_is_stopped(monkeypatch):
     monkeypatch.setattr(estimate, "_LIMIT", 0.1)
     monkeypatch.setattr(estimate, "run", run)
     found = estimate.estimate(series_of(), 2)
-    assert found.probed == 0 and found.seconds == pytest.approx(estimate.modelled(series_of(), 2))
+    assert found.share == 0 and found.seconds == pytest.approx(estimate.modelled(series_of(), 2))
 
 
 def test_a_step_that_is_too_long_by_the_model_is_not_made(slow, monkeypatch):
     monkeypatch.setattr(estimate, "step_cost", lambda cohort: 1e12)
     found = estimate.estimate(series_of(), 1)
-    assert not slow and found.probed == 0 and found.seconds >= 2 * 2 * 50_000 * 1000
+    assert not slow and found.share == 0 and found.seconds >= 2 * 2 * 50_000 * 1000
 
 
 @pytest.mark.parametrize("optimizer", ["gd", "lbfgs"])
@@ -112,22 +112,25 @@ def test_a_problem_that_breaks_has_an_estimate(monkeypatch):
 
     monkeypatch.setattr(estimate, "run", broken)
     found = estimate.estimate(series_of(), 1)
-    assert found.probed == 0 and found.seconds == pytest.approx(estimate.modelled(series_of(), 1))
+    assert found.share == 0 and found.seconds == pytest.approx(estimate.modelled(series_of(), 1))
 
 
 def test_a_probe_of_the_engine(catalogue):
     """Of a real problem, within a factor that a busy machine cannot reach."""
     (series,) = series_of(steps=10**6, seeds=1000, learning_rates=[1e-5, 10.0])
     found = estimate.estimate([series], 1)
-    assert found.probed == 1 and 1 < found.seconds < 1e5
+    assert found.share == 1 and 1 < found.seconds < 1e5
 
 
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (estimate.Estimate(50.0, 3, 3, 1.0), "about 50 s with 2 workers, by a short probe of every problem"),
-        (estimate.Estimate(5e4, 3, 9, 0.75), "about 13.9 h with 2 workers, by short probes of 3 of 9 kinds"),
-        (estimate.Estimate(5e4, 0, 9, 0.0), "by the size of the work alone: it may be ten times as much"),
+        (estimate.Estimate(50.0, 1.0), "about 50 s with 2 workers, by short probes of 100% of the work"),
+        (
+            estimate.Estimate(5e4, 0.75),
+            "about 13.9 h with 2 workers, by short probes of 75% of the work and",
+        ),
+        (estimate.Estimate(5e4, 0.0), "by the size of the work alone: it may be ten times as much"),
     ],
 )
 def test_an_estimate_says_how_rough_it_is(found, words):
@@ -144,12 +147,12 @@ def test_an_estimate_says_how_rough_it_is(found, words):
 )
 def test_a_sweep_above_an_hour_says_so_first(catalogue, monkeypatch, capsys, tmp_path, modelled, seconds, text):
     """And measures nothing where the model says that it is short."""
-    found = estimate.Estimate(seconds, 1, 1, 1.0) if seconds else None
+    found = estimate.Estimate(seconds, 1.0) if seconds else None
     monkeypatch.setattr(estimate, "modelled", lambda series, workers: modelled)
     monkeypatch.setattr(estimate, "estimate", lambda series, workers: found)
     plan = plan_of(merge(SMALL, {}))
-    dry_run.tell_if_long(plan, 2, tmp_path)
+    dry_run.print_if_long(plan, 2, tmp_path)
     assert capsys.readouterr() == ("", text)
     (tmp_path / "cohorts").mkdir()
-    dry_run.tell_if_long(plan, 2, tmp_path)
+    dry_run.print_if_long(plan, 2, tmp_path)
     assert capsys.readouterr().err == text.replace(":", " from the beginning:")

@@ -255,7 +255,7 @@ def test_the_command_tells_the_device_and_what_stayed_on_the_cpu(gpu, command):
 
 def test_a_dry_run_on_a_gpu_runs_nothing_there(gpu, command):
     out, err = command("--device", "cuda", "--dry-run")
-    assert err == "on the GPU: a card" and "12 cohorts, 12 runs" in out and "not estimated" in out
+    assert err == "on the GPU: a card" and "12 cohorts, 12 runs" in out and "no estimate" in out
     assert gpu.calls == gpu.compilations == []
 
 
