@@ -1,4 +1,4 @@
-"""Compiled kernels as files: sealed, so that what a crash, a full disk or a stray bit has left of one is never run.
+"""Keep compiled kernels in files with checksums: what a crash, a full disk or a stray bit has damaged is never run.
 
 Only numba_inside.py, which puts them into the place of numba's own, knows of numba. Whatever goes wrong here, a kernel
 is compiled anew, after one warning a process.
@@ -20,19 +20,19 @@ class KernelCacheWarning(RuntimeWarning):
     """Compiled kernels cannot be kept or read, so that the next start takes as long as the first; or others can too."""
 
 
-_told: list[str] = []
+_warned: list[str] = []
 _shared: list[str] = []
 _SEAL = hashlib.sha256().digest_size
 
 
-def tell(what: str) -> None:
+def warn_once(what: str) -> None:
     """Warn that kernels cannot be kept, once in a process.
 
     Args:
         what: has happened, and where.
     """
-    if not _told:
-        _told.append(what)
+    if not _warned:
+        _warned.append(what)
         warnings.warn(f"{what}: kernels are compiled anew, which takes seconds each", KernelCacheWarning, 2)
 
 
@@ -60,7 +60,7 @@ def warn_if_shared(folder: str | os.PathLike) -> None:
 
 
 def in_words(error: Exception) -> str:
-    """What an error says, in one line, of the system's its own words alone.
+    """Return what an error says in one line; of the system's errors only the words.
 
     Args:
         error: any.
@@ -72,8 +72,8 @@ def in_words(error: Exception) -> str:
     return " ".join(str(words).split())[:200]
 
 
-class Sealed:
-    """The kernels of one function, a file for each signature and machine; stands for numba's IndexDataCacheFile.
+class ChecksummedFiles:
+    """The kernels of one function, a file for each signature and machine, in the place of numba's IndexDataCacheFile.
 
     A file holds the hash of where it belongs, the hash of the rest, and the rest. There is no index: one file less to
     open, and two processes cannot write past each other.
@@ -84,26 +84,26 @@ class Sealed:
         self.folder, self.name, self.stamp, self.dump = Path(folder), name, stamp, dump
 
     def path(self, key: Any) -> Path:
-        """The file of a signature."""
+        """Return the file of a signature."""
         return self.folder / f"{self.name}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
 
     def _place(self, key: Any) -> bytes:
         return hashlib.sha256(f"{self.name} {key!r} {self.stamp!r}".encode()).digest()
 
     def load(self, key: Any) -> Any:
-        """What was saved for a signature; None where there is nothing, or nothing that may be run."""
+        """Return what was saved for a signature; None where there is nothing, or nothing that may be run."""
         try:
             data = self.path(key).read_bytes()
         except FileNotFoundError:
             return None
         place, seal, rest = data[:_SEAL], data[_SEAL : 2 * _SEAL], data[2 * _SEAL :]
         if hashlib.sha256(rest).digest() != seal:
-            tell(f"the compiled kernel {self.path(key)} is damaged")
+            warn_once(f"the compiled kernel {self.path(key)} is damaged")
             return None
         return pickle.loads(rest) if place == self._place(key) else None
 
     def save(self, key: Any, data: Any) -> None:
-        """Keep it: under another name first, so that nobody ever sees half of it."""
+        """Write it under another name and rename it, so that nobody reads half a file."""
         rest = self.dump(data)
         part = self.path(key).with_suffix(f".{uuid.uuid4().hex[:16]}.part")
         try:
@@ -115,16 +115,16 @@ class Sealed:
             raise
 
     def flush(self) -> None:
-        """Forget all kernels of the function."""
+        """Delete all kernels of the function."""
         for path in self.folder.glob(f"{self.name}.*.nbc"):
             path.unlink(missing_ok=True)
 
     @contextmanager
-    def forgiving(self) -> Iterator[None]:
-        """Around reading and writing: what fails there is told, and goes no further."""
+    def tolerate_errors(self) -> Iterator[None]:
+        """Warn of what fails within, once, and go on: for reading and writing."""
         try:
             yield
         except Warning:
             raise  # where the user made errors of warnings
         except Exception as error:  # unpickling raises many kinds
-            tell(f"compiled kernels cannot be kept in {self.folder}: {in_words(error)}")
+            warn_once(f"compiled kernels cannot be kept in {self.folder}: {in_words(error)}")

@@ -97,7 +97,7 @@ def cached(decorate: Callable[..., Any], function: Callable) -> Any:
     except (RuntimeError, OSError) as error:
         if isinstance(error, RuntimeError) and "cannot cache" not in str(error):
             raise
-        kernel_files.tell(
+        kernel_files.warn_once(
             f"there is no folder in which compiled kernels of {function.__code__.co_filename} can be kept"
         )
         return decorate()(function)

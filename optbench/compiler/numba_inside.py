@@ -65,9 +65,9 @@ def seal(kernel: Any) -> None:
         for folder in _foreign_places(cache.cache_path):
             kernel_files.warn_if_shared(folder)
         stamp = cache._impl.locator.get_source_stamp(), numba.__version__
-        files = kernel_files.Sealed(cache.cache_path, cache._impl.filename_base, stamp, dumps)
+        files = kernel_files.ChecksummedFiles(cache.cache_path, cache._impl.filename_base, stamp, dumps)
         cache.load_overload, cache.save_overload = partial(_loaded, cache), partial(_saved, cache)
-        cache._cache_file, cache._guard_against_spurious_io_errors = files, files.forgiving
+        cache._cache_file, cache._guard_against_spurious_io_errors = files, files.tolerate_errors
 
 
 @cache

@@ -103,7 +103,7 @@ def test_what_has_no_place_for_a_cache_is_compiled_without(monkeypatch):
     exec(compile("def plus(x):\n    return x + 1\n", "<nowhere>", "exec"), scope)
     with pytest.raises(RuntimeError, match="cannot cache"):
         numba.njit(cache=True)(scope["plus"])
-    monkeypatch.setattr(kernel_files, "_told", [])
+    monkeypatch.setattr(kernel_files, "_warned", [])
     with pytest.warns(kernel_files.KernelCacheWarning, match="no folder in which compiled kernels of <nowhere> can be"):
         assert numba_compat.cached(numba.njit, scope["plus"])(1) == 2
 

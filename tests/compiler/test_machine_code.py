@@ -1,12 +1,14 @@
-"""Arrays that the compiler sees through, and parts that are compiled as one with their kernel."""
+"""The machine code of kernels: parts in one, views that nobody counts, and vectors as wide as the machine's."""
 
 import itertools
 import re
+import sys
 
 import numba
 import numpy as np
 import pytest
-from numba import float64
+from numba import float64, types, void
+from numba.core.runtime import _nrt_python, rtsys
 
 from optbench.compiler import numba_inside
 from optbench.compiler.translator import OPTIONS, STRICT
@@ -142,3 +144,99 @@ def test_blas_multiplies_pieces_of_matrices_however_they_lie(shape, turned, kind
     expected[:, columns // 3 : last] = (a @ b)[:, columns // 3 : last]
     np.testing.assert_allclose(out, expected, rtol=1e-6)
     assert np.isnan(out).sum() == rows * (columns - last + columns // 3)
+
+
+ROWS = types.Array(float64, 2, "C")
+BORROWS = void(ROWS, ROWS)
+
+
+def products(a, b):
+    for first in range(0, a.shape[0], 2):  # views, as networks have them
+        np.dot(a[first : first + 2], a[:2].T, b[first : first + 2])
+
+
+def products_of_a_copy(a, b):
+    made = a.copy()
+    np.dot(made, made[:2].T, b)
+
+
+def own_code(function):
+    return numba.njit(BORROWS, pipeline_class=numba_inside.OwnCode)(function)
+
+
+def counts(kernel) -> int:
+    """Operations on counts but for those of what is called from Python, and numba's own two functions for them."""
+    text = kernel.inspect_llvm(kernel.signatures[0])
+    found = 0
+    for part in text.split("\ndefine ")[1:]:
+        head = part.partition("\n")[0]
+        if "@_ZN7cpython" not in head and "@NRT_" not in head:
+            found += part.count("@NRT_incref(") + part.count("@NRT_decref(")
+    return found
+
+
+@pytest.mark.parametrize("function", [products, products_of_a_copy])
+def test_numbers_are_those_of_numpy(function):
+    a, b = np.arange(12.0).reshape(4, 3), np.ones((4, 2))
+    own_code(function)(a, b)
+    assert (b == a @ a[:2].T).all()
+
+
+def test_only_what_makes_no_arrays_does_not_count():
+    assert counts(numba.njit(BORROWS)(products)), "numba counts no views by itself any more: take the removal away"
+    assert not counts(own_code(products))
+    assert counts(own_code(products_of_a_copy))
+
+
+def test_what_is_given_is_still_held_by_who_gave_it_and_by_nobody_else():
+    kernel, a, b = own_code(products), np.ones((40, 3)), np.zeros((40, 2))
+    before = sys.getrefcount(a), sys.getrefcount(b)
+    for _ in range(100):
+        kernel(a, b)
+    assert (sys.getrefcount(a), sys.getrefcount(b)) == before
+    assert (b == 3).all()
+
+
+def test_what_is_made_is_given_back():
+    kernel, a = own_code(products_of_a_copy), np.ones((40, 3))
+    _nrt_python.memsys_enable_stats()
+    try:
+        before = rtsys.get_allocation_stats()
+        kernel(a, np.zeros((40, 2)))
+        after = rtsys.get_allocation_stats()
+    finally:
+        _nrt_python.memsys_disable_stats()
+    assert after.alloc > before.alloc
+    assert after.alloc - before.alloc == after.free - before.free
+
+
+LINE = types.Array(float64, 1, "C")
+LINES = void(LINE, LINE)
+WIDE = ' "prefer-vector-width"="512"'
+
+
+@numba.njit(pipeline_class=numba_inside.Helper)
+def halved(x):
+    return 0.5 * x
+
+
+def halves(a, b):
+    for i in range(a.shape[0]):
+        b[i] = halved(a[i])
+
+
+@pytest.mark.parametrize("features, width", [({"avx512f": True, "avx512vbmi2": True}, WIDE), ({"avx512f": True}, "")])
+def test_only_later_machines_take_all_of_512_bits(monkeypatch, features, width):
+    monkeypatch.setattr(numba_inside, "host_features", lambda: features)
+    assert numba_inside._width.__wrapped__() == width
+
+
+@pytest.mark.parametrize("width", [WIDE, ""])
+def test_kernels_and_what_they_call_have_the_width(monkeypatch, width):
+    monkeypatch.setattr(numba_inside, "_width", lambda: width)
+    kernel = numba.njit(LINES, pipeline_class=numba_inside.OwnCode)(halves)
+    text = kernel.inspect_llvm(kernel.signatures[0])
+    assert ('"prefer-vector-width"="512"' in text) == bool(width)
+    a, b = np.arange(100.0), np.zeros(100)
+    kernel(a, b)
+    assert (b == a / 2).all()
