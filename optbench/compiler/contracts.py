@@ -1,4 +1,4 @@
-"""What every kernel takes: its arguments in order, each with shape and meaning, for this machine's cores and for CUDA.
+"""The arguments of every kernel, in order, each with shape and meaning, for the CPU and for CUDA.
 
 One declaration serves for all: signatures.py reads numba's types off it and writes the argument lists of generated
 kernels, and the engine fills it by name. Kernels that are written by hand declare theirs in their own annotations.
@@ -137,14 +137,14 @@ class DriveArguments(NamedTuple):
     """Steps made before this chunk, and of the chunk (``sizes``, ``order`` and ``noise`` begin behind them)."""
     skip: Whole
     single: Flag
-    """Whether the problem is in single form."""
+    """True for a problem in single form."""
     inner: Wholes1
     """(p,): steps of the cohort's, in order, behind which the lanes are seen."""
     seen: Reals4
     """(p or more, 2 or 3, *w.shape): behind each of these first w, last g, before it ``reported``."""
     seen_f: Reals2
     reported: Reals2
-    """What is evaluated, in w's shape; w itself where the rule reports nothing else."""
+    """The iterate that is evaluated, in w's shape; w itself where the rule reports nothing else."""
 
 
 class ThreadUpdateArguments(NamedTuple):

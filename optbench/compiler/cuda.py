@@ -22,7 +22,7 @@ from optbench.contract.errors import in_one_line
 
 
 def _toolkit_home() -> Path | None:
-    """Where a CUDA toolkit is: beside the ptxas or nvcc on PATH, in its usual place, or in NVIDIA's wheels."""
+    """Return the CUDA toolkit's folder: beside the ptxas or nvcc on PATH, in its usual place, or in NVIDIA's wheels."""
     programs = filter(None, map(shutil.which, ("ptxas", "nvcc")))
     homes = [*(Path(program).resolve().parents[1] for program in programs), Path("/usr/local/cuda")]
     wheels = find_spec("nvidia")
@@ -54,7 +54,7 @@ if cuda is not None and not SIMULATED:
 # Small grids are the user's choice; a warning a kernel would bury what the commands say.
 numba.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 index = int if SIMULATED else numba.uint64
-"""What indices are in inner loops: of signed ones, every access would ask whether they count from the end."""
+"""The type of indices in inner loops: of signed ones, every access would ask whether they count from the end."""
 BLOCK = 4 if SIMULATED else 128
 """Threads of a block, where nothing asks for another number: four warps, a usual choice and an estimate. In the
 simulator each is a thread of the system."""
@@ -64,24 +64,24 @@ GRID = 2 if SIMULATED else 1 << 15
 
 @dataclass(frozen=True)
 class Found:
-    """What there is of CUDA; None where a part was not found."""
+    """The parts of CUDA that were found; None for one that was not."""
 
     package: str | None = None
-    """What serves as ``cuda``, with its version."""
+    """The module that serves as ``cuda``, with its version."""
     driver: str | None = None
     """The CUDA version that the driver supports."""
     toolkit: str | None = None
-    """Where libnvvm is, which compiles kernels."""
+    """The path of libnvvm, which compiles kernels."""
     ptxas: str | None = None
-    """Where the assembler is, which is needed to look at a kernel's registers only."""
+    """The path of the assembler, which only shows a kernel's registers."""
     cards: tuple[dict, ...] = ()
-    """Of each its name, compute_capability, memory (bytes) and multiprocessors."""
+    """For each card its name, compute_capability, memory (bytes) and multiprocessors."""
     missing: str | None = None
     """Why no kernel can run, in words that say what to do; None where one can."""
 
 
 def found() -> Found:
-    """What there is of CUDA. It never raises."""
+    """Return the parts of CUDA that are there. It never raises."""
     package, ptxas = _package(), _ptxas()
     if cuda is None:
         return Found(package, ptxas=ptxas, missing=f"{package} does not load ({_broken}): {_install()}")
@@ -128,7 +128,7 @@ def _driver() -> tuple[str | None, str | None]:
 
 
 def _toolkit() -> str | None:
-    """Where libnvvm was loaded from; or its version, on a system that does not tell."""
+    """Return the path that libnvvm was loaded from; or its version, on a system that does not tell."""
     release = cuda_inside.toolkit_version(cuda)
     if release is None:
         return None
@@ -155,7 +155,7 @@ def _first(x):
 
 
 def _trial(card: dict) -> str | None:
-    """What keeps a first kernel from being compiled: numpy too new for numba-cuda, a card too new for the toolkit."""
+    """Return why a first kernel cannot be compiled: numpy too new for numba-cuda, a card too new for the toolkit."""
     try:
         major, minor = map(int, card["compute_capability"].split("."))
         cuda.compile_ptx(_first, numba.void(numba.float64[:]), cc=(major, minor))
@@ -198,7 +198,7 @@ def free_bytes() -> int:
 
 
 def card_name() -> str:
-    """What the card calls itself."""
+    """Return the card's own name."""
     if SIMULATED:
         return "numba's simulator"
     name = cuda.get_current_device().name
@@ -206,7 +206,7 @@ def card_name() -> str:
 
 
 def blocks(count: int, threads: int = BLOCK) -> int:
-    """How many blocks a grid-stride kernel over ``count`` elements gets."""
+    """Return the number of blocks of a grid-stride kernel over ``count`` elements."""
     return max(1, min(-(-count // threads), GRID))
 
 

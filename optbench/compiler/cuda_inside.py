@@ -1,4 +1,4 @@
-"""What reaches beyond numba's documented interface for GPUs; ``cuda`` is numba.cuda, or what takes its place.
+"""All that reaches beyond numba's documented interface for GPUs; ``cuda`` is numba.cuda or what takes its place.
 
 As in numba_inside.py, each trick says what to do when it breaks. Nothing of numba.cuda is imported before a function
 that needs it is called.

@@ -36,7 +36,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName, Form
 
 _LOCAL_BYTES = 256
-"""What a thread may keep of its lane: 64 of its at most 255 registers of 4 bytes; much beyond it, they spill. An
+"""Bytes that a thread may keep of its lane: 64 of at most 255 registers of 4 bytes; much beyond it, they spill. An
 estimate: no card has measured where it begins to cost."""
 ROWS = 32
 """Examples that are evaluated at a time: a lane's scratch grows with them. An estimate."""
@@ -44,10 +44,10 @@ ROWS = 32
 
 @dataclass(frozen=True)
 class Shape:
-    """What a kernel is compiled for beside problem, rule and dtype. Sizes are 0 where lanes are not kept locally."""
+    """The sizes that a kernel is compiled for; 0 where lanes are not kept locally."""
 
     batches: bool
-    """Whether mini-batches were gathered; else each step takes all data, or there are none."""
+    """True where mini-batches were gathered; else each step takes all data, or there are none."""
     noisy: bool
     dim: int = 0
     state: int = 0

@@ -1,4 +1,4 @@
-"""Where cohorts run: on the CPU, or on a GPU that CUDA can use."""
+"""Choose the device that cohorts run on: the CPU, or a GPU that CUDA can use."""
 
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.types import Device, DeviceChoice

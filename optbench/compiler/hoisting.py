@@ -28,11 +28,11 @@ class Hoisted:
     """Such a rule; ``rest(w, g, *slots, lr, *scalars, *constants)`` returns what the rule does."""
 
     first: Callable
-    """Of ``names``, which are arguments of the rule: the constants, a tuple of them or, where it is one, a number."""
+    """Takes ``names``, arguments of the rule, and returns the constants: a tuple, or a number where there is one."""
     names: tuple[str, ...]
     rest: Callable
     count: int
-    """How many constants there are."""
+    """The number of constants."""
 
 
 @cache
@@ -71,7 +71,7 @@ class _Parts:
     def __init__(self, arguments: list[str], varying: set[str]):
         self.local, self.varying = set(arguments), set(varying)
         self.version: dict[str, str] = {}
-        """Of a name that a constant was assigned to: what it is called from there on, for it may be assigned again."""
+        """By the name that a constant was assigned to, its new name from there on, for it may be assigned again."""
         self.known: dict[str, str] = {}
         """The text of a constant expression -> its name."""
         self.first: list[ast.stmt] = []
@@ -102,7 +102,7 @@ class _Parts:
         self.first.append(ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), value))
 
     def constant(self, value: ast.expr) -> bool:
-        """Whether nothing in it differs from parameter to parameter, and something from run to run."""
+        """Return whether an expression is the same for all parameters, and depends on the run."""
         names = _loads([value])
         return not names & self.varying and bool(names & self.local)
 
@@ -215,7 +215,7 @@ def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
 
 
 def is_plain(tree: ast.FunctionDef) -> bool:
-    """Whether a function is assignments, of one target each, and a return at the end."""
+    """Return whether a function is assignments, of one target each, and a return at the end."""
     *body, last = tree.body
     plain = all(isinstance(node, ast.Assign) and len(node.targets) == 1 for node in body)
     return plain and isinstance(last, ast.Return)
@@ -227,7 +227,7 @@ def _calls_inner(node: ast.stmt) -> bool:
 
 
 def _names_inside(inner: ast.FunctionDef, values: list[ast.expr]) -> dict[str, str]:
-    """What the inner rule's arguments and variables are called outside.
+    """Return the names outside of the inner rule's arguments and variables.
 
     An argument that it never assigns to is the name that it is given. Its own variables are its own.
     """

@@ -27,7 +27,7 @@ class Kernel:
 
     @cached_property
     def callee(self) -> Any:
-        """What compiled loops take to call it, as long as the kernel lives: its address, in plain mode itself."""
+        """The argument by which compiled loops call it, as long as it lives: its address, or in plain mode itself."""
         return numba_compat.callee(self.compiled, self.signature)
 
     @cached_property
@@ -86,7 +86,7 @@ def finish(function: FunctionType, signature: Any, owner: str, name: str, **opti
 
 
 def _reason(error: Exception, lines_tell: bool) -> str:
-    """What numba says, without what it was about to do, and in which file; ``lines_tell``: at which of its lines."""
+    """Return numba's reason in one line, with the file; ``lines_tell``: and the line of it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = [line for line in lines if not line.startswith(("Failed in", "[1]"))] or [type(error).__name__]
     reason = said[0].removesuffix("Raised from None").rstrip(". ")

@@ -30,13 +30,13 @@ class Options(NamedTuple):
     """Options of numba.njit for each kind of function."""
 
     helper: dict[str, Any]
-    """What kernels call."""
+    """A function that kernels call."""
     entrance: dict[str, Any]
-    """What Python calls."""
+    """A function that Python calls."""
     kernel: dict[str, Any]
-    """What other compiled code calls by its address, and with arrays that do not overlap."""
+    """A function that other compiled code calls by its address, with arrays that do not overlap."""
     part: dict[str, Any]
-    """What is compiled as one with the kernel that calls it."""
+    """A function that is compiled as one with the kernel that calls it."""
     vectors: dict[str, Any]
     """A kernel of such parts, whose loops over lanes become vectors."""
 

@@ -72,7 +72,7 @@ def seal(kernel: Any) -> None:
 
 @cache
 def _foreign_places(folder: str) -> list[str]:
-    """Where kernels in ``folder`` stand that may be a place of others: beside its file they are as safe as the code."""
+    """Return folders of kernels that others may write to; beside their source they are as safe as the code."""
     if config.CACHE_DIR:
         return [config.CACHE_DIR, folder]
     temporary = Path(tempfile.gettempdir()).resolve()
@@ -80,7 +80,7 @@ def _foreign_places(folder: str) -> list[str]:
 
 
 def _loaded(cache: Any, signature: Any, context: Any) -> Any:
-    """What Cache.load_overload does, but for a refresh of the context, which imports all that numba can compile.
+    """Do what Cache.load_overload does, but for a refresh of the context, which imports all that numba can compile.
 
     A kernel that was compiled before needs none of it but the symbols that code refers to: those of the runtime and of
     hashing. It takes 0.3 of the 2 seconds of a warm command. A compilation refreshes the context by itself. When it
@@ -96,7 +96,7 @@ def _loaded(cache: Any, signature: Any, context: Any) -> Any:
 
 
 def _saved(cache: Any, signature: Any, result: Any) -> None:
-    """What Cache.save_overload does, but for the annotation: the types of each line of what numba takes for the source.
+    """Do what Cache.save_overload does, but for the annotation: the type of each line of the supposed source.
 
     A generated kernel stands in its rule's file without being there. Where its line lies within a text, Python 3.13
     cannot read the file from there on, and the kernel was not kept. When it breaks: see _reduce of CompileResult.
@@ -107,7 +107,7 @@ def _saved(cache: Any, signature: Any, result: Any) -> None:
 
 
 _FORK_SECONDS = 20.0
-"""How long a fork waits at most for another thread's compilation."""
+"""The longest that a fork waits for another thread's compilation."""
 
 
 def forks_between_compilations() -> None:
@@ -139,7 +139,7 @@ forks_between_compilations()
 
 
 def address(kernel: Any, signature: Any) -> int:
-    """Where the code of a kernel that was compiled for ``signature`` stands; the kernel must outlive its use.
+    """Return the address of a kernel's code for ``signature``; the kernel must outlive its use.
 
     So one compiled driver calls every kernel: numba's documented way, a first-class function as an argument, costs
     60 us a call from Python where a whole call of the driver costs 2.4. When it breaks: numba/core/types/
@@ -229,11 +229,11 @@ class WideLibrary(JITCodeLibrary):
         return functions
 
     def _first_passes(self) -> None:
-        """What is run before numba's passes."""
+        """Run passes before numba's."""
 
 
 class LinkedLibrary(WideLibrary):
-    """What Helper compiles into: kernels link their copies of its functions, and nobody calls those themselves.
+    """The library of a helper: kernels link copies of its functions, and nothing calls those themselves.
 
     numba makes machine code of them all the same, which is a quarter of the time that Rosenbrock's gradient takes to
     compile. Who calls one from a function that is no kernel has to compile it with OwnCode, too: the loader would give
@@ -250,7 +250,7 @@ class LinkedLibrary(WideLibrary):
 
 
 class OwnLibrary(WideLibrary):
-    """What OwnCode compiles into."""
+    """The library of a kernel."""
 
     def _changed(self, functions: list[str]) -> list[str]:
         return _uncounted(functions)

@@ -11,13 +11,13 @@ from optbench.contract.source_code import definition
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kernel's argument is to numba: numbers of one type, in C order along so many axes (0: one number)."""
+    """The kind of a kernel's argument: numbers of one type, in C order along so many axes (0: one number)."""
 
     number: str
     """A name of numba's, or "real": the kernel's own dtype."""
     axes: int = 0
     written: bool = True
-    """Whether the array must be writable, which says nothing of whether a kernel writes it."""
+    """True where the array must be writable, whether or not a kernel writes it."""
 
     def of(self, dtype: str) -> Any:
         """numba's type, where reals are of this dtype."""

@@ -167,7 +167,7 @@ def _names(code) -> set[str]:
 
 
 def of_module(node: ast.AST, scope: Mapping[str, Any]) -> Any:
-    """What an expression ``module.name`` stands for; None for any other."""
+    """Return the value of an expression ``module.name``; None for any other."""
     if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
         return None
     module = scope.get(node.value.id)

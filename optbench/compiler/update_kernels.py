@@ -22,7 +22,7 @@ _MADE: dict[tuple, Kernel] = {}
 
 
 def parts_of(record: Optimizer) -> tuple:
-    """What a rule's kernels are made from; a variant with other values has the same."""
+    """Return what a rule's kernels are made from, which is the same for other values of hyperparameters."""
     parts = (record.rule, record.slots, record.scalars, record.shared, tuple(record.hyperparameters))
     return *parts, tuple(record.total.items()), tuple(record.block.items()), tuple(record.matrix.items())
 
@@ -114,7 +114,7 @@ class _Apply(_Text):
     """The rule, its powers and its sums over all parameters being there."""
 
     def powers(self, at: int) -> None:
-        """None: the first kernel of sums has done it."""
+        """Add nothing: the first kernel of sums has multiplied them on."""
 
     def _sum(self, at: int, stages: Mapping, first: str, last: str) -> None:
         if stages is not self.record.total:

@@ -38,7 +38,7 @@ def scalar_rows(record: Optimizer) -> tuple[str, ...]:
 
 
 def scalar_count(record: Optimizer, blocks: int) -> int:
-    """How many rows ``scalars`` has.
+    """Return the number of rows of ``scalars``.
 
     Two a shared slot, whose new value the rest of the block must not see; at the end those of hoisting.py.
     """
@@ -47,7 +47,7 @@ def scalar_count(record: Optimizer, blocks: int) -> int:
 
 
 def constant_count(record: Optimizer) -> int:
-    """How many constants of a run are kept at a time: those of the rule, or before it of one group of sums."""
+    """Return the most constants that are kept of a run at a time: those of the rule, or of one group of sums."""
     rule = hoisting.hoist(record)
     groups = [*together(record.total), *together(record.block)]
     sums = [[hoisting.hoist_sum(record, function) for _, function in group] for group in groups]
@@ -251,7 +251,7 @@ class Writer:
             self.add(at, f"powers[{i}, r] = powers[{i}, r] * scalars[{base}, r] if powers[{i}, r] > 1e-30 else 0.0")
 
     def value(self, name: str) -> str:
-        """What stands for an argument in a kernel's line."""
+        """Return the text of an argument in a kernel's line."""
         record, lane = self.record, "" if self.flat else "[r]"
         if name in ("w", "g"):
             return f"_{name}[@]"
