@@ -179,10 +179,10 @@ def _percent(share: float) -> str:
 def _foot(table: pd.DataFrame, rows: pd.DataFrame, above: float | None, one: bool) -> Iterator[str]:
     """Why a verdict is not what its interval lets expect; the time; and the regressions."""
     tests = int(rows["p"].notna().sum())
-    apart = rows[(rows["verdict"] == "undecided") & ((rows["low"] > 1) | (rows["high"] < 1))].to_dict("records")
-    if apart:
-        words = [f"{_place(row, one)}, p = {number(row['p_adjusted'])}" for row in apart[:_OPEN]]
-        more = f" and {len(apart) - _OPEN} more" if len(apart) > _OPEN else ""
+    beyond = rows[(rows["verdict"] == "undecided") & ((rows["low"] > 1) | (rows["high"] < 1))].to_dict("records")
+    if beyond:
+        words = [f"{_place(row, one)}, p = {number(row['p_adjusted'])}" for row in beyond[:_OPEN]]
+        more = f" and {len(beyond) - _OPEN} more" if len(beyond) > _OPEN else ""
         yield (
             f"undecided though the interval leaves 1 out: {'; '.join(words)}{more} (an interval is of its row alone, "
             f"and p of all {tests} rows together, by Holm's correction)"

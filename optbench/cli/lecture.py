@@ -61,7 +61,7 @@ def lecture(
 
 
 def show_claims(ids: Sequence[str]) -> None:
-    """Print the id, the sentence and the criterion of each claim, wrapped for a terminal and for a file alike."""
+    """Print the id, the sentence and the criterion of each claim, wrapped also where it goes to a file."""
     from optbench.claims.criterion import RULE
     from optbench.lecture import select
 

@@ -19,7 +19,7 @@ _TITLES = {
 _NOUNS = {"eager": "eager optimizer"}
 _LIBRARIES = (
     "More: any of PyTorch's, torch:AdamW, of optax', optax:adamw, or of a file, torch:Mine(file=mine.py).",
-    "They run as they are, eagerly, and need the extra torch or optax; optbench show torch:AdamW tells more.",
+    "They run as they are, eagerly, and need the extra torch or optax; see optbench show torch:AdamW.",
 )
 
 

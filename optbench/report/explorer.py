@@ -43,7 +43,7 @@ LINE = 2.0
 DIGITS = 4
 """Significant digits of a number: a thousandth of a chart's height is below a pixel."""
 MAX_CURVES = 1_000
-"""Curves of a page: the default sweep has 525; more than a hundred of one problem nobody tells apart."""
+"""Curves of a page: the default sweep has 525; a chart is unreadable with more than a hundred."""
 MAX_NUMBERS = 160_000
 """Medians and ends of intervals of a page, about 8 bytes each."""
 MAX_SETTINGS = 8_000
@@ -119,7 +119,7 @@ class ExplorerData:
 
     @cached_property
     def measures(self) -> list[dict[str, Any]]:
-        """What curves show: the training loss, the test loss and the metrics that any run has."""
+        """The measures of curves: the training loss, the test loss and the metrics that any run has."""
         runs = self.results.runs
         has = {"test_loss": runs["test_loss_final"], **{name: runs[name] for name in metric_columns(runs)}}
         names = ["train_loss", *(name for name, values in has.items() if values.notna().any())]
@@ -148,7 +148,7 @@ class ExplorerData:
         return {"looks": looks, "look": each, "everywhere": everywhere}
 
     def described(self, table: pd.DataFrame) -> dict[str, list]:
-        """Return the columns that tell the settings of a table apart. `text`: varied hyperparameters."""
+        """Return the columns that identify the settings of a table. `text`: varied hyperparameters."""
         varied = varied_hyperparameters(self.results.runs)
         texts = [
             ", ".join(f"{key}={labels.number(row[key])}" for key in varied[row["optimizer"]] if pd.notna(row[key]))
@@ -170,8 +170,8 @@ class ExplorerData:
         `axis` points into `axes`, the steps, epochs and samples that curves share (a curve may end before its axis);
         `values` has for each measure medians, lower and upper ends, or null. Losses are given as suboptimality where
         the minimum is known: their difference to it might have no digit left. `pace` is the seconds of a step, the
-        median over all runs of the problem, optimizer and batch size: a run alone in its cohort shared its work with
-        no other. `left_out` counts the cells beyond the limit.
+        median over all runs of the problem, optimizer and batch size: the only run of a cohort shares no work
+        and would look slow. `left_out` counts the cells beyond the limit.
         """
         # The recommended setting stands for its cell: it ran on the held-out seeds.
         table = pd.concat([self.evidence.best.assign(recommended=True),
@@ -234,7 +234,7 @@ class ExplorerData:
         }  # fmt: skip
 
     def profiles(self) -> dict[str, Any]:
-        """Return expected running times, so that a script can leave an optimizer out and compare the rest anew.
+        """Return expected running times, so that a script can leave an optimizer out and compare the rest.
 
         `problem` and `target` of each pair; `times`: for each clock and pair, by optimizer; null: never reached. The
         pairs are those of `optbench.analysis.performance_profiles`: of the runs that verdicts compare, each optimizer
@@ -266,7 +266,7 @@ class ExplorerData:
         }
 
     def ranks(self) -> dict[str, Any]:
-        """Return who is ahead of whom on each problem, from which a script computes mean ranks.
+        """Return which optimizer is ahead on each problem, from which a script computes mean ranks.
 
         `ahead`: for each problem a matrix, 1 where the row's optimizer has the lower value, 0.5 for a tie, else 0;
         null: not compared. A rank is 1 + the sum of what others are ahead, as in `optbench.analysis.ranking`.

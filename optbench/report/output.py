@@ -63,7 +63,7 @@ def fill(template: str, **values) -> str:
 
 
 def without_link(path: Path) -> Path:
-    """Return the path, and remove a link in its place: in a folder from somebody else it may lead to a file of the
+    """Return the path, and remove a link in its place: in a folder from another user it may lead to a file of the
     user's, which would be overwritten. Raise OSError."""
     if path.is_symlink():
         path.unlink()

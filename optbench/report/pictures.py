@@ -86,8 +86,8 @@ def curves_caption(evidence: ReportData, problem: str) -> str:
     return _joined(
         "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the "
         f"{_seeds(evidence, evidence.best_of(problem))}. Band: the interval of that median. A failed run counts as "
-        "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only tell "
-        "the lines apart.",
+        "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only "
+        "distinguish the lines.",
         _in_color(evidence, problem, "Gray: the medians of the others."),
     )
 
@@ -120,7 +120,7 @@ def heatmap_caption(evidence: ReportData, problem: str) -> str:
         "scale for all panels. Hatched: half of the runs or more failed. Framed: what is recommended for each "
         "optimizer in first place.",
         "Light gray: not run." if len(shown) < every else "",
-        f"Shown: {rule}; color scale and frame are of these alone." if rule else "",
+        f"Shown: {rule}; color scale and frame refer to these only." if rule else "",
     )
 
 
@@ -214,7 +214,7 @@ KINDS = {
         many_mini_batches,
     ),
     "critical_difference": Kind(
-        "mean ranks over all problems, and which are not told apart", _drawn_by("critical_difference"),
+        "mean ranks over all problems, and which are not different", _drawn_by("critical_difference"),
         rank_diagram.CAPTION, compared, overall=True,
     ),
     "profiles": Kind(

@@ -29,7 +29,7 @@ from optbench.wording.winners import winners_table
 BEST, OPEN = "best", "open"
 """Marks: in first place (bold), and undecided (a dagger in LaTeX)."""
 MAX_ROWS = 500
-"""Rows of one table: more than anybody reads, and about half a megabyte."""
+"""Maximum rows of one table: about half a megabyte."""
 ROWS_OF_PROBLEMS, MIN_ROWS = 900, 5
 """Rows of the tables of all problems together, and of each problem at least."""
 BUDGETS = 4

@@ -51,7 +51,7 @@ T = TypeVar("T")
 def expected(plan: Plan) -> dict[Stage, Cohorts]:
     """Return the largest possible later stages, before anything has run.
 
-    Which these will be nobody knows; here they are spread evenly over all that are screened.
+    It is not known yet which settings these are; they are spread evenly over those of the screen.
     """
     spec = plan.spec
     # A block's holdout runs what it has chosen, and what all of them recommend.

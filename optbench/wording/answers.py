@@ -24,7 +24,7 @@ from optbench.wording import extremes, labels
 from optbench.wording.schedule_names import short_schedules
 
 MOST_BLOCKS = 1000
-"""More blocks than anybody runs: the difference is then as good as none."""
+"""Beyond this number of blocks a difference is too small to matter."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _with_edges(best: pd.DataFrame, wider: pd.DataFrame) -> pd.DataFrame:
 def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     """Describe the measure of comparison, the tuning, and whether numbers of trials were equal."""
     blocks = runs.loc[runs["block"] >= 0, "block"].nunique() if "block" in runs else 0
-    how = f"was tuned anew in each of {blocks} blocks of seeds" if blocks else "was tuned on some of the seeds"
+    how = f"was tuned separately in each of {blocks} blocks of seeds" if blocks else "was tuned on some of the seeds"
     fresh = bool(answer.best["held_out"].all())
     how += " and reported on fresh ones" if fresh else " and, where there are no others, reported on the same"
     trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].astype(int)

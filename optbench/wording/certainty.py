@@ -103,9 +103,9 @@ def _of_one(answer: Answer, problem: str, first: str) -> str:
     ]
     if not beaten:
         return ""
-    whom = f"each of the {len(rivals)} others" if len(beaten) == len(rivals) > 1 else f"{len(beaten)} of {len(rivals)}"
-    whom = rivals[0] if len(rivals) == 1 else whom
-    text = f"better than {whom}"
+    rest = f"each of the {len(rivals)} others" if len(beaten) == len(rivals) > 1 else f"{len(beaten)} of {len(rivals)}"
+    rest = rivals[0] if len(rivals) == 1 else rest
+    text = f"better than {rest}"
     p, blocks = max(row["p_adjusted"] for row in beaten), int(beaten[0]["blocks"])
     if pd.notna(p):
         text += f", adjusted p {'< 0.001' if p < 0.001 else f'≤ {labels.number(p, 2)}'}"

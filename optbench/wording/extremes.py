@@ -44,10 +44,10 @@ def ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     for optimizer, parameters in searched.items():
         for name, text in parameters.items():
             found.setdefault(name, {}).setdefault(text, []).append(optimizer)
-    apart = [
+    unequal = [
         f"{name} ({'; '.join(f'{text} of {listed(who)}' for text, who in by_range.items())})"
         for name, by_range in found.items()
         if len(by_range) > 1
     ]
-    if apart:
-        yield f"Not all optimizers searched the same ranges: {', '.join(apart)}."
+    if unequal:
+        yield f"Not all optimizers searched the same ranges: {', '.join(unequal)}."

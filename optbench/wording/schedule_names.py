@@ -17,7 +17,7 @@ LONGEST = 48
 def short_schedules(texts: Iterable[str]) -> dict[str, str]:
     """Return a different label for each text of a schedule.
 
-    A text of at most LONG characters stands as it is. A longer one is left with the parameters that tell it from
+    A text of at most LONG characters stands as it is. A longer one is left with the parameters that distinguish it from
     others of its form: "warmup(cosine(final=0.0), fraction=0.1, ...)" is "warmup(cosine)" where it is the only one, and
     "warmup(cosine, fraction=0.1)" beside one of another fraction.
     """
@@ -43,11 +43,13 @@ def _levels(text: str) -> list[tuple[str, dict]]:
 def _telling(levels: dict[str, list], text: str) -> str:
     """Return the text without the parameters that are equal in all texts of its form."""
     form = [name for name, _ in levels[text]]
-    alike = [other for other in levels.values() if [name for name, _ in other] == form]
+    same_form = [other for other in levels.values() if [name for name, _ in other] == form]
     short = ""
     for place, (name, given) in reversed(list(enumerate(levels[text]))):
         kept = {
-            key: value for key, value in given.items() if len({repr(other[place][1].get(key)) for other in alike}) > 1
+            key: value
+            for key, value in given.items()
+            if len({repr(other[place][1].get(key)) for other in same_form}) > 1
         }
         short = canonical(name, ({INNER: short} if short else {}) | kept)
     return short
