@@ -43,7 +43,10 @@ def tail_values(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> np.ndarray:
 
 
 def metric_name(runs: pd.DataFrame, choose_by: str) -> str:
-    """The column that `choose_by` names: log_tail, test_loss (or test_loss_final), or a loss or accuracy of `runs`."""
+    """Return the column that `choose_by` names: log_tail, test_loss_final, or a loss or accuracy of `runs`.
+
+    "test_loss" stands for test_loss_final. Raises OptbenchError for any other name.
+    """
     if not isinstance(choose_by, str):
         raise OptbenchError(f"choose_by={shown(choose_by)} must be a text")
     if choose_by in (LOG_TAIL, "test_loss", "test_loss_final"):
@@ -55,7 +58,7 @@ def metric_name(runs: pd.DataFrame, choose_by: str) -> str:
 
 
 def below_minimum(runs: pd.DataFrame) -> pd.Series:
-    """By problem, how far its lowest loss lies below its stated minimum, where rounding does not explain it."""
+    """Return, by problem, how far a loss lies below the stated minimum at most; only where rounding cannot explain it."""
     final, best, gap = (
         runs[name].to_numpy(dtype=np.float64, na_value=np.nan)
         for name in ("loss_final", "loss_best", "suboptimality_final")
@@ -70,7 +73,7 @@ def below_minimum(runs: pd.DataFrame) -> pd.Series:
 
 
 def unmeasured(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> dict[str, str]:
-    """Why y cannot compare runs on a problem, by its name: a stated minimum that is too high spoils suboptimalities."""
+    """Return the problems whose runs y cannot compare, with the reason: losses lie below the stated minimum."""
     column = metric_name(runs, choose_by)
     if column != LOG_TAIL:
         has = runs[column].notna().groupby(runs["problem"]).transform("any")

@@ -17,19 +17,19 @@ class Tables(Protocol):
 
     @property
     def runs(self) -> pd.DataFrame:
-        """A row a run."""
+        """One row for each run."""
 
     @property
     def curves(self) -> pd.DataFrame:
-        """A row an evaluation of a run."""
+        """One row for each evaluation of a run."""
 
     @property
     def timings(self) -> pd.DataFrame:
-        """A row a cohort."""
+        """One row for each cohort."""
 
     @property
     def problems(self) -> pd.DataFrame:
-        """A row a problem, with its minimum."""
+        """One row for each problem, with its minimum."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Trajectories:
-    """The points of all runs, one run behind the other, each in the order of its steps."""
+    """The evaluated points of all runs, one run after the other, each in the order of its steps."""
 
     run: np.ndarray
     """(points,) int: the run's row."""
@@ -72,7 +72,7 @@ class Trajectories:
 
 
 def trajectories(runs: pd.DataFrame, curves: pd.DataFrame) -> Trajectories:
-    """The rows of `curves` that belong to `runs`; the order of rows in either table does not matter."""
+    """Return the rows of `curves` that belong to `runs`; the order of rows in either table does not matter."""
     run = _rows(_ids(runs), curves["run_id"])
     step = curves["step"].to_numpy(dtype=np.float64)
     samples, loss = (curves[name].to_numpy(dtype=np.float64) for name in ("samples", "train_loss"))
@@ -83,10 +83,10 @@ def trajectories(runs: pd.DataFrame, curves: pd.DataFrame) -> Trajectories:
 
 
 def pieces(results: Tables) -> Iterator[tuple[np.ndarray, Trajectories]]:
-    """The points of all runs: rows of `results.runs`, and the points of these.
+    """Yield the points of all runs in portions: places in `results.runs`, and the points of the runs in these.
 
-    A row without any may not come, and what is said last of a row counts. All at once, or some rows at a time where
-    the results can read them so (`points`: run ids -> for some of them their places, and the arrays of their points).
+    A run without points may be left out; of a run that comes twice, the last portion counts. Results with a method
+    `points` (run ids -> portions of places and arrays) are read run by run, others as a whole.
     """
     runs, read = results.runs, getattr(results, "points", None)
     if read is None:
@@ -105,7 +105,7 @@ def _ids(runs: pd.DataFrame) -> pd.Index:
 
 
 def _arranged(count: int, run: np.ndarray, step: np.ndarray, samples: np.ndarray, loss: np.ndarray) -> Trajectories:
-    """The points in the order of runs and steps."""
+    """Return the points sorted by run and step."""
     ahead = (np.diff(run) > 0) | ((np.diff(run) == 0) & (np.diff(step) > 0))
     if not ahead.all():
         order = np.lexsort((step, run))
@@ -116,7 +116,7 @@ def _arranged(count: int, run: np.ndarray, step: np.ndarray, samples: np.ndarray
 
 
 def _rows(ids: pd.Index, names: pd.Series) -> np.ndarray:
-    """The row of each name in `ids`, -1 for others. The rows of one run mostly stand together: one look-up for each."""
+    """Return the place of each name in `ids`, -1 for unknown ones. Equal names in a row take one look-up."""
     if not len(names):
         return np.empty(0, dtype=np.intp)
     new = np.concatenate([[True], (names.iloc[1:].array != names.iloc[:-1].array)]).astype(bool)

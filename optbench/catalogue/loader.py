@@ -62,13 +62,16 @@ class Catalogue:
     """The user's files, as they were loaded."""
 
     def optimizer(self, text: str | AnyOptimizer) -> tuple[AnyOptimizer, dict[str, float]]:
-        """The optimizer that ``text`` names, or a record itself, and all its hyperparameters. Raises OptbenchError."""
+        """Return the optimizer that ``text`` names, or a record itself, and all its hyperparameters.
+
+        Raises OptbenchError for an unknown name.
+        """
         if isinstance(text, Eager):
             return libraries.with_origins(text), text.with_values({})
         if isinstance(text, Optimizer | Baseline):
             return text, text.with_values({})
         if isinstance(text, type) or inspect.isroutine(text):
-            raise OptbenchError(f"{text.__name__} itself is no name: {_said(text)}")
+            raise OptbenchError(f"{text.__name__} itself is no name: {_advice(text)}")
         if (found := self._of_library(text)) is not None:
             return found
         plain = self.optimizers | self.baselines | self.eager
@@ -85,9 +88,9 @@ class Catalogue:
         return composed, composed.with_values(values | given)
 
     def _of_library(self, text: str) -> tuple[Eager, dict[str, float]] | None:
-        """The optimizer of another library that a text such as ``torch:AdamW(beta1=0.8)`` names; None for others.
+        """Return the optimizer and hyperparameters for a text such as ``torch:AdamW(beta1=0.8)``.
 
-        ``file=mine.py`` names a file of the user's that is loaded for it.
+        None where the text names no other library. With ``file=mine.py`` in it the class is looked up in that file.
         """
         try:
             name, given = names.parse(text)
@@ -120,14 +123,17 @@ class Catalogue:
         return libraries.with_options(self.eager[label], given)
 
     def schedule(self, text: str | Schedule) -> Schedule:
-        """The schedule that ``text`` names, or a record itself. Raises OptbenchError."""
+        """Return the schedule that ``text`` names, or a record itself. Raises OptbenchError for an unknown name."""
         if isinstance(text, Schedule):
             return text
         record, inner, given = self._find("schedule", text, self.schedules, self.schedule_wrappers)
         return record.with_values(given) if inner is None else record.wrap(self.schedule(inner), given)
 
     def problem(self, text: str | Problem | Family) -> Problem:
-        """The problem that ``text`` names, or a record itself, a family at its defaults. Raises OptbenchError."""
+        """Return the problem that ``text`` names, or a record itself; of a family, the problem at its defaults.
+
+        Raises OptbenchError for an unknown name.
+        """
         if isinstance(text, Problem):
             return text
         if isinstance(text, Family):
@@ -141,7 +147,7 @@ class Catalogue:
         return next((kind[:-1] for kind in kinds if name in getattr(self, kind)), "")
 
     def _find(self, kind: str, text: str, plain: dict, wrappers: dict):
-        """The record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
+        """Return the record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
         try:
             name, given = names.parse(text)
         except OptbenchError as error:
@@ -272,7 +278,7 @@ def _add(catalogue: Catalogue, path: Path) -> None:
 
 
 def _trace(error: BaseException, path: Path) -> str:
-    """The traceback from the user's file on; what called it is no help to its author. Of a broken contract, a line."""
+    """Return the traceback from the user's file on, without optbench's own frames; of an OptbenchError, one line."""
     if isinstance(error, OptbenchError):
         return f"{error}\n"
     trace = traceback.TracebackException.from_exception(error, limit=None)
@@ -284,8 +290,8 @@ def _trace(error: BaseException, path: Path) -> str:
     return "".join(f"{line[:_WIDEST]}{'...' * (len(line) > _WIDEST)}\n" for line in lines)
 
 
-def _said(target: Any) -> str:
-    """Return how a user names a class or a function of another library."""
+def _advice(target: Any) -> str:
+    """Return the end of an error message: the text to pass instead of a class or a function of another library."""
     home, name = target.__module__.partition(".")[0], target.__name__
     if home in LIBRARIES:
         return f'say "{home}:{name}"'

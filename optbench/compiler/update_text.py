@@ -241,9 +241,9 @@ class Writer:
             self.add(at, f"_s{k} = state[{k}, {':, ' if alone else ''}{index}]{part}")
 
     def powers(self, at: int) -> None:
-        """Lines that multiply the running products on.
+        """Add the lines that multiply each running product beta^(t-1) by beta; ``at``: their depth of indentation.
 
-        The rule is given them in float64: in float32 1 - beta^t would have few digits left while beta^t is near 1.
+        The products are float64: in float32, 1 - beta^t would have few digits left while beta^t is near 1.
         """
         # Below 1e-30 a power is nothing beside 1; left alone it would become a denormal number, ten times as slow.
         for i, name in enumerate(self.record.powers):

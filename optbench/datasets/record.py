@@ -82,9 +82,9 @@ class Dataset:
 class Raw:
     """Raw examples: x (n, features) and y (n,), of which 20% become test examples unless ``test`` holds some.
 
-    ``classes``: how many, y being 0, 1, ...; 0 for real targets; None where it follows from the values of y.
-    ``scaled``: the features share one scale already (pixels), and stay as they are. ``target``: what y is, in words;
-    ``suspicion``: what it looks like, where that is no target; ``hint``: how to ask for another one.
+    ``classes``: their number, y being 0, 1, ...; 0 for real targets; None where it follows from the values of y.
+    ``scaled``: the features share one scale already (pixels), and stay as they are. ``target``: a description of y;
+    ``suspicion``: a warning where y looks like an index rather than a target; ``hint``: how to choose another column.
     """
 
     x: np.ndarray
@@ -109,9 +109,10 @@ class Raw:
 
 
 def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
-    """Encode, split, fill in and standardize; no number depends on a test row, but for which classes there are.
+    """Return the data set of raw examples: split, with classes encoded, gaps filled and columns standardized.
 
-    ``classes``: the kind of targets that is wanted, as for ``datasets.load``.
+    Test rows count for the list of classes only: means and scales come from training rows. ``classes``: the kind of
+    targets that is wanted, as for ``datasets.load``. Raises OptbenchError for data that cannot be learned from.
     """
     if len(raw.x) < FEWEST_EXAMPLES:
         left = f" ({raw.notes[0]})" if raw.notes else ""

@@ -181,7 +181,10 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
 
 
 def _draw_map(ax: Axes, table: pd.DataFrame, texts: pd.DataFrame | bool, points: float, **options) -> None:
-    """Draw seaborn's heatmap, each finite cell with its text; axis labels stay, and cells without a value are gray."""
+    """Draw a table with seaborn's heatmap: a text in each finite cell, cells without a value gray, axis labels kept.
+
+    texts: one for each cell, or False; points: their size; options: those of the heatmap, among them ``cbar``.
+    """
     names = ax.get_xlabel(), ax.get_ylabel()
     sns.heatmap(
         table, ax=ax, mask=~np.isfinite(table.to_numpy(dtype=float)), annot=texts, fmt="", linewidths=1,

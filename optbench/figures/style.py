@@ -224,6 +224,7 @@ def write_foot(figure: Figure, foot: str) -> None:
 
 
 def _settings(style: Style) -> dict:
+    """Return the matplotlib settings (rcParams) of a style."""
     settings = {**sns.axes_style("whitegrid"), **sns.plotting_context("paper", font_scale=1.1)}
     settings |= {"grid.color": "#e3e3e3", "grid.linewidth": 0.6, "axes.edgecolor": "#8c8c8c", "legend.frameon": False}
     settings |= {"axes.labelsize": style.label, "xtick.labelsize": style.tick, "ytick.labelsize": style.tick}
@@ -239,7 +240,7 @@ def _settings(style: Style) -> dict:
 
 @contextmanager
 def _settings_of(settings: list, style: Style) -> Iterator[None]:
-    """settings: what `matplotlib.style.use` takes, which changes no setting of the session, such as "interactive"."""
+    """Draw with these settings, as `matplotlib.style.use` takes them, until the context ends."""
     with _drawing, mpl.style.context(settings), warnings.catch_warnings():
         # A name in a script that no font of the system has is drawn as boxes; the page has it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

@@ -22,6 +22,7 @@ SHOWN = 0.01
 
 
 def _spec(examples: int, size: int | str) -> dict:
+    """Return the spec of a sweep of GD on `examples` examples with batches of `size`: a number or "full"."""
     # The full batch gets several passes, the mini-batches one: 5,000 of 1,000 examples each.
     problem, epochs = f"logistic(data=mapped(examples={examples}, features=5))", PASSES if size == "full" else 1
     return {"problems": [problem], "optimizers": ["gd"], "batch_sizes": [size], "epochs": epochs}

@@ -118,6 +118,7 @@ def figure_bars(column: str, title: str, unit: str):
 
 
 def _criterion(what: str) -> Below:
+    """Return the criterion of a claim: the measure `what` of momentum, divided by that of GD, is below 1."""
     return Below(
         what=f"{what}, as a multiple of that of GD with the same start and noise",
         each="every beta1 from 0.5 to 0.98, at its own best rate and at that of GD",

@@ -50,12 +50,13 @@ def shard_of(plan: Plan, shard: str) -> Plan:
 
 
 def _groups(series: Series) -> list[tuple]:
-    """Return the group of the cohort of each seed."""
+    """Return a key for each seed: problem, optimizer and block. A shard takes all seeds of a key or none."""
     cohort = series.cohort
     return [(cohort.problem.name, cohort.optimizer.name, series.blocks.get(seed, seed)) for seed in series.seeds]
 
 
 def _numbers(shard: str) -> tuple[int, int]:
+    """Return the two numbers of a shard such as "2/8". Raises OptbenchError for other texts."""
     match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard.strip())
     number, count = (int(text) for text in match.groups()) if match else (0, 0)
     if not 1 <= number <= count:

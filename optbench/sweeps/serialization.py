@@ -199,6 +199,8 @@ def _value(data: Any) -> Any:
 
 
 def _missing(name: str) -> Any:
+    """Return a function called `name` that takes any arguments and raises OptbenchError, in place of a plug-in's."""
+
     def refuse(*arguments: Any, **keywords: Any) -> NoReturn:
         raise OptbenchError(f"{name} is not loaded in this process: it runs in worker processes only")
 

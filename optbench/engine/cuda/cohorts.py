@@ -46,7 +46,7 @@ def refuses(problem: Problem, optimizer: AnyOptimizer) -> str | None:
 
 
 class Kernels:
-    """The kernels of a problem and a rule at one batch size. Raises PluginError for a pair that cannot run there."""
+    """The kernels of a problem and a rule at one batch size. Raises PluginError for a pair that no GPU can run."""
 
     def __init__(self, problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int):
         why = refuses(problem, optimizer)
@@ -81,7 +81,7 @@ def compiled(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_siz
 def run_cohorts(
     cohorts: Sequence[Cohort], progress: Callable[[int], None], stop: Callable[[], bool]
 ) -> list[CohortOutcome]:
-    """Run cohorts that differ by seed, start and lanes together; an outcome for each.
+    """Run cohorts that differ by seed, start and lanes together; return an outcome for each.
 
     Each sees its own start point and mini-batches, which are those of the CPU. Times are shared out by lanes. Raises
     PluginError for a pair that cannot run on a GPU, runner.Cancelled when ``stop`` says yes.
@@ -177,7 +177,7 @@ class GpuLanes:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Why each lane could not go on: a kernel fails for no lane."""
+        """The reason of failure of each lane: "" for all of them, since a kernel raises no error."""
         return ("",) * self.runs
 
     def _put(self, array: np.ndarray):
@@ -231,7 +231,7 @@ class GpuLanes:
         return x_batch, y_batch
 
     def freeze(self, fell: np.ndarray | None = None) -> None:
-        """Do nothing: a dead lane's thread touches nothing."""
+        """Do nothing: the thread of a lane that has diverged neither reads nor writes its arrays."""
 
     def _reported(self):
         """Return the weights that are evaluated, on the GPU."""
@@ -278,7 +278,7 @@ def scratch(problem: Problem, batch: int) -> tuple[int, int]:
 
 
 def bytes_per_lane(problem: Problem, optimizer: Optimizer, batch: int, dtype: DtypeName) -> int:
-    """Return the bytes of a lane on the GPU."""
+    """Return the bytes of GPU memory that a lane takes: parameters, state, scalars and scratch."""
     size = np.dtype(dtype).itemsize
     slots = len(optimizer.own) + 2
     rows = scalar_count(optimizer, len(problem.blocks))

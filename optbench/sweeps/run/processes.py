@@ -54,11 +54,11 @@ _GIGABYTE = 1e9
 
 
 class Died(Exception):
-    """A worker has died, or had to be killed; the text is the reason."""
+    """Raised where a worker died or had to be killed; the text is the reason."""
 
 
 class Stopped(Exception):
-    """The executor stops."""
+    """Raised where the executor is being stopped."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class WorkerProcess:
         return f"{how}; its last words: {lines[-1].strip()[:160]}" if lines else how
 
     def end(self) -> None:
-        """Kill it and whatever it has started in its session."""
+        """Kill the worker process and all that it has started in its session, and close the pipes."""
         with contextlib.suppress(OSError):  # its group may be gone
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
@@ -268,7 +268,7 @@ class ProcessExecutor:
         self._tasks: queue.SimpleQueue[tuple[Job, Callable[[int], None], Future[Result]] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._workers: dict[int, WorkerProcess] = {}
-        """By thread."""
+        """Workers by the identifier of their thread."""
         self._folder: tempfile.TemporaryDirectory | None = None
 
     def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":

@@ -29,7 +29,7 @@ class Points(NamedTuple):
     """The points of some runs."""
 
     places: np.ndarray
-    """(runs,) int: the places of these runs among those that were asked for."""
+    """(runs,) int: the places of these runs among those that were requested."""
     run: np.ndarray
     """(points,) int: the place in `places`."""
     step: np.ndarray
@@ -58,7 +58,10 @@ class Folder:
                 raise OptbenchError(f"{missing}: run optbench sweep --out {path}")
 
     def _write_tables(self, plan: Manifest) -> None:
-        """Write the tables of the cohorts that are there into a temporary folder."""
+        """Write the tables of the finished cohorts into a temporary folder, which goes when this object goes.
+
+        Raises OptbenchError where no cohort is finished, a file is damaged, or the folder cannot be written to.
+        """
         files = CohortFiles(self.path)
         sources = plan.sources(files.ids())
         if not sources:
@@ -75,7 +78,7 @@ class Folder:
         self.missing = plan.lacks(sources, begun=False)
 
     def provenance(self) -> dict[str, Any]:
-        """Return the content of ``provenance.json``; nothing where there is none."""
+        """Return the content of ``provenance.json``; that of an empty file where there is none."""
         path = self.path / "provenance.json"
         try:
             content = json.loads(read_bytes(path))
