@@ -58,7 +58,7 @@ def metric_name(runs: pd.DataFrame, choose_by: str) -> str:
 
 
 def below_minimum(runs: pd.DataFrame) -> pd.Series:
-    """Return, by problem, how far a loss lies below the stated minimum at most; only where rounding cannot explain it."""
+    """Return, by problem, the most by which a loss lies below the stated minimum, where that exceeds rounding."""
     final, best, gap = (
         runs[name].to_numpy(dtype=np.float64, na_value=np.nan)
         for name in ("loss_final", "loss_best", "suboptimality_final")
