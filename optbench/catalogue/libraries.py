@@ -23,7 +23,7 @@ from optbench.contract.source_code import SourceFile
 
 
 def imported(library: Library) -> ModuleType:
-    """The library. Raises OptbenchError where it is not installed."""
+    """Import a library and return its module. Raises OptbenchError if it is not installed or does not load."""
     try:
         with restored_process():
             return importlib.import_module(library)
@@ -35,35 +35,36 @@ def imported(library: Library) -> ModuleType:
 
 
 def extra_of(module: str | None) -> str | None:
-    """The extra that brings a module which is missing; None for others."""
+    """Return the extra of optbench that installs a missing module; None if no extra does."""
     return "optax" if module == "jax" else module if module in LIBRARIES else None
 
 
 def classes_of(module: ModuleType) -> list[Eager]:
-    """The optimizers of PyTorch's kind that a user's file defines, where they have a learning rate."""
+    """Return the optimizers that a user's file defines as subclasses of PyTorch's, and that can run by their name."""
     return [made for made in _made(module) if isinstance(made, Eager)]
 
 
 def unfit(module: ModuleType) -> list[str]:
-    """Return the reason why the other classes of PyTorch in a user's file do not run here by themselves."""
+    """Return the messages of the PluginErrors of those PyTorch optimizers in a user's file that cannot run."""
     return [str(made) for made in _made(module) if isinstance(made, PluginError)]
 
 
 def _made(module: ModuleType) -> Iterator[Eager | PluginError]:
+    """Yield a record, or the error that it raises, for each PyTorch optimizer that a user's file defines."""
     torch = sys.modules.get("torch")
     for value in list(vars(module).values()) if torch else []:
         if _is_class(value, torch) and value.__module__ == module.__name__:
             try:
                 yield eager.torch_optimizer(value, source=_place(value, module, torch))
-            except PluginError as error:  # a base of others; who asks for it by name hears why
+            except PluginError as error:  # perhaps a base class of others; asking for it by name raises this error
                 yield error
 
 
 def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any], only: str = "") -> Eager:
-    """The optimizer of that name in a user's files, in the library, or in a package that the name begins with.
+    """Find the optimizer of that name in a user's files, in the library, or in a package that the name begins with.
 
-    only: the name of the file that must have it, where one is named. What is ``given`` for arguments that have no
-    default becomes a part of its name. Raises OptbenchError, with the nearest name, where there is none, and where the
+    only: the name of the one file to search, or "" for all places. Values in ``given`` for arguments without a default
+    become a part of the optimizer's name. Raises OptbenchError, with the nearest name, if there is none, and if the
     library is not installed.
     """
     home = imported(library)
@@ -99,7 +100,7 @@ def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapp
 
 
 def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[str, float]]:
-    """The optimizer with what is given besides its numbers, which becomes part of its name; and all its numbers."""
+    """Return the optimizer with the given options, which become part of its name, and all its numeric values."""
     name, fixed = names.parse(record.name)
     numbers = {key: value for key, value in given.items() if key in record.hyperparameters}
     rest = {key: value for key, value in given.items() if key not in record.hyperparameters and key not in fixed}
@@ -123,8 +124,8 @@ def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[s
 def search_of(record: Eager, values: Mapping[str, float], rules: Iterable[Optimizer]) -> tuple[dict[str, Range], str]:
     """Return the search ranges of an eager optimizer, and their source.
 
-    Where nobody stated it, and a rule takes the same steps by what it ``equals``, it is what that rule searches, so
-    that both are tuned alike. Of several such rules it is the one whose defaults the values are most like.
+    If its record states none, and a rule takes the same steps (by its ``equals``), these are the ranges of that rule,
+    so that both are tuned alike. Of several such rules, the one with the defaults most like the values is used.
     """
     if record.search and record.search_source != eager.USUAL:
         return record.space, record.search_source
@@ -147,10 +148,10 @@ def search_of(record: Eager, values: Mapping[str, float], rules: Iterable[Optimi
 
 
 def _own_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[str, str] | None:
-    """The rule's hyperparameter for each of the record's that a call is given; None where the call is another one.
+    """Return the rule's hyperparameter for each of the record's that a call passes; None if the steps differ.
 
-    It is another one where its rate is translated, where it gives an argument another value than the record has, or
-    leaves out one that the record has not by default.
+    They differ if the call converts the rate, passes another value than the record's, or leaves out an argument whose
+    value in the record is not the default.
     """
     given = {each.arg: each.value for each in call.keywords}
     rate = given.pop(record.rate, None) or (call.args[0] if call.args else None)
@@ -169,13 +170,14 @@ def _own_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[st
 
 
 def _same(value: Any, default: Any) -> bool:
+    """Return True for equal values of the same type: 1 and True differ."""
     return type(value) is type(default) and value == default
 
 
 def with_origins(record: Eager) -> Eager:
-    """The record with the files that its numbers depend on: its own, and the one that names the library's version.
+    """Return the record with the files that its numbers depend on: its own, and the library's file with the version.
 
-    Raises OptbenchError where the library is not installed.
+    Raises OptbenchError if the library is not installed.
     """
     if any(origin.key.startswith(f"library {record.library} ") for origin in record.origins):
         return record
@@ -190,7 +192,7 @@ def with_origins(record: Eager) -> Eager:
 
 
 def _own_origins(record: Eager) -> tuple[SourceFile, ...]:
-    """Return its file; none for code typed in a notebook or after ``python -c``."""
+    """Return the file that defines the optimizer; none for code typed in a notebook or after ``python -c``."""
     target = getattr(record.target, "func", record.target)  # optax has functions with some arguments filled in
     try:
         file = Path(inspect.getsourcefile(target) or "")
@@ -209,7 +211,7 @@ def _is_class(value: Any, torch: Any) -> bool:
 
 
 def _fits(library: Library, value: Any, home: Any) -> bool:
-    """Return True where it may be an optimizer of the library."""
+    """Return True if a value in a user's file may be an optimizer of the library; home: the library's module."""
     if isinstance(value, Eager):
         return value.library == library
     if library == "torch":

@@ -7,7 +7,7 @@ DEVICES: tuple[DeviceChoice, ...] = ("cpu", "cuda", "auto")
 
 
 def checked(device: str) -> DeviceChoice:
-    """``device``, which must be one of DEVICES. Raises OptbenchError."""
+    """Return ``device`` if it is one of DEVICES; raise OptbenchError if not."""
     for choice in DEVICES:
         if isinstance(device, str) and device == choice:
             return choice
@@ -17,9 +17,9 @@ def checked(device: str) -> DeviceChoice:
 
 
 def choose(device: str) -> tuple[Device, str]:
-    """The device that is taken, "cpu" or "cuda", and a note: the name of the card, or why "auto" found none.
+    """Return the device to run on, "cpu" or "cuda", and a note: the name of the GPU, or why "auto" found none.
 
-    Raises OptbenchError for another word, and for "cuda" where no kernel can run: it says what is missing.
+    Raises OptbenchError for another word, and for "cuda" if no kernel can run: it says what is missing.
     """
     if checked(device) == "cpu":
         return "cpu", ""

@@ -5,7 +5,7 @@ import reprlib
 from collections.abc import Iterable
 
 _HEAD, _TAIL, _GAP = 600, 250, " ... "
-"""Characters kept of a message that is too long: the begin names the key, the end says how to mend it."""
+"""Characters kept of a message that is too long: its start names the key, its end says how to mend it."""
 _SHOWN = 60
 """Characters of a value in a message."""
 RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_timeout", "report": "holdout"}
@@ -42,10 +42,12 @@ class PluginError(OptbenchError):
 
 
 def _shortened(text: str) -> str:
+    """Return a message without its middle if it is too long."""
     return text if len(text) <= _HEAD + len(_GAP) + _TAIL else f"{text[:_HEAD]}{_GAP}{text[-_TAIL:]}"
 
 
 def _printable(text: str) -> str:
+    """Return a text with its unprintable characters as escapes, such as \\x1b."""
     return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 

@@ -116,6 +116,7 @@ class Problem:
     """A cache of the engine, such as the record's arrays in another precision."""
 
     def __post_init__(self) -> None:
+        """Check all fields, and convert those that `record_checks.check_problem` returns; raise OptbenchError."""
         try:
             checked = record_checks.check_problem(self)
         except OptbenchError as error:

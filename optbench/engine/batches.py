@@ -177,10 +177,10 @@ class Batches:
             self._source = source()
 
     def draw(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return ``(order, sizes, noise)`` of the next ``count`` steps in the driver's form, not to be written.
+        """Return ``(order, sizes, noise)`` of the next ``count`` steps as the driver needs them; they are read-only.
 
-        Example numbers (count, batch_size) int32, or (0, 0) for the full batch; sizes (count,); noise (count, dim + 1),
-        or (0, 0).
+        order: example numbers (count, batch_size) int32, or (0, 0) for the full batch; sizes: examples in each batch
+        (count,); noise: (count, dim + 1), or (0, 0) without noise.
         """
         first, self._done = self._done, self._done + count
         sizes, last = _same(self.batch_size, 1 << (count - 1).bit_length())[:count], self.examples % self.batch_size
@@ -194,6 +194,7 @@ class Batches:
         return order, sizes, noise
 
     def _fresh(self, count: int) -> np.ndarray:
+        """Draw the rows of the next ``count`` steps."""
         rows = np.empty((count, self._numbers), self._dtype)
         self._source.draw(rows)
         return rows
@@ -201,7 +202,7 @@ class Batches:
 
 @lru_cache(maxsize=8)
 def _same(size: int, count: int) -> np.ndarray:
-    """Return (count,) of ``size``, kept for other runs: to fill fresh memory takes as long as small steps."""
+    """Return an array (count,) filled with ``size``, cached: filling fresh memory takes as long as small steps."""
     return np.full(count, size)
 
 

@@ -105,19 +105,19 @@ class Cohort:
 
     @property
     def rule(self) -> Optimizer:
-        """The optimizer of a cohort whose optimizer is an update rule."""
+        """The optimizer, which must be an update rule (asserted)."""
         assert isinstance(self.optimizer, Optimizer)
         return self.optimizer
 
     @property
     def baseline(self) -> Baseline:
-        """The optimizer of a cohort whose optimizer is SciPy's."""
+        """The optimizer, which must be one of SciPy's (asserted)."""
         assert isinstance(self.optimizer, Baseline)
         return self.optimizer
 
     @property
     def per_epoch(self) -> int:
-        """Steps of an epoch."""
+        """The number of steps in an epoch."""
         return batches.steps_per_epoch(self.problem.examples, self.batch_size)
 
     @property

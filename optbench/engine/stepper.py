@@ -176,7 +176,7 @@ class _Entry(NamedTuple):
 
 
 def _heading(stepper: Stepper) -> dict[str, Any]:
-    """Return all of a state dictionary but the arrays."""
+    """Return the entries of a state dictionary that are not arrays."""
     parameters = stepper._parameters
     arrays = zip(parameters.labels, parameters.shapes, parameters.blocks, strict=True)
     shapes = [[label, list(shape), [list(block) for block in blocks]] for label, shape, blocks in arrays]
@@ -192,11 +192,12 @@ def _heading(stepper: Stepper) -> dict[str, Any]:
 
 
 def _entries(stepper: Stepper) -> Iterator[_Entry]:
-    """Yield the arrays of the state: clocks, slots, matrices' memory, powers and shared slots."""
+    """Yield the arrays of the state: step counts, slots, memory of matrices, powers and shared slots."""
     rule, parameters, record = stepper._rule, stepper._parameters, stepper.optimizer
     first_shared, dtype = len(scalar_rows(record)), np.dtype(parameters.dtype)
 
     def set_clocks(array: np.ndarray) -> None:
+        """Set the step counts of the blocks."""
         rule.clocks = array.tolist()
 
     yield _Entry("clocks", np.int64, (len(rule.clocks),), lambda: np.array(rule.clocks, np.int64), set_clocks)

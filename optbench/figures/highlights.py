@@ -11,15 +11,15 @@ from optbench.figures.style import COLORS, line_style
 
 
 def ranked(best: pd.DataFrame) -> pd.DataFrame:
-    """Sort rows of an answer's `best` as the table does: place, reported median (a failure is inf), failures."""
+    """Sort rows of `best` of an answer as its table does: by place, reported median (inf for a failure), failures."""
     return best.sort_values(["place", "median", "failures", "tuning_median"], kind="stable")
 
 
 def highlighted(best: pd.DataFrame) -> dict[str, dict[str, dict]]:
-    """Return for each problem the optimizers in color, in the order of a legend, each with its line style.
+    """Return for each problem the optimizers that are drawn in color, in the order of the legend, with line styles.
 
-    These are all, in the order of the sweep; of more than COLORS the first of the leaderboard, in the order of rank.
-    An optimizer keeps its style on the whole page, except where two of one color meet in a figure.
+    Up to COLORS optimizers are all in color, in the order of the sweep; of more, the best COLORS, in the order of rank.
+    An optimizer keeps its style on the whole page, unless another one in the same figure has its color.
     """
     chosen = {
         problem: (rows if len(rows) <= COLORS else ranked(rows).head(COLORS))["optimizer"].tolist()
@@ -35,7 +35,7 @@ def highlighted(best: pd.DataFrame) -> dict[str, dict[str, dict]]:
 
 
 def highlight_rule(shown: Iterable, best: pd.DataFrame) -> str:
-    """Return a caption's words for which optimizers are shown; empty where all are."""
+    """Return the words of a caption that say which optimizers are shown; "" if all are."""
     count, total = len(list(shown)), len(best)
     if count >= total:
         return ""
@@ -43,10 +43,10 @@ def highlight_rule(shown: Iterable, best: pd.DataFrame) -> str:
 
 
 def _places(groups: list[list]) -> dict:
-    """Return a place for each; those in one figure have different colors as far as there are enough.
+    """Return a place, the number of a line style, for each optimizer; groups: the optimizers of each figure.
 
-    The one that is drawn most often chooses first, and takes the color that is used least. A place counts rounds
-    through the colors, so no two on the page have the same style.
+    Those of one figure get different colors if there are enough. The optimizer that is drawn most often chooses first,
+    and takes the color that is used least. All places differ, so no two optimizers on the page have the same style.
     """
     places: dict = {}
     for name, _ in Counter(name for group in groups for name in group).most_common():
@@ -58,7 +58,10 @@ def _places(groups: list[list]) -> dict:
 
 
 def _moved(names: list, places: dict) -> list[tuple]:
-    """Return (name, place) of those in one figure, in colors that all differ: the first of a color keeps it."""
+    """Return (name, place) of the optimizers in one figure, with places changed so that all colors differ.
+
+    The first optimizer of a color keeps it.
+    """
     owner: dict = {}
     for name in names:
         owner.setdefault(places[name] % COLORS, name)

@@ -256,7 +256,7 @@ def bars_of(different: np.ndarray) -> list[list[int]]:
 
 
 def _widest(pairs: np.ndarray) -> tuple[int, int]:
-    """Return the pair (i, j), i < j, that is furthest apart; of several the first."""
+    """Return the first of the pairs (i, j), i < j, with the largest j - i; pairs: (n, n), True for the candidates."""
     i, j = np.nonzero(np.triu(pairs, 1))
     widest = int(np.argmax(j - i))
     return int(i[widest]), int(j[widest])

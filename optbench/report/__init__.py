@@ -13,7 +13,7 @@ __all__ = ["write_report", "write_side_by_side"]
 
 
 def _ignore(text: str) -> None:
-    pass
+    """Ignore a message: the default of the callbacks below."""
 
 
 def write_report(

@@ -189,7 +189,7 @@ def _brief(sentence: str) -> str:
 
 
 def counts(results: Tables) -> str:
-    """Return one sentence that counts the runs."""
+    """Return the sentences that count runs, optimizers, problems, seeds, and runs that diverged or were stopped."""
     runs = results.runs
     kinds = [_counted(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
     text = f"{_counted(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"

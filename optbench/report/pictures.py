@@ -183,7 +183,7 @@ class Kind:
 
 
 def _drawn_by(name: str) -> Callable[[ReportData, Any], Figure]:
-    """Return the function of `optbench.figures` of that name, as a Kind takes it."""
+    """Return a function that draws with the one of `optbench.figures` of that name, as `Kind.draw` needs it."""
     return lambda evidence, problem: getattr(figures, name)(evidence, problem).figure
 
 

@@ -20,18 +20,18 @@ SEEDS = 12
 
 
 class Recommended(NamedTuple):
-    """What the answer of a sweep names."""
+    """The best setting of each problem and optimizer, as the answer of a sweep names them."""
 
     best: pd.DataFrame
     """`best_configurations` of its runs."""
     rows: pd.DataFrame
     """The same rows, each once, in the order of `places`."""
     places: list[tuple[Cohort, Lane]]
-    """The cohort and lane of the plan that each of them is."""
+    """The cohort and lane of the plan that each of the rows comes from."""
 
 
 def recommended(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
-    """The setting of each problem and optimizer; None where nothing could run."""
+    """Return the best setting of each problem and optimizer; None if nothing could run."""
     runs = comparable(runs)
     if runs.empty:
         return None
@@ -40,7 +40,7 @@ def recommended(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
 
 
 def chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
-    """These settings as a spec, without those that a deadline has cut; None where it has cut all."""
+    """Return a spec that runs these settings, without those that a deadline cut short; None if it cut all of them."""
     whole = settings.rows["tuning_unfinished"] == 0
     entries = [_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
     if not entries:

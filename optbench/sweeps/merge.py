@@ -72,12 +72,12 @@ def merge_folders(
     warn: Callable[[str], None],
     on_broken: Callable[[Path, str], None],
 ) -> int:
-    """Copy the cohorts of the folders into ``out`` and write its tables, as far as they go. No cohort runs.
+    """Copy the cohorts of the folders into ``out``, and write its tables from those that there are. No cohort runs.
 
-    Where ``out`` holds this sweep already, its cohorts stay. plugins: the user's files that may be loaded; on_broken is
+    If ``out`` holds this sweep already, its cohorts stay. plugins: the user's files that may be loaded; on_broken is
     called with each that does not load, and its traceback. Returns the number of cohorts that are missing in the first
-    stage that lacks any. Raises OptbenchError where no sweep holds what they hold, where they name other files of the
-    user's, or where ``out`` holds another sweep.
+    stage that is incomplete. Raises OptbenchError if the folders are not parts of one sweep, if they name files of the
+    user's that are not in ``plugins``, or if ``out`` holds another sweep.
     """
     if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
         raise OptbenchError("merge needs folders that differ, and another one as --out")
@@ -121,6 +121,7 @@ def merge_folders(
 
 
 def _part_in(folder: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, Spec]:
+    """Return the manifest, None if there is none, and the spec of a folder; raise OptbenchError if it has no spec."""
     before, spec = spec_in(folder, warn)
     if spec is None:
         raise OptbenchError(f"no sweep in {str(folder)!r} to merge")
@@ -128,7 +129,7 @@ def _part_in(folder: Path, warn: Callable[[str], None]) -> tuple[Manifest | None
 
 
 def _copy(files: CohortFiles, store: Store, warn: Callable[[str], None]) -> None:
-    """Copy the cohorts that the store does not have; damaged files are left out, with a warning."""
+    """Copy the cohorts that the store lacks into it; damaged files are left out, with one warning for all."""
     bad = []
     for cohort_id in files.ids():
         if not store.has(cohort_id):

@@ -1,4 +1,4 @@
-"""What results say: verdicts, ranking, costs and winners, as methods of `optbench.Results`."""
+"""The methods of `optbench.Results` that compare: verdicts, ranking, costs and winners."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from optbench.wording.winners import winners
 
 
 class Verdicts:
-    """The methods of `optbench.Results` that compare and tell; it has the tables."""
+    """The methods of `optbench.Results` that compare optimizers; `Results` itself holds the tables."""
 
     runs: pd.DataFrame
     curves: pd.DataFrame
@@ -24,7 +24,7 @@ class Verdicts:
 
     @property
     def tuning_seeds(self) -> list[int]:
-        """The seeds that choose; the others report."""
+        """The seeds on which settings are chosen; reported values come from the other seeds."""
         return [int(seed) for seed in self.provenance.get("tuning_seeds", [])]
 
     @property
@@ -34,11 +34,11 @@ class Verdicts:
 
     @property
     def searched(self) -> dict[str, dict[str, str]]:
-        """Of a sweep with trials, by optimizer: the ranges that they were drawn from, by parameter."""
+        """The search ranges by optimizer and parameter, from which a sweep with trials drew them; empty without."""
         return dict(self.provenance.get("searched") or {})
 
     def verdicts(self, choose_by: str | None = None, of: str = "optimizer") -> pd.DataFrame:
-        """Which of two optimizers is better on each problem, by how much, and how sure that is.
+        """Compare each pair of optimizers on each problem: the better one, by how much, and how certain that is.
 
         Args:
             choose_by: the measure: "log_tail", "test_loss" or a metric such as "test_accuracy"; by default the one that
@@ -60,7 +60,7 @@ class Verdicts:
         return analysis.verdicts(self.runs, self._measure(choose_by), of)
 
     def ranking(self, choose_by: str | None = None, of: str = "optimizer") -> pd.DataFrame:
-        """Who is first on each problem, alone or with others, and over all problems.
+        """Rank the optimizers on each problem and over all problems; several may share a place.
 
         Args:
             choose_by: as in ``verdicts``.
@@ -86,7 +86,7 @@ class Verdicts:
         of: str = "optimizer",
         losses: float | Mapping[str, float] | None = None,
     ) -> pd.DataFrame:
-        """What it costs each tuned optimizer to get near the minimum and stay there, and where its runs end.
+        """Return the cost for each tuned optimizer to get near the minimum and stay there, and its final values.
 
         These are the runs that ``verdicts`` compares: of every block the setting it has chosen, on its fresh seeds.
 
@@ -123,7 +123,7 @@ class Verdicts:
         counts: Sequence[int] = (1, 3, 5, 10, 20, 50),
         defaults: pd.DataFrame | Sequence[Mapping[str, Any]] | None = None,
     ) -> pd.DataFrame:
-        """What tuning buys: the value on fresh seeds that the best of n trials is expected to give.
+        """Return the gain from tuning: the expected value, on fresh seeds, of the best of n trials.
 
         Args:
             choose_by: as in ``verdicts``.
@@ -150,7 +150,7 @@ class Verdicts:
         return analysis.best_of_n(self.runs, counts, self._measure(choose_by), of, defaults=settings)
 
     def winners(self, choose_by: str | None = None) -> pd.DataFrame:
-        """Who is first on each problem and over all, with what setting, by how much, how sure and at what cost.
+        """Return the optimizers in first place, on each problem and over all: setting, lead, certainty and costs.
 
         Args:
             choose_by: as in ``verdicts``.
@@ -172,15 +172,16 @@ class Verdicts:
         return winners(self, self.tuning_seeds, self._measure(choose_by), self.searched)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the sentences, and who is first with what."""
+        """Return the HTML that a notebook shows: the sentences of the answer, and the table of the winners."""
         return notebook_html(self, self.tuning_seeds, self.choose_by, self.searched)
 
     def _measure(self, choose_by: str | None) -> str:
+        """Return the measure that is given, or the one that the sweep chose by."""
         return self.choose_by if choose_by is None else choose_by
 
 
 def _settings(defaults: Any) -> pd.DataFrame:
-    """Return a row a setting, of a table or of mappings. Raise OptbenchError for anything else."""
+    """Return a table or a list of mappings as a table with a row for each setting; raise OptbenchError for others."""
     if isinstance(defaults, pd.DataFrame):
         return defaults
     rows = arguments.items("defaults", defaults)

@@ -45,7 +45,7 @@ class Setting:
 
     @property
     def constant(self) -> bool:
-        """Whether the rate stays as it is."""
+        """True if the learning rate is the same in all steps."""
         return self.schedule.name == "constant" and self.schedule.inner is None
 
     @property
@@ -95,7 +95,7 @@ def equal_of(setting: Setting, library: str) -> Choice:
 
 
 def header(setting: Setting, library: str, choice: Choice) -> str:
-    """Return the comment at the top of the code: the setting, and who takes the steps."""
+    """Return the comment at the top of the code: the setting, and the library or kernel that takes the steps."""
     size = "the full batch" if setting.batch_size == "full" else f"batches of {setting.batch_size}"
     epochs = f"{setting.epochs} epoch{'s' * (setting.epochs != 1)}"
     if isinstance(setting.optimizer, Baseline):
@@ -116,6 +116,6 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
 
 
 def _comment(text: str) -> str:
-    """Return a paragraph as lines of comment."""
+    """Return a paragraph as lines of a Python comment."""
     lines = textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
     return "\n".join(lines)

@@ -83,7 +83,7 @@ class Agreement:
 
     @property
     def equal(self) -> bool:
-        """Whether no difference exceeds the tolerance."""
+        """True if no difference exceeds the tolerance."""
         return self.difference <= self.tolerance
 
     @property

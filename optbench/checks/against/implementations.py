@@ -24,7 +24,7 @@ class Stepper(Protocol):
         """Return the new weights, (dim,), after a step from ``w`` along ``g``; neither is written to."""
 
     def reported(self) -> np.ndarray | None:
-        """Return the weights that are evaluated, (dim,), where they are not those at which gradients are taken."""
+        """Return the weights to evaluate, (dim,); None if they are those at which gradients are computed."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Decay:
     value: float = 0.0
     """The factor of the weight, before the rate."""
     with_rate: bool = True
-    """Whether a decoupled one is multiplied by the rate."""
+    """True if decoupled decay is multiplied by the learning rate."""
     shrinks: float = 0.0
     """The part of itself that a weight loses in a step at RATE where the gradient is 0; not of a coupled one."""
 
@@ -59,9 +59,9 @@ class UpdateForm:
     ahead: np.ndarray
     """The extra factor of the last gradient, at each step: 1 without a look-ahead."""
     corrects_mean: bool | None
-    """Whether the average of gradients is bias-corrected; None without momentum."""
+    """True if the average of gradients is bias-corrected; None without momentum."""
     corrects_squares: bool | None
-    """The same of the squares; None where there are none, or no average of them."""
+    """The same for the average of squared gradients; None if there is no such average."""
     offset: int
     """The step that the corrections count, minus the step's number."""
     scale: float
@@ -71,7 +71,7 @@ class UpdateForm:
 
     @property
     def looks_ahead(self) -> bool:
-        """Return True with Nesterov's momentum."""
+        """True with Nesterov's momentum."""
         return bool(np.abs(self.ahead - 1).max() > _FORMULA_ERROR)
 
 
@@ -83,13 +83,13 @@ class Measurement:
     degree: float
     """The power of a large gradient with which a step grows: 1 for gradient descent, 0 for Adam."""
     small_degree: float
-    """The same of a small gradient."""
+    """The same for a small gradient."""
     first_degree: float
-    """The same of the first step on large ones."""
+    """The same for the first step on a large gradient."""
     weights: np.ndarray
     """(steps, steps): the factor of gradient k in step t, over the rate; positive where it descends."""
     linear: bool
-    """Whether these factors add up to the step."""
+    """True if these factors add up to the step."""
     beta2: float | None
     """The share of the square of the last gradient but one beside that of the last; None for degree 1."""
     beta2_after_small: float | None
@@ -100,7 +100,7 @@ class Measurement:
     """Denominator over eps where the gradient is as large: 2 outside the root, sqrt(2) inside."""
     decay: Decay
     rate_in_state: bool
-    """Whether the rate of an earlier step counts in a later step."""
+    """True if the learning rate of an earlier step influences a later step."""
     depends_on: str
     """The other weights on which a weight's step depends: "", "block" or "all"."""
     drift: float
@@ -131,7 +131,7 @@ class Measurement:
 
     @property
     def keeps_largest_square(self) -> bool:
-        """Whether the mean square does not fall with the gradients (AMSGrad)."""
+        """True if the mean square never decreases, even when gradients get smaller (AMSGrad)."""
         small = self.beta2_after_small or 0.0
         return self.beta2 is not None and not np.isclose(self.beta2, small, rtol=1e-4)
 
@@ -188,13 +188,14 @@ def measure(optimizer: Implementation) -> Measurement:
 
 
 def _degree(optimizer: Implementation, size: float, count: int = STEPS) -> float:
+    """Return the power of the gradient with which the step number ``count`` grows near gradients of this size."""
     one, ten = (float(steps(optimizer, np.full(count, s * size))[-1]) for s in (1.0, 10.0))
     with np.errstate(all="ignore"):
         return float(np.nan_to_num(np.log10(np.abs(ten / one)), nan=0.0, posinf=9.0, neginf=-9.0)) if one else 9.0
 
 
 def _measure_beta2(optimizer: Implementation, factors: np.ndarray) -> tuple[float | None, float | None]:
-    """Return beta2 from a larger gradient after a smaller one, and from a tiny one; None where it is no average."""
+    """Return beta2 measured with a larger and with a tiny second gradient; None if squares are not averaged."""
 
     def beta2(ratio: float) -> float:
         change = abs(float(steps(optimizer, LARGE * np.array([1.0, ratio]))[1]))
@@ -210,7 +211,7 @@ def _measure_beta2(optimizer: Implementation, factors: np.ndarray) -> tuple[floa
 
 
 def _measure_eps(optimizer: Implementation, base: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the gradient from which on the step of equal small gradients is in proportion to them, and the curve."""
+    """Return ``eps``, the gradient below which a step is proportional to it, at EPS_STEPS, and ``eps_curve``."""
     at = np.array(EPS_STEPS) - 1
     tiny = np.abs(steps(optimizer, np.full(STEPS, TINY)))[at]
     with np.errstate(all="ignore"):
@@ -223,6 +224,8 @@ def _measure_eps(optimizer: Implementation, base: np.ndarray) -> tuple[np.ndarra
 
 
 def _measure_decay(optimizer: Implementation, degree: float) -> Decay:
+    """Return the kind and size of the weight decay; degree: the `Measurement.degree` of the optimizer."""
+
     def change(w: float, g: float, rate: float = RATE) -> float:
         return float(steps(optimizer, np.array([g]), rate, w)[0])
 

@@ -102,7 +102,7 @@ class EagerCode(ProblemCode):
 
 
 def _compile_draws(problem: Problem, dtype: DtypeName) -> None:
-    """Compile the kernel that draws noise."""
+    """Compile the kernel that draws the gradient noise of a problem without data; do nothing if it has no noise."""
     if problem.noise:
         finite_sums.means(dtype)
 

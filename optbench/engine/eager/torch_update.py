@@ -184,9 +184,9 @@ class TorchStepper:
 
 
 class _Generators:
-    """The global random generators in the state of one run, inside ``with``.
+    """A context in which the global random generators have the state of one run; that state goes on from use to use.
 
-    everything: Python's and NumPy's, too; these two take longer than a small step.
+    everything: includes the generators of Python and NumPy; swapping these two takes longer than a small step.
     """
 
     def __init__(self, seed: int, everything: bool):
@@ -202,6 +202,7 @@ class _Generators:
         self._swap()
 
     def _swap(self) -> None:
+        """Exchange the states of the global generators with those of the run."""
         state, self.torch = self.torch, torch.default_generator.get_state()
         torch.default_generator.set_state(state)
         if self.everything:

@@ -84,6 +84,7 @@ class DaskExecutor:
             self._undo = undo.pop_all()
 
     def _send_files(self, bundle: FileBundle) -> None:
+        """Send the bundle to all workers, present and future; raise OptbenchError if one cannot run this sweep."""
         from optbench.sweeps.run.dask_worker import FilesPlugin, refusal
 
         for worker, answer in sorted(self._client.run(refusal, bundle.versions, on_error="return").items()):
@@ -94,7 +95,7 @@ class DaskExecutor:
         self._client.register_plugin(FilesPlugin(self._key, bundle), name=f"optbench-{self._key}")
 
     def _forget_files(self) -> None:
-        """Remove the files from workers of others; one that does not answer is not waited for."""
+        """Remove the sweep's files from workers that others started; wait at most a second for their answer."""
 
         def forget() -> None:
             with contextlib.suppress(Exception):
@@ -129,7 +130,7 @@ class DaskExecutor:
         return future
 
     def _start_waiting(self) -> None:
-        """Send what waits; what may have killed a worker only while nothing else runs: a worker that dies is its."""
+        """Send the waiting jobs; a suspect is sent only while nothing else runs, so that a dead worker is its fault."""
         with self._lock:
             if self._suspects:
                 if not self._running:
@@ -151,7 +152,7 @@ class DaskExecutor:
         task.add_done_callback(partial(self._receive, job, future, is_suspect))
 
     def _receive(self, job: Job, future: "Future[Result]", is_suspect: bool, task: Any) -> None:
-        """Pass the result of a task on; called in a thread of the client's."""
+        """Set the future of a job from its finished task; dask calls this in a thread of the client."""
         from distributed import KilledWorker
 
         with self._lock:
@@ -172,7 +173,7 @@ class DaskExecutor:
         self._start_waiting()
 
     def _quarantine(self, job: Job, future: "Future[Result]") -> None:
-        """Run the cohorts of a job once more, one at a time."""
+        """Run each cohort of a job once more by itself: the job's worker died, and this shows which one kills it."""
         parts: list[Future[Result]] = [Future() for _ in job.cohorts]
 
         def complete(ended: "Future[Result]") -> None:
@@ -189,6 +190,7 @@ class DaskExecutor:
             self._suspects.extend((Job((each,), job.note), part) for each, part in zip(job.cohorts, parts, strict=True))
 
     def _reason(self, error: BaseException) -> OptbenchError:
+        """Return the error to report for an exception of dask: the scheduler has gone, or a worker raised it."""
         if isinstance(error, OptbenchError):
             return error
         if isinstance(error, CancelledError | OSError) or self._client.status != "running":
@@ -199,7 +201,7 @@ class DaskExecutor:
         return OptbenchError(f"a dask worker: {in_one_line(error)}")
 
     def _fail(self, text: str) -> None:
-        """End the sweep."""
+        """End the sweep: give all running jobs an OptbenchError with this text."""
         with self._lock:
             running, self._running = self._running, {}
             for future in running.values():

@@ -41,7 +41,7 @@ class FileBundle:
     versions: Mapping[str, str]
 
     def unpacked(self) -> tuple[list[Path], dict[str, Path]]:
-        """Write what is missing on this machine; return the plug-ins, and by name the place of each file of data."""
+        """Write the files that this machine lacks; return the paths of the plug-ins, and those of the data by name."""
         places = {}
         for name, files in self.data:
             copies = _unpacked(files)
@@ -50,7 +50,7 @@ class FileBundle:
 
 
 def pack(plugins: Iterable[str], digests: Iterable[str]) -> FileBundle:
-    """Return the files of a sweep with these plug-ins, whose problems' data have these digests, "" for none."""
+    """Return the files of a sweep; plugins: their paths, digests: those of its problems' data, "" for no data."""
     # A set of the same content that was read before, and whose files have gone since, is not the one that is asked for.
     data = {
         name: files
@@ -67,18 +67,19 @@ def pack(plugins: Iterable[str], digests: Iterable[str]) -> FileBundle:
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions that must be the same everywhere for the same numbers."""
+    """Return the versions, by package, that must be equal on all machines to give the same numbers."""
     packages = {name: importlib.metadata.version(name) for name in ("numba", "numpy", "scipy")}
     return {"optbench": __version__, **packages, "Python": platform.python_version()}
 
 
 def difference(there: Mapping[str, str]) -> str:
-    """Return the versions that differ from ``there``, as text; "" if none does."""
+    """Return a text that lists the versions here that differ from those in ``there``; "" if none does."""
     here = versions()
     return ", ".join(f"{name} {here[name]}, not {version}" for name, version in there.items() if here[name] != version)
 
 
 def _packed(path: Path) -> PackedFile:
+    """Read a file, with its checksum; raise OptbenchError if it cannot be read."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -87,13 +88,14 @@ def _packed(path: Path) -> PackedFile:
 
 
 def _sha256(content: bytes) -> str:
+    """Return the SHA-256 checksum in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def _unpacked(files: Sequence[PackedFile]) -> list[Path]:
-    """Return where files of these contents are on this machine: at their original paths, or else in copies.
+    """Return the paths of these files on this machine: their original ones if they are there unchanged, or copies.
 
-    The folder of the first one holds the others, or folders of them.
+    The other files lie in the folder of the first one, or below it.
     """
     if all(map(_is_there, files, (file.path for file in files))):
         return [file.path for file in files]
@@ -113,6 +115,7 @@ def _unpacked(files: Sequence[PackedFile]) -> list[Path]:
 
 
 def _is_there(file: PackedFile, place: Path) -> bool:
+    """Return True if the file at that path has the content of the packed one."""
     try:
         return _sha256(place.read_bytes()) == file.sha256
     except OSError:
@@ -121,4 +124,5 @@ def _is_there(file: PackedFile, place: Path) -> bool:
 
 @cache
 def _scratch() -> Path:
+    """Return a temporary folder, the same in the whole process."""
     return Path(tempfile.mkdtemp(prefix="optbench-"))
