@@ -1,4 +1,4 @@
-"""Who shares first place: places, mean ranks and the chance of being better, all told from the verdicts of pairs."""
+"""Rank optimizers, batch sizes or schedules by paired verdicts: places, mean ranks, the chance of being better."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def ranking(
 def rankings_without(
     runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", confidence: float = 0.95
 ) -> pd.DataFrame:
-    """`ranking` anew with each level left out in turn, which column `left_out` names.
+    """Return the rankings with each level left out in turn, one below the other; column `left_out` names that level.
 
-    Ranks over problems, and whatever is adjusted for the number of pairs, depend on who else takes part.
+    Ranks over problems and adjusted p-values depend on the other levels. The table is empty for two levels or fewer.
     """
     sides = prepared(runs, choose_by, of)
     values = tuned_values(sides, confidence)
@@ -53,7 +53,7 @@ def rankings_without(
 
 
 def tuned_values(sides: Sides, confidence: float = 0.95) -> pd.DataFrame:
-    """One row a cell: what tuning and then running it gives, at all its trials, with the t interval over blocks."""
+    """Return one row for each cell: the value after tuning with all its trials, with the t interval over blocks."""
     y = row_medians(sides.full.y)
     effect = trimmed_means(y, confidence)
     there = ~np.isnan(sides.full.y)
@@ -65,7 +65,7 @@ def tuned_values(sides: Sides, confidence: float = 0.95) -> pd.DataFrame:
 
 @lru_cache(maxsize=64)
 def critical_difference(levels: int, problems: int, confidence: float = 0.95) -> float:
-    """The difference of mean ranks that the test of Nemenyi shows: q sqrt(k (k + 1) / (6 N)).
+    """Return the least significant difference of mean ranks in the test of Nemenyi: q sqrt(k (k + 1) / (6 N)).
 
     Source: Demsar 2006, JMLR 7, section 3.2.2.
     """

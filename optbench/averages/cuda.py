@@ -70,7 +70,7 @@ def average(
 
 
 def power(beta: float, exponent: int) -> float:
-    """Return beta^exponent; what is positive stays so: an inf in x must not become 0 * inf."""
+    """Return beta^exponent; for beta > 0 at least the smallest positive float, for 0 times an inf in x would be NaN."""
     return max(beta**exponent, math.ulp(0.0) if beta else 0.0)
 
 

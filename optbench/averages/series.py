@@ -70,14 +70,14 @@ def read_series(file: str | Path, column: str | None = None, skip_missing: bool 
 
 
 def _dialect(path: Path) -> dict[str, Any]:
-    """Return pandas' options for the separator."""
+    """Return the options of `pandas.read_csv`: the separator that is most frequent in the first line, the encoding."""
     first = pd.read_csv(path, sep="\0", header=None, nrows=1, dtype=str, encoding="utf-8-sig", engine="c").iloc[0, 0]
     separator = max(_DELIMITERS, key=first.count)
     return {"sep": separator, "encoding": "utf-8-sig", "low_memory": False}
 
 
 def _read(path: Path, column: str | None, **options: Any) -> pd.DataFrame:
-    """Read a table, with decimal commas where these make the column, or any, numeric."""
+    """Read a text file as a table; decimal commas are tried where no column, or not ``column``, is numeric without."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows with more fields than the header
         frame = pd.read_csv(path, index_col=False, **options)

@@ -73,7 +73,7 @@ def rows(catalogue: Catalogue, kind: str) -> list[dict]:
 
 
 def formula(doc: str) -> str:
-    """The beginning of a docstring: its lines up to the first that ends in a full stop, or to the first empty one."""
+    """Return the beginning of a docstring, in one line: up to a line that ends in a full stop, or an empty one."""
     lines = []
     for line in doc.strip().splitlines():
         lines.append(line.strip())
@@ -83,17 +83,17 @@ def formula(doc: str) -> str:
 
 
 def defaults(record) -> Mapping:
-    """The defaults of a record of any kind."""
+    """Return the defaults of a problem's parameters, or of an optimizer's or schedule's hyperparameters, by name."""
     return record.parameters if hasattr(record, "parameters") else record.hyperparameters
 
 
 def ranges(record) -> dict[str, str]:
-    """The ranges of what tuning varies, by name; of a wrapper, what it adds."""
+    """Return, by name, the ranges that tuning searches; of a wrapper, those of its own hyperparameters only."""
     return {key: range_.text for key, range_ in getattr(record, "space", getattr(record, "search", {})).items()}
 
 
 def plain(value):
-    """Return a value that JSON can hold."""
+    """Return the value with NumPy arrays and tuples as lists, and None for a float that is not finite, for JSON."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
@@ -104,7 +104,7 @@ def plain(value):
 
 
 def value_text(value) -> str:
-    """A plain value as it is typed in a spec."""
+    """Return a plain value as it is typed in a spec."""
     if isinstance(value, list):
         return f"({', '.join(map(value_text, value))}{',' * (len(value) == 1)})"
     return number_text(value) if isinstance(value, float) else str(value) or "''"

@@ -14,17 +14,21 @@ from optbench.contract.errors import PluginError
 
 
 class _Text(SourceFileLoader):
-    """Runs what stands in the file, and no bytecode beside it.
+    """A loader that always compiles the source file and ignores cached bytecode.
 
-    Python takes bytecode for that of a file by its second and its size, and an edit may keep both.
+    Python checks bytecode against the modification time, in seconds, and the size of a file: an edit may keep both.
     """
 
     def path_stats(self, path):
+        """Raise OSError: for Python's import this means that there is no bytecode to use."""
         raise OSError
 
 
 def as_module(path: Path, digest: str) -> ModuleType:
-    """A file as a module that has not run yet, the same name for the same content. Raises PluginError for no Python."""
+    """Return a file as a module that has not run yet; its name follows from the file's name and content.
+
+    Raises PluginError for a file that is not Python.
+    """
     # By content, not by place: kernels in numba's cache name this module, and a copied checkout finds them, too.
     label = f"_optbench_plugin_{path.stem}_{digest[:8]}"
     spec = importlib.util.spec_from_file_location(label, path)

@@ -234,7 +234,7 @@ class Parts:
 
 
 def _overall(verdicts: list[str]) -> str:
-    """Return the verdict over settings or parts."""
+    """Return one verdict over settings or parts: theirs where all agree, DEPENDS where some hold and some fail."""
     kinds = set(verdicts)
     if len(kinds) == 1:
         return kinds.pop()

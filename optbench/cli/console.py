@@ -53,7 +53,10 @@ def print_json(data) -> None:
 
 
 def paragraph(text: str, indent: int = 0, hang: int = 0) -> None:
-    """Print ``text`` in lines that fit, those after the first ``hang`` columns in; nothing is cut or read as markup."""
+    """Print ``text`` wrapped to the terminal's width, as it is: long words are not broken and markup has no effect.
+
+    indent: columns before the first line; hang: columns before the others.
+    """
     print(
         textwrap.fill(
             text, max(console.width, 30), initial_indent=" " * indent, subsequent_indent=" " * hang,

@@ -47,7 +47,7 @@ def facts() -> dict[str, Any]:
 
 
 def _lines(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pairs of a label and its text."""
+    """Iterate over the lines to print, as pairs of a label and its text."""
     gpu = known["cuda"]
     for label, value in known.items():
         if label != "cuda":
@@ -60,6 +60,7 @@ def _lines(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _card(card: dict[str, Any]) -> str:
+    """Return one line about a graphics card: name, compute capability, memory in GiB, multiprocessors."""
     parts = [card["name"]]
     if card.get("compute_capability"):
         parts.append(f"compute capability {card['compute_capability']}")

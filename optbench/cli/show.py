@@ -152,7 +152,7 @@ def _eager(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _search(record: dict[str, Any]) -> dict[str, str]:
-    """Return the search space of ``sweep --trials`` as it is typed."""
+    """Return the line "search": the ranges of ``sweep --trials`` as they are typed in a spec."""
     ranges = ", ".join(f"{key}={text}" for key, text in record["search"].items())
     return {"search": ranges}
 
@@ -235,7 +235,11 @@ def print_kernel(name: str, plugins: Iterable[str | Path]) -> None:
 def print_code(
     name: str, library: str | None, given: Mapping[str, Any], json: bool, plugins: Iterable[str | Path]
 ) -> None:
-    """Print the code of a setting for a library, and nothing else; raise OptbenchError for options that conflict."""
+    """Print only the training code of an optimizer for another library, such as torch.
+
+    given: the options of the setting, None for those that were not used; json: True where --json was used, which
+    conflicts. Raises OptbenchError for options that conflict, and for a name that is no optimizer's.
+    """
     from optbench.catalogue import loader
     from optbench.contract import names
     from optbench.contract.equals import LIBRARIES
@@ -261,7 +265,10 @@ def print_code(
 
 
 def _resolve(catalogue: Any, name: str) -> str:
-    """Return the name that another spelling, such as AdamW, stands for, if it is one and needs no remark."""
+    """Return the catalogue's name for another library's spelling, such as AdamW; the name itself for others.
+
+    Spellings that stand for several names, or only under a condition, are left as they are.
+    """
     from optbench.catalogue.aliases import resolve_alias
     from optbench.catalogue.description import everything
     from optbench.contract.eager import library_and_name

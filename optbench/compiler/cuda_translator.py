@@ -26,7 +26,7 @@ def _replaced() -> dict:
 
 
 def dot(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """out = a b, of matrices."""
+    """Write the product of the matrices a and b into out."""
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):
             total = 0.0
@@ -36,12 +36,12 @@ def dot(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
 
 
 def larger(a: float, b: float) -> float:
-    """max(a, b), which kernels know of reals only."""
+    """Return max(a, b), which CUDA kernels have for floats only."""
     return b if b > a else a
 
 
 def smaller(a: float, b: float) -> float:
-    """min(a, b)."""
+    """Return min(a, b)."""
     return b if b < a else a
 
 
@@ -50,7 +50,7 @@ shaped = cuda_inside.strided_view(cuda.SIMULATED)
 
 
 class _Rewrite(ast.NodeTransformer):
-    """Calls that the device does not know -> their stand-ins, which it adds to the function's names."""
+    """A rewriter of calls that the GPU lacks: puts stand-ins in their place and adds these to the function's names."""
 
     def __init__(self, translate, namespace, scope):
         self.translate, self.namespace, self.scope = translate, namespace, scope

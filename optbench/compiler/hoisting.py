@@ -71,7 +71,7 @@ class _Parts:
     def __init__(self, arguments: list[str], varying: set[str]):
         self.local, self.varying = set(arguments), set(varying)
         self.version: dict[str, str] = {}
-        """By the name that a constant was assigned to, its new name from there on, for it may be assigned again."""
+        """The new name of each constant by its old one, which the rule may assign again."""
         self.known: dict[str, str] = {}
         """The text of a constant expression -> its name."""
         self.first: list[ast.stmt] = []
@@ -79,7 +79,7 @@ class _Parts:
         self.dear = False
 
     def take(self, statement: ast.stmt) -> None:
-        """The next statement of the rule, which assigns or returns."""
+        """Add the next statement of the rule, an assignment or a return, to the part that it belongs to."""
         node = _Renamed(self.version).visit(copy.deepcopy(statement))
         value = node.value
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and self.constant(value):
@@ -96,7 +96,7 @@ class _Parts:
         self.rest.append(node)
 
     def keep(self, name: str, value: ast.expr) -> None:
-        """A constant of the first part."""
+        """Add a constant of this name and value to the first part."""
         self.dear |= _is_dear(value)
         self.local.add(name)
         self.first.append(ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), value))
@@ -107,14 +107,17 @@ class _Parts:
         return not names & self.varying and bool(names & self.local)
 
     def exports(self) -> list[str]:
-        """The constants that the rest reads, in the order in which they are made."""
+        """Return the names of the constants that the rest reads, in the order in which they are computed."""
         read = _loads(self.rest)
         made = [name.id for node in self.first for name in node.targets]  # type: ignore[attr-defined]
         return [name for name in made if name in read]
 
 
 class _Outside(ast.NodeTransformer):
-    """The largest constant expressions that are dear -> names, whose values the first part makes."""
+    """A rewriter that puts names in place of the largest constant expressions that are costly to compute.
+
+    The first part computes their values.
+    """
 
     def __init__(self, parts: _Parts):
         self.parts = parts
@@ -135,6 +138,8 @@ class _Outside(ast.NodeTransformer):
 
 
 class _Renamed(ast.NodeTransformer):
+    """A rewriter of the names that a tree reads; version: the new name by the old one."""
+
     def __init__(self, version: dict[str, str]):
         self.version = version
 
@@ -145,7 +150,7 @@ class _Renamed(ast.NodeTransformer):
 
 
 def _one_by_one(node: ast.stmt) -> list[ast.stmt]:
-    """``a, b = x, y`` as two statements, where neither reads what the other writes."""
+    """Return ``a, b = x, y`` as two statements where neither reads what the other writes; else the statement."""
     if not isinstance(node, ast.Assign):
         return [node]
     target, value = node.targets[0], node.value
@@ -215,7 +220,7 @@ def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
 
 
 def is_plain(tree: ast.FunctionDef) -> bool:
-    """Return whether a function is assignments, of one target each, and a return at the end."""
+    """Return True for a function of assignments to one target each and a return at the end."""
     *body, last = tree.body
     plain = all(isinstance(node, ast.Assign) and len(node.targets) == 1 for node in body)
     return plain and isinstance(last, ast.Return)

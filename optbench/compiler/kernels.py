@@ -18,8 +18,8 @@ from optbench.contract.errors import PluginError
 class Kernel:
     """A function compiled for one signature, whose first argument is an array.
 
-    What unpacks thirty arrays that come from Python is as long as many a kernel. Compiled once for all kernels of a
-    signature, and not for each, kernels of rules take 0.85 of the time to compile.
+    The code that unpacks thirty arrays from Python is as long as many a kernel. It is compiled once for all kernels
+    of a signature: the kernels of rules then take 0.85 of the time to compile.
     """
 
     def __init__(self, compiled: Any, signature: Any):
@@ -32,9 +32,9 @@ class Kernel:
 
     @cached_property
     def repeat(self) -> Callable[..., None]:
-        """``repeat(count, *arguments)``: so many calls in a row with no Python between them, for measurements.
+        """A function ``repeat(count, *arguments)`` that calls the kernel `count` times with no Python in between.
 
-        Kept: to look the signature up takes 20 us.
+        It is for measurements, and cached because looking the signature up takes 20 us.
         """
         if numba_compat.is_plain():
             return self._repeat_in_python
@@ -45,12 +45,12 @@ class Kernel:
             self.compiled(*arguments)
 
     def prepared(self) -> "Kernel":
-        """Itself, with the entrance compiled now instead of at the first call."""
+        """Compile the entry from Python now instead of at the first call; return the kernel itself."""
         self.repeat  # noqa: B018 - makes it
         return self
 
     def __call__(self, *arguments: Any) -> None:
-        """From Python: the arguments of the signature."""
+        """Call the kernel from Python with the arguments of its signature."""
         self.repeat(1, *arguments)
 
 
@@ -59,7 +59,7 @@ _PLACE = re.compile(r'File "(.+)", line (\d+)')
 
 @cache
 def _entrance(signature: Any) -> Callable[..., None]:
-    """Calls the kernel at an address so many times."""
+    """Return a compiled function (address, count, *arguments) that calls the kernel at an address `count` times."""
     names = ", ".join(f"a{i}" for i in range(len(signature.args)))
     namespace = {"_kernel_at": numba_compat.function_at(lambda _: signature)}
     text = f"def NAME(address, count, {names}):\n    for _ in range(count):\n        _kernel_at(address, a0)({names})\n"
@@ -68,13 +68,13 @@ def _entrance(signature: Any) -> Callable[..., None]:
 
 
 def with_callees(types: Any, *callees: Any) -> Any:
-    """The signature of a compiled loop whose first arguments are kernels of these signatures."""
+    """Return the signature of a compiled loop whose first arguments are kernels of these signatures."""
     first = map(numba_compat.callee_type, callees)
     return types.return_type(*first, *types.args[len(callees) :])
 
 
 def finish(function: FunctionType, signature: Any, owner: str, name: str, **options: Any) -> Kernel:
-    """The kernel of one signature. Raises PluginError, with numba's reason for the plug-in's function ``name``."""
+    """Compile a function for one signature. Raises PluginError with numba's reason, naming `owner` and `name`."""
     try:
         compiled = jit(function, signature, **numba_compat.options().kernel, **options)
     except KernelCacheWarning:  # where the user made errors of warnings; no fault of the plug-in's
@@ -86,7 +86,7 @@ def finish(function: FunctionType, signature: Any, owner: str, name: str, **opti
 
 
 def _reason(error: Exception, lines_tell: bool) -> str:
-    """Return numba's reason in one line, with the file; ``lines_tell``: and the line of it."""
+    """Return numba's error message as one line with the name of the file; ``lines_tell``: with the line number too."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = [line for line in lines if not line.startswith(("Failed in", "[1]"))] or [type(error).__name__]
     reason = said[0].removesuffix("Raised from None").rstrip(". ")

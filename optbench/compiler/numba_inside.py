@@ -44,9 +44,9 @@ def host_features() -> Any:
 
 @cache
 def noalias() -> dict[str, bool]:
-    """The option of a decorator that promises that no two arrays of a kernel share memory.
+    """Return the keyword for `numba.njit` that promises that no two arrays of a kernel share memory.
 
-    numba has the flag but offers it to no decorator. Without it a kernel asks at run time whether its arrays overlap:
+    numba has the flag but offers it to no decorator. Without it a kernel checks at run time whether its arrays overlap:
     64 lanes of Rosenbrock then take 1.10 times as long a step with gd and 1.02 to 1.06 times with adam.
     """
     Flags.noalias  # noqa: B018 - an option's mapping is not looked at before a kernel is compiled

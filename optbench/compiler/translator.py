@@ -64,12 +64,12 @@ def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespa
 
 
 class Translator:
-    """Compiles plug-in functions of one dtype; every function once.
+    """A compiler of plug-in functions for one dtype, which compiles every function once.
 
-    ``whole_literals``: also type the integers of the function itself (an update rule's ``1 - beta`` is a real).
-    ``compile``, ``replaced``, ``rewrite(tree, namespace, scope)``: what another target than this machine's cores has
-    in the place of :func:`jit` and REPLACED, and what it changes in a function's tree. ``mark``: part of every key,
-    where the same tree is compiled in another way.
+    ``whole_literals``: convert integer literals of the function to that dtype, too (as in a rule's ``1 - beta``).
+    ``compile``, ``replaced`` and ``rewrite(tree, namespace, scope)`` are for targets other than the CPU: the compiler
+    in place of :func:`jit`, the stand-ins in place of REPLACED, and a change of a function's tree. ``mark``: a part of
+    every cache key, which keeps apart what is compiled from the same tree in different ways.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ from optbench.contract.types import Order
 
 
 def scalar_rows(record: Optimizer) -> tuple[str, ...]:
-    """The rows of ``scalars`` before the shared slots."""
+    """Return the names of the rows of ``scalars`` before the shared slots."""
     return ("lr", *record.hyperparameters, *record.total, *record.block)
 
 
@@ -55,7 +55,7 @@ def constant_count(record: Optimizer) -> int:
 
 
 def together(stages: Mapping) -> list[list[tuple]]:
-    """Sums (name, function) in groups whose members need no result of each other, in order."""
+    """Return the sums (name, function) in groups, in order; within a group no sum needs the result of another."""
     groups: list[list[tuple]] = []
     for name, function in stages.items():
         if not groups or {other for other, _ in groups[-1]} & set(arguments(function)):
@@ -251,7 +251,7 @@ class Writer:
             self.add(at, f"powers[{i}, r] = powers[{i}, r] * scalars[{base}, r] if powers[{i}, r] > 1e-30 else 0.0")
 
     def value(self, name: str) -> str:
-        """Return the text of an argument in a kernel's line."""
+        """Return the expression that stands for a rule's argument in a line of the kernel's source."""
         record, lane = self.record, "" if self.flat else "[r]"
         if name in ("w", "g"):
             return f"_{name}[@]"

@@ -94,6 +94,7 @@ def _as_dictionary(value: Any) -> Any:
 
 @cache
 def _adapter(kind: Any) -> TypeAdapter:
+    """Return pydantic's validator of a type."""
     return TypeAdapter(kind)
 
 

@@ -148,7 +148,7 @@ def _refuse_other_separator(given, names):
 
 
 def _need_memory(path, place, packed, columns):
-    """Refuse a text whose numbers do not fit into memory, estimated from its first lines."""
+    """Raise OptbenchError for a text file whose numbers will not fit into memory, estimated from its first lines."""
     size = unpacked_size(path, place) if packed else place.stat().st_size
     with gzip.open(place, "rb") if packed else place.open("rb") as file:
         head = file.read(_HEAD)
@@ -178,11 +178,14 @@ class Column:
 
     @property
     def width(self) -> int:
-        """The number of features that it makes."""
+        """The number of features that the column becomes."""
         return 1 if self.codes is None or len(self.levels) == 2 else len(self.levels)
 
     def features(self, rows: np.ndarray) -> np.ndarray:
-        """Return (rows, width): one feature for two levels, 1 for the second; else one a level; NaN where missing."""
+        """Return these rows as features (rows, width): the numbers, or 0 and 1 for levels; NaN where missing.
+
+        Two levels become one feature, 1 for the second level; more become one feature for each level.
+        """
         if self.codes is None:
             return self.numbers[rows][:, None]
         codes = self.codes[rows]

@@ -46,7 +46,7 @@ class ProblemArrays:
 
 
 def arrays_of(problem: Problem, dtype: DtypeName) -> ProblemArrays:
-    """Return the arrays of a problem in that precision: made once, and kept with the problem."""
+    """Return the arrays of a problem in a precision; they are cached in the record of the problem."""
     key = "arrays", dtype
     if key not in problem.kept:
         problem.kept[key] = ProblemArrays(

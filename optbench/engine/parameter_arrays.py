@@ -218,6 +218,7 @@ class ArrayList:
         return [None if x is None else self._gradient_row(k, x) for k, x in enumerate(given)]
 
     def _listed(self, g: Any) -> list[Any]:
+        """Return the gradients as a list, one or None for each array of w. Raises OptbenchError for another number."""
         wanted = f"stepper: g must hold a gradient, or None, for each of the {len(self.given)} arrays of w"
         if is_array(g):
             raise OptbenchError(f"{wanted}, and is one {type(g).__name__}")
@@ -227,6 +228,7 @@ class ArrayList:
         return given
 
     def _named(self, keys: list, g: Any) -> list[Any]:
+        """Return the gradients of a mapping in the order of keys. Raises OptbenchError for a missing or unknown key."""
         if not isinstance(g, Mapping):
             raise OptbenchError("stepper: g must be a mapping of the names in w to gradients")
         known = set(keys)
@@ -239,6 +241,10 @@ class ArrayList:
         return [g[key] for key in keys]
 
     def _gradient_row(self, k: int, x: Any) -> Any:
+        """Return the gradient of array k as (1, numbers), a copy where it lies in the parameters' memory.
+
+        Raises OptbenchError where its dtype or shape is not that of the array.
+        """
         array = self.gradient(self._g_names[k], x)
         if array.shape != self.shapes[k] or array.dtype != self.views[k].dtype:
             raise OptbenchError(

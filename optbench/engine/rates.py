@@ -126,7 +126,7 @@ def _constant() -> Callable:
 
 
 def _identity(schedule: Schedule) -> int:
-    """Return a key that is equal for equal schedules: lanes may have a record each."""
+    """Return a key that is equal for the same schedule; for constant schedules also where lanes have a record each."""
     return id(_constant() if schedule.function is _constant() else schedule)
 
 

@@ -1,4 +1,4 @@
-"""What figures and pages are made of, computed when it is first asked for and then kept."""
+"""The data that figures and pages are drawn from, computed when first needed and then cached."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700
 
 
 class Tables(Protocol):
-    """What a figure asks of the results of a sweep: `optbench.Results` has it all."""
+    """The tables and methods that a figure needs of a sweep's results: `optbench.Results` has them."""
 
     @property
     def runs(self) -> pd.DataFrame: ...
@@ -59,13 +59,15 @@ class Tables(Protocol):
     def searched(self) -> Mapping[str, Mapping[str, str]]: ...
     @property
     def foot(self) -> str: ...
-    def problem(self, name: str) -> dict[str, Any]: ...
+    def problem(self, name: str) -> dict[str, Any]:
+        """Return the facts about a problem of the sweep, by name."""
+
     def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Where one run went on a problem of two parameters."""
+    """The path of one run on a problem of two parameters."""
 
     step: np.ndarray
     w: np.ndarray
@@ -75,14 +77,14 @@ class Trajectory:
 
     @property
     def every_step(self) -> bool:
-        """Whether it has every step, and not a few alone."""
+        """True where the path has every step of the run, and not only some."""
         return bool((np.diff(self.step) == 1).all())
 
 
 class ReportData:
-    """The tables of a sweep, and what analysis makes of them, for figures and pages.
+    """The tables of a sweep and their analysis, for figures and pages; computed when first needed.
 
-    answer: that of the results, where it is known.
+    answer: that of the results, where it has been computed already.
     """
 
     def __init__(self, results: Tables, answer: Answer | None = None):
@@ -91,7 +93,7 @@ class ReportData:
         self._bands: dict[str, pd.DataFrame] = {}
         self._trajectories: dict[str, dict[str, Trajectory]] = {}
         self.noises: dict[tuple, Any] = {}
-        """What `cost_wiggles.noises_of` has computed."""
+        """The cached results of `cost_wiggles.noises_of`."""
 
     @cached_property
     def answer(self) -> Answer:
@@ -116,7 +118,7 @@ class ReportData:
 
     @cached_property
     def chosen(self) -> pd.DataFrame:
-        """The rows of ``runs`` that the verdicts compare: of every block the setting that it chose."""
+        """The rows of ``runs`` that the verdicts compare: those of the setting that each block chose."""
         return chosen_runs(self.results.runs, self.results.choose_by)
 
     @cached_property
@@ -136,11 +138,11 @@ class ReportData:
 
     @property
     def bands(self) -> pd.DataFrame:
-        """The median and its interval of these at every step."""
+        """The median training loss of `reported` with its interval, at every step."""
         return self.bands_of("train_loss")
 
     def bands_of(self, column: str) -> pd.DataFrame:
-        """The same of another column of ``curves``; of an accuracy a failed run counts as the worst, too."""
+        """Return `bands` for another column of ``curves``; failed runs count as the worst, of an accuracy too."""
         if column not in self._bands:
             curves = self.curves
             if column not in curves:
@@ -153,33 +155,35 @@ class ReportData:
         return self._bands[column]
 
     def best_of(self, problem: str) -> pd.DataFrame:
-        """The rows of `best` of one problem."""
+        """Return the rows of `best` of one problem."""
         return self.best[self.best["problem"] == problem]
 
     def minimum(self, problem: str) -> float | None:
-        """The minimum of a problem; None where it is not known."""
+        """Return the minimum of a problem; None where it is not known."""
         minimum = self.results.problem(problem).get("minimum")
         return None if minimum is None or pd.isna(minimum) else float(minimum)
 
     def start(self, problem: str) -> float:
-        """The median suboptimality at the start; NaN where the minimum is not known."""
+        """Return the median suboptimality at the start; NaN where the minimum is not known."""
         runs, minimum = self.results.runs, self.minimum(problem)
         first = runs.loc[runs["problem"] == problem, "loss_initial"]
         return math.nan if minimum is None else float((first - minimum).median())
 
     def measured(self, problem: str) -> list[str]:
-        """Columns of ``curves`` that the problem has beside its training loss."""
+        """Return the columns of ``curves`` that the problem has beside its training loss."""
         runs = self.results.runs[self.results.runs["problem"] == problem]
         there = [name for name in metric_columns(runs) if runs[name].notna().any()]
         return ["test_loss", *there] if runs["test_loss_final"].notna().any() else there
 
     def landscape(self, problem: str) -> pd.DataFrame:
-        """The rows of ``landscapes`` of one problem."""
+        """Return the rows of ``landscapes`` of one problem."""
         return self.results.landscapes[self.results.landscapes["problem"] == problem]
 
     def surface(self, problem: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The grid of a problem of two parameters: (columns,) w_1, (rows,) w_2, and (rows, columns) the loss above its
-        minimum, or above the lowest of the grid."""
+        """Return the landscape of a problem of two parameters: w_1 (columns,), w_2 (rows,), and the losses as a grid.
+
+        From the losses (rows, columns) the minimum is subtracted; where it is not known, the lowest of the grid.
+        """
         value = self.landscape(problem).pivot(index="w_2", columns="w_1", values="value")
         losses, minimum = value.to_numpy(dtype=np.float64), self.minimum(problem)
         lowest = np.min(losses, where=np.isfinite(losses), initial=np.inf) if minimum is None else minimum
@@ -206,29 +210,29 @@ class ReportData:
         return self._trajectories[problem]
 
     def step_seconds(self, problem: str) -> dict[str, float]:
-        """By optimizer, the median time of a step of its reported runs."""
+        """Return, by optimizer, the median seconds that a step of its reported runs takes."""
         runs = self.reported[self.reported["problem"] == problem]
         cost = self.results.timings.set_index("cohort_id")["ns_per_run_step"]
         return (runs["cohort_id"].map(cost) * 1e-9).groupby(runs["optimizer"]).median().to_dict()
 
     @cached_property
     def costs(self) -> pd.DataFrame:
-        """What `best` costs to reach the targets of each problem: `optbench.analysis.costs` of `reported`."""
+        """The cost of reaching the targets of each problem: `optbench.analysis.costs` of `reported`."""
         return costs(self.results, ("problem", "optimizer"), runs=self.reported)
 
     @cached_property
     def line_styles(self) -> dict[str, dict[str, dict]]:
-        """Return for each problem the optimizers in color, each with its line style: see `highlights.highlighted`."""
+        """The optimizers in color on each problem, each with its line style: see `highlights.highlighted`."""
         return highlights.highlighted(self.best)
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """What legends call each optimizer."""
+        """The name of each optimizer in legends, shortened to 40 characters."""
         return {name: labels.shorten(str(name), 40) for name in self.results.runs["optimizer"].unique()}
 
     @cached_property
     def short(self) -> dict[str, str]:
-        """What labels call each schedule."""
+        """The short name of each schedule in labels."""
         return short_schedules(self.results.runs["schedule"].unique())
 
     def _best_by(self, *columns: str) -> pd.DataFrame:

@@ -22,9 +22,10 @@ CONSTANT, NOISY = "a constant series", "noisy summers"
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """bias: averages of the constant series 1 at t = 1..50; starts: the first averages of series like Seattle's.
+    """Return the tables `bias`, averages of the constant series 1 at t = 1..50, and `starts`, one row a seed and beta.
 
-    starts: `plain` and `corrected` are v_1 over the mean of the first `window` values, seed by seed.
+    In `starts`, `plain` and `corrected` are the first average v_1, without and with bias correction, divided by the
+    mean of the first 1/(1-beta) values of a series like Seattle's temperatures.
     """
     t = np.arange(1, STEPS + 1)
     ones = np.ones(STEPS)
@@ -45,7 +46,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_start(tables: dict[str, pd.DataFrame]) -> Measured:
-    """The identities on the constant series, and how far the first average of noisy ones is off."""
+    """Return the largest errors on the constant series, and the distance of the first average of noisy ones."""
     bias, starts = tables["bias"], tables["starts"]
     wrong = exact((bias["plain"] - bias["formula"]).abs().max())
     left = exact((bias["corrected"] - 1).abs().max())
@@ -66,7 +67,10 @@ def measure_start(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def distance_ratio(starts: pd.DataFrame) -> tuple[float, float, float]:
-    """Mean distance of the corrected v_1 from the mean of the first days over that of the plain one, over series."""
+    """Return the mean distance of v_1 from the mean of the first days, with correction divided by without.
+
+    Returns the ratio over all series, and the ends of its interval.
+    """
     return bootstrap_interval(
         (starts[["corrected", "plain"]] - 1).abs(), lambda rows: rows[:, 0].mean() / rows[:, 1].mean()
     )

@@ -409,7 +409,11 @@ def _values(band: Band, axis: Band, minimum: float | None) -> list[list]:
 
 
 def _line(walk: Trajectory, across: tuple[float, float], along: tuple[float, float]) -> dict[str, list[int]]:
-    """Return one path, cut where it leaves the picture for good, and thinned."""
+    """Return a path as whole numbers `step`, `x` and `y`, each as the difference from the point before, for JSON.
+
+    across, along: the limits of w_1 and w_2 in the picture. The path ends where it first gets far outside of them, and
+    long ones are thinned.
+    """
     step = np.asarray(walk.step, dtype=np.int64)
     low, high = np.array([across, along]).T
     points = (walk.w - low) / (high - low)

@@ -50,7 +50,7 @@ class LoadedSweep:
 
     @cached_property
     def evidence(self) -> ReportData:
-        """The tables that figures are drawn from."""
+        """The data that figures are drawn from: tables, computed when first needed."""
         from optbench.figures.data import ReportData
 
         return ReportData(self.results, self.answer)

@@ -320,7 +320,10 @@ def _all(
 
 
 def _source(figure: Figure, foot: str) -> dict:
-    """Return the picture as a data URI, with its size on the page, where a dot is half as large as in the picture."""
+    """Return the picture as a data URI, `source`, with `width` and `height` in CSS pixels; `foot` is written below it.
+
+    The PNG has the style's dots per inch, a CSS pixel is 1/96 inch.
+    """
     style.write_foot(figure, foot)
     content = io.BytesIO()
     picture = raster.image_of(raster.render(figure, style.current().dpi))

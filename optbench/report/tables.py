@@ -98,7 +98,7 @@ class SweepTables:
         self.most = max(MIN_ROWS, ROWS_OF_PROBLEMS // max(runs["problem"].nunique(), 1))
 
     def settings(self, problem: str) -> Table:
-        """Return the recommended settings of one problem, an optimizer a row, in the order of their places."""
+        """Return the page's table of recommended settings on one problem: one row for each optimizer, by place."""
         rows = highlights.ranked(self.best[self.best["problem"] == problem])
         metrics = [name for name in self.metrics if rows[name].notna().any()]
         undecided = state(self.sweep.answer, problem) == UNDECIDED

@@ -137,7 +137,7 @@ class Measurement:
 
 
 def measure_both(a: Implementation, b: Implementation) -> tuple[Measurement, Measurement]:
-    """Measure both on one number, or where one takes no vectors, on a matrix. Raises OptbenchError where that fails."""
+    """Measure both on one parameter, or on a matrix where one needs it. Raises OptbenchError where both fail."""
     try:
         return measure(a), measure(b)
     except OptbenchError:

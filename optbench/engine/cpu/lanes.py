@@ -119,7 +119,7 @@ class CpuLanes:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Why each lane could not go on: kernels fail for no lane."""
+        """The reason of failure of each lane: "" for all of them, since kernels raise no error."""
         return ("",) * self.runs
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
@@ -127,7 +127,7 @@ class CpuLanes:
         return array if self.single else array.T
 
     def _reported(self) -> np.ndarray:
-        """Return the weights that are evaluated, in the problem's form: w, or what the rule reports instead."""
+        """Return the weights to evaluate, w or the rule's own choice: (runs, dim) in single form, else (dim, runs)."""
         return self.update.reported(self.w, self.done)
 
     # Steps

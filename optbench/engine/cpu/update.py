@@ -51,7 +51,7 @@ class Update:
 
     @property
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The arguments of the kernel between g and t."""
+        """The arguments of the kernel between g and t: state, scalars, powers and blocks."""
         return self.state, self.scalars, self.powers, self.blocks
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, first: int = 0, last: int | None = None) -> None:
@@ -76,7 +76,7 @@ class Update:
 
 
 class CpuChunks(ChunkedRule):
-    """A rule on chunks of arrays, on as many threads as are allowed; None: one a core."""
+    """An update rule on chunks of arrays; threads: the most to use, None: one for each core. See ChunkedRule."""
 
     def __init__(self, record: Optimizer, rows: Any, shapes: Any, dtype: DtypeName, values: Any, can_split: bool,
                  threads: int | None = None):  # fmt: skip

@@ -90,6 +90,7 @@ def handle_signals(names: Sequence[str] = ENDING, on_kill: Callable[[int], None]
 
 
 def _start_killer(state: _State, undo: ExitStack) -> None:
+    """Start the thread that kills the process if it does not end after a signal; ``undo`` ends the thread."""
     receiver, sender = socket.socketpair()
     sender.setblocking(False)
     undo.callback(sender.close)
@@ -99,6 +100,7 @@ def _start_killer(state: _State, undo: ExitStack) -> None:
 
 
 def _end(state: _State) -> None:
+    """End the thread that would kill the process; after a signal, only silence it, since the process has to end."""
     if state.signum:  # the command has told the user, and is still to end within its time
         state.on_kill = lambda signum: None
     else:

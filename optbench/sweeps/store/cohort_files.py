@@ -77,12 +77,12 @@ class CohortFiles:
         return sorted(name.removesuffix(_ENDING) for name in files if not name.startswith("."))
 
     def verify(self, cohort_id: str) -> None:
-        """Check a file once. Raise OSError where it cannot be read, Damaged where it is not whole, or no cohort's."""
+        """Check a file, once. Raise OSError where it cannot be read, Damaged where it is incomplete or no cohort's."""
         if cohort_id not in self._verified:
             self.content(cohort_id)
 
     def content(self, cohort_id: str) -> bytes:
-        """Return the content of a file. Raise as :meth:`verify`."""
+        """Return the content of a file, checked. Raises the same errors as :meth:`verify`."""
         content = read_bytes(self.path(cohort_id))
         streams = _checked(content, cohort_id)
         for name in TABLES:
@@ -94,12 +94,12 @@ class CohortFiles:
         return content
 
     def save(self, cohort_id: str, content: bytes) -> None:
-        """Write a file. Raise OSError where the disk refuses; what was there before stays."""
+        """Write the file of a cohort. Raise OSError where that fails; the previous file then stays."""
         write_bytes(self.path(cohort_id), content)
         self._verified.add(cohort_id)
 
     def remove(self, cohort_id: str) -> None:
-        """Delete a file."""
+        """Delete the file of a cohort."""
         self.path(cohort_id).unlink()
         self._verified.discard(cohort_id)
 

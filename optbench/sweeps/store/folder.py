@@ -29,7 +29,7 @@ from optbench.sweeps.store.run_index import RunIndex, composed
 from optbench.sweeps.tables import failed_tables
 
 _NAMED = 5
-"""Damaged files that are named; of more the number is stated."""
+"""The most damaged files that a message names; of further ones it states the number."""
 
 
 @contextmanager
@@ -41,9 +41,10 @@ def opened(
     shard: str = "",
     extend: bool = False,
 ) -> Iterator["Store"]:
-    """Open the folder for this process alone; extend: it may hold a part of the sweep.
+    """Lock a results folder for this process until the context ends, and yield its store.
 
-    Raises OptbenchError where it is in use, cannot be written, or holds another sweep.
+    shard: "" or the part of the sweep to run, such as "2/8"; extend: the folder may hold a smaller sweep of which this
+    one is an extension. Raises OptbenchError where it is in use, cannot be written, or holds another sweep.
     """
     path = Path(directory)
     try:
@@ -58,7 +59,7 @@ def opened(
 
 @contextmanager
 def writing(directory: Path) -> Iterator[None]:
-    """Turn the disk's refusals into OptbenchError: a line, with what to do."""
+    """Turn an OSError of the block into an OptbenchError of one line that says what to do."""
     try:
         yield
     except OSError as error:

@@ -41,7 +41,7 @@ class RunIndex:
         return RunIndex(self.files, self.run_ids[used], self.numbers[used])
 
     def find(self, run_ids: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Return (runs,) bool, which of the runs are in a file, and the ids of these files."""
+        """Return (runs,) bool, True where a cohort file holds the run, and the ids of the files that hold any."""
         if not len(self):
             return np.zeros(len(run_ids), dtype=bool), ()
         wanted = np.array(run_ids, _ID)
@@ -50,7 +50,7 @@ class RunIndex:
         return found, tuple(self.files[i] for i in np.unique(self.numbers[at[found]]))
 
     def outside(self, run_ids: np.ndarray) -> dict[str, int]:
-        """Return by file how many of its runs are not among these."""
+        """Return {file id: number of its runs that are not in ``run_ids``}, without files of which all are."""
         numbers, counts = np.unique(self.numbers[~np.isin(self.run_ids, run_ids)], return_counts=True)
         return {self.files[i]: int(count) for i, count in zip(numbers, counts, strict=True)}
 
