@@ -55,5 +55,5 @@ def opened(chromium, page: Path, hash: str = "", width: int = 1280, height: int 
 
 
 def scrolls_sideways(view) -> bool:
-    """Whether the page is wider than its window."""
+    """Return True if the page is wider than its window."""
     return view.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")

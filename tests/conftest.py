@@ -102,7 +102,7 @@ left; xdist begins with the groups of most tests, unless it is told --no-loadsco
 
 
 SLOW_PART = "slow or browser or fonts"
-"""What CI runs after the README's tests: what takes long, and what needs the browser or fonts that they do without."""
+"""The tests that CI runs after those of the README: slow ones, and those that need a browser or fonts."""
 
 
 @cache
@@ -219,7 +219,7 @@ def catalogue():
 
 
 def _copy_if_there(source: str, target: str) -> None:
-    """What another worker saves meanwhile has another name while it is written; numba passes over what is missing."""
+    """Copy a file, unless another worker has renamed it since: a temporary file, which numba does not need."""
     with suppress(FileNotFoundError):
         shutil.copy2(source, target)
 

@@ -28,7 +28,7 @@ def rooms() -> list[str]:
 
 
 def docstring(room: str) -> str:
-    """What a room says about itself."""
+    """Return the docstring of a room."""
     path = ROOT / "optbench" / room / "__init__.py"
     if not path.exists():
         path = ROOT / "optbench" / f"{room}.py"

@@ -1,4 +1,4 @@
-"""What the fuzz tests share: how many cases they try, what they are made of, and what a refusal looks like."""
+"""Shared code of the fuzz tests: the number of cases, their ingredients, and the form of a refusal."""
 
 import os
 import warnings

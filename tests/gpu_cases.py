@@ -1,4 +1,4 @@
-"""What the GPU's kernels are tried on, in the simulator and on a card; both processes build it from here."""
+"""Test cases of GPU kernels, for the simulator and for a real GPU; both processes build them from here."""
 
 from dataclasses import dataclass, replace
 

@@ -94,7 +94,7 @@ OF_TORCH = {
 
 
 def state() -> dict:
-    """What belongs to the process, and so to whoever called."""
+    """Return the settings of the process, such as warning filters, which belong to the caller and must not change."""
     return {
         "BLAS threads": sorted(
             (each["filepath"], each["num_threads"]) for each in threadpool_info() if each["user_api"] == "blas"
@@ -136,5 +136,5 @@ def _mask() -> int:
 
 
 def changed(before: dict, after: dict) -> list[str]:
-    """What differs."""
+    """Return the names of the settings that differ."""
     return [key for key in before if before[key] != after[key]]

@@ -34,7 +34,7 @@ def problem_of(text):
 
 
 def lane(optimizer, lr, schedule="constant", **hyperparameters):
-    """What one run of a cohort does not share with the others."""
+    """Return a Lane: the settings of one run of a cohort, which the others may not share."""
     record = CATALOGUE.optimizer(optimizer)[0] if isinstance(optimizer, str) else optimizer
     return Lane(lr, CATALOGUE.schedule(schedule), record.with_values(hyperparameters))
 
@@ -139,9 +139,9 @@ def execute(spec, folder, watch=lambda status: None, **options):
 
 
 def drawn_in_turns(one, other, place):
-    """What the Batches of two runs have drawn that go on in turns, in pieces of other sizes.
+    """Draw 40 steps from the Batches of two runs in turns, from the second in smaller pieces, and return both.
 
-    ``place``: which part of each draw.
+    ``place``: the part of each draw: 0 for the order, 1 for sizes, 2 for noise.
     """
     first, second = [], []
     for count in (3, 9, 1, 20, 7):

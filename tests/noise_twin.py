@@ -13,10 +13,10 @@ def covariance(sizes):
 
 
 def noise(seed, steps, sizes, spread, weights=0.5):
-    """What ``steps`` gradients g become, weight * g + pull: pulls (steps, dim) and weights (steps,).
+    """Return the noise of ``steps`` gradients g, which become weight * g + pull: pulls (steps, dim), weights (steps,).
 
-    ``sizes``: of the mini-batches of an epoch. ``spread``: deviation of an example's pull, (dim,). An epoch takes a
-    normal number for each number of each mini-batch but the last, which what the others leave over decides.
+    ``sizes``: those of the mini-batches of an epoch. ``spread``: the standard deviation of an example's pull, (dim,).
+    An epoch draws normal numbers for each mini-batch but the last, whose noise makes the epoch's sum zero.
     """
     rng = np.random.default_rng(np.random.SeedSequence((seed, 2)))
     root, spread = np.linalg.cholesky(covariance(sizes)[:-1, :-1]), np.append(spread, weights)

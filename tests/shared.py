@@ -1,4 +1,4 @@
-"""What the workers of a session share: compiled kernels, and what was computed once for all."""
+"""Files that the workers of a test session share: compiled kernels, and results that are computed only once."""
 
 import os
 from collections.abc import Callable

@@ -6,7 +6,7 @@ import numpy as np
 
 SHAPES = ((2, 3), (), (4,), (0, 2), (2, 1, 2))
 STAYS = {0: (4,), 2: (1, 2), 3: (0, 1, 2, 3, 4)}
-"""Which arrays have no gradient, by step."""
+"""The indices of the arrays that have no gradient, by step."""
 COUNT = 5
 
 

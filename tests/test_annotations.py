@@ -24,7 +24,7 @@ def functions(node, prefix="", method=False):
 
 
 def bare(name, tree, method) -> bool:
-    """Whether something lacks an annotation: what it returns (unless it is __init__), or an argument."""
+    """Return True if a function lacks the annotation of an argument, or of its result unless it is __init__."""
     arguments = [*tree.args.posonlyargs, *tree.args.args][method and not is_static(tree) :] + tree.args.kwonlyargs
     arguments += filter(None, (tree.args.vararg, tree.args.kwarg))
     return any(argument.annotation is None for argument in arguments) or (

@@ -70,7 +70,7 @@ def sections(doc):
 
 
 def own_raises(function):
-    """Whether a function's own body says ``raise`` with an error, those of inner functions too."""
+    """Return True if the body of a function, or of a function inside it, raises an error that it names."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError):
@@ -91,7 +91,7 @@ def check_order(doc):
 
 
 def entries(lines):
-    """What a section names: the words before the colons of its least indented lines."""
+    """Return the names in a section: the words before the colons of its least indented lines."""
     return [line.strip().partition(":")[0] for line in lines if re.match(r"    [\w*]", line)]
 
 
@@ -129,7 +129,7 @@ def check_class(kind, doc, example=False):
 
 
 def methods(kind):
-    """What the class has, and what it has from classes of this package that are no public names themselves."""
+    """Yield the attributes of a class, and those from its base classes in this package that are not public names."""
     for each in kind.__mro__:
         if each is kind or (each.__module__.startswith("optbench.") and each.__name__ not in PUBLIC):
             yield from list(vars(each).items())

@@ -35,7 +35,7 @@ UPWARD = {
 
 
 def lint(folder: Path, *options: str) -> subprocess.CompletedProcess:
-    """What lint-imports says in a folder; another process, for it must find that folder's package."""
+    """Run lint-imports in a folder, in another process, because it must find that folder's package."""
     code = "from importlinter.cli import lint_imports_command as main; main()"
     command = [sys.executable, "-c", code, "--no-cache", "--no-logo", *options]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -78,7 +78,7 @@ def test_a_new_room_must_have_a_floor(copied):
 
 
 def plugin_imports(text: str) -> set[str]:
-    """What a plug-in imports of optbench."""
+    """Return the modules of optbench that a plug-in imports."""
     found = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom):

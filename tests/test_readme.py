@@ -52,7 +52,7 @@ def folder(tmp_path_factory):
 
 
 def run(arguments, folder):
-    """What a process of its own prints."""
+    """Run Python in another process, and return its output."""
     places = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = os.environ | {"PYTHONPATH": places, "PYTHONWARNINGS": "error"}
     done = subprocess.run(

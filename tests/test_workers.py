@@ -1,4 +1,4 @@
-"""What the tests stand on: those of a plug-in stay on one worker, and CI does not pass without a kind of proof."""
+"""The test setup itself: tests of one plug-in stay on one worker, and CI fails if a kind of test did not run."""
 
 import os
 import subprocess

@@ -38,7 +38,7 @@ def differences(name):
 
 
 def at_most(share, total):
-    """What a count of `total` with this probability reaches in one of a thousand."""
+    """Return the 99.9% quantile of a binomial count of `total` with probability `share`."""
     return stats.binom.ppf(0.999, total, share)
 
 

@@ -1,4 +1,4 @@
-"""What else differs between two sets of results is named, line by line."""
+"""Differences between two sets of results, other than the compared one, are listed line by line."""
 
 from types import SimpleNamespace
 

@@ -61,7 +61,7 @@ def measures(benchmark):
 
 
 LONG = ("sizes.Report", "sizes.DryRun", "sizes.Growth", "sweeps.FirstStart", "executors.Executors")
-"""Which only CI runs."""
+"""The benchmarks that only CI runs."""
 
 
 def test_every_benchmark_is_run_here():
@@ -213,7 +213,7 @@ def test_a_system_that_cannot_pin_is_no_error(monkeypatch, name):
 
 
 def test_benchmarks_call_public_names_only():
-    """What lies below the package's own names may move; benchmarks of two versions must stay comparable."""
+    """Modules inside the package may move, and benchmarks of two versions must stay comparable."""
     import optbench
 
     for path in sorted((ROOT / "benchmarks").rglob("*.py")):

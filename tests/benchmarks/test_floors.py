@@ -1,4 +1,4 @@
-"""What floors.py counts, by hand; that a floor is the larger of its two times; and the table."""
+"""The counts of floors.py, against counts by hand; a floor as the larger of its two times; and the table."""
 
 import json
 import math

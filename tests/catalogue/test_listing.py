@@ -97,7 +97,7 @@ def test_every_name_has_a_row_with_its_words(catalogue):
 
 
 def test_defaults_are_written_as_they_are_read(catalogue):
-    """What stands beside a name can be typed behind it, and says the same."""
+    """The defaults listed beside a name can be typed in brackets behind it, and give the same record."""
     registries = {registry[:-1]: getattr(catalogue, registry) for kind in KINDS.values() for registry in kind}
     for row in registered(catalogue):
         record = registries[row["kind"]][row["name"]]

@@ -1,4 +1,4 @@
-"""What papers say of their rules: symmetries, special cases that are other rules, and steps in closed form.
+"""Properties of rules that their papers state: symmetries, special cases, and steps in closed form.
 
 Exact equalities are tested as such: signs and powers of two pass through floating-point arithmetic unchanged.
 """

@@ -33,7 +33,7 @@ def write(folder, factor, name="mine"):
 
 
 def moved(plugin):
-    """Where a step from 0 with gradient 1 and rate 1 leads."""
+    """Return the weight after a step from 0 with gradient 1 and learning rate 1."""
     return loader.load_all([plugin]).optimizers[plugin.stem].rule(0.0, 1.0, 1.0)
 
 

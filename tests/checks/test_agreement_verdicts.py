@@ -1,4 +1,4 @@
-"""What is said of two optimizers as a whole: what was compared, on which blocks they differ, and what they report."""
+"""The verdict on two optimizers: the comparisons made, the blocks on which they differ, and the reported weights."""
 
 from dataclasses import dataclass, replace
 

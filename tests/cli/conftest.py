@@ -32,7 +32,7 @@ def run(capsys, monkeypatch, tmp_path):
 
 @pytest.fixture
 def no_gpu(monkeypatch):
-    """What is said to be missing."""
+    """Pretend that there is no GPU driver, and return the message that says so."""
     from optbench.compiler import cuda
 
     monkeypatch.setattr(

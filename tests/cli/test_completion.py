@@ -1,4 +1,4 @@
-"""What a shell is told when somebody presses Tab, asked as the shells ask."""
+"""The completions that a shell gets when the user presses Tab, requested as the shells request them."""
 
 import os
 import shutil

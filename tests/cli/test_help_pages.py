@@ -89,7 +89,7 @@ def test_a_typing_error_gets_the_nearest_word(run, arguments, words):
 
 
 def run_example(run, name):
-    """What writes a file runs in bash, the commands in this process; returns what they printed."""
+    """Run an example: its files are written by bash, its commands run in this process. Returns their output."""
     text = "\n".join(EXAMPLES[name][1]).replace("\\\n", " ")
     files = re.sub(r"^optbench .*$", "", text, flags=re.MULTILINE)
     subprocess.run(["bash", "-euc", files], check=True, env={"PATH": os.environ["PATH"]})

@@ -1,4 +1,4 @@
-"""What a sweep says of how far it is: a bar on a terminal, plain lines elsewhere."""
+"""The progress messages of a sweep: a bar on a terminal, plain lines elsewhere."""
 
 import re
 

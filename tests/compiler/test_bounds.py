@@ -1,4 +1,4 @@
-"""Which versions of numba, numpy and the rest are allowed, and that CI tries the oldest of them."""
+"""The allowed versions of numba, numpy and the other dependencies, of which CI tries the oldest."""
 
 import importlib.metadata
 import subprocess

@@ -24,9 +24,9 @@ def slow_but_for(names, cases):
 
 
 SHOWN = ("asgd", "novograd", "prodigy")
-"""What a kernel may do beside its elements: report another iterate, share slots, sum over blocks or over all."""
+"""Rules whose kernels do more than step elements: report another iterate, share slots, or sum over blocks or all."""
 WHOLE = {*ONE_OF_EACH_KIND, "clip(adam, norm=0.5)"}
-"""Rules of every kind: in both orders, each in both dtypes. Of the others every order, and every dtype."""
+"""Rules of every kind: tested in each order with each dtype. The others: each order with one dtype."""
 
 
 @cache

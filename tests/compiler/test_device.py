@@ -1,4 +1,4 @@
-"""Which device is taken, what is found of CUDA, and what is said where something is missing."""
+"""The choice of the device, the search for CUDA, and the messages if a part of it is missing."""
 
 import ctypes
 import os

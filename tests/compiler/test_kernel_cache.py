@@ -118,7 +118,7 @@ print(json.dumps({"made": made, "compiled": len(compiled.buffer)}))
 
 
 def process(folder, rules=RULES, **environment):
-    """What each rule makes of a gradient of 1, in a new process, and how often numba compiled there."""
+    """Apply each rule to a gradient of 1 in a new process; return the results, and how often numba compiled there."""
     environment = (
         os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder / 'lib'}", "PYTHONDONTWRITEBYTECODE": "1"} | environment
     )
@@ -129,7 +129,7 @@ def process(folder, rules=RULES, **environment):
 
 
 def write_pieces(folder, number):
-    """What the plug-in imports; not beside it, where a change would make it another plug-in."""
+    """Write the module that the plug-in imports; not beside it, for its content would count as part of the plug-in."""
     (folder / "lib").mkdir(exist_ok=True)
     (folder / "lib" / "pieces.py").write_text(PIECES.format(number))
 

@@ -222,7 +222,7 @@ def test_processes_that_mend_at_once(tmp_path):
 
 
 def test_the_command_tells_in_one_line(tmp_path):
-    """Where nothing can be kept: one line on standard error, and the answer all the same."""
+    """If no kernel can be cached, the command prints one line on standard error, and works all the same."""
     (tmp_path / "file").write_text("")
     nowhere = str(tmp_path / "file" / "nowhere")
     places = dict.fromkeys(("NUMBA_CACHE_DIR", "HOME", "XDG_CACHE_HOME"), nowhere)

@@ -1,4 +1,4 @@
-"""What reaches beyond numba's documented interface still does what it is there for."""
+"""The code that uses numba beyond its documented interface still works."""
 
 import ast
 import ctypes
@@ -46,7 +46,7 @@ def imported(tree):
 
 
 def trespasses(text):
-    """What of a module's text reaches into numba: all of numba.cuda.*, too, but not numba.cuda itself."""
+    """Return the undocumented names of numba that a module's text imports, such as numba.cuda.*, not numba.cuda."""
     return [
         name
         for name in imported(ast.parse(text))

@@ -26,7 +26,7 @@ def test_three_wrappers_nest(order):
     path, w, gradients = walk(text, order, reported=True)
 
     class Around:
-        """What a wrapper's twin needs of the twin it goes around."""
+        """The twin of a wrapper around a twin, with the method that another wrapper's twin calls."""
 
         def __init__(self, name, base, values, **own):
             self.name, self.base, self.values, self.own = name, base, values, own

@@ -1,4 +1,4 @@
-"""What a record says about other libraries: how it is read, refused, and combined for a wrapped rule."""
+"""The ``equals`` texts of records, which name equal optimizers of other libraries: parsed, refused and combined."""
 
 import ast
 

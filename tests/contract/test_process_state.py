@@ -1,4 +1,4 @@
-"""What foreign code changes for the whole process, and finds there."""
+"""Settings of the whole process around calls of foreign code, which may change them."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""How many cores there are: of the machine's, those that a container's quota of time keeps busy."""
+"""The number of cores: those of the machine, or fewer if a container's CPU quota allows fewer."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What is said of a data set: its rows, features and target, and a last column that is likely to be no target."""
+"""The description of a data set: rows, features, target, and a warning if its last column is hardly a target."""
 
 import numpy as np
 import pandas as pd

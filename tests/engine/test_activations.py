@@ -1,4 +1,4 @@
-"""What a^[l]{t}(i) names, against the same network written out in NumPy."""
+"""The activations named by a^[l]{t}(i), against the same network written out in NumPy."""
 
 import numpy as np
 import pytest

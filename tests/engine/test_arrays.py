@@ -1,4 +1,4 @@
-"""Where arrays lie: the same numbers give the same bits wherever memory is."""
+"""The alignment of arrays: the same numbers give the same bits at any address."""
 
 import numpy as np
 from toy_problems import bowl

@@ -20,7 +20,7 @@ def lanes_of(optimizer, rates):
 
 
 def given(optimizer, lanes, **settings):
-    """How many run-steps lanes were given, of mini-batches of 32 in epochs of four."""
+    """Return the number of run-steps that lanes copied from others, by default with mini-batches of 32 for 10 steps."""
     values = {"batch_size": 32, "steps": 10} | settings
     cohort = Cohort(problem=problem_of(MLP), optimizer=CATALOGUE.optimizer(optimizer)[0], lanes=lanes, seed=3, **values)
     return sum(part.reused_steps for part in engine_run(cohort).parts)

@@ -1,4 +1,4 @@
-"""What one lane's optimizer or problem raises, or a library writes beside its memory, changes no other lane."""
+"""An exception of one lane's optimizer or problem, or a stray write of a library, changes no other lane."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What arrays a stepper takes: those that lie oddly work, the others are refused in one line that names them."""
+"""The arrays that a stepper accepts: unusual memory layouts work, others are refused in one line that names them."""
 
 import pickle
 
@@ -20,7 +20,7 @@ def unaligned(size):
 
 
 class Tensor:
-    """What is known of another library's tensor on the CPU: it can be detached, and speaks DLPack."""
+    """A stand-in for another library's tensor on the CPU: it can be detached, and supports DLPack."""
 
     def __init__(self, array, device=1, layout="strided", grad=True):
         self.array, self.device, self.layout, self.grad = array, device, layout, grad

@@ -81,7 +81,7 @@ def test_so_it_is_of_every_rule_that_reports_another(rule):
 @pytest.mark.parametrize(("name", "method"), [("lbfgs", "L-BFGS-B"), ("cg", "CG")])
 @pytest.mark.parametrize("steps", [8, 30])
 def test_methods_of_scipy_are_compared_at_the_same_points_by_the_same_formula(name, method, steps):
-    """What they report is the best point so far, here of SciPy's own run on the formula."""
+    """They report the best point so far; expected values come from a run of SciPy itself on the formula."""
     baseline, plain = (cohort(LINEAR, (1.0,), steps, rule, 10**6) for rule in (name, "gd"))
     assert (run(baseline).parts[0].points == run(plain).parts[0].points).all()
     late, losses = [step for step in baseline.evaluated if step >= first_of_tail(steps)], []

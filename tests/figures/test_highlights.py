@@ -37,7 +37,7 @@ def drawn(folder, tables):
 
 
 def best_of(medians: dict) -> pd.DataFrame:
-    """What `field` needs of a table of best configurations, from {problem: {optimizer: median}}."""
+    """Return a table of best configurations, as `highlighted` needs it, from {problem: {optimizer: median}}."""
     rows = [(problem, *pair, 1, 0, 0.0) for problem, part in medians.items() for pair in part.items()]
     return pd.DataFrame(rows, columns=["problem", "optimizer", "median", "place", "failures", "tuning_median"])
 

@@ -1,4 +1,4 @@
-"""What holds for all claims of the lecture: their ids and files, public names only, quick runs and figures."""
+"""Tests of all claims of the lecture: their ids and files, public names only, quick runs and figures."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What the generic tests need to know of each problem beside its record, a file a group.
+"""Data about each problem that the generic tests need beside its record, in one file for each group.
 
 SETTINGS: texts of settings worth testing beside the defaults. FORMULAS: text -> (value of one point, its keywords),
 plain NumPy from the paper; data problems get x and y, too. BAD: texts that must be refused. NOT_ANALYTIC: names

@@ -1,4 +1,4 @@
-"""What saddles and local minima claim: their index, their number, and that nothing lies below the global one."""
+"""The claims about saddles and local minima: their index, their number, and that the global minimum is the lowest."""
 
 import itertools
 from decimal import Decimal, localcontext
@@ -23,7 +23,7 @@ def slope(text, w):
 
 
 def signs(curvature, zero=1e-4):
-    """How many eigenvalues are negative, zero, positive."""
+    """Return the numbers of negative, zero and positive eigenvalues."""
     eigenvalues = np.linalg.eigvalsh((curvature + curvature.T) / 2)
     return (eigenvalues < -zero).sum(), (np.abs(eigenvalues) <= zero).sum(), (eigenvalues > zero).sum()
 

@@ -1,4 +1,4 @@
-"""What is recorded from whom: (key, their name, their settings, our optimizer, our rate, our hyperparameters, blocks).
+"""Recorded reference runs: (key, their name, their settings, our optimizer, our rate, our hyperparameters, blocks).
 
 Settings that are not named are the library's defaults, which is the point: torch's eps 1e-8 (Adagrad 1e-10), optax's
 Adam eps 1e-8 and eps_root 0. Ours are complete. Rows with blocks are on the objective in 10 dimensions; without, on the

@@ -44,7 +44,7 @@ def colored(view):
 
 
 def settings(view):
-    """How many settings the gray field has: its lines end with a gap each."""
+    """Return the number of settings drawn in gray: each of their lines ends with a gap."""
     return sum(text == "" for text in traces(view)[0]["text"] or [])
 
 
@@ -57,7 +57,7 @@ def press(view, name):
 
 
 def place_of(view, x, y):
-    """Where a point of the chart is on the screen."""
+    """Return the position of a point of the chart on the screen, in pixels."""
     view.locator("#explore-chart").scroll_into_view_if_needed()
     return view.evaluate(
         f"(([x, y]) => {{const {{xaxis, yaxis}} = {CHART}._fullLayout, box = {CHART}.getBoundingClientRect();"
@@ -264,7 +264,7 @@ def test_player(chromium, usual):
 
 
 def drawn(view):
-    """What the chart of the paths has in the document: contours, lines and marks, each as the text of its path."""
+    """Return the SVG paths of the contours, lines and marks in the chart of the paths, as text."""
     kinds = {"contours": ".contourlayer path", "lines": ".js-line", "marks": ".points path"}
     texts = "paths => paths.map(path => path.getAttribute('d') + (path.getAttribute('transform') || ''))"
     return {name: view.locator(f"#explore-chart {kind}").evaluate_all(texts) for name, kind in kinds.items()}
@@ -362,7 +362,7 @@ def test_phone(chromium, usual):
 
 
 class Ends(NamedTuple):
-    """Where a part of a picture ends, in pixels."""
+    """The edges of a part of a picture, in pixels."""
 
     top: float
     bottom: float

@@ -1,4 +1,4 @@
-"""Which figures a report has beside those of every sweep, and that each can be drawn."""
+"""The figures that a report has only for some sweeps, and that each of them can be drawn."""
 
 import numpy as np
 import pandas as pd

@@ -13,14 +13,14 @@ TESTS = Path(__file__).parent.parent
 
 
 def environment() -> dict[str, str]:
-    """What a process needs to run kernels in the simulator."""
+    """Return the environment variables for a process that runs kernels in numba's CUDA simulator."""
     path = os.pathsep.join([str(TESTS.parent), str(TESTS)])
     return os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": path}
 
 
 @cache
 def results(name: str) -> dict[str, np.ndarray]:
-    """What ``run`` of simulated/``name``.py gave there."""
+    """Return the arrays that ``run`` of simulated/``name``.py returns in the simulator."""
 
     def simulate(file: Path):
         command = [sys.executable, "-m", "simulated", name, str(file)]

@@ -1,4 +1,4 @@
-"""What a plan knows of eager steps, with plain classes in the place of PyTorch's."""
+"""The plan's facts about eager steps, with plain classes in place of PyTorch's."""
 
 from dataclasses import replace
 

@@ -16,7 +16,7 @@ from optbench.sweeps.run import file_bundle
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """Where files that were received are kept."""
+    """Return the folder in which received files are kept."""
     monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
     return tmp_path / "cache" / "received"
 

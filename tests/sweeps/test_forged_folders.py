@@ -51,7 +51,7 @@ def seal(folder):
 
 
 def content(folder):
-    """What the manifest's JSON says."""
+    """Return the content of the manifest, read from its JSON."""
     text = (folder / "manifest.json").read_text()
     return json.loads(text.partition("\n")[2].removeprefix('"manifest": ')[:-2])
 

@@ -118,7 +118,7 @@ def planned(spec):
 
 
 def named(said, changes):
-    """Whether a refusal names one of the keys, or what it stands for."""
+    """Return True if a refusal names one of the changed keys, a key of a table, or a plug-in."""
     words = {word for key in changes for word in (str(key), str(key).rstrip("s"))}
     return any(word in said for word in words if word) or "key in" in said or "plug-in" in said
 

@@ -32,7 +32,7 @@ KEYS = ["run_id", "cohort_id"]
 
 
 class StandIn:
-    """What optbench.engine.cuda.cohorts offers, with a record of how it was called."""
+    """A stand-in for the module optbench.engine.cuda.cohorts that records its calls."""
 
     def __init__(self):
         self.refused, self.broken = {}, {}

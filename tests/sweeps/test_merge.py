@@ -78,7 +78,7 @@ def test_parts_of_a_grid_are_whole_when_they_are_joined(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_parts_of_which_an_optimizer_cannot_run(tmp_path):
-    """What failed everywhere takes no part in what the later stages are planned from, here as in one sweep."""
+    """An optimizer that fails everywhere is left out when later stages are planned, as in a single sweep."""
     file = tmp_path / "bad.py"
     file.write_text(
         "from optbench import optimizer\n@optimizer(source='a test')\ndef bad(w, g, lr):\n    return w - lr * missing\n"

@@ -1,4 +1,4 @@
-"""What results say of tuned optimizers beside the verdicts: costs, and the best of n trials, against counts by hand."""
+"""Costs of tuned optimizers, and the best of n trials, as methods of results, against counts by hand."""
 
 import numpy as np
 import pandas as pd

@@ -29,7 +29,7 @@ class Killed(BaseException):
 
 
 def attempt(do: Callable[[], object], rng: random.Random, monkeypatch, killed: float = 0.4) -> bool:
-    """Whether ``do`` came to its end: with probability ``killed`` it ends before one of the files it writes."""
+    """Call ``do``, with probability ``killed`` killed before it writes one of its files; return True if it finished."""
     left = rng.randrange(FIRST, REPLACED) if rng.random() < killed else 10**9
     replace = os.replace
 

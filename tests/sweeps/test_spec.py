@@ -249,7 +249,7 @@ def test_plugins_of_a_file_are_relative_to_it(tmp_path, monkeypatch):
 
 
 def test_a_spec_kept_elsewhere_names_the_same_plugin_files(tmp_path, monkeypatch):
-    """What a sweep leaves in its folder runs again from there, wherever its plug-ins were given from."""
+    """The spec that a sweep writes into its folder finds its plug-ins, whose paths were relative to another folder."""
     (tmp_path / "results").mkdir()
     monkeypatch.chdir(tmp_path)
     spec = merge(BASE, {"plugins": ["mine.py"]})

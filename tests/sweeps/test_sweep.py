@@ -1,4 +1,4 @@
-"""What a sweep's tables hold, against formulas, counting by hand, and `optbench.minimize`."""
+"""The content of a sweep's tables, against formulas, counts by hand, and `optbench.minimize`."""
 
 import itertools
 from functools import cache

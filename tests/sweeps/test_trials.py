@@ -227,7 +227,7 @@ def test_rates_that_nobody_chose_for_an_optimizer_are_told_beside_others(tmp_pat
     ("rule", "other"), [("adamw", "torch:AdamW"), ("heavy_ball", "torch:SGD(momentum=[0.8, 0.9])")]
 )
 def test_a_rule_and_its_equal_in_pytorch_try_the_same(catalogue, rule, other):
-    """What takes the same steps is not to be told apart by where it was tuned."""
+    """Optimizers that take the same steps are tuned with the same trials."""
     ours = rule if rule == "adamw" else f"{rule}(beta1=[0.8, 0.9])"
     made = make(catalogue, optimizers=[ours, other])
     first, second = ([(lane.lr, lane.schedule.text, *lane.hyperparameters.values()) for lane in each.cohort.lanes]

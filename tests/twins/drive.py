@@ -1,4 +1,4 @@
-"""How a twin is written and followed: a generator, which hands out where it is and is sent what it needs.
+"""The way to write and run a twin: a generator, which yields its point and is sent what it needs there.
 
     @twin
     def gd(w):

@@ -14,7 +14,7 @@ from optbench.contract.search import parse_range
 from optbench.wording.answers import answer_of, edge_texts, limits_of, measure_text, setting_texts
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
-"""How many times worse each optimizer is than adam."""
+"""The factor by which each optimizer is worse than adam."""
 
 
 def planted(optimizers, spread=0.05, blocks=8, problems=("p", "q"), failing=()):

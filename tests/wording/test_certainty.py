@@ -1,4 +1,4 @@
-"""How sure, at what cost, and who is first as a table: on tables with planted winners and costs counted by hand."""
+"""Sentences on certainty and costs, and the table of winners: on tables with planted winners and costs by hand."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What is told about eager optimizers and problems, from made-up tables."""
+"""Sentences about eager optimizers and problems, from made-up tables."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""What is said where suboptimalities end at the floor, or lie below the stated minimum."""
+"""Sentences about suboptimalities that end at the floor, or lie below the stated minimum."""
 
 import numpy as np
 import pytest
