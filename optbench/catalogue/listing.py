@@ -32,7 +32,7 @@ PARTS = {
 
 
 def registries(kind: str) -> tuple[str, ...]:
-    """The catalogue's registries that ``kind`` stands for: one of KINDS or PARTS, also a single one, ``wrapper``.
+    """Return the registries of the catalogue for ``kind``: one of KINDS or PARTS, also in the singular (``wrapper``).
 
     Data sets have none. Raises OptbenchError, with the nearest kind, for another word.
     """
@@ -116,7 +116,7 @@ def values_text(values: Mapping) -> str:
 
 
 def markdown(catalogue: Catalogue) -> str:
-    """The tables of reports/catalogue.md: one for each registry, with name, formula and defaults, and what is tuned."""
+    """Return the tables of reports/catalogue.md, one for each registry: name, formula, defaults and search space."""
     parts = []
     for kind in KINDS:
         table = rows(catalogue, kind)

@@ -25,7 +25,7 @@ _DEAR = (ast.Pow, ast.Mod, ast.Div, ast.FloorDiv)
 
 @dataclass(frozen=True, eq=False)
 class Hoisted:
-    """Such a rule; ``rest(w, g, *slots, lr, *scalars, *constants)`` returns what the rule does."""
+    """The two parts of a rule; ``rest(w, g, *slots, lr, *scalars, *constants)`` returns the same as the rule."""
 
     first: Callable
     """Takes ``names``, arguments of the rule, and returns the constants: a tuple, or a number where there is one."""
@@ -37,13 +37,13 @@ class Hoisted:
 
 @cache
 def hoist(record: Optimizer) -> Hoisted | None:
-    """The two parts of a rule; None where nothing dear is constant, or where it is more than assignments."""
+    """Split a rule into its two parts; None if no costly expression is constant, or if it is not `is_plain`."""
     return _hoist(record, record.rule, *inlined(record.rule, f"optimizer {record.name}"))
 
 
 @cache
 def hoist_sum(record: Optimizer, function: Callable) -> Hoisted | None:
-    """The two parts of what a rule adds up over parameters, whose ``rest`` takes the function's arguments first."""
+    """Split a function that a rule sums over parameters; ``rest`` takes the function's arguments, then constants."""
     return _hoist(record, function, *inlined(function, f"optimizer {record.name}"))
 
 
@@ -66,14 +66,14 @@ def _hoist(record: Optimizer, home: Callable, tree: ast.FunctionDef, scope: dict
 
 
 class _Parts:
-    """The statements of both parts, which grow as a rule's are taken in order."""
+    """The statements of both parts, to which the statements of a rule are added in order."""
 
     def __init__(self, arguments: list[str], varying: set[str]):
         self.local, self.varying = set(arguments), set(varying)
         self.version: dict[str, str] = {}
         """The new name of each constant by its old one, which the rule may assign again."""
         self.known: dict[str, str] = {}
-        """The text of a constant expression -> its name."""
+        """The name of each constant expression, by its text."""
         self.first: list[ast.stmt] = []
         self.rest: list[ast.stmt] = []
         self.dear = False
@@ -163,6 +163,7 @@ def _one_by_one(node: ast.stmt) -> list[ast.stmt]:
 
 
 def _is_dear(value: ast.expr) -> bool:
+    """Return True for an expression with a call, a power, a division or a remainder."""
     return any(
         isinstance(node, ast.Call) or (isinstance(node, ast.BinOp) and isinstance(node.op, _DEAR))
         for node in ast.walk(value)
@@ -170,7 +171,7 @@ def _is_dear(value: ast.expr) -> bool:
 
 
 def _loads(nodes: list) -> set[str]:
-    """The names that are read."""
+    """Return the names that some nodes of a syntax tree read."""
     return {
         node.id
         for each in nodes
@@ -194,9 +195,9 @@ def _function(
 
 
 def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
-    """The tree of a rule, and the names that it sees, with the rule inside put in place of its call.
+    """Return the syntax tree of a rule and its global names, with the inner rule of a wrapper in place of its call.
 
-    Only a rule of assignments is: the call stays where the inner one branches. A rule may be wrapped more than once.
+    The call stays if the inner rule is not `is_plain`, for example branches. A rule may be wrapped more than once.
     """
     tree, scope = _SpelledOut().visit(definition(rule, owner)), dict(rule.__globals__)
     if "_inner" not in scope or not any(map(_calls_inner, tree.body)):
@@ -245,7 +246,7 @@ def _names_inside(inner: ast.FunctionDef, values: list[ast.expr]) -> dict[str, s
 
 
 def _names_of_its_file(inner: ast.FunctionDef, inner_scope: dict, tree: ast.FunctionDef, scope: dict) -> dict[str, str]:
-    """New names for what means something else outside; adds to ``scope`` what the inner rule sees of its own file."""
+    """Return new names for the inner rule's globals that mean something else outside, and add them to ``scope``."""
     arguments = {argument.arg for argument in inner.args.args}
     outside = {argument.arg for argument in tree.args.args} | _used(tree, ast.Store)
     names = {}
@@ -262,7 +263,7 @@ def _used(tree: ast.FunctionDef, context: type) -> set[str]:
 
 
 class _SpelledOut(ast.NodeTransformer):
-    """``a += b`` as ``a = a + b``."""
+    """Rewrites ``a += b`` as ``a = a + b``."""
 
     def visit_AugAssign(self, node):
         if not isinstance(node.target, ast.Name):

@@ -100,11 +100,11 @@ class Writer:
         self.called: dict[str, Callable] = {"_rule": record.rule}
 
     def function(self) -> FunctionType:
-        """The kernel as a function to be compiled."""
+        """Return the kernel as a Python function, which is still to be compiled."""
         return self.compile(ThreadUpdateArguments if self.order == "thread" else self.contract, self._body())
 
     def compile(self, contract: type, body: list[str]) -> FunctionType:
-        """The function of these lines, which takes the fields of a named tuple of contracts.py."""
+        """Return the function with these lines as its body; its arguments are the fields of ``contract``."""
         text = "\n".join([f"def NAME({names(contract)}):", *body])
         return compile_tree(
             text,
@@ -132,7 +132,7 @@ class Writer:
         return self.lines
 
     def first_of_lanes(self) -> None:
-        """Lines with the powers of all lanes, and the rows of what is constant along the parameters."""
+        """Add lines that compute the powers of all lanes, and name the rows of values equal for all parameters."""
         if self.power_names:
             self.add(1, "for r in range(w.shape[1]):")
             self.powers(2)
@@ -143,7 +143,7 @@ class Writer:
                 self.add(1, f"_c{i} = scalars[{i}]")
 
     def constants(self, at: int) -> None:
-        """Lines that read what is constant along the parameters; ``at``: their level of indentation, as below."""
+        """Add lines that read the values which are the same for all parameters; ``at``: their level of indentation."""
         for i in range(len(self.power_names)):
             self.add(at, f"_p{i} = powers[{i}, r]")
         for i, name in enumerate(self.rows):
@@ -176,7 +176,7 @@ class Writer:
         self._keep_shared(at)
 
     def call_of_rule(self, at: int) -> str:
-        """Add lines that compute what is dear and the same for all parameters. Return the call of the rule."""
+        """Add lines that compute costly values which are the same for all parameters, and return the rule's call."""
         record, parts = self.record, hoisting.hoist(self.record)
         values = [*map(self.value, ("w", "g", *record.slots, "lr", *record.scalars))]
         if parts is None:
@@ -185,9 +185,9 @@ class Writer:
         return f"{self.helper(parts.rest)}({', '.join(values)})"
 
     def term(self, at: int, function: Callable, first: int) -> tuple[str, int]:
-        """Add such lines of what a rule adds up, whose constants are those from ``first`` on of the group's.
+        """Add lines that compute the costly constants of a summed function; first: the number of those kept before.
 
-        Return the call of the function, and how many constants there are.
+        Returns the call of the function, and the number of its constants.
         """
         values, parts = [*map(self.value, arguments(function))], hoisting.hoist_sum(self.record, function)
         if parts is None:
@@ -196,9 +196,9 @@ class Writer:
         return f"{self.helper(parts.rest)}({', '.join(values)})", parts.count
 
     def _constants_of(self, at: int, parts: hoisting.Hoisted, made: list[str], first: int) -> list[str]:
-        """Lines that compute constants under these names, and what stands for them in a line of an element.
+        """Add lines that compute constants under the names ``made``; return the text of each in an element's line.
 
-        Of all that are kept they are those from ``first`` on.
+        first: the number of constants that are kept before these.
         """
         function = self.helper(parts.first)
         call = f"{function}({', '.join(map(self.value, parts.names))})"
@@ -217,11 +217,11 @@ class Writer:
     # The pieces; ``@`` in a line stands for the place of the element. GPU kernels are put together of some of them.
 
     def add(self, at: int, line: str) -> None:
-        """One line."""
+        """Append a line of code at indentation level ``at``."""
         self.lines.append("    " * at + line)
 
     def _loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
-        """Lines for every element."""
+        """Add a loop over the elements from ``first`` to ``last`` with these lines, in which ``@`` is the index."""
         if self.flat:
             self.add(at, f"for i in range({first}, {last}):")
             place, at = "i", at + 1
@@ -268,7 +268,7 @@ class Writer:
         return f"_c{self.rows.index(name)}{lane}"
 
     def helper(self, function: Callable, other: Translator | None = None) -> str:
-        """The name, in the kernel, of a compiled function."""
+        """Compile a function that the kernel calls, and return its name in the kernel."""
         compiled, key = (other or self.scalar).translate(function, self.owner)
         label = f"_f{len(self.namespace)}"
         self.namespace[label], self.called[label] = compiled, function
@@ -276,7 +276,7 @@ class Writer:
         return label
 
     def _sum(self, at: int, stages: Mapping, first: str, last: str) -> None:
-        """Sums of scalar functions; those that need no other's result share a loop."""
+        """Add the loops that sum scalar functions over elements; sums that do not depend on each other share a loop."""
         for taken in together(stages):
             lines: list[str] = []
             count = 0
@@ -305,7 +305,7 @@ class Writer:
         self.add(at, f"{transform}({', '.join([block, memory, *rest])})")
 
     def row_of(self, slot: str, fresh: bool) -> str:
-        """The row of a shared slot in ``scalars``: the values of a block, then the fresh ones."""
+        """Return the index expression of a shared slot's row in ``scalars``; fresh: of its value in the next step."""
         count = len(self.record.shared)
         j = len(self.rows) + self.record.shared.index(slot) + (count if fresh else 0)
         return f"{j} + {2 * count} * b" if self.record.by_block else f"{j}"

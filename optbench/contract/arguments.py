@@ -101,8 +101,8 @@ def _adapter(kind: Any) -> TypeAdapter:
 def check(kind: Any, value: Any, head: str, error: type[OptbenchError] = OptbenchError) -> Any:
     """Validate a value by a type.
 
-    ``kind``: a type that pydantic knows, such as Real. ``head``: the begin of the message, up to the value: ``"lr="``,
-    ``"optimizer adam: source="``. Raises OptbenchError: pydantic refuses it.
+    ``kind``: a type that pydantic knows, such as Real. ``head``: the beginning of an error's message, up to the value,
+    such as ``"lr="``. Returns the value, converted to the type. Raises ``error`` if pydantic refuses it.
     """
     try:
         return _adapter(kind).validate_python(value)
@@ -115,8 +115,8 @@ def check(kind: Any, value: Any, head: str, error: type[OptbenchError] = Optbenc
 def refusal(error: ValidationError, head: str, known: Mapping[str, Iterable[str]] | None = None) -> str:
     """Word the first error of pydantic in one line.
 
-    ``head``: as for :func:`check`; empty where the value's place in the model is its name. ``known``: the valid keys of
-    each part of a model, for the nearest one to an unknown key.
+    ``head``: as for :func:`check`; "" if the value is named by its place in a model. ``known``: the valid keys of each
+    part of a model, from which the message suggests the nearest one to an unknown key.
     """
     first = min(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
     place, kind = [str(part) for part in first["loc"] if part != "[key]"], first["type"]

@@ -197,7 +197,7 @@ def required(owner: str, library: Library, target: Callable) -> list[str]:
 
 
 def others(record: Eager) -> dict[str, Any]:
-    """Return the arguments besides its numbers and its rate."""
+    """Return the arguments, with their defaults, that are neither the learning rate nor numeric hyperparameters."""
     taken = {record.rate, *record.hyperparameters, *record.tuples}
     every = _parameters(record.name, record.library, record.target) | dict(record.options)
     return {key: default for key, default in every.items() if key not in taken}
@@ -222,6 +222,10 @@ def _record(
     source: str,
     options: Mapping[str, Any],
 ) -> Eager:
+    """Build the record of an optimizer of a library: its arguments and their defaults, changed by ``options``.
+
+    Raises PluginError if it has no learning rate, or lacks an argument or a value.
+    """
     label = name or f"{library}:{getattr(target, '__name__', '')}"
     owner = f"optimizer {label}"
     parameters = _parameters(owner, library, target)
@@ -258,7 +262,7 @@ def _record(
 
 
 def _parameters(owner: str, library: Library, target: Any) -> dict[str, Any]:
-    """Return the arguments with their defaults, without the first one of a class: the parameters to optimize."""
+    """Return the arguments of an optimizer with their defaults, without a class's first one, the parameters."""
     if library == "optax" and hasattr(target, "update") and not callable(target):
         raise PluginError(
             f"{owner}: target is a transformation whose rate is fixed; it must be a function of learning_rate that "

@@ -87,17 +87,17 @@ class Lanes(Protocol):
         """Evaluate all lanes at the inner points and now; ``has_stepped``: whether there is a loss and a gradient."""
 
     def freeze(self, fell: np.ndarray | None = None) -> None:
-        """Put the lanes that are no longer alive aside.
+        """Stop the lanes that are no longer alive, and keep their weights.
 
-        fell: (runs,): at which point of the last evaluation a lane was found diverged; -1 where it was not.
+        fell: (runs,): the index of the point in the last evaluation at which a lane was found diverged; -1 if not.
         """
 
     def weights(self) -> np.ndarray:
-        """Return what is reported, (runs, dim); of dead lanes when they stopped."""
+        """Return the reported weights, (runs, dim); of stopped lanes those at their stop."""
 
 
 def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
-    """Return the largest losses (runs,) that are no divergence, of runs that began at the losses ``first``."""
+    """Return the loss of each run (runs,) above which it counts as diverged; first: the losses at the start."""
     minimum = problem.minimum
     return minimum + DIVERGENCE_FACTOR * np.maximum(first - minimum, max(1.0, abs(minimum)) / DIVERGENCE_FACTOR)
 
@@ -113,7 +113,7 @@ class Runner:
         self._evaluation_seconds = 0.0
 
     def run(self, points: np.ndarray, clock: Clock) -> Outcome:
-        """Run to the last of ``points`` (steps, from 0), or to the clock's end, or until every lane has diverged."""
+        """Run to the last of ``points`` (step numbers, from 0), or until the clock is late or all lanes diverged."""
         lanes, done, last, chunk = self.lanes, 0, int(points[-1]), _FIRST_CHUNK
         most = max(1, _CHUNK_NUMBERS // max(lanes.numbers_per_step, len(self.rates.schedules)))
         pending = points[1:].tolist()
@@ -145,14 +145,14 @@ class Runner:
         return self._outcome(done)
 
     def _count_passed(self, pending: Sequence[int], done: int, end: int) -> int:
-        """Return how many points of evaluation the next call may pass: one where its schedules may yet fail."""
+        """Return how many points of ``pending`` the next call may pass; at most one if its schedules may still fail."""
         sure, most = 0, 1
         if pending[0] < end and self.lanes.max_snapshots > 1:
             sure, most = min(end, done + self.rates.known(done)), self.lanes.max_snapshots
         return max(int(pending[0] <= end), min(bisect_right(pending, sure), most))
 
     def _evaluate(self, points: np.ndarray, before: int) -> None:
-        """Append the evaluations at these points, all after step ``before`` or equal to it, and find divergence."""
+        """Evaluate at these points, none before step ``before``, keep the results, and stop lanes that diverged."""
         begin, lanes = time.perf_counter(), self.lanes
         going, alive = self._going(points, before), np.count_nonzero(lanes.alive)
         evaluation = lanes.evaluate(bool(points[0] > 0))
@@ -182,6 +182,7 @@ class Runner:
         return (self.lanes.alive | (died > before)) & ((died == 0) | (points[:, None] < died))
 
     def _failures(self) -> tuple[str, ...]:
+        """Return for each lane the message of its schedule's failure, or else of its optimizer's; "" for none."""
         if not any(self.rates.failures):
             return self.lanes.failures
         pairs = zip(self.rates.failures_of_lanes, self.lanes.failures, strict=True)

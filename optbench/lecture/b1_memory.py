@@ -24,7 +24,10 @@ value of the series, 800 bytes."""
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """The pickled sizes of a streaming average and of the last 1 / (1 - beta) values, and whether the bits agree."""
+    """Return the pickled sizes of a streaming average and of the last 1 / (1 - beta) values, in bytes an element.
+
+    `differ` counts the values that are not bit for bit those of the array function `ewa`.
+    """
     steps = 200 if budget.quick else 1000
     thetas = np.random.default_rng(SECOND_SEED).standard_normal((steps, _ELEMENTS))
     rows = []
@@ -42,7 +45,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
-    """The saving at the last step, beta by beta; whether the state grows; and the values that differ."""
+    """Measure the saving at the last step for each beta, the growth of the state, and the values that differ."""
     memory = tables["memory"]
     last = memory[memory["step"] == memory["step"].max()].set_index("beta")
     saving = last["window_bytes"] / last["ewa_bytes"]
@@ -64,7 +67,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Bytes an element against the window."""
+    """Draw the bytes per element against the window."""
     memory = tables["memory"]
     last = memory[memory["step"] == memory["step"].max()]
     with drawing.styled():

@@ -115,6 +115,7 @@ def _task(ahead: int) -> str:
 
 
 def _lost(squares, usual: int) -> float:
+    """Return by what share the error with the beta at index ``usual`` exceeds the least; squares: errors by beta."""
     return float(np.sqrt(squares[usual] / squares.min()) - 1)
 
 

@@ -356,7 +356,7 @@ def _turns(cells: pd.DataFrame) -> np.ndarray:
 
 
 def _within_limit(cells: pd.DataFrame, bands: dict[str, list[Band]]) -> np.ndarray:
-    """Return (cells,) bool: the cells whose numbers fit the page, in their turns; at least one."""
+    """Return (cells,) bool: True for the first cells by `_turns`, as many as fit into the page, and at least one."""
     numbers = np.array([sum(3 * len(parts[place].step) for parts in bands.values()) for place in range(len(cells))])
     order = np.argsort(_turns(cells), kind="stable")
     kept = np.zeros(len(cells), dtype=bool)
@@ -366,7 +366,7 @@ def _within_limit(cells: pd.DataFrame, bands: dict[str, list[Band]]) -> np.ndarr
 
 
 def _by_cell(table: pd.DataFrame, cells: pd.DataFrame) -> list[Band]:
-    """Return the band of each cell."""
+    """Split a table of bands into one for each cell."""
     place = pd.MultiIndex.from_frame(cells[CELL]).get_indexer(pd.MultiIndex.from_frame(table[CELL]))
     order = np.argsort(place, kind="stable")
     clocks = [table[name].to_numpy()[order] for name in ("step", "epoch", "samples")]
@@ -396,7 +396,10 @@ def _axes(cells: pd.DataFrame, bands: list[Band]) -> tuple[list[dict], list[int]
 
 
 def _values(band: Band, axis: Band, minimum: float | None) -> list[list]:
-    """Return medians, lower and upper ends at the steps of `axis`; no lists where there is nothing."""
+    """Return three lists, medians, lower and upper ends, at the steps of `axis`; [] if the band is empty.
+
+    minimum: a number to subtract from them, the problem's minimum for a training loss; None to subtract nothing.
+    """
     if not len(band.step):
         return []
     numbers = band.numbers

@@ -16,7 +16,7 @@ from optbench.engine.parameter_arrays import ArrayList, OneArray, check_dense, c
 
 
 def gpu_view(name: str, x: Any) -> Any:
-    """Return a device array of numba of x's memory, C-contiguous, float32 or float64. Raises OptbenchError."""
+    """Return a numba device array that shares x's memory; raise OptbenchError unless it is contiguous float32 or 64."""
     check_dense(name, x)
     try:
         x = detached(x)
@@ -36,6 +36,7 @@ def gpu_view(name: str, x: Any) -> Any:
 
 
 def _is_on_gpu(x: Any) -> bool:
+    """Return True for a GPU array of numba, CuPy or PyTorch."""
     return hasattr(x, "__cuda_ndarray__") or hasattr(x, "__cuda_array_interface__")
 
 
@@ -53,6 +54,7 @@ class GpuList(ArrayList):
     """Arrays of any shapes on a GPU."""
 
     def view(self, name: str, x: Any) -> Any:
+        """Return `gpu_view` of an array that is not read-only; raise OptbenchError for others."""
         interface = getattr(detached(x), "__cuda_array_interface__", {"data": (0, False)})
         if interface["data"][1]:
             raise OptbenchError(f"{name} is read-only, and would have to be changed in place")
@@ -67,6 +69,7 @@ class GpuList(ArrayList):
         return array.reshape(1, size) if size else np.empty((1, 0), array.dtype)
 
     def bounds(self, array: Any) -> tuple[int, int]:
+        """Return the address of the array's first byte, and that behind its last one."""
         first = self.address(array)
         return first, first + array.nbytes
 
@@ -75,6 +78,7 @@ class GpuList(ArrayList):
         return interface["data"][0] if interface else array.ctypes.data  # in the simulator they are NumPy's
 
     def overlap(self, one: Any, other: Any) -> bool:
+        """Return True: contiguous arrays with overlapping bounds share elements."""
         return True
 
     def gradient(self, name: str, x: Any) -> Any:
@@ -94,7 +98,7 @@ class GpuList(ArrayList):
 
 
 def gpu_arrays(w: Any, blocks: Any) -> ArrayList | OneArray:
-    """Return one array on a GPU, or a list, as kernels take them. Raises OptbenchError."""
+    """Return the weights ``w``, a GPU array or a list of them, as kernels need them; raise OptbenchError for others."""
     if _is_on_gpu(detached(w)):
         return GpuArray(w, blocks)
     if isinstance(w, np.ndarray):

@@ -27,7 +27,7 @@ class CohortFailed(Exception):
 
 
 Result = tuple[bytes | CohortFailed, ...]
-"""Of each cohort of a job, in order, the content of its file, or why there is none."""
+"""For each cohort of a job, in order, the content of its file, or the reason why there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Job:
 
     cohorts: tuple[PlannedCohort, ...]
     note: str = ""
-    """Why the CPU runs what a GPU was asked for."""
+    """The reason why these run on the CPU though a GPU was requested; "" otherwise."""
 
     @property
     def device(self) -> str:
@@ -48,7 +48,7 @@ class Job:
 
     @cached_property
     def cost(self) -> float:
-        """The plan's weight of the work, about nanoseconds."""
+        """The work as the plan estimates it, about nanoseconds."""
         return sum(each.cost for each in self.cohorts)
 
     def run(

@@ -25,12 +25,12 @@ _PROVENANCE: dict[str, Callable[[Any], bool]] = {
 
 
 def schema_of(table: str) -> pa.Schema:
-    """Return the schema of a table's fixed columns."""
+    """Return the Arrow schema of the fixed columns of a table such as "runs", without metrics and hyperparameters."""
     return pa.schema([(column.name, _TYPES[column.kind]) for column in TABLES[table]])
 
 
 def check_schema(table: str, schema: pa.Schema) -> None:
-    """Raise OptbenchError where a column of that table is missing, stands twice, or has a type that it cannot have."""
+    """Raise OptbenchError if a schema lacks a column of that table, has one twice, or has one of a wrong type."""
     needed = {column.name for column in TABLES[table] if not column.optional}
     if missing := sorted(needed - set(schema.names)):
         raise OptbenchError(f"the column {missing[0]!r} is missing")
@@ -54,7 +54,7 @@ def check_schema(table: str, schema: pa.Schema) -> None:
 
 
 def check_cohort(table: str, schema: pa.Schema) -> None:
-    """Raise OptbenchError where a cohort's table has other types than all others, with which it is joined."""
+    """Raise OptbenchError if a cohort's table cannot be joined with the others: it must have all columns and types."""
     check_schema(table, schema)
     if missing := [column.name for column in TABLES[table] if column.name not in schema.names]:
         raise OptbenchError(f"the column {missing[0]!r} is missing")
