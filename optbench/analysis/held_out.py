@@ -88,7 +88,7 @@ def held_out_at(table: Coded, count: np.ndarray | int) -> HeldOut:
 
 
 def _draw(table: Coded, count: np.ndarray | int) -> np.ndarray:
-    """(cells,) the variance of y at the best of `count` trials by which ones are drawn, all blocks taken together."""
+    """Return the variance of y, (cells,), that comes from which `count` trials are drawn, over all blocks together."""
     means = []
     for used in (table.stage == 0, table.stage == 2):
         used = used & ~table.cut

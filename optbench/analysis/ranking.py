@@ -53,7 +53,7 @@ def rankings_without(
 
 
 def tuned_values(sides: Sides, confidence: float = 0.95) -> pd.DataFrame:
-    """Return one row for each cell: the value after tuning with all its trials, with the t interval over blocks."""
+    """Return one row for each cell, a problem with a level: its value after tuning, with the t interval over blocks."""
     y = row_medians(sides.full.y)
     effect = trimmed_means(y, confidence)
     there = ~np.isnan(sides.full.y)
@@ -77,7 +77,7 @@ def critical_difference(levels: int, problems: int, confidence: float = 0.95) ->
 
 
 def _ranked(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence: float) -> pd.DataFrame:
-    """The ranking that the verdicts of pairs and the values of cells give."""
+    """Return the ranking that follows from the verdicts of pairs and the values of cells (`tuned_values`)."""
     names = ["problem", of]
     both = _both_ways(pairs).rename(columns={"a": of})
     ahead = np.sign(np.nan_to_num(np.log(both["ratio"]))) / 2 + 0.5

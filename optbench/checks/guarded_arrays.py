@@ -49,13 +49,16 @@ class Guarded:
 
     @cached_property
     def code(self) -> ProblemCode:
+        """The compiled functions of the problem."""
         return ProblemCode(self.problem, self.dtype)
 
     def _set(self, w):
+        """Set the weights of all runs, and note them as the input that must not change; w: (dim,) or (runs, dim)."""
         self.view["w"][...] = w if self.single else np.broadcast_to(w, (self.runs, self.problem.dim)).T
         self.inputs["w"] = self.view["w"].copy()
 
     def _rest(self):
+        """Return the arguments that `value_and_gradient` and `evaluate` have in common, behind their outputs."""
         return [self.view[name] for name in ("x", "y", "constants", "layout", "work")]
 
     def value_and_gradient(self, w=None):
@@ -67,7 +70,7 @@ class Guarded:
         return self.view["f"].copy(), g.copy()
 
     def evaluate(self) -> np.ndarray:
-        """Return loss and metrics, (1 + metrics, runs)."""
+        """Return loss and metrics at the current weights, (1 + metrics, runs)."""
         self.code.evaluate(self.view["w"], self.view["out"], *self._rest())
         return (self.view["out"].T if self.single else self.view["out"]).copy()
 

@@ -99,10 +99,10 @@ class Criterion(Protocol):
 
     @property
     def thresholds(self) -> tuple[str, ...]:
-        """All its thresholds as the sentence writes them."""
+        """All thresholds, as the sentence writes them."""
 
     def judge(self, cells: Mapping) -> tuple[str, str]:
-        """Return (verdict, what it depends on or what is undecided) of a `Measured`'s cells."""
+        """Return the verdict on the cells of a `Measured`, and what it depends on, or what is undecided, in words."""
 
 
 @dataclass(frozen=True)
@@ -114,19 +114,19 @@ class Budget:
 
 
 def fresh_seeds(count: int, first: int = FIRST_SEED) -> range:
-    """Return the first ``count`` of the seeds that report."""
+    """Return ``count`` seeds from ``first`` on, for values that are reported."""
     return range(first, first + count)
 
 
 def split_seeds(tuning: int, reporting: int, first: int = FIRST_SEED) -> tuple[list[int], list[int]]:
-    """Return seeds to choose rates on, and others to report on them."""
+    """Return seeds to choose learning rates on, and other seeds to report values on."""
     seeds = list(fresh_seeds(tuning + reporting, first))
     return seeds[:tuning], seeds[tuning:]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One sentence, the experiment that tries it, and the criterion stated before the number.
+    """A sentence, the experiment that tests it, and the criterion, which was stated before the measurement.
 
     id: `A3`; a claim of several parts may be split, `A3.1`. caption: what the figure shows.
     experiment: Budget -> tidy tables by name, through the package's public API.
@@ -153,7 +153,7 @@ class Claim:
         return self.id[0]
 
     def judged(self, tables: Mapping[str, pd.DataFrame]) -> Verdict:
-        """Return the verdict on tables."""
+        """Return the verdict on the tables of the experiment: they are measured, and the criterion judges."""
         measured = self.measure(dict(tables))
         verdict, on = self.criterion.judge(measured.cells)
         kind = NUMBER if measured.exact and self.criterion.kind == ESTIMATE else self.criterion.kind
@@ -176,7 +176,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim that was tried: its verdict, or the `error` that kept it from one."""
+    """A claim after its experiment: the verdict, or the `error` that prevented one."""
 
     claim: Claim
     verdict: Verdict | None
@@ -192,7 +192,7 @@ class Outcome:
         return f"figures/{self.claim.id}"
 
     def command(self, program: str) -> str:
-        """Return the command that makes it anew."""
+        """Return the command that tests the claim again."""
         return f"{program} {self.claim.id}{' --quick' if self.quick else ''}"
 
 

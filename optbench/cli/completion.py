@@ -108,7 +108,7 @@ def _typed(ctx: typer.Context, name: str) -> list[str]:
 
 
 def folder_or_optimizer(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete what ``compare`` takes behind its first folder: an optimizer of that folder, or another folder."""
+    """Complete an argument of ``compare`` after the first folder: an optimizer of that folder, or another folder."""
     given = _typed(ctx, "targets")
     if not given:
         return []

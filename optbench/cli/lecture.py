@@ -61,7 +61,7 @@ def lecture(
 
 
 def show_claims(ids: Sequence[str]) -> None:
-    """Print the id, the sentence and the criterion of each claim, wrapped also where it goes to a file."""
+    """Print the id, the sentence and the criterion of each claim, wrapped even if the output is a file."""
     from optbench.claims.criterion import RULE
     from optbench.lecture import select
 
@@ -75,7 +75,7 @@ def show_claims(ids: Sequence[str]) -> None:
 
 
 def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -> None:
-    """Try the claims, print the table. Raises OptbenchError, after it, where one could not run."""
+    """Test the claims and print the table of outcomes; then raise OptbenchError if one of them could not run."""
     from rich.text import Text
 
     from optbench.claims.page import summary
@@ -102,6 +102,7 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table:
+    """Return the table to print: for each claim its verdict, the measured effect, what it depends on, and seconds."""
     from rich.table import Table
     from rich.text import Text
 

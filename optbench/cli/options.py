@@ -37,7 +37,7 @@ def flag(name: str, help: str, group: str) -> Any:
 
 
 def check_folder(out: str) -> None:
-    """Raise OptbenchError where ``--out`` is empty."""
+    """Raise OptbenchError if ``--out`` is empty."""
     if not out.strip():
         raise OptbenchError("--out must name a folder")
 
@@ -49,6 +49,7 @@ class TakesNumbers(groups.Command):
     """
 
     def parse_args(self, ctx, args):
+        """Repeat an option's name before each further number, so that click takes them all, then parse as usual."""
         repeatable = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
         spelled, option = [], None
         for part in args:
@@ -63,7 +64,7 @@ class TakesNumbers(groups.Command):
 
 
 def numbers(name: str, texts) -> list[float]:
-    """Return the numbers of an option typed in any of these forms, without duplicates. Raises OptbenchError."""
+    """Return the numbers of an option from its texts, each a list with commas, without duplicates; or OptbenchError."""
     parts = [part.strip() for text in texts for part in text.split(",")]
     for part in parts:
         if not _are_numbers(part):
@@ -72,6 +73,7 @@ def numbers(name: str, texts) -> list[float]:
 
 
 def _are_numbers(text: str) -> bool:
+    """Return True for a number, or several with commas between them."""
     try:
         return bool([float(part) for part in text.split(",")])
     except ValueError:

@@ -220,7 +220,7 @@ def _point(coordinates: Sequence[float]) -> str:
 
 
 def print_kernel(name: str, plugins: Iterable[str | Path]) -> None:
-    """Print the text of an optimizer's kernel; raise OptbenchError for what has none."""
+    """Print the text of an optimizer's kernel; raise OptbenchError for an optimizer of another library."""
     from optbench.cli.console import load_catalogue
     from optbench.compiler.update_text import kernel_text
     from optbench.contract.optimizers import Optimizer

@@ -122,6 +122,7 @@ class _Text:
         self.sums = [*record.total, *record.block]
 
     def begin(self):
+        """Return the kernel that updates the powers, and moves the fresh values of shared slots to the current ones."""
         write, out = self.writer, self._begin()
         out(1, "for r in range(cuda.grid(1), scalars.shape[1], cuda.gridsize(1)):")
         write.powers(2)
@@ -132,6 +133,7 @@ class _Text:
         return self._made(BeginArguments)
 
     def share(self, group: Sequence[tuple]):
+        """Return the kernel in which each block of threads, or each thread, adds up its share of a group of sums."""
         out, count = self._begin(), len(group)
         if self.rows:
             out(1, f"shares = cuda.shared.array(({count}, {BLOCK}), _real)")
@@ -165,6 +167,7 @@ class _Text:
         return self._made(ShareArguments)
 
     def apply(self):
+        """Return the kernel that applies the rule to each parameter."""
         record, write = self.record, self.writer
         self._begin()
         self._loops()
@@ -179,10 +182,12 @@ class _Text:
         return self._made(ApplyArguments)
 
     def _begin(self):
+        """Start the text of a new kernel; return the function that adds a line at a level of indentation."""
         self.writer.lines = []
         return self.writer.add
 
     def _made(self, contract: type):
+        """Compile the text into a kernel, whose arguments are the fields of ``contract``."""
         return kernel(self.writer.compile(contract, self.writer.lines))
 
     def _loops(self) -> None:

@@ -93,7 +93,7 @@ def tanh64(x: float) -> float:
 
 @_careful
 def wave64(x: float, quarter: int) -> float:
-    """sin(x + quarter pi/2); NaN of infinity and NaN, and from |x| = 2^50 on, where neighbors are 1/8 apart.
+    """Return sin(x + quarter pi/2); NaN for infinity, NaN, and |x| >= 2^50, where neighboring numbers are 1/8 apart.
 
     Reduction by Cody & Waite with pi/2 in three parts of 33 bits, polynomials of Sun's fdlibm (k_sin.c, k_cos.c).
     Without a fused multiply-add, the third part rounds off digits from |x| = 1e6 on.
@@ -124,37 +124,37 @@ def wave64(x: float, quarter: int) -> float:
 
 @_careful
 def sin64(x: float) -> float:
-    """The sine, as wave64 says."""
+    """Return the sine, with the limits of `wave64`."""
     return wave64(x, 0)
 
 
 @_careful
 def cos64(x: float) -> float:
-    """The cosine, as wave64 says."""
+    """Return the cosine, with the limits of `wave64`."""
     return wave64(x, 1)
 
 
 @_careful
 def sin32(x: np.float32) -> np.float32:
-    """The sine, by way of float64, which halves the vectors and keeps the digits of large arguments."""
+    """Return the sine, computed in float64: vectors are half as wide, and large arguments keep their digits."""
     return np.float32(wave64(np.float64(x), 0))
 
 
 @_careful
 def cos32(x: np.float32) -> np.float32:
-    """The cosine, likewise."""
+    """Return the cosine, computed in float64, like `sin32`."""
     return np.float32(wave64(np.float64(x), 1))
 
 
 @_careful
 def expm1_32(x: np.float32) -> np.float32:
-    """e^x - 1, likewise."""
+    """Return e^x - 1, computed in float64, like `sin32`."""
     return np.float32(expm1_64(np.float64(x)))
 
 
 @_careful
 def tanh32(x: np.float32) -> np.float32:
-    """The hyperbolic tangent, likewise."""
+    """Return the hyperbolic tangent, computed in float64, like `sin32`."""
     return np.float32(tanh64(np.float64(x)))
 
 

@@ -118,7 +118,7 @@ def callee(kernel: Any, signature: Any) -> Any:
 
 
 def callee_type(signature: Any) -> Any:
-    """Return numba's type of a callee."""
+    """Return numba's type of the values that `callee` returns for kernels with this signature."""
     return types.FunctionType(signature) if is_plain() else types.int64
 
 

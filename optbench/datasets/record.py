@@ -191,6 +191,7 @@ def _standardized(raw, x, x_test):
 
 
 def _column(raw, place):
+    """Return the words that name a feature in an error: by its column's name, or by its index."""
     return f"feature {raw.columns[place]!r}" if raw.columns else f"feature {place} (from 0)"
 
 

@@ -103,7 +103,7 @@ def read_parquet(path: str, place: Path) -> pd.DataFrame:
 
 
 def unpacked_size(path: str, place: Path) -> int:
-    """Count the bytes in a .gz file. Raises OptbenchError where they do not fit into memory."""
+    """Return the size of a .gz file's content in bytes. Raises OptbenchError if it does not fit into memory."""
     size = 0
     with gzip.open(place, "rb") as file:
         while piece := file.read(1 << 20):
@@ -113,7 +113,7 @@ def unpacked_size(path: str, place: Path) -> int:
 
 
 def _separator(path: str, text: str, ending: str) -> str:
-    """Return the separator as pandas takes it: one character, or a pattern."""
+    """Return the separator for pandas, one character or a pattern; text: as the user gave it, "" for the default."""
     if not text:
         return "\t" if ending == ".tsv" else ","
     found = _SEPARATORS.get(text, "\t" if text == r"\t" else text)
@@ -126,6 +126,7 @@ def _separator(path: str, text: str, ending: str) -> str:
 
 
 def _encoding(path: str, text: str) -> str:
+    """Return the encoding, by default UTF-8. Raises OptbenchError for an unknown one."""
     try:
         b"a".decode(text or "utf-8")  # also refuses codecs that do not give a text
     except UnicodeError:  # one with more bytes a letter
@@ -136,7 +137,7 @@ def _encoding(path: str, text: str) -> str:
 
 
 def _refuse_other_separator(given, names):
-    """Refuse a first line with the sign of another separator in it, where the user named no separator."""
+    """Raise OptbenchError if the user named no separator, and the first line contains another one."""
     sign = next((sign for sign in ";\t|" if any(sign in name for name in names)), None)
     if sign and not given["sep"]:
         word = "tab" if sign == "\t" else sign
@@ -419,7 +420,7 @@ def one_against_rest(path: str, name: str, y: np.ndarray, positive: str) -> tupl
 
 
 def _notes(missing, table, kept, left_out, rows, gaps) -> tuple[str, ...]:
-    """Say what was done to rows and columns, a text each."""
+    """Return a text for each change that was made to the rows and columns of a table."""
     notes = []
     why = "values are missing" if missing == "drop" else "the target is missing"
     if len(rows) < len(table):
@@ -437,14 +438,14 @@ def _notes(missing, table, kept, left_out, rows, gaps) -> tuple[str, ...]:
 
 
 def listed(parts: Iterable[str]) -> str:
-    """Return the first few, and how many more."""
+    """Return the first few parts with commas between them, and the number of the others."""
     parts = list(parts)
     more = f" and {len(parts) - _MOST_NAMES:,} more" if len(parts) > _MOST_NAMES else ""
     return ", ".join(parts[:_MOST_NAMES]) + more
 
 
 def _row_number_warning(given, kept) -> tuple[str, ...]:
-    """Warn of features that only tell rows apart."""
+    """Return a warning, if any, about features that only number the rows."""
     found = [each.name for each in kept if each.numbers is not None and is_row_number(each.numbers, each.name)]
     if not found:
         return ()
@@ -455,7 +456,7 @@ def _row_number_warning(given, kept) -> tuple[str, ...]:
 
 
 def suspicion(table: pd.DataFrame, name: str) -> str:
-    """Say what a last column looks like that is hardly a target: one of several dummies, or the number of the row."""
+    """Return words for a last column that is hardly a target: a dummy variable, or the row's number; "" for others."""
     for prefix in re.finditer(r"[ _.:=-]", name):
         alike = [other for other in table.columns if other.startswith(name[: prefix.end()])]
         group = [other for other in alike if table[other].dtype.kind in "biuf" and table[other].isin([0, 1]).all()]

@@ -51,6 +51,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def _around_two_over_l(budget: Budget) -> dict[str, pd.DataFrame]:
+    """Run gradient descent at learning rates on both sides of 2/L; return the tables `cost` and `shares`."""
     parts = []
     for name, largest in (("quadratic", 1.0), ("logistic", _largest_curvature())):
         rates = [2 / largest * factor for factor in (*BELOW, *ABOVE)]
@@ -69,18 +70,19 @@ def _falling(cost: pd.Series) -> int:
 
 
 def _largest_curvature() -> float:
-    """L of logistic regression: x'x/n has its largest eigenvalue, times the sigmoid's steepest slope, plus l2."""
+    """Return L of logistic regression: the largest eigenvalue of x'x/n, times the sigmoid's steepest slope, plus l2."""
     x = np.asarray(optbench.problems()["logistic"].build({"data": "gaussian"}).data[0])
     return float(np.linalg.eigvalsh(x.T @ x / len(x))[-1] / 4 + 0.01)
 
 
 def with_rises(runs: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
-    """Problem -> share of the runs in which some step raises the cost, with its interval."""
+    """Return, by problem, the share of the runs in which some step raises the cost, with its interval."""
     groups = runs.groupby("problem", sort=False)["rises"]
     return {name: share_interval(int((rises > 0).sum()), len(rises)) for name, rises in groups}
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Measure the share of the runs in which some step raises the cost, by problem."""
     runs, shares = tables["runs"], tables["shares"]
     cells = with_rises(runs)
     below, above = shares[shares["rate"] < 1], shares[shares["rate"] > 1]
@@ -132,6 +134,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 
 
 def _tuned_rate(batch_size: int) -> float:
+    """Return the best learning rate of gradient descent for a batch size, chosen on the tuning seeds."""
     spec = {"problems": [DATA], "optimizers": ["gd"], "learning_rates": "0.015625:4:9"}
     return best_rate(spec, TUNING, batch_sizes=[batch_size], epochs=2, workers=1)
 
@@ -182,7 +185,7 @@ def draw_noisy(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 
 
 def deviations(cost: pd.DataFrame) -> pd.DataFrame:
-    """Root mean square of cost minus full cost: a row per seed, a column per batch size in order."""
+    """Return the root mean square of cost minus full cost: a row for each seed, a column for each size, in order."""
     error = cost[cost["batch_size"] != "full"].assign(square=lambda t: (t["cost"] - t["full_cost"]) ** 2)
     table = error.assign(size=error["batch_size"].astype(int)).pivot_table("square", "seed", "size", "mean")
     return np.sqrt(table)

@@ -38,14 +38,14 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 @cache
 def _moved(days: int) -> np.ndarray:
-    """The course of the year, moved by each of the lags and standardized, (lags, days)."""
+    """Return the smooth course of the year, moved by each of the lags and standardized, (lags, days)."""
     course = temperature.course(np.arange(_START, _START + days) - _LAGS[:, None])
     course -= course.mean(1, keepdims=True)
     return course / np.linalg.norm(course, axis=1, keepdims=True)
 
 
 def _best_lags(series) -> np.ndarray:
-    """Return the lag, in days, at which the course correlates best with each of the series, (series, days)."""
+    """Return the lag of each of the series (series, days): the days by which the year's smooth course fits best."""
     return _LAGS[(_moved(series.shape[1]) @ series.T).argmax(0)]
 
 
@@ -73,7 +73,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _shares(each: pd.Series) -> dict[str, tuple[float, float, float]]:
-    """The share of the series in which it is so: of Seattle's alone, 0 or 1, and of the others."""
+    """Return the share of the series for which ``each`` is True: for Seattle's alone, 0 or 1, and for the others."""
     others = each.drop(_REAL)
     return {"Seattle": exact(each[_REAL]), "series like it": share_interval(int(others.sum()), len(others))}
 

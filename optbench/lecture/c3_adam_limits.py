@@ -30,7 +30,10 @@ class Limit:
 
 
 def limits() -> list[Limit]:
-    """The six limits; both sides see the same gradients."""
+    """Return six limits of Adam's hyperparameters, each with the rule that Adam then equals.
+
+    Both rules of a limit get the same gradients; Adam's are multiplied by its scale.
+    """
     t = np.arange(1, STEPS + 1)
     plain, huge = np.full(STEPS, RATE), 2.0**60  # beside 2^60 a root of squares of gradients vanishes in float64
     return [

@@ -58,7 +58,7 @@ class Options:
 
 
 def fill(template: str, **values) -> str:
-    """Fill a template of `templates/` with values; every value is escaped."""
+    """Return the HTML of a template in `templates/`, filled with values, which are escaped."""
     return _environment().get_template(template).render(**values)
 
 

@@ -35,15 +35,15 @@ class CohortKey:
 
 @dataclass(frozen=True, eq=False)
 class _Shared:
-    """Columns of some lanes of a cohort that cohorts of other seeds have, too."""
+    """Columns of some lanes of a cohort that are the same in cohorts with other seeds."""
 
     settings: dict[str, pa.Array]
-    """Of ``runs``: the setting, without its hyperparameters."""
+    """Columns of ``runs``: the setting, without its hyperparameters."""
     hyperparameters: dict[str, pa.Array]
     ended: dict[str, pa.Array]
-    """Of ``runs``, where every run came to its end."""
+    """Columns of ``runs`` that say how the runs ended, if none failed or diverged."""
     points: dict[str, pa.Array]
-    """Of ``curves``, where every run came to its end: the number of the run, step, epoch and samples."""
+    """Columns of ``curves`` if no run failed or diverged: the index of the run, step, epoch and samples."""
 
 
 def tables(
@@ -92,6 +92,7 @@ def failed_tables(cohort: Cohort, key: CohortKey, run_ids: Sequence[str], reason
 
 
 def _empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
+    """Return the outcome of a cohort that could not run: NaN at step 0, and the reason as each lane's failure."""
     count = len(cohort.lanes)
     values = np.full((1, 1 + len(cohort.problem.metrics), count), np.nan)
     part = Outcome(
@@ -104,7 +105,7 @@ def _empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
 
 
 def _failed(part: Outcome) -> np.ndarray:
-    """(runs,) bool: the lane could not be run, and has no values to show."""
+    """Return (runs,) bool: True for lanes that could not run, and have no values."""
     if not any(part.failures):
         return np.zeros(len(part.diverged_at), bool)
     return np.array([bool(reason) for reason in part.failures])
@@ -123,6 +124,7 @@ def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
 
 
 def _runs(cohort: Cohort, part: Outcome, key: CohortKey, ids: Sequence[str], shared: _Shared) -> pa.Table:
+    """Return the table `runs` of a part, a row for each run."""
     count, failed = len(ids), _failed(part)
     diverged = (part.diverged_at > 0) & ~failed
     loss = part.train[:, 0]
@@ -155,7 +157,7 @@ def _runs(cohort: Cohort, part: Outcome, key: CohortKey, ids: Sequence[str], sha
 
 
 def _ended(cohort: Cohort, part: Outcome, failed: np.ndarray, diverged: np.ndarray) -> dict[str, pa.Array]:
-    """Return the columns of how runs ended, where some failed or diverged."""
+    """Return the columns that say how runs ended: steps, epochs, samples, status, failure and diverged_at."""
     steps = np.where(failed, 0, np.where(diverged, part.diverged_at, part.steps))
     late = "deadline" if part.steps < cohort.steps else "ok"
     return {
@@ -172,7 +174,7 @@ def _without(failed: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str], shared: _Shared) -> pa.Table:
-    """Return the points run by run, each up to its last one before it diverged."""
+    """Return the table `curves` of a part: the points run by run, without those from a divergence on."""
     points = dict(shared.points)
     rows: Any = slice(None)
     if part.diverged_at.any() or any(part.failures):
@@ -198,7 +200,7 @@ _lock = threading.Lock()
 
 
 def _shared_columns(cohort: Cohort, part: Outcome, first: int) -> _Shared:
-    """Return those of the lanes of a part, which are the cohort's from the number ``first`` on."""
+    """Return the columns that cohorts with other seeds share, cached; first: the number of the part's first lane."""
     objects, count = (cohort.problem, cohort.optimizer, cohort.lanes), len(part.diverged_at)
     size = cohort.batch_size, cohort.dtype, cohort.steps, first, count, part.steps, part.points.tobytes()
     key = (*map(id, objects), *size)
@@ -215,6 +217,7 @@ def _shared_columns(cohort: Cohort, part: Outcome, first: int) -> _Shared:
 
 
 def _make_shared(cohort: Cohort, part: Outcome, lanes: Sequence[Lane]) -> _Shared:
+    """Build the columns of `_shared_columns` for these lanes."""
     count, points = len(lanes), part.points
     settings = {
         "problem": _repeated(cohort.problem.name, count),
@@ -236,11 +239,12 @@ def _make_shared(cohort: Cohort, part: Outcome, lanes: Sequence[Lane]) -> _Share
 
 
 def _progress(cohort: Cohort, steps: np.ndarray, step: str = "steps", epoch: str = "epochs") -> dict[str, np.ndarray]:
-    """Return so many steps as columns of steps, epochs and examples; the last mini-batch of an epoch may be smaller."""
+    """Return columns of step numbers, with the epochs and examples until then; an epoch's last batch may be smaller."""
     per_epoch = cohort.per_epoch
     samples = steps // per_epoch * cohort.problem.examples + steps % per_epoch * cohort.batch_size
     return {step: steps, epoch: steps / per_epoch, "samples": samples}
 
 
 def _repeated(text: str, count: int) -> pa.Array:
+    """Return a column with the same text in ``count`` rows."""
     return pa.repeat(pa.scalar(text), count)

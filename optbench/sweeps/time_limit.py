@@ -45,18 +45,18 @@ class TimeLimit:
         return None if value is None else cls(settings.checked("time_limit", value))
 
     def end_of_runs(self, problems: int) -> float:
-        """Return when runs must end, on time.monotonic, for tables and page to be there in time."""
+        """Return the time.monotonic at which runs must end, so that tables and page are written within the limit."""
         return self.begin + self.seconds - min(_TABLES + _PER_PROBLEM * problems, _MOST * self.seconds)
 
     def end_of_paths(self, problems: int) -> float:
-        """Return when no further path of a recommended run is begun."""
+        """Return the time.monotonic after which no further path of a recommended run is computed."""
         return self.end_of_runs(problems) + _PATHS_PER_PROBLEM * problems
 
 
 def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
-    """Run as much as the limit allows. Return the ids of the cohorts that count.
+    """Run as many cohorts as the limit allows, and return the ids of those that count (see `_complete`).
 
-    Raises OptbenchError where no seed, or no block of seeds, is complete.
+    Raises OptbenchError if no seed, or no block of seeds, is complete.
     """
     spec, end = sweep.plan.spec, limit.end_of_runs(len(sweep.plan.problems))
     if spec.blocks:
@@ -76,7 +76,7 @@ def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
 
 
 def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
-    """Screen and race block by block; then run the holdout of all blocks that came so far."""
+    """Run the screening and the race block by block, then the holdout of all blocks that were completed in time."""
     plan, store, status, done = sweep.plan, sweep.store, sweep.status, list[int]()
     screens = sweep.add(plan.cohorts)
     begin, reserve = time.monotonic(), _HOLDOUT * (end - time.monotonic())
@@ -101,19 +101,20 @@ def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
 
 
 def _runs_of(store: Store, blocks: Iterable[int]) -> pd.DataFrame | None:
-    """Return the runs of these blocks; None where none of them ran."""
+    """Return the runs of these blocks; None if there are none."""
     runs = store.runs()
     runs = comparable(runs[runs["block"].isin(list(blocks))].reset_index(drop=True))
     return None if runs.empty else runs
 
 
 def _holdout(plan: Plan, store: Store, blocks: Sequence[int]) -> list[PlannedCohort]:
+    """Plan the holdout of these blocks from their runs."""
     runs = _runs_of(store, blocks)
     return [] if runs is None else stages.holdout(plan, runs)
 
 
 def _complete(planned: Sequence[PlannedCohort], store: Store, blocks: bool) -> frozenset[str]:
-    """Return the ids of the cohorts of each problem's complete seeds, or blocks."""
+    """Return the ids of the cohorts whose seed, or block of seeds, has run with all settings of their problem."""
     units: dict[tuple, list[PlannedCohort]] = {}
     for each in planned:
         unit = each.block if blocks else each.cohort.seed

@@ -37,20 +37,23 @@ def comparison_text(table: pd.DataFrame, problem: str, a: str = "A", b: str = "B
 
 
 def _with(rows: list[dict], verdict: str, same: list[dict]) -> list[dict]:
+    """Return the rows with this verdict that are not in ``same``."""
     return [row for row in rows if row["verdict"] == verdict and row not in same]
 
 
 def _name(row: dict) -> str:
+    """Return the optimizer of a row, or "b for a" if different ones are compared."""
     return row["b"] if row["a"] == row["b"] else f"{row['b']} for {row['a']}"
 
 
 def _names(rows: list[dict]) -> str:
+    """Return the names of the optimizers as a list in words, or only their number if there are many."""
     names = [_name(row) for row in rows]
     return listed(names) if len(names) <= SHOWN + 2 else f"{len(names)} optimizers"
 
 
 def _much(row: dict) -> str:
-    """Return how many times better or worse, with its interval."""
+    """Return the words that say how many times better or worse b is, with the interval."""
     ratio, low, high = row["ratio"], row["low"], row["high"]
     if row["verdict"] == "better":
         ratio, low, high = (1 / each if each else np.inf for each in (ratio, high, low))
@@ -58,6 +61,7 @@ def _much(row: dict) -> str:
 
 
 def _ratio(row: dict, a: str, b: str) -> str:
+    """Return the words to append: the ratio of b over a with its interval, or the reason why there is none."""
     if row["reason"] or not np.isfinite(row["low"]):
         return f" ({row['reason']})" if row["reason"] else ""
     return f", {b} over {a} {times(row['ratio'])} [{times(row['low'])}, {times(row['high'])}]"

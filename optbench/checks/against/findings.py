@@ -29,7 +29,7 @@ class Finding:
 
 
 def find_differences(a: Measurement, b: Measurement) -> list[Finding]:
-    """Return the conventions in which two optimizers differ; empty where none was found."""
+    """Return the conventions in which two optimizers differ; empty if none was found."""
     found = _sign(a, b)
     if found:
         b = replace(b, weights=-b.weights)
@@ -59,11 +59,12 @@ def find_differences(a: Measurement, b: Measurement) -> list[Finding]:
 
 
 def _same(x: Any, y: Any, rtol: float = CLOSE, atol: float = 0.0) -> bool:
+    """Return True if two measured numbers, or all pairs of two arrays, agree within the tolerance."""
     return bool(np.allclose(x, y, rtol=rtol, atol=atol))
 
 
 def _only_one(name: str, a: Measurement, b: Measurement, has: Callable[[Measurement], Any], text: str) -> list[Finding]:
-    """Return a finding where exactly one has a feature; the text names the optimizers as {has} and {lacks}."""
+    """Return a finding if exactly one has a feature; the text names the optimizers as {has} and {lacks}."""
     if bool(has(a)) == bool(has(b)):
         return []
     one, other = (a, b) if has(a) else (b, a)
@@ -71,6 +72,7 @@ def _only_one(name: str, a: Measurement, b: Measurement, has: Callable[[Measurem
 
 
 def _sign(a: Measurement, b: Measurement) -> list[Finding]:
+    """Return a finding if one optimizer ascends and the other descends."""
     with np.errstate(all="ignore"):
         up = [float(np.sign(np.nan_to_num(each.weights[-1].sum()))) for each in (a, b)]
     if up[0] * up[1] >= 0:
@@ -81,7 +83,7 @@ def _sign(a: Measurement, b: Measurement) -> list[Finding]:
 
 
 def _kind(a: Measurement, b: Measurement) -> list[Finding]:
-    """Compare how steps grow with the gradient."""
+    """Return a finding if the steps of one grow with the gradient, and those of the other less or not at all."""
     if round(a.degree) == round(b.degree):
         if round(a.first_degree) == round(b.first_degree):
             return []
@@ -96,6 +98,7 @@ def _kind(a: Measurement, b: Measurement) -> list[Finding]:
 
 
 def _momentum(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) -> list[Finding]:
+    """Compare momentum: its factor, the weight of the first gradient, and Nesterov's look-ahead."""
     if bool(one.beta1) != bool(other.beta1):
         has, lacks = (a.name, b.name) if one.beta1 else (b.name, a.name)
         text = f"{has} has momentum ({max(one.beta1, other.beta1):.6g}), {lacks} has none"
@@ -123,6 +126,7 @@ def _nesterov(has: Measurement, lacks: Measurement) -> Finding:
 
 
 def _corrections(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) -> list[Finding]:
+    """Compare the bias corrections, and the step number from which they count."""
     found = []
     for average, beta, first, second in (
         ("the average of gradients", "beta1", one.corrects_mean, other.corrects_mean),
@@ -139,6 +143,7 @@ def _corrections(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateF
 
 
 def _rate(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) -> list[Finding]:
+    """Compare the lengths of steps, and name the formula of their ratio, such as 1 / (1 - beta1), if it is one."""
     factor = other.gain / one.gain
     if (found := _order_of_decay(factor, a, b)) is not None:
         return found
@@ -153,12 +158,13 @@ def _rate(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) ->
 
 
 def _longer(factor: float, formula: str, b: Measurement) -> Finding:
+    """Return the finding that the steps of b are ``factor`` times as long; formula: its words, or ""."""
     text = f"the steps of {b.name} are {factor:.6g} times as long{formula}: give it {1 / factor:.6g} times the rate"
     return Finding("rate", text, {"rate": 1 / factor})
 
 
 def _order_of_decay(factor: float, a: Measurement, b: Measurement) -> list[Finding] | None:
-    """Explain a factor between steps by a decay of the weights after the step, which shortens it; None if it is not."""
+    """Explain a factor between steps by a weight decay after the step, which shortens it; None if it does not fit."""
     one, other = a.decay, b.decay
     if "coupled" in (one.kind, other.kind):
         return None

@@ -77,9 +77,9 @@ class Isolation:
             executor.stop()
 
     def plan_data(self, spec: Spec) -> Mapping[str, Any]:
-        """Return what a worker process answers: the sweep's plan as data, and what is wrong with the user's files.
+        """Return the sweep's plan as data, made in a worker process, and the findings about the user's files.
 
-        Raises OptbenchError where that process dies, is silent for too long or takes too much memory.
+        Raises OptbenchError if that process dies, gives no sign of life for too long, or takes too much memory.
         """
         files = ", ".join(Path(file).name for file in spec.plugins)
         with self._worker() as worker:
@@ -96,12 +96,13 @@ class Isolation:
 
     @contextmanager
     def user_code(self, plugins: Sequence[str]) -> Iterator["UserCode"]:
-        """Yield what runs the user's code for the tables of a sweep, beside its runs."""
+        """Yield a `UserCode`, which runs the user's code for the tables of a sweep; its processes end afterwards."""
         with contextlib.ExitStack() as workers:
             yield UserCode(self, plugins, lambda: workers.enter_context(self._worker()))
 
     @contextmanager
     def _worker(self) -> Iterator[WorkerProcess]:
+        """Yield a new worker process, and end it afterwards."""
         limits = limits_for(1, float(self.stall), self.memory)
         with tempfile.TemporaryDirectory(prefix="optbench-", ignore_cleanup_errors=True) as folder:
             worker = WorkerProcess(Path(folder) / "compiling", limits)
@@ -124,6 +125,7 @@ class UserCode:
         self._crashes = 0
 
     def _ask(self, kind: str, *arguments: Any) -> Any | None:
+        """Return the worker's answer to a request; None if it fails, dies, or has died too often before."""
         if self._crashes >= _MOST_CRASHES:
             return None
         self._worker = self._worker or self._start()
@@ -135,7 +137,7 @@ class UserCode:
         return answer if ok else None
 
     def grids(self, problems: Iterable[Problem]) -> Mapping[str, pa.Table | None]:
-        """Return the landscapes of the users' problems, by name; None where there is none."""
+        """Return the landscapes of the user's problems by name, as tables; None for those that have none."""
         grids: dict[str, pa.Table | None] = {}
         for problem in problems:
             if self._isolation.isolates(problem.origins):
@@ -145,7 +147,7 @@ class UserCode:
         return grids
 
     def trajectory(self, planned: PlannedCohort) -> pa.Table | None:
-        """Run a cohort and return the trajectory of its first lane; None where it could not run."""
+        """Run a cohort and return the trajectory of its first lane, a table; None if it could not run."""
         if self._isolation.is_isolated(planned):
             columns = self._ask("trajectory", cohort_to_json(planned))
             return None if columns is None else pa.table(columns)

@@ -35,7 +35,7 @@ _ENDING = ".cohort"
 
 
 class Damaged(Exception):
-    """The bytes are not those of that cohort; the text says why."""
+    """Raised for bytes that are not the file of a cohort; the text is the reason."""
 
 
 def encode(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
@@ -77,7 +77,7 @@ class CohortFiles:
         return sorted(name.removesuffix(_ENDING) for name in files if not name.startswith("."))
 
     def verify(self, cohort_id: str) -> None:
-        """Check a file, once. Raise OSError where it cannot be read, Damaged where it is incomplete or no cohort's."""
+        """Check a file, once. Raise OSError if it cannot be read, Damaged if it is incomplete or not this cohort's."""
         if cohort_id not in self._verified:
             self.content(cohort_id)
 
@@ -109,7 +109,7 @@ class CohortFiles:
             return decode(read_bytes(self.path(cohort_id)), cohort_id)
 
     def table(self, cohort_id: str, name: str) -> pa.Table:
-        """Return one table of a cohort whose file was verified."""
+        """Return one table of a cohort whose file was verified; name: "runs", "curves" or "timings"."""
         with self.readable(cohort_id):
             return _table(_split(read_bytes(self.path(cohort_id)))[1][name])
 
@@ -121,7 +121,7 @@ class CohortFiles:
 
     @contextmanager
     def readable(self, cohort_id: str) -> Iterator[None]:
-        """Turn what is wrong with a file into OptbenchError."""
+        """Turn the errors of reading a cohort's file into an OptbenchError that names it."""
         try:
             yield
         except (OSError, Damaged) as error:

@@ -99,7 +99,7 @@ class Store:
         self._manifest = Manifest(to_toml(spec), (), shard=shard)
 
     def has(self, cohort_id: str) -> bool:
-        """Return whether a cohort's file is there; a damaged one is set aside, as if it had never been written."""
+        """Return True if a cohort's file exists; a damaged one is moved aside, as if it had never been written."""
         try:
             self.files.verify(cohort_id)
         except FileNotFoundError:
@@ -114,24 +114,24 @@ class Store:
         return True
 
     def save(self, cohort_id: str, content: bytes) -> None:
-        """Keep a finished cohort's file. Raises OptbenchError where the disk refuses; what was saved before stays."""
+        """Save a finished cohort's file. Raises OptbenchError if that fails; files that were saved before stay."""
         with writing(self.directory):
             self.files.save(cohort_id, content)
 
     def save_failed(self, planned: PlannedCohort, reason: str) -> None:
-        """Keep a cohort none of whose runs could run, with the reason. Raises OptbenchError like :meth:`save`."""
+        """Save a cohort that could not run as failed runs, with the reason. Raises OptbenchError like :meth:`save`."""
         tables = failed_tables(planned.cohort, planned.key, planned.run_ids, shortened(reason))
         self.save(planned.cohort_id, encode(planned.cohort_id, tables))
 
     def has_failed(self, cohort_id: str) -> bool:
-        """Return whether a run of a cohort that is there failed."""
+        """Return True if a run of a saved cohort failed; it must have a file."""
         return "failed" in self.files.table(cohort_id, "runs")["status"].to_pylist()
 
     def begin(self, planned: Sequence[PlannedCohort], first: int = 0) -> list[PlannedCohort]:
-        """Plan the cohorts from the number ``first`` on, and return what is to run of them.
+        """Add the cohorts from index ``first`` on to the manifest, and return the cohorts to run for them.
 
-        Where other files hold some runs of a cohort, these are composed into one file, which the tables use until the
-        cohort is complete, and only the other runs are returned.
+        If other files hold some runs of a cohort, these are composed into one file, which the tables use until the
+        cohort is complete, and the returned cohort has the other runs only.
         """
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
@@ -162,7 +162,7 @@ class Store:
         return to_run
 
     def complete(self, planned: Sequence[PlannedCohort], first: int = 0) -> None:
-        """Give each cohort from the number ``first`` on a file of its own, where all its runs are there."""
+        """Compose a file for each cohort from index ``first`` on whose runs are all in other files."""
         missing = [each for each in planned[first:] if not self.has(each.cohort_id)]
         index = self.index_beside(planned) if missing else RunIndex()
         for each in missing:
@@ -172,7 +172,7 @@ class Store:
         to_disk(self.files.folder)
 
     def index_beside(self, planned: Sequence[PlannedCohort]) -> RunIndex:
-        """Return the index of the runs in files that are no cohort of the plan."""
+        """Return the index of the runs in files that belong to no planned cohort."""
         ids = {each.cohort_id for each in planned}
         return RunIndex.of(self.files, [each for each in self.files.ids() if each not in ids and self.has(each)])
 
