@@ -47,30 +47,30 @@ def compare_tables(
     above: float | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """One row a problem and pair of optimizers, and where there are several problems a row "all" at the end.
+    """Return one row for each problem and pair of optimizers; with several problems, a row "all" at the end.
 
-    runs_a, runs_b: the `runs` tables of the baseline and of the candidate. pairs: the optimizers that are compared,
-    by default each name that both have with itself. measure: what is compared (`tail_values`). choose_by: what A and B
-    chose their settings by, as they are tuned; by default the measure. by: how they are compared,
-      "tuned": what each side's blocks have chosen, on seeds that no choice has seen, as in `verdicts`;
-      "settings": the same settings in both, which asks whether what runs them has changed;
-      None: "tuned" where both are staged and report on the same seeds, or no setting is in both; else "settings".
-    It stands in the table's `attrs["by"]`; `attrs["without_measure"]` has the problems compared by log_tail, for they
-    do not have the measure.
+    runs_a, runs_b: the `runs` tables of the baseline A and the candidate B. pairs: the optimizers to compare; by
+    default every name that both have, with itself. measure: the quantity to compare (`tail_values`). choose_by: the
+    quantities by which A and B chose their settings, for "tuned"; by default the measure. by: the kind of comparison,
+      "tuned": the settings that the blocks of each side chose, on seeds not used for the choice, as in `verdicts`;
+      "settings": the same settings on both sides, to find out whether the code that runs them has changed;
+      None: "tuned" where both are staged and report on the same seeds, or share no setting; else "settings".
+    The table's `attrs["by"]` holds the kind; `attrs["without_measure"]` the problems that lack the measure and are
+    compared by log_tail.
 
-    ratio: B over A of what is measured, above 1 where B is worse; its logarithm is the mean over blocks ("tuned") or
-    seeds ("settings", the mean over settings each) of y_B - y_A, paired by seed, with the t interval. Differences
-    below a millionth are rounding, and count as none. verdict: told of B, with p_adjusted by Holm over all rows.
+    ratio: the measure of B over that of A, above 1 where B is worse; its logarithm is the mean of y_B - y_A, paired by
+    seed, over blocks ("tuned") or over seeds ("settings", after the mean over settings), with the t interval.
+    Differences below a millionth are rounding and count as 0. verdict: about B, with p_adjusted by Holm over all rows.
     regression, where `above` is given: "shown" where the ratio lies above 1 + above, "ruled out" where it lies below,
-    both by the two-sided t test against that limit with p_regression by Holm over the rows, else "open". One follows
-    from the other: a row with a regression shown is worse, and a better one has it ruled out, whatever their other p.
+    both by the two-sided t test against that limit with p_regression by Holm over the rows, else "open". The two
+    columns agree: a row with a regression shown is worse, and a better row has it ruled out, whatever its other p.
 
-    seeds: those that both have; runs: pairs of runs; identical: the share of these that are equal to the last bit
-    in all that was recorded of them;
-    probability: that B is lower on one; failures_a, failures_b: shares of failed runs. The rest is that of `verdicts`.
+    seeds: those that both have; runs: pairs of runs; identical: the share of pairs whose records are equal to the last
+    bit; probability: that B is lower on a seed; failures_a, failures_b: shares of failed runs. The other columns are
+    those of `verdicts`.
 
-    The row "all" takes each problem's mean over its rows, and ranks problems as `verdicts` does; its p-values are not
-    adjusted, for it is one.
+    The row "all" takes each problem's mean over its rows and ranks problems as `verdicts` does; its p-values are not
+    adjusted, since it is a single test.
 
     Source: Holm 1979; Shaffer 1980, Annals of Statistics 8, for directions after Holm.
     """
@@ -109,11 +109,12 @@ def compare_timings(
     above: float | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """The rows of `compare_tables` for the time that runs take.
+    """Return the rows of `compare_tables` for the time that runs take.
 
-    a, b: `runs` and `timings` of each side. column: "seconds" of a run, evaluations too, "evaluation_seconds", or
-    "ns_per_run_step", those of a step alone. Paired are cohorts of one problem, batch size and seed, with as many lanes
-    and steps. Seeds count as observations: a machine that was slower for a while is not seen in the interval.
+    a, b: `runs` and `timings` of each side. column: "seconds" of a run with its evaluations, "evaluation_seconds", or
+    "ns_per_run_step" for a step alone. above: the relative limit of a regression, as in `compare_tables`. Cohorts are
+    paired that have the same problem, batch size, seed, and numbers of lanes and steps. Each seed is one observation:
+    the interval does not cover a machine that was slower for a while.
     """
     pairs = _checked(a[0], b[0], pairs)
     effects = of_timings(a, b, pairs, column)
@@ -125,9 +126,9 @@ def compare_timings(
 def paired_times(
     a: tuple[pd.DataFrame, pd.DataFrame], b: tuple[pd.DataFrame, pd.DataFrame], pairs: Pairs | None = None
 ) -> dict[str, dict[str, float]]:
-    """How long B takes over A, all rows together: for a "step" and for "evaluation", ratio, low, high and cohorts.
+    """Return the time of B over that of A, all rows together: {"step" or "evaluation": ratio, low, high, cohorts}.
 
-    a, b: `runs` and `timings` of each side. The intervals are those over seeds, of 95%. Empty without shared cohorts.
+    a, b: `runs` and `timings` of each side. low, high: the 95% interval over seeds. Empty without shared cohorts.
     """
     pairs, found = _checked(a[0], b[0], pairs), {}
     for name, column in (("step", "ns_per_run_step"), ("evaluation", "evaluation_seconds")):
@@ -143,7 +144,7 @@ def paired_times(
 
 
 def _checked(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None) -> Pairs:
-    """The pairs of optimizers that have a problem in common. Raises OptbenchError where there is none."""
+    """Return the pairs of optimizers that have a problem in common. Raises OptbenchError where there is none."""
     a, b = (list(dict.fromkeys(runs["optimizer"])) for runs in (runs_a, runs_b))
     pairs = [(name, name) for name in a if name in b] if pairs is None else list(pairs)
     if not pairs:
@@ -163,7 +164,7 @@ def _checked(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None) ->
 
 
 def _nothing(kind: str, a: list[str], b: list[str]) -> str:
-    """That the sides have no name in common, and which two are the nearest."""
+    """Return the message that A and B have no name of a kind in common, with the two nearest names."""
     alike = {(x, y): difflib.SequenceMatcher(None, x, y).ratio() for x in a for y in b}
     nearest = max(alike, key=lambda names: alike[names], default=("", ""))
     if alike.get(nearest, 0.0) > ALIKE:
@@ -172,7 +173,7 @@ def _nothing(kind: str, a: list[str], b: list[str]) -> str:
 
 
 def _judged_rows(effects: Effects, by: str, above: float | None, confidence: float) -> pd.DataFrame:
-    """Verdicts on all rows as one family, and the row over all problems."""
+    """Return the rows with verdicts, adjusted over all rows as one family, and the row over all problems."""
     rows, values = effects.rows, effects.differences
     values = np.where(np.abs(values) < ROUNDING, 0.0, values)
     problem, a, b = (rows[name].to_numpy() for name in ("problem", "a", "b"))
@@ -195,12 +196,15 @@ def _judged_rows(effects: Effects, by: str, above: float | None, confidence: flo
 
 
 def _of_b(verdict: pd.Series) -> np.ndarray:
-    """The verdict told of B, from that of A."""
+    """Return the verdicts about B, from those about A."""
     return np.select([verdict == "better", verdict == "worse"], ["worse", "better"], verdict)
 
 
 def _regressions(values: np.ndarray, common: np.ndarray | float, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the mean of each row, less the limit, is shown to be above 0, or below; and the adjusted p of that."""
+    """Return "shown", "ruled out" or "open" for each row, and the adjusted p.
+
+    values: the differences minus the limit; a regression is shown where their mean is above 0, ruled out where below.
+    """
     effect = mean_effects(values, confidence, common)
     equal = (
         (effect["sd"] == 0) & (np.asarray(common) == 0) & (effect["mean"] <= 0)
@@ -211,7 +215,7 @@ def _regressions(values: np.ndarray, common: np.ndarray | float, confidence: flo
 
 
 def _over_problems(table: pd.DataFrame, above: float | None, confidence: float) -> pd.DataFrame:
-    """The row of problem "all", told of B; none where there is one problem."""
+    """Return the row of problem "all" with the verdict about B; an empty table where there is only one problem."""
     if table["problem"].nunique() < 2:
         return table.iloc[:0]
     logs = np.log(table["ratio"]).replace([np.inf, -np.inf], np.nan)

@@ -1,4 +1,4 @@
-"""What a problem's losses are measured against: its minimum, the first suboptimality, the floor, and a failure's value.
+"""The reference values of a problem's losses: minimum, first suboptimality, floor, and the value of a failed run.
 
 They belong to the problem and are the same for all optimizers, so that leaving one out changes no other's numbers.
 """
@@ -12,15 +12,15 @@ from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR, is_bound
 
 
 def landmarks(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row a problem of `runs`: problem, minimum, bound, first, floor, failure.
+    """Return one row for each problem of `runs`: problem, minimum, bound, first, floor, failure.
 
-    minimum: f*, from the `problems` table; where that is not there, the loss less the suboptimality of a run. `bound`
-    says that it is a lower bound that no run need come near (the source says so, as for mlp: 0), or that nothing is
-    known; then 0 stands in if no loss is negative, and NaN if one is.
-    first: the median over seeds of the start's suboptimality, a seed counting once; at least the floor.
-    floor: 1e-14 max(1, |f*|), below which rounding decides.
-    failure: ln of what a failed run's suboptimality counts as, 1e6 times the first, for that is where runs are
-    stopped, but not below max(1, |f*|).
+    minimum: f*, from the `problems` table; where that lacks it, a run's loss minus its suboptimality. `bound`: True
+    where it is only a lower bound that no run need come near (as its source says, 0 for mlp), or not known at all; an
+    unknown minimum is taken as 0 if no loss is negative, and NaN otherwise.
+    first: the median over seeds of the suboptimality at the start, each seed once; at least the floor.
+    floor: 1e-14 max(1, |f*|), below which differences are rounding.
+    failure: ln of the suboptimality that a failed run counts as: 1e6 times the first, where runs are stopped, but at
+    least max(1, |f*|).
     """
     names = pd.Index(runs["problem"].unique(), name="problem")
     minimum, bound = _minima(runs, problems, names)
@@ -34,13 +34,13 @@ def landmarks(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.Da
 
 
 def log_gap(loss: np.ndarray, minimum: np.ndarray, floor: np.ndarray) -> np.ndarray:
-    """The natural logarithm of max(loss - minimum, floor); NaN and inf stay what they are."""
+    """Return the natural logarithm of max(loss - minimum, floor); NaN and inf stay."""
     with np.errstate(invalid="ignore"):
         return np.log(np.maximum(loss - minimum, floor))
 
 
 def _minima(runs: pd.DataFrame, problems: pd.DataFrame | None, names: pd.Index) -> tuple[np.ndarray, np.ndarray]:
-    """(problems,) the minimum of each, and whether it is a bound only."""
+    """Return the minimum of each problem in `names`, and True where it is only a bound, both (problems,)."""
     loss, gap = (runs[name].astype(np.float64) for name in ("loss_final", "suboptimality_final"))
     known = np.isfinite(loss) & np.isfinite(gap)
     minimum = (loss - gap)[known].groupby(runs["problem"][known]).median().reindex(names)

@@ -161,8 +161,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") 
 
 
 def _head(name: str) -> str:
+    """Return a name without its parameters: "adam" of "adam(beta1=0.8)"."""
     return names.parse(name)[0]
 
 
 def _squeezed(text: str) -> str:
+    """Return the letters and digits of a text in lower case, to compare spellings such as RMSprop and rms_prop."""
     return re.sub(r"[^a-z0-9]", "", text.lower())

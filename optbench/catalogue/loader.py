@@ -142,7 +142,7 @@ class Catalogue:
         return record.build(given)
 
     def _kind_of(self, name: str) -> str:
-        """Return the other kind that has a name."""
+        """Return the kind of record, such as "problem", that has this name; "" where none has."""
         kinds = (registry for registry in _KINDS.values() if registry != "eager")
         return next((kind[:-1] for kind in kinds if name in getattr(self, kind)), "")
 

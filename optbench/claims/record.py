@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 FIRST_SEED = 1000
-"""Experiments draw from this seed on. Those below it served to choose settings and criteria, and report nothing."""
+"""The first seed of experiments. Seeds below it served to choose settings and criteria, and are not reported."""
 
 SECOND_SEED = 2000
-"""The same for claims whose criterion was stated anew when what the seeds from 1000 on say was known."""
+"""The first seed of claims whose criterion was changed after results of the seeds from 1000 on were known."""
 
 _ID = re.compile(r"[A-Z][1-9][0-9]*(\.[1-9][0-9]*)?")
 
@@ -28,11 +28,11 @@ HOLDS, FAILS, DEPENDS, UNDECIDED = VERDICTS = ("holds", "does not hold", "depend
 
 Kind = Literal["estimate", "number", "identity"]
 ESTIMATE, NUMBER, IDENTITY = KINDS = ("estimate", "number", "identity")
-"""A number with its interval over seeds; one in which there is no chance; the largest difference of an identity."""
+"""A number with its interval over seeds; a deterministic number; the largest difference of an identity."""
 
 
 def exact(number: float) -> Interval:
-    """Return a number without chance as an interval of no width."""
+    """Return a deterministic number as an interval (effect, low, high) of zero width."""
     return (float(number),) * 3
 
 

@@ -100,7 +100,10 @@ def total(partial: Reals4, sums: Reals3, first: Whole, used: Whole, whole: Flag)
 
 @kernel
 def across(sums: Reals4, present: Flags1, first: Whole, count: Whole) -> None:
-    """Where parameters lie in several arrays, sums (arrays, sums, 1, runs): each of some is the sum over all arrays."""
+    """Replace ``count`` sums from ``first`` on by their totals over all arrays of parameters that have a gradient.
+
+    sums: (arrays, sums, 1, runs); present: (arrays,), True for those with a gradient.
+    """
     for r in range(cuda.grid(1), sums.shape[3], cuda.gridsize(1)):
         for k in range(first, first + count):
             total = 0.0

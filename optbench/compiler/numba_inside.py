@@ -214,7 +214,7 @@ def _wide(function: str) -> str:
 
 
 class WideLibrary(JITCodeLibrary):
-    """The text of its module is changed before it is optimized, as in numba's nrtopt.py."""
+    """A library whose module's LLVM text is changed before it is optimized, as in numba's nrtopt.py."""
 
     _final_module: Any
 
@@ -226,6 +226,7 @@ class WideLibrary(JITCodeLibrary):
         super()._optimize_final_module()
 
     def _changed(self, functions: list[str]) -> list[str]:
+        """Return the LLVM texts of the functions with the changes of a subclass; here with none."""
         return functions
 
     def _first_passes(self) -> None:

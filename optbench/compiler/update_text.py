@@ -80,7 +80,7 @@ def kernel_text(record: Optimizer) -> str:
 
 
 class Writer:
-    """The text of a kernel: powers, sums over all parameters, then block by block its sums, its matrix and the rule.
+    """A writer of a kernel's source: powers, sums over all parameters, then for each block sums, matrix and rule.
 
     ``order``: "rows" or "lanes", or "thread" for the one lane ``r`` of a thread of a GPU: there w and g are (dim,),
     and state (k, dim, runs). ``scalar`` compiles the functions that the kernel calls.

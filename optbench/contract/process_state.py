@@ -151,6 +151,7 @@ def _torch_settings() -> tuple[str, bool, bool, bool] | None:
 
 
 def _restore_torch(wanted: tuple[str, bool, bool, bool]) -> None:
+    """Set PyTorch's settings to ``wanted``, as `_torch_settings` returns them; do nothing without PyTorch."""
     torch: Any = sys.modules.get("torch")
     now = _torch_settings()
     if now is None or now == wanted:  # setting them takes time

@@ -71,7 +71,7 @@ def _table(owner, x):
 
 
 def _in_memory(owner, name, values) -> np.ndarray:
-    """Return values as an array in memory, without a mask, and decoded."""
+    """Return values as a plain array in memory: no mask, no sparse storage, bytes decoded to text."""
     if isinstance(values, range) and len(values) > arguments.MOST_ITEMS:  # NumPy would write it out first
         raise OptbenchError(f"{owner}: {name}={shown(values)} must be an array")
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
@@ -122,6 +122,7 @@ def _targets(owner, name, values, rows) -> np.ndarray:
 
 
 def _keep_arrays(owner, x, y, test, place) -> Kept:
+    """Write arrays to a .npz file in the folder `place`, unless a file with this content is there."""
     arrays = {"x": x, "y": _targets(owner, "y", y, len(x))}
     if test is not None:
         pair = arguments.items(f"{owner}: test", test)
@@ -142,7 +143,10 @@ def _bytes(array):
 
 
 def _with_target(owner, table, y, drop):
-    """Return the table without dropped columns and with y as one, and the name of that."""
+    """Return the table without the columns in ``drop`` and with y as a column, and the name of that column.
+
+    y: a column's name, or the values; ``owner`` begins error messages.
+    """
     drop = split_columns(drop, table.columns)
     y = _one_column(owner, y)
     wanted = [("drop", name) for name in drop] + ([("y", y.strip())] if isinstance(y, str) else [])
@@ -169,7 +173,7 @@ def _with_target(owner, table, y, drop):
 
 
 def _one_column(owner, y):
-    """Return the column of a table of one; anything else unchanged."""
+    """Return the only column of a table with one column; anything else unchanged."""
     y = y.to_pandas() if hasattr(y, "columns") and hasattr(y, "to_pandas") else y
     if not (hasattr(y, "columns") and hasattr(y, "iloc")):
         return y

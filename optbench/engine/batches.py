@@ -37,7 +37,7 @@ _NORMALS = 1 << 12
 _SHARED_BYTES = 1 << 23
 """The largest run whose random numbers are kept for other runs of the same seed."""
 _CACHE_BYTES, _CACHE_ENTRIES = 1 << 25, 256
-"""The most bytes, and runs, that are kept; estimates."""
+"""The most bytes, and entries, of the cache; estimates."""
 
 
 def _generator(*key: int) -> np.random.Generator:
@@ -62,13 +62,13 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def drawn(problem: Problem, batch_size: int) -> tuple[bool, bool]:
-    """Return whether steps take mini-batches of data at that batch size, and whether their gradients have noise."""
+    """Return two flags: whether steps draw mini-batches of data at that batch size, and whether they draw noise."""
     full = batch_size >= problem.examples
     return problem.data is not None and not full, problem.data is None and problem.noise > 0 and not full
 
 
 class _Orders:
-    """Draws mini-batches, rows of B example numbers, from a fresh permutation for each epoch."""
+    """A source of mini-batches, rows of B example numbers, from a new permutation for each epoch."""
 
     def __init__(self, examples: int, size: int, seed: int):
         self._per_epoch = steps_per_epoch(examples, size)
@@ -87,9 +87,9 @@ class _Orders:
 
 
 class _Noise:
-    """Draws the noise of steps, rows of dim + 1 numbers: the mean of the b_i of a mini-batch, and of their weights.
+    """A source of the gradient noise of steps, rows of dim + 1 numbers: the mean of b_i and of weights in a mini-batch.
 
-    spread: (dim + 1,), the standard deviations of one example's.
+    spread: (dim + 1,), the standard deviations of one example's b_i and weight.
     """
 
     def __init__(self, spread: np.ndarray, examples: int, size: int, seed: int, dtype: DtypeName):
@@ -123,9 +123,9 @@ _lock = threading.Lock()
 
 
 def _shared(source: partial, steps: int, numbers: int, dtype: np.dtype) -> np.ndarray:
-    """Return the rows (steps, numbers) that a source draws: those of another run with the same one where they are kept.
+    """Return the rows (steps, numbers) that a source draws, from the cache where a run with an equal source drew them.
 
-    The arguments of a source are all that its numbers depend on.
+    The numbers depend on the source's arguments only.
     """
     arguments = (each.tobytes() if isinstance(each, np.ndarray) else each for each in source.args)
     key = source.func, *arguments, steps

@@ -1,4 +1,4 @@
-"""The fonts of all figures: matplotlib's own, and for Korean, Chinese and Japanese what the system has."""
+"""The fonts of all figures: matplotlib's own, and for Korean, Chinese and Japanese those of the system."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from matplotlib.ft2font import FT2Font, LoadFlags
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so figures are the same everywhere
 SCRIPTS = {"Korean": "한글값학률", "Chinese": "中文步长", "Japanese": "あア学習率"}
-"""Letters that a font of the script has."""
+"""Letters of each script, by which a font that has it is recognized."""
 _LIKELY = (
     "droidsansfallback", "notosanscjk", "sourcehansans", "wqy", "nanumgothic", "nanum", "malgun", "pingfang",
     "hiragino", "applesdgothic", "yugothic", "msgothic", "msyh", "simhei", "ipa", "takao", "unfonts", "undotum", "cjk",
 )  # fmt: skip
-"""Parts of the names of files that are looked at first: a system may have thousands of fonts."""
+"""Parts of the file names of fonts to try first: a system may have thousands of fonts."""
 
 
 # Dots an inch: fine enough that letters have the widths of their outlines
@@ -27,7 +27,7 @@ _HINTED = 1.025
 
 @lru_cache(maxsize=1)
 def families() -> tuple[str, ...]:
-    """FONT, and behind it the fewest others of this system that draw SCRIPTS, as far as it has any."""
+    """Return FONT and the fewest further fonts of this system that together draw SCRIPTS, as far as it has any."""
     missing, chosen = set(SCRIPTS), [FONT]
     for path in sorted(findSystemFonts(), key=_order):
         if not missing:
@@ -39,13 +39,13 @@ def families() -> tuple[str, ...]:
 
 
 def drawable(text: str) -> bool:
-    """Whether `families` have every letter of the text."""
+    """Return True where `families` have every letter of the text."""
     return all(any(font.get_char_index(ord(letter)) for font in _fonts()) for letter in text)
 
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
-    """Width in inches of `text` set in `size` points, in the fonts that draw it."""
+    """Return the width in inches of `text` at `size` points, in the fonts that draw it."""
     font = _chain()
     font.set_size(size, _FINE)
     font.set_text(text, flags=LoadFlags.NO_HINTING)
@@ -53,7 +53,7 @@ def text_width(text: str, size: float) -> float:
 
 
 def fitting(text: str, size: float, room: float) -> str:
-    """The text on one line of `room` inches, cut where it is longer, and the cut marked."""
+    """Return the text cut to `room` inches at `size` points, with "…" at the cut; the whole text where it fits."""
     if text_width(text, size) <= room:
         return text
     low, high = 0, len(text)
@@ -64,14 +64,14 @@ def fitting(text: str, size: float, room: float) -> str:
 
 
 def _order(path: str) -> tuple[int, str]:
-    """Likely files first, regular faces before others."""
+    """Return the sort key of a font file: likely fonts come first, regular faces before bold and light ones."""
     name = Path(path).name.lower().replace("-", "").replace("_", "")
     likely = next((place for place, part in enumerate(_LIKELY) if part in name), len(_LIKELY))
     return 2 * likely + ("bold" in name or "light" in name or "thin" in name), path
 
 
 def _covers(path: str, letters: str) -> bool:
-    """Whether the font has all the letters; not where it cannot be read."""
+    """Return True where the font file has all the letters; False where it cannot be read."""
     try:
         font = FT2Font(path)
     except (OSError, RuntimeError):
@@ -82,7 +82,7 @@ def _covers(path: str, letters: str) -> bool:
 
 
 def _known(path: str) -> str:
-    """The font's name, under which matplotlib finds it: it keeps a list, which may be older than the font."""
+    """Return the name under which matplotlib finds a font file, which is added to matplotlib's list if it is new."""
     known = next((each.name for each in fontManager.ttflist if Path(each.fname) == Path(path)), None)
     if known is None:
         fontManager.addfont(path)

@@ -103,7 +103,7 @@ def heatmap_panels(data: ReportData, problem: str) -> Figure:
 
 @dataclass(frozen=True)
 class _Cells:
-    """What panels of one figure share: the numbers, their order and their colors."""
+    """The numbers of all panels of one figure, with the order of rows and columns and the range of colors."""
 
     table: pd.DataFrame
     sizes: dict[int, str]
@@ -129,7 +129,7 @@ class _Cells:
 
 
 def _cells_of(data: ReportData, problem: str, optimizers: list[str]) -> _Cells:
-    """Return the cells of these optimizers; the colors fit them all."""
+    """Return the cells of these optimizers on a problem; the range of colors is that of all of them."""
     rows = data.by_cell
     rows = rows[(rows["problem"] == problem) & rows["optimizer"].isin(optimizers)]
     start = data.start(problem)
@@ -153,7 +153,7 @@ def _cells_of(data: ReportData, problem: str, optimizers: list[str]) -> _Cells:
 
 
 def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
-    """Draw the panel of one optimizer; scale: with the scale of colors, unless all cells are alike."""
+    """Draw the panel of one optimizer; scale: add the color bar, unless all cells have nearly the same value."""
     part = cells.table[cells.table["optimizer"] == optimizer]
     table = part.pivot(index="schedule", columns="batch_size", values="value")
     table = table.reindex(list(cells.schedules), columns=list(cells.sizes))

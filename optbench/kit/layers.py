@@ -80,12 +80,12 @@ def backward(w, g, x, place, layout, work):
 
 
 def scratch(rows, sizes):
-    """How many numbers ``work`` must hold for layers of these sizes, the input's first."""
+    """Return the size of ``work``, in numbers, for ``rows`` examples and layers of these sizes, the input's first."""
     return rows * (sum(sizes[1:]) + 2 * max(sizes[1:]))
 
 
 def widest(layout):
-    """The size of the largest layer behind the input."""
+    """Return the size of the largest layer after the input."""
     first = layout.shape[0] // 2 + 1
     size = layout[first]
     for layer in range(first + 1, layout.shape[0]):
@@ -94,6 +94,7 @@ def widest(layout):
 
 
 def add_bias(a, bias):
+    """Add a layer's bias, (outputs,), to its sums, (outputs, rows)."""
     for j in range(bias.shape[0]):
         row, own = a[j], bias[j]
         for i in range(row.shape[0]):
@@ -101,6 +102,7 @@ def add_bias(a, bias):
 
 
 def add_bias_relu(a, bias):
+    """Add a layer's bias to its sums and apply ReLU, in one pass."""
     for j in range(bias.shape[0]):
         row, own = a[j], bias[j]
         for i in range(row.shape[0]):
@@ -109,6 +111,7 @@ def add_bias_relu(a, bias):
 
 
 def sum_rows(a, total):
+    """Write the sum of each row of ``a`` into ``total``."""
     for j in range(total.shape[0]):
         row, own = a[j], 0.0
         for i in range(row.shape[0]):
@@ -117,6 +120,7 @@ def sum_rows(a, total):
 
 
 def activate(a, kind):
+    """Apply an activation to the numbers ``a`` in place; kind: 0 ReLU, 1 tanh, 2 logistic, others none."""
     if kind == 0:
         for k in range(a.shape[0]):
             a[k] = 0.0 if a[k] < 0.0 else a[k]  # NaN stays
@@ -130,7 +134,7 @@ def activate(a, kind):
 
 
 def back_through(error, a, kind):
-    """error *= the activation's derivative, from the activation itself."""
+    """Multiply ``error`` by the derivative of the activation, computed from its output ``a``; kind as in activate."""
     if kind == 0:
         for k in range(error.shape[0]):
             error[k] = error[k] if a[k] > 0.0 else 0.0
@@ -143,9 +147,9 @@ def back_through(error, a, kind):
 
 
 def softmax_error(scores, y, room):
-    """The mean cross-entropy of the examples; ``scores``, (classes, rows), become its slope by them.
+    """Return the mean cross-entropy of the examples; its gradient by ``scores``, (classes, rows), replaces these.
 
-    ``room``: scratch, two numbers an example.
+    ``room``: scratch, two numbers for each example.
     """
     classes, rows = scores.shape
     scale, total, share = room[:rows], room[rows : 2 * rows], scores.dtype.type(1.0 / rows)
@@ -162,9 +166,9 @@ def softmax_error(scores, y, room):
 
 
 def softmax_report(scores, y, room, out):
-    """Add to ``out`` the sum of the examples' cross-entropies, and how many of them have the right largest score.
+    """Add to ``out`` the sum of the examples' cross-entropies and the number of correctly classified examples.
 
-    The first of equal scores counts as the largest. The ``scores`` are lost; ``room`` as for softmax_error.
+    Of equal largest scores the first counts. ``scores`` are overwritten; ``room`` as for softmax_error.
     """
     classes, rows = scores.shape
     total = room[rows : 2 * rows]
@@ -174,7 +178,7 @@ def softmax_report(scores, y, room, out):
 
 
 def cross_entropy_report(w, out, x, y, layout, work):
-    """The mean softmax cross-entropy of the last layer, and the share of rows whose largest output is the right one."""
+    """Write the mean softmax cross-entropy of the last layer and the accuracy into ``out``."""
     rows, classes = x.shape[0], layout[-1]
     out[0], out[1] = 0.0, 0.0
     for first in range(0, rows, TOGETHER):
@@ -186,9 +190,10 @@ def cross_entropy_report(w, out, x, y, layout, work):
 
 
 def exponentials(scores, y, top, total):
-    """e^(score - the example's largest) in place of ``scores``, and in ``total`` their sums.
+    """Replace ``scores`` by e^(score - the example's largest), and write the sum over classes into ``total``.
 
-    Returns the sum of the differences between the largest score and the right one, and how often they are the same.
+    Returns the sum over examples of the largest score minus that of the true class, and the number of examples where
+    the true class has the largest score. ``top``: scratch, the largest score of each example.
     """
     classes, rows = scores.shape
     row, best = scores[0], total  # the number of the class with the largest score, until the sums are needed
@@ -217,7 +222,7 @@ def exponentials(scores, y, top, total):
 
 
 def log_of_product(a, most):
-    """The logarithm of the product of numbers from 1 to ``most``, which are lost."""
+    """Return the logarithm of the product of the numbers ``a``, each from 1 to ``most``; they are overwritten."""
     count, most = a.shape[0], most * most
     while count > 3 and most * most < FOLDED:  # a quarter is multiplied with the others, so that vectors are full
         quarter = count // 4

@@ -98,13 +98,13 @@ def squares(made, x, y, inputs):
 
 
 KERNELS = {"cross_entropy": (cross_entropy, cross_entropy_report), "mse": (squared_error, squared_error_report)}
-"""Of each loss: value_and_gradient, and evaluate."""
+"""The functions value_and_gradient and evaluate of each loss."""
 
 
 def stack(loss: str, layers: list[tuple[int, int, bool, str]]) -> dict:
-    """What the record of a problem says of a stack of layers: all but start and data.
+    """Return the keywords of a problem's record for a stack of layers, without start and data.
 
-    ``layers``: of each layer the numbers of inputs and outputs, whether it has a bias, and its activation.
+    ``layers``: for each layer the numbers of inputs and outputs, whether it has a bias, and its activation.
     """
     sizes = (layers[0][0], *(outputs for _, outputs, _, _ in layers))
     kinds = [ACTIVATIONS.index(activation) + (0 if bias else BARE) for _, _, bias, activation in layers]

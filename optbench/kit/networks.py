@@ -1,4 +1,4 @@
-"""What the records of network problems share: checked choices, start points, the parts of a stack of dense layers."""
+"""Parts of the records of network problems: checked choices, start points, the parts of a stack of dense layers."""
 
 from math import prod
 

@@ -60,7 +60,7 @@ def turn(a, out):
 
 
 def piece(count, others):
-    """How many of ``count`` rows or columns go into a piece, where each is multiplied with so many other numbers."""
+    """Return how many of ``count`` rows or columns to multiply at a time, where each has ``others`` numbers."""
     most = UNPACKED // others // EIGHT
     if most == 0:
         return count

@@ -25,11 +25,11 @@ class Examples:
     x_test: np.ndarray
     y_test: np.ndarray
     shape: tuple[int, ...]
-    """Of one example of X."""
+    """The shape of one example of X."""
     whole: tuple[bool, bool]
-    """Whether X and y are whole numbers."""
+    """Two flags: True where X, and where y, are whole numbers."""
     split: str
-    """In words, where the test examples come from."""
+    """The origin of the test examples, in words."""
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -42,12 +42,12 @@ class Examples:
 
     @property
     def classes(self) -> int:
-        """One more than the largest target."""
+        """The number of classes: the largest target plus 1."""
         return int(max(self.y.max(), self.y_test.max())) + 1
 
     @property
     def text(self) -> str:
-        """What is learned from, in words."""
+        """The data in words: numbers of rows, features and targets, and the origin of the test rows."""
         size = f"{len(self.x):,} training and {len(self.x_test):,} test rows"
         shape = " x ".join(f"{side:,}" for side in self.shape)
         count = f"{shape} feature{'s' * (self.shape != (1,))}"

@@ -110,7 +110,7 @@ def _foreign(part: Any) -> str:
 
 
 def _passes(part: Any) -> bool:
-    """Whether rows of numbers leave a module as they came."""
+    """Return True where a module passes rows of numbers on unchanged."""
     if _kind(part) == "Flatten":
         return (part.start_dim, part.end_dim) == (1, -1)
     if _kind(part) in ("Dropout", "AlphaDropout"):

@@ -30,7 +30,10 @@ def _spec(examples: int, size: int | str) -> dict:
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """`curves`: the share of the first suboptimality left, by passes and seconds. `targets`: when each is reached."""
+    """Return `curves`, the share of the first suboptimality that is left, and `targets`, the cost of reaching each.
+
+    Both count passes over the data and seconds.
+    """
     examples, curves = QUICK if budget.quick else FULL, []
     for size in ("full", BATCH_SIZE):
         rate = best_rate(_spec(TUNED_ON, size), TUNING, learning_rates=RATES, workers=budget.workers)
@@ -50,7 +53,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def targets(curves: pd.DataFrame) -> pd.DataFrame:
-    """Passes and seconds to each target, a row per batch, seed and target; inf where it is not reached."""
+    """Return passes and seconds to each target, one row for each batch, seed and target; inf where never reached."""
     rows = []
     for (batch, seed), run in curves.groupby(["batch", "seed"], sort=False):
         for target in TARGETS:
@@ -60,7 +63,10 @@ def targets(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def factors(tables: dict[str, pd.DataFrame], clock: str) -> dict[float, tuple[float, float, float]]:
-    """Target -> how many times as much the full batch takes, with its interval."""
+    """Return by target the cost of the full batch over that of mini-batches, with its interval.
+
+    clock: "passes" or "seconds".
+    """
     wide = tables["targets"].pivot(index=["target", "seed"], columns="batch", values=clock)
     return {
         target: ratio_interval(part["full"], part[str(BATCH_SIZE)])
@@ -69,6 +75,7 @@ def factors(tables: dict[str, pd.DataFrame], clock: str) -> dict[float, tuple[fl
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Return the factors in seconds at every target, with texts for the page."""
     seconds, passes = factors(tables, "seconds"), factors(tables, "passes")
     examples = int(tables["curves"]["examples"].iloc[0])
     return Measured(
@@ -84,6 +91,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Return the figure of the claim: the curves of `experiment`, by passes on the left and by seconds on the right."""
     figure = Figure(figsize=(6.8, 3.5))
     axes = figure.subplots(1, 2, sharey=True)
     figure.subplots_adjust(left=0.12, right=0.98, top=0.82, bottom=0.15, wspace=0.08)

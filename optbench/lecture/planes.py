@@ -54,6 +54,7 @@ def run_paths(
 
 
 def _path_table(label, seed, w, loss, problem, hessian, steep, flat) -> pd.DataFrame:
+    """Return the table of one path, as in `run_paths`; w: (points, 2), loss: (points,), steep, flat: eigenvectors."""
     offset = w - problem.minimizer
     with np.errstate(invalid="ignore"):
         along = {"steep": offset @ steep, "flat": offset @ flat}
@@ -74,13 +75,13 @@ def curvature(problem: optbench.Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def path_length(path: pd.DataFrame, column: str = "steep") -> float:
-    """Return the way along an axis: the sum of |steps| over the first distance; 1 goes to the middle straight."""
+    """Return the length of the way along an axis, divided by the distance at the start; 1: straight to the minimum."""
     way = path[column].to_numpy()
     return float(np.abs(np.diff(way)).sum() / abs(way[0])) if np.isfinite(way).all() else np.inf
 
 
 def reversals(path: pd.DataFrame, column: str = "steep") -> float:
-    """Return the share of the steps that go back along an axis, against the step before; 1 for a diverged path."""
+    """Return the share of the steps that turn back along an axis, against the step before; 1 for a diverged path."""
     way = path[column].to_numpy()
     if not np.isfinite(way).all():
         return 1.0
@@ -111,7 +112,10 @@ def farthest_path(paths: pd.DataFrame) -> pd.DataFrame:
 
 
 def seeds(budget: Budget, count: int) -> dict:
-    """Return the keys of a sweep for `count` seeds, a third of them to tune on; for a third of that in a quick run."""
+    """Return a sweep's `seeds` and `tuning_seeds`: `count` seeds, a third of them to tune on.
+
+    A quick run takes a third of that number, and at least nine.
+    """
     count = max(count // 3, 9) if budget.quick else count
     return {"seeds": list(fresh_seeds(count)), "tuning_seeds": count // 3}
 

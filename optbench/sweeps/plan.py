@@ -143,6 +143,7 @@ def _cohorts(
 
 
 def _check_choice(column: str, problems: list[Problem]) -> None:
+    """Raise OptbenchError unless ``choose_by`` is log_tail, test_loss or a loss or accuracy of some problem."""
     metrics = {f"{part}_{name}" for problem in problems for name in problem.metrics for part in ("train", "test")}
     known = ["log_tail", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
     if column not in known:
@@ -150,11 +151,13 @@ def _check_choice(column: str, problems: list[Problem]) -> None:
 
 
 def _unique(key: str, texts: list[str]) -> None:
+    """Raise OptbenchError where a text is in the list twice; key: of the spec, for the message."""
     if len(set(texts)) < len(texts):
         raise OptbenchError(f"{key} has an entry twice")
 
 
 def _steps(spec: Spec, entry: ProblemEntry, per_epoch: int) -> int:
+    """Return the number of steps of a run, from the budget of the problem's entry or else of the spec."""
     budget = spec if entry.epochs is None and entry.steps is None else entry
     return settings.step_count(budget.epochs, budget.steps, per_epoch)
 

@@ -86,7 +86,10 @@ def merge(raw: Mapping, changes: Mapping, label: str = "spec") -> Spec:
 
 
 def _plain(raw: Mapping, label: str) -> dict:
-    """Return the values without types of NumPy; raises OptbenchError for an unknown key."""
+    """Return the values with NumPy's types as Python's; label: the file, for messages.
+
+    Raises OptbenchError for an unknown key.
+    """
     found = {}
     for key, value in raw.items():
         if key not in Spec.model_fields:
@@ -99,17 +102,17 @@ def _plain(raw: Mapping, label: str) -> dict:
 
 
 def _before(place: str) -> str:
-    """Return a place as the begin of a message; nothing for none."""
+    """Return a place, such as a file or a key, as the start of a message, "place: "; "" for an empty one."""
     return f"{place}: " if place else ""
 
 
 def raw(spec: Spec) -> dict[str, Any]:
-    """Return the keys that a file would have."""
+    """Return a spec as the dictionary that reading its TOML file gives."""
     return tomllib.loads(to_toml(spec))
 
 
 def _tuning_share(seeds) -> int:
-    """Return a third of the seeds, but one of two, and none of one (which then does both)."""
+    """Return a third of the number of seeds; 1 of two seeds, and 0 of a single seed, which then tunes and reports."""
     try:
         count = count_seeds(seeds)
     except (TypeError, ValueError):

@@ -19,7 +19,7 @@ from optbench.sweeps.spec import Spec
 
 @dataclass(frozen=True)
 class Grid:
-    """An optimizer with every combination of its values, schedules and rates."""
+    """An optimizer with every combination of its hyperparameters, schedules and learning rates."""
 
     optimizer: AnyOptimizer
     values: Sequence[dict[str, float]]
@@ -32,13 +32,13 @@ class Grid:
         return tuple(Lane(lr, schedule, values) for values, schedule, lr in every)
 
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
-        """Return the settings by batch size, the same for all."""
+        """Return the settings by batch size; they are the same at all sizes."""
         return dict.fromkeys(sizes, self._every)
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """An optimizer with the settings that a spec names one by one for a problem."""
+    """An optimizer with the settings that the ``chosen`` of a spec lists for a problem."""
 
     optimizer: AnyOptimizer
     by_size: dict[int, list[Lane]]
@@ -49,7 +49,10 @@ class Fixed:
 
 
 def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
-    """Return the settings that ``chosen`` has for a problem. Raises OptbenchError for an unknown name or value."""
+    """Return the settings that ``chosen`` lists for a problem, one item for each optimizer.
+
+    Raises OptbenchError for an unknown name or value, and for a setting that is listed twice.
+    """
     each: dict[str, Fixed] = {}
     for entry in spec.chosen:
         if catalogue.problem(entry.problem).name != problem.name:
@@ -67,9 +70,9 @@ def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
 
 
 def settings_of(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
-    """Return each optimizer of the spec once, with its settings.
+    """Return for each optimizer of a spec its grid of settings, or with ``trials`` the space to draw them from.
 
-    Raises OptbenchError for a name or a value that does not exist, and for what stands twice.
+    Raises OptbenchError for an unknown name or value, and for an entry that is listed twice.
     """
     if spec.trials is not None:
         return spaces(spec, catalogue)

@@ -42,16 +42,18 @@ def _joined(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _few(names: pd.Series) -> str:
+    """Return the first three different names as a text, with the number of the others."""
     each = list(dict.fromkeys(names.astype(str)))
     return ", ".join(each[:3]) + (f" and {len(each) - 3} more" if len(each) > 3 else "")
 
 
 def _middle(group: pd.DataFrame) -> float:
-    """Return the median nanoseconds of a run-step over cohorts: the first one of a process is slow."""
+    """Return the median nanoseconds of a run-step over cohorts: the first cohort of a process is slow."""
     return float(group["ns_per_run_step"].median())
 
 
 def _time(nanoseconds: float) -> str:
+    """Return a duration in ms, us or ns, with two or three digits."""
     for unit, size in (("ms", 1e6), ("us", 1e3)):
         if nanoseconds >= size:
             return f"{labels.number(nanoseconds / size, 2 if nanoseconds < 100 * size else 3)} {unit}"

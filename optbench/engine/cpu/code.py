@@ -43,11 +43,11 @@ class ProblemCode:
 
     Attributes:
         gradient, evaluate: the kernels; of an eager problem plain Python functions of the same arguments.
-        one_lane: of a problem in lanes form, whether a call of ``gradient`` has one lane.
+        one_lane: True where a problem in lanes form gets one lane in each call of ``gradient``.
     """
 
     called_from_python = True
-    """Whether Python calls the gradient: then its entry is compiled now, and not while a run is timed."""
+    """True where Python calls the gradient: its entry is then compiled now, and not while a run is timed."""
 
     def __init__(self, problem: Problem, dtype: DtypeName, one_lane: bool = False):
         settings.dtype(dtype)

@@ -18,7 +18,7 @@ _LOOKED_AT = 1 << 12
 
 
 class DuplicateLanes:
-    """Which lanes are still equal.
+    """The lanes of a call that have been equal so far, so that only one of each group has to be computed.
 
     Attributes:
         first_of: (lanes,): for each the first lane that has been equal so far; often itself.

@@ -22,8 +22,11 @@ from optbench.engine.eager.update import EagerUpdate
 
 
 class TorchUpdate(EagerUpdate):
-    """Instances of PyTorch's class, one a lane. They are made at the first step: if the class refuses its arguments,
-    the run has begun and fails."""
+    """Instances of a PyTorch optimizer, one for each lane, made at the first step.
+
+    A class that refuses its arguments thus fails the run that has begun. rates: (lanes,) the rates to construct the
+    instances with; None: those of the first step.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class TorchUpdate(EagerUpdate):
                 w[r] = self._w[r]
 
     def _new(self, r: int, rate: float) -> "TorchStepper":
+        """Return the optimizer of lane r, and add the seconds to ``making``; rate: that of the first step."""
         begin = time.perf_counter()
         try:
             base = rate if self._rates is None else float(self._rates[r])

@@ -26,32 +26,35 @@ LOCK = ".lock"
 
 
 def check_plain(path: Path) -> None:
-    """Raise OSError where no plain file is there: a pipe or a device may never come to an end."""
+    """Raise OSError unless the path is a plain file: reading from a pipe or a device may never end."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "it is no plain file", str(path))
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a plain file. Raise OSError."""
+    """Return the content of a plain file. Raises OSError where it cannot be read."""
     check_plain(path)
     return path.read_bytes()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file. Raise OSError, and leave what was there before."""
+    """Write a file. Raises OSError where that fails; the previous file then stays."""
     with appearing(path) as scratch:
         scratch.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file in UTF-8. Raise OSError, and leave what was there before."""
+    """Write a text file in UTF-8. Raises OSError where that fails; the previous file then stays."""
     with appearing(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """Yield where to write a file; at the end it is brought to the disk and renamed. Raise OSError."""
+    """Yield a temporary path to write to; afterwards the file is flushed to the disk and renamed to `path`.
+
+    Raises OSError where that fails; the previous file then stays.
+    """
     scratch = path.with_name(f"{SCRATCH}{os.getpid()}-{path.name}.part")
     try:
         yield scratch
@@ -63,7 +66,7 @@ def appearing(path: Path) -> Iterator[Path]:
 
 
 def to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would survive a power cut. Raise OSError."""
+    """Flush a file, or the names in a folder, to the disk, so that they survive a power cut. Raises OSError."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
