@@ -199,7 +199,7 @@ def noise(
     Example:
         >>> sizes = {"problems": ["logistic"], "optimizers": ["gd"], "learning_rates": [0.1], "batch_sizes": [8, 32]}
         >>> optbench.figures.noise(sweep(sizes, seeds=2, epochs=4, points="every")).lines[0].get_xdata().tolist()
-        [8, 32]
+        [8.0, 32.0]
 
     Source:
         Lecture A3.

@@ -73,7 +73,7 @@ def best_of_n(
     Example:
         >>> three = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": "1e-5:1e-3:3", "steps": 50}
         >>> optbench.figures.best_of_n(sweep(three, seeds=8)).lines[0].get_xdata().tolist()
-        [1, 2, 3]
+        [1.0, 2.0, 3.0]
     """
     data = report_data(results)
     problem = selection.problem_of(data, problem)
@@ -224,7 +224,7 @@ def time_per_step(
     Example:
         >>> dims = {"problems": ["quadratic(dim=2)", "quadratic(dim=20)"], "optimizers": ["gd"], "learning_rates": [1]}
         >>> optbench.figures.time_per_step(sweep(dims, seeds=1, steps=50)).lines[0].get_xdata().tolist()
-        [2, 20]
+        [2.0, 20.0]
     """
     data = report_data(results)
     names = selection.optimizers_of(data, optimizers)

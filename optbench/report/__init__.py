@@ -1,4 +1,7 @@
-"""Reports: tables -> figures -> one page. Every number comes from `analysis`."""
+"""Reports: from the tables of a results folder to one page, its pictures and tables.
+
+Every number comes from `analysis`. Nothing that a folder names is loaded or run.
+"""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_what_cannot_be_decided_says_why():
     ).iloc[0]
     assert (row["verdict"], row["blocks"]) == ("undecided", 1) and "more are needed" in row["reason"]
     cut = staged_table(lambda p, optimizer, *_: None if optimizer == "gd" else 1.0)
-    assert "deadline" in verdicts(cut)["reason"][0] and verdicts(cut)["verdict"][0] == "undecided"
+    assert "stopped or failed run" in verdicts(cut)["reason"][0] and verdicts(cut)["verdict"][0] == "undecided"
     unreported = staged_table(lambda *_: 1.0, holdout=0)
     assert verdicts(unreported)["reason"][0] == "no reporting seeds"
     assert verdicts(runs_table([{}])).empty and ranking(runs_table([{}]))["place"].tolist() == [1]
