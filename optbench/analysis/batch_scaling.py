@@ -21,14 +21,14 @@ class Scaling(NamedTuple):
     """S(B) = least_steps (1 + critical / B), each with its interval over seeds."""
 
     critical: Interval
-    """The critical batch size: there a run takes twice the least steps and twice the least examples. inf where steps
-    fall as 1 / B to the largest batch, 0 where they do not fall; NaN where fewer than two sizes arrive."""
+    """The critical batch size, at which a run takes twice the least steps and twice the least examples: inf where
+    steps fall as 1 / B up to the largest batch, 0 where they do not fall, NaN for fewer than two fitted sizes."""
     least_steps: Interval
-    """The steps that no batch goes below."""
+    """The least steps, the limit for large batches."""
     least_examples: Interval
-    """The examples that no batch goes below: least_steps times critical."""
+    """The least examples, the limit for small batches: least_steps times critical."""
     sizes: int
-    """The batch sizes whose median run arrived, which are those that were fitted."""
+    """The number of batch sizes whose median run reached the target; only these are fitted."""
 
 
 def tuned_times(
@@ -37,10 +37,10 @@ def tuned_times(
     by: Sequence[str] = ("problem", "target", "batch_size"),
     clock: str = "steps",
 ) -> pd.DataFrame:
-    """The rows of each group's fastest configuration, on the seeds that did not choose it.
+    """Return the rows of each group's fastest configuration, on the seeds that were not used to choose it.
 
-    times: from `time_to_target`. The fastest has the lowest expected running time on `tuning_seeds`; of several, or
-    where none arrives, it is the one with the smallest rate. Where all seeds tune, the rows are those chosen on.
+    times: from `time_to_target`. The fastest has the lowest expected running time on `tuning_seeds`; on ties, or where
+    none reaches the target, it is the one with the smallest rate. Where all seeds tune, their own rows are returned.
 
     Source: Shallue et al. 2019, JMLR 20, section 4: the rate is tuned for each batch size by itself.
     """
@@ -64,11 +64,11 @@ def batch_times(
     targets: pd.DataFrame | None = None,
     clock: str = "steps",
 ) -> pd.DataFrame:
-    """What each optimizer spends to each target at each batch size, all else tuned for that size and target.
+    """Return the cost of reaching each target, by optimizer and batch size, with all else tuned for size and target.
 
-    runs: the rows of `results.runs` that are asked about; of a staged sweep those count on which every setting ran.
-    tuning_seeds: those that choose, the others report; where they are none of the seeds, or all of them, or the sweep
-    is staged, the first half chooses.
+    runs: the rows of `results.runs` to use; of a staged sweep only those on which every setting ran. tuning_seeds: the
+    seeds to choose on, the others report; where they are none or all of the seeds, or the sweep is staged, the first
+    half of the seeds takes their place. clock: the cost to tune by, as in `running_times`.
 
     Returns rows of `time_to_target`: `tuned_times` by problem, optimizer, target and batch size.
     """
@@ -82,17 +82,17 @@ def batch_times(
 
 
 def _runs_columns(times: pd.DataFrame) -> list[str]:
-    """The columns that came from `runs`."""
+    """Return the columns of `times` that come from the table `runs`."""
     return [name for name in times.columns if name not in ("target", "reached", "seconds")]
 
 
 def critical_batch_size(times: pd.DataFrame, confidence: float = 0.95) -> Scaling:
     """Fit S(B) = S_min (1 + B_crit / B) to the median steps of each batch size, with a bootstrap over seeds.
 
-    Least squares of the relative error, (S(B) / S - 1)^2 summed over sizes, for steps range over decades and scatter in
-    proportion; neither S_min nor B_crit goes below 0. A run that does not arrive counts as inf, and sizes whose median
-    run does not arrive are left out. The interval holds the scatter of seeds, which batch sizes share, and not the luck
-    of tuning.
+    The fit is least squares of the relative error, (S(B) / S - 1)^2 summed over sizes, as steps range over decades and
+    scatter in proportion; neither S_min nor B_crit goes below 0. A run that does not reach the target counts as inf,
+    and sizes whose median run does not reach it are left out. The interval covers the scatter of seeds, which batch
+    sizes share, but not that of tuning.
 
     times: one problem and target, one row a (batch_size, seed) with `steps` and, if there is such a column, `reached`.
 
@@ -114,7 +114,7 @@ def critical_batch_size(times: pd.DataFrame, confidence: float = 0.95) -> Scalin
 
 
 def _interval(column: np.ndarray, tail: float) -> Interval:
-    """The first value and the quantiles of the others; resamples without a fit are passed over."""
+    """Return the first value and the quantiles of the others; resamples without a fit (NaN) are left out."""
     drawn = column[1:][~np.isnan(column[1:])]
     if np.isnan(column[0]) or not len(drawn):
         return np.nan, np.nan, np.nan
@@ -123,7 +123,7 @@ def _interval(column: np.ndarray, tail: float) -> Interval:
 
 
 def _weighted_medians(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(resamples, columns) medians over the rows of `values`, each row as often as `counts` says."""
+    """Return the medians (resamples, columns) over the rows of `values`; `counts` says how often a row is drawn."""
     out = np.empty((len(counts), values.shape[1]))
     half = len(values)  # a resample has as many rows as there are: twice the middle's rank
     for column, each in enumerate(values.T):
@@ -135,7 +135,7 @@ def _weighted_medians(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def _fit(size: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """(resamples, 3): B_crit, S_min and their product, by weighted least squares; NaN for fewer than two sizes.
+    """Return B_crit, S_min and their product, (resamples, 3), by least squares; NaN for fewer than two sizes.
 
     S = a + b / B with weights 1 / S^2 is linear in a and b: two normal equations. Where one would be negative, it is 0
     and the other is fitted alone.

@@ -1,4 +1,4 @@
-"""What tuning buys: the expected value on fresh seeds after so many trials, beside what the defaults give."""
+"""The value of tuning: the expected result on fresh seeds after n trials, beside the result of the defaults."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def best_of_n(
     confidence: float = 0.95,
     defaults: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """One row a problem, level and number n of trials: what the best of n is expected to give on fresh seeds.
+    """Return the expected result of the best of n trials on fresh seeds: one row for each problem, level and n.
 
     With N trials in the order of their tuning score the i-th is chosen with probability C(N - i, n - 1) / C(N, n)
     (`choice_weights`). Tuning and reporting seeds are those of the blocks that `blocks` forms of the seeds on which all
     settings ran. counts: the n, those below the level's number of trials; that number itself is always the last.
 
-    defaults: the settings to show beside it, one row an optimizer (or optimizer and problem): any columns that together
-    name one setting, such as optimizer, lr and schedule; only where `of` is the optimizer. They come from all runs of
-    that setting in the table, for nothing was chosen; those of a run cut by a deadline, or that could not run, aside.
+    defaults: the settings to show beside it, one row for each optimizer (or optimizer and problem): any columns that
+    together name one setting, such as optimizer, lr and schedule; only where `of` is the optimizer. All runs of that
+    setting in the table count, since nothing was chosen, except those cut by a deadline or unable to run.
 
     Returns columns problem, `of`, kind ("trials" or "defaults"), n (0 for the defaults), trials (N), value, low, high
     (exp of the mean y over blocks, with its t interval), blocks and failures (the expected share).
@@ -57,7 +57,7 @@ def best_of_n(
 
 
 def _rows(table: Coded, n: np.ndarray | int, most: np.ndarray, keep: np.ndarray, confidence: float) -> pd.DataFrame:
-    """The rows of one n, or of one for each cell, for the cells to keep."""
+    """Return the rows of one number n of trials, for the cells to keep; n may be an array with one number per cell."""
     values = held_out_at(table, n)
     effect = mean_effects(row_medians(values.y), confidence)
     there = ~np.isnan(values.y)
@@ -69,7 +69,7 @@ def _rows(table: Coded, n: np.ndarray | int, most: np.ndarray, keep: np.ndarray,
 
 
 def _defaults(runs, table: Coded, defaults: pd.DataFrame, choose_by: str, confidence: float) -> pd.DataFrame:
-    """The rows of the defaults, from every run of theirs; each seed is a block, for nothing is tuned."""
+    """Return the rows of the defaults, from all of their runs; each seed is a block, since nothing is tuned."""
     if not isinstance(defaults, pd.DataFrame) or "optimizer" not in defaults or "optimizer" not in table.cells:
         raise OptbenchError('defaults need a column "optimizer", and a comparison of optimizers')
     known = ["problem", *configuration_columns(runs)]

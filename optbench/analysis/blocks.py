@@ -1,7 +1,7 @@
-"""Which runs of a table tune and which report: its stages and blocks, formed here where the sweep has none.
+"""The division of runs into stages (tuning, reporting) and blocks, which are formed here where the sweep has none.
 
-A block is a set of seeds that tunes and reports by itself; no two share a seed. So what blocks say is independent, and
-the spread between them holds the luck of tuning as well as that of the seeds.
+A block is a set of seeds that tunes and reports by itself; no two blocks share a seed. Their results are therefore
+independent, and the spread between blocks includes the chance in tuning as well as that of the seeds.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ LEVELS = ("optimizer", "batch_size", "schedule")
 
 @dataclass(frozen=True)
 class Coded:
-    """A `runs` table as arrays: one entry a run that takes part, codes instead of names."""
+    """A `runs` table as arrays: one entry for each run that takes part, with numbers in place of names."""
 
     y: np.ndarray
-    """What is compared, the lower the better; failures are in it as large values."""
+    """The value to compare, lower is better; failures have large values."""
     bad: np.ndarray
-    """Whether the run failed."""
+    """True where the run failed."""
     cut: np.ndarray
-    """Whether a deadline cut the run, or it tunes and could not run."""
+    """True where a deadline cut the run, or a tuning run could not run."""
     stage: np.ndarray
     """0 screen, 1 race, 2 report."""
     block: np.ndarray
@@ -55,11 +55,11 @@ class Coded:
 
 
 def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", screens: bool = False) -> Coded:
-    """The table's runs with their stages and blocks.
+    """Return the table's runs with their stages and blocks. Raises OptbenchError where every run failed.
 
-    of: the column whose levels are compared; all else is tuned. screens: take the runs on which every setting was
-    screened, and form blocks of their seeds anew. That is always done where `of` is not the optimizer, for a race is
-    run among the settings of an optimizer, and leaves the best of the other levels out.
+    of: the column whose levels are compared; all else is tuned. screens: take only the runs of the screening, in which
+    every setting ran, and form new blocks of their seeds. This is always done where `of` is not the optimizer: a race
+    is held among the settings of an optimizer, and can drop the best setting of a batch size or schedule.
     """
     if runs.empty:
         raise OptbenchError("there are no runs to choose from")
@@ -89,7 +89,7 @@ def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", 
 
 
 def levels_of(runs: pd.DataFrame, of: str) -> np.ndarray:
-    """The level of each run as a text; a batch of all the data is the same level on every problem: "full"."""
+    """Return the level of each run as a text; a full batch is the same level, "full", on every problem."""
     text = runs[of].astype(str).to_numpy(dtype=object)
     return np.where(full_batch(runs), "full", text) if of == "batch_size" else text
 
@@ -104,7 +104,7 @@ def _cells(problem: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, pd.DataF
 
 
 def _stages(runs, setting, cell, problems, screens: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Stage and block of each run, and which runs take part at all."""
+    """Return the stage and the block of each run, and True for the runs that take part, each (runs,)."""
     name = runs["stage"].to_numpy(dtype=object) if "stage" in runs else np.full(len(runs), "grid", dtype=object)
     stage = np.select([name == SCREEN, name == RACE, name == HOLDOUT], [0, 1, 2], -1)
     block = runs["block"].to_numpy(dtype=np.int64).copy() if "block" in runs else np.full(len(runs), -1)
@@ -122,10 +122,10 @@ def _stages(runs, setting, cell, problems, screens: bool) -> tuple[np.ndarray, n
 
 
 def _formed(seed: np.ndarray, tuned: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Stage and block where every setting ran on every seed.
+    """Return the stage and block of each run, from its seed, where every setting ran on every seed.
 
-    Half of the seeds at most begin a block, MOST_BLOCKS at most; blocks are consecutive seeds, whose first half tunes.
-    Where there is nothing to tune, each seed is a block that reports.
+    Blocks are consecutive seeds, at least two each and MOST_BLOCKS at most; the first half of a block tunes. Where
+    there is nothing to tune, each seed is a block that reports.
     """
     seeds, place = np.unique(seed, return_inverse=True)
     if not tuned:

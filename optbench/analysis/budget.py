@@ -1,6 +1,6 @@
-"""What is best at each budget: the winner among batch sizes, schedules or optimizers as time goes on.
+"""The best batch sizes, schedules or optimizers at each budget of steps, samples or seconds.
 
-The best at the end of a run need not be the best a tenth of the way there: its settings are tuned for each budget anew.
+The best at the end of a run need not be the best after a tenth of it, so settings are tuned for each budget separately.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from optbench.contract.errors import OptbenchError, unknown
 
 
 def runs_at(results: Tables, clock: str, budget: float) -> pd.DataFrame:
-    """The `runs` table as it would stand if every run had ended when `clock` stood at `budget`.
+    """Return the `runs` table as it would be if every run had ended when `clock` reached `budget`.
 
-    log_tail and suboptimality_final hold what a run had then (`values_at`): that of the point, not of a tail. A run
-    that failed later on had not failed yet; one that a deadline stopped later on was not cut. Steps, epochs and
-    samples stay those of the whole run, and what was measured at its end (test metrics) is NaN.
+    log_tail and suboptimality_final hold the value at that point (`values_at`), not the mean of a tail. A run that
+    failed later counts as not failed, and one that a deadline stopped later as not cut. Steps, epochs and samples
+    remain those of the whole run, and measurements at its end (test metrics) are NaN.
 
     clock: "steps", "samples" or "seconds", the budget's unit.
     """
@@ -55,21 +55,22 @@ def against_budget(
     budgets: int | Sequence[float] = 12,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """How batch sizes, schedules or optimizers rank at each budget, and which are not told apart.
+    """Rank batch sizes, schedules or optimizers at each budget.
 
-    At each budget, every level is tuned by what its runs had at that time and measured on seeds that did not tune, a
-    block of seeds at a time, as `ranking` has it for the ends of runs. Runs of the race and the holdout are left out:
-    there only some settings have all seeds. A run that had ended keeps its last value, so that a level that is quick
-    is not dropped before the slow ones are done; `ended` is the share of its runs for which this is so. The schedule
-    of a run knows its own end, not the budget.
+    At each budget, every level is tuned by the values of its runs at that time and measured on other seeds, block by
+    block, as `ranking` does for the ends of runs. Runs of the race and the holdout are left out: there, only some
+    settings have all seeds. A run that had ended keeps its last value, so that a fast level is not dropped before the
+    slow ones are done; `ended` is the share of such runs. The schedule of a run depends on its own end, not on the
+    budget.
 
-    of: "batch_size", "schedule" or "optimizer". clock: "samples", "seconds" or "steps". budgets: how many, log-spaced
-    for each problem from where every level has made a step to where the last run ends; or the budgets themselves.
+    of: "batch_size", "schedule" or "optimizer". clock: "samples", "seconds" or "steps". budgets: their number, with
+    log-spaced budgets for each problem from the first step of all levels to the end of the last run; or the budgets
+    themselves, in the unit of the clock.
 
-    Returns one row a (problem, budget, level): problem, clock, budget, `of`, best (the lowest value among those that
-    nobody beats), first (not beaten by any: all of these share first place), place, value (suboptimality, geometric
-    mean over blocks), low, high, failures (share), ended, blocks, trials. Each budget stands for itself: over all of
-    them there is no adjustment.
+    Returns one row for each (problem, budget, level): problem, clock, budget, `of`, best (the lowest value among those
+    in first place), first (worse than no other: all of these share first place), place, value (suboptimality,
+    geometric mean over blocks), low, high, failures (share), ended, blocks, trials. Verdicts are adjusted within a
+    budget, not over all budgets.
     """
     if clock not in CLOCKS:
         raise unknown("clock", clock, CLOCKS)
@@ -103,9 +104,9 @@ def against_budget(
 
 
 def budget_winners(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a (problem, budget) of `against_budget`: problem, clock, budget, winner, value, tied.
+    """Return one row for each (problem, budget) of `against_budget`: problem, clock, budget, winner, value, tied.
 
-    tied: the others that share first place with the winner, best first, as one text; "" where it stands alone.
+    tied: the others that share first place with the winner, best first, as one text; "" where there is none.
     """
     of = table.columns[table.columns.get_loc("budget") + 1]
     keys = ["problem", "clock", "budget"]
@@ -116,7 +117,7 @@ def budget_winners(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _grid(runs: pd.DataFrame, timings: pd.DataFrame, of: str, clock: str, budgets: int | Sequence[float]) -> np.ndarray:
-    """The budgets of one problem."""
+    """Return the budgets of one problem, in the unit of the clock; none where no run made a step."""
     if not isinstance(budgets, int):
         return np.asarray(budgets, dtype=np.float64)
     ends = _ends(runs, timings, clock)
@@ -127,7 +128,7 @@ def _grid(runs: pd.DataFrame, timings: pd.DataFrame, of: str, clock: str, budget
 
 
 def _at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.ndarray, confidence: float) -> pd.DataFrame:
-    """The rows of one budget of each problem. budget, y: (runs,) the budget, and what `values_at` has there."""
+    """Return the rows of one budget of each problem. budget, y: (runs,) the budget, and the `values_at` it."""
     ends, now = _ends(part.runs, part.timings, clock), _runs_at(part, clock, y, budget)
     ranked = ranking(now, of=of, confidence=confidence)
     ranked = ranked[ranked["problem"] != ALL].reset_index(drop=True)
@@ -143,7 +144,7 @@ def _at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.ndarray, conf
 
 
 def _ends(runs: pd.DataFrame, timings: pd.DataFrame, clock: str) -> np.ndarray:
-    """(runs,) where the clock stands at each run's own end."""
+    """Return the clock's value at the end of each run, (runs,)."""
     steps = runs["steps"].to_numpy(dtype=np.float64)
     if clock == "seconds":
         return np.where(steps > 0, steps * pace(runs, timings), 0.0)  # what made no step has no time

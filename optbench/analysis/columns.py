@@ -1,7 +1,7 @@
-"""What the columns of a `runs` table mean.
+"""The columns of a `runs` table, and facts about its runs that follow from them.
 
 Besides its fixed columns the table has one per hyperparameter and per metric, so their names depend on the sweep.
-Metrics are named after the data that they were measured on, train_ or test_; what is left are hyperparameters.
+Names of metrics begin with train_ or test_, the data that they were measured on; the others are hyperparameters.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ COORDINATES = ("w_1", "w_2")
 
 
 def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
-    """Names of the hyperparameter columns, in the table's order."""
+    """Return the names of the hyperparameter columns, in the table's order."""
     return [name for name in runs.columns if name not in (*RUNS, *FORMER) and not is_metric(name)]
 
 
 def metric_columns(runs: pd.DataFrame) -> list[str]:
-    """Names of the problems' extra metrics (accuracy, ...), the coordinates of 2-D problems left out."""
+    """Return the names of the problems' extra metrics (accuracy, ...), without the coordinates of 2-D problems."""
     return [name for name in runs.columns if name not in RUNS and is_metric(name) and name not in COORDINATES]
 
 
 def configuration_columns(runs: pd.DataFrame) -> list[str]:
-    """The columns that together name a configuration: all that a run is, but for its problem and its seed."""
+    """Return the columns that together identify a configuration: all settings of a run except problem and seed."""
     return ["optimizer", *hyperparameter_columns(runs), "dtype", "batch_size", "schedule", "lr"]
 
 
 def varied_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
-    """For each optimizer, the hyperparameters that took more than one value in the sweep.
+    """Return, for each optimizer, the hyperparameters that took more than one value in the sweep.
 
     Only these are needed to tell two configurations of one optimizer apart in a short label.
     """
@@ -45,9 +45,9 @@ def varied_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def final_suboptimality(runs: pd.DataFrame) -> np.ndarray:
-    """(runs,) float64: suboptimality_final, and inf for a failed run.
+    """Return suboptimality_final, (runs,) float64, with inf for a failed run.
 
-    Where a problem's minimum is not known there is none, and the final loss stands in: it ranks runs the same way.
+    Where a problem's minimum is not known, the final loss takes its place, which ranks runs the same way.
     """
     gap = runs["suboptimality_final"].to_numpy(dtype=np.float64, na_value=np.nan)
     loss = runs["loss_final"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -55,12 +55,12 @@ def final_suboptimality(runs: pd.DataFrame) -> np.ndarray:
 
 
 def unfinished(runs: pd.DataFrame) -> np.ndarray:
-    """(runs,) bool: a deadline stopped the run, or it could not run, so that its setting must not be chosen."""
+    """Return (runs,) bool, True where a deadline stopped the run or it could not run: no setting to choose."""
     return runs["status"].isin(["deadline", "failed"]).to_numpy(dtype=bool)
 
 
 def lost(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:
-    """(runs,) bool: none of the runs of its pair of problem and optimizer could run: there is nothing to compare."""
+    """Return (runs,) bool, True where no run of the same problem and optimizer (the columns `by`) could run."""
     bad = runs["status"] == "failed"
     if not bad.any():
         return np.zeros(len(runs), dtype=bool)
@@ -68,22 +68,22 @@ def lost(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np
 
 
 def comparable(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs without those of pairs of problem and optimizer all of whose runs failed."""
+    """Return the runs without the pairs of problem and optimizer none of whose runs could run."""
     gone = lost(runs)
     return runs[~gone].reset_index(drop=True) if gone.any() else runs
 
 
 def failed(runs: pd.DataFrame) -> np.ndarray:
-    """(runs,) bool: the run diverged, or left no finite final loss. A run stopped by a deadline has not failed."""
+    """Return (runs,) bool, True where the run diverged or has no finite final loss; a deadline is no failure."""
     loss = runs["loss_final"].to_numpy(dtype=np.float64, na_value=np.nan)
     gap = runs["suboptimality_final"].to_numpy(dtype=np.float64, na_value=np.nan)
     return (runs["status"] == "diverged").to_numpy(dtype=bool) | ~np.isfinite(loss) | np.isinf(gap)
 
 
 def full_batch(runs: pd.DataFrame) -> np.ndarray:
-    """(runs,) bool: the batch is the whole data set, so that one step is one epoch.
+    """Return (runs,) bool, True where the batch is the whole data set, so that one step is one epoch.
 
-    Decided per problem and batch size, by all of its runs, so that a run that ended at once cannot decide it.
+    It is decided for each problem and batch size by all of its runs, not by a single run that may have ended early.
     """
     equal = (runs["epochs"] == runs["steps"]) & (runs["steps"] > 0)
     equal |= (runs["status"] == "failed") if "status" in runs else False  # it made no step, and tells nothing

@@ -25,45 +25,45 @@ _SINGLE = "a single block of seeds: more are needed"
 
 
 class Sides(NamedTuple):
-    """What the levels are worth: as they were tuned, and how to ask for fewer trials."""
+    """The results of all levels as they were tuned, and the runs for comparisons at fewer trials."""
 
     table: Coded
-    """The runs with their stages."""
+    """The runs with their stages and blocks."""
     full: HeldOut
-    """At all the trials that each level was given."""
+    """The results with all trials that each level was given."""
     screens: Coded
     """The runs on which all settings ran, for comparisons at fewer trials."""
     unmeasured: Mapping[str, str] = MappingProxyType({})
-    """The problems on which nothing can be compared, and why (`measures.unmeasured`)."""
+    """The problems on which nothing can be compared, with the reason (`measures.unmeasured`)."""
 
 
 def verdicts(
     runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", confidence: float = 0.95
 ) -> pd.DataFrame:
-    """One row a problem and pair of levels, and over several problems the rows of problem "all".
+    """Return one row for each problem and pair of levels; with several problems, also the rows of problem "all".
 
-    runs: the `runs` table of a sweep, staged or plain (`blocks` says how a plain one is divided). choose_by: what
+    runs: the `runs` table of a sweep, staged or plain (`blocks` divides a plain one). choose_by: the measure that
     settings are chosen and compared by (`tail_values`). of: the column whose levels are compared, "optimizer",
-    "batch_size" (the full batch is one level on every problem) or "schedule"; all else is tuned. A pair stands once,
-    a before b in order of appearance; verdict and ratio are told of a.
+    "batch_size" (the full batch is one level on every problem) or "schedule"; all else is tuned. Every pair has one
+    row, a before b in order of appearance; verdict and ratio are about a.
 
     D_k is the median over the reporting seeds of block k of y_b - y_a, paired by seed, and ratio = exp(mean D): above 1
     a is better, for y is the logarithm of a loss. low, high: the t interval over blocks. p: two-sided; p_adjusted: Holm
     over all pairs of the problem. verdict: "better" or "worse" where p_adjusted < 1 - confidence, else "equivalent"
     where the interval lies within [1/1.1, 1.1], else "undecided" with the detectable ratio (80% power) and
     blocks_needed, the blocks that would show the ratio, or 1.1 where it is nearer to 1. probability: that a has the
-    lower y on a seed. reason: why nothing could be decided, such as losses below a stated minimum that is too high: no
-    ratio of suboptimalities is right then.
+    lower y on a seed. reason: why nothing could be decided, such as losses below a stated minimum that is too high,
+    which makes ratios of suboptimalities wrong.
 
-    trials_a, trials_b: what each side could choose from. Where they differ and the side with fewer is ahead all the
-    same, that stands, for more trials would not set it back (trials is 0 then). Else both are compared at the smaller
-    number, `trials`, by the expected y of the best of so many (`choice_weights`), on the runs on which all settings
-    ran. Which trials a side was given is luck, too, so its variance (that of the best of so many, drawn from the larger
-    side's) is added to the pair's.
+    trials_a, trials_b: the number of trials that each side could choose from. Where they differ and the side with
+    fewer is ahead, that result stands, since more trials would not make it worse (trials is 0 then). Otherwise both are
+    compared at the smaller number, `trials`, by the expected y of the best of so many (`choice_weights`), on the runs
+    on which all settings ran. The choice of trials is random, too, so its variance (of the best of so many, drawn from
+    those of the larger side) is added to that of the pair.
 
-    Rows "all" look at problems as the rest at blocks, by rank: the ratio is the Hodges-Lehmann middle of the problems'
-    log ratios, interval and p are those of the signed-rank test (Demsar 2006), blocks counts problems. Six are needed
-    for an interval of 95%. They say what to expect of further problems like these.
+    In rows "all" problems take the place of blocks, by rank: the ratio is the Hodges-Lehmann estimate of the problems'
+    log ratios, interval and p are those of the signed-rank test (Demsar 2006), blocks counts problems. An interval of
+    95% takes six. These rows are estimates for further problems like these.
 
     Source: Demsar 2006, JMLR 7; Bouthillier et al. 2021, MLSys, for tuning as a source of variance.
     """
@@ -71,7 +71,7 @@ def verdicts(
 
 
 def compared(sides: Sides, confidence: float, without: str | None = None) -> pd.DataFrame:
-    """The rows of `verdicts`, those with the level `without` left out before p-values are adjusted."""
+    """Return the rows of `verdicts`; the level `without`, if any, is left out before p-values are adjusted."""
     level = sides.table.cells.iloc[:, 1]
     parts = []
     for problem in sides.table.cells["problem"].unique():
@@ -83,7 +83,7 @@ def compared(sides: Sides, confidence: float, without: str | None = None) -> pd.
 
 
 def prepared(runs: pd.DataFrame, choose_by: str, of: str) -> Sides:
-    """What `verdicts` and `ranking` compare."""
+    """Return the tuned results that `verdicts` and `ranking` compare."""
     table = coded(runs, choose_by, of)
     staged = of == "optimizer" and "stage" in runs and (runs["stage"] == SCREEN).any()
     screens = coded(runs, choose_by, of, screens=True) if staged else table
@@ -91,22 +91,25 @@ def prepared(runs: pd.DataFrame, choose_by: str, of: str) -> Sides:
 
 
 class Paired(NamedTuple):
-    """Pairs of cells, block by block: what a verdict is made from."""
+    """The differences of pairs of cells, block by block, from which verdicts follow."""
 
     differences: np.ndarray
-    """(pairs, blocks) of y_b - y_a, NaN where a block says nothing."""
+    """(pairs, blocks) of y_b - y_a, NaN where a block has no runs of both."""
     seeds: np.ndarray
-    """(pairs,) reporting seeds that both have."""
+    """(pairs,) the number of reporting seeds that both have."""
     probability: np.ndarray
-    """(pairs,) that a has the lower y on a seed."""
+    """(pairs,) the probability that a has the lower y on a seed."""
     trials: np.ndarray
-    """(pairs,) trials at which both are compared; 0 where each has its own, and the side with fewer is ahead."""
+    """(pairs,) the trials at which both are compared; 0 where their numbers differ and the side with fewer is ahead."""
     common: np.ndarray
     """(pairs,) the variance that all blocks share (`mean_effects`)."""
 
 
 def paired(sides: Sides, a: np.ndarray, b: np.ndarray) -> Paired:
-    """The cells a and b, at equal numbers of trials where the side that has more of them is ahead."""
+    """Return the differences of the cells a and b, (pairs,) rows of `cells`.
+
+    Where the numbers of trials differ and the side with fewer is not ahead, both are compared at the smaller number.
+    """
     differences, seeds = sides.full.differences(a, b)
     probability, common = sides.full.probability(a, b), np.zeros(len(a))
     trials_a, trials_b = sides.full.trials[a], sides.full.trials[b]
@@ -128,7 +131,7 @@ def paired(sides: Sides, a: np.ndarray, b: np.ndarray) -> Paired:
 
 
 def _of_problem(sides: Sides, problem: str, cells: np.ndarray, confidence: float) -> pd.DataFrame:
-    """The rows of one problem."""
+    """Return the rows of `verdicts` of one problem; cells: rows of `cells`."""
     first, second = np.triu_indices(len(cells), 1)
     a, b = cells[first], cells[second]
     differences, seeds, probability, count, common = paired(sides, a, b)
@@ -160,7 +163,7 @@ def judged(
     confidence: float = 0.95,
     common: np.ndarray | float = 0.0,
 ) -> pd.DataFrame:
-    """The verdicts of one family of pairs from their blocks: differences (pairs, blocks) of y_b - y_a.
+    """Return the verdicts of one family of pairs from their differences y_b - y_a, (pairs, blocks).
 
     common: the variance that all blocks of a pair share (`mean_effects`).
     """
@@ -179,7 +182,7 @@ def judged(
 
 
 def verdict_words(table: pd.DataFrame, confidence: float) -> np.ndarray:
-    """The verdict of each row, whose ratios are logarithms still."""
+    """Return the verdict of each row, (rows,); ratio, low and high are still logarithms here."""
     shown = table["p_adjusted"] < 1 - confidence
     near = (table["low"] >= -np.log(EQUIVALENT)) & (table["high"] <= np.log(EQUIVALENT))
     cases = [shown & (table["ratio"] > 0), shown & (table["ratio"] < 0), near]
@@ -192,7 +195,7 @@ def _as_ratios(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_problems(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """The rows of problem "all": pairs that at least two problems compare."""
+    """Return the rows of problem "all", for the pairs that at least two problems compare."""
     pairs = []
     for (a, b), part in _oriented(table).groupby(["a", "b"], sort=False):
         logs = np.log(part["ratio"].to_numpy())
@@ -223,7 +226,7 @@ def _over_problems(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 
 def _oriented(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with every pair in one order, that in which its first problem has it."""
+    """Return `table` with a and b of every pair in one order on all problems, that of first appearance."""
     names = pd.unique(pd.concat([table["a"], table["b"]]))
     place = pd.Series(range(len(names)), index=names)
     turn = place[table["a"]].to_numpy() > place[table["b"]].to_numpy()
