@@ -29,11 +29,11 @@ PAPER = Paper(
 
 @cache
 def claims() -> tuple[Claim, ...]:
-    """All claims, in the order of the lecture."""
+    """Return all claims, in the order of the lecture."""
     modules = [import_module(module.name) for module in pkgutil.iter_modules(__path__, f"{__name__}.")]
     return record.ordered(claim for module in modules for claim in getattr(module, "CLAIMS", ()))
 
 
 def select(ids: Iterable[str] = ()) -> tuple[Claim, ...]:
-    """The claims that `ids` name, such as "A", "A3" and "A3.1", all without any; OptbenchError for one that is not."""
+    """Return the claims with these ids, such as "A", "A3" and "A3.1", or all; raise OptbenchError for another id."""
     return record.select(claims(), ids)

@@ -17,7 +17,10 @@ LAYER, BATCH, EXAMPLE = 3, 8, 7
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """`activations`: all layers on the named example. `losses`: the run's mini-batch cost, and the one traced."""
+    """Trace the activations of one example, and the costs of some mini-batches.
+
+    Returns `activations`, those of all layers, and `losses`: the cost in a run, and that from traced activations.
+    """
     return {
         "activations": _activations(),
         "losses": _losses(fresh_seeds(1 if budget.quick else 4)),

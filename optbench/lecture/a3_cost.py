@@ -34,9 +34,10 @@ FALL, NOISE = "the fall", "the noise"
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """`runs`: how many steps of each run raise the cost, at the rate that ends lowest on other seeds.
+    """Count the steps of full-batch gradient descent that raise the cost.
 
-    `cost`: every step on both sides of 2/L (L: the largest curvature); `shares`: how many of those fall, run by run.
+    Returns `runs`: the number of such steps in each run, at the rate that is best on other seeds; `cost`: the cost of
+    every step at rates on both sides of 2/L (L: the largest curvature); `shares`: the share of steps that lower it.
     """
     tuning, reporting = split_seeds(3, QUICK_RUNS if budget.quick else RUNS, SECOND_SEED)
     rows = []
@@ -141,7 +142,7 @@ def _tuned_rate(batch_size: int) -> float:
 
 @cache
 def noisy(budget: Budget) -> dict[str, pd.DataFrame]:
-    """`cost`: the mini-batch's cost and that of all examples, at the same weights, step by step for each size."""
+    """Return `cost`: at each step and for each batch size, the mini-batch's cost and that of all examples there."""
     seeds = list(REPORTING)[: 6 if budget.quick else None]
     rate, parts = _tuned_rate(ONE_BATCH), []
     for size in (*SIZES, "full"):

@@ -36,7 +36,7 @@ def _sweep(examples, sizes, rates, seeds, budget) -> pd.DataFrame:
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """`costs`: steps, passes and seconds to the target, for each set, batch size and reporting seed."""
+    """Return `costs`: steps, passes and seconds to the target, for each set, batch size and reporting seed."""
     parts = []
     for name, examples in SETS.items():
         train = _train(examples)
@@ -56,7 +56,10 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def comparison(costs: pd.DataFrame, name: str, axis: str) -> dict:
-    """The advised sizes against the others on one axis: the best of each by median, and their ratio by seed."""
+    """Compare the best advised batch size with the best other one, by the median of one of AXES.
+
+    Returns both sizes, and the ratio of their costs over the seeds with its interval.
+    """
     table = costs[costs["set"] == name].pivot(index="seed", columns="batch", values=axis)
     order = table.median().sort_values(kind="stable").index
     advised = next(size for size in order if size in ADVICE[name])

@@ -24,9 +24,10 @@ _START = 200  # days, until beta = 0.98 has forgotten its start
 
 @cache
 def window_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Weights of the newest values, the noise that is left of white noise, and Seattle's and London's averages.
+    """Measure the weight of the newest values, and the white noise that averages let through.
 
-    noise: `equal` is the length of the plain mean that leaves as much: the variance of the noise over that of v.
+    Returns `mass`: the weight inside the window; `noise`: the variance of averaged white noise of variance 1, and
+    `equal`, the length of the plain mean with that variance; `seattle` and `london`: their averages.
     """
     seeds, length = (12, 5_000) if budget.quick else (40, 20_000)
     white = np.stack([np.random.default_rng(FIRST_SEED + k).standard_normal(length) for k in range(seeds)])
@@ -49,7 +50,7 @@ def window_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_window(tables: dict[str, pd.DataFrame]) -> Measured:
-    """Two yardsticks: where most of the weight lies, and the plain mean that leaves as much noise."""
+    """Measure the window in two ways: by the weight inside it, and by the plain mean that leaves as much noise."""
     ratio = {beta: median_interval(rows["equal"] / rows["window"]) for beta, rows in tables["noise"].groupby("beta")}
     mass = tables["mass"].set_index("beta")["mass"]
     spans = tables["mass"].set_index("beta")["window"]
@@ -68,7 +69,7 @@ def measure_window(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """The lecture's figure: the temperatures, and their averages for several beta."""
+    """Draw the lecture's figure: the temperatures, and their averages for several beta."""
     days = tables["seattle"]
     averages = {beta: days[f"ewa_{beta:g}"].to_numpy() for beta in BETAS}
     return drawing.draw_averages(
@@ -79,7 +80,7 @@ def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict):
 
 @cache
 def best_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Squared errors of v_t as a forecast of the mean of the next days in Seattle, by quarter of a year."""
+    """Return `errors`: squared errors of v_t as a forecast of the mean of the next days, by quarter of a year."""
     values = temperature.seattle()["temp_max"].to_numpy()
     sums = np.concatenate([[0.0], np.cumsum(values)])
     days = np.arange(_START, len(values) - max(_AHEAD))
@@ -120,7 +121,7 @@ def _lost(squares, usual: int) -> float:
 
 
 def draw_best(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """The error against beta, a line a task."""
+    """Draw the error against beta, a line for each task."""
     with drawing.styled():
         texts = {ahead: _task(ahead) for ahead in _AHEAD}
         right = drawing.legend_width(texts.values()) + 0.1

@@ -27,7 +27,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
-    """The largest relative difference between a measured weight and the formula's."""
+    """Measure the largest relative difference between a weight and the formula."""
     weights = tables["weights"]
     error = exact(np.nan_to_num((weights["weight"] / weights["formula"] - 1).abs(), nan=np.inf).max())
     first = weights[weights["beta"] == 0.9].sort_values("age")["weight"].head(3)
@@ -41,7 +41,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """The weights against their age."""
+    """Draw the weights against their age."""
     weights = tables["weights"]
     young = weights[weights["age"] <= 60].sort_values("age")
     each = {beta: young.loc[young["beta"] == beta, "weight"].to_numpy() for beta in BETAS}

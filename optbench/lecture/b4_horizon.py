@@ -19,7 +19,7 @@ NEAR, LIMIT, ORDER = f"at beta = {1 - USUAL:g}", f"at eps = {EPS[-1]:g}", "on th
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """The age n at which a weight has fallen to 1/e of the newest, read off ewa's answer to a single 1."""
+    """Return `horizon`: the age n at which a weight falls to 1/e of the newest, from ewa's response to a single 1."""
     rows = []
     for eps in EPS:
         weights = ewa(np.eye(1, round(3 / eps) + 4)[0], 1 - eps)
@@ -56,7 +56,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """(1-eps)^(1/eps), and n eps, against eps."""
+    """Draw (1-eps)^(1/eps), and n eps, against eps."""
     horizon = tables["horizon"]
     with drawing.styled():
         texts = {"n_eps": "n · ε", "power": "(1−ε)^(1/ε)"}

@@ -77,7 +77,7 @@ def distance_ratio(starts: pd.DataFrame) -> tuple[float, float, float]:
 
 
 def measure_fading(tables: dict[str, pd.DataFrame]) -> Measured:
-    """The bias that is left at the end, and the step from which it is small."""
+    """Measure the bias that is left at the end, and the step from which it is small."""
     bias = _with_share(tables["bias"])
     end = bias[bias["t"] == bias["t"].max()].set_index("beta")["share"]
     each = ", ".join(f"{share:.1%} at beta = {beta:g}" for beta, share in end.items())
@@ -96,7 +96,7 @@ def _with_share(bias: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_start(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Averages of a constant series, with and without correction."""
+    """Draw the averages of a constant series, with and without correction."""
     plain, corrected = (tables["bias"].pivot(index="t", columns="beta", values=name) for name in ("plain", "corrected"))
     ax = drawing.draw_averages(
         None, plain.index.to_numpy(), np.ones(len(plain)), dict(plain.items()), name="v_t", along="t",
@@ -107,7 +107,7 @@ def draw_start(tables: dict[str, pd.DataFrame], verdict: Verdict):
 
 
 def draw_fading(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """The bias against t."""
+    """Draw the bias against t."""
     share = _with_share(tables["bias"]).pivot(index="t", columns="beta", values="share")
     shares = {f"β = {beta:g}": each.to_numpy() for beta, each in share.items()}
     title, label = "How the bias fades", "share of v_t that is missing"

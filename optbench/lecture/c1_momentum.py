@@ -41,7 +41,10 @@ def label(beta: float, rate: str = OWN) -> str:
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """tuned: the rate of each beta; measured: a row a path; paths: those of one seed."""
+    """Run momentum with each beta, at its own best rate and at that of gradient descent.
+
+    Returns `tuned`: the best rate of each beta; `measured`: a row for each path; `paths`: the paths of one seed.
+    """
     split = seeds(budget, 36)
     results = optbench.sweep(
         {"problems": [PROBLEM], "optimizers": [f"momentum(beta1={list(BETAS)})"], "batch_sizes": [BATCH]}
@@ -66,7 +69,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure(column: str, what: str, unit: str):
-    """A measure of each beta's number over that of gradient descent from the same start with the same noise."""
+    """Return the function that measures a column for each beta over gradient descent with the same start and noise."""
 
     def measured_against_gd(tables) -> Measured:
         values = by_label(tables["measured"], column)
@@ -96,7 +99,7 @@ def figure_paths(tables, verdict):
 
 
 def figure_bars(column: str, title: str, unit: str):
-    """A figure of one measure against beta at both rates: median and interval over seeds."""
+    """Return the function that draws a column against beta at both rates: median and interval over seeds."""
 
     def draw(tables, verdict):
         values = by_label(tables["measured"], column)
@@ -131,13 +134,13 @@ _CAPTION = "Median over seeds with its 95% interval; rates were chosen on other 
 
 
 def correction(beta: float, steps: int) -> str:
-    """The schedule that makes `momentum` divide its average by 1 - beta^t."""
+    """Return the schedule with which `momentum` in effect divides its average by 1 - beta^t."""
     return f"table(factors={tuple(1 / (1 - beta**t) for t in range(1, steps + 1))})"
 
 
 @cache
 def warm_up(budget: Budget) -> dict[str, pd.DataFrame]:
-    """steps: the length of momentum's steps over that of corrected ones, exactly and as walked.
+    """Return `steps`: the length of momentum's steps over that of corrected ones, by the formula and as measured.
 
     The rate is so small that the gradient does not change on the way, and rounding is far smaller than the rate.
     """
@@ -181,7 +184,7 @@ def figure_warm_up(tables, verdict):
 
 @cache
 def cost(budget: Budget) -> dict[str, pd.DataFrame]:
-    """final: the suboptimality with and without the correction on the reporting seeds, each at its own best rate."""
+    """Return `final`: the suboptimality on the reporting seeds with and without the correction, at its best rate."""
     split = seeds(budget, 36)
     tuning, parts = split["seeds"][: split["tuning_seeds"]], []
     for steps in HORIZONS:
@@ -201,7 +204,7 @@ def cost(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def ratios(tables) -> dict[str, tuple]:
-    """The loss without over that with the correction, by setting: median and interval over seeds."""
+    """Return the loss without the correction over that with it, by setting: median and interval over seeds."""
     cells = {}
     for (beta, steps), part in tables["final"].groupby(["beta1", "steps"], sort=True):
         values = by_label(part.rename(columns={"average": "label"}), "suboptimality")

@@ -33,7 +33,7 @@ NAMES = {"gd": ("GD", drawing.INK[0]), "rmsprop": ("RMSProp", drawing.INK[1])}
 
 @cache
 def bowl(angle: int, condition: float, noise: float = 0.02) -> str:
-    """The first bowl whose steep axis is within half a degree of `angle` degrees off the nearest coordinate axis."""
+    """Return the first bowl whose steep axis is `angle` degrees off the nearest coordinate axis, up to 0.5 degrees."""
     family = optbench.problems()["quadratic"]
     for seed in range(10_000):
         problem = family.build({"dim": 2, "condition": condition, "noise": noise, "seed": seed})
@@ -45,9 +45,9 @@ def bowl(angle: int, condition: float, noise: float = 0.02) -> str:
 
 @cache
 def rates(budget: Budget) -> dict[str, pd.DataFrame]:
-    """ratios: of coordinate 1 to 2, over 15 steps: the root mean square gradients, the mean effective rates.
+    """Return `ratios` of coordinate 1 to coordinate 2 over 15 steps: of root mean square gradients, of effective rates.
 
-    The effective rate of a step is what it moved over the gradient there; their mean is the geometric one.
+    The effective rate of a step is the change of the weight over the gradient; the mean over steps is geometric.
     """
     rows = []
     for condition in CONDITIONS:
@@ -92,7 +92,10 @@ def figure_rates(tables, verdict):
 
 @cache
 def turned(budget: Budget) -> dict[str, pd.DataFrame]:
-    """tuned: the best rates at each angle and condition; measured: a row a path; paths: those of one seed."""
+    """Run gradient descent and RMSProp on bowls of each angle and condition, at their best rates.
+
+    Returns `tuned`: these rates; `measured`: a row for each path; `paths`: the paths of one seed.
+    """
     split = seeds(budget, 24)
     tuning = split["seeds"][: split["tuning_seeds"]]
     problems = {bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
@@ -119,14 +122,14 @@ def turned(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def settings(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each setting by its name, in order."""
+    """Return the rows of each condition and angle by its name, in ascending order."""
     return {
         f"{angle}°, condition {condition:g}": part for (condition, angle), part in table.groupby(["condition", "angle"])
     }
 
 
 def measure(column: str, what: str, unit: str):
-    """A measure of RMSProp's number over that of gradient descent with the same start and noise, by setting."""
+    """Return the function that measures a column of RMSProp over gradient descent with the same start and noise."""
 
     def measured_against_gd(tables) -> Measured:
         values = {name: by_label(part, column) for name, part in settings(tables["measured"]).items()}

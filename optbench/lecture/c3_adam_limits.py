@@ -63,10 +63,10 @@ def final_weights(optimizer: str, gradients: np.ndarray, rates: np.ndarray) -> n
 
 @cache
 def identities(budget: Budget) -> dict[str, pd.DataFrame]:
-    """differences: for each limit and seed, the largest difference of the last weights over the way walked.
+    """Return `differences`: for each limit and seed, the largest difference of the last weights over their change.
 
-    Both sides get the same gradients, drawn at random: with gradients at their own weights a rounding error of one step
-    would be part of all that follow, and grow.
+    Both rules get the same random gradients: with gradients at their own weights, the rounding error of a step would
+    enter all later ones, and grow.
     """
     rows = []
     for limit in limits():
@@ -107,7 +107,7 @@ def figure_identities(tables, verdict):
 
 @cache
 def inside(budget: Budget) -> dict[str, pd.DataFrame]:
-    """lengths: Adam's and RMSProp's first step over lr with eps inside and outside of the root, by the gradient.
+    """Return `lengths`: the first step of Adam and RMSProp over lr, by gradient, with eps inside or outside the root.
 
     f = w^2 / (2 condition) in one dimension gives a gradient of (w - w*) / condition at the start. For RMSProp
     beta2 = 0, so that its average is as warm as Adam's corrected one.

@@ -33,9 +33,10 @@ def features(w: np.ndarray) -> tuple[float, float, float]:
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """paths: a row a path, its features, the kind it is and the kind it is taken for.
+    """Run the three kinds of optimizers on random bowls, and classify their paths.
 
-    On each bowl the three kinds start at the same point at six rates. A third of the bowls is for training.
+    Returns `paths`: a row for each path with its features, its kind and the kind guessed; `shown`: paths to draw. On
+    each bowl the three kinds start at the same point at six rates. A third of the bowls is for training.
     """
     rng, rows, shown = np.random.default_rng(FIRST_SEED), [], []
     for place in range(12 if budget.quick else 36):
@@ -58,7 +59,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def classified(paths: pd.DataFrame) -> pd.DataFrame:
-    """The table with `guess`: by logistic regression on features and their products, fitted to the training rows."""
+    """Return the table with `guess`, by logistic regression on features and their products fitted to training rows."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import PolynomialFeatures, StandardScaler

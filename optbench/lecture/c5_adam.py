@@ -22,10 +22,10 @@ TARGETS = {"softmax": 0.35, "mlp(hidden=(16,))": 0.25}
 
 @cache
 def rates(budget: Budget) -> dict[str, pd.DataFrame]:
-    """spread: quantiles of the effective rate over the parameters of softmax regression, in units of lr.
+    """Return `spread`: quantiles of the effective rate over the parameters of softmax regression, in units of lr.
 
-    The effective rate is what a step on the full batch moves over the gradient there. With beta1 = 0 Adam's step has
-    the direction of this gradient and no memory of others; the second moment, which makes the rate, is untouched.
+    The effective rate is the change of a weight in a full-batch step over the gradient. With beta1 = 0, Adam's step has
+    the sign of this gradient and no memory of others; the second moment, which sets the rate, is unchanged.
     """
     problem, rate, rows = optbench.problems()["softmax"].build(), 0.003, []
     objective = optbench.objective(problem)
@@ -41,7 +41,7 @@ def rates(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def _weights(problem, optimizer: str, rate: float, steps: int, seed: int) -> np.ndarray:
-    """The weights after so many steps on the full batch; a rate of next to nothing stays at the start."""
+    """Return the weights after ``steps`` full-batch steps; after 0, the start, by a step with a negligible rate."""
     return optbench.minimize(problem, optimizer, lr=rate if steps else 1e-300, steps=max(steps, 1), seed=seed).w
 
 
@@ -82,9 +82,9 @@ def figure_rates(tables, verdict):
 
 @cache
 def batches(budget: Budget) -> dict[str, pd.DataFrame]:
-    """reached: samples and seconds of each reporting run until the target, or to the end where it is never reached.
+    """Return `reached`: samples and seconds of each reporting run until the target, or to the end if it is not reached.
 
-    Seconds are run-steps times the cohort's time of one, so they differ from machine to machine.
+    Seconds are run-steps times the mean time of a run-step in the cohort, so they differ from machine to machine.
     """
     parts = []
     for problem, target in list(TARGETS.items())[1 if budget.quick else 0 :]:

@@ -28,8 +28,10 @@ FIXED = 0.125
 
 @cache
 def noise(budget: Budget) -> dict[str, pd.DataFrame]:
-    """`tuned`: final suboptimality for each batch size and schedule, the rate tuned for each; `fixed`: the same at one
-    constant rate for all sizes."""
+    """Run gradient descent with each batch size and schedule, and return the final suboptimality.
+
+    Returns `tuned`, with the learning rate tuned for each, and `fixed`, at one constant rate for all batch sizes.
+    """
     seeds = [*TUNING, *REPORTING[: 6 if budget.quick else None]]
     spec = {"problems": [DATA], "optimizers": ["gd"], "schedules": list(SCHEDULES), "batch_sizes": list(SIZES)}
     spec |= {"learning_rates": [2.0**power for power in range(-13, 4)], "seeds": seeds, "tuning_seeds": len(TUNING)}
@@ -59,7 +61,7 @@ def measure_floor(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def gains(tuned: pd.DataFrame, size: int) -> dict[str, tuple[float, float, float]]:
-    """Decay -> final suboptimality under the constant rate over that under the decay, both tuned, at a batch size."""
+    """Return, by decay, the final suboptimality with a constant rate over that with the decay, at a batch size."""
     wide = tuned[tuned["batch_size"] == size].pivot(index="seed", columns="schedule", values="suboptimality_final")
     return {name: ratio_interval(wide["constant"], wide[name]) for name in DECAYS}
 
@@ -82,7 +84,7 @@ def measure_decay(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _draw_sizes(title: str, runs: pd.DataFrame, texts: dict[str, str], law: str = "") -> Figure:
-    """Final suboptimality against batch size, a line for each schedule in texts."""
+    """Draw the final suboptimality against the batch size, a line for each schedule in ``texts``."""
     points = [
         (schedule, size, *median_interval(part["suboptimality_final"]))
         for (schedule, size), part in runs.groupby(["schedule", "batch_size"])

@@ -26,9 +26,9 @@ FORMULAS = {
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """`rates`: the rate of each step of a run, and the lecture's, with t from 1 and the completed passes as epoch.
+    """Return `rates`: the learning rate of each step of a run, and that of the lecture's formula.
 
-    1 / sqrt(epoch) has no value during the first pass (epoch 0): no formula stands there.
+    In the formula t counts from 1, and epoch is the number of completed passes; 1 / sqrt(epoch) is NaN in epoch 0.
     """
     parts = []
     steps = PASSES * EXAMPLES // BATCH_SIZE

@@ -97,7 +97,10 @@ def network_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def shares(points: pd.DataFrame) -> pd.DataFrame:
-    """By landscape and dimension: how many critical points, plateaus apart; the share of minima; the mean index."""
+    """Return, by landscape and dimension, the number of critical points without plateaus, and the share of minima.
+
+    negative_share: the mean share of negative eigenvalues of the Hessian.
+    """
     rows = []
     for (landscape, dim), part in points.groupby(["landscape", "dim"], sort=False):
         kept = part[part["found"] & ~part["plateau"]]

@@ -29,7 +29,10 @@ COMPARED = ("plateau(distance=4.0)", "saddle(offset=0.001)", "rotated_saddle", "
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Steps until the loss is half-way from the plateau or saddle down to the minimum, for good; exact gradients."""
+    """Return `escapes`: the steps until the loss stays below half-way from the plateau or saddle to the minimum.
+
+    Gradients are exact, and the learning rate is tuned for each optimizer and situation.
+    """
     tuning, seeds, steps = (2, 6, 3000) if budget.quick else (3, 10, 5000)
     kept = [row for row in SITUATIONS if not budget.quick or row[0] in COMPARED or row[1] == "plateau" and row[2] < 6]
     parts = []
@@ -80,7 +83,7 @@ def _gd_from_saddles(table: pd.DataFrame) -> str:
 
 
 def factors(table: pd.DataFrame) -> pd.DataFrame:
-    """Gradient descent's expected steps over each method's, with intervals, in the compared situations."""
+    """Return the expected steps of gradient descent over those of each method, with intervals, for each situation."""
     rows = []
     for problem in [name for name in COMPARED if name in set(table["problem"])]:
         runs = table[table["problem"] == problem]
@@ -119,7 +122,7 @@ def _listed(table: pd.DataFrame) -> str:
 
 
 def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Expected steps off the plateau against the distance, a line an optimizer."""
+    """Draw the expected steps off the plateau against the distance, a line for each optimizer."""
     table = tables["escapes"]
     plateau = table[table["kind"] == "plateau"]
     figure, ax = drawing.panel(
@@ -145,7 +148,7 @@ def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict):
 
 
 def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Each method's factor over gradient descent in each situation."""
+    """Draw the factor by which each method is faster than gradient descent in each situation."""
     each = factors(tables["escapes"])
     labels = list(dict.fromkeys(each["label"]))
     figure, ax = drawing.panel(

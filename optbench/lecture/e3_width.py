@@ -20,7 +20,10 @@ RARE = 0.1
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Adam, full batch, on two intertwined spirals; the rate of each width tuned on seeds that do not report."""
+    """Train networks of several widths with full-batch Adam on two intertwined spirals; return `finals`, a row a run.
+
+    The learning rate of each width is tuned on other seeds.
+    """
     widths, tuning, seeds, steps = ((2, 16), 2, 40, 800) if budget.quick else ((1, 2, 3, 4, 8, 16), 3, 40, 1500)
     parts = []
     for width in widths:
@@ -34,7 +37,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def stuck(table: pd.DataFrame) -> pd.DataFrame:
-    """By width: the best loss, the share of runs more than POOR above it (diverged ones among them), and the spread.
+    """Return, by width, the best loss, the share of runs more than POOR above it or diverged, and the spread.
 
     spread: the 90% minus the 10% quantile of the final losses, in nats, with its bootstrap interval.
     """
@@ -54,7 +57,7 @@ def _spread(loss) -> float:
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
-    """The share of stuck runs at the largest width."""
+    """Measure the share of stuck runs at the largest width."""
     table = stuck(tables["finals"])
     small, large = table.loc[table["stuck"].idxmax()], table.iloc[-1]
     often = table.loc[table["high"] >= RARE, "width"].max()
@@ -74,7 +77,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Each seed's final loss against the width, and the share of stuck runs."""
+    """Draw each seed's final loss, and the share of stuck runs, against the width."""
     runs, table = tables["finals"], stuck(tables["finals"])
     figure, grid = drawing.new_figure((2.6, 2.6), 1, 2, left=0.7, right=0.15, top=0.42, bottom=0.5, gap=(0.75, 0),
                                     title="Where training ends from seed to seed, against the width")  # fmt: skip

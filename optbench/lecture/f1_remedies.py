@@ -27,7 +27,7 @@ CLOCKS = ("samples", "seconds")
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Time until the loss stays below TARGET: 16 arms, one for each set of remedies.
+    """Return `arms`: the time of each run until the loss stays below TARGET, in 16 arms, one for each set of remedies.
 
     The network: 4 hidden layers of 16 tanh units on the 455 training examples of breast_cancer; a large start is one
     of standard deviation 1.
@@ -52,7 +52,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def arm_of(table: pd.DataFrame, *remedies: str) -> pd.DataFrame:
-    """The runs with exactly these remedies."""
+    """Return the runs with exactly these remedies."""
     chosen = pd.Series(True, index=table.index)
     for name in REMEDIES:
         chosen &= table[name] == (name in remedies)
@@ -60,7 +60,7 @@ def arm_of(table: pd.DataFrame, *remedies: str) -> pd.DataFrame:
 
 
 def factors(table: pd.DataFrame) -> pd.DataFrame:
-    """Batch gradient descent's expected time over that of each arm, on both clocks, with intervals over seeds."""
+    """Return the expected time of batch gradient descent over that of each arm, by both CLOCKS, with intervals."""
     plain, rows = arm_of(table), []
     for arm, runs in reversed(list(table.groupby(list(REMEDIES)))):
         used = tuple(name for name, on in zip(REMEDIES, arm, strict=True) if on)
@@ -101,7 +101,7 @@ def _listed(alone: pd.DataFrame) -> str:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """The factor of every set of remedies, a row each, and which remedies it has."""
+    """Draw the factor of each set of remedies, a row each, with marks for the remedies in it."""
     table = tables["arms"]
     each = factors(table)
     order = each[each["clock"] == "samples"]["remedies"].tolist()

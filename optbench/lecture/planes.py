@@ -97,7 +97,7 @@ def halving(path: pd.DataFrame, column: str = "flat") -> float:
 
 
 def measure_paths(paths: pd.DataFrame, **measures) -> pd.DataFrame:
-    """Return a table of one row for each path: its label, its seed, and each of the measures (path -> number)."""
+    """Return a row for each path: its label, its seed, and the number that each of the measures gives for it."""
     rows = [
         {"label": label, "seed": seed, **{name: measure(path) for name, measure in measures.items()}}
         for (label, seed), path in paths.groupby(["label", "seed"], sort=False)

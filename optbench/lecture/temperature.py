@@ -15,7 +15,7 @@ YEAR = 365.25
 
 @cache
 def seattle() -> pd.DataFrame:
-    """Columns date, temp_max (degrees Celsius), a row a day, 2012 to 2015.
+    """Return Seattle's highest temperatures, date and temp_max (degrees Celsius), a row a day, 2012 to 2015.
 
     Source: NOAA (public domain), as seattle-weather.csv of the package vega_datasets 0.9 (MIT); see data/README.md.
     """
@@ -24,7 +24,7 @@ def seattle() -> pd.DataFrame:
 
 
 def london(betas=(0.9, 0.5)) -> pd.DataFrame:
-    """The lecture's five values, one behind the other, with every intermediate number; a row a value and beta.
+    """Return the lecture's five values from London with each intermediate number of v_t, a row for each value and beta.
 
     v_t = carried + added with carried = beta v_{t-1} and added = (1 - beta) theta_t; corrected = v_t / (1 - beta^t).
     The days between 3 and 180 are not printed, so t counts the values, not the days.
@@ -40,7 +40,10 @@ def london(betas=(0.9, 0.5)) -> pd.DataFrame:
 
 @cache
 def climate() -> tuple[np.ndarray, float, float]:
-    """(coefficients of the year's course, AR(1) coefficient and deviation of what is left) fitted to Seattle."""
+    """Fit Seattle's series: the coefficients of the year's course, and an AR(1) model of the residuals.
+
+    Returns the coefficients, the AR(1) coefficient, and the standard deviation of its shocks in degrees Celsius.
+    """
     temperature = seattle()["temp_max"].to_numpy()
     basis = _harmonics(np.arange(len(temperature)))
     coefficients = np.linalg.lstsq(basis, temperature, rcond=None)[0]
@@ -50,12 +53,12 @@ def climate() -> tuple[np.ndarray, float, float]:
 
 
 def course(day) -> np.ndarray:
-    """The smooth course of Seattle's year; day: numbers of any shape, also between two days."""
+    """Return the smooth course of Seattle's year, degrees Celsius; day: numbers of any shape, fractions too."""
     return _harmonics(day) @ climate()[0]
 
 
 def synthetic(seed: int, days: int = 1461) -> np.ndarray:
-    """A series like Seattle's: the course of its year plus AR(1) noise, with the fitted persistence."""
+    """Return a random series like Seattle's, (days,): the course of its year plus AR(1) noise as fitted."""
     _, persistence, deviation = climate()
     shocks = deviation * np.random.default_rng(seed).standard_normal(days)
     shocks[0] /= np.sqrt(1 - persistence**2)
