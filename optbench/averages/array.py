@@ -60,7 +60,7 @@ def ewa(x: ArrayLike, beta: float, bias_correction: bool = False, device: Device
 
 
 def _scan(x: Given2, beta: Double, correct: Flag, out: Reals2) -> None:
-    """One pass over each row, in float64 for either dtype: what is stored was rounded once.
+    """Average each row in one pass, computed in float64 for both dtypes, so that stored values are rounded once.
 
     The plain recurrence waits for the last value at every step. Here s starts anew every four values and
     v_{t+j} = beta^j v_t + s_j, so that only one step in four waits: 2 times as fast. optbench.EWA does the same

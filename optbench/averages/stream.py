@@ -34,7 +34,7 @@ class EWA:
     """
 
     def __init__(self, beta: float, bias_correction: bool = False):
-        """Raises OptbenchError for another beta."""
+        """Raise OptbenchError for a beta outside [0, 1)."""
         self.beta = checked_beta(beta, "EWA")
         self.bias_correction = checked_flag(bias_correction, "EWA")
         self.steps = 0

@@ -29,7 +29,7 @@ def write_page(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, 
 
 
 def render(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, pictures: Mapping[str, dict]) -> str:
-    """Return the page as text, every value escaped. pictures: id -> {source, width, height}."""
+    """Return the HTML of the page, every value escaped. pictures: {source, width, height} by the id of the claim."""
     template = (files(__package__) / "page.html").read_text(encoding="utf-8")
     sections = [
         {"letter": letter, "title": paper.sections[letter], "claims": list(group)}

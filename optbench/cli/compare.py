@@ -128,7 +128,7 @@ def compare(
 
 
 def _share(text: str) -> float:
-    """``5%`` or ``0.05`` -> 0.05. Raises OptbenchError."""
+    """Return the share that a text such as ``5%`` or ``0.05`` states, here 0.05. Raises OptbenchError."""
     percent = text.strip().endswith("%")
     try:
         value = float(text.strip().removesuffix("%")) / (100 if percent else 1)

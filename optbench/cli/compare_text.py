@@ -19,7 +19,10 @@ _OPEN = 4
 
 
 def print_comparison(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> None:
-    """Both sides, what was compared and what else differs; a sentence a problem; the table; regressions."""
+    """Print a comparison: both sides, the measure, other differences, a sentence for each problem, table, regressions.
+
+    above: the share from which a regression is reported; None for no check.
+    """
     one = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
     rows, over = table[table["problem"] != ALL], table[table["problem"] == ALL]
     for line in _head(table, rows, sides):
@@ -70,7 +73,7 @@ def _head(table: pd.DataFrame, rows: pd.DataFrame, sides: list[dict[str, Any]]) 
 
 
 def _some(values: pd.Series, word: str) -> str:
-    """``1 seed``, ``4 seeds``, ``3 to 4 seeds``."""
+    """Return the range of some counts with the word for it: ``1 seed``, ``4 seeds``, ``3 to 4 seeds``."""
     return f"{_span(values)} {word}{'' if values.max() == 1 else 's'}"
 
 

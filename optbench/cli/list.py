@@ -68,5 +68,5 @@ def _print_families(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _grouped(rows: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]):
-    """Pairs of a key and its rows, in the order of each key's first row."""
+    """Return pairs of a key and the rows that have it, in the order of each key's first row."""
     return [(value, [row for row in rows if key(row) == value]) for value in dict.fromkeys(map(key, rows))]

@@ -1,4 +1,4 @@
-"""A wrapper around an optimizer -> one optimizer, whose rule is one function again."""
+"""Combine a wrapper and an optimizer into one optimizer, whose rule is a single function again."""
 
 import ast
 import copy
@@ -15,16 +15,19 @@ from optbench.contract.source_code import definition, function_of
 
 @cache
 def wrap(wrapper: Wrapper, base: Optimizer) -> Optimizer:
-    """The optimizer that ``wrapper`` around ``base`` is, with both hyperparameters and both states.
+    """Return the optimizer of ``wrapper`` around ``base``, with the hyperparameters and the states of both.
 
-    ``base``: what stands inside; it may be wrapped already. Raises PluginError: the two do not go together: they share
-    a hyperparameter, or both report an iterate.
+    ``base``: the inner optimizer, which may be wrapped already. Raises PluginError if the two cannot be combined: they
+    share a hyperparameter, or both report an iterate.
     """
     return _Composition(wrapper, base).optimizer()
 
 
 class _Composition:
-    """The wrapped rule's slots and sums get a prefix; its hyperparameters, columns of the tables, keep their names."""
+    """The combination of a wrapper and a base rule, whose slots and sums get a prefix.
+
+    Hyperparameters keep their names, for these are columns of the tables.
+    """
 
     def __init__(self, wrapper: Wrapper, base: Optimizer):
         self.wrapper, self.base = wrapper, base
@@ -53,6 +56,7 @@ class _Composition:
         self.at = calls[0]
 
     def optimizer(self) -> Optimizer:
+        """Return the combined optimizer."""
         wrapper, base = self.wrapper, self.base
         slots = (*wrapper.slots, *self._names(base.slots))
         scalars = tuple(unique([*wrapper.scalars, *self._names(base.scalars)]))
@@ -89,10 +93,11 @@ class _Composition:
         )
 
     def _names(self, of) -> tuple[str, ...]:
+        """Return the names of the base rule as they are in the combination: slots and sums with their prefix."""
         return tuple(self.renamed.get(name, name) for name in of)
 
     def _rule(self, slots, scalars) -> Callable:
-        """The wrapper's function, with the wrapped rule where it says ``step``."""
+        """Return the wrapper's function with a call of the wrapped rule in place of ``step``."""
         tree, inner = copy.deepcopy(self.tree), self._names(self.base.slots)
         call = tree.body[self.at]
         call.value = _call("_inner", [*call.value.args, *map(_load, (*inner, "lr", *self._names(self.base.scalars)))])
@@ -102,7 +107,7 @@ class _Composition:
         return self._function(tree, ["w", "g", *slots, "lr", *scalars], {"_inner": self.base.rule})
 
     def _stage(self, stage: Callable) -> Callable:
-        """A sum's function of the wrapped rule, on what the wrapper hands to ``step``."""
+        """Return a sum's function of the wrapped rule, applied to the arguments that the wrapper passes to ``step``."""
         tree = copy.deepcopy(self.tree)
         call = tree.body[self.at]
         seen = dict(zip(("w", "g"), call.value.args, strict=True))
@@ -119,15 +124,17 @@ class _Composition:
 
 
 def _load(name):
+    """Return the syntax tree of reading a name."""
     return ast.Name(name, ast.Load())
 
 
 def _call(name, values):
+    """Return the syntax tree of a call of a function by its name; values: the arguments as trees."""
     return ast.Call(_load(name), values, [])
 
 
 class _Locals(ast.NodeTransformer):
-    """A wrapper's own variables, out of the way of the wrapped rule's names."""
+    """Renames a wrapper's own variables, so that they differ from the names of the wrapped rule."""
 
     def __init__(self, function):
         self.own = set(function.__code__.co_varnames) - set(arguments(function))
@@ -138,7 +145,7 @@ class _Locals(ast.NodeTransformer):
 
 
 class _Returns(ast.NodeTransformer):
-    """``return w, slots`` also returns the wrapped rule's slots."""
+    """Adds the wrapped rule's slots to the values that ``return w, slots`` returns."""
 
     def __init__(self, slots):
         self.slots = slots

@@ -285,7 +285,10 @@ def arguments(function: Callable) -> list[str]:
 
 
 def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]) -> dict:
-    """Slots, scalars and hyperparameters of a signature. Raises PluginError where it is broken."""
+    """Return slots, scalars and hyperparameters of a rule's signature. Raises PluginError for a wrong signature.
+
+    head: the first arguments that it must have; given: the defaults; stages: the names of sums and of the matrix.
+    """
     signature, stages = arguments(function), tuple(stages)
     if signature[: len(head)] != head or "lr" not in signature:
         raise PluginError(f"{owner}: arguments must be ({', '.join(head)}, slots..., lr, hyperparameters...)")
@@ -306,7 +309,7 @@ def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, 
 
 
 def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
-    """Each stage names only what is known before it; no default is idle; report and shared are slots."""
+    """Raise PluginError if a stage uses a name that is not known before it, or if a default is never used."""
     names_ = {"w", "g", "lr", *record.slots, *record.hyperparameters, *GIVEN}
     names_ |= {f"{key}_t" for key in record.hyperparameters}
     matrix = getattr(record, "matrix", {})
@@ -418,7 +421,7 @@ def variant(
     equals: Mapping[str, str] | None = None,
     **hyperparameters: float,
 ) -> Optimizer:
-    """The same rule under another name with other defaults.
+    """Return an optimizer with the same rule, but another name and other defaults.
 
     Args:
         base: the optimizer whose rule it is.

@@ -39,7 +39,7 @@ class Range:
 
     @property
     def text(self) -> str:
-        """As a spec has it; :func:`parse_range` reads it back."""
+        """The text of the range in a spec; :func:`parse_range` reads it back."""
         return f"{self.kind}({', '.join(repr(v) if isinstance(v, str) else number_text(v) for v in self.values)})"
 
     @property
@@ -56,7 +56,7 @@ class Range:
         return len(self.values) if self.kind == "choice" else 0
 
     def of(self, u: float) -> float | int | str:
-        """The value at a share of the range.
+        """Return the value at a share of the range.
 
         Numbers have four significant digits, so that a setting can be read and typed again; of ``1 - x`` it is x that
         has them.
@@ -93,7 +93,7 @@ class Range:
 
 
 def uniform(low: float, high: float) -> Range:
-    """Numbers between two, evenly.
+    """Return the range of the numbers between two, spread evenly.
 
     Args:
         low: the least.
@@ -113,7 +113,7 @@ def uniform(low: float, high: float) -> Range:
 
 
 def log_uniform(low: float, high: float) -> Range:
-    """Numbers between two, evenly on a logarithmic axis: each decade gets as many.
+    """Return the range of the numbers between two, spread evenly on a logarithmic axis: as many in each decade.
 
     Args:
         low: the least, above 0.
@@ -133,7 +133,7 @@ def log_uniform(low: float, high: float) -> Range:
 
 
 def one_minus_log_uniform(low: float, high: float) -> Range:
-    """1 - x, where x lies between two numbers, evenly on a logarithmic axis.
+    """Return the range of 1 - x, where x is spread evenly on a logarithmic axis between two numbers.
 
     For betas: 0.9 and 0.99 differ as much as 0.99 and 0.999.
 
@@ -155,7 +155,7 @@ def one_minus_log_uniform(low: float, high: float) -> Range:
 
 
 def choice(*values: float | int | str) -> Range:
-    """Some values, each as often as the others.
+    """Return the range of some values, each as often as the others.
 
     Args:
         *values: numbers or words, each once.
@@ -182,10 +182,9 @@ _MAKERS = {each.__name__: each for each in (uniform, log_uniform, one_minus_log_
 
 
 def parse_range(value: object) -> Range | None:
-    """The range that a text names.
+    """Return the range for a text such as ``log_uniform(1e-4, 1)``, or for a range itself; None for anything else.
 
-    ``value``: a text such as ``log_uniform(1e-4, 1)``, or a range itself; anything else is none. Raises OptbenchError:
-    there is no such kind of range, or its values make no sense.
+    Raises OptbenchError for an unknown kind of range, or values that make no sense.
     """
     if isinstance(value, Range):
         return value
@@ -211,11 +210,10 @@ def parse_range(value: object) -> Range | None:
 
 
 def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: Mapping) -> None:
-    """Refuse a search space that does not fit the optimizer that it is for.
+    """Raise OptbenchError for a search space with an unknown name, a value that is no range, or one outside its limits.
 
-    ``owner``: whose space it is; the message begins with it. ``search``: range by name of a hyperparameter, and of
-    ``lr``. ``limits``: where they may lie, as in contract/limits.py. Raises OptbenchError: a name is unknown, a value
-    is no range, or a range leaves the limits.
+    ``owner``: the words for the optimizer, with which the message begins. ``search``: ranges by hyperparameter, and for
+    ``lr``. ``limits``: the intervals of valid values, as in contract/limits.py.
     """
     for key, range_ in search.items():
         if key != RATE and key not in hyperparameters:
@@ -236,6 +234,7 @@ def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: M
 
 
 def _between(kind: str, low: float, high: float) -> Range:
+    """Return the range of this kind between two numbers; raise OptbenchError unless they are valid, the lower first."""
     made, positive = Range(kind, (low, high)), kind != "uniform"
     for key, value in (("low", low), ("high", high)):
         if not is_real(value):
@@ -246,11 +245,12 @@ def _between(kind: str, low: float, high: float) -> Range:
 
 
 def _literal(node):
-    """A value in the brackets; a bare word is a text, as in a spec."""
+    """Return the value of an argument in the brackets; a bare word is a text, as in a spec."""
     return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
 def _one_minus(x: float) -> float:
+    """Return 1 - x to 12 significant digits."""
     return float(f"{1 - x:.12g}")  # 0.998766, not 0.9987659999999999
 
 

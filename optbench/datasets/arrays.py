@@ -17,7 +17,10 @@ _NAMES = ("x", "y", "x_test", "y_test")
 
 
 def npz(place: Path, given: Mapping[str, Any]) -> Raw:
-    """Arrays x (n, ...) and y (n,), and x_test and y_test where the test examples are fixed. Raises OptbenchError."""
+    """Read a .npz file of arrays x (n, ...) and y (n,), and x_test and y_test if its test examples are fixed.
+
+    given: the parameters of the set ``file``. Raises OptbenchError for other arrays.
+    """
     path = given["path"]
     with np.load(place, allow_pickle=False) as file:
         if not isinstance(file, np.lib.npyio.NpzFile):
@@ -39,7 +42,10 @@ def npz(place: Path, given: Mapping[str, Any]) -> Raw:
 
 
 def svm(place: Path, given: Mapping[str, Any]) -> Raw:
-    """Lines of a target and the features that are not 0, ``1 3:0.5 7:-2``, made dense. Raises OptbenchError."""
+    """Read lines of a target and the features that are not 0, ``1 3:0.5 7:-2``, as dense arrays.
+
+    given: the parameters of the set ``file``. Raises OptbenchError for another format, or too little memory.
+    """
     path = given["path"]
     size = unpacked_size(path, place) if place.suffix.lower() == ".gz" else place.stat().st_size
     resources.need_memory(f"data set {path}: the file", size)

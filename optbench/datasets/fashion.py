@@ -18,7 +18,10 @@ _IDX = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("image
 
 
 def fashion_files(path: str) -> list[Path]:
-    """The four files. Raises OptbenchError where they are not."""
+    """Return the four files of Fashion-MNIST, in the order of _IDX; path: their folder, "" for the usual ones.
+
+    Raises OptbenchError if no folder has all of them.
+    """
     folders = [path] if path else [os.environ.get("OPTBENCH_DATA", ""), _SYSTEM]
     for folder in filter(None, (copy_of(path), *(Path(each).expanduser() for each in folders if each))):
         found = [next(filter(Path.is_file, (folder / name, folder / f"{name}.gz")), None) for name in _IDX]
@@ -45,7 +48,7 @@ def _fashion_mnist(path):
 
 
 def _idx(place):
-    """An array in the idx format of MNIST: 0, 0, the type (8: bytes), the number of axes, their lengths, the data."""
+    """Read an array in the idx format of MNIST: 0, 0, the type (8: bytes), the number of axes, their lengths, data."""
     try:
         with (gzip.open if place.suffix == ".gz" else open)(place, "rb") as file:
             zero, kind, axes = struct.unpack(">HBB", file.read(4))

@@ -86,7 +86,7 @@ def file_of(path: str) -> Path:
 
 
 def _nearest(place: Path) -> str:
-    """Suggest a file beside it with a similar name."""
+    """Return the end of a message that suggests a file with a similar name in the same folder; "" if there is none."""
     try:
         beside = [each.name for each in place.parent.iterdir() if ending_of(each) in ENDINGS]
     except (OSError, ValueError):

@@ -41,12 +41,12 @@ class ScheduleSpace:
     catalogue: Catalogue
 
     def schedule(self, values: Sequence[object]) -> Schedule:
-        """The schedule with a value for each range, or for the first ones; raises OptbenchError where it refuses it."""
+        """Return the schedule with values in place of its ranges, in order; raise OptbenchError if it refuses one."""
         return self.catalogue.schedule(_filled(self.text, iter(values))) if self.ranges else self._only
 
     @cached_property
     def _only(self) -> Schedule:
-        """The optimizer that a text without ranges names; parsed once, not for every trial."""
+        """The schedule of a text without ranges; parsed once, not for every trial."""
         return self.catalogue.schedule(self.text)
 
 
@@ -81,7 +81,7 @@ class Space:
 
     @property
     def searched(self) -> dict[str, str]:
-        """Return the parts that differ between trials, without the batch size, as a spec has them."""
+        """The ranges and choices that trials are drawn from, by parameter, as text; without the batch size."""
         ranges = {RATE: self.rates, **self.ranges}
         found = {key: made.text for key, made in ranges.items() if made.count != 1}
         if len(self.schedules) > 1 or self.schedules[0].ranges:
@@ -89,6 +89,7 @@ class Space:
         return found
 
     def _draw(self, sizes: int) -> list[tuple[int, Lane]]:
+        """Return up to ``count`` different settings, each with the index of its batch size among ``sizes``."""
         # What all optimizers share comes first, so that it reads the same coordinates for each of them.
         shared = [(self.rates,), (choice(*range(sizes)),), (choice(*range(len(self.schedules))),)]
         inner = itertools.zip_longest(*(each.ranges for each in self.schedules))  # one schedule at a time is in use
@@ -108,7 +109,10 @@ class Space:
         return list(found.values())
 
     def _points(self, widths: Sequence[int]) -> Iterator[list[float]]:
-        """A coordinate for each axis, 0 for one of a single value; at the end all settings of a finite space."""
+        """Yield points with a coordinate in [0, 1) for each axis: quasi-random ones, then a finite space's full grid.
+
+        widths: the number of values on each axis, 0 for an interval. An axis of one value has the coordinate 0.
+        """
         columns = [i for i, width in enumerate(widths) if width != 1]
         if len(columns) > COLUMNS:
             raise OptbenchError(f"optimizer {self.optimizer.name}: no more than {COLUMNS} ranges can be searched")
@@ -122,7 +126,7 @@ class Space:
             yield from map(list, itertools.product(*([(i + 0.5) / width for i in range(width)] for width in widths)))
 
     def _setting(self, point: Sequence[float], sizes: int, own: int) -> tuple[int, Lane]:
-        """The place of the batch size, and the rest; ``own``: the first axis of a hyperparameter."""
+        """Return the index of the batch size and the lane at a point; ``own``: the first axis of a hyperparameter."""
         chosen = self.schedules[int(point[2] * len(self.schedules))]
         inner = [made.of(u) for made, u in zip(chosen.ranges, point[3:own], strict=False)]
         values = {key: made.of(u) for (key, made), u in zip(self.ranges.items(), point[own:], strict=True)}
@@ -131,10 +135,10 @@ class Space:
 
 
 def spaces(spec: Spec, catalogue: Catalogue) -> list[Space]:
-    """Return the search space of each optimizer of a spec with trials: the spec's, and for the rest its own.
+    """Return the search space of each optimizer of a spec with trials: the ranges of the spec, or else its own.
 
-    Raises OptbenchError for a name that does not exist, an optimizer that is named twice, and a range that leaves the
-    limits of what it is for.
+    Raises OptbenchError for an unknown name, an optimizer that is named twice, and a range with values outside the
+    limits of its parameter.
     """
     schedules = tuple(_schedule_space(text, catalogue) for text in spec.schedules)
     keys = [(each.schedule(_firsts(each)).text, each.ranges) for each in schedules]
@@ -152,7 +156,7 @@ def spaces(spec: Spec, catalogue: Catalogue) -> list[Space]:
 
 
 def refuse_ranges(spec: Spec) -> None:
-    """Raise OptbenchError where a spec without trials has a range."""
+    """Raise OptbenchError if a spec without trials has a range."""
     for key in ("optimizers", "schedules"):
         for text in getattr(spec, key):
             for made in _ranges(text, key[:-1]):
@@ -160,6 +164,7 @@ def refuse_ranges(spec: Spec) -> None:
 
 
 def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogue: Catalogue) -> Space:
+    """Return the search space of the optimizer that a text names, perhaps with ranges."""
     assert spec.trials is not None
     bare = _bare(text)
     optimizer, _ = catalogue.optimizer(bare)
@@ -194,6 +199,7 @@ def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogu
 
 
 def _schedule_space(text: str, catalogue: Catalogue) -> ScheduleSpace:
+    """Return the space of a schedule's text; raise OptbenchError if a range has an end that the schedule refuses."""
     space = ScheduleSpace(text, tuple(_ranges(text, "schedule")), catalogue)
     for i, made in enumerate(space.ranges):
         for end in made.ends:
@@ -202,11 +208,12 @@ def _schedule_space(text: str, catalogue: Catalogue) -> ScheduleSpace:
 
 
 def _firsts(space: ScheduleSpace) -> list[object]:
+    """Return the first end of each range."""
     return [made.ends[0] for made in space.ranges]
 
 
 def _sobol(seed: int) -> Iterator[np.ndarray]:
-    """The points of the scrambled sequence, (COLUMNS,) each, in blocks that double."""
+    """Yield the points of a scrambled Sobol sequence, (COLUMNS,) each, computed in blocks that double in size."""
     from scipy.stats import qmc
 
     sequence = qmc.Sobol(COLUMNS, scramble=True, seed=np.random.default_rng(seed))
@@ -217,7 +224,7 @@ def _sobol(seed: int) -> Iterator[np.ndarray]:
 
 
 def _bare(text: str) -> str:
-    """The name without hyperparameters, and what it goes around; of another library's, with all that has one value."""
+    """Return a text without hyperparameters; of another library's optimizer, those with a single value stay."""
     name, given = names.parse(text)
     if library_and_name(name):
         return names.canonical(name, {key: v for key, v in given.items() if _range(name, key, v) is None and _one(v)})
@@ -225,6 +232,7 @@ def _bare(text: str) -> str:
 
 
 def _one(value: object) -> bool:
+    """Return True for a single value, neither a list nor a range such as "0.1:1:5"."""
     return not isinstance(value, list | tuple) and not (isinstance(value, str) and ":" in value)
 
 
@@ -236,7 +244,7 @@ def _given(text: str) -> dict:
 
 
 def _ranges(text: str, kind: str) -> Iterator[Range]:
-    """The ranges of the name of an optimizer or schedule, those of what it goes around too, in their order."""
+    """Yield the ranges in the text of an optimizer or schedule, those of a wrapped one included, in order."""
     name, given = names.parse(text)
     for key, value in given.items():
         if key == names.INNER:
@@ -246,7 +254,7 @@ def _ranges(text: str, kind: str) -> Iterator[Range]:
 
 
 def _range(owner: str, key: str, value: object) -> Range | None:
-    """Return the value as a range; None where it is none. Raises OptbenchError with the owner."""
+    """Return the range that a value is; None if it is no range; raise OptbenchError, with the owner, if it is wrong."""
     try:
         return parse_range(value)
     except OptbenchError as error:
@@ -254,7 +262,7 @@ def _range(owner: str, key: str, value: object) -> Range | None:
 
 
 def _filled(text: str, values: Iterator) -> str:
-    """The text with the values in the place of its ranges."""
+    """Return the text with the next values in place of its ranges."""
     name, given = names.parse(text)
     for key, value in given.items():
         if key == names.INNER:

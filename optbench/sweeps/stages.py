@@ -49,9 +49,9 @@ T = TypeVar("T")
 
 
 def expected(plan: Plan) -> dict[Stage, Cohorts]:
-    """Return the largest possible later stages, before anything has run.
+    """Return the later stages at their largest possible size, before anything has run.
 
-    It is not known yet which settings these are; they are spread evenly over those of the screen.
+    Their settings are not known yet: an even selection from those of the screen stands for them.
     """
     spec = plan.spec
     # A block's holdout runs what it has chosen, and what all of them recommend.
@@ -63,7 +63,7 @@ def expected(plan: Plan) -> dict[Stage, Cohorts]:
 
 
 def _expected(plan: Plan, stage: Stage, count: int, pairs: Iterable[list[Cohort]]) -> Iterator[Series]:
-    """``count`` settings of each pair of a problem and an optimizer, on all seeds of the stage."""
+    """Yield ``count`` settings of each pair of a problem and an optimizer, on all seeds of the stage."""
     seeds, blocks = [seed for block in plan.spec.seeds_of(stage) for seed in block], plan.spec.block_of
     for cohorts in pairs:
         first = 0  # of the pair's settings, which stand cohort by cohort
@@ -76,7 +76,7 @@ def _expected(plan: Plan, stage: Stage, count: int, pairs: Iterable[list[Cohort]
 
 
 def _spread(settings: Sequence[T], count: int) -> list[T]:
-    """``count`` of them, evenly; all where there are fewer."""
+    """Return ``count`` of the settings, evenly spread over them; all if there are fewer."""
     count = min(count, len(settings))
     return [settings[i * len(settings) // count] for i in range(count)]
 
@@ -88,7 +88,7 @@ def _cohorts(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFram
 
 
 def _on_seeds(plan: Plan, stage: Stage, settings: Iterable[tuple[int, tuple[Cohort, Lane]]]) -> list[PlannedCohort]:
-    """Yield the cohorts of settings on the stage's seeds of their blocks."""
+    """Return the cohorts of settings on the stage's seeds of their blocks; settings: (block, (cohort, lane))."""
     groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
     for block, (cohort, lane) in settings:
         key = (cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.dtype, int(block))
@@ -101,7 +101,7 @@ def _on_seeds(plan: Plan, stage: Stage, settings: Iterable[tuple[int, tuple[Coho
 
 
 def placed(plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[Cohort, Lane]]]:
-    """Settings that the tables name, each once a block, with the cohort and lane of the plan that each of them is."""
+    """Find settings from the tables in the plan: return their rows, each once a block, and (cohort, lane) of each."""
     keys = ["problem", *configuration_columns(runs)]
     first = runs[runs["stage"].isin(["screen", "grid"])].drop_duplicates(keys)
     rows = settings.merge(first[[*keys, "run_id"]], on=keys).drop_duplicates(
@@ -122,4 +122,5 @@ def placed(plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame) -> tuple[pd.D
 
 
 def _place(cohort: Cohort) -> tuple[str, str, int, int]:
+    """Return the problem, optimizer, batch size and seed of a cohort."""
     return cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.seed

@@ -49,7 +49,7 @@ class Answer:
         return {(row["problem"], frozenset((row["a"], row["b"]))): row for row in self.verdicts.to_dict("records")}
 
     def firsts(self, problem: str) -> list[str]:
-        """The optimizers that share first place, the lowest value first."""
+        """Return the optimizers that share first place, the lowest value first."""
         rows = self.ranking[(self.ranking["problem"] == problem) & self.ranking["first"]]
         return rows.sort_values(["value", "mean_rank"], kind="stable")["optimizer"].tolist()
 
@@ -58,7 +58,7 @@ class Answer:
         return _sentence(self, problem)
 
     def overall(self) -> str:
-        """Return the sentence over all problems; empty where there is only one."""
+        """Return the sentence over all problems; "" if there is only one problem."""
         rows = self.ranking[self.ranking["problem"] == "all"].sort_values("mean_rank", kind="stable")
         if rows.empty:
             return ""
@@ -281,12 +281,12 @@ def against(answer: Answer, problem: str, a: str, b: str) -> tuple[float, float,
 
 
 def times(ratio: float) -> str:
-    """Return a ratio to two digits, and to more where it is near 1; "140" where `labels.number` has 1.4e2."""
+    """Return the text of a ratio with two digits, or more if it is near 1; "140" instead of "1.4e2"."""
     if abs(ratio - 1) < 0.1:
         return labels.number(ratio, 3 if abs(ratio - 1) >= 0.01 else 4)
     return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)
 
 
 def listed(names: Sequence[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
+    """Return the names as a list in words: "a", "a and b", "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -10,7 +10,7 @@ import pandas as pd
 
 
 def number(value, digits: int = 3) -> str:
-    """`digits` significant digits, exponents kept short: 0.000012 -> "1.2e-5"; inf -> "inf"; missing -> "–"."""
+    """Return the text of a number with that many significant digits: "1.2e-5", "inf"; "–" if it is missing."""
     if value is None or pd.isna(value):
         return "–"
     text = f"{float(value):.{digits}g}"

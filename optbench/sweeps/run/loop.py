@@ -195,14 +195,14 @@ class _StageRun:
         self.counted: defaultdict[Job, float] = defaultdict(float)
         """The cost of a running job that the status has counted."""
         self.to_compile = 0
-        """Groups of cohorts that wait for their kernels."""
+        """The number of groups of cohorts that wait for their kernels to be compiled."""
         self.notes: dict[str, str] = {}
-        """By cohort id, why the CPU runs what a GPU was asked for."""
+        """By cohort id, the reason why it runs on the CPU though a GPU was requested."""
         self.compiler = _Compiler((), self._on_compiled, self.events.put)
         self.savers = ThreadPoolExecutor(_SAVERS, "optbench-save")
 
     def run(self) -> Status:
-        """Plan, submit and collect until all is done or the time is over."""
+        """Run the missing cohorts until all are done or the time is over, and return the status."""
         missing, complete = self._missing(), False
         if self.options.external_executor:
             for batch in self._batches(missing):
