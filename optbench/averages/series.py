@@ -117,7 +117,7 @@ def _as_numbers(values: pd.Series, file: str | Path) -> np.ndarray:
 
 
 def _as_dates(values: pd.Series) -> np.ndarray | None:
-    """Return a column as datetime64; None where it is no column of dates."""
+    """Return a column as datetime64; None if it is no column of dates."""
     if is_numeric_dtype(values) or not values.notna().any():
         return None
     for form in _DATE_FORMATS:

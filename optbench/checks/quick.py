@@ -84,7 +84,7 @@ _CHECKS: dict[type, tuple] = {
 
 
 class _TimeOver(BaseException):
-    """Raised where the checks of a record take too long; a plug-in's handler of Exception does not catch it."""
+    """Raised if the checks of a record take too long; a plug-in's handler of Exception does not catch it."""
 
 
 @contextmanager

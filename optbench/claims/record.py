@@ -197,7 +197,7 @@ class Outcome:
 
 
 def ordered(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """Return claims in the order of their ids: A3.1, A3.2, A4, B1. Raises ValueError where two share one."""
+    """Return claims in the order of their ids: A3.1, A3.2, A4, B1. Raises ValueError if two share one."""
     by_id: dict[str, Claim] = {}
     for claim in claims:
         if by_id.setdefault(claim.id, claim) is not claim:

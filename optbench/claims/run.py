@@ -45,7 +45,7 @@ def run(
 
     A claim whose experiment cannot run has an `error`, and the others go on. `command`: what was typed. `watch` is
     called before each claim with the number of those that are done. `known`: all claims, in order; the
-    page keeps what the folder has of them. Raises OptbenchError where the folder cannot be written.
+    page keeps what the folder has of them. Raises OptbenchError if the folder cannot be written.
     """
     folder, outcomes, written = Path(directory), [], []
     try:

@@ -14,7 +14,7 @@ from optbench.contract.errors import OptbenchError
 
 
 def print_agreement(rule: str, other: str, tolerance: float, files: Sequence[Path], as_json: bool) -> bool:
-    """Compare a rule, or all of a file's, with another optimizer; return True where they are equal."""
+    """Compare a rule, or all of a file's, with another optimizer; return True if they are equal."""
     path = plugin_path(rule) if Path(rule).suffix == ".py" or Path(rule).is_file() else None
     catalogue = load_catalogue((path, *files) if path else files)
     names = [rule] if path is None else _optimizers_in(path, catalogue)

@@ -78,7 +78,7 @@ def check(
 
 
 def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> bool:
-    """Print the verdict of every check on every record of ``file``; True where all hold.
+    """Print the verdict of every check on every record of ``file``; True if all hold.
 
     Ends the process with code 1 where one takes longer than ``check_timeout`` seconds: it may loop for ever.
     """

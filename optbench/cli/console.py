@@ -37,7 +37,7 @@ def show_broken(path: Path, trace: str) -> None:
 
 
 def refuse_broken(catalogue: loader.Catalogue, path: Path) -> None:
-    """Raise OptbenchError where a plug-in file is broken; :func:`load_catalogue` has printed its traceback."""
+    """Raise OptbenchError if a plug-in file is broken; :func:`load_catalogue` has printed its traceback."""
     if path in catalogue.broken:
         raise OptbenchError(f"{path.name} does not load (see above)")
 

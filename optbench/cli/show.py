@@ -237,7 +237,7 @@ def print_code(
 ) -> None:
     """Print only the training code of an optimizer for another library, such as torch.
 
-    given: the options of the setting, None for those that were not used; json: True where --json was used, which
+    given: the options of the setting, None for those that were not used; json: True if --json was used, which
     conflicts. Raises OptbenchError for options that conflict, and for a name that is no optimizer's.
     """
     from optbench.catalogue import loader

@@ -146,7 +146,7 @@ def is_taken(name: str) -> bool:
         name: the hyperparameter's.
 
     Returns:
-        True where it would.
+        True if it would.
     """
     return name in RUNS or name in CURVES or is_metric(name)
 

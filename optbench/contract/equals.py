@@ -151,7 +151,7 @@ def text_of(equal: Equal) -> str:
         equal: a parsed text.
 
     Returns:
-        The text; empty where there is nothing to say.
+        The text; empty if there is nothing to say.
     """
     branches = []
     for branch in equal.branches:
@@ -180,7 +180,7 @@ def rate(call: ast.expr) -> ast.expr | None:
         call: an expression.
 
     Returns:
-        The expression: ``lr``, or ``lr`` times something; None where there is none.
+        The expression: ``lr``, or ``lr`` times something; None if there is none.
     """
     if not isinstance(call, ast.Call):
         return None
@@ -270,7 +270,7 @@ class _Around(ast.NodeTransformer):
             self.share = whole.right
 
     def around(self, call: ast.expr) -> ast.expr | None:
-        """Return the combined call; None where both give the same keyword."""
+        """Return the combined call; None if both give the same keyword."""
         placed = ast.fix_missing_locations(self.visit(copy.deepcopy(call)))
         return None if self.impossible else placed
 

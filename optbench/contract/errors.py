@@ -96,7 +96,7 @@ def near(name: str, valid: Iterable[str]) -> str:
 
 
 def _nearest(name: str, valid: list[str]) -> str:
-    """Return the same name in other letters, or else the nearest one; empty where none is near."""
+    """Return the same name in other letters, or else the nearest one; empty if none is near."""
     same = [each for each in valid if each.lower() == name.lower()]
     return next(iter(same or difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)), "")
 

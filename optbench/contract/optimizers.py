@@ -144,12 +144,12 @@ class Optimizer(Valued):
 
     @property
     def by_block(self) -> bool:
-        """True where the rule sees the parameter blocks."""
+        """True if the rule sees the parameter blocks."""
         return bool(self.block or self.matrix or {"rows", "columns"} & set(self.asked()))
 
     @property
     def elementwise(self) -> bool:
-        """True where a parameter's step depends on that parameter alone."""
+        """True if a parameter's step depends on that parameter alone."""
         return not (self.total or self.by_block)
 
     @property

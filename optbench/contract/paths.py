@@ -24,12 +24,12 @@ def path_of(name: str, value: object) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Return True where there is such a file; False also for a name that is too long."""
+    """Return True if there is such a file; False also for a name that is too long."""
     return _exists(path.is_file)
 
 
 def is_folder(path: Path) -> bool:
-    """Return True where there is such a folder; False also for a name that is too long."""
+    """Return True if there is such a folder; False also for a name that is too long."""
     return _exists(path.is_dir)
 
 

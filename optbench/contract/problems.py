@@ -255,5 +255,5 @@ def problem(*, source: str) -> Callable[[Callable], Family]:
 
 
 def is_bound(minimum_source: str) -> bool:
-    """Return True where a problem's minimum is only a lower bound, which no run need come near."""
+    """Return True if a problem's minimum is only a lower bound, which no run need come near."""
     return "bound" in minimum_source.lower()

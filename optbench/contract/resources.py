@@ -55,7 +55,7 @@ def memory() -> float:
 
 
 def _address_limit() -> float:
-    """Return the bytes that ``ulimit -v`` allows; infinity where there is no such limit."""
+    """Return the bytes that ``ulimit -v`` allows; infinity if there is no such limit."""
     with contextlib.suppress(NameError, ValueError, OSError):
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         if limit != resource.RLIM_INFINITY:

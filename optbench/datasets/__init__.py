@@ -65,7 +65,7 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
 
 
 def kind_fits(wanted: bool | int | None, classes: int) -> bool:
-    """Return True where targets of so many classes, 0 for real ones, are of the kind that is wanted."""
+    """Return True if targets of so many classes, 0 for real ones, are of the kind that is wanted."""
     if wanted is None or not wanted or not classes:
         return wanted is None or bool(wanted) == bool(classes)
     return wanted is True or wanted == classes
@@ -115,7 +115,7 @@ def _untouched() -> Iterator[None]:
 
 
 def _files(name: str, given: dict) -> list[Path]:
-    """Return the files that a set is read from. Raises OptbenchError where one is missing."""
+    """Return the files that a set is read from. Raises OptbenchError if one is missing."""
     if name == "file":
         return [files.file_of(given["path"])]
     return fashion.fashion_files(given["path"]) if name == "fashion_mnist" else []

@@ -58,7 +58,7 @@ def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (),
 
 
 def _table(owner, x):
-    """Return X as a DataFrame with stripped column names; None where it is an array. owner: begins error messages."""
+    """Return X as a DataFrame with stripped column names; None if it is an array. owner: begins error messages."""
     x = x.to_pandas() if hasattr(x, "to_pandas") else x
     if not hasattr(x, "iloc"):
         return None

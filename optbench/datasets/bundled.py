@@ -46,7 +46,7 @@ def _classes(name: str, file: str, **options: Any) -> tuple[np.ndarray, np.ndarr
 
 
 def _table(file: str, **options: Any) -> np.ndarray | None:
-    """Return the numbers of a file of scikit-learn; None where it is not there, or holds something else."""
+    """Return the numbers of a file of scikit-learn; None if it is not there, or holds something else."""
     try:
         spec = find_spec("sklearn")
         if spec is None or spec.origin is None:

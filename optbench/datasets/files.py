@@ -70,7 +70,7 @@ def ending_of(place: Path) -> str:
 
 
 def file_of(path: str) -> Path:
-    """Return the file to read for a path. Raises OptbenchError where there is none, or none of a kind that is known."""
+    """Return the file to read for a path. Raises OptbenchError if there is none, or none of a kind that is known."""
     place = copy_of(path) or path_of("data set", path)
     if is_folder(place):
         raise OptbenchError(f"data set {path}: this is a folder; name a file in it")

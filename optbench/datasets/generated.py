@@ -14,7 +14,7 @@ def need(name: str, condition: bool, what: str) -> None:
 
 
 def need_room(name: str, examples: int, columns: int) -> None:
-    """Raise OptbenchError where so many numbers do not fit into memory: as they are drawn, and as they are scaled."""
+    """Raise OptbenchError if so many numbers do not fit into memory: as they are drawn, and as they are scaled."""
     size = 2 * resources.REAL * examples * columns
     resources.need_memory(f"data set {name}: {examples:,} examples of {columns:,} numbers", size)
 

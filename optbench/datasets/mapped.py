@@ -77,7 +77,7 @@ class Files:
 
     @lru_cache(maxsize=8)  # noqa: B019  # maps, which cost nothing to keep
     def array(self, name: str, dtype: str) -> np.memmap:
-        """Return the array of a file, which is written if it is not there. Raises OptbenchError where that fails."""
+        """Return the array of a file, which is written if it is not there. Raises OptbenchError if that fails."""
         folder = self.folder / dtype
         if not folder.is_dir():
             size = np.dtype(dtype).itemsize * self.rows * (self.features + 2)

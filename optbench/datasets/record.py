@@ -27,13 +27,13 @@ class Entry(NamedTuple):
     parameters: Mapping[str, Any]
     """The defaults."""
     rows: int | None
-    """Training and test rows at the defaults; None where that is up to a file."""
+    """Training and test rows at the defaults; None if that is up to a file."""
     features: int | None
     target: str
     """"2 classes", "10 classes", "real"."""
     about: str
     extra: bool = False
-    """True where it needs the extra ``datasets``."""
+    """True if it needs the extra ``datasets``."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Dataset:
 class Raw:
     """Raw examples: x (n, features) and y (n,), of which 20% become test examples unless ``test`` holds some.
 
-    ``classes``: their number, y being 0, 1, ...; 0 for real targets; None where it follows from the values of y.
+    ``classes``: their number, y being 0, 1, ...; 0 for real targets; None if it follows from the values of y.
     ``scaled``: the features share one scale already (pixels), and stay as they are. ``target``: a description of y;
     ``suspicion``: a warning where y looks like an index rather than a target; ``hint``: how to choose another column.
     """
@@ -235,7 +235,7 @@ def decoded(owner: str, y: np.ndarray) -> np.ndarray:
 def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the targets as numbers, with the names of the classes: sorted values become 0, 1, ...; none for real ones.
 
-    Texts and truth values are classes, and whole numbers can be. Raises OptbenchError where they are not as wanted.
+    Texts and truth values are classes, and whole numbers can be. Raises OptbenchError if they are not as wanted.
     """
     text = y.dtype.kind not in "biuf"
     if classes is False and text:

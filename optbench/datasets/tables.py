@@ -51,7 +51,7 @@ _DATE_ADVICE = "turn it into numbers (a year, a month, days since the first)"
 def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame:
     """Read a text file whose first line names the columns.
 
-    ``given``: the parameters of the set ``file``. Raises OptbenchError where the file has another format.
+    ``given``: the parameters of the set ``file``. Raises OptbenchError if the file has another format.
     """
     path, decimal = given["path"], given["decimal"]
     if decimal not in ("", ".", ","):
@@ -92,7 +92,7 @@ def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame
 
 
 def read_parquet(path: str, place: Path) -> pd.DataFrame:
-    """Read a .parquet file. Raises OptbenchError where it does not fit into memory."""
+    """Read a .parquet file. Raises OptbenchError if it does not fit into memory."""
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(place) as file:

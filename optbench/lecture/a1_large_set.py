@@ -53,7 +53,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def targets(curves: pd.DataFrame) -> pd.DataFrame:
-    """Return passes and seconds to each target, one row for each batch, seed and target; inf where never reached."""
+    """Return passes and seconds to each target, one row for each batch, seed and target; inf if never reached."""
     rows = []
     for (batch, seed), run in curves.groupby(["batch", "seed"], sort=False):
         for target in TARGETS:

@@ -25,7 +25,7 @@ TUNING, REPORTING = fresh_seeds(12)[:3], fresh_seeds(12)[3:]
 
 
 def _sweep(examples, sizes, rates, seeds, budget) -> pd.DataFrame:
-    """Return the cost of the target, a row a run; inf where it was not reached, or not kept to the end."""
+    """Return the cost of the target, a row a run; inf if it was not reached, or not kept to the end."""
     spec = {"problems": [f"logistic(data=gaussian(examples={examples}))"], "optimizers": ["gd"], "epochs": EPOCHS}
     spec |= {"batch_sizes": sizes, "learning_rates": rates, "seeds": seeds, "tuning_seeds": 0}
     results = optbench.sweep(spec, workers=budget.workers)

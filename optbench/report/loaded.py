@@ -28,7 +28,7 @@ _SHOWN = 5
 class LoadedSweep:
     """The tables of a sweep and what follows from them, computed when it is first needed.
 
-    of: a results folder, or its tables. Raises OptbenchError, in one line, where the folder cannot be read.
+    of: a results folder, or its tables. Raises OptbenchError, in one line, if the folder cannot be read.
     """
 
     def __init__(self, of: Path | Results):
@@ -66,7 +66,7 @@ class LoadedSweep:
         return eager_optimizers(self.results.runs, self.results.timings)
 
     def check(self) -> None:
-        """Raise OptbenchError where no run is left to report on."""
+        """Raise OptbenchError if no run is left to report on."""
         if self.results.runs.empty:
             raise OptbenchError(
                 f"{str(self.directory)!r}: every run failed: there is nothing to report; {self.failures[0]}"

@@ -68,7 +68,7 @@ def all_on_all(evidence: ReportData, problem: Any) -> bool:
 
 
 def family(evidence: ReportData) -> str:
-    """Return the family of problems with the most dimensions; empty where none has two."""
+    """Return the family of problems with the most dimensions; empty if none has two."""
     problems = evidence.results.problems
     if "dim" not in problems or problems.empty:
         return ""

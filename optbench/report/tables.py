@@ -49,7 +49,7 @@ class Cell:
 
     @property
     def sorted_by(self) -> str:
-        """The value for ``data-value``; empty where the text is the value."""
+        """The value for ``data-value``; empty if the text is the value."""
         if isinstance(self.value, float | int):
             return "" if math.isnan(self.value) else repr(float(self.value)).removesuffix(".0")
         return self.value or ""
@@ -149,7 +149,7 @@ class SweepTables:
 
     @cached_property
     def costs(self) -> dict[str, Table]:
-        """By problem, the expected running time to each target in samples; no table where no target was reached."""
+        """By problem, the expected running time to each target in samples; no table if no target was reached."""
         heads, out = share_texts(), {}
         for problem, part in self.sweep.evidence.costs.groupby("problem", sort=False):
             rows = [
@@ -182,7 +182,7 @@ class SweepTables:
         }  # fmt: skip
 
     def pairs(self) -> Table | None:
-        """Return the verdict on every pair of optimizers, a against b; None where there is only one."""
+        """Return the verdict on every pair of optimizers, a against b; None if there is only one."""
         verdicts = self.sweep.answer.verdicts
         if verdicts.empty:
             return None

@@ -50,7 +50,7 @@ def differences(old: Spec, new: Spec) -> list[str]:
 def joined(old: Spec, new: Spec) -> Spec:
     """Return the sweep that runs all that the two run: the union of their lists, and the larger of their numbers.
 
-    Raises OptbenchError, and names the keys, where no sweep does that.
+    Raises OptbenchError, and names the keys, if no sweep does that.
     """
     if bool(old.blocks) != bool(new.blocks):
         raise OptbenchError("one has its seeds in blocks, and the other has not")

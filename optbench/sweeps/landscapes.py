@@ -15,7 +15,7 @@ GRID = 121  # points along each axis
 def facts(problems: Iterable[Problem], made: Mapping[str, pa.Table | None] | None = None) -> dict[str, pa.Table]:
     """Return the tables ``problems`` and ``landscapes``, a row or a grid for each name.
 
-    made: by name the landscapes that another process has made; None where it could not.
+    made: by name the landscapes that another process has made; None if it could not.
     """
     made = made or {}
     problems = list({problem.name: problem for problem in problems}.values())

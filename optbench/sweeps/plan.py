@@ -151,7 +151,7 @@ def _check_choice(column: str, problems: list[Problem]) -> None:
 
 
 def _unique(key: str, texts: list[str]) -> None:
-    """Raise OptbenchError where a text is in the list twice; key: of the spec, for the message."""
+    """Raise OptbenchError if a text is in the list twice; key: of the spec, for the message."""
     if len(set(texts)) < len(texts):
         raise OptbenchError(f"{key} has an entry twice")
 

@@ -27,13 +27,13 @@ class Results(Verdicts):
         curves: a row an evaluation of a run; None: read from ``directory`` when it is first asked for.
         timings: a row a cohort: seconds, nanoseconds a run-step, time in evaluations, the device.
         problems: a row a problem, with its minimum.
-        landscapes: a row a grid point of a two-parameter problem; no rows where there is none.
+        landscapes: a row a grid point of a two-parameter problem; no rows if there is none.
         provenance: the command, the versions and the machine that made them.
         directory: the folder; None for tables that are in memory only.
         source: what reads its tables; ``missing`` says what an unfinished sweep lacks, and is "" of a finished one.
         paths: a row a step of the recommended runs of up to 20,000 steps on problems of two parameters; no rows
-            where there are none.
-        snippets: a row a recommended setting and library: the setting as code of it; no rows where there are none.
+            if there are none.
+        snippets: a row a recommended setting and library: the setting as code of it; no rows if there are none.
 
     Example:
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 10}
@@ -79,7 +79,7 @@ class Results(Verdicts):
         """The function that reads the points of runs from the folder, some runs at a time.
 
         Returns:
-            A function of run ids; None where the curves are in memory.
+            A function of run ids; None if the curves are in memory.
         """
         return None if self._curves is not None or self._source is None else self._source.points
 
@@ -125,7 +125,7 @@ class Results(Verdicts):
             name: as it stands in the tables.
 
         Returns:
-            The row as a dictionary; empty where there is none.
+            The row as a dictionary; empty if there is none.
         """
         rows = self.problems[self.problems["problem"] == name]
         return rows.iloc[0].to_dict() if len(rows) else {}

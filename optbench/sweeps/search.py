@@ -70,7 +70,7 @@ class Space:
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
         """Return ``count`` different settings by batch size, or all where the space has fewer.
 
-        Raises OptbenchError where ranges are too narrow for settings of four digits to differ.
+        Raises OptbenchError if ranges are too narrow for settings of four digits to differ.
         """
         if len(sizes) not in self._drawn:
             by_place: list[list[Lane]] = [[] for _ in sizes]

@@ -45,7 +45,7 @@ def cohort_to_json(planned: PlannedCohort) -> dict[str, Any]:
 def cohort_from_json(data: Mapping[str, Any], catalogue: Catalogue) -> PlannedCohort:
     """Return the cohort that :func:`cohort_to_json` was given.
 
-    Raises OptbenchError where it is not the same one here: other files, or another version.
+    Raises OptbenchError if it is not the same one here: other files, or another version.
     """
     if data["version"] != __version__:
         raise OptbenchError(f"this is optbench {__version__}, and the sweep is of {data['version']}")

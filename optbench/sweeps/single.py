@@ -39,7 +39,7 @@ class Result:
     status: str
     """ok, diverged or deadline"""
     loss: float
-    """The last full training loss; inf where the run diverged."""
+    """The last full training loss; inf if the run diverged."""
     suboptimality: float
     """``loss`` minus the problem's minimum."""
 

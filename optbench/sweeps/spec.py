@@ -312,7 +312,7 @@ def without_trials(text: str) -> str:
 
 
 def _refuse_too_many(optimizers: Sequence[str], schedules: Sequence[str], rates: int, others: int) -> None:
-    """Raise OptbenchError where lists stand for too many settings or runs, without expanding them.
+    """Raise OptbenchError if lists stand for too many settings or runs, without expanding them.
 
     ``others``: problems times batch sizes, seeds and precisions.
     """

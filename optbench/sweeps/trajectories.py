@@ -57,7 +57,7 @@ def trajectories(
         settings: the recommended settings.
         runs: the table of the sweep's runs.
         tuning_seeds: the seeds that settings were chosen on.
-        trajectory_of: runs a cohort as :func:`trajectory` does; None where that failed.
+        trajectory_of: runs a cohort as :func:`trajectory` does; None if that failed.
         until: the value of time.monotonic() after which no further run begins.
     """
     parts = [SCHEMA.empty_table()]

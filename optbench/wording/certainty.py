@@ -64,7 +64,7 @@ def more_text(blocks: float, seeds: int) -> str:
 def cost_text(costs: dict) -> str:
     """Describe the average cost of an easy target and of the hardest one reached, from a row of the table of costs.
 
-    A target that not all runs reach costs more than a run is given, so the text says how many arrived. Empty where no
+    A target that not all runs reach costs more than a run is given, so the text says how many arrived. Empty if no
     target is known or none is reached.
     """
     spent = {share: costs.get(f"samples_to_{share:g}", math.nan) for share in SHARES}

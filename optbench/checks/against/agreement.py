@@ -66,7 +66,7 @@ class Agreement:
     comparisons: tuple[Comparison, ...]
     """The difference on each problem and on each sequence of gradients."""
     findings: tuple[Finding, ...] = ()
-    """The conventions in which they differ, as measured; empty where they are equal, or where none explains it."""
+    """The conventions in which they differ, as measured; empty if they are equal, or where none explains it."""
     remedy: str = ""
     """The rate or the values that make them equal, if any: tried, with the digits to which they then agree."""
     values: tuple[tuple[str, float, str, float], ...] = ()
@@ -144,7 +144,7 @@ def implementation(text: str | AnyOptimizer, catalogue: Catalogue) -> Implementa
 
 
 def compare_all(a: Implementation, b: Implementation, catalogue: Catalogue, tolerance: float) -> Agreement:
-    """Compare two optimizers on all streams. Raises OptbenchError where none of them suits both."""
+    """Compare two optimizers on all streams. Raises OptbenchError if none of them suits both."""
     with steady():
         given = list(given_streams())
         for shapes in (_MATRICES, _VECTORS):

@@ -284,5 +284,5 @@ def _decay(a: Measurement, b: Measurement) -> list[Finding]:
 
 
 def _is_uncoupled(one: Decay, other: Decay) -> bool:
-    """Return True where the decay stands beside the step in both, or no state can tell."""
+    """Return True if the decay stands beside the step in both, or no state can tell."""
     return "coupled" not in (one.kind, other.kind)

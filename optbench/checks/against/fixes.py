@@ -30,7 +30,7 @@ _TRIES = 300
 
 
 def name_of(meaning: str, hyperparameters: Mapping[str, float]) -> str | None:
-    """Return the hyperparameter of that meaning; None where there is none."""
+    """Return the hyperparameter of that meaning; None if there is none."""
     for name in _ALIASES.get(meaning, (meaning,)):
         is_memory = hyperparameters.get(name, 0.0) >= _LEAST_MEMORY
         if name in hyperparameters and (name != "decay" or is_memory == (meaning == "beta2")):
@@ -51,7 +51,7 @@ def match_names(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, str
 def try_fixes(
     a: Implementation, b: Implementation, found: Sequence[Finding], streams: Sequence[GradientStream], tolerance: float
 ) -> str:
-    """Apply the fixes of all findings to ``b`` and say whether it then equals ``a``; "" where a finding has none."""
+    """Apply the fixes of all findings to ``b`` and say whether it then equals ``a``; "" if a finding has none."""
     if not found or not all(each.fix for each in found):
         return ""
     fixes = {meaning: value for each in found for meaning, value in each.fix.items()}

@@ -95,7 +95,7 @@ class Measurement:
     beta2_after_small: float | None
     """The same where the last gradient is almost 0: another number where the scale does not fall with gradients."""
     eps: np.ndarray
-    """The gradient at which eps takes over, at EPS_STEPS; 0 where there is none."""
+    """The gradient at which eps takes over, at EPS_STEPS; 0 if there is none."""
     eps_curve: float
     """Denominator over eps where the gradient is as large: 2 outside the root, sqrt(2) inside."""
     decay: Decay
@@ -108,7 +108,7 @@ class Measurement:
 
     @cached_property
     def form(self) -> UpdateForm | None:
-        """The form of the update; None where it is not of the usual kind."""
+        """The form of the update; None if it is not of the usual kind."""
         return _update_form(self)
 
     @property
@@ -137,7 +137,7 @@ class Measurement:
 
 
 def measure_both(a: Implementation, b: Implementation) -> tuple[Measurement, Measurement]:
-    """Measure both on one parameter, or on a matrix where one needs it. Raises OptbenchError where both fail."""
+    """Measure both on one parameter, or on a matrix where one needs it. Raises OptbenchError if both fail."""
     try:
         return measure(a), measure(b)
     except OptbenchError:
@@ -161,7 +161,7 @@ def steps(
 
 
 def measure(optimizer: Implementation) -> Measurement:
-    """Measure an optimizer. Raises OptbenchError where it takes no block of this shape."""
+    """Measure an optimizer. Raises OptbenchError if it takes no block of this shape."""
     gradients = np.full(STEPS, LARGE)
     base = steps(optimizer, gradients)
     degree = _degree(optimizer, LARGE)
@@ -339,7 +339,7 @@ _MOST_DEVIATION = 0.01
 
 
 def is_coarse(optimizer: Implementation) -> bool:
-    """Return True where numbers are kept in less than float64: tiny changes of a gradient hardly change the step."""
+    """Return True if numbers are kept in less than float64: tiny changes of a gradient hardly change the step."""
     for shapes in (optimizer.probe_shapes, MATRIX):
         try:
             return _is_coarse(replace(optimizer, probe_shapes=shapes))

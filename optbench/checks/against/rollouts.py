@@ -52,7 +52,7 @@ class GradientStream:
 
     @property
     def is_given(self) -> bool:
-        """Return True where gradients do not depend on the weights."""
+        """Return True if gradients do not depend on the weights."""
         return self.kind == GIVEN
 
 
@@ -155,7 +155,7 @@ class Comparison:
     step: int | None = None
     """The first step at which it exceeds the tolerance."""
     own_gradients: float | None = None
-    """The same with each one's gradients at its own weights; None where gradients are given."""
+    """The same with each one's gradients at its own weights; None if gradients are given."""
     refused: str = ""
     """The reason why nothing is compared: an optimizer cannot run on these blocks, or neither is finite."""
     weights: float = 0.0

@@ -54,7 +54,7 @@ _ANY_PORT = "127.0.0.1:0"
 class DaskExecutor:
     """Jobs as tasks of the scheduler at ``address``, or of a new one with so many ``workers`` on this machine.
 
-    Raises OptbenchError where dask is not installed, no scheduler answers, or a worker has other versions.
+    Raises OptbenchError if dask is not installed, no scheduler answers, or a worker has other versions.
     """
 
     def __init__(self, address: str | None, workers: int, bundle: FileBundle):

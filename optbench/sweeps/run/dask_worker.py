@@ -50,7 +50,7 @@ class _Context:
     """The kernels of this process, by pair, dtype and number of runs."""
 
     def cohort(self, data: Mapping[str, Any]) -> PlannedCohort:
-        """Return the cohort, its kernels compiled. Raises OptbenchError where it differs from the sweep's."""
+        """Return the cohort, its kernels compiled. Raises OptbenchError if it differs from the sweep's."""
         with self.lock:
             if self.loaded is None:
                 plugins, files = self.bundle.unpacked()

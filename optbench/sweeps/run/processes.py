@@ -54,11 +54,11 @@ _GIGABYTE = 1e9
 
 
 class Died(Exception):
-    """Raised where a worker died or had to be killed; the text is the reason."""
+    """Raised if a worker died or had to be killed; the text is the reason."""
 
 
 class Stopped(Exception):
-    """Raised where the executor is being stopped."""
+    """Raised if the executor is being stopped."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def _signal_name(number: int) -> str:
 
 
 def _memory(pid: int) -> float:
-    """Return the bytes that a process has for itself, swapped ones included; 0 where the system does not tell."""
+    """Return the bytes that a process has for itself, swapped ones included; 0 if the system does not tell."""
     total = 0.0
     with contextlib.suppress(OSError, ValueError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():

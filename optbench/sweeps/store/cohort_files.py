@@ -50,7 +50,7 @@ def encode(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
 
 
 def decode(content: bytes, cohort_id: str) -> dict[str, pa.Table]:
-    """Return the tables. Raise Damaged where a bit is wrong, something is missing, or the file is another cohort's."""
+    """Return the tables. Raise Damaged if a bit is wrong, something is missing, or the file is another cohort's."""
     return {name: _table(stream) for name, stream in _checked(content, cohort_id).items()}
 
 
@@ -66,7 +66,7 @@ class CohortFiles:
         return self.folder / f"{cohort_id}{_ENDING}"
 
     def ids(self) -> list[str]:
-        """Return the ids of the cohorts that have a file. Raise OptbenchError where the folder cannot be read."""
+        """Return the ids of the cohorts that have a file. Raise OptbenchError if the folder cannot be read."""
         try:
             with os.scandir(self.folder) as found:
                 files = [file.name for file in found if file.name.endswith(_ENDING) and file.is_file()]
@@ -94,7 +94,7 @@ class CohortFiles:
         return content
 
     def save(self, cohort_id: str, content: bytes) -> None:
-        """Write the file of a cohort. Raise OSError where that fails; the previous file then stays."""
+        """Write the file of a cohort. Raise OSError if that fails; the previous file then stays."""
         write_bytes(self.path(cohort_id), content)
         self._verified.add(cohort_id)
 
@@ -104,7 +104,7 @@ class CohortFiles:
         self._verified.discard(cohort_id)
 
     def tables(self, cohort_id: str) -> dict[str, pa.Table]:
-        """Return the tables of a cohort. Raise OptbenchError where its file is damaged."""
+        """Return the tables of a cohort. Raise OptbenchError if its file is damaged."""
         with self.readable(cohort_id):
             return decode(read_bytes(self.path(cohort_id)), cohort_id)
 
@@ -141,7 +141,7 @@ def _checked(content: bytes, cohort_id: str) -> dict[str, memoryview]:
 
 
 def _split(content: bytes) -> tuple[str, dict[str, memoryview]]:
-    """Return the cohort's id, and the streams by name. Raise Damaged where the line of JSON is none of a cohort's."""
+    """Return the cohort's id, and the streams by name. Raise Damaged if the line of JSON is none of a cohort's."""
     at = content.find(b"\n", _START) + 1
     try:
         head = json.loads(content[_START:at])
@@ -171,7 +171,7 @@ def _schema(text: bytes) -> pa.Schema:
 
 @lru_cache(maxsize=1000)
 def _wrong_schema(name: str, text: bytes) -> str:
-    """Return what is wrong with the schema of that table; empty where nothing is."""
+    """Return what is wrong with the schema of that table; empty if nothing is."""
     try:
         schemas.check_cohort(name, _schema(text))
     except (OptbenchError, pa.ArrowException, OSError, ValueError) as error:
@@ -180,7 +180,7 @@ def _wrong_schema(name: str, text: bytes) -> str:
 
 
 def _table(stream: memoryview) -> pa.Table:
-    """Return the table. Raise Damaged where Arrow cannot read it: Arrow does not check what it is given."""
+    """Return the table. Raise Damaged if Arrow cannot read it: Arrow does not check what it is given."""
     try:
         # A copy: the table may point into it, and would else keep the whole file in memory.
         found = pa.ipc.open_stream(pa.py_buffer(bytes(stream))).read_all()

@@ -32,19 +32,19 @@ def check_plain(path: Path) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a plain file. Raises OSError where it cannot be read."""
+    """Return the content of a plain file. Raises OSError if it cannot be read."""
     check_plain(path)
     return path.read_bytes()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file. Raises OSError where that fails; the previous file then stays."""
+    """Write a file. Raises OSError if that fails; the previous file then stays."""
     with appearing(path) as scratch:
         scratch.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8. Raises OSError where that fails; the previous file then stays."""
+    """Write a text file in UTF-8. Raises OSError if that fails; the previous file then stays."""
     with appearing(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
@@ -53,7 +53,7 @@ def write_text(path: Path, text: str) -> None:
 def appearing(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; afterwards the file is flushed to the disk and renamed to `path`.
 
-    Raises OSError where that fails; the previous file then stays.
+    Raises OSError if that fails; the previous file then stays.
     """
     scratch = path.with_name(f"{SCRATCH}{os.getpid()}-{path.name}.part")
     try:
@@ -78,7 +78,7 @@ def to_disk(path: Path) -> None:
 def exclusive(path: Path) -> Iterator[None]:
     """Hold a lock on a file, which is made, once no other process holds it; a system without locks does not wait.
 
-    Raises OSError where the file cannot be made or locked.
+    Raises OSError if the file cannot be made or locked.
     """
     with path.open("wb") as file:
         if fcntl is not None:
@@ -91,7 +91,7 @@ def locked(directory: Path) -> Iterator[None]:
     """Hold the folder, against threads of this process, too.
 
     The lock is flock's: the system releases it when its owner ends, even on SIGKILL. The file says who the owner is.
-    Raises OptbenchError where another has it, OSError where it cannot be written.
+    Raises OptbenchError if another has it, OSError if it cannot be written.
     """
     path = directory / LOCK
     # A link in a folder of somebody else's may lead to any file of the user's, and the lock's is emptied.
@@ -146,7 +146,7 @@ def _owner(path: Path) -> str:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """Return what the owner wrote; nothing where that cannot be read."""
+    """Return what the owner wrote; nothing if that cannot be read."""
     try:
         content = json.loads(path.read_bytes())
         return {key: content[key] for key in ("pid", "host", "since")}

@@ -29,7 +29,7 @@ Pairs = Sequence[tuple[Entry, str]]
 def write_tables(files: CohortFiles, pairs: Pairs, target: Path) -> None:
     """Write ``runs``, ``curves`` and ``timings`` of these cohorts, whose files were verified, into a folder.
 
-    Raises OptbenchError for a file that is damaged, OSError where the disk refuses.
+    Raises OptbenchError for a file that is damaged, OSError if writing fails.
     """
     schemas = [files.schemas(cohort_id) for _, cohort_id in pairs]
     unions = {name: _union(name, [each[name] for each in schemas]) for name in TABLES}
@@ -78,7 +78,7 @@ def _union(name: str, schemas: Iterable[pa.Schema]) -> pa.Schema:
 def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
     """Yield a function that adds rows to a Parquet file, which appears when all are added.
 
-    Raises OSError where the disk refuses, and leaves what was there before.
+    Raises OSError if writing fails, and leaves what was there before.
     """
     # Measured values hardly ever repeat: a dictionary of them takes longer than to write them, and more space.
     repeated = [name for name in schema.names if not columns.is_metric(name) and name not in _MEASURED]

@@ -44,7 +44,7 @@ def opened(
     """Lock a results folder for this process until the context ends, and yield its store.
 
     shard: "" or the part of the sweep to run, such as "2/8"; extend: the folder may hold a smaller sweep of which this
-    one is an extension. Raises OptbenchError where it is in use, cannot be written, or holds another sweep.
+    one is an extension. Raises OptbenchError if it is in use, cannot be written, or holds another sweep.
     """
     path = Path(directory)
     try:
@@ -242,7 +242,7 @@ class Store:
             self._manifest.write(self.directory)
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a file of text beside the tables. Raises OptbenchError where the disk refuses."""
+        """Write a file of text beside the tables. Raises OptbenchError if writing fails."""
         with writing(self.directory):
             write_text(self.directory / name, text)
 

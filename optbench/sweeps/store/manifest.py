@@ -52,7 +52,7 @@ class Manifest:
     finished: Flag = False
     """The final tables are those of these cohorts."""
     missing: Text = ""
-    """A sentence on what the final tables lack; empty where they lack nothing."""
+    """A sentence on what the final tables lack; empty if they lack nothing."""
     shard: Text = ""
     """The part of the sweep that this is, such as "2/8"; empty for the whole."""
     files: dict[Text, Text] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Manifest:
     version: str = __version__
 
     def write(self, directory: Path) -> None:
-        """Write it. Raise OSError where the disk refuses."""
+        """Write it. Raise OSError if writing fails."""
         head = {
             "format": FORMAT, "optbench": self.version, "finished": self.finished, "missing": self.missing,
             "shard": self.shard,
@@ -72,7 +72,7 @@ class Manifest:
         write_text(directory / NAME, f'{{"sha256": "{digest}",\n"manifest": {body}}}\n')
 
     def check(self, directory: Path, name: str) -> None:
-        """Raise OptbenchError where a file with a known checksum has another one, or is gone."""
+        """Raise OptbenchError if a file with a known checksum has another one, or is gone."""
         if name not in self.files:
             return
         path = directory / name
@@ -95,7 +95,7 @@ class Manifest:
         return pairs
 
     def lacks(self, sources: Iterable[tuple[Entry, str]], begun: bool) -> str:
-        """Return what tables from these sources lack, in a sentence; empty where they lack nothing.
+        """Return what tables from these sources lack, in a sentence; empty if they lack nothing.
 
         begun: all stages were planned.
         """
@@ -122,7 +122,7 @@ def _type() -> TypeAdapter:
 
 
 def read(directory: Path) -> Manifest | None:
-    """Return the folder's manifest; None where there is none. Raise OptbenchError where it is damaged."""
+    """Return the folder's manifest; None if there is none. Raise OptbenchError if it is damaged."""
     path = directory / NAME
     try:
         content = read_bytes(path)

@@ -39,7 +39,7 @@ class Points(NamedTuple):
 
 
 class Folder:
-    """A results folder that is read. Raises OptbenchError where it holds no run, and names what is damaged."""
+    """A results folder that is read. Raises OptbenchError if it holds no run, and names what is damaged."""
 
     def __init__(self, path: str | Path):
         self.path = self._tables = Path(path)
@@ -60,7 +60,7 @@ class Folder:
     def _write_tables(self, plan: Manifest) -> None:
         """Write the tables of the finished cohorts into a temporary folder, which goes when this object goes.
 
-        Raises OptbenchError where no cohort is finished, a file is damaged, or the folder cannot be written to.
+        Raises OptbenchError if no cohort is finished, a file is damaged, or the folder cannot be written to.
         """
         files = CohortFiles(self.path)
         sources = plan.sources(files.ids())

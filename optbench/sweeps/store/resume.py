@@ -21,7 +21,7 @@ from optbench.sweeps.store.run_index import RunIndex
 
 
 def read_state(directory: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, str | None]:
-    """Return the folder's manifest and the text of its spec, None where there is none.
+    """Return the folder's manifest and the text of its spec, None if there is none.
 
     Where one is damaged it is taken from the other, with a warning. Raises OptbenchError for a folder of optbench
     0.3.0 or before.
@@ -52,7 +52,7 @@ def read_state(directory: Path, warn: Callable[[str], None]) -> tuple[Manifest |
 
 
 def parsed(text: str) -> Spec | None:
-    """Return the spec that a text gives; None where it gives none."""
+    """Return the spec that a text gives; None if it gives none."""
     try:
         return spec_files.merge(tomllib.loads(text), {})
     except (ValueError, RecursionError):  # of TOML, or of the keys in it
@@ -60,7 +60,7 @@ def parsed(text: str) -> Spec | None:
 
 
 def spec_in(directory: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, Spec | None]:
-    """Return the folder's manifest and its spec, None where it holds no sweep that can be read."""
+    """Return the folder's manifest and its spec, None if it holds no sweep that can be read."""
     before, text = read_state(directory, warn) if directory.is_dir() else (None, None)
     return before, None if text is None else parsed(text)
 
@@ -68,9 +68,9 @@ def spec_in(directory: Path, warn: Callable[[str], None]) -> tuple[Manifest | No
 def check_resumable(
     directory: Path, spec: Spec, warn: Callable[[str], None], extend: bool = False, shard: str = ""
 ) -> Manifest | None:
-    """Return the manifest of the folder; None where it has none.
+    """Return the manifest of the folder; None if it has none.
 
-    extend: the folder may hold a smaller sweep. Raises OptbenchError where it holds another sweep, more of this one
+    extend: the folder may hold a smaller sweep. Raises OptbenchError if it holds another sweep, more of this one
     than ``shard``, or another part of it.
     """
     before, text = read_state(directory, warn)
@@ -109,7 +109,7 @@ def extended(
     """Return the folder's own spec with what ``spec``, if any, and ``changes`` add.
 
     Lists are added to its lists; numbers of seeds, blocks and trials stand in the place of its own, and may only grow.
-    Raises OptbenchError where there is no sweep in the folder, or no sweep holds both.
+    Raises OptbenchError if there is no sweep in the folder, or no sweep holds both.
     """
     directory = Path(directory)
     text = read_state(directory, warn)[1] if directory.is_dir() else None
@@ -138,7 +138,7 @@ def extended(
 
 
 def read_provenance(directory: Path) -> Mapping:
-    """Return the content of provenance.json; nothing where it is not there, or damaged."""
+    """Return the content of provenance.json; nothing if it is not there, or damaged."""
     path = directory / "provenance.json"
     try:
         return schemas.provenance(path, json.loads(read_bytes(path)))
@@ -149,7 +149,7 @@ def read_provenance(directory: Path) -> Mapping:
 def describe_dropped(
     planned: Sequence[PlannedCohort], there: Sequence[Entry], index: RunIndex, before: Mapping, now: Mapping, shard: str
 ) -> str:
-    """Return how many of a folder's runs a plan keeps, and why not all; empty where it keeps all.
+    """Return how many of a folder's runs a plan keeps, and why not all; empty if it keeps all.
 
     there: the folder's cohorts; index: the runs of those that are not the plan's; before, now: the provenance of both;
     shard: the part of the sweep that the plan is, empty for the whole.

@@ -65,7 +65,7 @@ def check_cohort(table: str, schema: pa.Schema) -> None:
 
 
 def to_frame(table: str, rows: pa.Table) -> pd.DataFrame:
-    """Return a table whose schema was checked. Raise OptbenchError, and name the column, where a value is impossible.
+    """Return a table whose schema was checked. Raise OptbenchError, and name the column, if a value is impossible.
 
     What pandas may have left beside the schema is ignored: it can name columns that are not there.
     """
