@@ -1,4 +1,4 @@
-"""Costs: what each run spends until its suboptimality stays below a share of the first; all costs in one table."""
+"""The cost of runs: steps, samples and seconds until the suboptimality stays below a share of the first one."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CLOCKS = ("steps", "samples", "seconds")
 def targets_of(
     runs: pd.DataFrame, problems: pd.DataFrame | None = None, shares: Sequence[float] = SHARES
 ) -> pd.DataFrame:
-    """The targets of each problem: f - f* at most a share of the first suboptimality.
+    """Return the targets of each problem: f - f* at most a share of the first suboptimality.
 
     The first one is the median over seeds, so that all optimizers and all runs of a problem have the same targets.
-    Where f* is only a bound (mlp: 0), the bound stands in its place: with 0 the targets are shares of the first loss.
-    Targets so low that the bound keeps every run away are reached by nobody, which is the same for all.
+    Where f* is only a bound (mlp: 0), the bound takes its place: with 0 the targets are shares of the first loss. A
+    target that is below the true minimum for that reason is reached by no run of any optimizer.
 
-    Returns one row a (problem, target): problem, target (the share), loss (what is to be reached), minimum (f* or the
-    bound), floor, bound. Without any known minimum and with negative losses there is no target: its loss is NaN.
+    Returns one row for each (problem, target): problem, target (the share), loss (to be reached), minimum (f* or the
+    bound), floor, bound. Where no minimum is known and losses are negative, there is no target: its loss is NaN.
     """
     facts = landmarks(runs, problems)
     parts = [facts.assign(target=share, loss=facts["minimum"] + share * facts["first"]) for share in shares]
@@ -42,7 +42,7 @@ def targets_of(
 def fixed_targets(
     runs: pd.DataFrame, losses: float | Mapping[str, float], problems: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Targets that are losses: one for all problems, or one each by name. Columns as `targets_of` has them."""
+    """Return targets that are losses: one for all problems, or one for each by name. Columns as in `targets_of`."""
     facts = landmarks(runs, problems)
     for loss in losses.values() if isinstance(losses, Mapping) else [losses]:
         arguments.number("losses", loss)
@@ -56,24 +56,23 @@ def fixed_targets(
 def time_to_target(
     results: Tables, targets: pd.DataFrame | None = None, runs: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """What each run spends until its loss is at a target to stay.
+    """Return the cost of each run until its loss reaches a target and stays there.
 
-    A run has reached a target if its loss lies at or below it from some evaluation on to the end: one that dips below
-    and comes back has not arrived before it is there for good. Between the last evaluation above and the first one
-    below, the clocks are interpolated, linear in the clock and in ln max(f - f*, floor); but nothing happens within the
-    first step.
+    A run has reached a target if its loss lies at or below it from some evaluation to the end; if it rises above again,
+    only the last arrival counts. Between the last evaluation above and the first one below, the clocks are
+    interpolated, linear in the clock and in ln max(f - f*, floor), except within the first step.
 
-    A run that has not arrived is censored, and counts what it was given: a failed one (diverged) the whole budget,
-    not only the steps until it failed. Charging these alone, as COCO does, where a failed trial is started anew at
-    once, would make early failures cheap; here nobody restarts a run, and the budget has brought nothing. A run that a
-    deadline stopped is censored at its own end, and what it had reached by then counts.
+    A run that has not reached the target is censored and counts with all that it was given: a failed one (diverged)
+    with the whole budget, not only the steps until it failed. COCO counts only these, as a failed trial is restarted
+    there at once; here no run is restarted, and early failures would seem cheap. A run that a deadline stopped is
+    censored at its own end; targets that it had reached by then count.
 
     results: `runs`, `curves`, `timings`, `problems` of a sweep. targets: rows of problem, target, loss, minimum,
-    floor; by default `targets_of` all runs. runs: the rows of `results.runs` that are asked about, such as
-    `chosen_runs`, whose blocks are then those of the result; by default all.
+    floor; by default `targets_of` all runs. runs: the rows of `results.runs` to use, such as `chosen_runs`, whose
+    blocks are then those of the result; by default all.
 
-    Returns one row a (run, target), runs in their order: run_id, problem, the configuration, seed (and stage, block
-    where there are any), target, reached, steps, samples, seconds (of the steps alone, evaluations left out).
+    Returns one row for each (run, target), runs in their order: run_id, problem, the configuration, seed (and stage,
+    block where there are any), target, reached, steps, samples, seconds (of the steps, without evaluations).
 
     Source: Hansen et al. 2021, COCO, Optimization Methods and Software 36(1), section 4 (runtimes to targets).
     """
@@ -128,8 +127,8 @@ def _identity(runs: pd.DataFrame) -> list[str]:
 def _arrivals(
     points: Trajectories, level: np.ndarray, minimum: np.ndarray, floor: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(runs,) each: the first point from which on the loss is at most `level` (`end` if none is), the point to count
-    from, and the share of the way between the two."""
+    """Return three arrays (runs,): the first point from which on the loss is at most `level` (`end` if there is none),
+    the point before it to interpolate from, and the share of the way between the two."""
     above = np.flatnonzero(~(points.loss <= level[points.run]))
     last = points.start - 1
     last[points.run[above]] = above  # the last one that is written stays
@@ -147,7 +146,7 @@ def _arrivals(
 
 
 def _budget(results: Tables) -> dict[str, np.ndarray]:
-    """(runs,) steps and samples that a run counts which does not arrive."""
+    """Return the steps and samples, (runs,) each, of runs that do not reach a target."""
     runs, problems = results.runs, results.problems
     made, samples = (runs[name].to_numpy(dtype=np.float64) for name in ("steps", "samples"))
     bad = failed(runs)
@@ -171,15 +170,15 @@ def costs(
     runs: pd.DataFrame | None = None,
     targets: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """All costs of each configuration, or of each group, in one table.
+    """Return all costs of each configuration, or of each group, in one table.
 
     by: columns that name a group; by default problem and configuration. runs: those rows of `results.runs` that
     count, such as the reported ones; by default all. targets: as for `time_to_target`.
 
-    Returns one row a group, in order of appearance, with
+    Returns one row for each group, in order of appearance, with
       `by`, runs, seeds, failures (their share, 0 to 1), unfinished (the share that a deadline stopped);
       log_tail: the median over runs of the mean of ln max(f - f*, floor) over the last fifth of the steps;
-      log_area: the same over log-spaced steps of the whole budget; a failure counts as 1e6 times the first in both;
+      log_area: the same over log-spaced steps of the whole budget; in both, a failure counts as 1e6 times the first;
       test_loss and the metrics: medians over runs, a failed one counting as the worst (accuracy 0, else inf);
       and for each target, by its share: reached_0.1 (share of runs), samples_to_0.1, seconds_to_0.1 (expected running
       times; `running_times` has their intervals).

@@ -1,4 +1,4 @@
-"""What two sets of results differ in beside their numbers: versions, sources, data, budgets, and what only one has."""
+"""The differences of two sets of results other than their losses: versions, sources, data, budgets, seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from optbench.analysis.measures import LOG_TAIL
 from optbench.contract.names import number_text
 
 MOST_VALUES = 4
-"""Of a parameter; where more were tried, their number and range are named."""
+"""The most values of a parameter to list; of more, the number and the range are stated."""
 VERSIONS = ("optbench", "python", "numpy", "numba", "scipy", "pandas", "scikit-learn", "cpu")
 # Relative: first losses of float32 and float64 differ by less, those of other data by far more
 SAME_START = 1e-5
@@ -29,11 +29,11 @@ class Tables(Protocol):
 
 
 def differences(a: Tables, b: Tables) -> list[str]:
-    """What else than the candidate may have made a difference between A and B, a line each.
+    """Return the possible causes of a difference between A and B besides the candidate, one line for each.
 
-    a, b: results, of which `runs` holds what is compared. Named are other versions and machines; other sources of
-    optimizers, schedules and problems; problems with another minimum or other data, also where only the first losses
-    of a seed tell it; other budgets, dtypes, devices and seeds; and what one side alone has.
+    a, b: results, of which `runs` holds the runs to compare. Listed are different versions and machines; different
+    sources of optimizers, schedules and problems; problems with another minimum or other data, also where only the
+    first losses of a seed show it; different budgets, dtypes, devices and seeds; and names that only one side has.
     """
     return [
         *_versions(a.provenance, b.provenance),
@@ -52,26 +52,26 @@ def differences(a: Tables, b: Tables) -> list[str]:
 
 
 class Tried(NamedTuple):
-    """What was tried of an optimizer's parameter, in A and in B."""
+    """The values of an optimizer's parameter that were tried, in A and in B."""
 
     optimizer: str
     parameter: str
     values: tuple[str, str]
-    """In words, of A and of B."""
+    """The values in words, of A and of B."""
     single: tuple[bool, bool]
-    """Whether it is one value."""
+    """True where a single value was tried, of A and of B."""
 
     @property
     def text(self) -> str:
-        """As `differences` has it."""
+        """The line for `differences`."""
         return f"{self.optimizer}: {self.parameter} {self.values[0]} in A, {self.values[1]} in B"
 
 
 def tried_otherwise(a: Tables, b: Tables) -> list[Tried]:
-    """The parameters of which A and B did not try the same, of the optimizers and problems that both have.
+    """Return the parameters for which A and B tried different values, of the optimizers and problems that both have.
 
-    Looked at are the rate, the batch size, the schedule, and hyperparameters that both sides know. Trials that were
-    drawn from the same range are the same, whatever their values.
+    These are the rate, the batch size, the schedule, and hyperparameters that both sides have. Trials drawn from the
+    same range count as the same, whatever their values.
     """
     found = []
     problems = set(a.runs["problem"]) & set(b.runs["problem"])
@@ -90,7 +90,7 @@ def tried_otherwise(a: Tables, b: Tables) -> list[Tried]:
 
 
 def _values(values: list, searched: str | None) -> str:
-    """``0.9``, ``0.8 and 0.9``, ``7 values from 0.001 to 1``, or the range that they were drawn from."""
+    """Return values in words: ``0.9``, ``0.8 and 0.9``, ``7 values from 0.001 to 1``, or the range of the search."""
     if searched is not None:
         return searched
     texts = [number_text(value) if isinstance(value, float) else str(value) for value in values]
@@ -112,7 +112,7 @@ def _choices(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sources(a: Tables, b: Tables) -> Iterator[str]:
-    """Plug-ins whose files are not the same, of those that the compared runs use."""
+    """Yield a line with the plug-ins whose files differ, of those that the compared runs use."""
     sources = [side.provenance.get("plugins") or {} for side in (a, b)]
     other = [name for name in sources[0] if name in sources[1] and sources[0][name] != sources[1][name]]
     used = {text.split("(")[0] for side in (a, b) for name in ("problem", "optimizer", "schedule")
@@ -129,7 +129,7 @@ def _sets(what: str, a: Iterable, b: Iterable) -> Iterator[str]:
 
 
 def _only(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
-    """Problems, optimizers and pairs of both that one side alone has."""
+    """Yield lines with the problems, the optimizers, and the pairs of both that only one side has."""
     for name in ("problem", "optimizer"):
         for side, mine, other in (("A", a, b), ("B", b, a)):
             if rest := [text for text in mine[name].unique() if text not in set(other[name])]:
@@ -142,7 +142,7 @@ def _only(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
 
 
 def _problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Iterator[str]:
-    """Problems of one name whose facts are not the same."""
+    """Yield lines with the problems of the same name whose minimum, size or data differ."""
     facts = {"minimum": "the minimum", "dim": "parameters", "examples": "examples", "digest": "the content of the data"}
     both = a.merge(b, on="problem", suffixes=("_a", "_b"))
     both = both[both["problem"].isin(shared)]
@@ -162,7 +162,7 @@ def _problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Iterator[st
 
 
 def _starts(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
-    """Problems whose runs do not begin with the same loss on the same seed: other data, or another start."""
+    """Yield a line with the problems whose first losses differ on the same seed: other data, or another start."""
     first = [side.groupby(["problem", "seed"])["loss_initial"].median().reset_index() for side in (a, b)]
     both = first[0].merge(first[1], on=["problem", "seed"], suffixes=("_a", "_b"))
     gap = (both["loss_initial_a"] - both["loss_initial_b"]).abs()
@@ -187,7 +187,7 @@ def _seeds(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
 
 
 def _hyperparameters(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
-    """Hyperparameters of an optimizer that one side alone knows."""
+    """Yield lines with the hyperparameters of an optimizer that only one side has."""
     for name in [name for name in a["optimizer"].unique() if name in set(b["optimizer"])]:
         known = [
             {
@@ -203,7 +203,7 @@ def _hyperparameters(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
 
 
 def _tails(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
-    """Yield what makes the column log_tail of both sides two measures."""
+    """Yield lines with the reasons why the column log_tail is not the same measure on both sides."""
     for side, mine, other in (("A", a, b), ("B", b, a)):
         if LOG_TAIL in other and LOG_TAIL not in mine:
             yield f"{side} has no {LOG_TAIL}: the logarithm of the final suboptimality stands in for it on both sides"
@@ -213,5 +213,5 @@ def _tails(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
 
 
 def listed(names: list[str], most: int = 4) -> str:
-    """The names with commas; of many the first ones, and how many more there are."""
+    """Return the names separated by commas; of more than `most`, the first ones and the number of the others."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

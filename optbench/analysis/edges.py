@@ -1,4 +1,4 @@
-"""Choices at the edge of what was searched, where a better value may lie outside, and how to search wider."""
+"""Chosen values at an end of the searched ones, where a better value may lie beyond, and wider ranges to search."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ COLUMNS = ("problem", "optimizer", "parameter", "side", "value", "lowest", "high
 # Share of a range: a choice so near to an end of it may have wanted to lie beyond; 20 trials put one there
 EDGE = 0.05
 ROUND = 1e-3
-"""By which share a value may be rounded to fewer digits: those that were tried have four."""
+"""The relative error that rounding a value to fewer digits may make: tried values have four digits."""
 _POSITIVE, _COUNT = "(0, inf)", "[1, inf)"
-"""Where values may lie of which nobody says it, whole numbers in the latter."""
+"""The intervals of values for which no limits are stated: of reals, and of whole numbers."""
 
 
 def edges(
@@ -27,18 +27,18 @@ def edges(
     searched: Mapping[str, Mapping[str, str]] | None = None,
     limits_of: Callable[[str], Mapping[str, str] | None] = lambda optimizer: None,
 ) -> pd.DataFrame:
-    """One row a choice that lies at an end of the values its problem and optimizer were given.
+    """Return one row for each chosen value that lies at an end of the values tried for its problem and optimizer.
 
-    runs: the `runs` table; best: a table from `best_configurations` by problem and optimizer; searched: of a sweep with
-    trials the ranges that each optimizer's were drawn from, by parameter, as `provenance` has them. Of such a range the
-    outer twentieths are its ends. limits_of: the intervals in which an optimizer's hyperparameters may lie, by name;
-    None where nobody knows them.
+    runs: the `runs` table; best: a table from `best_configurations` by problem and optimizer; searched: for a sweep
+    with trials, the ranges that each optimizer's trials were drawn from, by parameter, as in `provenance`. The outer
+    twentieths of such a range count as its ends. limits_of: returns the intervals in which an optimizer's
+    hyperparameters may lie, by name; None where they are not known.
 
-    Looked at are the rate, every hyperparameter and the batch size, where more than one value was tried. A batch of
-    all data, or of one example, a hyperparameter at zero or at a limit have nothing beyond them. parameter: the column;
-    side: "low" or "high"; lowest, highest, tried: what there was; wider: the next value that way, at the ratio of the
-    two at that end (of what lacks to one, for a beta), NaN where trials were drawn; range: the wider range of those.
-    That of the rate holds what all optimizers searched, for a sweep has one.
+    The rate, every hyperparameter and the batch size are examined where more than one value was tried. Nothing lies
+    beyond a full batch, a batch of one example, or a hyperparameter at zero or at a limit. parameter: the column;
+    side: "low" or "high"; lowest, highest, tried: the range and the number of the values tried; wider: the next value
+    on that side, at the ratio of the last two (for a beta, the ratio of 1 - beta), NaN where trials were drawn; range:
+    the wider range to draw from. That of the rate includes the ranges of all optimizers, as a sweep has only one.
     """
     rows = []
     names = [RATE, *hyperparameter_columns(runs), "batch_size"]
@@ -78,13 +78,13 @@ def edges(
 
 
 def _continuous(text: str | None) -> Range | None:
-    """The range that a text names; None for a choice, which has no ends."""
+    """Return the range that a text names; None for a choice, which has no ends, and for None."""
     made = parse_range(text)
     return made if made is not None and made.kind != "choice" else None
 
 
 def _limit(name: str, limits: Mapping[str, str] | None, values: np.ndarray) -> str:
-    """The interval of a hyperparameter; where nobody says it, what its name or its values let expect."""
+    """Return the interval of a hyperparameter; where none is stated, a likely one by its name or its values."""
     if limits is not None:
         return limits.get(name, "(-inf, inf)")
     whole = _COUNT if _are_whole(values) else _POSITIVE if values[0] > 0 else "(-inf, inf)"
@@ -96,7 +96,7 @@ def _are_whole(values: np.ndarray) -> bool:
 
 
 def _wider_range(made: Range, side: str, limit: str) -> Range | None:
-    """The range with a decade more at that side, or as much again where it is spread evenly; None at its limit."""
+    """Return the range with one more decade at a side, or twice as wide if it is uniform; None at its limit."""
     low, high = (float(value) for value in made.values)
     if made.kind == "one_minus_log_uniform":
         low, high = (float(f"{low / 10:.6g}"), high) if side == "high" else (low, min(float(f"{10 * high:.6g}"), 1.0))
@@ -110,7 +110,7 @@ def _wider_range(made: Range, side: str, limit: str) -> Range | None:
 
 
 def _within(end: float, before: float, limit: str) -> float:
-    """The end, or where that is beyond the limit, the limit itself; half of the way to it, where it is left out."""
+    """Return the end of a range, moved to the limit if it lies beyond it; halfway from ``before`` if that is open."""
     bound = bounds(limit)[end > before]
     if not inside(end, limit):
         end = bound if inside(bound, limit) else (before + bound) / 2
@@ -118,7 +118,7 @@ def _within(end: float, before: float, limit: str) -> float:
 
 
 def _wider(name: str, values: np.ndarray, limit: str) -> float | None:
-    """The next value beyond the last one; None where the limit leaves none. Whole numbers stay whole where they can."""
+    """Return the next value beyond the last one, whole for whole numbers where possible; None at the limit."""
     before, last = float(values[-2]), float(values[-1])
     if name == "batch_size":
         return float(max(1, round(last / 2)) if last < before else 2 * last)
@@ -132,15 +132,15 @@ def _wider(name: str, values: np.ndarray, limit: str) -> float | None:
 
 
 def _rounded(value: float) -> float:
-    """The value with as few digits as are next to it: 100, not 99.98, of rates that have four digits."""
+    """Return the value with the fewest digits that change it by at most ROUND: 100 for 99.98."""
     shorter = (float(f"{value:.{digits}g}") for digits in range(1, 7))
     return next((each for each in shorter if abs(each - value) <= ROUND * abs(value)), value)
 
 
 def _with_one_rate(table: pd.DataFrame, searched: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """The rows, the rate's ranges of each side widened to hold each other, and all that an optimizer searched.
+    """Return the rows with one range of the rate for each side, which includes all ranges of all optimizers.
 
-    The option for the rate holds for all optimizers, and must take nothing from any of them.
+    A sweep has one range of the rate for all optimizers, and the wider one must not exclude what any of them searched.
     """
     drawn = (table["parameter"] == RATE) & (table["range"] != "")
     before = [parse_range(ranges[RATE]) for ranges in searched.values() if RATE in ranges]

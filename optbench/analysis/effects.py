@@ -19,7 +19,7 @@ TRIMMED = 8
 
 
 def row_medians(values: ArrayLike) -> np.ndarray:
-    """(..., m) -> (...): the median of each row without its NaN; NaN where nothing is left."""
+    """Return the median of each row (..., m) without its NaN, (...); NaN where a row has nothing else."""
     ordered = np.sort(np.asarray(values, dtype=np.float64), axis=-1)
     count = np.sum(~np.isnan(ordered), axis=-1)
     last = np.maximum(count - 1, 0)
@@ -29,11 +29,11 @@ def row_medians(values: ArrayLike) -> np.ndarray:
 
 
 def mean_effects(differences: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> dict[str, np.ndarray]:
-    """Mean over blocks with its t interval: mean, sd, low, high, p (two-sided, against 0) and n, each (pairs,).
+    """Return the mean over blocks with its t interval: mean, sd, low, high, p (two-sided, against 0), n, each (pairs,).
 
-    common: a variance that all blocks of a pair share, (pairs,), so that more of them do not lessen it; added to that
-    of the mean, it leaves the degrees of freedom as they are, which errs on the safe side. Fewer than two blocks have
-    no spread: sd, low, high and p are NaN. Blocks that all say the same leave no doubt.
+    common: a variance that all blocks of a pair share, (pairs,), which more blocks do not reduce; it is added to that
+    of the mean and leaves the degrees of freedom unchanged, which is conservative. With fewer than two blocks sd, low,
+    high and p are NaN. Where all blocks are equal, the interval has no width.
     """
     rows = np.asarray(differences, dtype=np.float64)
     n = np.sum(~np.isnan(rows), axis=1)
@@ -54,10 +54,11 @@ def mean_effects(differences: ArrayLike, confidence: float = 0.95, common: Array
 
 
 def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.ndarray]:
-    """Mean of each row without the lowest and the highest of every eight values, with its interval: mean, low, high, n.
+    """Return the trimmed mean of each row with its interval: mean, low, high, n.
 
-    The interval is that of t with the winsorized variance. Where tuning rarely goes very wrong, a few blocks cannot
-    say how often, and no interval for the mean would hold it; the trimmed mean is what tuning usually gives.
+    The lowest and the highest of every eight values are cut; the interval is that of t with the winsorized variance.
+    Where tuning rarely goes very wrong, a few blocks cannot show how often, and no interval would cover the mean; the
+    trimmed mean is the usual result of tuning.
 
     Source: Tukey & McLaughlin 1963, Sankhya A 25; Yuen 1974, Biometrika 61, for the form of the variance.
     """
@@ -80,7 +81,7 @@ def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.n
 
 
 def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> np.ndarray:
-    """The mean effect that n blocks would show with a power of 80%: (t + z) sqrt(sd^2 / n + common).
+    """Return the mean effect that n blocks would show with a power of 80%: (t + z) sqrt(sd^2 / n + common).
 
     common: the variance that all blocks share, as in `mean_effects`.
 
@@ -97,9 +98,10 @@ def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95, common: Ar
 
 
 def blocks_needed(sd: ArrayLike, effect: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> np.ndarray:
-    """Blocks that would show a mean effect with a power of 80%: ceil(sd^2 / (effect^2 / (z + z')^2 - common)) + 2.
+    """Return the blocks that it takes to show a mean effect with a power of 80%.
 
-    inf where the variance that all blocks share, `common`, is too large for any number of them.
+    ceil(sd^2 / (effect^2 / (z + z')^2 - common)) + 2; inf where the variance that all blocks share, `common`, is too
+    large for any number of them.
     """
     if not np.size(sd):
         return np.zeros(np.shape(sd))
@@ -112,7 +114,7 @@ def blocks_needed(sd: ArrayLike, effect: ArrayLike, confidence: float = 0.95, co
 
 
 def holm(p: ArrayLike) -> np.ndarray:
-    """Adjusted p-values of one family, (n,); a NaN stays one and counts as no member.
+    """Return the adjusted p-values of one family, (n,); NaN stays NaN and does not count as a member.
 
     Source: Holm 1979, Scandinavian Journal of Statistics 6.
     """
@@ -125,11 +127,11 @@ def holm(p: ArrayLike) -> np.ndarray:
 
 
 def signed_ranks(differences: ArrayLike, confidence: float = 0.95) -> dict[str, float]:
-    """The middle of a sample's symmetric distribution: estimate, low, high and the exact two-sided p against 0.
+    """Return the center of a symmetric distribution: estimate, low, high and the exact two-sided p against 0.
 
-    The estimate is the median of the means of all pairs (Hodges & Lehmann 1963), the interval holds those that the
-    signed-rank test (Wilcoxon 1945) does not refuse. Zeros say nothing and are left out of p; ties share their mean
-    rank. Where the sample is too small for an interval it is infinite.
+    The estimate is the median of the means of all pairs (Hodges & Lehmann 1963), the interval includes the values that
+    the signed-rank test (Wilcoxon 1945) does not reject. Zeros are left out of p; ties share their mean rank. Where the
+    sample is too small for an interval, it is infinite.
 
     Source: Hollander & Wolfe 1999, Nonparametric Statistical Methods, 2nd ed., sections 3.1 to 3.3.
     """
@@ -147,7 +149,7 @@ def signed_ranks(differences: ArrayLike, confidence: float = 0.95) -> dict[str, 
 
 
 def _rank_p(values: np.ndarray) -> float:
-    """Two-sided p of the signed-rank test, by the exact distribution of the ranks as they are."""
+    """Return the two-sided p of the signed-rank test, by the exact distribution for these ranks, ties included."""
     values = values[values != 0]
     if not len(values):
         return 1.0
@@ -162,7 +164,10 @@ def _rank_p(values: np.ndarray) -> float:
 
 @lru_cache(maxsize=64)
 def _rank_sums(ranks: tuple[int, ...]) -> np.ndarray:
-    """The probability of each sum of a subset of `ranks` (whole numbers) that takes each with probability 1/2."""
+    """Return the distribution of the sum of a random subset of `ranks`, (sum + 1,).
+
+    Each of the whole numbers is in the subset with probability 1/2; entry k is the probability of the sum k.
+    """
     share = np.zeros(sum(ranks) + 1)
     share[0] = 1.0
     for rank in ranks:

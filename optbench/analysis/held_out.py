@@ -1,4 +1,4 @@
-"""What the tuned levels are worth on seeds that tuning has not seen, block by block, at any number of trials."""
+"""The results of tuned levels on seeds not used for tuning, block by block, at any number of trials."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from optbench.analysis.protocol import best_settings, choices, with_untuned
 
 @dataclass(frozen=True)
 class HeldOut:
-    """y of each tuned cell on the reporting seeds of each block."""
+    """The values y of each tuned cell on the reporting seeds of each block."""
 
     y: np.ndarray
-    """(cells, blocks, seeds), NaN where there is none; a block's seeds are the same for all cells of a problem."""
+    """(cells, blocks, seeds), NaN where there is no run; a block's seeds are the same for all cells of a problem."""
     bad: np.ndarray
     """(cells, blocks, seeds), the probability of a failure."""
     trials: np.ndarray
     """(cells,), the most trials that a block could choose from."""
     draw: np.ndarray
-    """(cells,), the variance of y by which of its trials a cell was given; 0 where it was given all that it has."""
+    """(cells,), the variance of y due to the choice of trials; 0 where a cell has all of its trials."""
 
     def differences(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs of cells -> (pairs, blocks): the median over a block's shared seeds of y_b - y_a, and the seeds of all
-        blocks together."""
+        """Return the median of y_b - y_a over the shared seeds of a block, (pairs, blocks), and the number of shared
+        seeds in all blocks, (pairs,). a, b: (pairs,) rows of cells."""
         each = self.y[b] - self.y[a]
         return row_medians(each), np.sum(~np.isnan(each), axis=(1, 2))
 
     def probability(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Pairs of cells -> (pairs,): the share of their shared seeds on which a has the lower y, ties as halves."""
+        """Return the share of the shared seeds on which a has the lower y, (pairs,); ties count as halves."""
         each = self.y[b] - self.y[a]
         with np.errstate(invalid="ignore"):
             count = np.sum(~np.isnan(each), axis=(1, 2))
@@ -40,11 +40,11 @@ class HeldOut:
 
 
 def choice_weights(trials: np.ndarray | int, of: np.ndarray | int, place: np.ndarray | int) -> np.ndarray:
-    """The probability that the trial in a place of the tuning's order is the best of some that are drawn.
+    """Return the probability that the i-th best of N trials is the best of n that are drawn without replacement.
 
-    C(N - i, n - 1) / C(N, n) for place i of N, from 1, of n drawn without replacement; all are taken where n > N.
+    C(N - i, n - 1) / C(N, n), with i from 1; all trials are drawn where n > N.
 
-    Args, broadcast: trials N, of n, place i.
+    trials: N, of: n, place: i; they are broadcast.
 
     Source: Dodge et al. 2019, Show Your Work, in the form without replacement (Tang et al. 2020).
     """
@@ -62,9 +62,9 @@ def choice_weights(trials: np.ndarray | int, of: np.ndarray | int, place: np.nda
 
 
 def held_out(table: Coded, values: np.ndarray | None = None) -> HeldOut:
-    """The chosen setting of each cell and block on the block's reporting seeds.
+    """Return the results of the setting that each cell and block chose, on the block's reporting seeds.
 
-    values: other numbers of the runs, in the place of the y by which settings are chosen.
+    values: (runs,) numbers to return in place of y; settings are chosen by y in any case.
     """
     best = choices(table)
     weights = best[["setting", "block"]].assign(weight=1.0)
@@ -74,7 +74,7 @@ def held_out(table: Coded, values: np.ndarray | None = None) -> HeldOut:
 
 
 def held_out_at(table: Coded, count: np.ndarray | int) -> HeldOut:
-    """The expected y of the best of `count` trials, a number or one a cell, drawn from those that a block has.
+    """Return the expected y of the best of `count` trials drawn from those of a block; count: one number, or (cells,).
 
     All settings must have run on the reporting seeds: a plain grid, or the screening seeds in blocks formed anew.
     """
@@ -88,7 +88,7 @@ def held_out_at(table: Coded, count: np.ndarray | int) -> HeldOut:
 
 
 def _draw(table: Coded, count: np.ndarray | int) -> np.ndarray:
-    """Return the variance of y, (cells,), that comes from which `count` trials are drawn, over all blocks together."""
+    """Return the variance of y, (cells,), due to the random choice of `count` trials, over all blocks together."""
     means = []
     for used in (table.stage == 0, table.stage == 2):
         used = used & ~table.cut
@@ -106,7 +106,10 @@ def _draw(table: Coded, count: np.ndarray | int) -> np.ndarray:
 
 
 def _weighted(table: Coded, weights: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted means of y, and of failures, over settings: (cells, blocks, seeds). weights: setting, block, weight."""
+    """Return the weighted means over settings of y and of failures, (cells, blocks, seeds) each.
+
+    weights: a table of setting, block and weight.
+    """
     used = np.flatnonzero((table.stage == 2) & ~table.cut)
     settings = len(table.settings)
     key = weights["block"].to_numpy() * settings + weights["setting"].to_numpy()

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _EXACT = 1 << 12
-"""Up to so many values the coverage is counted in whole numbers."""
+"""The most values for which the coverage is computed exactly, in whole numbers."""
 
 
 @lru_cache(maxsize=1024)
 def interval_ranks(n: int, confidence: float = 0.95) -> tuple[int, int, float]:
-    """Ranks of the two order statistics that enclose the median of `n` independent values.
+    """Return the ranks of the two order statistics that enclose the median of `n` independent values.
 
     The number of values under the median is Binomial(n, 1/2), so [x_(k), x_(n+1-k)] holds the median with
     probability 1 - 2 P(Binomial(n, 1/2) <= k - 1) for continuous distributions, and at least that with ties.
@@ -38,7 +38,7 @@ def interval_ranks(n: int, confidence: float = 0.95) -> tuple[int, int, float]:
 
 
 def _coverages(n: int) -> Iterator[tuple[int, float]]:
-    """The coverage of each k from 2 on. k = (n + 1) / 2 is the single middle value, whose coverage is about 0."""
+    """Yield k and its coverage for each k from 2 on; k = (n + 1) / 2 is the middle value, with a coverage near 0."""
     if n <= _EXACT:
         values, choices, fewer = 2**n, 1, 1
         for k in range(2, (n + 1) // 2 + 1):
@@ -53,7 +53,7 @@ def _coverages(n: int) -> Iterator[tuple[int, float]]:
 
 
 def median_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float, float]:
-    """Median of `values`, and the distribution-free interval around it.
+    """Return the median of `values` and the distribution-free interval around it.
 
     values: (n,) numbers; inf stands for a failed run and sorts last. NaN is refused, as it has no place in the order.
     Returns (median, low, high, coverage); coverage is below `confidence` where n is too small (0 for n = 1).
@@ -72,7 +72,7 @@ def median_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float,
 def grouped_intervals(
     values: ArrayLike, groups: ArrayLike, count: int, confidence: float = 0.95
 ) -> tuple[np.ndarray, ...]:
-    """`median_interval` of many groups at once.
+    """Return `median_interval` of many groups at once.
 
     values: (n,) float, no NaN; groups: (n,) int in [0, count).
     Returns (median, low, high, coverage, n), each of shape (count,); NaN and coverage 0 for an empty group.

@@ -1,4 +1,4 @@
-"""The number that runs are chosen and compared by: y, the lower the better, on a log scale, and finite for failures."""
+"""The measure y that runs are chosen and compared by: lower is better, on a log scale, finite for failures."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR
 LEAST_ERROR = 1e-3
 LOG_TAIL = "log_tail"
 ROUNDING_OF_LOSSES = {"float64": 1e-9, "float32": 1e-4}
-"""By which share of its size, or of 1, rounding may put a loss below a minimum."""
+"""The most by which rounding may put a loss below a minimum, relative to its size or to 1 if that is larger."""
 
 
 def tail_values(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> np.ndarray:
-    """(runs,) float64: y of each run, the lower the better; all finite.
+    """Return y of each run, (runs,) float64: lower is better, and all are finite.
 
-    log_tail: the mean of ln max(f - f*, floor) over the tail of the run, floor = 1e-14 max(1, |f*|), as the table has
-    it; where it does not, the logarithm of the final suboptimality. A loss on test data: its logarithm. An accuracy:
-    the logarithm of the share of errors, at least a thousandth. So exp of a difference is a ratio, of suboptimalities,
-    losses or errors. A problem that does not have the metric is measured by log_tail.
+    log_tail: the mean of ln max(f - f*, floor) over the tail of the run, floor = 1e-14 max(1, |f*|), from the table;
+    without that column, the logarithm of the final suboptimality. A loss on test data: its logarithm. An accuracy: the
+    logarithm of the share of errors, at least 0.001. exp of a difference is thus a ratio of suboptimalities, losses or
+    errors. A problem that does not have the metric is measured by log_tail.
 
-    A failure's y is ln(1e6 * first suboptimality): it has passed that limit, or might as well have. For an accuracy
-    all are errors.
+    A failed run's y is ln(1e6 * first suboptimality), the limit at which runs are stopped; for an accuracy, all of its
+    examples count as errors.
     """
     tail, worst = _tail(runs)
     column = metric_name(runs, choose_by)
@@ -83,7 +83,7 @@ def unmeasured(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> dict[str, str]:
 
 
 def _tail(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """y by log_tail, failures aside, and what a failure's would be."""
+    """Return y by log_tail, as if no run had failed, and the y that a failure of each run would have, (runs,) each."""
     gap, loss, first = (
         runs[name].to_numpy(dtype=np.float64, na_value=np.nan)
         for name in ("suboptimality_final", "loss_final", "loss_initial")
@@ -100,15 +100,15 @@ def _tail(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _usual(problem: pd.Series, start: np.ndarray) -> np.ndarray:
-    """(runs,) the median first suboptimality of each run's problem: one that could not run does not tell its own."""
+    """Return the median first suboptimality of each run's problem, (runs,), for runs that could not run."""
     known = pd.Series(np.where(np.isfinite(start), start, np.nan)).groupby(problem.to_numpy()).transform("median")
     return known.fillna(0.0).to_numpy()
 
 
 def _minimum(problem: pd.Series, gap: np.ndarray, loss: np.ndarray) -> np.ndarray:
-    """(runs,) f* of each run's problem: loss less suboptimality, where these are smallest and so most exact.
+    """Return f* of each run's problem, (runs,): loss minus suboptimality, of the run with the smallest suboptimality.
 
-    Where the table does not tell, it is 0, or the lowest loss that lies below.
+    That run gives it most exactly. Where no run has a suboptimality, f* is 0, or the lowest loss if that is negative.
     """
     code, names = pd.factorize(problem)
     lowest = np.zeros(len(names))

@@ -1,8 +1,8 @@
 """Two tables, a baseline A and a candidate B: the differences of their runs, paired by seed.
 
-Both sides of a pair ran on the same seed, from the same start and on the same mini-batches, so that their difference
-is that of the two sides alone. A row of every matrix here is a problem and a pair of optimizers, a column is what
-counts as one observation: a block of seeds where the sides are tuned, else a seed.
+Both runs of a pair have the same seed, and so the same start and mini-batches: only the two sides differ. Each row of a
+matrix here stands for a problem and a pair of optimizers, each column for one observation: a block of seeds where the
+sides are tuned, else a seed.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from optbench.contract.columns import is_metric
 from optbench.contract.errors import OptbenchError
 
 Pairs = Sequence[tuple[str, str]]
-"""The optimizers that are compared: that of A, and that of B."""
+"""Pairs of optimizers to compare: (name in A, name in B)."""
 SIDES = ("A", "B")
 _OUTCOME = (
     "status", "steps", "loss_initial", "loss_final", "loss_best", "suboptimality_final", "test_loss_final", LOG_TAIL,
 )  # fmt: skip
-"""What runs must have in common to be called identical, beside their metrics."""
+"""The columns that must be equal, besides the metrics, for two runs to be identical."""
 
 
 class Effects(NamedTuple):
-    """What both sides differ by, row by row."""
+    """The differences of both sides, row by row."""
 
     rows: pd.DataFrame
-    """problem, a and b (the optimizers), and what is known of the row beside its verdict."""
+    """problem, a and b (the optimizers), and the other columns of the result, without the verdict."""
     differences: np.ndarray
-    """(rows, blocks or seeds) of y_B - y_A, NaN where one has none."""
+    """(rows, blocks or seeds) of y_B - y_A, NaN where a side has no run."""
     common: np.ndarray | float = 0.0
-    """(rows,) the variance that all blocks of a row share (`mean_effects`): of unequal trials."""
+    """(rows,) the variance that all blocks of a row share (`mean_effects`), due to unequal numbers of trials."""
 
 
 def joined(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
-    """The runs of both sides that can be paired at all: `pair` numbers the pair of optimizers, `side` is A or B.
+    """Return the runs of both sides that can be paired: `pair` is the index of the pair of optimizers, `side` A or B.
 
-    Kept are the problems that both sides of a pair have. Hyperparameters that only one side knows, and that have one
-    value there, are emptied, so that a rule to which one was added is still the same setting.
+    Only problems that both sides of a pair have are kept. Hyperparameters that only one side has, with a single value,
+    are set to NaN: an update rule that has gained a hyperparameter keeps its settings.
     """
     parts = []
     for place, names in enumerate(pairs):
@@ -65,7 +65,7 @@ def joined(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataF
 
 
 def _same_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
-    """Both sides of one optimizer, without the hyperparameters that only one knows and never varies."""
+    """Return both sides of one optimizer, with NaN for hyperparameters that only one side has and never varies."""
     names = {name for runs in (a, b) for name in hyperparameter_columns(runs)}
     counts = [{name: runs[name].nunique() if name in runs else 0 for name in names} for runs in (a, b)]
     new = [name for name in names if {counts[0][name], counts[1][name]} == {0, 1}]
@@ -73,7 +73,7 @@ def _same_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def without_metric(table: pd.DataFrame, measure: str) -> tuple[list[str], list[str]]:
-    """The problems on which no side has the measure, and those on which one side alone has it."""
+    """Return the problems on which neither side has the measure, and those on which only one side has it."""
     column = metric_name(table.drop(columns=["pair", "side"]), measure)
     if column == LOG_TAIL:
         return [], []
@@ -82,9 +82,9 @@ def without_metric(table: pd.DataFrame, measure: str) -> tuple[list[str], list[s
 
 
 def settings_in_common(table: pd.DataFrame) -> pd.DataFrame:
-    """The runs that both sides made with the same setting and seed, side by side: columns of A end in _a, of B in _b.
+    """Return the pairs of runs with the same setting and seed, one row each: columns of A end in _a, of B in _b.
 
-    Of a staged side these are the runs of its screening, for which nothing was chosen.
+    Of a staged side only the runs of its screening count, as later stages have chosen settings only.
     """
     runs = table[table["stage"].isin(["grid", SCREEN])]
     keys = ["problem", "pair", *_setting_columns(runs), "seed"]
@@ -94,7 +94,7 @@ def settings_in_common(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _setting_columns(runs: pd.DataFrame) -> list[str]:
-    """What a setting is; the dtype only where the sides share one."""
+    """Return the columns that identify a setting; the dtype is among them only where the sides share one."""
     names = [
         name for name in hyperparameter_columns(runs) if name not in ("pair", "side", "y", "bad", "cut", "outcome")
     ]
@@ -103,15 +103,15 @@ def _setting_columns(runs: pd.DataFrame) -> list[str]:
 
 
 def reports_in_common(table: pd.DataFrame) -> bool:
-    """Whether both sides are staged, and some block of both reports on the same seed."""
+    """Return True where both sides are staged and report on a common seed in the same block."""
     runs = table.loc[table["stage"] == HOLDOUT, ["problem", "pair", "block", "seed", "side"]].drop_duplicates()
     return bool(runs.duplicated(["problem", "pair", "block", "seed"]).any())
 
 
 def of_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
-    """The same settings in both: the mean over settings of y_B - y_A, seed by seed.
+    """Return the differences of the same settings on both sides: the mean over settings of y_B - y_A, seed by seed.
 
-    A setting that fails on both sides says nothing of either and is left out of the mean.
+    Runs that fail on both sides are left out of the mean.
     """
     y = tail_values(table.drop(columns=["pair", "side"]), measure)
     runs = settings_in_common(table.assign(y=y, bad=failed(table), cut=unfinished(table), outcome=outcomes(table)))
@@ -150,10 +150,10 @@ def of_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
 
 
 def outcomes(table: pd.DataFrame) -> np.ndarray:
-    """(runs,) a number for how each run of `joined` ended: the same for runs that are equal to the last bit.
+    """Return a number for the outcome of each run of `joined`, (runs,): the same for runs equal to the last bit.
 
-    Equal in all that both sides recorded, and not in y alone, which is one number for all failures and for all runs
-    that came to the floor.
+    All columns that both sides recorded must be equal; y alone is the same for all failures and for all runs at the
+    floor.
     """
     there = [name for name in (*_OUTCOME, *(name for name in table if is_metric(name))) if name in table]
     both = [name for name in there if table[name].notna().groupby(table["side"]).any().all()]
@@ -161,7 +161,7 @@ def outcomes(table: pd.DataFrame) -> np.ndarray:
 
 
 def _cells(runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of problem and pair: problems in order of appearance, and the pairs of each in theirs."""
+    """Return the rows of problem and pair, problems in order of appearance and pairs by their index."""
     cells = runs[["problem", "pair"]].drop_duplicates()
     order = pd.Series(range(cells["problem"].nunique()), index=cells["problem"].unique())
     return cells.assign(place=cells["problem"].map(order)).sort_values(["place", "pair"], ignore_index=True)[
@@ -170,27 +170,27 @@ def _cells(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_seed(runs: pd.DataFrame, cells: pd.DataFrame) -> np.ndarray:
-    """(cells, seeds): the mean of `difference` of each cell and seed."""
+    """Return the mean of `difference` for each cell and seed, (cells, seeds); NaN where there is none."""
     wide = runs.pivot_table(index=["problem", "pair"], columns="seed", values="difference", aggfunc="mean")
     return wide.reindex(pd.MultiIndex.from_frame(cells)).to_numpy(dtype=np.float64)
 
 
 def _lower(difference: np.ndarray) -> np.ndarray:
-    """1 where B is lower, a half where both are the same."""
+    """Return 1 where B is lower, 0.5 where both are equal, and 0 elsewhere."""
     return np.where(difference < 0, 1.0, np.where(difference == 0, 0.5, 0.0))
 
 
 def _named(cells: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
-    """Rows of problem, a and b."""
+    """Return the cells as a table of problem, a and b, with names in place of the pair's index."""
     names = [pairs[place] for place in cells["pair"]]
     return pd.DataFrame({"problem": cells["problem"], "a": [a for a, _ in names], "b": [b for _, b in names]})
 
 
 def of_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[str, str]) -> Effects:
-    """Each side as it was tuned: y_B - y_A of what both chose, block by block, as in `verdicts`.
+    """Return the differences y_B - y_A of the settings that both sides chose, block by block, as in `verdicts`.
 
     Where the two do not report on the same seeds, or only one is staged, blocks are formed of the seeds that both have
-    and on which all their settings ran. choose_by: what A and B chose by; the measure is for what they chose.
+    and on which all their settings ran. choose_by: the measures by which A and B choose; measure: the one to compare.
     """
     if not reports_in_common(table):
         table = _as_grid(table)
@@ -234,7 +234,7 @@ def of_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[s
 
 
 def _levels(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str], screens: bool = False) -> Coded:
-    """Runs whose y is the measure where they report, and what their side chose by where they tune."""
+    """Return the runs with y by the measure where they report, and by the side's `choose_by` where they tune."""
     levels = coded(runs, measure, screens=screens)
     y, side = levels.y.copy(), levels.cells["optimizer"].str[-1].to_numpy(dtype=object)[levels.cell]
     for name, by in zip(SIDES, choose_by, strict=True):
@@ -245,7 +245,10 @@ def _levels(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str], screen
 
 
 def _as_grid(table: pd.DataFrame) -> pd.DataFrame:
-    """The runs on which all settings ran, on seeds that both sides of a pair have, as a plain table."""
+    """Return the runs on which all settings ran, on seeds that both sides of a pair have, as a plain table.
+
+    Raises OptbenchError where the sides have no seed in common.
+    """
     runs = table[table["stage"].isin(["grid", SCREEN])]
     sides = runs[["problem", "pair", "seed", "side"]].drop_duplicates().groupby(["problem", "pair", "seed"]).size()
     both = sides[sides == 2].index
@@ -256,6 +259,7 @@ def _as_grid(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _seeds(table: pd.DataFrame, side: str) -> str:
+    """Return the seeds of a side in words: "0 to 9 in A", or at most eight of them in a list."""
     seeds = np.unique(table.loc[table["side"] == side, "seed"])
     whole = len(seeds) > 1 and seeds[-1] - seeds[0] == len(seeds) - 1
     return f"{seeds[0]} to {seeds[-1]} in {side}" if whole else f"{', '.join(map(str, seeds[:8]))} in {side}"
@@ -264,10 +268,10 @@ def _seeds(table: pd.DataFrame, side: str) -> str:
 def of_timings(
     a: tuple[pd.DataFrame, pd.DataFrame], b: tuple[pd.DataFrame, pd.DataFrame], pairs: Pairs, column: str = "seconds"
 ) -> Effects:
-    """The same for seconds: ln of B's over A's a lane, cohort by cohort and then the mean over those of a seed.
+    """Return the differences in time: ln of B's seconds over A's per lane, cohort by cohort, averaged over each seed.
 
     a, b: `runs` and `timings` of each side. column: "seconds", "evaluation_seconds" or "ns_per_run_step". Cohorts are
-    paired that have the same problem, batch size, seed, and dtype where the sides share one, as many lanes and steps.
+    paired that have the same problem, batch size, seed, lanes and steps, and dtype where the sides share one.
     """
     dtypes = set(a[0]["dtype"]) & set(b[0]["dtype"])
     keys = ["problem", "pair", "batch_size", *(["dtype"] if dtypes else []), "seed", "stage", "lanes", "steps"]

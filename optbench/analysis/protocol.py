@@ -1,7 +1,7 @@
-"""The choices of the protocol, recomputed from the `runs` table alone: who races, who is chosen, what is recommended.
+"""The choices of the protocol from the `runs` table alone: settings that race, that are chosen, and recommended.
 
-A sweep plans its next stage by these functions, and an analysis reads its result by the same ones, so that the two
-cannot differ and a killed sweep goes on to the same bytes. No choice depends on the order of rows.
+A sweep plans its next stage by these functions, and an analysis uses the same ones, so that the two cannot differ and a
+killed sweep resumes to the same bytes. No choice depends on the order of rows.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ FINALISTS = 10
 def finalists(
     runs: pd.DataFrame, count: int = FINALISTS, choose_by: str = LOG_TAIL, of: str = "optimizer"
 ) -> pd.DataFrame:
-    """The settings that race: the `count` best of each problem, optimizer and block.
+    """Return the settings that race: the `count` best of each problem, optimizer and block.
 
-    The best have the lowest mean of y (`tail_values`) over the seeds on which the block screened all settings. It is
-    the mean, for a setting that fails now and then must not win by its median, and y of a failure is finite. Ties go to
+    The best have the lowest mean of y (`tail_values`) over the seeds on which the block screened all settings; the mean
+    and not the median, so that a setting which sometimes fails does not win (y of a failure is finite). Ties go to
     fewer failures, then to the smaller rate, then to the order of the remaining columns. A setting that a deadline cut
     on one of these seeds, or that has not run on all of them, is not considered.
 
-    Returns one row a (problem, optimizer, block, place): place from 1, the setting, score (the mean), failures, n
-    (runs behind it), trials (settings screened) and left_out (those not considered). A block in which none can be
-    considered has no row.
+    Returns one row for each (problem, optimizer, block, place): place from 1, the setting, score (the mean), failures,
+    n (its runs), trials (settings screened) and left_out (those not considered). A block without any setting to
+    consider has no row.
     """
     table = coded(runs, choose_by, of)
     return _rows(table, best_settings(table, count), of)
 
 
 def chosen(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
-    """The setting that each block chose: the best of those that raced by the mean of y over all its tuning seeds.
+    """Return the setting that each block chose: of those that raced, the best by mean y over all its tuning seeds.
 
     Tuning seeds are those of the screening and of the race; without a race all settings that were screened may be
     chosen. Ties, cuts and columns: `finalists`.
@@ -49,7 +49,7 @@ def chosen(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer")
 
 
 def choices(table: Coded) -> pd.DataFrame:
-    """Rows of `chosen` as codes: cell, block, setting, and what they were chosen by."""
+    """Return the rows of `chosen` with numbers in place of names: cell, block, setting, score and counts."""
     # A setting that has not raced has fewer runs than the others, and so is not considered.
     best = best_settings(table, 1, table.stage <= 1).drop(columns=["trials", "left_out"])
     totals = best_settings(table, 1)[["cell", "block", "trials", "left_out"]]
@@ -57,12 +57,13 @@ def choices(table: Coded) -> pd.DataFrame:
 
 
 def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float = 0.95) -> pd.DataFrame:
-    """One setting a problem and optimizer: the best by the mean of y over the tuning seeds of all blocks together.
+    """Return one setting for each problem and optimizer: the best by mean y over the tuning seeds of all blocks.
 
     Settings that some block has not screened, or that a deadline cut, are not considered; ties as in `finalists`.
 
-    Returns one row a (problem, optimizer): the setting, score, failures_tuning, n_tuning; and from the reporting seeds
-    of all blocks, which no choice has seen, median, low, high, coverage (exp of y, failures as inf), n and failures.
+    Returns one row for each (problem, optimizer): the setting, score, failures_tuning, n_tuning; and from the reporting
+    seeds of all blocks, which are not used for the choice, median, low, high, coverage (exp of y, failures as inf), n
+    and failures.
     """
     table = coded(runs, choose_by)
     blocks = pd.Series(table.block).groupby(table.cell).nunique()
@@ -85,7 +86,10 @@ def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float
 
 
 def best_settings(table: Coded, count: int, used: np.ndarray | None = None, pooled: bool = False) -> pd.DataFrame:
-    """The `count` best settings of each cell and block on the runs that are used, by default those of the screening."""
+    """Return the `count` best settings of each cell and block, with place, score and counts.
+
+    used: (runs,) bool, the runs to rank by; by default those of the screening. pooled: all blocks count as one.
+    """
     used = table.stage == 0 if used is None else used
     block = np.zeros_like(table.block) if pooled else table.block
     settings = len(table.settings)
@@ -113,14 +117,17 @@ def best_settings(table: Coded, count: int, used: np.ndarray | None = None, pool
 
 
 def _means(y: np.ndarray, code: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and number of each group's values, added up by size: the order of rows must not change a bit of it."""
+    """Return the mean and the number of values of each group.
+
+    Values are added in order of size, so that the order of rows does not change the last bits.
+    """
     order = np.lexsort((y, code))
     n = np.bincount(code, minlength=count)
     return np.add.reduceat(y[order], np.cumsum(n) - n) / n if count else np.empty(0), n
 
 
 def with_untuned(table: Coded, best: pd.DataFrame, block: np.ndarray) -> pd.DataFrame:
-    """`best`, and the only settings of cells that have no other, and so need no seed to be chosen on."""
+    """Return `best` with the settings of cells that have only one, which need no tuning seed."""
     settings = np.bincount(table.settings["cell"], minlength=len(table.cells))
     rows = pd.DataFrame({"cell": table.cell, "block": block, "setting": table.setting})
     rows = rows[(settings[table.cell] == 1) & (table.stage == 2)].drop_duplicates()
@@ -133,7 +140,7 @@ def with_untuned(table: Coded, best: pd.DataFrame, block: np.ndarray) -> pd.Data
 
 
 def _rows(table: Coded, best: pd.DataFrame, of: str) -> pd.DataFrame:
-    """`best` with names in place of codes."""
+    """Return `best` with the names of problems, levels and settings in place of their numbers."""
     cells = table.cells.iloc[best["cell"]].reset_index(drop=True)
     names = table.settings.iloc[best["setting"]].reset_index(drop=True)
     rest = names.drop(columns=[name for name in ("problem", "optimizer") if name in cells] + ["cell"])

@@ -1,4 +1,4 @@
-"""The bootstrap of many groups at once, as counts: how often each seed stands in each resample."""
+"""The bootstrap of many groups at once, by counts of each seed in each resample."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from optbench.analysis.statistics import RESAMPLES
 
 
 def resample_counts(n: int, seed: int = 0) -> np.ndarray:
-    """(1 + RESAMPLES, n) how often each of n units is drawn, with replacement; the first row is all of them once.
+    """Return how often each of n units is drawn with replacement, (1 + RESAMPLES, n); the first row is all ones.
 
-    The resamples are those of `statistics.bootstrap_interval`, so that a sum weighted with them gives its numbers.
+    The resamples are those of `statistics.bootstrap_interval`, so that weighted sums give the same numbers.
     """
     draws = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
     flat = np.bincount((draws + n * np.arange(RESAMPLES)[:, None]).ravel(), minlength=RESAMPLES * n)
@@ -19,17 +19,18 @@ def resample_counts(n: int, seed: int = 0) -> np.ndarray:
 
 
 def units(times: pd.DataFrame) -> pd.Series:
-    """What a bootstrap draws: blocks, where every run is in one, for the runs of a block share what it chose; or seeds.
+    """Return the unit of each run that a bootstrap draws: its block, where every run is in one, else its seed.
 
-    times: a table with the columns seed and, maybe, block (-1: in none).
+    Runs of a block share a chosen setting and are not independent. times: a table with the column seed and optionally
+    block (-1: in none).
     """
     return times["block"] if "block" in times and (times["block"] >= 0).all() else times["seed"]
 
 
 def percentile_bounds(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What was measured, and the percentile interval, widened to hold it.
+    """Return the measured values and the ends of their percentile intervals, widened to include them, (...) each.
 
-    values: (1 + RESAMPLES, ...), the first row measured; inf may stand among them, NaN not. Returns three (...).
+    values: (1 + RESAMPLES, ...), the first row measured; they may be inf but not NaN.
     """
     tail = round((1 - confidence) / 2, 12)  # 0.025 and not its neighbour, which is the next order statistic
     # Order statistics instead of interpolation: between two infinite values there is no number.
@@ -38,7 +39,7 @@ def percentile_bounds(values: np.ndarray, confidence: float = 0.95) -> tuple[np.
 
 
 def expected_times(costs: np.ndarray, reached: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Expected running times of resamples: the cost of all runs over the number that reached the target; inf for none.
+    """Return the expected running times of resamples: total cost over the number that reached the target, or inf.
 
     costs, reached: (..., n); counts: (resamples, n). Returns (resamples, ...).
 

@@ -1,4 +1,4 @@
-"""What a target costs a group of runs: expected running times with intervals, and times with restarts."""
+"""The cost of a target for a group of runs: expected running times with intervals, and times with restarts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def running_times(
     clock: str = "samples",
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """The expected running time to each target: the cost of all runs over the number that reached it; inf for none.
+    """Return the expected running time to each target: total cost over the number of runs that reached it, or inf.
 
     times: from `time_to_target`. by: columns that name a group; clock: "steps", "samples" or "seconds". The interval
-    is a bootstrap over seeds, or over blocks where the runs stand in some (`units`); what they hold stays together.
+    is a bootstrap over seeds, or over blocks where all runs are in one (`units`), drawn as a whole.
 
-    Returns one row a (group, target), groups in order of appearance: `by`, target, runs, reached (how many), ert, low,
-    high (in the clock's unit).
+    Returns one row for each (group, target), groups in order of appearance: `by`, target, runs, reached (the number),
+    ert, low, high (in the clock's unit).
     """
     if clock not in CLOCKS:
         raise unknown("clock", clock, CLOCKS)
@@ -56,10 +56,10 @@ def running_times(
 
 
 def simulated_restarts(costs: ArrayLike, reached: ArrayLike, count: int = 1000, seed: int = 0) -> np.ndarray:
-    """(count,) running times of a run that is started anew, with another seed, until it reaches the target.
+    """Return simulated running times, (count,), of runs that are restarted with other seeds until one succeeds.
 
-    Runs are drawn with replacement and their costs added up to the first that reached it; inf where none did. The mean
-    of these times is the expected running time.
+    Runs are drawn with replacement and their costs are added up to the first that reached the target; inf where none
+    did. The mean of these times is the expected running time.
 
     costs, reached: (runs,). Source: Hansen et al. 2021, COCO, Optimization Methods and Software 36(1), section 4.
     """

@@ -1,7 +1,7 @@
 """Honest selection: choose on the tuning seeds, report on the others.
 
-A configuration that is the best of many on some seeds is partly lucky on them. So the choice is made on the tuning
-seeds alone, and every number that is reported comes from seeds that the choice has not seen.
+A configuration that is the best of many on some seeds is partly lucky on them. The choice is therefore made on the
+tuning seeds alone, and every reported number comes from seeds that were not used for the choice.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ def best_configurations(
     confidence: float = 0.95,
     choose_by: str | None = None,
 ) -> pd.DataFrame:
-    """The best configuration of each group, chosen on `tuning_seeds` and measured on all other seeds.
+    """Return the best configuration of each group, chosen on `tuning_seeds` and measured on all other seeds.
 
     runs: the `runs` table. by: columns that name a group; "problem" must be among them, since suboptimalities of
-    different problems cannot be compared. choose_by: what is chosen by and measured, as `tail_values` has it, here as
-    exp(y); without it, suboptimality_final.
+    different problems cannot be compared. choose_by: the measure to choose by and to report, as in `tail_values`, here
+    as exp(y); None: suboptimality_final.
 
-    In a sweep whose seeds stand in blocks the choice is made on the seeds on which every setting was screened, for an
-    optimizer it is what all blocks recommend, and it is measured on the seeds that report.
+    In a sweep with blocks of seeds, the choice is made on the seeds of the screening, where every setting ran; for an
+    optimizer it is the setting that all blocks recommend. It is measured on the reporting seeds.
 
     The best has the lowest median of suboptimality_final over the tuning seeds, a failed run counting as inf. Ties go
     to fewer failures, then to the smaller range over the tuning seeds, then to the smaller rate, and last to the
-    order of the remaining columns, so that the choice never depends on the order of rows. Where only part of a sweep
-    is there, configurations with fewer tuning seeds than others of their group are not considered; nor is one that a
-    deadline cut on a tuning seed, or that could not run there, unless that is so for all of its group. Pairs of
+    order of the remaining columns, so that the choice never depends on the order of rows. Where only a part of a sweep
+    is available, configurations with fewer tuning seeds than others of their group are not considered; nor is one that
+    a deadline cut on a tuning seed, or that could not run there, unless that holds for all of its group. Pairs of
     problem and optimizer all of whose runs failed are left out.
 
     Returns one row per group, groups in order of appearance, with the columns
       `by`, the rest of the configuration (optimizer, hyperparameters, dtype, batch_size, schedule, lr), full_batch;
-      tuning_median, tuning_failures, tuning_unfinished, tuning_n: what the choice was made on;
-      median, low, high, coverage, n, failures, unfinished: the measure on the other seeds; failed runs are in
-        it as inf, runs stopped by a deadline with the loss that they reached (counted in `unfinished`);
-      held_out: False where there were no other seeds, so that the numbers come from the seeds chosen on;
-      edge, edge_side: the rate is the "low"est or "high"est that this problem and optimizer were given (of several);
+      tuning_median, tuning_failures, tuning_unfinished, tuning_n: the numbers on the tuning seeds;
+      median, low, high, coverage, n, failures, unfinished: the measure on the other seeds; failed runs count as
+        inf, runs stopped by a deadline with the loss that they reached (counted in `unfinished`);
+      held_out: False where there were no other seeds, so that the numbers come from the tuning seeds;
+      edge, edge_side: "low" or "high" where the rate is the lowest or highest of several that were tried;
       test_loss and the metrics: medians on the same seeds, a failed run counting as the worst (accuracy 0, else inf).
     """
     by = list(by)
@@ -107,17 +107,17 @@ def best_configurations(
 
 
 def staged(runs: pd.DataFrame) -> bool:
-    """Whether the sweep's seeds stand in blocks."""
+    """Return True where the sweep was run in stages, on blocks of seeds."""
     return "stage" in runs and bool((runs["stage"] == SCREEN).any())
 
 
 def every_setting(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs on which every setting ran: of a staged sweep those that screen, else all."""
+    """Return the runs of stages in which every setting ran: of a staged sweep the screening, else all runs."""
     return runs[runs["stage"] == SCREEN] if staged(runs) else runs
 
 
 def _split(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
-    """(runs,) bool each: which runs choose, and which report."""
+    """Return two arrays (runs,) bool: True for the runs to choose on, and for the runs to report."""
     if staged(runs):
         return (runs["stage"] == SCREEN).to_numpy(), (runs["stage"] == HOLDOUT).to_numpy()
     tuning = runs["seed"].isin(list(tuning_seeds)).to_numpy()
@@ -125,14 +125,14 @@ def _split(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray,
 
 
 def recommended_rows(runs: pd.DataFrame, choose_by: str, keys: list[str]) -> np.ndarray:
-    """(configurations,) bool, in order of appearance: whether all blocks recommend it."""
+    """Return (configurations,) bool, True for those that all blocks recommend, in order of appearance in `runs`."""
     table = _codes(runs, keys)[1]
     wanted = table.merge(recommended(runs, choose_by)[keys].assign(wanted=True), on=keys, how="left")["wanted"]
     return wanted.notna().to_numpy()
 
 
 def reported_runs(runs: pd.DataFrame, best: pd.DataFrame, tuning_seeds: Iterable[int]) -> pd.DataFrame:
-    """The rows of `runs` behind the reported numbers of `best` (a table from `best_configurations`)."""
+    """Return the rows of `runs` behind the reported numbers of `best` (a table from `best_configurations`)."""
     keys = ["problem", *configuration_columns(runs)]
     tuning, reporting = _split(runs, tuning_seeds)
     marked = runs.assign(_tuning=tuning, _reporting=reporting)
@@ -142,7 +142,10 @@ def reported_runs(runs: pd.DataFrame, best: pd.DataFrame, tuning_seeds: Iterable
 
 
 def _codes(table: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
-    """Number the distinct rows of table[keys] in order of appearance (NaN equals NaN); the numbers and those rows."""
+    """Return the index of each row's combination of `keys`, and the distinct combinations in order of appearance.
+
+    NaN equals NaN.
+    """
     code = pd.Series(table.groupby(keys, sort=False, dropna=False).ngroup().to_numpy())
     first = ~code.duplicated().to_numpy()
     distinct = table.loc[first, keys].set_axis(code[first]).sort_index()
@@ -150,7 +153,7 @@ def _codes(table: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, pd.DataFra
 
 
 def _choose(table, group, code, value, bad, cut, keys) -> pd.DataFrame:
-    """One row per group: its best configuration on the runs given, with `code`, its row in `table`."""
+    """Return one row per group: its best configuration on the given runs, with `code`, its row in `table`."""
     count = len(table)
     median, _, _, _, n = grouped_intervals(value, code, count)
     largest, smallest = np.full(count, -np.inf), np.full(count, np.inf)
@@ -171,7 +174,10 @@ def _choose(table, group, code, value, bad, cut, keys) -> pd.DataFrame:
 
 
 def _median(column: pd.Series, bad: np.ndarray, worst: float, at: np.ndarray, count: int) -> np.ndarray:
-    """Median per group of what was measured; NaN where the problem does not have the quantity at all."""
+    """Return the median of a column per group; NaN where the problem does not have the quantity.
+
+    worst: the value that counts for failed runs.
+    """
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     has = np.bincount(at, weights=~np.isnan(values), minlength=count) > 0
     known = has[at] & (bad | ~np.isnan(values))
@@ -179,12 +185,14 @@ def _median(column: pd.Series, bad: np.ndarray, worst: float, at: np.ndarray, co
 
 
 def _full(runs: pd.DataFrame, best: pd.DataFrame) -> np.ndarray:
+    """Return (rows of best,) bool, True where the batch is the whole data set."""
     keys = ["problem", "batch_size"]
     pairs = runs[keys].assign(full_batch=full_batch(runs)).drop_duplicates(keys)
     return best[keys].merge(pairs, on=keys, how="left")["full_batch"].to_numpy(dtype=bool)
 
 
 def _edge_side(runs: pd.DataFrame, best: pd.DataFrame) -> np.ndarray:
+    """Return "low" or "high" where the rate is at an end of those tried on the problem by the optimizer, else ""."""
     keys = ["problem", "optimizer"]
     grid = runs.groupby(keys, sort=False)["lr"].agg(["min", "max"]).reset_index()
     grid = best[keys].merge(grid, on=keys, how="left")

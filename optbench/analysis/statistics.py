@@ -1,6 +1,6 @@
 """Effects over seeds with 95% intervals, failures included. All functions return plain floats.
 
-A run that diverged or never reached its target costs infinitely much: pass `inf`, never leave it out.
+A run that diverged or never reached its target has an infinite cost: pass `inf`, do not leave it out.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from optbench.analysis import intervals
 
 Interval = tuple[float, float, float]
 RESAMPLES = 2000
-"""Of a bootstrap; its quantiles at 2.5% and 97.5% then stand on 50 resamples each."""
+"""Resamples of a bootstrap; 50 of them lie beyond each of its quantiles at 2.5% and 97.5%."""
 
 
 def median_interval(values: ArrayLike) -> Interval:
-    """Median over seeds with its distribution-free interval (David & Nagaraja 2003, section 7.1).
+    """Return the median over seeds with its distribution-free interval (David & Nagaraja 2003, section 7.1).
 
-    values: (seeds,), inf for a failure. Returns (median, low, high); five seeds or fewer give smallest to largest.
+    values: (seeds,), inf for a failure. Returns (median, low, high); for five seeds or fewer, low and high are the
+    smallest and the largest value.
     """
     return intervals.median_interval(values)[:3]
 
 
 def bootstrap_interval(values: ArrayLike, statistic: Callable[[np.ndarray], float], seed: int = 0) -> Interval:
-    """Percentile bootstrap: seeds are drawn anew, whole rows at a time, so that what is paired stays paired.
+    """Return a statistic with its percentile bootstrap interval over seeds; paired values of a seed stay together.
 
-    values: (seeds, ...); statistic: such an array -> number (NaN for a resample that has none; it is passed over).
-    Returns (statistic of all, low, high); the interval is widened to hold the statistic.
+    values: (seeds, ...); statistic: such an array -> number (NaN for a resample without one, which is ignored).
+    Returns (statistic of all, low, high); the interval is widened to include the statistic.
 
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, section 13.3.
     """
@@ -44,9 +45,9 @@ def bootstrap_interval(values: ArrayLike, statistic: Callable[[np.ndarray], floa
 
 
 def ert(costs: ArrayLike, reached: ArrayLike) -> float:
-    """Expected running time to a target: the cost of ALL runs divided by the number that reached it; inf for none.
+    """Return the expected running time to a target: the cost of ALL runs over the number that reached it, or inf.
 
-    costs: (runs,) what each run spent until it reached the target or ended without; reached: (runs,) bool.
+    costs: (runs,) the cost of each run until it reached the target, or its whole cost; reached: (runs,) bool.
 
     Source: Hansen et al. 2010, COCO, section 3; Auger & Hansen 2005.
     """
@@ -55,15 +56,15 @@ def ert(costs: ArrayLike, reached: ArrayLike) -> float:
 
 
 def ert_interval(costs: ArrayLike, reached: ArrayLike, seed: int = 0) -> Interval:
-    """`ert` with its bootstrap interval over runs."""
+    """Return `ert` with its bootstrap interval over runs."""
     pairs = np.column_stack([np.asarray(costs, dtype=np.float64), np.asarray(reached, dtype=np.float64)])
     return bootstrap_interval(pairs, lambda rows: ert(rows[:, 0], rows[:, 1] > 0), seed)
 
 
 def ratio_interval(a: ArrayLike, b: ArrayLike) -> Interval:
-    """Median over seeds of a / b, paired by seed, with its distribution-free interval.
+    """Return the median over seeds of a / b, paired by seed, with its distribution-free interval.
 
-    a, b: (seeds,) positive; inf for a failure. One failure makes the ratio inf or 0; two are a tie, 1.
+    a, b: (seeds,) positive; inf for a failure. A failure of one makes the ratio inf or 0; of both, 1.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     with np.errstate(invalid="ignore"):
@@ -72,7 +73,7 @@ def ratio_interval(a: ArrayLike, b: ArrayLike) -> Interval:
 
 
 def share_interval(hits: int, total: int) -> Interval:
-    """A share hits / total with its Wilson score interval, which is honest at 0 and at 1, too.
+    """Return the share hits / total with its Wilson score interval, which is valid near 0 and 1, too.
 
     Source: Wilson 1927; Brown, Cai & DasGupta 2001, Statistical Science 16(2).
     """
@@ -84,9 +85,9 @@ def share_interval(hits: int, total: int) -> Interval:
 
 
 def exponent(x: ArrayLike, y: ArrayLike) -> float:
-    """Least-squares slope of log y against log x: p of y ~ x^p. x, y: (points,), positive.
+    """Return the least-squares slope of log y against log x: p of y ~ x^p. x, y: (points,), positive.
 
-    Where y is inf, a failure, it is the limit of the slope: inf or -inf, NaN where the failures lie in balance.
+    Where y is inf, a failure, the result is the limit of the slope: inf or -inf, or NaN where failures cancel out.
     """
     log_x, log_y = (np.log(np.asarray(part, dtype=np.float64)) for part in (x, y))
     failed, log_x = np.isinf(log_y), log_x - log_x.mean()
@@ -97,15 +98,15 @@ def exponent(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def exponent_interval(x: ArrayLike, y: ArrayLike, seed: int = 0) -> Interval:
-    """Fitted exponent p of y ~ x^p with its bootstrap interval over seeds.
+    """Return the fitted exponent p of y ~ x^p with its bootstrap interval over seeds.
 
-    x: (points,); y: (seeds, points), positive, inf for a failure. The curve that is fitted is the median over seeds.
+    x: (points,); y: (seeds, points), positive, inf for a failure. The median over seeds is fitted.
     """
     return bootstrap_interval(y, lambda rows: exponent(x, np.median(rows, axis=0)), seed)
 
 
 def crossing(x: ArrayLike, y: ArrayLike, target: float) -> float:
-    """Where y first falls to `target`: linear in x and log y between the points; inf if it never does.
+    """Return the x where y first falls to `target`, linear in x and log y between the points; inf if it never does.
 
     x: (points,), increasing; y: (points,), positive, the first one above the target. target: positive.
     """

@@ -1,4 +1,4 @@
-"""How much the cost of mini-batches wiggles from step to step, whatever way it goes on the whole."""
+"""The noise of mini-batch costs from step to step, without their trend."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ LEAST_POINTS = 5
 
 
 def cost_noise(curves: pd.DataFrame, last: float = LAST) -> pd.Series:
-    """The standard deviation of successive mini-batch costs around their local mean, by run_id.
+    """Return the standard deviation of successive mini-batch costs around their local mean, by run_id.
 
-    The local mean at a point is the line between its two neighbors: d = f - (the line there). Of independent noise of
-    one variance s^2 around a straight line, d has the variance s^2 (1 + a^2 + b^2), a and b being the weights of the
-    neighbors, so s^2 is the mean of d^2 / (1 + a^2 + b^2). A slow trend drops out, what changes from point to point
-    stays.
+    The local mean at a point is the line between its two neighbors: d = f - (the line there). For independent noise of
+    variance s^2 around a straight line, d has the variance s^2 (1 + a^2 + b^2), where a and b are the weights of the
+    neighbors, so s^2 is the mean of d^2 / (1 + a^2 + b^2). A slow trend has no effect.
 
-    curves: rows of run_id, step and batch_loss; last: the share of a run's steps, its end, that counts. NaN for a run
+    curves: rows of run_id, step and batch_loss; last: the share of a run's steps, at its end, to use. NaN for a run
     with fewer than 5 points there.
 
     Source: Gasser, Sroka & Jennen-Steinmetz 1986, Biometrika 73(3), eq. 4.

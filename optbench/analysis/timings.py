@@ -1,4 +1,4 @@
-"""Where the time of a sweep went."""
+"""The time that a sweep took, by groups of runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pandas as pd
 
 
 def timing_summary(timings: pd.DataFrame, runs: pd.DataFrame, by: Sequence[str] = ("problem",)) -> pd.DataFrame:
-    """Totals of the `timings` table per group of runs.
+    """Return the totals of the `timings` table per group of runs.
 
-    Returns columns `by`, runs, run_steps (those that were made: a run that diverged made fewer), seconds,
-    ns_per_run_step (mean over the steps that were timed, so that long cohorts weigh more), evaluation_share (of the
-    seconds, 0 to 1; NaN where no time was recorded), compile_seconds.
+    Returns columns `by`, runs, run_steps (the steps made: fewer for a run that diverged), seconds, ns_per_run_step
+    (mean over the timed steps, so that long cohorts weigh more), evaluation_share (of the seconds, 0 to 1; NaN where no
+    time was recorded), compile_seconds.
     """
     by = list(by)
     place = runs.drop_duplicates("cohort_id")[["cohort_id", *by]]

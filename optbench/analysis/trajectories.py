@@ -1,4 +1,4 @@
-"""What lies between the evaluated points of runs, and what a whole run is worth.
+"""Interpolation between the evaluated points of runs, and summaries of whole runs.
 
 Between two evaluations the logarithm of the suboptimality is taken as linear in the clock.
 """
@@ -20,13 +20,13 @@ TAIL = 0.2
 
 
 def pace(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
-    """(runs,) seconds that a step of each run takes, evaluations left out; NaN where no time was recorded."""
+    """Return the seconds of a step of each run, (runs,), without evaluations; NaN where no time was recorded."""
     seconds = timings.drop_duplicates("cohort_id", keep="last").set_index("cohort_id")["ns_per_run_step"] * 1e-9
     return runs["cohort_id"].map(seconds).to_numpy(dtype=np.float64)
 
 
 def values_at(results: Tables, clock: str, budgets: np.ndarray) -> np.ndarray:
-    """(runs, budgets) ln of the suboptimality that each run has when the clock stands at each budget.
+    """Return ln of the suboptimality of each run when the clock reaches each budget, (runs, budgets).
 
     clock: "steps", "samples" or "seconds"; budgets: (runs, budgets) or (budgets,), in that unit. Before its first
     step a run has the value of its start; after its end it keeps the last one, if it did not fail. A failed run has
@@ -46,7 +46,7 @@ def values_at(results: Tables, clock: str, budgets: np.ndarray) -> np.ndarray:
 def _values_at(
     points: Trajectories, time: np.ndarray, facts: Facts, bad: np.ndarray, budgets: np.ndarray
 ) -> np.ndarray:
-    """(runs, budgets): `values_at` of the runs of some points. time: (points,) where the clock stands."""
+    """Return `values_at` for the runs of some points, (runs, budgets). time: (points,) the clock at each point."""
     value = _values(points, facts)
     out = np.repeat(facts.failure[:, None], budgets.shape[1], axis=1)
     has = points.end > points.start
@@ -65,11 +65,12 @@ def _values_at(
 
 
 def log_area(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:
-    """(runs,) mean over log-spaced steps, from the first to the budget's last, of ln max(f - f*, floor).
+    """Return the mean of ln max(f - f*, floor) over log-spaced steps, from the first to the budget's last, (runs,).
 
-    It is the integral over ln step, in closed form, over ln of the last step. A failed run counts with the value of a
-    failure (`landmarks`) from its last evaluation to the end of its budget, one that a deadline stopped to its own
-    end. NaN for a run that was never evaluated. chosen: (runs,) bool, those that are asked about; by default all.
+    It is the integral over ln step, in closed form, divided by ln of the last step. A failed run has the value of a
+    failure (`landmarks`) from its last evaluation to the end of its budget; a run that a deadline stopped counts up to
+    its own end. NaN for a run that was never evaluated. chosen: (runs of the sweep,) bool, the runs to return; by
+    default all.
     """
     runs, facts, results = _of_chosen(results, chosen)
     out, bad, whole = np.full(len(runs), np.nan), failed(runs), planned_steps(runs, results.timings)
@@ -79,7 +80,7 @@ def log_area(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:
 
 
 def _log_area(points: Trajectories, facts: Facts, bad: np.ndarray, planned: np.ndarray) -> np.ndarray:
-    """(runs,): `log_area` of the runs of some points. planned: the steps that each was given."""
+    """Return `log_area` for the runs of some points, (runs,). planned: (runs,) the steps of each run's budget."""
     value, count = _values(points, facts), len(bad)
     same = np.diff(points.run) == 0
     s0, s1, y0, y1 = points.step[:-1][same], points.step[1:][same], value[:-1][same], value[1:][same]
@@ -102,10 +103,10 @@ def _log_area(points: Trajectories, facts: Facts, bad: np.ndarray, planned: np.n
 
 
 def log_tail(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:
-    """(runs,) mean over the last fifth of the steps of ln max(f - f*, floor); the value of a failure for a failed run.
+    """Return the mean of ln max(f - f*, floor) over the last fifth of the steps, (runs,).
 
-    From the column log_tail where the engine wrote it, and else the mean of the evaluations in that part; the last one
-    is always there. chosen: as for `log_area`.
+    It is the column log_tail where the engine wrote it, else the mean of the evaluations in that part, which always
+    has the last one. A failed run has the value of a failure. chosen: as for `log_area`.
     """
     runs, facts, results = _of_chosen(results, chosen)
     if "log_tail" in runs:
@@ -118,7 +119,7 @@ def log_tail(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:
 
 
 def _log_tail(points: Trajectories, facts: Facts) -> np.ndarray:
-    """(runs,): the mean of the evaluations in the last fifth, of the runs of some points."""
+    """Return the mean of the evaluations in the last fifth of the steps, for the runs of some points, (runs,)."""
     count = len(points.start)
     last = np.zeros(count)
     has = points.end > points.start
@@ -130,7 +131,7 @@ def _log_tail(points: Trajectories, facts: Facts) -> np.ndarray:
 
 
 def planned_steps(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
-    """(runs,) the steps that each run was given; where `timings` does not say, those that it made."""
+    """Return the steps of each run's budget, (runs,); where `timings` does not have them, the steps that it made."""
     made = runs["steps"].to_numpy(dtype=np.float64)
     if "steps" not in timings:
         return made
@@ -139,14 +140,14 @@ def planned_steps(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
 
 
 class Facts(NamedTuple):
-    """(runs,) each: the landmarks of each run's problem."""
+    """The landmarks of each run's problem, (runs,) each."""
 
     minimum: np.ndarray
     floor: np.ndarray
     failure: np.ndarray
 
     def of(self, rows: np.ndarray) -> Facts:
-        """Those of these rows."""
+        """Return the landmarks of these rows."""
         return Facts(*(column[rows] for column in self))
 
 
@@ -158,7 +159,7 @@ def _facts(results: Tables) -> Facts:
 
 
 def _of_chosen(results: Tables, chosen: np.ndarray | None) -> tuple[pd.DataFrame, Facts, Tables]:
-    """The chosen runs, the landmarks of their problems, which are those of all runs, and the tables of these runs."""
+    """Return the chosen runs, their landmarks, computed from all runs, and the tables of the chosen runs."""
     facts = _facts(results)
     if chosen is None:
         return results.runs, facts, results
@@ -167,7 +168,7 @@ def _of_chosen(results: Tables, chosen: np.ndarray | None) -> tuple[pd.DataFrame
 
 
 def _values(points: Trajectories, facts: Facts) -> np.ndarray:
-    """(points,) ln of the suboptimality; a loss that is no number counts as a failure."""
+    """Return ln of the suboptimality, (points,); a loss that is not finite counts as a failure."""
     minimum, floor, failure = (column[points.run] for column in facts)
     value = log_gap(points.loss, minimum, floor)
     return np.where(np.isfinite(value), value, failure)
