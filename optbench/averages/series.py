@@ -91,6 +91,7 @@ def _is_number(values: pd.Series) -> bool:
 
 
 def _choose(path: Path, file: str | Path, first: pd.DataFrame, column: str | None, options: dict[str, Any]) -> str:
+    """Return the name of the column to read: ``column``, or the only numeric one; raise OptbenchError if unclear."""
     if column is not None:
         names = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **options).iloc[0].tolist()
         if column not in names:
@@ -106,6 +107,7 @@ def _choose(path: Path, file: str | Path, first: pd.DataFrame, column: str | Non
 
 
 def _as_numbers(values: pd.Series, file: str | Path) -> np.ndarray:
+    """Return a column as float64, NaN for missing values; raise OptbenchError, with the row, for a text."""
     if is_numeric_dtype(values) and not is_bool_dtype(values):
         return values.to_numpy(np.float64)
     numbers = pd.to_numeric(values.astype(object).astype(str), errors="coerce")

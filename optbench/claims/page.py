@@ -84,6 +84,7 @@ def badge(outcome: Outcome) -> dict:
 
 
 def _picture(path: Path) -> dict:
+    """Return the picture of a PNG file for the page: its data as a URL, width and height in pixels."""
     data = path.read_bytes()
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))  # of the PNG's header
     return {

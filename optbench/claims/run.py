@@ -82,6 +82,7 @@ def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
 
 
 def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
+    """Run the experiment of a claim, save its tables, figure and verdict, and return the outcome or the error."""
     begin = time.perf_counter()
     try:
         with side_by_side():
@@ -102,6 +103,7 @@ def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
 
 
 def _save_figure(figure, path: Path, claim: Claim) -> None:
+    """Save the figure of a claim as PNG and SVG; path: without the ending."""
     import matplotlib as mpl
 
     about = f"{claim.id}: {claim.sentence}"
@@ -132,6 +134,7 @@ def _write_results(outcomes: list[Outcome], paper: Paper, folder: Path) -> None:
 
 
 def _row(outcome: Outcome, paper: Paper) -> dict:
+    """Return the outcome of a claim as a row of the table of verdicts."""
     claim, nothing = outcome.claim, {"verdict": None, "effect": math.nan, "low": math.nan, "high": math.nan}
     empty = nothing | dict.fromkeys(("measure", "unit", "on", "detail", "kind"), "")
     verdict = asdict(outcome.verdict) if outcome.verdict else empty

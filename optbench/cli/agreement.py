@@ -31,6 +31,7 @@ def print_agreement(rule: str, other: str, tolerance: float, files: Sequence[Pat
 
 
 def _optimizers_in(path: Path, catalogue: Catalogue) -> list[str]:
+    """Return the names of the optimizers that a file defines; raise OptbenchError if there is none."""
     refuse_broken(catalogue, path)
     defined = {key.split(" ", 1)[1] for key, file in catalogue.files.items() if file == path}
     names = [name for name in (*catalogue.optimizers, *catalogue.eager) if name in defined]
@@ -42,6 +43,7 @@ def _optimizers_in(path: Path, catalogue: Catalogue) -> list[str]:
 
 
 def _print(found: Agreement) -> None:
+    """Print the comparisons, the verdict, and the findings or else the first steps."""
     console.print(f"{found.first} against {found.second}", style="bold")
     _print_values(found)
     compared = [each for each in found.comparisons if not each.refused]
@@ -85,6 +87,8 @@ def _print(found: Agreement) -> None:
 
 
 def _print_values(found: Agreement) -> None:
+    """Print the hyperparameters of both: equal ones, different ones, and those that only one has."""
+
     def print_list(title: str, items: Sequence[str]) -> None:
         if items:
             paragraph(f"{title}: {', '.join(items)}", 2, 4)
@@ -100,6 +104,7 @@ def _print_values(found: Agreement) -> None:
 
 
 def _row(problem: str, gradients: str, difference: str, step: str, own: str) -> str:
+    """Return a line of the table of comparisons."""
     return f"  {problem:<28} {gradients:<18} {difference:>10} {step:>5} {own:>11}".rstrip()
 
 

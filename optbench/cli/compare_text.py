@@ -43,6 +43,7 @@ def print_comparison(table: pd.DataFrame, sides: list[dict[str, Any]], above: fl
 
 
 def _head(table: pd.DataFrame, rows: pd.DataFrame, sides: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the lines above the table: both sides, the measure, unequal trials and other differences."""
     for name, side in zip("AB", sides, strict=True):
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
         yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {counted(side['runs'], 'run')})"

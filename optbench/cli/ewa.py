@@ -105,6 +105,7 @@ def _days(dates: np.ndarray) -> np.ndarray:
 
 
 def _write(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
+    """Write the series and its averages to a CSV or Parquet file; averages: arrays by beta."""
     import pyarrow as pa
     from pyarrow import csv, parquet
 
@@ -119,6 +120,7 @@ def _write(path: Path, series: Series, averages: dict, bias_correction: bool) ->
 
 
 def _draw(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
+    """Draw the series and its averages, arrays by beta, into a file."""
     import numpy as np
 
     from optbench.contract.version import __version__

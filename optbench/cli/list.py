@@ -57,6 +57,7 @@ def list_names(
 
 
 def _print_families(rows: Sequence[dict[str, Any]]) -> None:
+    """Print the names in groups of one kind or family, with formulas and defaults."""
     from optbench.catalogue.listing import values_text
     from optbench.cli.console import filled, print_entry, print_lines
 

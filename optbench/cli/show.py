@@ -78,6 +78,7 @@ def show(
 
 
 def _print_record(record: dict[str, Any]) -> None:
+    """Print the description, the parameters and the facts of a record, then those of a wrapped one."""
     from optbench.catalogue.listing import value_text
     from optbench.cli.console import filled, print_entry, print_lines
 
@@ -101,6 +102,7 @@ def _print_record(record: dict[str, Any]) -> None:
 
 
 def _remark(parameter: dict[str, Any]) -> str:
+    """Return the words behind a parameter's value: its limits, and its default if the value is another."""
     from optbench.catalogue.listing import value_text
 
     limit, default = parameter["limit"], parameter["default"]
@@ -109,6 +111,7 @@ def _remark(parameter: dict[str, Any]) -> str:
 
 
 def _optimizer(record: dict[str, Any]) -> dict[str, str]:
+    """Return the facts about an optimizer, text by label: memory, sums, reported iterate, equals, search."""
     from optbench.cli.console import counted
 
     state, sums = record["state"], record["sums"]
@@ -167,6 +170,7 @@ def _schedule(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _problem(record: dict[str, Any]) -> dict[str, str]:
+    """Return the facts about a problem, text by label; "" for those that do not apply."""
     blocks = ", ".join(map(_shape, record["blocks"]))
     dim = f"{record['dim']:,}" + f", in blocks of {blocks}" * (record["blocks"] != [[record["dim"]]])
     examples = f"{record['examples']:,} an epoch, by convention: there is no data"
@@ -185,6 +189,7 @@ def _problem(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _data_set(record: dict[str, Any]) -> dict[str, str]:
+    """Return the facts about a data set, text by label; "" for those that are unknown."""
     rows = record["rows"]
     sizes = f"{rows:,} for training, {record['test_rows']:,} for testing" if rows else ""
     split = f"test rows {record['split']}" * bool(record["split"])

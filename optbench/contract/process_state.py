@@ -62,6 +62,7 @@ class _ThreadLimits:
                     self._before.close()
 
     def _set(self) -> None:
+        """Limit BLAS to one thread, shorten Python's switch interval, and collect garbage less often."""
         from threadpoolctl import ThreadpoolController
 
         count, controller = self._controller
@@ -99,6 +100,7 @@ class _XlaFlags:
 
     @contextmanager
     def one_thread(self) -> Iterator[None]:
+        """Set XLA's flag for one thread inside ``with``, unless the user has set it; the last context restores it."""
         with self._lock:
             if not self._open:
                 self._before = os.environ.get(_XLA_FLAGS)

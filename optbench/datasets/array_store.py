@@ -184,6 +184,7 @@ def _one_column(owner, y):
 
 
 def _keep_table(owner, table, target, place) -> Kept:
+    """Write a DataFrame of features as a Parquet file, named by its content, and return its `Kept`."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import parquet

@@ -86,6 +86,7 @@ def _need_room(path, place, held):
 
 
 def _pair(path, found, end):
+    """Return x (n, features) and y (n,) of a file; end: "" or "_test"; raise OptbenchError for other arrays."""
     x, y = found[f"x{end}"], found[f"y{end}"]
     if (
         x.dtype.kind not in "biuf"

@@ -50,6 +50,7 @@ def as_texts(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(key, value):
+    """Return a parameter of the set ``file`` as text; raise OptbenchError for a value that is none."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, np.generic):  # a class as an array gives it
@@ -133,6 +134,7 @@ def _file(**given: Any) -> Raw:
 
 
 def _refuse_parameters(path, ending, given):
+    """Raise OptbenchError for a parameter that a file with this ending does not have."""
     if given["missing"]:
         arguments.word(f"data set {path}: missing", given["missing"], ("drop", "mean"))
     for key in ("sep", "encoding", "decimal"):

@@ -92,6 +92,7 @@ class Files:
         return array
 
     def _write(self, place, dtype):
+        """Write the arrays x and y piece by piece into the folder ``place``; y for float64 only."""
         # Into files, not into maps of them: on a full disk that is an error, where a map would kill the process.
         place.mkdir()
         with contextlib.ExitStack() as opened:

@@ -225,11 +225,13 @@ def column(given: Mapping[str, Any], name: str, values: pd.Series, target: bool 
 
 
 def _refuse_infinite(who, way, numbers):
+    """Raise OptbenchError for infinite numbers; who: begins the message, way: how to leave the column out."""
     if count := int(np.isinf(numbers).sum()):
         raise OptbenchError(f"{who} has {count:,} values that are not finite: mend them, or {way}")
 
 
 def _text_column(given, who, way, name, values, target) -> Column:
+    """Return a column of texts as numbers if all are numbers, else as levels; raise OptbenchError for too many."""
     category = isinstance(values.dtype, pd.CategoricalDtype)
     texts = np.array([str(each).strip() for each in values], object)
     texts[values.isna() | np.isin(texts, ["", "?"])] = None

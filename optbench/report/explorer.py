@@ -305,6 +305,7 @@ class ExplorerData:
         return found
 
     def _path(self, problem: str, walks: dict[str, Trajectory]) -> dict[str, Any]:
+        """Return the contours and the paths on a two-parameter problem as JSON data; walks: by optimizer."""
         x, y, height = self.evidence.surface(problem)
         facts = self.results.problem(problem)
         fewer_x, fewer_y = (np.unique(np.linspace(0, len(axis) - 1, GRID_SIDE).astype(int)) for axis in (x, y))

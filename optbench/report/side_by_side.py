@@ -104,6 +104,7 @@ def _sentence(side: Side, problem: str) -> str:
 
 
 def _side(directory: Path, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
+    """Load a results folder and compare it with the first one, if it is not the first; letter: its name on the page."""
     sweep = LoadedSweep(directory)
     if sweep.results.missing:
         warn(f"{directory}: {sweep.results.missing}")

@@ -129,6 +129,7 @@ class SweepTables:
         return [*headings, *names], [(*row[:note], *row[note + 1 :]) for row in rows], numbers
 
     def _setting(self, row: dict, metrics: list[str], undecided: bool) -> tuple[Cell, ...]:
+        """Return the cells of an optimizer's row; undecided: first place is shared without a decision."""
         place, schedule, several = int(row["place"]), row["schedule"], row["n"] > 1
         marks = () if place > 1 else (BEST, OPEN) if undecided else (BEST,)
         under = [labels.hyperparameter_text(row, self.hyperparameters), row["dtype"] if self.several_dtypes else ""]
@@ -228,6 +229,7 @@ def share_texts() -> list[str]:
 
 
 def _cost(row: dict, share: float) -> Cell:
+    """Return the cell with the samples to reach a target; share: the target, as a share of the first suboptimality."""
     reached, cost = row.get(f"reached_{share:g}"), row.get(f"samples_to_{share:g}")
     if reached is None or pd.isna(reached) or cost is None:
         return Cell("–")

@@ -53,6 +53,7 @@ def chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
 
 
 def _entry(cohort: Cohort, lane: Lane) -> dict:
+    """Return the setting of a lane as an entry of ``chosen`` in a spec."""
     name, inner = names.parse(cohort.optimizer.name)
     entry = {
         "problem": cohort.problem.name,

@@ -138,6 +138,7 @@ def _record(record: Any) -> dict[str, Any] | None:
 
 
 def _fields(record: Any) -> dict[str, Any]:
+    """Return the kind of a record and its fields as plain data, as a worker compares them."""
     values = {each.name: getattr(record, each.name) for each in fields(record) if each.name != "kept"}
     return {
         "kind": type(record).__name__,

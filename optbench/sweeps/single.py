@@ -169,6 +169,7 @@ def _lane(
     rate: float,
     setting: Mapping[str, Any],
 ) -> Lane:
+    """Return the lane of a setting; given: hyperparameters of all settings, which it may override."""
     schedule = catalogue.schedule(setting.get("schedule", "constant"))
     own = {key: value for key, value in setting.items() if key not in ("lr", "schedule")}
     return Lane(rate, schedule, record.with_values({**given, **own}))

@@ -230,6 +230,7 @@ class Spec(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self):
+        """Check what concerns several keys: no empty list, no entry twice, budgets, tuning seeds and the size."""
         lists = ("chosen",) if self.chosen else LISTS
         for key in ("problems", *lists, "seeds", "dtypes"):
             items = getattr(self, key)
@@ -255,6 +256,7 @@ class Spec(BaseModel):
         return self
 
     def _check_size(self) -> None:
+        """Raise OptbenchError for too many settings or runs."""
         sizes, others = len(self.batch_sizes), len(self.problems) * len(self.seeds) * len(self.dtypes)
         if self.chosen:
             _refuse_too_many(["chosen"] * len(self.chosen), ["constant"], 1, len(self.seeds) * len(self.dtypes))
@@ -266,6 +268,7 @@ class Spec(BaseModel):
             _refuse_too_many(self.optimizers, self.schedules, len(rates), sizes * others)
 
     def _check_chosen(self) -> None:
+        """Raise ValueError if ``chosen`` stands beside keys that it replaces, or names another problem."""
         for key in (*LISTS, "trials", "blocks"):
             if getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(f"chosen names whole settings: leave {key} out")
@@ -275,6 +278,7 @@ class Spec(BaseModel):
             raise ValueError(f"chosen has the problem {shown(strange)}, which is not among problems")
 
     def _check_trials(self):
+        """Raise ValueError if keys for trials and for grids are mixed, or one is missing."""
         if self.trials is None:
             if self.search_seed:
                 raise ValueError("search_seed is for trials: say how many, trials = 20, or leave it out")

@@ -123,6 +123,7 @@ def _repeated(cohort: Cohort, lane: Lane, seed: int, size: int) -> Cohort:
 
 
 def _path(row: dict[str, Any], table: pa.Table | None) -> pa.Table:
+    """Return the path of a run as a table; empty if the repeated run has other losses than the recorded one."""
     if table is None or not len(table):
         return SCHEMA.empty_table()
     if row["status"] == "diverged":

@@ -211,6 +211,7 @@ def _option(name: str, part: pd.DataFrame) -> str:
 
 
 def _sentence(answer: Answer, problem: str) -> str:
+    """Return the sentence on a problem: the first place, and how many times worse the other optimizers are."""
     rows = answer.ranking[answer.ranking["problem"] == problem]
     if (rows["failures"] == 1).all() and len(rows) > 1:
         return f"{problem}: every run failed, so there is nothing to compare"

@@ -96,6 +96,7 @@ def budget_text(runs: pd.DataFrame) -> str:
 
 
 def _of_one(answer: Answer, problem: str, first: str) -> str:
+    """Return how certain first place is if it is not shared: the rivals it beats, adjusted p, blocks; or ""."""
     rows = answer.ranking[answer.ranking["problem"] == problem]
     rivals = [name for name in rows["optimizer"] if name != first]
     beaten = [

@@ -202,6 +202,7 @@ def _rate_of_unusual_steps(a: Measurement, b: Measurement) -> list[Finding]:
 
 
 def _squares(a: Measurement, b: Measurement) -> list[Finding]:
+    """Compare the averages of squared gradients: beta2, and whether the largest one is kept (AMSGrad)."""
     if a.beta2 is None or b.beta2 is None:
         return []
     if a.keeps_largest_square and b.keeps_largest_square:
@@ -220,6 +221,7 @@ def _squares(a: Measurement, b: Measurement) -> list[Finding]:
 
 
 def _eps(a: Measurement, b: Measurement) -> list[Finding]:
+    """Compare the value of eps and its place in the formula."""
     if round(a.degree) != 0 or not (a.linear and b.linear):
         return []
     if _same(a.eps, b.eps) and a.eps_place == b.eps_place:
@@ -255,6 +257,7 @@ _DECAYS = {"coupled": "added to the gradient", "decoupled": "beside the step", "
 
 
 def _decay(a: Measurement, b: Measurement) -> list[Finding]:
+    """Compare the weight decay: coupled or decoupled, multiplied by the rate or not, and its value."""
     one, other = a.decay, b.decay
     if found := _only_one(
         "trust ratio", a, b, lambda each: each.decay.kind == "scale",

@@ -274,6 +274,7 @@ def _dependence(optimizer: Implementation) -> str:
 
 
 def _update_form(measured: Measurement) -> UpdateForm | None:
+    """Return the form of the update from the measured factors of gradients; None if it is not of the usual kind."""
     h = measured.weights
     last, largest = h[-1], float(np.abs(h).max())
     if not measured.linear or not largest or not np.isfinite(h).all():

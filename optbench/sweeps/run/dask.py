@@ -140,6 +140,7 @@ class DaskExecutor:
                 self._send(*self._waiting.popleft(), is_suspect=False)
 
     def _send(self, job: Job, future: "Future[Result]", is_suspect: bool) -> None:
+        """Submit a job to dask; is_suspect: it may have killed a worker, and runs alone."""
         from optbench.sweeps.run.dask_worker import run_cohorts
 
         cohorts = json.dumps([cohort_to_json(each) for each in job.cohorts])  # as text: dask looks into containers
@@ -280,6 +281,7 @@ class LocalWorkers:
             process.wait()
 
     def _start(self, number: int) -> subprocess.Popen:
+        """Start a worker process; number: its index, which names its log."""
         command = [
             sys.executable, "-m", "dask", "worker", self._address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
             "--memory-limit", "0", "--host", "127.0.0.1", "--local-directory", str(self._folder),
@@ -300,6 +302,7 @@ class LocalWorkers:
         return self._folder / f"worker-{number}.log"
 
     def _replace_dead_ones(self) -> None:
+        """Restart worker processes that have died, until stopped; give up if none has ever worked."""
         failures = 0
         while not self._stopping.wait(_POLL_SECONDS):
             for number, process in enumerate(self._processes):

@@ -98,6 +98,7 @@ def run_cohorts(key: str, cohorts: str, note: str, threads: int) -> Result:
 def _run(
     context: _Context, data: Mapping[str, Any], note: str, threads: int, should_stop: Callable[[], bool]
 ) -> bytes | CohortFailed:
+    """Run a cohort and return the content of its file, or the reason why it could not run."""
     try:
         (file,) = Job((context.cohort(data),), note).run(threads, lambda run_steps: None, should_stop)
     except Cancelled:

@@ -130,6 +130,7 @@ class ThreadExecutor:
         return future
 
     def _work(self, tasks: queue.SimpleQueue, stopping: threading.Event) -> None:
+        """Run jobs from the queue in a thread, until None comes or the executor is stopped."""
         while (task := tasks.get()) is not None and not stopping.is_set():
             job, on_progress, future = task
             result: Result | KeyboardInterrupt

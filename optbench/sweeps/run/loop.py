@@ -412,6 +412,7 @@ class _Compiler:
             self._thread.join(_COMPILE_STOP_SECONDS)
 
     def _work(self) -> None:
+        """Compile the kernels of each group of cohorts in a thread, and report each result."""
         try:
             for group in self.groups:
                 if self._stopping.is_set():

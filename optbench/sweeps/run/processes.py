@@ -299,6 +299,7 @@ class ProcessExecutor:
             self._discard()
 
     def _result(self, job: Job, on_progress: Callable[[int], None], stopping: threading.Event, lock: Path) -> Result:
+        """Run a job in a worker process; after a crash in a schedule, run it again without that schedule."""
         (planned,) = job.cohorts
         crashes = self._crashes.setdefault(job.pair, [])
         if len(crashes) >= _MOST_CRASHES:

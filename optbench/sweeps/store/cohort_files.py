@@ -191,6 +191,7 @@ def _table(stream: memoryview) -> pa.Table:
 
 
 def _stream(table: pa.Table) -> pa.Buffer:
+    """Return a table as the bytes of an Arrow stream, compressed if it is long."""
     # A cohort of a few lanes takes a few milliseconds: to pack its tables would be a good part of that. And zstd would
     # take three times as long as lz4, for files a tenth smaller. Arrow's own threads would wait for the workers' cores.
     rows, sink = table.num_rows, pa.BufferOutputStream()

@@ -100,6 +100,7 @@ class Folder:
         return self._read(path) if there else None
 
     def _read(self, path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
+        """Read a table, or the wanted columns that it has; raise OptbenchError if it is damaged."""
         self._check(path)
         shown = self.path / path.name  # that of an unfinished sweep stands elsewhere
         try:
