@@ -1,14 +1,14 @@
 """Matrix products for kernels in lanes form, whose right side has a column for each run.
 
-Plain functions that the engine compiles together with the kernel that calls them. For a single run BLAS's product of
-matrices takes three times as long as loops.
+They are plain functions that the engine compiles together with the kernel that calls them. For a single run, loops take
+a third of the time of BLAS's matrix product.
 """
 
 import numpy as np
 
 
 def product(a, b, out):
-    """out = a b, (rows, runs)."""
+    """Write the product a b, (rows, runs), into out."""
     if b.shape[1] > 1:
         np.dot(a, b, out)
     else:
@@ -16,7 +16,7 @@ def product(a, b, out):
 
 
 def product_of_transposed(a, b, out):
-    """out = a' b, (columns of a, runs)."""
+    """Write the product of the transposed a with b, (columns of a, runs), into out."""
     if b.shape[1] > 1:
         np.dot(a.T, b, out)
     else:
@@ -24,7 +24,7 @@ def product_of_transposed(a, b, out):
 
 
 def rows_times(a, column, result):
-    """result = a column, (rows,)."""
+    """Write the product of a with one column, (rows,), into result."""
     whole = a.shape[0] - a.shape[0] % 4
     for i in range(0, whole, 4):  # four rows at a time share what they read, and do not wait for each other's sums
         p, q, s, t = a[i], a[i + 1], a[i + 2], a[i + 3]
@@ -43,7 +43,7 @@ def rows_times(a, column, result):
 
 
 def columns_times(a, column, result):
-    """result = a' column, (columns of a,)."""
+    """Write the product of the transposed a with one column, (columns of a,), into result."""
     for j in range(result.shape[0]):
         result[j] = 0.0
     whole = a.shape[0] - a.shape[0] % 4

@@ -27,7 +27,7 @@ TOGETHER = 128
 
 
 def forward(w, x, layout, work):
-    """Fill ``work`` with the layers' activations. Returns where the last layer's start."""
+    """Write the activations of all layers into ``work``; return the index in it where those of the last layer begin."""
     rows, layers = x.shape[0], layout.shape[0] // 2
     offset, place, before = 0, 0, x.T
     for layer in range(layers):
@@ -51,8 +51,10 @@ def forward(w, x, layout, work):
 
 
 def backward(w, g, x, place, layout, work):
-    """The gradient, after ``forward``, from the last layer's error: the loss's slope by what the activation was
-    applied to, which stands in place of the activations, at ``place``.
+    """Write the gradient into ``g``, after ``forward``.
+
+    The last layer's error, the gradient of the loss by the inputs of its activation, must be in ``work`` at ``place``
+    in place of the activations.
     """
     rows, count, layers = x.shape[0], layout[-1], layout.shape[0] // 2
     error = work[place : place + count * rows].reshape(count, rows)
@@ -120,7 +122,7 @@ def sum_rows(a, total):
 
 
 def activate(a, kind):
-    """Apply an activation to the numbers ``a`` in place; kind: 0 ReLU, 1 tanh, 2 logistic, others none."""
+    """Apply an activation to the numbers ``a`` in place; kind: 0 ReLU, 1 tanh, 2 sigmoid, others none."""
     if kind == 0:
         for k in range(a.shape[0]):
             a[k] = 0.0 if a[k] < 0.0 else a[k]  # NaN stays

@@ -1,6 +1,6 @@
-"""Linear models: the two ends of their kernels, which all of them share, their record and its minimum.
+"""Linear models: the first and the last part of their kernels, which are common to all, and their record.
 
-A kernel calls ``scores``, ``penalize`` and ``finish`` by name, as it would a function of its own file.
+A kernel calls ``scores``, ``penalize`` and ``finish`` by name, like a function of its own file.
 """
 
 import math
@@ -15,21 +15,21 @@ from optbench.kit.lane_products import product
 
 
 def scores(x, w, f, score):
-    """score = x w, (rows, runs): one matrix product for all runs. The sums ``f`` start at 0."""
+    """Write the scores x w, (rows, runs), in one matrix product for all runs, and set the sums ``f`` to 0."""
     product(x, w, score)
     for r in range(w.shape[1]):
         f[r] = 0.0
 
 
 def penalize(w, f, strength):
-    """f += strength/2 |w|^2, run by run."""
+    """Add strength/2 |w|^2 to the ``f`` of each run."""
     for i in range(w.shape[0]):
         for r in range(w.shape[1]):
             f[r] += 0.5 * strength * w[i, r] * w[i, r]
 
 
 def finish(w, g, f, rows, strength):
-    """Sums over the rows -> means, plus strength/2 |w|^2."""
+    """Divide the sums in ``f`` and ``g`` by the number of rows, and add strength/2 |w|^2 and its gradient."""
     share = w.dtype.type(1.0 / rows)
     for r in range(w.shape[1]):
         f[r] *= share
@@ -42,12 +42,12 @@ def finish(w, g, f, rows, strength):
 def linear_model(
     data: datasets.Dataset, kernel: Callable, constants: tuple, loss: Callable | None, outputs: tuple = (), **fields
 ) -> Problem:
-    """f(w) = mean loss(x w) + l2/2 |w|^2 with an intercept as w's last row; ``constants`` begin with l2.
+    """Return the problem f(w) = mean loss(x w) + l2/2 |w|^2, with an intercept as w's last row.
 
-    ``kernel``: value_and_gradient in lanes form, content with room for (rows, runs) numbers. ``loss(scores)`` ->
-    (values (n,), slopes as the scores), in NumPy and apart from the kernel: with it SciPy finds the minimum; scores are
-    (n,) or (n, *outputs). Without it the minimum is bounded by 0. ``fields``: those of Problem that differ
-    from what stands here. Starts at normal weights of standard deviation 0.1.
+    ``kernel``: value_and_gradient in lanes form, with scratch for (rows, runs) numbers. ``constants`` begin with l2.
+    ``loss(scores)`` -> (values (n,), gradients in the scores' shape), in NumPy and independent of the kernel: with it
+    SciPy finds the minimum; scores are (n,) or (n, *outputs). None: the minimum is bounded by 0. ``fields``: fields of
+    Problem in place of the usual ones. Runs start at normal weights of standard deviation 0.1.
     """
     x, x_test = datasets.with_intercept(data)
     shape = (x.shape[1], *outputs)
@@ -82,6 +82,7 @@ def linear_model(
 
 
 def _solve(objective, dim):
+    """Return the minimizer of an objective (w -> value, gradient), (dim,), by L-BFGS-B from 0."""
     from scipy.optimize import minimize  # half a second that only some problems need
 
     options = {"maxiter": 5000, "ftol": 1e-16, "gtol": 1e-9}

@@ -1,7 +1,7 @@
 """Losses of a stack of dense layers of any activations: the kernels of networks that were built elsewhere.
 
-``layout`` and ``work`` are those of layers.py. Where the targets of an example are several numbers, they stand in ``x``
-behind its features, and ``work`` has room for the features alone in front.
+``layout`` and ``work`` are those of layers.py. Where the target of an example has several numbers, they follow the
+features in ``x``, and ``work`` begins with room for a copy of the features.
 """
 
 from math import prod
@@ -21,7 +21,7 @@ LINEAR = ACTIVATIONS.index("linear")
 
 
 def cross_entropy(w, g, x, y, layout, work):
-    """The mean over rows of softmax cross-entropy of the last layer."""
+    """Return the mean softmax cross-entropy of the last layer over the rows, and write the gradient into ``g``."""
     rows, classes = x.shape[0], layout[-1]
     place = forward(w, x, layout, work)
     end = place + classes * rows
@@ -40,7 +40,7 @@ def cross_entropy(w, g, x, y, layout, work):
 
 
 def squared_error(w, g, x, y, layout, work):
-    """The mean over rows and outputs of the squared difference."""
+    """Return the mean squared error over rows and outputs, and write the gradient into ``g``."""
     rows, outputs, inputs = x.shape[0], layout[-1], layout[layout.shape[0] // 2]
     room, first = work, x
     if outputs > 1:
@@ -62,7 +62,7 @@ def squared_error(w, g, x, y, layout, work):
 
 
 def squared_error_report(w, out, x, y, layout, work):
-    """The same mean."""
+    """Write the mean squared error over rows and outputs into ``out``."""
     rows, outputs, inputs = x.shape[0], layout[-1], layout[layout.shape[0] // 2]
     room, first = work, x
     if outputs > 1:
@@ -74,7 +74,7 @@ def squared_error_report(w, out, x, y, layout, work):
 
 
 def copy_features(x, out):
-    """The rows of ``x`` without the targets behind them."""
+    """Copy the features in the rows of ``x``, without the targets that follow them, into ``out``."""
     for i in range(out.shape[0]):
         source, target = x[i], out[i]
         for j in range(out.shape[1]):
@@ -82,7 +82,7 @@ def copy_features(x, out):
 
 
 def squares(made, x, y, inputs):
-    """The mean squared difference of outputs, (outputs, rows), and targets; ``made`` becomes its slope by them."""
+    """Return the mean squared error of the outputs ``made``, (outputs, rows); its gradient by them replaces them."""
     outputs, rows = made.shape
     share = made.dtype.type(1.0 / (rows * outputs))
     loss = 0.0

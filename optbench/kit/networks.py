@@ -17,20 +17,22 @@ _DEVIATIONS = {
 
 
 def check_choice(problem: str, what: str, value: str, valid) -> None:
+    """Raise OptbenchError where a problem's parameter, called `what`, is not one of the valid values."""
     if value not in valid:
         raise OptbenchError(f"problem {problem}: {what}={value!r} must be one of {', '.join(valid)}")
 
 
 def check_widths(problem: str, what: str, value: tuple) -> None:
+    """Raise OptbenchError where a problem's parameter, called `what`, is not a tuple of positive whole numbers."""
     if not all(isinstance(width, int) and width > 0 for width in value):
         raise OptbenchError(f"problem {problem}: {what}={value!r} must be a tuple of positive widths")
 
 
 def layered(problem: str, shapes: list[tuple[int, int]], initialization: str) -> dict:
-    """dim, blocks and start of layers of weights (in, out) with a bias (out,) each, in that order.
+    """Return `dim`, `blocks` and `start` for layers of weights (in, out) and biases (out,), in that order.
 
-    ``initialization``: normal weights, he (variance 2/in), xavier (2/(in + out)), zero, or large (standard deviation
-    1); biases start at 0.
+    ``shapes``: (in, out) of each layer; ``initialization``: normal weights, he (variance 2/in), xavier
+    (2/(in + out)) or large (1), or zero; biases start at 0. Raises OptbenchError for another one.
     """
     check_choice(problem, "initialization", initialization, _DEVIATIONS)
     deviation = _DEVIATIONS[initialization]
@@ -44,7 +46,10 @@ def layered(problem: str, shapes: list[tuple[int, int]], initialization: str) ->
 
 
 def dense(problem: str, sizes: tuple[int, ...], hidden: str, output: str, initialization: str) -> dict:
-    """``layered``, with the layout and the work of a stack of layers.py; ``sizes`` from the input to the output."""
+    """Return the fields of ``layered``, and `layout` and `work` as in layers.py, for dense layers.
+
+    ``sizes``: from the input to the output; ``hidden``, ``output``: the activations.
+    """
     check_choice(problem, "activation", hidden, HIDDEN)
     shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
     kinds = [ACTIVATIONS.index(hidden)] * (len(sizes) - 2) + [ACTIVATIONS.index(output)]

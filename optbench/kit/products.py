@@ -1,7 +1,7 @@
-"""Products of matrices for the kernels of networks, in the pieces that BLAS takes quickest.
+"""Matrix products for the kernels of networks, in pieces of the size for which BLAS is fastest.
 
-In kernels ``np.matmul(a, b, out)`` is a call of BLAS, of matrices one of whose axes is contiguous: unlike np.dot it
-takes some of an array's columns as they are.
+In kernels ``np.matmul(a, b, out)`` calls BLAS on matrices with one contiguous axis: unlike np.dot it takes a slice of
+an array's columns without a copy.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ SMALL = 1_024
 
 
 def product(a, b, out):
-    """out = a b, in pieces of columns of ``out``, or of rows where columns do not serve."""
+    """Write the product a b into ``out``, in pieces of columns, or of rows where columns cannot be divided."""
     rows, columns, inner = a.shape[0], b.shape[1], a.shape[1]
     height, width = rows, columns
     if rows * columns * inner > UNPACKED:
@@ -36,7 +36,7 @@ def product(a, b, out):
 
 
 def product_turned(a, b, out, room):
-    """out = a b'. ``room``: scratch, as many numbers as b has."""
+    """Write the product of a with the transposed b into ``out``. ``room``: scratch, as large as b."""
     if a.shape[0] * b.shape[0] <= SMALL:
         product(a, b.T, out)
         return
@@ -46,7 +46,7 @@ def product_turned(a, b, out, room):
 
 
 def turn(a, out):
-    """out = a', of eight rows at a time: more, at distances of a power of 2, push each other out of the cache."""
+    """Write the transposed a into ``out``, eight rows at a time: more rows, a power of 2 apart, share cache lines."""
     rows, columns = a.shape
     whole = rows - rows % EIGHT
     for first in range(0, whole, EIGHT):

@@ -1,4 +1,4 @@
-"""A module of PyTorch and a loss as plain functions of weights, by autograd: for what no kernel can say."""
+"""A PyTorch module and a loss as plain functions of the weights, by autograd: for modules that no kernel covers."""
 
 import copy
 import threading
@@ -13,14 +13,14 @@ from optbench.kit.torch_layers import plain_weights
 
 LOSSES = ("cross_entropy", "mse")
 _TRIED = 8
-"""Rows of the first call, which shows whether module and loss can be used."""
+"""Rows of the first call, which checks module and loss."""
 
 
 class Autograd:
-    """Value and gradient of ``loss(module(x), y)`` at weights of either precision.
+    """Value and gradient of ``loss(module(x), y)`` at weights in float64 or float32.
 
-    Each row of x holds the features of an example, of the shape ``shape``, and behind them its targets of the shape
-    ``targets`` where those are several; ``whole`` says which of both are whole numbers.
+    Each row of x holds the features of an example, of the shape ``shape``, followed by its targets of the shape
+    ``targets`` where there are several; ``whole``: True for features, and for targets, that are whole numbers.
     """
 
     def __init__(
@@ -59,7 +59,10 @@ class Autograd:
                 out[1] = float((made.argmax(1) == target).double().mean())
 
     def _network(self, dtype: str) -> tuple[Any, Any, Any]:
-        """A copy of the module of that precision whose parameters and gradients are parts of two vectors."""
+        """Return a copy of the module in that dtype, its parameters as one vector, and their gradients as another.
+
+        The parameters of the copy are views of the first vector, their gradients of the second.
+        """
         if dtype not in self._networks:
             torch = self.torch
             network = copy.deepcopy(self.module).to(getattr(torch, dtype))
@@ -75,7 +78,7 @@ class Autograd:
         return self._networks[dtype]
 
     def _call(self, network: Any, x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
-        """The module's output, and the targets as the loss wants them."""
+        """Return the module's output, and the targets in the shape and type that the loss takes."""
         torch = self.torch
         features = prod(self.shape)
         given = torch.from_numpy(x)
@@ -100,7 +103,7 @@ class Autograd:
         return functional.mse_loss(made, target) if self.loss == "mse" else self.loss(made, target)
 
     def check(self, x: np.ndarray, y: np.ndarray) -> tuple[int, ...]:
-        """Call both once, in float64. Returns the shape of an example's output.
+        """Call module and loss once, in float64; return the shape of an example's output.
 
         Raises OptbenchError where module or loss fail, draw random numbers, or keep state from call to call.
         """
@@ -136,7 +139,10 @@ class Autograd:
         return tuple(made.shape[1:])
 
     def _first_call(self, network: Any, x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
-        """Output and targets; X as real numbers, or where the module takes none, as the whole ones that it holds."""
+        """Return output and targets; X is passed as reals, or as whole numbers where the module takes no reals.
+
+        Raises OptbenchError where the module fails on both.
+        """
         kinds = ((False, self.whole[1]), self.whole) if self.whole[0] else (self.whole,)
         reasons = []
         for whole in kinds:

@@ -1,4 +1,4 @@
-"""X and y as a user of PyTorch has them, as arrays: checked, split, and nothing scaled."""
+"""Arrays from a PyTorch user's X and y: checked and split, but not scaled."""
 
 from dataclasses import dataclass
 from math import prod
@@ -11,7 +11,7 @@ from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.datasets.record import FEWEST_EXAMPLES, SPLIT, split
 
 _EXACT = 2**24
-"""Whole numbers below it are exact in float32."""
+"""Whole numbers up to it are exact in float32."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Examples:
         return self.y.shape[1:]
 
     def pairs(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        """(x, y) of the training and the test examples; targets of several numbers stand behind the features."""
+        """Return (x, y) of the training and of the test examples; targets of several numbers follow the features."""
         return _pair(self.x, self.y), _pair(self.x_test, self.y_test)
 
     @property
@@ -58,7 +58,7 @@ class Examples:
 
 
 def examples(X: Any, y: Any, test: Any = None) -> Examples:
-    """The examples of :func:`torch_problem`. Raises OptbenchError for what are none."""
+    """Return the examples of :func:`torch_problem`. Raises OptbenchError for arguments that are no valid examples."""
     x, targets = _numbers("X", X), _numbers("y", y)
     _fit("X", x, targets)
     if test is not None:
@@ -86,7 +86,7 @@ def examples(X: Any, y: Any, test: Any = None) -> Examples:
 
 
 def _plain(y: np.ndarray) -> np.ndarray:
-    """(n, 1) as (n,)."""
+    """Return targets (n, 1) as (n,), others unchanged."""
     return y[:, 0] if y.shape[1:] == (1,) else y
 
 
@@ -97,6 +97,7 @@ def _pair(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:
+    """Return an array, tensor or table as a NumPy array. Raises OptbenchError unless it holds finite numbers."""
     if type(value).__module__.startswith("torch.utils.data"):
         kind = type(value).__name__
         raise OptbenchError(f"torch_problem: {name} must be an array or a tensor, not a {kind}: give the tensors in it")
@@ -126,5 +127,6 @@ def _numbers(name: str, value: Any) -> np.ndarray:
 
 
 def _fit(name: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Raise OptbenchError where x and y have different numbers of rows; name: that of x."""
     if len(x) != len(y):
         raise OptbenchError(f"torch_problem: {name} has {len(x):,} rows, and y {len(y):,}: give as many")

@@ -1,6 +1,6 @@
-"""Modules of PyTorch as stacks of dense layers, where they are such; weights from modules, and back into them.
+"""PyTorch modules as stacks of dense layers, where they are such; weights read from modules and written to them.
 
-PyTorch is imported by whoever hands a module over.
+PyTorch is not imported here before weights are written: a caller with a module has it.
 """
 
 from typing import Any
@@ -11,14 +11,14 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.kit.layers import ACTIVATIONS, BARE
 
 Layer = tuple[int, int, bool, str]
-"""Inputs, outputs, whether there is a bias, and the activation, as module_kernels.stack takes them."""
+"""Inputs, outputs, True with a bias, and the activation, as module_kernels.stack takes them."""
 _ACTIVATIONS = {"ReLU": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
 _PASSING = ("Identity", "Flatten")
-"""Kinds of modules that leave a row of numbers as it is."""
+"""Names of module classes that pass rows of numbers on unchanged."""
 
 
 def dense_layers(module: Any, loss: str) -> tuple[list[Layer], str]:
-    """The layers of a module that our kernels can run; or none, and in words why they cannot.
+    """Return the layers of a module and ""; or [] and the reason why compiled kernels cannot run it.
 
     ``loss``: "cross_entropy" or "mse". Raises OptbenchError where the last layer contradicts it.
     """
@@ -59,12 +59,12 @@ def dense_layers(module: Any, loss: str) -> tuple[list[Layer], str]:
 
 
 def linears(module: Any) -> list[Any]:
-    """The Linear layers of a module, in the order in which they are applied."""
+    """Return the Linear layers of a module, in the order in which they are applied."""
     return [part for part in _parts(module) if _kind(part) == "Linear"]
 
 
 def dense_weights(module: Any) -> np.ndarray:
-    """The weights of all layers as a problem has them, (dim,) float64: (in, out), then the bias."""
+    """Return the weights of all layers in a problem's order, (dim,) float64: (in, out), then the bias."""
     blocks = []
     for layer in linears(module):
         blocks.append(layer.weight.detach().double().numpy().T)
@@ -73,16 +73,17 @@ def dense_weights(module: Any) -> np.ndarray:
 
 
 def plain_weights(module: Any) -> np.ndarray:
-    """The parameters that learn, in their order and layout, (dim,) float64."""
+    """Return the trainable parameters in the module's order and layout, (dim,) float64."""
     return flat([weights.detach().double().numpy() for weights in module.parameters() if weights.requires_grad])
 
 
 def flat(blocks: list[np.ndarray]) -> np.ndarray:
+    """Return all blocks as one vector, (dim,) float64."""
     return np.concatenate([np.asarray(block, np.float64).reshape(-1) for block in blocks])
 
 
 def _parts(module: Any) -> Any:
-    """The modules inside nested Sequentials, in order; a module of another kind is its own only part."""
+    """Yield the modules inside nested Sequentials, in order; of another module, only itself."""
     if _is_torch(module) and type(module).__name__ == "Sequential" and not _hooked(module):
         for part in module:
             yield from _parts(part)
@@ -103,7 +104,7 @@ def _hooked(part: Any) -> bool:
 
 
 def _foreign(part: Any) -> str:
-    """Why a module may do something else than its kind says, "" where it does not."""
+    """Return the reason why a module may not compute what its class name says; "" where there is none."""
     if not _is_torch(part):
         return f"no kernel has {_kind(part)}"
     return f"{_kind(part)} has a hook" if _hooked(part) else ""
@@ -119,7 +120,7 @@ def _passes(part: Any) -> bool:
 
 
 def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) -> None:
-    """Put a stack's blocks into the Linear layers of a module. Raises OptbenchError where they do not fit."""
+    """Write a stack's blocks into the Linear layers of a module. Raises OptbenchError where they do not fit."""
     layers, _ = dense_layers(module, "mse")
     theirs = [activation for *_, activation in layers]
     ours = [ACTIVATIONS[kind % BARE] for kind in layout[: len(layout) // 2]]
@@ -135,11 +136,12 @@ def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) 
 
 
 def write_plain(module: Any, blocks: list[np.ndarray]) -> None:
-    """Put blocks into the parameters that learn. Raises OptbenchError where they do not fit."""
+    """Write blocks into the trainable parameters. Raises OptbenchError where they do not fit."""
     _write([(weights, False) for weights in module.parameters() if weights.requires_grad], blocks)
 
 
 def _write(targets: list[tuple[Any, bool]], blocks: list[np.ndarray]) -> None:
+    """Write each block into its parameter, transposed where the flag says so. Raises OptbenchError for other shapes."""
     import torch
 
     shapes = [tuple(weights.shape)[::-1] if turned else tuple(weights.shape) or (1,) for weights, turned in targets]

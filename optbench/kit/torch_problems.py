@@ -1,4 +1,4 @@
-"""A network of PyTorch as a problem: on compiled kernels where they can say it, else by autograd; and the way back."""
+"""PyTorch networks as problems, on compiled kernels where possible, else by autograd; and weights back into them."""
 
 import hashlib
 import importlib.util
@@ -148,7 +148,10 @@ def _torch() -> Any:
 
 
 def _module(torch: Any, given: Any) -> tuple[Any, Callable | None]:
-    """The module, and the function that made it, if that was given."""
+    """Return the module, and the function that makes it where one was given, else None.
+
+    Raises OptbenchError for a module that cannot be run, such as one on another device or without weights.
+    """
     made, make = given, None
     if callable(given) and not isinstance(given, torch.nn.Module):
         make = given
@@ -180,6 +183,7 @@ def _module(torch: Any, given: Any) -> tuple[Any, Callable | None]:
 
 
 def _checked_loss(loss: Any, data: Examples) -> str | Callable:
+    """Return the loss, "auto" resolved by the targets. Raises OptbenchError where it does not match them."""
     if callable(loss):
         return loss
     if not isinstance(loss, str):
@@ -201,7 +205,7 @@ def _checked_loss(loss: Any, data: Examples) -> str | Callable:
 
 
 def _first(module: Any) -> str:
-    """The kind of the module that an example meets first."""
+    """Return the class name of the module that is applied first."""
     while type(module).__name__ == "Sequential" and len(module):
         module = module[0]
     return type(module).__name__
@@ -216,7 +220,7 @@ def _compiled(layers: list, loss: str, data: Examples) -> dict:
 
 
 def _outputs(loss: str | Callable, outputs: tuple[int, ...], data: Examples) -> None:
-    """Raise OptbenchError where the outputs do not go with the targets."""
+    """Raise OptbenchError where the outputs do not match the targets."""
     if loss == "cross_entropy":
         if outputs in ((), (1,)):
             raise OptbenchError(
@@ -257,18 +261,18 @@ def _eager(module: Any, loss: str | Callable, data: Examples) -> dict:
 
 
 def _held(module: Any) -> list[np.ndarray]:
-    """All that a module holds: weights, frozen ones as well, and buffers."""
+    """Return all arrays of a module: weights, frozen ones included, and buffers."""
     return [each.detach().cpu().numpy() for each in module.state_dict().values()]
 
 
 def _told(loss: str | Callable) -> str:
-    """A loss in words that change with what it does: of a function its code, of another object what it shows."""
+    """Return a text that identifies a loss: the code of a function, the representation of another object."""
     code = getattr(loss, "__code__", None)
     return f"{code.co_code.hex()} {code.co_consts} {code.co_names}" if code is not None else str(loss)
 
 
 def _digest(arrays: Iterable[np.ndarray], words: Iterable[str]) -> str:
-    """sha256 of all that the numbers depend on."""
+    """Return the sha256 of all that the results depend on."""
     found = hashlib.sha256()
     for each in arrays:
         found.update(f"{each.shape}".encode())

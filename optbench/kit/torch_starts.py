@@ -13,7 +13,7 @@ from optbench.contract.errors import OptbenchError
 
 @contextmanager
 def drawn_from(seed: int) -> Iterator[None]:
-    """PyTorch's random numbers follow from a seed, and are put back afterwards; they are of the whole process."""
+    """Seed PyTorch's random numbers for the block and restore their state afterwards; the state is the process's."""
     import torch
 
     with RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
@@ -22,9 +22,10 @@ def drawn_from(seed: int) -> Iterator[None]:
 
 
 def starts(module: Any, make: Callable[[], Any] | None, weights_of: Callable[[Any], np.ndarray]) -> Callable:
-    """``start(rng)`` of a problem: seed 0 gives the module's own weights; any other, new ones of the same kind.
+    """Return ``start(rng)`` of a problem: the module's own weights for seed 0, newly drawn ones for other seeds.
 
-    ``make``: what builds such a module, if there is that; else its layers draw their weights anew.
+    ``make``: the function that makes the module; None: its layers draw new weights (``reset_parameters``).
+    ``weights_of``: reads the weights of a module, (dim,).
     """
     own = weights_of(module)
     original = None if make is not None else copy.deepcopy(module)
@@ -44,7 +45,7 @@ def starts(module: Any, make: Callable[[], Any] | None, weights_of: Callable[[An
 
 
 def _seed_of(rng: np.random.Generator) -> int:
-    """The seed of the run that a generator belongs to: the engine's key begins with it."""
+    """Return the seed of the run that a generator belongs to: the first entry of the generator's seed sequence."""
     key = getattr(rng.bit_generator.seed_seq, "entropy", 0)
     first = key[0] if isinstance(key, tuple | list) else key
     return int(first or 0) % 2**63
