@@ -22,10 +22,10 @@ _SECONDS = 0.5
 
 
 def findings(record: Any) -> list[str]:
-    """Return what is wrong with a problem, an optimizer or a schedule, in words; nothing for other records.
+    """Return the faults of a problem, an optimizer or a schedule, in words; [] for other records.
 
-    Found are records that run without an error and give results that mean nothing: a start or a rule that differs from
-    call to call, a gradient that is not written, an index beyond an array. Call it from the main thread.
+    These are faults that raise no error but make results meaningless: a start or a rule that differs from call to call,
+    a gradient that is not written, an index beyond an array. Call it from the main thread.
     """
     found = []
     try:

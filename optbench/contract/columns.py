@@ -13,11 +13,11 @@ class Column(NamedTuple):
     name: str
     kind: Literal["text", "integer", "number"] = "number"
     optional: bool = False
-    """It may lack in folders of older versions, and may have empty rows."""
+    """True if it may be missing in folders of older versions, and may have empty rows."""
     least: int = 0
     """The least value of an integer."""
     per_step: bool = False
-    """Of ``curves``: ``measures`` of the engine's outcome has it, empty at step 0."""
+    """True for a column of ``curves`` that comes from ``measures`` of the engine's outcome, empty at step 0."""
 
 
 TABLES: dict[str, tuple[Column, ...]] = {
@@ -127,7 +127,7 @@ def is_metric(column: str) -> bool:
 
 
 def column_of(table: str, name: str) -> Column | None:
-    """Return what is fixed of a column.
+    """Return the description of a fixed column.
 
     Args:
         table: the name of the table.

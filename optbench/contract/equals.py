@@ -33,7 +33,7 @@ class Branch:
     condition: ast.expr | None
     """None: always."""
     call: ast.expr
-    """Of the library, or the name ``inner``."""
+    """The call of the library, or the name ``inner``."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Equal:
     """A parsed text."""
 
     branches: tuple[Branch, ...]
-    """The first one counts whose condition holds."""
+    """The branches in order; the first whose condition holds is used."""
     why: str
-    """The reason why there is no equal where no condition holds."""
+    """The reason why there is no equal if no condition holds."""
 
 
 def read(owner: str, library: str, text: str) -> Equal:
-    """Parse a text; the result has no branches where the text is a remark alone.
+    """Parse a text; the result has no branches if the text is only a remark.
 
     Args:
         owner: whose text it is, for the message.

@@ -212,7 +212,7 @@ class Wrapper:
     search_source: str = ""
     """The source of these ranges."""
     equals: Mapping[str, str] = field(default_factory=dict)
-    """As of an optimizer, where ``inner`` is the call of the wrapped one."""
+    """The same calls of other libraries as for an optimizer; ``inner`` stands for the call of the wrapped one."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 

@@ -22,7 +22,7 @@ class SourceFile:
     file: Path
     """Its path."""
     sha256: str
-    """Of the file's content."""
+    """The checksum of the file's content."""
 
 
 def digest(origins: Iterable[SourceFile]) -> str:

@@ -84,7 +84,7 @@ class Raw:
 
     ``classes``: their number, y being 0, 1, ...; 0 for real targets; None if it follows from the values of y.
     ``scaled``: the features share one scale already (pixels), and stay as they are. ``target``: a description of y;
-    ``suspicion``: a warning where y looks like an index rather than a target; ``hint``: how to choose another column.
+    ``suspicion``: a warning if y looks like an index rather than a target; ``hint``: how to choose another column.
     """
 
     x: np.ndarray
@@ -94,16 +94,16 @@ class Raw:
     test: tuple[np.ndarray, np.ndarray] | None = None
     scaled: bool = False
     name: str = ""
-    """For messages, where something can be wrong with the examples."""
+    """The name for messages about faulty examples."""
     target: str = "target"
     suspicion: str = ""
     hint: str = ""
     labels: tuple[str, ...] = ()
-    """The names of the classes 0, 1, ..., where y holds their numbers."""
+    """The names of the classes 0, 1, ... if y holds their numbers."""
     columns: tuple[str, ...] = ()
     """The names of the features, for messages."""
     fill: bool = False
-    """True where gaps (NaN) in x are to be filled with the mean of the training rows."""
+    """True if gaps (NaN) in x are to be filled with the mean of the training rows."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

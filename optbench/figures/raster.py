@@ -13,7 +13,7 @@ COLORS = 256
 
 
 def render(figure: Figure, dpi: int) -> FigureCanvasAgg:
-    """The figure, drawn at so many dots an inch."""
+    """Draw a figure at a resolution in dots per inch, and return its canvas."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -21,12 +21,12 @@ def render(figure: Figure, dpi: int) -> FigureCanvasAgg:
 
 
 def image_of(canvas: FigureCanvasAgg) -> Image.Image:
-    """What is on it now."""
+    """Return the picture that a canvas shows now, RGB."""
     return Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
 
 
 def quantized(picture: Image.Image) -> Image.Image:
-    """The picture with a palette: a third of the size or less; the color of its corner stays exactly that.
+    """Return the picture with a palette, a third of the size or less; the color of its first pixel stays exact.
 
     An octree keeps the colors of thin lines, which the median cut takes for each other.
     """

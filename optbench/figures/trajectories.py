@@ -200,7 +200,7 @@ def _legend_text(data: ReportData, name: str, scene: Scene) -> str:
 
 @dataclass(frozen=True)
 class Scene:
-    """What panels of one problem share."""
+    """The contours, paths and ranges of axes that all panels of a problem share."""
 
     x: np.ndarray
     y: np.ndarray

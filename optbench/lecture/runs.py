@@ -42,7 +42,7 @@ def best_rate(spec: Mapping, tuning: Iterable[int], **settings) -> float:
 
 
 def costs(results: optbench.Results, loss: float) -> pd.DataFrame:
-    """Return what each run spends until its loss stays at or below `loss`; all of its steps where it never does."""
+    """Return the cost of each run until its loss stays at or below `loss`; that of all steps if it never does."""
     return time_to_target(results, fixed_targets(results.runs, loss, results.problems))
 
 

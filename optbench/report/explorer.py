@@ -69,7 +69,7 @@ def explorer(evidence: ReportData) -> dict[str, Any]:
 
 
 def explorer_data(evidence: ReportData) -> dict[str, Any]:
-    """Return what the scripts of the explorer draw; see the methods of ExplorerData."""
+    """Return the data that the scripts of the explorer draw, for JSON; see the methods of ExplorerData."""
     data, results = ExplorerData(evidence), evidence.results
     return {
         "optimizers": [{"name": str(name), "short": evidence.names[name]} for name in data.optimizers],

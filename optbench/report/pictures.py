@@ -150,7 +150,7 @@ def _rule(evidence: ReportData, problem: str) -> str:
 
 
 def _in_color(evidence: ReportData, problem: str, gray: str) -> str:
-    """Return what a caption adds where only some optimizers are in color."""
+    """Return the sentences to add to a caption if only some optimizers are in color; "" if all are."""
     rule = _rule(evidence, problem)
     return f"In color: {rule}; the legend has them in this order, and the axes fit them. {gray}" if rule else ""
 

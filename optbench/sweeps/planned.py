@@ -81,13 +81,13 @@ class PlannedCohort:
     stage: Stage
     block: int
     hashes: LaneHashes = field(repr=False)
-    """Those of its lanes; cohorts that differ in their seed share them."""
+    """The hashes of its lanes; cohorts that differ only in their seed share them."""
     device: Device
     """The requested device: ids depend on it, and not on where the cohort runs in the end."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """Hashes of all that the numbers of a run depend on; not kept, for few are needed twice."""
+        """The id of each lane's run: a hash of all that its numbers depend on; not cached, few are needed twice."""
         base = self._shared()
         run_ids = []
         for text in self.hashes.texts:
@@ -98,7 +98,7 @@ class PlannedCohort:
 
     @cached_property
     def cohort_id(self) -> str:
-        """A hash of all of its runs."""
+        """The id of the cohort: a hash of its run ids."""
         base = self._shared()
         base.update("".join(self.run_ids).encode())
         return base.hexdigest()[:16]
@@ -122,7 +122,7 @@ class PlannedCohort:
         return cohort_cost(self.cohort)
 
     def _shared(self):
-        """Return the hash of what all lanes share."""
+        """Return the hash object of the settings that all lanes share; each lane's text is still to be added."""
         cohort = self.cohort
         shared = {
             "version": __version__,

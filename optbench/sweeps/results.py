@@ -68,7 +68,7 @@ class Results(Verdicts):
 
     @property
     def curves(self) -> pd.DataFrame:
-        """A row an evaluation of a run."""
+        """The table with a row for each evaluation of a run; read from the folder when it is first used."""
         if self._curves is None:
             assert self._source is not None
             self._curves = self._source.table("curves")

@@ -66,7 +66,7 @@ def cohort_from_json(data: Mapping[str, Any], catalogue: Catalogue) -> PlannedCo
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan as JSON can hold it."""
+    """Return a plan as data that JSON can hold."""
     lanes = {id(each.cohort.lanes): each.cohort.lanes for each in plan.series}
     places = {key: place for place, key in enumerate(lanes)}
     schedules = {lane.schedule.text: lane.schedule for each in lanes.values() for lane in each}
@@ -112,7 +112,7 @@ def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, de
 
 
 def _settings(cohort: Cohort) -> dict[str, Any]:
-    """Return what cohorts that differ in lanes and seed share."""
+    """Return the settings that a cohort shares with those that differ in lanes and seed only, as JSON can hold them."""
     return {
         "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "batch_size": cohort.batch_size,
         "steps": cohort.steps, "dtype": cohort.dtype, "points": cohort.points, "deadline": cohort.deadline,
@@ -133,7 +133,7 @@ def _cohort(data: Mapping[str, Any], problem: Any, optimizer: Any, lanes: Any, s
 
 
 def _record(record: Any) -> dict[str, Any] | None:
-    """Return the fields of a user's record; None of a shipped one, which every process has."""
+    """Return the fields of a user's record; None for a shipped one, which every process has."""
     return _fields(record) if has_user_code(record.origins) else None
 
 
@@ -190,7 +190,7 @@ def _plain(value: Any) -> Any:
 
 
 def _value(data: Any) -> Any:
-    """Return what :func:`_plain` and :func:`_shape_of` were given; functions are replaced by one that refuses."""
+    """Return the value that :func:`_plain` or :func:`_shape_of` converted; functions become ones that raise errors."""
     if isinstance(data, list):
         return tuple(_value(item) for item in data)
     if not isinstance(data, dict):

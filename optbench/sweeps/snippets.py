@@ -40,7 +40,7 @@ def snippets(settings: Recommended, runs: pd.DataFrame, codes_of: CodesOf) -> pa
 
 
 def key(cohort: Cohort, lane: Lane) -> dict[str, Any]:
-    """Return what identifies a setting in the table."""
+    """Return the columns that identify a setting in the table, with their values."""
     return {
         "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "schedule": lane.schedule.text,
         "hyperparameters": values_text(lane.hyperparameters), "batch_size": cohort.batch_size, "lr": lane.lr,

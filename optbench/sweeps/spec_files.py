@@ -143,6 +143,7 @@ def to_toml(spec: Spec) -> str:
 
 
 def _inline(entry: Mapping) -> str:
+    """Return an entry of a list in TOML: its name alone, or an inline table."""
     if set(entry) == {"name"}:
         return _literal(entry["name"])
     return "{ " + ", ".join(f"{key} = {_literal(value)}" for key, value in entry.items()) + " }"
@@ -170,7 +171,7 @@ def _with_plugins(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refuse_unnamed(found: Iterable[str], named: Iterable[str | Path]) -> None:
-    """Refuse plug-ins that a results folder names and the caller does not: a folder may come from anybody.
+    """Refuse plug-ins that a results folder names but the caller does not: a folder may come from anybody.
 
     Raises:
         OptbenchError: the message says how to name them.
@@ -191,7 +192,7 @@ def _beside(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _with_optimizers(raw: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return the keys with every text that names an optimizer changed; other values are left to their checks."""
+    """Return the keys of a spec with each optimizer's text replaced by ``change(text)``; wrong values stay."""
     new = dict(raw)
     texts = raw.get("optimizers")
     if isinstance(texts, str | list | tuple):
@@ -207,7 +208,7 @@ def _with_optimizers(raw: Mapping[str, Any], change: Callable[[Any], Any]) -> di
 
 
 def _each(text: Any, use: Callable[[str], str | None]) -> Any:
-    """Return the text with the path of its file that ``use`` returns, without a file where that is None."""
+    """Return an optimizer's text with its file's path replaced by ``use(path)``, or without the file for None."""
     if not isinstance(text, str) or _KEY not in text:
         return text
     try:

@@ -46,8 +46,8 @@ class Verdicts:
             of: what is compared: "optimizer", "batch_size" or "schedule"; all else is tuned.
 
         Returns:
-            A row a problem and pair, and rows "all" over the problems: verdict (better, worse, equivalent or
-            undecided, told of ``a``), ratio with its interval, adjusted p, detectable ratio, blocks that would decide.
+            A row for each problem and pair, and rows "all" over the problems: verdict on ``a`` (better, worse,
+            equivalent or undecided), ratio with its interval, adjusted p, detectable ratio, blocks that would decide.
 
         Raises:
             OptbenchError: the measure or the column does not exist.

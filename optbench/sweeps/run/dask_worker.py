@@ -70,7 +70,7 @@ _CONTEXTS: dict[str, _Context] = {}
 
 
 def refusal(versions: Mapping[str, str]) -> str:
-    """Return why this process cannot take part, or "": other versions compute other numbers."""
+    """Return the reason why this process cannot take part, other versions of packages; "" if it can."""
     differing = difference(versions)
     return f"on {platform.node()} has {differing}: install the same versions everywhere" if differing else ""
 
@@ -81,7 +81,7 @@ def run_cohorts(key: str, cohorts: str, note: str, threads: int) -> Result:
     Args:
         key: that of the sweep's plug-in of files.
         cohorts: a list of what :func:`cohort_to_json` returns, as JSON.
-        note: why the CPU runs what a GPU was asked for.
+        note: the reason why the CPU runs them though a GPU was requested; "" otherwise.
         threads: the number of threads that the table of timings names.
 
     Raises:
@@ -109,7 +109,7 @@ def _run(
 
 
 def _stop_check() -> Callable[[], bool]:
-    """Return what tells whether this task was cancelled, or its worker closes: dask stops no running thread."""
+    """Return a function that is True once this task is cancelled or its worker closes: dask stops no running thread."""
     worker = get_worker()
     key = worker.get_current_task()
 

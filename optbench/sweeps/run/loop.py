@@ -243,7 +243,7 @@ class _StageRun:
         return missing
 
     def _batches(self, cohorts: Iterable[PlannedCohort]) -> Iterator[Job]:
-        """Yield jobs of about the same cost, for an executor that takes long to hand one over."""
+        """Yield jobs of several cohorts, of about the same cost, for an executor that takes long to submit one."""
         batch: list[PlannedCohort] = []
         for each in sorted(cohorts, key=lambda each: (self.options.priority(each), -each.cost)):
             whole = [*batch, each]
@@ -288,7 +288,7 @@ class _StageRun:
         return jobs, refused
 
     def _on_compiled(self, group: Sequence[PlannedCohort], reason: str) -> None:
-        """Pass a compiled group on, or record why it does not compile; called in the compiler's thread."""
+        """Announce the jobs of a compiled group, or save them as failed for a reason; runs in the compiler's thread."""
         jobs = [Job((each,), self.notes.get(each.cohort_id, "")) for each in group]
         if reason:
             for job in jobs:
@@ -298,13 +298,13 @@ class _StageRun:
         self.events.put([] if reason else jobs)
 
     def _enqueue(self, name: str, job: Job) -> None:
-        """Put a job into a queue, the longest first: a long one that begins last would keep the others waiting."""
+        """Put a job into the queue of an executor; the longest jobs come first, so that none of them begins last."""
         first = job.cohorts[0]
         entry = (self.options.priority(first), -job.cost, self.position[first.cohort_id], job)
         heappush(self.queues[name], entry)
 
     def _submit(self) -> None:
-        """Fill the executors; only a few jobs at a time, for a hundred thousand would slow each other down."""
+        """Submit waiting jobs, as many as each executor takes at a time; a hundred thousand would slow it down."""
         for name, executor in self.executors.items():
             if name == "isolated" and (self.to_compile or self.queues["cpu"] or self.held["cpu"]):
                 continue  # the cores are taken
@@ -317,19 +317,21 @@ class _StageRun:
                 future.add_done_callback(partial(self._on_done, job))
 
     def _on_progress(self, job: Job, run_steps: int) -> None:
+        """Count run-steps that a job has made; called in an executor's thread."""
         cost = run_steps * job.cohorts[0].step_cost
         with self.lock:
             self.status.cost += cost
             self.counted[job] += cost
 
     def _on_done(self, job: Job, future: "Future[Result]") -> None:
-        """Save a job's files beside what runs; called in an executor's thread."""
+        """Let a thread save the files of a finished job, while others run; called in an executor's thread."""
         try:
             self.savers.submit(self._save, job, future)
         except RuntimeError:  # the stage has ended
             self._save(job, future)
 
     def _save(self, job: Job, future: "Future[Result]") -> None:
+        """Save the result of a job, and announce it, or the error, to the loop."""
         try:
             self._record(job, future.result())
             self.events.put(job)
@@ -348,7 +350,7 @@ class _StageRun:
             self.status.add(job.cohorts, self.counted.pop(job, 0.0))
 
     def _collect(self) -> None:
-        """Wait for an event, and take what has come by then."""
+        """Wait for an event, and handle all that have arrived by then: finished jobs, compiled groups and errors."""
         for event in self._events():
             if isinstance(event, BaseException):
                 raise event
@@ -360,6 +362,7 @@ class _StageRun:
                     self._enqueue("cpu", job)
 
     def _events(self) -> Iterator[_Event]:
+        """Yield the events that have arrived; wait a moment for the first one."""
         with contextlib.suppress(queue.Empty):
             yield self.events.get(timeout=_POLL_SECONDS)
             if len(self.executor_of) > self.workers:
@@ -369,7 +372,7 @@ class _StageRun:
 
 
 def _launch(planned: PlannedCohort) -> tuple:
-    """Return what cohorts must share, besides problem, optimizer and dtype, to run in one launch of a GPU."""
+    """Return the settings that cohorts in one GPU launch must share, besides problem, optimizer and dtype."""
     return planned.cohort.batch_size, planned.cohort.steps, planned.cohort.deadline
 
 
@@ -385,14 +388,14 @@ class _Compiler:
         on_compiled: Callable[[Sequence[PlannedCohort], str], None],
         on_error: Callable[[BaseException], None],
     ):
-        """Take the cohorts, and what is called with each group and the reason why it does not compile, "" for none."""
+        """Group the cohorts. on_compiled: called with each group, and the reason why it does not compile, or ""."""
         # Few runs ask for another kernel than many.
         self.groups = grouped(planned, lambda each: each.runs)
         self._on_compiled, self._on_error = on_compiled, on_error
         self._stopping, self._thread = threading.Event(), threading.Thread(target=self._work, daemon=True)
 
     def start(self, wait: bool) -> None:
-        """Compile in this thread what other libraries take part in, and the rest in another; wait: for all of it."""
+        """Compile groups that use other libraries in this thread, and the rest in another; wait: until all are done."""
         ours = {id(group): is_compiled(group[0].cohort.problem, group[0].cohort.optimizer) for group in self.groups}
         self.groups.sort(key=lambda group: ours[id(group)])
         for group in itertools.takewhile(lambda group: not ours[id(group)], list(self.groups)):

@@ -45,10 +45,10 @@ _CHUNK = 1 << 20
 _MOST_CRASHES = 3
 """Workers in a row that may die of a pair of problem and optimizer, or of a schedule, before it is skipped."""
 _MEMORY_SHARE = 0.5
-"""Of the machine's memory, what all workers together may take."""
+"""The share of the machine's memory that all workers together may take."""
 # Bytes: a worker that has loaded everything has 0.25 GB of its own (measured)
 _LEAST_MEMORY = 1e9
-"""Bytes that each may take in any case."""
+"""Bytes that each worker may take in any case."""
 # Bytes: the unit of messages
 _GIGABYTE = 1e9
 
@@ -81,12 +81,12 @@ class WorkerProcess:
     """A worker process in a session of its own. :meth:`end` kills all that it has started; it dies with this process.
 
     Attributes:
-        state: what it last said that it is about to do.
-        schedule: the user's schedule that it was in when it last sent anything; "" for none.
+        state: the work that it last announced, such as "compiling".
+        schedule: the user's schedule that it was running when it last sent anything; "" for none.
     """
 
     def __init__(self, lock: Path, limits: Limits):
-        """Start it. lock: a file that a process which compiles holds, for the caches of kernels can clash."""
+        """Start the process. lock: a file that it locks while it compiles, for kernel caches are not shared safely."""
         self._limits, self.state, self.schedule = limits, "starting", ""
         paths = os.pathsep.join([str(Path(__file__).resolve().parents[3]), *filter(None, sys.path)])
         # -P: a file in the working directory must not stand in for a module.

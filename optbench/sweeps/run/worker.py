@@ -180,7 +180,7 @@ class _Worker:
         return replace(schedule, function=trace) if has_user_code(schedule.origins) else schedule
 
     def do_run(self, plugins: Sequence[str], cohort: dict[str, Any], threads: int, skipped: dict[str, str]) -> Answer:
-        """Run a cohort and send its file. skipped: schedules that are not called, and why."""
+        """Run a cohort and send its file. skipped: the schedules not to call, by text, with the reason."""
         from optbench.engine.run import side_by_side
         from optbench.sweeps.run.executors import Job
 
@@ -216,6 +216,7 @@ class _Worker:
 
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:
+        """Hold the lock for compiling inside ``with``, and send the states "waiting" and "compiling"."""
         from optbench.sweeps.store.files import exclusive
 
         self._send_state("waiting")
@@ -224,7 +225,7 @@ class _Worker:
             yield
 
     def _signs(self) -> tuple[Callable[[int], None], Callable[[], bool]]:
-        """Return what the engine reports run-steps to, and asks whether to stop; both tell the parent of progress."""
+        """Return two functions for the engine: one takes run-steps, one says whether to stop; both report progress."""
         made, last = 0, time.monotonic()
 
         def progress(run_steps: int) -> None:

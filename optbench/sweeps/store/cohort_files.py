@@ -171,7 +171,7 @@ def _schema(text: bytes) -> pa.Schema:
 
 @lru_cache(maxsize=1000)
 def _wrong_schema(name: str, text: bytes) -> str:
-    """Return what is wrong with the schema of that table; empty if nothing is."""
+    """Return the fault in the schema of that table, in words; "" if there is none. text: the schema as Arrow bytes."""
     try:
         schemas.check_cohort(name, _schema(text))
     except (OptbenchError, pa.ArrowException, OSError, ValueError) as error:

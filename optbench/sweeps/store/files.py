@@ -119,7 +119,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def _take(file: int) -> bool:
-    """Return whether the system gives the lock; one that has none to give is taken to do so."""
+    """Lock an open file and return True; False if another process has it; True, too, on systems without locks."""
     if fcntl is None:
         return True
     try:
@@ -132,12 +132,12 @@ def _take(file: int) -> bool:
 
 
 def _removal(path: Path) -> str:
-    """Return how to remove a lock, in words."""
+    """Return the words that say how to remove a lock."""
     return f"remove it and run again: rm {shlex.quote(str(path))}"
 
 
 def _owner(path: Path) -> str:
-    """Return the owner of a lock, in words."""
+    """Return the owner of a lock in words, " by process 7 on host since ..."; "" if unknown."""
     for _ in range(10):
         if owner := _content(path):
             return f" by process {owner['pid']} on {owner['host']} since {owner['since']}"
@@ -146,7 +146,7 @@ def _owner(path: Path) -> str:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """Return what the owner wrote; nothing if that cannot be read."""
+    """Return pid, host and start of the lock's owner, as it wrote them; {} if they cannot be read."""
     try:
         content = json.loads(path.read_bytes())
         return {key: content[key] for key in ("pid", "host", "since")}

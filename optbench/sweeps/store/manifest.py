@@ -25,7 +25,7 @@ FORMAT = 1
 
 
 class DamagedManifest(OptbenchError):
-    """The file is not the one that was written."""
+    """Raised for a manifest whose content is not what was written."""
 
 
 class Entry(NamedTuple):
@@ -50,7 +50,7 @@ class Manifest:
     cohorts: tuple[Entry, ...]
     """In the order of the tables; later stages are planned when earlier ones have run."""
     finished: Flag = False
-    """The final tables are those of these cohorts."""
+    """True if the final tables have all of these cohorts."""
     missing: Text = ""
     """A sentence on what the final tables lack; empty if they lack nothing."""
     shard: Text = ""
@@ -60,7 +60,7 @@ class Manifest:
     version: str = __version__
 
     def write(self, directory: Path) -> None:
-        """Write it. Raise OSError if writing fails."""
+        """Write the manifest into a folder, with its checksum. Raise OSError if writing fails."""
         head = {
             "format": FORMAT, "optbench": self.version, "finished": self.finished, "missing": self.missing,
             "shard": self.shard,
@@ -95,7 +95,7 @@ class Manifest:
         return pairs
 
     def lacks(self, sources: Iterable[tuple[Entry, str]], begun: bool) -> str:
-        """Return what tables from these sources lack, in a sentence; empty if they lack nothing.
+        """Return a sentence on what is missing in tables from these sources; "" if nothing is.
 
         begun: all stages were planned.
         """
@@ -113,7 +113,7 @@ class Manifest:
 
 
 _NAMED = 4
-"""Problems that are named of those of which something is missing."""
+"""The most problems that are named among those with missing cohorts."""
 
 
 @cache

@@ -78,7 +78,7 @@ class Folder:
         self.missing = plan.lacks(sources, begun=False)
 
     def provenance(self) -> dict[str, Any]:
-        """Return the content of ``provenance.json``; that of an empty file where there is none."""
+        """Return the content of ``provenance.json``; that of an empty file if there is none."""
         path = self.path / "provenance.json"
         try:
             content = json.loads(read_bytes(path))
@@ -90,7 +90,7 @@ class Folder:
         return schemas.provenance(path, content)
 
     def table(self, name: str, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
-        """Return a table, or those of the ``wanted`` columns that it has."""
+        """Return a table; with ``wanted``, only these columns, as far as it has them; options: of `read_table`."""
         return self._read(self._tables / f"{name}.parquet", wanted, **options)
 
     def optional(self, name: str) -> pd.DataFrame | None:
