@@ -100,6 +100,7 @@ def _scan(x: Given2, beta: Double, correct: Flag, out: Reals2) -> None:
 
 @cache
 def _kernel(dtype):
+    """Return the compiled loop `_scan` for a dtype."""
     from optbench.compiler.numba_compat import noalias
     from optbench.compiler.translator import jit
 

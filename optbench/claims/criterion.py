@@ -74,6 +74,7 @@ class _Bounds:
         return f"{100 * threshold:.3g}%" if self.percent else f"{threshold:.3g}"
 
     def _shown(self, interval: Interval) -> str:
+        """Return the text of an effect with its interval, without it if it is exact."""
         if self.percent:
             effect, low, high = (two_digits(100 * value) for value in interval)
             return f"{effect}%" if low == effect == high else f"{effect}% [{low}, {high}]"

@@ -125,6 +125,7 @@ def _save_table(table: pd.DataFrame, name: str, folder: Path, written: list) -> 
 
 
 def _write_results(outcomes: list[Outcome], paper: Paper, folder: Path) -> None:
+    """Write the outcomes as results.json and results.parquet."""
     rows = [_row(outcome, paper) for outcome in outcomes]
     write_text(folder / "results.json", json.dumps([_finite(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
     frame = pd.DataFrame(rows)

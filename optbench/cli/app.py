@@ -48,6 +48,7 @@ _COMMANDS = {
 
 
 def _add_commands() -> None:
+    """Register the commands under the headings of their groups."""
     for group, commands in _COMMANDS.items():
         for name, command in commands.items():
             kind = TakesNumbers if name == "ewa" else groups.Command

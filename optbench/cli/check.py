@@ -126,6 +126,7 @@ def _with_timeout(seconds: float, findings: Iterable[Finding]) -> Iterator[Findi
 
 
 def _time_out(seconds: float) -> None:
+    """Print that a check takes too long, and end the process with code 1."""
     print(f"  FAIL timed out after {seconds:g} s: an infinite loop? Else raise --check-timeout", flush=True)
     sys.stderr.flush()
     os._exit(1)

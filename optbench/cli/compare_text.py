@@ -101,6 +101,7 @@ def _sentence(part: pd.DataFrame, one: bool) -> str:
 
 
 def _of_pair(row: dict[str, Any]) -> str:
+    """Return the verdict on a pair of optimizers in words."""
     if row["verdict"] in ("better", "worse"):
         return f"{row['b']} is {_times(row)} than {row['a']} {_interval(row)}"
     if row["verdict"] == "equivalent":
@@ -109,6 +110,7 @@ def _of_pair(row: dict[str, Any]) -> str:
 
 
 def _overall(row: dict[str, Any], one: bool) -> str:
+    """Return the verdict over all problems in words; one: a single pair of optimizers is compared."""
     if one:
         return _of_pair(row)
     if row["verdict"] in ("better", "worse"):
@@ -226,6 +228,7 @@ def _most(row: dict[str, Any], above: float, tests: int) -> str:
 
 
 def _place(row: dict[str, Any], one: bool) -> str:
+    """Return the words for the problem of a row, with the optimizers unless only one pair is compared."""
     if row["problem"] == ALL:
         return "over all problems"
     return row["problem"] if one else f"{_names([row])} on {row['problem']}"

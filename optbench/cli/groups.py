@@ -92,6 +92,7 @@ class Commands(TyperGroup):
     """Commands under headings; ``help NAME`` is ``NAME --help``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Treat ``help COMMAND``, and no arguments, like ``--help``."""
         if args[:1] == ["help"]:
             args = [*(arg for arg in args[1:] if arg != "help"), "--help"]
         if not args and not ctx.resilient_parsing:

@@ -95,6 +95,7 @@ class Lines(Bar):
         self.runs = ""
 
     def _print(self, text: str) -> None:
+        """Print a line, and set the time until the next one by the time that has passed."""
         from optbench.cli.console import errors
 
         self.printed = time.monotonic()

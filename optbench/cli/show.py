@@ -149,6 +149,7 @@ def _elsewhere(library: str, text: str) -> str:
 
 
 def _eager(record: dict[str, Any]) -> dict[str, str]:
+    """Return the facts about an optimizer of another library, text by label."""
     options = ", ".join(f"{key}={text}" for key, text in record["options"].items())
     eager = f"{record['library']} takes its steps, called from Python; the rate is its argument {record['rate']}"
     return {"eager": eager, "options": options} | _search(record)
@@ -161,6 +162,7 @@ def _search(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _schedule(record: dict[str, Any]) -> dict[str, str]:
+    """Return the facts about a schedule, text by label: some of its factors."""
     factors = record["factors"]
     if not factors:
         return {}

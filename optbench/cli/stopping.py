@@ -38,6 +38,7 @@ def raise_on_signals() -> None:
 
 
 def _replace_handlers(applies, handler) -> None:
+    """Set ``handler`` for each ending signal whose current handler fulfills ``applies``."""
     for name in _WORDS:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and applies(signal.getsignal(number)):
@@ -75,6 +76,7 @@ def received_signal() -> Stopped | None:
 
 
 def _stop(number, frame) -> None:
+    """Handle the first signal by raising Stopped, and a second one by ending the process."""
     if _received:
         _end(number, frame)
     _received.append(number)
@@ -82,6 +84,7 @@ def _stop(number, frame) -> None:
 
 
 def _end(number, frame) -> NoReturn:
+    """Print why the command ends, and end the process at once."""
     try:
         show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # a progress bar hides it
         os.write(2, f"{show_cursor}{exit_text(number)}\n".encode())

@@ -64,6 +64,7 @@ def fit(test: Callable[[Any], bool], wanted: str) -> BeforeValidator:
 
 
 def _are_identifiers(value: Any) -> bool:
+    """Return True for a list or tuple of different identifiers."""
     names_ = value if isinstance(value, tuple | list) else ("",)
     each = all(isinstance(name, str) and name.isidentifier() for name in names_)
     return each and len(set(names_)) == len(names_)

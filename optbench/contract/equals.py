@@ -77,6 +77,7 @@ def read(owner: str, library: str, text: str) -> Equal:
 
 
 def _parsed(text: str) -> ast.expr | None:
+    """Return the syntax tree of an expression; None if the text is none."""
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):

@@ -34,6 +34,7 @@ def is_folder(path: Path) -> bool:
 
 
 def _exists(ask: Callable[[], bool]) -> bool:
+    """Return the answer of ``ask``; False if the system refuses the path, for example as too long."""
     try:
         return ask()
     except (OSError, ValueError):

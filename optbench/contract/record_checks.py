@@ -244,6 +244,7 @@ def _pair(key: str, value: Any) -> tuple[int, int]:
 
 
 def _finite(part: np.ndarray) -> bool:
+    """Return True if all numbers of an array are finite."""
     with np.errstate(all="ignore"):
         if math.isfinite(part.sum(dtype=float)):  # four times as quick as a test of each
             return True
@@ -260,6 +261,7 @@ def _whole_numbers(key: str, value: Any, least: int) -> tuple[int, ...]:
 
 
 def _blocks(value: Any, dim: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of parameter blocks as tuples; raise PluginError unless they add up to ``dim``."""
     if not isinstance(value, tuple | list) or not all(isinstance(block, tuple | list) and block for block in value):
         raise wrong("problem", "blocks", value, f"a tuple of shapes, such as (({dim},),)")
     shapes = tuple(_whole_numbers("blocks", block, 1) for block in value) or ((dim,),)
@@ -269,6 +271,7 @@ def _blocks(value: Any, dim: int) -> tuple[tuple[int, ...], ...]:
 
 
 def _domain(value: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return ((left, right), (bottom, top)) as floats; raise PluginError for anything else."""
     found = _array(value)
     if found is None or found.shape != (2, 2) or not np.isfinite(found).all() or not (found[:, 0] < found[:, 1]).all():
         raise wrong("problem", "domain", value, "((left, right), (bottom, top)), the lower number first")

@@ -95,6 +95,7 @@ class _Asked(BaseException):  # which no factory takes for an error of its data
 
 @lru_cache(maxsize=16)
 def _load(name, given, classes, digest) -> Dataset:
+    """Build a data set from its hashable parameters; classes: the wanted kind of targets, digest: of its files."""
     with _untouched():
         made = ENTRIES[name].make(**dict(given))
     data = prepare(made, classes) if isinstance(made, Raw) else made

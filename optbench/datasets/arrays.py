@@ -102,6 +102,7 @@ def _pair(path, found, end):
 
 
 def _refuse_other_kinds(path, parts):
+    """Raise OptbenchError if one of y and y_test is text and the other is not."""
     kinds = {"text" if y.dtype.kind == "U" else "numbers" for _, y in parts}
     if len(kinds) > 1:
         raise OptbenchError(f"data set {path}: one of y and y_test is text, the other holds numbers")

@@ -45,6 +45,7 @@ def write_whole(target: Path, write: Callable[[Path], object], owner: str) -> No
 
 
 def _sweep(folder: Path) -> None:
+    """Delete unfinished folders that killed processes have left, once they are old."""
     for old in folder.glob(".part-*"):
         with contextlib.suppress(OSError):
             if time.time() - old.stat().st_mtime > _STALE:

@@ -286,6 +286,7 @@ def _refuse_dates_and_numbers(given, who, way, levels: Mapping[str, float | None
 
 
 def _is_date(text: str) -> bool:
+    """Return True for a text that looks like a date, such as 2024-03-01."""
     if _DATE.fullmatch(text):
         return True
     return bool(_YEAR.search(text)) and not pd.isna(pd.to_datetime(text, errors="coerce", utc=True))

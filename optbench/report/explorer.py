@@ -461,6 +461,7 @@ def json_text(data: Any) -> str:
 
 
 def _short(value: float, digits: int) -> float | int | None:
+    """Return a number rounded to that many significant digits, whole ones as int; None if it is not finite."""
     if not math.isfinite(value):
         return None
     value = float(f"{value:.{digits}g}")

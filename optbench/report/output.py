@@ -80,6 +80,7 @@ def write_file(path: Path, text: str) -> None:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
+    """Return the environment of the templates: it escapes values, and an unknown name is an error."""
     environment = Environment(
         loader=FunctionLoader(lambda name: (files(__package__) / "templates" / name).read_text(encoding="utf-8")),
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,

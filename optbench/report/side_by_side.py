@@ -98,6 +98,7 @@ def _card(side: Side, first: Side) -> dict:
 
 
 def _sentence(side: Side, problem: str) -> str:
+    """Return the answer of a folder on a problem in words."""
     if problem not in side.sweep.files:
         return "not in this folder"
     return side.sweep.answer.sentence(problem).removeprefix(f"{problem}: ")
@@ -168,6 +169,7 @@ def _of(table: pd.DataFrame, problem: str) -> pd.DataFrame:
 
 
 def _value(table: pd.DataFrame, name: str) -> Cell:
+    """Return the cell with an optimizer's value and its interval; "–" if the folder lacks it."""
     if name not in table.index:
         return Cell("–")
     row = table.loc[name]
@@ -175,6 +177,7 @@ def _value(table: pd.DataFrame, name: str) -> Cell:
 
 
 def _ratio(pairs: pd.DataFrame, name: str) -> list[Cell]:
+    """Return the cells with an optimizer's ratio to the first folder, and the verdict; "–" if there is none."""
     if name not in pairs.index:
         return [Cell("–"), Cell("–")]
     row = pairs.loc[name]

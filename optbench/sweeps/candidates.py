@@ -130,6 +130,7 @@ def _named_apart(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
 
 
 def _pair(pair: object) -> tuple[str, str]:
+    """Return a pair of optimizers' names; raise OptbenchError for anything else."""
     names = arguments.items("pair", pair)
     if len(names) != 2 or not all(isinstance(name, str) for name in names):
         raise OptbenchError(f"pair: {shown(pair)} must be two names of optimizers")

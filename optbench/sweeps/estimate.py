@@ -84,6 +84,7 @@ def estimate(series: Iterable[Series], workers: int) -> Estimate:
 
 
 def _kind(series: Series) -> tuple:
+    """Return a key that is equal for series whose steps take about the same time."""
     cohort = series.cohort
     optimizer = cohort.optimizer
     by = "SciPy" if isinstance(optimizer, Baseline) else optimizer.library if isinstance(optimizer, Eager) else ""

@@ -79,6 +79,7 @@ def versions() -> dict[str, str]:
 
 
 def _gpu(device: str, card: str) -> dict[str, str | None]:
+    """Return the GPU, its driver and CUDA for provenance.json; empty if the sweep runs on the CPU."""
     if device == "cpu":
         return {}
     from optbench.compiler import cuda

@@ -124,6 +124,7 @@ def _lanes(lanes: Sequence[Lane]) -> list[list[Any]]:
 
 
 def _cohort(data: Mapping[str, Any], problem: Any, optimizer: Any, lanes: Any, seed: int, device: Device) -> Cohort:
+    """Build a cohort from the settings that `_settings` returned, and its records."""
     points = data["points"]
     return Cohort(
         problem=problem, optimizer=optimizer, lanes=lanes, batch_size=data["batch_size"], steps=data["steps"],

@@ -83,6 +83,7 @@ def _rates(value: Any) -> Any:
 
 
 def _number(text: str) -> float:
+    """Return the number that a text holds; raise OptbenchError for another text."""
     try:
         return float(text)
     except ValueError:
@@ -336,6 +337,7 @@ def _refuse_too_many(optimizers: Sequence[str], schedules: Sequence[str], rates:
 
 
 def _count(key: str, text: str) -> int:
+    """Return the number of settings that a text with lists stands for; key: of the spec, for messages."""
     try:
         return names.count(text) or len(names.alternatives(text))  # raises for a parameter without values
     except OptbenchError as error:

@@ -244,6 +244,7 @@ def _sentence(answer: Answer, problem: str) -> str:
 
 
 def _first_place(answer: Answer, problem: str, note: str) -> str:
+    """Return the words for the optimizers in first place; note: added if several share it."""
     firsts = answer.firsts(problem)
     total = int((answer.ranking["problem"] == problem).sum())
     if len(firsts) == 1:

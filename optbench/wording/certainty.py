@@ -77,6 +77,7 @@ def cost_text(costs: dict) -> str:
 
 
 def _arrived(costs: dict, share: float) -> str:
+    """Return how many runs reached a target, in words; "" if all did."""
     runs = int(costs["runs"])
     arrived = round(costs[f"reached_{share:g}"] * runs)
     return "" if arrived == runs else f" ({arrived} of {runs} runs arrived)"

@@ -37,6 +37,7 @@ def notebook_html(results: Tables, tuning_seeds, choose_by: str, searched=None) 
 
 
 def _texts(row: dict) -> list[str]:
+    """Return the cells of a row of the table of winners."""
     value = f"{labels.number(row['value'])} [{labels.number(row['low'])}, {labels.number(row['high'])}]"
     numbers = [f"{row['batch_size']}", str(row["schedule"]), labels.number(row["lr"])]
     verdict = f"{row['verdict']}: {listed([row['rival']])}" if row["rival"] else row["verdict"]

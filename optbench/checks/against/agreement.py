@@ -205,6 +205,7 @@ def _explain(
 
 
 def _reported_weights(a: Implementation, b: Implementation) -> Finding:
+    """Return the finding that both take the same steps but evaluate different weights."""
     reports = [f"{each.name} evaluates {each.reports or 'its weights'}" for each in (a, b)]
     if not (a.reports or b.reports):  # a library's optimizer does not say what it evaluates
         reports = ["one of them evaluates other weights than those at which gradients are taken"]

@@ -95,6 +95,7 @@ def search_values(
 
 
 def _first_steps(optimizer: Implementation, stream: GradientStream) -> np.ndarray | None:
+    """Return the weights after each of a few steps, (steps, dim); None if the optimizer cannot take them."""
     try:
         return rollout(optimizer, stream, RATE, steps=_STEPS).w
     except OptbenchError:
@@ -129,6 +130,7 @@ def _largest_difference(
 
 
 def _result(name: str, values: Mapping[str, float], factor: float, difference: float, tolerance: float) -> str:
+    """Return the words for a tried fix: the changed values, and to how many digits both agree with them."""
     changes = [f"{key}={value:.9g}" for key, value in values.items()]
     changes += [f"{factor:.6g} times the rate"] * (factor != 1)
     start = f"with {' and '.join(changes)} in {name} they"

@@ -350,6 +350,7 @@ def is_coarse(optimizer: Implementation) -> bool:
 
 
 def _is_coarse(optimizer: Implementation) -> bool:
+    """Return True if a tiny change of a gradient changes the step by another amount than its slope predicts."""
     votes = []
     for second in _SECOND_GRADIENTS:
         base, near, low, high = (

@@ -116,6 +116,7 @@ class ThreadExecutor:
         self._reset()
 
     def _reset(self) -> None:
+        """Start anew with an empty queue and no threads."""
         self._tasks: queue.SimpleQueue[tuple[Job, Callable[[int], None], Future[Result]] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []

@@ -226,6 +226,7 @@ class WorkerProcess:
 
 
 def _signal_name(number: int) -> str:
+    """Return a signal's name with a description, such as "SIGSEGV (segmentation fault)"."""
     try:
         return f"{signal.Signals(number).name} ({(signal.strsignal(number) or '').lower()})"
     except ValueError:
@@ -264,6 +265,7 @@ class ProcessExecutor:
         self._reset()
 
     def _reset(self) -> None:
+        """Start anew with an empty queue, and no threads or workers."""
         self._stopping = threading.Event()
         self._tasks: queue.SimpleQueue[tuple[Job, Callable[[int], None], Future[Result]] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -325,6 +327,7 @@ class ProcessExecutor:
                 self._record_schedule_crash(schedule, skipped[schedule])
 
     def _record_schedule_crash(self, schedule: str, reason: str) -> None:
+        """Count a crash in a schedule, which is skipped after several; reason: that of the crash."""
         with self._lock:
             self._schedule_crashes[schedule] += 1
             if self._schedule_crashes[schedule] >= _MOST_CRASHES:

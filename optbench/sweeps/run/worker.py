@@ -92,6 +92,7 @@ class _Worker:
         send(self.answers, ("state", state))
 
     def _catalogue(self, plugins: Iterable[str]) -> loader.Catalogue:
+        """Return the catalogue with these plug-ins, which are loaded once."""
         plugins = tuple(plugins)
         if plugins not in self.loaded:
             self._send_state("loading plug-ins")

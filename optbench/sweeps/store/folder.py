@@ -203,6 +203,7 @@ class Store:
             self._warn(f"{prefix}{text}")
 
     def _warn_of_damage(self) -> None:
+        """Warn of the damaged files that were set aside, in one line."""
         if self._damaged:
             named = [f"{name} ({why})" for name, why in list(self._damaged.items())[:_NAMED]]
             more = f" and {len(self._damaged) - _NAMED:,} more" if len(self._damaged) > _NAMED else ""
@@ -235,6 +236,7 @@ class Store:
             to_disk(self.directory)
 
     def _write_manifest(self, manifest: Manifest, tables: Sequence[str] = ()) -> None:
+        """Write the manifest with the checksums of the spec, the provenance and these tables."""
         names = ["spec.toml", "provenance.json", *(f"{name}.parquet" for name in tables)]
         with writing(self.directory):
             paths = [path for path in (self.directory / name for name in names) if path.exists()]

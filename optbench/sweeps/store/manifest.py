@@ -165,6 +165,7 @@ def _pairs(entries: Sequence[Entry]) -> str:
 
 
 def _spec(text: str) -> dict[str, Any]:
+    """Return the keys of a spec's text; {} if it cannot be parsed."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:

@@ -93,6 +93,7 @@ def check_resumable(
 
 
 def _can_join(old: Spec, new: Spec) -> bool:
+    """Return True if one sweep can hold the runs of both specs."""
     try:
         joined(old, new)
     except OptbenchError:

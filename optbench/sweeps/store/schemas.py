@@ -92,6 +92,7 @@ def to_frame(table: str, rows: pa.Table) -> pd.DataFrame:
 
 
 def _check_runs(runs: pd.DataFrame) -> None:
+    """Raise OptbenchError if the table `runs` has a repeated id, or an impossible value."""
     if runs["run_id"].duplicated().any():
         raise OptbenchError("the column 'run_id' has an id twice")
     if not ((runs["lr"] > 0) & (runs["lr"] < float("inf"))).all():
