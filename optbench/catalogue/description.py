@@ -67,11 +67,10 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
 
 
 def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
-    """The same for what others call a name, ``SGD(momentum=0.9)``, with a sentence that says what it is called here.
+    """Return the descriptions of a name that may be another library's, such as ``SGD(momentum=0.9)``, and a sentence.
 
-    The sentence is empty where ``text`` is a name of ours. Parameters are kept where they are ours, too.
-
-    Raises OptbenchError as ``describe`` does.
+    The sentence states the catalogue's names for it; it is "" where ``text`` is such a name. Parameters are kept where
+    the catalogue has them, too. Raises OptbenchError as ``describe`` does.
     """
     word, bracket, inside = text.strip().partition("(")
     if bracket:
@@ -103,7 +102,7 @@ def _names(catalogue, kind) -> list[str]:
 
 
 def _known(catalogue, text) -> str:
-    """The outer name of ``text``. Raises OptbenchError, with the nearest name, where the catalogue has none such."""
+    """Return the outer name of ``text``. Raises OptbenchError, with the nearest name, for one not in the catalogue."""
     known = everything(catalogue)
     try:
         name, wrong = names.parse(text)[0], None
@@ -186,7 +185,7 @@ def _schedule(catalogue, text) -> dict:
 
 
 def _factors(schedule: Callable) -> dict:
-    """The factors at the first step of every epoch, and at the last step."""
+    """Return a schedule's factors at the first step of every epoch and at the last step, with the length of the run."""
     length = STEPS // EPOCHS
     step = np.append(np.arange(0, STEPS, length) + 1, STEPS)
     factor = np.asarray(schedule(step, (step - 1) // length, STEPS), float)

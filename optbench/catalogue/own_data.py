@@ -13,9 +13,9 @@ from optbench.datasets.array_store import keep
 
 _OWNER = "with_data"
 _PLACE = ("path", "target")
-"""Parameters of a file that data in memory do not have."""
+"""Parameters of a file that do not apply to data in memory."""
 _LONGEST = 1000
-"""Characters of the name of a class."""
+"""The most characters of the name of a class."""
 
 
 def with_data(
@@ -31,12 +31,12 @@ def with_data(
     plugin: str | Path | Iterable[str | Path] = (),
     **parameters: Any,
 ) -> str:
-    """The name of a problem that learns from data in memory, as every function and spec takes it.
+    """Return the name of a problem that learns from data in memory, for any function or spec.
 
-    The data are kept in a file that is named by what is in it: equal data have the same name, and a sweep can be
-    resumed, isolated and sent to workers. They are treated as a file's are: texts become columns of 0 and 1, a fifth of
-    the rows is for testing, features and real targets are standardized by the training rows. ``optbench show`` with the
-    name tells all of it.
+    The data are kept in a file named by its content: equal data have the same name, and a sweep can be resumed,
+    isolated and sent to workers. They are treated like those of a file: texts become columns of 0 and 1, a fifth of the
+    rows is for testing, features and real targets are standardized by the training rows. ``optbench show`` with the
+    name prints these facts.
 
     Args:
         problem: that learns from data, with parameters if need be: ``"logistic"``, ``"mlp(hidden=(8,))"``.

@@ -22,11 +22,11 @@ _CALLS = {"variant": "optimizers", "Baseline": "baselines"} | dict.fromkeys(
     ("torch_optimizer", "optax_optimizer"), "optimizers"
 )
 REGISTRIES = (*_DECORATORS.values(), "baselines")
-"""Kinds of names, called as the fields of the catalogue."""
+"""The kinds of names: the fields of the catalogue."""
 
 
 def shipped_files() -> list[Path]:
-    """The files that ship; problems lie inside the package, or beside it in a checkout."""
+    """Return the catalogue's own files; problems lie inside the package, or beside it in a checkout."""
     folder = _HERE.parent / "problems"
     if not folder.is_dir():
         folder = _HERE.parents[1] / "problems"
@@ -39,7 +39,7 @@ def shipped_files() -> list[Path]:
 
 @cache
 def is_shipped(path: Path) -> bool:
-    """Return whether a file ships, and is no user's."""
+    """Return True for a file of the catalogue itself, False for a user's."""
     return path in shipped_files()
 
 
@@ -73,7 +73,7 @@ def digest(path: Path) -> str:
 
 
 def _imported(path: Path) -> set[str]:
-    """The first names of the modules that a file imports; none of a file that cannot be read."""
+    """Return the top-level names of the modules that a file imports; none for a file that cannot be read."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
@@ -84,9 +84,9 @@ def _imported(path: Path) -> set[str]:
 
 
 def registered_names(files: list[Path]) -> dict[str, list[str]]:
-    """The names in ``files`` by registry, in their order: those that a decorator, a variant or a Baseline has.
+    """Return the names that ``files`` register by a decorator, a variant or a Baseline, by registry, in order.
 
-    What a file registers in a loop, or under a name that it computes, is not seen; a file that cannot be read has none.
+    Names that a file registers in a loop or computes are not found; a file that cannot be read has none.
     """
     found: dict[str, list[str]] = {registry: [] for registry in REGISTRIES}
     for file in files:
@@ -100,7 +100,7 @@ def registered_names(files: list[Path]) -> dict[str, list[str]]:
 
 
 def data_set_names() -> list[str]:
-    """The names of the data sets: the keys of ``SETS`` in the files of their room."""
+    """Return the names of the data sets: the keys of ``SETS`` in the files of the package ``datasets``."""
     trees = (ast.parse(file.read_bytes()) for file in sorted(_HERE.parent.joinpath("datasets").glob("*.py")))
     assigned = (node for tree in trees for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign))
     dicts = (
@@ -113,6 +113,7 @@ def data_set_names() -> list[str]:
 
 
 def _registered(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield (registry, name) of each record that a module registers at its top level."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
@@ -132,7 +133,7 @@ def _called(node: ast.expr) -> str:
 
 
 def _keyword(node: ast.expr, key: str) -> str | None:
-    """The text of a keyword in a call, if there is one."""
+    """Return the text of a keyword in a call; None where there is none."""
     values = [each.value for each in getattr(node, "keywords", ()) if each.arg == key]
     constant = values[0] if values else None
     return constant.value if isinstance(constant, ast.Constant) and isinstance(constant.value, str) else None

@@ -116,7 +116,7 @@ def _package() -> str | None:
 
 
 def _driver() -> tuple[str | None, str | None]:
-    """The driver's CUDA version, and what keeps it from working."""
+    """Return the driver's CUDA version and None; or None and the reason why it does not work."""
     release, error = cuda_inside.driver_state(cuda)
     if release:
         return release, None
@@ -174,26 +174,29 @@ def _card(device) -> dict:
 
 
 def jit(function: Callable, **options: Any) -> Callable:
-    """A device function: compiled for the types it is called with, inlined where the compiler likes."""
+    """Return a device function, compiled for the types of its calls; the compiler decides on inlining."""
     return cuda.jit(device=True, **options)(function)
 
 
 def kernel(function: Callable) -> Any:
-    """A kernel, compiled for the types it is launched with and kept on disk where that can be."""
+    """Return a kernel, compiled for the types of its launches and cached on disk where possible."""
     if SIMULATED:
         return cuda.jit(function)
     return numba_compat.cached(cuda.jit, function)
 
 
 def put(array: np.ndarray, stream: Any = 0) -> Any:
-    """The array on the card; a zero in place of an empty one, whose strides numba would take for another layout."""
+    """Return a copy of the array on the card; a zero for an empty one, whose strides look like another layout to numba.
+
+    stream: a CUDA stream, 0 for the default one.
+    """
     if not array.size:
         array = np.zeros([max(1, size) for size in array.shape], array.dtype)
     return cuda.to_device(array, stream=stream)
 
 
 def free_bytes() -> int:
-    """The card's free memory."""
+    """Return the card's free memory in bytes."""
     return 1 << 30 if SIMULATED else cuda.current_context().get_memory_info().free
 
 
@@ -211,9 +214,9 @@ def blocks(count: int, threads: int = BLOCK) -> int:
 
 
 def ptx(kernels: Sequence[tuple[Any, Any]], *capabilities: tuple[int, int]) -> list[str]:
-    """The PTX, for each compute capability, such as (9, 0), of one module of all ``kernels``: (kernel, signature).
+    """Return the PTX of one module of all ``kernels``, pairs (kernel, signature), for each compute capability.
 
-    No card is needed, but libnvvm is. numba's part of the work is done once.
+    capabilities: such as (9, 0). It takes libnvvm but no card; numba lowers the kernels only once.
     """
     with cuda_inside.lowering_for(capabilities[0]) as libraries:
         for compiled, signature in kernels:

@@ -15,9 +15,9 @@ import numpy as np
 
 
 def strided_view(simulated: bool) -> Callable:
-    """``view(array, shape)`` for kernels: a reshape of an array whose elements stand at one distance, whatever that is.
+    """Return ``view(array, shape)`` for kernels: it reshapes an array with one stride between its elements.
 
-    numba reshapes arrays in C order only, but lanes lie side by side on a GPU, so that a lane's numbers are far apart.
+    numba reshapes arrays in C order only, but lanes are interleaved on a GPU, so that a lane's numbers are far apart.
     When it breaks: numba/np/arrayobj.py builds arrays as it is done here.
     """
     if simulated:
@@ -56,9 +56,9 @@ def open_wheels(home: str) -> None:
 
 
 def driver_state(cuda: ModuleType) -> tuple[str | None, str]:
-    """The CUDA version that the driver supports, or None and what keeps it from working.
+    """Return the CUDA version that the driver supports and ""; or None and the reason why it does not work.
 
-    numba's documented ``is_available`` says no without a reason. When it breaks, the reason is what Python says.
+    numba's documented ``is_available`` gives no reason. When it breaks, the reason is Python's error message.
     """
     try:
         driver = cuda.cudadrv.driver.driver
@@ -70,7 +70,7 @@ def driver_state(cuda: ModuleType) -> tuple[str | None, str]:
 
 
 def toolkit_version(cuda: ModuleType) -> str | None:
-    """The version of libnvvm, once it and libdevice are loaded; None where one of them is not there.
+    """Load libnvvm and libdevice and return the version of libnvvm; None where one of them is missing.
 
     When it breaks, every machine seems to lack a toolkit: see numba/cuda/cudadrv/nvvm.py.
     """
@@ -83,9 +83,9 @@ def toolkit_version(cuda: ModuleType) -> str | None:
 
 
 def total_memory(cuda: ModuleType, device: Any) -> int | None:
-    """A card's memory in bytes; None where it cannot be asked for.
+    """Return a card's memory in bytes; None where the driver does not state it.
 
-    numba asks through a context, which takes a while and room on every card.
+    numba would create a context for it, which takes time, and memory on every card.
     """
     memory = ctypes.c_size_t()
     try:
@@ -121,7 +121,7 @@ def lowering_for(capability: tuple[int, int]) -> Iterator[list]:
 
 
 def one_module(libraries: list) -> Any:
-    """The last of the libraries, with the code of all of them; what several call is in it once.
+    """Return the last of the libraries with the code of all of them; functions that several call are in it once.
 
     The texts of a library are private to numba. When it breaks, tests of PTX fail.
     """

@@ -57,7 +57,7 @@ class Shape:
 
 
 def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: bool, noisy: bool, work: int) -> Shape:
-    """For a gradient that takes ``work`` numbers of scratch."""
+    """Return the sizes of a step kernel; ``work``: the numbers of scratch that the gradient takes for a lane."""
     rows = scalar_count(optimizer, len(problem.blocks))
     sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
     numbers = problem.dim * (2 + len(optimizer.own)) + rows + 2 * len(optimizer.powers) + work
@@ -69,7 +69,7 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: 
 def step_kernel(
     function: Callable, form: Form, optimizer: Optimizer, dtype: DtypeName, shape: Shape, owner: str
 ) -> Any:
-    """Steps of all lanes. Raises PluginError where the source of a function cannot be had."""
+    """Return the kernel that makes steps of all lanes. Raises PluginError where a function has no source."""
     rule = Writer(optimizer, "thread", translator(dtype, whole_literals=True)).function()
     gradient, key = translator(dtype).translate(function, owner)
     values = {name: name for name in ("x", "y", "constants", "layout")} | {"work": "_work"}
@@ -111,7 +111,7 @@ def NAME({names(StepsArguments)}):
 
 
 def _kept(shape: Shape) -> tuple[str, str]:
-    """The lines that name a lane's own arrays, and those that put them back."""
+    """Return the lines that load a lane's arrays into local ones, and the lines that write these back."""
     if not shape.dim:
         return (
             "k, _w, _g, _work = r, w[:, r], g[:, r], work[:, r]; _state, _scalars, _powers = state, scalars, powers",
@@ -145,7 +145,10 @@ def _kept(shape: Shape) -> tuple[str, str]:
 
 @cache
 def evaluate_kernel(function: Callable, form: Form, evaluates: bool, metrics: int, dtype: DtypeName, owner: str) -> Any:
-    """Loss and metrics of all lanes, by the problem's evaluate, or else by its value and gradient."""
+    """Return the kernel of loss and metrics of all lanes, (1 + metrics, runs).
+
+    function: the problem's evaluate where ``evaluates``, else its value_and_gradient.
+    """
     inner, key = translator(dtype).translate(function, owner)
     values = {"x": "x[first:first + ROWS]", "y": "y[first:first + ROWS]", "work": "work[:, r]"}
     values |= {name: name for name in ("constants", "layout")}
@@ -183,7 +186,7 @@ def _made(name: str, text: str, home: Callable, scope: dict, dtype: str, key: st
 
 @kernel
 def gather(x: Reals2, y: Reals1, order: Shorts3, x_batch: Reals4, y_batch: Reals3) -> None:
-    """x_batch[c, s, i] = x[order[c, s, i]], and y_batch likewise: a thread a number."""
+    """Copy the examples of each mini-batch: x_batch[c, s, i] = x[order[c, s, i]], likewise y; a thread per number."""
     features = x.shape[1]
     rows = order.shape[0] * order.shape[1] * order.shape[2]
     for e in range(cuda.grid(1), rows * features, cuda.gridsize(1)):
@@ -198,6 +201,6 @@ def gather(x: Reals2, y: Reals1, order: Shorts3, x_batch: Reals4, y_batch: Reals
 
 
 def signatures(dtype: DtypeName) -> dict[str, Any]:
-    """The signatures of ``steps``, ``evaluate`` and ``gather``."""
+    """Return the signatures of ``steps``, ``evaluate`` and ``gather``, by name."""
     kernels = {"steps": StepsArguments, "evaluate": AssessArguments, "gather": gather}
     return {name: signature(contract, dtype) for name, contract in kernels.items()}

@@ -19,8 +19,10 @@ _FUNCTIONS = "sqrt exp expm1 log log1p sin cos tan tanh sinh cosh atan atan2 flo
 
 
 def _replaced() -> dict:
-    """NumPy's functions of a number -> math's, which kernels know; in the simulator the other way round, since math's
-    raise where a GPU gives inf or NaN."""
+    """Return the stand-ins of functions: math's for NumPy's, which kernels lack.
+
+    In the simulator it is the other way round, since math's functions raise where a GPU gives inf or NaN.
+    """
     pairs = [(getattr(math, name), getattr(np, name.replace("atan", "arctan"))) for name in _FUNCTIONS]
     return {m: n for m, n in pairs} if cuda.SIMULATED else {n: m for m, n in pairs}
 
@@ -89,7 +91,7 @@ _PICKED = {"max": larger, "min": smaller}
 
 @cache
 def translator(dtype: DtypeName, whole_literals: bool = False) -> Translator:
-    """The CPU's translator, for device functions."""
+    """Return the translator of a dtype for device functions; arguments as for the CPU's translator."""
 
     def rewrite(tree, namespace, scope):
         return _Rewrite(made.translate, namespace, scope).visit(tree)

@@ -42,12 +42,12 @@ multiprocessors, up to 16 blocks of 128 threads) is reached with two columns of 
 
 
 def refuses(record: Optimizer) -> str | None:
-    """Why a rule cannot run on a GPU."""
+    """Return the reason why a rule cannot run on a GPU; None where it can."""
     return "its rule transforms whole matrices" if record.matrix else None
 
 
 class Compiled:
-    """The kernels of a rule, in one order and dtype; ``shares``: its groups of sums, and whether over all blocks."""
+    """The kernels of a rule in one order and dtype; ``shares``: its groups of sums, each True if over all blocks."""
 
     def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
         why = refuses(record)
@@ -62,7 +62,7 @@ class Compiled:
         self.apply = text.apply()
 
     def signatures(self, dtype: DtypeName) -> list[tuple]:
-        """(name, kernel, signature) of each."""
+        """Return (name, kernel, signature) of each kernel."""
         kernels = [("apply", self.apply, signature(ApplyArguments, dtype))]
         kernels += [(f"share {k}", share, signature(ShareArguments, dtype)) for k, share in enumerate(self.share)]
         if self.begin is not None:
@@ -72,18 +72,18 @@ class Compiled:
 
 @cache
 def compiled(record: Optimizer, order: Order, dtype: DtypeName) -> Compiled:
-    """The kernels of a rule. Raises PluginError."""
+    """Return the kernels of a rule. Raises PluginError for a rule that no GPU can run."""
     return Compiled(record, order, dtype)
 
 
 def kernels(dtype: DtypeName) -> list[tuple]:
-    """(name, kernel, signature) of those that are not a rule's."""
+    """Return (name, kernel, signature) of the kernels that all rules share."""
     return [(each.py_func.__name__, each, signature(each, dtype)) for each in (total, across)]
 
 
 @kernel
 def total(partial: Reals4, sums: Reals3, first: Whole, used: Whole, whole: Flag) -> None:
-    """sums[first + k] = the sum of partial[k, :used] of every parameter block, or of all of them together."""
+    """Write the sum of partial[k, :used] into sums[first + k], for every parameter block or (``whole``) for all."""
     for r in range(cuda.grid(1), partial.shape[3], cuda.gridsize(1)):
         for k in range(partial.shape[0]):
             total = 0.0
@@ -115,7 +115,7 @@ def across(sums: Reals4, present: Flags1, first: Whole, count: Whole) -> None:
 
 
 class _Text:
-    """The kernels' lines. Names are those of update_text.py; ``i``: a parameter, ``r``: a run, ``b``: a block."""
+    """A writer of the kernels' source. Names as in update_text.py; ``i``: a parameter, ``r``: a run, ``b``: a block."""
 
     def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
         self.record, self.rows = record, order == "rows"
@@ -194,7 +194,7 @@ class _Text:
         return kernel(self.writer.compile(contract, self.writer.lines))
 
     def _loops(self) -> None:
-        """Over parameter blocks and runs, the third level of indentation inside."""
+        """Add the loops over parameter blocks and runs; lines inside them have indentation level 3."""
         out, write = self.writer.add, self.writer
         start, step = (
             "cuda.blockIdx.{0} * cuda.blockDim.{0} + cuda.threadIdx.{0}",

@@ -87,7 +87,10 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
 
 @cache
 def driver(dtype: DtypeName) -> Callable[..., int]:
-    """The compiled loop: takes the callees of gradient and update, then the fields of DriveArguments one by one."""
+    """Return the compiled loop over steps.
+
+    Its arguments are the callees of gradient and update, then the fields of DriveArguments one by one.
+    """
     types = with_callees(signature(_drive, dtype), gradient_signature(dtype), update_signature(dtype))
     # No noalias here: w and w_rows are the same memory, and so are g and g_rows. It costs nothing measurable.
     return jit(compile_tree(flat(_drive), "drive", _drive, _drive.__globals__, str(types)), types, **STRICT)
@@ -106,9 +109,10 @@ def _evaluations(
     layout: Wholes1,
     work: Reals1,
 ) -> None:
-    """Write what the kernel at ``evaluate_address`` says of each of the points ``w`` to its place in ``out``; where it
-    is 0, the losses of that at ``gradient_address`` to ``f``. Arrays as in contracts.py, of all points one behind the
-    other.
+    """Evaluate each of the points ``w`` by the kernel at ``evaluate_address`` and write the results to ``out``.
+
+    Where that address is 0, write the losses by the kernel at ``gradient_address`` to ``f``. Arrays are those of
+    contracts.py with a first axis for the points.
     """
     for place in range(w.shape[0]):
         if evaluate_address == 0:
@@ -119,7 +123,7 @@ def _evaluations(
 
 @cache
 def evaluations(dtype: DtypeName) -> Callable[..., None]:
-    """The compiled loop; takes its arguments one by one."""
+    """Return the compiled loop `_evaluations`, which takes the same arguments."""
     types = signature(_evaluations, dtype)
     tree = flat(_evaluations)
     return jit(compile_tree(tree, "evaluations", _evaluations, _evaluations.__globals__, str(types)), types, **STRICT)

@@ -20,7 +20,7 @@ _careful = numba.njit(error_model="numpy", fastmath={"contract", "nsz"})
 
 @_careful
 def reduced64(x: float) -> tuple[float, np.int64]:
-    """(e^r - 1, k) where x = k ln 2 + r, with the digits of a small r; k as what it adds to the bits of a float."""
+    """Return e^r - 1, exact for small r, and k, where x = k ln 2 + r; k is shifted to a float's exponent bits."""
     t = x * 1.4426950408889634 + 6755399441055744.0  # 1.5 * 2^52: the sum's low bits are the nearest integer
     k = t - 6755399441055744.0
     r = (x - k * 0.6931471803691238) - k * 1.9082149292705877e-10  # ln 2 in two parts
@@ -41,7 +41,7 @@ def reduced64(x: float) -> tuple[float, np.int64]:
 
 @_careful
 def exp64(x: float) -> float:
-    """e^x; 0 below x = -708, where results cease to be normal numbers, inf from x = 709 on, NaN of NaN."""
+    """Return e^x; 0 below x = -708, where results would be denormal, inf from x = 709 on, NaN of NaN."""
     p, power = reduced64(x)
     e: float = np.int64(np.float64(p + 1.0).view(np.int64) + power).view(np.float64)
     e = e if x > -708.0 else 0.0
@@ -51,7 +51,7 @@ def exp64(x: float) -> float:
 
 @_careful
 def exp32(x: np.float32) -> np.float32:
-    """``exp64`` in float32; 0 below x = -87, inf from x = 88 on."""
+    """Return e^x in float32; 0 below x = -87, inf from x = 88 on, NaN of NaN."""
     x = np.float32(x)  # a power, beta^t, is float64
     t = x * np.float32(1.442695) + np.float32(12582912.0)
     k = t - np.float32(12582912.0)
@@ -74,7 +74,7 @@ def exp32(x: np.float32) -> np.float32:
 
 @_careful
 def expm1_64(x: float) -> float:
-    """e^x - 1; -1 below x = -708, inf from x = 709 on, NaN of NaN."""
+    """Return e^x - 1; -1 below x = -708, inf from x = 709 on, NaN of NaN."""
     p, power = reduced64(x)
     scale = np.int64(np.float64(1.0).view(np.int64) + power).view(np.float64)
     e = scale * p + (scale - 1.0)
@@ -85,7 +85,7 @@ def expm1_64(x: float) -> float:
 
 @_careful
 def tanh64(x: float) -> float:
-    """The hyperbolic tangent; NaN of NaN."""
+    """Return the hyperbolic tangent; NaN of NaN."""
     m = expm1_64(-2.0 * abs(x))
     y = -m / (2.0 + m)
     return y if x >= 0.0 else -y

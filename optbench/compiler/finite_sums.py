@@ -1,4 +1,4 @@
-"""The means that the mini-batches of a finite sum have of numbers of its examples, without those numbers."""
+"""Random means over the mini-batches of a finite sum, drawn directly, without the numbers of single examples."""
 
 from collections.abc import Callable
 from functools import cache
@@ -49,6 +49,6 @@ def _means(
 
 @cache
 def means(dtype: DtypeName) -> Callable[..., None]:
-    """The compiled kernel, which stores means in that precision; the sums that it keeps are float64."""
+    """Return the compiled kernel `_means`, which writes means of that dtype and sums in float64."""
     # No fast math: a GPU's host runs it, too, and the simulator's as plain Python.
     return jit(_means, signature(_means, dtype), fastmath=False, **noalias())

@@ -80,7 +80,7 @@ class ChecksummedFiles:
     """
 
     def __init__(self, folder: str | os.PathLike, name: str, stamp: Any, dump: Callable[[Any], bytes]):
-        """``stamp``: of the source and of numba; a file with another one is out of date. ``dump`` pickles."""
+        """Store in ``folder`` under ``name``; ``stamp``: of source and numba, marks old files; ``dump``: pickles."""
         self.folder, self.name, self.stamp, self.dump = Path(folder), name, stamp, dump
 
     def path(self, key: Any) -> Path:

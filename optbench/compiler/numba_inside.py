@@ -35,7 +35,7 @@ _WHOLE = ir.IntType(64)
 
 
 def host_features() -> Any:
-    """By name, which of the processor's features are there; nothing of processors that LLVM does not know."""
+    """Return {feature: True if the processor has it}; empty for processors that LLVM does not know."""
     try:
         return llvm.get_host_cpu_features()
     except RuntimeError:
@@ -111,10 +111,11 @@ _FORK_SECONDS = 20.0
 
 
 def forks_between_compilations() -> None:
-    """From now on a fork waits until no other thread compiles.
+    """Make every later fork of the process wait until no other thread compiles.
 
-    Else the child keeps numba's and LLVM's locks, and nobody who would release them: the first kernel that it compiles
-    waits for ever (3 of 3 tried). When it breaks: see numba/core/compiler_lock.py and llvmlite/binding/ffi.py.
+    Otherwise the child inherits numba's and LLVM's locks without the thread that would release them: the first kernel
+    that it compiles waits for ever (3 of 3 tried). When it breaks: see numba/core/compiler_lock.py and
+    llvmlite/binding/ffi.py.
     """
     try:
         from llvmlite.binding.ffi import lib
@@ -150,9 +151,9 @@ def address(kernel: Any, signature: Any) -> int:
 
 
 def function_at(signature_of: Callable[[str], Any]) -> Callable:
-    """``at(address, array)`` for kernels: the function at that :func:`address`.
+    """Return ``at(address, array)`` for kernels, which gives the function at that :func:`address`.
 
-    ``signature_of`` gives its signature by the array's dtype. It fills the one field that calls of a first-class
+    ``signature_of`` returns its signature by the array's dtype. ``at`` fills the only field that calls of a first-class
     function read, ``jit_addr``. When it breaks: see the structure of numba/experimental/function_type.py.
     """
 
@@ -172,7 +173,7 @@ def function_at(signature_of: Callable[[str], Any]) -> Callable:
 
 
 CALLED_INSIDE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""The options of what compiled code alone calls: a call from Python would end the process.
+"""The options of functions that only compiled code calls: a call from Python would end the process.
 
 numba compiles two more functions around each, one for Python and one for C, and again in every kernel that it is part
 of. Without them all kernels of mlp, logistic and rosenbrock compile in 20.6 s of CPU time, where they took 24.4. When
@@ -186,11 +187,11 @@ _ENVIRONMENT = "_ZN08NumbaEnv"
 
 
 def _uncounted(functions: list[str]) -> list[str]:
-    """A kernel's functions without the counts of who holds its arrays, if it makes none of its own: its caller does.
+    """Return a kernel's functions without reference counts of arrays, if it allocates none: its caller holds them.
 
-    numba counts every view, even a row, by an operation that locks the memory's bus: a step of the network 64-32-10 on
-    16 examples takes 4.2 us instead of 5.6, on 64 examples 12.7 instead of 14.1. What numba wraps around a kernel for
-    calls from Python does hold what it is given. When it breaks: numba/core/runtime/nrtdynmod.py has the names.
+    numba counts every view, even a row, by an atomic operation: without it, a step of the network 64-32-10 on 16
+    examples takes 4.2 us instead of 5.6, on 64 examples 12.7 instead of 14.1. numba's wrapper for calls from Python
+    still holds the arguments. When it breaks: numba/core/runtime/nrtdynmod.py has the names.
     """
     if any(_ALLOCATION.search(function) for function in functions):
         return functions
@@ -199,16 +200,17 @@ def _uncounted(functions: list[str]) -> list[str]:
 
 @cache
 def _width() -> str:
-    """The attribute of functions that makes loops as wide as the machine's vectors.
+    """Return the function attribute that makes LLVM use 512-bit vectors; "" for processors without fast ones.
 
-    LLVM takes half of 512 bits, since the first machines that had them ran at a lower clock then. Those that came later
-    (Ice Lake, 2019) do not: 64 lanes of Rosenbrock with gd take 0.78 of the time, Rastrigin 0.64, a network 0.94. When
-    it breaks: "prefer-vector-width" in LLVM's sources.
+    By default LLVM uses 256 bits, as the first processors with AVX-512 lowered their clock for it. Later ones (Ice
+    Lake, 2019) do not: 64 lanes of Rosenbrock with gd take 0.78 of the time, Rastrigin 0.64, a network 0.94. When it
+    breaks: "prefer-vector-width" in LLVM's sources.
     """
     return ' "prefer-vector-width"="512"' if host_features().get("avx512vbmi2") else ""
 
 
 def _wide(function: str) -> str:
+    """Return the LLVM text of a function with the attribute of `_width`."""
     head, line, body = function.partition(" {\n")
     return head + _width() + line + body
 
@@ -343,9 +345,9 @@ class Vectors(Part):
 
 @intrinsic
 def alone(context: Any, array: Any) -> tuple[Any, Callable]:
-    """An array in C order as one whose last axis is known to be 1: loops over it are none, those around it vectors.
+    """Return an array in C order with the constant 1 as its last size, so that the loops around it become vectors.
 
-    A gradient of softmax, one lane, takes 10 us instead of 16. For arguments of a kernel, whose caller holds them.
+    A gradient of softmax, one lane, takes 10 us instead of 16. It is for arguments of a kernel, which its caller holds.
     """
 
     def generate(context, builder, _, arguments):
@@ -357,7 +359,7 @@ def alone(context: Any, array: Any) -> tuple[Any, Callable]:
 
 
 def _array(context, builder, kind, memory, shape):
-    """numba's structure of an array in C order whose memory is nobody's to count."""
+    """Return numba's structure of an array in C order without a reference count."""
     item = context.get_data_type(kind.dtype)
     size = ir.Constant(_WHOLE, context.get_abi_sizeof(item))
     strides = [size]
@@ -372,10 +374,9 @@ def _array(context, builder, kind, memory, shape):
 
 
 def view(context: Any, array: Any, shape: Any) -> tuple[Any, Callable] | None:
-    """An intrinsic's ``view(array, shape)``: of an array whose elements stand at one distance, whatever that is.
+    """Generate the intrinsic ``view(array, shape)``, a reshape of an array with one stride between its elements.
 
-    Nothing is asked: the shape must be that of as many elements. When it breaks: numba/np/arrayobj.py builds arrays as
-    it is done here.
+    The number of elements is not checked. When it breaks: numba/np/arrayobj.py builds arrays in the same way.
     """
     if not isinstance(array, types.Array) or not isinstance(shape, types.BaseTuple):
         return None
@@ -411,10 +412,10 @@ _view = intrinsic(view)
 
 @intrinsic
 def _sizes(context: Any, array: Any, shape: Any) -> tuple[Any, Callable]:
-    """A shape whose one negative size, if there is one, is what is left of the array; the kernel raises if none fits.
+    """Return a shape with its negative size, if any, replaced by the size that fits; the kernel raises if none does.
 
-    numba compiles two functions for that, a fifth of the time that a gradient takes which reshapes its scratch. When it
-    breaks: ``normalize_reshape_value`` of numba/np/arrayobj.py is what is done here.
+    numba compiles two functions for that, which takes a fifth of the time of a gradient that reshapes its scratch. When
+    it breaks: ``normalize_reshape_value`` of numba/np/arrayobj.py does the same.
     """
 
     def generate(context, builder, signature, arguments):
@@ -451,9 +452,9 @@ def _sizes(context: Any, array: Any, shape: Any) -> tuple[Any, Callable]:
 
 
 def reshaped(array: Any, *shape: Any) -> Any:
-    """``array.reshape(*shape)`` for kernels, which numba asks the C library for, whatever stands in the array.
+    """Return ``array.reshape(*shape)``, in kernels without numba's call of the C library.
 
-    The compiler cannot see through that call, so that what it knows of sizes ends there.
+    The compiler cannot see through that call and loses its knowledge of sizes there.
     """
     return array.reshape(*shape)
 
@@ -469,11 +470,11 @@ def _reshaped(array, *shape):
 
 @intrinsic
 def multiply(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable] | None:
-    """``np.matmul(a, b, out)`` by BLAS, of matrices one of whose axes is contiguous; the last one of ``out`` is.
+    """Write the product of a and b into ``out`` by BLAS; one axis of each is contiguous, of ``out`` the last one.
 
-    numba's np.dot takes whole arrays only: pieces of columns would have to be copied, 784 x 64 of them for a step of
-    a network in half the time of their product. It calls the same function. When it breaks: ``call_xxgemm`` of
-    numba/np/linalg.py.
+    numba's np.dot calls the same function but takes contiguous arrays only: pieces of columns would have to be copied,
+    which for the 784 x 64 weights of a network takes half the time of their product. When it breaks: ``call_xxgemm``
+    of numba/np/linalg.py.
     """
     if any(not isinstance(kind, types.Array) or kind.ndim != 2 or kind.dtype != out.dtype for kind in (a, b, out)):
         return None
@@ -484,7 +485,7 @@ def multiply(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable] | N
         memory = byte.as_pointer()
 
         def matrix(kind, value):
-            """BLAS's letter, the address, and the distance of rows or columns; BLAS sees rows as columns."""
+            """Return rows, columns, and BLAS's letter, address and leading dimension; BLAS has columns for rows."""
             array = context.make_array(kind)(context, builder, value)
             rows, columns = cgutils.unpack_tuple(builder, array.shape)
             along, between = cgutils.unpack_tuple(builder, array.strides)

@@ -21,14 +21,15 @@ from optbench.contract.types import DtypeName, Form
 gradient_signature = partial(signature, GradientArguments)
 evaluate_signature = partial(signature, EvaluateArguments)
 _CALL = ("first", "last")
-"""Arguments of the kernel that a problem's function never sees."""
+"""Arguments of the kernel that are not passed on to a problem's function."""
 
 
 @cache
 def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str, one: bool = False) -> Kernel:
-    """``value_and_gradient`` behind the common signature. Raises PluginError where it does not compile.
+    """Return the kernel of ``value_and_gradient`` with the signature of all problems.
 
-    ``one``: of lanes form, for calls of a single lane.
+    ``one``: True for a kernel in lanes form that is called with a single lane. Raises PluginError where the function
+    does not compile.
     """
     hidden = _CALL if form == "lanes" else ("f", *_CALL)
     own = _check_arguments(function, owner, [a for a in GradientArguments._fields if a not in hidden], ("w", "g"))
@@ -53,7 +54,7 @@ def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str
 
 @cache
 def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str) -> Kernel:
-    """``evaluate`` behind the common signature. Raises PluginError where it does not compile."""
+    """Return the kernel of ``evaluate`` with the signature of all problems. Raises PluginError where it fails."""
     own = _check_arguments(function, owner, EvaluateArguments._fields, ("w", "out"))
     tree: ast.FunctionDef | str
     tree, namespace, key = translator(dtype).prepare(function, owner, EvaluateArguments._fields)
@@ -66,6 +67,7 @@ def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str
 
 
 def _check_arguments(function, owner, known, required) -> list[str]:
+    """Return the argument names of a function. Raises PluginError for an unknown or a missing one."""
     own = arguments(function)
     strange = [name for name in own if name not in known]
     missing = [name for name in required if name not in own]

@@ -1,4 +1,4 @@
-"""From the declarations of contracts.py to what compilers take: numba's signatures, and the texts of argument lists."""
+"""numba's signatures and the texts of argument lists, from the declarations of contracts.py."""
 
 import ast
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Kind:
     """True where the array must be writable, whether or not a kernel writes it."""
 
     def of(self, dtype: str) -> Any:
-        """numba's type, where reals are of this dtype."""
+        """Return numba's type of the argument; ``dtype``: that of reals."""
         from numba import types
 
         number = getattr(types, dtype if self.number == "real" else self.number)
@@ -28,7 +28,7 @@ class Kind:
 
 
 def kinds(contract: Any) -> dict[str, Kind]:
-    """The arguments that a named tuple, or the annotations of a function, declare; a named tuple's one by one."""
+    """Return the arguments that a named tuple or a function declares, by name; named tuples become their fields."""
     arguments: dict[str, Kind] = {}
     for name, hint in _hints(contract).items():
         if name != "return":
@@ -38,7 +38,7 @@ def kinds(contract: Any) -> dict[str, Kind]:
 
 @cache
 def signature(contract: Any, dtype: str) -> Any:
-    """numba's signature of what a named tuple, or the annotations of a function, declare; ``dtype``: that of reals."""
+    """Return numba's signature for the arguments that a named tuple or a function declares; ``dtype``: of reals."""
     from numba import types
 
     back = _hints(contract).get("return", type(None))
@@ -47,19 +47,19 @@ def signature(contract: Any, dtype: str) -> Any:
 
 
 def names(contract: Any) -> str:
-    """The list of arguments of a generated kernel."""
+    """Return the text of a generated kernel's argument list."""
     return ", ".join(contract._fields)
 
 
 def call(contract: Any, function: str, **texts: str) -> str:
-    """The text of a call: each argument stands as in ``texts``, or by its own name."""
+    """Return the text of a call; the text of each argument is that in ``texts``, or its own name."""
     strange = texts.keys() - set(contract._fields)
     assert not strange, f"{contract.__name__} has no {min(strange)}"
     return f"{function}({', '.join(texts.get(name, name) for name in contract._fields)})"
 
 
 def flat(function: Callable) -> ast.FunctionDef:
-    """The tree of a function whose named tuples have become arguments one by one: ``a.w`` is ``w``."""
+    """Return the tree of a function with the fields of its named tuples as arguments: ``a.w`` becomes ``w``."""
     tree = definition(function, function.__name__)
     tuples = {name: hint for name, hint in _hints(function).items() if _is_tuple(hint)}
     tree = _Flat(tuples, set(kinds(function))).visit(tree)

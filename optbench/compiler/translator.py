@@ -30,13 +30,14 @@ _BASE = "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for n
 REALS = {"float32": numba.float32, "float64": numba.float64}
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
 STRICT: dict[str, Any] = {"fastmath": False}
-"""The option of functions that take no liberty at all, such as the loops that call kernels."""
+"""The option of functions compiled without fast math, such as the loops that call kernels."""
 
 
 def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
-    """numba.njit with this package's options, ``options`` over them; without a place for a cache it compiles anew.
+    """Return a function compiled by numba.njit with this package's options, which ``options`` override.
 
-    Without a ``signature``, for kernels to call: Python must not, for there is nothing that takes its arguments.
+    It is cached on disk where possible. Without a ``signature`` it is for kernels only: it has no wrapper for calls
+    from Python.
     """
     if not numba_compat.is_compiling():
         return function if signature is None else np.errstate(all="ignore")(function)  # no kernel warns
@@ -50,7 +51,10 @@ def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
 
 
 def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespace: dict, key: str) -> FunctionType:
-    """The function of a tree or text, under ``home``'s file, named ``name`` and a hash of its source and ``key``."""
+    """Return the function of a tree or text, as if it stood in ``home``'s file.
+
+    It is called ``name`` with a hash of its source and ``key``.
+    """
     if isinstance(tree, str):
         (definition,) = parsed(tree).body
         assert isinstance(definition, ast.FunctionDef)
@@ -88,7 +92,7 @@ class Translator:
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
     def translate(self, function: Callable, owner: str) -> tuple[Callable, str]:
-        """The compiled function and a key of all the source it was made from. Raises PluginError."""
+        """Return the compiled function and a key, the text of all source it was made from. Raises PluginError."""
         if function not in self.made:
             tree, namespace, key = self.prepare(function, owner)
             compiled = compile_tree(tree, function.__name__, function, namespace, key)
@@ -98,10 +102,10 @@ class Translator:
     def prepare(
         self, function: Callable, owner: str, arguments: tuple[str, ...] = ()
     ) -> tuple[ast.FunctionDef, dict[str, Any], str]:
-        """The typed syntax tree of a function, a dictionary of what its names stand for, and a key of its helpers.
+        """Return the typed syntax tree of a function, the values of its global names, and a key of its helpers.
 
-        Lines keep their numbers, for coverage and tracebacks. ``arguments``: give the function this whole list of
-        arguments; those that it does not name, it ignores.
+        Lines keep their numbers, for coverage and tracebacks. ``arguments``: the argument list to give the function;
+        it ignores those that it does not name. Raises PluginError for a function inside another one.
         """
         if function.__closure__:
             raise PluginError(f"{owner}: {function.__name__} must be a function of the file, not of another function")
@@ -140,7 +144,7 @@ class Translator:
         return tree, namespace, "".join(key)
 
     def _typed(self, value):
-        """A global constant in the kernel's dtype; integers of a problem count and index, and stay."""
+        """Return a global constant in the kernel's dtype; integers stay, as indices, unless ``whole_literals``."""
         if isinstance(value, tuple):
             return tuple(self._typed(item) for item in value)
         kind = np.asarray(value).dtype.kind
@@ -151,7 +155,10 @@ class Translator:
 
 @cache
 def translator(dtype: DtypeName, whole_literals: bool = False, parts: bool = False) -> Translator:
-    """One for all kernels of a dtype: what a wrapped rule calls is compiled already. ``parts``: as PART says."""
+    """Return the translator of a dtype, cached, so that functions common to several rules are compiled once.
+
+    ``parts``: compile functions as parts of the kernel that calls them.
+    """
     if parts:
         compile = numba.njit(**OPTIONS | numba_compat.options().part)
         return Translator(dtype, whole_literals, compile, mark=" part")
@@ -161,7 +168,7 @@ def translator(dtype: DtypeName, whole_literals: bool = False, parts: bool = Fal
 
 
 def _names(code) -> set[str]:
-    """Every global name that a code object, or one inside it, refers to."""
+    """Return all global names that a code object, or one inside it, refers to."""
     inner = (_names(const) for const in code.co_consts if inspect.iscode(const))
     return set(code.co_names).union(*inner)
 
@@ -175,7 +182,7 @@ def of_module(node: ast.AST, scope: Mapping[str, Any]) -> Any:
 
 
 def _spelled(name, value) -> str:
-    """A constant as part of a key, in full."""
+    """Return a constant's name and value as a text for a key, in full."""
     return (
         f"{name}={value.dtype}{value.shape}{value.tobytes()!r}"
         if isinstance(value, np.ndarray)
@@ -184,7 +191,7 @@ def _spelled(name, value) -> str:
 
 
 def _with_blas(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str, Any]) -> ast.FunctionDef:
-    """``array.reshape(...)`` by a function that the compiler sees through, and ``np.matmul(a, b, out)`` by BLAS."""
+    """Return the tree with `reshaped` for ``array.reshape(...)`` and `multiply` (BLAS) for ``np.matmul(a, b, out)``."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
             continue

@@ -31,7 +31,10 @@ update_signature = partial(signature, UpdateArguments)
 
 
 def update_kernel(record: Optimizer, order: Order, dtype: DtypeName) -> Kernel:
-    """The rule as a loop over a cohort. Raises PluginError where it does not compile."""
+    """Return the compiled kernel that steps all lanes of a cohort by a rule, from a cache of kernels.
+
+    Raises PluginError where it does not compile.
+    """
     if record.matrix and order != "rows":
         raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
     key = (*parts_of(record), order, dtype)
@@ -52,13 +55,13 @@ class PartialUpdate(NamedTuple):
     groups: list[list[int]]
     """The rows of ``scalars`` that each kernel of ``sums`` writes."""
     sums: list[Callable]
-    """In their order; the first one multiplies the powers on, too."""
+    """The kernels in order of the groups; the first one also updates the powers."""
     apply: Callable
 
 
 @cache
 def partial_update(record: Optimizer, dtype: DtypeName) -> PartialUpdate:
-    """The kernels of a rule that has sums over all parameters. Raises PluginError where one does not compile."""
+    """Return the kernels of a rule with sums over all parameters. Raises PluginError where one does not compile."""
 
     def compiled(text: "_Text") -> Callable:
         owner = f"optimizer {record.name}"
@@ -71,7 +74,7 @@ def partial_update(record: Optimizer, dtype: DtypeName) -> PartialUpdate:
 
 
 class _Text(Writer):
-    """A kernel that finds some sums over all parameters in ``scalars``: those of the groups ``known``."""
+    """A writer of a kernel that reads the sums of the groups ``known`` from ``scalars``."""
 
     def __init__(self, record: Optimizer, dtype: DtypeName, known: list[list[tuple]]):
         super().__init__(record, "rows", translator(dtype, whole_literals=True))

@@ -118,7 +118,7 @@ class Stepper:
         return _heading(self) | {entry.key: entry.read() for entry in _entries(self)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a saved state; its rate and hyperparameters replace those of this stepper.
+        """Continue from a saved state; its rate and hyperparameters replace those of this stepper.
 
         Args:
             state: the result of :meth:`state_dict`, or ``np.load`` of the file that ``np.savez`` made of it.
@@ -311,7 +311,7 @@ def stepper(
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> Stepper:
-    """A compiled update rule for arrays of your own, one step at a time, at the speed of the benchmark.
+    """Return a compiled update rule for arrays of your own, which makes one step at a time at the benchmark's speed.
 
     Args:
         optimizer: a name, with hyperparameters if need be, or a record.

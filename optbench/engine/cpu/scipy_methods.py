@@ -36,7 +36,7 @@ def scipy_method(
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> Callable:
-    """An optimizer as a method of ``scipy.optimize.minimize(fun, x0, jac=..., method=...)``.
+    """Return an optimizer as a method of ``scipy.optimize.minimize(fun, x0, jac=..., method=...)``.
 
     The method's options: ``maxiter`` steps (1000), of one gradient each; ``gtol``, a largest gradient entry at which to
     stop: by default ``minimize``'s ``tol``, or 1e-5 without one. The objective returns a number or an array of one
