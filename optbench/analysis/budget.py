@@ -34,6 +34,7 @@ def runs_at(results: Tables, clock: str, budget: float) -> pd.DataFrame:
 
 
 def _runs_at(results: Tables, clock: str, y: np.ndarray, budget: float | np.ndarray) -> pd.DataFrame:
+    """Return the runs as if each had ended at its budget; y: the logarithm of the suboptimality there, (runs,)."""
     runs = results.runs
     facts = landmarks(runs, results.problems).set_index("problem").loc[runs["problem"]]
     lost = failed(runs) & (y >= facts["failure"].to_numpy())

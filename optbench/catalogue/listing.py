@@ -140,6 +140,7 @@ def _markdown_row(row) -> str:
 
 
 def _family(path: Path) -> str:
+    """Return the first sentence of a file's docstring; its name if there is none."""
     try:
         doc = ast.get_docstring(ast.parse(path.read_bytes()))
     except (OSError, SyntaxError, ValueError):  # it has changed, or gone, since it was loaded

@@ -271,7 +271,7 @@ class _Around(ast.NodeTransformer):
             self.share = whole.right
 
     def around(self, call: ast.expr) -> ast.expr | None:
-        """Return the combined call; None if both give the same keyword."""
+        """Return the call of the wrapper with the base rule's call in it; None if both give the same keyword."""
         placed = ast.fix_missing_locations(self.visit(copy.deepcopy(call)))
         return None if self.impossible else placed
 
@@ -280,7 +280,7 @@ class _Around(ast.NodeTransformer):
         return copy.deepcopy({"inner": self.base, "share": self.share}.get(node.id, node))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        """Shorten ``decay / share`` where the share is 1."""
+        """Shorten ``decay / share`` to ``decay`` if the share is 1."""
         self.generic_visit(node)
         if isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant) and node.right.value == 1:
             return node.left

@@ -122,10 +122,10 @@ def _check_limits(owner: str, stated: Mapping, within: Mapping, defaults: Mappin
 
 
 def check_problem(record: Any) -> dict[str, Any]:
-    """Check the fields of a problem.
+    """Check the fields of a problem, and return those that are to be replaced by converted values.
 
-    ``record``: a Problem with its fields as they were given. Raises PluginError: a value makes no sense; the message
-    names the field.
+    ``record``: a Problem with its fields as they were given. Raises PluginError, which names the field, for a value
+    that makes no sense.
     """
     owner = "problem"
     fields = _check_fields(owner, record, _PROBLEM)
@@ -159,7 +159,7 @@ def check_problem(record: Any) -> dict[str, Any]:
 
 
 def _check_code(owner: str, key: str, record: Any) -> None:
-    """Check a function that is compiled, or called as it is where the problem is eager."""
+    """Raise PluginError unless a field is a function that can be compiled; of an eager problem, any function."""
     if record.eager:
         check_function(owner, key, getattr(record, key))
     else:
@@ -167,9 +167,9 @@ def _check_code(owner: str, key: str, record: Any) -> None:
 
 
 def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
-    """Return how many scratch numbers a problem's ``work`` asks for.
+    """Return the number of scratch numbers that a problem's ``work`` requests for so many rows and runs.
 
-    Raises PluginError: it fails, or gives no whole number; OptbenchError: they do not fit into memory.
+    Raises PluginError if it fails or returns no whole number, OptbenchError if they do not fit into memory.
     """
     check_function(owner, "work", work, 2)
     try:

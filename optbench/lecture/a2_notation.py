@@ -29,6 +29,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 @cache
 def _network() -> optbench.Problem:
+    """Return the network on digits with three hidden layers."""
     return optbench.problems()["mlp"].build({"data": "digits", "hidden": (16, 12, 8)})
 
 
@@ -39,6 +40,7 @@ def _weights(batch: int, seed: int = 0) -> np.ndarray:
 
 
 def _activations() -> pd.DataFrame:
+    """Return the activations of each layer for the named example, a row for each unit."""
     w, parts = _weights(BATCH), []
     for layer in range(5):
         a = optbench.trace(_network(), layer=layer, batch=BATCH, example=EXAMPLE, batch_size=BATCH_SIZE, w=w, seed=0)
@@ -47,6 +49,7 @@ def _activations() -> pd.DataFrame:
 
 
 def _losses(seeds) -> pd.DataFrame:
+    """Return the cost of some mini-batches, from a run and from traced activations, a row for each seed and batch."""
     costs = []
     for seed in seeds:
         for batch in (1, BATCH, 30):  # the last of these lies in the second epoch
@@ -65,6 +68,7 @@ def _losses(seeds) -> pd.DataFrame:
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Measure the largest relative difference between a run's mini-batch cost and the traced one."""
     losses, activations = tables["losses"], tables["activations"]
     worst = exact((losses["traced"] / losses["run"] - 1).abs().max())
     named = activations.loc[activations["layer"] == LAYER, "activation"]
@@ -79,6 +83,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw the activations of the named example, layer by layer."""
     figure = Figure(figsize=(6.4, 3.4))
     layers = dict(iter(tables["activations"].groupby("layer")["activation"]))
     axes = figure.subplots(1, len(layers), width_ratios=[3, 1, 1, 1, 1])

@@ -105,6 +105,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw the cost by rate, the share of steps that lower it, and the share of runs with a rise."""
     figure = Figure(figsize=(7.2, 3.1))
     left, right, last = figure.subplots(1, 3)
     figure.subplots_adjust(left=0.09, right=0.98, top=0.86, bottom=0.17, wspace=0.36)
@@ -154,6 +155,7 @@ def noisy(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_noisy(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Measure the share of steps at which the mini-batch's cost rises, and how far it falls over a run."""
     cost = tables["cost"]
     runs = cost[cost["batch_size"] == str(ONE_BATCH)].sort_values("step").groupby("seed")["cost"]
     rising = median_interval(runs.agg(lambda f: np.mean(np.diff(f) > 0)))
@@ -169,6 +171,7 @@ def measure_noisy(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw_noisy(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw the cost of each step's own batch for three batch sizes, in one run of each."""
     figure = Figure(figsize=(6.4, 3.4))
     ax = figure.subplots()
     figure.subplots_adjust(left=0.1, right=0.8, top=0.88, bottom=0.14)
@@ -193,6 +196,7 @@ def deviations(cost: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_law(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Measure the exponent p of the noise of the mini-batch cost, noise ~ B^p."""
     table = deviations(tables["cost"])
     exponent = exponent_interval(table.columns, table.to_numpy())
     middle = table.median()
@@ -208,6 +212,7 @@ def measure_law(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw_law(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw the noise of the mini-batch cost against the batch size."""
     noises = deviations(tables["cost"]).melt(var_name="batch_size", value_name="noise").assign(optimizer="gd")
     texts = {"gd": f"median; fitted exponent {verdict.effect:.3f}"}
     title = "Deviation of a mini-batch's cost from the cost of all examples"

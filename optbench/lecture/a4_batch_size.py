@@ -68,6 +68,7 @@ def comparison(costs: pd.DataFrame, name: str, axis: str) -> dict:
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Measure the cost with the best advised batch size over that with the best other one, by set and axis."""
     costs = tables["costs"]
     cases = {(name, axis): comparison(costs, name, axis) for name in SETS for axis in AXES}
     lost = int(np.isinf(costs["steps"]).sum())
@@ -92,6 +93,7 @@ def _critical(costs: pd.DataFrame) -> str:
 
 
 def _words(name, axis, case) -> str:
+    """Return the name of a case: the set, the axis and both batch sizes."""
     return f"{_train(SETS[name]):,} examples in {AXES[axis].split()[0]}, {case['advised']} against {case['other']}"
 
 
@@ -101,6 +103,7 @@ def _train(examples: int) -> int:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw the cost of the target against the batch size, a panel for each of AXES."""
     figure = Figure(figsize=(6.9, 3.1))
     axes = figure.subplots(1, len(AXES))
     figure.subplots_adjust(left=0.085, right=0.97, top=0.78, bottom=0.2, wspace=0.36)

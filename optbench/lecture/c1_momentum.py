@@ -36,6 +36,7 @@ COST = 1.25
 
 
 def label(beta: float, rate: str = OWN) -> str:
+    """Return the label of a path: beta and the kind of rate; "GD" for beta 0."""
     return f"beta1 {beta:g}, {rate}" if beta else "GD"
 
 
@@ -87,6 +88,7 @@ def measure(column: str, what: str, unit: str):
 
 
 def figure_paths(tables, verdict):
+    """Draw paths of gradient descent and momentum through the bowl."""
     paths, rates = tables["paths"], tables["tuned"].set_index("beta1")["lr"]
     shown = [(0.0, OWN), (0.9, SAME), (0.98, SAME), (0.5, OWN), (0.9, OWN), (0.98, OWN)]
     figure, grid = bowl_panels(2, 3, "Paths through a bowl 100 times as steep as flat", sharex=True, sharey=True)
@@ -157,6 +159,7 @@ def warm_up(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_warm_up(tables) -> Measured:
+    """Measure the share of a corrected step that momentum's tenth step lacks, by beta."""
     tenth = tables["steps"][tables["steps"]["step"] == WARM].set_index("beta1")["measured"]
     cells = {f"beta1 {beta:g}": exact(1 - length) for beta, length in tenth.items()}
     enough = tables["steps"][tables["steps"]["measured"] >= 1 - SHORT_OF].groupby("beta1")["step"].min()
@@ -172,6 +175,7 @@ def measure_warm_up(tables) -> Measured:
 
 
 def figure_warm_up(tables, verdict):
+    """Draw the length of momentum's steps over that of corrected ones, a line for each beta."""
     figure, ax = drawing.panel((4.3, 2.6), left=0.75, right=1.5, title="How far momentum's average has warmed up")
     ax.axhline(1 - SHORT_OF, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (3, 2)))
     ax.axvline(WARM, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (3, 2)))
@@ -213,6 +217,7 @@ def ratios(tables) -> dict[str, tuple]:
 
 
 def measure_cost(tables) -> Measured:
+    """Measure the final loss without the correction over that with it, by beta and number of steps."""
     cells = ratios(tables)
     return Measured(
         cells=cells,
@@ -223,6 +228,7 @@ def measure_cost(tables) -> Measured:
 
 
 def figure_cost(tables, verdict):
+    """Draw the final loss with and without the correction, a panel for each number of steps."""
     names = {"plain": "without", "corrected": "with correction"}
     figure, grid = drawing.new_figure(
         (2.4, 2.4), 1, 2, left=0.85, right=drawing.legend_width(names.values()), top=0.6, bottom=0.5, gap=(0.5, 0.1),

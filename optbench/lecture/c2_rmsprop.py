@@ -62,6 +62,7 @@ def rates(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_rates(tables) -> Measured:
+    """Measure the exponent of the effective rate as a power of the gradient."""
     table = np.log(tables["ratios"].pivot(index="seed", columns="condition", values=["gradient_ratio", "rate_ratio"]))
     pairs = np.stack([table["gradient_ratio"], table["rate_ratio"]], axis=2)
     exponent = bootstrap_interval(pairs, lambda rows: np.polyfit(*rows.reshape(-1, 2).T, 1)[0])
@@ -74,6 +75,7 @@ def measure_rates(tables) -> Measured:
 
 
 def figure_rates(tables, verdict):
+    """Draw the ratio of the effective rates against that of the gradients."""
     figure, ax = drawing.panel(
         (3.9, 2.7), left=0.85, right=1.5, title="RMSProp divides large gradients by large numbers"
     )
@@ -145,6 +147,7 @@ def measure(column: str, what: str, unit: str):
 
 
 def figure_paths(tables, verdict):
+    """Draw paths of gradient descent and RMSProp through a bowl at three angles."""
     paths, rates = tables["paths"], tables["tuned"].set_index(["angle", "condition", "optimizer"])["lr"]
     title = "GD and RMSProp at their best rates, the bowl (condition 100) turned"
     figure, grid = bowl_panels(2, len(ANGLES), title, sharex=True, sharey=True)
@@ -158,6 +161,7 @@ def figure_paths(tables, verdict):
 
 
 def figure_settings(tables, verdict):
+    """Draw the length of the path and the steps to halve the distance, by angle and condition number."""
     panels = {"way": "way along the steep axis / start", "steps": "steps to halve the flat distance"}
     figure, grid = drawing.new_figure(
         (2.75, 2.3), 1, 2, left=0.6, right=drawing.legend_width(["RMSProp"]), top=0.6, bottom=0.6, gap=(0.5, 0.1),
@@ -178,6 +182,7 @@ def figure_settings(tables, verdict):
 
 
 def _criterion(what: str) -> Below:
+    """Return the criterion of a claim: the measure ``what`` of RMSProp, divided by that of GD, is below 1."""
     return Below(
         what=f"{what}, RMSProp's as a multiple of GD's, both at their best rates",
         each="bowls of condition 100 and 1000 whose steep axis is 0, 20 or 45 degrees off a coordinate axis",

@@ -79,6 +79,7 @@ def identities(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_identities(tables) -> Measured:
+    """Measure the largest difference of the weights in each limit, relative to their change."""
     worst = tables["differences"].groupby("limit", sort=False)["difference"].max()
     return Measured(
         cells={name: exact(off) for name, off in worst.items()},
@@ -90,6 +91,7 @@ def measure_identities(tables) -> Measured:
 
 
 def figure_identities(tables, verdict):
+    """Draw the largest difference in each limit."""
     worst = tables["differences"].groupby("limit", sort=False)["difference"].max()
     left = 0.4 + max(drawing.text_width(name, 8) for name in worst.index)
     figure, grid = drawing.new_figure(
@@ -138,6 +140,7 @@ def shrinking(tables) -> dict[str, tuple]:
 
 
 def measure_inside(tables) -> Measured:
+    """Measure by how much eps inside the root shortens the first step, compared with eps outside."""
     cells = shrinking(tables)
     first = next(iter(cells))
     return Measured(
@@ -150,6 +153,7 @@ def measure_inside(tables) -> Measured:
 
 
 def figure_inside(tables, verdict):
+    """Draw the length of the first step against the gradient, with eps inside and outside the root."""
     figure, ax = drawing.panel(
         (4.0, 2.6), left=0.8, right=1.55, title="Adam's first step, eps = 1e-8 inside or outside"
     )

@@ -71,6 +71,7 @@ def classified(paths: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure(tables) -> Measured:
+    """Measure the share of paths on unseen bowls that are classified wrongly, by range of rates."""
     test = tables["paths"][tables["paths"]["use"] == "test"]
     hit = test["kind"] == test["guess"]
     wrong, low, high = _wrong(hit)
@@ -86,10 +87,12 @@ def measure(tables) -> Measured:
 
 
 def _wrong(hit: pd.Series) -> tuple:
+    """Return the share of wrong guesses with its interval."""
     return share_interval(int((~hit).sum()), len(hit))
 
 
 def figure(tables, verdict):
+    """Draw paths of the three kinds on one bowl, a row for each range of rates."""
     shown, places = tables["shown"], list(RATES)
     title = "Quiz 8: which of them is gradient descent?"
     figure, grid = bowl_panels(len(places), 3, title, 0.75, 0.5, sharex="row", sharey="row")

@@ -46,6 +46,7 @@ def _weights(problem, optimizer: str, rate: float, steps: int, seed: int) -> np.
 
 
 def measure_rates(tables) -> Measured:
+    """Measure the spread of Adam's effective rates: their 10% quantile over their 90% quantile, by step."""
     table = tables["spread"][tables["spread"]["optimizer"] != "gd"]
     # GD's is 1: the inverse is small where rates differ.
     cells = {f"step {step}": median_interval(part["low"] / part["high"]) for step, part in table.groupby("step")}
@@ -60,6 +61,7 @@ def measure_rates(tables) -> Measured:
 
 
 def figure_rates(tables, verdict):
+    """Draw the quantiles of the effective rates of gradient descent and Adam, by step."""
     figure, ax = drawing.panel(
         (4.2, 2.6),
         left=0.85,
@@ -97,6 +99,7 @@ def batches(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_batches(tables) -> Measured:
+    """Measure the speedup of each batch size over the full batch, in samples and seconds."""
     table = tables["reached"]
     cells = {
         f"{problem}, {axis}, {batch}": speedup(part[part["batch"] == batch], part[part["batch"] == "full"], axis)
@@ -116,6 +119,7 @@ def measure_batches(tables) -> Measured:
 
 
 def figure_batches(tables, verdict):
+    """Draw the expected running time to the target against the batch size, in samples and seconds."""
     table, axes = tables["reached"], {"samples": "samples to the target", "seconds": "seconds to the target"}
     names = list(table["problem"].unique())
     figure, grid = drawing.new_figure(

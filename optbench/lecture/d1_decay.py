@@ -44,6 +44,7 @@ def noise(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_floor(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Measure the exponent p of the final suboptimality at one constant rate, suboptimality ~ B^p."""
     fixed = tables["fixed"]
     noisy = fixed[fixed["batch_size"] < fixed["batch_size"].max()]
     wide = noisy.pivot(index="seed", columns="batch_size", values="suboptimality_final")
@@ -67,6 +68,7 @@ def gains(tuned: pd.DataFrame, size: int) -> dict[str, tuple[float, float, float
 
 
 def measure_decay(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Measure the gain from each decay at the smallest batch size."""
     tuned = tables["tuned"]
     sizes = sorted(tuned["batch_size"].unique())
     smallest = gains(tuned, sizes[0])
@@ -98,12 +100,14 @@ def _draw_sizes(title: str, runs: pd.DataFrame, texts: dict[str, str], law: str 
 
 
 def draw_floor(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw the final suboptimality at one constant rate against the batch size."""
     fixed = tables["fixed"]
     noisy = fixed[fixed["batch_size"] < fixed["batch_size"].max()]
     return _draw_sizes(f"One constant rate, {FIXED:g}, for all batch sizes", noisy, {"constant": "measured"}, "1/B")
 
 
 def draw_decay(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw the final suboptimality at tuned rates against the batch size, a line for each schedule."""
     return _draw_sizes("The rate tuned for each point", tables["tuned"], SCHEDULES)
 
 

@@ -43,6 +43,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Measure the largest relative difference between a run's learning rate and the lecture's formula."""
     rates = tables["rates"]
     error = (rates["rate"] / rates["lecture"] - 1).abs().groupby(rates["schedule"], sort=False).max()
     worst = exact(error.max())
@@ -59,6 +60,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw the learning rate of each schedule."""
     parts = dict(iter(tables["rates"].groupby("schedule", sort=False)))
     rates = {FORMULAS[name][0]: part["rate"].to_numpy() for name, part in parts.items()}
     passes = next(iter(parts.values()))["passes"].to_numpy()

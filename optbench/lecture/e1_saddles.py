@@ -61,6 +61,7 @@ def critical_points(problem: optbench.Problem, starts: np.ndarray) -> pd.DataFra
 
 
 def _search(problem: optbench.Problem, count: int, seed: int) -> pd.DataFrame:
+    """Return the critical points found from ``count`` random starts; seed: of the starts."""
     starts = [problem.start(np.random.default_rng([seed, k])) for k in range(count)]
     return critical_points(problem, np.array(starts)).assign(seed=seed)
 
@@ -113,6 +114,7 @@ def shares(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
+    """Measure the share of minima among critical points in the largest dimension, and its change with dimension."""
     table = shares(tables["points"])
     ends = [(part.iloc[0], part.iloc[-1]) for _, part in table.groupby("landscape", sort=False)]
     worst = max((last for _, last in ends), key=lambda last: last["high"])
@@ -191,6 +193,7 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
 
 
 def _criterion(rare: float) -> Parts:
+    """Return the criterion of both claims; rare: the largest share of minima that counts as rare."""
     return Parts(
         {
             SHARE: Below(

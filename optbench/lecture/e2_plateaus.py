@@ -74,6 +74,7 @@ def _growth(parts: dict, distances: list) -> str:
 
 
 def _gd_from_saddles(table: pd.DataFrame) -> str:
+    """Return a sentence on the steps of gradient descent from the saddles; "" for fewer than two."""
     rows = table[(table["kind"] == "saddle") & (table["optimizer"] == "gd")]
     each = {offset: ert_interval(part["steps"], part["reached"]) for offset, part in rows.groupby("depth")}
     if len(each) < 2:
@@ -114,6 +115,7 @@ def measure_help(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _listed(table: pd.DataFrame) -> str:
+    """Return the factors of a table in words, by situation and optimizer."""
     return "; ".join(
         f"{label}: " + ", ".join(
             f"{row.optimizer} {interval_text((row.factor, row.low, row.high))}" for row in part.itertuples()

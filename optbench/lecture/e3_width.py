@@ -52,6 +52,7 @@ def stuck(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _spread(loss) -> float:
+    """Return the 90% minus the 10% quantile of final losses; inf if it is not finite."""
     low, high = np.quantile(loss, [0.1, 0.9], method="inverted_cdf")
     return float(high - low) if np.isfinite(low) else np.inf
 

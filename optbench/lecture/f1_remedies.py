@@ -93,6 +93,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _listed(alone: pd.DataFrame) -> str:
+    """Return the factors of single remedies in words."""
     return "; ".join(
         f"{NAMES[name]}: " + ", ".join(
             f"{interval_text((row.factor, row.low, row.high))} in {row.clock}" for row in part.itertuples()

@@ -70,5 +70,6 @@ def synthetic(seed: int, days: int = 1461) -> np.ndarray:
 
 
 def _harmonics(day) -> np.ndarray:
+    """Return the constant, and cosine and sine of one and two periods a year, (..., 5); day: numbers (...)."""
     angle = 2 * np.pi * np.asarray(day)[..., None] / YEAR * np.array([1.0, 2.0])
     return np.concatenate([np.ones((*np.shape(day), 1)), np.cos(angle), np.sin(angle)], axis=-1)
