@@ -18,7 +18,7 @@ def curve_bands(
     by: Sequence[str] = ("problem", "optimizer"),
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Median and interval of one column of `curves` over the seeds of each group, at every evaluated step.
+    """Return the median and interval of a column of `curves` over the seeds of each group, at every evaluated step.
 
     curves: rows of the `curves` table; runs: the runs to take, all of one group evaluated at the same steps (runs of
     one configuration are). A failed run counts as inf from the end of its curve on: it is not dropped, so the median
@@ -53,7 +53,7 @@ def curve_bands(
 
 
 def _continued(values: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """(runs, steps): where there is no value, inf for a failed run and the last one before for others."""
+    """Return the values, (runs, steps), with NaN replaced by inf in a failed run, else by the run's last value."""
     there = ~np.isnan(values)
     last = np.maximum.accumulate(np.where(there, np.arange(values.shape[1]), 0), axis=1)
     filled = np.take_along_axis(values, last, axis=1)

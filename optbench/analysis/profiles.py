@@ -1,6 +1,6 @@
-"""Across problems: performance profiles, and distributions of running times over pairs of problem and target.
+"""Comparisons over problems: performance profiles, and distributions of running times over problems and targets.
 
-Both are functions of the table that they are given: leave an optimizer's rows out, and the others are compared anew.
+Both depend only on the given table: without an optimizer's rows, the others are compared among themselves.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ def performance_profiles(
     over: Sequence[str] = OVER,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """The share of (problem, target) pairs that each optimizer solves within a multiple of the least expected time.
+    """Return the share of (problem, target) pairs that each optimizer solves within a multiple of the least time.
 
-    rho(r) = share of pairs with ERT <= r min ERT; at r = 1 it is the share of pairs that it wins, ties counted for
-    all. A pair that nobody solves is in the denominator.
+    rho(r) = share of pairs with ERT <= r min ERT, where ERT is the expected running time; at r = 1 it is the share of
+    pairs that the optimizer wins, ties counted for all. Pairs that no optimizer solves are in the denominator.
 
     times: from `time_to_target`, one comparison's runs (each optimizer at its chosen setting, `chosen_runs`). by: the
-    column that names what is compared. ratios: the r, by default 61 log-spaced ones from 1 to 100. over: what the
-    bands resample: "problems" (each with all its targets), "seeds" (of each problem, the same for all optimizers; its
-    blocks, where the runs stand in some: `units`), or both.
+    column of the names to compare. ratios: the r, by default 61 log-spaced ones from 1 to 100. over: the levels that
+    the bands resample: "problems" (each with all its targets), "seeds" (of each problem, the same for all optimizers;
+    or its blocks, where all runs are in one: `units`), or both.
 
-    Returns rows of `by`, ratio, share, low, high. Bands hold at each ratio by itself, and are narrow where problems are
-    few: in a simulation, 84 to 94% of 95% bands held the share at 7 problems, 92 to 97% at 20. Removing an optimizer
-    can change the order of the others (Gould & Scott 2016), so it is worth a look.
+    Returns rows of `by`, ratio, share, low, high. Bands are pointwise, and too narrow where problems are few: in a
+    simulation, 84 to 94% of 95% bands covered the share at 7 problems, 92 to 97% at 20. Removing an optimizer can
+    change the order of the others (Gould & Scott 2016), so it should be tried.
 
     Raises OptbenchError where an optimizer has no runs on a problem that another has.
 
@@ -71,16 +71,16 @@ def runtime_distributions(
     over: Sequence[str] = OVER,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """The share of (problem, target) pairs that each optimizer has solved by a time: COCO's ECDF of running times.
+    """Return the share of (problem, target) pairs that each optimizer has solved by a time: COCO's ECDF.
 
-    restarts=0: each run of a pair counts, one that never arrives as never. restarts=n: n times of a run that is
-    started anew until it arrives (`simulated_restarts`), as COCO has it, so that an optimizer that fails now and then
-    is late there and not absent; the bands then resample problems alone.
+    restarts=0: each run of a pair counts, also those that never reach the target. restarts=n: n simulated times with
+    restarts until a run succeeds (`simulated_restarts`), as in COCO, so that an optimizer that sometimes fails is slow
+    rather than unsuccessful; the bands then resample problems only.
 
     times, by, over: as for `performance_profiles`; all pairs weigh the same, however many runs they have.
-    clock: "steps", "samples" or "seconds"; at: the times, by default 100 log-spaced ones over those that are there.
+    clock: "steps", "samples" or "seconds"; at: the times, by default 100 log-spaced ones over the range of the table.
 
-    Returns rows of `by`, the clock, share, low, high; bands hold at each time by itself.
+    Returns rows of `by`, the clock, share, low, high; bands are pointwise.
 
     Source: Hansen et al. 2021, COCO, Optimization Methods and Software 36(1), section 4.
     """
@@ -111,7 +111,7 @@ def runtime_distributions(
 
 
 def _compared(times: pd.DataFrame, by: str, clock: str) -> pd.Index:
-    """The names that are compared, in order of appearance; each has runs on every problem and target."""
+    """Return the names to compare, in order of appearance. Raises OptbenchError where one lacks runs on a problem."""
     if clock not in CLOCKS:
         raise unknown("clock", clock, CLOCKS)
     if by not in times.columns:
@@ -128,7 +128,10 @@ def _compared(times: pd.DataFrame, by: str, clock: str) -> pd.Index:
 def _cells(
     times: pd.DataFrame, by: str, clock: str, names: pd.Index
 ) -> Iterator[tuple[int, pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]]:
-    """For each problem: its number, its rows, and costs, arrivals and runs of each (name, target, seed)."""
+    """Yield for each problem its index, its rows, and three arrays (names, targets, seeds).
+
+    They hold total costs, the number of runs that reached the target, and the number of runs.
+    """
     times = times.assign(_unit=units(times))
     for place, (_, part) in enumerate(times.groupby("problem", sort=False)):
         axes = [names, pd.Index(part["target"].unique()), pd.Index(np.sort(part["_unit"].unique()))]
@@ -141,7 +144,7 @@ def _cells(
 
 
 def _counts(n: int, resampled: bool, seed: int) -> np.ndarray:
-    """(resamples, n) weights: those of a bootstrap, or ones, a row that stands for all resamples."""
+    """Return the weights of a bootstrap, (1 + RESAMPLES, n), or without resampling a single row of ones, (1, n)."""
     return resample_counts(n, seed) if resampled else np.ones((1, n))
 
 
@@ -155,7 +158,7 @@ def _bands(
     over: Sequence[str],
     confidence: float,
 ) -> pd.DataFrame:
-    """The mean over pairs, problems weighted by their targets, with its band.
+    """Return the mean over pairs with its band, problems weighted by the number of their targets.
 
     shares: for each problem (resamples or 1, names, marks).
     """

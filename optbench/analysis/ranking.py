@@ -15,18 +15,18 @@ from optbench.analysis.measures import LOG_TAIL
 def ranking(
     runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", confidence: float = 0.95
 ) -> pd.DataFrame:
-    """One row a problem and level, and over several problems the rows of problem "all".
+    """Return one row for each problem and level; with several problems, also the rows of problem "all".
 
-    Arguments: `verdicts`. place: 1 for every level that none beats, which is first place, shared or not (`first`); for
-    others one more than the number of those that beat them,
-    and the last for one that a deadline left without a setting. beaten_by, beats: how many, by the verdicts.
-    mean_rank: over the reporting seeds, from 1; probability: the chance of a lower y than a rival on a seed, mean over
-    the rivals. value, low, high: what tuning and then running the level usually gives, exp of the trimmed mean of y
-    over blocks with its interval (`trimmed_means`), so a loss; blocks, trials; failures: the share of runs that failed.
+    Arguments as for `verdicts`. place: 1 for every level that is worse than no other, which is first place, shared or
+    not (`first`); for others, 1 plus the number of levels that beat them; last for a level that a deadline left without
+    a setting. beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1;
+    probability: that of a lower y than a rival on a seed, mean over the rivals. value, low, high: the usual result of
+    tuning and running the level, exp of the trimmed mean of y over blocks with its interval (`trimmed_means`), so a
+    loss; blocks, trials; failures: the share of runs that failed.
 
-    In the rows "all", mean_rank is the mean over problems of the rank by ratio, ties sharing theirs; two of them differ
-    by the test of Nemenyi where they lie further apart than critical_difference (Demsar 2006). Places follow from the
-    verdicts over all problems.
+    In the rows "all", mean_rank is the mean over problems of the rank by ratio, ties sharing theirs; by the test of
+    Nemenyi, two of them differ where they lie further apart than critical_difference (Demsar 2006). Places follow from
+    the verdicts over all problems.
     """
     sides = prepared(runs, choose_by, of)
     return _ranked(compared(sides, confidence), tuned_values(sides, confidence), of, confidence)
@@ -100,7 +100,7 @@ def _ranked(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence: floa
 
 
 def _over_all(both, sums, levels, of, confidence) -> pd.DataFrame:
-    """The rows of problem "all": mean ranks over the problems that all levels have."""
+    """Return the rows of problem "all": mean ranks over the problems that all levels have."""
     each = both[both["problem"] != ALL]
     rank = 1 + (1 - each["ahead"]).groupby([each["problem"], each[of]]).sum()
     grid = rank.unstack().reindex(columns=levels).dropna()
@@ -112,7 +112,7 @@ def _over_all(both, sums, levels, of, confidence) -> pd.DataFrame:
 
 
 def _both_ways(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Every pair seen from both of its sides."""
+    """Return the pairs twice: as they are, and with a and b exchanged."""
     turned = {"better": "worse", "worse": "better"}
     other = pairs.assign(
         a=pairs["b"], b=pairs["a"], ratio=1 / pairs["ratio"], probability=1 - pairs["probability"],

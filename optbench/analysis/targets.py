@@ -1,4 +1,4 @@
-"""Two ways to a target compared: the fastest rate, the factor between two expected running times, and its text."""
+"""The fastest learning rate to a target, the ratio of two expected running times, and its text."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from optbench.analysis.statistics import RESAMPLES, Interval, ert
 
 
 def fastest_rate(table: pd.DataFrame, clock: str = "samples") -> float:
-    """The rate with the lowest expected running time; of several, or if none arrives, the smallest."""
+    """Return the rate with the lowest expected running time; on ties, or if none reaches the target, the smallest."""
     each = {rate: ert(part[clock], part["reached"]) for rate, part in table.groupby("lr")}
     return min(each, key=lambda rate: (each[rate], rate))
 
 
 def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str, seed: int = 0) -> Interval:
-    """Expected running time of `slow` over that of `fast`, with its bootstrap interval over seeds, which are paired.
+    """Return the expected running time of `slow` over that of `fast`, with its bootstrap interval over paired seeds.
 
-    inf where `slow` never arrives, 0 where `fast` never does; where neither does there is nothing to tell: 1.
+    inf where `slow` never reaches the target, 0 where `fast` never does, and 1 where neither does.
     """
     pair = [table.sort_values("seed") for table in (slow, fast)]
     if not np.array_equal(pair[0]["seed"], pair[1]["seed"]):
@@ -33,12 +33,12 @@ def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str, seed: int = 0) -
 
 
 def interval_text(interval: Interval) -> str:
-    """ "12 [8.1, 15]": an effect and its interval, to two digits."""
+    """Return an effect and its interval as a text, to two digits: "12 [8.1, 15]"."""
     return "{} [{}, {}]".format(*(two_digits(value) for value in interval))
 
 
 def two_digits(value: float) -> str:
-    """1,234 as 1,200; 0.0123 as 0.012; inf as "infinite"."""
+    """Return a number as a text with two digits: 1,234 as "1,200"; 0.0123 as "0.012"; inf as "infinite"."""
     if not np.isfinite(value) or value == 0:
         return "infinite" if value else "0"
     rounded = float(f"{value:.2g}")

@@ -1,4 +1,4 @@
-"""The runs that stand for each tuned optimizer: of every block, those of its choice on the seeds that report."""
+"""The runs that represent each tuned optimizer: those of every block's chosen setting on its reporting seeds."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from optbench.analysis.protocol import choices
 
 
 def chosen_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
-    """The rows of `runs` that `verdicts` compares: each block's chosen setting on the block's reporting seeds.
+    """Return the rows of `runs` that `verdicts` compares: each block's chosen setting on the block's reporting seeds.
 
-    So costs and profiles are those of the whole procedure, tuning included, and no seed that is told has chosen.
-    choose_by, of: as for `verdicts`, which also says how the seeds of a plain table form blocks. Runs that a deadline
-    cut are left out.
+    Costs and profiles of these rows are thus those of the whole procedure, tuning included, on seeds that were not used
+    for the choice. choose_by, of: as for `verdicts`; a plain table is divided into blocks as there. Runs that a
+    deadline cut are left out.
 
     Returns rows of `runs` in their order, with `stage` "holdout" and the `block` that each belongs to; where every
     level has a single setting, each seed is a block.

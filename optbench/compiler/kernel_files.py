@@ -103,7 +103,7 @@ class ChecksummedFiles:
         return pickle.loads(rest) if place == self._place(key) else None
 
     def save(self, key: Any, data: Any) -> None:
-        """Write it under another name and rename it, so that nobody reads half a file."""
+        """Write the data for a signature under a temporary name and rename it, so that no process reads half a file."""
         rest = self.dump(data)
         part = self.path(key).with_suffix(f".{uuid.uuid4().hex[:16]}.part")
         try:

@@ -319,7 +319,7 @@ class _InVectors(OwnLibrary):
 
 
 class Part(Helper):
-    """Compiles what such a kernel calls: without optimizing, for that is done once all of it stands in one function.
+    """A compiler of such a kernel's callees, without optimization, which follows once all is one function.
 
     numba links what it has optimized by itself: loops over a number of lanes that was not known yet stay so. When it
     breaks: numba/core/codegen.py, ``finalize``.

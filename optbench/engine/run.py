@@ -65,7 +65,7 @@ def refusal(cohort: Cohort) -> str | None:
 
 @contextmanager
 def side_by_side() -> Iterator[None]:
-    """Limit BLAS to one thread for the block, SciPy's too, which numba calls and which is loaded for this."""
+    """Apply contract/process_state.py's limits for the block; SciPy's BLAS, which numba calls, is loaded first."""
     import scipy.linalg  # noqa: F401 - loads them
 
     with limited_threads():
