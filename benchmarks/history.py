@@ -67,7 +67,7 @@ class Series:
     unit: str
     more_is_better: bool
     values: dict[str, Measured | None]
-    """By commit; None where the benchmark failed."""
+    """By commit; None if the benchmark failed."""
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ class Series:
         return f"{self.benchmark} ({self.parameters})".removesuffix(" ()")
 
     def change(self, new: Measured, old: Measured) -> Change | None:
-        """Compare two values; None where a ratio makes no sense."""
+        """Compare two values; None if a ratio makes no sense."""
         cost, before = (old.value, new.value) if self.more_is_better else (new.value, old.value)
         if not (cost > 0 and before > 0):
             return None

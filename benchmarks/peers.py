@@ -36,7 +36,7 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 def pin() -> int | None:
     """Keep this process to one core and every library to one thread; before any of them is imported.
 
-    Returns the core, or None where the system cannot pin (macOS, Windows) or does not let us.
+    Returns the core, or None if the system cannot pin (macOS, Windows) or does not let us.
     """
     os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
     flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"

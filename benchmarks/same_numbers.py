@@ -189,7 +189,7 @@ def lecture(first: Path, second: Path) -> Iterator[str]:
 
 
 def folders(first: Path, second: Path) -> Iterator[tuple[str, Iterator[str]]]:
-    """What there is to compare, by name; nothing where the two have nothing in common."""
+    """Yield the comparisons of two folders, by name; none if the two have nothing in common."""
     if all((folder / "runs.parquet").exists() for folder in (first, second)):
         yield "", sweep(first, second)
     elif all((folder / "results.json").exists() for folder in (first, second)):

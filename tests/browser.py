@@ -33,7 +33,7 @@ def chromium():
 
 @contextmanager
 def opened(chromium, page: Path, hash: str = "", width: int = 1280, height: int = 900, **context):
-    """The page as a reader has it, from its file; at the end: nothing was logged as an error, no request left it.
+    """Yield the page as a reader has it, from its file; at the end: nothing was logged as an error, no request left it.
 
     context: what Playwright's `new_context` takes, such as color_scheme="dark" or java_script_enabled=False.
     """

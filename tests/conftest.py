@@ -32,7 +32,7 @@ def _sources() -> str:
 
 
 def _locked_folder(number: int) -> Path | None:
-    """A folder of this user and this session alone, which outlives the session; None where it cannot be had."""
+    """Return a folder of this user and this session alone, which outlives the session; None if it cannot be had."""
     import fcntl
 
     folder = Path(tempfile.gettempdir()) / f"optbench-tests-{os.getuid()}" / str(number)
@@ -52,7 +52,7 @@ def _locked_folder(number: int) -> Path | None:
 
 
 def _cache_folder() -> Path:
-    """A folder for numba's cache that no other session writes to, warm from the last session if possible."""
+    """Return a folder for numba's cache that no other session writes to, warm from the last session if possible."""
     folder = None
     if not MEASURED:  # numba reports the lines of what it compiles, not of what it finds in the cache
         try:

@@ -17,13 +17,13 @@ HEIGHT, GAP, LEFT, BOX, WIDTH = 34, 12, 12, 690, 1010
 
 
 def contracts(root: Path = ROOT) -> dict[str, dict]:
-    """The contracts that hold the house, as pyproject.toml states them, by their id."""
+    """Return the contracts that hold the house, as pyproject.toml states them, by their id."""
     settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     return {contract["id"]: contract for contract in settings["tool"]["importlinter"]["contracts"]}
 
 
 def rooms() -> list[str]:
-    """The rooms of optbench/ from the top, dunder files aside."""
+    """Return the rooms of optbench/ from the top, dunder files aside."""
     return [name for name in contracts()["floors"]["layers"] if not name.startswith("__")]
 
 
@@ -36,7 +36,7 @@ def docstring(room: str) -> str:
 
 
 def arrows() -> set[tuple[str, str]]:
-    """(importing room, imported room) of all imports between rooms, those inside functions too."""
+    """Return (importing room, imported room) for all imports between rooms, also inside functions."""
     graph = grimp.build_graph("optbench", cache_dir=None)
     known, pairs = set(rooms()), set()
     for module in graph.modules:
@@ -48,7 +48,7 @@ def arrows() -> set[tuple[str, str]]:
 
 
 def drawing() -> str:
-    """The SVG's text."""
+    """Return the text of the SVG."""
     order, pairs = rooms(), arrows()
     middle = {room: 12 + index * (HEIGHT + GAP) + HEIGHT / 2 for index, room in enumerate(order)}
     height = 12 + len(order) * (HEIGHT + GAP)
@@ -77,7 +77,7 @@ def drawing() -> str:
 
 
 def _needed(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The arrows that do not follow from others."""
+    """Return the arrows that do not follow from others by transitivity."""
     below: dict[str, set[str]] = {}
     for one, other in pairs:
         below.setdefault(one, set()).add(other)

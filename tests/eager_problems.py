@@ -27,7 +27,7 @@ def one_matrix(w, g, x, y):
 
 
 def learned(function=two_layers, blocks=((3, 2), (2,)), **more):
-    """The problem of a function above, in plain Python."""
+    """Return the problem of a function above, in plain Python."""
     dim = int(sum(np.prod(shape) for shape in blocks))
     return Problem(
         "single", dim, lambda rng: rng.standard_normal(dim), function, 0.0, "a bound", blocks=blocks,

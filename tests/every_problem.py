@@ -13,7 +13,7 @@ TEXTS = PROBLEMS + [text for text in SETTINGS if text.split("(")[0] in PROBLEMS]
 
 
 def texts(wanted):
-    """Those whose problem is as wanted; a problem that will not build stays in, and fails in its tests."""
+    """Return the texts whose problem is ``wanted``; one that cannot be built is kept, and fails in its tests."""
     chosen = []
     for text in TEXTS:
         try:

@@ -12,7 +12,7 @@ from optbench.contract.errors import OptbenchError
 
 
 def cases(count: int) -> Callable:
-    """A decorator: so many cases, the same ones whenever and wherever they run."""
+    """Return a decorator: so many cases, the same ones whenever and wherever they run."""
     return settings(
         max_examples=int(os.environ.get("FUZZ", count)),
         derandomize=True,
@@ -23,7 +23,7 @@ def cases(count: int) -> Callable:
 
 
 def refusal(call: Callable[[], Any]) -> str:
-    """The line in which something is refused; "" where it is taken. Nothing else may come out."""
+    """Return the line in which a call is refused; "" if it is accepted. Any other outcome fails the test."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)

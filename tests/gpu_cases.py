@@ -34,7 +34,7 @@ SMALL = {
 
 
 def record_of(text: str):
-    """The record of an optimizer that ``text`` names."""
+    """Return the record of an optimizer that ``text`` names."""
     return CATALOGUE.optimizer(text)[0]
 
 
@@ -67,7 +67,7 @@ class Steps:
         return w, gradients, rates, values
 
     def drive(self, kind, put=np.ascontiguousarray, get=np.asarray) -> np.ndarray:
-        """(count, runs, dim): w after each step by ``kind``, an Update of the CPU or of the GPU."""
+        """Return (count, runs, dim), w after each step by ``kind``, an Update of the CPU or of the GPU."""
         w, gradients, rates, values = self.arrays()
         update = kind(record_of(self.text), self.order, self.blocks, self.dtype, values)
         turned = self.order == "lanes"
@@ -137,7 +137,7 @@ class Sweep:
         )  # fmt: skip
 
     def cohorts(self, device="cpu"):
-        """One for each of two seeds."""
+        """Return a cohort for each of two seeds."""
         problem, optimizer, rest = self.arguments()
         return [Cohort(problem, optimizer, self.lanes(), seed=seed, device=device, **rest) for seed in (0, 1)]
 
@@ -161,7 +161,7 @@ ONCE = ("w", "diverged_at")
 
 
 def collected(cohort) -> dict[str, np.ndarray]:
-    """The results of a cohort, its lanes side by side; NaN where a call ended early as all its lanes had diverged."""
+    """Return the results of a cohort, lanes side by side; NaN after a call in which all lanes have diverged."""
     whole = merge_outcomes(cohort.parts, np.arange(sum(len(part.w) for part in cohort.parts)))
     names = ("train", "test", "positions", *ONCE)
     return whole.measures | {name: getattr(whole, name) for name in names}

@@ -29,7 +29,7 @@ GUARD = 12345.0
 
 @cache
 def problem_of(text):
-    """The problem that ``text`` names, built once: some solve for their minimum."""
+    """Return the problem that ``text`` names, built once: some solve for their minimum."""
     return CATALOGUE.problem(text)
 
 
@@ -54,14 +54,14 @@ class Guarded:
 
 
 def batch(problem, rows=None, dtype="float64"):
-    """(x, y): all training examples or those of the numbers ``rows``; empty for a problem without data."""
+    """Return (x, y): all training examples or those of the numbers ``rows``; empty for a problem without data."""
     if problem.data is None:
         return np.zeros((0, 0), dtype), np.zeros(0, dtype)
     return tuple(np.ascontiguousarray(part if rows is None else part[rows], dtype=dtype) for part in problem.data)
 
 
 def _arguments(problem, w, xy, dtype):
-    """The kernel's w, its other inputs, and its scratch."""
+    """Return the kernel's w, its other inputs, and its scratch."""
     single = problem.form == "single"
     w = np.array(w if single else w.T, dtype=dtype, order="C")
     x, y = xy if xy is not None else batch(problem, dtype=dtype)
@@ -124,12 +124,12 @@ def _by_run(array, order):
 
 
 def run_cohort(problem, optimizer, lanes, *, progress=lambda run_steps: None, stop=lambda: False, **fields):
-    """The outcome of a cohort with those fields."""
+    """Return the outcome of a cohort with those fields."""
     return engine.run(Cohort(problem=problem, optimizer=optimizer, lanes=lanes, **fields), progress, stop)
 
 
 def plan_of(spec):
-    """The plan of a spec, with the catalogue of its own plug-ins."""
+    """Return the plan of a spec, with the catalogue of its own plug-ins."""
     return session.plan(spec, loader.load(spec.plugins))
 
 
@@ -151,7 +151,7 @@ def drawn_in_turns(one, other, place):
 
 
 def run(problem, optimizer, lanes, *, batch_size=32, steps=40, seed=3, **more):
-    """The cohort as one dictionary of arrays, the lanes of all its calls side by side.
+    """Return the cohort as one dictionary of arrays, the lanes of all its calls side by side.
 
     A call whose lanes have all diverged ends early; its missing points are NaN here.
     """

@@ -17,24 +17,24 @@ def tables(name):
 
 
 def bend(name, table, **columns):
-    """The quick tables with some columns of one changed by functions of it."""
+    """Return the quick tables with some columns of one changed by functions of it."""
     changed = tables(name)
     changed[table] = changed[table].assign(**columns)
     return changed
 
 
 def judged(name, **tables):
-    """The claim's verdict, with its numbers, on these tables."""
+    """Return the claim's verdict, with its numbers, on these tables."""
     return CLAIMS[name].judged(tables)
 
 
 def verdict(name, tables):
-    """The word alone."""
+    """Return the word of the verdict alone."""
     return CLAIMS[name].judged(tables).verdict
 
 
 def check(claim, tables, expected):
-    """The verdict on the tables is as expected, and they can be drawn."""
+    """Check that the verdict on the tables is as expected, and that they can be drawn."""
     outcome = claim.judged(tables)
     assert outcome.verdict == expected
     with drawing.styled():
@@ -43,5 +43,5 @@ def check(claim, tables, expected):
 
 
 def spread(value, seed=0):
-    """(SEEDS,) numbers within a tenth of `value`."""
+    """Return (SEEDS,) numbers within a tenth of `value`."""
     return value * np.random.default_rng(seed).uniform(0.9, 1.1, SEEDS)

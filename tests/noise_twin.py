@@ -4,8 +4,9 @@ import numpy as np
 
 
 def covariance(sizes):
-    """Of the means of samples of those sizes that together are a population of variance 1, drawn without replacement.
+    """Return the covariance of the means of samples that exhaust a population of variance 1, without replacement.
 
+    sizes: those of the samples.
     1/n_j - 1/N of one mean, -1/N of two: Cochran 1977, Sampling Techniques, theorem 2.2 and its corollary.
     """
     sizes = np.asarray(sizes, float)

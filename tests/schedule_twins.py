@@ -25,12 +25,12 @@ def completed_epochs(count, steps_per_epoch):
 
 
 def factors(name, steps, epochs, total, **parameters):
-    """The twin's factors of all the steps, (steps,)."""
+    """Return the twin's factors of all the steps, (steps,)."""
     return np.array([SCHEDULES[name](t, e, total, **parameters) for t, e in zip(steps, epochs, strict=True)])
 
 
 def exact(number):
-    """The decimal number that was typed."""
+    """Return the decimal number that was typed."""
     return Fraction(repr(float(number)))
 
 
@@ -45,7 +45,7 @@ def inverse(t, epoch, total, *, decay_rate=1.0):
 
 
 def exponential(t, epoch, total, *, base=0.95):
-    """The rate times the base after every epoch (lecture D2)."""
+    """Return the rate times the base after every epoch (lecture D2)."""
     factor = 1.0
     for _ in range(epoch):
         factor *= base
@@ -86,7 +86,7 @@ def multi_step(t, epoch, total, *, factor=0.1, milestones=(0.5, 0.75)):
 
 
 def table(t, epoch, total, *, factors=(1.0, 0.5, 0.25), at=()):
-    """One factor per epoch, the last one for all that follow; or the one between two breakpoints."""
+    """Return one factor per epoch, the last one for all that follow; or the one between two breakpoints."""
     if not at:
         return factors[epoch] if epoch < len(factors) else factors[-1]
     for point, factor in zip(at, factors, strict=False):

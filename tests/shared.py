@@ -35,7 +35,7 @@ def one_writer_at_a_time() -> None:
 
 
 def once(name: str, compute: Callable[[Path], None]) -> dict[str, np.ndarray]:
-    """The arrays in the file that ``compute`` writes, in the first process of this session that asks for ``name``."""
+    """Return the arrays in the file that ``compute`` writes; it is called once in a session for each ``name``."""
     file = Path(os.environ["OPTBENCH_TESTS_SHARED"]) / f"{name}.npz"
     with locked(file.with_suffix(".lock")):
         if not file.exists():

@@ -31,26 +31,26 @@ class Design(NamedTuple):
 
 
 def shipped(name: str) -> Design:
-    """The design of a shipped spec, which must be calibrated, whatever it says."""
+    """Return the design of a shipped spec, which must be calibrated, whatever it says."""
     spec = tomllib.loads((ROOT / "optbench" / "sweeps" / name).read_text(encoding="utf-8"))
     return Design(spec["blocks"], *(spec[key] for key in ("screen", "race", "holdout")), spec.get("finalists", 10))
 
 
 def archive() -> dict[str, np.ndarray]:
-    """ "problem.optimizer" -> y, (settings, seeds)."""
+    """Return y, (settings, seeds), by "problem.optimizer"."""
     with np.load(ARCHIVE) as data:
         return {name: data[name].astype(np.float64) / 1000 for name in data.files if name != "facts"}
 
 
 def drawn_seeds(count: int, seeds: int, total: int, rng) -> np.ndarray:
-    """(count, seeds): blocks of different seeds of `total`; of one shuffle, far apart blocks take different parts."""
+    """Return (count, seeds): blocks of different seeds of `total`; far apart blocks are parts of the same shuffle."""
     parts = total // seeds
     decks = rng.permuted(np.tile(np.arange(total), (-(-count // parts), 1)), axis=1)[:, : parts * seeds]
     return decks.reshape(len(decks), parts, seeds).swapaxes(0, 1).reshape(-1, seeds)[:count]
 
 
 def tuned(y: np.ndarray, seeds: np.ndarray, design: Design) -> np.ndarray:
-    """(blocks, report): y of what each block chose, on its reporting seeds. seeds: (blocks, seeds of a block)."""
+    """Return (blocks, report): y of the setting that each block chose, on its reporting seeds; seeds: by block."""
     tuning = design.screen + design.race
     first = y[:, seeds[:, : design.screen]].mean(axis=2)
     raced = np.sort(np.argpartition(first, design.finalists - 1, axis=0)[: design.finalists], axis=0)
@@ -60,14 +60,14 @@ def tuned(y: np.ndarray, seeds: np.ndarray, design: Design) -> np.ndarray:
 
 
 def clones(y: np.ndarray, sweeps: int, names: int, design: Design, rng) -> np.ndarray:
-    """(names, sweeps, blocks, report): one optimizer under several names, none of which shares its draws."""
+    """Return (names, sweeps, blocks, report): one optimizer under several names, with independent draws."""
     size = design.screen + design.race + design.holdout
     seeds = drawn_seeds(names * sweeps * design.blocks, size, y.shape[1], rng)
     return tuned(y, seeds, design).reshape(names, sweeps, design.blocks, -1)
 
 
 def as_runs(parts: dict[str, tuple[np.ndarray, np.ndarray]], design: Design) -> pd.DataFrame:
-    """The `runs` table of one sweep, its race and report run on all settings. parts: name -> (y, seeds by block)."""
+    """Return the `runs` of a sweep whose race and holdout run all settings; parts: by name, y and seeds by block."""
     stages = np.repeat(["screen", "race", "holdout"], [design.screen, design.race, design.holdout])
     rows = []
     for name, (y, seeds) in parts.items():

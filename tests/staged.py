@@ -33,7 +33,7 @@ def staged_table(
 def plain_table(
     factor=1.0, seeds=6, rates=(0.1, 0.2), optimizers=("gd", "adam"), problems=("p", "q"), spread=0.5, seed=0
 ):
-    """A plain table; `factor`, a number or {optimizer: number}, makes losses worse. The noise is of the seed."""
+    """Return a plain table; `factor`, a number or {optimizer: number}, makes losses worse. The noise is of the seed."""
     rng = np.random.default_rng(seed)
     rows = []
     for problem, optimizer, rate, number in itertools.product(problems, optimizers, rates, range(seeds)):
@@ -59,24 +59,24 @@ def with_effects(effects, seeds=8):
 
 
 def shuffled(runs, seed=0):
-    """The same rows in another order."""
+    """Return the same rows in another order."""
     order = np.random.default_rng(seed).permutation(len(runs))
     return runs.iloc[order].reset_index(drop=True)
 
 
 def sorted_rows(table):
-    """The same rows in one order, whatever theirs was."""
+    """Return the same rows in one order, whatever theirs was."""
     keys = [name for name in ("problem", "optimizer", "block", "place") if name in table]
     return table.sort_values(keys, ignore_index=True)
 
 
 def only(runs, keep) -> pd.DataFrame:
-    """The rows for which `keep`, a function of a row, is true."""
+    """Return the rows for which `keep`, a function of a row, is true."""
     return runs[[bool(keep(row)) for row in runs.itertuples()]].reset_index(drop=True)
 
 
 def naive_choices(runs, count):
-    """By the protocol: {(problem, optimizer, block): ([rates of the finalists], chosen rate)}"""
+    """Choose by the protocol: {(problem, optimizer, block): ([rates of the finalists], chosen rate)}"""
     cells = {}
     for row in runs.itertuples():
         y = FAILED if math.isinf(row.log_tail) else row.log_tail

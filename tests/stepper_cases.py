@@ -21,7 +21,7 @@ class ListSteps:
     """By which the first axis of an array is longer."""
 
     def drive(self, put=np.array, get=np.asarray, **device) -> dict[str, np.ndarray]:
-        """The arrays and the reported ones in the end; ``put``, ``get``: to where they are stepped, and back."""
+        """Return the arrays and the reported ones in the end; ``put``, ``get``: to where they are stepped, and back."""
         import optbench
 
         rng, shapes = np.random.default_rng(6), [(self.scale * s[0], *s[1:]) if s else s for s in SHAPES]

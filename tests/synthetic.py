@@ -40,7 +40,7 @@ RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 
 def runs_table(rows):
-    """A `runs` table from dicts that hold only what matters; run ids are r0, r1, ..."""
+    """Return a `runs` table from dicts that hold only what matters; run ids are r0, r1, ..."""
     defaults = {
         "problem": "p", "optimizer": "gd", "beta1": np.nan, "schedule": "constant", "lr": 0.1, "batch_size": 16,
         "seed": 0, "dtype": "float64", "steps": 100, "epochs": 10.0, "samples": 1600, "status": "ok",
@@ -56,7 +56,7 @@ def runs_table(rows):
 
 
 def failure(**row):
-    """A row of `runs_table` that diverged."""
+    """Return a row of `runs_table` that diverged."""
     return {"status": "diverged", "suboptimality_final": np.inf, "diverged_at": 3, **row}
 
 
@@ -148,12 +148,12 @@ def _ids(frame: pd.DataFrame) -> list[str]:
 
 
 def _facts(name: str) -> tuple:
-    """(best rate, speed, hyperparameters); the speed of one that is not listed follows from its name."""
+    """Return (best rate, speed, hyperparameters) of an optimizer; an unlisted one's speed follows from its name."""
     return OPTIMIZERS.get(name, (1.0 if name in BASELINES else 0.1, 1.0 + sum(name.encode()) % 50 / 40, {}))
 
 
 def _without_choice(runs: pd.DataFrame) -> pd.DataFrame:
-    """The grid, with what BASELINES cannot have taken out of it."""
+    """Return the grid, with what BASELINES cannot have taken out of it."""
     lone = runs["optimizer"].isin(BASELINES)
     first = runs["lr"].eq(runs["lr"].iloc[0]) & runs["schedule"].eq("constant") & runs["batch_size"].eq("full")
     runs.loc[lone, "lr"] = 1.0
@@ -185,7 +185,7 @@ def _add_outcomes(runs: pd.DataFrame, rng, epochs: int, diverge_above: float) ->
 
 
 def _curves(runs: pd.DataFrame, rng, points: int, two_dimensional, without_test) -> pd.DataFrame:
-    """The curves of all runs at log-spaced steps; a diverged run grows and ends before `diverged_at`."""
+    """Return the curves of all runs at log-spaced steps; a diverged run grows and ends before `diverged_at`."""
     steps = runs["steps"].to_numpy()[:, None]
     share = np.concatenate([[0.0], np.linspace(0.0, 1.0, points)])
     step = np.where(np.arange(points + 1) == 0, 0, np.round(steps ** share[None, :])).astype(np.int64)

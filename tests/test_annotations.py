@@ -11,7 +11,7 @@ FLOORS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["t
 
 
 def functions(node, prefix="", method=False):
-    """(name, its tree, whether it is a method) of every public function and method, but not of inner functions."""
+    """Yield (name, tree, True for a method) of every public function and method, without inner functions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef):
             if not child.name.startswith("_") or child.name.startswith("__"):

@@ -47,7 +47,7 @@ OTHERS = {key: value for room in INNER for key, value in public(room)}
 
 
 def sections(doc):
-    """Section -> its lines, in the order of the text; "" is what stands before the first."""
+    """Return the lines of each section by its title, in order; "" is the title of the text before the first."""
     parts, name = {"": []}, ""
     for line in doc.splitlines():
         heading = re.fullmatch(r"([A-Z]\w+):", line)
@@ -96,7 +96,7 @@ def entries(lines):
 
 
 def check_function(function, doc, example=False):
-    """A function or a method: its sections are those that apply to it."""
+    """Check that the sections of a function or a method are those that apply to it."""
     check_order(doc)
     parts, signature = sections(doc), inspect.signature(function)
     stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
@@ -109,7 +109,7 @@ def check_function(function, doc, example=False):
 
 
 def check_class(kind, doc, example=False):
-    """A class: its own text, its fields, its public methods and properties."""
+    """Check the docstrings of a class: its own, its fields', its public methods' and properties'."""
     check_order(doc)
     assert not example or ">>> " in "\n".join(sections(doc).get("Example", [])), "an example is missing"
     if dataclasses.is_dataclass(kind):
@@ -136,7 +136,7 @@ def methods(kind):
 
 
 def field_texts(kind):
-    """Field -> the string below it, of a dataclass and of those that it extends."""
+    """Return the strings below the fields of a dataclass, and of those that it extends, by field."""
     texts = {}
     for each in reversed(kind.__mro__[:-1]):
         body = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0].body

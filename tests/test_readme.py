@@ -129,7 +129,7 @@ def test_first_two_commands_are_single_lines_that_set_up_and_run():
 
 
 def generated(text, catalogue):
-    """``text`` with the tables of what is in the box as the registry has them now."""
+    """Return ``text`` with the tables of shipped names as the registry has them now."""
     before, rest = text.split(START)
     return before + START + "\n" + listing.markdown(catalogue) + "\n\n" + END + rest.split(END)[1]
 

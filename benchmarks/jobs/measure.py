@@ -27,7 +27,7 @@ GOALS = {"first": 0.4, "warm": 0.25}
 def call(side: str, arguments: list[str], cores: int, **environment: str) -> tuple[float, float]:
     """Seconds on the wall and of the cores that ``side``, a module beside this one, takes on so many cores.
 
-    Raises RuntimeError where it fails.
+    Raises RuntimeError if it fails.
     """
     allowed = sorted(os.sched_getaffinity(0))[-cores:] if hasattr(os, "sched_getaffinity") else []
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -130,7 +130,7 @@ GOALS = (
 
 
 def goal(case: Case, peer: str) -> float | None:
-    """The largest ratio optbench/peer that meets the goal, or None where there is none."""
+    """The largest ratio optbench/peer that meets the goal, or None if there is none."""
     return next((limit for pattern, limit in GOALS if fnmatch(f"{case.id} {peer}", pattern)), None)
 
 

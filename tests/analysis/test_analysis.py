@@ -86,7 +86,7 @@ def test_grouped_intervals_equal_single_ones():
 
 
 def naive_best(runs, tuning_seeds, by):
-    """The rule of `best_configurations`, one run at a time."""
+    """Choose by the rule of `best_configurations`, one run at a time."""
     keys = ["optimizer", "beta1", "dtype", "batch_size", "schedule", "lr"]
     rows = runs.to_dict("records")
     for row in rows:

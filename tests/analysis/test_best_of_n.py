@@ -17,7 +17,7 @@ RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def grid(seeds=9, seed=0):
-    """Two optimizers of five and two rates on a plain grid."""
+    """Return two optimizers of five and two rates on a plain grid."""
     rng = np.random.default_rng(seed)
     rows = []
     for name, rates in (("gd", RATES), ("adam", RATES[:2])):

@@ -26,14 +26,14 @@ PAIRS = np.array(list(itertools.combinations(range(NAMES), 2)))
 
 @functools.cache
 def simulated(name):
-    """Level -> (names, sweeps, blocks, report) of clones."""
+    """Return by level the y of clones, (names, sweeps, blocks, report)."""
     rng = np.random.default_rng(11)
     return {level: clones(y, SWEEPS[name], NAMES, DESIGNS[name], rng) for level, y in archive().items()}
 
 
 @functools.cache
 def differences(name):
-    """Level -> (pairs, sweeps, blocks): D of every pair of clones."""
+    """Return by level the D of every pair of clones, (pairs, sweeps, blocks)."""
     return {level: row_medians(y[PAIRS[:, 1]] - y[PAIRS[:, 0]]) for level, y in simulated(name).items()}
 
 

@@ -161,7 +161,7 @@ def test_what_cannot_be_decided_says_why():
 
 
 def grids(best, seeds=16):
-    """Two optimizers on a plain grid: gd has the rates 0.1, 0.2, 0.3, and adam has each of them four times."""
+    """Return two optimizers on a plain grid: gd has the rates 0.1, 0.2, 0.3, and adam has each of them four times."""
     rng = np.random.default_rng(3)
     rows = []
     for seed, (name, copies) in itertools.product(range(seeds), (("gd", 1), ("adam", 4))):

@@ -69,7 +69,7 @@ def test_a_failed_run_counts_the_samples_of_its_whole_budget():
 
 
 def twin(results, targets):
-    """The same one run and target at a time, in plain Python."""
+    """Compute the costs one run and target at a time, in plain Python."""
     rows = {}
     curves = {name: part.sort_values("step") for name, part in results.curves.groupby("run_id")}
     for run in results.runs.itertuples():

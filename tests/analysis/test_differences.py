@@ -10,7 +10,7 @@ from optbench.analysis.differences import differences
 
 
 def side(runs, problems=None, timings=None, **provenance):
-    """The tables of one side."""
+    """Return the tables of one side."""
     facts = [{"problem": name, "minimum": 0.0, "dim": 2, "examples": 10, "digest": ""} for name in ("p", "q")]
     problems = pd.DataFrame(facts) if problems is None else problems
     timings = pd.DataFrame({"device": ["cpu"]}) if timings is None else timings

@@ -9,7 +9,7 @@ from optbench.contract.search import parse_range
 
 
 def rows_of(name, values, best, searched=None, limits=None, optimizer="o"):
-    """The edges where `best` of the values is the best one."""
+    """Return the edges where `best` of the values is the best one."""
     rows = [
         {"optimizer": optimizer, name: value, "seed": seed, "suboptimality_final": 1e-3 + abs(value - best)}
         for value in values for seed in range(4)
@@ -19,7 +19,7 @@ def rows_of(name, values, best, searched=None, limits=None, optimizer="o"):
 
 
 def wider(*arguments, **named):
-    """The only advice; None where there is none."""
+    """Return the only advice; None if there is none."""
     table = rows_of(*arguments, **named)
     assert len(table) <= 1
     return (table["range"][0] or table["wider"][0]) if len(table) else None

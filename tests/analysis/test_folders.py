@@ -20,7 +20,7 @@ FAILED = math.log(1e6)  # runs_table: the first loss is 1, the minimum 0
 
 
 def staged(scale=0.0, factor=1.0, seed=0, blocks=8, speed=None, problems=("p",)):
-    """A staged table, of which `scale` is the noise that only its own `seed` makes, on top of a common one."""
+    """Return a staged table, of which `scale` is the noise that only its own `seed` makes, on top of a common one."""
     common, own = np.random.default_rng(99).normal(size=1000), np.random.default_rng(seed)
 
     def value(problem, optimizer, rate, stage, block, number):

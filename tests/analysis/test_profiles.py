@@ -35,7 +35,7 @@ def ert_of(rows, weights):
 
 
 def weights_of(times, monkeypatch, over, resamples=12):
-    """For each of a few resamples: how often each problem and each seed of it stands in it."""
+    """Return for each of a few resamples how often it contains each problem and each of its seeds."""
     monkeypatch.setattr(resampling, "RESAMPLES", resamples)
     problems = list(times["problem"].unique())
     seeds = times["seed"].nunique()
@@ -47,7 +47,7 @@ def weights_of(times, monkeypatch, over, resamples=12):
 
 
 def naive(times, monkeypatch, over, marks, share):
-    """(resamples, names, marks): the weighted share of pairs, one resample, pair and mark at a time."""
+    """Return (resamples, names, marks), the weighted share of pairs, one resample, pair and mark at a time."""
     problems, by_problem, by_seed = weights_of(times, monkeypatch, over)
     names = list(times["optimizer"].unique())
     cells = {key: list(rows.itertuples()) for key, rows in times.groupby(["problem", "target", "optimizer"])}

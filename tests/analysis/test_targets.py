@@ -10,7 +10,7 @@ SEEDS = np.arange(8)
 
 
 def runs(steps, reached=True, pace=1.0, **columns):
-    """A table of costs, one run a seed, about `steps` each."""
+    """Return a table of costs, one run a seed, about `steps` each."""
     steps = steps * (1 + 0.01 * SEEDS)
     table = pd.DataFrame({"seed": SEEDS, "steps": steps, "samples": 10 * steps, "seconds": pace * steps})
     return table.assign(reached=reached, **columns)

@@ -16,7 +16,7 @@ FACTS = {"saddle": (-0.25, 0.9), "breast_cancer": (0.0462, 0.65)}  # minimum, fi
 
 
 def one_run(steps, losses, ended=0, given=0, pace=1e9):
-    """One run, its minimum 0 and its first suboptimality that of `losses`."""
+    """Return one run, its minimum 0 and its first suboptimality that of `losses`."""
     steps = np.asarray(steps)
     row = {"loss_initial": losses[0], "steps": ended or steps[-1], "samples": 2 * steps[-1], "loss_best": 0.0}
     row |= {"status": "diverged", "suboptimality_final": math.inf} if ended else {"suboptimality_final": 0.0}

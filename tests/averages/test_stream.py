@@ -16,13 +16,13 @@ def series(*shape, dtype="float64"):
 
 
 def streamed(x, beta, corrected):
-    """The values of a stream that is fed x along its last axis."""
+    """Return the values of a stream that is fed x along its last axis."""
     average = EWA(beta, corrected)
     return np.stack([average.update(theta) for theta in np.moveaxis(x, -1, 0)], axis=-1)
 
 
 def assert_same_bits(made, expected, case=""):
-    """The sign of a zero counts; that of a NaN does not."""
+    """Check that bits are equal: the sign of a zero counts, that of a NaN does not."""
     assert made.dtype == expected.dtype and made.shape == expected.shape, case
     np.testing.assert_array_equal(np.isnan(made), np.isnan(expected), case)
     number = ~np.isnan(expected)

@@ -13,7 +13,7 @@ BENCHMARKS = {
 
 
 def record(folder, commit, date, times, share, halfwidth=0.01, version="v", machine="here"):
-    """A result file as asv writes it: medians with intervals of +- so much of themselves."""
+    """Return a result file as asv writes it: medians with intervals of +- so much of themselves."""
     low = [time and time * (1 - halfwidth) for time in times]
     high = [time and time * (1 + halfwidth) for time in times]
     results = {

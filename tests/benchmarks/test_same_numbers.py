@@ -53,7 +53,7 @@ def write_lecture(folder, effect=0.25, seconds=1.5, value=3.0):
 
 
 def flipped(value):
-    """The next number up: one bit away."""
+    """Return the next number up: one bit away."""
     return np.nextafter(value, np.inf)
 
 

@@ -36,7 +36,7 @@ GRADIENTS = gradients_of()
 
 
 def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLOCKS, **values):
-    """The trajectory (steps + 1, dim) of one run; ``lr`` may be one rate a step."""
+    """Return the trajectory (steps + 1, dim) of one run; ``lr`` may be one rate a step."""
     record, stated = CATALOGUE.optimizer(text)
     rates = np.broadcast_to(lr, len(lr if callable(gradients) else gradients))[:, None]
     return drive_rule(record, "rows", w[None], gradients, rates, [stated | values], blocks=blocks, reported=reported)[
@@ -45,7 +45,7 @@ def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLO
 
 
 def without_eps(name):
-    """The hyperparameters that are in the gradient's unit, at 0."""
+    """Return the hyperparameters that are in the gradient's unit, at 0."""
     known = CATALOGUE.optimizers[name].hyperparameters
     return {key: 0.0 for key in known if key in ("eps", "eps_root", "eps1", "initial")}
 
@@ -222,7 +222,7 @@ def test_averages_go_the_way_of_the_rule_that_they_watch():
 
 
 def lengths(made):
-    """The length of every step in every block, (steps, blocks)."""
+    """Return the length of every step in every block, (steps, blocks)."""
     return norms(np.diff(made, axis=0))
 
 

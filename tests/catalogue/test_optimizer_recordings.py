@@ -51,7 +51,7 @@ def test_where_w_is_not_reported_both_are_recorded():
 
 
 def table():
-    """name -> libraries, from the table in the README."""
+    """Return the libraries by optimizer, from the table in the README."""
     lines = re.findall(r"^\| `(\w+)` \| ([^|]*) \|", (FOLDER / "README.md").read_text(), flags=re.MULTILINE)
     return {name: set(cell.split(", ")) for name, cell in lines}
 

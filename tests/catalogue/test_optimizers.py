@@ -82,7 +82,7 @@ def twin_of(name):
 
 
 def varied(record, runs):
-    """One set of hyperparameters per run: the defaults first, then others that the rule must also bear."""
+    """Return one set of hyperparameters per run: the defaults first, then others that the rule must also bear."""
     return [{key: value_of(record, key, r % 5) for key in record.hyperparameters} for r in range(runs)]
 
 
@@ -99,7 +99,7 @@ def value_of(record, key, k):
 
 
 def drive(record, order, w, gradients, rates, values, dtype="float64", **options):
-    """As `drive_rule`, by blocks, and one run at a time where the rule asks for it."""
+    """Run a rule like `drive_rule`, by blocks, and one run at a time if the rule needs it."""
     blocks = BLOCKS[w.shape[1]]
     if not record.matrix:
         return drive_rule(record, order, w, gradients, rates, values, dtype, blocks, **options)
@@ -133,7 +133,7 @@ def twins_of(name, dtype, reported, runs=5, dim=6, steps=1000):
 
 
 def both_paths(name, order, dtype, reported):
-    """The kernel's and the twin's trajectories, with a rate and hyperparameters per lane."""
+    """Return the kernel's and the twin's trajectories, with a rate and hyperparameters per lane."""
     given, twins = twins_of(name, dtype, reported)
     return drive(CATALOGUE.optimizers[name], order, *given, dtype, reported=reported), twins
 

@@ -99,7 +99,7 @@ def twin_of(name):
 
 
 def twin_from(text):
-    """The twin of what ``text`` names, as a function of (t, epoch, total)."""
+    """Return the twin of what ``text`` names, as a function of (t, epoch, total)."""
     name, given = parse(text)
     before = [twin_from(given.pop(INNER))] if INNER in given else []
     return lambda t, epoch, total: twin_of(name)(*before, t, epoch, total, **given)

@@ -23,7 +23,7 @@ HELPER = "from tools.deep import FACTOR\n\n\ndef step(w, g, lr):\n    return w -
 
 
 def write(folder, factor, name="mine"):
-    """A plug-in, its helper, and a package that this imports from."""
+    """Write a plug-in, its helper, and a package that the helper imports from; return the plug-in's path."""
     (folder / "tools").mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.py").write_text(RULE.format(name=name))
     (folder / "helper.py").write_text(HELPER)

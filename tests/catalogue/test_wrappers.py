@@ -19,7 +19,7 @@ EVERY_WRAPPER = pytest.mark.parametrize("name", sorted(CATALOGUE.wrappers))
 
 
 def paths(text, own, order, reported, base, dtype="float64", steps=60):
-    """The kernel's and the twin's trajectory of one run."""
+    """Return the kernel's and the twin's trajectory of one run."""
     record, values = CATALOGUE.optimizer(text)
     values = values | own
     rng = np.random.default_rng(4)

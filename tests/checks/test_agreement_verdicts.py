@@ -16,7 +16,7 @@ from optbench.cli.agreement import _print
 
 
 def _by_shapes(twin, choose, name="theirs"):
-    """A twin that is ``choose(shapes)`` where that is another one, or raises."""
+    """Return a twin that is ``choose(shapes)`` where that is another one, or raises."""
     made = implementation(twin, name)
     return replace(made, begin=lambda shapes, values: implementation(choose(shapes) or twin).begin(shapes, {}))
 

@@ -40,7 +40,7 @@ SIDES = {
 
 
 def planted(id="Z1", verdict=HOLDS, effect=2.0, experiment=None, sentence="one & two are <three>"):
-    """A claim with known tables and verdict; `calls` counts its experiments."""
+    """Return a claim with known tables and verdict; `calls` counts its experiments."""
 
     def experimented(budget):
         claim.calls.append(budget)

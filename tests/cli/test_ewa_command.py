@@ -35,7 +35,7 @@ def run(tmp_path, monkeypatch, capsys):
 
 
 def cells(out: str) -> dict[str, list[str]]:
-    """The table: first word of a row -> the others."""
+    """Return the table: first word of a row -> the others."""
     return {row.split()[0]: row.split()[1:] for row in out.splitlines()}
 
 

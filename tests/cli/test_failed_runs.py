@@ -62,7 +62,7 @@ def test_a_sweep_of_which_nothing_ran_leaves_its_rows_and_an_error(run, plugin, 
 
 
 def broken(runs, where):
-    """The table with the runs of these rows failed."""
+    """Return the table with the runs of these rows failed."""
     nothing = ["loss_initial", "loss_final", "loss_best", "suboptimality_final", "log_tail"]
     runs = runs.assign(failure="").astype(dict.fromkeys(nothing, float))
     runs.loc[where, nothing] = float("nan")

@@ -52,7 +52,7 @@ FLAGS = st.tuples(
 
 
 def call(capsys, data, flags):
-    """The exit code and what was said on standard error."""
+    """Run the command, and return its exit code and the text on standard error."""
     beta, more, out, column = flags
     Path("any.csv").write_bytes(data)
     sys.argv = ["optbench", "ewa", "any.csv", "--column", column, "--beta", beta, *more, *out]

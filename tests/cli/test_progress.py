@@ -44,7 +44,7 @@ def clock(monkeypatch):
 
 
 def told(clock, capsys, seconds, stages=("grid",), runs=100, kernels=0):
-    """The lines of a sweep whose stages take so many seconds each, with the second of each line."""
+    """Return the lines of a sweep whose stages take so many seconds each, with the second of each line."""
     lines, status = [], Status()
     with progress.Lines() as watch:
 

@@ -19,7 +19,7 @@ PROBLEMS = {name: problem_of(SMALL.get(name, name)) for name in CATALOGUE.proble
 
 
 def slow_but_for(names, cases):
-    """The ``cases``, marked slow where they are not of ``names``."""
+    """Return the ``cases``; those that are not in ``names`` are marked slow."""
     return [case if case in names else pytest.param(case, marks=pytest.mark.slow) for case in cases]
 
 
@@ -63,7 +63,7 @@ def compiled(request):
 
 
 def assert_registers_suffice(texts, folder):
-    """By what ptxas says of every function: nothing is kept in memory for want of a register."""
+    """Check in the output of ptxas that no function keeps numbers in memory for lack of registers."""
     for architecture, text in texts.items():
         file = folder / f"{architecture}.ptx"
         file.write_text(text)
@@ -77,7 +77,7 @@ def assert_registers_suffice(texts, folder):
 
 
 def update_kernels(text):
-    """Those of both orders and dtypes, each once: kernels of one name have one source."""
+    """Return the update kernels of both orders and dtypes, each once: kernels of one name have one source."""
     from optbench.compiler import cuda_updates
 
     ways = product(ORDERS, DTYPES) if text in WHOLE else zip(ORDERS, DTYPES, strict=True)

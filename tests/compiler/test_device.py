@@ -141,7 +141,7 @@ def test_the_simulator_counts_as_a_card(monkeypatch):
 
 
 def toolkit(folder):
-    """A folder that looks like a toolkit."""
+    """Return a folder that looks like a toolkit."""
     (folder / "bin").mkdir(parents=True)
     (folder / "nvvm").mkdir()
     program = folder / "bin" / "ptxas"

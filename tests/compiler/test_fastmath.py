@@ -33,7 +33,7 @@ def exact(x):
 
 
 def ulps(made, expected, dtype):
-    """The distance in units of the last place of the rounded exact result."""
+    """Return the distance in units of the last place of the rounded exact result."""
     unit = np.spacing(expected.astype(dtype)).astype(float)
     return np.abs(made.astype(float) - expected) / unit
 

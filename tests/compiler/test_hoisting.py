@@ -48,7 +48,7 @@ def test_both_parts_together_are_the_rule(name, step):
 
 
 def sums_of(name):
-    """(record, function) of all that a rule adds up."""
+    """Return (record, function) for each sum of a rule."""
     record = record_of(name)
     return [(record, function) for function in (*record.total.values(), *record.block.values())]
 
@@ -191,7 +191,7 @@ VALUES = {"w": 0.3, "g": 1.7, "last": 0.2, "_inner_m": 0.4, "lr": 0.1, "decay": 
 
 
 def elsewhere(function, names):
-    """The function as if it stood in a file where these names mean something else."""
+    """Return the function as if it stood in a file where these names mean something else."""
     made = type(function)(function.__code__, {**function.__globals__, **names}, function.__name__)
     made.__module__ = function.__module__
     return made

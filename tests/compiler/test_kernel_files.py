@@ -48,7 +48,7 @@ def test_what_was_saved_is_loaded(files, tmp_path):
 
 
 def damaged(data, rng):
-    """One way of many to damage a file."""
+    """Return the bytes of a file, damaged in one of many ways."""
     place = rng.randrange(len(data))
     kind = rng.choice(["flip", "cut", "insert", "zeros"])
     if kind == "flip":

@@ -86,7 +86,7 @@ def test_no_gpu_is_looked_for_before_it_is_asked_for():
 
 
 def entry(kernel) -> str:
-    """The line of LLVM's text in which a kernel's arguments stand."""
+    """Return the line of LLVM's text in which a kernel's arguments stand."""
     text = kernel.inspect_llvm(kernel.signatures[0])
     return next(line for line in text.splitlines() if line.startswith("define") and "@_ZN" in line)
 

@@ -24,7 +24,7 @@ class Blind:
 
 
 def chain(learning_rate, b1=0.9, mask=None):
-    """A chain."""
+    """An optimizer of optax as a chain."""
 
 
 def test_numbers_are_hyperparameters_and_pairs_are_taken_apart():

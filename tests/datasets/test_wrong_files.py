@@ -137,7 +137,7 @@ def stored(**arrays):
 
 
 def bomb():
-    """An archive of a few hundred bytes whose x says that it holds a billion rows."""
+    """Return an archive of a few hundred bytes whose x says that it holds a billion rows."""
     file, head = io.BytesIO(), io.BytesIO()
     np.lib.format.write_array_header_1_0(head, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 1000)})
     with zipfile.ZipFile(file, "w") as packed:

@@ -16,7 +16,7 @@ def network():
 
 
 def by_hand(problem, w, x, layer):
-    """The layers one after the other, with the shapes written out."""
+    """Compute the layers one after the other, with the shapes written out."""
     w1, b1, w2, b2 = w[:24].reshape(4, 6), w[24:30], w[30:60].reshape(6, 5), w[60:65]
     w3, b3, w4, b4 = w[65:85].reshape(5, 4), w[85:89], w[89:101].reshape(4, 3), w[101:104]
     a1 = np.tanh(x @ w1 + b1)

@@ -48,7 +48,7 @@ def replay(optimizer, one, w, gradient, steps, per_epoch, reported=False):
 
 
 def logistic_formula(w, x, y, l2=0.05):
-    """(value, gradient) by the textbook."""
+    """Return (value, gradient) by the textbook."""
     score = x @ w
     value = np.mean(np.logaddexp(0, score) - y * score) + 0.5 * l2 * w @ w
     return value, x.T @ (expit(score) - y) / len(x) + l2 * w

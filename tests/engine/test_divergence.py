@@ -17,7 +17,7 @@ MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
 
 
 def first_step_over(problem, value, slope, lr, steps=200, batch_size=100):
-    """The step whose update left a loss over the stated multiple of the first suboptimality, by plain descent."""
+    """Return the step after which plain descent exceeds the stated multiple of the first suboptimality."""
     sizes = [batch_size] * (1023 // batch_size) + [1024 - 1023 // batch_size * batch_size]
     pulls, weights = noise_twin.noise(3, steps, sizes, np.full(3, problem.noise), weights=0.5 * (problem.noise > 0))
     w = start_point(problem, 3)

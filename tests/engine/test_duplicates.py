@@ -15,7 +15,7 @@ SCHEDULES = [*BY_EPOCH, "sqrt_step", "warmup(cosine, fraction=0.2)"]
 
 
 def lanes_of(optimizer, rates):
-    """As a sweep has them: the rates of a schedule, then those of the next."""
+    """Return lanes in the order of a sweep: the rates of a schedule, then those of the next."""
     return [lane(optimizer, lr, text) for text in SCHEDULES for lr in rates]
 
 

@@ -17,7 +17,7 @@ START = np.array([4.0, -3.0, 2.0])
 
 
 def outcome(problem, optimizer, rates, file=None, **more) -> Outcome:
-    """Of one cohort in one call."""
+    """Return the outcome of a cohort that runs in one call."""
     catalogue = loader.load((file,) if file else ())
     record, values = catalogue.optimizer(optimizer)
     lanes = [Lane(rate, catalogue.schedule("constant"), values) for rate in rates]

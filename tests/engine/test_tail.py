@@ -39,7 +39,7 @@ def test_five_evaluations_lie_in_it_whatever_they_cost(text, steps):
 
 
 def loss_and_gradient(w):
-    """Of LINEAR on all training examples, from its formula."""
+    """Return loss and gradient of LINEAR on all training examples, from its formula."""
     x, y = problem_of(LINEAR).data
     scores, right = x @ w[:12].reshape(4, 3) + w[12:], np.eye(3)[y.astype(int)]
     total = np.logaddexp.reduce(scores, axis=1)

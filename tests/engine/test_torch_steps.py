@@ -32,7 +32,7 @@ def start(matrix):
 
 
 def by_hand(kind, given, factor=lambda t: 1.0, matrix=False):
-    """The weights after PyTorch's own loop, with autograd's gradients."""
+    """Return the weights after PyTorch's own loop, with autograd's gradients."""
     import torch
 
     w = start(matrix)
@@ -54,7 +54,7 @@ def by_hand(kind, given, factor=lambda t: 1.0, matrix=False):
 
 
 def ours(optimizer, matrix=False, **more):
-    """The last weights of the same run here."""
+    """Return the last weights of the same run here."""
     problem = learned(one_matrix, ((3, 2),)) if matrix else learned()
     settings = {"lr": RATE, "steps": STEPS, "batch_size": SIZE, "seed": SEED, "start": start(matrix)}
     return optbench.minimize(problem, optimizer, **settings | more).w

@@ -38,7 +38,7 @@ def line_of(ax, label):
 
 
 def chosen_by_hand(runs, problem, optimizer):
-    """The reported runs: the setting whose median loss on seeds 0 to 2 is least, on the others."""
+    """Return the reported runs: the setting whose median loss on seeds 0 to 2 is least, on the others."""
     runs = runs[(runs["problem"] == problem) & (runs["optimizer"] == optimizer)]
     keys = ["lr", "batch_size", "schedule"]
     medians = runs[runs["seed"] < 3].groupby(keys)["suboptimality_final"].median()

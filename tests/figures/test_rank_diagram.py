@@ -44,7 +44,7 @@ def marked(ax, kind):
 
 
 def ranks_by_name(ax):
-    """Name -> the rank at which its elbow begins, as the texts stand in the picture."""
+    """Return by name the rank at which its line begins, in the order of the texts in the picture."""
     elbows = [line for line in ax.lines if len(line.get_xdata()) == 3]
     names = [text for text in ax.texts if text.get_gid() == "name"]
     return {
@@ -120,7 +120,7 @@ def test_fewer_optimizers_are_ranked_among_themselves_and_wrong_names_are_told()
 
 
 def cliques(apart) -> list[list[int]]:
-    """Those of two and more that scikit-posthocs draws bars for."""
+    """Return the groups of two and more for which scikit-posthocs draws bars."""
     joined = pd.DataFrame((~apart & ~np.eye(len(apart), dtype=bool)).astype(int))
     return sorted(sorted(each) for each in _find_maximal_cliques(joined) if len(each) > 1)
 

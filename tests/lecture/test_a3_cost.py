@@ -12,7 +12,7 @@ from optbench.lecture.runs import every_step
 
 
 def planted(rising):
-    """Runs of which so many (problem -> of 40) have a rise."""
+    """Return tables with 40 runs of each problem; rising: by problem, how many of them have a rise."""
     runs = [
         {"problem": name, "rate": 0.5, "seed": seed, "rises": 3 * (seed < rising.get(name, 0))}
         for name in a3_cost.PROBLEMS

@@ -10,7 +10,7 @@ from optbench.lecture import c1_momentum
 
 
 def momentum_table(column, ratios):
-    """Walks whose number is `ratios` (beta -> ratio) times that of gradient descent, at both rates."""
+    """Return measured paths whose number is `ratios` (by beta) times that of gradient descent, at both rates."""
     values = {c1_momentum.label(0.0): 1.0}
     for beta, ratio in ratios.items():
         values |= {c1_momentum.label(beta, kind): ratio for kind in (c1_momentum.OWN, c1_momentum.SAME)}

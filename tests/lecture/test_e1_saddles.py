@@ -12,7 +12,7 @@ from optbench.lecture import e1_saddles
 
 
 def points(**minima):
-    """Critical points of landscapes, 100 a dimension; minima: name -> {dimension: share of minima}."""
+    """Return critical points of landscapes, 100 a dimension; minima: {dimension: share of minima} by name."""
     rows = [
         (name.replace("_", " "), dim, True, 0 if k < 100 * share else dim, 0.1 if k < 100 * share else 1.0, False)
         for name, shares in minima.items() for dim, share in shares.items() for k in range(100)

@@ -12,7 +12,7 @@ from optbench.lecture import e2_plateaus
 
 
 def escapes(steps):
-    """steps: (problem, optimizer) -> expected steps; inf: no run arrives. Others take 100."""
+    """Return a table of escapes; steps: expected steps by (problem, optimizer), inf for none; others take 100."""
     parts, seeds = [], np.arange(8)
     for problem, kind, depth, label, _, _ in e2_plateaus.SITUATIONS:
         for optimizer in e2_plateaus.OPTIMIZERS:

@@ -9,7 +9,7 @@ from optbench.claims.record import FAILS, HOLDS, UNDECIDED
 
 
 def finals(stuck):
-    """stuck: width -> how many of 44 seeds end half a nat above the others, or diverge where it is None."""
+    """Return final losses; stuck: by width, how many of 44 seeds end half a nat above the others; None: diverged."""
     parts = []
     for k, hits in stuck.items():
         loss = np.where(np.arange(44) < (hits or 0), 0.5, 1e-4 * (1 + np.arange(44)))

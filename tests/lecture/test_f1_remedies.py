@@ -14,14 +14,14 @@ SEEDS = np.arange(8)
 
 
 def runs(steps, reached=True, pace=1.0, **columns):
-    """A table of costs, one run a seed, about `steps` each."""
+    """Return a table of costs, one run a seed, about `steps` each."""
     steps = steps * (1 + 0.01 * SEEDS)
     table = pd.DataFrame({"seed": SEEDS, "steps": steps, "samples": 10 * steps, "seconds": pace * steps})
     return table.assign(reached=reached, **columns)
 
 
 def planted(factor, seconds=1.0, reached=True):
-    """All 16 arms; `factor`: by how much each remedy divides the steps; `seconds`: what a mini-batch step takes."""
+    """Return all 16 arms; `factor`: by what each remedy divides the steps; `seconds`: those of a mini-batch step."""
     parts = []
     for arm in product((False, True), repeat=4):
         has = dict(zip(f1_remedies.REMEDIES, arm, strict=True))

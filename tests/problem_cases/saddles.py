@@ -37,7 +37,7 @@ def monkey_saddle(w, radius):
 
 
 def octopus(w, L, gamma, tau):
-    """The paper's pieces g_1, g_2 and nu, every coordinate weighed by what its neighbour has opened."""
+    """Return the paper's pieces g_1, g_2 and nu, every coordinate weighed by what its neighbour has opened."""
     a = [each if each.real >= 0 else -each for each in w]
     nu = -g1(2 * tau, L, gamma, tau) + 4 * L * tau**2
 
@@ -47,7 +47,7 @@ def octopus(w, L, gamma, tau):
         return g1(x, L, gamma, tau) if x.real <= 2 * tau else L * (x - 4 * tau) ** 2 - nu
 
     def held(x):
-        """The factor of x_{i+1}^2 while x_{i+1} is small."""
+        """Return the factor of x_{i+1}^2 while x_{i+1} is small."""
         if x.real <= tau:
             return L
         return g2(x, L, gamma, tau) if x.real <= 2 * tau else -gamma

@@ -74,7 +74,7 @@ def test_rows_are_summed(rows):
 
 
 def cross_entropy(scores, y):
-    """Of each row, in plain NumPy."""
+    """Return the cross-entropy of each row, in plain NumPy."""
     return np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(y)), y]
 
 

@@ -20,7 +20,7 @@ APPLY = {
 
 
 def by_hand(w, x, y, layers, loss):
-    """The loss of a network in plain NumPy."""
+    """Return the loss of a network in plain NumPy."""
     a, at = x, 0
     for wide, tall, bias, activation in layers:
         a = a @ w[at : at + wide * tall].reshape(wide, tall)

@@ -54,7 +54,7 @@ def test_poisson_overflows_to_infinity():
 
 
 def assert_same_fit(problem, weights, relative):
-    """The stated minimum is what another solver reaches, and no more than its accuracy lies between the weights."""
+    """Check that another solver reaches the stated minimum, with the same weights to its accuracy."""
     value, _ = gradient(problem, weights)
     assert problem.minimum == pytest.approx(value[0], rel=relative)
     np.testing.assert_allclose(problem.minimizer, weights, atol=1e-4 * np.abs(weights).max())
@@ -100,7 +100,7 @@ SPECTRA = {
 
 
 def hessian_of(problem):
-    """Of a quadratic: row i is H e_i."""
+    """Return the Hessian of a quadratic: row i is H e_i."""
     return gradient(problem, problem.minimizer + np.eye(problem.dim))[1]
 
 

@@ -25,7 +25,7 @@ def test_value_equals_its_formula_near_and_far(text, scale):
 
 
 def independent(text):
-    """The formula of a text and its keywords."""
+    """Return the formula of a text and its keywords."""
     formula, parameters = FORMULAS[text]
     problem = problem_of(text)
     return formula, parameters if problem.data is None else {**parameters, "x": problem.data[0], "y": problem.data[1]}

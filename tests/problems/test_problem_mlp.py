@@ -44,7 +44,7 @@ def unpack(w, sizes):
 
 
 def backpropagation(w, x, y, sizes, activation):
-    """(mean cross-entropy, gradient, accuracy), from the textbook: Bishop 2006, section 5.3."""
+    """Return (mean cross-entropy, gradient, accuracy) by the textbook: Bishop 2006, section 5.3."""
     f, slope = ACTIVATIONS[activation]
     layers = unpack(w, sizes)
     inputs, before = [x], []

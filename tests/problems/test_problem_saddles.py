@@ -12,7 +12,7 @@ from scipy.optimize import differential_evolution, minimize
 
 
 def hessian(text, w, h=1e-5):
-    """By central differences of the gradient."""
+    """Return the Hessian by central differences of the gradient."""
     steps = h * np.eye(len(w))
     ahead, behind = gradient(problem_of(text), np.concatenate([w + steps, w - steps]))[1].reshape(2, len(w), -1)
     return (ahead - behind) / (2 * h)

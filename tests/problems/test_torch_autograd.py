@@ -16,7 +16,7 @@ X, CLASSES, REAL = RNG.standard_normal((60, 12)), RNG.integers(0, 3, 60), RNG.st
 
 
 def layers(*parts):
-    """A Sequential; a pair of numbers is a Linear layer, a text the name of another one."""
+    """Return a Sequential; a pair of numbers is a Linear layer, a text the name of another one."""
     from torch import manual_seed, nn
 
     manual_seed(1)
@@ -25,7 +25,7 @@ def layers(*parts):
 
 
 def modules():
-    """name -> (module, X, why no kernel runs it)."""
+    """Return by name (module, X, the reason why no kernel runs it)."""
     from torch import nn
 
     shared = nn.Linear(12, 12)
@@ -138,7 +138,7 @@ def test_the_example_of_each_runs():
 
 
 def refused():
-    """(arguments of torch_problem, words of the message)"""
+    """Return (arguments of torch_problem, words of the message) of calls that are refused."""
     import torch
     from torch import nn
 

@@ -20,7 +20,7 @@ ONE, MANY = RNG.standard_normal(60), RNG.standard_normal((60, 3))
 
 
 def network(widths, activations, biases=None, seed=0):
-    """A Sequential of Linear layers; an activation "" is none."""
+    """Return a Sequential of Linear layers; an activation "" is none."""
     from torch import manual_seed, nn
 
     manual_seed(seed)
@@ -33,7 +33,7 @@ def network(widths, activations, biases=None, seed=0):
 
 
 def by_autograd(module, x, y, loss):
-    """(value, gradient with weights (in, out)) in float64."""
+    """Return (value, gradient with weights (in, out)) in float64."""
     import torch
 
     module = copy.deepcopy(module).double()
@@ -130,7 +130,7 @@ def test_seeds_start_as_torch_draws():
 
 
 def copy_of(module):
-    """A module of the same kind with weights of its own."""
+    """Return a module of the same kind with weights of its own."""
     fresh = copy.deepcopy(module)
     for part in fresh:
         getattr(part, "reset_parameters", lambda: None)()

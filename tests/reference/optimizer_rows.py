@@ -12,7 +12,7 @@ MATRICES = [[2, 3], [2, 2]]
 
 
 def ewa_rate(lr, beta):
-    """The rate that makes v = beta v + g, w -= rate v equal to the moving average m = (1 - beta) v with `lr`."""
+    """Return the rate that makes v = beta v + g, w -= rate v equal to the moving average m = (1 - beta) v with `lr`."""
     return lr * (1 - beta)
 
 

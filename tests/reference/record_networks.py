@@ -55,7 +55,7 @@ class ChannelsLast(nn.Module):
 
 
 def ours(parameter):
-    """A parameter (or its gradient) in our order: weights (in, out), filters (row, column, channel before, channel)."""
+    """Return a parameter or its gradient in our order: weights (in, out), filters (row, column, channel in, out)."""
     return parameter.detach().permute(*{1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}[parameter.ndim]).reshape(-1).numpy()
 
 

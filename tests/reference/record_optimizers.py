@@ -46,7 +46,7 @@ MATRICES = {
 
 
 def starts(shapes):
-    """The start point in blocks."""
+    """Return the start point in blocks."""
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     parts = np.split(STARTS[ends[-1]], ends[:-1])
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
@@ -92,7 +92,7 @@ def torch_run(module, name, settings, shapes):
 
 
 def optax_optimizer(name, settings):
-    """The transformation; names that are not optax's own stand for what wraps another one here."""
+    """Return the transformation; names that are not optax's own stand for what wraps another one here."""
     import optax
 
     outer, _, inner = name.partition(" ")
@@ -112,7 +112,7 @@ def optax_optimizer(name, settings):
 
 
 def optax_run(name, settings, shapes):
-    """The same for optax."""
+    """Run an optimizer of optax, and return its steps."""
     import jax
     import optax
 
@@ -162,7 +162,7 @@ def _dim(shapes):
 
 
 def entries():
-    """(entry of the index, a function that runs it)"""
+    """Return pairs of an entry of the index and the function that runs it."""
     peers = [
         ("torch", "torch.optim", optimizer_rows.TORCH),
         ("optax", "optax", optimizer_rows.OPTAX),
@@ -189,7 +189,7 @@ def entries():
 
 
 def recorded(key, before):
-    """The arrays of a row as they are in the file."""
+    """Return the arrays of a row as they are in the file."""
     names = [f"{key}.{part}" for part in ("trajectory", "gradients", "reported")]
     if names[0] not in before:
         raise SystemExit(f"{key} has never been recorded: record its optimizer, too")

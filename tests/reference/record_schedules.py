@@ -98,7 +98,7 @@ OPTAX = [
 
 
 def torch_factors(total, every, make):
-    """The rate at each step of the run with base rate 1, and the scheduler's class."""
+    """Return the rate at each step of the run with base rate 1, and the scheduler's class."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))], lr=1.0)
     scheduler = make(optimizer)
     factors = []

@@ -31,7 +31,7 @@ def usual(tmp_path_factory):
 
 
 def traces(view):
-    """The traces of the chart as Plotly holds them, those of bands and other help left out."""
+    """Return the traces of the chart as Plotly holds them, those of bands and other help left out."""
     return view.evaluate(
         f"{CHART}.data.map(t => ({{mode: t.mode, name: t.name, x: [...(t.x || [])], y: [...(t.y || [])], color:"
         " (t.line || {}).color, fill: t.fill, text: t.hovertext}))"
@@ -39,7 +39,7 @@ def traces(view):
 
 
 def colored(view):
-    """The names of the lines in color."""
+    """Return the names of the lines in color."""
     return [trace["name"] for trace in traces(view) if trace["name"] and trace["mode"] == "lines"]
 
 

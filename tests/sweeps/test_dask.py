@@ -90,7 +90,7 @@ WORKER = ("--nthreads", "1", "--no-dashboard", "--no-nanny")
 
 
 def started(ends, *arguments, cwd=None, **environment):
-    """A command of dask that ends with ``ends``."""
+    """Start a command of dask and return its process; the exit stack ``ends`` kills it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "dask", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True, cwd=cwd,
@@ -102,7 +102,7 @@ def started(ends, *arguments, cwd=None, **environment):
 
 
 def scheduler(ends, file, ending=None):
-    """The address of a scheduler; what kills it is put into ``ending``."""
+    """Start a scheduler and return its address; ``ending`` receives the function that kills it."""
     process = started(
         ends, "scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", ":0",
         "--scheduler-file", str(file),

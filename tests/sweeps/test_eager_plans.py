@@ -69,7 +69,7 @@ def test_an_estimate_of_them_is_that_of_the_model(catalogue):
 
 
 def _foreign(series):
-    """The optimizer with a file behind it that is not the package's, as all of other libraries have one."""
+    """Return the optimizer with a file behind it that is not the package's, as all of other libraries have one."""
     from pathlib import Path
 
     from optbench.contract.source_code import SourceFile

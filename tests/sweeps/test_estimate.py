@@ -146,7 +146,7 @@ def test_an_estimate_says_how_rough_it_is(found, words):
     ],
 )
 def test_a_sweep_above_an_hour_says_so_first(catalogue, monkeypatch, capsys, tmp_path, modelled, seconds, text):
-    """And measures nothing where the model says that it is short."""
+    """And measures nothing if the model says that it is short."""
     found = estimate.Estimate(seconds, 1.0) if seconds else None
     monkeypatch.setattr(estimate, "modelled", lambda series, workers: modelled)
     monkeypatch.setattr(estimate, "estimate", lambda series, workers: found)

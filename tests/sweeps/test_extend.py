@@ -42,7 +42,7 @@ def ran(monkeypatch):
 
 
 def same_tables(folder, other):
-    """The same rows; the last bits of a run may depend on how many run beside it, for vectors have a width."""
+    """Check that rows are equal up to rounding: the last bits of a run may depend on the number of runs in vectors."""
     for name in ("runs.parquet", "curves.parquet"):
         mine, right = pd.read_parquet(folder / name), pd.read_parquet(other / name)
         pd.testing.assert_frame_equal(mine, right, rtol=1e-9)

@@ -45,7 +45,7 @@ def copied(sound, folder, name):
 
 
 def seal(folder):
-    """The checksums of the files that are there."""
+    """Write the checksums of the files that are there."""
     held = manifest.read(folder)
     replace(held, files={name: manifest.digest_of(folder / name) for name in held.files}).write(folder)
 
@@ -93,7 +93,7 @@ def table(name, change):
 
 
 def more_tables(folder):
-    """A table in the first cohort that no sweep has."""
+    """Add a table that no sweep has to the file of the first cohort."""
     path = min((folder / "cohorts").glob("*.cohort"))
     tables = cohort_files.decode(path.read_bytes(), path.stem)
     path.write_bytes(cohort_files.encode(path.stem, {**tables, "more": tables["runs"]}))

@@ -19,7 +19,7 @@ TABLES = ("runs", "curves", "timings", "problems", "landscapes", "paths")
 
 @cache
 def sound() -> dict:
-    """The tables of a small sweep."""
+    """Return the tables of a small sweep."""
     names, rules = ["rosenbrock", "breast_cancer"], ["gd", "adam"]
     tables = make_tables(names, rules, [16], ["constant"], (0.001, 0.1), range(4), (0, 1), points=5)
     names = tables["runs"][["run_id", "problem", "optimizer"]]
@@ -103,7 +103,7 @@ PROVENANCE = st.one_of(
 
 
 def altered(folder, changes, provenance):
-    """The folder with these changes; those that parquet cannot hold are none."""
+    """Return the folder with these changes; those that parquet cannot hold are none."""
     tables = dict(sound())
     for name, place, kind, rows in changes:
         table = tables[name]

@@ -64,7 +64,7 @@ VALUES = st.one_of(
 
 @st.composite
 def names(draw, known, wrappers):
-    """A name with parameters, some of them right."""
+    """Draw a name with parameters, some of them correct."""
     records = draw(st.sampled_from([known, known, known, {}]))
     text = draw(st.one_of(st.sampled_from(sorted(records)), ODD_TEXTS) if records else ODD_TEXTS)
     record = records.get(text)
@@ -112,7 +112,7 @@ CHANGES = st.one_of(
 
 
 def planned(spec):
-    """The plan, and the spec read back from its own TOML."""
+    """Check that a spec is read back from its own TOML, and plan it."""
     assert merge(tomllib.loads(to_toml(spec)), {}) == spec
     session.plan(spec, loader.load_all(spec.plugins))
 

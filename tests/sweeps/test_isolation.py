@@ -41,7 +41,7 @@ def run(tmp_path, own_kernels, monkeypatch):
 
 
 def split(runs):
-    """The reasons of the problem bad, whose runs all failed while all others ran."""
+    """Return the reasons of the problem bad, whose runs all failed while all others ran."""
     bad = runs["problem"] == "bad"
     assert (runs.loc[~bad, "status"] == "ok").all() and (runs.loc[bad, "status"] == "failed").all()
     assert bad.any() and not bad.all() and runs.loc[bad, "failure"].str.len().between(1, 300).all()

@@ -26,7 +26,7 @@ with locked(Path(sys.argv[1])):
 
 
 def holder(folder):
-    """A process that holds the folder's lock."""
+    """Start a process that holds the folder's lock, and return it."""
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "held\n"
     return process

@@ -31,7 +31,7 @@ def joined(folders, out, plugins=()):
 
 
 def run_parts(spec, folder, count):
-    """The folders of all parts, each run by itself."""
+    """Run each part by itself, and return the folders of all parts."""
     checked = merge(spec, {})
     plan = session.plan(checked, loader.load_all(checked.plugins) if checked.plugins else CATALOGUE)
     folders = [folder / f"part-{number}" for number in range(1, count + 1)]

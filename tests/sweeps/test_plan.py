@@ -46,7 +46,7 @@ def make(catalogue, **changes):
 
 
 def only(catalogue, **changes):
-    """(cohort id, run id) of the single run of BASE with ``changes``."""
+    """Return (cohort id, run id) of the single run of BASE with ``changes``."""
     (cohort,) = make(catalogue, **changes)
     (run_id,) = cohort.run_ids
     return cohort.cohort_id, run_id

@@ -16,7 +16,7 @@ SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "lea
 
 
 def at(record, letter):
-    """The record as if it came from a file with a hash of this letter."""
+    """Return the record as if it came from a file with a hash of this letter."""
     return replace(record, origins=(SourceFile("a record", Path("anywhere"), 64 * letter),))
 
 

@@ -18,7 +18,7 @@ def results():
 
 
 def chosen(runs):
-    """The rate of every problem, optimizer and block with the lowest mean over both tuning seeds."""
+    """Return the rate of every problem, optimizer and block with the lowest mean over both tuning seeds."""
     failure = 1e9
     tuning = runs[runs["stage"] != "holdout"].assign(y=lambda table: table["log_tail"].clip(upper=failure))
     raced = tuning[tuning["stage"] == "race"][["problem", "optimizer", "block", "lr"]]

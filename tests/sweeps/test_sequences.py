@@ -64,7 +64,7 @@ def join(folders: list[Path], out: Path) -> None:
 
 
 def loaded(folder: Path) -> set[str]:
-    """The ids of the runs that ``load`` gives."""
+    """Return the ids of the runs that ``load`` gives."""
     try:
         return set(optbench.load(folder).runs["run_id"])
     except OptbenchError:

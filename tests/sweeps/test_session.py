@@ -100,7 +100,7 @@ def bad():
 
 
 def execute(tmp_path, **changes):
-    """The status of SMALL with ``changes``, and its tables."""
+    """Return the status of SMALL with ``changes``, and its tables."""
     status = execute_spec(merge(SMALL, changes), tmp_path / "out", workers=1)
     return status, optbench.load(tmp_path / "out")
 

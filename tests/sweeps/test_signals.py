@@ -28,7 +28,7 @@ STARTED = []
 
 
 def begun(folder, *arguments):
-    """The command, as a process of its own."""
+    """Start the command in a process of its own, and return the process."""
     command = [sys.executable, "-m", "optbench", "sweep", *arguments]
     STARTED.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     return STARTED[-1]
@@ -51,7 +51,7 @@ def until(condition, process):
 
 
 def ended(process, name):
-    """(exit code, standard error, seconds) after the signal."""
+    """Send a signal to a process; return its exit code, its standard error, and the seconds until it ended."""
     begin = time.monotonic()
     process.send_signal(getattr(signal, name))
     _, err = process.communicate(timeout=PATIENCE)

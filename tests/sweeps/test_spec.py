@@ -48,7 +48,7 @@ BAD = [
 
 
 def refused(call) -> str:
-    """The message of the OptbenchError that ``call`` raises: one line of a bearable length."""
+    """Return the message of the OptbenchError that ``call`` raises: one line of a bearable length."""
     with pytest.raises(OptbenchError) as caught:
         call()
     message = str(caught.value)

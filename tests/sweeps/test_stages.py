@@ -30,7 +30,7 @@ def runs(tmp_path_factory):
 
 
 def best(table, count):
-    """The settings of one problem, optimizer and block with the lowest means, and how far the next one is behind."""
+    """Return the settings of a problem, optimizer and block with the lowest means, and the gap to the next one."""
     means = table.groupby("setting")["y"].mean().sort_values(kind="stable")
     return set(means.index[:count]), means
 

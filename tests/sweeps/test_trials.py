@@ -24,7 +24,7 @@ def make(catalogue, **changes):
 
 
 def settings(catalogue, **changes):
-    """optimizer -> its trials in the order of the cohorts: (batch size, rate, schedule, hyperparameters)."""
+    """Return by optimizer its trials in the order of cohorts: (batch size, rate, schedule, hyperparameters)."""
     found = {}
     for planned in make(catalogue, **changes).cohorts:
         cohort = planned.cohort
@@ -36,7 +36,7 @@ def settings(catalogue, **changes):
 
 
 def column(trials, key):
-    """The values of a hyperparameter, or of the rate."""
+    """Return the values of a hyperparameter, or of the rate."""
     return np.array([lr if key == "lr" else dict(values)[key] for _, lr, _, values in trials])
 
 

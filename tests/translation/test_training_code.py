@@ -43,7 +43,7 @@ def waves(step, epoch, total_steps, depth):
 
 
 def line(code, begin):
-    """The line of a code that begins so, without its blanks."""
+    """Return the line of a code that begins so, without its blanks."""
     return next(each.strip() for each in code.splitlines() if each.strip().startswith(begin))
 
 

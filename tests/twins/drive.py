@@ -26,7 +26,7 @@ import numpy as np
 
 
 def twin(rule):
-    """The function described above, of a generator; `.start(w, blocks, hyperparameters)` begins one by hand."""
+    """Return the function described above, of a generator; `.start(w, blocks, hyperparameters)` begins one by hand."""
     known = inspect.signature(rule).parameters
 
     def start(w, blocks=None, hyperparameters=None):
@@ -45,7 +45,7 @@ def twin(rule):
 
 
 def follow(running, w, gradients, lr, reported=False):
-    """The trajectory of a generator that has not begun."""
+    """Return the trajectory of a generator that has not begun."""
     if callable(gradients) and np.ndim(lr) == 0:
         raise ValueError("with a function for the gradients, give one rate a step: lr of shape (steps,)")
     count = len(lr) if callable(gradients) else len(gradients)

@@ -58,7 +58,7 @@ def average(w, inner, *, beta=0.99):
 
 @around
 def coupled_decay(w, inner, *, decay=1e-4):
-    """The gradient of f + decay |w|^2 / 2."""
+    """Step along the gradient of f + decay |w|^2 / 2."""
     while True:
         w, g, lr = yield w
         w = inner.send((w, g + decay * w, lr))

@@ -18,7 +18,7 @@ WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 
 
 def planted(optimizers, spread=0.05, blocks=8, problems=("p", "q"), failing=()):
-    """A table in which 0.2 is the best rate, and optimizers differ by their factor in WORSE."""
+    """Return a table in which 0.2 is the best rate, and optimizers differ by their factor in WORSE."""
     rng = np.random.default_rng(1)
 
     def value(problem, optimizer, rate, stage, block, seed):

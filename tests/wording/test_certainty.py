@@ -44,7 +44,7 @@ def test_more_seeds_in_words():
 
 
 def costs(runs=32, **targets):
-    """A row of the table of costs: to each target its cost and how many runs arrived."""
+    """Return a row of the table of costs: to each target its cost and how many runs arrived."""
     row = {"runs": runs}
     for target, (cost, arrived) in targets.items():
         row |= {f"samples_to_{target}": cost, f"reached_{target}": arrived / runs}
