@@ -234,6 +234,10 @@ class Writer:
             self.add(at, line.replace("@", place))
 
     def _views(self, at: int, index: str, part: str = "") -> None:
+        """Add the lines that name the rows ``index`` of w, g and state, at indentation level ``at``.
+
+        part: an index of a part of a row, such as "[first:last]"; "" for the whole row.
+        """
         alone = self.order == "thread"
         for name in "wg":
             self.add(at, f"_{name} = {name}{'' if alone else f'[{index}]'}{part}")

@@ -188,9 +188,9 @@ def optax_optimizer(
 
 
 def required(owner: str, library: Library, target: Callable) -> list[str]:
-    """Return the arguments without a default, the rate aside.
+    """Return the names of the arguments of an optimizer that have no default, without the learning rate.
 
-    Raises PluginError: it is neither.
+    Raises PluginError: ``target`` is not a class (PyTorch) or a function that gives a transformation (optax).
     """
     given = _parameters(owner, library, target)
     return [key for key, default in given.items() if default is inspect.Parameter.empty and key not in RATE_ARGUMENTS]

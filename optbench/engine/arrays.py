@@ -87,14 +87,14 @@ def scratch_size(problem: Problem, rows: int, runs: int) -> int:
 
 
 class StepInputs(NamedTuple):
-    """All that an optimizer sees of a step besides weights, gradients and its state. Every stepping loop fills it.
+    """The inputs of an optimizer's step besides weights, gradients and its state, filled by every loop over steps.
 
-    The compiled loops of the CPU and of CUDA fill the rows of ``scalars`` instead, and t as an argument.
+    The compiled loops of the CPU and of CUDA write to the rows of ``scalars`` instead, and pass t as an argument.
 
     Attributes:
         t: the step, from 1.
-        lr: the learning rate, one number or one a lane.
-        loss: the losses (runs,) on the mini-batch, where the loop has them. Other libraries' optimizers see them.
+        lr: the learning rate, one number or one for each lane.
+        loss: the losses (runs,) on the mini-batch, for other libraries' optimizers; None where the loop has none.
     """
 
     t: int

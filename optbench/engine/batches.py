@@ -143,14 +143,14 @@ def _shared(source: partial, steps: int, numbers: int, dtype: np.dtype) -> np.nd
 
 
 class Batches:
-    """The mini-batches of one run, in order: each epoch is a fresh permutation, its last batch may be smaller.
+    """The mini-batches of one run, in order: each epoch is a new permutation, its last batch may be smaller.
 
     Args:
         problem: the record.
-        batch_size: examples of a step; as many as the problem has, or more, are the full batch.
+        batch_size: examples of a step; at least the number of the problem's examples for the full batch.
         seed: of the run.
         dtype: of the noise.
-        steps: of the run. Runs of as many steps share what they draw; by default nothing is shared.
+        steps: of the run. Runs of the same seed and number of steps share their draws; None: nothing is shared.
     """
 
     def __init__(self, problem: Problem, batch_size: int, seed: int, dtype: DtypeName, steps: int | None = None):
@@ -177,7 +177,7 @@ class Batches:
             self._source = source()
 
     def draw(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return ``(order, sizes, noise)`` of the next ``count`` steps as the driver needs them; they are read-only.
+        """Return ``(order, sizes, noise)`` of the next ``count`` steps for the driver; the arrays are read-only.
 
         order: example numbers (count, batch_size) int32, or (0, 0) for the full batch; sizes: examples in each batch
         (count,); noise: (count, dim + 1), or (0, 0) without noise.

@@ -25,13 +25,13 @@ _LINE, _OFFSET = 1 << 10, 272
 
 
 class Chunk:
-    """A part of an array, of all its runs, with the arrays that the rule keeps for it.
+    """A part of an array, for all its runs, with the rule's state for it.
 
     Attributes:
         update: the rule's kernels and arrays, an Update of the CPU or of a GPU.
         w: (runs, last - first): the parameters.
-        g: this step's gradient.
-        clock: the number of this step, from 1.
+        g: the gradient of the current step, or None.
+        clock: the number of the current step, from 1.
     """
 
     def __init__(self, update: Any, w: Any, first: int, last: int):
@@ -49,13 +49,13 @@ class ChunkedRule:
         shapes: the parameter blocks of each.
         dtype: of all of them.
         values: the hyperparameters.
-        can_split: whether arrays may be taken in chunks.
+        can_split: True where arrays may be divided into chunks.
 
     Attributes:
         arrays: the chunks of each array; chunks: all of them.
-        clocks: of each array, how many steps it has made.
-        has_global_sums: whether sums over several chunks are to be added up.
-        shares_state: whether all arrays have one clock and one set of shared slots, as these depend on such sums.
+        clocks: the number of steps that each array has made.
+        has_global_sums: True where the rule needs sums over several chunks.
+        shares_state: True where all arrays have one clock and one set of shared slots, as these depend on such sums.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A cohort: runs that share problem, optimizer, start point, mini-batches and precision, and when they are evaluated.
+"""A cohort: runs that share problem, optimizer, start point, mini-batches and precision; and the steps to evaluate at.
 
 A single run is a cohort of one lane.
 """
@@ -19,24 +19,24 @@ from optbench.contract.types import Device, DtypeName
 from optbench.engine import batches, settings
 
 MOST_EVERY = 10_000_000
-"""The most steps that are evaluated one by one: their curve of one run takes a gigabyte."""
+"""The most steps of a run that is evaluated at every step: the curve of one run then takes a gigabyte."""
 _MOST = 24
-"""Points between start and end: eight a decade over three decades of steps draw a smooth curve on a log axis."""
+"""Points between start and end: eight per decade over three decades of steps draw a smooth curve on a log axis."""
 _SHARE = 0.15
 """The cost of evaluations on data, as a share of the run's own work."""
 _LEAST = 6
-"""Points of a run on data whatever they cost."""
+"""The fewest points of a run on data, whatever their cost."""
 _PASS = 3
-"""A training pass over an example costs about as much as this many forward passes; with one hidden layer two."""
+"""The cost of a training pass over an example, in forward passes; with one hidden layer it is two."""
 _TAIL = 12
-"""Points in the last fifth, where that share allows them."""
+"""Points in the last fifth, where the cost stays within _SHARE."""
 _LEAST_TAIL = 5
-"""Points in the last fifth, whatever they cost."""
+"""The fewest points in the last fifth, whatever their cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The settings of one run of a cohort that the others need not share."""
+    """The settings of one run that may differ from those of the other runs of its cohort."""
 
     lr: float
     schedule: Schedule
@@ -45,16 +45,16 @@ class Lane:
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """Runs that share all but rate, schedule and hyperparameters. Raises OptbenchError for a value that cannot run.
+    """Runs that differ only by rate, schedule and hyperparameters. Raises OptbenchError for a value that cannot run.
 
     Attributes:
-        batch_size: examples a step; a larger one than the problem has is the full batch.
+        batch_size: examples per step; at most the number of the problem's examples, which is the full batch.
         steps: updates of each run.
         seed: of the start point, the order of the examples, and the gradient noise.
         points: steps to evaluate at, besides the first and the last; None: the engine's choice, log-spaced.
-        start: (dim,), in place of the problem's own start point.
-        deadline: seconds after which a run ends where it is. Lanes of one call take turns, and each adds its own
-            deadline to that of the call, so that all have the same however many there are.
+        start: (dim,), in place of the problem's own start point; None: the problem's.
+        deadline: seconds after which a run is stopped; None: never. Lanes of one call take turns, so the call as a
+            whole has this time for each lane.
         evaluated: (p,): the steps to evaluate at, in order.
     """
 
@@ -122,7 +122,7 @@ class Cohort:
 
     @property
     def pair(self) -> str:
-        """Problem and optimizer, in words."""
+        """Problem and optimizer as a text: "mlp with adam"."""
         return f"{self.problem.name} with {self.optimizer.name}"
 
     def start_point(self) -> np.ndarray:

@@ -12,13 +12,13 @@ from optbench.engine.cohort import Cohort, first_of_tail
 
 
 class Evaluation(NamedTuple):
-    """Measurements of ``runs`` lanes at p points; k are a problem's metrics. NaN where there is nothing.
+    """Measurements of ``runs`` lanes at p points, with k metrics of the problem. NaN where there is no value.
 
     Attributes:
-        measures: (p, runs) each, by the names in PER_STEP; a name that lanes do not fill is NaN in their outcome.
+        measures: (p, runs) each, by the names in PER_STEP; a name that is missing here is NaN in the outcome.
         train, test: (p, 1 + k, runs): loss and metrics on all training or test data.
         positions: (p, 2, runs) for problems of two parameters, else (p, 0, runs).
-        finite: (p, runs): whether the weights are, and what the rule reports.
+        finite: (p, runs): True where the weights and the reported weights are finite.
     """
 
     measures: dict[str, np.ndarray]
@@ -33,11 +33,11 @@ class Outcome:
     """The results of the lanes of one call: arrays of p points, as in Evaluation.
 
     Attributes:
-        steps: steps made, fewer than asked for after a deadline.
+        steps: the steps made, fewer than the cohort's after a deadline.
         points: (p,): the steps of the evaluations.
         w: (runs, dim): the last weights.
         diverged_at: (runs,): the step, 0 where the run did not diverge.
-        failures: (runs,): why a lane could not be run, "" where it could; empty where all could.
+        failures: (runs,): the reason why a lane could not run, "" where it could; empty where all could.
         reused_steps: run-steps that were copied from a lane with the same settings.
     """
 
@@ -106,7 +106,7 @@ class CohortOutcome:
     """The outcomes of a cohort's calls, which together hold its lanes in order, and the times.
 
     Attributes:
-        device_note: the GPU's name, or why the CPU did what a GPU was asked for.
+        device_note: the GPU's name, or the reason why the cohort ran on the CPU instead of a GPU.
         eager: the library that took the steps outside the compiled loop: "PyTorch", "optax", or "Python" for a
             problem's gradients.
     """

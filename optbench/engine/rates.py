@@ -14,18 +14,18 @@ from optbench.engine.cohort import Lane
 # problem (measured); a table of so many takes 100 us and 128 KiB
 _TABLE = 1 << 12
 _ONE = np.ones(1)
-"""The memory of all factors of the constant schedule: NumPy's own broadcast takes 10 us, as long as a few steps."""
+"""The array behind all factors of the constant schedule: NumPy's own broadcast takes 10 us, as long as a few steps."""
 
 
 class Rates:
-    """The learning rates of some lanes: a base each, times the factor of one of their schedules.
+    """The learning rates of some lanes: the base rate of each, times the factor of its schedule.
 
     Attributes:
         base: (runs,): the rates before any schedule.
-        schedules: the distinct schedules; schedule_of: (runs,): the number of each lane's.
-        failures: why a schedule could not be used; only its own lanes fail.
-        factors: (schedules, size): of the steps that were drawn last.
-        steady: whether none of these changes from step to step.
+        schedules: the distinct schedules; schedule_of: (runs,): the index of each lane's.
+        failures: the reason why each schedule could not be used, "" where it could; only its own lanes fail.
+        factors: (schedules, size): those of the steps that were drawn last.
+        steady: True where none of these changes from step to step.
     """
 
     def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
@@ -46,7 +46,7 @@ class Rates:
         self._constant = all(schedule.function is _constant() for schedule in self.schedules)
 
     def known(self, done: int) -> int:
-        """Return for how many of the steps after ``done`` the table has valid factors."""
+        """Return the number of steps after ``done`` for which the table has valid factors."""
         if self._constant:
             return self.steps - done
         there = self._from + len(self._changes) - done
@@ -57,7 +57,7 @@ class Rates:
         return len(self._changes)
 
     def draw(self, done: int, size: int) -> bool:
-        """Set the factors of the next steps. Return whether a schedule has failed that had not before."""
+        """Set the factors of the next ``size`` steps after ``done``; return True if a further schedule fails."""
         if self._constant:  # the rest takes longer than a step of a small problem
             self.factors = np.ndarray((len(self.schedules), size), float, _ONE, strides=(0, 0))
             self.steady = True
@@ -75,7 +75,7 @@ class Rates:
         return failed
 
     def _cover(self, done: int, size: int) -> list[str]:
-        """Fill the table with so many steps after ``done``. Return why each schedule cannot be used."""
+        """Fill the table for ``size`` steps after ``done``; return each schedule's reason of failure, "" for none."""
         self._from = done
         reasons = self._tabulate(size)
         changed = (self._table[:, 1:] != self._table[:, :-1]).any(axis=0)
@@ -83,7 +83,7 @@ class Rates:
         return reasons
 
     def _tabulate(self, size: int) -> list[str]:
-        """Call the schedules that have not failed. Return why each cannot be used."""
+        """Call the schedules that have not failed; return each one's reason of failure, "" for none."""
         step = np.arange(self._from + 1, self._from + size + 1)
         # a division a step shows with small problems
         epoch = (step - 1) // self.per_epoch if self.per_epoch > 1 else step - 1
@@ -113,7 +113,7 @@ class Rates:
 
     @property
     def failures_of_lanes(self) -> tuple[str, ...]:
-        """Why each lane's schedule could not be used; "" where it could."""
+        """The reason why each lane's schedule could not be used; "" where it could."""
         if not any(self.failures):
             return ("",) * len(self.schedule_of)
         return tuple(self.failures[place] for place in self.schedule_of)

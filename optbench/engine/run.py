@@ -51,7 +51,7 @@ def compile_for(cohort: Cohort) -> None:
 
 
 def refusal(cohort: Cohort) -> str | None:
-    """Compile the cohort's kernels for a GPU. Return why it cannot run there, or None."""
+    """Compile the cohort's kernels for a GPU; return the reason why it cannot run there, or None."""
     from optbench.engine.cuda import cohorts as gpu
 
     reason = gpu.refuses(cohort.problem, cohort.optimizer)

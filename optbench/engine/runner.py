@@ -1,4 +1,4 @@
-"""The control of a run: when lanes step, when they are evaluated, when they stop; on a CPU or on a GPU."""
+"""The control of a run on a CPU or GPU: the steps of its lanes, their evaluations, and their ends."""
 
 import time
 from bisect import bisect_right
@@ -14,16 +14,16 @@ from optbench.engine.outcome import Evaluation, Outcome
 from optbench.engine.rates import Rates
 
 _FIRST_CHUNK = 8
-"""Steps of the first call; the next ones have as many as fit into half of _CHUNK_SECONDS."""
+"""Steps of the first call; later calls have as many as fit into half of _CHUNK_SECONDS."""
 _CHUNK_SECONDS = 0.1
-"""The time between two questions whether to stop."""
+"""Seconds between two checks whether to stop."""
 # Numbers drawn for a call: 1 MiB of float64. Measured at 2^11, 2^14, 2^17, 2^20: Rosenbrock gd 64 lanes 1.30, 1.01,
 # 1.00, 1.00; MLP gd 16 lanes 1.02, 1.00, 1.00, 1.00
 _CHUNK_NUMBERS = 1 << 17
 
 
 class Cancelled(Exception):
-    """The caller asked to stop; nothing of the cohort is kept."""
+    """Raised where the caller asked to stop; the results of the cohort are dropped."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Clock:
 
     Attributes:
         deadline: seconds for each lane, or None.
-        progress: is called with the number of run-steps made.
-        stop: is asked whether to stop.
-        until: the time on time.perf_counter at which the present call of lanes must end.
+        progress: called with the number of run-steps made since the last time.
+        stop: called repeatedly; returns True to stop.
+        until: the time of time.perf_counter at which the current call of lanes must end; None: never.
     """
 
     deadline: float | None
@@ -47,23 +47,23 @@ class Clock:
         return self if self.deadline is None else replace(self, until=time.perf_counter() + self.deadline * lanes)
 
     def late(self) -> bool:
-        """Return whether the time is up. Raises Cancelled."""
+        """Return True where the time is up. Raises Cancelled where the caller asks to stop."""
         if self.stop():
             raise Cancelled
         return self.until is not None and time.perf_counter() > self.until
 
 
 class Lanes(Protocol):
-    """Some lanes of a cohort with their arrays, on a CPU or on a GPU. A lane that is not ``alive`` stays where it is.
+    """Some lanes of a cohort with their arrays, on a CPU or on a GPU. A lane that is not ``alive`` no longer changes.
 
     Attributes:
         alive: (runs,) bool.
         diverged_at: (runs,): the step whose loss was over the limit, 0 where there was none.
-        limit: (runs,): the largest loss that is no divergence.
-        numbers_per_step: random numbers of a step.
-        max_snapshots: points of evaluation that one call of :meth:`advance` may pass.
+        limit: (runs,): the largest loss that does not count as divergence.
+        numbers_per_step: the random numbers that a step takes.
+        max_snapshots: the most points of evaluation in one call of :meth:`advance`.
         reused_steps: run-steps that were copied from a lane with the same settings.
-        failures: (runs,): why a lane could not go on; "" where it could.
+        failures: (runs,): the reason why a lane could not continue; "" where it could.
     """
 
     problem: Problem
@@ -84,7 +84,7 @@ class Lanes(Protocol):
         """
 
     def evaluate(self, has_stepped: bool) -> Evaluation:
-        """Evaluate all lanes at the inner points and now; ``has_stepped``: whether there is a loss and a gradient."""
+        """Evaluate all lanes at the inner points and now; ``has_stepped``: True after a step, which sets f and g."""
 
     def freeze(self, fell: np.ndarray | None = None) -> None:
         """Stop the lanes that are no longer alive, and keep their weights.
@@ -103,7 +103,7 @@ def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
 
 
 class Runner:
-    """Steps and evaluates some lanes, and collects their evaluations."""
+    """A loop that steps and evaluates some lanes, and collects their evaluations."""
 
     def __init__(self, lanes: Lanes, rates: Rates, dtype: str):
         self.lanes, self.rates, self.dtype = lanes, rates, dtype

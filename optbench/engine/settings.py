@@ -18,9 +18,9 @@ from optbench.contract.types import DtypeName
 
 DTYPES = ("float32", "float64")
 MOST_STEPS = 2**53
-"""Beyond it a step's number is not exact in float64."""
+"""The largest number of a step that is exact in float64."""
 MOST_POINTS = 1_000_000
-"""Steps to evaluate at that are named one by one."""
+"""The most steps in a list of steps to evaluate at."""
 _SAME = 1e-12
 """Relative difference below which a number of steps counts as whole: 1.1 epochs of 100 steps are 110.00000000000001."""
 

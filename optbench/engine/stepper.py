@@ -17,13 +17,13 @@ from optbench.engine import settings
 from optbench.engine.parameter_arrays import parameter_arrays
 
 _MOST_THREADS = 1024
-"""More than a machine has cores: beyond it is a typing error."""
+"""More than any machine has cores: larger numbers are typing errors."""
 _FORMAT = 1
-"""The version of a state dictionary; another one is refused."""
+"""The version of a state dictionary; other versions are refused."""
 
 
 class Stepper:
-    """A compiled rule that changes ``w`` in place, with the state that it keeps.
+    """A compiled update rule with its state, which changes ``w`` in place.
 
     Args:
         optimizer: the record.
@@ -32,10 +32,10 @@ class Stepper:
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
         hyperparameters: all of the rule's.
         device: "cpu" or "cuda".
-        threads: at most so many for a list of arrays; None: one a core.
+        threads: the most threads for a list of arrays; None: one for each core.
 
     Raises:
-        OptbenchError: an array or a value does not serve.
+        OptbenchError: an array or a value is not valid.
 
     Example:
         >>> w = np.ones((2, 3))
@@ -64,7 +64,7 @@ class Stepper:
 
     @property
     def lr(self) -> float:
-        """The learning rate, which may be set; a schedule may end at 0."""
+        """The learning rate, which may be set, to 0 as well, where a schedule ends."""
         return self._rate
 
     @lr.setter
@@ -97,7 +97,7 @@ class Stepper:
         return self._parameters.reported([self._rule.reported(k) for k in range(len(self._parameters.rows))])
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that is needed, beside w, to go on later with the same bits.
+        """Return the state that, with w, it takes to continue later with the same bits.
 
         Returns:
             Texts, numbers and copies of arrays in a flat dictionary, for pickle, ``torch.save`` (to be loaded with
@@ -166,7 +166,7 @@ def _on_device(
 
 
 class _Entry(NamedTuple):
-    """An array of a state dictionary; ``read`` gives a copy of it, ``write`` puts one back."""
+    """An array of a state dictionary: ``read`` returns a copy of it, ``write`` restores it from one."""
 
     key: str
     dtype: Any

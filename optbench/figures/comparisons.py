@@ -1,4 +1,4 @@
-"""How optimizers compare: the value of tuning, performance profiles, and the time of a step."""
+"""Figures that compare optimizers: the value of tuning, performance profiles, and the time of a step."""
 
 from __future__ import annotations
 
@@ -268,7 +268,10 @@ def _family(problems: list[str], family: str | None) -> str:
 
 
 def _draw_times(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict) -> None:
-    """table: optimizer, dim, ns_per_run_step."""
+    """Draw the time of a step against the dimension, a line for each optimizer, and a guide of linear growth.
+
+    table: optimizer, dim, ns_per_run_step; texts: the optimizers' names in the legend.
+    """
     panels.draw_lines(ax, table, "dim", "ns_per_run_step", styles, texts)
     ax.set(xscale="log", yscale="log")
     dims, times = table["dim"].to_numpy(), table["ns_per_run_step"].to_numpy()

@@ -1,4 +1,4 @@
-"""How much the learning rate matters: final suboptimality against the rate, and where runs diverge."""
+"""Figures of the effect of the learning rate: final suboptimality against the rate, and divergence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rates(
     optimizers: Iterable[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """How much the learning rate matters: each optimizer at each rate, with the batch size and schedule best at it.
+    """Draw the final suboptimality of each optimizer at each rate, with the batch size and schedule best at that rate.
 
     Points are medians over the seeds that report, bars their intervals, hollow where some runs failed; in the strip at
     the top half of the runs or more diverged, or ended above 1000 times the first suboptimality.

@@ -180,7 +180,7 @@ def _empty(table: str) -> pd.DataFrame:
 
 
 def _texts(key: str, given: Any) -> list[str]:
-    """Return texts, such as the ids of runs. Raise OptbenchError for anything else."""
+    """Return texts, such as the ids of runs, as a list. Raises OptbenchError, naming ``key``, for anything else."""
     found = arguments.items(key, given, 10**8)
     if strange := [name for name in found if not isinstance(name, str) or not name.isprintable()]:
         raise OptbenchError(f"{key}: {shown(strange[0])} must be a text")

@@ -21,7 +21,7 @@ class DuplicateLanes:
     """The lanes of a call that have been equal so far, so that only one of each group has to be computed.
 
     Attributes:
-        first_of: (lanes,): for each the first lane that has been equal so far; often itself.
+        first_of: (lanes,): the first lane that has been equal to each so far; often itself.
     """
 
     def __init__(self, lanes: Sequence[Lane]):
@@ -30,7 +30,7 @@ class DuplicateLanes:
     def pieces(
         self, factors: np.ndarray, schedule_of: np.ndarray, alive: np.ndarray
     ) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Cut steps where the rates of equal lanes part.
+        """Divide steps into pieces where the rates of equal lanes begin to differ.
 
         Args:
             factors: (schedules, steps): the factors of the rate.
@@ -38,7 +38,7 @@ class DuplicateLanes:
             alive: (lanes,) bool, read before each piece.
 
         Yields:
-            The first step of a piece, the step behind its last one, and the lanes that follow another one in it.
+            The first step of a piece, the step after its last one, and the lanes that equal an earlier lane in it.
         """
         first, steps = 0, factors.shape[1]
         while first < steps:

@@ -49,12 +49,12 @@ class Steps(NamedTuple):
 
 
 class Snapshots:
-    """Weights, gradients and losses of lanes at points of evaluation between the steps of one call, and behind them.
+    """Weights, gradients and losses of lanes at points of evaluation between the steps of one call and at its end.
 
     Args:
         inner: the steps before the last one at which snapshots are taken.
         w: the lanes' weights in the problem's form, like all arrays here.
-        reported: the weights that are evaluated; w itself where the rule reports nothing else.
+        reported: the weights to evaluate; w itself unless the rule has its own.
 
     Attributes:
         all: (points, 2 or 3, *w.shape): w, reported if that is another array, and g; f: (points, runs).
@@ -68,7 +68,7 @@ class Snapshots:
         self.w, self.reported, self.g = self.all[:, 0], self.all[:, -2], self.all[:, -1]
 
     def add_last(self, w: np.ndarray, reported: np.ndarray, g: np.ndarray, f: np.ndarray) -> None:
-        """Write the last row, of the lanes as they are now."""
+        """Write the last row from the current state of the lanes."""
         self.w[-1], self.reported[-1], self.g[-1], self.f[-1] = w, reported, g, f
 
 
@@ -180,7 +180,7 @@ class CpuLanes:
         snapshots.all[taken, :, followers] = snapshots.all[taken, :, leaders]
 
     def freeze(self, fell: np.ndarray | None = None) -> None:
-        """Put dead lanes aside, as in runner.Lanes."""
+        """Save the weights of lanes that have stopped, as in runner.Lanes."""
         fresh = ~(self.alive | self.frozen)
         if fresh.any():
             self.frozen |= fresh
@@ -193,7 +193,7 @@ class CpuLanes:
             self.last_w[here] = self.by_run(self._snapshots.reported[place])[here]
 
     def weights(self) -> np.ndarray:
-        """Return what is reported, (runs, dim)."""
+        """Return the reported weights, (runs, dim)."""
         return np.where(self.frozen[:, None], self.last_w, self.by_run(self._reported()))
 
     # Evaluations

@@ -147,13 +147,13 @@ def _scalar(value) -> float:
 
 
 class _OutOfBudget(Exception):
-    """The evaluations, or the time, are used up."""
+    """Raised where the evaluations or the time are used up."""
 
 
 class BaselineRun:
     """A run of one of SciPy's line-search methods on the full batch: a step is one evaluation of value and gradient.
 
-    After ``k`` evaluations the run stands at the best point of those, the start being the first one.
+    After ``k`` evaluations the weights of the run are those of the best of them; the first one is at the start.
     """
 
     def __init__(self, cohort: Cohort, code: ProblemCode, evaluator: Evaluator):
@@ -167,7 +167,7 @@ class BaselineRun:
         self.count, self.best, self.best_w = 0, np.inf, self.start
 
     def run(self, hyperparameters: Mapping[str, float], clock: Clock) -> Outcome:
-        """Run to the last step, or to the clock's end; a run that has converged stays where it is."""
+        """Run to the last step, or to the clock's end; a run that has converged no longer changes."""
         from scipy.optimize import minimize
 
         points = self.cohort.evaluated

@@ -73,7 +73,7 @@ def steady(seed: int = 0) -> Iterator[None]:
 
 
 def make_ready(cohort: Cohort) -> None:
-    """Import what the library loads at its first step, which takes seconds, before runs are timed."""
+    """Import the modules that the library loads at its first step, which takes seconds, before runs are timed."""
     if not isinstance(cohort.optimizer, Eager):
         return
     with RANDOM_NUMBERS, restored_libraries():
@@ -101,7 +101,7 @@ def eager_update(
         blocks: shapes of the parameter blocks.
         hyperparameters: those of each lane.
         w: (runs, dim): the weights.
-        rows: whether w is the engine's own memory, and contiguous.
+        rows: True where w is the engine's own memory, and contiguous.
         rates: (runs,), before any schedule; by default those of the first step.
         seed: of the random numbers that an optimizer draws.
     """
@@ -115,7 +115,7 @@ def eager_update(
 
 
 class EagerLanes(CpuLanes):
-    """Lanes whose optimizer or problem is not compiled. A step does what the compiled loop does, in the same order."""
+    """Lanes whose optimizer or problem is not compiled. A step is that of the compiled loop, in the same order."""
 
     def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: EagerCode, evaluator: Evaluator):
         self._bases = np.array([lane.lr for lane in lanes])
@@ -135,7 +135,7 @@ class EagerLanes(CpuLanes):
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Errors of the problem or of the optimizer; a lane that had diverged before has ended already."""
+        """The error of the problem or the optimizer for each lane; "" for none, or if the lane had diverged before."""
         of_step = super().failures if self._eager is None else self._eager.failures
         lanes = zip(self._errors, of_step, self.diverged_at, strict=True)
         return tuple("" if diverged else error or failure for error, failure, diverged in lanes)

@@ -10,11 +10,11 @@ from optbench.engine.arrays import StepInputs
 
 
 class EagerUpdate:
-    """Optimizers of one record for some lanes. A lane whose optimizer raises anything has failed; the others go on.
+    """Optimizers of one record for some lanes. A lane whose optimizer raises any error has failed; the others continue.
 
     Attributes:
-        failures: of each lane, why it could not go on; "" where it could.
-        making: seconds of preparations: instances, traces, compilation.
+        failures: the reason why each lane could not continue; "" where it could.
+        making: seconds of preparation: instances, traces, compilation.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class EagerUpdate:
         self.failures = [""] * len(w)
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray) -> None:
-        """Make a step of every lane that is ``alive``, (runs,) bool; one that fails is alive no more.
+        """Make a step of every lane that is ``alive``; set ``alive`` to False for lanes that fail.
 
         Args:
             w, g: (runs, dim).
@@ -41,7 +41,7 @@ class EagerUpdate:
         raise NotImplementedError
 
     def points(self) -> dict[int, np.ndarray]:
-        """Return the weights (dim,) to evaluate, by lane, where they are not those that the optimizer changes."""
+        """Return the weights (dim,) to evaluate, by lane, where they differ from those that the optimizer changes."""
         raise NotImplementedError
 
     def reported(self, w: np.ndarray, t: int) -> np.ndarray:
@@ -58,5 +58,5 @@ class EagerUpdate:
         """Do nothing: a lane that has ended is not stepped again."""
 
     def fail(self, r: int, error: BaseException) -> None:
-        """Note that a lane has failed."""
+        """Record that lane ``r`` has failed with an error."""
         self.failures[r] = f"{self.record.name}: {in_one_line(error)}"

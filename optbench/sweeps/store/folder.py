@@ -162,7 +162,7 @@ class Store:
         return to_run
 
     def complete(self, planned: Sequence[PlannedCohort], first: int = 0) -> None:
-        """Compose a file for each cohort from index ``first`` on whose runs are all in other files."""
+        """Write the files of cohorts, from index ``first`` on, whose runs are all in files of other cohorts."""
         missing = [each for each in planned[first:] if not self.has(each.cohort_id)]
         index = self.index_beside(planned) if missing else RunIndex()
         for each in missing:
