@@ -192,7 +192,7 @@ def ewa_weights(
 
 
 def draw_weights(ax: Axes | None, weights: Mapping[float, np.ndarray], title: str, unit: str) -> Axes:
-    """weights: beta -> its weights by age, from 0."""
+    """Draw a line of weights against the age for each beta; weights: beta -> its weights by age, from 0."""
     texts = {f"{beta}": f"β = {beta:.6g}" for beta in weights}
     styles = {f"{beta}": line_style(place) | {"dashes": ""} for place, beta in enumerate(weights)}
     table = pd.concat(

@@ -138,7 +138,10 @@ def _critical(fit: Scaling | None, least: int, most: int) -> str:
 
 
 def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, styles: dict, texts: dict, perfect: str = "") -> None:
-    """points: optimizer, batch_size, median, low, high; fits: optimizer -> `Scaling`; perfect: names a line of 1/B."""
+    """Draw steps to a target against the batch size, with the fitted curves.
+
+    points: optimizer, batch_size, median, low, high; fits: optimizer -> `Scaling`; perfect: the name of a line of 1/B.
+    """
     lines = current().lines
     arrived = points[np.isfinite(points["median"])]
     panels.draw_lines(ax, arrived, "batch_size", "median", styles, texts, interval="bars")
@@ -264,7 +267,10 @@ def _rate(runs: pd.DataFrame, lr: float | None) -> float | None:
 
 
 def draw_noise(ax: Axes, noises: pd.DataFrame, styles: dict, texts: dict) -> None:
-    """noises: optimizer, batch_size and noise of each run; styles, texts: in the order of the legend."""
+    """Draw the noise of the mini-batch cost against the batch size.
+
+    noises: optimizer, batch_size and noise of each run; styles, texts: in the order of the legend.
+    """
     shown = noises[(noises["noise"] > 0) & noises["optimizer"].isin(list(styles))]
     if shown.empty:
         panels.draw_note(ax, "no noise to be seen")

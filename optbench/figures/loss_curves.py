@@ -102,7 +102,10 @@ def _bands(data: ReportData, problem: str, x: str, y: str) -> pd.DataFrame:
 
 
 def _draw(ax: Axes, bands: pd.DataFrame, styles: dict, texts: dict, first: float | None, may_log: bool) -> None:
-    """first: the first suboptimality, None of other quantities; may_log: the y axis may be logarithmic."""
+    """Draw the curves with their bands.
+
+    first: the first suboptimality, None for other quantities; may_log: True where the y axis may be logarithmic.
+    """
     start = float(bands.loc[bands["step"] == 0, "median"].median()) if (bands["step"] == 0).any() else np.nan
     floor = labels.floor(start) if first is not None else 0.0
     after = bands[bands["step"] > 0]

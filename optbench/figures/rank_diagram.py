@@ -118,7 +118,10 @@ def _compared(data: ReportData, names: list[str], choose_by: str | None, confide
 
 
 def _draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about: str, note: str = "") -> Axes:
-    """rows: of `ranking`, the best first, with `text` and `color`; pairs: of `verdicts`; about: what the ranks are."""
+    """Draw the optimizers on a line by mean rank, and bars that join those without a verdict between them.
+
+    rows: of `ranking`, the best first, with `text` and `color`; pairs: of `verdicts`; about: the label of the ranks.
+    """
     bars = bars_of(distinguished(pairs, rows["optimizer"].tolist()))
     gap = float(rows["critical_difference"].iloc[0])
     line = NUMBERS + (RULER if gap == gap else 0.0)

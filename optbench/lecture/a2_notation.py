@@ -17,9 +17,9 @@ LAYER, BATCH, EXAMPLE = 3, 8, 7
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Trace the activations of one example, and the costs of some mini-batches.
+    """Return `activations`, those of one example in all layers, and `losses`, the costs of some mini-batches.
 
-    Returns `activations`, those of all layers, and `losses`: the cost in a run, and that from traced activations.
+    `losses` has the cost in a run, and the cost that follows from traced activations.
     """
     return {
         "activations": _activations(),

@@ -21,11 +21,11 @@ CALMER, LATER = "oscillation", "lag"
 
 @cache
 def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Oscillation and lag of the averages of Seattle's series (seed -1) and of series like it.
+    """Return `shape`: oscillation and lag of the averages of Seattle's series (seed -1) and of synthetic ones.
 
-    oscillation: variance of v_t - v_{t-1} over that of theta_t - theta_{t-1}. lag: the days by which the smooth course
-    of the year has to be moved to correlate best with v, less those for theta itself: against theta's own noise, the
-    newest value would always win.
+    oscillation: variance of v_t - v_{t-1} over that of theta_t - theta_{t-1}. lag: the shift in days of the smooth
+    yearly course that correlates best with v, minus the shift for theta itself; without the smooth course, theta's own
+    noise would always favor the newest value.
     """
     rows = []
     for seed in (_REAL, *fresh_seeds(15 if budget.quick else 60)):
@@ -79,7 +79,7 @@ def _shares(each: pd.Series) -> dict[str, tuple[float, float, float]]:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Oscillation and lag against beta, over the synthetic series and in Seattle."""
+    """Return the figure: oscillation and lag against beta, of the synthetic series and of Seattle's."""
     shape = tables["shape"]
     with drawing.styled():
         figure, grid = drawing.new_figure(

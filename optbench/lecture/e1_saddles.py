@@ -68,10 +68,10 @@ def _search(problem: optbench.Problem, count: int, seed: int) -> pd.DataFrame:
 
 @cache
 def field_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Critical points of random fields, alone and in a bowl; many fields, a few starts in each.
+    """Return `points`: critical points of random fields, alone and in a bowl, from a few starts in each of many fields.
 
-    In the highest dimension three times as many: 35 critical points without a minimum are the fewest whose interval
-    ends below 10%, and there only one or two of a field's 8 starts find one.
+    The highest dimension has three times as many fields: it takes at least 35 critical points without a minimum for an
+    interval that ends below 10%, and only one or two of a field's 8 starts find a point there.
     """
     dims, fields, starts = ((1, 2, 12), 18, 8) if budget.quick else ((1, 2, 3, 4, 6, 8, 12, 16), 20, 8)
     family, parts = optbench.problems()["random_field"], []
@@ -85,7 +85,7 @@ def field_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 @cache
 def network_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Critical points of networks with one hidden layer of tanh units, on 80 examples of three overlapping classes."""
+    """Return `points`: critical points of networks with one hidden tanh layer, on 80 examples of three classes."""
     widths, starts = ((1, 4), 48) if budget.quick else ((1, 2, 4), 60)
     family, parts = optbench.problems()["mlp"], []
     for width in widths:
@@ -150,7 +150,7 @@ def _loss_and_index(points: pd.DataFrame) -> str:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Left: the share of minima against the dimension. Right: the share of negative eigenvalues at each point."""
+    """Return the figure: the share of minima against the dimension, and of negative eigenvalues at each point."""
     table, points = shares(tables["points"]), tables["points"]
     points = points[points["found"] & ~points["plateau"]]
     figure, grid = drawing.new_figure((2.5, 2.5), 1, 2, left=0.7, right=0.15, top=0.68, bottom=0.5, gap=(0.75, 0),
