@@ -1,4 +1,4 @@
-"""Read one column of a CSV file as numbers, with the file's dates where it has any."""
+"""Read one column of a CSV file as numbers, with the file's dates if it has any."""
 
 import warnings
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ def _dialect(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path, column: str | None, **options: Any) -> pd.DataFrame:
-    """Read a text file as a table; decimal commas are tried where no column, or not ``column``, is numeric without."""
+    """Read a text file as a table; decimal commas are tried if no column, or not ``column``, is numeric without."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows with more fields than the header
         frame = pd.read_csv(path, index_col=False, **options)

@@ -28,8 +28,8 @@ _COUNTS = {2: "Two", 3: "Three"}
 class _Bounds:
     """One number, in one setting or in several.
 
-    what: the number in words, such as "the ratio of the final losses". each: what the settings are, where there are
-    several ("each beta1"). on: what the claim depends on where they disagree. percent: thresholds are written so.
+    what: the number in words, such as "the ratio of the final losses". each: the words for the settings, if there are
+    several ("each beta1"). on: what the claim depends on if they disagree. percent: thresholds are written so.
     """
 
     what: str

@@ -80,7 +80,7 @@ def check(
 def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> bool:
     """Print the verdict of every check on every record of ``file``; True if all hold.
 
-    Ends the process with code 1 where one takes longer than ``check_timeout`` seconds: it may loop for ever.
+    Ends the process with code 1 if one takes longer than ``check_timeout`` seconds: it may loop for ever.
     """
     from rich.text import Text
 
@@ -110,7 +110,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> boo
 
 
 def _with_timeout(seconds: float, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings; end the process with code 1 where one takes longer, as a compiled loop cannot be stopped."""
+    """Yield the findings; end the process with code 1 if one takes longer, as a compiled loop cannot be stopped."""
     pending = iter(findings)
     while True:
         timer = threading.Timer(seconds, _time_out, [seconds])

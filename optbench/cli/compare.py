@@ -94,7 +94,7 @@ def compare(
 ) -> None:
     """Compare a candidate B with its baseline A: better, worse, equivalent or undecided, on each problem and over all.
 
-    Runs are paired by seed. Exit code 1 where --fail-above is given and a regression is shown, after Holm's correction
+    Runs are paired by seed. Exit code 1 if --fail-above is given and a regression is shown, after Holm's correction
     over all rows; 2 for bad input; else 0.
 
     JSON: "a" and "b" (folder, optimizer, optbench, runs), "by", "measure", "confidence", "fail_above", "failed",

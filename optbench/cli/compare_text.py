@@ -148,7 +148,7 @@ def _interval(row: dict[str, Any], turned: bool = True) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number to three digits, or more where it would read as 1."""
+    """Return a number to three digits, or more if it would read as 1."""
     if np.isnan(value):
         return "-"
     if np.isfinite(value) and value != 1 and f"{value:.3g}" == "1":

@@ -18,7 +18,7 @@ _LIBRARIES = ("torch:", "optax:")
 
 
 def program() -> str | None:
-    """Return the program's name where completion needs it, also under ``python -m optbench``; else click finds it."""
+    """Return the program's name if completion needs it, also under ``python -m optbench``; else click finds it."""
     is_setup = sys.argv[1:2] in (["--install-completion"], ["--show-completion"])
     return "optbench" if is_setup or os.environ.get("_OPTBENCH_COMPLETE") else None
 

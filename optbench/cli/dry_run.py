@@ -67,7 +67,7 @@ def print_plan(plan: Plan, workers: int) -> None:
 
 
 def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
-    """Print an estimate on standard error where a sweep takes more than an hour; only long sweeps are probed."""
+    """Print an estimate on standard error if a sweep takes more than an hour; only long sweeps are probed."""
     from optbench.cli.console import errors
     from optbench.sweeps.estimate import estimate, modelled
     from optbench.sweeps.stages import expected

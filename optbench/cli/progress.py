@@ -77,7 +77,7 @@ class Lines(Bar):
             self._print_end()
 
     def __call__(self, status: Status) -> None:
-        """Print a line where it is time for one."""
+        """Print a line if it is time for one."""
         if status.stage != self.stage:
             self._print_end()
             self.stage = status.stage

@@ -46,7 +46,7 @@ def _replace_handlers(applies, handler) -> None:
 
 
 def exit_text(number: int) -> str:
-    """Return the last line of a stopped command: the signal, and the command that resumes where one does."""
+    """Return the last line of a stopped command: the signal, and the command that resumes, if there is one."""
     text = f"optbench: {_WORDS[signal.Signals(number).name]}"
     return f"{text}; {RESUME_HINT} {resume_command()}" if sys.argv[1:2] and sys.argv[1] in _RESUMABLE else text
 
@@ -71,7 +71,7 @@ def exit_with_signal(error: BaseException | None) -> NoReturn:
 
 
 def received_signal() -> Stopped | None:
-    """Return the signal that came, even where its exception was swallowed or replaced."""
+    """Return the signal that came, even if its exception was swallowed or replaced."""
     return Stopped(_received[0]) if _received else None
 
 
@@ -94,7 +94,7 @@ def _end(number, frame) -> NoReturn:
 
 
 def _unraisable(about) -> None:
-    """End the command where a signal came during clean-up, in which Python would drop the exception."""
+    """End the command if a signal came during clean-up, in which Python would drop the exception."""
     if isinstance(about.exc_value, KeyboardInterrupt):
         _end(getattr(about.exc_value, "signum", signal.SIGINT), None)
     sys.__unraisablehook__(about)

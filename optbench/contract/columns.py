@@ -158,7 +158,7 @@ def spreadsheet_text(text: str) -> str:
         text: a name or whatever else is no number of ours.
 
     Returns:
-        The text, behind an apostrophe where it begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break and is no
+        The text, behind an apostrophe if it begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break and is no
         number.
     """
     if not text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):

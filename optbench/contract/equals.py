@@ -2,7 +2,7 @@
 
 A record's ``equals`` has a text for each library: ``"SGD(lr=lr * (1 - beta1), momentum=beta1)"``. It names
 hyperparameters, ``lr``, and what the library has; with a condition, ``A(...) if eps == 0 else B(...)``, where a last
-``else`` may be left out. ``constant`` is true where the rate stays as it is. After a ``#`` stands why there is no
+``else`` may be left out. ``constant`` is true if the rate stays as it is. After a ``#`` stands why there is no
 equal where no condition holds. In a wrapper's text ``inner`` is the wrapped rule's call, which may get keywords,
 ``inner(weight_decay=decay)``, or give its own to another, ``AdamW(**inner, weight_decay=decay)``; a condition may ask
 what it is or holds, ``inner in (SGD, Adam)``, ``lookahead not in inner``, and ``share`` is its rate over ``lr``.

@@ -15,7 +15,7 @@ RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_t
 class OptbenchError(ValueError):
     """Bad input: one line says what is wrong and how to mend it.
 
-    The commands print that line and exit with code 2. It is shortened where it would echo a long input, and what a
+    The commands print that line and exit with code 2. It is shortened if it would echo a long input, and what a
     terminal would not print, line breaks among it, is spelled out.
 
     Args:

@@ -60,7 +60,7 @@ class Valued:
 
     @property
     def space(self: Any) -> dict[str, Range]:
-        """The ranges of tuning by name: ``search``, and the usual rates where that has none."""
+        """The ranges of tuning by name: ``search``, and the usual rates if that has none."""
         return {RATE: RATES} | dict(self.search)
 
     def with_values(self: Any, given: Mapping) -> dict[str, float]:
@@ -371,7 +371,7 @@ def optimizer(
             is not given, ``lr`` alone is tuned.
         search_source: where these ranges come from.
         equals: what takes the same steps elsewhere, ``{"torch": "SGD(lr=lr, momentum=beta1)"}``, for the libraries
-            torch, optax and keras; with a condition where that holds for some values only: ``... if eps == 0``.
+            torch, optax and keras; with a condition if that holds for some values only: ``... if eps == 0``.
         **hyperparameters: their defaults.
 
     Returns:

@@ -66,7 +66,7 @@ class Problem:
     minimum_source: str
     """The source of the minimum: "closed form", a solver."""
     minimizer: Any = None
-    """One minimizer, (dim,), where it is known."""
+    """One minimizer, (dim,), if it is known."""
     blocks: tuple[tuple[int, ...], ...] = ()
     """Shapes of the parameter blocks, in order; by default one block of all parameters."""
     data: tuple | None = None
@@ -80,7 +80,7 @@ class Problem:
     data_warning: str = ""
     """A warning about the data, in one line."""
     examples: int = 1024
-    """Size of one epoch. Set from the data where there is any; else nominal: of how many examples the problem is the
+    """Size of one epoch. Set from the data if there is any; else nominal: of how many examples the problem is the
     mean, which each epoch takes in another order."""
     noise: float = 0.0
     """For problems without data: standard deviation, in the root mean square over the coordinates, of what one example

@@ -198,7 +198,7 @@ def restored_process() -> Iterator[None]:
 
 
 def _restore_matplotlib(settings: dict | None) -> None:
-    """Restore its settings; to those of its own file where the user's code was the first to load it."""
+    """Restore its settings; to those of its own file if the user's code was the first to load it."""
     plotting: Any = sys.modules.get("matplotlib")
     if not hasattr(plotting, "rcParams"):
         return

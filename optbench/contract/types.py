@@ -11,7 +11,7 @@ DtypeName = Literal["float32", "float64"]
 Device = Literal["cpu", "cuda"]
 """The device that a cohort has run on."""
 DeviceChoice = Literal["auto", "cpu", "cuda"]
-"""The device that the user asks for; "auto" takes a GPU where one can be used."""
+"""The device that the user asks for; "auto" takes a GPU if one can be used."""
 Stage = Literal["grid", "screen", "race", "holdout"]
 """The stage of a run: of a full grid, or of a sweep with blocks of seeds."""
 Status = Literal["ok", "diverged", "deadline", "failed"]

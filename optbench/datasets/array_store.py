@@ -1,7 +1,7 @@
 """Keep arrays and tables in files named by their content, which a spec, a worker and a resume can read.
 
 Equal values give the same name, and the file is written once: below ``OPTBENCH_DATA``, or else ``XDG_CACHE_HOME`` or
-``~/.cache``, where the user names no folder.
+``~/.cache``, if the user names no folder.
 """
 
 import hashlib
@@ -35,8 +35,8 @@ def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (),
     """Write examples to a file, if it is not there.
 
     ``x``: an array (n, ...), or a table: a DataFrame, or what turns itself into one (``to_pandas``). ``y``: (n,), or
-    the name of a column. ``test``: a pair of arrays, where the test examples are fixed. ``drop``: columns to leave out.
-    Raises OptbenchError, which begins with ``owner``, for anything else, and where no file can be written.
+    the name of a column. ``test``: a pair of arrays, if the test examples are fixed. ``drop``: columns to leave out.
+    Raises OptbenchError, which begins with ``owner``, for anything else, and if no file can be written.
     """
     place = cache_folder() / "arrays" if folder is None else path_of(f"{owner}: folder", folder)
     table, drop = _table(owner, x), [each.strip() for each in drop]

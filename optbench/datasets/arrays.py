@@ -109,7 +109,7 @@ def _refuse_other_kinds(path, parts):
 
 
 def _raw(parts, given, target) -> Raw:
-    """Return the examples: gaps are left out or marked for filling, one class is named where the user asks for it."""
+    """Return the examples: gaps are left out or marked for filling, one class is named if the user asks for it."""
     path, notes = given["path"], []
     ends = ("", "_test")[: len(parts)]
     parts = [_without_gaps(x, y, end, given, notes) for (x, y), end in zip(parts, ends, strict=True)]

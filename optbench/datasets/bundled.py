@@ -1,6 +1,6 @@
 """Real sets that come as packages: with scikit-learn, and with the extra ``datasets``.
 
-Those of scikit-learn are read from its files, for its import takes twenty times as long; where the files are elsewhere,
+Those of scikit-learn are read from its files, for its import takes twenty times as long; if the files are elsewhere,
 its own functions give the same numbers.
 """
 

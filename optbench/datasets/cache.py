@@ -1,7 +1,7 @@
 """The cache folder, and atomic writes into it.
 
 Files are below ``OPTBENCH_DATA``, or else ``XDG_CACHE_HOME`` or ``~/.cache``. A file under its final name is complete,
-even where the process that wrote it was killed.
+even if the process that wrote it was killed.
 """
 
 import contextlib

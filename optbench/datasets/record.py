@@ -54,7 +54,7 @@ class Dataset:
     target: str = ""
     """The targets in words, with the number of classes or their range."""
     warning: str = ""
-    """A warning about the user's file, where its target is likely to be another column than the one taken."""
+    """A warning about the user's file, if its target is likely to be another column than the one taken."""
     hint: str = ""
     """The request for another target of the user's file."""
     split: str = "the generator's"

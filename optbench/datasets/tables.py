@@ -396,7 +396,7 @@ def _rows(given, columns: Sequence[Column]):
 
 
 def _targets(path, aim: Column, positive: str, rows):
-    """Return the targets of these rows, and the names of the two classes where ``positive`` names one."""
+    """Return the targets of these rows, and the names of the two classes if ``positive`` names one."""
     if aim.codes is not None:
         y = np.array(aim.levels, object)[aim.codes[rows]]
     else:
@@ -407,7 +407,7 @@ def _targets(path, aim: Column, positive: str, rows):
 
 
 def one_against_rest(path: str, name: str, y: np.ndarray, positive: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return 1 for the class ``positive`` and 0 for all others, with the names of both; ``y`` itself where it is ""."""
+    """Return 1 for the class ``positive`` and 0 for all others, with the names of both; ``y`` itself if it is ""."""
     if not positive:
         return y, ()
     values, place = np.unique(y, return_inverse=True)

@@ -380,7 +380,7 @@ def _by_cell(table: pd.DataFrame, cells: pd.DataFrame) -> list[Band]:
 def _axes(cells: pd.DataFrame, bands: list[Band]) -> tuple[list[dict], list[int]]:
     """Return the different axes, and for each curve the place of its axis, which begins with the steps of the curve.
 
-    An axis has lists of steps, epochs and samples; curves of a problem and batch size share it where they can.
+    An axis has lists of steps, epochs and samples; curves of a problem and batch size share it if they can.
     """
     axes: list[dict[str, list]] = []
     mine: dict[tuple, list[int]] = {}

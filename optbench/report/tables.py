@@ -119,7 +119,7 @@ class SweepTables:
         return Table("settings", caption, *columns, max(len(rows) - MAX_ROWS, 0))
 
     def _columns(self, rows: list, metrics: list[str], before: Sequence[str] = ()) -> tuple:
-        """Return headings, rows and the headings of numbers; the note, where it is empty everywhere, is left out."""
+        """Return headings, rows and the headings of numbers; the note, if it is empty everywhere, is left out."""
         names = [name.replace("_", " ") for name in metrics]
         numbers = ["place", "rate", "median", "failed", *names]
         headings = [*before, "optimizer", "place", "batch", "schedule", "rate", "median", "interval", "failed"]

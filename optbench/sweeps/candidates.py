@@ -43,16 +43,16 @@ def compare(
         optimizers: the same; not together with ``pair``.
         by: what is compared. "tuned": what each side has chosen in its blocks, on seeds that no choice has seen;
             "settings": the same settings in both, which tells whether a changed rule or engine does the same. None:
-            "tuned" for sweeps whose seeds stand in blocks and for two optimizers, "settings" where both have any.
+            "tuned" for sweeps whose seeds stand in blocks and for two optimizers, "settings" if both have any.
         measure: "log_tail" (training loss), or a test metric such as "test_accuracy"; None: what both sweeps chose by,
-            log_tail where they differ.
+            log_tail if they differ.
         choose_by: the same for what settings are chosen by; None: what each sweep chose by.
         cost: "loss", by that measure; "seconds", those of a run, cohort by cohort, for a machine that did nothing else.
         fail_above: a share such as 0.05: whether B is shown to be worse by more than it, row by row.
         confidence: of the intervals and the verdicts.
 
     Returns:
-        A row a problem and pair of optimizers, and a row "all" where there are several problems: problem, a, b (the
+        A row a problem and pair of optimizers, and a row "all" if there are several problems: problem, a, b (the
         optimizers; ``adam(beta1=0.5)`` where a side tried that value alone, and the other did not), verdict of B
         ("better", "worse", "equivalent" within a tenth, "undecided"), ratio of B over A with low and high (above 1 B is
         worse), p, p_adjusted (Holm), regression ("shown", "ruled out", "open"; None without ``fail_above``),

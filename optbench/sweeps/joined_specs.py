@@ -39,7 +39,7 @@ def canonical(spec: Spec) -> dict[str, Any]:
 
 
 def differences(old: Spec, new: Spec) -> list[str]:
-    """Return the keys in which two sweeps differ; none where they are the same."""
+    """Return the keys in which two sweeps differ; none if they are the same."""
     first, second = canonical(old), canonical(new)
     keys = [key for key in first if first[key] != second[key]]
     if "blocks" in keys:

@@ -23,7 +23,7 @@ from optbench.sweeps.store.resume import read_provenance, spec_in
 def shard_of(plan: Plan, shard: str) -> Plan:
     """Return the part of the plan that ``shard`` names, such as "2/8": the second of eight.
 
-    A problem, an optimizer and a block (a seed, where there are no blocks) stay together: what runs in a block is
+    A problem, an optimizer and a block (a seed, if there are no blocks) stay together: what runs in a block is
     chosen from what ran in it. Groups are dealt by their cost, the dearest first, to the part that has least.
 
     Raises OptbenchError for a text that names no part, or one with nothing in it.

@@ -13,7 +13,7 @@ def shortened(reason: str) -> str:
 
 
 def failures(runs: pd.DataFrame) -> dict[str, str]:
-    """Return the failures by problem and optimizer: the first reason, and the number of runs where not all failed."""
+    """Return the failures by problem and optimizer: the first reason, and the number of runs if not all failed."""
     lost = runs[runs["status"] == "failed"]
     if lost.empty:
         return {}

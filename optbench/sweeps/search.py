@@ -68,7 +68,7 @@ class Space:
     """The settings of each batch size by its index, by the number of batch sizes."""
 
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
-        """Return ``count`` different settings by batch size, or all where the space has fewer.
+        """Return ``count`` different settings by batch size, or all if the space has fewer.
 
         Raises OptbenchError if ranges are too narrow for settings of four digits to differ.
         """

@@ -66,7 +66,7 @@ def checked_workers(workers: int | None) -> int:
 
 
 def planned(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], None]) -> Plan:
-    """Expand ``spec``; a worker process does so where it names files of the user's, which stay out of this process.
+    """Expand ``spec``; a worker process does so if it names files of the user's, which stay out of this process.
 
     on_broken: called with each file that does not load, and its traceback. Raises OptbenchError.
     """

@@ -21,7 +21,7 @@ from optbench.translation.libraries import TITLES
 from optbench.translation.setting import Setting, equal_of
 
 SCHEMA = schema_of("snippets")
-"""A row a setting and library: the setting, with its hyperparameters as JSON, 1 where the library takes the same steps,
+"""A row a setting and library: the setting, with its hyperparameters as JSON, 1 if the library takes the same steps,
 and the code."""
 
 Code = list[tuple[str, bool, str]]

@@ -18,7 +18,7 @@ from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, Seconds, Seed
 
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
-"""Keys whose product a sweep runs, where ``chosen`` names no whole settings."""
+"""Keys whose product a sweep runs, if ``chosen`` names no whole settings."""
 STAGE_SEEDS = ("screen", "race", "holdout")
 BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists")
 """Keys that mean nothing without blocks."""
@@ -138,7 +138,7 @@ _Texts = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 
 
 class ProblemEntry(BaseModel):
-    """A problem, and its own budget where it differs from the sweep's."""
+    """A problem, and its own budget if it differs from the sweep's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -85,7 +85,7 @@ def tables(
 def failed_tables(cohort: Cohort, key: CohortKey, run_ids: Sequence[str], reason: str) -> dict[str, pa.Table]:
     """Return the tables of a cohort that could not run: a failed row a run, no curves, no timings.
 
-    Failed runs are results like all others: they are kept, count as failures, and run again only where that is asked.
+    Failed runs are results like all others: they are kept, count as failures, and run again only if that is asked.
     """
     made = tables(cohort, _empty_outcome(cohort, reason), key, run_ids, 1)
     return {**made, "timings": made["timings"].slice(0, 0)}

@@ -111,7 +111,7 @@ def _is_short(cohort: Cohort) -> bool:
 
 
 def _repeated(cohort: Cohort, lane: Lane, seed: int, size: int) -> Cohort:
-    """Return the cohort of one run, repeated in several lanes where it ran in vectors of lanes."""
+    """Return the cohort of one run, repeated in several lanes if it ran in vectors of lanes."""
     compiled = is_compiled(cohort.problem, cohort.optimizer)
     lanes = (lane,) * (min(size, _VECTOR_LANES) if compiled and cohort.problem.form == "lanes" else 1)
     # Only a time limit asks for a call of the kernel at every step: 85 us a step in the place of 3.

@@ -156,7 +156,7 @@ class Verdicts:
             choose_by: as in ``verdicts``.
 
         Returns:
-            A row a problem and optimizer in first place, and rows "all" where there are several problems: its setting;
+            A row a problem and optimizer in first place, and rows "all" if there are several problems: its setting;
             value with its interval; verdict of first place (better, equivalent, undecided, alone or failed); the
             nearest rival, with its ratio over this one, the interval, adjusted p and the blocks that would decide;
             and the costs of the targets, as ``costs`` names them.

@@ -16,7 +16,7 @@ FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = "better", "equivalent", "undecided
 def state(answer: Answer, problem: str) -> str:
     """Return the state of first place: one is better than the rest, several are equivalent, or it is undecided.
 
-    "alone" where there is nothing to compare with, "failed" where every run failed.
+    "alone" if there is nothing to compare with, "failed" if every run failed.
     """
     rows = answer.ranking[answer.ranking["problem"] == problem]
     firsts = answer.firsts(problem)

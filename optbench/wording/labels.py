@@ -51,7 +51,7 @@ def failure_text(row) -> str:
 
 
 def notes(row, confidence: float = 0.95, edge: bool = True) -> list[str]:
-    """Return warnings about a row; none for most. edge: also where its rate lies at the edge of the search."""
+    """Return warnings about a row; none for most. edge: also if its rate lies at the edge of the search."""
     out = []
     if row["failures"] == row["n"]:
         out.append("every seed failed")

@@ -18,7 +18,7 @@ def short_schedules(texts: Iterable[str]) -> dict[str, str]:
     """Return a different label for each text of a schedule.
 
     A text of at most LONG characters stands as it is. A longer one is left with the parameters that distinguish it from
-    others of its form: "warmup(cosine(final=0.0), fraction=0.1, ...)" is "warmup(cosine)" where it is the only one, and
+    others of its form: "warmup(cosine(final=0.0), fraction=0.1, ...)" is "warmup(cosine)" if it is the only one, and
     "warmup(cosine, fraction=0.1)" beside one of another fraction.
     """
     levels = {text: _levels(text) for text in texts}

@@ -66,7 +66,7 @@ class Agreement:
     comparisons: tuple[Comparison, ...]
     """The difference on each problem and on each sequence of gradients."""
     findings: tuple[Finding, ...] = ()
-    """The conventions in which they differ, as measured; empty if they are equal, or where none explains it."""
+    """The conventions in which they differ, as measured; empty if they are equal, or if none explains it."""
     remedy: str = ""
     """The rate or the values that make them equal, if any: tried, with the digits to which they then agree."""
     values: tuple[tuple[str, float, str, float], ...] = ()

@@ -38,7 +38,7 @@ class Implementation:
     begin: Callable[[Shapes, Mapping[str, float]], Stepper]
     """Makes a stepper for parameter blocks of these shapes with these hyperparameters."""
     reports: str | None = None
-    """The slot that it evaluates in place of its weights, where it states one."""
+    """The slot that it evaluates in place of its weights, if it states one."""
     probe_shapes: Shapes = ((1,),)
     """The block, of equal weights, on which it is measured."""
 

@@ -137,7 +137,7 @@ class Measurement:
 
 
 def measure_both(a: Implementation, b: Implementation) -> tuple[Measurement, Measurement]:
-    """Measure both on one parameter, or on a matrix where one needs it. Raises OptbenchError if both fail."""
+    """Measure both on one parameter, or on a matrix if one needs it. Raises OptbenchError if both fail."""
     try:
         return measure(a), measure(b)
     except OptbenchError:

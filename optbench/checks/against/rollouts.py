@@ -17,7 +17,7 @@ from optbench.engine.objective import Objective
 STEPS = 200
 """Steps of a rollout."""
 RATE = 0.1
-"""The rate that is tried first; it is divided by 10 where the first optimizer diverges."""
+"""The rate that is tried first; it is divided by 10 if the first optimizer diverges."""
 GIVEN = "given gradients"
 """The kind of a stream whose gradients do not depend on the weights."""
 # Examples: as in the default sweep
@@ -119,7 +119,7 @@ def rollout(
 def distance(a: np.ndarray, b: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return the distance of two paths after each step, (steps,): the largest difference over the longest way so far.
 
-    The difference that rounding of the weights can make is subtracted. The distance is infinite where one path is
+    The difference that rounding of the weights can make is subtracted. The distance is infinite if one path is
     finite and the other is not; a weight that is finite in neither is left out.
     """
     with np.errstate(all="ignore"):
