@@ -6,6 +6,7 @@ Their arguments are GradientArguments and EvaluateArguments of contracts.py.
 import ast
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
 import numba
 
@@ -13,7 +14,7 @@ from optbench.compiler import numba_compat
 from optbench.compiler.contracts import EvaluateArguments, GradientArguments
 from optbench.compiler.kernels import Kernel, finish
 from optbench.compiler.signatures import call, names, signature
-from optbench.compiler.translator import OPTIONS, compile_tree, translator
+from optbench.compiler.translator import OPTIONS, STRICT, compile_tree, translator
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import arguments
 from optbench.contract.types import DtypeName, Form
@@ -25,11 +26,14 @@ _CALL = ("first", "last")
 
 
 @cache
-def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str, one: bool = False) -> Kernel:
+def gradient_kernel(
+    function: Callable, form: Form, dtype: DtypeName, owner: str, one: bool = False, strict: bool = False
+) -> Kernel:
     """Return the kernel of ``value_and_gradient`` with the signature of all problems.
 
-    ``one``: True for a kernel in lanes form that is called with a single lane. Raises PluginError where the function
-    does not compile.
+    ``one``: True for a kernel in lanes form that is called with a single lane. ``strict``: True for one in lanes form
+    whose results must not depend on the number of lanes: no operation is reordered or contracted. Raises PluginError
+    where the function does not compile.
     """
     hidden = _CALL if form == "lanes" else ("f", *_CALL)
     own = _check_arguments(function, owner, [a for a in GradientArguments._fields if a not in hidden], ("w", "g"))
@@ -37,13 +41,14 @@ def gradient_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str
     if form == "lanes":
         tree, namespace, key = translator(dtype, parts=True).prepare(function, owner, GradientArguments._fields)
         part = compile_tree(tree, "gradient", function, namespace, key)
+        order: dict[str, Any] = STRICT if strict else {}
         taken = {name: f"_alone({name})" for name in "wgf" if one}
         namespace = {
-            "_inner": numba.njit(**OPTIONS | numba_compat.options().part)(part),
+            "_inner": numba.njit(**OPTIONS | order | numba_compat.options().part)(part),
             "_alone": numba_compat.alone(),
         }
         text, key = f"{head}\n    {call(GradientArguments, '_inner', **taken)}\n", part.__name__
-        options = numba_compat.options().vectors
+        key, options = f"{key}{order}", numba_compat.options().vectors | order
     else:
         inner, key = translator(dtype).translate(function, owner)
         values = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)

@@ -230,27 +230,23 @@ def test_benchmarks_call_public_names_only():
 @pytest.mark.parametrize(
     "name", ["rosenbrock-gd/float64/1", "logistic/float64/1", "adam-list-1e4/float64/1", "ewa-corrected/float64/1"]
 )
-def test_our_side_of_a_case_arrives_where_the_reference_does(name, monkeypatch):
+def test_our_side_of_a_case_arrives_where_the_reference_does(name):
     from benchmarks import peers
-    from benchmarks.sides import optbench_side as module
     from benchmarks.sides.cases import TOLERANCE, cases
     from benchmarks.sides.optbench_side import optbench_side
 
-    monkeypatch.setattr(module, "_WARM", 0.0)
     case = dict(cases(quick=True))[name]()
     errors = peers.check(case, [optbench_side(case)])
     assert errors["optbench"] <= TOLERANCE[case.dtype]
 
 
 @pytest.mark.parametrize("rule", ["gd", "adam"])
-def test_our_side_of_every_kind_arrives_where_its_gradient_does(rule, monkeypatch):
+def test_our_side_of_every_kind_arrives_where_its_gradient_does(rule):
     """A tenth of the benchmark's steps; of networks, whose reference is PyTorch's, where that is there."""
     from benchmarks import peers
-    from benchmarks.sides import optbench_side as module
     from benchmarks.sides.cases import KINDS, TOLERANCE, catalogue
     from benchmarks.sides.optbench_side import optbench_side
 
-    monkeypatch.setattr(module, "_WARM", 0.0)
     assert len({kind.name for kind in KINDS}) == len(KINDS) >= 10
     for kind in KINDS:
         if kind.shapes and not importlib.util.find_spec("torch"):

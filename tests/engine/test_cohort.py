@@ -285,3 +285,14 @@ def test_lanes_of_a_call_fill_whole_vectors(dtype, vector):
         problem = problem_of(f"softmax(data=gaussian(examples=50, features={features}, classes=10))")
         lanes = lanes_per_call(problem, adam, 64, dtype)
         assert lanes % vector == 0 or lanes < vector
+
+
+@pytest.mark.parametrize("name", ["rosenbrock", "ackley", "saddle", "styblinski_tang"])
+def test_a_run_keeps_its_bits_among_others(name):
+    """Extending a sweep changes the number of lanes, and must not change the runs that are there."""
+    rates = [1e-4, 2e-4, 5e-4]
+    alone = optbench.cohort(name, "gd", [{"lr": rates[0]}], steps=40, points="every")
+    among = optbench.cohort(name, "gd", [{"lr": lr} for lr in rates], steps=40, points="every")
+    columns = ["step", "batch_loss", "train_loss", "gradient_norm"]
+    first = among.curves[among.curves["run_id"] == among.curves["run_id"].iloc[0]]
+    assert first[columns].reset_index(drop=True).equals(alone.curves[columns].reset_index(drop=True))

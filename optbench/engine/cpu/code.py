@@ -59,8 +59,10 @@ class ProblemCode:
             self.gradient = _interpreted_gradient(problem, owner)
             self.evaluate = _interpreted_evaluate(problem, owner) if problem.evaluate is not None else None
             return
+        # A run keeps its bits when a sweep is extended, which changes the number of lanes: one kernel, in one order.
+        strict = problem.form == "lanes" and problem.data is None
         self.gradient = problem_kernels.gradient_kernel(
-            problem.value_and_gradient, problem.form, dtype, owner, one_lane
+            problem.value_and_gradient, problem.form, dtype, owner, one_lane, strict
         )
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
@@ -83,7 +85,7 @@ class CohortCode(ProblemCode):
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.dtype(dtype))
         one_lane = problem.form == "lanes" and self.lanes_per_call == 1
-        super().__init__(problem, dtype, one_lane)
+        super().__init__(problem, dtype, one_lane and problem.data is not None)
         self.order: Order = "lanes" if problem.form == "lanes" and not one_lane else "rows"
         self.update = update_kernel(optimizer, self.order, dtype)
         _compile_draws(problem, dtype)
