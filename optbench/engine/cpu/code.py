@@ -43,15 +43,14 @@ class ProblemCode:
 
     Attributes:
         gradient, evaluate: the kernels; of an eager problem plain Python functions of the same arguments.
-        one_lane: True where a problem in lanes form gets one lane in each call of ``gradient``.
     """
 
     called_from_python = True
     """True where Python calls the gradient: its entry is then compiled now, and not while a run is timed."""
 
     def __init__(self, problem: Problem, dtype: DtypeName, one_lane: bool = False):
+        """Compile. one_lane: True where a problem in lanes form gets one lane in each call of ``gradient``."""
         settings.dtype(dtype)
-        self.one_lane = one_lane
         owner = f"problem {problem.name or '(unnamed)'}"
         self.gradient: Callable
         self.evaluate: Callable | None = None
@@ -59,10 +58,10 @@ class ProblemCode:
             self.gradient = _interpreted_gradient(problem, owner)
             self.evaluate = _interpreted_evaluate(problem, owner) if problem.evaluate is not None else None
             return
-        # A run keeps its bits when a sweep is extended, which changes the number of lanes: one kernel, in one order.
+        # Extending a sweep changes the number of lanes, and must not change the runs: one kernel, in one order.
         strict = problem.form == "lanes" and problem.data is None
         self.gradient = problem_kernels.gradient_kernel(
-            problem.value_and_gradient, problem.form, dtype, owner, one_lane, strict
+            problem.value_and_gradient, problem.form, dtype, owner, one_lane and not strict, strict
         )
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
@@ -85,7 +84,7 @@ class CohortCode(ProblemCode):
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.dtype(dtype))
         one_lane = problem.form == "lanes" and self.lanes_per_call == 1
-        super().__init__(problem, dtype, one_lane and problem.data is not None)
+        super().__init__(problem, dtype, one_lane)
         self.order: Order = "lanes" if problem.form == "lanes" and not one_lane else "rows"
         self.update = update_kernel(optimizer, self.order, dtype)
         _compile_draws(problem, dtype)

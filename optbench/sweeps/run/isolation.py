@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,7 +25,6 @@ from optbench.sweeps.snippets import Code, codes
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.spec_files import to_toml
 
-Mode = Literal["auto", "always", "never"]
 MODES = ("auto", "always", "never")
 _MOST_CRASHES = 2
 """Processes that may die of what the tables need beside the runs."""
