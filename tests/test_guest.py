@@ -18,7 +18,7 @@ from test_api import NAMES
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 import optbench
-from optbench.engine.run import side_by_side
+from optbench.engine.run import limited_threads
 
 ROOT = Path(__file__).parent.parent
 
@@ -107,19 +107,19 @@ def test_eight_threads_at_once(tmp_path, two_blas_threads):
     assert set(before["warnings"]) <= set(warnings.filters), "those that there were are there"
 
 
-def test_limits_of_side_by_side_overlap_in_any_order(two_blas_threads):
-    first, second, turn, often = side_by_side(), side_by_side(), sys.getswitchinterval(), gc.get_threshold()
+def test_limits_of_threads_overlap_in_any_order(two_blas_threads):
+    first, second, turn, often = limited_threads(), limited_threads(), sys.getswitchinterval(), gc.get_threshold()
     first.__enter__()
     assert blas_threads() == {1} and sys.getswitchinterval() < turn
     second.__enter__()
     first.__exit__(None, None, None)
     assert blas_threads() == {1} and sys.getswitchinterval() < turn, "the second still runs"
-    with side_by_side():
+    with limited_threads():
         pass
     assert blas_threads() == {1}
     second.__exit__(None, None, None)
     assert blas_threads() == {2}
-    with pytest.raises(KeyError), side_by_side():
+    with pytest.raises(KeyError), limited_threads():
         raise KeyError
     assert blas_threads() == {2} and sys.getswitchinterval() == turn and gc.get_threshold() == often
 
@@ -129,7 +129,7 @@ def test_circles_are_looked_for_as_rarely_as_before_or_more_rarely():
     try:
         for objects, during in ((0, 0), (700, 10_000), (10**6, 10**6)):  # 0: never
             gc.set_threshold(objects, 7, 3)
-            with side_by_side(), side_by_side():
+            with limited_threads(), limited_threads():
                 assert gc.get_threshold() == (during, 7, 3)
             assert gc.get_threshold() == (objects, 7, 3)
     finally:
@@ -149,7 +149,7 @@ def test_libraries_of_an_import_are_limited_too_and_looked_for_after_one_alone(t
         if module:
             monkeypatch.setitem(sys.modules, module, ModuleType(module))
         looks.clear()
-        with side_by_side():
+        with limited_threads():
             assert len(looks) == looked
             assert blas_threads() == {1}
         assert blas_threads() == {2}
@@ -173,7 +173,7 @@ FORKED = """
 import os, sys, threading, time
 import numba, numpy as np
 import optbench
-from optbench.engine.run import side_by_side
+from optbench.engine.run import limited_threads
 from threadpoolctl import threadpool_info, threadpool_limits
 
 threadpool_limits(2, user_api="blas")
@@ -190,7 +190,7 @@ def compile_on():
 
 def run_on():
     while not stopping.is_set():
-        with side_by_side():
+        with limited_threads():
             optbench.minimize("rosenbrock", "adam", lr=0.05, steps=50)
 
 

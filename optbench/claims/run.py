@@ -21,7 +21,7 @@ from optbench.catalogue.loader import shipped_files
 from optbench.claims.page import write_page
 from optbench.claims.record import Budget, Claim, Outcome, Paper, Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.engine.run import side_by_side
+from optbench.engine.run import limited_threads
 from optbench.figures import style
 from optbench.report.tables import csv_text
 from optbench.sweeps.provenance import environment
@@ -85,7 +85,7 @@ def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
     """Run the experiment of a claim, save its tables, figure and verdict, and return the outcome or the error."""
     begin = time.perf_counter()
     try:
-        with side_by_side():
+        with limited_threads():
             tables = claim.experiment(budget)
         verdict = claim.judged(tables)
         with style.detached(), style.styled():

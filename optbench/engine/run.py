@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from optbench.contract import process_state
 from optbench.contract.errors import in_one_line
-from optbench.contract.process_state import limited_threads
 from optbench.engine.cohort import Cohort
 from optbench.engine.outcome import CohortOutcome
 
@@ -64,9 +64,12 @@ def refusal(cohort: Cohort) -> str | None:
 
 
 @contextmanager
-def side_by_side() -> Iterator[None]:
-    """Apply contract/process_state.py's limits for the block; SciPy's BLAS, which numba calls, is loaded first."""
-    import scipy.linalg  # noqa: F401 - loads them
+def limited_threads() -> Iterator[None]:
+    """Limit the threads of libraries while cohorts run in several threads of this process.
 
-    with limited_threads():
+    The limits are those of contract/process_state.py. They reach the BLAS libraries that are loaded by then.
+    """
+    import scipy.linalg  # noqa: F401 - its BLAS, which numba calls
+
+    with process_state.limited_threads():
         yield

@@ -14,7 +14,7 @@ from optbench.contract.eager import LIBRARIES, Eager
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.duplicates import computed_shares
-from optbench.engine.run import compile_for, run, side_by_side
+from optbench.engine.run import compile_for, limited_threads, run
 from optbench.sweeps.planned import COHORT_COST, Series, has_user_code, step_cost
 
 _STEP = 2.0
@@ -95,7 +95,7 @@ def _ratios(kinds: Sequence[tuple[tuple, list[Series]]]) -> dict[tuple, Seconds]
     """Return by kind the duration of probes over that of the model."""
     ratios: dict[tuple, Seconds] = {}
     begin, compiling = time.perf_counter(), 0.0
-    with side_by_side():
+    with limited_threads():
         for kind, group in kinds:
             spent = time.perf_counter() - begin
             if spent - compiling > _PATIENCE or spent > _PATIENCE_TO_COMPILE:

@@ -152,7 +152,7 @@ def run_single(
         if device == "cuda":
             raise OptbenchError(f"{owner}: device: {request.pair} cannot run on a GPU: {reason}")
         request = replace(request, device="cpu")
-    with engine.side_by_side():
+    with engine.limited_threads():
         outcome = engine.run(request)
     wrong = next((reason for part in outcome.parts for reason in part.failures if reason), "")
     if wrong:

@@ -16,7 +16,7 @@ from optbench.catalogue.loader import cached_catalogue
 from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.datasets.cache import cache_folder
 from optbench.datasets.copies import copies
-from optbench.engine.run import compile_for, side_by_side
+from optbench.engine.run import compile_for, limited_threads
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.run.executors import CohortFailed, Job, Result
@@ -91,7 +91,7 @@ def run_cohorts(key: str, cohorts: str, note: str, threads: int) -> Result:
     if reason := refusal(context.bundle.versions):
         raise OptbenchError(f"the dask worker {get_worker().address} {reason}")
     should_stop = _stop_check()
-    with side_by_side():
+    with limited_threads():
         return tuple(_run(context, cohort, note, threads, should_stop) for cohort in json.loads(cohorts))
 
 

@@ -16,7 +16,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.source_code import SourceFile
 from optbench.engine import settings
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.run import side_by_side
+from optbench.engine.run import limited_threads
 from optbench.sweeps import trajectories
 from optbench.sweeps.planned import PlannedCohort, has_user_code, planned_cohort
 from optbench.sweeps.run.processes import Died, Limits, ProcessExecutor, WorkerProcess, limits_for
@@ -151,7 +151,7 @@ class UserCode:
             columns = self._ask("trajectory", cohort_to_json(planned))
             return None if columns is None else pa.table(columns)
         try:
-            with side_by_side():
+            with limited_threads():
                 return trajectories.trajectory(planned)
         except (Exception, SystemExit):  # its runs are there; the steps between their points are not
             return None

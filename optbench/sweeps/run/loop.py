@@ -16,7 +16,7 @@ from typing import Any
 from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
 from optbench.engine.cpu.code import is_compiled
-from optbench.engine.run import compile_for, refusal, side_by_side
+from optbench.engine.run import compile_for, limited_threads, refusal
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.planned import PlannedCohort, on_cpu
 from optbench.sweeps.reasons import shortened
@@ -209,7 +209,7 @@ class _StageRun:
                 self._enqueue("external", batch)
         else:
             self._plan(missing)
-        with side_by_side(), interrupts.defer_signals():
+        with limited_threads(), interrupts.defer_signals():
             try:
                 self.compiler.start(wait=self.options.until is not None)
                 while self.to_compile or any(self.queues.values()) or self.executor_of:

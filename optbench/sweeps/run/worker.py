@@ -182,12 +182,12 @@ class _Worker:
 
     def do_run(self, plugins: Sequence[str], cohort: dict[str, Any], threads: int, skipped: dict[str, str]) -> Answer:
         """Run a cohort and send its file. skipped: the schedules not to call, by text, with the reason."""
-        from optbench.engine.run import side_by_side
+        from optbench.engine.run import limited_threads
         from optbench.sweeps.run.executors import Job
 
         planned = self._cohort(plugins, cohort, skipped)
         progress, stop = self._signs()
-        with side_by_side():
+        with limited_threads():
             return None, Job((planned,)).run(threads, progress, stop)
 
     def do_grid(self, plugins: Sequence[str], problem: str) -> Answer:
@@ -200,11 +200,11 @@ class _Worker:
 
     def do_trajectory(self, plugins: Sequence[str], cohort: dict[str, Any]) -> Answer:
         """Send the trajectory of a cohort, column by column."""
-        from optbench.engine.run import side_by_side
+        from optbench.engine.run import limited_threads
         from optbench.sweeps.trajectories import trajectory
 
         planned = self._cohort(plugins, cohort, {})
-        with side_by_side():
+        with limited_threads():
             return trajectory(planned).to_pydict(), ()
 
     def do_codes(self, plugins: Sequence[str], cohort: dict[str, Any], epochs: int, remark: str) -> Answer:
