@@ -148,7 +148,9 @@ def _checked(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None) ->
     a, b = (list(dict.fromkeys(runs["optimizer"])) for runs in (runs_a, runs_b))
     pairs = [(name, name) for name in a if name in b] if pairs is None else list(pairs)
     if not pairs:
-        raise OptbenchError(f"{_nothing('optimizer', a, b)} (behind two folders, one of each can be named)")
+        raise OptbenchError(
+            f"{_nothing('optimizer', a, b)} (to compare two that differ, name one of each after the folders)"
+        )
     a, b = (list(dict.fromkeys(runs["problem"])) for runs in (runs_a, runs_b))
     if not set(a) & set(b):
         raise OptbenchError(_nothing("problem", a, b))
