@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -153,6 +155,25 @@ def test_libraries_of_an_import_are_limited_too_and_looked_for_after_one_alone(t
             assert len(looks) == looked
             assert blas_threads() == {1}
         assert blas_threads() == {2}
+
+
+@pytest.mark.parametrize("wheel", [True, False], ids=["a file of the wheel", "part of SciPy"])
+def test_the_blas_of_kernels_is_limited_before_it_is_first_called(wheel):
+    code = f"""
+from pathlib import Path
+if not {wheel}: Path.glob = lambda *_: iter(())
+from threadpoolctl import threadpool_info
+from optbench.engine.run import limited_threads
+threads = lambda: [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+with limited_threads():
+    import scipy.linalg.cython_blas
+    inside = threads()
+print(inside, threads())
+"""
+    around = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", code], env=around, capture_output=True, text=True, check=True)
+    inside, after = map(json.loads, done.stdout.replace("] [", "]|[").split("|"))
+    assert len(inside) > 0 and set(inside) == {1} and set(after) == {2}, done.stdout
 
 
 def test_inside_a_running_loop_as_in_a_notebook(tmp_path, two_blas_threads):
