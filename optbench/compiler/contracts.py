@@ -218,16 +218,8 @@ class AssessArguments(NamedTuple):
     layout: Wholes1
 
 
-class BeginArguments(NamedTuple):
-    """The first kernel of a step on a GPU whose threads share the parameters: powers, and shared slots."""
-
-    scalars: Reals2
-    powers: Doubles2
-    blocks: Wholes2
-
-
-class ShareArguments(NamedTuple):
-    """Each thread's, or block of threads', share of a group of sums."""
+class SharedUpdateArguments(NamedTuple):
+    """One kernel of a step on a GPU whose threads share the parameters: the powers, a group of sums, or the rule."""
 
     w: Reals2
     """In the rule's order, like the rest as in UpdateArguments."""
@@ -239,18 +231,5 @@ class ShareArguments(NamedTuple):
     """(sums, blocks, runs): those that are complete."""
     blocks: Wholes2
     partial: Reals4
-    """(sums of the group, shares, blocks, runs)"""
-    t: Whole
-
-
-class ApplyArguments(NamedTuple):
-    """The rule itself, once its sums are there. Arrays as in ShareArguments."""
-
-    w: Reals2
-    g: Reals2
-    state: Reals3
-    scalars: Reals2
-    powers: Doubles2
-    sums: Reals3
-    blocks: Wholes2
+    """(sums of the group or more, shares, blocks, runs): each thread's, or block of threads', share of the sums."""
     t: Whole

@@ -28,9 +28,10 @@ from optbench.compiler.contracts import (
 )
 from optbench.compiler.cuda import cuda, jit, kernel
 from optbench.compiler.cuda_translator import root, shaped, translator
+from optbench.compiler.scalars import scalar_count
 from optbench.compiler.signatures import call, names, signature
 from optbench.compiler.translator import REALS, compile_tree
-from optbench.compiler.update_text import Writer, scalar_count
+from optbench.compiler.update_text import Writer
 from optbench.contract.optimizers import Optimizer, arguments
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName, Form
@@ -70,7 +71,7 @@ def step_kernel(
     function: Callable, form: Form, optimizer: Optimizer, dtype: DtypeName, shape: Shape, owner: str
 ) -> Any:
     """Return the kernel that makes steps of all lanes. Raises PluginError where a function has no source."""
-    rule = Writer(optimizer, "thread", translator(dtype, whole_literals=True)).function()
+    rule = Writer(optimizer, "thread", translator(dtype, whole_literals=True)).whole()
     gradient, key = translator(dtype).translate(function, owner)
     values = {name: name for name in ("x", "y", "constants", "layout")} | {"work": "_work"}
     if shape.batches:

@@ -11,21 +11,14 @@ block of threads, or each thread, to a sum of its own) and ``total`` (those sums
 import re
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
-from optbench.compiler.contracts import (
-    ApplyArguments,
-    BeginArguments,
-    Flag,
-    Flags1,
-    Reals3,
-    Reals4,
-    ShareArguments,
-    Whole,
-)
+from optbench.compiler.contracts import Flag, Flags1, Reals3, Reals4, SharedUpdateArguments, Whole
 from optbench.compiler.cuda import BLOCK, cuda, index, kernel
 from optbench.compiler.cuda_translator import translator
+from optbench.compiler.scalars import group_sums, shared_row
 from optbench.compiler.signatures import signature
-from optbench.compiler.update_text import Writer, together
+from optbench.compiler.update_text import Writer
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.types import DtypeName, Order
@@ -46,6 +39,99 @@ def refuses(record: Optimizer) -> str | None:
     return "its rule transforms whole matrices" if record.matrix else None
 
 
+class _Writer(Writer):
+    """A writer of one kernel. Names as in update_text.py; ``i``: a parameter, ``r``: a run, ``b``: a block."""
+
+    def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
+        super().__init__(record, "rows", translator(dtype, whole_literals=True))
+        self.namespace |= {"cuda": cuda, "_index": index}
+        self.in_rows = order == "rows"
+
+    def begin(self) -> Any:
+        """Return the kernel that updates the powers, and moves the fresh values of shared slots to the current ones."""
+        self.add(1, "for r in range(cuda.grid(1), scalars.shape[1], cuda.gridsize(1)):")
+        self.multiply_powers(2)
+        self.add(2, "for b in range(blocks.shape[0]):")
+        self.add(3, "pass")
+        for slot in self.record.shared:
+            current, fresh = (shared_row(self.record, slot, new) for new in (False, True))
+            self.add(3, f"scalars[{current}, r] = scalars[{fresh}, r]")
+        return kernel(self.compile(SharedUpdateArguments))
+
+    def share(self, group: Sequence[tuple]) -> Any:
+        """Return the kernel in which each block of threads, or each thread, adds up its share of a group of sums."""
+        numbers = range(len(group))
+        if self.in_rows:
+            self.add(1, f"shares = cuda.shared.array(({len(group)}, {BLOCK}), _real)")
+        self._loop_over_runs()
+        for k in numbers:
+            self.add(3, f"_a{k} = _real(0)")
+        lines, constants = [], 0
+        for k, (_, function) in enumerate(group):
+            call, more = self.call_of_term(3, function, constants)
+            lines.append(f"_a{k} += {call}")
+            constants += more
+        self._loop_over_elements(lines)
+        if not self.in_rows:
+            for k in numbers:
+                self.add(3, f"partial[{k}, i0, b, r] = _a{k}")
+            return kernel(self.compile(SharedUpdateArguments))
+        for k in numbers:
+            self.add(3, f"shares[{k}, cuda.threadIdx.x] = _a{k}")
+        self.add(3, "cuda.syncthreads()")
+        half = BLOCK // 2
+        while half:
+            self.add(3, f"if cuda.threadIdx.x < {half}:")
+            for k in numbers:
+                self.add(4, f"shares[{k}, cuda.threadIdx.x] += shares[{k}, cuda.threadIdx.x + {half}]")
+            self.add(3, "cuda.syncthreads()")
+            half //= 2
+        self.add(3, "if cuda.threadIdx.x == 0:")
+        for k in numbers:
+            self.add(4, f"partial[{k}, cuda.blockIdx.x, b, r] = shares[{k}, 0]")
+        self.add(3, "cuda.syncthreads()")
+        return kernel(self.compile(SharedUpdateArguments))
+
+    def apply(self) -> Any:
+        """Return the kernel that applies the rule to each parameter."""
+        record = self.record
+        self._loop_over_runs()
+        lines, once = [f"{self.results} = {self.call_of_rule(3)}", "_w[@] = _n"], []
+        for k, slot in enumerate(record.slots):
+            if slot in record.own:
+                lines.append(f"_s{record.own.index(slot)}[@] = _n{k}")
+            else:  # the same number at each element: the block's first one keeps it
+                once.append(f"    scalars[{shared_row(record, slot, True)}, r] = _n{k}")
+        self._loop_over_elements([*lines, *(["if i == first:", *once] if once else [])])
+        return kernel(self.compile(SharedUpdateArguments))
+
+    def _loop_over_runs(self) -> None:
+        """Add the loops over parameter blocks and runs; lines inside them have indentation level 3."""
+        start = "cuda.blockIdx.{0} * cuda.blockDim.{0} + cuda.threadIdx.{0}"
+        step = "cuda.gridDim.{0} * cuda.blockDim.{0}"
+        run, parameter = ("y", "x") if self.in_rows else ("x", "y")
+        self.add(1, "_t = _real(t)")
+        self.add(1, f"i0, step = _index({start.format(parameter)}), _index({step.format(parameter)})")
+        self.add(1, "for b in range(cuda.blockIdx.z, blocks.shape[0], cuda.gridDim.z):")
+        self.add(2, "first, last = _index(blocks[b, 0]), _index(blocks[b, 1])")
+        self.add(2, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
+        bounds = [start.format(run), "scalars.shape[1]", step.format(run)]
+        self.add(2, f"for r in range({', '.join(f'_index({bound})' for bound in bounds)}):")
+        self.read_scalars(3)
+        for k, name in enumerate([*self.record.total, *self.record.block]):
+            self.add(3, f"_c{self.rows.index(name)} = sums[{k}, b, r]")
+        for j, slot in enumerate(self.record.shared):
+            self.add(3, f"_h{j} = scalars[{shared_row(self.record, slot, False)}, r]")
+
+    def _loop_over_elements(self, lines: list[str]) -> None:
+        """Add the loop over a thread's parameters with these lines, in which ``@`` is the place of an element."""
+        place = "r, i" if self.in_rows else "i, r"
+        self.add(3, "for i in range(first + i0, last, step):")
+        for line in lines:
+            line = re.sub(r"_s(\d+)\[@\]", rf"state[\1, {place}]", line)
+            self.add(4, re.sub(r"_([wg])\[@\]", rf"\1[{place}]", line))
+
+
 class Compiled:
     """The kernels of a rule in one order and dtype; ``shares``: its groups of sums, each True if over all blocks."""
 
@@ -53,21 +139,18 @@ class Compiled:
         why = refuses(record)
         if why:
             raise PluginError(f"optimizer {record.name} cannot run on a GPU: {why}")
-        text = _Text(record, order, dtype)
-        self.sums = text.sums
-        self.shares = [(group, True) for group in together(record.total)]
-        self.shares += [(group, False) for group in together(record.block)]
-        self.begin = text.begin() if record.powers or record.shared else None
-        self.share = [text.share(group) for group, _ in self.shares]
-        self.apply = text.apply()
+        self.sums = [*record.total, *record.block]
+        self.shares = [(group, True) for group in group_sums(record.total)]
+        self.shares += [(group, False) for group in group_sums(record.block)]
+        self.begin = _Writer(record, order, dtype).begin() if record.powers or record.shared else None
+        self.share = [_Writer(record, order, dtype).share(group) for group, _ in self.shares]
+        self.apply = _Writer(record, order, dtype).apply()
 
     def signatures(self, dtype: DtypeName) -> list[tuple]:
         """Return (name, kernel, signature) of each kernel."""
-        kernels = [("apply", self.apply, signature(ApplyArguments, dtype))]
-        kernels += [(f"share {k}", share, signature(ShareArguments, dtype)) for k, share in enumerate(self.share)]
-        if self.begin is not None:
-            kernels.append(("begin", self.begin, signature(BeginArguments, dtype)))
-        return kernels
+        kernels = [("apply", self.apply), *((f"share {k}", share) for k, share in enumerate(self.share))]
+        kernels += [] if self.begin is None else [("begin", self.begin)]
+        return [(name, kernel, signature(SharedUpdateArguments, dtype)) for name, kernel in kernels]
 
 
 @cache
@@ -112,110 +195,3 @@ def across(sums: Reals4, present: Flags1, first: Whole, count: Whole) -> None:
                     total += sums[a, k, 0, r]
             for a in range(sums.shape[0]):
                 sums[a, k, 0, r] = total
-
-
-class _Text:
-    """A writer of the kernels' source. Names as in update_text.py; ``i``: a parameter, ``r``: a run, ``b``: a block."""
-
-    def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
-        self.record, self.rows = record, order == "rows"
-        self.writer = Writer(record, "rows", translator(dtype, whole_literals=True))
-        self.writer.namespace |= {"cuda": cuda, "_index": index}
-        self.place = "r, i" if self.rows else "i, r"
-        self.sums = [*record.total, *record.block]
-
-    def begin(self):
-        """Return the kernel that updates the powers, and moves the fresh values of shared slots to the current ones."""
-        write, out = self.writer, self._begin()
-        out(1, "for r in range(cuda.grid(1), scalars.shape[1], cuda.gridsize(1)):")
-        write.powers(2)
-        out(2, "for b in range(blocks.shape[0]):")
-        out(3, "pass")
-        for slot in self.record.shared:
-            out(3, f"scalars[{write.row_of(slot, False)}, r] = scalars[{write.row_of(slot, True)}, r]")
-        return self._made(BeginArguments)
-
-    def share(self, group: Sequence[tuple]):
-        """Return the kernel in which each block of threads, or each thread, adds up its share of a group of sums."""
-        out, count = self._begin(), len(group)
-        if self.rows:
-            out(1, f"shares = cuda.shared.array(({count}, {BLOCK}), _real)")
-        self._loops()
-        for k in range(count):
-            out(3, f"_a{k} = _real(0)")
-        lines, constants = [], 0
-        for k, (_, function) in enumerate(group):
-            call, more = self.writer.term(3, function, constants)
-            lines.append(f"_a{k} += {call}")
-            constants += more
-        self._elements(lines)
-        if not self.rows:
-            for k in range(count):
-                out(3, f"partial[{k}, i0, b, r] = _a{k}")
-            return self._made(ShareArguments)
-        for k in range(count):
-            out(3, f"shares[{k}, cuda.threadIdx.x] = _a{k}")
-        out(3, "cuda.syncthreads()")
-        half = BLOCK // 2
-        while half:
-            out(3, f"if cuda.threadIdx.x < {half}:")
-            for k in range(count):
-                out(4, f"shares[{k}, cuda.threadIdx.x] += shares[{k}, cuda.threadIdx.x + {half}]")
-            out(3, "cuda.syncthreads()")
-            half //= 2
-        out(3, "if cuda.threadIdx.x == 0:")
-        for k in range(count):
-            out(4, f"partial[{k}, cuda.blockIdx.x, b, r] = shares[{k}, 0]")
-        out(3, "cuda.syncthreads()")
-        return self._made(ShareArguments)
-
-    def apply(self):
-        """Return the kernel that applies the rule to each parameter."""
-        record, write = self.record, self.writer
-        self._begin()
-        self._loops()
-        results = ", ".join(["_n", *(f"_n{k}" for k in range(len(record.slots)))])
-        lines, once = [f"{results} = {write.call_of_rule(3)}", "_w[@] = _n"], []
-        for k, slot in enumerate(record.slots):
-            if slot in record.own:
-                lines.append(f"_s{record.own.index(slot)}[@] = _n{k}")
-            else:  # the same number at each element: the block's first one keeps it
-                once.append(f"    scalars[{write.row_of(slot, True)}, r] = _n{k}")
-        self._elements([*lines, *(["if i == first:", *once] if once else [])])
-        return self._made(ApplyArguments)
-
-    def _begin(self):
-        """Start the text of a new kernel; return the function that adds a line at a level of indentation."""
-        self.writer.lines = []
-        return self.writer.add
-
-    def _made(self, contract: type):
-        """Compile the text into a kernel, whose arguments are the fields of ``contract``."""
-        return kernel(self.writer.compile(contract, self.writer.lines))
-
-    def _loops(self) -> None:
-        """Add the loops over parameter blocks and runs; lines inside them have indentation level 3."""
-        out, write = self.writer.add, self.writer
-        start, step = (
-            "cuda.blockIdx.{0} * cuda.blockDim.{0} + cuda.threadIdx.{0}",
-            "cuda.gridDim.{0} * cuda.blockDim.{0}",
-        )
-        run, parameter = ("y", "x") if self.rows else ("x", "y")
-        out(1, "_t = _real(t)")
-        out(1, f"i0, step = _index({start.format(parameter)}), _index({step.format(parameter)})")
-        out(1, "for b in range(cuda.blockIdx.z, blocks.shape[0], cuda.gridDim.z):")
-        out(2, "first, last = _index(blocks[b, 0]), _index(blocks[b, 1])")
-        out(2, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
-        bounds = [start.format(run), "scalars.shape[1]", step.format(run)]
-        out(2, f"for r in range({', '.join(f'_index({bound})' for bound in bounds)}):")
-        write.constants(3)
-        for k, name in enumerate(self.sums):
-            out(3, f"_c{write.rows.index(name)} = sums[{k}, b, r]")
-        for j, slot in enumerate(self.record.shared):
-            out(3, f"_h{j} = scalars[{write.row_of(slot, False)}, r]")
-
-    def _elements(self, lines: list[str]) -> None:
-        self.writer.add(3, "for i in range(first + i0, last, step):")
-        for line in lines:
-            line = re.sub(r"_s(\d+)\[@\]", rf"state[\1, {self.place}]", line)
-            self.writer.add(4, re.sub(r"_([wg])\[@\]", rf"\1[{self.place}]", line))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from optbench.compiler.update_text import scalar_count
+from optbench.compiler.scalars import scalar_count
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.record_checks import scratch
@@ -103,10 +103,17 @@ class StepInputs(NamedTuple):
 
 
 def first_scalars(
-    record: Optimizer, blocks: int, dtype: DtypeName, hyperparameters: Sequence[Mapping[str, float]]
+    record: Optimizer,
+    blocks: int,
+    dtype: DtypeName,
+    hyperparameters: Sequence[Mapping[str, float]],
+    constants: int = 0,
 ) -> np.ndarray:
-    """Return ``scalars`` of a rule before its first step: the hyperparameters of each run."""
-    scalars = aligned((scalar_count(record, blocks), len(hyperparameters)), dtype)
+    """Return ``scalars`` of a rule before its first step: the hyperparameters of each run.
+
+    constants: the number of rows that the kernel keeps constants in.
+    """
+    scalars = aligned((scalar_count(record, blocks) + constants, len(hyperparameters)), dtype)
     for row, name in enumerate(record.hyperparameters, start=1):
         scalars[row] = [values[name] for values in hyperparameters]
     return scalars

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.catalogue import loader
-from optbench.compiler.update_text import scalar_rows
+from optbench.compiler.scalars import scalar_rows
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from optbench.compiler.scalars import scalar_rows
 from optbench.compiler.update_kernels import partial_update, update_kernel
-from optbench.compiler.update_text import scalar_rows
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.resources import cores
@@ -46,7 +46,7 @@ class Update:
         self.kernel = update_kernel(record, order, dtype)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
-        self.scalars = first_scalars(record, len(self.blocks), dtype, hyperparameters)
+        self.scalars = first_scalars(record, len(self.blocks), dtype, hyperparameters, self.kernel.constants)
         self.powers = np.ones((len(record.powers), runs))
 
     @property

@@ -132,7 +132,7 @@ class CudaChunks(ChunkedRule):
         present_ids = set(map(id, present))
         members = put(np.array([id(chunk) in present_ids for chunk in self.chunks]))
         for chunk in present:
-            chunk.update.begin()
+            chunk.update.begin(chunk.w, chunk.g, chunk.clock)
         first = 0
         for k, (group, whole) in enumerate(present[0].update.code.shares):
             for chunk in present:

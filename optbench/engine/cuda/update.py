@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.compiler.contracts import ApplyArguments, BeginArguments, ShareArguments
+from optbench.compiler.contracts import SharedUpdateArguments
 from optbench.compiler.cuda import BLOCK, GRID, blocks, put
 from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, compiled, total
 from optbench.contract.optimizers import Optimizer
@@ -53,33 +53,32 @@ class Update:
 
     def __call__(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
         """Make step ``t`` (from 1) of every run; the rates stand in ``scalars[0]``, and w and g are on the card."""
-        self.begin(stream)
+        self.begin(w, g, t, stream)
         for k in range(len(self.code.shares)):
             self.share(k, w, g, t, stream)
         self.apply(w, g, t, stream)
 
     # The parts of a step: a step on several arrays takes them one by one.
 
-    def begin(self, stream: Any = 0) -> None:
+    def begin(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
         """Multiply the powers, and take over the new values of shared slots."""
         if self.code.begin is not None:
-            arguments = BeginArguments(scalars=self.scalars, powers=self.powers, blocks=self.table)
-            self.code.begin[blocks(self.runs), BLOCK, stream](*arguments)
+            self.code.begin[blocks(self.runs), BLOCK, stream](*self._arguments(w, g, t))
 
     def share(self, k: int, w: Any, g: Any, t: int, stream: Any = 0) -> None:
         """Compute the sums of group ``k``."""
         group, whole = self.code.shares[k]
         first = sum(len(earlier) for earlier, _ in self.code.shares[:k])
-        partial = self.partial[: len(group)]
-        arguments = ShareArguments(**self._arguments(w, g, t)._asdict(), partial=partial)
-        self.code.share[k][self.shared_grid, self.threads, stream](*arguments)
-        total[blocks(self.runs), BLOCK, stream](partial, self.sums, first, self.used, whole)
+        self.code.share[k][self.shared_grid, self.threads, stream](*self._arguments(w, g, t))
+        total[blocks(self.runs), BLOCK, stream](self.partial[: len(group)], self.sums, first, self.used, whole)
 
     def apply(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
         """Apply the rule."""
         self.code.apply[self.grid, self.threads, stream](*self._arguments(w, g, t))
 
-    def _arguments(self, w: Any, g: Any, t: int) -> ApplyArguments:
-        return ApplyArguments(
-            w=w, g=g, state=self.state, scalars=self.scalars, powers=self.powers, sums=self.sums, blocks=self.table, t=t
-        )
+    def _arguments(self, w: Any, g: Any, t: int) -> SharedUpdateArguments:
+        """Return the arguments of the rule's kernels."""
+        return SharedUpdateArguments(
+            w=w, g=g, state=self.state, scalars=self.scalars, powers=self.powers, sums=self.sums, blocks=self.table,
+            partial=self.partial, t=t,
+        )  # fmt: skip
