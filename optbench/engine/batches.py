@@ -237,7 +237,7 @@ def mini_batches(
     if problem.data is None:
         raise OptbenchError(f"problem {problem.name} has no data, and so no mini-batches")
     size, seed = settings.checked("batch_size", batch_size), settings.checked("seed", seed)
-    settings.budget(None, steps)
+    settings.check_budget(None, steps)
     if steps > MOST_BATCHES:
         raise OptbenchError(f"steps={shown(steps)}: no more than {MOST_BATCHES:,} mini-batches at once")
     if isinstance(size, str) or size >= problem.examples:

@@ -6,7 +6,7 @@ A single run is a cohort of one lane.
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -72,10 +72,11 @@ class Cohort:
     evaluated: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        """Convert the settings to their types, and choose the steps to evaluate at. Raises OptbenchError."""
         for name in ("seed", "dtype", "deadline"):
             object.__setattr__(self, name, settings.checked(name, getattr(self, name)))
-        settings.budget(None, self.steps)
-        object.__setattr__(self, "points", settings.checked("points", self.points, self.steps))
+        settings.check_budget(None, self.steps)
+        object.__setattr__(self, "points", settings.checked("points", self.points))
         if not self.lanes:
             raise OptbenchError("a cohort needs at least one lane")
         for rate in {id(lane.lr): lane.lr for lane in self.lanes}.values():  # a grid's lanes share theirs
@@ -83,24 +84,28 @@ class Cohort:
         object.__setattr__(self, "lanes", tuple(self.lanes))
         size = settings.checked("batch_size", self.batch_size)
         object.__setattr__(self, "batch_size", full_or(size, self.problem))
-        object.__setattr__(self, "evaluated", self._evaluated(self.points))
+        object.__setattr__(self, "evaluated", self._steps_to_evaluate())
         if self.start is not None:
-            object.__setattr__(self, "start", _start(self.start, self.problem))
+            object.__setattr__(self, "start", _check_start(self.start, self.problem))
 
-    def _evaluated(self, points) -> np.ndarray:
+    def _steps_to_evaluate(self) -> np.ndarray:
+        """Return the steps to evaluate at, (p,), in order. Raises OptbenchError."""
+        points = self.points
         if points is None:
             return evaluation_points(self.problem, self.steps, self.batch_size)
         if points == "every":
             if self.steps > MOST_EVERY:
                 raise OptbenchError(f"points='every' serves up to {MOST_EVERY:,} steps: give a list of them")
             return np.arange(self.steps + 1)
+        if points[-1] > self.steps:
+            raise OptbenchError(f"points: step {points[-1]} must lie between 0 and {self.steps}")
         # The first loss sets the limit of divergence, the last one is the result.
         return np.array(sorted({0, *points, self.steps}))
 
     def with_seed(self, seed: int) -> "Cohort":
         """Return the same cohort with another seed, without checking the rest again."""
         other = copy.copy(self)
-        object.__setattr__(other, "seed", settings.seed(seed))
+        object.__setattr__(other, "seed", settings.checked("seed", seed))
         return other
 
     @property
@@ -165,7 +170,8 @@ def full_or(size: int | str, problem: Problem) -> int:
     return problem.examples if isinstance(size, str) else min(size, problem.examples)
 
 
-def _start(value, problem: Problem) -> np.ndarray:
+def _check_start(value: Any, problem: Problem) -> np.ndarray:
+    """Return a start point of the user's as an array (dim,). Raises OptbenchError."""
     try:
         if isinstance(value, range) and len(value) > problem.dim:
             raise ValueError

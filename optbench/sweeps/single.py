@@ -135,7 +135,7 @@ def run_single(
         wanted = arguments.items("settings", settings)
         if strange := [setting for setting in wanted if not isinstance(setting, Mapping)]:
             raise OptbenchError(f"settings: {shown(strange[0])} must be a mapping, such as {{'lr': 0.01}}")
-        values.budget(epochs, steps)
+        values.check_budget(epochs, steps)
         size = values.checked("batch_size", batch_size)
         deadline = values.checked("run_timeout", run_timeout)
         rates = [values.checked("lr", setting.get("lr")) for setting in wanted]

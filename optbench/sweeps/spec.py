@@ -9,13 +9,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, mod
 
 from optbench.compiler import device as devices
 from optbench.contract import names
-from optbench.contract.arguments import Real, Whole, is_number, is_whole
+from optbench.contract.arguments import Real, Whole, check, is_number, is_whole
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.names import split_list
 from optbench.contract.paths import path_of
 from optbench.contract.search import Range, parse_range
 from optbench.engine import settings
-from optbench.engine.settings import BatchSize, Dtype, Points, Rate, Seconds, Seed
+from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
 
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 """Keys whose product a sweep runs, if ``chosen`` names no whole settings."""
@@ -74,12 +74,12 @@ def _rates(value: Any) -> Any:
     """Return learning rates: numbers, or the text of a range. Raises OptbenchError."""
     if found := parse_range(value[0] if isinstance(value, list | tuple) and len(value) == 1 else value):
         for end in found.ends:
-            settings.learning_rate(end)
+            check(Rate, end, "")
         return found.text
     if value is None:
         return None
     numbers = names.grid(value) if isinstance(value, str) and ":" in value else as_list(value)
-    return tuple(settings.learning_rate(_number(item) if isinstance(item, str) else item) for item in numbers)
+    return tuple(check(Rate, _number(item) if isinstance(item, str) else item, "") for item in numbers)
 
 
 def _number(text: str) -> float:
@@ -193,7 +193,7 @@ class Spec(BaseModel):
     epochs: Real | None = None
     steps: Whole | None = None
     dtypes: Annotated[tuple[Dtype, ...], BeforeValidator(as_list)] = ("float64",)
-    run_timeout: Seconds = None
+    run_timeout: RunTimeout = None
     """Seconds that a run may take; or a text with units, such as "2m"."""
     points: Points = None
     """Steps to evaluate at, besides the first and the last, or "every"; without it, some, log-spaced."""
@@ -245,10 +245,10 @@ class Spec(BaseModel):
             self._check_chosen()
         else:
             self._check_trials()
-        settings.budget(self.epochs, self.steps)
+        settings.check_budget(self.epochs, self.steps)
         for entry in self.problems:
             if (entry.epochs, entry.steps) != (None, None):
-                settings.budget(entry.epochs, entry.steps)
+                settings.check_budget(entry.epochs, entry.steps)
         if not 0 <= self.tuning_seeds <= len(self.seeds):
             raise ValueError(
                 f"tuning_seeds={shown(self.tuning_seeds)} must be between 0 and the {len(self.seeds)} seeds"

@@ -79,11 +79,11 @@ def test_a_budget_in_which_nothing_comes_to_its_end_is_one_line(tmp_path, over):
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("2m", 120), ("1h", 3600), ("1h30m", 5400), ("90", 90),
                                                ("1.5h", 5400), (" 2 M ", 120), (0.5, 0.5), ("1e2", 100)])  # fmt: skip
 def test_times_have_units(text, seconds):
-    assert settings.seconds(text) == seconds
+    assert settings.checked("time_limit", text) == seconds
     assert optbench.sweep({**PLAIN, "steps": 1, "seeds": 2, "tuning_seeds": 1}, run_timeout=text).provenance
 
 
 @pytest.mark.parametrize("text", ["", "s", "m2", "2x", "-1s", "0s", "nan", "1m2h", "1s1s", True, [1], "1e400s"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(OptbenchError, match="must be a (time such as 30s|positive number of seconds)"):
-        settings.seconds(text)
+        settings.checked("time_limit", text)

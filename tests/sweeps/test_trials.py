@@ -249,7 +249,7 @@ def test_a_rule_and_its_equal_in_pytorch_try_the_same(catalogue, rule, other):
         ({"trials": 0}, "trials=0 must be between 1 and 10,000"),
         ({"trials": 10_001}, "trials=10001 must be between 1 and 10,000"),
         ({"trials": 2.5}, "trials"),
-        ({"search_seed": -1}, "search_seed: a seed must be between"),
+        ({"search_seed": -1}, "search_seed: -1 must be a whole number between"),
         ({"learning_rates": "uniform(0, 1)"}, "learning_rates: 0 must be a positive finite number"),
         ({"learning_rates": "log_uniforn(1, 2)"}, "learning_rates: unknown range 'log_uniforn': did you mean"),
         ({"learning_rates": "log_uniform(1)"}, "learning_rates: 'log_uniform.1.' must hold two numbers"),

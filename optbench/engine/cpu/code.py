@@ -50,7 +50,7 @@ class ProblemCode:
 
     def __init__(self, problem: Problem, dtype: DtypeName, one_lane: bool = False):
         """Compile. one_lane: True where a problem in lanes form gets one lane in each call of ``gradient``."""
-        settings.dtype(dtype)
+        settings.checked("dtype", dtype)
         owner = f"problem {problem.name or '(unnamed)'}"
         self.gradient: Callable
         self.evaluate: Callable | None = None
@@ -82,7 +82,7 @@ class CohortCode(ProblemCode):
     called_from_python = False  # the loop calls the gradient by its address
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
-        self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.dtype(dtype))
+        self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.checked("dtype", dtype))
         one_lane = problem.form == "lanes" and self.lanes_per_call == 1
         super().__init__(problem, dtype, one_lane)
         self.order: Order = "lanes" if problem.form == "lanes" and not one_lane else "rows"
