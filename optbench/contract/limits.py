@@ -3,10 +3,30 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Annotated, Any
 
-from optbench.contract.errors import OptbenchError
+from optbench.contract.arguments import check, fit
 
 _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")
+
+
+@cache
+def _kind_within(limit: str | tuple) -> Any:
+    """Return the type of values within a limit: one of some words, or numbers in an interval, one or a tuple."""
+    if isinstance(limit, tuple):
+        return Annotated[Any, fit(lambda value: value in limit, " or ".join(map(repr, limit)))]
+    # The last condition is the first to be tried.
+    return Annotated[
+        Any,
+        fit(lambda value: all(inside(number, limit) for number in _numbers(value)), f"in {limit}"),
+        fit(lambda value: all(map(math.isfinite, _numbers(value))), "finite"),
+    ]
+
+
+def _numbers(value: Any) -> list:
+    """Return the numbers of a value, which may be one, a tuple, or a text, which has none."""
+    return [each for each in (value if isinstance(value, tuple) else (value,)) if not isinstance(each, str)]
 
 
 def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
@@ -17,18 +37,7 @@ def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
     allowed. Raises OptbenchError: a value lies outside.
     """
     for key, value in values.items():
-        limit = limits.get(key, "(-inf, inf)")
-        if isinstance(limit, tuple):
-            if value not in limit:
-                raise OptbenchError(f"{owner}: {key}={value!r} must be {' or '.join(map(repr, limit))}")
-            continue
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, str):
-                continue
-            if not math.isfinite(number):
-                raise OptbenchError(f"{owner}: {key}={value!r} must be finite")
-            if not inside(number, limit):
-                raise OptbenchError(f"{owner}: {key}={value!r} must be in {limit}")
+        check(_kind_within(limits.get(key, "(-inf, inf)")), value, f"{owner}: {key}=")
 
 
 def limits_by_name(names: Iterable[str]) -> dict[str, str]:
