@@ -25,7 +25,7 @@ _HOMES = {
     "optbench.kit.torch_problems": ("to_torch", "torch_problem"),
     "optbench.averages.array": ("ewa",),
     "optbench.averages.stream": ("EWA",),
-    "optbench.engine.cpu.scipy_methods": ("scipy_method",),
+    "optbench.engine.scipy_method": ("scipy_method",),
     "optbench.engine.activations": ("trace",),
     "optbench.sweeps.results": ("Results", "load"),
     "optbench.engine.batches": ("mini_batches",),

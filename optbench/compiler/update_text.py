@@ -243,11 +243,12 @@ class Writer:
             return f"_h{record.shared.index(name)}{self.lane}"
         if name in record.matrix:
             return f"_s{len(record.own)}[@]"
-        if name in GIVEN:
-            return f"_{name}"
         if name in self.power_names:
             return f"_p{self.power_names.index(name)}{self.lane}"
-        return f"_c{self.rows.index(name)}{self.lane}"
+        if name in self.rows:
+            return f"_c{self.rows.index(name)}{self.lane}"
+        assert name in GIVEN, name
+        return f"_{name}"
 
     def _of_each_run(self, at: int, line: str) -> None:
         """Add a line that is carried out for each run: in order "lanes" by a loop of its own."""

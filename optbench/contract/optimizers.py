@@ -22,8 +22,11 @@ from optbench.contract.record_checks import check_rule, check_search
 from optbench.contract.search import RATE, RATES, Range
 from optbench.contract.source_code import SourceFile
 
-GIVEN = ("t", "rows", "columns")
-"""Scalars that the engine knows: the step, from 1, and the shape of the parameter's block (a vector's is (n, 1))."""
+STEP_INPUTS = ("lr",)
+"""What a rule sees of a step and each run besides w, g and its state. Every loop over steps writes these numbers, in
+this order, to the first rows of ``scalars``, from which all kernels read them by name."""
+GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns")
+"""Scalars that the engine knows: those, the step, from 1, and the shape of the parameter block, (n, 1) for a vector."""
 
 
 @dataclass(frozen=True, eq=False)

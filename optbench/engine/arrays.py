@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.compiler.scalars import scalar_count
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.optimizers import STEP_INPUTS, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.record_checks import scratch
 from optbench.contract.types import DtypeName
@@ -87,19 +87,25 @@ def scratch_size(problem: Problem, rows: int, runs: int) -> int:
 
 
 class StepInputs(NamedTuple):
-    """The inputs of an optimizer's step besides weights, gradients and its state, filled by every loop over steps.
+    """The inputs of an optimizer's step besides weights, gradients and its state, filled by every loop in Python.
 
-    The compiled loops of the CPU and of CUDA write to the rows of ``scalars`` instead, and pass t as an argument.
+    Those in STEP_INPUTS are rows of ``scalars`` for a rule; the compiled loops of the CPU and of CUDA write these rows
+    themselves, and pass t as an argument.
 
     Attributes:
         t: the step, from 1.
         lr: the learning rate, one number or one for each lane.
-        loss: the losses (runs,) on the mini-batch, for other libraries' optimizers; None where the loop has none.
+        loss: the losses (runs,) on the mini-batch; NaN if the loop has none.
     """
 
     t: int
     lr: Any
-    loss: Any = None
+    loss: Any = math.nan
+
+    def write_rows(self, scalars: np.ndarray) -> None:
+        """Write the inputs that a rule sees to the first rows of its ``scalars``."""
+        for row, name in enumerate(STEP_INPUTS):
+            scalars[row] = getattr(self, name)
 
 
 def first_scalars(
@@ -114,9 +120,16 @@ def first_scalars(
     constants: the number of rows that the kernel keeps constants in.
     """
     scalars = aligned((scalar_count(record, blocks) + constants, len(hyperparameters)), dtype)
-    for row, name in enumerate(record.hyperparameters, start=1):
-        scalars[row] = [values[name] for values in hyperparameters]
+    write_hyperparameters(record, hyperparameters, scalars)
     return scalars
+
+
+def write_hyperparameters(
+    record: Optimizer, hyperparameters: Sequence[Mapping[str, float]], scalars: np.ndarray
+) -> None:
+    """Write the hyperparameters of each run to their rows of ``scalars``, behind those of STEP_INPUTS."""
+    for row, name in enumerate(record.hyperparameters, start=len(STEP_INPUTS)):
+        scalars[row] = [values[name] for values in hyperparameters]
 
 
 def block_table(record: Optimizer, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, int, int]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.types import DtypeName
+from optbench.engine.arrays import StepInputs
 
 # Numbers of a chunk. Measured on a pinned core, Adam on 2e7 parameters, beside torch's fused one, at most 2^16, 2^18,
 # 2^20, whole: float32 0.88, 0.87, 0.82, 0.76; float64 0.86, 0.84, 0.85, 0.80. Whole, one thread would do it all; a call
@@ -82,11 +83,18 @@ class ChunkedRule:
                 chunks.append(Chunk(update, w if is_whole else w[:, first:last], first, last))
             self.arrays.append(chunks)
         self.chunks = [chunk for chunks in self.arrays for chunk in chunks]
+        self._written: tuple = ()  # the inputs in the rows of ``scalars``
         self.has_global_sums = bool(record.total) and len(self.chunks) > 1
         self.shares_state = self.has_global_sums and bool(record.shared) and not record.by_block
 
-    def step(self, gradients: Sequence[Any]) -> None:
-        """Make one step along gradients, each like its array; None: the array stays, and so does its clock."""
+    def step(self, gradients: Sequence[Any], inputs: StepInputs) -> None:
+        """Make one step along gradients, each like its array; None: the array stays, and so does its clock.
+
+        inputs: those of the step, but t is the clock of each array.
+        """
+        if inputs[1:] != self._written:
+            self.write_inputs(inputs)
+            self._written = inputs[1:]
         present: list[Chunk] = []
         absent: list[Chunk] = []
         if self.shares_state and any(g is not None for g in gradients):
@@ -124,8 +132,12 @@ class ChunkedRule:
         """Return the rule's kernels with new arrays."""
         raise NotImplementedError
 
-    def set_rate(self, rate: float) -> None:
-        """Set the learning rate of the next steps."""
+    def write_inputs(self, inputs: StepInputs) -> None:
+        """Write what the rule sees of the next step to the rows of all ``scalars``."""
+        raise NotImplementedError
+
+    def write_hyperparameters(self, values: Mapping[str, float]) -> None:
+        """Write the hyperparameters to their rows of all ``scalars``."""
         raise NotImplementedError
 
     def step_chunks(self, present: Sequence[Chunk]) -> None:

@@ -1,8 +1,7 @@
 """An update rule for arrays of your own, one step at a time, with a state that can be saved and loaded."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,8 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
+from optbench.engine.arrays import StepInputs
+from optbench.engine.chunks import Chunk
 from optbench.engine.parameter_arrays import parameter_arrays
 
 _MOST_THREADS = 1024
@@ -57,10 +58,9 @@ class Stepper:
     ):
         self.w, self.steps, self.device = w, 0, arguments.word("stepper: device", device, ("cpu", "cuda"))
         self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
-        rate = settings.checked("stepper: lr", lr)
+        self.lr = settings.checked("stepper: lr", lr)
         count = None if threads is None else arguments.whole("stepper: threads", threads, 1, _MOST_THREADS)
         self._parameters, self._rule = _on_device(self.device, optimizer, w, blocks, self.hyperparameters, count)
-        self.lr = rate
 
     @property
     def lr(self) -> float:
@@ -69,8 +69,8 @@ class Stepper:
 
     @lr.setter
     def lr(self, rate: float) -> None:
+        """Set the learning rate of the next steps."""
         self._rate = settings.rate_of_step("stepper: lr", rate)
-        self._rule.set_rate(self._rate)
 
     def step(self, g: Any, lr: float | None = None) -> None:
         """Take one step.
@@ -88,7 +88,7 @@ class Stepper:
             self.lr = lr
         self.steps += 1
         self._parameters.read()
-        self._rule.step(rows)
+        self._rule.step(rows, StepInputs(self.steps, self.lr))
         self._parameters.write()
 
     @property
@@ -115,7 +115,20 @@ class Stepper:
             >>> other.steps, other.lr
             (1, 0.1)
         """
-        return _heading(self) | {entry.key: entry.read() for entry in _entries(self)}
+        parameters = self._parameters
+        arrays = zip(parameters.labels, parameters.shapes, parameters.blocks, strict=True)
+        shapes = [[label, list(shape), [list(block) for block in blocks]] for label, shape, blocks in arrays]
+        return {
+            "format": _FORMAT,
+            "optimizer": self.optimizer.name,
+            "dtype": parameters.dtype,
+            "shapes": json.dumps(shapes),
+            "steps": self.steps,
+            "lr": self.lr,
+            **{f"hyperparameter.{name}": value for name, value in self.hyperparameters.items()},
+            "clocks": np.array(self._rule.clocks, np.int64),
+            **{entry.key: entry.read() for entry in _entries(self)},
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a saved state; its rate and hyperparameters replace those of this stepper.
@@ -129,16 +142,11 @@ class Stepper:
         if not isinstance(state, Mapping):
             raise OptbenchError(f"load_state_dict: {shown(state)} must be what state_dict gave")
         state = {key: state[key] for key in state}  # np.load reads the file at each access
-        entries = list(_entries(self))
-        rate, steps, values = _checked_heading(self, state, entries)
-        arrays = [_checked(entry, state[entry.key]) for entry in entries]
-        for entry, array in zip(entries, arrays, strict=True):
-            entry.write(array)
-        self.steps, self.hyperparameters = steps, values
-        for chunk in self._rule.chunks:
-            for row, name in enumerate(self.optimizer.hyperparameters, start=1):
-                _put(chunk.update, "scalars", row, np.asarray(values[name]))
-        self.lr = rate
+        self.lr, self.steps, self.hyperparameters = _check_state(self, state)
+        self._rule.clocks = state["clocks"].tolist()
+        self._rule.write_hyperparameters(self.hyperparameters)
+        for entry in _entries(self):
+            entry.write(state[entry.key])
 
 
 def _on_device(
@@ -166,138 +174,89 @@ def _on_device(
 
 
 class _Entry(NamedTuple):
-    """An array of a state dictionary: ``read`` returns a copy of it, ``write`` restores it from one."""
+    """An array of a state dictionary: a part of one of the arrays that a rule keeps for the chunks of a parameter.
+
+    Attributes:
+        key: its name in the dictionary.
+        shape: that of the user's array if each chunk has its own columns; None if all chunks have the same numbers.
+        chunks: those of the parameter.
+        name: of the array, an attribute of the chunks' updates.
+        index: of the part.
+    """
 
     key: str
-    dtype: Any
-    shape: tuple[int, ...]
-    read: Callable[[], np.ndarray]
-    write: Callable[[np.ndarray], None]
+    shape: tuple[int, ...] | None
+    chunks: list[Chunk]
+    name: str
+    index: Any
 
+    def read(self) -> np.ndarray:
+        """Return a copy of the array."""
+        parts = [_on_host(getattr(chunk.update, self.name))[self.index] for chunk in self.chunks]
+        return parts[0].copy() if self.shape is None else np.concatenate(parts, axis=1).reshape(self.shape)
 
-def _heading(stepper: Stepper) -> dict[str, Any]:
-    """Return the entries of a state dictionary that are not arrays."""
-    parameters = stepper._parameters
-    arrays = zip(parameters.labels, parameters.shapes, parameters.blocks, strict=True)
-    shapes = [[label, list(shape), [list(block) for block in blocks]] for label, shape, blocks in arrays]
-    return {
-        "format": _FORMAT,
-        "optimizer": stepper.optimizer.name,
-        "dtype": parameters.dtype,
-        "shapes": json.dumps(shapes),
-        "steps": stepper.steps,
-        "lr": stepper.lr,
-        **{f"hyperparameter.{name}": value for name, value in stepper.hyperparameters.items()},
-    }
-
-
-def _entries(stepper: Stepper) -> Iterator[_Entry]:
-    """Yield the arrays of the state: step counts, slots, memory of matrices, powers and shared slots."""
-    rule, parameters, record = stepper._rule, stepper._parameters, stepper.optimizer
-    first_shared, dtype = len(scalar_rows(record)), np.dtype(parameters.dtype)
-
-    def set_clocks(array: np.ndarray) -> None:
-        """Set the step counts of the blocks."""
-        rule.clocks = array.tolist()
-
-    yield _Entry("clocks", np.int64, (len(rule.clocks),), lambda: np.array(rule.clocks, np.int64), set_clocks)
-    for label, shape, chunks in zip(parameters.labels, parameters.shapes, rule.arrays, strict=True):
-        if not chunks:
-            continue
-        for k, slot in enumerate(record.own):
-            yield _Entry(f"slot.{slot}.{label}", dtype, shape, *_slot(chunks, k, shape))
-        (runs, _), update = chunks[0].w.shape, chunks[0].update
-        if record.matrix:
-            memory = update.state[len(record.own) + 1 :].reshape(-1)[: int(update.blocks[-1, 5])]
-            yield _Entry(f"memory.{label}", dtype, memory.shape, memory.copy, partial(np.copyto, memory))
-        if record.powers:
-            yield _Entry(f"powers.{label}", np.dtype(float), (len(record.powers), runs), *_rows(chunks, "powers", 0))
-        if record.shared:
-            shape = update.scalars.shape[0] - first_shared, runs
-            yield _Entry(f"shared.{label}", dtype, shape, *_rows(chunks, "scalars", first_shared))
-
-
-def _slot(chunks: Any, k: int, shape: tuple[int, ...]) -> tuple[Callable, Callable]:
-    """Return functions that read and write slot ``k`` of an array."""
-
-    def read() -> np.ndarray:
-        return np.concatenate([_on_host(chunk.update.state)[k] for chunk in chunks], axis=1).reshape(shape)
-
-    def write(array: np.ndarray) -> None:
-        rows = array.reshape(chunks[0].w.shape[0], -1)
-        for chunk in chunks:
-            _put(chunk.update, "state", k, rows[:, chunk.first : chunk.last])
-
-    return read, write
-
-
-def _rows(chunks: Any, name: str, first: int) -> tuple[Callable, Callable]:
-    """Return functions that read and write what all chunks of an array share: the rows from ``first`` on."""
-
-    def read() -> np.ndarray:
-        return _on_host(getattr(chunks[0].update, name))[first:].copy()
-
-    def write(array: np.ndarray) -> None:
-        for chunk in chunks:
-            _put(chunk.update, name, slice(first, None), array)
-
-    return read, write
+    def write(self, values: np.ndarray) -> None:
+        """Set the array to the values of a copy."""
+        rows = values if self.shape is None else values.reshape(self.chunks[0].w.shape[0], -1)
+        for chunk in self.chunks:
+            place = getattr(chunk.update, self.name)
+            array = _on_host(place)
+            array[self.index] = rows if self.shape is None else rows[:, chunk.first : chunk.last]
+            if array is not place:
+                place.copy_to_device(array)
 
 
 def _on_host(array: Any) -> np.ndarray:
+    """Return an array of the CPU, or a copy of one of a GPU."""
     return array.copy_to_host() if hasattr(array, "copy_to_host") else array
 
 
-def _put(update: Any, name: str, index: Any, values: np.ndarray) -> None:
-    """Write into one of an update's arrays, on either device."""
-    array = _on_host(getattr(update, name))
-    array[index] = values
-    if array is not getattr(update, name):
-        from optbench.compiler.cuda import put
+def _entries(stepper: Stepper) -> Iterator[_Entry]:
+    """Yield the arrays of the state: slots, memory of matrices, powers and shared slots."""
+    record, parameters = stepper.optimizer, stepper._parameters
+    for label, shape, chunks in zip(parameters.labels, parameters.shapes, stepper._rule.arrays, strict=True):
+        if not chunks:
+            continue
+        for k, slot in enumerate(record.own):
+            yield _Entry(f"slot.{slot}.{label}", shape, chunks, "state", k)
+        if record.matrix:
+            yield _Entry(f"memory.{label}", None, chunks, "memory", slice(None))
+        if record.powers:
+            yield _Entry(f"powers.{label}", None, chunks, "powers", slice(None))
+        if record.shared:
+            yield _Entry(f"shared.{label}", None, chunks, "scalars", slice(len(scalar_rows(record)), None))
 
-        setattr(update, name, put(array))
 
+def _check_state(stepper: Stepper, state: Mapping[str, Any]) -> tuple[float, int, dict[str, float]]:
+    """Return the rate, the number of steps and the hyperparameters of a state. Raises OptbenchError if it is another's.
 
-def _checked_heading(
-    stepper: Stepper, state: dict[str, Any], entries: list[_Entry]
-) -> tuple[float, int, dict[str, float]]:
-    """Return the rate, the number of steps and the hyperparameters of a state. Raises OptbenchError."""
-    wanted = _heading(stepper)
-    known = [*wanted, *(entry.key for entry in entries)]
-    # np.savez makes an array without axes of a text or a number.
-    heading = {key: _plain(value) for key, value in state.items() if key in wanted}
+    ``np.savez`` makes an array without axes of a text or a number.
+    """
+    wanted, prefix = stepper.state_dict(), "hyperparameter."
+    facts = {
+        key: value.item() if isinstance(value, np.ndarray | np.generic) and value.ndim == 0 else value
+        for key, value in state.items()
+        if not isinstance(wanted.get(key), np.ndarray)
+    }
     for key in ("format", "optimizer", "dtype", "shapes"):
-        if key in heading and heading[key] != wanted[key]:
-            given, here = shown(heading[key]), shown(wanted[key])
+        if key in facts and facts[key] != wanted[key]:
+            given, here = shown(facts[key]), shown(wanted[key])
             raise OptbenchError(f"load_state_dict: the state is of {key} {given}, and this stepper of {here}")
-    for key in known:
+    for key in wanted:
         if key not in state:
             raise OptbenchError(f"load_state_dict: the state has no {key!r}")
-    for key in state:
-        if key not in known:
+    for key, array in state.items():
+        if key not in wanted:
             raise OptbenchError(f"load_state_dict: the state has {shown(key)}, which is unknown here")
-    prefix = "hyperparameter."
-    values = stepper.optimizer.with_values(
-        {key.removeprefix(prefix): value for key, value in heading.items() if key.startswith(prefix)}
-    )
-    steps = heading["steps"]
-    rate = settings.rate_of_step("load_state_dict: lr", heading["lr"])
+        own = wanted[key]
+        if isinstance(own, np.ndarray) and (getattr(array, "dtype", None), np.shape(array)) != (own.dtype, own.shape):
+            found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else shown(array)
+            raise OptbenchError(f"load_state_dict: {key} is {found}, and must be {own.dtype} {own.shape}")
+    rate, steps = settings.rate_of_step("load_state_dict: lr", facts["lr"]), facts["steps"]
     if type(steps) is not int or steps < 0:
         raise OptbenchError(f"load_state_dict: steps={shown(steps)} must be a whole number from 0")
-    return rate, steps, values
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.ndarray | np.generic) and value.ndim == 0 else value
-
-
-def _checked(entry: _Entry, array: Any) -> np.ndarray:
-    if not isinstance(array, np.ndarray) or array.shape != entry.shape or array.dtype != entry.dtype:
-        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else shown(array)
-        raise OptbenchError(
-            f"load_state_dict: {entry.key} is {found}, and must be {np.dtype(entry.dtype)} {entry.shape}"
-        )
-    return array
+    values = {key.removeprefix(prefix): value for key, value in facts.items() if key.startswith(prefix)}
+    return rate, steps, stepper.optimizer.with_values(values)
 
 
 def stepper(

@@ -1,7 +1,7 @@
-"""Run a cohort on the CPU, in as many calls as the cache asks for."""
+"""Run a cohort on the CPU: its lanes in as many calls as the cache asks for, or SciPy's methods one by one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_comp
 from optbench.engine.cpu.duplicates import order_by_settings
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.lanes import CpuLanes
-from optbench.engine.cpu.scipy_methods import BaselineRun
+from optbench.engine.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, merge_outcomes
 from optbench.engine.rates import Rates
 from optbench.engine.runner import Clock, Runner
@@ -41,20 +41,20 @@ def run_cohort(
     code = compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
     ready = time.perf_counter()
     clock = Clock(cohort.deadline, progress, stop)
-    evaluator = Evaluator(cohort.problem, code, cohort.dtype)
     if isinstance(code, CohortCode | EagerCode):
-        parts = _run_lanes(cohort, code, evaluator, clock, new_lanes)
+        parts = _run_lanes(cohort, code, clock, new_lanes)
     else:
-        parts = [
-            BaselineRun(cohort, code, evaluator).run(lane.hyperparameters, clock.for_call(1)) for lane in cohort.lanes
-        ]
+        objective = Objective(cohort.problem, cohort.dtype)
+        parts = [_run_baseline(cohort, objective, lane.hyperparameters, clock.for_call(1)) for lane in cohort.lanes]
     evaluation_seconds = sum(part.evaluation_seconds for part in parts)
     return CohortOutcome(parts, time.perf_counter() - ready, evaluation_seconds, ready - begin)
 
 
 def _run_lanes(
-    cohort: Cohort, code: CohortCode | EagerCode, evaluator: Evaluator, clock: Clock, new_lanes: Callable[..., CpuLanes]
+    cohort: Cohort, code: CohortCode | EagerCode, clock: Clock, new_lanes: Callable[..., CpuLanes]
 ) -> list[Outcome]:
+    """Return the outcomes of the calls, or one of all of them if they took the lanes in another order."""
+    evaluator = Evaluator(cohort.problem, code, cohort.dtype)
     count, width = len(cohort.lanes), code.lanes_per_call
     # A deadline may end a call early: then its lanes would have other points than their neighbors.
     sorts = cohort.problem.form == "single" and width < count and cohort.deadline is None
@@ -66,3 +66,68 @@ def _run_lanes(
         runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype)
         parts.append(runner.run(cohort.evaluated, clock.for_call(len(lanes))))
     return parts if (order == np.arange(count)).all() else [merge_outcomes(parts, order)]
+
+
+class _OutOfBudget(Exception):
+    """Raised if the evaluations or the time are used up."""
+
+
+def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping[str, float], clock: Clock) -> Outcome:
+    """Run one of SciPy's line-search methods on the full batch: a step is one evaluation of value and gradient.
+
+    After ``k`` evaluations the weights of the run are those of the best of them; the first one is at the start. A run
+    that has converged no longer changes.
+    """
+    from scipy.optimize import minimize
+
+    points, start, baseline = cohort.evaluated, cohort.start_point(), cohort.baseline
+    last, wanted = int(points[-1]), set(points.tolist())
+    count, best, best_w = 0, np.inf, start
+    reached = [(0, start, np.nan, np.nan)]  # step, w, value, norm of the gradient
+
+    def value_and_gradient(w: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return both in float64 for SciPy, and note them at a point of evaluation. Raises _OutOfBudget."""
+        nonlocal count, best, best_w
+        if count >= last or clock.late():
+            raise _OutOfBudget
+        with np.errstate(all="ignore"):  # a line search may look far out
+            values, gradients = objective(w)
+            value, g = float(values[0]), gradients[0].astype(float)
+        count += 1
+        if value < best:
+            best, best_w = value, np.array(w)
+        clock.progress(1)
+        if count in wanted:
+            reached.append((count, best_w, value, float(np.linalg.norm(g))))
+        return value, g
+
+    is_finished, options = True, baseline.options(hyperparameters, last)
+    try:
+        minimize(value_and_gradient, start, jac=True, method=baseline.method, options=options)
+    except _OutOfBudget:
+        is_finished = count >= last
+    if is_finished:  # at its budget's end, or converged, or its line search found nothing lower
+        clock.progress(last - count)
+        reached += [(int(step), best_w, *reached[-1][2:]) for step in points if step > reached[-1][0]]
+    elif reached[-1][0] < count:
+        reached.append((count, best_w, *reached[-1][2:]))
+    steps, places, values, norms = map(np.array, zip(*reached, strict=True))
+    begin = time.perf_counter()
+    evaluator = Evaluator(cohort.problem, objective.code, cohort.dtype)
+    at = places.astype(cohort.dtype)[:, None]
+    at = at if cohort.problem.form == "single" else at.swapaxes(1, 2)
+    return Outcome(
+        steps=int(steps[-1]),
+        points=steps,
+        measures={
+            "lr": np.where(steps > 0, 1.0, np.nan)[:, None],
+            "batch_loss": values[:, None],
+            "gradient_norm": norms[:, None],
+        },
+        train=evaluator.train(at),
+        test=evaluator.test(at),
+        positions=places[:, : 2 * (cohort.problem.dim == 2), None],
+        w=places[-1][None],
+        diverged_at=np.zeros(1, np.int64),
+        evaluation_seconds=time.perf_counter() - begin,
+    )

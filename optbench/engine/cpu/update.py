@@ -14,7 +14,7 @@ from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.resources import cores
 from optbench.contract.types import DtypeName, Order
-from optbench.engine.arrays import StepInputs, aligned, block_table, first_scalars
+from optbench.engine.arrays import StepInputs, aligned, block_table, first_scalars, write_hyperparameters
 from optbench.engine.chunks import Chunk, ChunkedRule
 
 _LINE = 16
@@ -50,17 +50,22 @@ class Update:
         self.powers = np.ones((len(record.powers), runs))
 
     @property
+    def memory(self) -> np.ndarray:
+        """The numbers that a rule on matrices keeps for its blocks, behind the slots."""
+        return self.state[len(self.record.own) + 1 :].reshape(-1)[: int(self.blocks[-1, 5])]
+
+    @property
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The arguments of the kernel between g and t: state, scalars, powers and blocks."""
         return self.state, self.scalars, self.powers, self.blocks
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, first: int = 0, last: int | None = None) -> None:
         """Make a step of the lanes from ``first`` to ``last``."""
-        self.scalars[0] = inputs.lr
+        inputs.write_rows(self.scalars)
         self(w, g, inputs.t, first, last)
 
     def __call__(self, w: np.ndarray, g: np.ndarray, t: int, first: int = 0, last: int | None = None) -> None:
-        """Make step ``t`` (from 1) of the lanes from ``first`` to ``last``; the rates stand in ``scalars[0]``."""
+        """Make step ``t`` (from 1) of the lanes from ``first`` to ``last``; the rows of ``scalars`` are written."""
         self.kernel(w, g, *self.arrays, t, first, self.runs if last is None else last)
 
     def clear(self, lanes: np.ndarray) -> None:
@@ -101,9 +106,14 @@ class CpuChunks(ChunkedRule):
         update.kernel.prepared()
         return update
 
-    def set_rate(self, rate: float) -> None:
+    def write_inputs(self, inputs: StepInputs) -> None:
         for chunk in self.chunks:
-            chunk.update.scalars[0] = rate
+            inputs.write_rows(chunk.update.scalars)
+
+    def write_hyperparameters(self, values: Mapping[str, float]) -> None:
+        for chunk in self.chunks:
+            update = chunk.update
+            write_hyperparameters(self.record, [values] * update.runs, update.scalars)
 
     def step_chunks(self, present: Sequence[Chunk]) -> None:
         if self._partial is None:

@@ -8,8 +8,9 @@ import numpy as np
 from optbench.compiler.cuda import cuda, put
 from optbench.compiler.cuda_updates import across
 from optbench.contract.errors import OptbenchError, in_one_line, shown
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.optimizers import STEP_INPUTS, Optimizer
 from optbench.contract.types import DtypeName
+from optbench.engine.arrays import StepInputs, write_hyperparameters
 from optbench.engine.chunks import Chunk, ChunkedRule
 from optbench.engine.cuda.update import Update
 from optbench.engine.parameter_arrays import ArrayList, OneArray, check_dense, check_dtype, check_list, detached
@@ -120,9 +121,18 @@ class CudaChunks(ChunkedRule):
     def new_update(self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]]) -> Update:
         return Update(self.record, "rows", shapes, self.dtype, values)
 
-    def set_rate(self, rate: float) -> None:
+    def write_inputs(self, inputs: StepInputs) -> None:
         for chunk in self.chunks:
-            chunk.update.scalars[0] = put(np.full(chunk.update.runs, rate, self.dtype))
+            rows = np.empty((len(STEP_INPUTS), chunk.update.runs), self.dtype)
+            inputs.write_rows(rows)
+            for row, values in enumerate(rows):
+                chunk.update.scalars[row] = put(values)
+
+    def write_hyperparameters(self, values: Mapping[str, float]) -> None:
+        for chunk in self.chunks:
+            scalars = chunk.update.scalars.copy_to_host()
+            write_hyperparameters(self.record, [values] * chunk.update.runs, scalars)
+            chunk.update.scalars.copy_to_device(scalars)
 
     def step_chunks(self, present: Sequence[Chunk]) -> None:
         if not self.has_global_sums:

@@ -52,7 +52,7 @@ class Update:
         self.runs = runs
 
     def __call__(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
-        """Make step ``t`` (from 1) of every run; the rates stand in ``scalars[0]``, and w and g are on the card."""
+        """Make step ``t`` (from 1) of every run; the rows of ``scalars`` are written, and w and g are on the card."""
         self.begin(w, g, t, stream)
         for k in range(len(self.code.shares)):
             self.share(k, w, g, t, stream)
