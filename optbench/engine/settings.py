@@ -37,8 +37,10 @@ def _parse_time(value: Any) -> Any:
 
 def _parse_points(value: Any) -> tuple[int, ...] | Literal["every"] | None:
     """Return the steps to evaluate at in order, each once; "every" and None unchanged. Raises OptbenchError."""
-    if value is None or (isinstance(value, str) and value == "every"):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str) and value == "every":
+        return "every"
     numbers = value.tolist() if isinstance(value, np.ndarray) and value.size <= MOST_POINTS else value
     if isinstance(numbers, Sequence | np.ndarray) and len(numbers) > MOST_POINTS:
         raise OptbenchError(f"{len(numbers):,} steps are more than {MOST_POINTS:,}: write 'every'")
