@@ -30,7 +30,7 @@ _HOMES = {
     "optbench.sweeps.results": ("Results", "load"),
     "optbench.engine.batches": ("mini_batches",),
     "optbench.checks.against.agreement": ("Agreement", "agreement"),
-    "optbench.engine.objective": ("Objective", "objective"),
+    "optbench.engine.cpu.objective": ("Objective", "objective"),
     "optbench.engine.stepper": ("Stepper", "stepper"),
     "optbench.translation.code": ("training_code",),
     "optbench.sweeps.single": ("CohortResult", "Result"),

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from optbench.contract.problems import Problem
-from optbench.engine.objective import Objective
+from optbench.engine.cpu.objective import Objective
 from optbench.sweeps.store.schemas import schema_of
 
 GRID = 121  # points along each axis

@@ -12,7 +12,7 @@ import numpy as np
 from optbench.catalogue.loader import Catalogue
 from optbench.checks.against.implementations import Implementation, Shapes
 from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.engine.objective import Objective
+from optbench.engine.cpu.objective import Objective
 
 STEPS = 200
 """Steps of a rollout."""

@@ -14,7 +14,7 @@ from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_comp
 from optbench.engine.cpu.duplicates import order_by_settings
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.lanes import CpuLanes
-from optbench.engine.objective import Objective
+from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, merge_outcomes
 from optbench.engine.rates import Rates
 from optbench.engine.runner import Clock, Runner
