@@ -1,6 +1,6 @@
 """Momentum: an average or a sum of gradients, Nesterov's look-ahead on it, and several of them at once.
 
-The average (`momentum`), the sum (`heavy_ball`) and the look-ahead (`nesterov`).
+The average (`momentum`), the sum (`heavy_ball`), the look-ahead (`nesterov`), and several at once (`aggmo`).
 """
 
 from optbench import log_uniform, one_minus_log_uniform, optimizer
@@ -80,3 +80,23 @@ def nesterov(w, g, m, lr, beta1):
     """
     m = beta1 * m + (1 - beta1) * g
     return w - lr * (beta1 * m + (1 - beta1) * g), m
+
+
+@optimizer(
+    source="Lucas et al. 2019 with K = 3 and their default damping",
+    search={"lr": log_uniform(3e-5, 10)},
+    search_source="our choice, best at 1e-4 to 3 on the shipped problems; the authors keep their damping",
+    beta1=0.0,
+    beta2=0.9,
+    beta3=0.99,
+)
+def aggmo(w, g, u, v, s, lr, beta1, beta2, beta3):
+    """u = beta1 u + g, v = beta2 v + g, s = beta3 s + g;  w = w - lr (u + v + s) / 3.
+
+    Aggregated momentum. Sums like `heavy_ball`, each with its own damping: the slow ones speed up flat directions,
+    the fast ones damp the oscillation of the slow ones.
+    """
+    u = beta1 * u + g
+    v = beta2 * v + g
+    s = beta3 * s + g
+    return w - lr * (u + v + s) / 3, u, v, s

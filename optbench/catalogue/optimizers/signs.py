@@ -1,10 +1,39 @@
 """Steps by sign: every coordinate moves by the rate, whatever the size of its gradient.
 
-signSGD, and Signum, which is signSGD with momentum.
+signSGD; Signum, which is signSGD with momentum; and Lion: two averages in one.
 """
 
 from optbench import log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.scalars import sign
+
+
+@optimizer(
+    source="Chen et al. 2023, Algorithm 2 (Lion)",
+    search={
+        "lr": log_uniform(1e-5, 0.1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "beta2": one_minus_log_uniform(1e-3, 0.2),
+    },
+    search_source="lr a tenth of adamw's, as the authors advise; betas as for adamw",
+    equals={
+        "optax": "lion(lr, b1=beta1, b2=beta2, weight_decay=weight_decay)",
+        "keras": (
+            "Lion(learning_rate=lr, beta_1=beta1, beta_2=beta2, weight_decay=weight_decay) if beta1 > 0 # Keras "
+            "wants beta_1 > 0"
+        ),
+    },
+    beta1=0.9,
+    beta2=0.99,
+    weight_decay=0.0,
+)
+def lion(w, g, m, lr, beta1, beta2, weight_decay):
+    """w = w - lr (sign(beta1 m + (1 - beta1) g) + weight_decay w);  m = beta2 m + (1 - beta2) g.
+
+    The step looks at a faster average than the one that is kept. The authors take 3 to 10 times less rate and as
+    much more weight decay than with AdamW.
+    """
+    along = sign(beta1 * m + (1 - beta1) * g)
+    return w - lr * (along + weight_decay * w), beta2 * m + (1 - beta2) * g
 
 
 @optimizer(
