@@ -49,16 +49,8 @@ def styblinski_tang(dim=2, radius=5.0, noise=1.0):
     """
     at = 2 * sqrt(8 / 3) * cos(acos(-15 / 64 * sqrt(3 / 8)) / 3 + 2 * pi / 3)
     value = 0.5 * at * (at * (at * at - 16) + 5)
-    return _function(
-        "styblinski_tang",
-        dim,
-        radius,
-        styblinski_tang_gradient,
-        value,
-        at,
-        "closed form: 4 w^3 - 32 w + 5 = 0",
-        noise,
-    )
+    source = "closed form: 4 w^3 - 32 w + 5 = 0"
+    return _function("styblinski_tang", dim, radius, styblinski_tang_gradient, value, at, source, noise)
 
 
 def rastrigin_gradient(w, g, f):
@@ -114,17 +106,8 @@ def ackley(dim=2, radius=5.0, noise=0.1):
     subgradient. So the gradient does not shrink on the way in, and a method at a constant rate cannot settle. Starts
     uniformly in [-radius, radius]^dim; many papers take 32.768, from where hardly any method that goes down arrives.
     """
-    return _function(
-        "ackley",
-        dim,
-        radius,
-        ackley_gradient,
-        0.0,
-        0.0,
-        "closed form: w = 0",
-        noise,
-        work=lambda rows, runs: 2 * runs,
-    )
+    work = lambda rows, runs: 2 * runs  # noqa: E731
+    return _function("ackley", dim, radius, ackley_gradient, 0.0, 0.0, "closed form: w = 0", noise, work=work)
 
 
 def griewank_gradient(w, g, f, constants, work):
@@ -163,10 +146,8 @@ def griewank(dim=2, radius=100.0, noise=0.1):
     around the one at 0. In high dimension the product of cosines is next to nothing at most points, and the bowl
     remains: the problem becomes easier. Starts uniformly in [-radius, radius]^dim; many papers take 600.
     """
-    return _function(
-        "griewank", dim, radius, griewank_gradient, 0.0, 0.0, "closed form: w = 0", noise,
-        constants=1 / np.sqrt(np.arange(1.0, dim + 1)), work=lambda rows, runs: dim * runs,
-    )  # fmt: skip
+    fields = {"constants": 1 / np.sqrt(np.arange(1.0, dim + 1)), "work": lambda rows, runs: dim * runs}
+    return _function("griewank", dim, radius, griewank_gradient, 0.0, 0.0, "closed form: w = 0", noise, **fields)
 
 
 def levy_gradient(w, g, f):

@@ -10,10 +10,20 @@ import numpy as np
 from optbench import OptbenchError, Problem, problem
 
 
-def _box(x, y):
-    """``start``: uniform in the box that the literature searches."""
-    low, high = np.transpose([x, y])
-    return lambda rng: rng.uniform(low, high)
+def _function(gradient, box, minimum, source, at, noise, domain=None):
+    """Return the problem of a function of the plane that starts uniformly in the box that the literature searches."""
+    low, high = np.transpose(box)
+    return Problem(
+        form="lanes",
+        dim=2,
+        value_and_gradient=gradient,
+        start=lambda rng: rng.uniform(low, high),
+        minimum=minimum,
+        minimum_source=source,
+        minimizer=np.array(at),
+        noise=noise,
+        domain=domain or box,
+    )
 
 
 def himmelblau_gradient(w, g, f):
@@ -33,16 +43,8 @@ def himmelblau(noise=1.0):
     and a maximum amid: the start decides which is found, and each is a success. Starts uniformly in [-5, 5]^2.
     """
     box = ((-5.0, 5.0), (-5.0, 5.0))
-    return Problem(
-        form="lanes",
-        dim=2,
-        value_and_gradient=himmelblau_gradient,
-        start=_box(*box),
-        minimum=0.0,
-        minimum_source="closed form: both squares vanish, for example at (3, 2)",
-        minimizer=np.array([3.0, 2.0]),
-        noise=noise,
-        domain=box,
+    return _function(
+        himmelblau_gradient, box, 0.0, "closed form: both squares vanish, for example at (3, 2)", [3.0, 2.0], noise
     )
 
 
@@ -63,16 +65,13 @@ def six_hump_camel(noise=0.1):
     and the loss tells in which. Starts uniformly in [-3, 3] x [-2, 2].
     """
     box = ((-3.0, 3.0), (-2.0, 2.0))
-    return Problem(
-        form="lanes",
-        dim=2,
-        value_and_gradient=camel_gradient,
-        start=_box(*box),
-        minimum=-1.0316284534898774,
-        minimum_source="Newton's method to 30 digits, from the published point +-(0.0898, -0.7126)",
-        minimizer=np.array([0.08984201310031806, -0.7126564030207396]),
-        noise=noise,
-        domain=box,
+    return _function(
+        camel_gradient,
+        box,
+        -1.0316284534898774,
+        "Newton's method to 30 digits, from the published point +-(0.0898, -0.7126)",
+        [0.08984201310031806, -0.7126564030207396],
+        noise,
     )
 
 
@@ -101,17 +100,7 @@ def goldstein_price(noise=10.0):
     everywhere. Starts uniformly in [-2, 2]^2.
     """
     box = ((-2.0, 2.0), (-2.0, 2.0))
-    return Problem(
-        form="lanes",
-        dim=2,
-        value_and_gradient=goldstein_price_gradient,
-        start=_box(*box),
-        minimum=3.0,
-        minimum_source="closed form: (0, -1)",
-        minimizer=np.array([0.0, -1.0]),
-        noise=noise,
-        domain=box,
-    )
+    return _function(goldstein_price_gradient, box, 3.0, "closed form: (0, -1)", [0.0, -1.0], noise)
 
 
 def branin_gradient(w, g, f):
@@ -132,16 +121,13 @@ def branin(noise=1.0):
     valley goes on with more of them, of the same value. Starts uniformly in [-5, 10] x [0, 15].
     """
     box = ((-5.0, 10.0), (0.0, 15.0))
-    return Problem(
-        form="lanes",
-        dim=2,
-        value_and_gradient=branin_gradient,
-        start=_box(*box),
-        minimum=1.25 / pi,
-        minimum_source="closed form: the square vanishes and cos x = -1, for example at (pi, 2.275)",
-        minimizer=np.array([pi, 2.275]),
-        noise=noise,
-        domain=box,
+    return _function(
+        branin_gradient,
+        box,
+        1.25 / pi,
+        "closed form: the square vanishes and cos x = -1, for example at (pi, 2.275)",
+        [pi, 2.275],
+        noise,
     )
 
 
@@ -167,14 +153,12 @@ def easom(radius=2.0, noise=0.001):
     if radius <= 0:
         raise OptbenchError(f"problem easom: radius={radius!r} must be positive")
     reach = (pi - radius, pi + radius)
-    return Problem(
-        form="lanes",
-        dim=2,
-        value_and_gradient=easom_gradient,
-        start=_box(reach, reach),
-        minimum=-1.0,
-        minimum_source="closed form: (pi, pi)",
-        minimizer=np.array([pi, pi]),
-        noise=noise,
-        domain=((pi - 4.0, pi + 4.0), (pi - 4.0, pi + 4.0)),
+    return _function(
+        easom_gradient,
+        (reach, reach),
+        -1.0,
+        "closed form: (pi, pi)",
+        [pi, pi],
+        noise,
+        ((pi - 4.0, pi + 4.0), (pi - 4.0, pi + 4.0)),
     )
