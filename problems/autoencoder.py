@@ -9,6 +9,7 @@ SIGMOID = ACTIVATIONS.index("sigmoid")
 
 
 def value_and_gradient(w, g, x, layout, work):
+    """Return the mean squared error of the outputs on a batch, and write its gradient to g."""
     rows, features = x.shape
     place = forward(w, x, layout, work)
     output, wanted = output_and_target(x, place, work)
@@ -28,6 +29,7 @@ def value_and_gradient(w, g, x, layout, work):
 
 
 def evaluate(w, out, x, layout, work):
+    """Write the mean squared error on the examples to out, some rows at a time."""
     rows, features = x.shape
     loss = 0.0
     for first in range(0, rows, TOGETHER):
@@ -43,7 +45,7 @@ def evaluate(w, out, x, layout, work):
 
 
 def output_and_target(x, place, work):
-    """The last layer's activations, and the examples in the same order, (features, rows)."""
+    """Return the last layer's activations, and the examples in the same order, (features, rows)."""
     rows, features = x.shape
     end = place + features * rows
     target = work[end : end + features * rows].reshape(features, rows)

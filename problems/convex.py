@@ -9,6 +9,7 @@ from optbench import Problem, problem
 
 
 def different_powers_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     dim, runs = w.shape
     for r in range(runs):
         f[r] = 0.0
@@ -41,6 +42,7 @@ def different_powers(dim=10, noise=0.01):
 
 
 def nesterov_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     # A row of g is written once, from w alone: a loop that also adds to the row before it does not vectorize.
     last, runs = w.shape[0] - 1, w.shape[1]
     for r in range(runs):

@@ -13,18 +13,18 @@ from optbench.kit.networks import HIDDEN, check_choice, check_widths, layered
 # are laid over, (rows * side * side, 9 * channels before), and the activations; then the scores, then an error.
 
 
-def side_before(layout, layer):
-    """The side of the images that a layer sees; ``layout[layer]`` is the number of their channels."""
+def image_side(layout, layer):
+    """Return the side of the images that a layer sees; ``layout[layer]`` is the number of their channels."""
     side = layout[3]
     for _ in range(4, layer):
         side = (side - 1) // layout[1] + 1
     return side
 
 
-def lay(image, patches, side, channels, stride, back):
-    """A row each for the 3 x 3 neighborhoods of every ``stride``-th pixel, with zeros beyond the border.
+def extract_patches(image, patches, side, channels, stride, back):
+    """Write the 3 x 3 neighborhoods of every ``stride``-th pixel to patches, a row each, with zeros beyond the border.
 
-    ``back``: the slope by the image from that by the patches instead, which is to add up what was copied.
+    ``back``: write the slope by the image from that by the patches instead, which adds up what was copied.
     """
     small = (side - 1) // stride + 1
     rows = image.shape[0] // (side * side * channels)
@@ -48,14 +48,14 @@ def lay(image, patches, side, channels, stride, back):
 
 
 def forward(w, x, layout, work):
-    """Fill ``work`` up to the scores. Returns where those start."""
+    """Fill ``work`` up to the scores, and return the index at which those begin."""
     rows, classes = x.shape[0], layout[2]
     at, place, before = 0, 0, x.reshape(x.shape[0] * x.shape[1])
     for layer in range(4, layout.shape[0] - 1):
         wide, tall = 9 * layout[layer], layout[layer + 1]
-        pixels = rows * side_before(layout, layer + 1) ** 2
+        pixels = rows * image_side(layout, layer + 1) ** 2
         laid = work[place : place + pixels * wide]
-        lay(before, laid, side_before(layout, layer), layout[layer], layout[1], False)
+        extract_patches(before, laid, image_side(layout, layer), layout[layer], layout[1], False)
         place += pixels * wide
         before = work[place : place + pixels * tall]
         place += pixels * tall
@@ -73,12 +73,14 @@ def forward(w, x, layout, work):
 
 
 def add_bias_of_pixels(a, bias):
+    """Add the bias, (channels,), to every row of a, (pixels, channels)."""
     for i in range(a.shape[0]):
         for j in range(bias.shape[0]):
             a[i, j] += bias[j]
 
 
 def sum_pixels(a, total):
+    """Write the sums of the columns of a, (pixels, channels), to total, (channels,)."""
     for j in range(total.shape[0]):
         total[j] = 0.0
     pixels, first = a.shape[0], a.shape[0] % 4
@@ -92,12 +94,13 @@ def sum_pixels(a, total):
 
 
 def value_and_gradient(w, g, x, y, layout, work):
+    """Return the mean cross-entropy on a batch, and write its gradient to g, layer by layer from the last."""
     rows, classes = x.shape[0], layout[2]
     place = forward(w, x, layout, work)
     scores = work[place : place + rows * classes].reshape(classes, rows)
     room = work[place + rows * classes :]  # for the error of one layer at a time
     loss = softmax_error(scores, y, room)
-    wide = side_before(layout, layout.shape[0] - 1) ** 2 * layout[-1]
+    wide = image_side(layout, layout.shape[0] - 1) ** 2 * layout[-1]
     at = w.shape[0] - (wide + 1) * classes
     weights = w[at : at + wide * classes].reshape(wide, classes)
     before = work[place - rows * wide : place].reshape(rows, wide)
@@ -106,7 +109,7 @@ def value_and_gradient(w, g, x, y, layout, work):
     np.dot(scores.T, weights.T, room[: rows * wide].reshape(rows, wide))
     for layer in range(layout.shape[0] - 2, 3, -1):
         wide, tall = 9 * layout[layer], layout[layer + 1]
-        pixels = rows * side_before(layout, layer + 1) ** 2
+        pixels = rows * image_side(layout, layer + 1) ** 2
         place -= pixels * tall
         back_through(room[: pixels * tall], work[place : place + pixels * tall], layout[0])
         error = room[: pixels * tall].reshape(pixels, tall)
@@ -118,12 +121,13 @@ def value_and_gradient(w, g, x, y, layout, work):
         sum_pixels(error, g[at + wide * tall : at + (wide + 1) * tall])
         if layer > 4:  # the patches have served: their slopes take their place, and the error of the layer before room
             np.dot(error, weights.T, laid.reshape(pixels, wide))
-            side = side_before(layout, layer)
-            lay(room[: rows * side * side * layout[layer]], laid, side, layout[layer], layout[1], True)
+            side = image_side(layout, layer)
+            extract_patches(room[: rows * side * side * layout[layer]], laid, side, layout[layer], layout[1], True)
     return loss
 
 
 def evaluate(w, out, x, y, layout, work):
+    """Write the mean cross-entropy and the accuracy on the examples to out."""
     rows, classes = x.shape[0], layout[2]
     place = forward(w, x, layout, work)
     end = place + classes * rows

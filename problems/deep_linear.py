@@ -10,14 +10,15 @@ from optbench.kit.products import turn
 
 
 def value_and_gradient(w, g, constants, layout, work):
+    """Return half the squared distance of the product from A, and write its gradient to g."""
     inputs, depth = layout[0], layout.shape[0] - 1
     place = 0
     for layer in range(depth):
-        size, at, end = layout[layer + 1] * inputs, first_of(layout, layer), first_of(layout, layer + 1)
+        size, at, end = layout[layer + 1] * inputs, block_start(layout, layer), block_start(layout, layer + 1)
         after = work[place : place + size].reshape(layout[layer + 1], inputs)
         weights = w[at:end].reshape(layout[layer + 1], layout[layer])
         if layer == 0:
-            copy(weights, after)
+            copy_matrix(weights, after)
         else:
             before = layout[layer] * inputs
             np.matmul(weights, work[place - before : place].reshape(layout[layer], inputs), after)
@@ -32,7 +33,7 @@ def value_and_gradient(w, g, constants, layout, work):
             error[i, j] -= target[i, j]
             loss += 0.5 * error[i, j] * error[i, j]
     for layer in range(depth - 1, 0, -1):
-        size, at, end = layout[layer] * inputs, first_of(layout, layer), first_of(layout, layer + 1)
+        size, at, end = layout[layer] * inputs, block_start(layout, layer), block_start(layout, layer + 1)
         slope = g[at:end].reshape(layout[layer + 1], layout[layer])
         first = room if layer % 2 == 0 else work.shape[0] - size
         # Small matrices times a transposed one take BLAS twice as long as times a copy of it.
@@ -43,17 +44,18 @@ def value_and_gradient(w, g, constants, layout, work):
         np.matmul(w[at:end].reshape(layout[layer + 1], layout[layer]).T, error, behind)
         error = behind
         place -= size
-    copy(error, g[: first_of(layout, 1)].reshape(layout[1], inputs))
+    copy_matrix(error, g[: block_start(layout, 1)].reshape(layout[1], inputs))
     return loss
 
 
-def copy(source, target):
+def copy_matrix(source, target):
+    """Copy a matrix to another of its shape."""
     for i in range(source.shape[0]):
         for j in range(source.shape[1]):
             target[i, j] = source[i, j]
 
 
-def first_of(layout, layer):
+def block_start(layout, layer):
     """Return the index in w where the block of W_{layer + 1}, (outputs, inputs) of the layer, begins."""
     at = 0
     for k in range(layer):

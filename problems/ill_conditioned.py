@@ -17,7 +17,7 @@ from optbench.kit.lane_products import product, product_of_transposed
 
 
 def value_and_gradient(w, g, f, constants, layout):
-    """f = 1/2 sum_i eigenvalue_i z_i^2 with z = Q (w - w*), g = Q' (eigenvalue z); z stands in g for a while."""
+    """Write f = 1/2 sum_i eigenvalue_i z_i^2 with z = Q (w - w*), and g = Q' (eigenvalue z); g holds z for a while."""
     dim, runs = w.shape
     for i in range(dim):
         for r in range(runs):
@@ -27,7 +27,7 @@ def value_and_gradient(w, g, f, constants, layout):
         half = layout[stage]
         for first in range(0, dim - half, 2 * half):
             for i in range(first, min(first + half, dim - half)):
-                turn(g[i], g[i + half], constants[at], constants[at + 1])
+                rotate_rows(g[i], g[i + half], constants[at], constants[at + 1])
                 at += 2
     for r in range(runs):
         f[r] = 0.0
@@ -38,34 +38,35 @@ def value_and_gradient(w, g, f, constants, layout):
             f[r] += 0.5 * g[i, r] * z
     for stage in range(layout.shape[0] - 1, -1, -1):
         half = layout[stage]
-        at -= 2 * turns(dim, half)
+        at -= 2 * count_turns(dim, half)
         place = at
         for first in range(0, dim - half, 2 * half):
             for i in range(first, min(first + half, dim - half)):
-                turn(g[i], g[i + half], constants[place], -constants[place + 1])
+                rotate_rows(g[i], g[i + half], constants[place], -constants[place + 1])
                 place += 2
 
 
-def turns(dim, half):
-    """Of a stage: how many numbers below dim - half lack the bit ``half``."""
+def count_turns(dim, half):
+    """Return the number of turns of a stage: of the numbers below dim - half that lack the bit ``half``."""
     whole = (dim - half) // (2 * half)
     return whole * half + min(dim - half - whole * 2 * half, half)
 
 
-def turn(one, other, cosine, sine):
+def rotate_rows(one, other, cosine, sine):
+    """Turn two rows of coordinates by an angle, in place."""
     for r in range(one.shape[0]):
         a, b = one[r], other[r]
         one[r] = cosine * a - sine * b
         other[r] = sine * a + cosine * b
 
 
-def rotated(eigenvalues, minimizer, rng, start, **fields):
-    """1/2 (w - w*)' H (w - w*), H of the given eigenvalues about axes that ``rng`` turns."""
+def rotated_quadratic(eigenvalues, minimizer, rng, start, **fields):
+    """Return the problem 1/2 (w - w*)' H (w - w*), H of the given eigenvalues about axes that ``rng`` turns."""
     dim = len(eigenvalues)
     up = [2**k for k in range((dim - 1).bit_length())]
     halves = [*up, *up[-2::-1]]
-    turns = sum(int(np.sum(np.arange(dim - half) & half == 0)) for half in halves)
-    angles = rng.uniform(np.pi / 6, np.pi / 3, turns) * rng.choice([-1, 1], turns)
+    count = sum(int(np.sum(np.arange(dim - half) & half == 0)) for half in halves)
+    angles = rng.uniform(np.pi / 6, np.pi / 3, count) * rng.choice([-1, 1], count)
     return Problem(
         form="lanes",
         curvature=_diagonal(eigenvalues, halves, angles) if dim <= 1000 else None,  # beyond, it takes seconds
@@ -83,7 +84,7 @@ def rotated(eigenvalues, minimizer, rng, start, **fields):
 
 
 def _diagonal(eigenvalues, halves, angles):
-    """(dim,): that of H = Q' diag(eigenvalues) Q."""
+    """Return the diagonal of H = Q' diag(eigenvalues) Q, (dim,)."""
     dim, at = len(eigenvalues), 0
     q = np.eye(dim)
     for half in halves:
@@ -94,12 +95,14 @@ def _diagonal(eigenvalues, halves, angles):
     return eigenvalues @ q**2
 
 
-def bbob(name, dim, condition, noise, seed, weights):
-    """sum_i weights_i z_i^2 with the optimum in [-4, 4]^n, as BBOB places it, and starts in its region, [-5, 5]^n."""
+def bbob_problem(name, dim, condition, noise, seed, weights):
+    """Return the problem sum_i weights_i z_i^2, with the optimum in [-4, 4]^n and starts in [-5, 5]^n, as in BBOB."""
     if condition < 1:
         raise OptbenchError(f"problem {name}: condition={condition!r} must be at least 1")
     rng = np.random.default_rng(seed)
-    return rotated(2 * weights, rng.uniform(-4, 4, dim), rng, lambda rng: rng.uniform(-5, 5, dim), noise=noise)
+    return rotated_quadratic(
+        2 * weights, rng.uniform(-4, 4, dim), rng, lambda rng: rng.uniform(-5, 5, dim), noise=noise
+    )
 
 
 @problem(source="Hansen et al. 2009, BBOB noiseless functions, f10 (without its oscillation)")
@@ -109,7 +112,7 @@ def ellipsoid(dim=10, condition=1e6, noise=1.0, seed=0):
     What a rule gains by scaling each coordinate by itself, the rotation takes away. The largest stable rate of gradient
     descent is 1/condition. ``seed`` chooses the rotation and w*; starts uniformly in [-5, 5]^n.
     """
-    return bbob("ellipsoid", dim, condition, noise, seed, np.geomspace(condition, 1, dim)[::-1])
+    return bbob_problem("ellipsoid", dim, condition, noise, seed, np.geomspace(condition, 1, dim)[::-1])
 
 
 @problem(source="Hansen et al. 2009, BBOB noiseless functions, f11 (without its oscillation)")
@@ -119,7 +122,7 @@ def discus(dim=10, condition=1e6, noise=1.0, seed=0):
     Its gradient drowns that of the others. The largest stable rate of gradient descent is 1/condition. ``seed`` chooses
     the rotation and w*; starts uniformly in [-5, 5]^n.
     """
-    return bbob("discus", dim, condition, noise, seed, np.where(np.arange(dim) == 0, condition, 1.0))
+    return bbob_problem("discus", dim, condition, noise, seed, np.where(np.arange(dim) == 0, condition, 1.0))
 
 
 @problem(source="Hansen et al. 2009, BBOB noiseless functions, f12 (without its asymmetry)")
@@ -129,7 +132,7 @@ def bent_cigar(dim=10, condition=1e6, noise=1.0, seed=0):
     A narrow ridge to be followed; straight, for BBOB's bending transform is left out. The largest stable rate of
     gradient descent is 1/condition. ``seed`` chooses the rotation and w*; starts uniformly in [-5, 5]^n.
     """
-    return bbob("bent_cigar", dim, condition, noise, seed, np.where(np.arange(dim) == 0, 1.0, condition))
+    return bbob_problem("bent_cigar", dim, condition, noise, seed, np.where(np.arange(dim) == 0, 1.0, condition))
 
 
 @problem(source="Schneider et al. 2019, DeepOBS: quadratic_deep; spectrum of Chaudhari et al. 2017, Entropy-SGD")
@@ -145,10 +148,11 @@ def quadratic_deep(dim=100, noise=8.7, seed=0):
     steep = round(dim / 10)
     eigenvalues = np.concatenate([rng.uniform(0, 1, dim - steep), rng.uniform(30, 60, steep)])
     start = lambda rng: 1 + rng.uniform(-0.1, 0.1, dim)  # noqa: E731
-    return rotated(eigenvalues, np.zeros(dim), rng, start, noise=noise, examples=1000)
+    return rotated_quadratic(eigenvalues, np.zeros(dim), rng, start, noise=noise, examples=1000)
 
 
 def hilbert_gradient(w, g, f, constants, work):
+    """Write the values of all runs to f and the gradients to g."""
     dim, runs = w.shape
     root = constants.reshape(dim, dim)
     offset = work[: dim * runs].reshape(dim, runs)

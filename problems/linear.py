@@ -13,6 +13,7 @@ from optbench.kit.products import product
 
 
 def least_squares_gradient(w, g, f, x, y, constants, work):
+    """Write the values of all runs on a batch to f and the gradients to g."""
     residual = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
     scores(x, w, f, residual)
     for i in range(residual.shape[0]):
@@ -43,6 +44,7 @@ def ridge(data="diabetes", l2=0.1):
 
 
 def _least_squares(name, data, l2):
+    """Return the problem of least squares with a penalty, its minimizer by NumPy's least squares."""
     d = datasets.load_for(name, data, classes=False)
     made = linear_model(d, least_squares_gradient, (l2,), None)
     x, dim = made.data[0], made.dim
@@ -53,6 +55,7 @@ def _least_squares(name, data, l2):
 
 
 def logistic_gradient(w, g, f, x, y, constants, work):
+    """Write the values of all runs on a batch to f and the gradients to g."""
     rows, runs = x.shape[0], w.shape[1]
     score = work[: rows * runs].reshape(rows, runs)
     scores(x, w, f, score)
@@ -82,7 +85,7 @@ def logistic_gradient(w, g, f, x, y, constants, work):
 
 
 def slopes_of_one(score, y, f):
-    """The same for one run: along the rows, so that they fill vectors."""
+    """Add the losses of one run to f and replace its scores by slopes: along the rows, so that they fill vectors."""
     for first in range(0, score.shape[0], 64):
         part, labels = score[first : first + 64], y[first : first + 64]
         total, product = 0.0, 1.0
@@ -97,6 +100,7 @@ def slopes_of_one(score, y, f):
 
 
 def logistic_evaluate(w, out, x, y, constants, work):
+    """Write the mean loss and the accuracy of all runs to out."""
     rows, runs = x.shape[0], w.shape[1]
     score, product = work[: rows * runs].reshape(rows, runs), work[rows * runs : (rows + 1) * runs]
     f, right = out[0], out[1]
@@ -147,6 +151,7 @@ def logistic(data="breast_cancer", l2=0.01):
 
 
 def softmax_gradient(w, g, f, x, y, constants, layout, work):
+    """Write the values of all runs on a batch to f and the gradients to g."""
     classes, rows, runs = layout[0], x.shape[0], w.shape[1]
     wide = classes * runs
     score = work[: rows * wide].reshape(rows, wide)
@@ -168,7 +173,7 @@ def softmax_gradient(w, g, f, x, y, constants, layout, work):
     for i in range(rows):
         row = score[i]
         label = int(y[i]) * runs
-        peaks(row, largest, classes)
+        find_largest_scores(row, largest, classes)
         for r in range(runs):
             f[r] += largest[r] - row[label + r]
             total[r] = 0.0
@@ -190,8 +195,8 @@ def softmax_gradient(w, g, f, x, y, constants, layout, work):
     finish(w, g, f, rows, constants[0])
 
 
-def peaks(row, largest, classes):
-    """The largest score over the classes, per run."""
+def find_largest_scores(row, largest, classes):
+    """Write the largest score over the classes of one example to largest, (runs,)."""
     runs = largest.shape[0]
     for r in range(runs):
         largest[r] = row[r]
@@ -202,6 +207,7 @@ def peaks(row, largest, classes):
 
 
 def softmax_evaluate(w, out, x, y, constants, layout, work):
+    """Write the mean loss and the accuracy of all runs to out."""
     classes, rows, runs = layout[0], x.shape[0], w.shape[1]
     wide = classes * runs
     score = work[: rows * wide].reshape(rows, wide)
@@ -215,7 +221,7 @@ def softmax_evaluate(w, out, x, y, constants, layout, work):
     for i in range(rows):
         row = score[i]
         label = int(y[i]) * runs
-        peaks(row, largest, classes)
+        find_largest_scores(row, largest, classes)
         for r in range(runs):
             total[r] = 0.0
             out[0, r] += share * (largest[r] - row[label + r])
@@ -239,6 +245,7 @@ def softmax(data="digits", l2=0.001):
     examples = np.arange(len(d.y)), d.y.astype(int)
 
     def loss(score):
+        """Return the cross-entropy of each row of scores, and its slopes by the scores."""
         score = score - score.max(axis=1, keepdims=True)
         log_share = score - np.log(np.exp(score).sum(axis=1, keepdims=True))
         slopes = np.exp(log_share)

@@ -6,6 +6,7 @@ from optbench import OptbenchError, Problem, problem
 
 
 def value_and_gradient(w, g, constants, layout, work):
+    """Return the value, and write the gradient to g."""
     size, rank = layout[0], layout[1]
     factor, matrix, residual = w.reshape(size, rank), constants.reshape(size, size), work.reshape(size, size)
     np.dot(factor, factor.T, residual)

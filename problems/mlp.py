@@ -9,6 +9,7 @@ from optbench.kit.networks import check_widths, dense
 
 
 def value_and_gradient(w, g, x, y, layout, work):
+    """Return the mean cross-entropy on a batch, and write its gradient to g."""
     rows, classes = x.shape[0], layout[-1]
     place = forward(w, x, layout, work)
     end = place + classes * rows
@@ -41,6 +42,7 @@ def deep_narrow(data="digits", depth=6, width=8, activation="sigmoid", initializ
 
 
 def network(name, data, hidden, activation, initialization):
+    """Return the problem of a perceptron with these hidden layers on a data set of classes."""
     check_widths(name, "hidden", hidden)
     d = datasets.load_for(name, data, classes=True)
     return Problem(

@@ -11,7 +11,7 @@ from optbench import OptbenchError, Problem, problem
 
 
 def _function(name, dim, radius, gradient, value, at, source, noise, **more):
-    """A problem that starts uniformly in [-radius, radius]^dim, with the minimum dim * ``value`` at (at, ..., at)."""
+    """Return a problem that starts uniformly in [-radius, radius]^dim; minimum: dim * ``value`` at (at, ..., at)."""
     if radius <= 0:
         raise OptbenchError(f"problem {name}: radius={radius!r} must be positive")
     return Problem(
@@ -29,6 +29,7 @@ def _function(name, dim, radius, gradient, value, at, source, noise, **more):
 
 
 def styblinski_tang_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     dim, runs = w.shape
     for r in range(runs):
         f[r] = 0.0
@@ -54,6 +55,7 @@ def styblinski_tang(dim=2, radius=5.0, noise=1.0):
 
 
 def rastrigin_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     for r in range(w.shape[1]):
         f[r] = 0.0
     for i in range(w.shape[0]):
@@ -76,6 +78,7 @@ def rastrigin(dim=2, radius=5.12, noise=1.0):
 
 
 def ackley_gradient(w, g, f, work):
+    """Write the values of all runs to f and the gradients to g."""
     dim, runs = w.shape
     size = w.dtype.type(dim)
     ripple, pull = work[:runs], work[runs:]
@@ -111,6 +114,7 @@ def ackley(dim=2, radius=5.0, noise=0.1):
 
 
 def griewank_gradient(w, g, f, constants, work):
+    """Write the values of all runs to f and the gradients to g."""
     # The gradient needs the product of all cosines but the i-th: f holds the product of those before it in the first
     # pass, and of those behind it in the second.
     dim, runs = w.shape
@@ -151,6 +155,7 @@ def griewank(dim=2, radius=100.0, noise=0.1):
 
 
 def levy_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     last, runs = w.shape[0] - 1, w.shape[1]
     for r in range(runs):
         a = (w[last, r] - 1.0) / 4.0

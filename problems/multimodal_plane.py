@@ -27,6 +27,7 @@ def _function(gradient, box, minimum, source, at, noise, domain=None):
 
 
 def himmelblau_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     for r in range(w.shape[1]):
         x, y = w[0, r], w[1, r]
         a, b = x * x + y - 11.0, x + y * y - 7.0
@@ -49,6 +50,7 @@ def himmelblau(noise=1.0):
 
 
 def camel_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     for r in range(w.shape[1]):
         x, y = w[0, r], w[1, r]
         p, q = x * x, y * y
@@ -76,6 +78,7 @@ def six_hump_camel(noise=0.1):
 
 
 def goldstein_price_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     for r in range(w.shape[1]):
         x, y = w[0, r], w[1, r]
         # Both inner polynomials depend on one combination of x and y each.
@@ -104,6 +107,7 @@ def goldstein_price(noise=10.0):
 
 
 def branin_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     bend, slope, swing = 5.1 / (4.0 * pi * pi), 5.0 / pi, 10.0 - 10.0 / (8.0 * pi)
     for r in range(w.shape[1]):
         x, y = w[0, r], w[1, r]
@@ -132,6 +136,7 @@ def branin(noise=1.0):
 
 
 def easom_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     for r in range(w.shape[1]):
         a, b = w[0, r] - pi, w[1, r] - pi
         # cos x = -cos(x - pi), which is exact at the minimum.

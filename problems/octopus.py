@@ -8,7 +8,7 @@ from optbench import OptbenchError, Problem, problem
 
 
 def well(a, t, L, gamma, tau):
-    """-gamma a^2 up to tau, then a spline down into L (a - 4 tau)^2 - nu from 2 tau on (the paper's g_1).
+    """Return -gamma a^2 up to tau, then a spline down into L (a - 4 tau)^2 - nu from 2 tau on (the paper's g_1).
 
     Here as below t is a / tau - 1: 0 where the spline begins, 1 where it ends.
     """
@@ -19,24 +19,26 @@ def well(a, t, L, gamma, tau):
 
 
 def well_slope(a, t, L, gamma, tau):
+    """Return the derivative of ``well`` by a."""
     spline = tau * t * t * (10.0 * gamma - 14.0 * L + (10.0 * L - 6.0 * gamma) * t)
     inner = spline if t > 0.0 else 0.0
     return 2.0 * L * (a - 4.0 * tau) if t >= 1.0 else inner - 2.0 * gamma * a
 
 
 def depth(L, gamma, tau):
-    """nu: how far a coordinate's well lies below the saddle."""
+    """Return nu, the depth of a coordinate's well below the saddle."""
     return (37.0 * L + 13.0 * gamma) / 6.0 * tau * tau
 
 
-def opened(t):
-    """0 up to tau, 1 from 2 tau on: (L - g_2) / (L + gamma) of the paper."""
+def gate(t):
+    """Return the gate (L - g_2) / (L + gamma) of the paper: 0 up to tau, 1 from 2 tau on; t = a / tau - 1."""
     t = 0.0 if t < 0.0 else t
     t = 1.0 if t > 1.0 else t
     return t * t * t * (10.0 - 15.0 * t + 6.0 * t * t)
 
 
-def opened_slope(t, inverse):
+def gate_slope(t, inverse):
+    """Return the derivative of ``gate``; inverse: 1 / tau."""
     t = 0.0 if t < 0.0 else t
     t = 1.0 if t > 1.0 else t
     rest = t - t * t
@@ -44,6 +46,7 @@ def opened_slope(t, inverse):
 
 
 def value_and_gradient(w, g, f, constants):
+    """Write the values of all runs to f and the gradients to g."""
     # Every loop writes one row of g: one that also adds to the row before it does not vectorize.
     # None divides: a product takes a sixteenth of the time.
     L, gamma, tau = constants[0], constants[1], constants[2]
@@ -56,7 +59,7 @@ def value_and_gradient(w, g, f, constants):
     for i in range(1, last + 1):
         before, here, slope = w[i - 1], w[i], g[i]
         for r in range(runs):
-            a, share = abs(here[r]), opened(abs(before[r]) * inverse - 1.0)
+            a, share = abs(here[r]), gate(abs(before[r]) * inverse - 1.0)
             t, steep = a * inverse - 1.0, L * a
             f[r] += steep * a + share * (well(a, t, L, gamma, tau) - steep * a)
             steep += steep
@@ -66,7 +69,7 @@ def value_and_gradient(w, g, f, constants):
         for r in range(runs):
             a = abs(after[r])
             gap = well(a, a * inverse - 1.0, L, gamma, tau) - L * a * a
-            slope[r] += opened_slope(abs(here[r]) * inverse - 1.0, inverse) * gap
+            slope[r] += gate_slope(abs(here[r]) * inverse - 1.0, inverse) * gap
     for i in range(w.shape[0]):
         here, slope = w[i], g[i]
         for r in range(runs):

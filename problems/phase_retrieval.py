@@ -7,6 +7,7 @@ from optbench.kit.lane_products import product, product_of_transposed
 
 
 def value_and_gradient(w, g, f, x, y, work):
+    """Write the values of all runs on a batch to f and the gradients to g."""
     rows, runs = x.shape[0], w.shape[1]
     projection = work[: rows * runs].reshape(rows, runs)
     share = w.dtype.type(1.0 / rows)

@@ -11,6 +11,7 @@ from optbench import OptbenchError, Problem, problem
 
 
 def hyperbolic_gradient(w, g, f, constants):
+    """Write the values of all runs to f and the gradients to g."""
     radius = constants[0]
     for r in range(w.shape[1]):
         x, y = w[0, r], w[1, r]
@@ -46,6 +47,7 @@ def hyperbolic(radius=1.0, offset=1e-3, noise=0.01):
 
 
 def monkey_gradient(w, g, f, constants):
+    """Write the values of all runs to f and the gradients to g."""
     weight = 0.75 / constants[0]
     for r in range(w.shape[1]):
         x, y = w[0, r], w[1, r]
@@ -68,6 +70,7 @@ def monkey_saddle(radius=1.0, offset=1e-3, noise=0.001):
         raise OptbenchError(f"problem monkey_saddle: radius={radius!r} must be positive")
 
     def start(rng):
+        """Return a point on one of the three ridges, off it by about ``offset``."""
         along, across = radius * rng.uniform(0.5, 1.0), offset * rng.standard_normal()
         theta = 2 * math.pi / 3 * rng.integers(3)
         c, s = math.cos(theta), math.sin(theta)

@@ -8,6 +8,7 @@ from optbench import Problem, problem
 
 
 def value_and_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     for r in range(w.shape[1]):
         f[r] = 0.0
     for i in range(w.shape[0]):

@@ -7,6 +7,7 @@ from optbench.kit.lane_products import product
 
 
 def value_and_gradient(w, g, f, constants, work):
+    """Write the values of all runs to f and the gradients to g."""
     dim, runs = w.shape
     hessian = constants[: dim * dim].reshape(dim, dim)
     minimizer = constants[dim * dim :]

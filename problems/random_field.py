@@ -9,6 +9,7 @@ from optbench.kit.lane_products import product, product_of_transposed
 
 
 def value_and_gradient(w, g, f, constants, layout, work):
+    """Write the values of all runs to f and the gradients to g."""
     (dim, runs), waves = w.shape, layout[0]
     frequencies = constants[: waves * dim].reshape(waves, dim)
     phases = constants[waves * dim : waves * dim + waves]

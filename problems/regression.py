@@ -11,6 +11,7 @@ from optbench.kit.linear_models import finish, linear_model, penalize, scores
 
 
 def huber_gradient(w, g, f, x, y, constants, work):
+    """Write the values of all runs on a batch to f and the gradients to g."""
     delta = constants[1]
     score = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
     scores(x, w, f, score)
@@ -38,6 +39,7 @@ def huber(data="diabetes", delta=0.5, l2=0.0):
     d = datasets.load_for("huber", data, classes=False)
 
     def loss(score):
+        """Return the loss of each score, and its slope."""
         error = score - d.y
         slopes = np.clip(error, -delta, delta)
         return np.where(np.abs(error) <= delta, error**2 / 2, delta * (np.abs(error) - delta / 2)), slopes
@@ -46,6 +48,7 @@ def huber(data="diabetes", delta=0.5, l2=0.0):
 
 
 def squared_hinge_gradient(w, g, f, x, y, constants, work):
+    """Write the values of all runs on a batch to f and the gradients to g."""
     score = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
     scores(x, w, f, score)
     for i in range(x.shape[0]):
@@ -60,6 +63,7 @@ def squared_hinge_gradient(w, g, f, x, y, constants, work):
 
 
 def squared_hinge_evaluate(w, out, x, y, constants, work):
+    """Write the mean loss and the accuracy of all runs to out."""
     runs = w.shape[1]
     score = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
     scores(x, w, out[0], score)
@@ -101,6 +105,7 @@ def squared_hinge(data="breast_cancer", l2=0.01):
 
 
 def poisson_gradient(w, g, f, x, y, constants, work):
+    """Write the values of all runs on a batch to f and the gradients to g."""
     score = work[: x.shape[0] * w.shape[1]].reshape(x.shape[0], w.shape[1])
     scores(x, w, f, score)
     least = 0.0  # of the saturated model, whose rates are the counts themselves: a table, for each logarithm is a call
@@ -127,7 +132,7 @@ def poisson(examples=1000, features=10, l2=0.001, seed=0):
     """
     if features < 1:
         raise OptbenchError(f"problem poisson: features={features!r} must be at least 1")
-    d = _counts(examples, features, seed)
+    d = _draw_counts(examples, features, seed)
     counts = np.arange(max(d.y.max(), d.y_test.max()) + 1)
     least = counts - counts * np.log(np.maximum(counts, 1))
 
@@ -137,8 +142,8 @@ def poisson(examples=1000, features=10, l2=0.001, seed=0):
     return replace(linear_model(d, poisson_gradient, (l2,), loss if l2 else None), constants=(l2, *least))
 
 
-def _counts(examples, features, seed):
-    """``examples`` to train on and a quarter as many to test on, as in the other data sets."""
+def _draw_counts(examples, features, seed):
+    """Return a data set of counts: ``examples`` to train on and a quarter as many to test on, as in the others."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((examples + (examples + 3) // 4, features))
     teacher = 0.7 * rng.standard_normal(features) / np.sqrt(features)

@@ -6,6 +6,7 @@ from optbench import OptbenchError, Problem, problem
 
 
 def value_and_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     dim, runs = w.shape
     for r in range(runs):
         f[r] = 0.0

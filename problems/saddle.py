@@ -9,6 +9,7 @@ from optbench import OptbenchError, Problem, problem
 
 
 def value_and_gradient(w, g, f, layout):
+    """Write the values of all runs to f and the gradients to g."""
     for r in range(w.shape[1]):
         f[r] = 0.0
     for i in range(w.shape[0]):
@@ -24,6 +25,7 @@ def value_and_gradient(w, g, f, layout):
 
 
 def rotated_gradient(w, g, f, constants, layout, work):
+    """Write the values of all runs to f and the gradients to g: those of `saddle` at Q w, turned back."""
     dim, runs = w.shape
     rotation = constants.reshape(dim, dim)
     turned = work[: dim * runs].reshape(dim, runs)
@@ -40,12 +42,12 @@ def saddle(dim=2, index=1, offset=1e-3, noise=0.01):
     The origin is a strict saddle with ``index`` downhill directions; every w_i = +-1, others 0, is a minimum. Starts
     almost on the path into the saddle: downhill coordinates normal times ``offset``, the others standard normal.
     """
-    _check("saddle", dim, index)
+    _check_index("saddle", dim, index)
     return Problem(
         form="lanes",
         dim=dim,
         value_and_gradient=value_and_gradient,
-        start=_into_the_saddle(dim, index, offset),
+        start=_start_near_saddle(dim, index, offset),
         minimum=-index / 4,
         minimum_source="closed form: downhill coordinates +-1, the others 0",
         minimizer=np.where(np.arange(dim) < index, 1.0, 0.0),
@@ -63,9 +65,9 @@ def rotated_saddle(dim=20, index=5, offset=1e-3, noise=0.01, seed=0):
     do without. ``index`` directions lead down, and every Q w = (+-1, ..., +-1, 0, ..., 0) is a minimum. Starts as
     `saddle` does, almost on the path into the saddle. ``seed`` chooses Q.
     """
-    _check("rotated_saddle", dim, index)
+    _check_index("rotated_saddle", dim, index)
     rotation, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((dim, dim)))
-    straight = _into_the_saddle(dim, index, offset)
+    straight = _start_near_saddle(dim, index, offset)
     return Problem(
         form="lanes",
         dim=dim,
@@ -82,11 +84,11 @@ def rotated_saddle(dim=20, index=5, offset=1e-3, noise=0.01, seed=0):
     )
 
 
-def _check(name, dim, index):
+def _check_index(name, dim, index):
     if not 1 <= index <= dim:
         raise OptbenchError(f"problem {name}: index={index!r} must be between 1 and dim={dim}")
 
 
-def _into_the_saddle(dim, index, offset):
-    """The start: downhill coordinates normal times ``offset``, the others standard normal."""
+def _start_near_saddle(dim, index, offset):
+    """Return the function that draws a start: downhill coordinates normal times ``offset``, others standard normal."""
     return lambda rng: rng.standard_normal(dim) * np.where(np.arange(dim) < index, offset, 1.0)

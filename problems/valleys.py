@@ -9,6 +9,7 @@ from optbench import OptbenchError, Problem, problem
 
 
 def beale_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     for r in range(w.shape[1]):
         x, y = w[0, r], w[1, r]
         y2 = y * y
@@ -42,6 +43,7 @@ def beale(noise=0.1):
 
 
 def dixon_price_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     dim, runs = w.shape
     for r in range(runs):
         f[r] = (w[0, r] - 1.0) ** 2
@@ -81,6 +83,7 @@ def dixon_price(dim=10, noise=1.0):
 
 
 def powell_gradient(w, g, f):
+    """Write the values of all runs to f and the gradients to g."""
     for r in range(w.shape[1]):
         f[r] = 0.0
     for i in range(0, w.shape[0], 4):
