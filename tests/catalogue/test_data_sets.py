@@ -11,30 +11,12 @@ from optbench import datasets
 from optbench.catalogue import data_sets
 from optbench.catalogue.description import describe
 from optbench.catalogue.listing import rows
-from optbench.cli import app
 from optbench.contract.errors import OptbenchError
 
 AT_HAND = [
     name for name, entry in datasets.ENTRIES.items() if entry.rows and not entry.extra and name != "fashion_mnist"
 ]
 NUMBERS = {"real": 0, "2 classes": 2, "4 classes": 4, "10 classes": 10}
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """run(*arguments) -> (exit code, standard output, standard error), in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["optbench", *arguments])
-        try:
-            app.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.mark.parametrize("name", AT_HAND)

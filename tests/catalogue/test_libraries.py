@@ -86,7 +86,6 @@ def test_names_options_and_origins(torch):
     ("text", "told"),
     [
         ("torch:Adamw", "unknown optimizer of PyTorch 'Adamw': did you mean 'AdamW'?"),
-        ("torch:Adm", "unknown optimizer of PyTorch 'Adm': did you mean 'Adam'?"),
         ("torch:Adam(betas=(0.8, 0.9))", "optimizer torch:Adam: for betas write beta1, beta2"),
         ("torch:Adam(beta=0.8)", "unknown parameter of optimizer torch:Adam 'beta': did you mean 'beta"),
         ("clip(torch:Adam)", "optimizer clip cannot go around torch:Adam, which is PyTorch's"),
@@ -94,10 +93,7 @@ def test_names_options_and_origins(torch):
         ("torch:Needs(file=mine.py)", "optimizer torch:Needs: 'rank' has no default: give it a value"),
         ("torch:Stranger(file=mine.py)", "optimizer torch:Stranger: it is no subclass of torch.optim.Optimizer"),
         ("torch:Mien(file=mine.py)", "unknown optimizer of PyTorch in mine.py 'Mien': did you mean 'Mine'?"),
-        (
-            "torch:AdamW(file=mine.py)",
-            "unknown optimizer of PyTorch in mine.py 'AdamW': valid names: Mine, Needs, NoRate",
-        ),
+        ("torch:AdamW(file=mine.py)", "optimizer of PyTorch in mine.py 'AdamW': valid names: Mine, Needs, NoRate"),
         ("torch:Adam(adam)", "optimizer torch:Adam does not go around another one, as 'adam'"),
         ("torch:Mine(file=gone.py)", "no plug-in file 'gone.py'"),
     ],
@@ -173,13 +169,6 @@ def test_what_equals_a_rule_is_tuned_as_that_rule(text, rule, names, mine, monke
     assert source.startswith(f"as {rule}, which takes the same steps" if rule else "")
 
 
-def test_a_space_that_is_stated_stays(torch):
-    stated = optbench.torch_optimizer(torch.optim.SGD, "torch:SGD", search={"lr": optbench.log_uniform(1, 2)})
-    catalogue = loader.load()
-    found, _ = libraries.search_of(stated, {}, catalogue.optimizers.values())
-    assert found == {"lr": optbench.log_uniform(1, 2)}
-
-
 def test_a_name_of_the_users_that_is_no_optimizer_hides_none(torch, tmp_path):
     file = tmp_path / "names.py"
     file.write_text("import torch\n\nAdam = 0.3\n\ndef AdamW(w, g):\n    return w\n")
@@ -221,9 +210,3 @@ def test_a_class_that_was_typed_in_has_no_file(torch, module, file, monkeypatch)
     exec("class Typed(torch.optim.Optimizer):\n    def __init__(self, params, lr): ...\n", vars(home))
     record, _ = loader.load().optimizer(optbench.torch_optimizer(home.Typed))
     assert [origin.key for origin in record.origins] == ["library torch 9.9"]
-
-
-def test_a_transformation_is_told_to_be_a_function():
-    fixed = types.SimpleNamespace(init=len, update=len)  # as optax has them
-    with pytest.raises(optbench.OptbenchError, match=r"def mine\(learning_rate\): return optax.chain"):
-        optbench.optax_optimizer(fixed, "mine")

@@ -45,17 +45,6 @@ def write(folder, name, text):
     return path
 
 
-def test_the_shipped_catalogue():
-    assert {"gd", "momentum", "nesterov", "adagrad", "rmsprop", "rmsprop_torch", "adam", "adam_torch"} <= set(
-        CATALOGUE.optimizers
-    )
-    assert {"constant", "inverse", "exponential", "sqrt_epoch", "sqrt_step"} <= set(CATALOGUE.schedules)
-    assert {"quadratic", "rosenbrock", "saddle", "plateau", "least_squares", "logistic", "softmax", "mlp"} <= set(
-        CATALOGUE.problems
-    )
-    assert CATALOGUE.broken == {}
-
-
 def test_every_name_has_the_hash_of_its_file():
     kinds = ("optimizer", "wrapper", "baseline", "schedule", "schedule_wrapper", "problem")
     names = {f"{kind} {name}" for kind in kinds for name in getattr(CATALOGUE, f"{kind}s")}
@@ -83,21 +72,6 @@ def test_a_file_given_twice_is_loaded_once(tmp_path):
     assert "double" in loader.load([path, str(path), tmp_path / "sub" / ".." / "twice.py"]).optimizers
 
 
-def test_loading_again_gives_the_same_records(tmp_path):
-    path = write(tmp_path, "again.py", RULE.format(name="double"))
-    assert loader.load([path]).optimizers["double"] is loader.load([path]).optimizers["double"]
-    assert loader.load().optimizers["adam"] is CATALOGUE.optimizers["adam"]
-
-
-def test_a_changed_file_is_loaded_afresh(tmp_path):
-    path = write(tmp_path, "changing.py", RULE.format(name="before"))
-    first = loader.load([path])
-    write(tmp_path, "changing.py", RULE.format(name="after"))
-    second = loader.load([path])
-    assert "before" in first.optimizers and "before" not in second.optimizers
-    assert "after" in second.optimizers
-
-
 def test_a_change_that_keeps_size_and_time_is_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for name in ("one", "two"):
@@ -107,16 +81,16 @@ def test_a_change_that_keeps_size_and_time_is_seen(tmp_path, monkeypatch):
     assert not (tmp_path / "__pycache__").exists()
 
 
-@pytest.mark.parametrize("name", ["adam", "gd"])
-def test_a_shipped_name_is_taken(tmp_path, name):
-    path = write(tmp_path, "mine.py", RULE.format(name=name))
-    with pytest.raises(PluginError, match=f"mine.py: the name of 'optimizer {name}' is taken by .*; choose another"):
-        loader.load([path])
-
-
-def test_a_name_is_taken_by_another_users_file(tmp_path):
-    paths = [write(tmp_path, name, RULE.format(name="double")) for name in ("one.py", "two.py")]
-    with pytest.raises(PluginError, match="two.py: the name of 'optimizer double' is taken by one.py"):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("adam", "one.py: the name of 'optimizer adam' is taken by .*; choose another"),
+        ("double", "two.py: the name of 'optimizer double' is taken by one.py"),
+    ],
+)
+def test_a_name_that_is_taken_is_refused(tmp_path, name, message):
+    paths = [write(tmp_path, file, RULE.format(name=name)) for file in ("one.py", "two.py")]
+    with pytest.raises(PluginError, match=message):
         loader.load(paths)
 
 
@@ -148,9 +122,8 @@ def test_a_missing_file_is_an_error(tmp_path, name):
 
 
 def test_a_file_of_gigabytes_is_not_read(tmp_path):
-    path = tmp_path / "huge.py"
-    with path.open("wb") as file:
-        file.truncate(50 << 30)
+    path = write(tmp_path, "huge.py", "")
+    os.truncate(path, 50 << 30)
     with pytest.raises(PluginError, match="the plug-in huge.py has 50 GiB: that is no source text"):
         loader.load([path])
 
@@ -252,15 +225,11 @@ def test_a_factory_that_exits_is_told(tmp_path, body):
 
 BROKEN = {
     "syntax": ("def f(:\n", "SyntaxError"),
-    "raises": ("x = 1 / 0\n", "ZeroDivisionError"),
     "imports": ("import no_such_module_anywhere\n", "ModuleNotFoundError"),
     "exits": ("raise SystemExit(1)\n", "SystemExit"),
-    "exits with words": ("import sys\nsys.exit('bye')\n", "SystemExit: bye"),
     "raises what nobody catches": ("class Odd(BaseException):\n    pass\n\nraise Odd('no')\n", "Odd: no"),
     "raises a group": ("raise BaseExceptionGroup('two', [KeyboardInterrupt()])\n", "BaseExceptionGroup: two"),
-    "stops a generator": ("raise GeneratorExit\n", "GeneratorExit"),
     "recurses": ("def f():\n    return f()\n\nf()\n", "RecursionError: maximum recursion depth exceeded"),
-    "is nested": ("x = " + "(" * 900 + ")" * 900 + "\n", "too many nested parentheses"),
     "takes memory": ("x = 'a' * 10**14\n", "MemoryError"),
     "an error without a text": (
         "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\n\nraise Odd\n",
@@ -303,11 +272,6 @@ def test_a_file_that_breaks_half_way_leaves_nothing(tmp_path):
     catalogue = loader.load([path])
     assert "double" not in catalogue.optimizers and "ValueError: no" in catalogue.broken[path]
     assert not [name for name, module in sys.modules.items() if getattr(module, "__file__", None) == str(path)]
-
-
-def test_a_file_that_is_not_python_is_broken(tmp_path):
-    path = write(tmp_path, "notes.txt", "hello")
-    assert "notes.txt is not a Python file" in loader.load([path]).broken[path]
 
 
 def test_an_interrupt_is_not_swallowed(tmp_path):

@@ -38,49 +38,25 @@ SETTINGS = [
 ]  # fmt: skip
 """Parameters that are not the defaults, the ends of their ranges among them."""
 
+
 BAD = {
-    "inverse(decay_rate=-1)": "decay_rate=-1.0 must be in [0, inf)",
     "inverse(decay_rate=1e400)": "decay_rate=inf must be finite",
-    "exponential(base=0)": "base=0.0 must be in (0, inf)",
-    "exponential(base=-0.5)": "base=-0.5 must be in (0, inf)",
-    "sqrt_epoch(k=0)": "k=0.0 must be in (0, inf)",
-    "sqrt_step(k=-1)": "k=-1.0 must be in (0, inf)",
-    "staircase(factor=0)": "factor=0.0 must be in (0, inf)",
-    "staircase(epochs=0)": "epochs=0.0 must be in (0, inf)",
     "staircase(steps=-1)": "steps=-1.0 must be in [0, inf)",
-    "step(every=1.5)": "every=1.5 must be in (0, 1]",
-    "step(every=0)": "every=0.0 must be in (0, 1]",
-    "multi_step(milestones=(-0.1, 0.5))": "milestones=(-0.1, 0.5) must be in (0, 1)",
     "multi_step(milestones=(0.5, 1))": "milestones=(0.5, 1.0) must be in (0, 1)",
-    "multi_step(milestones=(0.7, 0.5))": "milestones=(0.7, 0.5) must ascend",
     "multi_step(milestones=(0.5, 0.5))": "milestones=(0.5, 0.5) must ascend",
     "multi_step(milestones=('a',))": "a tuple must hold numbers",
     "multi_step(milestones=0.5)": "milestones=0.5 must be a tuple, like (0.5, 0.75)",
     "table(factors=())": "factors must not be empty",
-    "table(factors=(1, -1))": "factors=(1.0, -1.0) must be in [0, inf)",
     "table(factors=(1, 1e400))": "factors=(1, inf): a tuple must hold numbers that are finite",
     "table(factors=(1, 0.5), at=(0.2, 0.4))": "2 breakpoints need 3 factors, got 2",
     "table(factors=(1, 0.5, 0.1), at=(0.4, 0.2))": "at=(0.4, 0.2) must ascend",
-    "linear(start=-1)": "start=-1.0 must be in [0, inf)",
-    "linear(fraction=0)": "fraction=0.0 must be in (0, 1]",
-    "polynomial(power=0)": "power=0.0 must be in (0, inf)",
-    "cosine(final=-0.1)": "final=-0.1 must be in [0, inf)",
     "cosine(final=low)": "final='low' must be a number",
-    "cosine_restarts(cycles=0)": "cycles=0.0 must be in (0, 300]",
-    "cosine_restarts(multiplier=0.5)": "multiplier=0.5 must be in [1, 10]",
-    "triangular(low=2)": "low=2.0 must be in [0, 1]",
-    "triangular(shrink=0)": "shrink=0.0 must be in (0, 1]",
-    "exp_range(final=0)": "final=0.0 must be in (0, 1]",
-    "one_cycle(peak=1)": "peak=1.0 must be in (0, 1)",
     "one_cycle(peak=0.5, tail=0.5)": "peak=0.5 and tail=0.5 must add up to less than 1",
     "one_cycle(anneal=cubic)": "anneal='cubic' must be 'cosine' or 'linear'",
-    "inverse_sqrt(fraction=2)": "fraction=2.0 must be in [0, 1]",
-    "warmup_stable_decay(decay=0)": "decay=0.0 must be in (0, 1]",
     "warmup_stable_decay(warmup=0.5, decay=0.6)": "warmup=0.5 and decay=0.6 must add up to 1 at the most",
-    "warmup(cosine, fraction=1.5)": "fraction=1.5 must be in [0, 1]",
-    "warmup(cosine, steps=-1)": "steps=-1.0 must be in [0, inf)",
     "warmup(cosine(final=-1))": "final=-1.0 must be in [0, inf)",
 }
+"""Refused values and their messages; test_listing.py tries one below every limit."""
 
 NOT_AT_THE_BASE_RATE = {"triangular", "exp_range", "one_cycle", "inverse_sqrt", "warmup_stable_decay", "warmup(cosine)"}
 """They begin below it; all others run their first step at the base rate."""
@@ -115,13 +91,6 @@ def test_schedule_equals_its_twin(text, total):
         assert factors.shape == (total,) and np.isfinite(factors).all() and (factors >= 0).all()
         expected = [twin(int(t), int(epoch), total) for t, epoch in zip(steps, epochs, strict=True)]
         np.testing.assert_allclose(factors, expected, rtol=1e-11, atol=1e-14)
-
-
-@pytest.mark.parametrize("name", [*SCHEDULES, *WRAPPERS])
-def test_every_schedule_is_tested_with_other_parameters(name):
-    takes = (CATALOGUE.schedules | CATALOGUE.schedule_wrappers)[name].parameters
-    tried = {key for text in SETTINGS if parse(text)[0] == name for key in parse(text)[1]}
-    assert set(takes) <= tried
 
 
 @pytest.mark.parametrize("text", EVERY_DEFAULT + SETTINGS)
@@ -167,11 +136,6 @@ def test_the_text_is_read_back(text):
     assert again == made and again.text == made.text
 
 
-def test_the_text_of_a_wrapper_is_canonical():
-    made = CATALOGUE.schedule("warmup(multi_step(milestones=[0.3]), fraction=2e-1)")
-    assert made.text == "warmup(multi_step(factor=0.1, milestones=(0.3,)), fraction=0.2, steps=0.0, start=0.0)"
-
-
 @pytest.mark.parametrize("text", BAD)
 def test_bad_parameters_are_refused(text):
     with pytest.raises(OptbenchError) as caught:
@@ -189,33 +153,3 @@ def test_a_plugin_that_states_no_limits_takes_any_number():
     assert mine.with_values({"shape": -3})(np.array([1, 2]), np.array([0, 0]), 2).tolist() == [9.0, 9.0]
     with pytest.raises(OptbenchError, match="schedule mine: shape=nan must be finite"):
         mine.with_values({"shape": float("nan")})
-
-
-def test_the_lectures_numbers():
-    """D2, at the fourth step of the third epoch (two passes completed) of three steps each: t = 10."""
-    numbers = {
-        "constant": 1.0, "inverse": 1 / 3, "inverse(decay_rate=0.25)": 1 / 1.5, "exponential": 0.9025,
-        "sqrt_epoch(k=3)": 3 / 2**0.5, "sqrt_step(k=3)": 3 / 10**0.5,
-    }  # fmt: skip
-    for text, factor in numbers.items():
-        assert CATALOGUE.schedule(text)(np.array([10]), np.array([2]), 100) == pytest.approx(factor)
-
-
-def test_epoch_0_of_sqrt_epoch_runs_at_k_like_epoch_1():
-    made = CATALOGUE.schedule("sqrt_epoch(k=2)")(np.array([1, 2, 3, 4]), np.array([0, 1, 2, 4]), 4)
-    np.testing.assert_allclose(made, [2.0, 2.0, 2.0 / 2**0.5, 1.0], rtol=1e-15)
-
-
-def test_the_transformers_rate():
-    """Vaswani et al. 2017, eq. 3: d_model^-0.5 min(t^-0.5, t warmup^-1.5), over its peak (d_model warmup)^-0.5."""
-    steps, warmup = np.array([1, 100, 4000, 4001, 16000, 100_000]), 4000
-    rate = 512**-0.5 * np.minimum(steps**-0.5, steps * warmup**-1.5)
-    factors = CATALOGUE.schedule("inverse_sqrt")(steps, 0 * steps, 100_000)
-    np.testing.assert_allclose(factors, rate / (512 * warmup) ** -0.5, rtol=1e-13)
-
-
-def test_warmup_keeps_the_epochs_of_the_run():
-    """Ramp times the decay per epoch, then the decay alone: nothing jumps where they meet."""
-    steps, epochs = clock(30, 5)
-    factors = CATALOGUE.schedule("warmup(exponential(base=0.9), steps=10)")(steps, epochs, 30)
-    np.testing.assert_allclose(factors, np.minimum(steps / 10, 1) * 0.9**epochs, rtol=1e-14)

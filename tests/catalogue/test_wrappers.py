@@ -84,9 +84,3 @@ def test_wrappers_nest():
     for g, seen in zip(gradients, path[1:], strict=True):
         w = w - 0.5 * 0.1 * (g * min(1, 2 / np.linalg.norm(g)) + 0.3 * w)
         np.testing.assert_allclose(seen, w, rtol=1e-13)
-
-
-@EVERY_WRAPPER
-def test_record_is_complete(name):
-    wrapper = CATALOGUE.wrappers[name]
-    assert wrapper.name == name and wrapper.source and wrapper.doc

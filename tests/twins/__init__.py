@@ -8,11 +8,10 @@ The defaults are stated here a second time on purpose: a changed default in the 
 """
 
 from twins import adam_family, adaptive, averaging, descent, matrices, norms
-from twins.descent import nesterov_lookahead
 from twins.moving_average import ewa
 from twins.wrappers import WRAPPERS
 
 TWINS = {}
 for _group in (descent, adaptive, adam_family, averaging, norms, matrices):
     TWINS |= _group.TWINS
-__all__ = ["TWINS", "WRAPPERS", "ewa", "nesterov_lookahead"]
+__all__ = ["TWINS", "WRAPPERS", "ewa"]

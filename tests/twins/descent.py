@@ -38,27 +38,13 @@ def nesterov(w, *, beta1=0.9):
     """Nesterov momentum on a moving average, in the points where the gradient is taken.
 
     Source: Nesterov 1983 as written by Sutskever et al. 2013, eq. 3-4, with the look-ahead point as the variable
-    (Bengio et al. 2012, section 3.5) and the velocity scaled by (1 - beta1). `nesterov_lookahead` is the original.
+    (Bengio et al. 2012, section 3.5) and the velocity scaled by (1 - beta1).
     """
     velocity = np.zeros_like(w)
     while True:
         w, g, lr = yield w
         velocity = beta1 * velocity + (1 - beta1) * g
         w = w - lr * (beta1 * velocity + (1 - beta1) * g)
-
-
-@twin
-def nesterov_lookahead(w, *, beta1=0.9):
-    """Sutskever et al. 2013, eq. 3-4, literally, with learning rate lr (1 - beta1); rows are the look-ahead points.
-
-    Equal to `nesterov` while the rate is constant. With a varying rate the two differ, because here the velocity
-    remembers the rates of earlier steps; PyTorch, optax and optbench keep the rate out of the velocity.
-    """
-    theta, v = w, np.zeros_like(w)
-    while True:
-        _, g, lr = yield theta + beta1 * v
-        v = beta1 * v - lr * (1 - beta1) * g
-        theta = theta + v
 
 
 @twin
