@@ -13,7 +13,6 @@ PLANTED = [
     (Adaptive(), Adaptive(), [], ""),
     (Adaptive(), Adaptive(inside=True), ["eps"], "outside the root in mine, inside the root in theirs"),
     (Adaptive(), Adaptive(eps=1e-16, inside=True), ["eps"], "1e-08 and 1e-16"),
-    (Adaptive(), Adaptive(eps=1e-6), ["eps"], "eps is 1e-08 in mine and 1e-06 in theirs, outside the root both"),
     (Adaptive(), Adaptive(eps=0.1), ["eps"], "eps is 1e-08 in mine and 0.1 in theirs"),
     (Adaptive(), Adaptive(eps=0.0), ["eps"], "mine has an eps of 1e-08 outside the root, theirs has none"),
     (Adaptive(), Adaptive(scaled_eps=True), ["eps scaled"], "theirs adds eps before the squares are corrected"),

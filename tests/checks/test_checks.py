@@ -94,13 +94,6 @@ def test_a_problem_that_cannot_be_built_is_a_finding(tmp_path):
     assert_says(first_failure(tmp_path, "problem", text), "builds", "AttributeError: .*nothing")
 
 
-def test_after_a_first_failure_nothing_else_is_tried(own_kernels):
-    (own_kernels / "plugin.py").write_text(
-        HEAD + "\n\n@optimizer(source='a test')\ndef mine(w, g, m, lr):\n    return w - lr * g\n"
-    )
-    assert len(list(checks.run("optimizer", "mine", loader.load((own_kernels / "plugin.py",))))) == 1
-
-
 def test_a_baseline_with_a_wrong_option_is_caught(tmp_path):
     text = (
         "\nfrom optbench import Baseline\nmine = Baseline('mine', 'CG', {}, 'a test', '', lambda h, n: {'speed': 1})\n"

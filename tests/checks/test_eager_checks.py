@@ -79,11 +79,7 @@ def test_an_eager_problem(tmp_path):
 @pytest.mark.parametrize(
     ("name", "check", "told"),
     [
-        (
-            "Deaf",
-            "moves at the rate that it is given: not at all at a rate of next to nothing",
-            "does not use its rate",
-        ),
+        ("Deaf", "moves at the rate that it is given: not at all at a rate of next to nothing", "not use its rate"),
         ("Idle", "is made with its defaults, and steps on a matrix and a vector", "three steps change no weight"),
         ("Hides", "passes a NaN gradient on to w, so that divergence is seen", "w stays finite after a NaN gradient"),
         ("Divides", "stays finite on bounded gradients, zero ones among them", "a division by zero?"),

@@ -35,44 +35,6 @@ def test_products_in_pieces_are_the_products(shape, unpacked, small, dtype, monk
     np.testing.assert_array_equal(across, a.T)
 
 
-@pytest.mark.parametrize(
-    ("limits", "forth", "slope"),
-    [
-        (LIMITS[0], [(33, 70)], [(40, 33)]),
-        (LIMITS[1], [(33, 70)], [(40, 33)]),
-        (LIMITS[3], [(33, 8)] * 8 + [(33, 6)], [(8, 33)] * 5),
-        (LIMITS[4], [(33, 70)], [(40, 33)]),
-        (LIMITS[5], [(33, 16)] * 4 + [(33, 6)], [(40, 8)] * 4 + [(40, 1)]),
-    ],
-)
-def test_pieces_are_as_large_as_blas_takes_them(limits, forth, slope, monkeypatch):
-    shapes, multiply = [], np.matmul
-    monkeypatch.setattr(products, "UNPACKED", limits[0])
-    monkeypatch.setattr(products, "SMALL", limits[1])
-    monkeypatch.setattr(products.np, "matmul", lambda a, b, out: shapes.append(out.shape) or multiply(a, b, out))
-    a, weights, error = np.ones((40, 70)), np.ones((40, 33)), np.ones((33, 70))
-    products.product(weights.T, a, error)
-    assert shapes == forth
-    shapes.clear()
-    products.product_turned(a, error, weights, np.zeros(error.size))
-    assert shapes == slope
-
-
-def test_pieces_are_of_rows_where_those_of_columns_would_be_too_narrow(monkeypatch):
-    shapes = []
-    monkeypatch.setattr(products, "UNPACKED", 4_000)
-    monkeypatch.setattr(products.np, "matmul", lambda a, b, out: shapes.append(out.shape))
-    products.product(np.ones((200, 5)), np.ones((5, 20)), np.ones((200, 20)))
-    assert shapes == [(40, 20)] * 5
-
-
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 64, 65])
-def test_rows_are_summed(rows):
-    a, total = RNG.standard_normal((5, rows)), np.full(5, np.nan)
-    layers.sum_rows(a, total)
-    np.testing.assert_allclose(total, a.sum(axis=1), rtol=1e-12, atol=1e-13)
-
-
 def cross_entropy(scores, y):
     """Return the cross-entropy of each row, in plain NumPy."""
     return np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(y)), y]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from every_problem import EVERY_PROBLEM, assert_close, seeded, somewhere, texts
+from every_problem import EVERY_PROBLEM, seeded, somewhere, texts
 from harness import PROBLEMS, evaluate, gradient, problem_of
 from problem_cases import FORMULAS, NOT_ANALYTIC, SETTINGS
-from scipy.optimize import minimize, rosen_der
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from optbench.engine.batches import start_point
@@ -43,13 +43,6 @@ def test_gradient_is_the_formulas_complex_step(text):
         np.testing.assert_allclose(slope[list(axes)], slopes, rtol=1e-10, atol=1e-12 * np.abs(slope).max())
 
 
-@pytest.mark.parametrize("text", ["rosenbrock", "rosenbrock(dim=5)"])
-def test_scipy_knows_rosenbrocks_gradient(text):
-    problem = problem_of(text)
-    w = somewhere(problem, text, 4)
-    assert_close(gradient(problem, w)[1], np.array([rosen_der(each) for each in w]), 1e-13)
-
-
 @pytest.mark.parametrize(("dim", "condition"), [(20, 100.0), (100, 1e4), (1, 1.0)])
 def test_quadratic_has_the_condition_it_says(dim, condition):
     problem = problem_of(f"quadratic(dim={dim}, condition={condition})")
@@ -63,11 +56,6 @@ def test_quadratic_has_the_condition_it_says(dim, condition):
     if dim > 1:
         assert eigenvalues[0] == pytest.approx(1 / condition, rel=1e-9)
         assert np.abs(hessian - np.diag(np.diag(hessian))).max() > 1e-3, "the axes are not rotated"
-
-
-@texts(lambda problem: problem.minimizer is None)
-def test_a_minimum_without_a_minimizer_is_called_a_bound(text):
-    assert "bound" in problem_of(text).minimum_source
 
 
 @texts(lambda problem: problem.minimizer is not None)

@@ -33,14 +33,10 @@ def modules():
     frozen[0].weight.requires_grad = False
     normed = layers((12, 8), nn.BatchNorm1d(8), (8, 3))
     normed(__import__("torch").randn(30, 12))  # statistics of its own
+    images = layers(nn.Conv1d(3, 4, 2), "Tanh", "Flatten", (12, 3))
     words = nn.Sequential(nn.Embedding(20, 4), nn.Flatten(), nn.Linear(28, 3))
     return {
-        "convolution": (
-            layers(nn.Conv1d(3, 4, 2), "Tanh", "Flatten", (12, 3)),
-            X.reshape(60, 3, 4),
-            "no kernel has Conv1d",
-        ),
-        "layer norm": (layers((12, 8), nn.LayerNorm(8), (8, 3)), X, "no kernel has LayerNorm"),
+        "convolution": (images, X.reshape(60, 3, 4), "no kernel has Conv1d"),
         "batch norm": (normed.eval(), X, "no kernel has BatchNorm1d"),
         "tied": (layers(shared, "ReLU", shared, (12, 3)), X, "layers share their weights"),
         "frozen": (frozen, X, "some of its weights are frozen"),
@@ -49,7 +45,7 @@ def modules():
     }
 
 
-@pytest.mark.parametrize("name", ["convolution", "layer norm", "batch norm", "tied", "frozen", "words", "twice"])
+@pytest.mark.parametrize("name", ["convolution", "batch norm", "tied", "frozen", "words", "twice"])
 def test_a_run_is_a_loop_of_torch(name):
     import torch
 

@@ -137,24 +137,6 @@ def copy_of(module):
     return fresh
 
 
-def test_weights_of_mlp_go_to_torch_and_activations_have_names():
-    import torch
-
-    problem = optbench.problems()["mlp"].build({"hidden": (8, 5), "activation": "tanh"})
-    w = start_point(problem, 3)
-    module = optbench.to_torch(problem, w, network((64, 8, 5, 10), ["tanh", "tanh", ""]).double())
-    x, y = (torch.tensor(part) for part in problem.test)
-    value = torch.nn.functional.cross_entropy(module(x), y.long()).item()
-    assert evaluate(problem, w, problem.test)[0][0] == pytest.approx(value, rel=1e-12)
-    mixed = network((6, 7, 5, 3), ["relu", "tanh", "sigmoid"]).double()
-    problem = optbench.torch_problem(mixed, X, MANY)
-    first = optbench.mini_batches(problem, batch_size=16, steps=1)[0]
-    for layer, size in ((1, 2), (2, 4), (3, 6)):
-        a = mixed[:size](torch.tensor(problem.data[0][first[4], :6])).detach()
-        found = optbench.trace(problem, layer=layer, batch=1, example=5, batch_size=16)
-        np.testing.assert_allclose(found, a, rtol=1e-12)
-
-
 def test_wrong_values_are_refused_and_the_process_stays_as_it_was():
     import torch
 
