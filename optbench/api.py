@@ -250,8 +250,8 @@ def sweep(
     """
     from optbench.sweeps.run.isolation import Isolation
     from optbench.sweeps.session import Options, checked_workers
-    from optbench.sweeps.spec_files import merge, read
-    from optbench.sweeps.store.resume import extended
+    from optbench.sweeps.spec import make_spec, read_spec
+    from optbench.sweeps.store.folder import extend_spec
     from optbench.sweeps.time_limit import TimeLimit
 
     for old in ("budget", "stall"):  # keywords that are no keys of a spec
@@ -264,8 +264,8 @@ def sweep(
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")
-        return _execute(extended(folder, spec, changes, warnings.warn), folder, options)
-    checked = merge(spec, changes) if isinstance(spec, Mapping) else read(spec, changes)
+        return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options)
+    checked = make_spec(spec, changes) if isinstance(spec, Mapping) else read_spec(spec, changes)
     if folder is not None:
         return _execute(checked, folder, options)
     with tempfile.TemporaryDirectory() as folder:

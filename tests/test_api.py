@@ -10,7 +10,7 @@ import pytest
 import optbench
 from optbench.contract.columns import CURVES
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.spec_files import read
+from optbench.sweeps.spec import read_spec
 
 ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
@@ -196,7 +196,7 @@ def test_sweep_takes_a_mapping_a_file_and_changes(tmp_path):
         pd.testing.assert_frame_equal(found.curves, expected.curves, check_exact=True)
     loaded = optbench.load(tmp_path / "kept")
     pd.testing.assert_frame_equal(loaded.runs, expected.runs, check_exact=True)
-    assert loaded.directory == tmp_path / "kept" and read(tmp_path / "kept" / "spec.toml").steps == 5
+    assert loaded.directory == tmp_path / "kept" and read_spec(tmp_path / "kept" / "spec.toml").steps == 5
 
 
 def test_a_sweep_warns_of_a_target_that_looks_like_none(tmp_path):

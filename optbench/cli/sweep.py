@@ -62,8 +62,8 @@ def sweep(
     from optbench.sweeps.reasons import joined_failures
     from optbench.sweeps.run.interrupts import handle_signals
     from optbench.sweeps.run.isolation import Isolation
-    from optbench.sweeps.spec_files import read
-    from optbench.sweeps.store.resume import extended
+    from optbench.sweeps.spec import read_spec
+    from optbench.sweeps.store.folder import extend_spec
     from optbench.sweeps.time_limit import TimeLimit
 
     check_folder(out)
@@ -78,7 +78,7 @@ def sweep(
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
         with handle_signals(on_kill=stopping.print_exit_text):
-            checked = extended(out, spec, changes, warn) if extend else read(spec, changes)
+            checked = extend_spec(out, spec, changes, warn) if extend else read_spec(spec, changes)
 
             def planned() -> Plan:
                 whole = session.planned(checked, isolation, show_broken)

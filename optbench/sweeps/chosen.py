@@ -10,8 +10,7 @@ from optbench.contract import names
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Plan
-from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import Spec, make_spec
 from optbench.sweeps.stages import placed
 
 # Seeds: of the spec that runs the chosen settings again: an interval of the median of 96% needs six, t over twelve is
@@ -49,7 +48,7 @@ def chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     raw = plan.spec.model_dump(include=kept, exclude_none=True)
     canonical = dict.fromkeys(each.cohort.problem.name for each in plan.cohorts)
     raw["problems"] = [{**entry, "name": name} for entry, name in zip(raw["problems"], canonical, strict=True)]
-    return merge({**raw, "chosen": entries, "seeds": SEEDS, "tuning_seeds": 0}, {})
+    return make_spec({**raw, "chosen": entries, "seeds": SEEDS, "tuning_seeds": 0}, {})
 
 
 def _entry(cohort: Cohort, lane: Lane) -> dict:

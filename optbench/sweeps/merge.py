@@ -7,17 +7,14 @@ from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session, stages
-from optbench.sweeps.joined_specs import differences, joined
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.planned import Cohorts, Series, cohort_cost
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.run.isolation import Isolation
-from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_files import refuse_unnamed
+from optbench.sweeps.spec import Spec, find_differences, join_specs, parse_spec, refuse_unnamed
 from optbench.sweeps.store.cohort_files import CohortFiles, Damaged
-from optbench.sweeps.store.folder import Store, opened
+from optbench.sweeps.store.folder import Store, open_store, read_provenance, read_state
 from optbench.sweeps.store.manifest import Manifest
-from optbench.sweeps.store.resume import read_provenance, spec_in
 
 
 def shard_of(plan: Plan, shard: str) -> Plan:
@@ -81,15 +78,15 @@ def merge_folders(
     """
     if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
         raise OptbenchError("merge needs folders that differ, and another one as --out")
-    parts = [_part_in(folder, warn) for folder in folders]
+    parts = [_read_part(folder, warn) for folder in folders]
     spec = parts[0][1]
     for folder, (_, other) in zip(folders[1:], parts[1:], strict=True):
         try:
-            spec = joined(spec, other)
+            spec = join_specs(spec, other)
         except OptbenchError as error:
             raise OptbenchError(f"cannot merge {str(folders[0])!r} and {str(folder)!r}: {error}") from None
-    _, there = spec_in(out, lambda text: None)
-    if there is not None and (changed := differences(there, spec)):
+    there = parse_spec(read_state(out, lambda text: None)[1] or "")
+    if there is not None and (changed := find_differences(there, spec)):
         raise OptbenchError(
             f"{str(out)!r} holds another sweep than these folders (different: {', '.join(changed)}); choose another "
             "--out, and name this folder among the others to keep what it holds"
@@ -97,14 +94,13 @@ def merge_folders(
     refuse_unnamed(spec.plugins, plugins)
     isolation = Isolation()
     plan = session.planned(spec, isolation, on_broken)
-    with opened(out, spec, provenance(command, plan), warn) as store:
+    with open_store(out, spec, provenance(command, plan), warn) as store:
         for folder in folders:
-            _copy(CohortFiles(folder), store, warn)
+            _copy_missing(CohortFiles(folder), store, warn)
         planned = list(plan.cohorts)
-        index = store.index_beside(planned)
         for folder, (before, _) in zip(folders, parts, strict=True):
             if before is not None:
-                store.warn_of_dropped(planned, before.cohorts, read_provenance(folder), index, f"{folder}: ")
+                store.warn_of_dropped(planned, before.cohorts, read_provenance(folder), f"{folder}: ")
         rest = store.begin(planned)
         missing = sum(not store.has(each.cohort_id) for each in rest)
         for plan_stage in stages.STAGES.values() if spec.blocks else ():
@@ -120,15 +116,15 @@ def merge_folders(
     return missing
 
 
-def _part_in(folder: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, Spec]:
+def _read_part(folder: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, Spec]:
     """Return the manifest, None if there is none, and the spec of a folder; raise OptbenchError if it has no spec."""
-    before, spec = spec_in(folder, warn)
-    if spec is None:
+    before, text = read_state(folder, warn)
+    if (spec := parse_spec(text or "")) is None:
         raise OptbenchError(f"no sweep in {str(folder)!r} to merge")
     return before, spec
 
 
-def _copy(files: CohortFiles, store: Store, warn: Callable[[str], None]) -> None:
+def _copy_missing(files: CohortFiles, store: Store, warn: Callable[[str], None]) -> None:
     """Copy the cohorts that the store lacks into it; damaged files are left out, with one warning for all."""
     bad = []
     for cohort_id in files.ids():

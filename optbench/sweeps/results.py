@@ -10,7 +10,7 @@ from optbench.contract import arguments
 from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.paths import path_of
-from optbench.sweeps.store.reading import Folder, Points
+from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.sweeps.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Results(Verdicts):
         landscapes: pd.DataFrame | None = None,
         provenance: Mapping[str, Any] | None = None,
         directory: Path | None = None,
-        source: Folder | None = None,
+        source: FinalTables | None = None,
         paths: pd.DataFrame | None = None,
         snippets: pd.DataFrame | None = None,
     ):
@@ -71,7 +71,7 @@ class Results(Verdicts):
         """The table with a row for each evaluation of a run; read from the folder when it is first used."""
         if self._curves is None:
             assert self._source is not None
-            self._curves = self._source.table("curves")
+            self._curves = self._source.read("curves")
         return self._curves
 
     @property
@@ -97,7 +97,7 @@ class Results(Verdicts):
         if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in columns if name in rows.columns]]
-        return self._source.table("curves", columns, filters=[("run_id", "in", wanted)])
+        return self._source.read("curves", columns, filters=[("run_id", "in", wanted)])
 
     @property
     def plot(self) -> "Plot":
@@ -162,14 +162,14 @@ def load(path: str | Path) -> Results:
         ...     load(folder).runs["optimizer"].tolist()
         ['gd', 'gd', 'gd']
     """
-    folder = Folder(path_of("path", path))
-    provenance, runs, timings = folder.provenance(), folder.table("runs"), folder.table("timings")
+    folder = FinalTables(path_of("path", path))
+    provenance, runs, timings = folder.provenance(), folder.read("runs"), folder.read("timings")
     if runs.empty:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
     names = ("problems", "landscapes", "paths", "snippets")
-    problems, landscapes, paths, snippets = (folder.optional(name) for name in names)
+    problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
     return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths, snippets)
 
 

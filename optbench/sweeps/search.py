@@ -21,7 +21,7 @@ from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import RATE, Range, choice, parse_range
 from optbench.engine.cohort import Lane
-from optbench.sweeps.spec import Spec, without_trials
+from optbench.sweeps.spec import Spec, advise_trials
 
 COLUMNS = 32
 """Ranges that can be searched at once: coordinates of a point."""
@@ -160,7 +160,7 @@ def refuse_ranges(spec: Spec) -> None:
     for key in ("optimizers", "schedules"):
         for text in getattr(spec, key):
             for made in _ranges(text, key[:-1]):
-                raise OptbenchError(f"{key}: {without_trials(made.text)}")
+                raise OptbenchError(f"{key}: {advise_trials(made.text)}")
 
 
 def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogue: Catalogue) -> Space:

@@ -28,8 +28,7 @@ from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.run.loop import ExecutionOptions, Status, SweepRun
 from optbench.sweeps.serialization import plan_from_json
 from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_files import to_toml
-from optbench.sweeps.store.folder import Store, opened
+from optbench.sweeps.store.folder import Store, open_store
 from optbench.sweeps.time_limit import TimeLimit, run_within
 
 _LONG = 2e10
@@ -127,7 +126,7 @@ def execute(
     with (
         # First: what it refuses leaves no folder behind, which would be in the way of the next sweep.
         _external_executor(plan, options, workers) as external,
-        opened(directory, plan.spec, provenance(command, plan), tell, plan.shard, options.extend) as store,
+        open_store(directory, plan.spec, provenance(command, plan), tell, plan.shard, options.extend) as store,
         isolation.executor(workers, plan.spec.plugins) as processes,
     ):
         execution = ExecutionOptions(external_executor=external, retry_failed=options.retry_failed)
@@ -191,7 +190,7 @@ def write_tables(
     runs = store.runs(only)
     settings = recommended(plan, runs) if begun and not plan.shard else None
     if settings and (left := chosen_spec(plan, settings)) is not None:
-        store.write_text("chosen.toml", to_toml(left))
+        store.write_text("chosen.toml", left.to_toml())
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]
     paths, code = trajectories.SCHEMA.empty_table(), snippets.SCHEMA.empty_table()

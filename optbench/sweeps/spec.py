@@ -1,27 +1,38 @@
-"""The design of a sweep: the checked record that a file, flags or keywords become."""
+"""The design of a sweep: the checked record that a file, flags or keywords become, read, written and compared.
 
-from collections.abc import Mapping, Sequence
+A file that an optimizer names, ``torch:Mine(file=mine.py)``, becomes a plug-in of the spec.
+"""
+
+import json
+import shlex
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+from annotated_types import Ge, Le
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from optbench.compiler import device as devices
 from optbench.contract import names
-from optbench.contract.arguments import Real, Whole, check, is_number, is_whole
-from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.arguments import Real, Whole, check, is_number, is_whole, refusal
+from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.names import split_list
-from optbench.contract.paths import path_of
+from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.contract.search import Range, parse_range
+from optbench.contract.types import Stage
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
 
+SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 """Keys whose product a sweep runs, if ``chosen`` names no whole settings."""
-STAGE_SEEDS = ("screen", "race", "holdout")
+STAGE_SEEDS: tuple[Stage, ...] = ("screen", "race", "holdout")
 BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists")
 """Keys that mean nothing without blocks."""
+COUNTS = ("blocks", "trials", "tuning_seeds", "finalists")
+"""Keys of which the larger number is taken: a longer sweep begins with the blocks and trials of a shorter one."""
 MOST_TRIALS = 10_000
 """Trials of an optimizer: more are a typing error."""
 MOST_SEEDS = 100_000
@@ -32,34 +43,33 @@ MOST_RUNS = 100_000_000
 """Runs of a sweep: at the speed of the default sweep, more than a day on two cores."""
 _DEEPEST = 5
 """Depth of lists and mappings; a spec has three."""
+# Relative difference: rates of a grid have four digits; below it two are one that was computed twice
+_SAME_RATE = 1e-9
+_FILE = "file"
+"""The parameter of another library's optimizer that names its file."""
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def _to_plain(value: Any, depth: int = 0) -> Any:
     """Return a value without types of NumPy and pandas: numbers, texts, lists and mappings. Raises OptbenchError."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, range) or type(value).__name__ in ("Series", "Index"):
-        if len(value) > MOST_SEEDS:
-            raise OptbenchError(f"{len(value):,} entries are more than {MOST_SEEDS:,}")
-        return list(value) if isinstance(value, range) else plain(value.to_numpy(), depth)
-    if isinstance(value, np.ndarray):
-        if value.size > MOST_SEEDS:
-            raise OptbenchError(f"{value.size:,} entries are more than {MOST_SEEDS:,}")
-        return value.tolist()
+    if type(value).__name__ in ("Series", "Index"):
+        value = value.to_numpy()
     if isinstance(value, str | int | float | PurePath | Range | None):
-        return value
-    if not isinstance(value, list | tuple | Mapping):
+        return value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, list | tuple | range | np.ndarray | np.generic | Mapping):
         raise OptbenchError(f"{shown(value)} must be a list, a number or a text")
     if depth == _DEEPEST:
         raise OptbenchError("its lists are nested too deeply")
     if isinstance(value, Mapping):
-        return {key: plain(item, depth + 1) for key, item in value.items()}
-    if len(value) > MOST_SEEDS:
-        raise OptbenchError(f"{len(value):,} entries are more than {MOST_SEEDS:,}")
-    return [plain(item, depth + 1) for item in value]
+        return {key: _to_plain(item, depth + 1) for key, item in value.items()}
+    count = value.size if isinstance(value, np.ndarray | np.generic) else len(value)
+    if count > MOST_SEEDS:
+        raise OptbenchError(f"{count:,} entries are more than {MOST_SEEDS:,}")
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return [_to_plain(item, depth + 1) for item in value]
 
 
-def as_list(value: Any) -> Any:
+def _to_list(value: Any) -> Any:
     """Return a comma-separated text as a list, and a number as a list of one. Raises OptbenchError for no list."""
     if isinstance(value, str):
         return split_list(value)
@@ -70,7 +80,7 @@ def as_list(value: Any) -> Any:
     return value
 
 
-def _rates(value: Any) -> Any:
+def _read_rates(value: Any) -> Any:
     """Return learning rates: numbers, or the text of a range. Raises OptbenchError."""
     if found := parse_range(value[0] if isinstance(value, list | tuple) and len(value) == 1 else value):
         for end in found.ends:
@@ -78,11 +88,11 @@ def _rates(value: Any) -> Any:
         return found.text
     if value is None:
         return None
-    numbers = names.grid(value) if isinstance(value, str) and ":" in value else as_list(value)
-    return tuple(check(Rate, _number(item) if isinstance(item, str) else item, "") for item in numbers)
+    numbers = names.grid(value) if isinstance(value, str) and ":" in value else _to_list(value)
+    return tuple(check(Rate, _read_number(item) if isinstance(item, str) else item, "") for item in numbers)
 
 
-def _number(text: str) -> float:
+def _read_number(text: str) -> float:
     """Return the number that a text holds; raise OptbenchError for another text."""
     try:
         return float(text)
@@ -90,15 +100,20 @@ def _number(text: str) -> float:
         raise OptbenchError(f"{shown(text)} must be a number, or a grid such as 1e-4:1:9") from None
 
 
-def _sizes(value: Any) -> list[Any]:
+def _read_sizes(value: Any) -> list[Any]:
     """Return batch sizes, with the numbers of a text as numbers. Raises OptbenchError."""
-    return [_whole(item) if isinstance(item, str) else item for item in as_list(value)]
+    return [_read_whole(item) if isinstance(item, str) else item for item in _to_list(value)]
 
 
-def _seeds(value: Any) -> Any:
+def _read_whole(text: str) -> int | str:
+    """Return the whole number that a text holds; any other text unchanged."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else text
+
+
+def _read_seeds(value: Any) -> Any:
     """Return the seeds 0, 1, ... for a count of them, or the list of seeds itself. Raises OptbenchError."""
     if isinstance(value, str):
-        parts = [_whole(part.strip()) for part in value.split(",")]
+        parts = [_read_whole(part.strip()) for part in value.split(",")]
         if not all(is_whole(part) for part in parts):
             raise OptbenchError(f"{shown(value)} must be how many seeds, or a list of them: 0,1,2")
         value = parts[0] if len(parts) == 1 else parts
@@ -108,33 +123,24 @@ def _seeds(value: Any) -> Any:
                 f"{shown(value)} must be between 1 and {MOST_SEEDS} (how many seeds), or a list of seeds"
             )
         return tuple(range(int(value)))
-    if isinstance(value, Sequence) and len(value) > MOST_SEEDS:
-        raise OptbenchError(f"{len(value):,} seeds are more than {MOST_SEEDS:,}")
-    if not isinstance(value, list | tuple | range):
+    if not isinstance(value, list | tuple):
         raise OptbenchError(f"{shown(value)} must be how many seeds, or a list of them")
     return tuple(value)
 
 
-def _whole(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else text
+def _read_problems(value: Any) -> Any:
+    """Return entries of problems, with names alone as entries without a budget of their own."""
+    return [{"name": item} if isinstance(item, str) else item for item in _to_list(value)]
 
 
-def count_seeds(value: Any) -> int:
-    """Return how many seeds a value stands for. Raises OptbenchError."""
-    return len(_seeds(value))
-
-
-def _problems(value: Any) -> Any:
-    return [{"name": item} if isinstance(item, str) else item for item in as_list(value)]
-
-
-def _plugins(value: Any) -> Any:
+def _read_plugins(value: Any) -> Any:
     """Return absolute paths: the spec is stored with the results, and must name the same files from there."""
-    files = [value] if isinstance(value, Path) else as_list(value)
+    files = [value] if isinstance(value, Path) else _to_list(value)
     return tuple(str(path_of("a plug-in", item).resolve()) for item in files)
 
 
-_Texts = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+_Texts = Annotated[tuple[str, ...], BeforeValidator(_to_list)]
+_Count = Annotated[Whole, Ge(1)]
 
 
 class ProblemEntry(BaseModel):
@@ -168,72 +174,67 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    problems: Annotated[tuple[ProblemEntry, ...], BeforeValidator(_problems)]
+    problems: Annotated[tuple[ProblemEntry, ...], BeforeValidator(_read_problems)]
     optimizers: _Texts = ()
-    batch_sizes: Annotated[tuple[BatchSize, ...], BeforeValidator(_sizes)] = ("full",)
+    batch_sizes: Annotated[tuple[BatchSize, ...], BeforeValidator(_read_sizes)] = ("full",)
     schedules: _Texts = ("constant",)
-    learning_rates: Annotated[tuple[float, ...] | str | None, BeforeValidator(_rates)] = None
+    learning_rates: Annotated[tuple[float, ...] | str | None, BeforeValidator(_read_rates)] = None
     """Rates, or a range that trials are drawn from; trials need none, for each optimizer has its own range."""
     chosen: tuple[SettingEntry, ...] = ()
     """In the place of optimizers, batch sizes, schedules and rates: what runs on each problem, one by one."""
-    seeds: Annotated[tuple[Seed, ...], BeforeValidator(_seeds)] = tuple(range(9))
+    seeds: Annotated[tuple[Seed, ...], BeforeValidator(_read_seeds)] = tuple(range(9))
     tuning_seeds: Whole = 3
     """Seeds that choose; by default a third, at most 3."""
-    blocks: Whole = 0
+    blocks: Annotated[Whole, Ge(0)] = 0
     """Blocks of seeds; the numbers of the seeds follow from this and the next three."""
-    screen: Whole = 1
+    screen: _Count = 1
     """Seeds of a block on which all settings run."""
-    race: Whole = 2
+    race: Annotated[Whole, Ge(0)] = 2
     """Seeds of a block on which its ``finalists`` run besides."""
-    holdout: Whole = 4
+    holdout: _Count = 4
     """Seeds of a block on which the setting that it has chosen runs, and which no choice has seen."""
-    finalists: Whole = 5
+    finalists: _Count = 5
     choose_by: str = "log_tail"
     """The column that the choice is made by: log_tail (training loss), or a metric such as test_accuracy."""
     epochs: Real | None = None
     steps: Whole | None = None
-    dtypes: Annotated[tuple[Dtype, ...], BeforeValidator(as_list)] = ("float64",)
+    dtypes: Annotated[tuple[Dtype, ...], BeforeValidator(_to_list)] = ("float64",)
     run_timeout: RunTimeout = None
     """Seconds that a run may take; or a text with units, such as "2m"."""
     points: Points = None
     """Steps to evaluate at, besides the first and the last, or "every"; without it, some, log-spaced."""
     device: Annotated[str, AfterValidator(devices.checked)] = "cpu"
     """cpu; cuda; or auto: a GPU where one can be used."""
-    plugins: Annotated[tuple[str, ...], BeforeValidator(_plugins)] = ()
-    trials: Whole | None = None
+    plugins: Annotated[tuple[str, ...], BeforeValidator(_read_plugins)] = ()
+    trials: Annotated[_Count, Le(MOST_TRIALS)] | None = None
     """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
     search_seed: Seed = 0
     """The seed of the draw."""
 
     @model_validator(mode="before")
     @classmethod
-    def _block_seeds(cls, raw):
+    def _add_block_seeds(cls, raw):
         """Fill in the seeds of all blocks."""
         blocks = raw.get("blocks", 0)
-        parts = [raw.get(key, cls.model_fields[key].default) for key in STAGE_SEEDS]
         idle = next((key for key in BLOCK_KEYS if key in raw and key != "blocks"), None)
         if not blocks and idle:
             raise ValueError(f"{idle} is for seeds in blocks: say how many, blocks = 8, or leave it out")
-        if not all(isinstance(value, int) for value in (blocks, *parts)) or not blocks:
-            return raw
-        huge = next((key for key in BLOCK_KEYS if isinstance(raw.get(key), int) and raw[key] > MOST_SEEDS), None)
-        if huge:
-            raise OptbenchError(f"{huge}={shown(raw[huge])} must be at most {MOST_SEEDS:,}")
-        for key, lowest in {"blocks": 2, "screen": 1, "race": 0, "holdout": 1, "finalists": 1}.items():
-            value = raw.get(key, cls.model_fields[key].default)
-            if isinstance(value, int) and value < lowest:
-                raise ValueError(f"{key}={value} must be at least {lowest}")
-        if blocks * sum(parts) > MOST_SEEDS:
-            raise ValueError(f"blocks={blocks} takes {blocks * sum(parts):,} seeds, more than {MOST_SEEDS:,}")
+        parts = [raw.get(key, cls.model_fields[key].default) for key in STAGE_SEEDS]
+        if not all(type(value) is int and value >= 0 for value in (blocks, *parts)) or not blocks * sum(parts):
+            return raw  # no blocks, or what the fields refuse
+        if blocks == 1:
+            raise ValueError("blocks: 1 must be at least 2")
+        count = blocks * sum(parts)
+        if count > MOST_SEEDS:
+            raise ValueError(f"blocks={blocks} takes {count:,} seeds, more than {MOST_SEEDS:,}")
         if "seeds" in raw:
-            raise ValueError(f"seeds and blocks: give one; {blocks} blocks take {blocks * sum(parts)} seeds")
-        return {**raw, "seeds": blocks * sum(parts), "tuning_seeds": 0}
+            raise ValueError(f"seeds and blocks: give one; {blocks} blocks take {count} seeds")
+        return {**raw, "seeds": count, "tuning_seeds": 0}
 
     @model_validator(mode="after")
-    def _whole(self):
+    def _check_together(self):
         """Check what concerns several keys: no empty list, no entry twice, budgets, tuning seeds and the size."""
-        lists = ("chosen",) if self.chosen else LISTS
-        for key in ("problems", *lists, "seeds", "dtypes"):
+        for key in ("problems", *(("chosen",) if self.chosen else LISTS), "seeds", "dtypes"):
             items = getattr(self, key)
             if key == "learning_rates" and (items is None or isinstance(items, str)):
                 continue
@@ -243,8 +244,8 @@ class Spec(BaseModel):
                 raise ValueError(f"{key} has an entry twice")
         if self.chosen:
             self._check_chosen()
-        else:
-            self._check_trials()
+        elif self.trials is None:
+            self._check_grid()
         settings.check_budget(self.epochs, self.steps)
         for entry in self.problems:
             if (entry.epochs, entry.steps) != (None, None):
@@ -256,18 +257,6 @@ class Spec(BaseModel):
         self._check_size()
         return self
 
-    def _check_size(self) -> None:
-        """Raise OptbenchError for too many settings or runs."""
-        sizes, others = len(self.batch_sizes), len(self.problems) * len(self.seeds) * len(self.dtypes)
-        if self.chosen:
-            _refuse_too_many(["chosen"] * len(self.chosen), ["constant"], 1, len(self.seeds) * len(self.dtypes))
-        elif self.trials is not None:
-            _refuse_too_many(self.optimizers, self.schedules, 1, 1)
-            _refuse_too_many(["trials"] * len(self.optimizers), ["constant"], self.trials, others)
-        else:
-            rates = self.learning_rates or ()
-            _refuse_too_many(self.optimizers, self.schedules, len(rates), sizes * others)
-
     def _check_chosen(self) -> None:
         """Raise ValueError if ``chosen`` stands beside keys that it replaces, or names another problem."""
         for key in (*LISTS, "trials", "blocks"):
@@ -278,19 +267,36 @@ class Spec(BaseModel):
         if strange is not None:
             raise ValueError(f"chosen has the problem {shown(strange)}, which is not among problems")
 
-    def _check_trials(self):
-        """Raise ValueError if keys for trials and for grids are mixed, or one is missing."""
-        if self.trials is None:
-            if self.search_seed:
-                raise ValueError("search_seed is for trials: say how many, trials = 20, or leave it out")
-            if self.learning_rates is None:
-                raise ValueError("learning_rates: is missing")
-            if isinstance(self.learning_rates, str):
-                raise ValueError(f"learning_rates: {without_trials(self.learning_rates)}")
-        elif not 1 <= self.trials <= MOST_TRIALS:
-            raise ValueError(f"trials={shown(self.trials)} must be between 1 and {MOST_TRIALS:,}")
+    def _check_grid(self) -> None:
+        """Raise ValueError if keys for trials are given without a number of them, or no rates."""
+        if self.search_seed:
+            raise ValueError("search_seed is for trials: say how many, trials = 20, or leave it out")
+        if self.learning_rates is None:
+            raise ValueError("learning_rates: is missing")
+        if isinstance(self.learning_rates, str):
+            raise ValueError(f"learning_rates: {advise_trials(self.learning_rates)}")
 
-    def seeds_of(self, stage: str) -> list[list[int]]:
+    def _check_size(self) -> None:
+        """Raise OptbenchError for too many settings or runs, without expanding the lists."""
+        for text in self.schedules:
+            _count_settings("schedules", text)
+        rates = 1 if self.trials else len(self.learning_rates or ())
+        total = len(self.chosen)
+        for text in self.optimizers:
+            lanes = _count_settings("optimizers", text) * len(self.schedules) * rates
+            if lanes > MOST_LANES:
+                raise OptbenchError(
+                    f"optimizers: {shown(text)} stands for {lanes:,} settings with these schedules and "
+                    f"learning_rates, more than {MOST_LANES:,}"
+                )
+            total += self.trials or lanes * len(self.batch_sizes)
+        runs = total * (1 if self.chosen else len(self.problems)) * len(self.seeds) * len(self.dtypes)
+        if runs > MOST_RUNS:
+            raise OptbenchError(
+                f"the spec stands for {runs:,} runs, more than {MOST_RUNS:,}: shorten its lists, or seeds"
+            )
+
+    def seeds_of(self, stage: Stage) -> list[list[int]]:
         """Return the seeds of a stage, "screen", "race" or "holdout", block by block."""
         parts = [getattr(self, key) for key in STAGE_SEEDS]
         first = sum(parts[: STAGE_SEEDS.index(stage)])
@@ -299,8 +305,8 @@ class Spec(BaseModel):
 
     @property
     def block_of(self) -> dict[int, int]:
-        """The block of every seed."""
-        return {seed: place * self.blocks // len(self.seeds) for place, seed in enumerate(self.seeds)}
+        """The block of every seed; empty if seeds stand in no blocks."""
+        return {seed: place * self.blocks // len(self.seeds) for place, seed in enumerate(self.seeds) if self.blocks}
 
     def split_seeds(self) -> tuple[list[int], list[int]]:
         """Return the seeds that choose and the seeds that report; with too few of them, the same ones do both."""
@@ -310,35 +316,341 @@ class Spec(BaseModel):
         chosen, rest = list(self.seeds[: self.tuning_seeds]), list(self.seeds[self.tuning_seeds :])
         return (chosen, rest) if chosen and rest else (list(self.seeds), [])
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the keys that make this spec, without those that mean nothing in it, as :func:`make_spec` takes them.
 
-def without_trials(text: str) -> str:
+        Returns numbers, texts, lists and dictionaries.
+        """
+        hidden = {*(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS), *(LISTS if self.chosen else ("chosen",))}
+        raw = self.model_dump(exclude_none=True, mode="json", exclude=hidden)
+        problems = [item["name"] if set(item) == {"name"} else item for item in raw["problems"]]
+        return {**raw, "problems": problems}
+
+    def to_toml(self) -> str:
+        """Return the text of a TOML file that :func:`read_spec` reads back."""
+        return "".join(f"{key} = {_to_toml(value)}\n" for key, value in self.to_dict().items())
+
+
+def _to_toml(value: Any) -> str:
+    """Return a value in TOML. JSON is the same for texts and numbers but for one control character."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_to_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        if any(isinstance(item, dict) for item in value):
+            return "[\n" + "".join(f"    {_to_toml(item)},\n" for item in value) + "]"
+        return f"[{', '.join(map(_to_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def advise_trials(text: str) -> str:
     """Return the message for a range in a spec without a number of trials."""
     return f"{text} is a range: say how many settings are drawn, trials = 20 (--trials 20), or write a list"
 
 
-def _refuse_too_many(optimizers: Sequence[str], schedules: Sequence[str], rates: int, others: int) -> None:
-    """Raise OptbenchError if lists stand for too many settings or runs, without expanding them.
-
-    ``others``: problems times batch sizes, seeds and precisions.
-    """
-    runs = 0
-    for text in schedules:
-        _count("schedules", text)
-    for text in optimizers:
-        lanes = _count("optimizers", text) * len(schedules) * rates
-        if lanes > MOST_LANES:
-            raise OptbenchError(
-                f"optimizers: {shown(text)} stands for {lanes:,} settings with these schedules and learning_rates, "
-                f"more than {MOST_LANES:,}"
-            )
-        runs += lanes * others
-    if runs > MOST_RUNS:
-        raise OptbenchError(f"the spec stands for {runs:,} runs, more than {MOST_RUNS:,}: shorten its lists, or seeds")
-
-
-def _count(key: str, text: str) -> int:
+def _count_settings(key: str, text: str) -> int:
     """Return the number of settings that a text with lists stands for; key: of the spec, for messages."""
     try:
         return names.count(text) or len(names.alternatives(text))  # raises for a parameter without values
     except OptbenchError as error:
         raise OptbenchError(f"{key}: {error}") from None
+
+
+def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
+    """Return the spec of a TOML file, with ``changes`` on top; None is the default one, a plain name one of SHIPPED.
+
+    Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
+    """
+    source = SHIPPED["default"] if path is None else path_of("spec", path)
+    if not source.suffix and not is_file(source) and not is_folder(source) and source.parent == Path():
+        if source.name not in SHIPPED:
+            raise unknown("spec", source.name, SHIPPED)
+        source = SHIPPED[source.name]
+    try:
+        with source.open("rb") as file:
+            raw = tomllib.load(file)
+    except OSError as error:
+        raise OptbenchError(f"cannot read the spec {str(source)!r}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptbenchError(f"{source.name} is not valid TOML: {error}") from None
+    except (RecursionError, ValueError) as error:  # brackets without end, or a number of thousands of digits
+        raise OptbenchError(f"{source.name} cannot be read: {in_one_line(error)}") from None
+    if path is None and (changes or {}).get("trials") is not None:
+        raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
+    if isinstance(raw.get("plugins"), list):
+        raw["plugins"] = [str(source.parent / item) if isinstance(item, str) else item for item in raw["plugins"]]
+    raw = _replace_files(raw, lambda file: str(source.parent / path_of(_FILE, file)))
+    return make_spec(raw, changes or {}, "" if path is None else source.name)
+
+
+def parse_spec(text: str) -> Spec | None:
+    """Return the spec that a text gives; None if it gives none."""
+    try:
+        return make_spec(tomllib.loads(text))
+    except (ValueError, RecursionError):  # of TOML, or of the keys in it
+        return None
+
+
+def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec") -> Spec:
+    """Return the spec of ``raw`` with the non-None values of ``changes``; a changed budget replaces the old one.
+
+    label: the file of ``raw``, for errors; empty without one.
+    """
+    raw, changes = _check_keys(raw, label), _check_keys(changes or {}, "")
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if {"epochs", "steps"} & changes.keys():
+        raw.pop("epochs", None)
+        raw.pop("steps", None)
+        if isinstance(raw.get("problems"), list):
+            raw["problems"] = [item.get("name", item) if isinstance(item, dict) else item for item in raw["problems"]]
+    if {"seeds", "tuning_seeds"} & changes.keys() and "blocks" not in changes:
+        for key in BLOCK_KEYS:
+            raw.pop(key, None)  # seeds of one's own are a plain grid
+    if changes.get("blocks") == 0:
+        raise OptbenchError("blocks: 0 must be at least 2; seeds = 8 is a plain grid")
+    if changes.get("blocks"):
+        if "tuning_seeds" in changes:
+            raise OptbenchError("tuning_seeds and blocks: give one")
+        raw.pop("seeds", None)
+    raw.update(changes)
+    if raw.get("blocks"):
+        raw.pop("tuning_seeds", None)
+    elif "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
+        most = raw.get("tuning_seeds", 3)
+        raw["tuning_seeds"] = min(most, _share_for_tuning(raw.get("seeds", 9))) if isinstance(most, int) else most
+    try:
+        return Spec.model_validate(_move_files_to_plugins(raw))
+    except ValidationError as error:
+        line = refusal(error, "", {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields})
+        file = f"{label}: " if label and line.partition(":")[0].partition(".")[0] not in changes else ""
+        raise OptbenchError(f"{file}{line}") from None
+
+
+def _check_keys(raw: Mapping, label: str) -> dict:
+    """Return the values with NumPy's types as Python's; label: the file, for messages.
+
+    Raises OptbenchError for an unknown key.
+    """
+    found = {}
+    for key, value in raw.items():
+        if key not in Spec.model_fields:
+            raise unknown(f"key in {label}" if label else "key", key, Spec.model_fields)
+        try:
+            found[key] = _to_plain(value)
+        except OptbenchError as error:
+            raise OptbenchError(f"{f'{label}: ' if label else ''}{key}: {error}") from None
+    return found
+
+
+def _share_for_tuning(seeds: Any) -> int:
+    """Return a third of the number of seeds; 1 of two seeds, and 0 of a single seed, which then tunes and reports."""
+    try:
+        count = len(_read_seeds(seeds))
+    except (TypeError, ValueError):
+        return 0  # the field's own check raises
+    return max(count // 3, min(count - 1, 1))
+
+
+def refuse_unnamed(found: Iterable[str], named: Iterable[str | Path]) -> None:
+    """Refuse plug-ins that a results folder names but the caller does not: a folder may come from anybody.
+
+    Raises:
+        OptbenchError: the message says how to name them.
+    """
+    known = {str(path_of("a plug-in", file).resolve()) for file in named}
+    if strange := [file for file in found if file not in known]:
+        files = " ".join(f"--plugin {shlex.quote(file)}" for file in strange)
+        raise OptbenchError(f"nothing that a results folder names is run: to use its plug-ins, name them: {files}")
+
+
+def _move_files_to_plugins(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Move the files that optimizers name to ``plugins``, so that names are short and the same from any folder."""
+    files: list[str] = []
+    changed = _replace_files(raw, lambda file: files.append(str(path_of(_FILE, file).resolve())))
+    return (
+        changed | {"plugins": list(dict.fromkeys([*_read_plugins(raw.get("plugins") or ()), *files]))}
+        if files
+        else dict(raw)
+    )
+
+
+def _replace_files(raw: Mapping[str, Any], use: Callable[[str], str | None]) -> dict[str, Any]:
+    """Return the keys of a spec with each optimizer's file replaced by ``use(path)``, or left out for None.
+
+    Values that are of a wrong type stay.
+    """
+    new = dict(raw)
+    texts = raw.get("optimizers")
+    if isinstance(texts, str | list | tuple):
+        new["optimizers"] = [_replace_file(text, use) for text in _to_list(texts)]
+    if isinstance(raw.get("chosen"), list | tuple):
+        new["chosen"] = [
+            {**entry, "optimizer": _replace_file(entry["optimizer"], use)}
+            if isinstance(entry, Mapping) and "optimizer" in entry
+            else entry
+            for entry in raw["chosen"]
+        ]
+    return new
+
+
+def _replace_file(text: Any, use: Callable[[str], str | None]) -> Any:
+    """Return an optimizer's text with its file's path replaced by ``use(path)``, or without the file for None."""
+    if not isinstance(text, str) or _FILE not in text:
+        return text
+    try:
+        name, given = names.parse(text)
+    except OptbenchError:
+        return text  # reported where names are read
+    if names.INNER in given:
+        given[names.INNER] = _replace_file(given[names.INNER], use)
+    if ":" in name and _FILE in given:
+        file = given.pop(_FILE)
+        if not isinstance(file, str):
+            raise OptbenchError(f"{name}: file={shown(file)} must be one path")
+        new = use(file)
+        given = {_FILE: new, **given} if new is not None else given
+    return names.canonical(name, given)
+
+
+def find_differences(old: Spec, new: Spec) -> list[str]:
+    """Return the keys in which two sweeps differ; none if they are the same.
+
+    The order of lists, and how names are typed, make no difference.
+    """
+    first, second = _to_comparable(old), _to_comparable(new)
+    keys = [key for key in first if first[key] != second[key]]
+    if "blocks" in keys:
+        keys = [key for key in keys if key not in ("seeds", "tuning_seeds")]
+    return sorted(keys)
+
+
+def _to_comparable(spec: Spec) -> dict[str, Any]:
+    """Return the spec without the order of its lists, and with names in one form."""
+    raw = spec.model_dump()
+    for key in ("optimizers", "schedules"):
+        raw[key] = [text for each in raw[key] for text in _list_alternatives(each)]
+    raw["problems"] = [(_to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
+    raw["chosen"] = [_identify_setting(each) for each in raw["chosen"]]
+    tuning = spec.seeds[: spec.tuning_seeds]
+    raw["seeds"] = list(spec.seeds) if spec.blocks else (frozenset(tuning), frozenset(spec.seeds) - frozenset(tuning))
+    unordered = (
+        "optimizers",
+        "schedules",
+        "problems",
+        "chosen",
+        "learning_rates",
+        "batch_sizes",
+        "dtypes",
+        "plugins",
+        "points",
+    )
+    return {
+        key: frozenset(value) if key in unordered and isinstance(value, list | tuple) else value
+        for key, value in raw.items()
+    }
+
+
+def _to_canonical(text: str) -> str:
+    """Return a name with its parameters in alphabetical order, and so of the optimizer that it wraps."""
+    name, given = names.parse(text)
+    inner = {names.INNER: _to_canonical(given.pop(names.INNER))} if names.INNER in given else {}
+    numbers = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in given.items()}
+    return names.canonical(name, {**inner, **dict(sorted(numbers.items()))})
+
+
+def _list_alternatives(text: str) -> list[str]:
+    """Return the text of each setting that a text with lists stands for, in one form."""
+    return [_to_canonical(each) for each in names.alternatives(text)]
+
+
+def _identify_setting(entry: Mapping[str, Any]) -> tuple:
+    """Return a key that is equal for entries of ``chosen`` with the same setting."""
+    texts = [_to_canonical(entry[key]) for key in ("problem", "optimizer", "schedule")]
+    return (*texts, entry["batch_size"], entry["lr"])
+
+
+_IDENTITY: dict[str, Callable[[Any], Any]] = {
+    "schedules": _to_canonical,
+    "problems": lambda entry: _to_canonical(entry["name"]),
+    "chosen": _identify_setting,
+    "batch_sizes": lambda size: size,
+    "dtypes": lambda dtype: dtype,
+    "plugins": lambda path: path,
+}
+"""Lists that are joined entry by entry, and the identity of an entry."""
+
+
+def join_specs(old: Spec, new: Spec) -> Spec:
+    """Return the sweep that runs all that the two run: the union of their lists, and the larger of their numbers.
+
+    Raises OptbenchError, and names the keys, if no sweep does that.
+    """
+    if bool(old.blocks) != bool(new.blocks):
+        raise OptbenchError("one has its seeds in blocks, and the other has not")
+    if bool(old.chosen) != bool(new.chosen):
+        raise OptbenchError("one names whole settings, and the other lists")
+    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds")
+    changed = [key for key in Spec.model_fields if key not in joined and getattr(old, key) != getattr(new, key)]
+    if (old.trials is None) != (new.trials is None):
+        changed.append("trials")
+    if changed:
+        raise OptbenchError(f"they differ in {', '.join(changed)}")
+    raw, other = old.model_dump(), new.model_dump()
+    raw["optimizers"] = (_join_optimizers if old.trials is None else _join_spaces)(
+        raw["optimizers"], other["optimizers"]
+    )
+    for key, identify in _IDENTITY.items():
+        known = {identify(each): each for each in raw[key]}
+        for each in other[key]:
+            kept = known.setdefault(identify(each), each)
+            if key == "problems" and {**kept, "name": ""} != {**each, "name": ""}:
+                raise OptbenchError(f"{each['name']} has two budgets")
+        raw[key] = list(known.values())
+    raw["learning_rates"] = _join_rates(old.learning_rates, new.learning_rates)
+    for key in COUNTS:
+        raw[key] = max((value for value in (raw[key], other[key]) if value is not None), default=None)
+    raw["seeds"] = [*old.seeds, *(seed for seed in new.seeds if seed not in old.seeds)]
+    for key in ("seeds", "tuning_seeds") if old.blocks else BLOCK_KEYS:
+        raw.pop(key)
+    raw["problems"] = [{key: value for key, value in each.items() if value is not None} for each in raw["problems"]]
+    return make_spec({key: value for key, value in raw.items() if value is not None})
+
+
+def _join_optimizers(old: Iterable[str], new: Iterable[str]) -> list[str]:
+    """Return the old texts, and of the new ones the settings that are not among theirs."""
+    known = {each for text in old for each in _list_alternatives(text)}
+    texts = list(old)
+    for text in new:
+        parts = _list_alternatives(text)
+        missing = [each for each in parts if each not in known]
+        texts += [text] if missing == parts else missing
+        known.update(parts)
+    return texts
+
+
+def _join_spaces(old: Iterable[str], new: Iterable[str]) -> list[str]:
+    """Return optimizers whose settings are drawn: new ranges replace the old ones of the same optimizer."""
+    found: dict[str, dict] = {}
+    for text in (*old, *new):
+        rule = _without_numbers(text)
+        found[rule] = {**found.get(rule, {}), **names.parse(text)[1]}
+    return [names.canonical(names.parse(rule)[0], given) for rule, given in found.items()]
+
+
+def _without_numbers(text: str) -> str:
+    """Return the optimizer that a text names, without its numbers: ``clip(adam)``, ``torch:SGD(nesterov=True)``."""
+    name, given = names.parse(text)
+    inner = {names.INNER: _without_numbers(given.pop(names.INNER))} if names.INNER in given else {}
+    # A word or a truth value is a part of a library's optimizer, and no setting.
+    words = {
+        key: value
+        for key, value in sorted(given.items())
+        if isinstance(value, bool) or (isinstance(value, str) and ":" not in value and parse_range(value) is None)
+    }
+    return names.canonical(name, {**inner, **words})
+
+
+def _join_rates(old: Any, new: Any) -> Any:
+    """Return rates, each once; a range replaces the old one."""
+    if old is None or new is None or isinstance(old, str) or isinstance(new, str):
+        return new if new is not None else old
+    return [*old, *(rate for rate in new if not any(abs(rate - each) <= _SAME_RATE * each for each in old))]

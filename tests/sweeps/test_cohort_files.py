@@ -15,7 +15,7 @@ def _tables(rows: int) -> dict[str, pa.Table]:
     return {"runs": runs, "curves": pa.concat_tables([runs, runs]), "timings": pa.table({"host": ["가"]})}
 
 
-@pytest.mark.parametrize("rows", [0, 1, 50, 5000])
+@pytest.mark.parametrize("rows", [0, 1, 5000])
 def test_what_was_written_comes_back(rows):
     tables = _tables(rows)
     back = decode(encode("abc", tables), "abc")
@@ -30,14 +30,9 @@ def test_every_flipped_bit_and_every_cut_is_seen():
     for at in range(len(content)):
         damaged = bytearray(content)
         damaged[at] ^= 1 << at % 8
+        for wrong in (bytes(damaged), content[:at]):
+            with pytest.raises(Damaged):
+                decode(wrong, "abc")
+    for wrong in (content + b"\0", encode("xyz", _tables(3))):
         with pytest.raises(Damaged):
-            decode(bytes(damaged), "abc")
-        with pytest.raises(Damaged):
-            decode(content[:at], "abc")
-    with pytest.raises(Damaged):
-        decode(content + b"\0", "abc")
-
-
-def test_the_file_of_another_cohort_is_not_taken():
-    with pytest.raises(Damaged, match="cohort xyz"):
-        decode(encode("xyz", _tables(3)), "abc")
+            decode(wrong, "abc")

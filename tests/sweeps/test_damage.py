@@ -29,7 +29,7 @@ def folders(tmp_path_factory):
     shutil.copytree(done, open_)
     for path in open_.glob("*.parquet"):
         path.unlink()
-    held = manifest.read(open_)
+    held = manifest.read_manifest(open_)
     only = {name: held.files[name] for name in ("spec.toml", "provenance.json")}
     replace(held, finished=False, files=only).write(open_)
     return [done, open_], tables

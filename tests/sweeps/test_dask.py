@@ -15,7 +15,7 @@ from harness import execute
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.run import dask, file_bundle, loop
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 
 TABLES = ("runs.parquet", "curves.parquet")
 SPEC = {
@@ -67,7 +67,7 @@ def files(tmp_path_factory):
 
 def spec_of(files, **changes):
     data = {"problems": ["rosenbrock", f"logistic(data={files}/measured.csv)"], "plugins": [str(files / "rules.py")]}
-    return merge(SPEC | data, changes)
+    return make_spec(SPEC | data, changes)
 
 
 def content(folder):

@@ -12,7 +12,7 @@ from optbench.sweeps.estimate import estimate, modelled
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.planned import Cohorts, LaneHashes, Series, step_cost
 from optbench.sweeps.session import long_eager
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 
 
 class Plain:
@@ -36,7 +36,7 @@ def cohort(catalogue, optimizer, problem=None, steps=1000):
 
 def plan(catalogue, optimizer, steps):
     series = Series(made := cohort(catalogue, optimizer, steps=steps), range(10), LaneHashes(made.lanes))
-    spec = merge({"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": steps}, {})
+    spec = make_spec({"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": steps}, {})
     return Plan(spec, Cohorts([series]))
 
 

@@ -10,7 +10,7 @@ import optbench
 from optbench.catalogue import loader
 from optbench.sweeps import session
 from optbench.sweeps.run.isolation import Isolation
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 FILE = """
@@ -42,7 +42,7 @@ def swept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def call(folder, mode="never", workers=1, extend=False, **changes):
-        spec = merge({**SPEC, **changes}, {})
+        spec = make_spec({**SPEC, **changes}, {})
         plan = session.plan(spec, loader.load_all(spec.plugins))
         options = session.Options(workers=workers, isolation=Isolation(mode), extend=extend)
         session.execute(plan, folder, options)

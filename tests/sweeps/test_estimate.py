@@ -9,7 +9,7 @@ from harness import plan_of
 from optbench.cli import dry_run
 from optbench.engine.runner import Cancelled
 from optbench.sweeps import estimate
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 from optbench.sweeps.stages import expected
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
@@ -17,7 +17,7 @@ SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e
 
 
 def series_of(**changes):
-    plan = plan_of(merge(SMALL, changes))
+    plan = plan_of(make_spec(SMALL, changes))
     return [*plan.series, *(each for stage in expected(plan).values() for each in stage.series)]
 
 
@@ -150,7 +150,7 @@ def test_a_sweep_above_an_hour_says_so_first(catalogue, monkeypatch, capsys, tmp
     found = estimate.Estimate(seconds, 1.0) if seconds else None
     monkeypatch.setattr(estimate, "modelled", lambda series, workers: modelled)
     monkeypatch.setattr(estimate, "estimate", lambda series, workers: found)
-    plan = plan_of(merge(SMALL, {}))
+    plan = plan_of(make_spec(SMALL, {}))
     dry_run.print_if_long(plan, 2, tmp_path)
     assert capsys.readouterr() == ("", text)
     (tmp_path / "cohorts").mkdir()

@@ -10,7 +10,7 @@ import optbench
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.run import executors, loop
-from optbench.sweeps.spec_files import read
+from optbench.sweeps.spec import read_spec
 from optbench.sweeps.store.folder import Store
 from optbench.wording import answers
 
@@ -158,7 +158,7 @@ def test_the_command_that_an_edge_prints_works_as_printed(ran, tmp_path):
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert sum(ran) == 6 and set(optbench.load(out).runs["lr"]) == {1e-4, 1e-3, 1e-2}
-    assert read(out / "spec.toml").learning_rates == (1e-4, 1e-3, 1e-2)
+    assert read_spec(out / "spec.toml").learning_rates == (1e-4, 1e-3, 1e-2)
 
 
 def test_a_wider_range_of_trials_is_a_command_too(tmp_path):

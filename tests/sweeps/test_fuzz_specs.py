@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
-from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_files import merge, read, to_toml
+from optbench.sweeps.spec import Spec, make_spec, read_spec
 
 KEYS = sorted(Spec.model_fields)
 CATALOGUE = loader.load()
@@ -113,7 +112,7 @@ CHANGES = st.one_of(
 
 def planned(spec):
     """Check that a spec is read back from its own TOML, and plan it."""
-    assert merge(tomllib.loads(to_toml(spec)), {}) == spec
+    assert make_spec(tomllib.loads(spec.to_toml()), {}) == spec
     session.plan(spec, loader.load_all(spec.plugins))
 
 
@@ -132,7 +131,7 @@ def empty_folder(tmp_path, monkeypatch):
 @given(CHANGES)
 def test_mappings(changes):
     base = {key: value for key, value in BASE.items() if not (key == "steps" and "epochs" in changes)}
-    said = refusal(lambda: planned(merge(base | changes, {})))
+    said = refusal(lambda: planned(make_spec(base | changes, {})))
     assert not said or named(said, [*changes, "budget", "measure", "ranges", "trials", "seeds", "name"]), said
 
 
@@ -141,7 +140,7 @@ def test_mappings(changes):
 def test_names(kind, data):
     text = data.draw({"problem": PROBLEMS, "optimizer": RULES, "schedule": SCHEDULES}[kind])
     key = f"{kind}s"
-    said = refusal(lambda: planned(merge(BASE | {key: [text]}, {})))
+    said = refusal(lambda: planned(make_spec(BASE | {key: [text]}, {})))
     assert not said or kind in said or "data set" in said, said
 
 
@@ -178,9 +177,9 @@ LINES = st.one_of(
 @cases(270)
 @given(st.lists(LINES, max_size=5).map("\n".join) | st.text(max_size=40), st.booleans(), st.booleans())
 def test_toml(text, more, broken):
-    whole = to_toml(merge(BASE, {})) if more else ""
+    whole = make_spec(BASE, {}).to_toml() if more else ""
     Path("my.toml").write_bytes((text + "\n" + whole).encode("utf-8", "surrogatepass") + b"\xff" * broken)
-    said = refusal(lambda: planned(read("my.toml")))
+    said = refusal(lambda: planned(read_spec("my.toml")))
     assert not said or "my.toml" in said or "optimizer" in said or "problem" in said or "plug-in" in said, said
 
 
@@ -208,7 +207,7 @@ FLAGS = {
 @given(st.fixed_dictionaries({}, optional=FLAGS), st.sampled_from([None, "my.toml", "thorough", "thorou", "no.toml"]))
 def test_flags(flags, file):
     """As the command gives them to the reader of specs: texts, and numbers that typer has read."""
-    Path("my.toml").write_text(to_toml(merge(BASE, {})))
+    Path("my.toml").write_text(make_spec(BASE, {}).to_toml())
     small = (
         {"problems": "rosenbrock", "optimizers": "gd", "steps": 3, "seeds": "2"} if file in (None, "thorough") else {}
     )
@@ -216,7 +215,7 @@ def test_flags(flags, file):
         small.pop("steps", None)
     if "blocks" in flags:
         small.pop("seeds", None)
-    said = refusal(lambda: planned(read(file, small | flags)))
+    said = refusal(lambda: planned(read_spec(file, small | flags)))
     assert not said or named(said, [*flags, "spec", "budget", "measure", "trials", "ranges", "seeds"]), said
 
 
@@ -232,9 +231,9 @@ def test_flags(flags, file):
     ids=["wrappers", "brackets", "a megabyte", "lists", "nothing"],
 )
 def test_what_was_found(text, words):
-    assert words in refusal(lambda: planned(merge(BASE | {"optimizers": [text]}, {})))
+    assert words in refusal(lambda: planned(make_spec(BASE | {"optimizers": [text]}, {})))
 
 
 def test_a_refusal_is_no_error_of_ours():
     with pytest.raises(OptbenchError, match="steps: a budget of 0"):
-        merge(BASE, {"steps": 0})
+        make_spec(BASE, {"steps": 0})

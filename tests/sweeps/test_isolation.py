@@ -16,7 +16,7 @@ from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
 from optbench.sweeps.run.isolation import Isolation
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 
 SMALL = {"problems": ["rosenbrock", "bad"], "optimizers": ["gd"], "batch_sizes": ["full"], "learning_rates": [0.001],
          "steps": 20, "seeds": 2, "tuning_seeds": 0}  # fmt: skip
@@ -30,7 +30,7 @@ def run(tmp_path, own_kernels, monkeypatch):
     def call(text, stall=60.0, memory=None, mode="auto", again=False, **changes):
         file = tmp_path / "plugin.py"
         file.write_text(HEAD + text)
-        spec = merge({**SMALL, "plugins": [str(file)]}, changes)
+        spec = make_spec({**SMALL, "plugins": [str(file)]}, changes)
         isolation = Isolation(mode, stall, memory)
         plan = session.planned(spec, isolation, loader.refuse_broken)
         options = session.Options(workers=2, isolation=isolation, retry_failed=again)
@@ -138,7 +138,7 @@ def test_the_same_bytes_whoever_runs_them(run, tmp_path):
 
 def test_what_ships_stays_in_threads(run, tmp_path, monkeypatch):
     isolation = Isolation()
-    spec = merge({**SMALL, "problems": ["rosenbrock"]}, {})
+    spec = make_spec({**SMALL, "problems": ["rosenbrock"]}, {})
     plan = session.plan(spec, loader.load_all(()))
     assert not any(isolation.is_isolated(each) for each in plan.cohorts)
     assert all(Isolation("always").is_isolated(each) for each in plan.cohorts)
@@ -149,7 +149,7 @@ def test_what_ships_stays_in_threads(run, tmp_path, monkeypatch):
         ({"schedules": "constant,harsh"}, True), ({"optimizers": "lookahead(mine)"}, True),
     ]  # fmt: skip
     for changes, isolated in cases:
-        spec = merge({**SMALL, "problems": ["rosenbrock"], "plugins": files}, changes)
+        spec = make_spec({**SMALL, "problems": ["rosenbrock"], "plugins": files}, changes)
         plan = session.plan(spec, loader.load_all(files))
         assert {isolation.is_isolated(each) for each in plan.cohorts} == {isolated}, changes
 

@@ -23,7 +23,7 @@ from optbench.engine import cuda as engine
 from optbench.engine.run import run
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.run import loop
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 from optbench.sweeps.store.folder import Store
 
 SMALL = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"], "learning_rates": [1e-4, 1e-3],
@@ -141,7 +141,7 @@ def test_one_group_that_fails_leaves_the_others(gpu, monkeypatch):
 
 
 def prepared(tmp_path, **changes):
-    plan = plan_of(merge(SMALL, {"device": "cuda", **changes}))
+    plan = plan_of(make_spec(SMALL, {"device": "cuda", **changes}))
     return plan.cohorts, Store(tmp_path, plan.spec, {})
 
 

@@ -3,8 +3,7 @@
 import pytest
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.joined_specs import differences, joined
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import find_differences, join_specs, make_spec
 
 BASE = {"problems": ["rosenbrock", "quadratic(dim=3, condition=10)"], "optimizers": ["gd", "clip(adam, norm=1)"],
         "learning_rates": [0.1, 0.2], "batch_sizes": [16, "full"], "seeds": 4, "tuning_seeds": 2,
@@ -14,7 +13,7 @@ DRAWN = {"problems": ["rosenbrock"], "optimizers": ["adam(beta1=uniform(0.8, 0.9
 
 
 def spec(base=BASE, **changes):
-    return merge(base, changes)
+    return make_spec(base, changes)
 
 
 @pytest.mark.parametrize(
@@ -28,8 +27,8 @@ def spec(base=BASE, **changes):
     ],
 )
 def test_the_same_sweep(changes):
-    assert differences(spec(), spec(**changes)) == []
-    assert differences(spec(), joined(spec(), spec(**changes))) == []
+    assert find_differences(spec(), spec(**changes)) == []
+    assert find_differences(spec(), join_specs(spec(), spec(**changes))) == []
 
 
 @pytest.mark.parametrize(
@@ -46,36 +45,36 @@ def test_the_same_sweep(changes):
 def test_what_differs_is_named(changes, keys):
     if "blocks" in changes:
         base = {key: value for key, value in BASE.items() if key not in ("seeds", "tuning_seeds")}
-        assert set(keys) <= set(differences(spec(), merge(base, changes)))
+        assert set(keys) <= set(find_differences(spec(), make_spec(base, changes)))
     else:
-        assert differences(spec(), spec(**changes)) == keys
+        assert find_differences(spec(), spec(**changes)) == keys
 
 
 def test_lists_are_joined_in_order_and_entries_stand_once():
-    both = joined(spec(), spec(learning_rates=[0.3, 0.1 * (1 + 1e-12)], optimizers="adam(beta1=[0.8, 0.9]), gd",
+    both = join_specs(spec(), spec(learning_rates=[0.3, 0.1 * (1 + 1e-12)], optimizers="adam(beta1=[0.8, 0.9]), gd",
                                problems="beale, rosenbrock", seeds=6, batch_sizes=[8, 16]))  # fmt: skip
     assert both.learning_rates == (0.1, 0.2, 0.3)
     assert both.optimizers == ("gd", "clip(adam, norm=1)", "adam(beta1=[0.8, 0.9])")
     assert [entry.name for entry in both.problems] == ["rosenbrock", "quadratic(dim=3, condition=10)", "beale"]
     assert both.seeds == (0, 1, 2, 3, 4, 5) and both.tuning_seeds == 2 and both.batch_sizes == (16, "full", 8)
-    more = joined(both, spec(optimizers="adam(beta1=[0.9, 0.95])"))
+    more = join_specs(both, spec(optimizers="adam(beta1=[0.9, 0.95])"))
     assert more.optimizers[2:] == ("adam(beta1=[0.8, 0.9])", "adam(beta1=0.95)")
-    assert joined(more, both) == more == joined(more, more)
+    assert join_specs(more, both) == more == join_specs(more, more)
 
 
 def test_a_range_stands_in_the_place_of_the_old_one():
-    wider = merge({**DRAWN, "optimizers": "adam(beta1=uniform(0.8, 0.99)), gd", "trials": 9}, {})
-    both = joined(spec(DRAWN), wider)
+    wider = make_spec({**DRAWN, "optimizers": "adam(beta1=uniform(0.8, 0.99)), gd", "trials": 9}, {})
+    both = join_specs(spec(DRAWN), wider)
     assert both.optimizers == ("adam(beta1='uniform(0.8, 0.99)', eps=1e-07)", "gd") and both.trials == 9
-    assert joined(spec(DRAWN), spec(DRAWN, learning_rates="log_uniform(1e-3, 1)")).learning_rates is not None
+    assert join_specs(spec(DRAWN), spec(DRAWN, learning_rates="log_uniform(1e-3, 1)")).learning_rates is not None
 
 
 def test_rules_of_one_wrapper_or_class_with_trials_stay_apart():
     texts = ("clip(adam)", "clip(gd, norm=2)", "torch:SGD", "torch:SGD(nesterov=True, momentum=0.9)")
-    old, new = (merge({**DRAWN, "optimizers": [*texts], "trials": trials}, {}) for trials in (4, 5))
-    assert joined(old, new).optimizers == old.optimizers and len(old.optimizers) == 4
-    wider = merge({**DRAWN, "optimizers": ["clip(gd, norm=log_uniform(1, 9))"]}, {})
-    assert joined(old, wider).optimizers[:2] == ("clip(adam)", "clip(gd, norm='log_uniform(1, 9)')")
+    old, new = (make_spec({**DRAWN, "optimizers": [*texts], "trials": trials}, {}) for trials in (4, 5))
+    assert join_specs(old, new).optimizers == old.optimizers and len(old.optimizers) == 4
+    wider = make_spec({**DRAWN, "optimizers": ["clip(gd, norm=log_uniform(1, 9))"]}, {})
+    assert join_specs(old, wider).optimizers[:2] == ("clip(adam)", "clip(gd, norm='log_uniform(1, 9)')")
 
 
 @pytest.mark.parametrize(
@@ -84,9 +83,9 @@ def test_rules_of_one_wrapper_or_class_with_trials_stay_apart():
         (spec(), spec(steps=6), "they differ in steps"),
         (spec(), spec(DRAWN), "they differ in trials"),
         (spec(), spec(problems=[{"name": "rosenbrock", "steps": 9}]), "rosenbrock has two budgets"),
-        (spec(DRAWN), merge({**DRAWN, "search_seed": 3}, {}), "they differ in search_seed"),
+        (spec(DRAWN), make_spec({**DRAWN, "search_seed": 3}, {}), "they differ in search_seed"),
     ],
 )
 def test_some_have_no_sweep_in_common(old, new, message):
     with pytest.raises(OptbenchError, match=message):
-        joined(old, new)
+        join_specs(old, new)

@@ -12,14 +12,14 @@ import pytest
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.store.files import LOCK, locked
+from optbench.sweeps.store.files import LOCK, folder_lock
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "seeds": 3, "steps": 5}
 HOLD = """
 import sys, time
 from pathlib import Path
-from optbench.sweeps.store.files import locked
-with locked(Path(sys.argv[1])):
+from optbench.sweeps.store.files import folder_lock
+with folder_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -87,7 +87,7 @@ def test_threads_of_one_process_are_kept_apart(tmp_path):
     def enter():
         inside.wait()
         try:
-            with locked(tmp_path):
+            with folder_lock(tmp_path):
                 entered.append(threading.get_ident())
                 done.wait(20)
         except OptbenchError as error:
@@ -103,5 +103,5 @@ def test_threads_of_one_process_are_kept_apart(tmp_path):
         thread.join()
     assert len(entered) == 1 and len(refused) == 7
     assert any(f"process {os.getpid()} on " in text for text in refused)
-    with locked(tmp_path):
+    with folder_lock(tmp_path):
         pass

@@ -8,7 +8,7 @@ from harness import plan_of
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.run import loop
 from optbench.sweeps.run.loop import ExecutionOptions, run_all
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 from optbench.sweeps.store.folder import Store
 
 SPEC = {"problems": [{"name": "rosenbrock", "steps": 5}, {"name": "saddle", "steps": 50}], "optimizers": ["gd", "adam"],
@@ -41,7 +41,7 @@ def ran(tmp_path):
     """ran(options) -> (the plan's cohorts, the status)"""
 
     def call(**options):
-        plan = plan_of(merge(SPEC, {}))
+        plan = plan_of(make_spec(SPEC, {}))
         store = Store(tmp_path / "out", plan.spec, {})
         cohorts = list(plan.cohorts)
         return cohorts, run_all(cohorts, store, 1, options=ExecutionOptions(**options))

@@ -15,7 +15,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
 from optbench.sweeps.merge import merge_folders, shard_of
 from optbench.sweeps.run import executors
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 from optbench.sweeps.store import manifest
 
 BLOCKS = {"problems": ["rosenbrock", "logistic"], "optimizers": ["gd", "momentum"], "batch_sizes": [64],
@@ -32,7 +32,7 @@ def joined(folders, out, plugins=()):
 
 def run_parts(spec, folder, count):
     """Run each part by itself, and return the folders of all parts."""
-    checked = merge(spec, {})
+    checked = make_spec(spec, {})
     plan = session.plan(checked, loader.load_all(checked.plugins) if checked.plugins else CATALOGUE)
     folders = [folder / f"part-{number}" for number in range(1, count + 1)]
     for number, each in enumerate(folders, start=1):
@@ -95,7 +95,7 @@ def test_parts_of_which_an_optimizer_cannot_run(tmp_path):
 
 
 def test_groups_stay_together_and_are_dealt_by_cost():
-    plan = session.plan(merge(BLOCKS, {}), CATALOGUE)
+    plan = session.plan(make_spec(BLOCKS, {}), CATALOGUE)
     parts = [shard_of(plan, f"{number}/3").cohorts for number in (1, 2, 3)]
     groups = [{(c.cohort.problem.name, c.cohort.optimizer.name, c.block) for c in each} for each in parts]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 8
@@ -147,7 +147,7 @@ def test_a_folder_is_for_one_part_or_for_the_whole(tmp_path):
     spec = {**GRID, "seeds": 4}
     first, _ = run_parts(spec, tmp_path, 2)
     before = (first / "runs.parquet").read_bytes()
-    plan = session.plan(merge(spec, {}), CATALOGUE)
+    plan = session.plan(make_spec(spec, {}), CATALOGUE)
     with pytest.raises(OptbenchError, match="part-1' holds part 1/2 of a sweep: choose another --out for part 2/2"):
         session.execute(shard_of(plan, "2/2"), first)
     assert (first / "runs.parquet").read_bytes() == before
@@ -220,6 +220,6 @@ def test_nothing_that_a_folder_names_is_run(tmp_path):
 
 def forge_manifest(folder, spec):
     """Have the manifest say that this is the sweep, with a checksum that is right."""
-    before = manifest.read(folder)
+    before = manifest.read_manifest(folder)
     files = before.files | {"spec.toml": manifest.digest_of(folder / "spec.toml")}
     dataclasses.replace(before, spec=spec, files=files).write(folder)

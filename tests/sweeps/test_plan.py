@@ -9,7 +9,7 @@ import pytest
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import plan, session
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["adam"], "schedules": ["inverse"], "learning_rates": [0.1],
         "batch_sizes": [16], "seeds": [1], "tuning_seeds": 0, "steps": 3}  # fmt: skip
@@ -42,7 +42,7 @@ def bowl(examples=100):
 
 
 def make(catalogue, **changes):
-    return plan.expand(merge(BASE, changes), catalogue).cohorts
+    return plan.expand(make_spec(BASE, changes), catalogue).cohorts
 
 
 def only(catalogue, **changes):
@@ -131,7 +131,7 @@ def test_another_way_to_say_the_same_does_not(catalogue, changes):
 
 
 def test_only_a_gpu_changes_the_ids(catalogue):
-    spec = merge(BASE, {"device": "auto"})
+    spec = make_spec(BASE, {"device": "auto"})
     on_cpu, on_gpu = (plan.expand(spec, catalogue, device).cohorts for device in ("cpu", "cuda"))
     assert (on_cpu[0].cohort_id, *on_cpu[0].run_ids) == only(catalogue)
     assert not {on_cpu[0].cohort_id, *on_cpu[0].run_ids} & {on_gpu[0].cohort_id, *on_gpu[0].run_ids}
@@ -242,6 +242,6 @@ def test_what_cannot_be_planned_is_refused_in_one_line(catalogue, changes, words
 
 def test_a_name_of_a_broken_file_is_explained_by_it(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError('no')\n")
-    spec = merge(BASE, {"plugins": [str(tmp_path / "broken.py")], "optimizers": ["mine"]})
+    spec = make_spec(BASE, {"plugins": [str(tmp_path / "broken.py")], "optimizers": ["mine"]})
     with pytest.raises(OptbenchError, match=r"unknown optimizer 'mine'.*\(broken plug-in files: broken.py\)"):
         session.plan(spec, loader.load(spec.plugins))

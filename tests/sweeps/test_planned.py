@@ -9,7 +9,7 @@ from optbench.contract.source_code import SourceFile
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps import planned
 from optbench.sweeps.plan import expand
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 
 SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "learning_rates": [1e-4, 1e-3],
         "batch_sizes": [16, "full"], "schedules": ["constant", "inverse"], "steps": 5}  # fmt: skip
@@ -60,7 +60,7 @@ def test_ids_are_those_of_version_0_3_0(catalogue, lanes, monkeypatch, options, 
 
 @pytest.mark.parametrize("seeds", [{"seeds": [4, 0, 7]}, {"blocks": 3, "screen": 2}])
 def test_cohorts_are_the_same_however_they_are_asked_for(catalogue, seeds):
-    cohorts = expand(merge(SPEC, seeds), catalogue).cohorts
+    cohorts = expand(make_spec(SPEC, seeds), catalogue).cohorts
     once = list(cohorts)
     assert len(once) == len(cohorts) == 2 * 2 * 2 * (3 if "seeds" in seeds else 6)
     assert cohorts.runs == sum(each.runs for each in once) == 4 * len(once)
@@ -86,7 +86,7 @@ def test_a_plan_of_ten_million_runs_makes_neither_cohorts_nor_ids(catalogue, mon
     rates = {"learning_rates": "1e-5:1:1000", "schedules": [f"inverse(decay_rate={i})" for i in range(1, 11)]}
     monkeypatch.setattr(planned, "PlannedCohort", None)
     monkeypatch.setattr(planned.LaneHashes, "texts", None)
-    plan = expand(merge(SPEC, {"problems": ["saddle"], "optimizers": ["gd"], "seeds": 1000, **rates}), catalogue)
+    plan = expand(make_spec(SPEC, {"problems": ["saddle"], "optimizers": ["gd"], "seeds": 1000, **rates}), catalogue)
     assert (plan.runs, len(plan.cohorts), len(plan.series)) == (20_000_000, 2000, 2)
     assert plan.trials == {("saddle", "gd"): 20_000} and plan.unequal == "" and plan.warnings == []
     assert [origin.key for origin in plan.origins()] == ["optimizer gd", "problem saddle", "schedule inverse"]

@@ -12,22 +12,15 @@ from synthetic import make_tables, write_folder
 from optbench.analysis import against_budget, costs, log_area, time_to_target, values_at
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.results import load
-from optbench.sweeps.store import reading
+from optbench.sweeps.store import final_tables
 
 TABLES = make_tables(problems=("rosenbrock", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(4), points=9,
                      schedules=("constant",), rates=(0.01, 0.1), batch_sizes=(16, 64))  # fmt: skip
 
 
-def shuffled(curves):
-    return curves.sample(frac=1.0, random_state=0)
-
-
 ORDERS = {
     "as written": lambda curves: curves,
     "of another sweep besides": lambda curves: pd.concat([curves.assign(run_id="x" + curves["run_id"]), curves]),
-    "by step": lambda curves: curves.sort_values("step", kind="stable"),
-    "shuffled": shuffled,
-    "one run apart": lambda curves: pd.concat([curves.iloc[3:], curves.iloc[:3]]),
     "without some runs": lambda curves: curves[~curves["run_id"].isin(curves["run_id"].unique()[5:9])],
 }
 
@@ -35,7 +28,7 @@ ORDERS = {
 @pytest.fixture(params=ORDERS)
 def both(request, tmp_path, monkeypatch):
     """The same results from a folder and in memory; of the folder a few rows are read at a time."""
-    monkeypatch.setattr(reading, "_ROWS", 50)
+    monkeypatch.setattr(final_tables, "ROWS", 50)
     folder = write_folder(tmp_path, {**TABLES, "curves": ORDERS[request.param](TABLES["curves"])})
     return load(folder), load(folder).in_memory()
 
@@ -65,13 +58,13 @@ def test_costs_of_some_runs_are_those_of_all_that_concern_them(both):
 
 @pytest.mark.parametrize("rows", [1, 7, 10_000])
 def test_every_run_comes_once_and_whole(tmp_path, monkeypatch, rows):
-    monkeypatch.setattr(reading, "_ROWS", rows)
+    monkeypatch.setattr(final_tables, "ROWS", rows)
     curves = TABLES["curves"]
     path = tmp_path / "curves.parquet"
     pq.write_table(pa.Table.from_pandas(curves), path, row_group_size=100)
     ids = curves["run_id"].drop_duplicates().sample(frac=0.5, random_state=1).reset_index(drop=True)
     places = []
-    for piece in reading.points_of(path, ids):
+    for piece in final_tables.read_points(path, ids):
         places += piece.places.tolist()
         for place, number in zip(piece.places, range(len(piece.places)), strict=True):
             wanted = curves[curves["run_id"] == ids[place]]
@@ -80,11 +73,20 @@ def test_every_run_comes_once_and_whole(tmp_path, monkeypatch, rows):
     assert sorted(places) == list(range(len(ids)))
 
 
-def test_a_table_without_points_is_named(tmp_path):
-    folder = write_folder(tmp_path, {**TABLES, "curves": TABLES["curves"].drop(columns="train_loss")})
-    with pytest.raises(
-        OptbenchError, match="curves.parquet' is no table of a sweep: the column 'train_loss' is missing"
-    ):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda curves: curves.drop(columns="train_loss"), "the column 'train_loss' is missing"),
+        (lambda curves: curves.sort_values("step", kind="stable"), "the rows of a run do not stand together"),
+    ],
+)
+def test_what_is_no_table_of_points_is_named(tmp_path, monkeypatch, change, words):
+    monkeypatch.setattr(final_tables, "ROWS", 50)
+    folder = write_folder(tmp_path, {**TABLES, "curves": change(TABLES["curves"])})
+    with pytest.raises(OptbenchError, match=f"curves.parquet' is no table of a sweep: {words}"):
         log_area(load(folder))
+
+
+def test_a_table_may_have_no_points(tmp_path):
     folder = write_folder(tmp_path, {**TABLES, "curves": TABLES["curves"].iloc[:0]})
     assert np.isnan(log_area(load(folder))).all()

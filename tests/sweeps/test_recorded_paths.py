@@ -8,7 +8,7 @@ import optbench
 from optbench.sweeps import trajectories
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.run.processes import Died
-from optbench.sweeps.store.manifest import read
+from optbench.sweeps.store.manifest import read_manifest
 
 SPEC = {"problems": ["rosenbrock", "saddle", "logistic"], "optimizers": ["gd", "adam"],
         "learning_rates": [1e-4, 1e-3, 1e3], "batch_sizes": [64, "full"], "seeds": 4, "tuning_seeds": 2,
@@ -49,7 +49,7 @@ def test_a_path_is_what_the_rule_does_by_hand():
 
 def test_the_folder_has_it_and_knows_its_checksum(finished, tmp_path):
     results, folder = finished
-    assert "paths.parquet" in read(folder).files
+    assert "paths.parquet" in read_manifest(folder).files
     pd.testing.assert_frame_equal(optbench.load(folder).paths, results.paths)
     again = optbench.sweep(SPEC, out=tmp_path / "again", workers=2).directory
     assert (again / "paths.parquet").read_bytes() == (folder / "paths.parquet").read_bytes()
@@ -137,9 +137,9 @@ def planned_rosenbrock():
     from harness import CATALOGUE
 
     from optbench.sweeps import session
-    from optbench.sweeps.spec_files import merge
+    from optbench.sweeps.spec import make_spec
 
-    return session.plan(merge({**SPEC, "problems": ["rosenbrock"]}, {}), CATALOGUE).cohorts
+    return session.plan(make_spec({**SPEC, "problems": ["rosenbrock"]}, {}), CATALOGUE).cohorts
 
 
 @pytest.mark.slow

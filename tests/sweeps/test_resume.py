@@ -16,7 +16,7 @@ from harness import execute, plan_of
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.run import executors
-from optbench.sweeps.spec_files import merge, read
+from optbench.sweeps.spec import make_spec, read_spec
 from optbench.sweeps.store import final_tables
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def long(tmp_path_factory):
     """(the spec's file, the folder of its sweep run without trouble)"""
     folder = tmp_path_factory.mktemp("long")
     (folder / "long.toml").write_text(LONG)
-    execute(read(folder / "long.toml"), folder / "whole", workers=1)
+    execute(read_spec(folder / "long.toml"), folder / "whole", workers=1)
     return folder / "long.toml", folder / "whole"
 
 
@@ -108,7 +108,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_bytes(number, long, tmp_path):
         (line,) = errors.strip().splitlines()
         assert line.startswith("optbench: interrupted; what was finished is kept; resume with: ") and str(spec) in line
     kept = {name: (tmp_path / "out" / "cohorts" / name).stat() for name in cohorts(tmp_path / "out")}
-    status = execute(read(spec), tmp_path / "out", workers=2)
+    status = execute(read_spec(spec), tmp_path / "out", workers=2)
     assert status.cohorts == 48 and content(tmp_path / "out") == content(whole)
     for name, before in kept.items():
         after = (tmp_path / "out" / "cohorts" / name).stat()
@@ -233,7 +233,7 @@ def test_a_damaged_cohort_is_named_set_aside_and_run_again(damage, small, tmp_pa
 
 
 def test_tables_stand_in_the_order_of_the_plan(small):
-    order = [plan.cohort_id for plan in plan_of(merge(SMALL, {})).cohorts]
+    order = [plan.cohort_id for plan in plan_of(make_spec(SMALL, {})).cohorts]
     assert list(dict.fromkeys(optbench.load(small).runs["cohort_id"])) == order
     assert sorted(f"{cohort_id}.cohort" for cohort_id in order) == cohorts(small)
 
@@ -247,4 +247,4 @@ def test_provenance_tells_where_a_result_comes_from(small):
     assert set(found["plugins"]) == names
     source = (ROOT / "problems" / "saddle.py").read_bytes()
     assert found["plugins"]["problem saddle"] == hashlib.sha256(source).hexdigest()
-    assert read(small / "spec.toml") == merge(SMALL, {})
+    assert read_spec(small / "spec.toml") == make_spec(SMALL, {})

@@ -13,8 +13,8 @@ import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
 from optbench.sweeps.merge import merge_folders, shard_of
-from optbench.sweeps.spec_files import merge, read
-from optbench.sweeps.store.resume import extended
+from optbench.sweeps.spec import make_spec, read_spec
+from optbench.sweeps.store.folder import extend_spec
 
 SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": "1e-3:1e-1:5", "steps": 8,
         "blocks": 2, "screen": 1, "race": 1, "holdout": 1, "finalists": 2}  # fmt: skip
@@ -56,7 +56,7 @@ def run(folder: Path, spec, shard: str = "", extend: bool = False) -> None:
 
 
 def extend(folder: Path, changes) -> None:
-    run(folder, extended(folder, None, changes, str), extend=True)
+    run(folder, extend_spec(folder, None, changes, str), extend=True)
 
 
 def join(folders: list[Path], out: Path) -> None:
@@ -74,13 +74,13 @@ def loaded(folder: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    run(folder, merge(SPEC, {}))
+    run(folder, make_spec(SPEC, {}))
     return folder
 
 
 def parts_and_merges(seed: int, whole: Path, folder: Path, monkeypatch) -> None:
     """Merge, go on with the parts and with the merged folder: no run goes, and the end has the bytes of one sweep."""
-    rng, out, spec = random.Random(seed), folder / "out", merge(SPEC, {})
+    rng, out, spec = random.Random(seed), folder / "out", make_spec(SPEC, {})
     parts = {f"{number}/2": folder / f"part-{number}" for number in (1, 2)}
     every = loaded(whole)
 
@@ -110,7 +110,7 @@ def extensions_and_merges(seed: int, folder: Path, monkeypatch) -> None:
     rng = random.Random(seed)
     folders = [folder / name for name in "ab"]
     for place in folders:
-        attempt(lambda place=place: run(place, merge({**SPEC, **rng.choice(MORE)}, {})), rng, monkeypatch)
+        attempt(lambda place=place: run(place, make_spec({**SPEC, **rng.choice(MORE)}, {})), rng, monkeypatch)
     log = []
     for _ in range(3):
         place, changes = rng.choice(folders), rng.choice(MORE)
@@ -120,7 +120,7 @@ def extensions_and_merges(seed: int, folder: Path, monkeypatch) -> None:
         attempt(lambda: join(folders, folder / "out"), rng, monkeypatch)
     out = folder / rng.choice(["a", "b", "out"])
     extend(out, {})
-    run(folder / "whole", read(out / "spec.toml"))
+    run(folder / "whole", read_spec(out / "spec.toml"))
     for name in TABLES:
         mine, right = (pd.read_parquet(place / name) for place in (out, folder / "whole"))
         pd.testing.assert_frame_equal(mine, right, rtol=1e-9, obj=f"{name} of {out.name} after {log}")

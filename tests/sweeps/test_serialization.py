@@ -13,7 +13,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.serialization import cohort_from_json, cohort_to_json, plan_from_json, plan_to_json
-from optbench.sweeps.spec_files import SHIPPED, merge, read
+from optbench.sweeps.spec import SHIPPED, make_spec, read_spec
 
 MINE = """
 import numpy as np
@@ -85,7 +85,7 @@ def file(tmp_path_factory):
 
 @pytest.mark.parametrize("spec", SPECS, ids=["grid", "trials in blocks"])
 def test_all_that_planning_uses_is_there(spec, file):
-    spec = merge({**COMMON, **{k: v for k, v in spec.items() if v is not None}, "plugins": [str(file)]}, {})
+    spec = make_spec({**COMMON, **{k: v for k, v in spec.items() if v is not None}, "plugins": [str(file)]}, {})
     plan = session.plan(spec, loader.load_all(file))
     again = plan_from_json(json.loads(json.dumps(plan_to_json(plan))), spec, CATALOGUE, "cpu", "")
     assert [each.cohort_id for each in again.cohorts] == [each.cohort_id for each in plan.cohorts]
@@ -104,7 +104,7 @@ def test_the_users_file_stays_out_of_this_process(file, tmp_path):
     copy = tmp_path / "other.py"
     copy.write_text(file.read_text() + "# another content, that nobody has loaded\n")
     broken = []
-    spec = merge({**COMMON, **SPECS[0], "plugins": [str(copy)]}, {})
+    spec = make_spec({**COMMON, **SPECS[0], "plugins": [str(copy)]}, {})
     plan = session.planned(spec, Isolation(), lambda path, trace: broken.append(path))
     assert plan.runs and not broken
     assert not any(name.startswith("_optbench_plugin_other") for name in sys.modules)
@@ -128,7 +128,9 @@ EVERYTHING = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("spec", [*map(read, sorted(SHIPPED)), merge(EVERYTHING, {})], ids=[*sorted(SHIPPED), "all"])
+@pytest.mark.parametrize(
+    "spec", [*map(read_spec, sorted(SHIPPED)), make_spec(EVERYTHING, {})], ids=[*sorted(SHIPPED), "all"]
+)
 def test_every_cohort_comes_back_with_its_ids(spec):
     """Every problem and every optimizer once."""
     seen = set()
@@ -147,7 +149,7 @@ def test_another_version_or_file_is_refused(tmp_path):
     file = tmp_path / "rule.py"
     text = "from optbench import optimizer\n@optimizer(source='x')\ndef mine(w, g, lr):\n    return w - lr * g\n"
     file.write_text(text)
-    spec = merge({"problems": ["rosenbrock"], "optimizers": ["mine"], "learning_rates": [0.1], "steps": 3}, {})
+    spec = make_spec({"problems": ["rosenbrock"], "optimizers": ["mine"], "learning_rates": [0.1], "steps": 3}, {})
     planned = session.plan(spec, loader.load_all(file)).cohorts[0]
     data = cohort_to_json(planned)
     with pytest.raises(OptbenchError, match="this is optbench .* and the sweep is of 0.0.1"):
@@ -176,7 +178,7 @@ def restless():
 def test_a_problem_that_is_another_one_whenever_it_is_built_is_told_so(tmp_path):
     file = tmp_path / "restless.py"
     file.write_text(RANDOM)
-    spec = merge({"problems": ["restless"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}, {})
+    spec = make_spec({"problems": ["restless"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}, {})
     planned = session.plan(spec, loader.load_all(file)).cohorts[0]
     with pytest.raises(OptbenchError, match="problem restless is another one whenever it is built: seed its random"):
         cohort_from_json(cohort_to_json(planned), cached_catalogue([file]))

@@ -7,7 +7,7 @@ from harness import execute as execute_spec
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import make_spec
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
@@ -101,7 +101,7 @@ def bad():
 
 def execute(tmp_path, **changes):
     """Return the status of SMALL with ``changes``, and its tables."""
-    status = execute_spec(merge(SMALL, changes), tmp_path / "out", workers=1)
+    status = execute_spec(make_spec(SMALL, changes), tmp_path / "out", workers=1)
     return status, optbench.load(tmp_path / "out")
 
 
@@ -190,7 +190,7 @@ def test_a_hyperparameter_cannot_take_the_place_of_a_column(name, tmp_path, own_
 
 def test_status_adds_up_and_a_second_run_has_nothing_to_do(tmp_path):
     seen = []
-    spec = merge(SMALL, {"optimizers": "gd, momentum", "batch_sizes": "100,full"})
+    spec = make_spec(SMALL, {"optimizers": "gd, momentum", "batch_sizes": "100,full"})
     made = execute_spec(spec, tmp_path / "out", workers=2, watch=lambda s: seen.append((s.runs, s.cost, s.compiled)))
     assert made.runs == made.total_runs == 16 and made.cohorts == 8 and not made.failed
     assert made.compiled == made.to_compile == 2 and made.cost == pytest.approx(made.total_cost, rel=1e-9)
@@ -200,7 +200,7 @@ def test_status_adds_up_and_a_second_run_has_nothing_to_do(tmp_path):
 
 
 def test_an_interrupt_while_watching_stops_the_workers_and_keeps_what_is_finished(tmp_path):
-    spec = merge(SMALL, {"seeds": 8, "tuning_seeds": 1, "steps": 2000})
+    spec = make_spec(SMALL, {"seeds": 8, "tuning_seeds": 1, "steps": 2000})
 
     def watch(status):
         if status.cohorts >= 1:
@@ -216,5 +216,5 @@ def test_an_interrupt_while_watching_stops_the_workers_and_keeps_what_is_finishe
 @pytest.mark.parametrize("workers", [0, -1])
 def test_workers_must_be_some(workers, tmp_path):
     with pytest.raises(OptbenchError, match=f"workers={workers} must be at least 1"):
-        execute_spec(merge(SMALL, {}), tmp_path / "out", workers=workers)
+        execute_spec(make_spec(SMALL, {}), tmp_path / "out", workers=workers)
     assert not (tmp_path / "out").exists()

@@ -8,8 +8,7 @@ import pytest
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import grid
 from optbench.sweeps.provenance import budget_text
-from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_files import merge, read, to_toml
+from optbench.sweeps.spec import Spec, make_spec, read_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}
 INF, NAN = math.inf, math.nan
@@ -59,7 +58,7 @@ def refused(call) -> str:
 
 @pytest.mark.parametrize(("key", "value"), BAD, ids=lambda value: repr(value)[:30])
 def test_a_bad_value_is_refused_in_one_line_that_names_the_key(key, value):
-    message = refused(lambda: merge(BASE | {"tuning_seeds": 0} | {key: value}, {}, "my.toml"))
+    message = refused(lambda: make_spec(BASE | {"tuning_seeds": 0} | {key: value}, {}, "my.toml"))
     assert message.startswith("my.toml: ")
     # A budget may be a problem's own: the message then speaks of a budget.
     assert key in message or "budget" in message
@@ -68,13 +67,13 @@ def test_a_bad_value_is_refused_in_one_line_that_names_the_key(key, value):
 @pytest.mark.parametrize("epochs", [0, -1, NAN, INF, "a", [1], True, HUGE])
 def test_a_bad_number_of_epochs_is_refused(epochs):
     raw = {key: value for key, value in BASE.items() if key != "steps"}
-    assert "epochs" in (message := refused(lambda: merge(raw | {"epochs": epochs}, {}))) or "budget" in message
+    assert "epochs" in (message := refused(lambda: make_spec(raw | {"epochs": epochs}, {}))) or "budget" in message
 
 
 def test_exactly_one_budget():
     for budgets in ({"steps": None}, {"steps": 3, "epochs": 1}):
         raw = {key: value for key, value in (BASE | budgets).items() if value is not None}
-        assert "give one budget: epochs or steps" in refused(lambda raw=raw: merge(raw, {}))
+        assert "give one budget: epochs or steps" in refused(lambda raw=raw: make_spec(raw, {}))
 
 
 @pytest.mark.parametrize(
@@ -86,14 +85,14 @@ def test_exactly_one_budget():
     ],
 )
 def test_what_has_no_default_is_missed(key, message):
-    assert refused(lambda: merge({k: v for k, v in BASE.items() if k != key}, {})) == f"spec: {message}"
+    assert refused(lambda: make_spec({k: v for k, v in BASE.items() if k != key}, {})) == f"spec: {message}"
 
 
 def test_an_unknown_key_is_answered_with_the_nearest():
-    assert refused(lambda: merge(BASE | {"optimisers": "gd"}, {}, "my.toml")) == (
+    assert refused(lambda: make_spec(BASE | {"optimisers": "gd"}, {}, "my.toml")) == (
         "unknown key in my.toml 'optimisers': did you mean 'optimizers'?"
     )
-    assert "valid names: batch_sizes," in refused(lambda: merge(BASE | {"zzz": 1}, {}))
+    assert "valid names: batch_sizes," in refused(lambda: make_spec(BASE | {"zzz": 1}, {}))
 
 
 def test_files_that_are_no_spec(tmp_path):
@@ -108,10 +107,10 @@ def test_files_that_are_no_spec(tmp_path):
     ):
         file.write_bytes(content)
         with pytest.raises(OptbenchError, match=words) as caught:
-            read(file)
+            read_spec(file)
         assert "\n" not in str(caught.value)
     for path, words in ((tmp_path / "none.toml", "No such file"), (tmp_path, "Is a directory")):
-        message = refused(lambda path=path: read(path))
+        message = refused(lambda path=path: read_spec(path))
         assert message.startswith(f"cannot read the spec {str(path)!r}: {words}")
 
 
@@ -128,7 +127,7 @@ def test_files_that_are_no_spec(tmp_path):
 )
 def test_a_grid_of_rates(text, rates):
     assert grid(text) == rates
-    assert merge(BASE | {"learning_rates": text}, {}).learning_rates == tuple(rates)
+    assert make_spec(BASE | {"learning_rates": text}, {}).learning_rates == tuple(rates)
 
 
 SPECS = [
@@ -150,24 +149,22 @@ SPECS = [
 
 @pytest.mark.parametrize("raw", SPECS, ids=range(len(SPECS)))
 def test_a_written_spec_is_read_back(raw, tmp_path):
-    spec = merge(raw, {})
+    spec = make_spec(raw, {})
     file = tmp_path / "spec.toml"
-    file.write_text(to_toml(spec), encoding="utf-8", newline="\n")
-    assert read(file) == spec
+    file.write_text(spec.to_toml(), encoding="utf-8", newline="\n")
+    assert read_spec(file) == spec
 
 
 def test_the_built_in_spec_is_read_back_too(tmp_path):
-    (tmp_path / "spec.toml").write_text(to_toml(read()), encoding="utf-8")
-    assert read(tmp_path / "spec.toml") == read()
-    assert read().blocks == 8 and len(read().seeds) == 56
+    (tmp_path / "spec.toml").write_text(read_spec().to_toml(), encoding="utf-8")
+    assert read_spec(tmp_path / "spec.toml") == read_spec()
+    assert read_spec().blocks == 8 and len(read_spec().seeds) == 56
 
 
 def test_the_device():
-    assert merge(BASE, {}).device == "cpu" and merge(BASE | {"device": "cuda"}, {"device": "auto"}).device == "auto"
-    message = refused(lambda: merge(BASE, {"device": "cud"}))
+    assert make_spec(BASE | {"device": "cuda"}, {"device": "auto"}).device == "auto"
+    message = refused(lambda: make_spec(BASE, {"device": "cud"}))
     assert message == "device: unknown device 'cud': did you mean 'cuda'?"
-    # A folder from before there was a choice of devices still holds the same sweep.
-    assert "device" not in to_toml(merge(BASE, {"device": "cpu"}))
 
 
 def test_flags_go_over_the_file_and_none_leaves_it(tmp_path):
@@ -176,15 +173,15 @@ def test_flags_go_over_the_file_and_none_leaves_it(tmp_path):
         'problems = ["rosenbrock", { name = "mlp", epochs = 2 }]\noptimizers = ["gd"]\nlearning_rates = [0.5]\n'
         'batch_sizes = [16, "full"]\nschedules = ["constant"]\nseeds = 6\ntuning_seeds = 2\nepochs = 5\n'
     )
-    plain = read(file)
+    plain = read_spec(file)
     assert plain.problems[1].epochs == 2 and plain.seeds == tuple(range(6)) and plain.batch_sizes == (16, "full")
-    assert read(file, dict.fromkeys(Spec.model_fields)) == plain
+    assert read_spec(file, dict.fromkeys(Spec.model_fields)) == plain
     flags = {
         "problems": "quadratic(dim=3, condition=1e4), saddle", "optimizers": "gd, adam(beta1=[0.8, 0.9])",
         "batch_sizes": "32,full", "schedules": "constant, inverse(decay_rate=0.1)", "learning_rates": "0.1,1e-2",
         "dtypes": "float64,float32", "run_timeout": 2.5,
     }  # fmt: skip
-    spec = read(file, flags)
+    spec = read_spec(file, flags)
     assert [entry.name for entry in spec.problems] == ["quadratic(dim=3, condition=1e4)", "saddle"]
     assert spec.optimizers == ("gd", "adam(beta1=[0.8, 0.9])") and spec.schedules[1] == "inverse(decay_rate=0.1)"
     assert spec.batch_sizes == (32, "full") and spec.learning_rates == (0.1, 0.01)
@@ -195,7 +192,7 @@ def test_flags_go_over_the_file_and_none_leaves_it(tmp_path):
 @pytest.mark.parametrize(("budget", "flag"), [({"epochs": 5}, {"steps": 40}), ({"steps": 5}, {"epochs": 0.5})])
 def test_a_budget_by_flag_replaces_every_budget_of_the_file(budget, flag):
     raw = {key: value for key, value in BASE.items() if key != "steps"}
-    spec = merge(raw | budget | {"problems": ["rosenbrock", {"name": "mlp", "epochs": 2}]}, flag)
+    spec = make_spec(raw | budget | {"problems": ["rosenbrock", {"name": "mlp", "epochs": 2}]}, flag)
     assert {"epochs": spec.epochs, "steps": spec.steps} == {"epochs": None, "steps": None} | flag
     assert all(entry.epochs is None and entry.steps is None for entry in spec.problems)
 
@@ -208,7 +205,7 @@ def test_a_budget_by_flag_replaces_every_budget_of_the_file(budget, flag):
        {"name": "logistic", "steps": 9}, "quadratic"], "3 steps (mlp, plateau: 0.5 epochs; logistic: 9 steps)")],
 )  # fmt: skip
 def test_the_budget_in_words_is_that_of_most_problems_and_then_of_each_other(problems, text):
-    assert budget_text(merge(BASE | {"problems": problems}, {})) == text
+    assert budget_text(make_spec(BASE | {"problems": problems}, {})) == text
 
 
 @pytest.mark.parametrize(
@@ -217,14 +214,14 @@ def test_the_budget_in_words_is_that_of_most_problems_and_then_of_each_other(pro
      ("5,6", (5, 6), 1), ([7], (7,), 0), ("0,1,2", range(3), 1), (range(30), range(30), 3)],
 )  # fmt: skip
 def test_fewer_seeds_by_flag_take_their_share_for_tuning(seeds, found, tuning):
-    spec = merge(BASE | {"seeds": 12, "tuning_seeds": 3}, {"seeds": seeds})
+    spec = make_spec(BASE | {"seeds": 12, "tuning_seeds": 3}, {"seeds": seeds})
     assert (spec.seeds, spec.tuning_seeds) == (tuple(found), tuning)
-    assert merge(BASE, {"seeds": "4", "tuning_seeds": 2}).tuning_seeds == 2
+    assert make_spec(BASE, {"seeds": "4", "tuning_seeds": 2}).tuning_seeds == 2
 
 
 @pytest.mark.parametrize("seeds", [1, 2, [4, 5]])
 def test_a_file_with_few_seeds_need_not_speak_of_tuning(seeds):
-    assert merge(BASE | {"seeds": seeds}, {}).tuning_seeds < 2
+    assert make_spec(BASE | {"seeds": seeds}, {}).tuning_seeds < 2
 
 
 @pytest.mark.parametrize(
@@ -232,7 +229,7 @@ def test_a_file_with_few_seeds_need_not_speak_of_tuning(seeds):
     [(5, 2, ([0, 1], [2, 3, 4])), ([7, 3, 5], 1, ([7], [3, 5])), (3, 0, ([0, 1, 2], [])), (3, 3, ([0, 1, 2], []))],
 )
 def test_split_of_the_seeds(seeds, tuning, split):
-    assert merge(BASE | {"seeds": seeds, "tuning_seeds": tuning}, {}).split_seeds() == split
+    assert make_spec(BASE | {"seeds": seeds, "tuning_seeds": tuning}, {}).split_seeds() == split
 
 
 def test_plugins_of_a_file_are_relative_to_it(tmp_path, monkeypatch):
@@ -244,7 +241,7 @@ def test_plugins_of_a_file_are_relative_to_it(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     for path in (folder / "my.toml", Path("specs/my.toml")):
-        mine, absolute = read(path).plugins
+        mine, absolute = read_spec(path).plugins
         assert Path(mine).resolve() == folder / "mine.py" and absolute == "/x/y.py"
 
 
@@ -252,11 +249,11 @@ def test_a_spec_kept_elsewhere_names_the_same_plugin_files(tmp_path, monkeypatch
     """The spec that a sweep writes into its folder finds its plug-ins, whose paths were relative to another folder."""
     (tmp_path / "results").mkdir()
     monkeypatch.chdir(tmp_path)
-    spec = merge(BASE, {"plugins": ["mine.py"]})
-    (tmp_path / "results" / "spec.toml").write_text(to_toml(spec))
-    assert Path(read("results/spec.toml").plugins[0]).resolve() == tmp_path / "mine.py"
+    spec = make_spec(BASE, {"plugins": ["mine.py"]})
+    (tmp_path / "results" / "spec.toml").write_text(spec.to_toml())
+    assert Path(read_spec("results/spec.toml").plugins[0]).resolve() == tmp_path / "mine.py"
 
 
 def test_a_spec_does_not_change():
     with pytest.raises(ValueError, match="frozen"):
-        merge(BASE, {}).steps = 4
+        make_spec(BASE, {}).steps = 4

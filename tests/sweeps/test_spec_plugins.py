@@ -1,11 +1,11 @@
 """Files that optimizers name themselves become plug-ins of the spec; no library is needed to read that."""
 
+import tomllib
+
 import pytest
 
 import optbench
-from optbench.sweeps import spec_files
-from optbench.sweeps.joined_specs import differences
-from optbench.sweeps.spec_files import merge
+from optbench.sweeps.spec import find_differences, make_spec, read_spec
 
 BASE = {"problems": ["rosenbrock"], "batch_sizes": ["full"], "learning_rates": [0.1], "seeds": 3, "steps": 5}
 
@@ -30,17 +30,17 @@ def test_a_file_leaves_the_name_for_the_plugins(text, name, files, tmp_path, mon
         str(tmp_path / "home/mine.py") if places[file] is None else str((tmp_path / file).resolve()) for file in files
     ]
     for optimizers in (text, [text]):
-        spec = merge({**BASE, "optimizers": optimizers}, {})
+        spec = make_spec({**BASE, "optimizers": optimizers}, {})
         assert (list(spec.optimizers), list(spec.plugins)) == ([name], expected)
-        again = merge(spec_files.raw(spec), {})
-        assert not differences(spec, again)  # what the folder keeps says the same
+        again = make_spec(tomllib.loads(spec.to_toml()))
+        assert not find_differences(spec, again)  # what the folder keeps says the same
 
 
 def test_whole_settings_and_plugins_that_are_there_already(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     entry = {"problem": "rosenbrock", "optimizer": "torch:Mine(file=mine.py, beta=0.5)", "lr": 0.1}
     raw = {"problems": ["rosenbrock"], "chosen": [entry], "plugins": ["other.py", "mine.py"], "seeds": 2, "steps": 5}
-    spec = merge(raw, {})
+    spec = make_spec(raw, {})
     assert spec.chosen[0].optimizer == "torch:Mine(beta=0.5)"
     assert spec.plugins == (str(tmp_path / "other.py"), str(tmp_path / "mine.py"))
 
@@ -53,8 +53,8 @@ def test_a_file_of_a_spec_stands_beside_it_and_one_of_a_flag_where_the_command_w
         'problems = ["rosenbrock"]\noptimizers = ["torch:Mine(file=mine.py)", "adam"]\nbatch_sizes = ["full"]\n'
         "learning_rates = [0.1]\nseeds = 2\nsteps = 5\n"
     )
-    assert spec_files.read(file).plugins == (str(tmp_path / "specs" / "mine.py"),)
-    changed = spec_files.read(file, {"optimizers": "torch:Mine(file=mine.py)"})
+    assert read_spec(file).plugins == (str(tmp_path / "specs" / "mine.py"),)
+    changed = read_spec(file, {"optimizers": "torch:Mine(file=mine.py)"})
     assert changed.plugins == (str(tmp_path / "mine.py"),)
 
 
@@ -68,11 +68,11 @@ def test_a_file_of_a_spec_stands_beside_it_and_one_of_a_flag_where_the_command_w
 )
 def test_what_is_no_file_is_refused(text, told):
     with pytest.raises(optbench.OptbenchError) as error:
-        merge({**BASE, "optimizers": [text]}, {})
+        make_spec({**BASE, "optimizers": [text]}, {})
     assert told in str(error.value)
 
 
 def test_files_in_what_is_no_list_of_texts_are_left_to_the_checks_of_the_spec():
     for optimizers in (3, [3], [["torch:Mine(file=mine.py)"]], {"file": 1}):
         with pytest.raises(optbench.OptbenchError):
-            merge({**BASE, "optimizers": optimizers}, {})
+            make_spec({**BASE, "optimizers": optimizers}, {})

@@ -12,7 +12,7 @@ from optbench.analysis import tail_values
 from optbench.contract.errors import OptbenchError
 from optbench.engine import runner
 from optbench.report import write_report
-from optbench.sweeps.spec_files import merge, read
+from optbench.sweeps.spec import make_spec, read_spec
 from optbench.sweeps.stages import expected
 from optbench.wording.answers import answer_of
 
@@ -78,7 +78,7 @@ def test_reported_are_the_blocks_choice_and_what_all_recommend(runs):
 
 
 def test_what_later_stages_may_take_is_counted_beforehand(runs):
-    later = expected(plan_of(merge(SPEC, {})))
+    later = expected(plan_of(make_spec(SPEC, {})))
     for stage, limit in {"race": 3, "holdout": 2}.items():
         planned = later[stage]
         count = pd.Series({(p.cohort.problem.name, p.cohort.optimizer.name): 0 for p in planned})
@@ -91,9 +91,9 @@ def test_what_later_stages_may_take_is_counted_beforehand(runs):
             ("gd", 6 * limit), ("momentum", 6 * limit), ("lbfgs", 6)
         }  # fmt: skip
         assert (ran <= count[ran.index]).all() and (stage == "holdout" or (ran == count[ran.index]).all())
-    both = expected(plan_of(merge(SPEC, {"dtypes": "float64,float32", "problems": SPEC["problems"][0]})))
+    both = expected(plan_of(make_spec(SPEC, {"dtypes": "float64,float32", "problems": SPEC["problems"][0]})))
     assert sum(each.runs for each in both["race"]) == 6 * (3 + 3 + 2)
-    assert {stage: len(each) for stage, each in expected(plan_of(merge(SPEC, {"seeds": 3}))).items()} == {
+    assert {stage: len(each) for stage, each in expected(plan_of(make_spec(SPEC, {"seeds": 3}))).items()} == {
         "race": 0,
         "holdout": 0,
     }
@@ -151,12 +151,12 @@ def test_choices_by_a_metric_of_the_test_data():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"blocks": 1}, "blocks=1 must be at least 2"),
-        ({"blocks": 3, "holdout": 0}, "holdout=0 must be at least 1"),
+        ({"blocks": 1}, "blocks: 1 must be at least 2"),
+        ({"blocks": 3, "holdout": 0}, "holdout: 0 must be at least 1"),
         ({"blocks": 3, "seeds": 5}, "seeds and blocks: give one; 3 blocks take 18 seeds"),
         ({"choose_by": "test_los"}, "did you mean 'test_loss'"),
-        ({"finalists": 0}, "finalists=0 must be at least 1"),
-        ({"blocks": 10**9}, "blocks=1000000000 must be at most 100,000"),
+        ({"finalists": 0}, "finalists: 0 must be at least 1"),
+        ({"blocks": 10**9}, "blocks=1000000000 takes 6,000,000,000 seeds, more than 100,000"),
         ({"blocks": 0}, "screen is for seeds in blocks"),
         ({"search_seed": 3}, "search_seed is for trials"),
     ],
@@ -167,18 +167,18 @@ def test_what_makes_no_sense_is_refused(changes, message):
 
 
 def test_seeds_of_ones_own_make_a_plain_grid():
-    assert merge(SPEC, {"seeds": 4}).blocks == 0
-    assert len(merge(SPEC, {"blocks": 2}).seeds) == 12
-    assert isinstance(pd.Series(merge(SPEC, {}).split_seeds()[1]).iloc[0], np.integer)
+    assert make_spec(SPEC, {"seeds": 4}).blocks == 0
+    assert len(make_spec(SPEC, {"blocks": 2}).seeds) == 12
+    assert isinstance(pd.Series(make_spec(SPEC, {}).split_seeds()[1]).iloc[0], np.integer)
 
 
 def test_the_shipped_specs_ask_the_same_question():
-    default, thorough = read(), read("thorough")
+    default, thorough = read_spec(), read_spec("thorough")
     same = {"problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "epochs", "steps", "dtypes"}
     assert default.model_dump(include=same) == thorough.model_dump(include=same)
     assert thorough.blocks > default.blocks >= 8 and thorough.holdout >= default.holdout >= 3
     with pytest.raises(OptbenchError, match="unknown spec 'thorogh': did you mean 'thorough'"):
-        read("thorogh")
+        read_spec("thorogh")
 
 
 def test_the_chosen_settings_are_left_as_a_spec_that_runs(tmp_path):
@@ -204,7 +204,7 @@ def test_the_spec_that_is_left_has_the_settings_that_the_answer_names(tmp_path, 
             "learning_rates": "1e-2:1e-1:9", "steps": 40}  # fmt: skip
     results = optbench.sweep(spec, **({"blocks": blocks} if blocks else {"seeds": 9}), out=tmp_path, workers=1)
     best = answer_of(results.runs, results.tuning_seeds, results.choose_by).best
-    left = [(entry.optimizer.partition("(")[0], entry.lr) for entry in read(tmp_path / "chosen.toml").chosen]
+    left = [(entry.optimizer.partition("(")[0], entry.lr) for entry in read_spec(tmp_path / "chosen.toml").chosen]
     assert left == best[["optimizer", "lr"]].to_records(index=False).tolist()
 
 
@@ -234,7 +234,7 @@ def test_chosen_settings_that_make_no_sense_are_refused(changes, message):
 
 def test_tuning_seeds_and_blocks_are_not_both_asked_for():
     with pytest.raises(OptbenchError, match="tuning_seeds and blocks: give one"):
-        merge(SPEC, {"blocks": 4, "tuning_seeds": 2})
+        make_spec(SPEC, {"blocks": 4, "tuning_seeds": 2})
 
 
 def test_a_sweep_that_a_deadline_cut_at_once_still_has_a_page(tmp_path):

@@ -28,8 +28,8 @@ def unfinished(whole, folder, stages, lacking):
     shutil.copytree(whole, folder)
     for path in folder.glob("*.parquet"):
         path.unlink()
-    held = manifest.read(folder)
-    there = [entry for entry in held.cohorts if entry.stage in stages]
+    held = manifest.read_manifest(folder)
+    there = tuple(entry for entry in held.cohorts if entry.stage in stages)
     for entry in held.cohorts:
         if entry not in there or entry in [there[i] for i in lacking]:
             (folder / "cohorts" / f"{entry.cohort_id}.cohort").unlink()
@@ -74,12 +74,7 @@ def test_a_folder_with_nothing_finished_says_so(whole, tmp_path):
         optbench.load(folder)
 
 
-def test_a_folder_of_0_3_0_is_read_and_not_gone_on_with(whole, tmp_path):
+def test_a_folder_without_a_manifest_is_read(whole, tmp_path):
     shutil.copytree(whole, tmp_path / "old")
     (tmp_path / "old" / "manifest.json").unlink()
-    shutil.rmtree(tmp_path / "old" / "cohorts")
-    (tmp_path / "old" / "cohorts" / "0123456789abcdef").mkdir(parents=True)
     pd.testing.assert_frame_equal(optbench.load(tmp_path / "old").runs, optbench.load(whole).runs)
-    write_report(tmp_path / "old")
-    with pytest.raises(OptbenchError, match="is a folder of optbench 0.3.0 or before.*choose another --out"):
-        optbench.sweep(SPEC, out=tmp_path / "old")

@@ -22,7 +22,7 @@ from optbench.sweeps.planned import PlannedCohort
 from optbench.sweeps.run.executors import CohortFailed, Job, Result
 from optbench.sweeps.run.file_bundle import FileBundle, difference
 from optbench.sweeps.serialization import cohort_from_json
-from optbench.sweeps.store.files import exclusive
+from optbench.sweeps.store.files import exclusive_lock
 
 
 class FilesPlugin(WorkerPlugin):
@@ -130,5 +130,5 @@ def _only_compiler() -> Iterator[None]:
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError):  # a home that cannot be written
             cache_folder().mkdir(parents=True, exist_ok=True)
-            held.enter_context(exclusive(cache_folder() / "kernels.lock"))
+            held.enter_context(exclusive_lock(cache_folder() / "kernels.lock"))
         yield

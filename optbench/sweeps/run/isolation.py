@@ -23,7 +23,6 @@ from optbench.sweeps.run.processes import Died, Limits, ProcessExecutor, WorkerP
 from optbench.sweeps.serialization import cohort_to_json
 from optbench.sweeps.snippets import Code, codes
 from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_files import to_toml
 
 MODES = ("auto", "always", "never")
 _MOST_CRASHES = 2
@@ -83,7 +82,7 @@ class Isolation:
         files = ", ".join(Path(file).name for file in spec.plugins)
         with self._worker() as worker:
             try:
-                ok, answer, _ = worker.ask("plan", to_toml(spec))
+                ok, answer, _ = worker.ask("plan", spec.to_toml())
             except Died as error:
                 raise OptbenchError(f"the plug-in {files}: while {worker.state}: {error}") from None
             if not ok:

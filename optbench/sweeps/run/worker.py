@@ -107,9 +107,9 @@ class _Worker:
         from optbench.datasets.copies import read_for
         from optbench.sweeps.plan import expand
         from optbench.sweeps.serialization import plan_to_json
-        from optbench.sweeps.store.resume import parsed
+        from optbench.sweeps.spec import parse_spec
 
-        spec = parsed(spec_text)
+        spec = parse_spec(spec_text)
         assert spec is not None
         for file in spec.plugins:
             self._send_state(f"loading {os.path.basename(file)}")
@@ -218,10 +218,10 @@ class _Worker:
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:
         """Hold the lock for compiling inside ``with``, and send the states "waiting" and "compiling"."""
-        from optbench.sweeps.store.files import exclusive
+        from optbench.sweeps.store.files import exclusive_lock
 
         self._send_state("waiting")
-        with exclusive(Path(self.lock)):
+        with exclusive_lock(Path(self.lock)):
             self._send_state("compiling")
             yield
 

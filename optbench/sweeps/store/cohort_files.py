@@ -7,11 +7,10 @@ tables), and the tables as Arrow streams. It appears by renaming a finished one,
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
@@ -29,8 +28,6 @@ _SMALL = 1000
 # Rows written at a time: 5 MB of a curve, which stay in the L3 cache: two million rows at once took 1.15 s, so 0.7
 # (measured)
 _AT_ONCE = 1 << 16
-# Bytes: of an Arrow stream: a mark, and the length of the schema behind it
-_PREFIX = 8
 _ENDING = ".cohort"
 
 
@@ -40,7 +37,7 @@ class Damaged(Exception):
 
 def encode(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
     """Return the content of a cohort's file."""
-    streams = {name: _stream(table) for name, table in tables.items()}
+    streams = {name: _write_stream(table) for name, table in tables.items()}
     lengths = {name: stream.size for name, stream in streams.items()}
     head = json.dumps({"cohort": cohort_id, "tables": lengths}).encode() + b"\n"
     digest = hashlib.sha256(head)
@@ -49,9 +46,20 @@ def encode(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
     return b"".join([_MAGIC, digest.hexdigest().encode(), b"\n", head, *streams.values()])
 
 
-def decode(content: bytes, cohort_id: str) -> dict[str, pa.Table]:
-    """Return the tables. Raise Damaged if a bit is wrong, something is missing, or the file is another cohort's."""
-    return {name: _table(stream) for name, stream in _checked(content, cohort_id).items()}
+def decode(content: bytes, cohort_id: str, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
+    """Return tables of a cohort's file by name.
+
+    Raises Damaged if a bit is wrong, a table is missing, or the file is another cohort's.
+    """
+    streams = _split(content, cohort_id)
+    try:
+        # A copy: the table may point into it, and would else keep the whole file in memory.
+        tables = {name: pa.ipc.open_stream(pa.py_buffer(bytes(streams[name]))).read_all() for name in names}
+        for table in tables.values():
+            table.validate(full=True)  # Arrow does not check what it is given
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Damaged(" ".join(str(error).split())) from None
+    return tables
 
 
 class CohortFiles:
@@ -84,12 +92,11 @@ class CohortFiles:
     def content(self, cohort_id: str) -> bytes:
         """Return the content of a file, checked. Raises the same errors as :meth:`verify`."""
         content = read_bytes(self.path(cohort_id))
-        streams = _checked(content, cohort_id)
-        for name in TABLES:
-            if name not in streams:
-                raise Damaged(f"it has no table {name}")
-            if wrong := _wrong_schema(name, _schema_bytes(streams[name])):
-                raise Damaged(f"its table {name} is none of a sweep: {wrong}")
+        for name, schema in _read_schemas(content, cohort_id).items():
+            try:
+                schemas.check_cohort(name, schema)
+            except OptbenchError as error:
+                raise Damaged(f"its table {name} is none of a sweep: {error}") from None
         self._verified.add(cohort_id)
         return content
 
@@ -103,94 +110,101 @@ class CohortFiles:
         self.path(cohort_id).unlink()
         self._verified.discard(cohort_id)
 
-    def tables(self, cohort_id: str) -> dict[str, pa.Table]:
-        """Return the tables of a cohort. Raise OptbenchError if its file is damaged."""
-        with self.readable(cohort_id):
-            return decode(read_bytes(self.path(cohort_id)), cohort_id)
-
-    def table(self, cohort_id: str, name: str) -> pa.Table:
-        """Return one table of a cohort whose file was verified; name: "runs", "curves" or "timings"."""
-        with self.readable(cohort_id):
-            return _table(_split(read_bytes(self.path(cohort_id)))[1][name])
-
-    def schemas(self, cohort_id: str) -> dict[str, pa.Schema]:
-        """Return the schemas of the tables of a cohort whose file was verified."""
-        with self.readable(cohort_id):
-            streams = _split(read_bytes(self.path(cohort_id)))[1]
-            return {name: _schema(_schema_bytes(streams[name])) for name in TABLES}
-
-    @contextmanager
-    def readable(self, cohort_id: str) -> Iterator[None]:
-        """Turn the errors of reading a cohort's file into an OptbenchError that names it."""
+    def read(self, cohort_id: str, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
+        """Return tables of a cohort by name. Raise OptbenchError if its file is missing or damaged."""
         try:
-            yield
+            self.verify(cohort_id)
+            return decode(read_bytes(self.path(cohort_id)), cohort_id, names)
         except (OSError, Damaged) as error:
-            raise OptbenchError(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}") from None
+            raise self._damage(cohort_id, error) from None
+
+    def read_schemas(self, cohort_id: str) -> dict[str, pa.Schema]:
+        """Return the schemas of a cohort's tables by name. Raises the same errors as :meth:`read`."""
+        try:
+            self.verify(cohort_id)
+            return _read_schemas(read_bytes(self.path(cohort_id)), cohort_id)
+        except (OSError, Damaged) as error:
+            raise self._damage(cohort_id, error) from None
+
+    def read_run_ids(self, cohort_id: str) -> list[str]:
+        """Return the ids of a cohort's runs. Raises the same errors as :meth:`read`."""
+        return self.read(cohort_id, ["runs"])["runs"]["run_id"].to_pylist()
+
+    def _damage(self, cohort_id: str, error: Exception) -> OptbenchError:
+        """Return the error that names a file which cannot be read."""
+        return OptbenchError(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}")
 
 
-def _checked(content: bytes, cohort_id: str) -> dict[str, memoryview]:
-    """Return the streams by the names of their tables. Raise Damaged."""
+def compose_tables(run_ids: Sequence[str], files: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
+    """Return the tables of a cohort of these runs, in their order, from the tables of the files that hold them."""
+    left = {run_id: place for place, run_id in enumerate(run_ids)}
+    # A run that two files hold is taken from the first.
+    mine = [{each: left.pop(each) for each in tables["runs"]["run_id"].to_pylist() if each in left} for tables in files]
+    assert not left, f"no file holds {next(iter(left))}"
+    made = {}
+    for name in ("runs", "curves"):
+        parts = [tables[name] for tables in files]
+        places = [
+            places.get(each, -1)
+            for part, places in zip(parts, mine, strict=True)
+            for each in part["run_id"].to_pylist()
+        ]
+        order = np.argsort(places, kind="stable")[places.count(-1) :]
+        made[name] = pa.concat_tables(parts, promote_options="default").take(order).combine_chunks()
+    counts = [len(places) for places in mine]
+    return {**made, "timings": _compose_timings([tables["timings"] for tables in files], counts)}
+
+
+def _compose_timings(parts: Sequence[pa.Table], counts: Sequence[int]) -> pa.Table:
+    """Return one row with the seconds of all files, each in the share of its runs that is used."""
+    rows = [(part.to_pylist() or [{}])[0] for part in parts]  # of runs that failed there may be none
+    if not all(rows):
+        return parts[0].slice(0, 0)
+    most = int(np.argmax(counts))
+    row = {**rows[most], "lanes": sum(counts)}
+    for name in ("seconds", "evaluation_seconds", "compile_seconds"):
+        row[name] = sum(each[name] * count / max(each["lanes"], 1) for each, count in zip(rows, counts, strict=True))
+    row["ns_per_run_step"] = np.average([each["ns_per_run_step"] for each in rows], weights=counts)
+    return pa.Table.from_pylist([row], schema=parts[most].schema)
+
+
+def _split(content: bytes, cohort_id: str) -> dict[str, memoryview]:
+    """Return the Arrow streams in a cohort's file by the names of their tables. Raise Damaged."""
     if not content.startswith(_MAGIC):
         raise Damaged("it is not a file of a cohort")
     if hashlib.sha256(memoryview(content)[_START:]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
         raise Damaged("its checksum is wrong")
-    found, streams = _split(content)
-    if found != cohort_id:
-        raise Damaged(f"it holds cohort {found}")
-    return streams
-
-
-def _split(content: bytes) -> tuple[str, dict[str, memoryview]]:
-    """Return the cohort's id, and the streams by name. Raise Damaged if the line of JSON is none of a cohort's."""
     at = content.find(b"\n", _START) + 1
     try:
         head = json.loads(content[_START:at])
-        cohort_id, lengths = head["cohort"], head["tables"]
-        if not isinstance(cohort_id, str) or not all(type(length) is int and length > 0 for length in lengths.values()):
+        found, lengths = head["cohort"], head["tables"]
+        if not isinstance(found, str) or not all(type(length) is int and length > 0 for length in lengths.values()):
             raise TypeError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Damaged("its first lines are not those of a cohort's file") from None
     if at + sum(lengths.values()) != len(content):
         raise Damaged("its tables are not as long as it says")
+    if missing := [name for name in TABLES if name not in lengths]:
+        raise Damaged(f"it has no table {missing[0]}")
+    if found != cohort_id:
+        raise Damaged(f"it holds cohort {found}")
     streams, whole = {}, memoryview(content)
     for name, length in lengths.items():
         streams[name] = whole[at : at + length]
         at += length
-    return cohort_id, streams
+    return streams
 
 
-def _schema_bytes(stream: memoryview) -> bytes:
-    """Return the schema of a stream as Arrow writes it: most cohorts of a sweep have the same."""
-    return bytes(stream[: _PREFIX + int.from_bytes(stream[4:_PREFIX], "little")])
-
-
-@lru_cache(maxsize=1000)
-def _schema(text: bytes) -> pa.Schema:
-    return pa.ipc.read_schema(pa.py_buffer(text))
-
-
-@lru_cache(maxsize=1000)
-def _wrong_schema(name: str, text: bytes) -> str:
-    """Return the fault in the schema of that table, in words; "" if there is none. text: the schema as Arrow bytes."""
+def _read_schemas(content: bytes, cohort_id: str) -> dict[str, pa.Schema]:
+    """Return the schemas of the tables in a cohort's file by name. Raise Damaged."""
+    streams = _split(content, cohort_id)
     try:
-        schemas.check_cohort(name, _schema(text))
-    except (OptbenchError, pa.ArrowException, OSError, ValueError) as error:
-        return " ".join(str(error).split())
-    return ""
-
-
-def _table(stream: memoryview) -> pa.Table:
-    """Return the table. Raise Damaged if Arrow cannot read it: Arrow does not check what it is given."""
-    try:
-        # A copy: the table may point into it, and would else keep the whole file in memory.
-        found = pa.ipc.open_stream(pa.py_buffer(bytes(stream))).read_all()
-        found.validate(full=True)
+        return {name: pa.ipc.open_stream(pa.py_buffer(streams[name])).schema for name in TABLES}
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Damaged(" ".join(str(error).split())) from None
-    return found
 
 
-def _stream(table: pa.Table) -> pa.Buffer:
+def _write_stream(table: pa.Table) -> pa.Buffer:
     """Return a table as the bytes of an Arrow stream, compressed if it is long."""
     # A cohort of a few lanes takes a few milliseconds: to pack its tables would be a good part of that. And zstd would
     # take three times as long as lz4, for files a tenth smaller. Arrow's own threads would wait for the workers' cores.

@@ -39,18 +39,18 @@ def read_bytes(path: Path) -> bytes:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file. Raises OSError if that fails; the previous file then stays."""
-    with appearing(path) as scratch:
+    with replace_file(path) as scratch:
         scratch.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8. Raises OSError if that fails; the previous file then stays."""
-    with appearing(path) as scratch:
+    with replace_file(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def replace_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; afterwards the file is flushed to the disk and renamed to `path`.
 
     Raises OSError if that fails; the previous file then stays.
@@ -58,14 +58,14 @@ def appearing(path: Path) -> Iterator[Path]:
     scratch = path.with_name(f"{SCRATCH}{os.getpid()}-{path.name}.part")
     try:
         yield scratch
-        to_disk(scratch)
+        flush_to_disk(scratch)
         os.replace(scratch, path)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
 
 
-def to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Flush a file, or the names in a folder, to the disk, so that they survive a power cut. Raises OSError."""
     file = os.open(path, os.O_RDONLY)
     try:
@@ -75,7 +75,7 @@ def to_disk(path: Path) -> None:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive_lock(path: Path) -> Iterator[None]:
     """Hold a lock on a file, which is made, once no other process holds it; a system without locks does not wait.
 
     Raises OSError if the file cannot be made or locked.
@@ -87,7 +87,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
+def folder_lock(directory: Path) -> Iterator[None]:
     """Hold the folder, against threads of this process, too.
 
     The lock is flock's: the system releases it when its owner ends, even on SIGKILL. The file says who the owner is.
@@ -98,14 +98,16 @@ def locked(directory: Path) -> Iterator[None]:
     file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OptbenchError(f"{str(path)!r} is no plain file, and so no lock: {_removal(path)}")
-        if not _take(file):
-            raise OptbenchError(f"{str(directory)!r} is in use{_owner(path)}: wait for it, or choose another --out")
-        if _content(path).get("host", platform.node()) != platform.node():
+            raise OptbenchError(f"{str(path)!r} is no plain file, and so no lock: {_advise_removal(path)}")
+        if not _take_lock(file):
+            raise OptbenchError(
+                f"{str(directory)!r} is in use{_describe_owner(path)}: wait for it, or choose another --out"
+            )
+        if _read_owner(path).get("host", platform.node()) != platform.node():
             # The systems of two hosts need not know of each other's locks.
             raise OptbenchError(
-                f"{str(directory)!r} is in use{_owner(path)}, which cannot be asked from here; if that process has "
-                f"ended, {_removal(path)}"
+                f"{str(directory)!r} is in use{_describe_owner(path)}, which cannot be asked from here; if that "
+                f"process has ended, {_advise_removal(path)}"
             )
         now = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         os.ftruncate(file, 0)
@@ -118,7 +120,7 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(file)
 
 
-def _take(file: int) -> bool:
+def _take_lock(file: int) -> bool:
     """Lock an open file and return True; False if another process has it; True, too, on systems without locks."""
     if fcntl is None:
         return True
@@ -131,21 +133,21 @@ def _take(file: int) -> bool:
     return True
 
 
-def _removal(path: Path) -> str:
+def _advise_removal(path: Path) -> str:
     """Return the words that say how to remove a lock."""
     return f"remove it and run again: rm {shlex.quote(str(path))}"
 
 
-def _owner(path: Path) -> str:
+def _describe_owner(path: Path) -> str:
     """Return the owner of a lock in words, " by process 7 on host since ..."; "" if unknown."""
     for _ in range(10):
-        if owner := _content(path):
+        if owner := _read_owner(path):
             return f" by process {owner['pid']} on {owner['host']} since {owner['since']}"
         time.sleep(0.02)  # it may have the lock and be about to write
     return ""
 
 
-def _content(path: Path) -> dict[str, Any]:
+def _read_owner(path: Path) -> dict[str, Any]:
     """Return pid, host and start of the lock's owner, as it wrote them; {} if they cannot be read."""
     try:
         content = json.loads(path.read_bytes())

@@ -1,69 +1,80 @@
-"""The tables of a whole sweep, written from its cohort files one by one, in the order of the plan.
+"""The tables of a whole sweep: written from its cohort files in the order of the plan, and read again, checked.
 
 No more than a row group is in memory. Groups are cut by rows, so that the bytes of a table depend on its rows alone.
 """
 
+import json
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import ArrowException
 
 from optbench.contract import columns
-from optbench.sweeps.store.cohort_files import TABLES, CohortFiles
-from optbench.sweeps.store.files import appearing
-from optbench.sweeps.store.manifest import Entry
+from optbench.contract.errors import OptbenchError
+from optbench.contract.paths import is_folder
+from optbench.sweeps.store import schemas
+from optbench.sweeps.store.cohort_files import AGAIN, TABLES, CohortFiles
+from optbench.sweeps.store.files import read_bytes, replace_file
+from optbench.sweeps.store.manifest import Entry, Manifest, read_manifest
 
 # Rows of a row group: what is in memory while tables are written. Measured on a million runs with 7 million points, at
 # 2^18, 2^19, 2^20: peak of the whole sweep 1.04, 1.18, 1.44 GiB; curves 433, 400, 384 MB
 ROWS = 1 << 19
-"""Rows of a row group."""
+"""Rows of a row group, and rows of ``curves`` that are read at a time."""
 _MEASURED = {*columns.PER_STEP} - {"lr"}
+_POINT_COLUMNS = ("step", "samples", "train_loss")
 
-Pairs = Sequence[tuple[Entry, str]]
+Sources = Sequence[tuple[Entry, str]]
 """Cohorts of the plan, each with the id of a file that holds runs of it."""
 
 
-def write_tables(files: CohortFiles, pairs: Pairs, target: Path) -> None:
-    """Write ``runs``, ``curves`` and ``timings`` of these cohorts, whose files were verified, into a folder.
+def write_tables(files: CohortFiles, sources: Sources, target: Path) -> None:
+    """Write ``runs``, ``curves`` and ``timings`` of these cohorts into a folder.
 
     Raises OptbenchError for a file that is damaged, OSError if writing fails.
     """
-    schemas = [files.schemas(cohort_id) for _, cohort_id in pairs]
-    unions = {name: _union(name, [each[name] for each in schemas]) for name in TABLES}
+    parts = [files.read_schemas(cohort_id) for _, cohort_id in sources]
     with ExitStack() as stack:
-        paths = {name: target / f"{name}.parquet" for name in TABLES}
-        add = {name: stack.enter_context(parquet_writer(path, unions[name])) for name, path in paths.items()}
-        for entry, cohort_id in pairs:
-            tables = files.tables(cohort_id)
-            for name in TABLES:
-                add[name](_placed(entry, tables[name]) if name == "runs" else tables[name])
+        add = {}
+        for name in TABLES:
+            schema = _merge_schemas(name, [part[name] for part in parts])
+            add[name] = stack.enter_context(parquet_writer(target / f"{name}.parquet", schema))
+        for entry, cohort_id in sources:
+            for name, table in files.read(cohort_id).items():
+                add[name](_set_place(entry, table))
 
 
-def read_runs(files: CohortFiles, pairs: Pairs) -> pd.DataFrame:
-    """Return the runs of these cohorts, whose files were verified, without their cohorts' ids and last weights."""
-    parts = [_placed(entry, files.table(cohort_id, "runs")) for entry, cohort_id in pairs]
+def read_runs(files: CohortFiles, sources: Sources) -> pd.DataFrame:
+    """Return the runs of these cohorts, without their cohorts' ids and last weights."""
+    parts = [_set_place(entry, files.read(cohort_id, ["runs"])["runs"]) for entry, cohort_id in sources]
     if not parts:
         return pd.DataFrame(columns=list(columns.RUNS))
     runs = pa.concat_tables(parts, promote_options="default")
-    names = [name for name in _union("runs", [runs.schema]).names if name != "cohort_id" and not name.startswith("w_")]
-    return runs.select(names).to_pandas()
+    ordered = _merge_schemas("runs", [runs.schema]).names
+    return runs.select([name for name in ordered if name != "cohort_id" and not name.startswith("w_")]).to_pandas()
 
 
-def _placed(entry: Entry, runs: pa.Table) -> pa.Table:
-    """Return the runs with the stage and block that they have in this sweep."""
-    for name, value in (("stage", entry.stage), ("block", entry.block)):
-        at = runs.schema.get_field_index(name)
-        field = runs.field(at)
-        runs = runs.set_column(at, field, pa.repeat(pa.scalar(value, field.type), len(runs)))
-    return runs
+def _set_place(entry: Entry, table: pa.Table) -> pa.Table:
+    """Return the table with the cohort's id, stage and block in this sweep, in those of these columns that it has."""
+    for name in {"cohort_id", "stage", "block"}.intersection(table.column_names):
+        at = table.schema.get_field_index(name)
+        field = table.field(at)
+        table = table.set_column(at, field, pa.repeat(pa.scalar(getattr(entry, name), field.type), len(table)))
+    return table
 
 
-def _union(name: str, schemas: Iterable[pa.Schema]) -> pa.Schema:
+def _merge_schemas(name: str, parts: Iterable[pa.Schema]) -> pa.Schema:
     """Return all columns that a part has: the fixed ones, hyperparameters behind the optimizer, metrics at the end."""
-    distinct = {each.serialize().to_pybytes(): each for each in {id(each): each for each in schemas}.values()}
+    distinct = {each.serialize().to_pybytes(): each for each in parts}
     schema = pa.unify_schemas(list(distinct.values()), promote_options="default")
     fixed = [column.name for column in columns.TABLES[name]]
     rest = [column for column in schema.names if column not in fixed]
@@ -85,9 +96,11 @@ def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table
     waiting, rows = [schema.empty_table()], 0
 
     def write(table: pa.Table) -> None:
+        """Write rows to the file, one row group at a time."""
         file.write_table(table.combine_chunks(), row_group_size=ROWS)
 
     def add(part: pa.Table) -> None:
+        """Keep rows until there are enough for a row group, and then write it."""
         nonlocal waiting, rows
         waiting.append(part)
         rows += len(part)
@@ -97,8 +110,163 @@ def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table
                 write(table.slice(at, ROWS))
             waiting, rows = [table.slice(rows - rows % ROWS)], rows % ROWS
 
-    with appearing(path) as scratch:
+    with replace_file(path) as scratch:
         with pq.ParquetWriter(scratch, schema, compression="zstd", use_dictionary=repeated) as file:
             yield add
             if rows:
                 write(pa.concat_tables(waiting, promote_options="default"))
+
+
+class Points(NamedTuple):
+    """The points of some runs."""
+
+    places: np.ndarray
+    """(runs,) int: the places of these runs among those that were requested."""
+    run: np.ndarray
+    """(points,) int: the place in `places`."""
+    step: np.ndarray
+    """(points,) float64, like samples and loss."""
+    samples: np.ndarray
+    loss: np.ndarray
+
+
+class FinalTables:
+    """The tables of a results folder: final ones, or temporary ones of a sweep that is unfinished.
+
+    Raises OptbenchError if the folder holds no run, and names what is damaged.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = self._tables = Path(path)
+        if not is_folder(self.path):
+            raise OptbenchError(
+                f"no folder, and so no finished sweep, in {str(path)!r}: run optbench sweep --out {path}"
+            )
+        self._manifest = read_manifest(self.path)
+        self._checked: set[str] = set()
+        self.missing = self._manifest.missing if self._manifest else ""
+        if self._manifest and not self._manifest.finished:
+            self._write_temporary(self._manifest)
+        for name in TABLES:
+            if not (self._tables / f"{name}.parquet").is_file():
+                missing = f"no finished sweep in {str(path)!r} ({name}.parquet is missing)"
+                raise OptbenchError(f"{missing}: run optbench sweep --out {path}")
+
+    def _write_temporary(self, plan: Manifest) -> None:
+        """Write the tables of the finished cohorts into a temporary folder, which goes when this object goes.
+
+        Raises OptbenchError if no cohort is finished, a file is damaged, or the folder cannot be written to.
+        """
+        files = CohortFiles(self.path)
+        sources = plan.find_sources(files.ids())
+        if not sources:
+            raise OptbenchError(f"no cohort of the sweep in {str(self.path)!r} is finished yet: run it again to go on")
+        self._tables = Path(tempfile.mkdtemp(prefix="optbench-"))
+        weakref.finalize(self, shutil.rmtree, self._tables, ignore_errors=True)
+        try:
+            write_tables(files, sources, self._tables)
+        except OSError as error:
+            raise OptbenchError(f"cannot write to {str(self._tables)!r}: {_first_line(error)}") from None
+        self.missing = plan.describe_missing(sources)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the content of ``provenance.json``; that of an empty file if there is none."""
+        path = self.path / "provenance.json"
+        try:
+            content = json.loads(read_bytes(path))
+        except FileNotFoundError:
+            content = {}
+        except (OSError, ValueError, RecursionError) as error:
+            raise OptbenchError(f"cannot read {str(path)!r} ({_first_line(error)}): {AGAIN}") from None
+        self._check(path)
+        return schemas.check_provenance(path, content)
+
+    def read(self, name: str, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
+        """Return a table; with ``wanted``, only these columns, as far as it has them; options: of `read_table`."""
+        return self._read(self._tables / f"{name}.parquet", wanted, **options)
+
+    def read_optional(self, name: str) -> pd.DataFrame | None:
+        """Return a table that a folder may lack, such as that of an unfinished sweep; None if it does."""
+        path = self.path / f"{name}.parquet"
+        there = path.is_file() if self._manifest is None else path.name in self._manifest.files
+        return self._read(path) if there else None
+
+    def _read(self, path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
+        """Read a table, or the wanted columns that it has; raise OptbenchError if it is damaged."""
+        self._check(path)
+        with _errors_of(self.path / path.name):  # that of an unfinished sweep stands elsewhere
+            schema = pq.read_schema(path)
+            schemas.check_schema(path.stem, schema)
+            names = [column for column in wanted if column in schema.names] or None
+            return schemas.to_frame(path.stem, pq.read_table(path, columns=names, **options))
+
+    def points(self, run_ids: pd.Series) -> Iterator[Points]:
+        """Yield all points of these runs, some runs at a time."""
+        path = self._tables / "curves.parquet"
+        self._check(path)
+        return read_points(path, run_ids)
+
+    def _check(self, path: Path) -> None:
+        """Compare a file of the folder with its checksum, once."""
+        if self._manifest and path.parent == self.path and path.name not in self._checked:
+            self._manifest.check(self.path, path.name)
+            self._checked.add(path.name)
+
+
+def read_points(path: Path, run_ids: pd.Series) -> Iterator[Points]:
+    """Yield all points of these runs from a table of curves, some whole runs at a time, so that any number fits.
+
+    Raises OptbenchError if the table is damaged, or the rows of a run do not stand together.
+    """
+    ids = pd.Index(run_ids)
+    seen = np.zeros(len(ids), dtype=bool)
+    with _errors_of(path):
+        for rows in _cut_at_runs(_read_batches(path, ids)):
+            places, run = np.unique(rows[0].astype(np.intp), return_inverse=True)
+            if seen[places].any():
+                raise OptbenchError("the rows of a run do not stand together")
+            seen[places] = True
+            yield Points(places, run, *rows[1:])
+
+
+def _cut_at_runs(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the rows of the batches, cut where a run ends; (4, rows) each, with the run's number first."""
+    rest = np.empty((1 + len(_POINT_COLUMNS), 0))
+    for batch in batches:
+        rows = np.concatenate([rest, batch], axis=1)
+        ends = np.flatnonzero(np.diff(rows[0])) + 1
+        cut = ends[-1] if len(ends) else 0
+        rest = rows[:, cut:]
+        if cut:
+            yield rows[:, :cut]
+    if rest.size:
+        yield rest
+
+
+def _read_batches(path: Path, ids: pd.Index) -> Iterator[np.ndarray]:
+    """Yield (4, rows) float64: the place in `ids` of each point's run, step, samples and loss."""
+    file = pq.ParquetFile(path, read_dictionary=["run_id"])
+    schemas.check_schema("curves", file.schema_arrow)
+    for batch in file.iter_batches(ROWS, columns=["run_id", *_POINT_COLUMNS]):
+        names = batch.column("run_id")
+        if names.null_count:
+            raise OptbenchError("the column 'run_id' has empty rows")
+        place = ids.get_indexer(names.dictionary.to_pandas())[names.indices.to_numpy()]
+        values = [batch.column(name).to_numpy(zero_copy_only=False) for name in _POINT_COLUMNS]
+        yield np.array([place, *values], dtype=np.float64)[:, place >= 0]
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Turn the errors of reading a table into an OptbenchError that names its file."""
+    try:
+        yield
+    except OptbenchError as error:
+        raise OptbenchError(f"{str(path)!r} is no table of a sweep: {error}; run the sweep again") from None
+    except (ArrowException, OSError, ValueError, KeyError) as error:
+        raise OptbenchError(f"cannot read the table {str(path)!r} ({_first_line(error)}): {AGAIN}") from None
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error's text."""
+    return (str(error).splitlines() or ["unknown"])[0]

@@ -7,33 +7,141 @@ the number of workers nor on interruptions.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.planned import PlannedCohort, planned_cohort
 from optbench.sweeps.reasons import shortened
-from optbench.sweeps.spec import Spec
-from optbench.sweeps.spec_files import to_toml
-from optbench.sweeps.store import final_tables, resume
-from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, encode
-from optbench.sweeps.store.files import SCRATCH, locked, to_disk, write_text
-from optbench.sweeps.store.manifest import Entry, Manifest, digest_of
-from optbench.sweeps.store.run_index import RunIndex, composed
+from optbench.sweeps.spec import (
+    COUNTS,
+    STAGE_SEEDS,
+    Spec,
+    find_differences,
+    join_specs,
+    make_spec,
+    parse_spec,
+    read_spec,
+    refuse_unnamed,
+)
+from optbench.sweeps.store import final_tables, schemas
+from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode
+from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, write_text
+from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.sweeps.tables import failed_tables
 
 _NAMED = 5
 """The most damaged files that a message names; of further ones it states the number."""
 
 
+def read_state(directory: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, str | None]:
+    """Return the folder's manifest and the text of its spec, None if there is none.
+
+    If one is damaged it is taken from the other, with a warning. Raises OptbenchError if one cannot be read.
+    """
+    path = directory / "spec.toml"
+    if not directory.is_dir():
+        return None, None
+    try:
+        before = read_manifest(directory)
+    except DamagedManifest as error:
+        before = None
+        warn(str(error).rpartition(": ")[0] + "; it is written anew")
+    try:
+        text = read_bytes(path).decode(errors="replace")
+    except FileNotFoundError:
+        text = None
+    except OSError as error:
+        raise OptbenchError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    if before is not None and text != before.spec:
+        written, known = (None if each is None else parse_spec(each) for each in (text, before.spec))
+        if written is None or known is None or find_differences(known, written):
+            warn(f"{str(path)!r} is not what was written; it is written anew")
+        text = before.spec
+    return before, text
+
+
+def read_provenance(directory: Path) -> Mapping[str, Any]:
+    """Return the content of provenance.json; nothing if it is not there, or damaged."""
+    path = directory / "provenance.json"
+    try:
+        return schemas.check_provenance(path, json.loads(read_bytes(path)))
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def check_resumable(
+    directory: Path, spec: Spec, warn: Callable[[str], None], extend: bool = False, shard: str = ""
+) -> Manifest | None:
+    """Return the manifest of the folder; None if it has none.
+
+    extend: the folder may hold a smaller sweep. Raises OptbenchError if it holds another sweep, more of this one
+    than ``shard``, or another part of it.
+    """
+    before, text = read_state(directory, warn)
+    if before is not None and shard and before.shard != shard:
+        held = f"part {before.shard}" if before.shard else "the whole"
+        raise OptbenchError(f"{str(directory)!r} holds {held} of a sweep: choose another --out for part {shard}")
+    if text is None:
+        return before
+    old, both = parse_spec(text), None
+    with suppress(OptbenchError):
+        both = None if old is None else join_specs(old, spec)
+    if extend and both is not None and not find_differences(both, spec):
+        return before
+    if changed := ["what is in spec.toml"] if old is None else find_differences(old, spec):
+        extension = "" if both is None else "add --extend to keep its runs and run what is missing, "
+        raise OptbenchError(
+            f"{str(directory)!r} holds another sweep (different: {', '.join(changed)}); choose another --out, "
+            f"{extension}or delete it"
+        )
+    return before
+
+
+def extend_spec(
+    directory: str | Path,
+    spec: str | Path | Mapping[str, Any] | None,
+    changes: Mapping[str, Any],
+    warn: Callable[[str], None],
+) -> Spec:
+    """Return the folder's own spec with what ``spec``, if any, and ``changes`` add.
+
+    Lists are added to its lists; numbers of seeds, blocks and trials stand in the place of its own, and may only grow.
+    Raises OptbenchError if there is no sweep in the folder, or no sweep holds both.
+    """
+    directory = Path(directory)
+    text = read_state(directory, warn)[1]
+    if text is None:
+        raise OptbenchError(f"no sweep in {str(directory)!r} to extend: leave --extend out, or choose another --out")
+    old = parse_spec(text)
+    if old is None:
+        raise OptbenchError(f"{str(directory / 'spec.toml')!r} is damaged: there is no telling what to extend")
+    if spec is None or isinstance(spec, Mapping):
+        new = make_spec(old.to_dict() if spec is None else spec, changes)
+    else:
+        new = read_spec(spec, changes)
+    refuse_unnamed(old.plugins, () if spec is None and changes.get("plugins") is None else new.plugins)
+    for key in COUNTS:
+        have, want = getattr(old, key), getattr(new, key)
+        if changes.get(key) is not None and have is not None and want is not None and want < have:
+            raise OptbenchError(f"{key}={want}: {str(directory)!r} has {have}, and --extend takes nothing away")
+    if changes.get("seeds") is not None and not set(old.seeds) <= set(new.seeds):
+        raise OptbenchError(f"seeds: {str(directory)!r} has others, and --extend takes none away")
+    try:
+        return join_specs(old, new)
+    except OptbenchError as error:
+        raise OptbenchError(f"cannot extend {str(directory)!r} by this sweep: {error}; choose another --out") from None
+
+
 @contextmanager
-def opened(
+def open_store(
     directory: str | Path,
     spec: Spec,
     provenance: Mapping,
@@ -48,17 +156,17 @@ def opened(
     """
     path = Path(directory)
     try:
-        f"{directory}{to_toml(spec)}".encode()
+        f"{directory}{spec.to_toml()}".encode()
     except UnicodeEncodeError:
         raise OptbenchError("the paths of --out and --plugin must be valid UTF-8") from None
-    with writing(path):
+    with _explain_write_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-        with locked(path):
+        with folder_lock(path):
             yield Store(path, spec, provenance, warn, shard, extend)
 
 
 @contextmanager
-def writing(directory: Path) -> Iterator[None]:
+def _explain_write_errors(directory: Path) -> Iterator[None]:
     """Turn an OSError of the block into an OptbenchError of one line that says what to do."""
     try:
         yield
@@ -87,16 +195,17 @@ class Store:
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
         self._damaged: dict[str, str] = {}
         self._provenance = provenance
-        with writing(directory):
-            self._before = resume.check_resumable(directory, spec, warn, extend, shard)
-            self._provenance_before = resume.read_provenance(directory)
+        with _explain_write_errors(directory):
+            self._before = check_resumable(directory, spec, warn, extend, shard)
+            self._provenance_before = read_provenance(directory)
             self.files.folder.mkdir(parents=True, exist_ok=True)
             for folder in (directory, self.files.folder):
                 for leftover in folder.glob(f"{SCRATCH}*"):
                     leftover.unlink()
-            write_text(directory / "spec.toml", to_toml(spec))
-            write_text(directory / "provenance.json", json.dumps(provenance, indent=1) + "\n")
-        self._manifest = Manifest(to_toml(spec), (), shard=shard)
+        self.write_text("spec.toml", spec.to_toml())
+        self.write_text("provenance.json", json.dumps(provenance, indent=1) + "\n")
+        stages = tuple(stage for stage in STAGE_SEEDS if getattr(spec, stage)) if spec.blocks else ("grid",)
+        self._manifest = Manifest(spec.to_toml(), (), stages, shard=shard)
 
     def has(self, cohort_id: str) -> bool:
         """Return True if a cohort's file exists; a damaged one is moved aside, as if it had never been written."""
@@ -107,7 +216,7 @@ class Store:
         except (OSError, Damaged) as error:
             path, aside = self.files.path(cohort_id), self.files.folder / "damaged"
             self._damaged[path.name] = str(error)
-            with writing(self.directory):
+            with _explain_write_errors(self.directory):
                 aside.mkdir(exist_ok=True)
                 path.replace(aside / path.name)
             return False
@@ -115,7 +224,7 @@ class Store:
 
     def save(self, cohort_id: str, content: bytes) -> None:
         """Save a finished cohort's file. Raises OptbenchError if that fails; files that were saved before stay."""
-        with writing(self.directory):
+        with _explain_write_errors(self.directory):
             self.files.save(cohort_id, content)
 
     def save_failed(self, planned: PlannedCohort, reason: str) -> None:
@@ -125,7 +234,7 @@ class Store:
 
     def has_failed(self, cohort_id: str) -> bool:
         """Return True if a run of a saved cohort failed; it must have a file."""
-        return "failed" in self.files.table(cohort_id, "runs")["status"].to_pylist()
+        return "failed" in self.files.read(cohort_id, ["runs"])["runs"]["status"].to_pylist()
 
     def begin(self, planned: Sequence[PlannedCohort], first: int = 0) -> list[PlannedCohort]:
         """Add the cohorts from index ``first`` on to the manifest, and return the cohorts to run for them.
@@ -135,24 +244,24 @@ class Store:
         """
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
-        index = self.index_beside(planned) if missing else RunIndex()
+        holders = self._find_holders(planned) if missing else {}
         if first == 0 and self._before:
-            self.warn_of_dropped(planned, self._before.cohorts, self._provenance_before, index)
+            self.warn_of_dropped(planned, self._before.cohorts, self._provenance_before)
         to_run, entries = [], []
         for each in new:
             rest: PlannedCohort = each
             parts: tuple[str, ...] = ()
             if each.cohort_id in missing:
-                found, sources = index.find(each.run_ids)
-                if sources:
-                    there = _subset(each, found)
-                    self._compose(there, sources)
+                there = _select_lanes(each, [run_id in holders for run_id in each.run_ids])
+                if there is not None:
+                    self._compose(there, holders)
                     parts = (there.cohort_id,)
+                    others = _select_lanes(each, [run_id not in holders for run_id in each.run_ids])
                     # In the holdout a shard lacks the settings that all blocks recommend. To end with the bytes of the
                     # whole sweep, such a cohort runs as a whole: the last bits of a run may depend on the number of
                     # runs in its cohort, for vectors have a width.
-                    if each.stage != "holdout" and not found.all():
-                        rest = _subset(each, ~found)
+                    if each.stage != "holdout" and others is not None:
+                        rest = others
             to_run.append(rest)
             names = each.cohort.problem.name, each.cohort.optimizer.name
             entries.append(Entry(each.cohort_id, each.stage, each.block, *names, each.runs, parts))
@@ -161,46 +270,57 @@ class Store:
         self._write_manifest(replace(self._manifest, cohorts=cohorts, finished=False, missing=""))
         return to_run
 
-    def complete(self, planned: Sequence[PlannedCohort], first: int = 0) -> None:
-        """Write the files of cohorts, from index ``first`` on, whose runs are all in files of other cohorts."""
-        missing = [each for each in planned[first:] if not self.has(each.cohort_id)]
-        index = self.index_beside(planned) if missing else RunIndex()
+    def complete(self, planned: Sequence[PlannedCohort]) -> None:
+        """Write the files of the cohorts whose runs are all in files of other cohorts."""
+        missing = [each for each in planned if not self.has(each.cohort_id)]
+        holders = self._find_holders(planned) if missing else {}
         for each in missing:
-            found, sources = index.find(each.run_ids)
-            if found.all():
-                self._compose(each, sources)
-        to_disk(self.files.folder)
+            if holders.keys() >= set(each.run_ids):
+                self._compose(each, holders)
+        flush_to_disk(self.files.folder)
 
-    def index_beside(self, planned: Sequence[PlannedCohort]) -> RunIndex:
-        """Return the index of the runs in files that belong to no planned cohort."""
+    def _find_holders(self, planned: Sequence[PlannedCohort]) -> dict[str, str]:
+        """Return {run id: cohort id of the file that holds it}, of the files that belong to no planned cohort."""
         ids = {each.cohort_id for each in planned}
-        return RunIndex.of(self.files, [each for each in self.files.ids() if each not in ids and self.has(each)])
+        holders: dict[str, str] = {}
+        for cohort_id in self.files.ids():
+            if cohort_id not in ids and self.has(cohort_id):
+                for run_id in self.files.read_run_ids(cohort_id):
+                    holders.setdefault(run_id, cohort_id)
+        return holders
 
-    def _compose(self, each: PlannedCohort, sources: Sequence[str]) -> None:
+    def _compose(self, each: PlannedCohort, holders: Mapping[str, str]) -> None:
         """Write the file of a cohort whose runs are in other files; delete those that hold no further run."""
         if self.has(each.cohort_id):
             return
-        tables = {cohort_id: self.files.tables(cohort_id) for cohort_id in sources}
-        self.save(each.cohort_id, encode(each.cohort_id, composed(each.cohort_id, each.run_ids, list(tables.values()))))
+        sources = {name: self.files.read(name) for name in sorted({holders[run_id] for run_id in each.run_ids})}
+        self.save(each.cohort_id, encode(each.cohort_id, compose_tables(each.run_ids, list(sources.values()))))
         run_ids = set(each.run_ids)
-        for cohort_id, source in tables.items():
+        for name, source in sources.items():
             if run_ids.issuperset(source["runs"]["run_id"].to_pylist()):
-                self.files.remove(cohort_id)
+                self.files.remove(name)
 
     def warn_of_dropped(
-        self,
-        planned: Sequence[PlannedCohort],
-        before: Sequence[Entry],
-        provenance: Mapping,
-        index: RunIndex,
-        prefix: str = "",
+        self, planned: Sequence[PlannedCohort], before: Sequence[Entry], provenance: Mapping, prefix: str = ""
     ) -> None:
-        """Warn of how many runs of a folder with these cohorts and this provenance the plan does not keep."""
-        stages = {each.stage for each in planned}
+        """Warn of how many runs of a folder with these cohorts and this provenance the plan does not keep, and why."""
+        stages, ids = {each.stage for each in planned}, {each.cohort_id for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
-        index = index.only({entry.cohort_id for entry in there})
-        if text := resume.describe_dropped(planned, there, index, provenance, self._provenance, self._manifest.shard):
-            self._warn(f"{prefix}{text}")
+        others = [entry for entry in there if entry.cohort_id not in ids]
+        kept = {run_id for each in planned for run_id in each.run_ids} if others else set()
+        lost: dict[str, Counter[str]] = {}
+        for entry in others:
+            if count := len(set(self.files.read_run_ids(entry.cohort_id)) - kept):
+                reason = _explain_dropped(entry, provenance, self._provenance, self._manifest.shard)
+                lost.setdefault(reason, Counter())[entry.optimizer] += count
+        if lost:
+            total = sum(entry.runs for entry in there)
+            texts = [
+                f"{', '.join(f'{count:,} of {name}' for name, count in counts.items())} are not: {reason}"
+                for reason, counts in lost.items()
+            ]
+            rest = total - sum(counts.total() for counts in lost.values())
+            self._warn(f"{prefix}{rest:,} of {total:,} runs are kept; {'; '.join(texts)}")
 
     def _warn_of_damage(self) -> None:
         """Warn of the damaged files that were set aside, in one line."""
@@ -213,45 +333,66 @@ class Store:
 
     def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
         """Return the runs that are there, in the order of the plan; only: those of these cohorts."""
-        return final_tables.read_runs(self.files, self._sources(only))
+        return final_tables.read_runs(self.files, self._find_sources(only))
 
-    def _sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
-        sources = self._manifest.sources(self.files.ids())
-        return sources if only is None else [source for source in sources if source[0].cohort_id in only]
+    def _find_sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
+        """Return the cohorts that are there, or of these the ones in ``only``, with the files that hold their runs."""
+        sources = self._manifest.find_sources(self.files.ids())
+        return [source for source in sources if only is None or source[0].cohort_id in only]
 
     def finish(self, extra: Mapping[str, pa.Table], begun: bool = True, only: frozenset[str] | None = None) -> None:
         """Write the final tables from the cohorts that are there, and the ``extra`` ones.
 
         begun: all stages of the sweep were planned; only: the cohorts that count.
         """
-        sources = self._sources(only)
-        with writing(self.directory):
+        sources = self._find_sources(only)
+        with _explain_write_errors(self.directory):
             if sources:
                 final_tables.write_tables(self.files, sources, self.directory)
             for name, table in extra.items():
                 with final_tables.parquet_writer(self.directory / f"{name}.parquet", table.schema) as add:
                     add(table)
-            missing = self._manifest.lacks(sources, begun)
+            missing = self._manifest.describe_missing(sources, begun)
             self._write_manifest(replace(self._manifest, finished=True, missing=missing), (*TABLES, *extra))
-            to_disk(self.directory)
+            flush_to_disk(self.directory)
 
     def _write_manifest(self, manifest: Manifest, tables: Sequence[str] = ()) -> None:
         """Write the manifest with the checksums of the spec, the provenance and these tables."""
         names = ["spec.toml", "provenance.json", *(f"{name}.parquet" for name in tables)]
-        with writing(self.directory):
+        with _explain_write_errors(self.directory):
             paths = [path for path in (self.directory / name for name in names) if path.exists()]
             self._manifest = replace(manifest, files={path.name: digest_of(path) for path in paths})
             self._manifest.write(self.directory)
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file of text beside the tables. Raises OptbenchError if writing fails."""
-        with writing(self.directory):
+        with _explain_write_errors(self.directory):
             write_text(self.directory / name, text)
 
 
-def _subset(planned: PlannedCohort, lanes: np.ndarray) -> PlannedCohort:
-    """Return the cohort of the lanes that are True."""
-    if lanes.all():
+def _select_lanes(planned: PlannedCohort, selected: Sequence[bool]) -> PlannedCohort | None:
+    """Return the cohort of the lanes that are selected; None if none is."""
+    if all(selected):
         return planned
-    kept = tuple(lane for lane, used in zip(planned.cohort.lanes, lanes, strict=True) if used)
-    return planned_cohort(replace(planned.cohort, lanes=kept), planned.stage, planned.block)
+    lanes = tuple(lane for lane, used in zip(planned.cohort.lanes, selected, strict=True) if used)
+    return planned_cohort(replace(planned.cohort, lanes=lanes), planned.stage, planned.block) if lanes else None
+
+
+def _explain_dropped(entry: Entry, before: Mapping, now: Mapping, shard: str) -> str:
+    """Return why a plan does not have the runs of a cohort. before, now: the provenance of both sweeps."""
+    if before.get("optbench") != now.get("optbench"):
+        return f"they are of optbench {before.get('optbench')}, and this is {now.get('optbench')}"
+    if before.get("device") != now.get("device"):
+        return f"they ran on {before.get('device')}"
+    changed = {
+        kind: [key for key, old in (before.get(kind) or {}).items() if (now.get(kind) or {}).get(key, old) != old]
+        for kind in ("plugins", "data")
+    }
+    owners = {"problem": entry.problem, "optimizer": entry.optimizer}
+    parts = [key.partition(" ") for key in changed["plugins"]]
+    own = [f"{kind} {name}" for kind, _, name in parts if name in owners.get(kind, "")]
+    if sources := own or [f"{kind} {name}" for kind, _, name in parts if kind == "schedule"]:
+        return f"{', '.join(sources)} has changed"
+    if entry.problem in changed["data"]:
+        return f"the data of {entry.problem} have changed"
+    return f"part {shard} has them no more" if shard else "the sweep has such settings no more"

@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from annotated_types import Ge, Lt
 from pydantic import TypeAdapter
@@ -21,7 +20,9 @@ from optbench.sweeps.store.files import check_plain, read_bytes, write_text
 
 NAME = "manifest.json"
 # Version of the manifest's layout: rises when it changes
-FORMAT = 1
+FORMAT = 2
+_NAMED = 4
+"""The most problems that are named among those with missing cohorts."""
 
 
 class DamagedManifest(OptbenchError):
@@ -49,6 +50,8 @@ class Manifest:
     """The text of ``spec.toml``."""
     cohorts: tuple[Entry, ...]
     """In the order of the tables; later stages are planned when earlier ones have run."""
+    stages: tuple[Stage, ...]
+    """All stages of the sweep, those that are not planned yet among them."""
     finished: Flag = False
     """True if the final tables have all of these cohorts."""
     missing: Text = ""
@@ -57,19 +60,13 @@ class Manifest:
     """The part of the sweep that this is, such as "2/8"; empty for the whole."""
     files: dict[Text, Text] = field(default_factory=dict)
     """The sha256 of the spec, the provenance and the final tables, by name."""
-    version: str = __version__
+    optbench: Text = __version__
+    """The version that wrote it."""
+    format: Whole = FORMAT
 
     def write(self, directory: Path) -> None:
         """Write the manifest into a folder, with its checksum. Raise OSError if writing fails."""
-        head = {
-            "format": FORMAT, "optbench": self.version, "finished": self.finished, "missing": self.missing,
-            "shard": self.shard,
-            "spec": self.spec, "files": self.files, "columns": Entry._fields,
-        }  # fmt: skip
-        rows = ",\n".join(json.dumps(entry) for entry in self.cohorts)
-        body = f'{json.dumps(head)[:-1]}, "cohorts": [\n{rows}\n]}}\n'
-        digest = hashlib.sha256(body.encode()).hexdigest()
-        write_text(directory / NAME, f'{{"sha256": "{digest}",\n"manifest": {body}}}\n')
+        write_text(directory / NAME, _seal(_adapter().dump_json(self)).decode())
 
     def check(self, directory: Path, name: str) -> None:
         """Raise OptbenchError if a file with a known checksum has another one, or is gone."""
@@ -83,7 +80,7 @@ class Manifest:
         if not same:
             raise OptbenchError(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
 
-    def sources(self, files: Iterable[str]) -> list[tuple[Entry, str]]:
+    def find_sources(self, files: Iterable[str]) -> list[tuple[Entry, str]]:
         """Return the cohorts in order, each with the files that hold its runs: its own, or else those of its parts.
 
         files: the ids of the files that are there.
@@ -94,34 +91,29 @@ class Manifest:
             pairs += [(entry, cohort_id) for cohort_id in ids if cohort_id in there]
         return pairs
 
-    def lacks(self, sources: Iterable[tuple[Entry, str]], begun: bool) -> str:
+    def describe_missing(self, sources: Iterable[tuple[Entry, str]], begun: bool = False) -> str:
         """Return a sentence on what is missing in tables from these sources; "" if nothing is.
 
-        begun: all stages were planned.
+        begun: all stages were planned, even if one has no cohorts.
         """
         texts = [f"part {self.shard} of the sweep: optbench merge joins the parts"] if self.shard else []
         there = {entry.cohort_id for entry, cohort_id in sources if cohort_id == entry.cohort_id}
         if missing := [entry for entry in self.cohorts if entry.cohort_id not in there]:
             verb = "is" if len(missing) == 1 else "are"
-            texts.append(f"{len(missing):,} of {len(self.cohorts):,} cohorts {verb} missing ({_pairs(missing)})")
-        stages = {entry.stage for entry in self.cohorts}
-        if not begun and "screen" in stages and (later := [each for each in ("race", "holdout") if each not in stages]):
-            seeds = _spec(self.spec)  # only here: a long list of rates takes seconds to be read
-            if later := [stage for stage in later if seeds.get(stage, 1)]:
-                texts.append(f"the {' and the '.join(later)} {'have' if len(later) > 1 else 'has'} not begun")
+            texts.append(f"{len(missing):,} of {len(self.cohorts):,} cohorts {verb} missing ({_name_pairs(missing)})")
+        planned = {entry.stage for entry in self.cohorts}
+        if later := [stage for stage in self.stages if not begun and stage not in planned]:
+            texts.append(f"the {' and the '.join(later)} {'have' if len(later) > 1 else 'has'} not begun")
         return f"unfinished: {'; '.join(texts)}" if texts else ""
 
 
-_NAMED = 4
-"""The most problems that are named among those with missing cohorts."""
-
-
 @cache
-def _type() -> TypeAdapter:
+def _adapter() -> TypeAdapter:
+    """Return pydantic's validator of manifests."""
     return TypeAdapter(Manifest)
 
 
-def read(directory: Path) -> Manifest | None:
+def read_manifest(directory: Path) -> Manifest | None:
     """Return the folder's manifest; None if there is none. Raise OptbenchError if it is damaged."""
     path = directory / NAME
     try:
@@ -130,16 +122,14 @@ def read(directory: Path) -> Manifest | None:
         return None
     except OSError as error:
         raise OptbenchError(f"cannot read {str(path)!r}: {error.strerror}") from None
-    first, _, rest = content.partition(b"\n")
-    body = rest.removeprefix(b'"manifest": ').removesuffix(b"}\n")
-    digest = hashlib.sha256(body).hexdigest()
-    if content != b'{"sha256": "%s",\n"manifest": %s}\n' % (digest.encode(), body):
+    body = content.partition(b"\n")[2].removeprefix(b'"manifest": ').removesuffix(b"}\n")
+    if content != _seal(body):
         raise DamagedManifest(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
     try:
         raw = json.loads(body)
-        version = str(raw["optbench"])
-        if raw["format"] == FORMAT:
-            return _type().validate_python({**raw, "version": version})
+        version, known = str(raw["optbench"]), raw["format"] == FORMAT
+        if known:
+            return _adapter().validate_python(raw)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DamagedManifest(f"{str(path)!r} is no list of a sweep's cohorts: {AGAIN}") from None
     raise OptbenchError(
@@ -154,7 +144,12 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _pairs(entries: Sequence[Entry]) -> str:
+def _seal(body: bytes) -> bytes:
+    """Return the content of a manifest's file: the JSON of the manifest, behind its checksum."""
+    return b'{"sha256": "%s",\n"manifest": %s}\n' % (hashlib.sha256(body).hexdigest().encode(), body)
+
+
+def _name_pairs(entries: Sequence[Entry]) -> str:
     """Return the problems of these cohorts with their optimizers, as text."""
     found: dict[str, dict[str, None]] = {}
     for entry in entries:
@@ -162,11 +157,3 @@ def _pairs(entries: Sequence[Entry]) -> str:
     named = [f"{problem}: {', '.join(optimizers)}" for problem, optimizers in list(found.items())[:_NAMED]]
     more = f"; and {len(found) - _NAMED:,} more problems" if len(found) > _NAMED else ""
     return "; ".join(named) + more
-
-
-def _spec(text: str) -> dict[str, Any]:
-    """Return the keys of a spec's text; {} if it cannot be parsed."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}

@@ -1,27 +1,32 @@
 """Checks of a folder's tables: nothing reads one before its columns are there and hold what they must."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from optbench.contract.arguments import refusal
 from optbench.contract.columns import TABLES, column_of, is_metric
 from optbench.contract.errors import OptbenchError, shown
 
 _STATUS = ("ok", "diverged", "deadline", "failed")
 _TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
-_PROVENANCE: dict[str, Callable[[Any], bool]] = {
-    "command": lambda value: isinstance(value, str),
-    "optbench": lambda value: isinstance(value, str),
-    "choose_by": lambda value: isinstance(value, str),
-    "tuning_seeds": lambda value: isinstance(value, list) and all(type(seed) is int for seed in value),
-    "plugin_files": lambda value: isinstance(value, list) and all(isinstance(file, str) for file in value),
-    "plugins": lambda value: value is None or _texts_by_name(value),
-    "searched": lambda value: value is None or (isinstance(value, dict) and all(map(_texts_by_name, value.values()))),
-}
-"""Tests of the values in provenance.json that are more than shown."""
+
+
+class _Provenance(BaseModel):
+    """The values in provenance.json that are more than shown; all others may be anything."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    command: str = ""
+    optbench: str = ""
+    choose_by: str = ""
+    tuning_seeds: list[int] = []
+    plugin_files: list[str] = []
+    plugins: dict[str, str] | None = None
+    searched: dict[str, dict[str, str]] | None = None
 
 
 def schema_of(table: str) -> pa.Schema:
@@ -55,12 +60,13 @@ def check_schema(table: str, schema: pa.Schema) -> None:
 
 def check_cohort(table: str, schema: pa.Schema) -> None:
     """Raise OptbenchError if a cohort's table cannot be joined with the others: it must have all columns and types."""
-    check_schema(table, schema)
-    if missing := [column.name for column in TABLES[table] if column.name not in schema.names]:
+    fixed = {column.name: _TYPES[column.kind] for column in TABLES[table]}
+    if missing := [name for name in fixed if name not in schema.names]:
         raise OptbenchError(f"the column {missing[0]!r} is missing")
+    if len(set(schema.names)) < len(schema.names):
+        raise OptbenchError("a column stands there twice")
     for name, kind in zip(schema.names, schema.types, strict=True):
-        column = column_of(table, name)
-        if kind != _TYPES["number" if column is None else column.kind]:
+        if kind != fixed.get(name, _TYPES["number"]):
             raise OptbenchError(f"the column {name!r} is of the type {kind}")
 
 
@@ -101,20 +107,10 @@ def _check_runs(runs: pd.DataFrame) -> None:
         raise OptbenchError(f"the column 'status' has {shown(min(strange))}, which is none of {', '.join(_STATUS)}")
 
 
-def no_table(path: Path, reason: object) -> OptbenchError:
-    """Return the error for a file that holds no table of a sweep."""
-    return OptbenchError(f"{str(path)!r} is no table of a sweep: {reason}; run the sweep again")
-
-
-def provenance(path: Path, content: Any) -> dict[str, Any]:
-    """Return the content of provenance.json. Raise OptbenchError that names the key where it is something else."""
-    if not isinstance(content, dict):
-        raise OptbenchError(f"{str(path)!r} is not a JSON object: run the sweep again")
-    for key, holds in _PROVENANCE.items():
-        if key in content and not holds(content[key]):
-            raise OptbenchError(f"{str(path)!r}: {key} is {shown(content[key])}: run the sweep again")
+def check_provenance(path: Path, content: Any) -> dict[str, Any]:
+    """Return the content of provenance.json. Raise OptbenchError that names the key if a value is of a wrong type."""
+    try:
+        _Provenance.model_validate(content)
+    except ValidationError as error:
+        raise OptbenchError(f"{str(path)!r}: {refusal(error, '')}: run the sweep again") from None
     return content
-
-
-def _texts_by_name(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
