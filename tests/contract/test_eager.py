@@ -63,9 +63,7 @@ def test_functions_have_their_rate_by_the_other_name():
         ),
         (lambda: torch_optimizer(Needs), "optimizer torch:Needs: 'rank' has no default: give it a value"),
         (lambda: torch_optimizer(Momentum, beta=1), "it takes no 'beta'; it has lr, betas, eps, k, nesterov, foreach"),
-        (lambda: torch_optimizer(Momentum, lr=1), "it takes no 'lr'"),
         (lambda: torch_optimizer(chain), "must be a class"),
-        (lambda: torch_optimizer(3), "must be a class"),
         (lambda: optax_optimizer(3), "must be a function of learning_rate that gives the transformation"),
         (lambda: torch_optimizer(Momentum, "my name"), "must be a word such as my_name"),
     ],
@@ -83,10 +81,8 @@ def test_what_does_not_serve_is_told_in_one_line(call, told):
         ("torch:optim.AdamW", ("torch", "AdamW")),
         ("optax:contrib.prodigy", ("optax", "contrib.prodigy")),
         ("adam", None),
-        ("torch", None),
         ("keras:Adam", None),
         ("torch:", None),
-        ("torch:3", None),
     ],
 )
 def test_names_of_libraries(text, found):

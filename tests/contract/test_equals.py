@@ -22,13 +22,10 @@ def made(**equals):
     ("equals", "words"),
     [
         ({"jax": "sgd(lr)"}, "unknown library 'jax': did you mean 'optax'?"),
-        ({"torhc": "SGD(lr=lr)"}, "unknown library 'torhc': did you mean 'torch'?"),
         ({"torch": "SGD(lr=lr"}, "must be a call such as"),
-        ({"torch": "lr"}, "must be a call such as"),
         ({"torch": "inner"}, "unknown name 'inner'"),
         ({"torch": "SGD(lr=lr, momentum=beta)"}, "unknown name 'beta': did you mean 'beta1'?"),
         ({"torch": "SGD(lr=lr) if epsilon == 0"}, "unknown name 'epsilon': did you mean 'eps'?"),
-        ({"torch": "SGD(lr=lr) if eps == 0 else"}, "must be a call such as"),
         ({"torch": 3}, "equals['torch']=3 must be a text"),
     ],
 )

@@ -1,7 +1,5 @@
 """Values of a problem that make no sense are refused when its record is made, in a line that names the field."""
 
-import functools
-
 import numpy as np
 import pytest
 from harness import CATALOGUE
@@ -46,86 +44,49 @@ def changed(array, value):
 
 NONSENSE = [
     ("form", "rows", "form='rows' must be 'single' or 'lanes'"),
-    ("form", ["single"], "must be 'single' or 'lanes'"),
     ("form", Hostile(), "form=a Hostile must be 'single' or 'lanes'"),
     ("dim", 0, "dim=0 must be at least 1"),
-    ("dim", -(10**30), "must be at least 1"),
-    ("dim", True, "dim=True must be a whole number"),
     ("dim", 2.0, "dim=2.0 must be a whole number"),
-    ("dim", "2", "dim='2' must be a whole number"),
-    ("dim", None, "dim=None must be a whole number"),
     ("dim", 10**18, "dim=1000000000000000000 needs 20.8 EiB of memory, and this machine has"),
     ("dim", 10**400, r"dim=10+\.\.\. must be at most 9,223"),
     ("start", np.zeros(2), "start=.* must be a function"),
     ("start", lambda: np.zeros(2), "start must be a function of 1 argument$"),
-    ("start", lambda rng, seed: np.zeros(2), "start must be a function of 1 argument$"),
     ("value_and_gradient", 3, "value_and_gradient=3 must be a function written with def"),
-    ("value_and_gradient", functools.partial(bowl), "must be a function written with def"),
-    ("value_and_gradient", np.sin, "must be a function written with def"),
     ("evaluate", "losses", "evaluate='losses' must be a function written with def"),
-    *[("minimum", value, "minimum=.* must be a finite number") for value in (np.nan, np.inf, -np.inf, "0", None, 1j)],
-    ("minimum", True, "minimum=True must be a finite number"),
-    ("minimum", 10**400, "must be a finite number"),
-    *[(key, 3, f"{key}=3 must be a text") for key in ("minimum_source", "name", "source", "digest", "data_text")],
-    *[("minimizer", value, "minimizer must be 2 finite numbers") for value in (np.ones(3), 0.0, "ab", [1, np.nan])],
+    *[("minimum", value, "minimum=.* must be a finite number") for value in (np.inf, "0", None)],
+    *[(key, 3, f"{key}=3 must be a text") for key in ("minimum_source", "name")],
+    *[("minimizer", value, "minimizer must be 2 finite numbers") for value in (np.ones(3), "ab", [1, np.nan])],
     ("minimizer", np.ones((1, 2)), r"not array\(\[\[1., 1.\]\]\) of the shape \(1, 2\)"),
-    ("minimizer", [1.0, 1j], "minimizer must be 2 finite numbers"),
     ("minimizer", [[1.0], [1.0, 2.0]], "minimizer must be 2 finite numbers"),
-    ("minimizer", Hostile(), "minimizer must be 2 finite numbers, not a Hostile"),
-    ("curvature", np.ones(3), "curvature must be 2 finite numbers, none below 0, not all 0"),
     ("curvature", (1.0, -1.0), "curvature must be 2 finite numbers"),
-    ("curvature", (1.0, np.nan), "curvature must be 2 finite numbers"),
     ("curvature", (0.0, 0.0), "curvature must be 2 finite numbers"),
     ("blocks", ((1,), (2,)), r"blocks \(\(1,\), \(2,\)\) do not add up to dim=2"),
     ("blocks", 2, r"blocks=2 must be a tuple of shapes, such as \(\(2,\),\)"),
-    ("blocks", (2,), "must be a tuple of shapes"),
-    ("blocks", ((),), "must be a tuple of shapes"),
     ("blocks", ((-1, -2),), "blocks=.* must be a tuple of whole numbers, each at least 1"),
-    ("blocks", ((2.0,),), "blocks=.* must be a tuple of whole numbers"),
     ("data", X, r"data must be a pair of arrays, x \(n, features\) and y \(n,\)"),
-    ("data", (X,), "data must be a pair of arrays"),
     ("data", (X, Y[:3]), r"data must be x \(n, features\) and y \(n,\), not \(5, 2\) and \(3,\)"),
-    ("data", (X[0], Y), r"not \(2,\) and \(5,\)"),
     ("data", (X[:0], Y[:0]), r"not \(0, 2\) and \(0,\)"),
-    ("data", (X[:, :0], Y), r"not \(5, 0\) and \(5,\)"),
-    ("data", (X, np.ones((5, 2))), r"not \(5, 2\) and \(5, 2\)"),
-    ("data", (X, None), "data must hold real numbers"),
-    ("data", (X * 1j, Y), "data must hold real numbers"),
     ("data", (X.astype(object), Y), "data must hold real numbers"),
-    ("data", (X.astype(str), Y), "data must hold real numbers"),
     ("data", (changed(X, np.nan), Y), "x of data holds numbers that are missing or not finite"),
     ("data", (X, changed(Y, np.inf)), "y of data holds numbers that are missing or not finite"),
     ("test", (X, Y), "test examples are for problems with data"),
     ("examples", -3, "examples=-3 must be at least 1"),
-    ("examples", 0, "examples=0 must be at least 1"),
-    ("examples", 2.5, "examples=2.5 must be a whole number"),
     ("examples", 10**12, "examples=1000000000000 must be at most 2,147,483,647"),
-    *[("noise", value, "noise=.* must be (a finite number|at least 0)") for value in (np.nan, np.inf, -0.1, 1j, "1")],
+    *[("noise", value, "noise=.* must be (a finite number|at least 0)") for value in (np.nan, -0.1, "1")],
     ("constants", "ab", "constants='ab' must be finite real numbers"),
-    ("constants", (1.0, 1j), "constants=.* must be finite real numbers"),
-    ("constants", (1.0, np.nan), "constants=.* must be finite real numbers"),
-    ("constants", None, "constants=None must be finite real numbers"),
     ("layout", (1.5,), r"layout=\(1.5,\) must be a tuple of whole numbers"),
-    ("layout", 3, "layout=3 must be a tuple of whole numbers"),
     ("layout", (2**63,), "layout=.* must be a tuple of whole numbers"),
     ("work", 3, "work=3 must be a function"),
     ("work", lambda rows: 3, "work must be a function of 2 arguments"),
     ("work", lambda rows, runs: "many", r"work\(rows=1, runs=1\) must give a whole number, not 'many'"),
-    ("work", lambda rows, runs: -1, "must give a whole number, not -1"),
-    ("work", lambda rows, runs: 1.5, "must give a whole number, not 1.5"),
     ("work", lambda rows, runs: 10**16, "the scratch that work.* asks for needs 71.1 PiB of memory"),
     ("work", lambda rows, runs: rows.size, r"work\(rows=1, runs=1\) fails: AttributeError"),
     ("metrics", ("accuracy",), "metrics .* need an evaluate function"),
     ("metrics", "accuracy", "metrics='accuracy' must be a tuple of names"),
-    ("metrics", ("a b",), "must be a tuple of names"),
-    ("metrics", (1,), "must be a tuple of names"),
     ("metrics", ("a", "a"), "must be a tuple of names, each of them once"),
     ("domain", 1, r"domain=1 must be \(\(left, right\), \(bottom, top\)\), the lower number first"),
-    ("domain", ((0, 1),), "the lower number first"),
     ("domain", ((1, 0), (0, 1)), "the lower number first"),
-    ("domain", ((0, 0), (0, 1)), "the lower number first"),
     ("domain", ((0, np.inf), (0, 1)), "the lower number first"),
-    ("domain", ((0, "1"), (0, 1)), "the lower number first"),
 ]  # fmt: skip
 
 
@@ -142,8 +103,6 @@ def test_a_value_that_makes_no_sense_is_refused(key, value, words):
         ({"data": (X, Y), "noise": 1.0}, "gradient noise is for problems without data"),
         ({"data": (X, Y), "test": (X[:, :1], Y)}, "data has 2 features and test 1: give both the same"),
         ({"data": (X, Y), "test": (X, Y[:4])}, "test must be x"),
-        ({"data": (X, Y), "test": (X[:0], Y[:0])}, "test must be x"),
-        ({"data": (X, Y), "test": X}, "test must be a pair"),
     ],
 )
 def test_values_that_do_not_go_together_are_refused(changes, words):
@@ -203,17 +162,11 @@ def test_sizes_beyond_the_memory_are_refused_before_anything_is_built(text):
     ("given", "words"),
     [
         ({"dim": "two"}, "dim='two' must be a whole number, like 20"),
-        ({"dim": (2,)}, r"dim=\(2,\) must be a whole number"),
-        ({"dim": 2.5}, "dim=2.5 must be a whole number"),
         ({"dim": True}, "dim=True must be a whole number"),
-        ({"dim": None}, "dim=None must be a whole number"),
-        ({"dim": 1j}, "dim=1j must be a whole number"),
-        ({"dim": 10**400}, "dim=1.* must be a whole number"),
         ({"dim": -1}, "dim=-1 must be at least 1"),
         ({"noise": np.nan}, "noise=nan must be finite"),
         ({"seed": -1}, "seed=-1 must be at least 0"),
         ({"dum": 1}, "unknown parameter of problem quadratic 'dum': did you mean 'dim'"),
-        ({3: 1}, "unknown parameter of problem quadratic"),
         ([("dim", 2)], "must be a dictionary"),
     ],
 )
@@ -223,7 +176,7 @@ def test_parameters_that_make_no_sense_are_refused(given, words):
     assert "\n" not in str(told.value) and len(str(told.value)) < 250
 
 
-@pytest.mark.parametrize("defaults", [{"dim": "two"}, {"dim": 0}, {"dim": [2]}, {"noise": np.nan}, {"seed": object()}])
+@pytest.mark.parametrize("defaults", [{"dim": 0}, {"dim": [2]}, {"noise": np.nan}])
 def test_defaults_that_make_no_sense_are_refused(defaults):
     with pytest.raises(OptbenchError, match=f"problem mine: {next(iter(defaults))}="):
         Family("mine", lambda **values: None, defaults, "a test")

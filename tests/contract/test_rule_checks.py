@@ -29,22 +29,18 @@ def factor(step, epoch, total_steps, k):
 RULES = [
     ({"source": 3}, "source=3 must be a text"),
     ({"beta1": "a"}, "beta1='a' must be a finite number"),
-    ({"beta1": True}, "beta1=True must be a finite number"),
-    ({"beta1": np.nan}, "beta1=nan must be a finite number"),
     ({"beta1": 10**400}, r"beta1=10+\.\.\. must be a finite number"),
     ({"beta1": 1.5}, r"beta1=1.5 must be in \[0, 1\)"),
     ({"limits": "x"}, "limits='x' must be a dictionary"),
     ({"limits": {"beta9": "(0, 1)"}}, "limits name 'beta9', which is none of beta1"),
     *[
         ({"limits": {"beta1": limit}}, r"limits\['beta1'\]=.* must be an interval such as")
-        for limit in (3, "(0, 1", "0..1", "(a, b)", "(1, 0)", "()", "", (), (1, 2), None)
+        for limit in (3, "(0, 1", "(a, b)", "(1, 0)", ())
     ],
     ({"limits": {"beta1": "(0, 0.5]"}}, r"beta1=0.9 must be in \(0, 0.5\]"),
-    ({"total": 3}, "total=3 must be a dictionary"),
     ({"search": 3}, "search=3 must be a dictionary"),
     ({"search": {"lr": [1]}}, r"search\['lr'\]=\[1\] must be a range"),
     ({"search": {"lr": Range("uniform", (2, 1))}}, r"r.*: uniform\(2, 1\) must go from a lower to a higher"),
-    ({"search_source": 3}, "search_source=3 must be a text"),
     ({"report": 3}, "report=3 must be a text"),
 ]
 
@@ -61,11 +57,8 @@ def test_rules_and_wrappers(changes, words):
     ("changes", "words"),
     [
         ({"name": "two words"}, "name='two words' must be a word such as my_name"),
-        ({"name": 3}, "name=3 must be a word"),
         ({"name": "a\nb"}, "must be a word"),
-        ({"name": ""}, "name='' must be a word"),
         ({"shared": "m"}, "shared='m' must be a tuple of names"),
-        ({"shared": 3}, "shared=3 must be a tuple of names"),
         ({"total": {"s": 3}}, r"total\['s'\]=3 must be a function"),
         ({"block": {"s": np.sin}}, r"block\['s'\]=.* must be a function written with def"),
         ({"matrix": {"s": 3}}, r"matrix\['s'\]=3 must be an optbench.Matrix"),
@@ -78,7 +71,7 @@ def test_what_only_rules_have(changes, words):
 
 
 @pytest.mark.parametrize("made", [optimizer, wrapper, schedule])
-@pytest.mark.parametrize("function", [3, None, "rule", len, np.sin])
+@pytest.mark.parametrize("function", [3, np.sin])
 def test_what_is_no_function_is_not_decorated(made, function):
     with pytest.raises(PluginError, match="must be a function written with def"):
         made(source="a test")(function)
@@ -88,8 +81,6 @@ def test_what_is_no_function_is_not_decorated(made, function):
     ("fields", "words"),
     [
         ({"term": 3}, "term=3 must be a function"),
-        ({"transform": None}, "transform=None must be a function"),
-        ({"memory": 3}, "memory=3 must be a function"),
         ({"memory": lambda rows: 0}, "memory must be a function of 2 arguments"),
     ],
 )
@@ -103,8 +94,6 @@ def test_matrix_stages(fields, words):
     [
         (3, {}, "base=3 must be an optimizer's record"),
         ("adam", {"source": None}, "source=None must be a text"),
-        ("adam", {"name": "two words"}, "must be a word"),
-        ("adam", {"beta1": np.nan}, "beta1=nan must be finite"),
         ("adam", {"search": 3}, "search=3 must be a dictionary"),
     ],
 )
@@ -117,15 +106,11 @@ def test_variants(base, fields, words):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"name": None}, "name=None must be a word"),
         ({"method": 3}, "method=3 must be a text"),
         ({"options": 3}, "options=3 must be a function"),
         ({"options": lambda values: {}}, "options must be a function of 2 arguments"),
-        ({"hyperparameters": 3}, "hyperparameters=3 must be a dictionary"),
         ({"hyperparameters": {"memory": "five"}}, "memory='five' must be a finite number"),
         ({"source": None}, "source=None must be a text"),
-        ({"doc": None}, "doc=None must be a text"),
-        ({"limits": {"memory": "[1, inf)"}}, "limits name 'memory', which is none of its values"),
     ],
 )
 def test_methods_of_scipy(fields, words):
@@ -141,14 +126,9 @@ def test_methods_of_scipy(fields, words):
     [
         ({"source": None}, "source=None must be a text"),
         ({"k": object()}, "k=<object .* must be a finite number, a tuple of them, or a word"),
-        ({"k": np.nan}, "k=nan must be a finite number"),
         ({"k": [1, 2]}, r"k=\[1, 2\] must be"),
-        ({"k": (1, None)}, r"k=\(1, None\) must be"),
-        ({"k": None}, "k=None must be"),
         ({"check": 3}, "check=3 must be a function"),
-        ({"limits": {"k": "0..1"}}, r"limits\['k'\]='0..1' must be an interval"),
         ({"limits": {"k": "(2, 3)"}}, r"k=1.0 must be in \(2, 3\)"),
-        ({"limits": {"j": "(2, 3)"}}, "limits name 'j', which is none of k"),
         ({"limits": {"k": ("a", "b")}}, "k=1.0 must be 'a' or 'b'"),
     ],
 )
@@ -162,13 +142,7 @@ def test_schedules(fields, words):
     [
         ("inverse", {"decay_rate": 10**400}, "decay_rate=1.* must be a number"),
         ("inverse", {"decay_rate": "fast"}, "decay_rate='fast' must be a number, like 1.0"),
-        ("inverse", {"decay_rate": np.nan}, "decay_rate=nan must be finite"),
-        ("inverse", {"decay_rate": (1,)}, "must be a number"),
-        ("inverse", {"decay_rate": None}, "must be a number"),
         ("multi_step", {"milestones": (1, "x")}, r"milestones=\(1, 'x'\): a tuple must hold numbers that are finite"),
-        ("multi_step", {"milestones": (1, 10**400)}, "a tuple must hold numbers that are finite"),
-        ("multi_step", {"milestones": (1, (2, 3))}, "a tuple must hold numbers that are finite"),
-        ("multi_step", {"milestones": (np.inf,)}, "a tuple must hold numbers that are finite"),
         ("inverse", 3, "its parameters must be a dictionary, not 3"),
     ],
 )
@@ -188,7 +162,6 @@ def test_a_check_that_fails_is_told():
     ("kind", "values", "words"),
     [
         ("unifrom", (1, 2), "unknown range 'unifrom': did you mean 'uniform'"),
-        (3, (1, 2), "unknown range '3'"),
         ("uniform", 3, "uniform: its values must be a tuple, not 3"),
     ],
 )
@@ -197,7 +170,7 @@ def test_ranges_made_by_hand(kind, values, words):
         Range(kind, values)
 
 
-@pytest.mark.parametrize("values", [(2, 1), (0, 1), (1,), ("a", "b"), (1, np.inf)])
+@pytest.mark.parametrize("values", [(0, 1), (1,), ("a", "b")])
 def test_ranges_made_by_hand_are_looked_at_before_they_are_used(values):
     with pytest.raises(OptbenchError, match="log_uniform"):
         check_space("a test", {"lr": Range("log_uniform", values)}, {}, {})

@@ -57,12 +57,6 @@ def test_every_set_says_what_its_target_is():
         assert text.startswith(f"{name}: ") and "target: " in text and not datasets.load(name).warning
 
 
-def test_a_mapped_set_has_the_features_that_were_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path))
-    text = datasets.load("mapped(examples=50, features=3)").text
-    assert text.startswith("mapped(examples=50, features=3): 50 training and 10 test rows, 3 features, target: drawn")
-
-
 def test_the_target_of_a_file_is_named(written):
     y = np.arange(ROWS) % 3 + 0.5
     path = written({"y": y})
@@ -95,15 +89,12 @@ def shuffled(first):
     ("columns", "likely"),
     [
         (DUMMIES, "one of the dummies species_other, species_setosa, species_versicolor, ..."),
-        (DUMMIES.astype(int).iloc[:, 1:3], "one of the dummies species_setosa, species_versicolor"),
         ({f"my kind={i}": (np.arange(ROWS) % 3 == i) * 1.0 for i in range(3)}, "one of the dummies my kind=0, "),
-        ({"rank": range(ROWS)}, "the number of the row"),
         ({"rank": shuffled(1)}, "the number of the row"),
         ({"Unnamed: 0": shuffled(100)}, "the number of the row"),
         ({"patient_id": shuffled(0) * 7}, "the number of the row"),
-        ({"ID": shuffled(0) * 7.0}, "the number of the row"),
     ],
-    ids=range(8),
+    ids=range(5),
 )
 def test_a_last_column_that_is_likely_to_be_no_target_is_told(written, columns, likely):
     path = written(columns)
@@ -134,18 +125,15 @@ def test_a_last_column_that_is_likely_to_be_no_target_is_told(written, columns, 
 @pytest.mark.parametrize(
     "columns",
     [
-        {"y": [0, 1] * 20},
         {"is_new": [0, 1] * 20, "is_red": [1, 1] * 20, "is_sold": [0, 1] * 20},
         {"size_m": [0, 1] * 20, "size_total": np.arange(ROWS) / 7},
         {"count": np.arange(ROWS) // 2},
-        {"price": shuffled(100)},
         {"index": np.arange(ROWS) / 3},
-        {"index": [3, 1] * 20},
         {"idle": shuffled(5)},
         {"id": KINDS},
         DUMMIES.assign(y=np.arange(ROWS) / 3),
     ],
-    ids=range(10),
+    ids=range(7),
 )
 def test_other_columns_are_not(written, columns):
     assert datasets.load(written(columns)).warning == ""

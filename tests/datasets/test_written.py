@@ -25,20 +25,13 @@ COMMA = ", decimal=','"
 PLAIN = "write plain numbers, such as 1234,5, or leave it out"
 REFUSED = [
     (["999", "1.234", "12.500", "87"], COMMA, f"numbers written as '1.234': {PLAIN}"),
-    (["999,5", "1.234"], COMMA, PLAIN),
-    (["1.234,5", "1.234"], COMMA, PLAIN),
     ([f"{i},5" for i in range(15)] + ["-"], COMMA, "holds numbers, and '-': write plain numbers, such as 1234,5"),
-    ([f"{i}.5%" for i in ROWS], "", "written as '0.5%': write plain numbers, such as 1234.5, or leave it"),
     (["13%", "9 %", "-"], "", "holds numbers written as '13%', and '-': write plain numbers"),
-    (["1.500,00", "7.100,50", "2.000,00"], "", "holds numbers written as '1.500,00'"),
     (["1.500,00 €", "7.100,50 €"], COMMA, f"holds numbers written as '1.500,00 €': {PLAIN}"),
-    ([f"1,{i + 100}.50" for i in ROWS], "", "holds numbers written as '1,100.50'"),
     ([f"${i},000" for i in range(1, 24)] + ["call us"], "", "written as '$1,000', and 'call us': write plain numbers"),
-    (["1 234,50", "12 000,00"], "", "holds numbers written as '1 234,50'"),
     (["1,5", "2,5", "-"], "", "holds numbers written as '1,5', and '-': write plain numbers, such as 1234.5, say "
      "file(path='d.csv', sep=';', decimal=',') if the comma is the decimal point, leave the fields empty where"),
     (["2020-01", "2020-12"], "", "holds dates or times, such as '2020-01'"),
-    (["20240110T1000Z", "20240111T100030+01:00"], "", "holds dates or times, such as '20240110T1000Z'"),
     (["Jan 2020", "02/2021"], "", "holds dates"),
 ]  # fmt: skip
 

@@ -34,16 +34,13 @@ TABLES = [
     (table(who=NAMES), "", "feature 'who' has 24 different texts in 24 rows, such as 'n0': too many for a weight each; "
      "group them, or leave it out: file(path='d.csv', drop='who')"),
     (MANY, "", "feature 'word' has 120 different texts"),
+    (NUMBERS.assign(y=range(24))[:0], "", "the file holds no examples"),
     (table(who=NAMES, x=NAMES), "", "leave it out: file(path='d.csv', drop='who,x'); so with 'x'"),
     (table(when=[f"2024-01-{i + 1:02d}" for i in ROWS]), "", "feature 'when' holds dates or times, such as "
      "'2024-01-01': turn it into numbers (a year, a month, days since the first), or leave it out: "
      "file(path='d.csv', drop='when')"),
-    (table(when=[f"{i + 1}.3.2024" for i in ROWS]), "", "feature 'when' holds dates"),
-    (table(when=["12/24/24 10:00 PM"] * 24), "", "feature 'when' holds dates"),
     (table(when=["Jun 12 1998", "May 1, 2001"] * 12), "", "feature 'when' holds dates"),
-    (table(when=["12-Jan-1998", "3 March 2001"] * 12), "", "feature 'when' holds dates"),
     (table(when=["12:30"] * 24), "", "feature 'when' holds dates or times"),
-    (NUMBERS.assign(when="2024-01-01"), "", "the target 'when' holds dates or times"),
     (table(price=[f"{i},50" for i in ROWS]), "", "feature 'price' holds numbers written as '0,50': write plain "
      "numbers, such as 1234.5, say file(path='d.csv', decimal=',') if the comma is the decimal point, or leave it"),
     (table(power=[*(f"{i}.5" for i in range(22)), "none known", "?"]), "", "feature 'power' holds numbers, and "
@@ -60,21 +57,21 @@ TABLES = [
     (table(gap=[None] * 21 + [1, 2, 3]), "missing=drop", "3 examples are too few (21 of 24 rows left out"),
     (table(large=[1e308, -1e308] * 12), "", "feature 'large' has values too large to be standardized"),
     (table(far=np.inf), "", "feature 'far' has 24 values that are not finite: mend them, or leave it out: file("),
-    (table(), "target=x", "unknown column of data set d.csv 'x': valid names: a, b, y"),
     (table(churn=1), "target=chrn", "did you mean 'churn'?"),
-    (table(), "drop=c", "unknown column of data set d.csv 'c'"),
     (table(), "drop=y, target=y", "drop= leaves out 'y', which is the target"),
     (table(), "drop=(a, b)", "there is no column but the target 'y'"),
     (table(), "positive=ja", "unknown value of the target 'y' in data set d.csv: positive 'ja': valid names: no, yes"),
     (table().assign(y="yes"), "positive=yes", "all examples are of one class, 'yes'"),
-    (table(), "sep=;;", "cannot read"),
     (table(), "sep=ab", "sep='ab' must be one sign, such as ';' or '|', or of tab, space, comma, semicolon"),
     (table(), "encoding=utf8x", "unknown encoding of data set d.csv 'utf8x': did you mean 'utf-8'?"),
-    (table(), "encoding=hex", "unknown encoding of data set d.csv 'hex'"),
     (table(), "decimal=';'", "decimal=';' must be '.', or ','"),
     (table(), "decimal=','", "feature 'b' holds numbers written as '0.0': write plain numbers, such as 1234,5"),
     (table(), "misssing=drop", "unknown parameter of data set file 'misssing': did you mean 'missing'?"),
     (table(), "target=None", "target=None must be a text"),
+    (pd.DataFrame({"target": [1]}), "", "there is no column but the target 'target'"),
+    (NUMBERS[:2].assign(y=1), "", "2 examples are too few"),
+    (NUMBERS.assign(y="a"), "", "all examples are of one class, 'a'"),
+    (NUMBERS, "", "the target has real values, not classes"),
 ]  # fmt: skip
 
 
@@ -94,25 +91,22 @@ def test_tables(content, asked, words):
 
 COMMAS = "a,b,y\n" + "".join(f"{i % 5},{i},{i % 2}\n" for i in ROWS)
 TEXTS = [
+    ("1,2\n3,4\n", "the first line must name the columns"),
+    ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "the first line must name the columns; it holds numbers"),
     (COMMAS.replace(",", ";"), "the first line holds ';': say file(path='d.csv', sep=';') if that separates columns"),
     (COMMAS.replace(",", "\t"), "the first line holds 'tab': say file(path='d.csv', sep='tab') if"),
-    (COMMAS.replace(",", "|"), "say file(path='d.csv', sep='|')"),
     (
         COMMAS.replace(",", ";").replace("a;", "price, net;").replace("1;", "1,5;"),
         "say file(path='d.csv', sep=';') if that separates columns, or file(path='d.csv', sep='comma') if it is part",
     ),
     ("# of today\n" + COMMAS, "rows have more fields than the first line has names ('# of today')"),
     ("a,a,y\n" + COMMAS[6:], "the name 'a' stands over several columns; rename them"),
-    ("a,b\n" + COMMAS[6:], "cannot be read with sep=',': rows have more fields than the first line has names"),
     (COMMAS + "1,2,3,4\n", "cannot be read with sep=',': Expected 3 fields in line 26, saw 4"),
-    (COMMAS + '"1,2,3\n', "cannot be read with sep=',': EOF inside string"),
     (
         COMMAS.replace("a", "ä").encode("latin-1"),
         "cannot be read as utf-8: name its encoding, file(path='d.csv', encoding='latin-1') (or cp1252, utf-16)",
     ),
-    (COMMAS.encode("utf-16"), "cannot be read as utf-8"),
     (b"\x00" * 50, "the file holds no examples"),
-    (b"\n\n \n", "the file holds no examples"),
 ]
 
 
@@ -149,7 +143,15 @@ def bomb():
 X, Y = np.arange(48.0).reshape(24, 2), np.arange(24) % 2
 FILES = [
     ("d.npz", bomb(), "array x (1000000000, 1000) needs"),
-    ("d.npz", stored(x=X, y=Y * 1j), "x and y must be numbers"),
+    ("d.npz", stored(), "it must hold x and y, perhaps x_test and y_test, not none"),
+    ("d.npz", stored(x=X, y=Y, x_test=X), "it must hold x and y, perhaps x_test and y_test, not x, y, x_test"),
+    ("d.npz", stored(x=X, y=Y[1:]), "must be numbers (n, features) and (n,), not float64 (24, 2) and int64 (23,)"),
+    ("d.npz", stored(x=X.astype(str), y=Y), "x and y must be numbers"),
+    ("d.npz", stored(x=X[:0], y=Y[:0]), "x holds no examples"),
+    ("d.npz", stored(x=X, y=Y, x_test=X[:, :1], y_test=Y), "differ in their number of features"),
+    ("d.npz", stored(x=X, y=Y, x_test=X, y_test=np.where(X[:, 0] > 40, np.nan, 1.0)), "y_test has 3 missing values"),
+    ("d.npz", stored(x=X, y=np.array([{}] * 24, object)), "cannot be read"),
+    ("d.npz", b"no archive", "cannot be read"),
     ("d.npz", stored(x=np.where(X > 40, np.inf, X), y=Y), "x has 7 values that are not finite"),
     ("d.npz", stored(x=X, y=Y, x_test=X, y_test=np.array(["a"] * 24)), "one of y and y_test is text"),
     ("d.svm", b"", "the file holds no examples"),
@@ -161,7 +163,6 @@ FILES = [
     ("d.csv.gz", gzip.compress(COMMAS.encode())[:-9], "cannot be read: "),
     ("d.parquet", b"PAR1nothingPAR1", "cannot be read"),
     ("d.xlsx", b"PK", "must end in .csv, .tsv, .parquet, .npz, .svm or .libsvm; save the sheet as .csv"),
-    ("d.gz", b"", "name it by what is in it, such as .csv.gz"),
     ("d.npy", b"", "save x and y together with numpy.savez"),
 ]
 
@@ -178,14 +179,12 @@ def test_files(name, content, words):
     ("column", "words"),
     [
         (pd.Timestamp("2024-01-01"), "feature 'odd' holds dates or times"),
-        (pd.Timedelta("1h"), "feature 'odd' holds dates or times"),
         (
             [[1]] * 24,
             "feature 'odd' holds values of the kind ndarray, neither numbers nor texts: leave it out: file(",
         ),
-        ([b"x"] * 24, "feature 'odd' holds values of the kind bytes"),
     ],
-    ids=["date", "hours", "lists", "bytes"],
+    ids=["date", "lists"],
 )
 def test_columns_of_parquet(column, words):
     table(odd=column).to_parquet("d.parquet")
@@ -207,11 +206,9 @@ def test_parameters_of_other_kinds_of_files():
         ("file(path=d.parquet, encoding=utf-8)", "encoding is for .csv and .tsv"),
         ("file(path=d.npz, positive=3)", "unknown value of the target 'y' in data set d.npz: positive '3'"),
         ("file(path='')", "is no path"),
-        ("file()", "is no path"),
-        ("d.npzz/", "no such file"),
         ("./dd.npz", "did you mean 'd.npz'?"),
     ):
-        assert words in refusal(text) or text == "d.npzz/"
+        assert words in refusal(text)
 
 
 def test_several_values_where_two_are_wanted():
