@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.contract import names
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, unknown
 
 # Share of the examples: the usual split
 TEST_SHARE = 0.2
@@ -262,6 +262,31 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
 def label(value: object) -> str:
     """Return the name of a class: 1 for 1.0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def number_of(text: str, decimal: str = "") -> float | None:
+    """Return the number that a text is, None if it is no plain one; with decimal="," a point is no part of it."""
+    if decimal == ",":
+        text = "" if "." in text else text.replace(",", ".")
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def one_against_rest(path: str, name: str, y: np.ndarray, positive: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return 1 for the class ``positive`` and 0 for all others, with the names of both; ``y`` itself if it is ""."""
+    if not positive:
+        return y, ()
+    values, place = np.unique(y, return_inverse=True)
+    classes, number = [label(value) for value in values.tolist()], number_of(positive)
+    wanted = positive if positive in classes or number is None else label(number)
+    if wanted not in classes:
+        raise unknown(f"value of the target {name!r} in data set {path}: positive", positive, classes)
+    if len(classes) < 2:
+        raise OptbenchError(f"data set {path}: all examples are of one class, {wanted!r}")
+    rest = classes[classes.index(wanted) - 1] if len(classes) == 2 else f"not {wanted}"
+    return (place.reshape(-1) == classes.index(wanted)).astype(int), (rest, wanted)
 
 
 def split_columns(texts: Iterable[str], columns: Iterable[str]) -> list[str]:

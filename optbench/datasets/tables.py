@@ -3,12 +3,10 @@
 Texts become columns of 0 and 1. Dates, and numbers that pandas reads as texts, are refused by name.
 """
 
-import gzip
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,8 @@ import pandas as pd
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.datasets.record import Raw, file_query, label, split_columns
+from optbench.datasets.files import unpacked_size
+from optbench.datasets.record import Raw, file_query, number_of, one_against_rest, split_columns
 
 MOST_LEVELS = 100
 """Levels of a text, each of which is a feature; beyond, texts are names or numbers of tickets. As many as classes."""
@@ -27,12 +26,11 @@ _MOST_NAMES = 6
 """Columns that a message names before it counts the others."""
 _SAMPLE = 100
 """Different texts of a column that are tried as dates."""
-_HEAD = 1 << 16
-"""Bytes from which the size of a text file in memory is estimated."""
 _SEPARATORS = {"tab": "\t", "space": r"\s+", "comma": ",", "semicolon": ";"}
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "gbk", "shift_jis", "big5")
 _NO_VALUE = ["?", "."]
 """Missing values besides those that pandas knows: of the UCI archive, and of SAS."""
+_NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "decimal", "empty", "boolean")
 _DATE_TYPES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period", "interval")
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?|\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?"
@@ -67,7 +65,8 @@ def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame
             first = pd.read_csv(place, header=None, nrows=1, dtype=str, keep_default_na=False, **how)
             names = [str(name).strip() for name in first.iloc[0]]
             _refuse_other_separator(given, names)
-            _need_memory(path, place, packed, len(names))
+            # Numbers take 8 bytes, and as many while they are read; in the file they mostly have four or more.
+            resources.need_memory(f"data set {path}: its table", 4 * unpacked_size(path, place))
             table = pd.read_csv(
                 place, header=0, names=range(len(names)), index_col=False, low_memory=False, na_values=_NO_VALUE,
                 decimal=decimal or ".", **how,
@@ -100,16 +99,6 @@ def read_parquet(path: str, place: Path) -> pd.DataFrame:
     resources.need_memory(f"data set {path}: {rows:,} rows of {columns:,} columns", resources.REAL * rows * columns)
     table = pd.read_parquet(place)
     return table.set_axis([str(name).strip() for name in table.columns], axis=1)
-
-
-def unpacked_size(path: str, place: Path) -> int:
-    """Return the size of a .gz file's content in bytes. Raises OptbenchError if it does not fit into memory."""
-    size = 0
-    with gzip.open(place, "rb") as file:
-        while piece := file.read(1 << 20):
-            size += len(piece)
-            resources.need_memory(f"data set {path}: what it unpacks to", size)
-    return size
 
 
 def _separator(path: str, text: str, ending: str) -> str:
@@ -148,118 +137,68 @@ def _refuse_other_separator(given, names):
         )
 
 
-def _need_memory(path, place, packed, columns):
-    """Raise OptbenchError for a text file whose numbers will not fit into memory, estimated from its first lines."""
-    size = unpacked_size(path, place) if packed else place.stat().st_size
-    with gzip.open(place, "rb") if packed else place.open("rb") as file:
-        head = file.read(_HEAD)
-    cells = size * max(head.count(b"\n"), 1) * columns / max(len(head), 1)
-    resources.need_memory(f"data set {path}: about {cells:,.0f} numbers", 2 * resources.REAL * cells)
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table as numbers, or as levels of a text."""
-
-    name: str
-    numbers: np.ndarray | None = None
-    """NaN where a value is missing; None for texts."""
-    whole: bool = False
-    """True where the numbers are stored as whole ones, or would be without gaps."""
-    truth: bool = False
-    """True for a column of True and False."""
-    codes: np.ndarray | None = None
-    """The index of each row's text among the levels, -1 where it is missing."""
-    levels: tuple[str, ...] = ()
-
-    @property
-    def missing(self) -> np.ndarray:
-        """True in the rows whose value is missing."""
-        return np.isnan(self.numbers) if self.codes is None else self.codes < 0
-
-    @property
-    def width(self) -> int:
-        """The number of features that the column becomes."""
-        return 1 if self.codes is None or len(self.levels) == 2 else len(self.levels)
-
-    def features(self, rows: np.ndarray) -> np.ndarray:
-        """Return these rows as features (rows, width): the numbers, or 0 and 1 for levels; NaN where missing.
-
-        Two levels become one feature, 1 for the second level; more become one feature for each level.
-        """
-        if self.codes is None:
-            return self.numbers[rows][:, None]
-        codes = self.codes[rows]
-        made = (codes[:, None] == np.arange(len(self.levels))).astype(float)[:, -self.width :]
-        made[codes < 0] = np.nan
-        return made
-
-
-def column(given: Mapping[str, Any], name: str, values: pd.Series, target: bool = False) -> Column:
-    """Return a column as numbers or levels, by the values that it holds.
+def convert_column(given: Mapping[str, Any], name: str, values: pd.Series, target: bool = False) -> pd.Series:
+    """Return a column as float numbers, or as a categorical column if it holds texts; missing values are NaN.
 
     ``given``: the parameters of the set ``file``. Raises OptbenchError, with the column's name and what to do, for
     dates, lists and the like, infinite numbers, numbers that were read as texts, and a feature with too many texts.
     """
     who = f"data set {given['path']}: {'the target' if target else 'feature'} {name!r}"
     way = "name another target" if target else f"leave it out: {file_query(given, drop=[name])}"
+    values = values.reset_index(drop=True)
     held = pd.api.types.infer_dtype(values, skipna=True)
+    category = isinstance(values.dtype, pd.CategoricalDtype)
     if held in _DATE_TYPES:
         first = shown(str(values.dropna().iloc[0]))
         raise OptbenchError(f"{who} holds dates or times, such as {first}: {_DATE_ADVICE}, or {way}")
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return _text_column(given, who, way, name, values, target)
-    if held in ("integer", "floating", "mixed-integer-float", "decimal", "empty", "boolean"):
-        gaps = values.isna().to_numpy()
-        numbers = (
-            np.array([np.nan if gap else float(each) for each, gap in zip(values, gaps, strict=True)], float)
-            if values.dtype == object
-            else values.to_numpy(float, na_value=np.nan)
-        )
-        _refuse_infinite(who, way, numbers)
-        return Column(name, numbers, bool(gaps.any()) or held == "integer", held == "boolean")
-    if not all(isinstance(each, str | int | float) for each in values.dropna()):
+    if held in _NUMBER_TYPES and not category:
+        return _finite(who, way, values.to_numpy(float, na_value=np.nan))
+    if not category and not all(isinstance(each, str | int | float) for each in values.dropna()):
         kind = type(values.dropna().iloc[0]).__name__
         raise OptbenchError(f"{who} holds values of the kind {kind}, neither numbers nor texts: {way}")
-    return _text_column(given, who, way, name, values, target)
-
-
-def _refuse_infinite(who, way, numbers):
-    """Raise OptbenchError for infinite numbers; who: begins the message, way: how to leave the column out."""
-    if count := int(np.isinf(numbers).sum()):
-        raise OptbenchError(f"{who} has {count:,} values that are not finite: mend them, or {way}")
-
-
-def _text_column(given, who, way, name, values, target) -> Column:
-    """Return a column of texts as numbers if all are numbers, else as levels; raise OptbenchError for too many."""
-    category = isinstance(values.dtype, pd.CategoricalDtype)
-    texts = np.array([str(each).strip() for each in values], object)
-    texts[values.isna() | np.isin(texts, ["", "?"])] = None
-    there = ~pd.isna(texts)
-    levels = sorted(set(texts[there]))
-    numbers = {each: _number(each, given.get("decimal", "")) for each in levels}
+    texts = values.astype(object).map(lambda each: str(each).strip(), na_action="ignore")
+    texts = texts.where(~texts.isin(["", "?"]))
+    levels = sorted(set(texts.dropna()))
+    numbers = {each: number_of(each, given.get("decimal", "")) for each in levels}
     if None not in numbers.values() and not (category and levels):
-        found = np.array([np.nan if each is None else numbers[each] for each in texts], float)
-        _refuse_infinite(who, way, found)
-        return Column(name, found, whole=True)
+        return _finite(who, way, texts.map(numbers).to_numpy(float, na_value=np.nan))
     if not category:
         _refuse_dates_and_numbers(given, who, way, numbers)
-    if len(levels) > min(MOST_LEVELS, max(_FEW_LEVELS, there.sum() // 2)) and not target:
+    if len(levels) > min(MOST_LEVELS, max(_FEW_LEVELS, texts.count() // 2)) and not target:
         raise OptbenchError(
             f"{who} has {len(levels):,} different texts in {len(texts):,} rows, such as {shown(levels[0])}: too many "
             f"for a weight each; group them, or {way}"
         )
-    return Column(name, codes=np.asarray(pd.Categorical(texts, categories=levels).codes), levels=tuple(levels))
+    return texts.astype(pd.CategoricalDtype(levels))
 
 
-def _number(text: str, decimal: str) -> float | None:
-    """Return the number that a text is, if it is a plain one; with decimal="," a point is no part of it."""
-    if decimal == ",":
-        text = "" if "." in text else text.replace(",", ".")
-    try:
-        return None if "_" in text else float(text)
-    except ValueError:
-        return None
+def _finite(who: str, way: str, numbers: np.ndarray) -> pd.Series:
+    """Return numbers as a column; raise OptbenchError if some are infinite. way: how to leave the column out."""
+    if count := int(np.isinf(numbers).sum()):
+        raise OptbenchError(f"{who} has {count:,} values that are not finite: mend them, or {way}")
+    return pd.Series(numbers)
+
+
+def _levels(column: pd.Series) -> list[str]:
+    """Return the different texts of a converted column; none for numbers."""
+    return list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else []
+
+
+def _width(column: pd.Series) -> int:
+    """Return the number of features that a converted column becomes."""
+    return max(1, len(_levels(column)) - (len(_levels(column)) == 2))
+
+
+def _features(column: pd.Series) -> np.ndarray:
+    """Return a converted column as features (rows, width): numbers, or 0 and 1 for texts; NaN where missing.
+
+    Two levels become one feature, 1 for the second level; more become one feature for each level.
+    """
+    if not _levels(column):
+        return column.to_numpy()[:, None]
+    coded = pd.get_dummies(column, dtype=float, drop_first=len(_levels(column)) == 2).to_numpy(copy=True)
+    coded[column.isna()] = np.nan
+    return coded
 
 
 def _refuse_dates_and_numbers(given, who, way, levels: Mapping[str, float | None]) -> None:
@@ -301,7 +240,7 @@ def examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     path, names = given["path"], list(table.columns)
     if not len(table):
         raise OptbenchError(f"data set {path}: the file holds no examples")
-    numbers = [name for name in names if np.isfinite(np.nan if (value := _number(name, "")) is None else value)]
+    numbers = [name for name in names if np.isfinite(np.nan if (value := number_of(name)) is None else value)]
     # Years may be names, 0.2 may not; without a line of names the last field is often the class, in words.
     if len(numbers) == len(names) or (len(numbers) == len(names) - 1 > 0 and any("." in name for name in numbers)):
         raise OptbenchError(f"data set {path}: the first line must name the columns; it holds numbers")
@@ -312,38 +251,39 @@ def examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     features = [name for name in names if name not in {target, *left_out}]
     if not features:
         raise OptbenchError(f"data set {path}: there is no column but the target {target!r}")
-    kept = _feature_columns(given, table, features)
-    aim = column(given, target, table[target], target=True)
-    rows, gaps = _rows(given, [*kept, aim])
-    width = sum(each.width for each in kept)
+    columns = _feature_columns(given, table, features)
+    columns[target] = convert_column(given, target, table[target], target=True)
+    rows, gaps = _rows(given, columns, target)
+    aim = _target_values(columns.pop(target)[rows], table[target])
+    width = sum(map(_width, columns.values()))
     size = 3 * resources.REAL * len(rows) * width
     resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
-    y, labels = _targets(path, aim, given["positive"], rows)
+    y, labels = one_against_rest(path, target, aim, given["positive"])
     named, ask = bool(given["target"]), file_query(given, target="NAME")
     likely = "" if named else suspicion(table, target)
     taken = f"the last column, {target!r}, was taken as the target"
     return Raw(
-        np.concatenate([each.features(rows) for each in kept], axis=1), y, 2 if labels else None,
+        np.concatenate([_features(each[rows]) for each in columns.values()], axis=1), y, 2 if labels else None,
         f"{path}, target {target}", name=path, labels=labels,
         target=f"target column {target!r}{' (the last one)' * (not named)}",
         suspicion=f"{taken} and looks like {likely}; name another: {ask}" if likely else "",
         hint="" if named else f"{taken}; name another: {ask}",
-        columns=tuple(name for each in kept for name in [each.name] * each.width),
-        fill=bool(gaps), notes=_notes(given["missing"], table, kept, left_out, rows, gaps),
-        warnings=_row_number_warning(given, kept),
+        columns=tuple(name for name, each in columns.items() for _ in range(_width(each))),
+        fill=bool(gaps), notes=_notes(given["missing"], len(table), columns, left_out, len(rows), gaps),
+        warnings=_row_number_warning(given, columns),
     )  # fmt: skip
 
 
-def _feature_columns(given, table, features) -> list[Column]:
-    """Return the features. Raises OptbenchError for the first that cannot be one, with the names of all such."""
-    kept, refused = [], {}
+def _feature_columns(given: Mapping[str, Any], table: pd.DataFrame, features: list[str]) -> dict[str, pd.Series]:
+    """Return the converted features by name; raise OptbenchError for the first that cannot be one, naming all such."""
+    columns, refused = {}, {}
     for name in features:
         try:
-            kept.append(column(given, name, table[name]))
+            columns[name] = convert_column(given, name, table[name])
         except OptbenchError as error:
             refused[name] = error
     if not refused:
-        return kept
+        return columns
     first, *others = refused
     text = str(refused[first]).replace(file_query(given, drop=[first]), file_query(given, drop=refused))
     raise OptbenchError(f"{text}; so with {listed(map(repr, others))}" if others else text)
@@ -361,12 +301,12 @@ def _target_and_dropped(names, given):
     return target, left_out
 
 
-def _rows(given, columns: Sequence[Column]):
-    """Return the rows that are learned from, and the number of missing values to fill in, by column."""
-    path, missing, target = given["path"], given["missing"], columns[-1]
-    gaps = np.array([each.missing for each in columns])
-    counts = {each.name: int(count) for each, count in zip(columns, gaps.sum(axis=1), strict=True) if count}
-    rows, lost = np.arange(gaps.shape[1]), gaps.any(axis=0)
+def _rows(given: Mapping[str, Any], columns: Mapping[str, pd.Series], target: str) -> tuple[np.ndarray, dict]:
+    """Return the rows to learn from, and by feature the number of missing values that are to be filled in."""
+    path, missing = given["path"], given["missing"]
+    gaps = pd.DataFrame({name: each.isna() for name, each in columns.items()})
+    counts = {name: int(count) for name, count in gaps.sum().items() if count}
+    rows, lost = np.arange(len(gaps)), gaps.any(axis=1).to_numpy()
     if not counts:
         return rows, {}
     if not missing:
@@ -376,7 +316,7 @@ def _rows(given, columns: Sequence[Column]):
             f"data set {path}: column {name!r} has {counts[name]:,} missing values{every}: {file_query(given)[:-1]}, "
             "missing=drop) leaves those rows out, missing=mean fills in the mean of the training rows"
             + " and leaves out those without a target"
-            * (target.name in counts)
+            * (target in counts)
         )
     if missing == "drop":
         empty = next((name for name, count in counts.items() if count == len(rows)), None)
@@ -388,53 +328,37 @@ def _rows(given, columns: Sequence[Column]):
                 f"data set {path}: every row misses a value: say missing=mean, or leave columns out: drop="
             )
         return rows[~lost], {}
-    if counts.get(target.name) == len(rows):
-        raise OptbenchError(f"data set {path}: the target {target.name!r} has no value in any row")
-    rows = rows[~gaps[-1]]
-    held = {each.name: int(each.missing[rows].sum()) for each in columns[:-1]}
-    return rows, {name: count for name, count in held.items() if count}
+    if counts.get(target) == len(rows):
+        raise OptbenchError(f"data set {path}: the target {target!r} has no value in any row")
+    rows = rows[~gaps[target].to_numpy()]
+    return rows, {name: int(count) for name, count in gaps.loc[rows].sum().items() if count}
 
 
-def _targets(path, aim: Column, positive: str, rows):
-    """Return the targets of these rows, and the names of the two classes if ``positive`` names one."""
-    if aim.codes is not None:
-        y = np.array(aim.levels, object)[aim.codes[rows]]
-    else:
-        y = aim.numbers[rows]
-        whole = aim.whole and bool((y == np.floor(y)).all() and (np.abs(y) < 2**53).all())
-        y = y.astype(bool) if aim.truth else y.astype(int) if whole else y
-    return one_against_rest(path, aim.name, y, positive)
+def _target_values(aim: pd.Series, table_column: pd.Series) -> np.ndarray:
+    """Return the values of a converted target as texts, truth values, whole numbers or reals, as the table has them."""
+    if _levels(aim):
+        return aim.to_numpy(object)
+    y, held = aim.to_numpy(), pd.api.types.infer_dtype(table_column, skipna=True)
+    if held == "boolean":
+        return y.astype(bool)
+    # Whole numbers of a column with gaps were read as reals.
+    whole = held not in ("floating", "mixed-integer-float", "decimal") or table_column.hasnans
+    return y.astype(int) if whole and bool((y == np.floor(y)).all() and (np.abs(y) < 2**53).all()) else y
 
 
-def one_against_rest(path: str, name: str, y: np.ndarray, positive: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return 1 for the class ``positive`` and 0 for all others, with the names of both; ``y`` itself if it is ""."""
-    if not positive:
-        return y, ()
-    values, place = np.unique(y, return_inverse=True)
-    classes = [label(value) for value in values.tolist()]
-    number = _number(positive, "")
-    wanted = positive if positive in classes or number is None else label(number)
-    if wanted not in classes:
-        raise unknown(f"value of the target {name!r} in data set {path}: positive", positive, classes)
-    if len(classes) < 2:
-        raise OptbenchError(f"data set {path}: all examples are of one class, {wanted!r}")
-    rest = classes[classes.index(wanted) - 1] if len(classes) == 2 else f"not {wanted}"
-    return (place.reshape(-1) == classes.index(wanted)).astype(int), (rest, wanted)
-
-
-def _notes(missing, table, kept, left_out, rows, gaps) -> tuple[str, ...]:
-    """Return a text for each change that was made to the rows and columns of a table."""
+def _notes(
+    missing: str, total: int, columns: Mapping[str, pd.Series], left_out: list[str], kept: int, gaps: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Return a text for each change to a table; total, kept: rows before and after, gaps: values filled in by name."""
     notes = []
-    why = "values are missing" if missing == "drop" else "the target is missing"
-    if len(rows) < len(table):
-        notes.append(f"{len(table) - len(rows):,} of {len(table):,} rows left out, where {why}")
+    if kept < total:
+        why = "values are missing" if missing == "drop" else "the target is missing"
+        notes.append(f"{total - kept:,} of {total:,} rows left out, where {why}")
     if gaps:
-        columns = listed(f"{name} ({number:,})" for name, number in gaps.items())
-        notes.append(f"missing values filled in with the mean of the training rows: {columns}")
-    texts = [each for each in kept if each.codes is not None]
-    if texts:
-        columns = listed(f"{each.name} ({len(each.levels)})" for each in texts)
-        notes.append(f"texts as columns of 0 and 1, with the levels of all rows: {columns}")
+        filled = listed(f"{name} ({number:,})" for name, number in gaps.items())
+        notes.append(f"missing values filled in with the mean of the training rows: {filled}")
+    if texts := [f"{name} ({len(_levels(each))})" for name, each in columns.items() if _levels(each)]:
+        notes.append(f"texts as columns of 0 and 1, with the levels of all rows: {listed(texts)}")
     if left_out:
         notes.append(f"columns left out: {listed(left_out)}")
     return tuple(notes)
@@ -447,9 +371,9 @@ def listed(parts: Iterable[str]) -> str:
     return ", ".join(parts[:_MOST_NAMES]) + more
 
 
-def _row_number_warning(given, kept) -> tuple[str, ...]:
+def _row_number_warning(given: Mapping[str, Any], columns: Mapping[str, pd.Series]) -> tuple[str, ...]:
     """Return a warning, if any, about features that only number the rows."""
-    found = [each.name for each in kept if each.numbers is not None and is_row_number(each.numbers, each.name)]
+    found = [name for name, each in columns.items() if not _levels(each) and is_row_number(each.to_numpy(), name)]
     if not found:
         return ()
     many = len(found) > 1
