@@ -1,39 +1,153 @@
-"""Drawing for the figures of claims: the style of all figures, single panels, and numbers with intervals."""
+"""Figures of claims: lines, intervals and factors over categories, in the style of all figures."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from optbench.analysis.statistics import Interval, median_interval
+from optbench.figures import panels
 from optbench.figures.averages_and_schedules import draw_averages, draw_factors, draw_weights
 from optbench.figures.batch_sizes import draw_noise, draw_scaling
 from optbench.figures.data import Trajectory
 from optbench.figures.fonts import text_width
 from optbench.figures.loss_curves import draw_bands
-from optbench.figures.panels import axes, draw_line, legend_width, log_ticks, new_figure, panel_title, set_legend
+from optbench.figures.panels import axes, draw_guide, draw_level, log_ticks, new_figure, panel_title, set_legend
 from optbench.figures.style import BLACK, GRAY, LEGEND_SIZE, PALE, PANEL_TITLE, TITLE_SIZE, line_style, styled
 from optbench.figures.trajectories import Scene, draw_contours, draw_marks, draw_path
 
 __all__ = [
     "BLACK", "GRAY", "INK", "LEGEND_SIZE", "PALE", "PANEL_TITLE", "TITLE_SIZE", "Scene", "Trajectory", "axes",
-    "draw_averages", "draw_bands", "draw_contours", "draw_factors", "draw_interval", "draw_line", "draw_marks",
-    "draw_noise", "draw_path", "draw_scaling", "draw_weights", "legend_width", "line_style", "log_axes", "log_ticks",
-    "new_figure", "panel", "panel_title", "set_legend", "styled", "text_width",
+    "draw_averages", "draw_bands", "draw_contours", "draw_factors", "draw_guide", "draw_interval", "draw_intervals",
+    "draw_level", "draw_lines", "draw_marks", "draw_noise", "draw_path", "draw_ratios", "draw_scaling", "draw_weights",
+    "interval_figure", "line_figure", "line_style", "log_axes", "log_ticks", "medians", "new_figure", "panel_title",
+    "set_legend", "styled", "text_width",
 ]  # fmt: skip
 
 INK = (BLACK, *(line_style(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
 """The plain method black, then the colors of the others."""
 
 
-def draw_interval(ax, x: float, interval: tuple[float, float, float], color, label: str | None = None) -> None:
+def medians(table: pd.DataFrame, groups: list[str], column: str) -> pd.DataFrame:
+    """Return the median of a column with its interval for each group: the groups, and median, low and high."""
+    rows = [(*key, *median_interval(part[column])) for key, part in table.groupby(groups, sort=False)]
+    return pd.DataFrame(rows, columns=[*groups, "median", "low", "high"])
+
+
+def draw_interval(ax: Axes, x: float, interval: Interval, color: Any, label: str | None = None) -> None:
     """Draw a number and its interval: a dot on a pale bar."""
     ax.plot([x, x], interval[1:], color=color, linewidth=6, alpha=0.3, solid_capstyle="butt")
     ax.plot([x], interval[:1], "o", color=color, markersize=5, label=label)
 
 
-def panel(size: tuple[float, float], *, top: float = 0.4, bottom: float = 0.5, **layout):
-    """Return a figure and its one panel; layout: ``left``, ``right`` and ``title``, as in ``new_figure``."""
-    figure, grid = new_figure(size, top=top, bottom=bottom, **layout)
-    return figure, grid[0, 0]
+def draw_lines(ax: Axes, table: pd.DataFrame, x: str, y: str, hue: str, interval: str = "", **keywords: Any) -> None:
+    """Draw a line of y against x for each value of the column hue, which is its label.
+
+    interval: "bars" or "band", from the columns low to high; keywords: those of `Axes.plot`.
+    """
+    names = table[hue].map(str)
+    styles = {name: line_style(place) for place, name in enumerate(names.unique())}
+    panels.draw_lines(
+        ax, table.assign(optimizer=names), x, y, styles, {name: name for name in styles}, interval, **keywords
+    )
 
 
-def log_axes(ax, plain: bool = False) -> None:
+def line_figure(
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    hue: str,
+    title: str,
+    *,
+    levels: Mapping[float, str] | None = None,
+    marks: Mapping[float, str] | None = None,
+    interval: str = "",
+    **settings: Any,
+) -> Figure:
+    """Return a figure of one panel with a line of y against x for each value of the column hue.
+
+    levels, marks: dotted lines across and upright, by their place, with their labels; interval: as of `draw_lines`;
+    settings: those of `Axes.set`.
+    """
+    levels, marks = levels or {}, marks or {}
+    with axes(None, title, [*map(str, table[hue].unique()), *levels.values(), *marks.values()]) as ax:
+        draw_lines(ax, table, x, y, hue, interval)
+        for height, label in levels.items():
+            draw_level(ax, height, label)
+        for place, label in marks.items():
+            ax.axvline(place, color=GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label=label, zorder=1)
+        ax.set(**settings)
+        log_axes(ax, plain=True)
+    return ax.figure
+
+
+def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str, colors: Iterable = INK[1:]) -> None:
+    """Draw medians with their intervals over the categories of x, side by side for the values of the column hue.
+
+    table: as of `medians`. What is not finite has no dot.
+    """
+    places = {name: place for place, name in enumerate(table[x].unique())}
+    names = list(table[hue].unique())
+    for shift, (name, color) in enumerate(zip(names, colors, strict=False)):
+        label = str(name)
+        rows = table[(table[hue] == name) & np.isfinite(table["median"])]
+        for category, *interval in rows[[x, "median", "low", "high"]].itertuples(index=False):
+            draw_interval(ax, places[category] + 0.2 * (shift - (len(names) - 1) / 2), interval, color, label)
+            label = ""
+    ax.set_xticks(range(len(places)), list(map(str, places)), fontsize=7.5 if len(places) > 5 else None)
+    ax.grid(False, axis="x")
+
+
+def interval_figure(
+    tables: Mapping[str, pd.DataFrame], x: str, hue: str, title: str, *, colors: Iterable = INK[1:], ylabel: str = ""
+) -> Figure:
+    """Return a figure with the medians and intervals of each table in a panel, on a logarithmic axis.
+
+    tables: as of `medians`, by the title of the panel; hue: the column that is the color.
+    """
+    names = list(dict.fromkeys(str(name) for table in tables.values() for name in table[hue]))
+    wide = 5.0 / len(tables) - 0.2
+    figure, grid = new_figure(
+        (wide, 2.4), 1, len(tables), left=0.85, right=panels.legend_width(names), top=0.4 + 0.2 * (len(tables) > 1),
+        bottom=0.55, gap=(0.6, 0.1), title=title,
+    )  # fmt: skip
+    for ax, (name, table) in zip(grid[0], tables.items(), strict=True):
+        draw_intervals(ax, table, x, hue, colors)
+        ax.set(yscale="log", xlabel=x)
+        log_axes(ax, plain=True)
+        if name:
+            panel_title(ax, name, wide + 0.5)
+    grid[0, 0].set_ylabel(ylabel)
+    set_legend(figure, grid[0, -1])
+    return figure
+
+
+def draw_ratios(ax: Axes, table: pd.DataFrame, row: str, hue: str, xlabel: str) -> None:
+    """Draw ratios with their intervals (columns factor, low, high), a row for each value of `row` from the top.
+
+    hue: the column that is color and marker. What lies beyond the axis, infinity for one, is drawn at its end.
+    """
+    places = {name: -place for place, name in enumerate(table[row].unique())}
+    ends = table[["low", "high"]].to_numpy().ravel()
+    limits = 0.7 * min(1, ends[ends > 0].min(initial=1)), 1.5 * ends[ends < np.inf].max(initial=10)
+    names = list(table[hue].unique())
+    for place, name in enumerate(names):
+        part, style = table[table[hue] == name], line_style(place)
+        height = part[row].map(places) + 0.6 / len(names) * ((len(names) - 1) / 2 - place)
+        ax.hlines(height, part["low"].clip(*limits), part["high"].clip(*limits), color=style["color"], linewidth=1.4)
+        ax.plot(part["factor"].clip(*limits), height, style["marker"], color=style["color"], markersize=5,
+                markeredgecolor="white", label=str(name))  # fmt: skip
+    ax.axvline(1, color=GRAY, linewidth=1, linestyle=(0, (2, 2)))
+    ax.set_yticks(list(places.values()), list(places))
+    ax.set(xscale="log", xlim=limits, ylim=(0.5 - len(places), 0.5), xlabel=xlabel)
+    log_ticks(ax.xaxis, *limits, plain=True)
+
+
+def log_axes(ax: Axes, plain: bool = False) -> None:
     """Label the logarithmic axes of a panel; plain: 0.001 and not 10⁻³."""
     for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
         if axis.get_scale() == "log":
-            log_ticks(axis, *limits, plain=plain)
+            log_ticks(axis, *sorted(limits), plain=plain)

@@ -87,11 +87,7 @@ def _picture(path: Path) -> dict:
     """Return the picture of a PNG file for the page: its data as a URL, width and height in pixels."""
     data = path.read_bytes()
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))  # of the PNG's header
-    return {
-        "source": "data:image/png;base64," + base64.b64encode(data).decode(),
-        "width": width,
-        "height": height,
-    }
+    return {"source": "data:image/png;base64," + base64.b64encode(data).decode(), "width": width, "height": height}
 
 
 def _flat(value) -> str:

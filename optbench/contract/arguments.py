@@ -79,8 +79,7 @@ Flag = Annotated[bool, Strict()]
 SourceFunction = Annotated[Any, fit(inspect.isfunction, "a function written with def")]
 """A function whose source can be compiled."""
 Identifiers = Annotated[
-    tuple[str, ...],
-    fit(_are_identifiers, "a tuple of names, each of them once, such as ('accuracy',)"),
+    tuple[str, ...], fit(_are_identifiers, "a tuple of names, each of them once, such as ('accuracy',)")
 ]
 
 

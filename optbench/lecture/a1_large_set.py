@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import optbench
-from optbench.analysis.statistics import crossing, median_interval, ratio_interval
+from optbench.analysis.statistics import crossing, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
 from optbench.claims.record import Budget, Claim, Measured, Verdict, fresh_seeds
@@ -91,30 +91,26 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
-    """Return the figure of the claim: the curves of `experiment`, by passes on the left and by seconds on the right."""
-    figure = Figure(figsize=(6.8, 3.5))
-    axes = figure.subplots(1, 2, sharey=True)
-    figure.subplots_adjust(left=0.12, right=0.98, top=0.82, bottom=0.15, wspace=0.08)
+    """Draw the curves of `experiment`, by passes on the left and by seconds on the right."""
     curves = tables["curves"]
-    curves = curves[curves["step"] > 0]
-    names = {"full": "full batch", str(BATCH_SIZE): f"mini-batches of {BATCH_SIZE:,}"}
-    for ax, clock in zip(axes, ("passes", "seconds"), strict=True):
-        rows = [
-            (batch, run[clock].median(), *median_interval(run["left"]))
-            for (batch, _), run in curves.groupby(["batch", "step"], sort=False)
-        ]
-        bands = pd.DataFrame(rows, columns=["optimizer", "x", "median", "low", "high"])
-        styles = {batch: drawing.line_style(place) for place, batch in enumerate(curves["batch"].unique())}
-        drawing.draw_bands(ax, bands, styles, names, 1.0)
+    curves = curves[curves["step"] > 0].assign(
+        batch=curves["batch"].map({"full": "full batch", str(BATCH_SIZE): f"mini-batches of {BATCH_SIZE:,}"})
+    )
+    title = f"{int(curves['examples'].iloc[0]):,} examples: one step a pass, or one step a mini-batch"
+    figure, grid = drawing.new_figure(
+        (2.9, 2.6), 1, 2, left=0.75, right=0.15, top=0.4, bottom=0.55, gap=(0.15, 0), title=title, sharey=True
+    )
+    for ax, clock in zip(grid[0], ("passes", "seconds"), strict=True):
+        when = curves.groupby(["batch", "step"], sort=False)[clock].median().to_numpy()
+        table = drawing.medians(curves, ["batch", "step"], "left").assign(when=when)
+        drawing.draw_lines(ax, table, "when", "median", "batch", "band", marks=7)
         ax.set(xscale="log", yscale="log", xlabel={"passes": "passes over the data", "seconds": "seconds"}[clock])
         drawing.log_ticks(ax.xaxis, curves[clock].min(), curves[clock].max(), plain=True)
         for target in TARGETS:
-            ax.axhline(target, color=drawing.GRAY, linewidth=0.8, linestyle=(0, (1, 2)))
-    drawing.log_ticks(axes[0].yaxis, *axes[0].get_ylim(), plain=True)
-    axes[0].set_ylabel("share of the suboptimality left")
-    axes[1].legend(fontsize=drawing.LEGEND_SIZE, loc="lower left")
-    figure.suptitle(f"{int(curves['examples'].iloc[0]):,} examples: one step a pass, or one step a mini-batch",
-                    fontsize=drawing.TITLE_SIZE, x=0.12, ha="left")  # fmt: skip
+            drawing.draw_level(ax, target, "")
+    drawing.log_ticks(grid[0, 0].yaxis, *grid[0, 0].get_ylim(), plain=True)
+    grid[0, 0].set_ylabel("share of the suboptimality left")
+    grid[0, 1].legend(fontsize=drawing.LEGEND_SIZE, loc="lower left")
     return figure
 
 

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
 import optbench
@@ -21,10 +22,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
     `losses` has the cost in a run, and the cost that follows from traced activations.
     """
-    return {
-        "activations": _activations(),
-        "losses": _losses(fresh_seeds(1 if budget.quick else 4)),
-    }
+    return {"activations": _activations(), "losses": _losses(fresh_seeds(1 if budget.quick else 4))}
 
 
 @cache
@@ -84,28 +82,24 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the activations of the named example, layer by layer."""
-    figure = Figure(figsize=(6.4, 3.4))
     layers = dict(iter(tables["activations"].groupby("layer")["activation"]))
-    axes = figure.subplots(1, len(layers), width_ratios=[3, 1, 1, 1, 1])
-    figure.subplots_adjust(left=0.03, right=0.97, top=0.76, bottom=0.12, wspace=0.45)
-    for layer, ax in enumerate(axes):
-        values = layers[layer].to_numpy()
-        ax.imshow(values.reshape(8, 8) if layer == 0 else values[:, None], cmap="Greys" if layer == 0 else "Blues",
-                  aspect="equal" if layer == 0 else "auto")  # fmt: skip
-        for place, value in enumerate(values if layer else ()):
-            dark = value > 0.6 * values.max()
-            ax.text(
-                0, place, f"{value:.2f}", ha="center", va="center", fontsize=5.5, color="white" if dark else "black"
-            )
-        named = layer == LAYER
-        ax.set_title(f"a^[{layer}]{{{BATCH}}}({EXAMPLE})", fontsize=8.5, color="#b03a00" if named else "black")
-        for side in ax.spines.values():
-            side.set(edgecolor="#b03a00" if named else drawing.GRAY, linewidth=2.2 if named else 0.8)
-        words = ("the example x", "layer 1", "layer 2", "layer 3", "layer 4:\nprobabilities")[layer]
-        ax.set(xticks=[], yticks=[], xlabel=f"{words}\n{len(values)} units" if layer < 4 else words)
+    title = f"Example {EXAMPLE} of mini-batch {BATCH} on its way through the network"
+    figure, grid = drawing.new_figure(
+        (0.9, 2.3), 1, len(layers), left=0.2, right=0.2, top=0.7, bottom=0.5, gap=(0.4, 0), title=title,
+        width_ratios=[3, 1, 1, 1, 1],
+    )  # fmt: skip
+    words = ("the example x", "layer 1", "layer 2", "layer 3", "layer 4:\nprobabilities")
+    for (layer, values), ax in zip(layers.items(), grid[0], strict=True):
+        image = values.to_numpy().reshape(8, 8) if layer == 0 else values.to_numpy()[:, None]
+        sns.heatmap(
+            image, ax=ax, cmap="Blues" if layer else "Greys", cbar=False, annot=layer > 0, fmt=".2f", square=not layer,
+            annot_kws={"fontsize": 5.5}, xticklabels=False, yticklabels=False,
+        )  # fmt: skip
+        color = "#b03a00" if layer == LAYER else drawing.GRAY
+        ax.set_title(f"a^[{layer}]{{{BATCH}}}({EXAMPLE})", fontsize=drawing.PANEL_TITLE, color=color)
+        ax.spines[:].set(visible=True, edgecolor=color, linewidth=2.2 if layer == LAYER else 0.8)
+        ax.set_xlabel(f"{words[layer]}\n{len(values)} units" if layer < 4 else words[layer])
         ax.grid(False)
-    figure.text(0.03, 0.95, f"Example {EXAMPLE} of mini-batch {BATCH} on its way through the network", va="top",
-                fontsize=drawing.TITLE_SIZE)  # fmt: skip
     return figure
 
 

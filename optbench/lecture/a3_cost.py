@@ -106,32 +106,31 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the cost by rate, the share of steps that lower it, and the share of runs with a rise."""
-    figure = Figure(figsize=(7.2, 3.1))
-    left, right, last = figure.subplots(1, 3)
-    figure.subplots_adjust(left=0.09, right=0.98, top=0.86, bottom=0.17, wspace=0.36)
+    title = "Steps of the full batch that raise the cost"
+    figure, grid = drawing.new_figure(
+        (1.85, 2.3), 1, 3, left=0.65, right=0.15, top=0.62, bottom=0.7, gap=(0.7, 0), title=title
+    )
+    left, right, last = grid[0]
     cost = tables["cost"]
     one = cost[(cost["problem"] == "quadratic") & (cost["seed"] == cost["seed"].min())]
-    for place, rate in enumerate((0.25, 0.95, 1.05, 1.25)):
-        part = one[one["rate"] == rate]
-        look = drawing.line_style(place)
-        drawing.draw_line(left, part["step"], part["train_loss"], look, f"{rate:g}", markevery=8)
+    drawing.draw_lines(left, one[one["rate"].isin((0.25, 0.95, 1.05, 1.25))], "step", "train_loss", "rate", marks=5)
     left.set(yscale="log", xlabel="iteration", ylabel="cost", ylim=(None, 1e6))
-    drawing.log_axes(left)
-    left.set_title("Full batch on a quadratic, by rate", fontsize=drawing.PANEL_TITLE)
     left.legend(title="rate in 2/L", fontsize=7, title_fontsize=7, loc="upper right", ncols=2, columnspacing=0.8)
     means = tables["shares"].groupby(["problem", "rate"], sort=False)["share"].mean().reset_index()
-    for place, (name, part) in enumerate(means.groupby("problem", sort=False)):
-        drawing.draw_line(right, part["rate"], 100 * part["share"], drawing.line_style(place), name)
-    right.axvline(1, color=drawing.GRAY, linewidth=1, linestyle=(0, (2, 2)))
+    drawing.draw_lines(right, means.assign(share=100 * means["share"]), "rate", "share", "problem")
     right.set(xlabel="rate in units of 2/L", ylabel="steps that fall (%)", ylim=(0, 105))
-    right.set_title("Share of steps that fall", fontsize=drawing.PANEL_TITLE)
     right.legend(fontsize=7.5, loc="lower left")
-    for place, (interval, color) in enumerate(zip(with_rises(tables["runs"]).values(), drawing.INK[1:], strict=False)):
-        drawing.draw_interval(last, place, [100 * value for value in interval], color)
-    last.axhline(100 * RARE, color=drawing.GRAY, linewidth=1, linestyle=(0, (2, 2)))
-    last.set_xticks(range(len(PROBLEMS)), list(PROBLEMS), fontsize=7, rotation=20)
+    shares = [(name, *(100 * np.array(interval))) for name, interval in with_rises(tables["runs"]).items()]
+    shares = pd.DataFrame(shares, columns=["problem", "median", "low", "high"]).assign(what="")
+    drawing.draw_intervals(last, shares, "problem", "what")
+    drawing.draw_level(last, 100 * RARE, "")
+    last.tick_params(axis="x", labelsize=7, rotation=20)
     last.set(ylabel="runs with a rise (%)", ylim=(-3, 105))
-    last.set_title("At the best rate", fontsize=drawing.PANEL_TITLE)
+    for ax, words in zip(
+        grid[0], ("On a quadratic, by rate", "Share of steps that fall", "At the best rate"), strict=True
+    ):
+        drawing.log_axes(ax)
+        drawing.panel_title(ax, words, 2.3)
     return figure
 
 
@@ -172,20 +171,13 @@ def measure_noisy(tables: dict[str, pd.DataFrame]) -> Measured:
 
 def draw_noisy(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the cost of each step's own batch for three batch sizes, in one run of each."""
-    figure = Figure(figsize=(6.4, 3.4))
-    ax = figure.subplots()
-    figure.subplots_adjust(left=0.1, right=0.8, top=0.88, bottom=0.14)
     cost = tables["cost"]
-    one = cost[cost["seed"] == cost["seed"].min()]
-    for name, color, width in (("16", drawing.line_style(1)["color"], 0.8), ("64", drawing.line_style(0)["color"], 1.2),
-                               ("full", drawing.BLACK, 1.8)):  # fmt: skip
-        part = one[one["batch_size"] == name]
-        ax.plot(part["step"], part["cost"], color=color, linewidth=width, label=name)
-    ax.set(xlabel="iteration (steps)", ylabel="cost of the step's own batch")
-    ax.set_ylim(bottom=0)
-    ax.set_title("Batch and mini-batch gradient descent, at the same rate", fontsize=drawing.TITLE_SIZE, loc="left")
-    drawing.set_legend(figure, ax, "batch size")
-    return figure
+    one = cost[(cost["seed"] == cost["seed"].min()) & cost["batch_size"].isin(["16", "64", "full"])]
+    return drawing.line_figure(
+        one.assign(batch="batch size " + one["batch_size"]), "step", "cost", "batch",
+        "Batch and mini-batch gradient descent, at the same rate", xlabel="iteration (steps)",
+        ylabel="cost of the step's own batch",
+    )  # fmt: skip
 
 
 def deviations(cost: pd.DataFrame) -> pd.DataFrame:

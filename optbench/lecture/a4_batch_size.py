@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis import critical_batch_size, targets_of, time_to_target
-from optbench.analysis.statistics import median_interval, ratio_interval
+from optbench.analysis.statistics import ratio_interval
 from optbench.analysis.targets import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
@@ -104,24 +104,20 @@ def _train(examples: int) -> int:
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the cost of the target against the batch size, a panel for each of AXES."""
-    figure = Figure(figsize=(6.9, 3.1))
-    axes = figure.subplots(1, len(AXES))
-    figure.subplots_adjust(left=0.085, right=0.97, top=0.78, bottom=0.2, wspace=0.36)
     texts = {name: f"{_train(examples):,} examples" for name, examples in SETS.items()}
     looks = {name: drawing.line_style(place) for place, name in enumerate(texts)}
-    perfect = dict.fromkeys(AXES, "") | {"steps": "perfect scaling"}
-    for ax, (axis, words) in zip(axes, AXES.items(), strict=True):
-        points = [
-            (name, size, *median_interval(part[axis]))
-            for (name, size), part in tables["costs"].groupby(["set", "batch_size"])
-        ]
-        columns = ["optimizer", "batch_size", "median", "low", "high"]  # a line for each set
-        drawing.draw_scaling(ax, pd.DataFrame(points, columns=columns), {}, looks, texts, perfect[axis])
+    figure, grid = drawing.new_figure(
+        (1.9, 2.2), 1, len(AXES), left=0.6, right=0.15, top=0.75, bottom=0.55, gap=(0.5, 0),
+        title=f"What it takes to reach {TARGET:.0%} of the first suboptimality",
+    )  # fmt: skip
+    for ax, (axis, words) in zip(grid[0], AXES.items(), strict=True):
+        points = drawing.medians(tables["costs"], ["set", "batch_size"], axis).rename(columns={"set": "optimizer"})
+        drawing.draw_scaling(ax, points, {}, looks, texts, "perfect scaling" if axis == "steps" else "")
         ax.axvspan(64, 512, color="#e9e9e9", zorder=0, linewidth=0)
-        ax.set(xlabel="batch size")
-        ax.set_title(f"{words} to the target", fontsize=drawing.PANEL_TITLE)
-    entries = axes[list(AXES).index("steps")].get_legend_handles_labels()
-    place = {"loc": "upper left", "bbox_to_anchor": (0.05, 1.0)}
+        ax.set(xlabel="batch size", ylabel="")
+        drawing.panel_title(ax, f"{words} to the target", 2.3)
+    entries = grid[0, list(AXES).index("steps")].get_legend_handles_labels()
+    place = {"loc": "upper left", "bbox_to_anchor": (0.05, 1 - 0.25 / figure.get_figheight())}
     figure.legend(*entries, ncols=3, fontsize=drawing.LEGEND_SIZE, **place)
     return figure
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from optbench import EWA, ewa
 from optbench.claims import drawing
@@ -66,18 +67,15 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
     )
 
 
-def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the bytes per element against the window."""
-    memory = tables["memory"]
+    memory = tables["memory"].rename(columns={"window_bytes": "the last values", "ewa_bytes": "the EWA"})
     last = memory[memory["step"] == memory["step"].max()]
-    with drawing.styled():
-        figure, ax = drawing.panel((4.0, 2.6), left=0.75, right=1.55, top=0.42, title="What has to be kept")
-        for place, (column, text) in enumerate({"window_bytes": "the last values", "ewa_bytes": "the EWA"}.items()):
-            drawing.draw_line(ax, last["window"], last[column], drawing.line_style(place), text)
-        ax.set(xscale="log", yscale="log", ylim=(12, 990), xlabel="values averaged, 1/(1−β)", ylabel="bytes an element")
-        drawing.log_axes(ax, plain=True)
-        drawing.set_legend(figure, ax)
-    return figure
+    return drawing.line_figure(
+        last.melt("window", ["the last values", "the EWA"], "kept", "bytes"), "window", "bytes", "kept",
+        "What has to be kept", xscale="log", yscale="log", ylim=(12, 990), xlabel="values averaged, 1/(1−β)",
+        ylabel="bytes an element",
+    )  # fmt: skip
 
 
 CLAIMS = (
@@ -99,8 +97,7 @@ CLAIMS = (
                     chance=False,
                 ),
                 BITS: AtMost(
-                    what="the number of values that differ in any bit from those that the whole series gives",
-                    limit=0.0,
+                    what="the number of values that differ in any bit from those that the whole series gives", limit=0.0
                 ),
             },
             needed=True,

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from optbench import ewa
 from optbench.analysis.statistics import bootstrap_interval, median_interval
@@ -120,24 +121,15 @@ def _lost(squares, usual: int) -> float:
     return float(np.sqrt(squares[usual] / squares.min()) - 1)
 
 
-def draw_best(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw_best(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the error against beta, a line for each task."""
-    with drawing.styled():
-        texts = {ahead: _task(ahead) for ahead in _AHEAD}
-        right = drawing.legend_width(texts.values()) + 0.1
-        figure, ax = drawing.panel(
-            (4.0, 2.6), left=0.7, right=right, top=0.42, title="Which average foretells the mean of the next days"
-        )
-        for place, (ahead, text) in enumerate(texts.items()):
-            rows = tables["errors"][tables["errors"]["ahead"] == ahead].groupby("beta")["squares"].sum()
-            error = np.sqrt(rows / rows.min())
-            drawing.draw_line(ax, 1 - error.index.to_numpy(), error, drawing.line_style(place), text)
-        ax.axvline(1 - _USUAL, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="β = 0.9", zorder=1)
-        ax.set(xscale="log", xlabel="1 − β (left: the newest value alone)", ylabel="error over the least")
-        drawing.log_axes(ax, plain=True)
-        ax.invert_xaxis()
-        drawing.set_legend(figure, ax)
-    return figure
+    errors = tables["errors"].groupby(["ahead", "beta"])["squares"].sum().reset_index()
+    errors["error"] = np.sqrt(errors["squares"] / errors.groupby("ahead")["squares"].transform("min"))
+    return drawing.line_figure(
+        errors.assign(eps=1 - errors["beta"], task=errors["ahead"].map(_task)), "eps", "error", "task",
+        "Which average foretells the mean of the next days", marks={1 - _USUAL: "β = 0.9"}, xscale="log",
+        xlim=(1.1, 0.009), xlabel="1 − β (left: the newest value alone)", ylabel="error over the least",
+    )  # fmt: skip
 
 
 CLAIMS = (

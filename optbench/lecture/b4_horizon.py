@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from optbench import ewa
 from optbench.analysis.statistics import exponent
@@ -55,25 +56,14 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
     )
 
 
-def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw (1-eps)^(1/eps), and n eps, against eps."""
-    horizon = tables["horizon"]
-    with drawing.styled():
-        texts = {"n_eps": "n · ε", "power": "(1−ε)^(1/ε)"}
-        right = drawing.legend_width(texts.values()) + 0.1
-        figure, ax = drawing.panel(
-            (4.2, 2.6), left=0.7, right=right, top=0.42, title="β = 1 − ε: when a weight has fallen to 1/e"
-        )
-        for place, (column, text) in enumerate(texts.items()):
-            drawing.draw_line(ax, horizon["eps"], horizon[column], drawing.line_style(place), text)
-        for level, text in ((1.0, "1"), (1 / math.e, "1/e")):
-            ax.axhline(level, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
-            ax.annotate(text, (0.52, level), xytext=(0, 3), textcoords="offset points", fontsize=8, color=drawing.GRAY,
-                        ha="right")  # fmt: skip
-        ax.set(xscale="log", xlabel="ε = 1 − β", ylim=(0, 1.12))
-        drawing.log_axes(ax, plain=True)
-        drawing.set_legend(figure, ax)
-    return figure
+    horizon = tables["horizon"].rename(columns={"n_eps": "n · ε", "power": "(1−ε)^(1/ε)"})
+    return drawing.line_figure(
+        horizon.melt("eps", ["n · ε", "(1−ε)^(1/ε)"], "number", "value"), "eps", "value", "number",
+        "β = 1 − ε: when a weight has fallen to 1/e", levels={1.0: "1", 1 / math.e: "1/e"}, xscale="log",
+        xlabel="ε = 1 − β", ylabel="", ylim=(0, 1.12),
+    )  # fmt: skip
 
 
 CLAIMS = (

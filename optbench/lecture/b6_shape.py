@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from optbench import ewa
 from optbench.analysis.statistics import median_interval, share_interval
@@ -78,33 +79,28 @@ def _shares(each: pd.Series) -> dict[str, tuple[float, float, float]]:
     return {"Seattle": exact(each[_REAL]), "series like it": share_interval(int(others.sum()), len(others))}
 
 
-def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Return the figure: oscillation and lag against beta, of the synthetic series and of Seattle's."""
-    shape = tables["shape"]
-    with drawing.styled():
-        figure, grid = drawing.new_figure(
-            (2.0, 2.4), columns=2, left=0.7, right=1.35, top=0.42, bottom=0.5, gap=(0.7, 0),
-            title="A smaller β oscillates, a larger one lags",
-        )  # fmt: skip
-        texts = {"oscillation": "variance of increments", "lag": "lag in days"}
-        for ax, (column, text) in zip(grid[0], texts.items(), strict=True):
-            seeds = shape[shape["seed"] != _REAL].groupby("beta")[column]
-            real = shape[shape["seed"] == _REAL].sort_values("beta")
-            x = 1 - real["beta"].to_numpy()
-            low, high = seeds.quantile(0.025), seeds.quantile(0.975)
-            ax.fill_between(
-                x, low, high, color=drawing.line_style(0)["color"], alpha=0.25, linewidth=0, label="95% of series"
-            )
-            drawing.draw_line(ax, x, seeds.median(), drawing.line_style(0), "like Seattle")
-            drawing.draw_line(ax, x, real[column], drawing.line_style(1), "Seattle")
-            if column == "lag":
-                ax.plot(x, 1 / x - 1, color=drawing.GRAY, linewidth=1, linestyle=":", label="β/(1−β)")
-            ax.set(xscale="log", yscale="log", xlabel="β", ylabel=text)
-            drawing.log_axes(ax, plain=True)
-            ax.set_xticks(x, [f"{beta:g}" for beta in real["beta"]], fontsize=7)
-            ax.minorticks_off()
-            ax.invert_xaxis()
-        drawing.set_legend(figure, grid[0, 1])
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw oscillation and lag against beta: medians of the synthetic series in a band of 95%, and Seattle's."""
+    shape = tables["shape"].assign(x=1 - tables["shape"]["beta"])
+    figure, grid = drawing.new_figure(
+        (2.0, 2.4), columns=2, left=0.7, right=1.75, top=0.42, bottom=0.5, gap=(0.7, 0),
+        title="A smaller β oscillates, a larger one lags",
+    )  # fmt: skip
+    texts = {"oscillation": "variance of increments", "lag": "lag in days"}
+    for ax, (column, text) in zip(grid[0], texts.items(), strict=True):
+        others = shape[shape["seed"] != _REAL].groupby("x")[column].quantile([0.025, 0.5, 0.975]).unstack()
+        others = others.set_axis(["low", "y", "high"], axis=1).reset_index().assign(series="like Seattle (95%)")
+        real = shape[shape["seed"] == _REAL].assign(y=shape[column], low=np.nan, high=np.nan, series="Seattle")
+        drawing.draw_lines(ax, pd.concat([others, real]), "x", "y", "series", "band")
+        x = real["x"].to_numpy()
+        if column == "lag":
+            drawing.draw_guide(ax, x, 1 / x - 1, "β/(1−β)")
+        ax.set(xscale="log", yscale="log", xlabel="β", ylabel=text)
+        drawing.log_axes(ax, plain=True)
+        ax.set_xticks(x, [f"{beta:g}" for beta in real["beta"]], fontsize=7)
+        ax.minorticks_off()
+        ax.invert_xaxis()
+    drawing.set_legend(figure, grid[0, 1])
     return figure
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 import optbench
 from optbench.analysis import best_configurations, reported_runs
-from optbench.analysis.statistics import median_interval, ratio_interval
+from optbench.analysis.statistics import ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below
 from optbench.claims.record import Budget, Claim, Measured, exact
@@ -104,20 +104,11 @@ def figure_bars(column: str, title: str, unit: str):
     """Return the function that draws a column against beta at both rates: median and interval over seeds."""
 
     def draw(tables, verdict):
-        values = by_label(tables["measured"], column)
-        right = drawing.legend_width([f"at its {OWN}"])
-        figure, ax = drawing.panel((4.0, 2.6), left=0.85, right=right, title=title)
-        for kind, color, shift in ((OWN, drawing.INK[1], -0.1), (SAME, drawing.INK[2], 0.1)):
-            for place, beta in enumerate(BETAS):
-                if beta or kind == OWN:
-                    ink, x = (color, place + shift) if beta else (drawing.INK[0], place)
-                    name = {0: "GD", 2: f"at its {kind}" if kind == OWN else f"at the {kind}"}.get(place)
-                    drawing.draw_interval(ax, x, median_interval(values[label(beta, kind)]), ink, name)
-        ax.set_xticks(range(len(BETAS)), ["GD", *(f"{beta:g}" for beta in BETAS[1:])])
-        ax.set(xlabel="beta1", ylabel=unit, yscale="log")
-        drawing.log_axes(ax, plain=True)
-        drawing.set_legend(figure, ax)
-        return figure
+        measured = tables["measured"]
+        kinds = {label(beta, kind): (f"{beta:g}", f"at the {kind}") for beta in BETAS[1:] for kind in (OWN, SAME)}
+        beta, kind = zip(*measured["label"].map(kinds | {"GD": ("GD", "GD")}), strict=True)
+        table = drawing.medians(measured.assign(beta1=beta, rate=kind), ["beta1", "rate"], column)
+        return drawing.interval_figure({"": table}, "beta1", "rate", title, colors=drawing.INK, ylabel=unit)
 
     return draw
 
@@ -176,14 +167,11 @@ def measure_warm_up(tables) -> Measured:
 
 def figure_warm_up(tables, verdict):
     """Draw the length of momentum's steps over that of corrected ones, a line for each beta."""
-    figure, ax = drawing.panel((4.3, 2.6), left=0.75, right=1.5, title="How far momentum's average has warmed up")
-    ax.axhline(1 - SHORT_OF, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (3, 2)))
-    ax.axvline(WARM, color=drawing.GRAY, linewidth=0.9, linestyle=(0, (3, 2)))
-    for (beta, part), color in zip(tables["steps"].groupby("beta1"), (*drawing.INK[1:], drawing.INK[0]), strict=False):
-        ax.plot(part["step"], part["measured"], color=color, label=f"beta1 = {beta:g}")
-    ax.set(xlabel="step", ylabel="step length / corrected step length", xlim=(1, 60), ylim=(0, 1.03))
-    drawing.set_legend(figure, ax)
-    return figure
+    return drawing.line_figure(
+        tables["steps"], "step", "measured", "beta1", "How far momentum's average has warmed up: by beta1",
+        levels={1 - SHORT_OF: "nine tenths"}, marks={WARM: "10 steps"}, xlabel="step",
+        ylabel="step length / corrected step length", xlim=(1, 60), ylim=(0, 1.03),
+    )  # fmt: skip
 
 
 @cache
@@ -229,24 +217,13 @@ def measure_cost(tables) -> Measured:
 
 def figure_cost(tables, verdict):
     """Draw the final loss with and without the correction, a panel for each number of steps."""
-    names = {"plain": "without", "corrected": "with correction"}
-    figure, grid = drawing.new_figure(
-        (2.4, 2.4), 1, 2, left=0.85, right=drawing.legend_width(names.values()), top=0.6, bottom=0.5, gap=(0.5, 0.1),
-        title="Final loss with and without bias correction, each at its best rate",
-    )  # fmt: skip
-    for ax, (steps, rows) in zip(grid[0], tables["final"].groupby("steps"), strict=True):
-        for (name, text), color, shift in zip(names.items(), drawing.INK[1:], (-0.12, 0.12), strict=False):
-            for place, (_, part) in enumerate(rows[rows["average"] == name].groupby("beta1")):
-                drawing.draw_interval(
-                    ax, place + shift, median_interval(part["suboptimality"]), color, "" if place else text
-                )
-        ax.set_xticks(range(rows["beta1"].nunique()), [f"{beta:g}" for beta in sorted(rows["beta1"].unique())])
-        ax.set(xlabel="beta1", yscale="log")
-        drawing.log_axes(ax)
-        drawing.panel_title(ax, f"{steps} steps", 2.4)
-    grid[0, 0].set_ylabel("suboptimality")
-    drawing.set_legend(figure, grid[0, 1])
-    return figure
+    final = tables["final"].replace({"average": {"plain": "without", "corrected": "with correction"}})
+    panels = {
+        f"{steps} steps": drawing.medians(part, ["beta1", "average"], "suboptimality")
+        for steps, part in final.groupby("steps")
+    }
+    title = "Final loss with and without bias correction, each at its best rate"
+    return drawing.interval_figure(panels, "beta1", "average", title, ylabel="suboptimality")
 
 
 CLAIMS = (

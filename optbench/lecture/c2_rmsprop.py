@@ -7,7 +7,7 @@ import pandas as pd
 
 import optbench
 from optbench.analysis import best_configurations
-from optbench.analysis.statistics import bootstrap_interval, median_interval, ratio_interval
+from optbench.analysis.statistics import bootstrap_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Below, Within
 from optbench.claims.record import Budget, Claim, Measured, fresh_seeds
@@ -76,20 +76,17 @@ def measure_rates(tables) -> Measured:
 
 def figure_rates(tables, verdict):
     """Draw the ratio of the effective rates against that of the gradients."""
-    figure, ax = drawing.panel(
-        (3.9, 2.7), left=0.85, right=1.5, title="RMSProp divides large gradients by large numbers"
-    )
-    for (condition, part), color in zip(
-        tables["ratios"].groupby("condition"), (*drawing.INK[1:], drawing.INK[0]), strict=False
-    ):
-        ax.plot(part["gradient_ratio"], part["rate_ratio"], ".", color=color, label=f"condition {condition:g}")
-    ends = np.array([tables["ratios"]["gradient_ratio"].min(), tables["ratios"]["gradient_ratio"].max()])
-    ax.plot(ends, 1 / ends, color=drawing.GRAY, linewidth=0.9, label="slope -1", zorder=1)
-    ax.plot(ends, [1, 1], color=drawing.GRAY, linewidth=0.9, linestyle=(0, (1, 2)), label="GD", zorder=1)
-    ax.set(xscale="log", yscale="log", xlabel="ratio of the gradients", ylabel="ratio of the effective rates")
-    drawing.log_axes(ax)
-    drawing.set_legend(figure, ax)
-    return figure
+    ratios = tables["ratios"]
+    names = [f"condition {condition:g}" for condition in CONDITIONS]
+    with drawing.axes(None, "RMSProp divides large gradients by large numbers", names) as ax:
+        for name, (_, part), color in zip(names, ratios.groupby("condition"), drawing.INK[1:], strict=False):
+            ax.plot(part["gradient_ratio"], part["rate_ratio"], ".", color=color, label=name)
+        ends = np.array([ratios["gradient_ratio"].min(), ratios["gradient_ratio"].max()])
+        drawing.draw_guide(ax, ends, 1 / ends, "slope −1")
+        drawing.draw_level(ax, 1.0, "GD")
+        ax.set(xscale="log", yscale="log", xlabel="ratio of the gradients", ylabel="ratio of the effective rates")
+        drawing.log_axes(ax)
+    return ax.figure
 
 
 @cache
@@ -162,23 +159,16 @@ def figure_paths(tables, verdict):
 
 def figure_settings(tables, verdict):
     """Draw the length of the path and the steps to halve the distance, by angle and condition number."""
-    panels = {"way": "way along the steep axis / start", "steps": "steps to halve the flat distance"}
-    figure, grid = drawing.new_figure(
-        (2.75, 2.3), 1, 2, left=0.6, right=drawing.legend_width(["RMSProp"]), top=0.6, bottom=0.6, gap=(0.5, 0.1),
-        title="RMSProp and GD against the turn of the bowl (degrees) and its condition number",
-    )  # fmt: skip
-    shown = settings(tables["measured"])
-    for ax, (column, text) in zip(grid[0], panels.items(), strict=True):
-        for shift, (name, (words, color)) in zip((-0.12, 0.12), NAMES.items(), strict=True):
-            for place, rows in enumerate(shown.values()):
-                interval = np.minimum(median_interval(by_label(rows, column)[name]), 2 * STEPS)
-                drawing.draw_interval(ax, place + shift, interval, color, "" if place else words)
-        ax.set_xticks(range(len(shown)), [name.replace("°, condition ", "°\n×") for name in shown], fontsize=7.5)
-        ax.set_yscale("log")
-        drawing.log_axes(ax, plain=True)
-        drawing.panel_title(ax, text, 2.75)
-    drawing.set_legend(figure, grid[0, 1])
-    return figure
+    measured = tables["measured"].replace({"label": {key: words for key, (words, _) in NAMES.items()}})
+    measured = measured.sort_values(["condition", "angle"], kind="stable").assign(
+        bowl=[f"{row.angle}°\n×{row.condition:g}" for row in measured.sort_values(["condition", "angle"]).itertuples()]
+    )
+    texts = {"way": "way along the steep axis / start", "steps": "steps to halve the flat distance"}
+    panels = {text: drawing.medians(measured, ["bowl", "label"], column) for column, text in texts.items()}
+    for table in panels.values():
+        table[["median", "low", "high"]] = table[["median", "low", "high"]].clip(upper=2 * STEPS)
+    title = "RMSProp and GD against the turn of the bowl (degrees) and its condition number"
+    return drawing.interval_figure(panels, "bowl", "label", title, colors=[color for _, color in NAMES.values()])
 
 
 def _criterion(what: str) -> Below:

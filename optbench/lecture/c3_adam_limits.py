@@ -154,17 +154,13 @@ def measure_inside(tables) -> Measured:
 
 def figure_inside(tables, verdict):
     """Draw the length of the first step against the gradient, with eps inside and outside the root."""
-    figure, ax = drawing.panel(
-        (4.0, 2.6), left=0.8, right=1.55, title="Adam's first step, eps = 1e-8 inside or outside"
-    )
-    rows = tables["lengths"][tables["lengths"]["optimizer"] == "adam"]
-    for (where, part), color in zip(rows.groupby("eps"), drawing.INK[1:], strict=False):
-        ax.plot(part["gradient"], part["exact"], color=color, linewidth=1)
-        ax.plot(part["gradient"], part["length"], "o", color=color, markersize=4, label=f"eps {where}")
-    ax.set(xscale="log", yscale="log", xlabel="size of the gradient", ylabel="first step / lr")
-    drawing.log_axes(ax)
-    drawing.set_legend(figure, ax)
-    return figure
+    rows = tables["lengths"][tables["lengths"]["optimizer"] == "adam"].rename(columns={"exact": "the formula"})
+    table = rows.melt(["gradient", "eps"], ["length", "the formula"], "kind", "step")
+    table["eps"] = "eps " + table["eps"] + table["kind"].map({"length": "", "the formula": ", the formula"})
+    return drawing.line_figure(
+        table, "gradient", "step", "eps", "Adam's first step, eps = 1e-8 inside or outside", xscale="log", yscale="log",
+        xlabel="size of the gradient", ylabel="first step / lr",
+    )  # fmt: skip
 
 
 CLAIMS = (

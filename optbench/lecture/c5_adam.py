@@ -62,24 +62,13 @@ def measure_rates(tables) -> Measured:
 
 def figure_rates(tables, verdict):
     """Draw the quantiles of the effective rates of gradient descent and Adam, by step."""
-    figure, ax = drawing.panel(
-        (4.2, 2.6),
-        left=0.85,
-        right=drawing.legend_width(["Adam"]),
-        title="The effective rates of 650 parameters: median, 10% to 90%",
+    table = tables["spread"].groupby(["step", "optimizer"], sort=False)[["middle", "low", "high"]].median()
+    table = table.reset_index().sort_values("step", kind="stable").rename(columns={"middle": "median"})
+    table["optimizer"] = table["optimizer"].map({"gd": "GD"}).fillna("Adam")
+    title = "The effective rates of 650 parameters: median, 10% to 90%"
+    return drawing.interval_figure(
+        {"": table}, "step", "optimizer", title, colors=drawing.INK, ylabel="step / (lr × gradient)"
     )
-    for (optimizer, rows), color in zip(tables["spread"].groupby("optimizer"), drawing.INK[1::-1], strict=True):
-        name = "GD" if optimizer == "gd" else "Adam"
-        for place, (_, part) in enumerate(rows.groupby("step")):
-            low, middle, high = (part[column].median() for column in ("low", "middle", "high"))
-            drawing.draw_interval(
-                ax, place + (0.1 if name == "Adam" else -0.1), (middle, low, high), color, "" if place else name
-            )
-    ax.set_xticks(range(len(STEPS)), [f"step {step}" for step in STEPS])
-    ax.set(yscale="log", ylabel="step / (lr × gradient)")
-    drawing.log_axes(ax)
-    drawing.set_legend(figure, ax)
-    return figure
 
 
 @cache
@@ -120,25 +109,18 @@ def measure_batches(tables) -> Measured:
 
 def figure_batches(tables, verdict):
     """Draw the expected running time to the target against the batch size, in samples and seconds."""
-    table, axes = tables["reached"], {"samples": "samples to the target", "seconds": "seconds to the target"}
-    names = list(table["problem"].unique())
-    figure, grid = drawing.new_figure(
-        (2.3, 2.3), 1, 2, left=0.7, right=drawing.legend_width(names), top=0.6, bottom=0.5, gap=(0.65, 0.1),
-        title="Adam: expected running time to the target against the batch size",
-    )  # fmt: skip
-    for ax, (axis, text) in zip(grid[0], axes.items(), strict=True):
-        for shift, name, color in zip((-0.1, 0.1), names, drawing.INK[1:], strict=False):
-            for place, batch in enumerate(map(str, BATCHES)):
-                part = table[(table["problem"] == name) & (table["batch"] == batch)]
-                interval = ert_interval(part[axis], part["reached"])
-                if np.isfinite(interval[0]):
-                    drawing.draw_interval(ax, place + shift, interval, color, "" if place else name)
-        ax.set_xticks(range(len(BATCHES)), [str(batch) for batch in BATCHES])
-        ax.set(yscale="log", xlabel="batch size")
-        drawing.log_axes(ax)
-        drawing.panel_title(ax, text, 2.3)
-    drawing.set_legend(figure, grid[0, 1])
-    return figure
+    panels = {}
+    for axis in ("samples", "seconds"):
+        rows = [
+            (*key, *ert_interval(part[axis], part["reached"]))
+            for key, part in tables["reached"].groupby(["batch", "problem"], sort=False)
+        ]
+        table = pd.DataFrame(rows, columns=["batch size", "problem", "median", "low", "high"])
+        panels[f"{axis} to the target"] = table.sort_values(
+            "batch size", key=lambda column: column.map(list(map(str, BATCHES)).index), kind="stable"
+        )
+    title = "Adam: expected running time to the target against the batch size"
+    return drawing.interval_figure(panels, "batch size", "problem", title)
 
 
 CLAIMS = (

@@ -87,14 +87,10 @@ def measure_decay(tables: dict[str, pd.DataFrame]) -> Measured:
 
 def _draw_sizes(title: str, runs: pd.DataFrame, texts: dict[str, str], law: str = "") -> Figure:
     """Draw the final suboptimality against the batch size, a line for each schedule in ``texts``."""
-    points = [
-        (schedule, size, *median_interval(part["suboptimality_final"]))
-        for (schedule, size), part in runs.groupby(["schedule", "batch_size"])
-    ]
-    points = pd.DataFrame(points, columns=["optimizer", "batch_size", "median", "low", "high"])
+    points = drawing.medians(runs, ["schedule", "batch_size"], "suboptimality_final")
     looks = {name: drawing.line_style(place) for place, name in enumerate(texts)}
     with drawing.axes(None, title, [*texts.values(), law]) as ax:
-        drawing.draw_scaling(ax, points, {}, looks, texts, law)
+        drawing.draw_scaling(ax, points.rename(columns={"schedule": "optimizer"}), {}, looks, texts, law)
         ax.set(xlabel="batch size", ylabel="final suboptimality")
     return ax.figure
 

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from scipy.optimize import root
 
 import optbench
@@ -149,29 +150,26 @@ def _loss_and_index(points: pd.DataFrame) -> str:
     return f" Median loss at minima {low:.3f}, at saddles {high:.3f} (dimension {both[-1]['dim'].iloc[0]})."
 
 
-def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Return the figure: the share of minima against the dimension, and of negative eigenvalues at each point."""
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
+    """Draw the share of minima, and the share of negative eigenvalues at each point, against the dimension."""
     table, points = shares(tables["points"]), tables["points"]
     points = points[points["found"] & ~points["plateau"]]
-    figure, grid = drawing.new_figure((2.5, 2.5), 1, 2, left=0.7, right=0.15, top=0.68, bottom=0.5, gap=(0.75, 0),
-                                    title="Critical points against the dimension")  # fmt: skip
-    (left, right), names = grid[0], list(table["landscape"].unique())
+    figure, grid = drawing.new_figure(
+        (2.5, 2.5), 1, 2, left=0.7, right=0.15, top=0.68, bottom=0.5, gap=(0.75, 0),
+        title="Critical points against the dimension",
+    )  # fmt: skip
+    left, right = grid[0]
     floor = np.append(table["high"] / 2, table.loc[table["minima"] > 0, "minima"] / 1.5).min()
-    rng = np.random.default_rng(0)
-    for place, name in enumerate(names):
-        part, look = table[table["landscape"] == name], drawing.line_style(place)
-        shift = 1 + 0.03 * (place - (len(names) - 1) / 2)
-        bars = np.maximum([part["minima"] - part["low"], part["high"] - part["minima"]], 0)
-        left.errorbar(part["dim"] * shift, part["minima"], bars, fmt="none", ecolor=look["color"], elinewidth=1)
-        seen = part[part["minima"] > 0]
-        drawing.draw_line(left, seen["dim"] * shift, seen["minima"], look, name)
-        none = part[part["minima"] == 0]
-        left.plot(none["dim"] * shift, none["high"], "v", color=look["color"], markersize=5, markeredgecolor="white")
-        kept = points[points["landscape"] == name]
-        across = kept["dim"] * shift * np.exp(rng.uniform(-0.02, 0.02, len(kept)))
-        right.plot(across, kept["negative"] / kept["dim"], ".", color=look["color"], markersize=3, alpha=0.3)
-        right.plot(part["dim"], part["negative_share"], color=look["color"], marker=look["marker"], linewidth=1.5,
-                   markeredgecolor="white")  # fmt: skip
+    names = list(table["landscape"].unique())
+    shift = table["landscape"].map(lambda name: 1 + 0.03 * (names.index(name) - (len(names) - 1) / 2))
+    shown = table.assign(dim=table["dim"] * shift, share=table["minima"].where(table["minima"] > 0))
+    drawing.draw_lines(left, shown, "dim", "share", "landscape", "bars")
+    none = shown[shown["minima"] == 0]
+    left.plot(none["dim"], none["high"], "v", color=drawing.GRAY, markersize=5, markeredgecolor="white")
+    drawing.draw_lines(right, table, "dim", "negative_share", "landscape")
+    jitter = np.exp(np.random.default_rng(0).uniform(-0.02, 0.02, len(points)))
+    colors = points["landscape"].map(lambda name: drawing.line_style(names.index(name))["color"]).tolist()
+    right.scatter(points["dim"] * jitter, points["negative"] / points["dim"], s=3, c=colors, alpha=0.3)
     if "field alone" in names:
         left.plot(
             list(EXACT), list(EXACT.values()), "_", color=drawing.BLACK, markersize=14, label="exact, field alone"
@@ -183,12 +181,8 @@ def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
         ax.set_xticks(dims, [str(dim) for dim in dims])
         ax.minorticks_off()
     drawing.log_ticks(left.yaxis, floor, 1.15, plain=True)
-    handles, texts = left.get_legend_handles_labels()
-    place = 0.1 / figure.get_figwidth(), 1 - 0.3 / figure.get_figheight()
-    figure.legend(
-        handles, texts, loc="upper left", bbox_to_anchor=place, ncols=3, fontsize=drawing.LEGEND_SIZE, borderpad=0,
-        borderaxespad=0,
-    )  # fmt: skip
+    place = {"loc": "upper left", "bbox_to_anchor": (0.02, 1 - 0.3 / figure.get_figheight())}
+    figure.legend(*left.get_legend_handles_labels(), ncols=3, fontsize=drawing.LEGEND_SIZE, **place)
     return figure
 
 

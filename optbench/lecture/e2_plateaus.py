@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from optbench.analysis.statistics import bootstrap_interval, ert_interval
 from optbench.analysis.targets import interval_text, speedup, two_digits
@@ -123,59 +124,30 @@ def _listed(table: pd.DataFrame) -> str:
     )  # fmt: skip
 
 
-def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw_slow(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the expected steps off the plateau against the distance, a line for each optimizer."""
-    table = tables["escapes"]
-    plateau = table[table["kind"] == "plateau"]
-    figure, ax = drawing.panel(
-        (4.0, 2.8),
-        left=0.75,
-        right=drawing.legend_width(OPTIMIZERS) + 0.3,
-        top=0.42,
-        title="How long a plateau holds each optimizer",
-    )
-    for place, name in enumerate(OPTIMIZERS):
-        runs = plateau[plateau["optimizer"] == name]
-        rows = [(d, *ert_interval(part["steps"], part["reached"])) for d, part in runs.groupby("depth")]
-        across, middle, low, high = np.array([row for row in rows if np.isfinite(row[1])]).reshape(-1, 4).T
-        shift, top = 0.03 * (place - 1.5), np.where(np.isfinite(high), high, 10 * middle)
-        bars = np.maximum([middle - low, top - middle], 0)
-        ax.errorbar(across + shift, middle, bars, fmt="none", ecolor=drawing.line_style(place)["color"], elinewidth=1)
-        drawing.draw_line(ax, across + shift, middle, drawing.line_style(place), name)
-    ax.set(yscale="log", xlabel="distance of the start from the minimum", ylabel="expected steps (ERT)")
-    ax.set_xticks(sorted(plateau["depth"].unique()))
-    drawing.log_axes(ax)
-    drawing.set_legend(figure, ax)
-    return figure
+    plateau = tables["escapes"][tables["escapes"]["kind"] == "plateau"]
+    rows = [
+        (optimizer, depth + 0.03 * (OPTIMIZERS.index(optimizer) - 1.5), *ert_interval(part["steps"], part["reached"]))
+        for (optimizer, depth), part in plateau.groupby(["optimizer", "depth"])
+    ]
+    table = pd.DataFrame(rows, columns=["optimizer", "distance", "steps", "low", "high"])
+    table["high"] = table["high"].where(np.isfinite(table["high"]), 10 * table["steps"])
+    return drawing.line_figure(
+        table.sort_values("optimizer", key=lambda column: column.map(OPTIMIZERS.index), kind="stable"), "distance",
+        "steps", "optimizer", "How long a plateau holds each optimizer", interval="bars", yscale="log",
+        xlabel="distance of the start from the minimum", ylabel="expected steps (ERT)",
+    )  # fmt: skip
 
 
-def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the factor by which each method is faster than gradient descent in each situation."""
     each = factors(tables["escapes"])
-    labels = list(dict.fromkeys(each["label"]))
-    figure, ax = drawing.panel(
-        (3.4, 0.5 * len(labels) + 0.6),
-        left=1.75,
-        right=drawing.legend_width(OPTIMIZERS) + 0.2,
-        top=0.42,
-        title="How many times sooner than gradient descent",
-    )
-    ends = each[["low", "high"]].to_numpy().ravel()
-    left, right = 0.7 * min(1, ends[ends > 0].min(initial=1)), 1.5 * ends[ends < np.inf].max(initial=10)
-    for place, name in enumerate(OPTIMIZERS[1:], start=1):
-        part, look = each[each["optimizer"] == name], drawing.line_style(place)
-        height = [len(labels) - 1 - labels.index(label) + 0.22 * (2 - place) for label in part["label"]]
-        low, high = (part[name].clip(left, right) for name in ("low", "high"))
-        ax.hlines(height, low, high, color=look["color"], linewidth=1.4)
-        ax.plot(part["factor"].clip(left, right), height, look["marker"], color=look["color"], markersize=5.4,
-                markeredgecolor="white", label=name)  # fmt: skip
-    ax.axvline(1, color=drawing.GRAY, linewidth=1, linestyle=(0, (2, 2)))
-    ax.set_yticks(range(len(labels) - 1, -1, -1), labels)
-    ax.set(xscale="log", xlim=(left, right), ylim=(-0.5, len(labels) - 0.5))
-    ax.set_xlabel("steps (ERT) of gradient descent over the method's")
-    drawing.log_ticks(ax.xaxis, left, right, plain=True)
-    drawing.set_legend(figure, ax)
-    return figure
+    height = 0.19 * each["label"].nunique()
+    title = "How many times sooner than gradient descent"
+    with drawing.axes(None, title, OPTIMIZERS[1:], height=height, left=1.75) as ax:
+        drawing.draw_ratios(ax, each, "label", "optimizer", "steps (ERT) of gradient descent over the method's")
+    return ax.figure
 
 
 _CAPTION = (

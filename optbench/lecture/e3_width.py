@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis.statistics import bootstrap_interval, share_interval
@@ -16,6 +17,7 @@ RATES = (0.02, 0.06, 0.2)
 POOR = 0.1
 """Nats above the best seed of the same width from which on a run counts as stuck: log 2 = 0.69 is a guess."""
 RARE = 0.1
+LEAST_DRAWN = 1e-5
 
 
 @cache
@@ -77,31 +79,29 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
     )
 
 
-def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw each seed's final loss, and the share of stuck runs, against the width."""
     runs, table = tables["finals"], stuck(tables["finals"])
-    figure, grid = drawing.new_figure((2.6, 2.6), 1, 2, left=0.7, right=0.15, top=0.42, bottom=0.5, gap=(0.75, 0),
-                                    title="Where training ends from seed to seed, against the width")  # fmt: skip
+    title = "Where training ends from seed to seed, against the width"
+    figure, grid = drawing.new_figure(
+        (2.6, 2.6), 1, 2, left=0.7, right=0.15, top=0.42, bottom=0.5, gap=(0.75, 0), title=title
+    )
     left, right = grid[0]
-    rng, look = np.random.default_rng(0), drawing.line_style(0)
-    kept = runs[np.isfinite(runs["loss_final"])]
-    floor = 1e-5
-    left.plot(kept["width"] * np.exp(rng.uniform(-0.12, 0.12, len(kept))), np.maximum(kept["loss_final"], floor), ".",
-              color=look["color"], markersize=4, alpha=0.5, markeredgewidth=0)  # fmt: skip
-    left.plot(table["width"], np.maximum(table["median"], floor), color=drawing.BLACK, linewidth=1.2, label="median")
-    left.plot(table["width"], table["best"] + POOR, color=drawing.GRAY, linestyle=(0, (2, 2)), linewidth=1,
-              label=f"best + {POOR}: above is stuck")  # fmt: skip
-    left.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="final training loss")
+    runs = runs[np.isfinite(runs["loss_final"])]
+    jitter = np.exp(np.random.default_rng(0).uniform(-0.12, 0.12, len(runs)))
+    left.plot(runs["width"] * jitter, runs["loss_final"].clip(lower=LEAST_DRAWN), ".", color=drawing.INK[1],
+              markersize=4, alpha=0.5, markeredgewidth=0)  # fmt: skip
+    left.plot(table["width"], table["median"].clip(lower=LEAST_DRAWN), color=drawing.BLACK, label="median")
+    drawing.draw_guide(left, table["width"], table["best"] + POOR, f"best + {POOR}: above is stuck")
+    left.set(xscale="log", yscale="log", ylim=(LEAST_DRAWN / 5, None), ylabel="final training loss")
     left.legend(fontsize=drawing.LEGEND_SIZE, loc="lower left", handlelength=2)
-    left.set_ylim(bottom=floor / 5)
     drawing.log_axes(left)
-    bars = np.maximum([table["stuck"] - table["low"], table["high"] - table["stuck"]], 0)
-    right.errorbar(table["width"], table["stuck"], bars, fmt="none", ecolor=look["color"], elinewidth=1.2)
-    drawing.draw_line(right, table["width"], table["stuck"], look, "stuck")
-    right.axhline(RARE, color=drawing.GRAY, linestyle=(0, (2, 2)), linewidth=1)
-    right.set(xscale="log", ylim=(-0.03, 1.03), xlabel="hidden units", ylabel="share of stuck runs")
+    drawing.draw_lines(right, table.assign(share="stuck"), "width", "stuck", "share", "bars")
+    drawing.draw_level(right, RARE, "")
+    right.set(xscale="log", ylim=(-0.03, 1.03), ylabel="share of stuck runs")
     for ax in (left, right):
         ax.set_xticks(table["width"], [str(width) for width in table["width"]])
+        ax.set_xlabel("hidden units")
         ax.minorticks_off()
     return figure
 

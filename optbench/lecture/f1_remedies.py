@@ -5,6 +5,7 @@ from itertools import product
 from math import prod
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis.targets import interval_text, speedup
@@ -101,38 +102,21 @@ def _listed(alone: pd.DataFrame) -> str:
     )  # fmt: skip
 
 
-def draw(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the factor of each set of remedies, a row each, with marks for the remedies in it."""
-    table = tables["arms"]
-    each = factors(table)
-    order = each[each["clock"] == "samples"]["remedies"].tolist()
-    rows = {name: len(order) - 1 - place for place, name in enumerate(order)}
-    figure, ax = drawing.panel(
-        (3.6, 3.4), left=2.5, right=0.2, top=0.68, title="How many times sooner than batch gradient descent"
-    )
-    ends = each[["low", "high"]].to_numpy().ravel()
-    left, right = 0.7 * min(1, ends[ends > 0].min()), 1.5 * ends[ends < float("inf")].max(initial=10.0)
-    for place, clock in enumerate(CLOCKS):
-        part, look = each[each["clock"] == clock], drawing.line_style(place)
-        height = [rows[name] + 0.16 - 0.32 * place for name in part["remedies"]]
-        low, high = (part[name].clip(left, right) for name in ("low", "high"))
-        ax.hlines(height, low, high, color=look["color"], linewidth=1.4)
-        ax.plot(part["factor"].clip(left, right), height, look["marker"], color=look["color"], markersize=5,
-                markeredgecolor="white", label=f"in {clock}")  # fmt: skip
-    ax.axvline(1, color=drawing.GRAY, linewidth=1, linestyle=(0, (2, 2)))
-    ax.set(xscale="log", xlim=(left, right), ylim=(-0.6, len(order) - 0.4), yticks=[])
-    ax.set_xlabel("expected time without remedies over that with them")
-    drawing.log_ticks(ax.xaxis, left, right)
-    for column, remedy in enumerate(REMEDIES):
-        across = -0.62 + 0.165 * column
-        text = NAMES[remedy].replace(" ", "\n")
-        ax.text(across, 1.015, text, transform=ax.transAxes, ha="center", va="bottom", fontsize=7.5, clip_on=False)
-        for name, row in rows.items():
-            on = remedy in name.split(" + ")
-            mark = {"color": drawing.BLACK if on else drawing.PALE, "markersize": 5.5 if on else 2.5}
-            ax.plot(across, row, "o", transform=ax.get_yaxis_transform(), clip_on=False, **mark)
-    ax.legend(fontsize=drawing.LEGEND_SIZE, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handletextpad=0.2)
-    return figure
+    each = factors(tables["arms"])
+    title = "How many times sooner than batch gradient descent"
+    with drawing.axes(None, title, CLOCKS, height=1.1, left=2.3) as ax:
+        drawing.draw_ratios(ax, each, "remedies", "clock", "expected time without remedies over that with them")
+        ax.set_yticks([])
+        for column, remedy in enumerate(REMEDIES):
+            across, text = -0.54 + 0.15 * column, NAMES[remedy].replace(" ", "\n")
+            ax.text(across, -0.02, text, transform=ax.transAxes, ha="center", va="top", fontsize=7.5, clip_on=False)
+            for row, name in enumerate(each["remedies"].unique()):
+                on = remedy in name.split(" + ")
+                mark = {"color": drawing.BLACK if on else drawing.PALE, "markersize": 5.5 if on else 2.5}
+                ax.plot(across, -row, "o", transform=ax.get_yaxis_transform(), clip_on=False, **mark)
+    return ax.figure
 
 
 CLAIMS = (
