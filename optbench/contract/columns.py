@@ -115,52 +115,22 @@ METRICS = ("train_", "test_", "w_")
 
 
 def is_metric(column: str) -> bool:
-    """Return whether a column beside the fixed ones holds a metric; if not, it is a hyperparameter.
-
-    Args:
-        column: its name.
-
-    Returns:
-        True for a metric.
-    """
+    """Return whether a column beside the fixed ones holds a metric; if not, it is a hyperparameter."""
     return column.startswith(METRICS)
 
 
 def column_of(table: str, name: str) -> Column | None:
-    """Return the description of a fixed column.
-
-    Args:
-        table: the name of the table.
-        name: that of the column.
-
-    Returns:
-        The column of that table, or else of another; None for a hyperparameter, a metric or a stranger.
-    """
+    """Return the fixed column of that table, or else of another; None for a hyperparameter, a metric or a stranger."""
     return next((column for column in TABLES.get(table, ()) if column.name == name), _ANYWHERE.get(name))
 
 
 def is_taken(name: str) -> bool:
-    """Return whether a hyperparameter of this name would clash with a column.
-
-    Args:
-        name: the hyperparameter's.
-
-    Returns:
-        True if it would.
-    """
+    """Return whether a hyperparameter of this name would clash with a column."""
     return name in RUNS or name in CURVES or is_metric(name)
 
 
 def spreadsheet_text(text: str) -> str:
-    """Return a text as it stands in a CSV file: a spreadsheet would run one that begins like a formula.
-
-    Args:
-        text: a name or whatever else is no number of ours.
-
-    Returns:
-        The text, behind an apostrophe if it begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break and is no
-        number.
-    """
+    """Return a text for a CSV file, behind an apostrophe if a spreadsheet would run it as a formula."""
     if not text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return text
     try:

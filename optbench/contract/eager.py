@@ -13,10 +13,9 @@ from typing import Any, Literal
 from optbench.contract.arguments import check_function, is_number, is_whole, wrong
 from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import PluginError, in_one_line
-from optbench.contract.optimizers import Baseline, Optimizer, Valued
+from optbench.contract.optimizers import Baseline, Optimizer, Tunable
 from optbench.contract.record_checks import check_rule, check_search
 from optbench.contract.search import Range
-from optbench.contract.source_code import SourceFile
 
 Library = Literal["torch", "optax"]
 LIBRARIES: dict[Library, str] = {"torch": "PyTorch", "optax": "optax"}
@@ -38,7 +37,7 @@ RANDOM_NUMBERS = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False)
-class Eager(Valued):
+class Eager(Tunable):
     """An optimizer of another library; :func:`optbench.torch_optimizer` and its like make it of a class or a function.
 
     Example:
@@ -68,16 +67,8 @@ class Eager(Valued):
     """Hyperparameters whose defaults are whole numbers."""
     rate: str = "lr"
     """The argument of the learning rate."""
-    limits: Mapping[str, str] = field(default_factory=dict)
-    """The interval of a hyperparameter; the library has checks of its own."""
-    search: Mapping[str, Range] = field(default_factory=dict)
-    """Search ranges of hyperparameters and of ``lr``, by name; the others keep their defaults."""
-    search_source: str = ""
-    """The source of these ranges."""
     slots: tuple[str, ...] = ()
     """None: the library keeps the state."""
-    origins: tuple[SourceFile, ...] = ()
-    """The files that define it: its own, and the one that names the library's version."""
 
     def __post_init__(self) -> None:
         if self.library not in LIBRARIES:

@@ -47,18 +47,9 @@ class Equal:
 
 
 def read(owner: str, library: str, text: str) -> Equal:
-    """Parse a text; the result has no branches if the text is only a remark.
+    """Parse a text of a library; without branches if it is only a remark. Raises PluginError if it is no call.
 
-    Args:
-        owner: whose text it is, for the message.
-        library: of LIBRARIES.
-        text: as it was stated.
-
-    Returns:
-        The branches and the remark.
-
-    Raises:
-        PluginError: it is no call, or no expression.
+    owner: the words for the record in the message.
     """
     body, _, why = text.partition("#")
     if not body.strip():
@@ -85,19 +76,10 @@ def _parsed(text: str) -> ast.expr | None:
 
 
 def check(owner: str, equals: Mapping, known: Iterable[str], around: bool = False) -> dict[str, str]:
-    """Return texts as a dictionary, if they are for known libraries, can be read and name known hyperparameters.
+    """Return texts by library if they can be read, and name known libraries and values.
 
-    Args:
-        owner: whose they are; messages begin with it.
-        equals: library -> text.
-        known: the names of hyperparameters, and whatever else the texts may name.
-        around: whether they belong to a wrapper.
-
-    Returns:
-        The texts by library.
-
-    Raises:
-        PluginError: in one line, with the nearest name.
+    known: the names of hyperparameters, and whatever else the texts may name; around: True for those of a wrapper.
+    Raises PluginError, in one line, with the nearest name.
     """
     checked = check_field(by_name(), owner, "equals", equals)
     allowed = {*known, *GIVEN, *(_WRAPPER_NAMES if around else ())}
@@ -134,26 +116,12 @@ def _value_names(owner: str, library: str, text: str) -> tuple[str, ...]:
 
 
 def is_inner(node: ast.expr) -> bool:
-    """Test for the name ``inner``.
-
-    Args:
-        node: an expression.
-
-    Returns:
-        True for the name.
-    """
+    """Return True for the name ``inner``."""
     return isinstance(node, ast.Name) and node.id == "inner"
 
 
 def text_of(equal: Equal) -> str:
-    """Write the text that :func:`read` parses.
-
-    Args:
-        equal: a parsed text.
-
-    Returns:
-        The text; empty if there is nothing to say.
-    """
+    """Return the text that :func:`read` parses to this; empty if there is nothing to say."""
     branches = []
     for branch in equal.branches:
         condition = "" if branch.condition is None else f" if {ast.unparse(branch.condition)}"
@@ -163,26 +131,12 @@ def text_of(equal: Equal) -> str:
 
 
 def callee(call: ast.expr) -> str:
-    """Return the dotted name of the function in a call.
-
-    Args:
-        call: an expression.
-
-    Returns:
-        Such as ``contrib.adopt``; empty for what is no call.
-    """
+    """Return the dotted name of the function that is called, ``contrib.adopt``; empty for what is no call."""
     return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
 
 
 def rate(call: ast.expr) -> ast.expr | None:
-    """Return the argument of a call, or of the first call inside it, that is the rate.
-
-    Args:
-        call: an expression.
-
-    Returns:
-        The expression: ``lr``, or ``lr`` times something; None if there is none.
-    """
+    """Return the argument of a call, or of the first call inside it, that is the rate; None if there is none."""
     if not isinstance(call, ast.Call):
         return None
     for keyword in call.keywords:
@@ -197,15 +151,7 @@ def rate(call: ast.expr) -> ast.expr | None:
 
 
 def combine(wrapper: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
-    """Combine the texts of a wrapper and of the rule inside.
-
-    Args:
-        wrapper: the texts of the wrapper.
-        base: the texts of the rule.
-
-    Returns:
-        A text for each library that has both, or says why not.
-    """
+    """Return by library the texts of a wrapper around a rule: where both have one, or the rule's says why not."""
     combined = {}
     for library in LIBRARIES:
         if library in base:

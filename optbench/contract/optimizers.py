@@ -53,8 +53,18 @@ class Matrix:
         check_function("Matrix", "memory", self.memory, 2)
 
 
-class Valued:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Tunable:
     """The common part of records with hyperparameters."""
+
+    limits: Mapping[str, str] = field(default_factory=dict)
+    """The interval of a hyperparameter, such as ``"(0, 1]"``; betas, eps and decays of a rule have theirs anyway."""
+    search: Mapping[str, Range] = field(default_factory=dict)
+    """Search ranges of hyperparameters and of ``lr``, by name; the others keep their defaults."""
+    search_source: str = ""
+    """The source of these ranges."""
+    origins: tuple[SourceFile, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
 
     @property
     def all_limits(self: Any) -> dict[str, str]:
@@ -84,7 +94,7 @@ class Valued:
 
 
 @dataclass(frozen=True, eq=False)
-class Optimizer(Valued):
+class Optimizer(Tunable):
     """An update rule with its state slots and hyperparameters; :func:`optbench.optimizer` makes it of a function.
 
     Example:
@@ -107,8 +117,6 @@ class Optimizer(Valued):
     """The paper and the algorithm in it."""
     doc: str = ""
     """The function's docstring, which begins with the formula."""
-    limits: Mapping[str, str] = field(default_factory=dict)
-    """The interval of a hyperparameter, as in contract/limits.py; betas, eps and decays have theirs anyway."""
     report: str | None = None
     """The slot that is the reported iterate, where that is not w, at which gradients are taken."""
     shared: tuple[str, ...] = ()
@@ -119,14 +127,8 @@ class Optimizer(Valued):
     """The same over each parameter block."""
     matrix: Mapping[str, Matrix] = field(default_factory=dict)
     """Transforms of whole blocks into a number for each element, by the name of the rule's argument."""
-    search: Mapping[str, Range] = field(default_factory=dict)
-    """Search ranges of hyperparameters and of ``lr``, by name; the others keep their defaults."""
-    search_source: str = ""
-    """The source of these ranges."""
     equals: Mapping[str, str] = field(default_factory=dict)
     """Calls of ``torch``, ``optax``, ``keras`` that take the same steps, as in contract/equals.py."""
-    origins: tuple[SourceFile, ...] = ()
-    """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
         for name, stage in check_field(by_name(), "optimizer", "matrix", self.matrix).items():
@@ -178,7 +180,7 @@ class Optimizer(Valued):
 
 
 @dataclass(frozen=True, eq=False)
-class Wrapper:
+class Wrapper(Tunable):
     """Something around any optimizer; :func:`optbench.wrapper` makes it of a function.
 
     Example:
@@ -204,20 +206,12 @@ class Wrapper:
     """The paper and the algorithm in it."""
     doc: str = ""
     """The function's docstring, which begins with the formula."""
-    limits: Mapping[str, str] = field(default_factory=dict)
-    """The interval of a hyperparameter, as of an optimizer."""
     report: str | None = None
     """The slot that is the reported iterate, where that is not w."""
     total: Mapping[str, Callable] = field(default_factory=dict)
     """Sums over all parameters, as an optimizer's."""
-    search: Mapping[str, Range] = field(default_factory=dict)
-    """Search ranges of its hyperparameters, besides those of the wrapped optimizer."""
-    search_source: str = ""
-    """The source of these ranges."""
     equals: Mapping[str, str] = field(default_factory=dict)
     """The same calls of other libraries as for an optimizer; ``inner`` stands for the call of the wrapped one."""
-    origins: tuple[SourceFile, ...] = ()
-    """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
         check_rule("wrapper", self)
@@ -230,7 +224,7 @@ class Wrapper:
 
 
 @dataclass(frozen=True, eq=False)
-class Baseline(Valued):
+class Baseline(Tunable):
     """A method of ``scipy.optimize.minimize`` that runs on the full batch and searches its own step length.
 
     One step is one evaluation of value and gradient; rates and schedules mean nothing to it.
@@ -256,16 +250,8 @@ class Baseline(Valued):
     """A description, the formula first."""
     options: Callable[[Mapping[str, float], int], dict]
     """``options(hyperparameters, evaluations)`` -> SciPy's options."""
-    limits: Mapping[str, str] = field(default_factory=dict)
-    """The interval of a hyperparameter, as of an optimizer."""
     slots: tuple[str, ...] = ()
     """None: SciPy keeps the state."""
-    search: Mapping[str, Range] = field(default_factory=dict)
-    """Search ranges of hyperparameters; there is no rate."""
-    search_source: str = ""
-    """The source of these ranges."""
-    origins: tuple[SourceFile, ...] = ()
-    """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
         check_field(Text, "optimizer", "method", self.method)
@@ -402,9 +388,8 @@ def optimizer(
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
-            shared=check_field(Identifiers, owner, "shared", shared), total=stages["total"], block=stages["block"],
-            matrix=stages["matrix"], search=check_field(by_name(), owner, "search", search),
-            search_source=search_source, equals=check_field(by_name(), owner, "equals", equals),
+            shared=check_field(Identifiers, owner, "shared", shared), **stages, search=search or {},
+            search_source=search_source, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)
@@ -452,11 +437,9 @@ def variant(
     values = base.with_values(hyperparameters)
     record = replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
     if equals is not None:
-        record = replace(record, equals=check_field(by_name(), f"optimizer {name}", "equals", equals))
+        record = replace(record, equals=equals)
     if search is not None:
-        record = replace(
-            record, search=check_field(by_name(), f"optimizer {name}", "search", search), search_source=search_source
-        )
+        record = replace(record, search=search, search_source=search_source)
         check_search(f"optimizer {name}", record)
     return record
 
@@ -508,8 +491,8 @@ def wrapper(
         parts = _parts(owner, function, ["step", "w", "g"], hyperparameters, stages)
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
-            limits=limits or {}, report=report, total=stages, search=check_field(by_name(), owner, "search", search),
-            search_source=search_source, equals=check_field(by_name(), owner, "equals", equals),
+            limits=limits or {}, report=report, total=stages, search=search or {}, search_source=search_source,
+            equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)

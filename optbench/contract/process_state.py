@@ -6,8 +6,9 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,20 +27,17 @@ _LOADING = threading.RLock()
 """Held while a user's file loads: two threads would restore each other's state. A file may load others."""
 
 
-class _ThreadLimits:
-    """Limits that all open contexts share: the first one sets them, the last one restores what was there.
+class _SharedContext:
+    """A setting of the whole process that all open contexts share: the first one sets it, the last one restores it.
 
-    ``threadpool_limits`` alone would restore the limit of an outer context where contexts overlap.
+    A context of its own for each would restore the setting of an outer one where contexts overlap. ``enter`` gets the
+    stack on which it puts what restores the setting.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
+    def __init__(self, enter: Callable[[ExitStack], None]) -> None:
+        self._enter, self._restore, self._lock = enter, ExitStack(), threading.RLock()
         self._open: dict[object, int] = {}
         """The thread of each open context."""
-        self._before = ExitStack()
-        """Restores what was set before the first context."""
-        self._controller: tuple[int, Any] = (0, None)
-        """Number of loaded modules, and the controller of the libraries that were loaded by then."""
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=lambda: self._lock.acquire(),
@@ -49,32 +47,18 @@ class _ThreadLimits:
 
     @contextmanager
     def apply(self) -> Iterator[None]:
+        """Have the setting inside ``with``."""
         context = object()
         with self._lock:
             if not self._open:
-                self._set()
+                self._enter(self._restore)
             self._open[context] = threading.get_ident()
         try:
             yield
         finally:
             with self._lock:
                 if self._open.pop(context, None) is not None and not self._open:
-                    self._before.close()
-
-    def _set(self) -> None:
-        """Limit BLAS to one thread, shorten Python's switch interval, and collect garbage less often."""
-        from threadpoolctl import ThreadpoolController
-
-        count, controller = self._controller
-        if count != len(sys.modules):  # to look for libraries takes 2.5 ms, as long as a short run: only after imports
-            count, controller = self._controller = (len(sys.modules), ThreadpoolController())
-        self._before.callback(controller.limit(limits=1, user_api="blas").restore_original_limits)
-        seconds, thresholds = sys.getswitchinterval(), gc.get_threshold()
-        self._before.callback(sys.setswitchinterval, seconds)
-        sys.setswitchinterval(min(seconds, _SWITCH_SECONDS))
-        self._before.callback(gc.set_threshold, *thresholds)
-        if 0 < thresholds[0] < _GC_THRESHOLD:  # 0: the collector is off
-            gc.set_threshold(_GC_THRESHOLD, *thresholds[1:])
+                    self._restore.close()
 
     def _after_fork(self) -> None:
         """Close the contexts of other threads, which a child process does not have."""
@@ -82,43 +66,49 @@ class _ThreadLimits:
         here = threading.get_ident()
         self._open = {context: thread for context, thread in self._open.items() if thread == here}
         if not self._open:
-            self._before.close()
+            self._restore.close()
 
 
-limited_threads = _ThreadLimits().apply
+@lru_cache(maxsize=1)
+def _blas_controller(modules: int) -> Any:
+    """Return the controller of the BLAS libraries that are loaded; modules: the number of Python's loaded modules."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _limit_threads(restore: ExitStack) -> None:
+    """Limit BLAS to one thread, shorten Python's switch interval, and collect garbage less often."""
+    # To look for libraries takes 2.5 ms, as long as a short run: only after imports.
+    restore.callback(_blas_controller(len(sys.modules)).limit(limits=1, user_api="blas").restore_original_limits)
+    seconds, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    restore.callback(sys.setswitchinterval, seconds)
+    sys.setswitchinterval(min(seconds, _SWITCH_SECONDS))
+    restore.callback(gc.set_threshold, *thresholds)
+    if 0 < thresholds[0] < _GC_THRESHOLD:  # 0: the collector is off
+        gc.set_threshold(_GC_THRESHOLD, *thresholds[1:])
+
+
+def _limit_xla(restore: ExitStack) -> None:
+    """Set the environment variable with which jax computes in one thread, unless the user has set it."""
+    before = os.environ.get(_XLA_FLAGS)
+    restore.callback(_set_xla_flags, before)
+    if "xla_cpu_multi_thread_eigen" not in (before or ""):
+        _set_xla_flags(f"{before or ''} {_XLA_ONE_THREAD}".strip())
+
+
+def _set_xla_flags(text: str | None) -> None:
+    """Set the environment variable that jax reads at its first computation; delete it if the text is None."""
+    if text is None:
+        os.environ.pop(_XLA_FLAGS, None)
+    else:
+        os.environ[_XLA_FLAGS] = text
+
+
+limited_threads = _SharedContext(_limit_threads).apply
 """A context for runs in parallel: BLAS uses one thread, Python's threads take short turns, and the cyclic garbage
 collector runs less often. Contexts may overlap in any threads; the last one restores what was set before the first."""
-
-
-class _XlaFlags:
-    """The environment variable that jax reads at its first computation, while any context is open."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open = 0
-        self._before: str | None = None
-
-    @contextmanager
-    def one_thread(self) -> Iterator[None]:
-        """Set XLA's flag for one thread inside ``with``, unless the user has set it; the last context restores it."""
-        with self._lock:
-            if not self._open:
-                self._before = os.environ.get(_XLA_FLAGS)
-                if "xla_cpu_multi_thread_eigen" not in (self._before or ""):
-                    os.environ[_XLA_FLAGS] = f"{self._before or ''} {_XLA_ONE_THREAD}".strip()
-            self._open += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._open -= 1
-                if not self._open and self._before is None:
-                    os.environ.pop(_XLA_FLAGS, None)
-                elif not self._open and self._before is not None:
-                    os.environ[_XLA_FLAGS] = self._before
-
-
-_one_xla_thread = _XlaFlags().one_thread
+_one_xla_thread = _SharedContext(_limit_xla).apply
 
 
 @contextmanager
@@ -127,9 +117,6 @@ def restored_libraries() -> Iterator[None]:
 
     jax is told to use one thread, so that numbers are the same in this process, in a worker and on a cluster. A process
     that has computed with jax before keeps its setting.
-
-    Returns:
-        The context.
     """
     before = _torch_settings()
     with _one_xla_thread():
@@ -169,9 +156,6 @@ def restored_process() -> Iterator[None]:
 
     That is the working folder, streams, warnings, NumPy's error handling, signal handlers, and settings of matplotlib
     and PyTorch. What the file prints goes to standard error: standard output is for answers that programs read.
-
-    Returns:
-        The context.
     """
     with _LOADING, restored_libraries(), warnings.catch_warnings():
         with suppress(OSError):

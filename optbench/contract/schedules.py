@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from optbench.contract import equals, names
-from optbench.contract.arguments import SourceFunction, by_name, check_field, is_real
+from optbench.contract.arguments import SourceFunction, check_field, is_real
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.limits import enforce
 from optbench.contract.record_checks import check_schedule
@@ -140,7 +140,7 @@ class ScheduleWrapper:
 
 
 def _as_parameter(value):
-    """Return numbers, also in a tuple, as floats; a word unchanged."""
+    """Return this one around another schedule, with these parameters; raise OptbenchError if one makes no sense."""
     if isinstance(value, tuple):
         return tuple(float(number) for number in value)
     return value if isinstance(value, str) else float(value)
@@ -175,7 +175,7 @@ def schedule(
         >>> sawtooth.with_values({"low": 0.0})(np.array([5]), np.array([0]), 10).tolist()
         [0.5]
     """
-    make = partial(Schedule, equals=check_field(by_name(), "schedule", "equals", equals))
+    make = partial(Schedule, equals=equals or {})
     return _schedule(make, ["step", "epoch", "total_steps"], parameters, source, limits, check)
 
 

@@ -10,6 +10,10 @@ from optbench.contract.composition import wrap
 from optbench.contract.equals import LIBRARIES, combine, read, text_of
 
 
+def bare(w, g, lr):
+    return w
+
+
 def made(**equals):
     @optimizer(source="an example", equals=equals, beta1=0.9, eps=0.0)
     def rule(w, g, lr, beta1, eps):
@@ -37,7 +41,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(equals, words):
 
 def test_equals_must_be_texts_by_library():
     with pytest.raises(PluginError, match="equals='SGD' must be a dictionary"):
-        optimizer(source="an example", equals="SGD")(lambda w, g, lr: w)
+        optimizer(source="an example", equals="SGD")(bare)
 
 
 def test_conditions_and_the_reason_are_read_and_written_again():
